@@ -1,0 +1,1 @@
+"""The proofs of Multi-Trader, in folders that mirror the packages they prove."""
