@@ -1,0 +1,85 @@
+"""Adaptive: two averages, RSI and volume vote; two votes decide."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from coordinator.core.values import Bar
+from coordinator.strategies.base import Step, Strategy, Window
+from coordinator.strategies.indicators import Rsi, RunningSum, Ticks
+from coordinator.strategies.rsi import Overbought, Oversold, RsiPeriod
+
+
+class AdaptiveStrategy(Strategy):
+    """+1 when the votes sum to at least 2, -1 when they sum to at most -2.
+
+    The votes: sign(SMA_short - SMA_long); +1 when RSI < oversold, -1 when RSI > overbought;
+    sign(C[t] - C[t-1]) when V[t] > SMA(V, volume_window). No signal before all three can vote.
+    """
+
+    strategy_type: ClassVar[str] = "adaptive"
+    ascending: ClassVar[tuple[tuple[str, str], ...]] = (
+        ("short_window", "long_window"),
+        ("rsi_oversold", "rsi_overbought"),
+    )
+
+    short_window: Annotated[Window, Field(description="bars of the short average")] = 10
+    long_window: Annotated[Window, Field(description="bars of the long average")] = 30
+    rsi_period: RsiPeriod = 14
+    rsi_overbought: Overbought = Decimal(70)
+    rsi_oversold: Oversold = Decimal(30)
+    volume_window: Annotated[Window, Field(description="bars of the volume's average")] = 20
+
+    @property
+    def longest_window(self) -> int:
+        """The longest of its four windows, in bars."""
+        return max(self.short_window, self.long_window, self.rsi_period, self.volume_window)
+
+    def start(self) -> Step:
+        """A fresh step, for the bars of one ticker."""
+        return _AdaptiveStep(self).step
+
+
+class _AdaptiveStep:
+    __slots__ = (
+        "_long",
+        "_long_window",
+        "_prices",
+        "_rsi",
+        "_short",
+        "_short_window",
+        "_volume",
+        "_volume_window",
+        "_volumes",
+    )
+
+    def __init__(self, strategy: AdaptiveStrategy) -> None:
+        self._short_window = strategy.short_window
+        self._long_window = strategy.long_window
+        self._volume_window = strategy.volume_window
+        self._short = RunningSum(strategy.short_window)
+        self._long = RunningSum(strategy.long_window)
+        self._rsi = Rsi(strategy.rsi_period, strategy.rsi_oversold, strategy.rsi_overbought)
+        self._volume = RunningSum(strategy.volume_window)
+        self._prices = Ticks(self._short, self._long, self._rsi)
+        self._volumes = Ticks(self._volume)
+
+    def step(self, bar: Bar) -> int:
+        close = self._prices.count(bar.close)
+        volume = self._volumes.count(bar.volume)
+        short = self._short.push(close)
+        long = self._long.push(close)
+        zone = self._rsi.push(close)
+        total = self._volume.push(volume)
+        if short is None or long is None or zone is None or total is None:
+            return 0
+        # Sums compared crosswise are averages compared exactly.
+        fast, slow = short * self._long_window, long * self._short_window
+        votes = zone + (fast > slow) - (fast < slow)
+        if volume * self._volume_window > total:
+            change = self._rsi.change
+            votes += (change > 0) - (change < 0)
+        return (votes >= 2) - (votes <= -2)

@@ -1,0 +1,139 @@
+"""What a strategy is: validated parameters, and a step from one bar to a signal.
+
+A strategy is a value: two with equal type and parameters are equal, so that whoever asks for the
+same one on the same ticker shares one computation. What it remembers lives in the step alone.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Annotated, Any, ClassVar, Self, get_origin
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails, PydanticCustomError
+
+from coordinator.core.values import Bar
+
+Step = Callable[[Bar], int]
+"""Takes the next bar of one ticker, oldest first; returns +1, -1 or 0 at its close."""
+
+LARGEST_WINDOW = 100_000
+LARGEST_NUMBER = Decimal(10) ** 15
+MOST_PLACES = 30
+
+
+def exact_number(value: object) -> Decimal:
+    """The decimal that a number is written as: 0.1 is exactly one tenth.
+
+    Takes int, float and Decimal, as long as they are finite and below 1e15 with at most 30
+    decimal places.
+
+    Raises:
+        PydanticCustomError: for anything else, booleans and numbers in quotes included.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        raise PydanticCustomError("exact_number", "should be a number")
+    if not math.isfinite(value):
+        raise PydanticCustomError("exact_number", "should be a finite number")
+    number = value if isinstance(value, Decimal) else Decimal(str(value))
+    if abs(number) >= LARGEST_NUMBER:
+        raise PydanticCustomError("exact_number", "should be smaller than 1e15")
+    exponent = number.as_tuple().exponent
+    if isinstance(exponent, int) and exponent < -MOST_PLACES:
+        raise PydanticCustomError("exact_number", "should have at most 30 decimal places")
+    return number
+
+
+Exact = Annotated[Decimal, BeforeValidator(exact_number)]
+"""A parameter that is kept exactly as it was written."""
+
+Window = Annotated[int, Field(ge=1, le=LARGEST_WINDOW)]
+"""A number of bars."""
+
+
+class Strategy(BaseModel, ABC):
+    """One way of reading bars: its fields are its parameters.
+
+    A user's own strategy is one subclass in one file, with a `strategy_type`, its parameters as
+    annotated fields, `longest_window` and `start`.
+
+    Raises:
+        pydantic.ValidationError: when made with unknown or unusable parameters.
+    """
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", strict=True, allow_inf_nan=False, validate_default=True
+    )
+
+    strategy_type: ClassVar[str]
+    """The name of this kind of strategy in a configuration."""
+
+    ascending: ClassVar[tuple[tuple[str, str], ...]] = ()
+    """Pairs of fields of which the first must lie strictly below the second."""
+
+    @property
+    @abstractmethod
+    def longest_window(self) -> int:
+        """The longest look back of any of its indicators, in bars; history is ten times that."""
+
+    @abstractmethod
+    def start(self) -> Step:
+        """A fresh step, for the bars of one ticker."""
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The parameters as JSON values, defaults included; numbers are int or float."""
+        return {name: _plain(value) for name, value in self.model_dump().items()}
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _lists_where_tuples_are_meant(cls, value: object, info: Any) -> object:
+        wanted = cls.model_fields[info.field_name].annotation
+        return tuple(value) if isinstance(value, list) and get_origin(wanted) is tuple else value
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        wrong = [
+            InitErrorDetails(
+                type=PydanticCustomError(
+                    "not_ascending",
+                    "{low} ({low_value}) should be less than {high} ({high_value})",
+                    {
+                        "low": low,
+                        "high": high,
+                        "low_value": str(getattr(self, low)),
+                        "high_value": str(getattr(self, high)),
+                    },
+                ),
+                loc=(low if low in self.model_fields_set else high,),
+                input=getattr(self, low),
+            )
+            for low, high in self.ascending
+            if not getattr(self, low) < getattr(self, high)
+        ]
+        if wrong:
+            raise ValidationError.from_exception_data(type(self).__name__, wrong)
+        return self
+
+
+def _plain(value: object) -> Any:
+    """A parameter as JSON has it."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    return json.loads(json.dumps(value, default=str))

@@ -1,0 +1,74 @@
+"""Mean reversion: long when the close lies far below its average, flat once it has come back."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from fractions import Fraction
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from coordinator.core.values import Bar
+from coordinator.strategies.base import Exact, Step, Strategy, Window
+from coordinator.strategies.indicators import Deviation, Ticks
+
+
+class MeanReversionStrategy(Strategy):
+    """+1 when z < -entry, -1 when z > -exit, with z = (C - SMA) / STDDEV, 0 if STDDEV is 0.
+
+    STDDEV is the population's. Where both hold (entry below exit), +1 wins.
+    """
+
+    strategy_type: ClassVar[str] = "mean_reversion"
+
+    lookback_period: Annotated[
+        Window, Field(description="bars of the average and the deviation")
+    ] = 20
+    entry_threshold: Annotated[
+        Exact, Field(ge=0, description="deviations below the average at which to be long")
+    ] = Decimal("2.0")
+    exit_threshold: Annotated[
+        Exact, Field(ge=0, description="deviations below the average above which to be flat")
+    ] = Decimal("0.5")
+
+    @property
+    def longest_window(self) -> int:
+        """The look back, in bars."""
+        return self.lookback_period
+
+    def start(self) -> Step:
+        """A fresh step, for the bars of one ticker."""
+        return _MeanReversionStep(self).step
+
+
+class _MeanReversionStep:
+    """z = D / sqrt(V), so -a against z is decided by signs and squares, without a root."""
+
+    __slots__ = ("_deviation", "_entry", "_exit", "_exit_above_zero", "_ticks")
+
+    def __init__(self, strategy: MeanReversionStrategy) -> None:
+        self._entry = _squared(strategy.entry_threshold)
+        self._exit = _squared(strategy.exit_threshold)
+        self._exit_above_zero = strategy.exit_threshold > 0
+        self._deviation = Deviation(strategy.lookback_period)
+        self._ticks = Ticks(self._deviation)
+
+    def step(self, bar: Bar) -> int:
+        pushed = self._deviation.push(self._ticks.count(bar.close))
+        if pushed is None:
+            return 0
+        distance, variance = pushed
+        if distance > 0:
+            return -1
+        if variance == 0 or distance == 0:
+            return -1 if self._exit_above_zero else 0
+        square = distance * distance
+        numerator, denominator = self._entry
+        if square * denominator > numerator * variance:
+            return 1
+        numerator, denominator = self._exit
+        return -1 if square * denominator < numerator * variance else 0
+
+
+def _squared(threshold: Decimal) -> tuple[int, int]:
+    return (Fraction(threshold) ** 2).as_integer_ratio()

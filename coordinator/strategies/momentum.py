@@ -1,0 +1,53 @@
+"""Momentum: long once the close has risen by more than a threshold over some bars."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from fractions import Fraction
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from coordinator.core.values import Bar
+from coordinator.strategies.base import Exact, Step, Strategy, Window
+from coordinator.strategies.indicators import Past, Ticks
+
+
+class MomentumStrategy(Strategy):
+    """+1 when C[t] > C[t-n] x (1 + threshold), -1 when C[t] < C[t-n] x (1 - threshold)."""
+
+    strategy_type: ClassVar[str] = "momentum"
+
+    lookback_period: Annotated[Window, Field(description="n, in bars")] = 20
+    momentum_threshold: Annotated[
+        Exact, Field(ge=0, description="change over n bars, as a fraction: 0.02 is 2 %")
+    ] = Decimal("0.02")
+
+    @property
+    def longest_window(self) -> int:
+        """The look back, in bars."""
+        return self.lookback_period
+
+    def start(self) -> Step:
+        """A fresh step, for the bars of one ticker."""
+        return _MomentumStep(self).step
+
+
+class _MomentumStep:
+    __slots__ = ("_down", "_past", "_ticks", "_unit", "_up")
+
+    def __init__(self, strategy: MomentumStrategy) -> None:
+        threshold = Fraction(strategy.momentum_threshold)
+        self._unit = threshold.denominator
+        self._up = threshold.denominator + threshold.numerator
+        self._down = threshold.denominator - threshold.numerator
+        self._past = Past(strategy.lookback_period)
+        self._ticks = Ticks(self._past)
+
+    def step(self, bar: Bar) -> int:
+        close = self._ticks.count(bar.close)
+        past = self._past.push(close)
+        if past is None:
+            return 0
+        scaled = close * self._unit
+        return (scaled > past * self._up) - (scaled < past * self._down)

@@ -1,0 +1,107 @@
+"""Which strategies a configuration may name: the built-in ones, registered ones, entry points.
+
+A name is looked up, never imported: a configuration cannot reach a module that nobody offered.
+A package offers strategies by the entry point group `multi_trader.strategies`; it is loaded when
+its name is asked for, and the built-in names always mean the built-in strategies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from importlib.metadata import EntryPoint, entry_points
+from typing import TypeVar
+
+from coordinator.errors import OperatorError
+from coordinator.strategies.adaptive import AdaptiveStrategy
+from coordinator.strategies.base import Strategy
+from coordinator.strategies.mean_reversion import MeanReversionStrategy
+from coordinator.strategies.momentum import MomentumStrategy
+from coordinator.strategies.rsi import RsiStrategy
+
+GROUP = "multi_trader.strategies"
+BUILT_IN: tuple[type[Strategy], ...] = (
+    AdaptiveStrategy,
+    MomentumStrategy,
+    MeanReversionStrategy,
+    RsiStrategy,
+)
+
+S = TypeVar("S", bound=Strategy)
+
+
+class StrategyTypes(Mapping[str, type[Strategy]]):
+    """Strategy classes by their configured name; entry points are loaded when asked for.
+
+    Looking a name up raises KeyError when nobody offers it, and OperatorError when the package
+    that offers it is broken.
+    """
+
+    def __init__(self, known: Iterable[type[Strategy]], offered: Iterable[EntryPoint]) -> None:
+        self._known = {cls.strategy_type: cls for cls in known}
+        self._offered: dict[str, list[EntryPoint]] = {}
+        for entry in offered:
+            if entry.name not in self._known:
+                self._offered.setdefault(entry.name, []).append(entry)
+
+    def __getitem__(self, name: str) -> type[Strategy]:
+        if name in self._known:
+            return self._known[name]
+        return _load(name, self._offered[name])
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._known
+        yield from self._offered
+
+    def __len__(self) -> int:
+        return len(self._known) + len(self._offered)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._known or name in self._offered
+
+
+_registered: dict[str, type[Strategy]] = {cls.strategy_type: cls for cls in BUILT_IN}
+
+
+def registered_types() -> StrategyTypes:
+    """Every strategy type that a configuration may name now."""
+    return StrategyTypes(_registered.values(), entry_points(group=GROUP))
+
+
+def register(cls: type[S]) -> type[S]:
+    """Offer a strategy class under its `strategy_type`; usable as a decorator.
+
+    Raises:
+        OperatorError: if it is no Strategy, has no `strategy_type`, or the name is taken.
+    """
+    name = _checked(cls, f"{cls.__module__}.{cls.__qualname__}").strategy_type
+    taken = _registered.setdefault(name, cls)
+    if taken is not cls:
+        raise OperatorError(
+            f"strategy type {name!r} is already {taken.__module__}.{taken.__qualname__}; "
+            f"give {cls.__module__}.{cls.__qualname__} another strategy_type"
+        )
+    return cls
+
+
+def _checked(cls: object, where: str) -> type[Strategy]:
+    if not isinstance(cls, type) or not issubclass(cls, Strategy):
+        raise OperatorError(f"{where} is not a class derived from coordinator.strategies.Strategy")
+    name = getattr(cls, "strategy_type", None)
+    if not isinstance(name, str) or not name:
+        raise OperatorError(f'{where} has no name; add: strategy_type: ClassVar[str] = "..."')
+    return cls
+
+
+def _load(name: str, entries: list[EntryPoint]) -> type[Strategy]:
+    where = f"strategy type {name!r} (entry point {entries[0].value})"
+    if len({entry.value for entry in entries}) > 1:
+        offers = ", ".join(sorted(entry.value for entry in entries))
+        raise OperatorError(f"strategy type {name!r} is offered twice ({offers}); uninstall one")
+    try:
+        loaded = entries[0].load()
+    except Exception as error:  # whatever the user's package raises is the user's to see
+        raise OperatorError(
+            f"{where} cannot be loaded: {type(error).__name__}: {error}; "
+            "repair or uninstall the package that offers it"
+        ) from error
+    return _checked(loaded, where)

@@ -1,0 +1,49 @@
+"""RSI: long when oversold, flat when overbought."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from coordinator.core.values import Bar
+from coordinator.strategies.base import Exact, Step, Strategy, Window
+from coordinator.strategies.indicators import Rsi, Ticks
+
+RsiPeriod = Annotated[
+    Window, Field(ge=2, description="bars of Wilder's average; the first RSI needs one more")
+]
+Overbought = Annotated[Exact, Field(ge=0, le=100, description="RSI above which to be flat")]
+Oversold = Annotated[Exact, Field(ge=0, le=100, description="RSI below which to be long")]
+
+
+class RsiStrategy(Strategy):
+    """+1 when Wilder's RSI < rsi_oversold, -1 when RSI > rsi_overbought."""
+
+    strategy_type: ClassVar[str] = "rsi"
+    ascending: ClassVar[tuple[tuple[str, str], ...]] = (("rsi_oversold", "rsi_overbought"),)
+
+    rsi_period: RsiPeriod = 14
+    rsi_overbought: Overbought = Decimal(70)
+    rsi_oversold: Oversold = Decimal(30)
+
+    @property
+    def longest_window(self) -> int:
+        """The RSI's period, in bars."""
+        return self.rsi_period
+
+    def start(self) -> Step:
+        """A fresh step, for the bars of one ticker."""
+        return _RsiStep(self).step
+
+
+class _RsiStep:
+    __slots__ = ("_rsi", "_ticks")
+
+    def __init__(self, strategy: RsiStrategy) -> None:
+        self._rsi = Rsi(strategy.rsi_period, strategy.rsi_oversold, strategy.rsi_overbought)
+        self._ticks = Ticks(self._rsi)
+
+    def step(self, bar: Bar) -> int:
+        return self._rsi.push(self._ticks.count(bar.close)) or 0
