@@ -1,0 +1,111 @@
+"""Records as JSON text and back, exactly: decimals as strings, times in ISO 8601 with their zone.
+
+The types of the record classes are the schema; a field that is missing from old text takes its
+default. A bar is a plain list, because there are many.
+"""
+
+from __future__ import annotations
+
+import json
+import types
+from collections.abc import Callable, Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from enum import Enum
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from coordinator.core import records as r
+from coordinator.core.values import Bar
+
+Decoder = Callable[[Any], Any]
+
+
+def encode(record: r.Record) -> tuple[str, str]:
+    """(kind, JSON text) of a record. Equal records give equal text."""
+    return type(record).__name__, json.dumps(
+        _plain(record), separators=(",", ":"), ensure_ascii=False, allow_nan=False
+    )
+
+
+def decode(kind: str, body: str) -> r.Record:
+    """The record of this kind and text.
+
+    Raises:
+        KeyError: the kind is not one of ours.
+        ValueError, TypeError: the text does not fit the kind.
+    """
+    record: r.Record = _DECODERS[kind](json.loads(body))
+    return record
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case Bar():
+            return [_plain(getattr(value, f.name)) for f in fields(value)]
+        case None | str() | bool() | int() | float():
+            return value
+        case Decimal():
+            return str(value)
+        case Enum():
+            return value.value
+        case datetime() | date():
+            return value.isoformat()
+        case tuple() | list():
+            return [_plain(item) for item in value]
+        case Mapping():
+            return {str(key): _plain(item) for key, item in value.items()}
+        case _ if is_dataclass(value):
+            return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
+        case _:
+            raise TypeError(f"a record cannot hold {type(value).__name__}")
+
+
+def _decoder(hint: Any) -> Decoder:
+    origin, args = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        inner = _decoder(next(arg for arg in args if arg is not type(None)))
+        return lambda value: None if value is None else inner(value)
+    if origin is tuple:
+        item = _decoder(args[0])
+        return lambda value: tuple(item(part) for part in value)
+    if origin is Mapping:
+        of = _decoder(args[1])
+        return lambda value: {key: of(part) for key, part in value.items()}
+    if hint in (datetime, date):
+        parse: Decoder = hint.fromisoformat
+        return parse
+    if hint is Decimal or (isinstance(hint, type) and issubclass(hint, Enum)):
+        return hint  # type: ignore[no-any-return]
+    if hint is Bar:
+        return _bar_decoder()
+    if isinstance(hint, type) and is_dataclass(hint):
+        return _record_decoder(hint)
+    return lambda value: value
+
+
+def _record_decoder(cls: type) -> Decoder:
+    hints = get_type_hints(cls)
+    decoders = [(f, _decoder(hints[f.name])) for f in fields(cls)]
+
+    def decode_fields(value: Mapping[str, Any]) -> Any:
+        given = {}
+        for field, decoder in decoders:
+            if field.name in value:
+                given[field.name] = decoder(value[field.name])
+            elif field.default is MISSING and field.default_factory is MISSING:
+                raise ValueError(f"{cls.__name__} without {field.name}")
+        return cls(**given)
+
+    return decode_fields
+
+
+def _bar_decoder() -> Decoder:
+    hints = get_type_hints(Bar)
+    decoders = [_decoder(hints[f.name]) for f in fields(Bar)]
+    return lambda value: Bar(*(d(part) for d, part in zip(decoders, value, strict=True)))
+
+
+_DECODERS: dict[str, Decoder] = {
+    cls.__name__: _record_decoder(cls) for cls in get_args(r.Record)
+}

@@ -1,0 +1,212 @@
+"""The engine: a message in, records and commands out. It does no input or output of its own.
+
+All decisions of one minute see the cash and the positions from before it: a View is taken when a
+strategy's first bar of the minute comes, and fills count from the next minute on. The books
+change only through the records made here, in the order in which they are made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from coordinator.core import messages as m
+from coordinator.core import records as r
+from coordinator.core import risk
+from coordinator.core.books import Books
+from coordinator.core.desk import OrderDesk
+from coordinator.core.lanes import Lanes, StrategySpec
+from coordinator.core.ledger import Position
+from coordinator.core.risk import Asset
+from coordinator.core.session import SessionPlan
+from coordinator.core.values import ZERO, Bar, Reason, exactly
+
+LATE = timedelta(seconds=90)
+"""A bar that arrives longer than this after its end opens nothing."""
+CRYPTO_FEE_RATE = Decimal("0.0025")
+
+
+@dataclass(slots=True)
+class View:
+    """What one strategy may know and spend in one minute."""
+
+    minute: datetime
+    cash: Decimal
+    available: Decimal
+    positions: dict[str, Position]
+    busy: set[str]
+    """Tickers on which it has an order of its own open."""
+
+    def equity(self, marks: Mapping[str, Decimal]) -> Decimal:
+        """Dollars in cash and in positions at `marks`."""
+        held = (
+            position.qty * marks[symbol] if symbol in marks else position.cost
+            for symbol, position in self.positions.items()
+        )
+        return self.cash + sum(held, ZERO)
+
+
+class Engine:
+    """Routes bars to strategies and turns their signals into wishes for the order desk."""
+
+    def __init__(
+        self,
+        books: Books,
+        specs: Sequence[StrategySpec],
+        assets: Mapping[str, Asset],
+        plan: SessionPlan,
+        *,
+        crypto_fee_rate: Decimal = CRYPTO_FEE_RATE,
+    ) -> None:
+        self.books = books
+        self.specs = tuple(specs)
+        self.plan = plan
+        self.lanes = Lanes(specs)
+        self._assets = assets
+        own = frozenset(spec.name for spec in specs)
+        self._desk = OrderDesk(books, assets, plan.date, own, crypto_fee_rate)
+        self._views: dict[str, View] = {}
+        self._on: dict[str, list[int]] = {}
+        for rank, spec in enumerate(self.specs):
+            for ticker in spec.tickers:
+                self._on.setdefault(ticker, []).append(rank)
+
+    @exactly
+    def handle(self, message: m.Message) -> m.Outcome:
+        """What follows from a message. The books have changed already when this returns."""
+        self._desk.out = m.Outcome()
+        match message:
+            case m.BarsArrived():
+                self._on_bars(message)
+            case m.OrderUpdate():
+                self._desk.on_update(message)
+            case m.SubmitRefused():
+                self._desk.on_refused(message)
+            case m.SubmitUnclear():
+                self._desk.on_unclear(message)
+            case m.OrderAbsent():
+                self._desk.on_absent(message)
+            case m.ClockRead():
+                self._roll_days(message.now)
+        return self._desk.out
+
+    @exactly
+    def close(self, now: datetime) -> m.Outcome:
+        """End the session's decisions: what still waits for its turn is never sent."""
+        self._desk.out = m.Outcome()
+        self._desk.drop_waiting(now)
+        return self._desk.out
+
+    def _on_bars(self, message: m.BarsArrived) -> None:
+        fresh = {(bar.start, bar.symbol): bar for bar in message.bars if self._is_news(bar)}
+        bars = [fresh[key] for key in sorted(fresh)]
+        newest = {bar.symbol: bar for bar in bars}
+        minutes: dict[datetime, list[Bar]] = {}
+        for bar in bars:
+            minutes.setdefault(bar.start, []).append(bar)
+        for start, group in minutes.items():
+            self._roll_days(start)
+            self._desk.record(r.BarsSeen(message.now, message.origin, tuple(group)))
+            for bar in group:
+                self._desk.expire_waiting(bar.symbol, message.now)
+                self.lanes.feed(bar)
+            self._decide_all([b for b in group if newest[b.symbol] is b], message.now)
+
+    def _is_news(self, bar: Bar) -> bool:
+        last = self.books.last_bar.get(bar.symbol)
+        return self.plan.counts(bar) and (last is None or bar.start > last)
+
+    def _decide_all(self, bars: list[Bar], now: datetime) -> None:
+        by_symbol = {bar.symbol: bar for bar in bars}
+        for rank in sorted({rank for bar in bars for rank in self._on.get(bar.symbol, ())}):
+            spec = self.specs[rank]
+            view = self._view(spec.name, bars[0].start)
+            self._check_loss(spec, view, now)
+            for ticker in spec.tickers:
+                bar = by_symbol.get(ticker)
+                if bar is not None:
+                    self._check_fault(spec, ticker, now)
+                    if self.plan.decides(bar):
+                        self._decide(spec, bar, view, now)
+
+    def _view(self, strategy: str, minute: datetime) -> View:
+        view = self._views.get(strategy)
+        if view is None or view.minute < minute:
+            account = self.books.ledger[strategy]
+            own = list(self.books.orders.open_of(strategy))
+            view = View(
+                minute,
+                account.cash,
+                account.cash - sum((order.hold for order in own), ZERO),
+                dict(account.positions),
+                {order.symbol for order in own},
+            )
+            self._views[strategy] = view
+        return view
+
+    def _check_loss(self, spec: StrategySpec, view: View, now: datetime) -> None:
+        day = self.books.days[spec.name]
+        if day.stopped or spec.limits.max_daily_loss is None:
+            return
+        moved = self.books.ledger[spec.name].transferred - day.transferred_before
+        pnl = view.equity(self.books.ledger.marks) - day.start_equity - moved
+        if risk.loss_reached(spec.limits, pnl):
+            self._desk.record(r.EntriesStopped(now, spec.name, "max_daily_loss"))
+
+    def _check_fault(self, spec: StrategySpec, ticker: str, now: datetime) -> None:
+        fault = self.lanes.lane(spec, ticker).fault
+        if fault and not self.books.days[spec.name].stopped:
+            self._desk.record(r.EntriesStopped(now, spec.name, f"fault: {fault}"))
+
+    def _decide(self, spec: StrategySpec, bar: Bar, view: View, now: datetime) -> None:
+        warm = self.lanes.bars(bar.symbol) >= spec.min_warmup_bars
+        signal = self.lanes.lane(spec, bar.symbol).signal if warm else 0
+        position = view.positions.get(bar.symbol)
+        if position is not None and self._assets[bar.symbol].floor(position.qty):
+            reason = risk.exit_reason(spec.limits, position, bar.close, signal)
+            if reason is not None:
+                view.busy.add(bar.symbol)
+                self._desk.exit(spec.name, bar.symbol, bar.close, reason, now)
+        elif signal < 0 and bar.symbol in view.busy:
+            self._desk.exit(spec.name, bar.symbol, bar.close, Reason.SIGNAL, now)
+        elif signal > 0 and bar.symbol not in view.busy:
+            self._enter(spec, bar, view, now)
+
+    def _enter(self, spec: StrategySpec, bar: Bar, view: View, now: datetime) -> None:
+        equity = view.equity(self.books.ledger.marks)
+        asset = self._assets[bar.symbol]
+        qty = risk.entry_qty(asset, spec.limits, equity, view.available, bar.close)
+        if not qty:
+            return
+        denial = self._denial(spec, bar, now)
+        if denial:
+            self._desk.deny_entry(spec.name, bar.symbol, qty, bar.close, denial, now)
+            return
+        view.available -= qty * bar.close
+        view.busy.add(bar.symbol)
+        self._desk.buy(spec.name, bar.symbol, qty, bar.close, now)
+
+    def _denial(self, spec: StrategySpec, bar: Bar, now: datetime) -> str:
+        day = self.books.days[spec.name]
+        most = spec.limits.max_daily_trades
+        if day.stopped:
+            return day.stopped
+        if most is not None and day.entries >= most:
+            return "max_daily_trades"
+        if now - bar.end > LATE:
+            return "stale"
+        return "" if self._assets[bar.symbol].tradable else "not_tradable"
+
+    def _roll_days(self, now: datetime) -> None:
+        for spec in self.specs:
+            if self.books.days[spec.name].date == self.plan.date:
+                continue
+            if now >= self.plan.rolls_at(spec.tickers):
+                self._desk.record(r.DayRolled(now, spec.name, self.plan.date))
+
+
+def tickers_of(specs: Iterable[StrategySpec]) -> list[str]:
+    """Every ticker that any strategy trades, once, in order of first mention."""
+    return list(dict.fromkeys(ticker for spec in specs for ticker in spec.tickers))

@@ -1,0 +1,114 @@
+"""Signals: each distinct (strategy, ticker) is computed once per bar, whoever asks for it.
+
+A lane is the state of one strategy's indicators on one ticker. Two strategies of equal type and
+parameters share it. A rule that raises stops its own lane and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Protocol
+
+from coordinator.core.risk import Limits
+from coordinator.core.values import Bar
+
+HISTORY_WINDOWS = 10
+"""An indicator's history starts this many times its longest window before the session."""
+
+
+class Rule(Hashable, Protocol):
+    """What a strategy must offer: how far it looks back, and a fresh step for one ticker."""
+
+    @property
+    def longest_window(self) -> int:
+        """Bars that its slowest indicator looks back."""
+
+    def start(self) -> Callable[[Bar], int]:
+        """A new step: takes the next bar, returns +1, -1 or 0 at its close."""
+
+
+@dataclass(frozen=True, slots=True)
+class StrategySpec:
+    """One strategy as configured, ready to run."""
+
+    name: str
+    strategy_type: str
+    params: Mapping[str, object]
+    rule: Rule
+    tickers: tuple[str, ...]
+    initial_cash: Decimal
+    min_warmup_bars: int
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def history_bars(self) -> int:
+        """Bars of each ticker that its indicators have seen when the session begins."""
+        return HISTORY_WINDOWS * self.rule.longest_window
+
+    @property
+    def backfill_bars(self) -> int:
+        """Bars of each ticker to fetch before the session."""
+        return max(self.history_bars, self.min_warmup_bars)
+
+
+class Lane:
+    """One rule's state on one ticker; `signal` is its opinion at the last bar's close."""
+
+    __slots__ = ("_step", "fault", "history_bars", "signal")
+
+    def __init__(self, spec: StrategySpec) -> None:
+        self._step = spec.rule.start()
+        self.history_bars = spec.history_bars
+        self.signal = 0
+        self.fault = ""
+
+    def feed(self, bar: Bar) -> None:
+        """Take the next bar. A rule that raises is not asked again."""
+        if self.fault:
+            return
+        try:
+            self.signal = self._step(bar)
+        except Exception as error:
+            self.signal = 0
+            self.fault = f"{type(error).__name__} at bar {bar.symbol} {bar.start}: {error}"
+
+
+class Lanes:
+    """All lanes of a coordinator, by ticker, and how many bars each ticker has had."""
+
+    def __init__(self, specs: Iterable[StrategySpec]) -> None:
+        self._lanes: dict[tuple[Rule, str], Lane] = {}
+        self._on: dict[str, list[Lane]] = {}
+        self._bars: dict[str, int] = {}
+        for spec in specs:
+            for ticker in spec.tickers:
+                self._add(spec, ticker)
+
+    def lane(self, spec: StrategySpec, ticker: str) -> Lane:
+        """The lane that serves this strategy on this ticker."""
+        return self._lanes[spec.rule, ticker]
+
+    def bars(self, ticker: str) -> int:
+        """Bars of a ticker seen so far, backfilled ones counted."""
+        return self._bars.get(ticker, 0)
+
+    def warm(self, ticker: str, history: Sequence[Bar]) -> None:
+        """Feed the bars from before the session, oldest first; each lane takes its own length."""
+        self._bars[ticker] = self.bars(ticker) + len(history)
+        for lane in self._on.get(ticker, ()):
+            for bar in history[-lane.history_bars :]:
+                lane.feed(bar)
+
+    def feed(self, bar: Bar) -> None:
+        """Feed one bar of the session to every lane on its ticker."""
+        self._bars[bar.symbol] = self.bars(bar.symbol) + 1
+        for lane in self._on.get(bar.symbol, ()):
+            lane.feed(bar)
+
+    def _add(self, spec: StrategySpec, ticker: str) -> None:
+        key = (spec.rule, ticker)
+        if key not in self._lanes:
+            self._lanes[key] = Lane(spec)
+            self._on.setdefault(ticker, []).append(self._lanes[key])

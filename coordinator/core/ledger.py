@@ -1,0 +1,140 @@
+"""Who owns what on the one account: a sub-account for each strategy, and UNASSIGNED for the rest.
+
+Rules: money moves by a booked fill or a transfer and by nothing else; a position keeps its total
+cost, and a sale relieves cost x sold / qty, rounded half-even at 1e-18; average price excludes
+fees. All sub-accounts together are the broker's account.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+from coordinator.core.records import FillBooked, Holding
+from coordinator.core.values import ATTO, UNASSIGNED, ZERO, Side
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """What a sub-account holds of one symbol: quantity, and what it cost in dollars."""
+
+    qty: Decimal = ZERO
+    cost: Decimal = ZERO
+
+    @property
+    def avg_price(self) -> Decimal:
+        """Dollars paid per unit, fees excluded; zero when flat."""
+        return self.cost / self.qty if self.qty else ZERO
+
+
+@dataclass(slots=True)
+class SubAccount:
+    """One strategy's walled capital. `realized`, `fees` and `transfers` count since it opened."""
+
+    name: str
+    initial_cash: Decimal = ZERO
+    transferred: Decimal = ZERO
+    cash: Decimal = ZERO
+    positions: dict[str, Position] = field(default_factory=dict)
+    realized: Decimal = ZERO
+    fees: Decimal = ZERO
+
+    def market_value(self, marks: Mapping[str, Decimal]) -> Decimal:
+        """Positions at `marks`; one without a mark counts at cost."""
+        total = ZERO
+        for symbol, position in self.positions.items():
+            mark = marks.get(symbol)
+            total += position.cost if mark is None else position.qty * mark
+        return total
+
+    def holdings(self) -> tuple[Holding, ...]:
+        """Positions as stored, by symbol."""
+        return tuple(
+            Holding(symbol, position.qty, position.cost)
+            for symbol, position in sorted(self.positions.items())
+        )
+
+
+class Ledger:
+    """All sub-accounts of one broker account, and the marks they are valued at."""
+
+    def __init__(self) -> None:
+        self.accounts: dict[str, SubAccount] = {UNASSIGNED: SubAccount(UNASSIGNED)}
+        self.marks: dict[str, Decimal] = {}
+
+    def __getitem__(self, strategy: str) -> SubAccount:
+        return self.accounts[strategy]
+
+    def __contains__(self, strategy: str) -> bool:
+        return strategy in self.accounts
+
+    def restore(self, account: SubAccount, holdings: Iterable[Holding]) -> None:
+        """Put a sub-account in place as an earlier session left it."""
+        account.positions = {h.symbol: Position(h.qty, h.cost) for h in holdings if h.qty or h.cost}
+        self.accounts[account.name] = account
+
+    def transfer(self, source: str, target: str, amount: Decimal) -> None:
+        """Move cash between two sub-accounts; a negative amount moves it back."""
+        for name, moved in ((source, -amount), (target, amount)):
+            account = self.accounts[name]
+            account.cash += moved
+            account.transferred += moved
+
+    def book(self, fill: FillBooked) -> None:
+        """Post one execution to the sub-account that owns it."""
+        account = self.accounts[fill.strategy]
+        held = account.positions.get(fill.symbol, Position())
+        if fill.side is Side.BUY:
+            position = _bought(account, held, fill)
+        else:
+            position = _sold(account, held, fill)
+        account.fees += fill.fee
+        if position.qty or position.cost:
+            account.positions[fill.symbol] = position
+        else:
+            account.positions.pop(fill.symbol, None)
+
+    def equity(self, strategy: str) -> Decimal:
+        """Cash and positions at the last marks, in dollars."""
+        account = self.accounts[strategy]
+        return account.cash + account.market_value(self.marks)
+
+    def net_positions(self) -> dict[str, Decimal]:
+        """Quantity of each symbol over all sub-accounts: what the broker must hold."""
+        net: dict[str, Decimal] = {}
+        for account in self.accounts.values():
+            for symbol, position in account.positions.items():
+                net[symbol] = net.get(symbol, ZERO) + position.qty
+        return {symbol: qty for symbol, qty in net.items() if qty}
+
+    def net_cash(self) -> Decimal:
+        """Cash over all sub-accounts: what the broker must hold."""
+        return sum((account.cash for account in self.accounts.values()), ZERO)
+
+
+def _bought(account: SubAccount, held: Position, fill: FillBooked) -> Position:
+    """Cash pays the gross quantity; what arrives is net of a fee taken in coin."""
+    received = fill.qty - fill.fee_qty
+    account.cash -= fill.qty * fill.price
+    if not fill.fee_qty:
+        account.cash -= fill.fee
+    if held.qty >= 0:
+        return replace(held, qty=held.qty + received, cost=held.cost + received * fill.price)
+    return _covered(account, held, received, fill.price)
+
+
+def _sold(account: SubAccount, held: Position, fill: FillBooked) -> Position:
+    account.cash += fill.qty * fill.price - fill.fee
+    if held.qty > 0:
+        return _covered(account, held, -fill.qty, fill.price)
+    return replace(held, qty=held.qty - fill.qty, cost=held.cost - fill.qty * fill.price)
+
+
+def _covered(account: SubAccount, held: Position, change: Decimal, price: Decimal) -> Position:
+    """Reduce a position by `change`; what goes beyond flat opens the other way at `price`."""
+    closing = min(abs(change), abs(held.qty)).copy_sign(change)
+    rest = change - closing
+    relieved = (held.cost * -closing / held.qty).quantize(ATTO)
+    account.realized += -closing * price - relieved
+    return Position(held.qty + closing + rest, held.cost - relieved + rest * price)

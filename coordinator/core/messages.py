@@ -1,0 +1,127 @@
+"""What reaches the engine, and what it asks for: messages in, commands out.
+
+A message is a fact that reached us. The engine answers it with records, which the journal keeps
+and which alone change the books, and with commands, which the shell carries out only after the
+records are durable.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from coordinator.core.orders import OrderStatus
+from coordinator.core.records import Origin, Record
+from coordinator.core.values import Bar, Side
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """One execution as the broker reports it; `cum_qty` is the order's filled quantity after it."""
+
+    execution_id: str
+    qty: Decimal
+    price: Decimal
+    cum_qty: Decimal
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class BarsArrived:
+    """Bars of one batch, at broker time `now`."""
+
+    now: datetime
+    bars: tuple[Bar, ...]
+    origin: Origin = Origin.LIVE
+
+
+@dataclass(frozen=True, slots=True)
+class OrderUpdate:
+    """The broker's word on an order, from the stream or from REST, in quantities so far."""
+
+    client_order_id: str
+    broker_order_id: str
+    symbol: str
+    side: Side
+    status: OrderStatus
+    qty: Decimal
+    filled_qty: Decimal
+    filled_avg_price: Decimal | None
+    at: datetime
+    submitted_at: datetime | None = None
+    execution: Execution | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitRefused:
+    """The broker answered an order with a definite no."""
+
+    client_order_id: str
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitUnclear:
+    """Nobody can say whether the broker has this order: no answer, or one that proves nothing."""
+
+    client_order_id: str
+    at: datetime
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class OrderAbsent:
+    """The broker was asked repeatedly for a client order id and does not know it."""
+
+    client_order_id: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ClockRead:
+    """The broker's clock."""
+
+    now: datetime
+
+
+Message = BarsArrived | OrderUpdate | SubmitRefused | SubmitUnclear | OrderAbsent | ClockRead
+
+
+@dataclass(frozen=True, slots=True)
+class SubmitOrder:
+    """POST this market order."""
+
+    client_order_id: str
+    symbol: str
+    side: Side
+    qty: Decimal
+    time_in_force: str
+
+
+@dataclass(frozen=True, slots=True)
+class CancelOrder:
+    """DELETE this order at the broker."""
+
+    client_order_id: str
+    broker_order_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class LookUpOrder:
+    """Ask the broker what became of this order, its executions included."""
+
+    client_order_id: str
+
+
+Command = SubmitOrder | CancelOrder | LookUpOrder
+
+
+@dataclass(slots=True)
+class Outcome:
+    """The engine's answer: records to make durable first, then commands to carry out."""
+
+    records: list[Record] = field(default_factory=list)
+    commands: list[Command] = field(default_factory=list)

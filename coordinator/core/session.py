@@ -1,0 +1,102 @@
+"""When a session trades: the exchange's hours of its date, crypto's UTC day, and the end.
+
+Stocks count only in the exchange's regular session. Crypto trades from 00:00 UTC of the
+session's UTC date. Nothing is decided on the bar that ends at a stock session's close or at the
+run's end, because no fill could be waited for after it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from coordinator.core.values import Bar, is_crypto
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """One exchange session: [`open`, `close`), aware UTC, and its date at the exchange."""
+
+    date: date
+    open: datetime
+    close: datetime
+
+    def covers(self, start: datetime) -> bool:
+        """Whether a bar that starts at `start` belongs to this session."""
+        return self.open <= start < self.close
+
+
+@dataclass(frozen=True, slots=True)
+class SessionPlan:
+    """What a coordinator trades on one date.
+
+    `stock` is the exchange session, None where no stock is traded; `crypto_day` begins at
+    00:00 UTC of the date whose crypto bars count, None where no crypto is traded; at `end`
+    everything has closed.
+    """
+
+    date: date
+    stock: Hours | None
+    crypto_day: datetime | None
+    end: datetime
+
+    def first_bar(self, symbol: str) -> datetime | None:
+        """When the session's first bar of a ticker can start; None if it does not trade."""
+        if is_crypto(symbol):
+            return self.crypto_day
+        return self.stock.open if self.stock else None
+
+    def last_end(self, symbol: str) -> datetime | None:
+        """When the ticker's last bar of the session ends; None if it does not trade."""
+        if is_crypto(symbol):
+            return self.end if self.crypto_day else None
+        return self.stock.close if self.stock else None
+
+    def counts(self, bar: Bar) -> bool:
+        """Whether a bar of this session's time feeds indicators, marks and limits."""
+        first, last = self.first_bar(bar.symbol), self.last_end(bar.symbol)
+        return first is not None and last is not None and first <= bar.start and bar.end <= last
+
+    def decides(self, bar: Bar) -> bool:
+        """Whether a decision may be taken at this bar's close."""
+        return self.counts(bar) and bar.end != self.last_end(bar.symbol)
+
+    def rolls_at(self, tickers: tuple[str, ...]) -> datetime:
+        """When the day of a strategy on these tickers begins: the open, or 00:00 UTC."""
+        has_stock = any(not is_crypto(ticker) for ticker in tickers)
+        if self.stock is not None and has_stock:
+            return self.stock.open
+        return self.crypto_day or self.end
+
+
+def next_midnight(now: datetime) -> datetime:
+    """The next 00:00 UTC after `now`."""
+    return datetime.combine(now.astimezone(UTC).date() + timedelta(days=1), time(0), UTC)
+
+
+def plan_session(
+    now: datetime,
+    today: date,
+    sessions: list[Hours],
+    *,
+    stocks: bool,
+    crypto: bool,
+    crypto_lead_s: float = 0.0,
+) -> SessionPlan | None:
+    """What to trade from broker time `now` on; None when nothing is left to trade today.
+
+    `today` is the exchange's date at `now`, `sessions` its sessions around that date. A
+    crypto-only coordinator that starts less than `crypto_lead_s` before 00:00 UTC starts for the
+    next UTC date. Beside crypto, a stock session counts that opens before the next 00:00 UTC.
+    """
+    left = [s for s in sessions if s.close > now]
+    if not crypto:
+        hours = next((s for s in left if s.date == today), None)
+        return SessionPlan(hours.date, hours, None, hours.close) if stocks and hours else None
+    midnight = next_midnight(now)
+    if not stocks and midnight - now <= timedelta(seconds=crypto_lead_s):
+        midnight += timedelta(days=1)
+    crypto_day = midnight - timedelta(days=1)
+    hours = next((s for s in left if s.open < midnight), None) if stocks else None
+    day = hours.date if hours else crypto_day.date()
+    return SessionPlan(day, hours, crypto_day, max(midnight, hours.close) if hours else midnight)

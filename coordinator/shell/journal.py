@@ -1,0 +1,195 @@
+"""The journal: one SQLite file per account, in which every record is durable before it counts.
+
+Rows are appended and never changed. Each carries the hash of the row before it, so that a missing
+or altered row is found at the next start: SQLite's own check does not notice a changed digit.
+Coordinators of one account share the file; an append hands back what the others wrote meanwhile.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from coordinator.core.codec import decode, encode
+from coordinator.core.records import BarsSeen, Record
+from coordinator.errors import InvariantError, SafetyRefusal
+
+SCHEMA_VERSION = 1
+GENESIS = hashlib.sha256(b"multi-trader journal").hexdigest()
+"""The hash before the first row."""
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS info (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS records (
+    seq INTEGER PRIMARY KEY, coordinator TEXT NOT NULL, session_id TEXT NOT NULL,
+    kind TEXT NOT NULL, body TEXT NOT NULL, hash TEXT NOT NULL) STRICT;
+CREATE INDEX IF NOT EXISTS records_of_session ON records (session_id, seq);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of the journal."""
+
+    seq: int
+    coordinator: str
+    session_id: str
+    record: Record
+
+
+class Journal:
+    """An account's journal, open for one coordinator.
+
+    Raises:
+        SafetyRefusal: the file belongs to another account or to a newer program.
+        InvariantError: the hash chain is broken; nothing may be traded on it.
+    """
+
+    def __init__(self, path: Path, account: str, coordinator: str) -> None:
+        self.path = path
+        self._coordinator = coordinator
+        self._connection = _open(path)
+        self._seq = 0
+        self._hash = GENESIS
+        self._check_info(account)
+
+    def close(self) -> None:
+        """Close the file. What was appended is durable already."""
+        self._connection.close()
+
+    def replay(self) -> Iterator[Entry]:
+        """Every entry in order, the chain verified; bars only of each coordinator's last session.
+
+        Marks and equity of earlier sessions are carried by the sessions that followed them.
+        """
+        last = dict(
+            self._connection.execute(
+                "SELECT coordinator, session_id FROM records WHERE seq IN "
+                "(SELECT max(seq) FROM records WHERE kind = 'SessionOpened' GROUP BY coordinator)"
+            ).fetchall()
+        )
+        for seq, coordinator, session_id, kind, body, digest in self._connection.execute(
+            "SELECT seq, coordinator, session_id, kind, body, hash FROM records ORDER BY seq"
+        ):
+            self._verify(seq, coordinator, session_id, kind, body, digest)
+            if kind != BarsSeen.__name__ or last.get(coordinator) == session_id:
+                yield Entry(seq, coordinator, session_id, decode(kind, body))
+
+    def append(self, session_id: str, records: Sequence[Record]) -> list[Entry]:
+        """Make records durable in one commit; returns what other coordinators wrote before it.
+
+        Raises:
+            sqlite3.Error: nothing was written, and nothing may be done about the records.
+        """
+        before = self._seq, self._hash
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            others = self._catch_up()
+            for record in records:
+                self._insert(session_id, record)
+            self._connection.execute("COMMIT")
+        except BaseException:
+            self._seq, self._hash = before
+            self._connection.execute("ROLLBACK")
+            raise
+        return others
+
+    def _catch_up(self) -> list[Entry]:
+        found = []
+        for seq, coordinator, session_id, kind, body, digest in self._connection.execute(
+            "SELECT seq, coordinator, session_id, kind, body, hash FROM records"
+            " WHERE seq > ? ORDER BY seq",
+            (self._seq,),
+        ).fetchall():
+            self._verify(seq, coordinator, session_id, kind, body, digest)
+            found.append(Entry(seq, coordinator, session_id, decode(kind, body)))
+        return found
+
+    def _insert(self, session_id: str, record: Record) -> None:
+        kind, body = encode(record)
+        seq = self._seq + 1
+        digest = _chained(self._hash, seq, self._coordinator, session_id, kind, body)
+        self._connection.execute(
+            "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)",
+            (seq, self._coordinator, session_id, kind, body, digest),
+        )
+        self._seq, self._hash = seq, digest
+
+    def _verify(
+        self, seq: int, coordinator: str, session_id: str, kind: str, body: str, digest: str
+    ) -> None:
+        expected = _chained(self._hash, self._seq + 1, coordinator, session_id, kind, body)
+        if seq != self._seq + 1 or digest != expected:
+            raise InvariantError(
+                f"{self.path}: record {seq} does not follow record {self._seq}: the journal was"
+                " changed or damaged. Nothing is traded on it; restore the file from a backup, or"
+                " move it away to start new books from the broker's account."
+            )
+        self._seq, self._hash = seq, digest
+
+    def _check_info(self, account: str) -> None:
+        info = dict(self._connection.execute("SELECT key, value FROM info").fetchall())
+        if int(info.get("schema", SCHEMA_VERSION)) > SCHEMA_VERSION:
+            raise SafetyRefusal(
+                f"{self.path} was written by a newer Multi-Trader; update this one to use it."
+            )
+        if info.get("account", account) != account:
+            raise SafetyRefusal(
+                f"{self.path} holds the books of account {info['account']}, but the keys belong to"
+                f" account {account}. Use each account's own MULTI_TRADER_HOME."
+            )
+        self._connection.executemany(
+            "INSERT OR IGNORE INTO info VALUES (?, ?)",
+            [("schema", str(SCHEMA_VERSION)), ("account", account)],
+        )
+
+
+def read_session(path: Path, session_id: str) -> list[Entry]:
+    """All entries of one session, read beside a coordinator that may be writing."""
+    with _reading(path) as connection:
+        rows = connection.execute(
+            "SELECT seq, coordinator, session_id, kind, body FROM records"
+            " WHERE session_id = ? ORDER BY seq",
+            (session_id,),
+        ).fetchall()
+    return [Entry(seq, who, session, decode(kind, body)) for seq, who, session, kind, body in rows]
+
+
+def read_sessions(path: Path) -> list[tuple[str, str]]:
+    """(session id, hash of its last record) of every session that was opened, oldest first."""
+    with _reading(path) as connection:
+        return connection.execute(
+            "SELECT o.session_id, (SELECT hash FROM records l WHERE l.session_id = o.session_id"
+            " ORDER BY l.seq DESC LIMIT 1) FROM records o"
+            " WHERE o.kind = 'SessionOpened' ORDER BY o.seq"
+        ).fetchall()
+
+
+class _reading:
+    def __init__(self, path: Path) -> None:
+        self._connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
+
+    def __enter__(self) -> sqlite3.Connection:
+        return self._connection
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    connection = sqlite3.connect(path, timeout=30, isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.executescript(_SCHEMA)
+    return connection
+
+
+def _chained(previous: str, seq: int, *parts: str) -> str:
+    text = "\x1f".join((previous, str(seq), *parts))
+    return hashlib.sha256(text.encode()).hexdigest()
