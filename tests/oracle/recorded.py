@@ -56,10 +56,15 @@ def recorded_bars(
     if last is not None:
         keep &= dates <= last
     frame = frame[keep].drop_duplicates(["symbol", "timestamp", "source"], keep="last")
+    return one_source_a_day(frame).sort_values(["symbol", "timestamp"], ignore_index=True)
+
+
+def one_source_a_day(frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame itself; raises ValueError where two sources have bars of one (symbol, date)."""
     owners = frame.groupby(["symbol", frame["timestamp"].dt.date])["source"].nunique()
     if (owners > 1).any():
-        raise ValueError(f"two of {sources} have bars of {list(owners[owners > 1].index[:3])}")
-    return frame.sort_values(["symbol", "timestamp"], ignore_index=True)
+        raise ValueError(f"two sources have bars of {list(owners[owners > 1].index[:3])}")
+    return frame
 
 
 def _source(source: str) -> pd.DataFrame:
