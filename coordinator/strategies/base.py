@@ -95,7 +95,7 @@ class Strategy(BaseModel, ABC):
     @property
     def parameters(self) -> dict[str, Any]:
         """The parameters as JSON values, defaults included; numbers are int or float."""
-        return {name: _plain(value) for name, value in self.model_dump().items()}
+        return {name: plain_value(value) for name, value in self.model_dump().items()}
 
     @field_validator("*", mode="before")
     @classmethod
@@ -128,12 +128,18 @@ class Strategy(BaseModel, ABC):
         return self
 
 
-def _plain(value: object) -> Any:
-    """A parameter as JSON has it."""
+def plain_value(value: object) -> Any:
+    """A parameter or setting as JSON has it: whole decimals as int, others as float.
+
+    A decimal that no float spells exactly becomes its text, so that nothing is lost.
+    """
     if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
+        whole = value.to_integral_value()
+        if value == whole:
+            return int(whole)
+        return float(value) if Decimal(str(float(value))) == value else str(value)
     if isinstance(value, list | tuple):
-        return [_plain(item) for item in value]
+        return [plain_value(item) for item in value]
     if isinstance(value, dict):
-        return {str(key): _plain(item) for key, item in value.items()}
+        return {str(key): plain_value(item) for key, item in value.items()}
     return json.loads(json.dumps(value, default=str))

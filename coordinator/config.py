@@ -1,0 +1,227 @@
+"""The configuration: frozen, complete, and checked as a whole before anything is done with it.
+
+A document is judged to its end: all its problems come in one ConfigError, each with its path.
+Nothing here is imported or executed because a configuration names it. Run as a module, this
+writes the JSON Schema of the format.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from coordinator.config_models import (
+    ConfigDocument,
+    CoordinatorConfig,
+    Feed,
+    Mode,
+    RiskConfig,
+    SharedSettings,
+    StrategyConfig,
+)
+from coordinator.config_problems import conflicts, nulls, problems_of, rule_for, window_problem
+from coordinator.config_text import (
+    ROOT,
+    in_order,
+    not_finite,
+    path_to,
+    read_document,
+    repeated_keys,
+)
+from coordinator.errors import ConfigError, OperatorError, Problem
+from coordinator.strategies.base import Strategy
+from coordinator.strategies.frame import adapt
+
+__all__ = [
+    "CoordinatorConfig",
+    "Feed",
+    "Mode",
+    "RiskConfig",
+    "StrategyConfig",
+    "config_hash",
+    "configure",
+    "default_config",
+    "load_config",
+    "parse_config",
+]
+
+DEFAULT_NAME = "multi-trader"
+
+
+def load_config(path: str | Path) -> CoordinatorConfig:
+    """The configuration in a JSON file; without a `name` it is called after the file's stem.
+
+    Raises:
+        ConfigError: if the file cannot be read, or for everything that is wrong in it.
+    """
+    file = Path(path)
+    try:
+        text = file.read_bytes()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        problem = Problem(ROOT, f"cannot be read: {reason}; give the path of a JSON file")
+        raise ConfigError(str(path), [problem]) from None
+    return _assemble(read_document(text, str(path)), _stem(file), str(path))
+
+
+def parse_config(document: str | bytes | Mapping[str, Any], name: str) -> CoordinatorConfig:
+    """The configuration in a JSON text or an already parsed document, called `name` by default.
+
+    Raises:
+        ConfigError: with everything that is wrong in it.
+    """
+    parsed = read_document(document, name) if isinstance(document, str | bytes) else document
+    return _assemble(parsed, name, name)
+
+
+def configure(
+    strategies: Sequence[Mapping[str, Any]],
+    *,
+    name: str = DEFAULT_NAME,
+    mode: str | Mode = Mode.PAPER,
+    feed: str | Feed = Feed.IEX,
+) -> CoordinatorConfig:
+    """The configuration of a Python program: entries as in a file, or with a `strategy` object.
+
+    Raises:
+        ConfigError: with everything that is wrong in it.
+    """
+    given: dict[int, Strategy | None] = {}
+    problems: list[Problem] = []
+    entries: list[object] = []
+    for index, entry in enumerate(strategies):
+        if isinstance(entry, Mapping) and "strategy" in entry:
+            entry = dict(entry)
+            given[index], found = _given(index, entry)
+            problems += found
+        entries.append(entry)
+    document = {"name": name, "mode": mode, "feed": feed, "strategies": entries}
+    return _assemble(document, name, "strategies", given, problems)
+
+
+def default_config() -> CoordinatorConfig:
+    """The five built-in strategies, run when no configuration is named."""
+    return parse_config(_BUILT_IN, DEFAULT_NAME)
+
+
+def config_hash(config: CoordinatorConfig) -> str:
+    """SHA-256, in hex, of what the configuration means: key order and spelling do not count."""
+    canonical = json.dumps(config.as_document(), sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
+def _given(index: int, entry: dict[str, Any]) -> tuple[Strategy | None, list[Problem]]:
+    """Take the `strategy` object out of an entry of a Python program."""
+    candidate = entry.pop("strategy")
+    problems = [
+        Problem(path_to(("strategies", index, key)), "stands beside a strategy object; drop one")
+        for key in ("strategy_type", "strategy_params")
+        if key in entry
+    ]
+    entry.setdefault("strategy_type", "object")
+    try:
+        return adapt(candidate), problems
+    except OperatorError as error:
+        return None, [*problems, Problem(path_to(("strategies", index, "strategy")), str(error))]
+
+
+def _assemble(
+    document: object,
+    name: str,
+    source: str,
+    given: Mapping[int, Strategy | None] | None = None,
+    problems: Iterable[Problem] = (),
+) -> CoordinatorConfig:
+    if not isinstance(document, Mapping):
+        raise ConfigError(source, [Problem(ROOT, 'should be an object: {"strategies": [...]}')])
+    found = list(problems)
+    rules: dict[int, Strategy | None] = dict(given or {})
+    entries = document.get("strategies")
+    for index, entry in enumerate(entries if isinstance(entries, list | tuple) else ()):
+        if index not in rules and isinstance(entry, Mapping):
+            rules[index], wrong = rule_for(index, entry)
+            found += wrong
+    found += [problem for index in rules for problem in window_problem(index, rules[index])]
+    parsed = None
+    try:
+        parsed = ConfigDocument.model_validate(dict(document))
+    except ValidationError as error:
+        found += problems_of(error)
+    found += conflicts(document) + nulls(document)
+    reported = {problem.path for problem in found}
+    found += [problem for problem in not_finite(document) if problem.path not in reported]
+    found += repeated_keys(document)
+    if parsed is None or found:
+        raise ConfigError(source, in_order(found))
+    return _configured(parsed, name, rules)
+
+
+def _configured(
+    parsed: ConfigDocument, stem: str, rules: Mapping[int, Strategy | None]
+) -> CoordinatorConfig:
+    strategies = tuple(
+        StrategyConfig.model_validate(
+            {name: getattr(entry, name) for name in SharedSettings.model_fields}
+            | {"strategy": rules[index]}
+        )
+        for index, entry in enumerate(parsed.strategies)
+    )
+    return CoordinatorConfig(
+        name=parsed.name or stem, mode=parsed.mode, feed=parsed.feed, strategies=strategies
+    )
+
+
+def _stem(file: Path) -> str:
+    """The file's stem, fit to be shown and stored."""
+    return "".join(char if char.isprintable() else "_" for char in file.stem)
+
+
+_BUILT_IN: dict[str, Any] = {
+    "strategies": [
+        {
+            "name": "SPY_Adaptive",
+            "strategy_type": "adaptive",
+            "tickers": ["SPY"],
+            "risk_config": {"max_position_size": 0.95, "max_daily_trades": 20},
+        },
+        {
+            "name": "QQQ_Momentum",
+            "strategy_type": "momentum",
+            "strategy_params": {"lookback_period": 20, "momentum_threshold": 0.002},
+            "tickers": ["QQQ"],
+            "risk_config": {"max_position_size": 0.95, "max_daily_trades": 20},
+        },
+        {
+            "name": "IWM_RSI",
+            "strategy_type": "rsi",
+            "tickers": ["IWM"],
+            "risk_config": {"max_position_size": 0.95, "max_daily_trades": 20},
+        },
+        {
+            "name": "Tech_Basket",
+            "strategy_type": "adaptive",
+            "tickers": ["AAPL", "MSFT", "GOOGL", "AMZN"],
+            "initial_cash": 20000.0,
+            "risk_config": {"max_position_size": 0.25, "max_daily_trades": 40},
+        },
+        {
+            "name": "BTC_Momentum",
+            "strategy_type": "momentum",
+            "strategy_params": {"lookback_period": 30, "momentum_threshold": 0.003},
+            "tickers": ["BTC/USD"],
+            "risk_config": {"max_position_size": 0.5, "max_daily_trades": 20},
+        },
+    ]
+}
+"""What `run` trades without a configuration; thresholds are those of one-minute bars."""
+
+
+if __name__ == "__main__":
+    from coordinator.config_schema import write_schema
+
+    print(write_schema())

@@ -1,0 +1,188 @@
+"""The configuration as frozen values: what each key may be, what it means, and its default.
+
+One set of fields serves the file's form (`ConfigDocument`) and the form that is run
+(`CoordinatorConfig`), and the JSON Schema is generated from it.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from enum import Enum
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, InstanceOf
+
+from coordinator.core.values import NAME_PATTERN, SYMBOL_PATTERN, is_crypto
+from coordinator.strategies.base import Exact, Strategy, plain_value
+
+_FROZEN = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+Dollars = Annotated[Exact, Field(gt=0, decimal_places=18)]
+Ticker = Annotated[str, Field(pattern=f"^{SYMBOL_PATTERN.pattern}$")]
+
+
+class Mode(Enum):
+    """Whether the account is Alpaca's paper one or the real one."""
+
+    PAPER = "paper"
+    LIVE = "live"
+
+
+class Feed(Enum):
+    """Which of Alpaca's stock feeds is read: one exchange (free) or all of them."""
+
+    IEX = "iex"
+    SIP = "sip"
+
+
+class RiskConfig(BaseModel):
+    """One strategy's limits; None means no limit. Floats are taken as they are written.
+
+    Raises:
+        pydantic.ValidationError: for a value outside its range, or an unknown name.
+    """
+
+    model_config = _FROZEN
+
+    max_position_size: Annotated[
+        Exact,
+        Field(gt=0, le=1, description="most of the sub-account's equity in one ticker, a fraction"),
+    ] = Decimal("1.0")
+    max_daily_trades: Annotated[
+        int | None,
+        Field(ge=0, description="entry orders a day; exits are never blocked"),
+    ] = None
+    max_daily_loss: Annotated[
+        Dollars | None,
+        Field(description="dollars lost on the day from which entries stop until its end"),
+    ] = None
+    stop_loss_pct: Annotated[
+        Exact | None,
+        Field(gt=0, lt=1, description="fall below the average entry price that sells: 0.02 is 2 %"),
+    ] = None
+    take_profit_pct: Annotated[
+        Exact | None,
+        Field(gt=0, description="rise above the average entry price that sells: 0.02 is 2 %"),
+    ] = None
+
+
+class SharedSettings(BaseModel):
+    """What a strategy has in a document and afterwards alike."""
+
+    model_config = _FROZEN
+
+    name: Annotated[
+        str, Field(pattern=f"^{NAME_PATTERN.pattern}$", description="unique; names its book")
+    ]
+    tickers: Annotated[
+        tuple[Ticker, ...],
+        Field(
+            strict=False,
+            min_length=1,
+            description='what it trades: "SPY" is a stock, "BTC/USD" crypto',
+        ),
+    ]
+    initial_cash: Annotated[
+        Dollars, Field(description="dollars of its sub-account, the first time it runs")
+    ] = Decimal("10000.0")
+    min_warmup_bars: Annotated[
+        int, Field(ge=0, le=100_000, description="bars a ticker needs before it is traded")
+    ] = 50
+    enabled: Annotated[bool, Field(description="false: known, but not run")] = True
+    risk_config: Annotated[RiskConfig, Field(description="limits of this strategy")] = RiskConfig()
+
+
+class StrategyDocument(SharedSettings):
+    """One entry of `strategies` as it stands in a file."""
+
+    strategy_type: Annotated[
+        str,
+        Field(
+            description="one of the built-in types, or a registered one",
+            examples=["adaptive", "momentum", "mean_reversion", "rsi"],
+        ),
+    ]
+    strategy_params: Annotated[
+        dict[str, Any], Field(description="parameters of the strategy type; defaults otherwise")
+    ] = {}
+
+
+class ConfigDocument(BaseModel):
+    """A configuration as it stands in a file."""
+
+    model_config = _FROZEN
+
+    name: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            max_length=100,
+            pattern=r"^[^\x00-\x1f\x7f]*$",
+            description="the coordinator's; default: the file's stem",
+        ),
+    ] = None
+    mode: Annotated[
+        Mode, Field(strict=False, description="live also needs --live and MULTI_TRADER_ALLOW_LIVE")
+    ] = Mode.PAPER
+    feed: Annotated[Feed, Field(strict=False, description="Alpaca's stock data feed")] = Feed.IEX
+    strategies: Annotated[tuple[StrategyDocument, ...], Field(strict=False, min_length=1)]
+
+
+class StrategyConfig(SharedSettings):
+    """One strategy, ready to run: its own settings beside the strategy object."""
+
+    strategy: InstanceOf[Strategy]
+
+    @property
+    def strategy_type(self) -> str:
+        """The registered name of its kind; `frame` for an object with generate_signal."""
+        return self.strategy.strategy_type
+
+    @property
+    def strategy_params(self) -> dict[str, Any]:
+        """All its parameters as JSON values, defaults included."""
+        return self.strategy.parameters
+
+    def as_document(self) -> dict[str, Any]:
+        """The strategy as JSON values, as a file would have it, with every default filled in."""
+        return {
+            **plain_value(self.model_dump(exclude={"strategy", "risk_config"})),
+            "strategy_type": self.strategy_type,
+            "strategy_params": self.strategy_params,
+            "risk_config": plain_value(self.risk_config.model_dump(exclude_none=True)),
+        }
+
+    @property
+    def crypto_only(self) -> bool:
+        """Whether it trades no stock, so that its day rolls at 00:00 UTC."""
+        return all(map(is_crypto, self.tickers))
+
+
+class CoordinatorConfig(BaseModel):
+    """A whole configuration, valid throughout; `strategies` in the document's order."""
+
+    model_config = _FROZEN
+
+    name: str
+    mode: Mode
+    feed: Feed
+    strategies: tuple[StrategyConfig, ...]
+
+    @property
+    def active(self) -> tuple[StrategyConfig, ...]:
+        """The strategies that are enabled; none, if all are switched off."""
+        return tuple(strategy for strategy in self.strategies if strategy.enabled)
+
+    @property
+    def tickers(self) -> tuple[str, ...]:
+        """Every ticker of an enabled strategy, once, in order of first mention."""
+        return tuple(dict.fromkeys(ticker for one in self.active for ticker in one.tickers))
+
+    def as_document(self) -> dict[str, Any]:
+        """The configuration as JSON values, with every default filled in."""
+        return {
+            "name": self.name,
+            "mode": self.mode.value,
+            "feed": self.feed.value,
+            "strategies": [strategy.as_document() for strategy in self.strategies],
+        }

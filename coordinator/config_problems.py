@@ -1,0 +1,199 @@
+"""What is wrong with a document, as sentences at their places.
+
+The models say what a single value may be; this module puts that into the user's words, and finds
+what no single value shows: names and tickers given twice, unknown strategy types, bad parameters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from coordinator.config_models import ConfigDocument, RiskConfig, StrategyDocument
+from coordinator.config_text import path_to, shown, unknown
+from coordinator.core.values import SYMBOL_PATTERN, UNASSIGNED
+from coordinator.errors import OperatorError, Problem
+from coordinator.strategies.base import LARGEST_WINDOW, Strategy
+from coordinator.strategies.registry import registered_types
+
+Place = tuple[str | int, ...]
+Known = Mapping[str, Collection[str]]
+"""Known keys by the part of the document: "" its root, "strategies" an entry, "risk_config"."""
+
+_KNOWN: Known = {
+    "": tuple(ConfigDocument.model_fields),
+    "strategies": tuple(StrategyDocument.model_fields),
+    "risk_config": tuple(RiskConfig.model_fields),
+}
+_PARTS = {"": "the document itself", "strategies": "a strategy", "risk_config": "risk_config"}
+
+_WORDING = {
+    "missing": "required, but missing",
+    "int_type": "should be an integer",
+    "bool_type": "should be true or false",
+    "string_type": "should be a text in quotes",
+    "tuple_type": "should be a list",
+    "list_type": "should be a list",
+    "dict_type": "should be an object",
+    "model_type": "should be an object",
+    "too_short": "should hold at least one",
+    "string_too_short": "should not be empty",
+}
+_WITHOUT_VALUE = {"missing", "too_short", "string_too_short", "not_ascending"}
+_PATTERNS = {
+    "": "should have no control characters",
+    "name": "should be 1 to 48 letters, digits, _ or -, and begin with a letter or digit",
+    "tickers": 'should be a ticker such as "SPY" or "BTC/USD"',
+}
+
+
+def problems_of(error: ValidationError, known: Known = _KNOWN, under: Place = ()) -> list[Problem]:
+    """A model's complaints as problems, with `under` before each place."""
+    found = []
+    for detail in error.errors(include_url=False):
+        if detail["type"] == "too_short" and detail["input"]:
+            continue  # the model counts the valid items only, and has complained of the others
+        place = (*under, *detail["loc"])
+        found.append(Problem(path_to(place), _sentence(detail, known)))
+    return found
+
+
+def _sentence(detail: ErrorDetails, known: Known) -> str:
+    kind, names = detail["type"], [step for step in detail["loc"] if isinstance(step, str)]
+    if kind == "extra_forbidden":
+        return _unknown_key(names, known)
+    if kind == "string_pattern_mismatch":
+        message = _PATTERNS.get(names[-1] if len(names) > 1 else "", detail["msg"])
+    else:
+        message = _WORDING.get(kind) or detail["msg"].removeprefix("Input ")
+        message = message.removeprefix("Value error, ")
+    if kind in _WITHOUT_VALUE:
+        return message
+    return f"{message}, got {shown(detail['input'])}{_capitals(detail['input'], names)}"
+
+
+def _capitals(value: object, names: list[str]) -> str:
+    if names[-1:] != ["tickers"] or not isinstance(value, str):
+        return ""
+    better = value.strip().upper()
+    fits = better != value and SYMBOL_PATTERN.fullmatch(better)
+    return f"; did you mean {better!r}?" if fits else ""
+
+
+def _unknown_key(names: list[str], known: Known) -> str:
+    key, part = names[-1], names[-2] if len(names) > 1 else ""
+    hint = None
+    for other, keys in known.items():
+        if other != part and key in keys:
+            hint = f"it belongs in {_PARTS[other]}"
+    return unknown("key", key, known.get(part, ()), hint=hint)
+
+
+def rule_for(index: int, entry: Mapping[str, Any]) -> tuple[Strategy | None, list[Problem]]:
+    """The strategy object that an entry names, or None with what is wrong about it.
+
+    What the entry's own model complains about (no type, parameters that are no object) is left
+    to it.
+    """
+    place: Place = ("strategies", index)
+    name, params = entry.get("strategy_type"), entry.get("strategy_params", {})
+    if not isinstance(name, str):
+        return None, []
+    types = registered_types()
+    if name not in types:
+        message = unknown("strategy type", name, types)
+        return None, [Problem(path_to((*place, "strategy_type")), message)]
+    try:
+        kind = types[name]
+    except OperatorError as error:
+        return None, [Problem(path_to((*place, "strategy_type")), str(error))]
+    if not isinstance(params, Mapping):
+        return None, []
+    return _made(kind, dict(params), (*place, "strategy_params"))
+
+
+def _made(
+    kind: type[Strategy], params: dict[str, Any], place: Place
+) -> tuple[Strategy | None, list[Problem]]:
+    known = {"": tuple(kind.model_fields)}
+    try:
+        return kind.model_validate(params), []
+    except ValidationError as error:
+        found = problems_of(error, known, place)
+        bad = {str(detail["loc"][0]) for detail in error.errors() if detail["loc"]}
+    except Exception as error:  # a user's own validator may raise anything; it is named
+        message = f"{kind.strategy_type} raised {type(error).__name__}: {error}; repair it"
+        return None, [Problem(path_to(place), message)]
+    # Fields are compared with each other only once each is right in itself; so ask again
+    # without the wrong ones, and keep what does not depend on them.
+    try:
+        kind.model_validate({key: value for key, value in params.items() if key not in bad})
+    except ValidationError as error:
+        for detail in error.errors():
+            pair = {detail.get("ctx", {}).get("low"), detail.get("ctx", {}).get("high")}
+            if detail["type"] == "not_ascending" and not pair & bad:
+                found.append(Problem(path_to((*place, *detail["loc"])), detail["msg"]))
+    return None, found
+
+
+def window_problem(index: int, rule: Strategy | None) -> list[Problem]:
+    """What is wrong with how far a strategy says it looks back; nothing for the built-in ones."""
+    if rule is None:
+        return []
+    try:
+        window: object = rule.longest_window
+    except Exception as error:  # a user's own property may raise anything; it is named
+        window = f"{type(error).__name__}: {error}"
+    if isinstance(window, int) and not isinstance(window, bool) and 1 <= window <= LARGEST_WINDOW:
+        return []
+    message = f"longest_window of {rule.strategy_type} is {shown(window)}; it should be 1 to "
+    place = path_to(("strategies", index, "strategy_type"))
+    return [Problem(place, f"{message}{LARGEST_WINDOW} bars")]
+
+
+def conflicts(document: Mapping[str, Any]) -> list[Problem]:
+    """Strategy names and tickers given twice, and the one name that is taken."""
+    found: list[Problem] = []
+    names: dict[str, int] = {}
+    for index, entry in _entries(document):
+        name, tickers = entry.get("name"), entry.get("tickers")
+        place: Place = ("strategies", index)
+        if name == UNASSIGNED:
+            message = f"{UNASSIGNED} is the book of what no strategy owns; choose another name"
+            found.append(Problem(path_to((*place, "name")), message))
+        if isinstance(name, str) and names.setdefault(name, index) != index:
+            first = path_to(("strategies", names[name]))
+            message = f"{shown(name)} is already the name of {first}; give each its own"
+            found.append(Problem(path_to((*place, "name")), message))
+        if isinstance(tickers, list | tuple):
+            found += [
+                Problem(path_to((*place, "tickers", at)), f"{shown(ticker)} is given twice")
+                for at, ticker in enumerate(tickers)
+                if isinstance(ticker, str) and ticker in tickers[:at]
+            ]
+    return found
+
+
+def nulls(document: Mapping[str, Any]) -> list[Problem]:
+    """Every key that may be left out and is null instead."""
+    message = "should have a value, got null; leave the key out to go without"
+    found = [Problem("name", message)] if document.get("name", "") is None else []
+    for index, entry in _entries(document):
+        risk = entry.get("risk_config")
+        if isinstance(risk, Mapping):
+            found += [
+                Problem(path_to(("strategies", index, "risk_config", key)), message)
+                for key in RiskConfig.model_fields
+                if key in risk and risk[key] is None
+            ]
+    return found
+
+
+def _entries(document: Mapping[str, Any]) -> list[tuple[int, Mapping[str, Any]]]:
+    entries = document.get("strategies")
+    if not isinstance(entries, list | tuple):
+        return []
+    return [(index, entry) for index, entry in enumerate(entries) if isinstance(entry, Mapping)]

@@ -1,0 +1,92 @@
+"""The JSON Schema of the configuration format, generated from the models themselves.
+
+Editors use it to complete and explain; `multi-trader validate` remains the judge, because a
+schema cannot say that names are unique or that one window is shorter than another.
+"""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core import core_schema
+
+from coordinator.config_models import ConfigDocument
+from coordinator.strategies.base import plain_value
+from coordinator.strategies.registry import BUILT_IN
+
+SCHEMA_PATH = Path(__file__).parents[1] / "configs" / "multi_trader.schema.json"
+
+_BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
+
+
+class _Schema(GenerateJsonSchema):
+    """Decimals are plain numbers in a configuration, and None is a key left out."""
+
+    def decimal_schema(self, schema: core_schema.DecimalSchema) -> JsonSchemaValue:
+        return {"type": "number"}
+
+    def nullable_schema(self, schema: core_schema.NullableSchema) -> JsonSchemaValue:
+        return self.generate_inner(schema["schema"])
+
+    def encode_default(self, dft: Any) -> Any:
+        return float(dft) if isinstance(dft, Decimal) else super().encode_default(dft)
+
+
+def schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of a configuration file, parameters of each built-in type too."""
+    made = ConfigDocument.model_json_schema(schema_generator=_Schema)
+    entry = made["$defs"]["StrategyDocument"]
+    entry["allOf"] = []
+    for kind in BUILT_IN:
+        parameters = kind.model_json_schema(schema_generator=_Schema)
+        name = parameters["title"]
+        made["$defs"][name] = parameters
+        entry["allOf"].append(
+            {
+                "if": {"properties": {"strategy_type": {"const": kind.strategy_type}}},
+                "then": {"properties": {"strategy_params": {"$ref": f"#/$defs/{name}"}}},
+            }
+        )
+    _polish(made)
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
+
+
+def schema_text() -> str:
+    """The schema as it stands in its file."""
+    return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+
+
+def write_schema(path: Path = SCHEMA_PATH) -> Path:
+    """Write the schema to its file; returns the path.
+
+    Raises:
+        OSError: if the file cannot be written.
+    """
+    path.write_text(schema_text(), encoding="utf-8")
+    return path
+
+
+def _polish(value: Any) -> None:
+    """Bounds by their names in JSON Schema; no default that the format itself would refuse."""
+    if isinstance(value, list):
+        for item in value:
+            _polish(item)
+    if not isinstance(value, dict):
+        return
+    if value.get("type") == "number":
+        value.pop("decimal_places", None)
+        for ours, theirs in _BOUNDS.items():
+            if ours in value:
+                value[theirs] = plain_value(value.pop(ours))
+    if value.get("default", "") is None:
+        del value["default"]
+    if value.get("$ref") == "#/$defs/RiskConfig":
+        value["default"] = {}
+    if isinstance(value.get("description"), str):
+        value["description"] = value["description"].partition("\n\nRaises:")[0]
+    for item in value.values():
+        _polish(item)

@@ -1,0 +1,159 @@
+"""From a configuration's text to a document, and from a place in it to a path and a sentence.
+
+Numbers stay as they are written (0.1 is exactly one tenth), and a key given twice is remembered
+rather than silently overwritten.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from decimal import Decimal
+from typing import Any
+
+from coordinator.errors import ConfigError, Problem
+
+ROOT = "$"
+_PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_LONGEST_SHOWN = 60
+
+
+class Repeating(dict[str, Any]):
+    """A JSON object in which some keys were given twice; the last value of each counts."""
+
+    repeated: tuple[str, ...] = ()
+
+
+def read_document(text: str | bytes, source: str) -> object:
+    """The JSON document in `text`, with decimals for its fractions.
+
+    Raises:
+        ConfigError: naming `source`, if it is not UTF-8, empty, or not JSON.
+    """
+    decoded = _decoded(text, source) if isinstance(text, bytes) else text
+    if not decoded.strip():
+        raise _unreadable(source, 'is empty; a configuration starts with {"strategies": [...]}')
+    try:
+        return json.loads(decoded, parse_float=Decimal, object_pairs_hook=_object)
+    except json.JSONDecodeError as error:
+        where = f"line {error.lineno}, column {error.colno}"
+        raise _unreadable(source, f"is not JSON: {error.msg} ({where})") from None
+    except RecursionError:
+        raise _unreadable(source, "is nested too deeply for a configuration") from None
+    except ValueError:
+        # Python refuses to read an integer of more than 4,300 digits.
+        raise _unreadable(source, "holds a number with thousands of digits") from None
+
+
+def _decoded(text: bytes, source: str) -> str:
+    try:
+        return text.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = text.count(b"\n", 0, error.start) + 1
+        raise _unreadable(
+            source, f"is not UTF-8: byte 0x{text[error.start]:02x} on line {line}; save it as UTF-8"
+        ) from None
+
+
+def _unreadable(source: str, message: str) -> ConfigError:
+    return ConfigError(source, [Problem(ROOT, message)])
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    made = dict(pairs)
+    if len(made) == len(pairs):
+        return made
+    marked = Repeating(made)
+    keys = [key for key, _ in pairs]
+    marked.repeated = tuple(key for key in made if keys.count(key) > 1)
+    return marked
+
+
+def path_to(place: Iterable[str | int]) -> str:
+    """A place in a document as users write it: `strategies[2].risk_config.stop_loss_pct`."""
+    path = ""
+    for step in place:
+        if isinstance(step, int):
+            path += f"[{step}]"
+        elif _PLAIN_KEY.fullmatch(step):
+            path += f".{step}" if path else step
+        else:
+            path += f"[{json.dumps(step)}]"
+    return path or ROOT
+
+
+def in_order(problems: Iterable[Problem]) -> list[Problem]:
+    """Without repetitions, sorted by path, with `[10]` after `[9]`."""
+
+    def key(problem: Problem) -> list[tuple[bool, int, str]]:
+        steps = re.findall(r"\d+|[^\d\[\].]+", problem.path)
+        return [
+            (not step.isdecimal(), int(step) if step.isdecimal() else 0, step) for step in steps
+        ]
+
+    return sorted(dict.fromkeys(problems), key=key)
+
+
+def repeated_keys(document: object) -> list[Problem]:
+    """Every key that its object gives more than once."""
+    return [
+        Problem(path_to((*place, key)), "given more than once; keep one")
+        for place, value in _everything(document)
+        if isinstance(value, Repeating)
+        for key in value.repeated
+    ]
+
+
+def not_finite(document: object) -> list[Problem]:
+    """Every number that is NaN or infinite."""
+    return [
+        Problem(path_to(place), f"should be a finite number, got {shown(value)}")
+        for place, value in _everything(document)
+        if isinstance(value, float | Decimal) and not math.isfinite(value)
+    ]
+
+
+def _everything(document: object) -> Iterator[tuple[tuple[str | int, ...], object]]:
+    waiting: list[tuple[tuple[str | int, ...], object]] = [((), document)]
+    while waiting:
+        place, value = waiting.pop()
+        yield place, value
+        if isinstance(value, Mapping):
+            waiting.extend(((*place, str(key)), item) for key, item in value.items())
+        elif isinstance(value, list | tuple):
+            waiting.extend(((*place, index), item) for index, item in enumerate(value))
+
+
+def shown(value: object) -> str:
+    """A value as the user wrote it, cut where it is long."""
+    match value:
+        case None | bool():
+            return json.dumps(value)
+        case Mapping():
+            return "an object"
+        case list() | tuple():
+            return "a list"
+        case int() | float() | Decimal():
+            text = str(value) if not isinstance(value, int) or abs(value) < 10**30 else "a huge one"
+        case _:
+            text = repr(value)
+    return text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "..."
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word most like `word`, whatever its case; None if none is alike."""
+    by_lower = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.4)
+    return by_lower[close[0]] if close else None
+
+
+def unknown(kind: str, word: str, known: Iterable[str], *, hint: str | None = None) -> str:
+    """A sentence about an unknown word: what it may have been meant to be, and what is known."""
+    names = list(known)
+    close = nearest(word, names)
+    meant = hint or (f"did you mean {close!r}?" if close else None)
+    middle = f"; {meant}" if meant else ""
+    return f"unknown {kind} {shown(word)}{middle} (known: {', '.join(names) or 'none'})"
