@@ -115,6 +115,7 @@ def test_opposite_orders_of_two_strategies_both_fill_at_the_same_close() -> None
         # the rise says buy, which means nothing while long
         ([100, 100, 101, 102.01, 102.01], {"take_profit_pct": 0.01}, ["2 buy", "3 target"]),
         ([100, 101, 102.0099, 102.0099], {"take_profit_pct": 0.01}, ["1 buy"]),
+        ([100, 101, 90, 90], {"stop_loss_pct": 0.01, "take_profit_pct": 0.01}, ["1 buy", "2 stop"]),
         # a target sells into a rise, and the next rise buys again
         (
             [100, 101, 103, 104, 104],

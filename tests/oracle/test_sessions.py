@@ -133,15 +133,20 @@ def test_a_position_stays_overnight_and_the_next_day_starts_from_its_equity() ->
     assert tuesday.positions["Follow"] == {}
 
 
-def test_an_overnight_gap_counts_against_the_days_loss() -> None:
+@pytest.mark.parametrize(
+    ("limit", "denied"),
+    # 98.0296 shares bought at 101 end Monday at 102, and are worth 99 on Tuesday morning:
+    # 294.0888 less than on Monday evening, 196.0592 less than at first
+    [(196.06, 2), (294.0888, 2), (294.0889, 0)],
+)
+def test_an_overnight_gap_counts_against_the_days_loss(limit: float, denied: int) -> None:
     tomorrow = DAY + dt.timedelta(days=1)
     next_open = OPEN + dt.timedelta(days=1)
-    both = market(bars("SPY", [100, 101, 101]), bars("SPY", [99, 100, 101, 101], begin=next_open))
-    for limit, causes in ((150.0, ["max_daily_loss"] * 2), (250.0, [])):
-        block = follower("SPY", max_daily_loss=limit)
-        monday = predict(config(block), both, DAY, fill_model="close")
-        tuesday = predict(config(block), both, tomorrow, fill_model="close", previous=monday)
-        assert [x.cause for x in tuesday.denials] == causes
+    both = market(bars("SPY", [100, 101, 102]), bars("SPY", [99, 100, 101, 101], begin=next_open))
+    block = follower("SPY", max_daily_loss=limit)
+    monday = predict(config(block), both, DAY, fill_model="close")
+    tuesday = predict(config(block), both, tomorrow, fill_model="close", previous=monday)
+    assert [x.cause for x in tuesday.denials] == ["max_daily_loss"] * denied
 
 
 def test_stocks_and_crypto_share_one_book_and_crypto_trades_after_the_close() -> None:
