@@ -1,0 +1,54 @@
+"""`multi-trader end-of-day`: what the journal holds, into the warehouse; safe to repeat."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from cli.faults import ANYTHING_ELSE, complain, plainly
+from cli.logs import configure_logging
+from cli.options import LogLevel, SessionId
+
+LOCK_DEADLINE_S = 60.0
+
+
+@plainly
+def end_of_day(session: SessionId = None, log_level: LogLevel = "INFO") -> None:
+    """Load sessions from the journal into the warehouse (DuckDB).
+
+    Without --session: every session that is not loaded yet or changed since. Safe to repeat,
+    and beside a running coordinator. Exit 1 if rows had to be put into quarantine.
+
+    \b
+    Example:
+      multi-trader end-of-day
+    """
+    configure_logging(log_level)
+    from cli.loading import load_all
+    from coordinator.bootstrap import home_folder, session_sources, warehouse_path
+    from coordinator.errors import OperatorError
+
+    home = home_folder()
+    sources = session_sources(home, session)
+    if session is not None and not sources:
+        raise OperatorError(f"No journal under {home} holds a session '{session}'." + _known(home))
+    if not sources:
+        typer.echo(f"Nothing to load: no journal under {home} holds a session.")
+        return
+    incomplete = load_all(warehouse_path(), sources, deadline_s=LOCK_DEADLINE_S)
+    typer.echo(f"{_sessions(len(sources))} of the journal in {warehouse_path()}.")
+    if incomplete:
+        complain(f"{_sessions(incomplete)} incomplete: the table `quarantine` says why.")
+        raise typer.Exit(ANYTHING_ELSE)
+
+
+def _known(home: Path) -> str:
+    from coordinator.bootstrap import session_sources
+
+    known = [source.session_id for source in session_sources(home)]
+    return f" Those there are: {', '.join(known)}." if known else " There is none at all."
+
+
+def _sessions(count: int) -> str:
+    return f"{count} session{'' if count == 1 else 's'}"

@@ -1,0 +1,93 @@
+"""From an exception to one sentence on stderr and an exit code.
+
+0 done; 2 the operator's configuration, arguments or credentials; 3 refused for safety; 1 anything
+else. Nobody sees a traceback unless the log level is DEBUG.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import traceback
+from collections.abc import Callable
+from typing import ParamSpec
+
+import typer
+
+P = ParamSpec("P")
+
+OPERATORS_FAULT = 2
+ANYTHING_ELSE = 1
+INTERRUPTED = 130  # the shell's own number for a command that Ctrl-C ended
+
+log = logging.getLogger("cli")
+
+
+def plainly(command: Callable[P, None]) -> Callable[P, None]:
+    """Wraps a command so that each of its errors ends as a sentence and the right exit code."""
+
+    @functools.wraps(command)
+    def told(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except (typer.Exit, BrokenPipeError):
+            raise  # the command's own end; a reader such as `head` that had enough
+        except KeyboardInterrupt:
+            complain("Interrupted. Nothing is lost: the journal keeps every session.")
+            raise typer.Exit(INTERRUPTED) from None
+        except Exception as error:
+            complain(sentence(error))
+            log.debug("Where it happened:", exc_info=error)
+            raise typer.Exit(exit_code(error)) from None
+
+    return told
+
+
+def complain(text: str) -> None:
+    """Prints the text on stderr."""
+    typer.echo(text, err=True)
+
+
+def exit_code(error: Exception) -> int:
+    """The exit code that CONTRACT section 2 gives to the error."""
+    match _home(error):
+        case "coordinator":
+            from coordinator.errors import MultiTraderError
+
+            return error.exit_code if isinstance(error, MultiTraderError) else ANYTHING_ELSE
+        case "simulator":
+            from simulator.errors import FeedError, OptionsError
+
+            return OPERATORS_FAULT if isinstance(error, FeedError | OptionsError) else ANYTHING_ELSE
+        case "warehouse":
+            from warehouse.errors import QueryFailed, QueryRefused
+
+            wrong_sql = isinstance(error, QueryFailed | QueryRefused)
+            return OPERATORS_FAULT if wrong_sql else ANYTHING_ELSE
+    return ANYTHING_ELSE
+
+
+def sentence(error: Exception) -> str:
+    """What to tell the user: the error's own words where it was raised on purpose."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"Error: {error.filename}: {error.strerror}."
+    if _home(error) is None or type(error).__name__ == "InvariantError":
+        return _unforeseen(error)
+    return f"Error: {error}"
+
+
+def _home(error: Exception) -> str | None:
+    """The package of ours that raised the error on purpose; its errors need no import to tell."""
+    package = type(error).__module__.partition(".")[0]
+    return package if package in ("coordinator", "simulator", "warehouse") else None
+
+
+def _unforeseen(error: Exception) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f"{frames[-1].filename}, line {frames[-1].lineno}" if frames else "no place known"
+    words = str(error) or "no further words"
+    return (
+        f"Error in Multi-Trader itself: {type(error).__name__}: {words} ({place}). "
+        "The journal keeps every session; repeat with --log-level DEBUG for the whole story, "
+        "and please report it."
+    )

@@ -1,0 +1,33 @@
+"""Log lines as the guide shows them, on stderr: `2025-12-04 14:30:15 [INFO] message`.
+
+What a command answers goes to stdout; what happens meanwhile goes here. Connection libraries never
+log below INFO, since at DEBUG they print the frame that carries the keys.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
+OURS = ("cli", "coordinator", "simulator", "warehouse")
+NEVER_BELOW_INFO = ("alpaca", "websockets", "urllib3", "uvicorn", "asyncio")
+
+
+def configure_logging(level: str) -> None:
+    """Sends log records of `level` (one of LEVELS) and above to stderr, in the guide's format.
+
+    Other people's loggers speak from WARNING up, or from INFO when `level` is DEBUG.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        logging.Formatter("%(asctime)s [%(levelname)s] %(message)s", datefmt="%Y-%m-%d %H:%M:%S")
+    )
+    others = logging.INFO if level == "DEBUG" else max(logging.WARNING, logging.getLevelName(level))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(others)
+    for name in OURS:
+        logging.getLogger(name).setLevel(level)
+    for name in NEVER_BELOW_INFO:
+        logging.getLogger(name).setLevel(max(logging.INFO, others))

@@ -1,0 +1,69 @@
+"""The command's table of contents: one line per subcommand, each in a module of its own."""
+
+from __future__ import annotations
+
+import sys
+from importlib import metadata
+from typing import Annotated
+
+import typer
+
+from cli.end_of_day import end_of_day
+from cli.report import report
+from cli.run import run
+from cli.simulator import simulator
+from cli.sql import sql
+from cli.status import status
+from cli.validate import validate
+
+app = typer.Typer(
+    name="multi-trader",
+    no_args_is_help=True,
+    rich_markup_mode=None,  # errors stay plain sentences that can be searched and piped
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (run, validate, status, end_of_day, sql, report, simulator):
+    app.command()(command)
+
+
+def _show_version(wanted: bool) -> None:
+    if not wanted:
+        return
+    try:
+        version = metadata.version("multi-trader")
+    except metadata.PackageNotFoundError:
+        version = "(not installed: run from its source folder)"
+    typer.echo(f"multi-trader {version}")
+    raise typer.Exit
+
+
+@app.callback()
+def multi_trader(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Say which this is."),
+    ] = False,
+) -> None:
+    """Many trading strategies on one Alpaca account: one connection, a true book for each.
+
+    Exit codes: 0 done; 2 wrong configuration, arguments or credentials, before any
+    network call; 3 refused for safety; 1 anything else.
+
+    \b
+    Example:
+      multi-trader run --simulate --config configs/multi_trader_simple.json
+    """
+
+
+def main() -> None:
+    """Runs the command of `sys.argv` and leaves with its exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="replace")  # a terminal that lacks a sign still gets the line
+    app(prog_name="multi-trader")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,83 @@
+"""Options that several commands share, and how their texts become values."""
+
+from __future__ import annotations
+
+import datetime
+import math
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.logs import LEVELS
+
+
+def a_date(text: str) -> datetime.date:
+    """A date written YYYY-MM-DD.
+
+    Raises typer.BadParameter for anything else.
+    """
+    try:
+        return datetime.datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=datetime.UTC).date()
+    except ValueError:
+        raise typer.BadParameter(f"'{text}' is not a date; write it as 2026-03-17.") from None
+
+
+def a_speed(text: str) -> float:
+    """How many times faster than ours the broker's clock runs: a finite number above 0.
+
+    Raises typer.BadParameter for anything else.
+    """
+    try:
+        speed = float(text)
+    except ValueError:
+        speed = math.nan
+    if not (math.isfinite(speed) and speed > 0):
+        raise typer.BadParameter(f"'{text}' is not a number above 0, such as 1 or 600.")
+    return speed
+
+
+def a_level(text: str) -> str:
+    """One of the log levels, in capitals.
+
+    Raises typer.BadParameter for anything else.
+    """
+    if text.upper() not in LEVELS:
+        raise typer.BadParameter(f"'{text}' is not one of {', '.join(LEVELS)}.")
+    return text.upper()
+
+
+BarsFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--bars", metavar="FILE", help="Recorded one-minute bars to replay, Parquet or CSV."
+    ),
+]
+SourceName = Annotated[
+    str | None,
+    typer.Option(
+        "--source", metavar="NAME", help="Which set of the bars file, where it holds several."
+    ),
+]
+SessionDate = Annotated[
+    datetime.date | None,
+    typer.Option(
+        "--date", parser=a_date, metavar="YYYY-MM-DD", help="Session date of the simulation."
+    ),
+]
+FillModel = Annotated[
+    str | None,
+    typer.Option(
+        "--fill-model",
+        metavar="M",
+        help="How simulated market orders fill: spread (1 bp either side; the default), close, "
+        "slippage[:bps] or participation[:fraction].",
+    ),
+]
+LogLevel = Annotated[
+    str,
+    typer.Option("--log-level", parser=a_level, metavar="L", help="DEBUG, INFO, WARNING or ERROR."),
+]
+SessionId = Annotated[
+    str | None, typer.Option("--session", metavar="ID", help="One session by its id.")
+]

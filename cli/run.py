@@ -1,0 +1,169 @@
+"""`multi-trader run`: one session, from its start to its rows in the warehouse."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.faults import complain, plainly
+from cli.logs import configure_logging
+from cli.options import BarsFile, FillModel, LogLevel, SessionDate, SourceName, a_speed
+from cli.signals import StopSignals, interrupt_on_sigterm
+
+if TYPE_CHECKING:
+    from coordinator.bootstrap import RunOptions, SessionOutcome
+
+STOPPING = "Stopping: waiting for the ends of open orders. Press Ctrl-C again to leave at once."
+LOCK_DEADLINE_S = 30.0  # a session has ended and the user waits: shorter than end-of-day's
+
+
+@plainly
+def run(
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config", metavar="FILE", help="Configuration; without it, five built-in strategies."
+        ),
+    ] = None,
+    live: Annotated[
+        bool,
+        typer.Option(
+            "--live",
+            help='Trade real money. Needs "mode": "live" in the configuration and '
+            "MULTI_TRADER_ALLOW_LIVE set to the account's number as well.",
+        ),
+    ] = False,
+    simulate: Annotated[
+        bool,
+        typer.Option(
+            "--simulate", help="Trade against the embedded simulator; needs no keys, sends nothing."
+        ),
+    ] = False,
+    bars: BarsFile = None,
+    source: SourceName = None,
+    date: SessionDate = None,
+    clock_speed: Annotated[
+        float | None,
+        typer.Option(
+            "--clock-speed",
+            parser=a_speed,
+            metavar="N",
+            help="The broker's clock runs up to N times as fast as ours: 600 if simulated, else 1.",
+        ),
+    ] = None,
+    fill_model: FillModel = None,
+    log_level: LogLevel = "INFO",
+    min_warmup_bars: Annotated[
+        int | None,
+        typer.Option(
+            "--min-warmup-bars",
+            metavar="N",
+            min=0,
+            max=100000,
+            help="Bars that a ticker needs before it trades, for every strategy.",
+        ),
+    ] = None,
+    no_load: Annotated[
+        bool,
+        typer.Option("--no-load", help="Leave the warehouse to `multi-trader end-of-day`."),
+    ] = False,
+) -> None:
+    """Run a session until its markets have closed.
+
+    Ctrl-C or SIGTERM ends it early. Prints the summary on stdout, log lines on stderr, and loads the session into the warehouse.
+    A second Ctrl-C leaves at once; the journal keeps everything and the next start resumes.
+
+    Alpaca's keys come from APCA_API_KEY_ID and APCA_API_SECRET_KEY, or from a file `.env`
+    of mode 600 in this folder. --bars and --date imply --simulate, which ignores all APCA_*.
+    State lives in MULTI_TRADER_HOME (./state).
+
+    \b
+    Example:
+      multi-trader run --simulate --config configs/multi_trader_simple.json
+    """
+    configure_logging(log_level)
+    simulated = simulate or bars is not None or date is not None
+    _refuse_contradictions(live, simulated, bars, source, fill_model)
+    with StopSignals(told=STOPPING) as stop:
+        from coordinator.bootstrap import RunOptions
+
+        options = RunOptions(
+            config=config,
+            live=live,
+            simulate=simulated,
+            bars=bars,
+            source=source,
+            date=date,
+            clock_speed=clock_speed,
+            fill_model=fill_model,
+            min_warmup_bars=min_warmup_bars,
+        )
+        outcome = asyncio.run(_session(options, stop))
+    interrupt_on_sigterm()
+    _tell(outcome)
+    if not no_load and outcome.session_id is not None:
+        _load(outcome.session_id)
+
+
+def _refuse_contradictions(
+    live: bool, simulated: bool, bars: Path | None, source: str | None, fill_model: str | None
+) -> None:
+    """Raises OperatorError for options that cannot both be meant."""
+    from coordinator.errors import OperatorError
+
+    if live and simulated:
+        raise OperatorError(
+            "--live trades real money, and --simulate, --bars and --date trade none: "
+            "give one or the other."
+        )
+    if source is not None and bars is None:
+        raise OperatorError(
+            f"--source {source} names a set of a bars file, and there is none: add --bars FILE."
+        )
+    if fill_model is not None and not simulated:
+        raise OperatorError(
+            "--fill-model is the simulator's, and Alpaca fills as it does: add --simulate, or "
+            "leave it out."
+        )
+
+
+async def _session(options: RunOptions, stop: StopSignals) -> SessionOutcome:
+    from coordinator.bootstrap import run_session
+
+    return await run_session(options, stop=stop.watch())
+
+
+def _tell(outcome: SessionOutcome) -> None:
+    if outcome.summary:
+        typer.echo(outcome.summary)
+    typer.echo(f"{outcome.status}: {outcome.message}")
+    if outcome.discrepancies:
+        complain(
+            f"Warning: {outcome.discrepancies} discrepancies between the books and the broker; "
+            "the warehouse's table `discrepancies` lists them."
+        )
+
+
+def _load(session_id: str) -> None:
+    """Loads the session. What goes wrong is told and fails nothing: the journal keeps it all."""
+    repeat = f"Repeat with: multi-trader end-of-day --session {session_id}"
+    try:
+        from cli.loading import load_all
+        from coordinator.bootstrap import home_folder, session_sources, warehouse_path
+        from warehouse.errors import WarehouseError
+
+        try:
+            sources = session_sources(home_folder(), session_id)
+            incomplete = load_all(warehouse_path(), sources, deadline_s=LOCK_DEADLINE_S)
+        except (WarehouseError, OSError) as error:
+            complain(f"The session was not loaded into the warehouse. {error}")
+            complain(repeat)
+            return
+    except KeyboardInterrupt:
+        complain("The load was interrupted; the journal keeps the session. " + repeat)
+        return
+    if incomplete:
+        complain("Once the cause is removed: " + repeat)

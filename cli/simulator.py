@@ -1,0 +1,87 @@
+"""`multi-trader simulator`: Alpaca's protocol on a loopback port, for any client."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.faults import complain, plainly
+from cli.logs import configure_logging
+from cli.options import BarsFile, FillModel, LogLevel, SessionDate, SourceName, a_speed
+from cli.signals import StopSignals
+
+if TYPE_CHECKING:
+    from simulator.server import Simulator
+
+
+@plainly
+def simulator(
+    bars: BarsFile = None,
+    source: SourceName = None,
+    date: SessionDate = None,
+    seed: Annotated[
+        int, typer.Option("--seed", metavar="N", help="Seed of the bars that are made up.")
+    ] = 7,
+    port: Annotated[
+        int, typer.Option("--port", metavar="P", min=0, max=65535, help="0 takes a free one.")
+    ] = 0,
+    clock_speed: Annotated[
+        float,
+        typer.Option("--clock-speed", parser=a_speed, metavar="N", help="Up to N times real time."),
+    ] = 600.0,
+    fill_model: FillModel = None,
+    faults: Annotated[
+        Path | None,
+        typer.Option("--faults", metavar="FILE", help="Faults to play, a JSON list."),
+    ] = None,
+    log_level: LogLevel = "INFO",
+) -> None:
+    """Serve Alpaca's protocol on this machine, until Ctrl-C.
+
+    Bars are made up from the seed, or replayed from a file.
+
+    Prints the variables that point a coordinator, or any other Alpaca client, at it.
+    Any key and secret are accepted. The clock stands until somebody subscribes to bars.
+
+    \b
+    Example:
+      multi-trader simulator --date 2026-03-17 --port 8900
+    """
+    configure_logging(log_level)
+    from coordinator.errors import OperatorError
+
+    if source is not None and bars is None:
+        raise OperatorError(
+            f"--source {source} names a set of a bars file, and there is none: add --bars FILE."
+        )
+    from simulator.server import Simulator, SimulatorOptions
+
+    given = {} if fill_model is None else {"fill_model": fill_model}
+    options = SimulatorOptions(
+        bars=bars,
+        source=source,
+        date=date,
+        seed=seed,
+        port=port,
+        clock_speed=clock_speed,
+        faults=faults,
+        **given,
+    )
+    with StopSignals(told="Stopping the simulator.") as stop, Simulator(options) as served:
+        typer.echo(exports(served))
+        complain(f"Serving. In another terminal: multi-trader run --clock-speed {clock_speed:g}")
+        stop.wait()
+
+
+def exports(served: Simulator) -> str:
+    """Shell lines that set every APCA_* variable for the served simulator."""
+    variables = {
+        "APCA_API_KEY_ID": "simulator",
+        "APCA_API_SECRET_KEY": "simulator",
+        "APCA_API_BASE_URL": served.url,
+        "APCA_API_DATA_URL": served.url,
+        "APCA_API_STREAM_URL": served.stream_url,
+    }
+    return "\n".join(f"export {name}={value}" for name, value in variables.items())

@@ -1,0 +1,36 @@
+"""`multi-trader sql`: one read-only question to the warehouse."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from cli.faults import plainly
+
+
+@plainly
+def sql(
+    query: Annotated[str, typer.Argument(metavar='"SELECT ..."', help="One SELECT statement.")],
+    json: Annotated[bool, typer.Option("--json", help="Print JSON: a list of rows.")] = False,
+    csv: Annotated[bool, typer.Option("--csv", help="Print CSV with a header line.")] = False,
+) -> None:
+    """Ask the warehouse a question in SQL; read-only.
+
+    Tables and views are described in docs/sql.md, with queries to start from.
+
+    \b
+    Example:
+      multi-trader sql "SELECT strategy, session_date, net_pnl FROM v_pnl_history"
+    """
+    from coordinator.errors import OperatorError
+
+    if json and csv:
+        raise OperatorError("--json and --csv are two formats: give one of them.")
+    from coordinator.bootstrap import warehouse_path
+    from warehouse.queries import query as ask
+    from warehouse.queries import render_csv, render_json, render_table
+
+    answer = ask(warehouse_path(), query)
+    render = render_json if json else render_csv if csv else render_table
+    typer.echo(render(answer).rstrip("\n"))
