@@ -152,9 +152,10 @@ def _assemble(
         parsed = ConfigDocument.model_validate(dict(document))
     except ValidationError as error:
         found += problems_of(error)
-    found += conflicts(document) + nulls(document)
+    found += conflicts(document)
     reported = {problem.path for problem in found}
-    found += [problem for problem in not_finite(document) if problem.path not in reported]
+    unseen = nulls(document) + not_finite(document)
+    found += [problem for problem in unseen if problem.path not in reported]
     found += repeated_keys(document)
     if parsed is None or found:
         raise ConfigError(source, in_order(found))

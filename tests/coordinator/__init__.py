@@ -1,0 +1,1 @@
+"""Tests of the coordinator: configuration, strategies, core and shell."""

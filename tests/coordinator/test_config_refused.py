@@ -1,0 +1,117 @@
+"""Bad configurations: every problem of a document at once, each at its path."""
+
+from __future__ import annotations
+
+import pickle
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from coordinator.config import configure, load_config, parse_config
+from coordinator.errors import ConfigError, OperatorError
+from coordinator.strategies import RsiStrategy
+from tests.coordinator.bad_configs import BAD, R0, S0, entry, one, params, risk, several
+
+
+@pytest.mark.parametrize(
+    ("document", "paths"), [case[1:] for case in BAD], ids=[case[0] for case in BAD]
+)
+def test_a_bad_configuration_yields_all_its_errors_with_their_paths(
+    document: str | bytes, paths: list[str]
+) -> None:
+    with pytest.raises(ConfigError) as refused:
+        parse_config(document, "bad")
+    assert [problem.path for problem in refused.value.problems] == paths
+    for problem in refused.value.problems:
+        assert len(problem.message) > 10
+        assert str(problem) in str(refused.value)
+    assert refused.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("document", "words"),
+    [
+        (one(tikers=["SPY"]), "unknown key 'tikers'; did you mean 'tickers'?"),
+        (one(Initial_Cash=1), "did you mean 'initial_cash'?"),
+        (risk(max_loss=1), "did you mean 'max_daily_loss'?"),
+        (params("rsi", period=3), "did you mean 'rsi_period'?"),
+        (one(stop_loss_pct=0.02), "it belongs in risk_config"),
+        (risk(initial_cash=5), "it belongs in a strategy"),
+        (several(entry(), feeds="sip"), "did you mean 'feed'?"),
+        (several(entry(), zzzz=1), "(known: name, mode, feed, strategies)"),
+        (one(strategy_type="momentun"), "did you mean 'momentum'?"),
+        (one(strategy_type="??"), "(known: adaptive, momentum, mean_reversion, rsi"),
+        (one(tickers=["spy"]), "did you mean 'SPY'?"),
+        (several(entry(), mode="Live"), "'paper' or 'live', got 'Live'"),
+        (risk(max_position_size=1.5), "less than or equal to 1, got 1.5"),
+        (one(min_warmup_bars=10.0), "should be an integer, got 10.0"),
+        (several(entry(), entry()), "already the name of strategies[0]"),
+        ('{"strategies": [\n  {"name": }]}', "line 2, column 12"),
+        (b'{\n\n "name": "\xe9"}', "byte 0xe9 on line 3"),
+    ],
+)
+def test_an_error_says_what_was_found_and_what_was_probably_meant(
+    document: str | bytes, words: str
+) -> None:
+    with pytest.raises(ConfigError) as refused:
+        parse_config(document, "bad")
+    assert words in str(refused.value)
+
+
+def test_a_secret_put_into_a_configuration_by_mistake_is_not_repeated() -> None:
+    with pytest.raises(ConfigError) as refused:
+        parse_config(several(entry(), **{"api_secret": "hunter2"}), "bad")
+    assert "api_secret" in str(refused.value)
+    assert "hunter2" not in str(refused.value)
+    assert "hunter2" not in repr(pickle.dumps(refused.value))
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    for path, reason in [
+        (tmp_path / "absent.json", "No such file"),
+        (tmp_path, "Is a directory"),
+        (Path("nul\0byte"), "null byte"),
+    ]:
+        with pytest.raises(ConfigError) as refused:
+            load_config(path)
+        assert refused.value.source == str(path)
+        assert reason in refused.value.problems[0].message
+
+
+def test_an_error_of_the_configuration_survives_pickling() -> None:
+    with pytest.raises(OperatorError) as refused:
+        parse_config(one(name="?", tickers=[]), "bad")
+    again = pickle.loads(pickle.dumps(refused.value))  # noqa: S301  our own bytes
+    assert type(again) is ConfigError
+    assert str(again) == str(refused.value)
+    assert again.problems == refused.value.problems  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"strategy": object()}, f"{S0}.strategy"),
+        ({"strategy": None}, f"{S0}.strategy"),
+        ({"strategy": RsiStrategy}, f"{S0}.strategy"),
+        ({"strategy": RsiStrategy(), "strategy_params": {}}, f"{S0}.strategy_params"),
+        ({"strategy": RsiStrategy(), "tickers": ["spy"]}, f"{S0}.tickers[0]"),
+        ({"strategy": RsiStrategy(), "risk_config": 5}, R0),
+        ({"initial_cash": Decimal("NaN")}, f"{S0}.initial_cash"),
+        ({"min_warmup_bars": True}, f"{S0}.min_warmup_bars"),
+    ],
+)
+def test_a_python_program_gets_the_same_errors(changes: dict[str, Any], path: str) -> None:
+    made = entry(**changes)
+    if "strategy" in changes:
+        del made["strategy_type"]
+    with pytest.raises(ConfigError) as refused:
+        configure([made])
+    assert [problem.path for problem in refused.value.problems] == [path]
+
+
+def test_strategies_must_stand_in_a_list_in_python_too() -> None:
+    with pytest.raises(ConfigError) as refused:
+        configure([])
+    assert [problem.path for problem in refused.value.problems] == ["strategies"]
