@@ -14,7 +14,12 @@ from decimal import Decimal
 from coordinator.core import records as r
 from coordinator.core.ledger import Ledger, SubAccount
 from coordinator.core.orders import Order, Orders, OrderStatus
-from coordinator.core.values import UNASSIGNED, Side, exactly
+from coordinator.core.values import UNASSIGNED, Bar, Side, exactly
+
+FUNDING = "funding"
+"""The transfer that begins a book."""
+NEW_INITIAL_CASH = "initial_cash"
+"""The transfer that follows an edited `initial_cash`."""
 
 
 @dataclass(slots=True)
@@ -55,8 +60,8 @@ class Books:
     def apply(self, record: r.Record) -> None:
         """Apply one record. Call inside the EXACT decimal context."""
         match record:
-            case r.BarsSeen():
-                self._see(record)
+            case r.BarsSeen() | r.HistorySeen():
+                self._see(record.bars)
             case r.OrderIntended():
                 self._intend(record)
             case r.OrderReleased():
@@ -76,7 +81,7 @@ class Books:
                 day = self.days[record.strategy]
                 day.date, day.entries, day.stopped = record.day, 0, ""
             case r.Transferred():
-                self.ledger.transfer(record.source, record.target, record.amount)
+                self._transfer(record)
             case r.AccountAdopted():
                 self.account = record.account
                 unassigned = SubAccount(UNASSIGNED, cash=record.cash)
@@ -88,6 +93,20 @@ class Books:
             case r.SessionEnded():
                 self.ended = record
             case r.DiscrepancyFound():
+                pass
+
+    @exactly
+    def apply_foreign(self, record: r.Record) -> None:
+        """Apply what another coordinator of the account wrote: only whose money moved, and ids."""
+        match record:
+            case r.Transferred():
+                self._transfer(record)
+            case r.FillBooked():
+                self.executions.add(record.execution_id)
+                self.ledger.book(record)
+            case r.OrderIntended() | r.EntryDenied():
+                self._use_id(record.client_order_id)
+            case _:
                 pass
 
     def order(self, client_order_id: str) -> Order:
@@ -102,6 +121,14 @@ class Books:
         moved = self.ledger[strategy].transferred - day.transferred_before
         return self.ledger.equity(strategy) - day.start_equity - moved
 
+    def _transfer(self, record: r.Transferred) -> None:
+        if record.kind == FUNDING:
+            self.ledger.fund(record.source, record.target, record.amount)
+            return
+        self.ledger.transfer(record.source, record.target, record.amount)
+        if record.kind == NEW_INITIAL_CASH:
+            self.ledger[record.target].configured_cash += record.amount
+
     def _open(self, record: r.SessionOpened) -> None:
         self.account, self.session, self.ended = record.account, record, None
         self._keep_open_orders()
@@ -111,11 +138,12 @@ class Books:
             account = SubAccount(
                 opening.strategy,
                 initial_cash=opening.initial_cash,
+                configured_cash=opening.configured_cash,
                 transferred=opening.transferred,
                 cash=opening.cash,
             )
             self.ledger.restore(account, opening.holdings)
-            self.days[opening.strategy] = Day(opening.start_equity, opening.transferred)
+            self.days[opening.strategy] = Day(opening.start_equity, opening.baseline_transferred)
 
     def _keep_open_orders(self) -> None:
         """A new session starts with the orders whose end an earlier one did not see."""
@@ -124,13 +152,12 @@ class Books:
         for order in left:
             self.orders.add(order)
 
-    def _see(self, record: r.BarsSeen) -> None:
-        for bar in record.bars:
-            if record.origin is not r.Origin.CORRECTED:
-                last = self.last_bar.get(bar.symbol)
-                if last is None or bar.start > last:
-                    self.ledger.marks[bar.symbol] = bar.close
-                    self.last_bar[bar.symbol] = bar.start
+    def _see(self, bars: Iterable[Bar]) -> None:
+        for bar in bars:
+            last = self.last_bar.get(bar.symbol)
+            if last is None or bar.start > last:
+                self.ledger.marks[bar.symbol] = bar.close
+                self.last_bar[bar.symbol] = bar.start
 
     def _intend(self, record: r.OrderIntended) -> None:
         self._use_id(record.client_order_id)

@@ -76,7 +76,8 @@ def _decoder(hint: Any) -> Decoder:
         parse: Decoder = hint.fromisoformat
         return parse
     if hint is Decimal or (isinstance(hint, type) and issubclass(hint, Enum)):
-        return hint  # type: ignore[no-any-return]
+        make: Decoder = hint
+        return make
     if hint is Bar:
         return _bar_decoder()
     if isinstance(hint, type) and is_dataclass(hint):
@@ -106,6 +107,4 @@ def _bar_decoder() -> Decoder:
     return lambda value: Bar(*(d(part) for d, part in zip(decoders, value, strict=True)))
 
 
-_DECODERS: dict[str, Decoder] = {
-    cls.__name__: _record_decoder(cls) for cls in get_args(r.Record)
-}
+_DECODERS: dict[str, Decoder] = {cls.__name__: _record_decoder(cls) for cls in get_args(r.Record)}

@@ -30,10 +30,15 @@ class Position:
 
 @dataclass(slots=True)
 class SubAccount:
-    """One strategy's walled capital. `realized`, `fees` and `transfers` count since it opened."""
+    """One strategy's walled capital.
+
+    It began with `initial_cash`; `transferred` came later. `realized` and `fees` count since this
+    session opened.
+    """
 
     name: str
     initial_cash: Decimal = ZERO
+    configured_cash: Decimal = ZERO
     transferred: Decimal = ZERO
     cash: Decimal = ZERO
     positions: dict[str, Position] = field(default_factory=dict)
@@ -74,6 +79,15 @@ class Ledger:
         account.positions = {h.symbol: Position(h.qty, h.cost) for h in holdings if h.qty or h.cost}
         self.accounts[account.name] = account
 
+    def fund(self, source: str, target: str, amount: Decimal) -> None:
+        """Begin the book of `target` with cash of `source`."""
+        giver = self.accounts[source]
+        giver.cash -= amount
+        giver.transferred -= amount
+        self.accounts[target] = SubAccount(
+            target, initial_cash=amount, configured_cash=amount, cash=amount
+        )
+
     def transfer(self, source: str, target: str, amount: Decimal) -> None:
         """Move cash between two sub-accounts; a negative amount moves it back."""
         for name, moved in ((source, -amount), (target, amount)):
@@ -94,6 +108,11 @@ class Ledger:
             account.positions[fill.symbol] = position
         else:
             account.positions.pop(fill.symbol, None)
+
+    def pnl(self, strategy: str) -> Decimal:
+        """Dollars won since the book began: equity - initial cash - later transfers."""
+        account = self.accounts[strategy]
+        return self.equity(strategy) - account.initial_cash - account.transferred
 
     def equity(self, strategy: str) -> Decimal:
         """Cash and positions at the last marks, in dollars."""

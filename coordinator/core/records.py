@@ -35,10 +35,12 @@ class Holding:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """One book as a session finds it, before this session moved anything.
+    """One book as a session finds it.
 
-    `start_equity` is the day's baseline in dollars: the previous session's end equity, or the
-    initial cash of a new book.
+    `initial_cash` is what the book began with, `transferred` what came later, of which
+    `baseline_transferred` before this session's own adjustments; `configured_cash` is what the
+    configuration says now. `start_equity` is the day's baseline in dollars: the previous
+    session's end equity, or the initial cash of a new book.
     """
 
     strategy: str
@@ -46,7 +48,9 @@ class Opening:
     params: Mapping[str, object]
     tickers: tuple[str, ...]
     initial_cash: Decimal
+    configured_cash: Decimal
     transferred: Decimal
+    baseline_transferred: Decimal
     cash: Decimal
     holdings: tuple[Holding, ...]
     start_equity: Decimal
@@ -99,7 +103,7 @@ class SessionEnded:
 
 @dataclass(frozen=True, slots=True)
 class Transferred:
-    """Cash moved between two books."""
+    """Cash moved between two books. Of kind `funding` it begins the target's book."""
 
     at: datetime
     source: str
@@ -118,8 +122,16 @@ class DayRolled:
 
 
 @dataclass(frozen=True, slots=True)
+class HistorySeen:
+    """Bars from before the session, which warm indicators up and set the first marks."""
+
+    at: datetime
+    bars: tuple[Bar, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class BarsSeen:
-    """Bars that were accepted, in the order in which they count."""
+    """Bars of one minute of the session that were accepted."""
 
     at: datetime
     origin: Origin
@@ -239,6 +251,7 @@ Record = (
     | SessionEnded
     | Transferred
     | DayRolled
+    | HistorySeen
     | BarsSeen
     | OrderIntended
     | OrderReleased

@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from coordinator.core.codec import decode, encode
-from coordinator.core.records import BarsSeen, Record
+from coordinator.core.records import BarsSeen, HistorySeen, Record
 from coordinator.errors import InvariantError, SafetyRefusal
 
 SCHEMA_VERSION = 1
+_BAR_KINDS = {BarsSeen.__name__, HistorySeen.__name__}
 GENESIS = hashlib.sha256(b"multi-trader journal").hexdigest()
 """The hash before the first row."""
 
@@ -76,7 +77,7 @@ class Journal:
             "SELECT seq, coordinator, session_id, kind, body, hash FROM records ORDER BY seq"
         ):
             self._verify(seq, coordinator, session_id, kind, body, digest)
-            if kind != BarsSeen.__name__ or last.get(coordinator) == session_id:
+            if kind not in _BAR_KINDS or last.get(coordinator) == session_id:
                 yield Entry(seq, coordinator, session_id, decode(kind, body))
 
     def append(self, session_id: str, records: Sequence[Record]) -> list[Entry]:

@@ -1,0 +1,333 @@
+"""A session's statement: its records, replayed, as the warehouse's rows.
+
+Nothing is computed here that the records do not prove: the same books that traded are built again
+and read out. Rows have the column names and meanings of the warehouse's tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from coordinator.core import records as r
+from coordinator.core.books import FUNDING, Books
+from coordinator.core.ledger import SubAccount
+from coordinator.core.orders import OrderStatus, Phase
+from coordinator.core.values import ATTO, ZERO, Bar, Side, exactly, is_crypto
+
+Row = dict[str, object]
+Rows = dict[str, list[Row]]
+CRYPTO_FEED = "us"
+
+
+@exactly
+def statement(records: Sequence[r.Record]) -> Rows:
+    """The rows of one session, by table.
+
+    Raises:
+        ValueError: no session was opened in these records.
+    """
+    replay = _Replay()
+    for record in records:
+        replay.take(record)
+    return replay.rows()
+
+
+@dataclass(slots=True)
+class _Curve:
+    """One book's equity over the session, a point per minute that changed it."""
+
+    points: list[tuple[datetime, Decimal, Decimal]] = field(default_factory=list)
+
+    def add(self, at: datetime, cash: Decimal, value: Decimal, *, always: bool = False) -> None:
+        if self.points:
+            last_at, last_cash, last_value = self.points[-1]
+            if at <= last_at:
+                if (cash, value) == (last_cash, last_value):
+                    return
+                self.points.pop()
+                at = last_at
+            elif (cash, value) == (last_cash, last_value) and not always:
+                return
+        self.points.append((at, cash, value))
+
+    def max_drawdown(self) -> float:
+        peak, worst = ZERO, 0.0
+        for _, cash, value in self.points:
+            equity = cash + value
+            peak = max(peak, equity)
+            if peak > 0:
+                worst = max(worst, float((peak - equity) / peak))
+        return worst
+
+
+class _Replay:
+    """Builds the books again and notes what the tables want to know on the way."""
+
+    def __init__(self) -> None:
+        self.books = Books()
+        self.opened: r.SessionOpened | None = None
+        self.ended: r.SessionEnded | None = None
+        self._curves: dict[str, _Curve] = {}
+        self._start_unrealized: dict[str, Decimal] = {}
+        self._orders: dict[str, Row] = {}
+        self._tables: Rows = {name: [] for name in ("bars", "fills", "activities", "discrepancies")}
+
+    def take(self, record: r.Record) -> None:
+        if isinstance(record, r.Transferred):
+            self._note_transfer(record)
+        if self.opened is None and not isinstance(record, r.SessionOpened):
+            return
+        self.books.apply(record)
+        match record:
+            case r.SessionOpened():
+                self._open(record)
+            case r.HistorySeen():
+                self._note_bars(record.bars, r.Origin.BACKFILL)
+            case r.BarsSeen():
+                self._note_bars(record.bars, record.origin)
+                self._note_equity(record.bars[0].end)
+            case r.OrderIntended() | r.EntryDenied():
+                self._note_intent(record)
+            case r.OrderMoved():
+                self._note_move(record)
+            case r.FillBooked():
+                self._note_fill(record)
+            case r.DiscrepancyFound():
+                self._note_discrepancy(record)
+            case r.SessionEnded():
+                self.ended = record
+            case _:
+                pass
+
+    def rows(self) -> Rows:
+        if self.opened is None:
+            raise ValueError("these records open no session")
+        if self.ended is not None:
+            self._note_equity(self.ended.at, last=True)
+        names = [opening.strategy for opening in self.opened.openings]
+        return {
+            "sessions": [self._session_row(self.opened)],
+            "strategies": [self._strategy_row(opening) for opening in self.opened.openings],
+            "orders": list(self._orders.values()),
+            **self._tables,
+            "positions": [row for name in names for row in self._position_rows(name)],
+            "pnl_daily": [self._pnl_row(opening) for opening in self.opened.openings],
+            "equity": [row for name in names for row in self._equity_rows(name)],
+        }
+
+    def _open(self, record: r.SessionOpened) -> None:
+        self.opened = record
+        for opening in record.openings:
+            self._curves[opening.strategy] = _Curve()
+            self._start_unrealized[opening.strategy] = self._unrealized(opening.strategy)
+        self._note_equity(record.at)
+
+    def _account(self, name: str) -> SubAccount:
+        return self.books.ledger[name]
+
+    def _value(self, name: str) -> Decimal:
+        return self._account(name).market_value(self.books.ledger.marks)
+
+    def _unrealized(self, name: str) -> Decimal:
+        cost = sum((p.cost for p in self._account(name).positions.values()), ZERO)
+        return self._value(name) - cost
+
+    def _note_equity(self, at: datetime, *, last: bool = False) -> None:
+        for name, curve in self._curves.items():
+            curve.add(at, self._account(name).cash, self._value(name), always=last)
+
+    def _note_bars(self, bars: Iterable[Bar], origin: r.Origin) -> None:
+        assert self.opened is not None
+        for bar in bars:
+            feed = CRYPTO_FEED if is_crypto(bar.symbol) else self.opened.feed
+            row: Row = {
+                "account": self.opened.account,
+                "feed": feed,
+                "symbol": bar.symbol,
+                "ts": bar.start,
+                "open": bar.open,
+                "high": bar.high,
+                "low": bar.low,
+                "close": bar.close,
+                "volume": bar.volume,
+                "trade_count": bar.trade_count,
+                "vwap": bar.vwap,
+                "origin": origin.value,
+            }
+            self._tables["bars"].append(row)
+
+    def _note_intent(self, record: r.OrderIntended | r.EntryDenied) -> None:
+        assert self.opened is not None
+        denied = isinstance(record, r.EntryDenied)
+        self._orders[record.client_order_id] = {
+            "client_order_id": record.client_order_id,
+            "session_id": self.opened.session_id,
+            "broker_order_id": None,
+            "strategy": record.strategy,
+            "symbol": record.symbol,
+            "side": Side.BUY.value if isinstance(record, r.EntryDenied) else record.side.value,
+            "qty": record.qty,
+            "filled_qty": ZERO,
+            "filled_avg_price": None,
+            "status": (OrderStatus.DENIED if denied else OrderStatus.UNKNOWN).value,
+            "reason": record.reason if isinstance(record.reason, str) else record.reason.value,
+            "decision_price": record.decision_price,
+            "decided_at": record.at,
+            "submitted_at": None,
+            "closed_at": record.at if denied else None,
+        }
+
+    def _note_move(self, record: r.OrderMoved) -> None:
+        row = self._orders.get(record.client_order_id)
+        if row is None:
+            return  # an order of an earlier session, which ended in this one
+        order = self.books.order(record.client_order_id)
+        local = order.phase is Phase.LOCAL
+        row["status"] = (OrderStatus.UNKNOWN if local else order.status).value
+        row["broker_order_id"] = order.broker_order_id or None
+        row["filled_qty"] = order.reported_qty
+        for name in ("filled_avg_price", "submitted_at"):
+            if getattr(record, name) is not None:
+                row[name] = getattr(record, name)
+        if order.phase is Phase.DONE and row["closed_at"] is None:
+            row["closed_at"] = record.at
+        if order.status in (OrderStatus.DENIED, OrderStatus.REJECTED) and record.reason:
+            row["reason"] = record.reason
+
+    def _note_fill(self, fill: r.FillBooked) -> None:
+        assert self.opened is not None
+        self._tables["fills"].append(
+            {
+                "execution_id": fill.execution_id,
+                "session_id": self.opened.session_id,
+                "client_order_id": fill.client_order_id,
+                "session_date": self.opened.session_date,
+                "strategy": fill.strategy,
+                "symbol": fill.symbol,
+                "side": fill.side.value,
+                "qty": fill.qty,
+                "price": fill.price,
+                "fee": fill.fee,
+                "filled_at": fill.at,
+            }
+        )
+
+    def _note_transfer(self, record: r.Transferred) -> None:
+        """Both sides of a transfer; of a book's first funding only the giver's."""
+        number = len(self._tables["activities"])
+        sides = [(record.source, -record.amount), (record.target, record.amount)]
+        for strategy, amount in sides[:1] if record.kind == FUNDING else sides:
+            self._tables["activities"].append(
+                {
+                    "activity_id": f"transfer.{number}",
+                    "strategy": strategy,
+                    "kind": "transfer",
+                    "symbol": None,
+                    "qty": None,
+                    "amount": amount,
+                    "allocated_by": record.kind,
+                }
+            )
+
+    def _note_discrepancy(self, record: r.DiscrepancyFound) -> None:
+        assert self.opened is not None
+        self._tables["discrepancies"].append(
+            {
+                "session_id": self.opened.session_id,
+                "found_at": record.at,
+                "kind": record.kind,
+                "symbol": record.symbol or None,
+                "strategy": record.strategy,
+                "ours": record.ours,
+                "brokers": record.brokers,
+                "note": record.note,
+            }
+        )
+
+    def _session_row(self, opened: r.SessionOpened) -> Row:
+        for row in self._tables["activities"]:
+            row["session_id"], row["session_date"] = opened.session_id, opened.session_date
+        return {
+            "session_id": opened.session_id,
+            "coordinator": opened.coordinator,
+            "account": opened.account,
+            "mode": opened.mode,
+            "session_date": opened.session_date,
+            "opened_at": opened.at,
+            "closed_at": self.ended.at if self.ended else None,
+            "status": self.ended.status if self.ended else "running",
+            "config_hash": opened.config_hash,
+        }
+
+    def _strategy_row(self, opening: r.Opening) -> Row:
+        assert self.opened is not None
+        return {
+            "session_id": self.opened.session_id,
+            "strategy": opening.strategy,
+            "strategy_type": opening.strategy_type,
+            "params": dict(opening.params),
+            "tickers": list(opening.tickers),
+            "initial_cash": opening.initial_cash,
+        }
+
+    def _position_rows(self, name: str) -> list[Row]:
+        assert self.opened is not None
+        rows: list[Row] = []
+        for symbol, position in sorted(self._account(name).positions.items()):
+            mark = self.books.ledger.marks.get(symbol, position.avg_price).quantize(ATTO)
+            value = (position.qty * mark).quantize(ATTO)
+            rows.append(
+                {
+                    "session_id": self.opened.session_id,
+                    "strategy": name,
+                    "symbol": symbol,
+                    "qty": position.qty,
+                    "avg_price": position.avg_price.quantize(ATTO),
+                    "mark_price": mark,
+                    "market_value": value,
+                    "unrealized_pnl": value - position.cost,
+                }
+            )
+        return rows
+
+    def _pnl_row(self, opening: r.Opening) -> Row:
+        assert self.opened is not None
+        name = opening.strategy
+        account = self._account(name)
+        end = self.books.ledger.equity(name)
+        transfers = account.transferred - opening.baseline_transferred
+        net = end - opening.start_equity - transfers
+        invested = opening.start_equity + transfers
+        fills = sum(1 for fill in self._tables["fills"] if fill["strategy"] == name)
+        return {
+            "session_date": self.opened.session_date,
+            "session_id": self.opened.session_id,
+            "strategy": name,
+            "start_equity": opening.start_equity,
+            "end_equity": end,
+            "transfers": transfers,
+            "realized_pnl": account.realized,
+            "unrealized_change": self._unrealized(name) - self._start_unrealized[name],
+            "fees": account.fees,
+            "net_pnl": net,
+            "return_pct": float(net / invested) if invested else 0.0,
+            "fills": fills,
+            "max_drawdown": self._curves[name].max_drawdown(),
+        }
+
+    def _equity_rows(self, name: str) -> list[Row]:
+        assert self.opened is not None
+        return [
+            {
+                "session_id": self.opened.session_id,
+                "strategy": name,
+                "ts": at,
+                "cash": cash,
+                "market_value": value,
+                "equity": cash + value,
+            }
+            for at, cash, value in self._curves[name].points
+        ]

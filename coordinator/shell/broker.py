@@ -1,0 +1,271 @@
+"""Every REST call to the broker, blocking, with its own time-out and without hidden repeats.
+
+The SDK would wait for ever and would send an order up to four times; both are switched off here.
+An answer that proves a no raises BrokerRejected; anything that proves nothing raises
+BrokerUnavailable. Call from one worker thread per instance: its session is not shared.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import requests
+from alpaca.common.exceptions import APIError
+from alpaca.common.rest import RESTClient
+from alpaca.data.historical import CryptoHistoricalDataClient, StockHistoricalDataClient
+from alpaca.trading.client import TradingClient
+from requests.adapters import HTTPAdapter
+
+from coordinator.core.messages import Execution, OrderUpdate, SubmitOrder
+from coordinator.core.records import Holding
+from coordinator.core.risk import Asset
+from coordinator.core.session import Hours
+from coordinator.core.values import Bar, is_crypto
+from coordinator.errors import BrokerRejected, BrokerUnavailable
+from coordinator.shell import wire
+
+PAGE_BARS = 10_000
+PAGE_ORDERS = 500
+PAGE_FILLS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """A key and its secret; the secret never shows in a repr."""
+
+    key_id: str
+    secret: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoints:
+    """Where the broker is: trading and data REST, order stream, and market streams by feed."""
+
+    trading: str
+    data: str
+    order_stream: str
+    stock_stream: str
+    crypto_stream: str
+
+
+@dataclass(frozen=True, slots=True)
+class AccountView:
+    """The broker's account: its number, cash in dollars, and whether it may trade."""
+
+    number: str
+    cash: Decimal
+    blocked: bool
+
+
+class Broker:
+    """Alpaca's trading and data REST for one account."""
+
+    def __init__(
+        self, endpoints: Endpoints, credentials: Credentials, *, feed: str, timeout_s: float = 10.0
+    ) -> None:
+        key, secret = credentials.key_id, credentials.secret
+        self._feed = feed
+        self._trading = TradingClient(key, secret, raw_data=True, url_override=endpoints.trading)
+        self._stocks = StockHistoricalDataClient(
+            key, secret, raw_data=True, url_override=endpoints.data
+        )
+        self._crypto = CryptoHistoricalDataClient(
+            key, secret, raw_data=True, url_override=endpoints.data
+        )
+        for client in (self._trading, self._stocks, self._crypto):
+            _file_edges(client, timeout_s, loopback="://127.0.0.1" in endpoints.trading)
+
+    def account(self) -> AccountView:
+        """The account that the keys belong to."""
+        raw = self._get(self._trading, "/account")
+        blocked = bool(raw.get("trading_blocked") or raw.get("account_blocked"))
+        return AccountView(
+            str(raw["account_number"]), wire.parse_number(raw.get("cash"), "cash"), blocked
+        )
+
+    def clock(self) -> datetime:
+        """The broker's time, aware UTC."""
+        return wire.parse_time(self._get(self._trading, "/clock").get("timestamp"))
+
+    def calendar(self, start: date, end: date) -> list[Hours]:
+        """The exchange's sessions from `start` to `end`, both included."""
+        days = {"start": start.isoformat(), "end": end.isoformat()}
+        return [wire.parse_session(day) for day in self._get(self._trading, "/calendar", days)]
+
+    def asset(self, symbol: str) -> Asset:
+        """What may be ordered of a ticker.
+
+        Raises:
+            BrokerRejected: with status 404 for a ticker that the broker does not know.
+        """
+        return wire.parse_asset(self._get(self._trading, f"/assets/{symbol}"), symbol)
+
+    def positions(self) -> list[Holding]:
+        """Net positions of the whole account."""
+        return [wire.parse_position(p) for p in self._get(self._trading, "/positions")]
+
+    def submit(self, order: SubmitOrder) -> OrderUpdate:
+        """POST a market order, once. Quantities go as text, so that no digit is lost."""
+        body = {
+            "symbol": order.symbol,
+            "qty": f"{order.qty:f}",
+            "side": order.side.value,
+            "type": "market",
+            "time_in_force": order.time_in_force,
+            "client_order_id": order.client_order_id,
+        }
+        return wire.parse_order(_asked(lambda: self._trading.post("/orders", body)))
+
+    def cancel(self, broker_order_id: str) -> None:
+        """Ask for an order's end; whether it ended, its reports will say."""
+        _asked(lambda: self._trading.delete(f"/orders/{broker_order_id}"))
+
+    def order(self, client_order_id: str) -> OrderUpdate | None:
+        """The order with this id, or None if the broker does not know it."""
+        try:
+            raw = self._get(
+                self._trading,
+                "/orders:by_client_order_id",
+                {"client_order_id": client_order_id},
+            )
+        except BrokerRejected as refusal:
+            if refusal.status == requests.codes.not_found:
+                return None
+            raise
+        return wire.parse_order(raw)
+
+    def orders_after(self, start: datetime) -> Iterator[OrderUpdate]:
+        """Every order submitted after `start`, whatever became of it, oldest first."""
+        after = start
+        while True:
+            page = self._get(
+                self._trading,
+                "/orders",
+                {
+                    "status": "all",
+                    "limit": PAGE_ORDERS,
+                    "direction": "asc",
+                    "after": _stamp(after),
+                },
+            )
+            updates = [wire.parse_order(raw) for raw in page]
+            yield from updates
+            if len(updates) < PAGE_ORDERS:
+                return
+            after = max(u.submitted_at or u.at for u in updates)
+
+    def executions(self, broker_order_id: str, since: datetime) -> list[Execution]:
+        """Every execution of one order, in the order in which it filled."""
+        found: list[Execution] = []
+        token: str | None = None
+        while True:
+            query: dict[str, Any] = {
+                "page_size": PAGE_FILLS,
+                "direction": "asc",
+                "after": _stamp(since),
+                "order_id": broker_order_id,
+            }
+            if token:
+                query["page_token"] = token
+            page = self._get(self._trading, "/account/activities/FILL", query)
+            found += [
+                wire.parse_fill_activity(a) for a in page if a.get("order_id") == broker_order_id
+            ]
+            if len(page) < PAGE_FILLS:
+                return sorted(found, key=lambda execution: execution.cum_qty)
+            token = page[-1]["id"]
+
+    def bars(
+        self, symbols: list[str], start: datetime, end: datetime, *, latest: int | None = None
+    ) -> dict[str, list[Bar]]:
+        """Minute bars that start in [`start`, `end`), oldest first, all stocks or all crypto.
+
+        With `latest`, only about that many of the newest (whole pages; one symbol at a time).
+        """
+        crypto = is_crypto(symbols[0])
+        client = self._crypto if crypto else self._stocks
+        query: dict[str, Any] = {
+            "symbols": ",".join(symbols),
+            "timeframe": "1Min",
+            "start": _stamp(start),
+            "end": _stamp(end),
+            "limit": PAGE_BARS if latest is None else min(PAGE_BARS, latest),
+            "sort": "asc" if latest is None else "desc",
+        }
+        if not crypto:
+            query |= {"feed": self._feed, "adjustment": "split"}
+        found: dict[str, list[Bar]] = {symbol: [] for symbol in symbols}
+        while True:
+            answer = self._get(client, "/crypto/us/bars" if crypto else "/stocks/bars", query)
+            for symbol, raws in (answer.get("bars") or {}).items():
+                found[symbol] += [wire.parse_bar(raw, symbol) for raw in raws]
+            query["page_token"] = answer.get("next_page_token")
+            enough = latest is not None and sum(map(len, found.values())) >= latest
+            if not query["page_token"] or enough:
+                break
+        return {
+            symbol: sorted((b for b in bars if start <= b.start < end), key=lambda b: b.start)
+            for symbol, bars in found.items()
+        }
+
+    @staticmethod
+    def _get(client: RESTClient, path: str, query: Mapping[str, Any] | None = None) -> Any:
+        return _asked(lambda: client.get(path, dict(query or {})))
+
+
+class _TimedAdapter(HTTPAdapter):
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        super().__init__()
+
+    def send(self, request: Any, **options: Any) -> Any:  # type: ignore[override]
+        if options.get("timeout") is None:
+            options["timeout"] = self._timeout_s
+        return super().send(request, **options)
+
+
+def _file_edges(client: RESTClient, timeout_s: float, *, loopback: bool) -> None:
+    """Time-outs on, repeats off; a proxy of the environment would swallow loopback calls."""
+    client._retry = 0
+    client._session.trust_env = not loopback
+    for scheme in ("http://", "https://"):
+        client._session.mount(scheme, _TimedAdapter(timeout_s))
+
+
+def _asked(call: Any) -> Any:
+    try:
+        return call()
+    except APIError as error:
+        raise _refusal(error) from None
+    except requests.RequestException as error:
+        raise BrokerUnavailable(
+            f"no answer from the broker ({type(error).__name__}); it may have done what was asked"
+        ) from None
+    except ValueError:
+        raise BrokerUnavailable("the broker's answer was not JSON") from None
+
+
+def _refusal(error: APIError) -> Exception:
+    """The error without its headers, which hold the secret."""
+    status = error.status_code or 0
+    text = str(error)
+    try:
+        body = json.loads(text)
+    except ValueError:
+        body = {}
+    if not isinstance(body, dict):
+        body = {}
+    message = str(body.get("message") or text[:200] or "no reason given")
+    if status == requests.codes.too_many_requests or status >= requests.codes.server_error:
+        return BrokerUnavailable(f"the broker answered HTTP {status}: {message}")
+    code = body.get("code")
+    return BrokerRejected(status, code if isinstance(code, int) else None, message, body)
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

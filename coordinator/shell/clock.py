@@ -1,0 +1,37 @@
+"""The broker's time as far as we can know it: what it last said, and what must have passed since.
+
+At real speed the local monotonic clock carries it forward. A faster broker clock may stand still
+at any moment, so there only the broker's own words move it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+
+class BrokerClock:
+    """A lower bound of the broker's time. `speed` is how many times as fast as ours it may run."""
+
+    def __init__(self, speed: float, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self.speed = speed
+        self._monotonic = monotonic
+        self._said: datetime | None = None
+        self._heard_at = 0.0
+
+    def heard(self, moment: datetime) -> None:
+        """The broker has shown that its time is at least `moment`."""
+        if self._said is None or moment > self.now():
+            self._said, self._heard_at = moment, self._monotonic()
+
+    def now(self) -> datetime:
+        """The broker's time, at least; it must have been heard once."""
+        assert self._said is not None, "the broker's clock was never read"
+        if self.speed != 1:
+            return self._said
+        return self._said + timedelta(seconds=self._monotonic() - self._heard_at)
+
+    def local_s(self, broker_s: float, *, least_s: float = 0.0) -> float:
+        """Local seconds in which `broker_s` seconds of broker time can pass, at the soonest."""
+        return max(broker_s / self.speed, least_s)

@@ -1,0 +1,78 @@
+"""One coordinator per key and market, and per account and market: a lock that any death releases.
+
+The kernel holds the lock, so there is nothing to clean up after a crash. Its file lies in the
+user's own state directory, whatever MULTI_TRADER_HOME says, so that two homes cannot trade one
+account twice.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+from collections.abc import Iterable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import IO
+
+from coordinator.errors import SafetyRefusal
+
+LEASES = Path(".multi-trader") / "leases"
+
+
+class LeaseHeld(SafetyRefusal):
+    """Another coordinator trades this market with these keys already."""
+
+
+class Leases:
+    """The leases that one coordinator holds; leaving the context gives them back."""
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self._folder = folder if folder is not None else Path.home() / LEASES
+        self._held = ExitStack()
+
+    def __enter__(self) -> Leases:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._held.close()
+
+    def take_for_key(self, host: str, key_id: str, markets: Iterable[str]) -> None:
+        """Take the leases of `key_id` at `host`, before any call goes out.
+
+        Raises:
+            LeaseHeld: another process has one of them.
+        """
+        digest = hashlib.sha256(f"{host}\n{key_id}".encode()).hexdigest()[:16]
+        for market in markets:
+            self._take(f"key-{digest}-{market}", f"these keys at {host}", market)
+
+    def take_for_account(self, account: str, markets: Iterable[str]) -> None:
+        """Take the leases of an account, once the broker has said which one the keys belong to.
+
+        Raises:
+            LeaseHeld: another process has one of them, perhaps with other keys.
+        """
+        name = re.sub(r"[^A-Za-z0-9_-]", "_", account)
+        for market in markets:
+            self._take(f"account-{name}-{market}", f"account {account}", market)
+
+    def _take(self, name: str, what: str, market: str) -> None:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        path = self._folder / f"{name}.lock"
+        handle = self._held.enter_context(_opened(path))
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LeaseHeld(
+                f"another coordinator (process {handle.read().strip() or 'unknown'}) already trades"
+                f" {market} with {what}. Stop it first: two would place every order twice."
+            ) from None
+        handle.truncate(0)
+        handle.write(f"{os.getpid()}\n")
+        handle.flush()
+
+
+def _opened(path: Path) -> IO[str]:
+    return os.fdopen(os.open(path, os.O_CREAT | os.O_RDWR, 0o600), "r+")

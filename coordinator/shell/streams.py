@@ -1,0 +1,225 @@
+"""The broker's websockets: one connection each, watched, and never silent about their state.
+
+Handlers do nothing but hand on: what they raise would cost the rest of the frame. The SDK says
+neither that it connected nor why it could not, so its steps are observed where they happen. It
+retries by itself; a stream task that ends without our stop is a fault.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Sequence
+from enum import Enum
+from typing import Any
+
+from alpaca.data.live import CryptoDataStream, StockDataStream
+from alpaca.trading.stream import TradingStream
+
+from coordinator.errors import BrokerRejected, BrokerUnavailable, SafetyRefusal
+from coordinator.shell.broker import Credentials
+from coordinator.shell.wire import Raw
+
+log = logging.getLogger("coordinator")
+SOCKET = {
+    "ping_interval": 10,
+    "ping_timeout": 20,
+    "close_timeout": 1,
+    "max_queue": 4096,
+    "max_size": 16 * 2**20,
+}
+NO_SUCH_KEYS, SYMBOL_LIMIT, SLOT_TAKEN, NOT_PAID_FOR = 402, 405, 406, 409
+
+
+class StreamState(Enum):
+    """How a stream stands."""
+
+    CONNECTING = "connecting"
+    LIVE = "live"
+    WAITING_FOR_SLOT = "waiting for the slot"
+    REFUSED = "refused"
+    STOPPED = "stopped"
+
+
+class StreamWatch:
+    """What is known of one stream. `on_live` is called at each (re)connection, first included."""
+
+    def __init__(self, name: str, on_live: Callable[[], None]) -> None:
+        self.name = name
+        self.state = StreamState.CONNECTING
+        self.connections = 0
+        self.error: Exception | None = None
+        self._on_live = on_live
+        self._changed = asyncio.Event()
+
+    def live(self) -> None:
+        """The broker confirmed what was asked of this stream."""
+        self.state, self.error = StreamState.LIVE, None
+        self.connections += 1
+        self._changed.set()
+        self._on_live()
+
+    def refused(self, code: int, message: str) -> None:
+        """The broker answered with an error."""
+        if code == SLOT_TAKEN or "connection limit" in message:
+            if self.state is not StreamState.WAITING_FOR_SLOT:
+                log.warning("[%s] another connection holds the slot; waiting for it", self.name)
+            self.state = StreamState.WAITING_FOR_SLOT
+            return
+        log.error("[%s] the broker refused: %s (%s)", self.name, message, code)
+        self.error = BrokerRejected(code, code, f"{self.name} stream: {message}")
+        self.state = StreamState.REFUSED
+        self._changed.set()
+
+    async def until_live(self, deadline_s: float) -> None:
+        """Wait for the stream's first confirmation.
+
+        Raises:
+            BrokerRejected: the broker refused the keys, the symbols or the subscription.
+            SafetyRefusal: somebody else kept the connection slot until the deadline.
+            BrokerUnavailable: nothing was heard until the deadline.
+        """
+        try:
+            await asyncio.wait_for(self._changed.wait(), deadline_s)
+        except TimeoutError:
+            if self.state is StreamState.WAITING_FOR_SLOT:
+                raise SafetyRefusal(
+                    f"the one {self.name} connection that the broker allows is in use elsewhere;"
+                    " stop the other program and start again"
+                ) from None
+            raise BrokerUnavailable(
+                f"the {self.name} stream did not come up within {deadline_s:.0f} s"
+            ) from None
+        if self.error is not None:
+            raise self.error
+
+
+class _Observed:
+    """Mixed into an SDK stream: reports what the SDK would only log."""
+
+    watch: StreamWatch
+    wanted: frozenset[str]
+
+    async def _auth(self) -> None:
+        try:
+            await super()._auth()  # type: ignore[misc]
+        except ValueError as error:
+            code = SLOT_TAKEN if "connection limit" in str(error) else NO_SUCH_KEYS
+            self.watch.refused(code, str(error))
+            raise
+
+    async def _dispatch(self, message: dict[str, Any]) -> None:
+        kind = message.get("T") or message.get("stream")
+        if kind == "error":
+            self.watch.refused(int(message.get("code") or 0), str(message.get("msg")))
+        elif kind == "subscription":
+            missing = self.wanted - set(message.get("bars") or ())
+            if missing:
+                names = ", ".join(sorted(missing))
+                self.watch.refused(SYMBOL_LIMIT, f"not subscribed: {names}")
+            else:
+                self.watch.live()
+        elif kind == "listening":
+            self.watch.live()
+        await super()._dispatch(message)  # type: ignore[misc]
+
+
+class _Stocks(_Observed, StockDataStream):
+    pass
+
+
+class _Crypto(_Observed, CryptoDataStream):
+    pass
+
+
+class _Orders(_Observed, TradingStream):
+    pass
+
+
+class Stream:
+    """One supervised SDK stream.
+
+    `on_message` gets every raw message and must not raise or block.
+    """
+
+    def __init__(self, sdk: Any, watch: StreamWatch) -> None:
+        self._sdk = sdk
+        self.watch = watch
+        self._task: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    def start(self, on_end: Callable[[str], None]) -> None:
+        """Connect, and call `on_end` with the name if the stream ends without `stop`."""
+        self._task = asyncio.create_task(self._sdk._run_forever(), name=self.watch.name)
+
+        def ended(task: asyncio.Task[None]) -> None:
+            if not self._stopping:
+                reason = None if task.cancelled() else task.exception()
+                log.error("[%s] stream ended by itself: %s", self.watch.name, reason)
+                on_end(self.watch.name)
+
+        self._task.add_done_callback(ended)
+
+    async def stop(self) -> None:
+        """End the stream and free its connection slot."""
+        self._stopping = True
+        self.watch.state = StreamState.STOPPED
+        if self._task is None:
+            return
+        await self._sdk.stop_ws()
+        await self._sdk.close()
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        await self._sdk.close()
+
+
+def market_stream(
+    url: str,
+    credentials: Credentials,
+    symbols: Sequence[str],
+    on_bar: Callable[[Raw], None],
+    watch: StreamWatch,
+    *,
+    crypto: bool,
+) -> Stream:
+    """The bars of `symbols`, all stocks or all crypto, over one connection."""
+    sdk_type: type[_Stocks] | type[_Crypto] = _Crypto if crypto else _Stocks
+    sdk = sdk_type(
+        credentials.key_id,
+        credentials.secret,
+        raw_data=True,
+        url_override=url,
+        websocket_params=dict(SOCKET),
+    )
+    sdk.watch, sdk.wanted = watch, frozenset(symbols)
+    sdk.subscribe_bars(_handler(on_bar), *symbols)
+    return Stream(sdk, watch)
+
+
+def order_stream(
+    url: str, credentials: Credentials, on_update: Callable[[Raw], None], watch: StreamWatch
+) -> Stream:
+    """The account's `trade_updates`."""
+    sdk = _Orders(
+        credentials.key_id,
+        credentials.secret,
+        raw_data=True,
+        url_override=url,
+        websocket_params=dict(SOCKET),
+    )
+    sdk.watch, sdk.wanted = watch, frozenset()
+    sdk.subscribe_trade_updates(_handler(on_update))
+    return Stream(sdk, watch)
+
+
+def quiet_sdk() -> None:
+    """Silence the SDK's own log lines: it prints a traceback for each retry, we say it once."""
+    for name in ("alpaca.data.live.websocket", "alpaca.trading.stream"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+
+
+def _handler(hand_on: Callable[[Raw], None]) -> Callable[[Raw], Awaitable[None]]:
+    async def handle(message: Raw) -> None:
+        hand_on(message)
+
+    return handle

@@ -1,0 +1,192 @@
+"""Alpaca's JSON and msgpack as our values: tolerant of what is new, strict about what is money.
+
+Unknown fields and unknown words are let through; a message that cannot be understood where it
+matters raises Malformed, which the caller counts and answers, so that its neighbours still count.
+Symbols are as configured: positions say 'BTCUSD', everything else says 'BTC/USD'.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgpack
+
+from coordinator.core.messages import Execution, OrderUpdate
+from coordinator.core.orders import OrderStatus
+from coordinator.core.records import Holding
+from coordinator.core.risk import Asset
+from coordinator.core.session import Hours
+from coordinator.core.values import SYMBOL_PATTERN, ZERO, Bar, Side
+
+NEW_YORK = ZoneInfo("America/New_York")
+Raw = Mapping[str, Any]
+_QUOTE_CURRENCIES = ("USDT", "USDC", "USD", "BTC")
+
+
+class Malformed(ValueError):
+    """A message of the broker that does not say what it must."""
+
+
+def parse_time(value: Any) -> datetime:
+    """An aware UTC time from ISO 8601 text (nanoseconds are cut) or a msgpack timestamp."""
+    if isinstance(value, msgpack.Timestamp):
+        stamped: datetime = value.to_datetime()
+        return stamped
+    try:
+        moment = datetime.fromisoformat(value)
+    except (TypeError, ValueError):
+        raise Malformed(f"not a time: {value!r}") from None
+    if moment.tzinfo is None:
+        raise Malformed(f"a time without its zone: {value!r}")
+    return moment.astimezone(UTC)
+
+
+def parse_number(value: Any, what: str) -> Decimal:
+    """A finite decimal, exactly as it was written on the wire."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise Malformed(f"{what} is not a number: {value!r}")
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        raise Malformed(f"{what} is not a number: {value!r}") from None
+    if not number.is_finite():
+        raise Malformed(f"{what} is not finite: {value!r}")
+    return number
+
+
+def parse_bar(raw: Raw, symbol: str | None = None) -> Bar:
+    """A minute bar from the stream, or from REST, where the symbol stands beside it.
+
+    Raises:
+        Malformed: a price that is not a positive finite number, or a broken time or symbol.
+    """
+    name = symbol if symbol is not None else raw.get("S")
+    if not isinstance(name, str) or not SYMBOL_PATTERN.fullmatch(name):
+        raise Malformed(f"a bar of no ticker: {name!r}")
+    prices = {key: parse_number(raw.get(key), f"{name} bar's {key}") for key in "ohlc"}
+    volume = parse_number(raw.get("v"), f"{name} bar's v")
+    if min(prices.values()) <= 0 or volume < 0:
+        raise Malformed(f"{name} bar with a price or volume out of range: {dict(raw)}")
+    start = parse_time(raw.get("t"))
+    if start.second or start.microsecond:
+        raise Malformed(f"{name} bar does not start on a minute: {start}")
+    count, vwap = raw.get("n"), raw.get("vw")
+    return Bar(
+        name,
+        start,
+        prices["o"],
+        prices["h"],
+        prices["l"],
+        prices["c"],
+        volume,
+        count if isinstance(count, int) else None,
+        None if vwap is None else parse_number(vwap, f"{name} bar's vw"),
+    )
+
+
+def parse_order(raw: Raw, execution: Execution | None = None, at: Any = None) -> OrderUpdate:
+    """An order as the broker has it now."""
+    try:
+        side = Side(raw["side"])
+        client_order_id, broker_order_id = str(raw["client_order_id"]), str(raw["id"])
+    except (KeyError, ValueError) as error:
+        raise Malformed(f"an order without {error}: {dict(raw)}") from None
+    average, submitted = raw.get("filled_avg_price"), raw.get("submitted_at")
+    status, note = _status(raw.get("status"))
+    return OrderUpdate(
+        client_order_id=client_order_id,
+        broker_order_id=broker_order_id,
+        symbol=as_configured(str(raw.get("symbol")), str(raw.get("asset_class", ""))),
+        side=side,
+        status=status,
+        qty=parse_number(raw.get("qty") or "0", "order's qty"),
+        filled_qty=parse_number(raw.get("filled_qty") or "0", "order's filled_qty"),
+        filled_avg_price=None if average is None else parse_number(average, "average price"),
+        at=parse_time(at or raw.get("updated_at") or raw.get("created_at")),
+        submitted_at=None if submitted is None else parse_time(submitted),
+        execution=execution,
+        reason=note,
+    )
+
+
+def parse_trade_update(envelope: Raw) -> OrderUpdate:
+    """One message of the `trade_updates` stream, its execution included if it tells of one."""
+    data = envelope.get("data")
+    if not isinstance(data, Mapping) or not isinstance(data.get("order"), Mapping):
+        raise Malformed(f"a trade update without an order: {dict(envelope)}")
+    order = data["order"]
+    execution = None
+    if data.get("event") in ("fill", "partial_fill"):
+        execution = Execution(
+            execution_id=str(data.get("execution_id") or data.get("event_id")),
+            qty=parse_number(data.get("qty"), "fill's qty"),
+            price=parse_number(data.get("price"), "fill's price"),
+            cum_qty=parse_number(order.get("filled_qty"), "order's filled_qty"),
+            at=parse_time(data.get("timestamp")),
+        )
+    return parse_order(order, execution, data.get("timestamp"))
+
+
+def parse_fill_activity(raw: Raw) -> Execution:
+    """One execution from the FILL activities; its id differs from the stream's."""
+    return Execution(
+        execution_id=str(raw.get("id")),
+        qty=parse_number(raw.get("qty"), "fill's qty"),
+        price=parse_number(raw.get("price"), "fill's price"),
+        cum_qty=parse_number(raw.get("cum_qty"), "fill's cum_qty"),
+        at=parse_time(raw.get("transaction_time")),
+    )
+
+
+def parse_position(raw: Raw) -> Holding:
+    """A net position of the account; its cost is quantity times average entry price."""
+    qty = parse_number(raw.get("qty"), "position's qty")
+    if raw.get("side") == "short" and qty > 0:
+        qty = -qty
+    average = parse_number(raw.get("avg_entry_price"), "position's avg_entry_price")
+    symbol = as_configured(str(raw.get("symbol")), str(raw.get("asset_class", "")))
+    return Holding(symbol, qty, qty * average)
+
+
+def parse_session(raw: Raw) -> Hours:
+    """One day of the exchange's calendar, whose times are New York's."""
+    day = datetime.fromisoformat(str(raw["date"])).date()
+    at = {
+        key: datetime.fromisoformat(f"{day.isoformat()}T{raw[key]}").replace(tzinfo=NEW_YORK)
+        for key in ("open", "close")
+    }
+    return Hours(day, at["open"].astimezone(UTC), at["close"].astimezone(UTC))
+
+
+def parse_asset(raw: Raw, symbol: str) -> Asset:
+    """What may be ordered of a ticker, with the broker's own increments for crypto."""
+    tradable = bool(raw.get("tradable", True)) and raw.get("status", "active") == "active"
+    if "/" not in symbol:
+        asset = Asset.stock(symbol, fractionable=bool(raw.get("fractionable")))
+    else:
+        step = parse_number(raw.get("min_trade_increment") or "1e-9", "min_trade_increment")
+        least = parse_number(raw.get("min_order_size") or "1e-9", "min_order_size")
+        asset = Asset.crypto(symbol, increment=step, min_qty=max(step, least))
+    return asset if tradable else Asset(symbol, asset.increment, asset.min_qty, ZERO, False)
+
+
+def as_configured(symbol: str, asset_class: str) -> str:
+    """'BTCUSD' of a crypto position as 'BTC/USD'; anything else as it is."""
+    if "/" in symbol or asset_class != "crypto":
+        return symbol
+    for quote in _QUOTE_CURRENCIES:
+        if symbol.endswith(quote) and len(symbol) > len(quote):
+            return f"{symbol.removesuffix(quote)}/{quote}"
+    return symbol
+
+
+def _status(word: Any) -> tuple[OrderStatus, str]:
+    """A state we know; an unknown word counts as accepted, and is kept as the reason."""
+    try:
+        return OrderStatus(word), ""
+    except ValueError:
+        return OrderStatus.ACCEPTED, f"status {word!r}"
