@@ -1,0 +1,302 @@
+"""From a source's rows to Arrow frames, without losing a digit and without losing a row.
+
+Every row either becomes a line of the frame or a Rejection that names table, column and row.
+Nothing is coerced: a float is no amount, a naive time no time, and no date is cut from a time.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, TypeAlias
+
+import pandas as pd
+import pandera.pandas as pandera
+import pyarrow as pa
+
+from warehouse.schemas import Column, Kind, Table, model
+
+Row = Mapping[str, object]
+Rows: TypeAlias = "Sequence[Row] | pa.Table"
+"""The rows of one table: mappings, or an Arrow table of exactly the table's columns."""
+
+ROW_NO = "row_no"
+"""The column of a frame that numbers the source's rows, from 1."""
+
+_SCHEMA_FAULT = "column_in_dataframe"
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """A row that is refused: `row_no` counts the source's rows of the table from 1."""
+
+    table: str
+    column: str
+    row_no: int
+    complaint: str
+
+    @property
+    def reason(self) -> str:
+        """Table, column, row and what is wrong, in one line."""
+        return f"{self.table}.{self.column} row {self.row_no}: {self.complaint}"
+
+
+@dataclass(frozen=True)
+class Frame:
+    """The accepted rows of one table, with `row_no`, beside the source that they came from."""
+
+    table: Table
+    source: Rows
+    arrow: pa.Table
+
+    def row(self, row_no: int) -> object:
+        """The source's row of that number as it was handed over."""
+        if isinstance(self.source, pa.Table):
+            return self.source.slice(row_no - 1, 1).to_pylist()[0]
+        return self.source[row_no - 1]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every row of the source is still accepted."""
+        return bool(self.arrow.num_rows == len(self.source))
+
+    def without(self, row_nos: set[int]) -> Frame:
+        """The frame less those rows."""
+        if not row_nos:
+            return self
+        keep = pa.array([no not in row_nos for no in self.arrow[ROW_NO].to_pylist()], pa.bool_())
+        return Frame(self.table, self.source, self.arrow.filter(keep))
+
+
+def read_frame(table: Table, rows: Rows) -> tuple[Frame, list[Rejection]]:
+    """The frame of `rows` that the table's model accepts, and the rejection of every other row."""
+    frame, rejections = _shape(table, rows)
+    found = _judge(frame)
+    return frame.without({r.row_no for r in found}), rejections + found
+
+
+def row_as_json(row: object) -> str:
+    """A refused row as JSON; what JSON has no word for is written as text."""
+    return json.dumps(_plain(row), ensure_ascii=False)
+
+
+def _plain(value: object) -> object:
+    match value:
+        case None | bool() | int() | str():
+            return value
+        case float():
+            return value if math.isfinite(value) else str(value)
+        case Mapping():
+            return {str(key): _plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case datetime() | date():
+            return value.isoformat()
+        case _:
+            return str(value)
+
+
+def _shape(table: Table, rows: Rows) -> tuple[Frame, list[Rejection]]:
+    if isinstance(rows, pa.Table):
+        shaped = _from_arrow(table, rows)
+        if shaped is not None:
+            return shaped, []
+        return _shape_rows(table, rows, rows.to_pylist())
+    return _shape_rows(table, rows, rows)
+
+
+def _from_arrow(table: Table, rows: pa.Table) -> Frame | None:
+    """The frame, if the columns are the table's without any conversion that could lose."""
+    if set(rows.column_names) != set(table.names) or len(rows.column_names) != len(table.names):
+        return None
+    rows = rows.select(list(table.names))
+    for column in table.columns:
+        given, wanted = rows.schema.field(column.name).type, column.kind.value
+        texts = pa.types.is_string(given) or pa.types.is_large_string(given)
+        decimals = pa.types.is_decimal(given) and column.kind is Kind.MONEY
+        if given != wanted and not (texts and column.kind is Kind.TEXT) and not decimals:
+            return None
+    try:
+        cast = rows.cast(table.arrow_schema)
+    except pa.ArrowInvalid:
+        return None
+    return Frame(table, rows, _numbered(cast, range(1, len(rows) + 1)))
+
+
+def _shape_rows(table: Table, source: Rows, rows: Sequence[Row]) -> tuple[Frame, list[Rejection]]:
+    rejections = _wrong_keys(table, rows)
+    numbers = _remaining(range(1, len(rows) + 1), rejections)
+    columns: dict[str, pa.Array] = {}
+    for column in table.columns:
+        array, found = _array(table, column, [rows[no - 1][column.name] for no in numbers], numbers)
+        if found:
+            rejections += found
+            refused = {r.row_no for r in found}
+            keep = pa.array([no not in refused for no in numbers], pa.bool_())
+            columns = {name: done.filter(keep) for name, done in columns.items()}
+            numbers = [no for no in numbers if no not in refused]
+        columns[column.name] = array
+    arrow = pa.table(columns, schema=table.arrow_schema)
+    return Frame(table, source, _numbered(arrow, numbers)), rejections
+
+
+def _numbered(arrow: pa.Table, numbers: Sequence[int]) -> pa.Table:
+    return arrow.append_column(ROW_NO, pa.array(numbers, pa.int64()))
+
+
+def _remaining(numbers: Sequence[int], rejections: list[Rejection]) -> Sequence[int]:
+    if not rejections:
+        return numbers
+    refused = {r.row_no for r in rejections}
+    return [no for no in numbers if no not in refused]
+
+
+def _wrong_keys(table: Table, rows: Sequence[Row]) -> list[Rejection]:
+    wanted = set(table.names)
+    rejections = []
+    for no, row in enumerate(rows, 1):
+        if isinstance(row, Mapping) and row.keys() == wanted:
+            continue
+        if not isinstance(row, Mapping):
+            rejections.append(Rejection(table.name, "*", no, f"is no row but {row!r:.80}"))
+            continue
+        missing = [name for name in table.names if name not in row]
+        extra = sorted(str(key) for key in row if key not in wanted)
+        complaint = f"has no column {missing[0]}" if missing else f"unknown column {extra[0]}"
+        rejections.append(Rejection(table.name, (missing or extra)[0], no, complaint))
+    return rejections
+
+
+def _array(
+    table: Table, column: Column, values: list[object], numbers: Sequence[int]
+) -> tuple[pa.Array, list[Rejection]]:
+    """The column of the values that can be stored exactly, and a rejection for each other."""
+    if column.kind is Kind.JSON:
+        values = [_json_text(value) for value in values]
+    if _all_exact(column.kind, values):
+        try:
+            return pa.array(values, column.kind.value), []
+        except (pa.ArrowInvalid, OverflowError):
+            return _one_by_one(table, column, values, numbers)
+    return _one_by_one(table, column, values, numbers)
+
+
+def _one_by_one(
+    table: Table, column: Column, values: list[object], numbers: Sequence[int]
+) -> tuple[pa.Array, list[Rejection]]:
+    kept, rejections = [], []
+    for no, value in zip(numbers, values, strict=True):
+        complaint = _complaint(column.kind, value)
+        if complaint is None:
+            kept.append(value)
+        else:
+            rejections.append(Rejection(table.name, column.name, no, complaint))
+    return pa.array(kept, column.kind.value), rejections
+
+
+_TYPES: dict[Kind, tuple[type, ...]] = {
+    Kind.TEXT: (str,),
+    Kind.MONEY: (Decimal, int),
+    Kind.TIME: (datetime,),
+    Kind.DATE: (date,),
+    Kind.FRACTION: (float, int),
+    Kind.COUNT: (int,),
+    Kind.JSON: (str,),
+    Kind.LIST: (list, tuple),
+}
+_NEVER: dict[Kind, tuple[type, ...]] = {Kind.DATE: (datetime,)}
+
+
+def _all_exact(kind: Kind, values: list[object]) -> bool:
+    if not all(_is_exact_type(kind, given) for given in set(map(type, values))):
+        return False
+    return kind is not Kind.TIME or all(v is None or v.tzinfo is not None for v in values)  # type: ignore[attr-defined]
+
+
+def _is_exact_type(kind: Kind, given: type) -> bool:
+    if given is type(None):
+        return True
+    refused = (bool, *_NEVER.get(kind, ()))
+    return issubclass(given, _TYPES[kind]) and not issubclass(given, refused)
+
+
+def _complaint(kind: Kind, value: object) -> str | None:
+    """Why the value cannot be stored exactly; None if it can."""
+    shown = f"{value!r:.80}"
+    if not _is_exact_type(kind, type(value)):
+        return f"{shown} is {_article(type(value).__name__)}, not {_WANTED[kind]}"
+    if isinstance(value, datetime) and value.tzinfo is None:
+        return f"{shown} is a time without a zone"
+    if isinstance(value, Decimal) and not value.is_finite():
+        return f"{shown} is not a finite number"
+    try:
+        pa.array([value], kind.value)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
+        return f"{shown} does not fit {_WANTED[kind]}: {error}"
+    return None
+
+
+_WANTED = {
+    Kind.TEXT: "a text",
+    Kind.MONEY: "a Decimal of at most 20 digits before and 18 after the point",
+    Kind.TIME: "a time with a zone",
+    Kind.DATE: "a date",
+    Kind.FRACTION: "a float",
+    Kind.COUNT: "a whole number of 64 bits",
+    Kind.JSON: "JSON",
+    Kind.LIST: "a list of texts",
+}
+
+
+def _article(name: str) -> str:
+    return f"an {name}" if name[0] in "aeiou" else f"a {name}"
+
+
+def _json_text(value: object) -> object:
+    """JSON text of a mapping or list; a text that is JSON already stays; else the value itself."""
+    if value is None or isinstance(value, bytes):
+        return value
+    if isinstance(value, str):
+        try:
+            json.loads(value)
+        except ValueError:
+            return value.encode()  # not a str any more, so that it is refused
+        return value
+    return json.dumps(_plain(value), ensure_ascii=False, sort_keys=True)
+
+
+def _judge(frame: Frame) -> list[Rejection]:
+    """What the table's pandera model refuses, the first complaint per row."""
+    pandas = frame.arrow.drop_columns([ROW_NO]).to_pandas(types_mapper=pd.ArrowDtype)
+    try:
+        model(frame.table).validate(pandas, lazy=True)
+    except pandera.errors.SchemaErrors as errors:
+        return _rejections(frame, errors)
+    return []
+
+
+def _rejections(frame: Frame, errors: pandera.errors.SchemaErrors) -> list[Rejection]:
+    numbers = frame.arrow[ROW_NO].to_pylist()
+    found: dict[int, Rejection] = {}
+    for error in errors.schema_errors:
+        cases: Any = error.failure_cases
+        column = str(getattr(error.schema, "name", "*"))
+        if not isinstance(cases, pd.DataFrame) or "index" not in cases:
+            raise TypeError(f"the model of {frame.table.name} and its frame disagree: {error}")
+        for line, value in zip(cases["index"], cases["failure_case"], strict=True):
+            if pd.isna(line):
+                raise TypeError(f"the model of {frame.table.name} and its frame disagree: {error}")
+            no = numbers[int(line)]
+            found.setdefault(no, Rejection(frame.table.name, column, no, _said(error, value)))
+    return list(found.values())
+
+
+def _said(error: pandera.errors.SchemaError, value: object) -> str:
+    if error.check == "not_nullable":
+        return "is missing (NULL)"
+    complaint = getattr(error.check, "error", None) or str(error.check)
+    return f"{value} {complaint}"

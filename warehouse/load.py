@@ -1,0 +1,237 @@
+"""From a journal's session to the warehouse: one transaction, repeatable, and nothing dropped.
+
+A session's rows replace what the warehouse held of it, all or nothing, so a load can be repeated at
+any time to the same content. A row that is refused goes to `quarantine` with its reason and marks
+the session incomplete; the repaired journal, loaded again, empties it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Protocol
+
+import duckdb
+import pyarrow as pa
+
+from warehouse.belonging import duplicates, strangers
+from warehouse.checks import SUMS, contradictions
+from warehouse.errors import LoadFault, SourceRefused
+from warehouse.frames import Frame, Rejection, Rows, read_frame
+from warehouse.schemas import TABLES
+from warehouse.store import Store
+from warehouse.write import (
+    LoadRecord,
+    content_hash,
+    read_record,
+    write_frame,
+    write_quarantine,
+    write_record,
+)
+
+SessionRows = Mapping[str, Rows]
+"""Rows per table: sessions (exactly one row), strategies, bars, orders, fills, activities,
+positions, pnl_daily, equity, discrepancies. Columns are exactly the tables'; amounts are Decimal,
+times have a zone. A table may also be given as a pyarrow Table of the same columns."""
+
+
+class SessionSource(Protocol):
+    """The journal's side of one session."""
+
+    @property
+    def session_id(self) -> str:
+        """Identity of the session."""
+
+    @property
+    def mark(self) -> str:
+        """Changes whenever the journal of that session changed."""
+
+    def rows(self) -> SessionRows:
+        """Every row of the session; called only if it is to be loaded."""
+
+
+class LoadStatus(StrEnum):
+    """What became of a session."""
+
+    LOADED = "loaded"
+    UNCHANGED = "unchanged"
+    INCOMPLETE = "incomplete"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadResult:
+    """What one load did. `rows` counts per table what the warehouse now holds of the session."""
+
+    session_id: str
+    status: LoadStatus
+    rows: Mapping[str, int]
+    quarantined: int
+    restated: bool
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Judged:
+    """The session's accepted frames, and the rejection of every other row."""
+
+    frames: Mapping[str, Frame]
+    rejections: list[Rejection]
+
+
+def utc_now() -> datetime:
+    """The wall clock; it stamps loads and decides nothing."""
+    return datetime.now(UTC)
+
+
+def load_sessions(
+    store: Store, sources: Iterable[SessionSource], *, now: Callable[[], datetime] = utc_now
+) -> list[LoadResult]:
+    """Loads every session that is not loaded, is incomplete, or changed since it was loaded."""
+    return [load_session(store, source, now=now) for source in sources]
+
+
+def load_session(
+    store: Store, source: SessionSource, *, now: Callable[[], datetime] = utc_now
+) -> LoadResult:
+    """Loads one session in one transaction; does nothing if its mark is already loaded.
+
+    Raises SourceRefused if `rows()` is not a session's rows at all, and LoadFault (undoing
+    everything) if the warehouse does not end up with what was handed over.
+    """
+    before = read_record(store.connection, source.session_id)
+    if before and before.mark == source.mark and before.status == LoadStatus.LOADED.value:
+        message = f"{source.session_id}: unchanged since it was loaded."
+        status = LoadStatus.UNCHANGED
+        return LoadResult(source.session_id, status, before.row_counts, 0, False, message)
+    mark = source.mark  # before the rows: what is written meanwhile is loaded by the next run
+    rows = source.rows()
+    _refuse_shapeless(source.session_id, rows)
+    with store.transaction() as connection:
+        judged = _judge(connection, source.session_id, rows)
+        counts = _write(connection, source.session_id, judged, rows)
+        refused = [(r, _row(rows[r.table], r.row_no)) for r in judged.rejections]
+        write_quarantine(connection, source.session_id, refused, now())
+        status = LoadStatus.INCOMPLETE if refused else LoadStatus.LOADED
+        content = content_hash(connection, judged.frames)
+        restated = before is not None and before.content_hash != content
+        record = LoadRecord(source.session_id, mark, status.value, content, counts)
+        write_record(connection, record, restated, now())
+    message = _message(record, judged.rejections, before if restated else None)
+    return LoadResult(source.session_id, status, counts, len(refused), restated, message)
+
+
+def _refuse_shapeless(session_id: str, rows: SessionRows) -> None:
+    missing = [name for name in TABLES if name not in rows]
+    extra = [str(name) for name in rows if name not in TABLES]
+    if missing or extra:
+        raise SourceRefused(
+            f"The journal's session {session_id} was not loaded: it has "
+            + "; ".join(
+                [f"no table {name}" for name in missing]
+                + [f"an unknown table {name}" for name in extra]
+            )
+            + ". Reader and warehouse are of different versions: install one release of both."
+        )
+    if len(rows["sessions"]) != 1:
+        raise SourceRefused(
+            f"The journal's session {session_id} was not loaded: it has {len(rows['sessions'])} "
+            "rows for `sessions` and must have exactly one. Check the journal with "
+            "`multi-trader reconcile`."
+        )
+
+
+def _judge(connection: duckdb.DuckDBPyConnection, session_id: str, rows: SessionRows) -> _Judged:
+    """Row by row first, then what belongs here, then the sums; each on what passed before."""
+    frames: dict[str, Frame] = {}
+    rejections: list[Rejection] = []
+    for name, table in TABLES.items():
+        frame, found = read_frame(table, rows[name])
+        repeated = duplicates(connection, frame)
+        frames[name] = frame.without({r.row_no for r in repeated})
+        rejections += found + repeated
+    strategies = frames["strategies"]
+    for name, frame in list(frames.items()):
+        found = strangers(frame, session_id, frames["sessions"], strategies)
+        frames[name] = frame.without({r.row_no for r in found})
+        rejections += found
+    touched = _touched(rejections, rows)
+    for name, frame in frames.items():
+        connection.register(f"new_{name}", frame.arrow)
+    found = _first_per_row(contradictions(connection, SUMS, touched))
+    for name, frame in list(frames.items()):
+        frames[name] = frame.without({r.row_no for r in found if r.table == name})
+    return _Judged(frames, _first_per_row(rejections + found))
+
+
+def _first_per_row(rejections: list[Rejection]) -> list[Rejection]:
+    """One rejection per row, its reasons joined."""
+    joined: dict[tuple[str, int], Rejection] = {}
+    for r in rejections:
+        first = joined.get((r.table, r.row_no))
+        if first is None:
+            joined[r.table, r.row_no] = r
+        elif r.reason not in first.reason:
+            complaint = f"{first.complaint}; {r.reason}"
+            joined[r.table, r.row_no] = Rejection(r.table, first.column, r.row_no, complaint)
+    return list(joined.values())
+
+
+def _touched(rejections: list[Rejection], rows: SessionRows) -> dict[str, set[str | None]]:
+    """Per table the strategies whose rows were refused; None where that cannot be read."""
+    names = {_value(row, "strategy") for row in _plain_rows(rows["strategies"])}
+    touched: dict[str, set[str | None]] = {}
+    for r in rejections:
+        strategy = _value(_row(rows[r.table], r.row_no), "strategy")
+        known = isinstance(strategy, str) and strategy in names
+        touched.setdefault(r.table, set()).add(str(strategy) if known else None)
+    return touched
+
+
+def _plain_rows(rows: Rows) -> Sequence[object]:
+    return list(rows.to_pylist()) if isinstance(rows, pa.Table) else rows
+
+
+def _row(rows: Rows, row_no: int) -> object:
+    if isinstance(rows, pa.Table):
+        return rows.slice(row_no - 1, 1).to_pylist()[0]
+    return rows[row_no - 1]
+
+
+def _value(row: object, column: str) -> object:
+    value = row.get(column) if isinstance(row, Mapping) else None
+    return value if isinstance(value, str) else None
+
+
+def _write(
+    connection: duckdb.DuckDBPyConnection, session_id: str, judged: _Judged, rows: SessionRows
+) -> dict[str, int]:
+    counts = {}
+    for name, frame in judged.frames.items():
+        counts[name] = write_frame(connection, session_id, frame)
+        refused = sum(r.table == name for r in judged.rejections)
+        if counts[name] + refused != len(rows[name]):
+            raise LoadFault(
+                f"Session {session_id}: {name} holds {counts[name]} rows and refused {refused}, "
+                f"but the journal has {len(rows[name])}. Nothing was changed; please report this."
+            )
+    return counts
+
+
+def _message(record: LoadRecord, refused: list[Rejection], before: LoadRecord | None) -> str:
+    words = [f"{record.session_id}: {record.status}, {record.row_counts['fills']} fills."]
+    if before:
+        changes = [
+            f"{name} {before.row_counts.get(name, 0)} -> {count}"
+            for name, count in record.row_counts.items()
+            if before.row_counts.get(name, 0) != count
+        ]
+        words.append(f"It restates an earlier load ({', '.join(changes) or 'same row counts'}).")
+    if refused:
+        words.append(
+            f"{len(refused)} rows were refused and stand in quarantine, the first because "
+            f"{refused[0].reason}. Nothing is lost: repair the journal's cause and repeat "
+            "`multi-trader end-of-day`."
+        )
+    return " ".join(words)

@@ -1,0 +1,130 @@
+"""Brings a warehouse file up to the program's schema: each migration once, in its own transaction.
+
+A migration and the record that it ran are one commit. Views hold no data, so they are made anew
+whenever their text in the program differs from the text that the file was made with.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+
+import duckdb
+
+from warehouse.errors import WarehouseNewer
+
+_RECORD = """
+    CREATE TABLE IF NOT EXISTS schema_versions (
+        version BIGINT NOT NULL PRIMARY KEY, name TEXT NOT NULL, applied_at TIMESTAMPTZ NOT NULL);
+    COMMENT ON TABLE schema_versions IS 'Migrations that made this file what it is.';
+    CREATE TABLE IF NOT EXISTS view_versions (fingerprint TEXT NOT NULL);
+    COMMENT ON TABLE view_versions IS 'Fingerprint of the view definitions in this file.';
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One numbered step of the schema."""
+
+    version: int
+    name: str
+    sql: str
+
+
+@cache
+def all_migrations() -> tuple[Migration, ...]:
+    """The program's migrations in order; their numbers run 1, 2, 3, ..."""
+    found = [
+        Migration(int(entry.name.split("_")[0]), entry.name, entry.read_text(encoding="utf-8"))
+        for entry in files("warehouse").joinpath("migrations").iterdir()
+        if entry.name.endswith(".sql")
+    ]
+    found.sort(key=lambda migration: migration.version)
+    assert [m.version for m in found] == list(range(1, len(found) + 1)), "migrations have a gap"
+    return tuple(found)
+
+
+@cache
+def all_views() -> tuple[str, ...]:
+    """The views' SQL in order: staging (`stg_*`) first, then the marts that stand on it."""
+    folder = files("warehouse").joinpath("views")
+    found = [entry for entry in folder.iterdir() if entry.name.endswith(".sql")]
+    ordered = sorted(found, key=lambda entry: entry.name)  # "stg_..." comes before "v_..."
+    return tuple(entry.read_text(encoding="utf-8") for entry in ordered)
+
+
+def version_of(connection: duckdb.DuckDBPyConnection) -> int:
+    """The number of the last migration in the file; 0 for a new one."""
+    known = connection.execute(
+        "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'schema_versions'"
+    ).fetchone()
+    if known == (0,):
+        return 0
+    row = connection.execute("SELECT coalesce(max(version), 0) FROM schema_versions").fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def refuse_newer(version: int, location: str) -> None:
+    """Raises WarehouseNewer if the file's schema is beyond this program's."""
+    newest = all_migrations()[-1].version
+    if version > newest:
+        raise WarehouseNewer(
+            f"The warehouse {location} has schema {version}, this program knows up to {newest}. "
+            "It was left untouched: run the newer multi-trader, or name another file in "
+            "MULTI_TRADER_WAREHOUSE and load it with `multi-trader end-of-day`."
+        )
+
+
+def migrate(
+    connection: duckdb.DuckDBPyConnection,
+    upto: int | None = None,
+    before_change: Callable[[int], None] | None = None,
+) -> None:
+    """Applies what the file lacks, up to version `upto` (default: all), and renews the views.
+
+    `before_change` is called with the old version before an existing file is changed.
+    """
+    version = version_of(connection)
+    pending = [m for m in all_migrations() if m.version > version and m.version <= (upto or 10**9)]
+    if pending and version and before_change is not None:
+        before_change(version)
+    for migration in pending:
+        _in_transaction(connection, lambda step=migration: _apply(connection, step))  # type: ignore[misc]
+    if upto is None:
+        _renew_views(connection)
+
+
+def _apply(connection: duckdb.DuckDBPyConnection, migration: Migration) -> None:
+    connection.execute(_RECORD)
+    connection.execute(migration.sql)
+    connection.execute(
+        "INSERT INTO schema_versions VALUES (?, ?, now())", [migration.version, migration.name]
+    )
+
+
+def _renew_views(connection: duckdb.DuckDBPyConnection) -> None:
+    wanted = hashlib.sha256("\0".join(all_views()).encode()).hexdigest()
+    if connection.execute("SELECT fingerprint FROM view_versions").fetchall() == [(wanted,)]:
+        return
+
+    def renew() -> None:
+        for view in all_views():
+            connection.execute(view)
+        connection.execute("DELETE FROM view_versions")
+        connection.execute("INSERT INTO view_versions VALUES (?)", [wanted])
+
+    _in_transaction(connection, renew)
+
+
+def _in_transaction(connection: duckdb.DuckDBPyConnection, work: Callable[[], None]) -> None:
+    connection.execute("BEGIN")
+    try:
+        work()
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")

@@ -1,0 +1,68 @@
+"""Reading: one SELECT at a time on a connection that can do nothing else.
+
+The file is opened read-only with file and network access off and the configuration locked; and a
+statement that is no query is refused before it runs. Times are in UTC.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from warehouse.errors import QueryFailed, QueryRefused
+from warehouse.store import Store, tell
+
+_READS = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
+
+
+@dataclass(frozen=True, slots=True)
+class QueryResult:
+    """Column names and rows; amounts are Decimal, times aware, NULL is None."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[object, ...], ...]
+
+
+def query(
+    location: str | Path,
+    sql: str,
+    *,
+    parameters: Sequence[object] = (),
+    deadline_s: float = 60.0,
+    on_wait: Callable[[str], None] = tell,
+) -> QueryResult:
+    """The answer to one SELECT; waits up to `deadline_s` seconds for a writer to finish.
+
+    Raises QueryRefused for anything that is not one query, QueryFailed with DuckDB's words if it
+    is wrong, and what Store.open_read_only raises.
+    """
+    with Store.open_read_only(location, deadline_s=deadline_s, on_wait=on_wait) as store:
+        return ask(store, sql, parameters)
+
+
+def ask(store: Store, sql: str, parameters: Sequence[object] = ()) -> QueryResult:
+    """The answer to one SELECT on an open store; raises QueryRefused and QueryFailed."""
+    try:
+        statements = store.connection.extract_statements(sql)
+        _refuse_all_but_one_query(statements)
+        cursor = store.connection.execute(statements[0], list(parameters))
+        columns = tuple(column[0] for column in cursor.description or ())
+        return QueryResult(columns, tuple(cursor.fetchall()))
+    except duckdb.PermissionException as error:
+        raise QueryRefused(f"The warehouse is read-only here: {error}") from error
+    except duckdb.Error as error:
+        raise QueryFailed(f"The query cannot be answered: {error}") from error
+
+
+def _refuse_all_but_one_query(statements: Sequence[duckdb.Statement]) -> None:
+    if len(statements) != 1:
+        raise QueryRefused(f"Give one query at a time; this text holds {len(statements)}.")
+    kind = statements[0].type
+    if kind not in _READS:
+        raise QueryRefused(
+            f"The warehouse is read-only here and {kind.name} is no query. Give a SELECT (or "
+            "DESCRIBE, SHOW, SUMMARIZE, EXPLAIN); what to keep belongs in a file of your own."
+        )

@@ -1,0 +1,232 @@
+"""The warehouse's file: opening it, waiting for it, and keeping it private.
+
+DuckDB lets one process write or several read, never both. So whoever opens it waits for the others
+up to a deadline, says so, and then gives up with a typed error; nobody breaks a lock. The file is
+mode 600, a folder made for it 700, and an older schema is migrated after a copy is put beside it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import duckdb
+
+from warehouse.errors import (
+    WarehouseError,
+    WarehouseLocked,
+    WarehouseMissing,
+    WarehouseUnreadable,
+)
+from warehouse.migrate import migrate, refuse_newer, version_of
+
+_POLL_S = 0.05
+_CONFIG = {
+    "autoinstall_known_extensions": "false",
+    "autoload_known_extensions": "false",
+    "python_enable_replacements": "false",
+}
+_COPY = "import shutil, sys; shutil.copyfile(sys.argv[1], sys.argv[2])"
+
+
+def tell(message: str) -> None:
+    """Writes a waiting message to stderr; the default of `on_wait`."""
+    print(message, file=sys.stderr, flush=True)
+
+
+class Store:
+    """An open warehouse; a context manager. `connection` speaks SQL, times are in UTC."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, location: str) -> None:
+        self.connection = connection
+        self.location = location
+
+    @classmethod
+    def open(
+        cls,
+        location: str | Path,
+        *,
+        deadline_s: float = 60.0,
+        on_wait: Callable[[str], None] = tell,
+    ) -> Self:
+        """Opens the warehouse for writing, makes or migrates it as needed.
+
+        `location` is a file, or a DuckDB connection string such as "md:books". Waits up to
+        `deadline_s` seconds for other processes and calls `on_wait` once with a sentence.
+        Raises WarehouseLocked, WarehouseNewer, WarehouseUnreadable.
+        """
+        name = str(location)
+        if is_file(name):
+            _make_folder(Path(name).parent)
+        with private_files():
+            connection = _connect(name, read_only=False, deadline_s=deadline_s, on_wait=on_wait)
+            try:
+                refuse_newer(version_of(connection), name)
+                migrate(connection, before_change=lambda old: _copy_beside(connection, name, old))
+            except duckdb.Error as error:
+                connection.close()
+                raise _unreadable(name, error) from error
+            except BaseException:
+                connection.close()
+                raise
+        if is_file(name):
+            Path(name).chmod(0o600)
+        return cls(connection, name)
+
+    @classmethod
+    def open_read_only(
+        cls,
+        location: str | Path,
+        *,
+        deadline_s: float = 60.0,
+        on_wait: Callable[[str], None] = tell,
+    ) -> Self:
+        """Opens the warehouse for reading and nothing else: no write, file, network or setting.
+
+        Raises WarehouseMissing, WarehouseLocked, WarehouseNewer, WarehouseUnreadable.
+        """
+        name = str(location)
+        if is_file(name) and not Path(name).exists():
+            raise WarehouseMissing(
+                f"There is no warehouse at {name} yet. Run a session, or load what the journal "
+                "holds with `multi-trader end-of-day`."
+            )
+        connection = _connect(name, read_only=True, deadline_s=deadline_s, on_wait=on_wait)
+        try:
+            refuse_newer(version_of(connection), name)
+            connection.execute("SET enable_external_access = false")
+            connection.execute("SET lock_configuration = true")
+        except BaseException:
+            connection.close()
+            raise
+        return cls(connection, name)
+
+    def close(self) -> None:
+        """Closes the file, so that others may have it."""
+        with private_files():
+            self.connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @contextmanager
+    def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """One transaction: commits at the end, or undoes everything if the body raises."""
+        with private_files():  # the write-ahead log is made on demand
+            self.connection.execute("BEGIN")
+            try:
+                yield self.connection
+            except BaseException:
+                self.connection.execute("ROLLBACK")
+                raise
+            self.connection.execute("COMMIT")
+
+
+def is_file(location: str) -> bool:
+    """Whether the location is a path and no connection string ("md:", "ducklake:", ":memory:")."""
+    return re.match(r"[A-Za-z_]{2,}:|:memory:", location) is None
+
+
+@contextmanager
+def private_files() -> Iterator[None]:
+    """Files made meanwhile are the user's own (mode 600)."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def _make_folder(folder: Path) -> None:
+    if not folder.exists():
+        try:
+            folder.mkdir(parents=True, mode=0o700, exist_ok=True)
+        except OSError as error:
+            raise WarehouseUnreadable(
+                f"The warehouse's folder {folder} cannot be made: {error}. "
+                "Name another place in MULTI_TRADER_WAREHOUSE."
+            ) from error
+
+
+def _connect(
+    location: str, *, read_only: bool, deadline_s: float, on_wait: Callable[[str], None]
+) -> duckdb.DuckDBPyConnection:
+    """Tries until nobody else holds the file: DuckDB offers no lock that one could wait on."""
+    deadline = time.monotonic() + deadline_s
+    told = False
+    while True:
+        try:
+            connection = duckdb.connect(location, read_only=read_only, config=dict(_CONFIG))
+            connection.execute("SET TimeZone = 'UTC'")
+            return connection
+        except duckdb.Error as error:
+            holder = _holder(error)
+            if holder is None:
+                raise _unreadable(location, error) from error
+            if time.monotonic() >= deadline:
+                raise _locked(location, holder, deadline_s) from error
+            if not told:
+                on_wait(
+                    f"The warehouse {location} is in use by {holder}; "
+                    f"waiting for up to {deadline_s:g} s."
+                )
+                told = True
+        time.sleep(_POLL_S)
+
+
+def _holder(error: duckdb.Error) -> str | None:
+    """Who holds the file, if that is what the error says."""
+    text = str(error)
+    if "Conflicting lock is held" in text:
+        found = re.search(r"held in (.*?) \(PID (\d+)\)", text)
+        return f"process {found[2]} ({found[1]})" if found else "another process"
+    if "Could not set lock" in text:
+        return "another process"
+    if "different configuration than existing connections" in text:
+        return "this process itself"
+    return None
+
+
+def _locked(location: str, holder: str, deadline_s: float) -> WarehouseError:
+    return WarehouseLocked(
+        f"The warehouse {location} was in use by {holder} for {deadline_s:g} s. Nothing was "
+        "changed and nothing is lost: the journal keeps every session. Close the other program, "
+        "then repeat: `multi-trader end-of-day`."
+    )
+
+
+def _unreadable(location: str, error: duckdb.Error) -> WarehouseError:
+    return WarehouseUnreadable(
+        f"The warehouse {location} cannot be opened: {error}. Nothing is lost: the journal keeps "
+        "every session. Move the file aside and load them again with `multi-trader end-of-day`."
+    )
+
+
+def _copy_beside(connection: duckdb.DuckDBPyConnection, location: str, version: int) -> None:
+    """Copies the file as it was, e.g. to warehouse.duckdb.schema1, unless that copy exists."""
+    if not is_file(location):
+        return
+    copy = Path(f"{location}.schema{version}")
+    if copy.exists():
+        return
+    connection.execute("FORCE CHECKPOINT")
+    partial = copy.with_name(copy.name + ".partial")
+    # By another process: closing the file in this one would drop this one's lock on it.
+    subprocess.run([sys.executable, "-c", _COPY, location, str(partial)], check=True)  # noqa: S603
+    partial.rename(copy)

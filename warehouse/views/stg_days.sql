@@ -1,0 +1,19 @@
+-- One row per strategy and session, with the account and mode that must never be summed across.
+CREATE OR REPLACE VIEW stg_days AS
+WITH tickers AS (
+    SELECT session_id, strategy,
+           len(tickers) > 0 AND len(list_filter(tickers, lambda t: NOT contains(t, '/'))) = 0
+               AS is_crypto
+    FROM strategies
+), sessions_kind AS (
+    SELECT session_id, bool_and(is_crypto) AS is_crypto
+    FROM tickers WHERE strategy <> 'UNASSIGNED' GROUP BY session_id
+)
+SELECT s.account, s.mode, s.coordinator, s.status, s.opened_at, p.*,
+       CASE WHEN p.strategy = 'UNASSIGNED' THEN coalesce(k.is_crypto, false)
+            ELSE coalesce(t.is_crypto, false) END AS is_crypto
+FROM pnl_daily AS p
+JOIN sessions AS s USING (session_id)
+LEFT JOIN tickers AS t USING (session_id, strategy)
+LEFT JOIN sessions_kind AS k USING (session_id);
+COMMENT ON VIEW stg_days IS 'pnl_daily with account, mode and whether the strategy trades crypto only.';
