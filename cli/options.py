@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -35,6 +36,21 @@ def a_speed(text: str) -> float:
     if not (math.isfinite(speed) and speed > 0):
         raise typer.BadParameter(f"'{text}' is not a number above 0, such as 1 or 600.")
     return speed
+
+
+def a_number(least: int, most: int) -> Callable[[str], int]:
+    """The parser of a whole number from `least` to `most`; it raises typer.BadParameter."""
+
+    def parse(text: str) -> int:
+        try:
+            number = int(text)
+        except ValueError:
+            number = least - 1
+        if not least <= number <= most:
+            raise typer.BadParameter(f"'{text}' is not a whole number from {least} to {most}.")
+        return number
+
+    return parse
 
 
 def a_level(text: str) -> str:

@@ -10,7 +10,7 @@ import typer
 
 from cli.faults import complain, plainly
 from cli.logs import configure_logging
-from cli.options import BarsFile, FillModel, LogLevel, SessionDate, SourceName, a_speed
+from cli.options import BarsFile, FillModel, LogLevel, SessionDate, SourceName, a_number, a_speed
 from cli.signals import StopSignals, interrupt_on_sigterm
 
 if TYPE_CHECKING:
@@ -60,9 +60,8 @@ def run(
         int | None,
         typer.Option(
             "--min-warmup-bars",
+            parser=a_number(0, 100_000),
             metavar="N",
-            min=0,
-            max=100000,
             help="Bars that a ticker needs before it trades, for every strategy.",
         ),
     ] = None,
@@ -73,8 +72,9 @@ def run(
 ) -> None:
     """Run a session until its markets have closed.
 
-    Ctrl-C or SIGTERM ends it early. Prints the summary on stdout, log lines on stderr, and loads the session into the warehouse.
-    A second Ctrl-C leaves at once; the journal keeps everything and the next start resumes.
+    Ctrl-C or SIGTERM ends it early; a second Ctrl-C leaves at once, and the next start resumes
+    from the journal. The summary goes to stdout, log lines to stderr, and the session into the
+    warehouse.
 
     Alpaca's keys come from APCA_API_KEY_ID and APCA_API_SECRET_KEY, or from a file `.env`
     of mode 600 in this folder. --bars and --date imply --simulate, which ignores all APCA_*.

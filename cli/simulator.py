@@ -9,7 +9,7 @@ import typer
 
 from cli.faults import complain, plainly
 from cli.logs import configure_logging
-from cli.options import BarsFile, FillModel, LogLevel, SessionDate, SourceName, a_speed
+from cli.options import BarsFile, FillModel, LogLevel, SessionDate, SourceName, a_number, a_speed
 from cli.signals import StopSignals
 
 if TYPE_CHECKING:
@@ -22,10 +22,17 @@ def simulator(
     source: SourceName = None,
     date: SessionDate = None,
     seed: Annotated[
-        int, typer.Option("--seed", metavar="N", help="Seed of the bars that are made up.")
+        int,
+        typer.Option(
+            "--seed",
+            parser=a_number(0, 2**63 - 1),
+            metavar="N",
+            help="Seed of the bars that are made up.",
+        ),
     ] = 7,
     port: Annotated[
-        int, typer.Option("--port", metavar="P", min=0, max=65535, help="0 takes a free one.")
+        int,
+        typer.Option("--port", parser=a_number(0, 65_535), metavar="P", help="0 takes a free one."),
     ] = 0,
     clock_speed: Annotated[
         float,

@@ -1,0 +1,100 @@
+"""Ctrl-C and SIGTERM ask a running process to end; a second Ctrl-C ends it at once."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from tests.cli.conftest import Shell
+
+SESSION = """
+import asyncio
+from cli.signals import StopSignals
+
+async def session(stop):
+    asked = stop.watch()
+    print("running", flush=True)
+    await asked.wait()
+    print("asked", flush=True)
+    await asyncio.Event().wait() if {stubborn} else None
+
+with StopSignals(told="Stopping.") as stop:
+    asyncio.run(session(stop))
+print("ended", flush=True)
+"""
+EARLY = """
+import asyncio, os, signal
+from cli.signals import StopSignals
+
+async def session(stop):
+    return stop.watch().is_set()
+
+with StopSignals(told="Stopping.") as stop:
+    os.kill(os.getpid(), signal.SIGTERM)
+    print(stop.asked, asyncio.run(session(stop)), flush=True)
+"""
+
+
+@contextmanager
+def _process(shell: Shell, script: str) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        [sys.executable, "-c", script],
+        env=shell.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def _next_line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_one_signal_lets_the_session_end_in_good_order(
+    shell: Shell, number: signal.Signals
+) -> None:
+    with _process(shell, SESSION.format(stubborn=False)) as process:
+        assert _next_line(process) == "running"
+        process.send_signal(number)
+        out, err = process.communicate(timeout=20)
+    assert out.split() == ["asked", "ended"]
+    assert err.split() == ["Stopping."]
+    assert process.returncode == 0
+
+
+def test_a_second_ctrl_c_leaves_at_once(shell: Shell) -> None:
+    with _process(shell, SESSION.format(stubborn=True)) as process:
+        assert _next_line(process) == "running"
+        process.send_signal(signal.SIGINT)
+        assert _next_line(process) == "asked"
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=20)
+    assert out == ""
+    assert "Left at once. The journal keeps everything" in err
+    assert process.returncode == 130
+
+
+def test_a_second_sigterm_still_waits_for_the_flush(shell: Shell) -> None:
+    with _process(shell, SESSION.format(stubborn=True)) as process:
+        assert _next_line(process) == "running"
+        process.send_signal(signal.SIGTERM)
+        assert _next_line(process) == "asked"
+        process.send_signal(signal.SIGTERM)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(timeout=0.5)
+
+
+def test_a_signal_before_the_session_began_is_not_missed(shell: Shell) -> None:
+    with _process(shell, EARLY) as process:
+        assert _next_line(process) == "True True"

@@ -1,0 +1,81 @@
+"""`validate` names every error of a configuration with its place, or says that there is none."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import ROOT, Said
+
+Command = Callable[[Sequence[str]], Said]
+CONFIGS = sorted(
+    path for path in (ROOT / "configs").glob("*.json") if not path.name.endswith(".schema.json")
+)
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=[path.name for path in CONFIGS])
+def test_each_configuration_that_we_ship_is_valid(command: Command, path: Path) -> None:
+    said = command(["validate", "--config", str(path)])
+    assert (said.code, said.err) == (0, "")
+    assert said.out.startswith(f"{path}: valid: ")
+    assert said.out.count("\n") == 1
+
+
+def test_the_one_line_counts_what_will_run(command: Command, tmp_path: Path) -> None:
+    path = tmp_path / "mine.json"
+    one = {"name": "A", "strategy_type": "rsi", "tickers": ["SPY", "BTC/USD"]}
+    two = {"name": "B", "strategy_type": "rsi", "tickers": ["SPY"], "initial_cash": 2500.5}
+    off = {"name": "C", "strategy_type": "rsi", "tickers": ["QQQ"], "enabled": False}
+    path.write_text(json.dumps({"strategies": [one, two, off]}))
+    assert command(["validate", "--config", str(path)]).out == (
+        f"{path}: valid: 2 of 3 strategies enabled, 2 tickers, "
+        "$12,500.50 of initial cash, mode paper.\n"
+    )
+
+
+def test_every_error_comes_at_once_with_its_path(command: Command, tmp_path: Path) -> None:
+    path = tmp_path / "wrong.json"
+    strategies = [
+        {"name": "A", "strategy_type": "rsi", "tickers": ["spy"]},
+        {"name": "A", "strategy_type": "rsy", "tickers": ["QQQ"], "initial_cash": -1},
+        {"name": "B", "strategy_type": "rsi", "tickers": ["QQQ"], "risk_config": {"max_los": 1}},
+    ]
+    path.write_text(json.dumps({"strategies": strategies}))
+    said = command(["validate", "--config", str(path)])
+    assert said.code == 2
+    assert said.out == ""
+    for place in (
+        "strategies[0].tickers[0]",
+        "strategies[1].strategy_type",
+        "strategies[1].initial_cash",
+        "strategies[2].risk_config.max_los",
+    ):
+        assert place in said.err
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [
+        (None, "No such file"),
+        (b"", "$"),
+        (b"{", "line 1"),
+        (b"[]", "$"),
+        (b"\xff\xfe", "UTF-8"),
+        (b'{"strategies": []}', "strategies"),
+    ],
+    ids=["absent", "empty", "cut off", "a list", "not text", "no strategies"],
+)
+def test_a_file_that_is_no_configuration_is_one_clear_error(
+    command: Command, tmp_path: Path, content: bytes | None, named: str
+) -> None:
+    path = tmp_path / "odd.json"
+    if content is not None:
+        path.write_bytes(content)
+    said = command(["validate", "--config", str(path)])
+    assert said.code == 2
+    assert str(path) in said.err
+    assert named in said.err
+    assert "Traceback" not in said.err
