@@ -150,7 +150,7 @@ class Rsi:
 
     Seeded by the simple mean of the first `period` gains and losses, in TA-Lib's order of
     operations. A float within 1e-7 of a threshold is not trusted: the differences since the seed
-    are kept (the first 4,096 of them) and the comparison is made again in whole numbers.
+    are kept, the first 4,096 at least, and the comparison is made again in whole numbers.
     """
 
     __slots__ = (
@@ -159,6 +159,7 @@ class Rsi:
         "_differences",
         "_gain",
         "_high",
+        "_kept",
         "_last",
         "_loss",
         "_low",
@@ -168,16 +169,15 @@ class Rsi:
     )
 
     KEPT = 4096
-    """Differences kept for an exact decision; after that many, the float decides."""
+    """Differences kept for an exact decision (a whole period if that is more); then the
+    float decides."""
 
     NEAR = 1e-7
     """Distance from a threshold, in RSI points, below which the float is not trusted."""
 
-    FAINT = 1e-200
-    """Averages, in ticks, that fade no further: the next difference outweighs them anyway."""
-
     def __init__(self, period: int, oversold: Decimal, overbought: Decimal) -> None:
         self._period = period
+        self._kept = max(self.KEPT, period)
         self._bounds = (Fraction(oversold), Fraction(overbought))
         # Nothing lies below 0 or above 100, so there a float near the bound needs no second look.
         self._low = float(oversold) if oversold > 0 else -math.inf
@@ -201,24 +201,22 @@ class Rsi:
             return None
         change = self.change = close - last
         self._bars += 1
-        if self._bars <= self.KEPT:
+        if self._bars <= self._kept:
             self._differences.append(change)
         period = self._period
         if self._bars < period:
             return None
         if self._bars == period:
             return self._seed()
+        gain, loss = self._gain * (period - 1), self._loss * (period - 1)
+        if change > 0:
+            gain += change
+        elif change < 0:
+            loss -= change
+        self._gain, self._loss = gain / period, loss / period
         if change:
-            gain, loss = self._gain * (period - 1), self._loss * (period - 1)
-            if change > 0:
-                gain += change
-            else:
-                loss -= change
-            self._gain, self._loss = gain / period, loss / period
+            # Without a change both averages fade alike, and RSI stays exactly where it was.
             self._zone = self._judge()
-        elif self._gain + self._loss > self.FAINT:
-            self._gain = self._gain * (period - 1) / period
-            self._loss = self._loss * (period - 1) / period
         return self._zone
 
     def rescale(self, factor: int) -> None:
@@ -243,7 +241,7 @@ class Rsi:
         rsi = 100.0 * (self._gain / total)
         if abs(rsi - self._low) > self.NEAR and abs(rsi - self._high) > self.NEAR:
             return (rsi < self._low) - (rsi > self._high)
-        if self._bars > self.KEPT:
+        if self._bars > self._kept:
             return (rsi < self._low) - (rsi > self._high)
         low, high = self._bounds
         return (self._side(low) < 0) - (self._side(high) > 0)
