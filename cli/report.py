@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import typer
 
 from cli.faults import plainly
 from cli.options import SessionId
+
+LATEST = "SELECT session_id FROM sessions ORDER BY opened_at DESC, session_id LIMIT 1"
+NAMED = "SELECT session_id FROM sessions WHERE session_id = ?"
 
 
 @plainly
@@ -21,5 +26,26 @@ def report(session: SessionId = None) -> None:
     from coordinator.bootstrap import home_folder, warehouse_path
     from warehouse.report import write_report
 
-    page = home_folder() / "reports" / f"{session or 'latest'}.html"
-    typer.echo(write_report(warehouse_path(), session, page))
+    warehouse = warehouse_path()
+    session_id = _found(warehouse, session)
+    page = home_folder() / "reports" / f"{session_id}.html"
+    typer.echo(write_report(warehouse, session_id, page))
+
+
+def _found(warehouse: Path, session: str | None) -> str:
+    """The session's id as the warehouse has it; raises OperatorError if it has none such."""
+    from coordinator.errors import OperatorError
+    from warehouse.queries import query
+
+    if session is None:
+        rows = query(warehouse, LATEST).rows
+        missing = "The warehouse holds no session yet: run one, or `multi-trader end-of-day`."
+    else:
+        rows = query(warehouse, NAMED, parameters=[session]).rows
+        missing = (
+            f"The warehouse holds no session '{session}'. Those there are: "
+            'multi-trader sql "SELECT session_id, session_date, status FROM sessions"'
+        )
+    if not rows:
+        raise OperatorError(missing)
+    return str(rows[0][0])

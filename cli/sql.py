@@ -29,7 +29,7 @@ def sql(
         raise OperatorError("--json and --csv are two formats: give one of them.")
     from coordinator.bootstrap import warehouse_path
     from warehouse.queries import query as ask
-    from warehouse.queries import render_csv, render_json, render_table
+    from warehouse.render import render_csv, render_json, render_table
 
     answer = ask(warehouse_path(), query)
     render = render_json if json else render_csv if csv else render_table
