@@ -1,0 +1,58 @@
+# Everything is made from the locked, hashed requirements; nothing else is downloaded.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+VENV := .venv
+PY := $(VENV)/bin/python
+LOCKED := $(VENV)/.locked
+INSTALLED := $(VENV)/.installed
+# The first of these that runs and is a proved version makes the environment.
+CANDIDATES := $(PYTHON) python3.11 python3 /usr/bin/python3.11
+PROVED := (3, 11)
+# Tests and the demonstration never see the caller's keys or Prefect.
+ALONE := env $$(env | sed -nE 's/^((APCA|PREFECT|MULTI_TRADER)_[A-Za-z0-9_]*)=.*/-u \1/p')
+PYTEST := $(ALONE) $(PY) -m pytest -n 2 --dist loadgroup
+
+.PHONY: help install demo test test-all lint up down
+
+help:  ## list these targets
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+
+install: $(INSTALLED)  ## make .venv from requirements.lock
+
+demo: $(INSTALLED)  ## a whole session through Prefect on the simulator (BARS= SOURCE= DATE= CONFIG=)
+	@$(ALONE) $(PY) -m flows.server demo $(if $(CONFIG),--config '$(CONFIG)') \
+	  $(if $(BARS),--bars '$(BARS)') $(if $(SOURCE),--source '$(SOURCE)') $(if $(DATE),--date '$(DATE)')
+
+test: $(INSTALLED)  ## the test suite, offline, without keys
+	@$(PYTEST) -m "not slow"
+
+test-all: $(INSTALLED)  ## the test suite and the long proofs
+	@$(PYTEST)
+
+lint: $(INSTALLED)  ## ruff and mypy
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
+
+up: $(INSTALLED)  ## start Prefect (server, UI, worker, deployments) and leave it running
+	@$(PY) -m flows.server up
+
+down: $(INSTALLED)  ## end running sessions and stop what `make up` started
+	@$(PY) -m flows.server down
+
+$(LOCKED): requirements.lock
+	@for python in $(CANDIDATES); do \
+	  if "$$python" -c 'import sys; sys.exit(sys.version_info[:2] not in ($(PROVED),))' 2>/dev/null; \
+	  then found=$$python; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+	  echo "Multi-Trader needs Python 3.11, where its locked dependencies are proved: install it, or name it with 'make PYTHON=/path/to/python3.11'." >&2; \
+	  exit 1; \
+	fi; \
+	rm -rf $(VENV) && \
+	{ "$$found" -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo "$$found cannot make a virtual environment: install its venv package (Debian: python3.11-venv)." >&2; exit 1; }; } && \
+	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock && \
+	touch $@
+
+$(INSTALLED): $(LOCKED) pyproject.toml
+	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . && touch $@

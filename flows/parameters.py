@@ -1,0 +1,112 @@
+"""What a run is asked for: a configuration's path and a few flat overrides; the forms' titles.
+
+Prefect replaces a whole model when one of its fields is overridden, so every parameter is flat. No
+key or secret is among them: credentials reach the coordinator by the worker's environment alone.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field
+
+from coordinator.bootstrap import RunOptions
+
+_FILL_MODEL = r"^[a-z]+(:[0-9]+(\.[0-9]+)?)?$"
+
+
+def described(title: str, description: str, **limits: Any) -> Any:
+    """A field of Prefect's form; its own schema would show the bare name as the title."""
+    shown = {"title": title, "description": description}
+    return Field(**limits, json_schema_extra=shown)
+
+
+def _json_file(path: str) -> str:
+    if not path.endswith(".json"):
+        raise ValueError("a configuration is a .json file, such as configs/stocks_only.json")
+    return path
+
+
+Configuration = Annotated[
+    str,
+    AfterValidator(_json_file),
+    described(
+        "Configuration",
+        "Path of the JSON file with the strategies, seen from the project's folder.",
+        min_length=6,
+    ),
+]
+Simulate = Annotated[
+    bool,
+    described("Simulate", "Trade against the embedded simulator; the account's keys are ignored."),
+]
+BarsFile = Annotated[
+    str | None,
+    described(
+        "Bars file",
+        "Parquet or CSV file of recorded one-minute bars; implies Simulate. Empty: seeded bars.",
+    ),
+]
+Source = Annotated[
+    str | None,
+    described("Source", "Which set of the bars file, where it holds several."),
+]
+SessionDate = Annotated[
+    date | None,
+    described("Session date", "Date to simulate; implies Simulate. Empty: today's, or the next."),
+]
+ClockSpeed = Annotated[
+    float | None,
+    described(
+        "Clock speed",
+        "How many times faster than ours the broker's clock may run. Empty: 600 simulated, else 1.",
+        gt=0,
+        le=100_000,
+    ),
+]
+FillModel = Annotated[
+    str | None,
+    described(
+        "Fill model",
+        "How the simulator fills market orders: spread, close, slippage:2, participation:0.1.",
+        pattern=_FILL_MODEL,
+    ),
+]
+Feed = Annotated[
+    str | None,
+    described("Feed", "iex or sip, in place of the configuration's.", pattern="^(iex|sip)$"),
+]
+
+
+def run_options(
+    *,
+    config: str,
+    simulate: bool,
+    bars: str | None,
+    source: str | None,
+    session_date: date | None,
+    clock_speed: float | None,
+    fill_model: str | None,
+    feed: str | None,
+) -> RunOptions:
+    """The coordinator's options for one run's parameters; live trading is not among them."""
+    return RunOptions(
+        config=Path(config),
+        simulate=simulate,
+        bars=Path(bars) if bars else None,
+        source=source or None,
+        date=session_date,
+        clock_speed=clock_speed,
+        fill_model=fill_model or None,
+        feed=feed or None,
+    )
+
+
+def run_name(flow_name: str, parameters: dict[str, Any]) -> str:
+    """What a run is called in the UI: flow, configuration, and the date where one was asked for."""
+    stem = re.sub(r"\.json$", "", str(parameters.get("config") or "")).rpartition("/")[2]
+    asked = parameters.get("session_date")
+    return " ".join(str(part) for part in (flow_name, stem, asked) if part)

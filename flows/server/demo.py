@@ -1,0 +1,163 @@
+"""`make demo`: one whole session through Prefect, without keys, and what is left in the warehouse.
+
+The server is its own, on a free port, with its own folder; whatever happens, all that was started
+is stopped. A run that does not complete makes the whole fail, aloud.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from prefect.states import State
+
+from flows.server import runs
+from flows.server.children import StartFailed
+from flows.server.places import ROOT, Places
+from flows.server.stack import Stack
+from flows.server.supervisor import sole
+from tasks.report import SUMMARY_KEY
+
+DATE = "2026-03-17"
+RUN_S = 1_800.0
+_PNL = """SELECT strategy, fills, realized_pnl, unrealized_change, fees, net_pnl
+FROM pnl_daily WHERE session_id = '{session}' ORDER BY strategy = 'UNASSIGNED', strategy"""
+_FILLS = """SELECT filled_at, strategy, side, qty, symbol, price
+FROM fills WHERE session_id = '{session}' ORDER BY filled_at DESC LIMIT 5"""
+_TOLD = re.compile(r"\| (?:INFO|WARNING|ERROR|CRITICAL) +\| coordinator[\w.]* - (.*)")
+
+
+class DemoFailed(Exception):
+    """The demonstration did not do what it shows; the message says at which step."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What to demonstrate: a configuration, and the bars to run it on (None: seeded ones)."""
+
+    config: Path
+    bars: Path | None
+    source: str | None
+    date: str
+
+    def parameters(self) -> dict[str, Any]:
+        """The parameters of the warm-up's and the coordinator's run."""
+        return {
+            "config": str(self.config),
+            "simulate": True,
+            "bars": str(self.bars) if self.bars else None,
+            "source": self.source,
+            "session_date": self.date,
+        }
+
+
+class Follower:
+    """Prints what the coordinator says in the worker's log, line by line as it comes."""
+
+    def __init__(self, log: Path) -> None:
+        self._log = log
+        self._read = 0
+
+    def tick(self) -> None:
+        """Prints the lines that came since the last call."""
+        if not self._log.exists():
+            return
+        with self._log.open("rb") as file:
+            file.seek(self._read)
+            whole, _, _ = file.read().rpartition(b"\n")
+        self._read += len(whole) + 1 if whole else 0
+        for line in whole.decode(errors="replace").splitlines():
+            if told := _TOLD.search(line):
+                print(f"    {told[1]}", flush=True)
+
+
+def demo(home: Path, ask: Ask, environment: Mapping[str, str], port: int) -> int:
+    """Runs the three deployments of the configuration's market; answers the exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with sole(home / "demo.lock") as alone:
+        if not alone:
+            raise DemoFailed(f"Another demonstration runs in {home}; wait for its end.")
+        shutil.rmtree(home / "prefect-demo", ignore_errors=True)
+        places = Places.under(home, "prefect-demo")
+        stack = Stack(places, port, environment)
+        try:
+            stack.start(simulate=True, unattended=False, say=say)
+            session = _three_runs(places, ask)
+        finally:
+            say("Stopping the worker and the server")
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            stack.stop()
+    _show(home, session)
+    return 0
+
+
+def say(line: str) -> None:
+    """Prints one line of progress."""
+    print(f"[{runs.now_text()}] {line}", flush=True)
+
+
+def market_of(config: Path) -> str:
+    """Which deployments a configuration belongs to: crypto if it trades nothing else."""
+    from coordinator.config import load_config
+    from coordinator.core.values import is_crypto
+
+    tickers = [ticker for one in load_config(config).strategies for ticker in one.tickers]
+    return "crypto" if all(is_crypto(ticker) for ticker in tickers) else "stocks"
+
+
+def _three_runs(places: Places, ask: Ask) -> str:
+    market, follower = market_of(ask.config), Follower(places.log("worker"))
+    _run(f"warmup/{market}", ask.parameters(), follower)
+    run_id = _run(f"coordinator/{market}", ask.parameters(), follower)
+    summary = runs.artifact_of(run_id, SUMMARY_KEY)
+    if summary is None or not summary[0]:
+        raise DemoFailed("The session ended without a summary.")
+    session, text = summary[0], summary[1].strip("`\n")
+    print(f"\n{text}\n", flush=True)
+    _run(f"end-of-day/{market}", {"session": session}, follower)
+    return session
+
+
+def _run(deployment: str, parameters: Mapping[str, Any], follower: Follower) -> Any:
+    say(f"{deployment}: started")
+    run = runs.start_run(deployment, parameters)
+
+    def on_state(state: State[Any]) -> None:
+        say(f"{deployment}: {state.name}{f'. {state.message}' if state.message else ''}")
+
+    end = runs.wait_for_end(run.id, deadline_s=RUN_S, on_state=on_state, tick=follower.tick)
+    follower.tick()
+    if end.name != "Completed":
+        raise DemoFailed(f"{deployment} ended as {end.name}: {end.message}")
+    return run.id
+
+
+def _show(home: Path, session: str) -> None:
+    print("\nRead back from DuckDB:")
+    for sql in (_FILLS, _PNL):
+        _query(sql.format(session=session))
+    report = home / "reports" / f"{session}.html"
+    if not report.exists():
+        raise DemoFailed(f"The end of day left no report at {report}.")
+    print(f"Warehouse: {home / 'warehouse.duckdb'}\nReport:    {report}", flush=True)
+
+
+def _query(sql: str) -> None:
+    print(f'\n$ multi-trader sql "{sql}"', flush=True)
+    command: Sequence[str] = [sys.executable, "-m", "cli", "sql", sql]
+    done = subprocess.run(command, cwd=ROOT, check=False)  # noqa: S603  our own words
+    if done.returncode:
+        raise DemoFailed("The warehouse could not be read back.")
+
+
+__all__ = ["Ask", "DemoFailed", "Follower", "StartFailed", "demo", "market_of"]

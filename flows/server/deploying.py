@@ -1,0 +1,58 @@
+"""prefect.yaml as it is deployed here: its document, with what this server adds.
+
+Without the broker's keys every session simulates; a demonstration has no schedule and no trigger,
+so that nothing runs but what it asks for.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from flows.server.children import run_to_end
+from flows.server.places import POOL, ROOT, Places
+
+SESSIONS = ("coordinator", "warmup")
+Document = dict[str, Any]
+
+
+def read_document(file: Path = ROOT / "prefect.yaml") -> Document:
+    """prefect.yaml, anchors resolved."""
+    document: Document = yaml.safe_load(file.read_text())
+    return document
+
+
+def adapted(document: Document, *, simulate: bool, unattended: bool) -> Document:
+    """A copy in which sessions simulate where asked, and schedules stand only where unattended."""
+    document = copy.deepcopy(document)
+    for deployment in document["deployments"]:
+        if simulate and flow_of(deployment) in SESSIONS:
+            deployment.setdefault("parameters", {})["simulate"] = True
+        if not unattended:
+            deployment.pop("schedules", None)
+            deployment.pop("triggers", None)
+    return document
+
+
+def flow_of(deployment: Mapping[str, Any]) -> str:
+    """The name of a deployment's flow, by its module: `flows.end_of_day.end_of_day`."""
+    return str(deployment["entrypoint"]).rpartition(".")[2].replace("_", "-")
+
+
+def deploy(
+    places: Places, environment: Mapping[str, str], *, simulate: bool, unattended: bool
+) -> None:
+    """Makes the work pool and all deployments, again and again to the same end.
+
+    Raises StartFailed with Prefect's own words.
+    """
+    document = adapted(read_document(), simulate=simulate, unattended=unattended)
+    places.deployed.write_text(yaml.safe_dump(document, sort_keys=False))
+    pool = ["work-pool", "create", POOL, "--type", "process", "--overwrite"]
+    run_to_end("Making the work pool", pool, environment)
+    every = ["deploy", "--all", "--prefect-file", str(places.deployed)]
+    run_to_end("Deploying prefect.yaml", every, environment)

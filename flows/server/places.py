@@ -1,0 +1,123 @@
+"""Where the server keeps its things, and the settings its processes run under.
+
+One folder of mode 700 holds all of it. The broker's keys are handed to the worker by its
+environment and to nothing else; the server listens on loopback and asks for a password.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+HOST = "127.0.0.1"
+PORT = 4200
+POOL = "multi-trader"
+PROFILE = "multi-trader"
+ROOT = Path(__file__).resolve().parents[2]
+"""The project's folder: flows run in it, and prefect.yaml stands there."""
+
+_DAYS_KEPT = 30
+_KEYS = "APCA_"
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """The files of one server under `folder`; `home` is the coordinators' state folder."""
+
+    home: Path
+    folder: Path
+
+    @classmethod
+    def under(cls, home: Path, name: str = "prefect") -> Places:
+        """The places of the server called `name`, made with mode 700."""
+        folder = home.resolve() / name
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        return cls(home.resolve(), folder)
+
+    @property
+    def lock(self) -> Path:
+        """Held by whoever runs this server; names its process and address."""
+        return self.folder / "supervisor.lock"
+
+    @property
+    def ready(self) -> Path:
+        """There while the server runs and everything is deployed; holds its URL."""
+        return self.folder / "ready"
+
+    @property
+    def deployed(self) -> Path:
+        """The deployments as they were made from prefect.yaml."""
+        return self.folder / "deployed.yaml"
+
+    def log(self, name: str) -> Path:
+        """The log of one process."""
+        return self.folder / f"{name}.log"
+
+    def password(self) -> str:
+        """The auth string `user:secret`, made at the first call and kept with mode 600."""
+        file = self.folder / "auth"
+        if not file.exists():
+            with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+                out.write(f"trader:{secrets.token_urlsafe(24)}")
+        return file.read_text()
+
+
+def free_port(wanted: int | None = None) -> int:
+    """`wanted` if nobody listens there, else any free loopback port."""
+    for port in (wanted, 0) if wanted else (0,):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((HOST, port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise OSError(f"no free port on {HOST}")
+
+
+def without(environment: Mapping[str, str], *prefixes: str) -> dict[str, str]:
+    """The environment without the variables that begin with one of `prefixes`."""
+    return {key: value for key, value in environment.items() if not key.startswith(prefixes)}
+
+
+def has_keys(environment: Mapping[str, str], folder: Path = ROOT) -> bool:
+    """Whether broker's keys can be found: in the environment, or named in `.env`."""
+    names = ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY")
+    file = folder / ".env"
+    written = file.read_text(errors="replace") if file.is_file() else ""
+    return all(environment.get(name) or f"{name}=" in written for name in names)
+
+
+def client_environment(places: Places, port: int, environment: Mapping[str, str]) -> dict[str, str]:
+    """What the worker and everybody who asks the server run under; keeps the broker's keys."""
+    return without(environment, "PREFECT_") | {
+        "PREFECT_HOME": str(places.folder),
+        "PREFECT_API_URL": f"http://{HOST}:{port}/api",
+        "PREFECT_API_AUTH_STRING": places.password(),
+        "PREFECT_RESULTS_DEFAULT_SERIALIZER": "json",
+        "PREFECT_LOGGING_COLORS": "false",
+        "PREFECT_CLI_PROMPT": "false",
+        "MULTI_TRADER_HOME": str(places.home),
+        "DO_NOT_TRACK": "1",
+        "PYTHONUNBUFFERED": "1",
+    }
+
+
+def server_environment(places: Places, port: int, environment: Mapping[str, str]) -> dict[str, str]:
+    """What the server runs under: no keys, loopback, a password, a database kept small."""
+    origins = f"http://{HOST}:{port},http://localhost:{port}"
+    return without(client_environment(places, port, environment), _KEYS) | {
+        "PREFECT_SERVER_API_HOST": HOST,
+        "PREFECT_SERVER_API_PORT": str(port),
+        "PREFECT_SERVER_API_AUTH_STRING": places.password(),
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": origins,
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(_DAYS_KEPT * 86_400),
+    }

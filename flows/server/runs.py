@@ -1,0 +1,109 @@
+"""The server's runs, asked over its API: is it up, what is live, cancel, start, wait for the end.
+
+Imported only once the environment names the server, because Prefect reads its settings on import.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import httpx
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.filters import (
+    ArtifactFilter,
+    ArtifactFilterFlowRunId,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.exceptions import PrefectException
+from prefect.states import Cancelling, State
+
+_LIVE = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
+_POLL_S = 1.0
+UNREACHABLE = (httpx.HTTPError, PrefectException, OSError)
+"""What a server that is away answers."""
+
+
+def is_healthy() -> bool:
+    """Whether the server answers."""
+    try:
+        with get_client(sync_client=True) as client:
+            return client.api_healthcheck() is None
+    except UNREACHABLE:
+        return False
+
+
+def wait_until(holds: Callable[[], bool], deadline_s: float, poll_s: float = _POLL_S) -> bool:
+    """Asks again and again until `holds`, at most `deadline_s`; answers whether it held."""
+    end_s = time.monotonic() + deadline_s
+    while not holds():
+        if time.monotonic() > end_s:
+            return False
+        time.sleep(poll_s)
+    return True
+
+
+def live_runs() -> list[FlowRun]:
+    """Runs that have a process, or are about to."""
+    state = FlowRunFilterState(type=FlowRunFilterStateType(any_=_LIVE))
+    with get_client(sync_client=True) as client:
+        return client.read_flow_runs(flow_run_filter=FlowRunFilter(state=state))
+
+
+def cancel(runs: Iterable[FlowRun]) -> None:
+    """Asks runs to end; the worker and the run itself do the rest."""
+    with get_client(sync_client=True) as client:
+        for run in runs:
+            client.set_flow_run_state(run.id, Cancelling(message="The server is being stopped."))
+
+
+def start_run(deployment: str, parameters: Mapping[str, Any]) -> FlowRun:
+    """A new run of a deployment, such as `coordinator/stocks`, due at once."""
+    with get_client(sync_client=True) as client:
+        found = client.read_deployment_by_name(deployment)
+        return client.create_flow_run_from_deployment(found.id, parameters=dict(parameters))
+
+
+def wait_for_end(
+    run_id: UUID,
+    *,
+    deadline_s: float,
+    on_state: Callable[[State[Any]], None] = lambda _: None,
+    tick: Callable[[], None] = lambda: None,
+) -> State[Any]:
+    """The final state of a run. `on_state` hears each change, `tick` is called every second.
+
+    Raises TimeoutError after `deadline_s`.
+    """
+    seen: UUID | None = None
+    end_s = time.monotonic() + deadline_s
+    with get_client(sync_client=True) as client:
+        while time.monotonic() < end_s:
+            state = client.read_flow_run(run_id).state
+            tick()
+            if state is not None and state.id != seen:
+                seen = state.id
+                on_state(state)
+            if state is not None and state.is_final():
+                return state
+            time.sleep(_POLL_S)
+    raise TimeoutError(f"run {run_id} did not end within {deadline_s:.0f} s")
+
+
+def artifact_of(run_id: UUID, key: str) -> tuple[str | None, str] | None:
+    """Description and text of the artifact that a run left under `key`; None without one."""
+    of_run = ArtifactFilter(flow_run_id=ArtifactFilterFlowRunId(any_=[run_id]))
+    with get_client(sync_client=True) as client:
+        found = [one for one in client.read_artifacts(artifact_filter=of_run) if one.key == key]
+    return (found[-1].description, str(found[-1].data)) if found else None
+
+
+def now_text() -> str:
+    """The wall clock in UTC, to the second, for progress lines."""
+    return datetime.now(UTC).strftime("%H:%M:%S")

@@ -1,0 +1,97 @@
+"""One server with its worker: made ready in the only order that works, stopped in the reverse.
+
+Stopping cancels the live runs and waits for their flush first: a worker that is told to end kills
+its runs within two seconds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Callable, Mapping
+
+from flows.server import runs
+from flows.server.children import Child, StartFailed
+from flows.server.deploying import deploy
+from flows.server.places import POOL, Places, client_environment, server_environment
+
+READY_S = 90.0
+FLUSH_S = 60.0
+END_OF_DAY_S = 60.0
+END_OF_DAY = "end-of-day/stocks"
+_log = logging.getLogger("multi-trader.server")
+
+
+class Stack:
+    """Server and worker of one folder. `environment` is the caller's, `port` is free."""
+
+    def __init__(self, places: Places, port: int, environment: Mapping[str, str]) -> None:
+        self.places = places
+        self._unattended = False
+        self.client_environment = client_environment(places, port, environment)
+        self._server = Child(
+            "server",
+            ["server", "start"],
+            server_environment(places, port, environment),
+            places.log("server"),
+        )
+        self._worker = Child(
+            "worker",
+            ["worker", "start", "--pool", POOL, "--type", "process"],
+            self.client_environment | {"PREFECT_WORKER_QUERY_SECONDS": "2"},
+            places.log("worker"),
+        )
+
+    def start(self, *, simulate: bool, unattended: bool, say: Callable[[str], None]) -> None:
+        """Server, deployments, worker; with schedules and triggers where `unattended`.
+
+        `say` hears each step. Raises StartFailed, with the log's end, if one fails.
+        """
+        self._unattended = unattended
+        say("Starting the Prefect server")
+        self._server.start()
+        if not runs.wait_until(self._is_up, READY_S, poll_s=0.5):
+            raise StartFailed(f"The server did not answer:\n{self._server.last_words()}")
+        say("Deploying prefect.yaml")
+        deploy(self.places, self.client_environment, simulate=simulate, unattended=unattended)
+        say("Starting the worker")
+        self._worker.start()
+
+    def _is_up(self) -> bool:
+        if not self._server.is_alive():
+            raise StartFailed(f"The server ended at once:\n{self._server.last_words()}")
+        return runs.is_healthy()
+
+    def revive(self) -> None:
+        """Starts again whatever died."""
+        for child in (self._server, self._worker):
+            if child.revive():
+                _log.warning("%s had died and was started again; see %s", child.name, child.log)
+
+    def stop(self) -> None:
+        """Cancels the live runs, waits for their flush and the end of day, then stops both."""
+        try:
+            self._end_runs()
+        except runs.UNREACHABLE as error:
+            _log.warning("Prefect does not answer (%s): its runs could not be cancelled", error)
+        finally:
+            self._worker.stop()
+            self._server.stop()
+
+    def _end_runs(self) -> None:
+        if not self._server.is_alive() or not (live := runs.live_runs()):
+            return
+        _log.info("Cancelling %d runs, and waiting for their end", len(live))
+        runs.cancel(live)
+        if not runs.wait_until(lambda: not runs.live_runs(), FLUSH_S):
+            _log.warning("Runs did not end within %.0f s; the journal keeps their books", FLUSH_S)
+        if self._unattended:
+            self._load_what_ended()
+
+    def _load_what_ended(self) -> None:
+        _log.info("Running the end of day for the sessions that were cut short")
+        run = runs.start_run(END_OF_DAY, {})
+        with contextlib.suppress(TimeoutError):
+            state = runs.wait_for_end(run.id, deadline_s=END_OF_DAY_S)
+            _log.info("End of day: %s %s", state.name, state.message or "")
+        runs.wait_until(lambda: not runs.live_runs(), END_OF_DAY_S)

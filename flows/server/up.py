@@ -1,0 +1,100 @@
+"""`make up` and `make down`: the supervisor is put into the background, and told to end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from flows.server.children import StartFailed
+from flows.server.places import PORT, ROOT, Places, free_port, has_keys
+from flows.server.profile import overriding, select_profile
+from flows.server.supervisor import holder
+
+_READY_S = 180.0
+_STOP_S = 240.0
+
+
+def up(home: Path, environment: Mapping[str, str]) -> int:
+    """Starts the server, waits until all is deployed, selects the user's profile.
+
+    Answers the exit code; raises StartFailed with the supervisor's last words.
+    """
+    places = Places.under(home)
+    if holder(places.lock) is None:
+        simulate = not has_keys(environment)
+        _start(places, environment, simulate=simulate)
+    else:
+        simulate = False
+        print("Already running.")
+    _wait_until_ready(places)
+    url = places.ready.read_text()
+    profile = select_profile(url, places.password())
+    _tell(places, url, profile, simulate=simulate, environment=environment)
+    return 0
+
+
+def _start(places: Places, environment: Mapping[str, str], *, simulate: bool) -> None:
+    places.ready.unlink(missing_ok=True)
+    command = [sys.executable, "-m", "flows.server", "supervise", "--home", str(places.home)]
+    command += ["--port", str(free_port(PORT)), *(["--simulate"] if simulate else [])]
+    log = places.log("supervisor")
+    with open(log, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as out:
+        process = subprocess.Popen(  # noqa: S603  our own interpreter, our own words
+            command,
+            cwd=ROOT,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    while holder(places.lock) is None:
+        if process.poll() is not None:
+            raise StartFailed(f"The supervisor ended at once:\n{log.read_text()}")
+        time.sleep(0.1)
+
+
+def _wait_until_ready(places: Places) -> None:
+    end_s = time.monotonic() + _READY_S
+    while not places.ready.exists():
+        if holder(places.lock) is None or time.monotonic() > end_s:
+            said = places.log("supervisor").read_text(errors="replace")
+            raise StartFailed(f"The server did not get ready:\n{said}")
+        time.sleep(0.3)
+
+
+def _tell(
+    places: Places, url: str, profile: Path, *, simulate: bool, environment: Mapping[str, str]
+) -> None:
+    print(f"Prefect runs at {url}  (its log-in is the line in {places.folder / 'auth'})")
+    if simulate:
+        print("No keys (APCA_API_KEY_ID, APCA_API_SECRET_KEY): every session is simulated.")
+    for name in overriding(environment):
+        print(f"Note: {name} of this shell wins over the profile; unset it to reach this server.")
+    print(f"Profile 'multi-trader' is selected in {profile}. Try:")
+    print("  prefect deployment run coordinator/stocks")
+    print(f"Logs: {places.folder}    Stop: make down")
+
+
+def down(home: Path) -> int:
+    """Ends what `up` started, and waits for it: sessions flush first. Answers the exit code."""
+    places = Places.under(home)
+    process = holder(places.lock)
+    if process is None:
+        print("Nothing runs.")
+        return 0
+    print("Ending the live sessions, then the worker and the server")
+    os.kill(process, signal.SIGTERM)
+    end_s = time.monotonic() + _STOP_S
+    while holder(places.lock) is not None:
+        if time.monotonic() > end_s:
+            print(f"Still ending after {_STOP_S:.0f} s; see {places.log('supervisor')}")
+            return 1
+        time.sleep(0.2)
+    print("Stopped.")
+    return 0

@@ -1,0 +1,94 @@
+"""How a running session learns that it shall end: a signal, or its own run's state at Prefect.
+
+The coordinator owns its stop. Prefect's own handlers raise inside whatever frame runs, and after
+an outage of the server its cancellation never arrives; so the run watches its state itself, and
+whoever cannot be asked (server down) changes nothing: trading goes on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from uuid import UUID
+
+import httpx
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import StateType
+from prefect.exceptions import PrefectException
+from prefect.runtime import flow_run
+
+POLL_S = 10.0
+_SIGNALS = (signal.SIGTERM, signal.SIGINT)
+_log = logging.getLogger("coordinator.flow")
+
+ReadState = Callable[[], Awaitable[StateType | None]]
+"""Answers the run's state at Prefect, None where it has none; may raise while Prefect is away."""
+
+
+class Stop:
+    """A wish to end the session: `event` is set, `reason` says why; the first reason stays."""
+
+    def __init__(self) -> None:
+        self.event = asyncio.Event()
+        self.reason: str | None = None
+
+    def fire(self, reason: str) -> None:
+        """Asks the session to end, for a signal's name or a state's."""
+        if self.reason is None:
+            self.reason = reason
+            _log.info("Asked to stop (%s): ending the session", reason)
+        self.event.set()
+
+
+async def read_own_state() -> StateType | None:
+    """The state of the run that this code belongs to; None outside of a run."""
+    run_id = flow_run.get_id()
+    if run_id is None:
+        return None
+    async with get_client() as client:
+        run = await client.read_flow_run(UUID(str(run_id)))
+    return run.state.type if run.state else None
+
+
+async def state_or_none(read_state: ReadState) -> StateType | None:
+    """The run's state, or None while Prefect does not answer."""
+    try:
+        return await read_state()
+    except (httpx.HTTPError, PrefectException, OSError, RuntimeError) as error:
+        _log.debug("Prefect does not answer (%s): the session goes on", type(error).__name__)
+        return None
+
+
+@contextlib.asynccontextmanager
+async def stop_signal(
+    read_state: ReadState = read_own_state, poll_s: float = POLL_S
+) -> AsyncIterator[Stop]:
+    """Yields a Stop that SIGTERM, SIGINT, or any state but Running at Prefect fires.
+
+    The handlers that were there before come back at the end.
+    """
+    stop, loop = Stop(), asyncio.get_running_loop()
+    before = {number: signal.getsignal(number) for number in _SIGNALS}
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, stop.fire, number.name)
+    watch = asyncio.create_task(_watch(stop, read_state, poll_s), name="watch own state")
+    try:
+        yield stop
+    finally:
+        watch.cancel()
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+            signal.signal(number, before[number])
+        await asyncio.gather(watch, return_exceptions=True)
+
+
+async def _watch(stop: Stop, read_state: ReadState, poll_s: float) -> None:
+    while not stop.event.is_set():
+        state = await state_or_none(read_state)
+        if state is not None and state is not StateType.RUNNING:
+            stop.fire(state.value)
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(stop.event.wait(), poll_s)

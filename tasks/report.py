@@ -1,0 +1,39 @@
+"""Reports: the day's page as a file, and what Prefect's UI shows of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from prefect import task
+from prefect.artifacts import acreate_markdown_artifact, create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+
+from coordinator.bootstrap import SessionOutcome, home_folder, warehouse_path
+from tasks.digest import day_markdown
+from warehouse import LoadResult
+from warehouse.report import write_report
+
+SUMMARY_KEY = "session-summary"
+DAY_KEY = "end-of-day"
+
+
+@task(name="write report", cache_policy=NO_CACHE, persist_result=False)
+def write_page(session_id: str) -> Path:
+    """The session's HTML page; answers its path."""
+    path = home_folder() / "reports" / f"{session_id}.html"
+    return write_report(warehouse_path(), session_id, path)
+
+
+@task(name="show the day", cache_policy=NO_CACHE, persist_result=False)
+def publish_day(results: Sequence[LoadResult], pages: Sequence[Path]) -> None:
+    """The day's artifact: discrepancies first, then P&L by strategy, then the pages."""
+    create_markdown_artifact(key=DAY_KEY, markdown=day_markdown(warehouse_path(), results, pages))
+
+
+@task(name="show the summary", cache_policy=NO_CACHE, persist_result=False)
+async def publish_summary(outcome: SessionOutcome) -> None:
+    """The session's summary on its run's page."""
+    await acreate_markdown_artifact(
+        key=SUMMARY_KEY, markdown=f"```\n{outcome.summary}\n```", description=outcome.session_id
+    )
