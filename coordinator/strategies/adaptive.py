@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Decimal, Inexact
 from typing import Annotated, ClassVar
 
 from pydantic import Field
 
 from coordinator.core.values import Bar
 from coordinator.strategies.base import Step, Strategy, Window
-from coordinator.strategies.indicators import Rsi, RunningSum, Ticks
+from coordinator.strategies.indicators import Crossing, Rsi, RunningSum, Ticks
 from coordinator.strategies.rsi import Overbought, Oversold, RsiPeriod
 
 
@@ -44,41 +44,31 @@ class AdaptiveStrategy(Strategy):
 
 
 class _AdaptiveStep:
-    __slots__ = (
-        "_long",
-        "_long_window",
-        "_prices",
-        "_rsi",
-        "_short",
-        "_short_window",
-        "_volume",
-        "_volume_window",
-        "_volumes",
-    )
+    __slots__ = ("_crossing", "_prices", "_rsi", "_volume", "_volume_window", "_volumes")
 
     def __init__(self, strategy: AdaptiveStrategy) -> None:
-        self._short_window = strategy.short_window
-        self._long_window = strategy.long_window
-        self._volume_window = strategy.volume_window
-        self._short = RunningSum(strategy.short_window)
-        self._long = RunningSum(strategy.long_window)
+        self._crossing = Crossing(strategy.short_window, strategy.long_window)
         self._rsi = Rsi(strategy.rsi_period, strategy.rsi_oversold, strategy.rsi_overbought)
         self._volume = RunningSum(strategy.volume_window)
-        self._prices = Ticks(self._short, self._long, self._rsi)
+        self._volume_window = strategy.volume_window
+        self._prices = Ticks(self._crossing, self._rsi)
         self._volumes = Ticks(self._volume)
 
     def step(self, bar: Bar) -> int:
-        close = self._prices.count(bar.close)
-        volume = self._volumes.count(bar.volume)
-        short = self._short.push(close)
-        long = self._long.push(close)
+        try:
+            close = self._prices.count(bar.close)
+        except Inexact:
+            close = self._prices.refine(bar.close)
+        try:
+            volume = self._volumes.count(bar.volume)
+        except Inexact:
+            volume = self._volumes.refine(bar.volume)
+        trend = self._crossing.push(close)
         zone = self._rsi.push(close)
         total = self._volume.push(volume)
-        if short is None or long is None or zone is None or total is None:
+        if trend is None or zone is None or total is None:
             return 0
-        # Sums compared crosswise are averages compared exactly.
-        fast, slow = short * self._long_window, long * self._short_window
-        votes = zone + (fast > slow) - (fast < slow)
+        votes = trend + zone
         if volume * self._volume_window > total:
             change = self._rsi.change
             votes += (change > 0) - (change < 0)

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Callable
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from fractions import Fraction
+from functools import lru_cache
 from typing import Protocol
 
 _TICK = Context(prec=200, Emax=999_999, Emin=-999_999, traps=[InvalidOperation, Inexact])
 _multiply = _TICK.multiply
 _whole = _TICK.to_integral_exact
+_NANO = Decimal(10) ** 9
 
 
 class Indicator(Protocol):
@@ -25,38 +28,41 @@ class Indicator(Protocol):
         """Multiply every remembered tick by `factor`, because ticks became that much finer."""
 
 
+def _whole_ticks(value: Decimal, unit: Decimal) -> int:
+    return int(_whole(_multiply(value, unit)))
+
+
+@lru_cache(maxsize=8192)
+def _nano_ticks(value: Decimal) -> int:
+    # All strategies on a ticker see the same bar: the first converts, the others look it up.
+    return _whole_ticks(value, _NANO)
+
+
 class Ticks:
     """Turns the exact decimals of one series into whole ticks of 1e-9, finer once one needs it.
 
-    When a value has more decimal places than the tick, the tick shrinks for good and the
-    indicators that remember the series are told; no value is ever rounded.
+    `count` gives a value in ticks. Where a value has more decimal places it raises Inexact, and
+    `refine` gives the answer: the tick shrinks for good, and the indicators that remember the
+    series are told. No value is ever rounded.
     """
 
-    __slots__ = ("_indicators", "_places", "_unit")
+    __slots__ = ("_indicators", "_places", "count")
 
     def __init__(self, *indicators: Indicator) -> None:
         self._indicators = indicators
         self._places = 9
-        self._unit = Decimal(10) ** 9
+        self.count: Callable[[Decimal], int] = _nano_ticks
+        """Decimal to ticks; raises ArithmeticError, ValueError or TypeError if not finite."""
 
-    def count(self, value: Decimal) -> int:
-        """The value in ticks.
-
-        Raises:
-            ValueError, OverflowError: if it is not a finite number.
-        """
-        try:
-            return int(_whole(_multiply(value, self._unit)))
-        except Inexact:
-            return self._finer(value)
-
-    def _finer(self, value: Decimal) -> int:
+    def refine(self, value: Decimal) -> int:
+        """The value in ticks that are fine enough for it."""
         places = -int(value.as_tuple().exponent)
         for indicator in self._indicators:
             indicator.rescale(10 ** (places - self._places))
+        unit = Decimal(10) ** places
         self._places = places
-        self._unit = Decimal(10) ** places
-        return int(_whole(_multiply(value, self._unit)))
+        self.count = lambda value: _whole_ticks(value, unit)
+        return self.count(value)
 
 
 class Past:
@@ -107,6 +113,42 @@ class RunningSum:
         self._sum *= factor
 
 
+class Crossing:
+    """Which of two averages of one series lies higher, the shorter one or the longer one."""
+
+    __slots__ = ("_at", "_filled", "_long", "_long_sum", "_ring", "_short", "_short_sum")
+
+    def __init__(self, short: int, long: int) -> None:
+        self._short, self._long = short, long
+        self._ring = [0] * long
+        self._at = self._filled = 0
+        self._short_sum = self._long_sum = 0
+
+    def push(self, value: int) -> int | None:
+        """Take the next value; +1 when the average over `short` lies above that over `long`,
+        -1 below, 0 when they are equal, None while there are fewer than `long` values.
+        """
+        ring, at, short, long = self._ring, self._at, self._short, self._long
+        # A place not yet filled holds 0, and a place before the first is counted from the end.
+        self._short_sum = short_sum = self._short_sum + value - ring[at - short]
+        self._long_sum = long_sum = self._long_sum + value - ring[at]
+        ring[at] = value
+        at += 1
+        self._at = at if at < long else 0
+        if self._filled < long - 1:
+            self._filled += 1
+            return None
+        # Sums compared crosswise are averages compared exactly.
+        high, low = short_sum * long, long_sum * short
+        return (high > low) - (high < low)
+
+    def rescale(self, factor: int) -> None:
+        """Multiply every remembered tick by `factor`."""
+        self._ring = [value * factor for value in self._ring]
+        self._short_sum *= factor
+        self._long_sum *= factor
+
+
 class Deviation:
     """How far the newest of the last n values lies from their mean, and their spread.
 
@@ -154,16 +196,18 @@ class Rsi:
     """
 
     __slots__ = (
+        "_above",
         "_bars",
+        "_below",
         "_bounds",
         "_differences",
+        "_from",
         "_gain",
-        "_high",
         "_kept",
         "_last",
         "_loss",
-        "_low",
         "_period",
+        "_to",
         "_zone",
         "change",
     )
@@ -180,8 +224,10 @@ class Rsi:
         self._kept = max(self.KEPT, period)
         self._bounds = (Fraction(oversold), Fraction(overbought))
         # Nothing lies below 0 or above 100, so there a float near the bound needs no second look.
-        self._low = float(oversold) if oversold > 0 else -math.inf
-        self._high = float(overbought) if overbought < 100 else math.inf
+        low = float(oversold) if oversold > 0 else -math.inf
+        high = float(overbought) if overbought < 100 else math.inf
+        self._below, self._from = low - self.NEAR, low + self.NEAR
+        self._to, self._above = high - self.NEAR, high + self.NEAR
         self._last: int | None = None
         self._differences: list[int] = []
         self._bars = 0
@@ -200,23 +246,23 @@ class Rsi:
         if last is None:
             return None
         change = self.change = close - last
-        self._bars += 1
-        if self._bars <= self._kept:
+        self._bars = bars = self._bars + 1
+        if bars <= self._kept:
             self._differences.append(change)
         period = self._period
-        if self._bars < period:
-            return None
-        if self._bars == period:
-            return self._seed()
+        if bars <= period:
+            return self._seed() if bars == period else None
         gain, loss = self._gain * (period - 1), self._loss * (period - 1)
         if change > 0:
             gain += change
-        elif change < 0:
+        elif change:
             loss -= change
-        self._gain, self._loss = gain / period, loss / period
+        self._gain = gain = gain / period
+        self._loss = loss = loss / period
         if change:
             # Without a change both averages fade alike, and RSI stays exactly where it was.
-            self._zone = self._judge()
+            rsi = 100.0 * (gain / (gain + loss))
+            self._zone = 0 if self._from < rsi < self._to else self._judge(rsi)
         return self._zone
 
     def rescale(self, factor: int) -> None:
@@ -231,19 +277,18 @@ class Rsi:
     def _seed(self) -> int:
         self._gain = sum(change for change in self._differences if change > 0) / self._period
         self._loss = -sum(change for change in self._differences if change < 0) / self._period
-        self._zone = self._judge()
+        total = self._gain + self._loss
+        self._zone = self._judge(100.0 * (self._gain / total)) if total else 0
         return self._zone
 
-    def _judge(self) -> int:
-        total = self._gain + self._loss
-        if total == 0.0:
-            return 0
-        rsi = 100.0 * (self._gain / total)
-        if abs(rsi - self._low) > self.NEAR and abs(rsi - self._high) > self.NEAR:
-            return (rsi < self._low) - (rsi > self._high)
-        if self._bars > self._kept:
-            return (rsi < self._low) - (rsi > self._high)
+    def _judge(self, rsi: float) -> int:
+        if rsi < self._below:
+            return 1
+        if rsi > self._above:
+            return -1
         low, high = self._bounds
+        if self._bars > self._kept:
+            return (rsi < low) - (rsi > high)
         return (self._side(low) < 0) - (self._side(high) > 0)
 
     def _side(self, bound: Fraction) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Decimal, Inexact
 from fractions import Fraction
 from typing import Annotated, ClassVar
 
@@ -54,7 +54,11 @@ class _MeanReversionStep:
         self._ticks = Ticks(self._deviation)
 
     def step(self, bar: Bar) -> int:
-        pushed = self._deviation.push(self._ticks.count(bar.close))
+        try:
+            close = self._ticks.count(bar.close)
+        except Inexact:
+            close = self._ticks.refine(bar.close)
+        pushed = self._deviation.push(close)
         if pushed is None:
             return 0
         distance, variance = pushed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Decimal, Inexact
 from fractions import Fraction
 from typing import Annotated, ClassVar
 
@@ -45,7 +45,10 @@ class _MomentumStep:
         self._ticks = Ticks(self._past)
 
     def step(self, bar: Bar) -> int:
-        close = self._ticks.count(bar.close)
+        try:
+            close = self._ticks.count(bar.close)
+        except Inexact:
+            close = self._ticks.refine(bar.close)
         past = self._past.push(close)
         if past is None:
             return 0

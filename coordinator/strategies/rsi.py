@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import Decimal, Inexact
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -46,4 +46,8 @@ class _RsiStep:
         self._ticks = Ticks(self._rsi)
 
     def step(self, bar: Bar) -> int:
-        return self._rsi.push(self._ticks.count(bar.close)) or 0
+        try:
+            close = self._ticks.count(bar.close)
+        except Inexact:
+            close = self._ticks.refine(bar.close)
+        return self._rsi.push(close) or 0

@@ -266,5 +266,5 @@ def test_a_strategy_cannot_be_made_with_unusable_parameters(
 def test_a_price_that_is_no_number_stops_the_strategy_instead_of_passing_for_one(
     close: str,
 ) -> None:
-    with pytest.raises((ValueError, ArithmeticError)):
+    with pytest.raises((ValueError, TypeError, ArithmeticError)):
         signals(MomentumStrategy(lookback_period=1), [Decimal(close)])
