@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -27,30 +27,12 @@ from coordinator.core.risk import Asset
 from coordinator.core.session import Hours
 from coordinator.core.values import Bar, is_crypto
 from coordinator.errors import BrokerRejected, BrokerUnavailable
+from coordinator.settings import Settings
 from coordinator.shell import wire
 
 PAGE_BARS = 10_000
 PAGE_ORDERS = 500
 PAGE_FILLS = 100
-
-
-@dataclass(frozen=True, slots=True)
-class Credentials:
-    """A key and its secret; the secret never shows in a repr."""
-
-    key_id: str
-    secret: str = field(repr=False)
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoints:
-    """Where the broker is: trading and data REST, order stream, and market streams by feed."""
-
-    trading: str
-    data: str
-    order_stream: str
-    stock_stream: str
-    crypto_stream: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,20 +47,18 @@ class AccountView:
 class Broker:
     """Alpaca's trading and data REST for one account."""
 
-    def __init__(
-        self, endpoints: Endpoints, credentials: Credentials, *, feed: str, timeout_s: float = 10.0
-    ) -> None:
-        key, secret = credentials.key_id, credentials.secret
+    def __init__(self, settings: Settings, *, feed: str, timeout_s: float = 10.0) -> None:
+        key, secret = settings.key_id, settings.secret
         self._feed = feed
-        self._trading = TradingClient(key, secret, raw_data=True, url_override=endpoints.trading)
+        self._trading = TradingClient(key, secret, raw_data=True, url_override=settings.trading_url)
         self._stocks = StockHistoricalDataClient(
-            key, secret, raw_data=True, url_override=endpoints.data
+            key, secret, raw_data=True, url_override=settings.data_url
         )
         self._crypto = CryptoHistoricalDataClient(
-            key, secret, raw_data=True, url_override=endpoints.data
+            key, secret, raw_data=True, url_override=settings.data_url
         )
         for client in (self._trading, self._stocks, self._crypto):
-            _file_edges(client, timeout_s, loopback="://127.0.0.1" in endpoints.trading)
+            _file_edges(client, timeout_s, loopback="://127.0.0.1" in settings.trading_url)
 
     def account(self) -> AccountView:
         """The account that the keys belong to."""

@@ -20,6 +20,7 @@ class Gatherer:
         self._expected = expected
         self._quiet_s = quiet_s
         self._bars: dict[str, Bar] = {}
+        self._awaited: set[str] = set()
         self._minute: datetime | None = None
         self._due: float | None = None
 
@@ -33,10 +34,13 @@ class Gatherer:
         done = []
         if self._minute is not None and bar.start != self._minute:
             done.append(self.flush())
-        self._minute = bar.start
+        if self._minute is None:
+            self._minute = bar.start
+            self._awaited = set(self._expected(bar.start))
         self._bars[bar.symbol] = bar
+        self._awaited.discard(bar.symbol)
         self._due = now_s + self._quiet_s
-        if self._bars.keys() >= set(self._expected(bar.start)):
+        if not self._awaited:
             done.append(self.flush())
         return done
 

@@ -16,8 +16,9 @@ from typing import Any
 from alpaca.data.live import CryptoDataStream, StockDataStream
 from alpaca.trading.stream import TradingStream
 
+from coordinator.core.values import is_crypto
 from coordinator.errors import BrokerRejected, BrokerUnavailable, SafetyRefusal
-from coordinator.shell.broker import Credentials
+from coordinator.settings import Settings
 from coordinator.shell.wire import Raw
 
 log = logging.getLogger("coordinator")
@@ -174,21 +175,20 @@ class Stream:
 
 
 def market_stream(
-    url: str,
-    credentials: Credentials,
+    settings: Settings,
+    feed: str,
     symbols: Sequence[str],
     on_bar: Callable[[Raw], None],
     watch: StreamWatch,
-    *,
-    crypto: bool,
 ) -> Stream:
     """The bars of `symbols`, all stocks or all crypto, over one connection."""
+    crypto = is_crypto(symbols[0])
     sdk_type: type[_Stocks] | type[_Crypto] = _Crypto if crypto else _Stocks
     sdk = sdk_type(
-        credentials.key_id,
-        credentials.secret,
+        settings.key_id,
+        settings.secret,
         raw_data=True,
-        url_override=url,
+        url_override=settings.crypto_stream_url if crypto else settings.stock_stream_url(feed),
         websocket_params=dict(SOCKET),
     )
     sdk.watch, sdk.wanted = watch, frozenset(symbols)
@@ -197,14 +197,14 @@ def market_stream(
 
 
 def order_stream(
-    url: str, credentials: Credentials, on_update: Callable[[Raw], None], watch: StreamWatch
+    settings: Settings, on_update: Callable[[Raw], None], watch: StreamWatch
 ) -> Stream:
     """The account's `trade_updates`."""
     sdk = _Orders(
-        credentials.key_id,
-        credentials.secret,
+        settings.key_id,
+        settings.secret,
         raw_data=True,
-        url_override=url,
+        url_override=settings.order_stream_url,
         websocket_params=dict(SOCKET),
     )
     sdk.watch, sdk.wanted = watch, frozenset()
@@ -218,8 +218,8 @@ def quiet_sdk() -> None:
         logging.getLogger(name).setLevel(logging.CRITICAL)
 
 
-def _handler(hand_on: Callable[[Raw], None]) -> Callable[[Raw], Awaitable[None]]:
-    async def handle(message: Raw) -> None:
+def _handler(hand_on: Callable[[Raw], None]) -> Callable[[Any], Awaitable[None]]:
+    async def handle(message: Any) -> None:
         hand_on(message)
 
     return handle

@@ -1,0 +1,291 @@
+"""The only place that wires parts together: configuration, environment, broker, engine, streams.
+
+A run is: take the lease, ask the broker who we are, replay the journal, agree with the broker,
+open or resume the session, warm up, trade, agree once more, and say what came of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from coordinator.config import CoordinatorConfig, Mode, config_hash, default_config, load_config
+from coordinator.core.engine import tickers_of
+from coordinator.core.lanes import StrategySpec
+from coordinator.core.risk import Limits
+from coordinator.core.values import ZERO, is_crypto
+from coordinator.embedded import Simulation, claim_account, embedded_simulator
+from coordinator.errors import SafetyRefusal
+from coordinator.readers import (
+    JournalSource,
+    StatusView,
+    StrategyView,
+    read_status,
+    session_sources,
+)
+from coordinator.settings import Settings, home_folder, read_settings, warehouse_path
+from coordinator.shell import startup
+from coordinator.shell.broker import Broker
+from coordinator.shell.history import write_bars
+from coordinator.shell.lease import Leases
+from coordinator.shell.session import Run, RunResult, trade_session
+
+__all__ = [
+    "JournalSource",
+    "RunOptions",
+    "SessionOutcome",
+    "StatusView",
+    "StrategyView",
+    "WarmupOutcome",
+    "home_folder",
+    "read_status",
+    "run_configured",
+    "run_session",
+    "session_sources",
+    "warehouse_path",
+    "warm_up",
+]
+
+log = logging.getLogger("coordinator")
+SIMULATED_SPEED = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """What a run is asked to do; `bars` or `date` alone already mean a simulated one.
+
+    `clock_speed` is broker seconds a local second: None is 600 simulated, else 1. `date` is the
+    exchange's, or the UTC date where only crypto is traded.
+    """
+
+    config: Path | None = None
+    live: bool = False
+    simulate: bool = False
+    bars: Path | None = None
+    source: str | None = None
+    date: date | None = None
+    clock_speed: float | None = None
+    fill_model: str | None = None
+    seed: int = 7
+    min_warmup_bars: int | None = None
+    feed: str | None = None
+    home: Path | None = None
+
+    @property
+    def simulated(self) -> bool:
+        """Whether the embedded simulator is the broker."""
+        return self.simulate or self.bars is not None or self.date is not None
+
+    @property
+    def speed(self) -> float:
+        """How many times as fast as ours the broker's clock may run."""
+        return self.clock_speed or (SIMULATED_SPEED if self.simulated else 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class SessionOutcome:
+    """How a run ended: 'Completed', 'MarketClosed' or 'StoppedEarly', and in one sentence."""
+
+    status: str
+    message: str
+    account: str | None = None
+    session_id: str | None = None
+    summary: str = ""
+    discrepancies: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class WarmupOutcome:
+    """What a warm-up fetched; `session_date` and `path` are None when the market is closed."""
+
+    account: str
+    session_date: date | None
+    path: Path | None
+    bars: Mapping[str, int]
+
+
+async def run_session(
+    options: RunOptions,
+    *,
+    stop: asyncio.Event | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> SessionOutcome:
+    """Run one session to its end, or until `stop` is set. Installs no signal handlers.
+
+    Raises:
+        OperatorError: bad configuration or environment, or refused for safety.
+        LeaseHeld: another coordinator trades the same market with these keys.
+        BrokerError: the broker could not be reached, or a stream was lost for good.
+    """
+    known = os.environ if environment is None else environment
+    return await run_configured(_configuration(options), options, known, stop=stop)
+
+
+async def run_configured(
+    config: CoordinatorConfig,
+    options: RunOptions,
+    environment: Mapping[str, str],
+    *,
+    stop: asyncio.Event | None = None,
+    leases_folder: Path | None = None,
+) -> SessionOutcome:
+    """Like `run_session`, for a configuration that exists already."""
+    specs = strategy_specs(config, options.min_warmup_bars)
+    if not specs:
+        return SessionOutcome("Completed", "No strategy of the configuration is enabled.")
+    markets = sorted({"crypto" if is_crypto(t) else "stocks" for t in tickers_of(specs)})
+    with _settings(config, options, environment) as settings, Leases(leases_folder) as leases:
+        leases.take_for_key(urlsplit(settings.trading_url).netloc, settings.key_id, markets)
+        run = Run(
+            specs=specs,
+            coordinator=config.name,
+            mode="simulated" if options.simulated else config.mode.value,
+            feed=config.feed.value,
+            config_hash=config_hash(config),
+            settings=settings,
+            speed=options.speed,
+            check_account=lambda account: _on_account(
+                account, config.mode, settings, leases, markets
+            ),
+        )
+        return _outcome(await trade_session(run, stop or asyncio.Event()))
+
+
+async def warm_up(
+    options: RunOptions, *, environment: Mapping[str, str] | None = None
+) -> WarmupOutcome:
+    """Fetch the bars that the next session's indicators need, into its warm-up file.
+
+    Raises:
+        OperatorError, BrokerError: as `run_session` does.
+    """
+    known = os.environ if environment is None else environment
+    config = _configuration(options)
+    specs = strategy_specs(config, options.min_warmup_bars)
+    with _settings(config, options, known, for_warm_up=True) as settings:
+        return await asyncio.to_thread(_fetch_warm_up, specs, config.feed.value, settings)
+
+
+def strategy_specs(config: CoordinatorConfig, min_warmup_bars: int | None) -> list[StrategySpec]:
+    """The enabled strategies, ready for the engine."""
+    specs = []
+    for strategy in config.active:
+        risk = strategy.risk_config
+        limits = Limits(
+            Decimal(risk.max_position_size),
+            risk.max_daily_trades,
+            risk.max_daily_loss,
+            risk.stop_loss_pct,
+            risk.take_profit_pct,
+        )
+        warmup = strategy.min_warmup_bars if min_warmup_bars is None else min_warmup_bars
+        specs.append(
+            StrategySpec(
+                strategy.name,
+                strategy.strategy_type,
+                strategy.strategy_params,
+                strategy.strategy,
+                strategy.tickers,
+                strategy.initial_cash,
+                warmup,
+                limits,
+            )
+        )
+    return specs
+
+
+def _configuration(options: RunOptions) -> CoordinatorConfig:
+    config = default_config() if options.config is None else load_config(options.config)
+    if options.feed is not None:
+        config = config.model_copy(update={"feed": type(config.feed)(options.feed)})
+    if config.mode is Mode.LIVE and not options.live and not options.simulated:
+        raise SafetyRefusal(
+            'the configuration says "mode": "live", but --live was not given. Real money needs'
+            " both, and MULTI_TRADER_ALLOW_LIVE set to the account's number."
+        )
+    if options.live and config.mode is not Mode.LIVE:
+        raise SafetyRefusal(
+            '--live was given, but the configuration does not say "mode": "live". Real money'
+            " needs both, and MULTI_TRADER_ALLOW_LIVE set to the account's number."
+        )
+    return config
+
+
+@contextmanager
+def _settings(
+    config: CoordinatorConfig,
+    options: RunOptions,
+    environment: Mapping[str, str],
+    *,
+    for_warm_up: bool = False,
+) -> Iterator[Settings]:
+    home = options.home or home_folder(environment)
+    if not options.simulated:
+        settings = read_settings(environment, live=config.mode is Mode.LIVE)
+        yield replace(settings, home=options.home or settings.home)
+        return
+    simulation = Simulation(
+        home=home,
+        tickers=config.tickers,
+        capital=sum((s.initial_cash for s in config.active), ZERO),
+        clock_speed=options.speed,
+        session_date=options.date,
+        bars=options.bars,
+        source=options.source,
+        seed=options.seed,
+        fill_model=options.fill_model,
+    )
+    account = claim_account(simulation, for_warm_up=for_warm_up)
+    with embedded_simulator(simulation, account) as settings:
+        yield settings
+
+
+def _on_account(
+    account: str, mode: Mode, settings: Settings, leases: Leases, markets: Sequence[str]
+) -> None:
+    """The account is known now: is it the one that may be traded, and does nobody else?"""
+    if mode is Mode.LIVE and settings.allow_live != account:
+        raise SafetyRefusal(
+            f"live trading is not armed: MULTI_TRADER_ALLOW_LIVE must equal the account's number"
+            f" {account}, and is {settings.allow_live or 'not set'}."
+        )
+    leases.take_for_account(account, markets)
+
+
+def _fetch_warm_up(specs: Sequence[StrategySpec], feed: str, settings: Settings) -> WarmupOutcome:
+    broker = Broker(settings, feed=feed)
+    account, now = broker.account(), broker.clock()
+    sessions = startup.read_sessions(broker, now)
+    plan = startup.plan(now, sessions, tickers_of(specs))
+    if plan is None:
+        return WarmupOutcome(account.number, None, None, {})
+    needs = startup.warm_up_needs(specs, plan)
+    path = startup.warm_up_file(settings.home, account.number, plan.date)
+    bars = startup.fetch_history(broker, sessions, needs, path)
+    write_bars(path, bars)
+    return WarmupOutcome(account.number, plan.date, path, {s: len(b) for s, b in bars.items()})
+
+
+def _outcome(result: RunResult | None) -> SessionOutcome:
+    if result is None:
+        return SessionOutcome("MarketClosed", "No session is left today for these strategies.")
+    return SessionOutcome(
+        result.status,
+        f"Session {result.session_id} {_ended(result.status)}.",
+        result.account,
+        result.session_id,
+        result.summary,
+        result.discrepancies,
+    )
+
+
+def _ended(status: str) -> str:
+    return "traded to its end" if status == "Completed" else "was stopped before its end"

@@ -1,0 +1,134 @@
+"""The embedded simulator: a broker on a loopback port for one run, with a fresh account.
+
+The coordinator meets it as it meets Alpaca, through URLs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from pathlib import Path
+
+from coordinator.core.values import is_crypto
+from coordinator.errors import OperatorError
+from coordinator.settings import Settings
+from coordinator.shell.wire import NEW_YORK
+
+LEAST_CASH = Decimal(100_000)
+ROOM = Decimal("1.1")
+"""The account holds this much more than the strategies' capital together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """What to play, and for whom.
+
+    `session_date` is the exchange's date, or the UTC date where only crypto is traded; None is the
+    file's last date, or the next session from today. `capital` is in dollars.
+    """
+
+    home: Path
+    tickers: Sequence[str]
+    capital: Decimal
+    clock_speed: float
+    session_date: date | None = None
+    bars: Path | None = None
+    source: str | None = None
+    seed: int = 7
+    fill_model: str | None = None
+
+    @property
+    def crypto_only(self) -> bool:
+        """Whether no stock is traded, so that the day is a UTC day."""
+        return all(is_crypto(ticker) for ticker in self.tickers)
+
+    def known_date(self) -> date | None:
+        """The session's date as far as it is known before the simulator runs."""
+        if self.session_date is not None or self.bars is not None:
+            return self.session_date
+        if self.crypto_only:
+            return datetime.now(UTC).date()
+        from simulator.calendar import Calendar
+
+        today = datetime.now(NEW_YORK).date()
+        return Calendar(today, today).first_on_or_after(today).date
+
+
+@contextmanager
+def embedded_simulator(simulation: Simulation, account: str) -> Iterator[Settings]:
+    """A running simulator, as settings that point at it.
+
+    Raises:
+        OperatorError: the bars file, the date or the fill model cannot be used.
+    """
+    from simulator.errors import SimulatorError
+    from simulator.server import Simulator, SimulatorOptions
+
+    day = simulation.known_date()
+    utc_day = day is not None and simulation.crypto_only
+    options = SimulatorOptions(
+        bars=simulation.bars,
+        source=simulation.source,
+        date=day,
+        start=datetime.combine(day, time(0), UTC) if day and utc_day else None,
+        seed=simulation.seed,
+        clock_speed=simulation.clock_speed,
+        fill_model=simulation.fill_model or "spread",
+        cash=max(LEAST_CASH, simulation.capital * ROOM),
+        account_number=account,
+    )
+    try:
+        simulator = Simulator(options)
+        simulator.start()
+    except SimulatorError as error:
+        raise OperatorError(str(error)) from None
+    try:
+        yield Settings(
+            key_id="simulated",
+            secret="simulated",  # noqa: S106
+            trading_url=simulator.url,
+            data_url=simulator.url,
+            stream_url=simulator.stream_url,
+            home=simulation.home,
+            allow_live="",
+        )
+    finally:
+        simulator.stop()
+
+
+def claim_account(simulation: Simulation, *, for_warm_up: bool = False) -> str:
+    """A fresh account, SIM0001 and up: the newest that only a warm-up has prepared, or a new one.
+
+    Creating its folder, or the mark in it, is the claim: two runs never get the same account.
+    """
+    home, day = simulation.home, simulation.known_date()
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folders = sorted(f for f in home.iterdir() if re.fullmatch(r"SIM\d{4,}", f.name))
+    if day is not None and not for_warm_up:
+        for folder in reversed(folders):
+            if (folder / "warmup" / f"{day.isoformat()}.parquet").exists() and _claimed(folder):
+                return folder.name
+    number = max((int(folder.name[3:]) for folder in folders), default=0)
+    while True:
+        number += 1
+        folder = home / f"SIM{number:04d}"
+        try:
+            folder.mkdir(mode=0o700)
+        except FileExistsError:
+            continue
+        if not for_warm_up:
+            _claimed(folder)
+        return folder.name
+
+
+def _claimed(folder: Path) -> bool:
+    """Take a folder for a session, unless one has it already."""
+    try:
+        (folder / "claimed").touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    return True

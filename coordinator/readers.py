@@ -1,0 +1,106 @@
+"""Reading journals beside a coordinator that may be writing: for the warehouse and for `status`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from pathlib import Path
+
+from coordinator.core.books import Books
+from coordinator.core.statement import Rows, statement
+from coordinator.core.values import UNASSIGNED, exactly
+from coordinator.shell.journal import Entry, read_session, read_sessions
+from coordinator.shell.session import JOURNAL
+
+
+@dataclass(frozen=True, slots=True)
+class JournalSource:
+    """One session of one account's journal; `mark` changes whenever its records do."""
+
+    journal: Path
+    session_id: str
+    mark: str
+
+    def rows(self) -> Rows:
+        """The session as the warehouse's rows, by table."""
+        return statement([entry.record for entry in read_session(self.journal, self.session_id)])
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyView:
+    """One strategy's book, dollars throughout."""
+
+    name: str
+    initial_cash: Decimal
+    cash: Decimal
+    equity: Decimal
+    pnl: Decimal
+    day_pnl: Decimal
+    daily_trades: int
+    positions: Mapping[str, Decimal]
+    open_orders: int
+    stopped: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class StatusView:
+    """The latest session of one coordinator on one account; `state` is running until it ended."""
+
+    account: str
+    session_id: str
+    coordinator: str
+    mode: str
+    state: str
+    strategies: list[StrategyView] = field(default_factory=list)
+
+
+def session_sources(home: Path, session_id: str | None = None) -> list[JournalSource]:
+    """Every session in the journals under `home`, oldest first; or the one that is named."""
+    sources = []
+    for journal in sorted(home.glob(f"*/{JOURNAL}")):
+        for found, mark in read_sessions(journal):
+            if session_id in (None, found):
+                sources.append(JournalSource(journal, found, mark))
+    return sources
+
+
+def read_status(home: Path) -> list[StatusView]:
+    """The latest session of every coordinator on every account under `home`."""
+    latest: dict[tuple[Path, str], StatusView] = {}
+    for source in session_sources(home):
+        view = _view(read_session(source.journal, source.session_id))
+        latest[source.journal, view.coordinator] = view
+    return list(latest.values())
+
+
+@exactly
+def _view(entries: list[Entry]) -> StatusView:
+    books = Books()
+    for entry in entries:
+        if books.session is not None or type(entry.record).__name__ == "SessionOpened":
+            books.apply(entry.record)
+    opened = books.session
+    assert opened is not None, "a session that was opened has its opening in the journal"
+    names = [o.strategy for o in opened.openings if o.strategy != UNASSIGNED]
+    state = books.ended.status if books.ended else "running"
+    strategies = [_strategy(books, name) for name in names]
+    return StatusView(
+        opened.account, opened.session_id, opened.coordinator, opened.mode, state, strategies
+    )
+
+
+def _strategy(books: Books, name: str) -> StrategyView:
+    account, day = books.ledger[name], books.days[name]
+    return StrategyView(
+        name,
+        account.initial_cash,
+        account.cash,
+        books.ledger.equity(name),
+        books.ledger.pnl(name),
+        books.day_pnl(name),
+        day.entries,
+        {symbol: position.qty for symbol, position in sorted(account.positions.items())},
+        sum(1 for _ in books.orders.open_of(name)),
+        day.stopped,
+    )

@@ -1,0 +1,131 @@
+"""Where the broker is, whose keys are used, and where state lives: from the environment alone.
+
+Keys are sent to Alpaca's own hosts over TLS, or to this machine, and to nowhere else.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from coordinator.errors import CredentialsError, OperatorError
+
+PAPER_TRADING = "https://paper-api.alpaca.markets"
+LIVE_TRADING = "https://api.alpaca.markets"
+MARKET_DATA = "https://data.alpaca.markets"
+MARKET_STREAM = "wss://stream.data.alpaca.markets"
+_ALPACA = ".alpaca.markets"
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+_SCHEMES = {"https": "http", "wss": "ws"}
+KEYS = ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY")
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything a run takes from its environment; URLs have no trailing slash."""
+
+    key_id: str
+    secret: str
+    trading_url: str
+    data_url: str
+    stream_url: str
+    home: Path
+    allow_live: str
+
+    def __repr__(self) -> str:
+        return f"Settings(key_id={self.key_id[:4]}..., trading_url={self.trading_url!r})"
+
+    @property
+    def order_stream_url(self) -> str:
+        """`trade_updates` stands beside the trading REST, on its host."""
+        parts = urlsplit(self.trading_url)
+        scheme = "wss" if parts.scheme == "https" else "ws"
+        return f"{scheme}://{parts.netloc}/stream"
+
+    def stock_stream_url(self, feed: str) -> str:
+        """The stock bars of `feed`, iex or sip."""
+        return f"{self.stream_url}/v2/{feed}"
+
+    @property
+    def crypto_stream_url(self) -> str:
+        """The crypto bars."""
+        return f"{self.stream_url}/v1beta3/crypto/us"
+
+
+def home_folder(environment: Mapping[str, str] | None = None) -> Path:
+    """The state folder: MULTI_TRADER_HOME, or ./state."""
+    known = os.environ if environment is None else environment
+    return Path(known.get("MULTI_TRADER_HOME") or "state")
+
+
+def warehouse_path(environment: Mapping[str, str] | None = None) -> Path:
+    """The warehouse file: MULTI_TRADER_WAREHOUSE, or warehouse.duckdb in the state folder."""
+    known = os.environ if environment is None else environment
+    return Path(known.get("MULTI_TRADER_WAREHOUSE") or home_folder(known) / "warehouse.duckdb")
+
+
+def read_settings(
+    environment: Mapping[str, str], *, live: bool, folder: Path | None = None
+) -> Settings:
+    """Settings from the environment, its keys perhaps from `.env` in `folder` (here: the current).
+
+    Raises:
+        CredentialsError: no keys, or a `.env` that others can read.
+        OperatorError: a URL that is neither Alpaca's nor on this machine.
+    """
+    known = {**_dotenv((folder or Path()) / ".env", environment), **environment}
+    missing = [name for name in KEYS if not known.get(name, "").strip()]
+    if missing:
+        raise CredentialsError(
+            f"Missing Alpaca API credentials: set {' and '.join(missing)} (or put them into a file"
+            " .env of mode 600), or run with --simulate, which needs none."
+        )
+    trading = LIVE_TRADING if live else PAPER_TRADING
+    return Settings(
+        known[KEYS[0]].strip(),
+        known[KEYS[1]].strip(),
+        _allowed(known, "APCA_API_BASE_URL", trading, "https"),
+        _allowed(known, "APCA_API_DATA_URL", MARKET_DATA, "https"),
+        _allowed(known, "APCA_API_STREAM_URL", MARKET_STREAM, "wss"),
+        home_folder(known),
+        known.get("MULTI_TRADER_ALLOW_LIVE", ""),
+    )
+
+
+def _allowed(known: Mapping[str, str], name: str, default: str, scheme: str) -> str:
+    url = (known.get(name) or default).rstrip("/")
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        raise OperatorError(f"{name} is not a URL: {url!r}") from None
+    plain = parts.username is None and parts.query == "" and parts.fragment == ""
+    at_alpaca = host.endswith(_ALPACA) and parts.scheme == scheme
+    here = host in _LOOPBACK and parts.scheme in (scheme, _SCHEMES[scheme])
+    if plain and (at_alpaca or here):
+        return url
+    raise OperatorError(
+        f"{name}={url!r} is refused: keys go only to Alpaca's own hosts over TLS"
+        f" ({scheme}://...{_ALPACA}), or to a simulator on 127.0.0.1."
+    )
+
+
+def _dotenv(path: Path, environment: Mapping[str, str]) -> dict[str, str]:
+    """KEY=value lines; only the names that this program knows are taken."""
+    if all(environment.get(name) for name in KEYS) or not path.is_file():
+        return {}
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & 0o077:
+        raise CredentialsError(
+            f"{path} can be read by others (mode {mode:o}); make it private: chmod 600 {path}"
+        )
+    found = {}
+    for line in path.read_text(encoding="utf-8").splitlines():
+        name, equals, value = line.strip().removeprefix("export ").partition("=")
+        if equals and name.strip().startswith(("APCA_", "MULTI_TRADER_")):
+            found[name.strip()] = value.strip().strip("'\"")
+    return found

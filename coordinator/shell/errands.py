@@ -1,0 +1,189 @@
+"""Errands to the broker: orders on one worker thread, questions on another.
+
+The loop never waits for them: each answer comes back to it as messages. An order that stays open
+is looked up again and again, ever more rarely, until the broker's evidence ends it; only after
+several look-ups in a row that do not find it does it count as never arrived.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import partial
+
+from coordinator.core import messages as m
+from coordinator.core.orders import Order, Orders
+from coordinator.core.records import Origin
+from coordinator.core.values import Bar, is_crypto
+from coordinator.errors import BrokerRejected, BrokerUnavailable
+from coordinator.shell.broker import Broker
+from coordinator.shell.clock import BrokerClock
+from coordinator.shell.wire import Malformed
+
+log = logging.getLogger("coordinator")
+DUPLICATE_ID = "client_order_id must be unique"
+ORDER_DEADLINE_S = 10.0
+"""Broker seconds after which an order that is still open is looked up."""
+LONGEST_WAIT_S = 60.0
+"""Broker seconds between two look-ups of one order, at most."""
+ABSENT_AFTER = 5
+"""Look-ups in a row that must not find an order before it counts as never arrived."""
+
+Deliver = Callable[[Iterable[m.Message]], None]
+Work = Callable[[], list[m.Message]]
+
+
+@dataclass(slots=True)
+class _Pursuit:
+    """How often an open order was looked up, and when to do it next (local time)."""
+
+    due_s: float
+    tries: int = 0
+    not_found: int = 0
+
+
+class Errands:
+    """Carries out commands. `deliver` is called on the loop with what comes back.
+
+    `make_broker` gives each thread a REST session of its own.
+    """
+
+    def __init__(
+        self,
+        make_broker: Callable[[], Broker],
+        clock: BrokerClock,
+        orders: Callable[[], Orders],
+        deliver: Deliver,
+    ) -> None:
+        self._for_orders, self._for_questions = make_broker(), make_broker()
+        self._order_thread = ThreadPoolExecutor(1, thread_name_prefix="orders")
+        self._question_thread = ThreadPoolExecutor(1, thread_name_prefix="questions")
+        self._clock = clock
+        self._orders = orders
+        self._deliver = deliver
+        self._pursuits: dict[str, _Pursuit] = {}
+
+    def carry_out(self, command: m.Command) -> None:
+        """Start a command; returns at once."""
+        match command:
+            case m.SubmitOrder():
+                due_s = time.monotonic() + self._clock.local_s(ORDER_DEADLINE_S, least_s=2.0)
+                self._pursuits[command.client_order_id] = _Pursuit(due_s)
+                self._start(self._order_thread, lambda: self._submit(command))
+            case m.CancelOrder():
+                self._start(self._order_thread, lambda: self._cancel(command))
+            case m.LookUpOrder():
+                self.look_up(command.client_order_id)
+
+    def look_up(self, client_order_id: str) -> None:
+        """Ask for an order soon: at once the first time, then at its own pace."""
+        self._pursuits.setdefault(client_order_id, _Pursuit(0.0))
+        pursuit = self._pursuits[client_order_id]
+        if not pursuit.tries:
+            pursuit.due_s = 0.0
+        self.pursue()
+
+    def pursue(self) -> None:
+        """Look up the open orders that are due, each time waiting longer for the next."""
+        now_s = time.monotonic()
+        for client_order_id, pursuit in list(self._pursuits.items()):
+            order = self._orders().get(client_order_id)
+            if order is None or not order.is_open:
+                del self._pursuits[client_order_id]
+            elif now_s >= pursuit.due_s:
+                wait_s = min(2.0**pursuit.tries, LONGEST_WAIT_S)
+                pursuit.tries += 1
+                pursuit.due_s = now_s + self._clock.local_s(wait_s, least_s=min(wait_s, 2.0))
+                self._start(self._question_thread, partial(self._find, order))
+
+    def fetch_bars(self, starts: Mapping[str, datetime]) -> None:
+        """Fetch the bars of each ticker that start at its time in `starts` or later."""
+        self._start(self._question_thread, lambda: self._bars_since(starts))
+
+    def read_clock(self) -> None:
+        """Ask for the broker's time."""
+        self._start(self._question_thread, lambda: [m.ClockRead(self._for_questions.clock())])
+
+    def stop(self) -> None:
+        """Finish what is under way and end both threads."""
+        for thread in (self._order_thread, self._question_thread):
+            thread.shutdown(wait=True, cancel_futures=True)
+
+    def _submit(self, command: m.SubmitOrder) -> list[m.Message]:
+        order_id, now = command.client_order_id, self._clock.now()
+        try:
+            return [self._for_orders.submit(command)]
+        except BrokerRejected as refusal:
+            if DUPLICATE_ID in refusal.message:
+                return [m.SubmitUnclear(order_id, now, refusal.message)]
+            return [m.SubmitRefused(order_id, now, refusal.message)]
+        except (BrokerUnavailable, Malformed) as error:
+            return [m.SubmitUnclear(order_id, now, str(error))]
+
+    def _cancel(self, command: m.CancelOrder) -> list[m.Message]:
+        broker_order_id = command.broker_order_id
+        if not broker_order_id:
+            found = self._for_orders.order(command.client_order_id)
+            if found is None:
+                return []
+            broker_order_id = found.broker_order_id
+        try:
+            self._for_orders.cancel(broker_order_id)
+        except BrokerRejected as refusal:
+            log.info("cancel of %s refused: %s", command.client_order_id, refusal.message)
+        return []
+
+    def _find(self, order: Order) -> list[m.Message]:
+        """What the broker knows of an order, an update for each of its executions."""
+        order_id = order.client_order_id
+        found = self._for_questions.order(order_id)
+        if found is None:
+            return self._missed(order_id)
+        self._pursuits.get(order_id, _Pursuit(0.0)).not_found = 0
+        if (order.symbol, order.side, order.qty) != (found.symbol, found.side, found.qty):
+            return [m.SubmitRefused(order_id, found.at, "another order stands under this id")]
+        if not found.filled_qty:
+            return [found]
+        since = (found.submitted_at or found.at) - timedelta(minutes=1)
+        executions = self._for_questions.executions(found.broker_order_id, since)
+        return [replace(found, execution=execution) for execution in executions] or [found]
+
+    def _missed(self, order_id: str) -> list[m.Message]:
+        pursuit = self._pursuits.get(order_id)
+        if pursuit is None:
+            return []
+        pursuit.not_found += 1
+        if pursuit.not_found < ABSENT_AFTER:
+            return []
+        return [m.OrderAbsent(order_id, self._clock.now())]
+
+    def _bars_since(self, starts: Mapping[str, datetime]) -> list[m.Message]:
+        broker = self._for_questions
+        now = broker.clock()
+        found: list[Bar] = []
+        for crypto in (False, True):
+            tickers = [ticker for ticker in starts if is_crypto(ticker) is crypto]
+            if tickers:
+                first = min(starts[ticker] for ticker in tickers)
+                page = broker.bars(tickers, first, now)
+                found += [bar for bars in page.values() for bar in bars if bar.end <= now]
+        return [m.BarsArrived(now, tuple(found), Origin.BACKFILL)]
+
+    def _start(self, thread: ThreadPoolExecutor, work: Work) -> None:
+        loop = asyncio.get_running_loop()
+
+        def finished(future: Future[list[m.Message]]) -> None:
+            if future.cancelled():
+                return
+            error = future.exception()
+            if error is None:
+                loop.call_soon_threadsafe(self._deliver, future.result())
+            else:
+                log.warning("the broker could not be asked: %s", error)
+
+        thread.submit(work).add_done_callback(finished)

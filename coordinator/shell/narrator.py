@@ -1,0 +1,140 @@
+"""What the user reads: the banner, a line for what the broker reported, and the final summary.
+
+Lines are written when something is a fact, never when it is hoped for.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+
+from coordinator.core import records as r
+from coordinator.core.books import Books
+from coordinator.core.lanes import Lanes, StrategySpec
+from coordinator.core.orders import OrderStatus, Phase
+from coordinator.core.values import UNASSIGNED, Side, exactly, is_crypto
+
+log = logging.getLogger("coordinator")
+RULE = "=" * 80
+_SIGNS = {Side.BUY: "🟢 BUY", Side.SELL: "🔴 SELL"}
+
+
+class Narrator:
+    """Turns records into log lines, and books into a summary."""
+
+    def __init__(self, books: Books, specs: Sequence[StrategySpec]) -> None:
+        self._books = books
+        self._specs = specs
+        self._told: set[str] = set()
+        self._warming = {spec.name for spec in specs}
+
+    def banner(self, *, paper: bool) -> None:
+        """The start-up lines of the guide."""
+        log.info(RULE)
+        log.info("Starting MultiTraderCoordinator")
+        log.info("Paper Trading: %s", paper)
+        log.info("Strategies: %d", len(self._specs))
+        log.info(RULE)
+        for spec in self._specs:
+            log.info("  [%s]", spec.name)
+            log.info("    Tickers: %s", ", ".join(spec.tickers))
+            log.info("    Initial Cash: %s", dollars(spec.initial_cash))
+            log.info("    Warmup Bars: %d", spec.min_warmup_bars)
+            log.info("    Asset Type: %s", asset_type(spec))
+
+    def warmth(self, lanes: Lanes) -> None:
+        """Say once for each strategy that all its tickers have their warm-up bars."""
+        for spec in self._specs:
+            if spec.name not in self._warming:
+                continue
+            waiting = [t for t in spec.tickers if lanes.bars(t) < spec.min_warmup_bars]
+            if not waiting:
+                self._warming.discard(spec.name)
+                log.info("[%s] ✓ Warmup complete - TRADING ACTIVE", spec.name)
+
+    @exactly
+    def tell(self, records: Iterable[r.Record]) -> None:
+        """Log what these records report."""
+        for record in records:
+            match record:
+                case r.OrderMoved():
+                    self._tell_order(record)
+                case r.FillBooked() if record.strategy == UNASSIGNED:
+                    what = f"{record.side.value} {record.qty} {record.symbol} @ {record.price}"
+                    log.warning("[%s] ⚠ not ordered by any strategy: %s", UNASSIGNED, what)
+                case r.EntryDenied():
+                    name, why = record.strategy, record.reason
+                    log.info("[%s] entry in %s denied: %s", name, record.symbol, why)
+                case r.EntriesStopped():
+                    log.warning("[%s] entries stopped: %s", record.strategy, record.reason)
+                case r.DiscrepancyFound():
+                    log.error("⚠ discrepancy: %s", record.note)
+                case _:
+                    pass
+
+    @exactly
+    def summary(self) -> str:
+        """The guide's shutdown summary, Day PnL beside PnL."""
+        lines = [RULE, "MULTI-TRADER COORDINATOR SUMMARY", RULE]
+        total = Decimal(0)
+        for spec in self._specs:
+            ledger, name = self._books.ledger, spec.name
+            account, pnl = ledger[name], ledger.pnl(name)
+            held = sum((order.hold for order in self._books.orders.open_of(name)), Decimal(0))
+            share = 100 * pnl / account.initial_cash
+            total += pnl
+            lines += [
+                "",
+                f"[{name}]",
+                f"  Initial Cash: {dollars(account.initial_cash)}",
+                f"  Available Cash: {dollars(account.cash - held)}",
+                f"  Total Value: {dollars(ledger.equity(name))}",
+                f"  PnL: {dollars(pnl)} ({share:+.2f}%)",
+                f"  Day PnL: {dollars(self._books.day_pnl(name))}",
+                f"  Daily Trades: {self._books.days[name].entries}",
+                f"  Active Positions: {len(account.positions)}",
+            ]
+        lines += ["", RULE, f"TOTAL PnL ACROSS ALL STRATEGIES: {dollars(total)}", RULE]
+        return "\n".join(lines)
+
+    def _tell_order(self, record: r.OrderMoved) -> None:
+        order = self._books.orders.get(record.client_order_id)
+        if order is None or order.is_open or record.client_order_id in self._told:
+            return
+        self._told.add(record.client_order_id)
+        if order.booked_qty:
+            price = record.filled_avg_price or order.decision_price
+            what = f"{_SIGNS[order.side]} {quantity(order.booked_qty)} {order.symbol}"
+            whole = "" if order.status is OrderStatus.FILLED else f" ({order.status.value})"
+            number = order.broker_order_id or order.client_order_id
+            line = f"[{order.strategy}] {what} @ {price_of(price)} (Order ID: {number}){whole}"
+            log.info("%s", line)
+        elif order.phase is Phase.DONE:
+            name, why = order.strategy, record.reason or order.status.value
+            what = f"{order.side.value} {quantity(order.qty)} {order.symbol}"
+            log.warning("[%s] %s ended without a fill: %s", name, what, why)
+
+
+def asset_type(spec: StrategySpec) -> str:
+    """Stock, Crypto, or both."""
+    kinds = {"Crypto" if is_crypto(ticker) else "Stock" for ticker in spec.tickers}
+    return kinds.pop() if len(kinds) == 1 else "Mixed"
+
+
+def dollars(amount: Decimal) -> str:
+    """'$1,234.50', '-$0.50'."""
+    cents = abs(amount).quantize(Decimal("0.01"))
+    return f"{'-' if amount < 0 and cents else ''}${cents:,}"
+
+
+def quantity(qty: Decimal) -> str:
+    """At least four decimals, more where there are more."""
+    text = f"{qty.normalize():f}"
+    decimals = len(text.partition(".")[2])
+    return text if decimals > 4 else f"{qty:.4f}"
+
+
+def price_of(price: Decimal) -> str:
+    """Two decimals, and up to four more where the price is small."""
+    return f"${price:,.2f}" if price >= 1 else f"${price:.6f}"

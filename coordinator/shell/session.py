@@ -1,0 +1,229 @@
+"""One session from its first question to the broker to its last: start, trade, end.
+
+Blocking steps run on a worker thread, so that a stop is heard meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AsyncExitStack, ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+
+from coordinator.core import records as r
+from coordinator.core.books import Books
+from coordinator.core.engine import Engine, tickers_of
+from coordinator.core.lanes import StrategySpec
+from coordinator.core.opening import SessionName, session_id
+from coordinator.core.session import Hours, SessionPlan
+from coordinator.core.values import Bar, is_crypto
+from coordinator.errors import BrokerError
+from coordinator.settings import Settings
+from coordinator.shell import startup
+from coordinator.shell.broker import Broker
+from coordinator.shell.clock import BrokerClock
+from coordinator.shell.coordinator import LiveSession
+from coordinator.shell.journal import Journal
+from coordinator.shell.narrator import Narrator
+from coordinator.shell.streams import (
+    Stream,
+    StreamWatch,
+    market_stream,
+    order_stream,
+    quiet_sdk,
+)
+
+log = logging.getLogger("coordinator")
+STREAM_DEADLINE_S = 90.0
+"""Local seconds in which a stream must come up; a dead connection holds its slot that long."""
+JOURNAL = "journal.db"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What to run. `check_account` is told the account's number, and may refuse it."""
+
+    specs: Sequence[StrategySpec]
+    coordinator: str
+    mode: str
+    feed: str
+    config_hash: str
+    settings: Settings
+    speed: float
+    check_account: Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """How a session ended."""
+
+    status: str
+    account: str
+    session_id: str
+    summary: str
+    discrepancies: int
+
+
+@dataclass(slots=True)
+class _Started:
+    """A session that is open, in the journal and in the books, and warm."""
+
+    account: str
+    session_id: str
+    plan: SessionPlan
+    engine: Engine
+    journal: Journal
+    now: datetime
+
+
+async def trade_session(run: Run, stop: asyncio.Event) -> RunResult | None:
+    """Run a session; None when no market of the strategies opens any more today.
+
+    Raises:
+        OperatorError: refused for safety, or something in the configuration the broker rejects.
+        BrokerError: the broker could not be reached, or a stream was lost.
+    """
+    quiet_sdk()
+    with ExitStack() as resources:
+        started = await asyncio.to_thread(_start, run, resources)
+        if started is None:
+            return None
+        narrator = Narrator(started.engine.books, run.specs)
+        narrator.banner(paper=run.mode != "live")
+        clock = BrokerClock(run.speed)
+        clock.heard(started.now)
+        live = LiveSession(
+            started.engine,
+            started.journal,
+            started.session_id,
+            clock,
+            lambda: Broker(run.settings, feed=run.feed),
+            narrator,
+        )
+        narrator.warmth(started.engine.lanes)
+        status = await _trade(run, live, stop)
+        found = await asyncio.to_thread(_end, run, started, status)
+        narrator.tell(found)
+        return RunResult(
+            status, started.account, started.session_id, narrator.summary(), len(found)
+        )
+
+
+async def _trade(run: Run, live: LiveSession, stop: asyncio.Event) -> str:
+    """Bring the streams up, take what was missed meanwhile, and trade."""
+    async with AsyncExitStack() as open_streams:
+        for stream in _streams(run, live):
+            open_streams.push_async_callback(stream.stop)
+            stream.start(live.on_stream_end)
+            await stream.watch.until_live(STREAM_DEADLINE_S)
+        live.resume_orders()
+        live.repair_gap()
+        stopper = asyncio.create_task(_stop_when(stop, live))
+        try:
+            return await live.run()
+        finally:
+            stopper.cancel()
+            await asyncio.gather(stopper, return_exceptions=True)
+
+
+async def _stop_when(stop: asyncio.Event, live: LiveSession) -> None:
+    await stop.wait()
+    live.request_stop()
+
+
+def _streams(run: Run, live: LiveSession) -> Iterable[Stream]:
+    """Orders first, so that no fill of ours is missed; then one connection per market."""
+
+    def reconnected() -> None:
+        live.resume_orders()
+        live.repair_gap()
+
+    yield order_stream(run.settings, live.on_order_update, StreamWatch("orders", reconnected))
+    tickers = tickers_of(run.specs)
+    for name, crypto in (("stock bars", False), ("crypto bars", True)):
+        symbols = [ticker for ticker in tickers if is_crypto(ticker) is crypto]
+        if symbols:
+            watch = StreamWatch(name, reconnected)
+            yield market_stream(run.settings, run.feed, symbols, live.on_bar, watch)
+
+
+def _start(run: Run, resources: ExitStack) -> _Started | None:
+    """Everything before the first stream; blocking."""
+    broker = Broker(run.settings, feed=run.feed)
+    account = broker.account()
+    run.check_account(account.number)
+    now = broker.clock()
+    tickers = tickers_of(run.specs)
+    sessions = startup.read_sessions(broker, now)
+    plan = startup.plan(now, sessions, tickers)
+    if plan is None:
+        return None
+    assets = startup.read_assets(broker, tickers)
+    journal = Journal(run.settings.home / account.number / JOURNAL, account.number, run.coordinator)
+    resources.callback(journal.close)
+    books, seen = startup.replay(journal, run.coordinator)
+    _agree(books, journal, broker, now)
+    name = SessionName(
+        session_id(run.coordinator, account.number, plan),
+        run.coordinator,
+        account.number,
+        run.mode,
+        run.feed,
+        run.config_hash,
+    )
+    if books.session is None or books.session.session_id != name.session_id:
+        seen = []
+    startup.advance_sequences(books, broker, plan.date)
+    journal.append(name.session_id, startup.begin(books, run.specs, plan, name, now))
+    engine = Engine(books, run.specs, assets, plan)
+    _warm(run, engine, broker, sessions, seen, journal, name, now)
+    return _Started(account.number, name.session_id, plan, engine, journal, now)
+
+
+def _agree(books: Books, journal: Journal, broker: Broker, now: datetime) -> None:
+    """Learn from the broker what happened since, and refuse books that do not sum to it."""
+    earlier = books.session.session_id if books.session else ""
+    account = broker.account()
+    journal.append(earlier, startup.adopt_account(books, broker, account, now))
+    journal.append(earlier, startup.settle_orders(books, broker, now))
+    account = broker.account()
+    startup.refuse_differences(startup.check_books(books, broker, account, now))
+
+
+def _warm(
+    run: Run,
+    engine: Engine,
+    broker: Broker,
+    sessions: Sequence[Hours],
+    seen: Sequence[Bar],
+    journal: Journal,
+    name: SessionName,
+    now: datetime,
+) -> None:
+    needs = startup.warm_up_needs(run.specs, engine.plan)
+    file = startup.warm_up_file(run.settings.home, name.account, engine.plan.date)
+    history = startup.fetch_history(broker, sessions, needs, file)
+    journal.append(name.session_id, startup.warm_up(engine, history, seen, now))
+
+
+def _end(run: Run, started: _Started, status: str) -> list[r.DiscrepancyFound]:
+    """Compare with the broker once more, and close the session in the journal."""
+    books = started.engine.books
+    found: list[r.DiscrepancyFound] = []
+    cash, positions, now = None, {}, started.now
+    try:
+        broker = Broker(run.settings, feed=run.feed)
+        now, account = broker.clock(), broker.account()
+        cash = account.cash
+        positions = {holding.symbol: holding.qty for holding in broker.positions()}
+        for entry in started.journal.append(started.session_id, ()):
+            books.apply_foreign(entry.record)
+        found = startup.check_books(books, broker, account, now)
+    except BrokerError as error:
+        log.error("the broker could not be asked for the account at the end: %s", error)
+    ended = r.SessionEnded(now, started.session_id, status, cash, positions)
+    books.apply_all([*found, ended])
+    started.journal.append(started.session_id, [*found, ended])
+    return found

@@ -1,0 +1,235 @@
+"""Before the first decision: what the broker has against what the books say, and the warm-up.
+
+A start and a restart are the same: replay the journal, ask the broker what it does not tell, and
+go on only if both agree.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime, timedelta
+from pathlib import Path
+
+from coordinator.core import messages as m
+from coordinator.core import records as r
+from coordinator.core.books import Books
+from coordinator.core.desk import OrderDesk
+from coordinator.core.engine import CRYPTO_FEE_RATE, Engine, tickers_of
+from coordinator.core.lanes import StrategySpec
+from coordinator.core.opening import SessionName, open_session
+from coordinator.core.orders import Order
+from coordinator.core.reconcile import compare
+from coordinator.core.risk import Asset
+from coordinator.core.session import Hours, SessionPlan, plan_session
+from coordinator.core.values import Bar, exactly, is_crypto
+from coordinator.errors import BrokerRejected, OperatorError, SafetyRefusal
+from coordinator.shell.broker import AccountView, Broker
+from coordinator.shell.history import FURTHEST, History, Need, read_bars
+from coordinator.shell.journal import Journal
+from coordinator.shell.wire import NEW_YORK
+
+log = logging.getLogger("coordinator")
+ABSENT_AFTER = 5
+"""Look-ups in a row, ABSENT_WAIT_S local seconds apart, after which an order never arrived."""
+ABSENT_WAIT_S = 0.5
+CRYPTO_LEAD_S = 900.0
+"""A crypto coordinator that starts this shortly before 00:00 UTC is meant for the next date."""
+
+
+def read_sessions(broker: Broker, now: datetime) -> list[Hours]:
+    """The exchange's sessions from as far back as warm-up looks to a week ahead."""
+    today = now.astimezone(NEW_YORK).date()
+    return broker.calendar(today - FURTHEST, today + timedelta(days=7))
+
+
+def plan(now: datetime, sessions: Sequence[Hours], tickers: Sequence[str]) -> SessionPlan | None:
+    """What there is to trade from `now` on, for these tickers."""
+    return plan_session(
+        now,
+        now.astimezone(NEW_YORK).date(),
+        list(sessions),
+        stocks=any(not is_crypto(ticker) for ticker in tickers),
+        crypto=any(is_crypto(ticker) for ticker in tickers),
+        crypto_lead_s=CRYPTO_LEAD_S,
+    )
+
+
+def read_assets(broker: Broker, tickers: Sequence[str]) -> dict[str, Asset]:
+    """What may be ordered of each ticker.
+
+    Raises:
+        OperatorError: naming every ticker that the broker does not know or does not trade.
+    """
+    assets, unknown = {}, []
+    for ticker in tickers:
+        try:
+            assets[ticker] = broker.asset(ticker)
+        except BrokerRejected as refusal:
+            unknown.append(f"{ticker} ({refusal.message})")
+    if unknown:
+        raise OperatorError(
+            f"Alpaca does not know these tickers: {', '.join(unknown)}. Correct the configuration."
+        )
+    return assets
+
+
+def replay(journal: Journal, coordinator: str) -> tuple[Books, list[Bar]]:
+    """The books as the journal has them, and the bars that the last session of ours has seen."""
+    books = Books()
+    seen: list[Bar] = []
+    for entry in journal.replay():
+        if entry.coordinator != coordinator and not isinstance(entry.record, r.AccountAdopted):
+            books.apply_foreign(entry.record)
+            continue
+        match entry.record:
+            case r.SessionOpened():
+                seen = []
+            case r.BarsSeen():
+                seen += entry.record.bars
+        books.apply_all([entry.record])
+    return books, seen
+
+
+def adopt_account(
+    books: Books, broker: Broker, account: AccountView, now: datetime
+) -> list[r.Record]:
+    """On first sight of an account, all it holds becomes UNASSIGNED's."""
+    if books.account:
+        return []
+    adopted = r.AccountAdopted(now, account.number, account.cash, tuple(broker.positions()))
+    books.apply_all([adopted])
+    return [adopted]
+
+
+@exactly
+def settle_orders(books: Books, broker: Broker, now: datetime) -> list[r.Record]:
+    """What became of the orders that an earlier process left open, from the broker's evidence.
+
+    What never left this machine is dropped: its decision is stale by now. A wish to get out is
+    forgotten with it, and decided anew on the next bar.
+    """
+    desk = OrderDesk(books, {}, date.min, frozenset(books.ledger.accounts), CRYPTO_FEE_RATE)
+    for order in books.orders.open():
+        order.cancel_reason = None
+    desk.drop_waiting(now)
+    for order in books.orders.open():
+        updates = _ask_for(order, broker)
+        for update in updates:
+            desk.on_update(update)
+        if not updates:
+            desk.on_absent(m.OrderAbsent(order.client_order_id, now))
+    return desk.out.records
+
+
+def check_books(
+    books: Books, broker: Broker, account: AccountView, now: datetime
+) -> list[r.DiscrepancyFound]:
+    """Every difference between the books and the broker's account."""
+    positions = {holding.symbol: holding.qty for holding in broker.positions()}
+    return compare(books.ledger, account.cash, positions, now)
+
+
+def refuse_differences(found: Sequence[r.DiscrepancyFound]) -> None:
+    """Nothing is traded on books that do not sum to the account.
+
+    Raises:
+        SafetyRefusal: naming each difference.
+    """
+    if found:
+        notes = "; ".join(finding.note for finding in found)
+        raise SafetyRefusal(
+            f"the books do not sum to the broker's account: {notes}. Nothing was traded. Look at"
+            " the account's activity for what this program did not do."
+        )
+
+
+def advance_sequences(books: Books, broker: Broker, session_date: date) -> None:
+    """Set each strategy's sequence past what the broker knows, so that no id is used twice."""
+    start = datetime.combine(session_date, datetime.min.time(), NEW_YORK) - timedelta(days=2)
+    for update in broker.orders_after(start):
+        key, _, number = update.client_order_id.rpartition(".")
+        if key.endswith(f".{session_date.isoformat()}") and number.isdigit():
+            books.sequences[key] = max(books.sequences.get(key, 0), int(number))
+
+
+def begin(
+    books: Books,
+    specs: Sequence[StrategySpec],
+    session_plan: SessionPlan,
+    name: SessionName,
+    now: datetime,
+) -> list[r.Record]:
+    """Open the session, or resume it if this coordinator opened it already today.
+
+    Raises:
+        SafetyRefusal: the account holds too little cash for the strategies.
+    """
+    same = books.session is not None and books.session.session_id == name.session_id
+    known = {o.strategy for o in books.session.openings} if books.session and same else set()
+    if same and all(spec.name in known for spec in specs):
+        resumed = r.SessionResumed(now, name.session_id)
+        books.apply_all([resumed])
+        return [resumed]
+    return open_session(books, specs, session_plan, name, now)
+
+
+def warm_up_needs(specs: Sequence[StrategySpec], session_plan: SessionPlan) -> list[Need]:
+    """How many bars each ticker needs from before the session, for whoever needs the most."""
+    needs = []
+    for ticker in tickers_of(specs):
+        first = session_plan.first_bar(ticker)
+        if first is not None:
+            count = max(spec.backfill_bars for spec in specs if ticker in spec.tickers)
+            needs.append(Need(ticker, count, first))
+    return needs
+
+
+def warm_up(
+    engine: Engine, history: Mapping[str, Sequence[Bar]], seen: Sequence[Bar], now: datetime
+) -> list[r.Record]:
+    """Feed the lanes: history first, then the session's bars that were decided on already."""
+    fresh = []
+    for ticker in tickers_of(engine.specs):
+        bars = history.get(ticker, ())
+        engine.lanes.warm(ticker, bars)
+        last = engine.books.last_bar.get(ticker)
+        fresh += [bar for bar in bars if last is None or bar.start > last]
+    for bar in sorted(seen, key=lambda bar: (bar.start, bar.symbol)):
+        engine.lanes.feed(bar)
+    if not fresh:
+        return []
+    record = r.HistorySeen(now, tuple(fresh))
+    engine.books.apply_all([record])
+    return [record]
+
+
+def fetch_history(
+    broker: Broker,
+    sessions: Sequence[Hours],
+    needs: Sequence[Need],
+    file: Path,
+    on_progress: Callable[[str, int], None] | None = None,
+) -> dict[str, list[Bar]]:
+    """Warm-up bars by ticker, from the warm-up flow's file and what it lacks from REST."""
+    return History(broker, sessions).fetch(needs, read_bars(file), on_progress=on_progress)
+
+
+def warm_up_file(home: Path, account: str, session_date: date) -> Path:
+    """Where the warm-up flow leaves its bars for the coordinator."""
+    return home / account / "warmup" / f"{session_date.isoformat()}.parquet"
+
+
+def _ask_for(order: Order, broker: Broker) -> list[m.OrderUpdate]:
+    """The broker's word on an order, an update for each execution; empty if it never arrived."""
+    for attempt in range(ABSENT_AFTER):
+        if attempt:
+            time.sleep(ABSENT_WAIT_S)
+        found = broker.order(order.client_order_id)
+        if found is not None:
+            since = order.decided_at - timedelta(days=1)
+            executions = broker.executions(found.broker_order_id, since)
+            return [replace(found, execution=e) for e in executions] or [found]
+    return []
