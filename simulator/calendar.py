@@ -1,0 +1,100 @@
+"""The exchange's sessions (XNYS by exchange-calendars): open, close, early closes, holidays.
+
+Rule: this is the only file that knows when the exchange is open; every time is aware UTC.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+import exchange_calendars
+
+NEW_YORK = ZoneInfo("America/New_York")
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One trading day of the exchange; `close` is the first moment after it."""
+
+    date: date
+    open: datetime
+    close: datetime
+
+
+class Calendar:
+    """The sessions between two dates.
+
+    first, last: dates that must be answerable; some margin is added on both sides.
+    """
+
+    def __init__(self, first: date, last: date) -> None:
+        table = exchange_calendars.get_calendar(
+            "XNYS",
+            start=first.replace(day=1) - timedelta(days=400),
+            end=last + timedelta(days=400),
+        ).schedule
+        self._sessions = tuple(
+            Session(
+                day.date(),
+                opened.to_pydatetime().astimezone(UTC),
+                closed.to_pydatetime().astimezone(UTC),
+            )
+            for day, opened, closed in zip(table.index, table["open"], table["close"], strict=True)
+        )
+        self._dates = [session.date for session in self._sessions]
+        self._opens = [session.open for session in self._sessions]
+
+    @property
+    def sessions(self) -> Sequence[Session]:
+        """All sessions, oldest first."""
+        return self._sessions
+
+    def on(self, day: date) -> Session | None:
+        """The session of that exchange date, None on weekends and holidays."""
+        index = bisect_left(self._dates, day)
+        if index < len(self._dates) and self._dates[index] == day:
+            return self._sessions[index]
+        return None
+
+    def at(self, moment: datetime) -> Session | None:
+        """The session that is open at that moment, if one is."""
+        index = bisect_right(self._opens, moment) - 1
+        if index >= 0 and moment < self._sessions[index].close:
+            return self._sessions[index]
+        return None
+
+    def next_open(self, moment: datetime) -> datetime:
+        """The first open after the moment."""
+        return self._sessions[bisect_right(self._opens, moment)].open
+
+    def next_close(self, moment: datetime) -> datetime:
+        """The first close after the moment."""
+        index = max(0, bisect_right(self._opens, moment) - 1)
+        while self._sessions[index].close <= moment:
+            index += 1
+        return self._sessions[index].close
+
+    def latest(self, moment: datetime) -> Session | None:
+        """The session that opened last, open still or not."""
+        index = bisect_right(self._opens, moment) - 1
+        return self._sessions[index] if index >= 0 else None
+
+    def between(self, first: date, last: date) -> Sequence[Session]:
+        """Sessions of the dates first..last, both included."""
+        return self._sessions[bisect_left(self._dates, first) : bisect_right(self._dates, last)]
+
+    def first_on_or_after(self, day: date) -> Session:
+        """The session of that date, or the next one."""
+        return self._sessions[bisect_left(self._dates, day)]
+
+
+def new_york_date(moment: datetime) -> date:
+    """The exchange's date at that moment."""
+    return moment.astimezone(NEW_YORK).date()
+
+
+def new_york_time(day: date, hour: int, minute: int) -> datetime:
+    """That wall clock time in New York, as UTC."""
+    return datetime.combine(day, time(hour, minute), NEW_YORK).astimezone(UTC)

@@ -1,0 +1,163 @@
+"""Venue, tape, clock and sockets brought together: what every request and the pacer work on.
+
+Rule: one thread, one loop; every method here finishes without awaiting, so that requests and
+minutes never interleave inside one another. Broker time comes from the clock alone.
+"""
+
+import itertools
+import time
+import uuid
+from collections import Counter
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from simulator.clock import BrokerClock, Quiet
+from simulator.feed import bar_at, last_bar
+from simulator.fills import fill_model
+from simulator.market import Market
+from simulator.opening import Opening
+from simulator.options import SimulatorOptions
+from simulator.protocols import MARKET_ENDPOINTS, ORDER_PATH, Access, Slots
+from simulator.shapes import update_json
+from simulator.sockets import MarketHub, OrderHub
+from simulator.values import MINUTE, Bar, Execution, Order, Ticket, Update
+from simulator.venue import Venue
+
+
+@dataclass(frozen=True)
+class VenueSnapshot:
+    """The venue at one moment, exact; what tests compare books with.
+
+    positions: symbol -> net quantity. connections: path -> authenticated now. most_connections:
+    the most there ever were at once. requests: 'METHOD /route' -> how many.
+    """
+
+    at: datetime
+    cash: Decimal
+    positions: dict[str, Decimal]
+    orders: tuple[Order, ...]
+    executions: tuple[Execution, ...]
+    connections: dict[str, int]
+    most_connections: dict[str, int]
+    requests: dict[str, int]
+
+
+class Exchange:
+    """One account, its market and everybody connected to it."""
+
+    def __init__(self, options: SimulatorOptions, opening: Opening) -> None:
+        self.options = options
+        self.feed = opening.feed
+        self.calendar = opening.calendar
+        self.clock = BrokerClock(opening.start, options.clock_speed)
+        self.venue = Venue(options.cash, fill_model(options.fill_model), lambda: str(uuid.uuid4()))
+        self.access = Access(options.credentials, options.symbol_limit, options.refused)
+        self.slots = Slots()
+        self.markets = MarketHub(options, self.access, self.slots)
+        self.order_streams = OrderHub(options, self.access, self.slots)
+        self.quiet = Quiet(self._waiting_frames)
+        self.requests: Counter[str] = Counter()
+        self.equity: list[tuple[datetime, Decimal]] = [(opening.start, options.cash)]
+        self.last_equity = options.cash
+        self.universe = tuple(opening.feed.symbols())
+        self._numbers = itertools.count(1)
+
+    def now(self) -> datetime:
+        """Broker time."""
+        return self.clock.now(time.monotonic())
+
+    def market(self) -> Market:
+        """What is known now, with a time stamp of its own."""
+        now = self.now()
+        return Market(
+            now=self.clock.stamp(time.monotonic()),
+            session=self.calendar.at(now),
+            next_close=self.calendar.next_close(now),
+            last=lambda symbol: last_bar(self.feed, symbol, now),
+        )
+
+    def submit(self, ticket: Ticket) -> Order:
+        """Take an order; the caller answers its client, then calls `work`. Raises Rejection."""
+        return self.venue.submit(ticket, self.market())
+
+    def work(self) -> None:
+        """Fill what arrived and publish what happened."""
+        self.venue.work(self.market())
+        self.publish()
+
+    def publish(self) -> list[Update]:
+        """Send the venue's updates to those who listen."""
+        updates = self.venue.take_updates()
+        for update in updates:
+            self.order_streams.publish(update_json(update, next(self._numbers)))
+            self.quiet.stir()
+        return updates
+
+    def has_clients(self) -> bool:
+        """Whether time may pass: somebody wants bars, or nobody is waited for."""
+        return self.options.free_running or self.markets.has_listeners()
+
+    def match(self, boundary: datetime) -> bool:
+        """Fill resting orders against the bars that end at `boundary`; whether anything happened.
+
+        The bars are not known to anybody yet, nor does the clock say `boundary`.
+        """
+        start = boundary - MINUTE
+        symbols = {order.symbol for order in self.venue.open_orders()}
+        bars = self._bars(symbols, start)
+        if bars:
+            session = self.calendar.at(start)
+            now = self.clock.stamp(time.monotonic())
+            close = self.calendar.next_close(start)
+            last = self.market().last
+            self.venue.on_bars(list(bars.values()), Market(now, session, close, last))
+        return bool(self.publish())
+
+    def turn(self, boundary: datetime) -> bool:
+        """Let the minute that ends at `boundary` be over; whether a client has something to do.
+
+        Bars go out in the same step in which the clock first says `boundary`.
+        """
+        self.clock.stand(boundary)
+        wanted = self.markets.bar_symbols(self.universe)
+        sent = self.markets.stream(self._bars(wanted, boundary - MINUTE), self.universe)
+        self._turn_session(boundary)
+        updates = self.publish()
+        if sent or updates:
+            self.quiet.stir()
+            self.equity.append((boundary, self.venue.funds(self.market()).equity))
+        return bool(sent or updates)
+
+    def snapshot(self) -> VenueSnapshot:
+        """The venue now; call it on the loop's thread."""
+        ledger = self.venue.ledger
+        paths = [*(endpoint.path for endpoint in MARKET_ENDPOINTS), ORDER_PATH]
+        return VenueSnapshot(
+            at=self.now(),
+            cash=ledger.cash,
+            positions={name: held.qty for name, held in ledger.positions.items()},
+            orders=tuple(self.venue.orders.values()),
+            executions=tuple(self.venue.executions),
+            connections={path: self.slots.now(path) for path in paths},
+            most_connections={path: self.slots.most[path] for path in paths},
+            requests=dict(self.requests),
+        )
+
+    def _bars(self, symbols: set[str], start: datetime) -> dict[str, Bar]:
+        found = ((symbol, bar_at(self.feed, symbol, start)) for symbol in sorted(symbols))
+        return {symbol: bar for symbol, bar in found if bar is not None}
+
+    def _turn_session(self, boundary: datetime) -> None:
+        session = self.calendar.at(boundary)
+        if session is not None and session.open == boundary:
+            self.venue.open_session(self.clock.stamp(time.monotonic()))
+        ended = self.calendar.at(boundary - MINUTE)
+        if ended is not None and ended.close <= boundary:
+            self.last_equity = self.venue.funds(self.market()).equity
+            self.venue.close_session(self.clock.stamp(time.monotonic()))
+
+    def _waiting_frames(self) -> int:
+        if self.options.free_running:
+            return 0
+        return self.markets.waiting + self.order_streams.waiting

@@ -1,0 +1,87 @@
+"""Where bars come from, and the four questions that the simulator asks of them.
+
+Rule: a feed answers by (symbol, UTC date) only, and knows nothing of now. Nobody looks ahead
+because every question below names the moment up to which bars may be known.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Protocol
+
+from simulator.values import MINUTE, Bar
+
+ONE_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True)
+class DayBars:
+    """The bars of one symbol and UTC date, oldest first, with an index by start."""
+
+    bars: tuple[Bar, ...] = ()
+    by_start: dict[datetime, Bar] = field(default_factory=dict)
+    starts: tuple[datetime, ...] = ()
+
+    @staticmethod
+    def of(bars: Iterable[Bar]) -> "DayBars":
+        """Index bars that are already in order of start."""
+        kept = tuple(bars)
+        return DayBars(kept, {bar.start: bar for bar in kept}, tuple(bar.start for bar in kept))
+
+
+EMPTY_DAY = DayBars()
+
+
+class Feed(Protocol):
+    """A source of minute bars."""
+
+    def symbols(self) -> Sequence[str]:
+        """Symbols that '*' means, sorted."""
+
+    def day(self, symbol: str, day: date) -> DayBars:
+        """The bars that start on that UTC date; empty when there are none."""
+
+    def days(self, symbol: str, first: date, last: date) -> Sequence[date]:
+        """UTC dates in first..last (included) that may have bars of the symbol, ascending."""
+
+
+def bar_at(feed: Feed, symbol: str, start: datetime) -> Bar | None:
+    """The bar that starts at that minute."""
+    return feed.day(symbol, start.date()).by_start.get(start)
+
+
+def bars_between(
+    feed: Feed, symbol: str, start: datetime, end: datetime, *, newest_first: bool = False
+) -> Iterator[Bar]:
+    """Bars with start <= bar.start < end, in order; lazily, a day at a time."""
+    if end <= start:
+        return
+    days: Iterable[date] = feed.days(symbol, start.date(), end.date())
+    for day in reversed(list(days)) if newest_first else days:
+        held = feed.day(symbol, day)
+        low, high = bisect_left(held.starts, start), bisect_left(held.starts, end)
+        chosen = held.bars[low:high]
+        yield from reversed(chosen) if newest_first else chosen
+
+
+def last_bar(feed: Feed, symbol: str, now: datetime, *, reach_days: int = 14) -> Bar | None:
+    """The newest bar that has ended at `now`, looking back at most `reach_days`."""
+    before = now - MINUTE
+    days = feed.days(symbol, before.date() - timedelta(days=reach_days), before.date())
+    for day in reversed(days):
+        held = feed.day(symbol, day)
+        index = bisect_left(held.starts, before + timedelta(microseconds=1))
+        if index:
+            return held.bars[index - 1]
+    return None
+
+
+def utc_dates(first: date, last: date) -> list[date]:
+    """Every date first..last, both included."""
+    return [first + ONE_DAY * n for n in range((last - first).days + 1)]
+
+
+def midnight(day: date) -> datetime:
+    """00:00 UTC of that date."""
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)

@@ -1,0 +1,110 @@
+"""What stands before every request: keys, rate limit, counts, and the quiet that the clock needs.
+
+Rule: only `GET /v2/clock` goes by without a stir, so that clients may poll it as they like.
+"""
+
+import json
+import time
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from simulator.errors import Rejection
+from simulator.exchange import Exchange
+from simulator.shapes import headers_of
+
+_DEFAULT_LIMIT = 200
+_VARIABLE = (
+    ("/v2/orders/", "{id}"),
+    ("/v2/positions/", "{symbol}"),
+    ("/v2/assets/", "{symbol}"),
+    ("/v2/account/activities/", "{type}"),
+)
+_CLOCK_PATH = "/v2/clock"
+
+
+class RateLimit:
+    """Requests in this minute of real time. limit None: none is refused, headers all the same."""
+
+    def __init__(self, limit: int | None) -> None:
+        self._limit = limit
+        self._minute = 0
+        self._count = 0
+
+    def admit(self, epoch_s: float) -> tuple[bool, dict[str, str]]:
+        """Whether one more request may pass, and the headers that say so."""
+        minute = int(epoch_s // 60)
+        if minute != self._minute:
+            self._minute, self._count = minute, 0
+        limit = self._limit or _DEFAULT_LIMIT
+        allowed = self._limit is None or self._count < limit
+        self._count += allowed
+        left = max(0, limit - self._count) if self._limit is not None else limit - 1
+        return allowed, dict(headers_of(limit, left, (minute + 1) * 60))
+
+
+class Gate:
+    """ASGI middleware around the REST routes; websockets pass through."""
+
+    def __init__(self, app: ASGIApp, exchange: Exchange) -> None:
+        self._app = app
+        self._exchange = exchange
+        self._limit = RateLimit(exchange.options.requests_per_minute)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request or connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        quiet = self._exchange.quiet
+        counts = not (scope["method"] == "GET" and scope["path"] == _CLOCK_PATH)
+        if counts:
+            quiet.enter()
+        try:
+            await self._serve(scope, receive, send)
+        finally:
+            if counts:
+                quiet.leave()
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        allowed, rate_headers = self._limit.admit(time.time())
+
+        async def send_with_rate(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = MutableHeaders(scope=message)
+                for name, value in rate_headers.items():
+                    headers[name] = value
+            await send(message)
+
+        self._exchange.requests[f"{scope['method']} {_route(scope['path'])}"] += 1
+        headers = Headers(scope=scope)
+        key, secret = headers.get("apca-api-key-id"), headers.get("apca-api-secret-key")
+        if not self._exchange.access.admits(key, secret):
+            await _refuse(send_with_rate, Rejection(401, 40110000, "request is not authorized"))
+        elif not allowed:
+            await _refuse(send_with_rate, Rejection(429, 42910000, "too many requests."))
+        else:
+            await self._app(scope, receive, send_with_rate)
+
+
+def _route(path: str) -> str:
+    """The path with what varies replaced: '/v2/orders/{id}'."""
+    for prefix, name in _VARIABLE:
+        if path.startswith(prefix) and len(path) > len(prefix):
+            return prefix + name
+    return path
+
+
+async def _refuse(send: Send, rejection: Rejection) -> None:
+    body = json.dumps(rejection.body()).encode()
+    await send(
+        {
+            "type": "http.response.start",
+            "status": rejection.status,
+            "headers": [
+                (b"content-type", b"application/json"),
+                (b"content-length", str(len(body)).encode()),
+            ],
+        }
+    )
+    await send({"type": "http.response.body", "body": body})

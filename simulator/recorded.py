@@ -1,0 +1,269 @@
+"""Recorded minute bars from a Parquet or CSV file, checked whole before the first one is served.
+
+Rule: a wrong file never becomes a quiet surprise: every fault is a `FeedError` naming the file
+and the column or row. What real feeds do (volume 0, missing minutes, bars at the close, a vwap
+outside high and low) is not a fault. Prices are rounded half-even: 4 decimals for stocks, 9 for
+crypto. Rows are counted from 1, the header apart.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Sequence
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet
+
+from simulator.assets import is_crypto, is_symbol
+from simulator.calendar import new_york_date
+from simulator.errors import FeedError
+from simulator.feed import EMPTY_DAY, DayBars
+from simulator.money import half_even, price_step
+from simulator.values import Bar
+
+_PRICES = ("open", "high", "low", "close")
+_REQUIRED = ("symbol", "timestamp", *_PRICES, "volume")
+_MINUTE_US = 60_000_000
+_DAY_US = 86_400_000_000
+_EPOCH = date(1970, 1, 1)
+
+
+class RecordedFeed:
+    """A `Feed` over one file.
+
+    source: keep that set's rows only. Without it, no (symbol, date) may have several.
+    Raises FeedError for anything unreadable or wrong.
+    """
+
+    def __init__(self, path: Path, source: str | None = None) -> None:
+        self._path = path
+        table = _of_source(_read(path), source, path)
+        self._columns = _checked(table, path, source)
+        self._spans = _spans(self._columns)
+        self._dates: dict[str, list[date]] = {}
+        for symbol, day in self._spans:
+            self._dates.setdefault(symbol, []).append(day)
+        self._days: dict[tuple[str, date], DayBars] = {}
+
+    def symbols(self) -> Sequence[str]:
+        """Every symbol in the file, sorted."""
+        return sorted(self._dates)
+
+    def days(self, symbol: str, first: date, last: date) -> Sequence[date]:
+        """UTC dates with bars of the symbol."""
+        held = self._dates.get(symbol, [])
+        return held[bisect_left(held, first) : bisect_right(held, last)]
+
+    def day(self, symbol: str, day: date) -> DayBars:
+        """The bars that start on that UTC date."""
+        span = self._spans.get((symbol, day))
+        if span is None:
+            return EMPTY_DAY
+        if (symbol, day) not in self._days:
+            self._days[symbol, day] = DayBars.of(self._rows(symbol, *span))
+        return self._days[symbol, day]
+
+    def trading_dates(self, *, stocks: bool) -> list[date]:
+        """Exchange dates with stock bars, or UTC dates with crypto bars, ascending."""
+        found = set()
+        for symbol, day in self._spans:
+            if is_crypto(symbol):
+                if not stocks:
+                    found.add(day)
+            elif stocks:
+                held = self.day(symbol, day).starts
+                found.update({new_york_date(held[0]), new_york_date(held[-1])})
+        return sorted(found)
+
+    def _rows(self, symbol: str, first: int, last: int) -> Iterable[Bar]:
+        columns, step = self._columns, price_step(symbol)
+        taken = {name: column[first:last].tolist() for name, column in columns.items()}
+        epoch = datetime(1970, 1, 1, tzinfo=UTC)
+        for n in range(last - first):
+            opened, high, low, close = (
+                half_even(Decimal(repr(taken[name][n])), step) for name in _PRICES
+            )
+            count, vwap = taken["trade_count"][n], taken["vwap"][n]
+            yield Bar(
+                symbol=symbol,
+                start=epoch + timedelta(microseconds=taken["timestamp"][n]),
+                open=opened,
+                high=high,
+                low=low,
+                close=close,
+                volume=Decimal(repr(taken["volume"][n])),
+                trade_count=int(count) if count == count else None,
+                vwap=half_even(Decimal(repr(vwap)), step) if vwap == vwap else None,
+            )
+
+
+def _read(path: Path) -> Any:
+    """The file as an Arrow table with the required columns in it."""
+    if not path.is_file():
+        raise FeedError(f"{path}: there is no such file; give --bars a Parquet or CSV file of bars")
+    try:
+        if path.suffix.lower() == ".csv":
+            table = pyarrow.csv.read_csv(path)
+        else:
+            table = pyarrow.parquet.read_table(path)
+    except (pa.ArrowException, OSError) as error:
+        kind = "CSV" if path.suffix.lower() == ".csv" else "Parquet"
+        raise FeedError(
+            f"{path}: cannot be read as {kind}: {str(error).splitlines()[0]}"
+        ) from error
+    missing = [name for name in _REQUIRED if name not in table.column_names]
+    if missing:
+        raise FeedError(
+            f"{path}: column {missing[0]!r} is missing (needed: {', '.join(_REQUIRED)}; "
+            f"found: {', '.join(table.column_names)})"
+        )
+    return table
+
+
+def _of_source(table: Any, source: str | None, path: Path) -> Any:
+    """The rows to use, with their row numbers kept in `row`."""
+    table = table.append_column("row", pa.array(np.arange(1, table.num_rows + 1)))
+    if "source" not in table.column_names:
+        if source is not None:
+            raise FeedError(f"{path}: has no column 'source', so --source {source} selects nothing")
+        return table.append_column("source", pa.array([""] * table.num_rows, pa.string()))
+    if source is None:
+        return table
+    known = sorted(str(name) for name in pc.unique(table["source"]).to_pylist())
+    if source not in known:
+        raise FeedError(f"{path}: has no source {source!r}; it holds: {', '.join(known)}")
+    return table.filter(pc.equal(table["source"], source))
+
+
+def _checked(table: Any, path: Path, source: str | None) -> dict[str, Any]:
+    """Columns as arrays sorted by (symbol, timestamp); raises FeedError at the first fault."""
+    if table.num_rows == 0:
+        raise FeedError(f"{path}: holds no rows; there is nothing to play")
+    symbols = _text(table, "symbol", path)
+    stamps = _timestamps(table, path)
+    rows = table["row"].to_numpy()
+    columns: dict[str, Any] = {"symbol": symbols, "timestamp": stamps, "row": rows}
+    for name in (*_PRICES, "volume"):
+        columns[name] = _numbers(table, name, path)
+    for name in ("trade_count", "vwap"):
+        blank = np.full(table.num_rows, np.nan)
+        columns[name] = _numbers(table, name, path) if name in table.column_names else blank
+    columns["source"] = _text(table, "source", path)
+    order = np.lexsort((columns["timestamp"], columns["symbol"]))
+    columns = {name: column[order] for name, column in columns.items()}
+    _check_values(columns, path)
+    if source is None:
+        _check_sources(columns, path)
+    _check_unique(columns, path)
+    return columns
+
+
+def _text(table: Any, name: str, path: Path) -> Any:
+    column = table[name]
+    if column.null_count:
+        row = int(table["row"].to_numpy()[np.argmax(column.is_null().to_numpy())])
+        raise FeedError(f"{path}: row {row}: column {name!r} is empty")
+    if pa.types.is_dictionary(column.type):
+        column = pc.cast(column, pa.string())
+    return np.asarray(column.to_pylist(), dtype=object).astype(str)
+
+
+def _numbers(table: Any, name: str, path: Path) -> Any:
+    try:
+        return pc.cast(table[name], pa.float64()).to_numpy(zero_copy_only=False).astype(float)
+    except (pa.ArrowException, ValueError) as error:
+        raise FeedError(
+            f"{path}: column {name!r} holds something else than numbers: {error}"
+        ) from None
+
+
+def _timestamps(table: Any, path: Path) -> Any:
+    """Microseconds since 1970, UTC."""
+    column = table["timestamp"]
+    kind = column.type
+    if not pa.types.is_timestamp(kind) or kind.tz is None:
+        raise FeedError(
+            f"{path}: column 'timestamp' is {kind}, not a time with a zone; "
+            "write UTC times such as 2026-03-17 13:30:00+00:00"
+        )
+    if column.null_count:
+        row = int(table["row"].to_numpy()[np.argmax(column.is_null().to_numpy())])
+        raise FeedError(f"{path}: row {row}: column 'timestamp' is empty")
+    micros = pc.cast(pc.cast(column, pa.timestamp("us", "UTC"), safe=False), pa.int64()).to_numpy()
+    return micros
+
+
+def _check_values(columns: dict[str, Any], path: Path) -> None:
+    def refuse(bad: Any, column: str, what: str) -> None:
+        if bad.any():
+            n = int(np.flatnonzero(bad)[np.argmin(columns["row"][bad])])
+            value = columns[column][n]
+            when = np.datetime64(int(columns["timestamp"][n]), "us")
+            raise FeedError(
+                f"{path}: row {columns['row'][n]} ({columns['symbol'][n]} {when}Z): "
+                f"column {column!r} is {value}: {what}"
+            )
+
+    unknown = np.array([not is_symbol(name) for name in np.unique(columns["symbol"])])
+    if unknown.any():
+        name = np.unique(columns["symbol"])[unknown][0]
+        refuse(columns["symbol"] == name, "symbol", "not a symbol such as SPY or BTC/USD")
+    refuse(columns["timestamp"] % _MINUTE_US != 0, "timestamp", "not the start of a minute")
+    for name in _PRICES:
+        refuse(~np.isfinite(columns[name]), name, "not a finite price")
+        refuse(columns[name] <= 0, name, "a price must be above zero")
+    volume = columns["volume"]
+    refuse(~np.isfinite(volume) | (volume < 0), "volume", "a volume must be finite and >= 0")
+    refuse(columns["high"] < columns["low"], "high", "below the row's low")
+    refuse(np.isinf(columns["vwap"]), "vwap", "not a finite price")
+
+
+def _check_sources(columns: dict[str, Any], path: Path) -> None:
+    """No symbol may have two sources on one date: of the exchange for stocks, UTC for crypto."""
+    if np.all(columns["source"] == columns["source"][0]):
+        return
+    seen: dict[tuple[str, date], set[str]] = {}
+    day = columns["timestamp"] // 3_600_000_000  # by the hour: a source changes no faster
+    keys = np.char.add(np.char.add(columns["symbol"], "\t"), columns["source"])
+    for key, hour in sorted(set(zip(keys.tolist(), day.tolist(), strict=True))):
+        symbol, source = key.split("\t")
+        moment = datetime.fromtimestamp(hour * 3600, UTC)
+        on = moment.date() if is_crypto(symbol) else new_york_date(moment)
+        seen.setdefault((symbol, on), set()).add(source)
+    clashes = {key: names for key, names in seen.items() if len(names) > 1}
+    if clashes:
+        (symbol, on), _ = min(clashes.items())
+        names = sorted(set().union(*clashes.values()))
+        raise FeedError(
+            f"{path}: column 'source': {symbol} has several sources on {on}; "
+            f"choose one with --source: {', '.join(names)}"
+        )
+
+
+def _check_unique(columns: dict[str, Any], path: Path) -> None:
+    same = (columns["symbol"][1:] == columns["symbol"][:-1]) & (
+        columns["timestamp"][1:] == columns["timestamp"][:-1]
+    )
+    if same.any():
+        n = int(np.argmax(same))
+        when = np.datetime64(int(columns["timestamp"][n]), "us")
+        raise FeedError(
+            f"{path}: rows {columns['row'][n]} and {columns['row'][n + 1]} are both "
+            f"{columns['symbol'][n]} {when}Z: (symbol, timestamp) must be unique"
+        )
+
+
+def _spans(columns: dict[str, Any]) -> dict[tuple[str, date], tuple[int, int]]:
+    """(symbol, UTC date) -> first and one-past-last row in the sorted columns."""
+    symbols, days = columns["symbol"], columns["timestamp"] // _DAY_US
+    change = np.flatnonzero((symbols[1:] != symbols[:-1]) | (days[1:] != days[:-1])) + 1
+    edges = [0, *change.tolist(), len(symbols)]
+    return {
+        (str(symbols[a]), _EPOCH + timedelta(days=int(days[a]))): (a, b) for a, b in pairwise(edges)
+    }

@@ -1,0 +1,235 @@
+"""Market-data REST: historical and latest bars of both classes.
+
+Rule: nobody looks ahead. A bar is shown once its minute has ended on the broker's clock, whatever
+`end` says.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from itertools import groupby
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from simulator.assets import is_crypto
+from simulator.calendar import NEW_YORK
+from simulator.errors import Rejection, SimulatorError
+from simulator.exchange import Exchange
+from simulator.feed import bars_between, last_bar, midnight
+from simulator.listing import choice, moment, whole, words
+from simulator.money import CRYPTO_PRICE_STEP, exact, half_even
+from simulator.rest_trading import exchange_of
+from simulator.values import MINUTE, Bar
+from simulator.wire import bar_row, rfc3339
+
+_DEFAULT_LIMIT, _MOST = 1000, 10_000
+_FEEDS = ("iex", "sip", "delayed_sip", "boats", "overnight", "otc")
+_ADJUSTMENTS = ("raw", "split", "dividend", "spin-off", "all")
+_TIMEFRAME = re.compile(r"(\d{1,2})(Min|T|Hour|H|Day|D)")
+_STEP = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class Page:
+    """What a listing of bars asks for; start and end included, times aware UTC."""
+
+    symbols: Sequence[str]
+    timeframe: str
+    start: datetime
+    end: datetime
+    limit: int
+    newest_first: bool
+    resume: tuple[str, datetime] | None
+
+
+async def get_bars(request: Request) -> Response:
+    """GET /v2/stocks/bars, /v2/stocks/{symbol}/bars and /v1beta3/crypto/us/bars."""
+    exchange = exchange_of(request)
+    _check_feed(request, exchange)
+    page = _page(request, exchange)
+    bars, token = _take(exchange, page)
+    single = request.path_params.get("symbol")
+    if single:
+        rows = [bar_row(bar) for bar in bars]
+        return JSONResponse({"bars": rows, "symbol": single, "next_page_token": token})
+    grouped = {
+        symbol: [bar_row(bar) for bar in held]
+        for symbol, held in groupby(bars, key=lambda bar: bar.symbol)
+    }
+    return JSONResponse({"bars": grouped, "next_page_token": token})
+
+
+async def get_latest(request: Request) -> Response:
+    """GET /v2/stocks/bars/latest, the same of one symbol, and /v1beta3/crypto/us/latest/bars."""
+    exchange = exchange_of(request)
+    _check_feed(request, exchange)
+    now = exchange.now()
+    single = request.path_params.get("symbol")
+    found = {
+        symbol: last_bar(exchange.feed, symbol, now)
+        for symbol in ([single] if single else _symbols(request))
+    }
+    rows = {symbol: bar_row(bar) for symbol, bar in found.items() if bar is not None}
+    if single:
+        if single not in rows:
+            raise Rejection(404, 40410000, f"no bar found for {single}")
+        return JSONResponse({"symbol": single, "bar": rows[single]})
+    return JSONResponse({"bars": rows})
+
+
+def _page(request: Request, exchange: Exchange) -> Page:
+    query, now = request.query_params, exchange.now()
+    single = request.path_params.get("symbol")
+    timeframe = query.get("timeframe") or "1Min"
+    if _TIMEFRAME.fullmatch(timeframe) is None:
+        raise _bad(f"invalid timeframe: {timeframe}")
+    with _as_bad_request():
+        limit = whole(query, "limit", _DEFAULT_LIMIT, _MOST)
+        newest_first = choice(query, "sort", ("asc", "desc"), "asc") == "desc"
+        start = moment(query, "start") or midnight(now.date())
+        end = moment(query, "end") or now
+    token = query.get("page_token")
+    return Page(
+        symbols=[single] if single else _symbols(request),
+        timeframe=timeframe,
+        start=start,
+        end=end,
+        limit=limit,
+        newest_first=newest_first,
+        resume=_resume(token) if token else None,
+    )
+
+
+class _as_bad_request:
+    """The data API answers 400 where the trading API answers 422."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, Rejection):
+            raise _bad(error.message) from None
+
+
+def _take(exchange: Exchange, page: Page) -> tuple[list[Bar], str | None]:
+    """One page of bars, sorted by symbol, then time; and the token of the next one."""
+    taken: list[Bar] = []
+    for bar in _matching(exchange, page):
+        if len(taken) == page.limit:
+            last = taken[-1]
+            text = f"{last.symbol}|{rfc3339(last.start)}"
+            return taken, base64.urlsafe_b64encode(text.encode()).decode()
+        taken.append(bar)
+    return taken, None
+
+
+def _matching(exchange: Exchange, page: Page) -> Iterator[Bar]:
+    known = exchange.now() - MINUTE + _STEP
+    for symbol in page.symbols:
+        if page.resume is not None and symbol < page.resume[0]:
+            continue
+        bars: Iterable[Bar] = bars_between(
+            exchange.feed,
+            symbol,
+            page.start,
+            min(page.end + _STEP, known),
+            newest_first=page.newest_first and page.timeframe == "1Min",
+        )
+        if page.timeframe != "1Min":
+            bars = aggregate(bars, page.timeframe)
+            bars = reversed(list(bars)) if page.newest_first else bars
+        for bar in bars:
+            if page.resume is not None and symbol == page.resume[0]:
+                seen = page.resume[1]
+                if bar.start >= seen if page.newest_first else bar.start <= seen:
+                    continue
+            yield bar
+
+
+@exact
+def aggregate(bars: Iterable[Bar], timeframe: str) -> list[Bar]:
+    """Minute bars gathered into a longer timeframe ('5Min', '1Hour', '1Day'); days by New York
+    for stocks and by UTC for crypto."""
+    match = _TIMEFRAME.fullmatch(timeframe)
+    if match is None:
+        raise AssertionError("timeframes are checked when the request is read")
+    size, unit = int(match[1]), match[2][0]
+    gathered = []
+    for start, group in groupby(bars, key=lambda bar: _bucket(bar, size, unit)):
+        part = list(group)
+        volume = sum((bar.volume for bar in part), part[0].volume * 0)
+        counts = [bar.trade_count for bar in part if bar.trade_count is not None]
+        valued = [bar for bar in part if bar.vwap is not None and bar.volume]
+        weight = sum((bar.volume for bar in valued), volume * 0)
+        cost = sum((bar.volume * bar.vwap for bar in valued if bar.vwap), volume * 0)
+        gathered.append(
+            replace(
+                part[0],
+                start=start,
+                high=max(bar.high for bar in part),
+                low=min(bar.low for bar in part),
+                close=part[-1].close,
+                volume=volume,
+                trade_count=sum(counts) if counts else None,
+                vwap=half_even(cost / weight, CRYPTO_PRICE_STEP) if weight else None,
+            )
+        )
+    return gathered
+
+
+def _bucket(bar: Bar, size: int, unit: str) -> datetime:
+    if unit == "D":
+        zone = UTC if is_crypto(bar.symbol) else NEW_YORK
+        day = bar.start.astimezone(zone).replace(hour=0, minute=0, second=0)
+        return day.astimezone(UTC)
+    seconds = size * (3600 if unit == "H" else 60)
+    return datetime.fromtimestamp(int(bar.start.timestamp()) // seconds * seconds, UTC)
+
+
+def _symbols(request: Request) -> list[str]:
+    crypto = "/crypto/" in request.url.path
+    symbols = sorted(set(words(request.query_params, "symbols")))
+    if not symbols:
+        raise _bad("symbols is required")
+    wrong = [symbol for symbol in symbols if is_crypto(symbol) != crypto]
+    if wrong:
+        raise _bad(f"invalid symbol: {wrong[0]}")
+    return symbols
+
+
+def _check_feed(request: Request, exchange: Exchange) -> None:
+    if "/crypto/" in request.url.path:
+        return
+    with _as_bad_request():
+        feed = choice(request.query_params, "feed", _FEEDS, "sip")
+        for word in words(request.query_params, "adjustment"):
+            choice({"adjustment": word}, "adjustment", _ADJUSTMENTS, "raw")
+    if f"/v2/{feed}" in exchange.options.refused:
+        raise Rejection(403, 40310000, "subscription does not permit querying recent SIP data")
+
+
+def _resume(token: str) -> tuple[str, datetime]:
+    try:
+        symbol, _, start = base64.urlsafe_b64decode(token).decode().partition("|")
+        return symbol, datetime.fromisoformat(start)
+    except (ValueError, binascii.Error):
+        raise _bad(f"invalid page_token: {token}") from None
+
+
+def _bad(message: str) -> SimulatorError:
+    return Rejection(400, 40010000, message)
+
+
+ROUTES = [
+    Route("/v2/stocks/bars", get_bars),
+    Route("/v2/stocks/bars/latest", get_latest),
+    Route("/v2/stocks/{symbol}/bars", get_bars),
+    Route("/v2/stocks/{symbol}/bars/latest", get_latest),
+    Route("/v1beta3/crypto/us/bars", get_bars),
+    Route("/v1beta3/crypto/us/latest/bars", get_latest),
+]
