@@ -6,7 +6,7 @@ It is one trader's object: two strategies never share it, nor a computation of i
 
 from __future__ import annotations
 
-from collections import deque
+from datetime import UTC
 from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -98,28 +98,39 @@ def _window_of(candidate: object) -> int:
 
 
 class _FrameStep:
-    __slots__ = ("_rows", "_source", "_times", "_window")
+    """Keeps the bars in arrays of twice the frame's length, so that few bars cost a move."""
+
+    __slots__ = ("_end", "_kept", "_source", "_starts", "_values", "_window")
 
     def __init__(self, source: Any, window: int) -> None:
+        # numpy and pandas cost half a second to import; only who reads frames pays for them.
+        import numpy as np
+
         self._source = source
         self._window = window
-        self._times: deque[Any] = deque(maxlen=10 * window)
-        self._rows: deque[tuple[float, ...]] = deque(maxlen=10 * window)
+        self._kept = 10 * window
+        self._values = np.empty((2 * self._kept, len(COLUMNS)), dtype=np.float64)
+        self._starts = np.empty(2 * self._kept, dtype="datetime64[us]")
+        self._end = 0
 
     def step(self, bar: Bar) -> int:
-        self._times.append(bar.start)
-        prices = (bar.open, bar.high, bar.low, bar.close)
-        self._rows.append((*map(float, prices), float(bar.volume)))
-        if len(self._rows) < self._window:
+        if self._end == len(self._values):
+            self._values[: self._kept] = self._values[self._kept :]
+            self._starts[: self._kept] = self._starts[self._kept :]
+            self._end = self._kept
+        self._values[self._end] = (bar.open, bar.high, bar.low, bar.close, bar.volume)
+        self._starts[self._end] = bar.start.astimezone(UTC).replace(tzinfo=None)
+        self._end += 1
+        if self._end < self._window:
             return 0
         return _signal(self._source, self._source.generate_signal(self._frame()))
 
     def _frame(self) -> pd.DataFrame:
-        # pandas costs half a second to import; only who brings such a strategy pays for it.
         import pandas as pd
 
-        index = pd.DatetimeIndex(list(self._times), name="timestamp")
-        return pd.DataFrame(list(self._rows), columns=list(COLUMNS), index=index)
+        latest = slice(max(0, self._end - self._kept), self._end)
+        index = pd.DatetimeIndex(self._starts[latest].copy(), tz="UTC", name="timestamp")
+        return pd.DataFrame(self._values[latest].copy(), columns=list(COLUMNS), index=index)
 
 
 def _signal(source: object, answer: Any) -> int:

@@ -272,7 +272,6 @@ class Rsi:
         self._differences = [change * factor for change in self._differences]
         self._gain *= factor
         self._loss *= factor
-        self.change *= factor
 
     def _seed(self) -> int:
         self._gain = sum(change for change in self._differences if change > 0) / self._period

@@ -64,7 +64,7 @@ class _MeanReversionStep:
         distance, variance = pushed
         if distance > 0:
             return -1
-        if variance == 0 or distance == 0:
+        if distance == 0:  # z is 0: at the mean, or nothing deviates
             return -1 if self._exit_above_zero else 0
         square = distance * distance
         numerator, denominator = self._entry

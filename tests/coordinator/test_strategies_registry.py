@@ -163,17 +163,18 @@ def test_an_object_that_reads_a_frame_is_a_strategy_too() -> None:
     source = Crossover()
     strategy = adapt(source)
     assert strategy.longest_window == 3
-    closes = decimals([*range(1, 41), 5])
-    assert signals(strategy, closes) == [0, 0, *[1] * 38, -1]
-    assert [len(frame) for frame in source.frames] == [*range(3, 30), *[30] * 12]
+    closes = decimals([*range(1, 101), 5])
+    assert signals(strategy, closes) == [0, 0, *[1] * 98, -1]
+    assert [len(frame) for frame in source.frames] == [*range(3, 30), *[30] * 72]
+    for end, frame in enumerate(source.frames, 3):
+        assert frame["close"].tolist() == [float(close) for close in closes[max(0, end - 30) : end]]
     last = source.frames[-1]
     assert list(last.columns) == ["open", "high", "low", "close", "volume"]
     assert set(map(str, last.dtypes)) == {"float64"}
     assert isinstance(last.index, pd.DatetimeIndex)
     assert str(last.index.tz) == "UTC"
-    assert last.index[-1] == OPEN + pd.Timedelta(minutes=40)
+    assert last.index[-1] == OPEN + pd.Timedelta(minutes=100)
     assert last.index.is_monotonic_increasing
-    assert last["close"].tolist() == [float(close) for close in closes[-30:]]
 
 
 def test_what_it_does_to_its_frame_changes_nothing_for_the_next_bar() -> None:
