@@ -11,6 +11,8 @@ import pyarrow.compute as pc
 from warehouse.frames import ROW_NO, Frame, Rejection
 from warehouse.schemas import UNASSIGNED
 
+_MANY = 10_000
+
 
 def strangers(frame: Frame, session_id: str, session: Frame, strategies: Frame) -> list[Rejection]:
     """Rows that do not belong: of another session or date, or of a strategy that it does not have.
@@ -42,10 +44,13 @@ def duplicates(connection: duckdb.DuckDBPyConnection, frame: Frame) -> list[Reje
     key = list(frame.table.key)
     if not key:
         return []
-    keys = connection.from_arrow(frame.arrow.select(key))
-    if len(keys.distinct()) == frame.arrow.num_rows:
+    if frame.arrow.num_rows > _MANY:  # four times as fast, but not for a few rows
+        keys = connection.from_arrow(frame.arrow.select(key))
+        if len(keys.distinct()) == frame.arrow.num_rows:
+            return []
+    first = frame.arrow.select([*key, ROW_NO]).group_by(key).aggregate([(ROW_NO, "min")])
+    if first.num_rows == frame.arrow.num_rows:
         return []
-    first = frame.arrow.group_by(key, use_threads=False).aggregate([(ROW_NO, "min")])
     kept = pc.is_in(frame.arrow[ROW_NO], value_set=first[f"{ROW_NO}_min"].combine_chunks())
     repeated: pa.Table = frame.arrow.filter(pc.invert(kept))
     return [

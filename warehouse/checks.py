@@ -105,7 +105,7 @@ ORDERS_AND_FILLS = (
         SELECT o.row_no, o.strategy, o.filled_avg_price || ' is not the average of its fills, '
                || (f.notional::DOUBLE / f.qty::DOUBLE)
         FROM own_orders AS o JOIN filled AS f USING (client_order_id)
-        WHERE f.qty > 0 AND o.filled_qty = f.qty
+        WHERE f.qty > 0 AND f.notional > 1 AND o.filled_qty = f.qty
           AND abs(o.filled_avg_price::DOUBLE * f.qty::DOUBLE / f.notional::DOUBLE - 1) > 1e-4""",
     ),
     Check(

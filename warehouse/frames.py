@@ -10,7 +10,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any, TypeAlias
 
@@ -179,7 +179,7 @@ def _array(
         values = [_json_text(value) for value in values]
     if _all_exact(column.kind, values):
         try:
-            return pa.array(values, column.kind.value), []
+            return pa.array(_in_utc(column.kind, values), column.kind.value), []
         except (pa.ArrowInvalid, OverflowError):
             return _one_by_one(table, column, values, numbers)
     return _one_by_one(table, column, values, numbers)
@@ -195,7 +195,14 @@ def _one_by_one(
             kept.append(value)
         else:
             rejections.append(Rejection(table.name, column.name, no, complaint))
-    return pa.array(kept, column.kind.value), rejections
+    return pa.array(_in_utc(column.kind, kept), column.kind.value), rejections
+
+
+def _in_utc(kind: Kind, values: list[Any]) -> list[Any]:
+    """Times in UTC: once pandera is imported, pyarrow drops any other zone without converting."""
+    if kind is not Kind.TIME:
+        return values
+    return [None if value is None else value.astimezone(UTC) for value in values]
 
 
 _TYPES: dict[Kind, tuple[type, ...]] = {
@@ -211,10 +218,16 @@ _TYPES: dict[Kind, tuple[type, ...]] = {
 _NEVER: dict[Kind, tuple[type, ...]] = {Kind.DATE: (datetime,)}
 
 
-def _all_exact(kind: Kind, values: list[object]) -> bool:
+def _all_exact(kind: Kind, values: list[Any]) -> bool:
     if not all(_is_exact_type(kind, given) for given in set(map(type, values))):
         return False
-    return kind is not Kind.TIME or all(v is None or v.tzinfo is not None for v in values)  # type: ignore[attr-defined]
+    match kind:
+        case Kind.TIME:
+            return all(value is None or value.tzinfo is not None for value in values)
+        case Kind.JSON:
+            return all(value is None or _is_json(value) for value in values)
+        case _:
+            return True
 
 
 def _is_exact_type(kind: Kind, given: type) -> bool:
@@ -231,6 +244,8 @@ def _complaint(kind: Kind, value: object) -> str | None:
         return f"{shown} is {_article(type(value).__name__)}, not {_WANTED[kind]}"
     if isinstance(value, datetime) and value.tzinfo is None:
         return f"{shown} is a time without a zone"
+    if kind is Kind.JSON and isinstance(value, str) and not _is_json(value):
+        return f"{shown} is not JSON"
     if isinstance(value, Decimal) and not value.is_finite():
         return f"{shown} is not a finite number"
     try:
@@ -257,20 +272,24 @@ def _article(name: str) -> str:
 
 
 def _json_text(value: object) -> object:
-    """JSON text of a mapping or list; a text that is JSON already stays; else the value itself."""
-    if value is None or isinstance(value, bytes):
-        return value
-    if isinstance(value, str):
-        try:
-            json.loads(value)
-        except ValueError:
-            return value.encode()  # not a str any more, so that it is refused
-        return value
-    return json.dumps(_plain(value), ensure_ascii=False, sort_keys=True)
+    """JSON text of a mapping or list; any other value stays, and must be JSON text itself."""
+    if isinstance(value, Mapping | list | tuple):
+        return json.dumps(_plain(value), ensure_ascii=False, sort_keys=True)
+    return value
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _judge(frame: Frame) -> list[Rejection]:
     """What the table's pandera model refuses, the first complaint per row."""
+    if not frame.arrow.num_rows:
+        return []
     pandas = frame.arrow.drop_columns([ROW_NO]).to_pandas(types_mapper=pd.ArrowDtype)
     try:
         model(frame.table).validate(pandas, lazy=True)

@@ -25,6 +25,9 @@ SESSION_STATUSES = ("open", "closed", "stopped_early", "cancelled", "crashed", "
 SIDES = ("buy", "sell")
 ORIGINS = ("backfill", "live", "corrected")
 ACTIVITY_KINDS = ("dividend", "interest", "fee", "transfer", "split", "rounding")
+LIMIT = Decimal(10**15)
+"""No amount, price or quantity comes near it; sums of what is below fit their column."""
+
 # fmt: off
 ORDER_STATUSES = (
     "new", "partially_filled", "filled", "done_for_day", "canceled", "expired", "replaced",
@@ -297,6 +300,8 @@ def _checks(column: Column) -> list[pandera.Check]:
         if column.kind is Kind.MONEY:
             floor = Decimal(floor)
         checks.append(_check(lambda s: ~(s < floor), f"is less than {floor}"))
+    if column.kind is Kind.MONEY:
+        checks.append(_check(_plausible, f"is beyond {LIMIT:,}"))
     if column.nonzero:
         checks.append(_check(lambda s: s != Decimal(0), "is zero"))
     return checks
@@ -309,6 +314,10 @@ def _check(holds: Callable[[pd.Series[Any]], Any], complaint: str) -> pandera.Ch
 def _finite(values: pd.Series[Any]) -> pd.Series[bool]:
     floats = values.to_numpy(dtype="float64", na_value=0.0)
     return pd.Series(np.isfinite(floats), index=values.index)
+
+
+def _plausible(values: pd.Series[Any]) -> Any:
+    return (values < LIMIT) & (values > -LIMIT)
 
 
 def _list(words: tuple[str, ...]) -> str:

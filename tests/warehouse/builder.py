@@ -1,7 +1,7 @@
 """A small exact book-keeper: a day's executions in, a whole session's rows out.
 
-It keeps average cost with Fractions and shares no code with the warehouse or the coordinator, so
-that what it says of a day can be held against what the warehouse says.
+It keeps average cost in exact decimals and shares no arithmetic with the warehouse or the
+coordinator, so that what it says of a day can be held against what the warehouse says.
 """
 
 from __future__ import annotations
@@ -12,9 +12,12 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, localcontext
 from typing import Any
 
+from warehouse.schemas import TABLES
+
 Row = dict[str, Any]
 DAY = date(2026, 3, 17)
 UNIT = Decimal("1e-18")
+ZERO = Decimal(0)
 
 
 def d(text: str | int) -> Decimal:
@@ -37,8 +40,8 @@ class Book:
     held: dict[str, list[Decimal]] = field(
         default_factory=lambda: defaultdict(lambda: [d(0), d(0)])
     )
-    realized: Decimal = d(0)
-    fees: Decimal = d(0)
+    realized: Decimal = ZERO
+    fees: Decimal = ZERO
 
 
 @dataclass
@@ -66,22 +69,19 @@ class Day:
         account: str = "PA1",
         mode: str = "simulated",
         cash: str = "10000",
+        marks: dict[str, Decimal] | None = None,
     ) -> None:
         names = tickers or {"Alpha": ["SPY"], "Beta": ["BTC/USD"]}
         self.session_id, self.day, self.account, self.mode = session_id, day, account, mode
         self.tickers = names
         self.books = books or {name: Book(d(cash)) for name in [*names, "UNASSIGNED"]}
-        self.marks: dict[str, Decimal] = {}
+        self.marks = marks or {}
         self.opened_at = datetime(day.year, day.month, day.day, 13, 30, tzinfo=UTC)
         self.at = self.opened_at
         self.start = {name: self._equity(book) for name, book in self.books.items()}
         self.unrealized = {name: self._unrealized(book) for name, book in self.books.items()}
         self.transfers: dict[str, Decimal] = defaultdict(lambda: d(0))
-        self.rows: dict[str, list[Row]] = {
-            name: []
-            for name in "sessions strategies bars orders fills activities positions pnl_daily "
-            "equity discrepancies".split()
-        }
+        self.rows: dict[str, list[Row]] = {name: [] for name in TABLES}
         self._mark_equity()
 
     def buy(
@@ -189,20 +189,15 @@ class Day:
         """The session that follows with the same books."""
         for book in self.books.values():
             book.realized = book.fees = d(0)
-        after = Day(
+        return Day(
             session_id,
             self.day + timedelta(days=days),
             self.books,
             self.tickers,
             self.account,
             self.mode,
+            marks=dict(self.marks),
         )
-        after.marks = dict(self.marks)
-        after.start = {name: after._equity(book) for name, book in after.books.items()}
-        after.unrealized = {name: after._unrealized(book) for name, book in after.books.items()}
-        after.rows["equity"].clear()
-        after._mark_equity()
-        return after
 
     def _tick(self, symbol: str, price: Decimal) -> None:
         self.at += timedelta(minutes=1)

@@ -154,12 +154,14 @@ CREATE TABLE loads (
     loaded_at    TIMESTAMPTZ NOT NULL
 );
 
--- A quantity times a price, exact while either has at most 9 decimals and rounded at 1e-18 beyond:
--- DuckDB's own product of two DECIMAL(38,18) overflows at 100.
+-- A quantity (below 1e11) times a price (below 1e9), exact while both have at most 9 decimals and
+-- rounded beyond; NULL above 1e20. DuckDB's own product of two DECIMAL(38,18) overflows at 100.
 CREATE MACRO money_product(quantity, price) AS (
-    trunc(quantity, 9)::DECIMAL(20, 9) * trunc(price, 9)::DECIMAL(18, 9)
-    + ((quantity - trunc(quantity, 9))::DOUBLE * price::DOUBLE
-        + trunc(quantity, 9)::DOUBLE * (price - trunc(price, 9))::DOUBLE)::DECIMAL(38, 18)
+    coalesce(
+        TRY_CAST(trunc(quantity, 9) AS DECIMAL(20, 9)) * TRY_CAST(trunc(price, 9) AS DECIMAL(18, 9))
+        + TRY_CAST((quantity - trunc(quantity, 9))::DOUBLE * price::DOUBLE
+            + trunc(quantity, 9)::DOUBLE * (price - trunc(price, 9))::DOUBLE AS DECIMAL(38, 18)),
+        TRY_CAST(quantity::DOUBLE * price::DOUBLE AS DECIMAL(38, 18)))
 );
 
 -- The part of a fee that falls on the stretch from..upto of a lot; the parts sum to the fee exactly.

@@ -1,0 +1,252 @@
+"""Corrupted rows: each is refused with a reason that names table, column and row."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from tests.warehouse.builder import Day, Row, Source, d
+from tests.warehouse.conftest import Load, Rows
+from warehouse import Store, load_session
+from warehouse.queries import ask
+
+Tables = dict[str, list[Row]]
+
+
+def put(table: str, row_no: int, **values: Any) -> Callable[[Tables], None]:
+    """Overwrites columns of one row."""
+    return lambda tables: tables[table][row_no - 1].update(values)
+
+
+def add(table: str, row_no: int, **values: Any) -> Callable[[Tables], None]:
+    """Adds to a column of one row."""
+
+    def change(tables: Tables) -> None:
+        row = tables[table][row_no - 1]
+        row.update({name: row[name] + value for name, value in values.items()})
+
+    return change
+
+
+def drop(table: str, row_no: int, column: str) -> Callable[[Tables], None]:
+    return lambda tables: tables[table][row_no - 1].pop(column)
+
+
+def repeat(table: str, row_no: int, **values: Any) -> Callable[[Tables], None]:
+    return lambda tables: tables[table].append({**tables[table][row_no - 1], **values})
+
+
+def lose(table: str, row_no: int) -> Callable[[Tables], None]:
+    return lambda tables: tables[table].pop(row_no - 1)
+
+
+def _replace(tables: Tables, table: str, value: Any) -> None:
+    tables[table][0] = value
+
+
+ROWS = [
+    # single rows: type, digits, words, limits
+    (put("fills", 2, qty=0.1), "fills.qty row 2: 0.1 is a float, not a Decimal"),
+    (put("fills", 2, qty="0.1"), "fills.qty row 2: '0.1' is a str, not a Decimal"),
+    (put("fills", 1, price=Decimal("NaN")), "fills.price row 1: Decimal('NaN') is not a finite"),
+    (put("fills", 1, price=Decimal("Infinity")), "fills.price row 1: Decimal('Infinity') is not"),
+    (put("fills", 1, price=d("-450")), "fills.price row 1: -450.000000000000000000 is not more"),
+    (put("fills", 1, price=d("0")), "fills.price row 1: 0E-18 is not more than 0"),
+    (put("fills", 1, price=d("1e-19")), "fills.price row 1: Decimal('1E-19') does not fit"),
+    (put("fills", 1, price=d("1e21")), "fills.price row 1: Decimal('1E+21') does not fit"),
+    (put("fills", 1, price=d("9e19")), "0000.000000000000000000 is beyond 1,000,000,000,000,000"),
+    (put("fills", 1, qty=d("0")), "fills.qty row 1: 0E-18 is zero"),
+    (put("fills", 1, side="hold"), "fills.side row 1: hold is none of buy, sell"),
+    (put("fills", 1, execution_id=None), "fills.execution_id row 1: is missing (NULL)"),
+    (put("fills", 1, execution_id=""), "fills.execution_id row 1:  is empty"),
+    (put("fills", 1, execution_id=7), "fills.execution_id row 1: 7 is an int, not a text"),
+    (put("fills", 1, note="x"), "fills.note row 1: unknown column note"),
+    (drop("fills", 1, "fee"), "fills.fee row 1: has no column fee"),
+    (lambda t: _replace(t, "fills", None), "fills.* row 1: is no row but None"),
+    (put("fills", 1, filled_at=datetime(2026, 3, 17, 13)), "fills.filled_at row 1: datetime"),  # noqa: DTZ001
+    (put("fills", 1, session_date="2026-03-17"), "fills.session_date row 1: '2026-03-17' is a str"),
+    (put("orders", 1, status="fillled"), "orders.status row 1: fillled is none of new,"),
+    (put("orders", 1, qty=d("-10")), "orders.qty row 1: -10.000000000000000000 is not more than 0"),
+    (put("orders", 3, filled_qty=d("-4")), "orders.filled_qty row 3: -4.000000000000000000 is"),
+    (put("sessions", 1, mode="real"), "sessions.mode row 1: real is none of paper, live, simul"),
+    (put("sessions", 1, status="ok"), "sessions.status row 1: ok is none of open, closed"),
+    (put("strategies", 1, params="{broken"), "strategies.params row 1: '{broken' is not JSON"),
+    (put("strategies", 1, tickers="SPY"), "strategies.tickers row 1: 'SPY' is a str, not a list"),
+    (put("strategies", 1, initial_cash=d("-1")), "strategies.initial_cash row 1: -1.000000000"),
+    (put("bars", 1, origin="guess"), "bars.origin row 1: guess is none of backfill, live, corr"),
+    (put("bars", 1, volume=d("-1")), "bars.volume row 1: -1.000000000000000000 is less than 0"),
+    (put("bars", 1, trade_count=True), "bars.trade_count row 1: True is a bool, not a whole"),
+    (put("bars", 1, trade_count=2**70), "bars.trade_count row 1: 1180591620717411303424 does not"),
+    (put("activities", 1, kind="bonus"), "activities.kind row 1: bonus is none of dividend,"),
+    (put("pnl_daily", 1, max_drawdown=float("inf")), "pnl_daily.max_drawdown row 1: inf is not a"),
+    (put("pnl_daily", 1, return_pct=float("nan")), "pnl_daily.return_pct row 1: nan is not a fin"),
+    (put("pnl_daily", 1, max_drawdown=-0.1), "pnl_daily.max_drawdown row 1: -0.1 is less than 0"),
+    (put("pnl_daily", 1, fills=-1), "pnl_daily.fills row 1: -1 is less than 0"),
+    (put("equity", 2, ts=date(2026, 3, 17)), "equity.ts row 2: datetime.date(2026, 3, 17) is a"),
+    # rows that do not belong
+    (put("fills", 1, session_id="s9"), "fills.session_id row 1: s9 is not the session's id"),
+    (put("fills", 1, session_date=date(2026, 3, 16)), "fills.session_date row 1: 2026-03-16 is"),
+    (put("positions", 1, strategy="Gamma"), "positions.strategy row 1: Gamma is no strategy of"),
+    (repeat("fills", 1), "fills.execution_id row 7: repeats the key (session_id s1, execution_id"),
+    (repeat("fills", 1, strategy="Beta"), "fills.execution_id row 7: repeats the key (session_id"),
+    (repeat("orders", 2), "orders.client_order_id row 6: repeats the key (session_id s1,"),
+    (repeat("bars", 1, close=d("450.25")), "bars.origin row 3: repeats the key (account PA1,"),
+    (repeat("equity", 1), "equity.ts row 28: repeats the key (session_id s1, strategy Alpha, ts"),
+    # rows that contradict others
+    (add("fills", 1, qty=d("1")), "fills.qty row 1: the fills of Alpha.2026-03-17.1 sum to 11.00"),
+    (add("fills", 1, qty=d("1")), "orders.filled_qty row 1: 10.000000000000000000 is not the sum"),
+    (add("orders", 1, filled_qty=d("1")), "orders.filled_qty row 1: 11.000000000000000000 is more"),
+    (lose("fills", 3), "orders.filled_qty row 3: 4.000000000000000000 is not the sum of"),
+    (put("orders", 1, filled_avg_price=None), "orders.filled_avg_price row 1: is missing, alth"),
+    (put("orders", 1, filled_avg_price=d("451")), "orders.filled_avg_price row 1: 451.00000000000"),
+    (lose("orders", 1), "fills.client_order_id row 1: 'Alpha.2026-03-17.1' is no order of the"),
+    (put("fills", 1, strategy="Beta"), "fills.strategy row 1: 'Beta' differs from its order's"),
+    (put("fills", 1, symbol="QQQ"), "fills.symbol row 1: 'QQQ' differs from its order's 'SPY'"),
+    (put("fills", 1, side="sell"), "fills.side row 1: 'sell' differs from its order's 'buy'"),
+    (put("fills", 1, fee=d("-1")), "fills.fee row 1: -1.000000000000000000 is no fee of 10.0000"),
+    (put("fills", 1, fee=d("5000")), "fills.fee row 1: 5000.000000000000000000 is no fee of 10.00"),
+    (put("bars", 1, high=d("450")), "bars.high row 1: high 450.000000000000000000 and low 450.25"),
+    (add("equity", 4, cash=d("0.01")), "equity.equity row 4: 10000.000000000000000000 is not"),
+    (add("positions", 1, market_value=d("1")), "positions.market_value row 1: 27"),
+    (
+        put("positions", 1, qty=d("7"), market_value=d("3164")),
+        "positions.qty row 1: 7.000000000000000000 of SPY, but the fills leave 6.0000000000000000",
+    ),
+    (lose("positions", 1), "strategies.strategy row 1: no positions row for SPY, of which the"),
+    (add("pnl_daily", 1, net_pnl=d("0.01")), "pnl_daily.net_pnl row 1: "),
+    (add("pnl_daily", 1, realized_pnl=d("1e-18")), "is not realized_pnl + unrealized_change - fe"),
+    (add("pnl_daily", 1, start_equity=d("1e-18")), "is not end_equity - start_equity - transfers,"),
+    (add("pnl_daily", 1, end_equity=d("1"), net_pnl=d("1"), realized_pnl=d("1")),
+     "pnl_daily.end_equity row 1: "),
+    (add("pnl_daily", 2, fees=d("1"), realized_pnl=d("1")), "pnl_daily.fees row 2: 31.1251"),
+    (add("pnl_daily", 1, return_pct=0.01), "pnl_daily.return_pct row 1: 0.01"),
+    (add("pnl_daily", 1, fills=1), "pnl_daily.fills row 1: 5 is not the number of executions, 4"),
+    (lose("pnl_daily", 3), "strategies.strategy row 3: 'UNASSIGNED' has no pnl_daily row"),
+]  # fmt: skip
+
+
+def broken(day: Day, corrupt: Callable[[Tables], None]) -> Source:
+    source = day.source()
+    tables = {name: [dict(row) for row in table] for name, table in source.tables.items()}
+    corrupt(tables)
+    return Source("s1", "broken", tables)
+
+
+@pytest.mark.parametrize(("corrupt", "reason"), ROWS, ids=[reason for _, reason in ROWS])
+def test_a_corrupted_row_is_quarantined_with_its_reason_and_nothing_is_dropped(
+    day: Day, store: Store, corrupt: Callable[[Tables], None], reason: str
+) -> None:
+    source = broken(day, corrupt)
+    result = load_session(store, source)
+    kept = ask(store, "SELECT table_name, reason, row FROM quarantine").rows
+    assert result.status == "incomplete"
+    assert [said for _, said, _ in kept if reason in str(said)], kept
+    assert len(kept) == result.quarantined
+    for table, said, row in kept:
+        assert str(said).startswith(f"{table}.")
+        assert isinstance(json.loads(str(row)), dict | None)
+    for name in source.tables:
+        refused = sum(table == name for table, _, _ in kept)
+        assert result.rows[name] + refused == len(source.tables[name])
+    assert set(ask(store, "SELECT status FROM sessions").rows) <= {("incomplete",)}
+
+
+@pytest.mark.parametrize("corrupt", [ROWS[0][0], ROWS[-1][0], put("sessions", 1, mode="real")])
+def test_a_repaired_load_empties_the_quarantine_even_if_the_mark_is_the_same(
+    day: Day, store: Store, corrupt: Callable[[Tables], None]
+) -> None:
+    assert load_session(store, broken(day, corrupt)).quarantined
+    repaired = load_session(store, day.source("broken"))
+    assert (repaired.status, repaired.quarantined) == ("loaded", 0)
+    assert ask(store, "SELECT count(*) FROM quarantine").rows == ((0,),)
+    assert ask(store, "SELECT status FROM sessions").rows == (("closed",),)
+
+
+NEIGHBOURS = [
+    # what was corrupted, and the only rows that may be refused for it
+    (put("fills", 1, price=Decimal("NaN")), {("fills", 1)}),
+    (put("fills", 1, side="hold"), {("fills", 1)}),
+    (put("orders", 1, status="fillled"), {("orders", 1)}),
+    (put("equity", 27, cash=d("1")), {("equity", 27)}),
+    (add("pnl_daily", 1, realized_pnl=d("1")), {("pnl_daily", 1)}),
+    (put("sessions", 1, mode="real"), {("sessions", 1)}),
+    (repeat("fills", 1), {("fills", 7)}),
+]
+
+
+@pytest.mark.parametrize(("corrupt", "refused"), NEIGHBOURS)
+def test_one_bad_row_does_not_drag_its_neighbours_along(
+    day: Day,
+    load: Load,
+    rows: Rows,
+    corrupt: Callable[[Tables], None],
+    refused: set[tuple[str, int]],
+) -> None:
+    source = day.source()
+    corrupt(source.tables)
+    load(source)
+    kept = rows("SELECT table_name, regexp_extract(reason, 'row (\\d+)', 1)::INT FROM quarantine")
+    assert set(kept) == refused
+
+
+def test_one_execution_in_two_strategies_or_two_sessions_is_refused(load: Load, rows: Rows) -> None:
+    day = Day(mode="paper")
+    day.buy("Alpha", "SPY", "1", "450")
+    load(day.source())
+    after = day.next_day("s2")
+    after.buy("Beta", "SPY", "1", "450")
+    source = after.source()
+    source.tables["fills"][0]["execution_id"] = "s1-e1"
+    assert load(source).status == "incomplete"
+    assert rows("SELECT reason FROM quarantine") == [
+        ("fills.execution_id row 1: 's1-e1' is already in session s1 for Alpha",)
+    ]
+
+
+def test_the_same_execution_id_on_another_account_is_another_execution(load: Load) -> None:
+    for account in ("PA1", "PA2"):
+        day = Day(session_id=account, account=account, mode="paper")
+        day.buy("Alpha", "SPY", "1", "450")
+        source = day.source()
+        source.tables["fills"][0]["execution_id"] = "e1"
+        assert load(source).status == "loaded"
+
+
+def test_an_order_from_an_earlier_session_may_have_fills_there(load: Load) -> None:
+    day = Day()
+    day.buy("Alpha", "SPY", "1", "450")
+    source = day.source()
+    source.tables["orders"][0] |= {
+        "decided_at": day.opened_at - timedelta(days=1),
+        "qty": d("5"),
+        "filled_qty": d("4"),
+    }
+    assert load(source).message == "s1: loaded, 1 fills."
+
+
+def test_a_symbol_with_a_discrepancy_may_differ_from_its_fills(load: Load) -> None:
+    day = Day()
+    day.buy("Alpha", "SPY", "5", "450")
+    source = day.source()
+    held = source.tables["positions"][0]
+    held |= {"qty": d("4"), "market_value": d("1800")}
+    source.tables["discrepancies"].append(
+        {
+            "session_id": "s1",
+            "found_at": day.at,
+            "kind": "position",
+            "symbol": "SPY",
+            "strategy": "Alpha",
+            "ours": d("5"),
+            "brokers": d("4"),
+            "note": "accepted",
+        }
+    )
+    refused = load(source)
+    assert "positions.qty" not in refused.message
+    assert refused.quarantined == 1  # the last equity row still says that 5 were held
