@@ -31,7 +31,7 @@ from coordinator.readers import (
     read_status,
     session_sources,
 )
-from coordinator.settings import Settings, home_folder, read_settings, warehouse_path
+from coordinator.settings import ALPACA, Settings, home_folder, read_settings, warehouse_path
 from coordinator.shell import startup
 from coordinator.shell.broker import Broker
 from coordinator.shell.history import write_bars
@@ -257,7 +257,8 @@ def _on_account(
             f"live trading is not armed: MULTI_TRADER_ALLOW_LIVE must equal the account's number"
             f" {account}, and is {settings.allow_live or 'not set'}."
         )
-    leases.take_for_account(account, markets)
+    host = urlsplit(settings.trading_url).netloc
+    leases.take_for_account(account, markets, host="" if host.endswith(ALPACA) else host)
 
 
 def _fetch_warm_up(specs: Sequence[StrategySpec], feed: str, settings: Settings) -> WarmupOutcome:

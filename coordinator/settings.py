@@ -18,7 +18,7 @@ PAPER_TRADING = "https://paper-api.alpaca.markets"
 LIVE_TRADING = "https://api.alpaca.markets"
 MARKET_DATA = "https://data.alpaca.markets"
 MARKET_STREAM = "wss://stream.data.alpaca.markets"
-_ALPACA = ".alpaca.markets"
+ALPACA = ".alpaca.markets"
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _SCHEMES = {"https": "http", "wss": "ws"}
 KEYS = ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY")
@@ -104,13 +104,13 @@ def _allowed(known: Mapping[str, str], name: str, default: str, scheme: str) -> 
     except ValueError:
         raise OperatorError(f"{name} is not a URL: {url!r}") from None
     plain = parts.username is None and parts.query == "" and parts.fragment == ""
-    at_alpaca = host.endswith(_ALPACA) and parts.scheme == scheme
+    at_alpaca = host.endswith(ALPACA) and parts.scheme == scheme
     here = host in _LOOPBACK and parts.scheme in (scheme, _SCHEMES[scheme])
     if plain and (at_alpaca or here):
         return url
     raise OperatorError(
         f"{name}={url!r} is refused: keys go only to Alpaca's own hosts over TLS"
-        f" ({scheme}://...{_ALPACA}), or to a simulator on 127.0.0.1."
+        f" ({scheme}://...{ALPACA}), or to a simulator on 127.0.0.1."
     )
 
 

@@ -48,13 +48,15 @@ class Leases:
         for market in markets:
             self._take(f"key-{digest}-{market}", f"these keys at {host}", market)
 
-    def take_for_account(self, account: str, markets: Iterable[str]) -> None:
+    def take_for_account(self, account: str, markets: Iterable[str], *, host: str = "") -> None:
         """Take the leases of an account, once the broker has said which one the keys belong to.
+
+        `host` tells the accounts of simulators apart; Alpaca's account numbers are unique.
 
         Raises:
             LeaseHeld: another process has one of them, perhaps with other keys.
         """
-        name = re.sub(r"[^A-Za-z0-9_-]", "_", account)
+        name = re.sub(r"[^A-Za-z0-9_-]", "_", f"{host}-{account}" if host else account)
         for market in markets:
             self._take(f"account-{name}-{market}", f"account {account}", market)
 
