@@ -7,17 +7,19 @@ server restarts.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from prefect import flow
+from prefect import State, flow
 from prefect.client.schemas.objects import StateType
 from prefect.runtime import flow_run
-from prefect.states import Cancelled, Completed, Failed, State
+from prefect.states import Cancelled, Completed, Failed
 
 from coordinator.bootstrap import RunOptions, SessionOutcome, run_session
 from coordinator.errors import OperatorError
 from coordinator.shell.lease import LeaseHeld
+from flows.handover import Now, patience_until, pause, utc_now
 from flows.parameters import (
     BarsFile,
     ClockSpeed,
@@ -27,13 +29,15 @@ from flows.parameters import (
     SessionDate,
     Simulate,
     Source,
+    let_coordinator_speak,
     run_name,
     run_options,
 )
-from flows.stopping import ReadState, Stop, read_own_state, state_or_none, stop_signal
-from tasks.report import publish_summary
+from flows.stopping import PREFECT_AWAY, ReadState, Stop, read_own_state, state_or_none, stop_signal
+from tasks.report import SUMMARY_LOG, publish_summary
 
 RunSession = Callable[..., Awaitable[SessionOutcome]]
+_log = logging.getLogger("coordinator.flow")
 _CANCELLED = {StateType.CANCELLING, StateType.CANCELLED}
 
 
@@ -67,8 +71,17 @@ async def coordinator(
         fill_model=fill_model,
         feed=feed,
     )
+    let_coordinator_speak()
     async with stop_signal() as stop:
         return await session_state(options, stop)
+
+
+async def show_summary(outcome: SessionOutcome) -> None:
+    """Puts the summary on the run's page; that Prefect is away changes no session's end."""
+    try:
+        await publish_summary(outcome)
+    except PREFECT_AWAY as error:
+        _log.warning("The summary is in the log alone: Prefect does not answer (%s)", error)
 
 
 async def session_state(
@@ -77,20 +90,44 @@ async def session_state(
     *,
     run: RunSession = run_session,
     read_state: ReadState = read_own_state,
-    publish: Callable[[SessionOutcome], Awaitable[None]] = publish_summary,
+    publish: Callable[[SessionOutcome], Awaitable[None]] = show_summary,
+    now: Now = utc_now,
 ) -> State[Any]:
-    """Runs the session and answers the state that its run shall end in."""
+    """Runs the session and answers the state that its run shall end in.
+
+    Everything after `options` and `stop` is there for tests to replace.
+    """
     try:
-        outcome = await run(options, stop=stop.event)
+        outcome = await run_when_free(options, stop, run, now)
     except LeaseHeld as held:
         return Completed(name="AlreadyRunning", message=str(held))
     except OperatorError as refused:
         return Failed(message=str(refused))
-    await publish(outcome)
+    if outcome.summary:
+        logging.getLogger(SUMMARY_LOG).info("\n%s", outcome.summary)
+        await publish(outcome)
     # Once a run is being cancelled, Prefect's server accepts no other end.
     if await state_or_none(read_state) in _CANCELLED:
         return Cancelled(message=outcome.message)
     return named_state(outcome)
+
+
+async def run_when_free(
+    options: RunOptions, stop: Stop, run: RunSession, now: Now
+) -> SessionOutcome:
+    """Runs the session, at crypto's handover as soon as the one that ends gives its lease back.
+
+    Raises LeaseHeld if another coordinator keeps it.
+    """
+    until = patience_until(options, now())
+    while True:
+        try:
+            return await run(options, stop=stop.event)
+        except LeaseHeld:
+            if until is None or now() >= until or stop.event.is_set():
+                raise
+        _log.info("Waiting for the session that ends at 00:00 UTC")
+        await pause(stop.event)
 
 
 def named_state(outcome: SessionOutcome) -> State[Any]:

@@ -6,6 +6,7 @@ key or secret is among them: credentials reach the coordinator by the worker's e
 
 from __future__ import annotations
 
+import logging
 import re
 from datetime import date
 from pathlib import Path
@@ -20,7 +21,7 @@ _FILL_MODEL = r"^[a-z]+(:[0-9]+(\.[0-9]+)?)?$"
 
 def described(title: str, description: str, **limits: Any) -> Any:
     """A field of Prefect's form; its own schema would show the bare name as the title."""
-    shown = {"title": title, "description": description}
+    shown: dict[str, Any] = {"title": title, "description": description}
     return Field(**limits, json_schema_extra=shown)
 
 
@@ -103,6 +104,11 @@ def run_options(
         fill_model=fill_model or None,
         feed=feed or None,
     )
+
+
+def let_coordinator_speak() -> None:
+    """Lets the coordinator's INFO lines reach the run's page: Prefect adds the way, no level."""
+    logging.getLogger("coordinator").setLevel(logging.INFO)
 
 
 def run_name(flow_name: str, parameters: dict[str, Any]) -> str:

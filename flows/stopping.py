@@ -22,6 +22,8 @@ from prefect.runtime import flow_run
 
 POLL_S = 10.0
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
+PREFECT_AWAY = (httpx.HTTPError, PrefectException, OSError, RuntimeError)
+"""What asking Prefect may raise while its server is away."""
 _log = logging.getLogger("coordinator.flow")
 
 ReadState = Callable[[], Awaitable[StateType | None]]
@@ -57,7 +59,7 @@ async def state_or_none(read_state: ReadState) -> StateType | None:
     """The run's state, or None while Prefect does not answer."""
     try:
         return await read_state()
-    except (httpx.HTTPError, PrefectException, OSError, RuntimeError) as error:
+    except PREFECT_AWAY as error:
         _log.debug("Prefect does not answer (%s): the session goes on", type(error).__name__)
         return None
 

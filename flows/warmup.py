@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect import flow
+from prefect import State, flow
 from prefect.runtime import flow_run
-from prefect.states import Completed, Failed, State
+from prefect.states import Completed, Failed
 
 from coordinator.bootstrap import WarmupOutcome
 from coordinator.errors import OperatorError
@@ -19,6 +19,7 @@ from flows.parameters import (
     SessionDate,
     Simulate,
     Source,
+    let_coordinator_speak,
     run_name,
     run_options,
 )
@@ -54,6 +55,7 @@ async def warmup(
         fill_model=fill_model,
         feed=feed,
     )
+    let_coordinator_speak()
     try:
         return warmed_state(await fetch_history(options))
     except OperatorError as refused:

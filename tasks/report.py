@@ -15,6 +15,7 @@ from warehouse import LoadResult
 from warehouse.report import write_report
 
 SUMMARY_KEY = "session-summary"
+SUMMARY_LOG = "coordinator.summary"
 DAY_KEY = "end-of-day"
 
 

@@ -7,7 +7,6 @@ is stopped. A run that does not complete makes the whole fail, aloud.
 from __future__ import annotations
 
 import logging
-import re
 import shutil
 import signal
 import subprocess
@@ -16,15 +15,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
-from prefect.states import State
+from prefect import State
 
 from flows.server import runs
 from flows.server.children import StartFailed
 from flows.server.places import ROOT, Places
 from flows.server.stack import Stack
 from flows.server.supervisor import sole
-from tasks.report import SUMMARY_KEY
+from tasks.report import SUMMARY_KEY, SUMMARY_LOG
 
 DATE = "2026-03-17"
 RUN_S = 1_800.0
@@ -32,7 +32,6 @@ _PNL = """SELECT strategy, fills, realized_pnl, unrealized_change, fees, net_pnl
 FROM pnl_daily WHERE session_id = '{session}' ORDER BY strategy = 'UNASSIGNED', strategy"""
 _FILLS = """SELECT filled_at, strategy, side, qty, symbol, price
 FROM fills WHERE session_id = '{session}' ORDER BY filled_at DESC LIMIT 5"""
-_TOLD = re.compile(r"\| (?:INFO|WARNING|ERROR|CRITICAL) +\| coordinator[\w.]* - (.*)")
 
 
 class DemoFailed(Exception):
@@ -59,26 +58,6 @@ class Ask:
         }
 
 
-class Follower:
-    """Prints what the coordinator says in the worker's log, line by line as it comes."""
-
-    def __init__(self, log: Path) -> None:
-        self._log = log
-        self._read = 0
-
-    def tick(self) -> None:
-        """Prints the lines that came since the last call."""
-        if not self._log.exists():
-            return
-        with self._log.open("rb") as file:
-            file.seek(self._read)
-            whole, _, _ = file.read().rpartition(b"\n")
-        self._read += len(whole) + 1 if whole else 0
-        for line in whole.decode(errors="replace").splitlines():
-            if told := _TOLD.search(line):
-                print(f"    {told[1]}", flush=True)
-
-
 def demo(home: Path, ask: Ask, environment: Mapping[str, str], port: int) -> int:
     """Runs the three deployments of the configuration's market; answers the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -87,18 +66,27 @@ def demo(home: Path, ask: Ask, environment: Mapping[str, str], port: int) -> int
     with sole(home / "demo.lock") as alone:
         if not alone:
             raise DemoFailed(f"Another demonstration runs in {home}; wait for its end.")
-        shutil.rmtree(home / "prefect-demo", ignore_errors=True)
         places = Places.under(home, "prefect-demo")
+        _forget(places)
         stack = Stack(places, port, environment)
         try:
             stack.start(simulate=True, unattended=False, say=say)
-            session = _three_runs(places, ask)
+            session = _three_runs(ask)
         finally:
             say("Stopping the worker and the server")
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             stack.stop()
     _show(home, session)
     return 0
+
+
+def _forget(places: Places) -> None:
+    """Keeps nothing but the password of an earlier demonstration: its runs would start again."""
+    for file in places.folder.iterdir():
+        if file.is_dir():
+            shutil.rmtree(file)
+        elif file.name != "auth":
+            file.unlink()
 
 
 def say(line: str) -> None:
@@ -115,28 +103,31 @@ def market_of(config: Path) -> str:
     return "crypto" if all(is_crypto(ticker) for ticker in tickers) else "stocks"
 
 
-def _three_runs(places: Places, ask: Ask) -> str:
-    market, follower = market_of(ask.config), Follower(places.log("worker"))
-    _run(f"warmup/{market}", ask.parameters(), follower)
-    run_id = _run(f"coordinator/{market}", ask.parameters(), follower)
+def _three_runs(ask: Ask) -> str:
+    market = market_of(ask.config)
+    _run(f"warmup/{market}", ask.parameters())
+    run_id = _run(f"coordinator/{market}", ask.parameters())
     summary = runs.artifact_of(run_id, SUMMARY_KEY)
     if summary is None or not summary[0]:
         raise DemoFailed("The session ended without a summary.")
     session, text = summary[0], summary[1].strip("`\n")
     print(f"\n{text}\n", flush=True)
-    _run(f"end-of-day/{market}", {"session": session}, follower)
+    _run(f"end-of-day/{market}", {"session": session})
     return session
 
 
-def _run(deployment: str, parameters: Mapping[str, Any], follower: Follower) -> Any:
-    say(f"{deployment}: started")
+def _run(deployment: str, parameters: Mapping[str, Any]) -> UUID:
     run = runs.start_run(deployment, parameters)
+    told = runs.LogReader(run.id, "coordinator", but=SUMMARY_LOG)
 
     def on_state(state: State[Any]) -> None:
         say(f"{deployment}: {state.name}{f'. {state.message}' if state.message else ''}")
 
-    end = runs.wait_for_end(run.id, deadline_s=RUN_S, on_state=on_state, tick=follower.tick)
-    follower.tick()
+    def on_tick() -> None:
+        for line in told.new_lines():
+            print(f"    {line}", flush=True)
+
+    end = runs.wait_for_end(run.id, deadline_s=RUN_S, on_state=on_state, on_tick=on_tick)
     if end.name != "Completed":
         raise DemoFailed(f"{deployment} ended as {end.name}: {end.message}")
     return run.id
@@ -160,4 +151,4 @@ def _query(sql: str) -> None:
         raise DemoFailed("The warehouse could not be read back.")
 
 
-__all__ = ["Ask", "DemoFailed", "Follower", "StartFailed", "demo", "market_of"]
+__all__ = ["Ask", "DemoFailed", "StartFailed", "demo", "market_of"]

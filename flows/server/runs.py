@@ -12,6 +12,7 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+from prefect import State
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
     ArtifactFilter,
@@ -19,13 +20,16 @@ from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterState,
     FlowRunFilterStateType,
+    LogFilter,
+    LogFilterFlowRunId,
 )
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.exceptions import PrefectException
-from prefect.states import Cancelling, State
+from prefect.states import Cancelling
 
 _LIVE = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
 _POLL_S = 1.0
+_PAGE = 200
 UNREACHABLE = (httpx.HTTPError, PrefectException, OSError)
 """What a server that is away answers."""
 
@@ -75,9 +79,9 @@ def wait_for_end(
     *,
     deadline_s: float,
     on_state: Callable[[State[Any]], None] = lambda _: None,
-    tick: Callable[[], None] = lambda: None,
+    on_tick: Callable[[], None] = lambda: None,
 ) -> State[Any]:
-    """The final state of a run. `on_state` hears each change, `tick` is called every second.
+    """The final state of a run. `on_state` hears each change, `on_tick` is called every second.
 
     Raises TimeoutError after `deadline_s`.
     """
@@ -86,7 +90,7 @@ def wait_for_end(
     with get_client(sync_client=True) as client:
         while time.monotonic() < end_s:
             state = client.read_flow_run(run_id).state
-            tick()
+            on_tick()
             if state is not None and state.id != seen:
                 seen = state.id
                 on_state(state)
@@ -94,6 +98,32 @@ def wait_for_end(
                 return state
             time.sleep(_POLL_S)
     raise TimeoutError(f"run {run_id} did not end within {deadline_s:.0f} s")
+
+
+class LogReader:
+    """The lines of one run's loggers within `logger`, as they reach the server.
+
+    `but` is a logger to leave out.
+    """
+
+    def __init__(self, run_id: UUID, logger: str, *, but: str) -> None:
+        self._filter = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run_id]))
+        self._logger, self._but = logger, but
+        self._read = 0
+
+    def new_lines(self) -> list[str]:
+        """What was logged since the last call, oldest first."""
+        lines: list[str] = []
+        with get_client(sync_client=True) as client:
+            while True:
+                logs = client.read_logs(self._filter, limit=_PAGE, offset=self._read)
+                self._read += len(logs)
+                lines += [log.message for log in logs if self._is_wanted(log.name)]
+                if len(logs) < _PAGE:
+                    return lines
+
+    def _is_wanted(self, name: str) -> bool:
+        return name != self._but and (name == self._logger or name.startswith(f"{self._logger}."))
 
 
 def artifact_of(run_id: UUID, key: str) -> tuple[str | None, str] | None:

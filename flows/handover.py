@@ -1,0 +1,44 @@
+"""Crypto's handover at midnight UTC: the next session waits for the lease of the one that ends.
+
+Local time decides only how long to be patient; which date is traded, the broker's clock says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from coordinator.bootstrap import RunOptions
+from coordinator.config import load_config
+from coordinator.core.values import is_crypto
+
+LEAD = timedelta(minutes=15)
+GRACE = timedelta(minutes=5)
+"""The session that ends may wait this long for its last orders' ends."""
+POLL_S = 2.0
+Now = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    """The local wall clock."""
+    return datetime.now(UTC)
+
+
+def patience_until(options: RunOptions, now: datetime) -> datetime | None:
+    """Until when to wait for a held lease: past midnight UTC if it is near, else None.
+
+    Raises coordinator.errors.ConfigError if the configuration cannot be read.
+    """
+    midnight = datetime.combine((now + LEAD).date(), datetime.min.time(), UTC)
+    if not midnight - LEAD <= now < midnight + GRACE or options.config is None:
+        return None
+    tickers = [t for strategy in load_config(options.config).strategies for t in strategy.tickers]
+    return midnight + GRACE if any(is_crypto(ticker) for ticker in tickers) else None
+
+
+async def pause(stop: asyncio.Event, pause_s: float = POLL_S) -> None:
+    """Waits a moment, or until `stop`."""
+    with contextlib.suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(stop.wait(), pause_s)
