@@ -3,6 +3,7 @@
 Rule: this is the only file that knows when the exchange is open; every time is aware UTC.
 """
 
+import warnings
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,11 +31,11 @@ class Calendar:
     """
 
     def __init__(self, first: date, last: date) -> None:
-        table = exchange_calendars.get_calendar(
-            "XNYS",
-            start=first.replace(day=1) - timedelta(days=400),
-            end=last + timedelta(days=400),
-        ).schedule
+        with warnings.catch_warnings():  # of the library's own use of pandas
+            warnings.simplefilter("ignore", DeprecationWarning)
+            table = exchange_calendars.get_calendar(
+                "XNYS", start=first - timedelta(days=400), end=last + timedelta(days=400)
+            ).schedule
         self._sessions = tuple(
             Session(
                 day.date(),

@@ -67,11 +67,11 @@ class Exchange:
         """Broker time."""
         return self.clock.now(time.monotonic())
 
-    def market(self) -> Market:
-        """What is known now, with a time stamp of its own."""
+    def market(self, *, acting: bool = False) -> Market:
+        """What is known now. acting: something will happen, so the time is one of its own."""
         now = self.now()
         return Market(
-            now=self.clock.stamp(time.monotonic()),
+            now=self.clock.stamp(time.monotonic()) if acting else now,
             session=self.calendar.at(now),
             next_close=self.calendar.next_close(now),
             last=lambda symbol: last_bar(self.feed, symbol, now),
@@ -79,11 +79,11 @@ class Exchange:
 
     def submit(self, ticket: Ticket) -> Order:
         """Take an order; the caller answers its client, then calls `work`. Raises Rejection."""
-        return self.venue.submit(ticket, self.market())
+        return self.venue.submit(ticket, self.market(acting=True))
 
     def work(self) -> None:
         """Fill what arrived and publish what happened."""
-        self.venue.work(self.market())
+        self.venue.work(self.market(acting=True))
         self.publish()
 
     def publish(self) -> list[Update]:

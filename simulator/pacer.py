@@ -34,6 +34,7 @@ class Pacer:
                 await self._client()
             boundary = _next_minute(self._exchange.now())
             await self._pace(boundary)
+            self._exchange.clock.stand(boundary - _BEFORE)
             if self._has_stirred():
                 await self._settle()
             if self._exchange.match(boundary):

@@ -60,14 +60,14 @@ async def patch_order(request: Request) -> Response:
     exchange = exchange_of(request)
     old = exchange.venue.find(request.path_params["id"])
     ticket = _changed(old, await _body(request))
-    order = exchange.venue.replace(old.id, ticket, exchange.market())
+    order = exchange.venue.replace(old.id, ticket, exchange.market(acting=True))
     return _answer(exchange, order_json(order))
 
 
 async def delete_order(request: Request) -> Response:
     """DELETE /v2/orders/{id}: 204, or 422 when it can no longer be cancelled."""
     exchange = exchange_of(request)
-    exchange.venue.cancel(request.path_params["id"], exchange.market().now)
+    exchange.venue.cancel(request.path_params["id"], exchange.market(acting=True).now)
     return Response(status_code=204, background=BackgroundTask(_publish, exchange))
 
 
@@ -106,7 +106,7 @@ async def delete_positions(request: Request) -> Response:
 def _cancel_all(exchange: Exchange) -> list[dict[str, Any]]:
     answers = []
     for order in exchange.venue.open_orders():
-        exchange.venue.cancel(order.id, exchange.market().now)
+        exchange.venue.cancel(order.id, exchange.market(acting=True).now)
         answers.append({"id": order.id, "status": 200})
     return answers
 

@@ -1,0 +1,1 @@
+"""The simulator proved: rules, books, clock, and the unmodified clients on its socket."""

@@ -1,0 +1,250 @@
+"""Part C of the Alpaca reference: which orders are refused, with which status and body."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from simulator.errors import Rejection
+from tests.simulator.bench import CLOSE, OPEN, Bench
+
+LIMIT = {"type": "limit", "limit_price": "99.5"}
+
+
+@pytest.fixture
+def bench() -> Bench:
+    made = Bench()
+    made.price("SPY", "100")
+    made.price("PENNY", "0.5")
+    made.price("BTC/USD", "70000")
+    return made
+
+
+@pytest.mark.parametrize(
+    ("order", "status", "code", "message"),
+    [
+        ({"symbol": ""}, 422, 40010001, "symbol is required"),
+        ({"symbol": "spy", "qty": 1}, 422, 42210000, 'asset "spy" not found'),
+        ({"symbol": "NODATA", "qty": 1}, 422, 42210000, "no market data is known"),
+        ({"qty": 1, "side": None}, 422, 40010001, "side is required"),
+        ({"qty": 1, "side": "hold"}, 422, 42210000, "invalid side"),
+        ({"qty": 1, "type": "trailing_stop"}, 422, 42210000, "invalid type"),
+        ({"qty": 1, "time_in_force": "opg"}, 422, 42210000, "invalid time_in_force"),
+        ({}, 422, 40010001, "exactly one of qty or notional"),
+        ({"qty": 1, "notional": 5}, 422, 40010001, "exactly one of qty or notional"),
+        ({"qty": 0}, 422, 40010001, "qty must be > 0"),
+        ({"qty": "-1"}, 422, 40010001, "qty must be > 0"),
+        ({"qty": "NaN"}, 422, 40010001, "is not a number"),
+        ({"qty": "1.0000000001"}, 422, 42210000, "limited to 9 decimal places"),
+        ({"notional": "10.001"}, 422, 42210000, "limited to 2 decimal places"),
+        ({"qty": 1, "client_order_id": "x" * 129}, 422, 40010001, "no more than 128"),
+        ({"qty": 1, "order_class": "bracket"}, 422, 42210000, "order_class bracket"),
+        # C9: fractions and amounts of stocks
+        ({"qty": "0.5", "time_in_force": "gtc"}, 422, 42210000, "fractional orders must be DAY"),
+        ({"notional": 50, "time_in_force": "ioc"}, 422, 42210000, "fractional orders must be DAY"),
+        ({"qty": "0.0099"}, 422, 42210000, "cost basis must be >= minimal amount of order 1"),
+        ({"qty": "0.5", "side": "sell"}, 422, 42210000, "fractional orders cannot be sold short"),
+        # C10: prices
+        ({"qty": 1, "type": "limit"}, 422, 40010001, "limit orders require limit_price"),
+        ({"qty": 1, "limit_price": 9}, 422, 40010001, "market orders must not have limit_price"),
+        ({"qty": 1, "type": "stop"}, 422, 40010001, "stop orders require stop_price"),
+        ({"qty": 1, "type": "limit", "limit_price": "290.123"}, 422, 42210000, "sub-penny"),
+        (
+            {"symbol": "PENNY", "qty": 9, "type": "limit", "limit_price": "0.50001"},
+            422,
+            42210000,
+            "sub-penny",
+        ),
+        # C12: extended hours
+        ({"qty": 1, "extended_hours": True}, 422, 42210000, "must be DAY or GTC limit orders"),
+        # C13: crypto
+        ({"symbol": "BTC/USD", "qty": 1, "time_in_force": "day"}, 422, 42210000, "time_in_force"),
+        (
+            {"symbol": "BTC/USD", "qty": 1, "type": "stop", "stop_price": 1},
+            422,
+            42210000,
+            "invalid order type for crypto",
+        ),
+        ({"symbol": "BTC/USD", "qty": "0.000015"}, 422, 42210000, "min_order_size 0.000016"),
+        (
+            {"symbol": "BTC/USD", "qty": "0.0001428"},
+            403,
+            40310000,
+            "cost basis must be >= minimal amount of order 10",
+        ),
+        ({"symbol": "BTC/USD", "qty": 1, "side": "sell"}, 403, 40310000, "insufficient qty"),
+        (
+            {"symbol": "BTC/USD", "qty": 1, "type": "limit", "limit_price": "1.001"},
+            422,
+            42210000,
+            "multiple of 0.01",
+        ),
+        # C7: buying power, twice the equity for stocks, the dollars themselves for crypto
+        ({"qty": 2001}, 403, 40310000, "insufficient buying power"),
+        ({"symbol": "BTC/USD", "qty": "1.43"}, 403, 40310000, "insufficient buying power"),
+    ],
+)
+def test_an_order_that_breaks_a_rule_is_refused_as_alpaca_refuses_it(
+    bench: Bench, order: dict[str, Any], status: int, code: int, message: str
+) -> None:
+    with pytest.raises(Rejection) as refusal:
+        bench.order(**order)
+    assert (refusal.value.status, refusal.value.code) == (status, code)
+    assert message in refusal.value.message
+    assert bench.venue.orders == {}
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        {"qty": 2000},
+        {"qty": "0.01"},
+        {"notional": "1"},
+        {"qty": "0.123456789"},
+        {"symbol": "BTC/USD", "qty": "1.42"},
+        {"symbol": "BTC/USD", "qty": "0.0001429"},
+        {"symbol": "BTC/USD", "notional": 10, "time_in_force": "ioc"},
+        {"qty": 1, "type": "limit", "limit_price": "290.12"},
+        {"symbol": "PENNY", "qty": 9, "type": "limit", "limit_price": "0.5001"},
+        {"qty": 1, "client_order_id": "x" * 128},
+        {"qty": 3, "side": "sell"},
+    ],
+)
+def test_an_order_on_the_right_side_of_each_rule_fills(bench: Bench, order: dict[str, Any]) -> None:
+    assert bench.order(**order).status.value == "filled"
+
+
+def test_a_client_order_id_is_unique_for_ever_even_after_a_cancel(bench: Bench) -> None:
+    first = bench.order(qty=1, client_order_id="s1.0001", **LIMIT)
+    bench.venue.cancel(first.id, bench.now)
+    with pytest.raises(Rejection) as refusal:
+        bench.order(qty=1, client_order_id="s1.0001")
+    assert refusal.value.body() == {
+        "code": 40010001,
+        "message": "client_order_id must be unique",
+    }
+
+
+WASH = [
+    # resting buy, new sell, refused?      (C5, with the resting order's price below or above)
+    ({"type": "market"}, {"type": "market"}, True),
+    ({"type": "market"}, {"type": "limit", "limit_price": "120"}, True),
+    ({"type": "limit", "limit_price": "90"}, {"type": "market"}, True),
+    ({"type": "limit", "limit_price": "90"}, {"type": "limit", "limit_price": "91"}, False),
+    ({"type": "limit", "limit_price": "90"}, {"type": "limit", "limit_price": "90"}, True),
+    ({"type": "limit", "limit_price": "90"}, {"type": "stop", "stop_price": "80"}, True),
+    (
+        {"type": "limit", "limit_price": "90"},
+        {"type": "stop_limit", "stop_price": "80", "limit_price": "91"},
+        False,
+    ),
+    (
+        {"type": "limit", "limit_price": "90"},
+        {"type": "stop_limit", "stop_price": "80", "limit_price": "79"},
+        True,
+    ),
+    ({"type": "stop", "stop_price": "110"}, {"type": "market"}, True),
+    ({"type": "stop", "stop_price": "110"}, {"type": "limit", "limit_price": "120"}, True),
+    ({"type": "stop", "stop_price": "110"}, {"type": "stop", "stop_price": "80"}, True),
+    (
+        {"type": "stop_limit", "stop_price": "110", "limit_price": "111"},
+        {"type": "limit", "limit_price": "112"},
+        False,
+    ),
+    (
+        {"type": "stop_limit", "stop_price": "110", "limit_price": "111"},
+        {"type": "limit", "limit_price": "105"},
+        True,
+    ),
+    (
+        {"type": "stop_limit", "stop_price": "110", "limit_price": "111"},
+        {"type": "market"},
+        True,
+    ),
+]
+
+
+@pytest.mark.parametrize(("resting", "new", "refused"), WASH)
+def test_orders_that_could_trade_with_each_other_are_refused_by_the_wash_table(
+    resting: dict[str, Any], new: dict[str, Any], refused: bool
+) -> None:
+    bench = Bench(now=OPEN + timedelta(hours=1))
+    bench.price("SPY", "100")
+    bench.order(qty=10)
+    bench.now = CLOSE + timedelta(hours=1)  # closed, so that a market order can rest
+    first = bench.order(qty=1, side="buy", **resting)
+    assert first.status.value == "accepted"
+    if not refused:
+        assert bench.order(qty=1, side="sell", **new).status.value == "accepted"
+        return
+    with pytest.raises(Rejection) as refusal:
+        bench.order(qty=1, side="sell", **new)
+    body = refusal.value.body()
+    assert refusal.value.status == 403
+    assert body["message"] == "potential wash trade detected. use complex orders"
+    assert body["existing_order_id"] == first.id
+
+
+def test_the_wash_table_looks_at_one_symbol_and_opposite_sides_only(bench: Bench) -> None:
+    bench.order(qty=1, type="stop", stop_price="110")
+    bench.price("QQQ", "50")
+    bench.order(symbol="QQQ", qty=2)
+    assert bench.order(symbol="QQQ", qty=1, side="sell").status.value == "filled"
+    assert bench.order(qty=1).status.value == "filled"
+
+
+def test_shares_promised_to_one_sell_cannot_be_sold_by_another(bench: Bench) -> None:
+    bench.order(qty=10)
+    stop = bench.order(qty=6, side="sell", type="stop", stop_price="90")
+    assert bench.venue.available("SPY") == 4
+    with pytest.raises(Rejection) as refusal:
+        bench.order(qty=5, side="sell", type="limit", limit_price="120")
+    assert refusal.value.body() == {
+        "code": 40310000,
+        "message": "insufficient qty available for order (requested: 5, available: 4)",
+        "available": "4",
+        "existing_qty": "10",
+        "held_for_orders": "6",
+        "related_orders": [stop.id],
+        "symbol": "SPY",
+    }
+    bench.venue.cancel(stop.id, bench.now)
+    assert bench.order(qty=10, side="sell").status.value == "filled"
+
+
+def test_open_buys_reserve_buying_power_until_they_end(bench: Bench) -> None:
+    resting = bench.order(qty=1500, **LIMIT)
+    assert bench.venue.funds(bench.market()).buying_power == Decimal("50750")
+    with pytest.raises(Rejection) as refusal:
+        bench.order(qty=508)
+    assert refusal.value.body()["buying_power"] == "50750"
+    assert refusal.value.body()["cost_basis"] == "50800"
+    bench.venue.cancel(resting.id, bench.now)
+    assert bench.venue.funds(bench.market()).buying_power == Decimal(200000)
+
+
+def test_crypto_is_paid_from_dollars_and_never_from_margin(bench: Bench) -> None:
+    bench.order(qty=500)
+    money = bench.venue.funds(bench.market())
+    assert (money.buying_power, money.non_marginable) == (Decimal(150000), Decimal(50000))
+    with pytest.raises(Rejection, match="insufficient buying power"):
+        bench.order(symbol="BTC/USD", qty="0.72")
+    assert bench.order(symbol="BTC/USD", qty="0.71").status.value == "filled"
+
+
+def test_a_whole_share_short_needs_room_and_closes_only_as_far_as_it_goes(bench: Bench) -> None:
+    bench.order(qty=10, side="sell")
+    assert bench.venue.ledger.qty("SPY") == -10
+    with pytest.raises(Rejection, match="insufficient qty available"):
+        bench.order(qty=11, side="buy")
+    bench.order(qty=10, side="buy")
+    assert bench.venue.ledger.positions == {}
+    assert bench.venue.ledger.cash == Decimal(100000)
+
+
+def test_a_poor_account_may_not_sell_short() -> None:
+    bench = Bench(cash="1999")
+    bench.price("SPY", "100")
+    with pytest.raises(Rejection, match="not allowed to short"):
+        bench.order(qty=1, side="sell")
