@@ -43,8 +43,8 @@ def _found(warehouse: Path, session: str | None) -> str:
     else:
         rows = query(warehouse, NAMED, parameters=[session]).rows
         missing = (
-            f"The warehouse holds no session '{session}'. Those there are: "
-            'multi-trader sql "SELECT session_id, session_date, status FROM sessions"'
+            f"The warehouse holds no session '{session}'. To list them: "
+            'multi-trader sql "FROM sessions"'
         )
     if not rows:
         raise OperatorError(missing)

@@ -1,6 +1,8 @@
 """Ctrl-C and SIGTERM ask for an end; a second Ctrl-C leaves at once.
 
 Leaving at once loses nothing: what was decided is in the journal, and the next start recovers.
+Every signal also wakes a socket, since one that arrives just before the process falls asleep would
+otherwise be noticed only when something else wakes it.
 """
 
 from __future__ import annotations
@@ -8,7 +10,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import threading
+from contextlib import suppress
 from types import FrameType, TracebackType
 
 from cli.faults import INTERRUPTED
@@ -26,11 +30,14 @@ class StopSignals:
     def __init__(self, told: str) -> None:
         self._told = f"\n{told}\n".encode()
         self._asked = threading.Event()
+        self._signals = 0
         self._interrupts = 0
         self._event: asyncio.Event | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
 
     def __enter__(self) -> StopSignals:
+        self._woken, self._waker = socket.socketpair()
+        self._waker.setblocking(False)
+        self._fd_before = signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
         self._before = {
             number: signal.signal(number, self._take) for number in (signal.SIGINT, signal.SIGTERM)
         }
@@ -44,23 +51,45 @@ class StopSignals:
     ) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
+        signal.set_wakeup_fd(self._fd_before)
+        self._woken.close()
+        self._waker.close()
 
     @property
     def asked(self) -> bool:
         """Whether a stop was asked for."""
         return self._asked.is_set()
 
+    @property
+    def signalled(self) -> bool:
+        """Whether it was a signal that asked."""
+        return self._signals > 0
+
+    def ask(self) -> None:
+        """Asks for a stop without a signal; may be called from any thread."""
+        self._asked.set()
+        with suppress(OSError):  # full of wake-ups, or closed: awake enough
+            self._waker.send(b"\0")
+
     def wait(self) -> None:
         """Blocks until a stop is asked for."""
-        self._asked.wait()
+        while not self.asked:
+            self._woken.recv(64)
 
     def watch(self) -> asyncio.Event:
         """The event of the running loop that is set once a stop was asked for."""
-        self._loop = asyncio.get_running_loop()
         self._event = asyncio.Event()
-        if self.asked:
-            self._event.set()
+        asyncio.get_running_loop().add_reader(self._woken, self._wake)
+        self._wake_if_asked()
         return self._event
+
+    def _wake(self) -> None:
+        self._woken.recv(64)
+        self._wake_if_asked()
+
+    def _wake_if_asked(self) -> None:
+        if self.asked and self._event is not None:
+            self._event.set()
 
     def _take(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGINT:
@@ -68,11 +97,10 @@ class StopSignals:
         if self._interrupts > 1:
             os.write(2, _LEFT)
             os._exit(INTERRUPTED)
-        if not self.asked:
+        if self._signals == 0:
             os.write(2, self._told)  # print is not safe inside a signal handler
+        self._signals += 1
         self._asked.set()
-        if self._loop is not None and self._event is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._event.set)
 
 
 def interrupt_on_sigterm() -> None:

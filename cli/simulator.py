@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +17,7 @@ from cli.options import BarsFile, FillModel, LogLevel, SessionDate, SourceName, 
 from cli.signals import StopSignals
 
 if TYPE_CHECKING:
+    from simulator.options import SimulatorOptions
     from simulator.server import Simulator
 
 
@@ -63,9 +68,8 @@ def simulator(
         raise OperatorError(
             f"--source {source} names a set of a bars file, and there is none: add --bars FILE."
         )
-    from simulator.server import Simulator, SimulatorOptions
+    from simulator.options import SimulatorOptions
 
-    given = {} if fill_model is None else {"fill_model": fill_model}
     options = SimulatorOptions(
         bars=bars,
         source=source,
@@ -74,12 +78,42 @@ def simulator(
         port=port,
         clock_speed=clock_speed,
         faults=faults,
-        **given,
+        fill_model=fill_model or SimulatorOptions.fill_model,
     )
-    with StopSignals(told="Stopping the simulator.") as stop, Simulator(options) as served:
+    with StopSignals(told="Stopping the simulator.") as stop, _listening(options) as served:
         typer.echo(exports(served))
         complain(f"Serving. In another terminal: multi-trader run --clock-speed {clock_speed:g}")
+        threading.Thread(target=_watch, args=(served, stop), daemon=True).start()
         stop.wait()
+        if not stop.signalled:
+            served.wait()  # it ended by itself, and this raises why
+
+
+@contextmanager
+def _listening(options: SimulatorOptions) -> Iterator[Simulator]:
+    """The simulator, serving; raises OperatorError if its port cannot be had."""
+    from coordinator.errors import OperatorError
+    from simulator.server import Simulator
+
+    served = Simulator(options)
+    try:
+        served.start()
+    except OSError as error:
+        raise OperatorError(
+            f"The simulator cannot listen on port {options.port}: {os.strerror(error.errno or 0)}. "
+            "Choose another with --port; 0 takes a free one."
+        ) from error
+    try:
+        yield served
+    finally:
+        served.stop()
+
+
+def _watch(served: Simulator, stop: StopSignals) -> None:
+    """Ends the waiting when the simulator is gone."""
+    with suppress(RuntimeError):  # whoever waits for `stop` calls wait() again and tells
+        served.wait()
+    stop.ask()
 
 
 def exports(served: Simulator) -> str:

@@ -98,3 +98,27 @@ def test_a_second_sigterm_still_waits_for_the_flush(shell: Shell) -> None:
 def test_a_signal_before_the_session_began_is_not_missed(shell: Shell) -> None:
     with _process(shell, EARLY) as process:
         assert _next_line(process) == "True True"
+
+
+WAITING = """
+import threading
+from cli.signals import StopSignals
+
+with StopSignals(told="Stopping.") as stop:
+    if {by_thread}: threading.Thread(target=stop.ask).start()
+    print("waiting", flush=True)
+    stop.wait()
+    print(stop.signalled, flush=True)
+"""
+
+
+@pytest.mark.parametrize(("by_thread", "signalled"), [(False, "True"), (True, "False")])
+def test_waiting_ends_by_a_signal_or_by_another_thread(
+    shell: Shell, by_thread: bool, signalled: str
+) -> None:
+    with _process(shell, WAITING.format(by_thread=by_thread)) as process:
+        assert _next_line(process) == "waiting"
+        if not by_thread:
+            process.send_signal(signal.SIGINT)
+        assert _next_line(process) == signalled
+        assert process.wait(timeout=20) == 0
