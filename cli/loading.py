@@ -7,7 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from cli.faults import complain
-from warehouse import LoadStatus, SessionSource, Store, load_session
+from coordinator.bootstrap import home_folder, session_sources, warehouse_path
+from warehouse import LoadStatus, SessionSource, Store, WarehouseError, load_session
+
+AFTER_SESSION_DEADLINE_S = 30.0  # somebody waits for the prompt: shorter than end-of-day's
 
 log = logging.getLogger("cli.loading")
 
@@ -16,7 +19,7 @@ def load_all(warehouse: Path, sources: Iterable[SessionSource], *, deadline_s: f
     """Loads the sessions that are not loaded or changed since; returns how many are incomplete.
 
     Waits up to `deadline_s` seconds for whoever holds the file.
-    Raises WarehouseError and what else the store raises; sessions before it stay loaded.
+    Raises WarehouseError; the sessions before the one at fault stay loaded.
     """
     incomplete = 0
     with Store.open(warehouse, deadline_s=deadline_s, on_wait=complain) as store:
@@ -28,3 +31,13 @@ def load_all(warehouse: Path, sources: Iterable[SessionSource], *, deadline_s: f
             else:
                 log.info(result.message)
     return incomplete
+
+
+def load_after(session_id: str, *, deadline_s: float = AFTER_SESSION_DEADLINE_S) -> None:
+    """Loads a session that has just ended. A warehouse that cannot be had is told, not raised."""
+    try:
+        sources = session_sources(home_folder(), session_id)
+        load_all(warehouse_path(), sources, deadline_s=deadline_s)
+    except (WarehouseError, OSError) as error:
+        complain(f"Warning: the session is not in the warehouse. {error}")
+        complain(f"Repeat with: multi-trader end-of-day --session {session_id}")

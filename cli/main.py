@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import metadata
 from typing import Annotated
@@ -58,6 +59,7 @@ def multi_trader(
 
 def main() -> None:
     """Runs the command of `sys.argv` and leaves with its exit code."""
+    os.umask(0o077)  # journal, warehouse and reports are the user's own
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

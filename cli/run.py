@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from coordinator.bootstrap import RunOptions, SessionOutcome
 
 STOPPING = "Stopping: waiting for the ends of open orders. Press Ctrl-C again to leave at once."
-LOCK_DEADLINE_S = 30.0  # a session has ended and the user waits: shorter than end-of-day's
 
 
 @plainly
@@ -148,22 +147,13 @@ def _tell(outcome: SessionOutcome) -> None:
 
 
 def _load(session_id: str) -> None:
-    """Loads the session. What goes wrong is told and fails nothing: the journal keeps it all."""
-    repeat = f"Repeat with: multi-trader end-of-day --session {session_id}"
+    """Loads the session; what goes wrong is told and fails nothing."""
     try:
-        from cli.loading import load_all
-        from coordinator.bootstrap import home_folder, session_sources, warehouse_path
-        from warehouse.errors import WarehouseError
+        from cli.loading import load_after
 
-        try:
-            sources = session_sources(home_folder(), session_id)
-            incomplete = load_all(warehouse_path(), sources, deadline_s=LOCK_DEADLINE_S)
-        except (WarehouseError, OSError) as error:
-            complain(f"The session was not loaded into the warehouse. {error}")
-            complain(repeat)
-            return
+        load_after(session_id)
     except KeyboardInterrupt:
-        complain("The load was interrupted; the journal keeps the session. " + repeat)
-        return
-    if incomplete:
-        complain("Once the cause is removed: " + repeat)
+        complain(
+            "The load was interrupted and nothing is lost: the journal keeps the session. "
+            f"Repeat with: multi-trader end-of-day --session {session_id}"
+        )
