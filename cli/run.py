@@ -19,55 +19,62 @@ if TYPE_CHECKING:
 STOPPING = "Stopping: waiting for the ends of open orders. Press Ctrl-C again to leave at once."
 
 
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--config", metavar="FILE", help="Configuration; without it, five built-in strategies."
+    ),
+]
+Live = Annotated[
+    bool,
+    typer.Option(
+        "--live",
+        help='Trade real money. Needs "mode": "live" in the configuration and '
+        "MULTI_TRADER_ALLOW_LIVE set to the account's number as well.",
+    ),
+]
+Simulate = Annotated[
+    bool,
+    typer.Option(
+        "--simulate", help="Trade against the embedded simulator; needs no keys, sends nothing."
+    ),
+]
+ClockSpeed = Annotated[
+    float | None,
+    typer.Option(
+        "--clock-speed",
+        parser=a_speed,
+        metavar="N",
+        help="The broker's clock runs up to N times as fast as ours: 600 if simulated, else 1.",
+    ),
+]
+WarmupBars = Annotated[
+    int | None,
+    typer.Option(
+        "--min-warmup-bars",
+        parser=a_number(0, 100_000),
+        metavar="N",
+        help="Bars that a ticker needs before it trades, for every strategy.",
+    ),
+]
+NoLoad = Annotated[
+    bool, typer.Option("--no-load", help="Leave the warehouse to `multi-trader end-of-day`.")
+]
+
+
 @plainly
 def run(
-    config: Annotated[
-        Path | None,
-        typer.Option(
-            "--config", metavar="FILE", help="Configuration; without it, five built-in strategies."
-        ),
-    ] = None,
-    live: Annotated[
-        bool,
-        typer.Option(
-            "--live",
-            help='Trade real money. Needs "mode": "live" in the configuration and '
-            "MULTI_TRADER_ALLOW_LIVE set to the account's number as well.",
-        ),
-    ] = False,
-    simulate: Annotated[
-        bool,
-        typer.Option(
-            "--simulate", help="Trade against the embedded simulator; needs no keys, sends nothing."
-        ),
-    ] = False,
+    config: ConfigFile = None,
+    live: Live = False,
+    simulate: Simulate = False,
     bars: BarsFile = None,
     source: SourceName = None,
     date: SessionDate = None,
-    clock_speed: Annotated[
-        float | None,
-        typer.Option(
-            "--clock-speed",
-            parser=a_speed,
-            metavar="N",
-            help="The broker's clock runs up to N times as fast as ours: 600 if simulated, else 1.",
-        ),
-    ] = None,
+    clock_speed: ClockSpeed = None,
     fill_model: FillModel = None,
     log_level: LogLevel = "INFO",
-    min_warmup_bars: Annotated[
-        int | None,
-        typer.Option(
-            "--min-warmup-bars",
-            parser=a_number(0, 100_000),
-            metavar="N",
-            help="Bars that a ticker needs before it trades, for every strategy.",
-        ),
-    ] = None,
-    no_load: Annotated[
-        bool,
-        typer.Option("--no-load", help="Leave the warehouse to `multi-trader end-of-day`."),
-    ] = False,
+    min_warmup_bars: WarmupBars = None,
+    no_load: NoLoad = False,
 ) -> None:
     """Run a session until its markets have closed.
 

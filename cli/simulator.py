@@ -21,33 +21,38 @@ if TYPE_CHECKING:
     from simulator.server import Simulator
 
 
+Seed = Annotated[
+    int,
+    typer.Option(
+        "--seed",
+        parser=a_number(0, 2**63 - 1),
+        metavar="N",
+        help="Seed of the bars that are made up.",
+    ),
+]
+Port = Annotated[
+    int,
+    typer.Option("--port", parser=a_number(0, 65_535), metavar="P", help="0 takes a free one."),
+]
+ClockSpeed = Annotated[
+    float,
+    typer.Option("--clock-speed", parser=a_speed, metavar="N", help="Up to N times real time."),
+]
+FaultFile = Annotated[
+    Path | None, typer.Option("--faults", metavar="FILE", help="Faults to play, a JSON list.")
+]
+
+
 @plainly
 def simulator(
     bars: BarsFile = None,
     source: SourceName = None,
     date: SessionDate = None,
-    seed: Annotated[
-        int,
-        typer.Option(
-            "--seed",
-            parser=a_number(0, 2**63 - 1),
-            metavar="N",
-            help="Seed of the bars that are made up.",
-        ),
-    ] = 7,
-    port: Annotated[
-        int,
-        typer.Option("--port", parser=a_number(0, 65_535), metavar="P", help="0 takes a free one."),
-    ] = 0,
-    clock_speed: Annotated[
-        float,
-        typer.Option("--clock-speed", parser=a_speed, metavar="N", help="Up to N times real time."),
-    ] = 600.0,
+    seed: Seed = 7,
+    port: Port = 0,
+    clock_speed: ClockSpeed = 600.0,
     fill_model: FillModel = None,
-    faults: Annotated[
-        Path | None,
-        typer.Option("--faults", metavar="FILE", help="Faults to play, a JSON list."),
-    ] = None,
+    faults: FaultFile = None,
     log_level: LogLevel = "INFO",
 ) -> None:
     """Serve Alpaca's protocol on this machine, until Ctrl-C.
