@@ -17,8 +17,8 @@ from coordinator.core.books import Books
 from coordinator.core.engine import Engine, tickers_of
 from coordinator.core.lanes import StrategySpec
 from coordinator.core.opening import SessionName, session_id
-from coordinator.core.session import Hours, SessionPlan
-from coordinator.core.values import Bar, is_crypto
+from coordinator.core.session import SessionPlan
+from coordinator.core.values import is_crypto
 from coordinator.errors import BrokerError
 from coordinator.settings import Settings
 from coordinator.shell import startup
@@ -173,12 +173,15 @@ def _start(run: Run, resources: ExitStack) -> _Started | None:
         run.feed,
         run.config_hash,
     )
-    if books.session is None or books.session.session_id != name.session_id:
-        seen = []
+    is_new = books.session is None or books.session.session_id != name.session_id
     startup.advance_sequences(books, broker, plan.date)
     journal.append(name.session_id, startup.begin(books, run.specs, plan, name, now))
     engine = Engine(books, run.specs, assets, plan)
-    _warm(run, engine, broker, sessions, seen, journal, name, now)
+    so_far = startup.bars_so_far(broker, engine, now) if is_new else seen
+    needs = startup.warm_up_needs(run.specs, plan)
+    file = startup.warm_up_file(run.settings.home, account.number, plan.date)
+    history = startup.fetch_history(broker, sessions, needs, file)
+    journal.append(name.session_id, startup.warm_up(engine, history, so_far, now))
     return _Started(account.number, name.session_id, plan, engine, journal, now)
 
 
@@ -190,22 +193,6 @@ def _agree(books: Books, journal: Journal, broker: Broker, now: datetime) -> Non
     journal.append(earlier, startup.settle_orders(books, broker, now))
     account = broker.account()
     startup.refuse_differences(startup.check_books(books, broker, account, now))
-
-
-def _warm(
-    run: Run,
-    engine: Engine,
-    broker: Broker,
-    sessions: Sequence[Hours],
-    seen: Sequence[Bar],
-    journal: Journal,
-    name: SessionName,
-    now: datetime,
-) -> None:
-    needs = startup.warm_up_needs(run.specs, engine.plan)
-    file = startup.warm_up_file(run.settings.home, name.account, engine.plan.date)
-    history = startup.fetch_history(broker, sessions, needs, file)
-    journal.append(name.session_id, startup.warm_up(engine, history, seen, now))
 
 
 def _end(run: Run, started: _Started, status: str) -> list[r.DiscrepancyFound]:

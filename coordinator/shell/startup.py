@@ -87,7 +87,7 @@ def replay(journal: Journal, coordinator: str) -> tuple[Books, list[Bar]]:
         match entry.record:
             case r.SessionOpened():
                 seen = []
-            case r.BarsSeen():
+            case r.BarsSeen() | r.HistorySeen():
                 seen += entry.record.bars
         books.apply_all([entry.record])
     return books, seen
@@ -187,18 +187,38 @@ def warm_up_needs(specs: Sequence[StrategySpec], session_plan: SessionPlan) -> l
     return needs
 
 
+def bars_so_far(broker: Broker, engine: Engine, now: datetime) -> list[Bar]:
+    """The session's bars that ended before this coordinator first came, oldest first.
+
+    They are history: nothing was missed, because nobody was there to decide.
+    """
+    found: list[Bar] = []
+    for crypto in (False, True):
+        starts = {
+            ticker: first
+            for ticker in tickers_of(engine.specs)
+            if is_crypto(ticker) is crypto
+            and (first := engine.plan.first_bar(ticker)) is not None
+            and first < now
+        }
+        if starts:
+            page = broker.bars(list(starts), min(starts.values()), now)
+            found += [bar for bars in page.values() for bar in bars if bar.end <= now]
+    return sorted(found, key=lambda bar: (bar.start, bar.symbol))
+
+
 def warm_up(
-    engine: Engine, history: Mapping[str, Sequence[Bar]], seen: Sequence[Bar], now: datetime
+    engine: Engine, history: Mapping[str, Sequence[Bar]], so_far: Sequence[Bar], now: datetime
 ) -> list[r.Record]:
-    """Feed the lanes: history first, then the session's bars that were decided on already."""
-    fresh = []
+    """Feed the lanes: history first, then the session's bars `so_far`, decided on or not."""
     for ticker in tickers_of(engine.specs):
-        bars = history.get(ticker, ())
-        engine.lanes.warm(ticker, bars)
-        last = engine.books.last_bar.get(ticker)
-        fresh += [bar for bar in bars if last is None or bar.start > last]
-    for bar in sorted(seen, key=lambda bar: (bar.start, bar.symbol)):
+        engine.lanes.warm(ticker, history.get(ticker, ()))
+    so_far = [bar for bar in so_far if engine.plan.counts(bar)]
+    for bar in so_far:
         engine.lanes.feed(bar)
+    last = engine.books.last_bar
+    bars = [*(bar for ticker in sorted(history) for bar in history[ticker]), *so_far]
+    fresh = [bar for bar in bars if bar.symbol not in last or bar.start > last[bar.symbol]]
     if not fresh:
         return []
     record = r.HistorySeen(now, tuple(fresh))
