@@ -23,7 +23,7 @@ def report(session: SessionId = None) -> None:
     Example:
       multi-trader report
     """
-    from coordinator.bootstrap import home_folder, warehouse_path
+    from coordinator.settings import home_folder, warehouse_path
     from warehouse.report import write_report
 
     warehouse = warehouse_path()

@@ -27,7 +27,7 @@ def sql(
 
     if json and csv:
         raise OperatorError("--json and --csv are two formats: give one of them.")
-    from coordinator.bootstrap import warehouse_path
+    from coordinator.settings import warehouse_path
     from warehouse.queries import query as ask
     from warehouse.render import render_csv, render_json, render_table
 
