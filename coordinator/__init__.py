@@ -1,0 +1,27 @@
+"""Multi-Trader's Python face: many strategies on one Alpaca account, a true book for each."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from coordinator.api import MultiTraderCoordinator as MultiTraderCoordinator
+    from coordinator.config_models import RiskConfig as RiskConfig
+    from coordinator.core.values import Bar as Bar
+    from coordinator.strategies.base import Strategy as Strategy
+
+_HOMES = {
+    "MultiTraderCoordinator": "coordinator.api",
+    "RiskConfig": "coordinator.config_models",
+    "Bar": "coordinator.core.values",
+    "Strategy": "coordinator.strategies.base",
+}
+__all__ = ["Bar", "MultiTraderCoordinator", "RiskConfig", "Strategy"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for when it is asked for: a strategy file needs no broker's SDK."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'coordinator' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

@@ -43,14 +43,14 @@ class StreamState(Enum):
 
 
 class StreamWatch:
-    """What is known of one stream. `on_live` is called at each (re)connection, first included."""
+    """What is known of one stream. `on_reconnect` is called when it is back after a loss."""
 
-    def __init__(self, name: str, on_live: Callable[[], None]) -> None:
+    def __init__(self, name: str, on_reconnect: Callable[[], None]) -> None:
         self.name = name
         self.state = StreamState.CONNECTING
         self.connections = 0
         self.error: Exception | None = None
-        self._on_live = on_live
+        self._on_reconnect = on_reconnect
         self._changed = asyncio.Event()
 
     def live(self) -> None:
@@ -58,7 +58,9 @@ class StreamWatch:
         self.state, self.error = StreamState.LIVE, None
         self.connections += 1
         self._changed.set()
-        self._on_live()
+        if self.connections > 1:
+            log.info("[%s] connected again", self.name)
+            self._on_reconnect()
 
     def refused(self, code: int, message: str) -> None:
         """The broker answered with an error."""
