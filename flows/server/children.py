@@ -27,21 +27,34 @@ class StartFailed(Exception):
 
 @dataclass(slots=True)
 class Child:
-    """One `prefect ...` process; `start` again after its death waits longer each time."""
+    """One `prefect ...` process; `start` again after its death waits longer each time.
+
+    It outlives a supervisor that is killed, and is found again by its process id's file.
+    """
 
     name: str
     arguments: Sequence[str]
     environment: Mapping[str, str]
-    log: Path
-    process: subprocess.Popen[bytes] | None = None
+    folder: Path
+    pid: int | None = None
+    _process: subprocess.Popen[bytes] | None = None
     _started_s: float = 0.0
     _deaths: int = 0
-    _due_s: float = field(default=0.0)
+    _due_s: float = field(default=-1.0)
+
+    @property
+    def log(self) -> Path:
+        """Where the process writes."""
+        return self.folder / f"{self.name}.log"
+
+    @property
+    def _pid_file(self) -> Path:
+        return self.folder / f"{self.name}.pid"
 
     def start(self) -> None:
         """Starts the process; its output goes to its log."""
         with open(self.log, "ab", opener=_private) as out:
-            self.process = subprocess.Popen(  # noqa: S603  our own interpreter, our own words
+            self._process = subprocess.Popen(  # noqa: S603  our own interpreter, our own words
                 [sys.executable, "-m", "prefect", *self.arguments],
                 cwd=ROOT,
                 env=dict(self.environment),
@@ -50,11 +63,21 @@ class Child:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        self.pid = self._process.pid
+        self._pid_file.write_text(str(self.pid))
         self._started_s = time.monotonic()
+
+    def adopt(self) -> bool:
+        """Takes over the process that an earlier supervisor left running, if there is one."""
+        if self._pid_file.exists():
+            self.pid = int(self._pid_file.read_text() or 0)
+        return self.is_alive()
 
     def is_alive(self) -> bool:
         """Whether the process runs."""
-        return self.process is not None and self.process.poll() is None
+        if self._process is not None:
+            return self._process.poll() is None
+        return self.pid is not None and "prefect" in _command_of(self.pid)
 
     def revive(self) -> bool:
         """Starts a dead process again once its pause is over; True if it did."""
@@ -72,20 +95,34 @@ class Child:
 
     def stop(self, patience_s: float = 20.0) -> None:
         """Ends the process: SIGTERM, and after `patience_s` SIGKILL to all it started."""
-        if self.process is None or not self.is_alive():
-            return
-        self.process.terminate()
-        try:
-            self.process.wait(patience_s)
-        except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
-            self.process.wait()
+        if self.pid is not None and self.is_alive():
+            os.kill(self.pid, signal.SIGTERM)
+            if not self._is_gone(patience_s):
+                os.killpg(self.pid, signal.SIGKILL)
+                self._is_gone(patience_s)
+        self._pid_file.unlink(missing_ok=True)
+
+    def _is_gone(self, patience_s: float) -> bool:
+        end_s = time.monotonic() + patience_s
+        while self.is_alive():
+            if time.monotonic() > end_s:
+                return False
+            time.sleep(0.05)
+        return True
 
     def last_words(self, lines: int = 15) -> str:
         """The end of the log."""
         if not self.log.exists():
             return ""
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+
+
+def _command_of(pid: int) -> str:
+    """A process's command line; empty for one that is gone or only waits to be buried."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_text(errors="replace").replace("\0", " ")
+    except OSError:
+        return ""
 
 
 def run_to_end(

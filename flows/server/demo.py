@@ -20,7 +20,7 @@ from uuid import UUID
 from prefect import State
 
 from flows.server import runs
-from flows.server.children import StartFailed
+from flows.server.children import Child
 from flows.server.places import ROOT, Places
 from flows.server.stack import Stack
 from flows.server.supervisor import sole
@@ -28,6 +28,7 @@ from tasks.report import SUMMARY_KEY, SUMMARY_LOG
 
 DATE = "2026-03-17"
 RUN_S = 1_800.0
+_INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PNL = """SELECT strategy, fills, realized_pnl, unrealized_change, fees, net_pnl
 FROM pnl_daily WHERE session_id = '{session}' ORDER BY strategy = 'UNASSIGNED', strategy"""
 _FILLS = """SELECT filled_at, strategy, side, qty, symbol, price
@@ -61,7 +62,8 @@ class Ask:
 def demo(home: Path, ask: Ask, environment: Mapping[str, str], port: int) -> int:
     """Runs the three deployments of the configuration's market; answers the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    for number in _INTERRUPTS:
+        signal.signal(number, signal.default_int_handler)
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     with sole(home / "demo.lock") as alone:
         if not alone:
@@ -73,15 +75,20 @@ def demo(home: Path, ask: Ask, environment: Mapping[str, str], port: int) -> int
             stack.start(simulate=True, unattended=False, say=say)
             session = _three_runs(ask)
         finally:
-            say("Stopping the worker and the server")
-            signal.signal(signal.SIGINT, signal.SIG_IGN)
+            for number in _INTERRUPTS:  # a second Ctrl-C would leave processes behind
+                signal.signal(number, signal.SIG_IGN)
             stack.stop()
+            say("Stopped the worker and the server")
     _show(home, session)
     return 0
 
 
 def _forget(places: Places) -> None:
     """Keeps nothing but the password of an earlier demonstration: its runs would start again."""
+    for name in ("worker", "server"):
+        left = Child(name, [], {}, places.folder)
+        if left.adopt():
+            left.stop()
     for file in places.folder.iterdir():
         if file.is_dir():
             shutil.rmtree(file)
@@ -149,6 +156,3 @@ def _query(sql: str) -> None:
     done = subprocess.run(command, cwd=ROOT, check=False)  # noqa: S603  our own words
     if done.returncode:
         raise DemoFailed("The warehouse could not be read back.")
-
-
-__all__ = ["Ask", "DemoFailed", "StartFailed", "demo", "market_of"]

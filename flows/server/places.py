@@ -50,6 +50,11 @@ class Places:
         return self.folder / "ready"
 
     @property
+    def port(self) -> Path:
+        """The port of the server that was started last."""
+        return self.folder / "port"
+
+    @property
     def deployed(self) -> Path:
         """The deployments as they were made from prefect.yaml."""
         return self.folder / "deployed.yaml"

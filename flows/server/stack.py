@@ -23,7 +23,9 @@ _log = logging.getLogger("multi-trader.server")
 
 
 class Stack:
-    """Server and worker of one folder. `environment` is the caller's, `port` is free."""
+    """Server and worker of one folder. `environment` is the caller's; `port` is free, or is that of
+    a server that an earlier supervisor left running, which is then taken over with its runs.
+    """
 
     def __init__(self, places: Places, port: int, environment: Mapping[str, str]) -> None:
         self.places = places
@@ -33,13 +35,13 @@ class Stack:
             "server",
             ["server", "start"],
             server_environment(places, port, environment),
-            places.log("server"),
+            places.folder,
         )
         self._worker = Child(
             "worker",
             ["worker", "start", "--pool", POOL, "--type", "process"],
             self.client_environment | {"PREFECT_WORKER_QUERY_SECONDS": "2"},
-            places.log("worker"),
+            places.folder,
         )
 
     def start(self, *, simulate: bool, unattended: bool, say: Callable[[str], None]) -> None:
@@ -49,13 +51,15 @@ class Stack:
         """
         self._unattended = unattended
         say("Starting the Prefect server")
-        self._server.start()
+        if not self._server.adopt():
+            self._server.start()
         if not runs.wait_until(self._is_up, READY_S, poll_s=0.5):
             raise StartFailed(f"The server did not answer:\n{self._server.last_words()}")
         say("Deploying prefect.yaml")
         deploy(self.places, self.client_environment, simulate=simulate, unattended=unattended)
         say("Starting the worker")
-        self._worker.start()
+        if not self._worker.adopt():
+            self._worker.start()
 
     def _is_up(self) -> bool:
         if not self._server.is_alive():

@@ -59,6 +59,7 @@ def supervise(places: Places, port: int, environment: Mapping[str, str], *, simu
         if not alone:
             _log.error("Another server holds %s", places.lock)
             return 1
+        places.port.write_text(str(port))
         stack = Stack(places, port, environment)
         try:
             stack.start(simulate=simulate, unattended=True, say=_log.info)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from flows.server.children import StartFailed
+from flows.server.children import Child, StartFailed
 from flows.server.places import PORT, ROOT, Places, free_port, has_keys
 from flows.server.profile import overriding, select_profile
 from flows.server.supervisor import holder
@@ -41,7 +41,7 @@ def up(home: Path, environment: Mapping[str, str]) -> int:
 def _start(places: Places, environment: Mapping[str, str], *, simulate: bool) -> None:
     places.ready.unlink(missing_ok=True)
     command = [sys.executable, "-m", "flows.server", "supervise", "--home", str(places.home)]
-    command += ["--port", str(free_port(PORT)), *(["--simulate"] if simulate else [])]
+    command += ["--port", str(_port(places)), *(["--simulate"] if simulate else [])]
     log = places.log("supervisor")
     with open(log, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as out:
         process = subprocess.Popen(  # noqa: S603  our own interpreter, our own words
@@ -57,6 +57,14 @@ def _start(places: Places, environment: Mapping[str, str], *, simulate: bool) ->
         if process.poll() is not None:
             raise StartFailed(f"The supervisor ended at once:\n{log.read_text()}")
         time.sleep(0.1)
+
+
+def _port(places: Places) -> int:
+    """That of a server left running by a supervisor that was killed; else 4200 or a free one."""
+    left = Child("server", [], {}, places.folder)
+    if left.adopt() and places.port.exists():
+        return int(places.port.read_text())
+    return free_port(PORT)
 
 
 def _wait_until_ready(places: Places) -> None:
