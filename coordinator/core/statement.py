@@ -20,6 +20,7 @@ from coordinator.core.values import ATTO, ZERO, Bar, Side, exactly, is_crypto
 Row = dict[str, object]
 Rows = dict[str, list[Row]]
 CRYPTO_FEED = "us"
+_STATUS_WORDS = {"Completed": "closed", "StoppedEarly": "stopped_early"}
 
 
 @exactly
@@ -258,7 +259,7 @@ class _Replay:
             "session_date": opened.session_date,
             "opened_at": opened.at,
             "closed_at": self.ended.at if self.ended else None,
-            "status": self.ended.status if self.ended else "running",
+            "status": _STATUS_WORDS[self.ended.status] if self.ended else "open",
             "config_hash": opened.config_hash,
         }
 
