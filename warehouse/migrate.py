@@ -60,12 +60,11 @@ def version_of(connection: duckdb.DuckDBPyConnection) -> int:
     """The number of the last migration in the file; 0 for a new one."""
     known = connection.execute(
         "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'schema_versions'"
-    ).fetchone()
-    if known == (0,):
+    ).fetchall()
+    if known == [(0,)]:
         return 0
-    row = connection.execute("SELECT coalesce(max(version), 0) FROM schema_versions").fetchone()
-    assert row is not None
-    return int(row[0])
+    rows = connection.execute("SELECT coalesce(max(version), 0) FROM schema_versions").fetchall()
+    return int(rows[0][0])
 
 
 def refuse_newer(version: int, location: str) -> None:

@@ -129,11 +129,13 @@ def content_hash(connection: duckdb.DuckDBPyConnection, frames: Mapping[str, Fra
 
 def read_record(connection: duckdb.DuckDBPyConnection, session_id: str) -> LoadRecord | None:
     """The session's last load; None if it was never loaded."""
-    row = connection.execute(
+    found = connection.execute(
         "SELECT mark, status, content_hash, row_counts FROM loads WHERE session_id = ?",
         [session_id],
-    ).fetchone()
-    return LoadRecord(session_id, row[0], row[1], row[2], json.loads(row[3])) if row else None
+    ).fetchall()  # all: a result that is not read to its end blocks the connection
+    for mark, status, content, counts in found:
+        return LoadRecord(session_id, mark, status, content, json.loads(counts))
+    return None
 
 
 def write_record(

@@ -50,7 +50,7 @@ def memory() -> Iterator[Store]:
 @pytest.fixture
 def store(memory: Store) -> Store:
     """An empty warehouse in memory."""
-    for name in [*TABLES, "quarantine", "loads"]:
+    for name in [*TABLES, "quarantine", "loads", "round_trips", "open_lots"]:
         memory.connection.execute("DELETE FROM " + name)
     return memory
 

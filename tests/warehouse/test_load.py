@@ -16,7 +16,7 @@ from tests.warehouse.conftest import Load, Rows
 from warehouse import LoadFault, LoadStatus, SourceRefused, Store, load_session, load_sessions
 from warehouse.schemas import TABLES
 
-CONTENT = [*TABLES, "quarantine"]
+CONTENT = [*TABLES, "quarantine", "round_trips", "open_lots"]
 
 
 def content(store: Store) -> dict[str, list[str]]:

@@ -154,6 +154,35 @@ CREATE TABLE loads (
     loaded_at    TIMESTAMPTZ NOT NULL
 );
 
+-- First in, first out, kept by the loader: matching years of executions anew for each query is slow.
+CREATE TABLE round_trips (
+    session_id         TEXT NOT NULL,
+    strategy           TEXT NOT NULL,
+    symbol             TEXT NOT NULL,
+    qty                DECIMAL(38, 18) NOT NULL,
+    entry_price        DECIMAL(38, 18) NOT NULL,
+    exit_price         DECIMAL(38, 18) NOT NULL,
+    entered_at         TIMESTAMPTZ NOT NULL,
+    exited_at          TIMESTAMPTZ NOT NULL,
+    gross_pnl          DECIMAL(38, 18),
+    fees               DECIMAL(38, 18) NOT NULL,
+    entry_execution_id TEXT NOT NULL,
+    exit_execution_id  TEXT NOT NULL
+);
+
+CREATE TABLE open_lots (
+    session_id   TEXT NOT NULL,
+    strategy     TEXT NOT NULL,
+    symbol       TEXT NOT NULL,
+    place        BIGINT NOT NULL,
+    qty          DECIMAL(38, 18) NOT NULL,
+    price        DECIMAL(38, 18) NOT NULL,
+    fee          DECIMAL(38, 18) NOT NULL,
+    filled_at    TIMESTAMPTZ NOT NULL,
+    execution_id TEXT NOT NULL,
+    PRIMARY KEY (session_id, strategy, symbol, place)
+);
+
 -- A quantity (below 1e11) times a price (below 1e9), exact while both have at most 9 decimals and
 -- rounded beyond; NULL above 1e20. DuckDB's own product of two DECIMAL(38,18) overflows at 100.
 CREATE MACRO money_product(quantity, price) AS (

@@ -124,6 +124,31 @@ COMMENT ON COLUMN quarantine.reason IS 'Table, column, row and what is wrong.';
 COMMENT ON COLUMN quarantine."row" IS 'The refused row, as JSON.';
 COMMENT ON COLUMN quarantine.quarantined_at IS 'When it was refused.';
 
+COMMENT ON TABLE round_trips IS 'Quantities bought and sold again, first in first out; kept by the loader from fills and splits. Read v_round_trips.';
+COMMENT ON COLUMN round_trips.session_id IS 'Session of the exit.';
+COMMENT ON COLUMN round_trips.strategy IS 'Owner.';
+COMMENT ON COLUMN round_trips.symbol IS 'As configured.';
+COMMENT ON COLUMN round_trips.qty IS 'Quantity, in units of the exit.';
+COMMENT ON COLUMN round_trips.entry_price IS 'Price paid, in units of the exit, dollars.';
+COMMENT ON COLUMN round_trips.exit_price IS 'Price received, dollars.';
+COMMENT ON COLUMN round_trips.entered_at IS 'When it was bought.';
+COMMENT ON COLUMN round_trips.exited_at IS 'When it was sold.';
+COMMENT ON COLUMN round_trips.gross_pnl IS 'Gain or loss before fees, dollars.';
+COMMENT ON COLUMN round_trips.fees IS 'Share of both executions'' fees, dollars.';
+COMMENT ON COLUMN round_trips.entry_execution_id IS 'The execution that bought it.';
+COMMENT ON COLUMN round_trips.exit_execution_id IS 'The execution that sold it.';
+
+COMMENT ON TABLE open_lots IS 'What was bought and not yet sold at the end of each session, oldest first; kept by the loader for the next session''s matching.';
+COMMENT ON COLUMN open_lots.session_id IS 'The session at whose end the lot was open.';
+COMMENT ON COLUMN open_lots.strategy IS 'Owner.';
+COMMENT ON COLUMN open_lots.symbol IS 'As configured.';
+COMMENT ON COLUMN open_lots.place IS 'Order in which lots are sold, from 1.';
+COMMENT ON COLUMN open_lots.qty IS 'Quantity still open, after a fee taken in coin.';
+COMMENT ON COLUMN open_lots.price IS 'Price paid, in today''s units, dollars.';
+COMMENT ON COLUMN open_lots.fee IS 'The fee that belongs to it, dollars.';
+COMMENT ON COLUMN open_lots.filled_at IS 'When it was bought.';
+COMMENT ON COLUMN open_lots.execution_id IS 'The execution that bought it.';
+
 COMMENT ON TABLE loads IS 'The loader''s own record of each session.';
 COMMENT ON COLUMN loads.session_id IS 'The session.';
 COMMENT ON COLUMN loads.mark IS 'State of the journal that was loaded; another mark means that there is more to load.';

@@ -61,3 +61,5 @@ COMMENT ON COLUMN v_performance.win_rate IS 'Winning days / days that won or los
 COMMENT ON COLUMN v_performance.profit_factor IS 'Sum of winning days'' returns / sum of losing days'' returns. NULL without a losing day.';
 COMMENT ON COLUMN v_performance.turnover IS 'Dollars bought and sold / mean capital at the start of the days.';
 COMMENT ON COLUMN v_performance.days_a_year IS '365 for a strategy that trades crypto only, else 252.';
+COMMENT ON COLUMN v_performance.first_date IS 'Date of the first session.';
+COMMENT ON COLUMN v_performance.last_date IS 'Date of the last session.';

@@ -1,0 +1,267 @@
+"""The warehouse's file: private, waited for, migrated with a copy beside it, never guessed at."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.warehouse.builder import Day
+from warehouse import (
+    Store,
+    WarehouseLocked,
+    WarehouseMissing,
+    WarehouseNewer,
+    WarehouseUnreadable,
+    load_session,
+)
+from warehouse.migrate import all_migrations, all_views, migrate, version_of
+from warehouse.queries import query
+
+HOLD = """
+import sys, duckdb
+connection = duckdb.connect(sys.argv[1], read_only=sys.argv[2] == "read")
+print("held", flush=True)
+sys.stdin.readline()
+"""
+
+
+class Holder:
+    """Another process that holds the file until it is told to let go."""
+
+    def __init__(self, location: Path, how: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", HOLD, str(location), how],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        assert self.process.stdout.readline() == "held\n"
+
+    def let_go(self) -> None:
+        self.process.communicate("\n", timeout=20)
+
+
+def mode(path: Path) -> str:
+    return oct(path.stat().st_mode & 0o777)
+
+
+def test_a_new_warehouse_is_private_with_its_folder_and_its_log(location: Path, day: Day) -> None:
+    before = os.umask(0o022)
+    try:
+        with Store.open(location) as store:
+            load_session(store, day.source())
+            found = {path.name: mode(path) for path in location.parent.iterdir()}
+    finally:
+        os.umask(before)
+    assert mode(location.parent) == "0o700"
+    assert set(found.values()) == {"0o600"}, found
+    assert "warehouse.duckdb" in found
+
+
+def test_a_folder_that_was_there_keeps_its_mode(tmp_path: Path) -> None:
+    tmp_path.chmod(0o755)
+    Store.open(tmp_path / "warehouse.duckdb").close()
+    assert mode(tmp_path) == "0o755"
+
+
+@pytest.mark.parametrize(
+    ("holds", "opens"),
+    [("write", Store.open), ("read", Store.open), ("write", Store.open_read_only)],
+)
+def test_who_finds_it_in_use_says_so_waits_and_gets_it(
+    location: Path, holds: str, opens: Callable[..., Store]
+) -> None:
+    Store.open(location).close()
+    holder = Holder(location, holds)
+    said: list[str] = []
+
+    def on_wait(message: str) -> None:
+        said.append(message)
+        threading.Thread(target=holder.let_go).start()
+
+    with opens(location, deadline_s=30, on_wait=on_wait) as store:
+        assert version_of(store.connection) == len(all_migrations())
+    assert len(said) == 1
+    assert f"process {holder.process.pid}" in said[0]
+    assert "waiting for up to 30 s" in said[0]
+
+
+@pytest.mark.parametrize(
+    ("holds", "opens"),
+    [("write", Store.open), ("read", Store.open), ("write", Store.open_read_only)],
+)
+def test_who_waits_in_vain_is_told_that_nothing_is_lost(
+    location: Path, holds: str, opens: Callable[..., Store]
+) -> None:
+    Store.open(location).close()
+    holder = Holder(location, holds)
+    began = time.monotonic()
+    with pytest.raises(WarehouseLocked, match=r"journal keeps every session.*end-of-day"):
+        opens(location, deadline_s=0.2, on_wait=lambda _: None)
+    assert time.monotonic() - began >= 0.2
+    holder.let_go()
+
+
+def test_two_readers_do_not_wait_for_each_other(location: Path) -> None:
+    Store.open(location).close()
+    holder = Holder(location, "read")
+    assert query(location, "SELECT 1", deadline_s=0).rows == ((1,),)
+    holder.let_go()
+
+
+def test_reading_while_the_same_process_writes_is_waited_for_too(location: Path) -> None:
+    with Store.open(location), pytest.raises(WarehouseLocked, match="this process itself"):
+        query(location, "SELECT 1", deadline_s=0.1, on_wait=lambda _: None)
+
+
+def test_a_reader_all_the_while_sees_only_whole_sessions_and_the_load_ends(
+    location: Path, day: Day
+) -> None:
+    source = day.source("0")
+    with Store.open(location) as store:
+        load_session(store, source)
+    stop = threading.Event()
+    seen: set[tuple[object, ...]] = set()
+
+    def read() -> None:
+        sql = "SELECT (SELECT count(*) FROM fills), (SELECT count(*) FROM orders), 1"
+        while not stop.is_set():
+            out = subprocess.run(
+                [sys.executable, "-c", READ, str(location), sql], capture_output=True, text=True
+            )
+            seen.add((out.returncode, out.stdout.strip() or out.stderr.strip()))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    try:
+        for mark in range(1, 7):
+            source.mark = str(mark)
+            with Store.open(location, on_wait=lambda _: None) as store:
+                assert load_session(store, source).status == "loaded"
+    finally:
+        stop.set()
+        reader.join(timeout=30)
+    assert seen == {(0, "((6, 5, 1),)")}
+
+
+READ = """
+import sys
+from warehouse.queries import query
+print(query(sys.argv[1], sys.argv[2], on_wait=lambda _: None).rows)
+"""
+
+
+def test_no_warehouse_yet_is_said_plainly(location: Path) -> None:
+    with pytest.raises(WarehouseMissing, match="Run a session"):
+        query(location, "SELECT 1")
+    assert not location.parent.exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"no database at all" * 1000])
+@pytest.mark.parametrize("opens", [Store.open, Store.open_read_only])
+def test_a_file_that_is_no_warehouse_is_refused_and_left_alone(
+    tmp_path: Path, content: bytes, opens: Callable[..., Store]
+) -> None:
+    file = tmp_path / "warehouse.duckdb"
+    file.write_bytes(content)
+    with pytest.raises(
+        WarehouseUnreadable, match=r"Move the file aside .* `multi-trader end-of-day`"
+    ):
+        opens(file)
+    assert file.read_bytes() == content
+
+
+def test_a_warehouse_with_a_torn_middle_is_refused_or_read_but_never_a_crash(
+    location: Path, day: Day
+) -> None:
+    with Store.open(location) as store:
+        load_session(store, day.source())
+    whole = location.read_bytes()
+    location.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(WarehouseUnreadable, match="cannot be opened"):
+        Store.open(location)
+
+
+def test_a_place_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(WarehouseUnreadable, match="MULTI_TRADER_WAREHOUSE"):
+        Store.open(tmp_path / "file" / "state" / "warehouse.duckdb")
+
+
+@pytest.mark.parametrize("opens", [Store.open, Store.open_read_only])
+def test_a_newer_schema_is_refused_and_left_alone(
+    location: Path, opens: Callable[..., Store]
+) -> None:
+    with Store.open(location) as store:
+        store.connection.execute("INSERT INTO schema_versions VALUES (99, '0099_later.sql', now())")
+    before = location.read_bytes()
+    with pytest.raises(WarehouseNewer, match="schema 99, this program knows up to"):
+        opens(location)
+    assert location.read_bytes() == before
+
+
+def test_an_older_schema_is_migrated_after_a_copy_is_put_beside_it(
+    location: Path, day: Day
+) -> None:
+    location.parent.mkdir()
+    old = duckdb.connect(str(location))
+    migrate(old, upto=1)
+    old.execute(
+        "INSERT INTO sessions VALUES ('s0', 'house', 'PA1', 'paper', DATE '2026-03-16', now(), "
+        "NULL, 'open', 'c0ffee')"
+    )
+    old.close()
+    with Store.open(location) as store:
+        assert version_of(store.connection) == len(all_migrations())
+        assert store.connection.table("sessions").fetchall()[0][0] == "s0"
+        assert load_session(store, day.source()).status == "loaded"
+    copy = location.with_name("warehouse.duckdb.schema1")
+    assert mode(copy) == "0o600"
+    kept = duckdb.connect(str(copy), read_only=True)
+    assert version_of(kept) == 1
+    assert [row[0] for row in kept.table("sessions").fetchall()] == ["s0"]
+    Store.open(location).close()
+    assert sorted(path.name for path in location.parent.iterdir()) == [
+        "warehouse.duckdb",
+        "warehouse.duckdb.schema1",
+    ]
+
+
+def test_a_migration_that_fails_leaves_the_file_as_it_was(
+    location: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from warehouse import migrate as module
+
+    Store.open(location).close()
+    bad = module.Migration(len(all_migrations()) + 1, "bad.sql", "CREATE TABLE t (a INT); SELECT x")
+    monkeypatch.setattr(module, "all_migrations", lambda: (*all_migrations(), bad))
+    with pytest.raises(WarehouseUnreadable):
+        Store.open(location)
+    monkeypatch.undo()
+    with Store.open(location) as store:
+        assert version_of(store.connection) == len(all_migrations())
+        assert ("t",) not in store.connection.execute("SHOW TABLES").fetchall()
+
+
+def test_views_are_renewed_when_the_program_changed_them(
+    location: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from warehouse import migrate as module
+
+    Store.open(location).close()
+    changed = (*all_views(), "CREATE OR REPLACE VIEW v_equity AS SELECT 42 AS answer")
+    monkeypatch.setattr(module, "all_views", lambda: changed)
+    Store.open(location).close()
+    assert query(location, "SELECT * FROM v_equity").rows == ((42,),)
+    monkeypatch.undo()
+    Store.open(location).close()
+    assert query(location, "SELECT count(drawdown) FROM v_equity").rows == ((0,),)

@@ -1,0 +1,363 @@
+"""What the views say of days that a trader can check by hand."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.warehouse.builder import Book, Day, Source, d
+from tests.warehouse.conftest import Load, Rows
+from warehouse import Store, load_session
+from warehouse.queries import ask
+
+RETURNS = [0.01, -0.02, 0.005, 0.0, 0.03, -0.01, 0.002, -0.004, 0.011, 0.0, -0.003, 0.007]
+# What quantstats 0.0.86 says of them, with periods=252.
+QUANTSTATS = {
+    "total_return": 0.027516429924247188,
+    "annualised_return": 0.7683339047579569,
+    "sharpe": 3.016434086478724,
+    "sortino": 5.599999999999999,
+    "volatility": 0.19493215603010566,
+    "max_drawdown": 0.020000000000000018,
+    "win_rate": 0.6,
+    "profit_factor": 1.7567567567567566,
+}
+
+
+def pnl_of_returns(day: Day, load: Load, returns: list[float], transfers: dict[int, str]) -> None:
+    """Loads a session per return, by dividends and charges; transfers come on top."""
+    for number, share in enumerate(returns):
+        if number in transfers:
+            day.activity("Alpha", "transfer", transfers[number])
+        capital = day.start["Alpha"] + day.transfers["Alpha"]
+        day.activity("Alpha", "dividend", str((capital * Decimal(str(share))).quantize(d("1e-12"))))
+        assert load(day.source()).status == "loaded"
+        day = day.next_day(f"s{number + 2}")
+
+
+@pytest.mark.parametrize("transfers", [{}, {4: "5000", 9: "-2500"}])
+def test_performance_agrees_with_quantstats_and_transfers_do_not_distort_it(
+    load: Load, rows: Rows, transfers: dict[int, str]
+) -> None:
+    pnl_of_returns(Day(), load, RETURNS, transfers)
+    names = ", ".join(QUANTSTATS)
+    (answer,) = rows(f"SELECT {names} FROM v_performance WHERE strategy = 'Alpha'")
+    assert dict(zip(QUANTSTATS, answer, strict=True)) == pytest.approx(QUANTSTATS, rel=1e-9)
+    assert rows("SELECT days, days_a_year FROM v_performance WHERE strategy = 'Alpha'") == [
+        (len(RETURNS), 252)
+    ]
+
+
+def test_a_crypto_strategy_has_a_year_of_365_days(load: Load, rows: Rows) -> None:
+    load(Day(tickers={"A": ["SPY"], "B": ["BTC/USD"], "C": ["SPY", "BTC/USD"]}).source())
+    assert rows("SELECT strategy, days_a_year FROM v_performance ORDER BY 1") == [
+        ("A", 252),
+        ("B", 365),
+        ("C", 252),
+        ("UNASSIGNED", 252),
+    ]
+
+
+def test_unassigned_of_a_crypto_session_counts_365_days_too(load: Load, rows: Rows) -> None:
+    load(Day(tickers={"B": ["BTC/USD"]}).source())
+    assert rows("SELECT DISTINCT days_a_year FROM v_performance") == [(365,)]
+
+
+def test_a_strategy_that_did_nothing_has_no_ratio_rather_than_a_wrong_one(
+    load: Load, rows: Rows
+) -> None:
+    day = Day()
+    load(day.source())
+    load(day.next_day("s2").source())
+    assert rows(
+        "SELECT total_return, sharpe, sortino, max_drawdown, win_rate, profit_factor, turnover "
+        "FROM v_performance WHERE strategy = 'Alpha'"
+    ) == [(0, None, None, 0, None, None, 0)]
+
+
+def test_no_view_sums_across_accounts_or_modes(load: Load, rows: Rows) -> None:
+    for number, (account, mode) in enumerate(
+        [("PA1", "paper"), ("PA1", "backtest"), ("LV1", "live")]
+    ):
+        day = Day(session_id=f"s{number}", account=account, mode=mode)
+        day.buy("Alpha", "SPY", "1", "100")
+        day.sell("Alpha", "SPY", "1", str(101 + number))
+        load(day.source())
+    gains = rows(
+        "SELECT account, mode, net_pnl FROM v_performance WHERE strategy = 'Alpha' ORDER BY net_pnl"
+    )
+    assert gains == [("PA1", "paper", 1), ("PA1", "backtest", 2), ("LV1", "live", 3)]
+    for view in ("v_pnl_history", "v_round_trips", "v_slippage", "v_equity", "v_exposure"):
+        assert rows(f"SELECT DISTINCT account, mode FROM {view} ORDER BY 2") == [
+            ("PA1", "backtest"),
+            ("LV1", "live"),
+            ("PA1", "paper"),
+        ], view
+    assert rows("SELECT DISTINCT cumulative_net_pnl FROM v_pnl_history ORDER BY 1 DESC") == [
+        (3,), (2,), (1,), (0,),
+    ]  # fmt: skip
+
+
+def test_history_adds_up_day_by_day(load: Load, rows: Rows) -> None:
+    day = Day()
+    for number, gain in enumerate(["5", "-2", "1.5"]):
+        day.activity("Alpha", "dividend", gain)
+        load(day.source())
+        day = day.next_day(f"s{number + 2}")
+    assert rows(
+        "SELECT net_pnl, cumulative_net_pnl FROM v_pnl_history WHERE strategy = 'Alpha' "
+        "ORDER BY session_date"
+    ) == [(d("5"), d("5")), (d("-2"), d("3")), (d("1.5"), d("4.5"))]
+
+
+# side qty price fee | round trips: qty entry exit gross fees
+FIFO = {
+    "in and out": (
+        ["buy 10 100", "sell 10 101"],
+        ["10 100 101 10 0"],
+    ),
+    "first in, first out": (
+        ["buy 10 100", "buy 10 110", "sell 10 120", "sell 10 120"],
+        ["10 100 120 200 0", "10 110 120 100 0"],
+    ),
+    "one exit of two entries": (
+        ["buy 4 100", "buy 6 110", "sell 10 120"],
+        ["4 100 120 80 0", "6 110 120 60 0"],
+    ),
+    "two exits of one entry": (
+        ["buy 10 100 1", "sell 4 90 0.4", "sell 6 110 0.6"],
+        ["4 100 90 -40 0.8", "6 100 110 60 1.2"],
+    ),
+    "a part stays open": (
+        ["buy 10 100 1", "sell 4 110"],
+        ["4 100 110 40 0.4"],
+    ),
+    "exits overlap entries": (
+        ["buy 5 100", "buy 5 110", "sell 3 120", "sell 7 130"],
+        ["3 100 120 60 0", "2 100 130 60 0", "5 110 130 100 0"],
+    ),
+    "flat in between": (
+        ["buy 1 100", "sell 1 101", "buy 1 200", "sell 1 199"],
+        ["1 100 101 1 0", "1 200 199 -1 0"],
+    ),
+    "what was never bought here has no entry": (
+        ["sell 5 100", "buy 5 90", "sell 5 95"],
+        ["5 90 95 25 0"],
+    ),
+    "only the part that was bought": (
+        ["buy 5 90", "sell 8 100", "buy 2 80", "sell 2 81"],
+        ["5 90 100 50 0", "2 80 81 2 0"],
+    ),
+    "nothing sold": (["buy 5 90"], []),
+}
+TRIPS = (
+    "SELECT qty, entry_price, exit_price, gross_pnl, fees FROM v_round_trips "
+    "ORDER BY exited_at, entered_at, qty DESC"
+)
+
+
+def play(day: Day, moves: list[str], strategy: str = "Alpha", symbol: str = "SPY") -> None:
+    for move in moves:
+        side, *numbers = move.split()
+        getattr(day, side)(strategy, symbol, *numbers)
+
+
+@pytest.mark.parametrize("case", FIFO)
+@pytest.mark.parametrize("overnight", [False, True])
+def test_round_trips_are_first_in_first_out(
+    load: Load, rows: Rows, case: str, overnight: bool
+) -> None:
+    moves, trips = FIFO[case]
+    day = Day()
+    for number, move in enumerate(moves):
+        play(day, [move])
+        if overnight:
+            load(unchecked(day.source()))
+            day = day.next_day(f"s{number + 2}")
+    load(unchecked(day.source()))
+    assert rows(TRIPS) == [tuple(map(Decimal, trip.split())) for trip in trips]
+
+
+def unchecked(source: Source) -> Source:
+    """Sales of what was never bought leave the book-keeper's positions without meaning."""
+    for name in ("positions", "pnl_daily"):
+        source.tables[name] = [row for row in source.tables[name] if row.get("avg_price", 1) > 0]
+    return source
+
+
+def test_a_busted_execution_makes_no_round_trip(load: Load, rows: Rows) -> None:
+    day = Day()
+    play(day, ["buy 10 100"])
+    day.bust(day.buy("Alpha", "SPY", "10", "105"))
+    day.bust(day.buy("Alpha", "SPY", "10", "105"))
+    play(day, ["sell 10 110"])
+    assert load(day.source()).quarantined == 0
+    assert rows(TRIPS) == [(10, 100, 110, 100, 0)]
+    assert rows("SELECT realized_pnl FROM pnl_daily WHERE strategy = 'Alpha'") == [(100,)]
+
+
+def test_a_split_overnight_costs_nothing(load: Load, rows: Rows) -> None:
+    day = Day()
+    play(day, ["buy 10 100"])
+    load(day.source())
+    day = day.next_day("s2")
+    day.split("Alpha", "SPY", 4)
+    play(day, ["sell 30 26", "sell 10 27"])
+    assert load(day.source()).status == "loaded"
+    assert rows(TRIPS) == [(30, 25, 26, 30, 0), (10, 25, 27, 20, 0)]
+
+
+def test_a_crypto_fee_taken_in_coin_is_never_sold(load: Load, rows: Rows) -> None:
+    day = Day()
+    day.buy("Beta", "BTC/USD", "0.4", "50000", fee="50")  # 0.001 BTC kept back
+    day.sell("Beta", "BTC/USD", "0.399", "51000", fee="50.8725")
+    assert load(day.source()).message == "s1: loaded, 2 fills."
+    assert rows(TRIPS) == [(d("0.399"), 50000, 51000, 399, d("100.8725"))]
+    assert rows("SELECT net_pnl FROM v_pnl_history WHERE strategy = 'Beta'") == [(d("298.1275"),)]
+    assert rows("SELECT count(*) FROM open_lots") == [(0,)]
+
+
+def test_an_older_session_that_is_restated_changes_the_later_round_trips(
+    load: Load, rows: Rows
+) -> None:
+    first = Day()
+    play(first, ["buy 10 100"])
+    before = first.source("m1")
+    load(before)
+    second = first.next_day("s2")
+    play(second, ["sell 10 120"])
+    load(second.source())
+    third = second.next_day("s3")
+    play(third, ["buy 1 50", "sell 1 51"])
+    load(third.source())
+    assert rows(TRIPS) == [(10, 100, 120, 200, 0), (1, 50, 51, 1, 0)]
+    for name in ("fills", "orders"):  # an execution turns out to have been two
+        row = before.tables[name][0]
+        other = {"fills": "execution_id", "orders": "client_order_id"}[name]
+        row.update({"price": d("90")} if name == "fills" else {"filled_avg_price": d("90")})
+        before.tables[name].append({**row, other: "later"})
+    before.tables["orders"][0] |= {"qty": d("6"), "filled_qty": d("6")}
+    before.tables["orders"][1] |= {"qty": d("4"), "filled_qty": d("4")}
+    before.tables["fills"][0] |= {"qty": d("6")}
+    before.tables["fills"][1] |= {"qty": d("4"), "client_order_id": "later"}
+    before.mark = "m2"
+    load(before)
+    assert rows(TRIPS) == [(6, 90, 120, 180, 0), (4, 90, 120, 120, 0), (1, 50, 51, 1, 0)]
+
+
+def test_sessions_loaded_in_any_order_give_the_same_round_trips(load: Load, rows: Rows) -> None:
+    sources, day = [], Day()
+    for number, move in enumerate(["buy 10 100", "sell 4 101", "buy 2 99", "sell 8 103"]):
+        play(day, [move])
+        sources.append(day.source())
+        day = day.next_day(f"s{number + 2}")
+    for index in (2, 0, 3, 1):
+        load(sources[index])
+    assert rows(TRIPS) == [(4, 100, 101, 4, 0), (6, 100, 103, 18, 0), (2, 99, 103, 8, 0)]
+
+
+SLIPPAGE = [
+    # side, decided at, filled at, signed bps (positive costs), dollars for 10
+    ("buy", "100", "100.05", 5.0, "0.5"),
+    ("buy", "100", "99.95", -5.0, "-0.5"),
+    ("sell", "100", "99.95", 5.0, "0.5"),
+    ("sell", "100", "100.05", -5.0, "-0.5"),
+    ("buy", "100", "100", 0.0, "0"),
+]
+
+
+@pytest.mark.parametrize(("side", "decided", "filled", "bps", "cost"), SLIPPAGE)
+def test_slippage_is_positive_where_it_costs(
+    load: Load, rows: Rows, side: str, decided: str, filled: str, bps: float, cost: str
+) -> None:
+    day = Day()
+    if side == "sell":
+        day.buy("Alpha", "SPY", "10", "100", decision_price=None)
+    getattr(day, side)("Alpha", "SPY", "10", filled, decision_price=d(decided))
+    load(day.source())
+    ((found_bps, found_cost),) = rows("SELECT slippage_bps, slippage_cost FROM v_slippage")
+    assert found_bps == pytest.approx(bps)
+    assert found_cost == d(cost)
+
+
+def test_equity_falls_from_its_peak(load: Load, rows: Rows) -> None:
+    day = Day()
+    for amount in ("100", "-505", "5"):
+        day.activity("Alpha", "dividend", amount)
+    load(day.source())
+    assert rows(
+        "SELECT equity, peak, drawdown FROM v_equity WHERE strategy = 'Alpha' ORDER BY ts"
+    ) == [(10000, 10000, 0), (10100, 10100, 0), (9595, 10100, 0.05), (9600, 10100, 500 / 10100)]
+
+
+def test_exposure_is_what_is_held_against_equity(load: Load, rows: Rows) -> None:
+    day = Day(tickers={"Alpha": ["SPY", "QQQ"], "Beta": ["SPY"]})
+    day.buy("Alpha", "SPY", "10", "450")
+    day.buy("Alpha", "QQQ", "5", "400")
+    load(day.source())
+    assert rows(
+        "SELECT strategy, symbol, market_value, exposure, highest_exposure FROM v_exposure "
+        "ORDER BY strategy, symbol"
+    ) == [
+        ("Alpha", "QQQ", 2000, 0.2, 0.65),
+        ("Alpha", "SPY", 4500, 0.45, 0.65),
+        ("Beta", None, 0, 0.0, 0.0),
+        ("UNASSIGNED", None, 0, 0.0, 0.0),
+    ]
+
+
+price = st.decimals(min_value="0.01", max_value="5000", places=4)
+share = st.integers(min_value=1, max_value=10)
+step = st.tuples(st.sampled_from(["Alpha", "Beta"]), st.booleans(), share, price, st.booleans())
+
+
+@settings(
+    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(steps=st.lists(step, min_size=1, max_size=20))
+def test_any_days_load_and_fifo_equals_average_cost_once_flat(
+    store: Store, steps: list[tuple[str, bool, int, Decimal, bool]]
+) -> None:
+    for name in ("sessions", "round_trips", "open_lots", "loads"):
+        store.connection.execute("DELETE FROM " + name)
+    symbols = {"Alpha": "SPY", "Beta": "BTC/USD"}
+    books = {name: Book(d("1000000")) for name in (*symbols, "UNASSIGNED")}
+    day, total, sources = Day(books=books), dict.fromkeys(books, d(0)), []
+
+    def close(day: Day) -> Source:
+        for name, book in day.books.items():
+            total[name] += book.realized
+        return day.source()
+
+    for number, (name, is_sale, tenths, at, new_day) in enumerate(steps):
+        held = books[name].held[symbols[name]][0]
+        if is_sale and held:
+            qty = (held * tenths / 10).quantize(d("1e-9")) if tenths < 10 else held
+            if qty:
+                day.sell(name, symbols[name], str(qty), str(at))
+        elif not is_sale:
+            qty = d(tenths) / 8
+            fee = qty * at / 400 if name == "Beta" else d(0)
+            coin = (qty / 400).quantize(d("1e-9"))
+            day.buy(name, symbols[name], str(qty), str(at), str(coin * at if fee else fee))
+        if new_day:
+            sources.append(close(day))
+            day = day.next_day(f"d{number}")
+    for name, symbol in symbols.items():
+        if books[name].held[symbol][0]:
+            day.sell(name, symbol, str(books[name].held[symbol][0]), "77.7777")
+    sources.append(close(day))
+
+    for source in sources:
+        assert load_session(store, source).message.startswith(f"{source.session_id}: loaded, ")
+    answer: Any = dict(
+        ask(store, "SELECT strategy, sum(gross_pnl) FROM v_round_trips GROUP BY 1").rows
+    )
+    for name in symbols:
+        assert answer.get(name, d(0)) == total[name]
+    assert ask(store, "SELECT count(*) FROM open_lots AS l WHERE session_id = ?",
+               [sources[-1].session_id]).rows == ((0,),)  # fmt: skip
