@@ -38,7 +38,7 @@ def patience_until(options: RunOptions, now: datetime) -> datetime | None:
     return midnight + GRACE if any(is_crypto(ticker) for ticker in tickers) else None
 
 
-async def pause(stop: asyncio.Event, pause_s: float = POLL_S) -> None:
+async def pause(stop: asyncio.Event) -> None:
     """Waits a moment, or until `stop`."""
     with contextlib.suppress(asyncio.TimeoutError):
-        await asyncio.wait_for(stop.wait(), pause_s)
+        await asyncio.wait_for(stop.wait(), POLL_S)

@@ -1,0 +1,174 @@
+"""How a session's end becomes the state of its run, without a server and without a broker."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from prefect import State
+from prefect.client.schemas.objects import StateType
+
+from coordinator.bootstrap import RunOptions, SessionOutcome, WarmupOutcome
+from coordinator.errors import CredentialsError, SafetyRefusal
+from coordinator.shell.lease import LeaseHeld
+from flows.coordinator import session_state
+from flows.handover import patience_until
+from flows.stopping import Stop
+from flows.warmup import warmed_state
+
+ROOT = Path(__file__).parents[2]
+STOCKS = RunOptions(config=ROOT / "configs/stocks_only.json")
+CRYPTO = RunOptions(config=ROOT / "configs/crypto_only.json")
+NOON = datetime(2026, 3, 17, 12, tzinfo=UTC)
+LATE = datetime(2026, 3, 17, 23, 55, tzinfo=UTC)
+
+
+class FakeSession:
+    """Ends as it is told, one answer for each start; counts the starts."""
+
+    def __init__(self, *answers: SessionOutcome | Exception) -> None:
+        self.answers = list(answers)
+        self.starts = 0
+
+    async def __call__(self, options: RunOptions, *, stop: asyncio.Event) -> SessionOutcome:
+        self.starts += 1
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def outcome(status: str, summary: str = "") -> SessionOutcome:
+    return SessionOutcome(status, f"It was {status}.", "SIM0001", "s1", summary)
+
+
+def end_of(
+    session: FakeSession,
+    *,
+    options: RunOptions = STOCKS,
+    at_prefect: StateType | Exception | None = StateType.RUNNING,
+    clock: Sequence[datetime] = (NOON,),
+    shown: list[SessionOutcome] | None = None,
+) -> State[Any]:
+    times = list(clock)
+
+    async def read_state() -> StateType | None:
+        if isinstance(at_prefect, Exception):
+            raise at_prefect
+        return at_prefect
+
+    async def publish(one: SessionOutcome) -> None:
+        if shown is not None:
+            shown.append(one)
+
+    async def main() -> State[Any]:
+        return await session_state(
+            options,
+            Stop(),
+            run=session,
+            read_state=read_state,
+            publish=publish,
+            now=lambda: times.pop(0) if len(times) > 1 else times[0],
+        )
+
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("answer", "at_prefect", "type_", "name"),
+    [
+        (outcome("Completed"), StateType.RUNNING, StateType.COMPLETED, "Completed"),
+        (outcome("MarketClosed"), StateType.RUNNING, StateType.COMPLETED, "MarketClosed"),
+        (outcome("StoppedEarly"), StateType.RUNNING, StateType.COMPLETED, "StoppedEarly"),
+        (outcome("StoppedEarly"), StateType.CANCELLING, StateType.CANCELLED, "Cancelled"),
+        (outcome("StoppedEarly"), StateType.CANCELLED, StateType.CANCELLED, "Cancelled"),
+        (outcome("Completed"), StateType.CANCELLING, StateType.CANCELLED, "Cancelled"),
+        (outcome("Completed"), None, StateType.COMPLETED, "Completed"),
+        (outcome("Completed"), httpx.ConnectError("away"), StateType.COMPLETED, "Completed"),
+        (outcome("StoppedEarly"), httpx.ConnectError("away"), StateType.COMPLETED, "StoppedEarly"),
+        (LeaseHeld("held"), StateType.RUNNING, StateType.COMPLETED, "AlreadyRunning"),
+        (SafetyRefusal("unsafe"), StateType.RUNNING, StateType.FAILED, "Failed"),
+        (CredentialsError("no keys"), StateType.RUNNING, StateType.FAILED, "Failed"),
+    ],
+)
+def test_a_run_ends_as_its_session_truly_did(
+    answer: SessionOutcome | Exception,
+    at_prefect: StateType | Exception | None,
+    type_: StateType,
+    name: str,
+) -> None:
+    state = end_of(FakeSession(answer), at_prefect=at_prefect)
+    assert (state.type, state.name) == (type_, name)
+    assert state.message == (answer.message if isinstance(answer, SessionOutcome) else str(answer))
+
+
+def test_a_fault_of_ours_is_not_dressed_up_as_an_end() -> None:
+    with pytest.raises(ZeroDivisionError):
+        end_of(FakeSession(ZeroDivisionError()))
+
+
+def test_the_summary_is_shown_where_there_is_one() -> None:
+    shown: list[SessionOutcome] = []
+    end_of(FakeSession(outcome("MarketClosed")), shown=shown)
+    assert shown == []
+    ended = outcome("Completed", summary="TOTAL PnL")
+    end_of(FakeSession(ended), shown=shown)
+    assert shown == [ended]
+
+
+def test_a_second_start_at_noon_does_not_wait_for_the_lease() -> None:
+    session = FakeSession(LeaseHeld("held"))
+    assert end_of(session, options=CRYPTO).name == "AlreadyRunning"
+    assert session.starts == 1
+
+
+def test_the_next_crypto_session_waits_for_the_one_that_ends_at_midnight(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("flows.handover.POLL_S", 0.0)
+    session = FakeSession(LeaseHeld("held"), LeaseHeld("held"), outcome("Completed"))
+    state = end_of(session, options=CRYPTO, clock=[LATE])
+    assert (state.name, session.starts) == ("Completed", 3)
+
+
+def test_it_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flows.handover.POLL_S", 0.0)
+    session = FakeSession(LeaseHeld("held"))
+    clock = [LATE, LATE, LATE + timedelta(minutes=20)]
+    assert end_of(session, options=CRYPTO, clock=clock).name == "AlreadyRunning"
+    assert session.starts == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "time", "until"),
+    [
+        (CRYPTO, "2026-03-17 23:44", None),
+        (CRYPTO, "2026-03-17 23:45", "2026-03-18 00:05"),
+        (CRYPTO, "2026-03-17 23:55", "2026-03-18 00:05"),
+        (CRYPTO, "2026-03-18 00:01", "2026-03-18 00:05"),
+        (CRYPTO, "2026-03-18 00:05", None),
+        (CRYPTO, "2026-12-31 23:59", "2027-01-01 00:05"),
+        (STOCKS, "2026-03-17 23:55", None),
+    ],
+)
+def test_only_crypto_waits_and_only_around_midnight_utc(
+    options: RunOptions, time: str, until: str | None
+) -> None:
+    def utc(text: str) -> datetime:
+        return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+    assert patience_until(options, utc(time)) == (utc(until) if until else None)
+
+
+def test_a_warm_up_says_what_it_fetched_or_that_there_is_no_session() -> None:
+    path = Path("SIM0001/warmup/2026-03-17.parquet")
+    state = warmed_state(WarmupOutcome("SIM0001", NOON.date(), path, {"SPY": 300, "QQQ": 299}))
+    assert state.name == "Completed"
+    assert state.message == f"599 bars of 2 tickers for 2026-03-17 in {path}."
+    closed = warmed_state(WarmupOutcome("SIM0001", None, None, {}))
+    assert (closed.type, closed.name) == (StateType.COMPLETED, "MarketClosed")
