@@ -8,6 +8,8 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+from simulator.stillness import Stillness
+
 _SMALLEST = timedelta(microseconds=1)
 
 
@@ -45,14 +47,16 @@ class BrokerClock:
 class Quiet:
     """Whether anything has stirred: requests in service, frames received, updates sent.
 
-    Time of quiet is counted in ticks that the loop really made, so that a machine too busy to run
-    the loop (or the client, which shares it) is not taken for silence.
+    Time of quiet is counted in ticks that the loop really made, and its end is confirmed by a
+    look at whether the clients' processes are idle: a machine too busy to run the loop, or the
+    client, is not taken for silence.
     """
 
-    def __init__(self, waiting_frames: Callable[[], int]) -> None:
+    def __init__(self, waiting_frames: Callable[[], int], stillness: Stillness) -> None:
         self.in_flight = 0
         self.stirs = 0
         self.waiting_frames = waiting_frames
+        self._stillness = stillness
         self._stirred = asyncio.Event()
 
     def stir(self) -> None:
@@ -70,18 +74,45 @@ class Quiet:
         self.stir()
         self.in_flight -= 1
 
+    def watch(self, port: int) -> None:
+        """A client has connected to that port: its idleness counts from now on."""
+        self._stillness.find(port)
+
     async def next_stir(self) -> None:
         """Return when something happens."""
         self._stirred.clear()
         await self._stirred.wait()
 
     async def settle(self, seconds: float) -> None:
-        """Return once nothing has stirred for that long."""
+        """Return once nothing has stirred for that long and the clients are idle.
+
+        A client that is never idle is waited for ten times as long at the most.
+        """
         tick_s = min(0.005, max(0.001, seconds / 10))
+        while True:
+            await self._pause(seconds, tick_s)
+            seen, looks = self.stirs, 1 + int(10 * seconds / tick_s)
+            self._stillness.begin()
+            while looks and not self._has_stirred(seen):
+                await asyncio.sleep(tick_s)
+                looks -= 1
+                if self._has_stirred(seen):
+                    break
+                if self._stillness.is_still():
+                    self._stillness.tell(exhausted=False)
+                    return
+            if not looks and not self._has_stirred(seen):
+                self._stillness.tell(exhausted=True)
+                return
+
+    async def _pause(self, seconds: float, tick_s: float) -> None:
         quiet_s, seen = 0.0, self.stirs
         while quiet_s < seconds:
             await asyncio.sleep(tick_s)
-            if self.in_flight or self.stirs != seen or self.waiting_frames():
+            if self._has_stirred(seen):
                 quiet_s, seen = 0.0, self.stirs
             else:
                 quiet_s += tick_s
+
+    def _has_stirred(self, seen: int) -> bool:
+        return self.in_flight > 0 or self.stirs != seen or self.waiting_frames() > 0

@@ -21,6 +21,7 @@ from simulator.options import SimulatorOptions
 from simulator.protocols import MARKET_ENDPOINTS, ORDER_PATH, Access, Slots
 from simulator.shapes import update_json
 from simulator.sockets import MarketHub, OrderHub
+from simulator.stillness import Stillness
 from simulator.values import MINUTE, Bar, Execution, Order, Ticket, Update
 from simulator.venue import Venue
 
@@ -56,7 +57,7 @@ class Exchange:
         self.slots = Slots()
         self.markets = MarketHub(options, self.access, self.slots)
         self.order_streams = OrderHub(options, self.access, self.slots)
-        self.quiet = Quiet(self._waiting_frames)
+        self.quiet = Quiet(self._waiting_frames, Stillness())
         self.requests: Counter[str] = Counter()
         self.equity: list[tuple[datetime, Decimal]] = [(opening.start, options.cash)]
         self.last_equity = options.cash

@@ -64,7 +64,7 @@ class Simulator:
 
     def start(self) -> None:
         """Open the port and serve; returns once it answers."""
-        listener = socket.create_server((_HOST, self.options.port), backlog=128)
+        listener = _listen(self.options.port)
         self._port = listener.getsockname()[1]
         self._thread = threading.Thread(
             target=self._run, args=(listener,), name="simulator", daemon=True
@@ -151,6 +151,19 @@ class Simulator:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
+
+
+def _listen(port: int) -> socket.socket:
+    """A listening socket whose protocol is named: only then does asyncio switch Nagle off."""
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((_HOST, port))
+        listener.listen(128)
+    except OSError:
+        listener.close()
+        raise
+    return listener
 
 
 class _Server(uvicorn.Server):

@@ -95,7 +95,7 @@ class MarketHub:
             for message in reply.messages:
                 outbox.put(codec.encode([message]))
 
-        with _writing(outbox, quiet):
+        with _writing(websocket, outbox, quiet):
             try:
                 key = websocket.headers.get(_KEY_HEADER)
                 if key is not None:
@@ -154,7 +154,7 @@ class OrderHub:
             for message in reply.messages:
                 outbox.put(order_frame(message))
 
-        with _writing(outbox, quiet):
+        with _writing(websocket, outbox, quiet):
             try:
                 deadline_s, late = self._options.auth_deadline_s, Reply(close=True)
                 await _converse(websocket, outbox, talk, answer, quiet, deadline_s, late)
@@ -164,9 +164,12 @@ class OrderHub:
 
 
 @contextmanager
-def _writing(outbox: Outbox, quiet: Quiet) -> Iterator[None]:
+def _writing(websocket: WebSocket, outbox: Outbox, quiet: Quiet) -> Iterator[None]:
     """The writer's task for as long as the connection lives; coming and going stir the quiet."""
     writer = asyncio.create_task(outbox.run())
+    address = websocket.scope.get("server")
+    if address:
+        quiet.watch(address[1])
     quiet.stir()
     try:
         yield
