@@ -1,0 +1,202 @@
+"""The server's processes and files: who sees the keys, who may read what, who holds the lock."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from flows.server.children import Child, StartFailed, run_to_end
+from flows.server.demo import market_of
+from flows.server.deploying import flow_of
+from flows.server.places import (
+    Places,
+    client_environment,
+    free_port,
+    has_keys,
+    server_environment,
+    without,
+)
+from flows.server.supervisor import holder, sole
+
+ROOT = Path(__file__).parents[2]
+SHELL = {
+    "PATH": "/bin",
+    "APCA_API_KEY_ID": "PKTEST",
+    "APCA_API_SECRET_KEY": "hidden",
+    "PREFECT_API_URL": "http://elsewhere/api",
+    "PREFECT_PROFILE": "mine",
+}
+
+
+def mode_of(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_only_the_worker_is_given_the_brokers_keys(tmp_path: Path) -> None:
+    places = Places.under(tmp_path)
+    worker = client_environment(places, 4200, SHELL)
+    server = server_environment(places, 4200, SHELL)
+    secrets = {"hidden", "PKTEST"}
+    assert secrets <= set(worker.values())
+    assert not secrets & set(server.values())
+
+
+def test_nothing_of_the_shells_prefect_leaks_in(tmp_path: Path) -> None:
+    environment = client_environment(Places.under(tmp_path), 4321, SHELL)
+    assert environment["PREFECT_API_URL"] == "http://127.0.0.1:4321/api"
+    assert "PREFECT_PROFILE" not in environment
+    assert without(SHELL, "APCA_", "PREFECT_") == {"PATH": "/bin"}
+
+
+def test_the_server_listens_on_loopback_and_asks_for_a_password_made_once(tmp_path: Path) -> None:
+    places = Places.under(tmp_path)
+    server = server_environment(places, 4200, {})
+    password = server["PREFECT_SERVER_API_AUTH_STRING"]
+    assert server["PREFECT_SERVER_API_HOST"] == "127.0.0.1"
+    assert server["PREFECT_SERVER_CORS_ALLOWED_ORIGINS"] == (
+        "http://127.0.0.1:4200,http://localhost:4200"
+    )
+    assert len(password.partition(":")[2]) >= 32
+    assert Places.under(tmp_path).password() == password
+    assert client_environment(places, 4200, {})["PREFECT_API_AUTH_STRING"] == password
+    assert Places.under(tmp_path / "other").password() != password
+
+
+def test_what_the_server_keeps_is_for_its_user_alone(tmp_path: Path) -> None:
+    places = Places.under(tmp_path)
+    places.password()
+    child = Child("told", ["--version"], dict(os.environ), places.folder)
+    child.start()
+    assert mode_of(places.folder) == 0o700
+    assert {path.name: mode_of(path) for path in (places.folder / "auth", child.log)} == {
+        "auth": 0o600,
+        "told.log": 0o600,
+    }
+    child.stop()
+
+
+@pytest.mark.parametrize(
+    ("environment", "dotenv", "found"),
+    [
+        ({}, None, False),
+        ({"APCA_API_KEY_ID": "k"}, None, False),
+        ({"APCA_API_KEY_ID": "k", "APCA_API_SECRET_KEY": ""}, None, False),
+        ({"APCA_API_KEY_ID": "k", "APCA_API_SECRET_KEY": "s"}, None, True),
+        ({}, "APCA_API_KEY_ID=k\nAPCA_API_SECRET_KEY=s\n", True),
+        ({"APCA_API_KEY_ID": "k"}, "APCA_API_SECRET_KEY=s\n", True),
+        ({}, "APCA_API_KEY_ID=k\n", False),
+    ],
+)
+def test_sessions_are_simulated_unless_both_keys_can_be_found(
+    environment: dict[str, str], dotenv: str | None, found: bool, tmp_path: Path
+) -> None:
+    if dotenv is not None:
+        (tmp_path / ".env").write_text(dotenv)
+    assert has_keys(environment, tmp_path) is found
+
+
+def test_a_port_in_use_is_left_to_whoever_has_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        assert free_port(port) != port
+    assert free_port(port) == port
+
+
+def test_a_lock_names_its_holder_and_goes_with_it(tmp_path: Path) -> None:
+    lock = tmp_path / "lock"
+    assert holder(lock) is None
+    hold = (
+        "import sys, pathlib\nfrom flows.server.supervisor import sole\n"
+        "with sole(pathlib.Path(sys.argv[1])) as alone:\n    print(alone, flush=True)\n"
+        "    sys.stdin.read()"
+    )
+    command = [sys.executable, "-c", hold, str(lock)]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=ROOT) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == "True\n"
+        assert holder(lock) == other.pid
+        with sole(lock) as alone:
+            assert alone is False
+        other.kill()
+        other.wait()
+    assert holder(lock) is None
+    with sole(lock) as alone:
+        assert alone is True
+        assert holder(lock) == os.getpid()
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    end_s = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < end_s
+        time.sleep(0.05)
+
+
+def test_a_dead_child_is_started_again_and_each_time_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    starts: list[float] = []
+    now_s = 1_000.0
+    monkeypatch.setattr("flows.server.children.time.monotonic", lambda: now_s)
+    child = Child("short", [], {}, tmp_path)
+    monkeypatch.setattr(Child, "is_alive", lambda _: False)
+
+    def start(one: Child) -> None:
+        starts.append(now_s)
+        one._started_s = now_s
+
+    monkeypatch.setattr(Child, "start", start)
+    child.start()
+    for _ in range(600):
+        now_s += 0.1
+        child.revive()
+    pauses = [round(b - a) for a, b in itertools.pairwise(starts)]
+    assert pauses == [2, 5, 10, 30]
+
+
+def test_a_child_is_found_again_by_the_next_supervisor_and_can_be_ended_by_it(
+    tmp_path: Path,
+) -> None:
+    environment = {**os.environ, "PREFECT_HOME": str(tmp_path)}
+    server = ["server", "start", "--port", str(free_port()), "--no-ui"]
+    first = Child("server", server, environment, tmp_path)
+    first.start()
+    second = Child("server", server, environment, tmp_path)
+    wait_until(second.adopt)
+    assert second.pid == first.pid
+    os.kill(first.pid or 0, signal.SIGKILL)
+    wait_until(lambda: not first.is_alive())
+    assert not second.is_alive()
+    assert not Child("server", server, environment, tmp_path).adopt()
+    second.stop()
+    assert not (tmp_path / "server.pid").exists()
+
+
+def test_a_prefect_command_that_fails_says_so_in_prefects_own_words() -> None:
+    with pytest.raises(StartFailed, match=r"(?s)Trying failed \(exit \d+\).*no-such-command"):
+        run_to_end("Trying", ["no-such-command"], dict(os.environ))
+
+
+@pytest.mark.parametrize(
+    ("config", "market"),
+    [("stocks_only", "stocks"), ("crypto_only", "crypto"), ("multi_asset", "stocks")],
+)
+def test_a_configuration_belongs_to_crypto_only_if_it_trades_nothing_else(
+    config: str, market: str
+) -> None:
+    assert market_of(ROOT / f"configs/{config}.json") == market
+
+
+def test_a_flows_name_is_told_by_its_entrypoint() -> None:
+    assert flow_of({"entrypoint": "flows.end_of_day.end_of_day"}) == "end-of-day"
