@@ -177,7 +177,11 @@ def check_available(ticket: Ticket, price: Decimal, held: Decimal, resting: list
     held: the net position; the ticket's side is opposite to it.
     """
     qty = ticket.qty if ticket.qty is not None else (ticket.notional or Decimal(0)) / price
-    related = [order for order in resting if order.side is ticket.side and not order.opens]
+    related = [
+        order
+        for order in resting
+        if order.symbol == ticket.symbol and order.side is ticket.side and not order.opens
+    ]
     reserved = sum((held_qty(order) for order in related), Decimal(0))
     available = abs(held) - reserved
     if qty > available:
