@@ -20,8 +20,7 @@ def location(tmp_path: Path) -> Path:
     return tmp_path / "state" / "warehouse.duckdb"
 
 
-@pytest.fixture
-def day() -> Day:
+def lively_day() -> Day:
     """A day of two strategies: stock and crypto, fees, a dividend, a bust, an open position."""
     day = Day()
     day.bar("SPY", "450.25")
@@ -34,6 +33,12 @@ def day() -> Day:
     day.activity("Alpha", "fee", "-0.03")
     day.sell("Beta", "BTC/USD", "0.05", "81000.123456789", fee="10.125015432098625")
     return day
+
+
+@pytest.fixture
+def day() -> Day:
+    """The lively day."""
+    return lively_day()
 
 
 Load = Callable[..., LoadResult]

@@ -1,0 +1,95 @@
+"""The cookbook's queries run, and give what the book-keeper says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.warehouse.builder import Day, d
+from tests.warehouse.conftest import lively_day
+from warehouse import Store, load_session
+from warehouse.queries import ask
+
+COOKBOOK = (Path(__file__).parents[2] / "docs" / "sql.md").read_text(encoding="utf-8")
+QUESTIONS = re.findall(
+    r"^## (\d+)\. (.+?)\n.*?```sql\n(.+?)```", COOKBOOK, re.MULTILINE | re.DOTALL
+)
+
+
+def two_days(day: Day) -> list[Any]:
+    first = day.source()
+    second = day.next_day("s2")
+    second.sell("Alpha", "SPY", "6", "460", decision_price=d("460.46"))
+    second.buy("Alpha", "SPY", "1", "460")
+    second.activity("Beta", "dividend", "-3")
+    denied = {
+        "client_order_id": "Alpha.2026-03-18.9",
+        "broker_order_id": None,
+        "filled_qty": d("0"),
+        "filled_avg_price": None,
+        "status": "denied",
+        "reason": "max_daily_trades",
+    }
+    source = second.source()
+    source.tables["orders"].append({**source.tables["orders"][0], **denied})
+    source.tables["discrepancies"].append(
+        {
+            "session_id": "s2",
+            "found_at": second.at,
+            "kind": "cash",
+            "symbol": None,
+            "strategy": None,
+            "ours": d("1"),
+            "brokers": d("2"),
+            "note": "",
+        }
+    )
+    return [first, source]
+
+
+@pytest.fixture(scope="module")
+def told() -> Iterator[Store]:
+    """A warehouse in memory that holds the two days."""
+    with Store.open(":memory:") as store:
+        for source in two_days(lively_day()):
+            assert load_session(store, source).status == "loaded"
+        yield store
+
+
+def test_there_are_fifteen_questions_numbered_in_order() -> None:
+    assert [int(number) for number, _, _ in QUESTIONS] == list(range(1, 16))
+    assert all(question.endswith("?") for _, question, _ in QUESTIONS)
+
+
+@pytest.mark.parametrize(("number", "question", "sql"), QUESTIONS, ids=[q[1] for q in QUESTIONS])
+def test_every_question_is_answered(told: Store, number: str, question: str, sql: str) -> None:
+    answer = ask(told, sql)
+    assert answer.rows, question
+    if number != "14":
+        assert answer.columns[:2] == ("account", "mode") or "execution_id" in answer.columns
+
+
+def test_the_answers_are_the_book_keepers(told: Store) -> None:
+    def answer(number: int) -> list[dict[str, Any]]:
+        result = ask(told, QUESTIONS[number - 1][2])
+        return [dict(zip(result.columns, row, strict=True)) for row in result.rows]
+
+    today = {row["strategy"]: row for row in answer(1)}
+    assert today["Alpha"]["net_pnl"] == 6 * (d("460") - d("452"))
+    assert today["Beta"]["net_pnl"] == d("-3")
+    assert [row["fills"] for row in answer(4)] == [6, 2]
+    assert {row["strategy"]: row["round_trips"] for row in answer(6)} == {"Alpha": 2, "Beta": 1}
+    assert {row["symbol"]: row["round_trips"] for row in answer(7)} == {"SPY": 2, "BTC/USD": 1}
+    sold = next(r for r in answer(8) if (r["symbol"], r["side"]) == ("SPY", "sell"))
+    assert sold["dollars"] == Decimal("2.76")
+    assert answer(12)[0]["reason"] == "max_daily_trades"
+    assert len(answer(13)) == 2
+    assert [(row["what"], row["detail"]) for row in answer(14)] == [("discrepancy", "cash")]
+    assert [(row["strategy"], row["other"], row["days"]) for row in answer(15)] == [
+        ("Alpha", "Beta", 2)
+    ]

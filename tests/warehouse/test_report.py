@@ -1,0 +1,150 @@
+"""The report: one file that says what was wrong first, and needs nothing but itself."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from tests.warehouse.builder import Day, d
+from warehouse import Store, WarehouseMissing, load_session
+from warehouse.chart import Line, line_chart, nice_ticks
+from warehouse.report import render_report, write_report
+
+VOID = {"meta", "link"}
+
+
+class Outline(HTMLParser):
+    """Fails on unbalanced tags; collects headings, attributes and text."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.attributes: list[tuple[str, str | None]] = []
+        self.headings: list[str] = []
+        self.text: list[str] = []
+        self.feed(page)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes += attrs
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.attributes += attrs
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+        if self.open and self.open[-1] in ("h1", "h2"):
+            self.headings.append(data)
+
+
+def test_the_report_is_one_private_file_without_any_address(location: Path, day: Day) -> None:
+    with Store.open(location) as store:
+        load_session(store, day.source())
+    path = write_report(location, None, location.parent / "reports" / "s1.html")
+    assert oct(path.stat().st_mode & 0o777) == "0o600"
+    page = path.read_text(encoding="utf-8")
+    outline = Outline(page)
+    addresses = [value for name, value in outline.attributes if name in ("href", "src")]
+    assert addresses == ["data:,"]
+    assert "url(" not in page
+    assert "<script" not in page
+    assert "//" not in page
+    assert "prefers-color-scheme: dark" in page
+    assert ("name", "viewport") in outline.attributes
+
+
+def test_the_report_tells_each_strategys_day(store: Store, day: Day) -> None:
+    load_session(store, day.source())
+    page = render_report(store, "s1")
+    outline = Outline(page)
+    assert outline.headings == [
+        "house, 2026-03-17",
+        "Profit and loss",
+        "Gain within the session, dollars",
+        "Positions at the end",
+        "Round trips",
+        "Slippage against the decision",
+        "Fills, the last 500",
+    ]
+    words = " ".join(outline.text)
+    for word in ("Alpha", "Beta", "UNASSIGNED", "BTC/USD", "451.75", "0.1", "Times are UTC"):
+        assert word in words, word
+    svg = ElementTree.fromstring(re.search(r"<svg.*?</svg>", page)[0])  # type: ignore[index]  # noqa: S314
+    names = [line.findtext("title") for line in svg.iter("polyline")]
+    assert sorted(map(str, names)) == ["Alpha", "Beta"]
+    assert all(len(line.get("points", "").split()) > 3 for line in svg.iter("polyline"))
+
+
+def test_what_is_wrong_comes_first(store: Store, day: Day) -> None:
+    day.rows["discrepancies"].append(
+        {
+            "session_id": "s1",
+            "found_at": day.at,
+            "kind": "position",
+            "symbol": "SPY",
+            "strategy": None,
+            "ours": d("6"),
+            "brokers": d("7"),
+            "note": "sold by <hand>",
+        }
+    )
+    source = day.source()
+    source.tables["fills"][0]["side"] = "hold"
+    load_session(store, source)
+    page = render_report(store, None)
+    outline = Outline(page)
+    assert outline.headings[1] == "Discrepancies"
+    assert page.index("fills.side row 1: hold is none of") < page.index("Discrepancies")
+    assert "sold by &lt;hand&gt;" in page
+
+
+def test_the_latest_session_is_reported_unless_another_is_named(store: Store) -> None:
+    day = Day()
+    load_session(store, day.source())
+    load_session(store, day.next_day("s2").source())
+    assert "2026-03-18" in render_report(store, None)
+    assert "2026-03-17" in render_report(store, "s1")
+
+
+def test_a_session_that_is_not_there_is_said_to_be_missing(store: Store) -> None:
+    with pytest.raises(WarehouseMissing, match="does not hold session 's9'"):
+        render_report(store, "s9")
+    with pytest.raises(WarehouseMissing, match="does not hold any session"):
+        render_report(store, None)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (0, 10, [0, 2, 4, 6, 8, 10]),
+        (-3, 7, [-4, -2, 0, 2, 4, 6, 8]),
+        (5, 5, [4, 4.5, 5, 5.5, 6]),
+        (0, 0.001, [0, 0.0002, 0.0004, 0.0006, 0.0008, 0.001]),
+        (10000, 10012.5, [10000, 10002.5, 10005, 10007.5, 10010, 10012.5]),
+    ],
+)
+def test_axes_have_round_numbers(low: float, high: float, ticks: list[float]) -> None:
+    assert nice_ticks(low, high) == pytest.approx(ticks)
+
+
+def test_a_long_line_is_thinned_and_keeps_its_end() -> None:
+    start = datetime(2026, 3, 17, tzinfo=UTC)
+    points = [(start + timedelta(minutes=i), float(i)) for i in range(10_001)]
+    svg = ElementTree.fromstring(line_chart([Line("a", points)], "dollars"))  # noqa: S314
+    drawn = next(svg.iter("polyline")).get("points", "").split()
+    assert len(drawn) <= 402
+    assert drawn[-1] == "708.0,12.0"
+
+
+def test_without_points_there_is_a_sentence() -> None:
+    assert "Nothing to draw yet" in line_chart([Line("a", [])], "dollars")
