@@ -5,8 +5,9 @@ here knows of a simulation.
 """
 
 import re
+import uuid
 from collections.abc import Mapping
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -90,14 +91,26 @@ def update_json(update: Update, number: int) -> Json:
         "order": order_json(update.order),
     }
     fill = update.execution
+    if update.event == "new":  # Alpaca gives this event an execution id too
+        data["execution_id"] = str(uuid.uuid5(uuid.UUID(int=0), f"new {update.order.id}"))
     if fill is not None:
         data |= {
             "price": plain(fill.price),
             "qty": plain(fill.qty),
             "position_qty": plain(fill.position_qty),
             "execution_id": fill.id,
+            "swap_rate": "1",
+            "settle_date": _settles(fill).isoformat(),
         }
     return {"stream": "trade_updates", "data": data}
+
+
+def _settles(fill: Execution) -> date:
+    """Crypto at once, stocks on the next weekday."""
+    day = fill.at.date()
+    if is_crypto(fill.symbol):
+        return day
+    return day + timedelta(days={4: 3, 5: 2}.get(day.weekday(), 1))
 
 
 def ulid(moment: datetime, number: int) -> str:
