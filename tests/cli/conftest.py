@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
+from cli.logs import NEVER_BELOW_INFO, OURS
 
 ROOT = Path(__file__).parents[2]
 FOREIGN = ("APCA_", "MULTI_TRADER_", "PREFECT_")
@@ -68,7 +71,21 @@ class Said:
 
 
 @pytest.fixture
-def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Sequence[str]], Said]:
+def _logging_as_before() -> Iterator[None]:
+    """A command that configures logging in this process leaves none of it behind."""
+    loggers = [logging.getLogger(name) for name in (None, *OURS, *NEVER_BELOW_INFO)]
+    levels = [logger.level for logger in loggers]
+    handlers = logging.getLogger().handlers[:]
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
+    logging.getLogger().handlers[:] = handlers
+
+
+@pytest.fixture
+def command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, _logging_as_before: None
+) -> Callable[[Sequence[str]], Said]:
     """Runs the command inside this process: quicker, for everything that ends before trading."""
     from typer.testing import CliRunner
 

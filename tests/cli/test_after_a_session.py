@@ -7,15 +7,17 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import ROOT, Shell
+from tests.cli.conftest import ROOT, Said, Shell
 from warehouse import Store
 
+Command = Callable[[Sequence[str]], Said]
 CONFIG = str(ROOT / "configs" / "multi_trader_simple.json")
 NAMES = ["SPY_Adaptive", "QQQ_Momentum", "IWM_MeanRev"]
 RULE = "=" * 80
@@ -38,13 +40,23 @@ def traded(tmp_path_factory: pytest.TempPathFactory) -> Traded:
     with shell.start("run", "--date", "2026-03-17", "--config", CONFIG, "--no-load") as process:
         try:
             assert process.stderr is not None
-            assert any("🟢 BUY" in line for line in process.stderr)
+            seen: list[str] = []
+            while not any("🟢 BUY" in line for line in seen):
+                seen.append(process.stderr.readline())
+                assert seen[-1], "".join(seen)  # else it ended before it bought
             meanwhile = json.loads(shell.run("status", "--json").stdout)
             process.send_signal(signal.SIGINT)
             out, _ = process.communicate(timeout=60)
         finally:
             process.kill()
     return Traded(shell, meanwhile[0]["session_id"], out, process.returncode, meanwhile)
+
+
+@pytest.fixture
+def after(traded: Traded, command: Command, monkeypatch: pytest.MonkeyPatch) -> Command:
+    """The other commands, in the shell of the session that was traded."""
+    monkeypatch.setenv("MULTI_TRADER_HOME", str(traded.shell.home))
+    return command
 
 
 def test_ctrl_c_ends_in_the_guide_s_summary_and_exit_0(traded: Traded) -> None:
@@ -74,52 +86,55 @@ def test_status_reads_beside_the_running_coordinator(traded: Traded) -> None:
     assert any(one["positions"] for one in session["strategies"])
 
 
-def test_status_shows_the_ended_session_as_a_table(traded: Traded) -> None:
-    shown = traded.shell.run("status")
-    assert (shown.returncode, shown.stderr) == (0, "")
-    assert shown.stdout.splitlines()[0].split()[:3] == [
-        "SIM0001",
-        "multi_trader_simple",
-        traded.session_id,
-    ]
-    assert "running" not in shown.stdout
-    rows = [line.split() for line in shown.stdout.splitlines()]
+def test_status_shows_the_ended_session_as_a_table(traded: Traded, after: Command) -> None:
+    shown = after(["status"])
+    assert (shown.code, shown.err) == (0, "")
+    heading = ["SIM0001", "multi_trader_simple", traded.session_id]
+    assert shown.out.splitlines()[0].split()[:3] == heading
+    assert "running" not in shown.out
+    rows = [line.split() for line in shown.out.splitlines()]
     assert [row[0] for row in rows if row and row[0] in NAMES] == NAMES
 
 
-def test_end_of_day_loads_what_no_load_left_and_repeats_to_the_same(traded: Traded) -> None:
+def test_end_of_day_loads_what_no_load_left_and_repeats_to_the_same(
+    traded: Traded, after: Command
+) -> None:
     assert not (traded.shell.home / "warehouse.duckdb").exists()
     for _ in range(2):
-        loaded = traded.shell.run("end-of-day")
-        assert loaded.returncode == 0, loaded.stderr
-        assert loaded.stdout.startswith("1 session of the journal in ")
-        asked = traded.shell.run(
-            "sql", "--csv", "SELECT strategy, fills FROM pnl_daily JOIN sessions USING (session_id)"
-        )
-        names = [line.partition(",")[0] for line in asked.stdout.splitlines()]
-        assert sorted(names[1:]) == sorted([*NAMES, "UNASSIGNED"])
+        loaded = after(["end-of-day"])
+        assert loaded.code == 0, loaded.err
+        assert loaded.out.startswith("1 session of the journal in ")
+        asked = after(["sql", "--csv", "SELECT strategy, session_id FROM pnl_daily"])
+        lines = [line.split(",") for line in asked.out.splitlines()[1:]]
+        assert sorted(line[0] for line in lines) == sorted([*NAMES, "UNASSIGNED"])
+        assert {line[1] for line in lines} == {traded.session_id}
 
 
-def test_end_of_day_takes_one_session_by_its_id(traded: Traded) -> None:
-    loaded = traded.shell.run("end-of-day", "--session", traded.session_id)
-    assert loaded.returncode == 0, loaded.stderr
+def test_end_of_day_takes_one_session_by_its_id(traded: Traded, after: Command) -> None:
+    loaded = after(["end-of-day", "--session", traded.session_id])
+    assert loaded.code == 0, loaded.err
 
 
-def test_a_session_that_is_not_there_is_named_beside_those_that_are(traded: Traded) -> None:
-    missing = traded.shell.run("end-of-day", "--session", "2020-01-01.none")
-    assert (missing.returncode, missing.stdout) == (2, "")
-    assert "'2020-01-01.none'" in missing.stderr
-    assert traded.session_id in missing.stderr
+def test_a_session_that_is_not_there_is_named_beside_those_that_are(
+    traded: Traded, after: Command
+) -> None:
+    missing = after(["end-of-day", "--session", "2020-01-01.none"])
+    assert (missing.code, missing.out) == (2, "")
+    assert "'2020-01-01.none'" in missing.err
+    assert traded.session_id in missing.err
 
 
-def test_the_report_is_written_and_its_path_printed(traded: Traded) -> None:
-    assert traded.shell.run("end-of-day").returncode == 0
-    told = traded.shell.run("report")
-    assert told.returncode == 0, told.stderr
-    page = Path(told.stdout.strip())
-    assert page == traded.shell.home / "reports" / f"{traded.session_id}.html"
-    assert "SPY_Adaptive" in page.read_text()
-    assert traded.shell.run("report", "--session", "none").returncode == 2
+def test_the_report_is_written_and_its_path_printed(traded: Traded, after: Command) -> None:
+    assert after(["end-of-day"]).code == 0
+    for args in (["report"], ["report", "--session", traded.session_id]):
+        told = after(args)
+        assert told.code == 0, told.err
+        page = Path(told.out.strip())
+        assert page == traded.shell.home / "reports" / f"{traded.session_id}.html"
+        assert "SPY_Adaptive" in page.read_text()
+    missing = after(["report", "--session", "none"])
+    assert (missing.code, missing.out) == (2, "")
+    assert "no session 'none'" in missing.err
 
 
 def test_a_warehouse_in_use_is_told_and_fails_nothing(
@@ -158,12 +173,12 @@ def test_a_warehouse_in_use_is_told_and_fails_nothing(
         ]
 
 
-def test_before_the_first_session_nothing_is_an_answer(shell: Shell) -> None:
-    shown = shell.run("status")
-    assert (shown.returncode, shown.stderr) == (0, "")
-    assert "No session under" in shown.stdout
-    assert "multi-trader run" in shown.stdout
-    assert json.loads(shell.run("status", "--json").stdout) == []
-    loaded = shell.run("end-of-day")
-    assert loaded.returncode == 0
-    assert "Nothing to load" in loaded.stdout
+def test_before_the_first_session_nothing_is_an_answer(command: Command) -> None:
+    shown = command(["status"])
+    assert (shown.code, shown.err) == (0, "")
+    assert "No session under" in shown.out
+    assert "multi-trader run" in shown.out
+    assert json.loads(command(["status", "--json"]).out) == []
+    loaded = command(["end-of-day"])
+    assert loaded.code == 0
+    assert "Nothing to load" in loaded.out

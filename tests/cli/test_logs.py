@@ -4,22 +4,12 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Iterator
 
 import pytest
 
-from cli.logs import LEVELS, NEVER_BELOW_INFO, OURS, configure_logging
+from cli.logs import LEVELS, OURS, configure_logging
 
-
-@pytest.fixture(autouse=True)
-def _logging_as_before() -> Iterator[None]:
-    names = (None, *OURS, *NEVER_BELOW_INFO)
-    before = [(logging.getLogger(name), logging.getLogger(name).level) for name in names]
-    handlers = logging.getLogger().handlers[:]
-    yield
-    for logger, level in before:
-        logger.setLevel(level)
-    logging.getLogger().handlers[:] = handlers
+pytestmark = pytest.mark.usefixtures("_logging_as_before")
 
 
 def test_a_line_has_the_guide_s_form(capsys: pytest.CaptureFixture[str]) -> None:

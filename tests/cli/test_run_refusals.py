@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Shell
+from tests.cli.conftest import Said, Shell
+
+Command = Callable[[Sequence[str]], Said]
 
 GOOD = {"strategies": [{"name": "A", "strategy_type": "rsi", "tickers": ["SPY"]}]}
 BAD = {
@@ -22,74 +22,82 @@ BAD = {
 }
 
 
-@contextmanager
-def broker_that_nobody_may_call() -> Iterator[tuple[dict[str, str], socket.socket]]:
-    """The variables of keys and of a listening port, at which no call may arrive."""
+@pytest.fixture
+def listener(monkeypatch: pytest.MonkeyPatch, command: Command) -> Iterator[socket.socket]:
+    """Keys and a broker's address in the environment, at which no call may arrive."""
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
         listener.setblocking(False)
         address = f"127.0.0.1:{listener.getsockname()[1]}"
-        yield (
-            {
-                "APCA_API_KEY_ID": "PKCANARY",
-                "APCA_API_SECRET_KEY": "canary-secret",
-                "APCA_API_BASE_URL": f"http://{address}",
-                "APCA_API_DATA_URL": f"http://{address}",
-                "APCA_API_STREAM_URL": f"ws://{address}",
-            },
-            listener,
-        )
+        monkeypatch.setenv("APCA_API_KEY_ID", "PKCANARY")
+        monkeypatch.setenv("APCA_API_SECRET_KEY", "canary-secret")
+        monkeypatch.setenv("APCA_API_BASE_URL", f"http://{address}")
+        monkeypatch.setenv("APCA_API_DATA_URL", f"http://{address}")
+        monkeypatch.setenv("APCA_API_STREAM_URL", f"ws://{address}")
+        yield listener
+        with pytest.raises(BlockingIOError):
+            listener.accept()
 
 
-def _config(shell: Shell, document: object) -> str:
-    path = shell.folder / "mine.json"
+def _config(folder: Path, document: object) -> str:
+    path = folder / "mine.json"
     path.write_text(json.dumps(document))
     return str(path)
 
 
-def test_a_bad_configuration_is_told_whole_before_any_call(shell: Shell) -> None:
-    with broker_that_nobody_may_call() as (variables, listener):
-        mine = dataclasses.replace(shell, variables=variables)
-        done = mine.run("run", "--config", _config(shell, BAD))
-        with pytest.raises(BlockingIOError):
-            listener.accept()
-    assert (done.returncode, done.stdout) == (2, "")
-    assert "strategies[0].tickers[0]" in done.stderr
-    assert "strategies[1].strategy_type" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert not shell.home.exists()
+@pytest.mark.usefixtures("listener")
+def test_a_bad_configuration_is_told_whole_before_any_call(
+    command: Command, tmp_path: Path
+) -> None:
+    said = command(["run", "--config", _config(tmp_path, BAD)])
+    assert (said.code, said.out) == (2, "")
+    assert "strategies[0].tickers[0]" in said.err
+    assert "strategies[1].strategy_type" in said.err
+    assert "Traceback" not in said.err
+    assert not (tmp_path / "state").exists()
 
 
 def test_without_keys_one_sentence_says_what_to_set(shell: Shell) -> None:
-    done = shell.run("run", "--config", _config(shell, GOOD))
+    done = shell.run("run", "--config", _config(shell.folder, GOOD))
     assert (done.returncode, done.stdout) == (2, "")
     errors = [line for line in done.stderr.splitlines() if line.startswith("Error")]
     assert len(errors) == 1
+    assert "Missing Alpaca API credentials" in errors[0]
     assert "APCA_API_KEY_ID" in errors[0]
     assert "APCA_API_SECRET_KEY" in errors[0]
     assert "Traceback" not in done.stderr
 
 
-def test_live_is_refused_for_safety_while_the_configuration_says_paper(shell: Shell) -> None:
-    with broker_that_nobody_may_call() as (variables, listener):
-        mine = dataclasses.replace(shell, variables=variables)
-        done = mine.run("run", "--live", "--config", _config(shell, GOOD))
-        with pytest.raises(BlockingIOError):
-            listener.accept()
-    assert (done.returncode, done.stdout) == (3, "")
-    assert "live" in done.stderr
-    assert "canary" not in done.stderr
+def test_keys_that_others_can_read_are_refused(command: Command, tmp_path: Path) -> None:
+    keys = tmp_path / ".env"
+    keys.write_text("APCA_API_KEY_ID=PKCANARY\nAPCA_API_SECRET_KEY=canary-secret\n")
+    keys.chmod(0o644)
+    said = command(["run", "--config", _config(tmp_path, GOOD)])
+    assert (said.code, said.out) == (2, "")
+    assert "chmod 600" in said.err
+    assert "canary" not in said.err
 
 
-def test_a_broker_elsewhere_is_refused_before_any_call(shell: Shell) -> None:
-    with broker_that_nobody_may_call() as (variables, _):
-        elsewhere = variables | {"APCA_API_BASE_URL": "http://broker.example"}
-        mine = dataclasses.replace(shell, variables=elsewhere)
-        done = mine.run("run", "--config", _config(shell, GOOD))
-    assert done.returncode in (2, 3)
-    assert "broker.example" in done.stderr
-    assert "canary" not in done.stderr
+@pytest.mark.usefixtures("listener")
+def test_live_is_refused_for_safety_while_the_configuration_says_paper(
+    command: Command, tmp_path: Path
+) -> None:
+    said = command(["run", "--live", "--config", _config(tmp_path, GOOD)])
+    assert (said.code, said.out) == (3, "")
+    assert '"mode": "live"' in said.err
+    assert "canary" not in said.err
+
+
+@pytest.mark.usefixtures("listener")
+def test_a_broker_elsewhere_is_refused_before_any_call(
+    command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("APCA_API_BASE_URL", "http://broker.example")
+    said = command(["run", "--config", _config(tmp_path, GOOD)])
+    assert (said.code, said.out) == (2, "")
+    assert "broker.example" in said.err
+    assert "canary" not in said.err
 
 
 @pytest.mark.parametrize(
@@ -101,32 +109,31 @@ def test_a_broker_elsewhere_is_refused_before_any_call(shell: Shell) -> None:
     ids=["no bars file", "no such fill model"],
 )
 def test_a_simulation_that_cannot_be_played_is_exit_2(
-    shell: Shell, args: list[str], named: str
+    command: Command, tmp_path: Path, args: list[str], named: str
 ) -> None:
-    done = shell.run("run", *args, "--config", _config(shell, GOOD))
-    assert done.returncode == 2
-    assert named in done.stderr
-    assert "Traceback" not in done.stderr
+    said = command(["run", *args, "--config", _config(tmp_path, GOOD)])
+    assert (said.code, said.out) == (2, "")
+    assert named in said.err
+    assert "Traceback" not in said.err
 
 
 def test_a_sunday_has_no_stock_session_and_that_is_no_error(shell: Shell) -> None:
-    done = shell.run("run", "--date", "2026-03-15", "--config", _config(shell, GOOD))
+    done = shell.run("run", "--date", "2026-03-15", "--config", _config(shell.folder, GOOD))
     assert done.returncode == 0
     assert done.stdout.startswith("MarketClosed: ")
     assert not (shell.home / "warehouse.duckdb").exists()
 
 
-def test_debug_shows_where_it_happened_and_no_key(shell: Shell) -> None:
-    with broker_that_nobody_may_call() as (variables, _):
-        mine = dataclasses.replace(shell, variables=variables)
-        config = _config(shell, BAD)
-        done = mine.run("run", "--log-level", "DEBUG", "--config", config)
-    assert done.returncode == 2
-    assert "Traceback" in done.stderr
-    assert "canary" not in done.stderr
+@pytest.mark.usefixtures("listener")
+def test_debug_shows_where_it_happened_and_no_key(command: Command, tmp_path: Path) -> None:
+    config = _config(tmp_path, BAD)
+    said = command(["run", "--log-level", "DEBUG", "--config", config])
+    assert said.code == 2
+    assert "Traceback" in said.err
+    assert "canary" not in said.err
 
 
-def test_the_configuration_that_is_not_there_is_named(shell: Shell, tmp_path: Path) -> None:
-    done = shell.run("run", "--config", str(tmp_path / "none.json"))
-    assert done.returncode == 2
-    assert "none.json" in done.stderr
+def test_the_configuration_that_is_not_there_is_named(command: Command) -> None:
+    said = command(["run", "--config", "none.json"])
+    assert (said.code, said.out) == (2, "")
+    assert "none.json" in said.err
