@@ -13,9 +13,11 @@ from datetime import datetime
 from decimal import Decimal
 
 from simulator.clock import BrokerClock, Quiet
+from simulator.faults import read_faults
 from simulator.feed import bar_at, last_bar
 from simulator.fills import fill_model
 from simulator.market import Market
+from simulator.mischief import Mischief
 from simulator.opening import Opening
 from simulator.options import SimulatorOptions
 from simulator.protocols import MARKET_ENDPOINTS, ORDER_PATH, Access, Slots
@@ -58,6 +60,13 @@ class Exchange:
         self.markets = MarketHub(options, self.access, self.slots)
         self.order_streams = OrderHub(options, self.access, self.slots)
         self.quiet = Quiet(self._waiting_frames, Stillness())
+        self.mischief = Mischief(
+            read_faults(options.faults, opening.start),
+            self.markets,
+            self.order_streams,
+            self.access,
+            self.feed,
+        )
         self.requests: Counter[str] = Counter()
         self.equity: list[tuple[datetime, Decimal]] = [(opening.start, options.cash)]
         self.last_equity = options.cash
@@ -91,7 +100,7 @@ class Exchange:
         """Send the venue's updates to those who listen."""
         updates = self.venue.take_updates()
         for update in updates:
-            self.order_streams.publish(update_json(update, next(self._numbers)))
+            self.mischief.publish(update_json(update, next(self._numbers)), update.at)
             self.quiet.stir()
         return updates
 
@@ -121,14 +130,15 @@ class Exchange:
         Bars go out in the same step in which the clock first says `boundary`.
         """
         self.clock.stand(boundary)
+        disturbed = self.mischief.turn(boundary)
         wanted = self.markets.bar_symbols(self.universe)
         sent = self.markets.stream(self._bars(wanted, boundary - MINUTE), self.universe)
         self._turn_session(boundary)
         updates = self.publish()
-        if sent or updates:
+        if sent or updates or disturbed:
             self.quiet.stir()
             self.equity.append((boundary, self.venue.funds(self.market()).equity))
-        return bool(sent or updates)
+        return bool(sent or updates or disturbed)
 
     def snapshot(self) -> VenueSnapshot:
         """The venue now; call it on the loop's thread."""

@@ -3,6 +3,7 @@
 Rule: only `GET /v2/clock` goes by without a stir, so that clients may poll it as they like.
 """
 
+import asyncio
 import json
 import time
 
@@ -11,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from simulator.errors import Rejection
 from simulator.exchange import Exchange
+from simulator.faults import FaultKind
 from simulator.shapes import headers_of
 
 _DEFAULT_LIMIT = 200
@@ -84,7 +86,38 @@ class Gate:
         elif not allowed:
             await _refuse(send_with_rate, Rejection(429, 42910000, "too many requests."))
         else:
-            await self._app(scope, receive, send_with_rate)
+            await self._disturbed(scope, receive, send_with_rate)
+
+    async def _disturbed(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve the request as the fault script lets it happen."""
+        script, now = self._exchange.mischief.script, self._exchange.now()
+        where = {"method": scope["method"], "path": scope["path"]}
+        if fault := script.strikes(FaultKind.HTTP_ERROR, now, **where):
+            await _refuse(send, Rejection(fault.status, fault.status * 100_000, "scripted fault"))
+            return
+        if fault := script.strikes(FaultKind.DELAY_RESPONSE, now, **where):
+            send = _late(send, fault.delay_s)
+        if where == {"method": "POST", "path": "/v2/orders"} and (
+            fault := script.strikes(FaultKind.HTTP_500_AFTER_ACCEPT, now, **where)
+        ):
+            await self._app(scope, receive, _nowhere)
+            rejection = Rejection(fault.status, fault.status * 100_000, "internal server error")
+            await _refuse(send, rejection)
+            return
+        await self._app(scope, receive, send)
+
+
+def _late(send: Send, delay_s: float) -> Send:
+    async def send_late(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            await asyncio.sleep(delay_s)
+        await send(message)
+
+    return send_late
+
+
+async def _nowhere(message: Message) -> None:
+    """Where an answer goes that its client never gets."""
 
 
 def _route(path: str) -> str:

@@ -30,8 +30,8 @@ class Outbox:
         return len(self._frames)
 
     def put(self, frame: bytes | str) -> bool:
-        """Queue a frame; False if the queue is full and the frame was not taken."""
-        if self.is_muted:
+        """Queue a frame; False if the queue is full. On a mute or closing socket it is lost."""
+        if self.is_muted or self._closing:
             return True
         if len(self._frames) >= self._limit:
             return False

@@ -57,11 +57,13 @@ class Access:
 
     credentials: the one key and secret; None: any that are not empty. symbol_limit: (channel,
     symbol) pairs on a stock endpoint. refused: paths that the plan does not include (error 409).
+    full: market-data paths that begin so answer 406, whoever comes.
     """
 
     credentials: tuple[str, str] | None = None
     symbol_limit: int | None = None
     refused: frozenset[str] = frozenset()
+    full: str | None = None
 
     def admits(self, key: object, secret: object) -> bool:
         """Whether the pair is right."""
@@ -138,6 +140,9 @@ class MarketProtocol:
             return Reply([error(402)], close=True)
         if self.endpoint.path in self._access.refused:
             return Reply([error(409)], close=True)
+        full = self._access.full
+        if full is not None and self.endpoint.path.startswith(full):
+            return Reply([error(406)], close=True)
         if not self._slots.take(self.endpoint.path, str(key), limit=1):
             return Reply([error(406)], close=True)
         self.key = str(key)

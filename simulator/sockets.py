@@ -82,6 +82,11 @@ class MarketHub:
             sent += len(messages)
         return sent
 
+    def mute(self, path: str | None, *, muted: bool) -> None:
+        """Lose every frame to the connections of a path (None: all), or stop losing them."""
+        for talk, (outbox, _) in self._connections.items():
+            outbox.is_muted = muted and talk.endpoint.path.startswith(path or "/")
+
     async def serve(self, websocket: WebSocket, endpoint: Endpoint, quiet: Quiet) -> None:
         """One connection from handshake to end."""
         await websocket.accept()
@@ -142,6 +147,11 @@ class OrderHub:
         for talk, outbox in self._connections.items():
             if talk.is_listening and not outbox.put(frame):
                 outbox.abandon(None)
+
+    def mute(self, *, muted: bool) -> None:
+        """Lose every frame, or stop losing them."""
+        for outbox in self._connections.values():
+            outbox.is_muted = muted
 
     async def serve(self, websocket: WebSocket, quiet: Quiet) -> None:
         """One connection from handshake to end."""
