@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -37,6 +38,10 @@ ClockSpeed = Annotated[
     float,
     typer.Option("--clock-speed", parser=a_speed, metavar="N", help="Up to N times real time."),
 ]
+FaultFile = Annotated[
+    Path | None,
+    typer.Option("--faults", metavar="FILE", help="Faults to play at set times, a JSON list."),
+]
 
 
 @plainly
@@ -48,6 +53,7 @@ def simulator(
     port: Port = 0,
     clock_speed: ClockSpeed = 600.0,
     fill_model: FillModel = None,
+    faults: FaultFile = None,
     log_level: LogLevel = "INFO",
 ) -> None:
     """Serve Alpaca's protocol on this machine, until Ctrl-C.
@@ -77,6 +83,7 @@ def simulator(
         seed=seed,
         port=port,
         clock_speed=clock_speed,
+        faults=faults,
         fill_model=fill_model or SimulatorOptions.fill_model,
     )
     with StopSignals(told="Stopping the simulator.") as stop, _listening(options) as served:

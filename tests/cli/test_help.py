@@ -111,7 +111,7 @@ def test_every_option_of_the_contract_is_there(command: Command) -> None:
         "end-of-day": "session",
         "report": "session",
         "sql": "json csv",
-        "simulator": "bars source date seed port clock-speed fill-model",
+        "simulator": "bars source date seed port clock-speed fill-model faults",
     }
     for name, options in wanted.items():
         shown = command([name, "--help"]).out

@@ -104,6 +104,7 @@ def test_a_port_that_is_taken_is_one_clear_sentence(shell: Shell) -> None:
             "2026-03-17",
         ),
         (["--date", "2026-03-17", "--fill-model", "magic"], None, "magic"),
+        (["--date", "2026-03-17", "--faults", "none.json"], None, "none.json"),
     ],
     ids=[
         "no file",
@@ -113,6 +114,7 @@ def test_a_port_that_is_taken_is_one_clear_sentence(shell: Shell) -> None:
         "no such source",
         "no such date",
         "no such fill model",
+        "no fault file",
     ],
 )
 def test_bars_that_cannot_be_played_are_named_with_exit_2(
