@@ -35,7 +35,7 @@ PREPARATION = (
     """CREATE OR REPLACE TEMP TABLE own_orders AS
         SELECT o.row_no, o.strategy, o.client_order_id, o.filled_qty, o.filled_avg_price
         FROM new_orders AS o, new_sessions AS s
-        WHERE o.decided_at IS NULL OR o.decided_at >= s.opened_at""",
+        WHERE coalesce(o.decided_at, o.submitted_at, s.opened_at) >= s.opened_at""",
     # What the session added to each position. A crypto fee is taken in coin and booked in dollars,
     # so that its quantity is fee / price.
     """CREATE OR REPLACE TEMP TABLE moved AS

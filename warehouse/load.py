@@ -101,7 +101,8 @@ def load_session(
     Raises SourceRefused if `rows()` is not a session's rows at all, and LoadFault (undoing
     everything) if the warehouse does not end up with what was handed over.
     """
-    before = read_record(store.connection, source.session_id)
+    with store.transaction() as connection:
+        before = read_record(connection, source.session_id)
     if before and before.mark == source.mark and before.status == LoadStatus.LOADED.value:
         message = f"{source.session_id}: unchanged since it was loaded."
         status = LoadStatus.UNCHANGED

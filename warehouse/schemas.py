@@ -154,7 +154,7 @@ ORDERS = Table(
         _STRATEGY,
         _SYMBOL,
         _text("side", *SIDES),
-        _money("qty", required=False, more_than=0),
+        _money("qty", required=False, at_least=0),
         _money("filled_qty", at_least=0),
         _money("filled_avg_price", required=False, more_than=0),
         _text("status", *ORDER_STATUSES),

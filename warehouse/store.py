@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -34,6 +34,8 @@ _CONFIG = {
     "autoload_known_extensions": "false",
     "python_enable_replacements": "false",
 }
+_OUR_FAULTS = (duckdb.ProgrammingError, duckdb.DataError, duckdb.IntegrityError)
+"""Statements or values of ours are wrong; every other error is the file's or the machine's."""
 _COPY = "import shutil, sys; shutil.copyfile(sys.argv[1], sys.argv[2])"
 
 
@@ -64,9 +66,9 @@ class Store:
         Raises WarehouseLocked, WarehouseNewer, WarehouseUnreadable.
         """
         name = str(location)
-        if is_file(name):
-            _make_folder(Path(name).parent)
         with private_files():
+            if is_file(name):
+                _make_file(Path(name))
             connection = _connect(name, read_only=False, deadline_s=deadline_s, on_wait=on_wait)
             try:
                 refuse_newer(version_of(connection), name)
@@ -94,7 +96,7 @@ class Store:
         Raises WarehouseMissing, WarehouseLocked, WarehouseNewer, WarehouseUnreadable.
         """
         name = str(location)
-        if is_file(name) and not Path(name).exists():
+        if is_file(name) and _is_empty(Path(name)):
             raise WarehouseMissing(
                 f"There is no warehouse at {name} yet. Run a session, or load what the journal "
                 "holds with `multi-trader end-of-day`."
@@ -127,15 +129,21 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """One transaction: commits at the end, or undoes everything if the body raises."""
+        """One transaction: commits at the end, or undoes everything if the body raises.
+
+        Raises WarehouseUnreadable where the file or the disk is at fault.
+        """
         with private_files():  # the write-ahead log is made on demand
-            self.connection.execute("BEGIN")
             try:
+                self.connection.execute("BEGIN")
                 yield self.connection
-            except BaseException:
-                self.connection.execute("ROLLBACK")
+                self.connection.execute("COMMIT")
+            except BaseException as error:
+                with suppress(duckdb.Error):  # what was not committed is undone on closing, too
+                    self.connection.execute("ROLLBACK")
+                if isinstance(error, duckdb.Error) and not isinstance(error, _OUR_FAULTS):
+                    raise _unwritable(self.location, error) from error
                 raise
-            self.connection.execute("COMMIT")
 
 
 def is_file(location: str) -> bool:
@@ -153,15 +161,31 @@ def private_files() -> Iterator[None]:
         os.umask(before)
 
 
-def _make_folder(folder: Path) -> None:
-    if not folder.exists():
-        try:
-            folder.mkdir(parents=True, mode=0o700, exist_ok=True)
-        except OSError as error:
-            raise WarehouseUnreadable(
-                f"The warehouse's folder {folder} cannot be made: {error}. "
-                "Name another place in MULTI_TRADER_WAREHOUSE."
-            ) from error
+def _is_empty(file: Path) -> bool:
+    return not file.exists() or (file.is_file() and file.stat().st_size == 0)
+
+
+def _make_file(file: Path) -> None:
+    """Makes the warehouse beside its place and moves it there whole, unless there is one."""
+    if not _is_empty(file):
+        return
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        beginning = file.with_name(f"{file.name}.{os.getpid()}.new")
+        beginning.unlink(missing_ok=True)
+        with duckdb.connect(str(beginning), config=dict(_CONFIG)) as connection:
+            migrate(connection)
+        if file.exists():
+            file.unlink()  # it is empty
+        os.link(beginning, file)  # unlike a rename, never over what another process has made
+        beginning.unlink()
+    except FileExistsError:
+        beginning.unlink()
+    except OSError as error:
+        raise WarehouseUnreadable(
+            f"The warehouse {file} cannot be made: {error}. "
+            "Name another place in MULTI_TRADER_WAREHOUSE."
+        ) from error
 
 
 def _connect(
@@ -215,6 +239,14 @@ def _unreadable(location: str, error: duckdb.Error) -> WarehouseError:
     return WarehouseUnreadable(
         f"The warehouse {location} cannot be opened: {error}. Nothing is lost: the journal keeps "
         "every session. Move the file aside and load them again with `multi-trader end-of-day`."
+    )
+
+
+def _unwritable(location: str, error: duckdb.Error) -> WarehouseError:
+    return WarehouseUnreadable(
+        f"The warehouse {location} cannot be written: {error}. The load was undone and the journal "
+        "keeps every session. See whether the disk is full; if the file is damaged, move it aside. "
+        "Then repeat `multi-trader end-of-day`."
     )
 
 

@@ -13,7 +13,15 @@ import pytest
 
 from tests.warehouse.builder import Day, Row, Source, d
 from tests.warehouse.conftest import Load, Rows
-from warehouse import LoadFault, LoadStatus, SourceRefused, Store, load_session, load_sessions
+from warehouse import (
+    LoadFault,
+    LoadStatus,
+    SourceRefused,
+    Store,
+    WarehouseUnreadable,
+    load_session,
+    load_sessions,
+)
 from warehouse.schemas import TABLES
 
 CONTENT = [*TABLES, "quarantine", "round_trips", "open_lots"]
@@ -195,7 +203,7 @@ def test_a_load_that_fails_leaves_the_old_state(day: Day, load: Load, store: Sto
     before = content(store)
     day.buy("Alpha", "SPY", "2", "449")
     failing = Failing(store.connection, "INSERT INTO equity")
-    with pytest.raises(duckdb.Error, match="planted"):
+    with pytest.raises(WarehouseUnreadable, match=r"planted.*The load was undone"):
         load_session(Store(failing, ":memory:"), day.source("m2"))  # type: ignore[arg-type]
     assert content(store) == before
 

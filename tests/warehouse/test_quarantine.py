@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from tests.warehouse.builder import Day, Row, Source, d
-from tests.warehouse.conftest import Load, Rows
+from tests.warehouse.conftest import Load, Rows, lively_day
 from warehouse import Store, load_session
 from warehouse.queries import ask
+from warehouse.schemas import TABLES
 
 Tables = dict[str, list[Row]]
 
@@ -71,7 +74,7 @@ ROWS = [
     (put("fills", 1, filled_at=datetime(2026, 3, 17, 13)), "fills.filled_at row 1: datetime"),  # noqa: DTZ001
     (put("fills", 1, session_date="2026-03-17"), "fills.session_date row 1: '2026-03-17' is a str"),
     (put("orders", 1, status="fillled"), "orders.status row 1: fillled is none of new,"),
-    (put("orders", 1, qty=d("-10")), "orders.qty row 1: -10.000000000000000000 is not more than 0"),
+    (put("orders", 1, qty=d("-10")), "orders.qty row 1: -10.000000000000000000 is less than 0"),
     (put("orders", 3, filled_qty=d("-4")), "orders.filled_qty row 3: -4.000000000000000000 is"),
     (put("sessions", 1, mode="real"), "sessions.mode row 1: real is none of paper, live, simul"),
     (put("sessions", 1, status="ok"), "sessions.status row 1: ok is none of open, closed"),
@@ -250,3 +253,39 @@ def test_a_symbol_with_a_discrepancy_may_differ_from_its_fills(load: Load) -> No
     refused = load(source)
     assert "positions.qty" not in refused.message
     assert refused.quarantined == 1  # the last equity row still says that 5 were held
+
+
+GARBAGE: list[Any] = [
+    None, "", "x", "NULL", 0, -1, 7, 2**70, True, 1.5, -0.0, float("nan"), float("-inf"), d("0"),
+    d("-3"), d("1e14"), d("9e29"), d("1e-30"), d("NaN"), b"x", [], ["SPY"], [None], {}, {"a": 1},
+    date(2026, 3, 17), date(1, 1, 1),
+    datetime(2026, 3, 17, tzinfo=UTC).replace(tzinfo=None), datetime(9999, 1, 1, tzinfo=UTC),
+    "DROP TABLE fills", "s1", "Alpha", object(),
+]  # fmt: skip
+CELLS = [(t.name, c.name) for t in TABLES.values() if t.name != "discrepancies" for c in t.columns]
+
+
+@settings(
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    cells=st.lists(
+        st.tuples(st.sampled_from(CELLS), st.integers(0, 50), st.sampled_from(GARBAGE)),
+        min_size=1,
+        max_size=4,
+    )
+)
+def test_whatever_stands_in_a_cell_the_load_goes_on_and_every_row_is_kept(
+    store: Store, cells: list[tuple[tuple[str, str], int, Any]]
+) -> None:
+    store.connection.execute("DELETE FROM loads")
+    source = lively_day().source()
+    for (table, column), row, garbage in cells:
+        rows = source.tables[table]
+        rows[row % len(rows)][column] = garbage
+    result = load_session(store, source)
+    kept = ask(store, "SELECT table_name, count(*) FROM quarantine GROUP BY 1").rows
+    refused: dict[Any, Any] = dict(kept)
+    for name, table_rows in source.tables.items():
+        assert result.rows[name] + refused.get(name, 0) == len(table_rows)
+    assert (result.status == "incomplete") == bool(refused)

@@ -18,8 +18,10 @@ WITH days AS (
         PARTITION BY account, mode, strategy ORDER BY nth ROWS UNBOUNDED PRECEDING)) AS fall
     FROM grown
 ), traded AS (
-    SELECT s.account, s.mode, f.strategy, sum(money_product(f.qty, f.price)) AS notional
-    FROM fills AS f JOIN sessions AS s USING (session_id) GROUP BY ALL
+    SELECT s.account, s.mode, f.strategy, sum(f.notional) AS notional
+    FROM (SELECT session_id, strategy, sum(qty::DOUBLE * price::DOUBLE) AS notional
+          FROM fills GROUP BY ALL) AS f
+    JOIN sessions AS s USING (session_id) GROUP BY ALL
 ), totals AS (
     SELECT account, mode, strategy, min(session_date) AS first_date, max(session_date) AS last_date,
            count(*) AS days, CASE WHEN bool_and(is_crypto) THEN 365 ELSE 252 END AS days_a_year,
@@ -43,7 +45,7 @@ SELECT t.account, t.mode, t.strategy, first_date, last_date, days, start_equity,
        max_drawdown, max_intraday_drawdown,
        winning_days / nullif(winning_days + losing_days, 0) AS win_rate,
        coalesce(won, 0) / lost AS profit_factor,
-       coalesce(n.notional::DOUBLE, 0) / nullif(mean_capital, 0) AS turnover,
+       coalesce(n.notional, 0) / nullif(mean_capital, 0) AS turnover,
        fees, fills, days_a_year
 FROM totals AS t LEFT JOIN traded AS n USING (account, mode, strategy);
 COMMENT ON VIEW v_performance IS 'How each strategy did over its whole history; one row per account, mode and strategy, UNASSIGNED in a row of its own.';
