@@ -8,11 +8,13 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 import exchange_calendars
 
 NEW_YORK = ZoneInfo("America/New_York")
+_MARGIN = timedelta(days=400)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,21 @@ class Session:
     close: datetime
 
 
+@lru_cache(maxsize=8)
+def _sessions(first: date, last: date) -> tuple[Session, ...]:
+    with warnings.catch_warnings():  # of the library's own use of pandas
+        warnings.simplefilter("ignore", DeprecationWarning)
+        table = exchange_calendars.get_calendar("XNYS", start=first, end=last).schedule
+    return tuple(
+        Session(
+            day.date(),
+            opened.to_pydatetime().astimezone(UTC),
+            closed.to_pydatetime().astimezone(UTC),
+        )
+        for day, opened, closed in zip(table.index, table["open"], table["close"], strict=True)
+    )
+
+
 class Calendar:
     """The sessions between two dates.
 
@@ -31,19 +48,7 @@ class Calendar:
     """
 
     def __init__(self, first: date, last: date) -> None:
-        with warnings.catch_warnings():  # of the library's own use of pandas
-            warnings.simplefilter("ignore", DeprecationWarning)
-            table = exchange_calendars.get_calendar(
-                "XNYS", start=first - timedelta(days=400), end=last + timedelta(days=400)
-            ).schedule
-        self._sessions = tuple(
-            Session(
-                day.date(),
-                opened.to_pydatetime().astimezone(UTC),
-                closed.to_pydatetime().astimezone(UTC),
-            )
-            for day, opened, closed in zip(table.index, table["open"], table["close"], strict=True)
-        )
+        self._sessions = _sessions(first - _MARGIN, last + _MARGIN)
         self._dates = [session.date for session in self._sessions]
         self._opens = [session.open for session in self._sessions]
 

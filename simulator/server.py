@@ -8,6 +8,7 @@ import asyncio
 import socket
 import threading
 from collections.abc import Coroutine
+from contextlib import suppress
 from types import TracebackType
 from typing import Any, TypeVar
 
@@ -29,6 +30,7 @@ from simulator.protocols import MARKET_ENDPOINTS, ORDER_PATH, Endpoint
 
 _HOST = "127.0.0.1"
 _START_S, _STOP_S = 20.0, 10.0
+_TICK_S = 0.1  # what uvicorn counts its date header and its limits by
 
 T = TypeVar("T")
 
@@ -46,7 +48,7 @@ class Simulator:
         self.options = options or SimulatorOptions()
         self.exchange = Exchange(self.options, open_feed(self.options, today_in_new_york()))
         self._loop = asyncio.new_event_loop()
-        self._server: uvicorn.Server | None = None
+        self._server: _Server | None = None
         self._thread: threading.Thread | None = None
         self._port = 0
         self._ready = threading.Event()
@@ -78,7 +80,7 @@ class Simulator:
         thread = self._thread
         if thread is None or not thread.is_alive() or self._server is None:
             return
-        self._server.should_exit = True
+        self._loop.call_soon_threadsafe(self._server.leave)
         thread.join(_STOP_S)
         if thread.is_alive():
             raise RuntimeError(f"the simulator did not stop within {_STOP_S} s")
@@ -122,6 +124,7 @@ class Simulator:
         config = uvicorn.Config(
             build_app(self.exchange),
             log_config=None,
+            log_level="warning",
             access_log=False,
             lifespan="off",
             ws="websockets-sansio",
@@ -133,7 +136,7 @@ class Simulator:
         pacer = asyncio.create_task(Pacer(self.exchange).run())
         serving = asyncio.create_task(self._server.serve(sockets=[listener]))
         await asyncio.wait((serving, pacer), return_when=asyncio.FIRST_COMPLETED)
-        self._server.should_exit = True
+        self._server.leave()
         pacer.cancel()
         results = await asyncio.gather(serving, pacer, return_exceptions=True)
         for result in results:
@@ -167,11 +170,23 @@ def _listen(port: int) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server, telling when it is up."""
+    """uvicorn's server, telling when it is up and leaving without delay."""
 
     def __init__(self, config: uvicorn.Config, ready: threading.Event) -> None:
         super().__init__(config)
         self._ready = ready
+        self._leaving = asyncio.Event()
+
+    def leave(self) -> None:
+        self.should_exit = True
+        self._leaving.set()
+
+    async def main_loop(self) -> None:
+        ticks = 0
+        while not await self.on_tick(ticks):
+            ticks += 1
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._leaving.wait(), _TICK_S)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

@@ -1,0 +1,91 @@
+"""A client that works, or waits for the processor, is not taken for one that has nothing to say."""
+
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from simulator.stillness import Stillness
+
+CLIENT = """
+import socket, sys, time
+peer = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+for command in iter(lambda: peer.recv(1), b""):
+    peer.sendall(b"k")
+    ends = time.monotonic() + (30 if command == b"w" else 0)
+    peer.setblocking(False)
+    while time.monotonic() < ends:
+        try:
+            if peer.recv(1):
+                break
+        except BlockingIOError:
+            pass
+    peer.setblocking(True)
+"""
+pytestmark = pytest.mark.skipif(
+    not Path("/proc/self/task").is_dir(), reason="only Linux tells what its processes do"
+)
+
+
+@contextmanager
+def client() -> Iterator[tuple[int, socket.socket]]:
+    """A process of its own that idles until told to work ('w')."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+        process = subprocess.Popen([sys.executable, "-c", CLIENT, str(port)])
+        try:
+            peer, _ = listener.accept()
+            with peer:
+                yield port, peer
+        finally:
+            process.kill()
+            process.wait()
+
+
+def look(stillness: Stillness) -> bool:
+    """Whether the client is still over a twentieth of a second."""
+    stillness.begin()
+    time.sleep(0.05)
+    return stillness.is_still()
+
+
+def test_an_idle_process_is_still_and_a_working_one_is_not() -> None:
+    with client() as (port, peer):
+        stillness = Stillness()
+        stillness.find(port)
+        peer.sendall(b"i")
+        peer.recv(1)
+        assert look(stillness)
+        peer.sendall(b"w")
+        peer.recv(1)
+        assert not look(stillness)
+        peer.sendall(b"i")
+        deadline_s = time.monotonic() + 5
+        while not look(stillness):
+            assert time.monotonic() < deadline_s
+
+
+def test_one_that_never_rests_is_let_be_for_a_while() -> None:
+    with client() as (port, peer):
+        stillness = Stillness()
+        stillness.find(port)
+        peer.sendall(b"w")
+        peer.recv(1)
+        for _ in range(3):
+            assert not look(stillness)
+            stillness.tell(exhausted=True)
+        assert look(stillness)
+        for _ in range(30):
+            stillness.tell(exhausted=False)
+        assert not look(stillness)
+
+
+def test_nobody_at_the_port_is_still() -> None:
+    stillness = Stillness()
+    stillness.find(1)
+    assert look(stillness)
