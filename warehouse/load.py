@@ -74,7 +74,7 @@ class LoadResult:
 
 
 @dataclass(frozen=True, slots=True)
-class _Judged:
+class Judged:
     """The session's accepted frames, and the rejection of every other row."""
 
     frames: Mapping[str, Frame]
@@ -111,7 +111,7 @@ def load_session(
     rows = source.rows()
     _refuse_shapeless(source.session_id, rows)
     with store.transaction() as connection:
-        judged = _judge(connection, source.session_id, rows)
+        judged = judge(connection, source.session_id, rows)
         counts = _write(connection, source.session_id, judged, rows)
         match_round_trips(connection, source.session_id)
         refused = [(r, _row(rows[r.table], r.row_no)) for r in judged.rejections]
@@ -145,8 +145,11 @@ def _refuse_shapeless(session_id: str, rows: SessionRows) -> None:
         )
 
 
-def _judge(connection: duckdb.DuckDBPyConnection, session_id: str, rows: SessionRows) -> _Judged:
-    """Row by row first, then what belongs here, then the sums; each on what passed before."""
+def judge(connection: duckdb.DuckDBPyConnection, session_id: str, rows: SessionRows) -> Judged:
+    """The session's rows, accepted or rejected; registers the frames as `new_<table>`.
+
+    Row by row first, then what belongs here, then the sums; each on what passed before.
+    """
     frames: dict[str, Frame] = {}
     rejections: list[Rejection] = []
     for name, table in TABLES.items():
@@ -165,7 +168,7 @@ def _judge(connection: duckdb.DuckDBPyConnection, session_id: str, rows: Session
     found = _first_per_row(contradictions(connection, SUMS, touched))
     for name, frame in list(frames.items()):
         frames[name] = frame.without({r.row_no for r in found if r.table == name})
-    return _Judged(frames, _first_per_row(rejections + found))
+    return Judged(frames, _first_per_row(rejections + found))
 
 
 def _first_per_row(rejections: list[Rejection]) -> list[Rejection]:
@@ -208,7 +211,7 @@ def _value(row: object, column: str) -> object:
 
 
 def _write(
-    connection: duckdb.DuckDBPyConnection, session_id: str, judged: _Judged, rows: SessionRows
+    connection: duckdb.DuckDBPyConnection, session_id: str, judged: Judged, rows: SessionRows
 ) -> dict[str, int]:
     counts = {}
     for name, frame in judged.frames.items():

@@ -50,7 +50,7 @@ for location, at, after_s in points:
 """
 
 
-FEW = [(at, None) for at in (1, 25, 45, 52, 58, 64, 70)] + [(999, 0.0), (999, 0.002)]
+FEW = [(at, None) for at in (25, 52, 60, 70)] + [(999, 0.001)]
 ALL = [(at, None) for at in range(80)] + [(999, i / 4000) for i in range(40)]
 
 

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from tests.warehouse.builder import Day, Row, Source, d
 from tests.warehouse.conftest import Load, Rows, lively_day
 from warehouse import Store, load_session
+from warehouse.load import judge
 from warehouse.queries import ask
 from warehouse.schemas import TABLES
 
@@ -145,25 +146,34 @@ def test_a_corrupted_row_is_quarantined_with_its_reason_and_nothing_is_dropped(
     day: Day, store: Store, corrupt: Callable[[Tables], None], reason: str
 ) -> None:
     source = broken(day, corrupt)
-    result = load_session(store, source)
-    kept = ask(store, "SELECT table_name, reason, row FROM quarantine").rows
-    assert result.status == "incomplete"
-    assert [said for _, said, _ in kept if reason in str(said)], kept
-    assert len(kept) == result.quarantined
-    for table, said, row in kept:
-        assert str(said).startswith(f"{table}.")
-        assert isinstance(json.loads(str(row)), dict | None)
-    for name in source.tables:
-        refused = sum(table == name for table, _, _ in kept)
-        assert result.rows[name] + refused == len(source.tables[name])
-    assert set(ask(store, "SELECT status FROM sessions").rows) <= {("incomplete",)}
+    judged = judge(store.connection, "s1", source.tables)
+    said = [rejection.reason for rejection in judged.rejections]
+    assert [words for words in said if reason in words], said
+    for name, frame in judged.frames.items():
+        refused = {r.row_no for r in judged.rejections if r.table == name}
+        accepted = set(frame.arrow["row_no"].to_pylist())
+        assert accepted.isdisjoint(refused)
+        assert accepted | refused == set(range(1, len(source.tables[name]) + 1))
 
 
-@pytest.mark.parametrize("corrupt", [ROWS[0][0], ROWS[-1][0], put("sessions", 1, mode="real")])
+@pytest.mark.parametrize(
+    "corrupt",
+    [ROWS[0][0], ROWS[-1][0], put("sessions", 1, mode="real"), repeat("fills", 1),
+     add("fills", 1, qty=d("1")), put("equity", 2, ts=None), put("bars", 1, note=object())],
+)  # fmt: skip
 def test_a_repaired_load_empties_the_quarantine_even_if_the_mark_is_the_same(
     day: Day, store: Store, corrupt: Callable[[Tables], None]
 ) -> None:
-    assert load_session(store, broken(day, corrupt)).quarantined
+    result = load_session(store, broken(day, corrupt))
+    kept = ask(store, "SELECT table_name, reason, row, quarantined_at FROM quarantine").rows
+    assert (result.status, result.quarantined) == ("incomplete", len(kept))
+    for table, said, row, _ in kept:
+        assert str(said).startswith(f"{table}.")
+        assert isinstance(json.loads(str(row)), dict)
+    for name, table_rows in broken(day, corrupt).tables.items():
+        refused = sum(table == name for table, *_ in kept)
+        assert result.rows[name] + refused == len(table_rows)
+    assert set(ask(store, "SELECT status FROM sessions").rows) <= {("incomplete",)}
     repaired = load_session(store, day.source("broken"))
     assert (repaired.status, repaired.quarantined) == ("loaded", 0)
     assert ask(store, "SELECT count(*) FROM quarantine").rows == ((0,),)
@@ -266,7 +276,7 @@ CELLS = [(t.name, c.name) for t in TABLES.values() if t.name != "discrepancies" 
 
 
 @settings(
-    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     cells=st.lists(

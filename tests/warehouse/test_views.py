@@ -39,11 +39,10 @@ def pnl_of_returns(day: Day, load: Load, returns: list[float], transfers: dict[i
         day = day.next_day(f"s{number + 2}")
 
 
-@pytest.mark.parametrize("transfers", [{}, {4: "5000", 9: "-2500"}])
 def test_performance_agrees_with_quantstats_and_transfers_do_not_distort_it(
-    load: Load, rows: Rows, transfers: dict[int, str]
+    load: Load, rows: Rows
 ) -> None:
-    pnl_of_returns(Day(), load, RETURNS, transfers)
+    pnl_of_returns(Day(), load, RETURNS, transfers={4: "5000", 9: "-2500"})
     names = ", ".join(QUANTSTATS)
     (answer,) = rows(f"SELECT {names} FROM v_performance WHERE strategy = 'Alpha'")
     assert dict(zip(QUANTSTATS, answer, strict=True)) == pytest.approx(QUANTSTATS, rel=1e-9)
@@ -166,8 +165,12 @@ def play(day: Day, moves: list[str], strategy: str = "Alpha", symbol: str = "SPY
         getattr(day, side)(strategy, symbol, *numbers)
 
 
-@pytest.mark.parametrize("case", FIFO)
-@pytest.mark.parametrize("overnight", [False, True])
+OVERNIGHT = ["exits overlap entries", "a part stays open", "only the part that was bought"]
+
+
+@pytest.mark.parametrize(
+    ("case", "overnight"), [(case, False) for case in FIFO] + [(case, True) for case in OVERNIGHT]
+)
 def test_round_trips_are_first_in_first_out(
     load: Load, rows: Rows, case: str, overnight: bool
 ) -> None:
@@ -312,7 +315,7 @@ def test_exposure_is_what_is_held_against_equity(load: Load, rows: Rows) -> None
 
 price = st.decimals(min_value="0.01", max_value="5000", places=4)
 share = st.integers(min_value=1, max_value=10)
-step = st.tuples(st.sampled_from(["Alpha", "Beta"]), st.booleans(), share, price, st.booleans())
+step = st.tuples(st.sampled_from(["Alpha", "Beta"]), st.booleans(), share, price, st.integers(0, 4))
 
 
 @settings(
@@ -320,7 +323,7 @@ step = st.tuples(st.sampled_from(["Alpha", "Beta"]), st.booleans(), share, price
 )
 @given(steps=st.lists(step, min_size=1, max_size=20))
 def test_any_days_load_and_fifo_equals_average_cost_once_flat(
-    store: Store, steps: list[tuple[str, bool, int, Decimal, bool]]
+    store: Store, steps: list[tuple[str, bool, int, Decimal, int]]
 ) -> None:
     for name in ("sessions", "round_trips", "open_lots", "loads"):
         store.connection.execute("DELETE FROM " + name)
@@ -333,7 +336,7 @@ def test_any_days_load_and_fifo_equals_average_cost_once_flat(
             total[name] += book.realized
         return day.source()
 
-    for number, (name, is_sale, tenths, at, new_day) in enumerate(steps):
+    for number, (name, is_sale, tenths, at, days_left) in enumerate(steps):
         held = books[name].held[symbols[name]][0]
         if is_sale and held:
             qty = (held * tenths / 10).quantize(d("1e-9")) if tenths < 10 else held
@@ -344,7 +347,7 @@ def test_any_days_load_and_fifo_equals_average_cost_once_flat(
             fee = qty * at / 400 if name == "Beta" else d(0)
             coin = (qty / 400).quantize(d("1e-9"))
             day.buy(name, symbols[name], str(qty), str(at), str(coin * at if fee else fee))
-        if new_day:
+        if not days_left:
             sources.append(close(day))
             day = day.next_day(f"d{number}")
     for name, symbol in symbols.items():
