@@ -28,8 +28,12 @@ from tasks.report import SUMMARY_KEY, SUMMARY_LOG
 
 DATE = "2026-03-17"
 RUN_S = 1_800.0
+SPEED = {"stocks": 600, "crypto": 2_400}
+"""Broker seconds a local second: a UTC day has 3.7 times the minutes of a stock session."""
 _INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_PNL = """SELECT strategy, fills, realized_pnl, unrealized_change, fees, net_pnl
+_PNL = """SELECT strategy, fills, realized_pnl::DECIMAL(18, 2) AS realized_pnl,
+  unrealized_change::DECIMAL(18, 2) AS unrealized_change, fees::DECIMAL(18, 2) AS fees,
+  net_pnl::DECIMAL(18, 2) AS net_pnl
 FROM pnl_daily WHERE session_id = '{session}' ORDER BY strategy = 'UNASSIGNED', strategy"""
 _FILLS = """SELECT filled_at, strategy, side, qty, symbol, price
 FROM fills WHERE session_id = '{session}' ORDER BY filled_at DESC LIMIT 5"""
@@ -48,7 +52,7 @@ class Ask:
     source: str | None
     date: str
 
-    def parameters(self) -> dict[str, Any]:
+    def parameters(self, market: str) -> dict[str, Any]:
         """The parameters of the warm-up's and the coordinator's run."""
         return {
             "config": str(self.config),
@@ -56,6 +60,7 @@ class Ask:
             "bars": str(self.bars) if self.bars else None,
             "source": self.source,
             "session_date": self.date,
+            "clock_speed": SPEED[market],
         }
 
 
@@ -112,8 +117,8 @@ def market_of(config: Path) -> str:
 
 def _three_runs(ask: Ask) -> str:
     market = market_of(ask.config)
-    _run(f"warmup/{market}", ask.parameters())
-    run_id = _run(f"coordinator/{market}", ask.parameters())
+    _run(f"warmup/{market}", ask.parameters(market))
+    run_id = _run(f"coordinator/{market}", ask.parameters(market))
     summary = runs.artifact_of(run_id, SUMMARY_KEY)
     if summary is None or not summary[0]:
         raise DemoFailed("The session ended without a summary.")
@@ -147,7 +152,7 @@ def _show(home: Path, session: str) -> None:
     report = home / "reports" / f"{session}.html"
     if not report.exists():
         raise DemoFailed(f"The end of day left no report at {report}.")
-    print(f"Warehouse: {home / 'warehouse.duckdb'}\nReport:    {report}", flush=True)
+    print(f"\nWarehouse: {home / 'warehouse.duckdb'}\nReport:    {report}", flush=True)
 
 
 def _query(sql: str) -> None:

@@ -173,9 +173,11 @@ def test_a_child_is_found_again_by_the_next_supervisor_and_can_be_ended_by_it(
     first = Child("server", server, environment, tmp_path)
     first.start()
     second = Child("server", server, environment, tmp_path)
-    wait_until(second.adopt)
-    assert second.pid == first.pid
-    os.kill(first.pid or 0, signal.SIGKILL)
+    try:
+        wait_until(second.adopt)
+        assert second.pid == first.pid
+    finally:
+        os.kill(first.pid or 0, signal.SIGKILL)
     wait_until(lambda: not first.is_alive())
     assert not second.is_alive()
     assert not Child("server", server, environment, tmp_path).adopt()
