@@ -35,19 +35,16 @@ def feed(seed: int = 7) -> GeneratedFeed:
 
 
 def test_the_same_seed_gives_the_same_bytes_in_any_process() -> None:
-    prints = {
-        subprocess.run(
-            [sys.executable, "-c", FINGERPRINT],
-            env={"PYTHONHASHSEED": seed, "PYTHONPATH": str(ROOT)},
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
-        for seed in ("0", "4242")
-    }
+    elsewhere = subprocess.run(
+        [sys.executable, "-c", FINGERPRINT],
+        env={"PYTHONHASHSEED": "4242", "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()
     here = GeneratedFeed(11, calendar())
     text = repr([here.day(name, TUESDAY).bars for name in ("SPY", "DBB", "BTC/USD", "ZZZZ")])
-    assert prints == {hashlib.sha256(text.encode()).hexdigest()}
+    assert elsewhere == hashlib.sha256(text.encode()).hexdigest()
 
 
 def test_a_symbols_bars_do_not_depend_on_what_else_was_asked() -> None:
