@@ -54,7 +54,9 @@ FEW = [(at, None) for at in (25, 52, 60, 70)] + [(999, 0.001)]
 ALL = [(at, None) for at in range(80)] + [(999, i / 4000) for i in range(40)]
 
 
-@pytest.mark.parametrize("deaths", [FEW, pytest.param(ALL, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "deaths", [FEW, pytest.param(ALL, marks=[pytest.mark.slow, pytest.mark.timeout(900)])]
+)
 def test_a_kill_at_any_point_leaves_the_old_state_or_the_new_one(
     tmp_path: Path, location: Path, day: Day, deaths: list[tuple[int, float | None]]
 ) -> None:
