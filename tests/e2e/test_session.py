@@ -1,0 +1,160 @@
+"""Sessions over real sockets: the shared connections, the true books, restarts and refusals."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from coordinator.shell.lease import LeaseHeld, Leases
+from simulator.server import Simulator
+from tests.e2e.running import (
+    CASH,
+    KEYS,
+    run_command,
+    run_here,
+    session_rows,
+    simulator_options,
+    wait_until,
+)
+from tests.in_memory import InMemorySession
+from tests.oracle import configs
+
+OPEN = datetime(2026, 3, 17, 13, 30, tzinfo=UTC)
+
+
+@contextmanager
+def simulator(**changes: Any) -> Iterator[Simulator]:
+    with Simulator(simulator_options(**changes)) as running:
+        yield running
+
+
+def fills_of(rows: dict[str, list[dict[str, Any]]], before: datetime) -> list[tuple[Any, ...]]:
+    decided = {order["client_order_id"]: order["decided_at"] for order in rows["orders"]}
+    return sorted(
+        (f["strategy"], f["symbol"], f["side"], f["qty"], f["price"], f["fee"])
+        for f in rows["fills"]
+        if decided[f["client_order_id"]] < before
+    )
+
+
+@pytest.mark.parametrize(
+    ("config", "minutes"), [(configs.twenty_six, 90), (configs.mixed, 75)], ids=["26", "mixed"]
+)
+def test_a_session_over_sockets_fills_exactly_what_it_fills_in_memory(
+    tmp_path: Path, config: Callable[[], dict[str, Any]], minutes: int
+) -> None:
+    until = OPEN + timedelta(minutes=minutes)
+    in_memory = InMemorySession(config(), simulator_options())
+    in_memory.run(until)
+    with simulator() as venue:
+        outcome = run_here(venue, config(), tmp_path, until=until)
+        account = venue.snapshot()
+    rows = session_rows(tmp_path)
+
+    assert outcome.status == "StoppedEarly"
+    assert outcome.discrepancies == 0
+    expected = fills_of(in_memory.rows(), until)
+    assert fills_of(rows, until) == expected
+    assert len(expected) > 20
+    assert sum((row["cash"] for row in last_equity(rows)), Decimal(0)) == account.cash
+
+
+def has_ended(process: subprocess.Popen[str]) -> bool:
+    return process.poll() is not None
+
+
+def last_equity(rows: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
+    last: dict[str, dict[str, Any]] = {}
+    for row in rows["equity"]:
+        last[row["strategy"]] = row
+    return list(last.values())
+
+
+@pytest.mark.parametrize(
+    ("config", "tickers"), [(configs.hundred, 30), (configs.mixed, None)], ids=["100", "mixed"]
+)
+def test_all_strategies_share_one_connection_per_market(
+    tmp_path: Path, config: Callable[[], dict[str, Any]], tickers: int | None
+) -> None:
+    wanted = {ticker for one in config()["strategies"] for ticker in one["tickers"]}
+    assert tickers is None or len(wanted) == tickers
+    with simulator() as venue:
+        run_here(venue, config(), tmp_path, until=OPEN + timedelta(minutes=5))
+        seen = venue.snapshot()
+
+    markets = {"/v2/iex"} | ({"/v1beta3/crypto/us"} if any("/" in t for t in wanted) else set())
+    expected = {path: int(path in markets or path == "/stream") for path in seen.most_connections}
+    assert seen.most_connections == expected
+    assert not any(seen.connections.values()), "a session that has ended holds no connection"
+
+
+def test_a_second_coordinator_is_refused_before_any_network_call(tmp_path: Path) -> None:
+    with simulator() as venue, Leases(tmp_path / "leases") as held:
+        held.take_for_key(venue.url.removeprefix("http://"), KEYS["APCA_API_KEY_ID"], ["stocks"])
+        with pytest.raises(LeaseHeld, match="another coordinator"):
+            run_here(venue, configs.single("rsi"), tmp_path)
+        assert venue.snapshot().requests == {}
+
+
+def test_a_killed_session_resumes_with_the_same_books_and_the_same_later_decisions(
+    tmp_path: Path,
+) -> None:
+    config = configs.twenty_six()
+    file = tmp_path / "twenty_six.json"
+    file.write_text(json.dumps(config))
+    until = OPEN + timedelta(minutes=60)
+    in_memory = InMemorySession(config, simulator_options())
+    in_memory.run(until)
+    with simulator(clock_speed=300) as venue:
+        for minutes in (10, 25, 40):
+            process = run_command(venue, file, tmp_path, "--no-load")
+            moment = OPEN + timedelta(minutes=minutes)
+            wait_until(venue, moment, lambda p=process: has_ended(p), at_rest=True)
+            process.kill()
+            process.communicate()
+        process = run_command(venue, file, tmp_path, "--no-load")
+        wait_until(venue, until, lambda: has_ended(process))
+        process.send_signal(signal.SIGTERM)
+        output, _ = process.communicate(timeout=30)
+        account = venue.snapshot()
+    rows = session_rows(tmp_path)
+
+    assert process.returncode == 0, output
+    assert "MULTI-TRADER COORDINATOR SUMMARY" in output
+    assert len({row["session_id"] for row in rows["sessions"]}) == 1
+    assert fills_of(rows, until) == fills_of(in_memory.rows(), until)
+    assert sum((row["cash"] for row in last_equity(rows)), Decimal(0)) == account.cash
+
+
+def test_books_that_do_not_sum_to_the_account_are_refused(tmp_path: Path) -> None:
+    config = configs.single("rsi")
+    with simulator() as venue:
+        run_here(venue, config, tmp_path, until=OPEN + timedelta(minutes=3))
+    with simulator(cash=CASH - 1) as other, pytest.raises(Exception, match="do not sum") as error:
+        run_here(other, config, tmp_path)
+    assert getattr(error.value, "exit_code", None) == 3
+
+
+def test_capital_that_does_not_fit_is_refused_with_every_figure(tmp_path: Path) -> None:
+    with simulator(cash=Decimal(9_000)) as venue, pytest.raises(Exception, match="10,000") as error:
+        run_here(venue, configs.single("rsi"), tmp_path)
+    assert getattr(error.value, "exit_code", None) == 3
+    assert "9,000" in str(error.value)
+
+
+def test_state_is_for_its_owner_alone(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    with simulator() as venue:
+        run_here(venue, configs.single("rsi"), home, until=OPEN + timedelta(minutes=1))
+    modes = {path.name: path.stat().st_mode & 0o777 for path in home.rglob("*")}
+    assert modes["journal.db"] == 0o600
+    assert modes["PA3SIM000001"] == 0o700
