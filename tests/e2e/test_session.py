@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from coordinator.errors import SafetyRefusal
 from coordinator.shell.lease import LeaseHeld, Leases
 from simulator.server import Simulator
 from tests.e2e.running import (
@@ -139,16 +140,21 @@ def test_books_that_do_not_sum_to_the_account_are_refused(tmp_path: Path) -> Non
     config = configs.single("rsi")
     with simulator() as venue:
         run_here(venue, config, tmp_path, until=OPEN + timedelta(minutes=3))
-    with simulator(cash=CASH - 1) as other, pytest.raises(Exception, match="do not sum") as error:
+    with simulator(cash=CASH - 1) as other, pytest.raises(SafetyRefusal, match="do not sum"):
         run_here(other, config, tmp_path)
-    assert getattr(error.value, "exit_code", None) == 3
 
 
 def test_capital_that_does_not_fit_is_refused_with_every_figure(tmp_path: Path) -> None:
-    with simulator(cash=Decimal(9_000)) as venue, pytest.raises(Exception, match="10,000") as error:
-        run_here(venue, configs.single("rsi"), tmp_path)
-    assert getattr(error.value, "exit_code", None) == 3
-    assert "9,000" in str(error.value)
+    config = {**configs.single("rsi"), "strategies": [short_of_cash("A"), short_of_cash("B")]}
+    with simulator(cash=Decimal(9_000)) as venue, pytest.raises(SafetyRefusal) as refusal:
+        run_here(venue, config, tmp_path)
+    assert refusal.value.exit_code == 3
+    for figure in ("$10,000.00", "$9,000.00", "A $5,000.00", "B $5,000.00"):
+        assert figure in str(refusal.value)
+
+
+def short_of_cash(name: str) -> dict[str, Any]:
+    return {"name": name, "strategy_type": "rsi", "tickers": ["SPY"], "initial_cash": 5000.0}
 
 
 def test_state_is_for_its_owner_alone(tmp_path: Path) -> None:
