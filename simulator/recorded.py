@@ -32,6 +32,7 @@ _REQUIRED = ("symbol", "timestamp", *_PRICES, "volume")
 _MINUTE_US = 60_000_000
 _DAY_US = 86_400_000_000
 _EPOCH = date(1970, 1, 1)
+_EPOCH_START = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class RecordedFeed:
@@ -72,19 +73,20 @@ class RecordedFeed:
     def trading_dates(self, *, stocks: bool) -> list[date]:
         """Exchange dates with stock bars, or UTC dates with crypto bars, ascending."""
         found = set()
-        for symbol, day in self._spans:
+        for (symbol, day), (first, end) in self._spans.items():
             if is_crypto(symbol):
                 if not stocks:
                     found.add(day)
             elif stocks:
-                held = self.day(symbol, day).starts
-                found.update({new_york_date(held[0]), new_york_date(held[-1])})
+                found.update(new_york_date(self._start(row)) for row in (first, end - 1))
         return sorted(found)
+
+    def _start(self, row: int) -> datetime:
+        return _EPOCH_START + timedelta(microseconds=int(self._columns["timestamp"][row]))
 
     def _rows(self, symbol: str, first: int, last: int) -> Iterable[Bar]:
         columns, step = self._columns, price_step(symbol)
         taken = {name: column[first:last].tolist() for name, column in columns.items()}
-        epoch = datetime(1970, 1, 1, tzinfo=UTC)
         for n in range(last - first):
             opened, high, low, close = (
                 half_even(Decimal(repr(taken[name][n])), step) for name in _PRICES
@@ -92,7 +94,7 @@ class RecordedFeed:
             count, vwap = taken["trade_count"][n], taken["vwap"][n]
             yield Bar(
                 symbol=symbol,
-                start=epoch + timedelta(microseconds=taken["timestamp"][n]),
+                start=_EPOCH_START + timedelta(microseconds=taken["timestamp"][n]),
                 open=opened,
                 high=high,
                 low=low,

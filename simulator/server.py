@@ -30,6 +30,7 @@ from simulator.protocols import MARKET_ENDPOINTS, ORDER_PATH, Endpoint
 
 _HOST = "127.0.0.1"
 _START_S, _STOP_S = 20.0, 10.0
+_KEEP_ALIVE_S = 3600  # a client may rest for minutes of real time between two requests
 _TICK_S = 0.1  # what uvicorn counts its date header and its limits by
 
 T = TypeVar("T")
@@ -130,7 +131,7 @@ class Simulator:
             ws="websockets-sansio",
             ws_per_message_deflate=False,
             timeout_graceful_shutdown=1,
-            timeout_keep_alive=60,
+            timeout_keep_alive=_KEEP_ALIVE_S,
         )
         self._server = _Server(config, self._ready)
         pacer = asyncio.create_task(Pacer(self.exchange).run())
