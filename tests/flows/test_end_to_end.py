@@ -1,0 +1,154 @@
+"""The whole way through a real server and worker: the demonstration, `make up`, `make down`.
+
+Each has a state folder and a home directory of its own; afterwards no process may be left.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pytest
+
+ROOT = Path(__file__).parents[2]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("prefect")]
+
+
+class Shell:
+    """A user's shell with a home directory and a state folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.state = folder / "state"
+        clean = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "APCA_"))}
+        self.environment = {**clean, "HOME": str(folder)}
+        self.environment.pop("MULTI_TRADER_HOME", None)
+
+    def server(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """`make up`, `make down` or `make demo`, in this shell."""
+        return self.python("-m", "flows.server", *arguments, "--home", str(self.state))
+
+    def python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """One command of the project's interpreter."""
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=ROOT,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=400,
+            check=False,
+        )
+
+    def rows(self, sql: str) -> list[tuple[object, ...]]:
+        """What the warehouse answers."""
+        with duckdb.connect(str(self.state / "warehouse.duckdb"), read_only=True) as books:
+            return books.execute(sql).fetchall()
+
+    def processes(self) -> list[int]:
+        """Every process that was started for this state folder and still runs."""
+        mark, own = str(self.folder).encode(), os.getpid()
+        found = []
+        for entry in Path("/proc").iterdir():
+            if not entry.name.isdigit() or int(entry.name) == own:
+                continue
+            try:
+                told = (entry / "environ").read_bytes() + (entry / "cmdline").read_bytes()
+            except OSError:
+                continue
+            if mark in told:
+                found.append(int(entry.name))
+        return found
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> Iterator[Shell]:
+    shell = Shell(tmp_path)
+    yield shell
+    for process in shell.processes():  # only where a test failed
+        os.kill(process, signal.SIGKILL)
+
+
+def wait_until(holds: Callable[[], object], deadline_s: float = 240) -> None:
+    end_s = time.monotonic() + deadline_s
+    while not holds():
+        assert time.monotonic() < end_s, f"not within {deadline_s:.0f} s"
+        time.sleep(0.5)
+
+
+def total_in(rows: Sequence[tuple[object, ...]]) -> Decimal:
+    return sum((Decimal(str(row[0])) for row in rows), Decimal(0))
+
+
+def test_the_demonstration_trades_a_day_and_reads_its_profit_back(shell: Shell) -> None:
+    done = shell.server("demo")
+    assert done.returncode == 0, done.stdout + done.stderr
+    steps = re.findall(r"\] (\S+): Completed", done.stdout)
+    assert steps == ["warmup/stocks", "coordinator/stocks", "end-of-day/stocks"]
+
+    [(session, status)] = shell.rows("SELECT session_id, status FROM sessions")
+    assert status == "closed"
+    fills = shell.rows("SELECT execution_id FROM fills")
+    assert len(fills) == len(re.findall(r"(?:🟢 BUY|🔴 SELL) ", done.stdout)) > 0
+    profit = total_in(shell.rows("SELECT net_pnl FROM pnl_daily WHERE strategy <> 'UNASSIGNED'"))
+    [shown] = re.findall(r"TOTAL PnL ACROSS ALL STRATEGIES: (-?)\$([\d,.]+)", done.stdout)
+    assert f"{profit:.2f}" == shown[0] + shown[1].replace(",", "")
+
+    assert f"Warehouse: {shell.state / 'warehouse.duckdb'}" in done.stdout
+    report = shell.state / "reports" / f"{session}.html"
+    assert f"Report:    {report}" in done.stdout
+    assert report.stat().st_size > 1_000
+    assert shell.processes() == []
+
+
+def test_a_demonstration_that_cannot_start_its_session_fails_aloud(shell: Shell) -> None:
+    bars = shell.folder / "no-such-bars.parquet"
+    done = shell.server("demo", "--bars", str(bars))
+    assert done.returncode == 1
+    assert "warmup/stocks ended as Failed" in done.stderr
+    assert bars.name in done.stderr
+    assert shell.processes() == []
+
+
+def test_what_make_up_leaves_running_trades_loads_and_is_ended_without_a_lost_row(
+    shell: Shell,
+) -> None:
+    up = shell.server("up")
+    assert up.returncode == 0, up.stdout + up.stderr
+    assert "every session is simulated" in up.stdout
+    profile = shell.folder / ".prefect" / "profiles.toml"
+    assert stat.S_IMODE(profile.stat().st_mode) == 0o600
+    assert "Already running" in shell.server("up").stdout
+
+    run = ["-m", "prefect", "deployment", "run", "coordinator/stocks", "-p"]
+    first = shell.python(*run, "session_date=2026-03-17", "-p", "clock_speed=2400")
+    assert first.returncode == 0, first.stdout + first.stderr
+    wait_until(lambda: list((shell.state / "reports").glob("2026-03-17.*.html")))
+
+    second = shell.python(*run, "session_date=2026-03-18", "-p", "clock_speed=60")
+    assert second.returncode == 0
+    wait_until(lambda: list(shell.state.glob("SIM0002/journal.db")))
+
+    down = shell.server("down")
+    assert down.returncode == 0, down.stdout
+    assert shell.processes() == []
+    ends = shell.rows("SELECT session_date::TEXT, status FROM sessions ORDER BY 1")
+    assert ends == [("2026-03-17", "closed"), ("2026-03-18", "stopped_early")]
+    with sqlite3.connect(shell.state / "prefect" / "prefect.db") as server:
+        states = server.execute(
+            "SELECT name, state_name FROM flow_run WHERE state_type <> 'SCHEDULED'"
+        ).fetchall()
+    assert ("coordinator stocks_only 2026-03-17", "Completed") in states
+    assert ("coordinator stocks_only 2026-03-18", "Cancelled") in states
+    assert {state for _, state in states} <= {"Completed", "Cancelled"}
+    assert "Nothing runs" in shell.server("down").stdout
