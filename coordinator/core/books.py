@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from coordinator.core import records as r
 from coordinator.core.ledger import Ledger, SubAccount
 from coordinator.core.orders import Order, Orders, OrderStatus
-from coordinator.core.values import UNASSIGNED, Bar, Side, exactly
+from coordinator.core.values import UNASSIGNED, ZERO, Bar, exactly
 
 FUNDING = "funding"
 """The transfer that begins a book."""
 NEW_INITIAL_CASH = "initial_cash"
 """The transfer that follows an edited `initial_cash`."""
+LATE_FILLS = timedelta(days=2)
+"""So long an ended order of an earlier session is remembered, for the sake of a late fill."""
 
 
 @dataclass(slots=True)
@@ -47,6 +49,8 @@ class Books:
     """Start of the newest bar each ticker was decided on."""
     denied: dict[tuple[str, str], str] = field(default_factory=dict)
     """The last denial of each (strategy, ticker), so that one wish is denied once."""
+    others: set[str] = field(default_factory=set)
+    """Strategies that other coordinators of the account have run."""
     account: str = ""
     session: r.SessionOpened | None = None
     ended: r.SessionEnded | None = None
@@ -64,14 +68,10 @@ class Books:
                 self._see(record.bars)
             case r.OrderIntended():
                 self._intend(record)
-            case r.OrderReleased():
-                self.orders.move(self.order(record.client_order_id), OrderStatus.SUBMITTED)
-            case r.OrderMoved():
-                self._move(record)
+            case r.OrderReleased() | r.OrderMoved() | r.CancelRequested():
+                self._change(record)
             case r.FillBooked():
                 self._book(record)
-            case r.CancelRequested():
-                self.order(record.client_order_id).cancel_reason = record.reason
             case r.EntryDenied():
                 self._use_id(record.client_order_id)
                 self.denied[record.strategy, record.symbol] = record.reason
@@ -102,10 +102,15 @@ class Books:
             case r.Transferred():
                 self._transfer(record)
             case r.FillBooked():
-                self.executions.add(record.execution_id)
-                self.ledger.book(record)
+                self._book(record)
             case r.OrderIntended() | r.EntryDenied():
                 self._use_id(record.client_order_id)
+                self.others.add(record.strategy)
+            case r.SessionOpened():
+                for opening in record.openings:
+                    if opening.strategy != UNASSIGNED:
+                        self.days.pop(opening.strategy, None)  # it is run there now
+                        self.others.add(opening.strategy)
             case _:
                 pass
 
@@ -130,27 +135,55 @@ class Books:
             self.ledger[record.target].configured_cash += record.amount
 
     def _open(self, record: r.SessionOpened) -> None:
+        """Begin a session, or go on with the same one and more strategies.
+
+        Read alone, the record holds all that came before it. After the account's earlier records
+        the books know better: another coordinator may have written while this one started.
+        """
+        alone = not self.account
+        same = self.session is not None and self.session.session_id == record.session_id
+        begun = {o.strategy for o in self.session.openings} if self.session and same else set()
         self.account, self.session, self.ended = record.account, record, None
-        self._keep_open_orders()
         self.denied.clear()
         self.ledger.marks.update(record.marks)
         for opening in record.openings:
-            account = SubAccount(
-                opening.strategy,
-                initial_cash=opening.initial_cash,
-                configured_cash=opening.configured_cash,
-                transferred=opening.transferred,
-                cash=opening.cash,
-            )
-            self.ledger.restore(account, opening.holdings)
-            self.days[opening.strategy] = Day(opening.start_equity, opening.baseline_transferred)
+            if alone:
+                self._restore(opening)
+            if opening.strategy not in begun:
+                self._begin_day(opening)
+        if alone:
+            for order in record.orders:
+                self.orders.add(_carried(order))
+        elif not same:
+            self._forget_old_orders(record.at)
 
-    def _keep_open_orders(self) -> None:
-        """A new session starts with the orders whose end an earlier one did not see."""
-        left = self.orders.open()
+    def _restore(self, opening: r.Opening) -> None:
+        account = SubAccount(
+            opening.strategy,
+            initial_cash=opening.initial_cash,
+            configured_cash=opening.configured_cash,
+            transferred=opening.transferred,
+            cash=opening.cash,
+        )
+        self.ledger.restore(account, opening.holdings)
+
+    def _begin_day(self, opening: r.Opening) -> None:
+        """A new baseline; what the limits have used up stays until the day rolls."""
+        account = self.ledger[opening.strategy]
+        account.realized = account.fees = ZERO
+        day = Day(opening.start_equity, opening.baseline_transferred)
+        before = self.days.get(opening.strategy)
+        if before is not None:
+            day.date, day.entries, day.stopped = before.date, before.entries, before.stopped
+        self.days[opening.strategy] = day
+
+    def _forget_old_orders(self, now: datetime) -> None:
+        """Keep the orders that are open, and those so young that a late fill is likely."""
+        known = list(self.orders)
         self.orders = Orders()
-        for order in left:
-            self.orders.add(order)
+        for order in known:
+            if order.is_open or now - order.decided_at <= LATE_FILLS:
+                self.orders.add(order)
 
     def _see(self, bars: Iterable[Bar]) -> None:
         for bar in bars:
@@ -175,26 +208,65 @@ class Books:
                 OrderStatus.SUBMITTED if record.released else OrderStatus.WAITING,
             )
         )
-        if record.side is Side.BUY:
-            self.days[record.strategy].entries += 1
-
-    def _move(self, record: r.OrderMoved) -> None:
         order = self.order(record.client_order_id)
-        order.broker_order_id = record.broker_order_id or order.broker_order_id
-        order.reported_qty = max(order.reported_qty, record.filled_qty)
-        was_open = order.is_open
-        self.orders.move(order, record.status)
-        ended = was_open and not order.is_open
-        if ended and order.side is Side.BUY and not order.reported_qty:  # limit given back
-            self.days[order.strategy].entries -= 1
+        if order.is_entry:
+            day = self.days[record.strategy]
+            order.entry_day = day.date
+            day.entries += 1
+
+    def _change(self, record: r.OrderReleased | r.OrderMoved | r.CancelRequested) -> None:
+        order = self.orders.get(record.client_order_id)
+        if order is None:
+            return  # of an earlier session, where only this one's records are read
+        was_entry = order.is_entry
+        match record:
+            case r.OrderReleased():
+                self.orders.move(order, OrderStatus.SUBMITTED)
+            case r.CancelRequested():
+                order.cancel_reason = record.reason
+            case r.OrderMoved():
+                order.broker_order_id = record.broker_order_id or order.broker_order_id
+                order.filled_avg_price = record.filled_avg_price or order.filled_avg_price
+                self.orders.report(order, record.filled_qty)
+                self.orders.move(order, record.status)
+        self._count_entry(order, was_entry)
 
     def _book(self, record: r.FillBooked) -> None:
+        if record.execution_id in self.executions:
+            return  # another coordinator of the account saw the same fill of nobody's order
         self.executions.add(record.execution_id)
         self.ledger.book(record)
         order = self.orders.get(record.client_order_id)
         if order is not None:
+            was_entry = order.is_entry
             self.orders.fill(order, record.qty, record.cum_qty)
+            self._count_entry(order, was_entry)
+
+    def _count_entry(self, order: Order, was_entry: bool) -> None:
+        """An entry that ended without a fill is given back to its day; a late fill takes it."""
+        day = self.days.get(order.strategy)
+        if day is not None and day.date == order.entry_day:
+            day.entries += order.is_entry - was_entry
 
     def _use_id(self, client_order_id: str) -> None:
         key, _, sequence = client_order_id.rpartition(".")
         self.sequences[key] = max(self.sequences.get(key, 0), int(sequence))
+
+
+def _carried(order: r.OpenOrder) -> Order:
+    return Order(
+        order.client_order_id,
+        order.strategy,
+        order.symbol,
+        order.side,
+        order.qty,
+        order.decision_price,
+        order.reason,
+        order.decided_at,
+        order.status,
+        order.broker_order_id,
+        order.reported_qty,
+        order.booked_qty,
+        order.filled_avg_price,
+        set(order.booked_until),
+    )

@@ -15,7 +15,7 @@ from coordinator.core import records as r
 from coordinator.core import risk
 from coordinator.core.arbiter import may_send, next_waiting, outdated
 from coordinator.core.books import Books
-from coordinator.core.orders import Order, OrderStatus
+from coordinator.core.orders import Order, OrderStatus, Phase, may_move
 from coordinator.core.risk import Asset
 from coordinator.core.values import UNASSIGNED, ZERO, Reason, Side, is_crypto
 
@@ -95,10 +95,10 @@ class OrderDesk:
         if order is None:
             self._on_foreign(update)
             return
-        was_open = order.is_open
+        was_open, reported, booked = order.is_open, order.reported_qty, order.booked_qty
         if update.execution is not None:
             self._book(update, update.execution, order.strategy, order)
-        if _tells_news(order, update):
+        if _tells_news(order, reported, update):
             self.record(
                 r.OrderMoved(
                     update.at,
@@ -111,9 +111,11 @@ class OrderDesk:
                     update.reason,
                 )
             )
-        if order.misses_fills:
+        reopened = order.is_open and not was_open
+        if order.misses_fills or reopened:
             self.out.commands.append(m.LookUpOrder(order.client_order_id))
-        self._settle(order, was_open, update.at)
+        if was_open or order.booked_qty != booked:
+            self._settle(order, update.at)
 
     def on_refused(self, message: m.SubmitRefused) -> None:
         """The broker refused an order."""
@@ -161,8 +163,10 @@ class OrderDesk:
     def _withdraw(self, order: Order, reason: Reason, now: datetime) -> None:
         if order.status is OrderStatus.WAITING:
             self._deny(order, now, "withdrawn")
-        elif order.cancel_reason is None:
+            return
+        if order.cancel_reason is None:
             self.record(r.CancelRequested(now, order.client_order_id, reason))
+        if order.phase is not Phase.DONE:  # asked again on each bar, for a request can be lost
             self.out.commands.append(m.CancelOrder(order.client_order_id, order.broker_order_id))
 
     def _available(self, symbol: str) -> Decimal:
@@ -175,7 +179,7 @@ class OrderDesk:
     def _on_foreign(self, update: m.OrderUpdate) -> None:
         """An order that this session did not intend: another coordinator's, or a human's."""
         owner = update.client_order_id.partition(".")[0]
-        others = owner in self.books.ledger and owner not in self._own
+        others = owner in self.books.others and owner not in self._own
         if update.execution is not None and not others:
             self._book(update, update.execution, UNASSIGNED, None)
 
@@ -217,13 +221,14 @@ class OrderDesk:
 
     def _move(self, order_id: str, status: OrderStatus, reason: str, now: datetime) -> None:
         order = self.books.order(order_id)
-        was_open = order.is_open
+        if not may_move(order.status, status):
+            return
         self.record(r.OrderMoved(now, order_id, status, reason=reason))
-        self._settle(order, was_open, now)
+        self._settle(order, now)
 
-    def _settle(self, order: Order, was_open: bool, now: datetime) -> None:
+    def _settle(self, order: Order, now: datetime) -> None:
         """Once an order has ended: who wants out sells what filled, and the next one goes."""
-        if not was_open or order.is_open:
+        if order.is_open:
             return
         if order.cancel_reason is not None:
             mark = self.books.ledger.marks.get(order.symbol, order.decision_price)
@@ -233,9 +238,9 @@ class OrderDesk:
             self._submit(waiting.client_order_id, waiting.symbol, waiting.side, waiting.qty)
 
 
-def _tells_news(order: Order, update: m.OrderUpdate) -> bool:
+def _tells_news(order: Order, reported: Decimal, update: m.OrderUpdate) -> bool:
     return (
-        update.status is not order.status
-        or update.filled_qty > order.reported_qty
+        may_move(order.status, update.status)
+        or update.filled_qty > reported
         or bool(update.broker_order_id and not order.broker_order_id)
     )

@@ -68,6 +68,7 @@ class Engine:
         own = frozenset(spec.name for spec in specs)
         self._desk = OrderDesk(books, assets, plan.date, own, crypto_fee_rate)
         self._views: dict[str, View] = {}
+        self._closed = False
         self._on: dict[str, list[int]] = {}
         for rank, spec in enumerate(self.specs):
             for ticker in spec.tickers:
@@ -94,7 +95,11 @@ class Engine:
 
     @exactly
     def close(self, now: datetime) -> m.Outcome:
-        """End the session's decisions: what still waits for its turn is never sent."""
+        """End the session's decisions: what still waits for its turn is never sent.
+
+        Bars that come later set marks and nothing else.
+        """
+        self._closed = True
         self._desk.out = m.Outcome()
         self._desk.drop_waiting(now)
         return self._desk.out
@@ -112,7 +117,8 @@ class Engine:
             for bar in group:
                 self._desk.expire_waiting(bar.symbol, message.now)
                 self.lanes.feed(bar)
-            self._decide_all([b for b in group if newest[b.symbol] is b], message.now)
+            if not self._closed:
+                self._decide_all([b for b in group if newest[b.symbol] is b], message.now)
 
     def _is_news(self, bar: Bar) -> bool:
         last = self.books.last_bar.get(bar.symbol)

@@ -98,7 +98,7 @@ class Lanes:
         """Feed the bars from before the session, oldest first; each lane takes its own length."""
         self._bars[ticker] = self.bars(ticker) + len(history)
         for lane in self._on.get(ticker, ()):
-            for bar in history[-lane.history_bars :]:
+            for bar in history[max(0, len(history) - lane.history_bars) :]:
                 lane.feed(bar)
 
     def feed(self, bar: Bar) -> None:

@@ -6,7 +6,7 @@ as it is; if its configured cash was edited, the difference is a transfer.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -14,6 +14,7 @@ from decimal import Decimal
 from coordinator.core import records as r
 from coordinator.core.books import FUNDING, NEW_INITIAL_CASH, Books
 from coordinator.core.lanes import StrategySpec
+from coordinator.core.orders import Order
 from coordinator.core.session import SessionPlan
 from coordinator.core.values import UNASSIGNED, ZERO, exactly
 from coordinator.errors import SafetyRefusal
@@ -40,41 +41,125 @@ def session_id(coordinator: str, account: str, plan: SessionPlan) -> str:
 def open_session(
     books: Books, specs: Sequence[StrategySpec], plan: SessionPlan, name: SessionName, now: datetime
 ) -> list[r.Record]:
-    """The records that begin a session, applied to `books` already.
+    """The records that begin a session, or go on with it, applied to `books` already.
+
+    A session that was opened before on its date is resumed with the baselines it had; a strategy
+    that is new in it joins with its own.
 
     Raises:
         SafetyRefusal: UNASSIGNED does not hold the cash that the strategies are to begin with.
     """
     moves = _moves(books, specs, now)
     _check_capital(books, specs, moves)
-    before = {
-        spec.name: (books.ledger.equity(spec.name), books.ledger[spec.name].transferred)
-        for spec in specs
-        if spec.name in books.ledger
-    }
-    unassigned = books.ledger.equity(UNASSIGNED), books.ledger[UNASSIGNED].transferred
-    records: list[r.Record] = list(moves)
+    session = books.session
+    same = session is not None and session.session_id == name.session_id
+    listed = {o.strategy: o for o in session.openings} if session else {}
+    kept = dict(listed) if same else {}
+    joining = [_Book.of(books, spec) for spec in specs if spec.name not in kept]
+    if not same:
+        joining += [_Book.dormant(books, n, listed.get(n)) for n in _dormant(books, specs)]
+        joining.append(_Book.unassigned(books))
     books.apply_all(moves)
-    openings = [
-        _opening(books, spec, *before.get(spec.name, (spec.initial_cash, ZERO))) for spec in specs
+    if same and not joining:
+        last: r.Record = r.SessionResumed(now, name.session_id)
+    else:
+        last = r.SessionOpened(
+            now,
+            name.session_id,
+            name.coordinator,
+            name.account,
+            name.mode,
+            name.feed,
+            plan.date,
+            name.config_hash,
+            (*kept.values(), *(book.opening(books) for book in joining)),
+            _marks(books),
+            tuple(_open_order(order) for order in books.orders.open()),
+        )
+    books.apply_all([last])
+    return [*moves, last]
+
+
+@dataclass(frozen=True, slots=True)
+class _Book:
+    """A book before this session's transfers, which gives the day's baseline."""
+
+    strategy: str
+    strategy_type: str
+    params: Mapping[str, object]
+    tickers: tuple[str, ...]
+    start_equity: Decimal
+    transferred: Decimal
+
+    @classmethod
+    def of(cls, books: Books, spec: StrategySpec) -> _Book:
+        equity, transferred = spec.initial_cash, ZERO
+        if spec.name in books.ledger:
+            equity = books.ledger.equity(spec.name)
+            transferred = books.ledger[spec.name].transferred
+        return cls(spec.name, spec.strategy_type, spec.params, spec.tickers, equity, transferred)
+
+    @classmethod
+    def dormant(cls, books: Books, name: str, before: r.Opening | None) -> _Book:
+        kind = before.strategy_type if before else "dormant"
+        params, tickers = (before.params, before.tickers) if before else ({}, ())
+        transferred = books.ledger[name].transferred
+        return cls(name, kind, params, tickers, books.ledger.equity(name), transferred)
+
+    @classmethod
+    def unassigned(cls, books: Books) -> _Book:
+        equity, transferred = books.ledger.equity(UNASSIGNED), books.ledger[UNASSIGNED].transferred
+        return cls(UNASSIGNED, "unassigned", {}, (), equity, transferred)
+
+    def opening(self, books: Books) -> r.Opening:
+        account = books.ledger[self.strategy]
+        return r.Opening(
+            strategy=self.strategy,
+            strategy_type=self.strategy_type,
+            params=self.params,
+            tickers=self.tickers,
+            initial_cash=account.initial_cash,
+            configured_cash=account.configured_cash,
+            transferred=account.transferred,
+            baseline_transferred=self.transferred,
+            cash=account.cash,
+            holdings=account.holdings(),
+            start_equity=self.start_equity,
+        )
+
+
+def _dormant(books: Books, specs: Sequence[StrategySpec]) -> list[str]:
+    """Books of strategies that left the configuration while they hold or await something."""
+    active = {spec.name for spec in specs} | {UNASSIGNED}
+    return [
+        name
+        for name in books.days
+        if name not in active and (books.ledger[name].positions or any(books.orders.open_of(name)))
     ]
-    openings.append(_unassigned_opening(books, *unassigned))
-    held = {h.symbol for opening in openings for h in opening.holdings}
-    marks = {s: m for s, m in sorted(books.ledger.marks.items()) if s in held}
-    opened = r.SessionOpened(
-        now,
-        name.session_id,
-        name.coordinator,
-        name.account,
-        name.mode,
-        name.feed,
-        plan.date,
-        name.config_hash,
-        tuple(openings),
-        marks,
+
+
+def _marks(books: Books) -> dict[str, Decimal]:
+    held = {symbol for account in books.ledger.accounts.values() for symbol in account.positions}
+    return {symbol: mark for symbol, mark in sorted(books.ledger.marks.items()) if symbol in held}
+
+
+def _open_order(order: Order) -> r.OpenOrder:
+    return r.OpenOrder(
+        order.client_order_id,
+        order.strategy,
+        order.symbol,
+        order.side,
+        order.qty,
+        order.decision_price,
+        order.reason,
+        order.decided_at,
+        order.status,
+        order.broker_order_id,
+        order.reported_qty,
+        order.booked_qty,
+        tuple(sorted(order.booked_until)),
+        order.filled_avg_price,
     )
-    books.apply_all([opened])
-    return [*records, opened]
 
 
 def _moves(books: Books, specs: Sequence[StrategySpec], now: datetime) -> list[r.Transferred]:
@@ -100,44 +185,6 @@ def _check_capital(
         f"capital does not fit: the strategies need {_dollars(needed)} ({each}; initial_cash sums"
         f" to {_dollars(total)}), but the account has {_dollars(free)} of cash that no strategy"
         " owns. Lower initial_cash, remove strategies, or add cash to the account."
-    )
-
-
-def _opening(
-    books: Books, spec: StrategySpec, start_equity: Decimal, transferred_before: Decimal
-) -> r.Opening:
-    account = books.ledger[spec.name]
-    return r.Opening(
-        strategy=spec.name,
-        strategy_type=spec.strategy_type,
-        params=spec.params,
-        tickers=spec.tickers,
-        initial_cash=account.initial_cash,
-        configured_cash=account.configured_cash,
-        transferred=account.transferred,
-        baseline_transferred=transferred_before,
-        cash=account.cash,
-        holdings=account.holdings(),
-        start_equity=start_equity,
-    )
-
-
-def _unassigned_opening(
-    books: Books, start_equity: Decimal, transferred_before: Decimal
-) -> r.Opening:
-    account = books.ledger[UNASSIGNED]
-    return r.Opening(
-        strategy=UNASSIGNED,
-        strategy_type="unassigned",
-        params={},
-        tickers=(),
-        initial_cash=account.initial_cash,
-        configured_cash=account.configured_cash,
-        transferred=account.transferred,
-        baseline_transferred=transferred_before,
-        cash=account.cash,
-        holdings=account.holdings(),
-        start_equity=start_equity,
     )
 
 

@@ -2,16 +2,17 @@
 
 An order is born LOCAL: waiting for its turn, or sent and not yet answered, or of unknown fate.
 The broker's reports make it LIVE and in the end DONE. Reports arrive late, twice and out of
-order, so a report never moves an order backwards: a state of an earlier phase is ignored. DONE
-is final but for one move that real markets make: what was cancelled, expired or thought dead
-turns out to be filled.
+order, so a report never moves an order backwards: a state of an earlier phase is ignored, and so is
+an earlier step of a LIVE order. DONE is final but for two moves that the world makes: what was
+cancelled, expired or thought dead turns out to be filled, and what was thought never to have
+reached the broker turns out to stand there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 
@@ -74,19 +75,33 @@ _LOCAL_MOVES = {
 }
 
 
+_ARRIVING = {
+    OrderStatus.PENDING_NEW,
+    OrderStatus.ACCEPTED,
+    OrderStatus.ACCEPTED_FOR_BIDDING,
+    OrderStatus.HELD,
+}
+"""Steps of a LIVE order before the market has it; the later ones come and go, but for the fills."""
+
+
 def may_move(now: OrderStatus, then: OrderStatus) -> bool:
     """Whether a report of state `then` moves an order that is in state `now`."""
     match PHASE[now], PHASE[then]:
         case Phase.LOCAL, Phase.LOCAL:
             return then in _LOCAL_MOVES[now]
+        case Phase.LIVE, Phase.LIVE:
+            back = then in _ARRIVING and now not in _ARRIVING
+            unfilled = now is OrderStatus.PARTIALLY_FILLED and then is OrderStatus.NEW
+            return now is not then and not back and not unfilled
         case Phase.DONE, Phase.DONE:
             return then is OrderStatus.FILLED and now is not OrderStatus.FILLED
-        case Phase.DONE, _:
+        case Phase.DONE, Phase.LIVE:
+            return now is OrderStatus.DENIED
+        case Phase.LIVE | Phase.DONE, Phase.LOCAL:
             return False
-        case Phase.LIVE, Phase.LOCAL:
-            return False
-        case _:
-            return now is not then
+        case Phase.LOCAL | Phase.LIVE, Phase.LIVE | Phase.DONE:
+            return True
+    raise AssertionError(now, then)
 
 
 @dataclass(slots=True)
@@ -106,10 +121,14 @@ class Order:
     reported_qty: Decimal = ZERO
     """The broker's cumulative filled quantity; ahead of `booked_qty` while a fill is missing."""
     booked_qty: Decimal = ZERO
+    filled_avg_price: Decimal | None = None
+    """The broker's average over what it reported filled."""
     booked_until: set[Decimal] = field(default_factory=set)
     """Cumulative quantities after each booked execution, which tell a repeated one."""
     cancel_reason: Reason | None = None
     """Set once the strategy wants this buy ended so that it can get out."""
+    entry_day: date | None = None
+    """The strategy's day on which it counts as an entry."""
 
     @property
     def phase(self) -> Phase:
@@ -123,8 +142,14 @@ class Order:
 
     @property
     def open_qty(self) -> Decimal:
-        """What can still fill."""
-        return self.qty - self.booked_qty if self.is_open else ZERO
+        """What can still reach the book: of an ended order, only what is known to be missing."""
+        most = self.reported_qty if self.phase is Phase.DONE else self.qty
+        return max(most - self.booked_qty, ZERO)
+
+    @property
+    def is_entry(self) -> bool:
+        """Whether it uses up one of its day's entries: a buy that may fill, or that has."""
+        return self.side is Side.BUY and (self.is_open or bool(self.reported_qty))
 
     @property
     def hold(self) -> Decimal:
@@ -171,6 +196,11 @@ class Orders:
         order.status = status
         self._index(order)
         return True
+
+    def report(self, order: Order, filled_qty: Decimal) -> None:
+        """Note how much the broker says has filled so far."""
+        order.reported_qty = max(order.reported_qty, filled_qty)
+        self._index(order)
 
     def fill(self, order: Order, qty: Decimal, cum_qty: Decimal) -> None:
         """Note an execution of `qty`, after which the order has filled `cum_qty`."""

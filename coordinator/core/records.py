@@ -57,6 +57,29 @@ class Opening:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenOrder:
+    """An order of an earlier session that a fill can still reach, as this one finds it.
+
+    `booked_until` holds the order's cumulative quantity after each execution that was booked.
+    """
+
+    client_order_id: str
+    strategy: str
+    symbol: str
+    side: Side
+    qty: Decimal
+    decision_price: Decimal
+    reason: Reason
+    decided_at: datetime
+    status: OrderStatus
+    broker_order_id: str
+    reported_qty: Decimal
+    booked_qty: Decimal
+    booked_until: tuple[Decimal, ...]
+    filled_avg_price: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
 class AccountAdopted:
     """First sight of a broker account: all it holds becomes UNASSIGNED's."""
 
@@ -68,7 +91,11 @@ class AccountAdopted:
 
 @dataclass(frozen=True, slots=True)
 class SessionOpened:
-    """A session begins; `marks` are the last closes known, for books that hold something."""
+    """A session begins, or goes on with more strategies.
+
+    `marks` are the last closes known, for books that hold something; `orders` those that earlier
+    sessions left open.
+    """
 
     at: datetime
     session_id: str
@@ -80,6 +107,7 @@ class SessionOpened:
     config_hash: str
     openings: tuple[Opening, ...]
     marks: Mapping[str, Decimal]
+    orders: tuple[OpenOrder, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

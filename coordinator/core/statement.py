@@ -7,17 +7,17 @@ and read out. Rows have the column names and meanings of the warehouse's tables.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
 from coordinator.core import records as r
 from coordinator.core.books import FUNDING, Books
+from coordinator.core.equity_curve import EquityCurve
 from coordinator.core.ledger import SubAccount
-from coordinator.core.orders import OrderStatus, Phase
-from coordinator.core.values import ATTO, ZERO, Bar, Side, exactly, is_crypto
+from coordinator.core.order_rows import OrderRows, Row
+from coordinator.core.values import ATTO, ZERO, Bar, exactly, is_crypto
 
-Row = dict[str, object]
 Rows = dict[str, list[Row]]
 CRYPTO_FEED = "us"
 _STATUS_WORDS = {"Completed": "closed", "StoppedEarly": "stopped_early"}
@@ -36,44 +36,16 @@ def statement(records: Sequence[r.Record]) -> Rows:
     return replay.rows()
 
 
-@dataclass(slots=True)
-class _Curve:
-    """One book's equity over the session, a point per minute that changed it."""
-
-    points: list[tuple[datetime, Decimal, Decimal]] = field(default_factory=list)
-
-    def add(self, at: datetime, cash: Decimal, value: Decimal, *, always: bool = False) -> None:
-        if self.points:
-            last_at, last_cash, last_value = self.points[-1]
-            if at <= last_at:
-                if (cash, value) == (last_cash, last_value):
-                    return
-                self.points.pop()
-                at = last_at
-            elif (cash, value) == (last_cash, last_value) and not always:
-                return
-        self.points.append((at, cash, value))
-
-    def max_drawdown(self) -> float:
-        peak, worst = ZERO, 0.0
-        for _, cash, value in self.points:
-            equity = cash + value
-            peak = max(peak, equity)
-            if peak > 0:
-                worst = max(worst, float((peak - equity) / peak))
-        return worst
-
-
 class _Replay:
     """Builds the books again and notes what the tables want to know on the way."""
 
     def __init__(self) -> None:
         self.books = Books()
         self.opened: r.SessionOpened | None = None
-        self.ended: r.SessionEnded | None = None
-        self._curves: dict[str, _Curve] = {}
+        self._last_at: datetime | None = None
+        self._curves: dict[str, EquityCurve] = {}
         self._start_unrealized: dict[str, Decimal] = {}
-        self._orders: dict[str, Row] = {}
+        self._orders = OrderRows()
         self._tables: Rows = {name: [] for name in ("bars", "fills", "activities", "discrepancies")}
 
     def take(self, record: r.Record) -> None:
@@ -82,6 +54,7 @@ class _Replay:
         if self.opened is None and not isinstance(record, r.SessionOpened):
             return
         self.books.apply(record)
+        self._last_at = record.at
         match record:
             case r.SessionOpened():
                 self._open(record)
@@ -91,28 +64,25 @@ class _Replay:
                 self._note_bars(record.bars, record.origin)
                 self._note_equity(record.bars[0].end)
             case r.OrderIntended() | r.EntryDenied():
-                self._note_intent(record)
-            case r.OrderMoved():
-                self._note_move(record)
+                self._orders.intend(record)
+            case r.OrderMoved() if order := self.books.orders.get(record.client_order_id):
+                self._orders.move(record, order)
             case r.FillBooked():
                 self._note_fill(record)
             case r.DiscrepancyFound():
                 self._note_discrepancy(record)
-            case r.SessionEnded():
-                self.ended = record
             case _:
                 pass
 
     def rows(self) -> Rows:
-        if self.opened is None:
+        if self.opened is None or self._last_at is None:
             raise ValueError("these records open no session")
-        if self.ended is not None:
-            self._note_equity(self.ended.at, last=True)
+        self._note_equity(self._last_at, last=True)
         names = [opening.strategy for opening in self.opened.openings]
         return {
             "sessions": [self._session_row(self.opened)],
             "strategies": [self._strategy_row(opening) for opening in self.opened.openings],
-            "orders": list(self._orders.values()),
+            "orders": list(self._orders),
             **self._tables,
             "positions": [row for name in names for row in self._position_rows(name)],
             "pnl_daily": [self._pnl_row(opening) for opening in self.opened.openings],
@@ -120,10 +90,12 @@ class _Replay:
         }
 
     def _open(self, record: r.SessionOpened) -> None:
-        self.opened = record
+        self.opened = replace(record, at=self.opened.at) if self.opened else record
+        self._orders.open(record)
         for opening in record.openings:
-            self._curves[opening.strategy] = _Curve()
-            self._start_unrealized[opening.strategy] = self._unrealized(opening.strategy)
+            if opening.strategy not in self._curves:  # a session may be opened again for more
+                self._curves[opening.strategy] = EquityCurve()
+                self._start_unrealized[opening.strategy] = self._unrealized(opening.strategy)
         self._note_equity(record.at)
 
     def _account(self, name: str) -> SubAccount:
@@ -138,7 +110,7 @@ class _Replay:
 
     def _note_equity(self, at: datetime, *, last: bool = False) -> None:
         for name, curve in self._curves.items():
-            curve.add(at, self._account(name).cash, self._value(name), always=last)
+            curve.add(at, self._account(name).cash, self._value(name), last=last)
 
     def _note_bars(self, bars: Iterable[Bar], origin: r.Origin) -> None:
         assert self.opened is not None
@@ -160,46 +132,10 @@ class _Replay:
             }
             self._tables["bars"].append(row)
 
-    def _note_intent(self, record: r.OrderIntended | r.EntryDenied) -> None:
-        assert self.opened is not None
-        denied = isinstance(record, r.EntryDenied)
-        self._orders[record.client_order_id] = {
-            "client_order_id": record.client_order_id,
-            "session_id": self.opened.session_id,
-            "broker_order_id": None,
-            "strategy": record.strategy,
-            "symbol": record.symbol,
-            "side": Side.BUY.value if isinstance(record, r.EntryDenied) else record.side.value,
-            "qty": record.qty,
-            "filled_qty": ZERO,
-            "filled_avg_price": None,
-            "status": (OrderStatus.DENIED if denied else OrderStatus.UNKNOWN).value,
-            "reason": record.reason if isinstance(record.reason, str) else record.reason.value,
-            "decision_price": record.decision_price,
-            "decided_at": record.at,
-            "submitted_at": None,
-            "closed_at": record.at if denied else None,
-        }
-
-    def _note_move(self, record: r.OrderMoved) -> None:
-        row = self._orders.get(record.client_order_id)
-        if row is None:
-            return  # an order of an earlier session, which ended in this one
-        order = self.books.order(record.client_order_id)
-        local = order.phase is Phase.LOCAL
-        row["status"] = (OrderStatus.UNKNOWN if local else order.status).value
-        row["broker_order_id"] = order.broker_order_id or None
-        row["filled_qty"] = order.reported_qty
-        for name in ("filled_avg_price", "submitted_at"):
-            if getattr(record, name) is not None:
-                row[name] = getattr(record, name)
-        if order.phase is Phase.DONE and row["closed_at"] is None:
-            row["closed_at"] = record.at
-        if order.status in (OrderStatus.DENIED, OrderStatus.REJECTED) and record.reason:
-            row["reason"] = record.reason
-
     def _note_fill(self, fill: r.FillBooked) -> None:
         assert self.opened is not None
+        if order := self.books.orders.get(fill.client_order_id):
+            self._orders.fill(fill, order)
         self._tables["fills"].append(
             {
                 "execution_id": fill.execution_id,
@@ -249,6 +185,7 @@ class _Replay:
         )
 
     def _session_row(self, opened: r.SessionOpened) -> Row:
+        ended = self.books.ended
         for row in self._tables["activities"]:
             row["session_id"], row["session_date"] = opened.session_id, opened.session_date
         return {
@@ -258,8 +195,8 @@ class _Replay:
             "mode": opened.mode,
             "session_date": opened.session_date,
             "opened_at": opened.at,
-            "closed_at": self.ended.at if self.ended else None,
-            "status": _STATUS_WORDS[self.ended.status] if self.ended else "open",
+            "closed_at": ended.at if ended else None,
+            "status": _STATUS_WORDS[ended.status] if ended else "open",
             "config_hash": opened.config_hash,
         }
 

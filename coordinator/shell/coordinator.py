@@ -178,8 +178,15 @@ class LiveSession:
             case m.BarsArrived():
                 self._commit(self.engine.handle(item))
                 self._narrator.warmth(self.engine.lanes)
+            case m.OrderUpdate() if item.client_order_id not in self.engine.books.orders:
+                self._catch_up()  # whose order it is, another coordinator may just have written
+                self._commit(self.engine.handle(item))
             case _:
                 self._commit(self.engine.handle(item))
+
+    def _catch_up(self) -> None:
+        for entry in self._journal.append(self._session_id, ()):
+            self.engine.books.apply_foreign(entry.record)
 
     def _take_bars(self, bars: tuple[Bar, ...]) -> None:
         if bars:

@@ -26,7 +26,8 @@ from coordinator.shell.clock import BrokerClock
 from coordinator.shell.wire import Malformed
 
 log = logging.getLogger("coordinator")
-DUPLICATE_ID = "client_order_id must be unique"
+DUPLICATE_ID, CONFLICT = "client_order_id must be unique", 409
+"""Either says that the order may stand already; only a look at it tells."""
 ORDER_DEADLINE_S = 10.0
 """Broker seconds after which an order that is still open is looked up."""
 LONGEST_WAIT_S = 60.0
@@ -96,7 +97,7 @@ class Errands:
             if order is None or not order.is_open:
                 del self._pursuits[client_order_id]
             elif now_s >= pursuit.due_s:
-                wait_s = min(2.0**pursuit.tries, LONGEST_WAIT_S)
+                wait_s = min(2.0 ** min(pursuit.tries, 10), LONGEST_WAIT_S)
                 pursuit.tries += 1
                 pursuit.due_s = now_s + self._clock.local_s(wait_s, least_s=min(wait_s, 2.0))
                 self._start(self._question_thread, partial(self._find, order))
@@ -119,7 +120,7 @@ class Errands:
         try:
             return [self._for_orders.submit(command)]
         except BrokerRejected as refusal:
-            if DUPLICATE_ID in refusal.message:
+            if refusal.status == CONFLICT or DUPLICATE_ID in refusal.message:
                 return [m.SubmitUnclear(order_id, now, refusal.message)]
             return [m.SubmitRefused(order_id, now, refusal.message)]
         except (BrokerUnavailable, Malformed) as error:

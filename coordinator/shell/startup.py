@@ -151,7 +151,7 @@ def advance_sequences(books: Books, broker: Broker, session_date: date) -> None:
     start = datetime.combine(session_date, datetime.min.time(), NEW_YORK) - timedelta(days=2)
     for update in broker.orders_after(start):
         key, _, number = update.client_order_id.rpartition(".")
-        if key.endswith(f".{session_date.isoformat()}") and number.isdigit():
+        if key.endswith(f".{session_date.isoformat()}") and number.isdecimal():
             books.sequences[key] = max(books.sequences.get(key, 0), int(number))
 
 
@@ -167,12 +167,6 @@ def begin(
     Raises:
         SafetyRefusal: the account holds too little cash for the strategies.
     """
-    same = books.session is not None and books.session.session_id == name.session_id
-    known = {o.strategy for o in books.session.openings} if books.session and same else set()
-    if same and all(spec.name in known for spec in specs):
-        resumed = r.SessionResumed(now, name.session_id)
-        books.apply_all([resumed])
-        return [resumed]
     return open_session(books, specs, session_plan, name, now)
 
 

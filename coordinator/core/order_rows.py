@@ -1,0 +1,103 @@
+"""The rows of a session's orders, as its records move them on.
+
+An order that an earlier session left open has a row only if something happened to it in this one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from coordinator.core import records as r
+from coordinator.core.orders import Order, OrderStatus, Phase
+from coordinator.core.values import ZERO, Side
+
+Row = dict[str, object]
+
+
+class OrderRows:
+    """Rows by client order id, in the order in which they were first mentioned."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, Row] = {}
+        self._session_id = ""
+        self._carried: dict[str, r.OpenOrder] = {}
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self._rows.values())
+
+    def open(self, record: r.SessionOpened) -> None:
+        """A session begins, with the orders that it found open."""
+        self._session_id = record.session_id
+        self._carried |= {order.client_order_id: order for order in record.orders}
+
+    def intend(self, record: r.OrderIntended | r.EntryDenied) -> None:
+        """A new order, or a wish that was denied at once."""
+        row = self._add(record, record.at)
+        match record:
+            case r.OrderIntended():
+                row |= {"side": record.side.value, "reason": record.reason.value}
+                row |= {"status": OrderStatus.UNKNOWN.value}
+            case r.EntryDenied():
+                row |= {"side": Side.BUY.value, "reason": record.reason, "closed_at": record.at}
+                row |= {"status": OrderStatus.DENIED.value}
+
+    def move(self, record: r.OrderMoved, order: Order) -> None:
+        """The broker, or our own refusal, has moved `order`, which is given as it is now."""
+        row = self._row(record.client_order_id)
+        if row is None:
+            return
+        local = order.phase is Phase.LOCAL
+        row["status"] = (OrderStatus.UNKNOWN if local else order.status).value
+        row["broker_order_id"] = order.broker_order_id or None
+        row["filled_qty"] = order.reported_qty
+        for name in ("filled_avg_price", "submitted_at"):
+            if getattr(record, name) is not None:
+                row[name] = getattr(record, name)
+        if order.phase is not Phase.DONE:
+            row["closed_at"] = None
+        elif row["closed_at"] is None:
+            row["closed_at"] = record.at
+        if order.status in (OrderStatus.DENIED, OrderStatus.REJECTED) and record.reason:
+            row["reason"] = record.reason
+
+    def fill(self, fill: r.FillBooked, order: Order) -> None:
+        """An execution of `order` was booked."""
+        row = self._row(fill.client_order_id)
+        if row is not None:
+            row["filled_qty"] = order.reported_qty
+            row["filled_avg_price"] = row["filled_avg_price"] or fill.price
+
+    def _row(self, client_order_id: str) -> Row | None:
+        carried = self._carried.get(client_order_id)
+        if client_order_id not in self._rows and carried is not None:
+            row = self._add(carried, carried.decided_at)
+            row |= {
+                "side": carried.side.value,
+                "reason": carried.reason.value,
+                "status": carried.status.value,
+                "broker_order_id": carried.broker_order_id or None,
+                "filled_qty": carried.reported_qty,
+                "filled_avg_price": carried.filled_avg_price,
+            }
+        return self._rows.get(client_order_id)
+
+    def _add(self, order: r.OrderIntended | r.EntryDenied | r.OpenOrder, decided_at: object) -> Row:
+        row: Row = {
+            "client_order_id": order.client_order_id,
+            "session_id": self._session_id,
+            "broker_order_id": None,
+            "strategy": order.strategy,
+            "symbol": order.symbol,
+            "side": None,
+            "qty": order.qty,
+            "filled_qty": ZERO,
+            "filled_avg_price": None,
+            "status": None,
+            "reason": None,
+            "decision_price": order.decision_price,
+            "decided_at": decided_at,
+            "submitted_at": None,
+            "closed_at": None,
+        }
+        self._rows[order.client_order_id] = row
+        return row

@@ -1,0 +1,162 @@
+"""Opposite orders on one ticker never stand at the broker together."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from coordinator.core import messages as m
+from coordinator.core import records as r
+from coordinator.core.orders import OrderStatus, Phase
+from coordinator.core.values import Side
+from tests.coordinator.bench import Bench, D, order_id, spec
+
+HALF = "0.5"
+
+
+def crossing(**more: dict[tuple[str, int], int]) -> Bench:
+    """A is long and wants out in the minute in which B wants in."""
+    bench = Bench(
+        spec("A", {("SPY", 0): 1, ("SPY", 1): -1}, max_position_size=HALF),
+        *(spec(name, said, max_position_size=HALF) for name, said in more.items()),
+    )
+    bench.minute(0, {"SPY": "100"})
+    bench.fill(bench.order("A"))
+    return bench
+
+
+def test_an_entry_waits_for_the_exit_of_another_strategy_and_follows_it() -> None:
+    bench = crossing(B={("SPY", 1): 1})
+    bench.minute(1, {"SPY": "100"})
+    assert [s[:3] for s in bench.sent()[1:]] == [("A", "SPY", Side.SELL)]
+    assert bench.order("B").status is OrderStatus.WAITING
+    outcome = bench.fill(bench.order("A", 2))
+    assert [c.client_order_id for c in outcome.commands] == [order_id("B")]
+    assert bench.order("B").status is OrderStatus.SUBMITTED
+
+
+def test_an_entry_that_still_waits_at_its_tickers_next_bar_is_dropped_as_stale() -> None:
+    bench = crossing(B={("SPY", 1): 1})
+    bench.minute(1, {"SPY": "100"})
+    bench.minute(2, {"SPY": "100"})
+    moved = [x for x in bench.records if isinstance(x, r.OrderMoved)][-1]
+    assert (moved.client_order_id, moved.status) == (order_id("B"), OrderStatus.DENIED)
+    assert moved.reason == "stale"
+    bench.fill(bench.order("A", 2))
+    assert [s[0] for s in bench.sent()] == ["A", "A"]
+    assert bench.books.days["B"].entries == 0
+
+
+def test_a_bar_of_another_ticker_drops_nothing() -> None:
+    bench = crossing(B={("SPY", 1): 1, ("QQQ", 5): 1})
+    bench.minute(1, {"SPY": "100"})
+    bench.minute(2, {"QQQ": "100"})
+    assert bench.order("B").status is OrderStatus.WAITING
+
+
+def test_a_dropped_entry_may_be_decided_anew_on_the_same_bar() -> None:
+    bench = crossing(B={("SPY", 1): 1, ("SPY", 2): 1})
+    bench.minute(1, {"SPY": "100"})
+    bench.minute(2, {"SPY": "101"})
+    assert bench.order("B", 2).status is OrderStatus.WAITING
+    bench.fill(bench.order("A", 2))
+    assert bench.sent()[2:] == [("B", "SPY", Side.BUY, D("49.5049"))]
+
+
+def test_an_exit_waits_for_an_entry_and_is_not_dropped() -> None:
+    bench = crossing(B={("SPY", 0): 1})  # B's buy is still open when A wants out
+    bench.minute(1, {"SPY": "100"})
+    assert bench.order("A", 2).status is OrderStatus.WAITING
+    bench.minute(2, {"SPY": "90"})
+    assert bench.order("A", 2).status is OrderStatus.WAITING
+    bench.fill(bench.order("B"))
+    assert bench.sent()[2:] == [("A", "SPY", Side.SELL, D(50))]
+
+
+def test_exits_go_before_entries_once_the_way_is_free() -> None:
+    said = {("SPY", 0): 1, ("SPY", 1): -1}
+    bench = Bench(
+        spec("A", said, max_position_size=HALF),
+        spec("B", {("SPY", 0): 1}, max_position_size=HALF),
+        spec("C", {("SPY", 1): 1}, max_position_size=HALF),
+        spec("E", said, max_position_size=HALF),
+    )
+    bench.minute(0, {"SPY": "100"})
+    bench.fill(bench.order("A"))
+    bench.fill(bench.order("E"))
+    bench.minute(1, {"SPY": "100"})  # B's buy stands: A and E wait, C may go beside B
+    waiting = [o.client_order_id for o in bench.books.orders.open() if o.phase is Phase.LOCAL]
+    assert order_id("A", 2) in waiting
+    bench.fill(bench.order("C"))
+    outcome = bench.fill(bench.order("B"))
+    sides = [(c.client_order_id[0], c.side) for c in outcome.commands]
+    assert sides == [("A", Side.SELL), ("E", Side.SELL)]
+
+
+def test_orders_of_one_side_stand_together() -> None:
+    said = {("SPY", 0): 1}
+    bench = Bench(*(spec(name, said) for name in "ABC"))
+    bench.minute(0, {"SPY": "100"})
+    assert [s[0] for s in bench.sent()] == ["A", "B", "C"]
+
+
+def test_what_waits_when_the_session_closes_is_never_sent() -> None:
+    bench = crossing(B={("SPY", 1): 1})
+    bench.minute(1, {"SPY": "100"})
+    outcome = bench.engine.close(bench.now)
+    assert [x.reason for x in outcome.records if isinstance(x, r.OrderMoved)] == ["session_over"]
+    bench.fill(bench.order("A", 2))
+    assert [s[0] for s in bench.sent()] == ["A", "A"]
+
+
+def test_bars_after_the_close_set_marks_and_open_nothing() -> None:
+    bench = crossing(B={("SPY", 2): 1})
+    bench.engine.close(bench.now)
+    outcome = bench.minute(2, {"SPY": "103"})
+    assert outcome.commands == []
+    assert bench.books.ledger.marks["SPY"] == D(103)
+
+
+wishes = st.dictionaries(
+    st.tuples(st.just("SPY"), st.integers(0, 11)), st.sampled_from([1, -1]), max_size=12
+)
+replies = st.lists(
+    st.tuples(st.integers(0, 3), st.sampled_from(["fill", "part", "cancel", "reject"])), max_size=4
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(wishes, min_size=2, max_size=4), st.lists(replies, min_size=12, max_size=12))
+def test_whatever_strategies_want_the_broker_never_sees_both_sides(
+    said: list[dict[tuple[str, int], int]], answers: list[list[tuple[int, str]]]
+) -> None:
+    bench = Bench(
+        *(
+            spec(name, s, tickers=["SPY"], max_position_size=HALF)
+            for name, s in zip("ABCD", said, strict=False)
+        )
+    )
+    for minute, replies in enumerate(answers):
+        bench.minute(minute, {"SPY": str(100 + minute)})
+        for index, reply in replies:
+            standing = [o for o in bench.books.orders.open() if o.status is not OrderStatus.WAITING]
+            if index >= len(standing):
+                continue
+            one = standing[index]
+            match reply:
+                case "fill":
+                    bench.fill(one)
+                case "part":
+                    bench.fill(one, "100", (one.open_qty / 2).quantize(D("0.0001")))
+                case "cancel":
+                    bench.update(one, OrderStatus.CANCELED, one.booked_qty)
+                case _ if not one.booked_qty:
+                    bench.handle(m.SubmitRefused(one.client_order_id, bench.now, "no"))
+            sides = {
+                o.side for o in bench.books.orders.open() if o.status is not OrderStatus.WAITING
+            }
+            assert len(sides) <= 1
+        net = bench.books.ledger.net_positions().get("SPY", D(0))
+        assert net >= sum(
+            (o.open_qty for o in bench.books.orders.open() if o.side is Side.SELL), D(0)
+        )
