@@ -6,19 +6,22 @@ Keys are sent to Alpaca's own hosts over TLS, or to this machine, and to nowhere
 from __future__ import annotations
 
 import os
+import re
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from coordinator.errors import CredentialsError, OperatorError
+from coordinator.errors import CredentialsError, OperatorError, SafetyRefusal
 
 PAPER_TRADING = "https://paper-api.alpaca.markets"
 LIVE_TRADING = "https://api.alpaca.markets"
 MARKET_DATA = "https://data.alpaca.markets"
 MARKET_STREAM = "wss://stream.data.alpaca.markets"
 ALPACA = ".alpaca.markets"
+_PLAIN_URL = re.compile(r"[A-Za-z]+://([A-Za-z0-9.-]+|\[::1\])(:[0-9]+)?(/[A-Za-z0-9._/-]*)?")
+"""No user, no query, and no sign that two readers of a URL could take for different hosts."""
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _SCHEMES = {"https": "http", "wss": "ws"}
 KEYS = ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY")
@@ -76,23 +79,40 @@ def read_settings(
     Raises:
         CredentialsError: no keys, or a `.env` that others can read.
         OperatorError: a URL that is neither Alpaca's nor on this machine.
+        SafetyRefusal: the live host, for a run that is not armed for it.
     """
-    known = {**_dotenv((folder or Path()) / ".env", environment), **environment}
+    given = {name: value for name, value in environment.items() if value.strip()}
+    known = {**_dotenv((folder or Path()) / ".env", given), **given}
     missing = [name for name in KEYS if not known.get(name, "").strip()]
     if missing:
         raise CredentialsError(
             f"Missing Alpaca API credentials: set {' and '.join(missing)} (or put them into a file"
             " .env of mode 600), or run with --simulate, which needs none."
         )
-    trading = LIVE_TRADING if live else PAPER_TRADING
+    trading = _allowed(
+        known, "APCA_API_BASE_URL", LIVE_TRADING if live else PAPER_TRADING, "https"
+    ).removesuffix("/v2")
+    _refuse_unarmed(trading, live=live)
     return Settings(
         known[KEYS[0]].strip(),
         known[KEYS[1]].strip(),
-        _allowed(known, "APCA_API_BASE_URL", trading, "https"),
-        _allowed(known, "APCA_API_DATA_URL", MARKET_DATA, "https"),
+        trading,
+        _allowed(known, "APCA_API_DATA_URL", MARKET_DATA, "https").removesuffix("/v2"),
         _allowed(known, "APCA_API_STREAM_URL", MARKET_STREAM, "wss"),
         home_folder(known),
         known.get("MULTI_TRADER_ALLOW_LIVE", ""),
+    )
+
+
+def _refuse_unarmed(trading_url: str, *, live: bool) -> None:
+    """A run that is not armed for real money reaches the paper host alone, or this machine."""
+    host = urlsplit(trading_url).hostname
+    if live or host in _LOOPBACK or host == urlsplit(PAPER_TRADING).hostname:
+        return
+    raise SafetyRefusal(
+        f"APCA_API_BASE_URL={trading_url!r} is not Alpaca's paper host, and live trading is not"
+        f' armed: it needs "mode": "live" in the configuration, --live, and'
+        f" MULTI_TRADER_ALLOW_LIVE. For paper trading unset it, or set {PAPER_TRADING}."
     )
 
 
@@ -103,7 +123,7 @@ def _allowed(known: Mapping[str, str], name: str, default: str, scheme: str) -> 
         host, _ = parts.hostname or "", parts.port
     except ValueError:
         raise OperatorError(f"{name} is not a URL: {url!r}") from None
-    plain = parts.username is None and parts.query == "" and parts.fragment == ""
+    plain = _PLAIN_URL.fullmatch(url) is not None
     at_alpaca = host.endswith(ALPACA) and parts.scheme == scheme
     here = host in _LOOPBACK and parts.scheme in (scheme, _SCHEMES[scheme])
     if plain and (at_alpaca or here):
