@@ -16,6 +16,7 @@ from pathlib import Path
 from coordinator.core.values import is_crypto
 from coordinator.errors import OperatorError
 from coordinator.settings import Settings
+from coordinator.shell.folders import private_folder
 from coordinator.shell.wire import NEW_YORK
 
 LEAST_CASH = Decimal(100_000)
@@ -106,7 +107,7 @@ def claim_account(simulation: Simulation, *, for_warm_up: bool = False) -> str:
     Creating its folder, or the mark in it, is the claim: two runs never get the same account.
     """
     home, day = simulation.home, simulation.known_date()
-    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private_folder(home)
     folders = sorted(f for f in home.iterdir() if re.fullmatch(r"SIM\d{4,}", f.name))
     if day is not None and not for_warm_up:
         for folder in reversed(folders):

@@ -8,11 +8,13 @@ BrokerUnavailable. Call from one worker thread per instance: its session is not 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from alpaca.common.exceptions import APIError
@@ -30,6 +32,11 @@ from coordinator.errors import BrokerRejected, BrokerUnavailable
 from coordinator.settings import Settings
 from coordinator.shell import wire
 
+PROVE_NOTHING = {0, requests.codes.request_timeout, requests.codes.too_many_requests}
+"""Answers below 500 after which the request may have been carried out, or may be later."""
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+ACCOUNT_NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+"""It names a folder."""
 PAGE_BARS = 10_000
 PAGE_ORDERS = 500
 PAGE_FILLS = 100
@@ -57,16 +64,21 @@ class Broker:
         self._crypto = CryptoHistoricalDataClient(
             key, secret, raw_data=True, url_override=settings.data_url
         )
-        for client in (self._trading, self._stocks, self._crypto):
-            _file_edges(client, timeout_s, loopback="://127.0.0.1" in settings.trading_url)
+        for client, url in (
+            (self._trading, settings.trading_url),
+            (self._stocks, settings.data_url),
+            (self._crypto, settings.data_url),
+        ):
+            _file_edges(client, timeout_s, loopback=urlsplit(url).hostname in LOOPBACK)
 
     def account(self) -> AccountView:
         """The account that the keys belong to."""
         raw = self._get(self._trading, "/account")
         blocked = bool(raw.get("trading_blocked") or raw.get("account_blocked"))
-        return AccountView(
-            str(raw["account_number"]), wire.parse_number(raw.get("cash"), "cash"), blocked
-        )
+        number = raw.get("account_number")
+        if not isinstance(number, str) or not ACCOUNT_NUMBER.fullmatch(number):
+            raise wire.Malformed(f"an account without a usable number: {number!r}")
+        return AccountView(number, wire.parse_number(raw.get("cash"), "cash"), blocked)
 
     def clock(self) -> datetime:
         """The broker's time, aware UTC."""
@@ -241,7 +253,7 @@ def _refusal(error: APIError) -> Exception:
     if not isinstance(body, dict):
         body = {}
     message = str(body.get("message") or text[:200] or "no reason given")
-    if status == requests.codes.too_many_requests or status >= requests.codes.server_error:
+    if status in PROVE_NOTHING or status >= requests.codes.server_error:
         return BrokerUnavailable(f"the broker answered HTTP {status}: {message}")
     code = body.get("code")
     return BrokerRejected(status, code if isinstance(code, int) else None, message, body)

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 from coordinator.core.session import Hours
 from coordinator.core.values import MINUTE, Bar, is_crypto
 from coordinator.shell.broker import Broker
+from coordinator.shell.folders import private_folder
 
 log = logging.getLogger("coordinator")
 FURTHEST = timedelta(days=120)
@@ -112,7 +113,7 @@ def write_bars(path: Path, bars: Mapping[str, Sequence[Bar]]) -> None:
             for name in _NUMBERS
         }
     )
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    private_folder(path.parent)
     unfinished = path.with_suffix(f".{os.getpid()}.part")
     pq.write_table(table, unfinished)
     unfinished.chmod(0o600)

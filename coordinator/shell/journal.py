@@ -17,6 +17,7 @@ from pathlib import Path
 from coordinator.core.codec import decode, encode
 from coordinator.core.records import BarsSeen, HistorySeen, Record
 from coordinator.errors import InvariantError, SafetyRefusal
+from coordinator.shell.folders import private_folder
 
 SCHEMA_VERSION = 1
 _BAR_KINDS = {BarsSeen.__name__, HistorySeen.__name__}
@@ -47,16 +48,27 @@ class Journal:
 
     Raises:
         SafetyRefusal: the file belongs to another account or to a newer program.
-        InvariantError: the hash chain is broken; nothing may be traded on it.
+        InvariantError: it is no journal, or its hash chain is broken; nothing may be traded on it.
     """
 
     def __init__(self, path: Path, account: str, coordinator: str) -> None:
         self.path = path
         self._coordinator = coordinator
-        self._connection = _open(path)
+        self._connection = _connect(path)
         self._seq = 0
         self._hash = GENESIS
-        self._check_info(account)
+        try:
+            self._check_info(account)
+            _prepare(self._connection, account)
+        except sqlite3.DatabaseError as error:
+            self._connection.close()
+            raise InvariantError(
+                f"{path} cannot be used as a journal ({error}). Nothing is traded without it;"
+                " restore it from a backup, or move it away to start new books."
+            ) from error
+        except BaseException:
+            self._connection.close()
+            raise
 
     def close(self) -> None:
         """Close the file. What was appended is durable already."""
@@ -95,7 +107,8 @@ class Journal:
             self._connection.execute("COMMIT")
         except BaseException:
             self._seq, self._hash = before
-            self._connection.execute("ROLLBACK")
+            if self._connection.in_transaction:  # a full disk has rolled back already
+                self._connection.execute("ROLLBACK")
             raise
         return others
 
@@ -133,7 +146,7 @@ class Journal:
         self._seq, self._hash = seq, digest
 
     def _check_info(self, account: str) -> None:
-        info = dict(self._connection.execute("SELECT key, value FROM info").fetchall())
+        info = _read_info(self._connection)
         if int(info.get("schema", SCHEMA_VERSION)) > SCHEMA_VERSION:
             raise SafetyRefusal(
                 f"{self.path} was written by a newer Multi-Trader; update this one to use it."
@@ -143,10 +156,6 @@ class Journal:
                 f"{self.path} holds the books of account {info['account']}, but the keys belong to"
                 f" account {account}. Use each account's own MULTI_TRADER_HOME."
             )
-        self._connection.executemany(
-            "INSERT OR IGNORE INTO info VALUES (?, ?)",
-            [("schema", str(SCHEMA_VERSION)), ("account", account)],
-        )
 
 
 def read_session(path: Path, session_id: str) -> list[Entry]:
@@ -166,7 +175,7 @@ def read_sessions(path: Path) -> list[tuple[str, str]]:
         return connection.execute(
             "SELECT o.session_id, (SELECT hash FROM records l WHERE l.session_id = o.session_id"
             " ORDER BY l.seq DESC LIMIT 1) FROM records o"
-            " WHERE o.kind = 'SessionOpened' ORDER BY o.seq"
+            " WHERE o.kind = 'SessionOpened' GROUP BY o.session_id ORDER BY min(o.seq)"
         ).fetchall()
 
 
@@ -181,15 +190,29 @@ class _reading:
         self._connection.close()
 
 
-def _open(path: Path) -> sqlite3.Connection:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+def _connect(path: Path) -> sqlite3.Connection:
+    private_folder(path.parent)
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     # A session opens it on a worker thread and goes on on its loop: one thread at a time.
-    connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+    return sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+
+
+def _read_info(connection: sqlite3.Connection) -> dict[str, str]:
+    """What the file says of itself; nothing if it is new."""
+    named = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'info'"
+    if not connection.execute(named).fetchone()[0]:
+        return {}
+    return dict(connection.execute("SELECT key, value FROM info").fetchall())
+
+
+def _prepare(connection: sqlite3.Connection, account: str) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.executescript(_SCHEMA)
-    return connection
+    connection.executemany(
+        "INSERT OR IGNORE INTO info VALUES (?, ?)",
+        [("schema", str(SCHEMA_VERSION)), ("account", account)],
+    )
 
 
 def _chained(previous: str, seq: int, *parts: str) -> str:

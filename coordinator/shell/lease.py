@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO
 
 from coordinator.errors import SafetyRefusal
+from coordinator.shell.folders import private_folder
 
 LEASES = Path(".multi-trader") / "leases"
 
@@ -61,7 +62,7 @@ class Leases:
             self._take(f"account-{name}-{market}", f"account {account}", market)
 
     def _take(self, name: str, what: str, market: str) -> None:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(self._folder)
         path = self._folder / f"{name}.lock"
         handle = self._held.enter_context(_opened(path))
         try:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from coordinator.core import records as r
 from coordinator.core.books import Books
 from coordinator.core.lanes import Lanes, StrategySpec
-from coordinator.core.orders import OrderStatus, Phase
+from coordinator.core.orders import OrderStatus
 from coordinator.core.values import UNASSIGNED, Side, exactly, is_crypto
 
 log = logging.getLogger("coordinator")
@@ -59,10 +59,12 @@ class Narrator:
         for record in records:
             match record:
                 case r.OrderMoved():
-                    self._tell_order(record)
+                    self._tell_order(record.client_order_id, record.reason)
                 case r.FillBooked() if record.strategy == UNASSIGNED:
                     what = f"{record.side.value} {record.qty} {record.symbol} @ {record.price}"
                     log.warning("[%s] ⚠ not ordered by any strategy: %s", UNASSIGNED, what)
+                case r.FillBooked():
+                    self._tell_order(record.client_order_id)
                 case r.EntryDenied():
                     name, why = record.strategy, record.reason
                     log.info("[%s] entry in %s denied: %s", name, record.symbol, why)
@@ -98,20 +100,21 @@ class Narrator:
         lines += ["", RULE, f"TOTAL PnL ACROSS ALL STRATEGIES: {dollars(total)}", RULE]
         return "\n".join(lines)
 
-    def _tell_order(self, record: r.OrderMoved) -> None:
-        order = self._books.orders.get(record.client_order_id)
-        if order is None or order.is_open or record.client_order_id in self._told:
+    def _tell_order(self, client_order_id: str, reason: str = "") -> None:
+        """One line when an order's end and all its fills are known."""
+        order = self._books.orders.get(client_order_id)
+        if order is None or order.is_open or client_order_id in self._told:
             return
-        self._told.add(record.client_order_id)
+        self._told.add(client_order_id)
         if order.booked_qty:
-            price = record.filled_avg_price or order.decision_price
+            price = order.filled_avg_price or order.decision_price
             what = f"{_SIGNS[order.side]} {quantity(order.booked_qty)} {order.symbol}"
             whole = "" if order.status is OrderStatus.FILLED else f" ({order.status.value})"
-            number = order.broker_order_id or order.client_order_id
+            number = order.broker_order_id or client_order_id
             line = f"[{order.strategy}] {what} @ {price_of(price)} (Order ID: {number}){whole}"
             log.info("%s", line)
-        elif order.phase is Phase.DONE:
-            name, why = order.strategy, record.reason or order.status.value
+        else:
+            name, why = order.strategy, reason or order.status.value
             what = f"{order.side.value} {quantity(order.qty)} {order.symbol}"
             log.warning("[%s] %s ended without a fill: %s", name, what, why)
 

@@ -20,29 +20,40 @@ from coordinator.core.orders import OrderStatus
 from coordinator.core.records import Holding
 from coordinator.core.risk import Asset
 from coordinator.core.session import Hours
-from coordinator.core.values import SYMBOL_PATTERN, ZERO, Bar, Side
+from coordinator.core.values import ATTO, SYMBOL_PATTERN, ZERO, Bar, Side, exactly
+from coordinator.errors import BrokerError
 
 NEW_YORK = ZoneInfo("America/New_York")
 Raw = Mapping[str, Any]
 _QUOTE_CURRENCIES = ("USDT", "USDC", "USD", "BTC")
 
 
-class Malformed(ValueError):
+MOST_DIGITS, LARGEST_EXPONENT = 60, 30
+"""A number beyond these is no price and no quantity, and would cost exactness or time."""
+OUR_OWN_STATES = {
+    OrderStatus.WAITING,
+    OrderStatus.SUBMITTED,
+    OrderStatus.UNKNOWN,
+    OrderStatus.DENIED,
+}
+
+
+class Malformed(BrokerError):
     """A message of the broker that does not say what it must."""
 
 
 def parse_time(value: Any) -> datetime:
     """An aware UTC time from ISO 8601 text (nanoseconds are cut) or a msgpack timestamp."""
-    if isinstance(value, msgpack.Timestamp):
-        stamped: datetime = value.to_datetime()
-        return stamped
     try:
-        moment = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
+        if isinstance(value, msgpack.Timestamp):
+            moment: datetime = value.to_datetime()
+        else:
+            moment = datetime.fromisoformat(value)
+        if moment.tzinfo is None:
+            raise Malformed(f"a time without its zone: {value!r}")
+        return moment.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
         raise Malformed(f"not a time: {value!r}") from None
-    if moment.tzinfo is None:
-        raise Malformed(f"a time without its zone: {value!r}")
-    return moment.astimezone(UTC)
 
 
 def parse_number(value: Any, what: str) -> Decimal:
@@ -51,10 +62,12 @@ def parse_number(value: Any, what: str) -> Decimal:
         raise Malformed(f"{what} is not a number: {value!r}")
     try:
         number = Decimal(str(value))
-    except InvalidOperation:
-        raise Malformed(f"{what} is not a number: {value!r}") from None
+    except (InvalidOperation, ValueError):
+        raise Malformed(f"{what} is not a number: {str(value)[:80]!r}") from None
     if not number.is_finite():
         raise Malformed(f"{what} is not finite: {value!r}")
+    if abs(number.adjusted()) > LARGEST_EXPONENT or len(number.as_tuple().digits) > MOST_DIGITS:
+        raise Malformed(f"{what} is no amount: {str(value)[:80]!r}")
     return number
 
 
@@ -121,27 +134,19 @@ def parse_trade_update(envelope: Raw) -> OrderUpdate:
     order = data["order"]
     execution = None
     if data.get("event") in ("fill", "partial_fill"):
-        execution = Execution(
-            execution_id=str(data.get("execution_id") or data.get("event_id")),
-            qty=parse_number(data.get("qty"), "fill's qty"),
-            price=parse_number(data.get("price"), "fill's price"),
-            cum_qty=parse_number(order.get("filled_qty"), "order's filled_qty"),
-            at=parse_time(data.get("timestamp")),
-        )
+        name = data.get("execution_id") or data.get("event_id")
+        execution = _execution(data, name, order.get("id"), order.get("filled_qty"), "timestamp")
     return parse_order(order, execution, data.get("timestamp"))
 
 
 def parse_fill_activity(raw: Raw) -> Execution:
     """One execution from the FILL activities; its id differs from the stream's."""
-    return Execution(
-        execution_id=str(raw.get("id")),
-        qty=parse_number(raw.get("qty"), "fill's qty"),
-        price=parse_number(raw.get("price"), "fill's price"),
-        cum_qty=parse_number(raw.get("cum_qty"), "fill's cum_qty"),
-        at=parse_time(raw.get("transaction_time")),
+    return _execution(
+        raw, raw.get("id"), raw.get("order_id"), raw.get("cum_qty"), "transaction_time"
     )
 
 
+@exactly
 def parse_position(raw: Raw) -> Holding:
     """A net position of the account; its cost is quantity times average entry price."""
     qty = parse_number(raw.get("qty"), "position's qty")
@@ -149,16 +154,19 @@ def parse_position(raw: Raw) -> Holding:
         qty = -qty
     average = parse_number(raw.get("avg_entry_price"), "position's avg_entry_price")
     symbol = as_configured(str(raw.get("symbol")), str(raw.get("asset_class", "")))
-    return Holding(symbol, qty, qty * average)
+    return Holding(symbol, qty, (qty * average).quantize(ATTO))
 
 
 def parse_session(raw: Raw) -> Hours:
     """One day of the exchange's calendar, whose times are New York's."""
-    day = datetime.fromisoformat(str(raw["date"])).date()
-    at = {
-        key: datetime.fromisoformat(f"{day.isoformat()}T{raw[key]}").replace(tzinfo=NEW_YORK)
-        for key in ("open", "close")
-    }
+    try:
+        day = datetime.fromisoformat(str(raw["date"])).date()
+        at = {
+            key: datetime.fromisoformat(f"{day.isoformat()}T{raw[key]}").replace(tzinfo=NEW_YORK)
+            for key in ("open", "close")
+        }
+    except (KeyError, TypeError, ValueError):
+        raise Malformed(f"not a day of the calendar: {raw!r}") from None
     return Hours(day, at["open"].astimezone(UTC), at["close"].astimezone(UTC))
 
 
@@ -170,6 +178,8 @@ def parse_asset(raw: Raw, symbol: str) -> Asset:
     else:
         step = parse_number(raw.get("min_trade_increment") or "1e-9", "min_trade_increment")
         least = parse_number(raw.get("min_order_size") or "1e-9", "min_order_size")
+        if min(step, least) <= 0:
+            raise Malformed(f"{symbol} in steps of {step}, {least} at least")
         asset = Asset.crypto(symbol, increment=step, min_qty=max(step, least))
     return asset if tradable else Asset(symbol, asset.increment, asset.min_qty, ZERO, False)
 
@@ -184,9 +194,27 @@ def as_configured(symbol: str, asset_class: str) -> str:
     return symbol
 
 
+def _execution(raw: Raw, name: Any, order_id: Any, cum_qty: Any, time_key: str) -> Execution:
+    """An execution; one that came without an id is known by its order and what it came to."""
+    qty, price = parse_number(raw.get("qty"), "fill's qty"), parse_number(raw.get("price"), "price")
+    total = parse_number(cum_qty, "fill's cumulative quantity")
+    if min(qty, price, total) <= 0:
+        raise Malformed(f"a fill with a quantity or price out of range: {dict(raw)}")
+    return Execution(
+        execution_id=str(name or f"{order_id}.{total.normalize():f}"),
+        qty=qty,
+        price=price,
+        cum_qty=total,
+        at=parse_time(raw.get(time_key)),
+    )
+
+
 def _status(word: Any) -> tuple[OrderStatus, str]:
     """A state we know; an unknown word counts as accepted, and is kept as the reason."""
     try:
-        return OrderStatus(word), ""
+        status = OrderStatus(word)
     except ValueError:
+        status = OrderStatus.UNKNOWN
+    if status in OUR_OWN_STATES:
         return OrderStatus.ACCEPTED, f"status {word!r}"
+    return status, ""
