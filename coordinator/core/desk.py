@@ -6,8 +6,8 @@ an execution is booked once, to the one book that owns the order, whichever way 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import date, datetime
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 
 from coordinator.core import messages as m
@@ -81,11 +81,22 @@ class OrderDesk:
         for order in outdated(self.books.orders.open_on(symbol)):
             self._deny(order, now, "stale")
 
-    def drop_waiting(self, now: datetime) -> None:
-        """Drop everything that still waits for its turn, because the session is over."""
+    def drop_waiting(self, now: datetime, *, older_than: timedelta = timedelta(0)) -> None:
+        """Drop what still waits for its turn and is older than that: nobody will send it."""
         for order in self.books.orders.open():
-            if order.status is OrderStatus.WAITING:
+            if order.status is OrderStatus.WAITING and now - order.decided_at >= older_than:
                 self._deny(order, now, "session_over")
+
+    def resume(self, unsent: Iterable[str], now: datetime) -> None:
+        """Send again, under the same ids, what a restart found never sent; then those in line."""
+        for order_id in unsent:
+            order = self.books.orders.get(order_id)
+            if order is None or order.symbol not in self._assets:
+                self.on_absent(m.OrderAbsent(order_id, now))
+            elif order.status is OrderStatus.SUBMITTED:
+                self._submit(order_id, order.symbol, order.side, order.qty)
+        for symbol in dict.fromkeys(order.symbol for order in self.books.orders.open()):
+            self._release_next(symbol, now)
 
     # reports
 
@@ -233,7 +244,10 @@ class OrderDesk:
         if order.cancel_reason is not None:
             mark = self.books.ledger.marks.get(order.symbol, order.decision_price)
             self.exit(order.strategy, order.symbol, mark, order.cancel_reason, now)
-        while waiting := next_waiting(self.books.orders.open_on(order.symbol)):
+        self._release_next(order.symbol, now)
+
+    def _release_next(self, symbol: str, now: datetime) -> None:
+        while waiting := next_waiting(self.books.orders.open_on(symbol)):
             self.record(r.OrderReleased(now, waiting.client_order_id))
             self._submit(waiting.client_order_id, waiting.symbol, waiting.side, waiting.qty)
 

@@ -94,6 +94,13 @@ class Engine:
         return self._desk.out
 
     @exactly
+    def resume(self, unsent: Iterable[str], now: datetime) -> m.Outcome:
+        """Go on after a restart with the orders of this minute that were never sent."""
+        self._desk.out = m.Outcome()
+        self._desk.resume(unsent, now)
+        return self._desk.out
+
+    @exactly
     def close(self, now: datetime) -> m.Outcome:
         """End the session's decisions: what still waits for its turn is never sent.
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -104,6 +104,12 @@ class LiveSession:
     def request_stop(self) -> None:
         """End the session early, in order."""
         self._inbox.put_nowait(_Stop())
+
+    def resume(self, unsent: Sequence[str]) -> None:
+        """Go on where an earlier process stopped: its unsent orders, its open ones, the gap."""
+        self._commit(self.engine.resume(unsent, self._clock.now()))
+        self.resume_orders()
+        self.repair_gap()
 
     def resume_orders(self) -> None:
         """Ask what became of the orders that are open: after a restart, or a lost connection."""

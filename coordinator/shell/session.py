@@ -76,6 +76,7 @@ class _Started:
     engine: Engine
     journal: Journal
     now: datetime
+    unsent: list[str]
 
 
 async def trade_session(run: Run, stop: asyncio.Event) -> RunResult | None:
@@ -103,7 +104,7 @@ async def trade_session(run: Run, stop: asyncio.Event) -> RunResult | None:
             narrator,
         )
         narrator.warmth(started.engine.lanes)
-        status = await _trade(run, live, stop)
+        status = await _trade(run, live, started.unsent, stop)
         found = await asyncio.to_thread(_end, run, started, status)
         narrator.tell(found)
         return RunResult(
@@ -111,15 +112,14 @@ async def trade_session(run: Run, stop: asyncio.Event) -> RunResult | None:
         )
 
 
-async def _trade(run: Run, live: LiveSession, stop: asyncio.Event) -> str:
+async def _trade(run: Run, live: LiveSession, unsent: Sequence[str], stop: asyncio.Event) -> str:
     """Bring the streams up, take what was missed meanwhile, and trade."""
     async with AsyncExitStack() as open_streams:
         for stream in _streams(run, live):
             open_streams.push_async_callback(stream.stop)
             stream.start(live.on_stream_end)
             await stream.watch.until_live(STREAM_DEADLINE_S)
-        live.resume_orders()
-        live.repair_gap()
+        live.resume(unsent)
         stopper = asyncio.create_task(_stop_when(stop, live))
         try:
             return await live.run()
@@ -164,7 +164,7 @@ def _start(run: Run, resources: ExitStack) -> _Started | None:
     journal = Journal(run.settings.home / account.number / JOURNAL, account.number, run.coordinator)
     resources.callback(journal.close)
     books, seen = startup.replay(journal, run.coordinator)
-    _agree(books, journal, broker, now)
+    unsent = _agree(books, journal, broker, now)
     name = SessionName(
         session_id(run.coordinator, account.number, plan),
         run.coordinator,
@@ -182,17 +182,22 @@ def _start(run: Run, resources: ExitStack) -> _Started | None:
     file = startup.warm_up_file(run.settings.home, account.number, plan.date)
     history = startup.fetch_history(broker, sessions, needs, file)
     journal.append(name.session_id, startup.warm_up(engine, history, so_far, now))
-    return _Started(account.number, name.session_id, plan, engine, journal, now)
+    return _Started(account.number, name.session_id, plan, engine, journal, now, unsent)
 
 
-def _agree(books: Books, journal: Journal, broker: Broker, now: datetime) -> None:
-    """Learn from the broker what happened since, and refuse books that do not sum to it."""
+def _agree(books: Books, journal: Journal, broker: Broker, now: datetime) -> list[str]:
+    """Learn from the broker what happened since, and refuse books that do not sum to it.
+
+    Returns the ids of orders that were never sent, and still may be.
+    """
     earlier = books.session.session_id if books.session else ""
     account = broker.account()
     journal.append(earlier, startup.adopt_account(books, broker, account, now))
-    journal.append(earlier, startup.settle_orders(books, broker, now))
+    records, unsent = startup.settle_orders(books, broker, now)
+    journal.append(earlier, records)
     account = broker.account()
     startup.refuse_differences(startup.check_books(books, broker, account, now))
+    return unsent
 
 
 def _end(run: Run, started: _Started, status: str) -> list[r.DiscrepancyFound]:

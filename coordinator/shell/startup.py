@@ -20,11 +20,11 @@ from coordinator.core.desk import OrderDesk
 from coordinator.core.engine import CRYPTO_FEE_RATE, Engine, tickers_of
 from coordinator.core.lanes import StrategySpec
 from coordinator.core.opening import SessionName, open_session
-from coordinator.core.orders import Order
+from coordinator.core.orders import Order, OrderStatus
 from coordinator.core.reconcile import compare
 from coordinator.core.risk import Asset
 from coordinator.core.session import Hours, SessionPlan, plan_session
-from coordinator.core.values import Bar, exactly, is_crypto
+from coordinator.core.values import MINUTE, Bar, exactly, is_crypto
 from coordinator.errors import BrokerRejected, OperatorError, SafetyRefusal
 from coordinator.shell.broker import AccountView, Broker
 from coordinator.shell.history import FURTHEST, History, Need, read_bars
@@ -105,23 +105,30 @@ def adopt_account(
 
 
 @exactly
-def settle_orders(books: Books, broker: Broker, now: datetime) -> list[r.Record]:
+def settle_orders(books: Books, broker: Broker, now: datetime) -> tuple[list[r.Record], list[str]]:
     """What became of the orders that an earlier process left open, from the broker's evidence.
 
-    What never left this machine is dropped: its decision is stale by now. A wish to get out is
-    forgotten with it, and decided anew on the next bar.
+    Returns the records of it, and the ids of orders that never left this machine but are still
+    of this minute: they may be sent again, under the same id. Older ones are dropped as stale. A
+    wish to get out is forgotten, and decided anew on the next bar.
     """
     desk = OrderDesk(books, {}, date.min, frozenset(books.ledger.accounts), CRYPTO_FEE_RATE)
     for order in books.orders.open():
         order.cancel_reason = None
-    desk.drop_waiting(now)
+    desk.drop_waiting(now, older_than=MINUTE)
+    unsent = []
     for order in books.orders.open():
-        updates = _ask_for(order, broker)
+        if order.status is OrderStatus.WAITING:
+            continue
+        fresh = now - order.decided_at < MINUTE
+        updates = _ask_for(order, broker, attempts=1 if fresh else ABSENT_AFTER)
         for update in updates:
             desk.on_update(update)
-        if not updates:
+        if not updates and fresh:
+            unsent.append(order.client_order_id)
+        elif not updates:
             desk.on_absent(m.OrderAbsent(order.client_order_id, now))
-    return desk.out.records
+    return desk.out.records, unsent
 
 
 def check_books(
@@ -236,9 +243,9 @@ def warm_up_file(home: Path, account: str, session_date: date) -> Path:
     return home / account / "warmup" / f"{session_date.isoformat()}.parquet"
 
 
-def _ask_for(order: Order, broker: Broker) -> list[m.OrderUpdate]:
+def _ask_for(order: Order, broker: Broker, attempts: int) -> list[m.OrderUpdate]:
     """The broker's word on an order, an update for each execution; empty if it never arrived."""
-    for attempt in range(ABSENT_AFTER):
+    for attempt in range(attempts):
         if attempt:
             time.sleep(ABSENT_WAIT_S)
         found = broker.order(order.client_order_id)
