@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coordinator.core.ledger import Ledger, Position, SubAccount
@@ -177,6 +177,7 @@ fills = st.tuples(
 transfers = st.tuples(st.sampled_from(NAMES[:2]), st.decimals("-500", "500", places=2))
 
 
+@settings(deadline=None)
 @given(st.lists(st.one_of(fills, transfers), max_size=40), st.lists(prices, min_size=2, max_size=2))
 @exactly
 def test_whatever_is_booked_every_dollar_is_accounted_for(

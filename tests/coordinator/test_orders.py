@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coordinator.core.orders import PHASE, Order, Orders, OrderStatus, Phase, may_move
@@ -127,6 +127,7 @@ def test_one_id_is_one_order() -> None:
         orders.add(order())
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from(OrderStatus), max_size=30))
 def test_whatever_is_reported_an_order_goes_forward_only(reports: list[OrderStatus]) -> None:
     one = order()
