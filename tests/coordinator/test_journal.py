@@ -1,0 +1,287 @@
+"""The journal: durable, in order, never changed unseen, and shared by an account's coordinators."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import stat
+import threading
+from collections.abc import Callable
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from coordinator.core import records as r
+from coordinator.core.values import UNASSIGNED, Bar
+from coordinator.errors import InvariantError, SafetyRefusal
+from coordinator.shell.journal import Journal, read_session, read_sessions
+
+AT = datetime(2026, 3, 17, 14, tzinfo=UTC)
+ACCOUNT = "PA1"
+
+
+def moved(amount: str) -> r.Transferred:
+    return r.Transferred(AT, UNASSIGNED, "A", Decimal(amount), "gift")
+
+
+def opened(name: str) -> r.SessionOpened:
+    return r.SessionOpened(
+        AT, name, "c", ACCOUNT, "paper", "iex", date(2026, 3, 17), "hash", (), {}
+    )
+
+
+def seen(minute: int) -> r.BarsSeen:
+    one = Decimal(1)
+    start = AT + timedelta(minutes=minute)
+    return r.BarsSeen(AT, r.Origin.LIVE, (Bar("SPY", start, one, one, one, one, one),))
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "home" / ACCOUNT / "journal.db"
+
+
+def written(path: Path, *amounts: str) -> None:
+    journal = Journal(path, ACCOUNT, "c")
+    for amount in amounts:
+        journal.append("s", [moved(amount)])
+    journal.close()
+
+
+def amounts(path: Path) -> list[str]:
+    journal = Journal(path, ACCOUNT, "c")
+    found = [str(e.record.amount) for e in journal.replay() if isinstance(e.record, r.Transferred)]
+    journal.close()
+    return found
+
+
+def test_what_was_appended_is_there_in_order_after_a_restart(path: Path) -> None:
+    journal = Journal(path, ACCOUNT, "c")
+    journal.append("s", [moved("1.50"), moved("2")])
+    journal.append("t", [moved("3")])
+    journal.close()
+    again = Journal(path, ACCOUNT, "c")
+    entries = [(e.seq, e.coordinator, e.session_id, e.record) for e in again.replay()]
+    assert entries == [
+        (1, "c", "s", moved("1.50")),
+        (2, "c", "s", moved("2")),
+        (3, "c", "t", moved("3")),
+    ]
+    again.append("t", [moved("4")])
+    again.close()
+    assert amounts(path) == ["1.50", "2", "3", "4"]
+
+
+def test_each_commit_is_synced_to_the_disk(path: Path) -> None:
+    journal = Journal(path, ACCOUNT, "c")
+    asked = {
+        name: journal._connection.execute(f"PRAGMA {name}").fetchone()[0]
+        for name in ("journal_mode", "synchronous")
+    }
+    journal.close()
+    assert asked == {"journal_mode": "wal", "synchronous": 2}
+
+
+def test_nobody_else_can_read_it_or_the_folders_above(path: Path, tmp_path: Path) -> None:
+    journal = Journal(path, ACCOUNT, "c")
+    journal.append("s", [moved("1")])
+    files = {p.name: stat.S_IMODE(p.stat().st_mode) for p in path.parent.iterdir()}
+    journal.close()
+    assert set(files) == {"journal.db", "journal.db-wal", "journal.db-shm"}
+    assert set(files.values()) == {0o600}
+    for folder in (path.parent, path.parent.parent):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+DAMAGES: dict[str, str] = {
+    "a digit of a quantity": "UPDATE records SET body = replace(body, '22', '23') WHERE seq = 2",
+    "whose record it is": "UPDATE records SET coordinator = 'd' WHERE seq = 2",
+    "the session of a record": "UPDATE records SET session_id = 't' WHERE seq = 1",
+    "the kind of a record": "UPDATE records SET kind = 'DayRolled' WHERE seq = 3",
+    "its hash": "UPDATE records SET hash = replace(hash, substr(hash, 1, 1), 'f') || '0'",
+    "a missing record": "DELETE FROM records WHERE seq = 2",
+    "a missing first record": "DELETE FROM records WHERE seq = 1",
+    "two records in each other's place": """
+        UPDATE records SET seq = seq + 100 WHERE seq IN (1, 2);
+        UPDATE records SET seq = 203 - seq - 100 WHERE seq > 100""",
+    "a record put in": "INSERT INTO records SELECT seq + 1, coordinator, session_id, kind, body,"
+    " hash FROM records WHERE seq = 3",
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_journal_that_was_changed_is_not_traded_on(path: Path, damage: str) -> None:
+    written(path, "11", "22", "33")
+    connection = sqlite3.connect(path)
+    connection.executescript(DAMAGES[damage])
+    connection.commit()
+    assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    connection.close()
+    with pytest.raises(InvariantError, match=r"journal\.db: record \d+ does not follow"):
+        amounts(path)
+
+
+def test_a_record_written_while_we_run_is_checked_too(path: Path) -> None:
+    mine, theirs = Journal(path, ACCOUNT, "c"), Journal(path, ACCOUNT, "d")
+    theirs.append("t", [moved("1")])
+    theirs._connection.execute("UPDATE records SET body = replace(body, '\"1\"', '\"9\"')")
+    with pytest.raises(InvariantError, match="record 1"):
+        mine.append("s", [moved("2")])
+    for journal in (mine, theirs):
+        journal.close()
+    assert read_session(path, "s") == []
+
+
+def test_a_torn_tail_loses_the_torn_commit_and_no_other(path: Path, tmp_path: Path) -> None:
+    journal = Journal(path, ACCOUNT, "c")
+    for amount in ("1", "2", "3"):
+        journal.append("s", [moved(amount)])
+    log = path.with_name("journal.db-wal").read_bytes()
+    outcomes = set()
+    for cut in (0, 1, 100, 4096, 5000, 9000):
+        copy = tmp_path / f"torn{cut}" / "journal.db"
+        copy.parent.mkdir()
+        shutil.copy(path, copy)
+        copy.with_name("journal.db-wal").write_bytes(log[: len(log) - cut])
+        outcomes.add(tuple(amounts(copy)))
+        written(copy, "9")
+        assert amounts(copy)[-1] == "9"
+    journal.close()
+    assert ("1", "2", "3") in outcomes
+    assert len(outcomes) > 1
+    assert all(("1", "2", "3")[: len(found)] == found for found in outcomes)
+
+
+def test_an_append_that_fails_leaves_nothing_behind_and_the_journal_usable(path: Path) -> None:
+    journal = Journal(path, ACCOUNT, "c")
+    journal.append("s", [moved("1")])
+    broken = r.SessionResumed(AT, {"no": "text"}.keys())  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        journal.append("s", [moved("2"), broken])
+    journal.append("s", [moved("3")])
+    journal.close()
+    assert amounts(path) == ["1", "3"]
+
+
+def test_a_full_disk_is_an_error_and_what_was_written_before_stays(path: Path) -> None:
+    journal = Journal(path, ACCOUNT, "c")
+    journal.append("s", [moved("1")])
+    pages = journal._connection.execute("PRAGMA page_count").fetchone()[0]
+    journal._connection.execute(f"PRAGMA max_page_count = {pages}")
+    with pytest.raises(sqlite3.OperationalError, match="full"):
+        journal.append("s", [seen(minute) for minute in range(500)])
+    journal._connection.execute("PRAGMA max_page_count = 100000")
+    journal.append("s", [moved("2")])
+    journal.close()
+    assert amounts(path) == ["1", "2"]
+
+
+def test_two_coordinators_of_an_account_hear_of_each_other_at_their_next_append(
+    path: Path,
+) -> None:
+    stocks, crypto = Journal(path, ACCOUNT, "stocks"), Journal(path, ACCOUNT, "crypto")
+    assert stocks.append("s", [moved("1")]) == []
+    heard = crypto.append("c", [moved("2")])
+    assert [(e.coordinator, e.record) for e in heard] == [("stocks", moved("1"))]
+    crypto.append("c", [moved("3")])
+    heard = stocks.append("s", ())
+    assert [(e.coordinator, e.record) for e in heard] == [
+        ("crypto", moved("2")),
+        ("crypto", moved("3")),
+    ]
+    assert stocks.append("s", ()) == []
+    for journal in (stocks, crypto):
+        journal.close()
+    assert amounts(path) == ["1", "2", "3"]
+
+
+def test_coordinators_that_write_at_the_same_time_keep_one_chain(path: Path) -> None:
+    def write(name: str) -> None:
+        journal = Journal(path, ACCOUNT, name)
+        for number in range(25):
+            journal.append(name, [moved(str(number))])
+        journal.close()
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in ("c", "d")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(map(int, amounts(path))) == sorted([*range(25), *range(25)])
+
+
+def newer(connection: sqlite3.Connection) -> None:
+    connection.executescript("UPDATE info SET value = '2' WHERE key = 'schema'; DROP TABLE records")
+
+
+def test_the_journal_of_a_newer_program_is_left_untouched(path: Path) -> None:
+    written(path, "1")
+    connection = sqlite3.connect(path)
+    newer(connection)
+    with pytest.raises(SafetyRefusal, match=r"newer Multi-Trader; update this one"):
+        Journal(path, ACCOUNT, "c")
+    tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    connection.close()
+    assert "records" not in tables
+
+
+def test_the_journal_of_another_account_is_refused_by_both_names(path: Path) -> None:
+    written(path, "1")
+    with pytest.raises(SafetyRefusal, match=r"account PA1, but the keys belong to account PA2"):
+        Journal(path, "PA2", "c")
+    assert amounts(path) == ["1"]
+
+
+@pytest.mark.parametrize(
+    "content", [b"no journal at all, but a text" * 100, b"SQLite format 3\x00"]
+)
+def test_a_file_that_is_no_journal_is_refused_by_name(path: Path, content: bytes) -> None:
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    with pytest.raises(InvariantError, match=r"journal\.db cannot be used as a journal"):
+        Journal(path, ACCOUNT, "c")
+    assert path.read_bytes() == content
+
+
+def test_bars_are_replayed_of_each_coordinators_last_session_only(path: Path) -> None:
+    mine, theirs = Journal(path, ACCOUNT, "c"), Journal(path, ACCOUNT, "d")
+    mine.append("c1", [opened("c1"), seen(1), moved("1")])
+    theirs.append("d1", [opened("d1"), seen(2)])
+    mine.append("c2", [opened("c2"), seen(3), moved("2")])
+    again = Journal(path, ACCOUNT, "c")
+    found = [(e.session_id, type(e.record).__name__) for e in again.replay()]
+    for journal in (mine, theirs, again):
+        journal.close()
+    assert [one for one in found if one[1] == "BarsSeen"] == [
+        ("d1", "BarsSeen"),
+        ("c2", "BarsSeen"),
+    ]
+    assert [one[0] for one in found if one[1] == "Transferred"] == ["c1", "c2"]
+    assert len(found) == 7
+
+
+def test_readers_see_each_session_once_with_a_mark_that_follows_its_records(path: Path) -> None:
+    journal = Journal(path, ACCOUNT, "c")
+    journal.append("s1", [opened("s1")])
+    journal.append("s2", [opened("s2")])
+    before = read_sessions(path)
+    journal.append("s1", [moved("1"), opened("s1")])
+    after = read_sessions(path)
+    read = [e.record for e in read_session(path, "s1")]
+    journal.close()
+    assert [name for name, _ in before] == [name for name, _ in after] == ["s1", "s2"]
+    assert before[0] != after[0]
+    assert before[1] == after[1]
+    assert read == [opened("s1"), moved("1"), opened("s1")]
+
+
+@pytest.mark.parametrize("read", [read_sessions, lambda path: read_session(path, "s")])
+def test_reading_what_is_not_there_makes_no_file(
+    path: Path, read: Callable[[Path], object]
+) -> None:
+    path.parent.mkdir(parents=True)
+    with pytest.raises(sqlite3.OperationalError):
+        read(path)
+    assert not path.exists()

@@ -1,0 +1,177 @@
+"""How books begin and go on: funding, edited capital, restarts, newcomers, and those who left."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from coordinator.core import records as r
+from coordinator.core.books import Books
+from coordinator.core.opening import SessionName, open_session, session_id
+from coordinator.core.orders import OrderStatus
+from coordinator.core.records import Holding
+from coordinator.core.session import Hours, SessionPlan
+from coordinator.core.values import UNASSIGNED
+from coordinator.errors import SafetyRefusal
+from tests.coordinator.bench import CLOSE, DAY, MIDNIGHT, OPEN, PLAN, Bench, D, spec
+
+SAYS = {("SPY", 0): 1}
+DAYS = timedelta(days=1)
+TOMORROW = SessionPlan(
+    DAY + DAYS,
+    Hours(DAY + DAYS, OPEN + DAYS, CLOSE + DAYS),
+    OPEN.replace(hour=0, minute=0) + DAYS,
+    MIDNIGHT + DAYS,
+)
+
+
+def openings(bench: Bench) -> dict[str, r.Opening]:
+    session = bench.books.session
+    assert session is not None
+    return {opening.strategy: opening for opening in session.openings}
+
+
+def test_a_new_book_is_funded_from_what_nobody_owns() -> None:
+    bench = Bench(spec("A", SAYS, cash="10000"), spec("B", SAYS, cash="2500.50"), cash="20000")
+    assert {n: a.cash for n, a in bench.books.ledger.accounts.items()} == {
+        "A": D(10_000),
+        "B": D("2500.50"),
+        UNASSIGNED: D("7499.50"),
+    }
+    kinds = [(x.target, x.kind) for x in bench.records if isinstance(x, r.Transferred)]
+    assert kinds == [("A", "funding"), ("B", "funding")]
+    assert openings(bench)["A"].start_equity == D(10_000)
+    assert bench.books.ledger.pnl("A") == D(0)
+
+
+def test_what_the_account_held_before_belongs_to_nobody() -> None:
+    bench = Bench(spec("A", SAYS), holdings=[Holding("SPY", D(3), D(1200))])
+    assert bench.position(UNASSIGNED, "SPY") == D(3)
+    assert openings(bench)[UNASSIGNED].start_equity == D(101_200)
+
+
+def test_capital_that_does_not_fit_is_refused_with_every_figure() -> None:
+    with pytest.raises(SafetyRefusal) as refusal:
+        Bench(spec("A", SAYS, cash="6000"), spec("B", SAYS, cash="5000"), cash="10000")
+    assert "need $11,000.00 (A $6,000.00, B $5,000.00" in str(refusal.value)
+    assert "the account has $10,000.00 of cash that no strategy owns" in str(refusal.value)
+    assert refusal.value.exit_code == 3
+
+
+def test_capital_that_fits_to_the_cent_is_enough() -> None:
+    bench = Bench(spec("A", SAYS, cash="10000"), cash="10000")
+    assert bench.books.ledger[UNASSIGNED].cash == D(0)
+
+
+def test_a_book_lives_on_and_its_baseline_is_where_it_ended() -> None:
+    one = spec("A", SAYS, max_position_size="0.5")
+    bench = Bench(one)
+    bench.minute(0, {"SPY": "100"})
+    bench.fill(bench.order("A"))
+    bench.minute(1, {"SPY": "110"})
+    later = Bench(one, plan=TOMORROW, books=bench.books)
+    assert (later.position("A", "SPY"), later.books.ledger["A"].cash) == (D(50), D(5000))
+    assert openings(later)["A"].start_equity == D(10_500)
+    assert later.of(r.Transferred) == []
+    assert (later.books.ledger.pnl("A"), later.books.day_pnl("A")) == (D(500), D(0))
+
+
+@pytest.mark.parametrize(("configured", "moved"), [("12500", "2500"), ("9000", "-1000")])
+def test_an_edited_initial_cash_is_a_transfer_and_no_profit(configured: str, moved: str) -> None:
+    bench = Bench(spec("A", SAYS, cash="10000"))
+    later = Bench(spec("A", SAYS, cash=configured), plan=TOMORROW, books=bench.books)
+    (transfer,) = later.of(r.Transferred)
+    assert isinstance(transfer, r.Transferred)
+    assert (transfer.amount, transfer.kind) == (D(moved), "initial_cash")
+    account = later.books.ledger["A"]
+    assert (account.cash, account.initial_cash) == (D(configured), D(10_000))
+    assert (later.books.ledger.pnl("A"), later.books.day_pnl("A")) == (D(0), D(0))
+    same = Bench(spec("A", SAYS, cash=configured), plan=TOMORROW, books=later.books)
+    assert same.of(r.Transferred) == []
+
+
+def test_a_restart_on_the_same_date_resumes_the_same_session() -> None:
+    one = spec("A", SAYS, max_daily_trades=1)
+    bench = Bench(one)
+    bench.minute(0, {"SPY": "100"})
+    again = Bench(one, books=bench.books)
+    assert [type(x) for x in again.records] == [r.SessionResumed]
+    assert again.books.days["A"].entries == 1
+    assert again.name.session_id == "2026-03-17.bench.PA1"
+
+
+def test_an_edited_initial_cash_counts_at_a_restart_too() -> None:
+    bench = Bench(spec("A", SAYS, cash="10000"))
+    again = Bench(spec("A", SAYS, cash="11000"), books=bench.books)
+    assert [type(x) for x in again.records] == [r.Transferred, r.SessionResumed]
+    assert again.books.ledger["A"].cash == D(11_000)
+    assert again.books.day_pnl("A") == D(0)
+
+
+def test_a_strategy_that_joins_at_a_restart_leaves_the_others_days_as_they_were() -> None:
+    one = spec("A", SAYS, max_position_size="0.5", max_daily_trades=1)
+    bench = Bench(one)
+    bench.minute(0, {"SPY": "100"})
+    bench.fill(bench.order("A"), "99")
+    bench.minute(1, {"SPY": "90"})
+    again = Bench(one, spec("B", SAYS), books=bench.books)
+    assert [type(x) for x in again.records] == [r.Transferred, r.SessionOpened]
+    assert again.books.days["A"].entries == 1
+    assert openings(again)["A"].start_equity == D(10_000)
+    assert again.books.day_pnl("A") == D(-450)
+    assert openings(again)["B"].start_equity == D(10_000)
+    whole = Books()
+    whole.apply_all(bench.records + again.records)
+    assert whole.days == again.books.days
+
+
+def test_a_strategy_that_left_keeps_its_book_and_finds_it_again() -> None:
+    one = spec("A", SAYS, max_position_size="0.5")
+    bench = Bench(one)
+    bench.minute(0, {"SPY": "100"})
+    bench.fill(bench.order("A"))
+    away = Bench(spec("B", {("QQQ", 0): 1}), plan=TOMORROW, books=bench.books)
+    assert openings(away)["A"].holdings == (Holding("SPY", D("50.0000"), D("5000.0000")),)
+    assert away.books.ledger["A"].cash == D(5000)
+    third = SessionPlan(DAY + 2 * DAYS, None, None, MIDNIGHT + 2 * DAYS)
+    back = Bench(one, plan=third, books=away.books)
+    assert openings(back)["A"].start_equity == D(10_000)
+    assert back.of(r.Transferred) == []
+
+
+def test_a_strategy_that_left_with_nothing_is_not_listed() -> None:
+    bench = Bench(spec("A", SAYS))
+    away = Bench(spec("B", SAYS), plan=TOMORROW, books=bench.books)
+    assert set(openings(away)) == {"B", UNASSIGNED}
+    assert away.books.ledger["A"].cash == D(10_000)
+
+
+def test_what_another_coordinator_did_while_this_one_started_is_not_overwritten() -> None:
+    books = Books()
+    books.apply_all([r.AccountAdopted(OPEN, "PA1", D(50_000), ())])
+    name = SessionName(session_id("mine", "PA1", PLAN), "mine", "PA1", "paper", "iex", "hash")
+    records = open_session(books, [spec("A", SAYS)], PLAN, name, OPEN)
+    theirs = r.Transferred(OPEN, UNASSIGNED, "C", D(4000), "funding")
+    again = Books()
+    again.apply_all([r.AccountAdopted(OPEN, "PA1", D(50_000), ())])
+    again.apply_foreign(theirs)  # in the journal it stands before this session's opening
+    again.apply_all(records)
+    assert again.ledger[UNASSIGNED].cash == D(36_000)
+    assert again.ledger.net_cash() == D(50_000)
+
+
+def test_an_order_left_open_is_carried_and_others_are_forgotten_after_two_days() -> None:
+    one = spec("A", {("BTC/USD", 0): 1, ("ETH/USD", 0): 1}, max_position_size="0.4")
+    bench = Bench(one)
+    bench.minute(0, {"BTC/USD": "50000", "ETH/USD": "2000"})
+    bench.update(bench.order("A", 2), OrderStatus.CANCELED)
+    later = Bench(one, plan=TOMORROW, books=bench.books)
+    session = later.books.session
+    assert session is not None
+    assert [order.client_order_id for order in session.orders] == ["A.2026-03-17.1"]
+    assert len(list(later.books.orders)) == 2
+    far = SessionPlan(DAY + 9 * DAYS, None, OPEN + 9 * DAYS, MIDNIGHT + 9 * DAYS)
+    name = SessionName("far", "bench", "PA1", "simulated", "iex", "hash")
+    open_session(later.books, [one], far, name, OPEN + 9 * DAYS)
+    assert [order.client_order_id for order in later.books.orders] == ["A.2026-03-17.1"]
