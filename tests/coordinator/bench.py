@@ -107,7 +107,7 @@ class Bench:
         self.books = books or Books()
         self.records: list[r.Record] = []
         self.commands: list[m.Command] = []
-        self.now = OPEN - 10 * MINUTE
+        self.now = (plan.stock.open if plan.stock else plan.end - timedelta(days=1)) - 10 * MINUTE
         if books is None:
             adopted = r.AccountAdopted(self.now, "PA1", D(cash), tuple(holdings))
             self.books.apply_all([adopted])
