@@ -82,9 +82,10 @@ class OrderDesk:
             self._deny(order, now, "stale")
 
     def drop_waiting(self, now: datetime, *, older_than: timedelta = timedelta(0)) -> None:
-        """Drop what still waits for its turn and is older than that: nobody will send it."""
+        """Drop what still waits for its turn and is older than that, or cannot be sent any more."""
         for order in self.books.orders.open():
-            if order.status is OrderStatus.WAITING and now - order.decided_at >= older_than:
+            too_old = now - order.decided_at >= older_than or order.symbol not in self._assets
+            if order.status is OrderStatus.WAITING and too_old:
                 self._deny(order, now, "session_over")
 
     def resume(self, unsent: Iterable[str], now: datetime) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +17,7 @@ from coordinator.core.books import Books
 from coordinator.core.engine import Engine, tickers_of
 from coordinator.core.lanes import StrategySpec
 from coordinator.core.opening import SessionName, session_id
+from coordinator.core.risk import Asset
 from coordinator.core.session import SessionPlan
 from coordinator.core.values import is_crypto
 from coordinator.errors import BrokerError
@@ -164,7 +165,7 @@ def _start(run: Run, resources: ExitStack) -> _Started | None:
     journal = Journal(run.settings.home / account.number / JOURNAL, account.number, run.coordinator)
     resources.callback(journal.close)
     books, seen = startup.replay(journal, run.coordinator)
-    unsent = _agree(books, journal, broker, now)
+    unsent = _agree(books, assets, journal, broker, now)
     name = SessionName(
         session_id(run.coordinator, account.number, plan),
         run.coordinator,
@@ -185,7 +186,9 @@ def _start(run: Run, resources: ExitStack) -> _Started | None:
     return _Started(account.number, name.session_id, plan, engine, journal, now, unsent)
 
 
-def _agree(books: Books, journal: Journal, broker: Broker, now: datetime) -> list[str]:
+def _agree(
+    books: Books, assets: Mapping[str, Asset], journal: Journal, broker: Broker, now: datetime
+) -> list[str]:
     """Learn from the broker what happened since, and refuse books that do not sum to it.
 
     Returns the ids of orders that were never sent, and still may be.
@@ -193,7 +196,7 @@ def _agree(books: Books, journal: Journal, broker: Broker, now: datetime) -> lis
     earlier = books.session.session_id if books.session else ""
     account = broker.account()
     journal.append(earlier, startup.adopt_account(books, broker, account, now))
-    records, unsent = startup.settle_orders(books, broker, now)
+    records, unsent = startup.settle_orders(books, assets, broker, now)
     journal.append(earlier, records)
     account = broker.account()
     startup.refuse_differences(startup.check_books(books, broker, account, now))

@@ -105,14 +105,16 @@ def adopt_account(
 
 
 @exactly
-def settle_orders(books: Books, broker: Broker, now: datetime) -> tuple[list[r.Record], list[str]]:
+def settle_orders(
+    books: Books, assets: Mapping[str, Asset], broker: Broker, now: datetime
+) -> tuple[list[r.Record], list[str]]:
     """What became of the orders that an earlier process left open, from the broker's evidence.
 
     Returns the records of it, and the ids of orders that never left this machine but are still
     of this minute: they may be sent again, under the same id. Older ones are dropped as stale. A
     wish to get out is forgotten, and decided anew on the next bar.
     """
-    desk = OrderDesk(books, {}, date.min, frozenset(books.ledger.accounts), CRYPTO_FEE_RATE)
+    desk = OrderDesk(books, assets, date.min, frozenset(books.ledger.accounts), CRYPTO_FEE_RATE)
     for order in books.orders.open():
         order.cancel_reason = None
     desk.drop_waiting(now, older_than=MINUTE)
@@ -128,7 +130,8 @@ def settle_orders(books: Books, broker: Broker, now: datetime) -> tuple[list[r.R
             unsent.append(order.client_order_id)
         elif not updates:
             desk.on_absent(m.OrderAbsent(order.client_order_id, now))
-    return desk.out.records, unsent
+    in_line = [c.client_order_id for c in desk.out.commands if isinstance(c, m.SubmitOrder)]
+    return desk.out.records, [*unsent, *in_line]
 
 
 def check_books(

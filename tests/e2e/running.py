@@ -100,15 +100,7 @@ async def _stop_after(simulator: Simulator, until: datetime, stop: asyncio.Event
     stop.set()
 
 
-def wait_until(
-    venue: Simulator, moment: datetime, given_up: Callable[[], bool], *, at_rest: bool = False
-) -> None:
-    """Wait for the venue's clock, or until nobody waits any more.
-
-    `at_rest` also waits for the middle of a minute, when all that its bars set off has ended.
-    """
-    while not given_up():
-        now = venue.snapshot().at
-        if now >= moment and (not at_rest or 5 <= now.second <= 45):
-            return
+def wait_until(venue: Simulator, moment: datetime, given_up: Callable[[], bool]) -> None:
+    """Wait for the venue's clock, or until nobody waits any more."""
+    while not given_up() and venue.snapshot().at < moment:
         time.sleep(0.005)

@@ -115,11 +115,11 @@ def test_a_killed_session_resumes_with_the_same_books_and_the_same_later_decisio
     until = OPEN + timedelta(minutes=60)
     in_memory = InMemorySession(config, simulator_options())
     in_memory.run(until)
-    with simulator(clock_speed=300) as venue:
+    with simulator() as venue:
         for minutes in (10, 25, 40):
             process = run_command(venue, file, tmp_path, "--no-load")
             moment = OPEN + timedelta(minutes=minutes)
-            wait_until(venue, moment, lambda p=process: has_ended(p), at_rest=True)
+            wait_until(venue, moment, lambda p=process: has_ended(p))
             process.kill()
             process.communicate()
         process = run_command(venue, file, tmp_path, "--no-load")
