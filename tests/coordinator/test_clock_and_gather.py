@@ -1,0 +1,124 @@
+"""The broker's time as far as it is known, and a minute's bars gathered until they are complete."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from coordinator.core.values import Bar
+from coordinator.shell.clock import BrokerClock
+from coordinator.shell.gather import Gatherer
+from tests.coordinator.bench import bar
+
+NOON = datetime(2026, 3, 17, 16, tzinfo=UTC)
+
+
+class Ticking:
+    """A monotonic clock that a test moves."""
+
+    def __init__(self) -> None:
+        self.s = 100.0
+
+    def __call__(self) -> float:
+        return self.s
+
+
+def test_at_real_speed_local_time_carries_the_brokers_forward() -> None:
+    local = Ticking()
+    clock = BrokerClock(1, local)
+    clock.heard(NOON)
+    local.s += 30
+    assert clock.now() == NOON + timedelta(seconds=30)
+
+
+def test_a_faster_clock_moves_only_when_the_broker_says_so() -> None:
+    local = Ticking()
+    clock = BrokerClock(600, local)
+    clock.heard(NOON)
+    local.s += 30
+    assert clock.now() == NOON
+    clock.heard(NOON + timedelta(minutes=5))
+    assert clock.now() == NOON + timedelta(minutes=5)
+
+
+@pytest.mark.parametrize("speed", [1, 600])
+def test_what_was_true_earlier_does_not_turn_time_back(speed: float) -> None:
+    local = Ticking()
+    clock = BrokerClock(speed, local)
+    clock.heard(NOON)
+    clock.heard(NOON - timedelta(minutes=1))
+    assert clock.now() == NOON
+
+
+def test_waits_scale_with_the_brokers_speed_down_to_a_floor() -> None:
+    clock = BrokerClock(600)
+    assert clock.local_s(60) == 0.1
+    assert clock.local_s(60, least_s=2) == 2
+    assert BrokerClock(1).local_s(60) == 60
+
+
+def test_a_clock_that_was_never_read_says_nothing() -> None:
+    with pytest.raises(AssertionError, match="never read"):
+        BrokerClock(1).now()
+
+
+def names(minutes: list[tuple[Bar, ...]]) -> list[list[str]]:
+    return [[b.symbol for b in minute] for minute in minutes]
+
+
+def gatherer(*tickers: str) -> Gatherer:
+    return Gatherer(lambda _: tickers, quiet_s=0.5)
+
+
+def test_a_minute_is_complete_when_every_ticker_has_its_bar() -> None:
+    gather = gatherer("SPY", "QQQ")
+    assert gather.add(bar("QQQ", 0, "1"), 10) == []
+    assert gather.due == 10.5
+    assert names(gather.add(bar("SPY", 0, "1"), 10.1)) == [["QQQ", "SPY"]]
+    assert gather.due is None
+
+
+def test_a_bar_of_the_next_minute_completes_the_one_before() -> None:
+    gather = gatherer("SPY", "QQQ")
+    gather.add(bar("SPY", 0, "1"), 10)
+    assert names(gather.add(bar("SPY", 1, "1"), 70)) == [["SPY"]]
+    assert names(gather.add(bar("QQQ", 1, "1"), 70)) == [["SPY", "QQQ"]]
+
+
+def test_with_one_ticker_each_bar_is_a_minute_of_its_own() -> None:
+    gather = gatherer("SPY")
+    found = [names(gather.add(bar("SPY", minute, "1"), minute)) for minute in range(3)]
+    assert found == [[["SPY"]]] * 3
+
+
+def test_quiet_completes_a_minute_and_each_bar_prolongs_the_wait() -> None:
+    gather = gatherer("SPY", "QQQ", "TLT")
+    gather.add(bar("SPY", 0, "1"), 10)
+    gather.add(bar("QQQ", 0, "1"), 10.4)
+    assert gather.due == 10.9
+    assert [b.symbol for b in gather.flush()] == ["SPY", "QQQ"]
+    assert (gather.flush(), gather.due) == ((), None)
+
+
+def test_a_straggler_after_the_minute_was_given_out_is_given_out_too() -> None:
+    gather = gatherer("SPY", "QQQ")
+    gather.add(bar("SPY", 0, "1"), 10)
+    gather.flush()
+    gather.add(bar("QQQ", 0, "1"), 11)
+    assert [b.symbol for b in gather.flush()] == ["QQQ"]
+
+
+def test_of_two_bars_of_one_ticker_and_minute_the_later_counts() -> None:
+    gather = gatherer("SPY", "QQQ")
+    gather.add(bar("SPY", 0, "1"), 10)
+    gather.add(bar("SPY", 0, "2"), 10)
+    (one,) = gather.flush()
+    assert one.close == 2
+
+
+def test_an_older_minute_among_newer_ones_is_kept_apart() -> None:
+    gather = gatherer("SPY", "QQQ")
+    gather.add(bar("SPY", 1, "1"), 10)
+    assert [m[0].start.minute for m in gather.add(bar("QQQ", 0, "1"), 10)] == [31]
+    assert [b.start.minute for b in gather.flush()] == [30]
