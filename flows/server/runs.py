@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +17,8 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.filters import (
     ArtifactFilter,
     ArtifactFilterFlowRunId,
+    FlowFilter,
+    FlowFilterName,
     FlowRunFilter,
     FlowRunFilterState,
     FlowRunFilterStateType,
@@ -24,10 +26,15 @@ from prefect.client.schemas.filters import (
     LogFilterFlowRunId,
 )
 from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import PrefectException
 from prefect.states import Cancelling
 
 _LIVE = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
+_ENDED = [StateType.COMPLETED, StateType.CANCELLED, StateType.CRASHED, StateType.FAILED]
+_NOTHING_TRADED = {"MarketClosed", "AlreadyRunning"}
+TRIGGER_GRACE = timedelta(seconds=60)
+"""How long Prefect's trigger may take before the supervisor runs the end of day itself."""
 _POLL_S = 1.0
 _PAGE = 200
 UNREACHABLE = (httpx.HTTPError, PrefectException, OSError)
@@ -55,9 +62,8 @@ def wait_until(holds: Callable[[], bool], deadline_s: float, poll_s: float = _PO
 
 def live_runs() -> list[FlowRun]:
     """Runs that have a process, or are about to."""
-    state = FlowRunFilterState(type=FlowRunFilterStateType(any_=_LIVE))
     with get_client(sync_client=True) as client:
-        return client.read_flow_runs(flow_run_filter=FlowRunFilter(state=state))
+        return client.read_flow_runs(flow_run_filter=FlowRunFilter(state=_in_states(_LIVE)))
 
 
 def cancel(runs: Iterable[FlowRun]) -> None:
@@ -65,6 +71,41 @@ def cancel(runs: Iterable[FlowRun]) -> None:
     with get_client(sync_client=True) as client:
         for run in runs:
             client.set_flow_run_state(run.id, Cancelling(message="The server is being stopped."))
+
+
+def is_end_of_day_due(now: datetime) -> bool:
+    """Whether a session ended, the grace is over, and no end of day has started since.
+
+    Prefect's trigger is late by a quarter of an hour, or lost, when its server restarts between a
+    run's start and its end.
+    """
+    ended = _latest("coordinator", _ENDED, FlowRunSort.END_TIME_DESC)
+    loaded = _latest("end-of-day", [*_ENDED, *_LIVE], FlowRunSort.START_TIME_DESC)
+    return is_left_out(
+        ended.end_time if ended else None, loaded.start_time if loaded else None, now
+    )
+
+
+def is_left_out(ended: datetime | None, loaded: datetime | None, now: datetime) -> bool:
+    """Whether the last session `ended` too long ago for no load to have started after it."""
+    if ended is None or now - ended < TRIGGER_GRACE:
+        return False
+    return loaded is None or loaded < ended
+
+
+def _latest(flow: str, states: list[StateType], sort: FlowRunSort) -> FlowRun | None:
+    with get_client(sync_client=True) as client:
+        found = client.read_flow_runs(
+            flow_filter=FlowFilter(name=FlowFilterName(any_=[flow])),
+            flow_run_filter=FlowRunFilter(state=_in_states(states)),
+            sort=sort,
+            limit=20,
+        )
+    return next((run for run in found if run.state_name not in _NOTHING_TRADED), None)
+
+
+def _in_states(states: list[StateType]) -> FlowRunFilterState:
+    return FlowRunFilterState(type=FlowRunFilterStateType(any_=states))
 
 
 def start_run(deployment: str, parameters: Mapping[str, Any]) -> FlowRun:

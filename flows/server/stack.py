@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 
 from flows.server import runs
 from flows.server.children import Child, StartFailed
@@ -82,18 +83,28 @@ class Stack:
             self._worker.stop()
             self._server.stop()
 
+    def catch_up(self) -> None:
+        """Runs the end of day that Prefect's trigger left out; quiet while the server is away."""
+        with contextlib.suppress(*runs.UNREACHABLE):
+            if runs.is_end_of_day_due(datetime.now(UTC)):
+                _log.info("The trigger of the end of day did not fire: running it")
+                runs.start_run(END_OF_DAY, {})
+
     def _end_runs(self) -> None:
-        if not self._server.is_alive() or not (live := runs.live_runs()):
+        if not self._server.is_alive():
             return
-        _log.info("Cancelling %d runs, and waiting for their end", len(live))
-        runs.cancel(live)
-        if not runs.wait_until(lambda: not runs.live_runs(), FLUSH_S):
-            _log.warning("Runs did not end within %.0f s; the journal keeps their books", FLUSH_S)
-        if self._unattended:
+        live = runs.live_runs()
+        if live:
+            _log.info("Cancelling %d runs, and waiting for their end", len(live))
+            runs.cancel(live)
+            if not runs.wait_until(lambda: not runs.live_runs(), FLUSH_S):
+                _log.warning("Runs did not end in %.0f s; the journal keeps their books", FLUSH_S)
+        in_a_while = datetime.now(UTC) + runs.TRIGGER_GRACE
+        if self._unattended and (live or runs.is_end_of_day_due(in_a_while)):
             self._load_what_ended()
 
     def _load_what_ended(self) -> None:
-        _log.info("Running the end of day for the sessions that were cut short")
+        _log.info("Running the end of day for what is not loaded yet")
         run = runs.start_run(END_OF_DAY, {})
         with contextlib.suppress(TimeoutError):
             state = runs.wait_for_end(run.id, deadline_s=END_OF_DAY_S)

@@ -7,6 +7,7 @@ death. After sessions were cut short, their end of day is run before the worker 
 from __future__ import annotations
 
 import fcntl
+import itertools
 import logging
 import os
 import signal
@@ -19,6 +20,7 @@ from flows.server.places import Places
 from flows.server.stack import Stack
 
 _TICK_S = 1.0
+_CATCH_UP_TICKS = 30
 _log = logging.getLogger("multi-trader.server")
 
 
@@ -64,8 +66,12 @@ def supervise(places: Places, port: int, environment: Mapping[str, str], *, simu
         try:
             stack.start(simulate=simulate, unattended=True, say=_log.info)
             places.ready.write_text(f"http://127.0.0.1:{port}")
-            while not end.wait(_TICK_S):
+            for tick in itertools.count(1):
+                if end.wait(_TICK_S):
+                    break
                 stack.revive()
+                if tick % _CATCH_UP_TICKS == 0:
+                    stack.catch_up()
         finally:
             places.ready.unlink(missing_ok=True)
             stack.stop()

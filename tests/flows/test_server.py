@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,7 @@ from flows.server.places import (
     server_environment,
     without,
 )
+from flows.server.runs import is_left_out
 from flows.server.supervisor import holder, sole
 
 ROOT = Path(__file__).parents[2]
@@ -188,6 +190,26 @@ def test_a_child_is_found_again_by_the_next_supervisor_and_can_be_ended_by_it(
 def test_a_prefect_command_that_fails_says_so_in_prefects_own_words() -> None:
     with pytest.raises(StartFailed, match=r"(?s)Trying failed \(exit \d+\).*no-such-command"):
         run_to_end("Trying", ["no-such-command"], dict(os.environ))
+
+
+@pytest.mark.parametrize(
+    ("ended", "loaded", "now", "left_out"),
+    [
+        (None, None, "16:30:00", False),  # nothing was traded
+        ("16:00:30", None, "16:01:29", False),  # the trigger may still come
+        ("16:00:30", None, "16:01:30", True),
+        ("16:00:30", "15:00:00", "16:02:00", True),  # that was an earlier session's
+        ("16:00:30", "16:00:41", "16:02:00", False),
+    ],
+)
+def test_the_end_of_day_is_run_where_prefects_trigger_left_it_out(
+    ended: str | None, loaded: str | None, now: str, left_out: bool
+) -> None:
+    def at(time: str) -> datetime:
+        return datetime.fromisoformat(f"2026-03-17T{time}Z")
+
+    found = is_left_out(at(ended) if ended else None, at(loaded) if loaded else None, at(now))
+    assert found is left_out
 
 
 @pytest.mark.parametrize(
