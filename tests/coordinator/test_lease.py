@@ -1,0 +1,107 @@
+"""One coordinator per key and market, and per account and market, whatever dies."""
+
+from __future__ import annotations
+
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from coordinator.shell.lease import LeaseHeld, Leases
+
+HOST = "paper-api.alpaca.markets"
+HOLD = """
+import sys
+from pathlib import Path
+from coordinator.shell.lease import Leases
+with Leases(Path(sys.argv[1])) as leases:
+    leases.take_for_key(sys.argv[2], "PK1", ["stocks"])
+    leases.take_for_account("PA1", ["stocks"])
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def holder(folder: Path) -> subprocess.Popen[str]:
+    """Another process that holds the leases of PK1 and PA1 for stocks."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(folder), HOST],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=Path(__file__).parents[2],
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def end(process: subprocess.Popen[str]) -> None:
+    process.kill()
+    process.communicate()
+
+
+Take = Callable[[Leases], None]
+REFUSED: list[Take] = [
+    lambda leases: leases.take_for_key(HOST, "PK1", ["stocks"]),
+    lambda leases: leases.take_for_key(HOST, "PK1", ["crypto", "stocks"]),  # a mixed run
+    lambda leases: leases.take_for_account("PA1", ["stocks"]),  # though with other keys
+]
+GRANTED: list[Take] = [
+    lambda leases: leases.take_for_key(HOST, "PK1", ["crypto"]),
+    lambda leases: leases.take_for_key(HOST, "PK2", ["stocks"]),
+    lambda leases: leases.take_for_key("127.0.0.1:5001", "PK1", ["stocks"]),
+    lambda leases: leases.take_for_account("PA1", ["crypto"]),
+    lambda leases: leases.take_for_account("PA2", ["stocks"]),
+    lambda leases: leases.take_for_account("PA1", ["stocks"], host="127.0.0.1:5001"),
+]
+
+
+def test_a_second_process_is_refused_by_name_until_the_first_is_killed(tmp_path: Path) -> None:
+    first = holder(tmp_path)
+    try:
+        for take in REFUSED:
+            with Leases(tmp_path) as second, pytest.raises(LeaseHeld) as refusal:
+                take(second)
+            assert f"another coordinator (process {first.pid})" in str(refusal.value)
+            assert "already trades stocks" in str(refusal.value)
+            assert refusal.value.exit_code == 3
+        for take in GRANTED:
+            with Leases(tmp_path) as second:
+                take(second)
+    finally:
+        end(first)  # kill -9: nobody cleans up
+    with Leases(tmp_path) as third:
+        for take in REFUSED[1:]:
+            take(third)
+
+
+def test_a_lease_is_given_back_at_the_end_of_a_run(tmp_path: Path) -> None:
+    with Leases(tmp_path) as first:
+        first.take_for_key(HOST, "PK1", ["stocks", "crypto"])
+    with Leases(tmp_path) as second:
+        second.take_for_key(HOST, "PK1", ["stocks", "crypto"])
+
+
+def test_one_lease_cannot_be_had_twice_in_one_process_either(tmp_path: Path) -> None:
+    with Leases(tmp_path) as first, Leases(tmp_path) as second:
+        first.take_for_account("PA1", ["stocks"])
+        with pytest.raises(LeaseHeld, match="account PA1"):
+            second.take_for_account("PA1", ["stocks"])
+
+
+def test_no_file_of_a_lease_tells_a_key_or_leaves_its_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "deep" / "leases"
+    with Leases(folder) as leases:
+        leases.take_for_key(HOST, "PKSECRET", ["stocks"])
+        leases.take_for_account("../../PA1", ["stocks"])
+    files = list(folder.iterdir())
+    assert len(files) == 2
+    assert not any("PKSECRET" in f.name or "PKSECRET" in f.read_text() for f in files)
+    assert {stat.S_IMODE(f.stat().st_mode) for f in files} == {0o600}
+    assert (
+        stat.S_IMODE(folder.stat().st_mode) == stat.S_IMODE(folder.parent.stat().st_mode) == 0o700
+    )

@@ -1,0 +1,249 @@
+"""What the user reads: the guide's own lines, and only when they are facts."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+
+import pytest
+
+from coordinator.core import messages as m
+from coordinator.core import records as r
+from coordinator.core.orders import OrderStatus
+from coordinator.core.values import Side
+from coordinator.shell.narrator import Narrator, dollars, price_of, quantity
+from tests.coordinator.bench import Bench, D, bar, order_id, report, spec, stranger
+
+RULE = "=" * 80
+
+
+def told(bench: Bench, caplog: pytest.LogCaptureFixture, *updates: m.Message) -> list[str]:
+    """The lines that these reports lead to."""
+    narrator = Narrator(bench.books, bench.specs)
+    caplog.clear()
+    with caplog.at_level(logging.INFO, "coordinator"):
+        for update in updates:
+            narrator.tell(bench.handle(update).records)
+    return caplog.messages
+
+
+def buying() -> Bench:
+    """A buy of 23.5 SPY that was sent."""
+    bench = Bench(spec("SPY_Adaptive", {("SPY", 0): 1}, max_position_size="0.235"))
+    bench.minute(0, {"SPY": "100"})
+    return bench
+
+
+def fill(bench: Bench, qty: str, total: str, price: str) -> m.OrderUpdate:
+    order = bench.order("SPY_Adaptive")
+    execution = m.Execution(f"x{total}", D(qty), D(price), D(total), bench.now)
+    status = OrderStatus.FILLED if D(total) == order.qty else OrderStatus.PARTIALLY_FILLED
+    return replace(
+        report(order, status, total, bench.now, price, execution), broker_order_id="b1b2-c3"
+    )
+
+
+def test_the_banner_is_the_guides(caplog: pytest.LogCaptureFixture) -> None:
+    specs = [
+        replace(spec("SPY_Adaptive", {}, tickers=["SPY"]), min_warmup_bars=50),
+        replace(spec("Coins", {}, tickers=["BTC/USD", "ETH/USD"]), initial_cash=D("15000.5")),
+        spec("Both", {}, tickers=["SPY", "BTC/USD"]),
+    ]
+    bench = Bench(*specs)
+    with caplog.at_level(logging.INFO, "coordinator"):
+        Narrator(bench.books, specs).banner(paper=True)
+    assert caplog.messages == [
+        RULE,
+        "Starting MultiTraderCoordinator",
+        "Paper Trading: True",
+        "Strategies: 3",
+        RULE,
+        "  [SPY_Adaptive]",
+        "    Tickers: SPY",
+        "    Initial Cash: $10,000.00",
+        "    Warmup Bars: 50",
+        "    Asset Type: Stock",
+        "  [Coins]",
+        "    Tickers: BTC/USD, ETH/USD",
+        "    Initial Cash: $15,000.50",
+        "    Warmup Bars: 0",
+        "    Asset Type: Crypto",
+        "  [Both]",
+        "    Tickers: SPY, BTC/USD",
+        "    Initial Cash: $10,000.00",
+        "    Warmup Bars: 0",
+        "    Asset Type: Mixed",
+    ]
+
+
+def test_warmth_is_told_once_when_every_ticker_has_its_bars(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    one = spec("A", {}, tickers=["SPY", "QQQ"], warmup=2)
+    bench = Bench(one)
+    narrator = Narrator(bench.books, bench.specs)
+    with caplog.at_level(logging.INFO, "coordinator"):
+        for minute, tickers in enumerate([["SPY"], ["SPY", "QQQ"], ["QQQ"], ["QQQ"]]):
+            for ticker in tickers:
+                bench.engine.lanes.feed(bar(ticker, minute, "1"))
+            narrator.warmth(bench.engine.lanes)
+            expected = ["[A] ✓ Warmup complete - TRADING ACTIVE"] if minute >= 2 else []
+            assert caplog.messages == expected
+
+
+def test_a_buy_is_told_with_the_brokers_price_once_it_is_filled(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bench = buying()
+    assert told(bench, caplog, fill(bench, "23.5", "23.5", "450.23")) == [
+        "[SPY_Adaptive] 🟢 BUY 23.5000 SPY @ $450.23 (Order ID: b1b2-c3)"
+    ]
+
+
+def test_an_order_is_told_once_at_its_end_however_it_filled(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bench = buying()
+    part, rest = fill(bench, "20", "20", "450"), fill(bench, "3.5", "23.5", "450.23")
+    assert told(bench, caplog, part) == []
+    assert len(told(bench, caplog, rest, rest)) == 1
+
+
+def test_nothing_is_told_of_an_order_that_is_only_accepted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bench = buying()
+    order = bench.order("SPY_Adaptive")
+    assert told(bench, caplog, report(order, OrderStatus.NEW, 0, bench.now)) == []
+
+
+def test_a_sale_is_red(caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench(spec("A", {("SPY", 0): 1, ("SPY", 1): -1}, max_position_size="0.5"))
+    bench.minute(0, {"SPY": "100"})
+    bench.fill(bench.order("A"))
+    bench.minute(1, {"SPY": "100"})
+    sale = bench.order("A", 2)
+    execution = m.Execution("x2", sale.qty, D("101.5"), sale.qty, bench.now)
+    update = report(sale, OrderStatus.FILLED, sale.qty, bench.now, "101.5", execution)
+    assert told(bench, caplog, update) == [
+        f"[A] 🔴 SELL 50.0000 SPY @ $101.50 (Order ID: broker-{order_id('A', 2)})"
+    ]
+
+
+def test_an_order_whose_fill_was_found_later_is_told_when_it_is_found(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bench = buying()
+    found = fill(bench, "23.5", "23.5", "450.23")
+    narrator = Narrator(bench.books, bench.specs)
+    with caplog.at_level(logging.INFO, "coordinator"):
+        narrator.tell(bench.handle(replace(found, execution=None)).records)
+        assert caplog.messages == []
+        narrator.tell(bench.handle(found).records)
+    assert caplog.messages == ["[SPY_Adaptive] 🟢 BUY 23.5000 SPY @ $450.23 (Order ID: b1b2-c3)"]
+
+
+def test_an_order_that_filled_in_part_says_so(caplog: pytest.LogCaptureFixture) -> None:
+    bench = buying()
+    cancelled = replace(
+        report(bench.order("SPY_Adaptive"), OrderStatus.CANCELED, "3", bench.now, "450"),
+        broker_order_id="b1b2-c3",
+    )
+    assert told(bench, caplog, fill(bench, "3", "3", "450"), cancelled) == [
+        "[SPY_Adaptive] 🟢 BUY 3.0000 SPY @ $450.00 (Order ID: b1b2-c3) (canceled)"
+    ]
+
+
+def test_an_order_that_ended_with_nothing_says_why(caplog: pytest.LogCaptureFixture) -> None:
+    bench = buying()
+    refused = m.SubmitRefused(order_id("SPY_Adaptive"), bench.now, "insufficient buying power")
+    assert told(bench, caplog, refused) == [
+        "[SPY_Adaptive] buy 23.5000 SPY ended without a fill: insufficient buying power"
+    ]
+    assert caplog.records[0].levelno == logging.WARNING
+
+
+def test_denials_stops_and_strangers_are_told(caplog: pytest.LogCaptureFixture) -> None:
+    bench = Bench(spec("A", {("SPY", 0): 1}, max_daily_trades=0))
+    bars = m.BarsArrived(bench.now, (bar("SPY", 0, "100"),))
+    by_hand = stranger("by-hand", "SPY", Side.SELL, "4", "99.5", bench.now)
+    assert told(bench, caplog, bars, by_hand) == [
+        "[A] entry in SPY denied: max_daily_trades",
+        "[UNASSIGNED] ⚠ not ordered by any strategy: sell 4 SPY @ 99.5",
+    ]
+    narrator = Narrator(bench.books, bench.specs)
+    caplog.clear()
+    narrator.tell(
+        [
+            r.EntriesStopped(bench.now, "A", "max_daily_loss"),
+            r.DiscrepancyFound(bench.now, "cash", "", "UNASSIGNED", D(1), D(2), "they differ"),
+        ]
+    )
+    assert caplog.messages == ["[A] entries stopped: max_daily_loss", "⚠ discrepancy: they differ"]
+
+
+def test_the_summary_is_the_guides_with_day_pnl_beside_pnl() -> None:
+    one = spec("SPY_Adaptive", {("SPY", 0): 1, ("QQQ", 1): 1}, max_position_size="0.15")
+    two = spec("QQQ_Momentum", {("TLT", 0): 1}, max_position_size="0.5")
+    bench = Bench(one, two)
+    bench.minute(0, {"SPY": "100", "TLT": "50"})
+    bench.fill(bench.order("SPY_Adaptive"))
+    bench.fill(bench.order("QQQ_Momentum"), "50")
+    bench.minute(1, {"SPY": "116.67", "QQQ": "10", "TLT": "49.5"})
+    assert Narrator(bench.books, bench.specs).summary().splitlines() == [
+        RULE,
+        "MULTI-TRADER COORDINATOR SUMMARY",
+        RULE,
+        "",
+        "[SPY_Adaptive]",
+        "  Initial Cash: $10,000.00",
+        "  Available Cash: $6,962.49",  # 8500 less the 153.75 QQQ on order at 10
+        "  Total Value: $10,250.05",
+        "  PnL: $250.05 (+2.50%)",
+        "  Day PnL: $250.05",
+        "  Daily Trades: 2",
+        "  Active Positions: 1",
+        "",
+        "[QQQ_Momentum]",
+        "  Initial Cash: $10,000.00",
+        "  Available Cash: $5,000.00",
+        "  Total Value: $9,950.00",
+        "  PnL: -$50.00 (-0.50%)",
+        "  Day PnL: -$50.00",
+        "  Daily Trades: 1",
+        "  Active Positions: 1",
+        "",
+        RULE,
+        "TOTAL PnL ACROSS ALL STRATEGIES: $200.05",
+        RULE,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"),
+    [
+        ("0", "$0.00"),
+        ("1234567.895", "$1,234,567.90"),
+        ("-0.5", "-$0.50"),
+        ("-0.004", "$0.00"),
+        ("-1234.5", "-$1,234.50"),
+    ],
+)
+def test_dollars_have_cents_and_their_sign_in_front(amount: str, text: str) -> None:
+    assert dollars(D(amount)) == text
+
+
+@pytest.mark.parametrize(
+    ("qty", "text"),
+    [("23.5", "23.5000"), ("10", "10.0000"), ("0.123456789", "0.123456789"), ("1E+2", "100.0000")],
+)
+def test_quantities_have_four_decimals_or_all_they_need(qty: str, text: str) -> None:
+    assert quantity(D(qty)) == text
+
+
+@pytest.mark.parametrize(
+    ("price", "text"),
+    [("450.2345", "$450.23"), ("80000.123456789", "$80,000.12"), ("0.00001234", "$0.000012")],
+)
+def test_prices_have_cents_and_small_ones_more(price: str, text: str) -> None:
+    assert price_of(D(price)) == text

@@ -1,0 +1,175 @@
+"""Where keys may go, where they come from, and what is said when they are missing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from coordinator.errors import CredentialsError, OperatorError, SafetyRefusal
+from coordinator.settings import Settings, home_folder, read_settings, warehouse_path
+
+KEYS = {"APCA_API_KEY_ID": "PKTESTKEY", "APCA_API_SECRET_KEY": "not-a-secret"}
+NAMES = ("APCA_API_BASE_URL", "APCA_API_DATA_URL", "APCA_API_STREAM_URL")
+
+
+def read(folder: Path, *, live: bool = False, **environment: str) -> Settings:
+    return read_settings({**KEYS, **environment}, live=live, folder=folder)
+
+
+def test_without_addresses_paper_or_live_is_chosen_by_the_mode(tmp_path: Path) -> None:
+    paper, live = read(tmp_path), read(tmp_path, live=True)
+    assert paper.trading_url == "https://paper-api.alpaca.markets"
+    assert live.trading_url == "https://api.alpaca.markets"
+    assert paper.order_stream_url == "wss://paper-api.alpaca.markets/stream"
+    assert paper.stock_stream_url("iex") == "wss://stream.data.alpaca.markets/v2/iex"
+    assert paper.crypto_stream_url == "wss://stream.data.alpaca.markets/v1beta3/crypto/us"
+    assert paper.data_url == "https://data.alpaca.markets"
+
+
+def test_a_simulator_on_this_machine_is_a_url_like_any_other(tmp_path: Path) -> None:
+    here = read(
+        tmp_path,
+        APCA_API_BASE_URL="http://127.0.0.1:5001/",
+        APCA_API_DATA_URL="http://localhost:5001",
+        APCA_API_STREAM_URL="ws://[::1]:5001/",
+    )
+    assert here.trading_url == "http://127.0.0.1:5001"
+    assert here.data_url == "http://localhost:5001"
+    assert here.order_stream_url == "ws://127.0.0.1:5001/stream"
+    assert here.stock_stream_url("sip") == "ws://[::1]:5001/v2/sip"
+
+
+def test_an_address_with_the_version_that_the_client_adds_itself_is_understood(
+    tmp_path: Path,
+) -> None:
+    url = "https://paper-api.alpaca.markets/v2/"
+    assert read(tmp_path, APCA_API_BASE_URL=url).trading_url == "https://paper-api.alpaca.markets"
+
+
+EVIL = [
+    "http://evil",
+    "https://evil.example",
+    "https://alpaca.markets.evil.example",
+    "https://evilalpaca.markets",
+    "https://alpaca.markets",
+    "http://paper-api.alpaca.markets",
+    "ftp://paper-api.alpaca.markets",
+    "https://paper-api.alpaca.markets@evil.example",
+    "https://user@paper-api.alpaca.markets",
+    "https://user:word@127.0.0.1",
+    "https://evil.example\\.alpaca.markets",
+    "https://evil.example\t.alpaca.markets",
+    "https://evil.example%00.alpaca.markets",
+    "https://evil.example#.alpaca.markets",
+    "https://evil.example?.alpaca.markets",
+    "https://evil.example/.alpaca.markets",
+    "https://paper-api.alpaca.markets?to=evil",
+    "https://paper-api.alpaca.markets#evil",
+    "http://127.0.0.1.evil.example",
+    "http://0.0.0.0:5001",
+    "http://10.0.0.1",
+    "http://[::2]:80",
+    "http://127.0.0.1:port",
+    "//paper-api.alpaca.markets",
+    "paper-api.alpaca.markets",
+    "https://",
+    "https://.alpaca.markets evil",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("url", EVIL)
+def test_keys_go_to_alpaca_over_tls_or_to_this_machine_and_nowhere_else(
+    tmp_path: Path, name: str, url: str
+) -> None:
+    scheme = url.replace("http", "ws", 1) if name == "APCA_API_STREAM_URL" else url
+    with pytest.raises(OperatorError, match=name) as refusal:
+        read(tmp_path, live=True, **{name: scheme})
+    assert refusal.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "url", ["https://api.alpaca.markets", "https://broker-api.alpaca.markets:443"]
+)
+def test_the_live_host_is_refused_unless_the_run_is_armed_for_it(tmp_path: Path, url: str) -> None:
+    with pytest.raises(SafetyRefusal, match="live trading is not armed") as refusal:
+        read(tmp_path, APCA_API_BASE_URL=url)
+    assert refusal.value.exit_code == 3
+    assert read(tmp_path, live=True, APCA_API_BASE_URL=url).trading_url == url
+
+
+@pytest.mark.parametrize(
+    ("given", "asked"),
+    [
+        ({}, "APCA_API_KEY_ID and APCA_API_SECRET_KEY"),
+        ({"APCA_API_KEY_ID": "PK"}, "set APCA_API_SECRET_KEY"),
+        ({"APCA_API_KEY_ID": " ", "APCA_API_SECRET_KEY": "s"}, "set APCA_API_KEY_ID"),
+    ],
+)
+def test_missing_credentials_are_one_clear_sentence(
+    tmp_path: Path, given: dict[str, str], asked: str
+) -> None:
+    with pytest.raises(CredentialsError, match=r"^Missing Alpaca API credentials: ") as error:
+        read_settings(given, live=False, folder=tmp_path)
+    assert asked in str(error.value)
+    assert "--simulate" in str(error.value)
+    assert "\n" not in str(error.value)
+    assert error.value.exit_code == 2
+
+
+DOTENV = """
+# keys of the paper account
+export APCA_API_KEY_ID="PKFROMFILE"
+APCA_API_SECRET_KEY='from=file'
+MULTI_TRADER_HOME=elsewhere
+PATH=/evil
+no equals sign
+"""
+
+
+def dotenv(folder: Path, mode: int) -> Path:
+    path = folder / ".env"
+    path.write_text(DOTENV)
+    path.chmod(mode)
+    return path
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o400])
+def test_keys_may_come_from_a_private_file(tmp_path: Path, mode: int) -> None:
+    dotenv(tmp_path, mode)
+    found = read_settings({}, live=False, folder=tmp_path)
+    assert (found.key_id, found.secret) == ("PKFROMFILE", "from=file")
+    assert found.home == Path("elsewhere")
+
+
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o660])
+def test_a_file_of_keys_that_others_can_read_is_refused_with_the_cure(
+    tmp_path: Path, mode: int
+) -> None:
+    path = dotenv(tmp_path, mode)
+    with pytest.raises(CredentialsError, match=f"mode {mode:o}.*chmod 600") as error:
+        read_settings({}, live=False, folder=tmp_path)
+    assert str(path) in str(error.value)
+    assert "from=file" not in str(error.value)
+
+
+def test_the_environment_goes_before_the_file_unless_it_is_empty(tmp_path: Path) -> None:
+    dotenv(tmp_path, 0o600)
+    found = read_settings(
+        {"APCA_API_KEY_ID": "PKFROMSHELL", "APCA_API_SECRET_KEY": ""}, live=False, folder=tmp_path
+    )
+    assert (found.key_id, found.secret) == ("PKFROMSHELL", "from=file")
+
+
+def test_a_secret_is_in_no_text_of_the_settings(tmp_path: Path) -> None:
+    found = read(tmp_path)
+    assert "not-a-secret" not in f"{found} {found!r}"
+    assert "PKTESTKEY" not in f"{found!r}"
+
+
+def test_state_lives_where_the_environment_says() -> None:
+    assert home_folder({}) == Path("state")
+    assert home_folder({"MULTI_TRADER_HOME": "here"}) == Path("here")
+    assert warehouse_path({"MULTI_TRADER_HOME": "here"}) == Path("here/warehouse.duckdb")
+    assert warehouse_path({"MULTI_TRADER_WAREHOUSE": "w.duckdb"}) == Path("w.duckdb")
