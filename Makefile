@@ -39,8 +39,10 @@ up: $(INSTALLED)  ## start Prefect (server, UI, worker, deployments) and leave i
 down: $(INSTALLED)  ## end running sessions and stop what `make up` started
 	@$(PY) -m flows.server down
 
+# The stamp is a copy of the lock: a lock that was only touched installs nothing again.
 $(LOCKED): requirements.lock
-	@for python in $(CANDIDATES); do \
+	@if cmp -s requirements.lock $@; then touch $@; exit; fi; \
+	for python in $(CANDIDATES); do \
 	  if "$$python" -c 'import sys; sys.exit(sys.version_info[:2] not in ($(PROVED),))' 2>/dev/null; \
 	  then found=$$python; break; fi; \
 	done; \
@@ -48,11 +50,11 @@ $(LOCKED): requirements.lock
 	  echo "Multi-Trader needs Python 3.11, where its locked dependencies are proved: install it, or name it with 'make PYTHON=/path/to/python3.11'." >&2; \
 	  exit 1; \
 	fi; \
-	rm -rf $(VENV) && \
+	rm -f $(LOCKED) $(INSTALLED) && rm -rf $(VENV) && \
 	{ "$$found" -m venv $(VENV) || { rm -rf $(VENV); \
 	  echo "$$found cannot make a virtual environment: install its venv package (Debian: python3.11-venv)." >&2; exit 1; }; } && \
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock && \
-	touch $@
+	cp requirements.lock $@
 
 $(INSTALLED): $(LOCKED) pyproject.toml
 	@$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable . && touch $@
