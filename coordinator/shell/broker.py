@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
@@ -37,6 +37,8 @@ PROVE_NOTHING = {0, requests.codes.request_timeout, requests.codes.too_many_requ
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 ACCOUNT_NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 """It names a folder."""
+JUST_BEFORE = timedelta(seconds=1)
+"""Alpaca counts a bar that starts at `end`; asked for so many, we would get one too few."""
 PAGE_BARS = 10_000
 PAGE_ORDERS = 500
 PAGE_FILLS = 100
@@ -185,7 +187,7 @@ class Broker:
             "symbols": ",".join(symbols),
             "timeframe": "1Min",
             "start": _stamp(start),
-            "end": _stamp(end),
+            "end": _stamp(end - JUST_BEFORE),
             "limit": PAGE_BARS if latest is None else min(PAGE_BARS, latest),
             "sort": "asc" if latest is None else "desc",
         }

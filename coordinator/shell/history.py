@@ -72,6 +72,8 @@ class History:
 
     def _one(self, need: Need, stored: Sequence[Bar]) -> list[Bar]:
         known = {bar.start: bar for bar in stored if bar.start < need.before and self.counts(bar)}
+        if not need.count:
+            return []
         if len(known) >= need.count:
             newer = self._broker.bars([need.symbol], max(known) + MINUTE, need.before)
             known |= {bar.start: bar for bar in newer[need.symbol] if self.counts(bar)}

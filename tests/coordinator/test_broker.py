@@ -1,0 +1,258 @@
+"""Every REST call against the real simulator: exact numbers, no hidden repeats, errors by proof."""
+
+from __future__ import annotations
+
+import json
+import logging
+import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from coordinator.core.messages import SubmitOrder
+from coordinator.core.orders import OrderStatus
+from coordinator.core.values import Side
+from coordinator.errors import BrokerRejected, BrokerUnavailable
+from coordinator.settings import Settings
+from coordinator.shell.broker import Broker
+from simulator.server import Simulator, SimulatorOptions
+
+D = Decimal
+DAY = date(2026, 3, 17)
+OPEN = datetime(2026, 3, 17, 13, 30, tzinfo=UTC)
+NOW = datetime(2026, 3, 17, 15, tzinfo=UTC)
+SECRET, WRONG = "canary-secret", "wrong-canary"
+
+
+@contextmanager
+def broker(
+    faults: list[dict[str, object]] | None = None,
+    folder: Path | None = None,
+    *,
+    timeout_s: float = 5.0,
+    secret: str = SECRET,
+) -> Iterator[tuple[Broker, Simulator]]:
+    """A broker's REST in the middle of a session, its clock standing at NOW."""
+    script = None
+    if faults is not None and folder is not None:
+        script = folder / "faults.json"
+        script.write_text(json.dumps(faults))
+    options = SimulatorOptions(date=DAY, start=NOW, credentials=("PK1", SECRET), faults=script)
+    with Simulator(options) as simulator:
+        settings = Settings(
+            "PK1", secret, simulator.url, simulator.url, simulator.stream_url, Path("x"), ""
+        )
+        yield Broker(settings, feed="iex", timeout_s=timeout_s), simulator
+
+
+@pytest.fixture(scope="module")
+def quiet() -> Iterator[tuple[Broker, Simulator]]:
+    """One simulator for all tests that leave no trace which another one minds."""
+    with broker() as both:
+        yield both
+
+
+def order(number: int, side: Side = Side.BUY, symbol: str = "SPY", qty: str = "1.5") -> SubmitOrder:
+    tif = "gtc" if "/" in symbol else "day"
+    return SubmitOrder(f"A.2026-03-17.{number}", symbol, side, D(qty), tif)
+
+
+def test_account_clock_and_calendar_are_read_exactly(quiet: tuple[Broker, Simulator]) -> None:
+    asked, _ = quiet
+    account = asked.account()
+    assert (account.number, account.blocked) == ("PA3SIM000001", False)
+    assert asked.clock() == NOW
+    days = asked.calendar(date(2026, 3, 6), date(2026, 3, 9))  # summer time began on the 8th
+    assert [(s.date.day, s.open.hour, s.close.hour) for s in days] == [(6, 14, 21), (9, 13, 20)]
+
+
+def test_assets_of_both_classes_are_read(quiet: tuple[Broker, Simulator]) -> None:
+    asked, _ = quiet
+    assert asked.asset("SPY").increment == D("0.0001")
+    assert asked.asset("BTC/USD").increment == D("1e-9")
+    with pytest.raises(BrokerRejected) as refusal:
+        asked.asset("no ticker")
+    assert refusal.value.status == 404
+
+
+def test_an_order_is_placed_once_and_found_by_its_id_with_every_digit() -> None:
+    with broker() as (asked, simulator):
+        answer = asked.submit(order(1, Side.BUY, "BTC/USD", "0.123456789"))
+        found = asked.order("A.2026-03-17.1")
+        assert found is not None
+        assert (found.broker_order_id, found.qty) == (answer.broker_order_id, D("0.123456789"))
+        assert (found.status, found.filled_qty) == (OrderStatus.FILLED, D("0.123456789"))
+        (execution,) = asked.executions(found.broker_order_id, NOW - timedelta(minutes=1))
+        assert (execution.qty, execution.cum_qty) == (D("0.123456789"), D("0.123456789"))
+        assert execution.price == found.filled_avg_price
+        (held,) = asked.positions()
+        assert (held.symbol, held.qty) == ("BTC/USD", D("0.123456789") - D("0.000308642"))
+        (booked,) = simulator.snapshot().executions
+        assert (execution.execution_id, execution.price) == (booked.activity_id, booked.price)
+        assert asked.account().cash == simulator.snapshot().cash
+
+
+def test_an_id_that_the_broker_does_not_know_is_no_order(quiet: tuple[Broker, Simulator]) -> None:
+    assert quiet[0].order("A.2026-03-17.999") is None
+
+
+def test_all_orders_since_a_moment_are_listed_page_by_page(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("coordinator.shell.broker.PAGE_ORDERS", 3)
+    monkeypatch.setattr("coordinator.shell.broker.PAGE_FILLS", 2)
+    with broker() as (asked, _):
+        for number in range(8):
+            asked.submit(order(number))
+        ids = [update.client_order_id for update in asked.orders_after(NOW - timedelta(days=2))]
+        assert ids == [f"A.2026-03-17.{number}" for number in range(8)]
+        assert list(asked.orders_after(NOW + timedelta(days=1))) == []
+
+
+def test_a_cancelled_order_that_is_filled_is_refused_and_an_open_one_ends() -> None:
+    with broker() as (asked, _):
+        filled = asked.submit(order(1))
+        with pytest.raises(BrokerRejected) as refusal:
+            asked.cancel(filled.broker_order_id)
+        assert refusal.value.status == 422
+        with pytest.raises(BrokerRejected) as unknown:
+            asked.cancel("00000000-0000-0000-0000-000000000000")
+        assert unknown.value.status == 404
+
+
+Refused = tuple[SubmitOrder, int, str]
+REFUSALS: dict[str, Refused] = {
+    "more than the cash": (order(1, qty="100000"), 403, "insufficient buying power"),
+    "more than is held": (order(2, Side.SELL, "BTC/USD", "1"), 403, "insufficient"),
+    "an id that was used": (order(0), 422, "client_order_id must be unique"),
+    "no ticker": (order(3, symbol="SPY1X!"), 422, ""),
+    "less than a dollar": (order(4, qty="0.0001"), 422, "minimal amount"),
+    "less than ten dollars of crypto": (order(5, symbol="BTC/USD", qty="0.00002"), 403, "10"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSALS)
+def test_a_definite_no_is_a_rejection_in_the_brokers_words(
+    what: str, refusing: tuple[Broker, Simulator]
+) -> None:
+    asked, simulator = refusing
+    wanted, status, words = REFUSALS[what]
+    before = len(simulator.snapshot().orders)
+    with pytest.raises(BrokerRejected) as refusal:
+        asked.submit(wanted)
+    assert refusal.value.status == status
+    assert words in refusal.value.message
+    assert len(simulator.snapshot().orders) == before
+
+
+@pytest.fixture(scope="module")
+def refusing() -> Iterator[tuple[Broker, Simulator]]:
+    """A broker at which the id of order 0 was used."""
+    with broker() as (asked, simulator):
+        asked.submit(order(0))
+        yield asked, simulator
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504])
+def test_an_order_whose_answer_was_lost_is_unclear_and_was_sent_once(
+    tmp_path: Path, status: int
+) -> None:
+    faults: list[dict[str, object]] = [
+        {"kind": "http_500_after_accept", "times": 1, "status": status}
+    ]
+    with broker(faults, tmp_path) as (asked, simulator):
+        with pytest.raises(BrokerUnavailable, match=f"HTTP {status}"):
+            asked.submit(order(1))
+        assert len(simulator.snapshot().orders) == 1
+        assert simulator.snapshot().requests["POST /v2/orders"] == 1
+        assert asked.order("A.2026-03-17.1") is not None
+
+
+@pytest.mark.parametrize("status", [408, 429, 500, 503, 504])
+def test_an_answer_that_proves_nothing_is_not_asked_for_again_behind_our_back(
+    tmp_path: Path, status: int
+) -> None:
+    faults: list[dict[str, object]] = [{"kind": "http_error", "status": status, "times": 9}]
+    with broker(faults, tmp_path) as (asked, simulator):
+        for ask in (asked.account, asked.clock, lambda: asked.submit(order(1))):
+            with pytest.raises(BrokerUnavailable):
+                ask()
+        counts = simulator.snapshot().requests
+        assert set(counts.values()) == {1}
+
+
+def test_a_request_that_hangs_ends_with_our_own_deadline(tmp_path: Path) -> None:
+    faults: list[dict[str, object]] = [{"kind": "delay_response", "delay_s": 2, "times": 1}]
+    with broker(faults, tmp_path, timeout_s=0.2) as (asked, _):
+        with pytest.raises(BrokerUnavailable, match="Timeout.*it may have done what was asked"):
+            asked.account()
+        assert asked.account().number == "PA3SIM000001"
+
+
+def test_a_broker_that_is_not_there_is_unavailable() -> None:
+    with broker() as (asked, _):
+        pass
+    with pytest.raises(BrokerUnavailable, match="ConnectionError"):
+        asked.account()
+
+
+def test_wrong_keys_are_refused_and_the_secret_is_in_no_trace_of_it(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with caplog.at_level(logging.DEBUG), broker(secret=WRONG) as (asked, _):
+        with pytest.raises(BrokerRejected) as refusal:
+            asked.account()
+        assert refusal.value.status == 401
+        traces = f"{refusal.value!r} {pickle.dumps(refusal.value)!r} {caplog.text}"
+        assert WRONG not in traces
+        assert refusal.value.__suppress_context__
+
+
+def test_bars_of_both_classes_stop_at_the_clock_and_start_where_asked(
+    quiet: tuple[Broker, Simulator],
+) -> None:
+    asked, _ = quiet
+    found = asked.bars(["SPY", "QQQ"], NOW - timedelta(minutes=30), NOW + timedelta(hours=1))
+    assert set(found) == {"SPY", "QQQ"}
+    assert [b.start for b in found["SPY"]] == sorted({b.start for b in found["SPY"]})
+    assert found["SPY"][-1].end <= NOW
+    assert found["SPY"][0].start >= NOW - timedelta(minutes=30)
+    coins = asked.bars(["BTC/USD"], NOW - timedelta(minutes=3), NOW)
+    assert len(coins["BTC/USD"]) == 3
+
+
+def test_bars_come_page_by_page_and_the_newest_may_be_asked_for(
+    quiet: tuple[Broker, Simulator], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, _ = quiet
+    start = NOW - timedelta(minutes=60)
+    whole = asked.bars(["BTC/USD", "ETH/USD"], start, NOW)
+    monkeypatch.setattr("coordinator.shell.broker.PAGE_BARS", 7)
+    assert asked.bars(["BTC/USD", "ETH/USD"], start, NOW) == whole
+    newest = asked.bars(["BTC/USD"], start, NOW, latest=5)["BTC/USD"]
+    assert newest == whole["BTC/USD"][-5:]
+
+
+def test_a_proxy_of_the_environment_does_not_come_between(
+    quiet: tuple[Broker, Simulator], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert quiet[0].clock() == NOW
+
+
+def test_a_page_that_is_no_json_is_no_answer(
+    quiet: tuple[Broker, Simulator], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, _ = quiet
+
+    def garbled(path: str, query: object = None) -> object:
+        return json.loads("<html>")
+
+    monkeypatch.setattr(asked._trading, "get", garbled)
+    with pytest.raises(BrokerUnavailable, match="not JSON"):
+        asked.account()
