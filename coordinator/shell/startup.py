@@ -131,7 +131,7 @@ def settle_orders(
         elif not updates:
             desk.on_absent(m.OrderAbsent(order.client_order_id, now))
     in_line = [c.client_order_id for c in desk.out.commands if isinstance(c, m.SubmitOrder)]
-    return desk.out.records, [*unsent, *in_line]
+    return desk.out.records, list(dict.fromkeys([*unsent, *in_line]))
 
 
 def check_books(

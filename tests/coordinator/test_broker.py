@@ -188,7 +188,7 @@ def test_an_answer_that_proves_nothing_is_not_asked_for_again_behind_our_back(
 def test_a_request_that_hangs_ends_with_our_own_deadline(tmp_path: Path) -> None:
     faults: list[dict[str, object]] = [{"kind": "delay_response", "delay_s": 2, "times": 1}]
     with broker(faults, tmp_path, timeout_s=0.2) as (asked, _):
-        with pytest.raises(BrokerUnavailable, match="Timeout.*it may have done what was asked"):
+        with pytest.raises(BrokerUnavailable, match=r"Timeout.*it may have done what was asked"):
             asked.account()
         assert asked.account().number == "PA3SIM000001"
 

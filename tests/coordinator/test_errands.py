@@ -1,0 +1,233 @@
+"""Errands to the broker: what comes back from an order, a look-up, a cancellation, a gap."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine, Iterable
+from datetime import UTC, date, datetime
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from coordinator.core import messages as m
+from coordinator.core.orders import Order, Orders, OrderStatus
+from coordinator.core.records import Origin
+from coordinator.core.values import MINUTE, Reason, Side
+from coordinator.settings import Settings
+from coordinator.shell import errands
+from coordinator.shell.broker import Broker
+from coordinator.shell.clock import BrokerClock
+from coordinator.shell.errands import Errands
+from simulator.server import Simulator, SimulatorOptions
+from tests.coordinator.bench import D
+
+NOW = datetime(2026, 3, 17, 15, tzinfo=UTC)
+ID = "A.2026-03-17.1"
+PATIENCE_S = 20.0
+
+
+class Desk:
+    """Errands with a real broker, the orders they are about, and what came back."""
+
+    def __init__(self, simulator: Simulator) -> None:
+        url = simulator.url
+        settings = Settings("k", "s", url, url, simulator.stream_url, Path("x"), "")
+        self.broker = Broker(settings, feed="iex")
+        self.clock = BrokerClock(600)
+        self.clock.heard(NOW)
+        self.orders = Orders()
+        self.answers: asyncio.Queue[m.Message] = asyncio.Queue()
+        self.errands = Errands(
+            lambda: Broker(settings, feed="iex"), self.clock, lambda: self.orders, self._take
+        )
+
+    def _take(self, messages: Iterable[m.Message]) -> None:
+        for message in messages:
+            self.answers.put_nowait(message)
+
+    def order(self, name: str = ID, qty: str = "2", symbol: str = "SPY") -> m.SubmitOrder:
+        """An intent of ours, ready to be sent."""
+        one = Order(
+            name, "A", symbol, Side.BUY, D(qty), D(1), Reason.SIGNAL, NOW, OrderStatus.SUBMITTED
+        )
+        self.orders.add(one)
+        return m.SubmitOrder(name, symbol, Side.BUY, D(qty), "day")
+
+    async def answer(self) -> m.Message:
+        """The next thing that came back."""
+        return await asyncio.wait_for(self.answers.get(), PATIENCE_S)
+
+
+Story = Callable[[Desk], Coroutine[None, None, None]]
+
+
+def run(story: Story, folder: Path | None = None, *faults: dict[str, object]) -> None:
+    """Play a story against a simulator in mid-session."""
+    script = None
+    if faults and folder:
+        script = folder / "faults.json"
+        script.write_text(json.dumps(faults))
+    options = SimulatorOptions(date=date(2026, 3, 17), start=NOW, faults=script)
+
+    async def play() -> None:
+        desk = Desk(simulator)
+        try:
+            await story(desk)
+        finally:
+            await asyncio.to_thread(desk.errands.stop)
+
+    with Simulator(options) as simulator:
+        asyncio.run(play())
+
+
+def test_an_orders_answer_comes_back_as_a_report() -> None:
+    async def story(desk: Desk) -> None:
+        desk.errands.carry_out(desk.order())
+        update = await desk.answer()
+        assert isinstance(update, m.OrderUpdate)
+        assert (update.client_order_id, update.qty) == (ID, D(2))
+
+    run(story)
+
+
+def test_a_definite_no_comes_back_as_a_refusal() -> None:
+    async def story(desk: Desk) -> None:
+        desk.errands.carry_out(desk.order(qty="1000000"))
+        refused = await desk.answer()
+        assert isinstance(refused, m.SubmitRefused)
+        assert "insufficient buying power" in refused.reason
+
+    run(story)
+
+
+@pytest.mark.parametrize("status", [500, 504])
+def test_an_answer_that_was_lost_is_unclear_and_the_look_up_finds_the_order(
+    tmp_path: Path, status: int
+) -> None:
+    async def story(desk: Desk) -> None:
+        desk.errands.carry_out(desk.order())
+        unclear = await desk.answer()
+        assert isinstance(unclear, m.SubmitUnclear)
+        desk.errands.carry_out(m.LookUpOrder(ID))
+        found = await desk.answer()
+        assert isinstance(found, m.OrderUpdate)
+        assert found.execution is not None
+        assert (found.status, found.execution.qty) == (OrderStatus.FILLED, D(2))
+
+    run(story, tmp_path, {"kind": "http_500_after_accept", "status": status})
+
+
+@pytest.mark.parametrize("status", [409, 422])
+def test_an_id_that_exists_already_is_unclear_not_refused(tmp_path: Path, status: int) -> None:
+    async def story(desk: Desk) -> None:
+        command = desk.order()
+        if status == 422:
+            desk.broker.submit(command)
+        desk.errands.carry_out(command)
+        assert isinstance(await desk.answer(), m.SubmitUnclear)
+
+    fault = {"kind": "http_error", "method": "POST", "status": status}
+    run(story, tmp_path, *([fault] if status == 409 else []))
+
+
+def test_another_order_under_our_id_is_not_adopted() -> None:
+    async def story(desk: Desk) -> None:
+        desk.broker.submit(m.SubmitOrder(ID, "SPY", Side.BUY, D(5), "day"))
+        desk.order(qty="2")
+        desk.errands.carry_out(m.LookUpOrder(ID))
+        refused = await desk.answer()
+        assert isinstance(refused, m.SubmitRefused)
+        assert refused.reason == "another order stands under this id"
+
+    run(story)
+
+
+def test_an_order_that_is_not_there_is_absent_after_several_looks(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    times = iter(float(10 * n) for n in range(1000))
+    monkeypatch.setattr(errands, "time", SimpleNamespace(monotonic=lambda: next(times)))
+
+    async def story(desk: Desk) -> None:
+        desk.order()
+        desk.errands.look_up(ID)
+        for _ in range(4):
+            desk.errands.pursue()
+        assert await desk.answer() == m.OrderAbsent(ID, NOW)
+        assert desk.answers.empty()
+
+    run(story)
+
+
+def test_an_order_that_has_ended_is_pursued_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter(float(100 * n) for n in range(10_000))
+    monkeypatch.setattr(errands, "time", SimpleNamespace(monotonic=lambda: next(times)))
+
+    async def story(desk: Desk) -> None:
+        desk.errands.carry_out(desk.order())
+        await desk.answer()
+        order = desk.orders.get(ID)
+        assert order is not None
+        desk.orders.move(order, OrderStatus.CANCELED)
+        desk.errands.pursue()
+        assert desk.errands._pursuits == {}
+
+    run(story)
+
+
+def test_an_order_is_pursued_for_days_without_a_number_too_large(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    times = iter(float(100 * n) for n in range(10_000))
+    monkeypatch.setattr(errands, "time", SimpleNamespace(monotonic=lambda: next(times)))
+    monkeypatch.setattr(Errands, "_start", lambda *_: None)
+
+    async def story(desk: Desk) -> None:
+        desk.order()
+        desk.errands.look_up(ID)
+        for _ in range(1100):
+            desk.errands.pursue()
+        assert desk.errands._pursuits[ID].tries > 1024
+
+    run(story)
+
+
+def test_a_cancellation_finds_the_order_by_our_id_and_a_no_changes_nothing() -> None:
+    async def story(desk: Desk) -> None:
+        desk.errands.carry_out(desk.order())
+        await desk.answer()
+        desk.errands.carry_out(m.CancelOrder(ID, ""))
+        desk.errands.carry_out(m.CancelOrder("A.2026-03-17.99", ""))
+        desk.errands.carry_out(desk.order("A.2026-03-17.2"))
+        update = await desk.answer()
+        assert isinstance(update, m.OrderUpdate)
+        assert update.client_order_id == "A.2026-03-17.2"
+
+    run(story)
+
+
+def test_a_gap_is_fetched_for_both_markets_up_to_the_last_whole_minute() -> None:
+    async def story(desk: Desk) -> None:
+        start = NOW - 5 * MINUTE
+        desk.errands.fetch_bars({"SPY": start, "BTC/USD": start + 2 * MINUTE})
+        bars = await desk.answer()
+        assert isinstance(bars, m.BarsArrived)
+        assert (bars.now, bars.origin) == (NOW, Origin.BACKFILL)
+        assert {b.symbol for b in bars.bars} == {"SPY", "BTC/USD"}
+        assert all(start <= b.start and b.end <= NOW for b in bars.bars)
+
+    run(story)
+
+
+def test_a_question_that_fails_is_told_and_hurts_nobody(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story(desk: Desk) -> None:
+        desk.errands.read_clock()
+        desk.errands.read_clock()
+        assert await desk.answer() == m.ClockRead(NOW)
+
+    run(story, tmp_path, {"kind": "http_error", "path": "/v2/clock", "times": 1})
+    assert "the broker could not be asked" in caplog.text

@@ -1,0 +1,236 @@
+"""A start is recovery: the journal replayed, the broker asked, no trade unless both agree."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from coordinator.core import messages as m
+from coordinator.core import records as r
+from coordinator.core.books import Books
+from coordinator.core.orders import OrderStatus
+from coordinator.core.values import MINUTE, UNASSIGNED, Side
+from coordinator.errors import BrokerUnavailable, OperatorError, SafetyRefusal
+from coordinator.settings import Settings
+from coordinator.shell import startup
+from coordinator.shell.broker import Broker
+from coordinator.shell.journal import Journal
+from simulator.server import Simulator, SimulatorOptions
+from tests.coordinator.bench import STOCKS, Bench, D, asset, bar, order_id, spec
+
+SELL = Side.SELL
+NOW = datetime(2026, 3, 17, 15, tzinfo=UTC)
+
+
+@contextmanager
+def venue(
+    faults: list[dict[str, object]] | None = None, folder: Path | None = None
+) -> Iterator[Broker]:
+    """The simulator in mid-session, as the broker."""
+    script = None
+    if faults and folder:
+        script = folder / "faults.json"
+        script.write_text(json.dumps(faults))
+    options = SimulatorOptions(date=date(2026, 3, 17), start=NOW, faults=script)
+    with Simulator(options) as simulator:
+        url = simulator.url
+        yield Broker(Settings("k", "s", url, url, simulator.stream_url, Path("x"), ""), feed="iex")
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look-ups of an order that is not there follow each other at once."""
+    monkeypatch.setattr(startup, "ABSENT_WAIT_S", 0.0)
+
+
+def crashed(broker: Broker) -> Bench:
+    """A session on the broker's account that wanted 10 SPY for A and then died."""
+    bench = Bench(spec("A", {("SPY", 0): 1}, cash="1000"), plan=STOCKS)
+    bench.minute(0, {"SPY": "100"})
+    bench.now = broker.clock()
+    return bench
+
+
+def settled(bench: Bench, broker: Broker, now: datetime = NOW) -> tuple[list[r.Record], list[str]]:
+    """What a restart learns of the orders that the bench left open."""
+    return startup.settle_orders(bench.books, {"SPY": asset("SPY")}, broker, now)
+
+
+def sent(bench: Bench) -> m.SubmitOrder:
+    (command,) = [c for c in bench.commands if isinstance(c, m.SubmitOrder)]
+    return command
+
+
+def test_on_first_sight_all_that_the_account_holds_is_nobodys() -> None:
+    with venue() as broker:
+        broker.submit(m.SubmitOrder("by-hand", "BTC/USD", Side.BUY, D("0.1"), "gtc"))
+        books, account = Books(), broker.account()
+        (adopted,) = startup.adopt_account(books, broker, account, NOW)
+        assert isinstance(adopted, r.AccountAdopted)
+        assert [(h.symbol, h.qty) for h in adopted.holdings] == [("BTC/USD", D("0.09975"))]
+        assert startup.check_books(books, broker, account, NOW) == []
+        assert startup.adopt_account(books, broker, account, NOW) == []
+
+
+def test_an_order_whose_answer_was_lost_is_found_and_its_fill_booked(tmp_path: Path) -> None:
+    faults: list[dict[str, object]] = [{"kind": "http_500_after_accept", "status": 504}]
+    with venue(faults, tmp_path) as broker:
+        bench = crashed(broker)
+        with pytest.raises(BrokerUnavailable):
+            broker.submit(sent(bench))
+        records, unsent = settled(bench, broker)
+        assert unsent == []
+        assert [type(x) for x in records] == [r.FillBooked, r.OrderMoved]
+        assert bench.order("A").status is OrderStatus.FILLED
+        assert bench.position("A", "SPY") == sent(bench).qty
+        account = broker.account()
+        assert startup.check_books(bench.books, broker, account, NOW) == []
+        assert settled(bench, broker) == ([], [])
+
+
+def test_an_order_that_never_left_is_closed_and_not_sent_late() -> None:
+    with venue() as broker:
+        bench = crashed(broker)
+        (moved,), unsent = settled(bench, broker)
+        assert unsent == []
+        assert isinstance(moved, r.OrderMoved)
+        assert (moved.status, moved.reason) == (OrderStatus.DENIED, "never_reached_broker")
+        assert list(broker.orders_after(datetime(2026, 3, 1, tzinfo=UTC))) == []
+        assert bench.books.ledger["A"].cash == D(1000)
+
+
+def test_an_order_that_waited_for_its_turn_is_dropped_without_asking() -> None:
+    with venue() as broker:
+        said = {("SPY", 0): 1, ("SPY", 1): -1}
+        bench = Bench(
+            spec("A", said, cash="1000"), spec("B", {("SPY", 1): 1}, cash="1000"), plan=STOCKS
+        )
+        bench.minute(0, {"SPY": "100"})
+        bench.fill(bench.order("A"))
+        bench.minute(1, {"SPY": "100"})
+        records, unsent = settled(bench, broker)
+        assert unsent == []
+        moves = {x.client_order_id: x.reason for x in records if isinstance(x, r.OrderMoved)}
+        assert moves == {order_id("B"): "session_over", order_id("A", 2): "never_reached_broker"}
+
+
+def test_an_order_of_this_very_minute_that_never_left_may_still_be_sent_under_its_id() -> None:
+    with venue() as broker:
+        bench = crashed(broker)
+        decided = bench.order("A").decided_at
+        assert settled(bench, broker, decided + MINUTE / 2) == ([], [order_id("A")])
+        outcome = bench.engine.resume([order_id("A")], decided + MINUTE / 2)
+        assert [c for c in outcome.commands if isinstance(c, m.SubmitOrder)] == [sent(bench)]
+
+
+def test_what_was_in_line_behind_an_order_that_ended_meanwhile_is_sent_once() -> None:
+    with venue() as broker:
+        said = {("SPY", 0): 1, ("SPY", 1): -1}
+        bench = Bench(
+            spec("A", said, cash="1000"), spec("B", {("SPY", 1): 1}, cash="1000"), plan=STOCKS
+        )
+        bench.minute(0, {"SPY": "100"})
+        broker.submit(sent(bench))
+        for update in broker.orders_after(NOW - MINUTE):
+            (execution,) = broker.executions(update.broker_order_id, NOW - MINUTE)
+            bench.handle(replace(update, execution=execution))
+        bench.minute(1, {"SPY": "100"})
+        sale = next(c for c in bench.commands if isinstance(c, m.SubmitOrder) and c.side is SELL)
+        broker.submit(sale)
+        _, unsent = settled(bench, broker, bench.now + MINUTE / 2)
+        assert unsent == [order_id("B")]
+        assert bench.position("A", "SPY") == D(0)
+
+
+def test_a_wish_to_get_out_is_not_acted_on_before_the_next_bar() -> None:
+    with venue() as broker:
+        bench = Bench(spec("A", {("SPY", 0): 1, ("SPY", 1): -1}, cash="1000"), plan=STOCKS)
+        bench.minute(0, {"SPY": "100"})
+        broker.submit(sent(bench))
+        bench.minute(1, {"SPY": "100"})
+        assert bench.order("A").cancel_reason is not None
+        assert settled(bench, broker)[1] == []
+        assert bench.position("A", "SPY") == sent(bench).qty
+        assert [o.client_order_id for o in bench.books.orders] == [order_id("A")]
+
+
+def test_books_that_do_not_sum_are_refused_with_both_figures() -> None:
+    with venue() as broker:
+        bench = crashed(broker)
+        broker.submit(m.SubmitOrder("by-hand", "QQQ", Side.BUY, D(3), "day"))
+        found = startup.check_books(bench.books, broker, broker.account(), NOW)
+        assert {f.kind for f in found} == {"position", "cash"}
+        with pytest.raises(SafetyRefusal) as refusal:
+            startup.refuse_differences(found)
+        assert "position in QQQ is 0, the broker's is 3" in str(refusal.value)
+        assert refusal.value.exit_code == 3
+    startup.refuse_differences([])
+
+
+def test_sequences_go_past_what_the_broker_has_seen_of_the_day() -> None:
+    with venue() as broker:
+        for name in ("A.2026-03-17.7", "A.2026-03-16.9", "B.2026-03-17.2", "A.2026-03-17.²", "x"):
+            broker.submit(m.SubmitOrder(name, "SPY", Side.BUY, D(1), "day"))
+        books = Books()
+        books.sequences["B.2026-03-17"] = 5
+        startup.advance_sequences(books, broker, date(2026, 3, 17))
+        assert books.sequences == {"A.2026-03-17": 7, "B.2026-03-17": 5}
+
+
+def test_tickers_that_cannot_be_had_are_named_all_at_once() -> None:
+    with venue() as broker:
+        assert set(startup.read_assets(broker, ["SPY", "BTC/USD"])) == {"SPY", "BTC/USD"}
+        with pytest.raises(OperatorError, match=r"no-1 .*no-2 ") as error:
+            startup.read_assets(broker, ["SPY", "no-1", "no-2"])
+        assert error.value.exit_code == 2
+
+
+def test_needs_are_those_of_whoever_needs_the_most() -> None:
+    one, two = spec("A", {("SPY", 0): 1}, warmup=50), spec("B", {("SPY", 0): 1, ("QQQ", 0): 1})
+    needs = startup.warm_up_needs([one, two], STOCKS)
+    assert [(n.symbol, n.count) for n in needs] == [("SPY", 50), ("QQQ", 10)]
+    assert {n.before for n in needs} == {STOCKS.first_bar("SPY")}
+
+
+def test_a_replay_takes_the_others_money_and_its_own_bars(tmp_path: Path) -> None:
+    path = tmp_path / "PA1" / "journal.db"
+    bench = Bench(spec("A", {("SPY", 0): 1}, cash="1000"), plan=STOCKS)
+    bench.minute(0, {"SPY": "100"})
+    bench.fill(bench.order("A"))
+    mine, theirs = Journal(path, "PA1", "bench"), Journal(path, "PA1", "crypto")
+    mine.append(bench.name.session_id, bench.records)
+    theirs.append("t", [r.Transferred(NOW, UNASSIGNED, "C", D(500), "funding")])
+    mine.close()
+    theirs.close()
+    again = Journal(path, "PA1", "bench")
+    books, seen = startup.replay(again, "bench")
+    assert [b.start for b in seen] == [STOCKS.first_bar("SPY")]
+    assert books.ledger["A"].positions == bench.books.ledger["A"].positions
+    assert books.ledger["C"].cash == D(500)
+    assert books.ledger.net_cash() == bench.books.ledger.net_cash()
+    other, bars = startup.replay(_reopened(again, path), "crypto")
+    assert (bars, other.ledger["A"].cash) == ([], books.ledger["A"].cash)
+    assert other.ledger.net_positions() == books.ledger.net_positions()
+
+
+def _reopened(journal: Journal, path: Path) -> Journal:
+    journal.close()
+    return Journal(path, "PA1", "crypto")
+
+
+def test_the_sessions_bars_so_far_are_fed_after_the_history() -> None:
+    bench = Bench(spec("A", {("SPY", 0): 1}, warmup=0, cash="1000"), plan=STOCKS)
+    history = {"SPY": [bar("SPY", -3, "1"), bar("SPY", -2, "2")]}
+    so_far = [bar("SPY", -1, "9"), bar("SPY", 0, "3")]  # the first is before the open
+    records = startup.warm_up(bench.engine, history, so_far, NOW)
+    assert records == [r.HistorySeen(NOW, (*history["SPY"], so_far[1]))]
+    assert bench.engine.lanes.bars("SPY") == 3
+    assert bench.books.ledger.marks["SPY"] == Decimal(3)
+    assert startup.warm_up(bench.engine, history, [], NOW) == []
