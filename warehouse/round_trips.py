@@ -64,7 +64,8 @@ _STRETCHES = """
             PARTITION BY strategy, symbol ORDER BY place), 0) AS covered
         FROM worst
     )
-    SELECT strategy, symbol, side, execution_id, filled_at, price, qty, fee, place, covered,
+    SELECT row_number() OVER (ORDER BY place, strategy, symbol) AS id,
+           strategy, symbol, side, execution_id, filled_at, price, qty, fee, place, covered,
            sum(covered) OVER (PARTITION BY strategy, symbol, side ORDER BY place
                               ROWS UNBOUNDED PRECEDING) AS ends,
            ends - covered AS starts
@@ -74,22 +75,21 @@ _STRETCHES = """
 _ROUND_TRIPS = """
     INSERT INTO round_trips BY NAME
     WITH borders AS (
-        SELECT strategy, symbol, starts AS border, place,
-               CASE side WHEN 'buy' THEN place END AS entry,
-               CASE side WHEN 'sell' THEN place END AS exit
+        SELECT strategy, symbol, starts AS border, id,
+               CASE side WHEN 'buy' THEN id END AS entry, CASE side WHEN 'sell' THEN id END AS exit
         FROM stretches
     ), pieces AS (
-        SELECT strategy, symbol, border, lead(border) OVER by_border AS next_border,
-               last_value(entry IGNORE NULLS) OVER by_border AS entry,
-               last_value(exit IGNORE NULLS) OVER by_border AS exit
+        SELECT border, lead(border) OVER by_border AS next_border,
+               max(entry) OVER by_border AS entry, -- the latest, since ids grow with borders
+               max(exit) OVER by_border AS exit
         FROM borders
-        WINDOW by_border AS (PARTITION BY strategy, symbol ORDER BY border, place
+        WINDOW by_border AS (PARTITION BY strategy, symbol ORDER BY border, id
                              ROWS UNBOUNDED PRECEDING)
     ), matched AS (
         SELECT i, o, border, least(i.ends, o.ends, coalesce(next_border, i.ends)) - border AS qty
         FROM pieces AS p
-        JOIN stretches AS i ON i.strategy = p.strategy AND i.symbol = p.symbol AND i.place = p.entry
-        JOIN stretches AS o ON o.strategy = p.strategy AND o.symbol = p.symbol AND o.place = p.exit
+        JOIN stretches AS i ON i.id = p.entry -- by id alone, or a planner that has no statistics
+        JOIN stretches AS o ON o.id = p.exit -- yet may pair all entries with all exits
     )
     SELECT $1 AS session_id, i.strategy AS strategy, i.symbol AS symbol, qty,
            i.price AS entry_price, o.price AS exit_price,
