@@ -1,0 +1,98 @@
+"""Reading journals beside their coordinators: for the end of day, and for `status`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from coordinator.core import records as r
+from coordinator.core.values import MINUTE, UNASSIGNED
+from coordinator.readers import read_status, session_sources
+from coordinator.shell.journal import Journal
+from tests.coordinator.bench import STOCKS, Bench, D, spec
+from tests.coordinator.test_statement import (
+    a_day,
+    the_next_day,
+    the_next_day_without_the_strategy_that_holds,
+)
+
+
+def keep(home: Path, records: list[r.Record], account: str = "PA1", name: str = "bench") -> None:
+    """Write records as their coordinator would have, each session under its id."""
+    journal = Journal(home / account / "journal.db", account, name)
+    session = ""
+    for record in records:
+        if isinstance(record, r.SessionOpened | r.SessionResumed):
+            session = record.session_id
+        journal.append(session, [record])
+    journal.close()
+
+
+def holding() -> Bench:
+    bench = Bench(
+        spec("A", {("SPY", 0): 1}, max_position_size="0.5"),
+        spec("B", {("SPY", 1): 1}),
+        plan=STOCKS,
+    )
+    bench.minute(0, {"SPY": "100"})
+    bench.fill(bench.order("A"))
+    bench.minute(1, {"SPY": "110"})
+    return bench
+
+
+def test_status_tells_each_strategys_book_while_the_session_runs(tmp_path: Path) -> None:
+    keep(tmp_path, holding().records)
+    (view,) = read_status(tmp_path)
+    assert (view.account, view.coordinator, view.mode, view.state) == (
+        "PA1",
+        "bench",
+        "simulated",
+        "running",
+    )
+    assert [one.name for one in view.strategies] == ["A", "B"]
+    one, two = view.strategies
+    assert (one.cash, one.equity, one.pnl, one.day_pnl) == (D(5000), D(10_500), D(500), D(500))
+    assert (dict(one.positions), one.daily_trades, one.open_orders) == ({"SPY": D(50)}, 1, 0)
+    assert (two.equity, two.daily_trades, two.open_orders) == (D(10_000), 1, 1)
+
+
+@pytest.mark.parametrize("story", [the_next_day, the_next_day_without_the_strategy_that_holds])
+def test_status_and_rows_of_a_session_that_began_with_orders_of_the_one_before(
+    tmp_path: Path, story: object
+) -> None:
+    keep(tmp_path, story())  # type: ignore[operator]
+    (view,) = read_status(tmp_path)
+    assert view.session_id == "2026-03-18.bench.PA1"
+    assert view.state == "Completed"
+    sources = session_sources(tmp_path)
+    assert [source.session_id for source in sources] == ["2026-03-18.bench.PA1"]
+    assert sources[0].rows()["fills"]
+
+
+def test_sessions_are_listed_over_all_accounts_or_one_by_its_id(tmp_path: Path) -> None:
+    keep(tmp_path, a_day(), "PA1")
+    keep(tmp_path, holding().records, "SIM0001")
+    listed = [(s.journal.parent.name, s.session_id) for s in session_sources(tmp_path)]
+    assert listed == [("PA1", "2026-03-17.bench.PA1"), ("SIM0001", "2026-03-17.bench.PA1")]
+    assert len(read_status(tmp_path)) == 2
+    assert session_sources(tmp_path, "no such session") == []
+    assert session_sources(tmp_path / "nowhere") == []
+
+
+def test_a_sources_mark_changes_with_its_records(tmp_path: Path) -> None:
+    bench = holding()
+    keep(tmp_path, bench.records)
+    (before,) = session_sources(tmp_path)
+    journal = Journal(tmp_path / "PA1" / "journal.db", "PA1", "bench")
+    end = r.SessionEnded(bench.now + MINUTE, before.session_id, "Completed", None, {})
+    journal.append(bench.name.session_id, [end])
+    journal.close()
+    (after,) = session_sources(tmp_path)
+    assert (before.session_id, before.mark != after.mark) == (after.session_id, True)
+    assert read_status(tmp_path)[0].state == "Completed"
+
+
+def test_nobodys_book_is_no_strategy(tmp_path: Path) -> None:
+    keep(tmp_path, holding().records)
+    assert UNASSIGNED not in [one.name for one in read_status(tmp_path)[0].strategies]

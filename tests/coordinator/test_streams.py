@@ -1,0 +1,169 @@
+"""What is known of a stream: up, waiting for its slot, refused, lost; and an end without leaks."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+
+from coordinator.errors import BrokerRejected, BrokerUnavailable, SafetyRefusal
+from coordinator.settings import Settings
+from coordinator.shell import wire
+from coordinator.shell.streams import (
+    Stream,
+    StreamState,
+    StreamWatch,
+    market_stream,
+    order_stream,
+    quiet_sdk,
+)
+from simulator.server import Simulator, SimulatorOptions
+
+NOW = datetime(2026, 3, 17, 15, tzinfo=UTC)
+PATIENCE_S = 20.0
+Story = Callable[[Settings, Simulator], Coroutine[None, None, None]]
+
+
+def run(story: Story, **options: object) -> None:
+    """Play a story against a simulator in mid-session; no connection may be left."""
+    quiet_sdk()
+    usual = SimulatorOptions(
+        date=date(2026, 3, 17), start=NOW, credentials=("k", "s"), clock_speed=6000
+    )
+    known = replace(usual, **options)  # type: ignore[arg-type]
+    with Simulator(known) as simulator:
+        asyncio.run(story(settings(simulator), simulator))
+        with patience() as deadline:
+            while any(simulator.snapshot().connections.values()):
+                deadline()
+
+
+@contextmanager
+def patience() -> Iterator[Callable[[], None]]:
+    """Gives a check that raises once patience is over."""
+    end = time.monotonic() + PATIENCE_S
+
+    def check() -> None:
+        assert time.monotonic() < end, "it never came"
+
+    yield check
+
+
+def settings(simulator: Simulator, key: str = "k") -> Settings:
+    return Settings(key, "s", simulator.url, simulator.url, simulator.stream_url, Path("x"), "")
+
+
+def ignore(*_: object) -> None:
+    """What nobody minds."""
+
+
+def bars(known: Settings, *symbols: str, on_bar: Callable[[wire.Raw], None] = ignore) -> Stream:
+    return market_stream(known, "iex", symbols or ("SPY",), on_bar, StreamWatch("bars", ignore))
+
+
+def test_bars_arrive_once_the_subscription_is_confirmed() -> None:
+    async def story(known: Settings, _: Simulator) -> None:
+        got: asyncio.Queue[wire.Raw] = asyncio.Queue()
+        stream = bars(known, "SPY", "QQQ", on_bar=got.put_nowait)
+        stream.start(ignore)
+        await stream.watch.until_live(PATIENCE_S)
+        assert (stream.watch.state, stream.watch.connections) == (StreamState.LIVE, 1)
+        bar = wire.parse_bar(await asyncio.wait_for(got.get(), PATIENCE_S))
+        assert bar.start >= NOW
+        await stream.stop()
+        assert stream.watch.state is StreamState.STOPPED
+
+    run(story)
+
+
+def test_all_three_streams_come_up_beside_each_other_and_end_at_once() -> None:
+    async def story(known: Settings, simulator: Simulator) -> None:
+        streams = [
+            order_stream(known, ignore, StreamWatch("orders", ignore)),
+            bars(known, "SPY"),
+            bars(known, "BTC/USD"),
+        ]
+        for stream in streams:
+            stream.start(ignore)
+            await stream.watch.until_live(PATIENCE_S)
+        counts = await asyncio.to_thread(lambda: simulator.snapshot().connections)
+        assert {p for p, n in counts.items() if n} == {"/stream", "/v2/iex", "/v1beta3/crypto/us"}
+        for stream in streams:
+            await stream.stop()
+
+    run(story)
+
+
+def test_wrong_keys_are_refused_and_not_waited_for() -> None:
+    async def story(known: Settings, simulator: Simulator) -> None:
+        wrong = settings(simulator, "wrong")
+        for stream in (bars(wrong), order_stream(wrong, ignore, StreamWatch("orders", ignore))):
+            stream.start(ignore)
+            with pytest.raises(BrokerRejected):
+                await stream.watch.until_live(PATIENCE_S)
+            await stream.stop()
+
+    run(story)
+
+
+def test_more_symbols_than_the_plan_has_are_refused() -> None:
+    async def story(known: Settings, _: Simulator) -> None:
+        stream = bars(known, "SPY", "QQQ", "TLT")
+        stream.start(ignore)
+        with pytest.raises(BrokerRejected) as refusal:
+            await stream.watch.until_live(PATIENCE_S)
+        assert refusal.value.code == 405
+        await stream.stop()
+
+    run(story, symbol_limit=2)
+
+
+def test_a_feed_that_is_not_paid_for_ends_the_stream_and_says_so(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def story(known: Settings, _: Simulator) -> None:
+        ended: asyncio.Queue[str] = asyncio.Queue()
+        stream = market_stream(known, "sip", ["SPY"], ignore, StreamWatch("sip", ignore))
+        stream.start(ended.put_nowait)
+        with pytest.raises(BrokerRejected):
+            await stream.watch.until_live(PATIENCE_S)
+        assert await asyncio.wait_for(ended.get(), PATIENCE_S) == "sip"
+        await stream.stop()
+
+    run(story, refused=frozenset({"/v2/sip"}))
+    assert "the broker refused" in caplog.text
+
+
+def test_a_slot_that_is_taken_is_waited_for_and_had_once_it_is_free() -> None:
+    async def story(known: Settings, _: Simulator) -> None:
+        first, second = bars(known), bars(known)
+        first.start(ignore)
+        await first.watch.until_live(PATIENCE_S)
+        second.start(ignore)
+        with pytest.raises(SafetyRefusal, match="in use elsewhere") as refusal:
+            await second.watch.until_live(2.0)
+        assert refusal.value.exit_code == 3
+        assert second.watch.state is StreamState.WAITING_FOR_SLOT
+        await first.stop()
+        await second.watch.until_live(PATIENCE_S)
+        await second.stop()
+
+    run(story)
+
+
+def test_a_broker_that_does_not_answer_is_given_up_after_a_while() -> None:
+    async def story(known: Settings, simulator: Simulator) -> None:
+        await asyncio.to_thread(simulator.stop)
+        stream = bars(known)
+        stream.start(ignore)
+        with pytest.raises(BrokerUnavailable, match="did not come up within 1 s"):
+            await stream.watch.until_live(1.0)
+        await stream.stop()
+
+    run(story)
