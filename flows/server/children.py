@@ -77,7 +77,7 @@ class Child:
         """Whether the process runs."""
         if self._process is not None:
             return self._process.poll() is None
-        return self.pid is not None and "prefect" in _command_of(self.pid)
+        return self.pid is not None and "prefect" in command_of(self.pid)
 
     def revive(self) -> bool:
         """Starts a dead process again once its pause is over; True if it did."""
@@ -117,7 +117,7 @@ class Child:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
 
 
-def _command_of(pid: int) -> str:
+def command_of(pid: int) -> str:
     """A process's command line; empty for one that is gone or only waits to be buried."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_text(errors="replace").replace("\0", " ")

@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from flows.server.children import Child, StartFailed
+from flows.server.children import Child, StartFailed, command_of
 from flows.server.places import PORT, ROOT, Places, free_port, has_keys
 from flows.server.profile import overriding, select_profile
 from flows.server.supervisor import holder
@@ -99,7 +99,7 @@ def down(home: Path) -> int:
     print("Ending the live sessions, then the worker and the server")
     os.kill(process, signal.SIGTERM)
     end_s = time.monotonic() + _STOP_S
-    while holder(places.lock) is not None:
+    while holder(places.lock) is not None or "flows.server" in command_of(process):
         if time.monotonic() > end_s:
             print(f"Still ending after {_STOP_S:.0f} s; see {places.log('supervisor')}")
             return 1
