@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -12,76 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coordinator.core.orders import OrderStatus
 from coordinator.core.records import Holding
-from coordinator.core.values import Side
 from coordinator.errors import BrokerError
 from coordinator.shell import wire
 from coordinator.shell.wire import Malformed
+from tests.coordinator.messages import ACTIVITY, BAR, FILL, fill, without
 
 D = Decimal
-BAR: dict[str, Any] = {
-    "T": "b",
-    "S": "SPY",
-    "o": 388.985,
-    "h": 389.13,
-    "l": 388.975,
-    "c": 389.12,
-    "v": 49378,
-    "t": "2021-02-22T19:15:00Z",
-    "n": 461,
-    "vw": 389.06,
-}
-ORDER: dict[str, Any] = {
-    "id": "7b08df51",
-    "client_order_id": "A.2026-03-17.1",
-    "symbol": "AAPL",
-    "asset_class": "us_equity",
-    "side": "buy",
-    "status": "accepted",
-    "qty": "2",
-    "filled_qty": "0",
-    "filled_avg_price": None,
-    "created_at": "2026-03-17T14:30:00.124668464Z",
-    "updated_at": "2026-03-17T14:30:00.624668464Z",
-    "submitted_at": "2026-03-17T14:30:00.577215743Z",
-}
-FILL: dict[str, Any] = {
-    "stream": "trade_updates",
-    "data": {
-        "event": "partial_fill",
-        "event_id": "01M2TB1W",
-        "execution_id": "2f63ea93",
-        "price": "190.10",
-        "qty": "1.5",
-        "position_qty": "5",
-        "timestamp": "2026-03-17T14:30:01.123456789Z",
-        "order": ORDER
-        | {"status": "partially_filled", "filled_qty": "1.5", "filled_avg_price": "190.10"},
-    },
-}
-ACTIVITY: dict[str, Any] = {
-    "id": "20220202135509981::2d7be4ff",
-    "activity_type": "FILL",
-    "type": "fill",
-    "transaction_time": "2022-02-02T18:55:09.981482Z",
-    "symbol": "AAPL",
-    "side": "buy",
-    "qty": "2",
-    "price": "174.78",
-    "leaves_qty": "0",
-    "cum_qty": "2",
-    "order_id": "b5abe576",
-    "order_status": "filled",
-}
-
-
-def without(raw: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    return {name: value for name, value in raw.items() if name not in names}
-
-
-def fill(**changes: Any) -> dict[str, Any]:
-    return {"stream": "trade_updates", "data": FILL["data"] | changes}
 
 
 def test_a_bar_keeps_every_digit_of_the_wire() -> None:
@@ -145,128 +82,6 @@ def test_a_broken_bar_is_refused(what: str) -> None:
 
 def test_what_the_broker_garbles_is_the_brokers_fault() -> None:
     assert issubclass(Malformed, BrokerError)
-
-
-def test_an_order_is_read_with_all_that_counts() -> None:
-    update = wire.parse_order(ORDER)
-    assert (update.client_order_id, update.broker_order_id) == ("A.2026-03-17.1", "7b08df51")
-    assert (update.symbol, update.side, update.qty) == ("AAPL", Side.BUY, D(2))
-    assert (update.status, update.filled_qty, update.filled_avg_price) == (
-        OrderStatus.ACCEPTED,
-        D(0),
-        None,
-    )
-    assert update.submitted_at == datetime(2026, 3, 17, 14, 30, 0, 577215, tzinfo=UTC)
-    assert update.at == datetime(2026, 3, 17, 14, 30, 0, 624668, tzinfo=UTC)
-    assert update.execution is None
-
-
-@pytest.mark.parametrize(
-    "word", ["restated", "quantum", "", None, 7, "unknown", "submitted", "waiting", "denied"]
-)
-def test_a_state_that_is_not_alpacas_counts_as_accepted_and_is_told(word: Any) -> None:
-    update = wire.parse_order(ORDER | {"status": word})
-    assert update.status is OrderStatus.ACCEPTED
-    assert repr(word) in update.reason
-
-
-@pytest.mark.parametrize(
-    "word",
-    [s.value for s in OrderStatus if s.value not in {"unknown", "submitted", "waiting", "denied"}],
-)
-def test_every_state_of_alpacas_is_known(word: str) -> None:
-    update = wire.parse_order(ORDER | {"status": word})
-    assert (update.status.value, update.reason) == (word, "")
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"asset_class": "ipo", "new_in_2027": {"deeply": ["nested"]}},
-        {"submitted_at": None, "extended_hours": None, "legs": None},
-        {"qty": None, "notional": "100"},
-    ],
-)
-def test_what_is_new_or_missing_and_does_not_matter_is_let_through(change: Any) -> None:
-    assert wire.parse_order(ORDER | change).client_order_id == "A.2026-03-17.1"
-
-
-BROKEN_ORDERS: dict[str, dict[str, Any]] = {
-    "no id": without(ORDER, "id"),
-    "no client id": without(ORDER, "client_order_id"),
-    "no side": without(ORDER, "side"),
-    "a side that is none": ORDER | {"side": "both"},
-    "a quantity in words": ORDER | {"qty": "two"},
-    "a filled quantity that is no number": ORDER | {"filled_qty": "NaN"},
-    "no time at all": without(ORDER, "created_at", "updated_at"),
-    "a broken time": ORDER | {"updated_at": "yesterday"},
-}
-
-
-@pytest.mark.parametrize("what", BROKEN_ORDERS)
-def test_a_broken_order_is_refused(what: str) -> None:
-    with pytest.raises(Malformed):
-        wire.parse_order(BROKEN_ORDERS[what])
-
-
-def test_a_fill_is_read_with_its_execution() -> None:
-    update = wire.parse_trade_update(FILL)
-    assert update.execution is not None
-    assert update.execution.execution_id == "2f63ea93"
-    assert (update.execution.qty, update.execution.price) == (D("1.5"), D("190.10"))
-    assert update.execution.cum_qty == update.filled_qty == D("1.5")
-    assert update.at == update.execution.at == datetime(2026, 3, 17, 14, 30, 1, 123456, tzinfo=UTC)
-
-
-@pytest.mark.parametrize("event", ["new", "canceled", "restated", "held", "quantum_leap", None])
-def test_an_event_that_is_no_fill_has_no_execution(event: Any) -> None:
-    update = wire.parse_trade_update(fill(event=event))
-    assert (update.execution, update.status) == (None, OrderStatus.PARTIALLY_FILLED)
-
-
-def test_fills_without_ids_are_told_apart_by_what_their_order_came_to() -> None:
-    nameless = {"execution_id": None, "event_id": None}
-    first = wire.parse_trade_update(fill(**nameless))
-    order = FILL["data"]["order"] | {"filled_qty": "2.00", "status": "filled"}
-    second = wire.parse_trade_update(fill(**nameless, order=order))
-    assert first.execution is not None
-    assert second.execution is not None
-    assert first.execution.execution_id == "7b08df51.1.5"
-    assert second.execution.execution_id == "7b08df51.2"
-    activity = wire.parse_fill_activity(without(ACTIVITY, "id"))
-    assert activity.execution_id == "b5abe576.2"
-
-
-BROKEN_UPDATES: dict[str, Any] = {
-    "nothing in it": {"stream": "trade_updates"},
-    "data that is a list": {"stream": "trade_updates", "data": []},
-    "no order": {"data": without(FILL["data"], "order")},
-    "an order that is a text": fill(order="order"),
-    "no price": fill(price=None),
-    "no quantity": {"data": without(FILL["data"], "qty")},
-    "a quantity of nothing": fill(qty="0"),
-    "a negative price": fill(price="-1"),
-    "no cumulative quantity": fill(order=without(FILL["data"]["order"], "filled_qty")),
-    "no time": fill(timestamp=None),
-}
-
-
-@pytest.mark.parametrize("what", BROKEN_UPDATES)
-def test_a_broken_update_is_refused(what: str) -> None:
-    with pytest.raises(Malformed):
-        wire.parse_trade_update(BROKEN_UPDATES[what])
-
-
-def test_a_fill_activity_is_an_execution() -> None:
-    execution = wire.parse_fill_activity(ACTIVITY)
-    assert execution.execution_id == "20220202135509981::2d7be4ff"
-    assert (execution.qty, execution.price, execution.cum_qty) == (D(2), D("174.78"), D(2))
-
-
-@pytest.mark.parametrize("name", ["qty", "price", "cum_qty", "transaction_time"])
-def test_a_broken_fill_activity_is_refused(name: str) -> None:
-    with pytest.raises(Malformed):
-        wire.parse_fill_activity(ACTIVITY | {name: None})
 
 
 @pytest.mark.parametrize(
