@@ -76,7 +76,7 @@ def test_one_that_never_rests_is_let_be_for_a_while() -> None:
         stillness.find(port)
         peer.sendall(b"w")
         peer.recv(1)
-        for _ in range(10):
+        for _ in range(5):
             assert not look(stillness)
             stillness.tell(exhausted=True)
         assert look(stillness)
