@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -34,6 +35,15 @@ Port = Annotated[
     int,
     typer.Option("--port", parser=a_number(0, 65_535), metavar="P", help="0 takes a free one."),
 ]
+Cash = Annotated[
+    int,
+    typer.Option(
+        "--cash",
+        parser=a_number(1, 10**12),
+        metavar="DOLLARS",
+        help="What the account begins with.",
+    ),
+]
 ClockSpeed = Annotated[
     float,
     typer.Option("--clock-speed", parser=a_speed, metavar="N", help="Up to N times real time."),
@@ -54,6 +64,7 @@ def simulator(
     clock_speed: ClockSpeed = 600.0,
     fill_model: FillModel = None,
     faults: FaultFile = None,
+    cash: Cash = 100_000,
     log_level: LogLevel = "INFO",
 ) -> None:
     """Serve Alpaca's protocol on this machine, until Ctrl-C.
@@ -84,6 +95,7 @@ def simulator(
         port=port,
         clock_speed=clock_speed,
         faults=faults,
+        cash=Decimal(cash),
         fill_model=fill_model or SimulatorOptions.fill_model,
     )
     with StopSignals(told="Stopping the simulator.") as stop, _listening(options) as served:
