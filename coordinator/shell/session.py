@@ -87,8 +87,8 @@ async def trade_session(run: Run, stop: asyncio.Event) -> RunResult | None:
         OperatorError: refused for safety, or something in the configuration the broker rejects.
         BrokerError: the broker could not be reached, or a stream was lost.
     """
-    quiet_sdk()
     with ExitStack() as resources:
+        resources.enter_context(quiet_sdk())
         started = await asyncio.to_thread(_start, run, resources)
         if started is None:
             return None

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from enum import Enum
 from typing import Any
 
@@ -29,6 +30,7 @@ SOCKET = {
     "max_queue": 4096,
     "max_size": 16 * 2**20,
 }
+SDK_LOGGERS = ("alpaca.data.live.websocket", "alpaca.trading.stream")
 NO_SUCH_KEYS, SYMBOL_LIMIT, SLOT_TAKEN, NOT_PAID_FOR = 402, 405, 406, 409
 
 
@@ -214,10 +216,18 @@ def order_stream(
     return Stream(sdk, watch)
 
 
-def quiet_sdk() -> None:
+@contextmanager
+def quiet_sdk() -> Iterator[None]:
     """Silence the SDK's own log lines: it prints a traceback for each retry, we say it once."""
-    for name in ("alpaca.data.live.websocket", "alpaca.trading.stream"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    loggers = [logging.getLogger(name) for name in SDK_LOGGERS]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def _handler(hand_on: Callable[[Raw], None]) -> Callable[[Any], Awaitable[None]]:
