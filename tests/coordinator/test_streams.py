@@ -32,12 +32,11 @@ Story = Callable[[Settings, Simulator], Coroutine[None, None, None]]
 
 def run(story: Story, **options: object) -> None:
     """Play a story against a simulator in mid-session; no connection may be left."""
-    quiet_sdk()
     usual = SimulatorOptions(
         date=date(2026, 3, 17), start=NOW, credentials=("k", "s"), clock_speed=6000
     )
     known = replace(usual, **options)  # type: ignore[arg-type]
-    with Simulator(known) as simulator:
+    with Simulator(known) as simulator, quiet_sdk():
         asyncio.run(story(settings(simulator), simulator))
         with patience() as deadline:
             while any(simulator.snapshot().connections.values()):
