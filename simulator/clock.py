@@ -44,6 +44,11 @@ class BrokerClock:
         return self._stamped
 
 
+_STILL_LOOKS = 3
+"""Looks in a row that must find the clients idle: one alone can meet a thread that waits for a
+lock of its own process."""
+
+
 class Quiet:
     """Whether anything has stirred: requests in service, frames received, updates sent.
 
@@ -92,13 +97,15 @@ class Quiet:
         while True:
             await self._pause(seconds, tick_s)
             seen, looks = self.stirs, 1 + int(10 * seconds / tick_s)
+            still = 0
             self._stillness.begin()
             while looks and not self._has_stirred(seen):
                 await asyncio.sleep(tick_s)
                 looks -= 1
                 if self._has_stirred(seen):
                     break
-                if self._stillness.is_still():
+                still = still + 1 if self._stillness.is_still() else 0
+                if still == _STILL_LOOKS:
                     self._stillness.tell(exhausted=False)
                     return
             if not looks and not self._has_stirred(seen):

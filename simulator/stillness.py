@@ -14,7 +14,7 @@ from pathlib import Path
 
 _PROC = Path("/proc")
 _ESTABLISHED = "01"
-_BUSY_SHARE = 0.5  # of a look's length; a client that polls now and then stays well below
+_BUSY_SHARE = 0.25  # of a look's length; a client that polls now and then stays well below
 _WORKING = ("R", "D")  # running or wanting to, and waiting for a disk
 _PATIENCE = 5  # waits in vain in a row, after which a client is taken for one that spins
 _RESPITE = 30  # waits for which a spinning client is not looked at

@@ -6,7 +6,7 @@ The drawing scales with the page's width; every line carries its name as a toolt
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from html import escape
@@ -81,7 +81,9 @@ class _Scale:
 
 
 def _line(line: Line, number: int, scale: _Scale) -> str:
-    points = " ".join(f"{scale.x(at):.1f},{scale.y(value):.1f}" for at, value in _thin(line.points))
+    points = " ".join(
+        f"{scale.x(at):.1f},{scale.y(value):.1f}" for at, value in _stepped(_thin(line.points))
+    )
     return (
         f'<polyline class="line {colour_class(number)}" points="{points}">'
         f"<title>{escape(line.name)}</title></polyline>"
@@ -92,6 +94,16 @@ def _thin(points: Sequence[tuple[datetime, float]]) -> list[tuple[datetime, floa
     """At most a few hundred points, the last one always among them."""
     stride = math.ceil(len(points) / _POINTS_MAX)
     return [*points[:-1:stride], points[-1]] if stride > 1 else list(points)
+
+
+def _stepped(points: Sequence[tuple[datetime, float]]) -> Iterator[tuple[datetime, float]]:
+    """A value holds until the next point: no row was written because nothing changed."""
+    before: float | None = None
+    for at, value in points:
+        if before is not None and before != value:
+            yield at, before
+        yield at, value
+        before = value
 
 
 def _value_tick(value: float, scale: _Scale) -> str:
