@@ -75,6 +75,8 @@ class LiveSession:
         quiet_s = clock.local_s(QUIET_S, least_s=LEAST_QUIET_S)
         self._gatherer = Gatherer(self._expected, quiet_s)
         self._tickers = tickers_of(engine.specs)
+        self._gaps = 0
+        self._held: list[Bar] = []
         self._stop: _Stop | None = None
         self._over = False
 
@@ -118,9 +120,10 @@ class LiveSession:
                 self._errands.look_up(order.client_order_id)
 
     def repair_gap(self) -> None:
-        """Ask for the bars since the last ones seen, of every ticker in session."""
+        """Ask for the bars since the last ones seen; those of the stream wait for the answer."""
         starts = {t: start for t in self._tickers if (start := self._next_start(t)) is not None}
         if starts:
+            self._gaps += 1
             self._errands.fetch_bars(starts)
 
     async def run(self) -> str:
@@ -171,6 +174,8 @@ class LiveSession:
 
     def _take(self, item: _Item) -> None:
         match item:
+            case Bar() if self._gaps:
+                self._held.append(item)
             case Bar():
                 for minute in self._gatherer.add(item, time.monotonic()):
                     self._take_bars(minute)
@@ -184,6 +189,8 @@ class LiveSession:
             case m.BarsArrived():
                 self._commit(self.engine.handle(item))
                 self._narrator.warmth(self.engine.lanes)
+                if item.origin is r.Origin.BACKFILL:
+                    self._close_gap()
             case m.OrderUpdate() if item.client_order_id not in self.engine.books.orders:
                 self._catch_up()  # whose order it is, another coordinator may just have written
                 self._commit(self.engine.handle(item))
@@ -193,6 +200,14 @@ class LiveSession:
     def _catch_up(self) -> None:
         for entry in self._journal.append(self._session_id, ()):
             self.engine.books.apply_foreign(entry.record)
+
+    def _close_gap(self) -> None:
+        """A gap is repaired, as far as it can be: the bars that came meanwhile follow it."""
+        self._gaps -= 1
+        if not self._gaps:
+            held, self._held = self._held, []
+            for bar in held:
+                self._take(bar)
 
     def _take_bars(self, bars: tuple[Bar, ...]) -> None:
         if bars:

@@ -20,7 +20,7 @@ from coordinator.core import messages as m
 from coordinator.core.orders import Order, Orders
 from coordinator.core.records import Origin
 from coordinator.core.values import Bar, is_crypto
-from coordinator.errors import BrokerRejected, BrokerUnavailable
+from coordinator.errors import BrokerError, BrokerRejected, BrokerUnavailable
 from coordinator.shell.broker import Broker
 from coordinator.shell.clock import BrokerClock
 from coordinator.shell.wire import Malformed
@@ -32,6 +32,9 @@ ORDER_DEADLINE_S = 10.0
 """Broker seconds after which an order that is still open is looked up."""
 LONGEST_WAIT_S = 60.0
 """Broker seconds between two look-ups of one order, at most."""
+GAP_TRIES = 5
+"""Requests for missed bars, GAP_WAIT_S broker seconds apart, before they are done without."""
+GAP_WAIT_S = 2.0
 ABSENT_AFTER = 5
 """Look-ups in a row that must not find an order before it counts as never arrived."""
 
@@ -103,8 +106,11 @@ class Errands:
                 self._start(self._question_thread, partial(self._find, order))
 
     def fetch_bars(self, starts: Mapping[str, datetime]) -> None:
-        """Fetch the bars of each ticker that start at its time in `starts` or later."""
-        self._start(self._question_thread, lambda: self._bars_since(starts))
+        """Fetch the bars of each ticker that start at its time in `starts` or later.
+
+        One BarsArrived of origin BACKFILL comes back, without bars if the broker does not answer.
+        """
+        self._start(self._question_thread, lambda: self._gap(starts))
 
     def read_clock(self) -> None:
         """Ask for the broker's time."""
@@ -162,6 +168,16 @@ class Errands:
         if pursuit.not_found < ABSENT_AFTER:
             return []
         return [m.OrderAbsent(order_id, self._clock.now())]
+
+    def _gap(self, starts: Mapping[str, datetime]) -> list[m.Message]:
+        for attempt in range(GAP_TRIES):
+            if attempt:
+                time.sleep(self._clock.local_s(GAP_WAIT_S, least_s=0.1))
+            try:
+                return self._bars_since(starts)
+            except BrokerError as error:
+                log.warning("missed bars could not be fetched: %s", error)
+        return [m.BarsArrived(self._clock.now(), (), Origin.BACKFILL)]
 
     def _bars_since(self, starts: Mapping[str, datetime]) -> list[m.Message]:
         broker = self._for_questions

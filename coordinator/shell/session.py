@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
@@ -39,6 +40,10 @@ from coordinator.shell.streams import (
 log = logging.getLogger("coordinator")
 STREAM_DEADLINE_S = 90.0
 """Local seconds in which a stream must come up; a dead connection holds its slot that long."""
+AGREE_TRIES = 4
+"""Comparisons of the books with the account, AGREE_WAIT_S local seconds apart, before a start is
+refused: a broker's list of executions can lag behind its positions."""
+AGREE_WAIT_S = 1.0
 JOURNAL = "journal.db"
 
 
@@ -176,13 +181,14 @@ def _start(run: Run, resources: ExitStack) -> _Started | None:
     )
     is_new = books.session is None or books.session.session_id != name.session_id
     startup.advance_sequences(books, broker, plan.date)
-    journal.append(name.session_id, startup.begin(books, run.specs, plan, name, now))
+    _keep(journal, books, name.session_id, startup.begin(books, run.specs, plan, name, now))
     engine = Engine(books, run.specs, assets, plan)
     so_far = startup.bars_so_far(broker, engine, now) if is_new else seen
     needs = startup.warm_up_needs(run.specs, plan)
     file = startup.warm_up_file(run.settings.home, account.number, plan.date)
     history = startup.fetch_history(broker, sessions, needs, file)
-    journal.append(name.session_id, startup.warm_up(engine, history, so_far, now))
+    warmed = startup.warm_up(engine, history, so_far, now)
+    _keep(journal, books, name.session_id, warmed)
     return _Started(account.number, name.session_id, plan, engine, journal, now, unsent)
 
 
@@ -194,13 +200,23 @@ def _agree(
     Returns the ids of orders that were never sent, and still may be.
     """
     earlier = books.session.session_id if books.session else ""
-    account = broker.account()
-    journal.append(earlier, startup.adopt_account(books, broker, account, now))
-    records, unsent = startup.settle_orders(books, assets, broker, now)
-    journal.append(earlier, records)
-    account = broker.account()
-    startup.refuse_differences(startup.check_books(books, broker, account, now))
+    _keep(journal, books, earlier, startup.adopt_account(books, broker, broker.account(), now))
+    for attempt in range(AGREE_TRIES):
+        if attempt:
+            time.sleep(AGREE_WAIT_S)
+        records, unsent = startup.settle_orders(books, assets, broker, now)
+        _keep(journal, books, earlier, records)
+        found = startup.check_books(books, broker, broker.account(), now)
+        if not found:
+            return unsent
+    startup.refuse_differences(found)
     return unsent
+
+
+def _keep(journal: Journal, books: Books, session: str, records: Sequence[r.Record]) -> None:
+    """Make records durable, and take in what other coordinators of the account wrote before."""
+    for entry in journal.append(session, records):
+        books.apply_foreign(entry.record)
 
 
 def _end(run: Run, started: _Started, status: str) -> list[r.DiscrepancyFound]:
@@ -213,12 +229,11 @@ def _end(run: Run, started: _Started, status: str) -> list[r.DiscrepancyFound]:
         now, account = broker.clock(), broker.account()
         cash = account.cash
         positions = {holding.symbol: holding.qty for holding in broker.positions()}
-        for entry in started.journal.append(started.session_id, ()):
-            books.apply_foreign(entry.record)
+        _keep(started.journal, books, started.session_id, ())
         found = startup.check_books(books, broker, account, now)
     except BrokerError as error:
         log.error("the broker could not be asked for the account at the end: %s", error)
     ended = r.SessionEnded(now, started.session_id, status, cash, positions)
     books.apply_all([*found, ended])
-    started.journal.append(started.session_id, [*found, ended])
+    _keep(started.journal, books, started.session_id, [*found, ended])
     return found
