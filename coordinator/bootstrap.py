@@ -153,7 +153,7 @@ async def run_configured(
             settings=settings,
             speed=options.speed,
             check_account=lambda account: _on_account(
-                account, config.mode, settings, leases, markets
+                account, config.mode, settings, leases, markets, [spec.name for spec in specs]
             ),
         )
         return _outcome(await trade_session(run, stop or asyncio.Event()))
@@ -249,7 +249,12 @@ def _settings(
 
 
 def _on_account(
-    account: str, mode: Mode, settings: Settings, leases: Leases, markets: Sequence[str]
+    account: str,
+    mode: Mode,
+    settings: Settings,
+    leases: Leases,
+    markets: Sequence[str],
+    strategies: Sequence[str],
 ) -> None:
     """The account is known now: is it the one that may be traded, and does nobody else?"""
     if mode is Mode.LIVE and settings.allow_live != account:
@@ -258,7 +263,9 @@ def _on_account(
             f" {account}, and is {settings.allow_live or 'not set'}."
         )
     host = urlsplit(settings.trading_url).netloc
-    leases.take_for_account(account, markets, host="" if host.endswith(ALPACA) else host)
+    host = "" if host.endswith(ALPACA) else host
+    leases.take_for_account(account, markets, host=host)
+    leases.take_for_strategies(account, strategies, host=host)
 
 
 def _fetch_warm_up(specs: Sequence[StrategySpec], feed: str, settings: Settings) -> WarmupOutcome:

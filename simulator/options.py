@@ -31,7 +31,8 @@ class SimulatorOptions:
     bars_per_frame: split a minute's bars into frames of at most so many; None: one frame.
     quiet: generated symbols with missing minutes; None: a few that the seed chooses.
     requests_per_minute: rate limit of REST, in real time; None: never 429.
-    order_connections: `trade_updates` connections allowed for one key.
+    order_connections: `trade_updates` connections allowed for one key; None: any number, so that
+        a stock and a crypto coordinator run side by side.
     frames_waiting: frames that may wait for one client before error 407.
     auth_deadline_s: real seconds in which a websocket must authenticate.
     refused: market-data paths that the plan does not include (error 409), such as '/v2/sip'.
@@ -56,7 +57,7 @@ class SimulatorOptions:
     bars_per_frame: int | None = None
     quiet: frozenset[str] | None = None
     requests_per_minute: int | None = None
-    order_connections: int = 1
+    order_connections: int | None = None
     frames_waiting: int = 4096
     auth_deadline_s: float = 10.0
     refused: frozenset[str] = frozenset()

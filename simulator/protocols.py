@@ -79,9 +79,9 @@ class Slots:
     taken: Counter[tuple[str, str]] = field(default_factory=Counter)
     most: Counter[str] = field(default_factory=Counter)
 
-    def take(self, path: str, key: str, limit: int) -> bool:
+    def take(self, path: str, key: str, limit: int | None) -> bool:
         """Take a slot; False if the key has all of its slots in use."""
-        if self.taken[path, key] >= limit:
+        if limit is not None and self.taken[path, key] >= limit:
             return False
         self.taken[path, key] += 1
         self.most[path] = max(self.most[path], self.now(path))
@@ -202,7 +202,7 @@ class MarketProtocol:
 class OrderProtocol:
     """One `trade_updates` connection. `is_listening` once the client asked for the stream."""
 
-    def __init__(self, access: Access, slots: Slots, limit: int) -> None:
+    def __init__(self, access: Access, slots: Slots, limit: int | None) -> None:
         self.key: str | None = None
         self.is_listening = False
         self._access = access

@@ -1,4 +1,4 @@
-"""One coordinator per key and market, and per account and market: a lock that any death releases.
+"""One coordinator per key, account and market, and per strategy: a lock that any death releases.
 
 The kernel holds the lock, so there is nothing to clean up after a crash. Its file lies in the
 user's own state directory, whatever MULTI_TRADER_HOME says, so that two homes cannot trade one
@@ -47,7 +47,7 @@ class Leases:
         """
         digest = hashlib.sha256(f"{host}\n{key_id}".encode()).hexdigest()[:16]
         for market in markets:
-            self._take(f"key-{digest}-{market}", f"these keys at {host}", market)
+            self._take(f"key-{digest}-{market}", f"trades {market} with these keys at {host}")
 
     def take_for_account(self, account: str, markets: Iterable[str], *, host: str = "") -> None:
         """Take the leases of an account, once the broker has said which one the keys belong to.
@@ -57,24 +57,42 @@ class Leases:
         Raises:
             LeaseHeld: another process has one of them, perhaps with other keys.
         """
-        name = re.sub(r"[^A-Za-z0-9_-]", "_", f"{host}-{account}" if host else account)
         for market in markets:
-            self._take(f"account-{name}-{market}", f"account {account}", market)
+            self._take(f"{_on(account, host)}-{market}", f"trades {market} with account {account}")
 
-    def _take(self, name: str, what: str, market: str) -> None:
+    def take_for_strategies(self, account: str, names: Iterable[str], *, host: str = "") -> None:
+        """Take the leases of strategies: a book has one coordinator, whatever markets it trades.
+
+        Raises:
+            SafetyRefusal: another process runs one of them on the account.
+        """
+        for name in names:
+            try:
+                self._take(f"{_on(account, host)}.{name}", f"runs {name} on account {account}")
+            except LeaseHeld as held:
+                raise SafetyRefusal(
+                    f"{held} Or give the strategy another name: each name is one book."
+                ) from None
+
+    def _take(self, name: str, what: str) -> None:
         private_folder(self._folder)
         path = self._folder / f"{name}.lock"
         handle = self._held.enter_context(_opened(path))
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            holder = handle.read().strip() or "unknown"
             raise LeaseHeld(
-                f"another coordinator (process {handle.read().strip() or 'unknown'}) already trades"
-                f" {market} with {what}. Stop it first: two would place every order twice."
+                f"another coordinator (process {holder}) already {what}. Stop it first: two would"
+                " place every order twice."
             ) from None
         handle.truncate(0)
         handle.write(f"{os.getpid()}\n")
         handle.flush()
+
+
+def _on(account: str, host: str) -> str:
+    return "account-" + re.sub(r"[^A-Za-z0-9_-]", "_", f"{host}-{account}" if host else account)
 
 
 def _opened(path: Path) -> IO[str]:

@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
+from coordinator.errors import SafetyRefusal
 from coordinator.shell.lease import LeaseHeld, Leases
 
 HOST = "paper-api.alpaca.markets"
 HOLD = """
 import sys
 from pathlib import Path
+from coordinator.errors import SafetyRefusal
 from coordinator.shell.lease import Leases
 with Leases(Path(sys.argv[1])) as leases:
     leases.take_for_key(sys.argv[2], "PK1", ["stocks"])
@@ -91,6 +93,17 @@ def test_one_lease_cannot_be_had_twice_in_one_process_either(tmp_path: Path) -> 
         first.take_for_account("PA1", ["stocks"])
         with pytest.raises(LeaseHeld, match="account PA1"):
             second.take_for_account("PA1", ["stocks"])
+
+
+def test_a_strategy_runs_in_one_coordinator_at_a_time_whatever_its_market(tmp_path: Path) -> None:
+    with Leases(tmp_path) as first, Leases(tmp_path) as second:
+        first.take_for_strategies("PA1", ["Momo", "Rsi"])
+        second.take_for_strategies("PA2", ["Momo"])
+        second.take_for_strategies("PA1", ["momo", "Momo-2"])
+        with pytest.raises(SafetyRefusal, match="already runs Momo on account PA1") as refusal:
+            second.take_for_strategies("PA1", ["Other", "Momo"])
+        assert not isinstance(refusal.value, LeaseHeld), "waiting for it would not help"
+        assert refusal.value.exit_code == 3
 
 
 def test_no_file_of_a_lease_tells_a_key_or_leaves_its_folder(tmp_path: Path) -> None:

@@ -1,0 +1,73 @@
+"""A stock and a crypto coordinator on one account at once, as processes of their own."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from coordinator.bootstrap import session_sources
+from simulator.server import Simulator
+from tests.e2e.running import run_command, simulator_options, wait_until
+from tests.oracle import configs
+
+OPEN = datetime(2026, 3, 17, 13, 30, tzinfo=UTC)
+UNTIL = OPEN + timedelta(minutes=30)
+
+
+def test_a_stock_and_a_crypto_coordinator_share_one_account_and_its_books_sum(
+    tmp_path: Path,
+) -> None:
+    with Simulator(simulator_options()) as venue:
+        running = [
+            run_command(venue, written(config, tmp_path), tmp_path, "--no-load")
+            for config in (renamed(configs.one_of_each()), configs.crypto())
+        ]
+        wait_until(venue, UNTIL, lambda: any(process.poll() is not None for process in running))
+        for process in running:
+            process.send_signal(signal.SIGTERM)
+        told = [process.communicate(timeout=60)[0] for process in running]
+        account = venue.snapshot()
+
+    assert [process.returncode for process in running] == [0, 0], told
+    assert account.most_connections["/stream"] == 2
+    sessions = [source.rows() for source in session_sources(tmp_path)]
+    assert len(sessions) == 2
+    assert all(rows["fills"] and not rows["discrepancies"] for rows in sessions)
+    assert last_cash(*sessions) == account.cash
+
+
+def test_one_strategy_name_in_two_coordinators_is_refused(tmp_path: Path) -> None:
+    with Simulator(simulator_options()) as venue:
+        first = run_command(venue, written(configs.crypto(), tmp_path), tmp_path, "--no-load")
+        wait_until(venue, OPEN, lambda: first.poll() is not None)
+        second = run_command(venue, written(configs.one_of_each(), tmp_path), tmp_path)
+        told = second.communicate(timeout=60)[0]
+        first.send_signal(signal.SIGTERM)
+        first.communicate(timeout=60)
+
+    assert second.returncode == 3, told
+    assert f"(process {first.pid}) already runs momentum_00 on account" in told
+    assert first.returncode == 0
+
+
+def renamed(config: dict[str, Any]) -> dict[str, Any]:
+    for strategy in config["strategies"]:
+        strategy["name"] = f"stocks-{strategy['name']}"
+    return config
+
+
+def written(config: Mapping[str, Any], folder: Path) -> Path:
+    file = folder / f"{config['name']}.json"
+    file.write_text(json.dumps(config))
+    return file
+
+
+def last_cash(*sessions: Mapping[str, list[dict[str, Any]]]) -> Decimal:
+    """The newest cash of each book over all sessions, together."""
+    rows = sorted((r for session in sessions for r in session["equity"]), key=lambda r: r["ts"])
+    return sum({row["strategy"]: row["cash"] for row in rows}.values(), Decimal(0))
