@@ -184,6 +184,7 @@ class LiveSession:
             case m.ClockRead():
                 self._clock.heard(item.now)
                 self._commit(self.engine.handle(item))
+                self._errands.pursue()
                 grace = timedelta(seconds=CLOSE_GRACE_S)
                 self._over = item.now >= self.engine.plan.end + grace
             case m.BarsArrived():

@@ -32,6 +32,8 @@ ORDER_DEADLINE_S = 10.0
 """Broker seconds after which an order that is still open is looked up."""
 LONGEST_WAIT_S = 60.0
 """Broker seconds between two look-ups of one order, at most."""
+LEAST_WAIT_S = 0.5
+"""Local seconds between two look-ups of one order, at least, however fast the broker's clock."""
 GAP_TRIES = 5
 """Requests for missed bars, GAP_WAIT_S broker seconds apart, before they are done without."""
 GAP_WAIT_S = 2.0
@@ -76,7 +78,9 @@ class Errands:
         """Start a command; returns at once."""
         match command:
             case m.SubmitOrder():
-                due_s = time.monotonic() + self._clock.local_s(ORDER_DEADLINE_S, least_s=2.0)
+                due_s = time.monotonic() + self._clock.local_s(
+                    ORDER_DEADLINE_S, least_s=LEAST_WAIT_S
+                )
                 self._pursuits[command.client_order_id] = _Pursuit(due_s)
                 self._start(self._order_thread, lambda: self._submit(command))
             case m.CancelOrder():
@@ -102,7 +106,9 @@ class Errands:
             elif now_s >= pursuit.due_s:
                 wait_s = min(2.0 ** min(pursuit.tries, 10), LONGEST_WAIT_S)
                 pursuit.tries += 1
-                pursuit.due_s = now_s + self._clock.local_s(wait_s, least_s=min(wait_s, 2.0))
+                pursuit.due_s = now_s + self._clock.local_s(
+                    wait_s, least_s=min(wait_s, LEAST_WAIT_S)
+                )
                 self._start(self._question_thread, partial(self._find, order))
 
     def fetch_bars(self, starts: Mapping[str, datetime]) -> None:
