@@ -142,18 +142,19 @@ async def run_configured(
     if not specs:
         return SessionOutcome("Completed", "No strategy of the configuration is enabled.")
     markets = sorted({"crypto" if is_crypto(t) else "stocks" for t in tickers_of(specs)})
+    mode = Mode.PAPER if options.simulated else config.mode
     with _settings(config, options, environment) as settings, Leases(leases_folder) as leases:
         leases.take_for_key(urlsplit(settings.trading_url).netloc, settings.key_id, markets)
         run = Run(
             specs=specs,
             coordinator=config.name,
-            mode="simulated" if options.simulated else config.mode.value,
+            mode="simulated" if options.simulated else mode.value,
             feed=config.feed.value,
             config_hash=config_hash(config),
             settings=settings,
             speed=options.speed,
             check_account=lambda account: _on_account(
-                account, config.mode, settings, leases, markets, [spec.name for spec in specs]
+                account, mode, settings, leases, markets, [spec.name for spec in specs]
             ),
         )
         return _outcome(await trade_session(run, stop or asyncio.Event()))

@@ -117,8 +117,8 @@ class ConfigDocument(BaseModel):
         Field(
             min_length=1,
             max_length=100,
-            pattern=r"^[^\x00-\x1f\x7f]*$",
-            description="the coordinator's; default: the file's stem",
+            pattern=r"^[^\x00-\x1f\x7f/\\]*$",
+            description="the coordinator's, part of file names; default: the file's stem",
         ),
     ] = None
     mode: Annotated[

@@ -44,7 +44,7 @@ _WORDING = {
 }
 _WITHOUT_VALUE = {"missing", "too_short", "string_too_short", "not_ascending"}
 _PATTERNS = {
-    "": "should have no control characters",
+    "": "should have no control characters and no / or \\",
     "name": "should be 1 to 48 letters, digits, _ or -, and begin with a letter or digit",
     "tickers": 'should be a ticker such as "SPY" or "BTC/USD"',
 }

@@ -45,7 +45,7 @@ def exact_number(value: object) -> Decimal:
     """
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise PydanticCustomError("exact_number", "should be a number")
-    if not math.isfinite(value):
+    if not isinstance(value, int) and not math.isfinite(value):
         raise PydanticCustomError("exact_number", "should be a finite number")
     number = value if isinstance(value, Decimal) else Decimal(str(value))
     if abs(number) >= LARGEST_NUMBER:

@@ -124,6 +124,13 @@ def test_a_sunday_has_no_stock_session_and_that_is_no_error(shell: Shell) -> Non
     assert not (shell.home / "warehouse.duckdb").exists()
 
 
+def test_a_live_configuration_is_simulated_without_being_armed(shell: Shell) -> None:
+    live = _config(shell.folder, {**GOOD, "mode": "live"})
+    done = shell.run("run", "--date", "2026-03-15", "--config", live)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("MarketClosed: ")
+
+
 @pytest.mark.usefixtures("listener")
 def test_debug_shows_where_it_happened_and_no_key(command: Command, tmp_path: Path) -> None:
     config = _config(tmp_path, BAD)

@@ -275,6 +275,7 @@ SCHEMA_CANNOT_KNOW = {
     "entries as a decimal",
     "a window as a decimal",
     "cash beyond any account",
+    "cash beyond every float",
     "cash finer than any coin",
     "cash of 19 decimals",
     "RSI bounds that are equal",
