@@ -18,6 +18,7 @@ from coordinator.core.books import Books
 from coordinator.core.engine import Engine, tickers_of
 from coordinator.core.lanes import StrategySpec
 from coordinator.core.opening import SessionName, session_id
+from coordinator.core.reconcile import compare
 from coordinator.core.risk import Asset
 from coordinator.core.session import SessionPlan
 from coordinator.core.values import is_crypto
@@ -40,10 +41,10 @@ from coordinator.shell.streams import (
 log = logging.getLogger("coordinator")
 STREAM_DEADLINE_S = 90.0
 """Local seconds in which a stream must come up; a dead connection holds its slot that long."""
-AGREE_TRIES = 4
-"""Comparisons of the books with the account, AGREE_WAIT_S local seconds apart, before a start is
-refused: a broker's list of executions can lag behind its positions."""
-AGREE_WAIT_S = 1.0
+AGREE_TRIES = 12
+"""Comparisons of the books with the account, AGREE_WAIT_S local seconds apart, before they count
+as different: a list of executions can lag, and another coordinator may be filled in between."""
+AGREE_WAIT_S = 0.3
 JOURNAL = "journal.db"
 
 
@@ -226,11 +227,16 @@ def _end(run: Run, started: _Started, status: str) -> list[r.DiscrepancyFound]:
     cash, positions, now = None, {}, started.now
     try:
         broker = Broker(run.settings, feed=run.feed)
-        now, account = broker.clock(), broker.account()
-        cash = account.cash
-        positions = {holding.symbol: holding.qty for holding in broker.positions()}
-        _keep(started.journal, books, started.session_id, ())
-        found = startup.check_books(books, broker, account, now)
+        now = broker.clock()
+        for attempt in range(AGREE_TRIES):
+            if attempt:
+                time.sleep(AGREE_WAIT_S)
+            account, holdings = broker.account(), broker.positions()
+            cash, positions = account.cash, {held.symbol: held.qty for held in holdings}
+            _keep(started.journal, books, started.session_id, ())
+            found = compare(books.ledger, cash, positions, now)
+            if not found:
+                break
     except BrokerError as error:
         log.error("the broker could not be asked for the account at the end: %s", error)
     ended = r.SessionEnded(now, started.session_id, status, cash, positions)

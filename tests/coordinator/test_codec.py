@@ -23,7 +23,12 @@ KINDS = get_args(r.Record)
 zones = st.sampled_from([UTC, timezone(timedelta(hours=-5))])
 moments = st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=zones)  # noqa: DTZ001
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
-plain = st.one_of(texts, st.booleans(), st.integers(-9, 9), st.floats(allow_nan=False, width=32))
+plain = st.one_of(
+    texts,
+    st.booleans(),
+    st.integers(-9, 9),
+    st.floats(allow_nan=False, allow_infinity=False, width=32),
+)
 
 
 def values(hint: Any) -> st.SearchStrategy[Any]:
