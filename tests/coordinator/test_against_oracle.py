@@ -37,6 +37,12 @@ CASES: list[tuple[str, Config, list[str], date, str]] = [
     ("stocks and crypto mixed", configs.mixed, [STOCKS, CRYPTO], DAY, "spread"),
 ]
 
+LONG = {"26 without a spread", "26 the day after"}
+MARKED = [
+    pytest.param(*case, id=case[0], marks=pytest.mark.slow if case[0] in LONG else ())
+    for case in CASES
+]
+
 
 @pytest.fixture(scope="session")
 def bars_file(recorded_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -52,9 +58,7 @@ KINDS = ("stocks", "crypto")
 
 
 @pytest.mark.recorded
-@pytest.mark.parametrize(
-    ("case", "config", "sources", "day", "model"), CASES, ids=[case[0] for case in CASES]
-)
+@pytest.mark.parametrize(("case", "config", "sources", "day", "model"), MARKED)
 def test_every_fill_and_the_pnl_are_those_that_the_oracle_predicts(
     bars_file: Path, case: str, config: Config, sources: list[str], day: date, model: str
 ) -> None:
@@ -82,7 +86,14 @@ def test_one_strategy_alone_agrees_with_the_oracle_on_every_fill(
 
 
 @pytest.mark.recorded
-@pytest.mark.parametrize("model", ["spread", "close", "participation:0.0005"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        pytest.param("spread", marks=pytest.mark.slow),
+        pytest.param("close", marks=pytest.mark.slow),
+        "participation:0.0005",
+    ],
+)
 def test_the_books_sum_to_the_venues_account_at_every_minute(bars_file: Path, model: str) -> None:
     session = in_memory(configs.mixed(), bars_file, DAY, model)
     while session.now < session.plan.end:

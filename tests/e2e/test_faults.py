@@ -34,7 +34,11 @@ SCRIPTS: dict[str, list[dict[str, Any]]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("fault", SCRIPTS)
+SHORT = {"fills that the stream never tells of", "an order accepted behind a 504"}
+CASES = [pytest.param(name, marks=() if name in SHORT else pytest.mark.slow) for name in SCRIPTS]
+
+
+@pytest.mark.parametrize("fault", CASES)
 def test_the_books_sum_to_the_account_after(fault: str, tmp_path: Path) -> None:
     script = tmp_path / "faults.json"
     script.write_text(json.dumps(SCRIPTS[fault]))
@@ -54,6 +58,7 @@ def test_the_books_sum_to_the_account_after(fault: str, tmp_path: Path) -> None:
     assert not [row for row in rows["orders"] if row["status"] == "unknown"]
 
 
+@pytest.mark.slow
 def test_bars_missed_while_the_stream_was_down_are_fetched_once_and_in_order(
     tmp_path: Path,
 ) -> None:
