@@ -16,6 +16,8 @@ from coordinator.config import configure
 from coordinator.settings import KEYS
 
 log = logging.getLogger("coordinator")
+LOG_FORMAT = "%(asctime)s [%(levelname)s] %(message)s"
+LOG_TIME = "%Y-%m-%d %H:%M:%S"
 
 
 class MultiTraderCoordinator:
@@ -59,23 +61,42 @@ class MultiTraderCoordinator:
     async def run(self) -> SessionOutcome:
         """Trade until the session's end, Ctrl-C, SIGTERM or `stop()`; logs the guide's summary.
 
+        A script that has set up no logging reads the log on stderr, in the guide's format.
+
         Raises:
             OperatorError: missing keys, or refused for safety.
             BrokerError: the broker could not be reached, or a stream was lost for good.
         """
         self._stop = asyncio.Event()
-        with _stopped_by_signals(self._stop):
+        with _heard(), _stopped_by_signals(self._stop):
             outcome = await run_configured(
                 self._config, self._options, self._environment, stop=self._stop
             )
-        for line in outcome.summary.splitlines():
-            log.info("%s", line)
+            for line in outcome.summary.splitlines():
+                log.info("%s", line)
         return outcome
 
     def stop(self) -> None:
         """End the session early and in order; call it on the loop that runs it."""
         if self._stop is not None:
             self._stop.set()
+
+
+@contextlib.contextmanager
+def _heard() -> Iterator[None]:
+    """Write our log to stderr meanwhile, unless somebody hears it already."""
+    if log.hasHandlers():
+        yield
+        return
+    handler, level = logging.StreamHandler(), log.level
+    handler.setFormatter(logging.Formatter(LOG_FORMAT, datefmt=LOG_TIME))
+    log.addHandler(handler)
+    log.setLevel(level or logging.INFO)
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
 
 
 @contextlib.contextmanager

@@ -22,7 +22,7 @@ from coordinator.core.engine import tickers_of
 from coordinator.core.lanes import StrategySpec
 from coordinator.core.risk import Limits
 from coordinator.core.values import ZERO, is_crypto
-from coordinator.embedded import Simulation, claim_account, embedded_simulator
+from coordinator.embedded import FILL_MODEL, Simulation, claim_account, embedded_simulator
 from coordinator.errors import SafetyRefusal
 from coordinator.readers import (
     JournalSource,
@@ -157,7 +157,7 @@ async def run_configured(
                 account, mode, settings, leases, markets, [spec.name for spec in specs]
             ),
         )
-        return _outcome(await trade_session(run, stop or asyncio.Event()))
+        return _outcome(await trade_session(run, stop or asyncio.Event()), options)
 
 
 async def warm_up(
@@ -283,12 +283,13 @@ def _fetch_warm_up(specs: Sequence[StrategySpec], feed: str, settings: Settings)
     return WarmupOutcome(account.number, plan.date, path, {s: len(b) for s, b in bars.items()})
 
 
-def _outcome(result: RunResult | None) -> SessionOutcome:
+def _outcome(result: RunResult | None, options: RunOptions) -> SessionOutcome:
     if result is None:
         return SessionOutcome("MarketClosed", "No session is left today for these strategies.")
+    fills = f" Simulated fills: {options.fill_model or FILL_MODEL}." if options.simulated else ""
     return SessionOutcome(
         result.status,
-        f"Session {result.session_id} {_ended(result.status)}.",
+        f"Session {result.session_id} {_ended(result.status)}.{fills}",
         result.account,
         result.session_id,
         result.summary,

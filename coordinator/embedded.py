@@ -20,6 +20,8 @@ from coordinator.shell.folders import private_folder
 from coordinator.shell.wire import NEW_YORK
 
 LEAST_CASH = Decimal(100_000)
+FILL_MODEL = "spread"
+"""One basis point either side of the last close."""
 ROOM = Decimal("1.1")
 """The account holds this much more than the strategies' capital together."""
 
@@ -78,7 +80,7 @@ def embedded_simulator(simulation: Simulation, account: str) -> Iterator[Setting
         start=datetime.combine(day, time(0), UTC) if day and utc_day else None,
         seed=simulation.seed,
         clock_speed=simulation.clock_speed,
-        fill_model=simulation.fill_model or "spread",
+        fill_model=simulation.fill_model or FILL_MODEL,
         cash=max(LEAST_CASH, simulation.capital * ROOM),
         account_number=account,
     )

@@ -68,6 +68,7 @@ def test_ctrl_c_ends_in_the_guide_s_summary_and_exit_0(traded: Traded) -> None:
     assert sum(bool(re.fullmatch(r"  Day PnL: -?\$[\d,]+\.\d\d", line)) for line in lines) == 3
     total = r"TOTAL PnL ACROSS ALL STRATEGIES: -?\$[\d,]+\.\d\d"
     assert sum(bool(re.fullmatch(total, line)) for line in lines) == 1
+    assert lines[-1].endswith("was stopped before its end. Simulated fills: spread.")
     assert lines[-1].startswith("StoppedEarly: ")
 
 

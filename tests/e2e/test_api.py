@@ -1,0 +1,64 @@
+"""The guide's script, word for word in its calls, against the simulator."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from simulator.server import Simulator
+from tests.e2e.running import environment, session_rows, simulator_options, wait_until
+
+ROOT = Path(__file__).parents[2]
+OPEN = datetime(2026, 3, 17, 13, 30, tzinfo=UTC)
+SCRIPT = """
+import asyncio
+from coordinator import MultiTraderCoordinator, RiskConfig
+from coordinator.strategies import AdaptiveStrategy
+
+
+class Rising:
+    def generate_signal(self, bars):
+        return 1 if bars["close"].iloc[-1] > bars["close"].iloc[-3] else -1
+
+
+async def main():
+    coordinator = MultiTraderCoordinator(
+        strategies=[
+            {"name": "MyStrategy", "strategy": AdaptiveStrategy(short_window=10, long_window=30),
+             "tickers": ["SPY"], "initial_cash": 10000.0, "min_warmup_bars": 50,
+             "risk_config": RiskConfig(max_position_size=0.9)},
+            {"name": "Own", "strategy": Rising(), "tickers": ["QQQ"]},
+        ],
+        api_key="key", api_secret="secret", paper=True)
+    await coordinator.run()
+
+
+asyncio.run(main())
+"""
+
+
+def test_the_guides_script_trades_and_shows_its_log_and_summary(tmp_path: Path) -> None:
+    with Simulator(simulator_options()) as venue:
+        process = subprocess.Popen(
+            [sys.executable, "-c", SCRIPT],
+            env={
+                **environment(venue, tmp_path),
+                "HOME": str(tmp_path),
+                "PYTHONIOENCODING": "utf-8",
+            },
+            stderr=subprocess.PIPE,
+            cwd=ROOT,
+            text=True,
+            encoding="utf-8",
+        )
+        wait_until(venue, OPEN + timedelta(minutes=20), lambda: process.poll() is not None)
+        process.terminate()
+        _, told = process.communicate(timeout=60)
+
+    assert process.returncode == 0, told
+    assert "[INFO] [MyStrategy] ✓ Warmup complete - TRADING ACTIVE" in told
+    assert "[INFO] [Own] 🟢 BUY" in told
+    assert "[INFO] MULTI-TRADER COORDINATOR SUMMARY" in told
+    assert {fill["strategy"] for fill in session_rows(tmp_path)["fills"]} >= {"Own"}
