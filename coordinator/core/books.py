@@ -99,6 +99,8 @@ class Books:
     def apply_foreign(self, record: r.Record) -> None:
         """Apply what another coordinator of the account wrote: only whose money moved, and ids."""
         match record:
+            case r.AccountAdopted() if not self.account:
+                self.apply(record)
             case r.Transferred():
                 self._transfer(record)
             case r.FillBooked():

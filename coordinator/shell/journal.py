@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -98,11 +98,27 @@ class Journal:
         Raises:
             sqlite3.Error: nothing was written, and nothing may be done about the records.
         """
+        others: list[Entry] = []
+
+        def given(entries: list[Entry]) -> Sequence[Record]:
+            others.extend(entries)
+            return records
+
+        self.append_decided(session_id, given)
+        return others
+
+    def append_decided(
+        self, session_id: str, decide: Callable[[list[Entry]], Sequence[Record]]
+    ) -> None:
+        """Append what `decide` makes of the others' latest entries, while nobody else can write.
+
+        Raises:
+            sqlite3.Error, or what `decide` raises: nothing was written.
+        """
         before = self._seq, self._hash
         self._connection.execute("BEGIN IMMEDIATE")
         try:
-            others = self._catch_up()
-            for record in records:
+            for record in decide(self._catch_up()):
                 self._insert(session_id, record)
             self._connection.execute("COMMIT")
         except BaseException:
@@ -110,7 +126,6 @@ class Journal:
             if self._connection.in_transaction:  # a full disk has rolled back already
                 self._connection.execute("ROLLBACK")
             raise
-        return others
 
     def _catch_up(self) -> list[Entry]:
         found = []

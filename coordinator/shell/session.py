@@ -28,7 +28,7 @@ from coordinator.shell import startup
 from coordinator.shell.broker import Broker
 from coordinator.shell.clock import BrokerClock
 from coordinator.shell.coordinator import LiveSession
-from coordinator.shell.journal import Journal
+from coordinator.shell.journal import Entry, Journal
 from coordinator.shell.narrator import Narrator
 from coordinator.shell.streams import (
     Stream,
@@ -182,7 +182,12 @@ def _start(run: Run, resources: ExitStack) -> _Started | None:
     )
     is_new = books.session is None or books.session.session_id != name.session_id
     startup.advance_sequences(books, broker, plan.date)
-    _keep(journal, books, name.session_id, startup.begin(books, run.specs, plan, name, now))
+    _decide(
+        journal,
+        books,
+        name.session_id,
+        lambda: startup.begin(books, run.specs, plan, name, now),
+    )
     engine = Engine(books, run.specs, assets, plan)
     so_far = startup.bars_so_far(broker, engine, now) if is_new else seen
     needs = startup.warm_up_needs(run.specs, plan)
@@ -201,7 +206,8 @@ def _agree(
     Returns the ids of orders that were never sent, and still may be.
     """
     earlier = books.session.session_id if books.session else ""
-    _keep(journal, books, earlier, startup.adopt_account(books, broker, broker.account(), now))
+    account = broker.account()
+    _decide(journal, books, earlier, lambda: startup.adopt_account(books, broker, account, now))
     for attempt in range(AGREE_TRIES):
         if attempt:
             time.sleep(AGREE_WAIT_S)
@@ -212,6 +218,19 @@ def _agree(
             return unsent
     startup.refuse_differences(found)
     return unsent
+
+
+def _decide(
+    journal: Journal, books: Books, session: str, records: Callable[[], Sequence[r.Record]]
+) -> None:
+    """Decide on the account's money with all that others have written, and before they go on."""
+
+    def informed(others: list[Entry]) -> Sequence[r.Record]:
+        for entry in others:
+            books.apply_foreign(entry.record)
+        return records()
+
+    journal.append_decided(session, informed)
 
 
 def _keep(journal: Journal, books: Books, session: str, records: Sequence[r.Record]) -> None:

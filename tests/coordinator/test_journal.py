@@ -16,7 +16,7 @@ import pytest
 from coordinator.core import records as r
 from coordinator.core.values import UNASSIGNED, Bar
 from coordinator.errors import InvariantError, SafetyRefusal
-from coordinator.shell.journal import Journal, read_session, read_sessions
+from coordinator.shell.journal import Entry, Journal, read_session, read_sessions
 
 AT = datetime(2026, 3, 17, 14, tzinfo=UTC)
 ACCOUNT = "PA1"
@@ -225,6 +225,24 @@ def test_the_journal_of_a_newer_program_is_left_untouched(path: Path) -> None:
     tables = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
     connection.close()
     assert "records" not in tables
+
+
+def test_a_decision_about_the_accounts_cash_is_made_on_all_that_was_written_before_it(
+    path: Path,
+) -> None:
+    stocks, crypto = Journal(path, ACCOUNT, "stocks"), Journal(path, ACCOUNT, "crypto")
+    stocks.append("s", [moved("7")])
+    crypto.append_decided("c", lambda others: [entry.record for entry in others])
+    with pytest.raises(SafetyRefusal):
+        crypto.append_decided("c", refuse)
+    stocks.append("s", [moved("8")])
+    for journal in (stocks, crypto):
+        journal.close()
+    assert amounts(path) == ["7", "7", "8"]
+
+
+def refuse(others: list[Entry]) -> list[r.Record]:
+    raise SafetyRefusal(f"nothing new among {len(others)} entries")
 
 
 def test_the_journal_of_another_account_is_refused_by_both_names(path: Path) -> None:
