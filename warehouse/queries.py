@@ -18,6 +18,13 @@ from warehouse.store import Store, tell
 _READS = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
 
 
+MULTIPLY = (
+    "\nEvery amount has 18 decimals, and a product would need 36. Give each factor fewer: "
+    "qty::DECIMAL(18, 9) * price::DECIMAL(18, 9)"
+)
+"""What to do about the one trap of exact decimals in SQL."""
+
+
 @dataclass(frozen=True, slots=True)
 class QueryResult:
     """Column names and rows; amounts are Decimal, times aware, NULL is None."""
@@ -54,7 +61,8 @@ def ask(store: Store, sql: str, parameters: Sequence[object] = ()) -> QueryResul
     except duckdb.PermissionException as error:
         raise QueryRefused(f"The warehouse is read-only here: {error}") from error
     except duckdb.Error as error:
-        raise QueryFailed(f"The query cannot be answered: {error}") from error
+        hint = MULTIPLY if "in multiplication of DECIMAL" in str(error) else ""
+        raise QueryFailed(f"The query cannot be answered: {error}{hint}") from error
 
 
 def _refuse_all_but_one_query(statements: Sequence[duckdb.Statement]) -> None:

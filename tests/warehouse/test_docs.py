@@ -12,7 +12,7 @@ import pytest
 
 from tests.warehouse.builder import Day, d
 from tests.warehouse.conftest import lively_day
-from warehouse import Store, load_session
+from warehouse import QueryFailed, Store, load_session
 from warehouse.queries import ask
 
 COOKBOOK = (Path(__file__).parents[2] / "docs" / "sql.md").read_text(encoding="utf-8")
@@ -93,3 +93,12 @@ def test_the_answers_are_the_book_keepers(told: Store) -> None:
     assert [(row["strategy"], row["other"], row["days"]) for row in answer(15)] == [
         ("Alpha", "Beta", 2)
     ]
+
+
+def test_a_product_that_overflows_is_told_with_the_way_out(told: Store) -> None:
+    with pytest.raises(QueryFailed, match=r"qty::DECIMAL\(18, 9\) \* price"):
+        ask(told, "SELECT sum(qty * price) FROM fills")
+    products = ask(
+        told, "SELECT qty, price, qty::DECIMAL(18, 9) * price::DECIMAL(18, 9) FROM fills"
+    )
+    assert all(product == qty * price for qty, price, product in products.rows)
