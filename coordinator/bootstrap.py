@@ -156,6 +156,7 @@ async def run_configured(
             check_account=lambda account: _on_account(
                 account, mode, settings, leases, markets, [spec.name for spec in specs]
             ),
+            fill_model=(options.fill_model or FILL_MODEL) if options.simulated else "",
         )
         return _outcome(await trade_session(run, stop or asyncio.Event()), options)
 

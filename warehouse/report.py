@@ -45,7 +45,9 @@ svg { width: 100%; height: auto; } svg text { font-size: 11px; fill: var(--quiet
     for i in range(8)
 )
 _SESSION = """
-    SELECT session_id, coordinator, account, mode, session_date, opened_at, closed_at, status
+    SELECT session_id, coordinator, account, mode, session_date, opened_at, closed_at, status,
+           (SELECT params->>'fill_model' FROM strategies AS s
+            WHERE s.session_id = sessions.session_id AND s.strategy = 'UNASSIGNED') AS fill_model
     FROM sessions WHERE $1::TEXT IS NULL OR session_id = $1
     ORDER BY opened_at DESC, session_id DESC LIMIT 1
 """
@@ -140,10 +142,12 @@ def render_report(store: Store, session_id: str | None) -> str:
 
 
 def _head(session: dict[str, Any]) -> str:
+    model = session["fill_model"]
+    fills = f" (fill model: {model})" if model else ""
     facts = (
-        f"Account {session['account']}, {session['mode']}. Opened {plain(session['opened_at'])}, "
-        f"closed {plain(session['closed_at'])}. Status: {session['status']}. "
-        f"Session {session['session_id']}. Times are UTC."
+        f"Account {session['account']}, {session['mode']}{fills}. "
+        f"Opened {plain(session['opened_at'])}, closed {plain(session['closed_at'])}. "
+        f"Status: {session['status']}. Session {session['session_id']}. Times are UTC."
     )
     title = f"{session['coordinator']}, {session['session_date']}"
     return f'<h1>{escape(title)}</h1><p class="quiet">{escape(facts)}</p>'

@@ -22,7 +22,11 @@ from coordinator.errors import SafetyRefusal
 
 @dataclass(frozen=True, slots=True)
 class SessionName:
-    """Which session this is: one for each coordinator, account and date."""
+    """Which session this is: one for each coordinator, account and date.
+
+    `fill_model` is how a simulator filled it, empty where a broker did; it is kept as a parameter
+    of UNASSIGNED, so that every report can say it.
+    """
 
     session_id: str
     coordinator: str
@@ -30,6 +34,7 @@ class SessionName:
     mode: str
     feed: str
     config_hash: str
+    fill_model: str = ""
 
 
 def session_id(coordinator: str, account: str, plan: SessionPlan) -> str:
@@ -58,7 +63,7 @@ def open_session(
     joining = [_Book.of(books, spec) for spec in specs if spec.name not in kept]
     if not same:
         joining += [_Book.dormant(books, n, listed.get(n)) for n in _dormant(books, specs)]
-        joining.append(_Book.unassigned(books))
+        joining.append(_Book.unassigned(books, name.fill_model))
     books.apply_all(moves)
     if same and not joining:
         last: r.Record = r.SessionResumed(now, name.session_id)
@@ -107,9 +112,10 @@ class _Book:
         return cls(name, kind, params, tickers, books.ledger.equity(name), transferred)
 
     @classmethod
-    def unassigned(cls, books: Books) -> _Book:
+    def unassigned(cls, books: Books, fill_model: str) -> _Book:
         equity, transferred = books.ledger.equity(UNASSIGNED), books.ledger[UNASSIGNED].transferred
-        return cls(UNASSIGNED, "unassigned", {}, (), equity, transferred)
+        params = {"fill_model": fill_model} if fill_model else {}
+        return cls(UNASSIGNED, "unassigned", params, (), equity, transferred)
 
     def opening(self, books: Books) -> r.Opening:
         account = books.ledger[self.strategy]

@@ -50,7 +50,10 @@ JOURNAL = "journal.db"
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What to run. `check_account` is told the account's number, and may refuse it."""
+    """What to run. `check_account` is told the account's number, and may refuse it.
+
+    `fill_model` names the embedded simulator's; empty where a broker fills.
+    """
 
     specs: Sequence[StrategySpec]
     coordinator: str
@@ -60,6 +63,7 @@ class Run:
     settings: Settings
     speed: float
     check_account: Callable[[str], None]
+    fill_model: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +183,7 @@ def _start(run: Run, resources: ExitStack) -> _Started | None:
         run.mode,
         run.feed,
         run.config_hash,
+        run.fill_model,
     )
     is_new = books.session is None or books.session.session_id != name.session_id
     startup.advance_sequences(books, broker, plan.date)

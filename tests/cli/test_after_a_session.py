@@ -133,6 +133,7 @@ def test_the_report_is_written_and_its_path_printed(traded: Traded, after: Comma
         page = Path(told.out.strip())
         assert page == traded.shell.home / "reports" / f"{traded.session_id}.html"
         assert "SPY_Adaptive" in page.read_text()
+        assert "simulated (fill model: spread)" in page.read_text()
     missing = after(["report", "--session", "none"])
     assert (missing.code, missing.out) == (2, "")
     assert "no session 'none'" in missing.err
