@@ -84,8 +84,12 @@ def test_a_second_process_is_refused_by_name_until_the_first_is_killed(tmp_path:
 def test_a_lease_is_given_back_at_the_end_of_a_run(tmp_path: Path) -> None:
     with Leases(tmp_path) as first:
         first.take_for_key(HOST, "PK1", ["stocks", "crypto"])
+        with Leases(tmp_path) as meanwhile, pytest.raises(LeaseHeld):
+            meanwhile.take_for_key(HOST, "PK1", ["crypto"])
     with Leases(tmp_path) as second:
         second.take_for_key(HOST, "PK1", ["stocks", "crypto"])
+        with Leases(tmp_path) as third, pytest.raises(LeaseHeld):
+            third.take_for_key(HOST, "PK1", ["stocks"])
 
 
 def test_one_lease_cannot_be_had_twice_in_one_process_either(tmp_path: Path) -> None:
