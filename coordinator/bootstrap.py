@@ -33,9 +33,11 @@ from coordinator.readers import (
 )
 from coordinator.settings import ALPACA, Settings, home_folder, read_settings, warehouse_path
 from coordinator.shell import startup
+from coordinator.shell.alpaca_rest import AlpacaRest
 from coordinator.shell.broker import Broker
 from coordinator.shell.history import write_bars
 from coordinator.shell.lease import Leases
+from coordinator.shell.ports import Ports
 from coordinator.shell.session import Run, RunResult, trade_session
 
 __all__ = [
@@ -158,7 +160,7 @@ async def run_configured(
             ),
             fill_model=(options.fill_model or FILL_MODEL) if options.simulated else "",
         )
-        return _outcome(await trade_session(run, stop or asyncio.Event()), options)
+        return _outcome(await trade_session(run, stop or asyncio.Event(), Ports.real()), options)
 
 
 async def warm_up(
@@ -271,7 +273,7 @@ def _on_account(
 
 
 def _fetch_warm_up(specs: Sequence[StrategySpec], feed: str, settings: Settings) -> WarmupOutcome:
-    broker = Broker(settings, feed=feed)
+    broker = Broker(AlpacaRest(settings), feed=feed)
     account, now = broker.account(), broker.clock()
     sessions = startup.read_sessions(broker, now)
     plan = startup.plan(now, sessions, tickers_of(specs))

@@ -1,40 +1,28 @@
-"""Every REST call to the broker, blocking, with its own time-out and without hidden repeats.
+"""What the broker is asked and what its answers mean, over the REST port; blocking.
 
-The SDK would wait for ever and would send an order up to four times; both are switched off here.
-An answer that proves a no raises BrokerRejected; anything that proves nothing raises
-BrokerUnavailable. Call from one worker thread per instance: its session is not shared.
+Answers are parsed here, page by page, into our values. A no raises BrokerRejected, what proves
+nothing BrokerUnavailable, what cannot be understood Malformed.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from http import HTTPStatus
 from typing import Any
-from urllib.parse import urlsplit
-
-import requests
-from alpaca.common.exceptions import APIError
-from alpaca.common.rest import RESTClient
-from alpaca.data.historical import CryptoHistoricalDataClient, StockHistoricalDataClient
-from alpaca.trading.client import TradingClient
-from requests.adapters import HTTPAdapter
 
 from coordinator.core.messages import Execution, OrderUpdate, SubmitOrder
 from coordinator.core.records import Holding
 from coordinator.core.risk import Asset
 from coordinator.core.session import Hours
 from coordinator.core.values import Bar, is_crypto
-from coordinator.errors import BrokerRejected, BrokerUnavailable
-from coordinator.settings import Settings
+from coordinator.errors import BrokerRejected
 from coordinator.shell import wire
+from coordinator.shell.rest import Api, Rest
 
-PROVE_NOTHING = {0, requests.codes.request_timeout, requests.codes.too_many_requests}
-"""Answers below 500 after which the request may have been carried out, or may be later."""
-LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 ACCOUNT_NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 """It names a folder."""
 JUST_BEFORE = timedelta(seconds=1)
@@ -56,26 +44,13 @@ class AccountView:
 class Broker:
     """Alpaca's trading and data REST for one account."""
 
-    def __init__(self, settings: Settings, *, feed: str, timeout_s: float = 10.0) -> None:
-        key, secret = settings.key_id, settings.secret
+    def __init__(self, rest: Rest, *, feed: str) -> None:
+        self._rest = rest
         self._feed = feed
-        self._trading = TradingClient(key, secret, raw_data=True, url_override=settings.trading_url)
-        self._stocks = StockHistoricalDataClient(
-            key, secret, raw_data=True, url_override=settings.data_url
-        )
-        self._crypto = CryptoHistoricalDataClient(
-            key, secret, raw_data=True, url_override=settings.data_url
-        )
-        for client, url in (
-            (self._trading, settings.trading_url),
-            (self._stocks, settings.data_url),
-            (self._crypto, settings.data_url),
-        ):
-            _file_edges(client, timeout_s, loopback=urlsplit(url).hostname in LOOPBACK)
 
     def account(self) -> AccountView:
         """The account that the keys belong to."""
-        raw = self._get(self._trading, "/account")
+        raw = self._get("/account")
         blocked = bool(raw.get("trading_blocked") or raw.get("account_blocked"))
         number = raw.get("account_number")
         if not isinstance(number, str) or not ACCOUNT_NUMBER.fullmatch(number):
@@ -84,12 +59,12 @@ class Broker:
 
     def clock(self) -> datetime:
         """The broker's time, aware UTC."""
-        return wire.parse_time(self._get(self._trading, "/clock").get("timestamp"))
+        return wire.parse_time(self._get("/clock").get("timestamp"))
 
     def calendar(self, start: date, end: date) -> list[Hours]:
         """The exchange's sessions from `start` to `end`, both included."""
         days = {"start": start.isoformat(), "end": end.isoformat()}
-        return [wire.parse_session(day) for day in self._get(self._trading, "/calendar", days)]
+        return [wire.parse_session(day) for day in self._get("/calendar", days)]
 
     def asset(self, symbol: str) -> Asset:
         """What may be ordered of a ticker.
@@ -97,11 +72,11 @@ class Broker:
         Raises:
             BrokerRejected: with status 404 for a ticker that the broker does not know.
         """
-        return wire.parse_asset(self._get(self._trading, f"/assets/{symbol}"), symbol)
+        return wire.parse_asset(self._get(f"/assets/{symbol}"), symbol)
 
     def positions(self) -> list[Holding]:
         """Net positions of the whole account."""
-        return [wire.parse_position(p) for p in self._get(self._trading, "/positions")]
+        return [wire.parse_position(p) for p in self._get("/positions")]
 
     def submit(self, order: SubmitOrder) -> OrderUpdate:
         """POST a market order, once. Quantities go as text, so that no digit is lost."""
@@ -113,22 +88,21 @@ class Broker:
             "time_in_force": order.time_in_force,
             "client_order_id": order.client_order_id,
         }
-        return wire.parse_order(_asked(lambda: self._trading.post("/orders", body)))
+        return wire.parse_order(self._rest.post(Api.TRADING, "/orders", body))
 
     def cancel(self, broker_order_id: str) -> None:
         """Ask for an order's end; whether it ended, its reports will say."""
-        _asked(lambda: self._trading.delete(f"/orders/{broker_order_id}"))
+        self._rest.delete(Api.TRADING, f"/orders/{broker_order_id}")
 
     def order(self, client_order_id: str) -> OrderUpdate | None:
         """The order with this id, or None if the broker does not know it."""
         try:
             raw = self._get(
-                self._trading,
                 "/orders:by_client_order_id",
                 {"client_order_id": client_order_id},
             )
         except BrokerRejected as refusal:
-            if refusal.status == requests.codes.not_found:
+            if refusal.status == HTTPStatus.NOT_FOUND:
                 return None
             raise
         return wire.parse_order(raw)
@@ -138,7 +112,6 @@ class Broker:
         after = start
         while True:
             page = self._get(
-                self._trading,
                 "/orders",
                 {
                     "status": "all",
@@ -166,7 +139,7 @@ class Broker:
             }
             if token:
                 query["page_token"] = token
-            page = self._get(self._trading, "/account/activities/FILL", query)
+            page = self._get("/account/activities/FILL", query)
             found += [
                 wire.parse_fill_activity(a) for a in page if a.get("order_id") == broker_order_id
             ]
@@ -182,7 +155,7 @@ class Broker:
         With `latest`, only about that many of the newest (whole pages; one symbol at a time).
         """
         crypto = is_crypto(symbols[0])
-        client = self._crypto if crypto else self._stocks
+        api, path = (Api.CRYPTO, "/crypto/us/bars") if crypto else (Api.STOCKS, "/stocks/bars")
         query: dict[str, Any] = {
             "symbols": ",".join(symbols),
             "timeframe": "1Min",
@@ -195,7 +168,7 @@ class Broker:
             query |= {"feed": self._feed, "adjustment": "split"}
         found: dict[str, list[Bar]] = {symbol: [] for symbol in symbols}
         while True:
-            answer = self._get(client, "/crypto/us/bars" if crypto else "/stocks/bars", query)
+            answer = self._rest.get(api, path, query)
             for symbol, raws in (answer.get("bars") or {}).items():
                 found[symbol] += [wire.parse_bar(raw, symbol) for raw in raws]
             query["page_token"] = answer.get("next_page_token")
@@ -207,58 +180,8 @@ class Broker:
             for symbol, bars in found.items()
         }
 
-    @staticmethod
-    def _get(client: RESTClient, path: str, query: Mapping[str, Any] | None = None) -> Any:
-        return _asked(lambda: client.get(path, dict(query or {})))
-
-
-class _TimedAdapter(HTTPAdapter):
-    def __init__(self, timeout_s: float) -> None:
-        self._timeout_s = timeout_s
-        super().__init__()
-
-    def send(self, request: Any, **options: Any) -> Any:  # type: ignore[override]
-        if options.get("timeout") is None:
-            options["timeout"] = self._timeout_s
-        return super().send(request, **options)
-
-
-def _file_edges(client: RESTClient, timeout_s: float, *, loopback: bool) -> None:
-    """Time-outs on, repeats off; a proxy of the environment would swallow loopback calls."""
-    client._retry = 0
-    client._session.trust_env = not loopback
-    for scheme in ("http://", "https://"):
-        client._session.mount(scheme, _TimedAdapter(timeout_s))
-
-
-def _asked(call: Any) -> Any:
-    try:
-        return call()
-    except APIError as error:
-        raise _refusal(error) from None
-    except requests.RequestException as error:
-        raise BrokerUnavailable(
-            f"no answer from the broker ({type(error).__name__}); it may have done what was asked"
-        ) from None
-    except ValueError:
-        raise BrokerUnavailable("the broker's answer was not JSON") from None
-
-
-def _refusal(error: APIError) -> Exception:
-    """The error without its headers, which hold the secret."""
-    status = error.status_code or 0
-    text = str(error)
-    try:
-        body = json.loads(text)
-    except ValueError:
-        body = {}
-    if not isinstance(body, dict):
-        body = {}
-    message = str(body.get("message") or text[:200] or "no reason given")
-    if status in PROVE_NOTHING or status >= requests.codes.server_error:
-        return BrokerUnavailable(f"the broker answered HTTP {status}: {message}")
-    code = body.get("code")
-    return BrokerRejected(status, code if isinstance(code, int) else None, message, body)
+    def _get(self, path: str, query: Mapping[str, Any] | None = None) -> Any:
+        return self._rest.get(Api.TRADING, path, query or {})
 
 
 def _stamp(moment: datetime) -> str:

@@ -6,7 +6,6 @@ at any moment, so there only the broker's own words move it.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -14,7 +13,7 @@ from datetime import datetime, timedelta
 class BrokerClock:
     """A lower bound of the broker's time. `speed` is how many times as fast as ours it may run."""
 
-    def __init__(self, speed: float, monotonic: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, speed: float, monotonic: Callable[[], float]) -> None:
         self.speed = speed
         self._monotonic = monotonic
         self._said: datetime | None = None

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -27,6 +26,7 @@ from coordinator.shell.errands import Errands
 from coordinator.shell.gather import Gatherer
 from coordinator.shell.journal import Journal
 from coordinator.shell.narrator import Narrator
+from coordinator.shell.ports import Ports
 
 log = logging.getLogger("coordinator")
 QUIET_S = 0.5
@@ -37,8 +37,6 @@ CLOSE_GRACE_S = 10.0
 DRAIN_S = 60.0
 """Broker seconds in which open orders may still end."""
 CLOCK_POLL_S = 15.0
-TICK_S = 0.2
-"""Local seconds after which the loop looks at its own timers, at the latest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +57,7 @@ class LiveSession:
         engine: Engine,
         journal: Journal,
         session_id: str,
+        ports: Ports,
         clock: BrokerClock,
         make_broker: Callable[[], Broker],
         narrator: Narrator,
@@ -67,11 +66,12 @@ class LiveSession:
         self.malformed = 0
         self._journal = journal
         self._session_id = session_id
+        self._monotonic = ports.monotonic
         self._clock = clock
         self._narrator = narrator
         self._inbox: asyncio.Queue[_Item] = asyncio.Queue()
         books = engine.books
-        self._errands = Errands(make_broker, clock, lambda: books.orders, self._deliver)
+        self._errands = Errands(ports, make_broker, clock, lambda: books.orders, self._deliver)
         quiet_s = clock.local_s(QUIET_S, least_s=LEAST_QUIET_S)
         self._gatherer = Gatherer(self._expected, quiet_s)
         self._tickers = tickers_of(engine.specs)
@@ -138,36 +138,39 @@ class LiveSession:
             await self._pump(lambda: self._over or self._stop is not None)
             self._take_bars(self._gatherer.flush())
             self._commit(self.engine.close(self._clock.now()))
-            deadline_s = time.monotonic() + self._clock.local_s(DRAIN_S, least_s=2.0)
+            deadline_s = self._monotonic() + self._clock.local_s(DRAIN_S, least_s=2.0)
             orders = self.engine.books.orders
-            await self._pump(lambda: not orders.open() or time.monotonic() > deadline_s)
+            await self._pump(
+                lambda: not orders.open() or self._monotonic() >= deadline_s, deadline_s
+            )
         finally:
             poll.cancel()
             await asyncio.gather(poll, return_exceptions=True)
-            await asyncio.to_thread(self._errands.stop)
+            await self._errands.stop()
         if self._stop is not None and self._stop.lost:
             raise BrokerUnavailable(f"the {self._stop.lost} stream ended; start again to go on")
         return "Completed" if self._over else "StoppedEarly"
 
-    async def _pump(self, done: Callable[[], bool]) -> None:
+    async def _pump(self, done: Callable[[], bool], deadline_s: float | None = None) -> None:
         while not done():
-            item = await self._next_item()
+            item = await self._next_item(deadline_s)
             if item is not None:
                 self._take(item)
                 continue
             due_s = self._gatherer.due
-            if due_s is not None and time.monotonic() >= due_s:
+            if due_s is not None and self._monotonic() >= due_s:
                 self._take_bars(self._gatherer.flush())
             self._errands.pursue()
 
-    async def _next_item(self) -> _Item | None:
+    async def _next_item(self, deadline_s: float | None) -> _Item | None:
         """The next message; None when a timer is due first."""
         if not self._inbox.empty():
             return self._inbox.get_nowait()
-        due_s = self._gatherer.due
-        timeout_s = TICK_S if due_s is None else min(TICK_S, due_s - time.monotonic())
+        timers = (deadline_s, self._gatherer.due, self._errands.due_s)
+        due_s = min((timer for timer in timers if timer is not None), default=None)
+        timeout_s = None if due_s is None else max(due_s - self._monotonic(), 0.0)
         try:
-            async with asyncio.timeout(max(timeout_s, 0.0)):
+            async with asyncio.timeout(timeout_s):
                 return await self._inbox.get()
         except TimeoutError:
             return None
@@ -177,7 +180,7 @@ class LiveSession:
             case Bar() if self._gaps:
                 self._held.append(item)
             case Bar():
-                for minute in self._gatherer.add(item, time.monotonic()):
+                for minute in self._gatherer.add(item, self._monotonic()):
                     self._take_bars(minute)
             case _Stop():
                 self._stop = item

@@ -1,4 +1,4 @@
-"""Errands to the broker: orders on one worker thread, questions on another.
+"""Errands to the broker: orders on one worker, questions on another.
 
 The loop never waits for them: each answer comes back to it as messages. An order that stays open
 is looked up again and again, ever more rarely, until the broker's evidence ends it; only after
@@ -7,11 +7,8 @@ several look-ups in a row that do not find it does it count as never arrived.
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import time
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -23,7 +20,9 @@ from coordinator.core.values import Bar, is_crypto
 from coordinator.errors import BrokerError, BrokerRejected, BrokerUnavailable
 from coordinator.shell.broker import Broker
 from coordinator.shell.clock import BrokerClock
+from coordinator.shell.ports import Ports
 from coordinator.shell.wire import Malformed
+from coordinator.shell.workers import Worker
 
 log = logging.getLogger("coordinator")
 DUPLICATE_ID, CONFLICT = "client_order_id must be unique", 409
@@ -56,35 +55,42 @@ class _Pursuit:
 class Errands:
     """Carries out commands. `deliver` is called on the loop with what comes back.
 
-    `make_broker` gives each thread a REST session of its own.
+    `make_broker` gives each worker a REST session of its own.
     """
 
     def __init__(
         self,
+        ports: Ports,
         make_broker: Callable[[], Broker],
         clock: BrokerClock,
         orders: Callable[[], Orders],
         deliver: Deliver,
     ) -> None:
         self._for_orders, self._for_questions = make_broker(), make_broker()
-        self._order_thread = ThreadPoolExecutor(1, thread_name_prefix="orders")
-        self._question_thread = ThreadPoolExecutor(1, thread_name_prefix="questions")
+        self._order_worker = ports.workers.one("orders")
+        self._question_worker = ports.workers.one("questions")
+        self._monotonic, self._sleep = ports.monotonic, ports.sleep
         self._clock = clock
         self._orders = orders
         self._deliver = deliver
         self._pursuits: dict[str, _Pursuit] = {}
 
+    @property
+    def due_s(self) -> float | None:
+        """Local time at which an open order is to be looked up next; None while none is."""
+        return min((pursuit.due_s for pursuit in self._pursuits.values()), default=None)
+
     def carry_out(self, command: m.Command) -> None:
         """Start a command; returns at once."""
         match command:
             case m.SubmitOrder():
-                due_s = time.monotonic() + self._clock.local_s(
+                due_s = self._monotonic() + self._clock.local_s(
                     ORDER_DEADLINE_S, least_s=LEAST_WAIT_S
                 )
                 self._pursuits[command.client_order_id] = _Pursuit(due_s)
-                self._start(self._order_thread, lambda: self._submit(command))
+                self._start(self._order_worker, lambda: self._submit(command))
             case m.CancelOrder():
-                self._start(self._order_thread, lambda: self._cancel(command))
+                self._start(self._order_worker, lambda: self._cancel(command))
             case m.LookUpOrder():
                 self.look_up(command.client_order_id)
 
@@ -98,7 +104,7 @@ class Errands:
 
     def pursue(self) -> None:
         """Look up the open orders that are due, each time waiting longer for the next."""
-        now_s = time.monotonic()
+        now_s = self._monotonic()
         for client_order_id, pursuit in list(self._pursuits.items()):
             order = self._orders().get(client_order_id)
             if order is None or not order.is_open:
@@ -109,23 +115,23 @@ class Errands:
                 pursuit.due_s = now_s + self._clock.local_s(
                     wait_s, least_s=min(wait_s, LEAST_WAIT_S)
                 )
-                self._start(self._question_thread, partial(self._find, order))
+                self._start(self._question_worker, partial(self._find, order))
 
     def fetch_bars(self, starts: Mapping[str, datetime]) -> None:
         """Fetch the bars of each ticker that start at its time in `starts` or later.
 
         One BarsArrived of origin BACKFILL comes back, without bars if the broker does not answer.
         """
-        self._start(self._question_thread, lambda: self._gap(starts))
+        self._start(self._question_worker, lambda: self._gap(starts))
 
     def read_clock(self) -> None:
         """Ask for the broker's time."""
-        self._start(self._question_thread, lambda: [m.ClockRead(self._for_questions.clock())])
+        self._start(self._question_worker, lambda: [m.ClockRead(self._for_questions.clock())])
 
-    def stop(self) -> None:
-        """Finish what is under way and end both threads."""
-        for thread in (self._order_thread, self._question_thread):
-            thread.shutdown(wait=True, cancel_futures=True)
+    async def stop(self) -> None:
+        """Finish what is under way and end both workers."""
+        for worker in (self._order_worker, self._question_worker):
+            await worker.stop()
 
     def _submit(self, command: m.SubmitOrder) -> list[m.Message]:
         order_id, now = command.client_order_id, self._clock.now()
@@ -178,7 +184,7 @@ class Errands:
     def _gap(self, starts: Mapping[str, datetime]) -> list[m.Message]:
         for attempt in range(GAP_TRIES):
             if attempt:
-                time.sleep(self._clock.local_s(GAP_WAIT_S, least_s=0.1))
+                self._sleep(self._clock.local_s(GAP_WAIT_S, least_s=0.1))
             try:
                 return self._bars_since(starts)
             except BrokerError as error:
@@ -197,16 +203,9 @@ class Errands:
                 found += [bar for bars in page.values() for bar in bars if bar.end <= now]
         return [m.BarsArrived(now, tuple(found), Origin.BACKFILL)]
 
-    def _start(self, thread: ThreadPoolExecutor, work: Work) -> None:
-        loop = asyncio.get_running_loop()
+    def _start(self, worker: Worker, work: Work) -> None:
+        worker.submit(work, self._deliver, _not_asked)
 
-        def finished(future: Future[list[m.Message]]) -> None:
-            if future.cancelled():
-                return
-            error = future.exception()
-            if error is None:
-                loop.call_soon_threadsafe(self._deliver, future.result())
-            else:
-                log.warning("the broker could not be asked: %s", error)
 
-        thread.submit(work).add_done_callback(finished)
+def _not_asked(error: BaseException) -> None:
+    log.warning("the broker could not be asked: %s", error)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
@@ -30,13 +29,8 @@ from coordinator.shell.clock import BrokerClock
 from coordinator.shell.coordinator import LiveSession
 from coordinator.shell.journal import Entry, Journal
 from coordinator.shell.narrator import Narrator
-from coordinator.shell.streams import (
-    Stream,
-    StreamWatch,
-    market_stream,
-    order_stream,
-    quiet_sdk,
-)
+from coordinator.shell.ports import Ports, Stream
+from coordinator.shell.streams import StreamWatch, quiet_sdk
 
 log = logging.getLogger("coordinator")
 STREAM_DEADLINE_S = 90.0
@@ -65,6 +59,10 @@ class Run:
     check_account: Callable[[str], None]
     fill_model: str = ""
 
+    def broker(self, ports: Ports) -> Broker:
+        """The broker, over a REST session of its own."""
+        return Broker(ports.rest(self.settings), feed=self.feed)
+
 
 @dataclass(frozen=True, slots=True)
 class RunResult:
@@ -90,7 +88,7 @@ class _Started:
     unsent: list[str]
 
 
-async def trade_session(run: Run, stop: asyncio.Event) -> RunResult | None:
+async def trade_session(run: Run, stop: asyncio.Event, ports: Ports) -> RunResult | None:
     """Run a session; None when no market of the strategies opens any more today.
 
     Raises:
@@ -99,34 +97,37 @@ async def trade_session(run: Run, stop: asyncio.Event) -> RunResult | None:
     """
     with ExitStack() as resources:
         resources.enter_context(quiet_sdk())
-        started = await asyncio.to_thread(_start, run, resources)
+        started = await ports.workers.run(lambda: _start(run, ports, resources))
         if started is None:
             return None
         narrator = Narrator(started.engine.books, run.specs)
         narrator.banner(paper=run.mode != "live")
-        clock = BrokerClock(run.speed)
+        clock = BrokerClock(run.speed, ports.monotonic)
         clock.heard(started.now)
         live = LiveSession(
             started.engine,
             started.journal,
             started.session_id,
+            ports,
             clock,
-            lambda: Broker(run.settings, feed=run.feed),
+            lambda: run.broker(ports),
             narrator,
         )
         narrator.warmth(started.engine.lanes)
-        status = await _trade(run, live, started.unsent, stop)
-        found = await asyncio.to_thread(_end, run, started, status)
+        status = await _trade(run, ports, live, started.unsent, stop)
+        found = await ports.workers.run(lambda: _end(run, ports, started, status))
         narrator.tell(found)
         return RunResult(
             status, started.account, started.session_id, narrator.summary(), len(found)
         )
 
 
-async def _trade(run: Run, live: LiveSession, unsent: Sequence[str], stop: asyncio.Event) -> str:
+async def _trade(
+    run: Run, ports: Ports, live: LiveSession, unsent: Sequence[str], stop: asyncio.Event
+) -> str:
     """Bring the streams up, take what was missed meanwhile, and trade."""
     async with AsyncExitStack() as open_streams:
-        for stream in _streams(run, live):
+        for stream in _streams(run, ports, live):
             open_streams.push_async_callback(stream.stop)
             stream.start(live.on_stream_end)
             await stream.watch.until_live(STREAM_DEADLINE_S)
@@ -144,25 +145,26 @@ async def _stop_when(stop: asyncio.Event, live: LiveSession) -> None:
     live.request_stop()
 
 
-def _streams(run: Run, live: LiveSession) -> Iterable[Stream]:
+def _streams(run: Run, ports: Ports, live: LiveSession) -> Iterable[Stream]:
     """Orders first, so that no fill of ours is missed; then one connection per market."""
 
     def reconnected() -> None:
         live.resume_orders()
         live.repair_gap()
 
-    yield order_stream(run.settings, live.on_order_update, StreamWatch("orders", reconnected))
+    watch = StreamWatch("orders", reconnected)
+    yield ports.order_stream(run.settings, live.on_order_update, watch)
     tickers = tickers_of(run.specs)
     for name, crypto in (("stock bars", False), ("crypto bars", True)):
         symbols = [ticker for ticker in tickers if is_crypto(ticker) is crypto]
         if symbols:
             watch = StreamWatch(name, reconnected)
-            yield market_stream(run.settings, run.feed, symbols, live.on_bar, watch)
+            yield ports.market_stream(run.settings, run.feed, symbols, live.on_bar, watch)
 
 
-def _start(run: Run, resources: ExitStack) -> _Started | None:
+def _start(run: Run, ports: Ports, resources: ExitStack) -> _Started | None:
     """Everything before the first stream; blocking."""
-    broker = Broker(run.settings, feed=run.feed)
+    broker = run.broker(ports)
     account = broker.account()
     run.check_account(account.number)
     now = broker.clock()
@@ -172,10 +174,11 @@ def _start(run: Run, resources: ExitStack) -> _Started | None:
     if plan is None:
         return None
     assets = startup.read_assets(broker, tickers)
-    journal = Journal(run.settings.home / account.number / JOURNAL, account.number, run.coordinator)
+    path = run.settings.home / account.number / JOURNAL
+    journal = ports.open_journal(path, account.number, run.coordinator)
     resources.callback(journal.close)
     books, seen = startup.replay(journal, run.coordinator)
-    unsent = _agree(books, assets, journal, broker, now)
+    unsent = _agree(books, assets, journal, broker, now, ports.sleep)
     name = SessionName(
         session_id(run.coordinator, account.number, plan),
         run.coordinator,
@@ -204,7 +207,12 @@ def _start(run: Run, resources: ExitStack) -> _Started | None:
 
 
 def _agree(
-    books: Books, assets: Mapping[str, Asset], journal: Journal, broker: Broker, now: datetime
+    books: Books,
+    assets: Mapping[str, Asset],
+    journal: Journal,
+    broker: Broker,
+    now: datetime,
+    sleep: Callable[[float], None],
 ) -> list[str]:
     """Learn from the broker what happened since, and refuse books that do not sum to it.
 
@@ -215,8 +223,8 @@ def _agree(
     _decide(journal, books, earlier, lambda: startup.adopt_account(books, broker, account, now))
     for attempt in range(AGREE_TRIES):
         if attempt:
-            time.sleep(AGREE_WAIT_S)
-        records, unsent = startup.settle_orders(books, assets, broker, now)
+            sleep(AGREE_WAIT_S)
+        records, unsent = startup.settle_orders(books, assets, broker, now, sleep)
         _keep(journal, books, earlier, records)
         found = startup.check_books(books, broker, broker.account(), now)
         if not found:
@@ -244,17 +252,17 @@ def _keep(journal: Journal, books: Books, session: str, records: Sequence[r.Reco
         books.apply_foreign(entry.record)
 
 
-def _end(run: Run, started: _Started, status: str) -> list[r.DiscrepancyFound]:
+def _end(run: Run, ports: Ports, started: _Started, status: str) -> list[r.DiscrepancyFound]:
     """Compare with the broker once more, and close the session in the journal."""
     books = started.engine.books
     found: list[r.DiscrepancyFound] = []
     cash, positions, now = None, {}, started.now
     try:
-        broker = Broker(run.settings, feed=run.feed)
+        broker = run.broker(ports)
         now = broker.clock()
         for attempt in range(AGREE_TRIES):
             if attempt:
-                time.sleep(AGREE_WAIT_S)
+                ports.sleep(AGREE_WAIT_S)
             account, holdings = broker.account(), broker.positions()
             cash, positions = account.cash, {held.symbol: held.qty for held in holdings}
             _keep(started.journal, books, started.session_id, ())

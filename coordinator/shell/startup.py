@@ -7,7 +7,6 @@ go on only if both agree.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime, timedelta
@@ -106,7 +105,11 @@ def adopt_account(
 
 @exactly
 def settle_orders(
-    books: Books, assets: Mapping[str, Asset], broker: Broker, now: datetime
+    books: Books,
+    assets: Mapping[str, Asset],
+    broker: Broker,
+    now: datetime,
+    sleep: Callable[[float], None],
 ) -> tuple[list[r.Record], list[str]]:
     """What became of the orders that an earlier process left open, from the broker's evidence.
 
@@ -123,7 +126,7 @@ def settle_orders(
         if order.status is OrderStatus.WAITING:
             continue
         fresh = now - order.decided_at < MINUTE
-        updates = _ask_for(order, broker, attempts=1 if fresh else ABSENT_AFTER)
+        updates = _ask_for(order, broker, sleep, attempts=1 if fresh else ABSENT_AFTER)
         for update in updates:
             desk.on_update(update)
         if not updates and fresh:
@@ -246,11 +249,13 @@ def warm_up_file(home: Path, account: str, session_date: date) -> Path:
     return home / account / "warmup" / f"{session_date.isoformat()}.parquet"
 
 
-def _ask_for(order: Order, broker: Broker, attempts: int) -> list[m.OrderUpdate]:
+def _ask_for(
+    order: Order, broker: Broker, sleep: Callable[[float], None], *, attempts: int
+) -> list[m.OrderUpdate]:
     """The broker's word on an order, an update for each execution; empty if it never arrived."""
     for attempt in range(attempts):
         if attempt:
-            time.sleep(ABSENT_WAIT_S)
+            sleep(ABSENT_WAIT_S)
         found = broker.order(order.client_order_id)
         if found is not None:
             since = order.decided_at - timedelta(days=1)

@@ -12,12 +12,14 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from alpaca.trading.client import TradingClient
 
 from coordinator.core.messages import SubmitOrder
 from coordinator.core.orders import OrderStatus
 from coordinator.core.values import Side
 from coordinator.errors import BrokerRejected, BrokerUnavailable
 from coordinator.settings import Settings
+from coordinator.shell.alpaca_rest import AlpacaRest
 from coordinator.shell.broker import Broker
 from simulator.server import Simulator, SimulatorOptions
 
@@ -46,7 +48,7 @@ def broker(
         settings = Settings(
             "PK1", secret, simulator.url, simulator.url, simulator.stream_url, Path("x"), ""
         )
-        yield Broker(settings, feed="iex", timeout_s=timeout_s), simulator
+        yield Broker(AlpacaRest(settings, timeout_s=timeout_s), feed="iex"), simulator
 
 
 @pytest.fixture(scope="module")
@@ -246,13 +248,12 @@ def test_a_proxy_of_the_environment_does_not_come_between(
 
 
 def test_a_page_that_is_no_json_is_no_answer(
-    quiet: tuple[Broker, Simulator], monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    asked, _ = quiet
-
-    def garbled(path: str, query: object = None) -> object:
+    def garbled(client: object, path: str, query: object = None) -> object:
         return json.loads("<html>")
 
-    monkeypatch.setattr(asked._trading, "get", garbled)
-    with pytest.raises(BrokerUnavailable, match="not JSON"):
-        asked.account()
+    with broker() as (asked, _):
+        monkeypatch.setattr(TradingClient, "get", garbled)
+        with pytest.raises(BrokerUnavailable, match="not JSON"):
+            asked.account()

@@ -52,15 +52,15 @@ def test_what_was_true_earlier_does_not_turn_time_back(speed: float) -> None:
 
 
 def test_waits_scale_with_the_brokers_speed_down_to_a_floor() -> None:
-    clock = BrokerClock(600)
+    clock = BrokerClock(600, Ticking())
     assert clock.local_s(60) == 0.1
     assert clock.local_s(60, least_s=2) == 2
-    assert BrokerClock(1).local_s(60) == 60
+    assert BrokerClock(1, Ticking()).local_s(60) == 60
 
 
 def test_a_clock_that_was_never_read_says_nothing() -> None:
     with pytest.raises(AssertionError, match="never read"):
-        BrokerClock(1).now()
+        BrokerClock(1, Ticking()).now()
 
 
 def names(minutes: list[tuple[Bar, ...]]) -> list[list[str]]:

@@ -13,6 +13,7 @@ import pytest
 
 from coordinator.embedded import Simulation, claim_account, embedded_simulator
 from coordinator.errors import OperatorError
+from coordinator.shell.alpaca_rest import AlpacaRest
 from coordinator.shell.broker import Broker
 
 DAY = date(2026, 3, 17)
@@ -36,7 +37,7 @@ def test_the_account_holds_a_tenth_more_than_the_strategies_and_a_hundred_thousa
     tmp_path: Path, capital: str, cash: str
 ) -> None:
     with embedded_simulator(simulation(tmp_path, capital), "SIM0007") as settings:
-        account = Broker(settings, feed="iex").account()
+        account = Broker(AlpacaRest(settings), feed="iex").account()
     assert (account.number, account.cash) == ("SIM0007", Decimal(cash))
     assert settings.trading_url.startswith("http://127.0.0.1:")
 
@@ -48,7 +49,7 @@ def test_its_day_begins_before_the_open_or_for_crypto_alone_at_midnight(
     tmp_path: Path, tickers: tuple[str, ...], hour: int
 ) -> None:
     with embedded_simulator(simulation(tmp_path, "1", *tickers), "SIM0001") as settings:
-        now = Broker(settings, feed="iex").clock()
+        now = Broker(AlpacaRest(settings), feed="iex").clock()
     assert (now.date(), now.hour) == (DAY, hour)
 
 

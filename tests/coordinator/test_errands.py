@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
@@ -16,10 +16,11 @@ from coordinator.core.orders import Order, Orders, OrderStatus
 from coordinator.core.records import Origin
 from coordinator.core.values import MINUTE, Reason, Side
 from coordinator.settings import Settings
-from coordinator.shell import errands
+from coordinator.shell.alpaca_rest import AlpacaRest
 from coordinator.shell.broker import Broker
 from coordinator.shell.clock import BrokerClock
 from coordinator.shell.errands import Errands
+from coordinator.shell.ports import Ports
 from simulator.server import Simulator, SimulatorOptions
 from tests.coordinator.bench import D
 
@@ -28,19 +29,35 @@ ID = "A.2026-03-17.1"
 PATIENCE_S = 20.0
 
 
+class LocalTime:
+    """Local seconds: they stand still unless each look at them is to take `step_s`."""
+
+    def __init__(self) -> None:
+        self.now_s, self.step_s = 0.0, 0.0
+
+    def __call__(self) -> float:
+        self.now_s += self.step_s
+        return self.now_s
+
+
 class Desk:
     """Errands with a real broker, the orders they are about, and what came back."""
 
     def __init__(self, simulator: Simulator) -> None:
         url = simulator.url
         settings = Settings("k", "s", url, url, simulator.stream_url, Path("x"), "")
-        self.broker = Broker(settings, feed="iex")
-        self.clock = BrokerClock(600)
+        self.broker = Broker(AlpacaRest(settings), feed="iex")
+        self.local_s = LocalTime()
+        self.clock = BrokerClock(600, self.local_s)
         self.clock.heard(NOW)
         self.orders = Orders()
         self.answers: asyncio.Queue[m.Message] = asyncio.Queue()
         self.errands = Errands(
-            lambda: Broker(settings, feed="iex"), self.clock, lambda: self.orders, self._take
+            replace(Ports.real(), monotonic=self.local_s),
+            lambda: Broker(AlpacaRest(settings), feed="iex"),
+            self.clock,
+            lambda: self.orders,
+            self._take,
         )
 
     def _take(self, messages: Iterable[m.Message]) -> None:
@@ -76,7 +93,7 @@ def run(story: Story, folder: Path | None = None, *faults: dict[str, object]) ->
         try:
             await story(desk)
         finally:
-            await asyncio.to_thread(desk.errands.stop)
+            await desk.errands.stop()
 
     with Simulator(options) as simulator:
         asyncio.run(play())
@@ -144,13 +161,9 @@ def test_another_order_under_our_id_is_not_adopted() -> None:
     run(story)
 
 
-def test_an_order_that_is_not_there_is_absent_after_several_looks(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    times = iter(float(10 * n) for n in range(1000))
-    monkeypatch.setattr(errands, "time", SimpleNamespace(monotonic=lambda: next(times)))
-
+def test_an_order_that_is_not_there_is_absent_after_several_looks() -> None:
     async def story(desk: Desk) -> None:
+        desk.local_s.step_s = 10
         desk.order()
         desk.errands.look_up(ID)
         for _ in range(4):
@@ -161,18 +174,16 @@ def test_an_order_that_is_not_there_is_absent_after_several_looks(
     run(story)
 
 
-def test_an_order_that_has_ended_is_pursued_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
-    times = iter(float(100 * n) for n in range(10_000))
-    monkeypatch.setattr(errands, "time", SimpleNamespace(monotonic=lambda: next(times)))
-
+def test_an_order_that_has_ended_is_pursued_no_more() -> None:
     async def story(desk: Desk) -> None:
+        desk.local_s.step_s = 100
         desk.errands.carry_out(desk.order())
         await desk.answer()
         order = desk.orders.get(ID)
         assert order is not None
         desk.orders.move(order, OrderStatus.CANCELED)
         desk.errands.pursue()
-        assert desk.errands._pursuits == {}
+        assert desk.errands.due_s is None
 
     run(story)
 
@@ -180,11 +191,10 @@ def test_an_order_that_has_ended_is_pursued_no_more(monkeypatch: pytest.MonkeyPa
 def test_an_order_is_pursued_for_days_without_a_number_too_large(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    times = iter(float(100 * n) for n in range(10_000))
-    monkeypatch.setattr(errands, "time", SimpleNamespace(monotonic=lambda: next(times)))
     monkeypatch.setattr(Errands, "_start", lambda *_: None)
 
     async def story(desk: Desk) -> None:
+        desk.local_s.step_s = 100
         desk.order()
         desk.errands.look_up(ID)
         for _ in range(1100):

@@ -15,6 +15,7 @@ import pytest
 from coordinator.core.session import Hours
 from coordinator.core.values import MINUTE, Bar
 from coordinator.settings import Settings
+from coordinator.shell.alpaca_rest import AlpacaRest
 from coordinator.shell.broker import Broker
 from coordinator.shell.history import History, Need, read_bars, write_bars
 from simulator.server import Simulator, SimulatorOptions
@@ -45,7 +46,7 @@ def simulated() -> Iterator[Counted]:
         settings = Settings(
             "k", "s", simulator.url, simulator.url, simulator.stream_url, Path("x"), ""
         )
-        yield Counted(settings, feed="iex")
+        yield Counted(AlpacaRest(settings), feed="iex")
 
 
 @pytest.fixture

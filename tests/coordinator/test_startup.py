@@ -20,6 +20,7 @@ from coordinator.core.values import MINUTE, UNASSIGNED, Side
 from coordinator.errors import BrokerUnavailable, OperatorError, SafetyRefusal
 from coordinator.settings import Settings
 from coordinator.shell import startup
+from coordinator.shell.alpaca_rest import AlpacaRest
 from coordinator.shell.broker import Broker
 from coordinator.shell.journal import Journal
 from simulator.server import Simulator, SimulatorOptions
@@ -41,13 +42,8 @@ def venue(
     options = SimulatorOptions(date=date(2026, 3, 17), start=NOW, faults=script)
     with Simulator(options) as simulator:
         url = simulator.url
-        yield Broker(Settings("k", "s", url, url, simulator.stream_url, Path("x"), ""), feed="iex")
-
-
-@pytest.fixture(autouse=True)
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Look-ups of an order that is not there follow each other at once."""
-    monkeypatch.setattr(startup, "ABSENT_WAIT_S", 0.0)
+        settings = Settings("k", "s", url, url, simulator.stream_url, Path("x"), "")
+        yield Broker(AlpacaRest(settings), feed="iex")
 
 
 def crashed(broker: Broker) -> Bench:
@@ -59,8 +55,9 @@ def crashed(broker: Broker) -> Bench:
 
 
 def settled(bench: Bench, broker: Broker, now: datetime = NOW) -> tuple[list[r.Record], list[str]]:
-    """What a restart learns of the orders that the bench left open."""
-    return startup.settle_orders(bench.books, {"SPY": asset("SPY")}, broker, now)
+    """What a restart learns of the orders that the bench left open, look-up after look-up."""
+    assets = {"SPY": asset("SPY")}
+    return startup.settle_orders(bench.books, assets, broker, now, sleep=lambda _: None)
 
 
 def sent(bench: Bench) -> m.SubmitOrder:

@@ -1,0 +1,108 @@
+"""The REST port over alpaca-py, with its edges filed off: time-outs on, hidden repeats off.
+
+The SDK would wait for ever and would send an order up to four times. An answer that proves a no
+raises BrokerRejected; anything that proves nothing raises BrokerUnavailable. Call from one worker
+thread per instance: its sessions are not shared.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import requests
+from alpaca.common.exceptions import APIError
+from alpaca.common.rest import RESTClient
+from alpaca.data.historical import CryptoHistoricalDataClient, StockHistoricalDataClient
+from alpaca.trading.client import TradingClient
+from requests.adapters import HTTPAdapter
+
+from coordinator.errors import BrokerRejected, BrokerUnavailable
+from coordinator.settings import Settings
+from coordinator.shell.rest import Api
+
+T = TypeVar("T")
+
+PROVE_NOTHING = {0, requests.codes.request_timeout, requests.codes.too_many_requests}
+"""Answers below 500 after which the request may have been carried out, or may be later."""
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+TIMEOUT_S = 10.0
+
+
+class AlpacaRest:
+    """Alpaca's trading and data REST, over HTTP."""
+
+    def __init__(self, settings: Settings, *, timeout_s: float = TIMEOUT_S) -> None:
+        key, secret = settings.key_id, settings.secret
+        trading, data = settings.trading_url, settings.data_url
+        self._clients: dict[Api, RESTClient] = {
+            Api.TRADING: TradingClient(key, secret, raw_data=True, url_override=trading),
+            Api.STOCKS: StockHistoricalDataClient(key, secret, raw_data=True, url_override=data),
+            Api.CRYPTO: CryptoHistoricalDataClient(key, secret, raw_data=True, url_override=data),
+        }
+        for api, client in self._clients.items():
+            host = urlsplit(trading if api is Api.TRADING else data).hostname
+            _file_edges(client, timeout_s, loopback=host in LOOPBACK)
+
+    def get(self, api: Api, path: str, query: Mapping[str, Any]) -> Any:
+        """The parsed answer to a GET."""
+        return _asked(lambda: self._clients[api].get(path, dict(query)))
+
+    def post(self, api: Api, path: str, body: Mapping[str, Any]) -> Any:
+        """The parsed answer to a POST, which is sent once."""
+        return _asked(lambda: self._clients[api].post(path, dict(body)))
+
+    def delete(self, api: Api, path: str) -> None:
+        """A DELETE, of which only success or failure is told."""
+        _asked(lambda: self._clients[api].delete(path))
+
+
+class _TimedAdapter(HTTPAdapter):
+    def __init__(self, timeout_s: float) -> None:
+        self._timeout_s = timeout_s
+        super().__init__()
+
+    def send(self, request: Any, **options: Any) -> Any:  # type: ignore[override]
+        if options.get("timeout") is None:
+            options["timeout"] = self._timeout_s
+        return super().send(request, **options)
+
+
+def _file_edges(client: RESTClient, timeout_s: float, *, loopback: bool) -> None:
+    """Time-outs on, repeats off; a proxy of the environment would swallow loopback calls."""
+    client._retry = 0
+    client._session.trust_env = not loopback
+    for scheme in ("http://", "https://"):
+        client._session.mount(scheme, _TimedAdapter(timeout_s))
+
+
+def _asked(call: Callable[[], T]) -> T:
+    try:
+        return call()
+    except APIError as error:
+        raise _refusal(error) from None
+    except requests.RequestException as error:
+        raise BrokerUnavailable(
+            f"no answer from the broker ({type(error).__name__}); it may have done what was asked"
+        ) from None
+    except ValueError:
+        raise BrokerUnavailable("the broker's answer was not JSON") from None
+
+
+def _refusal(error: APIError) -> Exception:
+    """The error without its headers, which hold the secret."""
+    status = error.status_code or 0
+    text = str(error)
+    try:
+        body = json.loads(text)
+    except ValueError:
+        body = {}
+    if not isinstance(body, dict):
+        body = {}
+    message = str(body.get("message") or text[:200] or "no reason given")
+    if status in PROVE_NOTHING or status >= requests.codes.server_error:
+        return BrokerUnavailable(f"the broker answered HTTP {status}: {message}")
+    code = body.get("code")
+    return BrokerRejected(status, code if isinstance(code, int) else None, message, body)

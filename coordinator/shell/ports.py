@@ -1,0 +1,65 @@
+"""Everything outside that a session touches, as one value: time, threads, REST, streams, journal.
+
+In production it is the world. A proof puts another in its place and runs the same session in it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from coordinator.settings import Settings
+from coordinator.shell.alpaca_rest import AlpacaRest
+from coordinator.shell.journal import Journal
+from coordinator.shell.rest import Rest
+from coordinator.shell.streams import StreamWatch, market_stream, order_stream
+from coordinator.shell.wire import Raw
+from coordinator.shell.workers import Threads, Workers
+
+OnMessage = Callable[[Raw], None]
+"""Takes a raw message on the loop; must not raise or block."""
+
+
+class Stream(Protocol):
+    """One connection for messages of the broker, which reconnects by itself."""
+
+    watch: StreamWatch
+
+    def start(self, on_end: Callable[[str], None]) -> None:
+        """Connect, and call `on_end` with the name if the stream ends without `stop`."""
+
+    async def stop(self) -> None:
+        """End the stream and free its connection slot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """`monotonic` is in seconds; `sleep` blocks, and is called by workers only.
+
+    `rest` makes a session of requests for one worker; `order_stream` and `market_stream` make
+    streams that are not started yet; `open_journal` takes path, account and coordinator.
+    """
+
+    monotonic: Callable[[], float]
+    sleep: Callable[[float], None]
+    workers: Workers
+    rest: Callable[[Settings], Rest]
+    order_stream: Callable[[Settings, OnMessage, StreamWatch], Stream]
+    market_stream: Callable[[Settings, str, Sequence[str], OnMessage, StreamWatch], Stream]
+    open_journal: Callable[[Path, str, str], Journal]
+
+    @classmethod
+    def real(cls) -> Ports:
+        """The world: local clock, threads, Alpaca through its SDK, files."""
+        return cls(
+            monotonic=time.monotonic,
+            sleep=time.sleep,
+            workers=Threads(),
+            rest=AlpacaRest,
+            order_stream=order_stream,
+            market_stream=market_stream,
+            open_journal=Journal,
+        )
