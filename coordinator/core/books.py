@@ -13,9 +13,12 @@ from decimal import Decimal
 
 from coordinator.core import records as r
 from coordinator.core.ledger import Ledger, SubAccount
-from coordinator.core.orders import Order, Orders, OrderStatus
+from coordinator.core.orders import PHASE, Order, Orders, OrderStatus, Phase
+from coordinator.core.postings import Postings
 from coordinator.core.values import UNASSIGNED, ZERO, Bar, exactly
 
+JUMP = "price"
+"""The kind of discrepancy that a leap of a price is; a new session fetches adjusted history."""
 FUNDING = "funding"
 """The transfer that begins a book."""
 NEW_INITIAL_CASH = "initial_cash"
@@ -42,7 +45,7 @@ class Books:
     ledger: Ledger = field(default_factory=Ledger)
     orders: Orders = field(default_factory=Orders)
     days: dict[str, Day] = field(default_factory=dict)
-    executions: set[str] = field(default_factory=set)
+    posted: Postings = field(default_factory=Postings)
     sequences: dict[str, int] = field(default_factory=dict)
     """Last sequence number used, by '<strategy>.<session date>'."""
     last_bar: dict[str, datetime] = field(default_factory=dict)
@@ -51,6 +54,13 @@ class Books:
     """The last denial of each (strategy, ticker), so that one wish is denied once."""
     others: set[str] = field(default_factory=set)
     """Strategies that other coordinators of the account have run."""
+    elsewhere: dict[str, str] = field(default_factory=dict)
+    """Tickers of the open orders of other coordinators, by client order id."""
+    frozen: dict[str, r.DiscrepancyFound] = field(default_factory=dict)
+    """Discrepancies that nothing has explained yet, by id."""
+    killed: bool = False
+    last_at: datetime | None = None
+    """When the newest record was made."""
     account: str = ""
     session: r.SessionOpened | None = None
     ended: r.SessionEnded | None = None
@@ -63,6 +73,7 @@ class Books:
 
     def apply(self, record: r.Record) -> None:
         """Apply one record. Call inside the EXACT decimal context."""
+        self.last_at = record.at
         match record:
             case r.BarsSeen() | r.HistorySeen():
                 self._see(record.bars)
@@ -72,6 +83,11 @@ class Books:
                 self._change(record)
             case r.FillBooked():
                 self._book(record)
+            case r.OrderAdopted():
+                self._adopt(record)
+            case r.ActivityBooked():
+                if self.posted.add_activity(record):
+                    self.ledger.adjust(record)
             case r.EntryDenied():
                 self._use_id(record.client_order_id)
                 self.denied[record.strategy, record.symbol] = record.reason
@@ -84,6 +100,7 @@ class Books:
                 self._transfer(record)
             case r.AccountAdopted():
                 self.account = record.account
+                self.posted.activities.update(record.known)
                 unassigned = SubAccount(UNASSIGNED, cash=record.cash)
                 self.ledger.restore(unassigned, record.holdings)
             case r.SessionOpened():
@@ -93,21 +110,46 @@ class Books:
             case r.SessionEnded():
                 self.ended = record
             case r.DiscrepancyFound():
-                pass
+                if record.discrepancy_id:
+                    self.frozen[record.discrepancy_id] = record
+            case r.DiscrepancyResolved():
+                self.frozen.pop(record.discrepancy_id, None)
+            case r.Killed():
+                self.killed = True
+            case r.Revived():
+                self.killed = False
 
     @exactly
     def apply_foreign(self, record: r.Record) -> None:
-        """Apply what another coordinator of the account wrote: only whose money moved, and ids."""
+        """Apply what another coordinator of the account wrote.
+
+        That is whose money moved, what concerns the account as a whole, ids, and which of its
+        orders are open.
+        """
         match record:
-            case r.AccountAdopted() if not self.account:
+            case r.AccountAdopted() if self.account:
+                return
+            case (
+                r.AccountAdopted()
+                | r.Transferred()
+                | r.FillBooked()
+                | r.ActivityBooked()
+                | r.DiscrepancyFound()
+                | r.DiscrepancyResolved()
+                | r.Killed()
+                | r.Revived()
+            ):
+                before = self.last_at
                 self.apply(record)
-            case r.Transferred():
-                self._transfer(record)
-            case r.FillBooked():
-                self._book(record)
+                self.last_at = before
             case r.OrderIntended() | r.EntryDenied():
                 self._use_id(record.client_order_id)
                 self.others.add(record.strategy)
+                if isinstance(record, r.OrderIntended):
+                    self.elsewhere[record.client_order_id] = record.symbol
+            case r.OrderMoved():
+                if PHASE[record.status] is Phase.DONE:
+                    self.elsewhere.pop(record.client_order_id, None)
             case r.SessionOpened():
                 for opening in record.openings:
                     if opening.strategy != UNASSIGNED:
@@ -147,6 +189,9 @@ class Books:
         begun = {o.strategy for o in self.session.openings} if self.session and same else set()
         self.account, self.session, self.ended = record.account, record, None
         self.denied.clear()
+        if not same:
+            self.posted.unsettled = 0
+            self.frozen = {k: v for k, v in self.frozen.items() if v.kind != JUMP}
         self.ledger.marks.update(record.marks)
         for opening in record.openings:
             if alone:
@@ -227,22 +272,41 @@ class Books:
             case r.CancelRequested():
                 order.cancel_reason = record.reason
             case r.OrderMoved():
-                order.broker_order_id = record.broker_order_id or order.broker_order_id
+                if record.broker_order_id:
+                    self.orders.name(order, record.broker_order_id)
                 order.filled_avg_price = record.filled_avg_price or order.filled_avg_price
                 self.orders.report(order, record.filled_qty)
                 self.orders.move(order, record.status)
         self._count_entry(order, was_entry)
 
     def _book(self, record: r.FillBooked) -> None:
-        if record.execution_id in self.executions:
-            return  # another coordinator of the account saw the same fill of nobody's order
-        self.executions.add(record.execution_id)
-        self.ledger.book(record)
         order = self.orders.get(record.client_order_id)
+        if self.posted.has(record, order):
+            return  # another coordinator of the account saw the same fill of nobody's order
+        posting = self.posted.add_fill(record, order)
+        self.ledger.book(record)
         if order is not None:
             was_entry = order.is_entry
-            self.orders.fill(order, record.qty, record.cum_qty)
+            self.orders.fill(order, posting)
             self._count_entry(order, was_entry)
+
+    def _adopt(self, record: r.OrderAdopted) -> None:
+        """A new order of the same strategy, in the place of one that was replaced by hand."""
+        old = self.order(record.replaces)
+        new = Order(
+            record.client_order_id,
+            old.strategy,
+            old.symbol,
+            old.side,
+            record.qty,
+            old.decision_price,
+            old.reason,
+            old.decided_at,
+            OrderStatus.ACCEPTED,
+            record.broker_order_id,
+            cancel_reason=old.cancel_reason,
+        )
+        self.orders.add(new)
 
     def _count_entry(self, order: Order, was_entry: bool) -> None:
         """An entry that ended without a fill is given back to its day; a late fill takes it."""
@@ -271,4 +335,5 @@ def _carried(order: r.OpenOrder) -> Order:
         order.booked_qty,
         order.filled_avg_price,
         set(order.booked_until),
+        corrected=order.corrected,
     )

@@ -1,30 +1,31 @@
-"""The order desk: intents of ours become orders, the broker's reports become bookings.
+"""The order desk: wishes become intents, and intents orders, one at a time where they must.
 
 Every change is a record first. An order goes out only if no opposite one stands on its ticker;
-an execution is booked once, to the one book that owns the order, whichever way it was learned.
+where crossing is on, opposite wishes of one minute change hands inside first.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 
 from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core import risk
 from coordinator.core.arbiter import may_send, next_waiting, outdated
 from coordinator.core.books import Books
+from coordinator.core.crossing import Cross, Wish, net
 from coordinator.core.orders import Order, OrderStatus, Phase, may_move
 from coordinator.core.risk import Asset
-from coordinator.core.values import UNASSIGNED, ZERO, Reason, Side, is_crypto
-
-COIN = Decimal("1e-9")
-"""Step to which a crypto fee is rounded, half up."""
+from coordinator.core.values import ZERO, Reason, Side
 
 
 class OrderDesk:
-    """Makes and follows the orders of one session. Call inside the EXACT decimal context."""
+    """Makes and follows the orders of one session. Call inside the EXACT decimal context.
+
+    With `crossing`, wishes wait for `end_minute`, which nets them.
+    """
 
     def __init__(
         self,
@@ -32,25 +33,29 @@ class OrderDesk:
         assets: Mapping[str, Asset],
         session_date: date,
         own_strategies: frozenset[str],
-        crypto_fee_rate: Decimal,
+        *,
+        crossing: bool = False,
     ) -> None:
         self.books = books
         self.out = m.Outcome()
         self._assets = assets
         self._date = session_date
         self._own = own_strategies
-        self._fee_rate = crypto_fee_rate
+        self._crossing = crossing
+        self._wishes: list[Wish] = []
 
     def record(self, record: r.Record) -> None:
         """Let a record change the books, and hand it out to be kept."""
         self.books.apply(record)
         self.out.records.append(record)
 
-    # intents
+    def runs(self, strategy: str) -> bool:
+        """Whether a strategy is this coordinator's own."""
+        return strategy in self._own
 
     def buy(self, strategy: str, symbol: str, qty: Decimal, close: Decimal, now: datetime) -> None:
         """Intend an entry decided at `close`."""
-        self._intend(strategy, symbol, Side.BUY, qty, close, Reason.SIGNAL, now)
+        self._wish(Wish(strategy, symbol, Side.BUY, qty, close, Reason.SIGNAL), now)
 
     def deny_entry(
         self, strategy: str, symbol: str, qty: Decimal, close: Decimal, reason: str, now: datetime
@@ -74,7 +79,23 @@ class OrderDesk:
         position = self.books.ledger[strategy].positions.get(symbol)
         qty = risk.exit_qty(self._assets[symbol], position, self._available(symbol))
         if qty:
-            self._intend(strategy, symbol, Side.SELL, qty, close, reason, now)
+            self._wish(Wish(strategy, symbol, Side.SELL, qty, close, reason), now)
+
+    def cancel(self, strategy: str, now: datetime) -> None:
+        """End a strategy's open buys and sell what they filled."""
+        for order in list(self.books.orders.open_of(strategy)):
+            if order.side is Side.BUY:
+                self._withdraw(order, Reason.FLATTEN, now)
+
+    def end_minute(self, now: datetime) -> None:
+        """All wishes of a minute are known: net them, and order the rest."""
+        wishes, self._wishes = self._wishes, []
+        crosses, rest = net(wishes)
+        for cross in crosses:
+            self._cross(cross, now)
+        for wish in rest:
+            if risk.orderable(self._assets[wish.symbol], wish.side, wish.qty, wish.close):
+                self._intend(wish, now)
 
     def expire_waiting(self, symbol: str, now: datetime) -> None:
         """Drop the entries that still wait when their ticker's next bar comes."""
@@ -93,76 +114,93 @@ class OrderDesk:
         for order_id in unsent:
             order = self.books.orders.get(order_id)
             if order is None or order.symbol not in self._assets:
-                self.on_absent(m.OrderAbsent(order_id, now))
+                self.give_up(order_id, now)
             elif order.status is OrderStatus.SUBMITTED:
                 self._submit(order_id, order.symbol, order.side, order.qty)
         for symbol in dict.fromkeys(order.symbol for order in self.books.orders.open()):
             self._release_next(symbol, now)
 
-    # reports
+    def give_up(self, order_id: str, now: datetime) -> None:
+        """An order never reached the broker."""
+        order = self.books.orders.get(order_id)
+        if order is not None and order.status in (OrderStatus.SUBMITTED, OrderStatus.UNKNOWN):
+            self._deny(order, now, "never_reached_broker")
 
-    def on_update(self, update: m.OrderUpdate) -> None:
-        """The broker's word on an order, from the stream or from REST."""
-        order = self.books.orders.get(update.client_order_id)
-        if order is None:
-            self._on_foreign(update)
+    def move(self, order_id: str, status: OrderStatus, reason: str, now: datetime) -> None:
+        """Move an order on our own account, if its state allows that."""
+        order = self.books.order(order_id)
+        if may_move(order.status, status):
+            self.record(r.OrderMoved(now, order_id, status, reason=reason))
+            self.settle(order, now)
+
+    def settle(self, order: Order, now: datetime) -> None:
+        """Once an order has ended: who wants out sells what filled, and the next one goes."""
+        if order.is_open:
             return
-        was_open, reported, booked = order.is_open, order.reported_qty, order.booked_qty
-        if update.execution is not None:
-            self._book(update, update.execution, order.strategy, order)
-        if _tells_news(order, reported, update):
+        if order.cancel_reason is not None:
+            mark = self.books.ledger.marks.get(order.symbol, order.decision_price)
+            self.exit(order.strategy, order.symbol, mark, order.cancel_reason, now)
+            self.end_minute(now)
+        self._release_next(order.symbol, now)
+
+    def _wish(self, wish: Wish, now: datetime) -> None:
+        if self._crossing:
+            self._wishes.append(wish)
+        else:
+            self._intend(wish, now)
+
+    def _intend(self, wish: Wish, now: datetime) -> None:
+        released = may_send(wish.side, self.books.orders.open_on(wish.symbol))
+        order_id = self._record_intent(wish, wish.qty, now, released=released)
+        if released:
+            self._submit(order_id, wish.symbol, wish.side, wish.qty)
+
+    def _record_intent(self, wish: Wish, qty: Decimal, now: datetime, *, released: bool) -> str:
+        order_id = self._next_id(wish.strategy)
+        self.record(
+            r.OrderIntended(
+                now,
+                order_id,
+                wish.strategy,
+                wish.symbol,
+                wish.side,
+                qty,
+                wish.close,
+                wish.reason,
+                released,
+            )
+        )
+        return order_id
+
+    def _cross(self, cross: Cross, now: datetime) -> None:
+        """Two orders that fill each other at the last price, without a fee."""
+        for wish in (cross.seller, cross.buyer):
+            order_id = self._record_intent(wish, cross.qty, now, released=False)
             self.record(
-                r.OrderMoved(
-                    update.at,
-                    order.client_order_id,
-                    update.status,
-                    update.broker_order_id,
-                    update.filled_qty,
-                    update.filled_avg_price,
-                    update.submitted_at,
-                    update.reason,
+                r.FillBooked(
+                    now,
+                    f"cross.{order_id}",
+                    order_id,
+                    wish.strategy,
+                    wish.symbol,
+                    wish.side,
+                    cross.qty,
+                    cross.seller.close,
+                    ZERO,
+                    ZERO,
+                    cross.qty,
                 )
             )
-        reopened = order.is_open and not was_open
-        if order.misses_fills or reopened:
-            self.out.commands.append(m.LookUpOrder(order.client_order_id))
-        if was_open or order.booked_qty != booked:
-            self._settle(order, update.at)
-
-    def on_refused(self, message: m.SubmitRefused) -> None:
-        """The broker refused an order."""
-        self._move(message.client_order_id, OrderStatus.REJECTED, message.reason, message.at)
-
-    def on_unclear(self, message: m.SubmitUnclear) -> None:
-        """An order's fate is unknown; only the broker's evidence will end that."""
-        self._move(message.client_order_id, OrderStatus.UNKNOWN, message.reason, message.at)
-        self.out.commands.append(m.LookUpOrder(message.client_order_id))
-
-    def on_absent(self, message: m.OrderAbsent) -> None:
-        """The broker has been asked long enough and does not know the order."""
-        order = self.books.orders.get(message.client_order_id)
-        if order is not None and order.status in (OrderStatus.SUBMITTED, OrderStatus.UNKNOWN):
-            self._deny(order, message.at, "never_reached_broker")
-
-    # inside
-
-    def _intend(
-        self,
-        strategy: str,
-        symbol: str,
-        side: Side,
-        qty: Decimal,
-        close: Decimal,
-        reason: Reason,
-        now: datetime,
-    ) -> None:
-        released = may_send(side, self.books.orders.open_on(symbol))
-        order_id = self._next_id(strategy)
-        self.record(
-            r.OrderIntended(now, order_id, strategy, symbol, side, qty, close, reason, released)
-        )
-        if released:
-            self._submit(order_id, symbol, side, qty)
+            self.record(
+                r.OrderMoved(
+                    now,
+                    order_id,
+                    OrderStatus.FILLED,
+                    filled_qty=cross.qty,
+                    filled_avg_price=cross.seller.close,
+                    reason="crossed",
+                )
+            )
 
     def _submit(self, order_id: str, symbol: str, side: Side, qty: Decimal) -> None:
         tif = self._assets[symbol].time_in_force
@@ -182,80 +220,18 @@ class OrderDesk:
             self.out.commands.append(m.CancelOrder(order.client_order_id, order.broker_order_id))
 
     def _available(self, symbol: str) -> Decimal:
-        """What the account holds of a symbol beyond the sells that are already open."""
+        """What the account holds of a symbol beyond the sells that are open or wished for."""
         accounts = self.books.ledger.accounts.values()
         held = sum((a.positions[symbol].qty for a in accounts if symbol in a.positions), ZERO)
         on_ticker = self.books.orders.open_on(symbol)
-        return held - sum((o.open_qty for o in on_ticker if o.side is Side.SELL), ZERO)
-
-    def _on_foreign(self, update: m.OrderUpdate) -> None:
-        """An order that this session did not intend: another coordinator's, or a human's."""
-        owner = update.client_order_id.partition(".")[0]
-        others = owner in self.books.others and owner not in self._own
-        if update.execution is not None and not others:
-            self._book(update, update.execution, UNASSIGNED, None)
-
-    def _book(
-        self, update: m.OrderUpdate, execution: m.Execution, owner: str, order: Order | None
-    ) -> None:
-        known = execution.execution_id in self.books.executions
-        if known or (order is not None and execution.cum_qty in order.booked_until):
-            return
-        fee, fee_qty = self._fee(update.symbol, update.side, execution)
-        self.record(
-            r.FillBooked(
-                execution.at,
-                execution.execution_id,
-                update.client_order_id,
-                owner,
-                update.symbol,
-                update.side,
-                execution.qty,
-                execution.price,
-                fee,
-                fee_qty,
-                execution.cum_qty,
-            )
-        )
-
-    def _fee(self, symbol: str, side: Side, execution: m.Execution) -> tuple[Decimal, Decimal]:
-        """(dollars, coins): a crypto buy pays in coin, a crypto sale in dollars, stocks nothing."""
-        if not is_crypto(symbol):
-            return ZERO, ZERO
-        if side is Side.BUY:
-            coins = (execution.qty * self._fee_rate).quantize(COIN, ROUND_HALF_UP)
-            return coins * execution.price, coins
-        dollars = execution.qty * execution.price * self._fee_rate
-        return dollars.quantize(COIN, ROUND_HALF_UP), ZERO
+        selling = sum((o.open_qty for o in on_ticker if o.side is Side.SELL), ZERO)
+        wished = (w.qty for w in self._wishes if w.symbol == symbol and w.side is Side.SELL)
+        return held - selling - sum(wished, ZERO)
 
     def _deny(self, order: Order, now: datetime, reason: str) -> None:
-        self._move(order.client_order_id, OrderStatus.DENIED, reason, now)
-
-    def _move(self, order_id: str, status: OrderStatus, reason: str, now: datetime) -> None:
-        order = self.books.order(order_id)
-        if not may_move(order.status, status):
-            return
-        self.record(r.OrderMoved(now, order_id, status, reason=reason))
-        self._settle(order, now)
-
-    def _settle(self, order: Order, now: datetime) -> None:
-        """Once an order has ended: who wants out sells what filled, and the next one goes."""
-        if order.is_open:
-            return
-        if order.cancel_reason is not None:
-            mark = self.books.ledger.marks.get(order.symbol, order.decision_price)
-            self.exit(order.strategy, order.symbol, mark, order.cancel_reason, now)
-        self._release_next(order.symbol, now)
+        self.move(order.client_order_id, OrderStatus.DENIED, reason, now)
 
     def _release_next(self, symbol: str, now: datetime) -> None:
         while waiting := next_waiting(self.books.orders.open_on(symbol)):
             self.record(r.OrderReleased(now, waiting.client_order_id))
             self._submit(waiting.client_order_id, waiting.symbol, waiting.side, waiting.qty)
-
-
-def _tells_news(order: Order, reported: Decimal, update: m.OrderUpdate) -> bool:
-    return (
-        may_move(order.status, update.status)
-        or update.filled_qty > reported
-        or bool(update.broker_order_id and not order.broker_order_id)
-    )

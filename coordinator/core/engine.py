@@ -16,12 +16,15 @@ from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core import risk
 from coordinator.core.books import Books
+from coordinator.core.controls import Controls, Gate
 from coordinator.core.desk import OrderDesk
 from coordinator.core.lanes import Lanes, StrategySpec
 from coordinator.core.ledger import Position
+from coordinator.core.reconcile import DiscrepancyKind, Reconciler, finding
+from coordinator.core.reports import Reports
 from coordinator.core.risk import Asset
 from coordinator.core.session import SessionPlan
-from coordinator.core.values import ZERO, Bar, Reason, exactly
+from coordinator.core.values import UNASSIGNED, ZERO, Bar, Reason, exactly
 
 LATE = timedelta(seconds=90)
 """A bar that arrives longer than this after its end opens nothing."""
@@ -59,6 +62,8 @@ class Engine:
         plan: SessionPlan,
         *,
         crypto_fee_rate: Decimal = CRYPTO_FEE_RATE,
+        controls: Controls = Controls(),  # noqa: B008
+        crossing: bool = False,
     ) -> None:
         self.books = books
         self.specs = tuple(specs)
@@ -66,7 +71,11 @@ class Engine:
         self.lanes = Lanes(specs)
         self._assets = assets
         own = frozenset(spec.name for spec in specs)
-        self._desk = OrderDesk(books, assets, plan.date, own, crypto_fee_rate)
+        self._desk = OrderDesk(books, assets, plan.date, own, crossing=crossing)
+        self._reports = Reports(self._desk, crypto_fee_rate)
+        self.reconciler = Reconciler(books, self._desk.record, self._reports.on_update)
+        self._gate = Gate(books, plan, controls)
+        self._sees_orders, self._blind = True, frozenset[str]()
         self._views: dict[str, View] = {}
         self._closed = False
         self._on: dict[str, list[int]] = {}
@@ -82,15 +91,20 @@ class Engine:
             case m.BarsArrived():
                 self._on_bars(message)
             case m.OrderUpdate():
-                self._desk.on_update(message)
+                self._reports.on_update(message)
             case m.SubmitRefused():
-                self._desk.on_refused(message)
+                self._reports.on_refused(message)
             case m.SubmitUnclear():
-                self._desk.on_unclear(message)
+                self._reports.on_unclear(message)
             case m.OrderAbsent():
-                self._desk.on_absent(message)
+                self._reports.on_absent(message)
+            case m.AccountSeen():
+                self.reconciler.take(message)
+            case m.SightChanged():
+                self._sees_orders, self._blind = message.orders, message.blind
             case m.ClockRead():
                 self._roll_days(message.now)
+                self._flatten_if_killed(message.now)
         return self._desk.out
 
     @exactly
@@ -120,6 +134,7 @@ class Engine:
             minutes.setdefault(bar.start, []).append(bar)
         for start, group in minutes.items():
             self._roll_days(start)
+            self._freeze_leaps(group, message.now)
             self._desk.record(r.BarsSeen(message.now, message.origin, tuple(group)))
             for bar in group:
                 self._desk.expire_waiting(bar.symbol, message.now)
@@ -143,6 +158,7 @@ class Engine:
                     self._check_fault(spec, ticker, now)
                     if self.plan.decides(bar):
                         self._decide(spec, bar, view, now)
+        self._desk.end_minute(now)
 
     def _view(self, strategy: str, minute: datetime) -> View:
         view = self._views.get(strategy)
@@ -176,6 +192,8 @@ class Engine:
     def _decide(self, spec: StrategySpec, bar: Bar, view: View, now: datetime) -> None:
         warm = self.lanes.bars(bar.symbol) >= spec.min_warmup_bars
         signal = self.lanes.lane(spec, bar.symbol).signal if warm else 0
+        if not self._sees_orders:
+            return  # what is open nobody knows: neither to buy nor to sell is safe
         position = view.positions.get(bar.symbol)
         if position is not None and self._assets[bar.symbol].floor(position.qty):
             reason = risk.exit_reason(spec.limits, position, bar.close, signal)
@@ -193,10 +211,14 @@ class Engine:
         qty = risk.entry_qty(asset, spec.limits, equity, view.available, bar.close)
         if not qty:
             return
-        denial = self._denial(spec, bar, now)
+        denial = self._denial(spec, bar, now) or self._gate.refuses(spec.name, qty, bar, now)
+        if not denial and self._gate.floods(spec.name, len(spec.tickers), now):
+            denial = "max_orders_per_minute"
+            self._desk.record(r.EntriesStopped(now, spec.name, denial))
         if denial:
             self._desk.deny_entry(spec.name, bar.symbol, qty, bar.close, denial, now)
             return
+        self._gate.spend(qty * bar.close)
         view.available -= qty * bar.close
         view.busy.add(bar.symbol)
         self._desk.buy(spec.name, bar.symbol, qty, bar.close, now)
@@ -204,13 +226,40 @@ class Engine:
     def _denial(self, spec: StrategySpec, bar: Bar, now: datetime) -> str:
         day = self.books.days[spec.name]
         most = spec.limits.max_daily_trades
+        if self.books.killed:
+            return "killed"
         if day.stopped:
             return day.stopped
+        if any(found.symbol in ("", bar.symbol) for found in self.books.frozen.values()):
+            return "frozen"
+        if bar.symbol in self._blind:
+            return "blind"
         if most is not None and day.entries >= most:
             return "max_daily_trades"
         if now - bar.end > LATE:
             return "stale"
         return "" if self._assets[bar.symbol].tradable else "not_tradable"
+
+    def _freeze_leaps(self, bars: Iterable[Bar], now: datetime) -> None:
+        """A price that leaps outside the collar may be a split: nothing is bought until it is."""
+        for bar in bars:
+            before = self.books.ledger.marks.get(bar.symbol)
+            if before is not None and self._gate.controls.leaps(before, bar.close):
+                found = finding(now, DiscrepancyKind.PRICE, bar.symbol, before, bar.close)
+                self._desk.record(found)
+
+    def _flatten_if_killed(self, now: datetime) -> None:
+        """After a kill: end every strategy's buys now, and sell what it holds while that trades."""
+        if not self.books.killed:
+            return
+        for strategy in [name for name in self.books.days if name != UNASSIGNED]:
+            self._desk.cancel(strategy, now)
+            for symbol in list(self.books.ledger[strategy].positions):
+                if symbol in self._assets and self.plan.is_open(symbol, now):
+                    mark = self.books.ledger.marks.get(symbol)
+                    cost = self.books.ledger[strategy].positions[symbol].avg_price
+                    self._desk.exit(strategy, symbol, mark or cost, Reason.FLATTEN, now)
+        self._desk.end_minute(now)
 
     def _roll_days(self, now: datetime) -> None:
         for spec in self.specs:

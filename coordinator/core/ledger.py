@@ -1,18 +1,19 @@
 """Who owns what on the one account: a sub-account for each strategy, and UNASSIGNED for the rest.
 
-Rules: money moves by a booked fill or a transfer and by nothing else; a position keeps its total
-cost, and a sale relieves cost x sold / qty, rounded half-even at 1e-18; average price excludes
-fees. All sub-accounts together are the broker's account.
+Rules: money moves by a booked fill, an activity or a transfer and by nothing else; a position keeps
+its total cost, and a sale relieves cost x sold / qty, rounded half-even at 1e-18; average price
+excludes fees. All sub-accounts together are the broker's account.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import assert_never
 
-from coordinator.core.records import FillBooked, Holding
-from coordinator.core.values import ATTO, UNASSIGNED, ZERO, Side
+from coordinator.core.records import ActivityBooked, ActivityKind, FillBooked, Holding
+from coordinator.core.values import ATTO, UNASSIGNED, ZERO
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,33 @@ class SubAccount:
             mark = marks.get(symbol)
             total += position.cost if mark is None else position.qty * mark
         return total
+
+    def move(self, symbol: str, change: Decimal, price: Decimal) -> None:
+        """Change a position by `change` units at `price` dollars.
+
+        What reduces it relieves cost in proportion and realises the rest; what goes beyond flat
+        opens the other way.
+        """
+        held = self.positions.get(symbol, Position())
+        if held.qty * change >= 0:
+            self._keep(symbol, Position(held.qty + change, held.cost + change * price))
+            return
+        closing = min(abs(change), abs(held.qty)).copy_sign(change)
+        rest = change - closing
+        relieved = (held.cost * -closing / held.qty).quantize(ATTO)
+        self.realized += -closing * price - relieved
+        self._keep(symbol, Position(held.qty + change, held.cost - relieved + rest * price))
+
+    def split(self, symbol: str, change: Decimal) -> None:
+        """Change a position's quantity by `change` units for the same total cost."""
+        held = self.positions.get(symbol, Position())
+        self._keep(symbol, Position(held.qty + change, held.cost))
+
+    def _keep(self, symbol: str, position: Position) -> None:
+        if position.qty or position.cost:
+            self.positions[symbol] = position
+        else:
+            self.positions.pop(symbol, None)
 
     def holdings(self) -> tuple[Holding, ...]:
         """Positions as stored, by symbol."""
@@ -96,18 +124,41 @@ class Ledger:
             account.transferred += moved
 
     def book(self, fill: FillBooked) -> None:
-        """Post one execution to the sub-account that owns it."""
+        """Post one execution, or the reversal of one, to the sub-account that owns it.
+
+        Cash pays the gross quantity; what arrives is net of a fee taken in coin.
+        """
         account = self.accounts[fill.strategy]
-        held = account.positions.get(fill.symbol, Position())
-        if fill.side is Side.BUY:
-            position = _bought(account, held, fill)
-        else:
-            position = _sold(account, held, fill)
+        moved = fill.side.sign * fill.qty
+        account.cash -= moved * fill.price + (ZERO if fill.fee_qty else fill.fee)
         account.fees += fill.fee
-        if position.qty or position.cost:
-            account.positions[fill.symbol] = position
-        else:
-            account.positions.pop(fill.symbol, None)
+        account.move(fill.symbol, moved - fill.fee_qty, fill.price)
+
+    def adjust(self, activity: ActivityBooked) -> None:
+        """Post a movement that is no fill: cash, and units at their price.
+
+        A split changes the quantity alone: the cost stays what was paid, and its price is the
+        new mark.
+        """
+        account = self.accounts[activity.strategy]
+        account.cash += activity.amount
+        worth = activity.amount + activity.qty * activity.price
+        match activity.kind:
+            case ActivityKind.SPLIT:
+                account.split(activity.symbol, activity.qty)
+                if activity.price:
+                    self.marks[activity.symbol] = activity.price
+                return
+            case ActivityKind.DIVIDEND | ActivityKind.INTEREST | ActivityKind.ROUNDING:
+                account.realized += worth
+            case ActivityKind.FEE:
+                account.fees -= worth
+            case ActivityKind.TRANSFER:
+                account.transferred += worth
+            case _:
+                assert_never(activity.kind)
+        if activity.qty:
+            account.move(activity.symbol, activity.qty, activity.price)
 
     def pnl(self, strategy: str) -> Decimal:
         """Dollars won since the book began: equity - initial cash - later transfers."""
@@ -130,30 +181,3 @@ class Ledger:
     def net_cash(self) -> Decimal:
         """Cash over all sub-accounts: what the broker must hold."""
         return sum((account.cash for account in self.accounts.values()), ZERO)
-
-
-def _bought(account: SubAccount, held: Position, fill: FillBooked) -> Position:
-    """Cash pays the gross quantity; what arrives is net of a fee taken in coin."""
-    received = fill.qty - fill.fee_qty
-    account.cash -= fill.qty * fill.price
-    if not fill.fee_qty:
-        account.cash -= fill.fee
-    if held.qty >= 0:
-        return replace(held, qty=held.qty + received, cost=held.cost + received * fill.price)
-    return _covered(account, held, received, fill.price)
-
-
-def _sold(account: SubAccount, held: Position, fill: FillBooked) -> Position:
-    account.cash += fill.qty * fill.price - fill.fee
-    if held.qty > 0:
-        return _covered(account, held, -fill.qty, fill.price)
-    return replace(held, qty=held.qty - fill.qty, cost=held.cost - fill.qty * fill.price)
-
-
-def _covered(account: SubAccount, held: Position, change: Decimal, price: Decimal) -> Position:
-    """Reduce a position by `change`; what goes beyond flat opens the other way at `price`."""
-    closing = min(abs(change), abs(held.qty)).copy_sign(change)
-    rest = change - closing
-    relieved = (held.cost * -closing / held.qty).quantize(ATTO)
-    account.realized += -closing * price - relieved
-    return Position(held.qty + closing + rest, held.cost - relieved + rest * price)

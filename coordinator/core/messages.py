@@ -7,8 +7,9 @@ records are durable.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from coordinator.core.orders import OrderStatus
@@ -25,6 +26,34 @@ class Execution:
     price: Decimal
     cum_qty: Decimal
     at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Bust:
+    """The broker takes an execution back; `previous_id` names it where the broker says."""
+
+    execution_id: str
+    previous_id: str
+    qty: Decimal
+    price: Decimal
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Activity:
+    """A movement of the account that is no fill, as the broker tells it.
+
+    `qty` is units of `symbol`, `net_amount` dollars, each with its sign.
+    """
+
+    activity_id: str
+    kind: str
+    day: date
+    symbol: str
+    qty: Decimal
+    price: Decimal | None
+    net_amount: Decimal
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +81,8 @@ class OrderUpdate:
     submitted_at: datetime | None = None
     execution: Execution | None = None
     reason: str = ""
+    bust: Bust | None = None
+    replaces: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +118,41 @@ class ClockRead:
     now: datetime
 
 
-Message = BarsArrived | OrderUpdate | SubmitRefused | SubmitUnclear | OrderAbsent | ClockRead
+@dataclass(frozen=True, slots=True)
+class AccountSeen:
+    """The broker's account, and what it says has moved it, asked for at `version` of the books.
+
+    `cash` in dollars, `positions` by symbol as configured. `updates` are its open orders and the
+    executions since the last look, those of other people's orders included.
+    """
+
+    now: datetime
+    version: int
+    cash: Decimal
+    positions: Mapping[str, Decimal]
+    updates: tuple[OrderUpdate, ...] = ()
+    activities: tuple[Activity, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SightChanged:
+    """What we can see changed: whether order states are known, and the tickers without bars."""
+
+    now: datetime
+    orders: bool
+    blind: frozenset[str]
+
+
+Message = (
+    BarsArrived
+    | OrderUpdate
+    | SubmitRefused
+    | SubmitUnclear
+    | OrderAbsent
+    | ClockRead
+    | AccountSeen
+    | SightChanged
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,6 +165,7 @@ def _open_order(order: Order) -> r.OpenOrder:
         order.booked_qty,
         tuple(sorted(order.booked_until)),
         order.filled_avg_price,
+        order.corrected,
     )
 
 

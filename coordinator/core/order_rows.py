@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 from coordinator.core import records as r
 from coordinator.core.orders import Order, OrderStatus, Phase
-from coordinator.core.values import ZERO, Side
+from coordinator.core.values import ATTO, ZERO, Side
 
 Row = dict[str, object]
 
@@ -41,6 +41,16 @@ class OrderRows:
                 row |= {"side": Side.BUY.value, "reason": record.reason, "closed_at": record.at}
                 row |= {"status": OrderStatus.DENIED.value}
 
+    def adopt(self, record: r.OrderAdopted, order: Order) -> None:
+        """An order took the place of one of ours, changed by hand."""
+        row = self._add(order, record.at)
+        row |= {
+            "side": order.side.value,
+            "reason": order.reason.value,
+            "status": order.status.value,
+            "broker_order_id": order.broker_order_id,
+        }
+
     def move(self, record: r.OrderMoved, order: Order) -> None:
         """The broker, or our own refusal, has moved `order`, which is given as it is now."""
         row = self._row(record.client_order_id)
@@ -66,6 +76,11 @@ class OrderRows:
         if row is not None:
             row["filled_qty"] = order.reported_qty
             row["filled_avg_price"] = row["filled_avg_price"] or fill.price
+            if order.corrected:
+                paid = sum((posting.qty * posting.price for posting in order.fills), ZERO)
+                row["filled_avg_price"] = (
+                    (paid / order.booked_qty).quantize(ATTO) if order.booked_qty else None
+                )
 
     def _row(self, client_order_id: str) -> Row | None:
         carried = self._carried.get(client_order_id)
@@ -81,7 +96,9 @@ class OrderRows:
             }
         return self._rows.get(client_order_id)
 
-    def _add(self, order: r.OrderIntended | r.EntryDenied | r.OpenOrder, decided_at: object) -> Row:
+    def _add(
+        self, order: r.OrderIntended | r.EntryDenied | r.OpenOrder | Order, decided_at: object
+    ) -> Row:
         row: Row = {
             "client_order_id": order.client_order_id,
             "session_id": self._session_id,

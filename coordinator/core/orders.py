@@ -104,6 +104,19 @@ def may_move(now: OrderStatus, then: OrderStatus) -> bool:
     raise AssertionError(now, then)
 
 
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """One booked execution, as far as its reversal must know it."""
+
+    execution_id: str
+    qty: Decimal
+    price: Decimal
+    fee: Decimal
+    fee_qty: Decimal
+    cum_qty: Decimal
+    reverses: str = ""
+
+
 @dataclass(slots=True)
 class Order:
     """One order of one strategy, as far as we know it. Quantities are gross, prices in dollars."""
@@ -129,6 +142,10 @@ class Order:
     """Set once the strategy wants this buy ended so that it can get out."""
     entry_day: date | None = None
     """The strategy's day on which it counts as an entry."""
+    corrected: bool = False
+    """Set once an execution was busted: the broker's counts then say less than the books."""
+    fills: list[Posting] = field(default_factory=list)
+    """What was booked, as far as it is remembered: which execution a bust takes back."""
 
     @property
     def phase(self) -> Phase:
@@ -159,7 +176,7 @@ class Order:
     @property
     def misses_fills(self) -> bool:
         """Whether the broker reported more filled than executions have reached the book."""
-        return self.reported_qty > self.booked_qty
+        return self.reported_qty > self.booked_qty and not self.corrected
 
 
 class Orders:
@@ -170,6 +187,7 @@ class Orders:
 
     def __init__(self) -> None:
         self._by_id: dict[str, Order] = {}
+        self._by_broker_id: dict[str, Order] = {}
         self._open_of: dict[str, dict[str, Order]] = {}
         self._open_on: dict[str, dict[str, Order]] = {}
 
@@ -187,6 +205,8 @@ class Orders:
         """Take in a new order. Its id must be new."""
         assert order.client_order_id not in self._by_id, order.client_order_id
         self._by_id[order.client_order_id] = order
+        if order.broker_order_id:
+            self._by_broker_id[order.broker_order_id] = order
         self._index(order)
 
     def move(self, order: Order, status: OrderStatus) -> bool:
@@ -202,12 +222,25 @@ class Orders:
         order.reported_qty = max(order.reported_qty, filled_qty)
         self._index(order)
 
-    def fill(self, order: Order, qty: Decimal, cum_qty: Decimal) -> None:
-        """Note an execution of `qty`, after which the order has filled `cum_qty`."""
-        order.booked_qty += qty
-        order.booked_until.add(cum_qty)
-        order.reported_qty = max(order.reported_qty, order.booked_qty)
+    def fill(self, order: Order, posting: Posting) -> None:
+        """Note an execution, or the bust of one, whose quantity is below zero."""
+        order.booked_qty += posting.qty
+        order.fills.append(posting)
+        if posting.qty < 0:
+            order.corrected, order.reported_qty = True, order.booked_qty
+        else:
+            order.booked_until.add(posting.cum_qty)
+            order.reported_qty = max(order.reported_qty, order.booked_qty)
         self._index(order)
+
+    def name(self, order: Order, broker_order_id: str) -> None:
+        """Note the id under which the broker knows an order. It is never forgotten."""
+        order.broker_order_id = broker_order_id
+        self._by_broker_id[broker_order_id] = order
+
+    def at_broker(self, broker_order_id: str) -> Order | None:
+        """The order that the broker knows under this id, or None."""
+        return self._by_broker_id.get(broker_order_id)
 
     def open_of(self, strategy: str) -> Iterable[Order]:
         """Open orders of one strategy, oldest first."""

@@ -1,18 +1,30 @@
-"""The broker's account against the books: what differs, as typed findings, never as a repair.
+"""The broker's account against the books: what differs, what explains it, and what is left.
 
-Positions must agree exactly. Cash must agree to the precision in which the broker reports it.
+Positions must agree exactly, cash to the precision in which the broker reports it. A difference
+that an order in flight could make says nothing yet; one that stands in several looks in a row is
+explained by what the broker rounds or charges, or it is a discrepancy and freezes entries. Nothing
+is ever invented to make the books match.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
 
+from coordinator.core import messages as m
+from coordinator.core import records as r
+from coordinator.core.attribution import attribute, correction
+from coordinator.core.books import Books
 from coordinator.core.ledger import Ledger
 from coordinator.core.records import DiscrepancyFound
-from coordinator.core.values import UNASSIGNED, ZERO, exactly
+from coordinator.core.values import UNASSIGNED, ZERO, Side, exactly, is_crypto
+
+LOOKS = 3
+"""Looks in a row that must show the same difference."""
+A_CENT = Decimal("0.01")
+"""What an execution's cash may differ by, because the broker rounds it."""
 
 
 class DiscrepancyKind(Enum):
@@ -20,6 +32,8 @@ class DiscrepancyKind(Enum):
 
     POSITION = "position"
     CASH = "cash"
+    PRICE = "price"
+    """A close leapt outside the collar: perhaps a split that nobody told of."""
 
 
 @exactly
@@ -35,10 +49,10 @@ def compare(
     for symbol in sorted(set(ours) | set(positions)):
         mine, theirs = ours.get(symbol, ZERO), positions.get(symbol, ZERO)
         if mine != theirs:
-            found.append(_finding(now, DiscrepancyKind.POSITION, symbol, mine, theirs))
+            found.append(finding(now, DiscrepancyKind.POSITION, symbol, mine, theirs))
     total = ledger.net_cash()
     if not agrees(total, cash):
-        found.append(_finding(now, DiscrepancyKind.CASH, "", total, cash))
+        found.append(finding(now, DiscrepancyKind.CASH, "", total, cash))
     return found
 
 
@@ -49,9 +63,143 @@ def agrees(exact: Decimal, reported: Decimal) -> bool:
     return abs(exact - reported) < Decimal((0, (1,), places))
 
 
-def _finding(
+def finding(
     now: datetime, kind: DiscrepancyKind, symbol: str, ours: Decimal, brokers: Decimal
 ) -> DiscrepancyFound:
-    what = f"position in {symbol}" if symbol else "cash"
-    note = f"the books' {what} is {ours}, the broker's is {brokers}"
-    return DiscrepancyFound(now, kind.value, symbol, UNASSIGNED, ours, brokers, note)
+    """A difference as a record, under the id that `reconcile --accept` takes."""
+    match kind:
+        case DiscrepancyKind.PRICE:
+            note = f"{symbol} leapt from {ours} to {brokers}: a split, or a wrong price?"
+        case DiscrepancyKind.POSITION:
+            note = f"the books' position in {symbol} is {ours}, the broker's is {brokers}"
+        case DiscrepancyKind.CASH:
+            note = f"the books' cash is {ours}, the broker's is {brokers}"
+    name = f"{kind.value}.{symbol}" if symbol else kind.value
+    return DiscrepancyFound(now, kind.value, symbol, UNASSIGNED, ours, brokers, note, name)
+
+
+def explain(books: Books, found: DiscrepancyFound, now: datetime) -> list[r.ActivityBooked]:
+    """What the broker's own rounding and fees make of a difference; nothing if they cannot.
+
+    Cash may be off by a cent an execution, which is UNASSIGNED's; crypto fees by as much as was
+    booked with the fills and is not posted yet, which those pay who caused them.
+    """
+    off = found.brokers - found.ours
+    name = f"{found.discrepancy_id}.{now.isoformat()}"
+    if found.kind == DiscrepancyKind.CASH.value and abs(off) <= A_CENT * books.posted.unsettled:
+        kind = r.ActivityKind.ROUNDING
+        return [
+            r.ActivityBooked(
+                now, name, UNASSIGNED, kind, "", ZERO, ZERO, off, "rounding", now.date()
+            )
+        ]
+    if found.kind == DiscrepancyKind.POSITION.value and not is_crypto(found.symbol):
+        return []
+    accrued = sum(books.posted.accrued(found.symbol).values(), ZERO)
+    return correction(books, name, found.symbol, off, now) if abs(off) <= accrued else []
+
+
+def accept(books: Books, found: DiscrepancyFound, now: datetime, by: str) -> list[r.Record]:
+    """A human takes a difference as it is: it moves to or from UNASSIGNED."""
+    resolved = r.DiscrepancyResolved(now, found.discrepancy_id, f"accepted by {by}")
+    if found.kind == DiscrepancyKind.PRICE.value:
+        return [resolved]
+    off = found.brokers - found.ours
+    is_cash = found.kind == DiscrepancyKind.CASH.value
+    moved = r.ActivityBooked(
+        now,
+        f"{found.discrepancy_id}.{now.isoformat()}",
+        UNASSIGNED,
+        r.ActivityKind.TRANSFER,
+        found.symbol,
+        ZERO if is_cash else off,
+        ZERO if is_cash else books.ledger.marks.get(found.symbol, ZERO),
+        off if is_cash else ZERO,
+        f"accepted by {by}",
+        now.date(),
+    )
+    return [moved, resolved]
+
+
+class Reconciler:
+    """Takes looks at the broker's account, one after another.
+
+    `record` lets a record change the books; `on_update` takes the broker's word on an order.
+    Call inside the EXACT decimal context.
+    """
+
+    def __init__(
+        self,
+        books: Books,
+        record: Callable[[r.Record], None],
+        on_update: Callable[[m.OrderUpdate], None],
+    ) -> None:
+        self._books = books
+        self._record = record
+        self._on_update = on_update
+        self._suspects: dict[str, tuple[Decimal, int]] = {}
+
+    @property
+    def is_suspicious(self) -> bool:
+        """Whether a difference was seen that is neither explained nor found yet."""
+        frozen = self._books.frozen
+        return any(name not in frozen for name in self._suspects)
+
+    def take(self, seen: m.AccountSeen) -> None:
+        """Book what the broker proves, then judge what still differs."""
+        for update in seen.updates:
+            self._on_update(update)
+        for activity in seen.activities:
+            for posting in attribute(self._books, activity, seen.now):
+                self._record(posting)
+                self._split_explains(posting)
+        found = compare(self._books.ledger, seen.cash, seen.positions, seen.now)
+        differing = {f.discrepancy_id for f in found}
+        for difference in found:
+            if self._says_something(difference, seen.version):
+                self._suspect(difference)
+        for name in [n for n in self._suspects if n not in differing]:
+            del self._suspects[name]
+        self._resolve(differing, seen.now)
+
+    def _says_something(self, found: DiscrepancyFound, version: int) -> bool:
+        """Whether no order that was open since the question can be the reason."""
+        books, off = self._books, found.brokers - found.ours
+        if books.posted.moved_since(version, found.symbol):
+            return False
+        if found.symbol in books.elsewhere.values() or (books.elsewhere and not found.symbol):
+            return False
+        open_orders = books.orders.open_on(found.symbol) if found.symbol else books.orders.open()
+        sides = {order.side for order in open_orders}
+        if not found.symbol:
+            return not sides
+        most = sum((o.open_qty for o in open_orders if o.side is Side.BUY), ZERO)
+        least = -sum((o.open_qty for o in open_orders if o.side is Side.SELL), ZERO)
+        return not least <= off <= most or not sides
+
+    def _suspect(self, found: DiscrepancyFound) -> None:
+        name, off = found.discrepancy_id, found.brokers - found.ours
+        before, looks = self._suspects.get(name, (off, 0))
+        looks = looks + 1 if before == off else 1
+        self._suspects[name] = off, looks
+        if looks < LOOKS:
+            return
+        known = self._books.frozen.get(name)
+        if known is not None and known.brokers - known.ours == off:
+            return
+        explanation = explain(self._books, found, found.at)
+        for posting in explanation:
+            self._record(posting)
+        if not explanation:
+            self._record(found)
+
+    def _resolve(self, differing: Iterable[str], now: datetime) -> None:
+        """What was frozen and differs no more has been explained."""
+        for name, found in list(self._books.frozen.items()):
+            if found.kind != DiscrepancyKind.PRICE.value and name not in differing:
+                self._record(r.DiscrepancyResolved(now, name, "explained"))
+
+    def _split_explains(self, posting: r.ActivityBooked) -> None:
+        name = f"{DiscrepancyKind.PRICE.value}.{posting.symbol}"
+        if posting.kind is r.ActivityKind.SPLIT and name in self._books.frozen:
+            self._record(r.DiscrepancyResolved(posting.at, name, "explained"))

@@ -12,6 +12,9 @@ from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 
+from coordinator.core.carried import Holding as Holding
+from coordinator.core.carried import Opening as Opening
+from coordinator.core.carried import OpenOrder as OpenOrder
 from coordinator.core.orders import OrderStatus
 from coordinator.core.values import ZERO, Bar, Reason, Side
 
@@ -24,69 +27,29 @@ class Origin(Enum):
     CORRECTED = "corrected"
 
 
-@dataclass(frozen=True, slots=True)
-class Holding:
-    """A position as stored: quantity of one symbol and its total cost in dollars."""
+class ActivityKind(Enum):
+    """What a movement of the account counts as in a book."""
 
-    symbol: str
-    qty: Decimal
-    cost: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """One book as a session finds it.
-
-    `initial_cash` is what the book began with, `transferred` what came later, of which
-    `baseline_transferred` before this session's own adjustments; `configured_cash` is what the
-    configuration says now. `start_equity` is the day's baseline in dollars: the previous
-    session's end equity, or the initial cash of a new book.
-    """
-
-    strategy: str
-    strategy_type: str
-    params: Mapping[str, object]
-    tickers: tuple[str, ...]
-    initial_cash: Decimal
-    configured_cash: Decimal
-    transferred: Decimal
-    baseline_transferred: Decimal
-    cash: Decimal
-    holdings: tuple[Holding, ...]
-    start_equity: Decimal
-
-
-@dataclass(frozen=True, slots=True)
-class OpenOrder:
-    """An order of an earlier session that a fill can still reach, as this one finds it.
-
-    `booked_until` holds the order's cumulative quantity after each execution that was booked.
-    """
-
-    client_order_id: str
-    strategy: str
-    symbol: str
-    side: Side
-    qty: Decimal
-    decision_price: Decimal
-    reason: Reason
-    decided_at: datetime
-    status: OrderStatus
-    broker_order_id: str
-    reported_qty: Decimal
-    booked_qty: Decimal
-    booked_until: tuple[Decimal, ...]
-    filled_avg_price: Decimal | None
+    DIVIDEND = "dividend"
+    INTEREST = "interest"
+    FEE = "fee"
+    TRANSFER = "transfer"
+    SPLIT = "split"
+    ROUNDING = "rounding"
 
 
 @dataclass(frozen=True, slots=True)
 class AccountAdopted:
-    """First sight of a broker account: all it holds becomes UNASSIGNED's."""
+    """First sight of a broker account: all it holds becomes UNASSIGNED's.
+
+    `known` are the activities that it had already: what it holds has them in it.
+    """
 
     at: datetime
     account: str
     cash: Decimal
     holdings: tuple[Holding, ...]
+    known: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,10 +194,11 @@ class CancelRequested:
 
 @dataclass(frozen=True, slots=True)
 class FillBooked:
-    """One execution in the one book that owns it.
+    """One execution in the one book that owns it, or its reversal.
 
     `qty` is gross; `fee_qty` is what a crypto buy lost in coin, `fee` the fee in dollars (of a
-    coin fee: its value at this price).
+    coin fee: its value at this price). A bust has the opposite sign throughout, an id of its own,
+    and in `reverses` the id of the execution that never was; what corrects that one names it too.
     """
 
     at: datetime
@@ -248,6 +212,41 @@ class FillBooked:
     fee: Decimal
     fee_qty: Decimal
     cum_qty: Decimal
+    reverses: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class OrderAdopted:
+    """An order at the broker that took the place of one of ours, changed by hand."""
+
+    at: datetime
+    client_order_id: str
+    replaces: str
+    broker_order_id: str
+    qty: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityBooked:
+    """A movement of the account that is no fill, in the one book that it is attributed to.
+
+    `amount` is dollars of cash; `qty` units of `symbol` that came or went, worth `price` dollars
+    each. `kind` says what they count as; `day` is the date that the movement belongs to, and
+    `allocated_by` how it came to this book. It `settles` so much of the fees that were booked with
+    fills, in coins of `symbol` or in dollars.
+    """
+
+    at: datetime
+    activity_id: str
+    strategy: str
+    kind: ActivityKind
+    symbol: str
+    qty: Decimal
+    price: Decimal
+    amount: Decimal
+    allocated_by: str
+    day: date
+    settles: Decimal = ZERO
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +260,11 @@ class EntriesStopped:
 
 @dataclass(frozen=True, slots=True)
 class DiscrepancyFound:
-    """The broker's account and our books differ."""
+    """The broker's account and our books differ, and nothing explains it.
+
+    With a `discrepancy_id` it freezes entries on its symbol, without a symbol all entries, until
+    a DiscrepancyResolved of the same id.
+    """
 
     at: datetime
     kind: str
@@ -270,6 +273,32 @@ class DiscrepancyFound:
     ours: Decimal
     brokers: Decimal
     note: str
+    discrepancy_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DiscrepancyResolved:
+    """A discrepancy is over: `how` is explained or accepted."""
+
+    at: datetime
+    discrepancy_id: str
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class Killed:
+    """Everything is to be cancelled and sold, and nothing bought until a Revived."""
+
+    at: datetime
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Revived:
+    """Trading may go on after a kill."""
+
+    at: datetime
+    by: str
 
 
 Record = (
@@ -287,6 +316,11 @@ Record = (
     | OrderMoved
     | CancelRequested
     | FillBooked
+    | OrderAdopted
+    | ActivityBooked
     | EntriesStopped
     | DiscrepancyFound
+    | DiscrepancyResolved
+    | Killed
+    | Revived
 )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from coordinator.core.ledger import Position
-from coordinator.core.values import ZERO, Reason, is_crypto
+from coordinator.core.values import ZERO, Reason, Side, is_crypto
 
 BUYING_MARGIN = Decimal("1.01")
 """A market buy may cost this much more than its last close before the cash is short."""
@@ -69,7 +69,13 @@ def entry_qty(
     by_size = asset.floor(limits.max_position_size * equity / close)
     by_cash = asset.floor(available / (BUYING_MARGIN * close))
     qty = min(by_size, by_cash)
-    return qty if qty * close >= asset.min_cost else ZERO
+    return qty if orderable(asset, Side.BUY, qty, close) else ZERO
+
+
+def orderable(asset: Asset, side: Side, qty: Decimal, close: Decimal) -> bool:
+    """Whether the broker takes it: at least its smallest quantity, and a buy its smallest cost."""
+    enough = side is Side.SELL or qty * close >= asset.min_cost
+    return enough and bool(asset.floor(qty))
 
 
 def exit_qty(asset: Asset, position: Position | None, available: Decimal) -> Decimal:

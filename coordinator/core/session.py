@@ -61,6 +61,11 @@ class SessionPlan:
         """Whether a decision may be taken at this bar's close."""
         return self.counts(bar) and bar.end != self.last_end(bar.symbol)
 
+    def is_open(self, symbol: str, now: datetime) -> bool:
+        """Whether a ticker's market is open in this session at `now`."""
+        first, last = self.first_bar(symbol), self.last_end(symbol)
+        return first is not None and last is not None and first <= now < last
+
     def rolls_at(self, tickers: tuple[str, ...]) -> datetime:
         """When the day of a strategy on these tickers begins: the open, or 00:00 UTC."""
         has_stock = any(not is_crypto(ticker) for ticker in tickers)

@@ -69,6 +69,10 @@ class _Replay:
                 self._orders.move(record, order)
             case r.FillBooked():
                 self._note_fill(record)
+            case r.OrderAdopted():
+                self._orders.adopt(record, self.books.order(record.client_order_id))
+            case r.ActivityBooked():
+                self._note_activity(record)
             case r.DiscrepancyFound():
                 self._note_discrepancy(record)
             case _:
@@ -169,6 +173,24 @@ class _Replay:
                 }
             )
 
+    def _note_activity(self, record: r.ActivityBooked) -> None:
+        """What moved: units as such, dollars with the value of the units."""
+        worth = record.amount
+        if record.kind is not r.ActivityKind.SPLIT:
+            worth += record.qty * record.price
+        self._tables["activities"].append(
+            {
+                "activity_id": record.activity_id,
+                "session_date": record.day,
+                "strategy": record.strategy,
+                "kind": record.kind.value,
+                "symbol": record.symbol or None,
+                "qty": record.qty or None,
+                "amount": worth.quantize(ATTO),
+                "allocated_by": record.allocated_by,
+            }
+        )
+
     def _note_discrepancy(self, record: r.DiscrepancyFound) -> None:
         assert self.opened is not None
         self._tables["discrepancies"].append(
@@ -187,7 +209,8 @@ class _Replay:
     def _session_row(self, opened: r.SessionOpened) -> Row:
         ended = self.books.ended
         for row in self._tables["activities"]:
-            row["session_id"], row["session_date"] = opened.session_id, opened.session_date
+            row["session_id"] = opened.session_id
+            row.setdefault("session_date", opened.session_date)
         return {
             "session_id": opened.session_id,
             "coordinator": opened.coordinator,

@@ -34,6 +34,9 @@ EXACT = Context(
 ATTO = Decimal("1e-18")
 """The warehouse's last decimal place; the one place where a relieved cost is rounded."""
 
+COIN = Decimal("1e-9")
+"""The last decimal place of a quantity of coins or shares, and of a crypto fee."""
+
 P = ParamSpec("P")
 R = TypeVar("R")
 

@@ -21,6 +21,7 @@ from coordinator.core.lanes import StrategySpec
 from coordinator.core.opening import SessionName, open_session
 from coordinator.core.orders import Order, OrderStatus
 from coordinator.core.reconcile import compare
+from coordinator.core.reports import Reports
 from coordinator.core.risk import Asset
 from coordinator.core.session import Hours, SessionPlan, plan_session
 from coordinator.core.values import MINUTE, Bar, exactly, is_crypto
@@ -117,7 +118,8 @@ def settle_orders(
     of this minute: they may be sent again, under the same id. Older ones are dropped as stale. A
     wish to get out is forgotten, and decided anew on the next bar.
     """
-    desk = OrderDesk(books, assets, date.min, frozenset(books.ledger.accounts), CRYPTO_FEE_RATE)
+    desk = OrderDesk(books, assets, date.min, frozenset(books.ledger.accounts))
+    reports = Reports(desk, CRYPTO_FEE_RATE)
     for order in books.orders.open():
         order.cancel_reason = None
     desk.drop_waiting(now, older_than=MINUTE)
@@ -128,11 +130,11 @@ def settle_orders(
         fresh = now - order.decided_at < MINUTE
         updates = _ask_for(order, broker, sleep, attempts=1 if fresh else ABSENT_AFTER)
         for update in updates:
-            desk.on_update(update)
+            reports.on_update(update)
         if not updates and fresh:
             unsent.append(order.client_order_id)
         elif not updates:
-            desk.on_absent(m.OrderAbsent(order.client_order_id, now))
+            desk.give_up(order.client_order_id, now)
     in_line = [c.client_order_id for c in desk.out.commands if isinstance(c, m.SubmitOrder)]
     return desk.out.records, list(dict.fromkeys([*unsent, *in_line]))
 

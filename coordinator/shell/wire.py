@@ -8,14 +8,15 @@ Symbols are as configured: positions say 'BTCUSD', everything else says 'BTC/USD
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgpack
 
-from coordinator.core.messages import Execution, OrderUpdate
+from coordinator.core.messages import Activity, Bust, Execution, OrderUpdate
 from coordinator.core.orders import OrderStatus
 from coordinator.core.records import Holding
 from coordinator.core.risk import Asset
@@ -26,6 +27,10 @@ from coordinator.errors import BrokerError
 NEW_YORK = ZoneInfo("America/New_York")
 Raw = Mapping[str, Any]
 _QUOTE_CURRENCIES = ("USDT", "USDC", "USD", "BTC")
+REVERSALS = ("trade_bust", "trade_correct")
+"""Events that take an execution back; a correction tells of another one in its place."""
+EXECUTIONS = ("fill", "partial_fill", "trade_correct")
+"""Events that tell of an execution."""
 
 
 MOST_DIGITS, LARGEST_EXPONENT = 60, 30
@@ -123,6 +128,7 @@ def parse_order(raw: Raw, execution: Execution | None = None, at: Any = None) ->
         submitted_at=None if submitted is None else parse_time(submitted),
         execution=execution,
         reason=note,
+        replaces=str(raw.get("replaces") or ""),
     )
 
 
@@ -131,12 +137,36 @@ def parse_trade_update(envelope: Raw) -> OrderUpdate:
     data = envelope.get("data")
     if not isinstance(data, Mapping) or not isinstance(data.get("order"), Mapping):
         raise Malformed(f"a trade update without an order: {dict(envelope)}")
-    order = data["order"]
-    execution = None
-    if data.get("event") in ("fill", "partial_fill"):
+    order, event = data["order"], data.get("event")
+    execution = bust = None
+    if event in EXECUTIONS:
         name = data.get("execution_id") or data.get("event_id")
         execution = _execution(data, name, order.get("id"), order.get("filled_qty"), "timestamp")
-    return parse_order(order, execution, data.get("timestamp"))
+    if event in REVERSALS:
+        bust = _bust(data)
+    return replace(parse_order(order, execution, data.get("timestamp")), bust=bust)
+
+
+def parse_activity(raw: Raw) -> Activity:
+    """A movement of the account that is no fill: a fee, a dividend, a split, a deposit."""
+    kind, symbol = str(raw.get("activity_type") or ""), str(raw.get("symbol") or "")
+    name, price = raw.get("id"), raw.get("price") or raw.get("per_share_amount")
+    if not isinstance(name, str) or not name or not kind:
+        raise Malformed(f"an activity without its id or type: {dict(raw)}")
+    try:
+        day = date.fromisoformat(str(raw.get("date") or "")[:10])
+    except ValueError:
+        raise Malformed(f"activity {name} without a date: {raw.get('date')!r}") from None
+    return Activity(
+        name,
+        kind,
+        day,
+        as_configured(symbol, "crypto" if kind == "CFEE" else str(raw.get("asset_class", ""))),
+        parse_number(raw.get("qty") or "0", "activity's qty"),
+        None if price is None else parse_number(price, "activity's price"),
+        parse_number(raw.get("net_amount") or "0", "activity's net_amount"),
+        str(raw.get("description") or ""),
+    )
 
 
 def parse_fill_activity(raw: Raw) -> Execution:
@@ -206,6 +236,22 @@ def _execution(raw: Raw, name: Any, order_id: Any, cum_qty: Any, time_key: str) 
         price=price,
         cum_qty=total,
         at=parse_time(raw.get(time_key)),
+    )
+
+
+def _bust(raw: Raw) -> Bust:
+    """An execution that the broker takes back; of a correction, the one that was wrong."""
+    name = str(raw.get("execution_id") or raw.get("event_id") or "")
+    previous = str(raw.get("previous_execution_id") or raw.get("previous_id") or "")
+    if not (name or previous):
+        raise Malformed(f"a bust that names no execution: {dict(raw)}")
+    qty, price = (raw.get(f"previous_{key}") or raw.get(key) or "0" for key in ("qty", "price"))
+    return Bust(
+        f"bust.{name or previous}",
+        previous,
+        parse_number(qty, "busted qty"),
+        parse_number(price, "busted price"),
+        parse_time(raw.get("timestamp")),
     )
 
 

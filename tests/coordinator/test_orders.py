@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coordinator.core.orders import PHASE, Order, Orders, OrderStatus, Phase, may_move
+from coordinator.core.orders import PHASE, Order, Orders, OrderStatus, Phase, Posting, may_move
 from coordinator.core.values import Reason, Side
 
 D = Decimal
@@ -63,6 +63,10 @@ def order(side: Side = Side.BUY, qty: str = "10", status: OrderStatus = S.SUBMIT
     return Order("A.2026-03-17.1", "A", "SPY", side, D(qty), D(50), Reason.SIGNAL, at, status)
 
 
+def posting(qty: int, cum_qty: int) -> Posting:
+    return Posting(f"x{cum_qty}", D(qty), D(50), D(0), D(0), D(cum_qty))
+
+
 def taken(one: Order) -> Orders:
     orders = Orders()
     orders.add(one)
@@ -73,7 +77,7 @@ def test_an_open_buy_holds_its_quantity_at_the_price_it_was_decided_on() -> None
     one = order()
     orders = taken(one)
     assert one.hold == D(500)
-    orders.fill(one, D(4), D(4))
+    orders.fill(one, posting(4, 4))
     assert one.hold == D(300)
     orders.move(one, S.CANCELED)
     assert one.hold == D(0)
@@ -86,9 +90,9 @@ def test_an_order_that_ended_with_a_fill_missing_stays_open_until_it_is_booked()
     orders.report(one, D(6))
     orders.move(one, S.CANCELED)
     assert (one.misses_fills, one.is_open, one.open_qty) == (True, True, D(6))
-    orders.fill(one, D(2), D(2))
+    orders.fill(one, posting(2, 2))
     assert (one.misses_fills, one.open_qty) == (True, D(4))
-    orders.fill(one, D(4), D(6))
+    orders.fill(one, posting(4, 6))
     assert (one.misses_fills, one.is_open, one.open_qty) == (False, False, D(0))
     assert orders.open() == []
 

@@ -27,7 +27,7 @@ def contents(books: Books) -> dict[str, Any]:
         "orders": list(books.orders),
         "open": {order.client_order_id for order in books.orders.open()},
         "days": books.days,
-        "executions": books.executions,
+        "executions": books.posted.executions,
         "sequences": books.sequences,
         "last_bar": books.last_bar,
         "denied": books.denied,

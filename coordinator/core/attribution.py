@@ -1,0 +1,181 @@
+"""Movements of the account that are no fills, and whose they are.
+
+A dividend belongs to those who hold the stock, a split likewise; a fee of the account to those who
+sold on its date, by what they sold for; deposits, withdrawals and interest to UNASSIGNED. Shares of
+an amount sum to it exactly: the last units go to the largest remainders. Crypto fees were booked
+with the fills they belong to; their posting at the end of the day only settles what was accrued.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+
+from coordinator.core import messages as m
+from coordinator.core import records as r
+from coordinator.core.allotment import shares
+from coordinator.core.books import Books
+from coordinator.core.records import ActivityKind
+from coordinator.core.values import COIN, UNASSIGNED, ZERO, is_crypto
+
+CENT = Decimal("0.01")
+KINDS = {
+    **dict.fromkeys(("FEE", "CFEE", "PTC", "REG", "TAF"), ActivityKind.FEE),
+    **dict.fromkeys(("INT", "INTNRA", "INTTW"), ActivityKind.INTEREST),
+    **dict.fromkeys(("SPLIT", "SSP"), ActivityKind.SPLIT),
+}
+"""Alpaca's words; every DIV* is a dividend, anything else a transfer to or from the account."""
+COIN_PAIR = "coin pair"
+"""In the text of a dollar fee that crypto trading caused."""
+
+
+def attribute(books: Books, activity: m.Activity, now: datetime) -> list[r.ActivityBooked]:
+    """The postings of one activity; none if it is in the books already."""
+    if activity.activity_id in books.posted.activities:
+        return []
+    kind = _kind(activity.kind)
+    match kind:
+        case ActivityKind.SPLIT:
+            return _split(books, activity, now)
+        case ActivityKind.DIVIDEND:
+            return _dollars(activity, kind, _holders(books, activity.symbol), "position", now)
+        case ActivityKind.FEE if _was_accrued(activity):
+            return _settled(books, activity, now)
+        case ActivityKind.FEE:
+            sales = books.posted.sales(activity.day, activity.symbol)
+            return _dollars(activity, kind, sales, "sales", now)
+        case _:
+            return [_posting(activity, kind, UNASSIGNED, activity.net_amount, "account", now)]
+
+
+def _kind(word: str) -> ActivityKind:
+    if word.startswith("DIV"):
+        return ActivityKind.DIVIDEND
+    return KINDS.get(word, ActivityKind.TRANSFER)
+
+
+def _was_accrued(activity: m.Activity) -> bool:
+    coins = activity.kind == "CFEE" or (is_crypto(activity.symbol) and bool(activity.qty))
+    return coins or COIN_PAIR in activity.note.lower()
+
+
+def _settled(books: Books, activity: m.Activity, now: datetime) -> list[r.ActivityBooked]:
+    """A crypto fee's posting: what was accrued is settled, what goes beyond it is charged now."""
+    key = activity.symbol if activity.qty else ""
+    posted = abs(activity.qty or activity.net_amount)
+    accrued = books.posted.accrued(key)
+    settled = min(posted, sum(accrued.values(), ZERO))
+    found = [
+        r.ActivityBooked(
+            now,
+            activity.activity_id,
+            UNASSIGNED,
+            ActivityKind.FEE,
+            key,
+            ZERO,
+            ZERO,
+            ZERO,
+            "accrued",
+            activity.day,
+            settles=settled,
+        )
+    ]
+    if settled == posted:
+        return found
+    return found + correction(books, f"{activity.activity_id}.beyond", key, settled - posted, now)
+
+
+def correction(
+    books: Books,
+    activity_id: str,
+    symbol: str,
+    amount: Decimal,
+    now: datetime,
+) -> list[r.ActivityBooked]:
+    """Fees that the broker took beyond (below zero) or short of what the fills were booked with.
+
+    `amount` is coins of `symbol`, or dollars without one.
+    """
+    price = books.ledger.marks.get(symbol, ZERO)
+    return [
+        r.ActivityBooked(
+            now,
+            activity_id,
+            name,
+            ActivityKind.FEE,
+            symbol,
+            part if symbol else ZERO,
+            price,
+            ZERO if symbol else part,
+            "accrued",
+            now.date(),
+        )
+        for name, part in shares(amount, books.posted.accrued(symbol), COIN).items()
+    ]
+
+
+def _split(books: Books, activity: m.Activity, now: datetime) -> list[r.ActivityBooked]:
+    held = books.ledger.net_positions().get(activity.symbol, ZERO)
+    after = held + activity.qty
+    mark = books.ledger.marks.get(activity.symbol, ZERO)
+    price = mark * held / after if after else mark
+    return [
+        r.ActivityBooked(
+            now,
+            activity.activity_id,
+            name,
+            ActivityKind.SPLIT,
+            activity.symbol,
+            change,
+            price,
+            ZERO,
+            "position",
+            activity.day,
+        )
+        for name, change in shares(activity.qty, _holders(books, activity.symbol), COIN).items()
+    ]
+
+
+def _holders(books: Books, symbol: str) -> dict[str, Decimal]:
+    return {
+        name: account.positions[symbol].qty
+        for name, account in books.ledger.accounts.items()
+        if symbol in account.positions
+    }
+
+
+def _dollars(
+    activity: m.Activity,
+    kind: ActivityKind,
+    weights: Mapping[str, Decimal],
+    allocated_by: str,
+    now: datetime,
+) -> list[r.ActivityBooked]:
+    parts = shares(activity.net_amount, weights, CENT)
+    return [_posting(activity, kind, name, part, allocated_by, now) for name, part in parts.items()]
+
+
+def _posting(
+    activity: m.Activity,
+    kind: ActivityKind,
+    strategy: str,
+    amount: Decimal,
+    allocated_by: str,
+    now: datetime,
+) -> r.ActivityBooked:
+    """Cash, and units that came with a transfer, at the broker's price for them."""
+    qty = activity.qty if kind is ActivityKind.TRANSFER else ZERO
+    price = (activity.price or ZERO) if qty else ZERO
+    return r.ActivityBooked(
+        now,
+        activity.activity_id,
+        strategy,
+        kind,
+        activity.symbol,
+        qty,
+        price,
+        amount,
+        allocated_by,
+        activity.day,
+    )

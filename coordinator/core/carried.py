@@ -1,0 +1,67 @@
+"""What a session finds when it opens: positions, books and open orders that are carried over."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from coordinator.core.orders import OrderStatus
+from coordinator.core.values import Reason, Side
+
+
+@dataclass(frozen=True, slots=True)
+class Holding:
+    """A position as stored: quantity of one symbol and its total cost in dollars."""
+
+    symbol: str
+    qty: Decimal
+    cost: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """One book as a session finds it.
+
+    `initial_cash` is what the book began with, `transferred` what came later, of which
+    `baseline_transferred` before this session's own adjustments; `configured_cash` is what the
+    configuration says now. `start_equity` is the day's baseline in dollars: the previous
+    session's end equity, or the initial cash of a new book.
+    """
+
+    strategy: str
+    strategy_type: str
+    params: Mapping[str, object]
+    tickers: tuple[str, ...]
+    initial_cash: Decimal
+    configured_cash: Decimal
+    transferred: Decimal
+    baseline_transferred: Decimal
+    cash: Decimal
+    holdings: tuple[Holding, ...]
+    start_equity: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOrder:
+    """An order of an earlier session that a fill can still reach, as this one finds it.
+
+    `booked_until` holds the order's cumulative quantity after each execution that was booked.
+    """
+
+    client_order_id: str
+    strategy: str
+    symbol: str
+    side: Side
+    qty: Decimal
+    decision_price: Decimal
+    reason: Reason
+    decided_at: datetime
+    status: OrderStatus
+    broker_order_id: str
+    reported_qty: Decimal
+    booked_qty: Decimal
+    booked_until: tuple[Decimal, ...]
+    filled_avg_price: Decimal | None
+    corrected: bool = False

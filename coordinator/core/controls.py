@@ -1,0 +1,110 @@
+"""Pre-trade controls of the whole account: what no entry may do, whatever its strategy wants.
+
+They are of the kind that 17 CFR 240.15c3-5 asks of a broker: price, size, value, position, rate,
+duplicate, session, buying power. An exit is never held back by any of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from coordinator.core.books import Books
+from coordinator.core.session import SessionPlan
+from coordinator.core.values import MINUTE, ZERO, Bar, Side
+
+LEAST_RATE = 60
+"""Orders a minute that every strategy may place, however few its tickers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Controls:
+    """Limits on entries over all strategies; None means no limit.
+
+    `price_collar` is the fraction by which a close may leap from the one before; dollars and units
+    otherwise. `max_orders_per_minute` is each strategy's.
+    """
+
+    price_collar: Decimal | None = Decimal("0.5")
+    max_order_qty: Decimal | None = None
+    max_order_notional: Decimal | None = None
+    max_symbol_notional: Decimal | None = None
+    max_orders_per_minute: int | None = None
+
+    def leaps(self, before: Decimal, close: Decimal) -> bool:
+        """Whether a close lies outside the collar around the one before it."""
+        return self.price_collar is not None and abs(close - before) > self.price_collar * before
+
+    def rate(self, tickers: int) -> int:
+        """Orders a minute of a strategy on so many tickers."""
+        return self.max_orders_per_minute or max(LEAST_RATE, 2 * tickers)
+
+
+@dataclass(slots=True)
+class Gate:
+    """Judges entries one after another, against what the account has open already."""
+
+    books: Books
+    plan: SessionPlan
+    controls: Controls
+    _sent: dict[str, list[datetime]] = field(default_factory=dict)
+    _minute: datetime | None = None
+    _spendable: Decimal = ZERO
+
+    def refuses(self, strategy: str, qty: Decimal, bar: Bar, now: datetime) -> str:
+        """Why a buy of `qty` at the bar's close may not go out; empty if it may."""
+        cost, last_end = qty * bar.close, self.plan.last_end(bar.symbol)
+        limits = self.controls
+        if last_end is None or now >= last_end:
+            return "session"
+        if _above(qty, limits.max_order_qty):
+            return "max_order_qty"
+        if _above(cost, limits.max_order_notional):
+            return "max_order_notional"
+        if _above(self._exposure(bar) + cost, limits.max_symbol_notional):
+            return "max_symbol_notional"
+        own = self.books.orders.open_of(strategy)
+        if any(o.symbol == bar.symbol and o.side is Side.BUY for o in own):
+            return "duplicate"
+        if cost > self._free(bar.start):
+            return "buying_power"
+        return ""
+
+    def spend(self, cost: Decimal) -> None:
+        """Note an entry that goes out in this minute, of so many dollars."""
+        self._spendable -= cost
+
+    def floods(self, strategy: str, tickers: int, now: datetime) -> bool:
+        """Whether a strategy has placed its minute's orders already; counts this one if not."""
+        sent = [at for at in self._sent.get(strategy, ()) if now - at < MINUTE]
+        if len(sent) >= self.controls.rate(tickers):
+            return True
+        self._sent[strategy] = [*sent, now]
+        return False
+
+    def _exposure(self, bar: Bar) -> Decimal:
+        """Dollars that the account has in a ticker, and may still get of it."""
+        held = sum(
+            (
+                account.positions[bar.symbol].qty
+                for account in self.books.ledger.accounts.values()
+                if bar.symbol in account.positions
+            ),
+            ZERO,
+        )
+        on_ticker = self.books.orders.open_on(bar.symbol)
+        coming = sum((o.open_qty for o in on_ticker if o.side is Side.BUY), ZERO)
+        return (held + coming) * bar.close
+
+    def _free(self, minute: datetime) -> Decimal:
+        """The account's cash beyond what open buys hold; counted once a minute."""
+        if minute != self._minute:
+            self._minute = minute
+            held = sum((order.hold for order in self.books.orders.open()), ZERO)
+            self._spendable = self.books.ledger.net_cash() - held
+        return self._spendable
+
+
+def _above(amount: Decimal, most: Decimal | None) -> bool:
+    return most is not None and amount > most

@@ -1,0 +1,117 @@
+"""What has been posted to the books: each execution and activity once, and what moved when.
+
+The stream and REST give one execution different ids, so an execution is known by its own id and by
+its order's cumulative quantity after it. A bust is known by its id alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+
+from coordinator.core import records as r
+from coordinator.core.allotment import shares
+from coordinator.core.orders import Order, Posting
+from coordinator.core.values import COIN, ZERO, Side
+
+
+@dataclass(slots=True)
+class Postings:
+    """The account's executions and activities that are in the books."""
+
+    executions: set[str] = field(default_factory=set)
+    activities: set[str] = field(default_factory=set)
+    version: int = 0
+    """Grows with each movement of cash or of a position."""
+    unsettled: int = 0
+    """Executions since the account's cash was last rounded, or the session began."""
+    _shares: set[tuple[str, str]] = field(default_factory=set)
+    _unowned: dict[str, list[Posting]] = field(default_factory=dict)
+    """What was booked of each order that no strategy of ours owns."""
+    _sold: dict[date, dict[tuple[str, str], Decimal]] = field(default_factory=dict)
+    """Dollars that each (strategy, ticker) sold on a UTC date."""
+    _accrued: dict[str, dict[str, Decimal]] = field(default_factory=dict)
+    """Fees that the broker has not posted yet, by ticker (coins) or '' (dollars) and strategy."""
+    _moved: dict[str, int] = field(default_factory=dict)
+    """The version at which each ticker last moved; cash under ''."""
+
+    def has(self, fill: r.FillBooked, order: Order | None) -> bool:
+        """Whether an execution of `order`, or of nobody's order, is in the books."""
+        if fill.execution_id in self.executions:
+            return True
+        if fill.reverses:
+            return False
+        if order is not None:
+            return fill.cum_qty in order.booked_until
+        return any(fill.cum_qty == known.cum_qty for known in self.unowned(fill.client_order_id))
+
+    def unowned(self, client_order_id: str) -> Sequence[Posting]:
+        """What was booked of an order that no strategy of ours owns."""
+        return self._unowned.get(client_order_id, ())
+
+    def add_fill(self, fill: r.FillBooked, order: Order | None) -> Posting:
+        """Note that an execution was posted."""
+        posting = Posting(
+            fill.execution_id,
+            fill.qty,
+            fill.price,
+            fill.fee,
+            fill.fee_qty,
+            fill.cum_qty,
+            fill.reverses,
+        )
+        self.executions.add(fill.execution_id)
+        self.unsettled += 1
+        if order is None:
+            self._unowned.setdefault(fill.client_order_id, []).append(posting)
+        if fill.side is Side.SELL:
+            day = self._sold.setdefault(fill.at.date(), {})
+            key = fill.strategy, fill.symbol
+            day[key] = day.get(key, ZERO) + fill.qty * fill.price
+        if fill.fee_qty:
+            self.accrue(fill.symbol, fill.strategy, fill.fee_qty)
+        elif fill.fee:
+            self.accrue("", fill.strategy, fill.fee)
+        self._touch(fill.symbol)
+        return posting
+
+    def accrue(self, symbol: str, strategy: str, fee: Decimal) -> None:
+        """Note a fee that was booked with a fill and that the broker will post later."""
+        by = self._accrued.setdefault(symbol, {})
+        by[strategy] = by.get(strategy, ZERO) + fee
+
+    def accrued(self, symbol: str) -> dict[str, Decimal]:
+        """Fees booked with fills and not posted yet, by strategy: coins, or dollars of ''."""
+        return {name: fee for name, fee in self._accrued.get(symbol, {}).items() if fee}
+
+    def add_activity(self, activity: r.ActivityBooked) -> bool:
+        """Note a strategy's share of an activity; False if it was posted before."""
+        share = activity.activity_id, activity.strategy
+        if share in self._shares:
+            return False
+        self._shares.add(share)
+        if activity.kind is r.ActivityKind.ROUNDING:
+            self.unsettled = 0
+        for name, part in shares(activity.settles, self.accrued(activity.symbol), COIN).items():
+            self.accrue(activity.symbol, name, -part)
+        self.activities.add(activity.activity_id)
+        self._touch(activity.symbol)
+        return True
+
+    def moved_since(self, version: int, symbol: str) -> bool:
+        """Whether a ticker, or cash under '', moved after the books had this version."""
+        return self._moved.get(symbol, 0) > version
+
+    def sales(self, day: date, symbol: str = "") -> dict[str, Decimal]:
+        """Dollars that each strategy sold on a UTC date, of one ticker or of all."""
+        found: dict[str, Decimal] = {}
+        for (strategy, ticker), dollars in self._sold.get(day, {}).items():
+            if symbol in ("", ticker):
+                found[strategy] = found.get(strategy, ZERO) + dollars
+        return found
+
+    def _touch(self, symbol: str) -> None:
+        self.version += 1
+        self._moved[symbol] = self._moved[""] = self.version

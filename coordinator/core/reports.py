@@ -1,0 +1,180 @@
+"""What the broker says of orders becomes bookings: each execution once, in the one book it is of.
+
+Whose order it is, its client order id says; an order that took the place of one of ours by hand is
+ours. What no strategy ordered goes to UNASSIGNED. Nothing here decides: the desk is told when an
+order has ended, and goes on from there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import ROUND_HALF_UP, Decimal
+
+from coordinator.core import messages as m
+from coordinator.core import records as r
+from coordinator.core.desk import OrderDesk
+from coordinator.core.orders import Order, OrderStatus, Posting, may_move
+from coordinator.core.values import COIN, UNASSIGNED, ZERO, Side, is_crypto
+
+
+class Reports:
+    """Takes the broker's reports on orders. Call inside the EXACT decimal context."""
+
+    def __init__(self, desk: OrderDesk, crypto_fee_rate: Decimal) -> None:
+        self._desk = desk
+        self._books = desk.books
+        self._fee_rate = crypto_fee_rate
+
+    def on_update(self, update: m.OrderUpdate) -> None:
+        """The broker's word on an order, from the stream or from REST."""
+        order = self._books.orders.get(update.client_order_id) or self._adopted(update)
+        if order is None:
+            self._on_foreign(update)
+            return
+        was_open, reported, booked = order.is_open, order.reported_qty, order.booked_qty
+        busted = self._take_back(update, order.strategy, order.client_order_id, order.fills)
+        if update.execution is not None:
+            self._book(update, update.execution, order.strategy, order, busted)
+        if _tells_news(order, reported, update):
+            self._desk.record(
+                r.OrderMoved(
+                    update.at,
+                    order.client_order_id,
+                    update.status,
+                    update.broker_order_id,
+                    update.filled_qty,
+                    update.filled_avg_price,
+                    update.submitted_at,
+                    update.reason,
+                )
+            )
+        reopened = order.is_open and not was_open
+        if order.misses_fills or reopened:
+            self._desk.out.commands.append(m.LookUpOrder(order.client_order_id))
+        if was_open or order.booked_qty != booked:
+            self._desk.settle(order, update.at)
+
+    def on_refused(self, message: m.SubmitRefused) -> None:
+        """The broker refused an order."""
+        self._desk.move(message.client_order_id, OrderStatus.REJECTED, message.reason, message.at)
+
+    def on_unclear(self, message: m.SubmitUnclear) -> None:
+        """An order's fate is unknown; only the broker's evidence will end that."""
+        self._desk.move(message.client_order_id, OrderStatus.UNKNOWN, message.reason, message.at)
+        self._desk.out.commands.append(m.LookUpOrder(message.client_order_id))
+
+    def on_absent(self, message: m.OrderAbsent) -> None:
+        """The broker has been asked long enough and does not know the order."""
+        self._desk.give_up(message.client_order_id, message.at)
+
+    def _adopted(self, update: m.OrderUpdate) -> Order | None:
+        """The order that took the place of one of ours, changed by hand, now ours as well."""
+        old = self._books.orders.at_broker(update.replaces) if update.replaces else None
+        if old is None:
+            return None
+        self._desk.record(
+            r.OrderAdopted(
+                update.at,
+                update.client_order_id,
+                old.client_order_id,
+                update.broker_order_id,
+                update.qty,
+            )
+        )
+        return self._books.order(update.client_order_id)
+
+    def _on_foreign(self, update: m.OrderUpdate) -> None:
+        """An order that this session did not intend: another coordinator's, or a human's."""
+        owner = update.client_order_id.partition(".")[0]
+        if owner in self._books.others and not self._desk.runs(owner):
+            return
+        fills = self._books.posted.unowned(update.client_order_id)
+        busted = self._take_back(update, UNASSIGNED, update.client_order_id, fills)
+        if update.execution is not None:
+            self._book(update, update.execution, UNASSIGNED, None, busted)
+
+    def _book(
+        self,
+        update: m.OrderUpdate,
+        execution: m.Execution,
+        owner: str,
+        order: Order | None,
+        instead_of: str,
+    ) -> None:
+        if update.bust is not None and not instead_of:
+            return  # what it corrects is not in the books, nor is this
+        fee, fee_qty = self._fee(update.symbol, update.side, execution)
+        fill = r.FillBooked(
+            execution.at,
+            execution.execution_id,
+            order.client_order_id if order else update.client_order_id,
+            owner,
+            update.symbol,
+            update.side,
+            execution.qty,
+            execution.price,
+            fee,
+            fee_qty,
+            execution.cum_qty,
+            instead_of,
+        )
+        if not self._books.posted.has(fill, order):
+            self._desk.record(fill)
+
+    def _take_back(
+        self, update: m.OrderUpdate, owner: str, order_id: str, fills: Iterable[Posting]
+    ) -> str:
+        """Reverse a busted execution and name it; one that is not in the books is left alone."""
+        bust = update.bust
+        busted = _busted(bust, fills) if bust is not None else None
+        if bust is None or busted is None:
+            return ""
+        reversal = r.FillBooked(
+            bust.at,
+            bust.execution_id,
+            order_id,
+            owner,
+            update.symbol,
+            update.side,
+            -busted.qty,
+            busted.price,
+            -busted.fee,
+            -busted.fee_qty,
+            update.filled_qty,
+            reverses=busted.execution_id,
+        )
+        if not self._books.posted.has(reversal, self._books.orders.get(order_id)):
+            self._desk.record(reversal)
+        return busted.execution_id
+
+    def _fee(self, symbol: str, side: Side, execution: m.Execution) -> tuple[Decimal, Decimal]:
+        """(dollars, coins): a crypto buy pays in coin, a crypto sale in dollars, stocks nothing."""
+        if not is_crypto(symbol):
+            return ZERO, ZERO
+        if side is Side.BUY:
+            coins = (execution.qty * self._fee_rate).quantize(COIN, ROUND_HALF_UP)
+            return coins * execution.price, coins
+        dollars = execution.qty * execution.price * self._fee_rate
+        return dollars.quantize(COIN, ROUND_HALF_UP), ZERO
+
+
+def _busted(bust: m.Bust, fills: Iterable[Posting]) -> Posting | None:
+    """The booked execution that a bust means: the one it names, else the last that looks like it.
+
+    An execution that REST told of has another id than the stream's.
+    """
+    standing = {fill.execution_id: fill for fill in fills if fill.qty > 0}
+    for fill in fills:
+        standing.pop(fill.reverses, None)
+    if bust.previous_id in standing:
+        return standing[bust.previous_id]
+    alike = [f for f in standing.values() if (f.qty, f.price) == (bust.qty, bust.price)]
+    return alike[-1] if alike else None
+
+
+def _tells_news(order: Order, reported: Decimal, update: m.OrderUpdate) -> bool:
+    return (
+        may_move(order.status, update.status)
+        or (update.filled_qty > reported and not order.corrected)
+        or bool(update.broker_order_id and not order.broker_order_id)
+    )
