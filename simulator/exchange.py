@@ -12,8 +12,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from simulator.activities import Activity, coin_fees
+from simulator.back_office import BackOffice
 from simulator.clock import BrokerClock, Quiet
-from simulator.faults import read_faults
+from simulator.fault_script import read_faults
+from simulator.faults import AccountFault
 from simulator.feed import bar_at, last_bar
 from simulator.fills import fill_model
 from simulator.market import Market
@@ -32,8 +35,10 @@ from simulator.venue import Venue
 class VenueSnapshot:
     """The venue at one moment, exact; what tests compare books with.
 
-    positions: symbol -> net quantity. connections: path -> authenticated now. most_connections:
-    the most there ever were at once. requests: 'METHOD /route' -> how many.
+    positions: symbol -> net quantity. executions: those that stand, busted ones not. activities:
+    all but fills; coin fees are listed once their day has ended. connections: path ->
+    authenticated now. most_connections: the most there ever were at once. requests:
+    'METHOD /route' -> how many.
     """
 
     at: datetime
@@ -41,6 +46,7 @@ class VenueSnapshot:
     positions: dict[str, Decimal]
     orders: tuple[Order, ...]
     executions: tuple[Execution, ...]
+    activities: tuple[Activity, ...]
     connections: dict[str, int]
     most_connections: dict[str, int]
     requests: dict[str, int]
@@ -55,6 +61,7 @@ class Exchange:
         self.calendar = opening.calendar
         self.clock = BrokerClock(opening.start, options.clock_speed)
         self.venue = Venue(options.cash, fill_model(options.fill_model), lambda: str(uuid.uuid4()))
+        self.office = BackOffice(self.venue)
         self.access = Access(options.credentials, options.symbol_limit, options.refused)
         self.slots = Slots()
         self.markets = MarketHub(options, self.access, self.slots)
@@ -66,6 +73,7 @@ class Exchange:
             self.order_streams,
             self.access,
             self.feed,
+            self._act,
         )
         self.requests: Counter[str] = Counter()
         self.equity: list[tuple[datetime, Decimal]] = [(opening.start, options.cash)]
@@ -100,6 +108,8 @@ class Exchange:
         """Send the venue's updates to those who listen."""
         updates = self.venue.take_updates()
         for update in updates:
+            if update.order.id in self.office.silent:
+                continue
             self.mischief.publish(update_json(update, next(self._numbers)), update.at)
             self.quiet.stir()
         return updates
@@ -131,6 +141,7 @@ class Exchange:
         """
         self.clock.stand(boundary)
         disturbed = self.mischief.turn(boundary)
+        self.publish()
         wanted = self.markets.bar_symbols(self.universe)
         sent = self.markets.stream(self._bars(wanted, boundary - MINUTE), self.universe)
         self._turn_session(boundary)
@@ -139,6 +150,10 @@ class Exchange:
             self.quiet.stir()
             self.equity.append((boundary, self.venue.funds(self.market()).equity))
         return bool(sent or updates or disturbed)
+
+    def activities(self) -> list[Activity]:
+        """Everything posted on the account but fills, coin fees last."""
+        return [*self.office.posted, *coin_fees(self.venue.executions, self.now())]
 
     def snapshot(self) -> VenueSnapshot:
         """The venue now; call it on the loop's thread."""
@@ -150,10 +165,14 @@ class Exchange:
             positions={name: held.qty for name, held in ledger.positions.items()},
             orders=tuple(self.venue.orders.values()),
             executions=tuple(self.venue.executions),
+            activities=tuple(self.activities()),
             connections={path: self.slots.now(path) for path in paths},
             most_connections={path: self.slots.most[path] for path in paths},
             requests=dict(self.requests),
         )
+
+    def _act(self, fault: AccountFault) -> None:
+        self.office.carry_out(fault, self.market(acting=True))
 
     def _bars(self, symbols: set[str], start: datetime) -> dict[str, Bar]:
         found = ((symbol, bar_at(self.feed, symbol, start)) for symbol in sorted(symbols))

@@ -1,209 +1,298 @@
-"""A script of faults: what goes wrong, when (broker time), and how often.
+"""What can go wrong: one frozen value for each kind of entry in a script of faults.
 
-Rule: pure. A script says which faults are due and whether one strikes a given message or request;
-carrying them out is `mischief`. The file is a JSON list of objects such as
+A script is a JSON list of objects such as
     {"at": "10:05", "kind": "drop_data", "path": "/v2/iex"}
     {"at": "10:10", "kind": "mute_data", "for_s": 300}
     {"at": "10:20", "kind": "http_500_after_accept", "times": 1, "status": 504}
 `at` is New York time on the first day ('HH:MM[:SS]') or an RFC 3339 time; none: from the start.
-A fault takes effect at the first minute's end that is not before `at`, ahead of that minute's bars.
+What strikes the next requests or messages does so from `at` on, `times` times (1). Everything else
+takes effect at the first minute's end that is not before `at`, ahead of that minute's bars; what
+lasts, lasts `for_s` broker seconds (60). Fields with a question mark may be left out.
+
+Connections
+    drop_data       path?               market-data connections are closed
+    drop_orders                         trade_updates connections are closed
+    mute_data       path? for_s?        connections stay open, their frames are lost
+    mute_orders     for_s?              the same for trade_updates
+    refuse_406      path? for_s?        market-data logins are refused
+    stream_error    code path?          an error frame on market-data connections
+    updated_bar     symbol close        the minute before gets a new close, on updatedBars
+Order updates
+    lose_trade_update       event? times?   never sent
+    duplicate_trade_update  event? times?   sent twice
+Requests (method and path, the beginning of one, choose them; none: any)
+    delay_response  method? path? times? delay_s?   late by so many real seconds
+    http_error      method? path? times? status?    refused, nothing was done
+    http_500_after_accept  times? status?           an order lives, its answer is an error
+The account
+    activity      type symbol? qty? net_amount? per_share? ratio? moves? description?
+                  an activity is posted and moves the account: DIV, INT, FEE, CSD, CSW and JNLC
+                  by net_amount dollars (DIV without one: per_share for each share held); SPLIT
+                  multiplies the position by ratio and leaves bars alone; CFEE moves nothing, its
+                  coin went at the fill, unless moves is true: then qty and net_amount
+    hand_trade    symbol side qty silent?   a human's market order on the same account; silent:
+                  trade_updates never tells of it
+    hand_cancel   symbol                    every open order on the symbol is cancelled
+    hand_replace  qty symbol?               the newest order that can be replaced gets another qty
+    bust          symbol?                   the last execution (of the symbol) is taken back
+    correct       symbol? price? qty?       the last execution gets another price or quantity
 """
 
-import enum
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
-from typing import Any
 
-from simulator.calendar import NEW_YORK
-from simulator.errors import OptionsError
-from simulator.wire import ERRORS
+from simulator.values import Side
 
-
-class FaultKind(enum.Enum):
-    """What can go wrong, and the fields that each kind takes beside `at`."""
-
-    DROP_DATA = "drop_data"  # path: close market-data connections
-    DROP_ORDERS = "drop_orders"  # close trade_updates connections
-    MUTE_DATA = "mute_data"  # path, for_s: connections stay open, nothing arrives, frames are lost
-    MUTE_ORDERS = "mute_orders"  # for_s
-    REFUSE_406 = "refuse_406"  # path, for_s: market-data logins are refused
-    STREAM_ERROR = "stream_error"  # path, code: an error frame on market-data connections
-    UPDATED_BAR = "updated_bar"  # symbol, close: the minute before gets a new close
-    LOSE_TRADE_UPDATE = "lose_trade_update"  # event, times
-    DUPLICATE_TRADE_UPDATE = "duplicate_trade_update"  # event, times
-    DELAY_RESPONSE = "delay_response"  # method, path, times, delay_s (real seconds)
-    HTTP_ERROR = "http_error"  # method, path, times, status: refused, nothing was done
-    HTTP_500_AFTER_ACCEPT = "http_500_after_accept"  # times, status: an order lives, its answer not
-
-    @property
-    def is_sudden(self) -> bool:
-        """Whether it happens at a moment (or begins and ends), not to the next few messages."""
-        return self in _SUDDEN
+CASH_TYPES = ("DIV", "INT", "FEE", "CSD", "CSW", "JNLC")
+ACTIVITY_TYPES = (*CASH_TYPES, "SPLIT", "CFEE")
 
 
-_SUDDEN = frozenset(
-    {
-        FaultKind.DROP_DATA,
-        FaultKind.DROP_ORDERS,
-        FaultKind.MUTE_DATA,
-        FaultKind.MUTE_ORDERS,
-        FaultKind.REFUSE_406,
-        FaultKind.STREAM_ERROR,
-        FaultKind.UPDATED_BAR,
-    }
-)
-_LASTING = frozenset({FaultKind.MUTE_DATA, FaultKind.MUTE_ORDERS, FaultKind.REFUSE_406})
-_NEEDS = {FaultKind.UPDATED_BAR: ("symbol", "close"), FaultKind.STREAM_ERROR: ("code",)}
-_FIELDS = frozenset(
-    {
-        *("at", "kind", "path", "for_s", "code", "symbol", "close", "event", "times"),
-        *("method", "delay_s", "status"),
-    }
-)
-
-
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Fault:
-    """One line of the script. for_s: broker seconds; delay_s: real ones; None in a filter: any."""
+    """One entry of a script."""
 
     at: datetime
-    kind: FaultKind
-    path: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sudden(Fault):
+    """Happens once, at a minute's end."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lasting(Sudden):
+    """Begins at a minute's end and ends at another. for_s: broker seconds."""
+
     for_s: float = 60.0
-    code: int = 500
-    symbol: str = ""
-    close: Decimal = Decimal(0)
-    event: str | None = None
+
+    @property
+    def until(self) -> datetime:
+        """When it ends."""
+        return self.at + timedelta(seconds=self.for_s)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counted(Fault):
+    """Strikes the next `times` messages or requests that fit."""
+
     times: int = 1
+
+    def fits(self, *, event: str, method: str, path: str) -> bool:
+        """Whether a message or request is one that it strikes."""
+        return True
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfUpdates(Counted):
+    """Strikes trade updates. event: None: any."""
+
+    event: str | None = None
+
+    def fits(self, *, event: str, method: str, path: str) -> bool:
+        """Whether the update is of the event asked for."""
+        return self.event in (None, event)
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfRequests(Counted):
+    """Strikes requests. path: the beginning of one."""
+
     method: str | None = None
+    path: str | None = None
+
+    def fits(self, *, event: str, method: str, path: str) -> bool:
+        """Whether the request is one of those asked for."""
+        return self.method in (None, method) and path.startswith(self.path or "")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DropData(Sudden):
+    """Market-data connections are closed."""
+
+    path: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class DropOrders(Sudden):
+    """Order connections are closed."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MuteData(Lasting):
+    """Market-data frames are lost."""
+
+    path: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class MuteOrders(Lasting):
+    """Order frames are lost."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Refuse406(Lasting):
+    """Market-data logins are refused."""
+
+    path: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class StreamError(Sudden):
+    """An error frame."""
+
+    code: int
+    path: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class UpdatedBar(Sudden):
+    """A late correction of the bar before."""
+
+    symbol: str
+    close: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
+class LoseTradeUpdate(OfUpdates):
+    """An update is never sent."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DuplicateTradeUpdate(OfUpdates):
+    """An update is sent twice."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DelayResponse(OfRequests):
+    """An answer is late. delay_s: real seconds."""
+
     delay_s: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class HttpError(OfRequests):
+    """A request is refused, and nothing was done."""
+
     status: int = 500
 
 
-@dataclass(frozen=True)
-class Turn:
-    """A fault that begins now, or one that lasted and now ends."""
+@dataclass(frozen=True, kw_only=True)
+class Http500AfterAccept(Counted):
+    """An order lives, though its answer says otherwise."""
 
-    fault: Fault
-    begins: bool
-
-
-class FaultScript:
-    """The faults of a run and how often each has struck."""
-
-    def __init__(self, faults: list[Fault]) -> None:
-        turns = [
-            (fault.at, n, Turn(fault, begins=True))
-            for n, fault in enumerate(faults)
-            if fault.kind.is_sudden
-        ]
-        turns += [
-            (fault.at + timedelta(seconds=fault.for_s), n, Turn(fault, begins=False))
-            for n, fault in enumerate(faults)
-            if fault.kind in _LASTING
-        ]
-        self._turns = sorted(turns, key=lambda turn: turn[:2])
-        self._quotas = [[fault, fault.times] for fault in faults if not fault.kind.is_sudden]
-
-    def due(self, now: datetime) -> list[Turn]:
-        """Sudden faults that begin or end by `now` and were not told before, in order."""
-        ready = [turn for at, _, turn in self._turns if at <= now]
-        self._turns = self._turns[len(ready) :]
-        return ready
-
-    def strikes(
-        self,
-        kind: FaultKind,
-        now: datetime,
-        *,
-        event: str = "",
-        method: str = "",
-        path: str = "",
-    ) -> Fault | None:
-        """The fault of that kind that strikes this message or request; uses it up once."""
-        for quota in self._quotas:
-            fault, left = quota
-            if not isinstance(fault, Fault) or not isinstance(left, int):
-                raise AssertionError("a quota is a fault and a count")
-            if (
-                fault.kind is kind
-                and left > 0
-                and fault.at <= now
-                and fault.event in (None, event)
-                and fault.method in (None, method)
-                and (fault.path is None or path.startswith(fault.path))
-            ):
-                quota[1] = left - 1
-                return fault
-        return None
+    status: int = 500
 
 
-def read_faults(path: Path | None, start: datetime) -> FaultScript:
-    """The script in a file (None: an empty one). start: the run's first moment.
+@dataclass(frozen=True, kw_only=True)
+class PostActivity(Sudden):
+    """An activity other than a fill. Dollars, units of the symbol, and dollars a unit."""
 
-    Raises OptionsError naming the file, the entry and the field.
-    """
-    if path is None:
-        return FaultScript([])
-    try:
-        entries = json.loads(path.read_text(), parse_float=Decimal)
-    except (OSError, ValueError) as error:
-        raise OptionsError(f"{path}: cannot be read as a JSON list of faults: {error}") from None
-    if not isinstance(entries, list):
-        raise OptionsError(f"{path}: must be a JSON list of faults")
-    return FaultScript([_fault(entry, n, path, start) for n, entry in enumerate(entries, 1)])
+    type: str
+    symbol: str | None = None
+    qty: Decimal | None = None
+    net_amount: Decimal | None = None
+    per_share: Decimal | None = None
+    ratio: Decimal | None = None
+    moves: bool = False
+    description: str | None = None
 
-
-def _fault(entry: Any, number: int, path: Path, start: datetime) -> Fault:
-    where = f"{path}: fault {number}"
-    if not isinstance(entry, dict):
-        raise OptionsError(f"{where}: must be an object")
-    unknown = sorted(entry.keys() - _FIELDS)
-    if unknown:
-        raise OptionsError(f"{where}: unknown field {unknown[0]!r}; known: {sorted(_FIELDS)}")
-    try:
-        kind = FaultKind(entry.get("kind"))
-    except ValueError:
-        known = ", ".join(each.value for each in FaultKind)
-        raise OptionsError(f"{where}: kind {entry.get('kind')!r} is not one of {known}") from None
-    for name in _NEEDS.get(kind, ()):
-        if name not in entry:
-            raise OptionsError(f"{where}: {kind.value} needs {name!r}")
-    try:
-        return Fault(at=_moment(entry, start), kind=kind, **_details(entry))
-    except (ValueError, TypeError, ArithmeticError) as error:
-        raise OptionsError(f"{where}: {error}") from None
+    def __post_init__(self) -> None:
+        """Raises ValueError if the type cannot be posted with these fields."""
+        if self.type not in ACTIVITY_TYPES:
+            raise ValueError(f"type {self.type!r} is not one of {', '.join(ACTIVITY_TYPES)}")
+        by_share = self.type == "DIV" and self.per_share is not None
+        if self.type in CASH_TYPES and self.net_amount is None and not by_share:
+            raise ValueError(f"{self.type} needs 'net_amount'")
+        if self.type in ("DIV", "SPLIT", "CFEE") and self.symbol is None:
+            raise ValueError(f"{self.type} needs 'symbol'")
+        if (self.type == "SPLIT") != (self.ratio is not None):
+            raise ValueError("a SPLIT needs 'ratio', nothing else takes one")
+        _positive("ratio", self.ratio)
 
 
-def _moment(entry: Mapping[str, Any], start: datetime) -> datetime:
-    text = entry.get("at")
-    if text is None:
-        return start
-    if len(str(text)) <= len("HH:MM:SS"):
-        day = start.astimezone(NEW_YORK).date()
-        return datetime.combine(day, time.fromisoformat(str(text)), NEW_YORK)
-    moment = datetime.fromisoformat(str(text))
-    if moment.tzinfo is None:
-        raise ValueError(f"at {text!r} has no zone")
-    return moment
+@dataclass(frozen=True, kw_only=True)
+class HandOrder(Sudden):
+    """A human's market order."""
+
+    symbol: str
+    side: Side
+    qty: Decimal
+    silent: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises ValueError if the quantity is none."""
+        _positive("qty", self.qty)
 
 
-def _details(entry: Mapping[str, Any]) -> dict[str, Any]:
-    details: dict[str, Any] = {
-        name: str(entry[name]) for name in ("path", "symbol", "event", "method") if name in entry
-    }
-    details |= {name: float(entry[name]) for name in ("for_s", "delay_s") if name in entry}
-    details |= {name: int(entry[name]) for name in ("code", "times", "status") if name in entry}
-    if "close" in entry:
-        details["close"] = Decimal(str(entry["close"]))
-    if details.get("code", 500) not in ERRORS:
-        raise ValueError(f"code {details['code']} is none of Alpaca's: {sorted(ERRORS)}")
-    if min(details.get("for_s", 1), details.get("delay_s", 1), details.get("times", 1)) < 0:
-        raise ValueError("for_s, delay_s and times must be >= 0")
-    if not 400 <= details.get("status", 500) <= 599:
-        raise ValueError("status must be 400..599")
-    return details
+@dataclass(frozen=True, kw_only=True)
+class HandCancel(Sudden):
+    """A human cancels what is open on a symbol."""
+
+    symbol: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class HandReplace(Sudden):
+    """A human gives an open order another quantity. symbol: None: any."""
+
+    qty: Decimal
+    symbol: str | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ValueError if the quantity is none."""
+        _positive("qty", self.qty)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bust(Sudden):
+    """The last execution is taken back. symbol: None: any."""
+
+    symbol: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Correct(Sudden):
+    """The last execution was another one. What is None stays as it was."""
+
+    symbol: str | None = None
+    price: Decimal | None = None
+    qty: Decimal | None = None
+
+    def __post_init__(self) -> None:
+        """Raises ValueError if it corrects nothing, or to nothing."""
+        if self.price is None and self.qty is None:
+            raise ValueError("correct needs 'price' or 'qty'")
+        _positive("price", self.price)
+        _positive("qty", self.qty)
+
+
+def _positive(name: str, number: Decimal | None) -> None:
+    if number is not None and number <= 0:
+        raise ValueError(f"{name} must be > 0")
+
+
+WireFault = DropData | DropOrders | MuteData | MuteOrders | Refuse406 | StreamError | UpdatedBar
+AccountFault = PostActivity | HandOrder | HandCancel | HandReplace | Bust | Correct
+
+KINDS: Mapping[str, type[Fault]] = {
+    "drop_data": DropData,
+    "drop_orders": DropOrders,
+    "mute_data": MuteData,
+    "mute_orders": MuteOrders,
+    "refuse_406": Refuse406,
+    "stream_error": StreamError,
+    "updated_bar": UpdatedBar,
+    "lose_trade_update": LoseTradeUpdate,
+    "duplicate_trade_update": DuplicateTradeUpdate,
+    "delay_response": DelayResponse,
+    "http_error": HttpError,
+    "http_500_after_accept": Http500AfterAccept,
+    "activity": PostActivity,
+    "hand_trade": HandOrder,
+    "hand_cancel": HandCancel,
+    "hand_replace": HandReplace,
+    "bust": Bust,
+    "correct": Correct,
+}

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from simulator.errors import Rejection
 from simulator.exchange import Exchange
-from simulator.faults import FaultKind
+from simulator.faults import DelayResponse, Http500AfterAccept, HttpError
 from simulator.shapes import headers_of
 
 _DEFAULT_LIMIT = 200
@@ -22,6 +22,7 @@ _VARIABLE = (
     ("/v2/assets/", "{symbol}"),
     ("/v2/account/activities/", "{type}"),
 )
+_NEW_ORDER = {"method": "POST", "path": "/v2/orders"}
 _CLOCK_PATH = "/v2/clock"
 
 
@@ -92,19 +93,20 @@ class Gate:
         """Serve the request as the fault script lets it happen."""
         script, now = self._exchange.mischief.script, self._exchange.now()
         where = {"method": scope["method"], "path": scope["path"]}
-        if fault := script.strikes(FaultKind.HTTP_ERROR, now, **where):
-            await _refuse(send, Rejection(fault.status, fault.status * 100_000, "scripted fault"))
+        if refused := script.strikes(HttpError, now, **where):
+            await _refuse(send, _scripted(refused.status, "scripted fault"))
             return
-        if fault := script.strikes(FaultKind.DELAY_RESPONSE, now, **where):
-            send = _late(send, fault.delay_s)
-        if where == {"method": "POST", "path": "/v2/orders"} and (
-            fault := script.strikes(FaultKind.HTTP_500_AFTER_ACCEPT, now, **where)
-        ):
+        if late := script.strikes(DelayResponse, now, **where):
+            send = _late(send, late.delay_s)
+        if where == _NEW_ORDER and (hidden := script.strikes(Http500AfterAccept, now, **where)):
             await self._app(scope, receive, _nowhere)
-            rejection = Rejection(fault.status, fault.status * 100_000, "internal server error")
-            await _refuse(send, rejection)
+            await _refuse(send, _scripted(hidden.status, "internal server error"))
             return
         await self._app(scope, receive, send)
+
+
+def _scripted(status: int, message: str) -> Rejection:
+    return Rejection(status, status * 100_000, message)
 
 
 def _late(send: Send, delay_s: float) -> Send:

@@ -1,43 +1,115 @@
 """The account's exact cash and positions, and what they allow to buy.
 
-Rule: cash and positions change by `book` only; everything else here is computed from them, from
-open orders and from marks. Amounts are dollars, exact.
+Rule: cash and positions change by the methods of `Ledger` only; everything else here is computed
+from them, from open orders and from marks. Amounts are dollars, exact. A position is the sum of
+its moves, so that what is taken back later leaves what would have been without it.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from simulator.assets import is_crypto
-from simulator.money import ZERO, exact
-from simulator.values import Execution, Order, Position
+from simulator.money import QTY_STEP, ZERO, exact, half_even, half_up
+from simulator.values import Execution, Order, Position, Side
 
 MULTIPLIER = 2  # margin of a default paper account on stocks
+CRYPTO_FEE_RATE = Decimal("0.0025")
+_ONE = Decimal(1)
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """One change of a position: times `ratio`, then `change` units at `price` dollars each.
+
+    execution_id: of the fill that made it, if one did.
+    """
+
+    change: Decimal
+    price: Decimal
+    ratio: Decimal = _ONE
+    execution_id: str | None = None
 
 
 @dataclass
 class Ledger:
-    """Cash in dollars and net positions by symbol; a position of zero is not kept."""
+    """Cash in dollars and net positions by symbol; a position of zero is not kept.
+
+    cash_decimals: to which each movement of cash is rounded, half-even; None: not at all.
+    """
 
     cash: Decimal
     positions: dict[str, Position]
+    cash_decimals: int | None = None
+    _moves: dict[str, list[Move]] = field(default_factory=dict, repr=False, compare=False)
 
     def qty(self, symbol: str) -> Decimal:
         """Net quantity held, 0 if none."""
         held = self.positions.get(symbol)
         return ZERO if held is None else held.qty
 
-    @exact
     def book(self, fill: Execution) -> None:
         """Move cash and position by one execution and its fees."""
-        self.cash -= fill.side.sign * fill.qty * fill.price + fill.fee_cash
-        change = fill.side.sign * fill.qty - fill.fee_qty
-        held = self.positions.get(fill.symbol, Position(fill.symbol, ZERO, ZERO))
-        after = moved(held, change, fill.price)
-        if after.qty == 0:
-            self.positions.pop(fill.symbol, None)
+        self.pay(_proceeds(fill))
+        self.move(fill.symbol, _move(fill))
+
+    def amend(self, fill: Execution, instead: Execution | None) -> None:
+        """Put another execution, or none, in the place of one that was booked."""
+        self.pay(-_proceeds(fill))
+        moves = self._moves[fill.symbol]
+        place = next(n for n, move in enumerate(moves) if move.execution_id == fill.id)
+        moves[place : place + 1] = [] if instead is None else [_move(instead)]
+        if instead is not None:
+            self.pay(_proceeds(instead))
+        held = Position(fill.symbol, ZERO, ZERO)
+        for move in moves:
+            held = _after(held, move)
+        self._keep(held)
+
+    @exact
+    def pay(self, amount: Decimal) -> None:
+        """Add dollars to the cash, or take them away."""
+        if self.cash_decimals is not None:
+            amount = half_even(amount, _ONE.scaleb(-self.cash_decimals))
+        self.cash += amount
+
+    def move(self, symbol: str, move: Move) -> None:
+        """Change a position, and not the cash."""
+        self._moves.setdefault(symbol, []).append(move)
+        self._keep(_after(self.positions.get(symbol, Position(symbol, ZERO, ZERO)), move))
+
+    def _keep(self, held: Position) -> None:
+        if held.qty == 0:
+            self.positions.pop(held.symbol, None)
         else:
-            self.positions[fill.symbol] = after
+            self.positions[held.symbol] = held
+
+
+@exact
+def crypto_fees(symbol: str, side: Side, qty: Decimal, price: Decimal) -> tuple[Decimal, Decimal]:
+    """What a fill of a pair costs: coin of a buy, or dollars of a sale; nothing for stocks."""
+    if not is_crypto(symbol):
+        return ZERO, ZERO
+    if side is Side.BUY:
+        return half_up(qty * CRYPTO_FEE_RATE, QTY_STEP), ZERO
+    return ZERO, half_up(qty * price * CRYPTO_FEE_RATE, QTY_STEP)
+
+
+@exact
+def _proceeds(fill: Execution) -> Decimal:
+    return -(fill.side.sign * fill.qty * fill.price + fill.fee_cash)
+
+
+@exact
+def _move(fill: Execution) -> Move:
+    return Move(fill.side.sign * fill.qty - fill.fee_qty, fill.price, execution_id=fill.id)
+
+
+@exact
+def _after(held: Position, move: Move) -> Position:
+    if move.ratio != 1:
+        held = replace(held, qty=half_even(held.qty * move.ratio, QTY_STEP))
+    return moved(held, move.change, move.price)
 
 
 @exact

@@ -1,23 +1,18 @@
-"""Which orders and activities a listing shows, and in what order. Pure functions.
+"""Which orders a listing shows, and how the parameters of every listing are read. Pure functions.
 
 Rule: `after` and `until` are exclusive, newest first unless asked otherwise, pages bounded.
 """
 
-import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
-from decimal import Decimal
-from typing import Any, TypeVar
+from datetime import datetime
+from typing import TypeVar
 
 from simulator.assets import position_symbol
 from simulator.errors import malformed
-from simulator.money import ZERO, exact, half_even, plain
-from simulator.shapes import activity_json, parse_time
-from simulator.values import Execution, Order, Side
+from simulator.shapes import parse_time
+from simulator.values import Order
 
 ORDERS_DEFAULT, ORDERS_MOST = 50, 500
-ACTIVITIES_MOST = 100
-_FEES = uuid.UUID("0a1c2f5e-53a0-5d0e-8a26-5a2b9a4c8e11")
 
 T = TypeVar("T")
 Query = Mapping[str, str]
@@ -45,69 +40,7 @@ def select_orders(orders: Iterable[Order], query: Query) -> list[Order]:
         and (not names or position_symbol(order.symbol) in names)
         and (not side or order.side.value == side)
     ]
-    return _directed(chosen, query)[:limit]
-
-
-def select_activities(
-    executions: Sequence[Execution], query: Query, kinds: Sequence[str], now: datetime
-) -> list[dict[str, Any]]:
-    """FILL and CFEE activities of GET /v2/account/activities. kinds: none means all."""
-    found: list[tuple[datetime, str, dict[str, Any]]] = []
-    if not kinds or "FILL" in kinds:
-        found += [(fill.at, fill.order_id, activity_json(fill)) for fill in executions]
-    if not kinds or "CFEE" in kinds:
-        found += [(at, "", shape) for at, shape in crypto_fees(executions, now)]
-        found.sort(key=lambda entry: entry[0])
-    after, until = moment(query, "after"), moment(query, "until")
-    on = query.get("date")
-    order_id = query.get("order_id")
-    chosen = [
-        shape
-        for at, of_order, shape in found
-        if (after is None or at > after)
-        and (until is None or at < until)
-        and (on is None or at.date().isoformat() == on)
-        and (order_id is None or of_order == order_id)
-    ]
-    chosen = _directed(chosen, query)
-    token = query.get("page_token")
-    if token:
-        ids = [shape["id"] for shape in chosen]
-        if token not in ids:
-            raise malformed(f"page_token {token!r} is not the id of a listed activity")
-        chosen = chosen[ids.index(token) + 1 :]
-    return chosen[: whole(query, "page_size", ACTIVITIES_MOST, ACTIVITIES_MOST)]
-
-
-@exact
-def crypto_fees(
-    executions: Iterable[Execution], now: datetime
-) -> list[tuple[datetime, dict[str, Any]]]:
-    """The fees of each UTC date that has ended, one activity a pair and side, posted at its end."""
-    sums: dict[tuple[date, str, Side], list[Decimal]] = {}
-    for fill in executions:
-        if (fill.fee_qty or fill.fee_cash) and fill.at.date() < now.date():
-            total = sums.setdefault((fill.at.date(), fill.symbol, fill.side), [ZERO] * 3)
-            total[0] += fill.fee_qty
-            total[1] += fill.fee_cash
-            total[2] += fill.fee_qty * fill.price
-    posted = []
-    for (day, symbol, side), (coin, dollars, value) in sums.items():
-        end = datetime(day.year, day.month, day.day, 23, 59, 59, 999999, tzinfo=now.tzinfo)
-        unique = uuid.uuid5(_FEES, f"{day} {symbol} {side.value}")
-        shape = {
-            "id": f"{end:%Y%m%d%H%M%S}999::{unique}",
-            "activity_type": "CFEE",
-            "date": day.isoformat(),
-            "net_amount": plain(-dollars),
-            "description": "Coin Pair Transaction Fee",
-            "symbol": position_symbol(symbol),
-            "qty": plain(-coin),
-            "price": plain(half_even(value / coin, Decimal("1e-9"))) if coin else "0",
-            "status": "executed",
-        }
-        posted.append((end, shape))
-    return posted
+    return directed(chosen, query)[:limit]
 
 
 def words(query: Query, name: str) -> list[str]:
@@ -153,6 +86,7 @@ def _place(query: Query, name: str, places: Mapping[str, int]) -> int | None:
     return places[wanted]
 
 
-def _directed(items: list[T], query: Query) -> list[T]:
+def directed(items: list[T], query: Query) -> list[T]:
+    """Items that are oldest first, in the direction asked for. Raises Rejection (422)."""
     newest_first = choice(query, "direction", ("asc", "desc"), "desc") == "desc"
     return items[::-1] if newest_first else items

@@ -1,13 +1,28 @@
 """Carrying out the script of faults on connections and messages.
 
-Rule: with an empty script nothing here changes anything.
+Rule: with an empty script nothing here changes anything. What happens to the account itself is
+handed to the back office.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
-from simulator.faults import Fault, FaultKind, FaultScript
+from simulator.fault_script import FaultScript
+from simulator.faults import (
+    AccountFault,
+    DropData,
+    DropOrders,
+    DuplicateTradeUpdate,
+    LoseTradeUpdate,
+    MuteData,
+    MuteOrders,
+    Refuse406,
+    StreamError,
+    UpdatedBar,
+    WireFault,
+)
 from simulator.feed import Feed, bar_at
 from simulator.outbox import Outbox
 from simulator.protocols import Access
@@ -17,7 +32,7 @@ from simulator.wire import Codec, Message, error
 
 
 class Mischief:
-    """What the script does to the sockets."""
+    """What the script does. act: what to do with a fault of the account."""
 
     def __init__(
         self,
@@ -26,25 +41,30 @@ class Mischief:
         orders: OrderHub,
         access: Access,
         feed: Feed,
+        act: Callable[[AccountFault], None],
     ) -> None:
         self.script = script
         self._markets = markets
         self._orders = orders
         self._access = access
         self._feed = feed
+        self._act = act
 
     def turn(self, boundary: datetime) -> bool:
         """Carry out what is due at a minute's end; whether anything was."""
         due = self.script.due(boundary)
         for turn in due:
-            self._carry_out(turn.fault, begins=turn.begins, boundary=boundary)
+            if isinstance(turn.fault, AccountFault):
+                self._act(turn.fault)
+            else:
+                self._carry_out(turn.fault, begins=turn.begins, boundary=boundary)
         return bool(due)
 
     def copies(self, event: str, now: datetime) -> int:
         """How often an update is to be sent: once, unless one is lost or doubled."""
-        if self.script.strikes(FaultKind.LOSE_TRADE_UPDATE, now, event=event):
+        if self.script.strikes(LoseTradeUpdate, now, event=event):
             return 0
-        if self.script.strikes(FaultKind.DUPLICATE_TRADE_UPDATE, now, event=event):
+        if self.script.strikes(DuplicateTradeUpdate, now, event=event):
             return 2
         return 1
 
@@ -53,44 +73,36 @@ class Mischief:
         for _ in range(self.copies(message["data"]["event"], now)):
             self._orders.publish(message)
 
-    def _carry_out(self, fault: Fault, *, begins: bool, boundary: datetime) -> None:
-        match fault.kind:
-            case FaultKind.DROP_DATA:
-                for outbox, _ in self._on(fault):
+    def _carry_out(self, fault: WireFault, *, begins: bool, boundary: datetime) -> None:
+        match fault:
+            case DropData():
+                for outbox, _ in self._on(fault.path):
                     outbox.abandon(None)
-            case FaultKind.DROP_ORDERS:
+            case DropOrders():
                 for outbox in self._orders.connections.values():
                     outbox.abandon(None)
-            case FaultKind.MUTE_DATA:
+            case MuteData():
                 self._markets.mute(fault.path, muted=begins)
-            case FaultKind.MUTE_ORDERS:
+            case MuteOrders():
                 self._orders.mute(muted=begins)
-            case FaultKind.REFUSE_406:
+            case Refuse406():
                 self._access.full = fault.path or "/" if begins else None
-            case FaultKind.STREAM_ERROR:
-                for outbox, codec in self._on(fault):
+            case StreamError():
+                for outbox, codec in self._on(fault.path):
                     outbox.put(codec.encode([error(fault.code)]))
-            case FaultKind.UPDATED_BAR:
+            case UpdatedBar():
                 self._correct(fault, boundary)
-            case (
-                FaultKind.LOSE_TRADE_UPDATE
-                | FaultKind.DUPLICATE_TRADE_UPDATE
-                | FaultKind.DELAY_RESPONSE
-                | FaultKind.HTTP_ERROR
-                | FaultKind.HTTP_500_AFTER_ACCEPT
-            ):
-                raise AssertionError(f"{fault.kind} strikes messages, it has no turn")
             case _:
-                assert_never(fault.kind)
+                assert_never(fault)
 
-    def _on(self, fault: Fault) -> list[tuple[Outbox, Codec]]:
+    def _on(self, path: str | None) -> list[tuple[Outbox, Codec]]:
         return [
             held
             for talk, held in self._markets.connections.items()
-            if fault.path in (None, talk.endpoint.path)
+            if path in (None, talk.endpoint.path)
         ]
 
-    def _correct(self, fault: Fault, boundary: datetime) -> None:
+    def _correct(self, fault: UpdatedBar, boundary: datetime) -> None:
         bar = bar_at(self._feed, fault.symbol, boundary - 2 * MINUTE)
         if bar is None:
             return

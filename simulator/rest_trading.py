@@ -15,12 +15,12 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from simulator.activities import select_activities
 from simulator.assets import Asset, asset_id, find_asset, position_symbol
 from simulator.errors import malformed, not_found
 from simulator.exchange import Exchange
 from simulator.feed import last_bar, midnight
 from simulator.history import portfolio_history
-from simulator.listing import select_activities, words
 from simulator.market import Market
 from simulator.shapes import (
     account_json,
@@ -156,16 +156,14 @@ def position_shape(exchange: Exchange, market: Market, position: Position) -> di
 
 
 async def get_activities(request: Request) -> Response:
-    """GET /v2/account/activities[/{type}]: FILL and CFEE."""
+    """GET /v2/account/activities[/{type}]: fills and whatever else was posted."""
     exchange = exchange_of(request)
-    kind = request.path_params.get("kind")
-    kinds = [kind] if kind else words(request.query_params, "activity_types")
     return JSONResponse(
         select_activities(
             exchange.venue.executions,
+            exchange.activities(),
             request.query_params,
-            [word.upper() for word in kinds],
-            exchange.now(),
+            request.path_params.get("kind"),
         )
     )
 

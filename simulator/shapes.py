@@ -102,6 +102,8 @@ def update_json(update: Update, number: int) -> Json:
             "swap_rate": "1",
             "settle_date": _settles(fill).isoformat(),
         }
+    if update.amends is not None:
+        data["previous_execution_id"] = update.amends
     return {"stream": "trade_updates", "data": data}
 
 

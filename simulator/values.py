@@ -186,12 +186,16 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """One `trade_updates` message to be: the event, the order after it, and the fill if any."""
+    """One `trade_updates` message to be: the event, the order after it, and the fill if any.
+
+    amends: id of the execution that `execution` takes back or corrects.
+    """
 
     event: str
     order: Order
     at: datetime
     execution: Execution | None = None
+    amends: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,10 +18,10 @@ from typing import Any
 from simulator.assets import is_crypto
 from simulator.errors import invalid, malformed, not_found
 from simulator.fills import FillModel
-from simulator.ledger import Funds, Ledger, funds, held_qty
+from simulator.ledger import Funds, Ledger, crypto_fees, funds, held_qty
 from simulator.market import Market
 from simulator.matching import Match, match_bar, match_quote
-from simulator.money import CRYPTO_PRICE_STEP, QTY_STEP, ZERO, exact, floor_to, half_even, half_up
+from simulator.money import CRYPTO_PRICE_STEP, QTY_STEP, ZERO, exact, floor_to, half_even
 from simulator.rules import (
     check_available,
     check_cost,
@@ -40,7 +40,6 @@ from simulator.values import (
     Update,
 )
 
-CRYPTO_FEE_RATE = Decimal("0.0025")
 _SHORT_COLLAR = Decimal("1.03")
 _ONE_SHARE = Decimal(1)
 
@@ -48,15 +47,22 @@ _ONE_SHARE = Decimal(1)
 class Venue:
     """One account at one broker.
 
-    cash: dollars at the start. ids: gives a new unique id at each call.
+    cash: dollars at the start. ids: gives a new unique id at each call. cash_decimals: as the
+    ledger takes it.
     """
 
-    def __init__(self, cash: Decimal, model: FillModel, ids: Callable[[], str]) -> None:
-        self.ledger = Ledger(cash, {})
+    def __init__(
+        self,
+        cash: Decimal,
+        model: FillModel,
+        ids: Callable[[], str],
+        cash_decimals: int | None = None,
+    ) -> None:
+        self.ledger = Ledger(cash, {}, cash_decimals)
         self.model = model
+        self.ids = ids
         self.orders: dict[str, Order] = {}  # order id -> its latest state, in order of acceptance
         self.executions: list[Execution] = []
-        self._ids = ids
         self._by_client: dict[str, str] = {}  # client_order_id -> order id, forever
         self._open: dict[str, None] = {}  # ids of open orders, in order of acceptance
         self._arrivals: list[str] = []  # ids that `work` has not made live yet
@@ -175,6 +181,11 @@ class Venue:
         )
         return abs(self.ledger.qty(symbol)) - reserved
 
+    def restate(self, order: Order, update: Update) -> None:
+        """Put on record what has become of an order by an amended execution, and say it."""
+        self._store(order)
+        self._updates.append(update)
+
     def take_updates(self) -> list[Update]:
         """What happened since the last call, in order."""
         taken, self._updates = self._updates, []
@@ -207,7 +218,7 @@ class Venue:
             check_funds(ticket, hold_price, money)
         live = market.is_open(ticket.symbol)
         return Order(
-            id=self._ids(),
+            id=self.ids(),
             sequence=len(self.orders) + 1,
             ticket=ticket,
             status=OrderStatus.PENDING_NEW if live else OrderStatus.ACCEPTED,
@@ -258,17 +269,12 @@ class Venue:
     def _fill(
         self, order: Order, qty: Decimal, leaves: Decimal, price: Decimal, now: datetime
     ) -> Order:
-        fee_qty = fee_cash = ZERO
-        if is_crypto(order.symbol):
-            if order.side is Side.BUY:
-                fee_qty = half_up(qty * CRYPTO_FEE_RATE, QTY_STEP)
-            else:
-                fee_cash = half_up(qty * price * CRYPTO_FEE_RATE, QTY_STEP)
+        fee_qty, fee_cash = crypto_fees(order.symbol, order.side, qty, price)
         cumulative = order.filled_qty + qty
         change = order.side.sign * qty - fee_qty
         fill = Execution(
-            id=self._ids(),
-            activity_id=f"{now:%Y%m%d%H%M%S}{now.microsecond // 1000:03d}::{self._ids()}",
+            id=self.ids(),
+            activity_id=f"{now:%Y%m%d%H%M%S}{now.microsecond // 1000:03d}::{self.ids()}",
             order_id=order.id,
             client_order_id=order.ticket.client_order_id,
             symbol=order.symbol,

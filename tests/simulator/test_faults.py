@@ -2,23 +2,24 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from dataclasses import MISSING, fields
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 import requests
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from simulator import faults
 from simulator.errors import OptionsError
-from simulator.faults import read_faults
+from simulator.fault_script import read_faults
 from simulator.server import Simulator
 from tests.simulator.clients import until
+from tests.simulator.plays import KEYS, TEN, market, order
 
-TEN = datetime(2026, 3, 17, 14, 0, tzinfo=UTC)  # 10:00 in New York
-KEYS = {"APCA-API-KEY-ID": "k", "APCA-API-SECRET-KEY": "s"}
 Start = Callable[..., Simulator]
 
 
@@ -36,6 +37,16 @@ Start = Callable[..., Simulator]
         ('[{"kind": "stream_error", "code": 9}]', "code 9 is none of Alpaca's"),
         ('[{"kind": "mute_data", "for_s": -1}]', "must be >= 0"),
         ('[{"kind": "http_error", "status": 200}]', "status must be"),
+        ('[{"kind": "drop_orders", "path": "/"}]', "unknown field 'path'; drop_orders takes at"),
+        ('[{"kind": "http_error", "times": 1.5}]', "times Decimal('1.5') is not a whole number"),
+        ('[{"kind": "bust", "symbol": "spy"}]', "symbol 'spy' is no symbol"),
+        ('[{"kind": "activity", "type": "TIP"}]', "type 'TIP' is not one of DIV, "),
+        ('[{"kind": "activity", "type": "FEE"}]', "FEE needs 'net_amount'"),
+        ('[{"kind": "activity", "type": "SPLIT", "symbol": "SPY"}]', "a SPLIT needs 'ratio'"),
+        ('[{"kind": "activity", "type": "DIV", "net_amount": 1}]', "DIV needs 'symbol'"),
+        ('[{"kind": "hand_trade", "symbol": "SPY", "side": "buy"}]', "hand_trade needs 'qty'"),
+        ('[{"kind": "hand_replace", "qty": 0}]', "qty must be > 0"),
+        ('[{"kind": "correct"}]', "correct needs 'price' or 'qty'"),
     ],
 )
 def test_a_wrong_script_names_the_entry_and_the_field(tmp_path: Path, text: str, told: str) -> None:
@@ -47,44 +58,18 @@ def test_a_wrong_script_names_the_entry_and_the_field(tmp_path: Path, text: str,
     assert told in str(error.value)
 
 
+def test_the_list_that_users_read_has_every_kind_and_every_field() -> None:
+    told = faults.__doc__ or ""
+    for name, kind in faults.KINDS.items():
+        (entry,) = re.findall(rf"^    {name} (.*(?:\n {{6}}.*)*)", told + "\n", re.MULTILINE)
+        for field in fields(kind):
+            if field.name != "at":
+                mark = r"\?" if field.default is not MISSING else r"(?!\?)"
+                assert re.search(rf"\b{field.name}\b{mark}", entry), (name, field.name)
+
+
 def test_no_script_means_no_faults() -> None:
     assert read_faults(None, TEN).due(TEN + timedelta(days=9)) == []
-
-
-@pytest.fixture
-def scripted(simulate: Start, tmp_path: Path) -> Callable[..., Simulator]:
-    def start(*faults: dict[str, Any], **options: Any) -> Simulator:
-        path = tmp_path / "faults.json"
-        path.write_text(json.dumps(faults))
-        usual: dict[str, Any] = {
-            "date": date(2026, 3, 17),
-            "start": TEN,
-            "clock_speed": 100_000,
-            "settle_s": 0.01,
-            "first_settle_s": 0.05,
-        }
-        return simulate(**{**usual, **options}, faults=path)
-
-    return start
-
-
-async def market(simulator: Simulator, minutes: int) -> list[str]:
-    """What a client hears on /v2/iex until it has a bar of that minute or is cut off."""
-    heard: list[str] = []
-    async with connect(simulator.stream_url + "/v2/iex", additional_headers=KEYS) as peer:
-        wanted = {"action": "subscribe", "bars": ["SPY"], "updatedBars": ["SPY"]}
-        await peer.send(json.dumps(wanted))
-        try:
-            while True:
-                for each in json.loads(await asyncio.wait_for(peer.recv(), 20)):
-                    if each["T"] in "bu":
-                        heard.append(f"{each['T']} {each['t'][14:16]}")
-                        if each["t"] >= f"2026-03-17T14:{minutes:02d}":
-                            return heard
-                    elif each["T"] == "error":
-                        heard.append(f"error {each['code']}")
-        except ConnectionClosed:
-            return [*heard, "closed"]
 
 
 def test_data_connections_are_dropped_at_their_minute(scripted: Start) -> None:
@@ -120,18 +105,6 @@ def test_logins_are_refused_with_406_for_a_while(scripted: Start) -> None:
         return await market(simulator, 0)
 
     assert asyncio.run(session()) == ["error 406", "closed"]
-
-
-def order(simulator: Simulator, client_id: str) -> requests.Response:
-    body = {
-        "symbol": "SPY",
-        "qty": 1,
-        "side": "buy",
-        "type": "market",
-        "time_in_force": "day",
-        "client_order_id": client_id,
-    }
-    return requests.post(simulator.url + "/v2/orders", json=body, headers=KEYS, timeout=10)
 
 
 def test_an_order_lives_though_its_answer_was_an_error(scripted: Start) -> None:

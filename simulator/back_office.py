@@ -1,0 +1,72 @@
+"""What happens to the account without an order of the client: activities, amends, human hands.
+
+Rule: each act is the account's own, done at once; the exchange publishes what it leads to. What
+cannot be done (nothing to bust, a human's order refused) is told in the log and leaves no trace.
+"""
+
+import logging
+from typing import assert_never
+
+from simulator.activities import Activity
+from simulator.amends import bust, correct
+from simulator.errors import Rejection
+from simulator.faults import (
+    AccountFault,
+    Bust,
+    Correct,
+    HandCancel,
+    HandOrder,
+    HandReplace,
+    PostActivity,
+)
+from simulator.hands import cancel_all, place, replace_one
+from simulator.market import Market
+from simulator.postings import post
+from simulator.venue import Venue
+
+log = logging.getLogger("simulator")
+
+
+class BackOffice:
+    """The broker's and other people's acts on one account.
+
+    posted: activities so far, in order. silent: ids of orders that the stream never tells of.
+    """
+
+    def __init__(self, venue: Venue) -> None:
+        self.posted: list[Activity] = []
+        self.silent: set[str] = set()
+        self._venue = venue
+
+    def carry_out(self, fault: AccountFault, market: Market) -> None:
+        """Do what the script says."""
+        try:
+            done = self._carry_out(fault, market)
+        except Rejection as refusal:
+            log.warning("%s at %s was refused: %s", type(fault).__name__, market.now, refusal)
+        else:
+            if not done:
+                log.warning("%s at %s found nothing to act on", type(fault).__name__, market.now)
+
+    def _carry_out(self, fault: AccountFault, market: Market) -> bool:
+        venue = self._venue
+        match fault:
+            case PostActivity():
+                posted = post(venue.ledger, fault, market, venue.ids())
+                self.posted += [] if posted is None else [posted]
+                return posted is not None
+            case HandOrder():
+                order = place(venue, market, fault.symbol, fault.side, fault.qty)
+                if fault.silent:
+                    self.silent.add(order.id)
+                return True
+            case HandCancel():
+                return cancel_all(venue, market, fault.symbol)
+            case HandReplace():
+                return replace_one(venue, market, fault.symbol, fault.qty)
+            case Bust():
+                return bust(venue, fault.symbol, market.now)
+            case Correct():
+                return correct(venue, fault.symbol, fault.price, fault.qty, market.now)
+            case _:
+                assert_never(fault)

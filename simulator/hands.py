@@ -1,0 +1,54 @@
+"""A human at the same account: orders of his own, and his hands on the orders of others.
+
+Rule: he goes by the venue's rules like any client (`Rejection`), and his client order ids are
+random, as the dashboard's are.
+"""
+
+import uuid
+from dataclasses import replace
+from decimal import Decimal
+
+from simulator.assets import is_crypto
+from simulator.market import Market
+from simulator.rules import read_ticket
+from simulator.values import Order, OrderStatus, Side
+from simulator.venue import Venue
+
+_REPLACEABLE = (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED)
+
+
+def place(venue: Venue, market: Market, symbol: str, side: Side, qty: Decimal) -> Order:
+    """A market order, worked at once. Raises Rejection."""
+    body = {
+        "symbol": symbol,
+        "side": side.value,
+        "type": "market",
+        "qty": qty,
+        "time_in_force": "gtc" if is_crypto(symbol) else "day",
+    }
+    order = venue.submit(read_ticket(body, str(uuid.uuid4())), market)
+    venue.work(market)
+    return order
+
+
+def cancel_all(venue: Venue, market: Market, symbol: str) -> bool:
+    """Cancel every open order on the symbol; whether there was one."""
+    found = [order for order in venue.open_orders() if order.symbol == symbol]
+    for order in found:
+        venue.cancel(order.id, market.now)
+    return bool(found)
+
+
+def replace_one(venue: Venue, market: Market, symbol: str | None, qty: Decimal) -> bool:
+    """Give the newest order that may be replaced another quantity; whether there was one.
+
+    Raises Rejection.
+    """
+    for old in reversed(venue.open_orders()):
+        fits = symbol in (None, old.symbol) and old.ticket.qty is not None
+        if fits and old.status in _REPLACEABLE:
+            ticket = replace(old.ticket, qty=qty, client_order_id=str(uuid.uuid4()))
+            venue.replace(old.id, ticket, market)
+            venue.work(market)
+            return True
+    return False
