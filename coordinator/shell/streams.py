@@ -20,16 +20,10 @@ from alpaca.trading.stream import TradingStream
 from coordinator.core.values import is_crypto
 from coordinator.errors import BrokerRejected, BrokerUnavailable, SafetyRefusal
 from coordinator.settings import Settings
+from coordinator.shell.sockets import socket_options
 from coordinator.shell.wire import Raw
 
 log = logging.getLogger("coordinator")
-SOCKET = {
-    "ping_interval": 10,
-    "ping_timeout": 20,
-    "close_timeout": 1,
-    "max_queue": 4096,
-    "max_size": 16 * 2**20,
-}
 SDK_LOGGERS = ("alpaca.data.live.websocket", "alpaca.trading.stream")
 NO_SUCH_KEYS, SYMBOL_LIMIT, SLOT_TAKEN, NOT_PAID_FOR = 402, 405, 406, 409
 
@@ -193,7 +187,7 @@ def market_stream(
         settings.secret,
         raw_data=True,
         url_override=settings.crypto_stream_url if crypto else settings.stock_stream_url(feed),
-        websocket_params=dict(SOCKET),
+        websocket_params=socket_options(len(symbols)),
     )
     sdk.watch, sdk.wanted = watch, frozenset(symbols)
     sdk.subscribe_bars(_handler(on_bar), *symbols)
@@ -209,7 +203,7 @@ def order_stream(
         settings.secret,
         raw_data=True,
         url_override=settings.order_stream_url,
-        websocket_params=dict(SOCKET),
+        websocket_params=socket_options(),
     )
     sdk.watch, sdk.wanted = watch, frozenset()
     sdk.subscribe_trade_updates(_handler(on_update))
