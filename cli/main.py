@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from importlib import metadata
 from typing import Annotated
@@ -59,7 +58,9 @@ def multi_trader(
 
 def main() -> None:
     """Runs the command of `sys.argv` and leaves with its exit code."""
-    os.umask(0o077)  # journal, warehouse and reports are the user's own
+    from coordinator.private import keep_private
+
+    keep_private()
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

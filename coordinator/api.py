@@ -28,7 +28,8 @@ class MultiTraderCoordinator:
     anything with `generate_signal(bars: pandas.DataFrame) -> int`. Keys left out come from the
     environment (APCA_API_KEY_ID, APCA_API_SECRET_KEY), as do the URLs and MULTI_TRADER_HOME.
 
-    With `paper=False` real money is traded, if MULTI_TRADER_ALLOW_LIVE equals the account number.
+    With `paper=False` real money is traded, if MULTI_TRADER_ALLOW_LIVE equals the account number;
+    `options` of your own must then say `live=True` as well.
     With `simulate=True` the embedded simulator is the broker, and no keys are needed.
 
     Raises:

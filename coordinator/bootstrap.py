@@ -140,6 +140,7 @@ async def run_configured(
     leases_folder: Path | None = None,
 ) -> SessionOutcome:
     """Like `run_session`, for a configuration that exists already."""
+    _refuse_half_armed(config, options)
     specs = strategy_specs(config, options.min_warmup_bars)
     if not specs:
         return SessionOutcome("Completed", "No strategy of the configuration is enabled.")
@@ -173,6 +174,7 @@ async def warm_up(
     """
     known = os.environ if environment is None else environment
     config = _configuration(options)
+    _refuse_half_armed(config, options)
     specs = strategy_specs(config, options.min_warmup_bars)
     with _settings(config, options, known, for_warm_up=True) as settings:
         return await asyncio.to_thread(_fetch_warm_up, specs, config.feed.value, settings)
@@ -210,6 +212,11 @@ def _configuration(options: RunOptions) -> CoordinatorConfig:
     config = default_config() if options.config is None else load_config(options.config)
     if options.feed is not None:
         config = config.model_copy(update={"feed": type(config.feed)(options.feed)})
+    return config
+
+
+def _refuse_half_armed(config: CoordinatorConfig, options: RunOptions) -> None:
+    """Real money needs the configuration's word and the command's; here neither alone suffices."""
     if config.mode is Mode.LIVE and not options.live and not options.simulated:
         raise SafetyRefusal(
             'the configuration says "mode": "live", but --live was not given. Real money needs'
@@ -220,7 +227,6 @@ def _configuration(options: RunOptions) -> CoordinatorConfig:
             '--live was given, but the configuration does not say "mode": "live". Real money'
             " needs both, and MULTI_TRADER_ALLOW_LIVE set to the account's number."
         )
-    return config
 
 
 @contextmanager

@@ -11,6 +11,7 @@ import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NoReturn
 from urllib.parse import urlsplit
 
 from coordinator.errors import CredentialsError, OperatorError, SafetyRefusal
@@ -29,7 +30,10 @@ KEYS = ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY")
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything a run takes from its environment; URLs have no trailing slash."""
+    """Everything a run takes from its environment; URLs have no trailing slash.
+
+    It holds the keys: no text of it tells them, and it cannot be pickled.
+    """
 
     key_id: str
     secret: str
@@ -41,6 +45,9 @@ class Settings:
 
     def __repr__(self) -> str:
         return f"Settings(key_id={self.key_id[:4]}..., trading_url={self.trading_url!r})"
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("Settings hold the broker's keys, and are never written down")
 
     @property
     def order_stream_url(self) -> str:

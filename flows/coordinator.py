@@ -18,6 +18,7 @@ from prefect.states import Cancelled, Completed, Failed
 
 from coordinator.bootstrap import RunOptions, SessionOutcome, run_session
 from coordinator.errors import OperatorError
+from coordinator.private import leave_no_core
 from coordinator.shell.lease import LeaseHeld
 from flows.handover import Now, patience_until, pause, utc_now
 from flows.parameters import (
@@ -71,6 +72,7 @@ async def coordinator(
         fill_model=fill_model,
         feed=feed,
     )
+    leave_no_core()
     let_coordinator_speak()
     async with stop_signal() as stop:
         return await session_state(options, stop)

@@ -10,6 +10,7 @@ from prefect.states import Completed, Failed
 
 from coordinator.bootstrap import WarmupOutcome
 from coordinator.errors import OperatorError
+from coordinator.private import leave_no_core
 from flows.parameters import (
     BarsFile,
     ClockSpeed,
@@ -55,6 +56,7 @@ async def warmup(
         fill_model=fill_model,
         feed=feed,
     )
+    leave_no_core()
     let_coordinator_speak()
     try:
         return warmed_state(await fetch_history(options))

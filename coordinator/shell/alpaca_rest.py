@@ -48,11 +48,11 @@ class AlpacaRest:
 
     def get(self, api: Api, path: str, query: Mapping[str, Any]) -> Any:
         """The parsed answer to a GET."""
-        return _asked(lambda: self._clients[api].get(path, dict(query)))
+        return _told(_asked(lambda: self._clients[api].get(path, dict(query))))
 
     def post(self, api: Api, path: str, body: Mapping[str, Any]) -> Any:
         """The parsed answer to a POST, which is sent once."""
-        return _asked(lambda: self._clients[api].post(path, dict(body)))
+        return _told(_asked(lambda: self._clients[api].post(path, dict(body))))
 
     def delete(self, api: Api, path: str) -> None:
         """A DELETE, of which only success or failure is told."""
@@ -87,8 +87,15 @@ def _asked(call: Callable[[], T]) -> T:
         raise BrokerUnavailable(
             f"no answer from the broker ({type(error).__name__}); it may have done what was asked"
         ) from None
-    except ValueError:
+    except (ValueError, RecursionError):  # the latter from JSON nested without end
         raise BrokerUnavailable("the broker's answer was not JSON") from None
+
+
+def _told(answer: T | None) -> T:
+    """The answer, if there is any: a redirect, which is never followed, has none."""
+    if answer is None:
+        raise BrokerUnavailable("the broker's answer was empty")
+    return answer
 
 
 def _refusal(error: APIError) -> Exception:
@@ -97,7 +104,7 @@ def _refusal(error: APIError) -> Exception:
     text = str(error)
     try:
         body = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         body = {}
     if not isinstance(body, dict):
         body = {}

@@ -12,13 +12,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from coordinator.private import keep_private
 from flows.server.places import ROOT, Places, client_environment, free_port, without
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and answers its exit code; errors are sentences on stderr."""
     asked = _parser().parse_args(arguments)
-    os.umask(0o077)
+    keep_private()
     os.chdir(ROOT)
     home = Path(asked.home or os.environ.get("MULTI_TRADER_HOME") or "state").resolve()
     from flows.server.children import StartFailed
