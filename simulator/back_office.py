@@ -10,17 +10,21 @@ from typing import assert_never
 from simulator.activities import Activity
 from simulator.amends import bust, correct
 from simulator.errors import Rejection
-from simulator.faults import (
-    AccountFault,
+from simulator.faults import OfficeFault
+from simulator.faults.account import (
     Bust,
+    CashDrift,
     Correct,
     HandCancel,
     HandOrder,
     HandReplace,
+    PositionDrift,
     PostActivity,
 )
 from simulator.hands import cancel_all, place, replace_one
+from simulator.ledger import Move
 from simulator.market import Market
+from simulator.money import ZERO
 from simulator.postings import post
 from simulator.venue import Venue
 
@@ -38,7 +42,7 @@ class BackOffice:
         self.silent: set[str] = set()
         self._venue = venue
 
-    def carry_out(self, fault: AccountFault, market: Market) -> None:
+    def carry_out(self, fault: OfficeFault, market: Market) -> None:
         """Do what the script says."""
         try:
             done = self._carry_out(fault, market)
@@ -48,7 +52,7 @@ class BackOffice:
             if not done:
                 log.warning("%s at %s found nothing to act on", type(fault).__name__, market.now)
 
-    def _carry_out(self, fault: AccountFault, market: Market) -> bool:
+    def _carry_out(self, fault: OfficeFault, market: Market) -> bool:
         venue = self._venue
         match fault:
             case PostActivity():
@@ -68,5 +72,19 @@ class BackOffice:
                 return bust(venue, fault.symbol, market.now)
             case Correct():
                 return correct(venue, fault.symbol, fault.price, fault.qty, market.now)
+            case CashDrift():
+                venue.ledger.pay(fault.amount)
+                return True
+            case PositionDrift():
+                bar = market.last(fault.symbol)
+                venue.ledger.move(fault.symbol, Move(fault.qty, bar.close if bar else ZERO))
+                return True
             case _:
                 assert_never(fault)
+
+
+def next_number(account_number: str) -> str:
+    """Another account number of the same form."""
+    name = account_number.rstrip("0123456789")
+    digits = account_number.removeprefix(name)
+    return f"{name}{int(digits or 1) + 1:0{len(digits)}d}"

@@ -5,6 +5,7 @@ minutes never interleave inside one another. Broker time comes from the clock al
 """
 
 import itertools
+import logging
 import time
 import uuid
 from collections import Counter
@@ -13,12 +14,17 @@ from datetime import datetime
 from decimal import Decimal
 
 from simulator.activities import Activity, coin_fees
-from simulator.back_office import BackOffice
+from simulator.back_office import BackOffice, next_number
 from simulator.clock import BrokerClock, Quiet
-from simulator.fault_script import read_faults
+from simulator.errors import Rejection
 from simulator.faults import AccountFault
+from simulator.faults.account import ResetAccount
+from simulator.faults.script import read_faults
+from simulator.faults.wire import Halt, OddUpdate
 from simulator.feed import bar_at, last_bar
 from simulator.fills import fill_model
+from simulator.halts import Halts
+from simulator.latecomers import Latecomers
 from simulator.market import Market
 from simulator.mischief import Mischief
 from simulator.opening import Opening
@@ -29,19 +35,24 @@ from simulator.sockets import MarketHub, OrderHub
 from simulator.stillness import Stillness
 from simulator.values import MINUTE, Bar, Execution, Order, Ticket, Update
 from simulator.venue import Venue
+from simulator.wire import Message
+from simulator.wires import Wires
+
+log = logging.getLogger("simulator")
 
 
 @dataclass(frozen=True)
 class VenueSnapshot:
     """The venue at one moment, exact; what tests compare books with.
 
-    positions: symbol -> net quantity. executions: those that stand, busted ones not. activities:
-    all but fills; coin fees are listed once their day has ended. connections: path ->
-    authenticated now. most_connections: the most there ever were at once. requests:
-    'METHOD /route' -> how many.
+    account_number: changes when the account is reset. positions: symbol -> net quantity.
+    executions: those that stand, busted ones not. activities: all but fills; coin fees are listed
+    once their day has ended. connections: path -> authenticated now. most_connections: the most
+    there ever were at once. requests: 'METHOD /route' -> how many.
     """
 
     at: datetime
+    account_number: str
     cash: Decimal
     positions: dict[str, Decimal]
     orders: tuple[Order, ...]
@@ -56,19 +67,21 @@ class Exchange:
     """One account, its market and everybody connected to it."""
 
     def __init__(self, options: SimulatorOptions, opening: Opening) -> None:
+        script = read_faults(options.faults, opening.start)
         self.options = options
-        self.feed = opening.feed
+        self.halts = Halts(script.all_of(Halt))
+        self.feed = self.halts.over(opening.feed)
         self.calendar = opening.calendar
         self.clock = BrokerClock(opening.start, options.clock_speed)
-        self.venue = Venue(options.cash, fill_model(options.fill_model), lambda: str(uuid.uuid4()))
-        self.office = BackOffice(self.venue)
+        self._open_account(options.account_number)
         self.access = Access(options.credentials, options.symbol_limit, options.refused)
         self.slots = Slots()
-        self.markets = MarketHub(options, self.access, self.slots)
-        self.order_streams = OrderHub(options, self.access, self.slots)
+        self.wires = Wires()
+        self.markets = MarketHub(options, self.access, self.slots, self.wires)
+        self.order_streams = OrderHub(options, self.access, self.slots, self.wires)
         self.quiet = Quiet(self._waiting_frames, Stillness())
         self.mischief = Mischief(
-            read_faults(options.faults, opening.start),
+            script,
             self.markets,
             self.order_streams,
             self.access,
@@ -76,10 +89,19 @@ class Exchange:
             self._act,
         )
         self.requests: Counter[str] = Counter()
-        self.equity: list[tuple[datetime, Decimal]] = [(opening.start, options.cash)]
-        self.last_equity = options.cash
         self.universe = tuple(opening.feed.symbols())
         self._numbers = itertools.count(1)
+
+    def _open_account(self, number: str) -> None:
+        """An account with the cash of the start and nothing else."""
+        options = self.options
+        model = fill_model(options.fill_model)
+        self.account_number = number
+        self.venue = Venue(options.cash, model, lambda: str(uuid.uuid4()), options.cash_decimals)
+        self.office = BackOffice(self.venue)
+        self.late = Latecomers()
+        self.equity: list[tuple[datetime, Decimal]] = [(self.now(), options.cash)]
+        self.last_equity = options.cash
 
     def now(self) -> datetime:
         """Broker time."""
@@ -93,6 +115,7 @@ class Exchange:
             session=self.calendar.at(now),
             next_close=self.calendar.next_close(now),
             last=lambda symbol: last_bar(self.feed, symbol, now),
+            halted_until=lambda symbol: self.halts.last_until(symbol, now),
         )
 
     def submit(self, ticket: Ticket) -> Order:
@@ -104,14 +127,23 @@ class Exchange:
         self.venue.work(self.market(acting=True))
         self.publish()
 
+    def admit_late(self) -> None:
+        """Take the orders whose POST was answered before, if their time has come."""
+        for ticket in self.late.due(self.now()):
+            try:
+                self.submit(ticket)
+            except Rejection as refusal:
+                log.warning("late order %s was refused: %s", ticket.client_order_id, refusal)
+            else:
+                self.work()
+
     def publish(self) -> list[Update]:
         """Send the venue's updates to those who listen."""
         updates = self.venue.take_updates()
         for update in updates:
             if update.order.id in self.office.silent:
                 continue
-            self.mischief.publish(update_json(update, next(self._numbers)), update.at)
-            self.quiet.stir()
+            self._tell(update_json(update, next(self._numbers)), update.at)
         return updates
 
     def has_clients(self) -> bool:
@@ -161,6 +193,7 @@ class Exchange:
         paths = [*(endpoint.path for endpoint in MARKET_ENDPOINTS), ORDER_PATH]
         return VenueSnapshot(
             at=self.now(),
+            account_number=self.account_number,
             cash=ledger.cash,
             positions={name: held.qty for name, held in ledger.positions.items()},
             orders=tuple(self.venue.orders.values()),
@@ -172,7 +205,26 @@ class Exchange:
         )
 
     def _act(self, fault: AccountFault) -> None:
-        self.office.carry_out(fault, self.market(acting=True))
+        match fault:
+            case ResetAccount():
+                self._open_account(next_number(self.account_number))
+            case OddUpdate():
+                self._tell_oddly(fault)
+            case _:
+                self.office.carry_out(fault, self.market(acting=True))
+
+    def _tell(self, message: Message, at: datetime) -> None:
+        self.mischief.delivery.publish(message, at)
+        self.quiet.stir()
+
+    def _tell_oddly(self, fault: OddUpdate) -> None:
+        """Say of the newest order what no client can know."""
+        newest = next(reversed(self.venue.orders.values()), None)
+        if newest is not None:
+            now = self.market(acting=True).now
+            message = update_json(Update(fault.event, newest, now), next(self._numbers))
+            message["data"]["order"] |= {"status": fault.status, "orbit": {"apsides": [1, None]}}
+            self._tell(message | {"shard": 7}, now)
 
     def _bars(self, symbols: set[str], start: datetime) -> dict[str, Bar]:
         found = ((symbol, bar_at(self.feed, symbol, start)) for symbol in sorted(symbols))

@@ -6,13 +6,23 @@ Rule: only `GET /v2/clock` goes by without a stir, so that clients may poll it a
 import asyncio
 import json
 import time
+from collections.abc import Mapping
+from datetime import datetime, timedelta
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from simulator.errors import Rejection
 from simulator.exchange import Exchange
-from simulator.faults import DelayResponse, Http500AfterAccept, HttpError
+from simulator.faults.wire import (
+    DelayResponse,
+    Http429,
+    Http500AfterAccept,
+    HttpError,
+    LateAccept,
+    LoseAnswer,
+)
+from simulator.rest_orders import read_order
 from simulator.shapes import headers_of
 
 _DEFAULT_LIMIT = 200
@@ -23,6 +33,7 @@ _VARIABLE = (
     ("/v2/account/activities/", "{type}"),
 )
 _NEW_ORDER = {"method": "POST", "path": "/v2/orders"}
+_TOO_MANY = Rejection(429, 42910000, "too many requests.")
 _CLOCK_PATH = "/v2/clock"
 
 
@@ -76,7 +87,7 @@ class Gate:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in rate_headers.items():
-                    headers[name] = value
+                    headers.setdefault(name, value)
             await send(message)
 
         self._exchange.requests[f"{scope['method']} {_route(scope['path'])}"] += 1
@@ -85,24 +96,66 @@ class Gate:
         if not self._exchange.access.admits(key, secret):
             await _refuse(send_with_rate, Rejection(401, 40110000, "request is not authorized"))
         elif not allowed:
-            await _refuse(send_with_rate, Rejection(429, 42910000, "too many requests."))
+            await _refuse(send_with_rate, _TOO_MANY)
         else:
             await self._disturbed(scope, receive, send_with_rate)
 
     async def _disturbed(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve the request as the fault script lets it happen."""
-        script, now = self._exchange.mischief.script, self._exchange.now()
+        self._exchange.admit_late()
+        strikes, now = self._exchange.mischief.script.strikes, self._exchange.now()
         where = {"method": scope["method"], "path": scope["path"]}
-        if refused := script.strikes(HttpError, now, **where):
+        if throttled := strikes(Http429, now, **where):
+            await _refuse(send, _TOO_MANY, _throttled(throttled.retry_after_s))
+        elif refused := strikes(HttpError, now, **where):
             await _refuse(send, _scripted(refused.status, "scripted fault"))
-            return
-        if late := script.strikes(DelayResponse, now, **where):
-            send = _late(send, late.delay_s)
-        if where == _NEW_ORDER and (hidden := script.strikes(Http500AfterAccept, now, **where)):
+        elif where == _NEW_ORDER and (late := strikes(LateAccept, now, **where)):
+            await self._take_late(late, now, receive, send)
+        elif where == _NEW_ORDER and (hidden := strikes(Http500AfterAccept, now, **where)):
             await self._app(scope, receive, _nowhere)
             await _refuse(send, _scripted(hidden.status, "internal server error"))
+        elif strikes(LoseAnswer, now, **where):
+            await self._app(scope, receive, _nowhere)
+            await self._hang_up(scope, receive)
+        else:
+            delayed = strikes(DelayResponse, now, **where)
+            await self._app(scope, receive, _late(send, delayed.delay_s) if delayed else send)
+
+    async def _take_late(
+        self, late: LateAccept, now: datetime, receive: Receive, send: Send
+    ) -> None:
+        """Answer an order with an error, and let it arrive afterwards."""
+        try:
+            ticket = read_order(await _body(receive))
+        except Rejection as refusal:
+            await _refuse(send, refusal)
             return
-        await self._app(scope, receive, send)
+        self._exchange.late.expect(now + timedelta(seconds=late.delay_s), ticket)
+        await _refuse(send, _scripted(late.status, "gateway timed out"))
+
+    async def _hang_up(self, scope: Scope, receive: Receive) -> None:
+        """End the connection of a request, and wait until it has ended."""
+        wire = self._exchange.wires.of(scope)
+        if wire is not None:
+            wire.close()
+            while (await receive())["type"] != "http.disconnect":
+                continue
+
+
+async def _body(receive: Receive) -> bytes:
+    """The whole body of a request."""
+    parts = []
+    while True:
+        event = await receive()
+        parts.append(event.get("body", b""))
+        if not event.get("more_body", False):
+            return b"".join(parts)
+
+
+def _throttled(retry_after_s: int) -> dict[str, str]:
+    """Headers of a 429 that says when to come again, in real time."""
+    reset_s = int(time.time()) + retry_after_s
+    return {"Retry-After": str(retry_after_s), **headers_of(_DEFAULT_LIMIT, 0, reset_s)}
 
 
 def _scripted(status: int, message: str) -> Rejection:
@@ -130,16 +183,16 @@ def _route(path: str) -> str:
     return path
 
 
-async def _refuse(send: Send, rejection: Rejection) -> None:
+async def _refuse(
+    send: Send, rejection: Rejection, headers: Mapping[str, str] | None = None
+) -> None:
     body = json.dumps(rejection.body()).encode()
+    sent = {"content-type": "application/json", "content-length": str(len(body)), **(headers or {})}
     await send(
         {
             "type": "http.response.start",
             "status": rejection.status,
-            "headers": [
-                (b"content-type", b"application/json"),
-                (b"content-length", str(len(body)).encode()),
-            ],
+            "headers": [(name.lower().encode(), value.encode()) for name, value in sent.items()],
         }
     )
     await send({"type": "http.response.body", "body": body})

@@ -12,27 +12,38 @@ from simulator.values import Bar, TimeInForce
 GTC_LIFE = timedelta(days=90)
 
 
+def _never(symbol: str) -> None:
+    """The symbol was never halted."""
+
+
 @dataclass(frozen=True)
 class Market:
     """What is known at one moment of broker time.
 
     session: the exchange's session if it is open now. next_close: when the exchange closes next.
-    last: the newest bar of a symbol that has ended.
+    last: the newest bar of a symbol that has ended. halted_until: when a symbol's newest halt ends
+    or ended, None if it had none.
     """
 
     now: datetime
     session: Session | None
     next_close: datetime
     last: Callable[[str], Bar | None]
+    halted_until: Callable[[str], datetime | None] = _never
 
     def is_open(self, symbol: str) -> bool:
         """Whether the symbol trades now: crypto always, stocks in a session."""
         return is_crypto(symbol) or self.session is not None
 
     def quote(self, symbol: str) -> Bar | None:
-        """The bar whose close a market order may meet now: for stocks, one of this session."""
-        bar = self.last(symbol)
-        if bar is None or is_crypto(symbol):
+        """The bar whose close a market order may meet now: for stocks, one of this session.
+
+        None during a halt, and after it until a bar has been made.
+        """
+        bar, resumed = self.last(symbol), self.halted_until(symbol)
+        if bar is None or (resumed is not None and bar.start < resumed):
+            return None
+        if is_crypto(symbol):
             return bar
         if self.session is None or bar.start < self.session.open:
             return None

@@ -4,31 +4,34 @@ Rule: with an empty script nothing here changes anything. What happens to the ac
 handed to the back office.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import assert_never
 
-from simulator.fault_script import FaultScript
-from simulator.faults import (
-    AccountFault,
+from simulator.delivery import Delivery
+from simulator.faults import AccountFault, WireFault
+from simulator.faults.script import FaultScript
+from simulator.faults.wire import (
+    CutFrame,
     DropData,
     DropOrders,
-    DuplicateTradeUpdate,
-    LoseTradeUpdate,
+    GarbageFrame,
+    Halt,
+    LoseTradeUpdates,
     MuteData,
     MuteOrders,
     Refuse406,
     StreamError,
     UpdatedBar,
-    WireFault,
 )
 from simulator.feed import Feed, bar_at
+from simulator.halts import status_message
 from simulator.outbox import Outbox
-from simulator.protocols import Access
+from simulator.protocols import ORDER_PATH, Access
 from simulator.sockets import MarketHub, OrderHub
 from simulator.values import MINUTE
-from simulator.wire import Codec, Message, error
+from simulator.wire import error
 
 
 class Mischief:
@@ -44,6 +47,7 @@ class Mischief:
         act: Callable[[AccountFault], None],
     ) -> None:
         self.script = script
+        self.delivery = Delivery(script, orders.publish)
         self._markets = markets
         self._orders = orders
         self._access = access
@@ -52,6 +56,7 @@ class Mischief:
 
     def turn(self, boundary: datetime) -> bool:
         """Carry out what is due at a minute's end; whether anything was."""
+        self.delivery.release()
         due = self.script.due(boundary)
         for turn in due:
             if isinstance(turn.fault, AccountFault):
@@ -60,26 +65,13 @@ class Mischief:
                 self._carry_out(turn.fault, begins=turn.begins, boundary=boundary)
         return bool(due)
 
-    def copies(self, event: str, now: datetime) -> int:
-        """How often an update is to be sent: once, unless one is lost or doubled."""
-        if self.script.strikes(LoseTradeUpdate, now, event=event):
-            return 0
-        if self.script.strikes(DuplicateTradeUpdate, now, event=event):
-            return 2
-        return 1
-
-    def publish(self, message: Message, now: datetime) -> None:
-        """Send an update as often as the script lets it through."""
-        for _ in range(self.copies(message["data"]["event"], now)):
-            self._orders.publish(message)
-
     def _carry_out(self, fault: WireFault, *, begins: bool, boundary: datetime) -> None:
         match fault:
             case DropData():
-                for outbox, _ in self._on(fault.path):
+                for outbox, _ in self._markets.on(fault.path):
                     outbox.abandon(None)
             case DropOrders():
-                for outbox in self._orders.connections.values():
+                for outbox in self._outboxes(ORDER_PATH):
                     outbox.abandon(None)
             case MuteData():
                 self._markets.mute(fault.path, muted=begins)
@@ -88,19 +80,29 @@ class Mischief:
             case Refuse406():
                 self._access.full = fault.path or "/" if begins else None
             case StreamError():
-                for outbox, codec in self._on(fault.path):
+                for outbox, codec in self._markets.on(fault.path):
                     outbox.put(codec.encode([error(fault.code)]))
             case UpdatedBar():
                 self._correct(fault, boundary)
+            case GarbageFrame():
+                for outbox in self._outboxes(fault.path):
+                    outbox.put(fault.frame)
+            case CutFrame():
+                for outbox in self._outboxes(fault.path):
+                    outbox.cut(fault.keep_bytes)
+            case Halt():
+                said = status_message(fault.symbol, halted=begins, at=boundary)
+                self._markets.tell("statuses", said)
+            case LoseTradeUpdates():
+                self.delivery.lose(fault, begins=begins)
             case _:
                 assert_never(fault)
 
-    def _on(self, path: str | None) -> list[tuple[Outbox, Codec]]:
-        return [
-            held
-            for talk, held in self._markets.connections.items()
-            if path in (None, talk.endpoint.path)
-        ]
+    def _outboxes(self, path: str | None) -> Sequence[Outbox]:
+        """Of the order connections, or the market-data ones of a path (None: all)."""
+        if path == ORDER_PATH:
+            return list(self._orders.connections.values())
+        return [outbox for outbox, _ in self._markets.on(path)]
 
     def _correct(self, fault: UpdatedBar, boundary: datetime) -> None:
         bar = bar_at(self._feed, fault.symbol, boundary - 2 * MINUTE)

@@ -21,6 +21,7 @@ class SimulatorOptions:
     clock_speed: broker seconds a real second, at most.
     fill_model: close | spread[:bps] | slippage[:bps] | participation[:fraction].
     cash: dollars in the account at the start.
+    cash_decimals: decimals to which each movement of cash is rounded, half-even; None: exact.
     account_number: as /v2/account answers it.
     credentials: the one key and secret accepted; None: any that are not empty.
     symbol_limit: (channel, symbol) pairs on a stock endpoint; 30 is Alpaca's Basic plan.
@@ -47,6 +48,7 @@ class SimulatorOptions:
     clock_speed: float = 600.0
     fill_model: str = "spread"
     cash: Decimal = Decimal(100_000)
+    cash_decimals: int | None = None
     account_number: str = "PA3SIM000001"
     credentials: tuple[str, str] | None = None
     symbol_limit: int | None = None

@@ -9,19 +9,26 @@ from collections import deque
 
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
+from simulator.wires import part_of_frame
+
 
 class Outbox:
     """Frames on their way to one client, in order.
 
-    limit: frames that may wait. `put` answers False when the client is too slow.
+    limit: frames that may wait. `put` answers False when the client is too slow. wire: the
+    connection underneath, if there is one.
     """
 
-    def __init__(self, websocket: WebSocket, limit: int) -> None:
+    def __init__(
+        self, websocket: WebSocket, limit: int, wire: asyncio.Transport | None = None
+    ) -> None:
         self._websocket = websocket
         self._limit = limit
         self._frames: deque[bytes | str] = deque()
         self._wake = asyncio.Event()
         self._closing = False
+        self._wire = wire
+        self._cut: tuple[int | None] | None = None  # how many bytes of the next frame to keep
         self.is_muted = False
 
     @property
@@ -51,12 +58,20 @@ class Outbox:
             self._frames.append(last)
         self.close()
 
+    def cut(self, keep_bytes: int | None) -> None:
+        """End the connection inside the next frame, after so many bytes of it (None: half)."""
+        self._cut = (keep_bytes,)
+
     async def run(self) -> None:
         """Write frames until closed or disconnected."""
         try:
             while True:
                 while self._frames:
                     frame = self._frames[0]
+                    if self._cut is not None and self._wire is not None:
+                        self._wire.write(part_of_frame(frame, *self._cut))
+                        self._wire.close()
+                        return
                     await self._send(frame)
                     if self._frames and self._frames[0] is frame:  # not abandoned meanwhile
                         self._frames.popleft()

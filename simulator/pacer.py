@@ -35,6 +35,7 @@ class Pacer:
             boundary = _next_minute(self._exchange.now())
             await self._pace(boundary)
             self._exchange.clock.stand(boundary - _BEFORE)
+            self._exchange.admit_late()
             if self._has_stirred():
                 await self._settle()
             if self._exchange.match(boundary):

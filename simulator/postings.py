@@ -10,7 +10,7 @@ from decimal import Decimal
 from simulator.activities import Activity, nta_id
 from simulator.assets import is_crypto
 from simulator.calendar import NEW_YORK
-from simulator.faults import PostActivity
+from simulator.faults.account import PostActivity
 from simulator.ledger import Ledger, Move
 from simulator.market import Market
 from simulator.money import CENT, ZERO, exact, half_even

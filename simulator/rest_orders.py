@@ -32,8 +32,12 @@ _HUNDRED = Decimal(100)
 async def post_order(request: Request) -> Response:
     """POST /v2/orders."""
     exchange = exchange_of(request)
-    ticket = read_ticket(await _body(request), str(uuid.uuid4()))
-    return _answer(exchange, order_json(exchange.submit(ticket)))
+    return _answer(exchange, order_json(exchange.submit(read_order(await request.body()))))
+
+
+def read_order(body: bytes) -> Ticket:
+    """The order that the body of a POST asks for. Raises Rejection (422)."""
+    return read_ticket(_read(body), str(uuid.uuid4()))
 
 
 async def get_orders(request: Request) -> Response:
@@ -59,7 +63,7 @@ async def patch_order(request: Request) -> Response:
     """PATCH /v2/orders/{id}: a new order in the old one's place, under a new id."""
     exchange = exchange_of(request)
     old = exchange.venue.find(request.path_params["id"])
-    ticket = _changed(old, await _body(request))
+    ticket = _changed(old, _read(await request.body()))
     order = exchange.venue.replace(old.id, ticket, exchange.market(acting=True))
     return _answer(exchange, order_json(order))
 
@@ -169,15 +173,15 @@ def _check(ticket: Ticket) -> None:
     check_ticket(ticket, asset)
 
 
-async def _body(request: Request) -> dict[str, object]:
-    """The request's JSON object, numbers exact. Raises Rejection (422)."""
+def _read(body: bytes) -> dict[str, object]:
+    """A request's JSON object, numbers exact. Raises Rejection (422)."""
     try:
-        body = json.loads(await request.body(), parse_float=Decimal)
+        read = json.loads(body, parse_float=Decimal)
     except (ValueError, RecursionError):
         raise malformed("request body format is invalid") from None
-    if not isinstance(body, dict):
+    if not isinstance(read, dict):
         raise malformed("request body format is invalid")
-    return body
+    return read
 
 
 def _answer(exchange: Exchange, shape: Any, status: int = 200) -> Response:

@@ -46,7 +46,7 @@ def exchange_of(request: Request) -> Exchange:
 async def get_account(request: Request) -> Response:
     """GET /v2/account."""
     exchange = exchange_of(request)
-    number = exchange.options.account_number
+    number = exchange.account_number
     shape = account_json(
         number,
         str(uuid.uuid5(_ACCOUNTS, number)),

@@ -128,6 +128,7 @@ class Simulator:
             log_level="warning",
             access_log=False,
             lifespan="off",
+            http=self.exchange.wires.protocol(),
             ws="websockets-sansio",
             ws_per_message_deflate=False,
             timeout_graceful_shutdown=1,

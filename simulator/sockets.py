@@ -24,6 +24,7 @@ from simulator.protocols import (
 )
 from simulator.values import Bar
 from simulator.wire import Codec, Message, bar_message, error, order_frame, success
+from simulator.wires import Wires
 
 _KEY_HEADER, _SECRET_HEADER = "apca-api-key-id", "apca-api-secret-key"
 
@@ -38,10 +39,13 @@ class _Talk(Protocol):
 class MarketHub:
     """All market-data connections."""
 
-    def __init__(self, options: SimulatorOptions, access: Access, slots: Slots) -> None:
+    def __init__(
+        self, options: SimulatorOptions, access: Access, slots: Slots, wires: Wires
+    ) -> None:
         self._options = options
         self._access = access
         self._slots = slots
+        self._wires = wires
         self._connections: dict[MarketProtocol, tuple[Outbox, Codec]] = {}
 
     @property
@@ -82,6 +86,18 @@ class MarketHub:
             sent += len(messages)
         return sent
 
+    def tell(self, channel: str, message: Message) -> None:
+        """Send a message to each connection that wants its symbol on that channel."""
+        for talk, (outbox, codec) in self._connections.items():
+            if message["S"] in talk.wants(channel, [message["S"]]):
+                outbox.put(codec.encode([message]))
+
+    def on(self, path: str | None) -> list[tuple[Outbox, Codec]]:
+        """The connections of a path (None: all)."""
+        return [
+            held for talk, held in self._connections.items() if path in (None, talk.endpoint.path)
+        ]
+
     def mute(self, path: str | None, *, muted: bool) -> None:
         """Lose every frame to the connections of a path (None: all), or stop losing them."""
         for talk, (outbox, _) in self._connections.items():
@@ -92,7 +108,8 @@ class MarketHub:
         await websocket.accept()
         talk = MarketProtocol(endpoint, self._access, self._slots)
         codec = Codec.for_content_type(websocket.headers.get("content-type", ""))
-        outbox = Outbox(websocket, self._options.frames_waiting)
+        wire = self._wires.of(websocket.scope)
+        outbox = Outbox(websocket, self._options.frames_waiting, wire)
         outbox.put(codec.encode([success("connected")]))
         self._connections[talk] = (outbox, codec)
 
@@ -125,10 +142,13 @@ class MarketHub:
 class OrderHub:
     """All `trade_updates` connections."""
 
-    def __init__(self, options: SimulatorOptions, access: Access, slots: Slots) -> None:
+    def __init__(
+        self, options: SimulatorOptions, access: Access, slots: Slots, wires: Wires
+    ) -> None:
         self._options = options
         self._access = access
         self._slots = slots
+        self._wires = wires
         self._connections: dict[OrderProtocol, Outbox] = {}
 
     @property
@@ -157,7 +177,8 @@ class OrderHub:
         """One connection from handshake to end."""
         await websocket.accept()
         talk = OrderProtocol(self._access, self._slots, self._options.order_connections)
-        outbox = Outbox(websocket, self._options.frames_waiting)
+        wire = self._wires.of(websocket.scope)
+        outbox = Outbox(websocket, self._options.frames_waiting, wire)
         self._connections[talk] = outbox
 
         def answer(reply: Reply) -> None:

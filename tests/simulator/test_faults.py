@@ -15,7 +15,7 @@ from websockets.exceptions import ConnectionClosed
 
 from simulator import faults
 from simulator.errors import OptionsError
-from simulator.fault_script import read_faults
+from simulator.faults.script import read_faults
 from simulator.server import Simulator
 from tests.simulator.clients import until
 from tests.simulator.plays import KEYS, TEN, market, order
@@ -46,6 +46,11 @@ Start = Callable[..., Simulator]
         ('[{"kind": "activity", "type": "DIV", "net_amount": 1}]', "DIV needs 'symbol'"),
         ('[{"kind": "hand_trade", "symbol": "SPY", "side": "buy"}]', "hand_trade needs 'qty'"),
         ('[{"kind": "hand_replace", "qty": 0}]', "qty must be > 0"),
+        ('[{"kind": "garbage_frame"}]', "needs one of 'text' and 'hex'"),
+        ('[{"kind": "garbage_frame", "hex": "xy"}]', "non-hexadecimal number"),
+        ('[{"kind": "lose_trade_updates", "share": 2}]', "share must be 0..1"),
+        ('[{"kind": "cut_frame", "keep_bytes": -1}]', "keep_bytes must be >= 0"),
+        ('[{"kind": "halt"}]', "halt needs 'symbol'"),
         ('[{"kind": "correct"}]', "correct needs 'price' or 'qty'"),
     ],
 )

@@ -1,7 +1,7 @@
 """A script of faults: read strictly from its file, and asked what is due and what is struck.
 
 Rule: pure apart from reading the file. A script says which faults are due and whether one strikes
-a given message or request; carrying them out is done elsewhere. The kinds are in `faults`.
+a given message or request; carrying them out is done elsewhere, as are the kinds.
 """
 
 import json
@@ -15,11 +15,13 @@ from typing import Any, TypeVar, get_args, get_type_hints
 from simulator.assets import is_symbol
 from simulator.calendar import NEW_YORK
 from simulator.errors import OptionsError
-from simulator.faults import KINDS, AccountFault, Counted, Fault, Lasting, WireFault
+from simulator.faults import KINDS, AccountFault, WireFault
+from simulator.faults.base import Counted, Fault, Lasting
 from simulator.values import Side
 from simulator.wire import ERRORS
 
 C = TypeVar("C", bound=Counted)
+F = TypeVar("F", bound=Fault)
 
 
 @dataclass(frozen=True)
@@ -45,8 +47,13 @@ class FaultScript:
             if isinstance(fault, WireFault | AccountFault) and isinstance(fault, Lasting)
         ]
         self._turns = sorted(turns, key=lambda turn: turn[:2])
-        self._counted = [fault for fault in faults if isinstance(fault, Counted)]
+        self._faults = faults
+        self._counted = self.all_of(Counted)
         self._left = [fault.times for fault in self._counted]
+
+    def all_of(self, kind: type[F]) -> list[F]:
+        """Every fault of that kind, in the order of the script."""
+        return [fault for fault in self._faults if isinstance(fault, kind)]
 
     def due(self, now: datetime) -> list[Turn]:
         """Sudden faults that begin or end by `now` and were not told before, in order."""
@@ -178,9 +185,11 @@ def _moment(value: object, start: datetime) -> datetime:
 def _check(values: Mapping[str, Any]) -> None:
     if values.get("code", 500) not in ERRORS:
         raise ValueError(f"code {values['code']} is none of Alpaca's: {sorted(ERRORS)}")
-    if min(values.get("for_s", 1), values.get("delay_s", 1), values.get("times", 1)) < 0:
-        raise ValueError("for_s, delay_s and times must be >= 0")
-    if not 400 <= values.get("status", 500) <= 599:
+    for name in ("for_s", "delay_s", "times", "keep_bytes", "retry_after_s"):
+        if values.get(name, 0) < 0:
+            raise ValueError(f"{name} must be >= 0")
+    status = values.get("status")
+    if isinstance(status, int) and not 400 <= status <= 599:
         raise ValueError("status must be 400..599")
     if not is_symbol(values.get("symbol", "SPY")):
         raise ValueError(f"symbol {values['symbol']!r} is no symbol")
