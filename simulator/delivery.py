@@ -60,6 +60,7 @@ class Delivery:
     def _is_lost(self, event: str, now: datetime) -> bool:
         if self._script.strikes(LoseTradeUpdate, now, event=event):
             return True
+        # a list: each fault draws for each update, whatever the others have drawn
         return any([self._chance(fault) for fault in self._losing if fault.event in (None, event)])
 
     def _chance(self, fault: LoseTradeUpdates) -> bool:

@@ -35,6 +35,9 @@ class PostActivity(Sudden):
         if (self.type == "SPLIT") != (self.ratio is not None):
             raise ValueError("a SPLIT needs 'ratio', nothing else takes one")
         _positive("ratio", self.ratio)
+        incoming = {"CSD": 1, "CSW": -1}.get(self.type, 0) * (self.net_amount or 0)
+        if incoming < 0:
+            raise ValueError(f"{self.type} {self.net_amount}: a CSD is positive, a CSW negative")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -42,6 +42,7 @@ Start = Callable[..., Simulator]
         ('[{"kind": "bust", "symbol": "spy"}]', "symbol 'spy' is no symbol"),
         ('[{"kind": "activity", "type": "TIP"}]', "type 'TIP' is not one of DIV, "),
         ('[{"kind": "activity", "type": "FEE"}]', "FEE needs 'net_amount'"),
+        ('[{"kind": "activity", "type": "CSW", "net_amount": 1}]', "a CSW negative"),
         ('[{"kind": "activity", "type": "SPLIT", "symbol": "SPY"}]', "a SPLIT needs 'ratio'"),
         ('[{"kind": "activity", "type": "DIV", "net_amount": 1}]', "DIV needs 'symbol'"),
         ('[{"kind": "hand_trade", "symbol": "SPY", "side": "buy"}]', "hand_trade needs 'qty'"),
