@@ -1,0 +1,18 @@
+"""No test reaches the network: a connection that would leave this machine fails whoever tried."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.security.guard import GUARD
+
+GUARD.start()
+
+
+@pytest.fixture(autouse=True)
+def _stays_on_this_machine() -> Iterator[None]:
+    """Blames an attempt on the test that was running; what it set up beforehand counts too."""
+    yield
+    assert GUARD.take() == []
