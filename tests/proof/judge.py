@@ -1,0 +1,335 @@
+"""The judge: every record against the model's truth as it is written, and all of it at the end.
+
+It keeps books of its own, from the journal's records alone, in plain sums: the ledger under
+judgement is never asked how it would have added up.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal, localcontext
+from pathlib import Path
+from typing import Any
+
+from coordinator.core import records as r
+from coordinator.core.books import Books
+from tests.proof.model import ENDED, NOUGHT, WIDE, Brokerage, TrueExecution
+
+LEFT_OVER = "UNASSIGNED"
+OWN_ENDS = frozenset({"denied", "filled", "canceled", "expired", "rejected", "replaced"})
+
+
+@dataclass
+class Intent:
+    """One order as the journal intends it."""
+
+    record: r.OrderIntended
+    released: bool
+    status: str = ""
+    posts: int = 0
+
+    @property
+    def over(self) -> bool:
+        """Whether the journal says that it has ended."""
+        return self.status in OWN_ENDS
+
+
+@dataclass
+class PlainBook:
+    """One book as the judge adds it up."""
+
+    cash: Decimal = NOUGHT
+    shares: dict[str, Decimal] = field(default_factory=lambda: defaultdict(Decimal))
+
+
+class Judge:
+    """Collects violations, each a sentence."""
+
+    def __init__(self, brokerage: Brokerage) -> None:
+        self.violations: list[str] = []
+        self.intents: dict[str, Intent] = {}
+        self.books: dict[str, PlainBook] = defaultdict(PlainBook)
+        self.longest_lag_s = 0.0
+        self.fills = 0
+        self._brokerage = brokerage
+        self._booked: dict[tuple[str, Decimal], r.FillBooked] = {}
+        self._stopped: dict[str, str] = {}
+        self._adopted = False
+
+    def blame(self, sentence: str) -> None:
+        """Note a violation."""
+        if len(self.violations) < 50:
+            self.violations.append(sentence)
+
+    # what the session does, as it does it
+
+    def committed(self, records: Iterable[r.Record], now: datetime) -> None:
+        """These records have become durable."""
+        with localcontext(WIDE):
+            for record in records:
+                self._take(record, now)
+
+    def posted(self, body: dict[str, Any]) -> None:
+        """The session has sent this order: is there a durable intent of it?"""
+        intent = self.intents.get(body["client_order_id"])
+        if intent is None:
+            self.blame(f"invariant 7: {body['client_order_id']} was sent without a durable intent")
+            return
+        intent.posts += 1
+        wanted = intent.record
+        sent = (body["symbol"], body["side"], Decimal(str(body["qty"])))
+        if sent != (wanted.symbol, wanted.side.value, wanted.qty) or not intent.released:
+            self.blame(f"invariant 7: {body} is not what was intended and released: {intent}")
+        if intent.over:
+            self.blame(f"invariant 10: {wanted.client_order_id} was sent after its end")
+        for order in self._brokerage.open_orders(wanted.symbol):
+            if order.side != wanted.side.value and not order.by_hand:
+                other = self.intents.get(order.client_order_id)
+                if other is None or not other.over:
+                    self.blame(
+                        f"opposite orders together: {wanted.client_order_id} was sent while"
+                        f" {order.client_order_id} stood"
+                    )
+
+    def _take(self, record: r.Record, now: datetime) -> None:
+        match record:
+            case r.AccountAdopted():
+                self._adopt(record)
+            case r.Transferred():
+                self.books[record.source].cash -= record.amount
+                self.books[record.target].cash += record.amount
+            case r.OrderIntended():
+                self._intend(record)
+            case r.OrderReleased():
+                self.intents[record.client_order_id].released = True
+            case r.OrderMoved():
+                self._move(record)
+            case r.FillBooked():
+                self._book(record, now)
+            case r.EntriesStopped():
+                self._stopped[record.strategy] = record.reason
+            case r.DayRolled():
+                self._stopped.pop(record.strategy, None)
+            case _:
+                pass
+
+    def _adopt(self, record: r.AccountAdopted) -> None:
+        if self._adopted:
+            self.blame("the account was adopted twice")
+        self._adopted = True
+        self.books[LEFT_OVER].cash += record.cash
+        for holding in record.holdings:
+            self.books[LEFT_OVER].shares[holding.symbol] += holding.qty
+        for fill in self._brokerage.executions:  # by hand, before: the adopted sums have them
+            self._booked[fill.order.client_order_id, fill.cum_qty] = None  # type: ignore[assignment]
+
+    def _intend(self, record: r.OrderIntended) -> None:
+        name = record.client_order_id
+        if name in self.intents:
+            self.blame(f"invariant 6: the id {name} was used twice")
+        key = (record.strategy, record.symbol, record.side)
+        for other in self.intents.values():
+            same = (other.record.strategy, other.record.symbol, other.record.side) == key
+            if same and not other.over:
+                self.blame(f"invariant 6: {name} while {other.record.client_order_id} is open")
+        if record.side.value == "buy" and record.strategy in self._stopped:
+            self.blame(f"invariant 14: {name} after {self._stopped[record.strategy]}")
+        self.intents[name] = Intent(record, record.released)
+
+    def _move(self, record: r.OrderMoved) -> None:
+        intent = self.intents[record.client_order_id]
+        before, after = intent.status, record.status.value
+        revived = before == "denied" and intent.released
+        if before in OWN_ENDS and after not in ("filled", before) and not revived:
+            self.blame(f"invariant 10: {record.client_order_id} went from {before} to {after}")
+        intent.status = after
+
+    def _book(self, record: r.FillBooked, now: datetime) -> None:
+        fill = self._true_fill(record)
+        if fill is None:
+            self.blame(f"invariant 5: booked, but never executed: {record}")
+            return
+        key = (record.client_order_id, record.cum_qty)
+        if key in self._booked:
+            self.blame(f"invariant 5: booked twice: {record}")
+            return
+        self._booked[key] = record
+        self.fills += 1
+        intent = self.intents.get(record.client_order_id)
+        owner = intent.record.strategy if intent else LEFT_OVER
+        facts = (owner, fill.order.symbol, fill.order.side, fill.qty, fill.price)
+        said = (record.strategy, record.symbol, record.side.value, record.qty, record.price)
+        if facts != said or (record.fee, record.fee_qty) != (fill.fee, fill.fee_qty):
+            self.blame(f"invariant 5: {record} is not {fill} of {owner}")
+        book = self.books[record.strategy]
+        book.cash += fill.cash
+        book.shares[record.symbol] += fill.shares
+        self.longest_lag_s = max(self.longest_lag_s, (now - fill.at).total_seconds())
+
+    def _true_fill(self, record: r.FillBooked) -> TrueExecution | None:
+        order = self._brokerage.by_client_id.get(record.client_order_id)
+        fills = order.executions if order else []
+        return next((fill for fill in fills if fill.cum_qty == record.cum_qty), None)
+
+    # memory, file and model, at rest
+
+    def compare_memory(self, ours: Books, replayed: Books) -> None:
+        """Invariant 11: what is in memory is what the journal gives."""
+        mine, theirs = dump(ours), dump(replayed)
+        for part in ("marks", "last bars"):  # of tickers that nobody holds any more, less is kept
+            mine[part] = {key: mine[part].get(key) for key in theirs[part]}
+        for part in mine:
+            if mine[part] != theirs[part]:
+                self.blame(
+                    f"invariant 11: {part} in memory {_unlike(mine[part], theirs[part])},"
+                    f" replayed {_unlike(theirs[part], mine[part])}"
+                )
+        for key, sequence in replayed.sequences.items():
+            if ours.sequences.get(key, 0) < sequence:
+                self.blame(f"invariant 11: sequence {key} in memory is behind the journal's")
+
+    def at_rest(self, books: Books, path: Path) -> None:
+        """All that must hold once nothing is under way any more."""
+        with localcontext(WIDE):
+            self._sums()
+            self._ledger(books)
+            self._fills()
+            for intent in self.intents.values():
+                self._order(intent, books)
+            self._chain(path)
+            held = sum((order.hold for order in books.orders.open()), NOUGHT)
+            if held or list(books.orders.open()):
+                self.blame(f"invariant 13: at rest ${held} are held by {books.orders.open()}")
+
+    def _sums(self) -> None:
+        """Invariants 3 and 4: all books are the account."""
+        cash = sum((book.cash for book in self.books.values()), NOUGHT)
+        if cash != self._brokerage.cash:
+            self.blame(
+                f"invariant 4: the books' cash is {cash}, the broker's {self._brokerage.cash}"
+            )
+        net: dict[str, Decimal] = defaultdict(Decimal)
+        for book in self.books.values():
+            for symbol, qty in book.shares.items():
+                net[symbol] += qty
+        for symbol in {*net, *self._brokerage.positions}:
+            if net[symbol] != self._brokerage.held(symbol):
+                self.blame(
+                    f"invariant 3: the books hold {net[symbol]} {symbol}, the broker"
+                    f" {self._brokerage.held(symbol)}"
+                )
+
+    def _ledger(self, books: Books) -> None:
+        """Each sub-account is what the judge has added up, and its equity identity holds."""
+        for name, account in books.ledger.accounts.items():
+            plain = self.books[name]
+            if account.cash != plain.cash:
+                self.blame(f"invariant 1: {name} has ${account.cash}, and should have {plain.cash}")
+            held = {symbol: position.qty for symbol, position in account.positions.items()}
+            if held != {symbol: qty for symbol, qty in plain.shares.items() if qty}:
+                self.blame(f"invariant 1: {name} holds {held}, and should hold {plain.shares}")
+
+    def _fills(self) -> None:
+        """Invariant 5: each execution was booked."""
+        for fill in self._brokerage.executions:
+            if (fill.order.client_order_id, fill.cum_qty) not in self._booked:
+                self.blame(f"invariant 5: lost: {fill} of {fill.order.client_order_id}")
+
+    def _order(self, intent: Intent, books: Books) -> None:
+        """Invariants 8 and 9: an order ends here as it ended there."""
+        name, status = intent.record.client_order_id, intent.status
+        order = self._brokerage.by_client_id.get(name)
+        if order is None:
+            if status not in ("denied", "rejected"):
+                self.blame(f"invariant 9: {name} is {status or 'intended'}, the broker has none")
+            return
+        booked = sum((f.qty for (who, _), f in self._booked.items() if who == name), NOUGHT)
+        if booked != order.filled or booked > intent.record.qty:
+            self.blame(f"invariant 8: {name} has {booked} booked, the broker filled {order.filled}")
+        if order.status in ENDED and status != order.status:
+            self.blame(f"invariant 9: {name} is {status}, at the broker {order.status}")
+
+    def _chain(self, path: Path) -> None:
+        """Invariant 12: no gap in the sequence, no break in the chain of hashes."""
+        previous, expected = hashlib.sha256(b"multi-trader journal").hexdigest(), 1
+        for seq, *parts, digest in _rows(path):
+            text = "\x1f".join((previous, str(seq), *parts))
+            if seq != expected or hashlib.sha256(text.encode()).hexdigest() != digest:
+                self.blame(f"invariant 12: the chain breaks at record {seq}")
+                return
+            previous, expected = digest, seq + 1
+
+
+def net_pnl(rows: Sequence[dict[str, Any]]) -> list[str]:
+    """The identity of every day's profit, and no stranger among its rows."""
+    found = []
+    with localcontext(WIDE):
+        for row in rows:
+            net = row["end_equity"] - row["start_equity"] - row["transfers"]
+            parts = row["realized_pnl"] + row["unrealized_change"] - row["fees"]
+            if not net == parts == row["net_pnl"]:
+                found.append(f"invariant 1: {row['strategy']} won {net}, its parts say {parts}")
+    return found
+
+
+def journal_hash(path: Path) -> str:
+    """The hash of a journal's last record, which stands for all of it."""
+    rows = _rows(path, "ORDER BY seq DESC LIMIT 1")
+    return str(rows[0][-1]) if rows else ""
+
+
+def _rows(path: Path, order: str = "ORDER BY seq") -> list[tuple[Any, ...]]:
+    connection = sqlite3.connect(path)
+    try:
+        return connection.execute(
+            f"SELECT seq, coordinator, session_id, kind, body, hash FROM records {order}"
+        ).fetchall()
+    finally:
+        connection.close()
+
+
+def dump(books: Books) -> dict[str, dict[Any, Any]]:
+    """Books as plain values that can be compared part by part."""
+    return {
+        "ledger": {
+            name: (
+                account.initial_cash,
+                account.configured_cash,
+                account.transferred,
+                account.cash,
+                account.realized,
+                account.fees,
+                {symbol: (p.qty, p.cost) for symbol, p in account.positions.items()},
+            )
+            for name, account in books.ledger.accounts.items()
+        },
+        "orders": {
+            order.client_order_id: (
+                order.status,
+                order.broker_order_id,
+                order.reported_qty,
+                order.booked_qty,
+                frozenset(order.booked_until),
+                order.filled_avg_price,
+                order.entry_day,
+            )
+            for order in books.orders
+        },
+        "days": {
+            name: (day.start_equity, day.transferred_before, day.date, day.entries, day.stopped)
+            for name, day in books.days.items()
+        },
+        "marks": dict(books.ledger.marks),
+        "last bars": dict(books.last_bar),
+        "denials": dict(books.denied),
+        "executions": dict.fromkeys(books.executions),
+    }
+
+
+def _unlike(one: dict[Any, Any], other: dict[Any, Any]) -> dict[Any, Any]:
+    return {key: value for key, value in one.items() if other.get(key, ...) != value}

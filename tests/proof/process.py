@@ -1,0 +1,159 @@
+"""One process of the coordinator: the production session on this world's ports, until it dies."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
+
+from coordinator.bootstrap import strategy_specs
+from coordinator.config import config_hash, parse_config
+from coordinator.core.engine import Engine
+from coordinator.errors import BrokerError, SafetyRefusal
+from coordinator.settings import Settings
+from coordinator.shell import session, startup
+from coordinator.shell.journal import Journal
+from coordinator.shell.ports import Ports
+from coordinator.shell.session import Run, RunResult, trade_session
+from tests.proof.virtual import Fibers, Killed
+from tests.proof.wire import WireJournal, WireRest, WireStream
+
+if TYPE_CHECKING:
+    from tests.proof.world import World
+
+NAME = "proof"
+
+
+@dataclass(frozen=True)
+class End:
+    """How a process ended: 'ended', 'closed', 'killed', 'refused', 'failed' or 'bug'."""
+
+    how: str
+    what: str = ""
+
+
+@dataclass
+class Process:
+    """A coordinator's process. Dead, it can reach nothing any more."""
+
+    world: World
+    settles: bool = False
+    dead: bool = False
+    streams: list[WireStream] = field(default_factory=list)
+    engine: Engine | None = None
+    journal: WireJournal | None = None
+
+    def __post_init__(self) -> None:
+        self.fibers = Fibers(self.world.loop)
+        self.stop = asyncio.Event()
+        self._task: asyncio.Task[RunResult | None] | None = None
+
+    async def live(self) -> End:
+        """Run the session to its end, or to the process's."""
+        with patch.object(session, "Engine", self._watched):
+            self._task = asyncio.ensure_future(trade_session(self._run(), self.stop, self._ports()))
+            await asyncio.wait([self._task])
+        end = self._end_of(self._task)
+        if end.how in ("ended", "closed"):
+            self.world.compare_memory(self)
+        self.dead = self.fibers.dead = True
+        self.fibers.bury()
+        return end
+
+    def boundary(self, name: str) -> None:
+        """A step of the session's own begins or has ended: it may die here.
+
+        Raises:
+            Killed: it has died, here or before.
+        """
+        if not self.boundary_passed(name):
+            raise Killed
+
+    def boundary_passed(self, name: str) -> bool:
+        """The same where there is nobody to raise to; False if the process is dead."""
+        if not self.dead and self.world.dies_at(name):
+            self.kill(name)
+        return not self.dead
+
+    def kill(self, where: str) -> None:
+        """SIGKILL."""
+        self.world.note(f"KILLED at {where}")
+        self.dead = self.fibers.dead = True
+        if self.engine is not None and where != "commit begins":
+            self.world.compare_memory(self)
+        self.world.loop.call_soon(self._bury)
+
+    def _bury(self) -> None:
+        self.fibers.bury()
+        assert self._task is not None
+        self._task.cancel()
+
+    def _end_of(self, task: asyncio.Task[RunResult | None]) -> End:
+        if self.dead:
+            return End("killed")
+        error = None if task.cancelled() else task.exception()
+        match error:
+            case None:
+                result = task.result()
+                return End("closed") if result is None else End("ended", result.status)
+            case SafetyRefusal():
+                return End("refused", str(error))
+            case BrokerError() | sqlite3.OperationalError():
+                return End("failed", f"{type(error).__name__}: {error}")
+            case _:
+                self.world.blame_bug(error)
+                return End("bug", repr(error))
+
+    def _watched(self, *args: Any, **options: Any) -> Engine:
+        """The production engine, remembered so that its books can be compared."""
+        self.engine = Engine(*args, **options)
+        return self.engine
+
+    def _run(self) -> Run:
+        config = parse_config(self.world.play.config, NAME)
+        return Run(
+            specs=strategy_specs(config, None),
+            coordinator=NAME,
+            mode="paper",
+            feed="iex",
+            config_hash=config_hash(config),
+            settings=Settings("K", "S", "http://x", "http://x", "ws://x", self.world.home, ""),
+            speed=1.0,
+            check_account=lambda _: None,
+        )
+
+    def _ports(self) -> Ports:
+        world = self.world
+
+        def opened(path: Path, account: str, coordinator: str) -> Journal:
+            self.journal = WireJournal(world, self, path, account, coordinator)
+            return self.journal
+
+        return Ports(
+            monotonic=world.loop.time,
+            sleep=self.fibers.pause,
+            workers=self.fibers,
+            rest=lambda _: WireRest(world, self),
+            order_stream=lambda _, on_update, watch: WireStream(world, self, watch, on_update),
+            market_stream=lambda _, feed, symbols, on_bar, watch: WireStream(
+                world, self, watch, on_bar
+            ),
+            open_journal=opened,
+        )
+
+
+def replayed(path: Path) -> Any:
+    """The books that the journal gives, read as a start reads it."""
+    journal = Journal(path, _account_of(path), NAME)
+    try:
+        books, _ = startup.replay(journal, NAME)
+    finally:
+        journal.close()
+    return books
+
+
+def _account_of(path: Path) -> str:
+    return path.parent.name

@@ -1,0 +1,176 @@
+"""What one seed plays: hours, tickers, strategies, and when the process is killed.
+
+Sessions are short and strategies eager, so that a few virtual minutes hold many orders.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from tests.proof.market import (
+    EXCHANGE_ZONE,
+    ONE_MINUTE,
+    PAIRS,
+    STOCKS,
+    Listing,
+    OpenHours,
+    Tape,
+)
+
+ACCOUNT = "PA3PROOF"
+DAYS = (date(2026, 3, 17), date(2026, 7, 2), date(2026, 3, 9), date(2026, 11, 2))
+HISTORY_MINUTES = 45
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One seed's play. `kills` are numbers of boundaries at which the process dies."""
+
+    listings: tuple[Listing, ...]
+    hours: tuple[OpenHours, ...]
+    begins: datetime
+    ends: datetime
+    settles: datetime
+    """When the next session's coordinator is started, to see what is left of this one."""
+    config: dict[str, Any]
+    cash: Decimal
+    tape: Tape
+    cents_only: bool
+    kills: tuple[int, ...]
+
+
+def scenario(rng: random.Random, kills: Sequence[int] | None = None) -> Scenario:
+    """A play by chance; `kills` replaces the chance of when the process dies."""
+    market = rng.choice(("stocks", "stocks", "crypto", "both"))
+    listings = _listings(rng, market)
+    day, minutes = rng.choice(DAYS), rng.randrange(21, 45)
+    opens, closes, ends = _hours(rng, market, day, minutes)
+    begins = max(opens if market == "stocks" else ends - minutes * ONE_MINUTE, opens)
+    begins += timedelta(seconds=rng.uniform(-200, 300))
+    hours = _calendar(day, opens, closes)
+    following = next(h for h in hours if h.opens > ends or h.day > day)
+    settles = following.opens if market != "crypto" else ends
+    settles += timedelta(minutes=2) if market != "stocks" else timedelta(minutes=-5)
+    spans = {one: _spans(one, hours, begins, opens, closes, ends) for one in listings}
+    if kills is None:
+        count = rng.choice((0, 0, 1, 1, 2, 4))
+        kills = sorted(rng.randrange(1, rng.choice((60, 600, 2500))) for _ in range(count))
+    config = {"name": "proof", "strategies": _strategies(rng, listings)}
+    capital = sum((Decimal(str(s["initial_cash"])) for s in config["strategies"]), Decimal(0))
+    return Scenario(
+        listings,
+        tuple(hours),
+        begins,
+        ends,
+        settles,
+        config,
+        capital + rng.choice((1_000, 50_000)),
+        Tape(rng, spans),
+        rng.random() < 0.5,
+        tuple(kills),
+    )
+
+
+def _listings(rng: random.Random, market: str) -> tuple[Listing, ...]:
+    stocks = rng.sample(STOCKS, rng.randrange(1, 4)) if market != "crypto" else []
+    pairs = rng.sample(PAIRS, rng.randrange(1, 3)) if market != "stocks" else []
+    return (*stocks, *pairs)
+
+
+def _hours(
+    rng: random.Random, market: str, day: date, minutes: int
+) -> tuple[datetime, datetime, datetime]:
+    """(open, close, end of trading): crypto ends at 00:00 UTC, and stocks then not later."""
+    midnight = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
+    if market == "stocks":
+        opens = datetime(day.year, day.month, day.day, 9, 30, tzinfo=EXCHANGE_ZONE)
+        opens = opens.astimezone(UTC)
+        return opens, opens + minutes * ONE_MINUTE, opens + minutes * ONE_MINUTE
+    opens = midnight - minutes * ONE_MINUTE
+    closes = midnight - rng.choice((0, 0, 5, 10)) * ONE_MINUTE
+    return opens, closes, midnight
+
+
+def _calendar(day: date, opens: datetime, closes: datetime) -> list[OpenHours]:
+    """The exchange's sessions of some days around, all as long as this one."""
+    found = []
+    for shift in range(-6, 6):
+        one = day + timedelta(days=shift)
+        if one.weekday() < 5:
+            hours = [
+                datetime.combine(one, t.astimezone(EXCHANGE_ZONE).time(), EXCHANGE_ZONE)
+                for t in (opens, closes)
+            ]
+            if hours[1] < hours[0]:
+                hours[1] += timedelta(days=1)
+            found.append(OpenHours(one, hours[0].astimezone(UTC), hours[1].astimezone(UTC)))
+    return found
+
+
+def _spans(
+    listing: Listing,
+    hours: Sequence[OpenHours],
+    begins: datetime,
+    opens: datetime,
+    closes: datetime,
+    ends: datetime,
+) -> list[tuple[datetime, int]]:
+    """(first minute, minutes) in which a ticker has bars: some history, and this session."""
+    history = timedelta(minutes=HISTORY_MINUTES)
+    if listing.crypto:
+        first = (begins - history).replace(second=0, microsecond=0)
+        return [(first, (ends - first) // ONE_MINUTE)]
+    before = [h for h in hours if h.closes <= opens][-2:]
+    parts = [(h.opens, (h.closes - h.opens) // ONE_MINUTE) for h in before]
+    return [*parts, (opens, (closes - opens) // ONE_MINUTE)]
+
+
+def _strategies(rng: random.Random, listings: Sequence[Listing]) -> list[dict[str, Any]]:
+    return [_strategy(rng, number, listings) for number in range(rng.randrange(2, 7))]
+
+
+def _strategy(rng: random.Random, number: int, listings: Sequence[Listing]) -> dict[str, Any]:
+    kind = rng.choice(("momentum", "momentum", "mean_reversion", "rsi", "adaptive"))
+    params: dict[str, Any] = {
+        "momentum": lambda: {
+            "lookback_period": rng.randrange(1, 4),
+            "momentum_threshold": rng.choice((0.0, 0.0005)),
+        },
+        "mean_reversion": lambda: {
+            "lookback_period": rng.randrange(2, 5),
+            "entry_threshold": rng.choice((0.1, 0.7)),
+            "exit_threshold": rng.choice((0.0, 0.3)),
+        },
+        "rsi": lambda: {"rsi_period": 2, "rsi_overbought": 60, "rsi_oversold": 45},
+        "adaptive": lambda: {
+            "short_window": 1,
+            "long_window": 3,
+            "rsi_period": 2,
+            "rsi_overbought": 55,
+            "rsi_oversold": 45,
+            "volume_window": 2,
+        },
+    }[kind]()
+    risk: dict[str, Any] = {"max_position_size": rng.choice((0.3, 0.9, 1.0))}
+    if rng.random() < 0.2:
+        risk["max_daily_trades"] = rng.randrange(1, 8)
+    if rng.random() < 0.2:
+        risk["max_daily_loss"] = rng.choice((5.0, 50.0))
+    if rng.random() < 0.3:
+        risk |= {"stop_loss_pct": 0.003, "take_profit_pct": 0.004}
+    return {
+        "name": f"S{number}",
+        "strategy_type": kind,
+        "strategy_params": params,
+        "tickers": [
+            one.symbol for one in rng.sample(listings, rng.randrange(1, len(listings) + 1))
+        ],
+        "initial_cash": float(rng.choice((2_000, 5_000, 20_000))),
+        "min_warmup_bars": rng.randrange(6),
+        "risk_config": risk,
+    }

@@ -1,0 +1,247 @@
+"""One seed's world: virtual time, the model at its centre, the session around it, the judge above.
+
+The main line is `play`: the coordinator is started, dies and is started again until its session
+is over; then, with all faults off, the next session's coordinator finds what was left.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import traceback
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from coordinator.core.statement import statement
+from coordinator.shell.journal import read_session, read_sessions
+from tests.proof.face import Face
+from tests.proof.faults import Faults
+from tests.proof.floor import Floor
+from tests.proof.judge import Judge, net_pnl
+from tests.proof.market import ONE_MINUTE, Listing
+from tests.proof.model import Brokerage
+from tests.proof.process import End, Process, replayed
+from tests.proof.scenario import ACCOUNT, scenario
+from tests.proof.virtual import VirtualLoop
+from tests.proof.wire import WireStream, stream_bar
+
+MOST_STARTS = 40
+REPEATED = {"refused": 6, "failed": 25}
+"""So often in a row a start may end so, before it counts as never recovering."""
+
+
+class World:
+    """Everything of one seed."""
+
+    def __init__(
+        self,
+        seed: int,
+        home: Path,
+        loop: VirtualLoop,
+        *,
+        kills: Sequence[int] | None = None,
+        talks: bool = False,
+    ) -> None:
+        self.seed, self.home, self.loop = seed, home, loop
+        self.play = scenario(random.Random(f"{seed} scenario"), kills)
+        self.chance = random.Random(f"{seed} chance")
+        self.faults = Faults(random.Random(f"{seed} faults"), calm=seed % 10 == 0)
+        self.tape = self.play.tape
+        self.brokerage = Brokerage(ACCOUNT, self.play.cash, self.new_id, self._price)
+        self.face = Face(
+            self.brokerage,
+            self.tape,
+            self.play.hours,
+            self.play.listings,
+            self.now,
+            cents_only=self.play.cents_only,
+        )
+        self.broker = Floor(self)
+        self.judge = Judge(self.brokerage)
+        self.latest_s = 12.0
+        self.boundaries = 0
+        self.starts = 0
+        self.where: list[str] = []
+        self.journal_path: Path | None = None
+        self._kills = [] if self.faults.hears_all else list(self.play.kills)
+        self._process: Process | None = None
+        self._talks = talks
+
+    # what the parts ask of their world
+
+    def now(self) -> datetime:
+        """The broker's time."""
+        return self.play.begins + timedelta(seconds=self.loop.time())
+
+    def latency_s(self) -> float:
+        """Seconds on the wire, one way."""
+        return self.chance.uniform(0.002, 0.08)
+
+    def new_id(self) -> str:
+        """An id of the broker's."""
+        return str(UUID(int=self.chance.getrandbits(128), version=4))
+
+    def fate(self, method: str) -> str:
+        """What becomes of a request; '' if nothing happens to it."""
+        kinds = ["refused by a gateway", "too many requests", "hung", "slow"]
+        if method != "GET":
+            kinds += ["answer lost", "answer 504", "answer garbled", "arrived late"]
+        return next((kind for kind in kinds if self.faults.strikes(kind)), "")
+
+    def dies_at(self, name: str) -> bool:
+        """Whether the process is to die at this boundary."""
+        self.boundaries += 1
+        if self._kills and self.boundaries >= self._kills[0]:
+            self._kills.pop(0)
+            self.where.append(name)
+            self.faults.struck["killed"] += 1
+            return True
+        return False
+
+    def streams(self, name: str) -> list[WireStream]:
+        """Streams of this name of the process that lives now."""
+        found = self._process.streams if self._process else []
+        return [stream for stream in found if stream.watch.name == name]
+
+    def opens_in_s(self, listing: Listing) -> float | None:
+        """Seconds until a ticker is traded: 0 while it is; None if not today."""
+        now = self.now()
+        if listing.crypto or any(h.opens <= now < h.closes for h in self.play.hours):
+            return 0.0
+        today = [h.opens for h in self.play.hours if now < h.opens < now + timedelta(hours=6)]
+        return (min(today) - now).total_seconds() if today else None
+
+    def note(self, what: str, more: Any = "") -> None:
+        """Tell what happens, if anybody listens."""
+        if self._talks:
+            print(f"{self.now():%H:%M:%S.%f} #{self.boundaries} {what} {more}", flush=True)
+
+    def blame_bug(self, error: BaseException | None) -> None:
+        """The session raised what it must not."""
+        lines = "".join(traceback.format_exception(error)[-3:]) if error else ""
+        self.judge.blame(f"the session raised {error!r}\n{lines}")
+
+    def compare_memory(self, process: Process) -> None:
+        """Invariant 11, for a process that stands still."""
+        if process.engine is not None and self.journal_path is not None:
+            self.judge.compare_memory(process.engine.books, replayed(self.journal_path))
+
+    # the play
+
+    async def run(self) -> None:
+        """The whole seed."""
+        self.loop.set_exception_handler(self._on_loop_error)
+        self._schedule()
+        await self._session()
+        self.faults.over = True
+        self._kills.clear()
+        wait_s = (self.play.settles - self.now()).total_seconds()
+        await asyncio.sleep(max(wait_s, 60.0))
+        self._process = Process(self, settles=True)
+        self._process.stop.set()
+        end = await self._process.live()
+        self.note("settled", end)
+        if end.how not in ("ended", "closed"):
+            self.judge.blame(f"the next session could not begin: {end.how} {end.what}")
+            return
+        self._judge_all(self._process)
+
+    async def _session(self) -> None:
+        """Start, and start again, until the session is over."""
+        again = {"refused": 0, "failed": 0}
+        while True:
+            self.starts += 1
+            self._process = Process(self)
+            self.note("STARTS", self.starts)
+            end = await self._process.live()
+            self.note("ENDS", end)
+            if end.how == "killed" and self.chance.random() < 0.3:
+                self._kills.insert(0, self.boundaries + self.chance.randrange(1, 60))
+            again = {how: again[how] + 1 if how == end.how else 0 for how in again}
+            given_up = [how for how, count in again.items() if count > REPEATED[how]]
+            if given_up or self.starts > MOST_STARTS:
+                self.judge.blame(f"does not come up again: {end.how} {end.what}")
+                return
+            if self._is_over(end):
+                return
+            await asyncio.sleep(self.chance.choice((0.2, 2.0, 30.0)) * self.chance.random())
+
+    def _is_over(self, end: End) -> bool:
+        if end.how in ("closed", "bug") or self.now() > self.play.ends + 3 * ONE_MINUTE:
+            return True
+        early = end.what == "StoppedEarly" and self.chance.random() < 0.7
+        return end.how == "ended" and not early
+
+    def _judge_all(self, process: Process) -> None:
+        if process.engine is None or self.journal_path is None:
+            return
+        self.judge.at_rest(process.engine.books, self.journal_path)
+        for session_id, _ in read_sessions(self.journal_path):
+            records = [entry.record for entry in read_session(self.journal_path, session_id)]
+            for wrong in net_pnl(statement(records)["pnl_daily"]):
+                self.judge.blame(f"{session_id}: {wrong}")
+
+    def _schedule(self) -> None:
+        """Every minute's bars, the exchange's close, and the last word at the end."""
+        begins, ends = self.play.begins, self.play.ends
+        minute = begins.replace(second=0, microsecond=0) + ONE_MINUTE
+        while minute <= ends + 2 * ONE_MINUTE:
+            self._at(minute, self._minute, minute)
+            minute += ONE_MINUTE
+        for hours in self.play.hours:
+            if begins < hours.closes < self.play.settles + timedelta(days=1):
+                self._at(hours.closes, self.broker.close)
+        self._at(ends + 5 * ONE_MINUTE, self._stop)
+
+    def _at(self, moment: datetime, act: Any, *args: Any) -> None:
+        self.loop.call_at((moment - self.play.begins).total_seconds(), act, *args)
+
+    def _stop(self) -> None:
+        if self._process is not None:
+            self._process.stop.set()
+
+    def _minute(self, ends: datetime) -> None:
+        """A minute is over: its bars go out, and the world's misfortunes happen."""
+        faults, process = self.faults, self._process
+        if ends >= self.play.ends - 2 * ONE_MINUTE:
+            faults.over = True
+        if process is not None and not process.dead:
+            for stream in list(process.streams):
+                stream.suffer()
+            if faults.strikes("stopped"):
+                process.stop.set()
+            if process.journal is not None and faults.strikes("disk full"):
+                process.journal.fill_disk()
+            if any(s.watch.connections for s in self.streams("orders")) and faults.strikes(
+                "hand order"
+            ):
+                self.broker.by_hand()
+        for listing in self.play.listings:
+            self._send_bar(listing, ends - ONE_MINUTE)
+
+    def _send_bar(self, listing: Listing, start: datetime) -> None:
+        bar, chance, faults = self.tape.at(listing.symbol, start), self.chance, self.faults
+        for stream in self.streams("crypto bars" if listing.crypto else "stock bars"):
+            if bar is None or faults.strikes("bar missing"):
+                continue
+            raw = stream_bar(listing.symbol, bar)
+            after_s = chance.uniform(0.02, 0.4)
+            if faults.strikes("bar late"):
+                after_s += chance.uniform(1.0, 150.0)
+            if faults.strikes("bar garbled"):
+                raw |= {"c": chance.choice((None, "NaN", -5, 0, "x", 1e400))}
+            stream.deliver(raw, after_s)
+            if faults.strikes("bar doubled"):
+                stream.deliver(raw, after_s + chance.uniform(0.0, 90.0))
+            if faults.strikes("bar corrected"):
+                stream.deliver(raw | {"c": raw["o"]}, after_s + chance.uniform(1.0, 45.0))
+
+    def _price(self, symbol: str) -> Decimal:
+        return Decimal(self.tape.price_cents(symbol, self.now())) / 100
+
+    def _on_loop_error(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        self.judge.blame(f"on the loop: {context.get('message')} {context.get('exception')!r}")
