@@ -12,9 +12,9 @@ from coordinator.core.opening import SessionName, open_session, session_id
 from coordinator.core.orders import OrderStatus
 from coordinator.core.records import Holding
 from coordinator.core.session import Hours, SessionPlan
-from coordinator.core.values import UNASSIGNED
+from coordinator.core.values import UNASSIGNED, Side
 from coordinator.errors import SafetyRefusal
-from tests.coordinator.bench import CLOSE, DAY, MIDNIGHT, OPEN, PLAN, Bench, D, spec
+from tests.coordinator.bench import CLOSE, DAY, MIDNIGHT, OPEN, PLAN, Bench, D, spec, stranger
 
 SAYS = {("SPY", 0): 1}
 DAYS = timedelta(days=1)
@@ -62,6 +62,14 @@ def test_capital_that_does_not_fit_is_refused_with_every_figure() -> None:
 def test_capital_that_fits_to_the_cent_is_enough() -> None:
     bench = Bench(spec("A", SAYS, cash="10000"), cash="10000")
     assert bench.books.ledger[UNASSIGNED].cash == D(0)
+
+
+def test_books_that_exist_go_on_when_a_human_has_spent_their_cash() -> None:
+    bench = Bench(spec("A", SAYS, cash="10000"), cash="10500")
+    bench.handle(stranger("by-hand", "SPY", Side.BUY, "10", "100", bench.now))
+    assert bench.books.ledger[UNASSIGNED].cash == D(-500)
+    again = Bench(*bench.specs, plan=TOMORROW, books=bench.books)
+    assert openings(again)["A"].cash == D(10_000)
 
 
 def test_a_book_lives_on_and_its_baseline_is_where_it_ended() -> None:

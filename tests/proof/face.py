@@ -33,7 +33,9 @@ def text(amount: Decimal | None) -> str | None:
 def order_json(order: TrueOrder) -> dict[str, Json]:
     """An order's fields."""
     at = stamp(order.submitted_at)
-    done = {status: None for status in ("filled", "canceled", "expired", "failed")}
+    done: dict[str, str | None] = {
+        status: None for status in ("filled", "canceled", "expired", "failed")
+    }
     updated = stamp(order.updated_at or order.submitted_at)
     if order.status in done:
         done[order.status] = updated
@@ -194,7 +196,7 @@ class Face:
 
     def _asset_json(self, symbol: str) -> Json:
         listing = self.listing(symbol)
-        asset = {
+        asset: dict[str, Json] = {
             "id": str(UUID(int=sum(symbol.encode()))),
             "class": "crypto" if listing.crypto else "us_equity",
             "exchange": "CRYPTO" if listing.crypto else "NASDAQ",
@@ -254,10 +256,11 @@ class Face:
         """FILL and all others in one list, by time; paged by the id of the last one seen."""
         named = kind or [k for k in str(query.get("activity_types") or "").split(",") if k]
         now, after, until = self._now(), query.get("after"), query.get("until")
-        found: list[tuple[str, Json]] = []
-        for fill in self._account.executions:
-            if fill.visible_at <= now and query.get("order_id") in (None, fill.order.order_id):
-                found.append((fill.activity_id, fill_json(fill)))
+        found: list[tuple[str, Json]] = [
+            (fill.activity_id, fill_json(fill))
+            for fill in self._account.executions
+            if fill.visible_at <= now and query.get("order_id") in (None, fill.order.order_id)
+        ]
         if query.get("order_id") is None:
             found += [
                 (activity.activity_id, activity_json(activity))

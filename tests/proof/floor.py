@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import timedelta
 from decimal import Decimal
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from tests.proof.face import order_json, update_json
@@ -51,6 +52,8 @@ class Floor:
         qty = (most * Decimal(chance.randrange(1, 50)) / 100).quantize(
             Decimal(1).scaleb(-listing.places), "ROUND_DOWN"
         )
+        if not qty:
+            return
         body = {
             "symbol": listing.symbol,
             "side": "sell" if selling else "buy",
@@ -170,7 +173,7 @@ def _parts(order: TrueOrder, number: int, chance: Any) -> list[Decimal]:
     steps = int(order.qty.scaleb(order.listing.places))
     cuts = sorted(chance.randrange(1, steps) for _ in range(number - 1)) if steps > number else []
     edges = [0, *cuts, steps]
-    sizes = [b - a for a, b in zip(edges, edges[1:], strict=False) if b > a]
+    sizes = [b - a for a, b in pairwise(edges) if b > a]
     return [Decimal(size).scaleb(-order.listing.places) for size in sizes]
 
 

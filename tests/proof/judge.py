@@ -10,7 +10,7 @@ import hashlib
 import sqlite3
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal, localcontext
 from pathlib import Path
@@ -199,12 +199,21 @@ class Judge:
             self._sums()
             self._ledger(books)
             self._fills()
+            self._refusals()
             for intent in self.intents.values():
                 self._order(intent, books)
             self._chain(path)
             held = sum((order.hold for order in books.orders.open()), NOUGHT)
             if held or list(books.orders.open()):
                 self.blame(f"invariant 13: at rest ${held} are held by {books.orders.open()}")
+
+    def _refusals(self) -> None:
+        """No order of ours needed the broker to keep it from harm, but for what humans did."""
+        if any(order.by_hand for order in self._brokerage.orders.values()):
+            return
+        for name, message in self._brokerage.refusals:
+            if name in self.intents and "must be unique" not in message:
+                self.blame(f"opposite orders together, or too much sold: {name}: {message}")
 
     def _sums(self) -> None:
         """Invariants 3 and 4: all books are the account."""
@@ -327,7 +336,9 @@ def dump(books: Books) -> dict[str, dict[Any, Any]]:
         "marks": dict(books.ledger.marks),
         "last bars": dict(books.last_bar),
         "denials": dict(books.denied),
-        "executions": dict.fromkeys(books.executions),
+        "postings": {part.name: getattr(books.posted, part.name) for part in fields(books.posted)},
+        "frozen": dict(books.frozen),
+        "kill": {"killed": books.killed},
     }
 
 

@@ -79,8 +79,8 @@ class TapeBar:
 
     def numbers(self) -> dict[str, Any]:
         """All of it but the time."""
-        o, h, l, c = (cents / 100 for cents in self.prices)
-        return {"o": o, "h": h, "l": l, "c": c, "v": self.volume, "n": 7, "vw": (o + c) / 2}
+        prices = dict(zip("ohlc", (cents / 100 for cents in self.prices), strict=True))
+        return {**prices, "v": self.volume, "n": 7, "vw": (prices["o"] + prices["c"]) / 2}
 
 
 class Tape:

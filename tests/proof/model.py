@@ -242,7 +242,7 @@ class Brokerage:
             raise Refused(422, 40010001, "client_order_id must be unique")
         if tif != ("gtc" if listing.crypto else "day") or len(client_order_id) > 128:
             raise Refused(422, 42210000, f"invalid time_in_force {tif}")
-        if qty < listing.least or qty.normalize().as_tuple().exponent < -listing.places:
+        if qty < listing.least or qty != round(qty, listing.places):
             raise Refused(422, 42210000, f"invalid qty {qty}")
         for other in self.open_orders(listing.symbol):
             if other.side != side:

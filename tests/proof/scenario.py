@@ -60,7 +60,7 @@ def scenario(rng: random.Random, kills: Sequence[int] | None = None) -> Scenario
     if kills is None:
         count = rng.choice((0, 0, 1, 1, 2, 4))
         kills = sorted(rng.randrange(1, rng.choice((60, 600, 2500))) for _ in range(count))
-    config = {"name": "proof", "strategies": _strategies(rng, listings)}
+    config: dict[str, Any] = {"name": "proof", "strategies": _strategies(rng, listings)}
     capital = sum((Decimal(str(s["initial_cash"])) for s in config["strategies"]), Decimal(0))
     return Scenario(
         listings,
@@ -136,26 +136,6 @@ def _strategies(rng: random.Random, listings: Sequence[Listing]) -> list[dict[st
 
 def _strategy(rng: random.Random, number: int, listings: Sequence[Listing]) -> dict[str, Any]:
     kind = rng.choice(("momentum", "momentum", "mean_reversion", "rsi", "adaptive"))
-    params: dict[str, Any] = {
-        "momentum": lambda: {
-            "lookback_period": rng.randrange(1, 4),
-            "momentum_threshold": rng.choice((0.0, 0.0005)),
-        },
-        "mean_reversion": lambda: {
-            "lookback_period": rng.randrange(2, 5),
-            "entry_threshold": rng.choice((0.1, 0.7)),
-            "exit_threshold": rng.choice((0.0, 0.3)),
-        },
-        "rsi": lambda: {"rsi_period": 2, "rsi_overbought": 60, "rsi_oversold": 45},
-        "adaptive": lambda: {
-            "short_window": 1,
-            "long_window": 3,
-            "rsi_period": 2,
-            "rsi_overbought": 55,
-            "rsi_oversold": 45,
-            "volume_window": 2,
-        },
-    }[kind]()
     risk: dict[str, Any] = {"max_position_size": rng.choice((0.3, 0.9, 1.0))}
     if rng.random() < 0.2:
         risk["max_daily_trades"] = rng.randrange(1, 8)
@@ -166,7 +146,7 @@ def _strategy(rng: random.Random, number: int, listings: Sequence[Listing]) -> d
     return {
         "name": f"S{number}",
         "strategy_type": kind,
-        "strategy_params": params,
+        "strategy_params": _params(rng, kind),
         "tickers": [
             one.symbol for one in rng.sample(listings, rng.randrange(1, len(listings) + 1))
         ],
@@ -174,3 +154,22 @@ def _strategy(rng: random.Random, number: int, listings: Sequence[Listing]) -> d
         "min_warmup_bars": rng.randrange(6),
         "risk_config": risk,
     }
+
+
+def _params(rng: random.Random, kind: str) -> dict[str, Any]:
+    """Windows so short and thresholds so low that it says something at nearly every bar."""
+    match kind:
+        case "momentum":
+            threshold = rng.choice((0.0, 0.0005))
+            return {"lookback_period": rng.randrange(1, 4), "momentum_threshold": threshold}
+        case "mean_reversion":
+            return {
+                "lookback_period": rng.randrange(2, 5),
+                "entry_threshold": rng.choice((0.1, 0.7)),
+                "exit_threshold": rng.choice((0.0, 0.3)),
+            }
+        case "rsi":
+            return {"rsi_period": 2, "rsi_overbought": 60, "rsi_oversold": 45}
+        case _:
+            windows = {"short_window": 1, "long_window": 3, "volume_window": 2}
+            return {**windows, "rsi_period": 2, "rsi_overbought": 55, "rsi_oversold": 45}

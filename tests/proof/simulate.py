@@ -1,4 +1,4 @@
-"""The proof's command: `python -m tests.proof.simulate --seeds A..B [--jobs 2]`, or `--seed N -v`."""
+"""Plays seeds: `python -m tests.proof.simulate --seeds A..B [--jobs 2]`, or `--seed N -v`."""
 
 from __future__ import annotations
 

@@ -1,0 +1,52 @@
+"""The simulation itself: seeds without a violation, the same journal every time, in any process."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.proof.simulate import run_all, run_seed
+
+FEW = range(1, 11)
+
+
+@pytest.mark.parametrize("seed", FEW)
+def test_every_invariant_holds_under_the_faults_of_a_seed(seed: int) -> None:
+    verdict = run_seed(seed)
+    assert not verdict.violations, str(verdict)
+
+
+def test_the_same_seed_gives_the_same_journal() -> None:
+    first, second = run_seed(7), run_seed(7)
+    assert first.digest
+    assert (first.digest, first.counts) == (second.digest, second.counts)
+    assert run_seed(8).digest != first.digest
+
+
+@pytest.mark.slow
+def test_the_same_seed_gives_the_same_journal_whatever_python_hashes_with() -> None:
+    program = (
+        "from tests.proof.simulate import run_seed\n"
+        "print(*(run_seed(seed).digest for seed in range(1, 9)))"
+    )
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": hash_seed},
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout
+        for hash_seed in ("0", "1", "4711")
+    }
+    assert len(digests) == 1
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_every_invariant_holds_over_many_seeds() -> None:
+    wrong = [str(verdict) for verdict in run_all(range(11, 411), jobs=2) if verdict.violations]
+    assert not wrong, "\n".join(wrong)
