@@ -131,7 +131,7 @@ def claim_account(simulation: Simulation, *, for_warm_up: bool = False) -> str:
 def _claimed(folder: Path) -> bool:
     """Take a folder for a session, unless one has it already."""
     try:
-        (folder / "claimed").touch(exist_ok=False)
+        (folder / "claimed").touch(0o600, exist_ok=False)
     except FileExistsError:
         return False
     return True

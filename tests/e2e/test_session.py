@@ -155,12 +155,3 @@ def test_capital_that_does_not_fit_is_refused_with_every_figure(tmp_path: Path) 
 
 def short_of_cash(name: str) -> dict[str, Any]:
     return {"name": name, "strategy_type": "rsi", "tickers": ["SPY"], "initial_cash": 5000.0}
-
-
-def test_state_is_for_its_owner_alone(tmp_path: Path) -> None:
-    home = tmp_path / "home"
-    with simulator() as venue:
-        run_here(venue, configs.single("rsi"), home, until=OPEN + timedelta(minutes=1))
-    modes = {path.name: path.stat().st_mode & 0o777 for path in home.rglob("*")}
-    assert modes["journal.db"] == 0o600
-    assert modes["PA3SIM000001"] == 0o700

@@ -130,6 +130,7 @@ class Leads(ThreadingHTTPServer):
 
 
 class _Leading(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"  # else a websocket does not even read the redirect
     server: Leads
 
     def do_GET(self) -> None:
