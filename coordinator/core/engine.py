@@ -126,6 +126,9 @@ class Engine:
         return self._desk.out
 
     def _on_bars(self, message: m.BarsArrived) -> None:
+        if message.origin is r.Origin.CORRECTED:
+            self._keep_corrections(message)
+            return
         fresh = {(bar.start, bar.symbol): bar for bar in message.bars if self._is_news(bar)}
         bars = [fresh[key] for key in sorted(fresh)]
         newest = {bar.symbol: bar for bar in bars}
@@ -141,6 +144,12 @@ class Engine:
                 self.lanes.feed(bar)
             if not self._closed:
                 self._decide_all([b for b in group if newest[b.symbol] is b], message.now)
+
+    def _keep_corrections(self, message: m.BarsArrived) -> None:
+        """A late correction of a bar that was decided on is kept, and decides nothing again."""
+        late = tuple(b for b in message.bars if self.plan.counts(b) and not self._is_news(b))
+        if late:
+            self._desk.record(r.BarsSeen(message.now, message.origin, late))
 
     def _is_news(self, bar: Bar) -> bool:
         last = self.books.last_bar.get(bar.symbol)

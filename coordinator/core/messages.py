@@ -122,13 +122,13 @@ class ClockRead:
 class AccountSeen:
     """The broker's account, and what it says has moved it, asked for at `version` of the books.
 
-    `cash` in dollars, `positions` by symbol as configured. `updates` are its open orders and the
-    executions since the last look, those of other people's orders included.
+    `cash` is in dollars, None if only orders were asked for; `positions` by symbol as configured.
+    `updates` are the open orders and the executions since the last look, other people's included.
     """
 
     now: datetime
     version: int
-    cash: Decimal
+    cash: Decimal | None
     positions: Mapping[str, Decimal]
     updates: tuple[OrderUpdate, ...] = ()
     activities: tuple[Activity, ...] = ()

@@ -153,6 +153,8 @@ class Reconciler:
             for posting in attribute(self._books, activity, seen.now):
                 self._record(posting)
                 self._split_explains(posting)
+        if seen.cash is None:
+            return
         found = compare(self._books.ledger, seen.cash, seen.positions, seen.now)
         differing = {f.discrepancy_id for f in found}
         for difference in found:

@@ -46,7 +46,8 @@ class _Replay:
         self._curves: dict[str, EquityCurve] = {}
         self._start_unrealized: dict[str, Decimal] = {}
         self._orders = OrderRows()
-        self._tables: Rows = {name: [] for name in ("bars", "fills", "activities", "discrepancies")}
+        self._bars: dict[tuple[str, datetime], Row] = {}
+        self._tables: Rows = {name: [] for name in ("fills", "activities", "discrepancies")}
 
     def take(self, record: r.Record) -> None:
         if isinstance(record, r.Transferred):
@@ -62,7 +63,8 @@ class _Replay:
                 self._note_bars(record.bars, r.Origin.BACKFILL)
             case r.BarsSeen():
                 self._note_bars(record.bars, record.origin)
-                self._note_equity(record.bars[0].end)
+                if record.origin is not r.Origin.CORRECTED:
+                    self._note_equity(record.bars[0].end)
             case r.OrderIntended() | r.EntryDenied():
                 self._orders.intend(record)
             case r.OrderMoved() if order := self.books.orders.get(record.client_order_id):
@@ -86,6 +88,7 @@ class _Replay:
         return {
             "sessions": [self._session_row(self.opened)],
             "strategies": [self._strategy_row(opening) for opening in self.opened.openings],
+            "bars": list(self._bars.values()),
             "orders": list(self._orders),
             **self._tables,
             "positions": [row for name in names for row in self._position_rows(name)],
@@ -134,7 +137,7 @@ class _Replay:
                 "vwap": bar.vwap,
                 "origin": origin.value,
             }
-            self._tables["bars"].append(row)
+            self._bars[bar.symbol, bar.start] = row
 
     def _note_fill(self, fill: r.FillBooked) -> None:
         assert self.opened is not None

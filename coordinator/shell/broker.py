@@ -14,7 +14,7 @@ from decimal import Decimal
 from http import HTTPStatus
 from typing import Any
 
-from coordinator.core.messages import Execution, OrderUpdate, SubmitOrder
+from coordinator.core.messages import Activity, Execution, OrderUpdate, SubmitOrder
 from coordinator.core.records import Holding
 from coordinator.core.risk import Asset
 from coordinator.core.session import Hours
@@ -30,6 +30,12 @@ JUST_BEFORE = timedelta(seconds=1)
 PAGE_BARS = 10_000
 PAGE_ORDERS = 500
 PAGE_FILLS = 100
+NOT_TRADES = (
+    *("CFEE", "FEE", "PTC", "DIV", "DIVCGL", "DIVCGS", "DIVFEE", "DIVFT", "DIVNRA", "DIVROC"),
+    *("DIVTW", "DIVTXEX", "INT", "INTNRA", "INTTW", "CSD", "CSW", "CSR", "JNL", "JNLC", "JNLS"),
+    *("ACATC", "ACATS", "SPLIT", "SSP", "SSO", "SPIN", "MA", "NC", "SC", "REORG", "MISC"),
+)
+"""Alpaca's words for what moves an account besides fills."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,26 +132,46 @@ class Broker:
                 return
             after = max(u.submitted_at or u.at for u in updates)
 
+    def open_orders(self) -> list[OrderUpdate]:
+        """Every order of the account that may still fill."""
+        page = self._get("/orders", {"status": "open", "limit": PAGE_ORDERS, "direction": "asc"})
+        return [wire.parse_order(raw) for raw in page]
+
+    def order_at(self, broker_order_id: str) -> OrderUpdate | None:
+        """The order with the broker's own id, or None if there is none."""
+        try:
+            return wire.parse_order(self._get(f"/orders/{broker_order_id}"))
+        except BrokerRejected as refusal:
+            if refusal.status == HTTPStatus.NOT_FOUND:
+                return None
+            raise
+
     def executions(self, broker_order_id: str, since: datetime) -> list[Execution]:
         """Every execution of one order, in the order in which it filled."""
-        found: list[Execution] = []
-        token: str | None = None
+        query = {"after": _stamp(since), "order_id": broker_order_id}
+        found = [wire.parse_fill_activity(raw) for raw in self._pages("/FILL", query)]
+        mine = [fill.execution for fill in found if fill.order_id == broker_order_id]
+        return sorted(mine, key=lambda execution: execution.cum_qty)
+
+    def fills(self, since: datetime) -> list[wire.Fill]:
+        """Every execution on the account after `since`, oldest first, whoever ordered it."""
+        raws = self._pages("/FILL", {"after": _stamp(since)})
+        return [wire.parse_fill_activity(raw) for raw in raws]
+
+    def activities(self, since: date) -> list[Activity]:
+        """Every movement of the account since a date that is no fill."""
+        query = {"after": since.isoformat(), "activity_types": ",".join(NOT_TRADES)}
+        return [wire.parse_activity(raw) for raw in self._pages("", query)]
+
+    def _pages(self, kind: str, query: Mapping[str, Any]) -> Iterator[Any]:
+        """The account's activities of a kind, page after page."""
+        asked = {"page_size": PAGE_FILLS, "direction": "asc", **query}
         while True:
-            query: dict[str, Any] = {
-                "page_size": PAGE_FILLS,
-                "direction": "asc",
-                "after": _stamp(since),
-                "order_id": broker_order_id,
-            }
-            if token:
-                query["page_token"] = token
-            page = self._get("/account/activities/FILL", query)
-            found += [
-                wire.parse_fill_activity(a) for a in page if a.get("order_id") == broker_order_id
-            ]
+            page = self._get(f"/account/activities{kind}", asked)
+            yield from page
             if len(page) < PAGE_FILLS:
-                return sorted(found, key=lambda execution: execution.cum_qty)
-            token = page[-1]["id"]
+                return
+            asked["page_token"] = page[-1]["id"]
 
     def bars(
         self, symbols: list[str], start: datetime, end: datetime, *, latest: int | None = None

@@ -24,7 +24,8 @@ from coordinator.shell.broker import Broker
 from coordinator.shell.clock import BrokerClock
 from coordinator.shell.errands import Errands
 from coordinator.shell.gather import Gatherer
-from coordinator.shell.journal import Journal
+from coordinator.shell.journal import Entry, Journal
+from coordinator.shell.lookout import Lookout
 from coordinator.shell.narrator import Narrator
 from coordinator.shell.ports import Ports
 
@@ -37,6 +38,8 @@ CLOSE_GRACE_S = 10.0
 DRAIN_S = 60.0
 """Broker seconds in which open orders may still end."""
 CLOCK_POLL_S = 15.0
+CORRECTION = "u"
+"""Alpaca's type of a bar that late trades have changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +74,10 @@ class LiveSession:
         self._narrator = narrator
         self._inbox: asyncio.Queue[_Item] = asyncio.Queue()
         books = engine.books
-        self._errands = Errands(ports, make_broker, clock, lambda: books.orders, self._deliver)
+        self._errands = Errands(ports, make_broker, clock, lambda: books, self._deliver)
+        self.lookout = Lookout(engine.plan, clock, ports.monotonic)
+        self._tick_s, self._ticked_s = ports.tick_s, ports.monotonic()
+        self._sight = True, frozenset[str]()
         quiet_s = clock.local_s(QUIET_S, least_s=LEAST_QUIET_S)
         self._gatherer = Gatherer(self._expected, quiet_s)
         self._tickers = tickers_of(engine.specs)
@@ -83,12 +89,17 @@ class LiveSession:
     # handed in by the streams, on the loop; these never raise
 
     def on_bar(self, raw: wire.Raw) -> None:
-        """A raw bar of a market stream."""
+        """A raw bar of a market stream, or a late correction of one."""
         try:
-            self._inbox.put_nowait(wire.parse_bar(raw))
+            bar = wire.parse_bar(raw)
         except wire.Malformed as error:
             self.malformed += 1
             log.warning("bar dropped: %s", error)
+            return
+        if raw.get("T") == CORRECTION:
+            self._inbox.put_nowait(m.BarsArrived(self._clock.now(), (bar,), r.Origin.CORRECTED))
+        else:
+            self._inbox.put_nowait(bar)
 
     def on_order_update(self, raw: wire.Raw) -> None:
         """A raw envelope of the order stream."""
@@ -97,7 +108,7 @@ class LiveSession:
         except wire.Malformed as error:
             self.malformed += 1
             log.error("order update not understood, asking the broker instead: %s", error)
-            self.resume_orders()
+            self.look_again()
 
     def on_stream_end(self, name: str) -> None:
         """A stream ended that should not have."""
@@ -119,9 +130,15 @@ class LiveSession:
             if order.status is not OrderStatus.WAITING:
                 self._errands.look_up(order.client_order_id)
 
-    def repair_gap(self) -> None:
+    def look_again(self) -> None:
+        """Something was missed, or may have been: ask for orders, account and bars."""
+        self.resume_orders()
+        self.lookout.look_soon()
+
+    def repair_gap(self, tickers: Iterable[str] | None = None) -> None:
         """Ask for the bars since the last ones seen; those of the stream wait for the answer."""
-        starts = {t: start for t in self._tickers if (start := self._next_start(t)) is not None}
+        asked = self._tickers if tickers is None else sorted(tickers)
+        starts = {t: start for t in asked if (start := self._next_start(t)) is not None}
         if starts:
             self._gaps += 1
             self._errands.fetch_bars(starts)
@@ -161,12 +178,14 @@ class LiveSession:
             if due_s is not None and self._monotonic() >= due_s:
                 self._take_bars(self._gatherer.flush())
             self._errands.pursue()
+            self._look_around()
 
     async def _next_item(self, deadline_s: float | None) -> _Item | None:
         """The next message; None when a timer is due first."""
         if not self._inbox.empty():
             return self._inbox.get_nowait()
-        timers = (deadline_s, self._gatherer.due, self._errands.due_s)
+        tick_s = self._ticked_s + self._tick_s
+        timers = (deadline_s, self._gatherer.due, self._errands.due_s, tick_s)
         due_s = min((timer for timer in timers if timer is not None), default=None)
         timeout_s = None if due_s is None else max(due_s - self._monotonic(), 0.0)
         try:
@@ -178,8 +197,10 @@ class LiveSession:
     def _take(self, item: _Item) -> None:
         match item:
             case Bar() if self._gaps:
+                self.lookout.heard(item.symbol)
                 self._held.append(item)
             case Bar():
+                self.lookout.heard(item.symbol)
                 for minute in self._gatherer.add(item, self._monotonic()):
                     self._take_bars(minute)
             case _Stop():
@@ -188,22 +209,59 @@ class LiveSession:
                 self._clock.heard(item.now)
                 self._commit(self.engine.handle(item))
                 self._errands.pursue()
+                self._look_around()
                 grace = timedelta(seconds=CLOSE_GRACE_S)
                 self._over = item.now >= self.engine.plan.end + grace
             case m.BarsArrived():
+                if item.origin is r.Origin.BACKFILL:
+                    self.lookout.repaired(self._unseen(item.bars))
                 self._commit(self.engine.handle(item))
                 self._narrator.warmth(self.engine.lanes)
                 if item.origin is r.Origin.BACKFILL:
                     self._close_gap()
+            case m.AccountSeen():
+                self.lookout.confirmed()
+                self._decide_informed(item)
             case m.OrderUpdate() if item.client_order_id not in self.engine.books.orders:
-                self._catch_up()  # whose order it is, another coordinator may just have written
-                self._commit(self.engine.handle(item))
+                self._decide_informed(item)
             case _:
                 self._commit(self.engine.handle(item))
 
-    def _catch_up(self) -> None:
-        for entry in self._journal.append(self._session_id, ()):
+    def _decide_informed(self, message: m.Message) -> None:
+        """Decide with what the account's other coordinators have written, before they go on."""
+        outcome = m.Outcome()
+
+        def decided(others: Sequence[Entry]) -> Sequence[r.Record]:
+            nonlocal outcome
+            self._take_foreign(others)
+            outcome = self.engine.handle(message)
+            return outcome.records
+
+        self._journal.append_decided(self._session_id, decided)
+        self._carry_out(outcome)
+
+    def _take_foreign(self, entries: Iterable[Entry]) -> None:
+        killed = self.engine.books.killed
+        for entry in entries:
             self.engine.books.apply_foreign(entry.record)
+        if self.engine.books.killed and not killed:
+            log.warning("⚠ KILL: cancelling and selling everything")
+            self._inbox.put_nowait(m.ClockRead(self._clock.now()))
+
+    def _look_around(self) -> None:
+        """What others wrote, what the streams do, and whether the account is due to be asked."""
+        self._ticked_s = self._monotonic()
+        if self._journal.has_news():
+            self._take_foreign(self._journal.append(self._session_id, ()))
+        sight = self.lookout.sees_orders(), self.lookout.blind()
+        if sight != self._sight:
+            self._sight = sight
+            self._commit(self.engine.handle(m.SightChanged(self._clock.now(), *sight)))
+        depth = self.lookout.next_look(suspicious=self.engine.reconciler.is_suspicious)
+        if depth is not None:
+            self._errands.look(depth)
+        if not self._gaps:
+            self.repair_gap(self.lookout.tickers_to_ask())
 
     def _close_gap(self) -> None:
         """A gap is repaired, as far as it can be: the bars that came meanwhile follow it."""
@@ -220,9 +278,12 @@ class LiveSession:
 
     def _commit(self, outcome: m.Outcome) -> None:
         if outcome.records:
-            for entry in self._journal.append(self._session_id, outcome.records):
-                self.engine.books.apply_foreign(entry.record)
-            self._narrator.tell(outcome.records)
+            self._take_foreign(self._journal.append(self._session_id, outcome.records))
+        self._carry_out(outcome)
+
+    def _carry_out(self, outcome: m.Outcome) -> None:
+        """Say what is durable now, and start what follows from it."""
+        self._narrator.tell(outcome.records)
         for command in outcome.commands:
             self._errands.carry_out(command)
 
@@ -240,6 +301,10 @@ class LiveSession:
             and (last := plan.last_end(ticker)) is not None
             and first <= start < last
         }
+
+    def _unseen(self, bars: Iterable[Bar]) -> list[Bar]:
+        last = self.engine.books.last_bar
+        return [bar for bar in bars if bar.symbol not in last or bar.start > last[bar.symbol]]
 
     def _next_start(self, ticker: str) -> datetime | None:
         first, now = self.engine.plan.first_bar(ticker), self._clock.now()

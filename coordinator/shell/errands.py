@@ -14,12 +14,15 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from coordinator.core import messages as m
-from coordinator.core.orders import Order, Orders
+from coordinator.core.books import Books
+from coordinator.core.orders import Order
 from coordinator.core.records import Origin
 from coordinator.core.values import Bar, is_crypto
 from coordinator.errors import BrokerError, BrokerRejected, BrokerUnavailable
 from coordinator.shell.broker import Broker
 from coordinator.shell.clock import BrokerClock
+from coordinator.shell.look import Looks
+from coordinator.shell.lookout import Depth
 from coordinator.shell.ports import Ports
 from coordinator.shell.wire import Malformed
 from coordinator.shell.workers import Worker
@@ -63,15 +66,17 @@ class Errands:
         ports: Ports,
         make_broker: Callable[[], Broker],
         clock: BrokerClock,
-        orders: Callable[[], Orders],
+        books: Callable[[], Books],
         deliver: Deliver,
     ) -> None:
         self._for_orders, self._for_questions = make_broker(), make_broker()
+        self._looks = Looks(self._for_questions, books, clock.now())
         self._order_worker = ports.workers.one("orders")
         self._question_worker = ports.workers.one("questions")
         self._monotonic, self._sleep = ports.monotonic, ports.sleep
         self._clock = clock
-        self._orders = orders
+        self._books = books
+        self._looking = False
         self._deliver = deliver
         self._pursuits: dict[str, _Pursuit] = {}
 
@@ -106,7 +111,7 @@ class Errands:
         """Look up the open orders that are due, each time waiting longer for the next."""
         now_s = self._monotonic()
         for client_order_id, pursuit in list(self._pursuits.items()):
-            order = self._orders().get(client_order_id)
+            order = self._books().orders.get(client_order_id)
             if order is None or not order.is_open:
                 del self._pursuits[client_order_id]
             elif now_s >= pursuit.due_s:
@@ -123,6 +128,12 @@ class Errands:
         One BarsArrived of origin BACKFILL comes back, without bars if the broker does not answer.
         """
         self._start(self._question_worker, lambda: self._gap(starts))
+
+    def look(self, depth: Depth) -> None:
+        """Take a look at the account, unless one is under way."""
+        if not self._looking:
+            self._looking, version = True, self._books().posted.version
+            self._start(self._question_worker, lambda: self._look(version, depth))
 
     def read_clock(self) -> None:
         """Ask for the broker's time."""
@@ -171,6 +182,12 @@ class Errands:
         since = (found.submitted_at or found.at) - timedelta(minutes=1)
         executions = self._for_questions.executions(found.broker_order_id, since)
         return [replace(found, execution=execution) for execution in executions] or [found]
+
+    def _look(self, version: int, depth: Depth) -> list[m.Message]:
+        try:
+            return [self._looks.take(version, depth)]
+        finally:
+            self._looking = False
 
     def _missed(self, order_id: str) -> list[m.Message]:
         pursuit = self._pursuits.get(order_id)

@@ -57,6 +57,7 @@ class Journal:
         self._connection = _connect(path)
         self._seq = 0
         self._hash = GENESIS
+        self._data_version = 0
         try:
             self._check_info(account)
             _prepare(self._connection, account)
@@ -91,6 +92,12 @@ class Journal:
             self._verify(seq, coordinator, session_id, kind, body, digest)
             if kind not in _BAR_KINDS or last.get(coordinator) == session_id:
                 yield Entry(seq, coordinator, session_id, decode(kind, body))
+
+    def has_news(self) -> bool:
+        """Whether another process has written since this was asked last."""
+        (version,) = self._connection.execute("PRAGMA data_version").fetchone()
+        changed, self._data_version = version != self._data_version, version
+        return bool(changed)
 
     def append(self, session_id: str, records: Sequence[Record]) -> list[Entry]:
         """Make records durable in one commit; returns what other coordinators wrote before it.

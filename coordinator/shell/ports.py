@@ -31,6 +31,9 @@ class Stream(Protocol):
     def start(self, on_end: Callable[[str], None]) -> None:
         """Connect, and call `on_end` with the name if the stream ends without `stop`."""
 
+    def restart(self) -> None:
+        """Close the connection, so that a new one is made."""
+
     async def stop(self) -> None:
         """End the stream and free its connection slot."""
 
@@ -38,6 +41,8 @@ class Stream(Protocol):
 @dataclass(frozen=True, slots=True)
 class Ports:
     """`monotonic` is in seconds; `sleep` blocks, and is called by workers only.
+
+    At least every `tick_s` local seconds the loop looks at its timers and at the journal.
 
     `rest` makes a session of requests for one worker; `order_stream` and `market_stream` make
     streams that are not started yet; `open_journal` takes path, account and coordinator.
@@ -50,6 +55,7 @@ class Ports:
     order_stream: Callable[[Settings, OnMessage, StreamWatch], Stream]
     market_stream: Callable[[Settings, str, Sequence[str], OnMessage, StreamWatch], Stream]
     open_journal: Callable[[Path, str, str], Journal]
+    tick_s: float = 0.5
 
     @classmethod
     def real(cls) -> Ports:

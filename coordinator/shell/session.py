@@ -11,23 +11,23 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from coordinator.core import records as r
-from coordinator.core.books import Books
 from coordinator.core.engine import Engine, tickers_of
 from coordinator.core.lanes import StrategySpec
 from coordinator.core.opening import SessionName, session_id
-from coordinator.core.reconcile import compare
-from coordinator.core.risk import Asset
 from coordinator.core.session import SessionPlan
 from coordinator.core.values import is_crypto
-from coordinator.errors import BrokerError
+from coordinator.errors import BrokerError, SafetyRefusal
 from coordinator.settings import Settings
 from coordinator.shell import startup
+from coordinator.shell.agreement import Settling, agree, agree_at_the_end
 from coordinator.shell.broker import Broker
 from coordinator.shell.clock import BrokerClock
 from coordinator.shell.coordinator import LiveSession
-from coordinator.shell.journal import Entry, Journal
+from coordinator.shell.journal import Journal
+from coordinator.shell.lookout import Lookout
 from coordinator.shell.narrator import Narrator
 from coordinator.shell.ports import Ports, Stream
 from coordinator.shell.streams import StreamWatch, quiet_sdk
@@ -35,10 +35,6 @@ from coordinator.shell.streams import StreamWatch, quiet_sdk
 log = logging.getLogger("coordinator")
 STREAM_DEADLINE_S = 90.0
 """Local seconds in which a stream must come up; a dead connection holds its slot that long."""
-AGREE_TRIES = 12
-"""Comparisons of the books with the account, AGREE_WAIT_S local seconds apart, before they count
-as different: a list of executions can lag, and another coordinator may be filled in between."""
-AGREE_WAIT_S = 0.3
 JOURNAL = "journal.db"
 
 
@@ -130,7 +126,7 @@ async def _trade(
         for stream in _streams(run, ports, live):
             open_streams.push_async_callback(stream.stop)
             stream.start(live.on_stream_end)
-            await stream.watch.until_live(STREAM_DEADLINE_S)
+            await _come_up(stream, live.lookout)
         live.resume(unsent)
         stopper = asyncio.create_task(_stop_when(stop, live))
         try:
@@ -138,6 +134,16 @@ async def _trade(
         finally:
             stopper.cancel()
             await asyncio.gather(stopper, return_exceptions=True)
+
+
+async def _come_up(stream: Stream, lookout: Lookout) -> None:
+    """Wait for a stream. Order states can be had from REST as well, bars cannot."""
+    try:
+        await stream.watch.until_live(STREAM_DEADLINE_S)
+    except (BrokerError, SafetyRefusal) as error:
+        if not lookout.is_orders(stream.watch):
+            raise
+        log.warning("[%s] not to be had, asking REST instead: %s", stream.watch.name, error)
 
 
 async def _stop_when(stop: asyncio.Event, live: LiveSession) -> None:
@@ -149,17 +155,20 @@ def _streams(run: Run, ports: Ports, live: LiveSession) -> Iterable[Stream]:
     """Orders first, so that no fill of ours is missed; then one connection per market."""
 
     def reconnected() -> None:
-        live.resume_orders()
+        live.look_again()
         live.repair_gap()
 
     watch = StreamWatch("orders", reconnected)
+    live.lookout.watch_orders(watch)
     yield ports.order_stream(run.settings, live.on_order_update, watch)
     tickers = tickers_of(run.specs)
     for name, crypto in (("stock bars", False), ("crypto bars", True)):
         symbols = [ticker for ticker in tickers if is_crypto(ticker) is crypto]
         if symbols:
             watch = StreamWatch(name, reconnected)
-            yield ports.market_stream(run.settings, run.feed, symbols, live.on_bar, watch)
+            stream = ports.market_stream(run.settings, run.feed, symbols, live.on_bar, watch)
+            live.lookout.watch_market(watch, symbols, stream.restart)
+            yield stream
 
 
 def _start(run: Run, ports: Ports, resources: ExitStack) -> _Started | None:
@@ -178,7 +187,8 @@ def _start(run: Run, ports: Ports, resources: ExitStack) -> _Started | None:
     journal = ports.open_journal(path, account.number, run.coordinator)
     resources.callback(journal.close)
     books, seen = startup.replay(journal, run.coordinator)
-    unsent = _agree(books, assets, journal, broker, now, ports.sleep)
+    settling = Settling(books, journal, broker, ports.sleep)
+    unsent = agree(settling, assets, now)
     name = SessionName(
         session_id(run.coordinator, account.number, plan),
         run.coordinator,
@@ -190,88 +200,35 @@ def _start(run: Run, ports: Ports, resources: ExitStack) -> _Started | None:
     )
     is_new = books.session is None or books.session.session_id != name.session_id
     startup.advance_sequences(books, broker, plan.date)
-    _decide(
-        journal,
-        books,
-        name.session_id,
-        lambda: startup.begin(books, run.specs, plan, name, now),
-    )
+    settling.decide(name.session_id, lambda: startup.begin(books, run.specs, plan, name, now))
+    if books.killed:
+        log.warning("⚠ KILLED: nothing is bought until `multi-trader revive`")
+        assets |= startup.read_held_assets(broker, books, assets)
     engine = Engine(books, run.specs, assets, plan)
     so_far = startup.bars_so_far(broker, engine, now) if is_new else seen
     needs = startup.warm_up_needs(run.specs, plan)
     file = startup.warm_up_file(run.settings.home, account.number, plan.date)
     history = startup.fetch_history(broker, sessions, needs, file)
     warmed = startup.warm_up(engine, history, so_far, now)
-    _keep(journal, books, name.session_id, warmed)
+    settling.keep(name.session_id, warmed)
     return _Started(account.number, name.session_id, plan, engine, journal, now, unsent)
-
-
-def _agree(
-    books: Books,
-    assets: Mapping[str, Asset],
-    journal: Journal,
-    broker: Broker,
-    now: datetime,
-    sleep: Callable[[float], None],
-) -> list[str]:
-    """Learn from the broker what happened since, and refuse books that do not sum to it.
-
-    Returns the ids of orders that were never sent, and still may be.
-    """
-    earlier = books.session.session_id if books.session else ""
-    account = broker.account()
-    _decide(journal, books, earlier, lambda: startup.adopt_account(books, broker, account, now))
-    for attempt in range(AGREE_TRIES):
-        if attempt:
-            sleep(AGREE_WAIT_S)
-        records, unsent = startup.settle_orders(books, assets, broker, now, sleep)
-        _keep(journal, books, earlier, records)
-        found = startup.check_books(books, broker, broker.account(), now)
-        if not found:
-            return unsent
-    startup.refuse_differences(found)
-    return unsent
-
-
-def _decide(
-    journal: Journal, books: Books, session: str, records: Callable[[], Sequence[r.Record]]
-) -> None:
-    """Decide on the account's money with all that others have written, and before they go on."""
-
-    def informed(others: list[Entry]) -> Sequence[r.Record]:
-        for entry in others:
-            books.apply_foreign(entry.record)
-        return records()
-
-    journal.append_decided(session, informed)
-
-
-def _keep(journal: Journal, books: Books, session: str, records: Sequence[r.Record]) -> None:
-    """Make records durable, and take in what other coordinators of the account wrote before."""
-    for entry in journal.append(session, records):
-        books.apply_foreign(entry.record)
 
 
 def _end(run: Run, ports: Ports, started: _Started, status: str) -> list[r.DiscrepancyFound]:
     """Compare with the broker once more, and close the session in the journal."""
     books = started.engine.books
     found: list[r.DiscrepancyFound] = []
-    cash, positions, now = None, {}, started.now
+    cash: Decimal | None = None
+    positions: Mapping[str, Decimal] = {}
+    now = books.last_at or started.now
+    settling = Settling(books, started.journal, run.broker(ports), ports.sleep)
     try:
-        broker = run.broker(ports)
-        now = broker.clock()
-        for attempt in range(AGREE_TRIES):
-            if attempt:
-                ports.sleep(AGREE_WAIT_S)
-            account, holdings = broker.account(), broker.positions()
-            cash, positions = account.cash, {held.symbol: held.qty for held in holdings}
-            _keep(started.journal, books, started.session_id, ())
-            found = compare(books.ledger, cash, positions, now)
-            if not found:
-                break
+        seen, found = agree_at_the_end(settling, started.engine, started.session_id)
+        cash, positions, now = seen.cash, seen.positions, seen.now
     except BrokerError as error:
         log.error("the broker could not be asked for the account at the end: %s", error)
+    new = [f for f in found if f.discrepancy_id not in books.frozen]
     ended = r.SessionEnded(now, started.session_id, status, cash, positions)
-    books.apply_all([*found, ended])
-    _keep(started.journal, books, started.session_id, [*found, ended])
+    books.apply_all([*new, ended])
+    settling.keep(started.session_id, [*new, ended])
     return found

@@ -8,33 +8,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
-from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.books import Books
-from coordinator.core.desk import OrderDesk
-from coordinator.core.engine import CRYPTO_FEE_RATE, Engine, tickers_of
+from coordinator.core.engine import Engine, tickers_of
 from coordinator.core.lanes import StrategySpec
 from coordinator.core.opening import SessionName, open_session
-from coordinator.core.orders import Order, OrderStatus
-from coordinator.core.reconcile import compare
-from coordinator.core.reports import Reports
 from coordinator.core.risk import Asset
 from coordinator.core.session import Hours, SessionPlan, plan_session
-from coordinator.core.values import MINUTE, Bar, exactly, is_crypto
-from coordinator.errors import BrokerRejected, OperatorError, SafetyRefusal
-from coordinator.shell.broker import AccountView, Broker
+from coordinator.core.values import Bar, is_crypto
+from coordinator.errors import BrokerRejected, OperatorError
+from coordinator.shell.broker import Broker
 from coordinator.shell.history import FURTHEST, History, Need, read_bars
 from coordinator.shell.journal import Journal
 from coordinator.shell.wire import NEW_YORK
 
 log = logging.getLogger("coordinator")
-ABSENT_AFTER = 5
-"""Look-ups in a row, ABSENT_WAIT_S local seconds apart, after which an order never arrived."""
-ABSENT_WAIT_S = 0.5
 CRYPTO_LEAD_S = 900.0
 """A crypto coordinator that starts this shortly before 00:00 UTC is meant for the next date."""
 
@@ -76,6 +67,17 @@ def read_assets(broker: Broker, tickers: Sequence[str]) -> dict[str, Asset]:
     return assets
 
 
+def read_held_assets(broker: Broker, books: Books, known: Mapping[str, Asset]) -> dict[str, Asset]:
+    """What may be ordered of what books hold that no strategy trades any more, for a kill."""
+    assets = {}
+    for symbol in sorted(books.ledger.net_positions().keys() - known.keys()):
+        try:
+            assets[symbol] = broker.asset(symbol)
+        except BrokerRejected as refusal:
+            log.warning("%s is held, and cannot be sold: %s", symbol, refusal)
+    return assets
+
+
 def replay(journal: Journal, coordinator: str) -> tuple[Books, list[Bar]]:
     """The books as the journal has them, and the bars that the last session of ours has seen."""
     books = Books()
@@ -87,78 +89,12 @@ def replay(journal: Journal, coordinator: str) -> tuple[Books, list[Bar]]:
         match entry.record:
             case r.SessionOpened():
                 seen = []
+            case r.BarsSeen(origin=r.Origin.CORRECTED):
+                pass  # it was decided on as it first came
             case r.BarsSeen() | r.HistorySeen():
                 seen += entry.record.bars
         books.apply_all([entry.record])
     return books, seen
-
-
-def adopt_account(
-    books: Books, broker: Broker, account: AccountView, now: datetime
-) -> list[r.Record]:
-    """On first sight of an account, all it holds becomes UNASSIGNED's."""
-    if books.account:
-        return []
-    adopted = r.AccountAdopted(now, account.number, account.cash, tuple(broker.positions()))
-    books.apply_all([adopted])
-    return [adopted]
-
-
-@exactly
-def settle_orders(
-    books: Books,
-    assets: Mapping[str, Asset],
-    broker: Broker,
-    now: datetime,
-    sleep: Callable[[float], None],
-) -> tuple[list[r.Record], list[str]]:
-    """What became of the orders that an earlier process left open, from the broker's evidence.
-
-    Returns the records of it, and the ids of orders that never left this machine but are still
-    of this minute: they may be sent again, under the same id. Older ones are dropped as stale. A
-    wish to get out is forgotten, and decided anew on the next bar.
-    """
-    desk = OrderDesk(books, assets, date.min, frozenset(books.ledger.accounts))
-    reports = Reports(desk, CRYPTO_FEE_RATE)
-    for order in books.orders.open():
-        order.cancel_reason = None
-    desk.drop_waiting(now, older_than=MINUTE)
-    unsent = []
-    for order in books.orders.open():
-        if order.status is OrderStatus.WAITING:
-            continue
-        fresh = now - order.decided_at < MINUTE
-        updates = _ask_for(order, broker, sleep, attempts=1 if fresh else ABSENT_AFTER)
-        for update in updates:
-            reports.on_update(update)
-        if not updates and fresh:
-            unsent.append(order.client_order_id)
-        elif not updates:
-            desk.give_up(order.client_order_id, now)
-    in_line = [c.client_order_id for c in desk.out.commands if isinstance(c, m.SubmitOrder)]
-    return desk.out.records, list(dict.fromkeys([*unsent, *in_line]))
-
-
-def check_books(
-    books: Books, broker: Broker, account: AccountView, now: datetime
-) -> list[r.DiscrepancyFound]:
-    """Every difference between the books and the broker's account."""
-    positions = {holding.symbol: holding.qty for holding in broker.positions()}
-    return compare(books.ledger, account.cash, positions, now)
-
-
-def refuse_differences(found: Sequence[r.DiscrepancyFound]) -> None:
-    """Nothing is traded on books that do not sum to the account.
-
-    Raises:
-        SafetyRefusal: naming each difference.
-    """
-    if found:
-        notes = "; ".join(finding.note for finding in found)
-        raise SafetyRefusal(
-            f"the books do not sum to the broker's account: {notes}. Nothing was traded. Look at"
-            " the account's activity for what this program did not do."
-        )
 
 
 def advance_sequences(books: Books, broker: Broker, session_date: date) -> None:
@@ -249,18 +185,3 @@ def fetch_history(
 def warm_up_file(home: Path, account: str, session_date: date) -> Path:
     """Where the warm-up flow leaves its bars for the coordinator."""
     return home / account / "warmup" / f"{session_date.isoformat()}.parquet"
-
-
-def _ask_for(
-    order: Order, broker: Broker, sleep: Callable[[float], None], *, attempts: int
-) -> list[m.OrderUpdate]:
-    """The broker's word on an order, an update for each execution; empty if it never arrived."""
-    for attempt in range(attempts):
-        if attempt:
-            sleep(ABSENT_WAIT_S)
-        found = broker.order(order.client_order_id)
-        if found is not None:
-            since = order.decided_at - timedelta(days=1)
-            executions = broker.executions(found.broker_order_id, since)
-            return [replace(found, execution=e) for e in executions] or [found]
-    return []

@@ -25,6 +25,8 @@ from coordinator.shell.wire import Raw
 
 log = logging.getLogger("coordinator")
 SDK_LOGGERS = ("alpaca.data.live.websocket", "alpaca.trading.stream")
+LIMITED_FEED, LEAST_PAIRS = "iex", 30
+"""The free feed, and how many pairs of channel and symbol it surely takes: bars come first."""
 NO_SUCH_KEYS, SYMBOL_LIMIT, SLOT_TAKEN, NOT_PAID_FOR = 402, 405, 406, 409
 
 
@@ -35,6 +37,7 @@ class StreamState(Enum):
     LIVE = "live"
     WAITING_FOR_SLOT = "waiting for the slot"
     REFUSED = "refused"
+    MUTE = "connected but mute"
     STOPPED = "stopped"
 
 
@@ -65,10 +68,22 @@ class StreamWatch:
                 log.warning("[%s] another connection holds the slot; waiting for it", self.name)
             self.state = StreamState.WAITING_FOR_SLOT
             return
-        log.error("[%s] the broker refused: %s (%s)", self.name, message, code)
+        if self.state is not StreamState.REFUSED:
+            log.error("[%s] the broker refused: %s (%s)", self.name, message, code)
         self.error = BrokerRejected(code, code, f"{self.name} stream: {message}")
         self.state = StreamState.REFUSED
         self._changed.set()
+
+    def lost(self) -> None:
+        """The connection is gone; the SDK makes a new one."""
+        if self.state in (StreamState.LIVE, StreamState.MUTE):
+            log.warning("[%s] connection lost; connecting again", self.name)
+            self.state = StreamState.CONNECTING
+
+    def muted(self) -> None:
+        """It is connected, and brings nothing of what there is."""
+        log.warning("[%s] connected but mute; connecting again", self.name)
+        self.state = StreamState.MUTE
 
     async def until_live(self, deadline_s: float) -> None:
         """Wait for the stream's first confirmation.
@@ -106,6 +121,10 @@ class _Observed:
             code = SLOT_TAKEN if "connection limit" in str(error) else NO_SUCH_KEYS
             self.watch.refused(code, str(error))
             raise
+
+    async def close(self) -> None:
+        self.watch.lost()
+        await super().close()  # type: ignore[misc]
 
     async def _dispatch(self, message: dict[str, Any]) -> None:
         kind = message.get("T") or message.get("stream")
@@ -146,6 +165,7 @@ class Stream:
         self.watch = watch
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
+        self._closing: asyncio.Future[None] | None = None
 
     def start(self, on_end: Callable[[str], None]) -> None:
         """Connect, and call `on_end` with the name if the stream ends without `stop`."""
@@ -158,6 +178,12 @@ class Stream:
                 on_end(self.watch.name)
 
         self._task.add_done_callback(ended)
+
+    def restart(self) -> None:
+        """Close the connection, so that the SDK makes a new one."""
+        socket = self._sdk._ws
+        if socket is not None:
+            self._closing = asyncio.ensure_future(socket.close())
 
     async def stop(self) -> None:
         """End the stream and free its connection slot."""
@@ -191,6 +217,8 @@ def market_stream(
     )
     sdk.watch, sdk.wanted = watch, frozenset(symbols)
     sdk.subscribe_bars(_handler(on_bar), *symbols)
+    if crypto or feed != LIMITED_FEED or 2 * len(symbols) <= LEAST_PAIRS:
+        sdk.subscribe_updated_bars(_handler(on_bar), *symbols)
     return Stream(sdk, watch)
 
 

@@ -8,7 +8,7 @@ Symbols are as configured: positions say 'BTCUSD', everything else says 'BTC/USD
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
@@ -45,6 +45,17 @@ OUR_OWN_STATES = {
 
 class Malformed(BrokerError):
     """A message of the broker that does not say what it must."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fill:
+    """One execution as REST lists it: whose it is, only its order says."""
+
+    execution: Execution
+    order_id: str
+    symbol: str
+    side: Side
+    status: OrderStatus
 
 
 def parse_time(value: Any) -> datetime:
@@ -169,10 +180,19 @@ def parse_activity(raw: Raw) -> Activity:
     )
 
 
-def parse_fill_activity(raw: Raw) -> Execution:
+def parse_fill_activity(raw: Raw) -> Fill:
     """One execution from the FILL activities; its id differs from the stream's."""
-    return _execution(
-        raw, raw.get("id"), raw.get("order_id"), raw.get("cum_qty"), "transaction_time"
+    try:
+        side = Side(str(raw.get("side")).removesuffix("_short"))
+    except ValueError:
+        raise Malformed(f"a fill without a side: {dict(raw)}") from None
+    symbol = str(raw.get("symbol"))
+    return Fill(
+        _execution(raw, raw.get("id"), raw.get("order_id"), raw.get("cum_qty"), "transaction_time"),
+        str(raw.get("order_id")),
+        as_configured(symbol, str(raw.get("asset_class", ""))),
+        side,
+        _status(raw.get("order_status"))[0],
     )
 
 

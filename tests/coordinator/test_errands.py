@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from coordinator.core import messages as m
-from coordinator.core.orders import Order, Orders, OrderStatus
+from coordinator.core.books import Books
+from coordinator.core.orders import Order, OrderStatus
 from coordinator.core.records import Origin
 from coordinator.core.values import MINUTE, Reason, Side
 from coordinator.settings import Settings
@@ -50,13 +51,14 @@ class Desk:
         self.local_s = LocalTime()
         self.clock = BrokerClock(600, self.local_s)
         self.clock.heard(NOW)
-        self.orders = Orders()
+        self.books = Books()
+        self.orders = self.books.orders
         self.answers: asyncio.Queue[m.Message] = asyncio.Queue()
         self.errands = Errands(
             replace(Ports.real(), monotonic=self.local_s),
             lambda: Broker(AlpacaRest(settings), feed="iex"),
             self.clock,
-            lambda: self.orders,
+            lambda: self.books,
             self._take,
         )
 

@@ -16,10 +16,11 @@ from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.books import Books
 from coordinator.core.orders import OrderStatus
+from coordinator.core.reconcile import compare
 from coordinator.core.values import MINUTE, UNASSIGNED, Side
 from coordinator.errors import BrokerUnavailable, OperatorError, SafetyRefusal
 from coordinator.settings import Settings
-from coordinator.shell import startup
+from coordinator.shell import agreement, startup
 from coordinator.shell.alpaca_rest import AlpacaRest
 from coordinator.shell.broker import Broker
 from coordinator.shell.journal import Journal
@@ -57,7 +58,12 @@ def crashed(broker: Broker) -> Bench:
 def settled(bench: Bench, broker: Broker, now: datetime = NOW) -> tuple[list[r.Record], list[str]]:
     """What a restart learns of the orders that the bench left open, look-up after look-up."""
     assets = {"SPY": asset("SPY")}
-    return startup.settle_orders(bench.books, assets, broker, now, sleep=lambda _: None)
+    return agreement.settle_orders(bench.books, assets, broker, now, sleep=lambda _: None)
+
+
+def differing(books: Books, broker: Broker) -> list[r.DiscrepancyFound]:
+    positions = {held.symbol: held.qty for held in broker.positions()}
+    return compare(books.ledger, broker.account().cash, positions, NOW)
 
 
 def sent(bench: Bench) -> m.SubmitOrder:
@@ -69,11 +75,11 @@ def test_on_first_sight_all_that_the_account_holds_is_nobodys() -> None:
     with venue() as broker:
         broker.submit(m.SubmitOrder("by-hand", "BTC/USD", Side.BUY, D("0.1"), "gtc"))
         books, account = Books(), broker.account()
-        (adopted,) = startup.adopt_account(books, broker, account, NOW)
+        (adopted,) = agreement.adopt_account(books, broker, account, NOW)
         assert isinstance(adopted, r.AccountAdopted)
         assert [(h.symbol, h.qty) for h in adopted.holdings] == [("BTC/USD", D("0.09975"))]
-        assert startup.check_books(books, broker, account, NOW) == []
-        assert startup.adopt_account(books, broker, account, NOW) == []
+        assert differing(books, broker) == []
+        assert agreement.adopt_account(books, broker, account, NOW) == []
 
 
 def test_an_order_whose_answer_was_lost_is_found_and_its_fill_booked(tmp_path: Path) -> None:
@@ -87,8 +93,7 @@ def test_an_order_whose_answer_was_lost_is_found_and_its_fill_booked(tmp_path: P
         assert [type(x) for x in records] == [r.FillBooked, r.OrderMoved]
         assert bench.order("A").status is OrderStatus.FILLED
         assert bench.position("A", "SPY") == sent(bench).qty
-        account = broker.account()
-        assert startup.check_books(bench.books, broker, account, NOW) == []
+        assert differing(bench.books, broker) == []
         assert settled(bench, broker) == ([], [])
 
 
@@ -162,13 +167,13 @@ def test_books_that_do_not_sum_are_refused_with_both_figures() -> None:
     with venue() as broker:
         bench = crashed(broker)
         broker.submit(m.SubmitOrder("by-hand", "QQQ", Side.BUY, D(3), "day"))
-        found = startup.check_books(bench.books, broker, broker.account(), NOW)
+        found = differing(bench.books, broker)
         assert {f.kind for f in found} == {"position", "cash"}
         with pytest.raises(SafetyRefusal) as refusal:
-            startup.refuse_differences(found)
+            agreement.refuse_differences(found)
         assert "position in QQQ is 0, the broker's is 3" in str(refusal.value)
         assert refusal.value.exit_code == 3
-    startup.refuse_differences([])
+    agreement.refuse_differences([])
 
 
 def test_sequences_go_past_what_the_broker_has_seen_of_the_day() -> None:

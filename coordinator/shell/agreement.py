@@ -1,0 +1,219 @@
+"""Agreement with the broker before the first decision and after the last.
+
+What became of the orders that were left open, what moved the account meanwhile, and whether the
+books then sum to it. Nothing is traded on books that do not. Blocking; for a worker.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, timedelta
+
+from coordinator.core import messages as m
+from coordinator.core import records as r
+from coordinator.core.books import Books
+from coordinator.core.desk import OrderDesk
+from coordinator.core.engine import CRYPTO_FEE_RATE, Engine
+from coordinator.core.orders import Order, OrderStatus
+from coordinator.core.reconcile import Reconciler, compare
+from coordinator.core.reports import Reports
+from coordinator.core.risk import Asset
+from coordinator.core.values import MINUTE, exactly
+from coordinator.errors import BrokerRejected, SafetyRefusal
+from coordinator.shell.broker import AccountView, Broker
+from coordinator.shell.journal import Entry, Journal
+from coordinator.shell.look import FEE_DAYS, Looks
+from coordinator.shell.lookout import Depth
+
+log = logging.getLogger("coordinator")
+ABSENT_AFTER = 5
+"""Look-ups in a row, ABSENT_WAIT_S local seconds apart, after which an order never arrived."""
+ABSENT_WAIT_S = 0.5
+AGREE_TRIES = 12
+"""Comparisons of the books with the account, AGREE_WAIT_S local seconds apart, before they count
+as different: a list of executions can lag, and another coordinator may be filled in between."""
+AGREE_WAIT_S = 0.3
+KNOWN_FILLS = timedelta(days=1)
+"""Executions so old are in what an account holds when it is first seen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settling:
+    """What it takes to settle one account's books: themselves, their file, and the broker."""
+
+    books: Books
+    journal: Journal
+    broker: Broker
+    sleep: Callable[[float], None]
+
+    def keep(self, session: str, records: Sequence[r.Record]) -> None:
+        """Make records durable, and take in what other coordinators wrote before."""
+        for entry in self.journal.append(session, records):
+            self.books.apply_foreign(entry.record)
+
+    def decide(self, session: str, records: Callable[[], Sequence[r.Record]]) -> None:
+        """Decide with all that others have written, and before they go on."""
+
+        def informed(others: list[Entry]) -> Sequence[r.Record]:
+            for entry in others:
+                self.books.apply_foreign(entry.record)
+            return records()
+
+        self.journal.append_decided(session, informed)
+
+
+def agree(settling: Settling, assets: Mapping[str, Asset], now: datetime) -> list[str]:
+    """Learn from the broker what happened since, and refuse books that do not sum to it.
+
+    Returns the ids of orders that were never sent, and still may be. A difference that froze its
+    symbol in a session that never ended stays frozen, and the session goes on.
+
+    Raises:
+        SafetyRefusal: naming each difference.
+    """
+    books, broker = settling.books, settling.broker
+    earlier = books.session.session_id if books.session else ""
+    account = broker.account()
+    settling.decide(earlier, lambda: adopt_account(books, broker, account, now))
+    looks = Looks(broker, lambda: books, books.last_at or now)
+    frozen = dict(books.frozen) if books.ended is None else {}
+    desk = OrderDesk(books, assets, date.min, frozenset(books.ledger.accounts))
+    reports = Reports(desk, CRYPTO_FEE_RATE)
+    reconciler = Reconciler(books, desk.record, reports.on_update)
+    for attempt in range(AGREE_TRIES):
+        if attempt:
+            settling.sleep(AGREE_WAIT_S)
+        records, unsent = settle_orders(books, assets, broker, now, settling.sleep)
+        settling.keep(earlier, records)
+        depth = Depth.ACCOUNT if attempt else Depth.ACTIVITIES
+        seen = looks.take(books.posted.version, depth)
+        settling.decide(earlier, lambda s=seen: _reconciled(reconciler, desk, s))  # type: ignore[misc]
+        found = differences(books, seen)
+        if all(_same(f, frozen.get(f.discrepancy_id)) for f in found):
+            in_line = (c for c in desk.out.commands if isinstance(c, m.SubmitOrder))
+            return list(dict.fromkeys([*unsent, *(c.client_order_id for c in in_line)]))
+    refuse_differences(found)
+    return unsent
+
+
+def agree_at_the_end(
+    settling: Settling, engine: Engine, session: str
+) -> tuple[m.AccountSeen, list[r.DiscrepancyFound]]:
+    """The account after the session's last decision, and what the books do not explain of it.
+
+    Raises:
+        BrokerError: it could not be asked.
+    """
+    books = engine.books
+    looks = Looks(settling.broker, lambda: books, books.last_at or settling.broker.clock())
+    for attempt in range(AGREE_TRIES):
+        if attempt:
+            settling.sleep(AGREE_WAIT_S)
+        depth = Depth.ACCOUNT if attempt else Depth.ACTIVITIES
+        seen = looks.take(books.posted.version, depth)
+        settling.decide(session, lambda s=seen: engine.handle(s).records)  # type: ignore[misc]
+        found = differences(books, seen)
+        if not found:
+            break
+    return seen, found
+
+
+def differences(books: Books, seen: m.AccountSeen) -> list[r.DiscrepancyFound]:
+    """Every difference between the books and the broker's account as it was seen."""
+    assert seen.cash is not None, "the account was asked for"
+    return compare(books.ledger, seen.cash, seen.positions, seen.now)
+
+
+def adopt_account(
+    books: Books, broker: Broker, account: AccountView, now: datetime
+) -> list[r.Record]:
+    """On first sight of an account, all it holds becomes UNASSIGNED's."""
+    if books.account:
+        return []
+    known = [fill.execution.execution_id for fill in broker.fills(now - KNOWN_FILLS)]
+    try:
+        known += [found.activity_id for found in broker.activities((now - FEE_DAYS).date())]
+    except BrokerRejected as refusal:
+        log.warning("fees and dividends could not be asked for: %s", refusal)
+    holdings = tuple(broker.positions())
+    adopted = r.AccountAdopted(now, account.number, account.cash, holdings, tuple(known))
+    books.apply_all([adopted])
+    return [adopted]
+
+
+@exactly
+def settle_orders(
+    books: Books,
+    assets: Mapping[str, Asset],
+    broker: Broker,
+    now: datetime,
+    sleep: Callable[[float], None],
+) -> tuple[list[r.Record], list[str]]:
+    """What became of the orders that an earlier process left open, from the broker's evidence.
+
+    Returns the records of it, and the ids of orders that never left this machine but are still
+    of this minute: they may be sent again, under the same id. Older ones are dropped as stale. A
+    wish to get out is forgotten, and decided anew on the next bar.
+    """
+    desk = OrderDesk(books, assets, date.min, frozenset(books.ledger.accounts))
+    reports = Reports(desk, CRYPTO_FEE_RATE)
+    for order in books.orders.open():
+        order.cancel_reason = None
+    desk.drop_waiting(now, older_than=MINUTE)
+    unsent = []
+    for order in books.orders.open():
+        if order.status is OrderStatus.WAITING:
+            continue
+        fresh = now - order.decided_at < MINUTE
+        updates = _ask_for(order, broker, sleep, attempts=1 if fresh else ABSENT_AFTER)
+        for update in updates:
+            reports.on_update(update)
+        if not updates and fresh:
+            unsent.append(order.client_order_id)
+        elif not updates:
+            desk.give_up(order.client_order_id, now)
+    in_line = [c.client_order_id for c in desk.out.commands if isinstance(c, m.SubmitOrder)]
+    return desk.out.records, list(dict.fromkeys([*unsent, *in_line]))
+
+
+def refuse_differences(found: Iterable[r.DiscrepancyFound]) -> None:
+    """Nothing is traded on books that do not sum to the account.
+
+    Raises:
+        SafetyRefusal: naming each difference.
+    """
+    notes = "; ".join(f"{finding.note} ({finding.discrepancy_id})" for finding in found)
+    if notes:
+        raise SafetyRefusal(
+            f"the books do not sum to the broker's account: {notes}. Nothing was traded. Look at"
+            " the account's activity for what this program did not do; `multi-trader reconcile`"
+            " shows the difference, and with --accept and the name in brackets takes it as it is."
+        )
+
+
+@exactly
+def _reconciled(reconciler: Reconciler, desk: OrderDesk, seen: m.AccountSeen) -> list[r.Record]:
+    before = len(desk.out.records)
+    reconciler.take(seen)
+    return desk.out.records[before:]
+
+
+def _same(found: r.DiscrepancyFound, known: r.DiscrepancyFound | None) -> bool:
+    return known is not None and known.brokers - known.ours == found.brokers - found.ours
+
+
+def _ask_for(
+    order: Order, broker: Broker, sleep: Callable[[float], None], *, attempts: int
+) -> list[m.OrderUpdate]:
+    """The broker's word on an order, an update for each execution; empty if it never arrived."""
+    for attempt in range(attempts):
+        if attempt:
+            sleep(ABSENT_WAIT_S)
+        found = broker.order(order.client_order_id)
+        if found is not None:
+            since = order.decided_at - timedelta(days=1)
+            executions = broker.executions(found.broker_order_id, since)
+            return [replace(found, execution=e) for e in executions] or [found]
+    return []

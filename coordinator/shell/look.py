@@ -1,0 +1,105 @@
+"""One look at the broker's account: what it holds, and what has moved it since the look before.
+
+The account is asked for first and its movements after it, so that whatever the account shows is
+among the movements, or an order of ours that is open can be the reason. Blocking; for one worker.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from coordinator.core import messages as m
+from coordinator.core.books import Books
+from coordinator.core.values import ZERO
+from coordinator.errors import BrokerRejected
+from coordinator.shell.broker import Broker
+from coordinator.shell.lookout import Depth
+from coordinator.shell.wire import Fill
+
+log = logging.getLogger("coordinator")
+OVERLAP = timedelta(minutes=2)
+"""The list of executions may lag: each look goes back so far beyond the one before."""
+FEE_DAYS = timedelta(days=6)
+"""Fees and dividends carry dates and are posted later: asked for so far back."""
+
+
+class Looks:
+    """Takes looks at one account. `books` tells what is known; it is read, never changed."""
+
+    def __init__(self, broker: Broker, books: Callable[[], Books], since: datetime) -> None:
+        self._broker = broker
+        self._books = books
+        self._since = since
+        self._owners: dict[str, m.OrderUpdate] = {}
+
+    def take(self, version: int, depth: Depth) -> m.AccountSeen:
+        """The account as it is now, asked for when the books had this version.
+
+        Raises:
+            BrokerError: it could not be asked; the next look covers this one's time.
+        """
+        now = self._broker.clock()
+        cash, positions = None, {}
+        if depth is not Depth.ORDERS:
+            cash = self._broker.account().cash
+            positions = {held.symbol: held.qty for held in self._broker.positions()}
+        open_orders = self._broker.open_orders()
+        fills = [u for fill in self._broker.fills(self._since - OVERLAP) for u in self._new(fill)]
+        activities = self._activities(now) if depth is Depth.ACTIVITIES else ()
+        self._since = now
+        return m.AccountSeen(now, version, cash, positions, (*open_orders, *fills), activities)
+
+    def _new(self, fill: Fill) -> Iterator[m.OrderUpdate]:
+        """The report of an execution that is not in the books yet, under its order's own id."""
+        books = self._books()
+        if fill.execution.execution_id in books.posted.activities:
+            return
+        order = books.orders.at_broker(fill.order_id)
+        if order is not None and fill.execution.cum_qty in order.booked_until:
+            return
+        if order is None:
+            known = self._owner(fill)
+            booked = books.posted.unowned(known.client_order_id)
+            if any(posting.cum_qty == fill.execution.cum_qty for posting in booked):
+                return
+            yield replace(known, execution=fill.execution)
+            return
+        yield m.OrderUpdate(
+            order.client_order_id,
+            fill.order_id,
+            order.symbol,
+            order.side,
+            fill.status,
+            order.qty,
+            fill.execution.cum_qty,
+            None,
+            fill.execution.at,
+            execution=fill.execution,
+        )
+
+    def _owner(self, fill: Fill) -> m.OrderUpdate:
+        """The order of an execution, which is not ours by the broker's id; asked for once."""
+        if fill.order_id not in self._owners:
+            found = self._broker.order_at(fill.order_id)
+            self._owners[fill.order_id] = found or m.OrderUpdate(
+                fill.order_id,
+                fill.order_id,
+                fill.symbol,
+                fill.side,
+                fill.status,
+                fill.execution.cum_qty,
+                ZERO,
+                None,
+                fill.execution.at,
+            )
+        return self._owners[fill.order_id]
+
+    def _activities(self, now: datetime) -> tuple[m.Activity, ...]:
+        try:
+            return tuple(self._broker.activities((now - FEE_DAYS).date()))
+        except BrokerRejected as refusal:
+            log.warning("fees and dividends could not be asked for: %s", refusal)
+            return ()

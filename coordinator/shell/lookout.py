@@ -1,0 +1,164 @@
+"""What can be seen of the broker: which streams speak, and when order states were last confirmed.
+
+A stream that is connected but says nothing is told apart from a quiet market by asking REST: bars
+that the stream should have brought prove it mute. Nothing here connects or asks; it says when to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+
+from coordinator.core.session import SessionPlan
+from coordinator.core.values import Bar
+from coordinator.shell.clock import BrokerClock
+from coordinator.shell.streams import StreamState, StreamWatch
+
+SILENCE = timedelta(seconds=70)
+"""Broker time without a bar of any ticker of a stream after which REST is asked."""
+SURELY_SENT = timedelta(seconds=15)
+"""A bar that ended so long ago should have come over the stream."""
+CONFIRMED, LEAST_CONFIRMED_S = timedelta(seconds=10), 1.0
+"""Broker time (at least so many local seconds) for which a confirmed order state counts."""
+LOOKS, SUSPICIOUS_LOOKS, LEAST_LOOK_S = timedelta(seconds=20), timedelta(seconds=4), 0.25
+"""Broker time between two looks at the account, and at least so many local seconds."""
+DEEP_LOOKS = timedelta(minutes=10)
+"""Broker time between two looks that ask for fees, dividends and the like as well."""
+BLIND_BARS = timedelta(seconds=30)
+"""Broker time between two requests for bars while their stream does not bring them."""
+
+
+class Depth(Enum):
+    """How much a look at the account asks for."""
+
+    ORDERS = "open orders and executions"
+    ACCOUNT = "cash and positions as well"
+    ACTIVITIES = "fees, dividends and splits as well"
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    """One moment by the broker's clock and by ours."""
+
+    broker: datetime
+    local_s: float
+
+
+NEVER = _Moment(datetime.min.replace(tzinfo=UTC), float("-inf"))
+
+
+@dataclass(slots=True)
+class _Market:
+    """A market stream and what it brought last, in broker time."""
+
+    watch: StreamWatch
+    tickers: frozenset[str]
+    heard: datetime
+    restart: Callable[[], None]
+    asked: datetime | None = None
+    mute: bool = False
+
+    @property
+    def sees(self) -> bool:
+        return self.watch.state is StreamState.LIVE and not self.mute
+
+
+@dataclass(slots=True)
+class Lookout:
+    """Watches over the streams of one session. Times ending in `_s` are local seconds."""
+
+    plan: SessionPlan
+    clock: BrokerClock
+    monotonic: Callable[[], float]
+    _orders: StreamWatch | None = None
+    _markets: list[_Market] = field(default_factory=list)
+    _confirmed: _Moment = field(default_factory=lambda: NEVER)
+    _looked: _Moment = field(default_factory=lambda: NEVER)
+    _deep: _Moment = field(default_factory=lambda: NEVER)
+
+    def watch_orders(self, watch: StreamWatch) -> None:
+        """Watch over the stream of order updates."""
+        self._orders = watch
+
+    def is_orders(self, watch: StreamWatch) -> bool:
+        """Whether this is the stream of order updates."""
+        return watch is self._orders
+
+    def watch_market(
+        self, watch: StreamWatch, tickers: Iterable[str], restart: Callable[[], None]
+    ) -> None:
+        """Watch over a stream of bars; `restart` makes it connect anew."""
+        self._markets.append(_Market(watch, frozenset(tickers), self.clock.now(), restart))
+
+    def heard(self, ticker: str) -> None:
+        """A stream brought a bar of a ticker."""
+        for market in self._markets:
+            if ticker in market.tickers:
+                market.heard, market.mute = self.clock.now(), False
+
+    def repaired(self, fresh: Sequence[Bar]) -> None:
+        """REST brought bars that no stream had: proof against a stream that says it is well."""
+        now = self.clock.now()
+        for market in self._markets:
+            missed = [b for b in fresh if b.symbol in market.tickers and now - b.end > SURELY_SENT]
+            silent = market.asked is not None and now - market.heard > SILENCE
+            if missed and silent and market.watch.state is StreamState.LIVE:
+                market.mute, market.heard = True, now
+                market.watch.muted()
+                market.restart()
+
+    def confirmed(self) -> None:
+        """REST has told the state of the open orders."""
+        self._confirmed = self._now()
+
+    def sees_orders(self) -> bool:
+        """Whether the stream or REST has confirmed order states lately."""
+        return self._streams_orders() or not self._passed(
+            self._confirmed, CONFIRMED, LEAST_CONFIRMED_S
+        )
+
+    def blind(self) -> frozenset[str]:
+        """Tickers whose stream does not bring their bars now."""
+        return frozenset().union(*(m.tickers for m in self._markets if not m.sees))
+
+    def look_soon(self) -> None:
+        """Let the next look at the account be due now."""
+        self._looked = NEVER
+
+    def next_look(self, *, suspicious: bool) -> Depth | None:
+        """How deep a look is due, if one is; it counts as taken."""
+        if self._passed(self._looked, SUSPICIOUS_LOOKS if suspicious else LOOKS, LEAST_LOOK_S):
+            self._looked = self._now()
+            if not self._passed(self._deep, DEEP_LOOKS, LEAST_LOOK_S):
+                return Depth.ACCOUNT
+            self._deep = self._looked
+            return Depth.ACTIVITIES
+        if self._streams_orders():
+            return None
+        due = self._passed(self._confirmed, CONFIRMED / 2, LEAST_CONFIRMED_S / 2)
+        return Depth.ORDERS if due else None
+
+    def tickers_to_ask(self) -> set[str]:
+        """Tickers whose bars REST is to be asked for: of streams that are silent or lost."""
+        now, found = self.clock.now(), set[str]()
+        for market in self._markets:
+            trading = {t for t in market.tickers if self.plan.is_open(t, now)}
+            waited = BLIND_BARS if not market.sees else SILENCE
+            since = max(filter(None, (market.heard, market.asked)))
+            if trading and now - since > waited:
+                market.asked = now
+                found |= trading
+        return found
+
+    def _streams_orders(self) -> bool:
+        return self._orders is None or self._orders.state is StreamState.LIVE
+
+    def _now(self) -> _Moment:
+        return _Moment(self.clock.now(), self.monotonic())
+
+    def _passed(self, since: _Moment, broker: timedelta, local_s: float) -> bool:
+        """Whether so much time has passed by both clocks: a broker's that stands asks nothing."""
+        now = self._now()
+        return now.broker - since.broker >= broker and now.local_s - since.local_s >= local_s
