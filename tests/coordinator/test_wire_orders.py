@@ -103,7 +103,7 @@ def test_fills_without_ids_are_told_apart_by_what_their_order_came_to() -> None:
     assert second.execution is not None
     assert first.execution.execution_id == "7b08df51.1.5"
     assert second.execution.execution_id == "7b08df51.2"
-    activity = wire.parse_fill_activity(without(ACTIVITY, "id"))
+    activity = wire.parse_fill_activity(without(ACTIVITY, "id")).execution
     assert activity.execution_id == "b5abe576.2"
 
 
@@ -128,7 +128,7 @@ def test_a_broken_update_is_refused(what: str) -> None:
 
 
 def test_a_fill_activity_is_an_execution() -> None:
-    execution = wire.parse_fill_activity(ACTIVITY)
+    execution = wire.parse_fill_activity(ACTIVITY).execution
     assert execution.execution_id == "20220202135509981::2d7be4ff"
     assert (execution.qty, execution.price, execution.cum_qty) == (D(2), D("174.78"), D(2))
 
