@@ -142,6 +142,7 @@ class Process:
                 world, self, watch, on_bar
             ),
             open_journal=opened,
+            tick_s=5.0,
         )
 
 

@@ -131,6 +131,10 @@ class WireStream:
         self._process.streams.append(self)
         self._connect()
 
+    def restart(self) -> None:
+        """Hang up and dial again."""
+        self._drop(self._world.chance.uniform(0.5, 2.0))
+
     async def stop(self) -> None:
         """Hang up."""
         self._stopped, self._up = True, False
@@ -141,9 +145,8 @@ class WireStream:
         if not self._up or self._process.dead:
             return
         if faults.strikes("stream dropped"):
-            self._up = False
             world.note(f"{self.watch.name} stream drops")
-            world.loop.call_later(chance.uniform(0.5, 25.0), self._connect)
+            self._drop(chance.uniform(0.5, 25.0))
         elif faults.strikes("stream mute"):
             self._mute_until_s = world.loop.time() + chance.uniform(5.0, 150.0)
         elif faults.strikes("stream ended"):
@@ -155,6 +158,11 @@ class WireStream:
         """Send a message, if the connection still stands when it arrives."""
         if self._up and not self._process.dead:
             self._world.loop.call_later(after_s, self._arrive, message, self._connection)
+
+    def _drop(self, down_s: float) -> None:
+        self._up, self._mute_until_s = False, 0.0
+        self.watch.lost()
+        self._world.loop.call_later(down_s, self._connect)
 
     def _connect(self) -> None:
         world = self._world
