@@ -30,6 +30,12 @@ LIMITED_FEED, LEAST_PAIRS = "iex", 30
 NO_SUCH_KEYS, SYMBOL_LIMIT, SLOT_TAKEN, NOT_PAID_FOR = 402, 405, 406, 409
 
 
+REFUSALS = {"connection limit": SLOT_TAKEN, "insufficient subscription": NOT_PAID_FOR}
+"""What a refused login says, as its code; the SDK hands on the words alone."""
+AGAIN_S = 1.0
+"""Local seconds after which a stream whose task ended by itself is started again."""
+
+
 class StreamState(Enum):
     """How a stream stands."""
 
@@ -85,6 +91,11 @@ class StreamWatch:
         log.warning("[%s] connected but mute; connecting again", self.name)
         self.state = StreamState.MUTE
 
+    @property
+    def is_excluded(self) -> bool:
+        """Whether the broker said that this feed is not in the account's plan."""
+        return isinstance(self.error, BrokerRejected) and self.error.status == NOT_PAID_FOR
+
     async def until_live(self, deadline_s: float) -> None:
         """Wait for the stream's first confirmation.
 
@@ -118,8 +129,8 @@ class _Observed:
         try:
             await super()._auth()  # type: ignore[misc]
         except ValueError as error:
-            code = SLOT_TAKEN if "connection limit" in str(error) else NO_SUCH_KEYS
-            self.watch.refused(code, str(error))
+            known = (code for text, code in REFUSALS.items() if text in str(error))
+            self.watch.refused(next(known, NO_SUCH_KEYS), str(error))
             raise
 
     async def close(self) -> None:
@@ -166,18 +177,35 @@ class Stream:
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
         self._closing: asyncio.Future[None] | None = None
+        self._again: asyncio.Future[None] | None = None
 
     def start(self, on_end: Callable[[str], None]) -> None:
-        """Connect, and call `on_end` with the name if the stream ends without `stop`."""
+        """Connect, and again whenever the SDK gives up without being stopped.
+
+        `on_end` is called with the name if the broker will not have the stream at all.
+        """
         self._task = asyncio.create_task(self._sdk._run_forever(), name=self.watch.name)
 
         def ended(task: asyncio.Task[None]) -> None:
-            if not self._stopping:
-                reason = None if task.cancelled() else task.exception()
-                log.error("[%s] stream ended by itself: %s", self.watch.name, reason)
+            if self._stopping:
+                return
+            reason = None if task.cancelled() else task.exception()
+            if self.watch.is_excluded:
+                log.error("[%s] ended: the account's plan does not include it", self.watch.name)
                 on_end(self.watch.name)
+                return
+            log.error("[%s] ended by itself (%s); connecting again", self.watch.name, reason)
+            self.watch.lost()
+            self._again = asyncio.ensure_future(self._start_again(on_end))
 
         self._task.add_done_callback(ended)
+
+    async def _start_again(self, on_end: Callable[[str], None]) -> None:
+        """The SDK leaves its socket open when its task is cancelled; it would keep the slot."""
+        await self._sdk.close()
+        await asyncio.sleep(AGAIN_S)
+        if not self._stopping:
+            self.start(on_end)
 
     def restart(self) -> None:
         """Close the connection, so that the SDK makes a new one."""
@@ -189,6 +217,8 @@ class Stream:
         """End the stream and free its connection slot."""
         self._stopping = True
         self.watch.state = StreamState.STOPPED
+        if self._again is not None:
+            self._again.cancel()
         if self._task is None:
             return
         await self._sdk.stop_ws()

@@ -166,3 +166,54 @@ def test_a_broker_that_does_not_answer_is_given_up_after_a_while() -> None:
         await stream.stop()
 
     run(story)
+
+
+def test_a_stream_whose_task_ends_by_itself_is_started_again_and_said_lost_meanwhile() -> None:
+    async def story(known: Settings, simulator: Simulator) -> None:
+        watch = StreamWatch("stock bars", lambda: None)
+        stream = market_stream(known, "iex", ["SPY"], lambda _: None, watch)
+        ends: list[str] = []
+        stream.start(ends.append)
+        await watch.until_live(PATIENCE_S)
+        assert stream._task is not None
+        stream._task.cancel()
+        with patience() as deadline:
+            while watch.connections < 2:
+                deadline()
+                await asyncio.sleep(0.01)
+        assert watch.state is StreamState.LIVE
+        assert ends == []
+        assert simulator.snapshot().connections["/v2/iex"] == 1
+        await stream.stop()
+
+    run(story)
+
+
+def test_a_feed_that_the_plan_does_not_include_ends_the_session_and_is_not_tried_again() -> None:
+    async def story(known: Settings, simulator: Simulator) -> None:
+        watch = StreamWatch("stock bars", lambda: None)
+        stream = market_stream(known, "sip", ["SPY"], lambda _: None, watch)
+        ended = asyncio.Event()
+        stream.start(lambda _: ended.set())
+        with pytest.raises(BrokerRejected, match="insufficient subscription"):
+            await watch.until_live(PATIENCE_S)
+        await asyncio.wait_for(ended.wait(), PATIENCE_S)
+        await stream.stop()
+
+    run(story, refused=frozenset({"/v2/sip"}))
+
+
+def test_a_connection_that_is_made_anew_on_purpose_is_heard_again() -> None:
+    async def story(known: Settings, simulator: Simulator) -> None:
+        repaired = asyncio.Event()
+        watch = StreamWatch("stock bars", repaired.set)
+        stream = market_stream(known, "iex", ["SPY"], lambda _: None, watch)
+        stream.start(lambda _: None)
+        await watch.until_live(PATIENCE_S)
+        watch.muted()
+        stream.restart()
+        await asyncio.wait_for(repaired.wait(), PATIENCE_S)
+        assert watch.state is StreamState.LIVE
+        await stream.stop()
+
+    run(story)
