@@ -36,9 +36,11 @@ from coordinator.shell import startup
 from coordinator.shell.alpaca_rest import AlpacaRest
 from coordinator.shell.broker import Broker
 from coordinator.shell.history import write_bars
+from coordinator.shell.isolation import isolated
 from coordinator.shell.lease import Leases
 from coordinator.shell.ports import Ports
 from coordinator.shell.session import Run, RunResult, trade_session
+from coordinator.strategies.registry import BUILT_IN
 
 __all__ = [
     "JournalSource",
@@ -146,7 +148,11 @@ async def run_configured(
         return SessionOutcome("Completed", "No strategy of the configuration is enabled.")
     markets = sorted({"crypto" if is_crypto(t) else "stocks" for t in tickers_of(specs)})
     mode = Mode.PAPER if options.simulated else config.mode
-    with _settings(config, options, environment) as settings, Leases(leases_folder) as leases:
+    with (
+        isolated(specs, BUILT_IN, restless=options.speed != 1) as specs,
+        _settings(config, options, environment) as settings,
+        Leases(leases_folder) as leases,
+    ):
         leases.take_for_key(urlsplit(settings.trading_url).netloc, settings.key_id, markets)
         run = Run(
             specs=specs,

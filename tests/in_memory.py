@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -21,6 +21,7 @@ from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.books import Books
 from coordinator.core.engine import Engine, tickers_of
+from coordinator.core.lanes import StrategySpec
 from coordinator.core.opening import SessionName, open_session, session_id
 from coordinator.core.reconcile import compare
 from coordinator.core.session import Hours, SessionPlan
@@ -44,10 +45,14 @@ ACCOUNT = "MEMORY"
 
 @dataclass
 class InMemorySession:
-    """One session of `config` on the bars that `options` name."""
+    """One session of `config` on the bars that `options` name.
+
+    `prepare` may put other rules in the place of the configured ones.
+    """
 
     config: Mapping[str, Any]
     options: SimulatorOptions
+    prepare: Callable[[list[StrategySpec]], list[StrategySpec]] = list
     records: list[r.Record] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -60,7 +65,7 @@ class InMemorySession:
         self._event_numbers = itertools.count(1)
         self.now = opening.start
         parsed = parse_config(self.config, "memory")
-        self.specs = strategy_specs(parsed, None)
+        self.specs = self.prepare(strategy_specs(parsed, None))
         tickers = tickers_of(self.specs)
         plan = startup.plan(self.now, self._hours(), tickers)
         assert plan is not None, "the session's date has nothing to trade"

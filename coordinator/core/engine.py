@@ -161,12 +161,11 @@ class Engine:
             spec = self.specs[rank]
             view = self._view(spec.name, bars[0].start)
             self._check_loss(spec, view, now)
+            self._check_fault(spec, now)
             for ticker in spec.tickers:
                 bar = by_symbol.get(ticker)
-                if bar is not None:
-                    self._check_fault(spec, ticker, now)
-                    if self.plan.decides(bar):
-                        self._decide(spec, bar, view, now)
+                if bar is not None and self.plan.decides(bar):
+                    self._decide(spec, bar, view, now)
         self._desk.end_minute(now)
 
     def _view(self, strategy: str, minute: datetime) -> View:
@@ -193,8 +192,8 @@ class Engine:
         if risk.loss_reached(spec.limits, pnl):
             self._desk.record(r.EntriesStopped(now, spec.name, "max_daily_loss"))
 
-    def _check_fault(self, spec: StrategySpec, ticker: str, now: datetime) -> None:
-        fault = self.lanes.lane(spec, ticker).fault
+    def _check_fault(self, spec: StrategySpec, now: datetime) -> None:
+        fault = self.lanes.fault(spec)
         if fault and not self.books.days[spec.name].stopped:
             self._desk.record(r.EntriesStopped(now, spec.name, f"fault: {fault}"))
 

@@ -81,6 +81,7 @@ class Lanes:
     def __init__(self, specs: Iterable[StrategySpec]) -> None:
         self._lanes: dict[tuple[Rule, str], Lane] = {}
         self._on: dict[str, list[Lane]] = {}
+        self._of: dict[str, list[Lane]] = {}
         self._bars: dict[str, int] = {}
         for spec in specs:
             for ticker in spec.tickers:
@@ -89,6 +90,10 @@ class Lanes:
     def lane(self, spec: StrategySpec, ticker: str) -> Lane:
         """The lane that serves this strategy on this ticker."""
         return self._lanes[spec.rule, ticker]
+
+    def fault(self, spec: StrategySpec) -> str:
+        """Why one of a strategy's lanes has stopped, the first of its tickers' first, or empty."""
+        return next((lane.fault for lane in self._of[spec.name] if lane.fault), "")
 
     def bars(self, ticker: str) -> int:
         """Bars of a ticker seen so far, backfilled ones counted."""
@@ -112,3 +117,4 @@ class Lanes:
         if key not in self._lanes:
             self._lanes[key] = Lane(spec)
             self._on.setdefault(ticker, []).append(self._lanes[key])
+        self._of.setdefault(spec.name, []).append(self._lanes[key])

@@ -143,6 +143,25 @@ def test_a_strategy_that_raises_stops_alone() -> None:
     assert play(healthy, broken) == alone
 
 
+def test_one_broken_ticker_stops_a_strategys_entries_on_all_at_once() -> None:
+    said = {("QQQ", 1): 1, ("QQQ", 2): 1}
+    bench = Bench(spec("A", said, tickers=("QQQ", "SPY"), raises_at=1))
+    bench.engine.lanes.feed(bar("SPY", 1, "100"))  # in the warm-up, say
+    bench.minute(2, {"QQQ": "10"})
+    assert bench.sent() == []
+    assert bench.denials() == [("A", bench.of(r.EntriesStopped)[0].reason)]  # type: ignore[attr-defined]
+
+
+def test_equal_strategies_share_a_computation_and_its_fault() -> None:
+    said = {("SPY", 0): 1, ("SPY", 2): 1}
+    bench = Bench(spec("A", said, raises_at=1), spec("B", said, raises_at=1), spec("C", said))
+    bench.minute(0, {"SPY": "100"})
+    bench.minute(1, {"SPY": "100"})
+    stopped = [x for x in bench.records if isinstance(x, r.EntriesStopped)]
+    assert [x.strategy for x in stopped] == ["A", "B"]
+    assert len({x.reason for x in stopped}) == 1
+
+
 def test_a_strategy_that_raises_opens_nothing_more_and_says_where() -> None:
     said = {("SPY", 0): 1, ("SPY", 1): -1, ("QQQ", 2): 1}
     bench = Bench(spec("A", said, raises_at=1, stop_loss_pct="0.05", max_position_size="0.5"))

@@ -1,0 +1,236 @@
+"""The coordinator's end of the processes in which users' strategies run: ask, wait, measure, end.
+
+Whatever happens to the other end becomes a StrategyFault here, and nothing here waits for ever.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import resource
+import select
+import signal
+import socket
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+from coordinator.core.lanes import Rule
+from coordinator.errors import OperatorError
+from coordinator.shell.worker_process import LINE_BYTES, line, run_nursery
+
+QUICK_MS = 2
+"""Nearly every answer comes sooner; only the others are watched over while they are awaited."""
+SLICE_MS = 5
+PATIENCE = 10
+"""Budgets after which an answer is overdue, however little processor time its process was given."""
+UNREADABLE = "its process wrote something that is no answer"
+REPLY_S = 30.0
+"""Local seconds in which the process that forks must answer."""
+
+
+class StrategyFault(OperatorError):
+    """A user's strategy failed; it is not asked again. The text says how."""
+
+
+class StrategyRaised(StrategyFault):
+    """It raised an error."""
+
+
+class StrategyMisanswered(StrategyFault):
+    """It answered something that is no signal."""
+
+
+class StrategyHung(StrategyFault):
+    """It did not answer in time."""
+
+
+class StrategyLeaked(StrategyFault):
+    """Its process has grown too large."""
+
+
+class StrategyDied(StrategyFault):
+    """Its process has ended, or could not be started."""
+
+
+class Nursery:
+    """The process that forks workers, as a context; made before threads and connections are.
+
+    Raises:
+        OperatorError: no process can be started.
+    """
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._rules = rules
+
+    def __enter__(self) -> Nursery:
+        self._control, theirs = socket.socketpair()
+        parent, chance = os.getpid(), random.getstate()
+        try:
+            self._pid = os.fork()
+        except OSError as error:
+            self._control.close()
+            theirs.close()
+            raise OperatorError(f"no process can be started for the strategies: {error}") from None
+        if not self._pid:
+            run_nursery(theirs, self._rules, parent, chance)
+        theirs.close()
+        self._control.settimeout(REPLY_S)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """End it and every worker, and leave no trace of them."""
+        has_ended = False
+        with self._control, suppress(OSError):
+            self._control.shutdown(socket.SHUT_WR)
+            has_ended = not self._control.recv(LINE_BYTES)
+        if not has_ended:
+            os.kill(self._pid, signal.SIGKILL)
+        with suppress(ChildProcessError):
+            os.waitpid(self._pid, 0)
+
+    def fork(self, number: int, *, restless: bool) -> StrategyProcess:
+        """A worker for the n-th rule.
+
+        Raises:
+            StrategyDied: it cannot be started.
+        """
+        try:
+            self._control.sendall(line(["fork", number]))
+            text, received, _, _ = socket.recv_fds(self._control, LINE_BYTES, 1)
+        except OSError as error:
+            raise StrategyDied(f"no process for it: {error}") from None
+        kind, answer = json.loads(text or b'["failed", "the one that forks has ended"]')
+        if kind != "forked":
+            raise StrategyDied(f"no process for it: {answer}")
+        channel = socket.socket(fileno=received[0])
+        channel.set_inheritable(False)
+        return StrategyProcess(self, answer, channel, restless=restless)
+
+    def end(self, pid: int) -> int | None:
+        """Kill a worker if it has not ended; its exit status, minus a signal, None if unknown."""
+        with suppress(OSError, ValueError):
+            self._control.sendall(line(["end", pid]))
+            _, status = json.loads(self._control.recv(LINE_BYTES))
+            return int(status)
+        return None
+
+
+class StrategyProcess:
+    """One worker. `restless`: stay awake while waiting, so that it shows that there is work."""
+
+    def __init__(
+        self, nursery: Nursery, pid: int, channel: socket.socket, *, restless: bool
+    ) -> None:
+        self._nursery = nursery
+        self._pid = pid
+        self._channel = channel
+        self._slice_ms = 0 if restless else SLICE_MS
+        self._meter = _Meter(pid)
+        self._ready = select.poll()
+        self._ready.register(channel, select.POLLIN)
+        self._most_bytes: int | None = None
+
+    def limit_growth(self, growth_bytes: int) -> None:
+        """From now on it may grow by so much and no more."""
+        self._most_bytes = self._meter.size_bytes() + growth_bytes
+
+    def ask(self, request: Sequence[object], budget_s: float) -> Any:
+        """The answer to a request: a JSON value.
+
+        Time in which the process wants a processor and has none is not charged, up to PATIENCE
+        budgets.
+
+        Raises:
+            StrategyHung, StrategyLeaked, StrategyDied, StrategyMisanswered: it is to be ended.
+        """
+        until_s = time.monotonic() + budget_s
+        received = b""
+        try:
+            self._channel.sendall(line(request))
+            while not received.endswith(b"\n"):
+                self._wait(until_s, budget_s)
+                more = self._channel.recv(LINE_BYTES)
+                received += more
+                if not more or len(received) > LINE_BYTES:
+                    break
+        except OSError:  # the connection is broken: the process has ended
+            received = b""
+        if not received:
+            raise StrategyDied
+        self._check_growth()
+        try:
+            return json.loads(received)
+        except ValueError:
+            raise StrategyMisanswered(UNREADABLE) from None
+
+    def end(self) -> str:
+        """Kill it if it has not ended; 'ended by itself, with exit status 3', or what it was."""
+        self._channel.close()
+        self._meter.close()
+        return _cause(self._nursery.end(self._pid))
+
+    def _wait(self, until_s: float, budget_s: float) -> None:
+        if self._ready.poll(QUICK_MS):
+            return
+        queued_s = self._meter.queued_s()
+        while not self._ready.poll(self._slice_ms):
+            self._check_growth()
+            excused_s = min(self._meter.queued_s() - queued_s, PATIENCE * budget_s)
+            if time.monotonic() >= until_s + excused_s and not self._ready.poll(0):
+                raise StrategyHung
+
+    def _check_growth(self) -> None:
+        if self._most_bytes is not None and self._meter.size_bytes() > self._most_bytes:
+            raise StrategyLeaked
+
+
+class _Meter:
+    """What Linux tells of a process; elsewhere everything is 0."""
+
+    def __init__(self, pid: int) -> None:
+        self._page_bytes = resource.getpagesize()
+        self._memory = _opened(f"/proc/{pid}/statm")
+        self._schedule = _opened(f"/proc/{pid}/schedstat")
+
+    def size_bytes(self) -> int:
+        """Memory of its own that is in use; what it shares with files is not counted."""
+        words = _words(self._memory)
+        return (int(words[1]) - int(words[2])) * self._page_bytes if len(words) > 2 else 0
+
+    def queued_s(self) -> float:
+        """How long it has wanted a processor and had none, in seconds."""
+        words = _words(self._schedule)
+        return int(words[1]) / 1e9 if len(words) > 1 else 0.0
+
+    def close(self) -> None:
+        for file in (self._memory, self._schedule):
+            if file is not None:
+                os.close(file)
+
+
+def _opened(path: str) -> int | None:
+    try:
+        return os.open(path, os.O_RDONLY)
+    except OSError:
+        return None
+
+
+def _words(file: int | None) -> list[bytes]:
+    try:
+        return os.pread(file, 256, 0).split() if file is not None else []
+    except OSError:  # the process has just ended
+        return []
+
+
+def _cause(status: int | None) -> str:
+    if status is None:
+        return "has ended"
+    if status >= 0:
+        return f"ended by itself, with exit status {status}"
+    try:
+        return f"was ended by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"was ended by signal {-status}"

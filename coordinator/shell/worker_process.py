@@ -1,0 +1,216 @@
+"""The processes in which users' strategies run: one that forks, and one for each strategy.
+
+The forking one is itself forked before anything else of a session exists, and does nothing but
+read a line and fork or end a worker; so a worker never inherits a lock, a thread or a key of the
+coordinator's. Lines of JSON go over the sockets between them, nothing else. No code of the
+coordinator runs on after its end: every process here leaves by `os._exit`.
+"""
+
+from __future__ import annotations
+
+import gc
+import io
+import json
+import logging
+import os
+import random
+import signal
+import socket
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
+from datetime import datetime
+from decimal import Decimal, setcontext
+from numbers import Real
+from typing import Any, NoReturn
+
+from coordinator.core.lanes import Rule
+from coordinator.core.values import EXACT, Bar
+from coordinator.shell.walls import limit_memory, wall_off
+
+LINE_BYTES = 2**16
+"""A line longer than this is no line of ours."""
+SHOWN_CHARACTERS = 300
+SAID_CHARACTERS = 4000
+"""What is kept of a strategy's own output while it works on one bar."""
+
+Step = Callable[[Bar], int]
+
+
+def run_nursery(
+    control: socket.socket, rules: Sequence[Rule], parent: int, chance: tuple[Any, ...]
+) -> NoReturn:
+    """Fork and end workers on request, until the coordinator's end of `control` is closed.
+
+    `chance` is the state of `random` that each worker begins with: a fork alone would reseed it.
+
+    ["fork", n] is answered by ["forked", pid] with the worker's socket, or ["failed", why];
+    ["end", pid] by ["ended", status], negative for a signal.
+    """
+    workers: set[int] = set()
+    try:
+        wall_off([control.fileno()], parent)
+        os.setsid()
+        _silence()
+        gc.freeze()  # what is here already is no worker's garbage; it stays shared
+        for kind, number in lines(control):
+            if kind == "fork":
+                _fork_worker(control, rules[number], workers, chance)
+            else:
+                workers.discard(number)
+                _reply(control, "ended", _end(number))
+        for pid in workers:
+            _end(pid)
+    finally:
+        os._exit(0)
+
+
+def lines(channel: socket.socket) -> Iterator[Any]:
+    """The JSON values of each line that arrives, until the other end is closed."""
+    waiting = b""
+    while received := channel.recv(LINE_BYTES):
+        *whole, waiting = (waiting + received).split(b"\n")
+        yield from map(json.loads, whole)
+
+
+def line(value: object) -> bytes:
+    """A value as a line."""
+    return json.dumps(value, separators=(",", ":")).encode() + b"\n"
+
+
+def bar_values(bar: Bar) -> list[object]:
+    """A bar as JSON values, exactly."""
+    vwap = None if bar.vwap is None else str(bar.vwap)
+    prices = [str(price) for price in (bar.open, bar.high, bar.low, bar.close, bar.volume)]
+    return [bar.symbol, bar.start.isoformat(), *prices, bar.trade_count, vwap]
+
+
+def bar_of(values: Sequence[Any]) -> Bar:
+    """The bar that `bar_values` wrote."""
+    symbol, start, *prices, trade_count, vwap = values
+    opened, high, low, close, volume = map(Decimal, prices)
+    average = None if vwap is None else Decimal(vwap)
+    moment = datetime.fromisoformat(start)
+    return Bar(symbol, moment, opened, high, low, close, volume, trade_count, average)
+
+
+def shown(text: str) -> str:
+    """The beginning of a text, without what a log or a journal could stumble over."""
+    return "".join(c if c.isprintable() else " " for c in text[:SHOWN_CHARACTERS])
+
+
+def _fork_worker(
+    control: socket.socket, rule: Rule, workers: set[int], chance: tuple[Any, ...]
+) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        parent = os.getpid()
+        try:
+            pid = os.fork()
+        except OSError as error:
+            _reply(control, "failed", str(error))
+            return
+        if not pid:
+            random.setstate(chance)
+            _run_worker(theirs, rule, parent)
+        workers.add(pid)
+        socket.send_fds(control, [line(["forked", pid])], [ours.fileno()])
+
+
+def _end(pid: int) -> int:
+    """Kill a worker, and whatever it has started, if it has not ended; how it ended."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, signal.SIGKILL)
+    with suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)  # should it not have come to lead its group yet
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def _reply(channel: socket.socket, *words: object) -> None:
+    channel.sendall(line(words))
+
+
+def _run_worker(channel: socket.socket, rule: Rule, parent: int) -> NoReturn:
+    """Answer [n, lane, bar] by [n, kind, answer, said]; without a bar, the lane is begun."""
+    try:
+        os.setpgid(0, 0)
+        wall_off([channel.fileno()], parent)
+        limit_memory()
+        setcontext(EXACT.copy())
+        said, steps = _Said(), dict[int, Step]()
+        sys.stdout = sys.stderr = said
+        for number, lane, bar in lines(channel):
+            kind, answer = _answer(rule, steps, lane, bar)
+            _reply(channel, number, kind, answer, said.take())
+    finally:
+        os._exit(0)
+
+
+def _answer(rule: Rule, steps: dict[int, Step], lane: int, bar: Any) -> tuple[str, object]:
+    try:
+        if bar is None:
+            steps[lane] = rule.start()
+            return "begun", None
+        answer = steps[lane](bar_of(bar))
+        signal = _signal(answer)
+        return ("signal", signal) if signal is not None else ("answered", shown(repr(answer)))
+    except BaseException as error:  # sys.exit() of a strategy ends the strategy alone
+        return "raised", _text(error)
+
+
+def _signal(answer: object) -> int | None:
+    """The signal that was meant, if one was."""
+    if not isinstance(answer, Real) or isinstance(answer, bool):
+        return None
+    return next((signal for signal in (1, -1, 0) if answer == signal), None)
+
+
+def _text(error: BaseException) -> str:
+    name = type(error).__name__
+    try:
+        text = str(error)
+    except BaseException:  # its own text is the strategy's code too
+        text = "and cannot say why"
+    return shown(f"{name}: {text}" if text else name)
+
+
+def _silence() -> None:
+    """Let log records of strategies go where their prints go, past handlers of other threads."""
+    for logger in logging.Logger.manager.loggerDict.values():
+        if isinstance(logger, logging.Logger):
+            logger.handlers.clear()
+    handler = _ToStandardError()
+    handler.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+    logging.getLogger().handlers = [handler]
+
+
+class _ToStandardError(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        print(self.format(record), file=sys.stderr)
+
+
+class _Said(io.TextIOBase):
+    """Standard output and error of a worker: the beginning of it goes back with each answer."""
+
+    def __init__(self) -> None:
+        self._text = ""
+        self._more = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, text: str) -> int:
+        room = SAID_CHARACTERS - len(self._text)
+        self._text += text[:room]
+        self._more += max(0, len(text) - room)
+        return len(text)
+
+    def take(self) -> list[str]:
+        """The lines since the last time."""
+        if not self._text:
+            return []
+        said = [shown(text) for text in self._text.splitlines() if text.strip()]
+        if self._more:
+            said.append(f"({self._more} more characters)")
+        self._text, self._more = "", 0
+        return said

@@ -1,0 +1,281 @@
+"""A user's strategy that goes wrong, in whatever way, stops alone."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import random
+import time
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from coordinator.core.lanes import Lanes
+from coordinator.core.values import Bar, exactly
+from coordinator.shell.isolation import Budget, isolated
+from coordinator.shell.worker_process import bar_of, bar_values
+from coordinator.strategies import MomentumStrategy, RsiStrategy, adapt
+from coordinator.strategies.registry import BUILT_IN
+from tests.coordinator.isolating import (
+    BREAKS_AT,
+    MIB,
+    SIGNALS,
+    WAYS,
+    Does,
+    Turns,
+    answers,
+    bars,
+    named,
+    on_a_loop,
+    signals,
+)
+
+SMALL = Budget(growth_bytes=64 * MIB)
+AT = "at bar SPY 2026-03-17 13:33:00+00:00"
+TOLD = {
+    "raises": f"StrategyRaised {AT}: ValueError: no idea",
+    "raises what no journal can hold": f"StrategyRaised {AT}: ValueError:   {286 * 'x'}",
+    "raises what cannot be shown": f"StrategyRaised {AT}: Mute: and cannot say why",
+    "recurses": f"StrategyRaised {AT}: RecursionError: maximum recursion depth exceeded",
+    "leaves": f"StrategyRaised {AT}: SystemExit: 3",
+    "loops": f"StrategyHung {AT}: no answer within 1 s",
+    "sleeps": f"StrategyHung {AT}: no answer within 1 s",
+    "exits": f"StrategyDied {AT}: its process ended by itself, with exit status 3",
+    "is killed": f"StrategyDied {AT}: its process was ended by SIGSEGV",
+    "grows": f"StrategyLeaked {AT}: it has grown by more than 64 MiB",
+    "says buy": f"StrategyMisanswered {AT}: it answered 'buy'; it must answer 1, -1 or 0",
+    "says two": f"StrategyMisanswered {AT}: it answered 2; it must answer 1, -1 or 0",
+    "says true": f"StrategyMisanswered {AT}: it answered True; it must answer 1, -1 or 0",
+    "says nothing": f"StrategyMisanswered {AT}: it answered None; it must answer 1, -1 or 0",
+    "says half": f"StrategyMisanswered {AT}: it answered 0.5; it must answer 1, -1 or 0",
+}
+
+
+def test_every_way_to_go_wrong_has_its_words() -> None:
+    assert list(TOLD) == list(WAYS)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_one_that_goes_wrong_is_faulted_and_the_others_answer_on(way: str) -> None:
+    bad, good = named("Bad", Turns(way)), named("Good", Turns())
+    with isolated([bad, good], BUILT_IN, budget=SMALL) as specs:
+        lanes = Lanes(specs)
+        seen = on_a_loop(lambda: [signals(lanes, *specs, bar) for bar in bars()])
+        assert lanes.fault(specs[0]).startswith(TOLD[way])
+        assert lanes.fault(specs[1]) == ""
+    for minute, (bads, goods) in enumerate(seen):
+        assert bads == (SIGNALS[minute % 3] if minute < BREAKS_AT else 0)
+        assert goods == SIGNALS[minute % 3]
+
+
+def test_memory_that_grows_from_bar_to_bar_is_noticed_too() -> None:
+    kept: list[bytearray] = []
+
+    def grow(bar: Bar) -> int:
+        kept.append(bytearray(b"x") * 20 * MIB)
+        return 1
+
+    with isolated([named("Leak", Does(grow))], BUILT_IN, budget=SMALL) as (leak,):
+        assert answers(Lanes([leak]), leak, bars()) == [1, 1, 1, 0, 0, 0, 0, 0, 0]
+    assert not kept
+
+
+def test_what_it_loads_to_get_ready_is_no_leak() -> None:
+    loaded = Does(lambda bar: 1, at_start=lambda: kept.append(bytearray(b"x") * 100 * MIB))
+    kept: list[bytearray] = []
+    with isolated([named("Model", loaded)], BUILT_IN, budget=SMALL) as (model,):
+        assert answers(Lanes([model]), model, bars(minutes=[0, 1])) == [1, 1]
+
+
+def test_many_tickers_together_have_a_budget_for_each_minute() -> None:
+    def nap(bar: Bar) -> int:
+        time.sleep(0.2)
+        return 1
+
+    budget = Budget(answer_s=60, minute_s=0.7)
+    tickers = ("A", "B", "C", "D", "E")
+    with isolated([named("Slow", Does(nap), *tickers)], BUILT_IN, budget=budget) as (slow,):
+        lanes = Lanes([slow])
+        warm = bars(*tickers, minutes=[0])
+        assert answers(lanes, slow, warm) == [1, 1, 1, 1, 1]  # before the session, no loop waits
+        few, all_five = bars("A", "B", minutes=[1, 2, 3]), bars(*tickers, minutes=[4])
+        assert on_a_loop(lambda: answers(lanes, slow, few)) == [1, 1, 1, 1, 1, 1]
+        assert on_a_loop(lambda: answers(lanes, slow, all_five)) == [1, 1, 1, 0, 0]
+        assert "it took more than 0.7 s for the bars of one minute" in lanes.fault(slow)
+
+
+@pytest.mark.parametrize(
+    ("ready", "told"),
+    [
+        (lambda: {}["x"], "StrategyRaised at bar SPY 2026-03-17 13:30:00+00:00: KeyError: 'x'"),
+        (lambda: time.sleep(3600), "StrategyHung at bar SPY 2026-03-17 13:30:00+00:00: not ready"),
+        (lambda: os._exit(1), "StrategyDied at bar SPY 2026-03-17 13:30:00+00:00: its process"),
+    ],
+)
+def test_one_that_cannot_get_ready_is_faulted_at_its_first_bar(ready: Any, told: str) -> None:
+    bad, good = named("Bad", Does(lambda bar: 1, at_start=ready)), named("Good", Turns())
+    with isolated([bad, good], BUILT_IN, budget=Budget(start_s=0.3)) as specs:
+        lanes = Lanes(specs)
+        lanes.feed(bars()[0])
+        assert lanes.fault(specs[0]).startswith(told)
+        assert lanes.fault(specs[1]) == ""
+
+
+def test_a_process_that_ends_takes_all_of_its_strategys_tickers_and_nobody_elses() -> None:
+    def on_b(bar: Bar) -> int:
+        return os._exit(0) if bar.symbol == "B" and bar.start.minute == 32 else 1  # type: ignore[return-value]
+
+    rule = Does(on_b)
+    same, twin = named("One", rule, "A", "B"), named("Two", rule, "A")
+    other = named("Three", replace(rule, longest_window=2), "A")
+    with isolated([same, twin, other], BUILT_IN) as specs:
+        lanes = Lanes(specs)
+        assert lanes.lane(specs[0], "A") is lanes.lane(specs[1], "A")
+        assert lanes.lane(specs[0], "A") is not lanes.lane(specs[2], "A")
+        for bar in bars("A", "B", minutes=range(4)):
+            lanes.feed(bar)
+        assert ["with exit status 0" in lanes.fault(spec) for spec in specs] == [True, True, False]
+
+
+def test_what_it_prints_and_logs_is_told_in_the_log_and_nowhere_else(
+    caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def talk(bar: Bar) -> int:
+        print("close is", bar.close)
+        logging.getLogger("mine").warning("hm\x1b[2J")
+        os.write(1, b"raw")
+        os.write(2, b"raw")
+        return 1
+
+    caplog.set_level(logging.INFO, "coordinator")
+    with isolated([named("Talk", Does(talk))], BUILT_IN) as (one,):
+        assert answers(Lanes([one]), one, bars(minutes=[0, 1])) == [1, 1]
+    assert [record.getMessage() for record in caplog.records] == [
+        "[Talk] says: close is 100",
+        "[Talk] says: WARNING mine: hm [2J",
+        "[Talk] says: close is 101",
+        "[Talk] says: WARNING mine: hm [2J",
+    ]
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_flood_of_words_is_cut(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "coordinator")
+    chatty = Does(lambda bar: print("x" * 10**6) or print("y\n" * 10**6) or 1)
+    with isolated([named("Chat", chatty)], BUILT_IN) as (one,):
+        assert answers(Lanes([one]), one, bars(minutes=[0])) == [1]
+    told = [record.getMessage() for record in caplog.records]
+    assert told == [f"[Chat] says: {300 * 'x'}", "[Chat] says: (2996002 more characters)"]
+
+
+def test_the_built_in_strategies_stay_where_they_are() -> None:
+    own = [named("A", MomentumStrategy()), named("B", RsiStrategy())]
+    before = os.listdir("/dev/fd")
+    with isolated(own, BUILT_IN) as specs:
+        assert specs == own
+        assert os.listdir("/dev/fd") == before
+
+    class Derived(MomentumStrategy):
+        """A user's, however close to one of ours."""
+
+    with isolated([named("C", Derived())], BUILT_IN) as (derived,):
+        assert derived.rule.longest_window == 20
+        assert not isinstance(derived.rule, MomentumStrategy)
+
+
+def test_parameters_without_a_hash_are_no_obstacle() -> None:
+    class Weighs(MomentumStrategy):
+        weights: dict[str, float] = {}  # noqa: RUF012
+
+    with isolated([named("A", Weighs()), named("B", Weighs())], BUILT_IN) as specs:
+        lanes = Lanes(specs)
+        assert answers(lanes, specs[0], bars()) == [0] * 9
+        assert lanes.lane(specs[0], "SPY") is not lanes.lane(specs[1], "SPY")
+
+
+class Averages:
+    """Reads frames, remembers between bars and tickers, and draws by lot."""
+
+    window = 3
+
+    def __init__(self) -> None:
+        self.seen = 0
+
+    def generate_signal(self, bars: Any) -> int:
+        self.seen += 1
+        drift = bars["close"].iloc[-1] - bars["close"].mean()
+        return int(drift > 0) - int(drift < 0) if (self.seen + random.randrange(5)) % 5 else 0  # noqa: S311
+
+
+class Thirds(MomentumStrategy):
+    """Decides by quotients that need more digits than a decimal has by default."""
+
+    def start(self) -> Any:
+        known = [Decimal(1)]
+
+        def step(bar: Bar) -> int:
+            before, now = sum(known) / 3, bar.close / 3
+            known.append(bar.close * bar.volume)
+            return (now * 7 > before / 7) - (now.as_tuple().digits[-1] > 4)
+
+        return step
+
+
+prices = st.decimals("0.0001", "99999", places=4)
+walks = st.lists(st.tuples(prices, prices), min_size=1, max_size=30)
+
+
+@settings(deadline=None, max_examples=25)
+@given(walks=st.lists(walks, min_size=1, max_size=3), seed=st.integers(0, 9))
+@pytest.mark.parametrize("kind", [Averages, Thirds])
+def test_signals_are_the_same_in_and_out_of_a_process_of_its_own(
+    kind: Any, walks: list[Any], seed: int
+) -> None:
+    fed = [
+        Bar(f"T{n}", bar.start, price, price, price, price, volume)
+        for n, walk in enumerate(walks)
+        for bar, (price, volume) in zip(bars(minutes=range(len(walk))), walk, strict=True)
+    ]
+    tickers = [f"T{n}" for n in range(len(walks))]
+    make = lambda: adapt(kind())  # noqa: E731
+    random.seed(seed)
+    with isolated([named("A", make(), *tickers)], BUILT_IN) as (there,):
+        walled = answers(Lanes([there]), there, fed)
+    here = named("A", make(), *tickers)
+    assert walled == exactly(answers)(Lanes([here]), here, fed)
+
+
+maybe = st.none() | st.decimals("0", "1e9", places=9)
+
+
+@given(
+    numbers=st.lists(st.decimals("0", "1e12"), min_size=5, max_size=5),
+    count=st.none() | st.integers(0),
+    vwap=maybe,
+)
+def test_a_bar_crosses_to_the_other_process_exactly(
+    numbers: list[Decimal], count: int | None, vwap: Decimal | None
+) -> None:
+    bar = Bar("BTC/USD", bars()[0].start, *numbers, count, vwap)
+    text = json.dumps(bar_values(bar))
+    assert bar_of(json.loads(text)) == bar
+    assert json.dumps(bar_values(bar_of(json.loads(text)))) == text
+
+
+def test_twenty_sessions_leave_no_process_and_no_file() -> None:
+    def left() -> tuple[list[str], str]:
+        children = Path(f"/proc/self/task/{os.getpid()}/children").read_text()
+        return os.listdir("/dev/fd"), children
+
+    before = left()
+    for _ in range(20):
+        specs = [named("Bad", Turns("exits")), named("Good", Turns())]
+        with isolated(specs, BUILT_IN) as walled:
+            answers(Lanes(walled), walled[0], bars())
+    assert left() == before

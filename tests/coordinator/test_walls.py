@@ -1,0 +1,220 @@
+"""What a strategy's process is cut off from, read where the system tells it: /proc."""
+
+from __future__ import annotations
+
+import logging
+import os
+import resource
+import select
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from coordinator.core.lanes import Lanes
+from coordinator.core.values import Bar
+from coordinator.shell.isolation import Budget, isolated
+from coordinator.strategies.registry import BUILT_IN
+from tests.coordinator.isolating import Does, Turns, answers, bars, named
+
+ROOT = Path(__file__).parents[2]
+SECRETS = {
+    "APCA_API_KEY_ID": "CANARY-KEY",
+    "APCA_API_SECRET_KEY": "CANARY-SECRET",
+    "MULTI_TRADER_ALLOW_LIVE": "CANARY-ACCOUNT",
+    "PREFECT_API_AUTH_STRING": "CANARY-AUTH",
+}
+COORDINATOR = """
+import fcntl, logging, os, socket, sys
+from coordinator.core.lanes import Lanes
+from coordinator.shell.isolation import isolated
+from coordinator.strategies.registry import BUILT_IN
+from tests.coordinator.isolating import Does, bars, named
+
+lease = open(sys.argv[1], "w")
+fcntl.flock(lease, fcntl.LOCK_EX)
+listener = socket.create_server(("127.0.0.1", 0))
+logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(message)s")
+
+
+def tells(bar):
+    print(sorted(name for name in os.environ if "CANARY" in os.environ[name]), os.environ["KEPT"])
+    return 1
+
+
+rules = {"A": Does(tells), "B": Does(tells, longest_window=2)}
+with isolated([named(name, rule) for name, rule in rules.items()], BUILT_IN) as specs:
+    Lanes(specs).feed(bars()[0])
+    print("ready", flush=True)
+    sys.stdin.read()
+"""
+pytestmark = pytest.mark.skipif(
+    not Path("/proc/self/environ").is_file(), reason="only Linux tells what its processes have"
+)
+
+
+@contextmanager
+def coordinator(folder: Path) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
+    """A process with the keys in its environment and two strategies; what they told."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", COORDINATOR, str(folder / "lease")],
+        env={**os.environ, **SECRETS, "KEPT": "kept"},
+        cwd=ROOT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdout is not None
+        told = list(iter(process.stdout.readline, "ready\n"))
+        yield process, told
+        process.kill()
+
+
+def descendants(pid: int) -> list[int]:
+    """The process that forks, then the workers."""
+    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
+    return [one for child in map(int, text.split()) for one in (child, *descendants(child))]
+
+
+def files_of(pid: int) -> list[str]:
+    folder = Path(f"/proc/{pid}/fd")
+    return [os.readlink(folder / name).partition(":")[0] for name in os.listdir(folder)]
+
+
+def ended(pids: list[int], within_s: float = 30) -> bool:
+    """Whether all of these processes end in time."""
+    for pid in pids:
+        try:
+            file = os.pidfd_open(pid)
+        except ProcessLookupError:
+            continue
+        try:
+            if not select.select([file], [], [], within_s)[0]:
+                return False
+        finally:
+            os.close(file)
+    return True
+
+
+def test_neither_it_nor_its_strategy_can_read_the_keys_in_its_environment(tmp_path: Path) -> None:
+    with coordinator(tmp_path) as (process, told):
+        assert b"CANARY" in Path(f"/proc/{process.pid}/environ").read_bytes()
+        others = descendants(process.pid)
+        assert len(others) == 3
+        for pid in others:
+            block = Path(f"/proc/{pid}/environ").read_bytes()
+            assert b"CANARY" not in block
+            assert b"KEPT=kept" in block
+    assert told == ["[A] says: [] kept\n", "[B] says: [] kept\n"]
+
+
+def test_it_holds_no_file_of_the_coordinators_and_dumps_no_core(tmp_path: Path) -> None:
+    with coordinator(tmp_path) as (process, _):
+        assert str(tmp_path / "lease") in files_of(process.pid)
+        for pid in descendants(process.pid):
+            files = files_of(pid)
+            assert set(files) == {"/dev/null", "socket"}
+            assert files.count("socket") == 1
+            limits = Path(f"/proc/{pid}/limits").read_text().splitlines()
+            assert [line.split()[4:6] for line in limits if "core" in line] == [["0", "0"]]
+
+
+def test_nothing_outlives_a_coordinator_that_is_killed(tmp_path: Path) -> None:
+    with coordinator(tmp_path) as (process, _):
+        others = descendants(process.pid)
+        process.kill()
+        assert ended(others)
+
+
+def test_ctrl_c_and_the_stop_of_a_service_are_heard_by_the_coordinator_alone(
+    tmp_path: Path,
+) -> None:
+    with coordinator(tmp_path) as (process, _):
+        others = descendants(process.pid)
+        for pid in others:
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                os.kill(pid, number)
+        assert not ended(others[:1], within_s=0.2)
+        assert descendants(process.pid) == others
+        process.communicate("")
+        assert process.returncode == 0
+        assert ended(others)
+
+
+def test_when_the_process_that_forks_ends_so_do_the_strategies_and_they_are_faulted() -> None:
+    with isolated([named("A", Turns())], BUILT_IN) as (one,):
+        lanes, late = Lanes([one]), Lanes([one])
+        forks, worker = descendants(os.getpid())
+        os.kill(forks, signal.SIGKILL)
+        assert ended([worker])
+        for each in (lanes, late):
+            each.feed(bars()[0])
+            assert each.fault(one).endswith("its process has ended")
+
+
+def test_one_that_was_never_begun_is_faulted_when_nobody_is_left_to_fork() -> None:
+    with isolated([named("A", Turns())], BUILT_IN) as (one,):
+        (forks,) = descendants(os.getpid())
+        os.kill(forks, signal.SIGKILL)
+        lanes = Lanes([one])
+        lanes.feed(bars()[0])
+        assert "StrategyDied" in lanes.fault(one)
+        assert "no process for it" in lanes.fault(one)
+
+
+def test_what_a_strategy_has_started_ends_with_it(tmp_path: Path) -> None:
+    told = tmp_path / "pid"
+
+    def start_and_hang(bar: Bar) -> int:
+        told.write_text(str(subprocess.Popen(["sleep", "3600"]).pid))
+        time.sleep(3600)
+        return 0
+
+    with isolated([named("A", Does(start_and_hang))], BUILT_IN, budget=Budget(start_s=1)) as (one,):
+        lanes = Lanes([one])
+        lanes.feed(bars()[0])
+        assert "StrategyHung" in lanes.fault(one)
+        assert ended([int(told.read_text())])
+
+
+def test_threads_that_log_while_it_is_forked_lock_nobody_out() -> None:
+    logger = logging.Logger("busy")
+    logger.addHandler(logging.FileHandler(os.devnull))
+    done = threading.Event()
+
+    def hammer() -> None:
+        while not done.is_set():
+            logger.error("a line")
+            logging.getLogger("busy.too").debug("another")
+
+    def talk(bar: Bar) -> int:
+        logging.getLogger("busy.too").error("mine")
+        logger.handlers[0].acquire()
+        return 1
+
+    threads = [threading.Thread(target=hammer) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(20):
+            with isolated([named("A", Does(talk))], BUILT_IN) as (one,):
+                assert answers(Lanes([one]), one, bars(minutes=[0])) == [1]
+    finally:
+        done.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_its_limits_are_not_ours() -> None:
+    kinds = (resource.RLIMIT_CORE, resource.RLIMIT_DATA)
+    before = [resource.getrlimit(kind) for kind in kinds]
+    with isolated([named("Good", Turns())], BUILT_IN) as specs:
+        Lanes(specs)
+        assert before == [resource.getrlimit(kind) for kind in kinds]
