@@ -45,9 +45,9 @@ class Leases:
         Raises:
             LeaseHeld: another process has one of them.
         """
-        digest = hashlib.sha256(f"{host}\n{key_id}".encode()).hexdigest()[:16]
+        name = name_of_key(host, key_id)
         for market in markets:
-            self._take(f"key-{digest}-{market}", f"trades {market} with these keys at {host}")
+            self._take(f"{name}-{market}", f"trades {market} with these keys at {host}")
 
     def take_for_account(self, account: str, markets: Iterable[str], *, host: str = "") -> None:
         """Take the leases of an account, once the broker has said which one the keys belong to.
@@ -58,7 +58,10 @@ class Leases:
             LeaseHeld: another process has one of them, perhaps with other keys.
         """
         for market in markets:
-            self._take(f"{_on(account, host)}-{market}", f"trades {market} with account {account}")
+            self._take(
+                f"{name_of_account(account, host)}-{market}",
+                f"trades {market} with account {account}",
+            )
 
     def take_for_strategies(self, account: str, names: Iterable[str], *, host: str = "") -> None:
         """Take the leases of strategies: a book has one coordinator, whatever markets it trades.
@@ -68,7 +71,9 @@ class Leases:
         """
         for name in names:
             try:
-                self._take(f"{_on(account, host)}.{name}", f"runs {name} on account {account}")
+                self._take(
+                    f"{name_of_account(account, host)}.{name}", f"runs {name} on account {account}"
+                )
             except LeaseHeld as held:
                 raise SafetyRefusal(
                     f"{held} Or give the strategy another name: each name is one book."
@@ -91,7 +96,13 @@ class Leases:
         handle.flush()
 
 
-def _on(account: str, host: str) -> str:
+def name_of_key(host: str, key_id: str) -> str:
+    """What files about a key at a host are named after; the key cannot be read from it."""
+    return "key-" + hashlib.sha256(f"{host}\n{key_id}".encode()).hexdigest()[:16]
+
+
+def name_of_account(account: str, host: str) -> str:
+    """What files about an account are named after, `host` as in `take_for_account`."""
     return "account-" + re.sub(r"[^A-Za-z0-9_-]", "_", f"{host}-{account}" if host else account)
 
 

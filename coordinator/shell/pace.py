@@ -1,0 +1,115 @@
+"""When a request may go out: each one asks its budget first, and waits, or comes back later.
+
+Trading requests are counted by account, requests for data by key, each against a limit of its own.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from coordinator.errors import BrokerUnavailable
+from coordinator.settings import Settings
+from coordinator.shell.budget import RequestBudget, Urgency
+from coordinator.shell.lease import LEASES, name_of_account, name_of_key
+from coordinator.shell.rest import Api
+
+log = logging.getLogger("coordinator")
+MOST_DATA = 1000
+"""Requests for data a minute, at most, that a paid plan may teach us; more we never need."""
+TOLD_FROM_S = 1.0
+"""Local seconds of waiting from which it is said."""
+
+Turn = Callable[[Api, Urgency], float]
+"""Local seconds until a request may go out; 0.0: it may now, and has been counted."""
+Pace = Callable[[Api, Urgency], None]
+"""Called before each request; returns when it may go out, or raises."""
+
+
+class NotYet(Exception):
+    """A request's turn comes in `wait_s` local seconds. Nothing was sent."""
+
+    def __init__(self, wait_s: float) -> None:
+        self.wait_s = wait_s
+        super().__init__(wait_s)
+
+
+def no_budget(_api: Api, _urgency: Urgency) -> float:
+    """A turn that has come."""
+    return 0.0
+
+
+def at_once(_api: Api, _urgency: Urgency) -> None:
+    """A pace without a budget."""
+
+
+def impatient(turn: Turn) -> Pace:
+    """A pace that never waits: it raises NotYet instead."""
+
+    def pace(api: Api, urgency: Urgency) -> None:
+        wait_s = turn(api, urgency)
+        if wait_s > 0:
+            raise NotYet(wait_s)
+
+    return pace
+
+
+def patient(turn: Turn, sleep: Callable[[float], None], *, patience_s: float) -> Pace:
+    """A pace that sleeps until its turn.
+
+    It raises BrokerUnavailable if that has not come after `patience_s` local seconds.
+    """
+
+    def pace(api: Api, urgency: Urgency) -> None:
+        waited_s = 0.0
+        while (wait_s := turn(api, urgency)) > 0:
+            if waited_s >= patience_s:
+                raise BrokerUnavailable(
+                    f"nothing was asked: for {waited_s:.0f} s all {api.value} requests of this"
+                    " minute were used up. Perhaps another program uses the account, too."
+                )
+            if wait_s >= TOLD_FROM_S:
+                log.info("%s requests of this minute are used up: %.0f s", api.value, wait_s)
+            step_s = min(wait_s, patience_s - waited_s)
+            sleep(step_s)
+            waited_s += step_s
+
+    return pace
+
+
+class Budgets:
+    """The budgets that one process's requests count against. May be called from any thread.
+
+    Until the account is known, its requests count for the key.
+    """
+
+    def __init__(self, settings: Settings, *, speed: float, folder: Path | None = None) -> None:
+        self._folder = folder if folder is not None else Path.home() / LEASES
+        self._open = partial(RequestBudget, speed=speed)
+        key, trading, data = settings.key_id, settings.trading_url, settings.data_url
+        self._trading = self._open(
+            self._folder / f"{name_of_key(urlsplit(trading).netloc, key)}.requests"
+        )
+        self._data = self._open(
+            self._folder / f"{name_of_key(urlsplit(data).netloc, key)}.data-requests",
+            most=MOST_DATA,
+        )
+
+    def turn(self, api: Api, urgency: Urgency) -> float:
+        """A Turn: local seconds until a request may go out; 0.0 counts it."""
+        return self._budget(api).wait_s(urgency)
+
+    def heard(self, api: Api, status: int, headers: Mapping[str, str]) -> None:
+        """The broker answered a request."""
+        self._budget(api).heard(status, headers)
+
+    def on_account(self, account: str, *, host: str = "") -> None:
+        """The account is known now; the question that told it counts as its first request."""
+        self._trading = self._open(self._folder / f"{name_of_account(account, host)}.requests")
+        self._trading.wait_s(Urgency.EXIT)
+
+    def _budget(self, api: Api) -> RequestBudget:
+        return self._trading if api is Api.TRADING else self._data
