@@ -1,0 +1,155 @@
+"""Errands in line for one worker: exits before entries, each kind in its order.
+
+All of it happens on the loop; only the work itself is done on the worker. Two errands about one
+order never change places: a cancellation whose order still stands in line takes it out, and
+neither is sent. Orders on one ticker need no more than that, since the core has opposite ones out
+one after the other, and those of one side are of one urgency.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from coordinator.core import messages as m
+from coordinator.shell.budget import Urgency
+from coordinator.shell.pace import NotYet
+from coordinator.shell.workers import Worker
+
+log = logging.getLogger("coordinator")
+Deliver = Callable[[Iterable[m.Message]], None]
+Work = Callable[[], list[m.Message]]
+
+
+def _nothing() -> list[m.Message]:
+    return []
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """Something to ask of the broker, about one order.
+
+    `work` raises NotYet if the broker's budget does not admit it yet: it is then done again from
+    its beginning. `deliver` is called once on the loop, with what came of it, or with what
+    `unsent` says if it was never begun: taken out of line by a cancellation, or still there at
+    `deadline_s` of local time.
+    """
+
+    urgency: Urgency
+    order_id: str
+    work: Work
+    deliver: Deliver
+    unsent: Work = _nothing
+    deadline_s: float = math.inf
+    cancels: bool = False
+
+
+class Line:
+    """The line before one worker. `due_s` says when `go_on` must be called next, if ever."""
+
+    def __init__(self, worker: Worker, monotonic: Callable[[], float]) -> None:
+        self._worker = worker
+        self._monotonic = monotonic
+        self._waiting: dict[Urgency, deque[Errand]] = {urgency: deque() for urgency in Urgency}
+        self._admitted_s = dict.fromkeys(Urgency, -math.inf)
+        self._under_way: Errand | None = None
+        self._stopped = False
+
+    @property
+    def due_s(self) -> float | None:
+        """Local time at which an errand may be begun, or is too late; None while none can."""
+        times = [errand.deadline_s for errand in self._all() if errand.deadline_s < math.inf]
+        if self._under_way is None:
+            first = next(self._all(), None)
+            times += [self._admitted_s[first.urgency]] if first is not None else []
+        return min(times, default=None)
+
+    def add(self, errand: Errand) -> None:
+        """Put an errand in line; it is begun at once if the worker is idle."""
+        if errand.cancels and (order := self._take_out(errand.order_id)) is not None:
+            order.deliver(order.unsent())
+            return
+        if errand.cancels and self._cancellations(errand.order_id):
+            return
+        self._waiting[errand.urgency].append(errand)
+        self.go_on()
+
+    def holds(self, order_id: str) -> bool:
+        """Whether an order is still in line, or being sent just now."""
+        known = [self._under_way] if self._under_way is not None else []
+        return any(e.order_id == order_id and not e.cancels for e in (*known, *self._all()))
+
+    def go_on(self) -> None:
+        """Drop what is too late, and begin what is first, if its time has come."""
+        if self._stopped:
+            return
+        now_s = self._monotonic()
+        for errand in [e for e in self._all() if e.deadline_s <= now_s]:
+            self._waiting[errand.urgency].remove(errand)
+            log.warning("%s was not sent: its time was over before its turn", errand.order_id)
+            errand.deliver(errand.unsent())
+        first = next(self._all(), None)
+        idle = self._under_way is None
+        if idle and first is not None and self._admitted_s[first.urgency] <= now_s:
+            self._under_way = self._waiting[first.urgency].popleft()
+            self._worker.submit(lambda: _attempt(first), self._ended, _lost)
+
+    async def stop(self) -> None:
+        """Finish what is under way, drop the line, and end the worker."""
+        self._stopped = True
+        for line in self._waiting.values():
+            line.clear()
+        await self._worker.stop()
+
+    def _all(self) -> Iterator[Errand]:
+        """What waits, the most urgent first."""
+        for urgency in Urgency:
+            yield from self._waiting[urgency]
+
+    def _take_out(self, order_id: str) -> Errand | None:
+        """Take an order out of line, if it is there."""
+        for errand in self._all():
+            if errand.order_id == order_id and not errand.cancels:
+                self._waiting[errand.urgency].remove(errand)
+                return errand
+        return None
+
+    def _cancellations(self, order_id: str) -> list[Errand]:
+        return [e for e in self._all() if e.cancels and e.order_id == order_id]
+
+    def _ended(self, result: list[m.Message] | NotYet) -> None:
+        errand, self._under_way = self._under_way, None
+        assert errand is not None, "only what is under way can end"
+        if isinstance(result, NotYet):
+            self._admitted_s[errand.urgency] = self._monotonic() + result.wait_s
+            self._put_back(errand)
+        else:
+            errand.deliver(result)
+        self.go_on()
+
+    def _put_back(self, errand: Errand) -> None:
+        """First of its urgency again, unless its cancellation has come meanwhile."""
+        cancels = self._cancellations(errand.order_id)
+        if errand.cancels or not cancels:
+            self._waiting[errand.urgency].appendleft(errand)
+            return
+        for cancel in cancels:
+            self._waiting[cancel.urgency].remove(cancel)
+        errand.deliver(errand.unsent())
+
+
+def _attempt(errand: Errand) -> list[m.Message] | NotYet:
+    try:
+        return errand.work()
+    except NotYet as wait:
+        return wait
+    except Exception as error:
+        log.warning("the broker could not be asked about %s: %s", errand.order_id, error)
+        return []
+
+
+def _lost(error: BaseException) -> None:
+    log.error("a worker ended: %s", error)
