@@ -62,6 +62,7 @@ class Child:
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                umask=0o077,  # Prefect makes its database with whatever mode it may
             )
         self.pid = self._process.pid
         self._pid_file.write_text(str(self.pid))

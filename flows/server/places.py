@@ -6,10 +6,11 @@ environment and to nothing else; the server listens on loopback and asks for a p
 
 from __future__ import annotations
 
+import base64
 import os
 import secrets
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -65,11 +66,25 @@ class Places:
 
     def password(self) -> str:
         """The auth string `user:secret`, made at the first call and kept with mode 600."""
-        file = self.folder / "auth"
-        if not file.exists():
-            with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
-                out.write(f"trader:{secrets.token_urlsafe(24)}")
-        return file.read_text()
+        return _kept(self.folder / "auth", lambda: f"trader:{secrets.token_urlsafe(24)}")
+
+    def encryption_key(self) -> str | None:
+        """What the server encrypts its users' secret blocks with, kept beside its database.
+
+        None for a database that was made without: Prefect keeps its key inside, in clear.
+        """
+        file = self.folder / "encryption-key"
+        if not file.exists() and (self.folder / "prefect.db").exists():
+            return None
+        return _kept(file, lambda: base64.urlsafe_b64encode(secrets.token_bytes(32)).decode())
+
+
+def _kept(file: Path, make: Callable[[], str]) -> str:
+    """What stands in the file, which is made at the first call with mode 600."""
+    if not file.exists():
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+            out.write(make())
+    return file.read_text()
 
 
 def free_port(wanted: int | None = None) -> int:
@@ -115,11 +130,13 @@ def client_environment(places: Places, port: int, environment: Mapping[str, str]
 
 def server_environment(places: Places, port: int, environment: Mapping[str, str]) -> dict[str, str]:
     """What the server runs under: no keys, loopback, a password, a database kept small."""
+    key = places.encryption_key()
     origins = f"http://{HOST}:{port},http://localhost:{port}"
     return without(client_environment(places, port, environment), _KEYS) | {
         "PREFECT_SERVER_API_HOST": HOST,
         "PREFECT_SERVER_API_PORT": str(port),
         "PREFECT_SERVER_API_AUTH_STRING": places.password(),
+        **({"PREFECT_SERVER_ENCRYPTION_KEY": key} if key else {}),
         "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": origins,
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",

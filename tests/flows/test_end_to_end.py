@@ -10,65 +10,15 @@ import re
 import signal
 import sqlite3
 import stat
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 
-import duckdb
 import pytest
 
-ROOT = Path(__file__).parents[2]
+from tests.flows.shells import Shell, wait_until
+
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("prefect")]
-
-
-class Shell:
-    """A user's shell with a home directory and a state folder of its own."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.state = folder / "state"
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "APCA_"))}
-        self.environment = {**clean, "HOME": str(folder)}
-        self.environment.pop("MULTI_TRADER_HOME", None)
-
-    def server(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """`make up`, `make down` or `make demo`, in this shell."""
-        return self.python("-m", "flows.server", *arguments, "--home", str(self.state))
-
-    def python(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """One command of the project's interpreter."""
-        return subprocess.run(
-            [sys.executable, *arguments],
-            cwd=ROOT,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            timeout=400,
-            check=False,
-        )
-
-    def rows(self, sql: str) -> list[tuple[object, ...]]:
-        """What the warehouse answers."""
-        with duckdb.connect(str(self.state / "warehouse.duckdb"), read_only=True) as books:
-            return books.execute(sql).fetchall()
-
-    def processes(self) -> list[int]:
-        """Every process that was started for this state folder and still runs."""
-        mark, own = str(self.folder).encode(), os.getpid()
-        found = []
-        for entry in Path("/proc").iterdir():
-            if not entry.name.isdigit() or int(entry.name) == own:
-                continue
-            try:
-                told = (entry / "environ").read_bytes() + (entry / "cmdline").read_bytes()
-            except OSError:
-                continue
-            if mark in told:
-                found.append(int(entry.name))
-        return found
 
 
 @pytest.fixture
@@ -77,13 +27,6 @@ def shell(tmp_path: Path) -> Iterator[Shell]:
     yield shell
     for process in shell.processes():  # only where a test failed
         os.kill(process, signal.SIGKILL)
-
-
-def wait_until(holds: Callable[[], object], deadline_s: float = 240) -> None:
-    end_s = time.monotonic() + deadline_s
-    while not holds():
-        assert time.monotonic() < end_s, f"not within {deadline_s:.0f} s"
-        time.sleep(0.5)
 
 
 def total_in(rows: Sequence[tuple[object, ...]]) -> Decimal:

@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 
 from flows.server.children import Child, StartFailed, run_to_end
 from flows.server.demo import market_of
@@ -72,6 +73,23 @@ def test_the_server_listens_on_loopback_and_asks_for_a_password_made_once(tmp_pa
     assert Places.under(tmp_path).password() == password
     assert client_environment(places, 4200, {})["PREFECT_API_AUTH_STRING"] == password
     assert Places.under(tmp_path / "other").password() != password
+
+
+def test_secret_blocks_are_encrypted_with_a_key_that_is_not_in_the_database(tmp_path: Path) -> None:
+    places = Places.under(tmp_path)
+    key = server_environment(places, 4200, {})["PREFECT_SERVER_ENCRYPTION_KEY"]
+    assert len(Fernet(key).encrypt(b"x")) > 32
+    assert mode_of(places.folder / "encryption-key") == 0o600
+    (places.folder / "prefect.db").touch()
+    assert server_environment(places, 4200, {})["PREFECT_SERVER_ENCRYPTION_KEY"] == key
+    assert "PREFECT_SERVER_ENCRYPTION_KEY" not in client_environment(places, 4200, {})
+
+
+def test_a_database_that_was_made_without_a_key_keeps_its_own(tmp_path: Path) -> None:
+    places = Places.under(tmp_path)
+    (places.folder / "prefect.db").touch()
+    assert "PREFECT_SERVER_ENCRYPTION_KEY" not in server_environment(places, 4200, {})
+    assert not (places.folder / "encryption-key").exists()
 
 
 def test_what_the_server_keeps_is_for_its_user_alone(tmp_path: Path) -> None:

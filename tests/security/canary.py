@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import base64
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+
+import duckdb
 
 KEY_ID = "PKCANARYKEYID7Q4W9Z"
 SECRET = "canarySECRETx8Kd0vTq2LmW7rYb5Hn3Jc6F"  # noqa: S105  it opens nothing
@@ -39,3 +42,20 @@ def tellers(*folders: Path) -> list[Path]:
 def _files(folders: tuple[Path, ...]) -> Iterator[Path]:
     for folder in folders:
         yield from (file for file in folder.rglob("*") if file.is_file())
+
+
+def told_in_tables(home: Path) -> list[str]:
+    """The tables and files of bars below a home that tell: their files are compressed."""
+    telling = []
+    for file in home.rglob("*.duckdb"):
+        with duckdb.connect(str(file), read_only=True) as books:
+            for (table,) in books.execute("SELECT table_name FROM duckdb_tables()").fetchall():
+                rows = books.table(table).fetchall()
+                telling += [f"{file.name} {table}"] if is_told(repr(rows)) else []
+    for file in home.rglob("*.parquet"):
+        rows = duckdb.read_parquet(str(file)).fetchall()
+        telling += [str(file.name)] if is_told(repr(rows)) else []
+    for file in home.rglob("*.db"):
+        with sqlite3.connect(f"file:{file}?mode=ro", uri=True) as books:
+            telling += [str(file.name)] if is_told("\n".join(books.iterdump())) else []
+    return telling

@@ -80,7 +80,10 @@ def test_a_warm_up_and_a_claimed_account_are_private_under_the_usual_umask(
 HOW_PRIVATE = "import os, resource; print(os.umask(0), resource.getrlimit(resource.RLIMIT_CORE))"
 ENTRANCES: dict[str, tuple[str, list[str]]] = {
     "multi-trader": ("from cli.main import main", ["--version"]),
-    "make up and make demo": ("from flows.server.__main__ import main", ["down", "--home", "."]),
+    "make up and make demo": (
+        "from flows.server.__main__ import main",
+        ["down", "--home", "{folder}"],
+    ),
 }
 
 
@@ -89,6 +92,7 @@ def test_files_are_private_and_a_crash_dumps_nothing_in_all_that_we_start(
     way: str, tmp_path: Path
 ) -> None:
     entrance, arguments = ENTRANCES[way]
+    arguments = [one.format(folder=tmp_path) for one in arguments]
     code = f"import atexit\n{entrance}\n"
     code += f"atexit.register(lambda: exec({HOW_PRIVATE!r}))\nmain()"
     done = subprocess.run(
