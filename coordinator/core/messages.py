@@ -124,6 +124,7 @@ class AccountSeen:
 
     `cash` is in dollars, None if only orders were asked for; `positions` by symbol as configured.
     `updates` are the open orders and the executions since the last look, other people's included.
+    `account` is its number, where it was asked for.
     """
 
     now: datetime
@@ -132,6 +133,7 @@ class AccountSeen:
     positions: Mapping[str, Decimal]
     updates: tuple[OrderUpdate, ...] = ()
     activities: tuple[Activity, ...] = ()
+    account: str = ""
 
 
 @dataclass(frozen=True, slots=True)

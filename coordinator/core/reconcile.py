@@ -34,6 +34,11 @@ class DiscrepancyKind(Enum):
     CASH = "cash"
     PRICE = "price"
     """A close leapt outside the collar: perhaps a split that nobody told of."""
+    ACCOUNT = "account"
+    """The keys belong to another account than the books."""
+
+
+_COMPARED = {DiscrepancyKind.POSITION.value, DiscrepancyKind.CASH.value}
 
 
 @exactly
@@ -74,6 +79,8 @@ def finding(
             note = f"the books' position in {symbol} is {ours}, the broker's is {brokers}"
         case DiscrepancyKind.CASH:
             note = f"the books' cash is {ours}, the broker's is {brokers}"
+        case DiscrepancyKind.ACCOUNT:
+            note = "the keys belong to another account now: it was reset, or they were changed"
     name = f"{kind.value}.{symbol}" if symbol else kind.value
     return DiscrepancyFound(now, kind.value, symbol, UNASSIGNED, ours, brokers, note, name)
 
@@ -146,7 +153,13 @@ class Reconciler:
         return any(name not in frozen for name in self._suspects)
 
     def take(self, seen: m.AccountSeen) -> None:
-        """Book what the broker proves, then judge what still differs."""
+        """Book what the broker proves, then judge what still differs.
+
+        Another account number means that the account was reset: nothing of it is ours any more.
+        """
+        if seen.account not in ("", self._books.account):
+            self._tell_of_reset(seen)
+            return
         for update in seen.updates:
             self._on_update(update)
         for activity in seen.activities:
@@ -163,6 +176,12 @@ class Reconciler:
         for name in [n for n in self._suspects if n not in differing]:
             del self._suspects[name]
         self._resolve(differing, seen.now)
+
+    def _tell_of_reset(self, seen: m.AccountSeen) -> None:
+        kind = DiscrepancyKind.ACCOUNT
+        if kind.value not in self._books.frozen:
+            total = self._books.ledger.net_cash()
+            self._record(finding(seen.now, kind, "", total, seen.cash or ZERO))
 
     def _says_something(self, found: DiscrepancyFound, version: int) -> bool:
         """Whether no order that was open since the question can be the reason."""
@@ -198,7 +217,7 @@ class Reconciler:
     def _resolve(self, differing: Iterable[str], now: datetime) -> None:
         """What was frozen and differs no more has been explained."""
         for name, found in list(self._books.frozen.items()):
-            if found.kind != DiscrepancyKind.PRICE.value and name not in differing:
+            if found.kind in _COMPARED and name not in differing:
                 self._record(r.DiscrepancyResolved(now, name, "explained"))
 
     def _split_explains(self, posting: r.ActivityBooked) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from coordinator.core import messages as m
@@ -16,21 +16,19 @@ from coordinator.core import records as r
 from coordinator.core.books import Books
 from coordinator.core.desk import OrderDesk
 from coordinator.core.engine import CRYPTO_FEE_RATE, Engine
-from coordinator.core.orders import Order, OrderStatus
+from coordinator.core.orders import OrderStatus
 from coordinator.core.reconcile import Reconciler, compare
 from coordinator.core.reports import Reports
 from coordinator.core.risk import Asset
 from coordinator.core.values import MINUTE, exactly
 from coordinator.errors import BrokerRejected, SafetyRefusal
 from coordinator.shell.broker import AccountView, Broker
+from coordinator.shell.evidence import gather
 from coordinator.shell.journal import Entry, Journal
 from coordinator.shell.look import FEE_DAYS, Looks
 from coordinator.shell.lookout import Depth
 
 log = logging.getLogger("coordinator")
-ABSENT_AFTER = 5
-"""Look-ups in a row, ABSENT_WAIT_S local seconds apart, after which an order never arrived."""
-ABSENT_WAIT_S = 0.5
 AGREE_TRIES = 12
 """Comparisons of the books with the account, AGREE_WAIT_S local seconds apart, before they count
 as different: a list of executions can lag, and another coordinator may be filled in between."""
@@ -162,18 +160,17 @@ def settle_orders(
     for order in books.orders.open():
         order.cancel_reason = None
     desk.drop_waiting(now, older_than=MINUTE)
-    unsent = []
-    for order in books.orders.open():
-        if order.status is OrderStatus.WAITING:
-            continue
-        fresh = now - order.decided_at < MINUTE
-        updates = _ask_for(order, broker, sleep, attempts=1 if fresh else ABSENT_AFTER)
-        for update in updates:
+    sent = [o for o in books.orders.open() if o.status is not OrderStatus.WAITING]
+    old = {o.client_order_id for o in sent if now - o.decided_at >= MINUTE}
+    known = gather(sent, broker, sleep, patient=old)
+    for order in sent:
+        for update in known.get(order.client_order_id, ()):
             reports.on_update(update)
-        if not updates and fresh:
-            unsent.append(order.client_order_id)
-        elif not updates:
-            desk.give_up(order.client_order_id, now)
+    unknown = [o.client_order_id for o in sent if o.client_order_id not in known]
+    for order_id in unknown:
+        if order_id in old:
+            desk.give_up(order_id, now)
+    unsent = [order_id for order_id in unknown if order_id not in old]
     in_line = [c.client_order_id for c in desk.out.commands if isinstance(c, m.SubmitOrder)]
     return desk.out.records, list(dict.fromkeys([*unsent, *in_line]))
 
@@ -202,18 +199,3 @@ def _reconciled(reconciler: Reconciler, desk: OrderDesk, seen: m.AccountSeen) ->
 
 def _same(found: r.DiscrepancyFound, known: r.DiscrepancyFound | None) -> bool:
     return known is not None and known.brokers - known.ours == found.brokers - found.ours
-
-
-def _ask_for(
-    order: Order, broker: Broker, sleep: Callable[[float], None], *, attempts: int
-) -> list[m.OrderUpdate]:
-    """The broker's word on an order, an update for each execution; empty if it never arrived."""
-    for attempt in range(attempts):
-        if attempt:
-            sleep(ABSENT_WAIT_S)
-        found = broker.order(order.client_order_id)
-        if found is not None:
-            since = order.decided_at - timedelta(days=1)
-            executions = broker.executions(found.broker_order_id, since)
-            return [replace(found, execution=e) for e in executions] or [found]
-    return []

@@ -24,6 +24,15 @@ class BrokerClock:
         if self._said is None or moment > self.now():
             self._said, self._heard_at = moment, self._monotonic()
 
+    def step_s(self, moment: datetime) -> float:
+        """Broker seconds by which its clock, saying `moment`, is ahead of what must have passed.
+
+        Only at real speed is there anything to expect; elsewhere it is zero.
+        """
+        if self.speed != 1 or self._said is None:
+            return 0.0
+        return (moment - self.now()).total_seconds()
+
     def now(self) -> datetime:
         """The broker's time, at least; it must have been heard once."""
         assert self._said is not None, "the broker's clock was never read"

@@ -38,6 +38,8 @@ CLOSE_GRACE_S = 10.0
 DRAIN_S = 60.0
 """Broker seconds in which open orders may still end."""
 CLOCK_POLL_S = 15.0
+SKEW_S = 2.0
+"""A step of the broker's clock, against the time that must have passed, that is told of."""
 CORRECTION = "u"
 """Alpaca's type of a bar that late trades have changed."""
 
@@ -206,6 +208,8 @@ class LiveSession:
             case _Stop():
                 self._stop = item
             case m.ClockRead():
+                if abs(step_s := self._clock.step_s(item.now)) > SKEW_S:
+                    log.warning("⚠ the broker's clock stepped by %.1f s; it is followed", step_s)
                 self._clock.heard(item.now)
                 self._commit(self.engine.handle(item))
                 self._errands.pursue()

@@ -39,8 +39,11 @@ LEAST_WAIT_S = 0.5
 GAP_TRIES = 5
 """Requests for missed bars, GAP_WAIT_S broker seconds apart, before they are done without."""
 GAP_WAIT_S = 2.0
-ABSENT_AFTER = 5
-"""Look-ups in a row that must not find an order before it counts as never arrived."""
+ABSENT_AFTER, QUIET = 5, timedelta(seconds=60)
+"""Look-ups in a row that must not find an order, and broker time since it was decided on, before
+it counts as never arrived: longer than a request can be under way."""
+STUCK = timedelta(minutes=2)
+"""Broker time after which an order that neither fills nor ends is told of, once."""
 
 Deliver = Callable[[Iterable[m.Message]], None]
 Work = Callable[[], list[m.Message]]
@@ -53,6 +56,7 @@ class _Pursuit:
     due_s: float
     tries: int = 0
     not_found: int = 0
+    told: bool = False
 
 
 class Errands:
@@ -115,12 +119,24 @@ class Errands:
             if order is None or not order.is_open:
                 del self._pursuits[client_order_id]
             elif now_s >= pursuit.due_s:
+                self._tell_if_stuck(order, pursuit)
                 wait_s = min(2.0 ** min(pursuit.tries, 10), LONGEST_WAIT_S)
                 pursuit.tries += 1
                 pursuit.due_s = now_s + self._clock.local_s(
                     wait_s, least_s=min(wait_s, LEAST_WAIT_S)
                 )
                 self._start(self._question_worker, partial(self._find, order))
+
+    def _tell_if_stuck(self, order: Order, pursuit: _Pursuit) -> None:
+        if not pursuit.told and self._clock.now() - order.decided_at > STUCK:
+            pursuit.told = True
+            log.warning(
+                "[%s] ⚠ order %s is %s since %s: it is asked for until the broker says more",
+                order.strategy,
+                order.client_order_id,
+                order.status.value,
+                order.decided_at,
+            )
 
     def fetch_bars(self, starts: Mapping[str, datetime]) -> None:
         """Fetch the bars of each ticker that start at its time in `starts` or later.
@@ -173,7 +189,7 @@ class Errands:
         order_id = order.client_order_id
         found = self._for_questions.order(order_id)
         if found is None:
-            return self._missed(order_id)
+            return self._missed(order)
         self._pursuits.get(order_id, _Pursuit(0.0)).not_found = 0
         if (order.symbol, order.side, order.qty) != (found.symbol, found.side, found.qty):
             return [m.SubmitRefused(order_id, found.at, "another order stands under this id")]
@@ -189,14 +205,14 @@ class Errands:
         finally:
             self._looking = False
 
-    def _missed(self, order_id: str) -> list[m.Message]:
-        pursuit = self._pursuits.get(order_id)
+    def _missed(self, order: Order) -> list[m.Message]:
+        pursuit, now = self._pursuits.get(order.client_order_id), self._clock.now()
         if pursuit is None:
             return []
         pursuit.not_found += 1
-        if pursuit.not_found < ABSENT_AFTER:
+        if pursuit.not_found < ABSENT_AFTER or now - order.decided_at < QUIET:
             return []
-        return [m.OrderAbsent(order_id, self._clock.now())]
+        return [m.OrderAbsent(order.client_order_id, now)]
 
     def _gap(self, starts: Mapping[str, datetime]) -> list[m.Message]:
         for attempt in range(GAP_TRIES):

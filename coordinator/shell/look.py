@@ -42,15 +42,17 @@ class Looks:
             BrokerError: it could not be asked; the next look covers this one's time.
         """
         now = self._broker.clock()
-        cash, positions = None, {}
+        cash, positions, number = None, {}, ""
         if depth is not Depth.ORDERS:
-            cash = self._broker.account().cash
+            account = self._broker.account()
+            cash, number = account.cash, account.number
             positions = {held.symbol: held.qty for held in self._broker.positions()}
         open_orders = self._broker.open_orders()
         fills = [u for fill in self._broker.fills(self._since - OVERLAP) for u in self._new(fill)]
         activities = self._activities(now) if depth is Depth.ACTIVITIES else ()
         self._since = now
-        return m.AccountSeen(now, version, cash, positions, (*open_orders, *fills), activities)
+        updates = (*open_orders, *fills)
+        return m.AccountSeen(now, version, cash, positions, updates, activities, number)
 
     def _new(self, fill: Fill) -> Iterator[m.OrderUpdate]:
         """The report of an execution that is not in the books yet, under its order's own id."""

@@ -163,14 +163,20 @@ def test_another_order_under_our_id_is_not_adopted() -> None:
     run(story)
 
 
-def test_an_order_that_is_not_there_is_absent_after_several_looks() -> None:
+def test_an_order_that_is_not_there_is_absent_after_several_looks_and_a_quiet_minute() -> None:
     async def story(desk: Desk) -> None:
         desk.local_s.step_s = 10
         desk.order()
         desk.errands.look_up(ID)
-        for _ in range(4):
+        for _ in range(5):
             desk.errands.pursue()
-        assert await desk.answer() == m.OrderAbsent(ID, NOW)
+        desk.errands.read_clock()
+        assert isinstance(await desk.answer(), m.ClockRead)
+        later = NOW + MINUTE
+        desk.clock.heard(later)
+        desk.local_s.step_s = 100
+        desk.errands.pursue()
+        assert await desk.answer() == m.OrderAbsent(ID, later)
         assert desk.answers.empty()
 
     run(story)
