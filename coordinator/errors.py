@@ -1,8 +1,9 @@
-"""Whose fault it is, is the type: the operator's, the broker's, or ours.
+"""Whose fault it is, is the type: the operator's, the broker's, the disk's, or ours.
 
-An OperatorError is shown as it stands and ends the command with its `exit_code`; a BrokerError
-may pass by itself; an InvariantError is a bug of this program. Every message says what happened,
-where, and what to do next. All of them survive pickling, and none carries headers or secrets.
+An OperatorError is shown as it stands and ends the command with its `exit_code`; a StorageError is
+the disk's; a BrokerError may pass by itself; an InvariantError is a bug of this program. Every
+message says what happened, where, and what to do next. All of them survive pickling, and none
+carries headers or secrets.
 """
 
 from __future__ import annotations
@@ -65,6 +66,10 @@ class SafetyRefusal(OperatorError):
     """Trading was refused to keep money safe: lease held, books apart, capital short, not armed."""
 
     exit_code: ClassVar[int] = 3
+
+
+class StorageError(MultiTraderError):
+    """The disk did not take what must be durable: nothing was done that depends on it."""
 
 
 class BrokerError(MultiTraderError):

@@ -150,7 +150,7 @@ class LiveSession:
 
         Raises:
             BrokerUnavailable: a stream ended for good.
-            sqlite3.Error: the journal cannot be written; nothing was sent after that.
+            StorageError: the journal cannot be written; nothing was sent after that.
         """
         poll = asyncio.create_task(self._poll_clock())
         try:

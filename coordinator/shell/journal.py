@@ -16,7 +16,7 @@ from pathlib import Path
 
 from coordinator.core.codec import decode, encode
 from coordinator.core.records import BarsSeen, HistorySeen, Record
-from coordinator.errors import InvariantError, SafetyRefusal
+from coordinator.errors import InvariantError, SafetyRefusal, StorageError
 from coordinator.shell.folders import private_folder
 
 SCHEMA_VERSION = 1
@@ -103,7 +103,7 @@ class Journal:
         """Make records durable in one commit; returns what other coordinators wrote before it.
 
         Raises:
-            sqlite3.Error: nothing was written, and nothing may be done about the records.
+            StorageError: nothing was written, and nothing may be done about the records.
         """
         others: list[Entry] = []
 
@@ -120,19 +120,29 @@ class Journal:
         """Append what `decide` makes of the others' latest entries, while nobody else can write.
 
         Raises:
-            sqlite3.Error, or what `decide` raises: nothing was written.
+            StorageError, or what `decide` raises: nothing was written.
         """
         before = self._seq, self._hash
-        self._connection.execute("BEGIN IMMEDIATE")
         try:
+            self._connection.execute("BEGIN IMMEDIATE")
             for record in decide(self._catch_up()):
                 self._insert(session_id, record)
             self._connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            self._forget(before)
+            raise StorageError(
+                f"{self.path} could not be written ({error}), so nothing was sent that depends on"
+                " it. Make room on the disk, or repair it, and start again: the session goes on"
+                " where the journal ends."
+            ) from error
         except BaseException:
-            self._seq, self._hash = before
-            if self._connection.in_transaction:  # a full disk has rolled back already
-                self._connection.execute("ROLLBACK")
+            self._forget(before)
             raise
+
+    def _forget(self, before: tuple[int, str]) -> None:
+        self._seq, self._hash = before
+        if self._connection.in_transaction:  # a full disk has rolled back already
+            self._connection.execute("ROLLBACK")
 
     def _catch_up(self) -> list[Entry]:
         found = []

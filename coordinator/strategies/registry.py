@@ -8,6 +8,7 @@ its name is asked for, and the built-in names always mean the built-in strategie
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import TypeVar
 
@@ -64,7 +65,13 @@ _registered: dict[str, type[Strategy]] = {cls.strategy_type: cls for cls in BUIL
 
 def registered_types() -> StrategyTypes:
     """Every strategy type that a configuration may name now."""
-    return StrategyTypes(_registered.values(), entry_points(group=GROUP))
+    return StrategyTypes(_registered.values(), _entry_points())
+
+
+@cache
+def _entry_points() -> tuple[EntryPoint, ...]:
+    """What installed packages offer; they are read once, since each look reads every package."""
+    return tuple(entry_points(group=GROUP))
 
 
 def register(cls: type[S]) -> type[S]:

@@ -15,7 +15,7 @@ import pytest
 
 from coordinator.core import records as r
 from coordinator.core.values import UNASSIGNED, Bar
-from coordinator.errors import InvariantError, SafetyRefusal
+from coordinator.errors import InvariantError, SafetyRefusal, StorageError
 from coordinator.shell.journal import Entry, Journal, read_session, read_sessions
 
 AT = datetime(2026, 3, 17, 14, tzinfo=UTC)
@@ -170,7 +170,7 @@ def test_a_full_disk_is_an_error_and_what_was_written_before_stays(path: Path) -
     journal.append("s", [moved("1")])
     pages = journal._connection.execute("PRAGMA page_count").fetchone()[0]
     journal._connection.execute(f"PRAGMA max_page_count = {pages}")
-    with pytest.raises(sqlite3.OperationalError, match="full"):
+    with pytest.raises(StorageError, match="full"):
         journal.append("s", [seen(minute) for minute in range(500)])
     journal._connection.execute("PRAGMA max_page_count = 100000")
     journal.append("s", [moved("2")])

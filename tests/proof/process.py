@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from unittest.mock import patch
 from coordinator.bootstrap import strategy_specs
 from coordinator.config import config_hash, parse_config
 from coordinator.core.engine import Engine
-from coordinator.errors import BrokerError, SafetyRefusal
+from coordinator.errors import BrokerError, SafetyRefusal, StorageError
 from coordinator.settings import Settings
 from coordinator.shell import session, startup
 from coordinator.shell.journal import Journal
@@ -101,7 +100,7 @@ class Process:
                 return End("closed") if result is None else End("ended", result.status)
             case SafetyRefusal():
                 return End("refused", str(error))
-            case BrokerError() | sqlite3.OperationalError():
+            case BrokerError() | StorageError():
                 return End("failed", f"{type(error).__name__}: {error}")
             case _:
                 self.world.blame_bug(error)

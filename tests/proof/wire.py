@@ -7,7 +7,6 @@ that has left the process travels on even if the process dies.
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import msgpack
 
 from coordinator.core.records import Record
-from coordinator.errors import BrokerRejected, BrokerUnavailable
+from coordinator.errors import BrokerRejected, BrokerUnavailable, StorageError
 from coordinator.shell.journal import Entry, Journal
 from coordinator.shell.rest import Api
 from coordinator.shell.streams import StreamWatch
@@ -222,7 +221,7 @@ class WireJournal(Journal):
         process.boundary("commit begins")
         try:
             super().append_decided(session_id, noted)
-        except sqlite3.Error as error:
+        except StorageError as error:
             world.note("commit fails", error)
             raise
         if process.dead:
