@@ -33,13 +33,13 @@ from coordinator.readers import (
 )
 from coordinator.settings import ALPACA, Settings, home_folder, read_settings, warehouse_path
 from coordinator.shell import startup
-from coordinator.shell.alpaca_rest import AlpacaRest
 from coordinator.shell.broker import Broker
 from coordinator.shell.history import write_bars
 from coordinator.shell.isolation import isolated
 from coordinator.shell.lease import Leases
+from coordinator.shell.pace import Budgets, patient
 from coordinator.shell.ports import Ports
-from coordinator.shell.session import Run, RunResult, trade_session
+from coordinator.shell.session import PATIENCE_S, Run, RunResult, trade_session
 from coordinator.strategies.registry import BUILT_IN
 
 __all__ = [
@@ -154,6 +154,8 @@ async def run_configured(
         Leases(leases_folder) as leases,
     ):
         leases.take_for_key(urlsplit(settings.trading_url).netloc, settings.key_id, markets)
+        budgets = Budgets(settings, speed=options.speed, folder=leases_folder)
+        names = [spec.name for spec in specs]
         run = Run(
             specs=specs,
             coordinator=config.name,
@@ -163,11 +165,12 @@ async def run_configured(
             settings=settings,
             speed=options.speed,
             check_account=lambda account: _on_account(
-                account, mode, settings, leases, markets, [spec.name for spec in specs]
+                account, mode, settings, leases, budgets, markets, names
             ),
             fill_model=(options.fill_model or FILL_MODEL) if options.simulated else "",
         )
-        return _outcome(await trade_session(run, stop or asyncio.Event(), Ports.real()), options)
+        ports = Ports.real(budgets)
+        return _outcome(await trade_session(run, stop or asyncio.Event(), ports), options)
 
 
 async def warm_up(
@@ -183,7 +186,8 @@ async def warm_up(
     _refuse_half_armed(config, options)
     specs = strategy_specs(config, options.min_warmup_bars)
     with _settings(config, options, known, for_warm_up=True) as settings:
-        return await asyncio.to_thread(_fetch_warm_up, specs, config.feed.value, settings)
+        feed = config.feed.value
+        return await asyncio.to_thread(_fetch_warm_up, specs, feed, settings, options.speed)
 
 
 def strategy_specs(config: CoordinatorConfig, min_warmup_bars: int | None) -> list[StrategySpec]:
@@ -269,6 +273,7 @@ def _on_account(
     mode: Mode,
     settings: Settings,
     leases: Leases,
+    budgets: Budgets,
     markets: Sequence[str],
     strategies: Sequence[str],
 ) -> None:
@@ -278,15 +283,28 @@ def _on_account(
             f"live trading is not armed: MULTI_TRADER_ALLOW_LIVE must equal the account's number"
             f" {account}, and is {settings.allow_live or 'not set'}."
         )
-    host = urlsplit(settings.trading_url).netloc
-    host = "" if host.endswith(ALPACA) else host
+    host = _account_host(settings)
+    budgets.on_account(account, host=host)
     leases.take_for_account(account, markets, host=host)
     leases.take_for_strategies(account, strategies, host=host)
 
 
-def _fetch_warm_up(specs: Sequence[StrategySpec], feed: str, settings: Settings) -> WarmupOutcome:
-    broker = Broker(AlpacaRest(settings), feed=feed)
-    account, now = broker.account(), broker.clock()
+def _account_host(settings: Settings) -> str:
+    """Where an account's number is unique: '' at Alpaca, else one simulator."""
+    host = urlsplit(settings.trading_url).netloc
+    return "" if host.endswith(ALPACA) else host
+
+
+def _fetch_warm_up(
+    specs: Sequence[StrategySpec], feed: str, settings: Settings, speed: float
+) -> WarmupOutcome:
+    budgets = Budgets(settings, speed=speed)
+    ports = Ports.real(budgets)
+    pace = patient(ports.turn, ports.sleep, patience_s=PATIENCE_S)
+    broker = Broker(ports.rest(settings), feed=feed, pace=pace)
+    account = broker.account()
+    budgets.on_account(account.number, host=_account_host(settings))
+    now = broker.clock()
     sessions = startup.read_sessions(broker, now)
     plan = startup.plan(now, sessions, tickers_of(specs))
     if plan is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -24,6 +25,8 @@ from coordinator.settings import Settings
 from coordinator.shell.rest import Api
 
 T = TypeVar("T")
+Heard = Callable[[Api, int, Mapping[str, str]], None]
+"""Told of each answer: its HTTP status and its headers. Must not raise."""
 
 PROVE_NOTHING = {0, requests.codes.request_timeout, requests.codes.too_many_requests}
 """Answers below 500 after which the request may have been carried out, or may be later."""
@@ -31,10 +34,16 @@ LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 TIMEOUT_S = 10.0
 
 
+def _unheard(_api: Api, _status: int, _headers: Mapping[str, str]) -> None:
+    """Nobody wants to know."""
+
+
 class AlpacaRest:
     """Alpaca's trading and data REST, over HTTP."""
 
-    def __init__(self, settings: Settings, *, timeout_s: float = TIMEOUT_S) -> None:
+    def __init__(
+        self, settings: Settings, *, timeout_s: float = TIMEOUT_S, heard: Heard = _unheard
+    ) -> None:
         key, secret = settings.key_id, settings.secret
         trading, data = settings.trading_url, settings.data_url
         self._clients: dict[Api, RESTClient] = {
@@ -45,6 +54,7 @@ class AlpacaRest:
         for api, client in self._clients.items():
             host = urlsplit(trading if api is Api.TRADING else data).hostname
             _file_edges(client, timeout_s, loopback=host in LOOPBACK)
+            _listen(client, partial(heard, api))
 
     def get(self, api: Api, path: str, query: Mapping[str, Any]) -> Any:
         """The parsed answer to a GET."""
@@ -76,6 +86,13 @@ def _file_edges(client: RESTClient, timeout_s: float, *, loopback: bool) -> None
     client._session.trust_env = not loopback
     for scheme in ("http://", "https://"):
         client._session.mount(scheme, _TimedAdapter(timeout_s))
+
+
+def _listen(client: RESTClient, heard: Callable[[int, Mapping[str, str]], None]) -> None:
+    def answered(response: requests.Response, **_: Any) -> None:
+        heard(response.status_code, response.headers)
+
+    client._session.hooks["response"].append(answered)
 
 
 def _asked(call: Callable[[], T]) -> T:

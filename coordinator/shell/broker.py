@@ -18,9 +18,11 @@ from coordinator.core.messages import Activity, Execution, OrderUpdate, SubmitOr
 from coordinator.core.records import Holding
 from coordinator.core.risk import Asset
 from coordinator.core.session import Hours
-from coordinator.core.values import Bar, is_crypto
+from coordinator.core.values import Bar, Side, is_crypto
 from coordinator.errors import BrokerRejected
 from coordinator.shell import wire
+from coordinator.shell.budget import Urgency
+from coordinator.shell.pace import Pace, at_once
 from coordinator.shell.rest import Api, Rest
 
 ACCOUNT_NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -48,11 +50,12 @@ class AccountView:
 
 
 class Broker:
-    """Alpaca's trading and data REST for one account."""
+    """Alpaca's trading and data REST for one account. `pace` is asked before each request."""
 
-    def __init__(self, rest: Rest, *, feed: str) -> None:
+    def __init__(self, rest: Rest, *, feed: str, pace: Pace = at_once) -> None:
         self._rest = rest
         self._feed = feed
+        self._pace = pace
 
     def account(self) -> AccountView:
         """The account that the keys belong to."""
@@ -94,18 +97,23 @@ class Broker:
             "time_in_force": order.time_in_force,
             "client_order_id": order.client_order_id,
         }
+        self._pace(Api.TRADING, Urgency.EXIT if order.side is Side.SELL else Urgency.ENTRY)
         return wire.parse_order(self._rest.post(Api.TRADING, "/orders", body))
 
     def cancel(self, broker_order_id: str) -> None:
         """Ask for an order's end; whether it ended, its reports will say."""
+        self._pace(Api.TRADING, Urgency.EXIT)
         self._rest.delete(Api.TRADING, f"/orders/{broker_order_id}")
 
-    def order(self, client_order_id: str) -> OrderUpdate | None:
+    def order(
+        self, client_order_id: str, *, urgency: Urgency = Urgency.QUESTION
+    ) -> OrderUpdate | None:
         """The order with this id, or None if the broker does not know it."""
         try:
             raw = self._get(
                 "/orders:by_client_order_id",
                 {"client_order_id": client_order_id},
+                urgency,
             )
         except BrokerRejected as refusal:
             if refusal.status == HTTPStatus.NOT_FOUND:
@@ -194,6 +202,7 @@ class Broker:
             query |= {"feed": self._feed, "adjustment": "split"}
         found: dict[str, list[Bar]] = {symbol: [] for symbol in symbols}
         while True:
+            self._pace(api, Urgency.QUESTION)
             answer = self._rest.get(api, path, query)
             for symbol, raws in (answer.get("bars") or {}).items():
                 found[symbol] += [wire.parse_bar(raw, symbol) for raw in raws]
@@ -206,7 +215,13 @@ class Broker:
             for symbol, bars in found.items()
         }
 
-    def _get(self, path: str, query: Mapping[str, Any] | None = None) -> Any:
+    def _get(
+        self,
+        path: str,
+        query: Mapping[str, Any] | None = None,
+        urgency: Urgency = Urgency.QUESTION,
+    ) -> Any:
+        self._pace(Api.TRADING, urgency)
         return self._rest.get(Api.TRADING, path, query or {})
 
 

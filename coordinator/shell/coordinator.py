@@ -27,6 +27,7 @@ from coordinator.shell.gather import Gatherer
 from coordinator.shell.journal import Entry, Journal
 from coordinator.shell.lookout import Lookout
 from coordinator.shell.narrator import Narrator
+from coordinator.shell.pace import Pace
 from coordinator.shell.ports import Ports
 
 log = logging.getLogger("coordinator")
@@ -64,7 +65,7 @@ class LiveSession:
         session_id: str,
         ports: Ports,
         clock: BrokerClock,
-        make_broker: Callable[[], Broker],
+        make_broker: Callable[[Pace], Broker],
         narrator: Narrator,
     ) -> None:
         self.engine = engine

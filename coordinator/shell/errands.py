@@ -1,6 +1,7 @@
-"""Errands to the broker: orders on one worker, questions on another.
+"""Errands to the broker: orders in line for one worker, questions on another.
 
-The loop never waits for them: each answer comes back to it as messages. An order that stays open
+The loop never waits for them: each answer comes back to it as messages. An entry that is still in
+line when its ticker's next bar is due is not sent any more. An order that was sent and stays open
 is looked up again and again, ever more rarely, until the broker's evidence ends it; only after
 several look-ups in a row that do not find it does it count as never arrived.
 """
@@ -8,6 +9,7 @@ several look-ups in a row that do not find it does it count as never arrived.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -17,15 +19,17 @@ from coordinator.core import messages as m
 from coordinator.core.books import Books
 from coordinator.core.orders import Order
 from coordinator.core.records import Origin
-from coordinator.core.values import Bar, is_crypto
+from coordinator.core.values import MINUTE, Bar, Side, is_crypto
 from coordinator.errors import BrokerError, BrokerRejected, BrokerUnavailable
 from coordinator.shell.broker import Broker
+from coordinator.shell.budget import Urgency
 from coordinator.shell.clock import BrokerClock
+from coordinator.shell.line import Deliver, Errand, Line, Work
 from coordinator.shell.look import Looks
 from coordinator.shell.lookout import Depth
+from coordinator.shell.pace import Pace, impatient, patient
 from coordinator.shell.ports import Ports
 from coordinator.shell.wire import Malformed
-from coordinator.shell.workers import Worker
 
 log = logging.getLogger("coordinator")
 DUPLICATE_ID, CONFLICT = "client_order_id must be unique", 409
@@ -40,20 +44,25 @@ GAP_TRIES = 5
 """Requests for missed bars, GAP_WAIT_S broker seconds apart, before they are done without."""
 GAP_WAIT_S = 2.0
 ABSENT_AFTER, QUIET = 5, timedelta(seconds=60)
-"""Look-ups in a row that must not find an order, and broker time since it was decided on, before
-it counts as never arrived: longer than a request can be under way."""
+"""Look-ups in a row that must not find an order, and broker time since it was sent, before it
+counts as never arrived: longer than a request can be under way."""
 STUCK = timedelta(minutes=2)
 """Broker time after which an order that neither fills nor ends is told of, once."""
-
-Deliver = Callable[[Iterable[m.Message]], None]
-Work = Callable[[], list[m.Message]]
+PATIENCE_S = 15.0
+"""Local seconds that a question waits for its turn; what still matters then is asked again."""
+STANDSTILL_S = 10.0
+"""Local seconds for which an entry may stand in line however fast the broker's clock, at least."""
 
 
 @dataclass(slots=True)
 class _Pursuit:
-    """How often an open order was looked up, and when to do it next (local time)."""
+    """How often an open order was looked up, and when to do it next (local time).
+
+    `sent_at` is the broker's time at which it had been sent at the latest, as far as is known.
+    """
 
     due_s: float
+    sent_at: datetime
     tries: int = 0
     not_found: int = 0
     told: bool = False
@@ -68,14 +77,15 @@ class Errands:
     def __init__(
         self,
         ports: Ports,
-        make_broker: Callable[[], Broker],
+        make_broker: Callable[[Pace], Broker],
         clock: BrokerClock,
         books: Callable[[], Books],
         deliver: Deliver,
     ) -> None:
-        self._for_orders, self._for_questions = make_broker(), make_broker()
+        self._for_orders = make_broker(impatient(ports.turn))
+        self._for_questions = make_broker(patient(ports.turn, ports.sleep, patience_s=PATIENCE_S))
         self._looks = Looks(self._for_questions, books, clock.now())
-        self._order_worker = ports.workers.one("orders")
+        self._line = Line(ports.workers.one("orders"), ports.monotonic)
         self._question_worker = ports.workers.one("questions")
         self._monotonic, self._sleep = ports.monotonic, ports.sleep
         self._clock = clock
@@ -86,33 +96,42 @@ class Errands:
 
     @property
     def due_s(self) -> float | None:
-        """Local time at which an open order is to be looked up next; None while none is."""
-        return min((pursuit.due_s for pursuit in self._pursuits.values()), default=None)
+        """Local time at which `pursue` has something to do next; None while it has nothing."""
+        times = [pursuit.due_s for pursuit in self._pursuits.values()]
+        if (line_s := self._line.due_s) is not None:
+            times.append(line_s)
+        return min(times, default=None)
 
     def carry_out(self, command: m.Command) -> None:
         """Start a command; returns at once."""
         match command:
             case m.SubmitOrder():
-                due_s = self._monotonic() + self._clock.local_s(
-                    ORDER_DEADLINE_S, least_s=LEAST_WAIT_S
-                )
-                self._pursuits[command.client_order_id] = _Pursuit(due_s)
-                self._start(self._order_worker, lambda: self._submit(command))
-            case m.CancelOrder():
-                self._start(self._order_worker, lambda: self._cancel(command))
+                self._line.add(self._sending(command))
+            case m.CancelOrder(client_order_id=order_id):
+                work = partial(self._cancel, command)
+                self._line.add(Errand(Urgency.EXIT, order_id, work, self._deliver, cancels=True))
             case m.LookUpOrder():
                 self.look_up(command.client_order_id)
 
     def look_up(self, client_order_id: str) -> None:
-        """Ask for an order soon: at once the first time, then at its own pace."""
-        self._pursuits.setdefault(client_order_id, _Pursuit(0.0))
-        pursuit = self._pursuits[client_order_id]
+        """Ask for an order soon: at once the first time, then at its own pace.
+
+        One that has not left yet is not asked for.
+        """
+        order = self._books().orders.get(client_order_id)
+        if order is None or self._line.holds(client_order_id):
+            return
+        pursuit = self._pursuits.setdefault(client_order_id, _Pursuit(0.0, order.decided_at))
         if not pursuit.tries:
             pursuit.due_s = 0.0
         self.pursue()
 
     def pursue(self) -> None:
-        """Look up the open orders that are due, each time waiting longer for the next."""
+        """Send what may be sent now, and look up the open orders that are due.
+
+        Each look-up of an order waits longer than the one before.
+        """
+        self._line.go_on()
         now_s = self._monotonic()
         for client_order_id, pursuit in list(self._pursuits.items()):
             order = self._books().orders.get(client_order_id)
@@ -125,7 +144,7 @@ class Errands:
                 pursuit.due_s = now_s + self._clock.local_s(
                     wait_s, least_s=min(wait_s, LEAST_WAIT_S)
                 )
-                self._start(self._question_worker, partial(self._find, order))
+                self._ask(partial(self._find, order))
 
     def _tell_if_stuck(self, order: Order, pursuit: _Pursuit) -> None:
         if not pursuit.told and self._clock.now() - order.decided_at > STUCK:
@@ -143,22 +162,52 @@ class Errands:
 
         One BarsArrived of origin BACKFILL comes back, without bars if the broker does not answer.
         """
-        self._start(self._question_worker, lambda: self._gap(starts))
+        self._ask(lambda: self._gap(starts))
 
     def look(self, depth: Depth) -> None:
         """Take a look at the account, unless one is under way."""
         if not self._looking:
             self._looking, version = True, self._books().posted.version
-            self._start(self._question_worker, lambda: self._look(version, depth))
+            self._ask(lambda: self._look(version, depth))
 
     def read_clock(self) -> None:
         """Ask for the broker's time."""
-        self._start(self._question_worker, lambda: [m.ClockRead(self._for_questions.clock())])
+        self._ask(lambda: [m.ClockRead(self._for_questions.clock())])
 
     async def stop(self) -> None:
         """Finish what is under way and end both workers."""
-        for worker in (self._order_worker, self._question_worker):
-            await worker.stop()
+        await self._line.stop()
+        await self._question_worker.stop()
+
+    def _sending(self, command: m.SubmitOrder) -> Errand:
+        order_id = command.client_order_id
+        return Errand(
+            Urgency.EXIT if command.side is Side.SELL else Urgency.ENTRY,
+            order_id,
+            partial(self._submit, command),
+            partial(self._sent, order_id),
+            unsent=lambda: [m.OrderAbsent(order_id, self._clock.now())],
+            deadline_s=self._deadline_s(command),
+        )
+
+    def _deadline_s(self, command: m.SubmitOrder) -> float:
+        """Local time at which the next bar after an entry's decision is due.
+
+        A clock that is faster than ours may stand still, so there the bar need not come so soon.
+        """
+        order = self._books().orders.get(command.client_order_id)
+        if order is None or order.side is Side.SELL:
+            return math.inf
+        next_bar = order.decided_at.replace(second=0, microsecond=0) + MINUTE
+        left_s = max((next_bar - self._clock.now()).total_seconds(), 0.0)
+        least_s = 0.0 if self._clock.speed == 1 else STANDSTILL_S
+        return self._monotonic() + self._clock.local_s(left_s, least_s=least_s)
+
+    def _sent(self, order_id: str, messages: Iterable[m.Message]) -> None:
+        """An order has left: from now on it is pursued until it has ended."""
+        wait_s = self._clock.local_s(ORDER_DEADLINE_S, least_s=LEAST_WAIT_S)
+        self._pursuits[order_id] = _Pursuit(self._monotonic() + wait_s, self._clock.now())
+        self._deliver(messages)
 
     def _submit(self, command: m.SubmitOrder) -> list[m.Message]:
         order_id, now = command.client_order_id, self._clock.now()
@@ -174,7 +223,7 @@ class Errands:
     def _cancel(self, command: m.CancelOrder) -> list[m.Message]:
         broker_order_id = command.broker_order_id
         if not broker_order_id:
-            found = self._for_orders.order(command.client_order_id)
+            found = self._for_orders.order(command.client_order_id, urgency=Urgency.EXIT)
             if found is None:
                 return []
             broker_order_id = found.broker_order_id
@@ -190,7 +239,8 @@ class Errands:
         found = self._for_questions.order(order_id)
         if found is None:
             return self._missed(order)
-        self._pursuits.get(order_id, _Pursuit(0.0)).not_found = 0
+        if (pursuit := self._pursuits.get(order_id)) is not None:
+            pursuit.not_found = 0
         if (order.symbol, order.side, order.qty) != (found.symbol, found.side, found.qty):
             return [m.SubmitRefused(order_id, found.at, "another order stands under this id")]
         if not found.filled_qty:
@@ -210,7 +260,7 @@ class Errands:
         if pursuit is None:
             return []
         pursuit.not_found += 1
-        if pursuit.not_found < ABSENT_AFTER or now - order.decided_at < QUIET:
+        if pursuit.not_found < ABSENT_AFTER or now - pursuit.sent_at < QUIET:
             return []
         return [m.OrderAbsent(order.client_order_id, now)]
 
@@ -236,8 +286,8 @@ class Errands:
                 found += [bar for bars in page.values() for bar in bars if bar.end <= now]
         return [m.BarsArrived(now, tuple(found), Origin.BACKFILL)]
 
-    def _start(self, worker: Worker, work: Work) -> None:
-        worker.submit(work, self._deliver, _not_asked)
+    def _ask(self, work: Work) -> None:
+        self._question_worker.submit(work, self._deliver, _not_asked)
 
 
 def _not_asked(error: BaseException) -> None:

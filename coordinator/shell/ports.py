@@ -8,12 +8,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
 from coordinator.settings import Settings
 from coordinator.shell.alpaca_rest import AlpacaRest
 from coordinator.shell.journal import Journal
+from coordinator.shell.pace import Budgets, Turn, no_budget
 from coordinator.shell.rest import Rest
 from coordinator.shell.streams import StreamWatch, market_stream, order_stream
 from coordinator.shell.wire import Raw
@@ -45,7 +47,8 @@ class Ports:
     At least every `tick_s` local seconds the loop looks at its timers and at the journal.
 
     `rest` makes a session of requests for one worker; `order_stream` and `market_stream` make
-    streams that are not started yet; `open_journal` takes path, account and coordinator.
+    streams that are not started yet; `open_journal` takes path, account and coordinator. `turn` is
+    asked before each request.
     """
 
     monotonic: Callable[[], float]
@@ -56,16 +59,18 @@ class Ports:
     market_stream: Callable[[Settings, str, Sequence[str], OnMessage, StreamWatch], Stream]
     open_journal: Callable[[Path, str, str], Journal]
     tick_s: float = 0.5
+    turn: Turn = no_budget
 
     @classmethod
-    def real(cls) -> Ports:
+    def real(cls, budgets: Budgets) -> Ports:
         """The world: local clock, threads, Alpaca through its SDK, files."""
         return cls(
             monotonic=time.monotonic,
             sleep=time.sleep,
             workers=Threads(),
-            rest=AlpacaRest,
+            rest=partial(AlpacaRest, heard=budgets.heard),
             order_stream=order_stream,
             market_stream=market_stream,
             open_journal=Journal,
+            turn=budgets.turn,
         )

@@ -29,12 +29,15 @@ from coordinator.shell.coordinator import LiveSession
 from coordinator.shell.journal import Journal
 from coordinator.shell.lookout import Lookout
 from coordinator.shell.narrator import Narrator
+from coordinator.shell.pace import Pace, patient
 from coordinator.shell.ports import Ports, Stream
 from coordinator.shell.streams import StreamWatch, quiet_sdk
 
 log = logging.getLogger("coordinator")
 STREAM_DEADLINE_S = 90.0
 """Local seconds in which a stream must come up; a dead connection holds its slot that long."""
+PATIENCE_S = 130.0
+"""Local seconds that one question before or after the session waits for its turn: two windows."""
 JOURNAL = "journal.db"
 
 
@@ -55,9 +58,10 @@ class Run:
     check_account: Callable[[str], None]
     fill_model: str = ""
 
-    def broker(self, ports: Ports) -> Broker:
-        """The broker, over a REST session of its own."""
-        return Broker(ports.rest(self.settings), feed=self.feed)
+    def broker(self, ports: Ports, pace: Pace | None = None) -> Broker:
+        """The broker, over a REST session of its own; without a pace it waits for its turns."""
+        waiting = patient(ports.turn, ports.sleep, patience_s=PATIENCE_S)
+        return Broker(ports.rest(self.settings), feed=self.feed, pace=pace or waiting)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +110,7 @@ async def trade_session(run: Run, stop: asyncio.Event, ports: Ports) -> RunResul
             started.session_id,
             ports,
             clock,
-            lambda: run.broker(ports),
+            lambda pace: run.broker(ports, pace),
             narrator,
         )
         narrator.warmth(started.engine.lanes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import pickle
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -21,6 +21,9 @@ from coordinator.errors import BrokerRejected, BrokerUnavailable
 from coordinator.settings import Settings
 from coordinator.shell.alpaca_rest import AlpacaRest
 from coordinator.shell.broker import Broker
+from coordinator.shell.budget import Urgency
+from coordinator.shell.pace import NotYet, impatient
+from coordinator.shell.rest import Api
 from simulator.server import Simulator, SimulatorOptions
 
 D = Decimal
@@ -124,6 +127,64 @@ def test_a_cancelled_order_that_is_filled_is_refused_and_an_open_one_ends() -> N
         with pytest.raises(BrokerRejected) as unknown:
             asked.cancel("00000000-0000-0000-0000-000000000000")
         assert unknown.value.status == 404
+
+
+def test_each_answers_status_and_headers_are_heard_refusals_included() -> None:
+    heard: list[tuple[Api, int, str]] = []
+
+    def note(api: Api, status: int, headers: Mapping[str, str]) -> None:
+        heard.append((api, status, headers["x-ratelimit-limit"]))
+
+    with broker() as (_, simulator):
+        url = simulator.url
+        known = Settings("PK1", SECRET, url, url, simulator.stream_url, Path("x"), "")
+        asked = Broker(AlpacaRest(known, heard=note), feed="iex")
+        asked.clock()
+        asked.order("A.2026-03-17.999")
+        asked.bars(["SPY"], OPEN, NOW)
+        asked.bars(["BTC/USD"], OPEN, NOW)
+    assert heard == [
+        (Api.TRADING, 200, "200"),
+        (Api.TRADING, 404, "200"),
+        (Api.STOCKS, 200, "200"),
+        (Api.CRYPTO, 200, "200"),
+    ]
+
+
+def test_each_request_asks_for_its_turn_as_urgently_as_it_is() -> None:
+    turns: list[tuple[Api, Urgency]] = []
+
+    def pace(api: Api, urgency: Urgency) -> None:
+        turns.append((api, urgency))
+
+    with broker() as (_, simulator):
+        url = simulator.url
+        known = Settings("PK1", SECRET, url, url, simulator.stream_url, Path("x"), "")
+        asked = Broker(AlpacaRest(known), feed="iex", pace=pace)
+        asked.clock()
+        bought = asked.submit(order(1, Side.BUY))
+        asked.submit(order(2, Side.SELL, qty="1"))
+        with pytest.raises(BrokerRejected):
+            asked.cancel(bought.broker_order_id)
+        asked.bars(["BTC/USD"], OPEN, NOW)
+    assert turns == [
+        (Api.TRADING, Urgency.QUESTION),
+        (Api.TRADING, Urgency.ENTRY),
+        (Api.TRADING, Urgency.EXIT),
+        (Api.TRADING, Urgency.EXIT),
+        (Api.CRYPTO, Urgency.QUESTION),
+    ]
+
+
+def test_a_request_whose_turn_has_not_come_is_not_sent() -> None:
+    with broker() as (_, simulator):
+        url = simulator.url
+        known = Settings("PK1", SECRET, url, url, simulator.stream_url, Path("x"), "")
+        asked = Broker(AlpacaRest(known), feed="iex", pace=impatient(lambda *_: 3.0))
+        for ask in (asked.account, lambda: asked.submit(order(1)), lambda: asked.cancel("x")):
+            with pytest.raises(NotYet):
+                ask()
+        assert not simulator.snapshot().requests
 
 
 Refused = tuple[SubmitOrder, int, str]

@@ -19,14 +19,17 @@ from coordinator.core.values import MINUTE, Reason, Side
 from coordinator.settings import Settings
 from coordinator.shell.alpaca_rest import AlpacaRest
 from coordinator.shell.broker import Broker
+from coordinator.shell.budget import Urgency
 from coordinator.shell.clock import BrokerClock
-from coordinator.shell.errands import Errands
+from coordinator.shell.errands import STANDSTILL_S, Errands
+from coordinator.shell.pace import Budgets
 from coordinator.shell.ports import Ports
+from coordinator.shell.rest import Api
 from simulator.server import Simulator, SimulatorOptions
 from tests.coordinator.bench import D
 
 NOW = datetime(2026, 3, 17, 15, tzinfo=UTC)
-ID = "A.2026-03-17.1"
+ID, SALE = "A.2026-03-17.1", "A.2026-03-17.2"
 PATIENCE_S = 20.0
 
 
@@ -53,26 +56,39 @@ class Desk:
         self.clock.heard(NOW)
         self.books = Books()
         self.orders = self.books.orders
+        self.waits_s: dict[Urgency, float] = {}
+        self.turns: list[Urgency] = []
         self.answers: asyncio.Queue[m.Message] = asyncio.Queue()
         self.errands = Errands(
-            replace(Ports.real(), monotonic=self.local_s),
-            lambda: Broker(AlpacaRest(settings), feed="iex"),
+            replace(
+                Ports.real(Budgets(settings, speed=600)), monotonic=self.local_s, turn=self._turn
+            ),
+            lambda pace: Broker(AlpacaRest(settings), feed="iex", pace=pace),
             self.clock,
             lambda: self.books,
             self._take,
         )
 
+    def _turn(self, _: Api, urgency: Urgency) -> float:
+        """The budget's answer, as `waits_s` says; each turn that was had is noted."""
+        wait_s = self.waits_s.get(urgency, 0.0)
+        if not wait_s:
+            self.turns.append(urgency)
+        return wait_s
+
     def _take(self, messages: Iterable[m.Message]) -> None:
         for message in messages:
             self.answers.put_nowait(message)
 
-    def order(self, name: str = ID, qty: str = "2", symbol: str = "SPY") -> m.SubmitOrder:
+    def order(
+        self, name: str = ID, qty: str = "2", symbol: str = "SPY", side: Side = Side.BUY
+    ) -> m.SubmitOrder:
         """An intent of ours, ready to be sent."""
         one = Order(
-            name, "A", symbol, Side.BUY, D(qty), D(1), Reason.SIGNAL, NOW, OrderStatus.SUBMITTED
+            name, "A", symbol, side, D(qty), D(1), Reason.SIGNAL, NOW, OrderStatus.SUBMITTED
         )
         self.orders.add(one)
-        return m.SubmitOrder(name, symbol, Side.BUY, D(qty), "day")
+        return m.SubmitOrder(name, symbol, side, D(qty), "day")
 
     async def answer(self) -> m.Message:
         """The next thing that came back."""
@@ -199,7 +215,7 @@ def test_an_order_that_has_ended_is_pursued_no_more() -> None:
 def test_an_order_is_pursued_for_days_without_a_number_too_large(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(Errands, "_start", lambda *_: None)
+    monkeypatch.setattr(Errands, "_ask", lambda *_: None)
 
     async def story(desk: Desk) -> None:
         desk.local_s.step_s = 100
@@ -249,3 +265,119 @@ def test_a_question_that_fails_is_told_and_hurts_nobody(
 
     run(story, tmp_path, {"kind": "http_error", "path": "/v2/clock", "times": 1})
     assert "the broker could not be asked" in caplog.text
+
+
+def test_an_entry_that_the_budget_holds_back_is_passed_by_a_sale_and_sent_in_its_turn() -> None:
+    async def story(desk: Desk) -> None:
+        desk.waits_s[Urgency.ENTRY] = 5.0
+        desk.errands.carry_out(desk.order())
+        desk.errands.carry_out(desk.order(SALE, symbol="QQQ", side=Side.SELL))
+        sold = await desk.answer()
+        assert isinstance(sold, m.OrderUpdate)
+        assert sold.client_order_id == SALE
+        desk.waits_s.clear()
+        desk.local_s.now_s += 5
+        desk.errands.pursue()
+        update = await desk.answer()
+        assert isinstance(update, m.OrderUpdate)
+        assert update.client_order_id == ID
+        sent = [turn for turn in desk.turns if turn is not Urgency.QUESTION]
+        assert sent == [Urgency.EXIT, Urgency.ENTRY]
+
+    run(story)
+
+
+def test_an_entry_still_in_line_at_its_next_bar_is_absent_and_never_sent() -> None:
+    async def story(desk: Desk) -> None:
+        desk.waits_s[Urgency.ENTRY] = 5.0
+        desk.errands.carry_out(desk.order())
+        desk.local_s.now_s += STANDSTILL_S
+        desk.errands.pursue()
+        assert await desk.answer() == m.OrderAbsent(ID, NOW)
+        desk.waits_s.clear()
+        desk.local_s.now_s += 60
+        desk.errands.pursue()
+        desk.errands.carry_out(desk.order(SALE, symbol="QQQ", side=Side.SELL))
+        await desk.answer()
+        assert Urgency.ENTRY not in desk.turns
+        assert desk.broker.order(ID) is None
+
+    run(story)
+
+
+def test_a_sale_has_no_deadline() -> None:
+    async def story(desk: Desk) -> None:
+        desk.waits_s[Urgency.EXIT] = 5.0
+        desk.errands.carry_out(desk.order(SALE, symbol="QQQ", side=Side.SELL))
+        desk.local_s.now_s += 600
+        desk.errands.pursue()
+        desk.waits_s.clear()
+        while not desk.turns:
+            desk.local_s.now_s += 600
+            desk.errands.pursue()
+            await asyncio.sleep(0.001)
+        assert isinstance(await desk.answer(), m.OrderUpdate)
+
+    run(story)
+
+
+def test_the_quiet_minute_of_an_order_that_stood_in_line_begins_when_it_was_sent(
+    tmp_path: Path,
+) -> None:
+    async def story(desk: Desk) -> None:
+        desk.waits_s[Urgency.EXIT] = 5.0
+        desk.errands.carry_out(desk.order(SALE, symbol="QQQ", side=Side.SELL))
+        sent = NOW + 2 * MINUTE
+        desk.clock.heard(sent)
+        desk.waits_s.clear()
+        while desk.answers.empty():
+            desk.local_s.now_s += 600
+            desk.errands.pursue()
+            await asyncio.sleep(0.001)
+        assert isinstance(await desk.answer(), m.SubmitUnclear)
+        assert await look_often(desk, SALE) == []
+        desk.clock.heard(sent + MINUTE)
+        assert m.OrderAbsent(SALE, sent + MINUTE) in await look_often(desk, SALE)
+
+    run(story, tmp_path, {"kind": "http_error", "method": "POST", "status": 503})
+
+
+async def look_often(desk: Desk, order_id: str) -> list[m.Message]:
+    """Look for an order as often as its absence takes; what came back."""
+    back: list[m.Message] = []
+    for _ in range(6):
+        desk.local_s.now_s += 600
+        desk.errands.look_up(order_id)
+    desk.errands.read_clock()
+    while not isinstance(said := await desk.answer(), m.ClockRead):
+        back.append(said)
+    return back
+
+
+def test_an_order_that_has_not_left_is_not_looked_for_and_its_cancellation_ends_it() -> None:
+    async def story(desk: Desk) -> None:
+        desk.waits_s[Urgency.ENTRY] = 5.0
+        desk.errands.carry_out(desk.order())
+        for _ in range(10):
+            desk.errands.look_up(ID)
+        desk.errands.carry_out(desk.order(SALE, symbol="QQQ", side=Side.SELL))
+        await desk.answer()
+        desk.errands.carry_out(m.CancelOrder(ID, ""))
+        assert await desk.answer() == m.OrderAbsent(ID, NOW)
+        desk.errands.read_clock()
+        assert isinstance(await desk.answer(), m.ClockRead)
+        assert desk.turns == [Urgency.EXIT, Urgency.QUESTION]
+
+    run(story)
+
+
+def test_what_a_cancellation_asks_first_is_as_urgent_as_itself() -> None:
+    async def story(desk: Desk) -> None:
+        desk.errands.carry_out(desk.order())
+        await desk.answer()
+        desk.errands.carry_out(m.CancelOrder(ID, ""))
+        desk.errands.carry_out(desk.order(SALE, symbol="QQQ", side=Side.SELL))
+        await desk.answer()
+        assert desk.turns == [Urgency.ENTRY, *[Urgency.EXIT] * 3]
+
+    run(story)
