@@ -35,6 +35,7 @@ _VARIABLE = (
 _NEW_ORDER = {"method": "POST", "path": "/v2/orders"}
 _TOO_MANY = Rejection(429, 42910000, "too many requests.")
 _CLOCK_PATH = "/v2/clock"
+_DATA_PATHS = ("/v2/stocks", "/v1beta3/")
 
 
 class RateLimit:
@@ -63,7 +64,8 @@ class Gate:
     def __init__(self, app: ASGIApp, exchange: Exchange) -> None:
         self._app = app
         self._exchange = exchange
-        self._limit = RateLimit(exchange.options.requests_per_minute)
+        limit = exchange.options.requests_per_minute
+        self._trading, self._data = RateLimit(limit), RateLimit(limit)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request or connection."""
@@ -81,7 +83,8 @@ class Gate:
                 quiet.leave()
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
-        allowed, rate_headers = self._limit.admit(time.time())
+        limit = self._data if scope["path"].startswith(_DATA_PATHS) else self._trading
+        allowed, rate_headers = limit.admit(time.time())
 
         async def send_with_rate(message: Message) -> None:
             if message["type"] == "http.response.start":

@@ -31,7 +31,8 @@ class SimulatorOptions:
     free_running: the clock neither waits for a client nor for quiet.
     bars_per_frame: split a minute's bars into frames of at most so many; None: one frame.
     quiet: generated symbols with missing minutes; None: a few that the seed chooses.
-    requests_per_minute: rate limit of REST, in real time; None: never 429.
+    requests_per_minute: rate limit of trading REST, and another of data, in real time; None: never
+        429.
     order_connections: `trade_updates` connections allowed for one key; None: any number, so that
         a stock and a crypto coordinator run side by side.
     frames_waiting: frames that may wait for one client before error 407.

@@ -92,6 +92,10 @@ class Lookout:
         """Watch over a stream of bars; `restart` makes it connect anew."""
         self._markets.append(_Market(watch, frozenset(tickers), self.clock.now(), restart))
 
+    def tickers_of(self, watch: StreamWatch) -> frozenset[str]:
+        """The tickers of a stream of bars; none of the order stream."""
+        return frozenset().union(*(m.tickers for m in self._markets if m.watch is watch))
+
     def heard(self, ticker: str) -> None:
         """A stream brought a bar of a ticker."""
         for market in self._markets:

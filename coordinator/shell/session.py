@@ -23,6 +23,7 @@ from coordinator.errors import BrokerError, SafetyRefusal
 from coordinator.settings import Settings
 from coordinator.shell import startup
 from coordinator.shell.agreement import Settling, agree, agree_at_the_end
+from coordinator.shell.allotment import explain_refusal
 from coordinator.shell.broker import Broker
 from coordinator.shell.clock import BrokerClock
 from coordinator.shell.coordinator import LiveSession
@@ -130,7 +131,7 @@ async def _trade(
         for stream in _streams(run, ports, live):
             open_streams.push_async_callback(stream.stop)
             stream.start(live.on_stream_end)
-            await _come_up(stream, live.lookout)
+            await _come_up(stream, live.lookout, run)
         live.resume(unsent)
         stopper = asyncio.create_task(_stop_when(stop, live))
         try:
@@ -140,11 +141,19 @@ async def _trade(
             await asyncio.gather(stopper, return_exceptions=True)
 
 
-async def _come_up(stream: Stream, lookout: Lookout) -> None:
-    """Wait for a stream. Order states can be had from REST as well, bars cannot."""
+async def _come_up(stream: Stream, lookout: Lookout, run: Run) -> None:
+    """Wait for a stream. Order states can be had from REST as well, bars cannot.
+
+    Raises:
+        SafetyRefusal: the slot is taken, or the plan has too few symbols for these strategies.
+        BrokerError: refused for another reason, or nothing was heard.
+    """
     try:
         await stream.watch.until_live(STREAM_DEADLINE_S)
     except (BrokerError, SafetyRefusal) as error:
+        if stream.watch.is_too_small:
+            wanted, granted = lookout.tickers_of(stream.watch), stream.watch.granted
+            raise SafetyRefusal(explain_refusal(run.specs, run.feed, wanted, granted)) from None
         if not lookout.is_orders(stream.watch):
             raise
         log.warning("[%s] not to be had, asking REST instead: %s", stream.watch.name, error)

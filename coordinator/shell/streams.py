@@ -48,10 +48,14 @@ class StreamState(Enum):
 
 
 class StreamWatch:
-    """What is known of one stream. `on_reconnect` is called when it is back after a loss."""
+    """What is known of one stream. `on_reconnect` is called when it is back after a loss.
+
+    `granted` are the symbols whose bars the broker said it will send.
+    """
 
     def __init__(self, name: str, on_reconnect: Callable[[], None]) -> None:
         self.name = name
+        self.granted: frozenset[str] = frozenset()
         self.state = StreamState.CONNECTING
         self.connections = 0
         self.error: Exception | None = None
@@ -90,6 +94,11 @@ class StreamWatch:
         """It is connected, and brings nothing of what there is."""
         log.warning("[%s] connected but mute; connecting again", self.name)
         self.state = StreamState.MUTE
+
+    @property
+    def is_too_small(self) -> bool:
+        """Whether the broker said that it grants fewer symbols than were asked for."""
+        return isinstance(self.error, BrokerRejected) and self.error.status == SYMBOL_LIMIT
 
     @property
     def is_excluded(self) -> bool:
@@ -142,7 +151,8 @@ class _Observed:
         if kind == "error":
             self.watch.refused(int(message.get("code") or 0), str(message.get("msg")))
         elif kind == "subscription":
-            missing = self.wanted - set(message.get("bars") or ())
+            self.watch.granted = frozenset(message.get("bars") or ())
+            missing = self.wanted - self.watch.granted
             if missing:
                 names = ", ".join(sorted(missing))
                 self.watch.refused(SYMBOL_LIMIT, f"not subscribed: {names}")

@@ -153,5 +153,22 @@ def test_capital_that_does_not_fit_is_refused_with_every_figure(tmp_path: Path) 
         assert figure in str(refusal.value)
 
 
+def test_more_symbols_than_the_plan_has_are_refused_with_who_fits(tmp_path: Path) -> None:
+    names = [f"{a}{b}" for a in "ABCDE" for b in "QRSTUVW"]
+    first, second, third = names[:25], names[25:34], ["SPY", *names[:4]]
+    blocks = [
+        {"name": name, "strategy_type": "rsi", "tickers": tickers, "min_warmup_bars": 0}
+        for name, tickers in (("First", first), ("Second", second), ("Third", third))
+    ]
+    config = {"strategies": blocks}
+    with simulator(symbol_limit=30) as venue, pytest.raises(SafetyRefusal) as refusal:
+        run_here(venue, config, tmp_path)
+    assert refusal.value.exit_code == 3
+    assert "all 35 symbols" in str(refusal.value)
+    assert "these strategies: First, Third; and not for these: Second (9 more)" in str(
+        refusal.value
+    )
+
+
 def short_of_cash(name: str) -> dict[str, Any]:
     return {"name": name, "strategy_type": "rsi", "tickers": ["SPY"], "initial_cash": 5000.0}

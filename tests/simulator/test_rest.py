@@ -174,6 +174,15 @@ def test_a_rate_limit_can_be_set(simulate: Callable[..., Simulator]) -> None:
     assert statuses.count(200) in range(5, 11)
 
 
+def test_requests_for_data_have_a_limit_of_their_own(simulate: Callable[..., Simulator]) -> None:
+    call = Caller(simulate(**OPTIONS, requests_per_minute=3))
+    while call.raw("GET", "/v2/account").status_code == 200:
+        pass
+    bars = call.raw("GET", "/v2/stocks/bars?symbols=SPY&timeframe=1Min")
+    assert bars.status_code == 200
+    assert bars.headers["X-RateLimit-Remaining"] == "2"
+
+
 def test_fill_activities_page_through_both_directions(call: Caller) -> None:
     first = call.order(qty=3)
     for n in range(6):
