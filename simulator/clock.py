@@ -47,6 +47,8 @@ class BrokerClock:
 _STILL_LOOKS = 3
 """Looks in a row that must find the clients idle: one alone can meet a thread that waits for a
 lock of its own process."""
+_ABSORBED_S = 6.0
+"""Long enough for a client to give up something that hangs, and to have missed no minute by it."""
 
 
 class Quiet:
@@ -60,8 +62,11 @@ class Quiet:
     def __init__(self, waiting_frames: Callable[[], int], stillness: Stillness) -> None:
         self.in_flight = 0
         self.stirs = 0
+        self.times_asked = 0
+        """Requests for the clock alone: no stir, but a sign of life."""
         self.waiting_frames = waiting_frames
         self._stillness = stillness
+        self._absorbed_s = _ABSORBED_S
         self._stirred = asyncio.Event()
 
     def stir(self) -> None:
@@ -91,26 +96,32 @@ class Quiet:
     async def settle(self, seconds: float) -> None:
         """Return once nothing has stirred for that long and the clients are idle.
 
-        A client that is never idle is waited for ten times as long at the most.
+        A client that is never idle is waited for ten times as long at the most. One that is so
+        absorbed that it does not even ask what time it is gets more patience, once in a row.
         """
         tick_s = min(0.005, max(0.001, seconds / 10))
         while True:
             await self._pause(seconds, tick_s)
-            seen, looks = self.stirs, 1 + int(10 * seconds / tick_s)
-            still = 0
-            self._stillness.begin()
-            while looks and not self._has_stirred(seen):
-                await asyncio.sleep(tick_s)
-                looks -= 1
-                if self._has_stirred(seen):
-                    break
-                still = still + 1 if self._stillness.is_still() else 0
-                if still == _STILL_LOOKS:
-                    self._stillness.tell(exhausted=False)
-                    return
-            if not looks and not self._has_stirred(seen):
-                self._stillness.tell(exhausted=True)
+            idle = await self._are_idle(seconds, tick_s)
+            if idle is not None:
+                self._absorbed_s = _ABSORBED_S if idle else 0.0
+                self._stillness.tell(exhausted=not idle)
                 return
+
+    async def _are_idle(self, seconds: float, tick_s: float) -> bool | None:
+        """Whether the clients came to rest before patience ended; None if something stirred."""
+        seen, asked, still, waited_s = self.stirs, self.times_asked, 0, 0.0
+        self._stillness.begin()
+        most_s = max(10 * seconds, self._absorbed_s)
+        while waited_s <= (most_s if self.times_asked == asked else 10 * seconds):
+            await asyncio.sleep(tick_s)
+            waited_s += tick_s
+            if self._has_stirred(seen):
+                return None
+            still = still + 1 if self._stillness.is_still() else 0
+            if still == _STILL_LOOKS:
+                return True
+        return False
 
     async def _pause(self, seconds: float, tick_s: float) -> None:
         quiet_s, seen = 0.0, self.stirs

@@ -76,6 +76,8 @@ class Gate:
         counts = not (scope["method"] == "GET" and scope["path"] == _CLOCK_PATH)
         if counts:
             quiet.enter()
+        else:
+            quiet.times_asked += 1
         try:
             await self._serve(scope, receive, send)
         finally:

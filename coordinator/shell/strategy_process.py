@@ -24,7 +24,7 @@ from coordinator.shell.worker_process import LINE_BYTES, line, run_nursery
 QUICK_MS = 2
 """Nearly every answer comes sooner; only the others are watched over while they are awaited."""
 SLICE_MS = 5
-PATIENCE = 10
+PATIENCE = 5
 """Budgets after which an answer is overdue, however little processor time its process was given."""
 UNREADABLE = "its process wrote something that is no answer"
 REPLY_S = 30.0
@@ -140,18 +140,17 @@ class StrategyProcess:
     def ask(self, request: Sequence[object], budget_s: float) -> Any:
         """The answer to a request: a JSON value.
 
-        Time in which the process wants a processor and has none is not charged, up to PATIENCE
+        Time in which the process stands in line for a processor is not charged, up to PATIENCE
         budgets.
 
         Raises:
             StrategyHung, StrategyLeaked, StrategyDied, StrategyMisanswered: it is to be ended.
         """
-        until_s = time.monotonic() + budget_s
         received = b""
         try:
             self._channel.sendall(line(request))
             while not received.endswith(b"\n"):
-                self._wait(until_s, budget_s)
+                self._wait(budget_s)
                 more = self._channel.recv(LINE_BYTES)
                 received += more
                 if not more or len(received) > LINE_BYTES:
@@ -172,14 +171,19 @@ class StrategyProcess:
         self._meter.close()
         return _cause(self._nursery.end(self._pid))
 
-    def _wait(self, until_s: float, budget_s: float) -> None:
+    def _wait(self, budget_s: float) -> None:
         if self._ready.poll(QUICK_MS):
             return
-        queued_s = self._meter.queued_s()
+        began_s = seen_s = time.monotonic()
+        used_s, charged_s = self._meter.used_s(), 0.0
         while not self._ready.poll(self._slice_ms):
             self._check_growth()
-            excused_s = min(self._meter.queued_s() - queued_s, PATIENCE * budget_s)
-            if time.monotonic() >= until_s + excused_s and not self._ready.poll(0):
+            now_s, now_used_s = time.monotonic(), self._meter.used_s()
+            in_line = self._meter.wants_processor()
+            charged_s += now_used_s - used_s if in_line else now_s - seen_s
+            seen_s, used_s = now_s, now_used_s
+            overdue = charged_s >= budget_s or now_s - began_s >= PATIENCE * budget_s
+            if overdue and not self._ready.poll(0):
                 raise StrategyHung
 
     def _check_growth(self) -> None:
@@ -194,19 +198,24 @@ class _Meter:
         self._page_bytes = resource.getpagesize()
         self._memory = _opened(f"/proc/{pid}/statm")
         self._schedule = _opened(f"/proc/{pid}/schedstat")
+        self._state = _opened(f"/proc/{pid}/stat")
 
     def size_bytes(self) -> int:
         """Memory of its own that is in use; what it shares with files is not counted."""
         words = _words(self._memory)
         return (int(words[1]) - int(words[2])) * self._page_bytes if len(words) > 2 else 0
 
-    def queued_s(self) -> float:
-        """How long it has wanted a processor and had none, in seconds."""
+    def used_s(self) -> float:
+        """Seconds of a processor that it has had."""
         words = _words(self._schedule)
-        return int(words[1]) / 1e9 if len(words) > 1 else 0.0
+        return int(words[0]) / 1e9 if words else 0.0
+
+    def wants_processor(self) -> bool:
+        """Whether it runs, or stands in line for a processor."""
+        return b") R " in b" ".join(_words(self._state))
 
     def close(self) -> None:
-        for file in (self._memory, self._schedule):
+        for file in (self._memory, self._schedule, self._state):
             if file is not None:
                 os.close(file)
 

@@ -21,7 +21,7 @@ from coordinator.core.lanes import Lanes
 from coordinator.core.values import Bar
 from coordinator.shell.isolation import Budget, isolated
 from coordinator.strategies.registry import BUILT_IN
-from tests.coordinator.isolating import Does, Turns, answers, bars, named
+from tests.coordinator.isolating import Does, Turns, answers, bars, named, on_a_loop
 
 ROOT = Path(__file__).parents[2]
 SECRETS = {
@@ -182,6 +182,26 @@ def test_what_a_strategy_has_started_ends_with_it(tmp_path: Path) -> None:
         lanes.feed(bars()[0])
         assert "StrategyHung" in lanes.fault(one)
         assert ended([int(told.read_text())])
+
+
+def test_one_that_gets_no_processor_is_not_taken_for_one_that_hangs() -> None:
+    def let_another_have_it() -> None:
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+        if not os.fork():
+            while True:
+                pass
+        os.nice(19)
+
+    def think(bar: Bar) -> int:
+        until_s = time.monotonic() + 1
+        while time.monotonic() < until_s:
+            pass
+        return 1
+
+    rule, budget = Does(think, at_start=let_another_have_it), Budget(answer_s=0.5)
+    with isolated([named("A", rule)], BUILT_IN, budget=budget) as (one,):
+        lanes = Lanes([one])
+        assert on_a_loop(lambda: answers(lanes, one, bars(minutes=[0]))) == [1], lanes.fault(one)
 
 
 def test_threads_that_log_while_it_is_forked_lock_nobody_out() -> None:
