@@ -25,8 +25,11 @@ class MultiTraderCoordinator:
 
     `strategies` are dictionaries with the keys of the configuration's `strategies[]`, but with a
     `strategy` object in place of `strategy_type` and `strategy_params` if you like: a Strategy, or
-    anything with `generate_signal(bars: pandas.DataFrame) -> int`. Keys left out come from the
-    environment (APCA_API_KEY_ID, APCA_API_SECRET_KEY), as do the URLs and MULTI_TRADER_HOME.
+    anything with `generate_signal(bars: pandas.DataFrame) -> int`. An object of your own works in
+    a process of its own: what it remembers is not seen here, files and connections that were open
+    before are closed to it, what it prints goes to the log, and what goes wrong in it stops it
+    alone. Keys left out come from the environment (APCA_API_KEY_ID, APCA_API_SECRET_KEY), as do
+    the URLs and MULTI_TRADER_HOME.
 
     With `paper=False` real money is traded, if MULTI_TRADER_ALLOW_LIVE equals the account number;
     `options` of your own must then say `live=True` as well.

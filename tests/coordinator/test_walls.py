@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -230,6 +231,15 @@ def test_threads_that_log_while_it_is_forked_lock_nobody_out() -> None:
         done.set()
         for thread in threads:
             thread.join()
+
+
+def test_a_session_on_a_thread_of_its_own_walls_its_strategies_off_too() -> None:
+    def session() -> list[int]:
+        with isolated([named("A", Turns())], BUILT_IN) as (one,):
+            return on_a_loop(lambda: answers(Lanes([one]), one, bars(minutes=range(3))))
+
+    with ThreadPoolExecutor(1) as pool:
+        assert pool.submit(session).result() == [1, -1, 0]
 
 
 def test_its_limits_are_not_ours() -> None:

@@ -70,7 +70,12 @@ def decided(rows: dict[str, list[dict[str, Any]]]) -> list[tuple[Any, ...]]:
     """What became of every order of the others, to the cent."""
     known = {order["client_order_id"]: order for order in rows["orders"]}
     return sorted(
-        (fill["client_order_id"], known[fill["client_order_id"]]["decided_at"], fill["qty"], fill["price"])
+        (
+            fill["client_order_id"],
+            known[fill["client_order_id"]]["decided_at"],
+            fill["qty"],
+            fill["price"],
+        )
         for fill in rows["fills"]
         if known[fill["client_order_id"]]["decided_at"] < UNTIL - timedelta(minutes=2)
     )
