@@ -24,6 +24,7 @@ _NAMES, _HOSTS = "tests/security/test_names.py", "tests/security/test_hosts.py"
 _LIVE, _CODE = "tests/security/test_live_arming.py", "tests/security/test_code.py"
 _SUPPLY, _NETWORK = "tests/security/test_supply.py", "tests/security/test_network.py"
 _LOOPBACK, _FRAMES = "tests/security/test_loopback.py", "tests/security/test_frames.py"
+_WALLS = "tests/coordinator/test_walls.py"
 _SETTINGS, _REFUSALS = "tests/coordinator/test_settings.py", "tests/cli/test_run_refusals.py"
 
 ROWS: dict[int, Row] = {
@@ -38,6 +39,7 @@ ROWS: dict[int, Row] = {
             f"{_PREFECT}::test_no_file_tells_the_keys_and_every_file_is_its_users",
             "tests/coordinator/test_lease.py"
             "::test_no_file_of_a_lease_tells_a_key_or_leaves_its_folder",
+            "tests/coordinator/test_pace.py::test_no_file_is_named_after_a_key",
         ),
     ),
     2: Row(
@@ -187,8 +189,10 @@ ROWS: dict[int, Row] = {
             f"{_PRIVACY}::test_files_are_private_and_a_crash_dumps_nothing_in_all_that_we_start",
             f"{_PRIVACY}::test_a_flow_dumps_nothing_under_somebody_elses_worker",
             f"{_PREFECT}::test_the_worker_has_the_keys_and_the_server_has_not",
+            f"{_WALLS}::test_neither_it_nor_its_strategy_can_read_the_keys_in_its_environment",
+            f"{_WALLS}::test_it_holds_no_file_of_the_coordinators_and_dumps_no_core",
         ),
-        "strategies run in the coordinator's own process as yet, which holds the keys",
+        "the built-in strategies, which are ours, run in the coordinator's own process",
     ),
     18: Row(
         "large, nested and lying frames cost less than 50 MB",
