@@ -8,11 +8,13 @@ import logging
 import os
 import signal
 from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from coordinator.bootstrap import RunOptions, SessionOutcome, run_configured
-from coordinator.config import configure
+from coordinator.config import ControlsConfig, configure
+from coordinator.core.engine import CRYPTO_FEE_RATE
 from coordinator.settings import KEYS
 
 log = logging.getLogger("coordinator")
@@ -30,6 +32,7 @@ class MultiTraderCoordinator:
     before are closed to it, what it prints goes to the log, and what goes wrong in it stops it
     alone. Keys left out come from the environment (APCA_API_KEY_ID, APCA_API_SECRET_KEY), as do
     the URLs and MULTI_TRADER_HOME.
+    `crossing`, `crypto_fee_rate` and `controls` are the keys of that name in a configuration.
 
     With `paper=False` real money is traded, if MULTI_TRADER_ALLOW_LIVE equals the account number;
     `options` of your own must then say `live=True` as well.
@@ -48,12 +51,23 @@ class MultiTraderCoordinator:
         *,
         name: str = "multi-trader",
         feed: str = "iex",
+        crossing: bool = False,
+        crypto_fee_rate: float | Decimal = CRYPTO_FEE_RATE,
+        controls: ControlsConfig | Mapping[str, Any] = ControlsConfig(),  # noqa: B008
         simulate: bool = False,
         options: RunOptions | None = None,
         home: Path | None = None,
     ) -> None:
         mode = "paper" if paper else "live"
-        self._config = configure(strategies, name=name, mode=mode, feed=feed)
+        self._config = configure(
+            strategies,
+            name=name,
+            mode=mode,
+            feed=feed,
+            crossing=crossing,
+            crypto_fee_rate=crypto_fee_rate,
+            controls=controls,
+        )
         self._options = options or RunOptions(live=not paper, simulate=simulate, home=home)
         given = {KEYS[0]: api_key, KEYS[1]: api_secret}
         self._environment = {

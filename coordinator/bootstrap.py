@@ -168,6 +168,9 @@ async def run_configured(
                 account, mode, settings, leases, budgets, markets, names
             ),
             fill_model=(options.fill_model or FILL_MODEL) if options.simulated else "",
+            controls=config.controls.as_controls(),
+            crossing=config.crossing,
+            crypto_fee_rate=config.crypto_fee_rate,
         )
         ports = Ports.real(budgets)
         return _outcome(await trade_session(run, stop or asyncio.Event(), ports), options)

@@ -16,7 +16,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from coordinator.config_models import (
+    AccountSettings,
     ConfigDocument,
+    ControlsConfig,
     CoordinatorConfig,
     Feed,
     Mode,
@@ -38,6 +40,7 @@ from coordinator.strategies.base import Strategy
 from coordinator.strategies.frame import adapt
 
 __all__ = [
+    "ControlsConfig",
     "CoordinatorConfig",
     "Feed",
     "Mode",
@@ -85,8 +88,11 @@ def configure(
     name: str = DEFAULT_NAME,
     mode: str | Mode = Mode.PAPER,
     feed: str | Feed = Feed.IEX,
+    **account: object,
 ) -> CoordinatorConfig:
     """The configuration of a Python program: entries as in a file, or with a `strategy` object.
+
+    `account` are the other keys of a file's root: crossing, crypto_fee_rate, controls.
 
     Raises:
         ConfigError: with everything that is wrong in it.
@@ -100,7 +106,7 @@ def configure(
             given[index], found = _given(index, entry)
             problems += found
         entries.append(entry)
-    document = {"name": name, "mode": mode, "feed": feed, "strategies": entries}
+    document = {"name": name, "mode": mode, "feed": feed, "strategies": entries, **account}
     return _assemble(document, name, "strategies", given, problems)
 
 
@@ -172,9 +178,8 @@ def _configured(
         )
         for index, entry in enumerate(parsed.strategies)
     )
-    return CoordinatorConfig(
-        name=parsed.name or stem, mode=parsed.mode, feed=parsed.feed, strategies=strategies
-    )
+    account = {name: getattr(parsed, name) for name in AccountSettings.model_fields}
+    return CoordinatorConfig(name=parsed.name or stem, strategies=strategies, **account)
 
 
 def _stem(file: Path) -> str:

@@ -12,6 +12,8 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, InstanceOf
 
+from coordinator.core.controls import Controls
+from coordinator.core.engine import CRYPTO_FEE_RATE
 from coordinator.core.values import NAME_PATTERN, SYMBOL_PATTERN, is_crypto
 from coordinator.strategies.base import Exact, Strategy, plain_value
 
@@ -66,6 +68,47 @@ class RiskConfig(BaseModel):
     ] = None
 
 
+class ControlsConfig(BaseModel):
+    """Limits on the entries of all strategies together; None means no limit.
+
+    Raises:
+        pydantic.ValidationError: for a value outside its range, or an unknown name.
+    """
+
+    model_config = _FROZEN
+
+    price_collar: Annotated[
+        Exact | None,
+        Field(
+            gt=0,
+            description="leap of a close, against the one before, that stops entries on its"
+            " ticker: 0.5 is 50 %; null is no collar",
+            json_schema_extra={"type": ["number", "null"]},
+        ),
+    ] = Controls().price_collar
+    max_order_qty: Annotated[
+        Exact | None, Field(gt=0, description="most units of one entry order")
+    ] = None
+    max_order_notional: Annotated[Dollars | None, Field(description="dollars of one entry")] = None
+    max_symbol_notional: Annotated[
+        Dollars | None,
+        Field(description="dollars that the account may have in one ticker, open buys included"),
+    ] = None
+    max_orders_per_minute: Annotated[
+        int | None,
+        Field(ge=1, description="entry orders of one strategy in a minute; one more stops it"),
+    ] = None
+
+    def as_controls(self) -> Controls:
+        """The same limits as the engine takes them."""
+        return Controls(**self.model_dump())
+
+    def as_document(self) -> dict[str, Any]:
+        """The limits as JSON values; null only where it means something, at the collar."""
+        set_ones = self.model_dump(exclude_none=True)
+        return plain_value({"price_collar": None} | set_ones)  # type: ignore[no-any-return]
+
+
 class SharedSettings(BaseModel):
     """What a strategy has in a document and afterwards alike."""
 
@@ -92,6 +135,30 @@ class SharedSettings(BaseModel):
     risk_config: Annotated[RiskConfig, Field(description="limits of this strategy")] = RiskConfig()
 
 
+class AccountSettings(BaseModel):
+    """What a document says of the account as a whole, in a document and afterwards alike."""
+
+    model_config = _FROZEN
+
+    mode: Annotated[
+        Mode, Field(strict=False, description="live also needs --live and MULTI_TRADER_ALLOW_LIVE")
+    ] = Mode.PAPER
+    feed: Annotated[Feed, Field(strict=False, description="Alpaca's stock data feed")] = Feed.IEX
+    crossing: Annotated[
+        bool,
+        Field(
+            description="opposite orders of two strategies change hands inside, at the last price;"
+            " false: one waits for the other"
+        ),
+    ] = False
+    crypto_fee_rate: Annotated[
+        Exact, Field(ge=0, lt=1, description="the broker's fee on crypto, a fraction")
+    ] = CRYPTO_FEE_RATE
+    controls: Annotated[
+        ControlsConfig, Field(description="limits on the entries of all strategies together")
+    ] = ControlsConfig()
+
+
 class StrategyDocument(SharedSettings):
     """One entry of `strategies` as it stands in a file."""
 
@@ -107,10 +174,8 @@ class StrategyDocument(SharedSettings):
     ] = {}
 
 
-class ConfigDocument(BaseModel):
+class ConfigDocument(AccountSettings):
     """A configuration as it stands in a file."""
-
-    model_config = _FROZEN
 
     name: Annotated[
         str | None,
@@ -121,10 +186,6 @@ class ConfigDocument(BaseModel):
             description="the coordinator's, part of file names; default: the file's stem",
         ),
     ] = None
-    mode: Annotated[
-        Mode, Field(strict=False, description="live also needs --live and MULTI_TRADER_ALLOW_LIVE")
-    ] = Mode.PAPER
-    feed: Annotated[Feed, Field(strict=False, description="Alpaca's stock data feed")] = Feed.IEX
     strategies: Annotated[tuple[StrategyDocument, ...], Field(strict=False, min_length=1)]
 
 
@@ -158,14 +219,10 @@ class StrategyConfig(SharedSettings):
         return all(map(is_crypto, self.tickers))
 
 
-class CoordinatorConfig(BaseModel):
+class CoordinatorConfig(AccountSettings):
     """A whole configuration, valid throughout; `strategies` in the document's order."""
 
-    model_config = _FROZEN
-
     name: str
-    mode: Mode
-    feed: Feed
     strategies: tuple[StrategyConfig, ...]
 
     @property
@@ -184,5 +241,8 @@ class CoordinatorConfig(BaseModel):
             "name": self.name,
             "mode": self.mode.value,
             "feed": self.feed.value,
+            "crossing": self.crossing,
+            "crypto_fee_rate": plain_value(self.crypto_fee_rate),
+            "controls": self.controls.as_document(),
             "strategies": [strategy.as_document() for strategy in self.strategies],
         }

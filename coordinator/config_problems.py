@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from coordinator.config_models import ConfigDocument, RiskConfig, StrategyDocument
+from coordinator.config_models import ConfigDocument, ControlsConfig, RiskConfig, StrategyDocument
 from coordinator.config_text import path_to, shown, unknown
 from coordinator.core.values import SYMBOL_PATTERN, UNASSIGNED
 from coordinator.errors import OperatorError, Problem
@@ -21,14 +21,23 @@ from coordinator.strategies.registry import registered_types
 
 Place = tuple[str | int, ...]
 Known = Mapping[str, Collection[str]]
-"""Known keys by the part of the document: "" its root, "strategies" an entry, "risk_config"."""
+"""Known keys by the part of the document: "" its root, "strategies" an entry, and so on."""
 
 _KNOWN: Known = {
     "": tuple(ConfigDocument.model_fields),
     "strategies": tuple(StrategyDocument.model_fields),
     "risk_config": tuple(RiskConfig.model_fields),
+    "controls": tuple(ControlsConfig.model_fields),
 }
-_PARTS = {"": "the document itself", "strategies": "a strategy", "risk_config": "risk_config"}
+_PARTS = {
+    "": "the document itself",
+    "strategies": "a strategy",
+    "risk_config": "risk_config",
+    "controls": "controls",
+}
+
+MAY_BE_NULL = "price_collar"
+"""The one key whose default is a limit, so that going without has to be said."""
 
 _WORDING = {
     "missing": "required, but missing",
@@ -181,6 +190,13 @@ def nulls(document: Mapping[str, Any]) -> list[Problem]:
     """Every key that may be left out and is null instead."""
     message = "should have a value, got null; leave the key out to go without"
     found = [Problem("name", message)] if document.get("name", "") is None else []
+    controls = document.get("controls")
+    if isinstance(controls, Mapping):
+        found += [
+            Problem(path_to(("controls", key)), message)
+            for key in ControlsConfig.model_fields
+            if key != MAY_BE_NULL and key in controls and controls[key] is None
+        ]
     for index, entry in _entries(document):
         risk = entry.get("risk_config")
         if isinstance(risk, Mapping):

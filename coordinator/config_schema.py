@@ -22,6 +22,9 @@ SCHEMA_PATH = Path(__file__).parents[1] / "configs" / "multi_trader.schema.json"
 
 _BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
 
+_WHOLE = ("#/$defs/RiskConfig", "#/$defs/ControlsConfig")
+"""Objects whose keys may all be left out."""
+
 
 class _Schema(GenerateJsonSchema):
     """Decimals are plain numbers in a configuration, and None is a key left out."""
@@ -77,14 +80,14 @@ def _polish(value: Any) -> None:
             _polish(item)
     if not isinstance(value, dict):
         return
-    if value.get("type") == "number":
+    if value.get("type") in ("number", ["number", "null"]):
         value.pop("decimal_places", None)
         for ours, theirs in _BOUNDS.items():
             if ours in value:
                 value[theirs] = plain_value(value.pop(ours))
     if value.get("default", "") is None:
         del value["default"]
-    if value.get("$ref") == "#/$defs/RiskConfig":
+    if value.get("$ref") in _WHOLE:
         value["default"] = {}
     if isinstance(value.get("description"), str):
         value["description"] = value["description"].partition("\n\nRaises:")[0]

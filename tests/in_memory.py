@@ -82,7 +82,15 @@ class InMemorySession:
             config_hash(parsed),
         )
         self.records += open_session(books, self.specs, plan, name, self.now)
-        self.engine = Engine(books, self.specs, assets, plan)
+        self.engine = Engine(
+            books,
+            self.specs,
+            assets,
+            plan,
+            crypto_fee_rate=parsed.crypto_fee_rate,
+            controls=parsed.controls.as_controls(),
+            crossing=parsed.crossing,
+        )
         self.session_id = name.session_id
         self.records += startup.warm_up(self.engine, self._history(), self._so_far(), self.now)
 

@@ -10,6 +10,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 
 from coordinator.core import messages as m
 from coordinator.core import records as r
@@ -45,6 +46,7 @@ class Settling:
     journal: Journal
     broker: Broker
     sleep: Callable[[float], None]
+    crypto_fee_rate: Decimal = CRYPTO_FEE_RATE
 
     def keep(self, session: str, records: Sequence[r.Record]) -> None:
         """Make records durable, and take in what other coordinators wrote before."""
@@ -78,12 +80,19 @@ def agree(settling: Settling, assets: Mapping[str, Asset], now: datetime) -> lis
     looks = Looks(broker, lambda: books, books.last_at or now)
     frozen = dict(books.frozen) if books.ended is None else {}
     desk = OrderDesk(books, assets, date.min, frozenset(books.ledger.accounts))
-    reports = Reports(desk, CRYPTO_FEE_RATE)
+    reports = Reports(desk, settling.crypto_fee_rate)
     reconciler = Reconciler(books, desk.record, reports.on_update)
     for attempt in range(AGREE_TRIES):
         if attempt:
             settling.sleep(AGREE_WAIT_S)
-        records, unsent = settle_orders(books, assets, broker, now, settling.sleep)
+        records, unsent = settle_orders(
+            books,
+            assets,
+            broker,
+            now,
+            settling.sleep,
+            crypto_fee_rate=settling.crypto_fee_rate,
+        )
         settling.keep(earlier, records)
         depth = Depth.ACCOUNT if attempt else Depth.ACTIVITIES
         seen = looks.take(books.posted.version, depth)
@@ -148,6 +157,8 @@ def settle_orders(
     broker: Broker,
     now: datetime,
     sleep: Callable[[float], None],
+    *,
+    crypto_fee_rate: Decimal = CRYPTO_FEE_RATE,
 ) -> tuple[list[r.Record], list[str]]:
     """What became of the orders that an earlier process left open, from the broker's evidence.
 
@@ -156,7 +167,7 @@ def settle_orders(
     wish to get out is forgotten, and decided anew on the next bar.
     """
     desk = OrderDesk(books, assets, date.min, frozenset(books.ledger.accounts))
-    reports = Reports(desk, CRYPTO_FEE_RATE)
+    reports = Reports(desk, crypto_fee_rate)
     for order in books.orders.open():
         order.cancel_reason = None
     desk.drop_waiting(now, older_than=MINUTE)

@@ -14,9 +14,12 @@ from datetime import datetime
 from decimal import Decimal
 
 from coordinator.core import records as r
-from coordinator.core.engine import Engine, tickers_of
+from coordinator.core.books import Books
+from coordinator.core.controls import Controls
+from coordinator.core.engine import CRYPTO_FEE_RATE, Engine, tickers_of
 from coordinator.core.lanes import StrategySpec
 from coordinator.core.opening import SessionName, session_id
+from coordinator.core.risk import Asset
 from coordinator.core.session import SessionPlan
 from coordinator.core.values import is_crypto
 from coordinator.errors import BrokerError, SafetyRefusal
@@ -58,11 +61,26 @@ class Run:
     speed: float
     check_account: Callable[[str], None]
     fill_model: str = ""
+    controls: Controls = Controls()  # noqa: RUF009
+    crossing: bool = False
+    crypto_fee_rate: Decimal = CRYPTO_FEE_RATE
 
     def broker(self, ports: Ports, pace: Pace | None = None) -> Broker:
         """The broker, over a REST session of its own; without a pace it waits for its turns."""
         waiting = patient(ports.turn, ports.sleep, patience_s=PATIENCE_S)
         return Broker(ports.rest(self.settings), feed=self.feed, pace=pace or waiting)
+
+    def engine(self, books: Books, assets: Mapping[str, Asset], plan: SessionPlan) -> Engine:
+        """The engine of a session of this run."""
+        return Engine(
+            books,
+            self.specs,
+            assets,
+            plan,
+            crypto_fee_rate=self.crypto_fee_rate,
+            controls=self.controls,
+            crossing=self.crossing,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,7 +218,7 @@ def _start(run: Run, ports: Ports, resources: ExitStack) -> _Started | None:
     journal = ports.open_journal(path, account.number, run.coordinator)
     resources.callback(journal.close)
     books, seen = startup.replay(journal, run.coordinator)
-    settling = Settling(books, journal, broker, ports.sleep)
+    settling = Settling(books, journal, broker, ports.sleep, run.crypto_fee_rate)
     unsent = agree(settling, assets, now)
     name = SessionName(
         session_id(run.coordinator, account.number, plan),
@@ -217,7 +235,7 @@ def _start(run: Run, ports: Ports, resources: ExitStack) -> _Started | None:
     if books.killed:
         log.warning("⚠ KILLED: nothing is bought until `multi-trader revive`")
         assets |= startup.read_held_assets(broker, books, assets)
-    engine = Engine(books, run.specs, assets, plan)
+    engine = run.engine(books, assets, plan)
     so_far = startup.bars_so_far(broker, engine, now) if is_new else seen
     needs = startup.warm_up_needs(run.specs, plan)
     file = startup.warm_up_file(run.settings.home, account.number, plan.date)
@@ -234,7 +252,7 @@ def _end(run: Run, ports: Ports, started: _Started, status: str) -> list[r.Discr
     cash: Decimal | None = None
     positions: Mapping[str, Decimal] = {}
     now = books.last_at or started.now
-    settling = Settling(books, started.journal, run.broker(ports), ports.sleep)
+    settling = Settling(books, started.journal, run.broker(ports), ports.sleep, run.crypto_fee_rate)
     try:
         seen, found = agree_at_the_end(settling, started.engine, started.session_id)
         cash, positions, now = seen.cash, seen.positions, seen.now

@@ -30,6 +30,10 @@ def params(kind: str, **parameters: Any) -> str:
     return one(strategy_type=kind, strategy_params=parameters)
 
 
+def controls(**limits: Any) -> str:
+    return several(entry(), controls=limits)
+
+
 def several(*entries: Any, **root: Any) -> str:
     return json.dumps({"strategies": list(entries)} | root)
 
@@ -64,7 +68,28 @@ BAD: list[tuple[str, str | bytes, list[str]]] = [
     ("a name with a backslash", several(entry(), name="x\\y"), ["name"]),
     ("cash beyond every float", one(initial_cash=10**400), [f"{S0}.initial_cash"]),
     ("a misspelt key", several(entry(), strategy=[]), ["strategy"]),
-    ("a key of a later version: crossing", several(entry(), crossing=True), ["crossing"]),
+    ("crossing as a number", several(entry(), crossing=1), ["crossing"]),
+    ("crossing as a text", several(entry(), crossing="yes"), ["crossing"]),
+    ("a fee of everything", several(entry(), crypto_fee_rate=1), ["crypto_fee_rate"]),
+    ("a fee below 0", several(entry(), crypto_fee_rate=-0.001), ["crypto_fee_rate"]),
+    ("a fee that is NaN", several(entry(), crypto_fee_rate=float("nan")), ["crypto_fee_rate"]),
+    ("a fee that is null", several(entry(), crypto_fee_rate=None), ["crypto_fee_rate"]),
+    ("controls as a list", several(entry(), controls=[]), ["controls"]),
+    ("controls that are null", several(entry(), controls=None), ["controls"]),
+    ("an unknown control", controls(max_order_quantity=5), ["controls.max_order_quantity"]),
+    ("a collar of 0", controls(price_collar=0), ["controls.price_collar"]),
+    ("a collar in quotes", controls(price_collar="0.5"), ["controls.price_collar"]),
+    ("an order of 0", controls(max_order_qty=0), ["controls.max_order_qty"]),
+    ("an order that is null", controls(max_order_qty=None), ["controls.max_order_qty"]),
+    ("an order of no dollars", controls(max_order_notional=0), ["controls.max_order_notional"]),
+    (
+        "a ticker without dollars",
+        controls(max_symbol_notional=-1),
+        ["controls.max_symbol_notional"],
+    ),
+    ("no orders a minute", controls(max_orders_per_minute=0), ["controls.max_orders_per_minute"]),
+    ("half an order", controls(max_orders_per_minute=1.5), ["controls.max_orders_per_minute"]),
+    ("a control of the account in a strategy", one(crossing=True), [f"{S0}.crossing"]),
     ("a key of a later version: sweep", several(entry(), sweep={}), ["sweep"]),
     (
         "a key of a later version: strategies_dir",

@@ -22,10 +22,11 @@ from coordinator.config import (
     parse_config,
 )
 from coordinator.config_schema import SCHEMA_PATH, schema, schema_text
+from coordinator.core.controls import Controls
 from coordinator.errors import ConfigError
 from coordinator.strategies import AdaptiveStrategy, MomentumStrategy
 from coordinator.strategies.registry import BUILT_IN
-from tests.coordinator.bad_configs import BAD, entry, one, risk, several
+from tests.coordinator.bad_configs import BAD, controls, entry, one, risk, several
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 FILES = {
@@ -90,6 +91,21 @@ def test_what_is_left_out_has_the_contracts_defaults() -> None:
     }
 
 
+def test_what_is_said_of_the_account_has_the_contracts_defaults_too() -> None:
+    config = parse_config(one(), "plain")
+    assert (config.crossing, config.crypto_fee_rate) == (False, Decimal("0.0025"))
+    assert config.controls.as_controls() == Controls(price_collar=Decimal("0.5"))
+
+
+def test_controls_are_exactly_those_that_were_written_and_null_takes_the_collar_off() -> None:
+    document = controls(price_collar=None, max_order_notional=25000.1, max_orders_per_minute=7)
+    assert parse_config(document, "limits").controls.as_controls() == Controls(
+        price_collar=None, max_order_notional=Decimal("25000.1"), max_orders_per_minute=7
+    )
+    again = parse_config(parse_config(document, "limits").as_document(), "limits")
+    assert again.controls.price_collar is None, "null is written as null, and so it stays"
+
+
 def test_every_strategy_types_parameters_have_the_contracts_defaults() -> None:
     rsi = {"rsi_period": 14, "rsi_overbought": 70, "rsi_oversold": 30}
     averages = {"short_window": 10, "long_window": 30, "volume_window": 20}
@@ -130,6 +146,11 @@ def test_thresholds_are_exactly_the_decimals_that_were_written() -> None:
         risk(max_position_size=1, max_daily_trades=0, max_daily_loss=0.01),
         risk(max_position_size=0.0001, stop_loss_pct=0.9999, take_profit_pct=25),
         several(entry(), mode="live", feed="sip", name="Mein Händler № 1"),
+        several(entry(), crossing=False, crypto_fee_rate=0),
+        several(entry(), crypto_fee_rate=0.999999),
+        controls(price_collar=None),
+        controls(price_collar=3.5, max_order_qty=0.0001, max_orders_per_minute=1),
+        controls(max_order_notional=0.01, max_symbol_notional=1e9),
         ("\ufeff" + one()).encode(),
     ],
 )
@@ -223,6 +244,11 @@ def test_the_hash_is_of_the_meaning_and_not_of_the_spelling() -> None:
         risk(stop_loss_pct=0.02),
         several(entry(), feed="sip"),
         several(entry(), mode="live"),
+        several(entry(), crossing=True),
+        several(entry(), crypto_fee_rate=0.0015),
+        controls(price_collar=None),
+        controls(price_collar=0.4),
+        controls(max_order_qty=500),
     ],
 )
 def test_every_change_of_the_meaning_changes_the_hash(changed: str) -> None:
@@ -264,6 +290,7 @@ def test_the_schema_accepts_every_file_in_configs_and_the_guides_example() -> No
         judge.validate(json.loads((CONFIGS / f"{stem}.json").read_text(encoding="utf-8")))
     judge.validate(json.loads(GUIDE))
     judge.validate(default_config().as_document())
+    judge.validate(json.loads(controls(price_collar=None)))
 
 
 SCHEMA_CANNOT_KNOW = {

@@ -40,7 +40,10 @@ def test_a_bad_configuration_yields_all_its_errors_with_their_paths(
         (one(stop_loss_pct=0.02), "it belongs in risk_config"),
         (risk(initial_cash=5), "it belongs in a strategy"),
         (several(entry(), feeds="sip"), "did you mean 'feed'?"),
-        (several(entry(), zzzz=1), "(known: name, mode, feed, strategies)"),
+        (
+            several(entry(), zzzz=1),
+            "(known: mode, feed, crossing, crypto_fee_rate, controls, name, strategies)",
+        ),
         (one(strategy_type="momentun"), "did you mean 'momentum'?"),
         (one(strategy_type="??"), "(known: adaptive, momentum, mean_reversion, rsi"),
         (one(tickers=["spy"]), "did you mean 'SPY'?"),

@@ -144,6 +144,14 @@ def test_books_that_do_not_sum_to_the_account_are_refused(tmp_path: Path) -> Non
         run_here(other, config, tmp_path)
 
 
+def test_controls_of_the_configuration_hold_for_every_strategy(tmp_path: Path) -> None:
+    config = configs.one_of_each() | {"controls": {"max_order_notional": 5}}
+    with simulator() as venue:
+        run_here(venue, config, tmp_path, until=OPEN + timedelta(minutes=12))
+    orders = session_rows(tmp_path)["orders"]
+    assert {(o["status"], o["reason"]) for o in orders} == {("denied", "max_order_notional")}
+
+
 def test_capital_that_does_not_fit_is_refused_with_every_figure(tmp_path: Path) -> None:
     config = {**configs.single("rsi"), "strategies": [short_of_cash("A"), short_of_cash("B")]}
     with simulator(cash=Decimal(9_000)) as venue, pytest.raises(SafetyRefusal) as refusal:

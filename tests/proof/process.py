@@ -122,6 +122,9 @@ class Process:
             settings=Settings("K", "S", "http://x", "http://x", "ws://x", self.world.home, ""),
             speed=1.0,
             check_account=lambda _: None,
+            controls=config.controls.as_controls(),
+            crossing=config.crossing,
+            crypto_fee_rate=config.crypto_fee_rate,
         )
 
     def _ports(self) -> Ports:
