@@ -23,6 +23,7 @@ from coordinator.shell import wire
 from coordinator.shell.broker import Broker
 from coordinator.shell.clock import BrokerClock
 from coordinator.shell.errands import Errands
+from coordinator.shell.garbage import Garbage
 from coordinator.shell.gather import Gatherer
 from coordinator.shell.journal import Entry, Journal
 from coordinator.shell.lookout import Lookout
@@ -69,7 +70,7 @@ class LiveSession:
         narrator: Narrator,
     ) -> None:
         self.engine = engine
-        self.malformed = 0
+        self.garbage = Garbage(ports.monotonic)
         self._journal = journal
         self._session_id = session_id
         self._monotonic = ports.monotonic
@@ -96,8 +97,7 @@ class LiveSession:
         try:
             bar = wire.parse_bar(raw)
         except wire.Malformed as error:
-            self.malformed += 1
-            log.warning("bar dropped: %s", error)
+            self.on_garbage(f"bar: {error}")
             return
         if raw.get("T") == CORRECTION:
             self._inbox.put_nowait(m.BarsArrived(self._clock.now(), (bar,), r.Origin.CORRECTED))
@@ -109,9 +109,21 @@ class LiveSession:
         try:
             self._inbox.put_nowait(wire.parse_trade_update(raw))
         except wire.Malformed as error:
-            self.malformed += 1
-            log.error("order update not understood, asking the broker instead: %s", error)
+            self.on_order_garbage(f"order update: {error}")
+
+    def on_garbage(self, what: str) -> None:
+        """Something of a market stream was dropped."""
+        self.garbage.drop(what)
+
+    def on_order_garbage(self, what: str) -> None:
+        """Something of the order stream was dropped, and may have been a fill: REST is asked.
+
+        In a flood only now and then; the regular looks find what the last of it hid.
+        """
+        if self.garbage.drop(what):
             self.look_again()
+        else:
+            self.resume_orders()
 
     def on_stream_end(self, name: str) -> None:
         """A stream ended that should not have."""
@@ -167,6 +179,7 @@ class LiveSession:
             poll.cancel()
             await asyncio.gather(poll, return_exceptions=True)
             await self._errands.stop()
+            self.garbage.tell_rest()
         if self._stop is not None and self._stop.lost:
             raise BrokerUnavailable(f"the {self._stop.lost} stream ended; start again to go on")
         return "Completed" if self._over else "StoppedEarly"

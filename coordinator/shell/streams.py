@@ -20,6 +20,8 @@ from alpaca.trading.stream import TradingStream
 from coordinator.core.values import is_crypto
 from coordinator.errors import BrokerRejected, BrokerUnavailable, SafetyRefusal
 from coordinator.settings import Settings
+from coordinator.shell.frames import Consumer, read_json, read_msgpack
+from coordinator.shell.garbage import shown
 from coordinator.shell.sockets import socket_options
 from coordinator.shell.wire import Raw
 
@@ -28,8 +30,10 @@ SDK_LOGGERS = ("alpaca.data.live.websocket", "alpaca.trading.stream")
 LIMITED_FEED, LEAST_PAIRS = "iex", 30
 """The free feed, and how many pairs of channel and symbol it surely takes: bars come first."""
 NO_SUCH_KEYS, SYMBOL_LIMIT, SLOT_TAKEN, NOT_PAID_FOR = 402, 405, 406, 409
-
-
+DECISIVE = {401, NO_SUCH_KEYS, SYMBOL_LIMIT, SLOT_TAKEN, NOT_PAID_FOR}
+"""Errors that end what a live stream brings; after any other the next bars come all the same."""
+MOST_WORDS = 200
+"""Characters of an error of the broker's that are told."""
 REFUSALS = {"connection limit": SLOT_TAKEN, "insufficient subscription": NOT_PAID_FOR}
 """What a refused login says, as its code; the SDK hands on the words alone."""
 AGAIN_S = 1.0
@@ -48,18 +52,25 @@ class StreamState(Enum):
 
 
 class StreamWatch:
-    """What is known of one stream. `on_reconnect` is called when it is back after a loss.
+    """What is known of one stream. `granted` are the symbols whose bars the broker will send.
 
-    `granted` are the symbols whose bars the broker said it will send.
+    `on_reconnect` is called when it is back after a loss, `on_garbage` with whatever was dropped
+    before it could become a message.
     """
 
-    def __init__(self, name: str, on_reconnect: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        name: str,
+        on_reconnect: Callable[[], None],
+        on_garbage: Callable[[str], None] = lambda what: None,
+    ) -> None:
         self.name = name
         self.granted: frozenset[str] = frozenset()
         self.state = StreamState.CONNECTING
         self.connections = 0
         self.error: Exception | None = None
         self._on_reconnect = on_reconnect
+        self._on_garbage = on_garbage
         self._changed = asyncio.Event()
 
     def live(self) -> None:
@@ -71,8 +82,15 @@ class StreamWatch:
             log.info("[%s] connected again", self.name)
             self._on_reconnect()
 
+    def garbled(self, what: str) -> None:
+        """Something came that nobody understands, and was dropped."""
+        self._on_garbage(f"[{self.name}] {what}")
+
     def refused(self, code: int, message: str) -> None:
         """The broker answered with an error."""
+        if self.state is StreamState.LIVE and code not in DECISIVE:
+            self.garbled(f"error {code}: {message}")
+            return
         if code == SLOT_TAKEN or "connection limit" in message:
             if self.state is not StreamState.WAITING_FOR_SLOT:
                 log.warning("[%s] another connection holds the slot; waiting for it", self.name)
@@ -128,16 +146,22 @@ class StreamWatch:
             raise self.error
 
 
-class _Observed:
+class _Observed(Consumer):
     """Mixed into an SDK stream: reports what the SDK would only log."""
 
     watch: StreamWatch
     wanted: frozenset[str]
 
+    def garbled(self, what: str) -> None:
+        self.watch.garbled(what)
+
     async def _auth(self) -> None:
         try:
             await super()._auth()  # type: ignore[misc]
         except ValueError as error:
+            if _is_unread(error):
+                self.garbled(f"the answer to the login: {shown(str(error))}")
+                raise  # no refusal: nobody could read it; the SDK tries again
             known = (code for text, code in REFUSALS.items() if text in str(error))
             self.watch.refused(next(known, NO_SUCH_KEYS), str(error))
             raise
@@ -149,9 +173,12 @@ class _Observed:
     async def _dispatch(self, message: dict[str, Any]) -> None:
         kind = message.get("T") or message.get("stream")
         if kind == "error":
-            self.watch.refused(int(message.get("code") or 0), str(message.get("msg")))
+            code, words = message.get("code"), message.get("msg")
+            told = words if isinstance(words, str) and len(words) < MOST_WORDS else shown(words)
+            self.watch.refused(code if isinstance(code, int) else 0, told)
         elif kind == "subscription":
-            self.watch.granted = frozenset(message.get("bars") or ())
+            bars = message.get("bars")
+            self.watch.granted = frozenset(map(str, bars if isinstance(bars, list) else ()))
             missing = self.wanted - self.watch.granted
             if missing:
                 names = ", ".join(sorted(missing))
@@ -164,15 +191,15 @@ class _Observed:
 
 
 class _Stocks(_Observed, StockDataStream):
-    pass
+    read = staticmethod(read_msgpack)
 
 
 class _Crypto(_Observed, CryptoDataStream):
-    pass
+    read = staticmethod(read_msgpack)
 
 
 class _Orders(_Observed, TradingStream):
-    pass
+    read = staticmethod(read_json)
 
 
 class Stream:
@@ -290,6 +317,12 @@ def quiet_sdk() -> Iterator[None]:
     finally:
         for logger, level in zip(loggers, levels, strict=True):
             logger.setLevel(level)
+
+
+def _is_unread(error: ValueError) -> bool:
+    """Whether a login failed because its answer was neither JSON nor msgpack, and so no answer."""
+    words = ("Unpack failed", " exceeds max_")
+    return type(error) is not ValueError or any(part in str(error) for part in words)
 
 
 def _handler(hand_on: Callable[[Raw], None]) -> Callable[[Any], Awaitable[None]]:

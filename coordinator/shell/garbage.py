@@ -1,0 +1,57 @@
+"""What the broker sent and nobody understands: named briefly, counted, and told rarely.
+
+However much of it comes and however large it is, it costs a line now and then.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from reprlib import Repr
+
+log = logging.getLogger("coordinator")
+TELL_EVERY_S = 10.0
+"""Local seconds between two lines about garbage."""
+
+MOST_CHARACTERS = 80
+_shortened = Repr()
+_shortened.maxstring = _shortened.maxother = _shortened.maxlong = MOST_CHARACTERS
+_shortened.maxdict, _shortened.maxlevel = 12, 3
+
+
+def shown(value: object) -> str:
+    """A value of the broker's for a message: short and on one line, however large and deep."""
+    if isinstance(value, str | bytes):
+        value = value[: 2 * MOST_CHARACTERS]  # before it is quoted
+    try:
+        return _shortened.repr(value)
+    except ValueError:  # an integer of more digits than Python writes
+        return f"a huge {type(value).__name__}"
+
+
+class Garbage:
+    """Counts what was dropped, and says so: at once, then at most every TELL_EVERY_S."""
+
+    def __init__(self, monotonic: Callable[[], float]) -> None:
+        self.count = 0
+        self._monotonic = monotonic
+        self._told, self._told_s = 0, float("-inf")
+
+    def drop(self, what: str) -> bool:
+        """Count one thing that was dropped. Returns whether it was told, so is worth an answer."""
+        self.count += 1
+        if self._monotonic() - self._told_s < TELL_EVERY_S:
+            return False
+        self._tell(what)
+        return True
+
+    def tell_rest(self) -> None:
+        """Say how much was dropped since the last line, if anything was."""
+        if self.count > self._told:
+            self._tell("the last of a flood")
+
+    def _tell(self, what: str) -> None:
+        more = self.count - self._told - 1
+        also = f" (and {more:,} before it)" if more else ""
+        log.warning("dropped, not understood: %s%s", what, also)
+        self._told, self._told_s = self.count, self._monotonic()
