@@ -13,7 +13,14 @@ PROVED := (3, 11)
 ALONE := env $$(env | sed -nE 's/^((APCA|PREFECT|MULTI_TRADER)_[A-Za-z0-9_]*)=.*/-u \1/p')
 PYTEST := $(ALONE) $(PY) -m pytest -n 2 --dist loadgroup
 
-.PHONY: help install demo test test-all lint up down
+# The size of a whole proof; BUGS is how many seeds each planted bug may survive.
+SEEDS ?= 10000
+KILLS ?= 50
+RUNS ?= 1000
+FILLS ?= 1000000
+BUGS ?= 1000
+
+.PHONY: help install demo test test-all prove lint up down
 
 help:  ## list these targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -29,6 +36,10 @@ test: $(INSTALLED)  ## the test suite, offline, without keys
 
 test-all: $(INSTALLED)  ## the test suite and the long proofs
 	@$(PYTEST)
+
+prove: $(INSTALLED)  ## prove the books true under every fault (SEEDS= KILLS= RUNS= FILLS= BUGS=)
+	@$(ALONE) $(PY) -m tests.proof --seeds $(SEEDS) --kills $(KILLS) --runs $(RUNS) \
+	  --fills $(FILLS) --bugs $(BUGS)
 
 lint: $(INSTALLED)  ## ruff and mypy
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy
