@@ -132,10 +132,13 @@ class Lookout:
         self._looked = NEVER
 
     def next_look(self, *, suspicious: bool) -> Depth | None:
-        """How deep a look is due, if one is; it counts as taken."""
+        """How deep a look is due, if one is; it counts as taken.
+
+        A difference is looked at in full: what is called rounding must be no fee or deposit.
+        """
         if self._passed(self._looked, SUSPICIOUS_LOOKS if suspicious else LOOKS, LEAST_LOOK_S):
             self._looked = self._now()
-            if not self._passed(self._deep, DEEP_LOOKS, LEAST_LOOK_S):
+            if not suspicious and not self._passed(self._deep, DEEP_LOOKS, LEAST_LOOK_S):
                 return Depth.ACCOUNT
             self._deep = self._looked
             return Depth.ACTIVITIES
