@@ -220,7 +220,7 @@ class Thirds(MomentumStrategy):
         known = [Decimal(1)]
 
         def step(bar: Bar) -> int:
-            before, now = sum(known) / 3, bar.close / 3
+            before, now = sum(known) / 3, bar.close / 17
             known.append(bar.close * bar.volume)
             return (now * 7 > before / 7) - (now.as_tuple().digits[-1] > 4)
 
