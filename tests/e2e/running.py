@@ -42,10 +42,15 @@ def environment(simulator: Simulator, home: Path) -> dict[str, str]:
 
 
 def run_here(
-    simulator: Simulator, config: Mapping[str, Any], home: Path, *, until: datetime | None = None
+    simulator: Simulator,
+    config: Mapping[str, Any],
+    home: Path,
+    *,
+    until: datetime | None = None,
+    speed: float = SPEED,
 ) -> SessionOutcome:
     """Run a session in this process, stopped once the venue's clock has passed `until`."""
-    return asyncio.run(_run(simulator, config, home, until))
+    return asyncio.run(_run(simulator, config, home, until, speed))
 
 
 def run_command(
@@ -77,14 +82,18 @@ def session_rows(home: Path) -> Rows:
 
 
 async def _run(
-    simulator: Simulator, config: Mapping[str, Any], home: Path, until: datetime | None
+    simulator: Simulator,
+    config: Mapping[str, Any],
+    home: Path,
+    until: datetime | None,
+    speed: float,
 ) -> SessionOutcome:
     stop = asyncio.Event()
     watcher = asyncio.create_task(_stop_after(simulator, until, stop)) if until else None
     try:
         return await run_configured(
             parse_config(config, "test"),
-            RunOptions(clock_speed=SPEED),
+            RunOptions(clock_speed=speed),
             environment(simulator, home),
             stop=stop,
             leases_folder=home / "leases",
