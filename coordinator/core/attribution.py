@@ -1,9 +1,10 @@
 """Movements of the account that are no fills, and whose they are.
 
-A dividend belongs to those who hold the stock, a split likewise; a fee of the account to those who
-sold on its date, by what they sold for; deposits, withdrawals and interest to UNASSIGNED. Shares of
-an amount sum to it exactly: the last units go to the largest remainders. Crypto fees were booked
-with the fills they belong to; their posting at the end of the day only settles what was accrued.
+A dividend belongs to those who hold the stock, a split likewise, and who owes stock owes its part
+of both; a fee of the account to those who sold on its date, by what they sold for; deposits,
+withdrawals and interest to UNASSIGNED. Shares of an amount sum to it exactly: the last units go to
+the largest remainders. Crypto fees were booked with the fills they belong to; their posting at the
+end of the day only settles what was accrued.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def _settled(books: Books, activity: m.Activity, now: datetime) -> list[r.Activi
     key = activity.symbol if activity.qty else ""
     posted = abs(activity.qty or activity.net_amount)
     accrued = books.posted.accrued(key)
-    settled = min(posted, sum(accrued.values(), ZERO))
+    settled = max(min(posted, sum(accrued.values(), ZERO)), ZERO)
     found = [
         r.ActivityBooked(
             now,
@@ -119,7 +120,7 @@ def _split(books: Books, activity: m.Activity, now: datetime) -> list[r.Activity
     held = books.ledger.net_positions().get(activity.symbol, ZERO)
     after = held + activity.qty
     mark = books.ledger.marks.get(activity.symbol, ZERO)
-    price = mark * held / after if after else mark
+    price = (mark * held / after).quantize(COIN) if after else mark
     return [
         r.ActivityBooked(
             now,
@@ -165,7 +166,7 @@ def _posting(
     now: datetime,
 ) -> r.ActivityBooked:
     """Cash, and units that came with a transfer, at the broker's price for them."""
-    qty = activity.qty if kind is ActivityKind.TRANSFER else ZERO
+    qty = activity.qty if kind is ActivityKind.TRANSFER and activity.symbol else ZERO
     price = (activity.price or ZERO) if qty else ZERO
     return r.ActivityBooked(
         now,

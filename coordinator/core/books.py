@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from coordinator.core import records as r
 from coordinator.core.ledger import Ledger, SubAccount
-from coordinator.core.orders import PHASE, Order, Orders, OrderStatus, Phase
+from coordinator.core.orders import PHASE, Executions, Order, Orders, OrderStatus, Phase
 from coordinator.core.postings import Postings
 from coordinator.core.values import UNASSIGNED, ZERO, Bar, exactly
 
@@ -334,6 +334,6 @@ def _carried(order: r.OpenOrder) -> Order:
         order.reported_qty,
         order.booked_qty,
         order.filled_avg_price,
-        set(order.booked_until),
+        executions=Executions(until=dict.fromkeys(order.booked_until, order.decided_at)),
         corrected=order.corrected,
     )

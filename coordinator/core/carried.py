@@ -47,7 +47,8 @@ class Opening:
 class OpenOrder:
     """An order of an earlier session that a fill can still reach, as this one finds it.
 
-    `booked_until` holds the order's cumulative quantity after each execution that was booked.
+    `booked_until` holds the order's cumulative quantity after each execution that was booked; of a
+    `corrected` order it says nothing, because the broker counted anew.
     """
 
     client_order_id: str

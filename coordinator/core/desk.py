@@ -179,7 +179,7 @@ class OrderDesk:
             self.record(
                 r.FillBooked(
                     now,
-                    f"cross.{order_id}",
+                    f"{r.CROSS}{order_id}",
                     order_id,
                     wish.strategy,
                     wish.symbol,

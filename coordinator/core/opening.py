@@ -163,7 +163,7 @@ def _open_order(order: Order) -> r.OpenOrder:
         order.broker_order_id,
         order.reported_qty,
         order.booked_qty,
-        tuple(sorted(order.booked_until)),
+        () if order.corrected else tuple(sorted(order.executions.until)),
         order.filled_avg_price,
         order.corrected,
     )

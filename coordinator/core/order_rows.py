@@ -77,7 +77,8 @@ class OrderRows:
             row["filled_qty"] = order.reported_qty
             row["filled_avg_price"] = row["filled_avg_price"] or fill.price
             if order.corrected:
-                paid = sum((posting.qty * posting.price for posting in order.fills), ZERO)
+                booked = order.executions.postings
+                paid = sum((posting.qty * posting.price for posting in booked), ZERO)
                 row["filled_avg_price"] = (
                     (paid / order.booked_qty).quantize(ATTO) if order.booked_qty else None
                 )

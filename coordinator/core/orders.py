@@ -114,7 +114,41 @@ class Posting:
     fee: Decimal
     fee_qty: Decimal
     cum_qty: Decimal
+    at: datetime
     reverses: str = ""
+
+
+@dataclass(slots=True)
+class Executions:
+    """What was booked of one order, and which execution that is told again is one of them."""
+
+    postings: list[Posting] = field(default_factory=list)
+    until: dict[Decimal, datetime] = field(default_factory=dict)
+    """When the newest execution was made that brought the order to a cumulative quantity."""
+    _restated: list[datetime] = field(default_factory=list)
+    """When executions were taken back: from then on the broker counts anew."""
+
+    def add(self, posting: Posting) -> None:
+        """Note an execution, or the reversal of one."""
+        self.postings.append(posting)
+        if posting.qty < 0:
+            self._restated.append(posting.at)
+        else:
+            known = self.until.get(posting.cum_qty, posting.at)
+            self.until[posting.cum_qty] = max(known, posting.at)
+
+    def has(self, cum_qty: Decimal, at: datetime) -> bool:
+        """Whether an execution made `at` a time, which brought the order to `cum_qty`, is known.
+
+        The same quantity is reached twice if an execution was taken back in between.
+        """
+        known = self.until.get(cum_qty)
+        return known is not None and not any(known <= then < at for then in self._restated)
+
+    def standing(self) -> list[Posting]:
+        """The executions that were not taken back, oldest first."""
+        gone = {posting.reverses for posting in self.postings}
+        return [p for p in self.postings if p.qty > 0 and p.execution_id not in gone]
 
 
 @dataclass(slots=True)
@@ -136,16 +170,14 @@ class Order:
     booked_qty: Decimal = ZERO
     filled_avg_price: Decimal | None = None
     """The broker's average over what it reported filled."""
-    booked_until: set[Decimal] = field(default_factory=set)
-    """Cumulative quantities after each booked execution, which tell a repeated one."""
     cancel_reason: Reason | None = None
     """Set once the strategy wants this buy ended so that it can get out."""
     entry_day: date | None = None
     """The strategy's day on which it counts as an entry."""
     corrected: bool = False
     """Set once an execution was busted: the broker's counts then say less than the books."""
-    fills: list[Posting] = field(default_factory=list)
-    """What was booked, as far as it is remembered: which execution a bust takes back."""
+    executions: Executions = field(default_factory=Executions)
+    """What was booked, as far as it is remembered."""
 
     @property
     def phase(self) -> Phase:
@@ -218,19 +250,18 @@ class Orders:
         return True
 
     def report(self, order: Order, filled_qty: Decimal) -> None:
-        """Note how much the broker says has filled so far."""
-        order.reported_qty = max(order.reported_qty, filled_qty)
+        """Note how much the broker says has filled so far; after a bust that proves nothing."""
+        if not order.corrected:
+            order.reported_qty = max(order.reported_qty, filled_qty)
         self._index(order)
 
     def fill(self, order: Order, posting: Posting) -> None:
         """Note an execution, or the bust of one, whose quantity is below zero."""
         order.booked_qty += posting.qty
-        order.fills.append(posting)
+        order.executions.add(posting)
         if posting.qty < 0:
             order.corrected, order.reported_qty = True, order.booked_qty
-        else:
-            order.booked_until.add(posting.cum_qty)
-            order.reported_qty = max(order.reported_qty, order.booked_qty)
+        order.reported_qty = max(order.reported_qty, order.booked_qty)
         self._index(order)
 
     def name(self, order: Order, broker_order_id: str) -> None:

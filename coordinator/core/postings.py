@@ -6,14 +6,13 @@ its order's cumulative quantity after it. A bust is known by its id alone.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
 from coordinator.core import records as r
 from coordinator.core.allotment import shares
-from coordinator.core.orders import Order, Posting
+from coordinator.core.orders import Executions, Order, Posting
 from coordinator.core.values import COIN, ZERO, Side
 
 
@@ -26,12 +25,12 @@ class Postings:
     version: int = 0
     """Grows with each movement of cash or of a position."""
     unsettled: int = 0
-    """Executions since the account's cash was last rounded, or the session began."""
+    """The broker's executions since its cash was last rounded, or the session began."""
     _shares: set[tuple[str, str]] = field(default_factory=set)
-    _unowned: dict[str, list[Posting]] = field(default_factory=dict)
+    _unowned: dict[str, Executions] = field(default_factory=dict)
     """What was booked of each order that no strategy of ours owns."""
     _sold: dict[date, dict[tuple[str, str], Decimal]] = field(default_factory=dict)
-    """Dollars that each (strategy, ticker) sold on a UTC date."""
+    """Dollars that each (strategy, ticker) sold at the broker on a UTC date."""
     _accrued: dict[str, dict[str, Decimal]] = field(default_factory=dict)
     """Fees that the broker has not posted yet, by ticker (coins) or '' (dollars) and strategy."""
     _moved: dict[str, int] = field(default_factory=dict)
@@ -41,18 +40,18 @@ class Postings:
         """Whether an execution of `order`, or of nobody's order, is in the books."""
         if fill.execution_id in self.executions:
             return True
-        if fill.reverses:
-            return False
-        if order is not None:
-            return fill.cum_qty in order.booked_until
-        return any(fill.cum_qty == known.cum_qty for known in self.unowned(fill.client_order_id))
+        known = self.unowned(fill.client_order_id) if order is None else order.executions
+        if not fill.reverses:
+            return known.has(fill.cum_qty, fill.at)
+        told = fill.cum_qty, fill.qty, fill.price
+        return fill.qty > 0 and told in [(p.cum_qty, p.qty, p.price) for p in known.standing()]
 
-    def unowned(self, client_order_id: str) -> Sequence[Posting]:
+    def unowned(self, client_order_id: str) -> Executions:
         """What was booked of an order that no strategy of ours owns."""
-        return self._unowned.get(client_order_id, ())
+        return self._unowned.get(client_order_id, Executions())
 
     def add_fill(self, fill: r.FillBooked, order: Order | None) -> Posting:
-        """Note that an execution was posted."""
+        """Note that an execution was posted; of nobody's order also in what is known of that."""
         posting = Posting(
             fill.execution_id,
             fill.qty,
@@ -60,16 +59,19 @@ class Postings:
             fill.fee,
             fill.fee_qty,
             fill.cum_qty,
+            fill.at,
             fill.reverses,
         )
-        self.executions.add(fill.execution_id)
-        self.unsettled += 1
         if order is None:
-            self._unowned.setdefault(fill.client_order_id, []).append(posting)
-        if fill.side is Side.SELL:
-            day = self._sold.setdefault(fill.at.date(), {})
-            key = fill.strategy, fill.symbol
-            day[key] = day.get(key, ZERO) + fill.qty * fill.price
+            known = self._unowned.setdefault(fill.client_order_id, Executions())
+            known.add(posting)
+        else:
+            known = order.executions
+        self.executions.add(fill.execution_id)
+        if not fill.is_cross:
+            self.unsettled += 1
+        if fill.side is Side.SELL and not fill.is_cross:
+            self._add_sale(fill, known)
         if fill.fee_qty:
             self.accrue(fill.symbol, fill.strategy, fill.fee_qty)
         elif fill.fee:
@@ -111,6 +113,13 @@ class Postings:
             if symbol in ("", ticker):
                 found[strategy] = found.get(strategy, ZERO) + dollars
         return found
+
+    def _add_sale(self, fill: r.FillBooked, known: Executions) -> None:
+        """What is taken back was not sold on the day on which it was booked."""
+        reversed_at = [p.at for p in known.postings if p.execution_id == fill.reverses]
+        day = self._sold.setdefault(max(reversed_at, default=fill.at).date(), {})
+        key = fill.strategy, fill.symbol
+        day[key] = day.get(key, ZERO) + fill.qty * fill.price
 
     def _touch(self, symbol: str) -> None:
         self.version += 1

@@ -18,6 +18,9 @@ from coordinator.core.carried import OpenOrder as OpenOrder
 from coordinator.core.orders import OrderStatus
 from coordinator.core.values import ZERO, Bar, Reason, Side
 
+CROSS = "cross."
+"""What the id of an execution begins with that one strategy had of another."""
+
 
 class Origin(Enum):
     """Where a bar came from."""
@@ -213,6 +216,11 @@ class FillBooked:
     fee_qty: Decimal
     cum_qty: Decimal
     reverses: str = ""
+
+    @property
+    def is_cross(self) -> bool:
+        """Whether it passed between two of our books, and the broker knows nothing of it."""
+        return self.execution_id.startswith(CROSS)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,13 +7,12 @@ order has ended, and goes on from there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from decimal import ROUND_HALF_UP, Decimal
 
 from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.desk import OrderDesk
-from coordinator.core.orders import Order, OrderStatus, Posting, may_move
+from coordinator.core.orders import Executions, Order, OrderStatus, Posting, may_move
 from coordinator.core.values import COIN, UNASSIGNED, ZERO, Side, is_crypto
 
 
@@ -32,7 +31,7 @@ class Reports:
             self._on_foreign(update)
             return
         was_open, reported, booked = order.is_open, order.reported_qty, order.booked_qty
-        busted = self._take_back(update, order.strategy, order.client_order_id, order.fills)
+        busted = self._take_back(update, order.strategy, order.client_order_id, order.executions)
         if update.execution is not None:
             self._book(update, update.execution, order.strategy, order, busted)
         if _tells_news(order, reported, update):
@@ -88,8 +87,8 @@ class Reports:
         owner = update.client_order_id.partition(".")[0]
         if owner in self._books.others and not self._desk.runs(owner):
             return
-        fills = self._books.posted.unowned(update.client_order_id)
-        busted = self._take_back(update, UNASSIGNED, update.client_order_id, fills)
+        known = self._books.posted.unowned(update.client_order_id)
+        busted = self._take_back(update, UNASSIGNED, update.client_order_id, known)
         if update.execution is not None:
             self._book(update, update.execution, UNASSIGNED, None, busted)
 
@@ -122,11 +121,11 @@ class Reports:
             self._desk.record(fill)
 
     def _take_back(
-        self, update: m.OrderUpdate, owner: str, order_id: str, fills: Iterable[Posting]
+        self, update: m.OrderUpdate, owner: str, order_id: str, known: Executions
     ) -> str:
         """Reverse a busted execution and name it; one that is not in the books is left alone."""
         bust = update.bust
-        busted = _busted(bust, fills) if bust is not None else None
+        busted = _busted(bust, known) if bust is not None else None
         if bust is None or busted is None:
             return ""
         reversal = r.FillBooked(
@@ -158,18 +157,15 @@ class Reports:
         return dollars.quantize(COIN, ROUND_HALF_UP), ZERO
 
 
-def _busted(bust: m.Bust, fills: Iterable[Posting]) -> Posting | None:
+def _busted(bust: m.Bust, known: Executions) -> Posting | None:
     """The booked execution that a bust means: the one it names, else the last that looks like it.
 
     An execution that REST told of has another id than the stream's.
     """
-    standing = {fill.execution_id: fill for fill in fills if fill.qty > 0}
-    for fill in fills:
-        standing.pop(fill.reverses, None)
-    if bust.previous_id in standing:
-        return standing[bust.previous_id]
-    alike = [f for f in standing.values() if (f.qty, f.price) == (bust.qty, bust.price)]
-    return alike[-1] if alike else None
+    standing = known.standing()
+    named = [p for p in standing if p.execution_id == bust.previous_id]
+    alike = [p for p in standing if (p.qty, p.price) == (bust.qty, bust.price)]
+    return next(iter(named or reversed(alike)), None)
 
 
 def _tells_news(order: Order, reported: Decimal, update: m.OrderUpdate) -> bool:

@@ -60,12 +60,12 @@ class Looks:
         if fill.execution.execution_id in books.posted.activities:
             return
         order = books.orders.at_broker(fill.order_id)
-        if order is not None and fill.execution.cum_qty in order.booked_until:
+        told = fill.execution.cum_qty, fill.execution.at
+        if order is not None and order.executions.has(*told):
             return
         if order is None:
             known = self._owner(fill)
-            booked = books.posted.unowned(known.client_order_id)
-            if any(posting.cum_qty == fill.execution.cum_qty for posting in booked):
+            if books.posted.unowned(known.client_order_id).has(*told):
                 return
             yield replace(known, execution=fill.execution)
             return

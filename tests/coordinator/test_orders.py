@@ -15,6 +15,7 @@ from coordinator.core.values import Reason, Side
 
 D = Decimal
 S = OrderStatus
+AT = datetime(2026, 3, 17, 14, tzinfo=UTC)
 ARRIVING = {S.PENDING_NEW, S.ACCEPTED, S.ACCEPTED_FOR_BIDDING, S.HELD}
 WORKING = {
     S.NEW,
@@ -59,12 +60,11 @@ def test_every_state_has_a_phase_and_only_alpacas_words_are_live() -> None:
 
 
 def order(side: Side = Side.BUY, qty: str = "10", status: OrderStatus = S.SUBMITTED) -> Order:
-    at = datetime(2026, 3, 17, 14, tzinfo=UTC)
-    return Order("A.2026-03-17.1", "A", "SPY", side, D(qty), D(50), Reason.SIGNAL, at, status)
+    return Order("A.2026-03-17.1", "A", "SPY", side, D(qty), D(50), Reason.SIGNAL, AT, status)
 
 
 def posting(qty: int, cum_qty: int) -> Posting:
-    return Posting(f"x{cum_qty}", D(qty), D(50), D(0), D(0), D(cum_qty))
+    return Posting(f"x{cum_qty}", D(qty), D(50), D(0), D(0), D(cum_qty), AT)
 
 
 def taken(one: Order) -> Orders:

@@ -323,7 +323,7 @@ def dump(books: Books) -> dict[str, dict[Any, Any]]:
                 order.broker_order_id,
                 order.reported_qty,
                 order.booked_qty,
-                frozenset(order.booked_until),
+                frozenset(order.executions.until),
                 order.filled_avg_price,
                 order.entry_day,
             )
