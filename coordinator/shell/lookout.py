@@ -16,8 +16,9 @@ from coordinator.core.values import Bar
 from coordinator.shell.clock import BrokerClock
 from coordinator.shell.streams import StreamState, StreamWatch
 
-SILENCE = timedelta(seconds=70)
-"""Broker time without a bar of any ticker of a stream after which REST is asked."""
+SILENCE = timedelta(seconds=78)
+"""Broker time without a bar of any ticker of a stream after which REST is asked: long enough that
+the next minute's bar should surely have come."""
 SURELY_SENT = timedelta(seconds=15)
 """A bar that ended so long ago should have come over the stream."""
 CONFIRMED, LEAST_CONFIRMED_S = timedelta(seconds=10), 1.0

@@ -1,0 +1,1 @@
+"""Measured, never asserted by time: each module prints its figures with their medians."""
