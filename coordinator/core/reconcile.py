@@ -23,6 +23,9 @@ from coordinator.core.values import UNASSIGNED, ZERO, Side, exactly, is_crypto
 
 LOOKS = 3
 """Looks in a row that must show the same difference."""
+ROUNDING_LOOKS = 15
+"""Looks in a row before a difference counts as the broker's rounding in mid-session: a deposit of
+some cents may be listed later than the cash shows it."""
 A_CENT = Decimal("0.01")
 """What an execution's cash may differ by, because the broker rounds it."""
 
@@ -132,6 +135,7 @@ class Reconciler:
     """Takes looks at the broker's account, one after another.
 
     `record` lets a record change the books; `on_update` takes the broker's word on an order.
+    `at_rest` says that nothing trades, so that what differs then is booked or found at once.
     Call inside the EXACT decimal context.
     """
 
@@ -140,7 +144,10 @@ class Reconciler:
         books: Books,
         record: Callable[[r.Record], None],
         on_update: Callable[[m.OrderUpdate], None],
+        *,
+        at_rest: bool = False,
     ) -> None:
+        self.at_rest = at_rest
         self._books = books
         self._record = record
         self._on_update = on_update
@@ -209,6 +216,8 @@ class Reconciler:
         if known is not None and known.brokers - known.ours == off:
             return
         explanation = explain(self._books, found, found.at)
+        if explanation and not self.at_rest and looks < ROUNDING_LOOKS:
+            return
         for posting in explanation:
             self._record(posting)
         if not explanation:

@@ -63,6 +63,14 @@ class Settling:
 
         self.journal.append_decided(session, informed)
 
+    def end_unfinished(self, now: datetime) -> None:
+        """End the last session if its process died before it could."""
+        opened = self.books.session
+        if opened is not None and self.books.ended is None:
+            ended = r.SessionEnded(now, opened.session_id, "StoppedEarly", None, {})
+            self.books.apply_all([ended])
+            self.keep(opened.session_id, [ended])
+
 
 def agree(settling: Settling, assets: Mapping[str, Asset], now: datetime) -> list[str]:
     """Learn from the broker what happened since, and refuse books that do not sum to it.
@@ -81,7 +89,7 @@ def agree(settling: Settling, assets: Mapping[str, Asset], now: datetime) -> lis
     frozen = dict(books.frozen) if books.ended is None else {}
     desk = OrderDesk(books, assets, date.min, frozenset(books.ledger.accounts))
     reports = Reports(desk, settling.crypto_fee_rate)
-    reconciler = Reconciler(books, desk.record, reports.on_update)
+    reconciler = Reconciler(books, desk.record, reports.on_update, at_rest=True)
     for attempt in range(AGREE_TRIES):
         if attempt:
             settling.sleep(AGREE_WAIT_S)
@@ -115,6 +123,7 @@ def agree_at_the_end(
     """
     books = engine.books
     looks = Looks(settling.broker, lambda: books, books.last_at or settling.broker.clock())
+    engine.reconciler.at_rest = True
     for attempt in range(AGREE_TRIES):
         if attempt:
             settling.sleep(AGREE_WAIT_S)

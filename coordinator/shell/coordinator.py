@@ -189,6 +189,9 @@ class LiveSession:
             item = await self._next_item(deadline_s)
             if item is not None:
                 self._take(item)
+                if self._monotonic() - self._ticked_s >= self._tick_s:  # however busy the loop is
+                    self._errands.pursue()
+                    self._look_around()
                 continue
             due_s = self._gatherer.due
             if due_s is not None and self._monotonic() >= due_s:

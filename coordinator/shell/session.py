@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 
 from coordinator.core import records as r
 from coordinator.core.books import Books
@@ -211,10 +212,11 @@ def _start(run: Run, ports: Ports, resources: ExitStack) -> _Started | None:
     tickers = tickers_of(run.specs)
     sessions = startup.read_sessions(broker, now)
     plan = startup.plan(now, sessions, tickers)
+    path = run.settings.home / account.number / JOURNAL
     if plan is None:
+        _close_unfinished(run, ports, broker, path, now)
         return None
     assets = startup.read_assets(broker, tickers)
-    path = run.settings.home / account.number / JOURNAL
     journal = ports.open_journal(path, account.number, run.coordinator)
     resources.callback(journal.close)
     books, seen = startup.replay(journal, run.coordinator)
@@ -230,6 +232,8 @@ def _start(run: Run, ports: Ports, resources: ExitStack) -> _Started | None:
         run.fill_model,
     )
     is_new = books.session is None or books.session.session_id != name.session_id
+    if is_new:
+        settling.end_unfinished(now)
     startup.advance_sequences(books, broker, plan.date)
     settling.decide(name.session_id, lambda: startup.begin(books, run.specs, plan, name, now))
     if books.killed:
@@ -243,6 +247,21 @@ def _start(run: Run, ports: Ports, resources: ExitStack) -> _Started | None:
     warmed = startup.warm_up(engine, history, so_far, now)
     settling.keep(name.session_id, warmed)
     return _Started(account.number, name.session_id, plan, engine, journal, now, unsent)
+
+
+def _close_unfinished(run: Run, ports: Ports, broker: Broker, path: Path, now: datetime) -> None:
+    """A session died between its last minute and its end: learn what came of it, and end it."""
+    if not path.exists():
+        return
+    with ExitStack() as resources:
+        journal = ports.open_journal(path, path.parent.name, run.coordinator)
+        resources.callback(journal.close)
+        books, _ = startup.replay(journal, run.coordinator)
+        if books.session is None or books.ended is not None:
+            return
+        settling = Settling(books, journal, broker, ports.sleep, run.crypto_fee_rate)
+        agree(settling, {}, now)
+        settling.end_unfinished(now)
 
 
 def _end(run: Run, ports: Ports, started: _Started, status: str) -> list[r.DiscrepancyFound]:
