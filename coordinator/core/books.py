@@ -291,8 +291,13 @@ class Books:
             self._count_entry(order, was_entry)
 
     def _adopt(self, record: r.OrderAdopted) -> None:
-        """A new order of the same strategy, in the place of one that was replaced by hand."""
+        """A new order of the same strategy, in the place of one that was replaced by hand.
+
+        It counts as an entry of its own. What was booked of it while it was nobody's stays where
+        it is, and is known.
+        """
         old = self.order(record.replaces)
+        known = self.posted.unowned(record.client_order_id)
         new = Order(
             record.client_order_id,
             old.strategy,
@@ -304,9 +309,13 @@ class Books:
             old.decided_at,
             OrderStatus.ACCEPTED,
             record.broker_order_id,
+            booked_qty=sum((posting.qty for posting in known.postings), ZERO),
             cancel_reason=old.cancel_reason,
+            entry_day=old.entry_day,
+            executions=known,
         )
         self.orders.add(new)
+        self._count_entry(new, was_entry=False)
 
     def _count_entry(self, order: Order, was_entry: bool) -> None:
         """An entry that ended without a fill is given back to its day; a late fill takes it."""

@@ -18,6 +18,7 @@ from coordinator.core import records as r
 from coordinator.core.attribution import attribute, correction
 from coordinator.core.books import Books
 from coordinator.core.ledger import Ledger
+from coordinator.core.orders import OrderStatus
 from coordinator.core.records import DiscrepancyFound
 from coordinator.core.values import UNASSIGNED, ZERO, Side, exactly, is_crypto
 
@@ -178,11 +179,12 @@ class Reconciler:
         found = compare(self._books.ledger, seen.cash, seen.positions, seen.now)
         differing = {f.discrepancy_id for f in found}
         for difference in found:
-            if self._says_something(difference, seen.version):
+            off = difference.brokers - difference.ours
+            if not self._is_excused(difference.symbol, off, seen.version):
                 self._suspect(difference)
         for name in [n for n in self._suspects if n not in differing]:
             del self._suspects[name]
-        self._resolve(differing, seen.now)
+        self._resolve(differing, seen)
 
     def _tell_of_reset(self, seen: m.AccountSeen) -> None:
         kind = DiscrepancyKind.ACCOUNT
@@ -190,20 +192,21 @@ class Reconciler:
             total = self._books.ledger.net_cash()
             self._record(finding(seen.now, kind, "", total, seen.cash or ZERO))
 
-    def _says_something(self, found: DiscrepancyFound, version: int) -> bool:
-        """Whether no order that was open since the question can be the reason."""
-        books, off = self._books, found.brokers - found.ours
-        if books.posted.moved_since(version, found.symbol):
-            return False
-        if found.symbol in books.elsewhere.values() or (books.elsewhere and not found.symbol):
-            return False
-        open_orders = books.orders.open_on(found.symbol) if found.symbol else books.orders.open()
-        sides = {order.side for order in open_orders}
-        if not found.symbol:
-            return not sides
-        most = sum((o.open_qty for o in open_orders if o.side is Side.BUY), ZERO)
-        least = -sum((o.open_qty for o in open_orders if o.side is Side.SELL), ZERO)
-        return not least <= off <= most or not sides
+    def _is_excused(self, symbol: str, off: Decimal, version: int) -> bool:
+        """Whether an order that was open since the question can be why a ticker is `off`.
+
+        Zero is excused as well: an order in flight can hide a difference. Cash is ''.
+        """
+        books = self._books
+        if books.posted.moved_since(version, symbol) or symbol in books.elsewhere.values():
+            return True
+        orders = books.orders.open_on(symbol) if symbol else books.orders.open()
+        flying = [order for order in orders if order.status is not OrderStatus.WAITING]
+        if not symbol:
+            return bool(flying or books.elsewhere)
+        most = sum((o.open_qty for o in flying if o.side is Side.BUY), ZERO)
+        least = -sum((o.open_qty for o in flying if o.side is Side.SELL), ZERO)
+        return bool(flying) and least <= off <= most
 
     def _suspect(self, found: DiscrepancyFound) -> None:
         name, off = found.discrepancy_id, found.brokers - found.ours
@@ -223,11 +226,12 @@ class Reconciler:
         if not explanation:
             self._record(found)
 
-    def _resolve(self, differing: Iterable[str], now: datetime) -> None:
+    def _resolve(self, differing: Iterable[str], seen: m.AccountSeen) -> None:
         """What was frozen and differs no more has been explained."""
         for name, found in list(self._books.frozen.items()):
-            if found.kind in _COMPARED and name not in differing:
-                self._record(r.DiscrepancyResolved(now, name, "explained"))
+            gone = found.kind in _COMPARED and name not in differing
+            if gone and not self._is_excused(found.symbol, ZERO, seen.version):
+                self._record(r.DiscrepancyResolved(seen.now, name, "explained"))
 
     def _split_explains(self, posting: r.ActivityBooked) -> None:
         name = f"{DiscrepancyKind.PRICE.value}.{posting.symbol}"

@@ -163,9 +163,10 @@ def _busted(bust: m.Bust, known: Executions) -> Posting | None:
     An execution that REST told of has another id than the stream's.
     """
     standing = known.standing()
-    named = [p for p in standing if p.execution_id == bust.previous_id]
+    if any(posting.execution_id == bust.previous_id for posting in known.postings):
+        return next((p for p in standing if p.execution_id == bust.previous_id), None)
     alike = [p for p in standing if (p.qty, p.price) == (bust.qty, bust.price)]
-    return next(iter(named or reversed(alike)), None)
+    return alike[-1] if alike else None
 
 
 def _tells_news(order: Order, reported: Decimal, update: m.OrderUpdate) -> bool:

@@ -6,9 +6,10 @@ No venue, no journal and no loop: what a test does not say does not happen.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from coordinator.core import messages as m
 from coordinator.core import records as r
@@ -92,7 +93,7 @@ def bar(ticker: str, minute: int, close: str) -> Bar:
 
 
 class Bench:
-    """One session's engine, what it recorded and what it asked for."""
+    """One session's engine, what it recorded and what it asked for; `switches` are the engine's."""
 
     def __init__(
         self,
@@ -102,6 +103,7 @@ class Bench:
         plan: SessionPlan = PLAN,
         books: Books | None = None,
         assets: Mapping[str, Asset] | None = None,
+        **switches: Any,
     ) -> None:
         self.specs, self.plan = specs, plan
         self.books = books or Books()
@@ -117,7 +119,7 @@ class Bench:
         )
         self.records += open_session(self.books, specs, plan, self.name, self.now)
         known = {ticker: asset(ticker) for ticker in tickers_of(specs)}
-        self.engine = Engine(self.books, specs, {**known, **(assets or {})}, plan)
+        self.engine = Engine(self.books, specs, {**known, **(assets or {})}, plan, **switches)
 
     def handle(self, *messages: m.Message) -> m.Outcome:
         """Everything that follows from these messages."""
@@ -201,10 +203,58 @@ class Bench:
         held = self.books.ledger[strategy].positions.get(ticker)
         return held.qty if held else D(0)
 
+    def look(
+        self,
+        cash: Decimal | str | None = None,
+        positions: Mapping[str, str] | None = None,
+        *,
+        version: int | None = None,
+        **more: Any,
+    ) -> m.Outcome:
+        """A look at the broker's account, which is as the books have it but for what is told."""
+        ledger = self.books.ledger
+        held = {**ledger.net_positions(), **{t: D(q) for t, q in (positions or {}).items()}}
+        return self.handle(
+            m.AccountSeen(
+                self.now,
+                self.books.posted.version if version is None else version,
+                ledger.net_cash() if cash is None else D(cash),
+                {ticker: qty for ticker, qty in held.items() if qty},
+                **more,
+            )
+        )
+
+    def gains(self) -> dict[str, Decimal]:
+        """Each book's equity beyond what was put in and won: the same, whatever happens."""
+        found = {}
+        for name, account in self.books.ledger.accounts.items():
+            cost = sum((p.cost for p in account.positions.values()), D(0))
+            unrealized = account.market_value(self.books.ledger.marks) - cost
+            put_in = account.initial_cash + account.transferred
+            won = account.realized + unrealized - account.fees
+            found[name] = self.books.ledger.equity(name) - put_in - won
+        return found
+
 
 def order_id(strategy: str, number: int = 1) -> str:
     """A client order id of the bench's day."""
     return f"{strategy}.{DAY.isoformat()}.{number}"
+
+
+def bust(
+    order: Order,
+    fill: m.Execution,
+    at: datetime,
+    *,
+    name: str = "b1",
+    instead: m.Execution | None = None,
+    status: OrderStatus | None = None,
+) -> m.OrderUpdate:
+    """The broker takes an execution back, or tells of another one `instead` of it."""
+    left = order.booked_qty - fill.qty + (instead.qty if instead else 0)
+    told = m.Bust(f"bust.{name}", fill.execution_id, fill.qty, fill.price, at)
+    update = report(order, status or order.status, left, at, str(fill.price), instead)
+    return replace(update, bust=told)
 
 
 def report(
