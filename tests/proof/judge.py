@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime
 from decimal import Decimal, localcontext
@@ -19,6 +19,7 @@ from typing import Any
 from coordinator.core import records as r
 from coordinator.core.books import Books
 from tests.proof.model import ENDED, NOUGHT, WIDE, Brokerage, TrueExecution
+from tests.proof.rules import Rules
 
 LEFT_OVER = "UNASSIGNED"
 OWN_ENDS = frozenset({"denied", "filled", "canceled", "expired", "rejected", "replaced"})
@@ -50,8 +51,9 @@ class PlainBook:
 class Judge:
     """Collects violations, each a sentence."""
 
-    def __init__(self, brokerage: Brokerage) -> None:
+    def __init__(self, brokerage: Brokerage, config: Mapping[str, Any]) -> None:
         self.violations: list[str] = []
+        self._rules = Rules(config, self.blame)
         self.intents: dict[str, Intent] = {}
         self.books: dict[str, PlainBook] = defaultdict(PlainBook)
         self.longest_lag_s = 0.0
@@ -68,13 +70,14 @@ class Judge:
 
     # what the session does, as it does it
 
-    def committed(self, records: Iterable[r.Record], now: datetime) -> None:
+    def committed(self, records: Sequence[r.Record], now: datetime) -> None:
         """These records have become durable."""
         with localcontext(WIDE):
+            self._rules.committed(records)
             for record in records:
                 self._take(record, now)
 
-    def posted(self, body: dict[str, Any]) -> None:
+    def posted(self, body: dict[str, Any], now: datetime) -> None:
         """The session has sent this order: is there a durable intent of it?"""
         intent = self.intents.get(body["client_order_id"])
         if intent is None:
@@ -82,6 +85,7 @@ class Judge:
             return
         intent.posts += 1
         wanted = intent.record
+        self._rules.posted(wanted, now)
         sent = (body["symbol"], body["side"], Decimal(str(body["qty"])))
         if sent != (wanted.symbol, wanted.side.value, wanted.qty) or not intent.released:
             self.blame(f"invariant 7: {body} is not what was intended and released: {intent}")

@@ -42,7 +42,10 @@ class WireRest:
 
     def post(self, api: Api, path: str, body: Mapping[str, Any]) -> Any:
         """The parsed answer to a POST."""
-        return self._ask("POST", path, json.loads(json.dumps(dict(body))))
+        sent = json.loads(json.dumps(dict(body)))
+        self._process.boundary(f"POST {path} is meant")
+        self._world.judge.posted(sent, self._world.now())
+        return self._ask("POST", path, sent)
 
     def delete(self, api: Api, path: str) -> None:
         """A DELETE."""

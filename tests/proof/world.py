@@ -61,7 +61,7 @@ class World:
             cents_only=self.play.cents_only,
         )
         self.broker = Floor(self)
-        self.judge = Judge(self.brokerage)
+        self.judge = Judge(self.brokerage, self.play.config)
         self.latest_s = 12.0
         self.boundaries = 0
         self.starts = 0
