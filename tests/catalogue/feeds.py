@@ -1,0 +1,154 @@
+"""Rows 1 to 14: what comes over the streams, and the clocks that it comes by."""
+
+from __future__ import annotations
+
+from tests.catalogue.row import SEEDS, Row
+
+_BARS = "tests/coordinator/test_bars.py"
+_WIRE = "tests/coordinator/test_wire.py"
+_STREAMS = "tests/coordinator/test_streams.py"
+_BROKER = "tests/coordinator/test_broker.py"
+_LIMITS = "tests/coordinator/test_limits.py"
+_PLAN = "tests/coordinator/test_session_plan.py"
+_SHARES = "tests/coordinator/test_attribution.py"
+_CLOCK = "tests/coordinator/test_clock_and_gather.py"
+_FRAMES = "tests/corpus/test_frames.py"
+_CORPUS_STREAMS = "tests/corpus/test_streams.py"
+_E2E_FAULTS = "tests/e2e/test_faults.py"
+_MOVES = "tests/e2e/test_account_moves.py"
+_LOAD = "tests/warehouse/test_load.py"
+
+ROWS: dict[int, Row] = {
+    1: Row(
+        "a websocket is cut in mid-frame",
+        "connect again, fetch what was missed by REST; each (symbol, minute) once and in order",
+        (
+            f"{_FRAMES}::test_a_frame_that_breaks_off_gives_what_was_whole_at_every_byte",
+            f"{_E2E_FAULTS}"
+            "::test_bars_missed_while_the_stream_was_down_are_fetched_once_and_in_order",
+            f"{_BARS}::test_a_bar_that_comes_twice_or_behind_a_newer_one_changes_nothing",
+            *SEEDS,
+        ),
+    ),
+    2: Row(
+        "a stream is silent, its pings are answered",
+        "known within 90 s of broker time; no entries on tickers whose bars do not come",
+        (
+            f"{_STREAMS}::test_a_connection_that_is_made_anew_on_purpose_is_heard_again",
+            *SEEDS,
+        ),
+    ),
+    3: Row(
+        "bars come twice, late, or out of order",
+        "stored where they are news; no signal is acted on again",
+        (
+            f"{_BARS}::test_a_bar_that_comes_twice_or_behind_a_newer_one_changes_nothing",
+            f"{_BARS}::test_a_bar_later_than_ninety_seconds_opens_nothing",
+            f"{_BARS}::test_a_late_bar_still_updates_marks_and_lets_the_strategy_out",
+            f"{_BARS}::test_of_a_repaired_gap_only_the_newest_bar_is_decided_on",
+            f"{_CLOCK}::test_of_two_bars_of_one_ticker_and_minute_the_later_counts",
+            *SEEDS,
+        ),
+    ),
+    4: Row(
+        "a bar is corrected after it was decided on",
+        "kept beside the first version; nothing is decided again",
+        (f"{_LOAD}::test_a_corrected_bar_beats_a_live_one_beats_a_backfilled_one", *SEEDS),
+    ),
+    5: Row(
+        "a price is NaN, infinite, negative, zero or absurd",
+        "the record is dropped and counted; no signal",
+        (
+            f"{_WIRE}::test_a_broken_bar_is_refused",
+            f"{_WIRE}::test_whatever_stands_in_a_field_it_is_understood_or_refused",
+            "tests/coordinator/test_strategies.py"
+            "::test_a_price_that_is_no_number_stops_the_strategy_instead_of_passing_for_one",
+            f"{_CORPUS_STREAMS}::test_a_flood_of_garbage_is_counted_and_told_now_and_then",
+            *SEEDS,
+        ),
+    ),
+    6: Row(
+        "one record of a frame is broken",
+        "its neighbours are delivered",
+        (
+            f"{_FRAMES}"
+            "::test_a_broken_record_is_dropped_wherever_it_stands_and_its_neighbours_are_heard",
+            f"{_FRAMES}::test_all_broken_records_in_one_frame_are_each_dropped_once",
+            f"{_CORPUS_STREAMS}::test_whatever_is_broken_on_a_market_stream_costs_only_itself",
+        ),
+    ),
+    7: Row(
+        "a price leaps by a split",
+        "what nobody explains freezes the ticker; a SPLIT activity adjusts the books",
+        (
+            f"{_SHARES}::test_a_split_changes_quantities_and_the_mark_and_neither_cost_nor_cash",
+            f"{_MOVES}::test_fees_dividends_and_splits_reach_those_they_belong_to",
+        ),
+    ),
+    8: Row(
+        "406: the one connection is taken",
+        "told as waiting for the slot; tried again ever more rarely; no entries while blind",
+        (
+            f"{_STREAMS}::test_a_slot_that_is_taken_is_waited_for_and_had_once_it_is_free",
+            *SEEDS,
+        ),
+    ),
+    9: Row(
+        "the keys are refused",
+        "at the start: an exit code; while it runs: no entries, and no hammering",
+        (
+            f"{_STREAMS}::test_wrong_keys_are_refused_and_not_waited_for",
+            f"{_BROKER}::test_wrong_keys_are_refused_and_the_secret_is_in_no_trace_of_it",
+            "tests/security/test_redaction.py::test_a_refusal_of_the_keys_tells_none_in_any_form",
+        ),
+    ),
+    10: Row(
+        "we are too slow for a stream: 407",
+        "handlers do nothing but enqueue; the connection lives on",
+        (
+            f"{_CORPUS_STREAMS}::test_an_error_that_ends_nothing_leaves_the_stream_live_and_is_told",
+            "tests/security/test_frames.py"
+            "::test_a_frame_may_hold_a_bar_of_each_ticker_and_little_more",
+        ),
+        "no metric of the lag is kept",
+    ),
+    11: Row(
+        "garbage, huge and nested frames",
+        "dropped and counted, the connection lives; on the order stream REST is asked",
+        (
+            f"{_FRAMES}::test_a_frame_that_is_none_is_dropped",
+            f"{_FRAMES}::test_a_frame_of_orders_that_cannot_be_read_is_refused_once",
+            f"{_CORPUS_STREAMS}"
+            "::test_whatever_is_broken_on_the_order_stream_costs_only_itself_and_is_told",
+            "tests/security/test_frames.py"
+            "::test_a_hostile_broker_costs_less_than_50_mb_and_both_streams_live_on",
+            *SEEDS,
+        ),
+    ),
+    12: Row(
+        "a ticker is halted",
+        "no bar, no decision; a price that leaps behind the halt opens nothing",
+        (),
+        "not proved yet",
+    ),
+    13: Row(
+        "early closes, holidays, the change of clocks, midnight",
+        "the broker's calendar decides; a day's limits begin anew exactly once",
+        (
+            f"{_PLAN}::test_a_coordinator_trades_what_is_left_of_its_markets_today",
+            f"{_PLAN}::test_bars_of_the_regular_session_count_and_the_last_one_decides_nothing",
+            f"{_LIMITS}::test_a_day_rolls_once_at_the_open_or_at_midnight",
+            f"{_LIMITS}::test_the_clock_alone_rolls_a_day_on_which_no_bar_comes",
+        ),
+    ),
+    14: Row(
+        "a clock is stepped",
+        "time-outs are monotonic; a step of more than 2 s is told",
+        (
+            f"{_CLOCK}::test_what_was_true_earlier_does_not_turn_time_back",
+            f"{_CLOCK}::test_at_real_speed_local_time_carries_the_brokers_forward",
+            "tests/structure/test_structure.py"
+            "::test_the_core_touches_no_clock_no_file_no_socket_and_no_chance",
+        ),
+    ),
+}
