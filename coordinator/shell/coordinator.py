@@ -11,20 +11,20 @@ import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from coordinator.core import messages as m
 from coordinator.core import records as r
-from coordinator.core.engine import Engine, tickers_of
+from coordinator.core.engine import Engine
 from coordinator.core.orders import OrderStatus
-from coordinator.core.values import MINUTE, Bar
+from coordinator.core.values import Bar
 from coordinator.errors import BrokerUnavailable
 from coordinator.shell import wire
 from coordinator.shell.broker import Broker
 from coordinator.shell.clock import BrokerClock
 from coordinator.shell.errands import Errands
 from coordinator.shell.garbage import Garbage
-from coordinator.shell.gather import Gatherer
+from coordinator.shell.intake import BarIntake
 from coordinator.shell.journal import Entry, Journal
 from coordinator.shell.lookout import Lookout
 from coordinator.shell.narrator import Narrator
@@ -32,9 +32,6 @@ from coordinator.shell.pace import Pace
 from coordinator.shell.ports import Ports
 
 log = logging.getLogger("coordinator")
-QUIET_S = 0.5
-"""Broker seconds without a bar after which a minute counts as complete."""
-LEAST_QUIET_S = 0.02
 CLOSE_GRACE_S = 10.0
 """Broker seconds after the end in which the last bars may still come."""
 DRAIN_S = 60.0
@@ -82,11 +79,7 @@ class LiveSession:
         self.lookout = Lookout(engine.plan, clock, ports.monotonic)
         self._tick_s, self._ticked_s = ports.tick_s, ports.monotonic()
         self._sight = True, frozenset[str]()
-        quiet_s = clock.local_s(QUIET_S, least_s=LEAST_QUIET_S)
-        self._gatherer = Gatherer(self._expected, quiet_s)
-        self._tickers = tickers_of(engine.specs)
-        self._gaps = 0
-        self._held: list[Bar] = []
+        self._bars = BarIntake(engine.specs, engine.plan, books.last_bar, clock, ports.monotonic)
         self._stop: _Stop | None = None
         self._over = False
 
@@ -152,10 +145,8 @@ class LiveSession:
 
     def repair_gap(self, tickers: Iterable[str] | None = None) -> None:
         """Ask for the bars since the last ones seen; those of the stream wait for the answer."""
-        asked = self._tickers if tickers is None else sorted(tickers)
-        starts = {t: start for t in asked if (start := self._next_start(t)) is not None}
+        starts = self._bars.open_gap(tickers)
         if starts:
-            self._gaps += 1
             self._errands.fetch_bars(starts)
 
     async def run(self) -> str:
@@ -168,7 +159,7 @@ class LiveSession:
         poll = asyncio.create_task(self._poll_clock())
         try:
             await self._pump(lambda: self._over or self._stop is not None)
-            self._take_bars(self._gatherer.flush())
+            self._take_bars(self._bars.flush())
             self._commit(self.engine.close(self._clock.now()))
             deadline_s = self._monotonic() + self._clock.local_s(DRAIN_S, least_s=2.0)
             orders = self.engine.books.orders
@@ -193,9 +184,7 @@ class LiveSession:
                     self._errands.pursue()
                     self._look_around()
                 continue
-            due_s = self._gatherer.due
-            if due_s is not None and self._monotonic() >= due_s:
-                self._take_bars(self._gatherer.flush())
+            self._take_bars(self._bars.ripe())
             self._errands.pursue()
             self._look_around()
 
@@ -204,7 +193,7 @@ class LiveSession:
         if not self._inbox.empty():
             return self._inbox.get_nowait()
         tick_s = self._ticked_s + self._tick_s
-        timers = (deadline_s, self._gatherer.due, self._errands.due_s, tick_s)
+        timers = (deadline_s, self._bars.due_s, self._errands.due_s, tick_s)
         due_s = min((timer for timer in timers if timer is not None), default=None)
         timeout_s = None if due_s is None else max(due_s - self._monotonic(), 0.0)
         try:
@@ -215,12 +204,9 @@ class LiveSession:
 
     def _take(self, item: _Item) -> None:
         match item:
-            case Bar() if self._gaps:
-                self.lookout.heard(item.symbol)
-                self._held.append(item)
             case Bar():
                 self.lookout.heard(item.symbol)
-                for minute in self._gatherer.add(item, self._monotonic()):
+                for minute in self._bars.take(item):
                     self._take_bars(minute)
             case _Stop():
                 self._stop = item
@@ -235,11 +221,12 @@ class LiveSession:
                 self._over = item.now >= self.engine.plan.end + grace
             case m.BarsArrived():
                 if item.origin is r.Origin.BACKFILL:
-                    self.lookout.repaired(self._unseen(item.bars))
+                    self.lookout.repaired(self._bars.unseen(item.bars))
                 self._commit(self.engine.handle(item))
                 self._narrator.warmth(self.engine.lanes)
                 if item.origin is r.Origin.BACKFILL:
-                    self._close_gap()
+                    for minute in self._bars.close_gap():
+                        self._take_bars(minute)
             case m.AccountSeen():
                 self.lookout.confirmed()
                 self._decide_informed(item)
@@ -281,16 +268,8 @@ class LiveSession:
         depth = self.lookout.next_look(suspicious=self.engine.reconciler.is_suspicious)
         if depth is not None:
             self._errands.look(depth)
-        if not self._gaps:
+        if not self._bars.repairs:
             self.repair_gap(self.lookout.tickers_to_ask())
-
-    def _close_gap(self) -> None:
-        """A gap is repaired, as far as it can be: the bars that came meanwhile follow it."""
-        self._gaps -= 1
-        if not self._gaps:
-            held, self._held = self._held, []
-            for bar in held:
-                self._take(bar)
 
     def _take_bars(self, bars: tuple[Bar, ...]) -> None:
         if bars:
@@ -311,28 +290,6 @@ class LiveSession:
     def _deliver(self, messages: Iterable[m.Message]) -> None:
         for message in messages:
             self._inbox.put_nowait(message)
-
-    def _expected(self, start: datetime) -> set[str]:
-        """The tickers that can have a bar of this minute."""
-        plan = self.engine.plan
-        return {
-            ticker
-            for ticker in self._tickers
-            if (first := plan.first_bar(ticker)) is not None
-            and (last := plan.last_end(ticker)) is not None
-            and first <= start < last
-        }
-
-    def _unseen(self, bars: Iterable[Bar]) -> list[Bar]:
-        last = self.engine.books.last_bar
-        return [bar for bar in bars if bar.symbol not in last or bar.start > last[bar.symbol]]
-
-    def _next_start(self, ticker: str) -> datetime | None:
-        first, now = self.engine.plan.first_bar(ticker), self._clock.now()
-        last = self.engine.books.last_bar.get(ticker)
-        if first is None or first >= now:
-            return None
-        return first if last is None or last < first else last + MINUTE
 
     async def _poll_clock(self) -> None:
         while True:

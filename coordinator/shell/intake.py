@@ -1,0 +1,99 @@
+"""Bars on their way to a decision: gathered by minute, and in order behind a gap's repair.
+
+While the bars of a gap are being fetched, those that the streams bring meanwhile wait, so that
+each ticker's bars are decided on oldest first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+
+from coordinator.core.engine import tickers_of
+from coordinator.core.lanes import StrategySpec
+from coordinator.core.session import SessionPlan
+from coordinator.core.values import MINUTE, Bar
+from coordinator.shell.clock import BrokerClock
+from coordinator.shell.gather import Gatherer
+
+QUIET_S, LEAST_QUIET_S = 0.5, 0.02
+"""Broker seconds (at least so many local ones) without a bar after which a minute is complete."""
+
+Minute = tuple[Bar, ...]
+
+
+class BarIntake:
+    """The bars of one session. `last_bar` tells the start of each ticker's newest decided bar."""
+
+    def __init__(
+        self,
+        specs: Iterable[StrategySpec],
+        plan: SessionPlan,
+        last_bar: Mapping[str, datetime],
+        clock: BrokerClock,
+        monotonic: Callable[[], float],
+    ) -> None:
+        self._tickers = tickers_of(specs)
+        self._plan, self._last_bar = plan, last_bar
+        self._clock, self._monotonic = clock, monotonic
+        quiet_s = clock.local_s(QUIET_S, least_s=LEAST_QUIET_S)
+        self._gatherer = Gatherer(self._expected, quiet_s)
+        self._gaps = 0
+        self._held: list[Bar] = []
+
+    @property
+    def due_s(self) -> float | None:
+        """Local time at which a minute counts as complete; None while nothing is gathered."""
+        return self._gatherer.due
+
+    @property
+    def repairs(self) -> bool:
+        """Whether a gap's bars are being fetched."""
+        return self._gaps > 0
+
+    def take(self, bar: Bar) -> list[Minute]:
+        """Take a bar of a stream; returns the minutes that it completes, oldest first."""
+        if self._gaps:
+            self._held.append(bar)
+            return []
+        return self._gatherer.add(bar, self._monotonic())
+
+    def ripe(self) -> Minute:
+        """The minute that is complete because nothing more has come; empty if none is."""
+        due_s = self._gatherer.due
+        return self.flush() if due_s is not None and self._monotonic() >= due_s else ()
+
+    def flush(self) -> Minute:
+        """Whatever is gathered."""
+        return self._gatherer.flush()
+
+    def open_gap(self, tickers: Iterable[str] | None = None) -> dict[str, datetime]:
+        """Where the missing bars of these tickers (None: all) begin; nothing if none can be."""
+        asked = self._tickers if tickers is None else sorted(tickers)
+        starts = {t: start for t in asked if (start := self._next_start(t)) is not None}
+        self._gaps += bool(starts)
+        return starts
+
+    def close_gap(self) -> list[Minute]:
+        """A gap is repaired, as far as it can be: the minutes that waited for it."""
+        self._gaps -= 1
+        if self._gaps:
+            return []
+        held, self._held = self._held, []
+        return [minute for bar in held for minute in self.take(bar)]
+
+    def unseen(self, bars: Iterable[Bar]) -> list[Bar]:
+        """Those bars that no decision has seen."""
+        last = self._last_bar
+        return [bar for bar in bars if bar.symbol not in last or bar.start > last[bar.symbol]]
+
+    def _expected(self, start: datetime) -> set[str]:
+        """The tickers that can have a bar of this minute."""
+        return {ticker for ticker in self._tickers if self._plan.is_open(ticker, start)}
+
+    def _next_start(self, ticker: str) -> datetime | None:
+        first, now = self._plan.first_bar(ticker), self._clock.now()
+        last = self._last_bar.get(ticker)
+        if first is None or first >= now:
+            return None
+        return first if last is None or last < first else last + MINUTE
