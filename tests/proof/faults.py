@@ -21,8 +21,8 @@ RATES: dict[str, tuple[float, float]] = {
     "stream ended": (0.003, 0.02),
     "slot taken": (0.1, 0.5),
     # of REST, per request
-    "refused by a gateway": (0.01, 0.08),
-    "too many requests": (0.01, 0.08),
+    "refused by a gateway": (0.01, 0.04),
+    "too many requests": (0.01, 0.04),
     "hung": (0.005, 0.05),
     "slow": (0.02, 0.3),
     # of REST, per order or cancellation
@@ -47,6 +47,8 @@ RATES: dict[str, tuple[float, float]] = {
     "hand order": (0.01, 0.1),
     "stopped": (0.002, 0.03),
     "disk full": (0.002, 0.02),
+    # per step of an order's way
+    "killed on an order's way": (0.003, 0.03),
 }
 """Each switch's rate where it is on: between these two, by the seed."""
 
@@ -61,6 +63,7 @@ SPOILS_HEARING = {
     "stream ended",
     "stopped",
     "disk full",
+    "killed on an order's way",
 }
 
 

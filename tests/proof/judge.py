@@ -57,6 +57,8 @@ class Judge:
         self.intents: dict[str, Intent] = {}
         self.books: dict[str, PlainBook] = defaultdict(PlainBook)
         self.longest_lag_s = 0.0
+        self.up_since: datetime | None = None
+        """Since when the session has been trading; None while it is not."""
         self.fills = 0
         self._brokerage = brokerage
         self._booked: dict[tuple[str, Decimal], r.FillBooked] = {}
@@ -173,7 +175,9 @@ class Judge:
         book = self.books[record.strategy]
         book.cash += fill.cash
         book.shares[record.symbol] += fill.shares
-        self.longest_lag_s = max(self.longest_lag_s, (now - fill.at).total_seconds())
+        if self.up_since is not None:
+            lag = now - max(fill.at, self.up_since)
+            self.longest_lag_s = max(self.longest_lag_s, lag.total_seconds())
 
     def _true_fill(self, record: r.FillBooked) -> TrueExecution | None:
         order = self._brokerage.by_client_id.get(record.client_order_id)
@@ -207,9 +211,10 @@ class Judge:
             for intent in self.intents.values():
                 self._order(intent, books)
             self._chain(path)
-            held = sum((order.hold for order in books.orders.open()), NOUGHT)
-            if held or list(books.orders.open()):
-                self.blame(f"invariant 13: at rest ${held} are held by {books.orders.open()}")
+            for order in books.orders.open():
+                there = self._brokerage.by_client_id.get(order.client_order_id)
+                if there is None or there.status in ENDED or order.open_qty != there.left:
+                    self.blame(f"invariant 13: at rest ${order.hold} are held by {order}")
 
     def _refusals(self) -> None:
         """No order of ours needed the broker to keep it from harm, but for what humans did."""
@@ -264,6 +269,8 @@ class Judge:
         booked = sum((f.qty for (who, _), f in self._booked.items() if who == name), NOUGHT)
         if booked != order.filled or booked > intent.record.qty:
             self.blame(f"invariant 8: {name} has {booked} booked, the broker filled {order.filled}")
+        if order.status not in ENDED and intent.over:
+            self.blame(f"invariant 9: {name} is {status}, but stands at the broker")
         if order.status in ENDED and status != order.status:
             self.blame(f"invariant 9: {name} is {status}, at the broker {order.status}")
 

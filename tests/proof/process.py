@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from unittest.mock import patch
 
 from coordinator.bootstrap import strategy_specs
-from coordinator.config import config_hash, parse_config
+from coordinator.config import CoordinatorConfig, config_hash, parse_config
 from coordinator.core.engine import Engine
 from coordinator.errors import BrokerError, SafetyRefusal, StorageError
 from coordinator.settings import Settings
@@ -17,6 +17,7 @@ from coordinator.shell import session, startup
 from coordinator.shell.journal import Journal
 from coordinator.shell.ports import Ports
 from coordinator.shell.session import Run, RunResult, trade_session
+from coordinator.strategies import registry
 from tests.proof.virtual import Fibers, Killed
 from tests.proof.wire import WireJournal, WireRest, WireStream
 
@@ -112,13 +113,12 @@ class Process:
         return self.engine
 
     def _run(self) -> Run:
-        config = parse_config(self.world.play.config, NAME)
         return Run(
-            specs=strategy_specs(config, None),
+            specs=strategy_specs(self.world.config, None),
             coordinator=NAME,
             mode="paper",
             feed="iex",
-            config_hash=config_hash(config),
+            config_hash=config_hash(self.world.config),
             settings=Settings("K", "S", "http://x", "http://x", "ws://x", self.world.home, ""),
             speed=1.0,
             check_account=lambda _: None,
@@ -146,6 +146,12 @@ class Process:
             open_journal=opened,
             tick_s=5.0,
         )
+
+
+def read_config(document: dict[str, Any]) -> CoordinatorConfig:
+    """A configuration of built-in strategies; what is installed beside them is not looked up."""
+    with patch.object(registry, "entry_points", lambda group: ()):
+        return parse_config(document, NAME)
 
 
 def replayed(path: Path) -> Any:

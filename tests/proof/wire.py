@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,6 +55,8 @@ class WireRest:
     def _ask(self, method: str, path: str, payload: Mapping[str, Any]) -> Any:
         world, process, fibers = self._world, self._process, self._process.fibers
         process.boundary(f"{method} {path} leaves")
+        if (method, path) == ("POST", "/orders"):
+            world.judge.posted(dict(payload))
         me, answers = fibers.here(), list[Any]()
         fate = world.fate(method)
 
@@ -62,9 +65,13 @@ class WireRest:
                 answers.append(value)
                 fibers.wake(me)
 
-        def arrive() -> None:
-            if process.dead and world.chance.random() < 0.3:
-                return  # it had not left the machine yet
+        def arrive(*, travels_on: bool = True) -> None:
+            if process.dead and travels_on:
+                lot = world.chance.random()
+                if lot > 0.3:  # else it had not left the machine yet
+                    slow_s = world.chance.uniform(0.1, 5.0) if lot > 0.6 else 0.0
+                    world.loop.call_later(slow_s, partial(arrive, travels_on=False))
+                return
             world.note(f"{method} {path} arrives ({fate or 'well'})", payload)
             try:
                 value = world.broker.handle(method, path, payload)
@@ -181,6 +188,7 @@ class WireStream:
             self._up = True
             self._connection += 1
             self._world.note(f"{self.watch.name} stream is up")
+            self._world.judge.up_since = self._world.judge.up_since or self._world.now()
             self.watch.live()
 
     def _arrive(self, message: Raw, connection: int) -> None:

@@ -24,13 +24,13 @@ from tests.proof.floor import Floor
 from tests.proof.judge import Judge, net_pnl
 from tests.proof.market import ONE_MINUTE, Listing
 from tests.proof.model import Brokerage
-from tests.proof.process import End, Process, replayed
+from tests.proof.process import End, Process, read_config, replayed
 from tests.proof.scenario import ACCOUNT, scenario
 from tests.proof.virtual import VirtualLoop
 from tests.proof.wire import WireStream, stream_bar
 
-MOST_STARTS = 40
-REPEATED = {"refused": 6, "failed": 25}
+MOST_STARTS = 150
+REPEATED = {"refused": 6, "failed": 60}
 """So often in a row a start may end so, before it counts as never recovering."""
 
 
@@ -48,6 +48,7 @@ class World:
     ) -> None:
         self.seed, self.home, self.loop = seed, home, loop
         self.play = scenario(random.Random(f"{seed} scenario"), kills)
+        self.config = read_config(self.play.config)
         self.chance = random.Random(f"{seed} chance")
         self.faults = Faults(random.Random(f"{seed} faults"), calm=seed % 10 == 0)
         self.tape = self.play.tape
@@ -95,10 +96,13 @@ class World:
     def dies_at(self, name: str) -> bool:
         """Whether the process is to die at this boundary."""
         self.boundaries += 1
-        if self._kills and self.boundaries >= self._kills[0]:
+        planned = bool(self._kills) and self.boundaries >= self._kills[0]
+        if planned:
             self._kills.pop(0)
-            self.where.append(name)
             self.faults.struck["killed"] += 1
+        on_way = name.startswith(("POST", "DELETE", "message on orders"))
+        if planned or (on_way and self.faults.strikes("killed on an order's way")):
+            self.where.append(name)
             return True
         return False
 
@@ -158,6 +162,7 @@ class World:
             self._process = Process(self)
             self.note("STARTS", self.starts)
             end = await self._process.live()
+            self.judge.up_since = None
             self.note("ENDS", end)
             if end.how == "killed" and self.chance.random() < 0.3:
                 self._kills.insert(0, self.boundaries + self.chance.randrange(1, 60))
