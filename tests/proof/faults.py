@@ -52,7 +52,7 @@ RATES: dict[str, tuple[float, float]] = {
 }
 """Each switch's rate where it is on: between these two, by the seed."""
 
-FINDS_WHAT_NOBODY_ORDERED = False
+FINDS_WHAT_NOBODY_ORDERED = True
 """Whether the session looks for executions of orders that it did not send. As long as it only
 hears of them, nothing may come between where there are hand orders."""
 SPOILS_HEARING = {

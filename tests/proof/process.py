@@ -113,12 +113,13 @@ class Process:
         return self.engine
 
     def _run(self) -> Run:
+        config = self.world.config
         return Run(
-            specs=strategy_specs(self.world.config, None),
+            specs=strategy_specs(config, None),
             coordinator=NAME,
             mode="paper",
             feed="iex",
-            config_hash=config_hash(self.world.config),
+            config_hash=config_hash(config),
             settings=Settings("K", "S", "http://x", "http://x", "ws://x", self.world.home, ""),
             speed=1.0,
             check_account=lambda _: None,
