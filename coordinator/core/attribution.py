@@ -117,10 +117,13 @@ def correction(
 
 
 def _split(books: Books, activity: m.Activity, now: datetime) -> list[r.ActivityBooked]:
+    """Units for each holder; the mark follows, unless it is of the split's own day already."""
     held = books.ledger.net_positions().get(activity.symbol, ZERO)
     after = held + activity.qty
-    mark = books.ledger.marks.get(activity.symbol, ZERO)
-    price = (mark * held / after).quantize(COIN) if after else mark
+    price = books.ledger.marks.get(activity.symbol, ZERO)
+    last = books.last_bar.get(activity.symbol)
+    if after and (last is None or last.date() < activity.day):
+        price = (price * held / after).quantize(COIN)
     return [
         r.ActivityBooked(
             now,

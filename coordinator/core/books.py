@@ -50,6 +50,8 @@ class Books:
     """Last sequence number used, by '<strategy>.<session date>'."""
     last_bar: dict[str, datetime] = field(default_factory=dict)
     """Start of the newest bar each ticker was decided on."""
+    split: set[str] = field(default_factory=set)
+    """Tickers of which a split was booked since their newest bar."""
     denied: dict[tuple[str, str], str] = field(default_factory=dict)
     """The last denial of each (strategy, ticker), so that one wish is denied once."""
     others: set[str] = field(default_factory=set)
@@ -86,8 +88,7 @@ class Books:
             case r.OrderAdopted():
                 self._adopt(record)
             case r.ActivityBooked():
-                if self.posted.add_activity(record):
-                    self.ledger.adjust(record)
+                self._move(record)
             case r.EntryDenied():
                 self._use_id(record.client_order_id)
                 self.denied[record.strategy, record.symbol] = record.reason
@@ -238,6 +239,13 @@ class Books:
             if last is None or bar.start > last:
                 self.ledger.marks[bar.symbol] = bar.close
                 self.last_bar[bar.symbol] = bar.start
+                self.split.discard(bar.symbol)
+
+    def _move(self, record: r.ActivityBooked) -> None:
+        if self.posted.add_activity(record):
+            self.ledger.adjust(record)
+            if record.kind is r.ActivityKind.SPLIT:
+                self.split.add(record.symbol)
 
     def _intend(self, record: r.OrderIntended) -> None:
         self._use_id(record.client_order_id)

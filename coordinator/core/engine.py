@@ -249,10 +249,15 @@ class Engine:
         return "" if self._assets[bar.symbol].tradable else "not_tradable"
 
     def _freeze_leaps(self, bars: Iterable[Bar], now: datetime) -> None:
-        """A price that leaps outside the collar may be a split: nothing is bought until it is."""
+        """A price that leaps outside the collar may be a split: nothing is bought until it is.
+
+        After a split that is booked a leap needs no other explanation.
+        """
         for bar in bars:
             before = self.books.ledger.marks.get(bar.symbol)
-            if before is not None and self._gate.controls.leaps(before, bar.close):
+            if before is None or bar.symbol in self.books.split:
+                continue
+            if self._gate.controls.leaps(before, bar.close):
                 found = finding(now, DiscrepancyKind.PRICE, bar.symbol, before, bar.close)
                 self._desk.record(found)
 

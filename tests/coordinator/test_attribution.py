@@ -277,7 +277,7 @@ def test_a_split_changes_quantities_and_the_mark_and_neither_cost_nor_cash(
     books = books_of(held, mark=mark)
     before = {name: (account.cash, account.realized) for name, account in accounts(books)}
     costs = {name: books.ledger[name].positions["SPY"].cost for name in held}
-    postings = post(books, activity("SPLIT", symbol="SPY", qty=units))
+    postings = post(books, activity("SPLIT", symbol="SPY", qty=units, day=NEXT))
     assert {p.kind for p in postings} == {ActivityKind.SPLIT}
     assert {n: books.ledger[n].positions["SPY"].qty for n in held} == {
         name: D(qty) for name, qty in after.items()
