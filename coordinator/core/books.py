@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from coordinator.core import records as r
 from coordinator.core.ledger import Ledger, SubAccount
-from coordinator.core.orders import PHASE, Executions, Order, Orders, OrderStatus, Phase
+from coordinator.core.orders import PHASE, Order, Orders, OrderStatus, Phase
 from coordinator.core.postings import Postings
 from coordinator.core.values import UNASSIGNED, ZERO, Bar, exactly
 
@@ -201,7 +201,7 @@ class Books:
                 self._begin_day(opening)
         if alone:
             for order in record.orders:
-                self.orders.add(_carried(order))
+                self.orders.add(order.revived())
         elif not same:
             self._forget_old_orders(record.at)
 
@@ -334,23 +334,3 @@ class Books:
     def _use_id(self, client_order_id: str) -> None:
         key, _, sequence = client_order_id.rpartition(".")
         self.sequences[key] = max(self.sequences.get(key, 0), int(sequence))
-
-
-def _carried(order: r.OpenOrder) -> Order:
-    return Order(
-        order.client_order_id,
-        order.strategy,
-        order.symbol,
-        order.side,
-        order.qty,
-        order.decision_price,
-        order.reason,
-        order.decided_at,
-        order.status,
-        order.broker_order_id,
-        order.reported_qty,
-        order.booked_qty,
-        order.filled_avg_price,
-        executions=Executions(until=dict.fromkeys(order.booked_until, order.decided_at)),
-        corrected=order.corrected,
-    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from coordinator.core.orders import OrderStatus
+from coordinator.core.orders import Executions, Order, OrderStatus
 from coordinator.core.values import Reason, Side
 
 
@@ -66,3 +66,23 @@ class OpenOrder:
     booked_until: tuple[Decimal, ...]
     filled_avg_price: Decimal | None
     corrected: bool = False
+
+    def revived(self) -> Order:
+        """The order again, as far as it was carried over."""
+        return Order(
+            self.client_order_id,
+            self.strategy,
+            self.symbol,
+            self.side,
+            self.qty,
+            self.decision_price,
+            self.reason,
+            self.decided_at,
+            self.status,
+            self.broker_order_id,
+            self.reported_qty,
+            self.booked_qty,
+            self.filled_avg_price,
+            corrected=self.corrected,
+            executions=Executions(until=dict.fromkeys(self.booked_until, self.decided_at)),
+        )
