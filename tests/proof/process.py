@@ -47,7 +47,7 @@ class Process:
     journal: WireJournal | None = None
 
     def __post_init__(self) -> None:
-        self.fibers = Fibers(self.world.loop)
+        self.fibers = Fibers(self.world.loop, self.world.work_failed)
         self.stop = asyncio.Event()
         self._task: asyncio.Task[RunResult | None] | None = None
 

@@ -66,10 +66,14 @@ class VirtualLoop(base_events.BaseEventLoop):
 
 
 class Fibers:
-    """The workers of one process, each piece of blocking work a greenlet. A kill ends them all."""
+    """The workers of one process, each piece of blocking work a greenlet. A kill ends them all.
 
-    def __init__(self, loop: VirtualLoop) -> None:
+    `on_failure` is told of what work on a line of its own raised.
+    """
+
+    def __init__(self, loop: VirtualLoop, on_failure: Callable[[BaseException], None]) -> None:
         self._loop = loop
+        self.on_failure = on_failure
         self._hub = getcurrent()
         self._asleep: dict[greenlet, None] = {}
         self.dead = False
@@ -188,6 +192,7 @@ class _Line:
             deliver(result)
 
         def told(error: BaseException) -> None:
+            self._fibers.on_failure(error)
             self._next()
             failed(error)
 

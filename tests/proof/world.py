@@ -17,7 +17,9 @@ from typing import Any
 from uuid import UUID
 
 from coordinator.core.statement import statement
+from coordinator.errors import BrokerError
 from coordinator.shell.journal import read_session, read_sessions
+from coordinator.shell.pace import NotYet
 from tests.proof.face import Face
 from tests.proof.faults import Faults
 from tests.proof.floor import Floor
@@ -128,6 +130,11 @@ class World:
         """The session raised what it must not."""
         lines = "".join(traceback.format_exception(error)[-3:]) if error else ""
         self.judge.blame(f"the session raised {error!r}\n{lines}")
+
+    def work_failed(self, error: BaseException) -> None:
+        """A worker's piece of work raised: the broker's faults may, nothing else."""
+        if not isinstance(error, BrokerError | NotYet):
+            self.blame_bug(error)
 
     def compare_memory(self, process: Process) -> None:
         """Invariant 11, for a process that stands still."""
