@@ -22,6 +22,7 @@ from requests.adapters import HTTPAdapter
 
 from coordinator.errors import BrokerRejected, BrokerUnavailable
 from coordinator.settings import Settings
+from coordinator.shell.fields import words
 from coordinator.shell.rest import Api
 
 T = TypeVar("T")
@@ -125,7 +126,8 @@ def _refusal(error: APIError) -> Exception:
         body = {}
     if not isinstance(body, dict):
         body = {}
-    message = str(body.get("message") or text[:200] or "no reason given")
+    said = body.get("message")
+    message = words(said if isinstance(said, str) and said else text) or "no reason given"
     if status in PROVE_NOTHING or status >= requests.codes.server_error:
         return BrokerUnavailable(f"the broker answered HTTP {status}: {message}")
     code = body.get("code")

@@ -1,18 +1,22 @@
 """What the broker is asked and what its answers mean, over the REST port; blocking.
 
 Answers are parsed here, page by page, into our values. A no raises BrokerRejected, what proves
-nothing BrokerUnavailable, what cannot be understood Malformed.
+nothing BrokerUnavailable, what cannot be understood Malformed. Of a list of orders, executions,
+activities or bars, what cannot be understood is left out, counted and told: its neighbours count,
+and the look at the account finds what it would have explained.
 """
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 from coordinator.core.messages import Activity, Execution, OrderUpdate, SubmitOrder
 from coordinator.core.records import Holding
@@ -22,9 +26,13 @@ from coordinator.core.values import Bar, Side, is_crypto
 from coordinator.errors import BrokerRejected
 from coordinator.shell import wire
 from coordinator.shell.budget import Urgency
+from coordinator.shell.fields import Malformed, Raw, fields, parse_number, parse_time
+from coordinator.shell.garbage import shown
 from coordinator.shell.pace import Pace, at_once
 from coordinator.shell.rest import Api, Rest
 
+log = logging.getLogger("coordinator")
+T = TypeVar("T")
 ACCOUNT_NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 """It names a folder."""
 JUST_BEFORE = timedelta(seconds=1)
@@ -32,6 +40,8 @@ JUST_BEFORE = timedelta(seconds=1)
 PAGE_BARS = 10_000
 PAGE_ORDERS = 500
 PAGE_FILLS = 100
+MOST_PAGES = 500
+"""Of one question; more are taken for pages without end."""
 NOT_TRADES = (
     *("CFEE", "FEE", "PTC", "DIV", "DIVCGL", "DIVCGS", "DIVFEE", "DIVFT", "DIVNRA", "DIVROC"),
     *("DIVTW", "DIVTXEX", "INT", "INTNRA", "INTTW", "CSD", "CSW", "CSR", "JNL", "JNLC", "JNLS"),
@@ -56,24 +66,26 @@ class Broker:
         self._rest = rest
         self._feed = feed
         self._pace = pace
+        self.malformed = 0
+        """Records that were left out of lists."""
 
     def account(self) -> AccountView:
         """The account that the keys belong to."""
-        raw = self._get("/account")
+        raw = fields(self._get("/account"), "an account")
         blocked = bool(raw.get("trading_blocked") or raw.get("account_blocked"))
         number = raw.get("account_number")
         if not isinstance(number, str) or not ACCOUNT_NUMBER.fullmatch(number):
-            raise wire.Malformed(f"an account without a usable number: {number!r}")
-        return AccountView(number, wire.parse_number(raw.get("cash"), "cash"), blocked)
+            raise Malformed(f"an account without a usable number: {shown(number)}")
+        return AccountView(number, parse_number(raw.get("cash"), "cash"), blocked)
 
     def clock(self) -> datetime:
         """The broker's time, aware UTC."""
-        return wire.parse_time(self._get("/clock").get("timestamp"))
+        return parse_time(fields(self._get("/clock"), "a clock").get("timestamp"))
 
     def calendar(self, start: date, end: date) -> list[Hours]:
         """The exchange's sessions from `start` to `end`, both included."""
         days = {"start": start.isoformat(), "end": end.isoformat()}
-        return [wire.parse_session(day) for day in self._get("/calendar", days)]
+        return [wire.parse_session(day) for day in _rows(self._get("/calendar", days), "days")]
 
     def asset(self, symbol: str) -> Asset:
         """What may be ordered of a ticker.
@@ -85,7 +97,7 @@ class Broker:
 
     def positions(self) -> list[Holding]:
         """Net positions of the whole account."""
-        return [wire.parse_position(p) for p in self._get("/positions")]
+        return [wire.parse_position(p) for p in _rows(self._get("/positions"), "positions")]
 
     def submit(self, order: SubmitOrder) -> OrderUpdate:
         """POST a market order, once. Quantities go as text, so that no digit is lost."""
@@ -123,27 +135,21 @@ class Broker:
 
     def orders_after(self, start: datetime) -> Iterator[OrderUpdate]:
         """Every order submitted after `start`, whatever became of it, oldest first."""
-        after = start
+        query = {"status": "all", "limit": PAGE_ORDERS, "direction": "asc", "after": _stamp(start)}
+        book = _Book("orders", _stamp(start))
         while True:
-            page = self._get(
-                "/orders",
-                {
-                    "status": "all",
-                    "limit": PAGE_ORDERS,
-                    "direction": "asc",
-                    "after": _stamp(after),
-                },
-            )
-            updates = [wire.parse_order(raw) for raw in page]
+            page = _rows(self._get("/orders", query), "orders")
+            updates = self._readable(page, wire.parse_order, "orders")
             yield from updates
-            if len(updates) < PAGE_ORDERS:
+            if len(page) < PAGE_ORDERS:
                 return
-            after = max(u.submitted_at or u.at for u in updates)
+            last = max((u.submitted_at or u.at for u in updates), default=start)
+            query["after"] = book.turn(_stamp(last))
 
     def open_orders(self) -> list[OrderUpdate]:
         """Every order of the account that may still fill."""
         page = self._get("/orders", {"status": "open", "limit": PAGE_ORDERS, "direction": "asc"})
-        return [wire.parse_order(raw) for raw in page]
+        return self._readable(_rows(page, "orders"), wire.parse_order, "open orders")
 
     def order_at(self, broker_order_id: str) -> OrderUpdate | None:
         """The order with the broker's own id, or None if there is none."""
@@ -157,29 +163,31 @@ class Broker:
     def executions(self, broker_order_id: str, since: datetime) -> list[Execution]:
         """Every execution of one order, in the order in which it filled."""
         query = {"after": _stamp(since), "order_id": broker_order_id}
-        found = [wire.parse_fill_activity(raw) for raw in self._pages("/FILL", query)]
+        found = self._activity_list("/FILL", query, wire.parse_fill_activity)
         mine = [fill.execution for fill in found if fill.order_id == broker_order_id]
         return sorted(mine, key=lambda execution: execution.cum_qty)
 
     def fills(self, since: datetime) -> list[wire.Fill]:
         """Every execution on the account after `since`, oldest first, whoever ordered it."""
-        raws = self._pages("/FILL", {"after": _stamp(since)})
-        return [wire.parse_fill_activity(raw) for raw in raws]
+        return self._activity_list("/FILL", {"after": _stamp(since)}, wire.parse_fill_activity)
 
     def activities(self, since: date) -> list[Activity]:
         """Every movement of the account since a date that is no fill."""
         query = {"after": since.isoformat(), "activity_types": ",".join(NOT_TRADES)}
-        return [wire.parse_activity(raw) for raw in self._pages("", query)]
+        return self._activity_list("", query, wire.parse_activity)
 
-    def _pages(self, kind: str, query: Mapping[str, Any]) -> Iterator[Any]:
+    def _activity_list(
+        self, kind: str, query: Mapping[str, Any], parse: Callable[[Raw], T]
+    ) -> list[T]:
         """The account's activities of a kind, page after page."""
         asked = {"page_size": PAGE_FILLS, "direction": "asc", **query}
+        book, found = _Book("activities"), list[T]()
         while True:
-            page = self._get(f"/account/activities{kind}", asked)
-            yield from page
+            page = _rows(self._get(f"/account/activities{kind}", asked), "activities")
+            found += self._readable(page, parse, "activities")
             if len(page) < PAGE_FILLS:
-                return
-            asked["page_token"] = page[-1]["id"]
+                return found
+            asked["page_token"] = book.turn(fields(page[-1], "an activity").get("id"))
 
     def bars(
         self, symbols: list[str], start: datetime, end: datetime, *, latest: int | None = None
@@ -201,19 +209,37 @@ class Broker:
         if not crypto:
             query |= {"feed": self._feed, "adjustment": "split"}
         found: dict[str, list[Bar]] = {symbol: [] for symbol in symbols}
+        book = _Book("bars")
         while True:
             self._pace(api, Urgency.QUESTION)
-            answer = self._rest.get(api, path, query)
-            for symbol, raws in (answer.get("bars") or {}).items():
-                found[symbol] += [wire.parse_bar(raw, symbol) for raw in raws]
-            query["page_token"] = answer.get("next_page_token")
+            answer = fields(self._rest.get(api, path, query), "an answer")
+            for symbol, raws in fields(answer.get("bars") or {}, "a list of bars").items():
+                if symbol in found:
+                    parse = partial(wire.parse_bar, symbol=symbol)
+                    found[symbol] += self._readable(_rows(raws, "bars"), parse, "bars")
+            token = answer.get("next_page_token")
             enough = latest is not None and sum(map(len, found.values())) >= latest
-            if not query["page_token"] or enough:
+            if token is None or token == "" or enough:
                 break
+            query["page_token"] = book.turn(token)
         return {
             symbol: sorted((b for b in bars if start <= b.start < end), key=lambda b: b.start)
             for symbol, bars in found.items()
         }
+
+    def _readable(self, raws: Sequence[Any], parse: Callable[[Any], T], what: str) -> list[T]:
+        """Those of a page that can be understood."""
+        found: list[T] = []
+        broken: list[Malformed] = []
+        for raw in raws:
+            try:
+                found.append(parse(raw))
+            except Malformed as error:
+                broken.append(error)
+        if broken:
+            self.malformed += len(broken)
+            log.error("%d of %d %s not understood: %s", len(broken), len(raws), what, broken[0])
+        return found
 
     def _get(
         self,
@@ -223,6 +249,31 @@ class Broker:
     ) -> Any:
         self._pace(Api.TRADING, urgency)
         return self._rest.get(Api.TRADING, path, query or {})
+
+
+class _Book:
+    """The pages of one list, which must lead on: `first` names the one that was asked for."""
+
+    def __init__(self, what: str, first: str = "") -> None:
+        self._what = what
+        self._seen = {first}
+
+    def turn(self, token: Any) -> str:
+        """The token of the next page.
+
+        Raises:
+            Malformed: it was turned to before, or there are more pages than there can be.
+        """
+        if not isinstance(token, str) or token in self._seen or len(self._seen) >= MOST_PAGES:
+            raise Malformed(f"a list of {self._what} whose pages do not end: {shown(token)}")
+        self._seen.add(token)
+        return token
+
+
+def _rows(answer: Any, what: str) -> list[Any]:
+    if not isinstance(answer, list):
+        raise Malformed(f"{what} that are no list: {shown(answer)}")
+    return answer
 
 
 def _stamp(moment: datetime) -> str:

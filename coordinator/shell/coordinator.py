@@ -23,6 +23,7 @@ from coordinator.shell import wire
 from coordinator.shell.broker import Broker
 from coordinator.shell.clock import BrokerClock
 from coordinator.shell.errands import Errands
+from coordinator.shell.fields import Malformed, Raw
 from coordinator.shell.garbage import Garbage
 from coordinator.shell.intake import BarIntake
 from coordinator.shell.journal import Entry, Journal
@@ -85,11 +86,11 @@ class LiveSession:
 
     # handed in by the streams, on the loop; these never raise
 
-    def on_bar(self, raw: wire.Raw) -> None:
+    def on_bar(self, raw: Raw) -> None:
         """A raw bar of a market stream, or a late correction of one."""
         try:
             bar = wire.parse_bar(raw)
-        except wire.Malformed as error:
+        except Malformed as error:
             self.on_garbage(f"bar: {error}")
             return
         if raw.get("T") == CORRECTION:
@@ -97,11 +98,11 @@ class LiveSession:
         else:
             self._inbox.put_nowait(bar)
 
-    def on_order_update(self, raw: wire.Raw) -> None:
+    def on_order_update(self, raw: Raw) -> None:
         """A raw envelope of the order stream."""
         try:
             self._inbox.put_nowait(wire.parse_trade_update(raw))
-        except wire.Malformed as error:
+        except Malformed as error:
             self.on_order_garbage(f"order update: {error}")
 
     def on_garbage(self, what: str) -> None:

@@ -24,12 +24,12 @@ from coordinator.errors import BrokerError, BrokerRejected, BrokerUnavailable
 from coordinator.shell.broker import Broker
 from coordinator.shell.budget import Urgency
 from coordinator.shell.clock import BrokerClock
+from coordinator.shell.fields import Malformed
 from coordinator.shell.line import Deliver, Errand, Line, Work
 from coordinator.shell.look import Looks
 from coordinator.shell.lookout import Depth
 from coordinator.shell.pace import Pace, impatient, patient
 from coordinator.shell.ports import Ports
-from coordinator.shell.wire import Malformed
 
 log = logging.getLogger("coordinator")
 DUPLICATE_ID, CONFLICT = "client_order_id must be unique", 409

@@ -13,8 +13,8 @@ from typing import Any
 
 import msgpack
 
+from coordinator.shell.fields import Malformed
 from coordinator.shell.garbage import shown
-from coordinator.shell.wire import Malformed
 
 RECEIVE_S = 5.0
 """Local seconds after which a silent connection is asked whether it shall stop."""

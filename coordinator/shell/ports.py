@@ -14,11 +14,11 @@ from typing import Protocol
 
 from coordinator.settings import Settings
 from coordinator.shell.alpaca_rest import AlpacaRest
+from coordinator.shell.fields import Raw
 from coordinator.shell.journal import Journal
 from coordinator.shell.pace import Budgets, Turn, no_budget
 from coordinator.shell.rest import Rest
 from coordinator.shell.streams import StreamWatch, market_stream, order_stream
-from coordinator.shell.wire import Raw
 from coordinator.shell.workers import Threads, Workers
 
 OnMessage = Callable[[Raw], None]

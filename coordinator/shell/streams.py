@@ -20,10 +20,10 @@ from alpaca.trading.stream import TradingStream
 from coordinator.core.values import is_crypto
 from coordinator.errors import BrokerRejected, BrokerUnavailable, SafetyRefusal
 from coordinator.settings import Settings
+from coordinator.shell.fields import Raw
 from coordinator.shell.frames import Consumer, read_json, read_msgpack
 from coordinator.shell.garbage import shown
 from coordinator.shell.sockets import socket_options
-from coordinator.shell.wire import Raw
 
 log = logging.getLogger("coordinator")
 SDK_LOGGERS = ("alpaca.data.live.websocket", "alpaca.trading.stream")

@@ -1,0 +1,157 @@
+"""Single fields of the broker's messages: what a time, a number, a name or a ticker may be.
+
+Strict where a value would move money or name something, silent about all that nobody asks for.
+Nothing that passes here can harm a sum, a log or a table later.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+import msgpack
+
+from coordinator.core.values import ZERO, Side
+from coordinator.errors import BrokerError
+from coordinator.shell.garbage import shown
+
+Raw = Mapping[str, Any]
+_QUOTE_CURRENCIES = ("USDT", "USDC", "USD", "BTC")
+EARLIEST, LATEST = datetime(1990, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
+"""A time outside of these is nobody's, and sums with it would leave the calendar."""
+LONGEST_NAME, LONGEST_NOTE = 256, 500
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+MOST_DIGITS, LARGEST_EXPONENT = 60, 30
+"""A number beyond these is no price and no quantity, and would cost exactness or time."""
+
+
+class Malformed(BrokerError):
+    """A message of the broker that does not say what it must."""
+
+
+def fields(raw: Any, what: str) -> Raw:
+    """The same, if it is an object.
+
+    Raises:
+        Malformed: it is something else.
+    """
+    if not isinstance(raw, Mapping):
+        raise Malformed(f"{what} that is no object: {shown(raw)}")
+    return raw
+
+
+def parse_time(value: Any) -> datetime:
+    """An aware UTC time from ISO 8601 text (nanoseconds are cut) or a msgpack timestamp.
+
+    Raises:
+        Malformed: it is neither, names no zone, or lies outside of [EARLIEST, LATEST).
+    """
+    try:
+        if isinstance(value, msgpack.Timestamp):
+            moment: datetime = value.to_datetime()
+        else:
+            moment = datetime.fromisoformat(value)
+        if moment.tzinfo is None:
+            raise Malformed(f"a time without its zone: {shown(value)}")
+        moment = moment.astimezone(UTC)
+    except (TypeError, ValueError, OverflowError):
+        raise Malformed(f"not a time: {shown(value)}") from None
+    if not EARLIEST <= moment < LATEST:
+        raise Malformed(f"a time of no message: {shown(value)}")
+    return moment
+
+
+def parse_number(value: Any, what: str) -> Decimal:
+    """A finite decimal, exactly as it was written on the wire; `what` names it for the error.
+
+    Raises:
+        Malformed: it is no number, or one beyond every price and quantity.
+    """
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise Malformed(f"{what} is not a number: {shown(value)}")
+    try:
+        text = str(value)
+        if not _NUMBER.fullmatch(text):
+            raise Malformed(f"{what} is not a number: {shown(text)}")
+        number = Decimal(text)
+    except (InvalidOperation, ValueError):  # an exponent, or an integer, beyond all bounds
+        raise Malformed(f"{what} is no amount: {shown(value)}") from None
+    if abs(number.adjusted()) > LARGEST_EXPONENT or len(number.as_tuple().digits) > MOST_DIGITS:
+        raise Malformed(f"{what} is no amount: {shown(value)}")
+    return number
+
+
+def name_of(raw: Raw, key: str, what: str) -> str:
+    """A text that names something; what a log or a table could not bear in it is escaped.
+
+    Raises:
+        Malformed: it is missing, empty, no text, or longer than any name.
+    """
+    value = raw.get(key)
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_NAME:
+        raise Malformed(f"{what} without its {key}: {shown(raw)}")
+    return words(value)
+
+
+def words(value: Any) -> str:
+    """A text of the broker's on one line, unprintable characters escaped; '' for anything else."""
+    if not isinstance(value, str):
+        return ""
+    text = value[:LONGEST_NOTE]
+    return text if text.isprintable() else text.encode("unicode_escape").decode()
+
+
+def symbol_of(raw: Raw, what: str) -> str:
+    """The ticker that a message is about, as configured.
+
+    Raises:
+        Malformed: it names none.
+    """
+    return as_configured(name_of(raw, "symbol", what), words(raw.get("asset_class")))
+
+
+def side_of(raw: Raw, what: str) -> Side:
+    """The side of an order or a fill; a sale that goes short is a sale.
+
+    Raises:
+        Malformed: it is neither a buy nor a sale.
+    """
+    try:
+        return Side(words(raw.get("side")).removesuffix("_short"))
+    except ValueError:
+        raise Malformed(f"{what} without a side: {shown(raw)}") from None
+
+
+def signed(raw: Raw, key: str, what: str) -> Decimal:
+    """A number that may be missing, which is zero; nothing else stands for zero.
+
+    Raises:
+        Malformed: it is there, and no number.
+    """
+    value = raw.get(key)
+    return ZERO if value is None or value == "" else parse_number(value, what)
+
+
+def amount(raw: Raw, key: str, what: str) -> Decimal:
+    """The same of a number that is never negative.
+
+    Raises:
+        Malformed: it is there, and no number or a negative one.
+    """
+    number = signed(raw, key, what)
+    if number < 0:
+        raise Malformed(f"{what} is negative: {number}")
+    return number
+
+
+def as_configured(symbol: str, asset_class: str) -> str:
+    """'BTCUSD' of a crypto position as 'BTC/USD'; anything else as it is."""
+    if "/" in symbol or asset_class != "crypto":
+        return symbol
+    for quote in _QUOTE_CURRENCIES:
+        if symbol.endswith(quote) and len(symbol) > len(quote):
+            return f"{symbol.removesuffix(quote)}/{quote}"
+    return symbol
