@@ -7,6 +7,7 @@ order has ended, and goes on from there.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import ROUND_HALF_UP, Decimal
 
 from coordinator.core import messages as m
@@ -30,6 +31,10 @@ class Reports:
         if order is None:
             self._on_foreign(update)
             return
+        if not _is_of(order, update):
+            self._desk.out.commands.append(m.LookUpOrder(order.client_order_id))
+            return
+        update = replace(update, symbol=order.symbol)
         was_open, reported, booked = order.is_open, order.reported_qty, order.booked_qty
         busted = self._take_back(update, order.strategy, order.client_order_id, order.executions)
         if update.execution is not None:
@@ -167,6 +172,12 @@ def _busted(bust: m.Bust, known: Executions) -> Posting | None:
         return next((p for p in standing if p.execution_id == bust.previous_id), None)
     alike = [p for p in standing if (p.qty, p.price) == (bust.qty, bust.price)]
     return alike[-1] if alike else None
+
+
+def _is_of(order: Order, update: m.OrderUpdate) -> bool:
+    """Whether a report is of this order indeed. The broker writes a pair with and without '/'."""
+    symbols = (order.symbol.replace("/", ""), update.symbol.replace("/", ""))
+    return update.side is order.side and symbols[0] == symbols[1]
 
 
 def _tells_news(order: Order, reported: Decimal, update: m.OrderUpdate) -> bool:

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+SLACK_S = 60.0
+"""Local seconds for which what the broker said may have been under way."""
+
 
 class BrokerClock:
     """A lower bound of the broker's time. `speed` is how many times as fast as ours it may run."""
@@ -39,6 +42,12 @@ class BrokerClock:
         if self.speed != 1:
             return self._said
         return self._said + timedelta(seconds=self._monotonic() - self._heard_at)
+
+    def may_have_reached(self, moment: datetime) -> bool:
+        """Whether the broker's time can be `moment` already, at its highest speed."""
+        assert self._said is not None, "the broker's clock was never read"
+        passed_s = self._monotonic() - self._heard_at + SLACK_S
+        return moment <= self._said + timedelta(seconds=passed_s * self.speed)
 
     def local_s(self, broker_s: float, *, least_s: float = 0.0) -> float:
         """Local seconds in which `broker_s` seconds of broker time can pass, at the soonest."""

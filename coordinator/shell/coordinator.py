@@ -24,7 +24,7 @@ from coordinator.shell.broker import Broker
 from coordinator.shell.clock import BrokerClock
 from coordinator.shell.errands import Errands
 from coordinator.shell.fields import Malformed, Raw
-from coordinator.shell.garbage import Garbage
+from coordinator.shell.garbage import Garbage, shown
 from coordinator.shell.intake import BarIntake
 from coordinator.shell.journal import Entry, Journal
 from coordinator.shell.lookout import Lookout
@@ -91,7 +91,10 @@ class LiveSession:
         try:
             bar = wire.parse_bar(raw)
         except Malformed as error:
-            self.on_garbage(f"bar: {error}")
+            self.garbage.drop(f"bar: {error}")
+            return
+        if not self._clock.may_have_reached(bar.end):
+            self._doubt(bar)
             return
         if raw.get("T") == CORRECTION:
             self._inbox.put_nowait(m.BarsArrived(self._clock.now(), (bar,), r.Origin.CORRECTED))
@@ -104,10 +107,9 @@ class LiveSession:
             self._inbox.put_nowait(wire.parse_trade_update(raw))
         except Malformed as error:
             self.on_order_garbage(f"order update: {error}")
-
-    def on_garbage(self, what: str) -> None:
-        """Something of a market stream was dropped."""
-        self.garbage.drop(what)
+            return
+        if wire.may_hide_a_fill(raw):
+            self.on_order_garbage(f"an execution of a new kind: {shown(raw)}")
 
     def on_order_garbage(self, what: str) -> None:
         """Something of the order stream was dropped, and may have been a fill: REST is asked.
@@ -202,6 +204,12 @@ class LiveSession:
                 return await self._inbox.get()
         except TimeoutError:
             return None
+
+    def _doubt(self, bar: Bar) -> None:
+        """A bar of a time that has not come is garbage, or our clock has slept: REST tells."""
+        if self.garbage.drop(f"a bar of the future: {bar.symbol} at {bar.start}"):
+            self._errands.read_clock()
+            self.repair_gap([bar.symbol])
 
     def _take(self, item: _Item) -> None:
         match item:

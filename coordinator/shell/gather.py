@@ -30,7 +30,12 @@ class Gatherer:
         return self._due
 
     def add(self, bar: Bar, now_s: float) -> list[tuple[Bar, ...]]:
-        """Take a bar at local time `now_s`; returns the minutes that it completes, oldest first."""
+        """Take a bar at local time `now_s`; returns the minutes that it completes, oldest first.
+
+        One of an older minute is given out by itself: it ends no minute.
+        """
+        if self._minute is not None and bar.start < self._minute:
+            return [(bar,)]
         done = []
         if self._minute is not None and bar.start != self._minute:
             done.append(self.flush())

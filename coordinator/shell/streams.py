@@ -62,7 +62,7 @@ class StreamWatch:
         self,
         name: str,
         on_reconnect: Callable[[], None],
-        on_garbage: Callable[[str], None] = lambda what: None,
+        on_garbage: Callable[[str], object] = lambda what: None,
     ) -> None:
         self.name = name
         self.granted: frozenset[str] = frozenset()

@@ -117,8 +117,34 @@ def test_of_two_bars_of_one_ticker_and_minute_the_later_counts() -> None:
     assert one.close == 2
 
 
-def test_an_older_minute_among_newer_ones_is_kept_apart() -> None:
-    gather = gatherer("SPY", "QQQ")
+def test_a_bar_of_an_older_minute_is_kept_apart_and_ends_no_minute() -> None:
+    gather = gatherer("SPY", "QQQ", "TLT")
     gather.add(bar("SPY", 1, "1"), 10)
-    assert [m[0].start.minute for m in gather.add(bar("QQQ", 0, "1"), 10)] == [31]
-    assert [b.start.minute for b in gather.flush()] == [30]
+    assert names(gather.add(bar("QQQ", 0, "1"), 11)) == [["QQQ"]]
+    assert gather.due == 10.5
+    assert gather.add(bar("QQQ", 1, "1"), 12) == []
+    assert names(gather.add(bar("TLT", 1, "1"), 12)) == [["SPY", "QQQ", "TLT"]]
+
+
+@pytest.mark.parametrize(
+    ("speed", "passed_s", "ahead", "believed"),
+    [
+        (1, 0, timedelta(seconds=60), True),
+        (1, 0, timedelta(seconds=61), False),
+        (1, 3600, timedelta(seconds=3660), True),
+        (1, 3600, timedelta(seconds=3661), False),
+        (1, 0, timedelta(days=-3650), True),
+        (600, 0, timedelta(hours=10), True),
+        (600, 0, timedelta(hours=10, seconds=1), False),
+        (600, 6, timedelta(hours=11), True),
+        (600, 0, timedelta(days=3650), False),
+    ],
+)
+def test_what_lies_further_ahead_than_time_can_have_passed_is_not_believed(
+    speed: float, passed_s: float, ahead: timedelta, believed: bool
+) -> None:
+    local = Ticking()
+    clock = BrokerClock(speed, local)
+    clock.heard(NOON)
+    local.s += passed_s
+    assert clock.may_have_reached(NOON + ahead) is believed

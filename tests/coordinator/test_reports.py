@@ -233,3 +233,24 @@ def test_split_doubled_and_shuffled_executions_end_in_the_same_book(
     assert bench.position("A", "SPY") == order.booked_qty == D(50)
     assert bench.books.ledger["A"].cash == D(5000)
     assert (order.status, order.is_open, order.hold) == (S.FILLED, False, D(0))
+
+
+@pytest.mark.parametrize("change", [{"symbol": "QQQ"}, {"symbol": ""}, {"side": Side.SELL}])
+def test_a_report_of_another_ticker_or_side_under_our_id_books_nothing_and_is_asked_about(
+    change: dict[str, object],
+) -> None:
+    bench, order = bought()
+    outcome = bench.handle(replace(part(bench, order, 50, 50, "x1"), **change))  # type: ignore[arg-type]
+    assert (outcome.records, outcome.commands) == ([], [m.LookUpOrder(order_id("A"))])
+    assert order.status is S.SUBMITTED
+    bench.handle(part(bench, order, 50, 50, "x1"))
+    assert bench.position("A", "SPY") == D(50)
+
+
+def test_a_pair_that_is_written_without_its_stroke_is_booked_under_its_own_name() -> None:
+    bench = Bench(spec("A", {("BTC/USD", 0): 1}, max_position_size="0.5"))
+    bench.minute(0, {"BTC/USD": "100"})
+    order = bench.order("A")
+    bench.handle(replace(part(bench, order, 50, 50, "x1"), symbol="BTCUSD"))
+    assert bench.position("A", "BTC/USD") == D("49.875")
+    assert bench.position("A", "BTCUSD") == D(0)
