@@ -159,6 +159,10 @@ class Books:
             case _:
                 pass
 
+    def strategies(self) -> list[str]:
+        """Whose books this coordinator keeps: those that it runs, and what they left behind."""
+        return [name for name in self.days if name != UNASSIGNED]
+
     def order(self, client_order_id: str) -> Order:
         """The order with this id, which the journal must know."""
         order = self.orders.get(client_order_id)

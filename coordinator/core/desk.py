@@ -74,7 +74,7 @@ class OrderDesk:
             return
         for order in own:
             self._withdraw(order, reason, now)
-        if any(order.is_open for order in own):
+        if any(order.is_open for order in own) or symbol not in self._assets:
             return
         position = self.books.ledger[strategy].positions.get(symbol)
         qty = risk.exit_qty(self._assets[symbol], position, self._available(symbol))
@@ -110,12 +110,15 @@ class OrderDesk:
                 self._deny(order, now, "session_over")
 
     def resume(self, unsent: Iterable[str], now: datetime) -> None:
-        """Send again, under the same ids, what a restart found never sent; then those in line."""
+        """Send again, under the same ids, what a restart found never sent; then those in line.
+
+        After a kill no buy is sent: whether it stands at the broker after all, a look tells.
+        """
         for order_id in unsent:
             order = self.books.orders.get(order_id)
             if order is None or order.symbol not in self._assets:
                 self.give_up(order_id, now)
-            elif order.status is OrderStatus.SUBMITTED:
+            elif order.status is OrderStatus.SUBMITTED and not self._is_too_late(order):
                 self._submit(order_id, order.symbol, order.side, order.qty)
         for symbol in dict.fromkeys(order.symbol for order in self.books.orders.open()):
             self._release_next(symbol, now)
@@ -231,7 +234,13 @@ class OrderDesk:
     def _deny(self, order: Order, now: datetime, reason: str) -> None:
         self.move(order.client_order_id, OrderStatus.DENIED, reason, now)
 
+    def _is_too_late(self, order: Order) -> bool:
+        return self.books.killed and order.side is Side.BUY
+
     def _release_next(self, symbol: str, now: datetime) -> None:
         while waiting := next_waiting(self.books.orders.open_on(symbol)):
+            if self._is_too_late(waiting):
+                self._deny(waiting, now, "killed")
+                continue
             self.record(r.OrderReleased(now, waiting.client_order_id))
             self._submit(waiting.client_order_id, waiting.symbol, waiting.side, waiting.qty)

@@ -20,15 +20,18 @@ from coordinator.core.controls import Controls, Gate
 from coordinator.core.desk import OrderDesk
 from coordinator.core.lanes import Lanes, StrategySpec
 from coordinator.core.ledger import Position
+from coordinator.core.orders import OrderStatus
 from coordinator.core.reconcile import DiscrepancyKind, Reconciler, finding
 from coordinator.core.reports import Reports
 from coordinator.core.risk import Asset
-from coordinator.core.session import SessionPlan
-from coordinator.core.values import UNASSIGNED, ZERO, Bar, Reason, exactly
+from coordinator.core.session import Hours, SessionPlan
+from coordinator.core.values import ZERO, Bar, Reason, Side, exactly, is_crypto
 
 LATE = timedelta(seconds=90)
 """A bar that arrives longer than this after its end opens nothing."""
 CRYPTO_FEE_RATE = Decimal("0.0025")
+REFUSED_PAUSE = timedelta(minutes=1)
+"""So long nothing is sold again, after a kill, that the broker has just refused to sell."""
 
 
 @dataclass(slots=True)
@@ -52,7 +55,10 @@ class View:
 
 
 class Engine:
-    """Routes bars to strategies and turns their signals into wishes for the order desk."""
+    """Routes bars to strategies and turns their signals into wishes for the order desk.
+
+    `hours` are the exchange's sessions around the plan's, for what is held and not traded in it.
+    """
 
     def __init__(
         self,
@@ -64,12 +70,14 @@ class Engine:
         crypto_fee_rate: Decimal = CRYPTO_FEE_RATE,
         controls: Controls = Controls(),  # noqa: B008
         crossing: bool = False,
+        hours: Sequence[Hours] = (),
     ) -> None:
         self.books = books
         self.specs = tuple(specs)
         self.plan = plan
         self.lanes = Lanes(specs)
         self._assets = assets
+        self._hours = tuple(hours)
         own = frozenset(spec.name for spec in specs)
         self._desk = OrderDesk(books, assets, plan.date, own, crossing=crossing)
         self._reports = Reports(self._desk, crypto_fee_rate)
@@ -111,6 +119,7 @@ class Engine:
     def resume(self, unsent: Iterable[str], now: datetime) -> m.Outcome:
         """Go on after a restart with the orders of this minute that were never sent."""
         self._desk.out = m.Outcome()
+        self._flatten_if_killed(now)
         self._desk.resume(unsent, now)
         return self._desk.out
 
@@ -265,14 +274,25 @@ class Engine:
         """After a kill: end every strategy's buys now, and sell what it holds while that trades."""
         if not self.books.killed:
             return
-        for strategy in [name for name in self.books.days if name != UNASSIGNED]:
+        for strategy in self.books.strategies():
             self._desk.cancel(strategy, now)
-            for symbol in list(self.books.ledger[strategy].positions):
-                if symbol in self._assets and self.plan.is_open(symbol, now):
-                    mark = self.books.ledger.marks.get(symbol)
-                    cost = self.books.ledger[strategy].positions[symbol].avg_price
-                    self._desk.exit(strategy, symbol, mark or cost, Reason.FLATTEN, now)
+            busy = {order.symbol for order in self.books.orders.open_of(strategy)}
+            for symbol, position in list(self.books.ledger[strategy].positions.items()):
+                if symbol not in busy and self._can_sell(strategy, symbol, now):
+                    mark = self.books.ledger.marks.get(symbol, position.avg_price)
+                    self._desk.exit(strategy, symbol, mark, Reason.FLATTEN, now)
         self._desk.end_minute(now)
+
+    def _can_sell(self, strategy: str, symbol: str, now: datetime) -> bool:
+        """Whether a ticker trades now, in this plan or beside it, and no sale was just refused."""
+        open_now = self.plan.is_open(symbol, now) or any(h.covers(now) for h in self._hours)
+        if symbol not in self._assets or not (is_crypto(symbol) or open_now):
+            return False
+        return not any(
+            order.status is OrderStatus.REJECTED and now - order.decided_at < REFUSED_PAUSE
+            for order in self.books.orders
+            if (order.strategy, order.symbol, order.side) == (strategy, symbol, Side.SELL)
+        )
 
     def _roll_days(self, now: datetime) -> None:
         for spec in self.specs:

@@ -76,7 +76,8 @@ def agree(settling: Settling, assets: Mapping[str, Asset], now: datetime) -> lis
     """Learn from the broker what happened since, and refuse books that do not sum to it.
 
     Returns the ids of orders that were never sent, and still may be. A difference that froze its
-    symbol in a session that never ended stays frozen, and the session goes on.
+    symbol in a session that never ended stays frozen, and the session goes on; after a kill, any
+    difference does, because nothing is bought and an exit is never held back.
 
     Raises:
         SafetyRefusal: naming each difference.
@@ -107,10 +108,14 @@ def agree(settling: Settling, assets: Mapping[str, Asset], now: datetime) -> lis
         settling.decide(earlier, lambda s=seen: _reconciled(reconciler, desk, s))  # type: ignore[misc]
         found = differences(books, seen)
         if all(_same(f, frozen.get(f.discrepancy_id)) for f in found):
-            in_line = (c for c in desk.out.commands if isinstance(c, m.SubmitOrder))
-            return list(dict.fromkeys([*unsent, *(c.client_order_id for c in in_line)]))
-    refuse_differences(found)
-    return unsent
+            break
+    else:
+        if not books.killed:
+            refuse_differences(found)
+        for finding in found:
+            log.error("⚠ %s (%s)", finding.note, finding.discrepancy_id)
+    in_line = (c.client_order_id for c in desk.out.commands if isinstance(c, m.SubmitOrder))
+    return list(dict.fromkeys([*unsent, *in_line]))
 
 
 def agree_at_the_end(

@@ -21,7 +21,7 @@ from coordinator.core.engine import CRYPTO_FEE_RATE, Engine, tickers_of
 from coordinator.core.lanes import StrategySpec
 from coordinator.core.opening import SessionName, session_id
 from coordinator.core.risk import Asset
-from coordinator.core.session import SessionPlan
+from coordinator.core.session import Hours, SessionPlan
 from coordinator.core.values import is_crypto
 from coordinator.errors import BrokerError, SafetyRefusal
 from coordinator.settings import Settings
@@ -71,8 +71,14 @@ class Run:
         waiting = patient(ports.turn, ports.sleep, patience_s=PATIENCE_S)
         return Broker(ports.rest(self.settings), feed=self.feed, pace=pace or waiting)
 
-    def engine(self, books: Books, assets: Mapping[str, Asset], plan: SessionPlan) -> Engine:
-        """The engine of a session of this run."""
+    def engine(
+        self,
+        books: Books,
+        assets: Mapping[str, Asset],
+        plan: SessionPlan,
+        hours: Sequence[Hours] = (),
+    ) -> Engine:
+        """The engine of a session of this run; `hours` are the exchange's sessions around it."""
         return Engine(
             books,
             self.specs,
@@ -81,6 +87,7 @@ class Run:
             crypto_fee_rate=self.crypto_fee_rate,
             controls=self.controls,
             crossing=self.crossing,
+            hours=hours,
         )
 
 
@@ -238,8 +245,8 @@ def _start(run: Run, ports: Ports, resources: ExitStack) -> _Started | None:
     settling.decide(name.session_id, lambda: startup.begin(books, run.specs, plan, name, now))
     if books.killed:
         log.warning("⚠ KILLED: nothing is bought until `multi-trader revive`")
-        assets |= startup.read_held_assets(broker, books, assets)
-    engine = run.engine(books, assets, plan)
+    assets |= startup.read_held_assets(broker, books, assets)
+    engine = run.engine(books, assets, plan, sessions)
     so_far = startup.bars_so_far(broker, engine, now) if is_new else seen
     needs = startup.warm_up_needs(run.specs, plan)
     file = startup.warm_up_file(run.settings.home, account.number, plan.date)

@@ -68,9 +68,11 @@ def read_assets(broker: Broker, tickers: Sequence[str]) -> dict[str, Asset]:
 
 
 def read_held_assets(broker: Broker, books: Books, known: Mapping[str, Asset]) -> dict[str, Asset]:
-    """What may be ordered of what books hold that no strategy trades any more, for a kill."""
+    """What may be ordered of what is left of strategies that are not run any more, for a kill."""
+    left = {symbol for name in books.strategies() for symbol in books.ledger[name].positions}
+    left |= {order.symbol for order in books.orders.open()}
     assets = {}
-    for symbol in sorted(books.ledger.net_positions().keys() - known.keys()):
+    for symbol in sorted(left - known.keys()):
         try:
             assets[symbol] = broker.asset(symbol)
         except BrokerRejected as refusal:
