@@ -8,6 +8,7 @@ and the look at the account finds what it would have explained.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,7 +24,7 @@ from coordinator.core.records import Holding
 from coordinator.core.risk import Asset
 from coordinator.core.session import Hours
 from coordinator.core.values import Bar, Side, is_crypto
-from coordinator.errors import BrokerRejected
+from coordinator.errors import BrokerRejected, BrokerUnavailable
 from coordinator.shell import wire
 from coordinator.shell.budget import Urgency
 from coordinator.shell.fields import Malformed, Raw, fields, parse_number, parse_time
@@ -59,13 +60,35 @@ class AccountView:
     blocked: bool
 
 
+Again = Callable[[int], bool]
+"""Asked after a GET that proved nothing, with how often it was sent; waits, and says whether to."""
+
+
+def once(_tries: int) -> bool:
+    """No GET is sent twice."""
+    return False
+
+
+def persistent(sleep: Callable[[float], None], *, most: int = 4) -> Again:
+    """A GET is sent up to `most` times, 1, 2, 4... local seconds apart: nobody else would ask."""
+
+    def again(tries: int) -> bool:
+        if tries >= most:
+            return False
+        sleep(2.0 ** (tries - 1))
+        return True
+
+    return again
+
+
 class Broker:
     """Alpaca's trading and data REST for one account. `pace` is asked before each request."""
 
-    def __init__(self, rest: Rest, *, feed: str, pace: Pace = at_once) -> None:
+    def __init__(self, rest: Rest, *, feed: str, pace: Pace = at_once, again: Again = once) -> None:
         self._rest = rest
         self._feed = feed
         self._pace = pace
+        self._again = again
         self.malformed = 0
         """Records that were left out of lists."""
 
@@ -211,8 +234,7 @@ class Broker:
         found: dict[str, list[Bar]] = {symbol: [] for symbol in symbols}
         book = _Book("bars")
         while True:
-            self._pace(api, Urgency.QUESTION)
-            answer = fields(self._rest.get(api, path, query), "an answer")
+            answer = fields(self._ask(api, path, query, Urgency.QUESTION), "an answer")
             for symbol, raws in fields(answer.get("bars") or {}, "a list of bars").items():
                 if symbol in found:
                     parse = partial(wire.parse_bar, symbol=symbol)
@@ -247,8 +269,18 @@ class Broker:
         query: Mapping[str, Any] | None = None,
         urgency: Urgency = Urgency.QUESTION,
     ) -> Any:
-        self._pace(Api.TRADING, urgency)
-        return self._rest.get(Api.TRADING, path, query or {})
+        return self._ask(Api.TRADING, path, query or {}, urgency)
+
+    def _ask(self, api: Api, path: str, query: Mapping[str, Any], urgency: Urgency) -> Any:
+        """A GET; one that proved nothing is sent again, as long as `again` says so."""
+        for tries in itertools.count(1):
+            self._pace(api, urgency)
+            try:
+                return self._rest.get(api, path, query)
+            except BrokerUnavailable:
+                if not self._again(tries):
+                    raise
+        raise AssertionError("a count has no end")
 
 
 class _Book:

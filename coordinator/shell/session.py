@@ -28,7 +28,7 @@ from coordinator.settings import Settings
 from coordinator.shell import startup
 from coordinator.shell.agreement import Settling, agree, agree_at_the_end
 from coordinator.shell.allotment import explain_refusal
-from coordinator.shell.broker import Broker
+from coordinator.shell.broker import Broker, persistent
 from coordinator.shell.clock import BrokerClock
 from coordinator.shell.coordinator import LiveSession
 from coordinator.shell.journal import Journal
@@ -67,9 +67,16 @@ class Run:
     crypto_fee_rate: Decimal = CRYPTO_FEE_RATE
 
     def broker(self, ports: Ports, pace: Pace | None = None) -> Broker:
-        """The broker, over a REST session of its own; without a pace it waits for its turns."""
+        """The broker, over a REST session of its own.
+
+        Without a pace it waits for its turns, and asks again what was not answered: before the
+        first decision and after the last nobody comes back to it.
+        """
+        rest = ports.rest(self.settings)
+        if pace is not None:
+            return Broker(rest, feed=self.feed, pace=pace)
         waiting = patient(ports.turn, ports.sleep, patience_s=PATIENCE_S)
-        return Broker(ports.rest(self.settings), feed=self.feed, pace=pace or waiting)
+        return Broker(rest, feed=self.feed, pace=waiting, again=persistent(ports.sleep))
 
     def engine(
         self,

@@ -22,13 +22,14 @@ from coordinator.errors import BrokerUnavailable, OperatorError, SafetyRefusal
 from coordinator.settings import Settings
 from coordinator.shell import agreement, startup
 from coordinator.shell.alpaca_rest import AlpacaRest
-from coordinator.shell.broker import Broker
+from coordinator.shell.broker import Broker, persistent
 from coordinator.shell.journal import Journal
 from simulator.server import Simulator, SimulatorOptions
 from tests.coordinator.bench import STOCKS, Bench, D, asset, bar, order_id, spec
 
 SELL = Side.SELL
 NOW = datetime(2026, 3, 17, 15, tzinfo=UTC)
+WAITED_S: list[float] = []
 
 
 @contextmanager
@@ -44,7 +45,7 @@ def venue(
     with Simulator(options) as simulator:
         url = simulator.url
         settings = Settings("k", "s", url, url, simulator.stream_url, Path("x"), "")
-        yield Broker(AlpacaRest(settings), feed="iex")
+        yield Broker(AlpacaRest(settings), feed="iex", again=persistent(WAITED_S.append))
 
 
 def crashed(broker: Broker) -> Bench:
@@ -236,3 +237,31 @@ def test_the_sessions_bars_so_far_are_fed_after_the_history() -> None:
     assert bench.engine.lanes.bars("SPY") == 3
     assert bench.books.ledger.marks["SPY"] == Decimal(3)
     assert startup.warm_up(bench.engine, history, [], NOW) == []
+
+
+@pytest.mark.parametrize(("failures", "waited_s"), [(0, []), (2, [1.0, 2.0]), (3, [1.0, 2.0, 4.0])])
+def test_a_start_asks_again_what_was_not_answered(
+    failures: int, waited_s: list[float], tmp_path: Path
+) -> None:
+    script: dict[str, object] = {"kind": "http_error", "path": "/v2/account", "status": 503}
+    WAITED_S.clear()
+    with venue([{**script, "times": failures}], tmp_path) as broker:
+        assert broker.account().cash == D(100_000)
+    assert waited_s == WAITED_S
+
+
+def test_a_broker_that_never_answers_ends_the_start(tmp_path: Path) -> None:
+    script: dict[str, object] = {"kind": "http_error", "path": "/v2/account", "status": 503}
+    with (
+        venue([{**script, "times": 9}], tmp_path) as broker,
+        pytest.raises(BrokerUnavailable, match="503"),
+    ):
+        broker.account()
+
+
+def test_an_order_is_never_sent_again_by_itself(tmp_path: Path) -> None:
+    script: dict[str, object] = {"kind": "http_error", "method": "POST", "status": 503}
+    WAITED_S.clear()
+    with venue([script], tmp_path) as broker, pytest.raises(BrokerUnavailable):
+        broker.submit(m.SubmitOrder("A.1", "QQQ", Side.BUY, D(1), "day"))
+    assert WAITED_S == []
