@@ -10,6 +10,7 @@ end of the day only settles what was accrued.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -67,11 +68,12 @@ def _settled(books: Books, activity: m.Activity, now: datetime) -> list[r.Activi
     posted = abs(activity.qty or activity.net_amount)
     accrued = books.posted.accrued(key)
     settled = max(min(posted, sum(accrued.values(), ZERO)), ZERO)
+    parts = shares(settled, accrued, COIN) or {UNASSIGNED: ZERO}
     found = [
         r.ActivityBooked(
             now,
             activity.activity_id,
-            UNASSIGNED,
+            name,
             ActivityKind.FEE,
             key,
             ZERO,
@@ -79,12 +81,13 @@ def _settled(books: Books, activity: m.Activity, now: datetime) -> list[r.Activi
             ZERO,
             "accrued",
             activity.day,
-            settles=settled,
+            settles=part,
         )
+        for name, part in parts.items()
     ]
     if settled == posted:
         return found
-    return found + correction(books, f"{activity.activity_id}.beyond", key, settled - posted, now)
+    return found + _charged(books, f"{activity.activity_id}.beyond", key, settled - posted, now)
 
 
 def correction(
@@ -96,8 +99,16 @@ def correction(
 ) -> list[r.ActivityBooked]:
     """Fees that the broker took beyond (below zero) or short of what the fills were booked with.
 
-    `amount` is coins of `symbol`, or dollars without one.
+    `amount` is coins of `symbol`, or dollars without one. The broker has not posted them yet: as
+    much more, or less, is accrued.
     """
+    charged = _charged(books, activity_id, symbol, amount, now)
+    return [replace(c, settles=c.qty if symbol else c.amount) for c in charged]
+
+
+def _charged(
+    books: Books, activity_id: str, symbol: str, amount: Decimal, now: datetime
+) -> list[r.ActivityBooked]:
     price = books.ledger.marks.get(symbol, ZERO)
     return [
         r.ActivityBooked(

@@ -11,9 +11,8 @@ from datetime import date
 from decimal import Decimal
 
 from coordinator.core import records as r
-from coordinator.core.allotment import shares
 from coordinator.core.orders import Executions, Order, Posting
-from coordinator.core.values import COIN, ZERO, Side
+from coordinator.core.values import ZERO, Side
 
 
 @dataclass(slots=True)
@@ -33,6 +32,8 @@ class Postings:
     """Dollars that each (strategy, ticker) sold at the broker on a UTC date."""
     _accrued: dict[str, dict[str, Decimal]] = field(default_factory=dict)
     """Fees that the broker has not posted yet, by ticker (coins) or '' (dollars) and strategy."""
+    _unproved: dict[str, Decimal] = field(default_factory=dict)
+    """What of the fees booked with fills no posting and no true-up has dealt with, likewise."""
     _moved: dict[str, int] = field(default_factory=dict)
     """The version at which each ticker last moved; cash under ''."""
 
@@ -72,21 +73,20 @@ class Postings:
             self.unsettled += 1
         if fill.side is Side.SELL and not fill.is_cross:
             self._add_sale(fill, known)
-        if fill.fee_qty:
-            self.accrue(fill.symbol, fill.strategy, fill.fee_qty)
-        elif fill.fee:
-            self.accrue("", fill.strategy, fill.fee)
+        if fill.fee:
+            symbol, fee = (fill.symbol, fill.fee_qty) if fill.fee_qty else ("", fill.fee)
+            self._accrue(symbol, fill.strategy, fee)
+            self._unproved[symbol] = self.unproved(symbol) + fee
         self._touch(fill.symbol)
         return posting
-
-    def accrue(self, symbol: str, strategy: str, fee: Decimal) -> None:
-        """Note a fee that was booked with a fill and that the broker will post later."""
-        by = self._accrued.setdefault(symbol, {})
-        by[strategy] = by.get(strategy, ZERO) + fee
 
     def accrued(self, symbol: str) -> dict[str, Decimal]:
         """Fees booked with fills and not posted yet, by strategy: coins, or dollars of ''."""
         return {name: fee for name, fee in self._accrued.get(symbol, {}).items() if fee}
+
+    def unproved(self, symbol: str) -> Decimal:
+        """By how much the fees booked with fills may be wrong: coins, or dollars of ''."""
+        return max(self._unproved.get(symbol, ZERO), ZERO)
 
     def add_activity(self, activity: r.ActivityBooked) -> bool:
         """Note a strategy's share of an activity; False if it was posted before."""
@@ -96,8 +96,10 @@ class Postings:
         self._shares.add(share)
         if activity.kind is r.ActivityKind.ROUNDING:
             self.unsettled = 0
-        for name, part in shares(activity.settles, self.accrued(activity.symbol), COIN).items():
-            self.accrue(activity.symbol, name, -part)
+        if activity.settles:
+            self._accrue(activity.symbol, activity.strategy, -activity.settles)
+            left = self.unproved(activity.symbol) - abs(activity.settles)
+            self._unproved[activity.symbol] = max(left, ZERO)
         self.activities.add(activity.activity_id)
         self._touch(activity.symbol)
         return True
@@ -113,6 +115,11 @@ class Postings:
             if symbol in ("", ticker):
                 found[strategy] = found.get(strategy, ZERO) + dollars
         return found
+
+    def _accrue(self, symbol: str, strategy: str, fee: Decimal) -> None:
+        """Note a fee that was booked and that the broker will post later."""
+        by = self._accrued.setdefault(symbol, {})
+        by[strategy] = by.get(strategy, ZERO) + fee
 
     def _add_sale(self, fill: r.FillBooked, known: Executions) -> None:
         """What is taken back was not sold on the day on which it was booked."""

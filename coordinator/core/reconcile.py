@@ -106,8 +106,9 @@ def explain(books: Books, found: DiscrepancyFound, now: datetime) -> list[r.Acti
         ]
     if found.kind == DiscrepancyKind.POSITION.value and not is_crypto(found.symbol):
         return []
-    accrued = sum(books.posted.accrued(found.symbol).values(), ZERO)
-    return correction(books, name, found.symbol, off, now) if abs(off) <= accrued else []
+    if abs(off) > books.posted.unproved(found.symbol):
+        return []
+    return correction(books, name, found.symbol, off, now)
 
 
 def accept(books: Books, found: DiscrepancyFound, now: datetime, by: str) -> list[r.Record]:

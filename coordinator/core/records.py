@@ -240,8 +240,8 @@ class ActivityBooked:
 
     `amount` is dollars of cash; `qty` units of `symbol` that came or went, worth `price` dollars
     each. `kind` says what they count as; `day` is the date that the movement belongs to, and
-    `allocated_by` how it came to this book. It `settles` so much of the fees that were booked with
-    fills, in coins of `symbol` or in dollars.
+    `allocated_by` how it came to this book. It `settles` so much of this book's fees that wait for
+    the broker's posting, in coins of `symbol` or in dollars; below zero it adds to them.
     """
 
     at: datetime
