@@ -18,6 +18,8 @@ from pathlib import Path
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 COPIED = ("coordinator", "tests")
+LOOSE = "-C1"
+"""One line around a change must be as it was: patches outlive changes nearby."""
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ def _git_apply(option: str, bug: Bug, tree: Path) -> str:
     """What git says against applying a patch; outside of any repository it takes the path as is."""
     known = {**os.environ, "GIT_CEILING_DIRECTORIES": str(tree.parent)}
     done = subprocess.run(
-        ["git", "apply", option, str(bug.file)],
+        ["git", "apply", option, LOOSE, str(bug.file)],
         cwd=tree,
         env=known,
         capture_output=True,
