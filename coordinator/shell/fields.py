@@ -52,12 +52,14 @@ def parse_time(value: Any) -> datetime:
     try:
         if isinstance(value, msgpack.Timestamp):
             moment: datetime = value.to_datetime()
-        else:
+        elif isinstance(value, str) and value.isprintable():  # a NUL would end it unseen
             moment = datetime.fromisoformat(value)
+        else:
+            raise Malformed(f"not a time: {shown(value)}")
         if moment.tzinfo is None:
             raise Malformed(f"a time without its zone: {shown(value)}")
         moment = moment.astimezone(UTC)
-    except (TypeError, ValueError, OverflowError):
+    except (ValueError, OverflowError):
         raise Malformed(f"not a time: {shown(value)}") from None
     if not EARLIEST <= moment < LATEST:
         raise Malformed(f"a time of no message: {shown(value)}")

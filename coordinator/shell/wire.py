@@ -21,6 +21,7 @@ from coordinator.core.values import ATTO, SYMBOL_PATTERN, ZERO, Bar, Side, exact
 from coordinator.shell.fields import (
     EARLIEST,
     LATEST,
+    LONGEST_NAME,
     Malformed,
     Raw,
     amount,
@@ -49,6 +50,8 @@ NOT_EXECUTIONS = {
 """Events that tell of none, though they may bear an execution's id."""
 
 LARGEST_COUNT = 2**63
+LEAST_COIN = "1e-9"
+"""Of a pair of which the broker does not say what may be ordered."""
 OUR_OWN_STATES = {
     OrderStatus.WAITING,
     OrderStatus.SUBMITTED,
@@ -218,8 +221,10 @@ def parse_asset(raw: Raw, symbol: str) -> Asset:
     if "/" not in symbol:
         asset = Asset.stock(symbol, fractionable=raw.get("fractionable") is True)
     else:
-        step = parse_number(raw.get("min_trade_increment") or "1e-9", "min_trade_increment")
-        least = parse_number(raw.get("min_order_size") or "1e-9", "min_order_size")
+        step, least = (
+            parse_number(LEAST_COIN if raw.get(key) in (None, "") else raw[key], key)
+            for key in ("min_trade_increment", "min_order_size")
+        )
         if min(step, least) <= 0:
             raise Malformed(f"{symbol} in steps of {step}, {least} at least")
         asset = Asset.crypto(symbol, increment=step, min_qty=max(step, least))
@@ -237,7 +242,7 @@ def _execution(raw: Raw, name: Any, order_id: Any, cum_qty: Any, time_key: str) 
     if min(qty, price) <= 0 or total < qty:
         raise Malformed(f"a fill with a quantity or price out of range: {shown(raw)}")
     return Execution(
-        execution_id=words(name) or f"{order_id}.{total.normalize():f}",
+        execution_id=_known_by(name) or f"{order_id}.{total.normalize():f}",
         qty=qty,
         price=price,
         cum_qty=total,
@@ -247,18 +252,24 @@ def _execution(raw: Raw, name: Any, order_id: Any, cum_qty: Any, time_key: str) 
 
 def _bust(raw: Raw) -> Bust:
     """An execution that the broker takes back; of a correction, the one that was wrong."""
-    name = words(raw.get("execution_id")) or words(raw.get("event_id"))
-    previous = words(raw.get("previous_execution_id")) or words(raw.get("previous_id"))
+    name = _known_by(raw.get("execution_id")) or _known_by(raw.get("event_id"))
+    previous = _known_by(raw.get("previous_execution_id")) or _known_by(raw.get("previous_id"))
     if not (name or previous):
         raise Malformed(f"a bust that names no execution: {shown(raw)}")
-    qty, price = (raw.get(f"previous_{key}") or raw.get(key) or "0" for key in ("qty", "price"))
+    was = {key: raw.get(key) for key in ("qty", "price")}
+    was |= {key: raw[f"previous_{key}"] for key in was if raw.get(f"previous_{key}") is not None}
     return Bust(
         f"bust.{name or previous}",
         previous,
-        parse_number(qty, "busted qty"),
-        parse_number(price, "busted price"),
+        amount(was, "qty", "busted qty"),
+        amount(was, "price", "busted price"),
         parse_time(raw.get("timestamp")),
     )
+
+
+def _known_by(name: Any) -> str:
+    """An execution's id; '' for what is none, and then it is known by what its order came to."""
+    return words(name) if isinstance(name, str) and len(name) <= LONGEST_NAME else ""
 
 
 def _status(word: Any) -> tuple[OrderStatus, str]:
