@@ -13,6 +13,7 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from coordinator.core.codec import decode, encode
 from coordinator.core.records import BarsSeen, HistorySeen, Record
@@ -61,12 +62,9 @@ class Journal:
         try:
             self._check_info(account)
             _prepare(self._connection, account)
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, ValueError) as error:
             self._connection.close()
-            raise InvariantError(
-                f"{path} cannot be used as a journal ({error}). Nothing is traded without it;"
-                " restore it from a backup, or move it away to start new books."
-            ) from error
+            raise _unusable(path, error) from error
         except BaseException:
             self._connection.close()
             raise
@@ -79,14 +77,17 @@ class Journal:
         """Every entry in order, the chain verified; bars only of each coordinator's last session.
 
         Marks and equity of earlier sessions are carried by the sessions that followed them.
+
+        Raises:
+            InvariantError: the file is damaged, wherever that shows.
         """
         last = dict(
-            self._connection.execute(
-                "SELECT coordinator, session_id FROM records WHERE seq IN "
-                "(SELECT max(seq) FROM records WHERE kind = 'SessionOpened' GROUP BY coordinator)"
-            ).fetchall()
+            self._read(
+                "SELECT coordinator, session_id FROM records WHERE kind = 'SessionOpened'"
+                " ORDER BY seq"
+            )
         )
-        for seq, coordinator, session_id, kind, body, digest in self._connection.execute(
+        for seq, coordinator, session_id, kind, body, digest in self._read(
             "SELECT seq, coordinator, session_id, kind, body, hash FROM records ORDER BY seq"
         ):
             self._verify(seq, coordinator, session_id, kind, body, digest)
@@ -139,6 +140,12 @@ class Journal:
             self._forget(before)
             raise
 
+    def _read(self, query: str) -> Iterator[tuple[Any, ...]]:
+        try:
+            yield from self._connection.execute(query)
+        except sqlite3.Error as error:
+            raise _unusable(self.path, error) from error
+
     def _forget(self, before: tuple[int, str]) -> None:
         self._seq, self._hash = before
         if self._connection.in_transaction:  # a full disk has rolled back already
@@ -170,11 +177,7 @@ class Journal:
     ) -> None:
         expected = _chained(self._hash, self._seq + 1, coordinator, session_id, kind, body)
         if seq != self._seq + 1 or digest != expected:
-            raise InvariantError(
-                f"{self.path}: record {seq} does not follow record {self._seq}: the journal was"
-                " changed or damaged. Nothing is traded on it; restore the file from a backup, or"
-                " move it away to start new books from the broker's account."
-            )
+            raise _broken(self.path, seq, self._seq)
         self._seq, self._hash = seq, digest
 
     def _check_info(self, account: str) -> None:
@@ -191,14 +194,24 @@ class Journal:
 
 
 def read_session(path: Path, session_id: str) -> list[Entry]:
-    """All entries of one session, read beside a coordinator that may be writing."""
+    """All entries of one session, read beside a coordinator that may be writing.
+
+    Raises:
+        InvariantError: an entry is not the one that was written.
+    """
     with _reading(path) as connection:
         rows = connection.execute(
-            "SELECT seq, coordinator, session_id, kind, body FROM records"
+            "SELECT seq, coordinator, session_id, kind, body, hash,"
+            " (SELECT hash FROM records p WHERE p.seq = r.seq - 1) FROM records r"
             " WHERE session_id = ? ORDER BY seq",
             (session_id,),
         ).fetchall()
-    return [Entry(seq, who, session, decode(kind, body)) for seq, who, session, kind, body in rows]
+    found = []
+    for seq, coordinator, session, kind, body, digest, previous in rows:
+        if digest != _chained(previous or GENESIS, seq, coordinator, session, kind, body):
+            raise _broken(path, seq, seq - 1)
+        found.append(Entry(seq, coordinator, session, decode(kind, body)))
+    return found
 
 
 def read_sessions(path: Path) -> list[tuple[str, str]]:
@@ -248,5 +261,20 @@ def _prepare(connection: sqlite3.Connection, account: str) -> None:
 
 
 def _chained(previous: str, seq: int, *parts: str) -> str:
-    text = "\x1f".join((previous, str(seq), *parts))
+    text = "\x1f".join(map(str, (previous, seq, *parts)))  # a damaged row may lack a part
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _broken(path: Path, seq: int, before: int) -> InvariantError:
+    return InvariantError(
+        f"{path}: record {seq} does not follow record {before}: the journal was changed or"
+        " damaged. Nothing is traded on it; restore the file from a backup, or move it away to"
+        " start new books from the broker's account."
+    )
+
+
+def _unusable(path: Path, error: Exception) -> InvariantError:
+    return InvariantError(
+        f"{path} cannot be used as a journal ({error}). Nothing is traded without it;"
+        " restore it from a backup, or move it away to start new books."
+    )

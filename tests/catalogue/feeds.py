@@ -17,6 +17,9 @@ _CORPUS_STREAMS = "tests/corpus/test_streams.py"
 _E2E_FAULTS = "tests/e2e/test_faults.py"
 _MOVES = "tests/e2e/test_account_moves.py"
 _LOAD = "tests/warehouse/test_load.py"
+_LOOKOUT = "tests/coordinator/test_lookout.py"
+_SIGHT = "tests/coordinator/test_sight.py"
+_YEARS = "tests/coordinator/test_ten_years.py"
 
 ROWS: dict[int, Row] = {
     1: Row(
@@ -34,6 +37,12 @@ ROWS: dict[int, Row] = {
         "a stream is silent, its pings are answered",
         "known within 90 s of broker time; no entries on tickers whose bars do not come",
         (
+            f"{_LOOKOUT}"
+            "::test_a_stream_that_falls_mute_is_found_and_restarted_within_ninety_seconds",
+            f"{_LOOKOUT}::test_a_mute_stream_is_blind_until_it_brings_a_bar_again",
+            f"{_LOOKOUT}::test_a_quiet_ticker_is_asked_about_and_is_not_taken_for_a_mute_stream",
+            f"{_SIGHT}::test_a_ticker_whose_stream_is_blind_is_not_bought_and_the_others_are",
+            f"{_SIGHT}::test_what_is_held_of_a_blind_ticker_is_sold_on_the_bars_that_rest_brings",
             f"{_STREAMS}::test_a_connection_that_is_made_anew_on_purpose_is_heard_again",
             *SEEDS,
         ),
@@ -42,6 +51,7 @@ ROWS: dict[int, Row] = {
         "bars come twice, late, or out of order",
         "stored where they are news; no signal is acted on again",
         (
+            f"{_BARS}::test_however_bars_come_each_is_seen_once_in_order_and_acted_on_at_most_once",
             f"{_BARS}::test_a_bar_that_comes_twice_or_behind_a_newer_one_changes_nothing",
             f"{_BARS}::test_a_bar_later_than_ninety_seconds_opens_nothing",
             f"{_BARS}::test_a_late_bar_still_updates_marks_and_lets_the_strategy_out",
@@ -53,7 +63,12 @@ ROWS: dict[int, Row] = {
     4: Row(
         "a bar is corrected after it was decided on",
         "kept beside the first version; nothing is decided again",
-        (f"{_LOAD}::test_a_corrected_bar_beats_a_live_one_beats_a_backfilled_one", *SEEDS),
+        (
+            f"{_BARS}::test_a_bar_that_is_corrected_later_is_kept_and_decides_nothing_again",
+            f"{_BARS}::test_a_correction_of_what_never_came_is_no_bar",
+            f"{_LOAD}::test_a_corrected_bar_beats_a_live_one_beats_a_backfilled_one",
+            *SEEDS,
+        ),
     ),
     5: Row(
         "a price is NaN, infinite, negative, zero or absurd",
@@ -90,6 +105,9 @@ ROWS: dict[int, Row] = {
         "told as waiting for the slot; tried again ever more rarely; no entries while blind",
         (
             f"{_STREAMS}::test_a_slot_that_is_taken_is_waited_for_and_had_once_it_is_free",
+            f"{_LOOKOUT}::test_a_stream_that_is_not_up_is_blind_and_rest_is_asked_every_thirty_seconds",
+            f"{_LOOKOUT}::test_order_states_are_known_for_ten_seconds_after_rest_has_told_them",
+            f"{_SIGHT}::test_while_nobody_confirms_the_state_of_orders_nothing_is_bought_or_sold",
             *SEEDS,
         ),
     ),
@@ -100,6 +118,10 @@ ROWS: dict[int, Row] = {
             f"{_STREAMS}::test_wrong_keys_are_refused_and_not_waited_for",
             f"{_BROKER}::test_wrong_keys_are_refused_and_the_secret_is_in_no_trace_of_it",
             "tests/security/test_redaction.py::test_a_refusal_of_the_keys_tells_none_in_any_form",
+            f"{_CORPUS_STREAMS}::test_a_refused_login_is_tried_again_ever_more_rarely",
+            f"{_STREAMS}::test_keys_that_are_refused_again_and_again_are_told_once",
+            f"{_LOOKOUT}::test_a_stream_that_is_not_up_is_blind_and_rest_is_asked_every_thirty_seconds",
+            f"{_LOOKOUT}::test_order_states_are_known_for_ten_seconds_after_rest_has_told_them",
         ),
     ),
     10: Row(
@@ -128,8 +150,12 @@ ROWS: dict[int, Row] = {
     12: Row(
         "a ticker is halted",
         "no bar, no decision; a price that leaps behind the halt opens nothing",
-        (),
-        "not proved yet",
+        (
+            f"{_BARS}"
+            "::test_a_halted_ticker_decides_nothing_and_its_leap_behind_the_halt_buys_nothing",
+            f"{_BARS}::test_a_leap_behind_a_halt_still_lets_a_strategy_out",
+        ),
+        "the feed's own word of a halt, on the statuses channel, is not listened to",
     ),
     13: Row(
         "early closes, holidays, the change of clocks, midnight",
@@ -137,6 +163,8 @@ ROWS: dict[int, Row] = {
         (
             f"{_PLAN}::test_a_coordinator_trades_what_is_left_of_its_markets_today",
             f"{_PLAN}::test_bars_of_the_regular_session_count_and_the_last_one_decides_nothing",
+            f"{_YEARS}::test_a_strategys_day_begins_anew_once_on_each_date_on_which_it_can_trade",
+            f"{_YEARS}::test_the_ten_years_have_what_makes_them_hard",
             f"{_LIMITS}::test_a_day_rolls_once_at_the_open_or_at_midnight",
             f"{_LIMITS}::test_the_clock_alone_rolls_a_day_on_which_no_bar_comes",
         ),
@@ -147,8 +175,9 @@ ROWS: dict[int, Row] = {
         (
             f"{_CLOCK}::test_what_was_true_earlier_does_not_turn_time_back",
             f"{_CLOCK}::test_at_real_speed_local_time_carries_the_brokers_forward",
+            f"{_CLOCK}::test_a_step_of_the_brokers_clock_is_what_local_time_does_not_explain",
             "tests/structure/test_structure.py"
-            "::test_the_core_touches_no_clock_no_file_no_socket_and_no_chance",
+            "::test_a_session_knows_the_time_from_the_broker_and_measures_it_by_the_monotonic_clock",
         ),
     ),
 }

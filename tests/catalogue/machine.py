@@ -17,6 +17,7 @@ _E2E = "tests/e2e/test_session.py"
 _SIDE = "tests/e2e/test_side_by_side.py"
 _LOAD_KILLED = "tests/warehouse/test_kill.py"
 _SIGNALS = "tests/cli/test_signals.py"
+_DAMAGE = "tests/coordinator/test_journal_damage.py"
 
 ROWS: dict[int, Row] = {
     32: Row(
@@ -93,9 +94,12 @@ ROWS: dict[int, Row] = {
         "the journal's tail is torn",
         "the last whole commit wins; a gap in the sequence is refused",
         (
+            f"{_DAMAGE}::test_a_log_that_is_torn_anywhere_ends_at_a_whole_commit",
+            f"{_DAMAGE}::test_a_file_that_was_cut_anywhere_is_refused_or_nothing_of_it_is_missing",
             f"{_JOURNAL}::test_a_torn_tail_loses_the_torn_commit_and_no_other",
             f"{_JOURNAL}::test_a_journal_that_was_changed_is_not_traded_on[a missing record]",
         ),
+        "a file cut down to nothing is a new journal: the account is then adopted as it is",
     ),
     40: Row(
         "a bit flips and nobody notices",
@@ -103,7 +107,12 @@ ROWS: dict[int, Row] = {
         (
             f"{_JOURNAL}::test_a_journal_that_was_changed_is_not_traded_on",
             f"{_JOURNAL}::test_a_record_written_while_we_run_is_checked_too",
+            f"{_DAMAGE}::test_a_bit_that_flips_anywhere_in_the_file_is_refused_or_means_nothing",
+            f"{_DAMAGE}::test_a_bit_that_flips_in_the_log_costs_the_commits_behind_it_and_no_other",
+            f"{_DAMAGE}::test_a_quantity_that_changed_is_not_read_out_into_the_warehouse_either",
         ),
+        "a flip in the write-ahead log costs the commits behind it unseen: what the broker has of"
+        " them is learned again at the start, and what it has not is gone",
     ),
     41: Row(
         "the journal of another account, mode or schema",

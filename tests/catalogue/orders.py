@@ -17,6 +17,7 @@ _EXITS = "tests/coordinator/test_exits.py"
 _OPPOSITE = "tests/coordinator/test_opposite_orders.py"
 _E2E_FAULTS = "tests/e2e/test_faults.py"
 _MOVES = "tests/e2e/test_account_moves.py"
+_BUSTS = "tests/coordinator/test_busts.py"
 
 ROWS: dict[int, Row] = {
     15: Row(
@@ -140,6 +141,11 @@ ROWS: dict[int, Row] = {
         "an execution is busted or corrected",
         "reversed by a posting of its own; profit is stated anew",
         (
+            f"{_BUSTS}::test_cash_and_quantities_are_as_if_the_busted_execution_had_never_been",
+            f"{_BUSTS}::test_the_day_of_a_bust_adds_up_to_the_last_digit_and_is_replayed_the_same",
+            f"{_BUSTS}::test_a_correction_books_what_it_says_in_place_of_what_was_wrong",
+            f"{_BUSTS}"
+            "::test_whichever_executions_are_busted_in_whatever_order_the_rest_is_what_is_booked",
             f"{_MOVES}::test_a_busted_execution_is_taken_back_from_the_book_that_had_it",
             "tests/warehouse/test_views.py::test_a_busted_execution_makes_no_round_trip",
         ),
@@ -169,6 +175,7 @@ ROWS: dict[int, Row] = {
         "an order is stuck in pending_new or pending_cancel",
         "told by its age, asked for, never taken for dead",
         (
+            f"{_ERRANDS}::test_an_order_that_is_stuck_is_told_of_once_and_asked_for_until_it_ends",
             f"{_ERRANDS}::test_an_order_is_pursued_for_days_without_a_number_too_large",
             f"{_REPORTS}::test_absence_says_nothing_of_an_order_that_the_broker_has_confirmed",
             f"{_ENTRIES}::test_an_open_order_holds_its_cash_until_it_ends",
@@ -177,8 +184,12 @@ ROWS: dict[int, Row] = {
     30: Row(
         "an order is replaced by hand while it fills",
         "the order in its place is ours; no quantity counts twice",
-        (),
-        "not proved yet",
+        (
+            f"{_BUSTS}::test_an_order_replaced_by_hand_is_still_its_strategys_and_holds_its_money",
+            f"{_BUSTS}::test_an_order_replaced_by_hand_is_the_days_entry_in_place_of_the_old_one",
+            f"{_BUSTS}"
+            "::test_fills_seen_before_it_was_known_whose_the_replacing_order_is_are_not_booked_twice",
+        ),
     ),
     31: Row(
         "a REST request hangs",

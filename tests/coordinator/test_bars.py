@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from coordinator.core import records as r
+from coordinator.core.orders import OrderStatus
 from coordinator.core.records import Origin
 from coordinator.core.values import Bar, Side
 from tests.coordinator.bench import CLOSE, OPEN, STOCKS, Bench, D, bar, spec
@@ -58,6 +61,82 @@ def test_a_bar_that_comes_twice_or_behind_a_newer_one_changes_nothing() -> None:
     assert bench.minute(0, {"SPY": "300"}).records == []
     assert bench.books.ledger.marks["SPY"] == D(100)
     assert bench.engine.lanes.bars("SPY") == 1
+
+
+batches = st.lists(
+    st.lists(
+        st.tuples(st.sampled_from(["SPY", "QQQ"]), st.integers(0, 9), st.integers(90, 110)),
+        min_size=1,
+        max_size=6,
+    ),
+    max_size=12,
+)
+
+
+@given(batches, st.sampled_from([0.0, 200.0]))
+def test_however_bars_come_each_is_seen_once_in_order_and_acted_on_at_most_once(
+    told: list[list[tuple[str, int, int]]], late_s: float
+) -> None:
+    said = {(t, n): 1 for t in ("SPY", "QQQ") for n in range(10)}
+    bench = Bench(spec("A", said, max_position_size="0.01"))
+    for batch in told:
+        bench.bars(*(bar(t, n, str(price)) for t, n, price in batch), late_s=late_s)
+        for order in bench.books.orders.open():
+            bench.update(order, OrderStatus.CANCELED)
+    seen = [b for x in bench.records if isinstance(x, r.BarsSeen) for b in x.bars]
+    decided = [x for x in bench.records if isinstance(x, r.OrderIntended)]
+    for ticker in ("SPY", "QQQ"):
+        starts = [b.start for b in seen if b.symbol == ticker]
+        assert starts == sorted(set(starts))
+        assert bench.engine.lanes.bars(ticker) == len(starts)
+        assert len([x for x in decided if x.symbol == ticker]) <= len(starts)
+    asked = {(x.symbol, x.at) for x in decided}
+    assert len(asked) == len(decided), "one bar was acted on twice"
+
+
+def test_a_bar_that_is_corrected_later_is_kept_and_decides_nothing_again() -> None:
+    said = {("SPY", 0): 1, ("SPY", 1): -1}
+    bench = Bench(spec("A", said, stop_loss_pct="0.05"))
+    bench.minute(0, {"SPY": "100"})
+    bench.fill(bench.order("A"))
+    corrected = bench.minute(0, {"SPY": "50"}, late_s=30, origin=Origin.CORRECTED)
+    (kept,) = corrected.records
+    assert isinstance(kept, r.BarsSeen)
+    assert (kept.origin, kept.bars[0].close) == (Origin.CORRECTED, D(50))
+    assert corrected.commands == []
+    assert bench.books.ledger.marks["SPY"] == D(100)
+    assert bench.engine.lanes.bars("SPY") == 1
+    bench.minute(1, {"SPY": "100"})
+    assert bench.order("A", 2).reason.value == "signal"
+
+
+def test_a_correction_of_what_never_came_is_no_bar() -> None:
+    bench = Bench(spec("A", {("SPY", 3): 1}))
+    assert bench.minute(3, {"SPY": "100"}, origin=Origin.CORRECTED).records == []
+    assert bench.sent() == []
+
+
+def test_a_halted_ticker_decides_nothing_and_its_leap_behind_the_halt_buys_nothing() -> None:
+    said = {("SPY", n): 1 for n in range(1, 20)} | {("QQQ", 12): 1}
+    bench = Bench(spec("A", said, max_position_size="0.1"))
+    bench.minute(0, {"SPY": "100", "QQQ": "10"})
+    for minute in range(1, 11):
+        bench.minute(minute, {"QQQ": "10"})
+    assert bench.sent() == [], "no bar of a ticker, no decision on it"
+    bench.minute(11, {"SPY": "151", "QQQ": "10"})
+    bench.minute(12, {"SPY": "151", "QQQ": "10"})
+    assert [s[1] for s in bench.sent()] == ["QQQ"]
+    assert bench.denials() == [("A", "frozen")]
+    (found,) = [x for x in bench.records if isinstance(x, r.DiscrepancyFound)]
+    assert (found.discrepancy_id, found.ours, found.brokers) == ("price.SPY", D(100), D(151))
+
+
+def test_a_leap_behind_a_halt_still_lets_a_strategy_out() -> None:
+    bench = Bench(spec("A", {("SPY", 0): 1}, stop_loss_pct="0.05"))
+    bench.minute(0, {"SPY": "100"})
+    bench.fill(bench.order("A"))
+    bench.minute(12, {"SPY": "49"})
+    assert bench.order("A", 2).reason.value == "stop"
 
 
 def test_nothing_is_decided_on_the_bar_that_ends_at_the_close() -> None:

@@ -51,6 +51,18 @@ def test_what_was_true_earlier_does_not_turn_time_back(speed: float) -> None:
     assert clock.now() == NOON
 
 
+@pytest.mark.parametrize(("speed", "expected_s"), [(1, 3.5), (600, 0.0)])
+def test_a_step_of_the_brokers_clock_is_what_local_time_does_not_explain(
+    speed: float, expected_s: float
+) -> None:
+    local = Ticking()
+    clock = BrokerClock(speed, local)
+    clock.heard(NOON)
+    local.s += 30
+    assert clock.step_s(NOON + timedelta(seconds=33.5)) == expected_s
+    assert clock.step_s(NOON + timedelta(seconds=26.5)) == -expected_s
+
+
 def test_waits_scale_with_the_brokers_speed_down_to_a_floor() -> None:
     clock = BrokerClock(600, Ticking())
     assert clock.local_s(60) == 0.1

@@ -228,6 +228,29 @@ def test_an_order_is_pursued_for_days_without_a_number_too_large(
     run(story)
 
 
+@pytest.mark.parametrize("status", [OrderStatus.PENDING_NEW, OrderStatus.PENDING_CANCEL])
+def test_an_order_that_is_stuck_is_told_of_once_and_asked_for_until_it_ends(
+    status: OrderStatus, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(Errands, "_ask", lambda _, work: asked.append(work))
+
+    async def story(desk: Desk) -> None:
+        desk.order()
+        order = desk.books.order(ID)
+        desk.orders.move(order, status)
+        desk.errands.look_up(ID)
+        desk.local_s.step_s = 100
+        for minute in range(1, 31):
+            desk.clock.heard(NOW + minute * MINUTE)
+            desk.errands.pursue()
+            assert caplog.text.count(f"order {ID} is {status.value} since") == (minute > 2)
+        assert len(asked) == 31
+        assert (order.is_open, order.status) == (True, status)
+
+    run(story)
+
+
 def test_a_cancellation_finds_the_order_by_our_id_and_a_no_changes_nothing() -> None:
     async def story(desk: Desk) -> None:
         desk.errands.carry_out(desk.order())

@@ -217,3 +217,15 @@ def test_a_connection_that_is_made_anew_on_purpose_is_heard_again() -> None:
         await stream.stop()
 
     run(story)
+
+
+def test_keys_that_are_refused_again_and_again_are_told_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    watch = StreamWatch("stock bars", lambda: None)
+    watch.live()
+    watch.lost()
+    for _ in range(5):
+        watch.refused(402, "auth failed")
+    assert watch.state is StreamState.REFUSED
+    assert caplog.text.count("auth failed") == 1

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import msgpack
@@ -49,6 +50,7 @@ class Ear:
     state: StreamState = StreamState.CONNECTING
     live: int = 0
     connections: list[str] = field(default_factory=list)
+    waits_s: list[float] = field(default_factory=list)
 
 
 def listen(frames: Sequence[Frame], *, orders: bool = False, logins: Sequence[Frame] = ()) -> Ear:
@@ -69,7 +71,7 @@ def listen(frames: Sequence[Frame], *, orders: bool = False, logins: Sequence[Fr
                 stream = order_stream(it.settings, hear, watch)
             else:
                 stream = market_stream(it.settings, "iex", TICKERS, hear, watch)
-            stream._sdk._reconnect_min_backoff = stream._sdk._reconnect_max_backoff = 0.01
+            stream._sdk._reconnect_delay = at_once(stream._sdk._reconnect_delay, ear.waits_s)
             stream.start(lambda name: None)
             await asyncio.wait_for(over.wait(), PATIENCE_S)
             ear.state, ear.live, ear.connections = watch.state, watch.connections, it.connections
@@ -78,6 +80,16 @@ def listen(frames: Sequence[Frame], *, orders: bool = False, logins: Sequence[Fr
     with quiet_sdk():
         asyncio.run(play())
     return ear
+
+
+def at_once(delay_s: Callable[[int], float], waits_s: list[float]) -> Callable[[int], float]:
+    """Wait no longer than a moment; note how long it should have been."""
+
+    def note(retries: int) -> float:
+        waits_s.append(delay_s(retries))
+        return 0.01
+
+    return note
 
 
 def test_whatever_is_broken_on_a_market_stream_costs_only_itself() -> None:
@@ -144,6 +156,24 @@ def test_a_garbled_answer_to_the_login_is_no_refusal_of_the_keys(
     ear = listen(frames, orders=orders, logins=[login])
     assert (len(ear.connections), ear.live, ear.state) == (2, 1, StreamState.LIVE)
     assert "refused" not in caplog.text
+
+
+REFUSALS: dict[str, Frame] = {
+    "bars": packed([{"T": "error", "code": 402, "msg": "auth failed"}]),
+    "orders": b'{"stream":"authorization","data":{"status":"unauthorized","action":"auth"}}',
+}
+
+
+@pytest.mark.parametrize("stream", REFUSALS)
+def test_a_refused_login_is_tried_again_ever_more_rarely(stream: str) -> None:
+    orders = stream == "orders"
+    frames = [LAST_UPDATE] if orders else [LAST_BAR]
+    ear = listen(frames, orders=orders, logins=[REFUSALS[stream]] * 6)
+    assert len(ear.connections) == 7
+    assert len(ear.waits_s) == 6
+    assert ear.waits_s[0] >= 0.5
+    assert all(later > before for before, later in pairwise(ear.waits_s[::2]))
+    assert max(ear.waits_s) > 10
 
 
 def test_a_flood_of_garbage_is_counted_and_told_now_and_then(

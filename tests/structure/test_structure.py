@@ -50,8 +50,10 @@ IMPURE_MODULES = re.compile(
     "random|requests|secrets|select|shutil|signal|socket|sqlite3|ssl|subprocess|sys|tempfile|"
     "threading|time|urllib|uuid|websockets"
 )
-IMPURE_CALLS = {"open", "print", "input", "exec", "eval", "datetime.now", "datetime.utcnow"}
-IMPURE_CALLS |= {"date.today", "datetime.today", "datetime.datetime.now", "datetime.date.today"}
+IMPURE_CALLS = {"open", "print", "input", "exec", "eval"}
+WALL_CLOCK = {"datetime.now", "datetime.utcnow", "date.today", "datetime.today", "time.time"}
+WALL_CLOCK |= {"datetime.datetime.now", "datetime.date.today", "time.time_ns"}
+IMPURE_CALLS |= WALL_CLOCK
 BANNED_NAME = re.compile(r"Manager|Helper|Utils?$|^Base[A-Z]|^process_|^trades?$|Trade$")
 
 
@@ -113,6 +115,16 @@ def test_the_core_touches_no_clock_no_file_no_socket_and_no_chance() -> None:
                 offences.append(f"{source.at(node)}: calls {dotted(node.func)}()")
             if isinstance(node, (ast.AsyncFunctionDef, ast.Await)):
                 offences.append(f"{source.at(node)}: waits")
+    assert not offences, _show(offences)
+
+
+def test_a_session_knows_the_time_from_the_broker_and_measures_it_by_the_monotonic_clock() -> None:
+    offences = [
+        f"{source.at(node)}: {dotted(node.func)}() steps when somebody sets this machine's clock"
+        for source in sources("coordinator/core", "coordinator/shell", "coordinator/strategies")
+        for node in ast.walk(source.tree)
+        if isinstance(node, ast.Call) and dotted(node.func) in WALL_CLOCK
+    ]
     assert not offences, _show(offences)
 
 

@@ -1,0 +1,200 @@
+"""A journal damaged at any byte is whole, ends at an earlier commit, or is refused in words.
+
+A flipped bit or a torn end must never give other books. Pages are small here, so that the sweeps
+meet more of what a journal is made of than of empty space.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from coordinator.core import records as r
+from coordinator.errors import InvariantError, SafetyRefusal
+from coordinator.shell.journal import Entry, Journal, read_session
+from tests.coordinator.test_journal import ACCOUNT, moved, opened, seen
+
+COMMITS: list[tuple[str, list[r.Record]]] = [
+    ("s", [opened("s"), moved("11")]),
+    ("s", [moved("22")]),
+    ("t", [opened("t"), seen(1), moved("33")]),
+]
+WHOLE = "whole"
+Book = list[tuple[int, r.Record]]
+
+
+@dataclass(frozen=True)
+class Left:
+    """What a killed process left: the file, its log, where in it the last commit begins."""
+
+    path: Path
+    log: bytes
+    last_at: int
+    truth: Book
+
+    def places(self, step: int) -> Iterable[int]:
+        """Each `step`-th byte of the last commit, and some of those before it."""
+        return [*range(0, self.last_at, max(step, 61)), *range(self.last_at, len(self.log), step)]
+
+    def become(self, folder: Path, log: bytes) -> str:
+        """What becomes of the file beside this log."""
+        copy = fresh(folder, self.path)
+        copy.with_name("journal.db-wal").write_bytes(log)
+        return outcome(copy, self.truth)
+
+
+def small(path: Path) -> Path:
+    """A new file of small pages, as SQLite leaves the choice to whoever makes it."""
+    path.parent.mkdir(parents=True, mode=0o700)
+    connection = sqlite3.connect(path)
+    connection.executescript("PRAGMA page_size = 512; VACUUM;")
+    connection.close()
+    return path
+
+
+def read(path: Path) -> Book:
+    journal = Journal(path, ACCOUNT, "c")
+    try:
+        return [(entry.seq, entry.record) for entry in journal.replay()]
+    finally:
+        journal.close()
+
+
+def ends() -> list[int]:
+    """How many records there are after each commit."""
+    return [sum(len(records) for _, records in COMMITS[: n + 1]) for n in range(len(COMMITS))]
+
+
+def outcome(path: Path, truth: Book) -> str:
+    """What becomes of a damaged journal: how many records it has, or what refused it."""
+    try:
+        found = read(path)
+    except (InvariantError, SafetyRefusal) as error:
+        return (
+            type(error).__name__
+            if str(path) in str(error)
+            else f"refused without its name: {error}"
+        )
+    assert found == truth[: len(found)], "other books"
+    return WHOLE if len(found) == len(truth) else str(len(found))
+
+
+@pytest.fixture
+def closed(tmp_path: Path) -> tuple[bytes, Book]:
+    """The file of a journal that was closed, and what it says."""
+    path = small(tmp_path / "home" / "journal.db")
+    journal = Journal(path, ACCOUNT, "c")
+    for session, records in COMMITS:
+        journal.append(session, records)
+    journal.close()
+    return path.read_bytes(), read(path)
+
+
+@pytest.fixture
+def open_still(tmp_path: Path) -> Iterator[Left]:
+    """A journal whose commits are in its write-ahead log, as after a kill."""
+    path = small(tmp_path / "home" / "journal.db")
+    written = Journal(path, ACCOUNT, "c")
+    sizes = [0]
+    for session, records in COMMITS:
+        written.append(session, records)
+        sizes.append(path.with_name("journal.db-wal").stat().st_size)
+    copy = fresh(tmp_path / "copy", path)
+    log = path.with_name("journal.db-wal").read_bytes()
+    copy.with_name("journal.db-wal").write_bytes(log)
+    yield Left(path, log, sizes[-2], read(copy))
+    written.close()
+
+
+def fresh(folder: Path, path: Path) -> Path:
+    """A copy of a journal's file alone."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700)
+    return Path(shutil.copy(path, folder / "journal.db"))
+
+
+STEPS = [61, pytest.param(1, marks=[pytest.mark.slow, pytest.mark.timeout(600)])]
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_bit_that_flips_anywhere_in_the_file_is_refused_or_means_nothing(
+    step: int, closed: tuple[bytes, Book], tmp_path: Path
+) -> None:
+    whole, truth = closed
+    damaged = (flipped(whole, at, at // step % 8) for at in range(0, len(whole), step))
+    found = swept(tmp_path / "copy", damaged, truth)
+    assert set(found) <= {WHOLE, "InvariantError", "SafetyRefusal"}
+    assert found["InvariantError"] > len(whole) / step / 4
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_file_that_was_cut_anywhere_is_refused_or_nothing_of_it_is_missing(
+    step: int, closed: tuple[bytes, Book], tmp_path: Path
+) -> None:
+    whole, truth = closed
+    parts = (whole[:length] for length in range(2, len(whole), step))  # less is an empty file
+    found = swept(tmp_path / "copy", parts, truth)
+    assert set(found) <= {WHOLE, "InvariantError"}
+    assert found["InvariantError"] > found[WHOLE]
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_log_that_is_torn_anywhere_ends_at_a_whole_commit(
+    step: int, open_still: Left, tmp_path: Path
+) -> None:
+    log = open_still.log
+    found = {open_still.become(tmp_path / "torn", log[:n]) for n in open_still.places(step)}
+    assert found <= {"0", *map(str, ends())}
+    assert {str(count) for count in ends()[:-1]} <= found
+    assert open_still.become(tmp_path / "torn", log) == WHOLE
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_bit_that_flips_in_the_log_costs_the_commits_behind_it_and_no_other(
+    step: int, open_still: Left, tmp_path: Path
+) -> None:
+    log = open_still.log
+    found = {
+        open_still.become(tmp_path / "flipped", flipped(log, at, at // step % 8))
+        for at in open_still.places(step)
+    }
+    assert found <= {"0", *map(str, ends()), WHOLE}
+    assert str(ends()[-2]) in found
+
+
+def test_a_quantity_that_changed_is_not_read_out_into_the_warehouse_either(
+    closed: tuple[bytes, Book], tmp_path: Path
+) -> None:
+    path = tmp_path / "home" / "journal.db"
+    assert len(read_session(path, "s")) == 3
+    connection = sqlite3.connect(path)
+    with connection:
+        connection.execute("UPDATE records SET body = replace(body, '22', '23') WHERE seq = 3")
+    connection.close()
+    with pytest.raises(InvariantError, match="record 3 does not follow record 2"):
+        read_session(path, "s")
+    assert [type(entry) for entry in read_session(path, "t")] == [Entry] * 3
+
+
+def flipped(content: bytes, at: int, bit: int) -> bytes:
+    """With one bit of one byte turned."""
+    return content[:at] + bytes([content[at] ^ (1 << bit)]) + content[at + 1 :]
+
+
+def swept(folder: Path, damaged: Iterable[bytes], truth: Book) -> Counter[str]:
+    """What became of each damaged file."""
+    found: Counter[str] = Counter()
+    path = folder / "journal.db"
+    folder.mkdir(mode=0o700)
+    for content in damaged:
+        for left in folder.glob("journal.db*"):
+            left.unlink()
+        path.write_bytes(content)
+        found[outcome(path, truth)] += 1
+    return found
