@@ -82,3 +82,19 @@ def held(rows: dict[str, list[dict[str, Any]]]) -> dict[str, Decimal]:
     for position in rows["positions"]:
         total[position["symbol"]] = total.get(position["symbol"], Decimal(0)) + position["qty"]
     return {symbol: qty for symbol, qty in total.items() if qty}
+
+
+@pytest.mark.slow
+def test_a_coordinator_that_gets_no_order_stream_learns_every_fill_from_rest(
+    tmp_path: Path,
+) -> None:
+    with Simulator(simulator_options(order_connections=0, clock_speed=2000)) as venue:
+        outcome = run_here(
+            venue, configs.twenty_six(), tmp_path, until=OPEN + timedelta(minutes=20)
+        )
+        account = venue.snapshot()
+    rows = session_rows(tmp_path)
+    assert outcome.discrepancies == 0
+    assert account.most_connections["/stream"] == 0
+    assert held(rows) == account.positions
+    assert len(rows["fills"]) == len(account.executions) > 20
