@@ -1,20 +1,20 @@
-"""`python -m tests.proof.bugs.hunt SEEDS`, inside a copy with a bug: the first seed that sees it.
+"""`python -m tests.proof.bugs.hunt FIRST LAST`: the first of these seeds that violates anything.
 
-Prints {"seed": N or null, "violation": "..."}.
+Run inside a copy with a bug. Prints {"seed": N or null, "violation": "..."}.
 """
 
 from __future__ import annotations
 
 import json
 import sys
-from itertools import count, islice
 
 from tests.proof.simulate import run_seed
 
 
 def main() -> None:
     """Play seeds until one is violated."""
-    for seed in islice(count(1), int(sys.argv[1])):
+    first, last = map(int, sys.argv[1:])
+    for seed in range(first, last + 1):
         verdict = run_seed(seed)
         if verdict.violations:
             print(json.dumps({"seed": seed, "violation": verdict.violations[0]}))
