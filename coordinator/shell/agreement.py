@@ -72,8 +72,15 @@ class Settling:
             self.keep(opened.session_id, [ended])
 
 
-def agree(settling: Settling, assets: Mapping[str, Asset], now: datetime) -> list[str]:
+def agree(
+    settling: Settling,
+    assets: Mapping[str, Asset],
+    now: datetime,
+    own_strategies: frozenset[str] = frozenset(),
+) -> list[str]:
     """Learn from the broker what happened since, and refuse books that do not sum to it.
+
+    An execution of another coordinator's strategy is left to that one, which knows its order.
 
     Returns the ids of orders that were never sent, and still may be. A difference that froze its
     symbol in a session that never ended stays frozen, and the session goes on; after a kill, any
@@ -88,7 +95,7 @@ def agree(settling: Settling, assets: Mapping[str, Asset], now: datetime) -> lis
     settling.decide(earlier, lambda: adopt_account(books, broker, account, now))
     looks = Looks(broker, lambda: books, books.last_at or now)
     frozen = dict(books.frozen) if books.ended is None else {}
-    desk = OrderDesk(books, assets, date.min, frozenset(books.ledger.accounts))
+    desk = OrderDesk(books, assets, date.min, own_strategies)
     reports = Reports(desk, settling.crypto_fee_rate)
     reconciler = Reconciler(books, desk.record, reports.on_update, at_rest=True)
     for attempt in range(AGREE_TRIES):

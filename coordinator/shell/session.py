@@ -235,7 +235,7 @@ def _start(run: Run, ports: Ports, resources: ExitStack) -> _Started | None:
     resources.callback(journal.close)
     books, seen = startup.replay(journal, run.coordinator)
     settling = Settling(books, journal, broker, ports.sleep, run.crypto_fee_rate)
-    unsent = agree(settling, assets, now)
+    unsent = agree(settling, assets, now, frozenset(spec.name for spec in run.specs))
     name = SessionName(
         session_id(run.coordinator, account.number, plan),
         run.coordinator,

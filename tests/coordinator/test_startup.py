@@ -98,6 +98,25 @@ def test_an_order_whose_answer_was_lost_is_found_and_its_fill_booked(tmp_path: P
         assert settled(bench, broker) == ([], [])
 
 
+def test_an_execution_of_another_coordinators_order_is_left_to_it(tmp_path: Path) -> None:
+    with venue() as broker:
+        bench = crashed(broker)
+        account = broker.account().number
+        adopted, *later = bench.records
+        assert isinstance(adopted, r.AccountAdopted)
+        path = tmp_path / "journal.db"
+        stocks = Journal(path, account, "stocks")
+        stocks.append("s", [replace(adopted, account=account), *later])
+        broker.submit(sent(bench))
+        crypto = Journal(path, account, "crypto")
+        books, _ = startup.replay(crypto, "crypto")
+        settling = agreement.Settling(books, crypto, broker, lambda _: None)
+        with pytest.raises(SafetyRefusal, match="position in SPY is 0"):
+            agreement.agree(settling, {}, NOW, frozenset({"C"}))
+        assert not books.ledger[UNASSIGNED].positions
+        assert not [e for e in stocks.append("s", []) if isinstance(e.record, r.FillBooked)]
+
+
 def test_an_order_that_never_left_is_closed_and_not_sent_late() -> None:
     with venue() as broker:
         bench = crashed(broker)
