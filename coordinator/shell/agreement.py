@@ -72,19 +72,13 @@ class Settling:
             self.keep(opened.session_id, [ended])
 
 
-def agree(
-    settling: Settling,
-    assets: Mapping[str, Asset],
-    now: datetime,
-    own_strategies: frozenset[str] = frozenset(),
-) -> list[str]:
+def agree(settling: Settling, assets: Mapping[str, Asset], now: datetime) -> list[str]:
     """Learn from the broker what happened since, and refuse books that do not sum to it.
 
-    An execution of another coordinator's strategy is left to that one, which knows its order.
-
     Returns the ids of orders that were never sent, and still may be. A difference that froze its
-    symbol in a session that never ended stays frozen, and the session goes on; after a kill, any
-    difference does, because nothing is bought and an exit is never held back.
+    symbol in a session that never ended stays frozen, and the session goes on. So it does with one
+    that another coordinator's open order can be the reason of; and after a kill with any, because
+    nothing is bought then and an exit is never held back.
 
     Raises:
         SafetyRefusal: naming each difference.
@@ -95,7 +89,7 @@ def agree(
     settling.decide(earlier, lambda: adopt_account(books, broker, account, now))
     looks = Looks(broker, lambda: books, books.last_at or now)
     frozen = dict(books.frozen) if books.ended is None else {}
-    desk = OrderDesk(books, assets, date.min, own_strategies)
+    desk = OrderDesk(books, assets, date.min, frozenset(books.strategies()))
     reports = Reports(desk, settling.crypto_fee_rate)
     reconciler = Reconciler(books, desk.record, reports.on_update, at_rest=True)
     for attempt in range(AGREE_TRIES):
@@ -118,7 +112,7 @@ def agree(
             break
     else:
         if not books.killed:
-            refuse_differences(found)
+            refuse_differences(f for f in found if not _may_be_elsewhere(books, f.symbol))
         for finding in found:
             log.error("⚠ %s (%s)", finding.note, finding.discrepancy_id)
     in_line = (c.client_order_id for c in desk.out.commands if isinstance(c, m.SubmitOrder))
@@ -187,7 +181,7 @@ def settle_orders(
     of this minute: they may be sent again, under the same id. Older ones are dropped as stale. A
     wish to get out is forgotten, and decided anew on the next bar.
     """
-    desk = OrderDesk(books, assets, date.min, frozenset(books.ledger.accounts))
+    desk = OrderDesk(books, assets, date.min, frozenset(books.strategies()))
     reports = Reports(desk, crypto_fee_rate)
     for order in books.orders.open():
         order.cancel_reason = None
@@ -227,6 +221,11 @@ def _reconciled(reconciler: Reconciler, desk: OrderDesk, seen: m.AccountSeen) ->
     before = len(desk.out.records)
     reconciler.take(seen)
     return desk.out.records[before:]
+
+
+def _may_be_elsewhere(books: Books, symbol: str) -> bool:
+    """Whether an open order of another coordinator can have moved a ticker, or cash under ''."""
+    return symbol in books.elsewhere.values() or (not symbol and bool(books.elsewhere))
 
 
 def _same(found: r.DiscrepancyFound, known: r.DiscrepancyFound | None) -> bool:

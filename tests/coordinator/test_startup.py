@@ -34,14 +34,16 @@ WAITED_S: list[float] = []
 
 @contextmanager
 def venue(
-    faults: list[dict[str, object]] | None = None, folder: Path | None = None
+    faults: list[dict[str, object]] | None = None, folder: Path | None = None, account: str = "PA9"
 ) -> Iterator[Broker]:
     """The simulator in mid-session, as the broker."""
     script = None
     if faults and folder:
         script = folder / "faults.json"
         script.write_text(json.dumps(faults))
-    options = SimulatorOptions(date=date(2026, 3, 17), start=NOW, faults=script)
+    options = SimulatorOptions(
+        date=date(2026, 3, 17), start=NOW, faults=script, account_number=account
+    )
     with Simulator(options) as simulator:
         url = simulator.url
         settings = Settings("k", "s", url, url, simulator.stream_url, Path("x"), "")
@@ -96,25 +98,6 @@ def test_an_order_whose_answer_was_lost_is_found_and_its_fill_booked(tmp_path: P
         assert bench.position("A", "SPY") == sent(bench).qty
         assert differing(bench.books, broker) == []
         assert settled(bench, broker) == ([], [])
-
-
-def test_an_execution_of_another_coordinators_order_is_left_to_it(tmp_path: Path) -> None:
-    with venue() as broker:
-        bench = crashed(broker)
-        account = broker.account().number
-        adopted, *later = bench.records
-        assert isinstance(adopted, r.AccountAdopted)
-        path = tmp_path / "journal.db"
-        stocks = Journal(path, account, "stocks")
-        stocks.append("s", [replace(adopted, account=account), *later])
-        broker.submit(sent(bench))
-        crypto = Journal(path, account, "crypto")
-        books, _ = startup.replay(crypto, "crypto")
-        settling = agreement.Settling(books, crypto, broker, lambda _: None)
-        with pytest.raises(SafetyRefusal, match="position in SPY is 0"):
-            agreement.agree(settling, {}, NOW, frozenset({"C"}))
-        assert not books.ledger[UNASSIGNED].positions
-        assert not [e for e in stocks.append("s", []) if isinstance(e.record, r.FillBooked)]
 
 
 def test_an_order_that_never_left_is_closed_and_not_sent_late() -> None:
@@ -194,6 +177,35 @@ def test_books_that_do_not_sum_are_refused_with_both_figures() -> None:
         assert "position in QQQ is 0, the broker's is 3" in str(refusal.value)
         assert refusal.value.exit_code == 3
     agreement.refuse_differences([])
+
+
+def test_a_fill_of_a_coordinator_that_died_is_left_for_its_own_next_start(tmp_path: Path) -> None:
+    path = tmp_path / "PA1" / "journal.db"
+    with venue(account="PA1") as broker:
+        bench = crashed(broker)
+        dead = Journal(path, "PA1", "bench")
+        dead.append(bench.name.session_id, bench.records)
+        dead.close()
+        broker.submit(sent(bench))
+
+        journal = Journal(path, "PA1", "another")
+        books, _ = startup.replay(journal, "another")
+        settling = agreement.Settling(books, journal, broker, lambda _: None)
+        assert agreement.agree(settling, {}, NOW) == [], "what is A's to tell does not stop it"
+        assert books.ledger.net_positions() == {}
+        by_hand = m.SubmitOrder("by-hand", "QQQ", Side.BUY, D(3), "day")
+        broker.submit(by_hand)
+        agreement.agree(settling, {}, NOW)
+        assert books.ledger.net_positions() == {"QQQ": D(3)}
+        journal.close()
+
+        again = Journal(path, "PA1", "bench")
+        books, _ = startup.replay(again, "bench")
+        settling = agreement.Settling(books, again, broker, lambda _: None)
+        agreement.agree(settling, {"SPY": asset("SPY")}, NOW)
+        assert books.ledger["A"].positions["SPY"].qty == sent(bench).qty
+        assert differing(books, broker) == []
+        again.close()
 
 
 def test_sequences_go_past_what_the_broker_has_seen_of_the_day() -> None:
