@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from cli.end_of_day import end_of_day
+from cli.kill import kill, revive
 from cli.report import report
 from cli.run import run
 from cli.simulator import simulator
@@ -23,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, validate, status, end_of_day, sql, report, simulator):
+for command in (run, validate, status, kill, revive, end_of_day, sql, report, simulator):
     app.command()(command)
 
 

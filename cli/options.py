@@ -90,6 +90,15 @@ FillModel = Annotated[
         "slippage[:bps] or participation[:fraction].",
     ),
 ]
+BrokerSpeed = Annotated[
+    float,
+    typer.Option(
+        "--clock-speed",
+        parser=a_speed,
+        metavar="N",
+        help="The broker's clock, a simulator's, runs up to N times as fast as ours: 1.",
+    ),
+]
 LogLevel = Annotated[
     str,
     typer.Option("--log-level", parser=a_level, metavar="L", help="DEBUG, INFO, WARNING or ERROR."),

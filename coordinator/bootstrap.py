@@ -31,7 +31,7 @@ from coordinator.readers import (
     read_status,
     session_sources,
 )
-from coordinator.settings import ALPACA, Settings, home_folder, read_settings, warehouse_path
+from coordinator.settings import Settings, home_folder, read_settings, warehouse_path
 from coordinator.shell import startup
 from coordinator.shell.broker import Broker
 from coordinator.shell.history import write_bars
@@ -165,7 +165,7 @@ async def run_configured(
             settings=settings,
             speed=options.speed,
             check_account=lambda account: _on_account(
-                account, mode, settings, leases, budgets, markets, names
+                account, mode, settings, leases, budgets, markets, config.name, names
             ),
             fill_model=(options.fill_model or FILL_MODEL) if options.simulated else "",
             controls=config.controls.as_controls(),
@@ -278,6 +278,7 @@ def _on_account(
     leases: Leases,
     budgets: Budgets,
     markets: Sequence[str],
+    coordinator: str,
     strategies: Sequence[str],
 ) -> None:
     """The account is known now: is it the one that may be traded, and does nobody else?"""
@@ -286,16 +287,11 @@ def _on_account(
             f"live trading is not armed: MULTI_TRADER_ALLOW_LIVE must equal the account's number"
             f" {account}, and is {settings.allow_live or 'not set'}."
         )
-    host = _account_host(settings)
+    host = settings.account_host
     budgets.on_account(account, host=host)
     leases.take_for_account(account, markets, host=host)
+    leases.take_for_coordinator(account, coordinator, host=host)
     leases.take_for_strategies(account, strategies, host=host)
-
-
-def _account_host(settings: Settings) -> str:
-    """Where an account's number is unique: '' at Alpaca, else one simulator."""
-    host = urlsplit(settings.trading_url).netloc
-    return "" if host.endswith(ALPACA) else host
 
 
 def _fetch_warm_up(
@@ -306,7 +302,7 @@ def _fetch_warm_up(
     pace = patient(ports.turn, ports.sleep, patience_s=PATIENCE_S)
     broker = Broker(ports.rest(settings), feed=feed, pace=pace)
     account = broker.account()
-    budgets.on_account(account.number, host=_account_host(settings))
+    budgets.on_account(account.number, host=settings.account_host)
     now = broker.clock()
     sessions = startup.read_sessions(broker, now)
     plan = startup.plan(now, sessions, tickers_of(specs))

@@ -56,6 +56,12 @@ class Settings:
         scheme = "wss" if parts.scheme == "https" else "ws"
         return f"{scheme}://{parts.netloc}/stream"
 
+    @property
+    def account_host(self) -> str:
+        """Where an account's number is unique: '' at Alpaca, else one simulator."""
+        host = urlsplit(self.trading_url).netloc
+        return "" if host.endswith(ALPACA) else host
+
     def stock_stream_url(self, feed: str) -> str:
         """The stock bars of `feed`, iex or sip."""
         return f"{self.stream_url}/v2/{feed}"

@@ -18,6 +18,7 @@ from coordinator.core import risk
 from coordinator.core.books import Books
 from coordinator.core.controls import Controls, Gate
 from coordinator.core.desk import OrderDesk
+from coordinator.core.flat import held
 from coordinator.core.lanes import Lanes, StrategySpec
 from coordinator.core.ledger import Position
 from coordinator.core.orders import OrderStatus
@@ -133,6 +134,11 @@ class Engine:
         self._desk.out = m.Outcome()
         self._desk.drop_waiting(now)
         return self._desk.out
+
+    def is_out(self, now: datetime) -> bool:
+        """Whether no order of ours is open, and nothing is held that could be sold now."""
+        left = held(self.books, self._assets, self.books.strategies())
+        return not self.books.orders.open() and not any(self._trades(h.symbol, now) for h in left)
 
     def _on_bars(self, message: m.BarsArrived) -> None:
         if message.origin is r.Origin.CORRECTED:
@@ -284,15 +290,17 @@ class Engine:
         self._desk.end_minute(now)
 
     def _can_sell(self, strategy: str, symbol: str, now: datetime) -> bool:
-        """Whether a ticker trades now, in this plan or beside it, and no sale was just refused."""
-        open_now = self.plan.is_open(symbol, now) or any(h.covers(now) for h in self._hours)
-        if symbol not in self._assets or not (is_crypto(symbol) or open_now):
-            return False
-        return not any(
+        """Whether a position may be sold now: not if the broker has just refused that."""
+        return self._trades(symbol, now) and not any(
             order.status is OrderStatus.REJECTED and now - order.decided_at < REFUSED_PAUSE
             for order in self.books.orders
             if (order.strategy, order.symbol, order.side) == (strategy, symbol, Side.SELL)
         )
+
+    def _trades(self, symbol: str, now: datetime) -> bool:
+        """Whether the broker takes an order on a ticker now, in this plan or beside it."""
+        open_now = self.plan.is_open(symbol, now) or any(h.covers(now) for h in self._hours)
+        return symbol in self._assets and (is_crypto(symbol) or open_now)
 
     def _roll_days(self, now: datetime) -> None:
         for spec in self.specs:

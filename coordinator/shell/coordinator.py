@@ -152,8 +152,8 @@ class LiveSession:
         if starts:
             self._errands.fetch_bars(starts)
 
-    async def run(self) -> str:
-        """Trade until everything has closed or a stop is asked for; returns the status.
+    async def run(self, done: Callable[[], bool] = lambda: False) -> str:
+        """Trade until everything has closed, a stop is asked for or `done`; returns the status.
 
         Raises:
             BrokerUnavailable: a stream ended for good.
@@ -161,7 +161,7 @@ class LiveSession:
         """
         poll = asyncio.create_task(self._poll_clock())
         try:
-            await self._pump(lambda: self._over or self._stop is not None)
+            await self._pump(lambda: self._over or self._stop is not None or done())
             self._take_bars(self._bars.flush())
             self._commit(self.engine.close(self._clock.now()))
             deadline_s = self._monotonic() + self._clock.local_s(DRAIN_S, least_s=2.0)

@@ -94,6 +94,14 @@ class Journal:
             if kind not in _BAR_KINDS or last.get(coordinator) == session_id:
                 yield Entry(seq, coordinator, session_id, decode(kind, body))
 
+    def skip_to_end(self) -> None:
+        """Go to the newest entry unread, to append what depends on none of them."""
+        newest = self._connection.execute(
+            "SELECT seq, hash FROM records ORDER BY seq DESC LIMIT 1"
+        ).fetchone()
+        if newest is not None:
+            self._seq, self._hash = newest
+
     def has_news(self) -> bool:
         """Whether another process has written since this was asked last."""
         (version,) = self._connection.execute("PRAGMA data_version").fetchone()
@@ -222,6 +230,29 @@ def read_sessions(path: Path) -> list[tuple[str, str]]:
             " ORDER BY l.seq DESC LIMIT 1) FROM records o"
             " WHERE o.kind = 'SessionOpened' GROUP BY o.session_id ORDER BY min(o.seq)"
         ).fetchall()
+
+
+def read_newest(path: Path, *kinds: type[Record]) -> Entry | None:
+    """The newest entry of these kinds of record, or of any kind; None if there is none."""
+    found = _read_kinds(path, kinds, "DESC LIMIT 1")
+    return found[0] if found else None
+
+
+def read_kinds(path: Path, *kinds: type[Record]) -> list[Entry]:
+    """All entries of these kinds of record, oldest first, whatever session they belong to."""
+    return _read_kinds(path, kinds, "ASC")
+
+
+def _read_kinds(path: Path, kinds: Sequence[type[Record]], order: str) -> list[Entry]:
+    names = [kind.__name__ for kind in kinds]
+    wanted = f"WHERE kind IN ({', '.join('?' * len(names))})" if names else ""
+    with _reading(path) as connection:
+        rows = connection.execute(
+            "SELECT seq, coordinator, session_id, kind, body FROM records"  # noqa: S608
+            f" {wanted} ORDER BY seq {order}",
+            names,
+        ).fetchall()
+    return [Entry(seq, who, session, decode(kind, body)) for seq, who, session, kind, body in rows]
 
 
 class _reading:

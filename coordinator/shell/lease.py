@@ -63,6 +63,23 @@ class Leases:
                 f"trades {market} with account {account}",
             )
 
+    def take_for_coordinator(self, account: str, name: str, *, host: str = "") -> None:
+        """Take the lease of a coordinator's name: its sessions on an account follow each other.
+
+        Raises:
+            SafetyRefusal: another process runs under this name on the account.
+        """
+        digest = hashlib.sha256(name.encode()).hexdigest()[:16]
+        try:
+            self._take(
+                f"{name_of_account(account, host)}..{digest}",
+                f"runs as {name} on account {account}",
+            )
+        except LeaseHeld as held:
+            raise SafetyRefusal(
+                f"{held} Or give this configuration another name: a name is one session a day."
+            ) from None
+
     def take_for_strategies(self, account: str, names: Iterable[str], *, host: str = "") -> None:
         """Take the leases of strategies: a book has one coordinator, whatever markets it trades.
 
@@ -94,6 +111,22 @@ class Leases:
         handle.truncate(0)
         handle.write(f"{os.getpid()}\n")
         handle.flush()
+
+
+def is_running(account: str, folder: Path | None = None) -> bool:
+    """Whether some process trades the account now, at whatever broker or simulator."""
+    leases = folder if folder is not None else Path.home() / LEASES
+    found = [*leases.glob(f"account-{account}-*.lock"), *leases.glob(f"account-*-{account}-*.lock")]
+    return any(map(_is_held, found))
+
+
+def _is_held(path: Path) -> bool:
+    with _opened(path) as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 def name_of_key(host: str, key_id: str) -> str:

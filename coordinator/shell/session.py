@@ -110,7 +110,7 @@ class RunResult:
 
 
 @dataclass(slots=True)
-class _Started:
+class Started:
     """A session that is open, in the journal and in the books, and warm."""
 
     account: str
@@ -136,24 +136,29 @@ async def trade_session(run: Run, stop: asyncio.Event, ports: Ports) -> RunResul
             return None
         narrator = Narrator(started.engine.books, run.specs)
         narrator.banner(paper=run.mode != "live")
-        clock = BrokerClock(run.speed, ports.monotonic)
-        clock.heard(started.now)
-        live = LiveSession(
-            started.engine,
-            started.journal,
-            started.session_id,
-            ports,
-            clock,
-            lambda pace: run.broker(ports, pace),
-            narrator,
-        )
+        live = live_session(run, ports, started, narrator)
         narrator.warmth(started.engine.lanes)
         status = await _trade(run, ports, live, started.unsent, stop)
-        found = await ports.workers.run(lambda: _end(run, ports, started, status))
+        found = await ports.workers.run(lambda: end_session(run, ports, started, status))
         narrator.tell(found)
         return RunResult(
             status, started.account, started.session_id, narrator.summary(), len(found)
         )
+
+
+def live_session(run: Run, ports: Ports, started: Started, narrator: Narrator) -> LiveSession:
+    """The loop of a session that has started."""
+    clock = BrokerClock(run.speed, ports.monotonic)
+    clock.heard(started.now)
+    return LiveSession(
+        started.engine,
+        started.journal,
+        started.session_id,
+        ports,
+        clock,
+        lambda pace: run.broker(ports, pace),
+        narrator,
+    )
 
 
 async def _trade(
@@ -217,7 +222,7 @@ def _streams(run: Run, ports: Ports, live: LiveSession) -> Iterable[Stream]:
             yield stream
 
 
-def _start(run: Run, ports: Ports, resources: ExitStack) -> _Started | None:
+def _start(run: Run, ports: Ports, resources: ExitStack) -> Started | None:
     """Everything before the first stream; blocking."""
     broker = run.broker(ports)
     account = broker.account()
@@ -235,7 +240,7 @@ def _start(run: Run, ports: Ports, resources: ExitStack) -> _Started | None:
     resources.callback(journal.close)
     books, seen = startup.replay(journal, run.coordinator)
     settling = Settling(books, journal, broker, ports.sleep, run.crypto_fee_rate)
-    unsent = agree(settling, assets, now, frozenset(spec.name for spec in run.specs))
+    unsent = agree(settling, assets, now)
     name = SessionName(
         session_id(run.coordinator, account.number, plan),
         run.coordinator,
@@ -260,7 +265,7 @@ def _start(run: Run, ports: Ports, resources: ExitStack) -> _Started | None:
     history = startup.fetch_history(broker, sessions, needs, file)
     warmed = startup.warm_up(engine, history, so_far, now)
     settling.keep(name.session_id, warmed)
-    return _Started(account.number, name.session_id, plan, engine, journal, now, unsent)
+    return Started(account.number, name.session_id, plan, engine, journal, now, unsent)
 
 
 def _close_unfinished(run: Run, ports: Ports, broker: Broker, path: Path, now: datetime) -> None:
@@ -278,7 +283,7 @@ def _close_unfinished(run: Run, ports: Ports, broker: Broker, path: Path, now: d
         settling.end_unfinished(now)
 
 
-def _end(run: Run, ports: Ports, started: _Started, status: str) -> list[r.DiscrepancyFound]:
+def end_session(run: Run, ports: Ports, started: Started, status: str) -> list[r.DiscrepancyFound]:
     """Compare with the broker once more, and close the session in the journal."""
     books = started.engine.books
     found: list[r.DiscrepancyFound] = []

@@ -13,7 +13,10 @@ import pytest
 from cli.main import app
 from tests.cli.conftest import ROOT, Said, Shell
 
-COMMANDS = ("run", "validate", "status", "end-of-day", "sql", "report", "simulator")
+COMMANDS = (
+    *("run", "validate", "status", "kill", "revive", "end-of-day", "sql", "report"),
+    "simulator",
+)
 HEAVY = (
     "alpaca",
     "coordinator",

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from coordinator.errors import SafetyRefusal
-from coordinator.shell.lease import LeaseHeld, Leases
+from coordinator.shell.lease import LeaseHeld, Leases, is_running
 
 HOST = "paper-api.alpaca.markets"
 HOLD = """
@@ -108,6 +108,33 @@ def test_a_strategy_runs_in_one_coordinator_at_a_time_whatever_its_market(tmp_pa
             second.take_for_strategies("PA1", ["Other", "Momo"])
         assert not isinstance(refusal.value, LeaseHeld), "waiting for it would not help"
         assert refusal.value.exit_code == 3
+
+
+def test_a_coordinators_name_is_one_process_at_a_time_on_an_account(tmp_path: Path) -> None:
+    with Leases(tmp_path) as first, Leases(tmp_path) as second:
+        first.take_for_coordinator("PA1", "Mein Händler/№ 1")
+        first.take_for_strategies("PA1", ["Momo"])
+        second.take_for_coordinator("PA2", "Mein Händler/№ 1")
+        second.take_for_coordinator("PA1", "Momo")
+        with pytest.raises(SafetyRefusal, match="already runs as Mein Händler") as refusal:
+            second.take_for_coordinator("PA1", "Mein Händler/№ 1")
+        assert not isinstance(refusal.value, LeaseHeld), "waiting for it would not help"
+
+
+@pytest.mark.parametrize("host", ["", "127.0.0.1:5001"], ids=["at Alpaca", "in a simulator"])
+def test_whether_an_account_is_traded_can_be_asked_without_disturbing(
+    host: str, tmp_path: Path
+) -> None:
+    assert not is_running("PA1", tmp_path / "none")
+    with Leases(tmp_path) as leases:
+        leases.take_for_account("PA1", ["crypto"], host=host)
+        assert [is_running(number, tmp_path) for number in ("PA1", "PA", "A1", "PA12")] == [
+            *(True, False, False, False)
+        ]
+        assert is_running("PA1", tmp_path)
+    assert not is_running("PA1", tmp_path)
+    with Leases(tmp_path) as leases:
+        leases.take_for_account("PA1", ["crypto"], host=host)
 
 
 def test_no_file_of_a_lease_tells_a_key_or_leaves_its_folder(tmp_path: Path) -> None:

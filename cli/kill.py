@@ -1,0 +1,87 @@
+"""`multi-trader kill` and `multi-trader revive`: everything out, and the way back."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from typing import TYPE_CHECKING
+
+import typer
+
+from cli.faults import ANYTHING_ELSE, complain, plainly
+from cli.logs import configure_logging
+from cli.options import BrokerSpeed, LogLevel
+
+if TYPE_CHECKING:
+    from coordinator.accounts import Operator
+    from coordinator.kill import Left
+
+
+@plainly
+def kill(clock_speed: BrokerSpeed = 1.0, log_level: LogLevel = "INFO") -> None:
+    """Cancel and sell everything, and buy nothing until `revive`.
+
+    Works on every account under MULTI_TRADER_HOME, whether a coordinator runs or not. What is not
+    a strategy's stays. Where a market is closed, orders are cancelled now and the next coordinator
+    sells at the open. Exit 1 if something is left that could have been sold.
+
+    \b
+    Example:
+      multi-trader kill
+    """
+    configure_logging(log_level)
+    from coordinator.kill import kill as kill_all
+
+    left = kill_all(operator(clock_speed))
+    for account in left:
+        typer.echo(_what_became_of(account))
+    if any(not (account.is_flat or account.closed) for account in left):
+        raise typer.Exit(ANYTHING_ELSE)
+
+
+@plainly
+def revive(clock_speed: BrokerSpeed = 1.0, log_level: LogLevel = "INFO") -> None:
+    """End a kill: strategies may buy again.
+
+    Refused (exit 3) while a strategy still holds something that could be sold.
+
+    \b
+    Example:
+      multi-trader revive
+    """
+    configure_logging(log_level)
+    from coordinator.kill import revive as revive_all
+
+    revivals = revive_all(operator(clock_speed))
+    for one in revivals:
+        was = "revived: strategies may buy again" if one.was_killed else "was not killed"
+        typer.echo(f"{one.account}: {was}.")
+    if not revivals:
+        typer.echo("No account is killed.")
+
+
+def operator(clock_speed: float) -> Operator:
+    """Whoever runs the command, with the environment's keys and state."""
+    from coordinator.accounts import Operator
+    from coordinator.bootstrap import home_folder
+
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = f"user {os.getuid()}"  # of a container that has no names
+    return Operator(home_folder(), os.environ, user, complain, clock_speed)
+
+
+def _what_became_of(left: Left) -> str:
+    from coordinator.kill import what_is_left
+
+    if left.is_flat:
+        return f"{left.account}: flat. Nothing is held by a strategy, and nothing is open."
+    still = f"{left.account}: {what_is_left(left)}."
+    if left.closed:
+        return (
+            f"{still} Its market is closed. It is sold at the open by the coordinator that runs"
+            " then; if none does, run `multi-trader kill` again."
+        )
+    why = f" From here nothing could be done: {left.problem}." if left.problem else ""
+    return f"{still}{why} Look at `multi-trader status`, and run `multi-trader kill` again."

@@ -1,0 +1,100 @@
+"""Getting out when nobody runs: a killed coordinator's session, over as soon as all of it is flat.
+
+It runs under the coordinator's own name, without its strategies, so that every fill reaches the
+book that it belongs to and the next start goes on from there. It needs no bars.
+"""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from datetime import timedelta
+
+from coordinator.core import records as r
+from coordinator.core.opening import SessionName, session_id
+from coordinator.core.session import SessionPlan
+from coordinator.shell import startup
+from coordinator.shell.agreement import Settling, agree
+from coordinator.shell.coordinator import LiveSession
+from coordinator.shell.narrator import Narrator
+from coordinator.shell.ports import Ports
+from coordinator.shell.session import JOURNAL, Run, Started, end_session, live_session
+from coordinator.shell.streams import StreamWatch, quiet_sdk
+
+CLOSED = timedelta(hours=1)
+"""Broker time that a session may take in which no market opens."""
+
+
+async def flatten(run: Run, ports: Ports, *, deadline_s: float) -> None:
+    """Cancel what is open and sell what is held, as far as markets are open, for `deadline_s`.
+
+    `run` has the killed coordinator's name and no strategies; `deadline_s` is in local seconds.
+
+    Raises:
+        BrokerError: the broker could not be asked; what was done is in the journal.
+    """
+    with ExitStack() as resources:
+        resources.enter_context(quiet_sdk())
+        started = await ports.workers.run(lambda: _start(run, ports, resources))
+        if started is None:
+            return
+        narrator = Narrator(started.engine.books, ())
+        live = live_session(run, ports, started, narrator)
+        status = await _get_out(run, ports, live, started, deadline_s)
+        narrator.tell(await ports.workers.run(lambda: end_session(run, ports, started, status)))
+
+
+async def _get_out(
+    run: Run, ports: Ports, live: LiveSession, started: Started, deadline_s: float
+) -> str:
+    """The loop, until all is flat. Nobody waits for the order stream: REST tells as much."""
+    watch = StreamWatch("orders", live.look_again)
+    live.lookout.watch_orders(watch)
+    stream = ports.order_stream(run.settings, live.on_order_update, watch)
+    stream.start(live.on_stream_end)
+    live.resume(started.unsent)
+    engine, clock, until_s = live.engine, live.lookout.clock, ports.monotonic() + deadline_s
+    try:
+        return await live.run(lambda: engine.is_out(clock.now()) or ports.monotonic() >= until_s)
+    finally:
+        await stream.stop()
+
+
+def _start(run: Run, ports: Ports, resources: ExitStack) -> Started | None:
+    """Everything before the first order; None if there is nothing to be done now. Blocking."""
+    broker = run.broker(ports)
+    account = broker.account()
+    run.check_account(account.number)
+    now = broker.clock()
+    sessions = startup.read_sessions(broker, now)
+    path = run.settings.home / account.number / JOURNAL
+    journal = ports.open_journal(path, account.number, run.coordinator)
+    resources.callback(journal.close)
+    books, _ = startup.replay(journal, run.coordinator)
+    earlier = books.session
+    if earlier is None:
+        return None
+    settling = Settling(books, journal, broker, ports.sleep, run.crypto_fee_rate)
+    unsent = agree(settling, startup.read_held_assets(broker, books, {}), now)
+    assets = startup.read_held_assets(broker, books, {})
+    today = startup.plan(now, sessions, sorted(assets))
+    plan = today or SessionPlan(earlier.session_date, None, None, now + CLOSED)
+    engine = run.engine(books, assets, plan, sessions)
+    if engine.is_out(now):
+        return None
+    name = _name(run, earlier, plan)
+    if name.session_id != earlier.session_id:
+        settling.end_unfinished(now)
+    startup.advance_sequences(books, broker, plan.date)
+    settling.decide(name.session_id, lambda: startup.begin(books, (), plan, name, now))
+    return Started(account.number, name.session_id, plan, engine, journal, now, unsent)
+
+
+def _name(run: Run, earlier: r.SessionOpened, plan: SessionPlan) -> SessionName:
+    return SessionName(
+        session_id(run.coordinator, earlier.account, plan),
+        run.coordinator,
+        earlier.account,
+        run.mode,
+        run.feed,
+        run.config_hash,
+    )

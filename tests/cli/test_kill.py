@@ -1,0 +1,243 @@
+"""`kill` gets everything out, whoever runs and whatever answers; `revive` is the way back."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from coordinator.core import records as r
+from coordinator.shell.journal import read_kinds
+from coordinator.shell.session import JOURNAL
+from simulator.server import Simulator
+from tests.cli.conftest import Said, Shell
+from tests.e2e.running import (
+    SPEED,
+    environment,
+    run_command,
+    run_here,
+    session_rows,
+    simulator_options,
+    wait_until,
+)
+from tests.oracle import configs
+
+Command = Callable[[Sequence[str]], Said]
+OPEN = datetime(2026, 3, 17, 13, 30, tzinfo=UTC)
+CLOSE = datetime(2026, 3, 17, 20, tzinfo=UTC)
+ACCOUNT = "PA3SIM000001"
+FAST = ("--clock-speed", str(SPEED))
+BY_HAND = {"at": "09:31", "kind": "hand_trade", "symbol": "SPY", "side": "buy", "qty": "7"}
+
+
+@contextmanager
+def venue(folder: Path, *faults: dict[str, Any], **options: Any) -> Iterator[Simulator]:
+    script = folder / "faults.json"
+    script.write_text(json.dumps(faults))
+    with Simulator(simulator_options(faults=script, **options)) as running:
+        yield running
+
+
+@pytest.fixture
+def at(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Said]:
+    """Runs a command with the keys of a venue, or without any, and the state of `tmp_path`."""
+
+    def run(running: Simulator | None, *args: str) -> Said:
+        monkeypatch.setenv("MULTI_TRADER_HOME", str(tmp_path))
+        with monkeypatch.context() as keys:
+            for name, value in environment(running, tmp_path).items() if running else ():
+                keys.setenv(name, value)
+            return command([*args, *FAST])
+
+    return run
+
+
+def hold(running: Simulator, folder: Path, *, minutes: int = 3) -> None:
+    """A session that ended early and left its strategy with SPY."""
+    run_here(running, configs.single("momentum"), folder, until=OPEN + timedelta(minutes=minutes))
+    assert running.snapshot().positions["SPY"] > 1
+
+
+def kinds(folder: Path, *wanted: type[r.Record]) -> list[str]:
+    return [type(e.record).__name__ for e in read_kinds(folder / ACCOUNT / JOURNAL, *wanted)]
+
+
+def test_where_nobody_runs_the_command_itself_sells_what_strategies_hold_and_nothing_else(
+    at: Callable[..., Said], tmp_path: Path
+) -> None:
+    with venue(tmp_path, BY_HAND) as running:
+        hold(running, tmp_path)
+        killed = at(running, "kill")
+        account = running.snapshot()
+        again = at(running, "kill")
+        revived, once_more = at(running, "revive"), at(running, "revive")
+    assert (killed.code, killed.out) == (0, f"{ACCOUNT}: flat. {FLAT}\n")
+    assert f"{ACCOUNT}: killed. Nothing is bought" in killed.err
+    assert account.positions == {"SPY": Decimal(7)}, "the human's are his own"
+    assert again.code == 0
+    assert f"{ACCOUNT}: killed already, at 2026-03-17 13:33:" in again.err
+    assert (revived.code, revived.out) == (0, f"{ACCOUNT}: revived: strategies may buy again.\n")
+    assert (once_more.code, once_more.out) == (0, f"{ACCOUNT}: was not killed.\n")
+    assert kinds(tmp_path, r.Killed, r.Revived) == ["Killed", "Revived"]
+
+
+FLAT = "Nothing is held by a strategy, and nothing is open."
+
+
+@pytest.mark.slow
+def test_what_the_command_sold_is_in_the_books_and_the_next_session_goes_on_from_there(
+    at: Callable[..., Said], tmp_path: Path
+) -> None:
+    with venue(tmp_path) as running:
+        hold(running, tmp_path)
+        at(running, "kill")
+        cash = running.snapshot().cash
+        rows = session_rows(tmp_path)
+        later = OPEN + timedelta(minutes=40)
+        outcome = run_here(running, configs.single("momentum"), tmp_path, until=later)
+        account = running.snapshot()
+    last = {row["strategy"]: row["cash"] for row in rows["equity"]}
+    assert sum(last.values(), Decimal(0)) == cash
+    assert [(f["side"], f["strategy"]) for f in rows["fills"]][-1] == ("sell", "momentum_00")
+    assert outcome.discrepancies == 0
+    assert account.positions == {}, "it is killed still"
+    reasons = {row["reason"] for row in session_rows(tmp_path)["orders"]}
+    assert "killed" in reasons
+
+
+def test_after_the_close_the_kill_stands_and_revive_is_refused_until_all_is_sold(
+    at: Callable[..., Said], tmp_path: Path
+) -> None:
+    with venue(tmp_path, start=CLOSE - timedelta(minutes=12)) as running:
+        run_here(running, configs.single("momentum"), tmp_path)
+        qty = running.snapshot().positions["SPY"]
+        killed, refused = at(running, "kill"), at(running, "revive")
+        still = running.snapshot().positions["SPY"]
+    assert killed.code == 0
+    assert f"{ACCOUNT}: momentum_00 holds {qty} SPY. Its market is closed." in killed.out
+    assert "sold at the open by the coordinator that runs" in killed.out
+    assert refused.code == 3
+    assert f"{ACCOUNT} is not revived: momentum_00 holds {qty} SPY." in refused.err
+    assert still == qty
+    assert kinds(tmp_path, r.Killed, r.Revived) == ["Killed"]
+
+
+@pytest.mark.parametrize("keys", [True, False], ids=["broker gone", "no keys"])
+def test_the_kill_is_in_the_journal_even_if_the_broker_cannot_be_asked(
+    keys: bool, at: Callable[..., Said], tmp_path: Path
+) -> None:
+    with venue(tmp_path) as running:
+        hold(running, tmp_path)
+    asked = running if keys else None
+    killed, refused = at(asked, "kill"), at(asked, "revive")
+    words = "no answer from the broker" if keys else "Missing Alpaca API credentials"
+    assert killed.code == 1
+    assert f"{ACCOUNT}: momentum_00 holds" in killed.out
+    assert words in killed.out
+    assert kinds(tmp_path, r.Killed) == ["Killed"]
+    assert refused.code == 3
+    assert words in refused.err
+
+
+def test_without_any_account_the_command_says_so_and_where_it_looked(
+    command: Command, tmp_path: Path
+) -> None:
+    said = command(["kill"])
+    assert said.code == 2
+    assert f"No account has books under {tmp_path / 'state'}" in said.err
+    assert command(["revive"]).code == 0
+
+
+def written(folder: Path, config: dict[str, Any]) -> Path:
+    file = folder / f"{config['name']}.json"
+    file.write_text(json.dumps(config))
+    return file
+
+
+def wait_for_position(running: Simulator, process: subprocess.Popen[str]) -> None:
+    def gone() -> bool:
+        return process.poll() is not None or bool(running.snapshot().positions)
+
+    wait_until(running, CLOSE, gone)
+    assert running.snapshot().positions, process.communicate()[0]
+
+
+@pytest.mark.slow
+def test_a_running_coordinator_hears_it_gets_everything_out_and_buys_nothing_more(
+    tmp_path: Path,
+) -> None:
+    with venue(tmp_path, BY_HAND, clock_speed=300) as running:
+        file = written(tmp_path, configs.single("momentum"))
+        process = run_command(running, file, tmp_path, "--no-load")
+        shell = Shell(tmp_path, environment(running, tmp_path) | {"HOME": str(tmp_path)})
+        wait_for_position(running, process)
+        wait_until(running, OPEN + timedelta(minutes=2), lambda: False)
+        killed = shell.run("kill", *FAST)
+        at_once = running.snapshot()
+        wait_until(running, at_once.at + timedelta(minutes=20), lambda: False)
+        later = running.snapshot()
+        process.send_signal(signal.SIGTERM)
+        log, _ = process.communicate(timeout=60)
+    assert killed.returncode == 0, killed.stderr
+    assert at_once.positions == later.positions == {"SPY": Decimal(7)}
+    assert "⚠ KILL" in log
+    assert process.returncode == 0
+
+
+@pytest.mark.slow
+def test_what_a_coordinator_that_was_killed_itself_left_behind_is_got_out_beside_another(
+    tmp_path: Path,
+) -> None:
+    dead = configs.single("momentum")
+    alive = {**configs.single("rsi", "QQQ"), "name": "another"}
+    with venue(tmp_path, clock_speed=300) as running:
+        shell = Shell(tmp_path, environment(running, tmp_path) | {"HOME": str(tmp_path)})
+        first = run_command(running, written(tmp_path, dead), tmp_path, "--no-load")
+        wait_for_position(running, first)
+        first.kill()
+        first.communicate()
+        second = run_command(running, written(tmp_path, alive), tmp_path, "--no-load")
+        wait_until(running, running.snapshot().at + timedelta(minutes=2), lambda: False)
+        held = running.snapshot().positions
+        killed = shell.run("kill", *FAST)
+        account = running.snapshot()
+        second.send_signal(signal.SIGTERM)
+        log, _ = second.communicate(timeout=60)
+        checked = shell.run("status", "--json")
+    assert "SPY" in held
+    assert killed.returncode == 0, killed.stderr
+    assert account.positions == {}
+    assert second.returncode == 0, log
+    books = {b["name"]: b["positions"] for s in json.loads(checked.stdout) for b in s["strategies"]}
+    assert books == {"momentum_00": {}, "rsi_00": {}}
+
+
+@pytest.mark.slow
+def test_an_embedded_simulation_is_killed_while_it_runs_and_left_alone_when_it_has_ended(
+    shell: Shell,
+) -> None:
+    file = written(shell.folder, configs.single("momentum"))
+    args = ("run", "--date", "2026-03-17", "--config", str(file), "--no-load")
+    with shell.start(*args) as process:
+        try:
+            assert process.stderr is not None
+            seen = [""]
+            while "🟢 BUY" not in seen[-1]:
+                seen.append(process.stderr.readline())
+                assert seen[-1], "".join(seen)
+            killed = shell.run("kill")
+            process.send_signal(signal.SIGINT)
+            process.communicate(timeout=60)
+        finally:
+            process.kill()
+    assert (killed.returncode, killed.stdout) == (0, f"SIM0001: flat. {FLAT}\n")
+    assert process.returncode == 0
+    assert shell.run("kill").returncode == 2, "its simulator is gone, and all that was in it"
