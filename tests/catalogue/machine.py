@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.catalogue.row import REAL_KILLS, SEEDS, Row
+from tests.catalogue.row import REAL_KILLS, SEEDS, Row, caught
 
 _BARS = "tests/coordinator/test_bars.py"
 _STARTUP = "tests/coordinator/test_startup.py"
@@ -18,6 +18,7 @@ _SIDE = "tests/e2e/test_side_by_side.py"
 _LOAD_KILLED = "tests/warehouse/test_kill.py"
 _SIGNALS = "tests/cli/test_signals.py"
 _DAMAGE = "tests/coordinator/test_journal_damage.py"
+_CONTROLS = "tests/coordinator/test_controls.py"
 
 ROWS: dict[int, Row] = {
     32: Row(
@@ -27,6 +28,8 @@ ROWS: dict[int, Row] = {
             f"{_STARTUP}::test_an_order_that_never_left_is_closed_and_not_sent_late",
             f"{_STARTUP}"
             "::test_an_order_of_this_very_minute_that_never_left_may_still_be_sent_under_its_id",
+            caught("01-sent-before-written"),
+            caught("19-a-stale-order-is-sent-again"),
             *SEEDS,
             *REAL_KILLS,
         ),
@@ -48,6 +51,7 @@ ROWS: dict[int, Row] = {
         (
             f"{_REPLAY}::test_whatever_happened_its_records_give_the_same_books_again",
             f"{_JOURNAL}::test_an_append_that_fails_leaves_nothing_behind_and_the_journal_usable",
+            caught("28-half-a-commit"),
             *SEEDS,
             *REAL_KILLS,
         ),
@@ -58,6 +62,7 @@ ROWS: dict[int, Row] = {
         (
             f"{_LOAD_KILLED}::test_a_kill_at_any_point_leaves_the_old_state_or_the_new_one",
             f"{_STARTUP}::test_what_was_in_line_behind_an_order_that_ended_meanwhile_is_sent_once",
+            caught("18-the-sequence-starts-again"),
             *SEEDS,
             *REAL_KILLS,
         ),
@@ -87,6 +92,7 @@ ROWS: dict[int, Row] = {
         "no durable intent, no order; the session ends and says why",
         (
             f"{_JOURNAL}::test_a_full_disk_is_an_error_and_what_was_written_before_stays",
+            caught("14-a-full-disk-is-ignored"),
             *SEEDS,
         ),
     ),
@@ -161,6 +167,11 @@ ROWS: dict[int, Row] = {
         "a strategy floods the broker with orders",
         "throttled by strategy and by account; who breaks its rate is stopped",
         (
+            f"{_CONTROLS}::test_orders_beyond_a_minutes_number_stop_their_strategy_for_the_day",
+            f"{_CONTROLS}"
+            "::test_a_strategy_that_floods_leaves_the_others_decisions_byte_for_byte_the_same",
+            f"{_CONTROLS}::test_the_rate_is_each_strategys_own",
+            f"{_CONTROLS}::test_an_order_that_is_told_of_again_is_no_flood",
             f"{_BUDGET}::test_entries_leave_some_of_the_limit_to_exits_and_questions_leave_more",
             f"{_ALONE}"
             "::test_one_that_changes_its_mind_at_every_bar_changes_nothing_that_the_others_decide",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.catalogue.row import SEEDS, Row
+from tests.catalogue.row import SEEDS, Row, caught
 
 _WIRE = "tests/coordinator/test_wire.py"
 _ORDERS_READ = "tests/coordinator/test_wire_orders.py"
@@ -27,12 +27,18 @@ _AFTER = "tests/cli/test_after_a_session.py"
 _VALIDATE = "tests/cli/test_validate.py"
 _STOPPING = "tests/flows/test_stopping.py"
 _FLOW = "tests/flows/test_coordinator_flow.py"
+_CONTROLS = "tests/coordinator/test_controls.py"
+_KILL = "tests/coordinator/test_kill.py"
+_RECONCILER = "tests/coordinator/test_reconciler.py"
 
 ROWS: dict[int, Row] = {
     46: Row(
         "limits while orders are in flight",
         "what counts is position, open orders and UNKNOWN ones together",
         (
+            f"{_CONTROLS}::test_a_tickers_limit_counts_what_all_hold_and_have_ordered",
+            f"{_CONTROLS}::test_no_more_is_bought_than_the_account_has_free_of_open_orders",
+            f"{_CONTROLS}::test_a_second_order_beside_one_that_shows_up_after_all_is_refused",
             f"{_ENTRIES}::test_an_open_order_holds_its_cash_until_it_ends",
             f"{_ENTRIES}::test_an_order_of_unknown_fate_keeps_its_hold",
             f"{_ORDERS}::test_a_buy_uses_up_an_entry_while_it_may_fill_and_once_it_has",
@@ -42,13 +48,28 @@ ROWS: dict[int, Row] = {
     47: Row(
         "the kill switch",
         "heard within a second; cancels and flattens; survives a restart",
-        (),
-        "not proved yet",
+        (
+            f"{_CONTROLS}"
+            "::test_a_kill_cancels_what_is_open_and_sells_what_is_held_and_leaves_the_rest_alone",
+            f"{_CONTROLS}"
+            "::test_a_kill_before_the_open_cancels_at_once_and_sells_when_the_market_opens",
+            f"{_KILL}::test_nothing_is_bought_until_the_revival_and_then_it_is_again",
+            f"{_KILL}::test_an_open_buy_is_cancelled_and_what_it_filled_is_sold_at_its_end",
+            f"{_KILL}::test_a_buy_of_unknown_fate_is_cancelled_by_its_own_id_and_sold_once_it_shows",
+            f"{_KILL}::test_the_next_session_sells_at_the_open_what_a_kill_after_the_close_could_not",
+            f"{_KILL}::test_a_restart_while_killed_sends_no_buy_that_had_not_left",
+            f"{_KILL}::test_a_restart_while_killed_sends_again_the_sale_that_had_not_left",
+        ),
     ),
     48: Row(
         "an operator overrides a control",
         "there is no override but `reconcile --accept`, which is a record with a name in it",
-        (f"{_E2E}::test_controls_of_the_configuration_hold_for_every_strategy",),
+        (
+            f"{_RECONCILER}::test_a_human_may_take_a_difference_as_it_is",
+            f"{_RECONCILER}::test_a_leap_of_a_price_that_is_taken_as_it_is_moves_nothing",
+            f"{_E2E}::test_controls_of_the_configuration_hold_for_every_strategy",
+            "tests/cli/test_help.py::test_every_option_of_the_contract_is_there",
+        ),
         "nothing expires, because no limit can be lifted while a session runs",
     ),
     49: Row(
@@ -58,7 +79,13 @@ ROWS: dict[int, Row] = {
         (
             f"{_MOVES}::test_a_trade_by_hand_is_unassigned_and_freezes_nothing",
             f"{_REPORTS}::test_a_trade_by_hand_goes_to_unassigned",
+            f"{_RECONCILER}"
+            "::test_a_trade_by_hand_that_a_look_brings_is_unassigneds_and_freezes_nothing",
+            f"{_RECONCILER}"
+            "::test_a_difference_in_cash_freezes_every_ticker_and_one_in_a_position_its_own",
+            f"{_RECONCILER}::test_nothing_is_ever_invented_to_make_the_books_match",
             f"{_MOVES}::test_what_nobody_can_explain_freezes_entries_and_is_told_at_the_end",
+            caught("12-a-human-trades-for-a-strategy"),
             *SEEDS,
         ),
     ),
@@ -66,6 +93,7 @@ ROWS: dict[int, Row] = {
         "the paper account is reset",
         "entries are frozen; books of another account or history are refused",
         (
+            f"{_RECONCILER}::test_keys_of_another_account_freeze_everything_and_book_nothing",
             f"{_E2E}::test_books_that_do_not_sum_to_the_account_are_refused",
             f"{_STARTUP}::test_books_that_do_not_sum_are_refused_with_both_figures",
         ),
@@ -88,7 +116,12 @@ ROWS: dict[int, Row] = {
             f"{_SHARES}"
             "::test_a_coin_fee_settles_what_fills_were_booked_with_and_takes_what_goes_beyond",
             f"{_SHARES}::test_a_crypto_sales_dollar_fee_settles_what_was_booked_with_the_sale",
+            f"{_RECONCILER}::test_a_coin_fee_is_trued_up_for_those_who_caused_it",
+            f"{_RECONCILER}"
+            "::test_a_fee_that_was_trued_up_is_not_taken_again_when_the_broker_posts_it",
             f"{_REPORTS}::test_the_crypto_fee_is_coin_on_a_buy_and_dollars_on_a_sale",
+            caught("13-the-coin-fee-stays"),
+            caught("26-the-coin-fee-is-rounded-down"),
         ),
         "at what moment the real broker posts it is an assumption of ours",
     ),
@@ -102,6 +135,7 @@ ROWS: dict[int, Row] = {
             f"{_REPORTS}::test_split_doubled_and_shuffled_executions_end_in_the_same_book",
             "tests/coordinator/test_statement.py"
             "::test_whatever_happens_every_dollar_is_accounted_for",
+            caught("25-prices-pass-through-a-float"),
         ),
     ),
     54: Row(

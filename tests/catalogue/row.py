@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+_BUGS = "tests/proof/test_bugs.py::test_a_bug_is_caught_by_the_simulation"
 _SIMULATION, _KILLS = "tests/proof/test_simulation.py", "tests/proof/test_kills.py"
 
 
@@ -25,3 +26,8 @@ SEEDS = (
 REAL_KILLS = (
     f"{_KILLS}::test_processes_that_are_killed_at_any_moment_lose_nothing_and_double_nothing",
 )
+
+
+def caught(bug: str) -> str:
+    """The proof that the simulation catches a bug which breaks just this demand."""
+    return f"{_BUGS}[{bug}]"

@@ -49,7 +49,9 @@ def _collected(body: list[ast.stmt]) -> Iterator[tuple[str, ast.AST]]:
 
 @functools.cache
 def _says(path: str, text: str) -> bool:
-    """Whether a file writes this text, or the number that it reads as, somewhere."""
+    """Whether a file writes this text or number somewhere, or a file below it has this name."""
+    if any(ROOT.joinpath(path).parent.rglob(f"{text}.*")):
+        return True
     constants = (node.value for node in ast.walk(_tree(path)) if isinstance(node, ast.Constant))
     return text in map(str, constants)
 
