@@ -169,6 +169,8 @@ class LiveSession:
             await self._pump(
                 lambda: not orders.open() or self._monotonic() >= deadline_s, deadline_s
             )
+            self._errands.close()
+            await self._pump(self._inbox.empty)
         finally:
             poll.cancel()
             await asyncio.gather(poll, return_exceptions=True)

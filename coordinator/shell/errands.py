@@ -174,6 +174,10 @@ class Errands:
         """Ask for the broker's time."""
         self._ask(lambda: [m.ClockRead(self._for_questions.clock())])
 
+    def close(self) -> None:
+        """Send no order any more; those in line come back as never sent."""
+        self._line.close()
+
     async def stop(self) -> None:
         """Finish what is under way and end both workers."""
         await self._line.stop()

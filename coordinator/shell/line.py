@@ -74,6 +74,9 @@ class Line:
             return
         if errand.cancels and self._cancellations(errand.order_id):
             return
+        if self._stopped:
+            errand.deliver(errand.unsent())
+            return
         self._waiting[errand.urgency].append(errand)
         self.go_on()
 
@@ -96,6 +99,13 @@ class Line:
         if idle and first is not None and self._admitted_s[first.urgency] <= now_s:
             self._under_way = self._waiting[first.urgency].popleft()
             self._worker.submit(lambda: _attempt(first), self._ended, _lost)
+
+    def close(self) -> None:
+        """Whatever is in line, or comes to it later, is never begun; only what is under way is."""
+        self._stopped = True
+        for errand in list(self._all()):
+            self._waiting[errand.urgency].remove(errand)
+            errand.deliver(errand.unsent())
 
     async def stop(self) -> None:
         """Finish what is under way, drop the line, and end the worker."""
@@ -133,7 +143,7 @@ class Line:
     def _put_back(self, errand: Errand) -> None:
         """First of its urgency again, unless its cancellation has come meanwhile."""
         cancels = self._cancellations(errand.order_id)
-        if errand.cancels or not cancels:
+        if not self._stopped and (errand.cancels or not cancels):
             self._waiting[errand.urgency].appendleft(errand)
             return
         for cancel in cancels:

@@ -20,12 +20,16 @@ _LOAD = "tests/warehouse/test_load.py"
 _LOOKOUT = "tests/coordinator/test_lookout.py"
 _CONTROLS = "tests/coordinator/test_controls.py"
 _YEARS = "tests/coordinator/test_ten_years.py"
+_CUT = "tests/e2e/test_cut_frames.py"
+_HARD = "tests/e2e/test_hard_days.py"
 
 ROWS: dict[int, Row] = {
     1: Row(
         "a websocket is cut in mid-frame",
         "connect again, fetch what was missed by REST; each (symbol, minute) once and in order",
         (
+            f"{_CUT}::test_bars_of_a_frame_that_breaks_off_at_any_byte_come_once_and_in_order",
+            f"{_CUT}::test_fills_of_an_update_that_breaks_off_are_booked_once",
             f"{_FRAMES}::test_a_frame_that_breaks_off_gives_what_was_whole_at_every_byte",
             f"{_E2E_FAULTS}"
             "::test_bars_missed_while_the_stream_was_down_are_fetched_once_and_in_order",
@@ -156,6 +160,7 @@ ROWS: dict[int, Row] = {
         "a ticker is halted",
         "no bar, no decision; a price that leaps behind the halt opens nothing",
         (
+            f"{_HARD}::test_nothing_is_decided_on_a_halted_ticker_and_the_others_trade_on",
             f"{_BARS}"
             "::test_a_halted_ticker_decides_nothing_and_its_leap_behind_the_halt_buys_nothing",
             f"{_CONTROLS}"

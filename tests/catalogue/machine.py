@@ -19,6 +19,7 @@ _LOAD_KILLED = "tests/warehouse/test_kill.py"
 _SIGNALS = "tests/cli/test_signals.py"
 _DAMAGE = "tests/coordinator/test_journal_damage.py"
 _CONTROLS = "tests/coordinator/test_controls.py"
+_HARD = "tests/e2e/test_hard_days.py"
 
 ROWS: dict[int, Row] = {
     32: Row(
@@ -71,6 +72,9 @@ ROWS: dict[int, Row] = {
         "SIGTERM while an order is being sent",
         "no new orders, wait for the open ones, end the session in the journal",
         (
+            f"{_HARD}::test_a_sigterm_while_orders_are_being_sent_leaves_none_of_unknown_fate",
+            f"{_LINE}"
+            "::test_what_is_in_line_when_it_closes_or_comes_later_is_known_never_to_have_been_sent",
             f"{_LINE}::test_a_stop_finishes_what_is_under_way_and_drops_the_line",
             f"{_SIGNALS}::test_one_signal_lets_the_session_end_in_good_order",
             f"{_SIGNALS}::test_a_second_sigterm_still_waits_for_the_flush",

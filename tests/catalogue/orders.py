@@ -20,6 +20,7 @@ _MOVES = "tests/e2e/test_account_moves.py"
 _BUSTS = "tests/coordinator/test_busts.py"
 _RECONCILER = "tests/coordinator/test_reconciler.py"
 _LOOKOUT = "tests/coordinator/test_lookout.py"
+_HARD = "tests/e2e/test_hard_days.py"
 
 ROWS: dict[int, Row] = {
     15: Row(
@@ -200,6 +201,7 @@ ROWS: dict[int, Row] = {
         "an order is replaced by hand while it fills",
         "the order in its place is ours; no quantity counts twice",
         (
+            f"{_HARD}::test_an_order_that_a_human_replaces_while_it_fills_stays_its_strategys",
             f"{_BUSTS}::test_an_order_replaced_by_hand_is_still_its_strategys_and_holds_its_money",
             f"{_BUSTS}::test_an_order_replaced_by_hand_is_the_days_entry_in_place_of_the_old_one",
             f"{_BUSTS}"
@@ -211,6 +213,7 @@ ROWS: dict[int, Row] = {
         "a deadline of our own; the loop goes on",
         (
             f"{_BROKER}::test_a_request_that_hangs_ends_with_our_own_deadline",
+            f"{_ERRANDS}::test_a_request_that_hangs_holds_up_neither_the_loop_nor_the_other_worker",
             f"{_LINE}::test_on_a_real_thread_an_exit_is_sent_while_an_entry_waits_for_the_budget",
             *SEEDS,
         ),

@@ -30,6 +30,7 @@ _FLOW = "tests/flows/test_coordinator_flow.py"
 _CONTROLS = "tests/coordinator/test_controls.py"
 _KILL = "tests/coordinator/test_kill.py"
 _RECONCILER = "tests/coordinator/test_reconciler.py"
+_HARD = "tests/e2e/test_hard_days.py"
 
 ROWS: dict[int, Row] = {
     46: Row(
@@ -93,6 +94,8 @@ ROWS: dict[int, Row] = {
         "the paper account is reset",
         "entries are frozen; books of another account or history are refused",
         (
+            f"{_HARD}"
+            "::test_an_account_that_is_reset_is_bought_on_no_more_and_its_next_start_begins_new_books",
             f"{_RECONCILER}::test_keys_of_another_account_freeze_everything_and_book_nothing",
             f"{_E2E}::test_books_that_do_not_sum_to_the_account_are_refused",
             f"{_STARTUP}::test_books_that_do_not_sum_are_refused_with_both_figures",
@@ -179,6 +182,7 @@ ROWS: dict[int, Row] = {
         "the broker's schema drifts; an unknown word",
         "tolerated; a fill is never dropped",
         (
+            f"{_HARD}::test_words_that_nobody_knows_lose_no_fill",
             f"{_ORDERS_READ}::test_a_state_that_is_not_alpacas_counts_as_accepted_and_is_told",
             f"{_ORDERS_READ}::test_what_is_new_or_missing_and_does_not_matter_is_let_through",
             f"{_FRAMES}::test_what_is_new_is_no_garbage",

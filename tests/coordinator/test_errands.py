@@ -278,6 +278,20 @@ def test_a_gap_is_fetched_for_both_markets_up_to_the_last_whole_minute() -> None
     run(story)
 
 
+@pytest.mark.parametrize("hangs", ["GET", "POST"])
+def test_a_request_that_hangs_holds_up_neither_the_loop_nor_the_other_worker(
+    hangs: str, tmp_path: Path
+) -> None:
+    async def story(desk: Desk) -> None:
+        desk.errands.read_clock()
+        desk.errands.carry_out(desk.order())
+        quick, late = await desk.answer(), await desk.answer()
+        answers = [m.OrderUpdate, m.ClockRead] if hangs == "GET" else [m.ClockRead, m.OrderUpdate]
+        assert [type(quick), type(late)] == answers
+
+    run(story, tmp_path, {"kind": "delay_response", "method": hangs, "delay_s": 0.8})
+
+
 def test_a_question_that_fails_is_told_and_hurts_nobody(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -224,11 +224,21 @@ def test_a_stop_finishes_what_is_under_way_and_drops_the_line() -> None:
     assert desk.work_off() == ["submit A1"]
 
 
+def test_what_is_in_line_when_it_closes_or_comes_later_is_known_never_to_have_been_sent() -> None:
+    desk = Desk()
+    for name in ("A1", "A2", "A3"):
+        desk.submit(name, ENTRY)
+    desk.line.close()
+    desk.submit("A4", EXIT)
+    assert desk.work_off() == ["submit A1"]
+    assert desk.back == ["A2 absent", "A3 absent", "A4 absent", "submit A1 done"]
+
+
 def test_what_the_budget_refuses_after_a_stop_is_not_tried_again() -> None:
     desk = Desk(refusals={"A1": [0.0]})
     desk.submit("A1", EXIT)
     asyncio.run(desk.line.stop())
-    assert (desk.sent, desk.back) == ([], [])
+    assert (desk.sent, desk.back) == ([], ["A1 absent"])
 
 
 Step = tuple[str, int, float]

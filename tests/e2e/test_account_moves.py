@@ -51,10 +51,12 @@ class Played:
         assert self.outcome.discrepancies == 0
 
 
-def played(script: list[dict[str, Any]], folder: Path, *, minutes: int = 40) -> Played:
+def played(
+    script: list[dict[str, Any]], folder: Path, *, minutes: int = 40, **options: Any
+) -> Played:
     file = folder / "faults.json"
     file.write_text(json.dumps(script))
-    with Simulator(simulator_options(faults=file, clock_speed=2000)) as venue:
+    with Simulator(simulator_options(faults=file, **{"clock_speed": 2000, **options})) as venue:
         outcome = run_here(
             venue, configs.twenty_six(), folder, until=OPEN + timedelta(minutes=minutes)
         )
