@@ -13,7 +13,7 @@ log = logging.getLogger("coordinator")
 TELL_EVERY_S = 10.0
 """Local seconds between two lines about garbage."""
 
-MOST_CHARACTERS = 80
+MOST_CHARACTERS, MOST_IN_ALL = 80, 400
 _shortened = Repr()
 _shortened.maxstring = _shortened.maxother = _shortened.maxlong = MOST_CHARACTERS
 _shortened.maxdict, _shortened.maxlevel = 12, 3
@@ -24,9 +24,10 @@ def shown(value: object) -> str:
     if isinstance(value, str | bytes):
         value = value[: 2 * MOST_CHARACTERS]  # before it is quoted
     try:
-        return _shortened.repr(value)
+        text = _shortened.repr(value)
     except ValueError:  # an integer of more digits than Python writes
         return f"a huge {type(value).__name__}"
+    return text if len(text) <= MOST_IN_ALL else f"{text[:MOST_IN_ALL]}..."
 
 
 class Garbage:
