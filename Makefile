@@ -13,8 +13,10 @@ PROVED := (3, 11)
 ALONE := env $$(env | sed -nE 's/^((APCA|PREFECT|MULTI_TRADER)_[A-Za-z0-9_]*)=.*/-u \1/p')
 PYTEST := $(ALONE) $(PY) -m pytest -n 2 --dist loadgroup
 
-# The size of a whole proof; BUGS is how many seeds each planted bug may survive.
+# The size of a whole proof; BUGS is how many seeds each planted bug may survive, EVERY which
+# boundaries crash: 1 is all.
 SEEDS ?= 10000
+EVERY ?= 1
 KILLS ?= 50
 RUNS ?= 1000
 FILLS ?= 1000000
@@ -37,8 +39,8 @@ test: $(INSTALLED)  ## the test suite, offline, without keys
 test-all: $(INSTALLED)  ## the test suite and the long proofs
 	@$(PYTEST)
 
-prove: $(INSTALLED)  ## prove the books true under every fault (SEEDS= KILLS= RUNS= FILLS= BUGS=)
-	@$(ALONE) $(PY) -m tests.proof --seeds $(SEEDS) --kills $(KILLS) --runs $(RUNS) \
+prove: $(INSTALLED)  ## prove the books true under every fault (SEEDS= KILLS= RUNS= FILLS= BUGS= EVERY=)
+	@$(ALONE) $(PY) -m tests.proof --seeds $(SEEDS) --every $(EVERY) --kills $(KILLS) --runs $(RUNS) \
 	  --fills $(FILLS) --bugs $(BUGS)
 
 lint: $(INSTALLED)  ## ruff and mypy

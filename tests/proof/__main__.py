@@ -38,7 +38,13 @@ def parts(asked: argparse.Namespace) -> list[Part]:
             "simulate",
             ("--seeds", f"1..{asked.seeds}", "--jobs", "2"),
         ),
-        Part("a crash at every boundary, and in recovery", "crashes", ("--jobs", "2")),
+        Part(
+            "a crash at every boundary, and in recovery"
+            if asked.every == 1
+            else f"a crash at each {asked.every}th boundary, and in recovery",
+            "crashes",
+            ("--jobs", "2", "--every", str(asked.every)),
+        ),
         Part(f"{asked.runs} state machines", "machines", ("--runs", str(asked.runs))),
         Part(
             f"{asked.fills} fills, doubled and reordered",
@@ -57,6 +63,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.proof", description=__doc__)
     for name, size in (
         ("seeds", 10_000),
+        ("every", 1),
         ("kills", 50),
         ("runs", 1_000),
         ("fills", 1_000_000),

@@ -44,14 +44,17 @@ class Scenario:
     kills: tuple[int, ...]
 
 
-def scenario(rng: random.Random, kills: Sequence[int] | None = None) -> Scenario:
-    """A play by chance; `kills` replaces the chance of when the process dies."""
+def scenario(
+    rng: random.Random, kills: Sequence[int] | None = None, minutes: int | None = None
+) -> Scenario:
+    """A play by chance. `kills` says when the process dies, `minutes` how long the session is."""
     market = rng.choice(("stocks", "stocks", "crypto", "both"))
     listings = _listings(rng, market)
-    day, minutes = rng.choice(DAYS), rng.randrange(21, 45)
+    day, usual = rng.choice(DAYS), rng.randrange(21, 45)
+    minutes = minutes or usual
     opens, closes, ends = _hours(rng, market, day, minutes)
     begins = max(opens if market == "stocks" else ends - minutes * ONE_MINUTE, opens)
-    begins += timedelta(seconds=rng.uniform(-200, 300))
+    begins += timedelta(seconds=rng.uniform(-200, 300) * minutes / usual)
     hours = _calendar(day, opens, closes)
     following = next(h for h in hours if h.opens > ends or h.day > day)
     settles = following.opens if market != "crypto" else ends

@@ -47,9 +47,10 @@ class World:
         *,
         kills: Sequence[int] | None = None,
         talks: bool = False,
+        minutes: int | None = None,
     ) -> None:
         self.seed, self.home, self.loop = seed, home, loop
-        self.play = scenario(random.Random(f"{seed} scenario"), kills)
+        self.play = scenario(random.Random(f"{seed} scenario"), kills, minutes)
         self.config = read_config(self.play.config)
         self.chance = random.Random(f"{seed} chance")
         self.faults = Faults(random.Random(f"{seed} faults"), calm=seed % 10 == 0)
