@@ -10,6 +10,7 @@ import typer
 
 from cli.end_of_day import end_of_day
 from cli.kill import kill, revive
+from cli.reconcile import reconcile
 from cli.report import report
 from cli.run import run
 from cli.simulator import simulator
@@ -24,7 +25,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (run, validate, status, kill, revive, end_of_day, sql, report, simulator):
+for command in (
+    *(run, validate, status, reconcile, kill, revive, end_of_day, sql, report),
+    simulator,
+):
     app.command()(command)
 
 

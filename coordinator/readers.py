@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 
-from coordinator.core.books import Books
+from coordinator.core import records as r
+from coordinator.core.books import JUMP, Books
 from coordinator.core.statement import Rows, statement
 from coordinator.core.values import UNASSIGNED, exactly
-from coordinator.shell.journal import Entry, read_session, read_sessions
+from coordinator.shell.journal import Entry, read_kinds, read_session, read_sessions
 from coordinator.shell.session import JOURNAL
 
 
@@ -45,7 +46,10 @@ class StrategyView:
 
 @dataclass(frozen=True, slots=True)
 class StatusView:
-    """The latest session of one coordinator on one account; `state` is running until it ended."""
+    """The latest session of one coordinator on one account; `state` is running until it ended.
+
+    `killed` and `frozen`, the discrepancies that stand, are the whole account's.
+    """
 
     account: str
     session_id: str
@@ -53,6 +57,9 @@ class StatusView:
     mode: str
     state: str
     strategies: list[StrategyView] = field(default_factory=list)
+    killed: bool = False
+    frozen: Mapping[str, str] = field(default_factory=dict)
+    """What differs, by the id that `reconcile --accept` takes."""
 
 
 def session_sources(home: Path, session_id: str | None = None) -> list[JournalSource]:
@@ -71,7 +78,30 @@ def read_status(home: Path) -> list[StatusView]:
     for source in session_sources(home):
         view = _view(read_session(source.journal, source.session_id))
         latest[source.journal, view.coordinator] = view
-    return list(latest.values())
+    current = {view.session_id for view in latest.values()}
+    standing = {path: _standing(path, current) for path, _ in latest}
+    return [
+        replace(view, killed=standing[path][0], frozen=standing[path][1])
+        for (path, _), view in latest.items()
+    ]
+
+
+def _standing(path: Path, current: Collection[str]) -> tuple[bool, dict[str, str]]:
+    """Whether an account is killed, and what differs in it; a price's leap lasts one session."""
+    killed, frozen = False, dict[str, str]()
+    kinds = r.Killed, r.Revived, r.DiscrepancyFound, r.DiscrepancyResolved
+    for entry in read_kinds(path, *kinds):
+        match entry.record:
+            case r.Killed():
+                killed = True
+            case r.Revived():
+                killed = False
+            case r.DiscrepancyFound(discrepancy_id=name) as found if name:
+                if found.kind != JUMP or entry.session_id in current:
+                    frozen[name] = found.note
+            case r.DiscrepancyResolved():
+                frozen.pop(entry.record.discrepancy_id, None)
+    return killed, frozen
 
 
 @exactly

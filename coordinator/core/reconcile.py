@@ -181,19 +181,13 @@ class Reconciler:
         differing = {f.discrepancy_id for f in found}
         for difference in found:
             off = difference.brokers - difference.ours
-            if not self._is_excused(difference.symbol, off, seen.version):
+            if not self.is_excused(difference.symbol, off, seen.version):
                 self._suspect(difference)
         for name in [n for n in self._suspects if n not in differing]:
             del self._suspects[name]
         self._resolve(differing, seen)
 
-    def _tell_of_reset(self, seen: m.AccountSeen) -> None:
-        kind = DiscrepancyKind.ACCOUNT
-        if kind.value not in self._books.frozen:
-            total = self._books.ledger.net_cash()
-            self._record(finding(seen.now, kind, "", total, seen.cash or ZERO))
-
-    def _is_excused(self, symbol: str, off: Decimal, version: int) -> bool:
+    def is_excused(self, symbol: str, off: Decimal, version: int) -> bool:
         """Whether an order that was open since the question can be why a ticker is `off`.
 
         Zero is excused as well: an order in flight can hide a difference. Cash is ''.
@@ -208,6 +202,12 @@ class Reconciler:
         most = sum((o.open_qty for o in flying if o.side is Side.BUY), ZERO)
         least = -sum((o.open_qty for o in flying if o.side is Side.SELL), ZERO)
         return bool(flying) and least <= off <= most
+
+    def _tell_of_reset(self, seen: m.AccountSeen) -> None:
+        kind = DiscrepancyKind.ACCOUNT
+        if kind.value not in self._books.frozen:
+            total = self._books.ledger.net_cash()
+            self._record(finding(seen.now, kind, "", total, seen.cash or ZERO))
 
     def _suspect(self, found: DiscrepancyFound) -> None:
         name, off = found.discrepancy_id, found.brokers - found.ours
@@ -231,7 +231,7 @@ class Reconciler:
         """What was frozen and differs no more has been explained."""
         for name, found in list(self._books.frozen.items()):
             gone = found.kind in _COMPARED and name not in differing
-            if gone and not self._is_excused(found.symbol, ZERO, seen.version):
+            if gone and not self.is_excused(found.symbol, ZERO, seen.version):
                 self._record(r.DiscrepancyResolved(seen.now, name, "explained"))
 
     def _split_explains(self, posting: r.ActivityBooked) -> None:

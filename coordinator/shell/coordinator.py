@@ -260,11 +260,12 @@ class LiveSession:
         self._carry_out(outcome)
 
     def _take_foreign(self, entries: Iterable[Entry]) -> None:
-        killed = self.engine.books.killed
-        for entry in entries:
-            self.engine.books.apply_foreign(entry.record)
-        if self.engine.books.killed and not killed:
-            log.warning("⚠ KILL: cancelling and selling everything")
+        books, records = self.engine.books, [entry.record for entry in entries]
+        killed = books.killed
+        for record in records:
+            books.apply_foreign(record)
+        self._narrator.tell_others(records)
+        if books.killed and not killed:
             self._inbox.put_nowait(m.ClockRead(self._clock.now()))
 
     def _look_around(self) -> None:

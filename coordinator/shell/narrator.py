@@ -60,11 +60,20 @@ class Narrator:
             match record:
                 case r.OrderMoved():
                     self._tell_order(record.client_order_id, record.reason)
+                case r.FillBooked() if record.reverses:
+                    done = "taken back" if record.qty < 0 else "corrected to"
+                    log.warning(
+                        "[%s] ⚠ an execution was %s: %s", record.strategy, done, _execution(record)
+                    )
                 case r.FillBooked() if record.strategy == UNASSIGNED:
-                    what = f"{record.side.value} {record.qty} {record.symbol} @ {record.price}"
+                    what = _execution(record)
                     log.warning("[%s] ⚠ not ordered by any strategy: %s", UNASSIGNED, what)
                 case r.FillBooked():
                     self._tell_order(record.client_order_id)
+                case r.OrderAdopted():
+                    self._tell_adoption(record)
+                case r.ActivityBooked():
+                    _tell_activity(record)
                 case r.EntryDenied():
                     name, why = record.strategy, record.reason
                     log.info("[%s] entry in %s denied: %s", name, record.symbol, why)
@@ -72,8 +81,16 @@ class Narrator:
                     log.warning("[%s] entries stopped: %s", record.strategy, record.reason)
                 case r.DiscrepancyFound():
                     log.error("⚠ discrepancy: %s", record.note)
+                case r.DiscrepancyResolved() | r.Killed() | r.Revived():
+                    _tell_of_the_account(record)
                 case _:
                     pass
+
+    def tell_others(self, records: Iterable[r.Record]) -> None:
+        """Log what another process wrote, where it concerns the account as a whole."""
+        for record in records:
+            if isinstance(record, r.DiscrepancyResolved | r.Killed | r.Revived):
+                _tell_of_the_account(record)
 
     @exactly
     def summary(self) -> str:
@@ -100,6 +117,17 @@ class Narrator:
         lines += ["", RULE, f"TOTAL PnL ACROSS ALL STRATEGIES: {dollars(total)}", RULE]
         return "\n".join(lines)
 
+    def _tell_adoption(self, adopted: r.OrderAdopted) -> None:
+        order = self._books.order(adopted.client_order_id)
+        what = f"{order.side.value} {quantity(adopted.qty)} {order.symbol}"
+        log.warning(
+            "[%s] ⚠ order %s was replaced by hand: it is %s now (Order ID: %s)",
+            order.strategy,
+            adopted.replaces,
+            what,
+            adopted.broker_order_id,
+        )
+
     def _tell_order(self, client_order_id: str, reason: str = "") -> None:
         """One line when an order's end and all its fills are known."""
         order = self._books.orders.get(client_order_id)
@@ -117,6 +145,29 @@ class Narrator:
             name, why = order.strategy, reason or order.status.value
             what = f"{order.side.value} {quantity(order.qty)} {order.symbol}"
             log.warning("[%s] %s ended without a fill: %s", name, what, why)
+
+
+def _execution(fill: r.FillBooked) -> str:
+    return f"{fill.side.value} {abs(fill.qty)} {fill.symbol} @ {fill.price}"
+
+
+def _tell_activity(booked: r.ActivityBooked) -> None:
+    """What moved a book besides fills; cents of rounding are of no interest."""
+    level = logging.DEBUG if booked.kind is r.ActivityKind.ROUNDING else logging.INFO
+    moved = [dollars(booked.amount)] if booked.amount or not booked.qty else []
+    moved += [f"{booked.qty:+f} {booked.symbol}"] if booked.qty else []
+    of = f" of {booked.symbol}" if booked.symbol and not booked.qty else ""
+    log.log(level, "[%s] %s%s: %s", booked.strategy, booked.kind.value, of, ", ".join(moved))
+
+
+def _tell_of_the_account(record: r.DiscrepancyResolved | r.Killed | r.Revived) -> None:
+    match record:
+        case r.DiscrepancyResolved():
+            log.info("✓ discrepancy %s is over: %s", record.discrepancy_id, record.how)
+        case r.Killed():
+            log.warning("⚠ KILL by %s: everything is cancelled and sold", record.by)
+        case r.Revived():
+            log.info("Revived by %s: strategies may buy again", record.by)
 
 
 def asset_type(spec: StrategySpec) -> str:

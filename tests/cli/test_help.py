@@ -14,7 +14,7 @@ from cli.main import app
 from tests.cli.conftest import ROOT, Said, Shell
 
 COMMANDS = (
-    *("run", "validate", "status", "kill", "revive", "end-of-day", "sql", "report"),
+    *("run", "validate", "status", "reconcile", "kill", "revive", "end-of-day", "sql", "report"),
     "simulator",
 )
 HEAVY = (
@@ -111,6 +111,7 @@ def test_every_option_of_the_contract_is_there(command: Command) -> None:
         "run": "config live simulate bars source date clock-speed fill-model log-level "
         "min-warmup-bars no-load",
         "validate": "config",
+        "reconcile": "accept json",
         "end-of-day": "session",
         "report": "session",
         "sql": "json csv",

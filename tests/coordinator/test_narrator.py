@@ -247,3 +247,94 @@ def test_quantities_have_four_decimals_or_all_they_need(qty: str, text: str) -> 
 )
 def test_prices_have_cents_and_small_ones_more(price: str, text: str) -> None:
     assert price_of(D(price)) == text
+
+
+AT = Bench().now
+
+
+def activity(kind: r.ActivityKind, amount: str, qty: str = "0", symbol: str = "") -> r.Record:
+    return r.ActivityBooked(
+        AT, "id", "A", kind, symbol, D(qty), D(0), D(amount), "broker", AT.date()
+    )
+
+
+K = r.ActivityKind
+
+
+@pytest.mark.parametrize(
+    ("record", "line"),
+    [
+        (activity(K.FEE, "-1.37"), "[A] fee: -$1.37"),
+        (activity(K.DIVIDEND, "7.014", symbol="SPY"), "[A] dividend of SPY: $7.01"),
+        (activity(K.INTEREST, "0.4"), "[A] interest: $0.40"),
+        (activity(K.SPLIT, "0", "10.5", "SPY"), "[A] split: +10.5 SPY"),
+        (activity(K.SPLIT, "3", "-1", "SPY"), "[A] split: $3.00, -1 SPY"),
+        (activity(K.FEE, "0", "-1E-9", "BTC/USD"), "[A] fee: -0.000000001 BTC/USD"),
+        (activity(K.TRANSFER, "-500"), "[A] transfer: -$500.00"),
+        (r.Killed(AT, "me"), "⚠ KILL by me: everything is cancelled and sold"),
+        (r.Revived(AT, "me"), "Revived by me: strategies may buy again"),
+        (
+            r.DiscrepancyResolved(AT, "position.SPY", "accepted by me"),
+            "✓ discrepancy position.SPY is over: accepted by me",
+        ),
+    ],
+)
+def test_what_moves_an_account_besides_orders_is_told(
+    record: r.Record, line: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, "coordinator"):
+        Narrator(Bench().books, ()).tell([record])
+    assert caplog.messages == [line]
+
+
+def test_cents_of_rounding_are_for_those_who_look_closely(caplog: pytest.LogCaptureFixture) -> None:
+    narrator = Narrator(Bench().books, ())
+    for level, lines in ((logging.INFO, 0), (logging.DEBUG, 1)):
+        with caplog.at_level(level, "coordinator"):
+            narrator.tell([activity(K.ROUNDING, "0.01")])
+        assert len(caplog.messages) == lines
+
+
+def test_of_what_others_write_only_that_is_told_which_concerns_the_whole_account(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    others = [activity(K.FEE, "-1"), r.Killed(AT, "me"), r.EntriesStopped(AT, "Z", "fault")]
+    with caplog.at_level(logging.INFO, "coordinator"):
+        Narrator(Bench().books, ()).tell_others(others)
+    assert caplog.messages == ["⚠ KILL by me: everything is cancelled and sold"]
+
+
+def test_a_busted_execution_and_what_corrects_it_are_told(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bench = buying()
+    bench.handle(fill(bench, "23.5", "23.5", "450"))
+    order = bench.order("SPY_Adaptive")
+    corrected = replace(
+        report(order, OrderStatus.FILLED, "23.5", bench.now),
+        bust=m.Bust("bust-1", "x23.5", D("23.5"), D("450"), bench.now),
+        execution=m.Execution("x2", D("23.5"), D("449"), D("23.5"), bench.now),
+    )
+    assert told(bench, caplog, corrected)[:2] == [
+        "[SPY_Adaptive] ⚠ an execution was taken back: buy 23.5 SPY @ 450",
+        "[SPY_Adaptive] ⚠ an execution was corrected to: buy 23.5 SPY @ 449",
+    ]
+
+
+def test_an_order_that_was_replaced_by_hand_is_told_with_what_it_is_now(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bench = buying()
+    order = bench.order("SPY_Adaptive")
+    bench.handle(report(order, OrderStatus.NEW, "0", bench.now))
+    replacing = replace(
+        report(order, OrderStatus.NEW, "0", bench.now),
+        client_order_id="by-hand",
+        broker_order_id="b2",
+        qty=D(9),
+        replaces=order.broker_order_id,
+    )
+    assert told(bench, caplog, replacing) == [
+        f"[SPY_Adaptive] ⚠ order {order.client_order_id} was replaced by hand: it is buy 9.0000 SPY"
+        " now (Order ID: b2)"
+    ]

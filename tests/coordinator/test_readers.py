@@ -96,3 +96,41 @@ def test_a_sources_mark_changes_with_its_records(tmp_path: Path) -> None:
 def test_nobodys_book_is_no_strategy(tmp_path: Path) -> None:
     keep(tmp_path, holding().records)
     assert UNASSIGNED not in [one.name for one in read_status(tmp_path)[0].strategies]
+
+
+def found(name: str, kind: str) -> r.DiscrepancyFound:
+    note = f"{name} differs"
+    return r.DiscrepancyFound(STOCKS.end, kind, "SPY", UNASSIGNED, D(1), D(2), note, name)
+
+
+def test_status_tells_whether_the_account_is_killed_whoever_wrote_that(tmp_path: Path) -> None:
+    keep(tmp_path, holding().records)
+    for record, killed in [
+        (r.Killed(STOCKS.end, "me"), True),
+        (r.Killed(STOCKS.end, "me"), True),
+        (r.Revived(STOCKS.end, "me"), False),
+    ]:
+        keep(tmp_path, [record], name="operator")
+        assert [view.killed for view in read_status(tmp_path)] == [killed]
+    keep(tmp_path, holding().records, "PA2")
+    keep(tmp_path, [r.Killed(STOCKS.end, "me")], "PA2", name="operator")
+    assert [view.killed for view in read_status(tmp_path)] == [False, True]
+
+
+def test_status_tells_what_is_frozen_until_it_is_resolved(tmp_path: Path) -> None:
+    bench = holding()
+    keep(tmp_path, [*bench.records, found("position.SPY", "position"), found("cash", "cash")])
+    (view,) = read_status(tmp_path)
+    assert view.frozen == {"position.SPY": "position.SPY differs", "cash": "cash differs"}
+    keep(tmp_path, [r.DiscrepancyResolved(STOCKS.end, "cash", "accepted by me")], name="operator")
+    assert list(read_status(tmp_path)[0].frozen) == ["position.SPY"]
+
+
+def test_a_leap_of_a_price_freezes_the_session_that_saw_it_and_no_later_one(tmp_path: Path) -> None:
+    leap = found("price.SPY", "price")
+    journal = Journal(tmp_path / "PA1" / "journal.db", "PA1", "bench")
+    journal.append("an earlier session", [leap])
+    journal.close()
+    keep(tmp_path, holding().records)
+    keep(tmp_path, [*holding().records, leap], "PA2")
+    assert [list(view.frozen) for view in read_status(tmp_path)] == [[], ["price.SPY"]]

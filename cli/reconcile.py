@@ -1,0 +1,89 @@
+"""`multi-trader reconcile`: the broker's account against the books."""
+
+from __future__ import annotations
+
+import json as json_text
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.faults import ANYTHING_ELSE, complain, plainly
+from cli.kill import operator
+from cli.logs import configure_logging
+from cli.options import BrokerSpeed, LogLevel
+from cli.tables import plain, print_table, quantity
+
+if TYPE_CHECKING:
+    from coordinator.reconcile import Difference, Reconciliation
+
+Accept = Annotated[
+    str | None,
+    typer.Option("--accept", metavar="ID", help="Take the difference of this name as it is."),
+]
+
+
+@plainly
+def reconcile(
+    accept: Accept = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    clock_speed: BrokerSpeed = 1.0,
+    log_level: LogLevel = "WARNING",
+) -> None:
+    """Compare the books with the broker's account.
+
+    Exit 0 if they agree, 1 on a discrepancy. Looking changes nothing, and a coordinator may run
+    meanwhile. --accept takes a difference as it is shown: it goes to or from UNASSIGNED, entries
+    on its ticker are free again, and the journal keeps who said so.
+
+    \b
+    Example:
+      multi-trader reconcile
+      multi-trader reconcile --accept position.SPY
+    """
+    configure_logging(log_level)
+    from coordinator.reconcile import reconcile as compare
+
+    found = compare(operator(clock_speed), accepted=accept)
+    if json:
+        typer.echo(json_text.dumps(_document(found), default=plain, indent=2))
+    else:
+        _show(found)
+    if found.differences:
+        raise typer.Exit(ANYTHING_ELSE)
+
+
+def _show(found: Reconciliation) -> None:
+    if found.accepted is not None:
+        typer.echo(f"{found.account}: {found.accepted.id} is accepted.")
+    for line in found.explained:
+        typer.echo(f"{found.account}: explained, and booked by a coordinator's next look: {line}")
+    if not found.differences:
+        typer.echo(f"{found.account}: books and broker agree, at {found.at:%Y-%m-%d %H:%M:%S} UTC.")
+        return
+    headings = ("Id", "Ours", "Broker's", "Difference", "State")
+    rows = [
+        (d.id, quantity(d.ours), quantity(d.brokers), quantity(d.off), _state(d))
+        for d in found.differences
+    ]
+    print_table(headings, rows, right=range(1, 4))
+    complain(
+        f"{found.account}: the books and the broker differ. Find out why; what is right as the"
+        " broker has it, take with --accept ID."
+    )
+
+
+def _state(difference: Difference) -> str:
+    states = []
+    if difference.frozen_at is not None:
+        states.append(f"frozen since {difference.frozen_at:%Y-%m-%d %H:%M:%S}")
+    if difference.in_flight:
+        states.append("an order is open")
+    return ", ".join(states) or "-"
+
+
+def _document(found: Reconciliation) -> dict[str, object]:
+    """The result as JSON values; amounts are texts, so that no digit is lost."""
+    document = asdict(found)
+    document["differences"] = [{**asdict(one), "difference": one.off} for one in found.differences]
+    return document

@@ -1,0 +1,48 @@
+"""Tables and exact numbers on stdout, the same from every command."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from decimal import Decimal
+
+NOT_A_TERMINAL_COLUMNS = 160  # a file or pipe has no width: nothing is folded there
+
+
+def print_table(
+    headings: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    right: Collection[int] = (),
+    title: str = "",
+) -> None:
+    """Prints a table on stdout under its title; the columns of numbers are `right`-aligned."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console(highlight=False, soft_wrap=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=NOT_A_TERMINAL_COLUMNS)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for index, heading in enumerate(headings):
+        if index in right:
+            table.add_column(heading, justify="right")
+        else:
+            table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    if title:
+        console.print(title, markup=False)
+    console.print(table)
+
+
+def quantity(qty: Decimal) -> str:
+    """Without an exponent or trailing zeros."""
+    text = f"{qty:f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def plain(value: object) -> str:
+    """What JSON has no word for, as a text: every digit of a decimal, a time as it is."""
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)

@@ -1,0 +1,70 @@
+"""What a look at the account would book, and what it would leave unexplained; nothing is changed.
+
+The judgement is the reconciler's own, on a copy of the books.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+from coordinator.core import messages as m
+from coordinator.core import records as r
+from coordinator.core.books import Books
+from coordinator.core.desk import OrderDesk
+from coordinator.core.reconcile import Reconciler, compare, explain
+from coordinator.core.reports import Reports
+from coordinator.core.risk import Asset
+from coordinator.core.values import exactly
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What differs and is not explained; what the broker proves, and the books do not have yet.
+
+    `excused` are the ids of differences that an order in flight can be the reason of.
+    """
+
+    differences: tuple[r.DiscrepancyFound, ...]
+    excused: frozenset[str]
+    bookings: tuple[r.FillBooked | r.ActivityBooked, ...]
+
+    def find(self, discrepancy_id: str) -> r.DiscrepancyFound | None:
+        """The difference with this id, if it is there."""
+        return next((f for f in self.differences if f.discrepancy_id == discrepancy_id), None)
+
+
+@exactly
+def review(books: Books, seen: m.AccountSeen, crypto_fee_rate: Decimal) -> Review:
+    """Judge the account as it was seen, asked for when the books had `seen.version` or later."""
+    assert seen.cash is not None, "the account was asked for"
+    copy = deepcopy(books)
+    desk = _desk(copy)
+    reports = Reports(desk, crypto_fee_rate)
+    reconciler = Reconciler(copy, desk.record, reports.on_update, at_rest=True)
+    reconciler.take(seen)
+    left, excused = [], set()
+    for found in compare(copy.ledger, seen.cash, seen.positions, seen.now):
+        explanation = explain(copy, found, seen.now)
+        for posting in explanation:
+            desk.record(posting)
+        if explanation:
+            continue
+        left.append(found)
+        moved = books.posted.moved_since(seen.version, found.symbol)
+        off = found.brokers - found.ours
+        if moved or reconciler.is_excused(found.symbol, off, copy.posted.version):
+            excused.add(found.discrepancy_id)
+    booked = [x for x in desk.out.records if isinstance(x, r.FillBooked | r.ActivityBooked)]
+    return Review(tuple(left), frozenset(excused), tuple(booked))
+
+
+def _desk(books: Books) -> OrderDesk:
+    """A desk whose orders nobody carries out; a wish to get out is nothing to act on here."""
+    assets = {}
+    for order in books.orders:
+        order.cancel_reason = None
+        assets[order.symbol] = Asset.stock(order.symbol, fractionable=True)
+    return OrderDesk(books, assets, date.min, frozenset(books.strategies()))

@@ -1,0 +1,218 @@
+"""`reconcile`: the broker's account against the books, and a human's word on what differs.
+
+Looking changes nothing. What the broker proves and the books do not have yet, a coordinator books
+at its next look; what nothing proves is shown, and taken as it is only by its own name.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+
+from coordinator.accounts import Account, Operator, Reach, mode_of
+from coordinator.config_text import unknown
+from coordinator.core import records as r
+from coordinator.core.engine import CRYPTO_FEE_RATE
+from coordinator.core.messages import AccountSeen
+from coordinator.core.reconcile import DiscrepancyKind, accept
+from coordinator.core.review import Review, review
+from coordinator.core.values import UNASSIGNED, exactly
+from coordinator.errors import BrokerError, BrokerRejected, OperatorError, SafetyRefusal
+from coordinator.shell.journal import read_newest
+from coordinator.shell.look import Looks
+from coordinator.shell.lookout import Depth
+from coordinator.shell.session import JOURNAL
+
+TRIES = 6
+"""Looks, WAIT_S local seconds apart, before a difference counts: a list of executions can lag."""
+WAIT_S = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """One difference between the books and the account; a leap of a price is between two closes.
+
+    `frozen_at` is when it froze entries, None if it does not; `in_flight` says that an open order
+    can be the reason.
+    """
+
+    id: str
+    kind: str
+    symbol: str
+    ours: Decimal
+    brokers: Decimal
+    note: str
+    frozen_at: datetime | None = None
+    in_flight: bool = False
+
+    @property
+    def off(self) -> Decimal:
+        """What the broker has more."""
+        return self.brokers - self.ours
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciliation:
+    """An account as it was seen at `at`: what differs, and what will be booked without a word."""
+
+    account: str
+    at: datetime
+    cash: Decimal
+    differences: tuple[Difference, ...]
+    explained: tuple[str, ...] = ()
+    accepted: Difference | None = None
+
+
+def reconcile(operator: Operator, *, accepted: str | None = None) -> Reconciliation:
+    """Compare the books of the account that the keys belong to; with an id, accept what it names.
+
+    Raises:
+        OperatorError: no keys, no books of theirs, or nothing is called `accepted`.
+        SafetyRefusal: what it names may still explain itself, or has changed meanwhile.
+        BrokerError: the broker could not be asked.
+    """
+    reach, path = _books_of_the_keys(operator)
+    newest = read_newest(path, r.SessionOpened)
+    with Account.open(path, seen_by=newest.coordinator if newest else "") as account:
+        seen, judged = _look(account, reach)
+        shown = _shown(account, judged)
+        if accepted is None:
+            return _result(reach, seen, shown, judged)
+        difference = _named(accepted, shown)
+        _accept(operator, account, seen, difference, newest.session_id if newest else "")
+        left = tuple(d for d in shown if d.id != accepted)
+        return _result(reach, seen, left, judged, difference)
+
+
+def _books_of_the_keys(operator: Operator) -> tuple[Reach, Path]:
+    """The broker that knows the keys, and the journal of their account."""
+    modes = {mode_of(path) for path in operator.journals()} - {"simulated"} or {"paper"}
+    refusal: OperatorError | BrokerError | None = None
+    for mode in sorted(modes, reverse=True):
+        try:
+            reach = Reach.by_keys(operator, operator.settings(mode))
+        except (SafetyRefusal, BrokerRejected) as error:
+            refusal = error  # not the keys of this mode's host
+            continue
+        path = operator.home / reach.account / JOURNAL
+        if path.exists():
+            return reach, path
+        refusal = OperatorError(
+            f"account {reach.account}, whose keys these are, has no books under {operator.home}:"
+            " there is nothing to compare it with."
+        )
+    assert refusal is not None, "there is at least one mode"
+    raise refusal
+
+
+def _look(account: Account, reach: Reach) -> tuple[AccountSeen, Review]:
+    """Look until the books agree, or differ by nothing but what is known; TRIES times at most."""
+    since = account.books.last_at or reach.broker.clock()
+    for attempt in range(TRIES):
+        if attempt:
+            time.sleep(WAIT_S)
+        account.catch_up()
+        looks = Looks(reach.broker, lambda: account.books, since)
+        seen = looks.take(account.books.posted.version, Depth.ACTIVITIES)
+        account.catch_up()
+        judged = review(account.books, seen, CRYPTO_FEE_RATE)
+        if all(_is_known(account, found) for found in judged.differences):
+            break
+    return seen, judged
+
+
+def _is_known(account: Account, found: r.DiscrepancyFound) -> bool:
+    known = account.books.frozen.get(found.discrepancy_id)
+    return known is not None and known.brokers - known.ours == found.brokers - found.ours
+
+
+def _shown(account: Account, judged: Review) -> tuple[Difference, ...]:
+    """What differs now, and what stands frozen in the journal."""
+    frozen = account.books.frozen
+    now = {f.discrepancy_id: f for f in judged.differences}
+    return tuple(
+        Difference(
+            name,
+            found.kind,
+            found.symbol,
+            found.ours,
+            found.brokers,
+            found.note,
+            frozen[name].at if name in frozen else None,
+            name in judged.excused,
+        )
+        for name, found in sorted(({**frozen, **now}).items())
+    )
+
+
+def _result(
+    reach: Reach,
+    seen: AccountSeen,
+    shown: tuple[Difference, ...],
+    judged: Review,
+    accepted: Difference | None = None,
+) -> Reconciliation:
+    assert seen.cash is not None, "the account was asked for"
+    explained = tuple(map(_explained, judged.bookings))
+    return Reconciliation(reach.account, seen.now, seen.cash, shown, explained, accepted)
+
+
+def _named(name: str, shown: tuple[Difference, ...]) -> Difference:
+    for difference in shown:
+        if difference.id == name:
+            break
+    else:
+        raise OperatorError(unknown("discrepancy", name, [d.id for d in shown]))
+    if difference.kind == DiscrepancyKind.ACCOUNT.value:
+        raise OperatorError(
+            f"{name} cannot be accepted: the account was reset, and nothing of these books is in"
+            " it any more. The new account gets books of its own at the next start."
+        )
+    if difference.in_flight:
+        raise SafetyRefusal(
+            f"{name} is not accepted: an order is open that can be the reason. Look again once it"
+            " has ended; if its coordinator died, start that again."
+        )
+    return difference
+
+
+def _accept(
+    operator: Operator, account: Account, seen: AccountSeen, shown: Difference, session: str
+) -> None:
+    """Write that a human takes a difference as it was shown, unless it has changed since."""
+    changed = False
+
+    @exactly
+    def decided() -> list[r.Record]:
+        nonlocal changed
+        judged = review(account.books, seen, CRYPTO_FEE_RATE)
+        found, frozen = judged.find(shown.id), account.books.frozen.get(shown.id)
+        moved = account.books.posted.moved_since(seen.version, shown.symbol)
+        if shown.kind == DiscrepancyKind.PRICE.value and frozen is not None:
+            return accept(account.books, frozen, seen.now, operator.by)
+        if found is not None and found.brokers - found.ours == shown.off and not moved:
+            return accept(account.books, found, seen.now, operator.by)
+        if found is None and frozen is not None and not moved:
+            return [r.DiscrepancyResolved(seen.now, shown.id, "explained")]
+        changed = True
+        return []
+
+    account.decide(session, decided)
+    if changed:
+        raise SafetyRefusal(
+            f"{shown.id} is not accepted: it has changed since it was looked at. Look again with"
+            " `multi-trader reconcile`."
+        )
+
+
+def _explained(booking: r.FillBooked | r.ActivityBooked) -> str:
+    """What the broker proves, in words."""
+    if isinstance(booking, r.FillBooked):
+        who = "a trade by hand" if booking.strategy == UNASSIGNED else booking.client_order_id
+        what = f"{booking.side.value} {booking.qty} {booking.symbol} @ {booking.price}"
+        return f"{who}: {what}, for {booking.strategy}"
+    what = f"{booking.qty} {booking.symbol}" if booking.qty else f"{booking.amount} dollars"
+    return f"{booking.kind.value}: {what}, for {booking.strategy}"

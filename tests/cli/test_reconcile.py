@@ -1,0 +1,197 @@
+"""`reconcile` compares, shows, and takes what differs only by name and as it was shown."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from coordinator.accounts import Account
+from coordinator.core import records as r
+from coordinator.core.messages import SubmitOrder
+from coordinator.core.values import UNASSIGNED, Side
+from coordinator.settings import Settings
+from coordinator.shell.alpaca_rest import AlpacaRest
+from coordinator.shell.broker import Broker
+from coordinator.shell.journal import Journal, read_kinds
+from coordinator.shell.session import JOURNAL
+from simulator.server import Simulator
+from tests.cli.conftest import Said, Shell
+from tests.cli.test_kill import ACCOUNT, FAST, OPEN, at, venue, wait_for_position, written
+from tests.e2e.running import environment, run_command, run_here, session_rows, wait_until
+from tests.oracle import configs
+
+__all__ = ["at"]  # a fixture
+Command = Callable[[Sequence[str]], Said]
+DRIFT = {"at": "09:32", "kind": "position_drift", "symbol": "SPY", "qty": "2"}
+LOSS = {"at": "09:32", "kind": "cash_drift", "amount": "-25.00"}
+
+
+def trade(running: Simulator, folder: Path, until_minute: int = 5) -> Any:
+    """A session of one strategy, which is long SPY from the first minutes on."""
+    until = OPEN + timedelta(minutes=until_minute)
+    return run_here(running, configs.single("momentum"), folder, until=until)
+
+
+def journal_of(folder: Path) -> Path:
+    return folder / ACCOUNT / JOURNAL
+
+
+def by_hand(running: Simulator, symbol: str, qty: int) -> None:
+    """A human's order on the same account."""
+    url = running.url
+    broker = Broker(
+        AlpacaRest(Settings("k", "s", url, url, running.stream_url, Path("x"), "")), feed="iex"
+    )
+    broker.submit(SubmitOrder("by-hand", symbol, Side.BUY, Decimal(qty), "day"))
+
+
+def test_books_that_agree_end_in_0_and_so_do_those_that_a_hands_trade_explains(
+    at: Callable[..., Said], tmp_path: Path
+) -> None:
+    with venue(tmp_path) as running:
+        trade(running, tmp_path)
+        agreed = at(running, "reconcile")
+        by_hand(running, "QQQ", 3)
+        explained = at(running, "reconcile")
+        machine = json.loads(at(running, "reconcile", "--json").out)
+    assert agreed.code == explained.code == 0
+    assert agreed.out == f"{ACCOUNT}: books and broker agree, at 2026-03-17 13:35:00 UTC.\n"
+    assert "a trade by hand: buy 3 QQQ @ " in explained.out
+    assert f", for {UNASSIGNED}\n" in explained.out
+    assert (machine["account"], machine["differences"]) == (ACCOUNT, [])
+    assert len(machine["explained"]) == 1
+
+
+@pytest.mark.parametrize(
+    ("drift", "name", "off"),
+    [
+        pytest.param(DRIFT, "position.SPY", "2", id="position"),
+        pytest.param(LOSS, "cash", "-25", id="cash", marks=pytest.mark.slow),
+    ],
+)
+def test_a_difference_is_shown_accepted_by_name_and_then_forgotten(
+    drift: dict[str, Any], name: str, off: str, at: Callable[..., Said], tmp_path: Path
+) -> None:
+    with venue(tmp_path, drift) as running:
+        assert trade(running, tmp_path).discrepancies == 1
+        shown = at(running, "reconcile")
+        (machine,) = json.loads(at(running, "reconcile", "--json").out)["differences"]
+        unknown = at(running, "reconcile", "--accept", "position.QQQ")
+        accepted = at(running, "reconcile", "--accept", name)
+        again = at(running, "reconcile")
+        outcome = trade(running, tmp_path, 8)
+        account = running.snapshot()
+    line = next(line.split() for line in shown.out.splitlines() if line.split()[:1] == [name])
+    assert (shown.code, line[0], line[3], line[4]) == (1, name, off, "frozen")
+    assert Decimal(machine["brokers"]) - Decimal(machine["ours"]) == Decimal(machine["difference"])
+    assert (machine["id"], Decimal(machine["difference"])) == (name, Decimal(off))
+    assert unknown.code == 2
+    assert "unknown discrepancy 'position.QQQ'" in unknown.err
+    assert f"(known: {name})" in unknown.err
+    assert accepted.code == again.code == 0
+    assert f"{ACCOUNT}: {name} is accepted." in accepted.out
+    assert outcome.discrepancies == 0
+    (resolved,) = [e.record for e in read_kinds(journal_of(tmp_path), r.DiscrepancyResolved)]
+    assert isinstance(resolved, r.DiscrepancyResolved)
+    assert resolved.how.startswith("accepted by ")
+    rows = session_rows(tmp_path)
+    cash = {row["strategy"]: row["cash"] for row in rows["equity"]}
+    assert sum(cash.values(), Decimal(0)) == account.cash
+    assert [row["allocated_by"] for row in rows["activities"]][-1] == resolved.how
+
+
+def test_what_changed_since_it_was_looked_at_is_not_accepted(
+    at: Callable[..., Said], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decide = Account.decide
+
+    def after_another_wrote(account: Account, *args: Any) -> None:
+        other = Journal(journal_of(tmp_path), ACCOUNT, "crypto")
+        fill = r.FillBooked(
+            OPEN, "h1", "by-hand", UNASSIGNED, "SPY", Side.BUY, Decimal(2), Decimal(500),
+            Decimal(0), Decimal(0), Decimal(2),
+        )  # fmt: skip
+        other.append("", [fill])
+        other.close()
+        decide(account, *args)
+
+    with venue(tmp_path, DRIFT) as running:
+        trade(running, tmp_path)
+        monkeypatch.setattr(Account, "decide", after_another_wrote)
+        refused = at(running, "reconcile", "--accept", "position.SPY")
+    assert refused.code == 3
+    assert "position.SPY is not accepted: it has changed since it was looked at" in refused.err
+    assert read_kinds(journal_of(tmp_path), r.DiscrepancyResolved, r.ActivityBooked) == []
+
+
+def test_a_leap_of_a_price_is_a_discrepancy_until_it_is_accepted(
+    at: Callable[..., Said], tmp_path: Path
+) -> None:
+    with venue(tmp_path) as running:
+        trade(running, tmp_path)
+        session = next(e.session_id for e in read_kinds(journal_of(tmp_path), r.SessionOpened))
+        journal = Journal(journal_of(tmp_path), ACCOUNT, "single")
+        leap = r.DiscrepancyFound(
+            OPEN, "price", "SPY", UNASSIGNED, Decimal(500), Decimal(50), "SPY leapt", "price.SPY"
+        )
+        journal.append(session, [leap])
+        journal.close()
+        shown, status = at(running, "reconcile"), at(None, "status")
+        accepted, again = (
+            at(running, "reconcile", "--accept", "price.SPY"),
+            at(running, "reconcile"),
+        )
+        calm = at(None, "status")
+    assert (shown.code, accepted.code, again.code) == (1, 0, 0)
+    assert "price.SPY: SPY leapt. Nothing is bought of it" in status.out
+    assert "price.SPY" not in calm.out
+
+
+def test_without_keys_without_books_and_without_an_answer_it_says_what_is_missing(
+    at: Callable[..., Said], tmp_path: Path
+) -> None:
+    keyless = at(None, "reconcile")
+    with venue(tmp_path) as running:
+        bookless = at(running, "reconcile")
+        trade(running, tmp_path, 1)
+    unanswered = at(running, "reconcile")
+    assert keyless.code == bookless.code == 2
+    assert "Missing Alpaca API credentials" in keyless.err
+    assert f"account {ACCOUNT}, whose keys these are, has no books" in bookless.err
+    assert unanswered.code == 1
+    assert "no answer from the broker" in unanswered.err
+
+
+@pytest.mark.slow
+def test_a_running_coordinator_hears_what_was_accepted_and_buys_again(tmp_path: Path) -> None:
+    config = configs.single("momentum")
+    with venue(tmp_path, {**DRIFT, "at": "09:33"}, clock_speed=600) as running:
+        process = run_command(running, written(tmp_path, config), tmp_path, "--no-load")
+        shell = Shell(tmp_path, environment(running, tmp_path) | {"HOME": str(tmp_path)})
+        wait_for_position(running, process)
+        path = journal_of(tmp_path)
+        wait_until(
+            running,
+            OPEN + timedelta(hours=3),
+            lambda: bool(read_kinds(path, r.DiscrepancyFound)) or process.poll() is not None,
+        )
+        shown = shell.run("reconcile", *FAST)
+        status = shell.run("status")
+        accepted = shell.run("reconcile", "--accept", "position.SPY", *FAST)
+        later = running.snapshot().at + timedelta(minutes=30)
+        wait_until(running, later, lambda: process.poll() is not None)
+        process.send_signal(signal.SIGTERM)
+        log, _ = process.communicate(timeout=60)
+        agreed = shell.run("reconcile", *FAST)
+    assert (shown.returncode, accepted.returncode, agreed.returncode) == (1, 0, 0), log
+    assert "Nothing is bought of it" in status.stdout
+    assert "✓ discrepancy position.SPY is over: accepted by" in log
+    before, _, after = log.partition("is over: accepted by")
+    assert "🟢 BUY" in after, before
