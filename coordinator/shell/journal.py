@@ -2,7 +2,8 @@
 
 Rows are appended and never changed. Each carries the hash of the row before it, so that a missing
 or altered row is found at the next start: SQLite's own check does not notice a changed digit.
-Coordinators of one account share the file; an append hands back what the others wrote meanwhile.
+Coordinators of one account share the file; an append hands back what the others wrote meanwhile. A
+posting stands under the session of the book that it moves, whichever of them attributes it.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from coordinator.core.codec import decode, encode
-from coordinator.core.records import BarsSeen, HistorySeen, Record
+from coordinator.core.records import ActivityBooked, BarsSeen, HistorySeen, Record, SessionOpened
+from coordinator.core.values import UNASSIGNED
 from coordinator.errors import InvariantError, SafetyRefusal, StorageError
 from coordinator.shell.folders import private_folder
 
@@ -59,6 +61,7 @@ class Journal:
         self._seq = 0
         self._hash = GENESIS
         self._data_version = 0
+        self._homes: dict[str, str] = {}
         try:
             self._check_info(account)
             _prepare(self._connection, account)
@@ -92,7 +95,9 @@ class Journal:
         ):
             self._verify(seq, coordinator, session_id, kind, body, digest)
             if kind not in _BAR_KINDS or last.get(coordinator) == session_id:
-                yield Entry(seq, coordinator, session_id, decode(kind, body))
+                record = decode(kind, body)
+                self._note(record)
+                yield Entry(seq, coordinator, session_id, record)
 
     def skip_to_end(self) -> None:
         """Go to the newest entry unread, to append what depends on none of them."""
@@ -135,7 +140,7 @@ class Journal:
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             for record in decide(self._catch_up()):
-                self._insert(session_id, record)
+                self._insert(self._home(record, session_id), record)
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             self._forget(before)
@@ -167,8 +172,23 @@ class Journal:
             (self._seq,),
         ).fetchall():
             self._verify(seq, coordinator, session_id, kind, body, digest)
-            found.append(Entry(seq, coordinator, session_id, decode(kind, body)))
+            record = decode(kind, body)
+            self._note(record)
+            found.append(Entry(seq, coordinator, session_id, record))
         return found
+
+    def _home(self, record: Record, session_id: str) -> str:
+        """The session of the book that a posting moves, whichever coordinator attributes it."""
+        if not isinstance(record, ActivityBooked):
+            return session_id
+        return self._homes.get(record.strategy, session_id)
+
+    def _note(self, record: Record) -> None:
+        """Remember which session each strategy was opened in last."""
+        if isinstance(record, SessionOpened):
+            for opening in record.openings:
+                if opening.strategy != UNASSIGNED:
+                    self._homes[opening.strategy] = record.session_id
 
     def _insert(self, session_id: str, record: Record) -> None:
         kind, body = encode(record)
@@ -179,6 +199,7 @@ class Journal:
             (seq, self._coordinator, session_id, kind, body, digest),
         )
         self._seq, self._hash = seq, digest
+        self._note(record)
 
     def _verify(
         self, seq: int, coordinator: str, session_id: str, kind: str, body: str, digest: str

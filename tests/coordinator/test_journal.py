@@ -26,10 +26,20 @@ def moved(amount: str) -> r.Transferred:
     return r.Transferred(AT, UNASSIGNED, "A", Decimal(amount), "gift")
 
 
-def opened(name: str) -> r.SessionOpened:
-    return r.SessionOpened(
-        AT, name, "c", ACCOUNT, "paper", "iex", date(2026, 3, 17), "hash", (), {}
+def opened(name: str, *strategies: str) -> r.SessionOpened:
+    zero = Decimal(0)
+    openings = tuple(
+        r.Opening(strategy, "rsi", {}, (), zero, zero, zero, zero, zero, (), zero)
+        for strategy in (*strategies, UNASSIGNED)
     )
+    return r.SessionOpened(
+        AT, name, "c", ACCOUNT, "paper", "iex", date(2026, 3, 17), "hash", openings, {}
+    )
+
+
+def fee(strategy: str) -> r.ActivityBooked:
+    kind, zero, day = r.ActivityKind.FEE, Decimal(0), date(2026, 3, 17)
+    return r.ActivityBooked(AT, "f1", strategy, kind, "", zero, zero, Decimal(-1), "sales", day)
 
 
 def seen(minute: int) -> r.BarsSeen:
@@ -210,6 +220,23 @@ def test_coordinators_that_write_at_the_same_time_keep_one_chain(path: Path) -> 
     for thread in threads:
         thread.join()
     assert sorted(map(int, amounts(path))) == sorted([*range(25), *range(25)])
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_posting_stands_under_the_session_of_the_book_that_it_moves(
+    path: Path, restarts: bool
+) -> None:
+    stocks, crypto = Journal(path, ACCOUNT, "stocks"), Journal(path, ACCOUNT, "crypto")
+    stocks.append("s1", [opened("s1", "A")])
+    crypto.append("c1", [opened("c1", "C")])
+    stocks.append("s2", [opened("s2", "A")])
+    if restarts:
+        crypto.close()
+        crypto = Journal(path, ACCOUNT, "crypto")
+        list(crypto.replay())
+    crypto.append("c1", [fee("A"), fee("C"), fee(UNASSIGNED)])
+    found = {s: [e.record for e in read_session(path, s)][1:] for s in ("s1", "s2", "c1")}
+    assert found == {"s1": [], "s2": [fee("A")], "c1": [fee("C"), fee(UNASSIGNED)]}
 
 
 def newer(connection: sqlite3.Connection) -> None:
