@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from coordinator.core import records as r
+from coordinator.core.day import Day
 from coordinator.core.ledger import Ledger, SubAccount
 from coordinator.core.orders import PHASE, Order, Orders, OrderStatus, Phase
 from coordinator.core.postings import Postings
@@ -25,17 +26,6 @@ NEW_INITIAL_CASH = "initial_cash"
 """The transfer that follows an edited `initial_cash`."""
 LATE_FILLS = timedelta(days=2)
 """So long an ended order of an earlier session is remembered, for the sake of a late fill."""
-
-
-@dataclass(slots=True)
-class Day:
-    """One strategy's day: its baseline and what its daily limits have used up."""
-
-    start_equity: Decimal
-    transferred_before: Decimal
-    date: date | None = None
-    entries: int = 0
-    stopped: str = ""
 
 
 @dataclass(slots=True)
@@ -270,8 +260,8 @@ class Books:
         order = self.order(record.client_order_id)
         if order.is_entry:
             day = self.days[record.strategy]
-            order.entry_day = day.date
-            day.entries += 1
+            if day.enters(record.at, record.symbol):
+                order.entry_day = day.date
 
     def _change(self, record: r.OrderReleased | r.OrderMoved | r.CancelRequested) -> None:
         order = self.orders.get(record.client_order_id)

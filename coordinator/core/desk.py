@@ -57,6 +57,10 @@ class OrderDesk:
         """Intend an entry decided at `close`."""
         self._wish(Wish(strategy, symbol, Side.BUY, qty, close, Reason.SIGNAL), now)
 
+    def wished(self, strategy: str) -> int:
+        """Entries of a strategy that wait for the minute's end."""
+        return sum(w.strategy == strategy and w.side is Side.BUY for w in self._wishes)
+
     def deny_entry(
         self, strategy: str, symbol: str, qty: Decimal, close: Decimal, reason: str, now: datetime
     ) -> None:

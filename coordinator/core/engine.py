@@ -257,7 +257,7 @@ class Engine:
             return "frozen"
         if bar.symbol in self._blind:
             return "blind"
-        if most is not None and day.entries >= most:
+        if most is not None and day.entries + self._desk.wished(spec.name) >= most:
             return "max_daily_trades"
         if now - bar.end > LATE:
             return "stale"

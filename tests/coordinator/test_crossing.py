@@ -214,6 +214,25 @@ def test_without_crossing_the_same_wishes_wait_for_each_other() -> None:
     assert bench.order("B").status is OrderStatus.WAITING
 
 
+def test_what_a_cross_leaves_to_order_is_the_same_entry_of_the_day() -> None:
+    bench = crossing(share="0.8")
+    assert (len(bench.sent()), bench.books.days["B"].entries) == (2, 1)
+    bench.update(bench.order("B", 2), OrderStatus.CANCELED)
+    assert bench.books.days["B"].entries == 1  # the crossed part is bought
+
+
+def test_wishes_that_wait_for_the_minutes_end_count_as_entries() -> None:
+    said = {("SPY", 0): 1, ("AAPL", 0): 1}
+    bench = Bench(
+        spec("A", said, max_daily_trades=1, max_position_size="0.2"),
+        spec("B", {("SPY", 5): 1}),
+        crossing=True,
+    )
+    bench.minute(0, {"SPY": "100", "AAPL": "100"})
+    assert len(bench.sent()) == 1
+    assert bench.denials() == [("A", "max_daily_trades")]
+
+
 def test_wishes_of_different_minutes_are_not_netted() -> None:
     bench = Bench(
         spec("A", {("SPY", 0): 1, ("SPY", 1): -1}, max_position_size="0.5"),
