@@ -97,6 +97,10 @@ def update_json(
             "qty": text(execution.qty),
             "position_qty": text(position_qty),
         }
+        if event == "trade_bust":
+            data |= {"execution_id": event_id, "previous_execution_id": execution.execution_id}
+        elif execution.instead_of is not None:
+            data["previous_execution_id"] = execution.instead_of.execution_id
     return {"stream": "trade_updates", "data": data}
 
 
@@ -161,9 +165,13 @@ class Face:
             raise Refused(404, 40410000, "order not found")
         return orders[query[key]]
 
-    def _account_json(self) -> Json:
+    def cash(self) -> Decimal:
+        """The account's cash as the broker shows it."""
         cash = self._account.cash
-        shown = text(cash.quantize(Decimal("0.01")) if self._cents_only else cash)
+        return cash.quantize(Decimal("0.01")) if self._cents_only else cash
+
+    def _account_json(self) -> Json:
+        shown = text(self.cash())
         return {
             "id": str(UUID(int=1)),
             "account_number": self._account.number,
@@ -259,6 +267,7 @@ class Face:
         found: list[tuple[str, Json]] = [
             (fill.activity_id, fill_json(fill))
             for fill in self._account.executions
+            if fill.stands
             if fill.visible_at <= now and query.get("order_id") in (None, fill.order.order_id)
         ]
         if query.get("order_id") is None:
@@ -328,10 +337,10 @@ def activity_json(activity: TrueActivity) -> Json:
         "net_amount": text(activity.cash) or "0",
         "created_at": stamp(activity.at),
         "status": "executed",
-        "description": "",
+        "description": activity.note,
     }
     if activity.symbol:
-        body["symbol"] = activity.symbol
+        body["symbol"] = activity.symbol.replace("/", "")
         body["qty"] = text(activity.shares) or "0"
     return body
 

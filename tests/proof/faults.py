@@ -45,26 +45,17 @@ RATES: dict[str, tuple[float, float]] = {
     "bar garbled": (0.01, 0.1),
     # of people and machines, per minute
     "hand order": (0.01, 0.1),
-    "stopped": (0.002, 0.03),
-    "disk full": (0.002, 0.02),
+    "activity": (0.02, 0.2),
+    "bust": (0.02, 0.15),
+    "correction": (0.02, 0.15),
+    "drift": (0.005, 0.04),
+    "kill switch": (0.005, 0.03),
+    "stopped": (0.004, 0.03),
+    "disk full": (0.01, 0.06),
     # per step of an order's way
     "killed on an order's way": (0.003, 0.03),
 }
 """Each switch's rate where it is on: between these two, by the seed."""
-
-FINDS_WHAT_NOBODY_ORDERED = True
-"""Whether the session looks for executions of orders that it did not send. As long as it only
-hears of them, nothing may come between where there are hand orders."""
-SPOILS_HEARING = {
-    "update lost",
-    "update garbled",
-    "stream dropped",
-    "stream mute",
-    "stream ended",
-    "stopped",
-    "disk full",
-    "killed on an order's way",
-}
 
 
 class Faults:
@@ -78,9 +69,6 @@ class Faults:
             for kind, (low, high) in RATES.items()
             if rng.random() < share
         }
-        self.hears_all = "hand order" in self.rates and not FINDS_WHAT_NOBODY_ORDERED
-        if self.hears_all:
-            self.rates = {k: rate for k, rate in self.rates.items() if k not in SPOILS_HEARING}
         self.struck: Counter[str] = Counter()
         self.over = False
 

@@ -66,6 +66,10 @@ class Floor:
         except Refused as no:
             world.note("hand order refused", no)
 
+    def amended(self, fill: TrueExecution, event: str) -> None:
+        """The broker has taken an execution back, or corrected it, and says so."""
+        self._tell(fill.order, event, fill)
+
     def close(self) -> None:
         """The exchange closes: day orders end."""
         for order in list(self._world.brokerage.open_orders()):
@@ -155,13 +159,14 @@ class Floor:
         position = world.brokerage.held(order.symbol)
         message = update_json(order, event, world.now(), world.new_id(), execution, position)
         world.note(f"{event} of {order.client_order_id}", execution)
-        if faults.strikes("update garbled"):
+        amends = event.startswith("trade_")
+        if not amends and faults.strikes("update garbled"):
             message = {"stream": "trade_updates", "data": {"event": event, "order": "?"}}
         for stream in world.streams("orders"):
-            if faults.strikes("update lost"):
+            if not amends and faults.strikes("update lost"):
                 continue
             after_s = chance.uniform(0.001, 0.2)
-            if faults.strikes("update delayed"):
+            if not amends and faults.strikes("update delayed"):
                 after_s += chance.uniform(0.0, 40.0)
             stream.deliver(message, after_s)
             if faults.strikes("update doubled"):

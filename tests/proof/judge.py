@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from coordinator.core.books import Books
 from tests.proof.model import ENDED, NOUGHT, WIDE, Brokerage, TrueExecution
 from tests.proof.rules import Rules
 
+HEARD_WITHIN = timedelta(seconds=6)
+"""The session looks at its journal that often, and hears of what others have written."""
 LEFT_OVER = "UNASSIGNED"
 OWN_ENDS = frozenset({"denied", "filled", "canceled", "expired", "rejected", "replaced"})
 
@@ -33,6 +35,7 @@ class Intent:
     released: bool
     status: str = ""
     posts: int = 0
+    crossed: bool = False
 
     @property
     def over(self) -> bool:
@@ -57,13 +60,18 @@ class Judge:
         self.intents: dict[str, Intent] = {}
         self.books: dict[str, PlainBook] = defaultdict(PlainBook)
         self.longest_lag_s = 0.0
-        self.up_since: datetime | None = None
-        """Since when the session has been trading; None while it is not."""
         self.fills = 0
+        self.adopted = False
+        self.killed: datetime | None = None
+        self.found: list[tuple[datetime, str]] = []
+        """When the session found that a ticker, or cash under '', is not explained."""
         self._brokerage = brokerage
-        self._booked: dict[tuple[str, Decimal], r.FillBooked] = {}
-        self._stopped: dict[str, str] = {}
-        self._adopted = False
+        self._known: set[str] = set()
+        self._booked: Counter[TrueExecution] = Counter()
+        self._postings: dict[tuple[str, str], r.ActivityBooked] = {}
+        self._frozen: dict[str, str] = {}
+        self._stopped: dict[str, r.EntriesStopped] = {}
+        self._up_since: datetime | None = None
 
     def blame(self, sentence: str) -> None:
         """Note a violation."""
@@ -72,12 +80,16 @@ class Judge:
 
     # what the session does, as it does it
 
-    def committed(self, records: Sequence[r.Record], now: datetime) -> None:
-        """These records have become durable."""
+    def committed(
+        self, records: Sequence[r.Record], now: datetime, up_since: datetime | None = None
+    ) -> None:
+        """These records have become durable; their process has traded `up_since` then."""
+        self._up_since = up_since
         with localcontext(WIDE):
             self._rules.committed(records)
             for record in records:
                 self._take(record, now)
+            self._crosses([x for x in records if isinstance(x, r.FillBooked) and _crosses(x)])
 
     def posted(self, body: dict[str, Any], now: datetime) -> None:
         """The session has sent this order: is there a durable intent of it?"""
@@ -115,24 +127,35 @@ class Judge:
                 self.intents[record.client_order_id].released = True
             case r.OrderMoved():
                 self._move(record)
+            case r.FillBooked() if _crosses(record):
+                self._cross(record)
             case r.FillBooked():
                 self._book(record, now)
+            case r.ActivityBooked():
+                self._post(record)
             case r.EntriesStopped():
-                self._stopped[record.strategy] = record.reason
+                self._stopped[record.strategy] = record
             case r.DayRolled():
                 self._stopped.pop(record.strategy, None)
+            case r.DiscrepancyFound():
+                self._find(record)
+            case r.DiscrepancyResolved():
+                self._frozen.pop(record.discrepancy_id, None)
+            case r.Killed():
+                self.killed = now
+            case r.Revived():
+                self.killed = None
             case _:
                 pass
 
     def _adopt(self, record: r.AccountAdopted) -> None:
-        if self._adopted:
+        if self.adopted:
             self.blame("the account was adopted twice")
-        self._adopted = True
+        self.adopted = True
         self.books[LEFT_OVER].cash += record.cash
         for holding in record.holdings:
             self.books[LEFT_OVER].shares[holding.symbol] += holding.qty
-        for fill in self._brokerage.executions:  # by hand, before: the adopted sums have them
-            self._booked[fill.order.client_order_id, fill.cum_qty] = None  # type: ignore[assignment]
+        self._known.update(record.known)  # what moved before: the adopted sums have it
 
     def _intend(self, record: r.OrderIntended) -> None:
         name = record.client_order_id
@@ -143,8 +166,13 @@ class Judge:
             same = (other.record.strategy, other.record.symbol, other.record.side) == key
             if same and not other.over:
                 self.blame(f"invariant 6: {name} while {other.record.client_order_id} is open")
-        if record.side.value == "buy" and record.strategy in self._stopped:
-            self.blame(f"invariant 14: {name} after {self._stopped[record.strategy]}")
+        killed = self.killed is not None and record.at - self.killed > HEARD_WITHIN
+        stopped = self._stopped.get(record.strategy)
+        halts = [stopped.reason if stopped and stopped.at < record.at else ""]
+        halts.append("a kill" if killed else "")
+        halts += [n for n, symbol in self._frozen.items() if symbol in ("", record.symbol)]
+        if record.side.value == "buy" and any(halts):
+            self.blame(f"invariant 14: {name} was intended after {[h for h in halts if h]}")
         self.intents[name] = Intent(record, record.released)
 
     def _move(self, record: r.OrderMoved) -> None:
@@ -156,33 +184,74 @@ class Judge:
         intent.status = after
 
     def _book(self, record: r.FillBooked, now: datetime) -> None:
-        fill = self._true_fill(record)
-        if fill is None:
+        """An execution, or with a quantity below zero the taking back of one."""
+        back = record.qty < 0
+        fill = self._true_fill(record.reverses if back else record.execution_id)
+        if fill is None or fill.order.client_order_id != record.client_order_id:
             self.blame(f"invariant 5: booked, but never executed: {record}")
             return
-        key = (record.client_order_id, record.cum_qty)
-        if key in self._booked:
-            self.blame(f"invariant 5: booked twice: {record}")
+        self._booked[fill] += -1 if back else 1
+        if self._booked[fill] not in (0, 1) or (back and fill.stands):
+            self.blame(f"invariant 5: booked {self._booked[fill]} times: {record}")
             return
-        self._booked[key] = record
-        self.fills += 1
         intent = self.intents.get(record.client_order_id)
         owner = intent.record.strategy if intent else LEFT_OVER
-        facts = (owner, fill.order.symbol, fill.order.side, fill.qty, fill.price)
+        sign = -1 if back else 1
+        facts = (owner, fill.order.symbol, fill.order.side, sign * fill.qty, fill.price)
         said = (record.strategy, record.symbol, record.side.value, record.qty, record.price)
-        if facts != said or (record.fee, record.fee_qty) != (fill.fee, fill.fee_qty):
+        fees = (sign * fill.fee, sign * fill.fee_qty)
+        if facts != said or (record.fee, record.fee_qty) != fees:
             self.blame(f"invariant 5: {record} is not {fill} of {owner}")
         book = self.books[record.strategy]
-        book.cash += fill.cash
-        book.shares[record.symbol] += fill.shares
-        if self.up_since is not None:
-            lag = now - max(fill.at, self.up_since)
+        book.cash += sign * fill.cash
+        book.shares[record.symbol] += sign * fill.shares
+        self.fills += not back
+        if self._up_since is not None and not back:
+            lag = now - max(fill.at, self._up_since)
             self.longest_lag_s = max(self.longest_lag_s, lag.total_seconds())
 
-    def _true_fill(self, record: r.FillBooked) -> TrueExecution | None:
-        order = self._brokerage.by_client_id.get(record.client_order_id)
-        fills = order.executions if order else []
-        return next((fill for fill in fills if fill.cum_qty == record.cum_qty), None)
+    def _true_fill(self, name: str) -> TrueExecution | None:
+        """The execution of this id, the stream's or the activities'."""
+        return self._brokerage.by_any_id.get(name)
+
+    def _cross(self, record: r.FillBooked) -> None:
+        """What two strategies pass to each other inside, at a price, without a fee."""
+        sign = 1 if record.side.value == "buy" else -1
+        book = self.books[record.strategy]
+        book.cash -= sign * record.qty * record.price
+        book.shares[record.symbol] += sign * record.qty
+        intent = self.intents[record.client_order_id]
+        intent.crossed = True
+        if record.fee or record.fee_qty or intent.posts or record.qty != intent.record.qty:
+            self.blame(f"crossed with a fee, beside an order, or in part: {record}")
+
+    def _crosses(self, records: Sequence[r.FillBooked]) -> None:
+        """What is crossed is sold and bought at once, by two strategies, at one price."""
+        for sale, buy in zip(records[::2], records[1::2], strict=True):
+            same = [(x.symbol, x.qty, x.price) for x in (sale, buy)]
+            sides = sale.side.value, buy.side.value
+            if same[0] != same[1] or sides != ("sell", "buy") or sale.strategy == buy.strategy:
+                self.blame(f"invariant 2: {sale} and {buy} are no pair")
+
+    def _post(self, record: r.ActivityBooked) -> None:
+        key = record.activity_id, record.strategy
+        if key in self._postings or record.activity_id in self._known:
+            self.blame(f"invariant 5: posted twice: {record}")
+        self._postings[key] = record
+        book = self.books[record.strategy]
+        book.cash += record.amount
+        if record.symbol:
+            book.shares[record.symbol] += record.qty
+
+    def _find(self, record: r.DiscrepancyFound) -> None:
+        """The session says that it cannot explain something: is there something?"""
+        self.found.append((record.at, record.symbol))
+        if record.discrepancy_id:
+            self._frozen[record.discrepancy_id] = record.symbol
+
+    def is_booked(self, fill: TrueExecution) -> bool:
+        """Whether an execution is in the books now."""
+        return self._booked[fill] == 1
 
     # memory, file and model, at rest
 
@@ -207,6 +276,7 @@ class Judge:
             self._sums()
             self._ledger(books)
             self._fills()
+            self._activities()
             self._refusals()
             for intent in self.intents.values():
                 self._order(intent, books)
@@ -220,17 +290,20 @@ class Judge:
         """No order of ours needed the broker to keep it from harm, but for what humans did."""
         if any(order.by_hand for order in self._brokerage.orders.values()):
             return
+        drifted = {symbol for _, symbol in self._brokerage.drifts}
         for name, message in self._brokerage.refusals:
-            if name in self.intents and "must be unique" not in message:
+            intent = self.intents.get(name)
+            if intent is None or {"", intent.record.symbol} & drifted:
+                continue
+            if "must be unique" not in message:
                 self.blame(f"opposite orders together, or too much sold: {name}: {message}")
 
     def _sums(self) -> None:
         """Invariants 3 and 4: all books are the account."""
-        cash = sum((book.cash for book in self.books.values()), NOUGHT)
-        if cash != self._brokerage.cash:
-            self.blame(
-                f"invariant 4: the books' cash is {cash}, the broker's {self._brokerage.cash}"
-            )
+        cash, theirs = sum((b.cash for b in self.books.values()), NOUGHT), self._brokerage.cash
+        rounded = self._brokerage.whole_cents or self._brokerage.drifts
+        if abs(cash - theirs) >= Decimal("0.01") or (cash != theirs and not rounded):
+            self.blame(f"invariant 4: the books' cash is {cash}, the broker's {theirs}")
         net: dict[str, Decimal] = defaultdict(Decimal)
         for book in self.books.values():
             for symbol, qty in book.shares.items():
@@ -253,21 +326,42 @@ class Judge:
                 self.blame(f"invariant 1: {name} holds {held}, and should hold {plain.shares}")
 
     def _fills(self) -> None:
-        """Invariant 5: each execution was booked."""
+        """Invariant 5: each execution that stands was booked, and no other."""
+        drifted = {symbol for _, symbol in self._brokerage.drifts}
         for fill in self._brokerage.executions:
-            if (fill.order.client_order_id, fill.cum_qty) not in self._booked:
-                self.blame(f"invariant 5: lost: {fill} of {fill.order.client_order_id}")
+            if fill.activity_id in self._known:
+                continue
+            if self.is_booked(fill) != fill.stands and fill.order.symbol not in drifted:
+                self.blame(f"invariant 5: lost, or not taken back: {fill} of {fill.order}")
+
+    def _activities(self) -> None:
+        """Each activity was posted once and whole, and nothing else but what may be."""
+        named = {activity.activity_id: activity for activity in self._brokerage.activities}
+        sums: dict[str, list[Decimal]] = defaultdict(lambda: [NOUGHT, NOUGHT])
+        for (name, _), posting in self._postings.items():
+            sums[name][0] += posting.amount
+            sums[name][1] += posting.qty
+            if name in named:
+                continue
+            rounding = posting.kind is r.ActivityKind.ROUNDING and self._brokerage.whole_cents
+            if not (rounding or self._brokerage.drifts):
+                self.blame(f"posted, but nothing moved: {posting}")
+        for name, activity in named.items():
+            moved = [activity.cash, activity.shares] if activity.moves else [NOUGHT, NOUGHT]
+            if name not in self._known and (name not in sums or sums[name] != moved):
+                self.blame(f"invariant 5: {activity} was posted as {sums.get(name)}")
 
     def _order(self, intent: Intent, books: Books) -> None:
         """Invariants 8 and 9: an order ends here as it ended there."""
         name, status = intent.record.client_order_id, intent.status
         order = self._brokerage.by_client_id.get(name)
         if order is None:
-            if status not in ("denied", "rejected"):
+            if status not in ("denied", "rejected") and not intent.crossed:
                 self.blame(f"invariant 9: {name} is {status or 'intended'}, the broker has none")
             return
-        booked = sum((f.qty for (who, _), f in self._booked.items() if who == name), NOUGHT)
-        if booked != order.filled or booked > intent.record.qty:
+        booked = sum((fill.qty for fill in order.executions if self.is_booked(fill)), NOUGHT)
+        unheard = any(not fill.stands for fill in order.executions)
+        if (booked != order.filled and not unheard) or booked > intent.record.qty:
             self.blame(f"invariant 8: {name} has {booked} booked, the broker filled {order.filled}")
         if order.status not in ENDED and intent.over:
             self.blame(f"invariant 9: {name} is {status}, but stands at the broker")
@@ -283,6 +377,11 @@ class Judge:
                 self.blame(f"invariant 12: the chain breaks at record {seq}")
                 return
             previous, expected = digest, seq + 1
+
+
+def _crosses(record: r.FillBooked) -> bool:
+    """Whether it changed hands inside."""
+    return record.execution_id.startswith("cross.")
 
 
 def net_pnl(rows: Sequence[dict[str, Any]]) -> list[str]:
@@ -347,7 +446,11 @@ def dump(books: Books) -> dict[str, dict[Any, Any]]:
         "marks": dict(books.ledger.marks),
         "last bars": dict(books.last_bar),
         "denials": dict(books.denied),
-        "postings": {part.name: getattr(books.posted, part.name) for part in fields(books.posted)},
+        "postings": {
+            part.name: getattr(books.posted, part.name)
+            for part in fields(books.posted)
+            if part.name not in ("version", "_moved")  # in the order in which they were heard
+        },
         "frozen": dict(books.frozen),
         "kill": {"killed": books.killed},
     }

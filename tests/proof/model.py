@@ -8,7 +8,7 @@ when something happens and how.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Context, Decimal, localcontext
 from typing import Any
@@ -53,9 +53,14 @@ class TrueOrder:
         return self.listing.symbol
 
     @property
+    def standing(self) -> list[TrueExecution]:
+        """Executions that were not taken back."""
+        return [fill for fill in self.executions if fill.stands]
+
+    @property
     def filled(self) -> Decimal:
-        """What has been executed so far."""
-        return self.executions[-1].cum_qty if self.executions else NOUGHT
+        """What has been executed so far, and stands."""
+        return sum((fill.qty for fill in self.standing), NOUGHT)
 
     @property
     def left(self) -> Decimal:
@@ -65,15 +70,18 @@ class TrueOrder:
     @property
     def average(self) -> Decimal | None:
         """Average price of what was executed, as the broker rounds it."""
-        if not self.executions:
+        if not self.standing:
             return None
-        paid = sum((e.qty * e.price for e in self.executions), NOUGHT)
+        paid = sum((e.qty * e.price for e in self.standing), NOUGHT)
         return (paid / self.filled).quantize(COIN_PLACES)
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class TrueExecution:
-    """One execution. `visible_at` is when the list of activities has it."""
+    """One execution. `visible_at` is when the list of activities has it.
+
+    It `stands` until it is busted or corrected; it came `instead_of` the one that it corrects.
+    """
 
     order: TrueOrder = field(repr=False)
     execution_id: str
@@ -85,6 +93,8 @@ class TrueExecution:
     fee_qty: Decimal
     at: datetime
     visible_at: datetime
+    stands: bool = True
+    instead_of: TrueExecution | None = field(default=None, repr=False)
 
     @property
     def cash(self) -> Decimal:
@@ -102,7 +112,10 @@ class TrueExecution:
 
 @dataclass(frozen=True)
 class TrueActivity:
-    """Something other than an execution that moved cash or shares."""
+    """Something other than an execution, and the cash and shares that it tells of.
+
+    What was taken with a fill already is told of and moves nothing: `moves` is false.
+    """
 
     activity_id: str
     kind: str
@@ -111,6 +124,8 @@ class TrueActivity:
     cash: Decimal
     shares: Decimal
     visible_at: datetime
+    moves: bool
+    note: str
 
 
 @dataclass
@@ -125,13 +140,24 @@ class Brokerage:
     """The account. `new_id` makes ids; `price` is the last price of a ticker in dollars."""
 
     def __init__(
-        self, number: str, cash: Decimal, new_id: Callable[[], str], price: Callable[[str], Decimal]
+        self,
+        number: str,
+        cash: Decimal,
+        new_id: Callable[[], str],
+        price: Callable[[str], Decimal],
+        *,
+        whole_cents: bool,
     ) -> None:
         self.number, self.opening_cash, self.cash = number, cash, cash
+        self.whole_cents = whole_cents
+        """Whether each execution moves cash by whole cents only."""
+        self.drifts: list[tuple[datetime, str]] = []
+        """When what changed ('' is cash) although nothing tells of it."""
         self.positions: dict[str, TruePosition] = {}
         self.orders: dict[str, TrueOrder] = {}
         self.by_client_id: dict[str, TrueOrder] = {}
         self.executions: list[TrueExecution] = []
+        self.by_any_id: dict[str, TrueExecution] = {}
         self.activities: list[TrueActivity] = []
         self.refusals: list[tuple[str, str]] = []
         self._new_id, self._price = new_id, price
@@ -199,11 +225,29 @@ class Brokerage:
                 order, name, f"{stamp}::{self._new_id()}", qty, price, total, fee, fee_qty, now,
                 visible_at,
             )  # fmt: skip
-            order.executions.append(execution)
-            self.executions.append(execution)
-            self._post(order.symbol, execution.cash, execution.shares)
+            self._take_in(execution)
             self.move(order, "filled" if total == order.qty else "partially_filled", now)
         return execution
+
+    def take_back(self, execution: TrueExecution) -> None:
+        """Bust an execution: it never was."""
+        assert execution.stands
+        execution.stands = False
+        with localcontext(WIDE):
+            self._post(execution.order.symbol, -self._paid(execution), -execution.shares)
+
+    def correct(self, execution: TrueExecution, price: Decimal, now: datetime) -> TrueExecution:
+        """Give an execution another price; the one that corrects it has ids of its own."""
+        self.take_back(execution)
+        with localcontext(WIDE):
+            fee, fee_qty = _fee(execution.order, execution.qty, price)
+            name = f"{execution.activity_id.partition('::')[0]}::{self._new_id()}"
+            instead = replace(
+                execution, execution_id=self._new_id(), activity_id=name, price=price, fee=fee,
+                fee_qty=fee_qty, visible_at=now, stands=True, instead_of=execution,
+            )  # fmt: skip
+            self._take_in(instead)
+        return instead
 
     def post(
         self,
@@ -213,14 +257,33 @@ class Brokerage:
         shares: Decimal,
         now: datetime,
         visible_at: datetime,
+        *,
+        moves: bool = True,
+        note: str = "",
     ) -> TrueActivity:
         """Book something that no order did: a dividend, a fee, a split, a deposit."""
-        stamp = now.strftime("%Y%m%d%H%M%S%f")[:17]
-        name = f"{stamp}::{self._new_id()}"
-        activity = TrueActivity(name, kind, now, symbol, cash, shares, visible_at)
+        name = f"{now:%Y%m%d}000000000::{self._new_id()}"
+        activity = TrueActivity(name, kind, now, symbol, cash, shares, visible_at, moves, note)
         self.activities.append(activity)
-        self._post(symbol, cash, shares)
+        if moves:
+            self._post(symbol, cash, shares)
         return activity
+
+    def drift(self, symbol: str, cash: Decimal, shares: Decimal, now: datetime) -> None:
+        """Change the account, and tell nobody."""
+        self.drifts.append((now, symbol))
+        self._post(symbol, cash, shares)
+
+    def _take_in(self, execution: TrueExecution) -> None:
+        execution.order.executions.append(execution)
+        self.executions.append(execution)
+        for name in (execution.execution_id, execution.activity_id):
+            self.by_any_id[name] = execution
+        self._post(execution.order.symbol, self._paid(execution), execution.shares)
+
+    def _paid(self, execution: TrueExecution) -> Decimal:
+        """Dollars that an execution moved on the account, as the broker rounds them."""
+        return round(execution.cash, 2) if self.whole_cents else execution.cash
 
     def _post(self, symbol: str, cash: Decimal, shares: Decimal) -> None:
         with localcontext(WIDE):

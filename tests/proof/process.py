@@ -3,28 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from unittest.mock import patch
 
 from coordinator.bootstrap import strategy_specs
 from coordinator.config import CoordinatorConfig, config_hash, parse_config
+from coordinator.core.books import Books
 from coordinator.core.engine import Engine
 from coordinator.errors import BrokerError, SafetyRefusal, StorageError
 from coordinator.settings import Settings
-from coordinator.shell import session, startup
-from coordinator.shell.journal import Journal
+from coordinator.shell import startup
+from coordinator.shell.journal import Entry, Journal
 from coordinator.shell.ports import Ports
 from coordinator.shell.session import Run, RunResult, trade_session
-from coordinator.strategies import registry
 from tests.proof.virtual import Fibers, Killed
 from tests.proof.wire import WireJournal, WireRest, WireStream
 
 if TYPE_CHECKING:
     from tests.proof.world import World
-
-NAME = "proof"
 
 
 @dataclass(frozen=True)
@@ -40,11 +39,13 @@ class Process:
     """A coordinator's process. Dead, it can reach nothing any more."""
 
     world: World
-    settles: bool = False
+    config: CoordinatorConfig
     dead: bool = False
     streams: list[WireStream] = field(default_factory=list)
     engine: Engine | None = None
     journal: WireJournal | None = None
+    up_since: datetime | None = None
+    """Since when its stream of order updates has spoken."""
 
     def __post_init__(self) -> None:
         self.fibers = Fibers(self.world.loop, self.world.work_failed)
@@ -53,9 +54,8 @@ class Process:
 
     async def live(self) -> End:
         """Run the session to its end, or to the process's."""
-        with patch.object(session, "Engine", self._watched):
-            self._task = asyncio.ensure_future(trade_session(self._run(), self.stop, self._ports()))
-            await asyncio.wait([self._task])
+        self._task = asyncio.ensure_future(trade_session(self._run(), self.stop, self._ports()))
+        await asyncio.wait([self._task])
         end = self._end_of(self._task)
         if end.how in ("ended", "closed"):
             self.world.compare_memory(self)
@@ -107,16 +107,22 @@ class Process:
                 self.world.blame_bug(error)
                 return End("bug", repr(error))
 
-    def _watched(self, *args: Any, **options: Any) -> Engine:
-        """The production engine, remembered so that its books can be compared."""
-        self.engine = Engine(*args, **options)
-        return self.engine
+    def replayed(self) -> Books:
+        """The books that the journal gives as far as this process has read it."""
+        assert self.journal is not None
+        journal = _UpTo(self.journal.path, self.journal.path.parent.name, self.config.name)
+        journal.last = self.journal.seq
+        try:
+            books, _ = startup.replay(journal, self.config.name)
+        finally:
+            journal.close()
+        return books
 
     def _run(self) -> Run:
-        config = self.world.config
-        return Run(
+        config = self.config
+        run = _WatchedRun(
             specs=strategy_specs(config, None),
-            coordinator=NAME,
+            coordinator=config.name,
             mode="paper",
             feed="iex",
             config_hash=config_hash(config),
@@ -127,6 +133,8 @@ class Process:
             crossing=config.crossing,
             crypto_fee_rate=config.crypto_fee_rate,
         )
+        object.__setattr__(run, "process", self)
+        return run
 
     def _ports(self) -> Ports:
         world = self.world
@@ -146,24 +154,32 @@ class Process:
             ),
             open_journal=opened,
             tick_s=5.0,
+            turn=world.turn,
         )
 
 
+class _WatchedRun(Run):
+    """The run, whose engine is remembered so that its books can be compared."""
+
+    process: Process
+
+    def engine(self, *parts: Any) -> Engine:
+        engine = super().engine(*parts)
+        self.process.engine = engine
+        return engine
+
+
+class _UpTo(Journal):
+    """A journal as it was when its `last` record was the newest."""
+
+    last = 0
+
+    def replay(self) -> Iterator[Entry]:
+        for entry in super().replay():
+            if entry.seq <= self.last:
+                yield entry
+
+
 def read_config(document: dict[str, Any]) -> CoordinatorConfig:
-    """A configuration of built-in strategies; what is installed beside them is not looked up."""
-    with patch.object(registry, "entry_points", lambda group: ()):
-        return parse_config(document, NAME)
-
-
-def replayed(path: Path) -> Any:
-    """The books that the journal gives, read as a start reads it."""
-    journal = Journal(path, _account_of(path), NAME)
-    try:
-        books, _ = startup.replay(journal, NAME)
-    finally:
-        journal.close()
-    return books
-
-
-def _account_of(path: Path) -> str:
-    return path.parent.name
+    """A configuration as a user's file gives it."""
+    return parse_config(document, "proof")

@@ -156,9 +156,13 @@ class Rules:
     def _may_enter(self, record: r.OrderIntended) -> None:
         risk = self._config.get(record.strategy, {}).get("risk_config", {})
         most = risk.get("max_daily_trades")
-        entries = sum(order.is_entry for order in self._today[record.strategy])
-        if most is not None and entries >= most:
-            self._blame(f"invariant 14: {record.client_order_id} is entry {entries + 1} of {most}")
+        entries = {
+            (order.intent.at, order.intent.symbol)  # what a cross leaves to order is the same one
+            for order in self._today[record.strategy]
+            if order.is_entry
+        } | {(record.at, record.symbol)}
+        if most is not None and len(entries) > most:
+            self._blame(f"invariant 14: {record.client_order_id} is entry {len(entries)} of {most}")
 
     def _book(self, fill: r.FillBooked) -> None:
         self._amended = self._amended or bool(fill.reverses)

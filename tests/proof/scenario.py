@@ -37,10 +37,13 @@ class Scenario:
     ends: datetime
     settles: datetime
     """When the next session's coordinator is started, to see what is left of this one."""
-    config: dict[str, Any]
+    configs: tuple[dict[str, Any], ...]
+    """One for each coordinator; two trade stocks and crypto side by side on the account."""
     cash: Decimal
     tape: Tape
     cents_only: bool
+    whole_cents: bool
+    has_budget: bool
     kills: tuple[int, ...]
 
 
@@ -63,18 +66,22 @@ def scenario(
     if kills is None:
         count = rng.choice((0, 0, 1, 1, 2, 4))
         kills = sorted(rng.randrange(1, rng.choice((60, 600, 2500))) for _ in range(count))
-    config: dict[str, Any] = {"name": "proof", "strategies": _strategies(rng, listings)}
-    capital = sum((Decimal(str(s["initial_cash"])) for s in config["strategies"]), Decimal(0))
+    configs = _configs(rng, market, listings)
+    strategies = [strategy for config in configs for strategy in config["strategies"]]
+    capital = sum((Decimal(str(s["initial_cash"])) for s in strategies), Decimal(0))
+    whole_cents = rng.random() < 0.25
     return Scenario(
         listings,
         tuple(hours),
         begins,
         ends,
         settles,
-        config,
+        tuple(configs),
         capital + rng.choice((1_000, 50_000)),
         Tape(rng, spans),
-        rng.random() < 0.5,
+        whole_cents or rng.random() < 0.5,
+        whole_cents,
+        rng.random() < 0.2,
         tuple(kills),
     )
 
@@ -133,11 +140,23 @@ def _spans(
     return [*parts, (opens, (closes - opens) // ONE_MINUTE)]
 
 
-def _strategies(rng: random.Random, listings: Sequence[Listing]) -> list[dict[str, Any]]:
-    return [_strategy(rng, number, listings) for number in range(rng.randrange(2, 7))]
+def _configs(rng: random.Random, market: str, listings: Sequence[Listing]) -> list[dict[str, Any]]:
+    parts = [list(listings)]
+    if market == "both" and rng.random() < 0.6:
+        parts = [[x for x in listings if x.crypto is crypto] for crypto in (False, True)]
+    configs = []
+    for number, part in enumerate(parts):
+        most = 7 if len(parts) == 1 else 4
+        strategies = [_strategy(rng, f"S{number}{i}", part) for i in range(rng.randrange(2, most))]
+        config: dict[str, Any] = {"name": f"proof{number}", "strategies": strategies}
+        config["crossing"] = rng.random() < 0.3
+        if rng.random() < 0.1:
+            config["controls"] = {"max_orders_per_minute": 1}
+        configs.append(config)
+    return configs
 
 
-def _strategy(rng: random.Random, number: int, listings: Sequence[Listing]) -> dict[str, Any]:
+def _strategy(rng: random.Random, name: str, listings: Sequence[Listing]) -> dict[str, Any]:
     kind = rng.choice(("momentum", "momentum", "mean_reversion", "rsi", "adaptive"))
     risk: dict[str, Any] = {"max_position_size": rng.choice((0.3, 0.9, 1.0))}
     if rng.random() < 0.2:
@@ -147,7 +166,7 @@ def _strategy(rng: random.Random, number: int, listings: Sequence[Listing]) -> d
     if rng.random() < 0.3:
         risk |= {"stop_loss_pct": 0.003, "take_profit_pct": 0.004}
     return {
-        "name": f"S{number}",
+        "name": name,
         "strategy_type": kind,
         "strategy_params": _params(rng, kind),
         "tickers": [

@@ -71,7 +71,7 @@ def _verdict(world: World) -> Verdict:
         {
             "[orders]": world.broker.orders,
             "[fills]": world.judge.fills,
-            "[starts]": world.starts,
+            "[starts]": sum(trader.starts for trader in world.traders),
             "[boundaries]": world.boundaries,
             "[partly filled, then ended]": world.broker.partial_cancels,
         }

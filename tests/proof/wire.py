@@ -186,7 +186,7 @@ class WireStream:
             self._up = True
             self._connection += 1
             self._world.note(f"{self.watch.name} stream is up")
-            self._world.judge.up_since = self._world.judge.up_since or self._world.now()
+            self._process.up_since = self._process.up_since or self._world.now()
             self.watch.live()
 
     def _arrive(self, message: Raw, connection: int) -> None:
@@ -215,6 +215,11 @@ class WireJournal(Journal):
         super().__init__(path, account, coordinator)
         world.journal_path = path
 
+    @property
+    def seq(self) -> int:
+        """The number of the last record that this process has read or written."""
+        return self._seq
+
     def append_decided(
         self, session_id: str, decide: Callable[[list[Entry]], Sequence[Record]]
     ) -> None:
@@ -235,7 +240,10 @@ class WireJournal(Journal):
             raise
         if process.dead:
             raise Killed
-        world.judge.committed(written, world.now())
+        world.last_session = session_id or world.last_session
+        world.judge.committed(written, world.now(), process.up_since)
+        if world.judge.adopted:
+            world.adopted.set()
         for record in written:
             world.note("record", record)
         process.boundary("commit done")

@@ -7,6 +7,7 @@ is over; then, with all faults off, the next session's coordinator finds what wa
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
 import traceback
 from collections.abc import Sequence
@@ -18,22 +19,22 @@ from uuid import UUID
 
 from coordinator.core.statement import statement
 from coordinator.errors import BrokerError
+from coordinator.shell.budget import RequestBudget, Urgency
 from coordinator.shell.journal import read_session, read_sessions
 from coordinator.shell.pace import NotYet
+from coordinator.shell.rest import Api
 from tests.proof.face import Face
 from tests.proof.faults import Faults
 from tests.proof.floor import Floor
 from tests.proof.judge import Judge, net_pnl
 from tests.proof.market import ONE_MINUTE, Listing
 from tests.proof.model import Brokerage
-from tests.proof.process import End, Process, read_config, replayed
+from tests.proof.office import Office
+from tests.proof.process import Process
 from tests.proof.scenario import ACCOUNT, scenario
+from tests.proof.trader import Trader
 from tests.proof.virtual import VirtualLoop
 from tests.proof.wire import WireStream, stream_bar
-
-MOST_STARTS = 150
-REPEATED = {"refused": 6, "failed": 60}
-"""So often in a row a start may end so, before it counts as never recovering."""
 
 
 class World:
@@ -51,11 +52,12 @@ class World:
     ) -> None:
         self.seed, self.home, self.loop = seed, home, loop
         self.play = scenario(random.Random(f"{seed} scenario"), kills, minutes)
-        self.config = read_config(self.play.config)
         self.chance = random.Random(f"{seed} chance")
         self.faults = Faults(random.Random(f"{seed} faults"), calm=seed % 10 == 0)
         self.tape = self.play.tape
-        self.brokerage = Brokerage(ACCOUNT, self.play.cash, self.new_id, self._price)
+        self.brokerage = Brokerage(
+            ACCOUNT, self.play.cash, self.new_id, self._price, whole_cents=self.play.whole_cents
+        )
         self.face = Face(
             self.brokerage,
             self.tape,
@@ -65,14 +67,20 @@ class World:
             cents_only=self.play.cents_only,
         )
         self.broker = Floor(self)
-        self.judge = Judge(self.brokerage, self.play.config)
+        self.office = Office(self)
+        strategies = [s for config in self.play.configs for s in config["strategies"]]
+        self.judge = Judge(self.brokerage, {"strategies": strategies})
+        self.traders = [Trader(self, config) for config in self.play.configs]
         self.latest_s = 12.0
         self.boundaries = 0
-        self.starts = 0
+        self.adopted = asyncio.Event()
+        """Set once the account has books."""
+        self.last_session = ""
         self.where: list[str] = []
         self.journal_path: Path | None = None
-        self._kills = [] if self.faults.hears_all else list(self.play.kills)
-        self._process: Process | None = None
+        self._kills = list(self.play.kills)
+        path = home / "requests"
+        self._budget = RequestBudget(path, monotonic=loop.time) if self.play.has_budget else None
         self._talks = talks
 
     # what the parts ask of their world
@@ -111,8 +119,22 @@ class World:
 
     def streams(self, name: str) -> list[WireStream]:
         """Streams of this name of the process that lives now."""
-        found = self._process.streams if self._process else []
-        return [stream for stream in found if stream.watch.name == name]
+        return [
+            stream
+            for process in self._living()
+            for stream in process.streams
+            if stream.watch.name == name
+        ]
+
+    def kill_soon(self) -> None:
+        """Let the next process die while it recovers."""
+        self._kills.insert(0, self.boundaries + self.chance.randrange(1, 60))
+
+    def turn(self, api: Api, urgency: Urgency) -> float:
+        """When a request may go out, for all coordinators of the account together."""
+        if self._budget is None:
+            return 0.0
+        return self._budget.wait_s(urgency)
 
     def opens_in_s(self, listing: Listing) -> float | None:
         """Seconds until a ticker is traded: 0 while it is; None if not today."""
@@ -139,8 +161,8 @@ class World:
 
     def compare_memory(self, process: Process) -> None:
         """Invariant 11, for a process that stands still."""
-        if process.engine is not None and self.journal_path is not None:
-            self.judge.compare_memory(process.engine.books, replayed(self.journal_path))
+        if process.engine is not None:
+            self.judge.compare_memory(process.engine.books, process.replayed())
 
     # the play
 
@@ -148,54 +170,38 @@ class World:
         """The whole seed."""
         self.loop.set_exception_handler(self._on_loop_error)
         self._schedule()
-        await self._session()
+        await asyncio.gather(*(self._begin(trader) for trader in self.traders))
         self.faults.over = True
         self._kills.clear()
         wait_s = (self.play.settles - self.now()).total_seconds()
         await asyncio.sleep(max(wait_s, 60.0))
-        self._process = Process(self, settles=True)
-        self._process.stop.set()
-        end = await self._process.live()
-        self.note("settled", end)
-        if end.how not in ("ended", "closed"):
-            self.judge.blame(f"the next session could not begin: {end.how} {end.what}")
-            return
-        self._judge_all(self._process)
+        self.office.end_of_day()
+        await asyncio.sleep(1.0)
+        for trader in self.traders:
+            await trader.settle()
+        self._judge_all(self.traders[-1].process)
 
-    async def _session(self) -> None:
-        """Start, and start again, until the session is over."""
-        again = {"refused": 0, "failed": 0}
-        while True:
-            self.starts += 1
-            self._process = Process(self)
-            self.note("STARTS", self.starts)
-            end = await self._process.live()
-            self.judge.up_since = None
-            self.note("ENDS", end)
-            if end.how == "killed" and self.chance.random() < 0.3:
-                self._kills.insert(0, self.boundaries + self.chance.randrange(1, 60))
-            again = {how: again[how] + 1 if how == end.how else 0 for how in again}
-            given_up = [how for how, count in again.items() if count > REPEATED[how]]
-            if given_up or self.starts > MOST_STARTS:
-                self.judge.blame(f"does not come up again: {end.how} {end.what}")
-                return
-            if self._is_over(end):
-                return
-            await asyncio.sleep(self.chance.choice((0.2, 2.0, 30.0)) * self.chance.random())
+    async def _begin(self, trader: Trader) -> None:
+        """The first coordinator adopts the account before another one comes."""
+        if trader is not self.traders[0]:
+            left_s = (self.play.ends - self.now()).total_seconds()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.adopted.wait(), left_s)
+            await asyncio.sleep(self.chance.uniform(0.0, 20.0))
+        await trader.trade()
 
-    def _is_over(self, end: End) -> bool:
-        if end.how in ("closed", "bug") or self.now() > self.play.ends + 3 * ONE_MINUTE:
-            return True
-        early = end.what == "StoppedEarly" and self.chance.random() < 0.7
-        return end.how == "ended" and not early
-
-    def _judge_all(self, process: Process) -> None:
-        if process.engine is None or self.journal_path is None:
+    def _judge_all(self, process: Process | None) -> None:
+        if process is None or process.engine is None or self.journal_path is None:
             return
         self.judge.at_rest(process.engine.books, self.journal_path)
         for session_id, _ in read_sessions(self.journal_path):
             records = [entry.record for entry in read_session(self.journal_path, session_id)]
-            for wrong in net_pnl(statement(records)["pnl_daily"]):
+            try:
+                rows = statement(records)["pnl_daily"]
+            except Exception as error:
+                self.judge.blame(f"{session_id} has no statement: {error!r}")
+                continue
+            for wrong in net_pnl(rows):
                 self.judge.blame(f"{session_id}: {wrong}")
 
     def _schedule(self) -> None:
@@ -213,26 +219,27 @@ class World:
     def _at(self, moment: datetime, act: Any, *args: Any) -> None:
         self.loop.call_at((moment - self.play.begins).total_seconds(), act, *args)
 
+    def _living(self) -> list[Process]:
+        return [process for trader in self.traders if (process := trader.living) is not None]
+
     def _stop(self) -> None:
-        if self._process is not None:
-            self._process.stop.set()
+        for process in self._living():
+            process.stop.set()
 
     def _minute(self, ends: datetime) -> None:
         """A minute is over: its bars go out, and the world's misfortunes happen."""
-        faults, process = self.faults, self._process
+        faults = self.faults
         if ends >= self.play.ends - 2 * ONE_MINUTE:
             faults.over = True
-        if process is not None and not process.dead:
+        for process in self._living():
             for stream in list(process.streams):
                 stream.suffer()
             if faults.strikes("stopped"):
                 process.stop.set()
             if process.journal is not None and faults.strikes("disk full"):
                 process.journal.fill_disk()
-            if any(s.watch.connections for s in self.streams("orders")) and faults.strikes(
-                "hand order"
-            ):
-                self.broker.by_hand()
+        if self.adopted.is_set():
+            self.office.minute()
         for listing in self.play.listings:
             self._send_bar(listing, ends - ONE_MINUTE)
 
@@ -251,7 +258,7 @@ class World:
             if faults.strikes("bar doubled"):
                 stream.deliver(raw, after_s + chance.uniform(0.0, 90.0))
             if faults.strikes("bar corrected"):
-                stream.deliver(raw | {"c": raw["o"]}, after_s + chance.uniform(1.0, 45.0))
+                stream.deliver(raw | {"T": "u", "c": raw["o"]}, after_s + chance.uniform(1.0, 45.0))
 
     def _price(self, symbol: str) -> Decimal:
         return Decimal(self.tape.price_cents(symbol, self.now())) / 100
