@@ -41,13 +41,13 @@ class Crash:
 SCENARIOS = (
     Crash("a calm session", 4),
     Crash("a calm session, killed again in recovery", 7, in_recovery=True),
-    Crash("updates lost", 8, (("update lost", 0.5),)),
+    Crash("updates lost", 13, (("update lost", 0.5),)),
     Crash("updates lost, killed again in recovery", 9, (("update lost", 0.5),), in_recovery=True),
     Crash("updates doubled and late", 13, (("update doubled", 0.5), ("update delayed", 0.5))),
     Crash("fills in parts", 14, (("fills in parts", 1.0), ("fills slowly", 0.5))),
     Crash("parts, then cancelled", 15, (("fills in parts", 1.0), ("cancelled by the broker", 0.5))),
     Crash("answers lost", 20, (("answer lost", 0.5),)),
-    Crash("answers lost, killed again in recovery", 22, (("answer lost", 0.5),), in_recovery=True),
+    Crash("answers lost, killed again in recovery", 68, (("answer lost", 0.5),), in_recovery=True),
     Crash("504 though accepted", 25, (("answer 504", 0.5),)),
     Crash("orders that arrive late", 27, (("arrived late", 0.4),)),
     Crash("fills before their answer", 29, (("fills at once", 1.0), ("slow", 0.5))),
@@ -59,6 +59,10 @@ SCENARIOS = (
     Crash("a human trades meanwhile", 44, (("hand order", 0.5), ("update lost", 0.3))),
     Crash("bars late, doubled, missing", 50, (("bar late", 0.2), ("bar doubled", 0.3))),
     Crash("a full disk", 55, (("disk full", 0.2),)),
+    Crash("two coordinators on one account", 79, (("update lost", 0.3),)),
+    Crash("fees, dividends, splits", 76, (("activity", 0.7),)),
+    Crash("busts and corrections", 91, (("bust", 0.5), ("correction", 0.5))),
+    Crash("the kill switch", 126, (("kill switch", 0.3),)),
 )
 
 
