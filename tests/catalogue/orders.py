@@ -144,6 +144,8 @@ ROWS: dict[int, Row] = {
         "a single message is missing from a healthy stream",
         "found by looking at the account within 60 s of broker time",
         (
+            "tests/proof/test_detection.py"
+            "::test_a_fill_that_a_healthy_stream_lost_is_booked_within_a_minute",
             f"{_RECONCILER}::test_a_fill_that_the_stream_lost_is_booked_by_the_next_look",
             f"{_LOOKOUT}"
             "::test_the_account_is_looked_at_every_twenty_seconds_and_in_full_every_ten_minutes",

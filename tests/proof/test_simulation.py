@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections import Counter
 
 import pytest
 
+from tests.proof.faults import RATES
 from tests.proof.simulate import run_all, run_seed
 
 FEW = range(1, 11)
@@ -48,5 +50,8 @@ def test_the_same_seed_gives_the_same_journal_whatever_python_hashes_with() -> N
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 def test_every_invariant_holds_over_many_seeds() -> None:
-    wrong = [str(verdict) for verdict in run_all(range(11, 411), jobs=2) if verdict.violations]
+    verdicts = list(run_all(range(11, 411), jobs=2))
+    wrong = [str(verdict) for verdict in verdicts if verdict.violations]
     assert not wrong, "\n".join(wrong)
+    struck = sum((verdict.counts for verdict in verdicts), Counter[str]())
+    assert not RATES.keys() - struck.keys(), "a fault that never strikes proves nothing"
