@@ -76,8 +76,10 @@ class LiveSession:
         self._narrator = narrator
         self._inbox: asyncio.Queue[_Item] = asyncio.Queue()
         books = engine.books
-        self._errands = Errands(ports, make_broker, clock, lambda: books, self._deliver)
         self.lookout = Lookout(engine.plan, clock, ports.monotonic)
+        self._errands = Errands(
+            ports, make_broker, clock, lambda: books, self._deliver, self.lookout.refused
+        )
         self._tick_s, self._ticked_s = ports.tick_s, ports.monotonic()
         self._sight = True, frozenset[str]()
         self._bars = BarIntake(engine.specs, engine.plan, books.last_bar, clock, ports.monotonic)

@@ -34,6 +34,8 @@ from coordinator.shell.ports import Ports
 log = logging.getLogger("coordinator")
 DUPLICATE_ID, CONFLICT = "client_order_id must be unique", 409
 """Either says that the order may stand already; only a look at it tells."""
+KEYS_REFUSED = (401, 403)
+"""Answers to a question that are about who asks."""
 ORDER_DEADLINE_S = 10.0
 """Broker seconds after which an order that is still open is looked up."""
 LONGEST_WAIT_S = 60.0
@@ -71,7 +73,8 @@ class _Pursuit:
 class Errands:
     """Carries out commands. `deliver` is called on the loop with what comes back.
 
-    `make_broker` gives each worker a REST session of its own.
+    `make_broker` gives each worker a REST session of its own; `keys_refused` is called when the
+    broker will not show the account to us.
     """
 
     def __init__(
@@ -81,6 +84,7 @@ class Errands:
         clock: BrokerClock,
         books: Callable[[], Books],
         deliver: Deliver,
+        keys_refused: Callable[[], None] = lambda: None,
     ) -> None:
         self._for_orders = make_broker(impatient(ports.turn))
         self._for_questions = make_broker(patient(ports.turn, ports.sleep, patience_s=PATIENCE_S))
@@ -92,6 +96,7 @@ class Errands:
         self._books = books
         self._looking = False
         self._deliver = deliver
+        self._keys_refused = keys_refused
         self._pursuits: dict[str, _Pursuit] = {}
 
     @property
@@ -168,7 +173,8 @@ class Errands:
         """Take a look at the account, unless one is under way."""
         if not self._looking:
             self._looking, version = True, self._books().posted.version
-            self._ask(lambda: self._look(version, depth))
+            work = partial(self._look, version, depth)
+            self._question_worker.submit(work, self._deliver, self._not_looked)
 
     def read_clock(self) -> None:
         """Ask for the broker's time."""
@@ -258,6 +264,11 @@ class Errands:
             return [self._looks.take(version, depth)]
         finally:
             self._looking = False
+
+    def _not_looked(self, error: BaseException) -> None:
+        _not_asked(error)
+        if isinstance(error, BrokerRejected) and error.status in KEYS_REFUSED:
+            self._keys_refused()
 
     def _missed(self, order: Order) -> list[m.Message]:
         pursuit, now = self._pursuits.get(order.client_order_id), self._clock.now()

@@ -78,6 +78,7 @@ class Lookout:
     _confirmed: _Moment = field(default_factory=lambda: NEVER)
     _looked: _Moment = field(default_factory=lambda: NEVER)
     _deep: _Moment = field(default_factory=lambda: NEVER)
+    _refused: bool = False
 
     def watch_orders(self, watch: StreamWatch) -> None:
         """Watch over the stream of order updates."""
@@ -116,10 +117,16 @@ class Lookout:
 
     def confirmed(self) -> None:
         """REST has told the state of the open orders."""
-        self._confirmed = self._now()
+        self._confirmed, self._refused = self._now(), False
+
+    def refused(self) -> None:
+        """REST does not take our keys: no order of ours would be taken, until it tells again."""
+        self._refused = True
 
     def sees_orders(self) -> bool:
-        """Whether the stream or REST has confirmed order states lately."""
+        """Whether the stream or REST has confirmed order states lately, and takes our keys."""
+        if self._refused:
+            return False
         return self._streams_orders() or not self._passed(
             self._confirmed, CONFIRMED, LEAST_CONFIRMED_S
         )

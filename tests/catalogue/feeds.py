@@ -22,6 +22,8 @@ _CONTROLS = "tests/coordinator/test_controls.py"
 _YEARS = "tests/coordinator/test_ten_years.py"
 _CUT = "tests/e2e/test_cut_frames.py"
 _HARD = "tests/e2e/test_hard_days.py"
+_ERRANDS = "tests/coordinator/test_errands.py"
+_CORPUS = "tests/corpus/test_corpus.py"
 
 ROWS: dict[int, Row] = {
     1: Row(
@@ -80,6 +82,7 @@ ROWS: dict[int, Row] = {
         "a price is NaN, infinite, negative, zero or absurd",
         "the record is dropped and counted; no signal",
         (
+            f"{_CORPUS}::test_each_case_becomes_exactly_what_its_table_says",
             f"{_WIRE}::test_a_broken_bar_is_refused",
             f"{_WIRE}::test_whatever_stands_in_a_field_it_is_understood_or_refused",
             "tests/coordinator/test_strategies.py"
@@ -94,6 +97,10 @@ ROWS: dict[int, Row] = {
         (
             f"{_FRAMES}"
             "::test_a_broken_record_is_dropped_wherever_it_stands_and_its_neighbours_are_heard",
+            "tests/corpus/test_mutations.py"
+            "::test_a_bar_with_its_structure_spoiled_costs_no_neighbour",
+            "tests/corpus/test_answers.py"
+            "::test_a_broken_row_is_left_out_and_counted_and_its_neighbours_are_read",
             f"{_FRAMES}::test_all_broken_records_in_one_frame_are_each_dropped_once",
             f"{_CORPUS_STREAMS}::test_whatever_is_broken_on_a_market_stream_costs_only_itself",
         ),
@@ -131,7 +138,12 @@ ROWS: dict[int, Row] = {
             f"{_STREAMS}::test_keys_that_are_refused_again_and_again_are_told_once",
             f"{_LOOKOUT}::test_a_stream_that_is_not_up_is_blind_and_rest_is_asked_every_thirty_seconds",
             f"{_LOOKOUT}::test_order_states_are_known_for_ten_seconds_after_rest_has_told_them",
+            f"{_LOOKOUT}"
+            "::test_while_rest_refuses_our_keys_nothing_is_seen_though_the_stream_speaks",
+            f"{_ERRANDS}::test_a_look_whose_keys_are_refused_says_so_and_the_next_one_may_succeed",
         ),
+        "REST's refusal is noticed by the next look at the account, at most 20 s later; an order"
+        " that it refuses before that is REJECTED and decided anew on the next bar",
     ),
     10: Row(
         "we are too slow for a stream: 407",
@@ -147,6 +159,9 @@ ROWS: dict[int, Row] = {
         "garbage, huge and nested frames",
         "dropped and counted, the connection lives; on the order stream REST is asked",
         (
+            f"{_CORPUS}::test_the_corpus_holds_more_than_a_thousand_different_cases",
+            "tests/corpus/test_mutations.py"
+            "::test_a_frame_with_its_bytes_spoiled_costs_nothing_before_or_after_it",
             f"{_FRAMES}::test_a_frame_that_is_none_is_dropped",
             f"{_FRAMES}::test_a_frame_of_orders_that_cannot_be_read_is_refused_once",
             f"{_CORPUS_STREAMS}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.catalogue.row import REAL_KILLS, SEEDS, Row, caught
+from tests.catalogue.row import CRASHES, REAL_KILLS, SEEDS, Row, caught
 
 _BARS = "tests/coordinator/test_bars.py"
 _STARTUP = "tests/coordinator/test_startup.py"
@@ -32,6 +32,7 @@ ROWS: dict[int, Row] = {
             caught("01-sent-before-written"),
             caught("19-a-stale-order-is-sent-again"),
             *SEEDS,
+            *CRASHES,
             *REAL_KILLS,
         ),
     ),
@@ -43,6 +44,7 @@ ROWS: dict[int, Row] = {
             f"{_E2E}"
             "::test_a_killed_session_resumes_with_the_same_books_and_the_same_later_decisions",
             *SEEDS,
+            *CRASHES,
             *REAL_KILLS,
         ),
     ),
@@ -54,6 +56,7 @@ ROWS: dict[int, Row] = {
             f"{_JOURNAL}::test_an_append_that_fails_leaves_nothing_behind_and_the_journal_usable",
             caught("28-half-a-commit"),
             *SEEDS,
+            *CRASHES,
             *REAL_KILLS,
         ),
     ),
@@ -65,6 +68,7 @@ ROWS: dict[int, Row] = {
             f"{_STARTUP}::test_what_was_in_line_behind_an_order_that_ended_meanwhile_is_sent_once",
             caught("18-the-sequence-starts-again"),
             *SEEDS,
+            *CRASHES,
             *REAL_KILLS,
         ),
     ),

@@ -150,6 +150,8 @@ ROWS: dict[int, Row] = {
             f"{_STOPPING}"
             "::test_a_server_that_is_away_ends_nothing_and_its_cancellation_is_seen_when_it_is_back",
         ),
+        "Prefect's server is not killed under a running flow here; the session, its journal and"
+        " its orders know nothing of Prefect, which tests/structure holds",
     ),
     55: Row(
         "Prefect runs a session twice, or again",
@@ -185,6 +187,8 @@ ROWS: dict[int, Row] = {
         "tolerated; a fill is never dropped",
         (
             f"{_HARD}::test_words_that_nobody_knows_lose_no_fill",
+            "tests/corpus/test_golden.py"
+            "::test_a_recorded_message_with_a_spoiled_key_is_refused_or_says_what_it_said",
             f"{_ORDERS_READ}::test_a_state_that_is_not_alpacas_counts_as_accepted_and_is_told",
             f"{_ORDERS_READ}::test_what_is_new_or_missing_and_does_not_matter_is_let_through",
             f"{_FRAMES}::test_what_is_new_is_no_garbage",

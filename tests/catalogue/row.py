@@ -26,6 +26,11 @@ SEEDS = (
 REAL_KILLS = (
     f"{_KILLS}::test_processes_that_are_killed_at_any_moment_lose_nothing_and_double_nothing",
 )
+CRASHES = (
+    "tests/proof/test_crashes.py::test_a_scenario_trades_and_survives_a_kill",
+    "tests/proof/test_crashes.py::test_a_kill_in_recovery_is_survived",
+)
+"""A kill at boundaries of short sessions, and again in recovery; `make prove` runs all of them."""
 
 
 def caught(bug: str) -> str:

@@ -22,6 +22,7 @@ from coordinator.shell.broker import Broker
 from coordinator.shell.budget import Urgency
 from coordinator.shell.clock import BrokerClock
 from coordinator.shell.errands import STANDSTILL_S, Errands
+from coordinator.shell.lookout import Depth
 from coordinator.shell.pace import Budgets
 from coordinator.shell.ports import Ports
 from coordinator.shell.rest import Api
@@ -67,6 +68,7 @@ class Desk:
             self.clock,
             lambda: self.books,
             self._take,
+            lambda: self.answers.put_nowait(m.SightChanged(NOW, False, frozenset())),
         )
 
     def _turn(self, _: Api, urgency: Urgency) -> float:
@@ -290,6 +292,22 @@ def test_a_request_that_hangs_holds_up_neither_the_loop_nor_the_other_worker(
         assert [type(quick), type(late)] == answers
 
     run(story, tmp_path, {"kind": "delay_response", "method": hangs, "delay_s": 0.8})
+
+
+@pytest.mark.parametrize("status", [401, 403, 503])
+def test_a_look_whose_keys_are_refused_says_so_and_the_next_one_may_succeed(
+    status: int, tmp_path: Path
+) -> None:
+    async def story(desk: Desk) -> None:
+        desk.errands.look(Depth.ACCOUNT)
+        desk.errands.read_clock()
+        if status != 503:
+            assert isinstance(await desk.answer(), m.SightChanged)
+        assert isinstance(await desk.answer(), m.ClockRead)
+        desk.errands.look(Depth.ACCOUNT)
+        assert isinstance(await desk.answer(), m.AccountSeen)
+
+    run(story, tmp_path, {"kind": "http_error", "path": "/v2/account", "status": status})
 
 
 def test_a_question_that_fails_is_told_and_hurts_nobody(

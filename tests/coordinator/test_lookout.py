@@ -257,6 +257,16 @@ def test_order_states_are_known_while_their_stream_is_up_whatever_rest_says() ->
     assert watch.lookout.sees_orders()
 
 
+def test_while_rest_refuses_our_keys_nothing_is_seen_though_the_stream_speaks() -> None:
+    watch = Watch()
+    watch.orders()
+    assert watch.lookout.sees_orders()
+    watch.lookout.refused()
+    assert not watch.lookout.sees_orders()
+    watch.lookout.confirmed()
+    assert watch.lookout.sees_orders()
+
+
 def test_a_coordinator_without_an_order_stream_counts_as_seeing() -> None:
     assert Watch().lookout.sees_orders()
 
