@@ -123,7 +123,7 @@ ROWS: dict[int, Row] = {
             f"{_REPORTS}::test_a_fill_after_the_cancellation_is_booked",
             f"{_REPORTS}::test_every_step_of_a_filling_order_is_recorded_with_what_it_came_to",
             f"{_ORDERS}::test_whatever_is_reported_an_order_goes_forward_only",
-            f"{_LIMITS}::test_an_entry_that_never_filled_is_given_back[canceled in part]",
+            f"{_LIMITS}::test_an_entry_that_never_filled_is_given_back",
             f"{_EXITS}::test_an_exit_ends_the_own_open_buy_first_and_sells_what_filled",
             caught("07-a-fill-after-the-end-is-dropped"),
             caught("08-a-hold-is-never-released"),
@@ -185,7 +185,7 @@ ROWS: dict[int, Row] = {
         (
             f"{_BROKER}::test_a_definite_no_is_a_rejection_in_the_brokers_words",
             f"{_ERRANDS}::test_a_definite_no_comes_back_as_a_refusal",
-            f"{_LIMITS}::test_an_entry_that_never_filled_is_given_back[refused]",
+            f"{_LIMITS}::test_an_entry_that_never_filled_is_given_back",
             f"{_EXITS}::test_a_rejected_exit_is_tried_again_on_the_next_bar",
         ),
     ),
