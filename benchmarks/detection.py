@@ -43,6 +43,7 @@ class _Silence:
     loop: VirtualLoop
     found: list[float]
     since: dict[StreamWatch, float] = field(default_factory=dict)
+    told: set[StreamWatch] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         originals = WireStream.suffer, WireStream._arrive, StreamWatch.muted
@@ -56,12 +57,16 @@ class _Silence:
 
         def arrive(stream: WireStream, message: Mapping[str, Any], connection: int) -> None:
             if stream._up and stream._mute_until_s == float("inf"):
-                self.since.setdefault(stream.watch, self.loop.time())
+                if stream.watch not in self.told:
+                    self.since.setdefault(stream.watch, self.loop.time())
+            else:
+                self.told.discard(stream.watch)
             really_arrive(stream, message, connection)
 
         def known(watch: StreamWatch) -> None:
             if watch in self.since:
                 self.found.append(self.loop.time() - self.since.pop(watch))
+            self.told.add(watch)
             really_muted(watch)
 
         self.suffer, self.arrive, self.known = suffer, arrive, known

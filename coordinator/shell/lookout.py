@@ -21,6 +21,8 @@ SILENCE = timedelta(seconds=78)
 the next minute's bar should surely have come."""
 SURELY_SENT = timedelta(seconds=15)
 """A bar that ended so long ago should have come over the stream."""
+STILL_MUTE = timedelta(seconds=5)
+"""The same of a stream that is known to be mute, and stays so after it was connected anew."""
 CONFIRMED, LEAST_CONFIRMED_S = timedelta(seconds=10), 1.0
 """Broker time (at least so many local seconds) for which a confirmed order state counts."""
 LOOKS, SUSPICIOUS_LOOKS, LEAST_LOOK_S = timedelta(seconds=20), timedelta(seconds=4), 0.25
@@ -108,7 +110,8 @@ class Lookout:
         """REST brought bars that no stream had: proof against a stream that says it is well."""
         now = self.clock.now()
         for market in self._markets:
-            missed = [b for b in fresh if b.symbol in market.tickers and now - b.end > SURELY_SENT]
+            sent = STILL_MUTE if market.mute else SURELY_SENT
+            missed = [b for b in fresh if b.symbol in market.tickers and now - b.end > sent]
             silent = market.asked is not None and now - market.heard > SILENCE
             if missed and silent and market.watch.state is StreamState.LIVE:
                 market.mute, market.heard = True, now
