@@ -76,7 +76,9 @@ def _what_became_of(left: Left) -> str:
     from coordinator.kill import what_is_left
 
     if left.is_flat:
-        return f"{left.account}: flat. Nothing is held by a strategy, and nothing is open."
+        flat = f"{left.account}: flat. No strategy holds what could be sold, and nothing is open."
+        differs = " But the books and the broker differ: see `multi-trader reconcile`."
+        return flat + (differs if left.frozen else "")
     still = f"{left.account}: {what_is_left(left)}."
     if left.closed:
         return (

@@ -11,7 +11,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -41,14 +41,15 @@ class Left:
     """What is left of an account after a kill.
 
     `orders` are the client order ids that may still be open; `closed` says that all that is held
-    waits for its market to open. `problem` is why the broker could not be reached from here, if
-    that is so.
+    waits for its market to open. `frozen` are the discrepancies that stand. `problem` is why
+    nothing could be done from here, if that is so.
     """
 
     account: str
     held: tuple[Held, ...] = ()
     orders: tuple[str, ...] = ()
     closed: bool = False
+    frozen: tuple[str, ...] = ()
     problem: str = ""
 
     @property
@@ -169,7 +170,7 @@ def _get_out(operator: Operator, path: Path, wait_s: float) -> Left:
                 account.catch_up()
                 left = _left(account, reach, problem)
                 if not left.orders and _is_closed(reach, left):
-                    return _left(account, reach, problem, closed=True)
+                    return replace(left, closed=True)
             time.sleep(POLL_S)
 
 
@@ -188,13 +189,7 @@ def _reach(operator: Operator, path: Path) -> tuple[Reach | None, str]:
 
 
 @exactly
-def _left(
-    account: Account,
-    reach: Reach | None,
-    problem: str,
-    *,
-    closed: bool = False,
-) -> Left:
+def _left(account: Account, reach: Reach | None, problem: str) -> Left:
     """What the books say is held; the broker tells which crumbs could not be ordered."""
     found = held(account.books, {})
     if found and reach is not None:
@@ -202,8 +197,9 @@ def _left(
             found = held(account.books, reach.assets([h.symbol for h in found]))
         except BrokerError as error:
             problem = str(error)
-    orders = tuple(account.books.elsewhere)
-    return Left(account.number, tuple(found), orders, closed, problem)
+    books = account.books
+    orders, frozen = tuple(books.elsewhere), tuple(sorted(books.frozen))
+    return Left(account.number, tuple(found), orders, frozen=frozen, problem=problem)
 
 
 def _is_closed(reach: Reach, left: Left) -> bool:
@@ -214,7 +210,11 @@ def _is_closed(reach: Reach, left: Left) -> bool:
 
 
 def _act(operator: Operator, account: Account, reach: Reach, left: Left, until_s: float) -> str:
-    """Run a session of our own for each coordinator that left something and does not run."""
+    """Run a session of our own for each coordinator that left something and does not run.
+
+    Returns what stands in the way, if anything does.
+    """
+    problem = ""
     strategies = {h.strategy for h in left.held} | {o.partition(".")[0] for o in left.orders}
     owners = {account.owners[name] for name in strategies if name in account.owners}
     for coordinator in sorted(owners):
@@ -226,14 +226,15 @@ def _act(operator: Operator, account: Account, reach: Reach, left: Left, until_s
                 )
                 leases.take_for_strategies(account.number, own, host=reach.settings.account_host)
             except SafetyRefusal:
-                continue  # it runs, and gets out by itself
+                problem = f"the coordinator {coordinator} runs, and has to get out by itself"
+                continue
             run = _run(operator, reach, account.opened[coordinator])
             deadline_s = max(until_s - time.monotonic(), 1.0)
             try:
                 asyncio.run(flatten(run, reach.ports, deadline_s=deadline_s))
             except BrokerError as error:
-                return str(error)
-    return ""
+                problem = str(error)
+    return problem
 
 
 def _run(operator: Operator, reach: Reach, opened: r.SessionOpened) -> Run:

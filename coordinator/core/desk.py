@@ -16,6 +16,7 @@ from coordinator.core import risk
 from coordinator.core.arbiter import may_send, next_waiting, outdated
 from coordinator.core.books import Books
 from coordinator.core.crossing import Cross, Wish, net
+from coordinator.core.flat import in_the_account
 from coordinator.core.orders import Order, OrderStatus, Phase, may_move
 from coordinator.core.risk import Asset
 from coordinator.core.values import ZERO, Reason, Side
@@ -228,12 +229,10 @@ class OrderDesk:
 
     def _available(self, symbol: str) -> Decimal:
         """What the account holds of a symbol beyond the sells that are open or wished for."""
-        accounts = self.books.ledger.accounts.values()
-        held = sum((a.positions[symbol].qty for a in accounts if symbol in a.positions), ZERO)
         on_ticker = self.books.orders.open_on(symbol)
         selling = sum((o.open_qty for o in on_ticker if o.side is Side.SELL), ZERO)
         wished = (w.qty for w in self._wishes if w.symbol == symbol and w.side is Side.SELL)
-        return held - selling - sum(wished, ZERO)
+        return in_the_account(self.books, symbol) - selling - sum(wished, ZERO)
 
     def _deny(self, order: Order, now: datetime, reason: str) -> None:
         self.move(order.client_order_id, OrderStatus.DENIED, reason, now)

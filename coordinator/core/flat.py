@@ -1,7 +1,7 @@
-"""What is left to get out of after a kill: positions that can be ordered, of strategies alone.
+"""How much there is to sell, and what is left to get out of after a kill.
 
-Flat means that nothing is left that the broker would take an order for: less than an increment, or
-more than the account holds, because a human has sold it, is not held by anybody.
+Flat means that no strategy holds what the broker would take an order for: less than an increment,
+or more than the account holds, because a human has sold it, cannot be ordered.
 """
 
 from __future__ import annotations
@@ -24,19 +24,26 @@ class Held:
     qty: Decimal
 
 
+def in_the_account(books: Books, symbol: str) -> Decimal:
+    """What the account surely holds of a symbol: the books' sum, or less if some is missing."""
+    accounts = books.ledger.accounts.values()
+    held = sum((a.positions[symbol].qty for a in accounts if symbol in a.positions), ZERO)
+    found = books.frozen.get(f"position.{symbol}")
+    return held if found is None else held + min(found.brokers - found.ours, ZERO)
+
+
 @exactly
 def held(
     books: Books, assets: Mapping[str, Asset], strategies: Iterable[str] | None = None
 ) -> list[Held]:
     """What these strategies hold, or all: of a symbol that `assets` does not name, any crumb."""
-    net = books.ledger.net_positions()
     names = books.ledger.accounts if strategies is None else strategies
     return [
         Held(name, symbol, position.qty)
         for name in sorted(names)
         if name != UNASSIGNED
         for symbol, position in sorted(books.ledger[name].positions.items())
-        if _orderable(assets.get(symbol), min(position.qty, net.get(symbol, ZERO)))
+        if _orderable(assets.get(symbol), min(position.qty, in_the_account(books, symbol)))
     ]
 
 

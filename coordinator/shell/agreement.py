@@ -111,8 +111,12 @@ def agree(settling: Settling, assets: Mapping[str, Asset], now: datetime) -> lis
         if all(_same(f, frozen.get(f.discrepancy_id)) for f in found):
             break
     else:
+        ours = [f for f in found if not _may_be_elsewhere(books, f.symbol)]
         if not books.killed:
-            refuse_differences(f for f in found if not _may_be_elsewhere(books, f.symbol))
+            refuse_differences(ours)
+        new = [f for f in ours if not _same(f, books.frozen.get(f.discrepancy_id))]
+        books.apply_all(new)
+        settling.keep(earlier, new)
         for finding in found:
             log.error("⚠ %s (%s)", finding.note, finding.discrepancy_id)
     in_line = (c.client_order_id for c in desk.out.commands if isinstance(c, m.SubmitOrder))

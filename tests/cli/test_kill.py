@@ -89,7 +89,7 @@ def test_where_nobody_runs_the_command_itself_sells_what_strategies_hold_and_not
     assert kinds(tmp_path, r.Killed, r.Revived) == ["Killed", "Revived"]
 
 
-FLAT = "Nothing is held by a strategy, and nothing is open."
+FLAT = "No strategy holds what could be sold, and nothing is open."
 
 
 @pytest.mark.slow
@@ -145,6 +145,24 @@ def test_the_kill_is_in_the_journal_even_if_the_broker_cannot_be_asked(
     assert kinds(tmp_path, r.Killed) == ["Killed"]
     assert refused.code == 3
     assert words in refused.err
+
+
+def test_a_live_account_is_traded_by_the_command_itself_only_if_it_is_armed(
+    at: Callable[..., Said], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = {**configs.single("momentum"), "mode": "live"}
+    with venue(tmp_path) as running:
+        run_here(running, config, tmp_path, until=OPEN + timedelta(minutes=3))
+        unarmed = at(running, "kill")
+        held = running.snapshot().positions
+        monkeypatch.setenv("MULTI_TRADER_ALLOW_LIVE", ACCOUNT)
+        armed = at(running, "kill")
+        account = running.snapshot()
+    assert held["SPY"] > 1
+    assert unarmed.code == 1
+    assert f"MULTI_TRADER_ALLOW_LIVE must equal {ACCOUNT}" in unarmed.out
+    assert kinds(tmp_path, r.Killed) == ["Killed"], "which needs no arming"
+    assert (armed.code, account.positions) == (0, {})
 
 
 def test_without_any_account_the_command_says_so_and_where_it_looked(

@@ -9,7 +9,9 @@ import pytest
 from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.engine import Engine
+from coordinator.core.flat import held
 from coordinator.core.orders import OrderStatus
+from coordinator.core.reconcile import LOOKS
 from coordinator.core.session import Hours, SessionPlan
 from coordinator.core.values import MINUTE, UNASSIGNED, Side
 from tests.coordinator.bench import (
@@ -132,6 +134,32 @@ def test_no_more_is_sold_than_the_account_holds() -> None:
     )  # fmt: skip
     kill(bench)
     assert bench.sent()[1:] == [("A", "SPY", SELL, D(30))]
+
+
+@pytest.mark.parametrize(
+    ("missing", "sold"),
+    [
+        (0, ["50", "50"]),
+        (20, ["50", "30"]),
+        (50, ["50"]),
+        (80, ["20"]),
+        (120, []),
+        (-9, ["50", "50"]),
+    ],
+)
+def test_what_is_missing_from_the_account_is_not_sold(missing: int, sold: list[str]) -> None:
+    bench = Bench(*(spec(name, {("SPY", 0): 1}, **HALF) for name in "AB"))
+    bench.minute(0, {"SPY": "100"})
+    for name in "AB":
+        bench.fill(bench.order(name), "100")
+    for _ in range(LOOKS):
+        bench.look(None, {"SPY": str(100 - missing)})
+    kill(bench)
+    for command in [c for c in bench.commands if isinstance(c, m.SubmitOrder)][2:]:
+        bench.fill(bench.books.order(command.client_order_id), "100")
+    clock(bench)
+    assert [s[3] for s in bench.sent()[2:]] == [D(qty) for qty in sold]
+    assert held(bench.books, BOTH) == [], "it is flat: of what is left nothing can be sold"
 
 
 def test_dust_that_cannot_be_ordered_stays() -> None:

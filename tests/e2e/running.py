@@ -21,6 +21,7 @@ from simulator.server import Simulator, SimulatorOptions
 DAY = date(2026, 3, 17)
 CASH = Decimal(1_000_000)
 SPEED = 100_000.0
+ARMED = {"MULTI_TRADER_ALLOW_LIVE": SimulatorOptions.account_number}
 KEYS = {"APCA_API_KEY_ID": "key", "APCA_API_SECRET_KEY": "secret"}
 
 
@@ -49,7 +50,10 @@ def run_here(
     until: datetime | None = None,
     speed: float = SPEED,
 ) -> SessionOutcome:
-    """Run a session in this process, stopped once the venue's clock has passed `until`."""
+    """Run a session in this process, stopped once the venue's clock has passed `until`.
+
+    A configuration of mode live is armed: the simulator takes real money for any other.
+    """
     return asyncio.run(_run(simulator, config, home, until, speed))
 
 
@@ -88,13 +92,13 @@ async def _run(
     until: datetime | None,
     speed: float,
 ) -> SessionOutcome:
-    stop = asyncio.Event()
+    stop, live = asyncio.Event(), config.get("mode") == "live"
     watcher = asyncio.create_task(_stop_after(simulator, until, stop)) if until else None
     try:
         return await run_configured(
             parse_config(config, "test"),
-            RunOptions(clock_speed=speed),
-            environment(simulator, home),
+            RunOptions(clock_speed=speed, live=live),
+            environment(simulator, home) | (ARMED if live else {}),
             stop=stop,
             leases_folder=home / "leases",
         )
