@@ -68,7 +68,7 @@ class LiveSession:
         narrator: Narrator,
     ) -> None:
         self.engine = engine
-        self.garbage = Garbage(ports.monotonic)
+        self._bar_garbage, self._order_garbage = (Garbage(ports.monotonic) for _ in range(2))
         self._journal = journal
         self._session_id = session_id
         self._monotonic = ports.monotonic
@@ -86,6 +86,11 @@ class LiveSession:
         self._stop: _Stop | None = None
         self._over = False
 
+    @property
+    def malformed(self) -> int:
+        """How much of what the streams brought was dropped."""
+        return self._bar_garbage.count + self._order_garbage.count
+
     # handed in by the streams, on the loop; these never raise
 
     def on_bar(self, raw: Raw) -> None:
@@ -93,10 +98,10 @@ class LiveSession:
         try:
             bar = wire.parse_bar(raw)
         except Malformed as error:
-            self.garbage.drop(f"bar: {error}")
+            self.on_bar_garbage(f"bar: {error}")
             return
-        if not self._clock.may_have_reached(bar.end):
-            self._doubt(bar)
+        if not self._clock.may_have_reached(bar.end):  # garbage, or our clock has slept
+            self.on_bar_garbage(f"a bar of the future: {bar.symbol} at {bar.start}")
             return
         if raw.get("T") == CORRECTION:
             self._inbox.put_nowait(m.BarsArrived(self._clock.now(), (bar,), r.Origin.CORRECTED))
@@ -113,12 +118,21 @@ class LiveSession:
         if wire.may_hide_a_fill(raw):
             self.on_order_garbage(f"an execution of a new kind: {shown(raw)}")
 
+    def on_bar_garbage(self, what: str) -> None:
+        """Something of a market stream was dropped, and may have been a bar: REST is asked.
+
+        In a flood only now and then.
+        """
+        if self._bar_garbage.drop(what):
+            self._errands.read_clock()
+            self.repair_gap()
+
     def on_order_garbage(self, what: str) -> None:
         """Something of the order stream was dropped, and may have been a fill: REST is asked.
 
         In a flood only now and then; the regular looks find what the last of it hid.
         """
-        if self.garbage.drop(what):
+        if self._order_garbage.drop(what):
             self.look_again()
         else:
             self.resume_orders()
@@ -177,7 +191,8 @@ class LiveSession:
             poll.cancel()
             await asyncio.gather(poll, return_exceptions=True)
             await self._errands.stop()
-            self.garbage.tell_rest()
+            self._bar_garbage.tell_rest()
+            self._order_garbage.tell_rest()
         if self._stop is not None and self._stop.lost:
             raise BrokerUnavailable(f"the {self._stop.lost} stream ended; start again to go on")
         return "Completed" if self._over else "StoppedEarly"
@@ -208,12 +223,6 @@ class LiveSession:
                 return await self._inbox.get()
         except TimeoutError:
             return None
-
-    def _doubt(self, bar: Bar) -> None:
-        """A bar of a time that has not come is garbage, or our clock has slept: REST tells."""
-        if self.garbage.drop(f"a bar of the future: {bar.symbol} at {bar.start}"):
-            self._errands.read_clock()
-            self.repair_gap([bar.symbol])
 
     def _take(self, item: _Item) -> None:
         match item:

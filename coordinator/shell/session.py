@@ -216,7 +216,7 @@ def _streams(run: Run, ports: Ports, live: LiveSession) -> Iterable[Stream]:
     for name, crypto in (("stock bars", False), ("crypto bars", True)):
         symbols = [ticker for ticker in tickers if is_crypto(ticker) is crypto]
         if symbols:
-            watch = StreamWatch(name, reconnected, live.garbage.drop)
+            watch = StreamWatch(name, reconnected, live.on_bar_garbage)
             stream = ports.market_stream(run.settings, run.feed, symbols, live.on_bar, watch)
             live.lookout.watch_market(watch, symbols, stream.restart)
             yield stream

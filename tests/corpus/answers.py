@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,6 +17,7 @@ from coordinator.settings import Settings
 from coordinator.shell.alpaca_rest import AlpacaRest
 from coordinator.shell.broker import Broker
 
+PATIENCE_S = 20.0
 Query = dict[str, list[str]]
 Answer = Callable[[Query], tuple[int, bytes]]
 
@@ -26,11 +28,19 @@ class Answers:
 
     answer: Answer = lambda query: (200, b"")
     queries: list[Query] = field(default_factory=list)
+    paths: list[str] = field(default_factory=list)
 
     def always(self, body: Any, status: int = 200) -> None:
         """Answer this from now on: bytes as they are, anything else as JSON."""
         data = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.call(lambda query: (status, data))
+
+    def wait_for(self, paths: set[str]) -> None:
+        """Return once all of these were asked for."""
+        end_s = time.monotonic() + PATIENCE_S
+        while not paths <= set(self.paths):
+            assert time.monotonic() < end_s, f"asked only for {self.paths}"
+            time.sleep(0.005)
 
     def call(self, answer: Answer) -> None:
         """Answer what this makes of each query from now on."""
@@ -48,6 +58,7 @@ def answering() -> Iterator[tuple[Broker, Answers]]:
 
         def do_GET(self) -> None:
             query = parse_qs(urlsplit(self.path).query)
+            answers.paths.append(urlsplit(self.path).path)
             answers.queries.append(query)
             status, body = answers.answer(query)
             self.send_response(status)

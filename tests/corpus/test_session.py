@@ -1,0 +1,194 @@
+"""What a session does about garbage: counts it, tells of it rarely, and asks REST."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from coordinator.core.values import MINUTE
+from coordinator.shell.alpaca_rest import AlpacaRest
+from coordinator.shell.broker import Broker
+from coordinator.shell.clock import BrokerClock
+from coordinator.shell.coordinator import LiveSession
+from coordinator.shell.journal import Journal
+from coordinator.shell.lookout import Depth
+from coordinator.shell.narrator import Narrator
+from coordinator.shell.ports import Ports
+from coordinator.shell.streams import market_stream, order_stream
+from coordinator.shell.workers import Threads
+from tests.coordinator.bench import OPEN, Bench, spec
+from tests.coordinator.messages import BAR, FILL, fill, without
+from tests.corpus.answers import Answers, answering
+
+NOW = OPEN + 10 * MINUTE
+UPDATE = fill(order=FILL["data"]["order"] | {"client_order_id": "A.2026-03-17.1", "symbol": "SPY"})
+
+
+class Desk:
+    """A session in its tenth minute, with an order open, that does not run by itself."""
+
+    def __init__(self, folder: Path, broker: Broker) -> None:
+        self.bench = Bench(spec("A", {("SPY", 0): 1}, tickers=("SPY", "QQQ")))
+        self.bench.minute(0, {"SPY": "100", "QQQ": "200"})
+        self.local_s = 1000.0
+        clock = BrokerClock(1, lambda: self.local_s)
+        clock.heard(NOW)
+        journal = Journal(folder / "journal.db", "PA1", "bench")
+        self.live = LiveSession(
+            self.bench.engine,
+            journal,
+            self.bench.name.session_id,
+            Ports(
+                monotonic=lambda: self.local_s,
+                sleep=lambda _: None,
+                workers=Threads(),
+                rest=AlpacaRest,
+                order_stream=order_stream,
+                market_stream=market_stream,
+                open_journal=Journal,
+            ),
+            clock,
+            lambda pace: broker,
+            Narrator(self.bench.books, self.bench.specs),
+        )
+        self.live.lookout.next_look(suspicious=False)  # the first is due at once
+
+    @property
+    def waiting(self) -> list[Any]:
+        """What has reached the inbox."""
+        return list(self.live._inbox._queue)  # type: ignore[attr-defined]
+
+    def is_look_due(self) -> bool:
+        """Whether the account is to be looked at now, though the last look was just now."""
+        return isinstance(self.live.lookout.next_look(suspicious=False), Depth)
+
+
+def rest_is_asked(folder: Path, story: Callable[[Desk], None], *paths: str) -> None:
+    """In a story REST is asked for these paths, and for nothing else."""
+
+    async def play(broker: Broker, answers: Answers) -> None:
+        desk = Desk(folder, broker)
+        story(desk)
+        await asyncio.to_thread(answers.wait_for, set(paths))
+        await desk.live._errands.stop()
+
+    with answering() as (broker, answers):
+        answers.always({"timestamp": NOW.isoformat(), "bars": {}})
+        asyncio.run(play(broker, answers))
+    assert set(answers.paths) == set(paths)
+
+
+GAP = ("/v2/clock", "/v2/stocks/bars")
+LOOK_UP = "/v2/orders:by_client_order_id"
+
+
+def raw_bar(start: Any, **changes: Any) -> dict[str, Any]:
+    return BAR | {"t": start.isoformat()} | changes
+
+
+def test_a_good_bar_reaches_the_inbox_and_nobody_is_asked(tmp_path: Path) -> None:
+    def story(desk: Desk) -> None:
+        desk.live.on_bar(raw_bar(NOW - MINUTE))
+        assert (len(desk.waiting), desk.live.malformed) == (1, 0)
+
+    rest_is_asked(tmp_path, story)
+
+
+BAD_BARS: dict[str, Any] = {
+    "no number": raw_bar(NOW - MINUTE, c=float("nan")),
+    "no ticker": without(raw_bar(NOW - MINUTE), "S"),
+    "no object": [1],
+    "of the next minute but one": raw_bar(NOW + MINUTE),
+    "of tomorrow": raw_bar(NOW + timedelta(days=1)),
+    "a correction of the next century": raw_bar(NOW.replace(year=2126), T="u"),
+}
+
+
+@pytest.mark.parametrize("what", BAD_BARS)
+def test_a_bad_bar_is_counted_and_rest_is_asked_for_the_good_one(what: str, tmp_path: Path) -> None:
+    def story(desk: Desk) -> None:
+        desk.live.on_bar(BAD_BARS[what])
+        assert (desk.waiting, desk.live.malformed) == ([], 1)
+
+    rest_is_asked(tmp_path, story, *GAP)
+
+
+def test_our_clock_may_be_a_minute_behind(tmp_path: Path) -> None:
+    def story(desk: Desk) -> None:
+        desk.live.on_bar(raw_bar(NOW))
+        assert (len(desk.waiting), desk.live.malformed) == (1, 0)
+
+    rest_is_asked(tmp_path, story)
+
+
+BAD_UPDATES: dict[str, Any] = {
+    "nothing in it": {"stream": "trade_updates"},
+    "a fill without a price": fill(price=None),
+    "a fill of no order": {"data": without(FILL["data"], "order")},
+    "no object": None,
+}
+NEW_KINDS: dict[str, Any] = {
+    "an event that is new, with a price": UPDATE | {"data": UPDATE["data"] | {"event": "crossed"}},
+    "no event": UPDATE | {"data": without(UPDATE["data"], "event")},
+    "an event that is none": UPDATE | {"data": UPDATE["data"] | {"event": ["fill"]}},
+    "a new event with an id alone": UPDATE
+    | {"data": without(UPDATE["data"], "price", "qty") | {"event": "crossed"}},
+    "an end with a price": UPDATE | {"data": UPDATE["data"] | {"event": "canceled"}},
+}
+
+
+@pytest.mark.parametrize("what", [*BAD_UPDATES, *NEW_KINDS])
+def test_what_may_have_been_a_fill_is_looked_for_at_rest(what: str, tmp_path: Path) -> None:
+    def story(desk: Desk) -> None:
+        assert not desk.is_look_due()
+        desk.live.on_order_update((BAD_UPDATES | NEW_KINDS)[what])
+        assert (len(desk.waiting), desk.live.malformed) == (what in NEW_KINDS, 1)
+        assert desk.is_look_due()
+
+    rest_is_asked(tmp_path, story, LOOK_UP)
+
+
+@pytest.mark.parametrize("event", ["new", "accepted", "canceled", "restated", "fill"])
+def test_an_event_that_is_known_asks_nobody(event: str, tmp_path: Path) -> None:
+    data = UPDATE["data"] if event == "fill" else without(UPDATE["data"], "price", "qty")
+
+    def story(desk: Desk) -> None:
+        desk.live.on_order_update({"data": data | {"event": event}})  # with an execution's id
+        assert (len(desk.waiting), desk.live.malformed) == (1, 0)
+        assert not desk.is_look_due()
+
+    rest_is_asked(tmp_path, story)
+
+
+def test_a_flood_of_garbage_floods_neither_the_log_nor_the_broker_and_hides_no_good_message(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "coordinator")
+    answered: list[Answers] = []
+
+    async def play(broker: Broker) -> None:
+        desk = Desk(tmp_path, broker)
+        for number in range(3000):
+            desk.local_s += 0.01
+            desk.live.on_bar({"T": "b", "S": "SPY"})
+            desk.live.on_order_update({"number": number})
+            if number % 1000 == 0:
+                desk.live.on_bar(raw_bar(NOW - MINUTE))
+                desk.live.on_order_update(UPDATE)
+        assert desk.live.malformed == 6000
+        assert len(desk.waiting) == 6
+        await desk.live._errands.stop()
+
+    with answering() as (broker, answers):
+        answers.always({"timestamp": NOW.isoformat(), "bars": {}})
+        answered.append(answers)
+        asyncio.run(play(broker))
+    told = [line for line in caplog.messages if "not understood" in line]
+    assert 6 <= len(told) <= 8  # of bars and of orders, in half a minute
+    assert len(answered[0].paths) <= 20
