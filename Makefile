@@ -20,6 +20,7 @@ EVERY ?= 1
 KILLS ?= 50
 RUNS ?= 1000
 FILLS ?= 1000000
+MUTATIONS ?= 1000000
 BUGS ?= 1000
 
 .PHONY: help install demo test test-all prove lint up down
@@ -39,9 +40,9 @@ test: $(INSTALLED)  ## the test suite, offline, without keys
 test-all: $(INSTALLED)  ## the test suite and the long proofs
 	@$(PYTEST)
 
-prove: $(INSTALLED)  ## prove the books true under every fault (SEEDS= KILLS= RUNS= FILLS= BUGS= EVERY=)
+prove: $(INSTALLED)  ## prove the books true under every fault (SEEDS= KILLS= RUNS= FILLS= MUTATIONS= BUGS= EVERY=)
 	@$(ALONE) $(PY) -m tests.proof --seeds $(SEEDS) --every $(EVERY) --kills $(KILLS) --runs $(RUNS) \
-	  --fills $(FILLS) --bugs $(BUGS)
+	  --fills $(FILLS) --mutations $(MUTATIONS) --bugs $(BUGS)
 
 lint: $(INSTALLED)  ## ruff and mypy
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy

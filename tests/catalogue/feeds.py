@@ -13,6 +13,9 @@ _PLAN = "tests/coordinator/test_session_plan.py"
 _SHARES = "tests/coordinator/test_attribution.py"
 _CLOCK = "tests/coordinator/test_clock_and_gather.py"
 _FRAMES = "tests/corpus/test_frames.py"
+_CORPUS, _SESSION = "tests/corpus/test_corpus.py", "tests/corpus/test_session.py"
+_MUTATIONS, _ANSWERS = "tests/corpus/test_mutations.py", "tests/corpus/test_answers.py"
+_GARBAGE = "tests/e2e/test_garbage.py"
 _CORPUS_STREAMS = "tests/corpus/test_streams.py"
 _E2E_FAULTS = "tests/e2e/test_faults.py"
 _MOVES = "tests/e2e/test_account_moves.py"
@@ -83,6 +86,8 @@ ROWS: dict[int, Row] = {
         "the record is dropped and counted; no signal",
         (
             f"{_CORPUS}::test_each_case_becomes_exactly_what_its_table_says",
+            f"{_SESSION}::test_a_bad_bar_is_counted_and_rest_is_asked_for_the_good_one",
+            f"{_CONTROLS}::test_a_close_that_leaps_beyond_the_collar_freezes_the_ticker",
             f"{_WIRE}::test_a_broken_bar_is_refused",
             f"{_WIRE}::test_whatever_stands_in_a_field_it_is_understood_or_refused",
             "tests/coordinator/test_strategies.py"
@@ -97,12 +102,11 @@ ROWS: dict[int, Row] = {
         (
             f"{_FRAMES}"
             "::test_a_broken_record_is_dropped_wherever_it_stands_and_its_neighbours_are_heard",
-            "tests/corpus/test_mutations.py"
-            "::test_a_bar_with_its_structure_spoiled_costs_no_neighbour",
-            "tests/corpus/test_answers.py"
-            "::test_a_broken_row_is_left_out_and_counted_and_its_neighbours_are_read",
             f"{_FRAMES}::test_all_broken_records_in_one_frame_are_each_dropped_once",
             f"{_CORPUS_STREAMS}::test_whatever_is_broken_on_a_market_stream_costs_only_itself",
+            f"{_MUTATIONS}::test_a_bar_with_its_structure_spoiled_costs_no_neighbour",
+            f"{_ANSWERS}::test_a_broken_row_is_left_out_and_counted_and_its_neighbours_are_read",
+            f"{_GARBAGE}::test_a_session_amid_garbage_fills_exactly_what_it_fills_without",
         ),
     ),
     7: Row(
@@ -166,6 +170,13 @@ ROWS: dict[int, Row] = {
             f"{_FRAMES}::test_a_frame_of_orders_that_cannot_be_read_is_refused_once",
             f"{_CORPUS_STREAMS}"
             "::test_whatever_is_broken_on_the_order_stream_costs_only_itself_and_is_told",
+            f"{_SESSION}::test_what_may_have_been_a_fill_is_looked_for_at_rest",
+            f"{_SESSION}"
+            "::test_a_flood_of_garbage_floods_neither_the_log_nor_the_broker_and_hides_no_good_message",
+            f"{_MUTATIONS}::test_a_frame_with_its_bytes_spoiled_costs_nothing_before_or_after_it",
+            f"{_MUTATIONS}::test_a_report_with_its_bytes_spoiled_costs_no_other",
+            f"{_ANSWERS}::test_what_is_not_json_proves_nothing",
+            f"{_ANSWERS}::test_pages_that_lead_in_a_circle_end",
             "tests/security/test_frames.py"
             "::test_a_hostile_broker_costs_less_than_50_mb_and_both_streams_live_on",
             *SEEDS,

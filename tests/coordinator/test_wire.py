@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from coordinator.core.records import Holding
 from coordinator.errors import BrokerError
 from coordinator.shell import wire
-from coordinator.shell.wire import Malformed
+from coordinator.shell.fields import Malformed
 from tests.coordinator.messages import ACTIVITY, BAR, FILL, fill, without
 
 D = Decimal

@@ -12,6 +12,7 @@ import pytest
 from coordinator.core.orders import OrderStatus
 from coordinator.core.values import Side
 from coordinator.shell import wire
+from coordinator.shell.fields import parse_time
 
 GOLDEN = Path(__file__).parents[2] / "../shared/data/golden"
 pytestmark = [
@@ -109,5 +110,5 @@ def test_a_recorded_asset_and_clock_are_read() -> None:
     recorded = json.loads((GOLDEN / "rest_ccxt_recorded.json").read_text())
     aave = wire.parse_asset(recorded["GET /v2/assets?asset_class=crypto [0]"], "AAVE/USD")
     assert (aave.increment, aave.min_qty) == (D("1e-9"), D("0.010186515"))
-    now = wire.parse_time(recorded["GET /v2/clock"]["timestamp"])
+    now = parse_time(recorded["GET /v2/clock"]["timestamp"])
     assert (now.hour, now.microsecond) == (8, 389152)

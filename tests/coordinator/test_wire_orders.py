@@ -11,7 +11,7 @@ import pytest
 from coordinator.core.orders import OrderStatus
 from coordinator.core.values import Side
 from coordinator.shell import wire
-from coordinator.shell.wire import Malformed
+from coordinator.shell.fields import Malformed
 from tests.coordinator.messages import ACTIVITY, FILL, ORDER, fill, without
 
 D = Decimal

@@ -18,7 +18,7 @@ from coordinator.shell.broker import MOST_PAGES, Broker
 from coordinator.shell.fields import Malformed
 from tests.coordinator.messages import ACTIVITY, BAR, ORDER, without
 from tests.corpus.answers import Answers, answering
-from tests.corpus.cases import FEE
+from tests.corpus.kinds import FEE
 
 START = datetime(2021, 2, 22, 19, 0, tzinfo=UTC)
 END = START + timedelta(hours=1)

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from coordinator.shell.wire import Malformed
-from tests.corpus.cases import KINDS, REFUSED, Case, corpus
+from coordinator.shell.fields import Malformed
+from tests.corpus.cases import corpus
+from tests.corpus.kinds import KINDS, REFUSED, Case
 
 CASES = list(corpus())
 

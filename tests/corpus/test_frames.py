@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from coordinator.shell import wire
+from coordinator.shell.fields import Malformed, parse_number
 from coordinator.shell.frames import addressed, read_json, read_msgpack
-from coordinator.shell.wire import Malformed
 from tests.coordinator.messages import FILL
 from tests.corpus.frames import (
     BROKEN_FRAMES,
@@ -120,7 +120,7 @@ def test_a_frame_of_orders_that_cannot_be_read_is_refused_once(what: str) -> Non
 def test_a_number_without_quotes_keeps_every_digit(number: str, kept: str) -> None:
     text = '{"stream":"trade_updates","data":{"event":"fill","price":NUMBER}}'
     (record,) = read_json(text.replace("NUMBER", number))
-    assert str(wire.parse_number(record["data"]["price"], "price")) == kept
+    assert str(parse_number(record["data"]["price"], "price")) == kept
 
 
 def test_reports_in_a_list_are_each_taken() -> None:

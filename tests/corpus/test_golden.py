@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from coordinator.shell import wire
-from coordinator.shell.wire import Malformed
+from coordinator.shell.fields import Malformed
 from tests.coordinator.test_wire_golden import GOLDEN, bodies, found, lines
 from tests.corpus.test_corpus import texts
 from tests.corpus.values import DEEP

@@ -26,8 +26,8 @@ from coordinator.shell.fields import Malformed
 from coordinator.shell.rest import Api
 from coordinator.shell.streams import StreamWatch, market_stream, order_stream, quiet_sdk
 from tests.coordinator.messages import ACTIVITY, BAR, FILL, ORDER, without
-from tests.corpus.cases import FEE, KINDS
 from tests.corpus.frames import TICKERS, Frame, bar, packed
+from tests.corpus.kinds import FEE, KINDS
 from tests.corpus.mutate import JUNK, PACKED_ONLY, changed, scrambled
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]

@@ -51,6 +51,11 @@ def parts(asked: argparse.Namespace) -> list[Part]:
             "million",
             ("--fills", str(asked.fills)),
         ),
+        Part(
+            f"{asked.mutations} mutations of frames, reports and answers",
+            "mutations",
+            ("--mutations", str(asked.mutations)),
+        ),
         Part(f"{asked.kills} real kills", "kills", ("--kills", str(asked.kills))),
     ]
     if asked.bugs:
@@ -67,6 +72,7 @@ def main() -> int:
         ("kills", 50),
         ("runs", 1_000),
         ("fills", 1_000_000),
+        ("mutations", 1_000_000),
         ("bugs", 1_000),
     ):
         parser.add_argument(f"--{name}", type=int, default=size)
