@@ -164,8 +164,6 @@ ROWS: dict[int, Row] = {
         "dropped and counted, the connection lives; on the order stream REST is asked",
         (
             f"{_CORPUS}::test_the_corpus_holds_more_than_a_thousand_different_cases",
-            "tests/corpus/test_mutations.py"
-            "::test_a_frame_with_its_bytes_spoiled_costs_nothing_before_or_after_it",
             f"{_FRAMES}::test_a_frame_that_is_none_is_dropped",
             f"{_FRAMES}::test_a_frame_of_orders_that_cannot_be_read_is_refused_once",
             f"{_CORPUS_STREAMS}"

@@ -187,8 +187,6 @@ ROWS: dict[int, Row] = {
         "tolerated; a fill is never dropped",
         (
             f"{_HARD}::test_words_that_nobody_knows_lose_no_fill",
-            "tests/corpus/test_golden.py"
-            "::test_a_recorded_message_with_a_spoiled_key_is_refused_or_says_what_it_said",
             f"{_ORDERS_READ}::test_a_state_that_is_not_alpacas_counts_as_accepted_and_is_told",
             f"{_ORDERS_READ}::test_what_is_new_or_missing_and_does_not_matter_is_let_through",
             f"{_FRAMES}::test_what_is_new_is_no_garbage",
