@@ -187,6 +187,8 @@ class Books:
         if not same:
             self.posted.unsettled = 0
             self.frozen = {k: v for k, v in self.frozen.items() if v.kind != JUMP}
+        if not same:
+            self.ledger.marks.clear()  # the record has those of all that is held
         self.ledger.marks.update(record.marks)
         for opening in record.openings:
             if alone:

@@ -92,8 +92,8 @@ def finding(
 def explain(books: Books, found: DiscrepancyFound, now: datetime) -> list[r.ActivityBooked]:
     """What the broker's own rounding and fees make of a difference; nothing if they cannot.
 
-    Cash may be off by a cent an execution, which is UNASSIGNED's; crypto fees by as much as was
-    booked with the fills and is not posted yet, which those pay who caused them.
+    Cash may be off by a cent an execution, which is UNASSIGNED's; a crypto position by as much coin
+    as was booked as fees with the fills and is not posted yet, which those pay who caused them.
     """
     off = found.brokers - found.ours
     name = f"{found.discrepancy_id}.{now.isoformat()}"
@@ -104,7 +104,7 @@ def explain(books: Books, found: DiscrepancyFound, now: datetime) -> list[r.Acti
                 now, name, UNASSIGNED, kind, "", ZERO, ZERO, off, "rounding", now.date()
             )
         ]
-    if found.kind == DiscrepancyKind.POSITION.value and not is_crypto(found.symbol):
+    if found.kind != DiscrepancyKind.POSITION.value or not is_crypto(found.symbol):
         return []
     if abs(off) > books.posted.unproved(found.symbol):
         return []
