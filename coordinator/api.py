@@ -32,7 +32,8 @@ class MultiTraderCoordinator:
     before are closed to it, what it prints goes to the log, and what goes wrong in it stops it
     alone. Keys left out come from the environment (APCA_API_KEY_ID, APCA_API_SECRET_KEY), as do
     the URLs and MULTI_TRADER_HOME.
-    `crossing`, `crypto_fee_rate` and `controls` are the keys of that name in a configuration.
+    `name` is the coordinator's: two that run on one account at once need two. `crossing`,
+    `crypto_fee_rate` and `controls` are the keys of that name in a configuration.
 
     With `paper=False` real money is traded, if MULTI_TRADER_ALLOW_LIVE equals the account number;
     `options` of your own must then say `live=True` as well.

@@ -19,11 +19,11 @@ from coordinator.accounts import OPERATOR, Account, Operator, Reach, mode_of
 from coordinator.core import records as r
 from coordinator.core.flat import Held, held
 from coordinator.core.values import exactly
-from coordinator.errors import BrokerError, OperatorError, SafetyRefusal
+from coordinator.errors import BrokerError, MultiTraderError, OperatorError, SafetyRefusal
 from coordinator.shell.alpaca_rest import AlpacaRest
 from coordinator.shell.broker import Broker
 from coordinator.shell.flatten import flatten
-from coordinator.shell.journal import Journal, read_newest
+from coordinator.shell.journal import Entry, Journal, read_newest
 from coordinator.shell.lease import Leases, is_running
 from coordinator.shell.session import Run
 
@@ -71,7 +71,7 @@ def kill(operator: Operator, *, wait_s: float = WAIT_S) -> list[Left]:
 
     Raises:
         OperatorError: there is no account to kill.
-        InvariantError: a journal is damaged.
+        MultiTraderError: an account could not be killed; all others are.
     """
     paths = operator.journals()
     if not paths:
@@ -79,9 +79,18 @@ def kill(operator: Operator, *, wait_s: float = WAIT_S) -> list[Left]:
             f"No account has books under {operator.home}, so nothing was killed. Does"
             " MULTI_TRADER_HOME name the folder of the coordinator that runs?"
         )
-    for path in paths:
-        _write_kill(operator, path)
-    return [_get_out(operator, path, wait_s) for path in paths]
+    failure: MultiTraderError | None = None
+    for path in list(paths):
+        try:
+            _write_kill(operator, path)
+        except MultiTraderError as error:
+            operator.say(f"{path.parent.name}: NOT KILLED: {error}")
+            paths.remove(path)
+            failure = error
+    left = [_get_out(operator, path, wait_s) for path in paths]
+    if failure is not None:
+        raise failure
+    return left
 
 
 def revive(operator: Operator) -> list[Revival]:
@@ -114,13 +123,19 @@ def _write_kill(operator: Operator, path: Path) -> None:
     journal = Journal(path, path.parent.name, OPERATOR)
     standing: r.Killed | None = None
 
-    def decided(_: object) -> list[r.Record]:
+    def decided(others: Iterable[Entry]) -> list[r.Record]:
         nonlocal standing
-        standing = _standing_kill(path)
+        for entry in others:
+            match entry.record:
+                case r.Killed() as killed:
+                    standing = killed
+                case r.Revived():
+                    standing = None
         return [] if standing else [r.Killed(at, operator.by)]
 
     try:
         journal.skip_to_end()
+        standing = _standing_kill(path)
         journal.append_decided("", decided)
     finally:
         journal.close()
@@ -259,13 +274,14 @@ def _revive(operator: Operator, path: Path) -> Left:
     with Account.open(path) as account:
         left = _left(account, None, "")
         reach, problem = _reach(operator, path) if left.held else (None, "")
+        left = _left(account, reach, problem)  # asks the broker what it must, before the lock
+        at = _time(operator, path)
 
         def decided() -> list[r.Record]:
             nonlocal left
             left = _left(account, reach, problem)
             return [r.Revived(at, operator.by)] if left.is_flat else []
 
-        at = _time(operator, path)
         account.decide("", decided)
         return left
 

@@ -9,9 +9,10 @@ posting stands under the session of the book that it moves, whichever of them at
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import sqlite3
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -255,25 +256,36 @@ def read_sessions(path: Path) -> list[tuple[str, str]]:
 
 def read_newest(path: Path, *kinds: type[Record]) -> Entry | None:
     """The newest entry of these kinds of record, or of any kind; None if there is none."""
-    found = _read_kinds(path, kinds, "DESC LIMIT 1")
-    return found[0] if found else None
+    asked = (_NEWEST_OF, _named(kinds)) if kinds else (_NEWEST, ())
+    with _reading(path) as connection:
+        row = connection.execute(*asked).fetchone()
+    return None if row is None else _entry(*row)
 
 
 def read_kinds(path: Path, *kinds: type[Record]) -> list[Entry]:
     """All entries of these kinds of record, oldest first, whatever session they belong to."""
-    return _read_kinds(path, kinds, "ASC")
-
-
-def _read_kinds(path: Path, kinds: Sequence[type[Record]], order: str) -> list[Entry]:
-    names = [kind.__name__ for kind in kinds]
-    wanted = f"WHERE kind IN ({', '.join('?' * len(names))})" if names else ""
     with _reading(path) as connection:
-        rows = connection.execute(
-            "SELECT seq, coordinator, session_id, kind, body FROM records"  # noqa: S608
-            f" {wanted} ORDER BY seq {order}",
-            names,
-        ).fetchall()
-    return [Entry(seq, who, session, decode(kind, body)) for seq, who, session, kind, body in rows]
+        rows = connection.execute(_ALL_OF, _named(kinds)).fetchall()
+    return [_entry(*row) for row in rows]
+
+
+_NEWEST = "SELECT seq, coordinator, session_id, kind, body FROM records ORDER BY seq DESC LIMIT 1"
+_NEWEST_OF = (
+    "SELECT seq, coordinator, session_id, kind, body FROM records"
+    " WHERE kind IN (SELECT value FROM json_each(?)) ORDER BY seq DESC LIMIT 1"
+)
+_ALL_OF = (
+    "SELECT seq, coordinator, session_id, kind, body FROM records"
+    " WHERE kind IN (SELECT value FROM json_each(?)) ORDER BY seq"
+)
+
+
+def _named(kinds: Iterable[type[Record]]) -> tuple[str]:
+    return (json.dumps([kind.__name__ for kind in kinds]),)
+
+
+def _entry(seq: int, coordinator: str, session_id: str, kind: str, body: str) -> Entry:
+    return Entry(seq, coordinator, session_id, decode(kind, body))
 
 
 class _reading:

@@ -29,6 +29,7 @@ _STOPPING = "tests/flows/test_stopping.py"
 _FLOW = "tests/flows/test_coordinator_flow.py"
 _CONTROLS = "tests/coordinator/test_controls.py"
 _KILL = "tests/coordinator/test_kill.py"
+_KILL_COMMAND = "tests/cli/test_kill.py"
 _RECONCILER = "tests/coordinator/test_reconciler.py"
 _HARD = "tests/e2e/test_hard_days.py"
 
@@ -60,6 +61,12 @@ ROWS: dict[int, Row] = {
             f"{_KILL}::test_the_next_session_sells_at_the_open_what_a_kill_after_the_close_could_not",
             f"{_KILL}::test_a_restart_while_killed_sends_no_buy_that_had_not_left",
             f"{_KILL}::test_a_restart_while_killed_sends_again_the_sale_that_had_not_left",
+            f"{_KILL_COMMAND}"
+            "::test_where_nobody_runs_the_command_itself_sells_what_strategies_hold_and_nothing_else",
+            f"{_KILL_COMMAND}"
+            "::test_after_the_close_the_kill_stands_and_revive_is_refused_until_all_is_sold",
+            f"{_KILL_COMMAND}"
+            "::test_a_running_coordinator_hears_it_gets_everything_out_and_buys_nothing_more",
         ),
     ),
     48: Row(
@@ -68,6 +75,7 @@ ROWS: dict[int, Row] = {
         (
             f"{_RECONCILER}::test_a_human_may_take_a_difference_as_it_is",
             f"{_RECONCILER}::test_a_leap_of_a_price_that_is_taken_as_it_is_moves_nothing",
+            "tests/cli/test_reconcile.py::test_what_changed_since_it_was_looked_at_is_not_accepted",
             f"{_E2E}::test_controls_of_the_configuration_hold_for_every_strategy",
             "tests/cli/test_help.py::test_every_option_of_the_contract_is_there",
         ),

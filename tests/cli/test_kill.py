@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import signal
+import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -14,8 +15,11 @@ from typing import Any
 
 import pytest
 
+from coordinator.accounts import Operator
 from coordinator.core import records as r
-from coordinator.shell.journal import read_kinds
+from coordinator.errors import SafetyRefusal
+from coordinator.kill import kill
+from coordinator.shell.journal import Journal, read_kinds
 from coordinator.shell.session import JOURNAL
 from simulator.server import Simulator
 from tests.cli.conftest import Said, Shell
@@ -163,6 +167,22 @@ def test_a_live_account_is_traded_by_the_command_itself_only_if_it_is_armed(
     assert f"MULTI_TRADER_ALLOW_LIVE must equal {ACCOUNT}" in unarmed.out
     assert kinds(tmp_path, r.Killed) == ["Killed"], "which needs no arming"
     assert (armed.code, account.positions) == (0, {})
+
+
+def test_an_account_that_cannot_be_killed_keeps_no_other_alive(tmp_path: Path) -> None:
+    told: list[str] = []
+    for number in ("PA1", "PA2", "PA3"):
+        Journal(tmp_path / number / JOURNAL, number, "single").close()
+    with closing(sqlite3.connect(tmp_path / "PA2" / JOURNAL)) as newer:
+        newer.execute("UPDATE info SET value = '99' WHERE key = 'schema'")
+        newer.commit()
+    with pytest.raises(SafetyRefusal, match="newer Multi-Trader"):
+        kill(Operator(tmp_path, {}, "me", told.append))
+    assert [line.partition(".")[0] for line in told] == [
+        *("PA1: killed", f"PA2: NOT KILLED: {tmp_path / 'PA2' / 'journal'}", "PA3: killed")
+    ]
+    for number, count in (("PA1", 1), ("PA2", 0), ("PA3", 1)):
+        assert len(read_kinds(tmp_path / number / JOURNAL, r.Killed)) == count
 
 
 def test_without_any_account_the_command_says_so_and_where_it_looked(
