@@ -34,6 +34,9 @@ AGREE_TRIES = 12
 """Comparisons of the books with the account, AGREE_WAIT_S local seconds apart, before they count
 as different: a list of executions can lag, and another coordinator may be filled in between."""
 AGREE_WAIT_S = 0.3
+FURTHER_BACK = 4
+"""The comparison before which executions are asked for since the last session began: one that the
+stream lost while REST was not to be had can be older than the last record."""
 KNOWN_FILLS = timedelta(days=1)
 """Executions so old are in what an account holds when it is first seen."""
 
@@ -95,6 +98,8 @@ def agree(settling: Settling, assets: Mapping[str, Asset], now: datetime) -> lis
     for attempt in range(AGREE_TRIES):
         if attempt:
             settling.sleep(AGREE_WAIT_S)
+        if attempt == FURTHER_BACK and books.session is not None:
+            looks = Looks(broker, lambda: books, books.session.at)
         records, unsent = settle_orders(
             books,
             assets,
