@@ -175,7 +175,7 @@ class Seat:
         settling = Settling(books, journal, self._rest, sleep)  # type: ignore[arg-type]
         assets = {ticker: asset(ticker) for ticker in self.tickers}
         try:
-            unsent = agree(settling, assets, now, frozenset(self.strategies))
+            unsent = agree(settling, assets, now)
         except SafetyRefusal as refusal:
             self.refused = str(refusal)
             journal.close()
