@@ -17,7 +17,7 @@ from coordinator.shell.agreement import Settling, agree
 from coordinator.shell.coordinator import LiveSession
 from coordinator.shell.narrator import Narrator
 from coordinator.shell.ports import Ports
-from coordinator.shell.session import JOURNAL, Run, Started, end_session, live_session
+from coordinator.shell.session import JOURNAL, Run, Started, end_session, live_session, read_clock
 from coordinator.shell.streams import StreamWatch, quiet_sdk
 
 CLOSED = timedelta(hours=1)
@@ -64,7 +64,7 @@ def _start(run: Run, ports: Ports, resources: ExitStack) -> Started | None:
     broker = run.broker(ports)
     account = broker.account()
     run.check_account(account.number)
-    now = broker.clock()
+    clock, now = read_clock(run, ports, broker)
     sessions = startup.read_sessions(broker, now)
     path = run.settings.home / account.number / JOURNAL
     journal = ports.open_journal(path, account.number, run.coordinator)
@@ -86,7 +86,7 @@ def _start(run: Run, ports: Ports, resources: ExitStack) -> Started | None:
         settling.end_unfinished(now)
     startup.advance_sequences(books, broker, plan.date)
     settling.decide(name.session_id, lambda: startup.begin(books, (), plan, name, now))
-    return Started(account.number, name.session_id, plan, engine, journal, now, unsent)
+    return Started(account.number, name.session_id, plan, engine, journal, now, clock, unsent)
 
 
 def _name(run: Run, earlier: r.SessionOpened, plan: SessionPlan) -> SessionName:

@@ -119,6 +119,8 @@ class Started:
     engine: Engine
     journal: Journal
     now: datetime
+    clock: BrokerClock
+    """It has gone on since the broker said `now`: a start may take a minute."""
     unsent: list[str]
 
 
@@ -148,14 +150,12 @@ async def trade_session(run: Run, stop: asyncio.Event, ports: Ports) -> RunResul
 
 def live_session(run: Run, ports: Ports, started: Started, narrator: Narrator) -> LiveSession:
     """The loop of a session that has started."""
-    clock = BrokerClock(run.speed, ports.monotonic)
-    clock.heard(started.now)
     return LiveSession(
         started.engine,
         started.journal,
         started.session_id,
         ports,
-        clock,
+        started.clock,
         lambda pace: run.broker(ports, pace),
         narrator,
     )
@@ -222,12 +222,20 @@ def _streams(run: Run, ports: Ports, live: LiveSession) -> Iterable[Stream]:
             yield stream
 
 
+def read_clock(run: Run, ports: Ports, broker: Broker) -> tuple[BrokerClock, datetime]:
+    """The broker's clock, and what it says now."""
+    clock = BrokerClock(run.speed, ports.monotonic)
+    now = broker.clock()
+    clock.heard(now)
+    return clock, now
+
+
 def _start(run: Run, ports: Ports, resources: ExitStack) -> Started | None:
     """Everything before the first stream; blocking."""
     broker = run.broker(ports)
     account = broker.account()
     run.check_account(account.number)
-    now = broker.clock()
+    clock, now = read_clock(run, ports, broker)
     tickers = tickers_of(run.specs)
     sessions = startup.read_sessions(broker, now)
     plan = startup.plan(now, sessions, tickers)
@@ -265,7 +273,7 @@ def _start(run: Run, ports: Ports, resources: ExitStack) -> Started | None:
     history = startup.fetch_history(broker, sessions, needs, file)
     warmed = startup.warm_up(engine, history, so_far, now)
     settling.keep(name.session_id, warmed)
-    return Started(account.number, name.session_id, plan, engine, journal, now, unsent)
+    return Started(account.number, name.session_id, plan, engine, journal, now, clock, unsent)
 
 
 def _close_unfinished(run: Run, ports: Ports, broker: Broker, path: Path, now: datetime) -> None:

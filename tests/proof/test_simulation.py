@@ -6,11 +6,14 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 
 from tests.proof.faults import RATES
 from tests.proof.simulate import run_all, run_seed
+from tests.proof.virtual import VirtualLoop
+from tests.proof.world import World
 
 FEW = range(1, 11)
 
@@ -26,6 +29,29 @@ def test_the_same_seed_gives_the_same_journal() -> None:
     assert first.digest
     assert (first.digest, first.counts) == (second.digest, second.counts)
     assert run_seed(8).digest != first.digest
+
+
+class KilledBeforeItsFirstOrder(World):
+    """The first order is intended and never sent; the next start takes its time."""
+
+    def dies_at(self, name: str) -> bool:
+        if self.where or not name.startswith("POST /orders is meant"):
+            return super().dies_at(name)
+        self.where.append(name)
+        self.faults.rates = {"slow": 1.0, "slot taken": 0.85}
+        return True
+
+
+@pytest.mark.parametrize("seed", [60, 90, 210])
+def test_an_entry_is_not_sent_once_its_minute_passed_while_the_coordinator_started(
+    seed: int, tmp_path: Path
+) -> None:
+    loop = VirtualLoop()
+    world = KilledBeforeItsFirstOrder(seed, tmp_path, loop, kills=())
+    loop.run_until_complete(world.run())
+    loop.close()
+    assert world.faults.struck["slow"]
+    assert world.judge.violations == []
 
 
 @pytest.mark.slow
