@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
@@ -103,7 +103,7 @@ class Judge:
         sent = (body["symbol"], body["side"], Decimal(str(body["qty"])))
         if sent != (wanted.symbol, wanted.side.value, wanted.qty) or not intent.released:
             self.blame(f"invariant 7: {body} is not what was intended and released: {intent}")
-        if intent.over:
+        if intent.over and wanted.client_order_id not in self._brokerage.by_client_id:
             self.blame(f"invariant 10: {wanted.client_order_id} was sent after its end")
         for order in self._brokerage.open_orders(wanted.symbol):
             if order.side != wanted.side.value and not order.by_hand:
@@ -255,10 +255,14 @@ class Judge:
 
     # memory, file and model, at rest
 
-    def compare_memory(self, ours: Books, replayed: Books) -> None:
-        """Invariant 11: what is in memory is what the journal gives."""
+    def compare_memory(self, ours: Books, replayed: Books, tickers: Collection[str]) -> None:
+        """Invariant 11: what is in memory is what the journal gives.
+
+        Of tickers that nobody holds any more, and those of another coordinator, less is kept.
+        """
         mine, theirs = dump(ours), dump(replayed)
-        for part in ("marks", "last bars"):  # of tickers that nobody holds any more, less is kept
+        for part in ("marks", "last bars"):
+            theirs[part] = {key: theirs[part][key] for key in tickers if key in theirs[part]}
             mine[part] = {key: mine[part].get(key) for key in theirs[part]}
         for part in mine:
             if mine[part] != theirs[part]:
@@ -291,6 +295,7 @@ class Judge:
         if any(order.by_hand for order in self._brokerage.orders.values()):
             return
         drifted = {symbol for _, symbol in self._brokerage.drifts}
+        drifted |= {f.order.symbol for f in self._brokerage.executions if not f.stands}
         for name, message in self._brokerage.refusals:
             intent = self.intents.get(name)
             if intent is None or {"", intent.record.symbol} & drifted:

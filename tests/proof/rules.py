@@ -29,8 +29,16 @@ class Wanted:
     """An order as far as its records tell."""
 
     intent: r.OrderIntended
-    left: Decimal
+    reported: Decimal = NOUGHT
+    booked: Decimal = NOUGHT
+    amended: bool = False
+    """An execution was taken back: what was reported before says nothing any more."""
     over: bool = False
+
+    @property
+    def left(self) -> Decimal:
+        """What can still be filled."""
+        return self.intent.qty - (self.booked if self.amended else max(self.booked, self.reported))
 
     @property
     def is_entry(self) -> bool:
@@ -83,7 +91,7 @@ class Rules:
             case r.OrderMoved():
                 order = self._orders[record.client_order_id]
                 order.over = record.status.value in OVER
-                order.left = min(order.left, order.intent.qty - record.filled_qty)
+                order.reported = max(order.reported, record.filled_qty)
             case r.FillBooked():
                 self._book(record)
             case r.ActivityBooked():
@@ -131,7 +139,7 @@ class Rules:
         self._today[record.strategy].clear()
 
     def _intend(self, record: r.OrderIntended) -> None:
-        order = Wanted(record, record.qty)
+        order = Wanted(record)
         if record.side.value == "buy":
             self._may_spend(record)
             self._may_enter(record)
@@ -175,4 +183,5 @@ class Rules:
             self._blame(f"{fill.strategy} has sold {-self._shares[key]} {fill.symbol} too many")
         order = self._orders.get(fill.client_order_id)
         if order is not None:
-            order.left -= fill.qty
+            order.booked += fill.qty
+            order.amended = order.amended or bool(fill.reverses)

@@ -162,7 +162,8 @@ class World:
     def compare_memory(self, process: Process) -> None:
         """Invariant 11, for a process that stands still."""
         if process.engine is not None:
-            self.judge.compare_memory(process.engine.books, process.replayed())
+            tickers = process.config.tickers
+            self.judge.compare_memory(process.engine.books, process.replayed(), tickers)
 
     # the play
 
