@@ -185,7 +185,7 @@ class Books:
         self.account, self.session, self.ended = record.account, record, None
         self.denied.clear()
         if not same:
-            self.posted.unsettled = 0
+            self.posted.unsettled = min(self.posted.unsettled, 1)  # less than a cent did not show
             self.frozen = {k: v for k, v in self.frozen.items() if v.kind != JUMP}
         if not same:
             self.ledger.marks.clear()  # the record has those of all that is held

@@ -24,7 +24,8 @@ class Postings:
     version: int = 0
     """Grows with each movement of cash or of a position."""
     unsettled: int = 0
-    """The broker's executions since its cash was last rounded, or the session began."""
+    """The broker's executions since its cash was last rounded; of earlier sessions' at most one,
+    for what they left was too little to be seen."""
     _shares: set[tuple[str, str]] = field(default_factory=set)
     _unowned: dict[str, Executions] = field(default_factory=dict)
     """What was booked of each order that no strategy of ours owns."""

@@ -20,6 +20,7 @@ from coordinator.core.reconcile import LOOKS, ROUNDING_LOOKS, accept
 from coordinator.core.statement import statement
 from coordinator.core.values import UNASSIGNED, Side, exactly
 from tests.coordinator.bench import DAY, Bench, D, order_id, spec, stranger
+from tests.coordinator.test_opening import TOMORROW
 
 S = OrderStatus
 
@@ -247,6 +248,16 @@ def test_a_cent_is_booked_as_rounding_once_and_the_next_needs_an_execution_of_it
     looks(again, ROUNDING_LOOKS, str(cash + D("0.01")))
     again.handle(stranger("by-hand", "SPY", Side.SELL, "1", "100", again.now))
     looks(again, ROUNDING_LOOKS, str(cash + D("100.02")))
+    assert found(again) == []
+
+
+def test_what_a_session_left_below_a_cent_is_rounding_in_the_next_one() -> None:
+    bench = long_a()
+    looks(bench, LOOKS, str(bench.books.ledger.net_cash() + D("0.009")))
+    assert bench.books.posted.unsettled == 1
+    again = Bench(*bench.specs, plan=TOMORROW, books=bench.books)
+    again.handle(stranger("by-hand", "SPY", Side.BUY, "1", "100", again.now))
+    looks(again, ROUNDING_LOOKS, str(again.books.ledger.net_cash() + D("0.014")))
     assert found(again) == []
 
 
