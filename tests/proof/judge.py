@@ -274,21 +274,23 @@ class Judge:
             if ours.sequences.get(key, 0) < sequence:
                 self.blame(f"invariant 11: sequence {key} in memory is behind the journal's")
 
-    def at_rest(self, books: Books, path: Path) -> None:
-        """All that must hold once nothing is under way any more."""
+    def at_rest(self, known: Sequence[Books], path: Path) -> None:
+        """All that must hold once nothing is under way any more; books as each coordinator reads
+        them."""
         with localcontext(WIDE):
             self._sums()
-            self._ledger(books)
             self._fills()
             self._activities()
             self._refusals()
             for intent in self.intents.values():
-                self._order(intent, books)
+                self._order(intent)
             self._chain(path)
-            for order in books.orders.open():
-                there = self._brokerage.by_client_id.get(order.client_order_id)
-                if there is None or there.status in ENDED or order.open_qty != there.left:
-                    self.blame(f"invariant 13: at rest ${order.hold} are held by {order}")
+            for books in known:
+                self._ledger(books)
+                for order in books.orders.open():
+                    there = self._brokerage.by_client_id.get(order.client_order_id)
+                    if there is None or there.status in ENDED or order.open_qty != there.left:
+                        self.blame(f"invariant 13: at rest ${order.hold} are held by {order}")
 
     def _refusals(self) -> None:
         """No order of ours needed the broker to keep it from harm, but for what humans did."""
@@ -356,7 +358,7 @@ class Judge:
             if name not in self._known and (name not in sums or sums[name] != moved):
                 self.blame(f"invariant 5: {activity} was posted as {sums.get(name)}")
 
-    def _order(self, intent: Intent, books: Books) -> None:
+    def _order(self, intent: Intent) -> None:
         """Invariants 8 and 9: an order ends here as it ended there."""
         name, status = intent.record.client_order_id, intent.status
         order = self._brokerage.by_client_id.get(name)

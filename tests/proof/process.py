@@ -82,7 +82,8 @@ class Process:
         """SIGKILL."""
         self.world.note(f"KILLED at {where}")
         self.dead = self.fibers.dead = True
-        if self.engine is not None and where != "commit begins":
+        amid = where == "commit begins" or (where == "commit done" and len(self.world.traders) > 1)
+        if self.engine is not None and not amid:  # what others wrote is taken in after the commit
             self.world.compare_memory(self)
         self.world.loop.call_soon(self._bury)
 
@@ -110,13 +111,7 @@ class Process:
     def replayed(self) -> Books:
         """The books that the journal gives as far as this process has read it."""
         assert self.journal is not None
-        journal = _UpTo(self.journal.path, self.journal.path.parent.name, self.config.name)
-        journal.last = self.journal.seq
-        try:
-            books, _ = startup.replay(journal, self.config.name)
-        finally:
-            journal.close()
-        return books
+        return replayed(self.journal.path, self.config.name, self.journal.seq)
 
     def _run(self) -> Run:
         config = self.config
@@ -172,12 +167,23 @@ class _WatchedRun(Run):
 class _UpTo(Journal):
     """A journal as it was when its `last` record was the newest."""
 
-    last = 0
+    last: int | None = None
 
     def replay(self) -> Iterator[Entry]:
         for entry in super().replay():
-            if entry.seq <= self.last:
+            if self.last is None or entry.seq <= self.last:
                 yield entry
+
+
+def replayed(path: Path, coordinator: str, last: int | None = None) -> Books:
+    """A coordinator's books as the journal gives them, as far as its record number `last`."""
+    journal = _UpTo(path, path.parent.name, coordinator)
+    journal.last = last
+    try:
+        books, _ = startup.replay(journal, coordinator)
+    finally:
+        journal.close()
+    return books
 
 
 def read_config(document: dict[str, Any]) -> CoordinatorConfig:

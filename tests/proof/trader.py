@@ -58,8 +58,8 @@ class Trader:
             end = await self.start(stops=True)
             if end.how != "refused":
                 break
-        if self._world.judge.killed and self._world.brokerage.drifts:
-            self._world.office.accept()  # after a kill nobody is refused: exits come first
+        if self._world.brokerage.drifts:
+            self._world.office.accept()  # a kill, or a session that goes on, refused nothing
         if end.how not in ("ended", "closed"):
             self._world.judge.blame(f"the next session could not begin: {end.how} {end.what}")
 

@@ -30,7 +30,7 @@ from tests.proof.judge import Judge, net_pnl
 from tests.proof.market import ONE_MINUTE, Listing
 from tests.proof.model import Brokerage
 from tests.proof.office import Office
-from tests.proof.process import Process
+from tests.proof.process import Process, replayed
 from tests.proof.scenario import ACCOUNT, scenario
 from tests.proof.trader import Trader
 from tests.proof.virtual import VirtualLoop
@@ -180,7 +180,7 @@ class World:
         await asyncio.sleep(1.0)
         for trader in self.traders:
             await trader.settle()
-        self._judge_all(self.traders[-1].process)
+        self._judge_all()
 
     async def _begin(self, trader: Trader) -> None:
         """The first coordinator adopts the account before another one comes."""
@@ -191,10 +191,11 @@ class World:
             await asyncio.sleep(self.chance.uniform(0.0, 20.0))
         await trader.trade()
 
-    def _judge_all(self, process: Process | None) -> None:
-        if process is None or process.engine is None or self.journal_path is None:
+    def _judge_all(self) -> None:
+        if self.journal_path is None:
             return
-        self.judge.at_rest(process.engine.books, self.journal_path)
+        names = [trader.config.name for trader in self.traders]
+        self.judge.at_rest([replayed(self.journal_path, n) for n in names], self.journal_path)
         for session_id, _ in read_sessions(self.journal_path):
             records = [entry.record for entry in read_session(self.journal_path, session_id)]
             try:
