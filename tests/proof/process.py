@@ -41,6 +41,8 @@ class Process:
     world: World
     config: CoordinatorConfig
     dead: bool = False
+    ahead: bool = False
+    """Whether its memory is ahead of the journal: a commit failed, and it is about to end."""
     streams: list[WireStream] = field(default_factory=list)
     engine: Engine | None = None
     journal: WireJournal | None = None

@@ -236,6 +236,7 @@ class WireJournal(Journal):
         try:
             super().append_decided(session_id, noted)
         except StorageError as error:
+            process.ahead = True
             world.note("commit fails", error)
             raise
         if process.dead:
