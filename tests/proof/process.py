@@ -85,7 +85,8 @@ class Process:
         self.world.note(f"KILLED at {where}")
         self.dead = self.fibers.dead = True
         amid = where == "commit begins" or (where == "commit done" and len(self.world.traders) > 1)
-        if self.engine is not None and not amid:  # what others wrote is taken in after the commit
+        amid = amid or self.ahead  # what others wrote is taken in after the commit
+        if self.engine is not None and not amid:
             self.world.compare_memory(self)
         self.world.loop.call_soon(self._bury)
 
