@@ -45,6 +45,7 @@ from tests.simulator.clients import (
 Start = Callable[..., Simulator]
 TUESDAY = date(2026, 3, 17)
 NOON = datetime(2026, 3, 17, 16, 0, tzinfo=UTC)
+SDK_LOGGER = "alpaca.data.live.websocket"
 FAST: dict[str, Any] = {
     "date": TUESDAY,
     "start": NOON,
@@ -284,7 +285,7 @@ def test_a_second_connection_is_refused_and_the_first_lives_on(
             seen = len(got)
             await until(lambda: len(got) > seen + 2)
 
-    with caplog.at_level(logging.ERROR):
+    with caplog.at_level(logging.ERROR, logger=SDK_LOGGER):  # whoever silenced it before
         asyncio.run(session())
     assert {bar.symbol for bar in got} == {"SPY"}
     assert simulator.snapshot().most_connections["/v2/iex"] == 1
