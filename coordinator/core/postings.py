@@ -26,6 +26,9 @@ class Postings:
     unsettled: int = 0
     """The broker's executions since its cash was last rounded; of earlier sessions' at most one,
     for what they left was too little to be seen."""
+    rounded: Decimal = ZERO
+    """Dollars booked as rounding, in sum. They are a guess: a fee of cents that the broker lists
+    later proves them wrong, so that they may be taken back."""
     _shares: set[tuple[str, str]] = field(default_factory=set)
     _unowned: dict[str, Executions] = field(default_factory=dict)
     """What was booked of each order that no strategy of ours owns."""
@@ -97,6 +100,7 @@ class Postings:
         self._shares.add(share)
         if activity.kind is r.ActivityKind.ROUNDING:
             self.unsettled = 0
+            self.rounded += activity.amount
         if activity.settles:
             self._accrue(activity.symbol, activity.strategy, -activity.settles)
             left = self.unproved(activity.symbol) - abs(activity.settles)

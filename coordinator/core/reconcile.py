@@ -89,15 +89,20 @@ def finding(
     return DiscrepancyFound(now, kind.value, symbol, UNASSIGNED, ours, brokers, note, name)
 
 
-def explain(books: Books, found: DiscrepancyFound, now: datetime) -> list[r.ActivityBooked]:
+def explain(
+    books: Books, found: DiscrepancyFound, now: datetime, executions: int
+) -> list[r.ActivityBooked]:
     """What the broker's own rounding and fees make of a difference; nothing if they cannot.
 
-    Cash may be off by a cent an execution, which is UNASSIGNED's; a crypto position by as much coin
-    as was booked as fees with the fills and is not posted yet, which those pay who caused them.
+    Cash may be off by a cent for each of the `executions` since it last agreed, or by what was
+    booked as rounding before and is taken back; both are UNASSIGNED's. A crypto position may be by
+    as much coin as was booked as fees with the fills and is not posted yet, which those pay who
+    caused them.
     """
     off = found.brokers - found.ours
     name = f"{found.discrepancy_id}.{now.isoformat()}"
-    if found.kind == DiscrepancyKind.CASH.value and abs(off) <= A_CENT * books.posted.unsettled:
+    is_cash = found.kind == DiscrepancyKind.CASH.value
+    if is_cash and (abs(off) <= A_CENT * executions or _takes_back(books.posted.rounded, off)):
         kind = r.ActivityKind.ROUNDING
         return [
             r.ActivityBooked(
@@ -109,6 +114,10 @@ def explain(books: Books, found: DiscrepancyFound, now: datetime) -> list[r.Acti
     if abs(off) > books.posted.unproved(found.symbol):
         return []
     return correction(books, name, found.symbol, off, now)
+
+
+def _takes_back(rounded: Decimal, off: Decimal) -> bool:
+    return min(ZERO, -rounded) <= off <= max(ZERO, -rounded)
 
 
 def accept(books: Books, found: DiscrepancyFound, now: datetime, by: str) -> list[r.Record]:
@@ -154,6 +163,8 @@ class Reconciler:
         self._record = record
         self._on_update = on_update
         self._suspects: dict[str, tuple[Decimal, int]] = {}
+        self._settled = 0
+        """How many of the unsettled executions left less than a cent when cash last agreed."""
 
     @property
     def is_suspicious(self) -> bool:
@@ -179,6 +190,8 @@ class Reconciler:
             return
         found = compare(self._books.ledger, seen.cash, seen.positions, seen.now)
         differing = {f.discrepancy_id for f in found}
+        if DiscrepancyKind.CASH.value not in differing:
+            self._settled = self._books.posted.unsettled
         for difference in found:
             off = difference.brokers - difference.ours
             if not self.is_excused(difference.symbol, off, seen.version):
@@ -219,13 +232,20 @@ class Reconciler:
         known = self._books.frozen.get(name)
         if known is not None and known.brokers - known.ours == off:
             return
-        explanation = explain(self._books, found, found.at)
+        explanation = explain(self._books, found, found.at, self._executions())
         if explanation and not self.at_rest and looks < ROUNDING_LOOKS:
             return
         for posting in explanation:
             self._record(posting)
         if not explanation:
             self._record(found)
+
+    def _executions(self) -> int:
+        """The executions since cash last agreed, and one for what they left unseen before."""
+        unsettled = self._books.posted.unsettled
+        if unsettled < self._settled:
+            self._settled = 0
+        return unsettled - self._settled + min(self._settled, 1)
 
     def _resolve(self, differing: Iterable[str], seen: m.AccountSeen) -> None:
         """What was frozen and differs no more has been explained."""

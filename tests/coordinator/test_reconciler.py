@@ -251,6 +251,32 @@ def test_a_cent_is_booked_as_rounding_once_and_the_next_needs_an_execution_of_it
     assert found(again) == []
 
 
+def test_a_fee_of_cents_listed_after_it_was_booked_as_rounding_takes_the_rounding_back() -> None:
+    bench = long_a()
+    cash = str(bench.books.ledger.net_cash() - D("0.01"))
+    looks(bench, ROUNDING_LOOKS, cash)
+    fee = m.Activity("f1", "FEE", DAY, "", D(0), None, D("-0.01"), "")
+    bench.look(cash, activities=(fee,))
+    looks(bench, ROUNDING_LOOKS, cash)
+    assert found(bench) == []
+    booked = [(x.kind, x.amount) for x in bench.of(r.ActivityBooked)]  # type: ignore[union-attr]
+    rounding = r.ActivityKind.ROUNDING
+    fee_booked = (r.ActivityKind.FEE, D("-0.01"))
+    assert booked == [(rounding, D("-0.01")), fee_booked, (rounding, D("0.01"))]
+    looks(bench, ROUNDING_LOOKS, str(D(cash) + D("0.01")))
+    assert found(bench) == ["cash"], "there is no rounding left to be taken back"
+
+
+def test_executions_after_which_cash_agreed_excuse_no_cents_that_go_missing_later() -> None:
+    bench = long_a()
+    for n in range(9):
+        bench.handle(stranger(f"by-hand-{n}", "SPY", Side.BUY, "1", "100", bench.now))
+    cash = bench.books.ledger.net_cash()
+    looks(bench, LOOKS, str(cash))
+    looks(bench, ROUNDING_LOOKS, str(cash - D("0.05")))
+    assert found(bench) == ["cash"]
+
+
 def test_what_a_session_left_below_a_cent_is_rounding_in_the_next_one() -> None:
     bench = long_a()
     looks(bench, LOOKS, str(bench.books.ledger.net_cash() + D("0.009")))
