@@ -22,12 +22,12 @@ from coordinator.core.engine import tickers_of
 from coordinator.core.lanes import StrategySpec
 from coordinator.core.risk import Limits
 from coordinator.core.values import ZERO, is_crypto
+from coordinator.core.view import LiveView, StrategyView
 from coordinator.embedded import FILL_MODEL, Simulation, claim_account, embedded_simulator
 from coordinator.errors import SafetyRefusal
 from coordinator.readers import (
     JournalSource,
     StatusView,
-    StrategyView,
     read_status,
     session_sources,
 )
@@ -39,11 +39,13 @@ from coordinator.shell.isolation import isolated
 from coordinator.shell.lease import Leases
 from coordinator.shell.pace import Budgets, patient
 from coordinator.shell.ports import Ports
-from coordinator.shell.session import PATIENCE_S, Run, RunResult, trade_session
+from coordinator.shell.session import PATIENCE_S, Observer, Run, RunResult, trade_session
 from coordinator.strategies.registry import BUILT_IN
 
 __all__ = [
     "JournalSource",
+    "LiveView",
+    "Observer",
     "RunOptions",
     "SessionOutcome",
     "StatusView",
@@ -121,8 +123,12 @@ async def run_session(
     *,
     stop: asyncio.Event | None = None,
     environment: Mapping[str, str] | None = None,
+    observers: Sequence[Observer] = (),
 ) -> SessionOutcome:
     """Run one session to its end, or until `stop` is set. Installs no signal handlers.
+
+    Each of the `observers` is entered with the running session when it begins to trade, and left
+    when it has stopped.
 
     Raises:
         OperatorError: bad configuration or environment, or refused for safety.
@@ -130,7 +136,8 @@ async def run_session(
         BrokerError: the broker could not be reached, or a stream was lost for good.
     """
     known = os.environ if environment is None else environment
-    return await run_configured(_configuration(options), options, known, stop=stop)
+    config = _configuration(options)
+    return await run_configured(config, options, known, stop=stop, observers=observers)
 
 
 async def run_configured(
@@ -140,6 +147,7 @@ async def run_configured(
     *,
     stop: asyncio.Event | None = None,
     leases_folder: Path | None = None,
+    observers: Sequence[Observer] = (),
 ) -> SessionOutcome:
     """Like `run_session`, for a configuration that exists already."""
     _refuse_half_armed(config, options)
@@ -171,6 +179,7 @@ async def run_configured(
             controls=config.controls.as_controls(),
             crossing=config.crossing,
             crypto_fee_rate=config.crypto_fee_rate,
+            observers=observers,
         )
         ports = Ports.real(budgets)
         return _outcome(await trade_session(run, stop or asyncio.Event(), ports), options)

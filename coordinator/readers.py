@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 from pathlib import Path
 
 from coordinator.core import records as r
 from coordinator.core.books import JUMP, Books
 from coordinator.core.statement import Rows, statement
-from coordinator.core.values import UNASSIGNED, exactly
+from coordinator.core.values import exactly
+from coordinator.core.view import StrategyView, strategy_views
 from coordinator.shell.journal import Entry, read_kinds, read_session, read_sessions
 from coordinator.shell.session import JOURNAL
 
@@ -26,22 +26,6 @@ class JournalSource:
     def rows(self) -> Rows:
         """The session as the warehouse's rows, by table."""
         return statement([entry.record for entry in read_session(self.journal, self.session_id)])
-
-
-@dataclass(frozen=True, slots=True)
-class StrategyView:
-    """One strategy's book, dollars throughout."""
-
-    name: str
-    initial_cash: Decimal
-    cash: Decimal
-    equity: Decimal
-    pnl: Decimal
-    day_pnl: Decimal
-    daily_trades: int
-    positions: Mapping[str, Decimal]
-    open_orders: int
-    stopped: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,25 +96,12 @@ def _view(entries: list[Entry]) -> StatusView:
             books.apply(entry.record)
     opened = books.session
     assert opened is not None, "a session that was opened has its opening in the journal"
-    names = [o.strategy for o in opened.openings if o.strategy != UNASSIGNED]
     state = books.ended.status if books.ended else "running"
-    strategies = [_strategy(books, name) for name in names]
     return StatusView(
-        opened.account, opened.session_id, opened.coordinator, opened.mode, state, strategies
-    )
-
-
-def _strategy(books: Books, name: str) -> StrategyView:
-    account, day = books.ledger[name], books.days[name]
-    return StrategyView(
-        name,
-        account.initial_cash,
-        account.cash,
-        books.ledger.equity(name),
-        books.ledger.pnl(name),
-        books.day_pnl(name),
-        day.entries,
-        {symbol: position.qty for symbol, position in sorted(account.positions.items())},
-        sum(1 for _ in books.orders.open_of(name)),
-        day.stopped,
+        opened.account,
+        opened.session_id,
+        opened.coordinator,
+        opened.mode,
+        state,
+        strategy_views(books),
     )

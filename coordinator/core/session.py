@@ -40,6 +40,12 @@ class SessionPlan:
     crypto_day: datetime | None
     end: datetime
 
+    @property
+    def begin(self) -> datetime:
+        """When the first of its markets opens."""
+        opens = self.stock.open if self.stock else None
+        return min(filter(None, (opens, self.crypto_day)), default=self.end)
+
     def first_bar(self, symbol: str) -> datetime | None:
         """When the session's first bar of a ticker can start; None if it does not trade."""
         if is_crypto(symbol):

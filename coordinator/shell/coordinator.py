@@ -17,7 +17,8 @@ from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.engine import Engine
 from coordinator.core.orders import OrderStatus
-from coordinator.core.values import Bar
+from coordinator.core.values import MINUTE, Bar
+from coordinator.core.view import LiveView, strategy_views
 from coordinator.errors import BrokerUnavailable
 from coordinator.shell import wire
 from coordinator.shell.broker import Broker
@@ -90,6 +91,27 @@ class LiveSession:
     def malformed(self) -> int:
         """How much of what the streams brought was dropped."""
         return self._bar_garbage.count + self._order_garbage.count
+
+    def view(self) -> LiveView:
+        """The session as it stands now. Call on the loop."""
+        books, plan = self.engine.books, self.engine.plan
+        opened = books.session
+        assert opened is not None, "a session that trades was opened"
+        return LiveView(
+            at=self._clock.now(),
+            account=opened.account,
+            session_id=opened.session_id,
+            coordinator=opened.coordinator,
+            mode=opened.mode,
+            opens_at=plan.begin,
+            closes_at=plan.end,
+            strategies=tuple(strategy_views(books)),
+            streams=self.lookout.states(),
+            blind=self.lookout.blind(),
+            killed=books.killed,
+            frozen={name: found.note for name, found in books.frozen.items()},
+            last_bar=max((start + MINUTE for start in books.last_bar.values()), default=None),
+        )
 
     # handed in by the streams, on the loop; these never raise
 

@@ -138,6 +138,12 @@ class Lookout:
         """Tickers whose stream does not bring their bars now."""
         return frozenset().union(*(m.tickers for m in self._markets if not m.sees))
 
+    def states(self) -> dict[str, str]:
+        """Each stream's state in a word, by its name."""
+        watches = [self._orders] if self._orders else []
+        watches += [market.watch for market in self._markets]
+        return {watch.name: watch.state.value for watch in watches}
+
     def look_soon(self) -> None:
         """Let the next look at the account be due now."""
         self._looked = NEVER

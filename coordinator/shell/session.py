@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, ExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -46,6 +46,10 @@ PATIENCE_S = 130.0
 JOURNAL = "journal.db"
 
 
+Observer = Callable[[LiveSession], AbstractAsyncContextManager[object]]
+"""Something that lives while a session trades: it looks at the session, or hands it wishes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """What to run. `check_account` is told the account's number, and may refuse it.
@@ -65,6 +69,7 @@ class Run:
     controls: Controls = Controls()  # noqa: RUF009
     crossing: bool = False
     crypto_fee_rate: Decimal = CRYPTO_FEE_RATE
+    observers: Sequence[Observer] = ()
 
     def broker(self, ports: Ports, pace: Pace | None = None) -> Broker:
         """The broker, over a REST session of its own.
@@ -165,12 +170,14 @@ async def _trade(
     run: Run, ports: Ports, live: LiveSession, unsent: Sequence[str], stop: asyncio.Event
 ) -> str:
     """Bring the streams up, take what was missed meanwhile, and trade."""
-    async with AsyncExitStack() as open_streams:
+    async with AsyncExitStack() as surroundings:
         for stream in _streams(run, ports, live):
-            open_streams.push_async_callback(stream.stop)
+            surroundings.push_async_callback(stream.stop)
             stream.start(live.on_stream_end)
             await _come_up(stream, live.lookout, run)
         live.resume(unsent)
+        for observer in run.observers:
+            await surroundings.enter_async_context(observer(live))
         stopper = asyncio.create_task(_stop_when(stop, live))
         try:
             return await live.run()

@@ -1,0 +1,87 @@
+"""What a book and a running session look like from outside: frozen values, read and never asked.
+
+Whoever watches (the terminal, Prefect, the control socket) gets these and nothing that moves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+
+from coordinator.core.books import Books
+from coordinator.core.values import UNASSIGNED, exactly
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyView:
+    """One strategy's book, dollars throughout."""
+
+    name: str
+    initial_cash: Decimal
+    cash: Decimal
+    equity: Decimal
+    pnl: Decimal
+    day_pnl: Decimal
+    daily_trades: int
+    positions: Mapping[str, Decimal]
+    open_orders: int
+    stopped: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveView:
+    """A session while it trades, at `at` of the broker's clock; it closes at `closes_at`.
+
+    `streams` has each stream's state by its name, `blind` the tickers whose bars do not come,
+    `frozen` what differs by its id, `last_bar` the end of the newest bar.
+    """
+
+    at: datetime
+    account: str
+    session_id: str
+    coordinator: str
+    mode: str
+    opens_at: datetime
+    closes_at: datetime
+    strategies: tuple[StrategyView, ...]
+    streams: Mapping[str, str]
+    blind: frozenset[str] = frozenset()
+    killed: bool = False
+    frozen: Mapping[str, str] = field(default_factory=dict)
+    last_bar: datetime | None = None
+
+    @property
+    def equity(self) -> Decimal:
+        """Dollars of all strategies of this session together."""
+        return sum((one.equity for one in self.strategies), Decimal(0))
+
+    @property
+    def day_pnl(self) -> Decimal:
+        """Dollars that all strategies of this session made today."""
+        return sum((one.day_pnl for one in self.strategies), Decimal(0))
+
+
+@exactly
+def strategy_views(books: Books) -> list[StrategyView]:
+    """The strategies of the books' session, in its order."""
+    assert books.session is not None, "a session is open"
+    openings = books.session.openings
+    return [_strategy(books, o.strategy) for o in openings if o.strategy != UNASSIGNED]
+
+
+def _strategy(books: Books, name: str) -> StrategyView:
+    account, day = books.ledger[name], books.days[name]
+    return StrategyView(
+        name,
+        account.initial_cash,
+        account.cash,
+        books.ledger.equity(name),
+        books.ledger.pnl(name),
+        books.day_pnl(name),
+        day.entries,
+        {symbol: position.qty for symbol, position in sorted(account.positions.items())},
+        sum(1 for _ in books.orders.open_of(name)),
+        day.stopped,
+    )
