@@ -7,6 +7,7 @@ server restarts.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -17,10 +18,13 @@ from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 
 from coordinator.bootstrap import RunOptions, SessionOutcome, run_session
+from coordinator.config import default_config, load_config
 from coordinator.errors import OperatorError
 from coordinator.private import leave_no_core
 from coordinator.shell.lease import LeaseHeld
+from flows.board import emit
 from flows.handover import Now, patience_until, pause, utc_now
+from flows.live import Emit, differs_at_the_end, refused_start, shown_at_prefect
 from flows.parameters import (
     BarsFile,
     ClockSpeed,
@@ -86,13 +90,19 @@ async def show_summary(outcome: SessionOutcome) -> None:
         _log.warning("The summary is in the log alone: Prefect does not answer (%s)", error)
 
 
+async def run_shown(options: RunOptions, *, stop: asyncio.Event) -> SessionOutcome:
+    """Runs the session, and shows it on its run's page meanwhile."""
+    return await run_session(options, stop=stop, observers=[shown_at_prefect])
+
+
 async def session_state(
     options: RunOptions,
     stop: Stop,
     *,
-    run: RunSession = run_session,
+    run: RunSession = run_shown,
     read_state: ReadState = read_own_state,
     publish: Callable[[SessionOutcome], Awaitable[None]] = show_summary,
+    send: Emit = emit,
     now: Now = utc_now,
 ) -> State[Any]:
     """Runs the session and answers the state that its run shall end in.
@@ -104,7 +114,9 @@ async def session_state(
     except LeaseHeld as held:
         return Completed(name="AlreadyRunning", message=str(held))
     except OperatorError as refused:
+        refused_start(name_of(options), str(refused), send)
         return Failed(message=str(refused))
+    differs_at_the_end(outcome, name_of(options), send)
     if outcome.summary:
         logging.getLogger(SUMMARY_LOG).info("\n%s", outcome.summary)
         await publish(outcome)
@@ -130,6 +142,16 @@ async def run_when_free(
                 raise
         _log.info("Waiting for the session that ends at 00:00 UTC")
         await pause(stop.event)
+
+
+def name_of(options: RunOptions) -> str:
+    """The coordinator's name, as far as its configuration can be read."""
+    if options.config is None:
+        return default_config().name
+    try:
+        return load_config(options.config).name
+    except OperatorError:
+        return options.config.stem
 
 
 def named_state(outcome: SessionOutcome) -> State[Any]:

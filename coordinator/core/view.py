@@ -11,6 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from coordinator.core.books import Books
+from coordinator.core.risk import Limits
 from coordinator.core.values import UNASSIGNED, exactly
 
 
@@ -35,7 +36,7 @@ class LiveView:
     """A session while it trades, at `at` of the broker's clock; it closes at `closes_at`.
 
     `streams` has each stream's state by its name, `blind` the tickers whose bars do not come,
-    `frozen` what differs by its id, `last_bar` the end of the newest bar.
+    `frozen` what differs by its id, `limits` each strategy's, `last_bar` the end of the newest bar.
     """
 
     at: datetime
@@ -50,6 +51,7 @@ class LiveView:
     blind: frozenset[str] = frozenset()
     killed: bool = False
     frozen: Mapping[str, str] = field(default_factory=dict)
+    limits: Mapping[str, Limits] = field(default_factory=dict)
     last_bar: datetime | None = None
 
     @property

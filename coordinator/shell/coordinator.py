@@ -21,6 +21,7 @@ from coordinator.core.values import MINUTE, Bar
 from coordinator.core.view import LiveView, strategy_views
 from coordinator.errors import BrokerUnavailable
 from coordinator.shell import wire
+from coordinator.shell.alarms import Alarms
 from coordinator.shell.broker import Broker
 from coordinator.shell.clock import BrokerClock
 from coordinator.shell.errands import Errands
@@ -74,7 +75,7 @@ class LiveSession:
         self._session_id = session_id
         self._monotonic = ports.monotonic
         self._clock = clock
-        self._narrator = narrator
+        self._narrator, self.alarms = narrator, Alarms()
         self._inbox: asyncio.Queue[_Item] = asyncio.Queue()
         books = engine.books
         self.lookout = Lookout(engine.plan, clock, ports.monotonic)
@@ -110,6 +111,7 @@ class LiveSession:
             blind=self.lookout.blind(),
             killed=books.killed,
             frozen={name: found.note for name, found in books.frozen.items()},
+            limits={spec.name: spec.limits for spec in self.engine.specs},
             last_bar=max((start + MINUTE for start in books.last_bar.values()), default=None),
         )
 
@@ -298,12 +300,14 @@ class LiveSession:
         for record in records:
             books.apply_foreign(record)
         self._narrator.tell_others(records)
+        self.alarms.hear_others(records)
         if books.killed and not killed:
             self._inbox.put_nowait(m.ClockRead(self._clock.now()))
 
     def _look_around(self) -> None:
         """What others wrote, what the streams do, and whether the account is due to be asked."""
         self._ticked_s = self._monotonic()
+        self.alarms.see(self.lookout.states(), self._clock.now())
         if self._journal.has_news():
             self._take_foreign(self._journal.append(self._session_id, ()))
         sight = self.lookout.sees_orders(), self.lookout.blind()
@@ -329,6 +333,7 @@ class LiveSession:
     def _carry_out(self, outcome: m.Outcome) -> None:
         """Say what is durable now, and start what follows from it."""
         self._narrator.tell(outcome.records)
+        self.alarms.hear(outcome.records)
         for command in outcome.commands:
             self._errands.carry_out(command)
 

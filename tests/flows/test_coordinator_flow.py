@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from prefect import State
 from prefect.client.schemas.objects import StateType
 
 from coordinator.bootstrap import RunOptions, SessionOutcome, WarmupOutcome
+from coordinator.core.alerts import Alert, AlertKind
 from coordinator.errors import CredentialsError, SafetyRefusal
 from coordinator.shell.lease import LeaseHeld
 from flows.coordinator import session_state
@@ -54,6 +56,7 @@ def end_of(
     at_prefect: StateType | Exception | None = StateType.RUNNING,
     clock: Sequence[datetime] = (NOON,),
     shown: list[SessionOutcome] | None = None,
+    told: list[Alert] | None = None,
 ) -> State[Any]:
     times = list(clock)
 
@@ -73,6 +76,7 @@ def end_of(
             run=session,
             read_state=read_state,
             publish=publish,
+            send=lambda news, *_: told.append(news) if told is not None else None,
             now=lambda: times.pop(0) if len(times) > 1 else times[0],
         )
 
@@ -119,6 +123,24 @@ def test_the_summary_is_shown_where_there_is_one() -> None:
     ended = outcome("Completed", summary="TOTAL PnL")
     end_of(FakeSession(ended), shown=shown)
     assert shown == [ended]
+
+
+@pytest.mark.parametrize(
+    ("answer", "kinds"),
+    [
+        (SafetyRefusal("unsafe"), [AlertKind.REFUSED_START]),
+        (CredentialsError("no keys"), [AlertKind.REFUSED_START]),
+        (LeaseHeld("held"), []),
+        (outcome("MarketClosed"), []),
+        (replace(outcome("Completed"), discrepancies=2), [AlertKind.DISCREPANCY]),
+    ],
+)
+def test_a_refused_start_and_a_difference_at_the_end_are_told_to_automations(
+    answer: SessionOutcome | Exception, kinds: list[AlertKind]
+) -> None:
+    told: list[Alert] = []
+    end_of(FakeSession(answer), told=told)
+    assert [news.kind for news in told] == kinds
 
 
 def test_a_second_start_at_noon_does_not_wait_for_the_lease() -> None:

@@ -1,0 +1,96 @@
+"""A running session in words and rows, for Prefect's pages: pure functions of its view."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from coordinator.core.risk import Limits
+from coordinator.core.view import LiveView, StrategyView
+
+_NO_LIMITS = Limits()
+_UNLIMITED = "no limit"
+
+
+def percent_gone(view: LiveView) -> float:
+    """How much of the session's time is over, 0 to 100."""
+    whole = (view.closes_at - view.opens_at).total_seconds()
+    gone = (view.at - view.opens_at).total_seconds()
+    return round(min(max(100 * gone / whole, 0.0), 100.0), 1) if whole > 0 else 100.0
+
+
+def state_sentence(view: LiveView) -> str:
+    """The session in one paragraph of Markdown: what is wrong first, then money, then streams."""
+    orders = sum(one.open_orders for one in view.strategies)
+    money = (
+        f"Equity **{dollars(view.equity)}**, day P&L **{dollars(view.day_pnl, signed=True)}**,"
+        f" open orders {orders}."
+    )
+    bar = f" Last bar {view.last_bar:%H:%M}." if view.last_bar else " No bar yet."
+    wrong = " ".join(troubles(view))
+    return (
+        f"{wrong}{' ' if wrong else ''}{money} {stream_sentence(view)}{bar} At {view.at:%H:%M} UTC."
+    )
+
+
+def troubles(view: LiveView) -> list[str]:
+    """What holds trading back, a sentence each; empty while all is well."""
+    found = ["**⚠ KILLED: nothing is bought.**"] if view.killed else []
+    found += [f"**⚠ Frozen:** {plain(note)}." for note in view.frozen.values()]
+    found += [
+        f"**⚠ {one.name} opens nothing more:** {plain(one.stopped)}."
+        for one in view.strategies
+        if one.stopped
+    ]
+    return found
+
+
+def stream_sentence(view: LiveView) -> str:
+    """Each stream and its state, and the tickers whose bars do not come."""
+    streams = ", ".join(f"{name} {state}" for name, state in view.streams.items())
+    blind = f" No bars of {', '.join(sorted(view.blind))}." if view.blind else ""
+    return f"Streams: {streams or 'none'}.{blind}"
+
+
+def strategy_rows(view: LiveView) -> list[dict[str, str]]:
+    """A row a strategy: its money, what it holds, and how much of its limits is used."""
+    return [_row(one, view.limits.get(one.name, _NO_LIMITS)) for one in view.strategies]
+
+
+def _row(one: StrategyView, limits: Limits) -> dict[str, str]:
+    most = _UNLIMITED if limits.max_daily_trades is None else str(limits.max_daily_trades)
+    return {
+        "Strategy": one.name,
+        "State": f"stopped: {plain(one.stopped)}" if one.stopped else "trading",
+        "Equity": dollars(one.equity),
+        "Day P&L": dollars(one.day_pnl, signed=True),
+        "P&L": dollars(one.pnl, signed=True),
+        "Positions": _positions(one.positions),
+        "Open orders": str(one.open_orders),
+        "Trades today": f"{one.daily_trades} of {most}",
+        "Daily loss": _loss(one.day_pnl, limits.max_daily_loss),
+    }
+
+
+def _positions(held: Mapping[str, Decimal]) -> str:
+    return ", ".join(f"{qty.normalize():f} {symbol}" for symbol, qty in held.items()) or "none"
+
+
+def _loss(day_pnl: Decimal, most: Decimal | None) -> str:
+    lost = max(-day_pnl, Decimal(0))
+    return f"{dollars(lost)} of {_UNLIMITED if most is None else dollars(most)}"
+
+
+def dollars(amount: Decimal, *, signed: bool = False) -> str:
+    """'$1,234.50', '-$0.50'; with a plus in front of a gain where `signed`."""
+    cents = abs(amount).quantize(Decimal("0.01"))
+    minus = "-" if amount < 0 and cents else ""
+    return f"{minus or ('+' if signed and cents else '')}${cents:,}"
+
+
+def plain(text: str, most: int = 300) -> str:
+    """Somebody else's words on one line, without what Markdown would make of them."""
+    words = " ".join(text.split())
+    for sign in "\\`*_|<>[]":
+        words = words.replace(sign, " " if sign in "<>|" else f"\\{sign}")
+    return (words if len(words) <= most else f"{words[:most]}...").rstrip(".")
