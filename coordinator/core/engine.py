@@ -37,7 +37,7 @@ REFUSED_PAUSE = timedelta(minutes=1)
 
 @dataclass(slots=True)
 class View:
-    """What one strategy may know and spend in one minute."""
+    """What one strategy may know and spend in one minute, unless a bust takes something back."""
 
     minute: datetime
     cash: Decimal
@@ -101,6 +101,7 @@ class Engine:
                 self._on_bars(message)
             case m.OrderUpdate():
                 self._reports.on_update(message)
+                self._look_anew_after_busts()
             case m.SubmitRefused():
                 self._reports.on_refused(message)
             case m.SubmitUnclear():
@@ -197,6 +198,12 @@ class Engine:
             )
             self._views[strategy] = view
         return view
+
+    def _look_anew_after_busts(self) -> None:
+        """What an execution brought and a bust took back is not spent, in this minute either."""
+        for record in self._desk.out.records:
+            if isinstance(record, r.FillBooked) and record.reverses:
+                self._views.pop(record.strategy, None)
 
     def _check_loss(self, spec: StrategySpec, view: View, now: datetime) -> None:
         day = self.books.days[spec.name]

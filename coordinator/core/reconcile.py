@@ -27,8 +27,6 @@ LOOKS = 3
 ROUNDING_LOOKS = 15
 """Looks in a row before a difference counts as the broker's rounding in mid-session: a deposit of
 some cents may be listed later than the cash shows it."""
-A_CENT = Decimal("0.01")
-"""What an execution's cash may differ by, because the broker rounds it."""
 
 
 class DiscrepancyKind(Enum):
@@ -67,9 +65,17 @@ def compare(
 
 def agrees(exact: Decimal, reported: Decimal) -> bool:
     """Whether `exact` is what was reported, to the decimals that the report has (two at least)."""
+    return abs(exact - reported) < _precision(reported)
+
+
+def _precision(reported: Decimal) -> Decimal:
+    """What may be lost when the broker rounds an amount to the decimals it reports: a cent at most.
+
+    Cash with more decimals than two was not rounded to cents.
+    """
     exponent = reported.as_tuple().exponent
     places = min(exponent if isinstance(exponent, int) else 0, -2)
-    return abs(exact - reported) < Decimal((0, (1,), places))
+    return Decimal((0, (1,), places))
 
 
 def finding(
@@ -89,20 +95,18 @@ def finding(
     return DiscrepancyFound(now, kind.value, symbol, UNASSIGNED, ours, brokers, note, name)
 
 
-def explain(
-    books: Books, found: DiscrepancyFound, now: datetime, executions: int
-) -> list[r.ActivityBooked]:
+def explain(books: Books, found: DiscrepancyFound, now: datetime) -> list[r.ActivityBooked]:
     """What the broker's own rounding and fees make of a difference; nothing if they cannot.
 
-    Cash may be off by a cent for each of the `executions` since it last agreed, or by what was
-    booked as rounding before and is taken back; both are UNASSIGNED's. A crypto position may be by
-    as much coin as was booked as fees with the fills and is not posted yet, which those pay who
-    caused them.
+    Cash may be off by a cent an execution, or by what was booked as rounding before and is taken
+    back; both are UNASSIGNED's. A crypto position may be by as much coin as was booked as fees with
+    the fills and is not posted yet, which those pay who caused them.
     """
     off = found.brokers - found.ours
     name = f"{found.discrepancy_id}.{now.isoformat()}"
-    is_cash = found.kind == DiscrepancyKind.CASH.value
-    if is_cash and (abs(off) <= A_CENT * executions or _takes_back(books.posted.rounded, off)):
+    posted, is_cash = books.posted, found.kind == DiscrepancyKind.CASH.value
+    most = _precision(found.brokers.normalize()) * posted.unsettled
+    if is_cash and (abs(off) <= most or _takes_back(posted.rounded, off)):
         kind = r.ActivityKind.ROUNDING
         return [
             r.ActivityBooked(
@@ -163,8 +167,6 @@ class Reconciler:
         self._record = record
         self._on_update = on_update
         self._suspects: dict[str, tuple[Decimal, int]] = {}
-        self._settled = 0
-        """How many of the unsettled executions left less than a cent when cash last agreed."""
 
     @property
     def is_suspicious(self) -> bool:
@@ -190,8 +192,6 @@ class Reconciler:
             return
         found = compare(self._books.ledger, seen.cash, seen.positions, seen.now)
         differing = {f.discrepancy_id for f in found}
-        if DiscrepancyKind.CASH.value not in differing:
-            self._settled = self._books.posted.unsettled
         for difference in found:
             off = difference.brokers - difference.ours
             if not self.is_excused(difference.symbol, off, seen.version):
@@ -232,20 +232,13 @@ class Reconciler:
         known = self._books.frozen.get(name)
         if known is not None and known.brokers - known.ours == off:
             return
-        explanation = explain(self._books, found, found.at, self._executions())
+        explanation = explain(self._books, found, found.at)
         if explanation and not self.at_rest and looks < ROUNDING_LOOKS:
             return
         for posting in explanation:
             self._record(posting)
         if not explanation:
             self._record(found)
-
-    def _executions(self) -> int:
-        """The executions since cash last agreed, and one for what they left unseen before."""
-        unsettled = self._books.posted.unsettled
-        if unsettled < self._settled:
-            self._settled = 0
-        return unsettled - self._settled + min(self._settled, 1)
 
     def _resolve(self, differing: Iterable[str], seen: m.AccountSeen) -> None:
         """What was frozen and differs no more has been explained."""

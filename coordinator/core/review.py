@@ -47,7 +47,7 @@ def review(books: Books, seen: m.AccountSeen, crypto_fee_rate: Decimal) -> Revie
     reconciler.take(seen)
     left, excused = [], set()
     for found in compare(copy.ledger, seen.cash, seen.positions, seen.now):
-        explanation = explain(copy, found, seen.now, copy.posted.unsettled)
+        explanation = explain(copy, found, seen.now)
         for posting in explanation:
             desk.record(posting)
         if explanation:
