@@ -8,24 +8,29 @@ from pathlib import Path
 
 from coordinator.core import records as r
 from coordinator.core.books import JUMP, Books
-from coordinator.core.statement import Rows, statement
+from coordinator.core.statement import Rows
 from coordinator.core.values import exactly
 from coordinator.core.view import StrategyView, strategy_views
+from coordinator.restating import Late, concerns, read_late, restated_rows
 from coordinator.shell.journal import Entry, read_kinds, read_session, read_sessions
 from coordinator.shell.session import JOURNAL
 
 
 @dataclass(frozen=True, slots=True)
 class JournalSource:
-    """One session of one account's journal; `mark` changes whenever its records do."""
+    """One session of one account's journal; `mark` changes whenever its records do.
+
+    `late` is what later sessions booked that concerns it, and what it booked for earlier ones.
+    """
 
     journal: Path
     session_id: str
     mark: str
+    late: tuple[Late, ...] = ()
 
     def rows(self) -> Rows:
-        """The session as the warehouse's rows, by table."""
-        return statement([entry.record for entry in read_session(self.journal, self.session_id)])
+        """The session as the warehouse's rows, by table; late bookings where they belong."""
+        return restated_rows(self.journal, self.session_id, self.late)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +55,22 @@ def session_sources(home: Path, session_id: str | None = None) -> list[JournalSo
     """Every session in the journals under `home`, oldest first; or the one that is named."""
     sources = []
     for journal in sorted(home.glob(f"*/{JOURNAL}")):
+        late = read_late(journal)
         for found, mark in read_sessions(journal):
             if session_id in (None, found):
-                sources.append(JournalSource(journal, found, mark))
+                mine = tuple(one for one in late if concerns(one, found))
+                known = f"{mark}+{mine[-1].booking.seq}" if mine else mark
+                sources.append(JournalSource(journal, found, known, mine))
     return sources
 
 
 def read_status(home: Path) -> list[StatusView]:
     """The latest session of every coordinator on every account under `home`."""
     latest: dict[tuple[Path, str], StatusView] = {}
-    for source in session_sources(home):
-        view = _view(read_session(source.journal, source.session_id))
-        latest[source.journal, view.coordinator] = view
+    for journal in sorted(home.glob(f"*/{JOURNAL}")):
+        for session, _ in read_sessions(journal):
+            view = _view(read_session(journal, session))
+            latest[journal, view.coordinator] = view
     current = {view.session_id for view in latest.values()}
     standing = {path: _standing(path, current) for path, _ in latest}
     return [

@@ -191,7 +191,7 @@ class Books:
             self.ledger.marks.clear()  # the record has those of all that is held
         self.ledger.marks.update(record.marks)
         for opening in record.openings:
-            if alone:
+            if alone or opening.strategy not in self.ledger:
                 self._restore(opening)
             if opening.strategy not in begun:
                 self._begin_day(opening)

@@ -79,7 +79,7 @@ def open_session(
             name.config_hash,
             (*kept.values(), *(book.opening(books) for book in joining)),
             _marks(books),
-            tuple(_open_order(order) for order in books.orders.open()),
+            tuple(open_order(order) for order in books.orders.open()),
         )
     books.apply_all([last])
     return [*moves, last]
@@ -149,7 +149,8 @@ def _marks(books: Books) -> dict[str, Decimal]:
     return {symbol: mark for symbol, mark in sorted(books.ledger.marks.items()) if symbol in held}
 
 
-def _open_order(order: Order) -> r.OpenOrder:
+def open_order(order: Order) -> r.OpenOrder:
+    """An order as the next session finds it."""
     return r.OpenOrder(
         order.client_order_id,
         order.strategy,

@@ -6,6 +6,7 @@ An order that an earlier session left open has a row only if something happened 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 
 from coordinator.core import records as r
 from coordinator.core.orders import Order, OrderStatus, Phase
@@ -21,6 +22,8 @@ class OrderRows:
         self._rows: dict[str, Row] = {}
         self._session_id = ""
         self._carried: dict[str, r.OpenOrder] = {}
+        self._averaged: dict[str, Decimal] = {}
+        """The filled quantity that the broker's average of each order is of."""
 
     def __iter__(self) -> Iterator[Row]:
         return iter(self._rows.values())
@@ -63,6 +66,8 @@ class OrderRows:
         for name in ("filled_avg_price", "submitted_at"):
             if getattr(record, name) is not None:
                 row[name] = getattr(record, name)
+        if record.filled_avg_price is not None:
+            self._averaged[record.client_order_id] = record.filled_qty
         if order.phase is not Phase.DONE:
             row["closed_at"] = None
         elif row["closed_at"] is None:
@@ -71,17 +76,20 @@ class OrderRows:
             row["reason"] = record.reason
 
     def fill(self, fill: r.FillBooked, order: Order) -> None:
-        """An execution of `order` was booked."""
+        """An execution of `order` was booked: what the broker does not count yet, we average."""
         row = self._row(fill.client_order_id)
-        if row is not None:
-            row["filled_qty"] = order.reported_qty
-            row["filled_avg_price"] = row["filled_avg_price"] or fill.price
-            if order.corrected:
-                booked = order.executions.postings
-                paid = sum((posting.qty * posting.price for posting in booked), ZERO)
-                row["filled_avg_price"] = (
-                    (paid / order.booked_qty).quantize(ATTO) if order.booked_qty else None
-                )
+        if row is None:
+            return
+        row["filled_qty"] = order.reported_qty
+        row["filled_avg_price"] = row["filled_avg_price"] or fill.price
+        booked = order.executions.postings
+        whole = sum((posting.qty for posting in booked), ZERO) == order.booked_qty
+        uncounted = order.booked_qty > self._averaged.get(fill.client_order_id, ZERO)
+        if order.corrected or (uncounted and whole):
+            paid = sum((posting.qty * posting.price for posting in booked), ZERO)
+            row["filled_avg_price"] = (
+                (paid / order.booked_qty).quantize(ATTO) if order.booked_qty else None
+            )
 
     def _row(self, client_order_id: str) -> Row | None:
         carried = self._carried.get(client_order_id)

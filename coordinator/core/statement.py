@@ -30,13 +30,13 @@ def statement(records: Sequence[r.Record]) -> Rows:
     Raises:
         ValueError: no session was opened in these records.
     """
-    replay = _Replay()
+    replay = Replay()
     for record in records:
         replay.take(record)
     return replay.rows()
 
 
-class _Replay:
+class Replay:
     """Builds the books again and notes what the tables want to know on the way."""
 
     def __init__(self) -> None:

@@ -229,7 +229,7 @@ def read_session(path: Path, session_id: str) -> list[Entry]:
     Raises:
         InvariantError: an entry is not the one that was written.
     """
-    with _reading(path) as connection:
+    with reading(path) as connection:
         rows = connection.execute(
             "SELECT seq, coordinator, session_id, kind, body, hash,"
             " (SELECT hash FROM records p WHERE p.seq = r.seq - 1) FROM records r"
@@ -246,7 +246,7 @@ def read_session(path: Path, session_id: str) -> list[Entry]:
 
 def read_sessions(path: Path) -> list[tuple[str, str]]:
     """(session id, hash of its last record) of every session that was opened, oldest first."""
-    with _reading(path) as connection:
+    with reading(path) as connection:
         return connection.execute(
             "SELECT o.session_id, (SELECT hash FROM records l WHERE l.session_id = o.session_id"
             " ORDER BY l.seq DESC LIMIT 1) FROM records o"
@@ -257,16 +257,16 @@ def read_sessions(path: Path) -> list[tuple[str, str]]:
 def read_newest(path: Path, *kinds: type[Record]) -> Entry | None:
     """The newest entry of these kinds of record, or of any kind; None if there is none."""
     asked = (_NEWEST_OF, _named(kinds)) if kinds else (_NEWEST, ())
-    with _reading(path) as connection:
+    with reading(path) as connection:
         row = connection.execute(*asked).fetchone()
-    return None if row is None else _entry(*row)
+    return None if row is None else entry_of(*row)
 
 
 def read_kinds(path: Path, *kinds: type[Record]) -> list[Entry]:
     """All entries of these kinds of record, oldest first, whatever session they belong to."""
-    with _reading(path) as connection:
+    with reading(path) as connection:
         rows = connection.execute(_ALL_OF, _named(kinds)).fetchall()
-    return [_entry(*row) for row in rows]
+    return [entry_of(*row) for row in rows]
 
 
 _NEWEST = "SELECT seq, coordinator, session_id, kind, body FROM records ORDER BY seq DESC LIMIT 1"
@@ -284,11 +284,14 @@ def _named(kinds: Iterable[type[Record]]) -> tuple[str]:
     return (json.dumps([kind.__name__ for kind in kinds]),)
 
 
-def _entry(seq: int, coordinator: str, session_id: str, kind: str, body: str) -> Entry:
+def entry_of(seq: int, coordinator: str, session_id: str, kind: str, body: str) -> Entry:
+    """A row as it was read."""
     return Entry(seq, coordinator, session_id, decode(kind, body))
 
 
-class _reading:
+class reading:
+    """The file, open beside a coordinator that may be writing."""
+
     def __init__(self, path: Path) -> None:
         self._connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
 

@@ -1,0 +1,252 @@
+"""Whose day a late booking restates: what one session booked and an earlier one earned.
+
+A fill belongs to the session in which it happened, as long as that session's order had not been
+carried on; what takes an execution back, or corrects it, to the session of that execution; a fee to
+its date's. Everything else stays where it was booked. Between the session that it belongs to and
+the one that booked it, each begins with the books that it should have found.
+
+Cash, quantities and fees do not depend on the order of bookings, and are those of the restated day.
+Realised P&L does: it stays as it was booked, but for the late bookings' own, which moves with them.
+So the sessions' realised P&L still sums to the books', and net P&L is exact in each.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from decimal import Decimal
+
+from coordinator.core import records as r
+from coordinator.core.books import Books
+from coordinator.core.opening import open_order
+from coordinator.core.statement import Replay, Rows, statement
+from coordinator.core.values import ATTO, UNASSIGNED, ZERO, exactly
+
+Bookable = r.FillBooked | r.ActivityBooked | r.OrderMoved
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One session's place in its account's journal; `seq` is its opening's."""
+
+    session_id: str
+    seq: int
+    session_date: date
+    opened_at: datetime
+    ended_at: datetime | None
+    strategies: frozenset[str]
+    carried: frozenset[str]
+    """Ids of the orders that it found open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Booking:
+    """A record of the journal that may belong to an earlier session than the one it is of."""
+
+    seq: int
+    session_id: str
+    record: Bookable
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A booking that belongs to an earlier session; `between` are those that follow that one, up
+    to and with the one that booked it."""
+
+    booking: Booking
+    belongs_to: str
+    between: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """How a session differs from what was booked in it.
+
+    `late` belongs to it and was booked later; of its own records those at `away` belong to earlier
+    ones, which took `given` of realised P&L with them; `before` should have been in the books that
+    it found, and `marks` are the closes of what only they hold; `orders` had ended earlier.
+    """
+
+    late: tuple[Bookable, ...] = ()
+    away: frozenset[int] = frozenset()
+    before: tuple[Bookable, ...] = ()
+    marks: Mapping[str, Decimal] = field(default_factory=dict)
+    given: Mapping[str, Decimal] = field(default_factory=dict)
+    orders: tuple[r.OpenOrder, ...] = ()
+
+
+def late_bookings(terms: Sequence[Term], bookings: Iterable[Booking]) -> list[Late]:
+    """Which of `bookings`, in the order of the journal, belong to an earlier session.
+
+    An order's moves follow its executions if none of those stays where they were booked.
+    """
+    homes: dict[tuple[str, str], str] = {}
+    found, moves, fills = list[Late](), list[Booking](), dict[tuple[str, str], set[str]]()
+    for booking in bookings:
+        if isinstance(booking.record, r.OrderMoved):
+            moves.append(booking)
+            continue
+        home = _home(terms, booking, homes)
+        if isinstance(booking.record, r.FillBooked):
+            homes[booking.record.execution_id, booking.record.strategy] = home
+            of_order = booking.session_id, booking.record.client_order_id
+            fills.setdefault(of_order, set()).add(home)
+        if home != booking.session_id:
+            found.append(_late(terms, booking, booking.record.strategy, home))
+    for move in moves:
+        where = fills.get((move.session_id, move.record.client_order_id), set())  # type: ignore[union-attr]
+        if len(where) == 1 and move.session_id not in where:
+            strategy = move.record.client_order_id.partition(".")[0]  # type: ignore[union-attr]
+            found.append(_late(terms, move, strategy, next(iter(where))))
+    return sorted(found, key=lambda late: late.booking.seq)
+
+
+def _late(terms: Sequence[Term], booking: Booking, strategy: str, home: str) -> Late:
+    names = [t.session_id for t in _chain(terms, booking.session_id, strategy)]
+    return Late(booking, home, tuple(names[names.index(home) + 1 :]))
+
+
+def _chain(terms: Sequence[Term], upto: str, strategy: str) -> list[Term]:
+    """The sessions of a strategy, oldest first, up to the one of that id."""
+    (last,) = [t for t in terms if t.session_id == upto]
+    return [t for t in terms if t is last or (strategy in t.strategies and t.seq < last.seq)]
+
+
+def _home(terms: Sequence[Term], booking: Booking, homes: Mapping[tuple[str, str], str]) -> str:
+    record = booking.record
+    assert not isinstance(record, r.OrderMoved)
+    *earlier, own = _chain(terms, booking.session_id, record.strategy)
+    known = {term.session_id for term in earlier}
+    if isinstance(record, r.ActivityBooked):
+        moved = record.kind is r.ActivityKind.FEE and bool(record.amount or record.qty)
+        same = [t for t in earlier if t.session_date == record.day != own.session_date]
+        return same[-1].session_id if moved and same else own.session_id
+    if record.reverses:
+        home = homes.get((record.reverses, record.strategy), own.session_id)
+        return home if home in known else own.session_id
+    begun = [t for t in earlier if t.opened_at <= record.at < own.opened_at]
+    if not begun or _went_on(record, begun[-1], [*earlier, own]):
+        return own.session_id
+    return begun[-1].session_id
+
+
+def _went_on(fill: r.FillBooked, term: Term, chain: Sequence[Term]) -> bool:
+    """Whether the fill happened after the session, of an order that lived on, or of nobody's."""
+    if term.ended_at is None or fill.at <= term.ended_at:
+        return False
+    following = chain[chain.index(term) + 1]
+    return fill.strategy == UNASSIGNED or fill.client_order_id in following.carried
+
+
+@exactly
+def restated(records: Sequence[r.Record], change: Change) -> Rows:
+    """The rows of one session with what belongs to it, and without what does not.
+
+    Raises:
+        ValueError: no session was opened in these records.
+    """
+    if change == Change():
+        return statement(records)
+    told = booked([*records, *change.late])
+    true = booked(_in_time(_own(records, change), change.late))
+    rows = true.rows()
+    for row in rows["pnl_daily"]:
+        name = str(row["strategy"])
+        realized = told.books.ledger[name].realized - change.given.get(name, ZERO)
+        row["realized_pnl"] = realized
+        row["unrealized_change"] = row["net_pnl"] - realized + row["fees"]  # type: ignore[operator]
+    for row in rows["positions"]:
+        as_told = told.books.ledger[str(row["strategy"])].positions.get(str(row["symbol"]))
+        if as_told is not None and as_told.qty == row["qty"]:
+            row["avg_price"] = as_told.avg_price.quantize(ATTO)
+            row["unrealized_pnl"] = row["market_value"] - as_told.cost  # type: ignore[operator]
+    return rows
+
+
+@exactly
+def booked(records: Iterable[r.Record]) -> Replay:
+    """The session's books, built from its records."""
+    replay = Replay()
+    for record in records:
+        replay.take(record)
+    return replay
+
+
+@exactly
+def realized_by(records: Sequence[r.Record], late: Sequence[Bookable]) -> list[Decimal]:
+    """Realised P&L that each late booking brings to its strategy's session."""
+    books = booked(records).books
+    found = []
+    for record in late:
+        if isinstance(record, r.OrderMoved):
+            found.append(ZERO)
+            continue
+        before = books.ledger[record.strategy].realized
+        books.apply(record)
+        found.append(books.ledger[record.strategy].realized - before)
+    return found
+
+
+def _own(records: Sequence[r.Record], change: Change) -> list[r.Record]:
+    """The session's own records, from the opening that it should have had."""
+    own: list[r.Record] = []
+    openings: dict[str, r.Opening] = {}
+    for index, record in enumerate(records):
+        if index in change.away:
+            continue
+        if isinstance(record, r.SessionOpened):
+            better = _reopened(record, change)
+            for opening in better.openings:
+                openings.setdefault(opening.strategy, opening)
+            record = replace(better, openings=tuple(openings[o.strategy] for o in better.openings))
+        own.append(record)
+    return own
+
+
+def _reopened(opened: r.SessionOpened, change: Change) -> r.SessionOpened:
+    """The opening with what should have been in its books."""
+    orders = {o.client_order_id: o for o in (*change.orders, *opened.orders)}
+    opened = replace(opened, marks={**change.marks, **opened.marks}, orders=tuple(orders.values()))
+    if not change.before:
+        return opened
+    books = Books()
+    books.apply(opened)
+    found = {o.strategy: books.ledger.equity(o.strategy) for o in opened.openings}
+    for record in change.before:
+        books.apply(record)
+    openings = [
+        replace(
+            o,
+            cash=books.ledger[o.strategy].cash,
+            holdings=books.ledger[o.strategy].holdings(),
+            start_equity=o.start_equity + books.ledger.equity(o.strategy) - found[o.strategy],
+        )
+        for o in opened.openings
+    ]
+    ended = {order.client_order_id: order for order in change.orders}
+    carried = [open_order(order) for order in books.orders if order.client_order_id not in ended]
+    return replace(opened, openings=tuple(openings), orders=(*change.orders, *carried))
+
+
+def _in_time(records: list[r.Record], late: Iterable[Bookable]) -> list[r.Record]:
+    """The late bookings where their times put them: after their order, before the last record."""
+    found = list(records)
+    for record in late:
+        first = max((n for n, own in enumerate(found) if _comes_first(own, record)), default=0)
+        last = max(first + 1, len(found) - 1)
+        found.insert(
+            next((n for n in range(first + 1, last) if found[n].at > record.at), last), record
+        )
+    return found
+
+
+def _comes_first(own: r.Record, late: Bookable) -> bool:
+    if isinstance(own, r.SessionOpened):
+        return True
+    if isinstance(late, r.ActivityBooked):
+        return False
+    if isinstance(late, r.FillBooked) and isinstance(own, r.FillBooked):
+        return own.execution_id == late.reverses
+    ids = r.OrderIntended, r.OrderAdopted
+    return isinstance(own, ids) and own.client_order_id == late.client_order_id

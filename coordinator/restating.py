@@ -1,0 +1,101 @@
+"""One session's rows, with what later sessions booked for it and without what is not its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
+from pathlib import Path
+
+from coordinator.core import records as r
+from coordinator.core.opening import open_order
+from coordinator.core.restatement import Change, Late, Term, booked, realized_by, restated
+from coordinator.core.statement import Rows
+from coordinator.core.values import ZERO
+from coordinator.shell.journal import read_session
+from coordinator.shell.late import read_intents, read_late, read_terms, unknown_orders
+
+__all__ = ["Late", "concerns", "read_late", "restated_rows"]
+
+
+def concerns(late: Late, session_id: str) -> bool:
+    """Whether a late booking changes anything of a session."""
+    return late.belongs_to == session_id or session_id in late.between
+
+
+def restated_rows(journal: Path, session_id: str, late: Sequence[Late]) -> Rows:
+    """The session as the warehouse's rows, by table; `late` is what concerns it."""
+    entries = read_session(journal, session_id)
+    records = [entry.record for entry in entries]
+    mine = [one for one in late if one.belongs_to == session_id]
+    away = [one for one in late if one.booking.session_id == session_id]
+    places = {entry.seq: index for index, entry in enumerate(entries)}
+    change = Change(
+        late=tuple(one.booking.record for one in mine),
+        away=frozenset(places[one.booking.seq] for one in away),
+        before=tuple(one.booking.record for one in late if session_id in one.between),
+        given=_given(journal, away),
+    )
+    return restated(records, _informed(journal, session_id, records, change))
+
+
+def _given(journal: Path, away: Sequence[Late]) -> dict[str, Decimal]:
+    """Realised P&L that this session's late bookings brought to the sessions they belong to."""
+    given: dict[str, Decimal] = {}
+    everything = read_late(journal) if away else []
+    for home in dict.fromkeys(one.belongs_to for one in away):
+        theirs = [one for one in everything if one.belongs_to == home]
+        worth = realized_by(_records(journal, home), [one.booking.record for one in theirs])
+        seqs = {one.booking.seq for one in away}
+        for one, realized in zip(theirs, worth, strict=True):
+            record = one.booking.record
+            if one.booking.seq in seqs and not isinstance(record, r.OrderMoved):
+                given[record.strategy] = given.get(record.strategy, ZERO) + realized
+    return given
+
+
+def _informed(
+    journal: Path, session_id: str, records: Sequence[r.Record], change: Change
+) -> Change:
+    """The change with what only earlier sessions know: ended orders, and closes."""
+    unknown = unknown_orders(records, change.late)
+    if not unknown and not change.before:
+        return change
+    terms = read_terms(journal)
+    (own,) = [term for term in terms if term.session_id == session_id]
+    orders, marks = list[r.OpenOrder](), dict[str, Decimal]()
+    for name, session in read_intents(journal, unknown).items():
+        orders += _ended_order(journal, terms, own, name, session)
+    for record in change.before:
+        if isinstance(record, r.FillBooked) and record.symbol not in marks:
+            marks |= _closes(journal, terms, own, record)
+    return Change(change.late, change.away, change.before, marks, change.given, tuple(orders))
+
+
+def _ended_order(
+    journal: Path, terms: Iterable[Term], own: Term, name: str, intended_in: str
+) -> list[r.OpenOrder]:
+    """An order as the last earlier session left it that had anything to do with it."""
+    knew = [t for t in terms if t.seq < own.seq and name in t.carried | _ids(t, name, intended_in)]
+    if not knew:
+        return []
+    order = booked(_records(journal, knew[-1].session_id)).books.orders.get(name)
+    return [open_order(order)] if order is not None else []
+
+
+def _ids(term: Term, name: str, intended_in: str) -> set[str]:
+    return {name} if term.session_id == intended_in else set()
+
+
+def _closes(
+    journal: Path, terms: Iterable[Term], own: Term, record: r.FillBooked
+) -> dict[str, Decimal]:
+    """The last close of the execution's ticker before the session, if the one before knew it."""
+    earlier = [t for t in terms if t.seq < own.seq and record.strategy in t.strategies]
+    if not earlier:
+        return {}
+    marks = booked(_records(journal, earlier[-1].session_id)).books.ledger.marks
+    return {record.symbol: marks[record.symbol]} if record.symbol in marks else {}
+
+
+def _records(journal: Path, session_id: str) -> list[r.Record]:
+    return [entry.record for entry in read_session(journal, session_id)]

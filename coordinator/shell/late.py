@@ -1,0 +1,121 @@
+"""What a journal booked for earlier sessions, found without reading all of it.
+
+SQLite looks at the texts of the records and hands over the few that can be late; what they are,
+`core/restatement.py` judges.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from coordinator.core import records as r
+from coordinator.core.restatement import Booking, Late, Term, late_bookings
+from coordinator.core.values import UNASSIGNED
+from coordinator.shell.journal import entry_of, read_kinds, reading
+
+_OPENED = """
+    opened AS (
+        SELECT session_id, min(seq), body ->> '$.at' AS at, body ->> '$.session_date' AS day
+        FROM records WHERE kind = 'SessionOpened' GROUP BY session_id)
+"""
+# An execution from before its session, of an order of another day, or that reverses another one;
+# and a fee of an earlier day.
+_SUSPECTS = f"""
+    WITH {_OPENED}, suspects AS (
+        SELECT r.* FROM records AS r JOIN opened AS o USING (session_id)
+        WHERE (r.kind = 'FillBooked' AND (r.body ->> '$.at' < o.at
+               OR r.body ->> '$.reverses' <> ''
+               OR instr(r.body ->> '$.client_order_id', '.' || o.day || '.') = 0))
+           OR (r.kind = 'ActivityBooked' AND r.body ->> '$.kind' = 'fee'
+               AND r.body ->> '$.day' < o.day)
+    ), reversed AS (
+        SELECT body ->> '$.reverses' AS id FROM suspects WHERE body ->> '$.reverses' <> ''
+    )
+    SELECT seq, coordinator, session_id, kind, body FROM suspects
+    UNION
+    SELECT r.seq, r.coordinator, r.session_id, r.kind, r.body FROM records AS r
+    WHERE r.kind = 'FillBooked' AND EXISTS (SELECT 1 FROM reversed)
+      AND r.body ->> '$.execution_id' IN (SELECT id FROM reversed)
+    ORDER BY seq
+"""
+_MOVES = """
+    SELECT seq, coordinator, session_id, kind, body FROM records
+    WHERE kind = 'OrderMoved' AND body ->> '$.client_order_id' IN (SELECT value FROM json_each(?))
+    ORDER BY seq
+"""
+_INTENTS = """
+    SELECT body ->> '$.client_order_id', session_id FROM records
+    WHERE kind IN ('OrderIntended', 'OrderAdopted')
+      AND body ->> '$.client_order_id' IN (SELECT value FROM json_each(?))
+"""
+
+
+def read_terms(path: Path) -> list[Term]:
+    """The sessions of a journal, in the order of their openings."""
+    opened, ended = dict[str, tuple[int, r.SessionOpened, set[str]]](), dict[str, r.SessionEnded]()
+    for entry in read_kinds(path, r.SessionOpened, r.SessionResumed, r.SessionEnded):
+        match entry.record:
+            case r.SessionOpened() as record:
+                first = opened.setdefault(entry.session_id, (entry.seq, record, set()))
+                first[2].update(o.strategy for o in record.openings)
+                ended.pop(entry.session_id, None)
+            case r.SessionEnded() as record:
+                ended[entry.session_id] = record
+            case _:
+                ended.pop(entry.session_id, None)
+    return [
+        Term(
+            name,
+            seq,
+            record.session_date,
+            record.at,
+            ended[name].at if name in ended else None,
+            frozenset(strategies),
+            frozenset(order.client_order_id for order in record.orders),
+        )
+        for name, (seq, record, strategies) in opened.items()
+    ]
+
+
+def read_late(path: Path) -> list[Late]:
+    """What the journal's sessions booked for earlier ones, in the order of the journal."""
+    with reading(path) as connection:
+        suspects = [entry_of(*row) for row in connection.execute(_SUSPECTS).fetchall()]
+        if not suspects:
+            return []
+        ids = [e.record.client_order_id for e in suspects if isinstance(e.record, r.FillBooked)]
+        rows = connection.execute(_MOVES, (json.dumps(ids),)).fetchall() if ids else []
+    entries = [*suspects, *(entry_of(*row) for row in rows)]
+    terms = read_terms(path)
+    known = {term.session_id for term in terms}
+    bookings = [
+        Booking(e.seq, e.session_id, e.record)
+        for e in entries
+        if e.session_id in known
+        and isinstance(e.record, r.FillBooked | r.ActivityBooked | r.OrderMoved)
+    ]
+    return late_bookings(terms, bookings)
+
+
+def read_intents(path: Path, ids: Iterable[str]) -> dict[str, str]:
+    """The session in which each of these orders was intended."""
+    with reading(path) as connection:
+        return dict(connection.execute(_INTENTS, (json.dumps(list(ids)),)).fetchall())
+
+
+def unknown_orders(records: Iterable[r.Record], late: Iterable[r.Record]) -> set[str]:
+    """Orders of strategies that executions name and nothing else of the session does."""
+    named, known = set[str](), set[str]()
+    for record in (*records, *late):
+        match record:
+            case r.FillBooked() if record.strategy != UNASSIGNED:
+                named.add(record.client_order_id)
+            case r.OrderIntended() | r.OrderAdopted():
+                known.add(record.client_order_id)
+            case r.SessionOpened():
+                known.update(order.client_order_id for order in record.orders)
+            case _:
+                pass
+    return named - known

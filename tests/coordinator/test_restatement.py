@@ -1,0 +1,228 @@
+"""What is told too late counts on the day it belongs to; both days stay true, and say so."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from coordinator.core import messages as m
+from coordinator.core import records as r
+from coordinator.core.orders import OrderStatus
+from coordinator.core.values import MINUTE
+from coordinator.readers import session_sources
+from tests.coordinator.bench import DAY, OPEN, Bench, D, bust, order_id, report, spec
+from tests.coordinator.test_readers import keep
+from tests.coordinator.test_statement import DAYS, TOMORROW, check_identities, ended
+from warehouse import Store, load_session
+from warehouse.queries import ask
+
+AFTER = replace(
+    TOMORROW,
+    date=DAY + 2 * DAYS,
+    stock=replace(
+        TOMORROW.stock,  # type: ignore[type-var]
+        date=DAY + 2 * DAYS,
+        open=OPEN + 2 * DAYS,
+        close=OPEN + 2 * DAYS + timedelta(hours=6.5),
+    ),
+    crypto_day=None,
+    end=OPEN + 2 * DAYS + timedelta(hours=6.5),
+)
+SAID = {("SPY", 0): 1, ("SPY", 5): -1, ("SPY", 1450): 1, ("SPY", 1455): -1}
+
+
+@dataclass
+class House:
+    """Days of strategy A, which buys 50 SPY at 100 on the first; the day closes at 110."""
+
+    bench: Bench
+    records: list[r.Record]
+
+    def tell(self, message: m.Message) -> None:
+        self.bench.handle(message)
+
+    def next_day(self, plan: Any) -> None:
+        self.records += ended(self.bench)
+        self.bench = Bench(*self.bench.specs, plan=plan, books=self.bench.books)
+        self.bench.now = plan.stock.open
+
+    def keep(self, home: Path) -> list[dict[str, list[dict[str, Any]]]]:
+        self.records += ended(self.bench)
+        self.bench.records = []
+        keep(home, self.records)
+        self.records = []
+        return [source.rows() for source in session_sources(home)]  # type: ignore[misc]
+
+
+def a_house(*, first_fill: str = "50") -> House:
+    bench = Bench(spec("A", SAID, tickers=["SPY", "QQQ"], max_position_size="0.5"))
+    bench.minute(0, {"SPY": "100"})
+    order = bench.order("A")
+    if first_fill != "0":
+        bench.fill(order, "100", first_fill, execution_id="x1")
+    if first_fill != "50":
+        bench.update(order, OrderStatus.CANCELED, first_fill)
+    bench.minute(1, {"SPY": "110", "QQQ": "400"})
+    return House(bench, [])
+
+
+def late_fill(house: House, number: int, qty: str, price: str, at_minute: int = 1) -> None:
+    """The broker tells of an execution of the first day's order that was thought dead."""
+    order = house.bench.books.order(order_id("A", number))
+    at = OPEN + at_minute * MINUTE
+    total = order.booked_qty + D(qty)
+    one = m.Execution("late", D(qty), D(price), total, at)
+    average = (D(100) * order.booked_qty + D(price) * D(qty)) / total
+    house.tell(report(order, OrderStatus.FILLED, total, at, str(average), one))
+
+
+def a_late_buy_before_the_next_open(house: House) -> None:
+    house.next_day(TOMORROW)
+    late_fill(house, 1, "50", "101")
+    house.bench.minute(1440, {"SPY": "112"})
+
+
+def a_late_rest_of_a_buy(house: House) -> None:
+    house.next_day(TOMORROW)
+    late_fill(house, 1, "30", "101")
+    house.bench.minute(1440, {"SPY": "112"})
+
+
+def a_late_sale_at_noon_of_the_next_day(house: House) -> None:
+    house.bench.minute(5, {"SPY": "109"})
+    house.bench.update(house.bench.order("A", 2), OrderStatus.CANCELED, "0")
+    house.next_day(TOMORROW)
+    house.bench.minute(1440, {"SPY": "112"})
+    late_fill(house, 2, "20", "109", at_minute=6)
+    house.bench.minute(1441, {"SPY": "113"})
+
+
+def a_bust_on_the_next_day(house: House) -> None:
+    house.next_day(TOMORROW)
+    house.bench.minute(1440, {"SPY": "112"})
+    order = house.bench.books.order(order_id("A"))
+    wrong = m.Execution("x1", D(50), D(100), D(50), OPEN)
+    house.tell(bust(order, wrong, house.bench.now))
+    house.bench.minute(1441, {"SPY": "113"})
+
+
+def a_correction_on_the_next_day(house: House) -> None:
+    house.next_day(TOMORROW)
+    order = house.bench.books.order(order_id("A"))
+    wrong = m.Execution("x1", D(50), D(100), D(50), OPEN)
+    right = m.Execution("x2", D(40), D("100.5"), D(40), house.bench.now)
+    house.tell(bust(order, wrong, house.bench.now, instead=right))
+    house.bench.minute(1441, {"SPY": "113"})
+
+
+def a_fee_that_is_listed_on_the_next_day(house: House) -> None:
+    house.bench.minute(5, {"SPY": "109"})
+    house.bench.fill(house.bench.order("A", 2), "109")
+    house.next_day(TOMORROW)
+    fee = m.Activity("fee-1", "FEE", DAY, "", D(0), None, D("-0.37"), "TAF fee")
+    house.bench.look(cash="99999", activities=(fee,))
+
+
+STORIES: list[tuple[Callable[[House], None], str, dict[str, str]]] = [
+    # what was told late; how much was filled in time; what the first day then says
+    (a_late_buy_before_the_next_open, "0", {"end": "10450", "realized": "0", "fills": "1"}),
+    (a_late_rest_of_a_buy, "20", {"end": "10470", "realized": "0", "fills": "2"}),
+    (a_late_sale_at_noon_of_the_next_day, "50", {"end": "10450", "realized": "180", "fills": "2"}),
+    (a_bust_on_the_next_day, "50", {"end": "10000", "realized": "0", "fills": "2"}),
+    (a_correction_on_the_next_day, "50", {"end": "10380", "realized": "0", "fills": "3"}),
+    (
+        a_fee_that_is_listed_on_the_next_day,
+        "50",
+        {"end": "10449.63", "realized": "450", "fills": "2", "fees": "0.37"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("story", "filled", "first_day"), STORIES, ids=lambda x: str(x)[:40])
+@pytest.mark.parametrize("days_between", [0, 1])
+def test_what_is_told_late_restates_its_own_day_and_only_that(
+    tmp_path: Path,
+    story: Callable[[House], None],
+    filled: str,
+    first_day: dict[str, str],
+    days_between: int,
+) -> None:
+    house = a_house(first_fill=filled)
+    story(house)
+    sessions = house.keep(tmp_path)
+    if days_between:
+        house.next_day(AFTER)
+        house.bench.minute(2880, {"SPY": "113", "QQQ": "401"})
+        sessions = house.keep(tmp_path)
+    days = []
+    for rows in sessions:
+        if "fees" not in first_day:  # which are no fill's here
+            check_identities(rows)
+        days.append(next(d for d in rows["pnl_daily"] if d["strategy"] == "A"))
+    for one, two in zip(days, days[1:], strict=False):
+        assert two["start_equity"] == one["end_equity"]
+    for day in days:
+        won = day["realized_pnl"] + day["unrealized_change"] - day["fees"]
+        assert day["net_pnl"] == won == day["end_equity"] - day["start_equity"]
+    told = {"end": "end_equity", "realized": "realized_pnl", "fills": "fills", "fees": "fees"}
+    assert {k: days[0][told[k]] for k in first_day} == {k: D(v) for k, v in first_day.items()}
+    books = house.bench.books
+    assert days[-1]["end_equity"] == books.ledger.equity("A")
+    assert sum((d["net_pnl"] for d in days), Decimal(0)) == books.ledger.pnl("A")
+    assert not any(
+        fill["execution_id"] == "late" for rows in sessions[1:] for fill in rows["fills"]
+    )
+
+
+@pytest.mark.parametrize(("story", "filled", "_first"), STORIES, ids=lambda x: str(x)[:40])
+def test_a_restated_day_is_loaded_again_says_so_and_nothing_is_refused(
+    tmp_path: Path, story: Callable[[House], None], filled: str, _first: dict[str, str]
+) -> None:
+    house = a_house(first_fill=filled)
+    one_day_only = list(house.bench.records)
+    keep(tmp_path / "first", ended(copied(house.bench, one_day_only)))
+    story(house)
+    house.keep(tmp_path / "then")
+    with Store.open(":memory:") as store:
+        (source,) = session_sources(tmp_path / "first")
+        assert load_session(store, source).status == "loaded"
+        results = [load_session(store, s) for s in session_sources(tmp_path / "then")]
+        refused = ask(store, "SELECT table_name, reason FROM quarantine").rows
+        assert refused == ()
+        assert [result.status for result in results] == ["loaded", "loaded"]
+        assert results[0].restated
+        assert "restates an earlier load" in results[0].message
+        assert ask(store, "SELECT restatements FROM loads ORDER BY session_id").rows[0] == (1,)
+        summed = ask(store, "SELECT sum(net_pnl) FROM pnl_daily WHERE strategy = 'A'").rows
+        assert summed == ((house.bench.books.ledger.pnl("A"),),)
+
+
+def copied(bench: Bench, records: list[r.Record]) -> Bench:
+    """The first day as it was before the next began."""
+    same = copy.copy(bench)
+    same.records, same.books = records, copy.deepcopy(bench.books)
+    return same
+
+
+def test_what_happens_later_stays_where_it_was_booked(tmp_path: Path) -> None:
+    """A coin order that lived on overnight fills before the next session: it is that one's."""
+    bench = Bench(spec("A", {("BTC/USD", 0): 1}, tickers=["BTC/USD", "SPY"]))
+    bench.minute(0, {"BTC/USD": "80000", "SPY": "100"})
+    bench.update(bench.order("A"), OrderStatus.NEW)
+    house = House(bench, [])
+    house.next_day(TOMORROW)
+    order = house.bench.books.order(order_id("A"))
+    at = OPEN + DAYS - MINUTE * 60
+    one = m.Execution("x1", order.qty, D(80500), order.qty, at)
+    house.tell(report(order, OrderStatus.FILLED, order.qty, at, "80500", one))
+    house.bench.minute(1440, {"BTC/USD": "80600", "SPY": "101"})
+    first, second = house.keep(tmp_path)
+    assert [fill["execution_id"] for fill in (*first["fills"], *second["fills"])] == ["x1"]
+    assert second["fills"]
