@@ -19,8 +19,9 @@ from coordinator.core.opening import SessionName, open_session
 from coordinator.core.risk import Asset
 from coordinator.core.session import Hours, SessionPlan, plan_session
 from coordinator.core.values import Bar, is_crypto
-from coordinator.errors import BrokerRejected, OperatorError
+from coordinator.errors import BrokerError, BrokerRejected, OperatorError
 from coordinator.shell.broker import Broker
+from coordinator.shell.exchange import exchange_sessions
 from coordinator.shell.history import FURTHEST, History, Need, read_bars
 from coordinator.shell.journal import Journal
 from coordinator.shell.wire import NEW_YORK
@@ -31,9 +32,19 @@ CRYPTO_LEAD_S = 900.0
 
 
 def read_sessions(broker: Broker, now: datetime) -> list[Hours]:
-    """The exchange's sessions from as far back as warm-up looks to a week ahead."""
+    """The exchange's sessions from as far back as warm-up looks to a week ahead.
+
+    They are the broker's; if it does not tell them, those that a library knows, and a warning.
+    """
     today = now.astimezone(NEW_YORK).date()
-    return broker.calendar(today - FURTHEST, today + timedelta(days=7))
+    first, last = today - FURTHEST, today + timedelta(days=7)
+    try:
+        return broker.calendar(first, last)
+    except BrokerError as error:
+        log.warning(
+            "⚠ the broker's calendar cannot be had (%s): going by exchange-calendars", error
+        )
+        return list(exchange_sessions(first, last))
 
 
 def plan(now: datetime, sessions: Sequence[Hours], tickers: Sequence[str]) -> SessionPlan | None:

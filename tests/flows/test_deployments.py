@@ -25,7 +25,7 @@ SCHEDULES = {
     "warmup/stocks": ("5 9 * * 1-5", "America/New_York"),
     "coordinator/stocks": ("20 9 * * 1-5", "America/New_York"),
     "end-of-day/stocks": ("30 17 * * 1-5", "America/New_York"),
-    "warmup/crypto": ("45 23 * * *", "UTC"),
+    "warmup/crypto": ("48 23 * * *", "UTC"),
     "coordinator/crypto": ("55 23 * * *", "UTC"),
     "end-of-day/crypto": ("30 0 * * *", "UTC"),
 }

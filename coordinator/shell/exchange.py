@@ -1,0 +1,31 @@
+"""The exchange's sessions without the broker, for when its calendar cannot be had.
+
+Rule: the broker's calendar comes first, for it knows of a day that was called off yesterday. This
+one is a library's (exchange-calendars, XNYS), as old as its last release.
+"""
+
+from __future__ import annotations
+
+import warnings
+from datetime import UTC, date
+from functools import lru_cache
+
+from coordinator.core.session import Hours
+
+
+@lru_cache(maxsize=4)
+def exchange_sessions(first: date, last: date) -> tuple[Hours, ...]:
+    """The sessions from `first` to `last`, both included, oldest first."""
+    import exchange_calendars  # takes a second, and is hardly ever needed
+
+    with warnings.catch_warnings():  # of the library's own use of pandas
+        warnings.simplefilter("ignore")
+        table = exchange_calendars.get_calendar("XNYS", start=first, end=last).schedule
+    return tuple(
+        Hours(
+            day.date(),
+            opened.to_pydatetime().astimezone(UTC),
+            closed.to_pydatetime().astimezone(UTC),
+        )
+        for day, opened, closed in zip(table.index, table["open"], table["close"], strict=True)
+    )
