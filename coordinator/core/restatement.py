@@ -235,9 +235,8 @@ def _in_time(records: list[r.Record], late: Iterable[Bookable]) -> list[r.Record
     for record in late:
         first = max((n for n, own in enumerate(found) if _comes_first(own, record)), default=0)
         last = max(first + 1, len(found) - 1)
-        found.insert(
-            next((n for n in range(first + 1, last) if found[n].at > record.at), last), record
-        )
+        later = (n for n in range(first + 1, last) if found[n].at > record.at)
+        found.insert(next(later, last), record)
     return found
 
 

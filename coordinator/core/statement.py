@@ -50,6 +50,7 @@ class Replay:
         self._tables: Rows = {name: [] for name in ("fills", "activities", "discrepancies")}
 
     def take(self, record: r.Record) -> None:
+        """Apply the session's next record."""
         if isinstance(record, r.Transferred):
             self._note_transfer(record)
         if self.opened is None and not isinstance(record, r.SessionOpened):
@@ -81,6 +82,7 @@ class Replay:
                 pass
 
     def rows(self) -> Rows:
+        """The session's rows; ValueError if none was opened."""
         if self.opened is None or self._last_at is None:
             raise ValueError("these records open no session")
         self._note_equity(self._last_at, last=True)

@@ -15,15 +15,13 @@ from coordinator.core.restatement import Booking, Late, Term, late_bookings
 from coordinator.core.values import UNASSIGNED
 from coordinator.shell.journal import entry_of, read_kinds, reading
 
-_OPENED = """
-    opened AS (
-        SELECT session_id, min(seq), body ->> '$.at' AS at, body ->> '$.session_date' AS day
-        FROM records WHERE kind = 'SessionOpened' GROUP BY session_id)
-"""
 # An execution from before its session, of an order of another day, or that reverses another one;
 # and a fee of an earlier day.
-_SUSPECTS = f"""
-    WITH {_OPENED}, suspects AS (
+_SUSPECTS = """
+    WITH opened AS (
+        SELECT session_id, min(seq), body ->> '$.at' AS at, body ->> '$.session_date' AS day
+        FROM records WHERE kind = 'SessionOpened' GROUP BY session_id
+    ), suspects AS (
         SELECT r.* FROM records AS r JOIN opened AS o USING (session_id)
         WHERE (r.kind = 'FillBooked' AND (r.body ->> '$.at' < o.at
                OR r.body ->> '$.reverses' <> ''

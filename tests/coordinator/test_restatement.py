@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -166,7 +167,7 @@ def test_what_is_told_late_restates_its_own_day_and_only_that(
         if "fees" not in first_day:  # which are no fill's here
             check_identities(rows)
         days.append(next(d for d in rows["pnl_daily"] if d["strategy"] == "A"))
-    for one, two in zip(days, days[1:], strict=False):
+    for one, two in pairwise(days):
         assert two["start_equity"] == one["end_equity"]
     for day in days:
         won = day["realized_pnl"] + day["unrealized_change"] - day["fees"]

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal, localcontext
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +67,7 @@ def check_days(days: Days, books: Books, coordinator: str) -> None:
         mine = [day for day in days if (day["strategy"], day["coordinator"]) == (name, coordinator)]
         if name == UNASSIGNED or not mine:
             continue
-        for day, after in zip(mine, mine[1:], strict=False):
+        for day, after in pairwise(mine):
             assert after["start_equity"] == day["end_equity"], (name, day["session_id"])
         for day in mine:
             won = day["realized_pnl"] + day["unrealized_change"] - day["fees"]
