@@ -31,6 +31,7 @@ from flows.parameters import (
     Configuration,
     Feed,
     FillModel,
+    Recovery,
     SessionDate,
     Simulate,
     Source,
@@ -38,7 +39,8 @@ from flows.parameters import (
     run_name,
     run_options,
 )
-from flows.stopping import PREFECT_AWAY, ReadState, Stop, read_own_state, state_or_none, stop_signal
+from flows.recovering import ended_since_crash
+from flows.stopping import PREFECT_AWAY, ReadState, Stop, last_state, read_own_state, stop_signal
 from tasks.report import SUMMARY_LOG, publish_summary
 
 RunSession = Callable[..., Awaitable[SessionOutcome]]
@@ -60,12 +62,16 @@ async def coordinator(
     clock_speed: ClockSpeed = None,
     fill_model: FillModel = None,
     feed: Feed = None,
+    recovery: Recovery = 0,
 ) -> State[Any]:
     """Trades one session of a configuration, until its markets close or it is asked to stop.
 
     Ends as Completed, MarketClosed (no session left today), AlreadyRunning (another coordinator
-    holds the lease), Cancelled, StoppedEarly (SIGTERM), or Failed with the reason.
+    holds the lease), NotNeeded (a recovery of what has ended in order since), Cancelled,
+    StoppedEarly (SIGTERM), or Failed with the reason.
     """
+    if recovery and (reason := await ended_since_crash()):
+        return Completed(name="NotNeeded", message=reason)
     options = run_options(
         config=config,
         simulate=simulate,
@@ -121,7 +127,7 @@ async def session_state(
         logging.getLogger(SUMMARY_LOG).info("\n%s", outcome.summary)
         await publish(outcome)
     # Once a run is being cancelled, Prefect's server accepts no other end.
-    if await state_or_none(read_state) in _CANCELLED:
+    if await last_state(read_state) in _CANCELLED:
         return Cancelled(message=outcome.message)
     return named_state(outcome)
 

@@ -81,6 +81,17 @@ Feed = Annotated[
     described("Feed", "iex or sip, in place of the configuration's.", pattern="^(iex|sip)$"),
 ]
 
+MOST_RECOVERIES = 5
+Recovery = Annotated[
+    int,
+    described(
+        "Recovery",
+        "Which start in a row this is after a crash; filled in by the automation that recovers.",
+        ge=0,
+        le=MOST_RECOVERIES,
+    ),
+]
+
 
 def run_options(
     *,
@@ -115,4 +126,5 @@ def run_name(flow_name: str, parameters: dict[str, Any]) -> str:
     """What a run is called in the UI: flow, configuration, and the date where one was asked for."""
     stem = re.sub(r"\.json$", "", str(parameters.get("config") or "")).rpartition("/")[2]
     asked = parameters.get("session_date")
-    return " ".join(str(part) for part in (flow_name, stem, asked) if part)
+    again = f"recovery {parameters['recovery']}" if parameters.get("recovery") else None
+    return " ".join(str(part) for part in (flow_name, stem, asked, again) if part)

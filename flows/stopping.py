@@ -2,25 +2,31 @@
 
 The coordinator owns its stop. Prefect's own handlers raise inside whatever frame runs, and after
 an outage of the server its cancellation never arrives; so the run watches its state itself, and
-whoever cannot be asked (server down) changes nothing: trading goes on.
+whoever cannot be asked (server down) changes nothing: trading goes on. A run that is called
+crashed while it lives was only not heard, while the server was away; it says so and goes on.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import logging
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
 from uuid import UUID
 
 import httpx
+from prefect import State
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import StateType
 from prefect.exceptions import PrefectException
 from prefect.runtime import flow_run
+from prefect.states import Running
 
 POLL_S = 10.0
+AWAY_AT_END_S = 900.0
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 PREFECT_AWAY = (httpx.HTTPError, PrefectException, OSError, RuntimeError)
 """What asking Prefect may raise while its server is away."""
@@ -28,6 +34,9 @@ _log = logging.getLogger("coordinator.flow")
 
 ReadState = Callable[[], Awaitable[StateType | None]]
 """Answers the run's state at Prefect, None where it has none; may raise while Prefect is away."""
+
+SayAlive = Callable[[], Awaitable[None]]
+"""Tells Prefect that this run, which it takes for crashed, runs."""
 
 
 class Stop:
@@ -55,6 +64,13 @@ async def read_own_state() -> StateType | None:
     return run.state.type if run.state else None
 
 
+async def say_alive() -> None:
+    """Makes this run Running again at Prefect; no rule of its own leads back from Crashed."""
+    async with get_client() as client:
+        state: State[Any] = Running(message="It was not heard for a while, and runs.")
+        await client.set_flow_run_state(UUID(str(flow_run.get_id())), state, force=True)
+
+
 async def state_or_none(read_state: ReadState) -> StateType | None:
     """The run's state, or None while Prefect does not answer."""
     try:
@@ -64,11 +80,29 @@ async def state_or_none(read_state: ReadState) -> StateType | None:
         return None
 
 
+async def last_state(read_state: ReadState, poll_s: float = POLL_S) -> StateType | None:
+    """The run's state once Prefect answers; None if it stays away for a quarter of an hour.
+
+    The session is over by then and its books are kept. A run that ended now would have done its
+    work and be called crashed.
+    """
+    for look in itertools.count():
+        try:
+            return await read_state()
+        except PREFECT_AWAY:
+            if look * poll_s >= AWAY_AT_END_S:
+                break
+            if look == 0:
+                _log.info("Waiting for Prefect, to tell it how the session ended")
+        await asyncio.sleep(poll_s)
+    return None
+
+
 @contextlib.asynccontextmanager
 async def stop_signal(
-    read_state: ReadState = read_own_state, poll_s: float = POLL_S
+    read_state: ReadState = read_own_state, poll_s: float = POLL_S, alive: SayAlive = say_alive
 ) -> AsyncIterator[Stop]:
-    """Yields a Stop that SIGTERM, SIGINT, or any state but Running at Prefect fires.
+    """Yields a Stop that SIGTERM, SIGINT, or any state but Running and Crashed at Prefect fires.
 
     The handlers that were there before come back at the end.
     """
@@ -76,7 +110,7 @@ async def stop_signal(
     before = {number: signal.getsignal(number) for number in _SIGNALS}
     for number in _SIGNALS:
         loop.add_signal_handler(number, stop.fire, number.name)
-    watch = asyncio.create_task(_watch(stop, read_state, poll_s), name="watch own state")
+    watch = asyncio.create_task(_watch(stop, read_state, poll_s, alive), name="watch own state")
     try:
         yield stop
     finally:
@@ -87,10 +121,13 @@ async def stop_signal(
         await asyncio.gather(watch, return_exceptions=True)
 
 
-async def _watch(stop: Stop, read_state: ReadState, poll_s: float) -> None:
+async def _watch(stop: Stop, read_state: ReadState, poll_s: float, alive: SayAlive) -> None:
     while not stop.event.is_set():
         state = await state_or_none(read_state)
-        if state is not None and state is not StateType.RUNNING:
+        if state is StateType.CRASHED:
+            with contextlib.suppress(*PREFECT_AWAY):
+                await alive()
+        elif state not in (None, StateType.RUNNING):
             stop.fire(state.value)
         with contextlib.suppress(asyncio.TimeoutError):
             await asyncio.wait_for(stop.event.wait(), poll_s)

@@ -30,9 +30,9 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import PrefectException
 from prefect.states import Cancelling
 
-_LIVE = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
+LIVE = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
 _ENDED = [StateType.COMPLETED, StateType.CANCELLED, StateType.CRASHED, StateType.FAILED]
-_NOTHING_TRADED = {"MarketClosed", "AlreadyRunning"}
+NOTHING_TRADED = {"MarketClosed", "AlreadyRunning", "NotNeeded"}
 TRIGGER_GRACE = timedelta(seconds=60)
 """How long Prefect's trigger may take before the supervisor runs the end of day itself."""
 _POLL_S = 1.0
@@ -63,7 +63,7 @@ def wait_until(holds: Callable[[], bool], deadline_s: float, poll_s: float = _PO
 def live_runs() -> list[FlowRun]:
     """Runs that have a process, or are about to."""
     with get_client(sync_client=True) as client:
-        return client.read_flow_runs(flow_run_filter=FlowRunFilter(state=_in_states(_LIVE)))
+        return client.read_flow_runs(flow_run_filter=FlowRunFilter(state=_in_states(LIVE)))
 
 
 def cancel(runs: Iterable[FlowRun]) -> None:
@@ -80,7 +80,7 @@ def is_end_of_day_due(now: datetime) -> bool:
     run's start and its end.
     """
     ended = _latest("coordinator", _ENDED, FlowRunSort.END_TIME_DESC)
-    loaded = _latest("end-of-day", [*_ENDED, *_LIVE], FlowRunSort.START_TIME_DESC)
+    loaded = _latest("end-of-day", [*_ENDED, *LIVE], FlowRunSort.START_TIME_DESC)
     return is_left_out(
         ended.end_time if ended else None, loaded.start_time if loaded else None, now
     )
@@ -101,7 +101,7 @@ def _latest(flow: str, states: list[StateType], sort: FlowRunSort) -> FlowRun | 
             sort=sort,
             limit=20,
         )
-    return next((run for run in found if run.state_name not in _NOTHING_TRADED), None)
+    return next((run for run in found if run.state_name not in NOTHING_TRADED), None)
 
 
 def _in_states(states: list[StateType]) -> FlowRunFilterState:

@@ -11,7 +11,8 @@ import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
-from flows.server import runs
+from flows.server import lost, runs
+from flows.server.automations import RECOVERY, is_enabled, make_automations
 from flows.server.children import Child, StartFailed
 from flows.server.deploying import deploy
 from flows.server.places import POOL, Places, client_environment, server_environment
@@ -31,6 +32,7 @@ class Stack:
     def __init__(self, places: Places, port: int, environment: Mapping[str, str]) -> None:
         self.places = places
         self._unattended = False
+        self._lookout = lost.Lookout()
         self.client_environment = client_environment(places, port, environment)
         self._server = Child(
             "server",
@@ -58,6 +60,8 @@ class Stack:
             raise StartFailed(f"The server did not answer:\n{self._server.last_words()}")
         say("Deploying prefect.yaml")
         deploy(self.places, self.client_environment, simulate=simulate, unattended=unattended)
+        if unattended:
+            make_automations()
         say("Starting the worker")
         if not self._worker.adopt():
             self._worker.start()
@@ -84,11 +88,23 @@ class Stack:
             self._server.stop()
 
     def catch_up(self) -> None:
-        """Runs the end of day that Prefect's trigger left out; quiet while the server is away."""
+        """Does what Prefect left out: lost runs, crashes not recovered, the end of day.
+
+        Quiet while the server is away.
+        """
         with contextlib.suppress(*runs.UNREACHABLE):
+            self._recover(datetime.now(UTC))
             if runs.is_end_of_day_due(datetime.now(UTC)):
                 _log.info("The trigger of the end of day did not fire: running it")
                 runs.start_run(END_OF_DAY, {})
+
+    def _recover(self, now: datetime) -> None:
+        for gone in self._lookout.end_lost(now):
+            _log.warning("%s was %s, and its process is gone", gone.name, gone.state_name)
+        if is_enabled(RECOVERY):
+            for crashed in self._lookout.unrecovered(now):
+                _log.warning("%s crashed and was not recovered: running it again", crashed.name)
+                lost.recover(crashed)
 
     def _end_runs(self) -> None:
         if not self._server.is_alive():

@@ -49,6 +49,11 @@ def outcome(status: str, summary: str = "") -> SessionOutcome:
     return SessionOutcome(status, f"It was {status}.", "SIM0001", "s1", summary)
 
 
+@pytest.fixture(autouse=True)
+def no_patience(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flows.stopping.AWAY_AT_END_S", 0)
+
+
 def end_of(
     session: FakeSession,
     *,

@@ -11,7 +11,7 @@ import httpx
 import pytest
 from prefect.client.schemas.objects import StateType
 
-from flows.stopping import Stop, stop_signal
+from flows.stopping import Stop, last_state, stop_signal
 
 
 def answering(*states: StateType | Exception) -> Callable[[], Awaitable[StateType | None]]:
@@ -41,7 +41,7 @@ def test_a_signal_asks_the_session_to_end(number: signal.Signals) -> None:
     assert asyncio.run(reason_of(running, lambda: os.kill(os.getpid(), number))) == number.name
 
 
-@pytest.mark.parametrize("state", [StateType.CANCELLING, StateType.CANCELLED, StateType.CRASHED])
+@pytest.mark.parametrize("state", [StateType.CANCELLING, StateType.CANCELLED, StateType.FAILED])
 def test_a_run_that_is_not_running_any_more_ends_its_session(state: StateType) -> None:
     assert asyncio.run(reason_of(answering(StateType.RUNNING, state))) == state.value
 
@@ -49,6 +49,36 @@ def test_a_run_that_is_not_running_any_more_ends_its_session(state: StateType) -
 def test_a_server_that_is_away_ends_nothing_and_its_cancellation_is_seen_when_it_is_back() -> None:
     away = [httpx.ConnectError("refused"), httpx.ReadTimeout("slow"), OSError("no route")]
     assert asyncio.run(reason_of(answering(*away, StateType.CANCELLING))) == "CANCELLING"
+
+
+def test_a_run_that_is_called_crashed_while_it_lives_says_so_and_goes_on() -> None:
+    said: list[str] = []
+
+    async def say_alive() -> None:
+        said.append("alive")
+        if len(said) == 1:
+            raise httpx.ConnectError("away again")
+
+    async def reason() -> str | None:
+        crashed, end = StateType.CRASHED, StateType.CANCELLING
+        states = answering(StateType.RUNNING, crashed, crashed, StateType.RUNNING, end)
+        async with stop_signal(states, poll_s=0.01, alive=say_alive) as stop:
+            await asyncio.wait_for(stop.event.wait(), 10)
+            return stop.reason
+
+    assert asyncio.run(reason()) == "CANCELLING"
+    assert said == ["alive", "alive"]
+
+
+def test_a_session_that_ended_while_prefect_is_away_waits_to_say_how() -> None:
+    away = [httpx.ConnectError("refused"), OSError("no route")]
+    states = answering(*away, StateType.CANCELLING)
+    assert asyncio.run(last_state(states, poll_s=0.01)) is StateType.CANCELLING
+
+
+def test_prefect_is_not_waited_for_without_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("flows.stopping.AWAY_AT_END_S", 0.05)
+    assert asyncio.run(last_state(answering(OSError("gone")), poll_s=0.01)) is None
 
 
 def test_a_session_that_nobody_stops_goes_on() -> None:

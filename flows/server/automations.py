@@ -1,0 +1,51 @@
+"""automations.yaml as it stands at the server: made by name, never twice, a user's switch kept.
+
+`prefect automation create -f` makes a second one of the same name each time; here a name that
+exists is brought up to date and stays enabled or disabled as its user left it. An example is
+theirs once it is made, and is never written over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.events.schemas.automations import AutomationCore
+
+from flows.server.places import ROOT
+
+EXAMPLE = "example"
+"""The tag of an automation that is made once, for its user to change."""
+RECOVERY = "multi-trader: a crash is recovered"
+"""The automation that runs a crashed coordinator again; without it nobody does."""
+
+
+def read_automations(file: Path = ROOT / "automations.yaml") -> list[AutomationCore]:
+    """The automations as written; raises pydantic's ValidationError for one that is none."""
+    written: Mapping[str, Any] = yaml.safe_load(file.read_text())
+    return [AutomationCore.model_validate(one) for one in written["automations"]]
+
+
+def make_automations() -> None:
+    """Makes each automation at the server, or brings the one of its name up to date."""
+    with get_client(sync_client=True) as client:
+        for wanted in read_automations():
+            _upsert(client, wanted)
+
+
+def _upsert(client: SyncPrefectClient, wanted: AutomationCore) -> None:
+    there = client.read_automations_by_name(wanted.name)
+    if not there:
+        client.create_automation(wanted)
+    elif EXAMPLE not in wanted.tags:
+        kept = wanted.model_copy(update={"enabled": there[0].enabled})
+        client.update_automation(there[0].id, kept)
+
+
+def is_enabled(name: str) -> bool:
+    """Whether the automation of that name is there and not switched off."""
+    with get_client(sync_client=True) as client:
+        return any(one.enabled for one in client.read_automations_by_name(name))
