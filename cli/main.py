@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from cli.backtest import backtest
 from cli.end_of_day import end_of_day
 from cli.kill import kill, revive
 from cli.reconcile import reconcile
@@ -26,7 +27,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
-    *(run, validate, status, reconcile, kill, revive, end_of_day, sql, report),
+    *(run, validate, backtest, status, reconcile, kill, revive, end_of_day, sql, report),
     simulator,
 ):
     app.command()(command)

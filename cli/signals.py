@@ -17,18 +17,18 @@ from types import FrameType, TracebackType
 
 from cli.faults import INTERRUPTED
 
-_LEFT = b"\nLeft at once. The journal keeps everything; the next start resumes from it.\n"
+LEFT = "Left at once. The journal keeps everything; the next start resumes from it."
 
 
 class StopSignals:
     """While entered, turns signals into `asked` and into the event that `watch` returns.
 
-    Says `told` on stderr at the first one. To be entered in the main thread, before anything
-    slow, so that no signal is missed.
+    Says `told` on stderr at the first one, and `left` at the Ctrl-C that leaves. To be entered in
+    the main thread, before anything slow, so that no signal is missed.
     """
 
-    def __init__(self, told: str) -> None:
-        self._told = f"\n{told}\n".encode()
+    def __init__(self, told: str, left: str = LEFT) -> None:
+        self._told, self._left = f"\n{told}\n".encode(), f"\n{left}\n".encode()
         self._asked = threading.Event()
         self._signals = 0
         self._interrupts = 0
@@ -95,7 +95,7 @@ class StopSignals:
         if number == signal.SIGINT:
             self._interrupts += 1
         if self._interrupts > 1:
-            os.write(2, _LEFT)
+            os.write(2, self._left)
             os._exit(INTERRUPTED)
         if self._signals == 0:
             os.write(2, self._told)  # print is not safe inside a signal handler

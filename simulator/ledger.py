@@ -86,13 +86,15 @@ class Ledger:
 
 
 @exact
-def crypto_fees(symbol: str, side: Side, qty: Decimal, price: Decimal) -> tuple[Decimal, Decimal]:
+def crypto_fees(
+    symbol: str, side: Side, qty: Decimal, price: Decimal, rate: Decimal = CRYPTO_FEE_RATE
+) -> tuple[Decimal, Decimal]:
     """What a fill of a pair costs: coin of a buy, or dollars of a sale; nothing for stocks."""
     if not is_crypto(symbol):
         return ZERO, ZERO
     if side is Side.BUY:
-        return half_up(qty * CRYPTO_FEE_RATE, QTY_STEP), ZERO
-    return ZERO, half_up(qty * price * CRYPTO_FEE_RATE, QTY_STEP)
+        return half_up(qty * rate, QTY_STEP), ZERO
+    return ZERO, half_up(qty * price * rate, QTY_STEP)
 
 
 @exact

@@ -70,6 +70,11 @@ class RecordedFeed:
             self._days[symbol, day] = DayBars.of(self._rows(symbol, *span))
         return self._days[symbol, day]
 
+    def forget_before(self, day: date) -> None:
+        """Give back the memory of earlier days; whoever asks for one has it read again."""
+        for key in [key for key in self._days if key[1] < day]:
+            del self._days[key]
+
     def trading_dates(self, *, stocks: bool) -> list[date]:
         """Exchange dates with stock bars, or UTC dates with crypto bars, ascending."""
         found = set()

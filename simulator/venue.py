@@ -18,7 +18,7 @@ from typing import Any
 from simulator.assets import is_crypto
 from simulator.errors import invalid, malformed, not_found
 from simulator.fills import FillModel
-from simulator.ledger import Funds, Ledger, crypto_fees, funds, held_qty
+from simulator.ledger import CRYPTO_FEE_RATE, Funds, Ledger, crypto_fees, funds, held_qty
 from simulator.market import Market
 from simulator.matching import Match, match_bar, match_quote
 from simulator.money import CRYPTO_PRICE_STEP, QTY_STEP, ZERO, exact, floor_to, half_even
@@ -48,7 +48,7 @@ class Venue:
     """One account at one broker.
 
     cash: dollars at the start. ids: gives a new unique id at each call. cash_decimals: as the
-    ledger takes it.
+    ledger takes it. fee_rate: of crypto, a fraction.
     """
 
     def __init__(
@@ -57,8 +57,10 @@ class Venue:
         model: FillModel,
         ids: Callable[[], str],
         cash_decimals: int | None = None,
+        fee_rate: Decimal = CRYPTO_FEE_RATE,
     ) -> None:
         self.ledger = Ledger(cash, {}, cash_decimals)
+        self.fee_rate = fee_rate
         self.model = model
         self.ids = ids
         self.orders: dict[str, Order] = {}  # order id -> its latest state, in order of acceptance
@@ -269,7 +271,7 @@ class Venue:
     def _fill(
         self, order: Order, qty: Decimal, leaves: Decimal, price: Decimal, now: datetime
     ) -> Order:
-        fee_qty, fee_cash = crypto_fees(order.symbol, order.side, qty, price)
+        fee_qty, fee_cash = crypto_fees(order.symbol, order.side, qty, price, self.fee_rate)
         cumulative = order.filled_qty + qty
         change = order.side.sign * qty - fee_qty
         fill = Execution(

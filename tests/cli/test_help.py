@@ -14,8 +14,8 @@ from cli.main import app
 from tests.cli.conftest import ROOT, Said, Shell
 
 COMMANDS = (
-    *("run", "validate", "status", "reconcile", "kill", "revive", "end-of-day", "sql", "report"),
-    "simulator",
+    *("run", "validate", "backtest", "status", "reconcile", "kill", "revive", "end-of-day"),
+    *("sql", "report", "simulator"),
 )
 HEAVY = (
     "alpaca",
@@ -111,6 +111,7 @@ def test_every_option_of_the_contract_is_there(command: Command) -> None:
         "run": "config live simulate bars source date clock-speed fill-model log-level "
         "min-warmup-bars no-load",
         "validate": "config",
+        "backtest": "config bars source start end fill-model warehouse json",
         "reconcile": "accept json",
         "end-of-day": "session",
         "report": "session",

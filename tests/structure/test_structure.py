@@ -32,9 +32,12 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "coordinator": (),
     "coordinator.bootstrap": ("coordinator", "simulator"),
     "coordinator.embedded": ("coordinator", "simulator"),
+    "coordinator.backtest": ("coordinator", "simulator"),
     "simulator": (),
     "warehouse": (),
-    "tasks": ("warehouse", "coordinator.bootstrap", "coordinator.errors"),
+    "tasks": (
+        *("warehouse", "coordinator.bootstrap", "coordinator.backtest", "coordinator.errors"),
+    ),
     "flows": ("tasks", "warehouse", "coordinator"),
     "cli": ("warehouse", "coordinator", "simulator"),
 }

@@ -1,0 +1,11 @@
+"""Backtests: the live engine over a file of recorded bars, session after session, without a wire.
+
+The core, the limits and the books are those that trade; the fills are the simulator's venue's.
+"""
+
+from coordinator.backtest.backtest import Advance as Advance
+from coordinator.backtest.backtest import Backtest as Backtest
+from coordinator.backtest.backtest import BacktestOptions as BacktestOptions
+from coordinator.backtest.backtest import PlayedSession as PlayedSession
+from coordinator.backtest.result import StrategyResult as StrategyResult
+from coordinator.backtest.result import Tally as Tally

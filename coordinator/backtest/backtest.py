@@ -1,0 +1,199 @@
+"""A whole backtest: from options to finished sessions, one after another, on books that live on.
+
+Everything wrong with what was asked is found before the first minute. Nothing is written here:
+whoever plays it loads each session into the warehouse as it comes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import cached_property
+from pathlib import Path
+
+from coordinator.backtest.exchange import Exchange
+from coordinator.backtest.session import Session, Setup
+from coordinator.backtest.tape import Recording
+from coordinator.bootstrap import strategy_specs
+from coordinator.config import CoordinatorConfig, config_hash, load_config
+from coordinator.core import messages as m
+from coordinator.core.books import Books
+from coordinator.core.statement import Rows, statement
+from coordinator.core.values import MINUTE, ZERO
+from coordinator.embedded import FILL_MODEL, LEAST_CASH, ROOM
+from coordinator.errors import OperatorError
+from coordinator.shell import startup
+from coordinator.shell.narrator import Narrator
+from simulator.errors import OptionsError
+from simulator.fills import FillModel, fill_model
+
+Advance = Callable[[int], None]
+"""Is told how many minutes of market time have been played since it was last told."""
+
+
+def _no_matter(_minutes: int) -> None:
+    """Nobody watches."""
+
+
+def _never() -> bool:
+    """Nobody stops it."""
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class BacktestOptions:
+    """What to test. `start` and `end` are session dates, both included; None: the file's own."""
+
+    config: Path
+    bars: Path
+    source: str | None = None
+    start: date | None = None
+    end: date | None = None
+    fill_model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlayedSession:
+    """A finished session, ready for the warehouse; `summary` is the guide's, at its end."""
+
+    session_id: str
+    session_date: date
+    played: Rows
+    summary: str
+
+    def rows(self) -> Rows:
+        """The session as the warehouse's rows, by table."""
+        return self.played
+
+    @property
+    def mark(self) -> str:
+        """A fingerprint of the rows: but for bars, which the account's name already stands for."""
+        told = hashlib.sha256()
+        for table, rows in self.played.items():
+            if table != "bars":
+                told.update(repr(rows).encode())
+        return told.hexdigest()
+
+
+class Backtest:
+    """The sessions of a recording, played by the engine that trades live.
+
+    Raises:
+        OperatorError: bad configuration, file, source, dates or fill model.
+    """
+
+    def __init__(self, options: BacktestOptions) -> None:
+        config = load_config(options.config)
+        if not config.active:
+            raise OperatorError(
+                f"{options.config}: no strategy is enabled, so there is nothing to test. "
+                'Set "enabled": true for one.'
+            )
+        _refuse_order(options)
+        self.model = options.fill_model or FILL_MODEL
+        model = _fill_model(self.model)
+        self._recording = Recording(options.bars, options.source, config.tickers)
+        self._starts = self._recording.starts(options.start, options.end)
+        self.setup = _setup(config, self._account(config, options), self.model)
+        self.books = Books()
+        capital = sum((spec.initial_cash for spec in self.setup.specs), ZERO)
+        self._exchange = Exchange(
+            self._recording.feed,
+            self._recording.tape.calendar,
+            max(LEAST_CASH, capital * ROOM),
+            model,
+            config.crypto_fee_rate,
+        )
+
+    @property
+    def account(self) -> str:
+        """The account under which its sessions stand in the warehouse."""
+        return self.setup.account
+
+    @property
+    def sessions(self) -> int:
+        """How many sessions there are to play."""
+        return len(self._starts)
+
+    @cached_property
+    def minutes(self) -> int:
+        """Minutes of market time in all sessions together."""
+        hours, tickers = self._recording.tape.hours, self.setup.tickers
+        plans = [(start, startup.plan(start, hours, tickers)) for start in self._starts]
+        return sum((plan.end - start) // MINUTE for start, plan in plans if plan is not None)
+
+    def play(
+        self, advance: Advance = _no_matter, stopped: Callable[[], bool] = _never
+    ) -> Iterator[PlayedSession]:
+        """Play the sessions in order; each is finished before it comes.
+
+        Once `stopped` answers yes, the session that is being played is given up.
+        """
+        narrator = Narrator(self.books, self.setup.specs)
+        before: datetime | None = None
+        for start in self._starts:
+            self._recording.forget_before(start)
+            missed = [] if before is None else self._meanwhile(before, start)
+            session = Session(self.setup, self._recording.tape, self._exchange, self.books, start)
+            session.tell(missed)
+            while session.now < session.plan.end:
+                if stopped():
+                    return
+                session.step()
+                advance(1)
+            session.finish()
+            before = session.now
+            rows, summary = statement(session.records), narrator.summary()
+            yield PlayedSession(session.session_id, session.plan.date, rows, summary)
+
+    def _meanwhile(self, since: datetime, until: datetime) -> list[m.OrderUpdate]:
+        """What became of orders that still rested at the exchange between two sessions."""
+        resting = {order.symbol for order in self._exchange.venue.open_orders()}
+        minutes = self._recording.tape.minutes(sorted(resting), since, until)
+        return [
+            update
+            for start in sorted(minutes)
+            for update in self._exchange.meet(minutes[start], start + MINUTE)
+        ]
+
+    def _account(self, config: CoordinatorConfig, options: BacktestOptions) -> str:
+        """The same for the same configuration, bars, source, fill model and first session.
+
+        So a repetition replaces its own sessions, a longer run adds to them, and everything else
+        stands beside them.
+        """
+        with options.bars.open("rb") as file:
+            bars = hashlib.file_digest(file, "sha256").hexdigest()
+        parts = (config_hash(config), bars, options.source, self.model, self._starts[0])
+        told = "\n".join(str(part) for part in parts)
+        return f"BT-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
+
+
+def _setup(config: CoordinatorConfig, account: str, model: str) -> Setup:
+    return Setup(
+        strategy_specs(config, None),
+        config.name,
+        account,
+        config.feed.value,
+        config_hash(config),
+        model,
+        config.controls.as_controls(),
+        config.crossing,
+        config.crypto_fee_rate,
+    )
+
+
+def _fill_model(text: str) -> FillModel:
+    try:
+        return fill_model(text)
+    except OptionsError as error:
+        raise OperatorError(str(error)) from None
+
+
+def _refuse_order(options: BacktestOptions) -> None:
+    if options.start and options.end and options.start > options.end:
+        raise OperatorError(
+            f"--start {options.start} is after --end {options.end}: give them the other way round."
+        )

@@ -1,0 +1,154 @@
+"""The exchange of a backtest: the simulator's venue in memory, in the engine's own words.
+
+What passes here is what passes over the socket, order by order and in the same sequence; only its
+JSON is left out. Nothing here reads a clock: whoever plays says which minute ends.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from coordinator.core import messages as m
+from coordinator.core.orders import OrderStatus
+from coordinator.core.risk import Asset
+from coordinator.core.values import COIN, MINUTE, Side, is_crypto
+from simulator.assets import find_asset
+from simulator.calendar import Calendar
+from simulator.errors import Rejection
+from simulator.feed import Feed, last_bar
+from simulator.fills import FillModel
+from simulator.market import Market
+from simulator.money import exact, half_even
+from simulator.rules import check_ticket
+from simulator.values import Bar, Execution, Order, OrderType, Ticket, TimeInForce
+from simulator.values import Side as TicketSide
+from simulator.venue import Venue
+
+
+class Exchange:
+    """One account with `cash` dollars at a venue that fills by `model`, on the bars of `feed`.
+
+    `fee_rate` is crypto's, a fraction.
+    """
+
+    def __init__(
+        self, feed: Feed, calendar: Calendar, cash: Decimal, model: FillModel, fee_rate: Decimal
+    ) -> None:
+        numbers = itertools.count(1)
+        self.venue = Venue(cash, model, lambda: f"bt-{next(numbers)}", fee_rate=fee_rate)
+        self._feed = feed
+        self._calendar = calendar
+
+    def meet(self, bars: Sequence[Bar], boundary: datetime) -> list[m.OrderUpdate]:
+        """Fill resting orders against the bars that end at `boundary`, known to nobody yet."""
+        if not bars or not self.venue.open_orders():
+            return []
+        self.venue.on_bars(bars, self._market(boundary - MINUTE, boundary - MINUTE))
+        return self._updates()
+
+    def turn(self, boundary: datetime) -> list[m.OrderUpdate]:
+        """Open or close the exchange, where its session begins or ends at `boundary`."""
+        session = self._calendar.at(boundary)
+        if session is not None and session.open == boundary:
+            self.venue.open_session(boundary)
+        ended = self._calendar.at(boundary - MINUTE)
+        if ended is not None and ended.close <= boundary:
+            self.venue.close_session(boundary)
+        return self._updates()
+
+    def carry_out(self, command: m.Command, now: datetime) -> list[m.Message]:
+        """What the broker answers to a command, and what follows from it at once."""
+        match command:
+            case m.SubmitOrder():
+                return self._submit(command, now)
+            case m.CancelOrder():
+                return self._cancel(command, now)
+            case m.LookUpOrder():
+                return [_told(self.venue.find_client(command.client_order_id))]
+
+    def positions(self) -> dict[str, Decimal]:
+        """The account's net positions by symbol, those of zero apart."""
+        held = self.venue.ledger.positions.items()
+        return {symbol: position.qty for symbol, position in held if position.qty}
+
+    def _submit(self, command: m.SubmitOrder, now: datetime) -> list[m.Message]:
+        market = self._market(now, now)
+        ticket = Ticket(
+            symbol=command.symbol,
+            side=_SIDES[command.side],
+            type=OrderType.MARKET,
+            time_in_force=TimeInForce(command.time_in_force),
+            qty=command.qty,
+            notional=None,
+            limit_price=None,
+            stop_price=None,
+            client_order_id=command.client_order_id,
+        )
+        try:
+            asset = find_asset(command.symbol)
+            assert asset is not None, f"{command.symbol} is no symbol"
+            check_ticket(ticket, asset)
+            answer = _told(self.venue.submit(ticket, market))
+        except Rejection as refusal:
+            return [m.SubmitRefused(command.client_order_id, now, refusal.message)]
+        self.venue.work(market)
+        return [answer, *self._updates()]
+
+    def _cancel(self, command: m.CancelOrder, now: datetime) -> list[m.Message]:
+        try:
+            self.venue.cancel(command.broker_order_id, now)
+        except Rejection:
+            return [_told(self.venue.find_client(command.client_order_id))]
+        return list(self._updates())
+
+    def _market(self, moment: datetime, now: datetime) -> Market:
+        return Market(
+            now,
+            self._calendar.at(moment),
+            self._calendar.next_close(moment),
+            lambda symbol: last_bar(self._feed, symbol, now),
+        )
+
+    def _updates(self) -> list[m.OrderUpdate]:
+        return [
+            _told(update.order, update.at, update.execution) for update in self.venue.take_updates()
+        ]
+
+
+def asset_of(symbol: str) -> Asset:
+    """What the venue takes of a ticker: increments and minimum."""
+    asset = find_asset(symbol)
+    assert asset is not None, f"{symbol} is no symbol"
+    if not is_crypto(symbol):
+        return Asset.stock(symbol, fractionable=True)
+    step = asset.min_trade_increment
+    return Asset.crypto(symbol, increment=step, min_qty=max(step, asset.min_order_size))
+
+
+@exact
+def _told(order: Order, at: datetime | None = None, fill: Execution | None = None) -> m.OrderUpdate:
+    """The broker's word on an order, with the execution that it tells of."""
+    average = half_even(order.filled_cost / order.filled_qty, COIN) if order.filled_qty else None
+    ticket = order.ticket
+    assert ticket.qty is not None, "a strategy's order has a quantity"
+    return m.OrderUpdate(
+        ticket.client_order_id,
+        order.id,
+        ticket.symbol,
+        Side(ticket.side.value),
+        OrderStatus(order.status.value),
+        ticket.qty,
+        order.filled_qty,
+        average,
+        at or order.updated_at,
+        order.created_at,
+        None
+        if fill is None
+        else m.Execution(fill.id, fill.qty, fill.price, order.filled_qty, fill.at),
+    )
+
+
+_SIDES = {side: TicketSide(side.value) for side in Side}

@@ -1,0 +1,87 @@
+"""What a backtest came to, by strategy: the sum of its sessions' days, and nothing estimated."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import cast
+
+from coordinator.backtest.backtest import PlayedSession
+from coordinator.core.order_rows import Row
+from coordinator.core.values import UNASSIGNED, ZERO
+
+
+@dataclass(slots=True)
+class StrategyResult:
+    """One strategy over all sessions, in dollars; `fills` are executions."""
+
+    strategy: str
+    start_equity: Decimal
+    end_equity: Decimal = ZERO
+    net_pnl: Decimal = ZERO
+    fees: Decimal = ZERO
+    fills: int = 0
+
+    @property
+    def return_pct(self) -> float:
+        """Net P&L as a fraction of what it began with: 0.025 is 2.5 %."""
+        return float(self.net_pnl / self.start_equity)
+
+
+@dataclass(slots=True)
+class Tally:
+    """Adds sessions up as they finish; `summary` is the guide's at the end of the last one."""
+
+    summary: str = ""
+    sessions: int = 0
+    first: date | None = None
+    last: date | None = None
+    by_strategy: dict[str, StrategyResult] = field(default_factory=dict)
+
+    @property
+    def net_pnl(self) -> Decimal:
+        """Dollars won by all strategies together."""
+        return sum((one.net_pnl for one in self.by_strategy.values()), ZERO)
+
+    def add(self, session: PlayedSession) -> None:
+        """Add a finished session."""
+        self.sessions += 1
+        self.summary = session.summary
+        self.first = self.first or session.session_date
+        self.last = session.session_date
+        for row in session.rows()["pnl_daily"]:
+            if row["strategy"] != UNASSIGNED:
+                self._add_day(row)
+
+    def as_document(self) -> dict[str, object]:
+        """The same as plain values for JSON, decimals and dates as they are."""
+        return {
+            "sessions": self.sessions,
+            "first_session": self.first,
+            "last_session": self.last,
+            "net_pnl": self.net_pnl,
+            "strategies": [
+                {
+                    "strategy": one.strategy,
+                    "start_equity": one.start_equity,
+                    "end_equity": one.end_equity,
+                    "net_pnl": one.net_pnl,
+                    "return_pct": one.return_pct,
+                    "fees": one.fees,
+                    "fills": one.fills,
+                }
+                for one in self.by_strategy.values()
+            ],
+        }
+
+    def _add_day(self, row: Row) -> None:
+        name = str(row["strategy"])
+        one = self.by_strategy.get(name)
+        if one is None:
+            one = StrategyResult(name, cast(Decimal, row["start_equity"]))
+            self.by_strategy[name] = one
+        one.end_equity = cast(Decimal, row["end_equity"])
+        one.net_pnl += cast(Decimal, row["net_pnl"])
+        one.fees += cast(Decimal, row["fees"])
+        one.fills += cast(int, row["fills"])

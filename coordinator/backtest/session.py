@@ -1,0 +1,135 @@
+"""One session of a backtest: the live engine, fed minute by minute from a tape.
+
+A minute is what it is at the socket: resting orders meet its bars first, then the bars become
+known, then the engine decides on them, and its commands are carried out before the next minute.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from coordinator.backtest.exchange import Exchange, asset_of
+from coordinator.backtest.tape import Tape, as_ours
+from coordinator.core import messages as m
+from coordinator.core import records as r
+from coordinator.core.books import Books
+from coordinator.core.controls import Controls
+from coordinator.core.engine import CRYPTO_FEE_RATE, Engine, tickers_of
+from coordinator.core.lanes import StrategySpec
+from coordinator.core.opening import SessionName, open_session, session_id
+from coordinator.core.risk import Asset
+from coordinator.core.session import SessionPlan
+from coordinator.core.values import MINUTE
+from coordinator.shell import startup
+
+MODE = "backtest"
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What is tested, the same in every session. `account` is the backtest's own."""
+
+    specs: Sequence[StrategySpec]
+    coordinator: str
+    account: str
+    feed: str
+    config_hash: str
+    fill_model: str = ""
+    controls: Controls = Controls()  # noqa: RUF009
+    crossing: bool = False
+    crypto_fee_rate: Decimal = CRYPTO_FEE_RATE
+
+    @property
+    def tickers(self) -> list[str]:
+        """Every ticker, in order of first mention."""
+        return tickers_of(self.specs)
+
+    def assets(self) -> Mapping[str, Asset]:
+        """What may be ordered of each ticker."""
+        return {ticker: asset_of(ticker) for ticker in self.tickers}
+
+    def name(self, plan: SessionPlan) -> SessionName:
+        """Which session it is that is played by this plan."""
+        return SessionName(
+            session_id(self.coordinator, self.account, plan),
+            self.coordinator,
+            self.account,
+            MODE,
+            self.feed,
+            self.config_hash,
+            self.fill_model,
+        )
+
+
+class Session:
+    """A session that begins at `start`, on `books` that live on; `records` are all it made."""
+
+    def __init__(
+        self, setup: Setup, tape: Tape, exchange: Exchange, books: Books, start: datetime
+    ) -> None:
+        plan = startup.plan(start, tape.hours, setup.tickers)
+        assert plan is not None, f"nothing is traded from {start} on"
+        self.now = start
+        self.plan: SessionPlan = plan
+        self.exchange = exchange
+        self.records: list[r.Record] = []
+        if not books.account:
+            cash = exchange.venue.ledger.cash
+            self._keep(books, r.AccountAdopted(start, setup.account, cash, ()))
+        name = setup.name(plan)
+        self.session_id = name.session_id
+        self.records += open_session(books, setup.specs, plan, name, start)
+        self.engine = Engine(
+            books,
+            setup.specs,
+            setup.assets(),
+            plan,
+            crypto_fee_rate=setup.crypto_fee_rate,
+            controls=setup.controls,
+            crossing=setup.crossing,
+        )
+        needs = startup.warm_up_needs(setup.specs, plan)
+        so_far = tape.so_far(setup.tickers, plan, start)
+        self.records += startup.warm_up(self.engine, tape.history(needs), so_far, start)
+        self._minutes = tape.minutes(setup.tickers, start, plan.end)
+
+    def step(self) -> None:
+        """Play one minute."""
+        boundary = self.now.replace(second=0, microsecond=0) + MINUTE
+        bars = self._minutes.pop(boundary - MINUTE, [])
+        self.tell(self.exchange.meet(bars, boundary))
+        self.now = boundary
+        self.tell(self.exchange.turn(boundary))
+        if bars:
+            ours = tuple(as_ours(bar) for bar in bars)
+            self._take(self.engine.handle(m.BarsArrived(boundary, ours)))
+
+    def tell(self, updates: Iterable[m.OrderUpdate]) -> None:
+        """Let the engine hear what became of orders."""
+        for update in updates:
+            self._take(self.engine.handle(update))
+
+    def finish(self, status: str = "Completed") -> None:
+        """End the session, with the account as the exchange has it."""
+        self._take(self.engine.close(self.now))
+        cash, positions = self.exchange.venue.ledger.cash, self.exchange.positions()
+        ended = r.SessionEnded(self.now, self.session_id, status, cash, positions)
+        self._keep(self.engine.books, ended)
+
+    def _take(self, outcome: m.Outcome) -> None:
+        """Carry out commands until nobody wants anything more in this minute."""
+        commands = deque(outcome.commands)
+        self.records += outcome.records
+        while commands:
+            for message in self.exchange.carry_out(commands.popleft(), self.now):
+                answer = self.engine.handle(message)
+                self.records += answer.records
+                commands += answer.commands
+
+    def _keep(self, books: Books, record: r.Record) -> None:
+        books.apply_all([record])
+        self.records.append(record)

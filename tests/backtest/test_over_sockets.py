@@ -1,0 +1,84 @@
+"""A day over real sockets and the same day in a backtest: the same orders, fills, books and P&L."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from coordinator.core.statement import Rows
+from simulator.server import Simulator
+from tests.backtest.recording import TUESDAY, backtest, strategy, write_recording
+from tests.coordinator.test_against_oracle import bars_file
+from tests.e2e.running import run_here, session_rows, simulator_options
+from tests.e2e.test_recorded_days import CASES, CRYPTO
+from tests.oracle.recorded import recorded_data
+
+__all__ = ["bars_file", "recorded_data"]
+COMPARED = {
+    "orders": (
+        *("client_order_id", "symbol", "side", "qty", "filled_qty", "filled_avg_price", "status"),
+        *("reason", "decision_price", "decided_at"),
+    ),
+    "fills": ("client_order_id", "strategy", "symbol", "side", "qty", "price", "fee"),
+    "bars": ("symbol", "ts", "open", "high", "low", "close", "volume", "origin"),
+    "positions": ("strategy", "symbol", "qty", "avg_price", "mark_price", "market_value"),
+    "pnl_daily": (
+        *("strategy", "start_equity", "end_equity", "realized_pnl", "unrealized_change", "fees"),
+        *("net_pnl", "return_pct", "fills", "max_drawdown"),
+    ),
+    "equity": ("strategy", "ts", "cash", "market_value", "equity"),
+}
+SMALL = {
+    "strategies": [
+        strategy("Fast", "SPY", "QQQ", risk_config={"max_daily_trades": 12}),
+        strategy("Slow", "SPY", kind="rsi", risk_config={"stop_loss_pct": 0.001}),
+    ]
+}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("model", ["spread", "slippage:20"])
+def test_a_generated_day_is_the_same_over_sockets_and_in_a_backtest(
+    tmp_path: Path, model: str
+) -> None:
+    bars = write_recording(tmp_path / "b.parquet", ["SPY", "QQQ"], date(2026, 3, 16), TUESDAY)
+    same_day(SMALL, bars, TUESDAY, tmp_path, fill_model=model)
+
+
+@pytest.mark.slow
+@pytest.mark.recorded
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("case", CASES)
+def test_a_recorded_day_is_the_same_over_sockets_and_in_a_backtest(
+    bars_file: Path, tmp_path: Path, case: str
+) -> None:
+    make, sources, day = CASES[case]
+    start = datetime.combine(day, time(0), UTC) if sources == [CRYPTO] else None
+    same_day(make(), bars_file, day, tmp_path, start=start)
+
+
+def same_day(config: dict[str, Any], bars: Path, day: date, folder: Path, **options: Any) -> None:
+    with Simulator(simulator_options(bars=bars, date=day, **options)) as venue:
+        outcome = run_here(venue, config, folder)
+    assert (outcome.status, outcome.discrepancies) == ("Completed", 0)
+    model = options.get("fill_model")
+    [played] = backtest(folder, config, bars, start=day, end=day, fill_model=model).play()
+
+    socket, memory = session_rows(folder), played.rows()
+    assert len(memory["fills"]) > 50
+    for table, names in COMPARED.items():
+        assert told(socket, table, names) == told(memory, table, names), table
+
+
+def told(rows: Rows, table: str, names: tuple[str, ...]) -> list[tuple[object, ...]]:
+    """What a table says of the strategies; the accounts hold different amounts beside them."""
+    found = [
+        tuple(row[name] for name in names)
+        for row in rows[table]
+        if row.get("strategy") != "UNASSIGNED"
+    ]
+    return sorted(found, key=lambda row: [str(value) for value in row[:2]])

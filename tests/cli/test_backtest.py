@@ -1,0 +1,213 @@
+"""`multi-trader backtest`: what it writes, says and refuses, and what Ctrl-C leaves."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from datetime import date
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.backtest.recording import MONDAY, strategy, write_recording
+from tests.cli.conftest import Said, Shell
+
+Command = Callable[[Sequence[str]], Said]
+CONFIG = {"strategies": [strategy("Fast", "SPY"), strategy("Slow", "SPY", "QQQ", kind="rsi")]}
+TABLES = ("sessions", "strategies", "bars", "orders", "fills", "activities", "positions")
+TABLES += ("pnl_daily", "equity", "discrepancies")
+
+
+@pytest.fixture(scope="session")
+def bars(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two sessions of SPY and QQQ, Monday and Tuesday."""
+    path = tmp_path_factory.mktemp("recording") / "bars.parquet"
+    return write_recording(path, ["SPY", "QQQ"], MONDAY, date(2026, 3, 17))
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    return written(tmp_path / "mine.json", CONFIG)
+
+
+def written(path: Path, document: object) -> Path:
+    path.write_text(json.dumps(document))
+    return path
+
+
+def rows(warehouse: Path, table: str) -> list[tuple[object, ...]]:
+    with duckdb.connect(str(warehouse), read_only=True) as books:
+        books.execute("SET TimeZone = 'UTC'")
+        return books.execute(f"SELECT * FROM {table} ORDER BY ALL").fetchall()
+
+
+def test_sessions_go_into_the_warehouse_and_the_summary_and_pnl_are_told(
+    command: Command, tmp_path: Path, config: Path, bars: Path
+) -> None:
+    said = command(["backtest", "--config", str(config), "--bars", str(bars)])
+
+    warehouse = tmp_path / "state" / "warehouse.duckdb"
+    assert said.code == 0, said.err
+    assert said.err == ""  # no progress where nobody watches
+    assert "MULTI-TRADER COORDINATOR SUMMARY" in said.out
+    assert "2 of 2 sessions, 2026-03-16 to 2026-03-17; fills: spread." in said.out
+    assert said.out.rstrip().endswith(str(Path("warehouse.duckdb")))
+    modes = {(row[3], row[7]) for row in rows(warehouse, "sessions")}
+    assert modes == {("backtest", "closed")}
+    assert len(rows(warehouse, "fills")) > 50
+    assert rows(warehouse, "quarantine") == []
+
+
+def test_the_result_as_json_is_what_the_warehouse_holds(
+    command: Command, tmp_path: Path, config: Path, bars: Path
+) -> None:
+    place = tmp_path / "elsewhere.duckdb"
+    more = f"--json --warehouse {place} --fill-model close --start 2026-03-17".split()
+    said = command(["backtest", "--config", str(config), "--bars", str(bars), *more])
+    told = json.loads(said.out)
+    with duckdb.connect(str(place), read_only=True) as books:
+        query = "SELECT strategy, sum(net_pnl)::TEXT, sum(fills) FROM pnl_daily JOIN sessions "
+        query += "USING (session_id) WHERE account = ? AND strategy <> 'UNASSIGNED' GROUP BY 1"
+        held = books.execute(query + " ORDER BY 1", [told["account"]]).fetchall()
+    assert [(o["strategy"], o["fills"]) for o in told["strategies"]] == [
+        (name, fills) for name, _, fills in held
+    ]
+    assert [float(o["net_pnl"]) for o in told["strategies"]] == [float(pnl) for _, pnl, _ in held]
+    assert (told["fill_model"], told["sessions"], told["mode"]) == ("close", 1, "backtest")
+    assert told["warehouse"] == str(place)
+    assert not (tmp_path / "state").exists()
+
+
+def test_the_same_backtest_gives_the_same_rows_byte_for_byte_and_replaces_its_own(
+    command: Command, tmp_path: Path, config: Path, bars: Path
+) -> None:
+    asked = ["backtest", "--config", str(config), "--bars", str(bars)]
+    one, two = tmp_path / "one.duckdb", tmp_path / "two.duckdb"
+    for place in (one, one, two):
+        assert command([*asked, "--warehouse", str(place)]).code == 0
+    for table in TABLES:
+        assert rows(one, table) == rows(two, table), table
+
+
+@pytest.mark.parametrize(
+    "other", [["--fill-model", "close"], ["--start", "2026-03-17"], ["--config", "other.json"]]
+)
+def test_another_backtest_stands_beside_it(
+    command: Command, tmp_path: Path, config: Path, bars: Path, other: list[str]
+) -> None:
+    written(tmp_path / "other.json", {"strategies": CONFIG["strategies"][:1]})
+    asked = ["backtest", "--config", str(config), "--bars", str(bars)]
+    assert command(asked).code == 0
+    assert command([*asked, *other]).code == 0
+    held = rows(tmp_path / "state" / "warehouse.duckdb", "sessions")
+    accounts = {str(row[2]) for row in held}
+    assert len(accounts) == 2
+    assert all(account.startswith("BT-") for account in accounts)
+
+
+def test_a_longer_run_of_the_same_adds_to_its_sessions(
+    command: Command, tmp_path: Path, config: Path, bars: Path
+) -> None:
+    asked = ["backtest", "--config", str(config), "--bars", str(bars)]
+    assert command([*asked, "--end", "2026-03-16"]).code == 0
+    warehouse = tmp_path / "state" / "warehouse.duckdb"
+    monday = set(rows(warehouse, "fills"))
+    assert command(asked).code == 0
+    assert monday < set(rows(warehouse, "fills"))
+    assert len({row[2] for row in rows(warehouse, "sessions")}) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"--bars": "none.parquet"}, "there is no such file"),
+        ({"--bars": "mine.json"}, "cannot be read as Parquet"),
+        ({"--source": "alpaca"}, "no column 'source'"),
+        ({"--start": "2026-03-20"}, "it has them from 2026-03-16 to 2026-03-17"),
+        ({"--start": "2026-03-17", "--end": "2026-03-16"}, "the other way round"),
+        ({"--start": "yesterday"}, "is not a date"),
+        ({"--fill-model": "wishful"}, "fill model 'wishful' is not known"),
+        ({"--config": "none.json"}, "give the path of a JSON file"),
+        ({"--config": "unknown.json"}, "has no bars of XYZ; it holds QQQ, SPY."),
+        ({"--config": "off.json"}, "no strategy is enabled"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_a_sentence_that_says_what_to_do(
+    command: Command,
+    tmp_path: Path,
+    config: Path,
+    bars: Path,
+    changes: dict[str, str],
+    words: str,
+) -> None:
+    written(tmp_path / "unknown.json", {"strategies": [strategy("A", "SPY", "XYZ")]})
+    written(tmp_path / "off.json", {"strategies": [strategy("A", "SPY", enabled=False)]})
+    asked = {"--config": str(config), "--bars": str(bars)} | changes
+    said = command(["backtest", *(word for pair in asked.items() for word in pair)])
+    assert (said.code, said.out) == (2, "")
+    assert words in " ".join(said.err.split())
+    assert "Traceback" not in said.err
+    assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.slow
+def test_ctrl_c_keeps_the_sessions_that_are_over(shell: Shell, tmp_path: Path) -> None:
+    path = write_recording(tmp_path / "b.parquet", ["SPY"], MONDAY, date(2026, 5, 29))
+    config = written(tmp_path / "mine.json", {"strategies": [strategy("Fast", "SPY")]})
+    warehouse = shell.home / "warehouse.duckdb"
+    with shell.start("backtest", "--config", str(config), "--bars", str(path)) as process:
+        while process.poll() is None and not has_a_session(warehouse):
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err
+    assert "the sessions that are over are kept" in err
+    told = re.search(r"(\d+) of (\d+) sessions", out)
+    assert told is not None
+    kept, asked = map(int, told.groups())
+    assert 0 < kept < asked
+    assert kept == len(rows(warehouse, "sessions"))
+    assert "MULTI-TRADER COORDINATOR SUMMARY" in out
+
+
+def has_a_session(warehouse: Path) -> bool:
+    try:
+        return bool(rows(warehouse, "sessions"))
+    except duckdb.Error:
+        return False  # not there yet, or being written
+
+
+@pytest.mark.slow
+def test_a_terminal_shows_how_far_it_is(
+    shell: Shell, tmp_path: Path, config: Path, bars: Path
+) -> None:
+    ours, theirs = pty.openpty()
+    with subprocess.Popen(
+        [sys.executable, "-m", "cli", "backtest", "--config", str(config), "--bars", str(bars)],
+        cwd=tmp_path,
+        env={**shell.environment, "TERM": "xterm"},
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+    ) as process:
+        os.close(theirs)
+        shown = b""
+        while True:
+            try:
+                piece = os.read(ours, 65536)
+            except OSError:  # the other side has closed
+                break
+            if not piece:
+                break
+            shown += piece
+    os.close(ours)
+    assert process.returncode == 0
+    assert b"of 800 minutes" in shown
+    assert b"a second" in shown
