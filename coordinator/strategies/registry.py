@@ -15,9 +15,15 @@ from typing import TypeVar
 from coordinator.errors import OperatorError
 from coordinator.strategies.adaptive import AdaptiveStrategy
 from coordinator.strategies.base import Strategy
+from coordinator.strategies.bollinger import BollingerStrategy
+from coordinator.strategies.buy_and_hold import BuyAndHoldStrategy
+from coordinator.strategies.donchian import DonchianStrategy
+from coordinator.strategies.ma_crossover import MovingAverageCrossoverStrategy
+from coordinator.strategies.macd import MacdStrategy
 from coordinator.strategies.mean_reversion import MeanReversionStrategy
 from coordinator.strategies.momentum import MomentumStrategy
 from coordinator.strategies.rsi import RsiStrategy
+from coordinator.strategies.vwap_reversion import VwapReversionStrategy
 
 GROUP = "multi_trader.strategies"
 BUILT_IN: tuple[type[Strategy], ...] = (
@@ -25,6 +31,12 @@ BUILT_IN: tuple[type[Strategy], ...] = (
     MomentumStrategy,
     MeanReversionStrategy,
     RsiStrategy,
+    MovingAverageCrossoverStrategy,
+    BollingerStrategy,
+    MacdStrategy,
+    DonchianStrategy,
+    VwapReversionStrategy,
+    BuyAndHoldStrategy,
 )
 
 S = TypeVar("S", bound=Strategy)

@@ -106,7 +106,7 @@ def test_controls_are_exactly_those_that_were_written_and_null_takes_the_collar_
     assert again.controls.price_collar is None, "null is written as null, and so it stays"
 
 
-def test_every_strategy_types_parameters_have_the_contracts_defaults() -> None:
+def test_every_strategy_types_parameters_have_their_defaults() -> None:
     rsi = {"rsi_period": 14, "rsi_overbought": 70, "rsi_oversold": 30}
     averages = {"short_window": 10, "long_window": 30, "volume_window": 20}
     assert {kind.strategy_type: kind().parameters for kind in BUILT_IN} == {
@@ -114,6 +114,12 @@ def test_every_strategy_types_parameters_have_the_contracts_defaults() -> None:
         "rsi": rsi,
         "mean_reversion": {"lookback_period": 20, "entry_threshold": 2, "exit_threshold": 0.5},
         "adaptive": averages | rsi,
+        "ma_crossover": {"short_window": 10, "long_window": 30},
+        "bollinger": {"lookback_period": 20, "band_width": 2},
+        "macd": {"fast_window": 12, "slow_window": 26, "signal_window": 9},
+        "donchian": {"entry_window": 20, "exit_window": 10},
+        "vwap_reversion": {"lookback_period": 30, "entry_threshold": 0.005, "exit_threshold": 0},
+        "buy_and_hold": {},
     }
 
 

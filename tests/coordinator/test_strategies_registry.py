@@ -51,10 +51,11 @@ def offered(name: str, value: str) -> EntryPoint:
     return EntryPoint(name=name, value=value, group=GROUP)
 
 
-def test_the_four_types_of_the_contract_are_there() -> None:
-    built_in = {"adaptive", "momentum", "mean_reversion", "rsi"}
-    assert {kind.strategy_type for kind in BUILT_IN} == built_in
-    assert built_in <= set(registered_types())
+def test_the_types_of_the_contract_and_of_the_library_are_there() -> None:
+    contract = {"adaptive", "momentum", "mean_reversion", "rsi"}
+    library = {"ma_crossover", "bollinger", "macd", "donchian", "vwap_reversion", "buy_and_hold"}
+    assert {kind.strategy_type for kind in BUILT_IN} == contract | library
+    assert contract | library <= set(registered_types())
     assert "os:system" not in registered_types()
 
 
@@ -143,7 +144,7 @@ def test_a_broken_entry_point_is_an_error_that_names_it(
 def test_a_built_in_name_always_means_the_built_in_strategy() -> None:
     types = StrategyTypes(BUILT_IN, [offered("momentum", f"{__name__}:LevelsStrategy")])
     assert types["momentum"] is MomentumStrategy
-    assert len(types) == 4
+    assert len(types) == len(BUILT_IN)
 
 
 class Crossover:

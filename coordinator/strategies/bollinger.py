@@ -1,0 +1,64 @@
+"""Bollinger bands: long below the lower band, flat above the upper one.
+
+John Bollinger, "Bollinger on Bollinger Bands" (2001): a simple moving average, and bands so many
+population standard deviations around it.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal, Inexact
+from fractions import Fraction
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from coordinator.core.values import Bar
+from coordinator.strategies.base import Exact, Step, Strategy, Window
+from coordinator.strategies.indicators import Deviation, Ticks
+
+
+class BollingerStrategy(Strategy):
+    """+1 when C < SMA - width x STDDEV, -1 when C > SMA + width x STDDEV."""
+
+    strategy_type: ClassVar[str] = "bollinger"
+
+    lookback_period: Annotated[
+        Window, Field(description="bars of the average and the deviation")
+    ] = 20
+    band_width: Annotated[
+        Exact, Field(ge=0, description="deviations from the average to each band")
+    ] = Decimal("2.0")
+
+    @property
+    def longest_window(self) -> int:
+        """The look back, in bars."""
+        return self.lookback_period
+
+    def start(self) -> Step:
+        """A fresh step, for the bars of one ticker."""
+        return _BollingerStep(self).step
+
+
+class _BollingerStep:
+    """C beyond a band means D / sqrt(V) beyond the width: decided by signs and squares."""
+
+    __slots__ = ("_denominator", "_deviation", "_numerator", "_ticks")
+
+    def __init__(self, strategy: BollingerStrategy) -> None:
+        squared = Fraction(strategy.band_width) ** 2
+        self._numerator, self._denominator = squared.as_integer_ratio()
+        self._deviation = Deviation(strategy.lookback_period)
+        self._ticks = Ticks(self._deviation)
+
+    def step(self, bar: Bar) -> int:
+        try:
+            close = self._ticks.count(bar.close)
+        except Inexact:
+            close = self._ticks.refine(bar.close)
+        pushed = self._deviation.push(close)
+        if pushed is None:
+            return 0
+        distance, variance = pushed
+        if distance * distance * self._denominator <= self._numerator * variance:
+            return 0
+        return 1 if distance < 0 else -1

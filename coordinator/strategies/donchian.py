@@ -1,0 +1,81 @@
+"""Donchian breakout: long above the highest high of some bars, flat below the lowest low of others.
+
+Richard Donchian's channel, in the two-window form of the "turtle" rules.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from decimal import Decimal
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from coordinator.core.values import Bar
+from coordinator.strategies.base import Step, Strategy, Window
+
+
+class DonchianStrategy(Strategy):
+    """+1 when C[t] > highest H of the entry_window bars before t, -1 when C[t] < lowest L of the
+    exit_window bars before t. No signal before both channels are known.
+    """
+
+    strategy_type: ClassVar[str] = "donchian"
+
+    entry_window: Annotated[Window, Field(description="bars of the highest high")] = 20
+    exit_window: Annotated[Window, Field(description="bars of the lowest low")] = 10
+
+    @property
+    def longest_window(self) -> int:
+        """The longer channel, in bars."""
+        return max(self.entry_window, self.exit_window)
+
+    def start(self) -> Step:
+        """A fresh step, for the bars of one ticker."""
+        return _DonchianStep(self).step
+
+
+class _DonchianStep:
+    __slots__ = ("_highs", "_lows", "_seen", "_window")
+
+    def __init__(self, strategy: DonchianStrategy) -> None:
+        self._highs = _Highest(strategy.entry_window)
+        self._lows = _Highest(strategy.exit_window)
+        self._window = strategy.longest_window
+        self._seen = 0
+
+    def step(self, bar: Bar) -> int:
+        signal = 0
+        if self._seen >= self._window:
+            signal = (bar.close > self._highs.value) - (-bar.close > self._lows.value)
+        self._seen += 1
+        self._highs.push(bar.high)
+        self._lows.push(-bar.low)  # the lowest low is the highest of their negatives
+        return signal
+
+
+class _Highest:
+    """The highest of the last `window` values, in constant work a value on average.
+
+    Only values that a later one has not reached are kept, so that the first is the highest.
+    """
+
+    __slots__ = ("_count", "_kept", "_window")
+
+    def __init__(self, window: int) -> None:
+        self._window = window
+        self._kept: deque[tuple[int, Decimal]] = deque()
+        self._count = 0
+
+    @property
+    def value(self) -> Decimal:
+        return self._kept[0][1]
+
+    def push(self, value: Decimal) -> None:
+        kept = self._kept
+        while kept and kept[-1][1] <= value:
+            kept.pop()
+        kept.append((self._count, value))
+        self._count += 1
+        if kept[0][0] <= self._count - 1 - self._window:
+            kept.popleft()

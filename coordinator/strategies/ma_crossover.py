@@ -1,0 +1,46 @@
+"""Moving-average crossover: long while the short average lies above the long one."""
+
+from __future__ import annotations
+
+from decimal import Inexact
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from coordinator.core.values import Bar
+from coordinator.strategies.base import Step, Strategy, Window
+from coordinator.strategies.indicators import Crossing, Ticks
+
+
+class MovingAverageCrossoverStrategy(Strategy):
+    """+1 when SMA_short > SMA_long, -1 when SMA_short < SMA_long; a tie leaves all as it is."""
+
+    strategy_type: ClassVar[str] = "ma_crossover"
+    ascending: ClassVar[tuple[tuple[str, str], ...]] = (("short_window", "long_window"),)
+
+    short_window: Annotated[Window, Field(description="bars of the short average")] = 10
+    long_window: Annotated[Window, Field(description="bars of the long average")] = 30
+
+    @property
+    def longest_window(self) -> int:
+        """The long average, in bars."""
+        return self.long_window
+
+    def start(self) -> Step:
+        """A fresh step, for the bars of one ticker."""
+        return _CrossoverStep(self).step
+
+
+class _CrossoverStep:
+    __slots__ = ("_crossing", "_ticks")
+
+    def __init__(self, strategy: MovingAverageCrossoverStrategy) -> None:
+        self._crossing = Crossing(strategy.short_window, strategy.long_window)
+        self._ticks = Ticks(self._crossing)
+
+    def step(self, bar: Bar) -> int:
+        try:
+            close = self._ticks.count(bar.close)
+        except Inexact:
+            close = self._ticks.refine(bar.close)
+        return self._crossing.push(close) or 0

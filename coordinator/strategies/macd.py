@@ -1,0 +1,82 @@
+"""MACD: long while the difference of two exponential averages lies above its own average.
+
+Gerald Appel's moving average convergence/divergence, with TA-Lib's seeds: each exponential average
+begins with a simple mean, the fast one at the bar at which the slow one does. These averages never
+end, so they are floats here; prices enter as the same floats in every run.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from coordinator.core.values import Bar
+from coordinator.strategies.base import Step, Strategy, Window
+
+
+class MacdStrategy(Strategy):
+    """+1 when MACD > signal line, -1 when MACD < signal line.
+
+    MACD = EMA(C, fast) - EMA(C, slow); the signal line is EMA(MACD, signal); EMA(n) has the
+    smoothing 2 / (n + 1).
+    """
+
+    strategy_type: ClassVar[str] = "macd"
+    ascending: ClassVar[tuple[tuple[str, str], ...]] = (("fast_window", "slow_window"),)
+
+    fast_window: Annotated[Window, Field(ge=2, description="bars of the fast average")] = 12
+    slow_window: Annotated[Window, Field(ge=2, description="bars of the slow average")] = 26
+    signal_window: Annotated[Window, Field(description="bars of the signal line")] = 9
+
+    @property
+    def longest_window(self) -> int:
+        """Bars before the first signal line."""
+        return self.slow_window + self.signal_window - 1
+
+    def start(self) -> Step:
+        """A fresh step, for the bars of one ticker."""
+        return _MacdStep(self).step
+
+
+class _MacdStep:
+    __slots__ = ("_fast", "_seen", "_signal", "_skip", "_slow")
+
+    def __init__(self, strategy: MacdStrategy) -> None:
+        self._fast = _Average(strategy.fast_window)
+        self._slow = _Average(strategy.slow_window)
+        self._signal = _Average(strategy.signal_window)
+        self._skip = strategy.slow_window - strategy.fast_window
+        self._seen = 0
+
+    def step(self, bar: Bar) -> int:
+        close = float(bar.close)
+        self._seen += 1
+        fast = self._fast.push(close) if self._seen > self._skip else None
+        slow = self._slow.push(close)
+        if fast is None or slow is None:
+            return 0
+        macd = fast - slow
+        signal = self._signal.push(macd)
+        return 0 if signal is None else (macd > signal) - (macd < signal)
+
+
+class _Average:
+    """An exponential average seeded by the simple mean of its first `window` values."""
+
+    __slots__ = ("_count", "_sum", "_value", "_weight", "_window")
+
+    def __init__(self, window: int) -> None:
+        self._window, self._weight = window, 2.0 / (window + 1)
+        self._count, self._sum, self._value = 0, 0.0, 0.0
+
+    def push(self, value: float) -> float | None:
+        if self._count >= self._window:
+            self._value += (value - self._value) * self._weight
+            return self._value
+        self._count += 1
+        self._sum += value
+        if self._count < self._window:
+            return None
+        self._value = self._sum / self._window
+        return self._value

@@ -1,0 +1,83 @@
+"""VWAP reversion: long when the close lies far below the volume-weighted price, flat once back.
+
+A bar weighs its typical price (high + low + close) / 3 with its volume. Without any volume in the
+window there is no such price, and no signal.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal, Inexact
+from fractions import Fraction
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from coordinator.core.values import Bar
+from coordinator.strategies.base import Exact, Step, Strategy, Window
+from coordinator.strategies.indicators import RunningSum, Ticks
+
+
+class VwapReversionStrategy(Strategy):
+    """+1 when C < VWAP x (1 - entry), -1 when C > VWAP x (1 - exit); where both hold, +1 wins.
+
+    VWAP = sum of typical price x V / sum of V, over the last lookback_period bars.
+    """
+
+    strategy_type: ClassVar[str] = "vwap_reversion"
+
+    lookback_period: Annotated[Window, Field(description="bars of the VWAP")] = 30
+    entry_threshold: Annotated[
+        Exact, Field(ge=0, le=1, description="fraction below VWAP at which to be long: 0.005")
+    ] = Decimal("0.005")
+    exit_threshold: Annotated[
+        Exact, Field(ge=0, le=1, description="fraction below VWAP above which to be flat")
+    ] = Decimal(0)
+
+    @property
+    def longest_window(self) -> int:
+        """The look back, in bars."""
+        return self.lookback_period
+
+    def start(self) -> Step:
+        """A fresh step, for the bars of one ticker."""
+        return _VwapStep(self).step
+
+
+class _VwapStep:
+    """3 C x sum(V) against sum((H + L + C) x V) x (1 - threshold), in whole ticks."""
+
+    __slots__ = ("_entry", "_exit", "_prices", "_volume", "_volumes", "_weighted")
+
+    def __init__(self, strategy: VwapReversionStrategy) -> None:
+        self._entry = (1 - Fraction(strategy.entry_threshold)).as_integer_ratio()
+        self._exit = (1 - Fraction(strategy.exit_threshold)).as_integer_ratio()
+        self._volume = RunningSum(strategy.lookback_period)
+        self._weighted = RunningSum(strategy.lookback_period)
+        self._prices = Ticks(self._weighted)
+        self._volumes = Ticks(self._volume, self._weighted)
+
+    def step(self, bar: Bar) -> int:
+        # The finest price goes first: a tick that shrinks later would leave the others too large.
+        finest = min(bar.high, bar.low, bar.close, key=lambda price: price.as_tuple().exponent)
+        self._price(finest)
+        close = self._price(bar.close)
+        typical = self._price(bar.high) + self._price(bar.low) + close
+        try:
+            volume = self._volumes.count(bar.volume)
+        except Inexact:
+            volume = self._volumes.refine(bar.volume)
+        total, weighted = self._volume.push(volume), self._weighted.push(typical * volume)
+        if not total or weighted is None:
+            return 0
+        theirs = 3 * close * total
+        numerator, denominator = self._entry
+        if theirs * denominator < weighted * numerator:
+            return 1
+        numerator, denominator = self._exit
+        return -1 if theirs * denominator > weighted * numerator else 0
+
+    def _price(self, price: Decimal) -> int:
+        try:
+            return self._prices.count(price)
+        except Inexact:
+            return self._prices.refine(price)
