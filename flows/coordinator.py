@@ -139,14 +139,16 @@ async def run_when_free(
 
     Raises LeaseHeld if another coordinator keeps it.
     """
-    until = patience_until(options, now())
+    until, waits = patience_until(options, now()), False
     while True:
         try:
             return await run(options, stop=stop.event)
         except LeaseHeld:
             if until is None or now() >= until or stop.event.is_set():
                 raise
-        _log.info("Waiting for the session that ends at 00:00 UTC")
+        if not waits:
+            _log.info("Waiting for the session that ends at 00:00 UTC")
+        waits = True
         await pause(stop.event)
 
 
