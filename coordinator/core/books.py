@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from coordinator.core import records as r
 from coordinator.core.day import Day
+from coordinator.core.halts import Halts
 from coordinator.core.ledger import Ledger, SubAccount
 from coordinator.core.orders import PHASE, Order, Orders, OrderStatus, Phase
 from coordinator.core.postings import Postings
@@ -51,6 +52,7 @@ class Books:
     frozen: dict[str, r.DiscrepancyFound] = field(default_factory=dict)
     """Discrepancies that nothing has explained yet, by id."""
     killed: bool = False
+    halts: Halts = field(default_factory=Halts)
     last_at: datetime | None = None
     """When the newest record was made."""
     account: str = ""
@@ -109,6 +111,8 @@ class Books:
                 self.killed = True
             case r.Revived():
                 self.killed = False
+            case r.Paused() | r.FlattenRequested() | r.Resumed():
+                self.halts.apply(record)
 
     @exactly
     def apply_foreign(self, record: r.Record) -> None:
@@ -129,6 +133,9 @@ class Books:
                 | r.DiscrepancyResolved()
                 | r.Killed()
                 | r.Revived()
+                | r.Paused()
+                | r.FlattenRequested()
+                | r.Resumed()
             ):
                 before = self.last_at
                 self.apply(record)
@@ -152,6 +159,11 @@ class Books:
     def strategies(self) -> list[str]:
         """Whose books this coordinator keeps: those that it runs, and what they left behind."""
         return [name for name in self.days if name != UNASSIGNED]
+
+    def halted(self, strategy: str) -> str:
+        """Why an operator lets a strategy open nothing; empty if it may."""
+        paused = "paused" if strategy in self.halts.paused else ""
+        return "killed" if self.killed else paused
 
     def order(self, client_order_id: str) -> Order:
         """The order with this id, which the journal must know."""

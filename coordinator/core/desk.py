@@ -114,16 +114,22 @@ class OrderDesk:
             if order.status is OrderStatus.WAITING and too_old:
                 self._deny(order, now, "session_over")
 
+    def drop_barred(self, now: datetime) -> None:
+        """Drop the entries that wait for their turn, and that an operator has halted since."""
+        for order in self.books.orders.open():
+            if order.status is OrderStatus.WAITING and (barred := self._barred(order)):
+                self._deny(order, now, barred)
+
     def resume(self, unsent: Iterable[str], now: datetime) -> None:
         """Send again, under the same ids, what a restart found never sent; then those in line.
 
-        After a kill no buy is sent: whether it stands at the broker after all, a look tells.
+        After a kill or a pause no buy is: whether it stands at the broker after all, a look tells.
         """
         for order_id in unsent:
             order = self.books.orders.get(order_id)
             if order is None or order.symbol not in self._assets:
                 self.give_up(order_id, now)
-            elif order.status is OrderStatus.SUBMITTED and not self._is_too_late(order):
+            elif order.status is OrderStatus.SUBMITTED and not self._barred(order):
                 self._submit(order_id, order.symbol, order.side, order.qty)
         for symbol in dict.fromkeys(order.symbol for order in self.books.orders.open()):
             self._release_next(symbol, now)
@@ -237,13 +243,14 @@ class OrderDesk:
     def _deny(self, order: Order, now: datetime, reason: str) -> None:
         self.move(order.client_order_id, OrderStatus.DENIED, reason, now)
 
-    def _is_too_late(self, order: Order) -> bool:
-        return self.books.killed and order.side is Side.BUY
+    def _barred(self, order: Order) -> str:
+        """Why an entry may not go any more, since an operator halted it."""
+        return self.books.halted(order.strategy) if order.side is Side.BUY else ""
 
     def _release_next(self, symbol: str, now: datetime) -> None:
         while waiting := next_waiting(self.books.orders.open_on(symbol)):
-            if self._is_too_late(waiting):
-                self._deny(waiting, now, "killed")
+            if barred := self._barred(waiting):
+                self._deny(waiting, now, barred)
                 continue
             self.record(r.OrderReleased(now, waiting.client_order_id))
             self._submit(waiting.client_order_id, waiting.symbol, waiting.side, waiting.qty)

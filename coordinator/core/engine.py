@@ -11,28 +11,26 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
 from coordinator.core import messages as m
+from coordinator.core import operator, risk
 from coordinator.core import records as r
-from coordinator.core import risk
 from coordinator.core.books import Books
 from coordinator.core.controls import Controls, Gate
 from coordinator.core.desk import OrderDesk
-from coordinator.core.flat import held
 from coordinator.core.lanes import Lanes, StrategySpec
 from coordinator.core.ledger import Position
-from coordinator.core.orders import OrderStatus
 from coordinator.core.reconcile import DiscrepancyKind, Reconciler, finding
 from coordinator.core.reports import Reports
 from coordinator.core.risk import Asset
 from coordinator.core.session import Hours, SessionPlan
-from coordinator.core.values import ZERO, Bar, Reason, Side, exactly, is_crypto
+from coordinator.core.values import ZERO, Bar, Reason, exactly
+from coordinator.core.way_out import WayOut
 
 LATE = timedelta(seconds=90)
 """A bar that arrives longer than this after its end opens nothing."""
 CRYPTO_FEE_RATE = Decimal("0.0025")
-REFUSED_PAUSE = timedelta(minutes=1)
-"""So long nothing is sold again, after a kill, that the broker has just refused to sell."""
 
 
 @dataclass(slots=True)
@@ -78,9 +76,9 @@ class Engine:
         self.plan = plan
         self.lanes = Lanes(specs)
         self._assets = assets
-        self._hours = tuple(hours)
         own = frozenset(spec.name for spec in specs)
         self._desk = OrderDesk(books, assets, plan.date, own, crossing=crossing)
+        self._way_out = WayOut(books, self._desk, assets, plan, tuple(hours))
         self._reports = Reports(self._desk, crypto_fee_rate)
         self.reconciler = Reconciler(books, self._desk.record, self._reports.on_update)
         self._gate = Gate(books, plan, controls)
@@ -114,14 +112,16 @@ class Engine:
                 self._sees_orders, self._blind = message.orders, message.blind
             case m.ClockRead():
                 self._roll_days(message.now)
-                self._flatten_if_killed(message.now)
+                self._heed_halts(message.now)
+            case m.OperatorAsked():
+                self._obey(message)
         return self._desk.out
 
     @exactly
     def resume(self, unsent: Iterable[str], now: datetime) -> m.Outcome:
         """Go on after a restart with the orders of this minute that were never sent."""
         self._desk.out = m.Outcome()
-        self._flatten_if_killed(now)
+        self._heed_halts(now)
         self._desk.resume(unsent, now)
         return self._desk.out
 
@@ -137,9 +137,8 @@ class Engine:
         return self._desk.out
 
     def is_out(self, now: datetime) -> bool:
-        """Whether no order of ours is open, and nothing is held that could be sold now."""
-        left = held(self.books, self._assets, self.books.strategies())
-        return not self.books.orders.open() and not any(self._trades(h.symbol, now) for h in left)
+        """Whether whoever an operator wants out has no open order, and nothing to sell now."""
+        return self._way_out.is_out(now)
 
     def _on_bars(self, message: m.BarsArrived) -> None:
         if message.origin is r.Origin.CORRECTED:
@@ -256,8 +255,8 @@ class Engine:
     def _denial(self, spec: StrategySpec, bar: Bar, now: datetime) -> str:
         day = self.books.days[spec.name]
         most = spec.limits.max_daily_trades
-        if self.books.killed:
-            return "killed"
+        if halted := self.books.halted(spec.name):
+            return halted
         if day.stopped:
             return day.stopped
         if any(found.symbol in ("", bar.symbol) for found in self.books.frozen.values()):
@@ -283,31 +282,18 @@ class Engine:
                 found = finding(now, DiscrepancyKind.PRICE, bar.symbol, before, bar.close)
                 self._desk.record(found)
 
-    def _flatten_if_killed(self, now: datetime) -> None:
-        """After a kill: end every strategy's buys now, and sell what it holds while that trades."""
-        if not self.books.killed:
-            return
-        for strategy in self.books.strategies():
-            self._desk.cancel(strategy, now)
-            busy = {order.symbol for order in self.books.orders.open_of(strategy)}
-            for symbol, position in list(self.books.ledger[strategy].positions.items()):
-                if symbol not in busy and self._can_sell(strategy, symbol, now):
-                    mark = self.books.ledger.marks.get(symbol, position.avg_price)
-                    self._desk.exit(strategy, symbol, mark, Reason.FLATTEN, now)
-        self._desk.end_minute(now)
+    def _obey(self, asked: m.OperatorAsked) -> None:
+        is_open = partial(self._way_out.can_trade, now=asked.now)
+        records, answer = operator.decide(self.books, self._assets, is_open, asked)
+        for record in records:
+            self._desk.record(record)
+        self._heed_halts(asked.now)
+        self._desk.out.answer = answer
 
-    def _can_sell(self, strategy: str, symbol: str, now: datetime) -> bool:
-        """Whether a position may be sold now: not if the broker has just refused that."""
-        return self._trades(symbol, now) and not any(
-            order.status is OrderStatus.REJECTED and now - order.decided_at < REFUSED_PAUSE
-            for order in self.books.orders
-            if (order.strategy, order.symbol, order.side) == (strategy, symbol, Side.SELL)
-        )
-
-    def _trades(self, symbol: str, now: datetime) -> bool:
-        """Whether the broker takes an order on a ticker now, in this plan or beside it."""
-        open_now = self.plan.is_open(symbol, now) or any(h.covers(now) for h in self._hours)
-        return symbol in self._assets and (is_crypto(symbol) or open_now)
+    def _heed_halts(self, now: datetime) -> None:
+        """What an operator has halted since, here or in another process, ends and gets out."""
+        self._desk.drop_barred(now)
+        self._way_out.go(now)
 
     def _roll_days(self, now: datetime) -> None:
         for spec in self.specs:

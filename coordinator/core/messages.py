@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
+from enum import Enum
 
 from coordinator.core.orders import OrderStatus
 from coordinator.core.records import Origin, Record
@@ -145,6 +146,26 @@ class SightChanged:
     blind: frozenset[str]
 
 
+class Act(Enum):
+    """What an operator may ask of a session that runs."""
+
+    PAUSE = "pause"
+    RESUME = "resume"
+    FLATTEN = "flatten"
+    KILL = "kill"
+    REVIVE = "revive"
+
+
+@dataclass(frozen=True, slots=True)
+class OperatorAsked:
+    """An operator, named in `by`, wants something: of one strategy, or of the whole account."""
+
+    now: datetime
+    act: Act
+    by: str
+    strategy: str = ""
+
+
 Message = (
     BarsArrived
     | OrderUpdate
@@ -154,6 +175,7 @@ Message = (
     | ClockRead
     | AccountSeen
     | SightChanged
+    | OperatorAsked
 )
 
 
@@ -186,9 +208,21 @@ class LookUpOrder:
 Command = SubmitOrder | CancelOrder | LookUpOrder
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What became of an operator's wish, in a sentence; `done` says whether it is so now."""
+
+    done: bool
+    said: str
+
+
 @dataclass(slots=True)
 class Outcome:
-    """The engine's answer: records to make durable first, then commands to carry out."""
+    """The engine's answer: records to make durable first, then commands to carry out.
+
+    `answer` is for the operator who asked, once the records are durable.
+    """
 
     records: list[Record] = field(default_factory=list)
     commands: list[Command] = field(default_factory=list)
+    answer: Answer | None = None

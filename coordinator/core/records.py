@@ -15,6 +15,11 @@ from enum import Enum
 from coordinator.core.carried import Holding as Holding
 from coordinator.core.carried import Opening as Opening
 from coordinator.core.carried import OpenOrder as OpenOrder
+from coordinator.core.halts import FlattenRequested as FlattenRequested
+from coordinator.core.halts import Killed as Killed
+from coordinator.core.halts import Paused as Paused
+from coordinator.core.halts import Resumed as Resumed
+from coordinator.core.halts import Revived as Revived
 from coordinator.core.orders import OrderStatus
 from coordinator.core.values import ZERO, Bar, Reason, Side
 
@@ -293,22 +298,6 @@ class DiscrepancyResolved:
     how: str
 
 
-@dataclass(frozen=True, slots=True)
-class Killed:
-    """Everything is to be cancelled and sold, and nothing bought until a Revived."""
-
-    at: datetime
-    by: str
-
-
-@dataclass(frozen=True, slots=True)
-class Revived:
-    """Trading may go on after a kill."""
-
-    at: datetime
-    by: str
-
-
 Record = (
     AccountAdopted
     | SessionOpened
@@ -331,4 +320,7 @@ Record = (
     | DiscrepancyResolved
     | Killed
     | Revived
+    | Paused
+    | FlattenRequested
+    | Resumed
 )

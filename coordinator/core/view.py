@@ -5,14 +5,16 @@ Whoever watches (the terminal, Prefect, the control socket) gets these and nothi
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
 from coordinator.core.books import Books
+from coordinator.core.lanes import StrategySpec
 from coordinator.core.risk import Limits
-from coordinator.core.values import UNASSIGNED, exactly
+from coordinator.core.session import SessionPlan
+from coordinator.core.values import MINUTE, UNASSIGNED, exactly
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +31,9 @@ class StrategyView:
     positions: Mapping[str, Decimal]
     open_orders: int
     stopped: str = ""
+    """Why it opens nothing more today."""
+    halted: str = ""
+    """What an operator has halted: `paused`, or `leaving` if it is being flattened as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,35 @@ class LiveView:
         return sum((one.day_pnl for one in self.strategies), Decimal(0))
 
 
+def live_view(
+    books: Books,
+    specs: Iterable[StrategySpec],
+    plan: SessionPlan,
+    now: datetime,
+    streams: Mapping[str, str],
+    blind: frozenset[str],
+) -> LiveView:
+    """A session that trades, as it stands at `now` of the broker's clock."""
+    opened = books.session
+    assert opened is not None, "a session that trades was opened"
+    return LiveView(
+        at=now,
+        account=opened.account,
+        session_id=opened.session_id,
+        coordinator=opened.coordinator,
+        mode=opened.mode,
+        opens_at=plan.begin,
+        closes_at=plan.end,
+        strategies=tuple(strategy_views(books)),
+        streams=streams,
+        blind=blind,
+        killed=books.killed,
+        frozen={name: found.note for name, found in books.frozen.items()},
+        limits={spec.name: spec.limits for spec in specs},
+        last_bar=max((start + MINUTE for start in books.last_bar.values()), default=None),
+    )
+
+
 @exactly
 def strategy_views(books: Books) -> list[StrategyView]:
     """The strategies of the books' session, in its order."""
@@ -86,4 +120,10 @@ def _strategy(books: Books, name: str) -> StrategyView:
         {symbol: position.qty for symbol, position in sorted(account.positions.items())},
         sum(1 for _ in books.orders.open_of(name)),
         day.stopped,
+        _halted(books, name),
     )
+
+
+def _halted(books: Books, name: str) -> str:
+    paused = "paused" if name in books.halts.paused else ""
+    return "leaving" if name in books.halts.leaving else paused

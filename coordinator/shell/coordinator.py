@@ -17,8 +17,8 @@ from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.engine import Engine
 from coordinator.core.orders import OrderStatus
-from coordinator.core.values import MINUTE, Bar
-from coordinator.core.view import LiveView, strategy_views
+from coordinator.core.values import Bar
+from coordinator.core.view import LiveView, live_view
 from coordinator.errors import BrokerUnavailable
 from coordinator.shell import wire
 from coordinator.shell.alarms import Alarms
@@ -53,7 +53,16 @@ class _Stop:
     lost: str = ""
 
 
-_Item = Bar | m.Message | _Stop
+@dataclass(frozen=True, slots=True)
+class _Wish:
+    """Somebody asked for something, and waits for the answer."""
+
+    asked: m.OperatorAsked
+    answer: asyncio.Future[m.Answer]
+
+
+_Item = Bar | m.Message | _Stop | _Wish
+_HALTS = r.Killed | r.Paused | r.FlattenRequested
 
 
 class LiveSession:
@@ -95,25 +104,15 @@ class LiveSession:
 
     def view(self) -> LiveView:
         """The session as it stands now. Call on the loop."""
-        books, plan = self.engine.books, self.engine.plan
-        opened = books.session
-        assert opened is not None, "a session that trades was opened"
-        return LiveView(
-            at=self._clock.now(),
-            account=opened.account,
-            session_id=opened.session_id,
-            coordinator=opened.coordinator,
-            mode=opened.mode,
-            opens_at=plan.begin,
-            closes_at=plan.end,
-            strategies=tuple(strategy_views(books)),
-            streams=self.lookout.states(),
-            blind=self.lookout.blind(),
-            killed=books.killed,
-            frozen={name: found.note for name, found in books.frozen.items()},
-            limits={spec.name: spec.limits for spec in self.engine.specs},
-            last_bar=max((start + MINUTE for start in books.last_bar.values()), default=None),
-        )
+        engine, lookout, now = self.engine, self.lookout, self._clock.now()
+        states, blind = lookout.states(), lookout.blind()
+        return live_view(engine.books, engine.specs, engine.plan, now, states, blind)
+
+    def ask(self, act: m.Act, by: str, strategy: str = "") -> asyncio.Future[m.Answer]:
+        """Hand in an operator's wish; answered once it is durable. Call on the loop."""
+        answer = asyncio.get_running_loop().create_future()
+        self._inbox.put_nowait(_Wish(m.OperatorAsked(self._clock.now(), act, by, strategy), answer))
+        return answer
 
     # handed in by the streams, on the loop; these never raise
 
@@ -273,6 +272,10 @@ class LiveSession:
                 if item.origin is r.Origin.BACKFILL:
                     for minute in self._bars.close_gap():
                         self._take_bars(minute)
+            case _Wish():
+                outcome = self._decide_informed(item.asked)
+                if outcome.answer is not None and not item.answer.done():
+                    item.answer.set_result(outcome.answer)
             case m.AccountSeen():
                 self.lookout.confirmed()
                 self._decide_informed(item)
@@ -281,7 +284,7 @@ class LiveSession:
             case _:
                 self._commit(self.engine.handle(item))
 
-    def _decide_informed(self, message: m.Message) -> None:
+    def _decide_informed(self, message: m.Message) -> m.Outcome:
         """Decide with what the account's other coordinators have written, before they go on."""
         outcome = m.Outcome()
 
@@ -293,15 +296,15 @@ class LiveSession:
 
         self._journal.append_decided(self._session_id, decided)
         self._carry_out(outcome)
+        return outcome
 
     def _take_foreign(self, entries: Iterable[Entry]) -> None:
         books, records = self.engine.books, [entry.record for entry in entries]
-        killed = books.killed
         for record in records:
             books.apply_foreign(record)
         self._narrator.tell_others(records)
         self.alarms.hear_others(records)
-        if books.killed and not killed:
+        if any(isinstance(record, _HALTS) for record in records):
             self._inbox.put_nowait(m.ClockRead(self._clock.now()))
 
     def _look_around(self) -> None:

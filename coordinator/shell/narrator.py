@@ -17,6 +17,7 @@ from coordinator.core.values import UNASSIGNED, Side, exactly, is_crypto
 
 log = logging.getLogger("coordinator")
 RULE = "=" * 80
+_Ordered = r.DiscrepancyResolved | r.Killed | r.Revived | r.Paused | r.FlattenRequested | r.Resumed
 _SIGNS = {Side.BUY: "🟢 BUY", Side.SELL: "🔴 SELL"}
 
 
@@ -81,16 +82,23 @@ class Narrator:
                     log.warning("[%s] entries stopped: %s", record.strategy, record.reason)
                 case r.DiscrepancyFound():
                     log.error("⚠ discrepancy: %s", record.note)
-                case r.DiscrepancyResolved() | r.Killed() | r.Revived():
-                    _tell_of_the_account(record)
+                case (
+                    r.DiscrepancyResolved()
+                    | r.Killed()
+                    | r.Revived()
+                    | r.Paused()
+                    | r.FlattenRequested()
+                    | r.Resumed()
+                ):
+                    _tell_what_was_ordered(record)
                 case _:
                     pass
 
     def tell_others(self, records: Iterable[r.Record]) -> None:
         """Log what another process wrote, where it concerns the account as a whole."""
         for record in records:
-            if isinstance(record, r.DiscrepancyResolved | r.Killed | r.Revived):
-                _tell_of_the_account(record)
+            if isinstance(record, _Ordered):
+                _tell_what_was_ordered(record)
 
     @exactly
     def summary(self) -> str:
@@ -160,7 +168,7 @@ def _tell_activity(booked: r.ActivityBooked) -> None:
     log.log(level, "[%s] %s%s: %s", booked.strategy, booked.kind.value, of, ", ".join(moved))
 
 
-def _tell_of_the_account(record: r.DiscrepancyResolved | r.Killed | r.Revived) -> None:
+def _tell_what_was_ordered(record: _Ordered) -> None:
     match record:
         case r.DiscrepancyResolved():
             log.info("✓ discrepancy %s is over: %s", record.discrepancy_id, record.how)
@@ -168,6 +176,12 @@ def _tell_of_the_account(record: r.DiscrepancyResolved | r.Killed | r.Revived) -
             log.warning("⚠ KILL by %s: everything is cancelled and sold", record.by)
         case r.Revived():
             log.info("Revived by %s: strategies may buy again", record.by)
+        case r.Paused():
+            log.warning("[%s] paused by %s: it opens nothing", record.strategy, record.by)
+        case r.FlattenRequested():
+            log.warning("[%s] FLATTEN by %s: it sells, and is paused", record.strategy, record.by)
+        case r.Resumed():
+            log.info("[%s] resumed by %s: it may open again", record.strategy, record.by)
 
 
 def asset_type(spec: StrategySpec) -> str:

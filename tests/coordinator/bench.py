@@ -128,6 +128,7 @@ class Bench:
             outcome = self.engine.handle(message)
             whole.records += outcome.records
             whole.commands += outcome.commands
+            whole.answer = outcome.answer
         self.records += whole.records
         self.commands += whole.commands
         return whole

@@ -1,0 +1,108 @@
+"""What an operator's wish comes to: the records that make it so, and a sentence that says so.
+
+Pause and flatten are of one strategy that this coordinator keeps the book of; kill and revive are
+the account's. A wish that is fulfilled already writes nothing and says so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from coordinator.core import records as r
+from coordinator.core.books import Books
+from coordinator.core.flat import Held, held
+from coordinator.core.messages import Act, Answer, OperatorAsked
+from coordinator.core.risk import Asset
+from coordinator.core.values import Side
+
+Decision = tuple[list[r.Record], Answer]
+
+
+def decide(
+    books: Books, assets: Mapping[str, Asset], is_open: Callable[[str], bool], asked: OperatorAsked
+) -> Decision:
+    """The records of a wish, not yet applied, and its answer; `is_open` says what is open now."""
+    match asked.act:
+        case Act.KILL:
+            return _kill(books, asked)
+        case Act.REVIVE:
+            return _revive(books, assets, asked)
+        case _ if asked.strategy not in books.strategies():
+            known = ", ".join(sorted(books.strategies())) or "none"
+            return [], Answer(False, f"no strategy {asked.strategy!r} here; there are: {known}.")
+        case Act.PAUSE:
+            return _pause(books, asked)
+        case Act.RESUME:
+            return _resume(books, asked)
+        case Act.FLATTEN:
+            return _flatten(books, assets, is_open, asked)
+
+
+def _pause(books: Books, asked: OperatorAsked) -> Decision:
+    name = asked.strategy
+    if name in books.halts.paused:
+        return [], Answer(True, f"{name} is paused already. {_until(name)}")
+    said = f"{name} is paused: it opens nothing, its exits, stops and targets go on. {_until(name)}"
+    return [r.Paused(asked.now, name, asked.by)], Answer(True, said)
+
+
+def _resume(books: Books, asked: OperatorAsked) -> Decision:
+    name = asked.strategy
+    if name not in books.halts.paused:
+        return [], Answer(True, f"{name} is not paused.")
+    killed = " But the account is killed: nothing is bought until `multi-trader revive`."
+    said = f"{name} is resumed: it may open positions again.{killed if books.killed else ''}"
+    return [r.Resumed(asked.now, name, asked.by)], Answer(True, said)
+
+
+def _flatten(
+    books: Books, assets: Mapping[str, Asset], is_open: Callable[[str], bool], asked: OperatorAsked
+) -> Decision:
+    name = asked.strategy
+    records = []
+    if name not in books.halts.leaving:
+        records.append(r.FlattenRequested(asked.now, name, asked.by))
+    said = " and ".join(_going(books, held(books, assets, [name]), is_open, name)) or "is flat"
+    return list(records), Answer(True, f"{name} {said}. It stays paused. {_until(name)}")
+
+
+def _going(books: Books, left: list[Held], is_open: Callable[[str], bool], name: str) -> list[str]:
+    """What getting out means now, in words."""
+    buys = sum(order.side is Side.BUY for order in books.orders.open_of(name))
+    now = [in_words(h) for h in left if is_open(h.symbol)]
+    later = [in_words(h) for h in left if not is_open(h.symbol)]
+    parts = [f"cancels {buys} open {'buy' if buys == 1 else 'buys'}"] if buys else []
+    parts += [f"sells {', '.join(now)}"] if now else []
+    parts += [f"sells {', '.join(later)} once its market opens"] if later else []
+    return parts
+
+
+def _kill(books: Books, asked: OperatorAsked) -> Decision:
+    until = "Nothing is bought until `multi-trader revive`."
+    if books.killed:
+        return [], Answer(True, f"The account is killed already. {until}")
+    said = f"The account is killed: everything is cancelled and sold. {until}"
+    return [r.Killed(asked.now, asked.by)], Answer(True, said)
+
+
+def _revive(books: Books, assets: Mapping[str, Asset], asked: OperatorAsked) -> Decision:
+    """Refused before flat, whichever coordinator of the account still holds something."""
+    if not books.killed:
+        return [], Answer(True, "The account is not killed.")
+    left = [f"{h.strategy} holds {in_words(h)}" for h in held(books, assets)]
+    left += [f"order {o.client_order_id} is open" for o in books.orders.open()]
+    left += [f"order {name} is open" for name in books.elsewhere]
+    if left:
+        return [], Answer(False, f"The account is not revived: {', '.join(left)}.")
+    said = "The account is revived: strategies may buy again."
+    return [r.Revived(asked.now, asked.by)], Answer(True, said)
+
+
+def in_words(position: Held) -> str:
+    """'12.5 SPY'."""
+    text = f"{position.qty:f}"
+    return f"{text.rstrip('0').rstrip('.') if '.' in text else text} {position.symbol}"
+
+
+def _until(name: str) -> str:
+    return f"Until `multi-trader resume {name}`."

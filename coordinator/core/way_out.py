@@ -1,0 +1,75 @@
+"""Getting out on an operator's word: of everything after a kill, of one strategy after a flatten.
+
+Open buys are ended at once; what is held is sold while its market is open, and tried again until
+nothing is left that could be sold. UNASSIGNED is nobody's to sell.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from coordinator.core.books import Books
+from coordinator.core.desk import OrderDesk
+from coordinator.core.flat import held
+from coordinator.core.orders import OrderStatus
+from coordinator.core.risk import Asset
+from coordinator.core.session import Hours, SessionPlan
+from coordinator.core.values import Reason, Side, is_crypto
+
+REFUSED_PAUSE = timedelta(minutes=1)
+"""So long nothing is sold again that the broker has just refused to sell."""
+
+
+@dataclass(frozen=True, slots=True)
+class WayOut:
+    """Who is to get out of the market, and how far they are.
+
+    `hours` are the exchange's sessions around the plan's, for what is held and not traded in it.
+    """
+
+    books: Books
+    desk: OrderDesk
+    assets: Mapping[str, Asset]
+    plan: SessionPlan
+    hours: Sequence[Hours] = ()
+
+    def go(self, now: datetime) -> None:
+        """End the buys of whoever is to get out, and sell what they hold and what trades now."""
+        leaving = self._leaving()
+        for strategy in leaving:
+            self.desk.cancel(strategy, now)
+            busy = {order.symbol for order in self.books.orders.open_of(strategy)}
+            for symbol, position in list(self.books.ledger[strategy].positions.items()):
+                if symbol not in busy and self._can_sell(strategy, symbol, now):
+                    mark = self.books.ledger.marks.get(symbol, position.avg_price)
+                    self.desk.exit(strategy, symbol, mark, Reason.FLATTEN, now)
+        if leaving:
+            self.desk.end_minute(now)
+
+    def is_out(self, now: datetime) -> bool:
+        """Whether no order of theirs is open, and nothing is held that could be sold now."""
+        leaving = self._leaving()
+        waits = any(
+            self.books.killed or order.strategy in leaving for order in self.books.orders.open()
+        )
+        left = held(self.books, self.assets, leaving)
+        return not waits and not any(self.can_trade(h.symbol, now) for h in left)
+
+    def can_trade(self, symbol: str, now: datetime) -> bool:
+        """Whether the broker takes an order on a ticker now, in this plan or beside it."""
+        open_now = self.plan.is_open(symbol, now) or any(h.covers(now) for h in self.hours)
+        return symbol in self.assets and (is_crypto(symbol) or open_now)
+
+    def _leaving(self) -> list[str]:
+        names = self.books.strategies()
+        return [s for s in names if self.books.killed or s in self.books.halts.leaving]
+
+    def _can_sell(self, strategy: str, symbol: str, now: datetime) -> bool:
+        """Whether a position may be sold now: not if the broker has just refused that."""
+        return self.can_trade(symbol, now) and not any(
+            order.status is OrderStatus.REJECTED and now - order.decided_at < REFUSED_PAUSE
+            for order in self.books.orders
+            if (order.strategy, order.symbol, order.side) == (strategy, symbol, Side.SELL)
+        )
