@@ -34,6 +34,7 @@ from coordinator.readers import (
 from coordinator.settings import Settings, home_folder, read_settings, warehouse_path
 from coordinator.shell import startup
 from coordinator.shell.broker import Broker
+from coordinator.shell.control_socket import controlled
 from coordinator.shell.history import write_bars
 from coordinator.shell.isolation import isolated
 from coordinator.shell.lease import Leases
@@ -179,7 +180,7 @@ async def run_configured(
             controls=config.controls.as_controls(),
             crossing=config.crossing,
             crypto_fee_rate=config.crypto_fee_rate,
-            observers=observers,
+            observers=[controlled(settings.home, environment), *observers],
         )
         ports = Ports.real(budgets)
         return _outcome(await trade_session(run, stop or asyncio.Event(), ports), options)

@@ -24,6 +24,7 @@ _NAMES, _HOSTS = "tests/security/test_names.py", "tests/security/test_hosts.py"
 _LIVE, _CODE = "tests/security/test_live_arming.py", "tests/security/test_code.py"
 _SUPPLY, _NETWORK = "tests/security/test_supply.py", "tests/security/test_network.py"
 _LOOPBACK, _FRAMES = "tests/security/test_loopback.py", "tests/security/test_frames.py"
+_CONTROL = "tests/security/test_control.py"
 _WALLS = "tests/coordinator/test_walls.py"
 _SETTINGS, _REFUSALS = "tests/coordinator/test_settings.py", "tests/cli/test_run_refusals.py"
 
@@ -180,8 +181,19 @@ ROWS: dict[int, Row] = {
         ),
     ),
     16: Row(
-        "a control socket checks its token and its Host, and is mode 600",
-        not_here="not built yet: nothing controls a running coordinator but signals and Prefect",
+        "the control socket is mode 600 in a folder of 700 and hears its own user alone",
+        (
+            f"{_CONTROL}::test_the_socket_is_600_in_a_folder_of_700_whatever_the_umask",
+            f"{_CONTROL}"
+            "::test_a_folder_that_others_could_enter_is_closed_before_the_socket_is_in_it",
+            f"{_CONTROL}::test_another_user_who_reaches_the_socket_is_not_heard",
+            f"{_CONTROL}::test_it_listens_in_the_file_system_and_on_no_port",
+            f"{_CONTROL}::test_garbage_is_refused_in_a_sentence_and_changes_nothing",
+            f"{_CONTROL}::test_a_request_that_is_too_long_is_hung_up_on",
+            f"{_CONTROL}"
+            "::test_of_a_flood_only_so_much_is_heard_in_a_second_and_the_user_is_answered_amid_it",
+        ),
+        "no token and no Host: a Unix socket is no port, and a page in a browser cannot reach it",
     ),
     17: Row(
         "strategy workers hold no keys; nothing dumps a core",

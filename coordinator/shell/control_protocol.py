@@ -1,0 +1,132 @@
+"""What is said over a control socket: one JSON line in, one JSON line out, and where it is said.
+
+Each coordinator that trades leaves an address file in its account's `control` folder. The socket
+lies beside it, or, where that path would be too long for a socket, in a private folder of the user
+elsewhere; the address file says which.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from coordinator.core.values import NAME_PATTERN
+from coordinator.core.view import LiveView
+from coordinator.shell.folders import private_folder
+
+FOLDER = "control"
+LONGEST_PATH = 103
+"""Bytes in the path of a socket that every system takes."""
+MOST_ASKED = 4096
+"""Bytes of a request."""
+MOST_SAID = 4 * 1024 * 1024
+"""Bytes of an answer: a status of hundreds of strategies."""
+OF_ONE = frozenset({"pause", "resume", "flatten"})
+
+Do = Literal["status", "pause", "resume", "flatten", "kill", "revive"]
+
+
+class Request(BaseModel):
+    """What is asked, by whom; `strategy` names one where that is of one strategy."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    do: Do
+    by: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
+    strategy: Annotated[str, Field(pattern=f"^({NAME_PATTERN.pattern})?$")] = ""
+
+    @model_validator(mode="after")
+    def _names_one(self) -> Request:
+        if bool(self.strategy) is not (self.do in OF_ONE):
+            raise ValueError(f"{self.do} is of {'a' if self.do in OF_ONE else 'no'} strategy")
+        return self
+
+
+class Reply(BaseModel):
+    """What became of it, in a sentence; `done` says whether it is so now."""
+
+    model_config = ConfigDict(frozen=True)
+
+    done: bool
+    said: str
+    status: LiveView | None = None
+
+
+class Address(BaseModel):
+    """Where the coordinator of this name is asked."""
+
+    model_config = ConfigDict(frozen=True)
+
+    coordinator: str
+    socket: Path
+
+
+def line(message: Request | Reply | Address) -> bytes:
+    """A message as it goes over the socket, or into the file."""
+    return message.model_dump_json().encode() + b"\n"
+
+
+def complaint(error: ValidationError) -> str:
+    """What is wrong with a request, without repeating it."""
+    parts = [
+        f"{'.'.join(map(str, one['loc'])) or 'request'}: {one['msg']}" for one in error.errors()
+    ]
+    return "; ".join(parts[:3])
+
+
+def address_file(account: Path, coordinator: str) -> Path:
+    """Where the address of a coordinator on the account of this state folder stands."""
+    return account / FOLDER / f"{_digest(coordinator)}.json"
+
+
+def socket_path(file: Path, environment: Mapping[str, str]) -> Path:
+    """Where a socket can lie: beside its address file, or in the user's own runtime folder."""
+    beside = file.with_suffix(".sock")
+    if _fits(beside):
+        return beside
+    return _runtime_folder(environment) / f"{_digest(str(file.resolve()))}.sock"
+
+
+def guarded(folder: Path) -> Path:
+    """Make a folder that only this user can enter, if it is not there; returns it.
+
+    Raises:
+        PermissionError: it is somebody else's.
+    """
+    private_folder(folder)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+        raise PermissionError(f"{folder} is not a folder of this user")
+    folder.chmod(0o700)
+    return folder
+
+
+def addresses(account: Path) -> Iterator[Address]:
+    """The coordinators of an account that have left an address, alive or not, by file name."""
+    for file in sorted((account / FOLDER).glob("*.json")):
+        try:
+            yield Address.model_validate_json(file.read_bytes())
+        except (OSError, ValidationError):
+            continue  # taken away meanwhile, or half of it: nobody is to be asked there
+
+
+def _runtime_folder(environment: Mapping[str, str]) -> Path:
+    given = environment.get("XDG_RUNTIME_DIR", "")
+    folder = Path(given) / "multi-trader"
+    if given and Path(given).is_dir() and _fits(folder / f"{_digest('')}.sock"):
+        return folder
+    return Path.home() / ".multi-trader" / "run"
+
+
+def _fits(path: Path) -> bool:
+    return len(os.fsencode(path.absolute())) <= LONGEST_PATH
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:16]

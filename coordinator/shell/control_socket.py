@@ -1,0 +1,182 @@
+"""The control socket of a session that trades: a private door for its own user, and no other.
+
+A request becomes a message in the session's inbox and is answered once what follows is durable.
+Whoever asks can hurt nobody: a request is small, read in bounded time, and heard at a bounded rate;
+a session whose socket cannot be opened trades without one, and is reached through its journal.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import socket
+import stat
+import struct
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from coordinator.core.messages import Act
+from coordinator.shell.control_protocol import (
+    MOST_ASKED,
+    Address,
+    Reply,
+    Request,
+    address_file,
+    complaint,
+    guarded,
+    line,
+    socket_path,
+)
+from coordinator.shell.coordinator import LiveSession
+from coordinator.shell.session import Observer
+
+log = logging.getLogger("coordinator")
+ASK_S, ANSWER_S = 2.0, 10.0
+"""Local seconds in which a request must be said, and in which it should be answered."""
+MOST_AT_ONCE, MOST_PER_S, MOST_IN_LINE = 8, 100.0, 64
+"""Requests that are heard side by side, new ones a second, and those that wait in the kernel."""
+
+
+def controlled(home: Path, environment: Mapping[str, str] = os.environ) -> Observer:
+    """An observer that keeps a control socket open under the state folder while a session trades.
+
+    `environment` may name the user's runtime folder.
+    """
+
+    @asynccontextmanager
+    async def observe(live: LiveSession) -> AsyncIterator[None]:
+        view = live.view()
+        file = address_file(home / view.account, view.coordinator)
+        try:
+            door = _open_door(file, view.coordinator, socket_path(file, environment))
+        except OSError as error:
+            log.warning("no control socket (%s): commands come by the journal instead", error)
+            yield
+            return
+        serving = asyncio.create_task(_Doorman(live, door).serve())
+        try:
+            yield
+        finally:
+            serving.cancel()
+            await asyncio.gather(serving, return_exceptions=True)
+            _close_door(door, file)
+
+    return observe
+
+
+def _open_door(file: Path, coordinator: str, path: Path) -> socket.socket:
+    """Listen, in the place of a process that died, and say where. Its lease says that it did."""
+    guarded(file.parent)
+    guarded(path.parent)
+    if os.path.lexists(path):
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            raise FileExistsError(f"{path} is no socket")
+        path.unlink()
+    door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        door.setblocking(False)
+        door.bind(str(path))
+        path.chmod(0o600)
+        door.listen(MOST_IN_LINE)
+        _write(file, line(Address(coordinator=coordinator, socket=path.absolute())))
+    except BaseException:
+        door.close()
+        raise
+    return door
+
+
+def _write(file: Path, text: bytes) -> None:
+    """Put a private file in its place as a whole."""
+    fresh = file.with_suffix(".new")
+    with os.fdopen(os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as out:
+        out.write(text)
+    fresh.replace(file)
+
+
+def _close_door(door: socket.socket, file: Path) -> None:
+    path = Path(door.getsockname())
+    door.close()
+    for one in (path, file):
+        one.unlink(missing_ok=True)
+
+
+class _Doorman:
+    """Lets in whoever asks at a door, so many at once and so many a second."""
+
+    def __init__(self, live: LiveSession, door: socket.socket) -> None:
+        self._live = live
+        self._door = door
+        self._free = asyncio.Semaphore(MOST_AT_ONCE)
+        self._guests: set[asyncio.Task[None]] = set()
+
+    async def serve(self) -> None:
+        """Hear requests until cancelled; whoever still waits then is told that it is over."""
+        try:
+            while True:
+                await self._free.acquire()
+                guest, _ = await asyncio.get_running_loop().sock_accept(self._door)
+                task = asyncio.create_task(self._attend(guest))
+                self._guests.add(task)
+                task.add_done_callback(self._leave)
+                await asyncio.sleep(1 / MOST_PER_S)
+        finally:
+            for task in self._guests:
+                task.cancel()
+            await asyncio.gather(*self._guests, return_exceptions=True)
+
+    def _leave(self, task: asyncio.Task[None]) -> None:
+        self._guests.discard(task)
+        self._free.release()
+
+    async def _attend(self, guest: socket.socket) -> None:
+        """One request and its answer. Whatever is wrong with a guest is its own affair."""
+        if not _is_this_user(guest):
+            guest.close()
+            return
+        reader, writer = await asyncio.open_unix_connection(sock=guest, limit=MOST_ASKED)
+        try:
+            async with asyncio.timeout(ASK_S):
+                asked = await reader.readline()
+            writer.write(line(await self._answer(asked)))
+            async with asyncio.timeout(ASK_S):
+                await writer.drain()
+        except (OSError, ValueError, TimeoutError):
+            return  # gone, too long, or too slow
+        except asyncio.CancelledError:
+            said = "The session has ended. Look at `multi-trader status`, and ask again."
+            writer.write(line(Reply(done=False, said=said)))
+            raise
+        finally:
+            with suppress(OSError, TimeoutError):
+                writer.close()
+
+    async def _answer(self, asked: bytes) -> Reply:
+        try:
+            request = Request.model_validate_json(asked)
+        except ValidationError as error:
+            return Reply(done=False, said=f"Not understood: {complaint(error)}.")
+        if request.do == "status":
+            view = self._live.view()
+            return Reply(done=True, said=f"{view.coordinator} trades.", status=view)
+        answer = self._live.ask(Act(request.do), request.by, request.strategy)
+        log.debug("asked over the control socket: %s %s", request.do, request.strategy)
+        try:
+            async with asyncio.timeout(ANSWER_S):
+                told = await answer
+        except TimeoutError:
+            late = f"Not answered within {ANSWER_S:.0f} s; see `multi-trader status`."
+            return Reply(done=False, said=late)
+        return Reply(done=told.done, said=told.said)
+
+
+def _is_this_user(guest: socket.socket) -> bool:
+    """Whether a guest is of our own user, where the system can say; modes keep others out too."""
+    option = getattr(socket, "SO_PEERCRED", None)
+    if option is None:
+        return True
+    _, uid, _ = struct.unpack("3i", guest.getsockopt(socket.SOL_SOCKET, option, 12))
+    return bool(uid == os.getuid())
