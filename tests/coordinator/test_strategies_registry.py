@@ -112,7 +112,7 @@ def test_only_a_named_strategy_class_can_be_registered() -> None:
 def test_an_entry_point_is_loaded_when_it_is_asked_for_and_not_before() -> None:
     here = f"{__name__}:LevelsStrategy"
     types = StrategyTypes(BUILT_IN, [offered("levels", here), offered("gone", "no_such_module:X")])
-    assert list(types) == ["adaptive", "momentum", "mean_reversion", "rsi", "levels", "gone"]
+    assert list(types) == [*(kind.strategy_type for kind in BUILT_IN), "levels", "gone"]
     assert "gone" in types
     assert len(types) == len(BUILT_IN) + 2
     assert types["levels"] is LevelsStrategy
