@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 from cli.faults import complain
-from coordinator.bootstrap import home_folder, session_sources, warehouse_path
-from warehouse import LoadStatus, SessionSource, Store, WarehouseError, load_session
+from coordinator.bootstrap import ask_broker, home_folder, session_sources, warehouse_path
+from warehouse import LoadStatus, SessionSource, Store, WarehouseError, load_session, reconcile
 
 AFTER_SESSION_DEADLINE_S = 30.0  # somebody waits for the prompt: shorter than end-of-day's
 
 log = logging.getLogger("cli.loading")
 
 
-def load_all(warehouse: Path, sources: Iterable[SessionSource], *, deadline_s: float) -> int:
-    """Loads the sessions that are not loaded or changed since; returns how many are incomplete.
+def load_all(warehouse: Path, sources: Sequence[SessionSource], *, deadline_s: float) -> int:
+    """Loads the sessions that are not loaded or changed since, and reconciles the newest of them.
+
+    Returns how many are incomplete.
 
     Waits up to `deadline_s` seconds for whoever holds the file.
     Raises WarehouseError; the sessions before the one at fault stay loaded.
@@ -30,6 +32,11 @@ def load_all(warehouse: Path, sources: Iterable[SessionSource], *, deadline_s: f
                 complain(f"Warning: {result.message}")
             else:
                 log.info(result.message)
+        for agreement in reconcile(store, sources, ask_broker()):
+            if agreement.found:
+                complain(f"Warning: {agreement.message} The table `discrepancies` names them.")
+            else:
+                log.info(agreement.message)
     return incomplete
 
 

@@ -17,6 +17,7 @@ from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from coordinator.broker_side import ask_broker
 from coordinator.config import CoordinatorConfig, Mode, config_hash, default_config, load_config
 from coordinator.core.engine import tickers_of
 from coordinator.core.lanes import StrategySpec
@@ -52,6 +53,7 @@ __all__ = [
     "StatusView",
     "StrategyView",
     "WarmupOutcome",
+    "ask_broker",
     "home_folder",
     "read_status",
     "run_configured",

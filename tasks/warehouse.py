@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from prefect import task
+from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from coordinator.bootstrap import warehouse_path
+from coordinator.bootstrap import ask_broker, warehouse_path
 from tasks.repeats import may_pass
-from warehouse import LoadResult, SessionSource, Store, load_sessions
+from warehouse import LoadResult, SessionSource, Store, load_sessions, reconcile
 
 
 @task(
@@ -21,6 +21,10 @@ from warehouse import LoadResult, SessionSource, Store, load_sessions
     persist_result=False,
 )
 def load_warehouse(sources: Sequence[SessionSource]) -> list[LoadResult]:
-    """Loads every session that is not loaded, or changed since."""
+    """Loads every session that is not loaded, or changed since, and reconciles the newest."""
+    log = get_run_logger()
     with Store.open(warehouse_path()) as store:
-        return load_sessions(store, sources)
+        results = load_sessions(store, sources)
+        for agreement in reconcile(store, sources, ask_broker()):
+            (log.warning if agreement.found else log.info)(agreement.message)
+    return results

@@ -3,6 +3,7 @@
 It imports nothing from the coordinator: whoever has a session to load implements SessionSource.
 """
 
+from warehouse.agreement import Agreement, reconcile
 from warehouse.errors import (
     LoadFault,
     QueryFailed,
@@ -25,6 +26,7 @@ from warehouse.load import (
 from warehouse.store import Store
 
 __all__ = [
+    "Agreement",
     "LoadFault",
     "LoadResult",
     "LoadStatus",
@@ -41,4 +43,5 @@ __all__ = [
     "WarehouseUnreadable",
     "load_session",
     "load_sessions",
+    "reconcile",
 ]

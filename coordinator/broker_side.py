@@ -1,0 +1,73 @@
+"""What the broker lists of an account, for the end of day: read only, and with its own keys."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from coordinator.accounts import Operator, Reach
+from coordinator.core import records as r
+from coordinator.core.attribution import KINDS
+from coordinator.core.records import ActivityKind
+from coordinator.errors import BrokerError, CredentialsError, OperatorError, SafetyRefusal
+from coordinator.settings import home_folder
+from coordinator.shell.journal import read_kinds
+from coordinator.shell.session import JOURNAL
+
+AskBroker = Callable[[str, str, datetime], "Rows | str"]
+NO_BROKER = ("simulated", "backtest")
+Rows = Mapping[str, list[dict[str, Any]]]
+
+log = logging.getLogger("coordinator")
+
+
+def ask_broker(environment: Mapping[str, str] | None = None) -> AskBroker:
+    """What asks the broker of the environment's keys: (account, mode, since) -> `broker_side`."""
+    known = os.environ if environment is None else environment
+    operator = Operator(home_folder(known), known, "end of day", log.info)
+    return lambda account, mode, since: broker_side(operator, account, mode, since)
+
+
+def broker_side(operator: Operator, account: str, mode: str, since: datetime) -> Rows | str:
+    """The account's `fills` and `fees` since a time, as rows; or a sentence why there are none.
+
+    Fees that the account had before its books began are left out.
+    """
+    if mode in NO_BROKER:
+        return f"no broker stands behind a session of mode {mode}"
+    try:
+        broker = Reach.of(operator, account, mode).broker
+        fills, activities = broker.fills(since), broker.activities(since.date())
+    except CredentialsError:
+        return "there are no keys in the environment"
+    except (OperatorError, SafetyRefusal, BrokerError) as error:
+        return str(error)
+    before = _known_before(operator, account)
+    return {
+        "fills": [
+            {
+                "order_id": fill.order_id,
+                "symbol": fill.symbol,
+                "side": fill.side.value,
+                "qty": fill.execution.qty,
+                "price": fill.execution.price,
+                "filled_at": fill.execution.at,
+            }
+            for fill in fills
+        ],
+        "fees": [
+            {"activity_id": a.activity_id, "day": a.day, "amount": a.net_amount}
+            for a in activities
+            if KINDS.get(a.kind) is ActivityKind.FEE and a.activity_id not in before
+        ],
+    }
+
+
+def _known_before(operator: Operator, account: str) -> set[str]:
+    adopted = read_kinds(operator.home / account / JOURNAL, r.AccountAdopted)
+    return {
+        name for e in adopted if isinstance(e.record, r.AccountAdopted) for name in e.record.known
+    }

@@ -1,0 +1,264 @@
+"""The end of day's reconciliation: journal, broker and warehouse must tell of the same executions.
+
+What differs is a row in `discrepancies`, of kind `journal` (the warehouse lacks or alters what the
+journal has), `fill` or `fee` (the broker tells of something else). A repeated reconciliation
+replaces what the one before found, so that what was explained meanwhile goes away. Nothing else is
+changed, and nothing is ever booked from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from warehouse.load import SessionSource, utc_now
+from warehouse.store import Store
+
+Row = Mapping[str, Any]
+BrokerSide = Mapping[str, Sequence[Row]]
+"""What the broker lists since a time: `fills` of (order_id, symbol, side, qty, price, filled_at)
+and `fees` of (activity_id, day, amount); ids are the broker's, amounts Decimal dollars, signed."""
+AskBroker = Callable[[str, str, datetime], "BrokerSide | str"]
+"""(account, mode, since) -> what the broker lists, or a sentence why it could not be asked."""
+
+WINDOW = timedelta(days=7)
+"""So far before an account's newest session differences are looked for: fees come days later."""
+KINDS = ("journal", "fill", "fee")
+_CENT = Decimal("0.01")
+_ZERO = Decimal(0)
+
+_SESSIONS = """
+    SELECT session_id, account, mode, opened_at, status <> 'open' AS ended FROM sessions
+    WHERE list_contains($1, session_id) ORDER BY opened_at, session_id
+"""
+_ORDERS = """
+    SELECT o.broker_order_id AS id, arg_max(session_id, s.opened_at) AS session_id,
+           any_value(o.strategy) AS strategy, any_value(o.symbol) AS symbol,
+           bool_and(s.status NOT IN ('open')) AS ended,
+           coalesce(sum(f.net), 0) AS net, coalesce(sum(f.gross), 0) AS gross,
+           coalesce(sum(f.paid), 0) AS paid, coalesce(sum(f.executions), 0) AS executions
+    FROM orders AS o JOIN sessions AS s USING (session_id)
+    LEFT JOIN (SELECT session_id, client_order_id, sum(qty) AS net,
+                      coalesce(sum(qty) FILTER (qty > 0), 0) AS gross,
+                      sum(money_product(qty, price)) AS paid, count(*) AS executions
+               FROM fills WHERE NOT starts_with(execution_id, 'cross.') GROUP BY ALL) AS f
+         USING (session_id, client_order_id)
+    WHERE s.account = $1 AND s.mode = $2 AND s.opened_at >= $3 AND o.broker_order_id IS NOT NULL
+    GROUP BY o.broker_order_id
+"""
+_STORED = {
+    "fills": ("execution_id", "qty", "SELECT * FROM fills WHERE session_id = ?"),
+    "activities": ("activity_id", "amount", "SELECT * FROM activities WHERE session_id = ?"),
+}
+_UNOWNED = """
+    SELECT replace(f.symbol, '/', '') AS symbol, f.side, sum(f.qty) AS qty
+    FROM (SELECT DISTINCT ON (execution_id) * FROM fills ORDER BY execution_id) AS f
+    JOIN sessions AS s USING (session_id)
+    WHERE s.account = $1 AND s.mode = $2 AND s.opened_at >= $3
+      AND (session_id, client_order_id) NOT IN (SELECT (session_id, client_order_id) FROM orders)
+    GROUP BY ALL
+"""
+_FEES = """
+    SELECT regexp_replace(activity_id, '\\.beyond$', '') AS id,
+           arg_max(session_id, s.opened_at) AS session_id, sum(amount) AS amount,
+           bool_or(allocated_by = 'accrued') AS accrued
+    FROM activities JOIN sessions AS s USING (session_id)
+    WHERE s.account = $1 AND s.mode = $2 AND s.opened_at >= $3 AND kind = 'fee' GROUP BY 1
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What the reconciliation of some sessions of one account found; `message` says it all."""
+
+    account: str
+    sessions: tuple[str, ...]
+    three_way: bool
+    found: int
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Difference:
+    session_id: str
+    kind: str
+    symbol: str | None
+    strategy: str | None
+    ours: Decimal | None
+    brokers: Decimal | None
+    note: str
+
+
+def reconcile(
+    store: Store,
+    sources: Iterable[SessionSource],
+    ask_broker: AskBroker,
+    *,
+    now: Callable[[], datetime] = utc_now,
+) -> list[Agreement]:
+    """Compares the newest sessions of each account among `sources`, which must be loaded."""
+    by_id = {source.session_id: source for source in sources}
+    sessions = _rows(store, _SESSIONS, [list(by_id)])
+    found = []
+    for account, mode in dict.fromkeys((s["account"], s["mode"]) for s in sessions):
+        mine = [s for s in sessions if (s["account"], s["mode"]) == (account, mode)]
+        since = max(s["opened_at"] for s in mine) - WINDOW
+        mine = [s for s in mine if s["opened_at"] >= since]
+        found.append(_reconcile_account(store, mine, by_id, ask_broker, now()))
+    return found
+
+
+def _reconcile_account(
+    store: Store,
+    sessions: Sequence[Row],
+    sources: Mapping[str, SessionSource],
+    ask_broker: AskBroker,
+    at: datetime,
+) -> Agreement:
+    account, mode, since = (sessions[0][name] for name in ("account", "mode", "opened_at"))
+    names = tuple(s["session_id"] for s in sessions)
+    found = [d for name in names for d in _against_journal(store, sources[name])]
+    side = ask_broker(account, mode, since)
+    if not isinstance(side, str):
+        key = [account, mode, since]
+        found += _against_broker(store, side, key, all(s["ended"] for s in sessions), names)
+    _write(store, names, found, at)
+    reach = f"two-way only: {side}" if isinstance(side, str) else "journal, broker and warehouse"
+    message = f"Reconciled {account} ({reach}): {_count(len(found))} in {len(names)} session(s)."
+    return Agreement(account, names, not isinstance(side, str), len(found), message)
+
+
+def _against_journal(store: Store, source: SessionSource) -> list[_Difference]:
+    """Executions and fees of the journal that the warehouse does not have, or has otherwise."""
+    rows = source.rows()
+    found = []
+    for table, (key, column, sql) in _STORED.items():
+        stored = {
+            (r[key], r["strategy"]): r[column] for r in _rows(store, sql, [source.session_id])
+        }
+        told = {(r[key], r["strategy"]): r for r in _plain(rows[table])}
+        for name in dict.fromkeys([*told, *stored]):
+            ours = told[name][column] if name in told else None
+            theirs = stored.get(name)
+            if ours != theirs or (name in told) != (name in stored):
+                said = f"{name[0]}: the journal has {ours}, the warehouse {theirs}"
+                symbol = told[name]["symbol"] if name in told else None
+                found.append(
+                    _Difference(source.session_id, "journal", symbol, name[1], ours, None, said)
+                )
+    return found
+
+
+def _against_broker(
+    store: Store, side: BrokerSide, key: Sequence[Any], ended: bool, sessions: Sequence[str]
+) -> list[_Difference]:
+    orders = {row["id"]: row for row in _rows(store, _ORDERS, key)}
+    found = _differing_orders(orders, side["fills"])
+    if ended:  # else what is unknown here may be an order of a session that still runs
+        unowned = {(r["symbol"], r["side"]): r["qty"] for r in _rows(store, _UNOWNED, key)}
+        found += _differing_strangers(orders, side["fills"], unowned, sessions[-1])
+    fees = {row["id"]: row for row in _rows(store, _FEES, key)}
+    return found + _differing_fees(fees, side["fees"], sessions[-1])
+
+
+def _differing_orders(orders: Mapping[str, Row], fills: Sequence[Row]) -> list[_Difference]:
+    """Orders of which the broker lists other executions: by quantity, else by what they cost."""
+    told: dict[str, list[Row]] = {}
+    for fill in fills:
+        told.setdefault(fill["order_id"], []).append(fill)
+    found = []
+    for name, order in orders.items():
+        theirs = sum((fill["qty"] for fill in told.get(name, ())), _ZERO)
+        paid = sum((fill["qty"] * fill["price"] for fill in told.get(name, ())), _ZERO)
+        if not order["ended"] or (theirs == order["gross"] != order["net"]):
+            continue  # it runs; or the broker still lists what it has taken back
+        if theirs != order["net"]:
+            ours, what = order["net"], "a quantity of"
+        elif abs(paid - order["paid"]) > _CENT * max(order["executions"], 1):
+            ours, theirs, what = order["paid"], paid, "dollars for its executions of"
+        else:
+            continue
+        note = f"order {name}: the broker lists {what} {theirs}, the warehouse {ours}"
+        place = order["session_id"], "fill", order["symbol"], order["strategy"]
+        found.append(_Difference(*place, ours, theirs, note))
+    return found
+
+
+def _differing_strangers(
+    orders: Mapping[str, Row],
+    fills: Sequence[Row],
+    unowned: Mapping[tuple[str, str], Decimal],
+    session_id: str,
+) -> list[_Difference]:
+    """What no strategy ordered, in sum for each ticker and side."""
+    told: dict[tuple[str, str], Decimal] = {}
+    for fill in fills:
+        if fill["order_id"] not in orders:
+            name = fill["symbol"].replace("/", ""), fill["side"]
+            told[name] = told.get(name, _ZERO) + fill["qty"]
+    return [
+        _Difference(
+            session_id,
+            "fill",
+            symbol,
+            "UNASSIGNED",
+            unowned.get((symbol, side), _ZERO),
+            told.get((symbol, side), _ZERO),
+            f"orders of nobody here: the broker lists {told.get((symbol, side), _ZERO)} {side} "
+            f"of {symbol}, the warehouse {unowned.get((symbol, side), _ZERO)}",
+        )
+        for symbol, side in dict.fromkeys([*told, *unowned])
+        if told.get((symbol, side), _ZERO) != unowned.get((symbol, side), _ZERO)
+    ]
+
+
+def _differing_fees(ours: Mapping[str, Row], fees: Sequence[Row], newest: str) -> list[_Difference]:
+    """Fees that one side has not, or another amount of; one accrued with fills is only settled."""
+    found = []
+    told = {fee["activity_id"]: fee["amount"] for fee in fees}
+    for name, amount in told.items():
+        mine = ours.get(name)
+        if mine is None or (not mine["accrued"] and mine["amount"] != amount):
+            booked = None if mine is None else mine["amount"]
+            session = newest if mine is None else mine["session_id"]
+            later = "; a coordinator books it at its next look" if mine is None else ""
+            note = f"fee {name}: the broker took {amount}, the warehouse has {booked}{later}"
+            found.append(_Difference(session, "fee", None, None, booked, amount, note))
+    return found
+
+
+def _write(store: Store, sessions: Sequence[str], found: list[_Difference], at: datetime) -> None:
+    """Replaces what was found before; what stands keeps the time at which it was found first."""
+    with store.transaction() as connection:
+        known = connection.execute(
+            "SELECT session_id, kind, note, found_at FROM discrepancies "
+            "WHERE list_contains($1, session_id) AND list_contains($2, kind)",
+            [list(sessions), list(KINDS)],
+        ).fetchall()
+        first = {(session, kind, note): found_at for session, kind, note, found_at in known}
+        connection.execute(
+            "DELETE FROM discrepancies WHERE list_contains($1, session_id) "
+            "AND list_contains($2, kind)",
+            [list(sessions), list(KINDS)],
+        )
+        for d in found:
+            seen = first.get((d.session_id, d.kind, d.note), at)
+            values = [d.session_id, seen, d.kind, d.symbol, d.strategy, d.ours, d.brokers, d.note]
+            connection.execute("INSERT INTO discrepancies VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
+
+
+def _rows(store: Store, sql: str, parameters: Sequence[object]) -> list[Row]:
+    cursor = store.connection.execute(sql, list(parameters))
+    names = [column[0] for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def _plain(rows: Any) -> Sequence[Row]:
+    return rows.to_pylist() if hasattr(rows, "to_pylist") else rows  # type: ignore[no-any-return]
+
+
+def _count(number: int) -> str:
+    return "no difference" if not number else f"{number} difference{'s' if number > 1 else ''}"
