@@ -29,15 +29,18 @@ SCHEDULES = {
     "coordinator/crypto": ("55 23 * * *", "UTC"),
     "end-of-day/crypto": ("30 0 * * *", "UTC"),
 }
+ON_DEMAND = {"backtest/adhoc": {"bars": "bars.parquet"}}
+"""What a user must fill in of those that no schedule starts."""
 each = pytest.mark.parametrize("name", DEPLOYMENTS)
+scheduled = pytest.mark.parametrize("name", SCHEDULES)
 
 
 def flow_at(deployment: dict[str, Any]) -> Flow[Any, Any]:
     return load_flow_from_entrypoint(deployment["entrypoint"], use_placeholder_flow=False)
 
 
-def test_there_is_a_deployment_for_each_step_of_each_market() -> None:
-    assert set(DEPLOYMENTS) == set(SCHEDULES)
+def test_there_is_a_deployment_for_each_step_of_each_market_and_for_each_tool() -> None:
+    assert set(DEPLOYMENTS) == {*SCHEDULES, *ON_DEMAND}
 
 
 @each
@@ -52,13 +55,20 @@ def test_an_entrypoint_is_dotted_and_leads_to_the_flow_of_that_name(name: str) -
 def test_a_deployments_parameters_are_accepted_by_its_flow(name: str) -> None:
     deployment = DEPLOYMENTS[name]
     parameters = deployment.get("parameters", {})
-    flow_at(deployment).validate_parameters(parameters)
+    flow_at(deployment).validate_parameters(parameters | ON_DEMAND.get(name, {}))
     if "config" in parameters:
         assert (ROOT / parameters["config"]).is_file()
-        assert name.partition("/")[2] in parameters["config"]
+        assert name in ON_DEMAND or name.partition("/")[2] in parameters["config"]
 
 
-@each
+@pytest.mark.parametrize("name", ON_DEMAND)
+def test_what_a_user_starts_asks_for_what_is_missing_and_follows_nobody(name: str) -> None:
+    deployment = DEPLOYMENTS[name]
+    assert not {"schedules", "triggers"} & set(deployment)
+    assert set(flow_at(deployment).parameters.required) == set(ON_DEMAND[name])
+
+
+@scheduled
 def test_a_schedule_has_a_zone_and_a_slug_and_leaves_a_users_pause_alone(name: str) -> None:
     [schedule] = DEPLOYMENTS[name]["schedules"]
     CronSchedule(cron=schedule["cron"], timezone=schedule["timezone"])
@@ -68,7 +78,7 @@ def test_a_schedule_has_a_zone_and_a_slug_and_leaves_a_users_pause_alone(name: s
 
 
 def test_slugs_are_unique() -> None:
-    slugs = [one["schedules"][0]["slug"] for one in DEPLOYMENTS.values()]
+    slugs = [DEPLOYMENTS[name]["schedules"][0]["slug"] for name in SCHEDULES]
     assert len(set(slugs)) == len(slugs)
 
 
@@ -152,7 +162,7 @@ def test_without_keys_every_session_simulates_and_nothing_else_changes() -> None
         adapted(DOCUMENT, simulate=True, unattended=True)["deployments"],
         strict=True,
     ):
-        if flow_of(before) == "end-of-day":
+        if "simulate" not in before.get("parameters", {}):
             assert after == before
         else:
             assert after["parameters"]["simulate"] is True

@@ -1,0 +1,106 @@
+"""A backtest while it is played, and what a run's page shows of it.
+
+It is played on a thread; the loop beside it reads a number and finished days, and changes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from coordinator.backtest import Backtest, StrategyResult, Tally
+from flows.board import Board
+from flows.showing import dollars
+from flows.stopping import PREFECT_AWAY
+from warehouse import LoadStatus, Store, load_session
+
+SHOWN_EVERY_S = 5.0
+PATIENCE_S = 10.0
+"""Local seconds between two looks at a backtest, and that one update of its page may take."""
+_log = logging.getLogger("coordinator.flow")
+
+
+class Playing:
+    """Plays `test` into the warehouse at `place` until it is over or `stopped` says yes."""
+
+    def __init__(self, test: Backtest, place: Path, stopped: Callable[[], bool]) -> None:
+        self.test = test
+        self.place = place
+        self.tally = Tally()
+        self.minutes = 0
+        self.incomplete: list[str] = []
+        """What was put into quarantine, a sentence a session."""
+        self._stopped = stopped
+
+    def play(self) -> None:
+        """Play; each session is in the warehouse before the next one begins. Blocking."""
+        for session in self.test.play(self._advance, self._stopped):
+            with Store.open(self.place, on_wait=_log.info) as store:
+                result = load_session(store, session)
+            if result.status is LoadStatus.INCOMPLETE:
+                self.incomplete.append(result.message)
+            self.tally.add(session)
+            _log.info("%s", result.message)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every session has been played."""
+        return self.tally.sessions == self.test.sessions
+
+    @property
+    def percent(self) -> float:
+        """How much of the market's time has been played, 0 to 100."""
+        return round(100 * self.minutes / self.test.minutes, 1)
+
+    def sentence(self) -> str:
+        """How far it is, what it came to, and where it is kept."""
+        tally = self.tally
+        days = f", {tally.first} to {tally.last}" if tally.sessions else ""
+        return (
+            f"{tally.sessions} of {self.test.sessions} sessions{days}: P&L"
+            f" **{dollars(tally.net_pnl, signed=True)}**. Fills: {self.test.model}."
+            f" Account `{self.test.account}` in the warehouse."
+        )
+
+    def rows(self) -> list[dict[str, str]]:
+        """A row a strategy."""
+        return [_row(one) for one in list(self.tally.by_strategy.values())]
+
+    def _advance(self, minutes: int) -> None:
+        self.minutes += minutes
+
+
+async def show(playing: Playing, board: Board) -> None:
+    """Bring the page up to date; Prefect away or slow disturbs no backtest."""
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            await board.show_progress(playing.percent, playing.sentence())
+            if playing.tally.sessions:
+                await board.show_table(playing.rows(), playing.sentence())
+    except PREFECT_AWAY as error:
+        _log.debug("Prefect does not answer (%s): the backtest goes on", type(error).__name__)
+
+
+async def watch(playing: Playing, board: Board, task: asyncio.Future[None]) -> None:
+    """Show a backtest until its task is over, and once more then.
+
+    Raises what the task raised.
+    """
+    while not task.done():
+        await show(playing, board)
+        await asyncio.wait([task], timeout=SHOWN_EVERY_S)
+    await task
+    await show(playing, board)
+
+
+def _row(one: StrategyResult) -> dict[str, str]:
+    return {
+        "Strategy": one.strategy,
+        "P&L": dollars(one.net_pnl, signed=True),
+        "Return": f"{one.return_pct:+.2%}",
+        "Equity": dollars(one.end_equity),
+        "Fees": dollars(one.fees),
+        "Fills": f"{one.fills:,}",
+    }

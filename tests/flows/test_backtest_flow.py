@@ -1,0 +1,140 @@
+"""A backtest from Prefect: how its run ends, what its page shows, and that it is the command's."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import httpx
+import pytest
+from prefect import State
+from prefect.client.schemas.objects import StateType
+from prefect.exceptions import ParameterTypeError, SignatureMismatchError
+
+from coordinator.backtest import BacktestOptions
+from flows.backtest import backtest, played_state
+from flows.stopping import Stop
+from tests.backtest.recording import MONDAY, TUESDAY, strategy, write_recording
+
+CONFIG = {"strategies": [strategy("Fast", "SPY"), strategy("Slow", "SPY", kind="rsi")]}
+
+
+@dataclass
+class Page:
+    """What a run's page shows, or why it cannot."""
+
+    away: bool = False
+    percents: list[float] = field(default_factory=list)
+    table: Sequence[Mapping[str, str]] = ()
+    text: str = ""
+
+    async def show_progress(self, percent: float, text: str) -> None:
+        if self.away:
+            raise httpx.ConnectError("no server")
+        self.percents.append(percent)
+        self.text = text
+
+    async def show_table(self, rows: Sequence[Mapping[str, str]], text: str) -> None:
+        self.table = rows
+
+
+@pytest.fixture(scope="session")
+def bars(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("recording") / "bars.parquet"
+    return write_recording(path, ["SPY"], MONDAY, TUESDAY)
+
+
+@pytest.fixture
+def options(tmp_path: Path, bars: Path) -> BacktestOptions:
+    path = tmp_path / "mine.json"
+    path.write_text(json.dumps(CONFIG))
+    return BacktestOptions(path, bars)
+
+
+def run(
+    options: BacktestOptions,
+    place: Path,
+    page: Page | None = None,
+    *,
+    stopped: bool = False,
+    state: StateType = StateType.RUNNING,
+) -> State[Any]:
+    async def play(sessions: Callable[[], None]) -> None:
+        await asyncio.to_thread(sessions)
+
+    async def read_state() -> StateType:
+        return state
+
+    async def flow() -> State[Any]:
+        stop = Stop()
+        if stopped:
+            stop.fire("SIGTERM")
+        return await played_state(
+            options, place, stop, play=play, board=page or Page(), read_state=read_state
+        )
+
+    return asyncio.run(flow())
+
+
+def test_a_finished_backtest_is_completed_and_its_page_shows_the_pnl_by_strategy(
+    tmp_path: Path, options: BacktestOptions
+) -> None:
+    page, place = Page(), tmp_path / "w.duckdb"
+    state = run(options, place, page)
+
+    assert (state.type, state.name) == (StateType.COMPLETED, "Completed")
+    assert state.message == page.text
+    assert page.text.startswith("2 of 2 sessions, 2026-03-16 to 2026-03-17: P&L **")
+    assert page.percents[-1] == 100.0
+    assert [row["Strategy"] for row in page.table] == ["Fast", "Slow"]
+    with duckdb.connect(str(place), read_only=True) as books:
+        query = "SELECT sum(fills) FROM pnl_daily GROUP BY strategy HAVING sum(fills) > 0 ORDER BY "
+        held = [f"{fills:,}" for (fills,) in books.execute(query + "strategy").fetchall()]
+    assert [row["Fills"] for row in page.table] == held
+
+
+@pytest.mark.parametrize(
+    ("state", "type_", "name"),
+    [
+        (StateType.RUNNING, StateType.COMPLETED, "StoppedEarly"),
+        (StateType.CANCELLING, StateType.CANCELLED, "Cancelled"),
+    ],
+)
+def test_a_stopped_backtest_says_so_and_what_it_kept(
+    tmp_path: Path, options: BacktestOptions, state: StateType, type_: StateType, name: str
+) -> None:
+    ended = run(options, tmp_path / "w.duckdb", stopped=True, state=state)
+    assert (ended.type, ended.name) == (type_, name)
+    assert str(ended.message).startswith("0 of 2 sessions")
+
+
+def test_prefect_away_disturbs_no_backtest(tmp_path: Path, options: BacktestOptions) -> None:
+    state = run(options, tmp_path / "w.duckdb", Page(away=True))
+    assert (state.type, state.name) == (StateType.COMPLETED, "Completed")
+
+
+def test_what_cannot_be_fails_with_its_reason(tmp_path: Path, bars: Path) -> None:
+    state = run(BacktestOptions(tmp_path / "none.json", bars), tmp_path / "w.duckdb")
+    assert state.type is StateType.FAILED
+    assert "give the path of a JSON file" in str(state.message)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"bars": ""},
+        {"bars": "b.csv", "config": "mine.yaml"},
+        {"bars": "b.csv", "start": "2026-02-30"},
+        {"bars": "b.csv", "fill_model": "close; drop"},
+        {"bars": "b.csv", "api_key": "x"},
+        {},
+    ],
+)
+def test_a_wrong_parameter_is_refused_before_the_run_does_anything(wrong: dict[str, Any]) -> None:
+    with pytest.raises((ParameterTypeError, SignatureMismatchError)):
+        backtest.validate_parameters(wrong)
