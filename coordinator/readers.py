@@ -13,6 +13,7 @@ from coordinator.core.values import exactly
 from coordinator.core.view import StrategyView, strategy_views
 from coordinator.restating import Late, concerns, read_late, restated_rows
 from coordinator.shell.journal import Entry, read_kinds, read_session, read_sessions
+from coordinator.shell.lease import runs_as
 from coordinator.shell.session import JOURNAL
 
 
@@ -62,6 +63,26 @@ def session_sources(home: Path, session_id: str | None = None) -> list[JournalSo
                 known = f"{mark}+{mine[-1].booking.seq}" if mine else mark
                 sources.append(JournalSource(journal, found, known, mine))
     return sources
+
+
+def running_sessions(home: Path, leases_folder: Path | None = None) -> dict[str, str]:
+    """The sessions that are being traded now, and the coordinator of each.
+
+    Such a session has no end in its journal, and a process holds its coordinator's lease. One
+    without an end whose process is gone is as whole as it gets before its next start.
+    """
+    found = dict[str, str]()
+    kinds = r.SessionOpened, r.SessionResumed, r.SessionEnded
+    for journal in sorted(home.glob(f"*/{JOURNAL}")):
+        open_now: dict[str, str] = {}
+        for entry in read_kinds(journal, *kinds):
+            open_now.pop(entry.coordinator, None)
+            if not isinstance(entry.record, r.SessionEnded):
+                open_now[entry.coordinator] = entry.session_id
+        account = journal.parent.name
+        alive = {name for name in open_now if runs_as(account, name, leases_folder)}
+        found |= {session: name for name, session in open_now.items() if name in alive}
+    return found
 
 
 def read_status(home: Path) -> list[StatusView]:

@@ -1,19 +1,23 @@
 """After a session: its journal becomes rows in the warehouse, a page, and the day's artifact.
 
 Safe to repeat, and wanted twice: once by the event of a coordinator's end, once by a plain
-schedule, because that event can come late or be lost when the server restarts.
+schedule, because that event can come late or be lost when the server restarts. One at a time.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Annotated, Any
+from uuid import UUID
 
 from prefect import State, flow
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
+from coordinator.bootstrap import home_folder
+from coordinator.readers import running_sessions
 from flows.parameters import described
+from flows.settled import alone, coordinator_of, run_id_of, wait_for_end
 from tasks.report import publish_day, write_page
 from tasks.session import journaled_sessions
 from tasks.warehouse import load_warehouse
@@ -47,12 +51,31 @@ def end_of_day(
 ) -> State[Any]:
     """Loads what the journals hold into DuckDB, writes the pages, and shows the day.
 
-    Ends as Completed, or as Incomplete where rows were put into quarantine.
+    A session that is still traded is left for the load after its end. Ends as Completed, or as
+    Incomplete where rows were put into quarantine.
     """
-    results = load_warehouse(journaled_sessions(session))
-    pages = [write_page(result.session_id) for result in results if is_news(result)]
-    publish_day([result for result in results if is_news(result)], pages)
-    return loaded_state(results)
+    run_id = run_id_of(coordinator_run_id)
+    home = home_folder()
+    with alone(home / "end-of-day.lock"):
+        waits_for = coordinator_of(run_id) if run_id else None
+        running = wait_for_end(waits_for, lambda: running_sessions(home))
+        results = load_warehouse(journaled_sessions(session, running=list(running)))
+        news = [result for result in results if is_news(result)]
+        pages = [write_page(result.session_id) for result in news]
+        if news or run_id:
+            publish_day(news, pages, cause_of(run_id, coordinator_state, running))
+    return loaded_state(results, running)
+
+
+def cause_of(run_id: UUID | None, state: str | None, running: Collection[str] = ()) -> str:
+    """What a load followed, and what it left out, in Markdown; empty for one by schedule."""
+    said = []
+    if run_id:
+        ended = (state or "").rpartition(".")[2] or "unknown"
+        said.append(f"After [this coordinator's run](/runs/flow-run/{run_id}): **{ended}**.")
+    if running:
+        said.append(f"Still traded, and loaded later: {', '.join(sorted(running))}.")
+    return " ".join(said)
 
 
 def is_news(result: LoadResult) -> bool:
@@ -60,7 +83,7 @@ def is_news(result: LoadResult) -> bool:
     return result.status is not LoadStatus.UNCHANGED
 
 
-def loaded_state(results: Sequence[LoadResult]) -> State[Any]:
+def loaded_state(results: Sequence[LoadResult], running: Collection[str] = ()) -> State[Any]:
     """The state that counts the sessions loaded, and is red while rows are in quarantine."""
     incomplete = [result for result in results if result.status is LoadStatus.INCOMPLETE]
     if incomplete:
@@ -68,7 +91,7 @@ def loaded_state(results: Sequence[LoadResult]) -> State[Any]:
         return Failed(name="Incomplete", message=said)
     loaded = [result for result in results if is_news(result)]
     names = ", ".join(result.session_id for result in loaded)
+    later = f" Still traded: {', '.join(sorted(running))}." if running else ""
     unchanged = len(results) - len(loaded)
-    return Completed(
-        message=f"{len(loaded)} loaded{f' ({names})' if names else ''}, {unchanged} unchanged."
-    )
+    said = f"{len(loaded)} loaded{f' ({names})' if names else ''}, {unchanged} unchanged."
+    return Completed(message=said + later)

@@ -9,7 +9,7 @@ from coordinator.core.risk import Limits
 from coordinator.core.view import LiveView, StrategyView
 
 _NO_LIMITS = Limits()
-_UNLIMITED = "no limit"
+_UNLIMITED = "any"
 
 
 def percent_gone(view: LiveView) -> float:
@@ -20,17 +20,14 @@ def percent_gone(view: LiveView) -> float:
 
 
 def state_sentence(view: LiveView) -> str:
-    """The session in one paragraph of Markdown: what is wrong first, then money, then streams."""
+    """The session in one paragraph of Markdown: what is wrong first, then money, then streams.
+
+    A card shows the first thirty letters of it.
+    """
     orders = sum(one.open_orders for one in view.strategies)
-    money = (
-        f"Equity **{dollars(view.equity)}**, day P&L **{dollars(view.day_pnl, signed=True)}**,"
-        f" open orders {orders}."
-    )
-    bar = f" Last bar {view.last_bar:%H:%M}." if view.last_bar else " No bar yet."
-    wrong = " ".join(troubles(view))
-    return (
-        f"{wrong}{' ' if wrong else ''}{money} {stream_sentence(view)}{bar} At {view.at:%H:%M} UTC."
-    )
+    gain = dollars(view.day_pnl, signed=True)
+    money = f"**{dollars(view.equity)}**, **{gain}** today, {orders} open orders."
+    return " ".join([*troubles(view), money, stream_sentence(view)])
 
 
 def troubles(view: LiveView) -> list[str]:
@@ -46,10 +43,11 @@ def troubles(view: LiveView) -> list[str]:
 
 
 def stream_sentence(view: LiveView) -> str:
-    """Each stream and its state, and the tickers whose bars do not come."""
+    """When this was, each stream and its state, and the tickers whose bars do not come."""
     streams = ", ".join(f"{name} {state}" for name, state in view.streams.items())
+    bar = f"last bar {view.last_bar:%H:%M}" if view.last_bar else "no bar yet"
     blind = f" No bars of {', '.join(sorted(view.blind))}." if view.blind else ""
-    return f"Streams: {streams or 'none'}.{blind}"
+    return f"At {view.at:%H:%M} UTC, {bar}; streams: {streams or 'none'}.{blind}"
 
 
 def strategy_rows(view: LiveView) -> list[dict[str, str]]:
@@ -58,18 +56,24 @@ def strategy_rows(view: LiveView) -> list[dict[str, str]]:
 
 
 def _row(one: StrategyView, limits: Limits) -> dict[str, str]:
-    most = _UNLIMITED if limits.max_daily_trades is None else str(limits.max_daily_trades)
+    """Narrow columns first: the page cuts off what is far to the right."""
+    most = _UNLIMITED if limits.max_daily_trades is None else limits.max_daily_trades
     return {
         "Strategy": one.name,
-        "State": f"stopped: {plain(one.stopped)}" if one.stopped else "trading",
+        "State": _state(one),
         "Equity": dollars(one.equity),
         "Day P&L": dollars(one.day_pnl, signed=True),
-        "P&L": dollars(one.pnl, signed=True),
-        "Positions": _positions(one.positions),
-        "Open orders": str(one.open_orders),
-        "Trades today": f"{one.daily_trades} of {most}",
+        "Trades": f"{one.daily_trades} / {most}",
         "Daily loss": _loss(one.day_pnl, limits.max_daily_loss),
+        "Orders": str(one.open_orders),
+        "Positions": _positions(one.positions),
     }
+
+
+def _state(one: StrategyView) -> str:
+    if one.halted:
+        return one.halted
+    return f"stopped: {plain(one.stopped)}" if one.stopped else "trading"
 
 
 def _positions(held: Mapping[str, Decimal]) -> str:
@@ -78,7 +82,7 @@ def _positions(held: Mapping[str, Decimal]) -> str:
 
 def _loss(day_pnl: Decimal, most: Decimal | None) -> str:
     lost = max(-day_pnl, Decimal(0))
-    return f"{dollars(lost)} of {_UNLIMITED if most is None else dollars(most)}"
+    return f"{dollars(lost)} / {_UNLIMITED if most is None else dollars(most)}"
 
 
 def dollars(amount: Decimal, *, signed: bool = False) -> str:

@@ -10,7 +10,7 @@ from prefect.artifacts import acreate_markdown_artifact, create_markdown_artifac
 from prefect.cache_policies import NO_CACHE
 
 from coordinator.bootstrap import SessionOutcome, home_folder, warehouse_path
-from tasks.digest import day_markdown
+from tasks.digest import read_day
 from warehouse import LoadResult
 from warehouse.report import write_report
 
@@ -27,9 +27,10 @@ def write_page(session_id: str) -> Path:
 
 
 @task(name="show the day", cache_policy=NO_CACHE, persist_result=False)
-def publish_day(results: Sequence[LoadResult], pages: Sequence[Path]) -> None:
-    """The day's artifact: discrepancies first, then P&L by strategy, then the pages."""
-    create_markdown_artifact(key=DAY_KEY, markdown=day_markdown(warehouse_path(), results, pages))
+def publish_day(results: Sequence[LoadResult], pages: Sequence[Path], cause: str) -> None:
+    """The day's artifact: what caused it, discrepancies first, P&L, the equity, the pages."""
+    day = read_day(warehouse_path(), results, pages, cause)
+    create_markdown_artifact(key=DAY_KEY, markdown=day.text, description=day.headline)
 
 
 @task(name="show the summary", cache_policy=NO_CACHE, persist_result=False)

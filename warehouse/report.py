@@ -120,7 +120,7 @@ def render_report(store: Store, session_id: str | None) -> str:
     session = dict(zip(found.columns, found.rows[0], strict=True))
     key = [session["session_id"]]
     pnl = ask(store, _PNL, key)
-    lines = _lines(pnl, ask(store, _EQUITY, key).rows)
+    lines = gain_lines(store, str(session["session_id"]))
     fills = ask(store, _FILLS, key)
     parts = [
         _head(session),
@@ -166,10 +166,12 @@ def _warnings(refused: Sequence[tuple[object, ...]], discrepancies: QueryResult)
     return "".join(parts)
 
 
-def _lines(pnl: QueryResult, rows: Sequence[tuple[Any, ...]]) -> list[Line]:
-    """A line per strategy, the largest gains and losses first."""
+def gain_lines(store: Store, session_id: str) -> list[Line]:
+    """A line per strategy, dollars gained within the session; the largest moves first."""
+    pnl = ask(store, _PNL, [session_id])
     points: dict[str, list[tuple[Any, float]]] = {str(row[0]): [] for row in pnl.rows}
     points.pop("UNASSIGNED", None)
+    rows: Sequence[tuple[Any, ...]] = ask(store, _EQUITY, [session_id]).rows
     for strategy, at, gain in rows:
         points[strategy].append((at, gain))
     return [Line(name, found) for name, found in points.items()]

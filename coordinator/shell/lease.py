@@ -69,10 +69,9 @@ class Leases:
         Raises:
             SafetyRefusal: another process runs under this name on the account.
         """
-        digest = hashlib.sha256(name.encode()).hexdigest()[:16]
         try:
             self._take(
-                f"{name_of_account(account, host)}..{digest}",
+                f"{name_of_account(account, host)}..{_digest(name)}",
                 f"runs as {name} on account {account}",
             )
         except LeaseHeld as held:
@@ -118,6 +117,18 @@ def is_running(account: str, folder: Path | None = None) -> bool:
     leases = folder if folder is not None else Path.home() / LEASES
     found = [*leases.glob(f"account-{account}-*.lock"), *leases.glob(f"account-*-{account}-*.lock")]
     return any(map(_is_held, found))
+
+
+def runs_as(account: str, name: str, folder: Path | None = None) -> bool:
+    """Whether some process trades the account as the coordinator `name` now, at whatever broker."""
+    leases = folder if folder is not None else Path.home() / LEASES
+    ends = f"{account}..{_digest(name)}.lock"
+    found = [*leases.glob(f"account-{ends}"), *leases.glob(f"account-*-{ends}")]
+    return any(map(_is_held, found))
+
+
+def _digest(name: str) -> str:
+    return hashlib.sha256(name.encode()).hexdigest()[:16]
 
 
 def _is_held(path: Path) -> bool:

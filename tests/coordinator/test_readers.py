@@ -8,8 +8,9 @@ import pytest
 
 from coordinator.core import records as r
 from coordinator.core.values import MINUTE, UNASSIGNED
-from coordinator.readers import read_status, session_sources
+from coordinator.readers import read_status, running_sessions, session_sources
 from coordinator.shell.journal import Journal
+from coordinator.shell.lease import Leases
 from tests.coordinator.bench import STOCKS, Bench, D, spec
 from tests.coordinator.test_statement import (
     a_day,
@@ -134,3 +135,40 @@ def test_a_leap_of_a_price_freezes_the_session_that_saw_it_and_no_later_one(tmp_
     keep(tmp_path, holding().records)
     keep(tmp_path, [*holding().records, leap], "PA2")
     assert [list(view.frozen) for view in read_status(tmp_path)] == [[], ["price.SPY"]]
+
+
+@pytest.mark.parametrize(
+    ("holds", "is_over", "running"),
+    [
+        pytest.param("bench", False, True, id="it trades"),
+        pytest.param("bench", True, False, id="its next session holds the lease already"),
+        pytest.param("other", False, False, id="its writer is gone, another trades"),
+        pytest.param(None, False, False, id="its writer is gone"),
+    ],
+)
+def test_a_session_runs_while_it_has_no_end_and_its_coordinator_holds_the_lease(
+    tmp_path: Path, holds: str | None, is_over: bool, running: bool
+) -> None:
+    bench = holding()
+    assert bench.books.session is not None
+    session = bench.books.session.session_id
+    records: list[r.Record] = list(bench.records)
+    if is_over:
+        records.append(r.SessionEnded(bench.now, session, "Completed", None, {}))
+    keep(tmp_path, records)
+    with Leases(tmp_path / "leases") as leases:
+        if holds:
+            leases.take_for_coordinator("PA1", holds, host="127.0.0.1:1")
+        found = running_sessions(tmp_path, tmp_path / "leases")
+    assert found == ({session: "bench"} if running else {})
+
+
+def test_a_session_that_was_resumed_after_its_end_runs_again(tmp_path: Path) -> None:
+    bench = holding()
+    assert bench.books.session is not None
+    session = bench.books.session.session_id
+    ended = r.SessionEnded(bench.now, session, "StoppedEarly", None, {})
+    keep(tmp_path, [*bench.records, ended, r.SessionResumed(bench.now, session)])
+    with Leases(tmp_path / "leases") as leases:
+        leases.take_for_coordinator("PA1", "bench")
+        assert running_sessions(tmp_path, tmp_path / "leases") == {session: "bench"}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from decimal import Decimal
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 from prefect import State
@@ -12,8 +14,9 @@ from prefect.client.schemas.objects import StateType
 from prefect.states import Completed, Failed
 
 from coordinator.errors import BrokerRejected, BrokerUnavailable, OperatorError
-from flows.end_of_day import is_news, loaded_state
-from tasks.digest import day_markdown
+from flows.end_of_day import cause_of, is_news, loaded_state
+from flows.settled import alone, run_id_of, wait_for_end
+from tasks.digest import read_day
 from tasks.repeats import may_pass
 from tests.warehouse.builder import Day
 from warehouse import LoadResult, LoadStatus, Store, WarehouseLocked, load_session
@@ -60,11 +63,16 @@ def test_the_day_shows_every_strategy_and_its_profit(tmp_path: Path) -> None:
     page = tmp_path / "s1.html"
     with Store.open(tmp_path / "books.duckdb") as store:
         loaded = load_session(store, day.source())
-    text = day_markdown(tmp_path / "books.duckdb", [loaded], [page])
+    day_text = read_day(tmp_path / "books.duckdb", [loaded], [page], "After a run.")
+    text = day_text.text
+    assert day_text.headline == "s1: 12.50 dollars."
+    assert text.startswith("After a run.\n\n## s1")
     assert "| Alpha | 10,000.00 | 10,012.50 | 12.50 | 0.00 | 2 |" in text
     assert "| UNASSIGNED | 10,000.00 | 10,000.00 | 0.00 | 0.00 | 0 |" in text
     assert "discrepanc" not in text
-    assert f"- `{page}`" in text
+    assert f"- [s1.html](file://{page}) at `{page}`" in text
+    assert text.index("### P&L") < text.index("![equity](data:image/svg+xml;base64,")
+    assert "| --- | ---: | ---: | ---: | ---: | ---: |" in text
 
 
 def test_discrepancies_stand_before_the_profit(tmp_path: Path) -> None:
@@ -85,7 +93,9 @@ def test_discrepancies_stand_before_the_profit(tmp_path: Path) -> None:
     )
     with Store.open(tmp_path / "books.duckdb") as store:
         loaded = load_session(store, source)
-    text = day_markdown(tmp_path / "books.duckdb", [loaded], [])
+    day_text = read_day(tmp_path / "books.duckdb", [loaded], [])
+    text = day_text.text
+    assert day_text.headline.startswith("s1: 1 discrepancies, ")
     assert "### 1 discrepancies" in text
     assert "| 10.00000001 | 11 |" in text
     assert "one \\| share more than we know of |" in text
@@ -93,7 +103,62 @@ def test_discrepancies_stand_before_the_profit(tmp_path: Path) -> None:
 
 
 def test_a_day_without_sessions_says_so(tmp_path: Path) -> None:
-    assert day_markdown(tmp_path / "none.duckdb", [], []) == "The journals hold nothing new."
+    assert read_day(tmp_path / "none.duckdb", [], []).text == "The journals hold nothing new."
+
+
+RUN = UUID("4ec304d2-256f-4f33-ba74-826018db79f9")
+
+
+@pytest.mark.parametrize(
+    ("resource", "run_id"),
+    [(f"prefect.flow-run.{RUN}", RUN), (str(RUN), RUN), ("prefect.flow-run.x", None), (None, None)],
+)
+def test_a_trigger_names_the_run_that_ended(resource: str | None, run_id: UUID | None) -> None:
+    assert run_id_of(resource) == run_id
+
+
+def test_the_day_says_what_it_followed_and_what_it_left_for_later() -> None:
+    said = cause_of(RUN, "prefect.flow-run.Cancelled", {"s2": "B"})
+    assert said.startswith(f"After [this coordinator's run](/runs/flow-run/{RUN}): **Cancelled**.")
+    assert said.endswith("Still traded, and loaded later: s2.")
+    assert cause_of(None, None) == ""
+    assert loaded_state([], {"s2": "B"}).message == "0 loaded, 0 unchanged. Still traded: s2."
+
+
+@pytest.mark.parametrize(
+    ("answers", "asked"),
+    [
+        pytest.param([{}], 1, id="it ended"),
+        pytest.param([{"s1": "A"}, {"s1": "A"}, {}], 3, id="it is ending"),
+        pytest.param([{"s2": "B"}], 1, id="somebody else trades"),
+    ],
+)
+def test_only_the_writer_of_the_session_that_ended_is_waited_for(
+    answers: list[dict[str, str]], asked: int
+) -> None:
+    left = list(answers)
+    assert wait_for_end("A", lambda: left.pop(0), poll_s=0.0) == answers[-1]
+    assert len(answers) - len(left) == asked
+
+
+def test_a_writer_that_does_not_end_is_not_waited_for_for_ever() -> None:
+    assert wait_for_end("A", lambda: {"s1": "A"}, patience_s=0.0) == {"s1": "A"}
+
+
+def test_one_load_at_a_time(tmp_path: Path) -> None:
+    order: list[str] = []
+
+    def second() -> None:
+        with alone(tmp_path / "lock"):
+            order.append("second")
+
+    with alone(tmp_path / "lock"):
+        other = threading.Thread(target=second)
+        other.start()
+        other.join(0.05)
+        order.append("first")
+    other.join(10)
+    assert order == ["first", "second"]
 
 
 @pytest.mark.parametrize(

@@ -61,8 +61,8 @@ def test_progress_is_the_share_of_the_session_that_is_gone(at: datetime, percent
 
 def test_a_glance_tells_the_money_the_orders_and_the_streams() -> None:
     assert state_sentence(VIEW) == (
-        "Equity **$10,250.50**, day P&L **-$12.25**, open orders 1."
-        " Streams: orders live, stock bars live. Last bar 16:45. At 16:45 UTC."
+        "**$10,250.50**, **-$12.25** today, 1 open orders."
+        " At 16:45 UTC, last bar 16:45; streams: orders live, stock bars live."
     )
 
 
@@ -87,15 +87,16 @@ def test_a_row_tells_a_strategys_money_and_how_much_of_its_limits_is_used() -> N
         "State": "trading",
         "Equity": "$10,250.50",
         "Day P&L": "-$12.25",
-        "P&L": "+$250.50",
+        "Trades": "3 / 20",
+        "Daily loss": "$12.25 / $500.00",
+        "Orders": "1",
         "Positions": "10.5 SPY",
-        "Open orders": "1",
-        "Trades today": "3 of 20",
-        "Daily loss": "$12.25 of $500.00",
     }
     assert second["State"].startswith("stopped: ")
-    assert (second["Positions"], second["Trades today"]) == ("none", "0 of no limit")
-    assert second["Daily loss"] == "$0.00 of no limit"
+    assert (second["Positions"], second["Trades"]) == ("none", "0 / any")
+    assert second["Daily loss"] == "$0.00 / any"
+    [paused] = strategy_rows(replace(VIEW, strategies=(replace(B, halted="paused"),)))
+    assert paused["State"] == "paused"
 
 
 def test_anothers_words_cannot_shape_the_page() -> None:

@@ -13,6 +13,7 @@ import pytest
 from tests.warehouse.builder import Day, d
 from warehouse import Store, WarehouseMissing, load_session
 from warehouse.chart import Line, line_chart, nice_ticks
+from warehouse.picture import session_picture
 from warehouse.report import render_report, write_report
 
 VOID = {"meta", "link"}
@@ -148,3 +149,20 @@ def test_a_long_line_is_thinned_and_keeps_its_end() -> None:
 
 def test_without_points_there_is_a_sentence() -> None:
     assert "Nothing to draw yet" in line_chart([Line("a", [])], "dollars")
+
+
+def test_the_picture_of_a_session_stands_alone_and_names_its_lines(
+    location: Path, day: Day
+) -> None:
+    day.buy("Alpha", "SPY", "10", "100")
+    with Store.open(location) as store:
+        load_session(store, day.source())
+        svg = session_picture(store, day.session_id)
+        nothing = session_picture(store, "no such session")
+    drawn = ElementTree.fromstring(svg)  # noqa: S314
+    words = [text.text for text in drawn.iter("{http://www.w3.org/2000/svg}text")]
+    assert "Alpha" in words
+    assert "UNASSIGNED" not in words
+    assert list(drawn.iter("{http://www.w3.org/2000/svg}polyline"))
+    assert "var(" not in svg
+    assert nothing == ""

@@ -1,0 +1,51 @@
+"""The session's chart as an SVG file of its own, for places that show pictures and no pages.
+
+It brings its colours and its legend along: what shows it has neither our style sheet nor tooltips.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from warehouse.chart import HEIGHT, WIDTH, colour_class, line_chart
+from warehouse.report import gain_lines
+from warehouse.store import Store
+
+_COLUMNS, _ROW, _MOST = 4, 20, 12
+_INKS = ("2563eb", "c2410c", "15803d", "9333ea", "b45309", "0e7490", "be185d", "4d7c0f")
+_STYLE = (
+    "text { font: 11px sans-serif; fill: #5b6575; } .grid { stroke: #d9dee6; }"
+    " .line { fill: none; stroke-width: 2; } .other { stroke: #a3abb8; fill: #a3abb8; }"
+    " .line.other { fill: none; }"
+) + "".join(
+    f" .line.c{i} {{ stroke: #{ink}; }} .key.c{i} {{ fill: #{ink}; }}"
+    for i, ink in enumerate(_INKS)
+)
+
+
+def session_picture(store: Store, session_id: str) -> str:
+    """Each strategy's gain within a session over time, as SVG; empty where nothing is to draw."""
+    lines = [line for line in gain_lines(store, session_id) if line.points]
+    if not lines:
+        return ""
+    drawn = line_chart(lines, "dollars").partition(">")[2].removesuffix("</svg>")
+    legend = _legend([line.name for line in lines[:_MOST]])
+    height = HEIGHT + _ROW * ((min(len(lines), _MOST) + _COLUMNS - 1) // _COLUMNS)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}"'
+        f' viewBox="0 0 {WIDTH} {height}"><style>{_STYLE}</style>'
+        f'<rect width="{WIDTH}" height="{height}" fill="#fff"/>{drawn}{legend}</svg>'
+    )
+
+
+def _legend(names: Sequence[str]) -> str:
+    width = WIDTH // _COLUMNS
+    marks = []
+    for number, name in enumerate(names):
+        x, y = 12 + width * (number % _COLUMNS), HEIGHT + _ROW * (number // _COLUMNS)
+        marks.append(
+            f'<rect class="key {colour_class(number)}" x="{x}" y="{y}" width="10" height="10"/>'
+            f'<text x="{x + 15}" y="{y + 9}">{escape(name[:24])}</text>'
+        )
+    return "".join(marks)
