@@ -86,7 +86,7 @@ def backtest(
         raise typer.Exit(INTERRUPTED)
 
 
-def _play(test: Backtest, tally: Tally, place: Path, stop: StopSignals) -> None:
+def _play(test: Backtest, tally: Tally, place: Path | str, stop: StopSignals) -> None:
     """Plays the sessions until a stop is asked for; each is loaded before the next one begins."""
     with _progress(test) as advance:
         for session in test.play(advance, lambda: stop.asked):
@@ -94,7 +94,7 @@ def _play(test: Backtest, tally: Tally, place: Path, stop: StopSignals) -> None:
             tally.add(session)
 
 
-def _load(session: PlayedSession, place: Path) -> None:
+def _load(session: PlayedSession, place: Path | str) -> None:
     from warehouse import LoadStatus, Store, load_session
 
     with Store.open(place, deadline_s=LOCK_DEADLINE_S, on_wait=complain) as store:
@@ -130,7 +130,7 @@ def _progress(test: Backtest) -> Iterator[Advance]:
         yield advance
 
 
-def _tell(test: Backtest, tally: Tally, place: Path) -> None:
+def _tell(test: Backtest, tally: Tally, place: Path | str) -> None:
     from cli.tables import print_table
 
     if tally.summary:
@@ -159,7 +159,7 @@ def _range(tally: Tally) -> str:
     return f", {tally.first} to {tally.last}" if tally.sessions else ""
 
 
-def _tell_json(test: Backtest, tally: Tally, place: Path) -> None:
+def _tell_json(test: Backtest, tally: Tally, place: Path | str) -> None:
     import json
 
     from cli.tables import plain

@@ -15,7 +15,7 @@ AFTER_SESSION_DEADLINE_S = 30.0  # somebody waits for the prompt: shorter than e
 log = logging.getLogger("cli.loading")
 
 
-def load_all(warehouse: Path, sources: Sequence[SessionSource], *, deadline_s: float) -> int:
+def load_all(warehouse: Path | str, sources: Sequence[SessionSource], *, deadline_s: float) -> int:
     """Loads the sessions that are not loaded or changed since, and reconciles the newest of them.
 
     Returns how many are incomplete.

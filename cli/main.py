@@ -10,6 +10,7 @@ import typer
 
 from cli.backtest import backtest
 from cli.end_of_day import end_of_day
+from cli.export import export
 from cli.kill import kill, revive
 from cli.reconcile import reconcile
 from cli.report import report
@@ -27,7 +28,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
-    *(run, validate, backtest, status, reconcile, kill, revive, end_of_day, sql, report),
+    *(run, validate, backtest, status, reconcile, kill, revive, end_of_day, sql, report, export),
     simulator,
 ):
     app.command()(command)

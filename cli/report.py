@@ -32,7 +32,7 @@ def report(session: SessionId = None) -> None:
     typer.echo(write_report(warehouse, session_id, page))
 
 
-def _found(warehouse: Path, session: str | None) -> str:
+def _found(warehouse: Path | str, session: str | None) -> str:
     """The session's id as the warehouse has it; raises OperatorError if it has none such."""
     from coordinator.errors import OperatorError
     from warehouse.queries import query

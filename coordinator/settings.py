@@ -23,6 +23,7 @@ MARKET_STREAM = "wss://stream.data.alpaca.markets"
 ALPACA = ".alpaca.markets"
 _PLAIN_URL = re.compile(r"[A-Za-z]+://([A-Za-z0-9.-]+|\[::1\])(:[0-9]+)?(/[A-Za-z0-9._/-]*)?")
 """No user, no query, and no sign that two readers of a URL could take for different hosts."""
+_CONNECTION = re.compile(r"[A-Za-z_]{2,}:")
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _SCHEMES = {"https": "http", "wss": "ws"}
 KEYS = ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY")
@@ -78,10 +79,16 @@ def home_folder(environment: Mapping[str, str] | None = None) -> Path:
     return Path(known.get("MULTI_TRADER_HOME") or "state")
 
 
-def warehouse_path(environment: Mapping[str, str] | None = None) -> Path:
-    """The warehouse file: MULTI_TRADER_WAREHOUSE, or warehouse.duckdb in the state folder."""
+def warehouse_path(environment: Mapping[str, str] | None = None) -> Path | str:
+    """The warehouse: MULTI_TRADER_WAREHOUSE, or warehouse.duckdb in the state folder.
+
+    A file's path, or the text of a DuckDB connection string such as `md:books`.
+    """
     known = os.environ if environment is None else environment
-    return Path(known.get("MULTI_TRADER_WAREHOUSE") or home_folder(known) / "warehouse.duckdb")
+    named = known.get("MULTI_TRADER_WAREHOUSE")
+    if named and _CONNECTION.match(named):
+        return named
+    return Path(named or home_folder(known) / "warehouse.duckdb")
 
 
 def read_settings(

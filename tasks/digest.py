@@ -35,7 +35,7 @@ class DayText:
 
 
 def read_day(
-    location: Path, results: Sequence[LoadResult], pages: Sequence[Path], cause: str = ""
+    location: Path | str, results: Sequence[LoadResult], pages: Sequence[Path], cause: str = ""
 ) -> DayText:
     """The day of all `results`; `cause` says what it follows. Raises the warehouse's errors."""
     said = [cause] if cause else []

@@ -5,6 +5,7 @@ It imports nothing from the coordinator: whoever has a session to load implement
 
 from warehouse.agreement import Agreement, reconcile
 from warehouse.errors import (
+    ExportRefused,
     LoadFault,
     QueryFailed,
     QueryRefused,
@@ -27,6 +28,7 @@ from warehouse.store import Store
 
 __all__ = [
     "Agreement",
+    "ExportRefused",
     "LoadFault",
     "LoadResult",
     "LoadStatus",

@@ -35,6 +35,10 @@ class QueryFailed(WarehouseError):
     """The statement is wrong: unknown column, bad syntax, and the like."""
 
 
+class ExportRefused(WarehouseError):
+    """The folder holds something that is no export; nothing was written."""
+
+
 class SourceRefused(WarehouseError):
     """What the journal handed over is not a session's rows at all, so nothing was loaded."""
 

@@ -22,6 +22,22 @@ _RECORD = """
     COMMENT ON TABLE schema_versions IS 'Migrations that made this file what it is.';
     CREATE TABLE IF NOT EXISTS view_versions (fingerprint TEXT NOT NULL);
     COMMENT ON TABLE view_versions IS 'Fingerprint of the view definitions in this file.';
+    COMMENT ON COLUMN schema_versions.version IS 'Number of the migration.';
+    COMMENT ON COLUMN schema_versions.name IS 'Its file.';
+    COMMENT ON COLUMN schema_versions.applied_at IS 'When it was applied to this file.';
+    COMMENT ON COLUMN view_versions.fingerprint IS 'SHA-256 of the definitions.';
+"""
+# Columns of views that say nothing of themselves mean what the tables' columns of that name mean.
+_SILENT = """
+    SELECT v.table_name, v.column_name, arg_min(t.comment, list_position(
+               ['pnl_daily', 'fills', 'orders', 'positions', 'sessions', 'activities', 'equity',
+                'strategies', 'bars'], t.table_name))
+    FROM duckdb_columns() AS v JOIN duckdb_views() AS w ON w.view_name = v.table_name
+    JOIN duckdb_columns() AS t USING (column_name)
+    JOIN duckdb_tables() AS b ON b.table_name = t.table_name
+    WHERE NOT w.internal AND NOT w.temporary AND NOT b.temporary AND v.comment IS NULL
+      AND t.comment IS NOT NULL
+    GROUP BY ALL ORDER BY ALL
 """
 
 
@@ -106,13 +122,16 @@ def _apply(connection: duckdb.DuckDBPyConnection, migration: Migration) -> None:
 
 
 def _renew_views(connection: duckdb.DuckDBPyConnection) -> None:
-    wanted = hashlib.sha256("\0".join(all_views()).encode()).hexdigest()
+    wanted = hashlib.sha256("\0".join([*all_views(), _SILENT]).encode()).hexdigest()
     if connection.execute("SELECT fingerprint FROM view_versions").fetchall() == [(wanted,)]:
         return
 
     def renew() -> None:
         for view in all_views():
             connection.execute(view)
+        for view, column, comment in connection.execute(_SILENT).fetchall():
+            said = comment.replace("'", "''")
+            connection.execute(f"COMMENT ON COLUMN {view}.\"{column}\" IS '{said}'")
         connection.execute("DELETE FROM view_versions")
         connection.execute("INSERT INTO view_versions VALUES (?)", [wanted])
 

@@ -90,9 +90,12 @@ class Store:
         *,
         deadline_s: float = 60.0,
         on_wait: Callable[[str], None] = tell,
+        may_write_files: bool = False,
     ) -> Self:
-        """Opens the warehouse for reading and nothing else: no write, file, network or setting.
+        """Opens the warehouse for reading and nothing else: no write, network or setting.
 
+        No file either, unless `may_write_files`, which is for statements of our own. A connection
+        string's database may lie in files elsewhere: there the server's own rights are the wall.
         Raises WarehouseMissing, WarehouseLocked, WarehouseNewer, WarehouseUnreadable.
         """
         name = str(location)
@@ -104,7 +107,8 @@ class Store:
         connection = _connect(name, read_only=True, deadline_s=deadline_s, on_wait=on_wait)
         try:
             refuse_newer(version_of(connection), name)
-            connection.execute("SET enable_external_access = false")
+            if is_file(name) and not may_write_files:
+                connection.execute("SET enable_external_access = false")
             connection.execute("SET lock_configuration = true")
         except BaseException:
             connection.close()
@@ -196,7 +200,8 @@ def _connect(
     told = False
     while True:
         try:
-            connection = duckdb.connect(location, read_only=read_only, config=dict(_CONFIG))
+            walls = _CONFIG if is_file(location) else {}  # a server's client is an extension
+            connection = duckdb.connect(location, read_only=read_only, config=dict(walls))
             connection.execute("SET TimeZone = 'UTC'")
             return connection
         except duckdb.Error as error:

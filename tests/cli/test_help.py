@@ -15,7 +15,7 @@ from tests.cli.conftest import ROOT, Said, Shell
 
 COMMANDS = (
     *("run", "validate", "backtest", "status", "reconcile", "kill", "revive", "end-of-day"),
-    *("sql", "report", "simulator"),
+    *("sql", "report", "export", "simulator"),
 )
 HEAVY = (
     "alpaca",

@@ -17,3 +17,4 @@ JOIN sessions AS s USING (session_id)
 LEFT JOIN tickers AS t USING (session_id, strategy)
 LEFT JOIN sessions_kind AS k USING (session_id);
 COMMENT ON VIEW stg_days IS 'pnl_daily with account, mode and whether the strategy trades crypto only.';
+COMMENT ON COLUMN stg_days.is_crypto IS 'Whether the strategy trades crypto and nothing else.';

@@ -22,3 +22,4 @@ SELECT s.account, s.mode, s.opened_at, n.* EXCLUDE (busted, nth),
 FROM numbered AS n JOIN sessions AS s USING (session_id)
 WHERE n.nth > n.busted;
 COMMENT ON VIEW stg_fills IS 'Executions with account and mode; a busted execution and its bust are left out.';
+COMMENT ON COLUMN stg_fills.coin_fee IS 'Quantity that a fee taken in coin kept back from a buy.';

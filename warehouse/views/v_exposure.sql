@@ -16,3 +16,4 @@ COMMENT ON VIEW v_exposure IS 'What each strategy held at the end of each sessio
 COMMENT ON COLUMN v_exposure.exposure IS 'market_value / equity of the strategy at the end, as a fraction.';
 COMMENT ON COLUMN v_exposure.average_exposure IS 'Mean of market_value / equity over the rows of the session, all symbols together.';
 COMMENT ON COLUMN v_exposure.highest_exposure IS 'Highest market_value / equity within the session, all symbols together.';
+COMMENT ON COLUMN v_exposure.qty IS 'Quantity held at the end.';

@@ -1,0 +1,34 @@
+"""`multi-trader export`: the warehouse as Parquet files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.faults import complain, plainly
+
+Target = Annotated[
+    Path | None,
+    typer.Option("--to", metavar="FOLDER", help="Where: `export` in the state folder."),
+]
+
+
+@plainly
+def export(to: Target = None) -> None:
+    """Write the warehouse as Parquet files.
+
+    A folder for each table, partitioned by account, mode and date. Replaces an earlier export in
+    the folder, and nothing else.
+
+    \b
+    Example:
+      multi-trader export --to /data/books
+    """
+    from coordinator.settings import home_folder, warehouse_path
+    from warehouse.export import export as write
+
+    folder = to or home_folder() / "export"
+    counts = write(warehouse_path(), folder, on_wait=complain)
+    typer.echo(f"{sum(counts.values()):,} rows of {len(counts)} tables in {folder}")

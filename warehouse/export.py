@@ -1,0 +1,91 @@
+"""The warehouse as Parquet, for programs that read no DuckDB: a folder for each table.
+
+Tables are partitioned by account, mode and date (Hive names: `account=.../session_date=...`), so
+that a reader takes only the days it asks for. An export is written beside its place and moved
+there whole; it replaces an earlier export and nothing else.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+
+from warehouse.errors import ExportRefused
+from warehouse.schemas import TABLES
+from warehouse.store import Store, private_files, tell
+
+MANIFEST = "export.json"
+"""In every export: how many rows each table has. A folder without it is somebody else's."""
+
+_DAYS = "account, mode, session_date"
+_BARS = 'SELECT *, "ts"::DATE AS "date" FROM bars'
+
+
+def export(
+    location: str | Path,
+    folder: Path,
+    *,
+    deadline_s: float = 60.0,
+    on_wait: Callable[[str], None] = tell,
+) -> dict[str, int]:
+    """Writes every table to `folder` as Parquet; returns the rows of each.
+
+    Raises ExportRefused if the folder holds something else than an export, and what
+    Store.open_read_only raises.
+    """
+    _refuse_foreign(folder)
+    partial = folder.with_name(folder.name + ".partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    with (
+        private_files(),
+        Store.open_read_only(
+            location, deadline_s=deadline_s, on_wait=on_wait, may_write_files=True
+        ) as store,
+    ):
+        partial.mkdir(parents=True)
+        counts = {name: _write(store.connection, name, partial) for name in [*TABLES, "quarantine"]}
+        (partial / MANIFEST).write_text(json.dumps({"rows": counts}, indent=2) + "\n")
+    if folder.exists():
+        shutil.rmtree(folder)
+    partial.rename(folder)
+    return counts
+
+
+def _refuse_foreign(folder: Path) -> None:
+    empty = not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
+    if not empty and not (folder / MANIFEST).is_file():
+        raise ExportRefused(
+            f"{folder} holds something that is no export, and was left alone. Name a new folder, "
+            "or one that an earlier export made."
+        )
+
+
+def _write(connection: duckdb.DuckDBPyConnection, table: str, folder: Path) -> int:
+    """One table into its folder; returns its rows. An empty table is one file of its columns."""
+    source, parts = _source(connection, table)
+    count = len(connection.table(table))
+    target = str(folder / table)
+    if not count:
+        Path(target).mkdir()
+        source.write_parquet(f"{target}/empty.parquet")
+        return 0
+    source.write_parquet(target, partition_by=parts, compression="zstd")
+    return count
+
+
+def _source(
+    connection: duckdb.DuckDBPyConnection, table: str
+) -> tuple[duckdb.DuckDBPyRelation, list[str]]:
+    if table == "bars":
+        return connection.sql(_BARS), ["account", "feed", "date"]
+    rows = connection.table(table)
+    if table == "sessions":
+        return rows, _DAYS.split(", ")
+    own = [c for c in rows.columns if c != "session_date"]
+    days = connection.sql("SELECT session_id, account, mode, session_date FROM sessions")
+    joined = rows.project(", ".join(f'"{c}"' for c in own)).join(days, "session_id", how="left")
+    return joined, _DAYS.split(", ")
