@@ -69,7 +69,7 @@ async def backtest(
 
 async def played_state(
     options: BacktestOptions,
-    place: Path,
+    place: Path | str,
     stop: Stop,
     *,
     play: Play = play_sessions,
