@@ -25,7 +25,7 @@ _log = logging.getLogger("coordinator.flow")
 class Playing:
     """Plays `test` into the warehouse at `place` until it is over or `stopped` says yes."""
 
-    def __init__(self, test: Backtest, place: Path, stopped: Callable[[], bool]) -> None:
+    def __init__(self, test: Backtest, place: Path | str, stopped: Callable[[], bool]) -> None:
         self.test = test
         self.place = place
         self.tally = Tally()
