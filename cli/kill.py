@@ -14,7 +14,7 @@ from cli.options import BrokerSpeed, LogLevel
 
 if TYPE_CHECKING:
     from coordinator.accounts import Operator
-    from coordinator.kill import Left
+    from coordinator.getting_out import Left
 
 
 @plainly
@@ -34,7 +34,7 @@ def kill(clock_speed: BrokerSpeed = 1.0, log_level: LogLevel = "INFO") -> None:
 
     left = kill_all(operator(clock_speed))
     for account in left:
-        typer.echo(_what_became_of(account))
+        typer.echo(what_became_of(account))
     if any(not (account.is_flat or account.closed) for account in left):
         raise typer.Exit(ANYTHING_ELSE)
 
@@ -72,8 +72,9 @@ def operator(clock_speed: float) -> Operator:
     return Operator(home_folder(), os.environ, user, complain, clock_speed)
 
 
-def _what_became_of(left: Left) -> str:
-    from coordinator.kill import what_is_left
+def what_became_of(left: Left, again: str = "multi-trader kill") -> str:
+    """What is left of an account that was to be flat, and the command that tries `again`."""
+    from coordinator.getting_out import what_is_left
 
     if left.is_flat:
         flat = f"{left.account}: flat. No strategy holds what could be sold, and nothing is open."
@@ -83,7 +84,7 @@ def _what_became_of(left: Left) -> str:
     if left.closed:
         return (
             f"{still} Its market is closed. It is sold at the open by the coordinator that runs"
-            " then; if none does, run `multi-trader kill` again."
+            " then; if none does, run `{again}` again."
         )
     why = f" From here nothing could be done: {left.problem}." if left.problem else ""
-    return f"{still}{why} Look at `multi-trader status`, and run `multi-trader kill` again."
+    return f"{still}{why} Look at `multi-trader status`, and run `{again}` again."

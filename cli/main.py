@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from cli.backtest import backtest
+from cli.control import flatten, pause, resume
 from cli.end_of_day import end_of_day
 from cli.export import export
 from cli.kill import kill, revive
@@ -28,8 +29,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
-    *(run, validate, backtest, status, reconcile, kill, revive, end_of_day, sql, report, export),
-    simulator,
+    *(run, validate, backtest, status, pause, resume, flatten, reconcile, kill, revive),
+    *(end_of_day, sql, report, export, simulator),
 ):
     app.command()(command)
 

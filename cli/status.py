@@ -1,10 +1,11 @@
-"""`multi-trader status`: what the journals say, read beside whoever writes them."""
+"""`multi-trader status`: what coordinators that run say, and of the others their journals."""
 
 from __future__ import annotations
 
 import json as json_text
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,7 +23,8 @@ def status(
 ) -> None:
     """Show the sessions: cash, positions, open orders, P&L.
 
-    Reads the journals under MULTI_TRADER_HOME; a coordinator may run meanwhile.
+    A coordinator that runs is asked, and tells its streams as well. What none runs is as the
+    journals under MULTI_TRADER_HOME have it.
 
     \b
     Example:
@@ -42,7 +44,7 @@ def status(
 
 def as_json(views: Sequence[StatusView]) -> str:
     """The views as a JSON list; amounts and quantities are texts, so that no digit is lost."""
-    return json_text.dumps([asdict(view) for view in views], default=plain, indent=2)
+    return json_text.dumps([asdict(view) for view in views], default=_as_json, indent=2)
 
 
 def show(views: Sequence[StatusView]) -> None:
@@ -54,8 +56,34 @@ def show(views: Sequence[StatusView]) -> None:
             (*headings, "Positions"),
             map(_row, view.strategies),
             right=range(1, 7),
-            title="\n".join([f"{heading}  {view.state}", *_warnings(view)]),
+            title="\n".join([f"{heading}  {_state(view)}", *_sight(view), *_warnings(view)]),
         )
+
+
+def _as_json(value: object) -> object:
+    return sorted(value) if isinstance(value, frozenset) else plain(value)
+
+
+def _state(view: StatusView) -> str:
+    if view.state == "not running" and view.last_at is not None:
+        return f"not running (nothing since {_time(view.last_at)}); start it again to go on"
+    starts = view.state == "running" and view.live is None
+    return "running (no answer: it starts, ends, or is busy)" if starts else view.state
+
+
+def _sight(view: StatusView) -> Iterator[str]:
+    """What a session that runs sees of the broker, and until when it trades."""
+    if view.live is None:
+        return
+    streams = ", ".join(f"{name} {state}" for name, state in view.live.streams.items())
+    last = f"last bar {_time(view.live.last_bar)}" if view.live.last_bar else "no bar yet"
+    yield f"Streams: {streams}; {last}; closes at {_time(view.live.closes_at)}."
+    if view.live.blind:
+        yield f"No bars come of {', '.join(sorted(view.live.blind))}: nothing is bought of them."
+
+
+def _time(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _warnings(view: StatusView) -> Iterator[str]:
@@ -67,7 +95,9 @@ def _warnings(view: StatusView) -> Iterator[str]:
 
 
 def _row(one: StrategyView) -> tuple[str, ...]:
-    name = f"{one.name} (stopped: {one.stopped})" if one.stopped else one.name
+    halted = {"leaving": "flattened", "paused": "paused"}.get(one.halted, "")
+    notes = [halted] * bool(halted) + [f"stopped: {one.stopped}"] * bool(one.stopped)
+    name = f"{one.name} ({', '.join(notes)})" if notes else one.name
     amounts = (f"{amount:,.2f}" for amount in (one.cash, one.equity, one.pnl, one.day_pnl))
     return (name, *amounts, str(one.daily_trades), str(one.open_orders), _positions(one))
 

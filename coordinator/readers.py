@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 
 from coordinator.core import records as r
 from coordinator.core.books import JUMP, Books
+from coordinator.core.halts import Halts
 from coordinator.core.statement import Rows
 from coordinator.core.values import exactly
-from coordinator.core.view import StrategyView, strategy_views
+from coordinator.core.view import LiveView, StrategyView, strategy_views
 from coordinator.restating import Late, concerns, read_late, restated_rows
+from coordinator.shell.control_client import NoAnswer, ask
+from coordinator.shell.control_protocol import Request, addresses
 from coordinator.shell.journal import Entry, read_kinds, read_session, read_sessions
 from coordinator.shell.lease import runs_as
 from coordinator.shell.session import JOURNAL
+
+PATIENCE_S = 3.0
+"""Local seconds for which a coordinator's own word is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +44,11 @@ class JournalSource:
 
 @dataclass(frozen=True, slots=True)
 class StatusView:
-    """The latest session of one coordinator on one account; `state` is running until it ended.
+    """The latest session of one coordinator on one account.
 
-    `killed` and `frozen`, the discrepancies that stand, are the whole account's.
+    `state` is how it ended; until then `running`, or `not running` where its process is gone, which
+    wrote its last record at `last_at`. `live` is what a coordinator that runs answered. `killed`
+    and `frozen`, the discrepancies that stand, are the whole account's.
     """
 
     account: str
@@ -46,10 +56,21 @@ class StatusView:
     coordinator: str
     mode: str
     state: str
-    strategies: list[StrategyView] = field(default_factory=list)
+    strategies: Sequence[StrategyView] = ()
     killed: bool = False
     frozen: Mapping[str, str] = field(default_factory=dict)
     """What differs, by the id that `reconcile --accept` takes."""
+    last_at: datetime | None = None
+    live: LiveView | None = None
+
+
+@dataclass(slots=True)
+class _Standing:
+    """What stands in an account's journal, whichever session it was written in."""
+
+    killed: bool = False
+    frozen: dict[str, str] = field(default_factory=dict)
+    halts: Halts = field(default_factory=Halts)
 
 
 def session_sources(home: Path, session_id: str | None = None) -> list[JournalSource]:
@@ -85,53 +106,86 @@ def running_sessions(home: Path, leases_folder: Path | None = None) -> dict[str,
     return found
 
 
-def read_status(home: Path) -> list[StatusView]:
-    """The latest session of every coordinator on every account under `home`."""
-    latest: dict[tuple[Path, str], StatusView] = {}
+def read_status(home: Path, leases_folder: Path | None = None) -> list[StatusView]:
+    """The latest session of every coordinator on every account under `home`.
+
+    Of one that runs and answers, as it stands now; else as the journal has it.
+    """
+    newest: dict[tuple[Path, str], str] = {}
     for journal in sorted(home.glob(f"*/{JOURNAL}")):
-        for session, _ in read_sessions(journal):
-            view = _view(read_session(journal, session))
-            latest[journal, view.coordinator] = view
-    current = {view.session_id for view in latest.values()}
-    standing = {path: _standing(path, current) for path, _ in latest}
+        for entry in read_kinds(journal, r.SessionOpened):
+            newest[journal, entry.coordinator] = entry.session_id
+    current = set(newest.values())
+    standing = {path: _standing(path, current) for path, _ in newest}
     return [
-        replace(view, killed=standing[path][0], frozen=standing[path][1])
-        for (path, _), view in latest.items()
+        _now(path, _view(read_session(path, session), standing[path]), leases_folder)
+        for (path, _), session in newest.items()
     ]
 
 
-def _standing(path: Path, current: Collection[str]) -> tuple[bool, dict[str, str]]:
-    """Whether an account is killed, and what differs in it; a price's leap lasts one session."""
-    killed, frozen = False, dict[str, str]()
+def _now(path: Path, view: StatusView, leases_folder: Path | None) -> StatusView:
+    """A view with what its coordinator says, if one runs."""
+    live = _ask(path.parent, view.coordinator)
+    if live is not None and live.session_id == view.session_id:
+        return replace(
+            view,
+            state="running",
+            strategies=live.strategies,
+            killed=live.killed,
+            frozen=live.frozen,
+            live=live,
+        )
+    if view.state == "running" and not runs_as(view.account, view.coordinator, leases_folder):
+        return replace(view, state="not running")
+    return view
+
+
+def _ask(account: Path, coordinator: str) -> LiveView | None:
+    for address in addresses(account):
+        if address.coordinator == coordinator:
+            with suppress(NoAnswer):
+                reply = ask(address, Request(do="status", by="status"), patience_s=PATIENCE_S)
+                return reply.status if reply is not None else None
+    return None
+
+
+def _standing(path: Path, current: Collection[str]) -> _Standing:
+    """What stands in an account; a price's leap lasts one session."""
+    found = _Standing()
     kinds = r.Killed, r.Revived, r.DiscrepancyFound, r.DiscrepancyResolved
-    for entry in read_kinds(path, *kinds):
+    for entry in read_kinds(path, *kinds, r.Paused, r.FlattenRequested, r.Resumed):
         match entry.record:
             case r.Killed():
-                killed = True
+                found.killed = True
             case r.Revived():
-                killed = False
-            case r.DiscrepancyFound(discrepancy_id=name) as found if name:
-                if found.kind != JUMP or entry.session_id in current:
-                    frozen[name] = found.note
+                found.killed = False
+            case r.DiscrepancyFound(discrepancy_id=name) as differs if name:
+                if differs.kind != JUMP or entry.session_id in current:
+                    found.frozen[name] = differs.note
             case r.DiscrepancyResolved():
-                frozen.pop(entry.record.discrepancy_id, None)
-    return killed, frozen
+                found.frozen.pop(entry.record.discrepancy_id, None)
+            case r.Paused() | r.FlattenRequested() | r.Resumed():
+                found.halts.apply(entry.record)
+    return found
 
 
 @exactly
-def _view(entries: list[Entry]) -> StatusView:
+def _view(entries: list[Entry], standing: _Standing) -> StatusView:
     books = Books()
     for entry in entries:
         if books.session is not None or type(entry.record).__name__ == "SessionOpened":
             books.apply(entry.record)
+    books.halts = standing.halts
     opened = books.session
     assert opened is not None, "a session that was opened has its opening in the journal"
-    state = books.ended.status if books.ended else "running"
     return StatusView(
         opened.account,
         opened.session_id,
         opened.coordinator,
         opened.mode,
-        state,
+        books.ended.status if books.ended else "running",
         strategy_views(books),
+        standing.killed,
+        standing.frozen,
+        books.last_at,
     )

@@ -42,14 +42,14 @@ def holding() -> Bench:
     return bench
 
 
-def test_status_tells_each_strategys_book_while_the_session_runs(tmp_path: Path) -> None:
+def test_status_tells_each_strategys_book_of_a_session_that_never_ended(tmp_path: Path) -> None:
     keep(tmp_path, holding().records)
     (view,) = read_status(tmp_path)
     assert (view.account, view.coordinator, view.mode, view.state) == (
         "PA1",
         "bench",
         "simulated",
-        "running",
+        "not running",
     )
     assert [one.name for one in view.strategies] == ["A", "B"]
     one, two = view.strategies

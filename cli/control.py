@@ -1,0 +1,117 @@
+"""`multi-trader pause`, `resume` and `flatten`: one strategy of a session that runs, or of none."""
+
+from __future__ import annotations
+
+import json as json_text
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.faults import ANYTHING_ELSE, plainly
+from cli.kill import operator, what_became_of
+from cli.logs import configure_logging
+from cli.options import BrokerSpeed, LogLevel
+from cli.tables import plain
+
+if TYPE_CHECKING:
+    from coordinator.control import Told
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="The strategy's name.")]
+AccountNumber = Annotated[
+    str | None, typer.Option("--account", metavar="NUMBER", help="Of this account.")
+]
+CoordinatorName = Annotated[
+    str | None, typer.Option("--coordinator", metavar="NAME", help="Of this coordinator.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a sentence.")]
+
+
+@plainly
+def pause(
+    name: Name,
+    account: AccountNumber = None,
+    coordinator: CoordinatorName = None,
+    json: Json = False,
+    log_level: LogLevel = "WARNING",
+) -> None:
+    """Let a strategy open nothing until `resume`.
+
+    Its exits, stops and targets go on, and its indicators stay warm. It stays paused over restarts
+    and days. With no coordinator running it holds from the next start.
+
+    \b
+    Example:
+      multi-trader pause momentum_spy
+    """
+    _control("pause", name, account, coordinator, json, log_level)
+
+
+@plainly
+def resume(
+    name: Name,
+    account: AccountNumber = None,
+    coordinator: CoordinatorName = None,
+    json: Json = False,
+    log_level: LogLevel = "WARNING",
+) -> None:
+    """Let a paused or flattened strategy open positions again.
+
+    \b
+    Example:
+      multi-trader resume momentum_spy
+    """
+    _control("resume", name, account, coordinator, json, log_level)
+
+
+@plainly
+def flatten(
+    name: Name,
+    account: AccountNumber = None,
+    coordinator: CoordinatorName = None,
+    json: Json = False,
+    clock_speed: BrokerSpeed = 1.0,
+    log_level: LogLevel = "WARNING",
+) -> None:
+    """Sell what a strategy holds, cancel its buys, and pause it.
+
+    It buys nothing until `resume`. Where its market is closed it sells at the next open. With no
+    coordinator running the command sells by itself. Exit 1 if something is left that could have
+    been sold.
+
+    \b
+    Example:
+      multi-trader flatten momentum_spy
+    """
+    _control("flatten", name, account, coordinator, json, log_level, clock_speed)
+
+
+def _control(
+    act: str,
+    name: str,
+    account: str | None,
+    coordinator: str | None,
+    json: bool,
+    log_level: str,
+    clock_speed: float = 1.0,
+) -> None:
+    configure_logging(log_level)
+    from coordinator.control import control
+    from coordinator.core.messages import Act
+
+    told = control(operator(clock_speed), Act(act), name, account=account, coordinator=coordinator)
+    typer.echo(json_text.dumps(asdict(told), default=plain, indent=2) if json else _sentences(told))
+    left = told.left
+    if not told.done or (left is not None and not (left.is_flat or left.closed)):
+        raise typer.Exit(ANYTHING_ELSE)
+
+
+def _sentences(told: Told) -> str:
+    said = f"{told.account}: {told.said}"
+    if told.left is not None and told.left.is_flat:
+        return f"{said}\n{told.account}: {told.strategy} is flat."
+    if told.left is not None:
+        return f"{said}\n{what_became_of(told.left, f'multi-trader flatten {told.strategy}')}"
+    if told.running:
+        return said
+    return f"{said}\nNo coordinator answered: one that runs or starts finds it in the journal."

@@ -1,0 +1,167 @@
+"""`pause`, `resume` and `flatten`: one strategy, whoever runs it, or nobody.
+
+The coordinator that runs it is asked over its socket. Where none answers, the wish is written to
+the journal, under whose lock it is decided like a coordinator's own records: one that runs hears of
+it, the next one finds it. Nothing is done twice, because a wish that is fulfilled writes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from coordinator.accounts import Account, Operator
+from coordinator.config_text import unknown
+from coordinator.core import operator as wishes
+from coordinator.core import records as r
+from coordinator.core.messages import Act, Answer, OperatorAsked
+from coordinator.core.values import UNASSIGNED
+from coordinator.errors import OperatorError
+from coordinator.getting_out import Left, get_out
+from coordinator.kill import WAIT_S, broker_time
+from coordinator.shell.control_client import ask
+from coordinator.shell.control_protocol import Reply, Request, addresses
+from coordinator.shell.journal import read_kinds
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What became of a wish; `running` says that a coordinator answered it.
+
+    `left` is what a flatten without one could not sell from here.
+    """
+
+    act: str
+    account: str
+    coordinator: str
+    strategy: str
+    done: bool
+    said: str
+    running: bool
+    left: Left | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Whose:
+    """A strategy's book: its account's journal, and the coordinator that opened it last."""
+
+    journal: Path
+    coordinator: str
+    strategy: str
+
+    @property
+    def account(self) -> str:
+        """The account's number."""
+        return self.journal.parent.name
+
+
+def control(
+    operator: Operator,
+    act: Act,
+    strategy: str,
+    *,
+    account: str | None = None,
+    coordinator: str | None = None,
+    wait_s: float = WAIT_S,
+) -> Told:
+    """Pause, resume or flatten a strategy; `account` and `coordinator` say which, where two are.
+
+    Raises:
+        OperatorError: there is none of this name, or more than one.
+        NoAnswer: its coordinator was asked, and nobody knows what became of it.
+    """
+    whose = find(operator, strategy, account=account, coordinator=coordinator)
+    reply = _ask(operator, whose, act)
+    if reply is not None:
+        return _told(whose, act, Answer(reply.done, reply.said), running=True)
+    told = _told(whose, act, _write(operator, whose, act), running=False)
+    if act is not Act.FLATTEN or not told.done:
+        return told
+    operator.say(f"{whose.account}: no coordinator answers; getting {strategy} out from here.")
+    return replace(told, left=get_out(operator, whose.journal, wait_s, [strategy]))
+
+
+def find(
+    operator: Operator, strategy: str, *, account: str | None = None, coordinator: str | None = None
+) -> Whose:
+    """The one book of this name.
+
+    Raises:
+        OperatorError: there is none, or more than one; the message names what there is.
+    """
+    found = [
+        one
+        for path in operator.journals()
+        if account in (None, path.parent.name)
+        for one in _books(path)
+        if coordinator in (None, one.coordinator)
+    ]
+    mine = [one for one in found if one.strategy == strategy]
+    if len(mine) == 1:
+        return mine[0]
+    if mine:
+        places = "; ".join(f"--account {w.account} --coordinator {w.coordinator}" for w in mine)
+        raise OperatorError(f"{strategy} has more than one book. Say which: {places}.")
+    if not found:
+        raise OperatorError(
+            f"No strategy has a book under {operator.home}"
+            f"{_within(account, coordinator)}. Does MULTI_TRADER_HOME name the folder of the"
+            " coordinator that runs?"
+        )
+    raise OperatorError(unknown("strategy", strategy, sorted({w.strategy for w in found})))
+
+
+def _within(account: str | None, coordinator: str | None) -> str:
+    parts = [f"account {account}"] if account else []
+    parts += [f"coordinator {coordinator}"] if coordinator else []
+    return f" for {' and '.join(parts)}" if parts else ""
+
+
+def _books(path: Path) -> Sequence[Whose]:
+    """The strategies of an account, each with the coordinator that opened it last."""
+    owners: dict[str, str] = {}
+    for entry in read_kinds(path, r.SessionOpened):
+        if isinstance(entry.record, r.SessionOpened):
+            names = (o.strategy for o in entry.record.openings if o.strategy != UNASSIGNED)
+            owners.update(dict.fromkeys(names, entry.coordinator))
+    return [Whose(path, coordinator, name) for name, coordinator in owners.items()]
+
+
+def _ask(operator: Operator, whose: Whose, act: Act) -> Reply | None:
+    request = Request.model_validate(
+        {"do": act.value, "by": operator.by, "strategy": whose.strategy}
+    )
+    for address in addresses(whose.journal.parent):
+        if address.coordinator == whose.coordinator:
+            return ask(address, request)
+    return None
+
+
+def _write(operator: Operator, whose: Whose, act: Act) -> Answer:
+    """Decide it here, with all that others have written, and make it durable."""
+    asked = OperatorAsked(broker_time(operator, whose.journal), act, operator.by, whose.strategy)
+    answer: Answer | None = None
+
+    with Account.open(whose.journal, seen_by=whose.coordinator) as account:
+
+        def decided() -> list[r.Record]:
+            nonlocal answer
+            records, answer = wishes.decide(account.books, {}, lambda _: True, asked)
+            return records
+
+        account.decide("", decided)
+    assert answer is not None, "a decision has an answer"
+    return answer
+
+
+def _told(whose: Whose, act: Act, answer: Answer, *, running: bool) -> Told:
+    return Told(
+        act.value,
+        whose.account,
+        whose.coordinator,
+        whose.strategy,
+        answer.done,
+        answer.said,
+        running,
+    )

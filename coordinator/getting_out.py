@@ -1,0 +1,180 @@
+"""Getting out on an operator's word, of everything or of some strategies, whoever runs them.
+
+A coordinator that runs gets its own books out; what nobody runs is got out here, in a session of
+its own under that coordinator's name and leases, as far as markets are open.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from coordinator.accounts import Account, Operator, Reach, mode_of
+from coordinator.core import records as r
+from coordinator.core.flat import Held, held
+from coordinator.core.operator import in_words
+from coordinator.core.values import exactly
+from coordinator.errors import BrokerError, OperatorError, SafetyRefusal
+from coordinator.shell.flatten import flatten
+from coordinator.shell.lease import Leases, is_running
+from coordinator.shell.session import Run
+
+POLL_S = 0.25
+AGAIN_S = 5.0
+"""Local seconds between two looks at the broker's clock, and two tries with one's own session."""
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What is left of an account, or of some of its strategies, that is to be flat.
+
+    `orders` are the client order ids that may still be open; `closed` says that all that is held
+    waits for its market to open. `frozen` are the discrepancies that stand. `problem` is why
+    nothing could be done from here, if that is so.
+    """
+
+    account: str
+    held: tuple[Held, ...] = ()
+    orders: tuple[str, ...] = ()
+    closed: bool = False
+    frozen: tuple[str, ...] = ()
+    problem: str = ""
+
+    @property
+    def is_flat(self) -> bool:
+        """Whether nothing is held or open."""
+        return not self.held and not self.orders
+
+
+def get_out(
+    operator: Operator, path: Path, wait_s: float, only: Collection[str] | None = None
+) -> Left:
+    """Wait for the coordinators that run, and get out what is nobody's to get out.
+
+    `only` names the strategies that are to be flat, None all; the journal has to say so already.
+    """
+    reach, problem = find_reach(operator, path)
+    until_s, again_s, told = time.monotonic() + wait_s, 0.0, ""
+    with Account.open(path) as account:
+        while True:
+            account.catch_up()
+            left = look(account, reach, problem, only)
+            alone = reach is None and not is_running(account.number, operator.leases_folder)
+            if left.is_flat or alone or time.monotonic() >= until_s:
+                return left
+            if (words := what_is_left(left)) != told:
+                operator.say(f"{account.number}: {words}")
+                told = words
+            if reach is not None and time.monotonic() >= again_s:
+                again_s = time.monotonic() + AGAIN_S
+                problem = _act(operator, account, reach, left, until_s)
+                account.catch_up()
+                left = look(account, reach, problem, only)
+                if not left.orders and _is_closed(reach, left):
+                    return replace(left, closed=True)
+            time.sleep(POLL_S)
+
+
+def find_reach(operator: Operator, path: Path) -> tuple[Reach | None, str]:
+    """The account's broker, or why it cannot be reached from here."""
+    mode = mode_of(path)
+    if mode == "simulated":
+        return None, "its simulator is embedded in the coordinator that runs"
+    try:
+        reach = Reach.of(operator, path.parent.name, mode)
+    except (BrokerError, OperatorError) as error:
+        return None, str(error)
+    if mode == "live" and reach.settings.allow_live != reach.account:
+        return None, f"MULTI_TRADER_ALLOW_LIVE must equal {reach.account} to trade here"
+    return reach, ""
+
+
+@exactly
+def look(
+    account: Account, reach: Reach | None, problem: str, only: Collection[str] | None = None
+) -> Left:
+    """What the books say is held; the broker tells which crumbs could not be ordered."""
+    found = held(account.books, {}, only)
+    if found and reach is not None:
+        try:
+            found = held(account.books, reach.assets([h.symbol for h in found]), only)
+        except BrokerError as error:
+            problem = str(error)
+    books = account.books
+    orders = tuple(o for o in books.elsewhere if only is None or strategy_of(o) in only)
+    frozen = tuple(sorted(books.frozen))
+    return Left(account.number, tuple(found), orders, frozen=frozen, problem=problem)
+
+
+def strategy_of(client_order_id: str) -> str:
+    """Whose order it is."""
+    return client_order_id.partition(".")[0]
+
+
+def _is_closed(reach: Reach, left: Left) -> bool:
+    try:
+        return bool(left.held) and reach.closed([h.symbol for h in left.held])
+    except BrokerError:
+        return False
+
+
+def _act(operator: Operator, account: Account, reach: Reach, left: Left, until_s: float) -> str:
+    """Run a session of our own for each coordinator that left something and does not run.
+
+    Returns what stands in the way, if anything does.
+    """
+    problem = ""
+    strategies = {h.strategy for h in left.held} | {strategy_of(o) for o in left.orders}
+    owners = {account.owners[name] for name in strategies if name in account.owners}
+    for coordinator in sorted(owners):
+        own = [name for name, owner in account.owners.items() if owner == coordinator]
+        with Leases(operator.leases_folder) as leases:
+            try:
+                leases.take_for_coordinator(
+                    account.number, coordinator, host=reach.settings.account_host
+                )
+                leases.take_for_strategies(account.number, own, host=reach.settings.account_host)
+            except SafetyRefusal:
+                problem = f"the coordinator {coordinator} runs, and has to get out by itself"
+                continue
+            run = _run(operator, reach, account.opened[coordinator])
+            deadline_s = max(until_s - time.monotonic(), 1.0)
+            try:
+                asyncio.run(flatten(run, reach.ports, deadline_s=deadline_s))
+            except BrokerError as error:
+                problem = str(error)
+    return problem
+
+
+def _run(operator: Operator, reach: Reach, opened: r.SessionOpened) -> Run:
+    def check(account: str) -> None:
+        if account != reach.account:
+            raise SafetyRefusal(f"the keys are those of account {account} all at once")
+
+    return Run(
+        (),
+        opened.coordinator,
+        opened.mode,
+        opened.feed,
+        opened.config_hash,
+        reach.settings,
+        operator.speed,
+        check,
+    )
+
+
+def what_is_left(left: Left) -> str:
+    """The positions and the orders that are left, in words."""
+    parts = [f"{h.strategy} holds {in_words(h)}" for h in left.held]
+    if left.orders:
+        parts.append(f"{_listed(left.orders)} may still be open")
+    return ", ".join(parts)
+
+
+def _listed(orders: Iterable[str]) -> str:
+    names = list(orders)
+    shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    return f"order {shown}" if len(names) == 1 else f"orders {shown}"
