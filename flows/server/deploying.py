@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from flows.server.children import run_to_end
-from flows.server.places import POOL, ROOT, Places
+from flows.server.places import KEYS, POOL, ROOT, Places, without
 
 SESSIONS = ("coordinator", "warmup")
 Document = dict[str, Any]
@@ -46,10 +46,11 @@ def flow_of(deployment: Mapping[str, Any]) -> str:
 def deploy(
     places: Places, environment: Mapping[str, str], *, simulate: bool, unattended: bool
 ) -> None:
-    """Makes the work pool and all deployments, again and again to the same end.
+    """Makes the work pool and all deployments, again and again to the same end; sees no keys.
 
     Raises StartFailed with Prefect's own words.
     """
+    environment = without(environment, KEYS)
     document = adapted(read_document(), simulate=simulate, unattended=unattended)
     places.deployed.write_text(yaml.safe_dump(document, sort_keys=False))
     pool = ["work-pool", "create", POOL, "--type", "process", "--overwrite"]

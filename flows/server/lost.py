@@ -7,10 +7,8 @@ Server, worker and runs are on this machine, so who has a process can simply be 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -30,6 +28,7 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.states import Cancelled, Crashed
 
 from flows.parameters import MOST_RECOVERIES
+from flows.processes import runs_with_a_process
 from flows.server.places import POOL
 from flows.server.runs import LIVE, NOTHING_TRADED
 
@@ -41,20 +40,6 @@ TOO_OLD = timedelta(minutes=15)
 """A crash that was known so long is its user's: nothing starts by itself any more."""
 STEADY = timedelta(minutes=10)
 """A run that lived so long before its crash begins the count of recoveries anew."""
-_RUN_ID = re.compile(rb"PREFECT__FLOW_RUN_ID=([0-9a-f-]{36})")
-
-
-def runs_with_a_process() -> set[UUID]:
-    """The runs that a process of ours on this machine was started for."""
-    found = set()
-    for file in Path("/proc").glob("[0-9]*/environ"):
-        try:
-            named = _RUN_ID.search(file.read_bytes())
-        except OSError:  # another user's, or gone meanwhile
-            continue
-        if named:
-            found.add(UUID(named[1].decode()))
-    return found
 
 
 def lost(live: Iterable[FlowRun], alive: Collection[UUID], now: datetime) -> list[FlowRun]:

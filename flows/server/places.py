@@ -22,7 +22,8 @@ ROOT = Path(__file__).resolve().parents[2]
 """The project's folder: flows run in it, and prefect.yaml stands there."""
 
 _DAYS_KEPT = 30
-_KEYS = "APCA_"
+KEYS = "APCA_"
+"""How the names of the broker's variables begin."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +133,7 @@ def server_environment(places: Places, port: int, environment: Mapping[str, str]
     """What the server runs under: no keys, loopback, a password, a database kept small."""
     key = places.encryption_key()
     origins = f"http://{HOST}:{port},http://localhost:{port}"
-    return without(client_environment(places, port, environment), _KEYS) | {
+    return without(client_environment(places, port, environment), KEYS) | {
         "PREFECT_SERVER_API_HOST": HOST,
         "PREFECT_SERVER_API_PORT": str(port),
         "PREFECT_SERVER_API_AUTH_STRING": places.password(),

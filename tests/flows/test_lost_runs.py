@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -14,7 +11,7 @@ from prefect.client.schemas.objects import FlowRun, State, StateType
 
 from flows.parameters import MOST_RECOVERIES
 from flows.recovering import needless
-from flows.server.lost import forgotten, lost, next_recovery, runs_with_a_process
+from flows.server.lost import forgotten, lost, next_recovery
 
 NOW = datetime(2026, 3, 17, 15, 0, tzinfo=UTC)
 STOCKS = uuid4()
@@ -65,20 +62,6 @@ def test_a_run_without_a_process_is_lost_unless_it_is_being_prepared(
     one = run(state, ago_s)
     alive = {one.id} if has_process else {uuid4()}
     assert lost([one], alive, NOW) == ([one] if is_lost else [])
-
-
-def test_a_runs_process_is_found_while_it_lives_and_not_after() -> None:
-    name = uuid4()
-    sleeper = [sys.executable, "-c", "import sys; print(flush=True); sys.stdin.read()"]
-    environment = {**os.environ, "PREFECT__FLOW_RUN_ID": str(name)}
-    pipe = subprocess.PIPE
-    with subprocess.Popen(sleeper, env=environment, stdin=pipe, stdout=pipe) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        assert name in runs_with_a_process()
-        process.kill()
-        process.wait()
-    assert name not in runs_with_a_process()
 
 
 @pytest.mark.parametrize(

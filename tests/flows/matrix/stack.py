@@ -5,18 +5,22 @@ Nothing in here is called by the processes; they are looked at and struck from o
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
 import sqlite3
+import tempfile
 import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from coordinator.shell.lease import LEASES, is_running
 from flows.server.places import Places
 from flows.server.supervisor import holder
 from tests.flows.shells import Shell
@@ -25,24 +29,39 @@ from tests.proof.kills.venue import Venue
 
 Run = dict[str, Any]
 ACCOUNT = "PA3SIM000001"
+DAY = "2026-11-27"
+"""A half day: the exchange closes at 13:00 New York."""
 PATIENCE_S = 420.0
+BUSY = """import os, threading
+def burn():
+    while True:
+        sum(range(1_000_000))  # holds the interpreter for tens of milliseconds
+if "PREFECT__FLOW_RUN_ID" in os.environ:
+    threading.Thread(target=burn, daemon=True).start()
+"""
+"""Run by each of the runs' interpreters as it starts: a processor that is never free."""
 
 
 class Stack:
     """One venue and one server with its worker, as a context manager; `speed` is the venue's."""
 
-    def __init__(self, folder: Path, *, speed: float, day: str = "2026-11-27") -> None:
+    def __init__(self, folder: Path, *, speed: float, busy: bool = False) -> None:
         self.folder, self.speed = folder, speed
         self.shell = Shell(folder)
-        options = ("--date", day, "--clock-speed", str(speed), "--cash", "1000000")
+        options = ("--date", DAY, "--clock-speed", str(speed), "--cash", "1000000")
         self.venue = Venue(folder, *options)
         self.shell.environment |= self.venue.variables
+        if busy:
+            (folder / "sitecustomize.py").write_text(BUSY)
+            self.shell.environment["PYTHONPATH"] = str(folder)
         self.places = Places.under(self.shell.state)
         self.config = folder / "often.json"
         self.config.write_text(json.dumps(trades_often()))
 
     def __enter__(self) -> Stack:
-        up = self.shell.server("up")
+        with (Path(tempfile.gettempdir()) / "multi-trader-matrix.lock").open("w") as turn:
+            fcntl.flock(turn, fcntl.LOCK_EX)  # two that start at once would take one port
+            up = self.shell.server("up")
         if up.returncode:
             self.__exit__()
             raise RuntimeError(up.stdout + up.stderr)
@@ -137,6 +156,23 @@ class Stack:
         assert engines, f"run {run} has no process"
         return engines[0]
 
+    def is_alive(self, process: int) -> bool:
+        """Whether a process runs."""
+        return process in self.shell.processes()
+
+    @contextmanager
+    def without_server(self) -> Iterator[None]:
+        """Within, the server is dead and nobody starts it again; afterwards it is up."""
+        supervisor = self.supervisor()
+        os.kill(supervisor, signal.SIGSTOP)
+        os.kill(self.child("server"), signal.SIGKILL)
+        try:
+            self.until(lambda: not self.is_up(), "the server is down")
+            yield
+        finally:
+            os.kill(supervisor, signal.SIGCONT)
+        self.until(self.is_up, "the server is up again")
+
     # waited for
 
     def until(self, holds: Callable[[], object], what: str, deadline_s: float = PATIENCE_S) -> None:
@@ -151,13 +187,31 @@ class Stack:
         wanted = self.fills() + fills
         self.until(lambda: self.fills() >= wanted, f"{fills} executions more")
 
+    # the journal; the venue is not asked, its clock waits for each who comes
+
     def fills(self) -> int:
-        """Executions in the journal. The venue is not asked: its clock waits for each who comes."""
+        """How many executions are booked."""
+        return len(self._records("FillBooked"))
+
+    def has_ended(self) -> bool:
+        """Whether the session has its end, and was not taken up again after it."""
+        return bool(self._records("SessionEnded"))
+
+    def latest_bar(self) -> datetime:
+        """When the newest minute that was decided ended."""
+        [*_, last] = self._records("BarsSeen")
+        return datetime.fromisoformat(json.loads(last)["at"])
+
+    def is_traded(self) -> bool:
+        """Whether a process holds the account's lease."""
+        return is_running(ACCOUNT, self.folder / LEASES)
+
+    def _records(self, kind: str) -> list[str]:
         if not self.journal.exists():
-            return 0
+            return []
         with closing(sqlite3.connect(f"file:{self.journal}?mode=ro", uri=True)) as journal:
-            booked = "SELECT count(*) FROM records WHERE kind = 'FillBooked'"
-            return int(journal.execute(booked).fetchone()[0])
+            found = journal.execute("SELECT body FROM records WHERE kind = ? ORDER BY seq", (kind,))
+            return [row[0] for row in found]
 
 
 def trades_often() -> dict[str, Any]:

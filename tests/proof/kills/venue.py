@@ -63,6 +63,11 @@ class Venue:
         self._process.communicate()
         self._log.close()
 
+    @property
+    def process(self) -> int:
+        """The simulator's process."""
+        return self._process.pid
+
     def orders(self) -> list[Raw]:
         """Every order of the account, oldest first."""
         query = {"status": "all", "direction": "asc", "limit": ORDERS_PAGE}
