@@ -40,7 +40,7 @@ class Seen:
 def play(row: Row, folder: Path) -> Seen:
     """Plays a row in `folder`, where state and logs stay."""
     seen = Seen(row.name)
-    with Stack(folder, speed=row.speed, busy=row.busy) as stack:
+    with Stack(folder, speed=row.speed, at_start=row.at_start) as stack:
         run = stack.start()
         if not row.at_once:
             stack.until_it_trades()
@@ -60,9 +60,11 @@ def play(row: Row, folder: Path) -> Seen:
 
 def _is_over(stack: Stack) -> bool:
     """Nobody runs or is about to, and the last end of day began after the last end."""
+    if stack.live():
+        return False
     ends = [one["end_time"] for one in _traded(stack.runs("coordinator"))]
-    loads = [one["start_time"] or "" for one in stack.runs("end-of-day")]
-    return not stack.live() and bool(ends) and max(loads, default="") > max(ends)
+    loads = [one["start_time"] for one in stack.runs("end-of-day")]
+    return bool(ends) and max(loads, default="") > max(ends)
 
 
 def _traded(runs: Sequence[Run]) -> list[Run]:

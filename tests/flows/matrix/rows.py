@@ -16,6 +16,19 @@ OUTAGE_S = 120.0
 SHORT_OUTAGE_S = 45.0
 
 
+IF_A_RUN = 'import os\nif "PREFECT__FLOW_RUN_ID" in os.environ:\n'
+BUSY = f"""{IF_A_RUN}
+    import threading
+    def burn():
+        while True:
+            sum(range(1_000_000))  # holds the interpreter for tens of milliseconds
+    threading.Thread(target=burn, daemon=True).start()
+"""
+"""A processor that is never free."""
+DIES = f"{IF_A_RUN}    os.kill(os.getpid(), 9)"
+"""Each run is killed before its first line."""
+
+
 @dataclass(frozen=True)
 class Row:
     """A strike, and the ends of the coordinator's runs and of the session that must follow.
@@ -28,7 +41,7 @@ class Row:
     ends: Sequence[str]
     session: str = "closed"
     speed: float = 60.0
-    busy: bool = False
+    at_start: str = ""
     at_once: bool = False
     """Strikes while the run starts, not in the middle of trading."""
 
@@ -107,7 +120,7 @@ def server_away_at_the_start(stack: Stack, run: str) -> None:
 RECOVERED = ("Crashed", "Completed")
 ROWS = (
     Row("cancel", cancel, ["Cancelled"], "stopped_early"),
-    Row("cancel, processor busy", cancel, ["Cancelled"], "stopped_early", busy=True),
+    Row("cancel, processor busy", cancel, ["Cancelled"], "stopped_early", at_start=BUSY),
     Row("SIGTERM of the run", terminate_run, ["StoppedEarly"], "stopped_early"),
     Row("kill -9 of the run", kill_run, RECOVERED),
     Row("SIGTERM of the worker", terminate_worker, RECOVERED),

@@ -32,27 +32,22 @@ ACCOUNT = "PA3SIM000001"
 DAY = "2026-11-27"
 """A half day: the exchange closes at 13:00 New York."""
 PATIENCE_S = 420.0
-BUSY = """import os, threading
-def burn():
-    while True:
-        sum(range(1_000_000))  # holds the interpreter for tens of milliseconds
-if "PREFECT__FLOW_RUN_ID" in os.environ:
-    threading.Thread(target=burn, daemon=True).start()
-"""
-"""Run by each of the runs' interpreters as it starts: a processor that is never free."""
 
 
 class Stack:
-    """One venue and one server with its worker, as a context manager; `speed` is the venue's."""
+    """One venue and one server with its worker, as a context manager; `speed` is the venue's.
 
-    def __init__(self, folder: Path, *, speed: float, busy: bool = False) -> None:
+    `at_start` is run by each Python process of the worker and its runs before anything else.
+    """
+
+    def __init__(self, folder: Path, *, speed: float, at_start: str = "") -> None:
         self.folder, self.speed = folder, speed
         self.shell = Shell(folder)
         options = ("--date", DAY, "--clock-speed", str(speed), "--cash", "1000000")
         self.venue = Venue(folder, *options)
         self.shell.environment |= self.venue.variables
-        if busy:
-            (folder / "sitecustomize.py").write_text(BUSY)
+        if at_start:
+            (folder / "sitecustomize.py").write_text(at_start)
             self.shell.environment["PYTHONPATH"] = str(folder)
         self.places = Places.under(self.shell.state)
         self.config = folder / "often.json"
