@@ -7,6 +7,7 @@ mode 600, a folder made for it 700, and an older schema is migrated after a copy
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import subprocess
@@ -175,21 +176,33 @@ def _make_file(file: Path) -> None:
         return
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        beginning = file.with_name(f"{file.name}.{os.getpid()}.new")
-        beginning.unlink(missing_ok=True)
-        with duckdb.connect(str(beginning), config=dict(_CONFIG)) as connection:
-            migrate(connection)
-        if file.exists():
-            file.unlink()  # it is empty
-        os.link(beginning, file)  # unlike a rename, never over what another process has made
-        beginning.unlink()
-    except FileExistsError:
-        beginning.unlink()
+        with _alone_in(file.parent):
+            if _is_empty(file):  # still: another process may have made and filled it meanwhile
+                _make_alone(file)
     except OSError as error:
         raise WarehouseUnreadable(
             f"The warehouse {file} cannot be made: {error}. "
             "Name another place in MULTI_TRADER_WAREHOUSE."
         ) from error
+
+
+def _make_alone(file: Path) -> None:
+    beginning = file.with_name(f"{file.name}.{os.getpid()}.new")
+    beginning.unlink(missing_ok=True)
+    with duckdb.connect(str(beginning), config=dict(_CONFIG)) as connection:
+        migrate(connection)
+    beginning.replace(file)
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """One process at a time makes a warehouse in a folder."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
 
 
 def _connect(

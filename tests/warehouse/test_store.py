@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
@@ -190,6 +191,24 @@ def test_an_empty_file_is_no_warehouse_yet(tmp_path: Path) -> None:
     Store.open(file).close()
     assert query(file, "SELECT count(*) FROM sessions").rows == ((0,),)
     assert [path.name for path in tmp_path.iterdir()] == ["warehouse.duckdb"]
+
+
+def test_two_that_make_it_at_once_make_one_and_neither_loses_what_the_other_loaded(
+    tmp_path: Path, day: Day
+) -> None:
+    file, made = tmp_path / "warehouse.duckdb", tmp_path / "others" / "warehouse.duckdb"
+    with Store.open(made) as store:
+        load_session(store, day.source())
+    folder = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)  # as the other process while it makes the file
+    opening = threading.Thread(target=lambda: Store.open(file).close())
+    opening.start()
+    opening.join(0.5)
+    made.replace(file)
+    os.close(folder)
+    opening.join(20)
+    assert not opening.is_alive()
+    assert query(file, "SELECT count(*) FROM sessions").rows == ((1,),)
 
 
 @pytest.mark.parametrize("part", [0.05, 0.3, 0.5, 0.9])
