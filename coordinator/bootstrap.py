@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
@@ -33,16 +33,14 @@ from coordinator.readers import (
     session_sources,
 )
 from coordinator.settings import Settings, home_folder, read_settings, warehouse_path
-from coordinator.shell import startup
-from coordinator.shell.broker import Broker
 from coordinator.shell.control_socket import controlled
-from coordinator.shell.history import write_bars
 from coordinator.shell.isolation import isolated
 from coordinator.shell.lease import Leases
-from coordinator.shell.pace import Budgets, patient
+from coordinator.shell.pace import Budgets
 from coordinator.shell.ports import Ports
-from coordinator.shell.session import PATIENCE_S, Observer, Run, RunResult, trade_session
+from coordinator.shell.session import Observer, Run, RunResult, trade_session
 from coordinator.strategies.registry import BUILT_IN
+from coordinator.warming import WarmUp, WarmupOutcome
 
 __all__ = [
     "JournalSource",
@@ -52,6 +50,7 @@ __all__ = [
     "SessionOutcome",
     "StatusView",
     "StrategyView",
+    "WarmUp",
     "WarmupOutcome",
     "ask_broker",
     "home_folder",
@@ -60,7 +59,7 @@ __all__ = [
     "run_session",
     "session_sources",
     "warehouse_path",
-    "warm_up",
+    "warming",
 ]
 
 log = logging.getLogger("coordinator")
@@ -109,16 +108,6 @@ class SessionOutcome:
     session_id: str | None = None
     summary: str = ""
     discrepancies: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class WarmupOutcome:
-    """What a warm-up fetched; `session_date` and `path` are None when the market is closed."""
-
-    account: str
-    session_date: date | None
-    path: Path | None
-    bars: Mapping[str, int]
 
 
 async def run_session(
@@ -188,10 +177,11 @@ async def run_configured(
         return _outcome(await trade_session(run, stop or asyncio.Event(), ports), options)
 
 
-async def warm_up(
+@asynccontextmanager
+async def warming(
     options: RunOptions, *, environment: Mapping[str, str] | None = None
-) -> WarmupOutcome:
-    """Fetch the bars that the next session's indicators need, into its warm-up file.
+) -> AsyncIterator[WarmUp]:
+    """A warm-up of the next session, to be fetched in steps while the context lasts.
 
     Raises:
         OperatorError, BrokerError: as `run_session` does.
@@ -202,7 +192,7 @@ async def warm_up(
     specs = strategy_specs(config, options.min_warmup_bars)
     with _settings(config, options, known, for_warm_up=True) as settings:
         feed = config.feed.value
-        return await asyncio.to_thread(_fetch_warm_up, specs, feed, settings, options.speed)
+        yield await asyncio.to_thread(WarmUp.begin, specs, feed, settings, options.speed)
 
 
 def strategy_specs(config: CoordinatorConfig, min_warmup_bars: int | None) -> list[StrategySpec]:
@@ -304,27 +294,6 @@ def _on_account(
     leases.take_for_account(account, markets, host=host)
     leases.take_for_coordinator(account, coordinator, host=host)
     leases.take_for_strategies(account, strategies, host=host)
-
-
-def _fetch_warm_up(
-    specs: Sequence[StrategySpec], feed: str, settings: Settings, speed: float
-) -> WarmupOutcome:
-    budgets = Budgets(settings, speed=speed)
-    ports = Ports.real(budgets)
-    pace = patient(ports.turn, ports.sleep, patience_s=PATIENCE_S)
-    broker = Broker(ports.rest(settings), feed=feed, pace=pace)
-    account = broker.account()
-    budgets.on_account(account.number, host=settings.account_host)
-    now = broker.clock()
-    sessions = startup.read_sessions(broker, now)
-    plan = startup.plan(now, sessions, tickers_of(specs))
-    if plan is None:
-        return WarmupOutcome(account.number, None, None, {})
-    needs = startup.warm_up_needs(specs, plan)
-    path = startup.warm_up_file(settings.home, account.number, plan.date)
-    bars = startup.fetch_history(broker, sessions, needs, path)
-    write_bars(path, bars)
-    return WarmupOutcome(account.number, plan.date, path, {s: len(b) for s, b in bars.items()})
 
 
 def _outcome(result: RunResult | None, options: RunOptions) -> SessionOutcome:

@@ -12,15 +12,11 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol
 from uuid import UUID
 
-from prefect.artifacts import (
-    acreate_progress_artifact,
-    acreate_table_artifact,
-    aupdate_progress_artifact,
-)
+import httpx
+from prefect.artifacts import acreate_progress_artifact, acreate_table_artifact
 from prefect.client.schemas.actions import ArtifactUpdate
 from prefect.client.utilities import get_or_create_client
 from prefect.events import emit_event
-from prefect.exceptions import ObjectNotFound
 from prefect.runtime import flow_run
 
 from coordinator.core.alerts import Alert
@@ -40,38 +36,47 @@ class Board(Protocol):
 
 
 class PrefectBoard:
-    """The artifacts of the run that this code belongs to, of a coordinator called `name`."""
+    """The artifacts of the run that this code belongs to, of a coordinator called `name`.
 
-    def __init__(self, name: str) -> None:
-        self._slug = slug(name)
+    `progress` is what the key of the progress artifact begins with.
+    """
+
+    def __init__(self, name: str, *, progress: str = "session") -> None:
+        self._slug, self._kind = slug(name), progress
         self._progress: UUID | None = None
         self._table: UUID | None = None
 
     async def show_progress(self, percent: float, text: str) -> None:
         """One progress artifact; if somebody deleted it, a new one."""
-        if self._progress is not None:
-            client, _ = get_or_create_client()
-            try:
-                await aupdate_progress_artifact(self._progress, percent, text, client)
-            except ObjectNotFound:
-                self._progress = None
-        if self._progress is None:
-            key = f"session-{self._slug}"
+        if not await _updated(self._progress, percent, text):
+            key = f"{self._kind}-{self._slug}"
             self._progress = await acreate_progress_artifact(percent, key, text)
 
     async def show_table(self, rows: Rows, text: str) -> None:
         """One table artifact; if somebody deleted it, a new one."""
-        if self._table is not None:
-            client, _ = get_or_create_client()
-            update = ArtifactUpdate(data=json.dumps(list(map(dict, rows))), description=text)
-            try:
-                await client.update_artifact(self._table, update)
-            except ObjectNotFound:
-                self._table = None
-        if self._table is None:
+        table = [dict(row) for row in rows]
+        if not await _updated(self._table, json.dumps(table), text):
             key = f"strategies-{self._slug}"
-            table = [dict(row) for row in rows]
             self._table = await acreate_table_artifact(table, key, text)
+
+
+async def _updated(artifact: UUID | None, data: str | float, text: str) -> bool:
+    """Whether an artifact is there, and shows this now.
+
+    Asked of the server itself: Prefect's own function emits an event each time, and those of a day
+    would fill its database and the run's page with what nobody waits for.
+    """
+    if artifact is None:
+        return False
+    client, _ = get_or_create_client()
+    new = ArtifactUpdate(data=data, description=text).model_dump(mode="json", exclude_unset=True)
+    try:
+        await client.request("PATCH", "/artifacts/{id}", path_params={"id": artifact}, json=new)
+    except httpx.HTTPStatusError as error:
+        if error.response.status_code == httpx.codes.NOT_FOUND:
+            return False
+        raise
+    return True
 
 
 def emit(alert: Alert, account: str, coordinator: str, session_id: str = "") -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from prefect import State, flow
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
-from coordinator.bootstrap import WarmupOutcome
+from coordinator.bootstrap import WarmUp, WarmupOutcome, warming
 from coordinator.errors import OperatorError
 from coordinator.private import leave_no_core
+from flows.board import PrefectBoard
 from flows.parameters import (
     BarsFile,
     ClockSpeed,
@@ -24,7 +28,11 @@ from flows.parameters import (
     run_name,
     run_options,
 )
-from tasks.bars import fetch_history
+from flows.stopping import PREFECT_AWAY
+from tasks.bars import fetch_history, write_history
+
+MOST_BATCHES = 10
+_log = logging.getLogger("coordinator.flow")
 
 
 def _name() -> str:
@@ -59,9 +67,35 @@ async def warmup(
     leave_no_core()
     let_coordinator_speak()
     try:
-        return warmed_state(await fetch_history(options))
+        async with warming(options) as warm_up:
+            return warmed_state(await fetch_all(warm_up, Path(config).stem))
     except OperatorError as refused:
         return Failed(message=str(refused))
+
+
+async def fetch_all(warm_up: WarmUp, name: str) -> WarmupOutcome:
+    """Fetches batch after batch, a task each, and writes one file at the end."""
+    board, fetched = PrefectBoard(name, progress="warmup"), dict[str, int]()
+    for batch in batches(warm_up.tickers):
+        fetched |= await fetch_history(warm_up, batch)
+        percent = 100 * len(fetched) / len(warm_up.tickers)
+        try:
+            await board.show_progress(round(percent, 1), fetched_sentence(fetched))
+        except PREFECT_AWAY as error:
+            _log.warning("Prefect does not show the progress (%s)", type(error).__name__)
+    return await write_history(warm_up)
+
+
+def batches(tickers: Sequence[str]) -> list[list[str]]:
+    """The tickers in at most ten parts of one size, in their order."""
+    size = max(-(-len(tickers) // MOST_BATCHES), 1)
+    return [list(tickers[at : at + size]) for at in range(0, len(tickers), size)]
+
+
+def fetched_sentence(fetched: Mapping[str, int]) -> str:
+    """How many bars there are of each ticker so far."""
+    each = ", ".join(f"{ticker} {bars:,}" for ticker, bars in fetched.items())
+    return f"{sum(fetched.values()):,} bars: {each}."
 
 
 def warmed_state(outcome: WarmupOutcome) -> State[Any]:

@@ -21,7 +21,7 @@ from coordinator.shell.lease import LeaseHeld
 from flows.coordinator import session_state
 from flows.handover import patience_until
 from flows.stopping import Stop
-from flows.warmup import warmed_state
+from flows.warmup import batches, fetched_sentence, warmed_state
 
 ROOT = Path(__file__).parents[2]
 STOCKS = RunOptions(config=ROOT / "configs/stocks_only.json")
@@ -190,6 +190,23 @@ def test_only_crypto_waits_and_only_around_midnight_utc(
         return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
     assert patience_until(options, utc(time)) == (utc(until) if until else None)
+
+
+@pytest.mark.parametrize(
+    ("tickers", "sizes"),
+    [(0, []), (1, [1]), (10, [1] * 10), (11, [2] * 5 + [1]), (30, [3] * 10), (101, [11] * 9 + [2])],
+)
+def test_a_warm_up_fetches_in_at_most_ten_batches_of_one_size(
+    tickers: int, sizes: list[int]
+) -> None:
+    names = [f"T{number}" for number in range(tickers)]
+    parts = batches(names)
+    assert [len(part) for part in parts] == sizes
+    assert [name for part in parts for name in part] == names
+
+
+def test_a_warm_up_tells_how_many_bars_it_has_of_each_ticker() -> None:
+    assert fetched_sentence({"SPY": 1_300, "QQQ": 0}) == "1,300 bars: SPY 1,300, QQQ 0."
 
 
 def test_a_warm_up_says_what_it_fetched_or_that_there_is_no_session() -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from coordinator.bootstrap import RunOptions, session_sources, warm_up
+from coordinator.bootstrap import RunOptions, WarmupOutcome, session_sources, warming
 from coordinator.embedded import Simulation, claim_account
 from simulator.server import Simulator
 from tests.e2e.running import environment, run_here, simulator_options
@@ -64,13 +64,19 @@ def test_a_session_its_warehouse_and_its_report_are_private_under_the_usual_umas
     assert open_to_others(home) == {}
 
 
+async def warmed(options: RunOptions, known: dict[str, str]) -> WarmupOutcome:
+    async with warming(options, environment=known) as warm_up:
+        warm_up.fetch(warm_up.tickers)
+        return warm_up.write()
+
+
 @pytest.mark.usefixtures("_usual_umask")
 def test_a_warm_up_and_a_claimed_account_are_private_under_the_usual_umask(
     tmp_path: Path,
 ) -> None:
     home, config = tmp_path / "home", ROOT / "configs/multi_trader_simple.json"
     with Simulator(simulator_options()) as venue:
-        done = asyncio.run(warm_up(RunOptions(config=config), environment=environment(venue, home)))
+        done = asyncio.run(warmed(RunOptions(config=config), environment(venue, home)))
     assert done.path is not None
     assert done.path.exists()
     claim_account(Simulation(home, ["SPY"], simulator_options().cash, 600.0, date(2026, 3, 17)))

@@ -1,0 +1,98 @@
+"""The history that a session's indicators need, fetched before it in steps, written at once.
+
+A coordinator that finds the file fetches only what it lacks; one that finds none fetches all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from coordinator.core.engine import tickers_of
+from coordinator.core.lanes import StrategySpec
+from coordinator.core.session import Hours
+from coordinator.core.values import Bar
+from coordinator.settings import Settings
+from coordinator.shell import startup
+from coordinator.shell.broker import Broker, persistent
+from coordinator.shell.history import Need, write_bars
+from coordinator.shell.pace import Budgets, patient
+from coordinator.shell.ports import Ports
+from coordinator.shell.session import PATIENCE_S
+
+
+@dataclass(frozen=True, slots=True)
+class WarmupOutcome:
+    """What a warm-up fetched; `session_date` and `path` are None when the market is closed."""
+
+    account: str
+    session_date: date | None
+    path: Path | None
+    bars: Mapping[str, int]
+
+
+class WarmUp:
+    """A warm-up under way: `fetch` each of `tickers`, in any order, then `write`. All blocks."""
+
+    def __init__(
+        self,
+        account: str,
+        session_date: date | None,
+        path: Path | None,
+        broker: Broker,
+        sessions: Sequence[Hours],
+        needs: Mapping[str, Need],
+    ) -> None:
+        self.account, self.session_date, self.path = account, session_date, path
+        self._broker, self._sessions, self._needs = broker, sessions, needs
+        self._bars: dict[str, list[Bar]] = {}
+
+    @classmethod
+    def begin(
+        cls, specs: Sequence[StrategySpec], feed: str, settings: Settings, speed: float
+    ) -> WarmUp:
+        """Asks the broker what the next session is.
+
+        Raises:
+            BrokerError: it cannot be reached, or does not take the keys.
+        """
+        budgets = Budgets(settings, speed=speed)
+        ports = Ports.real(budgets)
+        pace = patient(ports.turn, ports.sleep, patience_s=PATIENCE_S)
+        broker = Broker(ports.rest(settings), feed=feed, pace=pace, again=persistent(ports.sleep))
+        account = broker.account().number
+        budgets.on_account(account, host=settings.account_host)
+        now = broker.clock()
+        sessions = startup.read_sessions(broker, now)
+        plan = startup.plan(now, sessions, tickers_of(specs))
+        if plan is None:
+            return cls(account, None, None, broker, sessions, {})
+        needs = {need.symbol: need for need in startup.warm_up_needs(specs, plan)}
+        path = startup.warm_up_file(settings.home, account, plan.date)
+        return cls(account, plan.date, path, broker, sessions, needs)
+
+    @property
+    def tickers(self) -> Sequence[str]:
+        """Those whose history is wanted; none when the market is closed."""
+        return list(self._needs)
+
+    def fetch(self, tickers: Sequence[str]) -> Mapping[str, int]:
+        """Fetches these tickers' bars, and answers how many there are of each.
+
+        Raises:
+            BrokerError: the broker does not answer; what was fetched before is kept.
+        """
+        assert self.path is not None, "a closed market wants no bars"
+        needs = [self._needs[ticker] for ticker in tickers]
+        found = startup.fetch_history(self._broker, self._sessions, needs, self.path)
+        self._bars |= found
+        return {ticker: len(bars) for ticker, bars in found.items()}
+
+    def write(self) -> WarmupOutcome:
+        """Writes all that was fetched to one file, whole or not at all."""
+        if self.path is not None:
+            write_bars(self.path, self._bars)
+        counts = {ticker: len(bars) for ticker, bars in self._bars.items()}
+        return WarmupOutcome(self.account, self.session_date, self.path, counts)
