@@ -7,6 +7,7 @@ environment and to nothing else; the server listens on loopback and asks for a p
 from __future__ import annotations
 
 import base64
+import json
 import os
 import secrets
 import socket
@@ -21,6 +22,8 @@ PROFILE = "multi-trader"
 ROOT = Path(__file__).resolve().parents[2]
 """The project's folder: flows run in it, and prefect.yaml stands there."""
 
+HEARTBEATS_KEPT_S = 6 * 3_600
+"""Nobody asks for an old one, and those of a crypto session fill eight megabytes a day."""
 _DAYS_KEPT = 30
 KEYS = "APCA_"
 """How the names of the broker's variables begin."""
@@ -143,4 +146,7 @@ def server_environment(places: Places, port: int, environment: Mapping[str, str]
         "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_ENABLED": "events,flow_runs",
         "PREFECT_SERVER_SERVICES_DB_VACUUM_RETENTION_PERIOD": str(_DAYS_KEPT * 86_400),
+        "PREFECT_SERVER_SERVICES_DB_VACUUM_EVENT_RETENTION_OVERRIDES": json.dumps(
+            {"prefect.flow-run.heartbeat": HEARTBEATS_KEPT_S}
+        ),
     }

@@ -1,4 +1,4 @@
-"""The warm-up flow for real: a task a batch, progress, one whole file that the coordinator reads."""
+"""The warm-up flow for real: a task a batch, progress, and one file for the coordinator."""
 
 from __future__ import annotations
 
