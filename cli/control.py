@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json as json_text
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from cli.faults import ANYTHING_ELSE, plainly
-from cli.kill import operator, what_became_of
+from cli.kill import operator
 from cli.logs import configure_logging
 from cli.options import BrokerSpeed, LogLevel
 from cli.tables import plain
-
-if TYPE_CHECKING:
-    from coordinator.control import Told
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="The strategy's name.")]
 AccountNumber = Annotated[
@@ -100,18 +97,6 @@ def _control(
     from coordinator.core.messages import Act
 
     told = control(operator(clock_speed), Act(act), name, account=account, coordinator=coordinator)
-    typer.echo(json_text.dumps(asdict(told), default=plain, indent=2) if json else _sentences(told))
-    left = told.left
-    if not told.done or (left is not None and not (left.is_flat or left.closed)):
+    typer.echo(json_text.dumps(asdict(told), default=plain, indent=2) if json else told.sentences())
+    if not told.is_whole:
         raise typer.Exit(ANYTHING_ELSE)
-
-
-def _sentences(told: Told) -> str:
-    said = f"{told.account}: {told.said}"
-    if told.left is not None and told.left.is_flat:
-        return f"{said}\n{told.account}: {told.strategy} is flat."
-    if told.left is not None:
-        return f"{said}\n{what_became_of(told.left, f'multi-trader flatten {told.strategy}')}"
-    if told.running:
-        return said
-    return f"{said}\nNo coordinator answered: one that runs or starts finds it in the journal."

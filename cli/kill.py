@@ -14,7 +14,6 @@ from cli.options import BrokerSpeed, LogLevel
 
 if TYPE_CHECKING:
     from coordinator.accounts import Operator
-    from coordinator.getting_out import Left
 
 
 @plainly
@@ -30,6 +29,7 @@ def kill(clock_speed: BrokerSpeed = 1.0, log_level: LogLevel = "INFO") -> None:
       multi-trader kill
     """
     configure_logging(log_level)
+    from coordinator.getting_out import what_became_of
     from coordinator.kill import kill as kill_all
 
     left = kill_all(operator(clock_speed))
@@ -70,21 +70,3 @@ def operator(clock_speed: float) -> Operator:
     except (KeyError, OSError):
         user = f"user {os.getuid()}"  # of a container that has no names
     return Operator(home_folder(), os.environ, user, complain, clock_speed)
-
-
-def what_became_of(left: Left, again: str = "multi-trader kill") -> str:
-    """What is left of an account that was to be flat, and the command that tries `again`."""
-    from coordinator.getting_out import what_is_left
-
-    if left.is_flat:
-        flat = f"{left.account}: flat. No strategy holds what could be sold, and nothing is open."
-        differs = " But the books and the broker differ: see `multi-trader reconcile`."
-        return flat + (differs if left.frozen else "")
-    still = f"{left.account}: {what_is_left(left)}."
-    if left.closed:
-        return (
-            f"{still} Its market is closed. It is sold at the open by the coordinator that runs"
-            " then; if none does, run `{again}` again."
-        )
-    why = f" From here nothing could be done: {left.problem}." if left.problem else ""
-    return f"{still}{why} Look at `multi-trader status`, and run `{again}` again."

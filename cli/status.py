@@ -95,8 +95,8 @@ def _warnings(view: StatusView) -> Iterator[str]:
 
 
 def _row(one: StrategyView) -> tuple[str, ...]:
-    halted = {"leaving": "flattened", "paused": "paused"}.get(one.halted, "")
-    notes = [halted] * bool(halted) + [f"stopped: {one.stopped}"] * bool(one.stopped)
+    notes = [one.halted] if one.halted else []
+    notes += [f"stopped: {one.stopped}"] if one.stopped else []
     name = f"{one.name} ({', '.join(notes)})" if notes else one.name
     amounts = (f"{amount:,.2f}" for amount in (one.cash, one.equity, one.pnl, one.day_pnl))
     return (name, *amounts, str(one.daily_trades), str(one.open_orders), _positions(one))

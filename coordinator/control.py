@@ -18,7 +18,7 @@ from coordinator.core import records as r
 from coordinator.core.messages import Act, Answer, OperatorAsked
 from coordinator.core.values import UNASSIGNED
 from coordinator.errors import OperatorError
-from coordinator.getting_out import Left, get_out
+from coordinator.getting_out import Left, get_out, what_became_of
 from coordinator.kill import WAIT_S, broker_time
 from coordinator.shell.control_client import ask
 from coordinator.shell.control_protocol import Reply, Request, addresses
@@ -40,6 +40,22 @@ class Told:
     said: str
     running: bool
     left: Left | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of it is so now, or as soon as a market opens."""
+        return self.done and (self.left is None or self.left.is_flat or self.left.closed)
+
+    def sentences(self) -> str:
+        """What became of it, a line for each thing to know."""
+        said = f"{self.account}: {self.said}"
+        if self.left is not None and self.left.is_flat:
+            return f"{said}\n{self.account}: {self.strategy} is flat."
+        if self.left is not None:
+            return f"{said}\n{what_became_of(self.left, f'multi-trader flatten {self.strategy}')}"
+        if self.running:
+            return said
+        return f"{said}\nNo coordinator answered: one that runs or starts finds it in the journal."
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,6 +166,22 @@ def _run(operator: Operator, reach: Reach, opened: r.SessionOpened) -> Run:
     )
 
 
+def what_became_of(left: Left, again: str = "multi-trader kill") -> str:
+    """What is left of an account that was to be flat, and the command that tries `again`."""
+    if left.is_flat:
+        flat = f"{left.account}: flat. No strategy holds what could be sold, and nothing is open."
+        differs = " But the books and the broker differ: see `multi-trader reconcile`."
+        return flat + (differs if left.frozen else "")
+    still = f"{left.account}: {what_is_left(left)}."
+    if left.closed:
+        return (
+            f"{still} Its market is closed. It is sold at the open by the coordinator that runs"
+            " then; if none does, run `{again}` again."
+        )
+    why = f" From here nothing could be done: {left.problem}." if left.problem else ""
+    return f"{still}{why} Look at `multi-trader status`, and run `{again}` again."
+
+
 def what_is_left(left: Left) -> str:
     """The positions and the orders that are left, in words."""
     parts = [f"{h.strategy} holds {in_words(h)}" for h in left.held]

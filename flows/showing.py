@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
 from coordinator.core.risk import Limits
 from coordinator.core.view import LiveView, StrategyView
+from coordinator.readers import StatusView
 
 _NO_LIMITS = Limits()
 _UNLIMITED = "any"
+_TRADING = "trading"
 
 
 def percent_gone(view: LiveView) -> float:
@@ -55,6 +57,20 @@ def strategy_rows(view: LiveView) -> list[dict[str, str]]:
     return [_row(one, view.limits.get(one.name, _NO_LIMITS)) for one in view.strategies]
 
 
+def status_rows(views: Iterable[StatusView]) -> list[dict[str, str]]:
+    """A row a strategy of every coordinator's newest session, whether it runs or not."""
+    rows = []
+    for view in views:
+        limits = view.live.limits if view.live else {}
+        place = {"Session": view.state, "Coordinator": view.coordinator, "Account": view.account}
+        for one in view.strategies:
+            row = _row(one, limits.get(one.name, _NO_LIMITS)) | place
+            if row["State"] == _TRADING and view.state != "running":
+                row["State"] = "-"
+            rows.append(row)
+    return rows
+
+
 def _row(one: StrategyView, limits: Limits) -> dict[str, str]:
     """Narrow columns first: the page cuts off what is far to the right."""
     most = _UNLIMITED if limits.max_daily_trades is None else limits.max_daily_trades
@@ -73,7 +89,7 @@ def _row(one: StrategyView, limits: Limits) -> dict[str, str]:
 def _state(one: StrategyView) -> str:
     if one.halted:
         return one.halted
-    return f"stopped: {plain(one.stopped)}" if one.stopped else "trading"
+    return f"stopped: {plain(one.stopped)}" if one.stopped else _TRADING
 
 
 def _positions(held: Mapping[str, Decimal]) -> str:

@@ -33,7 +33,7 @@ class StrategyView:
     stopped: str = ""
     """Why it opens nothing more today."""
     halted: str = ""
-    """What an operator has halted: `paused`, or `leaving` if it is being flattened as well."""
+    """What an operator has halted: `paused`, or `flattened`, which is paused and sold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,4 +126,4 @@ def _strategy(books: Books, name: str) -> StrategyView:
 
 def _halted(books: Books, name: str) -> str:
     paused = "paused" if name in books.halts.paused else ""
-    return "leaving" if name in books.halts.leaving else paused
+    return "flattened" if name in books.halts.leaving else paused

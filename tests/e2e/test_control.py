@@ -78,7 +78,7 @@ def test_a_strategy_is_flattened_and_buys_nothing_until_it_is_resumed(
     view = said[1].status
     assert view is not None
     assert view.streams == {"orders": "live", "stock bars": "live"}
-    assert [(s.halted, s.positions) for s in view.strategies] == [("leaving", {})]
+    assert [(s.halted, s.positions) for s in view.strategies] == [("flattened", {})]
 
     journal = home / ACCOUNT / "journal.db"
     flattened, resumed = read_kinds(journal, r.FlattenRequested, r.Resumed)

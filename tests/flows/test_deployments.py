@@ -29,7 +29,7 @@ SCHEDULES = {
     "coordinator/crypto": ("55 23 * * *", "UTC"),
     "end-of-day/crypto": ("30 0 * * *", "UTC"),
 }
-ON_DEMAND = {"backtest/adhoc": {"bars": "bars.parquet"}}
+ON_DEMAND = {"backtest/adhoc": {"bars": "bars.parquet"}, "control/adhoc": {}}
 """What a user must fill in of those that no schedule starts."""
 each = pytest.mark.parametrize("name", DEPLOYMENTS)
 scheduled = pytest.mark.parametrize("name", SCHEDULES)

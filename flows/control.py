@@ -1,0 +1,164 @@
+"""The operator's hand in Prefect's UI: pause, resume, flatten, kill, revive, and how things stand.
+
+It does what the command of the same name does, by the same way: the coordinator that runs is asked
+over its local socket, and the journal keeps what nobody answers. Never repeated by Prefect: whoever
+asks sees what became of it, and asks again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from prefect import State, flow
+from prefect.artifacts import acreate_table_artifact
+from prefect.runtime import flow_run
+from prefect.states import Completed, Failed
+from pydantic import AfterValidator
+
+from coordinator.accounts import Operator
+from coordinator.bootstrap import StatusView, home_folder, read_status
+from coordinator.control import control as control_one
+from coordinator.core.messages import Act
+from coordinator.core.values import NAME_PATTERN
+from coordinator.errors import MultiTraderError
+from coordinator.getting_out import what_became_of
+from coordinator.kill import kill, revive
+from coordinator.private import leave_no_core
+from flows.parameters import described, let_coordinator_speak
+from flows.showing import status_rows
+
+STATUS_KEY = "status"
+OF_ONE = ("pause", "resume", "flatten")
+Rows = Sequence[Mapping[str, str]]
+Publish = Callable[[Rows, str], Awaitable[None]]
+_log = logging.getLogger("coordinator.flow")
+
+
+def _a_name(name: str | None) -> str | None:
+    if name and not NAME_PATTERN.fullmatch(name):
+        raise ValueError("a strategy's name has letters, digits, - and _, and 48 of them at most")
+    return name or None
+
+
+Action = Annotated[
+    Literal["status", "pause", "resume", "flatten", "kill", "revive"],
+    described(
+        "Action",
+        "pause: opens nothing, exits go on. flatten: sells what it holds, and pauses. kill: cancels"
+        " and sells everything of every strategy; revive ends that once all is sold.",
+    ),
+]
+Strategy = Annotated[
+    str | None,
+    AfterValidator(_a_name),
+    described("Strategy", "Name of the strategy to pause, resume or flatten; else empty."),
+]
+CoordinatorName = Annotated[
+    str | None,
+    described("Coordinator", "Only where two coordinators have a strategy of this name."),
+]
+AccountNumber = Annotated[
+    str | None,
+    described("Account", "Only where two accounts have a strategy of this name."),
+]
+
+
+def _name() -> str:
+    asked = flow_run.get_parameters()
+    parts = ("control", asked.get("action") or "status", asked.get("strategy"))
+    return " ".join(str(part) for part in parts if part)
+
+
+@flow(name="control", flow_run_name=_name, persist_result=False, retries=0)
+async def control(
+    action: Action = "status",
+    strategy: Strategy = None,
+    coordinator: CoordinatorName = None,
+    account: AccountNumber = None,
+) -> State[Any]:
+    """Controls what trades now, and says in a sentence what became of it.
+
+    Ends as Completed, or as Failed with what to do: no such strategy, something left unsold.
+    """
+    leave_no_core()
+    let_coordinator_speak()
+    by = f"Prefect's run {flow_run.get_id() or 'without a number'}"
+    operator = Operator(home_folder(), os.environ, by, _log.info)
+    return await controlled_state(
+        operator, action, strategy, coordinator=coordinator or None, account=account or None
+    )
+
+
+async def show_status(rows: Rows, said: str) -> None:
+    """Puts the table of strategies on the run's page."""
+    await acreate_table_artifact([dict(row) for row in rows], STATUS_KEY, said)
+
+
+async def controlled_state(
+    operator: Operator,
+    action: str,
+    strategy: str | None,
+    *,
+    coordinator: str | None = None,
+    account: str | None = None,
+    publish: Publish = show_status,
+) -> State[Any]:
+    """Does it, and answers the state that its run shall end in.
+
+    `publish` is there for tests to replace.
+    """
+    if (action in OF_ONE) is not bool(strategy):
+        of = "the name of a strategy" if action in OF_ONE else "no strategy: it is of everything"
+        return Failed(message=f"{action} takes {of}. Nothing was done; run it again so.")
+    try:
+        if action == "status":
+            return await _status(operator.home, publish)
+        if strategy:
+            told = await asyncio.to_thread(
+                control_one,
+                operator,
+                Act(action),
+                strategy,
+                account=account,
+                coordinator=coordinator,
+            )
+            said = told.sentences()
+            return Completed(message=said) if told.is_whole else Failed(message=said)
+        return await asyncio.to_thread(_kill if action == "kill" else _revive, operator)
+    except MultiTraderError as error:
+        return Failed(message=str(error))
+
+
+async def _status(home: Path, publish: Publish) -> State[Any]:
+    views = await asyncio.to_thread(read_status, home)
+    if not views:
+        return Completed(message=f"No session under {home} yet.")
+    running = [view for view in views if view.state == "running"]
+    nobody = "" if running else "No coordinator runs; the journals have: "
+    said = nobody + " ".join(map(_in_a_sentence, running or views))
+    await publish(status_rows(running or views), said)
+    return Completed(message=said)
+
+
+def _in_a_sentence(view: StatusView) -> str:
+    killed = ", KILLED" if view.killed else ""
+    differs = f", frozen: {', '.join(sorted(view.frozen))}" if view.frozen else ""
+    return f"{view.coordinator} on {view.account}: {view.state}{killed}{differs}."
+
+
+def _kill(operator: Operator) -> State[Any]:
+    left = kill(operator)
+    said = "\n".join(map(what_became_of, left))
+    whole = all(one.is_flat or one.closed for one in left)
+    return Completed(message=said) if whole else Failed(message=said)
+
+
+def _revive(operator: Operator) -> State[Any]:
+    revived = [one.account for one in revive(operator) if one.was_killed]
+    said = f"Revived: {', '.join(revived)}. Strategies may buy again."
+    return Completed(message=said if revived else "No account is killed.")
