@@ -77,6 +77,13 @@ def test_a_schedule_has_a_zone_and_a_slug_and_leaves_a_users_pause_alone(name: s
     assert "active" not in schedule
 
 
+@pytest.mark.parametrize("name", ["coordinator/stocks", "coordinator/crypto"])
+def test_a_session_writes_to_no_pipe_that_would_end_with_its_worker(name: str) -> None:
+    variables = DEPLOYMENTS[name]["work_pool"]["job_variables"]
+    assert variables["stream_output"] is False
+    assert variables["env"] == DOCUMENT["definitions"]["pool"]["job_variables"]["env"]
+
+
 def test_slugs_are_unique() -> None:
     slugs = [DEPLOYMENTS[name]["schedules"][0]["slug"] for name in SCHEDULES]
     assert len(set(slugs)) == len(slugs)

@@ -71,6 +71,13 @@ def kill_worker(stack: Stack, _: str) -> None:
     os.kill(stack.child("worker"), signal.SIGKILL)
 
 
+def kill_worker_then_cancel(stack: Stack, run: str) -> None:
+    """The next worker does not know the run; the run hears of its cancellation by itself."""
+    kill_worker(stack, run)
+    stack.until_it_trades()
+    stack.cancel(run)
+
+
 def kill_worker_and_run(stack: Stack, run: str) -> None:
     """SIGKILL to both in one moment."""
     trading = stack.process_of(run)
@@ -124,7 +131,13 @@ ROWS = (
     Row("SIGTERM of the run", terminate_run, ["StoppedEarly"], "stopped_early"),
     Row("kill -9 of the run", kill_run, RECOVERED),
     Row("SIGTERM of the worker", terminate_worker, RECOVERED),
-    Row("kill -9 of the worker", kill_worker, RECOVERED),
+    Row("kill -9 of the worker", kill_worker, ["Completed"]),
+    Row(
+        "kill -9 of the worker, then cancel",
+        kill_worker_then_cancel,
+        ["Cancelled"],
+        "stopped_early",
+    ),
     Row("kill -9 of worker and run", kill_worker_and_run, RECOVERED),
     Row("server killed, restarted at once", restart_server, ["Completed"]),
     Row("server away for two minutes", server_away, ["Completed"], speed=40),
