@@ -40,7 +40,7 @@ class Row:
     strike: Callable[[Stack, str], None]
     ends: Sequence[str]
     session: str = "closed"
-    speed: float = 60.0
+    speed: float = 100.0
     at_start: str = ""
     at_once: bool = False
     """Strikes while the run starts, not in the middle of trading."""
@@ -140,10 +140,14 @@ ROWS = (
     ),
     Row("kill -9 of worker and run", kill_worker_and_run, RECOVERED),
     Row("server killed, restarted at once", restart_server, ["Completed"]),
-    Row("server away for two minutes", server_away, ["Completed"], speed=40),
+    Row("server away for two minutes", server_away, ["Completed"], speed=40.0),
     Row("server away at the end", server_away_at_the_end, ["Completed"]),
     Row(
-        "server away for 45 s, then cancel", server_away_then_cancel, ["Cancelled"], "stopped_early"
+        "server away for 45 s, then cancel",
+        server_away_then_cancel,
+        ["Cancelled"],
+        "stopped_early",
+        speed=40.0,
     ),
     Row("server away at the start", server_away_at_the_start, RECOVERED, at_once=True),
 )
