@@ -85,6 +85,21 @@ def kill_worker_and_run(stack: Stack, run: str) -> None:
     os.kill(trading, signal.SIGKILL)
 
 
+def hang_run(stack: Stack, run: str) -> None:
+    """Every thread stands still, its heartbeat's too, until Prefect calls it crashed, and longer.
+
+    It still holds the lease, so the recovery that follows must leave the account alone.
+    """
+    trading = stack.process_of(run)
+    os.kill(trading, signal.SIGSTOP)
+    try:
+        stack.until(lambda: stack.state_of(run) == "Crashed", "three heartbeats are missed")
+        stack.until(lambda: "AlreadyRunning" in stack.states(), "a recovery finds the lease taken")
+    finally:
+        os.kill(trading, signal.SIGCONT)
+    stack.until(lambda: stack.state_of(run) == "Running", "it says that it lives")
+
+
 def restart_server(stack: Stack, _: str) -> None:
     """SIGKILL to the server; its supervisor starts it again."""
     os.kill(stack.child("server"), signal.SIGKILL)
@@ -139,6 +154,7 @@ ROWS = (
         "stopped_early",
     ),
     Row("kill -9 of worker and run", kill_worker_and_run, RECOVERED),
+    Row("the run hangs until it is called crashed", hang_run, ["Completed"]),
     Row("server killed, restarted at once", restart_server, ["Completed"]),
     Row("server away for two minutes", server_away, ["Completed"], speed=40.0),
     Row("server away at the end", server_away_at_the_end, ["Completed"]),

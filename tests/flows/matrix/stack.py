@@ -113,6 +113,10 @@ class Stack:
         """The name of a run's state."""
         return str(self.ask("GET", f"flow_runs/{run}")["state_name"])
 
+    def states(self) -> list[str]:
+        """The names of the states of all coordinators' runs, oldest first."""
+        return [run["state_name"] for run in self.runs("coordinator")]
+
     def history(self, run: str) -> list[str]:
         """The names of all states that a run had."""
         states = self.ask("GET", f"flow_run_states/?flow_run_id={run}")
