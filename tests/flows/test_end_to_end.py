@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from flows.server.automations import RECOVERY, read_automations
 from tests.flows.shells import Shell, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("prefect")]
@@ -95,3 +96,27 @@ def test_what_make_up_leaves_running_trades_loads_and_is_ended_without_a_lost_ro
     assert ("coordinator stocks_only 2026-03-18", "Cancelled") in states
     assert {state for _, state in states} <= {"Completed", "Cancelled"}
     assert "Nothing runs" in shell.server("down").stdout
+
+
+def automations_in(shell: Shell) -> dict[str, bool]:
+    """Each automation at the server and whether it is enabled; a name that is there twice fails."""
+    with sqlite3.connect(shell.state / "prefect" / "prefect.db") as server:
+        found = server.execute("SELECT name, enabled FROM automation").fetchall()
+    assert len({name for name, _ in found}) == len(found)
+    return {name: bool(enabled) for name, enabled in found}
+
+
+def test_what_make_up_makes_is_made_once_and_what_a_user_switched_off_stays_off(
+    shell: Shell,
+) -> None:
+    assert shell.server("up").returncode == 0
+    made = automations_in(shell)
+    paused = shell.python("-m", "prefect", "automation", "pause", RECOVERY)
+    assert paused.returncode == 0, paused.stdout + paused.stderr
+    assert shell.server("down").returncode == 0
+    assert shell.server("up").returncode == 0
+    assert automations_in(shell) == {**made, RECOVERY: False}
+    assert made[RECOVERY]
+    assert {one.name for one in read_automations()} <= set(made)
+    assert shell.server("down").returncode == 0
+    assert shell.processes() == []
