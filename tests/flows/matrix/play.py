@@ -63,8 +63,8 @@ def _is_over(stack: Stack) -> bool:
     if stack.live():
         return False
     ends = [one["end_time"] for one in _traded(stack.runs("coordinator"))]
-    loads = [one["start_time"] for one in stack.runs("end-of-day")]
-    return bool(ends) and max(loads, default="") > max(ends)
+    loads = [one["start_time"] or "" for one in stack.runs("end-of-day")]
+    return all(ends) and max(loads, default="") > max(ends, default="z")
 
 
 def _traded(runs: Sequence[Run]) -> list[Run]:
