@@ -28,7 +28,7 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import PrefectException
-from prefect.states import Cancelling
+from prefect.states import Cancelled, Cancelling
 
 LIVE = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
 _ENDED = [StateType.COMPLETED, StateType.CANCELLED, StateType.CRASHED, StateType.FAILED]
@@ -71,6 +71,19 @@ def cancel(runs: Iterable[FlowRun]) -> None:
     with get_client(sync_client=True) as client:
         for run in runs:
             client.set_flow_run_state(run.id, Cancelling(message="The server is being stopped."))
+
+
+def drop_recoveries() -> None:
+    """Cancels recoveries that have not begun: a later server would start them into another day."""
+    with get_client(sync_client=True) as client:
+        due = client.read_flow_runs(
+            flow_filter=FlowFilter(name=FlowFilterName(any_=["coordinator"])),
+            flow_run_filter=FlowRunFilter(state=_in_states([StateType.SCHEDULED])),
+        )
+        for run in due:
+            if run.parameters.get("recovery"):
+                end: State[Any] = Cancelled(message="The server is being stopped.")
+                client.set_flow_run_state(run.id, end, force=True)
 
 
 def is_end_of_day_due(now: datetime) -> bool:

@@ -109,6 +109,7 @@ class Stack:
     def _end_runs(self) -> None:
         if not self._server.is_alive():
             return
+        runs.drop_recoveries()
         live = runs.live_runs()
         if live:
             _log.info("Cancelling %d runs, and waiting for their end", len(live))
