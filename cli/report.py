@@ -1,35 +1,70 @@
-"""`multi-trader report`: one session, or the latest, as a page of HTML."""
+"""`multi-trader report`: a session, the latest one, or a range of dates, as a page of HTML."""
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from cli.faults import plainly
-from cli.options import SessionId
+from cli.options import SessionId, a_date
 
 LATEST = "SELECT session_id FROM sessions ORDER BY opened_at DESC, session_id LIMIT 1"
 NAMED = "SELECT session_id FROM sessions WHERE session_id = ?"
+EMPTY = "The warehouse holds no session yet: run one, or `multi-trader end-of-day`."
+SPAN = "SELECT min(session_date), max(session_date) FROM sessions"
+
+Day = Annotated[
+    datetime.date | None,
+    typer.Option(parser=a_date, metavar="YYYY-MM-DD", help="Of a range of dates, included."),
+]
 
 
 @plainly
-def report(session: SessionId = None) -> None:
-    """Write the HTML report of a session and print its path.
+def report(session: SessionId = None, start: Day = None, end: Day = None) -> None:
+    """Write the HTML report of a session, or of a range, and print its path.
 
-    Without --session: of the latest one in the warehouse.
+    Without options: of the latest session in the warehouse. With --start or --end: of all its
+    sessions from the one date to the other.
 
     \b
     Example:
       multi-trader report
+      multi-trader report --start 2026-03-01 --end 2026-03-31
     """
+    from coordinator.errors import OperatorError
     from coordinator.settings import home_folder, warehouse_path
-    from warehouse.report import write_report
+    from warehouse.report import write_range, write_report
 
-    warehouse = warehouse_path()
-    session_id = _found(warehouse, session)
-    page = home_folder() / "reports" / f"{session_id}.html"
-    typer.echo(write_report(warehouse, session_id, page))
+    warehouse, folder = warehouse_path(), home_folder() / "reports"
+    if start is None and end is None:
+        session_id = _found(warehouse, session)
+        typer.echo(write_report(warehouse, session_id, folder / f"{session_id}.html"))
+        return
+    if session is not None:
+        raise OperatorError(
+            "--session is one session and --start, --end a range: give one of them."
+        )
+    first, last = _range(warehouse, start, end)
+    typer.echo(write_range(warehouse, first, last, folder / f"{first}_{last}.html"))
+
+
+def _range(
+    warehouse: Path | str, start: datetime.date | None, end: datetime.date | None
+) -> tuple[datetime.date, datetime.date]:
+    """The range, open ends closed by the warehouse's; raises OperatorError if it has no day."""
+    from coordinator.errors import OperatorError
+    from warehouse.queries import query
+
+    ((oldest, newest),) = query(warehouse, SPAN).rows
+    first, last = start or oldest, end or newest
+    if not isinstance(first, datetime.date) or not isinstance(last, datetime.date):
+        raise OperatorError(EMPTY)
+    if first > last:
+        raise OperatorError(f"The range ends before it begins: {first} is after {last}.")
+    return first, last
 
 
 def _found(warehouse: Path | str, session: str | None) -> str:
@@ -39,7 +74,7 @@ def _found(warehouse: Path | str, session: str | None) -> str:
 
     if session is None:
         rows = query(warehouse, LATEST).rows
-        missing = "The warehouse holds no session yet: run one, or `multi-trader end-of-day`."
+        missing = EMPTY
     else:
         rows = query(warehouse, NAMED, parameters=[session]).rows
         missing = (

@@ -25,26 +25,36 @@ class Line:
     points: Sequence[tuple[datetime, float]]
 
 
-def line_chart(lines: Sequence[Line], unit: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A triangle on a chart: `kind` is buy (it points up) or sell (down)."""
+
+    at: datetime
+    value: float
+    kind: str
+    about: str
+
+
+def line_chart(lines: Sequence[Line], unit: str, marks: Sequence[Mark] = ()) -> str:
     """An SVG of the lines over time (UTC). The first eight have colours, the others are grey.
 
     Lines without points are left out; without any point a sentence stands in the drawing's place.
     """
-    lines = [line for line in lines if line.points]
-    if not lines:
+    if not any(line.points for line in lines) and not marks:
         return '<p class="quiet">Nothing to draw yet.</p>'
-    times = [at for line in lines for at, _ in line.points]
-    values = [value for line in lines for _, value in line.points]
+    times = [at for line in lines for at, _ in line.points] + [mark.at for mark in marks]
+    values = [value for line in lines for _, value in line.points] + [m.value for m in marks]
     start, end = min(times), max(times)
     ticks = nice_ticks(min(values), max(values))
     scale = _Scale(start, max(end - start, timedelta(seconds=1)), ticks[0], ticks[-1])
-    drawn = [_line(line, number, scale) for number, line in enumerate(lines)]
+    drawn = [_line(line, number, scale) for number, line in enumerate(lines) if line.points]
     label = f"{escape(unit)} over time, {len(lines)} lines"
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">'
         + "".join(_value_tick(tick, scale) for tick in ticks)
         + "".join(_time_tick(start + (end - start) * i / 4, scale, i) for i in range(5))
         + "".join(reversed(drawn))  # the coloured ones on top
+        + "".join(_mark(mark, scale) for mark in marks)
         + "</svg>"
     )
 
@@ -90,6 +100,15 @@ def _line(line: Line, number: int, scale: _Scale) -> str:
     )
 
 
+def _mark(mark: Mark, scale: _Scale) -> str:
+    x, y = scale.x(mark.at), scale.y(mark.value)
+    up = -1 if mark.kind == "buy" else 1
+    return (
+        f'<path class="mark {mark.kind}" d="M{x:.1f} {y:.1f}l-5 {-9 * up}h10z">'
+        f"<title>{escape(mark.about)}</title></path>"
+    )
+
+
 def _thin(points: Sequence[tuple[datetime, float]]) -> list[tuple[datetime, float]]:
     """At most a few hundred points, the last one always among them."""
     stride = math.ceil(len(points) / _POINTS_MAX)
@@ -117,4 +136,6 @@ def _value_tick(value: float, scale: _Scale) -> str:
 def _time_tick(at: datetime, scale: _Scale, number: int) -> str:
     anchor = "start" if number == 0 else "end" if number == 4 else "middle"
     text = at.strftime("%H:%M" if scale.length <= timedelta(days=2) else "%Y-%m-%d")
-    return f'<text x="{scale.x(at):.1f}" y="{HEIGHT - 8}" text-anchor="{anchor}">{text}</text>'
+    half = ' class="half"' if number % 2 else ""  # too narrow a page shows every second one
+    x = f"{scale.x(at):.1f}"
+    return f'<text{half} x="{x}" y="{HEIGHT - 8}" text-anchor="{anchor}">{text}</text>'

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
 from xml.etree import ElementTree
@@ -12,9 +12,10 @@ import pytest
 
 from tests.warehouse.builder import Day, d
 from warehouse import Store, WarehouseMissing, load_session
+from warehouse.calendar import calendar
 from warehouse.chart import Line, line_chart, nice_ticks
 from warehouse.picture import session_picture
-from warehouse.report import render_report, write_report
+from warehouse.report import render_range, render_report, write_report
 
 VOID = {"meta", "link"}
 
@@ -72,18 +73,73 @@ def test_the_report_tells_each_strategys_day(store: Store, day: Day) -> None:
         "house, 2026-03-17",
         "Profit and loss",
         "Gain within the session, dollars",
+        "Drawdown from the peak, %",
+        "Exposure, % of equity held",
+        "Fills on the price",
+        "Risk events",
         "Positions at the end",
         "Round trips",
         "Slippage against the decision",
+        "Net P&L by day, all strategies, dollars",
+        "Net P&L by strategy and day, dollars",
         "Fills, the last 500",
     ]
     words = " ".join(outline.text)
     for word in ("Alpha", "Beta", "UNASSIGNED", "BTC/USD", "451.75", "0.1", "Times are UTC"):
         assert word in words, word
-    svg = ElementTree.fromstring(re.search(r"<svg.*?</svg>", page)[0])  # type: ignore[index]  # noqa: S314
-    names = [line.findtext("title") for line in svg.iter("polyline")]
-    assert sorted(map(str, names)) == ["Alpha", "Beta"]
-    assert all(len(line.get("points", "").split()) > 3 for line in svg.iter("polyline"))
+    charts = [ElementTree.fromstring(svg) for svg in re.findall(r"<svg.*?</svg>", page)]  # noqa: S314
+    names = [[line.findtext("title") for line in svg.iter("polyline")] for svg in charts]
+    assert [sorted(map(str, each)) for each in names[:3]] == 3 * [["Alpha", "Beta"]]
+    assert all(len(line.get("points", "").split()) > 3 for line in charts[0].iter("polyline"))
+    marks = [[mark.findtext("title") for mark in svg.iter("path")] for svg in charts[3:]]
+    assert marks == [
+        [
+            "Beta: buy 0.1 at 80000.5",
+            "Beta: sell 0.05 at 81000.1",
+        ],
+        [
+            "Alpha: buy 10 at 450.25",
+            "Alpha: sell 4 at 451.75",
+            "Alpha: buy 3 at 452",
+        ],
+    ]
+
+
+def test_a_range_has_a_part_for_each_account_and_never_sums_them(store: Store) -> None:
+    day = Day(mode="paper")
+    day.buy("Alpha", "SPY", "10", "450")
+    load_session(store, day.source())
+    after = day.next_day("s2")
+    after.sell("Alpha", "SPY", "10", "455")
+    source = after.source()
+    denied = {"client_order_id": "Alpha.2026-03-18.9", "filled_qty": d("0"), "status": "denied"}
+    unfilled = {"filled_avg_price": None, "reason": "max_daily_trades"}
+    source.tables["orders"].append({**source.tables["orders"][0], **denied, **unfilled})
+    load_session(store, source)
+    other = Day("o1", account="SIM1")
+    load_session(store, other.source())
+    page = render_range(store, date(2026, 3, 1), date(2026, 3, 31))
+    outline = Outline(page)
+    assert [head for head in outline.headings if head.startswith("Account")] == [
+        "Account PA1, 2026-03-17 to 2026-03-18",
+        "Account SIM1, 2026-03-17 to 2026-03-17",
+    ]
+    words = " ".join(outline.text)
+    assert "2 sessions from 2026-03-17 to 2026-03-18, paper" in words
+    assert "+50.00" in words
+    assert "max_daily_trades" in words
+    with pytest.raises(WarehouseMissing, match="any session from 2026-04-01 to 2026-04-02"):
+        render_range(store, date(2026, 4, 1), date(2026, 4, 2))
+
+
+def test_the_calendar_shades_gains_and_losses_by_their_size() -> None:
+    monday = date(2026, 3, 16)
+    shown = calendar({monday: 100.0, date(2026, 3, 18): -25.0, date(2026, 3, 24): 0.0})
+    assert shown.count("<tr>") == 3  # the weekdays, and two weeks
+    assert shown.index("<b>24</b>0<") < shown.index("Mar 16")  # the newest first
+    assert 'rgba(var(--gain), 0.70)"><b>Mar 16</b>+100' in shown
+    assert 'rgba(var(--loss), 0.39)"><b>18</b>-25.00' in shown
+    assert "<td><b>17</b></td>" in shown  # no session
 
 
 def test_what_is_wrong_comes_first(store: Store, day: Day) -> None:

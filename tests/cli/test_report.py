@@ -1,0 +1,49 @@
+"""`report` of a range of dates: which days it is of, and what it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Said
+from tests.warehouse.builder import Day
+from warehouse import Store, load_session
+
+Command = Callable[[Sequence[str]], Said]
+
+
+@pytest.fixture
+def _two_days(tmp_path: Path) -> None:
+    day = Day("s1")
+    day.buy("Alpha", "SPY", "1", "450")
+    with Store.open(tmp_path / "state" / "warehouse.duckdb") as store:
+        load_session(store, day.source())
+        load_session(store, day.next_day("s2").source())
+
+
+@pytest.mark.usefixtures("_two_days")
+def test_a_range_is_closed_by_what_the_warehouse_holds(command: Command, tmp_path: Path) -> None:
+    told = command(["report", "--start", "2026-03-01"])
+    page = Path(told.out.strip())
+    assert (told.code, page.name) == (0, "2026-03-01_2026-03-18.html"), told.err
+    assert "2 sessions from 2026-03-17 to 2026-03-18" in page.read_text()
+
+
+@pytest.mark.usefixtures("_two_days")
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--start", "2026-03-18", "--end", "2026-03-17"], "The range ends before it begins"),
+        (["--session", "s1", "--end", "2026-03-17"], "give one of them"),
+        (["--end", "2026-02-01"], "The range ends before it begins"),
+        (["--start", "2026-05-01", "--end", "2026-06-01"], "does not hold any session from"),
+    ],
+)
+def test_a_range_that_cannot_be_is_refused(
+    command: Command, options: list[str], words: str
+) -> None:
+    told = command(["report", *options])
+    assert told.code in (1, 2)
+    assert words in told.err

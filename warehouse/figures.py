@@ -1,0 +1,162 @@
+"""The lines and days that a report draws, read from the warehouse: of one session, or of several.
+
+One session is drawn minute by minute, several day by day; `sessions` are of one account and mode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from html import escape
+from typing import Any
+
+from warehouse.calendar import Gains, calendar, strategy_grid
+from warehouse.chart import Line, Mark, line_chart
+from warehouse.page import legend
+from warehouse.queries import ask
+from warehouse.store import Store
+
+PRICES_MAX = 8
+"""Price charts of a page: of the tickers that moved most dollars."""
+
+_ORDER = """
+    SELECT strategy FROM pnl_daily WHERE list_contains($1, session_id)
+      AND strategy <> 'UNASSIGNED'
+    GROUP BY strategy ORDER BY abs(sum(net_pnl)) DESC, strategy
+"""
+_MINUTES = """
+    SELECT e.strategy, e.ts, (e.equity - p.start_equity - p.transfers)::DOUBLE, v.drawdown,
+           e.market_value::DOUBLE / nullif(e.equity, 0)::DOUBLE
+    FROM equity AS e JOIN pnl_daily AS p USING (session_id, strategy)
+    JOIN v_equity AS v USING (session_id, strategy, ts)
+    WHERE list_contains($1, session_id) ORDER BY e.ts
+"""
+_DAYS = """
+    WITH days AS (
+        SELECT d.*, s.closed_at, s.opened_at AS began,
+               product(1 + coalesce(return_pct, 0)) OVER so_far AS growth,
+               sum(net_pnl) OVER so_far AS gain
+        FROM pnl_daily AS d JOIN sessions AS s USING (session_id)
+        WHERE list_contains($1, session_id)
+        WINDOW so_far AS (PARTITION BY strategy ORDER BY s.opened_at ROWS UNBOUNDED PRECEDING)
+    ), held AS (
+        SELECT session_id, strategy, sum(exposure) AS exposure FROM v_exposure GROUP BY ALL
+    )
+    SELECT strategy, coalesce(closed_at, began), gain::DOUBLE,
+           1 - growth / greatest(1, max(growth) OVER (
+               PARTITION BY strategy ORDER BY began ROWS UNBOUNDED PRECEDING)),
+           h.exposure
+    FROM days LEFT JOIN held AS h USING (session_id, strategy) ORDER BY began
+"""
+_GAINS = """
+    SELECT strategy, session_date, sum(net_pnl)::DOUBLE FROM v_pnl_history
+    WHERE account = $1 AND mode = $2 AND session_date BETWEEN $3 AND $4
+      AND strategy <> 'UNASSIGNED' GROUP BY ALL ORDER BY ALL
+"""
+_TRADED = """
+    SELECT symbol FROM fills WHERE list_contains($1, session_id)
+    GROUP BY symbol ORDER BY sum(abs(qty::DOUBLE) * price::DOUBLE) DESC, symbol
+"""
+# At most a few hundred closes: the last of each stretch of the time that the sessions span.
+_CLOSES = """
+    WITH span AS (
+        SELECT min(opened_at) AS begins, any_value(account) AS account,
+               max(coalesce(closed_at, opened_at + INTERVAL 1 DAY)) AS ends
+        FROM sessions WHERE list_contains($1, session_id)
+    )
+    SELECT max(ts) + INTERVAL 1 MINUTE, arg_max(close, ts)::DOUBLE
+    FROM bars AS b JOIN span AS s ON b.account = s.account AND b.ts BETWEEN begins AND ends
+    WHERE symbol = $2
+    GROUP BY time_bucket(
+        to_seconds(greatest(60, date_diff('second', begins, ends) // 400)), ts)
+    ORDER BY 1
+"""
+_MARKS = """
+    SELECT filled_at, price::DOUBLE, side, strategy, qty FROM fills
+    WHERE list_contains($1, session_id) AND symbol = $2 AND qty > 0
+    ORDER BY filled_at LIMIT 1000
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Curves:
+    """Three charts of the same strategies, in the same order and colours."""
+
+    gains: list[Line]
+    drawdowns: list[Line]
+    exposures: list[Line]
+
+
+def read_curves(store: Store, sessions: Sequence[str]) -> Curves:
+    """Dollars gained, fall from the peak, and share of equity that is held, as fractions."""
+    names = [str(name) for (name,) in ask(store, _ORDER, [list(sessions)]).rows]
+    sql = _MINUTES if len(sessions) == 1 else _DAYS
+    points: tuple[dict[str, list[Any]], ...] = tuple({name: [] for name in names} for _ in "123")
+    for strategy, at, *values in ask(store, sql, [list(sessions)]).rows:
+        for figure, value in zip(points, values, strict=True):
+            if strategy in figure and value is not None:
+                figure[str(strategy)].append((at, value))
+    return Curves(*([Line(name, figure[name]) for name in names] for figure in points))
+
+
+def curve_sections(curves: Curves, span: str) -> str:
+    """The three charts with their headings and legends."""
+    return "".join(
+        f"<h2>{escape(title)}</h2>{line_chart(lines, unit)}{legend(lines)}"
+        for title, lines, unit in (
+            (f"Gain within the {span}, dollars", curves.gains, "dollars"),
+            ("Drawdown from the peak, %", _percent(curves.drawdowns), "percent"),
+            ("Exposure, % of equity held", _percent(curves.exposures), "percent"),
+        )
+    )
+
+
+def price_sections(store: Store, sessions: Sequence[str]) -> str:
+    """The price of each ticker that was traded, with every execution on it."""
+    traded = [str(symbol) for (symbol,) in ask(store, _TRADED, [list(sessions)]).rows]
+    if not traded:
+        return '<h2>Fills on the price</h2><p class="quiet">Nothing was filled.</p>'
+    shown = traded[:PRICES_MAX]
+    left = f" (the {PRICES_MAX} most traded of {len(traded)})" if len(traded) > PRICES_MAX else ""
+    charts = [_price_chart(store, list(sessions), symbol) for symbol in shown]
+    return (
+        f"<h2>Fills on the price{escape(left)}</h2>"
+        '<p class="quiet">&#9650; bought, &#9660; sold.</p>' + "".join(charts)
+    )
+
+
+def calendar_sections(store: Store, account: str, mode: str, start: date, end: date) -> str:
+    """Net P&L of all strategies by day, and of each by day."""
+    gains: dict[str, dict[date, float]] = {}
+    total: dict[date, float] = {}
+    rows: Sequence[tuple[Any, ...]] = ask(store, _GAINS, [account, mode, start, end]).rows
+    for strategy, day, gain in rows:
+        gains.setdefault(strategy, {})[day] = gain
+        total[day] = total.get(day, 0.0) + gain
+    names = sorted(gains, key=lambda name: -abs(sum(gains[name].values())))
+    return (
+        "<h2>Net P&amp;L by day, all strategies, dollars</h2>"
+        + calendar(_days(total))
+        + "<h2>Net P&amp;L by strategy and day, dollars</h2>"
+        + strategy_grid(gains, names)
+    )
+
+
+def _price_chart(store: Store, sessions: list[str], symbol: str) -> str:
+    closes: Sequence[tuple[Any, ...]] = ask(store, _CLOSES, [sessions, symbol]).rows
+    fills: Sequence[tuple[Any, ...]] = ask(store, _MARKS, [sessions, symbol]).rows
+    marks = [
+        Mark(at, price, side, f"{strategy}: {side} {qty.normalize():f} at {price:g}")
+        for at, price, side, strategy, qty in fills
+    ]
+    line = Line(symbol, [(at, close) for at, close in closes])
+    return f"<h3>{escape(symbol)}</h3>{line_chart([line], 'dollars', marks)}"
+
+
+def _percent(lines: Sequence[Line]) -> list[Line]:
+    return [Line(line.name, [(at, 100 * value) for at, value in line.points]) for line in lines]
+
+
+def _days(total: dict[date, float]) -> Gains:
+    return dict(sorted(total.items()))

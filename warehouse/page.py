@@ -1,0 +1,110 @@
+"""A page of HTML that needs nothing but itself: style, tables, and the frame around them.
+
+No script, no network; it follows the reader's light or dark theme, and what is wide scrolls in its
+own box, so that the page itself never does on a phone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from html import escape
+
+from warehouse.chart import Line, colour_class
+from warehouse.queries import QueryResult
+from warehouse.render import plain
+
+STYLE = """
+:root { color-scheme: light dark; --ink: #1c2330; --quiet: #5b6575; --paper: #fff; --rule: #d9dee6;
+  --good: #17703c; --bad: #b3261e; --warn: #fff1d6; --c0: #2563eb; --c1: #c2410c; --c2: #15803d;
+  --c3: #9333ea; --c4: #b45309; --c5: #0e7490; --c6: #be185d; --c7: #4d7c0f; --other: #a3abb8;
+  --gain: 23, 140, 70; --loss: 200, 40, 30; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e6e9ef; --quiet: #9aa4b5; --paper: #12161d;
+  --rule: #2c3340; --good: #63d391; --bad: #ff8a80; --warn: #4a3510; --c0: #7aa7ff; --c1: #ff9a62;
+  --c2: #6ddc8f; --c3: #cf9bff; --c4: #f2b84b; --c5: #5fd0e6; --c6: #ff8ac0; --c7: #b5d95c;
+  --other: #566074; --gain: 70, 200, 120; --loss: 255, 100, 90; } }
+body { font: 16px/1.45 system-ui, sans-serif; color: var(--ink); background: var(--paper);
+  margin: 0 auto; max-width: 60rem; padding: 1rem; }
+h1 { font-size: 1.4rem; margin: 0; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
+h3 { font-size: .95rem; margin: 1rem 0 .2rem; }
+.quiet { color: var(--quiet); } .warn { background: var(--warn); padding: .6rem .8rem; }
+.scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .85rem; width: 100%; }
+th, td { padding: .3rem .5rem; border-bottom: 1px solid var(--rule); text-align: left;
+  white-space: nowrap; } td.wide { white-space: normal; }
+.number { text-align: right; font-variant-numeric: tabular-nums; }
+.good { color: var(--good); } .bad { color: var(--bad); }
+svg { width: 100%; height: auto; display: block; }
+svg text { font-size: 11px; fill: var(--quiet); }
+@media (max-width: 500px) { svg text { font-size: 20px; } svg text.half { display: none; } }
+.grid { stroke: var(--rule); } .line { fill: none; stroke-width: 2; stroke: var(--other); }
+.line.other { stroke-width: 1; } .key { display: inline-block; width: .8em; height: .8em;
+  margin-right: .4em; background: var(--other); }
+.legend { font-size: .85rem; display: flex; flex-wrap: wrap; gap: .2rem 1rem; }
+.mark.buy { fill: var(--good); } .mark.sell { fill: var(--bad); }
+.mark { stroke: var(--paper); stroke-width: 1; }
+.days { table-layout: fixed; } .days td, .days th { border: 1px solid var(--paper);
+  padding: .2rem; text-align: center; font-size: .75rem; overflow: hidden; }
+.days b { display: block; font-weight: 400; color: var(--quiet); font-size: .65rem; }
+""" + "".join(
+    f".line.c{i} {{ stroke: var(--c{i}); }} .key.c{i} {{ background: var(--c{i}); }}\n"
+    for i in range(8)
+)
+
+
+def page(title: str, parts: Sequence[str]) -> str:
+    """The whole file's text."""
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<link rel="icon" href="data:,"><title>{escape(title)}</title><style>{STYLE}</style>'
+        f"</head><body>{''.join(parts)}</body></html>\n"
+    )
+
+
+def heading(title: str, facts: str) -> str:
+    """The page's head line, and what it is about in small print."""
+    return f'<h1>{escape(title)}</h1><p class="quiet">{escape(facts)}</p>'
+
+
+def section(title: str, result: QueryResult, empty: str) -> str:
+    """A table under its heading, or a sentence where there is nothing."""
+    body = table(result) if result.rows else f'<p class="quiet">{escape(empty)}</p>'
+    return f"<h2>{escape(title)}</h2>{body}"
+
+
+def legend(lines: Sequence[Line]) -> str:
+    """Which colour is whose; of many lines only the coloured ones, and a word for the rest."""
+    keys = [
+        f'<span><span class="key {colour_class(number)}"></span>{escape(line.name)}</span>'
+        for number, line in enumerate(lines)
+        if colour_class(number) != "other"
+    ]
+    more = len(lines) - len(keys)
+    others = [f'<span><span class="key other"></span>{more} more</span>'] if more else []
+    return f'<div class="legend">{"".join([*keys, *others])}</div>'
+
+
+def table(result: QueryResult, keyed: Sequence[str] = ()) -> str:
+    """A table; a strategy gets the colour of its line if it is among `keyed`."""
+    head = "".join(f"<th>{escape(name.replace('_', ' '))}</th>" for name in result.columns)
+    body = "".join(
+        "<tr>" + "".join(map(_cell, result.columns, row, [keyed] * len(row))) + "</tr>"
+        for row in result.rows
+    )
+    return f'<div class="scroll"><table><tr>{head}</tr>{body}</table></div>'
+
+
+def _cell(column: str, value: object, keyed: Sequence[str]) -> str:
+    text, style = "" if value is None else plain(value), ""
+    if isinstance(value, Decimal | int | float):
+        style = "number"
+        if column in ("net_pnl", "return"):
+            style += " good" if value > 0 else " bad" if value < 0 else ""
+    if isinstance(value, float):
+        text = f"{value:.2%}" if column in ("return", "max_drawdown", "exposure") else f"{value:g}"
+    if column == "note":
+        style = "wide"
+    key = ""
+    if column == "strategy" and value in keyed:
+        key = f'<span class="key {colour_class(keyed.index(str(value)))}"></span>'
+    return f'<td class="{style}">{key}{escape(text)}</td>'
