@@ -27,6 +27,8 @@ LOOKS = 3
 ROUNDING_LOOKS = 15
 """Looks in a row before a difference counts as the broker's rounding in mid-session: a deposit of
 some cents may be listed later than the cash shows it."""
+ROUNDING_LOOKS_AT_REST = 10
+"""The same where nothing trades, and whoever looks waits."""
 
 
 class DiscrepancyKind(Enum):
@@ -104,14 +106,11 @@ def explain(books: Books, found: DiscrepancyFound, now: datetime) -> list[r.Acti
     """
     off = found.brokers - found.ours
     name = f"{found.discrepancy_id}.{now.isoformat()}"
-    posted, is_cash = books.posted, found.kind == DiscrepancyKind.CASH.value
-    most = _precision(found.brokers.normalize()) * posted.unsettled
-    if is_cash and (abs(off) <= most or _takes_back(posted.rounded, off)):
-        kind = r.ActivityKind.ROUNDING
+    if found.kind == DiscrepancyKind.CASH.value:
+        kind, cents = r.ActivityKind.ROUNDING, _rounding(books, found)
         return [
-            r.ActivityBooked(
-                now, name, UNASSIGNED, kind, "", ZERO, ZERO, off, "rounding", now.date()
-            )
+            r.ActivityBooked(now, name, UNASSIGNED, kind, "", ZERO, ZERO, c, "rounding", now.date())
+            for c in cents
         ]
     if found.kind != DiscrepancyKind.POSITION.value or not is_crypto(found.symbol):
         return []
@@ -120,8 +119,14 @@ def explain(books: Books, found: DiscrepancyFound, now: datetime) -> list[r.Acti
     return correction(books, name, found.symbol, off, now)
 
 
-def _takes_back(rounded: Decimal, off: Decimal) -> bool:
-    return min(ZERO, -rounded) <= off <= max(ZERO, -rounded)
+def _rounding(books: Books, found: DiscrepancyFound) -> list[Decimal]:
+    """The dollars of a difference in cash that rounding makes, or that it never made."""
+    off, rounded = found.brokers - found.ours, books.posted.rounded
+    if rounded and abs(off + rounded) < _precision(found.brokers):
+        return [-rounded]
+    if abs(off) <= _precision(found.brokers.normalize()) * books.posted.unsettled:
+        return [off]
+    return [off] if min(ZERO, -rounded) <= off <= max(ZERO, -rounded) else []
 
 
 def accept(books: Books, found: DiscrepancyFound, now: datetime, by: str) -> list[r.Record]:
@@ -233,12 +238,18 @@ class Reconciler:
         if known is not None and known.brokers - known.ours == off:
             return
         explanation = explain(self._books, found, found.at)
-        if explanation and not self.at_rest and looks < ROUNDING_LOOKS:
+        if explanation and looks < self._patience(found):
             return
         for posting in explanation:
             self._record(posting)
         if not explanation:
             self._record(found)
+
+    def _patience(self, found: DiscrepancyFound) -> int:
+        """Looks that a difference must stand in before it is explained without proof."""
+        if not self.at_rest:
+            return ROUNDING_LOOKS
+        return ROUNDING_LOOKS_AT_REST if found.kind == DiscrepancyKind.CASH.value else LOOKS
 
     def _resolve(self, differing: Iterable[str], seen: m.AccountSeen) -> None:
         """What was frozen and differs no more has been explained."""

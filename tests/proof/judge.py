@@ -52,9 +52,21 @@ class PlainBook:
 
 
 class Judge:
-    """Collects violations, each a sentence."""
+    """Collects violations, each a sentence.
 
-    def __init__(self, brokerage: Brokerage, config: Mapping[str, Any]) -> None:
+    The broker may show `cents_only` of its cash; of several `coordinators` each hears of what
+    another one found a little later.
+    """
+
+    def __init__(
+        self,
+        brokerage: Brokerage,
+        config: Mapping[str, Any],
+        *,
+        cents_only: bool = False,
+        coordinators: int = 1,
+    ) -> None:
+        self._cents_only, self._coordinators = cents_only, coordinators
         self.violations: list[str] = []
         self._rules = Rules(config, self.blame)
         self.intents: dict[str, Intent] = {}
@@ -69,7 +81,7 @@ class Judge:
         self._known: set[str] = set()
         self._booked: Counter[TrueExecution] = Counter()
         self._postings: dict[tuple[str, str], r.ActivityBooked] = {}
-        self._frozen: dict[str, str] = {}
+        self._frozen: dict[str, tuple[str, datetime]] = {}
         self._stopped: dict[str, r.EntriesStopped] = {}
         self._up_since: datetime | None = None
 
@@ -170,7 +182,12 @@ class Judge:
         stopped = self._stopped.get(record.strategy)
         halts = [stopped.reason if stopped and stopped.at < record.at else ""]
         halts.append("a kill" if killed else "")
-        halts += [n for n, symbol in self._frozen.items() if symbol in ("", record.symbol)]
+        late = HEARD_WITHIN if self._coordinators > 1 else timedelta(0)
+        halts += [
+            name
+            for name, (symbol, found_at) in self._frozen.items()
+            if symbol in ("", record.symbol) and record.at - found_at >= late
+        ]
         if record.side.value == "buy" and any(halts):
             self.blame(f"invariant 14: {name} was intended after {[h for h in halts if h]}")
         self.intents[name] = Intent(record, record.released)
@@ -247,7 +264,7 @@ class Judge:
         """The session says that it cannot explain something: is there something?"""
         self.found.append((record.at, record.symbol))
         if record.discrepancy_id:
-            self._frozen[record.discrepancy_id] = record.symbol
+            self._frozen[record.discrepancy_id] = record.symbol, record.at
 
     def is_booked(self, fill: TrueExecution) -> bool:
         """Whether an execution is in the books now."""
@@ -309,7 +326,8 @@ class Judge:
         """Invariants 3 and 4: all books are the account."""
         cash, theirs = sum((b.cash for b in self.books.values()), NOUGHT), self._brokerage.cash
         rounded = self._brokerage.whole_cents or self._brokerage.drifts
-        if abs(cash - theirs) >= Decimal("0.01") or (cash != theirs and not rounded):
+        shown = round(theirs, 2) if self._cents_only else theirs
+        if abs(cash - shown) >= Decimal("0.01") or (cash != theirs and not rounded):
             self.blame(f"invariant 4: the books' cash is {cash}, the broker's {theirs}")
         net: dict[str, Decimal] = defaultdict(Decimal)
         for book in self.books.values():
@@ -328,7 +346,7 @@ class Judge:
             plain = self.books[name]
             if account.cash != plain.cash:
                 self.blame(f"invariant 1: {name} has ${account.cash}, and should have {plain.cash}")
-            held = {symbol: position.qty for symbol, position in account.positions.items()}
+            held = {name: held.qty for name, held in account.positions.items() if held.qty}
             if held != {symbol: qty for symbol, qty in plain.shares.items() if qty}:
                 self.blame(f"invariant 1: {name} holds {held}, and should hold {plain.shares}")
 
@@ -345,16 +363,23 @@ class Judge:
         """Each activity was posted once and whole, and nothing else but what may be."""
         named = {activity.activity_id: activity for activity in self._brokerage.activities}
         sums: dict[str, list[Decimal]] = defaultdict(lambda: [NOUGHT, NOUGHT])
+        guessed = NOUGHT
         for (name, _), posting in self._postings.items():
             sums[name][0] += posting.amount
             sums[name][1] += posting.qty
             if name in named:
                 continue
-            rounding = posting.kind is r.ActivityKind.ROUNDING and self._brokerage.whole_cents
-            if not (rounding or self._brokerage.drifts):
+            rounding = posting.kind is r.ActivityKind.ROUNDING
+            guessed += posting.amount if rounding else NOUGHT
+            may_be = rounding and (self._brokerage.whole_cents or self._cents_only)
+            if not (may_be or self._brokerage.drifts):
                 self.blame(f"posted, but nothing moved: {posting}")
+        if guessed and not (self._brokerage.whole_cents or self._brokerage.drifts):
+            self.blame(f"rounding of {guessed} was never taken back, and nothing was rounded")
         for name, activity in named.items():
             moved = [activity.cash, activity.shares] if activity.moves else [NOUGHT, NOUGHT]
+            if activity.moves and not any(moved) and name not in sums:
+                continue  # a fee of nothing moves no book
             if name not in self._known and (name not in sums or sums[name] != moved):
                 self.blame(f"invariant 5: {activity} was posted as {sums.get(name)}")
 

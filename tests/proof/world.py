@@ -69,7 +69,12 @@ class World:
         self.broker = Floor(self)
         self.office = Office(self)
         strategies = [s for config in self.play.configs for s in config["strategies"]]
-        self.judge = Judge(self.brokerage, {"strategies": strategies})
+        self.judge = Judge(
+            self.brokerage,
+            {"strategies": strategies},
+            cents_only=self.play.cents_only,
+            coordinators=len(self.play.configs),
+        )
         self.traders = [Trader(self, config) for config in self.play.configs]
         self.latest_s = 12.0
         self.boundaries = 0
