@@ -75,6 +75,8 @@ class Judge:
         self.fills = 0
         self.adopted = False
         self.killed: datetime | None = None
+        self.halted: dict[str, datetime] = {}
+        """Strategies that an operator has halted, and from when on they may open nothing."""
         self.found: list[tuple[datetime, str]] = []
         """When the session found that a ticker, or cash under '', is not explained."""
         self._brokerage = brokerage
@@ -137,6 +139,8 @@ class Judge:
                 self._intend(record)
             case r.OrderReleased():
                 self.intents[record.client_order_id].released = True
+                if self._is_halted(self.intents[record.client_order_id].record, record.at):
+                    self.blame(f"invariant 14: {record} while its strategy is halted")
             case r.OrderMoved():
                 self._move(record)
             case r.FillBooked() if _crosses(record):
@@ -157,6 +161,11 @@ class Judge:
                 self.killed = now
             case r.Revived():
                 self.killed = None
+            case r.Paused() | r.FlattenRequested():
+                heard = now if self._up_since else now + HEARD_WITHIN  # who wrote it knows at once
+                self.halted[record.strategy] = min(self.halted.get(record.strategy, heard), heard)
+            case r.Resumed():
+                self.halted.pop(record.strategy, None)
             case _:
                 pass
 
@@ -182,6 +191,7 @@ class Judge:
         stopped = self._stopped.get(record.strategy)
         halts = [stopped.reason if stopped and stopped.at < record.at else ""]
         halts.append("a kill" if killed else "")
+        halts.append("a pause" if self._is_halted(record, record.at) else "")
         late = HEARD_WITHIN if self._coordinators > 1 else timedelta(0)
         halts += [
             name
@@ -191,6 +201,11 @@ class Judge:
         if record.side.value == "buy" and any(halts):
             self.blame(f"invariant 14: {name} was intended after {[h for h in halts if h]}")
         self.intents[name] = Intent(record, record.released)
+
+    def _is_halted(self, wanted: r.OrderIntended, at: datetime) -> bool:
+        """Whether an operator has halted a buy's strategy by then."""
+        since = self.halted.get(wanted.strategy)
+        return wanted.side.value == "buy" and since is not None and at > since
 
     def _move(self, record: r.OrderMoved) -> None:
         intent = self.intents[record.client_order_id]
@@ -484,7 +499,11 @@ def dump(books: Books) -> dict[str, dict[Any, Any]]:
             if part.name not in ("version", "_moved")  # in the order in which they were heard
         },
         "frozen": dict(books.frozen),
-        "kill": {"killed": books.killed},
+        "halts": {
+            "killed": books.killed,
+            "paused": set(books.halts.paused),
+            "leaving": set(books.halts.leaving),
+        },
     }
 
 

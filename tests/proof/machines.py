@@ -35,6 +35,7 @@ from hypothesis.stateful import (
 
 from coordinator.core import messages as m
 from coordinator.core import records as r
+from coordinator.core.messages import Act
 from coordinator.core.orders import OrderStatus
 from coordinator.core.reconcile import LOOKS
 from coordinator.core.session import SessionPlan
@@ -63,6 +64,7 @@ signals = st.dictionaries(
 )
 
 
+HALTS = {Act.PAUSE: r.Paused, Act.FLATTEN: r.FlattenRequested, Act.RESUME: r.Resumed}
 PLAYED: Counter[str] = Counter()
 """What the runs of this process have come to."""
 
@@ -294,6 +296,17 @@ class Machine(RuleBasedStateMachine):
     def it_is_revived(self) -> None:
         self._write([r.Revived(self.now, "me")])
 
+    @rule(who=many, act=st.sampled_from(list(HALTS)), asks=st.booleans(), sure=st.integers(0, 3))
+    def a_strategy_is_halted_or_let_go(self, who: int, act: Act, asks: bool, sure: int) -> None:
+        if sure:
+            return
+        seat = _pick(list(self.seats.values()), who)
+        strategy = _pick(sorted(seat.strategies), who // 2)
+        if asks and seat.alive:
+            seat.take(m.OperatorAsked(self._tick(), act, "me", strategy))
+        else:
+            self._write([HALTS[act](self.now, strategy, "me")])
+
     # what must hold after every step
 
     @invariant()
@@ -442,6 +455,7 @@ class Machine(RuleBasedStateMachine):
     def _decide(self, seat: Seat, message: m.BarsArrived) -> None:
         """Bars are decided on; what a coordinator knew to be barred must not be bought."""
         barred, killed = dict(seat.books.frozen), seat.books.killed
+        paused = set(seat.books.halts.paused)
         seat.take(message)
         for coordinator, record in self.witness.read():
             bought = isinstance(record, r.OrderIntended) and record.side is Side.BUY
@@ -449,8 +463,8 @@ class Machine(RuleBasedStateMachine):
                 continue
             assert isinstance(record, r.OrderIntended)
             frozen = any(x.symbol in ("", record.symbol) for x in barred.values())
-            if killed or frozen:
-                self.witness.blame(f"invariant 14: {record} while killed or frozen: {barred}")
+            if killed or frozen or record.strategy in paused:
+                self.witness.blame(f"invariant 14: {record} while halted: {barred}, {paused}")
 
     def _carry_out(self, seat: Seat, command: m.Command, how: str) -> None:
         match command:

@@ -50,7 +50,7 @@ class Office:
         if self._world.judge.killed:
             self._revive_if_flat()
         elif strikes("kill switch"):
-            self._append([r.Killed(self._world.now(), OPERATOR)])
+            self.append([r.Killed(self._world.now(), OPERATOR)])
 
     def end_of_day(self) -> None:
         """The fees that were taken with the day's crypto fills are listed; nothing moves."""
@@ -162,9 +162,9 @@ class Office:
             if name != "UNASSIGNED" and qty >= world.face.listing(symbol).least
         ]
         if not held and world.chance.random() < 0.5:
-            self._append([r.Revived(world.now(), OPERATOR)])
+            self.append([r.Revived(world.now(), OPERATOR)])
 
-    def _append(self, records: list[r.Record]) -> None:
+    def append(self, records: list[r.Record]) -> None:
         """Write to the journal beside the session, which must be trading."""
         world = self._world
         if world.journal_path is None:

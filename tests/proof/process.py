@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -16,6 +17,7 @@ from coordinator.core.engine import Engine
 from coordinator.errors import BrokerError, SafetyRefusal, StorageError
 from coordinator.settings import Settings
 from coordinator.shell import startup
+from coordinator.shell.coordinator import LiveSession
 from coordinator.shell.journal import Entry, Journal
 from coordinator.shell.ports import Ports
 from coordinator.shell.session import Run, RunResult, trade_session
@@ -46,6 +48,8 @@ class Process:
     streams: list[WireStream] = field(default_factory=list)
     engine: Engine | None = None
     journal: WireJournal | None = None
+    session: LiveSession | None = None
+    """The session, while it trades."""
     up_since: datetime | None = None
     """Since when its stream of order updates has spoken."""
 
@@ -130,9 +134,18 @@ class Process:
             controls=config.controls.as_controls(),
             crossing=config.crossing,
             crypto_fee_rate=config.crypto_fee_rate,
+            observers=[self._seen],
         )
         object.__setattr__(run, "process", self)
         return run
+
+    @asynccontextmanager
+    async def _seen(self, session: LiveSession) -> AsyncIterator[None]:
+        self.session = session
+        try:
+            yield
+        finally:
+            self.session = None
 
     def _ports(self) -> Ports:
         world = self.world

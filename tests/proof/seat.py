@@ -212,7 +212,7 @@ class Seat:
         new_to_us = isinstance(message, m.OrderUpdate) and (
             message.client_order_id not in self.books.orders
         )
-        if isinstance(message, m.AccountSeen) or new_to_us:
+        if isinstance(message, m.AccountSeen | m.OperatorAsked) or new_to_us:
             self._decide_informed(message)
         else:
             self._commit(self.engine.handle(message))
@@ -222,10 +222,14 @@ class Seat:
     def poll(self, now: datetime) -> None:
         """Read what other processes wrote, as the loop does at each tick."""
         if self._journal is not None and self._journal.has_news():
-            killed = self.books.killed
+            before = self._halted()
             self._take_foreign(self._journal.append(self.session, ()))
-            if self.books.killed and not killed:
+            if self._halted() != before:
                 self.take(m.ClockRead(now))
+
+    def _halted(self) -> tuple[bool, set[str], set[str]]:
+        halts = self.books.halts
+        return self.books.killed, set(halts.paused), set(halts.leaving)
 
     def look(self, depth: Depth) -> None:
         """Ask for the account now; the answer stands in line."""

@@ -391,5 +391,6 @@ def memory(books: Books) -> dict[str, Any]:
         "fees": {s: books.posted.accrued(s) for s in ("", "BTC/USD")},
         "frozen": dict(books.frozen),
         "killed": books.killed,
+        "halts": {"paused": set(books.halts.paused), "leaving": set(books.halts.leaving)},
         "elsewhere": dict(books.elsewhere),
     }

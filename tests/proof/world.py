@@ -26,6 +26,7 @@ from coordinator.shell.rest import Api
 from tests.proof.face import Face
 from tests.proof.faults import Faults
 from tests.proof.floor import Floor
+from tests.proof.hand import Hand
 from tests.proof.judge import Judge, net_pnl
 from tests.proof.market import ONE_MINUTE, Listing
 from tests.proof.model import Brokerage
@@ -68,6 +69,7 @@ class World:
         )
         self.broker = Floor(self)
         self.office = Office(self)
+        self.hand = Hand(self)
         strategies = [s for config in self.play.configs for s in config["strategies"]]
         self.judge = Judge(
             self.brokerage,
@@ -84,6 +86,7 @@ class World:
         self.where: list[str] = []
         self.journal_path: Path | None = None
         self._kills = list(self.play.kills)
+        self.hand.busy &= kills is None
         path = home / "requests"
         self._budget = RequestBudget(path, monotonic=loop.time) if self.play.has_budget else None
         self._talks = talks
@@ -247,6 +250,7 @@ class World:
                 process.journal.fill_disk()
         if self.adopted.is_set():
             self.office.minute()
+            self.hand.minute()
         for listing in self.play.listings:
             self._send_bar(listing, ends - ONE_MINUTE)
 
