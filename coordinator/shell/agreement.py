@@ -30,7 +30,7 @@ from coordinator.shell.look import FEE_DAYS, Looks
 from coordinator.shell.lookout import Depth
 
 log = logging.getLogger("coordinator")
-AGREE_TRIES = 12
+AGREE_TRIES = 16
 """Comparisons of the books with the account, AGREE_WAIT_S local seconds apart, before they count
 as different: a list of executions can lag, and another coordinator may be filled in between."""
 AGREE_WAIT_S = 0.3
