@@ -56,6 +56,7 @@ class Cost:
 def main() -> None:
     """Measures both markets' sessions and prints a line each, then all of it as JSON."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.prefect_overhead")
+    parser.add_argument("--market", choices=[*MARKETS, "both"], default="both")
     parser.add_argument("--idle", type=float, default=30.0, help="seconds to measure idling")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -67,13 +68,13 @@ def main() -> None:
         server = Child("server", ["server", "start"], variables, places.folder)
         server.start()
         try:
-            figures = _measured(places.folder / "prefect.db", asked.idle)
+            figures = _measured(places.folder / "prefect.db", asked.idle, asked.market)
         finally:
             server.stop()
     print(json.dumps(figures))
 
 
-def _measured(database: Path, idle_s: float) -> dict[str, Any]:
+def _measured(database: Path, idle_s: float, wanted: str) -> dict[str, Any]:
     from prefect import flow
 
     from flows.server import runs
@@ -82,6 +83,8 @@ def _measured(database: Path, idle_s: float) -> dict[str, Any]:
         raise SystemExit("the server did not answer")
     figures: dict[str, Any] = {}
     for market, hours in MARKETS.items():
+        if wanted not in (market, "both"):
+            continue
 
         @flow(name=f"overhead-{market}", persist_result=False)
         async def session(hours: float = hours) -> list[Cost]:

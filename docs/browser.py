@@ -33,7 +33,7 @@ _FLAGS = (
     "--remote-debugging-port=0",
 )
 _CLICK = """(() => {
-  const found = [...document.querySelectorAll('a, button, [role=tab]')];
+  const found = [...document.querySelectorAll('a, button, li, [role=tab]')];
   const wanted = found.find(one => one.innerText && one.innerText.trim() === %s);
   if (wanted) wanted.click();
   return Boolean(wanted);

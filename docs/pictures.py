@@ -1,4 +1,4 @@
-"""Takes the pictures of docs/pictures: `python -m docs.pictures`, some six minutes.
+"""Takes the pictures of docs/pictures: `python -m docs.pictures`, some minutes.
 
 A `make up` of its own, in a home of its own, trades one simulated day; Chromium looks at Prefect's
 pages meanwhile and after it. Nothing of the user's own server or profile is touched.
@@ -23,9 +23,9 @@ from docs.browser import Page, browser
 from flows.server.places import ROOT, Places, client_environment, free_port, without
 
 INTO = Path(__file__).parent / "pictures"
-DAY, SPEED = "2026-03-17", 90.0
-HALF_WAY = 45.0
-_DEADLINE_S = 600.0
+DAY, SPEED = "2026-03-17", 120.0
+ON_ITS_WAY = 30.0
+_DEADLINE_S = 1_800.0
 _SETTLED_S = 2.0
 """What a page may take to draw itself once its words are there."""
 
@@ -78,7 +78,7 @@ def _look(page: Page, url: str, into: Path) -> None:
     deployment = _deployment("coordinator/stocks")
     asked = {"session_date": DAY, "clock_speed": SPEED}
     run = runs.start_run("coordinator/stocks", asked)
-    session = _wait(lambda: _artifact("session-stocks-only", least=HALF_WAY))
+    session = _wait(lambda: _artifact("session-stocks-only", least=ON_ITS_WAY))
     table = _wait(lambda: _artifact("strategies-stocks-only"))
 
     page.size(1280, 900)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
+from collections.abc import AsyncIterator
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from uuid import UUID
@@ -13,11 +16,15 @@ from prefect import State
 from prefect.client.schemas.objects import StateType
 from prefect.states import Completed, Failed
 
+from coordinator.bootstrap import RunOptions, run_configured
+from coordinator.config import parse_config
 from coordinator.errors import BrokerRejected, BrokerUnavailable, OperatorError
+from coordinator.readers import running_sessions
 from flows.end_of_day import cause_of, is_news, loaded_state
 from flows.settled import alone, run_id_of, wait_for_end
 from tasks.digest import read_day
 from tasks.repeats import may_pass
+from tasks.session import journaled_sessions
 from tests.warehouse.builder import Day
 from warehouse import LoadResult, LoadStatus, Store, WarehouseLocked, load_session
 
@@ -175,3 +182,38 @@ def test_one_load_at_a_time(tmp_path: Path) -> None:
 )
 def test_only_what_time_may_heal_is_tried_again(state: State[object], again: bool) -> None:
     assert asyncio.run(may_pass(None, None, state)) is again
+
+
+def test_a_session_that_still_trades_is_left_for_the_load_after_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MULTI_TRADER_HOME", str(tmp_path))
+    leases, seen = tmp_path / "leases", list[tuple[dict[str, str], int]]()
+
+    def loadable() -> tuple[dict[str, str], int]:
+        running = running_sessions(tmp_path, leases)
+        return running, len(journaled_sessions.fn(None, running=list(running)))
+
+    @contextlib.asynccontextmanager
+    async def look(session: object) -> AsyncIterator[None]:
+        seen.append(loadable())
+        stop.set()
+        yield
+        seen.append(loadable())  # its loop has ended, its end is not in the journal yet
+
+    stop = asyncio.Event()
+    one = {"name": "A", "strategy_type": "momentum", "tickers": ["SPY"], "min_warmup_bars": 5}
+    options = RunOptions(simulate=True, date=date(2026, 3, 17), home=tmp_path)
+    outcome = asyncio.run(
+        run_configured(
+            parse_config({"strategies": [one]}, "one"),
+            options,
+            {},
+            stop=stop,
+            leases_folder=leases,
+            observers=[look],
+        )
+    )
+    assert outcome.session_id is not None
+    assert seen == [({outcome.session_id: "one"}, 0)] * 2
+    assert loadable() == ({}, 1)
