@@ -17,7 +17,7 @@ from flows.server.children import Child, StartFailed
 from flows.server.deploying import deploy
 from flows.server.places import POOL, Places, client_environment, server_environment
 
-READY_S = 90.0
+READY_S = 150.0
 FLUSH_S = 60.0
 END_OF_DAY_S = 60.0
 END_OF_DAY = "end-of-day/stocks"

@@ -15,7 +15,7 @@ from flows.server.places import PORT, ROOT, Places, free_port, has_keys
 from flows.server.profile import overriding, select_profile
 from flows.server.supervisor import holder
 
-_READY_S = 180.0
+_READY_S = 300.0
 _STOP_S = 240.0
 
 
