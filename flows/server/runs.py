@@ -128,6 +128,13 @@ def start_run(deployment: str, parameters: Mapping[str, Any]) -> FlowRun:
         return client.create_flow_run_from_deployment(found.id, parameters=dict(parameters))
 
 
+def has_ended(run_id: UUID) -> bool:
+    """Whether a run is in a final state."""
+    with get_client(sync_client=True) as client:
+        state = client.read_flow_run(run_id).state
+    return state is not None and state.is_final()
+
+
 def wait_for_end(
     run_id: UUID,
     *,

@@ -10,6 +10,7 @@ import contextlib
 import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from uuid import UUID
 
 from flows.server import lost, runs
 from flows.server.automations import RECOVERY, is_enabled, make_automations
@@ -33,6 +34,7 @@ class Stack:
         self.places = places
         self._unattended = False
         self._lookout = lost.Lookout()
+        self._loading: UUID | None = None
         self.client_environment = client_environment(places, port, environment)
         self._server = Child(
             "server",
@@ -94,9 +96,13 @@ class Stack:
         """
         with contextlib.suppress(*runs.UNREACHABLE):
             self._recover(datetime.now(UTC))
-            if runs.is_end_of_day_due(datetime.now(UTC)):
-                _log.info("The trigger of the end of day did not fire: running it")
-                runs.start_run(END_OF_DAY, {})
+            self._load(datetime.now(UTC))
+
+    def _load(self, now: datetime) -> None:
+        on_its_way = self._loading is not None and not runs.has_ended(self._loading)
+        if not on_its_way and runs.is_end_of_day_due(now):
+            _log.info("The trigger of the end of day did not fire: running it")
+            self._loading = runs.start_run(END_OF_DAY, {}).id
 
     def _recover(self, now: datetime) -> None:
         for gone in self._lookout.end_lost(now):
