@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from types import SimpleNamespace
+from uuid import uuid4
 
 import pytest
 from cryptography.fernet import Fernet
@@ -29,6 +31,7 @@ from flows.server.places import (
     without,
 )
 from flows.server.runs import is_left_out
+from flows.server.stack import Stack
 from flows.server.supervisor import holder, sole
 
 ROOT = Path(__file__).parents[2]
@@ -228,6 +231,30 @@ def test_the_end_of_day_is_run_where_prefects_trigger_left_it_out(
 
     found = is_left_out(at(ended) if ended else None, at(loaded) if loaded else None, at(now))
     assert found is left_out
+
+
+def test_the_supervisor_starts_no_second_end_of_day_while_its_first_is_on_its_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[SimpleNamespace] = []
+    ended = False
+
+    def start_run(*_: object) -> SimpleNamespace:
+        started.append(SimpleNamespace(id=uuid4()))
+        return started[-1]
+
+    monkeypatch.setattr("flows.server.runs.is_end_of_day_due", lambda _: True)
+    monkeypatch.setattr("flows.server.runs.start_run", start_run)
+    monkeypatch.setattr("flows.server.runs.has_ended", lambda run: ended and run == started[0].id)
+    stack = Stack(Places.under(tmp_path), 4200, {})
+    now = datetime.fromisoformat("2026-03-17T16:05:00Z")
+    for _ in range(3):
+        stack._load(now)
+    assert len(started) == 1
+    ended = True
+    for _ in range(3):
+        stack._load(now)
+    assert len(started) == 2
 
 
 @pytest.mark.parametrize(
