@@ -152,11 +152,13 @@ class Backtest:
         """What became of orders that still rested at the exchange between two sessions."""
         resting = {order.symbol for order in self._exchange.venue.open_orders()}
         minutes = self._recording.tape.minutes(sorted(resting), since, until)
-        return [
-            update
-            for start in sorted(minutes)
-            for update in self._exchange.meet(minutes[start], start + MINUTE)
-        ]
+        self._exchange.begin()
+        told: list[m.OrderUpdate] = []
+        for start, pairs in sorted(minutes.items()):
+            bars = [bar for bar, _ in pairs]
+            told += self._exchange.meet(bars, start + MINUTE)
+            told += self._exchange.turn(bars, start + MINUTE)
+        return told
 
     def _account(self, config: CoordinatorConfig, options: BacktestOptions) -> str:
         """The same for the same configuration, bars, source, fill model and first session.

@@ -10,11 +10,13 @@ import itertools
 from collections.abc import Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 
 from coordinator.core import messages as m
 from coordinator.core.orders import OrderStatus
 from coordinator.core.risk import Asset
 from coordinator.core.values import COIN, MINUTE, Side, is_crypto
+from simulator.assets import Asset as VenueAsset
 from simulator.assets import find_asset
 from simulator.calendar import Calendar
 from simulator.errors import Rejection
@@ -26,6 +28,8 @@ from simulator.rules import check_ticket
 from simulator.values import Bar, Execution, Order, OrderType, Ticket, TimeInForce
 from simulator.values import Side as TicketSide
 from simulator.venue import Venue
+
+ARRIVING = ("pending_new", "accepted", "new")
 
 
 class Exchange:
@@ -41,6 +45,14 @@ class Exchange:
         self.venue = Venue(cash, model, lambda: f"bt-{next(numbers)}", fee_rate=fee_rate)
         self._feed = feed
         self._calendar = calendar
+        self._last: dict[str, Bar | None] = {}
+
+    def begin(self) -> None:
+        """A session begins: what the last bars are is asked of the feed again, as far as it goes.
+
+        From then on they are those that `turn` is given.
+        """
+        self._last.clear()
 
     def meet(self, bars: Sequence[Bar], boundary: datetime) -> list[m.OrderUpdate]:
         """Fill resting orders against the bars that end at `boundary`, known to nobody yet."""
@@ -49,8 +61,13 @@ class Exchange:
         self.venue.on_bars(bars, self._market(boundary - MINUTE, boundary - MINUTE))
         return self._updates()
 
-    def turn(self, boundary: datetime) -> list[m.OrderUpdate]:
-        """Open or close the exchange, where its session begins or ends at `boundary`."""
+    def turn(self, bars: Sequence[Bar], boundary: datetime) -> list[m.OrderUpdate]:
+        """It is `boundary`, and the bars that end now are known.
+
+        Opens or closes the exchange, where its session begins or ends.
+        """
+        for bar in bars:
+            self._last[bar.symbol] = bar
         session = self._calendar.at(boundary)
         if session is not None and session.open == boundary:
             self.venue.open_session(boundary)
@@ -88,9 +105,7 @@ class Exchange:
             client_order_id=command.client_order_id,
         )
         try:
-            asset = find_asset(command.symbol)
-            assert asset is not None, f"{command.symbol} is no symbol"
-            check_ticket(ticket, asset)
+            check_ticket(ticket, _asset(command.symbol))
             answer = _told(self.venue.submit(ticket, market))
         except Rejection as refusal:
             return [m.SubmitRefused(command.client_order_id, now, refusal.message)]
@@ -109,23 +124,39 @@ class Exchange:
             now,
             self._calendar.at(moment),
             self._calendar.next_close(moment),
-            lambda symbol: last_bar(self._feed, symbol, now),
+            lambda symbol: self._newest(symbol, now),
         )
 
+    def _newest(self, symbol: str, now: datetime) -> Bar | None:
+        if symbol not in self._last:
+            self._last[symbol] = last_bar(self._feed, symbol, now)
+        return self._last[symbol]
+
     def _updates(self) -> list[m.OrderUpdate]:
+        """All but the steps of an order that another one has followed at once."""
+        updates = self.venue.take_updates()
+        newest = {update.order.id: update for update in updates}
         return [
-            _told(update.order, update.at, update.execution) for update in self.venue.take_updates()
+            _told(update.order, update.at, update.execution)
+            for update in updates
+            if update.event not in ARRIVING or newest[update.order.id] is update
         ]
 
 
 def asset_of(symbol: str) -> Asset:
     """What the venue takes of a ticker: increments and minimum."""
-    asset = find_asset(symbol)
-    assert asset is not None, f"{symbol} is no symbol"
+    asset = _asset(symbol)
     if not is_crypto(symbol):
         return Asset.stock(symbol, fractionable=True)
     step = asset.min_trade_increment
     return Asset.crypto(symbol, increment=step, min_qty=max(step, asset.min_order_size))
+
+
+@cache
+def _asset(symbol: str) -> VenueAsset:
+    asset = find_asset(symbol)
+    assert asset is not None, f"{symbol} is no symbol"
+    return asset
 
 
 @exact

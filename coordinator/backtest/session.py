@@ -13,7 +13,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from coordinator.backtest.exchange import Exchange, asset_of
-from coordinator.backtest.tape import Tape, as_ours
+from coordinator.backtest.tape import Tape
 from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.books import Books
@@ -96,16 +96,18 @@ class Session:
         so_far = tape.so_far(setup.tickers, plan, start)
         self.records += startup.warm_up(self.engine, tape.history(needs), so_far, start)
         self._minutes = tape.minutes(setup.tickers, start, plan.end)
+        exchange.begin()
 
     def step(self) -> None:
         """Play one minute."""
         boundary = self.now.replace(second=0, microsecond=0) + MINUTE
-        bars = self._minutes.pop(boundary - MINUTE, [])
+        pairs = self._minutes.pop(boundary - MINUTE, [])
+        bars = [bar for bar, _ in pairs]
         self.tell(self.exchange.meet(bars, boundary))
         self.now = boundary
-        self.tell(self.exchange.turn(boundary))
-        if bars:
-            ours = tuple(as_ours(bar) for bar in bars)
+        self.tell(self.exchange.turn(bars, boundary))
+        if pairs:
+            ours = tuple(bar for _, bar in pairs)
             self._take(self.engine.handle(m.BarsArrived(boundary, ours)))
 
     def tell(self, updates: Iterable[m.OrderUpdate]) -> None:

@@ -6,6 +6,7 @@ Nobody looks ahead: every question names the moment up to which bars may be know
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -16,12 +17,12 @@ from coordinator.errors import OperatorError
 from coordinator.shell.history import FURTHEST, Need
 from simulator.calendar import Calendar, new_york_time
 from simulator.errors import SimulatorError
-from simulator.feed import Feed, bars_between, midnight
+from simulator.feed import Feed, midnight
 from simulator.recorded import RecordedFeed
 from simulator.values import Bar as TapeBar
 
-Minutes = dict[datetime, list[TapeBar]]
-"""Bars by the start of their minute."""
+Minutes = dict[datetime, list[tuple[TapeBar, Bar]]]
+"""Bars by the start of their minute, each as the venue and as the engine takes it."""
 KEPT_DAYS = timedelta(days=14)
 """So many days of bars stay in memory behind the session that is played."""
 
@@ -33,13 +34,17 @@ class Tape:
         self.feed = feed
         self.calendar = calendar
         self.hours = [Hours(s.date, s.open, s.close) for s in calendar.sessions]
+        self._ours: dict[tuple[str, date], list[Bar]] = {}
 
     def minutes(self, tickers: Iterable[str], start: datetime, end: datetime) -> Minutes:
         """The bars that start in [start, end), by minute, each minute's in order of `tickers`."""
         found: Minutes = {}
         for ticker in tickers:
-            for bar in bars_between(self.feed, ticker, start, end):
-                found.setdefault(bar.start, []).append(bar)
+            for day in self.feed.days(ticker, start.date(), end.date()):
+                held = self.feed.day(ticker, day)
+                span = slice(bisect_left(held.starts, start), bisect_left(held.starts, end))
+                for pair in zip(held.bars[span], self._day(ticker, day)[span], strict=True):
+                    found.setdefault(pair[0].start, []).append(pair)
         return found
 
     def history(self, needs: Sequence[Need]) -> dict[str, list[Bar]]:
@@ -49,23 +54,47 @@ class Tape:
     def so_far(self, tickers: Iterable[str], plan: SessionPlan, now: datetime) -> list[Bar]:
         """The session's bars that ended before anybody came to decide on them."""
         bars = [
-            as_ours(bar)
+            bar
             for ticker in tickers
             if (first := plan.first_bar(ticker)) is not None and first < now
-            for bar in bars_between(self.feed, ticker, first, now)
+            for pairs in self.minutes([ticker], first, now).values()
+            for _, bar in pairs
+            if bar.end <= now
         ]
-        return sorted((b for b in bars if b.end <= now), key=lambda bar: (bar.start, bar.symbol))
+        return sorted(bars, key=lambda bar: (bar.start, bar.symbol))
+
+    def forget_before(self, day: date) -> None:
+        """Give back the memory of what was made of earlier days."""
+        for key in [key for key in self._ours if key[1] < day]:
+            del self._ours[key]
 
     def _newest(self, need: Need) -> list[Bar]:
+        """Of a stock only bars of the exchange's regular sessions, which no midnight UTC parts."""
         found: list[Bar] = []
         oldest = need.before - FURTHEST
-        backwards = bars_between(self.feed, need.symbol, oldest, need.before, newest_first=True)
-        for bar in backwards:
-            if len(found) == need.count:
+        days = self.feed.days(need.symbol, oldest.date(), need.before.date())
+        for day in reversed(days):
+            if len(found) >= need.count:
                 break
-            if is_crypto(bar.symbol) or self.calendar.at(bar.start) is not None:
-                found.append(as_ours(bar))
-        return found[::-1]
+            found = self._counted(need.symbol, day, oldest, need.before) + found
+        return found[len(found) - need.count :] if len(found) > need.count else found
+
+    def _counted(self, ticker: str, day: date, start: datetime, end: datetime) -> list[Bar]:
+        if not is_crypto(ticker):
+            session = self.calendar.on(day)
+            if session is None:
+                return []
+            start, end = max(start, session.open), min(end, session.close)
+        starts = self.feed.day(ticker, day).starts
+        return self._day(ticker, day)[bisect_left(starts, start) : bisect_left(starts, end)]
+
+    def _day(self, ticker: str, day: date) -> list[Bar]:
+        """The day's bars in the core's own type, made once."""
+        bars = self._ours.get((ticker, day))
+        if bars is None:
+            bars = [as_ours(bar) for bar in self.feed.day(ticker, day).bars]
+            self._ours[ticker, day] = bars
+        return bars
 
 
 class Recording:
@@ -112,6 +141,7 @@ class Recording:
     def forget_before(self, moment: datetime) -> None:
         """Give back the memory of days that no coming session looks at."""
         self.feed.forget_before(moment.date() - KEPT_DAYS)
+        self.tape.forget_before(moment.date() - KEPT_DAYS)
 
     def _dates(self, first: date, last: date) -> list[date]:
         return sorted({day for t in self.tickers for day in self.feed.days(t, first, last)})

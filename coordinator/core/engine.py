@@ -171,15 +171,15 @@ class Engine:
         return self.plan.counts(bar) and (last is None or bar.start > last)
 
     def _decide_all(self, bars: list[Bar], now: datetime) -> None:
-        by_symbol = {bar.symbol: bar for bar in bars}
+        to_decide = {bar.symbol: bar for bar in bars if self.plan.decides(bar)}
         for rank in sorted({rank for bar in bars for rank in self._on.get(bar.symbol, ())}):
             spec = self.specs[rank]
             view = self._view(spec.name, bars[0].start)
             self._check_loss(spec, view, now)
             self._check_fault(spec, now)
             for ticker in spec.tickers:
-                bar = by_symbol.get(ticker)
-                if bar is not None and self.plan.decides(bar):
+                bar = to_decide.get(ticker)
+                if bar is not None:
                     self._decide(spec, bar, view, now)
         self._desk.end_minute(now)
 
@@ -188,13 +188,9 @@ class Engine:
         if view is None or view.minute < minute:
             account = self.books.ledger[strategy]
             own = list(self.books.orders.open_of(strategy))
-            view = View(
-                minute,
-                account.cash,
-                account.cash - sum((order.hold for order in own), ZERO),
-                dict(account.positions),
-                {order.symbol for order in own},
-            )
+            held = sum((order.hold for order in own), ZERO) if own else ZERO
+            busy = {order.symbol for order in own}
+            view = View(minute, account.cash, account.cash - held, dict(account.positions), busy)
             self._views[strategy] = view
         return view
 

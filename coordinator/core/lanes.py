@@ -80,6 +80,7 @@ class Lanes:
 
     def __init__(self, specs: Iterable[StrategySpec]) -> None:
         self._lanes: dict[tuple[Rule, str], Lane] = {}
+        self._serving: dict[tuple[str, str], Lane] = {}
         self._on: dict[str, list[Lane]] = {}
         self._of: dict[str, list[Lane]] = {}
         self._bars: dict[str, int] = {}
@@ -89,7 +90,7 @@ class Lanes:
 
     def lane(self, spec: StrategySpec, ticker: str) -> Lane:
         """The lane that serves this strategy on this ticker."""
-        return self._lanes[spec.rule, ticker]
+        return self._serving[spec.name, ticker]
 
     def fault(self, spec: StrategySpec) -> str:
         """Why one of a strategy's lanes has stopped, the first of its tickers' first, or empty."""
@@ -117,4 +118,5 @@ class Lanes:
         if key not in self._lanes:
             self._lanes[key] = Lane(spec)
             self._on.setdefault(ticker, []).append(self._lanes[key])
+        self._serving[spec.name, ticker] = self._lanes[key]
         self._of.setdefault(spec.name, []).append(self._lanes[key])

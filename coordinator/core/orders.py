@@ -22,6 +22,8 @@ from coordinator.core.values import ZERO, Reason, Side
 class OrderStatus(Enum):
     """Alpaca's words for an order's state, and our own four."""
 
+    __hash__ = object.__hash__  # members are one of a kind; Enum's own hash is a Python call
+
     WAITING = "waiting"  # for an opposite order on the ticker to end; the broker knows nothing
     SUBMITTED = "submitted"  # sent, not answered yet
     UNKNOWN = "unknown"  # sent perhaps; only the broker's evidence ends this
@@ -286,9 +288,10 @@ class Orders:
         return [order for orders in self._open_of.values() for order in orders.values()]
 
     def _index(self, order: Order) -> None:
+        is_open = order.is_open
         for index, key in ((self._open_of, order.strategy), (self._open_on, order.symbol)):
             orders = index.setdefault(key, {})
-            if order.is_open:
+            if is_open:
                 orders[order.client_order_id] = order
             else:
                 orders.pop(order.client_order_id, None)

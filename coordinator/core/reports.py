@@ -34,7 +34,8 @@ class Reports:
         if not _is_of(order, update):
             self._desk.out.commands.append(m.LookUpOrder(order.client_order_id))
             return
-        update = replace(update, symbol=order.symbol)
+        if update.symbol != order.symbol:
+            update = replace(update, symbol=order.symbol)
         was_open, reported, booked = order.is_open, order.reported_qty, order.booked_qty
         busted = self._take_back(update, order.strategy, order.client_order_id, order.executions)
         if update.execution is not None:

@@ -23,7 +23,7 @@ COMPARED = {
         *("reason", "decision_price", "decided_at"),
     ),
     "fills": ("client_order_id", "strategy", "symbol", "side", "qty", "price", "fee"),
-    "bars": ("symbol", "ts", "open", "high", "low", "close", "volume", "origin"),
+    "bars": ("symbol", "ts", "open", "high", "low", "close", "volume"),
     "positions": ("strategy", "symbol", "qty", "avg_price", "mark_price", "market_value"),
     "pnl_daily": (
         *("strategy", "start_equity", "end_equity", "realized_pnl", "unrealized_change", "fees"),
