@@ -18,7 +18,7 @@ from coordinator.core.books import Books
 from coordinator.core.desk import OrderDesk
 from coordinator.core.engine import CRYPTO_FEE_RATE, Engine
 from coordinator.core.orders import OrderStatus
-from coordinator.core.reconcile import Reconciler, compare
+from coordinator.core.reconcile import Reconciler, compare, explain
 from coordinator.core.reports import Reports
 from coordinator.core.risk import Asset
 from coordinator.core.values import MINUTE, exactly
@@ -131,7 +131,7 @@ def agree(settling: Settling, assets: Mapping[str, Asset], now: datetime) -> lis
 def agree_at_the_end(
     settling: Settling, engine: Engine, session: str
 ) -> tuple[m.AccountSeen, list[r.DiscrepancyFound]]:
-    """The account after the session's last decision, and what the books do not explain of it.
+    """The account after the session's last decision, and what the books cannot explain of it.
 
     Raises:
         BrokerError: it could not be asked.
@@ -148,7 +148,7 @@ def agree_at_the_end(
         found = differences(books, seen)
         if not found:
             break
-    return seen, found
+    return seen, _unexplained(books, found, seen.now)
 
 
 def differences(books: Books, seen: m.AccountSeen) -> list[r.DiscrepancyFound]:
@@ -230,6 +230,14 @@ def _reconciled(reconciler: Reconciler, desk: OrderDesk, seen: m.AccountSeen) ->
     before = len(desk.out.records)
     reconciler.take(seen)
     return desk.out.records[before:]
+
+
+@exactly
+def _unexplained(
+    books: Books, found: Iterable[r.DiscrepancyFound], now: datetime
+) -> list[r.DiscrepancyFound]:
+    """Without what rounding would explain, as soon as the order that still excuses it has ended."""
+    return [difference for difference in found if not explain(books, difference, now)]
 
 
 def _may_be_elsewhere(books: Books, symbol: str) -> bool:

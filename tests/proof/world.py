@@ -248,7 +248,7 @@ class World:
                 process.stop.set()
             if process.journal is not None and faults.strikes("disk full"):
                 process.journal.fill_disk()
-        if self.adopted.is_set():
+        if self.adopted.is_set() and self.last_session:  # nobody spends what funds the books
             self.office.minute()
             self.hand.minute()
         for listing in self.play.listings:
