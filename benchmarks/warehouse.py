@@ -22,6 +22,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import warehouse.frames as frames_module
 import warehouse.load as load_module
 from warehouse import LoadStatus, Store, load_session
 from warehouse.queries import ask
@@ -31,6 +32,11 @@ MINUTES = 390
 CASH = Decimal(1_000_000)
 Row = dict[str, Any]
 
+VALIDATION = [
+    (frames_module, "_judge"),
+    *((load_module, name) for name in ("duplicates", "strangers", "contradictions")),
+]
+"""The models of single rows, and the checks of rows against others; making frames is loading."""
 QUESTIONS = {
     "v_pnl_history": "SELECT strategy, sum(net_pnl), max(cumulative_net_pnl) FROM v_pnl_history "
     "GROUP BY ALL",
@@ -187,8 +193,9 @@ def timed(clock: Clock, function: Callable[..., Any]) -> Callable[..., Any]:
 def load_all(store: Store, maker: Maker, sessions: int) -> tuple[Clock, Clock, int]:
     """(the loads, of that the validation, executions)."""
     whole, judging, fills = Clock(), Clock(), 0
-    judge = load_module.judge
-    load_module.judge = timed(judging, judge)
+    before = [(module, name, getattr(module, name)) for module, name in VALIDATION]
+    for module, name, function in before:
+        setattr(module, name, timed(judging, function))
     try:
         for number in range(sessions):
             made = maker.session(number)
@@ -197,7 +204,8 @@ def load_all(store: Store, maker: Maker, sessions: int) -> tuple[Clock, Clock, i
             assert result.status is LoadStatus.LOADED, result.message
             fills += result.rows["fills"]
     finally:
-        load_module.judge = judge
+        for module, name, function in before:
+            setattr(module, name, function)
     return whole, judging, fills
 
 

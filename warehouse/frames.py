@@ -201,9 +201,13 @@ def _one_by_one(
 
 def _in_utc(kind: Kind, values: list[Any]) -> list[Any]:
     """Times in UTC: once pandera is imported, pyarrow drops any other zone without converting."""
-    if kind is not Kind.TIME:
+    if kind is not Kind.TIME or _zones(values) <= {UTC}:
         return values
     return [None if value is None else value.astimezone(UTC) for value in values]
+
+
+def _zones(times: list[Any]) -> set[Any]:
+    return {time.tzinfo for time in times if time is not None}
 
 
 _TYPES: dict[Kind, tuple[type, ...]] = {
@@ -224,7 +228,7 @@ def _all_exact(kind: Kind, values: list[Any]) -> bool:
         return False
     match kind:
         case Kind.TIME:
-            return all(value is None or value.tzinfo is not None for value in values)
+            return None not in _zones(values)
         case Kind.JSON:
             return all(value is None or _is_json(value) for value in values)
         case _:

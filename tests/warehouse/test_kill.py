@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -50,15 +51,31 @@ for location, at, after_s in points:
 """
 
 
-FEW = [(at, None) for at in (25, 52, 60, 70)] + [(999, 0.001)]
-ALL = [(at, None) for at in range(80)] + [(999, i / 4000) for i in range(40)]
+Death = tuple[int, float | None]
+FEW: list[Death] = [(at, None) for at in (25, 52, 60, 70)] + [(999, 0.001)]
+ALL: list[Death] = [(999, i / 4000) for i in range(40)]
+"""At COMMIT, and so soon after; every statement of the load comes on top."""
+
+
+class Counting:
+    """A connection that counts its statements."""
+
+    def __init__(self, connection: Any) -> None:
+        self.connection, self.statements = connection, 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.connection, name)
+
+    def execute(self, sql: str, *parameters: Any) -> Any:
+        self.statements += 1
+        return self.connection.execute(sql, *parameters)
 
 
 @pytest.mark.parametrize(
     "deaths", [FEW, pytest.param(ALL, marks=[pytest.mark.slow, pytest.mark.timeout(900)])]
 )
 def test_a_kill_at_any_point_leaves_the_old_state_or_the_new_one(
-    tmp_path: Path, location: Path, day: Day, deaths: list[tuple[int, float | None]]
+    tmp_path: Path, location: Path, day: Day, deaths: list[Death]
 ) -> None:
     with Store.open(location) as store:
         load_session(store, day.source("m1"))
@@ -66,8 +83,14 @@ def test_a_kill_at_any_point_leaves_the_old_state_or_the_new_one(
     day.buy("Alpha", "SPY", "2", "449")
     source = day.source("m2")
     with Store.open(":memory:") as store:
-        load_session(store, source)
+        load_session(store, day.source("m2"))
         new = content(store)
+        counting = Counting(store.connection)
+        load_session(Store(counting, ":memory:"), day.source("m3"))  # type: ignore[arg-type]
+    source.mark = "m2"
+    assert counting.statements > max(at for at, _ in FEW if at < 999)
+    if deaths is ALL:
+        deaths = [*((at, None) for at in range(counting.statements + 1)), *ALL]
     points = [(str(tmp_path / f"{n}.duckdb"), *death) for n, death in enumerate(deaths)]
     for copy, *_ in points:
         shutil.copyfile(location, copy)
