@@ -42,10 +42,10 @@ UNREACHABLE = (httpx.HTTPError, PrefectException, OSError)
 
 
 def is_healthy() -> bool:
-    """Whether the server answers."""
+    """Whether our server answers; another's on its port does not take our password."""
     try:
         with get_client(sync_client=True) as client:
-            return client.api_healthcheck() is None
+            return bool(client.api_version())
     except UNREACHABLE:
         return False
 
