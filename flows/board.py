@@ -20,7 +20,7 @@ from prefect.events import emit_event
 from prefect.runtime import flow_run
 
 from coordinator.core.alerts import Alert
-from flows.showing import plain
+from flows.showing import one_line
 
 Rows = Sequence[Mapping[str, str]]
 
@@ -97,7 +97,7 @@ def emit(alert: Alert, account: str, coordinator: str, session_id: str = "") -> 
             "coordinator": coordinator,
             "session_id": session_id,
             "subject": alert.subject,
-            "reason": plain(alert.reason),
+            "reason": one_line(alert.reason),
             "at": alert.at.isoformat(),
         },
     )

@@ -108,9 +108,15 @@ def dollars(amount: Decimal, *, signed: bool = False) -> str:
     return f"{minus or ('+' if signed and cents else '')}${cents:,}"
 
 
-def plain(text: str, most: int = 300) -> str:
-    """Somebody else's words on one line, without what Markdown would make of them."""
+def one_line(text: str, most: int = 300) -> str:
+    """Somebody else's words on one line, not too many of them."""
     words = " ".join(text.split())
+    return words if len(words) <= most else f"{words[:most]}..."
+
+
+def plain(text: str) -> str:
+    """Somebody else's words on one line, without what Markdown would make of them."""
+    words = one_line(text)
     for sign in "\\`*_|<>[]":
         words = words.replace(sign, " " if sign in "<>|" else f"\\{sign}")
-    return (words if len(words) <= most else f"{words[:most]}...").rstrip(".")
+    return words.rstrip(".")

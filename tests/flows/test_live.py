@@ -21,7 +21,7 @@ from coordinator.shell.alarms import Alarms, Listener
 from flows import live
 from flows.board import slug
 from flows.live import Due, Outbox, refused_start, shown, standing
-from flows.showing import percent_gone, plain, state_sentence, strategy_rows, troubles
+from flows.showing import one_line, percent_gone, plain, state_sentence, strategy_rows, troubles
 
 OPEN = datetime(2026, 3, 17, 13, 30, tzinfo=UTC)
 CLOSE = datetime(2026, 3, 17, 20, tzinfo=UTC)
@@ -102,6 +102,7 @@ def test_a_row_tells_a_strategys_money_and_how_much_of_its_limits_is_used() -> N
 def test_anothers_words_cannot_shape_the_page() -> None:
     assert plain("a\n<b> [c](d) `e` |") == "a  b  \\[c\\](d) \\`e\\`  "
     assert len(plain("x" * 1_000)) < 310
+    assert one_line("max_daily_loss\n of  A") == "max_daily_loss of A"
 
 
 @pytest.mark.parametrize(
