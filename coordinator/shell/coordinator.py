@@ -20,13 +20,11 @@ from coordinator.core.orders import OrderStatus
 from coordinator.core.values import Bar
 from coordinator.core.view import LiveView, live_view
 from coordinator.errors import BrokerUnavailable
-from coordinator.shell import wire
 from coordinator.shell.alarms import Alarms
 from coordinator.shell.broker import Broker
 from coordinator.shell.clock import BrokerClock
+from coordinator.shell.ears import Ears
 from coordinator.shell.errands import Errands
-from coordinator.shell.fields import Malformed, Raw
-from coordinator.shell.garbage import Garbage, shown
 from coordinator.shell.intake import BarIntake
 from coordinator.shell.journal import Entry, Journal
 from coordinator.shell.lookout import Lookout
@@ -42,8 +40,6 @@ DRAIN_S = 60.0
 CLOCK_POLL_S = 15.0
 SKEW_S = 2.0
 """A step of the broker's clock, against the time that must have passed, that is told of."""
-CORRECTION = "u"
-"""Alpaca's type of a bar that late trades have changed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +75,6 @@ class LiveSession:
         narrator: Narrator,
     ) -> None:
         self.engine = engine
-        self._bar_garbage, self._order_garbage = (Garbage(ports.monotonic) for _ in range(2))
         self._journal = journal
         self._session_id = session_id
         self._monotonic = ports.monotonic
@@ -91,16 +86,18 @@ class LiveSession:
         self._errands = Errands(
             ports, make_broker, clock, lambda: books, self._deliver, self.lookout.refused
         )
+        self.ears = Ears(
+            self._inbox.put_nowait,
+            clock,
+            ports.monotonic,
+            self._missed_a_bar,
+            lambda much: self.look_again() if much else self.resume_orders(),
+        )
         self._tick_s, self._ticked_s = ports.tick_s, ports.monotonic()
         self._sight = True, frozenset[str]()
         self._bars = BarIntake(engine.specs, engine.plan, books.last_bar, clock, ports.monotonic)
         self._stop: _Stop | None = None
         self._over = False
-
-    @property
-    def malformed(self) -> int:
-        """How much of what the streams brought was dropped."""
-        return self._bar_garbage.count + self._order_garbage.count
 
     def view(self) -> LiveView:
         """The session as it stands now. Call on the loop."""
@@ -113,52 +110,6 @@ class LiveSession:
         answer = asyncio.get_running_loop().create_future()
         self._inbox.put_nowait(_Wish(m.OperatorAsked(self._clock.now(), act, by, strategy), answer))
         return answer
-
-    # handed in by the streams, on the loop; these never raise
-
-    def on_bar(self, raw: Raw) -> None:
-        """A raw bar of a market stream, or a late correction of one."""
-        try:
-            bar = wire.parse_bar(raw)
-        except Malformed as error:
-            self.on_bar_garbage(f"bar: {error}")
-            return
-        if not self._clock.may_have_reached(bar.end):  # garbage, or our clock has slept
-            self.on_bar_garbage(f"a bar of the future: {bar.symbol} at {bar.start}")
-            return
-        if raw.get("T") == CORRECTION:
-            self._inbox.put_nowait(m.BarsArrived(self._clock.now(), (bar,), r.Origin.CORRECTED))
-        else:
-            self._inbox.put_nowait(bar)
-
-    def on_order_update(self, raw: Raw) -> None:
-        """A raw envelope of the order stream."""
-        try:
-            self._inbox.put_nowait(wire.parse_trade_update(raw))
-        except Malformed as error:
-            self.on_order_garbage(f"order update: {error}")
-            return
-        if wire.may_hide_a_fill(raw):
-            self.on_order_garbage(f"an execution of a new kind: {shown(raw)}")
-
-    def on_bar_garbage(self, what: str) -> None:
-        """Something of a market stream was dropped, and may have been a bar: REST is asked.
-
-        In a flood only now and then.
-        """
-        if self._bar_garbage.drop(what):
-            self._errands.read_clock()
-            self.repair_gap()
-
-    def on_order_garbage(self, what: str) -> None:
-        """Something of the order stream was dropped, and may have been a fill: REST is asked.
-
-        In a flood only now and then; the regular looks find what the last of it hid.
-        """
-        if self._order_garbage.drop(what):
-            self.look_again()
-        else:
-            self.resume_orders()
 
     def on_stream_end(self, name: str) -> None:
         """A stream ended that should not have."""
@@ -191,6 +142,10 @@ class LiveSession:
         if starts:
             self._errands.fetch_bars(starts)
 
+    def _missed_a_bar(self) -> None:
+        self._errands.read_clock()
+        self.repair_gap()
+
     async def run(self, done: Callable[[], bool] = lambda: False) -> str:
         """Trade until everything has closed, a stop is asked for or `done`; returns the status.
 
@@ -214,8 +169,7 @@ class LiveSession:
             poll.cancel()
             await asyncio.gather(poll, return_exceptions=True)
             await self._errands.stop()
-            self._bar_garbage.tell_rest()
-            self._order_garbage.tell_rest()
+            self.ears.tell_rest()
         if self._stop is not None and self._stop.lost:
             raise BrokerUnavailable(f"the {self._stop.lost} stream ended; start again to go on")
         return "Completed" if self._over else "StoppedEarly"

@@ -49,7 +49,7 @@ async def _get_out(
     """The loop, until all is flat. Nobody waits for the order stream: REST tells as much."""
     watch = StreamWatch("orders", live.look_again)
     live.lookout.watch_orders(watch)
-    stream = ports.order_stream(run.settings, live.on_order_update, watch)
+    stream = ports.order_stream(run.settings, live.ears.on_order_update, watch)
     stream.start(live.on_stream_end)
     live.resume(started.unsent)
     engine, clock, until_s = live.engine, live.lookout.clock, ports.monotonic() + deadline_s

@@ -216,15 +216,15 @@ def _streams(run: Run, ports: Ports, live: LiveSession) -> Iterable[Stream]:
         live.look_again()
         live.repair_gap()
 
-    watch = StreamWatch("orders", reconnected, live.on_order_garbage)
+    watch = StreamWatch("orders", reconnected, live.ears.on_order_garbage)
     live.lookout.watch_orders(watch)
-    yield ports.order_stream(run.settings, live.on_order_update, watch)
+    yield ports.order_stream(run.settings, live.ears.on_order_update, watch)
     tickers = tickers_of(run.specs)
     for name, crypto in (("stock bars", False), ("crypto bars", True)):
         symbols = [ticker for ticker in tickers if is_crypto(ticker) is crypto]
         if symbols:
-            watch = StreamWatch(name, reconnected, live.on_bar_garbage)
-            stream = ports.market_stream(run.settings, run.feed, symbols, live.on_bar, watch)
+            watch = StreamWatch(name, reconnected, live.ears.on_bar_garbage)
+            stream = ports.market_stream(run.settings, run.feed, symbols, live.ears.on_bar, watch)
             live.lookout.watch_market(watch, symbols, stream.restart)
             yield stream
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from coordinator.shell.session import JOURNAL
 from simulator.server import Simulator
 from tests.cli.conftest import Said
 from tests.cli.test_kill import ACCOUNT, CLOSE, FAST, OPEN, hold, venue
-from tests.coordinator.test_readers import holding, keep
+from tests.coordinator.test_readers import holding, keep, paper
 from tests.e2e.running import environment, run_command, run_here, wait_until
 from tests.oracle import configs
 
@@ -41,12 +40,6 @@ def books(tmp_path: Path) -> Path:
     """The state of a coordinator that ran A and B and is gone: A holds 50 SPY. Its folder."""
     keep(tmp_path / "state", [*paper(holding().records)])
     return tmp_path / "state" / "PA1"
-
-
-def paper(records: Sequence[r.Record]) -> Iterator[r.Record]:
-    """The same records of a paper account, whose journal matters when nobody runs."""
-    for record in records:
-        yield replace(record, mode="paper") if isinstance(record, r.SessionOpened) else record
 
 
 # --- nobody runs

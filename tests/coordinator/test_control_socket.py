@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from coordinator.accounts import Operator
 from coordinator.core import records as r
+from coordinator.kill import kill
 from coordinator.shell.control_client import NoAnswer, ask
 from coordinator.shell.control_protocol import (
     LONGEST_PATH,
@@ -24,6 +26,7 @@ from coordinator.shell.control_protocol import (
 )
 from tests.coordinator.at_the_door import BY, Door, at_the_door, kept
 from tests.coordinator.bench import order_id
+from tests.coordinator.test_readers import paper
 
 STATUS = Request(do="status", by=BY)
 
@@ -52,6 +55,23 @@ def test_each_request_does_what_it_says(short_path: Path) -> None:
         refused = await door.ask("revive")
         assert not refused.done
         assert order_id("A") in refused.said
+
+    at_the_door(short_path, story)
+
+
+def test_the_command_kill_reaches_a_session_before_it_looks_at_its_journal_again(
+    short_path: Path,
+) -> None:
+    async def story(door: Door) -> None:
+        door.desk.live._journal.append("s1", list(paper(door.desk.bench.records)))
+        door.desk.live._look_around = lambda: None  # type: ignore[method-assign]
+        operator = Operator(short_path, {}, BY, lambda _: None, leases_folder=short_path / "l")
+        [left] = await asyncio.to_thread(kill, operator, wait_s=0.0)
+        assert left.orders == (order_id("A"),)
+        assert door.desk.bench.books.killed
+        asked = [type(x) for x in kept(door.account)]
+        assert asked.count(r.Killed) == 1, "the journal is the truth, the socket only quicker"
+        assert r.CancelRequested in asked
 
     at_the_door(short_path, story)
 

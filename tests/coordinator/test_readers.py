@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,6 +30,12 @@ def keep(home: Path, records: list[r.Record], account: str = "PA1", name: str = 
             session = record.session_id
         journal.append(session, [record])
     journal.close()
+
+
+def paper(records: Sequence[r.Record]) -> Iterator[r.Record]:
+    """The same records of a paper account, whose journal matters when nobody runs."""
+    for record in records:
+        yield replace(record, mode="paper") if isinstance(record, r.SessionOpened) else record
 
 
 def holding() -> Bench:

@@ -16,9 +16,8 @@ from coordinator.accounts import Operator
 from coordinator.core import records as r
 from coordinator.shell.journal import Entry, read_kinds
 from flows.control import control, controlled_state
-from tests.cli.test_control import paper
 from tests.coordinator.at_the_door import Door, at_the_door
-from tests.coordinator.test_readers import holding, keep
+from tests.coordinator.test_readers import holding, keep, paper
 
 DONE, FAILED = StateType.COMPLETED, StateType.FAILED
 RUN = "Prefect's run 7"

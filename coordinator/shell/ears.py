@@ -1,0 +1,87 @@
+"""What the streams bring: messages for the inbox, or garbage that is counted and asked about.
+
+Called by the streams on the loop; nothing here raises or waits. What was dropped may have been a
+bar or a fill, so REST is asked; in a flood of garbage only now and then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from coordinator.core import messages as m
+from coordinator.core import records as r
+from coordinator.core.values import Bar
+from coordinator.shell import wire
+from coordinator.shell.clock import BrokerClock
+from coordinator.shell.fields import Malformed, Raw
+from coordinator.shell.garbage import Garbage, shown
+
+CORRECTION = "u"
+"""Alpaca's type of a bar that late trades have changed."""
+
+
+class Ears:
+    """Hears both kinds of streams.
+
+    `missed_a_bar` asks for bars; `missed_an_order` for the open orders, and with True, once in a
+    flood, for the account as well.
+    """
+
+    def __init__(
+        self,
+        put: Callable[[Bar | m.Message], None],
+        clock: BrokerClock,
+        monotonic: Callable[[], float],
+        missed_a_bar: Callable[[], None],
+        missed_an_order: Callable[[bool], None],
+    ) -> None:
+        self._put, self._clock = put, clock
+        self._missed_a_bar, self._missed_an_order = missed_a_bar, missed_an_order
+        self._bars, self._orders = Garbage(monotonic), Garbage(monotonic)
+
+    @property
+    def malformed(self) -> int:
+        """How much of what the streams brought was dropped."""
+        return self._bars.count + self._orders.count
+
+    def on_bar(self, raw: Raw) -> None:
+        """A raw bar of a market stream, or a late correction of one."""
+        try:
+            bar = wire.parse_bar(raw)
+        except Malformed as error:
+            self.on_bar_garbage(f"bar: {error}")
+            return
+        if not self._clock.may_have_reached(bar.end):  # garbage, or our clock has slept
+            self.on_bar_garbage(f"a bar of the future: {bar.symbol} at {bar.start}")
+            return
+        if raw.get("T") == CORRECTION:
+            self._put(m.BarsArrived(self._clock.now(), (bar,), r.Origin.CORRECTED))
+        else:
+            self._put(bar)
+
+    def on_order_update(self, raw: Raw) -> None:
+        """A raw envelope of the order stream."""
+        try:
+            self._put(wire.parse_trade_update(raw))
+        except Malformed as error:
+            self.on_order_garbage(f"order update: {error}")
+            return
+        if wire.may_hide_a_fill(raw):
+            self.on_order_garbage(f"an execution of a new kind: {shown(raw)}")
+
+    def on_bar_garbage(self, what: str) -> None:
+        """Something of a market stream was dropped, and may have been a bar."""
+        if self._bars.drop(what):
+            self._missed_a_bar()
+
+    def on_order_garbage(self, what: str) -> None:
+        """Something of the order stream was dropped, and may have been a fill.
+
+        In a flood the regular looks find what the last of it hid.
+        """
+        self._missed_an_order(self._orders.drop(what))
+
+    def tell_rest(self) -> None:
+        """Say how much was dropped since it was last told."""
+        self._bars.tell_rest()
+        self._orders.tell_rest()
