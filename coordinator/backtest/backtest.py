@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 
 from coordinator.backtest.exchange import Exchange
+from coordinator.backtest.rules import hashable
 from coordinator.backtest.session import Session, Setup
 from coordinator.backtest.tape import Recording
 from coordinator.bootstrap import strategy_specs
@@ -175,7 +176,7 @@ class Backtest:
 
 def _setup(config: CoordinatorConfig, account: str, model: str) -> Setup:
     return Setup(
-        strategy_specs(config, None),
+        [hashable(spec) for spec in strategy_specs(config, None)],
         config.name,
         account,
         config.feed.value,

@@ -40,7 +40,7 @@ SMALL = {
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("model", ["spread", "slippage:20"])
 def test_a_generated_day_is_the_same_over_sockets_and_in_a_backtest(
     tmp_path: Path, model: str
