@@ -29,15 +29,16 @@ _RECORD = """
 """
 # Columns of views that say nothing of themselves mean what the tables' columns of that name mean.
 _SILENT = """
-    SELECT v.table_name, v.column_name, arg_min(t.comment, list_position(
+    SELECT 'COMMENT ON COLUMN "' || v.table_name || '"."' || v.column_name || '" IS ' || chr(39)
+           || replace(arg_min(t.comment, list_position(
                ['pnl_daily', 'fills', 'orders', 'positions', 'sessions', 'activities', 'equity',
-                'strategies', 'bars'], t.table_name))
+                'strategies', 'bars'], t.table_name)), chr(39), chr(39) || chr(39)) || chr(39)
     FROM duckdb_columns() AS v JOIN duckdb_views() AS w ON w.view_name = v.table_name
     JOIN duckdb_columns() AS t USING (column_name)
     JOIN duckdb_tables() AS b ON b.table_name = t.table_name
     WHERE NOT w.internal AND NOT w.temporary AND NOT b.temporary AND v.comment IS NULL
       AND t.comment IS NOT NULL
-    GROUP BY ALL ORDER BY ALL
+    GROUP BY v.table_name, v.column_name ORDER BY v.table_name, v.column_name
 """
 
 
@@ -129,9 +130,8 @@ def _renew_views(connection: duckdb.DuckDBPyConnection) -> None:
     def renew() -> None:
         for view in all_views():
             connection.execute(view)
-        for view, column, comment in connection.execute(_SILENT).fetchall():
-            said = comment.replace("'", "''")
-            connection.execute(f"COMMENT ON COLUMN {view}.\"{column}\" IS '{said}'")
+        for (statement,) in connection.execute(_SILENT).fetchall():
+            connection.execute(statement)
         connection.execute("DELETE FROM view_versions")
         connection.execute("INSERT INTO view_versions VALUES (?)", [wanted])
 
