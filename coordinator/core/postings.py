@@ -99,8 +99,9 @@ class Postings:
             return False
         self._shares.add(share)
         if activity.kind is r.ActivityKind.ROUNDING:
-            self.unsettled = 0
             self.rounded += activity.amount
+            if self.rounded:  # what was only taken back has settled nothing
+                self.unsettled = 0
         if activity.settles:
             self._accrue(activity.symbol, activity.strategy, -activity.settles)
             left = self.unproved(activity.symbol) - abs(activity.settles)
