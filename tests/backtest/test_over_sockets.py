@@ -68,17 +68,17 @@ def same_day(config: dict[str, Any], bars: Path, day: date, folder: Path, **opti
     model = options.get("fill_model")
     [played] = backtest(folder, config, bars, start=day, end=day, fill_model=model).play()
 
-    socket, memory = at_the_end(session_rows(folder)), at_the_end(played.rows())
+    memory = played.rows()
+    socket = until(memory["sessions"][0]["closed_at"], session_rows(folder))
     assert len(memory["fills"]) > 50
     for table, names in COMPARED.items():
         assert told(socket, table, names) == told(memory, table, names), table
 
 
-def at_the_end(rows: Rows) -> Rows:
-    """Each book's last point, which stands where its end was noticed, without its time."""
-    last = {row["strategy"]: row for row in rows["equity"]}
-    for row in last.values():
-        row["ts"] = "the end"
+def until(end: Any, rows: Rows) -> Rows:
+    """The rows with each book's last point at the session's end, not where that was noticed."""
+    points = {(row["strategy"], min(row["ts"], end)): row for row in rows["equity"]}
+    rows["equity"] = [row | {"ts": ts} for (_, ts), row in points.items()]
     return rows
 
 
