@@ -109,7 +109,7 @@ def browser() -> Iterator[Page]:
     if program is None:
         raise NoBrowser("Chromium is not installed (Debian: apt-get install chromium).")
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
-        process = subprocess.Popen(
+        process = subprocess.Popen(  # noqa: S603
             [program, *_FLAGS, f"--user-data-dir={profile}", "about:blank"],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -53,7 +53,7 @@ def _server(places: Places, port: int, environment: dict[str, str]) -> Iterator[
     """What `make up` leaves running, on a port of its own; ended as `make down` does."""
     command = [sys.executable, "-m", "flows.server", "supervise", "--simulate"]
     command += ["--home", str(places.home), "--port", str(port)]
-    process = subprocess.Popen(command, cwd=ROOT, env=environment)
+    process = subprocess.Popen(command, cwd=ROOT, env=environment)  # noqa: S603
     try:
         _wait(lambda: process.poll() is not None or places.ready.exists() or None)
         if process.poll() is not None:
