@@ -144,9 +144,10 @@ STORIES: list[tuple[Callable[[House], None], str, dict[str, str]]] = [
         {"end": "10449.63", "realized": "450", "fills": "2", "fees": "0.37"},
     ),
 ]
+NAMES = [story.__name__ for story, *_ in STORIES]
 
 
-@pytest.mark.parametrize(("story", "filled", "first_day"), STORIES, ids=lambda x: str(x)[:40])
+@pytest.mark.parametrize(("story", "filled", "first_day"), STORIES, ids=NAMES)
 @pytest.mark.parametrize("days_between", [0, 1])
 def test_what_is_told_late_restates_its_own_day_and_only_that(
     tmp_path: Path,
@@ -182,7 +183,7 @@ def test_what_is_told_late_restates_its_own_day_and_only_that(
     )
 
 
-@pytest.mark.parametrize(("story", "filled", "_first"), STORIES, ids=lambda x: str(x)[:40])
+@pytest.mark.parametrize(("story", "filled", "_first"), STORIES, ids=NAMES)
 def test_a_restated_day_is_loaded_again_says_so_and_nothing_is_refused(
     tmp_path: Path, story: Callable[[House], None], filled: str, _first: dict[str, str]
 ) -> None:
