@@ -17,8 +17,9 @@ LOCK_DEADLINE_S = 60.0
 def end_of_day(session: SessionId = None, log_level: LogLevel = "INFO") -> None:
     """Load sessions from the journal into the warehouse (DuckDB).
 
-    Without --session: every session that is not loaded yet or changed since. Safe to repeat,
-    and beside a running coordinator. Exit 1 if rows had to be put into quarantine.
+    Without --session: every session that is not loaded yet or changed since, but for one that
+    is still traded. Safe to repeat, and beside a running coordinator. Exit 1 if rows had to be
+    put into quarantine.
 
     \b
     Example:
@@ -28,13 +29,18 @@ def end_of_day(session: SessionId = None, log_level: LogLevel = "INFO") -> None:
     from cli.loading import load_all
     from coordinator.bootstrap import home_folder, session_sources, warehouse_path
     from coordinator.errors import OperatorError
+    from coordinator.readers import running_sessions
 
     home = home_folder()
-    sources = session_sources(home, session)
+    running = running_sessions(home) if session is None else {}
+    sources = [one for one in session_sources(home, session) if one.session_id not in running]
+    if running:
+        typer.echo(f"Still traded, and loaded after its end: {', '.join(sorted(running))}.")
     if session is not None and not sources:
         raise OperatorError(f"No journal under {home} holds a session '{session}'." + _known(home))
     if not sources:
-        typer.echo(f"Nothing to load: no journal under {home} holds a session.")
+        ended = " that has ended" if running else ""
+        typer.echo(f"Nothing to load: no journal under {home} holds a session{ended}.")
         return
     incomplete = load_all(warehouse_path(), sources, deadline_s=LOCK_DEADLINE_S)
     typer.echo(f"{_sessions(len(sources))} of the journal in {warehouse_path()}.")

@@ -25,13 +25,14 @@ RULE = "=" * 80
 
 @dataclass(frozen=True)
 class Traded:
-    """A session that Ctrl-C ended, and the status seen while it ran."""
+    """A session that Ctrl-C ended; the status, and what `end-of-day` said, while it ran."""
 
     shell: Shell
     session_id: str
     out: str
     code: int
     meanwhile: list[dict[str, object]]
+    loading: str
 
 
 @pytest.fixture(scope="module")
@@ -45,11 +46,12 @@ def traded(tmp_path_factory: pytest.TempPathFactory) -> Traded:
                 seen.append(process.stderr.readline())
                 assert seen[-1], "".join(seen)  # else it ended before it bought
             meanwhile = json.loads(shell.run("status", "--json").stdout)
+            loading = shell.run("end-of-day").stdout
             process.send_signal(signal.SIGINT)
             out, _ = process.communicate(timeout=60)
         finally:
             process.kill()
-    return Traded(shell, meanwhile[0]["session_id"], out, process.returncode, meanwhile)
+    return Traded(shell, meanwhile[0]["session_id"], out, process.returncode, meanwhile, loading)
 
 
 @pytest.fixture
@@ -95,6 +97,12 @@ def test_status_shows_the_ended_session_as_a_table(traded: Traded, after: Comman
     assert "running" not in shown.out
     rows = [line.split() for line in shown.out.splitlines()]
     assert [row[0] for row in rows if row and row[0] in NAMES] == NAMES
+
+
+def test_end_of_day_leaves_a_session_that_is_still_traded_to_its_end(traded: Traded) -> None:
+    first, second = traded.loading.splitlines()
+    assert first == f"Still traded, and loaded after its end: {traded.session_id}."
+    assert second.startswith("Nothing to load: ")
 
 
 def test_end_of_day_loads_what_no_load_left_and_repeats_to_the_same(
