@@ -14,7 +14,7 @@ Command = Callable[[Sequence[str]], Said]
 WRONG = [
     # arguments                                            what the sentence must name
     (["fly"], "No such command 'fly'"),
-    (["rum"], "Did you mean 'run'?"),
+    (["rum"], "Did you mean 'run'"),
     (["--fly"], "No such option: --fly"),
     (["run", "SPY"], "unexpected extra argument(s) (SPY)"),
     (["run", "--cofnig", "a.json"], "--config"),
