@@ -88,7 +88,8 @@ class Process:
         """SIGKILL."""
         self.world.note(f"KILLED at {where}")
         self.dead = self.fibers.dead = True
-        amid = where == "commit begins" or (where == "commit done" and len(self.world.traders) > 1)
+        others = len(self.world.traders) > 1 or self.world.hand.busy
+        amid = where == "commit begins" or (where == "commit done" and others)
         amid = amid or self.ahead  # what others wrote is taken in after the commit
         if self.engine is not None and not amid:
             self.world.compare_memory(self)
