@@ -16,6 +16,9 @@ from coordinator.core.desk import OrderDesk
 from coordinator.core.orders import Executions, Order, OrderStatus, Posting, may_move
 from coordinator.core.values import COIN, UNASSIGNED, ZERO, Side, is_crypto
 
+OF_REST = "::"
+"""In the id of an execution that the list of FILL activities told of; not in the stream's."""
+
 
 class Reports:
     """Takes the broker's reports on orders. Call inside the EXACT decimal context."""
@@ -131,7 +134,7 @@ class Reports:
     ) -> str:
         """Reverse a busted execution and name it; one that is not in the books is left alone."""
         bust = update.bust
-        busted = _busted(bust, known) if bust is not None else None
+        busted = _busted(bust, known, update.execution) if bust is not None else None
         if bust is None or busted is None:
             return ""
         reversal = r.FillBooked(
@@ -163,15 +166,23 @@ class Reports:
         return dollars.quantize(COIN, ROUND_HALF_UP), ZERO
 
 
-def _busted(bust: m.Bust, known: Executions) -> Posting | None:
-    """The booked execution that a bust means: the one it names, else the last that looks like it.
+def _busted(bust: m.Bust, known: Executions, instead: m.Execution | None) -> Posting | None:
+    """The booked execution that a bust means: the one it names, else the last of those that REST
+    told of that looks like it, because REST has ids of its own.
 
-    An execution that REST told of has another id than the stream's.
+    One that the stream told of under another id is not meant: what is, was never heard of. Nor is
+    one that stands `instead` already, because REST told of the correction first.
     """
     standing = known.standing()
     if any(posting.execution_id == bust.previous_id for posting in known.postings):
         return next((p for p in standing if p.execution_id == bust.previous_id), None)
-    alike = [p for p in standing if (p.qty, p.price) == (bust.qty, bust.price)]
+    rest = [p for p in standing if OF_REST in p.execution_id]
+    right = (instead.qty, instead.price, instead.cum_qty) if instead else None
+    alike = [
+        p
+        for p in rest
+        if (p.qty, p.price) == (bust.qty, bust.price) and (p.qty, p.price, p.cum_qty) != right
+    ]
     return alike[-1] if alike else None
 
 

@@ -422,6 +422,15 @@ def test_a_report_from_before_a_bust_does_not_bring_the_busted_quantity_back() -
     check_identities(statement(bench.records))
 
 
+def test_the_bust_of_an_execution_nobody_told_of_takes_back_no_other_that_looks_like_it() -> None:
+    bench = bought()
+    order = bench.order("A")
+    tell(bench, order, execution(bench, 20, 20, "x1"))
+    held = bench.position("A", "SPY")
+    take_back(bench, order, execution(bench, 20, 40, "lost"))  # its own update never came
+    assert bench.position("A", "SPY") == held == D(20)
+
+
 def test_a_fully_busted_entry_is_given_back_to_its_day() -> None:
     bench = Bench(spec("A", {("SPY", 0): 1, ("QQQ", 1): 1}, max_daily_trades=1))
     bench.minute(0, {"SPY": "100"})

@@ -240,7 +240,7 @@ class Machine(RuleBasedStateMachine):
             case "SPLIT":
                 pass
             case "CFEE":
-                self.truth.post_coin_fees(DAY, "BTC/USD")
+                self.truth.post_coin_fees(DAY, "BTC/USD", self.witness.booked)
             case _:
                 self.truth.post(kind, DAY, cash=dollars)
 

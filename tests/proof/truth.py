@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -63,9 +63,9 @@ class Deal:
         return self.ticket.sign * self.qty - self.coins
 
     def told(self, source: str) -> m.Execution:
-        """As the stream or REST names it."""
+        """As the stream or REST names it: ids of activities have two colons."""
         return m.Execution(
-            f"{source}-{self.number}",
+            f"{'rest::' if source == 'rest' else source}-{self.number}",
             amount(self.qty),
             amount(self.price),
             amount(self.cum),
@@ -199,9 +199,12 @@ class Truth:
         self.held[symbol] += units
         return activity
 
-    def post_coin_fees(self, day: date, symbol: str) -> None:
-        """At the end of the day, the fees that were taken in coin are told of."""
-        due = [d for d in self.deals if d.stands and d.coins and not d.fee_posted]
+    def post_coin_fees(self, day: date, symbol: str, heard: Container[int]) -> None:
+        """At the end of the day, the fees that were taken in coin are told of: those of executions
+        that were `heard` of long since."""
+        due = [
+            d for d in self.deals if d.stands and d.coins and not d.fee_posted and d.number in heard
+        ]
         for deal in due:
             deal.fee_posted = True
         if due:
