@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from coordinator.bootstrap import RunOptions, SessionOutcome, run_configured, session_sources
-from coordinator.config import load_config
+from coordinator.bootstrap import RunOptions, SessionOutcome, session_sources
 from coordinator.core import records as r
 from coordinator.core.values import MINUTE
 from coordinator.shell.journal import read_session
 from flows.coordinator import run_when_free
 from flows.stopping import Stop
 from simulator.server import Simulator, SimulatorOptions
-from tests.e2e.running import environment, wait_until
+from tests.e2e.running import wait_until
+from tests.flows.sessions import session_on
 
 SPEED = 120.0
 MIDNIGHT = datetime(2026, 3, 18, tzinfo=UTC)
@@ -63,15 +63,7 @@ def bars_of(home: Path, session_id: str) -> list[tuple[str, datetime]]:
 async def two_sessions(venue: Simulator, config: Path, home: Path) -> list[SessionOutcome]:
     """One trades until midnight; the next is started at 23:55, and stopped at 00:10."""
 
-    async def run(options: RunOptions, *, stop: asyncio.Event) -> SessionOutcome:
-        assert options.config is not None
-        return await run_configured(
-            load_config(options.config),
-            options,
-            environment(venue, home),
-            stop=stop,
-            leases_folder=home / "leases",
-        )
+    run = session_on(venue, home)
 
     async def clock_shows(moment: datetime) -> None:
         await asyncio.to_thread(wait_until, venue, moment, lambda: False)

@@ -13,12 +13,11 @@ from typing import Any
 import pytest
 from prefect import State
 
-from coordinator.bootstrap import RunOptions, SessionOutcome, run_configured, session_sources
-from coordinator.config import load_config
+from coordinator.bootstrap import RunOptions, SessionOutcome, session_sources
 from flows.coordinator import session_state
 from flows.stopping import Stop
 from simulator.server import Simulator, SimulatorOptions
-from tests.e2e.running import environment
+from tests.flows.sessions import session_on
 
 SPEED = 2_000.0
 
@@ -26,15 +25,7 @@ SPEED = 2_000.0
 async def started_at_once(venue: Simulator, config: Path, home: Path, count: int) -> Sequence[Any]:
     """So many runs of one configuration; the last one that has not ended is stopped."""
 
-    async def run(options: RunOptions, *, stop: asyncio.Event) -> SessionOutcome:
-        assert options.config is not None
-        return await run_configured(
-            load_config(options.config),
-            options,
-            environment(venue, home),
-            stop=stop,
-            leases_folder=home / "leases",
-        )
+    run = session_on(venue, home)
 
     async def state(stop: Stop) -> State[Any]:
         return await session_state(
