@@ -11,6 +11,7 @@ import typer
 from cli.backtest import backtest
 from cli.control import flatten, pause, resume
 from cli.end_of_day import end_of_day
+from cli.explain import explain
 from cli.export import export
 from cli.kill import kill, revive
 from cli.reconcile import reconcile
@@ -29,7 +30,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
-    *(run, validate, backtest, status, pause, resume, flatten, reconcile, kill, revive),
+    *(run, validate, backtest, status, explain, pause, resume, flatten, reconcile, kill, revive),
     *(end_of_day, sql, report, export, simulator),
 ):
     app.command()(command)

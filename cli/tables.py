@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from decimal import Decimal
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
 
 NOT_A_TERMINAL_COLUMNS = 160  # a file or pipe has no width: nothing is folded there
 
@@ -17,13 +21,10 @@ def print_table(
 ) -> None:
     """Prints a table on stdout under its title; the columns of numbers are `right`-aligned."""
     from rich import box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    console = Console(highlight=False, soft_wrap=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=NOT_A_TERMINAL_COLUMNS)
+    console = stdout()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for index, heading in enumerate(headings):
         if index in right:
@@ -35,6 +36,21 @@ def print_table(
     if title:
         console.print(title, markup=False)
     console.print(table)
+
+
+def show(thing: RenderableType) -> None:
+    """Prints anything of rich's on stdout."""
+    stdout().print(thing)
+
+
+def stdout() -> Console:
+    """The terminal, or whatever stdout is, where nothing is folded that need not be."""
+    from rich.console import Console
+
+    console = Console(highlight=False, soft_wrap=False)
+    return (
+        console if console.is_terminal else Console(highlight=False, width=NOT_A_TERMINAL_COLUMNS)
+    )
 
 
 def quantity(qty: Decimal) -> str:

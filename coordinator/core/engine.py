@@ -7,7 +7,7 @@ change only through the records made here, in the order in which they are made.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -19,6 +19,7 @@ from coordinator.core import records as r
 from coordinator.core.books import Books
 from coordinator.core.controls import Controls, Gate
 from coordinator.core.desk import OrderDesk
+from coordinator.core.explanation import Case, Explanation
 from coordinator.core.lanes import Lanes, StrategySpec
 from coordinator.core.ledger import Position
 from coordinator.core.reconcile import DiscrepancyKind, Reconciler, finding
@@ -136,6 +137,34 @@ class Engine:
         self._desk.drop_waiting(now)
         return self._desk.out
 
+    @exactly
+    def explain(self, name: str, now: datetime, ticker: str = "") -> tuple[Explanation, ...]:
+        """Why a strategy did what it did on its last bars, of one ticker or all. Changes nothing.
+
+        Raises:
+            KeyError: it has no such strategy, or that one no such ticker.
+        """
+        spec = {spec.name: spec for spec in self.specs}[name]
+        if ticker and ticker not in spec.tickers:
+            raise KeyError(ticker)
+        view = self._views.get(name)
+        return tuple(
+            Case(
+                spec,
+                one,
+                now,
+                self.books,
+                self.plan,
+                self._assets[one],
+                self.lanes.lane(spec, one),
+                self.lanes.bars(one),
+                view if view and view.minute == self.books.last_bar.get(one) else None,
+                self._sees_orders,
+                tuple(self._denials(spec, one, late=False)),
+            ).explanation()
+            for one in ([ticker] if ticker else spec.tickers)
+        )
+
     def is_out(self, now: datetime) -> bool:
         """Whether whoever an operator wants out has no open order, and nothing to sell now."""
         return self._way_out.is_out(now)
@@ -236,7 +265,9 @@ class Engine:
         qty = risk.entry_qty(asset, spec.limits, equity, view.available, bar.close)
         if not qty:
             return
-        denial = self._denial(spec, bar, now) or self._gate.refuses(spec.name, qty, bar, now)
+        late = now - bar.end > LATE
+        denial = next(self._denials(spec, bar.symbol, late=late), "")
+        denial = denial or self._gate.refuses(spec.name, qty, bar, now)
         if not denial and self._gate.floods(spec.name, len(spec.tickers), now):
             denial = "max_orders_per_minute"
             self._desk.record(r.EntriesStopped(now, spec.name, denial))
@@ -248,22 +279,24 @@ class Engine:
         view.busy.add(bar.symbol)
         self._desk.buy(spec.name, bar.symbol, qty, bar.close, now)
 
-    def _denial(self, spec: StrategySpec, bar: Bar, now: datetime) -> str:
+    def _denials(self, spec: StrategySpec, symbol: str, *, late: bool) -> Iterator[str]:
+        """What keeps a strategy from opening a position, the gravest first."""
         day = self.books.days[spec.name]
         most = spec.limits.max_daily_trades
         if halted := self.books.halted(spec.name):
-            return halted
+            yield halted
         if day.stopped:
-            return day.stopped
-        if any(found.symbol in ("", bar.symbol) for found in self.books.frozen.values()):
-            return "frozen"
-        if bar.symbol in self._blind:
-            return "blind"
+            yield day.stopped
+        if any(found.symbol in ("", symbol) for found in self.books.frozen.values()):
+            yield "frozen"
+        if symbol in self._blind:
+            yield "blind"
         if most is not None and day.entries + self._desk.wished(spec.name) >= most:
-            return "max_daily_trades"
-        if now - bar.end > LATE:
-            return "stale"
-        return "" if self._assets[bar.symbol].tradable else "not_tradable"
+            yield "max_daily_trades"
+        if late:
+            yield "stale"
+        if not self._assets[symbol].tradable:
+            yield "not_tradable"
 
     def _freeze_leaps(self, bars: Iterable[Bar], now: datetime) -> None:
         """A price that leaps outside the collar may be a split: nothing is bought until it is.

@@ -26,7 +26,10 @@ class Rule(Hashable, Protocol):
         """Bars that its slowest indicator looks back."""
 
     def start(self) -> Callable[[Bar], int]:
-        """A new step: takes the next bar, returns +1, -1 or 0 at its close."""
+        """A new step: takes the next bar, returns +1, -1 or 0 at its close.
+
+        It, or the object whose method it is, may have an `explain()`: values by name.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +76,15 @@ class Lane:
         except Exception as error:
             self.signal = 0
             self.fault = f"{type(error).__name__} at bar {bar.symbol} {bar.start}: {error}"
+
+    def explain(self) -> Mapping[str, object]:
+        """What the step says that it saw at its last bar; empty where it does not say."""
+        step = getattr(self._step, "__self__", self._step)
+        explain = getattr(step, "explain", None)
+        try:
+            return dict(explain()) if explain is not None else {}
+        except Exception as error:
+            return {"explain()": f"raised {type(error).__name__}: {error}"}
 
 
 class Lanes:

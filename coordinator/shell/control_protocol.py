@@ -16,7 +16,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from coordinator.core.values import NAME_PATTERN
+from coordinator.core.explanation import Explanation
+from coordinator.core.values import NAME_PATTERN, SYMBOL_PATTERN
 from coordinator.core.view import LiveView
 from coordinator.shell.folders import private_folder
 
@@ -27,24 +28,30 @@ MOST_ASKED = 4096
 """Bytes of a request."""
 MOST_SAID = 4 * 1024 * 1024
 """Bytes of an answer: a status of hundreds of strategies."""
-OF_ONE = frozenset({"pause", "resume", "flatten"})
+OF_ONE = frozenset({"pause", "resume", "flatten", "explain"})
 
-Do = Literal["status", "pause", "resume", "flatten", "kill", "revive"]
+Do = Literal["status", "explain", "pause", "resume", "flatten", "kill", "revive"]
 
 
 class Request(BaseModel):
-    """What is asked, by whom; `strategy` names one where that is of one strategy."""
+    """What is asked, by whom; `strategy` names one where that is of one strategy.
+
+    `ticker` is of an explanation: one of the strategy's, or all without it.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     do: Do
     by: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
     strategy: Annotated[str, Field(pattern=f"^({NAME_PATTERN.pattern})?$")] = ""
+    ticker: Annotated[str, Field(pattern=f"^({SYMBOL_PATTERN.pattern})?$")] = ""
 
     @model_validator(mode="after")
     def _names_one(self) -> Request:
         if bool(self.strategy) is not (self.do in OF_ONE):
             raise ValueError(f"{self.do} is of {'a' if self.do in OF_ONE else 'no'} strategy")
+        if self.ticker and self.do != "explain":
+            raise ValueError(f"{self.do} is of no ticker")
         return self
 
 
@@ -56,6 +63,7 @@ class Reply(BaseModel):
     done: bool
     said: str
     status: LiveView | None = None
+    explained: tuple[Explanation, ...] = ()
 
 
 class Address(BaseModel):

@@ -162,6 +162,8 @@ class _Doorman:
         if request.do == "status":
             view = self._live.view()
             return Reply(done=True, said=f"{view.coordinator} trades.", status=view)
+        if request.do == "explain":
+            return _explained(self._live, request)
         answer = self._live.ask(Act(request.do), request.by, request.strategy)
         log.debug("asked over the control socket: %s %s", request.do, request.strategy)
         try:
@@ -171,6 +173,22 @@ class _Doorman:
             late = f"Not answered within {ANSWER_S:.0f} s; see `multi-trader status`."
             return Reply(done=False, said=late)
         return Reply(done=told.done, said=told.said)
+
+
+def _explained(live: LiveSession, request: Request) -> Reply:
+    found = {spec.name: spec.tickers for spec in live.engine.specs}
+    if request.strategy not in found:
+        known = ", ".join(sorted(found))
+        said = f"no strategy {request.strategy!r} trades here; there are: {known}."
+        return Reply(done=False, said=said)
+    tickers = found[request.strategy]
+    if request.ticker and request.ticker not in tickers:
+        said = (
+            f"{request.strategy} does not trade {request.ticker}; it trades {', '.join(tickers)}."
+        )
+        return Reply(done=False, said=said)
+    explained = live.explain(request.strategy, request.ticker)
+    return Reply(done=True, said=f"{request.strategy} as it stands.", explained=explained)
 
 
 def _is_this_user(guest: socket.socket) -> bool:

@@ -16,6 +16,7 @@ from datetime import timedelta
 from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.engine import Engine
+from coordinator.core.explanation import Explanation
 from coordinator.core.orders import OrderStatus
 from coordinator.core.values import Bar
 from coordinator.core.view import LiveView, live_view
@@ -110,6 +111,13 @@ class LiveSession:
         answer = asyncio.get_running_loop().create_future()
         self._inbox.put_nowait(_Wish(m.OperatorAsked(self._clock.now(), act, by, strategy), answer))
         return answer
+
+    def explain(self, strategy: str, ticker: str = "") -> tuple[Explanation, ...]:
+        """Why a strategy did what it did on its last bars; KeyError if it is not here.
+
+        Call on the loop.
+        """
+        return self.engine.explain(strategy, self._clock.now(), ticker)
 
     def on_stream_end(self, name: str) -> None:
         """A stream ended that should not have."""

@@ -8,9 +8,11 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from coordinator.core.values import Bar
-from coordinator.strategies.base import Step, Strategy, Window
-from coordinator.strategies.indicators import Crossing, Rsi, RunningSum, Ticks
+from coordinator.strategies.base import Step, Strategy, Values, Window
+from coordinator.strategies.explaining import crossing_values, sign
+from coordinator.strategies.indicators import Crossing, Rsi, RunningSum
 from coordinator.strategies.rsi import Overbought, Oversold, RsiPeriod
+from coordinator.strategies.ticks import Ticks
 
 
 class AdaptiveStrategy(Strategy):
@@ -44,13 +46,21 @@ class AdaptiveStrategy(Strategy):
 
 
 class _AdaptiveStep:
-    __slots__ = ("_crossing", "_prices", "_rsi", "_volume", "_volume_window", "_volumes")
+    __slots__ = (
+        "_crossing",
+        "_prices",
+        "_rsi",
+        "_rsi_period",
+        "_volume",
+        "_volume_window",
+        "_volumes",
+    )
 
     def __init__(self, strategy: AdaptiveStrategy) -> None:
         self._crossing = Crossing(strategy.short_window, strategy.long_window)
         self._rsi = Rsi(strategy.rsi_period, strategy.rsi_oversold, strategy.rsi_overbought)
         self._volume = RunningSum(strategy.volume_window)
-        self._volume_window = strategy.volume_window
+        self._volume_window, self._rsi_period = strategy.volume_window, strategy.rsi_period
         self._prices = Ticks(self._crossing, self._rsi)
         self._volumes = Ticks(self._volume)
 
@@ -73,3 +83,17 @@ class _AdaptiveStep:
             change = self._rsi.change
             votes += (change > 0) - (change < 0)
         return (votes >= 2) - (votes <= -2)
+
+    def explain(self) -> Values:
+        rsi, volume, exact = self._rsi, self._volume, self._volumes.exact
+        averages, usual = self._crossing.averages, volume.average
+        is_loud = usual is not None and volume.newest > usual
+        return {
+            **crossing_values(self._crossing, self._prices),
+            f"RSI({self._rsi_period})": rsi.value,
+            "volume": exact(volume.newest),
+            f"SMA({self._volume_window}) of volume": None if usual is None else exact(usual),
+            "trend's vote": averages and sign(averages[0] - averages[1]),
+            "RSI's vote": rsi.zone,
+            "volume's vote": sign(rsi.change) if is_loud else 0,
+        }

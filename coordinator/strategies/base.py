@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Self, get_origin
 
@@ -27,7 +27,14 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 from coordinator.core.values import Bar
 
 Step = Callable[[Bar], int]
-"""Takes the next bar of one ticker, oldest first; returns +1, -1 or 0 at its close."""
+"""Takes the next bar of one ticker, oldest first; returns +1, -1 or 0 at its close.
+
+A step, or the object whose method it is, may have an `explain()`: its Values at the last bar, read
+from what it remembers. It is asked only when somebody wants to know.
+"""
+
+Values = Mapping[str, Decimal | float | int | str | None]
+"""What a step saw by name, for people; None is what it has too few bars for."""
 
 LARGEST_WINDOW = 100_000
 LARGEST_NUMBER = Decimal(10) ** 15

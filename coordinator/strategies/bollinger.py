@@ -13,8 +13,10 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from coordinator.core.values import Bar
-from coordinator.strategies.base import Exact, Step, Strategy, Window
-from coordinator.strategies.indicators import Deviation, Ticks
+from coordinator.strategies.base import Exact, Step, Strategy, Values, Window
+from coordinator.strategies.explaining import deviation_values
+from coordinator.strategies.indicators import Deviation
+from coordinator.strategies.ticks import Ticks
 
 
 class BollingerStrategy(Strategy):
@@ -62,3 +64,6 @@ class _BollingerStep:
         if distance * distance * self._denominator <= self._numerator * variance:
             return 0
         return 1 if distance < 0 else -1
+
+    def explain(self) -> Values:
+        return deviation_values(self._deviation, self._ticks)

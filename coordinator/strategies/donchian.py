@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from coordinator.core.values import Bar
-from coordinator.strategies.base import Step, Strategy, Window
+from coordinator.strategies.base import Step, Strategy, Values, Window
 
 
 class DonchianStrategy(Strategy):
@@ -36,22 +36,28 @@ class DonchianStrategy(Strategy):
 
 
 class _DonchianStep:
-    __slots__ = ("_highs", "_lows", "_seen", "_window")
+    __slots__ = ("_before", "_highs", "_lows", "_seen", "_window")
 
     def __init__(self, strategy: DonchianStrategy) -> None:
         self._highs = _Highest(strategy.entry_window)
         self._lows = _Highest(strategy.exit_window)
         self._window = strategy.longest_window
         self._seen = 0
+        self._before: tuple[Decimal, Decimal] | None = None
 
     def step(self, bar: Bar) -> int:
         signal = 0
         if self._seen >= self._window:
-            signal = (bar.close > self._highs.value) - (-bar.close > self._lows.value)
+            self._before = self._highs.value, -self._lows.value
+            signal = (bar.close > self._before[0]) - (bar.close < self._before[1])
         self._seen += 1
         self._highs.push(bar.high)
         self._lows.push(-bar.low)  # the lowest low is the highest of their negatives
         return signal
+
+    def explain(self) -> Values:
+        high, low = self._before or (None, None)
+        return {"highest high before": high, "lowest low before": low}
 
 
 class _Highest:

@@ -1,6 +1,6 @@
 """Indicators in whole ticks: exact sums and differences, one bar at a time, constant work a bar.
 
-Prices and volumes enter as integers (`Ticks`), so that averages never drift and a tie is a tie.
+Prices and volumes enter as integers (`ticks.py`), so that averages never drift and a tie is a tie.
 Where a rule divides, it is compared by cross-multiplication instead. The one float here is
 Wilder's average in `Rsi`; what it cannot tell apart is decided by whole numbers.
 """
@@ -9,60 +9,8 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Callable
-from decimal import Context, Decimal, Inexact, InvalidOperation
+from decimal import Decimal
 from fractions import Fraction
-from functools import lru_cache
-from typing import Protocol
-
-_TICK = Context(prec=200, Emax=999_999, Emin=-999_999, traps=[InvalidOperation, Inexact])
-_multiply = _TICK.multiply
-_whole = _TICK.to_integral_exact
-_NANO = Decimal(10) ** 9
-
-
-class Indicator(Protocol):
-    """Something that remembers ticks."""
-
-    def rescale(self, factor: int) -> None:
-        """Multiply every remembered tick by `factor`, because ticks became that much finer."""
-
-
-def _whole_ticks(value: Decimal, unit: Decimal) -> int:
-    return int(_whole(_multiply(value, unit)))
-
-
-@lru_cache(maxsize=8192)
-def _nano_ticks(value: Decimal) -> int:
-    # All strategies on a ticker see the same bar: the first converts, the others look it up.
-    return _whole_ticks(value, _NANO)
-
-
-class Ticks:
-    """Turns the exact decimals of one series into whole ticks of 1e-9, finer once one needs it.
-
-    `count` gives a value in ticks. Where a value has more decimal places it raises Inexact, and
-    `refine` gives the answer: the tick shrinks for good, and the indicators that remember the
-    series are told. No value is ever rounded.
-    """
-
-    __slots__ = ("_indicators", "_places", "count")
-
-    def __init__(self, *indicators: Indicator) -> None:
-        self._indicators = indicators
-        self._places = 9
-        self.count: Callable[[Decimal], int] = _nano_ticks
-        """Decimal to ticks; raises ArithmeticError, ValueError or TypeError if not finite."""
-
-    def refine(self, value: Decimal) -> int:
-        """The value in ticks that are fine enough for it."""
-        places = -int(value.as_tuple().exponent)
-        for indicator in self._indicators:
-            indicator.rescale(10 ** (places - self._places))
-        unit = Decimal(10) ** places
-        self._places = places
-        self.count = lambda value: _whole_ticks(value, unit)
-        return self.count(value)
 
 
 class Past:
@@ -72,18 +20,23 @@ class Past:
 
     def __init__(self, bars: int) -> None:
         self._bars = bars
-        self._values: deque[int] = deque(maxlen=bars)
+        self._values: deque[int] = deque(maxlen=bars + 1)
+
+    @property
+    def ends(self) -> tuple[int, int] | None:
+        """The newest value and the one `bars` before it; None while there is none."""
+        values = self._values
+        return (values[-1], values[0]) if len(values) > self._bars else None
 
     def push(self, value: int) -> int | None:
         """Take the next value; the one `bars` before it, None while there is none."""
         values = self._values
-        past = values[0] if len(values) == self._bars else None
         values.append(value)
-        return past
+        return values[0] if len(values) > self._bars else None
 
     def rescale(self, factor: int) -> None:
         """Multiply every remembered tick by `factor`."""
-        self._values = deque((value * factor for value in self._values), self._bars)
+        self._values = deque((value * factor for value in self._values), self._bars + 1)
 
 
 class RunningSum:
@@ -95,6 +48,16 @@ class RunningSum:
         self._window = window
         self._values: deque[int] = deque(maxlen=window)
         self._sum = 0
+
+    @property
+    def newest(self) -> int:
+        """The value that came last."""
+        return self._values[-1]
+
+    @property
+    def average(self) -> Fraction | None:
+        """The mean of the last `window` values, None while there are fewer."""
+        return Fraction(self._sum, self._window) if len(self._values) == self._window else None
 
     def push(self, value: int) -> int | None:
         """Take the next value; the sum of the last `window`, None while there are fewer."""
@@ -124,6 +87,18 @@ class Crossing:
         self._at = self._filled = 0
         self._short_sum = self._long_sum = 0
 
+    @property
+    def averages(self) -> tuple[Fraction, Fraction] | None:
+        """The short average and the long one; None while there are fewer than `long` values."""
+        if self._filled < self._long:
+            return None
+        return Fraction(self._short_sum, self._short), Fraction(self._long_sum, self._long)
+
+    @property
+    def windows(self) -> tuple[int, int]:
+        """Values of the short average and of the long one."""
+        return self._short, self._long
+
     def push(self, value: int) -> int | None:
         """Take the next value; +1 when the average over `short` lies above that over `long`,
         -1 below, 0 when they are equal, None while there are fewer than `long` values.
@@ -135,9 +110,10 @@ class Crossing:
         ring[at] = value
         at += 1
         self._at = at if at < long else 0
-        if self._filled < long - 1:
+        if self._filled < long:
             self._filled += 1
-            return None
+            if self._filled < long:
+                return None
         # Sums compared crosswise are averages compared exactly.
         high, low = short_sum * long, long_sum * short
         return (high > low) - (high < low)
@@ -156,25 +132,36 @@ class Deviation:
     V = n x Q - S squared. Value minus mean is D / n, the population deviation sqrt(V) / n.
     """
 
-    __slots__ = ("_squares", "_sum", "_values", "_window")
+    __slots__ = ("_squares", "_sum", "_values", "window")
 
     def __init__(self, window: int) -> None:
-        self._window = window
+        self.window = window
+        """Values that the mean is of."""
         self._values: deque[int] = deque(maxlen=window)
         self._sum = 0
         self._squares = 0
 
+    @property
+    def mean_and_spread(self) -> tuple[Fraction, Fraction, float] | None:
+        """Mean and deviation in ticks, and how many of those the newest value lies above it."""
+        values, window = self._values, self.window
+        if len(values) < window:
+            return None
+        spread = math.sqrt(window * self._squares - self._sum * self._sum)
+        distance = (window * values[-1] - self._sum) / spread if spread else 0.0
+        return Fraction(self._sum, window), Fraction(spread) / window, distance
+
     def push(self, value: int) -> tuple[int, int] | None:
         """Take the next value; (D, V) over the last `window`, None while there are fewer."""
         values = self._values
-        if len(values) == self._window:
+        if len(values) == self.window:
             oldest = values[0]
             self._sum -= oldest
             self._squares -= oldest * oldest
         values.append(value)
         self._sum += value
         self._squares += value * value
-        window = self._window
+        window = self.window
         if len(values) < window:
             return None
         total = self._sum
@@ -182,7 +169,7 @@ class Deviation:
 
     def rescale(self, factor: int) -> None:
         """Multiply every remembered tick by `factor`."""
-        self._values = deque((value * factor for value in self._values), self._window)
+        self._values = deque((value * factor for value in self._values), self.window)
         self._sum *= factor
         self._squares *= factor * factor
 
@@ -235,6 +222,17 @@ class Rsi:
         self._zone = 0
         self.change = 0
         """Ticks from the bar before to the newest one."""
+
+    @property
+    def value(self) -> float | None:
+        """Wilder's RSI, 0 to 100; None while it has too few bars, or neither gain nor loss."""
+        total = self._gain + self._loss
+        return 100.0 * (self._gain / total) if self._bars >= self._period and total else None
+
+    @property
+    def zone(self) -> int:
+        """What the newest close came to."""
+        return self._zone
 
     def push(self, close: int) -> int | None:
         """Take the next close; the zone, None during the first `period` bars.

@@ -8,8 +8,10 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from coordinator.core.values import Bar
-from coordinator.strategies.base import Step, Strategy, Window
-from coordinator.strategies.indicators import Crossing, Ticks
+from coordinator.strategies.base import Step, Strategy, Values, Window
+from coordinator.strategies.explaining import crossing_values
+from coordinator.strategies.indicators import Crossing
+from coordinator.strategies.ticks import Ticks
 
 
 class MovingAverageCrossoverStrategy(Strategy):
@@ -44,3 +46,6 @@ class _CrossoverStep:
         except Inexact:
             close = self._ticks.refine(bar.close)
         return self._crossing.push(close) or 0
+
+    def explain(self) -> Values:
+        return crossing_values(self._crossing, self._ticks)

@@ -12,7 +12,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from coordinator.core.values import Bar
-from coordinator.strategies.base import Step, Strategy, Window
+from coordinator.strategies.base import Step, Strategy, Values, Window
 
 
 class MacdStrategy(Strategy):
@@ -60,6 +60,11 @@ class _MacdStep:
         signal = self._signal.push(macd)
         return 0 if signal is None else (macd > signal) - (macd < signal)
 
+    def explain(self) -> Values:
+        fast, slow, signal = self._fast.known, self._slow.known, self._signal.known
+        macd = None if fast is None or slow is None else fast - slow
+        return {"fast EMA": fast, "slow EMA": slow, "MACD": macd, "signal line": signal}
+
 
 class _Average:
     """An exponential average seeded by the simple mean of its first `window` values."""
@@ -69,6 +74,10 @@ class _Average:
     def __init__(self, window: int) -> None:
         self._window, self._weight = window, 2.0 / (window + 1)
         self._count, self._sum, self._value = 0, 0.0, 0.0
+
+    @property
+    def known(self) -> float | None:
+        return self._value if self._count >= self._window else None
 
     def push(self, value: float) -> float | None:
         if self._count >= self._window:

@@ -9,8 +9,10 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from coordinator.core.values import Bar
-from coordinator.strategies.base import Exact, Step, Strategy, Window
-from coordinator.strategies.indicators import Deviation, Ticks
+from coordinator.strategies.base import Exact, Step, Strategy, Values, Window
+from coordinator.strategies.explaining import deviation_values
+from coordinator.strategies.indicators import Deviation
+from coordinator.strategies.ticks import Ticks
 
 
 class MeanReversionStrategy(Strategy):
@@ -72,6 +74,9 @@ class _MeanReversionStep:
             return 1
         numerator, denominator = self._exit
         return -1 if square * denominator < numerator * variance else 0
+
+    def explain(self) -> Values:
+        return deviation_values(self._deviation, self._ticks)
 
 
 def _squared(threshold: Decimal) -> tuple[int, int]:

@@ -9,8 +9,9 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from coordinator.core.values import Bar
-from coordinator.strategies.base import Exact, Step, Strategy, Window
-from coordinator.strategies.indicators import Past, Ticks
+from coordinator.strategies.base import Exact, Step, Strategy, Values, Window
+from coordinator.strategies.indicators import Past
+from coordinator.strategies.ticks import Ticks
 
 
 class MomentumStrategy(Strategy):
@@ -34,7 +35,7 @@ class MomentumStrategy(Strategy):
 
 
 class _MomentumStep:
-    __slots__ = ("_down", "_past", "_ticks", "_unit", "_up")
+    __slots__ = ("_down", "_name", "_past", "_ticks", "_unit", "_up")
 
     def __init__(self, strategy: MomentumStrategy) -> None:
         threshold = Fraction(strategy.momentum_threshold)
@@ -43,6 +44,7 @@ class _MomentumStep:
         self._down = threshold.denominator - threshold.numerator
         self._past = Past(strategy.lookback_period)
         self._ticks = Ticks(self._past)
+        self._name = f"close {strategy.lookback_period} bars before"
 
     def step(self, bar: Bar) -> int:
         try:
@@ -54,3 +56,10 @@ class _MomentumStep:
             return 0
         scaled = close * self._unit
         return (scaled > past * self._up) - (scaled < past * self._down)
+
+    def explain(self) -> Values:
+        ends = self._past.ends
+        if ends is None:
+            return {self._name: None}
+        now, then = ends
+        return {self._name: self._ticks.exact(then), "change": (now - then) / then}

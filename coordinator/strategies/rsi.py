@@ -8,8 +8,9 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from coordinator.core.values import Bar
-from coordinator.strategies.base import Exact, Step, Strategy, Window
-from coordinator.strategies.indicators import Rsi, Ticks
+from coordinator.strategies.base import Exact, Step, Strategy, Values, Window
+from coordinator.strategies.indicators import Rsi
+from coordinator.strategies.ticks import Ticks
 
 RsiPeriod = Annotated[
     Window, Field(ge=2, description="bars of Wilder's average; the first RSI needs one more")
@@ -39,11 +40,12 @@ class RsiStrategy(Strategy):
 
 
 class _RsiStep:
-    __slots__ = ("_rsi", "_ticks")
+    __slots__ = ("_name", "_rsi", "_ticks")
 
     def __init__(self, strategy: RsiStrategy) -> None:
         self._rsi = Rsi(strategy.rsi_period, strategy.rsi_oversold, strategy.rsi_overbought)
         self._ticks = Ticks(self._rsi)
+        self._name = f"RSI({strategy.rsi_period})"
 
     def step(self, bar: Bar) -> int:
         try:
@@ -51,3 +53,6 @@ class _RsiStep:
         except Inexact:
             close = self._ticks.refine(bar.close)
         return self._rsi.push(close) or 0
+
+    def explain(self) -> Values:
+        return {self._name: self._rsi.value}

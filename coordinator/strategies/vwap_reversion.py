@@ -13,8 +13,9 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from coordinator.core.values import Bar
-from coordinator.strategies.base import Exact, Step, Strategy, Window
-from coordinator.strategies.indicators import RunningSum, Ticks
+from coordinator.strategies.base import Exact, Step, Strategy, Values, Window
+from coordinator.strategies.indicators import RunningSum
+from coordinator.strategies.ticks import Ticks
 
 
 class VwapReversionStrategy(Strategy):
@@ -46,11 +47,12 @@ class VwapReversionStrategy(Strategy):
 class _VwapStep:
     """3 C x sum(V) against sum((H + L + C) x V) x (1 - threshold), in whole ticks."""
 
-    __slots__ = ("_entry", "_exit", "_prices", "_volume", "_volumes", "_weighted")
+    __slots__ = ("_entry", "_exit", "_name", "_prices", "_volume", "_volumes", "_weighted")
 
     def __init__(self, strategy: VwapReversionStrategy) -> None:
         self._entry = (1 - Fraction(strategy.entry_threshold)).as_integer_ratio()
         self._exit = (1 - Fraction(strategy.exit_threshold)).as_integer_ratio()
+        self._name = f"VWAP({strategy.lookback_period})"
         self._volume = RunningSum(strategy.lookback_period)
         self._weighted = RunningSum(strategy.lookback_period)
         self._prices = Ticks(self._weighted)
@@ -75,6 +77,17 @@ class _VwapStep:
             return 1
         numerator, denominator = self._exit
         return -1 if theirs * denominator > weighted * numerator else 0
+
+    def explain(self) -> Values:
+        volume, weighted = self._volume.average, self._weighted.average
+        vwap = weighted / volume / 3 if volume and weighted is not None else None
+        if vwap is None:
+            return {self._name: None}
+        return {
+            self._name: self._prices.exact(vwap),
+            "long below": self._prices.exact(vwap * Fraction(*self._entry)),
+            "flat above": self._prices.exact(vwap * Fraction(*self._exit)),
+        }
 
     def _price(self, price: Decimal) -> int:
         try:

@@ -14,8 +14,8 @@ from cli.main import app
 from tests.cli.conftest import ROOT, Said, Shell
 
 COMMANDS = (
-    *("run", "validate", "backtest", "status", "pause", "resume", "flatten", "reconcile", "kill"),
-    *("revive", "end-of-day", "sql", "report", "export", "simulator"),
+    *("run", "validate", "backtest", "status", "explain", "pause", "resume", "flatten"),
+    *("reconcile", "kill", "revive", "end-of-day", "sql", "report", "export", "simulator"),
 )
 HEAVY = (
     "alpaca",

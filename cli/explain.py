@@ -1,0 +1,94 @@
+"""`multi-trader explain`: why a strategy did or did not trade on its last bar."""
+
+from __future__ import annotations
+
+import json as json_text
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.control import AccountNumber, CoordinatorName, Name
+from cli.faults import plainly
+from cli.kill import operator
+from cli.tables import plain, show
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from coordinator.core.explanation import Explanation
+
+Ticker = Annotated[
+    str, typer.Argument(metavar="[TICKER]", help="One of its tickers; all without it.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON: a list, one for each ticker.")]
+
+
+@plainly
+def explain(
+    name: Name,
+    ticker: Ticker = "",
+    account: AccountNumber = None,
+    coordinator: CoordinatorName = None,
+    json: Json = False,
+) -> None:
+    """Say why a strategy did or did not trade on its last bar.
+
+    The coordinator that runs it is asked: what its indicators were, what it wanted, what it holds,
+    what its limits leave, and what holds it back. Exit 1 if none runs.
+
+    \b
+    Example:
+      multi-trader explain momentum_spy SPY
+    """
+    from coordinator import watching
+
+    asked = operator(1.0)
+    which = watching.Which(asked.home, account, coordinator)
+    found = watching.explain(which, asked.by, name, ticker.upper())
+    if json:
+        typer.echo(json_text.dumps([asdict(one) for one in found], default=plain, indent=2))
+        return
+    for one in found:
+        show(table_of(one))
+
+
+def table_of(one: Explanation) -> RenderableType:
+    """An explanation as a table of two columns under its title."""
+    from rich.table import Table
+    from rich.text import Text
+
+    title = f"{one.strategy} ({one.strategy_type}) on {one.ticker}, at {_time(one.at)}"
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
+    table.show_header = False
+    table.add_column(style="cyan", no_wrap=True)
+    table.add_column(overflow="fold")
+    for label, text in _lines(one):
+        table.add_row(label, Text(text, style="bold" if label == "Decision" else ""))
+    table.add_row("", "")
+    return table
+
+
+def _lines(one: Explanation) -> Iterator[tuple[str, str]]:
+    from coordinator.core.explanation import signed
+
+    bar = f"ended {_time(one.bar_end)}, close {one.close}" if one.bar_end else "none yet"
+    yield "Last bar", bar
+    yield "Parameters", _pairs(one.params, "=") or "none"
+    yield "Indicators", _pairs(one.values, " ") or "the strategy tells none"
+    yield "Signal", signed(one.signal)
+    yield "Bars", f"{one.bars_seen} seen, {one.bars_needed} needed"
+    yield "Position", one.position or "none"
+    yield from one.limits.items()
+    yield "Decision", f"{one.did}: {one.because}"
+    yield "Held back by", "\n".join(one.held_back) or "nothing"
+
+
+def _pairs(values: Mapping[str, str], between: str) -> str:
+    return ", ".join(f"{name}{between}{value}" for name, value in values.items())
+
+
+def _time(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

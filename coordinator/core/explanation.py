@@ -1,0 +1,291 @@
+"""Why a strategy did or did not trade on its last bar, read from what the engine decided with.
+
+An explanation is made when somebody asks, and changes nothing. The order of the questions is the
+engine's own: is the bar one to decide on, is the strategy warm, what does it hold, what does its
+signal want, has it the cash, does anything deny the entry.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Context, Decimal
+from typing import Protocol
+
+from coordinator.core import risk
+from coordinator.core.books import Books
+from coordinator.core.lanes import Lane, StrategySpec
+from coordinator.core.ledger import Position
+from coordinator.core.orders import Order
+from coordinator.core.risk import Asset
+from coordinator.core.session import SessionPlan
+from coordinator.core.values import MINUTE, ZERO, Side
+
+_SHOWN = Context(prec=12)
+UNKNOWN = "too few bars"
+"""In place of a value that its indicator cannot have yet."""
+
+
+class Seen(Protocol):
+    """What the strategy knew and could spend in the minute of the bar."""
+
+    available: Decimal
+    positions: dict[str, Position]
+    busy: set[str]
+
+    def equity(self, marks: Mapping[str, Decimal]) -> Decimal:
+        """Dollars in cash and in positions at `marks`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """One strategy on one ticker at its last bar; every number is a text, none is rounded money.
+
+    `did` is one word for what the bar came to, `because` a sentence. `held_back` says what would
+    deny an entry now, whether or not one is wished for.
+    """
+
+    strategy: str
+    strategy_type: str
+    ticker: str
+    at: datetime
+    did: str
+    because: str
+    signal: int
+    bars_seen: int
+    bars_needed: int
+    bar_end: datetime | None = None
+    close: str = ""
+    values: Mapping[str, str] = field(default_factory=dict)
+    params: Mapping[str, str] = field(default_factory=dict)
+    position: str = ""
+    limits: Mapping[str, str] = field(default_factory=dict)
+    held_back: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What lies before the engine of one strategy and ticker, when it is asked why."""
+
+    spec: StrategySpec
+    ticker: str
+    now: datetime
+    books: Books
+    plan: SessionPlan
+    asset: Asset
+    lane: Lane
+    bars: int
+    seen: Seen | None
+    """None where nothing was decided at the ticker's last bar."""
+    sees_orders: bool
+    denials: Sequence[str]
+
+    def explanation(self) -> Explanation:
+        """The answer. Call inside the EXACT decimal context."""
+        spec, did = self.spec, self._did()
+        start = self.books.last_bar.get(self.ticker)
+        close = self.books.ledger.marks.get(self.ticker)
+        return Explanation(
+            spec.name,
+            spec.strategy_type,
+            self.ticker,
+            self.now,
+            did[0],
+            did[1],
+            self.lane.signal,
+            self.bars,
+            spec.min_warmup_bars,
+            start + MINUTE if start else None,
+            shown(close) if close is not None else "",
+            {k: shown(v) for k, v in self.lane.explain().items()} if self.bars else {},
+            {k: str(v) for k, v in spec.params.items()},
+            self._position_in_words(),
+            dict(self._limits()),
+            tuple(self._held_back()),
+        )
+
+    def _did(self) -> tuple[str, str]:
+        """A word and a sentence for what the last bar came to."""
+        if self.lane.fault:
+            return "fault", f"The strategy failed and is not asked again: {self.lane.fault}."
+        if not self._counts():
+            return "no_bar", "This session has brought no bar of it yet."
+        if order := self._order_of_the_bar():
+            return ("entry" if order.side is Side.BUY else "exit"), _order_in_words(order)
+        if self._is_last():
+            return "last_bar", "Nothing is decided on the bar that ends at the session's close."
+        if not self.sees_orders:
+            return "orders_unseen", "The states of the orders are not known: nothing is decided."
+        if self._position().qty and self.asset.floor(self._position().qty):
+            return "holds", self._why_it_holds()
+        if self._is_cold():
+            return "warming_up", f"{self.bars} of {self.spec.min_warmup_bars} bars have been seen."
+        if self.lane.signal <= 0:
+            wish = "wants to be flat, and it is" if self.lane.signal else "leaves all as it is"
+            return "no_signal", f"The signal is {signed(self.lane.signal)}: it {wish}."
+        return self._why_it_did_not_buy()
+
+    def _why_it_holds(self) -> str:
+        """What its stop, target and signal say of what it holds; the bar sold nothing."""
+        if self._busy():
+            return "An order of its own is open on it."
+        limits, cost = self.spec.limits, self._position().avg_price
+        signal = 0 if self._is_cold() else self.lane.signal
+        parts = [f"It holds, and the signal is {signed(signal)}"]
+        if limits.stop_loss_pct is not None:
+            parts.append(f"the stop is at {shown(cost * (1 - limits.stop_loss_pct))}")
+        if limits.take_profit_pct is not None:
+            parts.append(f"the target is at {shown(cost * (1 + limits.take_profit_pct))}")
+        return f"{', '.join(parts)}."
+
+    def _why_it_did_not_buy(self) -> tuple[str, str]:
+        """The signal is +1, it is flat, and no order came of it."""
+        if self._busy():
+            return "order_open", "The signal is +1, and an order of its own is open already."
+        close = self.books.ledger.marks[self.ticker]
+        cash, equity = self._spendable()
+        if not risk.entry_qty(self.asset, self.spec.limits, equity, cash, close):
+            enough = (
+                f"{_dollars(cash)} cannot buy the least that the broker takes at {shown(close)}"
+            )
+            return "no_cash", f"The signal is +1, and its {enough}."
+        denial = self.books.denied.get((self.spec.name, self.ticker), "")
+        if denial:
+            return "denied", f"The signal is +1, and the entry was denied: {self._in_words(denial)}"
+        return "undecided", "The signal is +1, and the bar was not decided on: the next one may be."
+
+    def _order_of_the_bar(self) -> Order | None:
+        """The newest order that was decided on at the last bar."""
+        end = self.books.last_bar[self.ticker] + MINUTE
+        mine = (
+            order
+            for order in self.books.orders
+            if order.strategy == self.spec.name
+            and order.symbol == self.ticker
+            and order.decided_at >= end
+        )
+        return max(mine, key=lambda order: order.decided_at, default=None)
+
+    def _counts(self) -> bool:
+        """Whether its last bar is one of this session."""
+        start = self.books.last_bar.get(self.ticker)
+        first = self.plan.first_bar(self.ticker)
+        return start is not None and first is not None and start >= first
+
+    def _is_last(self) -> bool:
+        return self.books.last_bar[self.ticker] + MINUTE == self.plan.last_end(self.ticker)
+
+    def _is_cold(self) -> bool:
+        return self.bars < self.spec.min_warmup_bars
+
+    def _position(self) -> Position:
+        held = self.seen.positions if self.seen else self.books.ledger[self.spec.name].positions
+        return held.get(self.ticker, Position())
+
+    def _busy(self) -> bool:
+        if self.seen is not None:
+            return self.ticker in self.seen.busy
+        return any(o.symbol == self.ticker for o in self.books.orders.open_of(self.spec.name))
+
+    def _spendable(self) -> tuple[Decimal, Decimal]:
+        """Dollars that it could spend in the minute, and its equity then."""
+        ledger, name = self.books.ledger, self.spec.name
+        if self.seen is not None:
+            return self.seen.available, self.seen.equity(ledger.marks)
+        held = sum((order.hold for order in self.books.orders.open_of(name)), ZERO)
+        return ledger[name].cash - held, ledger.equity(name)
+
+    def _position_in_words(self) -> str:
+        position = self.books.ledger[self.spec.name].positions.get(self.ticker)
+        if position is None or not position.qty:
+            return ""
+        return f"{shown(position.qty)} at {shown(position.avg_price)} on average"
+
+    def _limits(self) -> Iterator[tuple[str, str]]:
+        """Each limit with what is used of it."""
+        limits, name = self.spec.limits, self.spec.name
+        cash, equity = self._spendable()
+        yield "cash", f"{_dollars(cash)} of {_dollars(equity)} equity can be spent"
+        yield "max_position_size", f"{shown(limits.max_position_size * 100)} % of equity"
+        if limits.max_daily_trades is not None:
+            used = self.books.days[name].entries
+            yield "max_daily_trades", f"{used} of {limits.max_daily_trades} used"
+        if limits.max_daily_loss is not None:
+            lost = max(-self.books.day_pnl(name), ZERO)
+            yield "max_daily_loss", f"{_dollars(lost)} of {_dollars(limits.max_daily_loss)} used"
+        for word in ("stop_loss_pct", "take_profit_pct"):
+            share = getattr(limits, word)
+            if share is not None:
+                yield word, f"{shown(share * 100)} % from the average price"
+
+    def _held_back(self) -> Iterator[str]:
+        """What would deny an entry now."""
+        if not self.plan.is_open(self.ticker, self.now):
+            yield "session: its market is closed."
+        if self._is_cold():
+            yield f"warm-up: {self.bars} of {self.spec.min_warmup_bars} bars have been seen."
+        yield from (self._in_words(denial) for denial in self.denials)
+
+    def _in_words(self, denial: str) -> str:
+        """A denial's reason, and what to do about it where something can be done."""
+        say = _SENTENCES.get(denial)
+        return f"{denial}: {say(self)}" if say else f"{denial}."
+
+
+def _frozen(case: Case) -> str:
+    found = case.books.frozen.values()
+    notes = {one.note for one in found if one.symbol in ("", case.ticker)}
+    return f"{'; '.join(sorted(notes)) or 'it is over now'}. See `multi-trader reconcile`."
+
+
+_SENTENCES: Mapping[str, Callable[[Case], str]] = {
+    "paused": lambda case: f"until `multi-trader resume {case.spec.name}`.",
+    "killed": lambda _: "the whole account, until `multi-trader revive`.",
+    "frozen": _frozen,
+    "blind": lambda _: "its stream brings no bars; entries wait until it does.",
+    "stale": lambda _: "the bar came more than 90 s late, or the entry's turn came too late.",
+    "max_daily_trades": lambda case: f"{case.spec.limits.max_daily_trades} entries a day.",
+    "max_daily_loss": lambda _: "the day's loss has reached it; entries go on the next day.",
+    "max_orders_per_minute": lambda _: "it wished for too many in a minute; none more today.",
+    "session": lambda _: "its market is closed.",
+    "duplicate": lambda _: "a buy of its own is open already.",
+    "buying_power": lambda _: "the account's cash is held by open orders.",
+    "not_tradable": lambda _: "the broker does not trade it now.",
+    "max_order_qty": lambda _: "the account's control on one order's size.",
+    "max_order_notional": lambda _: "the account's control on one order's value.",
+    "max_symbol_notional": lambda _: "the account's control on what it has in one ticker.",
+}
+
+
+def _order_in_words(order: Order) -> str:
+    did = "Bought" if order.side is Side.BUY else "Sold"
+    wish = f"{order.side.value} {shown(order.qty)} at about {shown(order.decision_price)}"
+    filled = f", {did.lower()} {shown(order.booked_qty)} so far" if order.booked_qty else ""
+    return (
+        f"Order {order.client_order_id} ({order.reason.value}): {wish};"
+        f" it is {order.status.value}{filled}."
+    )
+
+
+def shown(value: object) -> str:
+    """A number for people: at most twelve digits, without trailing zeros or an exponent."""
+    match value:
+        case None:
+            return UNKNOWN
+        case Decimal():
+            text = f"{_SHOWN.plus(value):f}"
+            return text.rstrip("0").rstrip(".") if "." in text else text
+        case float():
+            return f"{value:.6g}"
+        case _:
+            return str(value)
+
+
+def signed(signal: int) -> str:
+    """'+1', '-1' or '0'."""
+    return f"{signal:+d}" if signal else "0"
+
+
+def _dollars(amount: Decimal) -> str:
+    return f"{'-' if amount < 0 else ''}${abs(amount):,.2f}"

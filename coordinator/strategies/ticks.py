@@ -1,0 +1,63 @@
+"""Exact decimals as whole ticks, so that sums and differences of them never drift."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Context, Decimal, Inexact, InvalidOperation
+from fractions import Fraction
+from functools import lru_cache
+from typing import Protocol
+
+_TICK = Context(prec=200, Emax=999_999, Emin=-999_999, traps=[InvalidOperation, Inexact])
+_multiply = _TICK.multiply
+_whole = _TICK.to_integral_exact
+_NANO = Decimal(10) ** 9
+
+
+class Indicator(Protocol):
+    """Something that remembers ticks."""
+
+    def rescale(self, factor: int) -> None:
+        """Multiply every remembered tick by `factor`, because ticks became that much finer."""
+
+
+def _whole_ticks(value: Decimal, unit: Decimal) -> int:
+    return int(_whole(_multiply(value, unit)))
+
+
+@lru_cache(maxsize=8192)
+def _nano_ticks(value: Decimal) -> int:
+    # All strategies on a ticker see the same bar: the first converts, the others look it up.
+    return _whole_ticks(value, _NANO)
+
+
+class Ticks:
+    """Turns the exact decimals of one series into whole ticks of 1e-9, finer once one needs it.
+
+    `count` gives a value in ticks. Where a value has more decimal places it raises Inexact, and
+    `refine` gives the answer: the tick shrinks for good, and the indicators that remember the
+    series are told. No value is ever rounded.
+    """
+
+    __slots__ = ("_indicators", "_places", "count")
+
+    def __init__(self, *indicators: Indicator) -> None:
+        self._indicators = indicators
+        self._places = 9
+        self.count: Callable[[Decimal], int] = _nano_ticks
+        """Decimal to ticks; raises ArithmeticError, ValueError or TypeError if not finite."""
+
+    def exact(self, ticks: int | Fraction) -> Decimal:
+        """What so many ticks are, for people: to 28 digits where it is no finite decimal."""
+        whole = Fraction(ticks) / 10**self._places
+        return Decimal(whole.numerator) / Decimal(whole.denominator)
+
+    def refine(self, value: Decimal) -> int:
+        """The value in ticks that are fine enough for it."""
+        places = -int(value.as_tuple().exponent)
+        for indicator in self._indicators:
+            indicator.rescale(10 ** (places - self._places))
+        unit = Decimal(10) ** places
+        self._places = places
+        self.count = lambda value: _whole_ticks(value, unit)
+        return self.count(value)

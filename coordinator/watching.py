@@ -1,0 +1,101 @@
+"""Looking at the sessions that run under a state folder, over their control sockets.
+
+Only coordinators that answer are seen here; what none runs is in the journals (`readers.py`).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from coordinator.core.explanation import Explanation
+from coordinator.errors import MultiTraderError, OperatorError
+from coordinator.shell.control_client import NoAnswer, ask
+from coordinator.shell.control_protocol import FOLDER, Reply, Request, addresses, complaint
+
+PATIENCE_S = 3.0
+"""Local seconds for which a coordinator's answer is waited for."""
+
+
+class NobodyRuns(MultiTraderError):
+    """No coordinator answers, so that there is nothing to look at; the message says what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a coordinator that runs said, `after_s` local seconds."""
+
+    account: str
+    coordinator: str
+    reply: Reply
+    after_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Which:
+    """The coordinators that are meant: those under a state folder, or some of them."""
+
+    home: Path
+    account: str | None = None
+    coordinator: str | None = None
+
+    def ask(self, request: Request) -> list[Answered]:
+        """What each of them that runs answers, by account and name; the others are left out."""
+        return list(self._answers(request))
+
+    def ask_some(self, request: Request) -> list[Answered]:
+        """Like `ask`, where there must be one.
+
+        Raises:
+            NobodyRuns: none answers.
+        """
+        found = self.ask(request)
+        if found:
+            return found
+        meant = [f"account {self.account}"] if self.account else []
+        meant += [f"coordinator {self.coordinator}"] if self.coordinator else []
+        of = f" for {' and '.join(meant)}" if meant else ""
+        raise NobodyRuns(
+            f"No coordinator that runs answers under {self.home}{of}. Start one with `multi-trader"
+            " run`, or set MULTI_TRADER_HOME to the state folder of the one that runs;"
+            " `multi-trader status` shows what the journals have."
+        )
+
+    def _answers(self, request: Request) -> Iterator[Answered]:
+        for folder in sorted(self.home.glob(f"*/{FOLDER}")):
+            account = folder.parent
+            for address in addresses(account):
+                if not self._means(account.name, address.coordinator):
+                    continue
+                began_s = time.monotonic()
+                with suppress(NoAnswer):
+                    reply = ask(address, request, patience_s=PATIENCE_S)
+                    if reply is not None:
+                        took_s = time.monotonic() - began_s
+                        yield Answered(account.name, address.coordinator, reply, took_s)
+
+    def _means(self, account: str, coordinator: str) -> bool:
+        return self.account in (None, account) and self.coordinator in (None, coordinator)
+
+
+def explain(which: Which, by: str, strategy: str, ticker: str = "") -> list[Explanation]:
+    """Why a strategy did or did not trade on the last bar of a ticker, or of each of its tickers.
+
+    Raises:
+        NobodyRuns: no coordinator answers.
+        OperatorError: those that answer run no such strategy, or not on this ticker.
+    """
+    try:
+        request = Request(do="explain", by=by, strategy=strategy, ticker=ticker)
+    except ValidationError as error:
+        raise OperatorError(f"Not to be explained: {complaint(error)}.") from None
+    answers = which.ask_some(request)
+    explained = [one for answer in answers for one in answer.reply.explained]
+    if explained:
+        return explained
+    raise OperatorError("\n".join(f"{a.account} {a.coordinator}: {a.reply.said}" for a in answers))
