@@ -6,7 +6,7 @@ where crossing is on, opposite wishes of one minute change hands inside first.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -25,7 +25,8 @@ from coordinator.core.values import ZERO, Reason, Side
 class OrderDesk:
     """Makes and follows the orders of one session. Call inside the EXACT decimal context.
 
-    With `crossing`, wishes wait for `end_minute`, which nets them.
+    With `crossing`, wishes wait for `end_minute`, which nets them. `before` hears of each record
+    before the books change by it.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class OrderDesk:
         own_strategies: frozenset[str],
         *,
         crossing: bool = False,
+        before: Callable[[r.Record], None] = lambda _record: None,
     ) -> None:
         self.books = books
         self.out = m.Outcome()
@@ -43,10 +45,12 @@ class OrderDesk:
         self._date = session_date
         self._own = own_strategies
         self._crossing = crossing
+        self._before = before
         self._wishes: list[Wish] = []
 
     def record(self, record: r.Record) -> None:
         """Let a record change the books, and hand it out to be kept."""
+        self._before(record)
         self.books.apply(record)
         self.out.records.append(record)
 

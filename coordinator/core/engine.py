@@ -1,14 +1,13 @@
 """The engine: a message in, records and commands out. It does no input or output of its own.
 
-All decisions of one minute see the cash and the positions from before it: a View is taken when a
-strategy's first bar of the minute comes, and fills count from the next minute on. The books
-change only through the records made here, in the order in which they are made.
+All decisions of one minute see the cash and the positions from before it (`core/minute.py`), and
+fills count from the next minute on. The books change only through the records made here, and those
+of the account's other coordinators, in the order in which they are made.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -21,37 +20,17 @@ from coordinator.core.controls import Controls, Gate
 from coordinator.core.desk import OrderDesk
 from coordinator.core.explanation import Case, Explanation
 from coordinator.core.lanes import Lanes, StrategySpec
-from coordinator.core.ledger import Position
+from coordinator.core.minute import Minutes, View
 from coordinator.core.reconcile import DiscrepancyKind, Reconciler, finding
 from coordinator.core.reports import Reports
 from coordinator.core.risk import Asset
 from coordinator.core.session import Hours, SessionPlan
-from coordinator.core.values import ZERO, Bar, Reason, exactly
+from coordinator.core.values import Bar, Reason, exactly
 from coordinator.core.way_out import WayOut
 
 LATE = timedelta(seconds=90)
 """A bar that arrives longer than this after its end opens nothing."""
 CRYPTO_FEE_RATE = Decimal("0.0025")
-
-
-@dataclass(slots=True)
-class View:
-    """What one strategy may know and spend in one minute, unless a bust takes something back."""
-
-    minute: datetime
-    cash: Decimal
-    available: Decimal
-    positions: dict[str, Position]
-    busy: set[str]
-    """Tickers on which it has an order of its own open."""
-
-    def equity(self, marks: Mapping[str, Decimal]) -> Decimal:
-        """Dollars in cash and in positions at `marks`."""
-        held = (
-            position.qty * marks[symbol] if symbol in marks else position.cost
-            for symbol, position in self.positions.items()
-        )
-        return self.cash + sum(held, ZERO)
 
 
 class Engine:
@@ -78,18 +57,16 @@ class Engine:
         self.lanes = Lanes(specs)
         self._assets = assets
         own = frozenset(spec.name for spec in specs)
-        self._desk = OrderDesk(books, assets, plan.date, own, crossing=crossing)
+        self._minutes = Minutes(books, self.specs, self.lanes)
+        before = self._minutes.before
+        self._desk = OrderDesk(books, assets, plan.date, own, crossing=crossing, before=before)
         self._way_out = WayOut(books, self._desk, assets, plan, tuple(hours))
         self._reports = Reports(self._desk, crypto_fee_rate)
         self.reconciler = Reconciler(books, self._desk.record, self._reports.on_update)
         self._gate = Gate(books, plan, controls)
         self._sees_orders, self._blind = True, frozenset[str]()
-        self._views: dict[str, View] = {}
         self._closed = False
-        self._on: dict[str, list[int]] = {}
-        for rank, spec in enumerate(self.specs):
-            for ticker in spec.tickers:
-                self._on.setdefault(ticker, []).append(rank)
+        self._to_roll = list(self.specs)
 
     @exactly
     def handle(self, message: m.Message) -> m.Outcome:
@@ -100,7 +77,7 @@ class Engine:
                 self._on_bars(message)
             case m.OrderUpdate():
                 self._reports.on_update(message)
-                self._look_anew_after_busts()
+                self._minutes.after_busts(self._desk.out.records)
             case m.SubmitRefused():
                 self._reports.on_refused(message)
             case m.SubmitUnclear():
@@ -147,7 +124,7 @@ class Engine:
         spec = {spec.name: spec for spec in self.specs}[name]
         if ticker and ticker not in spec.tickers:
             raise KeyError(ticker)
-        view = self._views.get(name)
+        view = self._minutes.last_view(name)
         return tuple(
             Case(
                 spec,
@@ -164,6 +141,13 @@ class Engine:
             ).explanation()
             for one in ([ticker] if ticker else spec.tickers)
         )
+
+    @exactly
+    def take_foreign(self, records: Iterable[r.Record]) -> None:
+        """Apply what the account's other coordinators have written."""
+        for record in records:
+            self._minutes.before(record)
+            self.books.apply_foreign(record)
 
     def is_out(self, now: datetime) -> bool:
         """Whether whoever an operator wants out has no open order, and nothing to sell now."""
@@ -201,33 +185,25 @@ class Engine:
 
     def _decide_all(self, bars: list[Bar], now: datetime) -> None:
         to_decide = {bar.symbol: bar for bar in bars if self.plan.decides(bar)}
-        for rank in sorted({rank for bar in bars for rank in self._on.get(bar.symbol, ())}):
-            spec = self.specs[rank]
-            view = self._view(spec.name, bars[0].start)
-            self._check_loss(spec, view, now)
-            self._check_fault(spec, now)
-            for ticker in spec.tickers:
-                bar = to_decide.get(ticker)
-                if bar is not None:
-                    self._decide(spec, bar, view, now)
+        if bars:
+            minute, symbols = bars[0].start, [bar.symbol for bar in bars]
+            for rank in self._minutes.asked(symbols, to_decide, minute):
+                self._look_at(rank, to_decide, minute, now)
         self._desk.end_minute(now)
 
-    def _view(self, strategy: str, minute: datetime) -> View:
-        view = self._views.get(strategy)
-        if view is None or view.minute < minute:
-            account = self.books.ledger[strategy]
-            own = list(self.books.orders.open_of(strategy))
-            held = sum((order.hold for order in own), ZERO) if own else ZERO
-            busy = {order.symbol for order in own}
-            view = View(minute, account.cash, account.cash - held, dict(account.positions), busy)
-            self._views[strategy] = view
-        return view
-
-    def _look_anew_after_busts(self) -> None:
-        """What an execution brought and a bust took back is not spent, in this minute either."""
-        for record in self._desk.out.records:
-            if isinstance(record, r.FillBooked) and record.reverses:
-                self._views.pop(record.strategy, None)
+    def _look_at(
+        self, rank: int, to_decide: Mapping[str, Bar], minute: datetime, now: datetime
+    ) -> None:
+        spec = self.specs[rank]
+        view = self._minutes.view(spec, minute)
+        self._check_loss(spec, view, now)
+        self._check_fault(spec, now)
+        holds = []
+        for ticker in spec.tickers:
+            bar = to_decide.get(ticker)
+            if bar is not None and self._decide(spec, bar, view, now):
+                holds.append(ticker)
+        self._minutes.looked_at(rank, view, holds)
 
     def _check_loss(self, spec: StrategySpec, view: View, now: datetime) -> None:
         day = self.books.days[spec.name]
@@ -243,21 +219,24 @@ class Engine:
         if fault and not self.books.days[spec.name].stopped:
             self._desk.record(r.EntriesStopped(now, spec.name, f"fault: {fault}"))
 
-    def _decide(self, spec: StrategySpec, bar: Bar, view: View, now: datetime) -> None:
+    def _decide(self, spec: StrategySpec, bar: Bar, view: View, now: datetime) -> bool:
+        """Whether the View has something on the ticker that could be sold."""
         warm = self.lanes.bars(bar.symbol) >= spec.min_warmup_bars
         signal = self.lanes.lane(spec, bar.symbol).signal if warm else 0
         if not self._sees_orders:
-            return  # what is open nobody knows: neither to buy nor to sell is safe
+            return False  # what is open nobody knows: neither to buy nor to sell is safe
         position = view.positions.get(bar.symbol)
         if position is not None and self._assets[bar.symbol].floor(position.qty):
             reason = risk.exit_reason(spec.limits, position, bar.close, signal)
             if reason is not None:
                 view.busy.add(bar.symbol)
                 self._desk.exit(spec.name, bar.symbol, bar.close, reason, now)
-        elif signal < 0 and bar.symbol in view.busy:
+            return True
+        if signal < 0 and bar.symbol in view.busy:
             self._desk.exit(spec.name, bar.symbol, bar.close, Reason.SIGNAL, now)
         elif signal > 0 and bar.symbol not in view.busy:
             self._enter(spec, bar, view, now)
+        return False
 
     def _enter(self, spec: StrategySpec, bar: Bar, view: View, now: datetime) -> None:
         equity = view.equity(self.books.ledger.marks)
@@ -325,11 +304,12 @@ class Engine:
         self._way_out.go(now)
 
     def _roll_days(self, now: datetime) -> None:
-        for spec in self.specs:
-            if self.books.days[spec.name].date == self.plan.date:
-                continue
-            if now >= self.plan.rolls_at(spec.tickers):
+        for spec in list(self._to_roll):
+            if self.books.days[spec.name].date != self.plan.date:
+                if now < self.plan.rolls_at(spec.tickers):
+                    continue
                 self._desk.record(r.DayRolled(now, spec.name, self.plan.date))
+            self._to_roll.remove(spec)
 
 
 def tickers_of(specs: Iterable[StrategySpec]) -> list[str]:

@@ -6,7 +6,7 @@ parameters share it. A rule that raises stops its own lane and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
@@ -16,6 +16,8 @@ from coordinator.core.values import Bar
 
 HISTORY_WINDOWS = 10
 """An indicator's history starts this many times its longest window before the session."""
+
+_NOBODY: frozenset[int] = frozenset()
 
 
 class Rule(Hashable, Protocol):
@@ -57,15 +59,19 @@ class StrategySpec:
 
 
 class Lane:
-    """One rule's state on one ticker; `signal` is its opinion at the last bar's close."""
+    """One rule's state on one ticker; `signal` is its opinion at the last bar's close.
 
-    __slots__ = ("_step", "fault", "history_bars", "signal")
+    `ranks` are the strategies that it serves, by their place among all.
+    """
+
+    __slots__ = ("_step", "fault", "history_bars", "ranks", "signal")
 
     def __init__(self, spec: StrategySpec) -> None:
         self._step = spec.rule.start()
         self.history_bars = spec.history_bars
         self.signal = 0
         self.fault = ""
+        self.ranks: set[int] = set()
 
     def feed(self, bar: Bar) -> None:
         """Take the next bar. A rule that raises is not asked again."""
@@ -96,9 +102,11 @@ class Lanes:
         self._on: dict[str, list[Lane]] = {}
         self._of: dict[str, list[Lane]] = {}
         self._bars: dict[str, int] = {}
-        for spec in specs:
+        self._faulty: dict[str, set[int]] = {}
+        self._specs = tuple(specs)
+        for rank, spec in enumerate(self._specs):
             for ticker in spec.tickers:
-                self._add(spec, ticker)
+                self._add(rank, spec, ticker)
 
     def lane(self, spec: StrategySpec, ticker: str) -> Lane:
         """The lane that serves this strategy on this ticker."""
@@ -107,6 +115,14 @@ class Lanes:
     def fault(self, spec: StrategySpec) -> str:
         """Why one of a strategy's lanes has stopped, the first of its tickers' first, or empty."""
         return next((lane.fault for lane in self._of[spec.name] if lane.fault), "")
+
+    def opinions(self, ticker: str) -> list[Lane]:
+        """The lanes on a ticker that want something at its last bar's close."""
+        return [lane for lane in self._on.get(ticker, ()) if lane.signal]
+
+    def faulty(self, ticker: str) -> Set[int]:
+        """The strategies on a ticker of which a lane has stopped, on it or on another, by rank."""
+        return self._faulty.get(ticker, _NOBODY)
 
     def bars(self, ticker: str) -> int:
         """Bars of a ticker seen so far, backfilled ones counted."""
@@ -117,18 +133,26 @@ class Lanes:
         self._bars[ticker] = self.bars(ticker) + len(history)
         for lane in self._on.get(ticker, ()):
             for bar in history[max(0, len(history) - lane.history_bars) :]:
-                lane.feed(bar)
+                self._feed(lane, bar)
 
     def feed(self, bar: Bar) -> None:
         """Feed one bar of the session to every lane on its ticker."""
         self._bars[bar.symbol] = self.bars(bar.symbol) + 1
         for lane in self._on.get(bar.symbol, ()):
-            lane.feed(bar)
+            self._feed(lane, bar)
 
-    def _add(self, spec: StrategySpec, ticker: str) -> None:
+    def _feed(self, lane: Lane, bar: Bar) -> None:
+        lane.feed(bar)
+        if lane.fault:
+            for rank in lane.ranks:
+                for ticker in self._specs[rank].tickers:
+                    self._faulty.setdefault(ticker, set()).add(rank)
+
+    def _add(self, rank: int, spec: StrategySpec, ticker: str) -> None:
         key = (spec.rule, ticker)
         if key not in self._lanes:
             self._lanes[key] = Lane(spec)
             self._on.setdefault(ticker, []).append(self._lanes[key])
+        self._lanes[key].ranks.add(rank)
         self._serving[spec.name, ticker] = self._lanes[key]
         self._of.setdefault(spec.name, []).append(self._lanes[key])

@@ -25,6 +25,11 @@ class Limits:
     stop_loss_pct: Decimal | None = None
     take_profit_pct: Decimal | None = None
 
+    @property
+    def watches(self) -> bool:
+        """Whether a bar can move the strategy though its signal says nothing."""
+        return (self.max_daily_loss, self.stop_loss_pct, self.take_profit_pct) != (None,) * 3
+
 
 @dataclass(frozen=True, slots=True)
 class Asset:

@@ -261,9 +261,8 @@ class LiveSession:
         return outcome
 
     def _take_foreign(self, entries: Iterable[Entry]) -> None:
-        books, records = self.engine.books, [entry.record for entry in entries]
-        for record in records:
-            books.apply_foreign(record)
+        records = [entry.record for entry in entries]
+        self.engine.take_foreign(records)
         self._narrator.tell_others(records)
         self.alarms.hear_others(records)
         if any(isinstance(record, _HALTS) for record in records):

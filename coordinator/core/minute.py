@@ -1,0 +1,184 @@
+"""One minute of decisions: what each strategy may know and spend in it, and who has to be asked.
+
+From most bars nothing follows for most strategies: who wants nothing new and holds nothing that a
+limit guards costs nothing here. That changes no decision. A View is made when it is asked for, or
+just before the first change of its book, and either way shows what it would have shown when the
+strategy's first bar of the minute came.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from coordinator.core import records as r
+from coordinator.core.books import Books
+from coordinator.core.lanes import Lanes, StrategySpec
+from coordinator.core.ledger import Position
+from coordinator.core.values import ZERO
+
+_NOBODY: frozenset[int] = frozenset()
+
+
+@dataclass(slots=True)
+class View:
+    """What one strategy may know and spend in one minute, unless a bust takes something back."""
+
+    minute: datetime
+    cash: Decimal
+    available: Decimal
+    positions: dict[str, Position]
+    busy: set[str]
+    """Tickers on which it has an order of its own open."""
+
+    def equity(self, marks: Mapping[str, Decimal]) -> Decimal:
+        """Dollars in cash and in positions at `marks`."""
+        held = (
+            position.qty * marks[symbol] if symbol in marks else position.cost
+            for symbol, position in self.positions.items()
+        )
+        return self.cash + sum(held, ZERO)
+
+
+class Minutes:
+    """The Views of all strategies, and whom a minute's bars may move. A rank is a place in `specs`.
+
+    `before` must hear of every record before the books change by it.
+    """
+
+    def __init__(self, books: Books, specs: Sequence[StrategySpec], lanes: Lanes) -> None:
+        self._books, self._specs, self._lanes = books, specs, lanes
+        self._rank = {spec.name: rank for rank, spec in enumerate(specs)}
+        self._views: dict[str, View] = {}
+        on: dict[str, set[int]] = {}
+        for rank, spec in enumerate(specs):
+            for ticker in spec.tickers:
+                on.setdefault(ticker, set()).add(rank)
+        self._on = {ticker: frozenset(ranks) for ticker, ranks in on.items()}
+        self._guarded = {rank for rank, spec in enumerate(specs) if spec.limits.watches}
+        self._stirred = set(range(len(specs)))
+        """Who holds or awaits something, or whose book has changed since it was looked at."""
+        self._pressing = set(self._guarded)
+        """Who is asked at each bar: the stirred who are guarded, and whose View was untrue."""
+        self._sated: dict[str, set[int]] = {ticker: set() for ticker in on}
+        """Who has on a ticker what it wants of it, and nothing to watch over that."""
+        self._busted: set[str] = set()
+        self._begun: dict[str, datetime] = {}
+        """The newest minute of each ticker that Views were due for."""
+        self._fresh: Collection[str] = ()
+        self._turn = len(specs)
+
+    def asked(
+        self, symbols: Sequence[str], decided: Collection[str], minute: datetime
+    ) -> Iterator[int]:
+        """Whom these bars may move, by rank, each in its turn; on `decided` ones signals count.
+
+        From now on the Views of everybody on these tickers are of this minute.
+        """
+        self._fresh = [s for s in symbols if s not in self._begun or self._begun[s] < minute]
+        self._begun.update(dict.fromkeys(self._fresh, minute))
+        ranks: set[int] = set()
+        for symbol in symbols:
+            ranks |= self._on.get(symbol, _NOBODY) & self._pressing
+            ranks |= self._lanes.faulty(symbol)
+            if symbol in decided:
+                sated = self._sated.get(symbol, _NOBODY)
+                for lane in self._lanes.opinions(symbol):
+                    ranks |= lane.ranks - sated if lane.signal > 0 else lane.ranks & self._stirred
+        for rank in sorted(ranks):
+            self._turn = rank
+            yield rank
+        self._turn = len(self._specs)
+
+    def view(self, spec: StrategySpec, minute: datetime) -> View:
+        """The strategy's View of this minute, or of a later one that it has already."""
+        view = self._views.get(spec.name)
+        if view is None or view.minute < minute:
+            view = self._make(spec.name, minute)
+        return view
+
+    def last_view(self, strategy: str) -> View | None:
+        """The View of the newest minute in which one was due."""
+        self._keep(self._rank[strategy])
+        return self._views.get(strategy)
+
+    def looked_at(self, rank: int, view: View, orderable: Iterable[str]) -> None:
+        """A strategy was asked; it holds on these tickers what could be sold.
+
+        It rests now if it holds and awaits nothing: only a change of its book can stir it.
+        """
+        spec = self._specs[rank]
+        account = self._books.ledger[spec.name]
+        if spec.name in self._busted:
+            self._busted.discard(spec.name)
+            if rank not in self._guarded:
+                self._pressing.discard(rank)
+        flat = not (
+            account.positions or view.positions or any(self._books.orders.open_of(spec.name))
+        )
+        if flat and account.cash is view.cash:
+            self._stirred.discard(rank)
+            self._pressing.discard(rank)
+        elif rank not in self._guarded:
+            for ticker in orderable:
+                if account.positions.get(ticker) is view.positions.get(ticker):
+                    self._sated[ticker].add(rank)
+
+    def before(self, record: r.Record) -> None:
+        """The books are about to change by this record."""
+        match record:
+            case r.OrderIntended() | r.FillBooked() | r.ActivityBooked() | r.DayRolled():
+                self._stir(record.strategy)
+            case r.OrderMoved() | r.OrderReleased() | r.CancelRequested():
+                order = self._books.orders.get(record.client_order_id)
+                if order is not None:
+                    self._stir(order.strategy)
+            case r.OrderAdopted():
+                self._stir(self._books.order(record.replaces).strategy)
+            case r.Transferred():
+                self._stir(record.source)
+                self._stir(record.target)
+            case _:
+                pass
+
+    def after_busts(self, records: Iterable[r.Record]) -> None:
+        """What an execution brought and a bust took back is not spent, in this minute either."""
+        for record in records:
+            if isinstance(record, r.FillBooked) and record.reverses:
+                rank = self._rank.get(record.strategy)
+                if rank is not None:
+                    self._views.pop(record.strategy, None)
+                    self._busted.add(record.strategy)
+                    self._pressing.add(rank)
+
+    def _stir(self, strategy: str) -> None:
+        rank = self._rank.get(strategy)
+        if rank is None:
+            return
+        self._keep(rank)
+        self._stirred.add(rank)
+        if rank in self._guarded:
+            self._pressing.add(rank)
+        for ticker in self._specs[rank].tickers:
+            self._sated[ticker].discard(rank)
+
+    def _keep(self, rank: int) -> None:
+        """Make the View that is due. Whose turn is yet to come sees what is before its turn."""
+        spec = self._specs[rank]
+        if spec.name in self._busted:
+            return
+        fresh = self._fresh if rank > self._turn else ()
+        due = [self._begun[t] for t in spec.tickers if t in self._begun and t not in fresh]
+        if due:
+            self.view(spec, max(due))
+
+    def _make(self, strategy: str, minute: datetime) -> View:
+        account = self._books.ledger[strategy]
+        own = list(self._books.orders.open_of(strategy))
+        held = sum((order.hold for order in own), ZERO) if own else ZERO
+        busy = {order.symbol for order in own}
+        view = View(minute, account.cash, account.cash - held, dict(account.positions), busy)
+        self._views[strategy] = view
+        return view

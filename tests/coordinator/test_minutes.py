@@ -1,0 +1,160 @@
+"""Asking only those whom a bar may move decides what asking everybody at each bar decides.
+
+The other engine here asks everybody on a ticker at each of its bars, as the rules are written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime
+from unittest.mock import patch
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from coordinator.core import engine
+from coordinator.core import messages as m
+from coordinator.core import records as r
+from coordinator.core.minute import Minutes
+from coordinator.core.orders import OrderStatus
+from coordinator.core.values import UNASSIGNED, Side
+from tests.coordinator.bench import DAY, Bench, D, bust, spec
+
+TICKERS = ("SPY", "QQQ", "BTC/USD")
+MINUTES = 7
+
+
+class AskingEverybody(Minutes):
+    """Every strategy on a ticker, in turn, and its View made then."""
+
+    def asked(
+        self, symbols: Sequence[str], decided: Collection[str], minute: datetime
+    ) -> Iterator[int]:
+        for _ in super().asked(symbols, (), minute):
+            pass
+        for rank, its in enumerate(self._specs):
+            if set(its.tickers) & set(symbols):
+                yield rank
+
+
+Move = tuple[str, int, int, int]
+"""What happens, and three numbers that say how."""
+
+what = [*["minute", "filled minute", "frame", "frame", "fill", "part"] * 2, "cancel", "bust", "fee"]
+moves = st.lists(
+    st.tuples(st.sampled_from(what), st.integers(0, 5), st.integers(90, 110), st.integers(90, 110)),
+    min_size=10,
+    max_size=40,
+)
+said = st.lists(st.sampled_from([0, 1, 1, -1]), min_size=3 * MINUTES, max_size=3 * MINUTES).map(
+    lambda signals: {(TICKERS[n % 3], n // 3): s for n, s in enumerate(signals)}
+)
+limits = st.fixed_dictionaries(
+    {},
+    optional={
+        "stop_loss_pct": st.just("0.02"),
+        "take_profit_pct": st.just("0.03"),
+        "max_daily_loss": st.sampled_from(["5", "100"]),
+        "max_position_size": st.sampled_from(["0.3", "0.6"]),
+        "max_daily_trades": st.integers(0, 3),
+        "raises_at": st.integers(MINUTES - 2, 3 * MINUTES),
+    },
+)
+strategies = st.lists(st.tuples(said, limits), min_size=1, max_size=3)
+
+
+def play(bench: Bench, played: Sequence[Move]) -> list[r.Record]:
+    """Everything that is recorded while this happens."""
+    minute = -1
+    for number, (what, which, first, second) in enumerate(played):
+        orders = (
+            list(bench.books.orders) if what in ("bust", "cancel") else bench.books.orders.open()
+        )
+        order = orders[which % len(orders)] if orders else None
+        match what:
+            case "minute" | "filled minute":
+                minute = min(minute + 1, MINUTES)
+                bench.minute(minute, dict(zip(TICKERS, map(str, (first, second, 50)), strict=True)))
+                for order in bench.books.orders.open() if what == "filled minute" else ():
+                    bench.fill(order, str(second))
+            case "frame":
+                minute = min(minute + (which > 3), MINUTES)
+                bench.minute(max(minute, 0), {TICKERS[which % 3]: str(first)})
+            case "fee":
+                _another_coordinator_books(bench, number, which, first - 100)
+            case _ if order is not None and order.booked_qty < order.qty and what == "fill":
+                bench.fill(order, str(first), execution_id=f"x{number}")
+            case _ if order is not None and order.booked_qty < order.qty and what == "part":
+                half = (order.qty - order.booked_qty) / 2
+                bench.fill(order, str(first), half.quantize(D("1e-9")), execution_id=f"x{number}")
+            case _ if order is not None and what == "cancel":
+                bench.update(order, OrderStatus.CANCELED, order.booked_qty)
+            case _ if order is not None and what == "bust" and order.executions.standing():
+                last = order.executions.standing()[-1]
+                told = m.Execution(last.execution_id, last.qty, last.price, last.cum_qty, last.at)
+                bench.handle(bust(order, told, bench.now, name=str(number)))
+            case _:
+                pass
+    return bench.records
+
+
+def _another_coordinator_books(bench: Bench, number: int, which: int, dollars: int) -> None:
+    its = bench.specs[which % len(bench.specs)].name
+    fee = r.ActivityBooked(
+        bench.now,
+        f"a{number}",
+        its,
+        r.ActivityKind.FEE,
+        "",
+        D(0),
+        D(0),
+        D(dollars),
+        "test",
+        DAY,
+    )
+    bench.engine.take_foreign([fee, r.Transferred(bench.now, UNASSIGNED, its, D(which), "more")])
+
+
+@settings(max_examples=300, deadline=None)
+@given(strategies, moves, st.booleans())
+def test_whom_nothing_moves_need_not_be_asked(
+    asked: list[tuple[dict[tuple[str, int], int], dict[str, str | int]]],
+    played: list[Move],
+    crossing: bool,
+) -> None:
+    specs = [spec(f"S{n}", its, **{**own}) for n, (its, own) in enumerate(asked)]  # type: ignore[arg-type]
+    few = Bench(*specs, crossing=crossing)
+    with patch.object(engine, "Minutes", AskingEverybody):
+        all_of_them = Bench(*specs, crossing=crossing)
+    assert play(few, played) == play(all_of_them, played)
+    assert few.commands == all_of_them.commands
+
+
+def test_who_holds_and_is_not_guarded_is_asked_when_its_signal_turns_and_not_before() -> None:
+    said = {("SPY", n): 1 for n in range(4)} | {("SPY", 5): -1}
+    bench = Bench(spec("Free", said), spec("Guarded", said, stop_loss_pct="0.5"))
+    asked: list[list[str]] = []
+    minutes = bench.engine._minutes
+    view = minutes.view
+
+    def noted(its: object, minute: datetime) -> object:
+        asked[-1].append(its.name)  # type: ignore[attr-defined]
+        return view(its, minute)  # type: ignore[arg-type]
+
+    with patch.object(minutes, "view", noted):
+        for number in range(7):
+            asked.append([])
+            bench.minute(number, {"SPY": "100"})
+            for order in list(bench.books.orders.open()):
+                bench.fill(order)
+    both = ["Free", "Guarded"]
+    assert [list(dict.fromkeys(names)) for names in asked] == [
+        both,
+        both,
+        ["Guarded"],
+        ["Guarded"],
+        ["Guarded"],
+        both,
+        ["Guarded"],
+    ]
+    assert [s[2] for s in bench.sent()] == [Side.BUY, Side.BUY, Side.SELL, Side.SELL]
