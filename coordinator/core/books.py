@@ -7,7 +7,7 @@ the records the engine just made; at a start, those that the journal kept. Both 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -53,6 +53,8 @@ class Books:
     """Discrepancies that nothing has explained yet, by id."""
     killed: bool = False
     halts: Halts = field(default_factory=Halts)
+    given_up: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Tickers that a strategy shall sell and does not trade any more, by its name."""
     last_at: datetime | None = None
     """When the newest record was made."""
     account: str = ""
@@ -96,6 +98,10 @@ class Books:
                 self.posted.activities.update(record.known)
                 unassigned = SubAccount(UNASSIGNED, cash=record.cash)
                 self.ledger.restore(unassigned, record.holdings)
+            case r.Reconfigured():
+                assert self.session is not None, "only a session that trades is reconfigured"
+                self.session = replace(self.session, config_hash=record.config_hash)
+                self.given_up = dict(record.given_up)
             case r.SessionOpened():
                 self._open(record)
             case r.SessionResumed():
@@ -195,11 +201,10 @@ class Books:
         same = self.session is not None and self.session.session_id == record.session_id
         begun = {o.strategy for o in self.session.openings} if self.session and same else set()
         self.account, self.session, self.ended = record.account, record, None
-        self.denied.clear()
         if not same:
+            self.denied.clear()
             self.posted.unsettled = min(self.posted.unsettled, 1)  # less than a cent did not show
             self.frozen = {k: v for k, v in self.frozen.items() if v.kind != JUMP}
-        if not same:
             self.ledger.marks.clear()  # the record has those of all that is held
         self.ledger.marks.update(record.marks)
         for opening in record.openings:

@@ -25,8 +25,8 @@ from coordinator.core.values import ZERO, Reason, Side
 class OrderDesk:
     """Makes and follows the orders of one session. Call inside the EXACT decimal context.
 
-    With `crossing`, wishes wait for `end_minute`, which nets them. `before` hears of each record
-    before the books change by it.
+    `own` are the strategies that are this coordinator's. With `crossing`, wishes wait for
+    `end_minute`, which nets them. `before` hears of each record before the books change by it.
     """
 
     def __init__(
@@ -43,8 +43,8 @@ class OrderDesk:
         self.out = m.Outcome()
         self._assets = assets
         self._date = session_date
-        self._own = own_strategies
-        self._crossing = crossing
+        self.own = own_strategies
+        self.crossing = crossing
         self._before = before
         self._wishes: list[Wish] = []
 
@@ -53,10 +53,6 @@ class OrderDesk:
         self._before(record)
         self.books.apply(record)
         self.out.records.append(record)
-
-    def runs(self, strategy: str) -> bool:
-        """Whether a strategy is this coordinator's own."""
-        return strategy in self._own
 
     def buy(self, strategy: str, symbol: str, qty: Decimal, close: Decimal, now: datetime) -> None:
         """Intend an entry decided at `close`."""
@@ -82,7 +78,7 @@ class OrderDesk:
         if any(order.side is Side.SELL for order in own):
             return
         for order in own:
-            self._withdraw(order, reason, now)
+            self.withdraw(order, reason, now)
         if any(order.is_open for order in own) or symbol not in self._assets:
             return
         position = self.books.ledger[strategy].positions.get(symbol)
@@ -90,11 +86,21 @@ class OrderDesk:
         if qty:
             self._wish(Wish(strategy, symbol, Side.SELL, qty, close, reason), now)
 
+    def withdraw(self, order: Order, reason: Reason, now: datetime) -> None:
+        """End an open order; what it has filled is sold, unless its strategy was `removed`."""
+        if order.status is OrderStatus.WAITING:
+            self._deny(order, now, "withdrawn")
+            return
+        if order.cancel_reason is None:
+            self.record(r.CancelRequested(now, order.client_order_id, reason))
+        if order.phase is not Phase.DONE:  # asked again on each bar, for a request can be lost
+            self.out.commands.append(m.CancelOrder(order.client_order_id, order.broker_order_id))
+
     def cancel(self, strategy: str, now: datetime) -> None:
         """End a strategy's open buys and sell what they filled."""
         for order in list(self.books.orders.open_of(strategy)):
             if order.side is Side.BUY:
-                self._withdraw(order, Reason.FLATTEN, now)
+                self.withdraw(order, Reason.FLATTEN, now)
 
     def end_minute(self, now: datetime) -> None:
         """All wishes of a minute are known: net them, and order the rest."""
@@ -155,14 +161,14 @@ class OrderDesk:
         """Once an order has ended: who wants out sells what filled, and the next one goes."""
         if order.is_open:
             return
-        if order.cancel_reason is not None:
+        if order.cancel_reason not in (None, Reason.REMOVED):
             mark = self.books.ledger.marks.get(order.symbol, order.decision_price)
             self.exit(order.strategy, order.symbol, mark, order.cancel_reason, now)
             self.end_minute(now)
         self._release_next(order.symbol, now)
 
     def _wish(self, wish: Wish, now: datetime) -> None:
-        if self._crossing:
+        if self.crossing:
             self._wishes.append(wish)
         else:
             self._intend(wish, now)
@@ -227,15 +233,6 @@ class OrderDesk:
     def _next_id(self, strategy: str) -> str:
         key = f"{strategy}.{self._date.isoformat()}"
         return f"{key}.{self.books.sequences.get(key, 0) + 1}"
-
-    def _withdraw(self, order: Order, reason: Reason, now: datetime) -> None:
-        if order.status is OrderStatus.WAITING:
-            self._deny(order, now, "withdrawn")
-            return
-        if order.cancel_reason is None:
-            self.record(r.CancelRequested(now, order.client_order_id, reason))
-        if order.phase is not Phase.DONE:  # asked again on each bar, for a request can be lost
-            self.out.commands.append(m.CancelOrder(order.client_order_id, order.broker_order_id))
 
     def _available(self, symbol: str) -> Decimal:
         """What the account holds of a symbol beyond the sells that are open or wished for."""

@@ -8,6 +8,7 @@ of the account's other coordinators, in the order in which they are made.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -21,12 +22,15 @@ from coordinator.core.desk import OrderDesk
 from coordinator.core.explanation import Case, Explanation
 from coordinator.core.lanes import Lanes, StrategySpec
 from coordinator.core.minute import Minutes, View
+from coordinator.core.opening import change_session
 from coordinator.core.reconcile import DiscrepancyKind, Reconciler, finding
+from coordinator.core.reload import Difference, traded
 from coordinator.core.reports import Reports
 from coordinator.core.risk import Asset
 from coordinator.core.session import Hours, SessionPlan
 from coordinator.core.values import Bar, Reason, exactly
 from coordinator.core.way_out import WayOut
+from coordinator.errors import SafetyRefusal
 
 LATE = timedelta(seconds=90)
 """A bar that arrives longer than this after its end opens nothing."""
@@ -55,12 +59,16 @@ class Engine:
         self.specs = tuple(specs)
         self.plan = plan
         self.lanes = Lanes(specs)
-        self._assets = assets
+        self._assets = dict(assets)
         own = frozenset(spec.name for spec in specs)
         self._minutes = Minutes(books, self.specs, self.lanes)
-        before = self._minutes.before
-        self._desk = OrderDesk(books, assets, plan.date, own, crossing=crossing, before=before)
-        self._way_out = WayOut(books, self._desk, assets, plan, tuple(hours))
+        before = lambda record: self._minutes.before(record)  # noqa: E731
+        self._desk = OrderDesk(
+            books, self._assets, plan.date, own, crossing=crossing, before=before
+        )
+        self._way_out = WayOut(
+            books, self._desk, self._assets, plan, tuple(hours), traded(self.specs)
+        )
         self._reports = Reports(self._desk, crypto_fee_rate)
         self.reconciler = Reconciler(books, self._desk.record, self._reports.on_update)
         self._gate = Gate(books, plan, controls)
@@ -93,6 +101,8 @@ class Engine:
                 self._heed_halts(message.now)
             case m.OperatorAsked():
                 self._obey(message)
+            case m.Reload():
+                self._reload(message)
         return self._desk.out
 
     @exactly
@@ -297,6 +307,28 @@ class Engine:
             self._desk.record(record)
         self._heed_halts(asked.now)
         self._desk.out.answer = answer
+
+    def _reload(self, asked: m.Reload) -> None:
+        """Go on with another configuration; who is not touched by it notices nothing."""
+        setup = asked.setup
+        difference = Difference(self.specs, setup.specs)
+        try:
+            change_session(self.books, difference, asked, self._desk.record)
+        except SafetyRefusal as refusal:
+            self._desk.out.answer = m.Answer(False, f"Nothing was changed: {refusal}")
+            return
+        self._assets |= asked.assets
+        self.lanes.change(setup.specs, asked.history, asked.so_far)
+        self.specs, self._to_roll = setup.specs, list(setup.specs)
+        self._minutes = self._minutes.changed(setup.specs)
+        self._desk.own = frozenset(spec.name for spec in setup.specs)
+        self._desk.crossing = setup.crossing
+        self._way_out = replace(self._way_out, traded=traded(setup.specs))
+        self._gate.controls = setup.controls
+        self._heed_halts(asked.now)
+        for strategy, symbol in difference.dropped:
+            self._way_out.leave(strategy, symbol, asked.removal, asked.now)
+        self._desk.out.answer = m.Answer(True, "The session goes on with this configuration.")
 
     def _heed_halts(self, now: datetime) -> None:
         """What an operator has halted since, here or in another process, ends and gets out."""

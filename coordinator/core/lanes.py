@@ -103,10 +103,8 @@ class Lanes:
         self._of: dict[str, list[Lane]] = {}
         self._bars: dict[str, int] = {}
         self._faulty: dict[str, set[int]] = {}
-        self._specs = tuple(specs)
-        for rank, spec in enumerate(self._specs):
-            for ticker in spec.tickers:
-                self._add(rank, spec, ticker)
+        self._specs: tuple[StrategySpec, ...] = ()
+        self._serve(specs, {})
 
     def lane(self, spec: StrategySpec, ticker: str) -> Lane:
         """The lane that serves this strategy on this ticker."""
@@ -141,17 +139,54 @@ class Lanes:
         for lane in self._on.get(bar.symbol, ()):
             self._feed(lane, bar)
 
+    def change(
+        self,
+        specs: Iterable[StrategySpec],
+        history: Mapping[str, Sequence[Bar]],
+        so_far: Mapping[str, Sequence[Bar]],
+    ) -> None:
+        """Serve these strategies from now on; a lane that goes on is not touched.
+
+        A new one is fed as at a start: its own length of `history`, then the session `so_far`.
+        """
+        before, self._lanes = self._lanes, {}
+        self._serving, self._on, self._of, self._faulty = {}, {}, {}, {}
+        for lane in before.values():
+            lane.ranks.clear()
+        self._serve(specs, before)
+        for (rule, ticker), lane in self._lanes.items():
+            if (rule, ticker) in before:
+                self._note_fault(lane)
+                continue
+            older, newer = history.get(ticker, ()), so_far.get(ticker, ())
+            self._bars[ticker] = max(self.bars(ticker), len(older) + len(newer))
+            for bar in (*older[max(0, len(older) - lane.history_bars) :], *newer):
+                self._feed(lane, bar)
+
     def _feed(self, lane: Lane, bar: Bar) -> None:
         lane.feed(bar)
+        self._note_fault(lane)
+
+    def _note_fault(self, lane: Lane) -> None:
         if lane.fault:
             for rank in lane.ranks:
                 for ticker in self._specs[rank].tickers:
                     self._faulty.setdefault(ticker, set()).add(rank)
 
-    def _add(self, rank: int, spec: StrategySpec, ticker: str) -> None:
+    def _serve(
+        self, specs: Iterable[StrategySpec], before: Mapping[tuple[Rule, str], Lane]
+    ) -> None:
+        self._specs = tuple(specs)
+        for rank, spec in enumerate(self._specs):
+            for ticker in spec.tickers:
+                self._add(rank, spec, ticker, before)
+
+    def _add(
+        self, rank: int, spec: StrategySpec, ticker: str, before: Mapping[tuple[Rule, str], Lane]
+    ) -> None:
         key = (spec.rule, ticker)
         if key not in self._lanes:
-            self._lanes[key] = Lane(spec)
+            self._lanes[key] = before.get(key) or Lane(spec)
             self._on.setdefault(ticker, []).append(self._lanes[key])
         self._lanes[key].ranks.add(rank)
         self._serving[spec.name, ticker] = self._lanes[key]

@@ -15,6 +15,7 @@ from enum import Enum
 
 from coordinator.core.orders import OrderStatus
 from coordinator.core.records import Origin, Record
+from coordinator.core.reload import Reload as Reload
 from coordinator.core.values import Bar, Side
 
 
@@ -176,6 +177,7 @@ Message = (
     | AccountSeen
     | SightChanged
     | OperatorAsked
+    | Reload
 )
 
 

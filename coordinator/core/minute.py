@@ -70,6 +70,13 @@ class Minutes:
         self._fresh: Collection[str] = ()
         self._turn = len(specs)
 
+    def changed(self, specs: Sequence[StrategySpec]) -> Minutes:
+        """The same minute for other strategies; those that go on see in it what they saw."""
+        new = Minutes(self._books, specs, self._lanes)
+        new._views, new._begun, new._busted = self._views, self._begun, self._busted
+        new._pressing |= {rank for name, rank in new._rank.items() if name in self._busted}
+        return new
+
     def asked(
         self, symbols: Sequence[str], decided: Collection[str], minute: datetime
     ) -> Iterator[int]:

@@ -6,8 +6,8 @@ as it is; if its configured cash was edited, the difference is a transfer.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -15,6 +15,7 @@ from coordinator.core import records as r
 from coordinator.core.books import FUNDING, NEW_INITIAL_CASH, Books
 from coordinator.core.lanes import StrategySpec
 from coordinator.core.orders import Order
+from coordinator.core.reload import Difference, Reload, Removal, traded
 from coordinator.core.session import SessionPlan
 from coordinator.core.values import UNASSIGNED, ZERO, exactly
 from coordinator.errors import SafetyRefusal
@@ -83,6 +84,76 @@ def open_session(
         )
     books.apply_all([last])
     return [*moves, last]
+
+
+@exactly
+def change_session(
+    books: Books, difference: Difference, asked: Reload, keep: Callable[[r.Record], None]
+) -> None:
+    """What makes a session that trades go on otherwise; `keep` applies and records each of it.
+
+    A strategy that joins begins as at a start; one that changes keeps its book and its baseline.
+
+    Raises:
+        SafetyRefusal: UNASSIGNED does not hold the cash that is asked for; nothing has changed.
+    """
+    session, specs = books.session, difference.new
+    assert session is not None, "a session that trades was opened"
+    moves = _moves(books, specs, asked.now)
+    _check_capital(books, specs, moves)
+    named = {spec.name: spec for spec in specs}
+    kept = [_described(one, named.get(one.strategy)) for one in session.openings]
+    known = {one.strategy for one in kept}
+    joining = [_Book.of(books, spec) for spec in specs if spec.name not in known]
+    for move in moves:
+        keep(move)
+    openings = (*kept, *(book.opening(books) for book in joining))
+    if openings != session.openings:
+        orders, marks = tuple(map(open_order, books.orders.open())), _marks(books)
+        keep(replace(session, at=asked.now, openings=openings, marks=marks, orders=orders))
+    keep(
+        r.Reconfigured(
+            asked.now,
+            session.session_id,
+            asked.setup.config_hash,
+            asked.by,
+            tuple(spec.name for spec in difference.removed),
+            _given_up(books, difference, asked.removal),
+        )
+    )
+    for seen in _learned(books, asked):
+        keep(seen)
+
+
+def _learned(books: Books, asked: Reload) -> list[r.HistorySeen]:
+    """The bars of its new tickers that nobody has seen yet."""
+    last = books.last_bar
+    bars = [bar for part in (asked.history, asked.so_far) for some in part.values() for bar in some]
+    fresh = tuple(b for b in bars if b.symbol not in last or b.start > last[b.symbol])
+    return [r.HistorySeen(asked.now, fresh)] if fresh else []
+
+
+def _described(opening: r.Opening, spec: StrategySpec | None) -> r.Opening:
+    """A book of the session, with what its strategy is from now on."""
+    if spec is None:
+        return opening
+    kind, params, tickers = spec.strategy_type, spec.params, spec.tickers
+    return replace(opening, strategy_type=kind, params=params, tickers=tickers)
+
+
+def _given_up(books: Books, difference: Difference, removal: Removal) -> dict[str, tuple[str, ...]]:
+    """What is to be sold though nobody trades it: what is so already, and what joins it now."""
+    now = traded(difference.new)
+    pairs = [(name, ticker) for name, some in books.given_up.items() for ticker in some]
+    if removal is Removal.FLATTEN:
+        pairs += difference.dropped
+        gone = [spec.name for spec in difference.removed]
+        pairs += [(name, ticker) for name in gone for ticker in books.ledger[name].positions]
+    left: dict[str, tuple[str, ...]] = {}
+    for name, ticker in dict.fromkeys(pairs):
+        if (name, ticker) not in now:
+            left[name] = (*left.get(name, ()), ticker)
+    return left
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ gives the same books again, whatever program wrote them and whatever it would de
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -87,6 +87,23 @@ class SessionResumed:
 
     at: datetime
     session_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reconfigured:
+    """The session goes on with another configuration, which `by` asked for.
+
+    What it begins or describes anew stands in a SessionOpened before it. `left` are strategies that
+    are not run any more; `given_up` has all tickers that are sold because nobody trades them, by
+    the strategy that holds them.
+    """
+
+    at: datetime
+    session_id: str
+    config_hash: str
+    by: str
+    left: tuple[str, ...] = ()
+    given_up: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,6 +319,7 @@ Record = (
     AccountAdopted
     | SessionOpened
     | SessionResumed
+    | Reconfigured
     | SessionEnded
     | Transferred
     | DayRolled

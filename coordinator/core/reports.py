@@ -94,7 +94,7 @@ class Reports:
     def _on_foreign(self, update: m.OrderUpdate) -> None:
         """An order that this session did not intend: another coordinator's, or a human's."""
         owner = update.client_order_id.partition(".")[0]
-        if owner in self._books.others and not self._desk.runs(owner):
+        if owner in self._books.others and owner not in self._desk.own:
             return
         known = self._books.posted.unowned(update.client_order_id)
         busted = self._take_back(update, UNASSIGNED, update.client_order_id, known)

@@ -198,10 +198,18 @@ def _own(records: Sequence[r.Record], change: Change) -> list[r.Record]:
         if isinstance(record, r.SessionOpened):
             better = _reopened(record, change)
             for opening in better.openings:
-                openings.setdefault(opening.strategy, opening)
+                openings[opening.strategy] = _as_described(opening, openings)
             record = replace(better, openings=tuple(openings[o.strategy] for o in better.openings))
         own.append(record)
     return own
+
+
+def _as_described(opening: r.Opening, earlier: Mapping[str, r.Opening]) -> r.Opening:
+    """A book with the baseline that its session found, and what its strategy is by now."""
+    if (first := earlier.get(opening.strategy)) is None:
+        return opening
+    kind, params, tickers = opening.strategy_type, opening.params, opening.tickers
+    return replace(first, strategy_type=kind, params=params, tickers=tickers)
 
 
 def _reopened(opened: r.SessionOpened, change: Change) -> r.SessionOpened:

@@ -60,6 +60,9 @@ class Replay:
         match record:
             case r.SessionOpened():
                 self._open(record)
+            case r.Reconfigured():
+                assert self.opened is not None
+                self.opened = replace(self.opened, config_hash=record.config_hash)
             case r.HistorySeen():
                 self._note_bars(record.bars, r.Origin.BACKFILL)
             case r.BarsSeen():

@@ -105,3 +105,4 @@ class Reason(Enum):
     STOP = "stop"
     TARGET = "target"
     FLATTEN = "flatten"
+    REMOVED = "removed"  # of a cancellation only: nothing is sold after it

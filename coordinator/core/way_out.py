@@ -14,6 +14,7 @@ from coordinator.core.books import Books
 from coordinator.core.desk import OrderDesk
 from coordinator.core.flat import held
 from coordinator.core.orders import OrderStatus
+from coordinator.core.reload import Removal
 from coordinator.core.risk import Asset
 from coordinator.core.session import Hours, SessionPlan
 from coordinator.core.values import Reason, Side, is_crypto
@@ -26,7 +27,8 @@ REFUSED_PAUSE = timedelta(minutes=1)
 class WayOut:
     """Who is to get out of the market, and how far they are.
 
-    `hours` are the exchange's sessions around the plan's, for what is held and not traded in it.
+    `hours` are the exchange's sessions around the plan's, for what is held and not traded in it;
+    `traded` is each (strategy, ticker) of the configuration.
     """
 
     books: Books
@@ -34,10 +36,12 @@ class WayOut:
     assets: Mapping[str, Asset]
     plan: SessionPlan
     hours: Sequence[Hours] = ()
+    traded: frozenset[tuple[str, str]] = frozenset()
 
     def go(self, now: datetime) -> None:
         """End the buys of whoever is to get out, and sell what they hold and what trades now."""
         leaving = self._leaving()
+        self._give_up(now)
         for strategy in leaving:
             self.desk.cancel(strategy, now)
             busy = {order.symbol for order in self.books.orders.open_of(strategy)}
@@ -47,6 +51,28 @@ class WayOut:
                     self.desk.exit(strategy, symbol, mark, Reason.FLATTEN, now)
         if leaving:
             self.desk.end_minute(now)
+
+    def leave(self, strategy: str, symbol: str, removal: Removal, now: datetime) -> None:
+        """End a strategy's open orders on a ticker that it does not trade any more."""
+        for order in list(self.books.orders.open_of(strategy)):
+            goes_on = order.side is Side.SELL and removal is Removal.FLATTEN
+            if order.symbol == symbol and order.cancel_reason is None and not goes_on:
+                self.desk.withdraw(order, Reason.REMOVED, now)
+
+    def _give_up(self, now: datetime) -> None:
+        """Sell what an edited configuration has given up, and end the orders that it left."""
+        for order in self.books.orders.open():
+            if order.cancel_reason is Reason.REMOVED:
+                self.desk.withdraw(order, Reason.REMOVED, now)  # a request can be lost
+        for strategy, symbols in self.books.given_up.items():
+            for symbol in symbols if strategy in self.books.days else ():
+                position = self.books.ledger[strategy].positions.get(symbol)
+                if (strategy, symbol) in self.traded or position is None:
+                    continue
+                if self._can_sell(strategy, symbol, now):
+                    mark = self.books.ledger.marks.get(symbol, position.avg_price)
+                    self.desk.exit(strategy, symbol, mark, Reason.FLATTEN, now)
+                    self.desk.end_minute(now)
 
     def is_out(self, now: datetime) -> bool:
         """Whether no order of theirs is open, and nothing is held that could be sold now."""

@@ -100,8 +100,9 @@ def replay(journal: Journal, coordinator: str) -> tuple[Books, list[Bar]]:
             books.apply_foreign(entry.record)
             continue
         match entry.record:
-            case r.SessionOpened():
-                seen = []
+            case r.SessionOpened() as opened:
+                goes_on = books.session and books.session.session_id == opened.session_id
+                seen = seen if goes_on else []
             case r.BarsSeen(origin=r.Origin.CORRECTED):
                 pass  # it was decided on as it first came
             case r.BarsSeen() | r.HistorySeen():

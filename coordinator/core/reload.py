@@ -1,0 +1,198 @@
+"""What an edited configuration changes in a session that trades; the difference alone, as values.
+
+A strategy is known by its name. One that goes on under new parameters, tickers or limits keeps its
+book; one that is gone leaves it as it is, or has it sold, as the operator chose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import Enum
+
+from coordinator.core.controls import Controls
+from coordinator.core.lanes import StrategySpec
+from coordinator.core.risk import Asset
+from coordinator.core.values import Bar, is_crypto
+
+
+class Removal(Enum):
+    """What becomes of positions that no strategy trades any more."""
+
+    FLATTEN = "flatten"
+    DORMANT = "dormant"
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What a configuration says, ready to run."""
+
+    coordinator: str
+    mode: str
+    feed: str
+    config_hash: str
+    specs: tuple[StrategySpec, ...]
+    controls: Controls
+    crossing: bool
+    crypto_fee_rate: Decimal
+
+    @property
+    def tickers(self) -> list[str]:
+        """Every ticker that any strategy trades, once, in order of first mention."""
+        return list(dict.fromkeys(ticker for spec in self.specs for ticker in spec.tickers))
+
+
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """A configuration that a session that trades shall go on with, at broker time `now`.
+
+    `assets` are those of its new tickers. By ticker, `history` has the bars from before the session
+    and `so_far` those of the session, for the indicators that begin now.
+    """
+
+    now: datetime
+    by: str
+    setup: Setup
+    removal: Removal
+    assets: Mapping[str, Asset] = field(default_factory=dict)
+    history: Mapping[str, tuple[Bar, ...]] = field(default_factory=dict)
+    so_far: Mapping[str, tuple[Bar, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """What leads from the strategies that run, `old`, to those that shall, `new`."""
+
+    old: Sequence[StrategySpec]
+    new: Sequence[StrategySpec]
+
+    @property
+    def added(self) -> list[StrategySpec]:
+        """Strategies that did not run."""
+        known = {spec.name for spec in self.old}
+        return [spec for spec in self.new if spec.name not in known]
+
+    @property
+    def removed(self) -> list[StrategySpec]:
+        """Strategies that are not to run any more."""
+        kept = {spec.name for spec in self.new}
+        return [spec for spec in self.old if spec.name not in kept]
+
+    @property
+    def changed(self) -> list[tuple[StrategySpec, StrategySpec]]:
+        """(as it ran, as it shall run) of each strategy that goes on in another way."""
+        before = {spec.name: spec for spec in self.old}
+        pairs = [(before[spec.name], spec) for spec in self.new if spec.name in before]
+        return [(old, new) for old, new in pairs if old != new]
+
+    @property
+    def dropped(self) -> list[tuple[str, str]]:
+        """(strategy, ticker) that were traded, and are not any more."""
+        now = traded(self.new)
+        before = [(spec.name, ticker) for spec in self.old for ticker in spec.tickers]
+        return [pair for pair in before if pair not in now]
+
+
+def traded(specs: Iterable[StrategySpec]) -> frozenset[tuple[str, str]]:
+    """Each (strategy, ticker) that trades."""
+    return frozenset((spec.name, ticker) for spec in specs for ticker in spec.tickers)
+
+
+def refusals(old: Setup, new: Setup) -> list[str]:
+    """Why a session that runs as `old` cannot go on as `new`, each in a sentence."""
+    found = [
+        f"its {what} is {after}, and the session runs with {before}: stop it and start it again"
+        for what, before, after in _fixed(old, new)
+        if before != after
+    ]
+    if not new.specs:
+        return [*found, "it has no strategy that is enabled: stop the session instead"]
+    if _markets(old) != _markets(new):
+        found.append(
+            f"it trades {_markets(new)}, and the session {_markets(old)}: a market is opened and"
+            " closed by a start alone; stop the session and start it again"
+        )
+    return found
+
+
+def sentences(old: Setup, new: Setup, removal: Removal) -> list[str]:
+    """What changes from `old` to `new`, a line each; empty if nothing does."""
+    difference = Difference(old.specs, new.specs)
+    return [*_about_strategies(difference, removal), *_about_the_account(old, new)]
+
+
+def _about_strategies(difference: Difference, removal: Removal) -> Iterator[str]:
+    sold = removal is Removal.FLATTEN
+    for spec in difference.added:
+        cash = f"${spec.initial_cash:,.2f}, unless it has a book already"
+        what = f"{spec.strategy_type} on {', '.join(spec.tickers)}"
+        yield f"+ {spec.name}: {what}, begins with {cash}"
+    for spec in difference.removed:
+        how = "what it holds is sold" if sold else "it keeps what it holds"
+        yield f"- {spec.name}: runs no more; its open orders are cancelled, and {how}"
+    for old, new in difference.changed:
+        yield f"~ {new.name}: {'; '.join(_changes(old, new))}"
+    left = {spec.name for spec in difference.removed}
+    for strategy, ticker in difference.dropped:
+        if strategy not in left:
+            does = "sells" if sold else "keeps"
+            yield f"~ {strategy}: trades {ticker} no more, and {does} what it holds of it"
+
+
+def _about_the_account(old: Setup, new: Setup) -> Iterator[str]:
+    for key in old.controls.__dataclass_fields__:
+        before, after = getattr(old.controls, key), getattr(new.controls, key)
+        if before != after:
+            yield f"~ controls: {key} {_shown(before)} -> {_shown(after)}"
+    if old.crossing != new.crossing:
+        yield f"~ crossing {_shown(old.crossing)} -> {_shown(new.crossing)}"
+    if fresh := [ticker for ticker in new.tickers if ticker not in set(old.tickers)]:
+        yield f"+ bars of {', '.join(fresh)}"
+    if given_up := [ticker for ticker in old.tickers if ticker not in set(new.tickers)]:
+        yield f"- bars of {', '.join(given_up)}"
+
+
+def _fixed(old: Setup, new: Setup) -> list[tuple[str, object, object]]:
+    """What a session is known or booked by."""
+    names = ("coordinator", "mode", "feed", "crypto_fee_rate")
+    words = {"coordinator": "name"}
+    return [(words.get(name, name), getattr(old, name), getattr(new, name)) for name in names]
+
+
+def _markets(setup: Setup) -> str:
+    crypto = {is_crypto(ticker) for ticker in setup.tickers}
+    names = {"stocks": False, "crypto": True}
+    return " and ".join(name for name, one in names.items() if one in crypto)
+
+
+def _changes(old: StrategySpec, new: StrategySpec) -> Iterator[str]:
+    if old.strategy_type != new.strategy_type:
+        yield f"{old.strategy_type} -> {new.strategy_type}"
+    if old.tickers != new.tickers:
+        yield f"tickers {', '.join(old.tickers)} -> {', '.join(new.tickers)}"
+    if old.initial_cash != new.initial_cash:
+        move = new.initial_cash - old.initial_cash
+        whither = "to it" if move > 0 else "from it"
+        yield f"${abs(move):,.2f} of cash moves {whither} (initial_cash {new.initial_cash})"
+    if old.min_warmup_bars != new.min_warmup_bars:
+        yield f"min_warmup_bars {old.min_warmup_bars} -> {new.min_warmup_bars}"
+    for key in dict.fromkeys((*old.params, *new.params)):
+        before, after = old.params.get(key), new.params.get(key)
+        if before != after:
+            yield f"{key} {_shown(before)} -> {_shown(after)}"
+    for key in old.limits.__dataclass_fields__:
+        before, after = getattr(old.limits, key), getattr(new.limits, key)
+        if before != after:
+            yield f"{key} {_shown(before)} -> {_shown(after)}"
+
+
+def _shown(value: object) -> str:
+    match value:
+        case None:
+            return "none"
+        case bool():
+            return str(value).lower()
+        case _:
+            return str(value)

@@ -1,0 +1,281 @@
+"""An edited configuration is taken up while a session trades; who is not meant does not notice."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from coordinator.core import messages as m
+from coordinator.core import records as r
+from coordinator.core.books import Books
+from coordinator.core.codec import decode, encode
+from coordinator.core.controls import Controls
+from coordinator.core.engine import CRYPTO_FEE_RATE
+from coordinator.core.lanes import StrategySpec
+from coordinator.core.orders import OrderStatus
+from coordinator.core.reload import Reload, Removal, Setup, refusals, sentences
+from coordinator.core.statement import statement
+from coordinator.core.values import Bar, Side
+from tests.coordinator.bench import OPEN, Bench, D, asset, bar, spec
+
+BUY, SELL = Side.BUY, Side.SELL
+HALF = {"max_position_size": "0.5"}
+A = spec("A", {("SPY", 0): 1, ("SPY", 3): 1, ("SPY", 9): -1}, **HALF)
+B = spec("B", {("SPY", 1): 1, ("SPY", 5): 1, ("SPY", 7): -1}, **HALF)
+C = spec("C", {("QQQ", 5): 1, ("QQQ", 8): -1}, **HALF)
+KEEP, SELL_IT = Removal.DORMANT, Removal.FLATTEN
+
+
+def setup(*specs: StrategySpec, **changes: object) -> Setup:
+    whole = Setup("bench", "paper", "iex", "hash", tuple(specs), Controls(), False, CRYPTO_FEE_RATE)
+    return replace(whole, **changes)  # type: ignore[arg-type]
+
+
+def reload(
+    bench: Bench,
+    *specs: StrategySpec,
+    removal: Removal = KEEP,
+    history: Sequence[Bar] = (),
+    so_far: Sequence[Bar] = (),
+    **changes: object,
+) -> m.Answer:
+    """The session goes on with these strategies."""
+    tickers = {t for one in specs for t in one.tickers}
+    asked = Reload(
+        bench.now,
+        "daniel",
+        setup(*specs, config_hash="newer", **changes),
+        removal,
+        {ticker: asset(ticker) for ticker in tickers},
+        {t: tuple(b for b in history if b.symbol == t) for t in tickers},
+        {t: tuple(b for b in so_far if b.symbol == t) for t in tickers},
+    )
+    answer = bench.handle(asked).answer
+    assert answer is not None, "whoever asks is answered"
+    return answer
+
+
+def again(records: Sequence[r.Record]) -> Books:
+    """The books that the journal gives, through its text."""
+    books = Books()
+    books.apply_all([decode(*encode(record)) for record in records])
+    return books
+
+
+def figures(books: Books) -> tuple[object, ...]:
+    """What books are, to be compared."""
+    ledger = {name: repr(account) for name, account in books.ledger.accounts.items()}
+    orders = [repr(order) for order in books.orders]
+    return ledger, orders, books.days, books.sequences, books.given_up, books.session
+
+
+def holding() -> Bench:
+    """A has bought 50 SPY at 100."""
+    bench = Bench(A)
+    bench.minute(0, {"SPY": "100"})
+    bench.fill(bench.order("A"), "100")
+    return bench
+
+
+def test_a_strategy_that_is_added_has_its_cash_and_trades_from_the_next_bar() -> None:
+    bench = holding()
+    assert reload(bench, A, B).done
+    assert bench.books.ledger["B"].cash == D(10000)
+    bench.minute(1, {"SPY": "100"})
+    assert [s[:3] for s in bench.sent()] == [("A", "SPY", BUY), ("B", "SPY", BUY)]
+    assert figures(again(bench.records)) == figures(bench.books)
+    assert {s["strategy"] for s in statement(bench.records)["strategies"]} >= {"A", "B"}
+    assert statement(bench.records)["sessions"][0]["config_hash"] == "newer"
+
+
+def test_who_is_not_meant_does_the_same_to_the_last_byte_as_without_the_reload() -> None:
+    def play(*, reloads: bool) -> list[r.Record]:
+        bench = Bench(A, B)
+        for minute in range(12):
+            bench.minute(minute, {"SPY": "100", "QQQ": "50"})
+            for order in list(bench.books.orders.open()):
+                bench.fill(order, "100")
+            if reloads and minute == 2:
+                assert reload(bench, A, B, C).done
+            if reloads and minute == 6:
+                assert reload(bench, A, B).done
+        return [x for x in bench.records if getattr(x, "strategy", "") in ("A", "B")]
+
+    assert play(reloads=True) == play(reloads=False)
+
+
+def test_a_wish_that_was_denied_once_is_not_denied_anew_after_a_reload() -> None:
+    bench = Bench(spec("A", {("SPY", n): 1 for n in range(4)}, max_daily_trades=0))
+    for minute in range(4):
+        bench.minute(minute, {"SPY": "100"})
+        if minute == 1:
+            reload(bench, *bench.specs, B)
+    assert [d for d in bench.denials() if d[0] == "A"] == [("A", "max_daily_trades")]
+
+
+def test_new_limits_hold_from_the_next_bar_on_and_nothing_else_changes() -> None:
+    bench = holding()
+    tighter = replace(A, limits=replace(A.limits, stop_loss_pct=D("0.02")))
+    lane = bench.engine.lanes.lane(A, "SPY")
+    assert reload(bench, tighter).done
+    assert bench.engine.lanes.lane(tighter, "SPY") is lane
+    bench.minute(1, {"SPY": "97"})
+    assert bench.sent()[1:] == [("A", "SPY", SELL, D(50))]
+    assert [type(x) for x in bench.records if x.at > OPEN].count(r.SessionOpened) == 0
+
+
+def test_an_edited_initial_cash_is_a_transfer_and_no_profit() -> None:
+    bench = holding()
+    assert reload(bench, replace(A, initial_cash=D(12000))).done
+    assert bench.books.ledger["A"].cash == D(7000)
+    assert bench.books.day_pnl("A") == 0
+    assert bench.gains()["A"] == 0
+
+
+def test_more_capital_than_nobody_owns_is_refused_and_nothing_has_changed() -> None:
+    bench = holding()
+    before, count = figures(bench.books), len(bench.records)
+    answer = reload(bench, A, replace(B, initial_cash=D(95000)))
+    assert not answer.done
+    assert "capital does not fit" in answer.said
+    assert figures(bench.books) == before
+    assert len(bench.records) == count
+    bench.minute(1, {"SPY": "100"})
+    assert len(bench.sent()) == 1
+
+
+def bars_of(ticker: str, minutes: range) -> list[Bar]:
+    return [bar(ticker, minute, "50") for minute in minutes]
+
+
+def test_a_new_ticker_begins_with_its_history_and_the_session_so_far_and_they_are_kept() -> None:
+    bench = holding()
+    bench.minute(4, {"SPY": "100"})
+    history, so_far = bars_of("QQQ", range(-20, 0)), bars_of("QQQ", range(4))
+    assert reload(bench, A, replace(C, min_warmup_bars=24), history=history, so_far=so_far).done
+    assert bench.engine.lanes.bars("QQQ") == 24
+    seen = [x for x in bench.records if isinstance(x, r.HistorySeen)]
+    assert [len(x.bars) for x in seen] == [24]
+    bench.minute(5, {"SPY": "100", "QQQ": "50"})
+    assert bench.sent()[-1][:3] == ("C", "QQQ", BUY)
+    assert figures(again(bench.records)) == figures(bench.books)
+
+
+@pytest.mark.parametrize("removal", list(Removal))
+def test_a_strategy_that_is_removed_trades_no_more_and_holds_or_sells_what_it_has(
+    removal: Removal,
+) -> None:
+    bench = holding()
+    reload(bench, A, B)
+    reload(bench, B, removal=removal)
+    bench.minute(3, {"SPY": "100"})
+    bench.minute(9, {"SPY": "100"})
+    sold = [s for s in bench.sent() if s[0] == "A" and s[2] is SELL]
+    assert sold == ([("A", "SPY", SELL, D(50))] if removal is SELL_IT else [])
+    assert figures(again(bench.records)) == figures(bench.books)
+    assert "A" in {row["strategy"] for row in statement(bench.records)["pnl_daily"]}
+
+
+@pytest.mark.parametrize("removal", list(Removal))
+def test_what_a_removed_strategys_cancelled_order_has_filled_is_kept_or_sold_as_chosen(
+    removal: Removal,
+) -> None:
+    bench = Bench(A)
+    bench.minute(0, {"SPY": "100"})
+    order = bench.order("A")
+    bench.update(order, OrderStatus.NEW)
+    bench.fill(order, "100", "20")
+    reload(bench, B, removal=removal)
+    asked = [c for c in bench.commands if isinstance(c, m.CancelOrder)]
+    assert [c.client_order_id for c in asked] == [order.client_order_id]
+    bench.handle(m.ClockRead(bench.now))
+    again_asked = [c for c in bench.commands if isinstance(c, m.CancelOrder)]
+    assert len(again_asked) > len(asked), "a request for an end can be lost"
+    bench.update(order, OrderStatus.CANCELED, "20")
+    bench.handle(m.ClockRead(bench.now + timedelta(seconds=15)))
+    sold = [s for s in bench.sent() if s[2] is SELL]
+    assert sold == ([("A", "SPY", SELL, D(20))] if removal is SELL_IT else [])
+
+
+def test_a_strategy_that_comes_back_trades_and_is_not_sold_any_more() -> None:
+    bench = holding()
+    reload(bench, B, removal=SELL_IT)
+    bench.fill(bench.order("A", 2), "100")
+    reload(bench, A, B)
+    assert bench.books.given_up == {}
+    bench.minute(3, {"SPY": "100"})
+    assert bench.sent()[-1][:3] == ("A", "SPY", BUY)
+    bench.fill(bench.order("A", 3), "100")
+    bench.handle(m.ClockRead(bench.now))
+    assert bench.position("A", "SPY") == D(50)
+
+
+@pytest.mark.parametrize("removal", list(Removal))
+def test_a_strategy_with_other_tickers_keeps_its_book_and_gives_up_the_rest(
+    removal: Removal,
+) -> None:
+    bench = holding()
+    other = spec("A", {("QQQ", 5): 1}, **HALF)
+    assert reload(bench, other, removal=removal).done
+    bench.minute(5, {"SPY": "100", "QQQ": "50"})
+    sold = [s[:3] for s in bench.sent()[1:] if s[2] is SELL]
+    assert sold == ([("A", "SPY", SELL)] if removal is SELL_IT else [])
+    assert bench.sent()[-1][:3] == ("A", "QQQ", BUY)
+    [row] = [x for x in statement(bench.records)["strategies"] if x["strategy"] == "A"]
+    assert row["tickers"] == ["QQQ"]
+
+
+def test_a_restart_with_the_old_file_or_the_new_one_finds_the_same_books() -> None:
+    bench = holding()
+    reload(bench, A, B)
+    for specs in ((A,), (A, B)):
+        books = again(bench.records)
+        restarted = Bench(*specs, books=books)
+        assert [type(x) for x in restarted.records] == [r.SessionResumed]
+        assert figures(books)[:2] == figures(bench.books)[:2]
+
+
+def test_what_is_still_to_be_sold_is_sold_after_a_restart() -> None:
+    bench = holding()
+    bench.now = bench.now.replace(hour=3)  # the market is closed by then
+    reload(bench, B, removal=SELL_IT)
+    assert [s for s in bench.sent() if s[2] is SELL] == []
+    restarted = Bench(B, books=again(bench.records), assets={"SPY": asset("SPY")})
+    restarted.now = OPEN + timedelta(minutes=3)
+    restarted.handle(m.ClockRead(restarted.now))
+    assert restarted.sent() == [("A", "SPY", SELL, D(50))]
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"coordinator": "other"}, "its name is other, and the session runs with bench"),
+        ({"mode": "live"}, "its mode is live"),
+        ({"feed": "sip"}, "its feed is sip"),
+        ({"crypto_fee_rate": D("0.01")}, "its crypto_fee_rate is 0.01"),
+        ({"specs": ()}, "no strategy that is enabled"),
+        ({"specs": (spec("K", {("BTC/USD", 1): 1}),)}, "it trades crypto, and the session stocks"),
+    ],
+)
+def test_what_a_session_is_known_by_cannot_be_changed(
+    changes: dict[str, object], said: str
+) -> None:
+    [refusal] = refusals(setup(A), replace(setup(A), **changes))  # type: ignore[arg-type]
+    assert said in refusal
+
+
+def test_the_difference_is_told_a_line_for_each_thing() -> None:
+    tighter = replace(A, limits=replace(A.limits, max_daily_trades=3), initial_cash=D(9000))
+    assert sentences(
+        setup(A, B), setup(tighter, C, controls=Controls(max_order_qty=D(5))), KEEP
+    ) == [
+        "+ C: says on QQQ, begins with $10,000.00, unless it has a book already",
+        "- B: runs no more; its open orders are cancelled, and it keeps what it holds",
+        "~ A: $1,000.00 of cash moves from it (initial_cash 9000); max_daily_trades none -> 3",
+        "~ controls: max_order_qty none -> 5",
+        "+ bars of QQQ",
+    ]
+    assert sentences(setup(A), setup(A), KEEP) == []
