@@ -20,6 +20,7 @@ from cli.run import run
 from cli.simulator import simulator
 from cli.sql import sql
 from cli.status import status
+from cli.top import top
 from cli.validate import validate
 
 app = typer.Typer(
@@ -30,7 +31,20 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
-    *(run, validate, backtest, status, explain, pause, resume, flatten, reconcile, kill, revive),
+    *(
+        run,
+        validate,
+        backtest,
+        status,
+        top,
+        explain,
+        pause,
+        resume,
+        flatten,
+        reconcile,
+        kill,
+        revive,
+    ),
     *(end_of_day, sql, report, export, simulator),
 ):
     app.command()(command)

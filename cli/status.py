@@ -44,7 +44,7 @@ def status(
 
 def as_json(views: Sequence[StatusView]) -> str:
     """The views as a JSON list; amounts and quantities are texts, so that no digit is lost."""
-    return json_text.dumps([asdict(view) for view in views], default=_as_json, indent=2)
+    return json_text.dumps([asdict(view) for view in views], default=json_value, indent=2)
 
 
 def show(views: Sequence[StatusView]) -> None:
@@ -60,7 +60,8 @@ def show(views: Sequence[StatusView]) -> None:
         )
 
 
-def _as_json(value: object) -> object:
+def json_value(value: object) -> object:
+    """What JSON has no word for: a set as a list, a decimal or a time as its text."""
     return sorted(value) if isinstance(value, frozenset) else plain(value)
 
 

@@ -17,6 +17,7 @@ from coordinator.core.explanation import Explanation
 from coordinator.errors import MultiTraderError, OperatorError
 from coordinator.shell.control_client import NoAnswer, ask
 from coordinator.shell.control_protocol import FOLDER, Reply, Request, addresses, complaint
+from coordinator.shell.recent import Event as Event
 
 PATIENCE_S = 3.0
 """Local seconds for which a coordinator's answer is waited for."""
@@ -47,6 +48,18 @@ class Which:
     def ask(self, request: Request) -> list[Answered]:
         """What each of them that runs answers, by account and name; the others are left out."""
         return list(self._answers(request))
+
+    def look(self, by: str) -> list[Answered]:
+        """How each of them that runs stands now."""
+        return self.ask(Request(do="status", by=by))
+
+    def look_at_some(self, by: str) -> list[Answered]:
+        """Like `look`, where there must be one.
+
+        Raises:
+            NobodyRuns: none answers.
+        """
+        return self.ask_some(Request(do="status", by=by))
 
     def ask_some(self, request: Request) -> list[Answered]:
         """Like `ask`, where there must be one.

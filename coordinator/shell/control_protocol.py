@@ -20,6 +20,7 @@ from coordinator.core.explanation import Explanation
 from coordinator.core.values import NAME_PATTERN, SYMBOL_PATTERN
 from coordinator.core.view import LiveView
 from coordinator.shell.folders import private_folder
+from coordinator.shell.recent import Event
 
 FOLDER = "control"
 LONGEST_PATH = 103
@@ -64,6 +65,7 @@ class Reply(BaseModel):
     said: str
     status: LiveView | None = None
     explained: tuple[Explanation, ...] = ()
+    events: tuple[Event, ...] = ()
 
 
 class Address(BaseModel):

@@ -32,6 +32,7 @@ from coordinator.shell.control_protocol import (
     socket_path,
 )
 from coordinator.shell.coordinator import LiveSession
+from coordinator.shell.recent import Recent, recent
 from coordinator.shell.session import Observer
 
 log = logging.getLogger("coordinator")
@@ -57,13 +58,14 @@ def controlled(home: Path, environment: Mapping[str, str] = os.environ) -> Obser
             log.warning("no control socket (%s): commands come by the journal instead", error)
             yield
             return
-        serving = asyncio.create_task(_Doorman(live, door).serve())
-        try:
-            yield
-        finally:
-            serving.cancel()
-            await asyncio.gather(serving, return_exceptions=True)
-            _close_door(door, file)
+        with recent(log) as said:
+            serving = asyncio.create_task(_Doorman(live, door, said).serve())
+            try:
+                yield
+            finally:
+                serving.cancel()
+                await asyncio.gather(serving, return_exceptions=True)
+                _close_door(door, file)
 
     return observe
 
@@ -107,8 +109,8 @@ def _close_door(door: socket.socket, file: Path) -> None:
 class _Doorman:
     """Lets in whoever asks at a door, so many at once and so many a second."""
 
-    def __init__(self, live: LiveSession, door: socket.socket) -> None:
-        self._live = live
+    def __init__(self, live: LiveSession, door: socket.socket, said: Recent) -> None:
+        self._live, self._said = live, said
         self._door = door
         self._free = asyncio.Semaphore(MOST_AT_ONCE)
         self._guests: set[asyncio.Task[None]] = set()
@@ -161,7 +163,8 @@ class _Doorman:
             return Reply(done=False, said=f"Not understood: {complaint(error)}.")
         if request.do == "status":
             view = self._live.view()
-            return Reply(done=True, said=f"{view.coordinator} trades.", status=view)
+            said, events = f"{view.coordinator} trades.", self._said.events
+            return Reply(done=True, said=said, status=view, events=events)
         if request.do == "explain":
             return _explained(self._live, request)
         answer = self._live.ask(Act(request.do), request.by, request.strategy)

@@ -14,7 +14,7 @@ from cli.main import app
 from tests.cli.conftest import ROOT, Said, Shell
 
 COMMANDS = (
-    *("run", "validate", "backtest", "status", "explain", "pause", "resume", "flatten"),
+    *("run", "validate", "backtest", "status", "top", "explain", "pause", "resume", "flatten"),
     *("reconcile", "kill", "revive", "end-of-day", "sql", "report", "export", "simulator"),
 )
 HEAVY = (

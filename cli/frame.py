@@ -1,0 +1,255 @@
+"""One frame of `multi-trader top`: what coordinators answered, as lines that fit a terminal.
+
+A frame is made of values alone; who asks, who presses keys and when is `top`'s affair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from cli.tables import quantity
+
+if TYPE_CHECKING:
+    from coordinator.core.risk import Limits
+    from coordinator.core.view import LiveView, StrategyView
+    from coordinator.watching import Answered, Event
+
+MOST_SHOWN = 3
+"""Coordinators whose state is shown line by line; the table has the strategies of all."""
+MOST_EVENTS = 10
+KEYS = "q quit  ↑↓ scroll  r turn  n name e equity d P&L p positions o orders t entries"
+_LEVELS = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red"}
+
+Cell = tuple[str, str]
+"""A text and its style."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One strategy of one coordinator."""
+
+    view: StrategyView
+    limits: Limits | None
+
+    @property
+    def held(self) -> int:
+        """Positions that it holds."""
+        return sum(1 for qty in self.view.positions.values() if qty)
+
+
+SORTS: Mapping[str, tuple[str, Callable[[Row], Any], bool]] = {
+    "n": ("name", lambda row: row.view.name.lower(), False),
+    "e": ("equity", lambda row: row.view.equity, True),
+    "d": ("day P&L", lambda row: row.view.day_pnl, True),
+    "p": ("positions", lambda row: row.held, True),
+    "o": ("open orders", lambda row: row.view.open_orders, True),
+    "t": ("entries", lambda row: row.view.daily_trades, True),
+}
+"""By its key: what a table can be sorted by, and whether the largest comes first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How the user wants to see it: sorted by what, turned round or not, from which row on."""
+
+    by: str = "n"
+    turned: bool = False
+    first: int = 0
+
+    def after(self, key: str, page: int) -> Look:
+        """The look after a key; `page` rows are seen at once."""
+        steps = {"up": -1, "k": -1, "down": 1, "j": 1, "page up": -page, "page down": page}
+        if key in SORTS:
+            return Look(key, self.turned if key == self.by else False)
+        if key == "r":
+            return replace(self, turned=not self.turned, first=0)
+        if key in ("home", "g"):
+            return replace(self, first=0)
+        if key in ("end", "G"):
+            return replace(self, first=1_000_000)
+        return replace(self, first=max(0, self.first + steps.get(key, 0)))
+
+    def within(self, rows: int, page: int) -> Look:
+        """The same, not beyond the last page."""
+        return replace(self, first=min(self.first, max(0, rows - page)))
+
+    def arranged(self, rows: Sequence[Row]) -> list[Row]:
+        """The rows in order; equal ones by name."""
+        _, value, falls = SORTS[self.by]
+        by_name = sorted(rows, key=lambda row: row.view.name.lower())
+        return sorted(by_name, key=value, reverse=falls is not self.turned)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What is drawn, and how many rows of the table are seen at once."""
+
+    drawn: RenderableType
+    page: int
+    look: Look
+
+
+def frame(
+    answers: Sequence[Answered], look: Look, *, height: int | None = None, note: str = ""
+) -> Frame:
+    """A frame of at most `height` lines; without a height all rows, and no line of keys.
+
+    `note` is what there is to say of the answers themselves.
+    """
+    rows = [row for answer in answers for row in _rows(answer)]
+    events = sorted((e for a in answers for e in a.reply.events), key=lambda event: event.at)
+    top = [*_head(answers, rows), *([_line((note, "bold red"))] if note else [])]
+    page, told = len(rows), MOST_EVENTS
+    if height is not None:
+        room = max(height - len(top) - 4, 2)  # the table's two lines, the events' title, the keys
+        page = min(len(rows), max(1, room - min(5, len(events), room // 3)))
+        told = max(0, min(MOST_EVENTS, room - page))
+    look = look.within(len(rows), page)
+    drawn: list[RenderableType] = [*top, _title(look, len(rows), page)]
+    drawn.append(_table(look.arranged(rows)[look.first : look.first + page]))
+    drawn.append(_line(("Last events", "bold")))
+    drawn += [_event(event) for event in events[len(events) - min(told, len(events)) :]]
+    if height is not None:
+        drawn += [Text("")] * (told - min(told, len(events)))
+        drawn.append(_line((KEYS, "reverse")))
+    return Frame(Group(*drawn), page, look)
+
+
+def _rows(answer: Answered) -> Iterator[Row]:
+    status = answer.reply.status
+    if status is not None:
+        for view in status.strategies:
+            yield Row(view, status.limits.get(view.name))
+
+
+def _head(answers: Sequence[Answered], rows: Sequence[Row]) -> Iterator[Text]:
+    """The coordinators, and the sum of all."""
+    for answer in answers[:MOST_SHOWN]:
+        if answer.reply.status is not None:
+            yield from _coordinator(answer.reply.status, answer.after_s)
+    if len(answers) > MOST_SHOWN:
+        others = ", ".join(answer.coordinator for answer in answers[MOST_SHOWN:])
+        yield _line((f"and {len(answers) - MOST_SHOWN} more: {others}", "dim"))
+    equity = sum((row.view.equity for row in rows), Decimal(0))
+    day = sum((row.view.day_pnl for row in rows), Decimal(0))
+    held, orders = sum(row.held for row in rows), sum(row.view.open_orders for row in rows)
+    yield _line(
+        (f"Equity {equity:,.2f}   Day P&L ", ""),
+        _signed(day),
+        (f"   Positions {held}   Open orders {orders}", ""),
+    )
+
+
+def _coordinator(view: LiveView, after_s: float) -> Iterator[Text]:
+    """Its clock, its streams, and what keeps all of it from buying."""
+    ends = f"{_clock(view.at)} UTC, closes {_clock(view.closes_at)[:5]}"
+    yield _line((view.coordinator, "bold"), (f"  {view.account}  {view.mode}  {ends}", ""))
+    lag_s = (view.at - view.last_bar).total_seconds() if view.last_bar else None
+    bar = "no bar yet" if lag_s is None else f"last bar {lag_s:.0f} s ago"
+    yield _line(*_streams(view.streams), (f"{bar}; answers in {after_s * 1000:.0f} ms", ""))
+    if view.killed:
+        yield _line(("KILLED: nothing is bought until `multi-trader revive`", "bold red"))
+    if view.frozen:
+        notes = "; ".join(view.frozen.values())
+        yield _line((f"FROZEN: {notes}", "bold red"))
+    if view.blind:
+        yield _line((f"BLIND: no bars come of {', '.join(sorted(view.blind))}", "bold yellow"))
+
+
+def _streams(states: Mapping[str, str]) -> Iterator[Cell]:
+    """The streams of each state; those that do not speak are not overlooked."""
+    for state in sorted(set(states.values()), key=lambda state: state == "live"):
+        names = ", ".join(name for name, theirs in states.items() if theirs == state)
+        yield f"{state}: {names}", "green" if state == "live" else "bold red"
+        yield "; ", ""
+
+
+def _title(look: Look, rows: int, page: int) -> Text:
+    by, _, _ = SORTS[look.by]
+    seen = f"{look.first + 1}-{min(look.first + page, rows)} of {rows}" if rows else "none"
+    return _line(("Strategies ", "bold"), (f"{seen}, by {by}{', turned' * look.turned}", "dim"))
+
+
+def _table(rows: Sequence[Row]) -> Table:
+    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, expand=True)
+    table.header_style = "bold underline"
+    table.add_column("Strategy", ratio=3, no_wrap=True, overflow="ellipsis")
+    for heading, width in (("Equity", 10), ("Day P&L", 9)):
+        table.add_column(heading, width=width, justify="right", no_wrap=True)
+    table.add_column("Positions", ratio=2, no_wrap=True, overflow="ellipsis")
+    for heading, width in (("Ord", 3), ("Entries", 7), ("Loss", 4)):
+        table.add_column(heading, width=width, justify="right", no_wrap=True)
+    table.add_column("State", width=7, no_wrap=True, overflow="ellipsis")
+    for row in rows:
+        table.add_row(*(Text(text, style) for text, style in _cells(row)))
+    return table
+
+
+def _cells(row: Row) -> Iterator[Cell]:
+    view, limits = row.view, row.limits
+    yield view.name, ""
+    yield _dollars(view.equity), ""
+    yield _signed(view.day_pnl)
+    held = [f"{_short(qty)} {name}" for name, qty in view.positions.items() if qty]
+    yield ", ".join(held) or "-", ""
+    yield str(view.open_orders), "bold" if view.open_orders else ""
+    most = limits.max_daily_trades if limits else None
+    is_spent = most is not None and view.daily_trades >= most
+    entries = f"{view.daily_trades}/{most}" if most is not None else str(view.daily_trades)
+    yield entries, "yellow" if is_spent else ""
+    yield _loss(view, limits)
+    yield _state(view)
+
+
+def _loss(view: StrategyView, limits: Limits | None) -> Cell:
+    """How much of the day's permitted loss is used."""
+    most = limits.max_daily_loss if limits else None
+    if most is None:
+        return "-", ""
+    share = max(Decimal(0), -view.day_pnl / most)
+    return f"{100 * share:.0f}%", "red" if share >= 1 else "yellow" if share >= Decimal(
+        "0.8"
+    ) else ""
+
+
+def _state(view: StrategyView) -> Cell:
+    if view.stopped:
+        return f"stopped: {view.stopped}", "red"
+    return (view.halted, "yellow") if view.halted else ("", "")
+
+
+def _event(event: Event) -> Text:
+    style = _LEVELS.get(event.level, "")
+    return _line((f"{_clock(event.at)} ", "dim"), (event.said.replace("\n", " "), style))
+
+
+def _line(*parts: Cell) -> Text:
+    return Text.assemble(*parts, no_wrap=True, overflow="ellipsis")
+
+
+def _signed(amount: Decimal) -> Cell:
+    style = "green" if amount > 0 else "red" if amount < 0 else ""
+    text = _dollars(amount)
+    return (f"+{text}" if amount > 0 else text), style
+
+
+def _dollars(amount: Decimal) -> str:
+    """With cents while there is room for them."""
+    return f"{amount:,.2f}" if abs(amount) < 1_000_000 else f"{amount:,.0f}"
+
+
+def _short(qty: Decimal) -> str:
+    """At most six digits."""
+    return quantity(Decimal(f"{qty:.6g}"))
+
+
+def _clock(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%H:%M:%S}"

@@ -1,0 +1,130 @@
+"""`multi-trader top`: the sessions that run, live in the terminal."""
+
+from __future__ import annotations
+
+import json as json_text
+import sys
+import threading
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from cli.control import AccountNumber, CoordinatorName
+from cli.faults import plainly
+from cli.kill import operator
+from cli.signals import interrupt_on_sigterm
+from cli.status import json_value
+from cli.tables import show
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cli.keys import Keys
+    from coordinator.watching import Answered, Which
+
+REFRESH_S, DRAW_S = 1.0, 0.5
+"""Local seconds between two questions, and the longest between two drawings."""
+GONE = "No coordinator answers any more: this is the last that was heard."
+
+Once = Annotated[bool, typer.Option("--once", help="Print one frame and end.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one look as JSON: a list of sessions.")]
+
+
+@plainly
+def top(
+    account: AccountNumber = None,
+    coordinator: CoordinatorName = None,
+    once: Once = False,
+    json: Json = False,
+) -> None:
+    """Watch the sessions that run, live in the terminal.
+
+    It asks each second and changes nothing. Keys: q quits; n e d p o t sort by name, equity,
+    day P&L, positions, open orders, entries; r turns the order round; arrows and page keys
+    scroll. Without a terminal it prints one frame. Exit 1 if no coordinator runs.
+
+    \b
+    Example:
+      multi-trader top
+    """
+    from coordinator.watching import Which
+
+    asked = operator(1.0)
+    which = Which(asked.home, account, coordinator)
+    answers = which.look_at_some(asked.by)
+    if json:
+        typer.echo(json_text.dumps(_plain(answers), default=json_value, indent=2))
+    elif once or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        from cli.frame import Look, frame
+
+        show(frame(answers, Look()).drawn)
+    else:
+        _watch(which, asked.by, answers)
+
+
+def _plain(answers: Sequence[Answered]) -> list[dict[str, Any]]:
+    return [
+        {
+            **asdict(answer.reply.status),
+            "answered_after_s": answer.after_s,
+            "events": [asdict(event) for event in answer.reply.events],
+        }
+        for answer in answers
+        if answer.reply.status is not None
+    ]
+
+
+class _Asking:
+    """Asks again and again beside the drawing, so that a slow answer holds up no key."""
+
+    def __init__(self, which: Which, by: str, first: Sequence[Answered]) -> None:
+        self._which, self._by = which, by
+        self._over = threading.Event()
+        self.answers, self.note = first, ""
+
+    def __enter__(self) -> _Asking:
+        threading.Thread(target=self._ask, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+
+    def _ask(self) -> None:
+        while not self._over.wait(REFRESH_S):
+            found = self._which.look(self._by)
+            self.answers, self.note = (found, "") if found else (self.answers, GONE)
+
+
+def _watch(which: Which, by: str, first: Sequence[Answered]) -> None:
+    """Draw until somebody has seen enough; the screen from before is there again then."""
+    from rich.console import Console
+    from rich.live import Live
+
+    from cli.keys import keys_of
+
+    interrupt_on_sigterm()
+    console = Console(highlight=False)
+    try:
+        with (
+            keys_of(sys.stdin.fileno()) as keys,
+            _Asking(which, by, first) as asking,
+            Live(console=console, screen=True, auto_refresh=False) as live,
+        ):
+            _draw(live, console, keys, asking)
+    except KeyboardInterrupt:
+        return  # Ctrl-C is a way to quit
+
+
+def _draw(live: Any, console: Any, keys: Keys, asking: _Asking) -> None:
+    from cli.frame import Look, frame
+
+    look = Look()
+    while True:
+        drawn = frame(asking.answers, look, height=console.size.height, note=asking.note)
+        live.update(drawn.drawn, refresh=True)
+        look = drawn.look
+        for key in keys.wait(DRAW_S):
+            if key == "q":
+                return
+            look = look.after(key, drawn.page)
