@@ -13,7 +13,7 @@ import typer
 
 from cli.faults import INTERRUPTED, complain, plainly
 from cli.logs import configure_logging
-from cli.options import FillModel, LogLevel, SourceName, a_date
+from cli.options import FillModel, LogLevel, SourceName, StrategiesDir, a_date
 from cli.signals import StopSignals
 
 if TYPE_CHECKING:
@@ -58,6 +58,7 @@ def backtest(
     start: Start = None,
     end: End = None,
     fill_model: FillModel = None,
+    strategies: StrategiesDir = None,
     warehouse: WarehouseFile = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     log_level: LogLevel = "WARNING",
@@ -79,7 +80,8 @@ def backtest(
         from coordinator.settings import warehouse_path
 
         place, tally = warehouse or warehouse_path(), Tally()
-        test = Backtest(BacktestOptions(config, bars, source, start, end, fill_model))
+        options = BacktestOptions(config, bars, source, start, end, fill_model, strategies)
+        test = Backtest(options)
         _play(test, tally, place, stop)
     (_tell_json if json else _tell)(test, tally, place)
     if tally.sessions < test.sessions:

@@ -14,12 +14,14 @@ from cli.end_of_day import end_of_day
 from cli.explain import explain
 from cli.export import export
 from cli.kill import kill, revive
+from cli.new_strategy import new_strategy
 from cli.reconcile import reconcile
 from cli.report import report
 from cli.run import run
 from cli.simulator import simulator
 from cli.sql import sql
 from cli.status import status
+from cli.strategies import strategies
 from cli.top import top
 from cli.validate import validate
 
@@ -31,20 +33,8 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 for command in (
-    *(
-        run,
-        validate,
-        backtest,
-        status,
-        top,
-        explain,
-        pause,
-        resume,
-        flatten,
-        reconcile,
-        kill,
-        revive,
-    ),
+    *(run, validate, backtest, strategies, new_strategy),
+    *(status, top, explain, pause, resume, flatten, reconcile, kill, revive),
     *(end_of_day, sql, report, export, simulator),
 ):
     app.command()(command)

@@ -81,6 +81,14 @@ SessionDate = Annotated[
         "--date", parser=a_date, metavar="YYYY-MM-DD", help="Session date of the simulation."
     ),
 ]
+StrategiesDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--strategies",
+        metavar="DIR",
+        help="Folder of your own strategies, in place of the configuration's strategies_dir.",
+    ),
+]
 FillModel = Annotated[
     str | None,
     typer.Option(

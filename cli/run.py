@@ -10,7 +10,16 @@ import typer
 
 from cli.faults import complain, plainly
 from cli.logs import configure_logging
-from cli.options import BarsFile, FillModel, LogLevel, SessionDate, SourceName, a_number, a_speed
+from cli.options import (
+    BarsFile,
+    FillModel,
+    LogLevel,
+    SessionDate,
+    SourceName,
+    StrategiesDir,
+    a_number,
+    a_speed,
+)
 from cli.signals import StopSignals, interrupt_on_sigterm
 
 if TYPE_CHECKING:
@@ -65,6 +74,7 @@ NoLoad = Annotated[
 @plainly
 def run(
     config: ConfigFile = None,
+    strategies: StrategiesDir = None,
     live: Live = False,
     simulate: Simulate = False,
     bars: BarsFile = None,
@@ -98,6 +108,7 @@ def run(
 
         options = RunOptions(
             config=config,
+            strategies=strategies,
             live=live,
             simulate=simulated,
             bars=bars,

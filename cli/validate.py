@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.faults import plainly
+from cli.options import StrategiesDir
+
+if TYPE_CHECKING:
+    from coordinator.config import CoordinatorConfig
+    from coordinator.errors import ConfigError
 
 
 @plainly
 def validate(
     config: Annotated[Path, typer.Option("--config", metavar="FILE", help="Configuration, JSON.")],
+    strategies: StrategiesDir = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON, its problems too.")] = False,
 ) -> None:
     """Check a configuration and name every error in it.
 
@@ -23,10 +30,42 @@ def validate(
       multi-trader validate --config configs/multi_trader_simple.json
     """
     from coordinator.config import load_config
+    from coordinator.errors import ConfigError
 
-    checked = load_config(config)
+    try:
+        checked = load_config(config, strategies)
+    except ConfigError as error:
+        if not json:
+            raise
+        _print(_problems(config, error))
+        raise typer.Exit(error.exit_code) from None
+    if json:
+        _print(_counts(config, checked))
+        return
     cash = sum(strategy.initial_cash for strategy in checked.active)
     typer.echo(
         f"{config}: valid: {len(checked.active)} of {len(checked.strategies)} strategies enabled, "
         f"{len(checked.tickers)} tickers, ${cash:,.2f} of initial cash, mode {checked.mode.value}."
     )
+
+
+def _problems(config: Path, error: ConfigError) -> dict[str, object]:
+    found = [{"path": problem.path, "message": problem.message} for problem in error.problems]
+    return {"config": str(config), "valid": False, "problems": found}
+
+
+def _counts(config: Path, checked: CoordinatorConfig) -> dict[str, object]:
+    return {
+        "config": str(config),
+        "valid": True,
+        "problems": [],
+        "mode": checked.mode.value,
+        "tickers": list(checked.tickers),
+        "strategies": [one.as_document() for one in checked.strategies],
+    }
+
+
+def _print(document: dict[str, object]) -> None:
+    import json
+
+    typer.echo(json.dumps(document, indent=2))

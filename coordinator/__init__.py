@@ -10,14 +10,16 @@ if TYPE_CHECKING:
     from coordinator.config_models import RiskConfig as RiskConfig
     from coordinator.core.values import Bar as Bar
     from coordinator.strategies.base import Strategy as Strategy
+    from coordinator.strategies.base import Window as Window
 
 _HOMES = {
     "MultiTraderCoordinator": "coordinator.api",
     "RiskConfig": "coordinator.config_models",
     "Bar": "coordinator.core.values",
     "Strategy": "coordinator.strategies.base",
+    "Window": "coordinator.strategies.base",
 }
-__all__ = ["Bar", "MultiTraderCoordinator", "RiskConfig", "Strategy"]
+__all__ = ["Bar", "MultiTraderCoordinator", "RiskConfig", "Strategy", "Window"]
 
 
 def __getattr__(name: str) -> Any:

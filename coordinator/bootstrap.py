@@ -25,7 +25,7 @@ from coordinator.core.risk import Limits
 from coordinator.core.values import ZERO, is_crypto
 from coordinator.core.view import LiveView, StrategyView
 from coordinator.embedded import FILL_MODEL, Simulation, claim_account, embedded_simulator
-from coordinator.errors import SafetyRefusal
+from coordinator.errors import OperatorError, SafetyRefusal
 from coordinator.readers import (
     JournalSource,
     StatusView,
@@ -71,7 +71,8 @@ class RunOptions:
     """What a run is asked to do; `bars` or `date` alone already mean a simulated one.
 
     `clock_speed` is broker seconds a local second: None is 600 simulated, else 1. `date` is the
-    exchange's, or the UTC date where only crypto is traded.
+    exchange's, or the UTC date where only crypto is traded. `strategies` is a folder of strategies
+    in place of the configuration's `strategies_dir`.
     """
 
     config: Path | None = None
@@ -86,6 +87,7 @@ class RunOptions:
     min_warmup_bars: int | None = None
     feed: str | None = None
     home: Path | None = None
+    strategies: Path | None = None
 
     @property
     def simulated(self) -> bool:
@@ -224,10 +226,21 @@ def strategy_specs(config: CoordinatorConfig, min_warmup_bars: int | None) -> li
 
 
 def _configuration(options: RunOptions) -> CoordinatorConfig:
-    config = default_config() if options.config is None else load_config(options.config)
+    config = _named_or_built_in(options)
     if options.feed is not None:
         config = config.model_copy(update={"feed": type(config.feed)(options.feed)})
     return config
+
+
+def _named_or_built_in(options: RunOptions) -> CoordinatorConfig:
+    if options.config is not None:
+        return load_config(options.config, options.strategies)
+    if options.strategies is not None:
+        raise OperatorError(
+            f"--strategies {options.strategies} offers strategies, and the built-in configuration"
+            " names none of them: add --config FILE."
+        )
+    return default_config()
 
 
 def _refuse_half_armed(config: CoordinatorConfig, options: RunOptions) -> None:

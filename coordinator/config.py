@@ -26,7 +26,14 @@ from coordinator.config_models import (
     SharedSettings,
     StrategyConfig,
 )
-from coordinator.config_problems import conflicts, nulls, problems_of, rule_for, window_problem
+from coordinator.config_problems import (
+    STRATEGIES_DIR,
+    conflicts,
+    nulls,
+    problems_of,
+    rule_for,
+    window_problem,
+)
 from coordinator.config_text import (
     ROOT,
     in_order,
@@ -38,6 +45,7 @@ from coordinator.config_text import (
 from coordinator.errors import ConfigError, OperatorError, Problem
 from coordinator.strategies.base import Strategy
 from coordinator.strategies.frame import adapt
+from coordinator.strategies.registry import BUILT_IN, StrategyTypes, registered_types
 
 __all__ = [
     "ControlsConfig",
@@ -56,8 +64,10 @@ __all__ = [
 DEFAULT_NAME = "multi-trader"
 
 
-def load_config(path: str | Path) -> CoordinatorConfig:
+def load_config(path: str | Path, strategies: Path | None = None) -> CoordinatorConfig:
     """The configuration in a JSON file; without a `name` it is called after the file's stem.
+
+    `strategies` is a folder of strategies to use in place of the file's `strategies_dir`.
 
     Raises:
         ConfigError: if the file cannot be read, or for everything that is wrong in it.
@@ -69,17 +79,22 @@ def load_config(path: str | Path) -> CoordinatorConfig:
         reason = getattr(error, "strerror", None) or str(error)
         problem = Problem(ROOT, f"cannot be read: {reason}; give the path of a JSON file")
         raise ConfigError(str(path), [problem]) from None
-    return _assemble(read_document(text, str(path)), _stem(file), str(path))
+    document = read_document(text, str(path))
+    types, problems = _offered(document, strategies, file.parent)
+    return _assemble(document, _stem(file), str(path), types, problems=problems)
 
 
 def parse_config(document: str | bytes | Mapping[str, Any], name: str) -> CoordinatorConfig:
     """The configuration in a JSON text or an already parsed document, called `name` by default.
 
+    A `strategies_dir` in it is seen from the working folder.
+
     Raises:
         ConfigError: with everything that is wrong in it.
     """
     parsed = read_document(document, name) if isinstance(document, str | bytes) else document
-    return _assemble(parsed, name, name)
+    types, problems = _offered(parsed, None, Path())
+    return _assemble(parsed, name, name, types, problems=problems)
 
 
 def configure(
@@ -107,7 +122,7 @@ def configure(
             problems += found
         entries.append(entry)
     document = {"name": name, "mode": mode, "feed": feed, "strategies": entries, **account}
-    return _assemble(document, name, "strategies", given, problems)
+    return _assemble(document, name, "strategies", registered_types(), given, problems)
 
 
 def default_config() -> CoordinatorConfig:
@@ -116,8 +131,15 @@ def default_config() -> CoordinatorConfig:
 
 
 def config_hash(config: CoordinatorConfig) -> str:
-    """SHA-256, in hex, of what the configuration means: key order and spelling do not count."""
-    canonical = json.dumps(config.as_document(), sort_keys=True, separators=(",", ":"))
+    """SHA-256, in hex, of what the configuration means: key order and spelling do not count.
+
+    The text of a user's strategy that stands in a folder is part of it.
+    """
+    document = config.as_document()
+    sources = {one.name: one.strategy.source_digest for one in config.strategies}
+    if any(sources.values()):
+        document["sources"] = sources
+    canonical = json.dumps(document, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(canonical.encode()).hexdigest()
 
 
@@ -136,10 +158,25 @@ def _given(index: int, entry: dict[str, Any]) -> tuple[Strategy | None, list[Pro
         return None, [*problems, Problem(path_to(("strategies", index, "strategy")), str(error))]
 
 
+def _offered(
+    document: object, folder: Path | None, beside: Path
+) -> tuple[StrategyTypes, list[Problem]]:
+    """The strategy types that a document may name, by its own folder or the one given instead."""
+    place = STRATEGIES_DIR if folder is None else "--strategies"
+    named = document.get(STRATEGIES_DIR) if isinstance(document, Mapping) else None
+    if folder is None and isinstance(named, str) and named and "\0" not in named:
+        folder = beside / Path(named).expanduser()
+    try:
+        return registered_types(folder), []
+    except OperatorError as error:
+        return StrategyTypes(BUILT_IN, (), is_whole=False), [Problem(place, str(error))]
+
+
 def _assemble(
     document: object,
     name: str,
     source: str,
+    types: StrategyTypes,
     given: Mapping[int, Strategy | None] | None = None,
     problems: Iterable[Problem] = (),
 ) -> CoordinatorConfig:
@@ -150,7 +187,7 @@ def _assemble(
     entries = document.get("strategies")
     for index, entry in enumerate(entries if isinstance(entries, list | tuple) else ()):
         if index not in rules and isinstance(entry, Mapping):
-            rules[index], wrong = rule_for(index, entry)
+            rules[index], wrong = rule_for(index, entry, types)
             found += wrong
     found += [problem for index in rules for problem in window_problem(index, rules[index])]
     parsed = None

@@ -186,6 +186,14 @@ class ConfigDocument(AccountSettings):
             description="the coordinator's, part of file names; default: the file's stem",
         ),
     ] = None
+    strategies_dir: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            pattern=r"^[^\x00]*$",
+            description="folder of your own strategies' files, seen from this file's folder",
+        ),
+    ] = None
     strategies: Annotated[tuple[StrategyDocument, ...], Field(strict=False, min_length=1)]
 
 

@@ -17,7 +17,8 @@ from coordinator.config_text import path_to, shown, unknown
 from coordinator.core.values import SYMBOL_PATTERN, UNASSIGNED
 from coordinator.errors import OperatorError, Problem
 from coordinator.strategies.base import LARGEST_WINDOW, Strategy
-from coordinator.strategies.registry import registered_types
+from coordinator.strategies.folder import place_of
+from coordinator.strategies.registry import StrategyTypes
 
 Place = tuple[str | int, ...]
 Known = Mapping[str, Collection[str]]
@@ -36,6 +37,7 @@ _PARTS = {
     "controls": "controls",
 }
 
+STRATEGIES_DIR = "strategies_dir"
 MAY_BE_NULL = "price_collar"
 """The one key whose default is a limit, so that going without has to be said."""
 
@@ -101,7 +103,9 @@ def _unknown_key(names: list[str], known: Known) -> str:
     return unknown("key", key, known.get(part, ()), hint=hint)
 
 
-def rule_for(index: int, entry: Mapping[str, Any]) -> tuple[Strategy | None, list[Problem]]:
+def rule_for(
+    index: int, entry: Mapping[str, Any], types: StrategyTypes
+) -> tuple[Strategy | None, list[Problem]]:
     """The strategy object that an entry names, or None with what is wrong about it.
 
     What the entry's own model complains about (no type, parameters that are no object) is left
@@ -111,10 +115,12 @@ def rule_for(index: int, entry: Mapping[str, Any]) -> tuple[Strategy | None, lis
     name, params = entry.get("strategy_type"), entry.get("strategy_params", {})
     if not isinstance(name, str):
         return None, []
-    types = registered_types()
+    if name not in types and not types.is_whole:
+        return None, []  # it may well be one of those that are missing
     if name not in types:
         message = unknown("strategy type", name, types)
-        return None, [Problem(path_to((*place, "strategy_type")), message)]
+        broken = [Problem(STRATEGIES_DIR, fault) for fault in types.faults]
+        return None, [Problem(path_to((*place, "strategy_type")), message), *broken]
     try:
         kind = types[name]
     except OperatorError as error:
@@ -134,8 +140,7 @@ def _made(
         found = problems_of(error, known, place)
         bad = {str(detail["loc"][0]) for detail in error.errors() if detail["loc"]}
     except Exception as error:  # a user's own validator may raise anything; it is named
-        message = f"{kind.strategy_type} raised {type(error).__name__}: {error}; repair it"
-        return None, [Problem(path_to(place), message)]
+        return None, [Problem(path_to(place), f"{kind.strategy_type} {_raised(error)}")]
     # Fields are compared with each other only once each is right in itself; so ask again
     # without the wrong ones, and keep what does not depend on them.
     try:
@@ -148,6 +153,12 @@ def _made(
     return None, found
 
 
+def _raised(error: Exception) -> str:
+    """What a user's code raised, at which line of its file where a folder offers it."""
+    at = f" at {place}" if (place := place_of(error)) else ""
+    return f"raised {type(error).__name__}: {error}{at}; repair it"
+
+
 def window_problem(index: int, rule: Strategy | None) -> list[Problem]:
     """What is wrong with how far a strategy says it looks back; nothing for the built-in ones."""
     if rule is None:
@@ -155,7 +166,8 @@ def window_problem(index: int, rule: Strategy | None) -> list[Problem]:
     try:
         window: object = rule.longest_window
     except Exception as error:  # a user's own property may raise anything; it is named
-        window = f"{type(error).__name__}: {error}"
+        place = path_to(("strategies", index, "strategy_type"))
+        return [Problem(place, f"{rule.strategy_type} {_raised(error)}")]
     if isinstance(window, int) and not isinstance(window, bool) and 1 <= window <= LARGEST_WINDOW:
         return []
     message = f"longest_window of {rule.strategy_type} is {shown(window)}; it should be 1 to "
@@ -189,7 +201,9 @@ def conflicts(document: Mapping[str, Any]) -> list[Problem]:
 def nulls(document: Mapping[str, Any]) -> list[Problem]:
     """Every key that may be left out and is null instead."""
     message = "should have a value, got null; leave the key out to go without"
-    found = [Problem("name", message)] if document.get("name", "") is None else []
+    found = [
+        Problem(key, message) for key in ("name", STRATEGIES_DIR) if document.get(key, "") is None
+    ]
     controls = document.get("controls")
     if isinstance(controls, Mapping):
         found += [

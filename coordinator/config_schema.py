@@ -15,7 +15,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from coordinator.config_models import ConfigDocument
-from coordinator.strategies.base import plain_value
+from coordinator.strategies.base import Strategy, plain_value
 from coordinator.strategies.registry import BUILT_IN
 
 SCHEMA_PATH = Path(__file__).parents[1] / "configs" / "multi_trader.schema.json"
@@ -45,7 +45,7 @@ def schema() -> dict[str, Any]:
     entry = made["$defs"]["StrategyDocument"]
     entry["allOf"] = []
     for kind in BUILT_IN:
-        parameters = kind.model_json_schema(schema_generator=_Schema)
+        parameters = _parameters(kind)
         name = parameters["title"]
         made["$defs"][name] = parameters
         entry["allOf"].append(
@@ -56,6 +56,22 @@ def schema() -> dict[str, Any]:
         )
     _polish(made)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
+
+
+def parameters_schema(kind: type[Strategy]) -> dict[str, Any]:
+    """The JSON Schema of one strategy type's parameters, by their names.
+
+    Raises:
+        pydantic.errors.PydanticInvalidForJsonSchema: one of them has no form in JSON.
+    """
+    made = _parameters(kind)
+    _polish(made)
+    properties: dict[str, Any] = made.get("properties", {})
+    return properties
+
+
+def _parameters(kind: type[Strategy]) -> dict[str, Any]:
+    return kind.model_json_schema(schema_generator=_Schema)
 
 
 def schema_text() -> str:

@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 
 from coordinator.backtest.exchange import Exchange
-from coordinator.backtest.rules import hashable
+from coordinator.backtest.rules import fit_for_lanes
 from coordinator.backtest.session import Session, Setup
 from coordinator.backtest.tape import Recording
 from coordinator.bootstrap import strategy_specs
@@ -45,7 +45,10 @@ def _never() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class BacktestOptions:
-    """What to test. `start` and `end` are session dates, both included; None: the file's own."""
+    """What to test. `start` and `end` are session dates, both included; None: the file's own.
+
+    `strategies` is a folder of strategies in place of the configuration's `strategies_dir`.
+    """
 
     config: Path
     bars: Path
@@ -53,6 +56,7 @@ class BacktestOptions:
     start: date | None = None
     end: date | None = None
     fill_model: str | None = None
+    strategies: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +90,7 @@ class Backtest:
     """
 
     def __init__(self, options: BacktestOptions) -> None:
-        config = load_config(options.config)
+        config = load_config(options.config, options.strategies)
         if not config.active:
             raise OperatorError(
                 f"{options.config}: no strategy is enabled, so there is nothing to test. "
@@ -176,7 +180,7 @@ class Backtest:
 
 def _setup(config: CoordinatorConfig, account: str, model: str) -> Setup:
     return Setup(
-        [hashable(spec) for spec in strategy_specs(config, None)],
+        [fit_for_lanes(spec) for spec in strategy_specs(config, None)],
         config.name,
         account,
         config.feed.value,

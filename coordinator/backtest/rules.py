@@ -1,22 +1,27 @@
-"""A user's strategy as the core's lanes take it: known by itself where it has no hash.
+"""A user's strategy as the core's lanes take it: its errors told as live, known by itself if it
+has no hash.
 
-Live it would be so because its process stands for it (`shell/isolation.py`).
+Live both would be so because its process stands for it (`shell/isolation.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field, replace
 
 from coordinator.core.lanes import Rule, StrategySpec
 from coordinator.core.values import Bar
+from coordinator.shell.strategy_process import StrategyRaised
+from coordinator.shell.worker_process import error_text
+from coordinator.strategies.registry import BUILT_IN
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class LikeNoOther:
-    """A rule that shares its lanes with no other, whatever it equals."""
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A user's rule, whose errors are told as those of its process would be; equal by `key`."""
 
-    rule: Rule
+    rule: Rule = field(compare=False)
+    key: Hashable
 
     @property
     def longest_window(self) -> int:
@@ -24,14 +29,34 @@ class LikeNoOther:
         return self.rule.longest_window
 
     def start(self) -> Callable[[Bar], int]:
-        """The rule's own step."""
-        return self.rule.start()
+        """The rule's own step; where it cannot begin, one that says why."""
+        try:
+            step = self.rule.start()
+        except Exception as error:
+            return _refusing(StrategyRaised(error_text(error)))
+
+        def told(bar: Bar) -> int:
+            try:
+                return step(bar)
+            except Exception as error:
+                raise StrategyRaised(error_text(error)) from error
+
+        return told
 
 
-def hashable(spec: StrategySpec) -> StrategySpec:
-    """The same strategy, its rule fit to be looked up: parameters such as lists have no hash."""
+def fit_for_lanes(spec: StrategySpec) -> StrategySpec:
+    """The same strategy; parameters such as lists have no hash by which to look its rule up."""
+    if type(spec.rule) in (Told, *BUILT_IN):
+        return spec
     try:
         hash(spec.rule)
     except TypeError:
-        return replace(spec, rule=LikeNoOther(spec.rule))
-    return spec
+        return replace(spec, rule=Told(spec.rule, object()))
+    return replace(spec, rule=Told(spec.rule, spec.rule))
+
+
+def _refusing(fault: StrategyRaised) -> Callable[[Bar], int]:
+    def refuse(_bar: Bar) -> int:
+        raise fault
+
+    return refuse

@@ -23,6 +23,7 @@ from simulator.values import Bar as TapeBar
 
 Minutes = dict[datetime, list[tuple[TapeBar, Bar]]]
 """Bars by the start of their minute, each as the venue and as the engine takes it."""
+ONE_DAY = timedelta(days=1)
 KEPT_DAYS = timedelta(days=14)
 """So many days of bars stay in memory behind the session that is played."""
 
@@ -62,6 +63,14 @@ class Tape:
             if bar.end <= now
         ]
         return sorted(bars, key=lambda bar: (bar.start, bar.symbol))
+
+    def counted(self, ticker: str, days: Iterable[date]) -> list[Bar]:
+        """The bars of some UTC dates that count; of a stock, those of regular sessions."""
+        return [
+            bar
+            for day in days
+            for bar in self._counted(ticker, day, midnight(day), midnight(day) + ONE_DAY)
+        ]
 
     def forget_before(self, day: date) -> None:
         """Give back the memory of what was made of earlier days."""

@@ -27,6 +27,7 @@ from typing import Any, NoReturn
 from coordinator.core.lanes import Rule
 from coordinator.core.values import EXACT, Bar
 from coordinator.shell.walls import limit_memory, wall_off
+from coordinator.strategies.folder import place_of
 
 LINE_BYTES = 2**16
 """A line longer than this is no line of ours."""
@@ -155,7 +156,7 @@ def _answer(rule: Rule, steps: dict[int, Step], lane: int, bar: Any) -> tuple[st
         signal = _signal(answer)
         return ("signal", signal) if signal is not None else ("answered", shown(repr(answer)))
     except BaseException as error:  # sys.exit() of a strategy ends the strategy alone
-        return "raised", _text(error)
+        return "raised", error_text(error)
 
 
 def _signal(answer: object) -> int | None:
@@ -165,13 +166,15 @@ def _signal(answer: object) -> int | None:
     return next((signal for signal in (1, -1, 0) if answer == signal), None)
 
 
-def _text(error: BaseException) -> str:
+def error_text(error: BaseException) -> str:
+    """What a strategy raised, and at which line of its file where a folder offers it."""
     name = type(error).__name__
     try:
         text = str(error)
     except BaseException:  # its own text is the strategy's code too
         text = "and cannot say why"
-    return shown(f"{name}: {text}" if text else name)
+    place = place_of(error)
+    return shown(f"{name}: {text}" if text else name) + (f" ({shown(place)})" if place else "")
 
 
 def _silence() -> None:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Self, get_origin
 
@@ -24,14 +23,9 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from coordinator.core.values import Bar
-
-Step = Callable[[Bar], int]
-"""Takes the next bar of one ticker, oldest first; returns +1, -1 or 0 at its close.
-
-A step, or the object whose method it is, may have an `explain()`: its Values at the last bar, read
-from what it remembers. It is asked only when somebody wants to know.
-"""
+from coordinator.errors import OperatorError
+from coordinator.strategies.reading import Step as Step
+from coordinator.strategies.reading import step_of
 
 Values = Mapping[str, Decimal | float | int | str | None]
 """What a step saw by name, for people; None is what it has too few bars for."""
@@ -66,15 +60,24 @@ def exact_number(value: object) -> Decimal:
 Exact = Annotated[Decimal, BeforeValidator(exact_number)]
 """A parameter that is kept exactly as it was written."""
 
-Window = Annotated[int, Field(ge=1, le=LARGEST_WINDOW)]
-"""A number of bars."""
+IN_BARS = "bars"
+"""Marks a parameter that says how far a strategy looks back."""
+
+Window = Annotated[int, Field(ge=1, le=LARGEST_WINDOW), IN_BARS]
+"""A number of bars to look back."""
 
 
-class Strategy(BaseModel, ABC):
+class Strategy(BaseModel):
     """One way of reading bars: its fields are its parameters.
 
     A user's own strategy is one subclass in one file, with a `strategy_type`, its parameters as
-    annotated fields, `longest_window` and `start`.
+    annotated fields, and one of these methods, each of which answers +1, -1 or 0:
+
+    - `signal(self, bars)`: from the latest bars of one ticker, oldest first;
+    - `generate_signal(self, frame)`: the same from a pandas frame of them;
+    - `step(self, bar)`: bar by bar; what it remembers are private attributes, fresh for each
+      ticker (`_seen: int = PrivateAttr(0)`);
+    - `start(self)`: returns a function of a bar, with a memory of its own.
 
     Raises:
         pydantic.ValidationError: when made with unknown or unusable parameters.
@@ -87,22 +90,51 @@ class Strategy(BaseModel, ABC):
     strategy_type: ClassVar[str]
     """The name of this kind of strategy in a configuration."""
 
+    source_digest: ClassVar[str] = ""
+    """SHA-256 of the file that it comes from, if a folder of strategies offers it."""
+
     ascending: ClassVar[tuple[tuple[str, str], ...]] = ()
     """Pairs of fields of which the first must lie strictly below the second."""
 
     @property
-    @abstractmethod
     def longest_window(self) -> int:
-        """The longest look back of any of its indicators, in bars; history is ten times that."""
+        """The longest look back of any of its indicators, in bars; history is ten times that.
 
-    @abstractmethod
+        The longest of the parameters that are a Window, where a strategy does not say.
+
+        Raises:
+            OperatorError: there is none.
+        """
+        fields = type(self).model_fields
+        windows: list[int] = [
+            getattr(self, name) for name in fields if IN_BARS in fields[name].metadata
+        ]
+        if not windows:
+            raise OperatorError(
+                f"{type(self).__qualname__} has no parameter that is a Window; add one, or"
+                " def longest_window(self) as a property"
+            )
+        return max(windows)
+
     def start(self) -> Step:
-        """A fresh step, for the bars of one ticker."""
+        """A fresh step, for the bars of one ticker.
+
+        Raises:
+            OperatorError: it has none of the methods that read bars, or several.
+        """
+        return step_of(type(self)(**self._values()), self.longest_window)
 
     @property
     def parameters(self) -> dict[str, Any]:
         """The parameters as JSON values, defaults included; numbers are int or float."""
         return {name: plain_value(value) for name, value in self.model_dump().items()}
+
+    def __eq__(self, other: object) -> bool:
+        """Equal type and parameters; what one remembers is no part of it."""
+        return type(self) is type(other) and self._values() == other._values()
+
+    def _values(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in type(self).model_fields}
 
     @field_validator("*", mode="before")
     @classmethod

@@ -1,8 +1,9 @@
-"""Which strategies a configuration may name: the built-in ones, registered ones, entry points.
+"""Which strategies a configuration may name: built-in, registered, entry points, a folder's.
 
 A name is looked up, never imported: a configuration cannot reach a module that nobody offered.
-A package offers strategies by the entry point group `multi_trader.strategies`; it is loaded when
-its name is asked for, and the built-in names always mean the built-in strategies.
+A package offers strategies by the entry point group `multi_trader.strategies`, and a folder by the
+files in it; either is loaded when its name is asked for, and the built-in names always mean the
+built-in strategies.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import TypeVar
 
 from coordinator.errors import OperatorError
@@ -18,6 +20,7 @@ from coordinator.strategies.base import Strategy
 from coordinator.strategies.bollinger import BollingerStrategy
 from coordinator.strategies.buy_and_hold import BuyAndHoldStrategy
 from coordinator.strategies.donchian import DonchianStrategy
+from coordinator.strategies.folder import Offer, StrategyFolder
 from coordinator.strategies.ma_crossover import MovingAverageCrossoverStrategy
 from coordinator.strategies.macd import MacdStrategy
 from coordinator.strategies.mean_reversion import MeanReversionStrategy
@@ -43,41 +46,88 @@ S = TypeVar("S", bound=Strategy)
 
 
 class StrategyTypes(Mapping[str, type[Strategy]]):
-    """Strategy classes by their configured name; entry points are loaded when asked for.
+    """Strategy classes by their configured name; entry points and files are loaded when asked for.
 
     Looking a name up raises KeyError when nobody offers it, and OperatorError when the package
-    that offers it is broken.
+    or file that offers it is broken, or when a file offers what another does. `is_whole` says
+    whether nothing that was asked for is missing, such as a folder that cannot be used.
     """
 
-    def __init__(self, known: Iterable[type[Strategy]], offered: Iterable[EntryPoint]) -> None:
+    def __init__(
+        self,
+        known: Iterable[type[Strategy]],
+        offered: Iterable[EntryPoint],
+        folder: StrategyFolder | None = None,
+        *,
+        is_whole: bool = True,
+    ) -> None:
+        self.is_whole = is_whole
         self._known = {cls.strategy_type: cls for cls in known}
         self._offered: dict[str, list[EntryPoint]] = {}
         for entry in offered:
             if entry.name not in self._known:
                 self._offered.setdefault(entry.name, []).append(entry)
+        self._folder = folder
+        self._files: dict[str, list[Offer]] = {}
+        for offer in folder.offers if folder is not None else ():
+            self._files.setdefault(offer.strategy_type, []).append(offer)
+
+    @property
+    def faults(self) -> list[str]:
+        """Sentences about files of the folder that offer nothing because of a mistake."""
+        return [] if self._folder is None else self._folder.faults
+
+    def origin(self, name: str) -> str:
+        """Where a name comes from: 'built-in', a file and line, a class, or an entry point."""
+        if name in self._files:
+            return self._files[name][0].where
+        if name in self._known:
+            kind = self._known[name]
+            return "built-in" if kind in BUILT_IN else f"{kind.__module__}.{kind.__qualname__}"
+        return self._offered[name][0].value
 
     def __getitem__(self, name: str) -> type[Strategy]:
+        if name in self._files:
+            return self._of_the_folder(name)
         if name in self._known:
             return self._known[name]
         return _load(name, self._offered[name])
 
     def __iter__(self) -> Iterator[str]:
-        yield from self._known
-        yield from self._offered
+        yield from dict.fromkeys((*self._known, *self._offered, *self._files))
 
     def __len__(self) -> int:
-        return len(self._known) + len(self._offered)
+        return len(list(iter(self)))
 
     def __contains__(self, name: object) -> bool:
-        return name in self._known or name in self._offered
+        return name in self._known or name in self._offered or name in self._files
+
+    def _of_the_folder(self, name: str) -> type[Strategy]:
+        first, *others = self._files[name]
+        taken = [other.where for other in others]
+        if name in self._known:
+            taken = [f"{self._known[name].__module__}.{self._known[name].__qualname__}"]
+        elif name in self._offered:
+            taken = [f"entry point {self._offered[name][0].value}"]
+        if taken or self._folder is None:
+            raise OperatorError(
+                f"{first.where}: strategy type {name!r} is offered by {taken[0]} as well; "
+                "give one of them another strategy_type"
+            )
+        return self._folder.load(first)
 
 
 _registered: dict[str, type[Strategy]] = {cls.strategy_type: cls for cls in BUILT_IN}
 
 
-def registered_types() -> StrategyTypes:
-    """Every strategy type that a configuration may name now."""
-    return StrategyTypes(_registered.values(), _entry_points())
+def registered_types(folder: Path | None = None) -> StrategyTypes:
+    """Every strategy type that a configuration may name now, those of a folder's files too.
+
+    Raises:
+        OperatorError: the folder cannot be used, or others can write to it.
+    """
+    found = None if folder is None else StrategyFolder(folder)
+    return StrategyTypes(_registered.values(), _entry_points(), found)
 
 
 @cache

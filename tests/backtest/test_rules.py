@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from coordinator.backtest.rules import hashable
+from coordinator.backtest.rules import fit_for_lanes
 from coordinator.core.lanes import Lanes, StrategySpec
 from coordinator.core.values import Bar
 
@@ -34,12 +34,12 @@ def spec(name: str) -> StrategySpec:
 def test_a_rule_without_a_hash_has_lanes_of_its_own() -> None:
     with pytest.raises(TypeError):
         Lanes([spec("A")])
-    one, other = hashable(spec("A")), hashable(spec("B"))
+    one, other = fit_for_lanes(spec("A")), fit_for_lanes(spec("B"))
     lanes = Lanes([one, other])
     assert lanes.lane(one, "SPY") is not lanes.lane(other, "SPY")
     assert one.history_bars == 50
 
 
-def test_a_rule_with_a_hash_is_taken_as_it_is() -> None:
-    made = hashable(spec("A"))
-    assert hashable(made) is made
+def test_a_rule_that_is_fit_already_is_taken_as_it_is() -> None:
+    made = fit_for_lanes(spec("A"))
+    assert fit_for_lanes(made) is made

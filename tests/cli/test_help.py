@@ -14,8 +14,9 @@ from cli.main import app
 from tests.cli.conftest import ROOT, Said, Shell
 
 COMMANDS = (
-    *("run", "validate", "backtest", "status", "top", "explain", "pause", "resume", "flatten"),
-    *("reconcile", "kill", "revive", "end-of-day", "sql", "report", "export", "simulator"),
+    *("run", "validate", "backtest", "strategies", "new-strategy"),
+    *("status", "top", "explain", "pause", "resume", "flatten", "reconcile", "kill", "revive"),
+    *("end-of-day", "sql", "report", "export", "simulator"),
 )
 HEAVY = (
     "alpaca",
@@ -108,10 +109,12 @@ def test_the_version_is_told(command: Command) -> None:
 
 def test_every_option_of_the_contract_is_there(command: Command) -> None:
     wanted = {
-        "run": "config live simulate bars source date clock-speed fill-model log-level "
+        "run": "config strategies live simulate bars source date clock-speed fill-model log-level "
         "min-warmup-bars no-load",
-        "validate": "config",
-        "backtest": "config bars source start end fill-model warehouse json",
+        "validate": "config strategies json",
+        "strategies": "strategies json",
+        "new-strategy": "dir",
+        "backtest": "config strategies bars source start end fill-model warehouse json",
         "reconcile": "accept json",
         "end-of-day": "session",
         "report": "session",

@@ -91,11 +91,9 @@ BAD: list[tuple[str, str | bytes, list[str]]] = [
     ("half an order", controls(max_orders_per_minute=1.5), ["controls.max_orders_per_minute"]),
     ("a control of the account in a strategy", one(crossing=True), [f"{S0}.crossing"]),
     ("a key of a later version: sweep", several(entry(), sweep={}), ["sweep"]),
-    (
-        "a key of a later version: strategies_dir",
-        several(entry(), strategies_dir="."),
-        ["strategies_dir"],
-    ),
+    ("a folder as a number", several(entry(), strategies_dir=3), ["strategies_dir"]),
+    ("a folder that is null", several(entry(), strategies_dir=None), ["strategies_dir"]),
+    ("a folder without a name", several(entry(), strategies_dir=""), ["strategies_dir"]),
     ("a key with a dot and blanks", several(entry(), **{"a. b": 1}), ['["a. b"]']),
     ("a key given twice", '{"mode": "paper", "mode": "paper", ' + one()[1:], ["mode"]),
     # --- a strategy

@@ -42,7 +42,8 @@ def test_a_bad_configuration_yields_all_its_errors_with_their_paths(
         (several(entry(), feeds="sip"), "did you mean 'feed'?"),
         (
             several(entry(), zzzz=1),
-            "(known: mode, feed, crossing, crypto_fee_rate, controls, name, strategies)",
+            "(known: mode, feed, crossing, crypto_fee_rate, controls, name, strategies_dir, "
+            "strategies)",
         ),
         (one(strategy_type="momentun"), "did you mean 'momentum'?"),
         (one(strategy_type="??"), "(known: adaptive, momentum, mean_reversion, rsi"),

@@ -1,0 +1,33 @@
+"""`multi-trader new-strategy`: a strategy of one's own to begin with, and its test."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.faults import plainly
+
+
+@plainly
+def new_strategy(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Its type in a configuration.")],
+    folder: Annotated[
+        Path, typer.Option("--dir", metavar="DIR", help="Folder of your strategies.")
+    ] = Path("strategies"),
+) -> None:
+    """Write a strategy of your own to begin with, and its test.
+
+    Both work as they are. Nothing is ever overwritten.
+
+    \b
+    Example:
+      multi-trader new-strategy my_strategy
+    """
+    from coordinator.new_strategy import new_strategy as write
+
+    strategy, test = write(name, folder)
+    typer.echo(f"{strategy}: edit this.")
+    typer.echo(f"{test}: run it with: pytest {folder}")
+    typer.echo(f'Use it by "strategies_dir" or --strategies {folder}, as strategy_type "{name}".')

@@ -1,0 +1,137 @@
+"""Strategy types as a user reads them: what each does, and each parameter's type, default, range.
+
+All of it comes from the classes: their docstrings, fields and the descriptions of these.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic.errors import PydanticInvalidForJsonSchema, PydanticUserError
+
+from coordinator.config_schema import parameters_schema
+from coordinator.config_text import unknown
+from coordinator.errors import OperatorError
+from coordinator.strategies.base import Strategy, plain_value
+from coordinator.strategies.registry import StrategyTypes, registered_types
+
+_LOWEST = (("minimum", ">="), ("exclusiveMinimum", ">"))
+_HIGHEST = (("maximum", "<="), ("exclusiveMaximum", "<"))
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter: `kind` and `range` in words, `default` as JSON, `required` without one."""
+
+    name: str
+    kind: str
+    required: bool
+    default: Any
+    range: str
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """One strategy type; `origin` is 'built-in', a `file:line`, or who else offers it.
+
+    `text` is its whole docstring and `summary` the first paragraph of it on one line; `order`
+    says which parameters must lie below which.
+    """
+
+    strategy_type: str
+    origin: str
+    summary: str
+    text: str
+    parameters: tuple[Parameter, ...]
+    order: tuple[str, ...]
+
+    def as_document(self) -> dict[str, Any]:
+        """The same as JSON values."""
+        keys = ("name", "kind", "required", "default", "range", "description")
+        return {
+            "strategy_type": self.strategy_type,
+            "origin": self.origin,
+            "summary": self.summary,
+            "parameters": [{key: getattr(one, key) for key in keys} for one in self.parameters],
+            "order": list(self.order),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The strategy types that can be used, and sentences about those that cannot."""
+
+    types: tuple[Described, ...]
+    faults: tuple[str, ...]
+
+
+def list_strategies(folder: Path | None = None, name: str | None = None) -> Listing:
+    """Every strategy type, or the one of this name; those of a folder's files too.
+
+    Raises:
+        OperatorError: nobody offers the name, or the folder cannot be used.
+    """
+    types = registered_types(folder)
+    if name is not None and name not in types:
+        raise OperatorError("\n  ".join((unknown("strategy type", name, types), *types.faults)))
+    found, faults = [], list(types.faults) if name is None else []
+    for one in types if name is None else [name]:
+        try:
+            found.append(_described(types, one))
+        except OperatorError as error:
+            faults.append(str(error))
+    return Listing(tuple(found), tuple(faults))
+
+
+def _described(types: StrategyTypes, name: str) -> Described:
+    kind = types[name]
+    text = inspect.cleandoc(kind.__doc__ or "")
+    return Described(
+        name,
+        types.origin(name),
+        " ".join(text.partition("\n\n")[0].split()),
+        text,
+        tuple(_parameters(kind)),
+        tuple(f"{low} < {high}" for low, high in kind.ascending),
+    )
+
+
+def _parameters(kind: type[Strategy]) -> Iterator[Parameter]:
+    try:
+        shapes = parameters_schema(kind)
+    except (PydanticInvalidForJsonSchema, PydanticUserError):
+        shapes = {}  # a type without a form in JSON is named by Python's word for it
+    for name, field in kind.model_fields.items():
+        shape = shapes.get(name, {})
+        required = field.is_required()
+        yield Parameter(
+            name,
+            _kind(shape) or inspect.formatannotation(field.annotation),
+            required,
+            None if required else plain_value(field.get_default(call_default_factory=True)),
+            _range(shape),
+            field.description or "",
+        )
+
+
+def _kind(shape: Mapping[str, Any]) -> str:
+    if "enum" in shape:
+        return "one of " + ", ".join(map(str, shape["enum"]))
+    match shape.get("type"):
+        case "array":
+            return f"list of {_kind(shape.get('items', {})) or 'values'}"
+        case str(word):
+            return {"boolean": "true or false", "string": "text"}.get(word, word)
+    return ""
+
+
+def _range(shape: Mapping[str, Any]) -> str:
+    if "minimum" in shape and "maximum" in shape:
+        return f"{shape['minimum']} to {shape['maximum']}"
+    bounds = [f"{sign} {shape[key]}" for key, sign in (*_LOWEST, *_HIGHEST) if key in shape]
+    return ", ".join(bounds)

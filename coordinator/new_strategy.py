@@ -1,0 +1,136 @@
+"""A strategy of the user's own to begin with: a file that works, and a test of it that passes."""
+
+from __future__ import annotations
+
+import importlib.util
+import keyword
+import os
+import re
+import sys
+from pathlib import Path
+from string import Template
+
+from coordinator.errors import OperatorError
+from coordinator.strategies.registry import registered_types
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
+_TAKEN = re.compile(r"test_.*|.*_test|conftest|tests?")
+
+_STRATEGY = Template('''\
+"""$title: long while the close lies above the average of the last bars."""
+
+from collections.abc import Sequence
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from coordinator import Bar, Strategy, Window
+
+
+class $class_name(Strategy):
+    """+1 when the close is above the average of the last `lookback` closes, -1 when below."""
+
+    strategy_type: ClassVar[str] = "$name"
+
+    lookback: Annotated[Window, Field(description="bars of the average")] = 20
+
+    def signal(self, bars: Sequence[Bar]) -> int:
+        """1: be long, -1: be flat, 0: leave it as it is.
+
+        `bars` are the latest of one ticker, oldest first: at least `lookback`, the longest
+        Window, and at most ten times as many. It is asked at the close of every bar.
+        """
+        closes = [bar.close for bar in bars[-self.lookback :]]
+        average = sum(closes) / len(closes)
+        return (closes[-1] > average) - (closes[-1] < average)
+''')
+
+_TEST = Template('''\
+"""What $class_name should do."""
+
+import pytest
+from $name import $class_name
+from pydantic import ValidationError
+
+from coordinator.testing import (
+    assert_deterministic,
+    assert_enough_history,
+    assert_signals,
+    bars_of,
+    walk,
+)
+
+
+def test_it_is_long_above_its_average_and_flat_below_it() -> None:
+    strategy = $class_name(lookback=3)
+    assert_signals(strategy, bars_of([10, 10, 10, 13, 12, 9]), [0, 0, 0, 1, 1, -1])
+
+
+def test_a_window_of_no_bars_is_refused() -> None:
+    with pytest.raises(ValidationError):
+        $class_name(lookback=0)
+
+
+def test_its_signals_depend_on_the_bars_alone() -> None:
+    assert_deterministic($class_name(), walk(300))
+
+
+def test_a_restart_changes_none_of_its_signals() -> None:
+    assert_enough_history($class_name(), walk(600))
+''')
+
+
+def new_strategy(name: str, folder: Path) -> list[Path]:
+    """Write `NAME.py` and `test_NAME.py` into the folder, which is made if there is none.
+
+    Raises:
+        OperatorError: the name will not do, or one of the files exists; nothing is written then.
+    """
+    _refuse(name)
+    words = {
+        "name": name,
+        "class_name": _class_name(name),
+        "title": name.replace("_", " ").capitalize(),
+    }
+    texts = {
+        folder / f"{name}.py": _STRATEGY.substitute(words),
+        folder / f"test_{name}.py": _TEST.substitute(words),
+    }
+    for file in texts:
+        if file.exists():
+            raise OperatorError(f"{file}: exists, and is left as it is; choose another name")
+    folder.mkdir(parents=True, exist_ok=True)
+    for file, text in texts.items():
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+        with open(descriptor, "w", encoding="utf-8") as opened:
+            opened.write(text)
+    return list(texts)
+
+
+def _refuse(name: str) -> None:
+    if not _NAME.fullmatch(name) or keyword.iskeyword(name):
+        example = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+        better = example if _NAME.fullmatch(example) and not keyword.iskeyword(example) else ""
+        raise OperatorError(
+            f"{name!r} cannot name a Python file and its strategy: use small letters, digits and _,"
+            f" and begin with a letter, such as {better or 'my_strategy'}."
+        )
+    if _TAKEN.fullmatch(name):
+        raise OperatorError(
+            f"{name!r} is a name for tests, and those offer no strategies: choose another, such as"
+            " my_strategy."
+        )
+    if name in registered_types():
+        raise OperatorError(
+            f"{name!r} is a strategy type already: choose another name, such as my_{name}."
+        )
+    if name in sys.stdlib_module_names or importlib.util.find_spec(name) is not None:
+        raise OperatorError(
+            f"{name!r} is a Python module already, and a test of yours would import that one:"
+            f" choose another name, such as my_{name}."
+        )
+
+
+def _class_name(name: str) -> str:
+    words = "".join(word.capitalize() for word in name.split("_"))
+    return words if words.endswith("Strategy") else f"{words}Strategy"

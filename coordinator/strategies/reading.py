@@ -1,0 +1,156 @@
+"""Bars as a strategy reads them: one after the other, the latest as a tuple, or as a frame.
+
+A strategy class says what it reads by the method that it has: `step(bar)`, `signal(bars)`, or
+`generate_signal(frame)`. Whatever answers must answer 1, -1 or 0.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from datetime import UTC
+from numbers import Real
+from typing import TYPE_CHECKING, Any
+
+from coordinator.core.values import Bar
+from coordinator.errors import OperatorError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+READERS = ("step", "signal", "generate_signal")
+COLUMNS = ("open", "high", "low", "close", "volume")
+KEPT_WINDOWS = 10
+"""Of the bars that it has seen, a strategy is handed this many times its longest window."""
+
+Step = Callable[[Bar], int]
+"""Takes the next bar of one ticker, oldest first; returns +1, -1 or 0 at its close.
+
+A step, or the object whose method it is, may have an `explain()`: its Values at the last bar, read
+from what it remembers. It is asked only when somebody wants to know.
+"""
+
+
+def readers_of(thing: object) -> list[str]:
+    """The methods by which a class or an object reads bars; it should have exactly one."""
+    return [name for name in READERS if callable(getattr(thing, name, None))]
+
+
+def step_of(source: object, window: int) -> Step:
+    """A step that lets the object read bars in the way that it can.
+
+    `signal` and `generate_signal` are asked once there are `window` bars, with the last
+    10 x `window` bars at most.
+
+    Raises:
+        OperatorError: it has none of the methods, or several.
+    """
+    match readers_of(source):
+        case ["step"]:
+            return _EachBar(source).step
+        case ["signal"]:
+            return _LatestBars(source, window).step
+        case ["generate_signal"]:
+            return _LatestFrame(source, window).step
+    raise OperatorError(f"{class_name(source)} {what_it_should_have(source)}")
+
+
+def what_it_should_have(thing: object) -> str:
+    """What is wrong with the ways in which a class or object reads bars, after its name."""
+    found = readers_of(thing)
+    has = f"has {' and '.join(found)}" if found else "cannot read bars"
+    return f"{has}; give it one of start(), step(bar), signal(bars) and generate_signal(frame)"
+
+
+def one_signal(who: str, answer: Any) -> int:
+    """The signal that the answer of `who` means.
+
+    Raises:
+        OperatorError: it means none.
+    """
+    if isinstance(answer, Real) and not isinstance(answer, bool):
+        for signal in (1, -1, 0):
+            if answer == signal:
+                return signal
+    raise OperatorError(f"{who} answered {answer!r}; it must answer 1, -1 or 0")
+
+
+def class_name(thing: object) -> str:
+    """The full name of an object's class."""
+    return f"{type(thing).__module__}.{type(thing).__qualname__}"
+
+
+def _method(source: object, name: str) -> str:
+    return f"{type(source).__qualname__}.{name}"
+
+
+class _Reading:
+    """Feeds a source, and lets it explain itself if it can."""
+
+    __slots__ = ("_source",)
+
+    def __init__(self, source: Any) -> None:
+        self._source = source
+
+    def explain(self) -> Mapping[str, object]:
+        explain = getattr(self._source, "explain", None)
+        return explain() if explain is not None else {}
+
+
+class _EachBar(_Reading):
+    __slots__ = ()
+
+    def step(self, bar: Bar) -> int:
+        return one_signal(_method(self._source, "step"), self._source.step(bar))
+
+
+class _LatestBars(_Reading):
+    __slots__ = ("_bars", "_window")
+
+    def __init__(self, source: Any, window: int) -> None:
+        super().__init__(source)
+        self._window = window
+        self._bars: deque[Bar] = deque(maxlen=KEPT_WINDOWS * window)
+
+    def step(self, bar: Bar) -> int:
+        self._bars.append(bar)
+        if len(self._bars) < self._window:
+            return 0
+        return one_signal(_method(self._source, "signal"), self._source.signal(tuple(self._bars)))
+
+
+class _LatestFrame(_Reading):
+    """Keeps the bars in arrays of twice the frame's length, so that few bars cost a move."""
+
+    __slots__ = ("_end", "_kept", "_starts", "_values", "_window")
+
+    def __init__(self, source: Any, window: int) -> None:
+        # numpy and pandas cost half a second to import; only who reads frames pays for them.
+        import numpy as np
+
+        super().__init__(source)
+        self._window = window
+        self._kept = KEPT_WINDOWS * window
+        self._values = np.empty((2 * self._kept, len(COLUMNS)), dtype=np.float64)
+        self._starts = np.empty(2 * self._kept, dtype="datetime64[us]")
+        self._end = 0
+
+    def step(self, bar: Bar) -> int:
+        if self._end == len(self._values):
+            self._values[: self._kept] = self._values[self._kept :]
+            self._starts[: self._kept] = self._starts[self._kept :]
+            self._end = self._kept
+        self._values[self._end] = (bar.open, bar.high, bar.low, bar.close, bar.volume)
+        self._starts[self._end] = bar.start.astimezone(UTC).replace(tzinfo=None)
+        self._end += 1
+        if self._end < self._window:
+            return 0
+        answer = self._source.generate_signal(self._frame())
+        return one_signal(_method(self._source, "generate_signal"), answer)
+
+    def _frame(self) -> pd.DataFrame:
+        import pandas as pd
+
+        latest = slice(max(0, self._end - self._kept), self._end)
+        index = pd.DatetimeIndex(self._starts[latest].copy(), tz="UTC", name="timestamp")
+        return pd.DataFrame(self._values[latest].copy(), columns=list(COLUMNS), index=index)

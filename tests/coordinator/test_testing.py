@@ -1,0 +1,157 @@
+"""The kit for users' tests: its examples are true, and each check fails where it should."""
+
+from __future__ import annotations
+
+import doctest
+import secrets
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import ClassVar
+
+import pandas as pd
+import pytest
+
+import coordinator.testing
+from coordinator import Bar, Strategy, Window
+from coordinator.strategies.registry import BUILT_IN
+from coordinator.testing import (
+    assert_deterministic,
+    assert_enough_history,
+    assert_signals,
+    bars_of,
+    read_bars,
+    replay,
+    walk,
+)
+from tests.backtest.recording import write_recording
+
+FRIDAY = date(2026, 3, 13)
+
+
+def test_its_examples_are_true() -> None:
+    done = doctest.testmod(coordinator.testing)
+    assert done.attempted > 15
+    assert done.failed == 0
+
+
+def test_everything_in_it_shows_an_example() -> None:
+    for name in coordinator.testing.__all__:
+        assert ">>> " in (getattr(coordinator.testing, name).__doc__ or ""), name
+
+
+class Last(Strategy):
+    """Long above the average of its window, and nothing else."""
+
+    strategy_type: ClassVar[str] = "last"
+    window: Window = 3
+
+    def signal(self, bars: Sequence[Bar]) -> int:
+        closes = [bar.close for bar in bars[-self.window :]]
+        return 1 if closes[-1] * len(closes) > sum(closes) else -1
+
+
+class Forgetless(Last):
+    """Long above the average of all that it ever saw."""
+
+    def start(self) -> Callable[[Bar], int]:
+        seen: list[Decimal] = []
+
+        def step(bar: Bar) -> int:
+            seen.append(bar.close)
+            return 1 if seen[-1] * len(seen) > sum(seen) else -1
+
+        return step
+
+
+class Shares(Last):
+    """Remembers in its class what every ticker's bars were."""
+
+    closes: ClassVar[list[Decimal]] = []
+
+    def signal(self, bars: Sequence[Bar]) -> int:
+        self.closes.append(bars[-1].close)
+        return 1 if self.closes[-1] > max([*self.closes[-3:-1], Decimal(0)]) else -1
+
+
+class Throws(Last):
+    """Throws a coin."""
+
+    def signal(self, bars: Sequence[Bar]) -> int:
+        return secrets.choice((1, -1))
+
+
+def test_a_wrong_signal_is_told_with_its_bar() -> None:
+    with pytest.raises(AssertionError) as failed:
+        assert_signals(Last(), bars_of([1, 1, 2, 3]), [0, 0, 1, -1])
+    assert str(failed.value) == (
+        "at bar 3 (SPY 2026-03-17 13:33, close 3) the signal is 1, expected -1"
+    )
+
+
+def test_as_many_signals_as_bars_are_needed() -> None:
+    with pytest.raises(ValueError, match="2 bars need as many signals, got 1"):
+        assert_signals(Last(), bars_of([1, 1]), [0])
+
+
+@pytest.mark.parametrize("kind", [Shares, Throws])
+def test_one_that_remembers_what_it_should_not_is_caught(kind: type[Strategy]) -> None:
+    with pytest.raises(AssertionError, match=r"at bar \d+ \(SPY .*\) the signal is"):
+        assert_deterministic(kind(), walk(300))
+
+
+def test_one_that_never_forgets_is_caught() -> None:
+    assert_enough_history(Last(), walk(300))
+    with pytest.raises(AssertionError, match="with 30 bars of history; raise longest_window"):
+        assert_enough_history(Forgetless(), walk(300))
+
+
+def test_too_few_bars_prove_nothing() -> None:
+    with pytest.raises(ValueError, match="give at least 60 bars, got 59: the history is 30"):
+        assert_enough_history(Last(), walk(59))
+
+
+@pytest.mark.parametrize("kind", BUILT_IN)
+def test_the_built_in_strategies_pass(kind: type[Strategy]) -> None:
+    strategy = kind()
+    assert_deterministic(strategy, walk(400))
+    assert_enough_history(strategy, walk(25 * strategy.longest_window))
+
+
+def test_bars_of_two_tickers_or_out_of_order_are_no_replay() -> None:
+    first, second = bars_of([1, 2])
+    with pytest.raises(ValueError, match="oldest first"):
+        replay(Last(), [second, first])
+    with pytest.raises(ValueError, match="one ticker"):
+        replay(Last(), [first, *bars_of([1], ticker="QQQ")])
+
+
+def test_decimals_are_as_exact_as_in_a_session() -> None:
+    class Thirds(Last):
+        def signal(self, bars: Sequence[Bar]) -> int:
+            return 1 if len(str(bars[-1].close / 3)) > 90 else -1
+
+    assert replay(Thirds(window=1), bars_of([1])) == [1]
+
+
+def test_a_recording_gives_the_bars_of_regular_sessions(tmp_path: Path) -> None:
+    path = write_recording(tmp_path / "bars.parquet", ["SPY", "BTC/USD"], FRIDAY, FRIDAY)
+    stock, crypto = read_bars(path, "SPY"), read_bars(str(path), "BTC/USD")
+    assert len(crypto) > 1400
+    assert 380 <= len(stock) <= 390
+    assert stock[0].start == datetime(2026, 3, 13, 13, 30, tzinfo=UTC)
+    assert stock[-1].start < datetime(2026, 3, 13, 20, 0, tzinfo=UTC)
+    frame = pd.read_parquet(path)
+    assert read_bars(frame, "SPY") == stock
+    with pytest.raises(ValueError, match=r"has no bars of QQQ; it holds BTC/USD, SPY"):
+        read_bars(path, "QQQ")
+    with pytest.raises(ValueError, match="column 'close' is missing"):
+        read_bars(frame.drop(columns="close"), "SPY")
+
+
+def test_a_recording_before_the_open_is_left_out(tmp_path: Path) -> None:
+    times = pd.to_datetime(["2026-03-13 13:29Z", "2026-03-13 13:30Z", "2026-03-13 20:00Z"])
+    prices = {name: 5.0 for name in ("open", "high", "low", "close", "volume")}
+    frame = pd.DataFrame({"symbol": "SPY", "timestamp": times, **prices})
+    assert [bar.start.minute for bar in read_bars(frame, "SPY")] == [30]
