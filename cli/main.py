@@ -13,6 +13,7 @@ from cli.control import flatten, pause, resume
 from cli.end_of_day import end_of_day
 from cli.explain import explain
 from cli.export import export
+from cli.import_account import import_account
 from cli.kill import kill, revive
 from cli.new_strategy import new_strategy
 from cli.reconcile import reconcile
@@ -35,7 +36,7 @@ app = typer.Typer(
 for command in (
     *(run, validate, backtest, strategies, new_strategy),
     *(status, top, explain, pause, resume, flatten, reconcile, kill, revive),
-    *(end_of_day, sql, report, export, simulator),
+    *(import_account, end_of_day, sql, report, export, simulator),
 ):
     app.command()(command)
 

@@ -24,7 +24,7 @@ Day = Annotated[
 
 @plainly
 def report(session: SessionId = None, start: Day = None, end: Day = None) -> None:
-    """Write the HTML report of a session or a range; print its path.
+    """Write a session's HTML report, or a range's; print its path.
 
     Without options: of the latest session in the warehouse. With --start or --end: of all its
     sessions from the one date to the other.

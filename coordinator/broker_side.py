@@ -34,7 +34,7 @@ def ask_broker(environment: Mapping[str, str] | None = None) -> AskBroker:
 def broker_side(operator: Operator, account: str, mode: str, since: datetime) -> Rows | str:
     """The account's `fills` and `fees` since a time, as rows; or a sentence why there are none.
 
-    Fees that the account had before its books began are left out.
+    What the account had before its books began is left out.
     """
     if mode in NO_BROKER:
         return f"no broker stands behind a session of mode {mode}"
@@ -57,6 +57,7 @@ def broker_side(operator: Operator, account: str, mode: str, since: datetime) ->
                 "filled_at": fill.execution.at,
             }
             for fill in fills
+            if fill.execution.execution_id not in before
         ],
         "fees": [
             {"activity_id": a.activity_id, "day": a.day, "amount": a.net_amount}

@@ -77,7 +77,7 @@ def reconcile(operator: Operator, *, accepted: str | None = None) -> Reconciliat
     reach, path = _books_of_the_keys(operator)
     newest = read_newest(path, r.SessionOpened)
     with Account.open(path, seen_by=newest.coordinator if newest else "") as account:
-        seen, judged = _look(account, reach)
+        seen, judged = look_at(account, reach)
         shown = _shown(account, judged)
         if accepted is None:
             return _result(reach, seen, shown, judged)
@@ -108,7 +108,7 @@ def _books_of_the_keys(operator: Operator) -> tuple[Reach, Path]:
     raise refusal
 
 
-def _look(account: Account, reach: Reach) -> tuple[AccountSeen, Review]:
+def look_at(account: Account, reach: Reach) -> tuple[AccountSeen, Review]:
     """Look until the books agree, or differ by nothing but what is known; TRIES times at most."""
     since = account.books.last_at or reach.broker.clock()
     for attempt in range(TRIES):

@@ -163,15 +163,20 @@ def adopt_account(
     """On first sight of an account, all it holds becomes UNASSIGNED's."""
     if books.account:
         return []
+    adopted = first_sight(broker, account, now)
+    books.apply_all([adopted])
+    return [adopted]
+
+
+def first_sight(broker: Broker, account: AccountView, now: datetime) -> r.AccountAdopted:
+    """The record of an account that has no books yet."""
     known = [fill.execution.execution_id for fill in broker.fills(now - KNOWN_FILLS)]
     try:
         known += [found.activity_id for found in broker.activities((now - FEE_DAYS).date())]
     except BrokerRejected as refusal:
         log.warning("fees and dividends could not be asked for: %s", refusal)
     holdings = tuple(broker.positions())
-    adopted = r.AccountAdopted(now, account.number, account.cash, holdings, tuple(known))
-    books.apply_all([adopted])
-    return [adopted]
+    return r.AccountAdopted(now, account.number, account.cash, holdings, tuple(known))
 
 
 @exactly

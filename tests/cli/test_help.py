@@ -16,7 +16,7 @@ from tests.cli.conftest import ROOT, Said, Shell
 COMMANDS = (
     *("run", "validate", "backtest", "strategies", "new-strategy"),
     *("status", "top", "explain", "pause", "resume", "flatten", "reconcile", "kill", "revive"),
-    *("end-of-day", "sql", "report", "export", "simulator"),
+    *("import-account", "end-of-day", "sql", "report", "export", "simulator"),
 )
 HEAVY = (
     "alpaca",

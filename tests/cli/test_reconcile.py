@@ -49,7 +49,7 @@ def by_hand(running: Simulator, symbol: str, qty: int) -> None:
     broker = Broker(
         AlpacaRest(Settings("k", "s", url, url, running.stream_url, Path("x"), "")), feed="iex"
     )
-    broker.submit(SubmitOrder("by-hand", symbol, Side.BUY, Decimal(qty), "day"))
+    broker.submit(SubmitOrder(f"by-hand-{symbol}", symbol, Side.BUY, Decimal(qty), "day"))
 
 
 def test_books_that_agree_end_in_0_and_so_do_those_that_a_hands_trade_explains(

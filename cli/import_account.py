@@ -1,0 +1,146 @@
+"""`multi-trader import-account`: what no strategy owns, moved to strategies by a plan."""
+
+from __future__ import annotations
+
+import json as json_text
+from collections.abc import Iterable
+from decimal import Decimal
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cli.faults import ANYTHING_ELSE, complain, plainly
+from cli.kill import operator
+from cli.logs import configure_logging
+from cli.options import BrokerSpeed, LogLevel
+from cli.tables import plain, print_table, quantity
+
+if TYPE_CHECKING:
+    from coordinator.core.adoption import Move, Plan, Unowned
+    from coordinator.import_account import Importing
+
+Config = Annotated[
+    Path | None,
+    typer.Option("--config", metavar="FILE", help="Whose strategies may be given something."),
+]
+PlanFile = Annotated[
+    Path | None, typer.Option("--plan", metavar="FILE", help="Move what this plan says.")
+]
+FormFile = Annotated[
+    Path | None,
+    typer.Option("--write-plan", metavar="FILE", help="Write a plan to fill in; moves nothing."),
+]
+
+
+@plainly
+def import_account(
+    config: Config = None,
+    plan: PlanFile = None,
+    write_plan: FormFile = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask before moving.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    clock_speed: BrokerSpeed = 1.0,
+    log_level: LogLevel = "WARNING",
+) -> None:
+    """Give strategies what the account holds already.
+
+    Without a plan it shows the positions and the cash that no strategy owns, and changes nothing.
+    With one it shows what would move, asks, and moves it in the books; at the broker nothing
+    happens. A plan is carried out whole or not at all, and once. A coordinator may run meanwhile.
+    Exit 1 if you say no, 3 if something stands against the plan.
+
+    \b
+    Example:
+      multi-trader import-account --config my.json --write-plan plan.json
+      multi-trader import-account --config my.json --plan plan.json
+    """
+    if plan is not None and write_plan is not None:
+        raise typer.BadParameter("--plan carries a plan out and --write-plan writes one: take one.")
+    configure_logging(log_level)
+    from coordinator.config import load_config
+    from coordinator.import_account import importing
+    from coordinator.import_plan import read_plan
+
+    known = None if config is None else load_config(config)
+    wanted = None if plan is None else read_plan(plan)
+    with importing(operator(clock_speed), known) as account:
+        if wanted is not None:
+            _carry_out(account, wanted, sure=yes)
+            return
+        _show(account, as_json=json)
+        if write_plan is not None:
+            with write_plan.open("x", encoding="utf-8") as file:
+                file.write(account.form())
+            complain(f"{write_plan}: fill in whose each position shall be, then --plan it.")
+
+
+def _carry_out(account: Importing, plan: Plan, *, sure: bool) -> None:
+    if account.is_done(plan):
+        typer.echo(f"Plan {plan.id} was carried out before; nothing is moved again.")
+        return
+    account.check(plan)
+    prices = {one.symbol: one.price for one in account.unowned()}
+    rows = [_row(move, prices.get(move.symbol)) for move in plan.moves]
+    print_table(("Strategy", "What", "Qty", "Price", "Value"), rows, right=range(2, 5))
+    if not sure and not _agreed():
+        complain("Nothing was moved.")
+        raise typer.Exit(ANYTHING_ELSE)
+    if account.carry_out(plan):
+        typer.echo(f"Plan {plan.id} is carried out: {len(plan.moves)} moved.")
+    else:
+        typer.echo(f"Plan {plan.id} was carried out before; nothing is moved again.")
+
+
+def _row(move: Move, price: Decimal | None) -> tuple[str, ...]:
+    if not move.symbol or price is None:
+        return move.strategy, "cash", "", "", _dollars(move.cash)
+    worth = _dollars(move.qty * price)
+    return move.strategy, move.symbol, quantity(move.qty), _dollars(price), worth
+
+
+def _agreed() -> bool:
+    """The human's word; nobody there to ask is a no."""
+    try:
+        return typer.confirm("Move this from UNASSIGNED's book?")
+    except typer.Abort:
+        return False
+
+
+def _show(account: Importing, *, as_json: bool) -> None:
+    held, number = account.unowned(), account.reach.account
+    if as_json:
+        document = {"account": number, "cash": account.cash, "positions": list(_entries(held))}
+        typer.echo(json_text.dumps(document, default=plain, indent=2))
+        return
+    if held:
+        rows = [
+            (
+                one.symbol,
+                quantity(one.qty),
+                _dollars(one.avg_price),
+                _dollars(one.price),
+                _dollars(one.value),
+            )
+            for one in held
+        ]
+        headings = ("Symbol", "Qty", "Average price", "Price", "Market value")
+        print_table(headings, rows, right=range(1, 5), title=f"{number}: owned by no strategy")
+    else:
+        typer.echo(f"{number}: every position is some strategy's.")
+    typer.echo(f"Cash that no strategy owns: {_dollars(account.cash)}")
+
+
+def _entries(held: Iterable[Unowned]) -> Iterable[dict[str, object]]:
+    for one in held:
+        yield {
+            "symbol": one.symbol,
+            "qty": one.qty,
+            "avg_price": one.avg_price,
+            "price": one.price,
+            "market_value": one.value,
+        }
+
+
+def _dollars(amount: Decimal | None) -> str:
+    return "unknown" if amount is None else f"${amount:,.2f}"

@@ -1,0 +1,212 @@
+"""What no strategy owns, given to strategies by a human's plan: positions, and cash.
+
+Nothing moves at the broker. UNASSIGNED's book gives and a strategy's takes, at one price, so that
+all books together stay what they were. A position changes hands at the last close that its books
+know, and counts as a transfer of that value on both sides: nobody becomes richer by it, and what
+it won or lost until then stays UNASSIGNED's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from coordinator.core import records as r
+from coordinator.core.books import FUNDING, Books
+from coordinator.core.values import COIN, UNASSIGNED, ZERO, exactly
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """What one strategy gets: `qty` of `symbol`, or without a symbol `cash` dollars."""
+
+    strategy: str
+    symbol: str
+    qty: Decimal
+    cash: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Moves that are made together or not at all, and only once under their `id`."""
+
+    id: str
+    account: str
+    moves: tuple[Move, ...]
+
+    def activity_id(self, number: int) -> str:
+        """The name of the n-th move in the books, from 1."""
+        return f"import.{self.id}.{number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Taker:
+    """A strategy that can be given something; `initial_cash` begins its book if it has none."""
+
+    name: str
+    tickers: tuple[str, ...]
+    initial_cash: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Market:
+    """What the broker says beside the books: its newest close of a symbol in dollars, if any.
+
+    `busy` are the symbols on which an order is open that no strategy gave; `differing` those of
+    which the broker holds something else than the books, cash under ''.
+    """
+
+    prices: Mapping[str, Decimal]
+    busy: Collection[str] = ()
+    differing: Collection[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unowned:
+    """A position of UNASSIGNED; no `price` is known where it is None."""
+
+    symbol: str
+    qty: Decimal
+    cost: Decimal
+    price: Decimal | None
+
+    @property
+    def avg_price(self) -> Decimal:
+        """Dollars paid per unit."""
+        return self.cost / self.qty
+
+    @property
+    def value(self) -> Decimal | None:
+        """Dollars that it is worth at `price`."""
+        return None if self.price is None else self.qty * self.price
+
+
+def is_done(books: Books, plan: Plan) -> bool:
+    """Whether the plan was carried out already."""
+    return plan.activity_id(1) in books.posted.activities
+
+
+@exactly
+def unowned(books: Books, market: Market) -> list[Unowned]:
+    """What UNASSIGNED holds, by symbol."""
+    return [
+        Unowned(held.symbol, held.qty, held.cost, price(books, market, held.symbol))
+        for held in books.ledger[UNASSIGNED].holdings()
+        if held.qty
+    ]
+
+
+def price(books: Books, market: Market, symbol: str) -> Decimal | None:
+    """Dollars per unit at which a position changes hands; None if nobody knows.
+
+    The last close of a ticker that the coordinator's newest session followed, at which both books
+    value it; else the broker's newest.
+    """
+    mark = books.ledger.marks.get(symbol) if symbol in books.last_bar else None
+    found = mark if mark is not None else market.prices.get(symbol)
+    return None if found is None or found <= 0 else found.quantize(COIN)
+
+
+@exactly
+def refusals(books: Books, plan: Plan, takers: Mapping[str, Taker], market: Market) -> list[str]:
+    """Everything that stands against the plan, in sentences; nothing if it can be carried out."""
+    found = list[str]()
+    if plan.account != books.account:
+        found.append(f"it is of account {plan.account}, and the keys are {books.account}'s")
+    if books.killed:
+        found.append("the account is killed, which would sell what is imported: `revive` it first")
+    for number, move in enumerate(plan.moves):
+        found += [f"moves[{number}]: {why}" for why in _against(books, move, takers, market)]
+    return [*found, *_too_much(books, plan, takers)]
+
+
+def _against(
+    books: Books, move: Move, takers: Mapping[str, Taker], market: Market
+) -> Iterator[str]:
+    """What stands against one move, whatever the others are."""
+    name, symbol = move.strategy, move.symbol
+    taker = takers.get(name)
+    if taker is None:
+        known = ", ".join(sorted(takers)) or "none"
+        yield f"no strategy {name!r} in the configuration or the books (known: {known})"
+        return
+    if name in books.halts.leaving:
+        yield f"{name} is flattened and would sell it: `multi-trader resume {name}` first"
+    if symbol in (*(found.symbol for found in books.frozen.values()), *market.differing):
+        what = symbol or "cash"
+        yield f"books and broker differ in {what}: see `multi-trader reconcile`"
+    if not symbol:
+        return
+    if symbol not in taker.tickers:
+        its = ", ".join(taker.tickers)
+        yield f"{symbol} is none of {name}'s tickers ({its}): it would never sell it"
+    if price(books, market, symbol) is None:
+        yield f"no price of {symbol} is known"
+    if symbol in market.busy:
+        yield f"an order that no strategy gave is open on {symbol}: cancel it, or let it end"
+    if _is_ordering(books, name, symbol):
+        yield f"{name} has an open order on {symbol}: repeat once it has ended"
+
+
+def _is_ordering(books: Books, strategy: str, symbol: str) -> bool:
+    if any(order.symbol == symbol for order in books.orders.open_of(strategy)):
+        return True
+    elsewhere = books.elsewhere.items()
+    return any(t == symbol and name.partition(".")[0] == strategy for name, t in elsewhere)
+
+
+def _too_much(books: Books, plan: Plan, takers: Mapping[str, Taker]) -> Iterator[str]:
+    """Of what the moves together want more than UNASSIGNED has."""
+    unassigned = books.ledger[UNASSIGNED]
+    for symbol in dict.fromkeys(move.symbol for move in plan.moves if move.symbol):
+        wanted = sum((m.qty for m in plan.moves if m.symbol == symbol), ZERO)
+        held = unassigned.positions.get(symbol)
+        if wanted > (held.qty if held else ZERO):
+            has = f"{held.qty.normalize():f}" if held else "none"
+            yield f"it wants {wanted.normalize():f} {symbol}, of which no strategy owns {has}"
+    begun = sum((t.initial_cash for t in _new(books, plan, takers)), ZERO)
+    given = sum((move.cash for move in plan.moves), ZERO)
+    if begun + given > max(unassigned.cash, ZERO):
+        new = f", and ${begun:,.2f} begin the books of new strategies" if begun else ""
+        yield (
+            f"it wants ${given:,.2f} of cash{new}; no strategy owns ${unassigned.cash:,.2f}."
+            " Lower the moves, or initial_cash"
+        )
+
+
+def _new(books: Books, plan: Plan, takers: Mapping[str, Taker]) -> list[Taker]:
+    """The strategies of a plan that have no book yet."""
+    names = dict.fromkeys(move.strategy for move in plan.moves)
+    return [takers[n] for n in names if n in takers and n not in books.ledger]
+
+
+@exactly
+def adoption(
+    books: Books, plan: Plan, takers: Mapping[str, Taker], market: Market, now: datetime, by: str
+) -> list[r.Record]:
+    """The records of a plan that nothing stands against, not yet applied."""
+    begun: list[r.Record] = [
+        r.Transferred(now, UNASSIGNED, taker.name, taker.initial_cash, FUNDING)
+        for taker in _new(books, plan, takers)
+    ]
+    for number, move in enumerate(plan.moves, 1):
+        at_price = price(books, market, move.symbol) if move.symbol else ZERO
+        assert at_price is not None, "refused without a price"
+        for name, sign in ((UNASSIGNED, -1), (move.strategy, 1)):
+            begun.append(
+                r.ActivityBooked(
+                    now,
+                    plan.activity_id(number),
+                    name,
+                    r.ActivityKind.TRANSFER,
+                    move.symbol,
+                    sign * move.qty,
+                    at_price,
+                    sign * move.cash,
+                    f"imported by {by}",
+                    now.date(),
+                )
+            )
+    return begun
