@@ -62,7 +62,8 @@ class Gate:
             return "max_order_qty"
         if _above(cost, limits.max_order_notional):
             return "max_order_notional"
-        if _above(self._exposure(bar) + cost, limits.max_symbol_notional):
+        most = limits.max_symbol_notional
+        if most is not None and self._exposure(bar) + cost > most:
             return "max_symbol_notional"
         own = self.books.orders.open_of(strategy)
         if any(o.symbol == bar.symbol and o.side is Side.BUY for o in own):
@@ -85,14 +86,7 @@ class Gate:
 
     def _exposure(self, bar: Bar) -> Decimal:
         """Dollars that the account has in a ticker, and may still get of it."""
-        held = sum(
-            (
-                account.positions[bar.symbol].qty
-                for account in self.books.ledger.accounts.values()
-                if bar.symbol in account.positions
-            ),
-            ZERO,
-        )
+        held = self.books.ledger.held(bar.symbol)
         on_ticker = self.books.orders.open_on(bar.symbol)
         coming = sum((o.open_qty for o in on_ticker if o.side is Side.BUY), ZERO)
         return (held + coming) * bar.close
@@ -102,7 +96,7 @@ class Gate:
         if minute != self._minute:
             self._minute = minute
             held = sum((order.hold for order in self.books.orders.open()), ZERO)
-            self._spendable = self.books.ledger.net_cash() - held
+            self._spendable = self.books.ledger.total_cash() - held
         return self._spendable
 
 

@@ -11,6 +11,9 @@ from decimal import Decimal
 
 from coordinator.core.values import ZERO
 
+_ROUGHLY = 1e-9
+"""By less than this a float is wrong about a fall; only what may be the deepest is divided out."""
+
 
 @dataclass(slots=True)
 class EquityCurve:
@@ -40,7 +43,8 @@ class EquityCurve:
         peak, worst = ZERO, 0.0
         for _, cash, value in self.points:
             equity = cash + value
-            peak = max(peak, equity)
-            if peak > 0:
+            if equity >= peak:
+                peak, about = equity, float(equity)
+            elif peak > 0 and 1 - float(equity) / about > worst - _ROUGHLY:
                 worst = max(worst, float((peak - equity) / peak))
         return worst

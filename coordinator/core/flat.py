@@ -26,8 +26,7 @@ class Held:
 
 def in_the_account(books: Books, symbol: str) -> Decimal:
     """What the account surely holds of a symbol: the books' sum, or less if some is missing."""
-    accounts = books.ledger.accounts.values()
-    held = sum((a.positions[symbol].qty for a in accounts if symbol in a.positions), ZERO)
+    held = books.ledger.held(symbol)
     found = books.frozen.get(f"position.{symbol}")
     return held if found is None else held + min(found.brokers - found.ours, ZERO)
 

@@ -95,6 +95,9 @@ class Ledger:
     def __init__(self) -> None:
         self.accounts: dict[str, SubAccount] = {UNASSIGNED: SubAccount(UNASSIGNED)}
         self.marks: dict[str, Decimal] = {}
+        self._cash = ZERO
+        self._held: dict[str, Decimal] = {}
+        """Both are kept beside the books: an order costs the same among many as among few."""
 
     def __getitem__(self, strategy: str) -> SubAccount:
         return self.accounts[strategy]
@@ -105,16 +108,15 @@ class Ledger:
     def restore(self, account: SubAccount, holdings: Iterable[Holding]) -> None:
         """Put a sub-account in place as an earlier session left it."""
         account.positions = {h.symbol: Position(h.qty, h.cost) for h in holdings if h.qty or h.cost}
-        self.accounts[account.name] = account
+        self._put(account)
 
     def fund(self, source: str, target: str, amount: Decimal) -> None:
         """Begin the book of `target` with cash of `source`."""
         giver = self.accounts[source]
         giver.cash -= amount
         giver.transferred -= amount
-        self.accounts[target] = SubAccount(
-            target, initial_cash=amount, configured_cash=amount, cash=amount
-        )
+        self._cash -= amount
+        self._put(SubAccount(target, initial_cash=amount, configured_cash=amount, cash=amount))
 
     def transfer(self, source: str, target: str, amount: Decimal) -> None:
         """Move cash between two sub-accounts; a negative amount moves it back."""
@@ -130,9 +132,13 @@ class Ledger:
         """
         account = self.accounts[fill.strategy]
         moved = fill.side.sign * fill.qty
-        account.cash -= moved * fill.price + (ZERO if fill.fee_qty else fill.fee)
+        arrived = moved - fill.fee_qty
+        paid = moved * fill.price + (ZERO if fill.fee_qty else fill.fee)
+        account.cash -= paid
+        self._cash -= paid
         account.fees += fill.fee
-        account.move(fill.symbol, moved - fill.fee_qty, fill.price)
+        account.move(fill.symbol, arrived, fill.price)
+        self._hold(fill.symbol, arrived)
 
     def adjust(self, activity: ActivityBooked) -> None:
         """Post a movement that is no fill: cash, and units at their price.
@@ -142,6 +148,8 @@ class Ledger:
         """
         account = self.accounts[activity.strategy]
         account.cash += activity.amount
+        self._cash += activity.amount
+        self._hold(activity.symbol, activity.qty)
         worth = activity.amount + activity.qty * activity.price
         match activity.kind:
             case ActivityKind.SPLIT:
@@ -170,6 +178,14 @@ class Ledger:
         account = self.accounts[strategy]
         return account.cash + account.market_value(self.marks)
 
+    def total_cash(self) -> Decimal:
+        """What `net_cash` sums, without summing."""
+        return self._cash
+
+    def held(self, symbol: str) -> Decimal:
+        """Quantity of one symbol over all sub-accounts."""
+        return self._held.get(symbol, ZERO)
+
     def net_positions(self) -> dict[str, Decimal]:
         """Quantity of each symbol over all sub-accounts: what the broker must hold."""
         net: dict[str, Decimal] = {}
@@ -181,3 +197,17 @@ class Ledger:
     def net_cash(self) -> Decimal:
         """Cash over all sub-accounts: what the broker must hold."""
         return sum((account.cash for account in self.accounts.values()), ZERO)
+
+    def _put(self, account: SubAccount) -> None:
+        """Let a sub-account take its name's place."""
+        before = self.accounts.get(account.name, SubAccount(account.name))
+        self._cash += account.cash - before.cash
+        for symbol, position in before.positions.items():
+            self._hold(symbol, -position.qty)
+        for symbol, position in account.positions.items():
+            self._hold(symbol, position.qty)
+        self.accounts[account.name] = account
+
+    def _hold(self, symbol: str, change: Decimal) -> None:
+        if change:
+            self._held[symbol] = self.held(symbol) + change

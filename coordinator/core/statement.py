@@ -6,7 +6,8 @@ and read out. Rows have the column names and meanings of the warehouse's tables.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -14,7 +15,7 @@ from decimal import Decimal
 from coordinator.core import records as r
 from coordinator.core.books import FUNDING, Books
 from coordinator.core.equity_curve import EquityCurve
-from coordinator.core.ledger import SubAccount
+from coordinator.core.ledger import Position, SubAccount
 from coordinator.core.order_rows import OrderRows, Row
 from coordinator.core.values import ATTO, ZERO, Bar, exactly, is_crypto
 
@@ -48,6 +49,11 @@ class Replay:
         self._orders = OrderRows()
         self._bars: dict[tuple[str, datetime], Row] = {}
         self._tables: Rows = {name: [] for name in ("fills", "activities", "discrepancies")}
+        self._fills: Counter[str] = Counter()
+        self._moved: set[str] = set()
+        """Whose cash or positions have moved since their curves were last noted."""
+        self._holders: dict[str, set[str]] = {}
+        """Who holds a symbol, or held it when it was last looked at."""
 
     def take(self, record: r.Record) -> None:
         """Apply the session's next record."""
@@ -57,6 +63,7 @@ class Replay:
             return
         self.books.apply(record)
         self._last_at = record.at
+        self._note_moves(record)
         match record:
             case r.SessionOpened():
                 self._open(record)
@@ -88,6 +95,7 @@ class Replay:
         """The session's rows; ValueError if none was opened."""
         if self.opened is None or self._last_at is None:
             raise ValueError("these records open no session")
+        self._moved.update(self._curves)
         self._note_equity(self._last_at, last=True)
         names = [opening.strategy for opening in self.opened.openings]
         return {
@@ -108,6 +116,7 @@ class Replay:
             if opening.strategy not in self._curves:  # a session may be opened again for more
                 self._curves[opening.strategy] = EquityCurve()
                 self._start_unrealized[opening.strategy] = self._unrealized(opening.strategy)
+        self._moved.update(self._curves)
         self._note_equity(record.at)
 
     def _account(self, name: str) -> SubAccount:
@@ -121,8 +130,35 @@ class Replay:
         return self._value(name) - cost
 
     def _note_equity(self, at: datetime, *, last: bool = False) -> None:
-        for name, curve in self._curves.items():
-            curve.add(at, self._account(name).cash, self._value(name), last=last)
+        for name in self._moved & self._curves.keys():
+            self._curves[name].add(at, self._account(name).cash, self._value(name), last=last)
+        self._moved.clear()
+
+    def _note_moves(self, record: r.Record) -> None:
+        """Note whose cash, positions or marks a record has moved."""
+        match record:
+            case r.FillBooked() | r.ActivityBooked():
+                self._moved.add(record.strategy)
+                if record.symbol:
+                    self._holders.setdefault(record.symbol, set()).add(record.strategy)
+                    if isinstance(record, r.ActivityBooked):
+                        self._moved |= self._holders[record.symbol]  # a split sets the mark
+            case r.Transferred():
+                self._moved |= {record.source, record.target}
+            case r.BarsSeen() | r.HistorySeen():
+                for bar in record.bars:
+                    if holders := self._holders.get(bar.symbol):
+                        holders -= {n for n in holders if bar.symbol not in self._positions(n)}
+                        self._moved |= holders
+            case r.SessionOpened():
+                for opening in record.openings:
+                    for symbol in self._positions(opening.strategy):
+                        self._holders.setdefault(symbol, set()).add(opening.strategy)
+            case _:
+                pass
+
+    def _positions(self, name: str) -> Mapping[str, Position]:
+        return self._account(name).positions
 
     def _note_bars(self, bars: Iterable[Bar], origin: r.Origin) -> None:
         assert self.opened is not None
@@ -148,6 +184,7 @@ class Replay:
         assert self.opened is not None
         if order := self.books.orders.get(fill.client_order_id):
             self._orders.fill(fill, order)
+        self._fills[fill.strategy] += 1
         self._tables["fills"].append(
             {
                 "execution_id": fill.execution_id,
@@ -270,7 +307,6 @@ class Replay:
         transfers = account.transferred - opening.baseline_transferred
         net = end - opening.start_equity - transfers
         invested = opening.start_equity + transfers
-        fills = sum(1 for fill in self._tables["fills"] if fill["strategy"] == name)
         return {
             "session_date": self.opened.session_date,
             "session_id": self.opened.session_id,
@@ -283,7 +319,7 @@ class Replay:
             "fees": account.fees,
             "net_pnl": net,
             "return_pct": float(net / invested) if invested else 0.0,
-            "fills": fills,
+            "fills": self._fills[name],
             "max_drawdown": self._curves[name].max_drawdown(),
         }
 

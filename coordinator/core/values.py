@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, InvalidOperation, Overflow
-from decimal import localcontext as _localcontext
+from decimal import getcontext as _getcontext
+from decimal import setcontext as _setcontext
 from enum import Enum
 from functools import wraps
 from typing import ParamSpec, TypeVar
@@ -46,8 +47,14 @@ def exactly(function: Callable[P, R]) -> Callable[P, R]:
 
     @wraps(function)
     def inside(*args: P.args, **kwargs: P.kwargs) -> R:
-        with _localcontext(EXACT):
+        before = _getcontext()
+        if before is EXACT:
             return function(*args, **kwargs)
+        _setcontext(EXACT)
+        try:
+            return function(*args, **kwargs)
+        finally:
+            _setcontext(before)
 
     return inside
 

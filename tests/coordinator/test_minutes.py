@@ -128,6 +128,10 @@ def test_whom_nothing_moves_need_not_be_asked(
         all_of_them = Bench(*specs, crossing=crossing)
     assert play(few, played) == play(all_of_them, played)
     assert few.commands == all_of_them.commands
+    ledger = few.books.ledger
+    assert ledger.total_cash() == ledger.net_cash()
+    held = {symbol: ledger.held(symbol) for symbol in TICKERS if ledger.held(symbol)}
+    assert held == ledger.net_positions()
 
 
 def test_who_holds_and_is_not_guarded_is_asked_when_its_signal_turns_and_not_before() -> None:

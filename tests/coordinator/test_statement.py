@@ -11,13 +11,15 @@ from typing import Any
 
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from coordinator.core import records as r
+from coordinator.core.equity_curve import EquityCurve
 from coordinator.core.orders import OrderStatus
 from coordinator.core.records import Holding, Origin
 from coordinator.core.session import Hours, SessionPlan
 from coordinator.core.statement import Rows, statement
-from coordinator.core.values import MINUTE, UNASSIGNED, Side
+from coordinator.core.values import MINUTE, UNASSIGNED, ZERO, Side
 from tests.coordinator.bench import (
     CLOSE,
     DAY,
@@ -315,3 +317,18 @@ def test_the_drawdown_is_the_deepest_fall_from_a_peak() -> None:
 def test_records_that_open_no_session_have_no_statement() -> None:
     with pytest.raises(ValueError, match="open no session"):
         statement([r.AccountAdopted(OPEN, "PA1", D(1), ())])
+
+
+@given(st.lists(st.decimals(-50, 1000, places=2), min_size=1, max_size=30))
+def test_a_drawdown_is_the_deepest_fall_below_the_highest_equity_so_far(
+    equities: list[Decimal],
+) -> None:
+    curve = EquityCurve()
+    for minute, equity in enumerate(equities):
+        curve.add(OPEN + minute * MINUTE, equity, ZERO)
+    falls, peak = [0.0], ZERO
+    for _, equity, _ in curve.points:
+        peak = max(peak, equity)
+        if peak > 0:
+            falls.append(float((peak - equity) / peak))
+    assert curve.max_drawdown() == max(falls)
