@@ -297,7 +297,7 @@ class Books:
                     self.orders.name(order, record.broker_order_id)
                 order.filled_avg_price = record.filled_avg_price or order.filled_avg_price
                 self.orders.report(order, record.filled_qty)
-                self.orders.move(order, record.status)
+                self.orders.move(order, record.status, record.replaced_by)
         self._count_entry(order, was_entry)
 
     def _book(self, record: r.FillBooked) -> None:
@@ -318,23 +318,11 @@ class Books:
         it is, and is known.
         """
         old = self.order(record.replaces)
+        was_entry = old.is_entry
+        self.orders.succeed(old)
+        self._count_entry(old, was_entry)
         known = self.posted.unowned(record.client_order_id)
-        new = Order(
-            record.client_order_id,
-            old.strategy,
-            old.symbol,
-            old.side,
-            record.qty,
-            old.decision_price,
-            old.reason,
-            old.decided_at,
-            OrderStatus.ACCEPTED,
-            record.broker_order_id,
-            booked_qty=sum((posting.qty for posting in known.postings), ZERO),
-            cancel_reason=old.cancel_reason,
-            entry_day=old.entry_day,
-            executions=known,
-        )
+        new = old.instead(record.client_order_id, record.broker_order_id, record.qty, known)
         self.orders.add(new)
         self._count_entry(new, was_entry=False)
 

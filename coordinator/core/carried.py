@@ -66,6 +66,7 @@ class OpenOrder:
     booked_until: tuple[Decimal, ...]
     filled_avg_price: Decimal | None
     corrected: bool = False
+    successor: str = ""
 
     def revived(self) -> Order:
         """The order again, as far as it was carried over."""
@@ -85,4 +86,5 @@ class OpenOrder:
             self.filled_avg_price,
             corrected=self.corrected,
             executions=Executions(until=dict.fromkeys(self.booked_until, self.decided_at)),
+            successor=self.successor,
         )

@@ -85,6 +85,7 @@ class OrderUpdate:
     reason: str = ""
     bust: Bust | None = None
     replaces: str = ""
+    replaced_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

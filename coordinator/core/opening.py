@@ -238,6 +238,7 @@ def open_order(order: Order) -> r.OpenOrder:
         () if order.corrected else tuple(sorted(order.executions.until)),
         order.filled_avg_price,
         order.corrected,
+        order.successor,
     )
 
 

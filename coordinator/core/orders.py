@@ -180,6 +180,8 @@ class Order:
     """Set once an execution was busted: the broker's counts then say less than the books."""
     executions: Executions = field(default_factory=Executions)
     """What was booked, as far as it is remembered."""
+    successor: str = ""
+    """The broker's id of the order that stands in its place, until that one is ours."""
 
     @property
     def phase(self) -> Phase:
@@ -188,13 +190,15 @@ class Order:
 
     @property
     def is_open(self) -> bool:
-        """Whether a fill can still reach the book: not ended, or ended with one missing."""
-        return self.phase is not Phase.DONE or self.misses_fills
+        """Whether a fill can still reach the book: not ended, or ended with one missing, or
+        replaced by an order that we have not heard of yet."""
+        return self.phase is not Phase.DONE or bool(self.successor) or self.misses_fills
 
     @property
     def open_qty(self) -> Decimal:
         """What can still reach the book: of an ended order, only what is known to be missing."""
-        most = self.reported_qty if self.phase is Phase.DONE else self.qty
+        ended = self.phase is Phase.DONE and not self.successor
+        most = self.reported_qty if ended else self.qty
         return max(most - self.booked_qty, ZERO)
 
     @property
@@ -211,6 +215,25 @@ class Order:
     def misses_fills(self) -> bool:
         """Whether the broker reported more filled than executions have reached the book."""
         return self.reported_qty > self.booked_qty and not self.corrected
+
+    def instead(self, name: str, broker_order_id: str, qty: Decimal, known: Executions) -> Order:
+        """The order that a human put in this one's place, of which `known` was booked already."""
+        return Order(
+            name,
+            self.strategy,
+            self.symbol,
+            self.side,
+            qty,
+            self.decision_price,
+            self.reason,
+            self.decided_at,
+            OrderStatus.ACCEPTED,
+            broker_order_id,
+            booked_qty=sum((posting.qty for posting in known.postings), ZERO),
+            cancel_reason=self.cancel_reason,
+            entry_day=self.entry_day,
+            executions=known,
+        )
 
 
 class Orders:
@@ -243,13 +266,18 @@ class Orders:
             self._by_broker_id[order.broker_order_id] = order
         self._index(order)
 
-    def move(self, order: Order, status: OrderStatus) -> bool:
+    def move(self, order: Order, status: OrderStatus, successor: str = "") -> bool:
         """Move an order to `status` if the table allows it; tells whether it moved."""
         if not may_move(order.status, status):
             return False
-        order.status = status
+        order.status, order.successor = status, successor
         self._index(order)
         return True
+
+    def succeed(self, order: Order) -> None:
+        """Note that the order in this one's place is ours now."""
+        order.successor = ""
+        self._index(order)
 
     def report(self, order: Order, filled_qty: Decimal) -> None:
         """Note how much the broker says has filled so far; after a bust that proves nothing."""

@@ -196,7 +196,11 @@ class EntryDenied:
 
 @dataclass(frozen=True, slots=True)
 class OrderMoved:
-    """An order's state changed, by the broker's report or by our own refusal."""
+    """An order's state changed, by the broker's report or by our own refusal.
+
+    `replaced_by` is the broker's id of the order that a human put in its place, while that one is
+    not ours yet.
+    """
 
     at: datetime
     client_order_id: str
@@ -206,6 +210,7 @@ class OrderMoved:
     filled_avg_price: Decimal | None = None
     submitted_at: datetime | None = None
     reason: str = ""
+    replaced_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

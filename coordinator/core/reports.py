@@ -40,6 +40,7 @@ class Reports:
         if update.symbol != order.symbol:
             update = replace(update, symbol=order.symbol)
         was_open, reported, booked = order.is_open, order.reported_qty, order.booked_qty
+        was_replaced = order.successor
         busted = self._take_back(update, order.strategy, order.client_order_id, order.executions)
         if update.execution is not None:
             self._book(update, update.execution, order.strategy, order, busted)
@@ -54,10 +55,11 @@ class Reports:
                     update.filled_avg_price,
                     update.submitted_at,
                     update.reason,
+                    self._successor(update),
                 )
             )
         reopened = order.is_open and not was_open
-        if order.misses_fills or reopened:
+        if order.misses_fills or reopened or order.successor != was_replaced:
             self._desk.out.commands.append(m.LookUpOrder(order.client_order_id))
         if was_open or order.booked_qty != booked:
             self._desk.settle(order, update.at)
@@ -90,6 +92,11 @@ class Reports:
             )
         )
         return self._books.order(update.client_order_id)
+
+    def _successor(self, update: m.OrderUpdate) -> str:
+        """The order that stands in place of this one, if it is not ours yet."""
+        replaced = update.status is OrderStatus.REPLACED and update.replaced_by
+        return replaced if replaced and self._books.orders.at_broker(replaced) is None else ""
 
     def _on_foreign(self, update: m.OrderUpdate) -> None:
         """An order that this session did not intend: another coordinator's, or a human's."""

@@ -24,6 +24,7 @@ from coordinator.errors import BrokerError, BrokerRejected, BrokerUnavailable
 from coordinator.shell.broker import Broker
 from coordinator.shell.budget import Urgency
 from coordinator.shell.clock import BrokerClock
+from coordinator.shell.evidence import successor
 from coordinator.shell.fields import Malformed
 from coordinator.shell.line import Deliver, Errand, Line, Work
 from coordinator.shell.look import Looks
@@ -253,11 +254,13 @@ class Errands:
             pursuit.not_found = 0
         if (order.symbol, order.side, order.qty) != (found.symbol, found.side, found.qty):
             return [m.SubmitRefused(order_id, found.at, "another order stands under this id")]
+        instead = successor(found, self._for_questions)
         if not found.filled_qty:
-            return [found]
+            return [found, *instead]
         since = (found.submitted_at or found.at) - timedelta(minutes=1)
         executions = self._for_questions.executions(found.broker_order_id, since)
-        return [replace(found, execution=execution) for execution in executions] or [found]
+        told = [replace(found, execution=execution) for execution in executions] or [found]
+        return [*told, *instead]
 
     def _look(self, version: int, depth: Depth) -> list[m.Message]:
         try:

@@ -49,6 +49,12 @@ def gather(
     return _with_executions(found, broker)
 
 
+def successor(order: m.OrderUpdate, broker: Broker) -> list[m.OrderUpdate]:
+    """The order that a human put in the place of this one; nothing if nobody did."""
+    found = broker.order_at(order.replaced_by) if order.replaced_by else None
+    return [found] if found else []
+
+
 def _look(orders: Sequence[Order], broker: Broker) -> dict[str, m.OrderUpdate]:
     if len(orders) <= FEW:
         asked = {o.client_order_id: broker.order(o.client_order_id) for o in orders}
@@ -72,8 +78,11 @@ def _with_executions(
         for fill in broker.fills(min(u.submitted_at or u.at for u in filled) - MINUTE):
             if fill.order_id in executions:
                 executions[fill.order_id].append(fill.execution)
-    return {
+    told = {
         name: [replace(update, execution=e) for e in executions.get(update.broker_order_id, ())]
-        or [update]
+        for name, update in found.items()
+    }
+    return {
+        name: [*(told[name] or [update]), *successor(update, broker)]
         for name, update in found.items()
     }

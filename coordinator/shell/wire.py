@@ -121,6 +121,7 @@ def parse_order(raw: Raw, execution: Execution | None = None, at: Any = None) ->
         execution=execution,
         reason=note,
         replaces=words(raw.get("replaces")),
+        replaced_by=words(raw.get("replaced_by")),
     )
 
 

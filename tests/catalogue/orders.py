@@ -207,6 +207,8 @@ ROWS: dict[int, Row] = {
             f"{_BUSTS}::test_an_order_replaced_by_hand_is_still_its_strategys_and_holds_its_money",
             f"{_BUSTS}::test_an_order_replaced_by_hand_is_the_days_entry_in_place_of_the_old_one",
             f"{_BUSTS}"
+            "::test_an_order_replaced_by_one_not_heard_of_keeps_its_money_over_the_sessions_end",
+            f"{_BUSTS}"
             "::test_fills_seen_before_it_was_known_whose_the_replacing_order_is_are_not_booked_twice",
         ),
     ),

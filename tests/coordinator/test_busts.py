@@ -15,6 +15,7 @@ from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.books import Books
 from coordinator.core.codec import decode, encode
+from coordinator.core.opening import open_order
 from coordinator.core.orders import Order, OrderStatus
 from coordinator.core.statement import statement
 from coordinator.core.values import MINUTE, UNASSIGNED, Side
@@ -481,6 +482,20 @@ def test_an_order_replaced_by_hand_is_still_its_strategys_and_holds_its_money() 
     tell(bench, new, execution(bench, 35, 35, "x1"))
     assert (bench.position("A", "SPY"), bench.books.ledger["A"].cash) == (D(35), D(6500))
     check_identities(statement(bench.records))
+
+
+def test_an_order_replaced_by_one_not_heard_of_keeps_its_money_over_the_sessions_end() -> None:
+    bench = bought()
+    order = bench.order("A")
+    bench.update(order, S.NEW)
+    told = report(order, S.REPLACED, "0", bench.now)
+    bench.handle(replace(told, replaced_by="broker-unheard"))
+    assert (order.is_open, order.hold, bench.books.days["A"].entries) == (True, D(5000), 1)
+    again = open_order(order).revived()
+    assert (again.is_open, again.hold) == (True, D(5000))
+    new = replaced(bench, order, "35", "unheard")
+    assert bench.books.orders.open() == [new]
+    assert (new.hold, bench.books.days["A"].entries) == (D(3500), 1)
 
 
 def test_an_order_replaced_by_hand_is_the_days_entry_in_place_of_the_old_one() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -9,7 +11,7 @@ from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.orders import OrderStatus, Phase
 from coordinator.core.values import Side
-from tests.coordinator.bench import Bench, D, order_id, spec
+from tests.coordinator.bench import Bench, D, order_id, report, spec
 
 HALF = "0.5"
 
@@ -70,6 +72,29 @@ def test_an_exit_waits_for_an_entry_and_is_not_dropped() -> None:
     bench.minute(2, {"SPY": "90"})
     assert bench.order("A", 2).status is OrderStatus.WAITING
     bench.fill(bench.order("B"))
+    assert bench.sent()[2:] == [("A", "SPY", Side.SELL, D(50))]
+
+
+def test_an_exit_waits_for_the_order_that_a_human_put_in_place_of_the_one_in_its_way() -> None:
+    bench = crossing(B={("SPY", 0): 1})
+    buy = bench.order("B")
+    bench.update(buy, OrderStatus.NEW)
+    bench.minute(1, {"SPY": "100"})
+    changed = replace(report(buy, OrderStatus.REPLACED, "0", bench.now), replaced_by="broker-hand")
+    outcome = bench.handle(changed)
+    assert outcome.commands == [m.LookUpOrder(buy.client_order_id)]
+    assert bench.order("A", 2).status is OrderStatus.WAITING
+    instead = replace(
+        report(buy, OrderStatus.NEW, "0", bench.now),
+        client_order_id="by-hand",
+        broker_order_id="broker-hand",
+        qty=D(20),
+        replaces=buy.broker_order_id,
+    )
+    bench.handle(instead, changed)
+    assert [o.client_order_id for o in bench.books.orders.open()] == [order_id("A", 2), "by-hand"]
+    assert bench.order("A", 2).status is OrderStatus.WAITING
+    bench.update(bench.books.order("by-hand"), OrderStatus.CANCELED)
     assert bench.sent()[2:] == [("A", "SPY", Side.SELL, D(50))]
 
 

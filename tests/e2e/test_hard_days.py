@@ -43,10 +43,15 @@ def test_nothing_is_decided_on_a_halted_ticker_and_the_others_trade_on(tmp_path:
     assert {o.symbol for o in after} & {"SPY", "NVDA"}, "and goes on afterwards"
 
 
+@pytest.mark.parametrize("unheard", [(), ("new", "partial_fill", "fill", "canceled")])
 def test_an_order_that_a_human_replaces_while_it_fills_stays_its_strategys(
-    tmp_path: Path,
+    tmp_path: Path, unheard: tuple[str, ...]
 ) -> None:
     script: list[dict[str, Any]] = [
+        {"at": minute(7), "kind": "lose_trade_updates", "share": 1, "event": event, "for_s": 1800}
+        for event in unheard
+    ]
+    script += [
         {"at": minute(at), "kind": "hand_replace", "qty": qty}
         for at, qty in ((8, "1"), (12, "9"), (16, "2.5"), (20, "30"), (24, "4"))
     ]

@@ -366,7 +366,8 @@ class Machine(RuleBasedStateMachine):
         assert not found, "\n".join(found)
 
     def _finish(self, seat: Seat) -> bool:
-        """Let a coordinator see everything, and carry out what it asks; whether there was any."""
+        """Let a coordinator see everything, and carry out what it asks; whether there was any, or
+        is by now."""
         busy = bool(seat.stream or seat.wire or seat.answers)
         seat.poll(self.now)
         seat.take(m.SightChanged(self.now, True, frozenset()))
@@ -382,7 +383,7 @@ class Machine(RuleBasedStateMachine):
         for command in seat.wire[:]:
             seat.wire.remove(command)
             self._carry_out(seat, command, "ack")
-        return busy
+        return busy or bool(seat.answers)
 
     def _at_rest(self, seat: Seat) -> list[str]:
         if not seat.alive:

@@ -105,9 +105,11 @@ class Rest:
     def evidence(self, ticket: Ticket) -> list[m.OrderUpdate]:
         """What a look-up of one order finds: a report for each execution, or one without."""
         deals = [deal for deal in ticket.deals if deal.stands]
-        return [told(ticket, self._now(), d.told("rest")) for d in deals] or [
+        words = [told(ticket, self._now(), d.told("rest")) for d in deals] or [
             told(ticket, self._now())
         ]
+        instead = self.order_at(ticket.replaced_by)
+        return [*words, instead] if instead else words
 
     def _standing(self) -> list[Deal]:
         return [deal for deal in self._truth.deals if deal.stands]

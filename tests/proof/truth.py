@@ -85,6 +85,7 @@ class Ticket:
     qty: int
     at: datetime
     replaces: Ticket | None = None
+    replaced_by: str = ""
     status: OrderStatus = S.ACCEPTED
     deals: list[Deal] = field(default_factory=list)
 
@@ -160,9 +161,10 @@ class Truth:
         """A human has given an open order another quantity."""
         ticket.status = S.REPLACED
         number = next(self._numbers)
+        ticket.replaced_by = f"b{number}"
         new = Ticket(
             f"hand-{number}",
-            f"b{number}",
+            ticket.replaced_by,
             ticket.owner,
             ticket.symbol,
             ticket.sign,
@@ -244,6 +246,7 @@ def told(
         execution,
         bust=bust,
         replaces=ticket.replaces.broker_id if ticket.replaces else "",
+        replaced_by=ticket.replaced_by,
     )
 
 

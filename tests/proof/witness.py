@@ -54,11 +54,13 @@ class Intent:
     booked: int = 0
     reported: int = 0
     busted: bool = False
+    replaced_by: str = ""
+    """The order at the broker that a human put in its place, until a book has that one too."""
 
     @property
     def over(self) -> bool:
-        """Whether it has ended."""
-        return self.status in OVER
+        """Whether it has ended, and nothing unknown stands in its place."""
+        return self.status in OVER and not self.replaced_by
 
     @property
     def open_units(self) -> int:
@@ -199,6 +201,7 @@ class Witness:
         old = self.intents[record.replaces]
         if ticket.replaces is None or ticket.replaces.client_id != record.replaces:
             self.blame(f"{record} took the place of no such order")
+        old.replaced_by = ""
         intent = r.OrderIntended(
             record.at,
             record.client_order_id,
@@ -221,7 +224,7 @@ class Witness:
             self.blame(f"invariant 10: {record.client_order_id} went from {before} to {after}")
         held_back = record.status is OrderStatus.DENIED
         if not (before in OVER and held_back):
-            intent.status = after
+            intent.status, intent.replaced_by = after, record.replaced_by
         intent.reported = max(intent.reported, units_of(record.filled_qty))
 
     def _pass(self, record: r.FillBooked) -> None:
