@@ -13,15 +13,13 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
-from decimal import Decimal
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from coordinator.broker_side import ask_broker
-from coordinator.config import CoordinatorConfig, Mode, config_hash, default_config, load_config
+from coordinator.config import CoordinatorConfig, Mode, default_config, load_config
 from coordinator.core.engine import tickers_of
-from coordinator.core.lanes import StrategySpec
-from coordinator.core.risk import Limits
+from coordinator.core.reload import Setup
 from coordinator.core.values import ZERO, is_crypto
 from coordinator.core.view import LiveView, StrategyView
 from coordinator.embedded import FILL_MODEL, Simulation, claim_account, embedded_simulator
@@ -32,6 +30,7 @@ from coordinator.readers import (
     read_status,
     session_sources,
 )
+from coordinator.rereading import Rereading, setup_of, strategy_specs
 from coordinator.settings import Settings, home_folder, read_settings, warehouse_path
 from coordinator.shell.control_socket import controlled
 from coordinator.shell.isolation import isolated
@@ -58,6 +57,7 @@ __all__ = [
     "run_configured",
     "run_session",
     "session_sources",
+    "strategy_specs",
     "warehouse_path",
     "warming",
 ]
@@ -145,35 +145,44 @@ async def run_configured(
 ) -> SessionOutcome:
     """Like `run_session`, for a configuration that exists already."""
     _refuse_half_armed(config, options)
-    specs = strategy_specs(config, options.min_warmup_bars)
-    if not specs:
+    own = strategy_specs(config, options.min_warmup_bars)
+    if not own:
         return SessionOutcome("Completed", "No strategy of the configuration is enabled.")
-    markets = sorted({"crypto" if is_crypto(t) else "stocks" for t in tickers_of(specs)})
+    markets = sorted({"crypto" if is_crypto(t) else "stocks" for t in tickers_of(own)})
     mode = Mode.PAPER if options.simulated else config.mode
     with (
-        isolated(specs, BUILT_IN, restless=options.speed != 1) as specs,
+        isolated(own, BUILT_IN, restless=options.speed != 1) as specs,
         _settings(config, options, environment) as settings,
         Leases(leases_folder) as leases,
     ):
         leases.take_for_key(urlsplit(settings.trading_url).netloc, settings.key_id, markets)
         budgets = Budgets(settings, speed=options.speed, folder=leases_folder)
         names = [spec.name for spec in specs]
+
+        def ready(found: CoordinatorConfig) -> Setup:
+            found = _overridden(found, options)
+            return setup_of(found, options.min_warmup_bars, simulated=options.simulated)
+
+        setup = ready(config)
         run = Run(
             specs=specs,
-            coordinator=config.name,
-            mode="simulated" if options.simulated else mode.value,
-            feed=config.feed.value,
-            config_hash=config_hash(config),
+            coordinator=setup.coordinator,
+            mode=setup.mode,
+            feed=setup.feed,
+            config_hash=setup.config_hash,
             settings=settings,
             speed=options.speed,
             check_account=lambda account: _on_account(
                 account, mode, settings, leases, budgets, markets, config.name, names
             ),
             fill_model=(options.fill_model or FILL_MODEL) if options.simulated else "",
-            controls=config.controls.as_controls(),
-            crossing=config.crossing,
-            crypto_fee_rate=config.crypto_fee_rate,
+            controls=setup.controls,
+            crossing=setup.crossing,
+            crypto_fee_rate=setup.crypto_fee_rate,
             observers=[controlled(settings.home, environment), *observers],
+            source=Rereading(
+                options.config, options.strategies, ready, own, specs, leases, settings.account_host
+            ),
         )
         ports = Ports.real(budgets)
         return _outcome(await trade_session(run, stop or asyncio.Event(), ports), options)
@@ -197,39 +206,14 @@ async def warming(
         yield await asyncio.to_thread(WarmUp.begin, specs, feed, settings, options.speed)
 
 
-def strategy_specs(config: CoordinatorConfig, min_warmup_bars: int | None) -> list[StrategySpec]:
-    """The enabled strategies, ready for the engine."""
-    specs = []
-    for strategy in config.active:
-        risk = strategy.risk_config
-        limits = Limits(
-            Decimal(risk.max_position_size),
-            risk.max_daily_trades,
-            risk.max_daily_loss,
-            risk.stop_loss_pct,
-            risk.take_profit_pct,
-        )
-        warmup = strategy.min_warmup_bars if min_warmup_bars is None else min_warmup_bars
-        specs.append(
-            StrategySpec(
-                strategy.name,
-                strategy.strategy_type,
-                strategy.strategy_params,
-                strategy.strategy,
-                strategy.tickers,
-                strategy.initial_cash,
-                warmup,
-                limits,
-            )
-        )
-    return specs
-
-
 def _configuration(options: RunOptions) -> CoordinatorConfig:
-    config = _named_or_built_in(options)
-    if options.feed is not None:
-        config = config.model_copy(update={"feed": type(config.feed)(options.feed)})
-    return config
+    return _overridden(_named_or_built_in(options), options)
+
+
+def _overridden(config: CoordinatorConfig, options: RunOptions) -> CoordinatorConfig:
+    if options.feed is None:
+        return config
+    return config.model_copy(update={"feed": type(config.feed)(options.feed)})
 
 
 def _named_or_built_in(options: RunOptions) -> CoordinatorConfig:

@@ -59,6 +59,7 @@ __all__ = [
     "default_config",
     "load_config",
     "parse_config",
+    "read_config",
 ]
 
 DEFAULT_NAME = "multi-trader"
@@ -72,6 +73,15 @@ def load_config(path: str | Path, strategies: Path | None = None) -> Coordinator
     Raises:
         ConfigError: if the file cannot be read, or for everything that is wrong in it.
     """
+    return read_config(path, strategies)[0]
+
+
+def read_config(path: str | Path, strategies: Path | None = None) -> tuple[CoordinatorConfig, str]:
+    """Like `load_config`, with the SHA-256 in hex of the bytes that were read.
+
+    Raises:
+        ConfigError: as `load_config`.
+    """
     file = Path(path)
     try:
         text = file.read_bytes()
@@ -81,7 +91,8 @@ def load_config(path: str | Path, strategies: Path | None = None) -> Coordinator
         raise ConfigError(str(path), [problem]) from None
     document = read_document(text, str(path))
     types, problems = _offered(document, strategies, file.parent)
-    return _assemble(document, _stem(file), str(path), types, problems=problems)
+    config = _assemble(document, _stem(file), str(path), types, problems=problems)
+    return config, hashlib.sha256(text).hexdigest()
 
 
 def parse_config(document: str | bytes | Mapping[str, Any], name: str) -> CoordinatorConfig:

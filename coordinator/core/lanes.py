@@ -154,14 +154,19 @@ class Lanes:
         for lane in before.values():
             lane.ranks.clear()
         self._serve(specs, before)
+        for ticker, bars in history.items():
+            self._bars[ticker] = max(self.bars(ticker), len(bars) + len(so_far.get(ticker, ())))
         for (rule, ticker), lane in self._lanes.items():
             if (rule, ticker) in before:
                 self._note_fault(lane)
                 continue
             older, newer = history.get(ticker, ()), so_far.get(ticker, ())
-            self._bars[ticker] = max(self.bars(ticker), len(older) + len(newer))
             for bar in (*older[max(0, len(older) - lane.history_bars) :], *newer):
                 self._feed(lane, bar)
+
+    def serves(self, spec: StrategySpec, ticker: str) -> bool:
+        """Whether there is a lane for this strategy's rule on this ticker."""
+        return (spec.rule, ticker) in self._lanes
 
     def _feed(self, lane: Lane, bar: Bar) -> None:
         lane.feed(bar)

@@ -31,13 +31,14 @@ MOST_SAID = 4 * 1024 * 1024
 """Bytes of an answer: a status of hundreds of strategies."""
 OF_ONE = frozenset({"pause", "resume", "flatten", "explain"})
 
-Do = Literal["status", "explain", "pause", "resume", "flatten", "kill", "revive"]
+Do = Literal["status", "explain", "pause", "resume", "flatten", "kill", "revive", "reload"]
 
 
 class Request(BaseModel):
     """What is asked, by whom; `strategy` names one where that is of one strategy.
 
-    `ticker` is of an explanation: one of the strategy's, or all without it.
+    `ticker` is of an explanation: one of the strategy's, or all without it. `config`, `remove` and
+    `token` are of a reload: the file, what becomes of removed positions, and what confirms it.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -46,6 +47,9 @@ class Request(BaseModel):
     by: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
     strategy: Annotated[str, Field(pattern=f"^({NAME_PATTERN.pattern})?$")] = ""
     ticker: Annotated[str, Field(pattern=f"^({SYMBOL_PATTERN.pattern})?$")] = ""
+    config: Annotated[str, Field(max_length=1024, pattern=r"^[^\x00-\x1f\x7f]*$")] = ""
+    remove: Literal["flatten", "dormant"] = "dormant"
+    token: Annotated[str, Field(pattern="^[0-9a-f]{0,32}$")] = ""
 
     @model_validator(mode="after")
     def _names_one(self) -> Request:
@@ -53,6 +57,8 @@ class Request(BaseModel):
             raise ValueError(f"{self.do} is of {'a' if self.do in OF_ONE else 'no'} strategy")
         if self.ticker and self.do != "explain":
             raise ValueError(f"{self.do} is of no ticker")
+        if (self.config or self.token) and self.do != "reload":
+            raise ValueError(f"{self.do} is of no configuration")
         return self
 
 
@@ -66,6 +72,8 @@ class Reply(BaseModel):
     status: LiveView | None = None
     explained: tuple[Explanation, ...] = ()
     events: tuple[Event, ...] = ()
+    changes: tuple[str, ...] = ()
+    token: str = ""
 
 
 class Address(BaseModel):

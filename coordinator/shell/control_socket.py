@@ -20,6 +20,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from coordinator.core.messages import Act
+from coordinator.core.reload import Removal
 from coordinator.shell.control_protocol import (
     MOST_ASKED,
     Address,
@@ -33,11 +34,14 @@ from coordinator.shell.control_protocol import (
 )
 from coordinator.shell.coordinator import LiveSession
 from coordinator.shell.recent import Recent, recent
+from coordinator.shell.reload_request import Wanted
 from coordinator.shell.session import Observer
 
 log = logging.getLogger("coordinator")
 ASK_S, ANSWER_S = 2.0, 10.0
 """Local seconds in which a request must be said, and in which it should be answered."""
+RELOAD_S = 100.0
+"""Local seconds in which another configuration should be taken up: history is fetched first."""
 MOST_AT_ONCE, MOST_PER_S, MOST_IN_LINE = 8, 100.0, 64
 """Requests that are heard side by side, new ones a second, and those that wait in the kernel."""
 
@@ -167,6 +171,8 @@ class _Doorman:
             return Reply(done=True, said=said, status=view, events=events)
         if request.do == "explain":
             return _explained(self._live, request)
+        if request.do == "reload":
+            return await self._reload(request)
         answer = self._live.ask(Act(request.do), request.by, request.strategy)
         log.debug("asked over the control socket: %s %s", request.do, request.strategy)
         try:
@@ -176,6 +182,19 @@ class _Doorman:
             late = f"Not answered within {ANSWER_S:.0f} s; see `multi-trader status`."
             return Reply(done=False, said=late)
         return Reply(done=told.done, said=told.said)
+
+    async def _reload(self, request: Request) -> Reply:
+        if self._live.reloading is None:
+            return Reply(done=False, said="This session takes no other configuration.")
+        removal = Removal(request.remove)
+        wanted = Wanted(request.by, request.config, removal, request.token)
+        try:
+            async with asyncio.timeout(RELOAD_S):
+                told = await self._live.reloading.reload(wanted)
+        except TimeoutError:
+            late = f"Not ready within {RELOAD_S:.0f} s, and still at it; see the session's log."
+            return Reply(done=False, said=late)
+        return Reply(done=told.done, said=told.said, changes=told.changes, token=told.token)
 
 
 def _explained(live: LiveSession, request: Request) -> Reply:

@@ -10,12 +10,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from coordinator.core import messages as m
 from coordinator.core import records as r
-from coordinator.core.engine import Engine
+from coordinator.core.engine import Engine, tickers_of
 from coordinator.core.explanation import Explanation
 from coordinator.core.orders import OrderStatus
 from coordinator.core.values import Bar
@@ -26,12 +25,14 @@ from coordinator.shell.broker import Broker
 from coordinator.shell.clock import BrokerClock
 from coordinator.shell.ears import Ears
 from coordinator.shell.errands import Errands
+from coordinator.shell.inbox import Change, Stop, Wish
 from coordinator.shell.intake import BarIntake
 from coordinator.shell.journal import Entry, Journal
 from coordinator.shell.lookout import Lookout
 from coordinator.shell.narrator import Narrator
 from coordinator.shell.pace import Pace
 from coordinator.shell.ports import Ports
+from coordinator.shell.reload_request import Reloads
 
 log = logging.getLogger("coordinator")
 CLOSE_GRACE_S = 10.0
@@ -43,22 +44,7 @@ SKEW_S = 2.0
 """A step of the broker's clock, against the time that must have passed, that is told of."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Stop:
-    """The session shall end; `lost` names a stream that ended by itself."""
-
-    lost: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class _Wish:
-    """Somebody asked for something, and waits for the answer."""
-
-    asked: m.OperatorAsked
-    answer: asyncio.Future[m.Answer]
-
-
-_Item = Bar | m.Message | _Stop | _Wish
+_Item = Bar | m.Message | Stop | Wish | Change
 _HALTS = r.Killed | r.Paused | r.FlattenRequested
 
 
@@ -97,8 +83,9 @@ class LiveSession:
         self._tick_s, self._ticked_s = ports.tick_s, ports.monotonic()
         self._sight = True, frozenset[str]()
         self._bars = BarIntake(engine.specs, engine.plan, books.last_bar, clock, ports.monotonic)
-        self._stop: _Stop | None = None
+        self._stop: Stop | None = None
         self._over = False
+        self.reloading: Reloads | None = None
 
     def view(self) -> LiveView:
         """The session as it stands now. Call on the loop."""
@@ -109,7 +96,7 @@ class LiveSession:
     def ask(self, act: m.Act, by: str, strategy: str = "") -> asyncio.Future[m.Answer]:
         """Hand in an operator's wish; answered once it is durable. Call on the loop."""
         answer = asyncio.get_running_loop().create_future()
-        self._inbox.put_nowait(_Wish(m.OperatorAsked(self._clock.now(), act, by, strategy), answer))
+        self._inbox.put_nowait(Wish(m.OperatorAsked(self._clock.now(), act, by, strategy), answer))
         return answer
 
     def explain(self, strategy: str, ticker: str = "") -> tuple[Explanation, ...]:
@@ -119,13 +106,26 @@ class LiveSession:
         """
         return self.engine.explain(strategy, self._clock.now(), ticker)
 
+    def reload(self, asked: Callable[[datetime], m.Reload]) -> asyncio.Future[m.Answer]:
+        """Hand in another configuration; answered once it is durable. Call on the loop.
+
+        `asked` is called when its turn comes, with the broker's time.
+        """
+        answer = asyncio.get_running_loop().create_future()
+        self._inbox.put_nowait(Change(asked, answer))
+        return answer
+
+    def expect(self, tickers: Iterable[str]) -> None:
+        """Streams begin to bring these tickers; a configuration that trades them will follow."""
+        self._bars.join(tickers)
+
     def on_stream_end(self, name: str) -> None:
         """A stream ended that should not have."""
-        self._inbox.put_nowait(_Stop(name))
+        self._inbox.put_nowait(Stop(name))
 
     def request_stop(self) -> None:
         """End the session early, in order."""
-        self._inbox.put_nowait(_Stop())
+        self._inbox.put_nowait(Stop())
 
     def resume(self, unsent: Sequence[str]) -> None:
         """Go on where an earlier process stopped: its unsent orders, its open ones, the gap."""
@@ -215,7 +215,7 @@ class LiveSession:
                 self.lookout.heard(item.symbol)
                 for minute in self._bars.take(item):
                     self._take_bars(minute)
-            case _Stop():
+            case Stop():
                 self._stop = item
             case m.ClockRead():
                 if abs(step_s := self._clock.step_s(item.now)) > SKEW_S:
@@ -234,10 +234,12 @@ class LiveSession:
                 if item.origin is r.Origin.BACKFILL:
                     for minute in self._bars.close_gap():
                         self._take_bars(minute)
-            case _Wish():
+            case Wish():
                 outcome = self._decide_informed(item.asked)
                 if outcome.answer is not None and not item.answer.done():
                     item.answer.set_result(outcome.answer)
+            case Change():
+                self._take_up(item)
             case m.AccountSeen():
                 self.lookout.confirmed()
                 self._decide_informed(item)
@@ -245,6 +247,22 @@ class LiveSession:
                 self._decide_informed(item)
             case _:
                 self._commit(self.engine.handle(item))
+
+    def _take_up(self, change: Change) -> None:
+        """Go on with another configuration: decide it, and take in the bars that it wants."""
+        answer: m.Answer | None = m.Answer(False, "Nothing was changed: the session ends.")
+        if self._stop is None and not self._over:
+            asked, before = change.asked(self._clock.now()), tickers_of(self.engine.specs)
+            answer = self._decide_informed(asked).answer
+            if answer is not None and answer.done:
+                self._narrator.follow(self.engine.specs)
+                self.lookout.follow(asked.setup.tickers)
+                self._bars.follow(asked.setup.tickers)
+                fresh = [ticker for ticker in asked.setup.tickers if ticker not in before]
+                if starts := self._bars.open_gap(fresh, alone=True):
+                    self._errands.fetch_bars(starts)
+        if answer is not None and not change.answer.done():
+            change.answer.set_result(answer)
 
     def _decide_informed(self, message: m.Message) -> m.Outcome:
         """Decide with what the account's other coordinators have written, before they go on."""

@@ -38,7 +38,8 @@ class BarIntake:
         self._clock, self._monotonic = clock, monotonic
         quiet_s = clock.local_s(QUIET_S, least_s=LEAST_QUIET_S)
         self._gatherer = Gatherer(self._expected, quiet_s)
-        self._gaps = 0
+        self._gaps: list[frozenset[str] | None] = []
+        self._joining = frozenset[str]()
         self._held: list[Bar] = []
 
     @property
@@ -49,11 +50,21 @@ class BarIntake:
     @property
     def repairs(self) -> bool:
         """Whether a gap's bars are being fetched."""
-        return self._gaps > 0
+        return bool(self._gaps)
+
+    def join(self, tickers: Iterable[str]) -> None:
+        """These tickers are about to be traded: until then their bars are left to REST."""
+        self._joining = frozenset(tickers)
+
+    def follow(self, tickers: Iterable[str]) -> None:
+        """Gather the bars of these tickers from now on."""
+        self._tickers, self._joining = list(tickers), frozenset()
 
     def take(self, bar: Bar) -> list[Minute]:
         """Take a bar of a stream; returns the minutes that it completes, oldest first."""
-        if self._gaps:
+        if bar.symbol in self._joining:
+            return []
+        if self._waits(bar.symbol):
             self._held.append(bar)
             return []
         return self._gatherer.add(bar, self._monotonic())
@@ -67,18 +78,23 @@ class BarIntake:
         """Whatever is gathered."""
         return self._gatherer.flush()
 
-    def open_gap(self, tickers: Iterable[str] | None = None) -> dict[str, datetime]:
-        """Where the missing bars of these tickers (None: all) begin; nothing if none can be."""
+    def open_gap(
+        self, tickers: Iterable[str] | None = None, *, alone: bool = False
+    ) -> dict[str, datetime]:
+        """Where the missing bars of these tickers (None: all) begin; nothing if none can be.
+
+        `alone` makes only these tickers' bars wait for the answer. Gaps are closed in the order in
+        which they were opened.
+        """
         asked = self._tickers if tickers is None else sorted(tickers)
         starts = {t: start for t in asked if (start := self._next_start(t)) is not None}
-        self._gaps += bool(starts)
+        if starts:
+            self._gaps.append(frozenset(starts) if alone else None)
         return starts
 
     def close_gap(self) -> list[Minute]:
         """A gap is repaired, as far as it can be: the minutes that waited for it."""
-        self._gaps -= 1
-        if self._gaps:
-            return []
+        self._gaps.pop(0)
         held, self._held = self._held, []
         return [minute for bar in held for minute in self.take(bar)]
 
@@ -87,9 +103,13 @@ class BarIntake:
         last = self._last_bar
         return [bar for bar in bars if bar.symbol not in last or bar.start > last[bar.symbol]]
 
+    def _waits(self, ticker: str) -> bool:
+        return any(gap is None or ticker in gap for gap in self._gaps)
+
     def _expected(self, start: datetime) -> set[str]:
-        """The tickers that can have a bar of this minute."""
-        return {ticker for ticker in self._tickers if self._plan.is_open(ticker, start)}
+        """The tickers that can have a bar of this minute now."""
+        open_now = {ticker for ticker in self._tickers if self._plan.is_open(ticker, start)}
+        return {ticker for ticker in open_now if not self._waits(ticker)}
 
     def _next_start(self, ticker: str) -> datetime | None:
         first, now = self._plan.first_bar(ticker), self._clock.now()

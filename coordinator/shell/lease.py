@@ -37,7 +37,7 @@ class Leases:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._held.close()
+        self.close()
 
     def take_for_key(self, host: str, key_id: str, markets: Iterable[str]) -> None:
         """Take the leases of `key_id` at `host`, before any call goes out.
@@ -94,6 +94,28 @@ class Leases:
                 raise SafetyRefusal(
                     f"{held} Or give the strategy another name: each name is one book."
                 ) from None
+
+    def claim_strategies(self, account: str, names: Iterable[str], *, host: str = "") -> Leases:
+        """Take the leases of strategies that join later, in leases of their own, to be given back.
+
+        Raises:
+            SafetyRefusal: another process runs one of them on the account; none was taken.
+        """
+        claim = Leases(self._folder)
+        try:
+            claim.take_for_strategies(account, names, host=host)
+        except BaseException:
+            claim.close()
+            raise
+        return claim
+
+    def keep(self, claim: Leases) -> None:
+        """Hold what was claimed until the end."""
+        self._held.callback(claim.close)
+
+    def close(self) -> None:
+        """Give all of them back."""
+        self._held.close()
 
     def _take(self, name: str, what: str) -> None:
         private_folder(self._folder)

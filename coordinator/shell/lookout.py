@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 
 from coordinator.core.session import SessionPlan
-from coordinator.core.values import Bar
+from coordinator.core.values import Bar, is_crypto
 from coordinator.shell.clock import BrokerClock
 from coordinator.shell.streams import StreamState, StreamWatch
 
@@ -95,6 +95,13 @@ class Lookout:
     ) -> None:
         """Watch over a stream of bars; `restart` makes it connect anew."""
         self._markets.append(_Market(watch, frozenset(tickers), self.clock.now(), restart))
+
+    def follow(self, tickers: Iterable[str]) -> None:
+        """Watch for the bars of these tickers from now on, on the streams that there are."""
+        wanted = list(tickers)
+        for market in self._markets:
+            crypto = any(map(is_crypto, market.tickers))
+            market.tickers = frozenset(t for t in wanted if is_crypto(t) is crypto)
 
     def tickers_of(self, watch: StreamWatch) -> frozenset[str]:
         """The tickers of a stream of bars; none of the order stream."""

@@ -44,6 +44,12 @@ class Narrator:
             log.info("    Warmup Bars: %d", spec.min_warmup_bars)
             log.info("    Asset Type: %s", asset_type(spec))
 
+    def follow(self, specs: Sequence[StrategySpec]) -> None:
+        """Tell of these strategies from now on."""
+        known = {spec.name for spec in self._specs}
+        self._specs = specs
+        self._warming |= {spec.name for spec in specs if spec.name not in known}
+
     def warmth(self, lanes: Lanes) -> None:
         """Say once for each strategy that all its tickers have their warm-up bars."""
         for spec in self._specs:
@@ -80,6 +86,8 @@ class Narrator:
                     log.info("[%s] entry in %s denied: %s", name, record.symbol, why)
                 case r.EntriesStopped():
                     log.warning("[%s] entries stopped: %s", record.strategy, record.reason)
+                case r.Reconfigured():
+                    log.info("the session goes on with another configuration (%s)", record.by)
                 case r.DiscrepancyFound():
                     log.error("⚠ discrepancy: %s", record.note)
                 case (

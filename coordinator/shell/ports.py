@@ -33,6 +33,13 @@ class Stream(Protocol):
     def start(self, on_end: Callable[[str], None]) -> None:
         """Connect, and call `on_end` with the name if the stream ends without `stop`."""
 
+    async def subscribe(self, symbols: Sequence[str]) -> None:
+        """Of a market stream: bring the bars of these symbols, and no others.
+
+        Raises:
+            BrokerError: the broker does not grant them; what it brought before stays.
+        """
+
     def restart(self) -> None:
         """Close the connection, so that a new one is made."""
 

@@ -20,6 +20,7 @@ from coordinator.core.controls import Controls
 from coordinator.core.engine import CRYPTO_FEE_RATE, Engine, tickers_of
 from coordinator.core.lanes import StrategySpec
 from coordinator.core.opening import SessionName, session_id
+from coordinator.core.reload import Setup
 from coordinator.core.risk import Asset
 from coordinator.core.session import Hours, SessionPlan
 from coordinator.core.values import is_crypto
@@ -36,6 +37,8 @@ from coordinator.shell.lookout import Lookout
 from coordinator.shell.narrator import Narrator
 from coordinator.shell.pace import Pace, patient
 from coordinator.shell.ports import Ports, Stream
+from coordinator.shell.reload_request import Source
+from coordinator.shell.reloading import Reloading
 from coordinator.shell.streams import StreamWatch, quiet_sdk
 
 log = logging.getLogger("coordinator")
@@ -70,6 +73,21 @@ class Run:
     crossing: bool = False
     crypto_fee_rate: Decimal = CRYPTO_FEE_RATE
     observers: Sequence[Observer] = ()
+    source: Source | None = None
+    """Where edited configurations come from; without it the session knows no reload."""
+
+    def setup(self) -> Setup:
+        """What it is configured to be."""
+        return Setup(
+            self.coordinator,
+            self.mode,
+            self.feed,
+            self.config_hash,
+            tuple(self.specs),
+            self.controls,
+            self.crossing,
+            self.crypto_fee_rate,
+        )
 
     def broker(self, ports: Ports, pace: Pace | None = None) -> Broker:
         """The broker, over a REST session of its own.
@@ -145,7 +163,7 @@ async def trade_session(run: Run, stop: asyncio.Event, ports: Ports) -> RunResul
         narrator.banner(paper=run.mode != "live")
         live = live_session(run, ports, started, narrator)
         narrator.warmth(started.engine.lanes)
-        status = await _trade(run, ports, live, started.unsent, stop)
+        status = await _trade(run, ports, live, started, stop)
         found = await ports.workers.run(lambda: end_session(run, ports, started, status))
         narrator.tell(found)
         return RunResult(
@@ -167,15 +185,21 @@ def live_session(run: Run, ports: Ports, started: Started, narrator: Narrator) -
 
 
 async def _trade(
-    run: Run, ports: Ports, live: LiveSession, unsent: Sequence[str], stop: asyncio.Event
+    run: Run, ports: Ports, live: LiveSession, started: Started, stop: asyncio.Event
 ) -> str:
     """Bring the streams up, take what was missed meanwhile, and trade."""
     async with AsyncExitStack() as surroundings:
+        streams = []
         for stream in _streams(run, ports, live):
+            streams.append(stream)
             surroundings.push_async_callback(stream.stop)
             stream.start(live.on_stream_end)
             await _come_up(stream, live.lookout, run)
-        live.resume(unsent)
+        live.resume(started.unsent)
+        if run.source is not None:
+            reloading = Reloading(run, run.source, ports, live, started, streams)
+            live.reloading = reloading
+            surroundings.push_async_callback(reloading.stop)
         for observer in run.observers:
             await surroundings.enter_async_context(observer(live))
         stopper = asyncio.create_task(_stop_when(stop, live))
@@ -274,7 +298,7 @@ def _start(run: Run, ports: Ports, resources: ExitStack) -> Started | None:
         log.warning("⚠ KILLED: nothing is bought until `multi-trader revive`")
     assets |= startup.read_held_assets(broker, books, assets)
     engine = run.engine(books, assets, plan, sessions)
-    so_far = startup.bars_so_far(broker, engine, now) if is_new else seen
+    so_far = startup.bars_so_far(broker, tickers, plan, now) if is_new else seen
     needs = startup.warm_up_needs(run.specs, plan)
     file = startup.warm_up_file(run.settings.home, account.number, plan.date)
     history = startup.fetch_history(broker, sessions, needs, file)

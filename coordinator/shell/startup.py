@@ -146,8 +146,10 @@ def warm_up_needs(specs: Sequence[StrategySpec], session_plan: SessionPlan) -> l
     return needs
 
 
-def bars_so_far(broker: Broker, engine: Engine, now: datetime) -> list[Bar]:
-    """The session's bars that ended before this coordinator first came, oldest first.
+def bars_so_far(
+    broker: Broker, tickers: Sequence[str], session_plan: SessionPlan, now: datetime
+) -> list[Bar]:
+    """The session's bars of these tickers that ended before they were first traded, oldest first.
 
     They are history: nothing was missed, because nobody was there to decide.
     """
@@ -155,9 +157,9 @@ def bars_so_far(broker: Broker, engine: Engine, now: datetime) -> list[Bar]:
     for crypto in (False, True):
         starts = {
             ticker: first
-            for ticker in tickers_of(engine.specs)
+            for ticker in tickers
             if is_crypto(ticker) is crypto
-            and (first := engine.plan.first_bar(ticker)) is not None
+            and (first := session_plan.first_bar(ticker)) is not None
             and first < now
         }
         if starts:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import Enum
 from typing import Any
@@ -24,6 +24,7 @@ from coordinator.shell.fields import Raw
 from coordinator.shell.frames import Consumer, read_json, read_msgpack
 from coordinator.shell.garbage import shown
 from coordinator.shell.sockets import socket_options
+from coordinator.shell.subscription import Subscription, handler
 
 log = logging.getLogger("coordinator")
 SDK_LOGGERS = ("alpaca.data.live.websocket", "alpaca.trading.stream")
@@ -72,9 +73,19 @@ class StreamWatch:
         self._on_reconnect = on_reconnect
         self._on_garbage = on_garbage
         self._changed = asyncio.Event()
+        self._asked: asyncio.Future[None] | None = None
+
+    def expect(self) -> asyncio.Future[None]:
+        """The broker's next word on what this stream shall bring: yes, or a BrokerRejected."""
+        self._asked = asyncio.get_running_loop().create_future()
+        return self._asked
 
     def live(self) -> None:
         """The broker confirmed what was asked of this stream."""
+        if self._asked is not None and not self._asked.done():
+            self._asked.set_result(None)
+        if self.state is StreamState.LIVE:
+            return  # more symbols, or fewer, over the connection that stands
         self.state, self.error = StreamState.LIVE, None
         self.connections += 1
         self._changed.set()
@@ -88,6 +99,9 @@ class StreamWatch:
 
     def refused(self, code: int, message: str) -> None:
         """The broker answered with an error."""
+        if self._asked is not None and not self._asked.done() and code == SYMBOL_LIMIT:
+            self._asked.set_exception(BrokerRejected(code, code, message))
+            return
         if self.state is StreamState.LIVE and code not in DECISIVE:
             self.garbled(f"error {code}: {message}")
             return
@@ -208,8 +222,11 @@ class Stream:
     `on_message` gets every raw message and must not raise or block.
     """
 
-    def __init__(self, sdk: Any, watch: StreamWatch) -> None:
+    def __init__(
+        self, sdk: Any, watch: StreamWatch, subscription: Subscription | None = None
+    ) -> None:
         self._sdk = sdk
+        self._subscription = subscription
         self.watch = watch
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
@@ -250,6 +267,15 @@ class Stream:
         if socket is not None:
             self._closing = asyncio.ensure_future(socket.close())
 
+    async def subscribe(self, symbols: Sequence[str]) -> None:
+        """Bring the bars of these symbols, and no others, over the connection that stands.
+
+        Raises:
+            BrokerError: it does not grant them; what it brought before stays.
+        """
+        assert self._subscription is not None, "the order stream has no symbols"
+        await self._subscription.change(symbols, self.watch.expect)
+
     async def stop(self) -> None:
         """End the stream and free its connection slot."""
         self._stopping = True
@@ -283,10 +309,8 @@ def market_stream(
         websocket_params=socket_options(len(symbols)),
     )
     sdk.watch, sdk.wanted = watch, frozenset(symbols)
-    sdk.subscribe_bars(_handler(on_bar), *symbols)
-    if crypto or feed != LIMITED_FEED or 2 * len(symbols) <= LEAST_PAIRS:
-        sdk.subscribe_updated_bars(_handler(on_bar), *symbols)
-    return Stream(sdk, watch)
+    room = LEAST_PAIRS if feed == LIMITED_FEED and not crypto else None
+    return Stream(sdk, watch, Subscription(sdk, handler(on_bar), symbols, room))
 
 
 def order_stream(
@@ -301,7 +325,7 @@ def order_stream(
         websocket_params=socket_options(),
     )
     sdk.watch, sdk.wanted = watch, frozenset()
-    sdk.subscribe_trade_updates(_handler(on_update))
+    sdk.subscribe_trade_updates(handler(on_update))
     return Stream(sdk, watch)
 
 
@@ -323,10 +347,3 @@ def _is_unread(error: ValueError) -> bool:
     """Whether a login failed because its answer was neither JSON nor msgpack, and so no answer."""
     words = ("Unpack failed", " exceeds max_")
     return type(error) is not ValueError or any(part in str(error) for part in words)
-
-
-def _handler(hand_on: Callable[[Raw], None]) -> Callable[[Any], Awaitable[None]]:
-    async def handle(message: Any) -> None:
-        hand_on(message)
-
-    return handle

@@ -1,0 +1,135 @@
+"""A configuration read again while its session trades: the file, judged as at a start.
+
+Strategies of a user's own run in processes that are forked before anything else, so that such a
+strategy can go on, with the code that it began with, but none can join.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from pathlib import Path
+
+from coordinator.config import CoordinatorConfig, config_hash, read_config
+from coordinator.core.lanes import Rule, StrategySpec
+from coordinator.core.reload import Setup
+from coordinator.core.risk import Limits
+from coordinator.errors import OperatorError
+from coordinator.shell.lease import Leases
+from coordinator.shell.reload_request import Proposal
+from coordinator.strategies.registry import BUILT_IN
+
+
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """Leases of strategies that may join."""
+
+    leases: Leases
+    claim: Leases
+
+    def keep(self) -> None:
+        """They are run from now on."""
+        self.leases.keep(self.claim)
+
+    def give_back(self) -> None:
+        """They are not run after all."""
+        self.claim.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Rereading:
+    """Reads configurations for the session of one process.
+
+    `path` is the file that it was started with, None for the built-in one, and `strategies` the
+    folder of a user's own. `setup` makes a
+    configuration ready to run; `own` are the strategies as configured, `walled` the same ones as
+    they run. `host` is the leases'.
+    """
+
+    path: Path | None
+    strategies: Path | None
+    setup: Callable[[CoordinatorConfig], Setup]
+    own: Sequence[StrategySpec]
+    walled: Sequence[StrategySpec]
+    leases: Leases
+    host: str
+
+    def read(self, path: str) -> Proposal:
+        """The configuration in a file, or in the one that the session runs with.
+
+        Raises:
+            OperatorError: it cannot be read, or something in it is wrong; all of it is named.
+        """
+        file = Path(path) if path else self.path
+        if file is None:
+            raise OperatorError(
+                "the session runs the built-in configuration, and no file; name one by --config"
+            )
+        config, digest = read_config(file, self.strategies)
+        setup = self.setup(config)
+        specs = tuple(replace(spec, rule=self._walled(spec)) for spec in setup.specs)
+        return Proposal(replace(setup, specs=specs), digest)
+
+    def claim(self, account: str, names: Collection[str]) -> Claimed:
+        """Keep these strategies from other coordinators.
+
+        Raises:
+            SafetyRefusal: one runs elsewhere on the account.
+        """
+        return Claimed(self.leases, self.leases.claim_strategies(account, names, host=self.host))
+
+    def _walled(self, spec: StrategySpec) -> Rule:
+        """The rule as it runs: in this process, or in the one that it has already."""
+        if type(spec.rule) in BUILT_IN:
+            return spec.rule
+        for before, running in zip(self.own, self.walled, strict=True):
+            kind = before.strategy_type == spec.strategy_type and before.params == spec.params
+            if kind and type(before.rule) not in BUILT_IN:
+                return running.rule
+        raise OperatorError(
+            f"{spec.name} is of the type {spec.strategy_type}, which is not built in: a strategy of"
+            " your own gets its process at a start. Stop the session and start it again"
+        )
+
+
+def strategy_specs(config: CoordinatorConfig, min_warmup_bars: int | None) -> list[StrategySpec]:
+    """The enabled strategies, ready for the engine."""
+    specs = []
+    for strategy in config.active:
+        risk = strategy.risk_config
+        limits = Limits(
+            Decimal(risk.max_position_size),
+            risk.max_daily_trades,
+            risk.max_daily_loss,
+            risk.stop_loss_pct,
+            risk.take_profit_pct,
+        )
+        warmup = strategy.min_warmup_bars if min_warmup_bars is None else min_warmup_bars
+        specs.append(
+            StrategySpec(
+                strategy.name,
+                strategy.strategy_type,
+                strategy.strategy_params,
+                strategy.strategy,
+                strategy.tickers,
+                strategy.initial_cash,
+                warmup,
+                limits,
+            )
+        )
+    return specs
+
+
+def setup_of(config: CoordinatorConfig, min_warmup_bars: int | None, *, simulated: bool) -> Setup:
+    """What a configuration says, ready to run; `min_warmup_bars` takes the place of its own."""
+    return Setup(
+        config.name,
+        "simulated" if simulated else config.mode.value,
+        config.feed.value,
+        config_hash(config),
+        tuple(strategy_specs(config, min_warmup_bars)),
+        config.controls.as_controls(),
+        config.crossing,
+        config.crypto_fee_rate,
+    )

@@ -1,0 +1,209 @@
+"""A session that trades goes on with an edited configuration, without losing its connections.
+
+First what is new is got ready beside the loop: leases, assets, symbols on the stream that stands,
+history. Then the engine takes all of it up between two messages, as one commit; before that
+nothing has changed, and after it a restart finds the same.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from coordinator.core import messages as m
+from coordinator.core.lanes import StrategySpec
+from coordinator.core.reload import Setup, refusals, sentences
+from coordinator.core.risk import Asset
+from coordinator.core.values import Bar, is_crypto
+from coordinator.errors import BrokerError, BrokerRejected, OperatorError, SafetyRefusal
+from coordinator.shell import startup
+from coordinator.shell.allotment import explain_refusal
+from coordinator.shell.coordinator import LiveSession
+from coordinator.shell.ports import Ports, Stream
+from coordinator.shell.reload_request import Claim, Source, Told, Wanted
+from coordinator.shell.seen import bars_seen
+
+if TYPE_CHECKING:
+    from coordinator.shell.session import Run, Started
+
+log = logging.getLogger("coordinator")
+SHOWN = "Nothing was changed yet."
+UNCHANGED = "Nothing was changed:"
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """What the engine wants to know of a configuration; bars by ticker, oldest first.
+
+    `seen` are the session's own up to the journal's record number `until`, `missed` those of
+    tickers that it did not trade.
+    """
+
+    assets: Mapping[str, Asset]
+    history: Mapping[str, Sequence[Bar]]
+    until: int
+    seen: Sequence[Bar]
+    missed: Sequence[Bar]
+
+
+class Reloading:
+    """Takes one running session to other configurations, one at a time."""
+
+    def __init__(
+        self,
+        run: Run,
+        source: Source,
+        ports: Ports,
+        live: LiveSession,
+        started: Started,
+        streams: Sequence[Stream],
+    ) -> None:
+        self.setup = run.setup()
+        self._run, self._source, self._ports = run, source, ports
+        self._live, self._started = live, started
+        markets = [s for s in streams if live.lookout.tickers_of(s.watch)]
+        self._streams = {any(map(is_crypto, live.lookout.tickers_of(s.watch))): s for s in markets}
+        self._ours = {spec.name for spec in run.specs}
+        self._one = asyncio.Lock()
+        self._tasks: set[asyncio.Task[Told]] = set()
+
+    async def reload(self, wanted: Wanted) -> Told:
+        """Show the difference, or apply it. Whoever asks may go away meanwhile."""
+        task = asyncio.create_task(self._reload(wanted))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return await asyncio.shield(task)
+
+    async def stop(self) -> None:
+        """The session ends: what is not decided yet never will be."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _reload(self, wanted: Wanted) -> Told:
+        async with self._one:
+            try:
+                read = partial(self._source.read, wanted.path)
+                proposal = await self._ports.workers.run(read)
+            except OperatorError as error:
+                return Told(False, f"{UNCHANGED} {error}")
+            new = proposal.setup
+            if refused := refusals(self.setup, new):
+                return Told(False, f"{UNCHANGED} {'; '.join(refused)}.")
+            changes = tuple(sentences(self.setup, new, wanted.removal))
+            if not changes:
+                return Told(True, "The session runs with this configuration already.")
+            token = _token(proposal.digest, self.setup.config_hash, *changes)
+            if not wanted.token:
+                return Told(True, SHOWN, changes, token)
+            if wanted.token != token:
+                said = "the file or the session has changed since the difference was shown; ask"
+                return Told(False, f"{UNCHANGED} {said} for it again.", changes)
+            return await self._apply(new, wanted, changes)
+
+    async def _apply(self, new: Setup, wanted: Wanted, changes: tuple[str, ...]) -> Told:
+        old, claim = self.setup, None
+        both = list(dict.fromkeys((*old.tickers, *new.tickers)))
+        try:
+            claim = await self._claim(new)
+            self._live.expect([ticker for ticker in both if ticker not in set(old.tickers)])
+            await self._subscribe(both, new)
+            ready = await self._get_ready(new)
+            asked = partial(self._asked, new, wanted, ready)
+            answer = await self._live.reload(asked)
+        except (OperatorError, BrokerError) as error:
+            answer = m.Answer(False, f"{UNCHANGED} {error}")
+        if answer.done:
+            self.setup = new
+            self._ours |= {spec.name for spec in new.specs}
+        self._settle(claim, kept=answer.done)
+        await self._subscribe(self.setup.tickers, self.setup)
+        log.info("reload asked for by %s: %s", wanted.by, answer.said)
+        return Told(answer.done, answer.said, changes)
+
+    async def _claim(self, new: Setup) -> Claim | None:
+        """Names that join; one that this process has run before is ours until its end."""
+        names = [spec.name for spec in new.specs if spec.name not in self._ours]
+        if not names:
+            return None
+        claim = partial(self._source.claim, self._started.account, names)
+        return await self._ports.workers.run(claim)
+
+    def _settle(self, claim: Claim | None, *, kept: bool) -> None:
+        if claim is not None:
+            claim.keep() if kept else claim.give_back()
+        if not kept:
+            self._live.expect(())
+
+    async def _subscribe(self, tickers: Collection[str], setup: Setup) -> None:
+        """Have the streams bring these tickers.
+
+        Raises:
+            SafetyRefusal: the plan has too few symbols for them; they bring what they did.
+            BrokerUnavailable: the broker did not confirm it; the same.
+        """
+        for crypto, stream in self._streams.items():
+            symbols = [ticker for ticker in tickers if is_crypto(ticker) is crypto]
+            had = self._live.lookout.tickers_of(stream.watch)
+            try:
+                await stream.subscribe(symbols)
+            except BrokerRejected:
+                words = explain_refusal(setup.specs, setup.feed, symbols, had)
+                raise SafetyRefusal(words) from None
+
+    async def _get_ready(self, new: Setup) -> _Ready:
+        serves = self._live.engine.lanes.serves
+        known = {spec.name: spec.min_warmup_bars for spec in self.setup.specs}
+        begins = [
+            spec
+            for spec in new.specs
+            if spec.min_warmup_bars > known.get(spec.name, -1)
+            or not all(serves(spec, ticker) for ticker in spec.tickers)
+        ]
+        traded = set(self.setup.tickers)
+        fresh = [ticker for ticker in new.tickers if ticker not in traded]
+        return await self._ports.workers.run(lambda: self._fetch(begins, fresh))
+
+    def _fetch(self, begins: Sequence[StrategySpec], fresh: Sequence[str]) -> _Ready:
+        """Ask the broker and read the journal; blocking."""
+        started, run = self._started, self._run
+        plan, broker = started.plan, run.broker(self._ports)
+        assets = startup.read_assets(broker, fresh)
+        now = broker.clock()
+        history: Mapping[str, Sequence[Bar]] = {}
+        if needs := startup.warm_up_needs(begins, plan):
+            sessions = startup.read_sessions(broker, now)
+            file = startup.warm_up_file(run.settings.home, started.account, plan.date)
+            history = startup.fetch_history(broker, sessions, needs, file)
+        missed = startup.bars_so_far(broker, fresh, plan, now) if fresh else []
+        until, seen = bars_seen(started.journal.path, started.session_id, after=0)
+        return _Ready(assets, history, until, seen, missed)
+
+    def _asked(self, new: Setup, wanted: Wanted, ready: _Ready, now: datetime) -> m.Reload:
+        """All that the engine needs, with the bars that were decided on meanwhile."""
+        path: Path = self._started.journal.path
+        _, newest = bars_seen(path, self._started.session_id, after=ready.until)
+        so_far: dict[str, dict[datetime, Bar]] = {ticker: {} for ticker in ready.history}
+        for bar in (*ready.missed, *ready.seen, *newest):  # as it was decided on, where it was
+            if bar.symbol in so_far and self._started.plan.counts(bar):
+                so_far[bar.symbol][bar.start] = bar
+        return m.Reload(
+            now,
+            wanted.by,
+            new,
+            wanted.removal,
+            ready.assets,
+            {ticker: tuple(bars) for ticker, bars in ready.history.items()},
+            {t: tuple(bars[start] for start in sorted(bars)) for t, bars in so_far.items()},
+        )
+
+
+def _token(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]

@@ -1,0 +1,34 @@
+"""The bars that a session has taken in, as its journal has them, read beside whoever writes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from coordinator.core import records as r
+from coordinator.core.codec import decode
+from coordinator.core.values import Bar
+from coordinator.shell.journal import reading
+
+_QUERY = (
+    "SELECT seq, kind, body FROM records WHERE session_id = ? AND seq > ?"
+    " AND kind IN ('BarsSeen', 'HistorySeen') ORDER BY seq"
+)
+
+
+def bars_seen(path: Path, session_id: str, *, after: int) -> tuple[int, list[Bar]]:
+    """The bars in a session's records behind number `after`, as they were decided on, in order.
+
+    With them the number of the last of those records. Late corrections are left out.
+    """
+    with reading(path) as connection:
+        rows = connection.execute(_QUERY, (session_id, after)).fetchall()
+    found: list[Bar] = []
+    for _, kind, body in rows:
+        match decode(kind, body):
+            case r.BarsSeen(origin=r.Origin.CORRECTED):
+                pass
+            case r.BarsSeen() | r.HistorySeen() as record:
+                found += record.bars
+            case _:
+                pass
+    return (rows[-1][0] if rows else after), found

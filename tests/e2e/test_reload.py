@@ -1,0 +1,81 @@
+"""A session over real sockets goes on with an edited configuration, and no connection is lost."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Mapping
+from copy import deepcopy
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from coordinator.core import records as r
+from coordinator.shell.control_client import ask
+from coordinator.shell.control_protocol import Address, Reply, Request, addresses
+from coordinator.shell.journal import read_kinds
+from simulator.server import Simulator
+from tests.e2e.running import run_here, session_rows, simulator_options, wait_until
+from tests.e2e.test_control import ACCOUNT, OPEN, timedelta
+from tests.oracle import configs
+
+FIRST = configs.single("momentum")
+
+
+def edited(*more: Mapping[str, Any]) -> dict[str, Any]:
+    """The configuration that runs, with more strategies."""
+    document = deepcopy(FIRST)
+    document["strategies"] += [dict(one) for one in more]
+    return document
+
+
+def strategy(name: str, *tickers: str) -> dict[str, Any]:
+    """A strategy that trades often."""
+    return {
+        **deepcopy(FIRST["strategies"][0]),
+        "name": name,
+        "tickers": list(tickers),
+        "strategy_params": {"lookback_period": 2, "momentum_threshold": 0.0001},
+    }
+
+
+def reload(home: Path, file: Path, token: str = "", remove: str = "dormant") -> Reply:
+    """One request of a reload to the coordinator that runs."""
+    [address] = list[Address](addresses(home / ACCOUNT))
+    request = {"do": "reload", "by": "daniel", "config": str(file), "remove": remove}
+    reply = ask(address, Request.model_validate(request | {"token": token}), patience_s=110)
+    assert reply is not None
+    return reply
+
+
+def test_a_strategy_on_a_new_ticker_joins_and_trades_and_every_connection_stands(
+    short_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "coordinator")
+    file = short_path / "edited.json"
+    said: list[Reply] = []
+
+    def story() -> None:
+        wait_until(venue, OPEN + timedelta(minutes=5), lambda: False)
+        file.write_text(json.dumps(edited(strategy("late", "MSFT", "SPY"))))
+        said.append(reload(short_path, file))
+        said.append(reload(short_path, file, said[0].token))
+
+    with Simulator(simulator_options()) as venue:
+        outside = threading.Thread(target=story)
+        outside.start()
+        outcome = run_here(venue, FIRST, short_path, until=OPEN + timedelta(minutes=45))
+        outside.join()
+        connections = venue.snapshot().most_connections
+    assert [reply.done for reply in said] == [True, True], said
+    assert any(line.startswith("+ late") for line in said[0].changes)
+    assert outcome.discrepancies == 0
+    assert max(connections.values()) == 1
+    assert "connected again" not in caplog.text
+    rows = session_rows(short_path)
+    assert "late" in {row["strategy"] for row in rows["strategies"]}
+    assert {row["symbol"] for row in rows["fills"] if row["strategy"] == "late"} >= {"MSFT"}
+    [record] = read_kinds(short_path / ACCOUNT / "journal.db", r.Reconfigured)
+    assert record.record.by == "daniel"  # type: ignore[union-attr]
