@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import typer
 
 from cli.faults import ANYTHING_ELSE, complain, plainly
 from cli.logs import configure_logging
-from cli.options import LogLevel, SessionId
+from cli.options import AsJson, LogLevel, SessionId
+from cli.tables import print_json
 
 LOCK_DEADLINE_S = 60.0
 
 
 @plainly
-def end_of_day(session: SessionId = None, log_level: LogLevel = "INFO") -> None:
+def end_of_day(
+    session: SessionId = None, json: AsJson = False, log_level: LogLevel = "INFO"
+) -> None:
     """Load sessions from the journal into the warehouse (DuckDB).
 
     Without --session: every session that is not loaded yet or changed since, but for one that
@@ -34,19 +38,35 @@ def end_of_day(session: SessionId = None, log_level: LogLevel = "INFO") -> None:
     home = home_folder()
     running = running_sessions(home) if session is None else {}
     sources = [one for one in session_sources(home, session) if one.session_id not in running]
-    if running:
-        typer.echo(f"Still traded, and loaded after its end: {', '.join(sorted(running))}.")
     if session is not None and not sources:
         raise OperatorError(f"No journal under {home} holds a session '{session}'." + _known(home))
-    if not sources:
-        ended = " that has ended" if running else ""
-        typer.echo(f"Nothing to load: no journal under {home} holds a session{ended}.")
-        return
-    incomplete = load_all(warehouse_path(), sources, deadline_s=LOCK_DEADLINE_S)
-    typer.echo(f"{_sessions(len(sources))} of the journal in {warehouse_path()}.")
+    incomplete = load_all(warehouse_path(), sources, deadline_s=LOCK_DEADLINE_S) if sources else 0
+    if json:
+        print_json(
+            {
+                "warehouse": str(warehouse_path()),
+                "sessions": [source.session_id for source in sources],
+                "incomplete": incomplete,
+                "still_traded": sorted(running),
+            }
+        )
+    else:
+        _tell(home, len(sources), running)
     if incomplete:
         complain(f"{_sessions(incomplete)} incomplete: the table `quarantine` says why.")
         raise typer.Exit(ANYTHING_ELSE)
+
+
+def _tell(home: Path, count: int, running: Collection[str]) -> None:
+    from coordinator.bootstrap import warehouse_path
+
+    if running:
+        typer.echo(f"Still traded, and loaded after its end: {', '.join(sorted(running))}.")
+    if count:
+        typer.echo(f"{_sessions(count)} of the journal in {warehouse_path()}.")
+    else:
+        ended = " that has ended" if running else ""
+        typer.echo(f"Nothing to load: no journal under {home} holds a session{ended}.")
 
 
 def _known(home: Path) -> str:

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from cli.faults import complain, plainly
+from cli.options import AsJson
+from cli.tables import print_json
 
 Target = Annotated[
     Path | None,
@@ -16,7 +18,7 @@ Target = Annotated[
 
 
 @plainly
-def export(to: Target = None) -> None:
+def export(to: Target = None, json: AsJson = False) -> None:
     """Write the warehouse as Parquet files.
 
     A folder for each table, partitioned by account, mode and date. Replaces an earlier export in
@@ -31,4 +33,7 @@ def export(to: Target = None) -> None:
 
     folder = to or home_folder() / "export"
     counts = write(warehouse_path(), folder, on_wait=complain)
+    if json:
+        print_json({"folder": str(folder), "rows": counts})
+        return
     typer.echo(f"{sum(counts.values()):,} rows of {len(counts)} tables in {folder}")

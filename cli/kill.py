@@ -10,14 +10,17 @@ import typer
 
 from cli.faults import ANYTHING_ELSE, complain, plainly
 from cli.logs import configure_logging
-from cli.options import BrokerSpeed, LogLevel
+from cli.options import AsJson, BrokerSpeed, LogLevel
+from cli.tables import print_json
 
 if TYPE_CHECKING:
     from coordinator.accounts import Operator
 
 
 @plainly
-def kill(clock_speed: BrokerSpeed = 1.0, log_level: LogLevel = "INFO") -> None:
+def kill(
+    clock_speed: BrokerSpeed = 1.0, json: AsJson = False, log_level: LogLevel = "INFO"
+) -> None:
     """Cancel and sell everything, and buy nothing until `revive`.
 
     Works on every account under MULTI_TRADER_HOME, whether a coordinator runs or not. What is not
@@ -33,14 +36,23 @@ def kill(clock_speed: BrokerSpeed = 1.0, log_level: LogLevel = "INFO") -> None:
     from coordinator.kill import kill as kill_all
 
     left = kill_all(operator(clock_speed))
-    for account in left:
+    if json:
+        print_json(
+            [
+                {"account": one.account, "flat": one.is_flat, "told": what_became_of(one)}
+                for one in left
+            ]
+        )
+    for account in () if json else left:
         typer.echo(what_became_of(account))
     if any(not (account.is_flat or account.closed) for account in left):
         raise typer.Exit(ANYTHING_ELSE)
 
 
 @plainly
-def revive(clock_speed: BrokerSpeed = 1.0, log_level: LogLevel = "INFO") -> None:
+def revive(
+    clock_speed: BrokerSpeed = 1.0, json: AsJson = False, log_level: LogLevel = "INFO"
+) -> None:
     """End a kill: strategies may buy again.
 
     Refused (exit 3) while a strategy still holds something that could be sold.
@@ -53,6 +65,9 @@ def revive(clock_speed: BrokerSpeed = 1.0, log_level: LogLevel = "INFO") -> None
     from coordinator.kill import revive as revive_all
 
     revivals = revive_all(operator(clock_speed))
+    if json:
+        print_json([{"account": one.account, "was_killed": one.was_killed} for one in revivals])
+        return
     for one in revivals:
         was = "revived: strategies may buy again" if one.was_killed else "was not killed"
         typer.echo(f"{one.account}: {was}.")

@@ -63,6 +63,11 @@ def a_level(text: str) -> str:
     return text.upper()
 
 
+def levels(incomplete: str) -> list[str]:
+    """The log levels that begin like this, for a shell to complete."""
+    return [one for one in LEVELS if one.startswith(incomplete.upper())]
+
+
 BarsFile = Annotated[
     Path | None,
     typer.Option(
@@ -109,8 +114,15 @@ BrokerSpeed = Annotated[
 ]
 LogLevel = Annotated[
     str,
-    typer.Option("--log-level", parser=a_level, metavar="L", help="DEBUG, INFO, WARNING or ERROR."),
+    typer.Option(
+        "--log-level",
+        parser=a_level,
+        metavar="L",
+        help="DEBUG, INFO, WARNING or ERROR.",
+        autocompletion=levels,
+    ),
 ]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of sentences.")]
 SessionId = Annotated[
     str | None, typer.Option("--session", metavar="ID", help="One session by its id.")
 ]

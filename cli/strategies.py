@@ -18,10 +18,20 @@ if TYPE_CHECKING:
 WIDEST = 100
 
 
+def _names(incomplete: str) -> list[str]:
+    """What a shell may complete: types that are there without a folder."""
+    from coordinator.strategies.registry import registered_types
+
+    return [name for name in registered_types() if name.startswith(incomplete)]
+
+
 @plainly
 def strategies(
     name: Annotated[
-        str | None, typer.Argument(metavar="[NAME]", help="One strategy type, told whole.")
+        str | None,
+        typer.Argument(
+            metavar="[NAME]", help="One strategy type, told whole.", autocompletion=_names
+        ),
     ] = None,
     folder: StrategiesDir = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON: a list of types.")] = False,

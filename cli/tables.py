@@ -53,6 +53,13 @@ def stdout() -> Console:
     )
 
 
+def print_json(document: object) -> None:
+    """Prints a document as JSON on stdout: every digit of a decimal, a time as it is."""
+    import json
+
+    print(json.dumps(document, default=plain, indent=2))
+
+
 def quantity(qty: Decimal) -> str:
     """Without an exponent or trailing zeros."""
     text = f"{qty:f}"

@@ -81,15 +81,16 @@ def test_where_nobody_runs_the_command_itself_sells_what_strategies_hold_and_not
         hold(running, tmp_path)
         killed = at(running, "kill")
         account = running.snapshot()
-        again = at(running, "kill")
-        revived, once_more = at(running, "revive"), at(running, "revive")
+        again = at(running, "kill", "--json")
+        revived, once_more = at(running, "revive"), at(running, "revive", "--json")
     assert (killed.code, killed.out) == (0, f"{ACCOUNT}: flat. {FLAT}\n")
     assert f"{ACCOUNT}: killed. Nothing is bought" in killed.err
     assert account.positions == {"SPY": Decimal(7)}, "the human's are his own"
-    assert again.code == 0
+    told = {"account": ACCOUNT, "flat": True, "told": f"{ACCOUNT}: flat. {FLAT}"}
+    assert (again.code, json.loads(again.out)) == (0, [told])
     assert f"{ACCOUNT}: killed already, at 2026-03-17 13:33:" in again.err
     assert (revived.code, revived.out) == (0, f"{ACCOUNT}: revived: strategies may buy again.\n")
-    assert (once_more.code, once_more.out) == (0, f"{ACCOUNT}: was not killed.\n")
+    assert json.loads(once_more.out) == [{"account": ACCOUNT, "was_killed": False}]
     assert kinds(tmp_path, r.Killed, r.Revived) == ["Killed", "Revived"]
 
 
