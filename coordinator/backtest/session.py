@@ -22,8 +22,9 @@ from coordinator.core.engine import CRYPTO_FEE_RATE, Engine, tickers_of
 from coordinator.core.lanes import StrategySpec
 from coordinator.core.opening import SessionName, open_session, session_id
 from coordinator.core.risk import Asset
+from coordinator.core.series import Series
 from coordinator.core.session import SessionPlan
-from coordinator.core.values import MINUTE
+from coordinator.core.values import MINUTE, Bar
 from coordinator.shell import startup
 
 MODE = "backtest"
@@ -94,8 +95,10 @@ class Session:
         )
         needs = startup.warm_up_needs(setup.specs, plan)
         so_far = tape.so_far(setup.tickers, plan, start)
-        self.records += startup.warm_up(self.engine, tape.history(needs), so_far, start)
+        history = tape.history(needs)
         self._minutes = tape.minutes(setup.tickers, start, plan.end)
+        self._foretell(history, so_far)
+        self.records += startup.warm_up(self.engine, history, so_far, start)
         exchange.begin()
 
     def step(self) -> None:
@@ -121,6 +124,17 @@ class Session:
         cash, positions = self.exchange.venue.ledger.cash, self.exchange.positions()
         ended = r.SessionEnded(self.now, self.session_id, status, cash, positions)
         self._keep(self.engine.books, ended)
+
+    def _foretell(self, history: Mapping[str, Sequence[Bar]], so_far: Sequence[Bar]) -> None:
+        """All bars are known: what can be said of all of them is said at once."""
+        to_come: dict[str, list[Bar]] = {}
+        played = (bar for pairs in self._minutes.values() for _, bar in pairs)
+        for bar in (*so_far, *sorted(played, key=lambda bar: bar.start)):
+            if self.plan.counts(bar):
+                to_come.setdefault(bar.symbol, []).append(bar)
+        for ticker, bars in to_come.items():
+            series = Series([*history.get(ticker, ()), *bars])
+            self.engine.lanes.foretell(ticker, series, len(bars))
 
     def _take(self, outcome: m.Outcome) -> None:
         """Carry out commands until nobody wants anything more in this minute."""

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
 
+from coordinator.core.foretold import Foretold, foretold_row, over_of
 from coordinator.core.risk import Limits
+from coordinator.core.series import Series
 from coordinator.core.values import Bar
 
 HISTORY_WINDOWS = 10
@@ -64,23 +66,36 @@ class Lane:
     `ranks` are the strategies that it serves, by their place among all.
     """
 
-    __slots__ = ("_step", "fault", "history_bars", "ranks", "signal")
+    __slots__ = ("_foretold", "_row", "_signal", "_step", "fault", "history_bars", "ranks", "rule")
 
     def __init__(self, spec: StrategySpec) -> None:
+        self.rule = spec.rule
         self._step = spec.rule.start()
         self.history_bars = spec.history_bars
-        self.signal = 0
+        self._signal = 0
+        self._foretold: Foretold | None = None
+        self._row = 0
         self.fault = ""
         self.ranks: set[int] = set()
+
+    @property
+    def signal(self) -> int:
+        """+1, -1 or 0 at the last bar's close."""
+        told = self._foretold
+        return self._signal if told is None else told.signals[self._row][told.at]
+
+    def is_foretold(self, told: Foretold, row: int) -> None:
+        """Say from now on what a row of `told` says; no bar is to be fed."""
+        self._foretold, self._row = told, row
 
     def feed(self, bar: Bar) -> None:
         """Take the next bar. A rule that raises is not asked again."""
         if self.fault:
             return
         try:
-            self.signal = self._step(bar)
+            self._signal = self._step(bar)
         except Exception as error:
-            self.signal = 0
+            self._signal = 0
             self.fault = f"{type(error).__name__} at bar {bar.symbol} {bar.start}: {error}"
 
     def explain(self) -> Mapping[str, object]:
@@ -103,6 +118,7 @@ class Lanes:
         self._of: dict[str, list[Lane]] = {}
         self._bars: dict[str, int] = {}
         self._faulty: dict[str, set[int]] = {}
+        self._foretold: dict[str, tuple[Foretold, list[Lane]]] = {}
         self._specs: tuple[StrategySpec, ...] = ()
         self._serve(specs, {})
 
@@ -116,7 +132,33 @@ class Lanes:
 
     def opinions(self, ticker: str) -> list[Lane]:
         """The lanes on a ticker that want something at its last bar's close."""
-        return [lane for lane in self._on.get(ticker, ()) if lane.signal]
+        stepping = [lane for lane in self._on.get(ticker, ()) if lane.signal]
+        if ticker not in self._foretold:
+            return stepping
+        told, lanes = self._foretold[ticker]
+        return [*stepping, *(lanes[row] for row in told.wishing[told.at])]
+
+    def foretell(self, ticker: str, bars: Series, to_come: int) -> None:
+        """Find at once what rules that can do so say at the last `to_come` of these bars.
+
+        All others are history. Call before `warm`; then feed exactly the bars `to_come`, in order.
+        """
+        signals, told, stepping = [], [], []
+        for lane in self._on.get(ticker, ()):
+            over = over_of(lane.rule)
+            found = over(bars.last(lane.history_bars + to_come)) if over is not None else None
+            if found is None:
+                stepping.append(lane)
+                continue
+            told.append(lane)
+            signals.append(foretold_row(found, to_come))
+        if told:
+            starts = [bar.start for bar in bars.bars[len(bars) - to_come :]]
+            foretold = Foretold(starts, signals)
+            self._foretold[ticker] = foretold, told
+            for row, lane in enumerate(told):
+                lane.is_foretold(foretold, row)
+            self._on[ticker] = stepping
 
     def faulty(self, ticker: str) -> Set[int]:
         """The strategies on a ticker of which a lane has stopped, on it or on another, by rank."""
@@ -136,6 +178,8 @@ class Lanes:
     def feed(self, bar: Bar) -> None:
         """Feed one bar of the session to every lane on its ticker."""
         self._bars[bar.symbol] = self.bars(bar.symbol) + 1
+        if bar.symbol in self._foretold:
+            self._foretold[bar.symbol][0].step(bar.start)
         for lane in self._on.get(bar.symbol, ()):
             self._feed(lane, bar)
 

@@ -5,9 +5,12 @@ from __future__ import annotations
 from decimal import Decimal, Inexact
 from typing import Annotated, ClassVar
 
+import numpy as np
 from pydantic import Field
 
+from coordinator.core.series import Series
 from coordinator.core.values import Bar
+from coordinator.strategies import kernels
 from coordinator.strategies.base import Step, Strategy, Values, Window
 from coordinator.strategies.explaining import crossing_values, sign
 from coordinator.strategies.indicators import Crossing, Rsi, RunningSum
@@ -43,6 +46,22 @@ class AdaptiveStrategy(Strategy):
     def start(self) -> Step:
         """A fresh step, for the bars of one ticker."""
         return _AdaptiveStep(self).step
+
+    def over(self, series: Series) -> kernels.Signs | None:
+        """The signal at each bar of a series at once, as the step gives it."""
+        prices, volumes = series.closes, series.volumes
+        if prices is None or volumes is None:
+            return None
+        trend = kernels.crossing(prices, self.short_window, self.long_window)
+        zone = kernels.rsi(prices, self.rsi_period, self.rsi_oversold, self.rsi_overbought)
+        loud = kernels.above_average(volumes, self.volume_window)
+        if trend is None or zone is None or loud is None:
+            return None
+        change = kernels.sign(np.diff(prices, prepend=prices[:1]))
+        votes = trend + zone + loud * change
+        first = max(self.long_window - 1, self.rsi_period, self.volume_window - 1)
+        votes[:first] = 0
+        return (votes >= 2).astype(np.int8) - (votes <= -2).astype(np.int8)
 
 
 class _AdaptiveStep:

@@ -12,7 +12,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from coordinator.core.series import Series
 from coordinator.core.values import Bar
+from coordinator.strategies import kernels
 from coordinator.strategies.base import Exact, Step, Strategy, Values, Window
 from coordinator.strategies.explaining import deviation_values
 from coordinator.strategies.indicators import Deviation
@@ -39,6 +41,16 @@ class BollingerStrategy(Strategy):
     def start(self) -> Step:
         """A fresh step, for the bars of one ticker."""
         return _BollingerStep(self).step
+
+    def over(self, series: Series) -> kernels.Signs | None:
+        """The signal at each bar of a series at once, as the step gives it."""
+        if series.closes is None:
+            return None
+        return kernels.deviation(series.closes, self.lookback_period, self._judge)
+
+    def _judge(self, distance: kernels.Whole, variance: kernels.Whole) -> kernels.Signs | None:
+        beyond = kernels.beyond(distance, variance, Fraction(self.band_width) ** 2)
+        return None if beyond is None else kernels.sign((beyond > 0) * -distance)
 
 
 class _BollingerStep:

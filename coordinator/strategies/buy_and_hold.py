@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+import numpy as np
+
+from coordinator.core.series import Series
 from coordinator.core.values import Bar
+from coordinator.strategies import kernels
 from coordinator.strategies.base import Step, Strategy
 
 
@@ -21,6 +25,10 @@ class BuyAndHoldStrategy(Strategy):
     def start(self) -> Step:
         """A fresh step, for the bars of one ticker."""
         return _hold
+
+    def over(self, series: Series) -> kernels.Signs | None:
+        """The signal at each bar of a series at once, as the step gives it."""
+        return np.ones(len(series), np.int8)
 
 
 def _hold(_bar: Bar) -> int:

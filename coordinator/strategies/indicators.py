@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
 
@@ -289,17 +290,20 @@ class Rsi:
         return (self._side(low) < 0) - (self._side(high) > 0)
 
     def _side(self, bound: Fraction) -> int:
-        """The sign of RSI - bound, exactly.
+        return rsi_side(self._differences, self._period, bound)
 
-        With b = bound / 100, RSI > bound means (1 - b) x gains - b x losses > 0: one weighted
-        sum of the differences, kept in integers by multiplying with the period at each step.
-        """
-        up, down = 100 * bound.denominator - bound.numerator, bound.numerator
-        weighted = [change * (up if change > 0 else down) for change in self._differences]
-        period = self._period
-        total = sum(weighted[:period])
-        power = 1
-        for value in weighted[period:]:
-            power *= period
-            total = total * (period - 1) + value * power
-        return (total > 0) - (total < 0)
+
+def rsi_side(changes: Sequence[int], period: int, bound: Fraction) -> int:
+    """The sign of RSI - bound after these changes, exactly.
+
+    With b = bound / 100, RSI > bound means (1 - b) x gains - b x losses > 0: one weighted sum of
+    the changes, kept in integers by multiplying with the period at each step.
+    """
+    up, down = 100 * bound.denominator - bound.numerator, bound.numerator
+    weighted = [change * (up if change > 0 else down) for change in changes]
+    total = sum(weighted[:period])
+    power = 1
+    for value in weighted[period:]:
+        power *= period
+        total = total * (period - 1) + value * power
+    return (total > 0) - (total < 0)

@@ -7,7 +7,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from coordinator.core.series import Series
 from coordinator.core.values import Bar
+from coordinator.strategies import kernels
 from coordinator.strategies.base import Step, Strategy, Values, Window
 from coordinator.strategies.explaining import crossing_values
 from coordinator.strategies.indicators import Crossing
@@ -31,6 +33,12 @@ class MovingAverageCrossoverStrategy(Strategy):
     def start(self) -> Step:
         """A fresh step, for the bars of one ticker."""
         return _CrossoverStep(self).step
+
+    def over(self, series: Series) -> kernels.Signs | None:
+        """The signal at each bar of a series at once, as the step gives it."""
+        if series.closes is None:
+            return None
+        return kernels.crossing(series.closes, self.short_window, self.long_window)
 
 
 class _CrossoverStep:

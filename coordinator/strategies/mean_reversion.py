@@ -6,9 +6,12 @@ from decimal import Decimal, Inexact
 from fractions import Fraction
 from typing import Annotated, ClassVar
 
+import numpy as np
 from pydantic import Field
 
+from coordinator.core.series import Series
 from coordinator.core.values import Bar
+from coordinator.strategies import kernels
 from coordinator.strategies.base import Exact, Step, Strategy, Values, Window
 from coordinator.strategies.explaining import deviation_values
 from coordinator.strategies.indicators import Deviation
@@ -41,6 +44,22 @@ class MeanReversionStrategy(Strategy):
     def start(self) -> Step:
         """A fresh step, for the bars of one ticker."""
         return _MeanReversionStep(self).step
+
+    def over(self, series: Series) -> kernels.Signs | None:
+        """The signal at each bar of a series at once, as the step gives it."""
+        if series.closes is None:
+            return None
+        return kernels.deviation(series.closes, self.lookback_period, self._judge)
+
+    def _judge(self, distance: kernels.Whole, variance: kernels.Whole) -> kernels.Signs | None:
+        low = kernels.beyond(distance, variance, Fraction(self.entry_threshold) ** 2)
+        high = kernels.beyond(distance, variance, Fraction(self.exit_threshold) ** 2)
+        if low is None or high is None:
+            return None
+        signs = np.where(low > 0, 1, np.where(high < 0, -1, 0))
+        at_the_mean = -1 if self.exit_threshold > 0 else 0
+        signs = np.where(distance > 0, -1, np.where(distance == 0, at_the_mean, signs))
+        return signs.astype(np.int8)
 
 
 class _MeanReversionStep:

@@ -8,7 +8,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from coordinator.core.series import Series
 from coordinator.core.values import Bar
+from coordinator.strategies import kernels
 from coordinator.strategies.base import Exact, Step, Strategy, Values, Window
 from coordinator.strategies.indicators import Past
 from coordinator.strategies.ticks import Ticks
@@ -32,6 +34,13 @@ class MomentumStrategy(Strategy):
     def start(self) -> Step:
         """A fresh step, for the bars of one ticker."""
         return _MomentumStep(self).step
+
+    def over(self, series: Series) -> kernels.Signs | None:
+        """The signal at each bar of a series at once, as the step gives it."""
+        if series.closes is None:
+            return None
+        threshold = Fraction(self.momentum_threshold)
+        return kernels.momentum(series.closes, self.lookback_period, threshold)
 
 
 class _MomentumStep:

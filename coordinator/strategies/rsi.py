@@ -7,7 +7,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from coordinator.core.series import Series
 from coordinator.core.values import Bar
+from coordinator.strategies import kernels
 from coordinator.strategies.base import Exact, Step, Strategy, Values, Window
 from coordinator.strategies.indicators import Rsi
 from coordinator.strategies.ticks import Ticks
@@ -37,6 +39,12 @@ class RsiStrategy(Strategy):
     def start(self) -> Step:
         """A fresh step, for the bars of one ticker."""
         return _RsiStep(self).step
+
+    def over(self, series: Series) -> kernels.Signs | None:
+        """The signal at each bar of a series at once, as the step gives it."""
+        if series.closes is None:
+            return None
+        return kernels.rsi(series.closes, self.rsi_period, self.rsi_oversold, self.rsi_overbought)
 
 
 class _RsiStep:

@@ -1,0 +1,140 @@
+"""Indicators over a whole history at once: what the steps of `indicators` say bar after bar.
+
+Rules: every decision is the step's, to the bit; sums and products are whole numbers in 64 bits. A
+kernel answers None where a number could be too large for that, and the steps do the work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coordinator.core.series import Ticks
+from coordinator.strategies.indicators import Rsi, rsi_side
+
+Signs = NDArray[np.int8]
+Whole = NDArray[np.int64]
+Judge = Callable[[Whole, Whole], Signs | None]
+"""From distances and variances to signals; None where a number could be too large."""
+_MOST = 1 << 62
+
+
+def sign(ticks: Whole) -> Signs:
+    """+1, -1 or 0 for each."""
+    return np.sign(ticks).astype(np.int8)
+
+
+def behind(signs: Signs, length: int) -> Signs:
+    """Signs of the newest bars, after as many zeros as there are bars without one."""
+    whole = np.zeros(length, np.int8)
+    whole[length - len(signs) :] = signs
+    return whole
+
+
+def momentum(closes: Ticks, bars: int, threshold: Fraction) -> Signs | None:
+    """+1 where a close lies more than `threshold` above that of so many bars before, -1 below."""
+    unit = threshold.denominator
+    up, down = unit + threshold.numerator, unit - threshold.numerator
+    if _largest(closes) * up >= _MOST:
+        return None
+    now, past = closes[bars:] * unit, closes[:-bars]
+    signs = (now > past * up).astype(np.int8) - (now < past * down).astype(np.int8)
+    return behind(signs, len(closes))
+
+
+def crossing(closes: Ticks, short: int, long: int) -> Signs | None:
+    """The sign of SMA_short - SMA_long; 0 while there are fewer than `long` closes."""
+    if _largest(closes) * max(short * long, len(closes)) >= _MOST:
+        return None
+    slow = sums(closes, long)
+    fast = sums(closes, short)[len(closes) - short + 1 - len(slow) :]
+    return behind(sign(fast * long - slow * short), len(closes))
+
+
+def above_average(values: Ticks, window: int) -> Signs | None:
+    """1 where a value lies above the average of the last `window`, else 0."""
+    if _largest(values) * max(window, len(values)) >= _MOST:
+        return None
+    total = sums(values, window)
+    return behind(
+        (values[len(values) - len(total) :] * window > total).astype(np.int8), len(values)
+    )
+
+
+def deviation(closes: Ticks, window: int, judge: Judge) -> Signs | None:
+    """What `judge` says of D and V (see `indicators.Deviation`) at each bar that has them.
+
+    Both are the same wherever the prices begin, so they are counted from the first close.
+    """
+    if not len(closes):
+        return behind(np.zeros(0, np.int8), 0)
+    moved = closes - closes[0]
+    spread = _largest(moved)
+    if spread * spread * 4 * window * max(window, len(closes)) >= _MOST:
+        return None
+    total, squares = sums(moved, window), sums(moved * moved, window)
+    distance = window * moved[len(moved) - len(total) :] - total
+    signs = judge(distance, window * squares - total * total)
+    return None if signs is None else behind(signs, len(closes))
+
+
+def beyond(distance: Whole, variance: Whole, squared: Fraction) -> Whole | None:
+    """The sign of D squared / V - `squared`, or of D squared where V is 0."""
+    most = max(_largest(distance) ** 2, _largest(variance))
+    if most * max(squared.numerator, squared.denominator) >= _MOST:
+        return None
+    sides = distance * distance * squared.denominator - variance * squared.numerator
+    found: Whole = np.sign(sides)
+    return found
+
+
+def rsi(closes: Ticks, period: int, oversold: Decimal, overbought: Decimal) -> Signs | None:
+    """The zone of Wilder's RSI at each bar, as `indicators.Rsi` has it; None beyond its memory."""
+    changes = np.diff(closes)
+    if len(changes) > Rsi.KEPT or _largest(closes) >= 1 << 52:
+        return None
+    if len(changes) < period:
+        return behind(np.zeros(0, np.int8), len(closes))
+    gains, losses = wilder(np.maximum(changes, 0), period), wilder(np.maximum(-changes, 0), period)
+    total = gains + losses
+    value = 100.0 * np.divide(gains, total, out=np.full(len(total), 0.5), where=total > 0)
+    zones = np.zeros(len(value), np.int8)
+    for bound, inside, outside in ((oversold, oversold > 0, 1), (overbought, overbought < 100, -1)):
+        if inside:
+            zones[outside * (float(bound) - value) > Rsi.NEAR] = outside
+    near = [b for b, inside in ((oversold, oversold > 0), (overbought, overbought < 100)) if inside]
+    doubt = np.zeros(len(value), bool)
+    for bound in near:
+        doubt |= np.abs(value - float(bound)) <= 2 * Rsi.NEAR
+    for place in np.flatnonzero(doubt & (total > 0)).tolist():
+        seen = changes[: period + place].tolist()
+        low, high = (rsi_side(seen, period, Fraction(b)) for b in (oversold, overbought))
+        zones[place] = (low < 0) - (high > 0)
+    zones[total == 0] = 0
+    return behind(zones, len(closes))
+
+
+def wilder(parts: Whole, period: int) -> NDArray[np.float64]:
+    """Wilder's average from the first bar that has one, in the step's order of operations."""
+    amounts = parts.tolist()
+    average = sum(amounts[:period]) / period
+    averages = [average]
+    rest = period - 1
+    for amount in amounts[period:]:
+        average = (average * rest + amount) / period
+        averages.append(average)
+    return np.array(averages)
+
+
+def sums(values: Whole, window: int) -> Whole:
+    """The sum of each `window` values in a row."""
+    until = np.concatenate((np.zeros(1, np.int64), np.cumsum(values)))
+    return until[window:] - until[:-window] if len(values) >= window else np.zeros(0, np.int64)
+
+
+def _largest(values: Whole) -> int:
+    return int(np.abs(values).max()) if len(values) else 0

@@ -1,0 +1,176 @@
+"""A history judged at once gives the signals of its bars judged one after another, to the bit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import ClassVar
+
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from coordinator.core.foretold import over_of
+from coordinator.core.lanes import Lanes, StrategySpec
+from coordinator.core.series import Series
+from coordinator.core.values import Bar
+from coordinator.strategies import (
+    AdaptiveStrategy,
+    BollingerStrategy,
+    BuyAndHoldStrategy,
+    MeanReversionStrategy,
+    MomentumStrategy,
+    MovingAverageCrossoverStrategy,
+    RsiStrategy,
+    Strategy,
+)
+from simulator.recorded import RecordedFeed
+from tests.coordinator.reading import bars, signals
+
+DATA = Path(__file__).parents[2] / "../shared/data"
+SHORT: list[Strategy] = [
+    MomentumStrategy(lookback_period=3, momentum_threshold=Decimal("0.001")),
+    MomentumStrategy(lookback_period=1, momentum_threshold=Decimal(0)),
+    RsiStrategy(rsi_period=3, rsi_oversold=Decimal(40), rsi_overbought=Decimal(60)),
+    RsiStrategy(rsi_period=2, rsi_oversold=Decimal(0), rsi_overbought=Decimal(50)),
+    RsiStrategy(rsi_period=5, rsi_oversold=Decimal(25), rsi_overbought=Decimal(100)),
+    MeanReversionStrategy(
+        lookback_period=5, entry_threshold=Decimal(1), exit_threshold=Decimal("0.5")
+    ),
+    MeanReversionStrategy(lookback_period=2, entry_threshold=Decimal(0), exit_threshold=Decimal(0)),
+    BollingerStrategy(lookback_period=4, band_width=Decimal(1)),
+    MovingAverageCrossoverStrategy(short_window=2, long_window=5),
+    AdaptiveStrategy(short_window=2, long_window=5, rsi_period=3, volume_window=4),
+    BuyAndHoldStrategy(),
+]
+USUAL: list[Strategy] = [
+    MomentumStrategy(momentum_threshold=Decimal("0.002")),
+    RsiStrategy(),
+    MeanReversionStrategy(),
+    BollingerStrategy(),
+    MovingAverageCrossoverStrategy(),
+    AdaptiveStrategy(),
+]
+cents = st.lists(st.integers(-3, 3), min_size=1, max_size=60).map(
+    lambda steps: [Decimal(1000 + sum(steps[: i + 1])).scaleb(-2) for i in range(len(steps))]
+)
+
+
+def at_once(strategy: Strategy, series: Series) -> list[int] | None:
+    over = over_of(strategy)
+    assert over is not None
+    found = over(series)
+    return None if found is None else [int(signal) for signal in found]
+
+
+@pytest.mark.parametrize("strategy", SHORT, ids=repr)
+@given(closes=cents, lots=st.lists(st.integers(0, 5), min_size=60, max_size=60))
+@settings(max_examples=40, deadline=None)
+def test_a_walk_in_cents_with_all_its_ties(
+    strategy: Strategy, closes: list[Decimal], lots: list[int]
+) -> None:
+    volumes = [Decimal(100 * lot) for lot in lots[: len(closes)]]
+    found = at_once(strategy, Series(bars(closes, volumes)))
+    assert found == signals(strategy, closes, volumes)
+
+
+@pytest.mark.parametrize("strategy", SHORT, ids=repr)
+@given(
+    closes=st.lists(st.decimals("1e-9", "1e12", places=9), min_size=1, max_size=30),
+    places=st.sampled_from([0, 0, 12]),
+)
+@settings(max_examples=40, deadline=None)
+def test_what_64_bits_cannot_hold_is_left_to_the_steps(
+    strategy: Strategy, closes: list[Decimal], places: int
+) -> None:
+    closes = [close.scaleb(-places) for close in closes]
+    found = at_once(strategy, Series(bars(closes)))
+    assert found is None or found == signals(strategy, closes)
+
+
+def test_an_rsi_at_its_very_bound_is_decided_in_whole_numbers() -> None:
+    """RSI is 100 x 2 / (2 + 3) = 40 at the seed, and stays there while nothing moves."""
+    closes = [Decimal(price) for price in (10, 12, 9, 9, 9)]
+    for low, high, said in ((40, 90, 0), (41, 90, 1), (10, 40, 0), (10, 39, -1)):
+        rule = RsiStrategy(rsi_period=2, rsi_oversold=Decimal(low), rsi_overbought=Decimal(high))
+        assert at_once(rule, Series(bars(closes))) == [0, 0, said, said, said]
+
+
+class StepsOtherwise(MomentumStrategy):
+    """A user's: as momentum, but its step says the opposite."""
+
+    strategy_type: ClassVar[str] = "otherwise"
+
+    def start(self) -> Callable[[Bar], int]:
+        step = super().start()
+        return lambda bar: -step(bar)
+
+
+def test_a_rule_that_changed_how_it_steps_is_not_judged_by_what_it_inherits() -> None:
+    assert over_of(MomentumStrategy()) is not None
+    assert over_of(StepsOtherwise()) is None
+
+
+@given(closes=cents, history=st.integers(0, 60))
+@settings(max_examples=60, deadline=None)
+def test_lanes_that_are_foretold_say_what_lanes_say_that_step(
+    closes: list[Decimal], history: int
+) -> None:
+    rules = [*SHORT, StepsOtherwise(lookback_period=2)]
+    specs = [
+        StrategySpec(f"S{n}", rule.strategy_type, {}, rule, ("SPY",), Decimal(1), 0)
+        for n, rule in enumerate(rules)
+    ]
+    stepping, foretold = Lanes(specs), Lanes(specs)
+    known, to_come = bars(closes)[:history], bars(closes)[history:]
+    foretold.foretell("SPY", Series([*known, *to_come]), len(to_come))
+    for lanes in (stepping, foretold):
+        lanes.warm("SPY", known)
+    assert opinions(stepping, specs) == opinions(foretold, specs)
+    for bar in to_come:
+        stepping.feed(bar)
+        foretold.feed(bar)
+        assert opinions(stepping, specs) == opinions(foretold, specs)
+
+
+def opinions(lanes: Lanes, specs: Sequence[StrategySpec]) -> tuple[object, ...]:
+    wishing = {rank: lane.signal for lane in lanes.opinions("SPY") for rank in lane.ranks}
+    said = {n: signal for n, s in enumerate(specs) if (signal := lanes.lane(s, "SPY").signal)}
+    assert wishing == said
+    return said, lanes.bars("SPY")
+
+
+@pytest.mark.slow
+@pytest.mark.recorded
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("file", ["stocks_1min", "crypto_1min"])
+def test_every_recorded_bar(file: str) -> None:
+    path = DATA / f"{file}.parquet"
+    if not path.exists():
+        pytest.skip(f"recorded bars are absent: {path.name}")
+    sources = pd.read_parquet(path, columns=["source"])["source"].unique()
+    judged = total = 0
+    for source in sorted(sources):
+        feed = RecordedFeed(path, source)
+        for symbol in feed.symbols():
+            for series in _pieces(feed, symbol):
+                for strategy in USUAL:
+                    found = at_once(strategy, Series(series))
+                    total += len(series)
+                    if found is not None:
+                        judged += len(series)
+                        step = strategy.start()
+                        assert found == [step(bar) for bar in series], (source, symbol, strategy)
+    assert judged > total / 2, "most must be judged at once, or nothing was compared"
+
+
+def _pieces(feed: RecordedFeed, symbol: str) -> list[list[Bar]]:
+    """All bars of a symbol in pieces as long as a session with its history."""
+    whole = [
+        Bar(b.symbol, b.start, b.open, b.high, b.low, b.close, b.volume)
+        for day in feed.days(symbol, pd.Timestamp.min.date(), pd.Timestamp.max.date())
+        for b in feed.day(symbol, day).bars
+    ]
+    return [whole[n : n + 1000] for n in range(0, len(whole), 1000)]
