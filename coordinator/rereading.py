@@ -85,12 +85,18 @@ class Rereading:
             return spec.rule
         for before, running in zip(self.own, self.walled, strict=True):
             kind = before.strategy_type == spec.strategy_type and before.params == spec.params
-            if kind and type(before.rule) not in BUILT_IN:
+            if kind and _source(before.rule) == _source(spec.rule):
                 return running.rule
         raise OperatorError(
-            f"{spec.name} is of the type {spec.strategy_type}, which is not built in: a strategy of"
-            " your own gets its process at a start. Stop the session and start it again"
+            f"{spec.name} is of the type {spec.strategy_type}, which is not built in, and new or"
+            " edited: a strategy of your own gets its process at a start. Stop the session and"
+            " start it again"
         )
+
+
+def _source(rule: Rule) -> str:
+    """What the file of a user's strategy said when it was read; '' without a file."""
+    return getattr(rule, "source_digest", "")
 
 
 def strategy_specs(config: CoordinatorConfig, min_warmup_bars: int | None) -> list[StrategySpec]:

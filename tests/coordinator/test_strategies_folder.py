@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from coordinator.config import config_hash, load_config
+from coordinator.config import CoordinatorConfig, config_hash, load_config
 from coordinator.core.lanes import Lanes
+from coordinator.core.reload import Setup
 from coordinator.errors import ConfigError, OperatorError
+from coordinator.rereading import Rereading, setup_of
 from coordinator.shell.isolation import StrategyRaised, isolated
+from coordinator.shell.lease import Leases
+from coordinator.strategies import MomentumStrategy
 from coordinator.strategies.folder import StrategyFolder
 from coordinator.strategies.registry import BUILT_IN, registered_types
 from tests.coordinator.isolating import bars, named
@@ -128,6 +133,25 @@ def test_an_edited_file_is_read_again_and_is_another_configuration(tmp_path: Pat
     closes = decimals([5, 6, 5])
     assert signals(before.strategies[0].strategy, closes) == [0, 1, -1]
     assert signals(after.strategies[0].strategy, closes) == [0, 1, 0]
+
+
+def test_a_session_that_reads_its_configuration_again_goes_on_with_the_code_that_it_began_with(
+    tmp_path: Path,
+) -> None:
+    own = write_folder(tmp_path / "own", rising=PANDAS)
+    file = tmp_path / "my.json"
+    file.write_text(json.dumps(document("rising")))
+
+    def ready(config: CoordinatorConfig) -> Setup:
+        return setup_of(config, None, simulated=True)
+
+    begun = ready(load_config(file)).specs
+    walled = [replace(spec, rule=MomentumStrategy()) for spec in begun]
+    session = Rereading(file, None, ready, begun, walled, Leases(tmp_path), "here")
+    assert [spec.rule for spec in session.read("").setup.specs] == [MomentumStrategy()]
+    (own / "rising.py").write_text(PANDAS.replace("else -1", "else 0"))
+    with pytest.raises(OperatorError, match=r"Own is of the type rising, .* new or edited"):
+        session.read("")
 
 
 BAD = {

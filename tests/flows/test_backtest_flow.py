@@ -17,9 +17,13 @@ from prefect.client.schemas.objects import StateType
 from prefect.exceptions import ParameterTypeError, SignatureMismatchError
 
 from coordinator.backtest import BacktestOptions
+from coordinator.bootstrap import RunOptions
 from flows.backtest import backtest, played_state
+from flows.coordinator import name_of
+from flows.server.demo import market_of
 from flows.stopping import Stop
 from tests.backtest.recording import MONDAY, TUESDAY, strategy, write_recording
+from tests.coordinator.own_strategies import CROSSING, document, write_folder
 
 CONFIG = {"strategies": [strategy("Fast", "SPY"), strategy("Slow", "SPY", kind="rsi")]}
 
@@ -116,6 +120,24 @@ def test_a_stopped_backtest_says_so_and_what_it_kept(
 def test_prefect_away_disturbs_no_backtest(tmp_path: Path, options: BacktestOptions) -> None:
     state = run(options, tmp_path / "w.duckdb", Page(away=True))
     assert (state.type, state.name) == (StateType.COMPLETED, "Completed")
+
+
+def test_a_strategy_of_ones_own_is_found_beside_its_configuration(
+    tmp_path: Path, bars: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    place = tmp_path / "configs"
+    place.mkdir(mode=0o700)
+    write_folder(place / "own", crossing=CROSSING)
+    (place / "mine.json").write_text(json.dumps(document("crossing")))
+    config = Path("configs/mine.json")
+    page = Page()
+    state = run(BacktestOptions(config, bars), tmp_path / "w.duckdb", page)
+    assert (state.type, state.name) == (StateType.COMPLETED, "Completed")
+    assert [row["Strategy"] for row in page.table] == ["Own"]
+    assert int(str(page.table[0]["Fills"])) > 0
+    assert name_of(RunOptions(config=config)) == "mine"
+    assert market_of(config) == "stocks"
 
 
 def test_what_cannot_be_fails_with_its_reason(tmp_path: Path, bars: Path) -> None:

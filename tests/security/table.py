@@ -21,6 +21,7 @@ class Row:
 _CANARY, _REDACTION = "tests/security/test_canary.py", "tests/security/test_redaction.py"
 _PREFECT, _PRIVACY = "tests/security/test_prefect.py", "tests/security/test_privacy.py"
 _NAMES, _HOSTS = "tests/security/test_names.py", "tests/security/test_hosts.py"
+_FOLDER = "tests/coordinator/test_strategies_folder.py"
 _LIVE, _CODE = "tests/security/test_live_arming.py", "tests/security/test_code.py"
 _SUPPLY, _NETWORK = "tests/security/test_supply.py", "tests/security/test_network.py"
 _LOOPBACK, _FRAMES = "tests/security/test_loopback.py", "tests/security/test_frames.py"
@@ -135,6 +136,9 @@ ROWS: dict[int, Row] = {
             "::test_a_strategy_type_that_nobody_offered_is_refused_and_nothing_is_imported",
             "tests/coordinator/test_strategies_registry.py"
             "::test_a_built_in_name_always_means_the_built_in_strategy",
+            f"{_NAMES}::test_a_folder_of_strategies_offers_only_what_its_own_files_name",
+            f"{_FOLDER}::test_a_folder_that_others_could_use_to_run_code_is_refused",
+            f"{_FOLDER}::test_it_runs_in_a_process_of_its_own_and_says_where_it_failed",
         ),
     ),
     12: Row(

@@ -80,6 +80,23 @@ def test_a_strategy_type_that_nobody_offered_is_refused_and_nothing_is_imported(
     assert "evil" not in sys.modules
 
 
+@pytest.mark.parametrize("evil", [*EVIL_TYPES, "below.evil", "below/evil", "own:Evil"])
+def test_a_folder_of_strategies_offers_only_what_its_own_files_name(
+    evil: str, command: Command, tmp_path: Path
+) -> None:
+    below = tmp_path / "own" / "below"
+    below.mkdir(parents=True, mode=0o700)
+    (tmp_path / "own").chmod(0o700)
+    for folder in (tmp_path, tmp_path / "own", below):
+        (folder / "evil.py").write_text("raise SystemExit('imported')\nclass Evil: ...\n")
+        (folder / "evil.py").chmod(0o600)
+    config = {"strategies_dir": "own", "strategies": [_entry(strategy_type=evil)]}
+    said = command(["validate", "--config", _written(tmp_path, config)])
+    assert (said.code, said.out) == (2, "")
+    assert "unknown strategy type" in said.err
+    assert not [name for name in sys.modules if "evil" in name]
+
+
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("evil", EVIL_NAMES)
 def test_a_name_that_is_sql_a_path_or_has_a_nul_is_refused(
