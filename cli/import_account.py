@@ -13,7 +13,7 @@ import typer
 from cli.faults import ANYTHING_ELSE, complain, plainly
 from cli.kill import operator
 from cli.logs import configure_logging
-from cli.options import BrokerSpeed, LogLevel
+from cli.options import BrokerSpeed, LogLevel, StrategiesDir
 from cli.tables import plain, print_table, quantity
 
 if TYPE_CHECKING:
@@ -36,6 +36,7 @@ FormFile = Annotated[
 @plainly
 def import_account(
     config: Config = None,
+    strategies: StrategiesDir = None,
     plan: PlanFile = None,
     write_plan: FormFile = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before moving.")] = False,
@@ -62,7 +63,7 @@ def import_account(
     from coordinator.import_account import importing
     from coordinator.import_plan import read_plan
 
-    known = None if config is None else load_config(config)
+    known = None if config is None else load_config(config, strategies)
     wanted = None if plan is None else read_plan(plan)
     with importing(operator(clock_speed), known) as account:
         if wanted is not None:

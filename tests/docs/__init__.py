@@ -1,0 +1,1 @@
+"""What the documents say is true: their commands, configurations, queries and links."""
