@@ -1,7 +1,7 @@
 """The documents, taken apart: fenced blocks, command lines, and the files that blocks stand for.
 
-A block that is a file a reader saves is preceded by `<!-- file: NAME -->`. Blocks of the language
-`text` show something and promise nothing.
+A block that is a file a reader saves has the file's name on a line of its own before it. Blocks of
+the language `text` show something and promise nothing.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ DOCUMENTS = tuple(
     sorted([ROOT / "README.md", ROOT / "ARCHITECTURE.md", *(ROOT / "docs").glob("*.md")])
 )
 _FENCE = re.compile(
-    r"(?:^<!-- file: (?P<file>\S+) -->\n)?^```(?P<kind>\w*)\n(?P<text>.*?)^```$",
+    r"(?:^`(?P<file>[\w./]+)`:\n\n)?^```(?P<kind>\w*)\n(?P<text>.*?)^```$",
     re.MULTILINE | re.DOTALL,
 )
 SHELL = ("bash", "console", "")
@@ -56,6 +56,16 @@ def blocks(*kinds: str) -> list[Block]:
         for found in _FENCE.finditer(path.read_text(encoding="utf-8"))
         if found["kind"] in kinds
     ]
+
+
+def save_files(document: str, folder: Path) -> None:
+    """What a reader of the document has saved when he has read it."""
+    for block in blocks("json", "python"):
+        if block.file and block.document == document:
+            path = folder / block.file
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            path.write_text(block.text, encoding="utf-8")
+            path.chmod(0o600)
 
 
 def lines() -> list[Line]:
