@@ -34,6 +34,7 @@ CREATE TABLE IF NOT EXISTS records (
     seq INTEGER PRIMARY KEY, coordinator TEXT NOT NULL, session_id TEXT NOT NULL,
     kind TEXT NOT NULL, body TEXT NOT NULL, hash TEXT NOT NULL) STRICT;
 CREATE INDEX IF NOT EXISTS records_of_session ON records (session_id, seq);
+CREATE INDEX IF NOT EXISTS records_of_kind ON records (kind, seq);
 """
 
 
