@@ -9,6 +9,7 @@ a shared machine tells the first untruly.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import resource
 import sys
@@ -22,6 +23,9 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import duckdb
+import pyarrow as pa
+
 import warehouse.frames as frames_module
 import warehouse.load as load_module
 from warehouse import LoadStatus, Store, load_session
@@ -29,6 +33,8 @@ from warehouse.queries import ask
 from warehouse.schemas import TABLES
 
 MINUTES = 390
+EVERY = 10
+"""Each so many sessions one is loaded bare, too."""
 CASH = Decimal(1_000_000)
 Row = dict[str, Any]
 
@@ -71,6 +77,11 @@ class Clock:
         yield
         self.wall_s += time.perf_counter() - wall_s
         self.cpu_s += time.process_time() - cpu_s
+
+    def add(self, other: Clock) -> None:
+        """Counts what another clock counted."""
+        self.wall_s += other.wall_s
+        self.cpu_s += other.cpu_s
 
     def __str__(self) -> str:
         return f"{self.wall_s:8.2f} s wall, {self.cpu_s:8.2f} s processor"
@@ -190,23 +201,51 @@ def timed(clock: Clock, function: Callable[..., Any]) -> Callable[..., Any]:
     return inside
 
 
-def load_all(store: Store, maker: Maker, sessions: int) -> tuple[Clock, Clock, int]:
-    """(the loads, of that the validation, executions)."""
-    whole, judging, fills = Clock(), Clock(), 0
+@dataclass
+class Loads:
+    """What the loads took: all, the validation in them, and every so many beside a bare load."""
+
+    whole: Clock = field(default_factory=Clock)
+    judging: Clock = field(default_factory=Clock)
+    compared: Clock = field(default_factory=Clock)
+    bare: Clock = field(default_factory=Clock)
+    fills: int = 0
+
+
+def load_bare(connection: duckdb.DuckDBPyConnection, made: Made) -> None:
+    """The same rows through Arrow into the same tables, in one transaction, nothing checked."""
+    connection.execute("BEGIN")
+    for name, table in TABLES.items():
+        rows = made.tables[name]
+        if name == "strategies":
+            rows = [row | {"params": json.dumps(row["params"])} for row in rows]
+        connection.register("bare", pa.Table.from_pylist(rows, schema=table.arrow_schema))
+        connection.table("bare").insert_into(name)
+    connection.execute("COMMIT")
+
+
+def load_all(store: Store, bare: Store, maker: Maker, sessions: int) -> Loads:
+    """Loads into `store`; every tenth session, from the second on, into `bare` too."""
+    loads = Loads()
     before = [(module, name, getattr(module, name)) for module, name in VALIDATION]
     for module, name, function in before:
-        setattr(module, name, timed(judging, function))
+        setattr(module, name, timed(loads.judging, function))
     try:
         for number in range(sessions):
-            made = maker.session(number)
-            with whole.running():
+            made, once = maker.session(number), Clock()
+            with once.running():
                 result = load_session(store, made)
             assert result.status is LoadStatus.LOADED, result.message
-            fills += result.rows["fills"]
+            loads.whole.add(once)
+            loads.fills += result.rows["fills"]
+            if number % EVERY == 1:
+                loads.compared.add(once)
+                with loads.bare.running():
+                    load_bare(bare.connection, made)
     finally:
         for module, name, function in before:
             setattr(module, name, function)
-    return whole, judging, fills
+    return loads
 
 
 def ask_all(store: Store) -> dict[str, Clock]:
@@ -220,6 +259,16 @@ def ask_all(store: Store) -> dict[str, Clock]:
     return found
 
 
+def print_loads(loads: Loads) -> None:
+    """What the loads took, and how that compares."""
+    rest = loads.whole.cpu_s - loads.judging.cpu_s
+    share, ratio = loads.judging.cpu_s / rest, loads.compared.cpu_s / max(loads.bare.cpu_s, 1e-9)
+    print(f"load        {loads.whole}")
+    print(f"validation  {loads.judging}: {share:.2f} of what the rest of the load takes")
+    print(f"bare Arrow  {loads.bare}, for every tenth session")
+    print(f"in full     {loads.compared}, for the same ones: {ratio:.2f} times as much")
+
+
 def main(arguments: list[str]) -> int:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.warehouse", description=__doc__)
@@ -229,13 +278,11 @@ def main(arguments: list[str]) -> int:
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
         location = Path(folder) / "warehouse.duckdb"
-        with Store.open(location) as store:
+        with Store.open(location) as store, Store.open(Path(folder) / "bare.duckdb") as bare:
             maker = Maker(given.strategies, given.fills)
-            whole, judging, fills = load_all(store, maker, given.sessions)
-        print(f"{given.sessions} sessions, {fills:,} executions, {os.cpu_count()} processors")
-        print(f"load        {whole}")
-        share = judging.cpu_s / max(whole.cpu_s, 1e-9)
-        print(f"validation  {judging}: {share:.0%} of it")
+            loads = load_all(store, bare, maker, given.sessions)
+        print(f"{given.sessions} sessions, {loads.fills:,} executions, {os.cpu_count()} processors")
+        print_loads(loads)
         print(f"file        {location.stat().st_size / 2**20:,.0f} MiB")
         with Store.open_read_only(location) as store:
             for name, clock in ask_all(store).items():
