@@ -20,6 +20,7 @@ from warehouse.belonging import duplicates, strangers
 from warehouse.checks import SUMS, contradictions
 from warehouse.errors import LoadFault, SourceRefused
 from warehouse.frames import Frame, Rejection, Rows, read_frame
+from warehouse.kept import keep
 from warehouse.round_trips import match_round_trips
 from warehouse.schemas import TABLES
 from warehouse.store import Store
@@ -114,6 +115,7 @@ def load_session(
         judged = judge(connection, source.session_id, rows)
         counts = _write(connection, source.session_id, judged, rows)
         match_round_trips(connection, source.session_id)
+        keep(connection, source.session_id)
         refused = [(r, _row(rows[r.table], r.row_no)) for r in judged.rejections]
         write_quarantine(connection, source.session_id, refused, now())
         status = LoadStatus.INCOMPLETE if refused else LoadStatus.LOADED

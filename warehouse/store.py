@@ -31,6 +31,7 @@ from warehouse.migrate import migrate, refuse_newer, version_of
 
 _POLL_S = 0.05
 _CONFIG = {
+    "checkpoint_threshold": "64MB",  # some sessions of a big load, not each, are moved to the file
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "python_enable_replacements": "false",
@@ -216,6 +217,7 @@ def _connect(
             walls = _CONFIG if is_file(location) else {}  # a server's client is an extension
             connection = duckdb.connect(location, read_only=read_only, config=dict(walls))
             connection.execute("SET TimeZone = 'UTC'")
+            connection.execute("SET enable_progress_bar = false")  # it is drawn among the answer
             return connection
         except duckdb.Error as error:
             holder = _holder(error)

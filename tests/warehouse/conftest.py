@@ -43,6 +43,8 @@ def day() -> Day:
 
 Load = Callable[..., LoadResult]
 Rows = Callable[..., list[tuple[Any, ...]]]
+DERIVED = ("round_trips", "open_lots", "equity_curve", "exposures", "slippages")
+"""What the loader works out of a session's rows."""
 
 
 @pytest.fixture(scope="session")
@@ -55,7 +57,7 @@ def memory() -> Iterator[Store]:
 @pytest.fixture
 def store(memory: Store) -> Store:
     """An empty warehouse in memory."""
-    for name in [*TABLES, "quarantine", "loads", "round_trips", "open_lots"]:
+    for name in [*TABLES, "quarantine", "loads", *DERIVED]:
         memory.connection.execute("DELETE FROM " + name)
     return memory
 

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from tests.warehouse.builder import Day, Row, Source, d
-from tests.warehouse.conftest import Load, Rows
+from tests.warehouse.conftest import DERIVED, Load, Rows
 from warehouse import (
     LoadFault,
     LoadStatus,
@@ -24,7 +24,7 @@ from warehouse import (
 )
 from warehouse.schemas import TABLES
 
-CONTENT = [*TABLES, "quarantine", "round_trips", "open_lots"]
+CONTENT = [*TABLES, "quarantine", *DERIVED]
 
 
 def content(store: Store) -> dict[str, list[str]]:

@@ -1,9 +1,4 @@
 CREATE OR REPLACE VIEW v_exposure AS
-WITH within_session AS (
-    SELECT session_id, strategy, avg(e.market_value::DOUBLE / nullif(e.equity, 0)::DOUBLE) AS average,
-           max(abs(e.market_value)::DOUBLE / nullif(e.equity, 0)::DOUBLE) AS highest
-    FROM equity AS e GROUP BY session_id, strategy
-)
 SELECT d.account, d.mode, d.session_date, d.session_id, d.strategy, p.symbol,
        coalesce(p.qty, 0) AS qty, p.mark_price, coalesce(p.market_value, 0) AS market_value,
        d.end_equity AS equity,
@@ -11,7 +6,7 @@ SELECT d.account, d.mode, d.session_date, d.session_id, d.strategy, p.symbol,
        w.average AS average_exposure, w.highest AS highest_exposure
 FROM stg_days AS d
 LEFT JOIN (SELECT * FROM positions WHERE qty <> 0) AS p USING (session_id, strategy)
-LEFT JOIN within_session AS w USING (session_id, strategy);
+LEFT JOIN exposures AS w USING (session_id, strategy);
 COMMENT ON VIEW v_exposure IS 'What each strategy held at the end of each session, a row per symbol; one row with a NULL symbol where it held nothing.';
 COMMENT ON COLUMN v_exposure.exposure IS 'market_value / equity of the strategy at the end, as a fraction.';
 COMMENT ON COLUMN v_exposure.average_exposure IS 'Mean of market_value / equity over the rows of the session, all symbols together.';

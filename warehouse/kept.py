@@ -1,0 +1,49 @@
+"""What views would otherwise work out anew for each question: kept with each session, at its load.
+
+It stands in tables of the loader's own, beside the contract's, and follows from their rows alone.
+"""
+
+from __future__ import annotations
+
+import duckdb
+
+_FORGET = (
+    "DELETE FROM equity_curve WHERE session_id = ?",
+    "DELETE FROM exposures WHERE session_id = ?",
+    "DELETE FROM slippages WHERE session_id = ?",
+)
+_KEEP = (
+    """INSERT INTO equity_curve BY NAME
+    SELECT session_id, strategy, ts, cash, market_value, equity, peak,
+           CASE WHEN peak > 0 THEN (peak - equity)::DOUBLE / peak::DOUBLE END AS drawdown
+    FROM (SELECT *, max(equity) OVER (PARTITION BY strategy ORDER BY ts
+                                      ROWS UNBOUNDED PRECEDING) AS peak FROM new_equity)
+    ORDER BY strategy, ts""",
+    """INSERT INTO exposures BY NAME
+    SELECT session_id, strategy,
+           favg(market_value::DOUBLE / nullif(equity, 0)::DOUBLE) AS average,
+           max(abs(market_value)::DOUBLE / nullif(equity, 0)::DOUBLE) AS highest
+    FROM new_equity GROUP BY session_id, strategy""",
+    """INSERT INTO slippages BY NAME
+    SELECT * EXCLUDE (worse), worse::DOUBLE / decision_price::DOUBLE * 10000 AS slippage_bps,
+           money_product(qty, worse) AS slippage_cost
+    FROM (
+        SELECT f.session_id, f.session_date, f.strategy, f.symbol, f.side, client_order_id,
+               f.execution_id, f.qty, o.decision_price, f.price, o.decided_at, f.filled_at,
+               CASE f.side WHEN 'buy' THEN f.price - o.decision_price
+                           ELSE o.decision_price - f.price END AS worse
+        FROM new_fills AS f JOIN new_orders AS o USING (client_order_id)
+        WHERE o.decision_price IS NOT NULL
+    ) ORDER BY filled_at, execution_id""",
+)
+
+
+def keep(connection: duckdb.DuckDBPyConnection, session_id: str) -> None:
+    """Works out anew what is kept of the session.
+
+    Its accepted frames are registered as `new_<table>`; the caller holds the transaction.
+    """
+    for statement in _FORGET:
+        connection.execute(statement, [session_id])
+    for statement in _KEEP:
+        connection.execute(statement)
