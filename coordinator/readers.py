@@ -14,7 +14,7 @@ from coordinator.core.halts import Halts
 from coordinator.core.statement import Rows
 from coordinator.core.values import exactly
 from coordinator.core.view import LiveView, StrategyView, strategy_views
-from coordinator.restating import Late, concerns, read_late, restated_rows
+from coordinator.restating import Late, by_session, read_late, restated_rows
 from coordinator.shell.control_client import NoAnswer, ask
 from coordinator.shell.control_protocol import Request, addresses
 from coordinator.shell.journal import Entry, read_kinds, read_session, read_sessions
@@ -29,17 +29,19 @@ PATIENCE_S = 3.0
 class JournalSource:
     """One session of one account's journal; `mark` changes whenever its records do.
 
-    `late` is what later sessions booked that concerns it, and what it booked for earlier ones.
+    `late` is what later sessions booked that concerns it, and what it booked for earlier ones;
+    `all_late` is that of every session, which is found once for all of them.
     """
 
     journal: Path
     session_id: str
     mark: str
     late: tuple[Late, ...] = ()
+    all_late: Sequence[Late] = ()
 
     def rows(self) -> Rows:
         """The session as the warehouse's rows, by table; late bookings where they belong."""
-        return restated_rows(self.journal, self.session_id, self.late)
+        return restated_rows(self.journal, self.session_id, self.late, self.all_late)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +80,12 @@ def session_sources(home: Path, session_id: str | None = None) -> list[JournalSo
     sources = []
     for journal in sorted(home.glob(f"*/{JOURNAL}")):
         late = read_late(journal)
+        concerning = by_session(late)
         for found, mark in read_sessions(journal):
             if session_id in (None, found):
-                mine = tuple(one for one in late if concerns(one, found))
+                mine = tuple(concerning.get(found, ()))
                 known = f"{mark}+{mine[-1].booking.seq}" if mine else mark
-                sources.append(JournalSource(journal, found, known, mine))
+                sources.append(JournalSource(journal, found, known, mine, late))
     return sources
 
 

@@ -14,16 +14,22 @@ from coordinator.core.values import ZERO
 from coordinator.shell.journal import read_session
 from coordinator.shell.late import read_intents, read_late, read_terms, unknown_orders
 
-__all__ = ["Late", "concerns", "read_late", "restated_rows"]
+__all__ = ["Late", "by_session", "read_late", "restated_rows"]
 
 
-def concerns(late: Late, session_id: str) -> bool:
-    """Whether a late booking changes anything of a session."""
-    return late.belongs_to == session_id or session_id in late.between
+def by_session(late: Iterable[Late]) -> dict[str, list[Late]]:
+    """The late bookings that change anything of each session, in their order."""
+    found: dict[str, list[Late]] = {}
+    for one in late:
+        for session_id in {one.belongs_to, *one.between}:
+            found.setdefault(session_id, []).append(one)
+    return found
 
 
-def restated_rows(journal: Path, session_id: str, late: Sequence[Late]) -> Rows:
-    """The session as the warehouse's rows, by table; `late` is what concerns it."""
+def restated_rows(
+    journal: Path, session_id: str, late: Sequence[Late], all_late: Sequence[Late]
+) -> Rows:
+    """The session as the warehouse's rows, by table; `late` is what concerns it, of `all_late`."""
     entries = read_session(journal, session_id)
     records = [entry.record for entry in entries]
     mine = [one for one in late if one.belongs_to == session_id]
@@ -33,17 +39,16 @@ def restated_rows(journal: Path, session_id: str, late: Sequence[Late]) -> Rows:
         late=tuple(one.booking.record for one in mine),
         away=frozenset(places[one.booking.seq] for one in away),
         before=tuple(one.booking.record for one in late if session_id in one.between),
-        given=_given(journal, away),
+        given=_given(journal, away, all_late),
     )
     return restated(records, _informed(journal, session_id, records, change))
 
 
-def _given(journal: Path, away: Sequence[Late]) -> dict[str, Decimal]:
+def _given(journal: Path, away: Sequence[Late], all_late: Sequence[Late]) -> dict[str, Decimal]:
     """Realised P&L that this session's late bookings brought to the sessions they belong to."""
     given: dict[str, Decimal] = {}
-    everything = read_late(journal) if away else []
     for home in dict.fromkeys(one.belongs_to for one in away):
-        theirs = [one for one in everything if one.belongs_to == home]
+        theirs = [one for one in all_late if one.belongs_to == home]
         worth = realized_by(_records(journal, home), [one.booking.record for one in theirs])
         seqs = {one.booking.seq for one in away}
         for one, realized in zip(theirs, worth, strict=True):

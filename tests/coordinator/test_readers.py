@@ -11,7 +11,8 @@ import pytest
 from coordinator.core import records as r
 from coordinator.core.values import MINUTE, UNASSIGNED
 from coordinator.readers import read_status, running_sessions, session_sources
-from coordinator.shell.journal import Journal
+from coordinator.shell import late
+from coordinator.shell.journal import Journal, reading
 from coordinator.shell.lease import Leases
 from tests.coordinator.bench import STOCKS, Bench, D, spec
 from tests.coordinator.test_statement import (
@@ -87,6 +88,19 @@ def test_sessions_are_listed_over_all_accounts_or_one_by_its_id(tmp_path: Path) 
     assert len(read_status(tmp_path)) == 2
     assert session_sources(tmp_path, "no such session") == []
     assert session_sources(tmp_path / "nowhere") == []
+
+
+@pytest.mark.parametrize("question", [late._SUSPECTS, late._MOVES, late._INTENTS])
+def test_what_was_booked_late_is_sought_without_reading_every_record(
+    tmp_path: Path, question: str
+) -> None:
+    keep(tmp_path, a_day())
+    given = ("[]",) if "?" in question else ()
+    with reading(tmp_path / "PA1" / "journal.db") as connection:
+        steps = connection.execute("EXPLAIN QUERY PLAN " + question, given).fetchall()
+    searches = [step for *_, step in steps if "records" in step or " r " in f" {step} "]
+    assert searches
+    assert all(step.startswith("SEARCH") for step in searches), searches
 
 
 def test_a_sources_mark_changes_with_its_records(tmp_path: Path) -> None:
