@@ -375,10 +375,19 @@ class Judge:
                 self.blame(f"invariant 5: lost, or not taken back: {fill} of {fill.order}")
 
     def _activities(self) -> None:
-        """Each activity was posted once and whole, and nothing else but what may be."""
+        """Each activity was posted once and whole, and nothing else but what may be.
+
+        A coin fee that is listed before its execution is heard of is charged twice for a moment:
+        what was charged so and given back is no posting.
+        """
         named = {activity.activity_id: activity for activity in self._brokerage.activities}
         sums: dict[str, list[Decimal]] = defaultdict(lambda: [NOUGHT, NOUGHT])
         guessed = NOUGHT
+        coins: dict[tuple[str, str], Decimal] = defaultdict(lambda: NOUGHT)
+        for posting in self._postings.values():
+            if posting.activity_id not in named and posting.kind is r.ActivityKind.FEE:
+                coins[posting.strategy, posting.symbol] += posting.qty
+        given_back = {whose for whose, qty in coins.items() if not qty}
         for (name, _), posting in self._postings.items():
             sums[name][0] += posting.amount
             sums[name][1] += posting.qty
@@ -387,6 +396,7 @@ class Judge:
             rounding = posting.kind is r.ActivityKind.ROUNDING
             guessed += posting.amount if rounding else NOUGHT
             may_be = rounding and (self._brokerage.whole_cents or self._cents_only)
+            may_be |= (posting.strategy, posting.symbol) in given_back
             if not (may_be or self._brokerage.drifts):
                 self.blame(f"posted, but nothing moved: {posting}")
         if guessed and not (self._brokerage.whole_cents or self._brokerage.drifts):
