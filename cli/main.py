@@ -17,6 +17,7 @@ from cli.import_account import import_account
 from cli.kill import kill, revive
 from cli.new_strategy import new_strategy
 from cli.reconcile import reconcile
+from cli.reload import reload
 from cli.report import report
 from cli.run import run
 from cli.simulator import simulator
@@ -35,7 +36,7 @@ app = typer.Typer(
 )
 for command in (
     *(run, validate, backtest, strategies, new_strategy),
-    *(status, top, explain, pause, resume, flatten, reconcile, kill, revive),
+    *(status, top, explain, pause, resume, flatten, reload, reconcile, kill, revive),
     *(import_account, end_of_day, sql, report, export, simulator),
 ):
     app.command()(command)

@@ -1,4 +1,4 @@
-"""The operator's hand in Prefect's UI: pause, resume, flatten, kill, revive, and how things stand.
+"""The operator's hand in Prefect's UI: pause, flatten, reload, kill, and how things stand.
 
 It does what the command of the same name does, by the same way: the coordinator that runs is asked
 over its local socket, and the journal keeps what nobody answers. Never repeated by Prefect: whoever
@@ -29,6 +29,8 @@ from coordinator.errors import MultiTraderError
 from coordinator.getting_out import what_became_of
 from coordinator.kill import kill, revive
 from coordinator.private import leave_no_core
+from coordinator.reload import Reload
+from coordinator.watching import Which
 from flows.parameters import described, let_coordinator_speak
 from flows.showing import status_rows
 
@@ -46,17 +48,26 @@ def _a_name(name: str | None) -> str | None:
 
 
 Action = Annotated[
-    Literal["status", "pause", "resume", "flatten", "kill", "revive"],
+    Literal["status", "pause", "resume", "flatten", "reload", "kill", "revive"],
     described(
         "Action",
-        "pause: opens nothing, exits go on. flatten: sells what it holds, and pauses. kill: cancels"
-        " and sells everything of every strategy; revive ends that once all is sold.",
+        "pause: opens nothing, exits go on. flatten: sells what it holds, and pauses. reload: goes"
+        " on with the edited configuration. kill: cancels and sells everything of every strategy;"
+        " revive ends that once all is sold.",
     ),
 ]
 Strategy = Annotated[
     str | None,
     AfterValidator(_a_name),
     described("Strategy", "Name of the strategy to pause, resume or flatten; else empty."),
+]
+ConfigFile = Annotated[
+    str | None,
+    described("Configuration", "Of a reload: this file, not the one that the session began with."),
+]
+Remove = Annotated[
+    Literal["dormant", "flatten"],
+    described("Removed strategies", "Of a reload: what they hold is kept (dormant), or sold."),
 ]
 CoordinatorName = Annotated[
     str | None,
@@ -80,6 +91,8 @@ async def control(
     strategy: Strategy = None,
     coordinator: CoordinatorName = None,
     account: AccountNumber = None,
+    config: ConfigFile = None,
+    remove: Remove = "dormant",
 ) -> State[Any]:
     """Controls what trades now, and says in a sentence what became of it.
 
@@ -89,8 +102,13 @@ async def control(
     let_coordinator_speak()
     by = f"Prefect's run {flow_run.get_id() or 'without a number'}"
     operator = Operator(home_folder(), os.environ, by, _log.info)
+    coordinator, account = coordinator or None, account or None
+    if action == "reload" and not strategy:
+        which = Which(operator.home, account, coordinator)
+        wanted = Reload(which, by, Path(config) if config else None, remove)
+        return await asyncio.to_thread(_reload, wanted)
     return await controlled_state(
-        operator, action, strategy, coordinator=coordinator or None, account=account or None
+        operator, action, strategy, coordinator=coordinator, account=account
     )
 
 
@@ -149,6 +167,18 @@ def _in_a_sentence(view: StatusView) -> str:
     killed = ", KILLED" if view.killed else ""
     differs = f", frozen: {', '.join(sorted(view.frozen))}" if view.frozen else ""
     return f"{view.coordinator} on {view.account}: {view.state}{killed}{differs}."
+
+
+def _reload(wanted: Reload) -> State[Any]:
+    """Shows the difference in the run's state, and applies just that."""
+    try:
+        told = wanted.show()
+        if told.token:
+            told = wanted.apply(told)
+    except MultiTraderError as error:
+        return Failed(message=str(error))
+    said = told.sentences()
+    return Completed(message=said) if told.done else Failed(message=said)
 
 
 def _kill(operator: Operator) -> State[Any]:

@@ -15,7 +15,8 @@ from tests.cli.conftest import ROOT, Said, Shell
 
 COMMANDS = (
     *("run", "validate", "backtest", "strategies", "new-strategy"),
-    *("status", "top", "explain", "pause", "resume", "flatten", "reconcile", "kill", "revive"),
+    *("status", "top", "explain", "pause", "resume", "flatten", "reload"),
+    *("reconcile", "kill", "revive"),
     *("import-account", "end-of-day", "sql", "report", "export", "simulator"),
 )
 HEAVY = (

@@ -1,0 +1,71 @@
+"""`multi-trader reload`: an edited configuration for a session that runs, shown first."""
+
+from __future__ import annotations
+
+import json as json_text
+from dataclasses import asdict
+from enum import Enum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from cli.control import AccountNumber, CoordinatorName
+from cli.faults import ANYTHING_ELSE, plainly
+from cli.logs import configure_logging
+from cli.options import LogLevel
+
+
+class Remove(Enum):
+    """What becomes of what removed strategies hold."""
+
+    FLATTEN = "flatten"
+    DORMANT = "dormant"
+
+
+@plainly
+def reload(
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", metavar="FILE", help="This file, not the one it started with."),
+    ] = None,
+    remove: Annotated[
+        Remove, typer.Option("--remove", help="What removed strategies hold: sold, or kept.")
+    ] = Remove.DORMANT,
+    yes: Annotated[bool, typer.Option("--yes", help="Apply it without a question.")] = False,
+    account: AccountNumber = None,
+    coordinator: CoordinatorName = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print JSON; without --yes it only shows.")
+    ] = False,
+    log_level: LogLevel = "WARNING",
+) -> None:
+    """Let a running session go on with its edited configuration.
+
+    Shows what changes and asks. Connections stand; new strategies are warmed up, removed ones end
+    their orders. Exit 1 if nothing was changed because something is wrong; all of it is named.
+
+    \b
+    Example:
+      multi-trader reload --remove flatten
+    """
+    configure_logging(log_level)
+    from cli.kill import operator
+    from coordinator.reload import Reload
+    from coordinator.watching import Which
+
+    who = operator(1.0)
+    which = Which(who.home, account, coordinator)
+    wanted = Reload(which, who.by, config, remove.value)
+    told = wanted.show()
+    if told.token and not yes and not json:
+        typer.echo(told.sentences())
+        if not typer.confirm("Let the session go on so?"):
+            raise typer.Exit
+        told = wanted.apply(told)
+        typer.echo(told.said)
+    else:
+        told = wanted.apply(told) if told.token and yes else told
+        typer.echo(json_text.dumps(asdict(told), indent=2) if json else told.sentences())
+    if not told.done:
+        raise typer.Exit(ANYTHING_ELSE)
