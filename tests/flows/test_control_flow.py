@@ -159,7 +159,8 @@ def test_one_of_two_accounts_is_said_by_its_number(home: Path) -> None:
 @pytest.mark.parametrize(
     "wrong",
     [
-        {"action": "reload"},
+        {"action": "reboot"},
+        {"action": "reload", "remove": "everything"},
         {"action": ""},
         {"action": "pause", "strategy": "../A"},
         {"action": "pause", "strategy": "A; DROP TABLE records"},
@@ -174,5 +175,6 @@ def test_a_wrong_parameter_is_refused_before_the_run_does_anything(wrong: dict[s
 
 def test_the_form_offers_what_there_is_and_prefect_never_repeats_it() -> None:
     shown = control.parameters.properties
-    assert shown["action"]["enum"] == ["status", "pause", "resume", "flatten", "kill", "revive"]
+    offered = ["status", "pause", "resume", "flatten", "reload", "kill", "revive"]
+    assert shown["action"]["enum"] == offered
     assert control.retries == 0
