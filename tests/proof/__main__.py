@@ -39,6 +39,11 @@ def parts(asked: argparse.Namespace) -> list[Part]:
             ("--seeds", f"1..{asked.seeds}", "--jobs", "2"),
         ),
         Part(
+            "edits of a running configuration, in peace and among faults",
+            "reloads",
+            ("--seeds", f"1..{max(asked.seeds // 100, 10)}"),
+        ),
+        Part(
             "a crash at every boundary, and in recovery"
             if asked.every == 1
             else f"a crash at each {asked.every}th boundary, and in recovery",

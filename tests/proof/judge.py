@@ -87,6 +87,10 @@ class Judge:
         self._stopped: dict[str, r.EntriesStopped] = {}
         self._up_since: datetime | None = None
 
+    def know(self, strategies: Sequence[Mapping[str, Any]]) -> None:
+        """Strategies that a configuration may have, though it did not begin with them."""
+        self._rules.know(strategies)
+
     def blame(self, sentence: str) -> None:
         """Note a violation."""
         if len(self.violations) < 50:

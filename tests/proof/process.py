@@ -15,11 +15,13 @@ from coordinator.config import CoordinatorConfig, config_hash, parse_config
 from coordinator.core.books import Books
 from coordinator.core.engine import Engine
 from coordinator.errors import BrokerError, SafetyRefusal, StorageError
+from coordinator.rereading import setup_of
 from coordinator.settings import Settings
 from coordinator.shell import startup
 from coordinator.shell.coordinator import LiveSession
 from coordinator.shell.journal import Entry, Journal
 from coordinator.shell.ports import Ports
+from coordinator.shell.reload_request import Proposal
 from coordinator.shell.session import Run, RunResult, trade_session
 from tests.proof.virtual import Fibers, Killed
 from tests.proof.wire import WireJournal, WireRest, WireStream
@@ -34,6 +36,27 @@ class End:
 
     how: str
     what: str = ""
+
+
+@dataclass
+class Desk:
+    """Where a process's configuration file lies, edited or not; nobody else wants its names."""
+
+    config: CoordinatorConfig
+
+    def read(self, path: str) -> Proposal:
+        """What the file says now."""
+        return Proposal(setup_of(self.config, None, simulated=False), config_hash(self.config))
+
+    def claim(self, account: str, names: object) -> Desk:
+        """The names are free."""
+        return self
+
+    def keep(self) -> None:
+        """They are run."""
+
+    def give_back(self) -> None:
+        """They are not."""
 
 
 @dataclass
@@ -54,6 +77,7 @@ class Process:
     """Since when its stream of order updates has spoken."""
 
     def __post_init__(self) -> None:
+        self.desk = Desk(self.config)
         self.fibers = Fibers(self.world.loop, self.world.work_failed)
         self.stop = asyncio.Event()
         self._task: asyncio.Task[RunResult | None] | None = None
@@ -136,6 +160,7 @@ class Process:
             crossing=config.crossing,
             crypto_fee_rate=config.crypto_fee_rate,
             observers=[self._seen],
+            source=self.desk,
         )
         object.__setattr__(run, "process", self)
         return run

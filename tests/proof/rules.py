@@ -62,6 +62,10 @@ class Rules:
         self._today: dict[str, list[Wanted]] = defaultdict(list)
         self._amended = False
 
+    def know(self, strategies: Sequence[Mapping[str, Any]]) -> None:
+        """Strategies that a configuration may have, though it did not begin with them."""
+        self._config |= {strategy["name"]: strategy for strategy in strategies}
+
     def committed(self, records: Sequence[r.Record]) -> None:
         """These records were made durable together."""
         self._decided_on_the_newest(records)

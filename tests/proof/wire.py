@@ -142,6 +142,9 @@ class WireStream:
         """Hang up and dial again."""
         self._drop(self._world.chance.uniform(0.5, 2.0))
 
+    async def subscribe(self, symbols: Sequence[str]) -> None:
+        """Bring these symbols too; every stream here brings all that there are."""
+
     async def stop(self) -> None:
         """Hang up."""
         self._stopped, self._up = True, False
