@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import keyword
 import os
 import re
 import sys
+from importlib.machinery import PathFinder
 from pathlib import Path
 from string import Template
 
@@ -124,7 +124,7 @@ def _refuse(name: str) -> None:
         raise OperatorError(
             f"{name!r} is a strategy type already: choose another name, such as my_{name}."
         )
-    if name in sys.stdlib_module_names or importlib.util.find_spec(name) is not None:
+    if name in sys.stdlib_module_names or PathFinder.find_spec(name) is not None:
         raise OperatorError(
             f"{name!r} is a Python module already, and a test of yours would import that one:"
             f" choose another name, such as my_{name}."
