@@ -79,3 +79,33 @@ def test_a_strategy_on_a_new_ticker_joins_and_trades_and_every_connection_stands
     assert {row["symbol"] for row in rows["fills"] if row["strategy"] == "late"} >= {"MSFT"}
     [record] = read_kinds(short_path / ACCOUNT / "journal.db", r.Reconfigured)
     assert record.record.by == "daniel"  # type: ignore[union-attr]
+
+
+def test_more_symbols_than_the_plan_has_are_refused_and_the_session_goes_on_as_it_was(
+    short_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "coordinator")
+    file = short_path / "edited.json"
+    said: list[Reply] = []
+
+    def story() -> None:
+        wait_until(venue, OPEN + timedelta(minutes=3), lambda: False)
+        file.write_text(json.dumps(edited(strategy("late", "MSFT", "AAPL", "NVDA"))))
+        said.append(reload(short_path, file))
+        said.append(reload(short_path, file, said[0].token))
+
+    with Simulator(simulator_options(symbol_limit=2)) as venue:
+        outside = threading.Thread(target=story)
+        outside.start()
+        outcome = run_here(venue, FIRST, short_path, until=OPEN + timedelta(minutes=20))
+        outside.join()
+        connections = venue.snapshot().most_connections
+    assert [reply.done for reply in said] == [True, False], said
+    assert "does not grant all 4 symbols" in said[1].said
+    assert outcome.discrepancies == 0
+    assert max(connections.values()) == 1
+    assert "connected again" not in caplog.text
+    journal = short_path / ACCOUNT / "journal.db"
+    assert read_kinds(journal, r.Reconfigured) == []
+    bars = [row["ts"] for row in session_rows(short_path)["bars"] if row["origin"] == "live"]
+    assert max(bars) > OPEN + timedelta(minutes=15)
