@@ -22,8 +22,9 @@ RUNS ?= 1000
 FILLS ?= 1000000
 MUTATIONS ?= 1000000
 BUGS ?= 1000
+ROUNDS ?= 3
 
-.PHONY: help install demo test test-all prove lint up down
+.PHONY: help install demo test test-all prove bench lint up down
 
 help:  ## list these targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -43,6 +44,9 @@ test-all: $(INSTALLED)  ## the test suite and the long proofs
 prove: $(INSTALLED)  ## prove the books true under every fault (SEEDS= KILLS= RUNS= FILLS= MUTATIONS= BUGS= EVERY=)
 	@$(ALONE) $(PY) -m tests.proof --seeds $(SEEDS) --every $(EVERY) --kills $(KILLS) --runs $(RUNS) \
 	  --fills $(FILLS) --mutations $(MUTATIONS) --bugs $(BUGS)
+
+bench: $(INSTALLED)  ## what a backtest costs, beside the last committed result (ROUNDS=)
+	@$(ALONE) $(PY) -m benchmarks.backtest --rounds $(ROUNDS)
 
 lint: $(INSTALLED)  ## ruff and mypy
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy

@@ -1,108 +1,229 @@
-"""What a backtest costs: `python -m benchmarks.backtest [--strategies N] [--tickers S] [--bars B]`.
+"""What a backtest costs: `python -m benchmarks.backtest [--rounds R] [--case N,S,B ...] [--save]`.
 
-Prints CPU nanoseconds per strategy and bar of playing, and of loading into the warehouse, beside
-the orders per strategy and bar, at B bars a ticker and at a tenth of them: what does not grow with
-what is done costs the same at both.
+N strategies on S tickers of B bars each, no two with the same parameters, built-in ones and a
+user's. Each case is played in turn, R rounds of all of them, and medians are told: CPU nanoseconds
+per strategy and bar of playing and of loading into the warehouse, orders per strategy and bar, and
+what one order's round trip costs, which is the difference to the same strategies without money.
+The result is compared with the last one committed (`results/backtest.json`); `--save` writes it.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import platform
+import statistics
 import tempfile
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from datetime import date
+from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pandas as pd
 
 from coordinator.backtest import Backtest, BacktestOptions
+from coordinator.core.values import Bar
+from coordinator.strategies import Strategy, register
 from simulator.assets import DEFAULT_STOCKS
-from simulator.calendar import Calendar
+from simulator.calendar import Calendar, Session
 from simulator.feed import bars_between
 from simulator.generated import GeneratedFeed
 from warehouse import Store, load_session
 
 FIRST = date(2025, 1, 2)
 MINUTES = 390
-KINDS: Sequence[tuple[str, dict[str, object]]] = (
-    ("momentum", {"lookback_period": 20, "momentum_threshold": 0.002}),
-    ("adaptive", {}),
-    ("rsi", {}),
-    ("mean_reversion", {}),
+CASES = ("1,1,3900", "26,10,390", "26,10,3900", "1000,100,390")
+RESULT = Path(__file__).parent / "results" / "backtest.json"
+BUILT_IN: Sequence[tuple[str, Callable[[int], dict[str, object]]]] = (
+    ("momentum", lambda n: {"lookback_period": 10 + n, "momentum_threshold": 0.002}),
+    ("adaptive", lambda n: {"short_window": 5 + n, "long_window": 30 + n}),
+    ("rsi", lambda n: {"rsi_period": 7 + n}),
+    ("mean_reversion", lambda n: {"lookback_period": 10 + n}),
 )
+OWN: Sequence[tuple[str, Callable[[int], dict[str, object]]]] = (
+    ("bench_own", lambda n: {"bars": 10 + n}),
+)
+
+
+@register
+class OwnStrategy(Strategy):
+    """Momentum as a user would write it: plain Python, a bar at a time, in floats."""
+
+    strategy_type: ClassVar[str] = "bench_own"
+
+    bars: int = 20
+
+    @property
+    def longest_window(self) -> int:
+        """The look back, in bars."""
+        return self.bars
+
+    def start(self) -> Callable[[Bar], int]:
+        """A fresh step, for the bars of one ticker."""
+        seen: deque[float] = deque(maxlen=self.bars)
+
+        def step(bar: Bar) -> int:
+            close = float(bar.close)
+            before = seen[0] if len(seen) == self.bars else close
+            seen.append(close)
+            return (close > before * 1.002) - (close < before * 0.998)
+
+        return step
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What is played: so many strategies, tickers and bars a ticker, of the user's own or not."""
+
+    strategies: int
+    tickers: int
+    bars: int
+    own: bool
+
+    @property
+    def name(self) -> str:
+        """As the result has it."""
+        kind = "own" if self.own else "built-in"
+        return f"{self.strategies},{self.tickers},{self.bars} {kind}"
 
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """CPU nanoseconds per strategy and bar, and orders per strategy and bar."""
+    """CPU nanoseconds and orders per strategy and bar; `order_ns` is one order's round trip."""
 
-    bars: int
     playing_ns: float
+    idle_ns: float
     loading_ns: float
     orders: float
-
-    def __str__(self) -> str:
-        return (
-            f"B={self.bars:,}: playing {self.playing_ns:,.0f} ns,"
-            f" loading {self.loading_ns:,.0f} ns per strategy-bar; {self.orders:.4f} orders"
-        )
+    order_ns: float
 
 
 def main() -> None:
-    """Run and print."""
+    """Run, print, compare."""
     asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--strategies", type=int, default=26)
-    asked.add_argument("--tickers", type=int, default=10)
-    asked.add_argument("--bars", type=int, default=3900, help="a ticker")
+    asked.add_argument("--rounds", type=int, default=3)
+    asked.add_argument("--case", nargs="*", default=list(CASES), help="N,S,B")
+    asked.add_argument("--save", action="store_true", help="write the result to be committed")
     given = asked.parse_args()
-    tickers = DEFAULT_STOCKS[: given.tickers]
-    sessions = max(given.bars // MINUTES, 1)
+    cases = [
+        Case(*(int(n) for n in text.split(",")), own=own)
+        for text, own in product(given.case, (False, True))
+    ]
+    costs: dict[str, list[Cost]] = {case.name: [] for case in cases}
     with tempfile.TemporaryDirectory() as folder:
-        place = Path(folder)
-        days = Calendar(FIRST, FIRST).between(FIRST, date(2026, 1, 31))[:sessions]
-        bars = _recording(place / "bars.parquet", tickers, days)
-        config = place / "bench.json"
-        config.write_text(json.dumps(_config(given.strategies, tickers)))
-        for count in (max(sessions // 10, 1), sessions):
-            print(cost(BacktestOptions(config, bars, end=days[count - 1].date), place, count))
+        for _ in range(given.rounds):
+            for case in cases:
+                costs[case.name].append(cost(case, Path(folder)))
+    found = {name: asdict(median(each)) for name, each in costs.items()}
+    before = json.loads(RESULT.read_text())["cases"] if RESULT.exists() else {}
+    for name, one in found.items():
+        print(told(name, one, before.get(name)))
+    if given.save:
+        RESULT.parent.mkdir(exist_ok=True)
+        result = {"machine": machine(), "rounds": given.rounds, "cases": found}
+        RESULT.write_text(json.dumps(result, indent=1) + "\n")
 
 
-def cost(options: BacktestOptions, folder: Path, sessions: int) -> Cost:
-    """Play and load one backtest. Reading the file counts as playing."""
-    began = time.process_time()
-    test = Backtest(options)
-    strategies, loading, orders = len(test.setup.specs), 0.0, 0
-    for session in test.play():
+def cost(case: Case, folder: Path) -> Cost:
+    """Play and load a case, and play it again without money. Reading the file counts as playing."""
+    tickers = _tickers(case.tickers)
+    sessions = max(case.bars // MINUTES, 1)
+    days = Calendar(FIRST, FIRST).between(FIRST, date(2026, 1, 31))[:sessions]
+    bars = folder / f"{case.tickers}-{sessions}.parquet"
+    if not bars.exists():
+        _record(bars, tickers, days)
+    units = case.strategies * sessions * MINUTES / 1e9
+    with tempfile.TemporaryDirectory() as place:
+        busy, loading, orders = _play(case, bars, Path(place), "10000", loads=True)
+    with tempfile.TemporaryDirectory() as place:
+        idle, _, none = _play(case, bars, Path(place), "0.01", loads=False)
+    assert not none, "who has a cent buys nothing"
+    order_ns = (busy - idle) / orders * 1e9 if orders else 0.0
+    return Cost(busy / units, idle / units, loading / units, orders / units / 1e9, order_ns)
+
+
+def _play(
+    case: Case, bars: Path, folder: Path, cash: str, *, loads: bool
+) -> tuple[float, float, int]:
+    """CPU seconds of playing and of loading, and how many orders there were."""
+    config = folder / "bench.json"
+    config.write_text(json.dumps(_config(case, cash)))
+    began, loading, orders = time.process_time(), 0.0, 0
+    for session in Backtest(BacktestOptions(config, bars)).play():
         orders += len(session.rows()["orders"])
-        loaded = time.process_time()
-        with Store.open(folder / f"{sessions}.duckdb") as store:
-            load_session(store, session)
-        loading += time.process_time() - loaded
-    playing = time.process_time() - began - loading
-    units = strategies * sessions * MINUTES
-    return Cost(sessions * MINUTES, playing / units * 1e9, loading / units * 1e9, orders / units)
+        if loads:
+            loaded = time.process_time()
+            with Store.open(folder / "bench.duckdb") as store:
+                load_session(store, session)
+            loading += time.process_time() - loaded
+    return time.process_time() - began - loading, loading, orders
 
 
-def _config(count: int, tickers: Sequence[str]) -> dict[str, Any]:
-    """Strategies of one ticker each, by turns of each kind."""
+def median(costs: Sequence[Cost]) -> Cost:
+    """The median of each figure over the rounds."""
+    rows = [asdict(one) for one in costs]
+    return Cost(**{name: statistics.median(row[name] for row in rows) for name in rows[0]})
+
+
+def told(name: str, one: dict[str, float], before: dict[str, float] | None) -> str:
+    """A case's line; `before` is what the committed result has of it."""
+    change = f", {one['playing_ns'] / before['playing_ns']:.2f} x the last" if before else ""
+    return (
+        f"{name:>24}: playing {one['playing_ns']:,.0f} ns{change}"
+        f" (without orders {one['idle_ns']:,.0f}), loading {one['loading_ns']:,.0f} ns"
+        f" per strategy-bar; {one['orders']:.4f} orders, {one['order_ns'] / 1000:,.0f} us each"
+    )
+
+
+def machine() -> dict[str, object]:
+    """What it ran on, without a name that tells where."""
+    model = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text().splitlines()
+            if line.startswith("model name")
+        ),
+        platform.machine(),
+    )
     return {
-        "strategies": [
-            {
-                "name": f"S{number}",
-                "strategy_type": KINDS[number % len(KINDS)][0],
-                "strategy_params": KINDS[number % len(KINDS)][1],
-                "tickers": [tickers[number % len(tickers)]],
-            }
-            for number in range(count)
-        ]
+        "cpu": model,
+        "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 1),
+        "python": platform.python_version(),
     }
 
 
-def _recording(path: Path, tickers: Sequence[str], days: Sequence[Any]) -> Path:
+def _config(case: Case, cash: str) -> dict[str, Any]:
+    """Strategies of one ticker each, by turns of each kind, no two on a ticker alike."""
+    kinds = OWN if case.own else BUILT_IN
+    tickers = _tickers(case.tickers)
+    strategies = []
+    for number in range(case.strategies):
+        place, nth = number % case.tickers, number // case.tickers
+        kind, params = kinds[(place + nth) % len(kinds)]
+        strategies.append(
+            {
+                "name": f"S{number}",
+                "strategy_type": kind,
+                "strategy_params": params(nth),
+                "tickers": [tickers[place]],
+                "initial_cash": float(cash),
+            }
+        )
+    return {"strategies": strategies}
+
+
+def _tickers(count: int) -> list[str]:
+    """So many: those that the simulator knows by name, and as many made up as are missing."""
+    return [*DEFAULT_STOCKS, *(f"B{number}" for number in range(count))][:count]
+
+
+def _record(path: Path, tickers: Sequence[str], days: Sequence[Session]) -> None:
     feed = GeneratedFeed(7, Calendar(days[0].date, days[-1].date), frozenset())
     rows = [
         {
@@ -116,7 +237,6 @@ def _recording(path: Path, tickers: Sequence[str], days: Sequence[Any]) -> Path:
         for bar in bars_between(feed, ticker, day.open, day.close)
     ]
     pd.DataFrame(rows).to_parquet(path)
-    return path
 
 
 if __name__ == "__main__":
