@@ -17,17 +17,20 @@ NEVER_BELOW_INFO = ("alpaca", "websockets", "urllib3", "uvicorn", "asyncio")
 def configure_logging(level: str) -> None:
     """Sends log records of `level` (one of LEVELS) and above to stderr, in the guide's format.
 
+    The coordinator's own speak from INFO up in any case, for its files and for `top`.
     Other people's loggers speak from WARNING up, or from INFO when `level` is DEBUG.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         logging.Formatter("%(asctime)s [%(levelname)s] %(message)s", datefmt="%Y-%m-%d %H:%M:%S")
     )
+    handler.setLevel(level)
     others = logging.INFO if level == "DEBUG" else max(logging.WARNING, logging.getLevelName(level))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(others)
     for name in OURS:
         logging.getLogger(name).setLevel(level)
+    logging.getLogger("coordinator").setLevel(min(logging.INFO, logging.getLevelName(level)))
     for name in NEVER_BELOW_INFO:
         logging.getLogger(name).setLevel(max(logging.INFO, others))

@@ -35,6 +35,7 @@ from coordinator.settings import Settings, home_folder, read_settings, warehouse
 from coordinator.shell.control_socket import controlled
 from coordinator.shell.isolation import isolated
 from coordinator.shell.lease import Leases
+from coordinator.shell.log_files import log_files
 from coordinator.shell.pace import Budgets
 from coordinator.shell.ports import Ports
 from coordinator.shell.session import Observer, Run, RunResult, trade_session
@@ -154,10 +155,15 @@ async def run_configured(
         isolated(own, BUILT_IN, restless=options.speed != 1) as specs,
         _settings(config, options, environment) as settings,
         Leases(leases_folder) as leases,
+        log_files(settings.home, config.name, [spec.name for spec in specs]) as logs,
     ):
         leases.take_for_key(urlsplit(settings.trading_url).netloc, settings.key_id, markets)
         budgets = Budgets(settings, speed=options.speed, folder=leases_folder)
         names = [spec.name for spec in specs]
+
+        def check_account(account: str) -> None:
+            _on_account(account, mode, settings, leases, budgets, markets, config.name, names)
+            logs.begin(account)
 
         def ready(found: CoordinatorConfig) -> Setup:
             found = _overridden(found, options)
@@ -172,9 +178,7 @@ async def run_configured(
             config_hash=setup.config_hash,
             settings=settings,
             speed=options.speed,
-            check_account=lambda account: _on_account(
-                account, mode, settings, leases, budgets, markets, config.name, names
-            ),
+            check_account=check_account,
             fill_model=(options.fill_model or FILL_MODEL) if options.simulated else "",
             controls=setup.controls,
             crossing=setup.crossing,

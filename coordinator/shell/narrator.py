@@ -12,8 +12,9 @@ from decimal import Decimal
 from coordinator.core import records as r
 from coordinator.core.books import Books
 from coordinator.core.lanes import Lanes, StrategySpec
-from coordinator.core.orders import OrderStatus
+from coordinator.core.orders import Order, OrderStatus
 from coordinator.core.values import UNASSIGNED, Side, exactly, is_crypto
+from coordinator.shell.log_files import About
 
 log = logging.getLogger("coordinator")
 RULE = "=" * 80
@@ -33,7 +34,8 @@ class Narrator:
     def banner(self, *, paper: bool) -> None:
         """The start-up lines of the guide."""
         log.info(RULE)
-        log.info("Starting MultiTraderCoordinator")
+        session = self._books.session.session_id if self._books.session else ""
+        log.info("Starting MultiTraderCoordinator", extra=About(session=session))
         log.info("Paper Trading: %s", paper)
         log.info("Strategies: %d", len(self._specs))
         log.info(RULE)
@@ -69,12 +71,13 @@ class Narrator:
                     self._tell_order(record.client_order_id, record.reason)
                 case r.FillBooked() if record.reverses:
                     done = "taken back" if record.qty < 0 else "corrected to"
-                    log.warning(
-                        "[%s] ⚠ an execution was %s: %s", record.strategy, done, _execution(record)
-                    )
+                    text = "[%s] ⚠ an execution was %s: %s"
+                    what = _execution(record)
+                    log.warning(text, record.strategy, done, what, extra=_about(record))
                 case r.FillBooked() if record.strategy == UNASSIGNED:
                     what = _execution(record)
-                    log.warning("[%s] ⚠ not ordered by any strategy: %s", UNASSIGNED, what)
+                    text = "[%s] ⚠ not ordered by any strategy: %s"
+                    log.warning(text, UNASSIGNED, what, extra=_about(record))
                 case r.FillBooked():
                     self._tell_order(record.client_order_id)
                 case r.OrderAdopted():
@@ -82,14 +85,15 @@ class Narrator:
                 case r.ActivityBooked():
                     _tell_activity(record)
                 case r.EntryDenied():
-                    name, why = record.strategy, record.reason
-                    log.info("[%s] entry in %s denied: %s", name, record.symbol, why)
+                    name, why, text = record.strategy, record.reason, "[%s] entry in %s denied: %s"
+                    log.info(text, name, record.symbol, why, extra=_about(record))
                 case r.EntriesStopped():
                     log.warning("[%s] entries stopped: %s", record.strategy, record.reason)
                 case r.Reconfigured():
                     log.info("the session goes on with another configuration (%s)", record.by)
                 case r.DiscrepancyFound():
-                    log.error("⚠ discrepancy: %s", record.note)
+                    about = About(ticker=record.symbol)
+                    log.error("⚠ discrepancy: %s", record.note, extra=about)
                 case (
                     r.DiscrepancyResolved()
                     | r.Killed()
@@ -142,6 +146,7 @@ class Narrator:
             adopted.replaces,
             what,
             adopted.broker_order_id,
+            extra=_about(order),
         )
 
     def _tell_order(self, client_order_id: str, reason: str = "") -> None:
@@ -156,11 +161,17 @@ class Narrator:
             whole = "" if order.status is OrderStatus.FILLED else f" ({order.status.value})"
             number = order.broker_order_id or client_order_id
             line = f"[{order.strategy}] {what} @ {price_of(price)} (Order ID: {number}){whole}"
-            log.info("%s", line)
+            log.info("%s", line, extra=_about(order))
         else:
             name, why = order.strategy, reason or order.status.value
             what = f"{order.side.value} {quantity(order.qty)} {order.symbol}"
-            log.warning("[%s] %s ended without a fill: %s", name, what, why)
+            text = "[%s] %s ended without a fill: %s"
+            log.warning(text, name, what, why, extra=_about(order))
+
+
+def _about(thing: Order | r.FillBooked | r.EntryDenied) -> About:
+    """What a line is about, for who reads it by machine."""
+    return About(strategy=thing.strategy, ticker=thing.symbol, order_id=thing.client_order_id)
 
 
 def _execution(fill: r.FillBooked) -> str:
@@ -173,7 +184,8 @@ def _tell_activity(booked: r.ActivityBooked) -> None:
     moved = [dollars(booked.amount)] if booked.amount or not booked.qty else []
     moved += [f"{booked.qty:+f} {booked.symbol}"] if booked.qty else []
     of = f" of {booked.symbol}" if booked.symbol and not booked.qty else ""
-    log.log(level, "[%s] %s%s: %s", booked.strategy, booked.kind.value, of, ", ".join(moved))
+    text, about = "[%s] %s%s: %s", About(ticker=booked.symbol)
+    log.log(level, text, booked.strategy, booked.kind.value, of, ", ".join(moved), extra=about)
 
 
 def _tell_what_was_ordered(record: _Ordered) -> None:
