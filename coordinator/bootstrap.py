@@ -12,10 +12,11 @@ import os
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from coordinator.arming import refuse_half_armed
 from coordinator.broker_side import ask_broker
 from coordinator.config import CoordinatorConfig, Mode, default_config, load_config
 from coordinator.core.engine import tickers_of
@@ -31,7 +32,13 @@ from coordinator.readers import (
     session_sources,
 )
 from coordinator.rereading import Rereading, setup_of, strategy_specs
-from coordinator.settings import Settings, home_folder, read_settings, warehouse_path
+from coordinator.settings import (
+    Settings,
+    home_folder,
+    read_settings,
+    warehouse_path,
+    webhook_url,
+)
 from coordinator.shell.control_socket import controlled
 from coordinator.shell.isolation import isolated
 from coordinator.shell.lease import Leases
@@ -39,6 +46,7 @@ from coordinator.shell.log_files import log_files
 from coordinator.shell.pace import Budgets
 from coordinator.shell.ports import Ports
 from coordinator.shell.session import Observer, Run, RunResult, trade_session
+from coordinator.shell.webhook import alerting
 from coordinator.strategies.registry import BUILT_IN
 from coordinator.warming import WarmUp, WarmupOutcome
 
@@ -145,7 +153,22 @@ async def run_configured(
     observers: Sequence[Observer] = (),
 ) -> SessionOutcome:
     """Like `run_session`, for a configuration that exists already."""
-    _refuse_half_armed(config, options)
+    with alerting(webhook_url(environment), config.name, utc_now) as alerts:
+        watched = [alerts.observe, *observers]
+        outcome = await _run(config, options, environment, stop, leases_folder, watched)
+        alerts.differs(outcome.discrepancies)
+        return outcome
+
+
+async def _run(
+    config: CoordinatorConfig,
+    options: RunOptions,
+    environment: Mapping[str, str],
+    stop: asyncio.Event | None,
+    leases_folder: Path | None,
+    observers: Sequence[Observer],
+) -> SessionOutcome:
+    refuse_half_armed(config, live=options.live, simulated=options.simulated)
     own = strategy_specs(config, options.min_warmup_bars)
     if not own:
         return SessionOutcome("Completed", "No strategy of the configuration is enabled.")
@@ -203,7 +226,7 @@ async def warming(
     """
     known = os.environ if environment is None else environment
     config = _configuration(options)
-    _refuse_half_armed(config, options)
+    refuse_half_armed(config, live=options.live, simulated=options.simulated)
     specs = strategy_specs(config, options.min_warmup_bars)
     with _settings(config, options, known, for_warm_up=True) as settings:
         feed = config.feed.value
@@ -229,20 +252,6 @@ def _named_or_built_in(options: RunOptions) -> CoordinatorConfig:
             " names none of them: add --config FILE."
         )
     return default_config()
-
-
-def _refuse_half_armed(config: CoordinatorConfig, options: RunOptions) -> None:
-    """Real money needs the configuration's word and the command's; here neither alone suffices."""
-    if config.mode is Mode.LIVE and not options.live and not options.simulated:
-        raise SafetyRefusal(
-            'the configuration says "mode": "live", but --live was not given. Real money needs'
-            " both, and MULTI_TRADER_ALLOW_LIVE set to the account's number."
-        )
-    if options.live and config.mode is not Mode.LIVE:
-        raise SafetyRefusal(
-            '--live was given, but the configuration does not say "mode": "live". Real money'
-            " needs both, and MULTI_TRADER_ALLOW_LIVE set to the account's number."
-        )
 
 
 @contextmanager
@@ -295,6 +304,11 @@ def _on_account(
     leases.take_for_account(account, markets, host=host)
     leases.take_for_coordinator(account, coordinator, host=host)
     leases.take_for_strategies(account, strategies, host=host)
+
+
+def utc_now() -> datetime:
+    """This machine's clock, for what no broker has a time for."""
+    return datetime.now(UTC)
 
 
 def _outcome(result: RunResult | None, options: RunOptions) -> SessionOutcome:

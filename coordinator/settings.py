@@ -23,6 +23,7 @@ MARKET_STREAM = "wss://stream.data.alpaca.markets"
 ALPACA = ".alpaca.markets"
 _PLAIN_URL = re.compile(r"[A-Za-z]+://([A-Za-z0-9.-]+|\[::1\])(:[0-9]+)?(/[A-Za-z0-9._/-]*)?")
 """No user, no query, and no sign that two readers of a URL could take for different hosts."""
+_NO_SPACE = re.compile(r"[!-~]+")
 _CONNECTION = re.compile(r"[A-Za-z_]{2,}:")
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _SCHEMES = {"https": "http", "wss": "ws"}
@@ -89,6 +90,31 @@ def warehouse_path(environment: Mapping[str, str] | None = None) -> Path | str:
     if named and _CONNECTION.match(named):
         return named
     return Path(named or home_folder(known) / "warehouse.duckdb")
+
+
+def webhook_url(environment: Mapping[str, str]) -> str:
+    """Where alerts are posted: MULTI_TRADER_WEBHOOK_URL; empty if nowhere.
+
+    Who knows the URL can post there, so no message repeats it.
+
+    Raises:
+        OperatorError: it is neither https nor on this machine.
+    """
+    url = environment.get("MULTI_TRADER_WEBHOOK_URL", "").strip()
+    if not url:
+        return ""
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        host = ""
+    is_safe = host and (parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK))
+    if not is_safe or "@" in parts.netloc or not _NO_SPACE.fullmatch(url):
+        raise OperatorError(
+            "MULTI_TRADER_WEBHOOK_URL is refused: alerts go over https, such as"
+            " https://hooks.slack.com/services/..., or to http on 127.0.0.1."
+        )
+    return url
 
 
 def read_settings(

@@ -6,7 +6,7 @@ An alert is news for people and automations; nothing in trading waits for it or 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
 
@@ -70,3 +70,41 @@ def stream_alerts(
             yield Alert(at, AlertKind.STREAM_LOST, name, f"The {name} stream is {state}.")
         elif was != LIVE and state == LIVE:
             yield Alert(at, AlertKind.STREAM_BACK, name, f"The {name} stream is live again.")
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """An alert that is told, and how many of its kind before it were not."""
+
+    alert: Alert
+    held_back: int = 0
+
+
+@dataclass(slots=True)
+class Ration:
+    """At most one notice of a kind in `spacing_s`: the newest alert, with a count of the others.
+
+    Times are seconds of one clock that never goes back.
+    """
+
+    spacing_s: float
+    _waiting: dict[AlertKind, Notice] = field(default_factory=dict)
+    _told_s: dict[AlertKind, float] = field(default_factory=dict)
+
+    def put(self, alert: Alert) -> None:
+        """Take an alert; one of its kind that still waits is only counted from now on."""
+        before = self._waiting.get(alert.kind)
+        self._waiting[alert.kind] = Notice(alert, before.held_back + 1 if before else 0)
+
+    def take(self, now_s: float) -> list[Notice]:
+        """The notices that may be told now, oldest news first; they count as told."""
+        due = [kind for kind in self._waiting if self._due_s(kind) <= now_s]
+        self._told_s.update(dict.fromkeys(due, now_s))
+        return sorted((self._waiting.pop(kind) for kind in due), key=lambda one: one.alert.at)
+
+    def next_s(self) -> float | None:
+        """When the next may be told; None if none waits."""
+        return min(map(self._due_s, self._waiting), default=None)
+
+    def _due_s(self, kind: AlertKind) -> float:
+        return self._told_s.get(kind, float("-inf")) + self.spacing_s

@@ -22,6 +22,7 @@ from logging.handlers import QueueHandler, RotatingFileHandler
 from pathlib import Path
 from typing import TypedDict
 
+from coordinator.core.values import NAME_PATTERN, UNASSIGNED
 from coordinator.shell.folders import private_folder
 
 FOLDER, OF_STRATEGIES = "logs", "strategies"
@@ -49,8 +50,8 @@ class About(TypedDict, total=False):
 class LogFiles(QueueHandler):
     """A handler of standard logging that writes nothing before its account is known.
 
-    `strategies` are those that have a file; a line is of the one that its `About` or its beginning
-    names.
+    A line is of the strategy that its `About` names, or of that of `strategies` that its beginning
+    names: so those that a reload has brought have a file too.
     """
 
     def __init__(self, home: Path, coordinator: str, strategies: Collection[str]) -> None:
@@ -197,11 +198,11 @@ class _Json(logging.Formatter):
 
 
 def strategy_of(record: logging.LogRecord, strategies: Collection[str]) -> str:
-    """The strategy that a line is about: named with it, or by its beginning; empty if none is."""
-    named = str(getattr(record, "strategy", ""))
-    found = _OF.match(record.getMessage().lstrip() + " ") if not named else None
-    name = named or (found[1] if found else "")
-    return name if name in strategies else ""
+    """The strategy that a line is about: named with it, or one of `strategies` by its beginning."""
+    if named := str(getattr(record, "strategy", "")):
+        return named if named != UNASSIGNED and NAME_PATTERN.fullmatch(named) else ""
+    found = _OF.match(record.getMessage().lstrip() + " ")
+    return found[1] if found and found[1] in strategies else ""
 
 
 @contextmanager
