@@ -91,11 +91,18 @@ class LogFiles(QueueHandler):
         told = 0
         while (record := self._lines.get()) is not None:
             files.write(record)
-            if self.lost != told and self._lines.empty():
-                text = f"{self.lost - told} log lines found no room and are not in these files"
-                told = self.lost
-                files.write(logging.makeLogRecord({"msg": text, "levelname": "WARNING"}))
+            if self._lines.empty():
+                told = self._tell_lost(files, told)
+        self._tell_lost(files, told)
         files.close()
+
+    def _tell_lost(self, files: _Files, told: int) -> int:
+        """Write how many lines were lost since the last time; so many are told of then."""
+        lost = self.lost
+        if lost != told:
+            text = f"{lost - told} log lines found no room and are not in these files"
+            files.write(logging.makeLogRecord({"msg": text, "levelname": "WARNING"}))
+        return lost
 
 
 class _Files:
