@@ -9,12 +9,14 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from coordinator.core.foretold import Foretold, foretold_row, over_of
 from coordinator.core.risk import Limits
-from coordinator.core.series import Series
 from coordinator.core.values import Bar
+
+if TYPE_CHECKING:
+    from coordinator.core.foretold import Foretold
+    from coordinator.core.series import Series
 
 HISTORY_WINDOWS = 10
 """An indicator's history starts this many times its longest window before the session."""
@@ -143,6 +145,8 @@ class Lanes:
 
         All others are history. Call before `warm`; then feed exactly the bars `to_come`, in order.
         """
+        from coordinator.core.foretold import Foretold, foretold_row, over_of
+
         signals, told, stepping = [], [], []
         for lane in self._on.get(ticker, ()):
             over = over_of(lane.rule)

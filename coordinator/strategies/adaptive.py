@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from decimal import Decimal, Inexact
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
-import numpy as np
 from pydantic import Field
 
-from coordinator.core.series import Series
 from coordinator.core.values import Bar
-from coordinator.strategies import kernels
 from coordinator.strategies.base import Step, Strategy, Values, Window
 from coordinator.strategies.explaining import crossing_values, sign
 from coordinator.strategies.indicators import Crossing, Rsi, RunningSum
 from coordinator.strategies.rsi import Overbought, Oversold, RsiPeriod
 from coordinator.strategies.ticks import Ticks
+
+if TYPE_CHECKING:
+    from coordinator.core.series import Series
+    from coordinator.strategies import kernels
 
 
 class AdaptiveStrategy(Strategy):
@@ -49,6 +50,10 @@ class AdaptiveStrategy(Strategy):
 
     def over(self, series: Series) -> kernels.Signs | None:
         """The signal at each bar of a series at once, as the step gives it."""
+        import numpy as np
+
+        from coordinator.strategies import kernels
+
         prices, volumes = series.closes, series.volumes
         if prices is None or volumes is None:
             return None

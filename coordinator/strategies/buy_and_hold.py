@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
-
-from coordinator.core.series import Series
 from coordinator.core.values import Bar
-from coordinator.strategies import kernels
 from coordinator.strategies.base import Step, Strategy
+
+if TYPE_CHECKING:
+    from coordinator.core.series import Series
+    from coordinator.strategies import kernels
 
 
 class BuyAndHoldStrategy(Strategy):
@@ -28,6 +28,8 @@ class BuyAndHoldStrategy(Strategy):
 
     def over(self, series: Series) -> kernels.Signs | None:
         """The signal at each bar of a series at once, as the step gives it."""
+        import numpy as np
+
         return np.ones(len(series), np.int8)
 
 

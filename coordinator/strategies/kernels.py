@@ -1,7 +1,8 @@
 """Indicators over a whole history at once: what the steps of `indicators` say bar after bar.
 
 Rules: every decision is the step's, to the bit; sums and products are whole numbers in 64 bits. A
-kernel answers None where a number could be too large for that, and the steps do the work.
+kernel answers None where a number could be too large for that, and the steps do the work. Only who
+judges a history whole imports this, and numpy with it.
 """
 
 from __future__ import annotations

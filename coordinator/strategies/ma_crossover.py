@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from decimal import Inexact
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from coordinator.core.series import Series
 from coordinator.core.values import Bar
-from coordinator.strategies import kernels
 from coordinator.strategies.base import Step, Strategy, Values, Window
 from coordinator.strategies.explaining import crossing_values
 from coordinator.strategies.indicators import Crossing
 from coordinator.strategies.ticks import Ticks
+
+if TYPE_CHECKING:
+    from coordinator.core.series import Series
+    from coordinator.strategies import kernels
 
 
 class MovingAverageCrossoverStrategy(Strategy):
@@ -36,6 +38,8 @@ class MovingAverageCrossoverStrategy(Strategy):
 
     def over(self, series: Series) -> kernels.Signs | None:
         """The signal at each bar of a series at once, as the step gives it."""
+        from coordinator.strategies import kernels
+
         if series.closes is None:
             return None
         return kernels.crossing(series.closes, self.short_window, self.long_window)

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from decimal import Decimal, Inexact
 from fractions import Fraction
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
-import numpy as np
 from pydantic import Field
 
-from coordinator.core.series import Series
 from coordinator.core.values import Bar
-from coordinator.strategies import kernels
 from coordinator.strategies.base import Exact, Step, Strategy, Values, Window
 from coordinator.strategies.explaining import deviation_values
 from coordinator.strategies.indicators import Deviation
 from coordinator.strategies.ticks import Ticks
+
+if TYPE_CHECKING:
+    from coordinator.core.series import Series
+    from coordinator.strategies import kernels
 
 
 class MeanReversionStrategy(Strategy):
@@ -47,11 +48,17 @@ class MeanReversionStrategy(Strategy):
 
     def over(self, series: Series) -> kernels.Signs | None:
         """The signal at each bar of a series at once, as the step gives it."""
+        from coordinator.strategies import kernels
+
         if series.closes is None:
             return None
         return kernels.deviation(series.closes, self.lookback_period, self._judge)
 
     def _judge(self, distance: kernels.Whole, variance: kernels.Whole) -> kernels.Signs | None:
+        import numpy as np
+
+        from coordinator.strategies import kernels
+
         low = kernels.beyond(distance, variance, Fraction(self.entry_threshold) ** 2)
         high = kernels.beyond(distance, variance, Fraction(self.exit_threshold) ** 2)
         if low is None or high is None:

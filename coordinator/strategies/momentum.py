@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from decimal import Decimal, Inexact
 from fractions import Fraction
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from coordinator.core.series import Series
 from coordinator.core.values import Bar
-from coordinator.strategies import kernels
 from coordinator.strategies.base import Exact, Step, Strategy, Values, Window
 from coordinator.strategies.indicators import Past
 from coordinator.strategies.ticks import Ticks
+
+if TYPE_CHECKING:
+    from coordinator.core.series import Series
+    from coordinator.strategies import kernels
 
 
 class MomentumStrategy(Strategy):
@@ -37,6 +39,8 @@ class MomentumStrategy(Strategy):
 
     def over(self, series: Series) -> kernels.Signs | None:
         """The signal at each bar of a series at once, as the step gives it."""
+        from coordinator.strategies import kernels
+
         if series.closes is None:
             return None
         threshold = Fraction(self.momentum_threshold)

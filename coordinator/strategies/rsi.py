@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from decimal import Decimal, Inexact
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from coordinator.core.series import Series
 from coordinator.core.values import Bar
-from coordinator.strategies import kernels
 from coordinator.strategies.base import Exact, Step, Strategy, Values, Window
 from coordinator.strategies.indicators import Rsi
 from coordinator.strategies.ticks import Ticks
+
+if TYPE_CHECKING:
+    from coordinator.core.series import Series
+    from coordinator.strategies import kernels
 
 RsiPeriod = Annotated[
     Window, Field(ge=2, description="bars of Wilder's average; the first RSI needs one more")
@@ -42,6 +44,8 @@ class RsiStrategy(Strategy):
 
     def over(self, series: Series) -> kernels.Signs | None:
         """The signal at each bar of a series at once, as the step gives it."""
+        from coordinator.strategies import kernels
+
         if series.closes is None:
             return None
         return kernels.rsi(series.closes, self.rsi_period, self.rsi_oversold, self.rsi_overbought)
