@@ -87,6 +87,8 @@ def order_cases() -> Iterator[Case]:
     yield ORDERS.changed("a pair without its stroke", pair, symbol="BTC/USD")
     old = ORDER | {"replaces": "an older one"}
     yield ORDERS.changed("in the place of another", old, replaces="an older one")
+    new = ORDER | {"replaced_by": "a newer one"}
+    yield ORDERS.changed("another in its place", new, replaced_by="a newer one")
 
 
 SIDES: list[tuple[Any, Side | None]] = [
@@ -108,6 +110,7 @@ TOLERATED_IN_ORDERS: dict[str, Raw] = {
     "a type that is a number": {"type": 5, "order_type": None},
     "a limit price that is no number": {"limit_price": float("nan")},
     "a replacement that is a number": {"replaces": 5},
+    "a successor that is a number": {"replaced_by": 5},
     "a replacement that is a list": {"replaces": ["a"]},
     "times that nobody reads": {"filled_at": "never", "canceled_at": 5, "expired_at": []},
     "a key that is a number": {5: 5},  # type: ignore[dict-item]

@@ -67,7 +67,10 @@ def bars_of_rest() -> list[Any]:
 
 
 ORDER_KEYS = {"id", "client_order_id", "symbol", "side"}
-ORDER_READS = {"asset_class", "status", "replaces", "submitted_at", "updated_at", "created_at"}
+ORDER_READS = {
+    *("asset_class", "status", "replaces", "replaced_by"),
+    *("submitted_at", "updated_at", "created_at"),
+}
 ORDER_NUMBERS = {"qty", "filled_qty", "filled_avg_price"}
 KINDS = {
     "trade updates": Recorded(
