@@ -139,11 +139,9 @@ class Minutes:
             case r.OrderIntended() | r.FillBooked() | r.ActivityBooked() | r.DayRolled():
                 self._stir(record.strategy)
             case r.OrderMoved() | r.OrderReleased() | r.CancelRequested():
-                order = self._books.orders.get(record.client_order_id)
-                if order is not None:
-                    self._stir(order.strategy)
+                self._stir_owner(record.client_order_id)
             case r.OrderAdopted():
-                self._stir(self._books.order(record.replaces).strategy)
+                self._stir_owner(record.replaces)
             case r.Transferred():
                 self._stir(record.source)
                 self._stir(record.target)
@@ -159,6 +157,12 @@ class Minutes:
                     self._views.pop(record.strategy, None)
                     self._busted.add(record.strategy)
                     self._pressing.add(rank)
+
+    def _stir_owner(self, client_order_id: str) -> None:
+        """An order of another coordinator is not known here, and its strategy not asked."""
+        order = self._books.orders.get(client_order_id)
+        if order is not None:
+            self._stir(order.strategy)
 
     def _stir(self, strategy: str) -> None:
         rank = self._rank.get(strategy)

@@ -475,6 +475,8 @@ class Machine(RuleBasedStateMachine):
                 ticket = self.truth.tickets.get(command.client_order_id)
                 if ticket is not None and ticket.left and how != "lost":
                     self._end(ticket, OrderStatus.CANCELED)
+            case m.LookUpOrder() if seat.holds(command.client_order_id):
+                pass  # what has not left yet is not asked for
             case m.LookUpOrder():
                 ticket = self.truth.tickets.get(command.client_order_id)
                 if ticket is not None:
@@ -532,10 +534,12 @@ class Machine(RuleBasedStateMachine):
     def _deliver(self, seat: Seat, place: int, *, again: bool = False) -> None:
         """A bust comes after the execution that it takes back, and after what REST told before."""
         update = seat.stream[place]
-        if update.bust is not None:
+        while update.bust is not None:  # which may take back what another one corrected
             named = update.bust.previous_id
             before = [u for u in seat.stream if u.execution and u.execution.execution_id == named]
-            update = before[0] if before else update
+            if not before:
+                break
+            update = before[0]
         if update.bust is not None:
             while seat.answers:
                 seat.take(seat.answers.pop(0))

@@ -233,6 +233,11 @@ class Seat:
         halts = self.books.halts
         return self.books.killed, set(halts.paused), set(halts.leaving)
 
+    def holds(self, client_order_id: str) -> bool:
+        """Whether an order still stands in line, and the broker cannot know of it."""
+        sending = (c for c in self.wire if isinstance(c, m.SubmitOrder))
+        return any(command.client_order_id == client_order_id for command in sending)
+
     def look(self, depth: Depth) -> None:
         """Ask for the account now; the answer stands in line."""
         assert self._looks is not None

@@ -137,7 +137,12 @@ class Witness:
             self.blame(f"invariant 10: {order.client_order_id} was sent after its end")
 
     def refused(self, order: m.SubmitOrder, why: str) -> None:
-        """The broker's no to an order of ours, that our own other orders must not have caused."""
+        """The broker's no to an order of ours, that our own other orders must not have caused.
+
+        One that comes after it was given up has no place beside others any more.
+        """
+        if self.intents[order.client_order_id].over:
+            return
         for ticket in self._truth.open():
             other = self.intents.get(ticket.client_id)
             ours = other is not None and not other.over and other.record.side is not order.side
