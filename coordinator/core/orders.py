@@ -232,6 +232,7 @@ class Order:
             booked_qty=sum((posting.qty for posting in known.postings), ZERO),
             cancel_reason=self.cancel_reason,
             entry_day=self.entry_day,
+            corrected=any(posting.qty < 0 for posting in known.postings),
             executions=known,
         )
 

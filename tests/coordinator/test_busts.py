@@ -535,6 +535,20 @@ def test_fills_seen_before_it_was_known_whose_the_replacing_order_is_are_not_boo
     assert bench.books.orders.open() == []
 
 
+def test_an_order_whose_fill_was_busted_before_it_was_known_whose_it_is_ends() -> None:
+    bench = bought()
+    order = bench.order("A")
+    by_hand = stranger("5cb1-by-hand", "SPY", Side.BUY, "50", "100", bench.now, "stream-1")
+    told = replace(by_hand, replaces=f"broker-{order_id('A')}")
+    bench.handle(told)  # whose it is, the missing ack would have said
+    gone = m.Bust("b1", "stream-1", D(50), D(100), bench.now + A_SECOND)
+    bench.handle(replace(told, execution=None, filled_qty=D(0), bust=gone))
+    assert bench.position(UNASSIGNED, "SPY") == D(0)
+    bench.update(order, S.REPLACED)
+    bench.handle(replace(told, replaces=order.broker_order_id, execution=None))
+    assert bench.books.orders.open() == []
+
+
 parts = st.lists(
     st.tuples(st.sampled_from("AB"), st.integers(1, 9), st.integers(90, 110), st.booleans()),
     min_size=1,
