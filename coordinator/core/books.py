@@ -6,7 +6,7 @@ the records the engine just made; at a start, those that the journal kept. Both 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -27,6 +27,10 @@ NEW_INITIAL_CASH = "initial_cash"
 """The transfer that follows an edited `initial_cash`."""
 LATE_FILLS = timedelta(days=2)
 """So long an ended order of an earlier session is remembered, for the sake of a late fill."""
+
+
+def _unwatched(_record: r.Record) -> None:
+    """Nobody wants to know."""
 
 
 @dataclass(slots=True)
@@ -60,6 +64,8 @@ class Books:
     account: str = ""
     session: r.SessionOpened | None = None
     ended: r.SessionEnded | None = None
+    before: Callable[[r.Record], None] = field(default=_unwatched, compare=False, repr=False)
+    """Hears of each record before anything changes by it, whoever wrote it."""
 
     @exactly
     def apply_all(self, records: Iterable[r.Record]) -> None:
@@ -69,6 +75,7 @@ class Books:
 
     def apply(self, record: r.Record) -> None:
         """Apply one record. Call inside the EXACT decimal context."""
+        self.before(record)
         self.last_at = record.at
         match record:
             case r.BarsSeen() | r.HistorySeen():

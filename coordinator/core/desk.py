@@ -6,7 +6,7 @@ where crossing is on, opposite wishes of one minute change hands inside first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -26,7 +26,7 @@ class OrderDesk:
     """Makes and follows the orders of one session. Call inside the EXACT decimal context.
 
     `own` are the strategies that are this coordinator's. With `crossing`, wishes wait for
-    `end_minute`, which nets them. `before` hears of each record before the books change by it.
+    `end_minute`, which nets them.
     """
 
     def __init__(
@@ -37,7 +37,6 @@ class OrderDesk:
         own_strategies: frozenset[str],
         *,
         crossing: bool = False,
-        before: Callable[[r.Record], None] = lambda _record: None,
     ) -> None:
         self.books = books
         self.out = m.Outcome()
@@ -45,12 +44,10 @@ class OrderDesk:
         self._date = session_date
         self.own = own_strategies
         self.crossing = crossing
-        self._before = before
         self._wishes: list[Wish] = []
 
     def record(self, record: r.Record) -> None:
         """Let a record change the books, and hand it out to be kept."""
-        self._before(record)
         self.books.apply(record)
         self.out.records.append(record)
 

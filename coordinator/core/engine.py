@@ -62,10 +62,8 @@ class Engine:
         self._assets = dict(assets)
         own = frozenset(spec.name for spec in specs)
         self._minutes = Minutes(books, self.specs, self.lanes)
-        before = lambda record: self._minutes.before(record)  # noqa: E731
-        self._desk = OrderDesk(
-            books, self._assets, plan.date, own, crossing=crossing, before=before
-        )
+        books.before = self._minutes.before
+        self._desk = OrderDesk(books, self._assets, plan.date, own, crossing=crossing)
         self._way_out = WayOut(
             books, self._desk, self._assets, plan, tuple(hours), traded(self.specs)
         )
@@ -151,13 +149,6 @@ class Engine:
             ).explanation()
             for one in ([ticker] if ticker else spec.tickers)
         )
-
-    @exactly
-    def take_foreign(self, records: Iterable[r.Record]) -> None:
-        """Apply what the account's other coordinators have written."""
-        for record in records:
-            self._minutes.before(record)
-            self.books.apply_foreign(record)
 
     def is_out(self, now: datetime) -> bool:
         """Whether whoever an operator wants out has no open order, and nothing to sell now."""
@@ -321,6 +312,7 @@ class Engine:
         self.lanes.change(setup.specs, asked.history, asked.so_far)
         self.specs, self._to_roll = setup.specs, list(setup.specs)
         self._minutes = self._minutes.changed(setup.specs)
+        self.books.before = self._minutes.before
         self._desk.own = frozenset(spec.name for spec in setup.specs)
         self._desk.crossing = setup.crossing
         self._way_out = replace(self._way_out, traded=traded(setup.specs))

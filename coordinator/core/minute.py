@@ -45,7 +45,7 @@ class View:
 class Minutes:
     """The Views of all strategies, and whom a minute's bars may move. A rank is a place in `specs`.
 
-    `before` must hear of every record before the books change by it.
+    `before` is the books' own: it hears of every record before they change by it.
     """
 
     def __init__(self, books: Books, specs: Sequence[StrategySpec], lanes: Lanes) -> None:

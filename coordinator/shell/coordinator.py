@@ -280,7 +280,8 @@ class LiveSession:
 
     def _take_foreign(self, entries: Iterable[Entry]) -> None:
         records = [entry.record for entry in entries]
-        self.engine.take_foreign(records)
+        for record in records:
+            self.engine.books.apply_foreign(record)
         self._narrator.tell_others(records)
         self.alarms.hear_others(records)
         if any(isinstance(record, _HALTS) for record in records):

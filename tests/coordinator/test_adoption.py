@@ -59,7 +59,7 @@ def dollars(strategy: str, amount: str) -> Move:
 def carry_out(made: Bench, wanted: Plan, market: Market = MARKET) -> list[r.Record]:
     assert refusals(made.books, wanted, TAKERS, market) == []
     records = adoption(made.books, wanted, TAKERS, market, OPEN, "me")
-    made.engine.take_foreign(records)
+    made.books.apply_all(records)
     made.records += records
     return records
 

@@ -112,7 +112,8 @@ def _another_coordinator_books(bench: Bench, number: int, which: int, dollars: i
         "test",
         DAY,
     )
-    bench.engine.take_foreign([fee, r.Transferred(bench.now, UNASSIGNED, its, D(which), "more")])
+    for record in (fee, r.Transferred(bench.now, UNASSIGNED, its, D(which), "more")):
+        bench.books.apply_foreign(record)
 
 
 @settings(max_examples=300, deadline=None)

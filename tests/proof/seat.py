@@ -264,8 +264,8 @@ class Seat:
         self.wire += outcome.commands
 
     def _take_foreign(self, entries: Sequence[Entry]) -> None:
-        assert self.engine is not None
-        self.engine.take_foreign(entry.record for entry in entries)
+        for entry in entries:
+            self.books.apply_foreign(entry.record)
 
 
 def minute_bars(
