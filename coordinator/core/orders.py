@@ -5,7 +5,7 @@ The broker's reports make it LIVE and in the end DONE. Reports arrive late, twic
 order, so a report never moves an order backwards: a state of an earlier phase is ignored, and so is
 an earlier step of a LIVE order. DONE is final but for two moves that the world makes: what was
 cancelled, expired or thought dead turns out to be filled, and what was thought never to have
-reached the broker turns out to stand there.
+reached the broker turns out to stand there, or to have ended there.
 """
 
 from __future__ import annotations
@@ -96,7 +96,8 @@ def may_move(now: OrderStatus, then: OrderStatus) -> bool:
             unfilled = now is OrderStatus.PARTIALLY_FILLED and then is OrderStatus.NEW
             return now is not then and not back and not unfilled
         case Phase.DONE, Phase.DONE:
-            return then is OrderStatus.FILLED and now is not OrderStatus.FILLED
+            filled = then is OrderStatus.FILLED and now is not OrderStatus.FILLED
+            return filled or (now is OrderStatus.DENIED and then is not OrderStatus.DENIED)
         case Phase.DONE, Phase.LIVE:
             return now is OrderStatus.DENIED
         case Phase.LIVE | Phase.DONE, Phase.LOCAL:

@@ -49,7 +49,7 @@ class Reports:
                 r.OrderMoved(
                     update.at,
                     order.client_order_id,
-                    update.status,
+                    update.status if may_move(order.status, update.status) else order.status,
                     update.broker_order_id,
                     update.filled_qty,
                     update.filled_avg_price,

@@ -17,14 +17,14 @@ from coordinator.core import records as r
 from coordinator.core.books import Books
 from coordinator.core.desk import OrderDesk
 from coordinator.core.engine import CRYPTO_FEE_RATE, Engine
-from coordinator.core.orders import OrderStatus
+from coordinator.core.orders import Order, OrderStatus
 from coordinator.core.reconcile import Reconciler, compare, explain
 from coordinator.core.reports import Reports
 from coordinator.core.risk import Asset
 from coordinator.core.values import MINUTE, exactly
 from coordinator.errors import BrokerRejected, SafetyRefusal
 from coordinator.shell.broker import AccountView, Broker
-from coordinator.shell.evidence import gather
+from coordinator.shell.evidence import Evidence, gather
 from coordinator.shell.journal import Entry, Journal
 from coordinator.shell.look import FEE_DAYS, Looks
 from coordinator.shell.lookout import Depth
@@ -100,15 +100,7 @@ def agree(settling: Settling, assets: Mapping[str, Asset], now: datetime) -> lis
             settling.sleep(AGREE_WAIT_S)
         if attempt == FURTHER_BACK and books.session is not None:
             looks = Looks(broker, lambda: books, books.session.at)
-        records, unsent = settle_orders(
-            books,
-            assets,
-            broker,
-            now,
-            settling.sleep,
-            crypto_fee_rate=settling.crypto_fee_rate,
-        )
-        settling.keep(earlier, records)
+        unsent = _settled(settling, assets, earlier, now)
         depth = Depth.ACCOUNT if attempt else Depth.ACTIVITIES
         seen = looks.take(books.posted.version, depth)
         settling.decide(earlier, lambda s=seen: _reconciled(reconciler, desk, s))  # type: ignore[misc]
@@ -179,13 +171,42 @@ def first_sight(broker: Broker, account: AccountView, now: datetime) -> r.Accoun
     return r.AccountAdopted(now, account.number, account.cash, holdings, tuple(known))
 
 
+def _settled(
+    settling: Settling, assets: Mapping[str, Asset], session: str, now: datetime
+) -> list[str]:
+    """Settle the open orders on what the broker says, in the order in which the journal has it."""
+    books, rate = settling.books, settling.crypto_fee_rate
+    known = ask_about_orders(books, settling.broker, now, settling.sleep)
+    unsent: list[str] = []
+
+    def decided() -> Sequence[r.Record]:
+        records, ids = settle_orders(books, assets, known, now, crypto_fee_rate=rate)
+        unsent.extend(ids)
+        return records
+
+    settling.decide(session, decided)
+    return unsent
+
+
+def ask_about_orders(
+    books: Books, broker: Broker, now: datetime, sleep: Callable[[float], None]
+) -> Evidence:
+    """The broker's word on each order that an earlier process left open, by client order id."""
+    sent = _sent(books)
+    old = {o.client_order_id for o in sent if now - o.decided_at >= MINUTE}
+    return gather(sent, broker, sleep, patient=old)
+
+
+def _sent(books: Books) -> list[Order]:
+    return [o for o in books.orders.open() if o.status is not OrderStatus.WAITING]
+
+
 @exactly
 def settle_orders(
     books: Books,
     assets: Mapping[str, Asset],
-    broker: Broker,
+    known: Evidence,
     now: datetime,
-    sleep: Callable[[float], None],
     *,
     crypto_fee_rate: Decimal = CRYPTO_FEE_RATE,
 ) -> tuple[list[r.Record], list[str]]:
@@ -200,9 +221,8 @@ def settle_orders(
     for order in books.orders.open():
         order.cancel_reason = None
     desk.drop_waiting(now, older_than=MINUTE)
-    sent = [o for o in books.orders.open() if o.status is not OrderStatus.WAITING]
+    sent = _sent(books)
     old = {o.client_order_id for o in sent if now - o.decided_at >= MINUTE}
-    known = gather(sent, broker, sleep, patient=old)
     for order in sent:
         for update in known.get(order.client_order_id, ()):
             reports.on_update(update)

@@ -243,8 +243,8 @@ class LiveSession:
             case m.AccountSeen():
                 self.lookout.confirmed()
                 self._decide_informed(item)
-            case m.OrderUpdate() if item.client_order_id not in self.engine.books.orders:
-                self._decide_informed(item)
+            case m.OrderUpdate():
+                self._decide_informed(item)  # a sale before a split earns what one after does not
             case _:
                 self._commit(self.engine.handle(item))
 

@@ -6,7 +6,7 @@ looks in a row, the last one by its own id.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 
 from coordinator.core import messages as m
@@ -21,14 +21,18 @@ FEW = 5
 """So many orders are asked for one by one."""
 
 
+Evidence = Mapping[str, Sequence[m.OrderUpdate]]
+"""The broker's word by client order id, an update for each execution; absent ones have none."""
+
+
 def gather(
     orders: Sequence[Order],
     broker: Broker,
     sleep: Callable[[float], None],
     *,
     patient: Collection[str],
-) -> dict[str, list[m.OrderUpdate]]:
-    """The broker's word by client order id, an update for each execution; absent ones have none.
+) -> Evidence:
+    """Ask the broker for orders.
 
     Those in `patient` are looked for again and again, the others once.
     """

@@ -44,7 +44,7 @@ MOVES: dict[OrderStatus, set[OrderStatus]] = {
     S.EXPIRED: {S.FILLED},
     S.REPLACED: {S.FILLED},
     S.REJECTED: {S.FILLED},
-    S.DENIED: {S.FILLED} | LIVE,
+    S.DENIED: ENDED | LIVE,
 }
 
 

@@ -61,7 +61,8 @@ def crashed(broker: Broker) -> Bench:
 def settled(bench: Bench, broker: Broker, now: datetime = NOW) -> tuple[list[r.Record], list[str]]:
     """What a restart learns of the orders that the bench left open, look-up after look-up."""
     assets = {"SPY": asset("SPY")}
-    return agreement.settle_orders(bench.books, assets, broker, now, sleep=lambda _: None)
+    known = agreement.ask_about_orders(bench.books, broker, now, lambda _: None)
+    return agreement.settle_orders(bench.books, assets, known, now)
 
 
 def differing(books: Books, broker: Broker) -> list[r.DiscrepancyFound]:

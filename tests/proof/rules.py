@@ -34,6 +34,8 @@ class Wanted:
     amended: bool = False
     """An execution was taken back: what was reported before says nothing any more."""
     over: bool = False
+    dearer: Decimal = NOUGHT
+    """Dollars that its executions cost beyond what was held for them."""
 
     @property
     def left(self) -> Decimal:
@@ -151,6 +153,7 @@ class Rules:
         self._orders[record.client_order_id] = order
 
     def _may_spend(self, record: r.OrderIntended) -> None:
+        """What is decided late in a minute does not know yet what the minute's fills cost."""
         held = sum(
             (
                 order.left * order.intent.decision_price
@@ -161,7 +164,16 @@ class Rules:
             ),
             NOUGHT,
         )
-        free, cost = self._cash[record.strategy] - held, record.qty * record.decision_price
+        known_later = sum(
+            (
+                max(order.dearer, NOUGHT)
+                for order in self._orders.values()
+                if order.intent.strategy == record.strategy and record.at - order.intent.at < STALE
+            ),
+            NOUGHT,
+        )
+        free = self._cash[record.strategy] - held + known_later
+        cost = record.qty * record.decision_price
         if cost > max(free, NOUGHT) * SLACK:
             self._blame(f"invariant 13: {record.client_order_id} spends ${cost:.2f} of {free:.2f}")
 
@@ -188,4 +200,5 @@ class Rules:
         order = self._orders.get(fill.client_order_id)
         if order is not None:
             order.booked += fill.qty
+            order.dearer += sign * fill.qty * (fill.price - order.intent.decision_price)
             order.amended = order.amended or bool(fill.reverses)

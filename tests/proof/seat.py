@@ -211,10 +211,7 @@ class Seat:
             self.engine.handle(message)
             self.stop()
             return
-        new_to_us = isinstance(message, m.OrderUpdate) and (
-            message.client_order_id not in self.books.orders
-        )
-        if isinstance(message, m.AccountSeen | m.OperatorAsked) or new_to_us:
+        if isinstance(message, m.AccountSeen | m.OperatorAsked | m.OrderUpdate):
             self._decide_informed(message)
         else:
             self._commit(self.engine.handle(message))

@@ -95,6 +95,8 @@ class Witness:
         self.seq, self._hash = 0, GENESIS
         self._path, self._truth, self._owners = path, truth, owners
         self._cross: r.FillBooked | None = None
+        self._taken_back: set[str] = set()
+        """Orders of which an execution was taken back."""
 
     def blame(self, sentence: str) -> None:
         """Note a violation."""
@@ -220,7 +222,9 @@ class Witness:
         )
         known = (fill for fill in self.booked.values() if fill.client_order_id == ticket.client_id)
         booked = sum(units_of(fill.qty) for fill in known)
-        self.intents[record.client_order_id] = Intent(coordinator, intent, True, "accepted", booked)
+        adopted = Intent(coordinator, intent, True, "accepted", booked)
+        adopted.busted = record.client_order_id in self._taken_back
+        self.intents[record.client_order_id] = adopted
 
     def _move(self, record: r.OrderMoved) -> None:
         intent = self.intents[record.client_order_id]
@@ -255,6 +259,7 @@ class Witness:
             self.booked[deal.number] = record
         else:
             del self.booked[deal.number]
+            self._taken_back.add(record.client_order_id)
         said = (record.symbol, record.side.value, record.qty * sign, record.price)
         facts = (ticket.symbol, "buy" if ticket.sign > 0 else "sell",
                  Decimal(deal.qty).scaleb(-9), Decimal(deal.price).scaleb(-9))  # fmt: skip
@@ -269,14 +274,18 @@ class Witness:
         return strategy == ticket.owner or (strategy == BY_HAND and ticket.replaces is not None)
 
     def _deal(self, record: r.FillBooked) -> Deal | None:
-        """The execution that a record books, or takes back; of twins, the one that fell."""
+        """The execution that a record books, or takes back; of twins, the one that fell.
+
+        Of a chain of corrections that ends as it began REST tells the end first: that one is taken
+        back as the first, and told again.
+        """
         name = record.reverses if record.qty < 0 else record.execution_id
         number = int(name.rpartition("-")[2])
         found = next((deal for deal in self._truth.deals if deal.number == number), None)
         if found is None or record.qty > 0 or not found.stands:
             return found
         twins = (d for d in found.ticket.deals if (d.qty, d.price) == (found.qty, found.price))
-        return next((d for d in twins if not d.stands and d.number in self.booked), None)
+        return next((d for d in twins if not d.stands and d.number in self.booked), found)
 
     def _add(self, record: r.FillBooked, qty: int, price: int, coins: int, dollars: int) -> None:
         book, side = self.books[record.strategy], (1 if record.side is Side.BUY else -1)
