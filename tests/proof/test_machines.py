@@ -25,8 +25,8 @@ def an_execution_is_corrected_while_a_coordinator_that_starts_books_a_split(
     )
     state.an_execution_is_corrected(which=0, price=116162888)
     state.a_process_dies(who=1, dies="idle")
+    state.an_answer_comes_back(who=0, which=2)
     state.the_account_moves_by_itself(kind="SPLIT", cents=76)
-    state.a_process_starts(who=0)
 
 
 def a_purchase_that_an_exit_waits_for_is_replaced_by_hand(state: Machine) -> None:
