@@ -41,6 +41,7 @@ class Reports:
             update = replace(update, symbol=order.symbol)
         was_open, reported, booked = order.is_open, order.reported_qty, order.booked_qty
         was_replaced = order.successor
+        self._book_unheard(update, order)
         busted = self._take_back(update, order.strategy, order.client_order_id, order.executions)
         if update.execution is not None:
             self._book(update, update.execution, order.strategy, order, busted)
@@ -108,6 +109,21 @@ class Reports:
         if update.execution is not None:
             self._book(update, update.execution, UNASSIGNED, None, busted)
 
+    def _book_unheard(self, update: m.OrderUpdate, order: Order) -> None:
+        """Book the execution that a bust takes back, if nothing else will tell of it any more.
+
+        REST lists no busted execution, and the order would miss for ever what it was reported to
+        have filled.
+        """
+        bust = update.bust
+        if bust is None or order.corrected or order.reported_qty - order.booked_qty < bust.qty:
+            return
+        if _busted(bust, order.executions, update.execution) is None:
+            name = bust.previous_id or f"of.{bust.execution_id}"
+            cum_qty = update.filled_qty + bust.qty
+            unheard = m.Execution(name, bust.qty, bust.price, cum_qty, bust.at)
+            self._desk.record(self._fill(update, unheard, order.strategy, order, ""))
+
     def _book(
         self,
         update: m.OrderUpdate,
@@ -118,8 +134,20 @@ class Reports:
     ) -> None:
         if update.bust is not None and not instead_of:
             return  # what it corrects is not in the books, nor is this
+        fill = self._fill(update, execution, owner, order, instead_of)
+        if not self._books.posted.has(fill, order):
+            self._desk.record(fill)
+
+    def _fill(
+        self,
+        update: m.OrderUpdate,
+        execution: m.Execution,
+        owner: str,
+        order: Order | None,
+        instead_of: str,
+    ) -> r.FillBooked:
         fee, fee_qty = self._fee(update.symbol, update.side, execution)
-        fill = r.FillBooked(
+        return r.FillBooked(
             execution.at,
             execution.execution_id,
             order.client_order_id if order else update.client_order_id,
@@ -133,8 +161,6 @@ class Reports:
             execution.cum_qty,
             instead_of,
         )
-        if not self._books.posted.has(fill, order):
-            self._desk.record(fill)
 
     def _take_back(
         self, update: m.OrderUpdate, owner: str, order_id: str, known: Executions

@@ -432,6 +432,22 @@ def test_the_bust_of_an_execution_nobody_told_of_takes_back_no_other_that_looks_
     assert bench.position("A", "SPY") == held == D(20)
 
 
+def test_the_bust_of_an_execution_that_an_order_still_misses_is_booked_with_it() -> None:
+    bench = bought()
+    order = bench.order("A")
+    lost = execution(bench, 20, 20, "x1")
+    bench.update(order, S.CANCELED, "20")  # the update with the execution never came
+    assert order.is_open
+    assert order.misses_fills
+    held = holdings(bench.books)
+    bench.handle(replace(bust(order, lost, bench.now), filled_qty=D(0)))
+    booked = [(fill.execution_id, fill.qty, fill.reverses) for fill in fills(bench)]
+    assert booked == [("x1", D(20), ""), ("bust.b1", D(-20), "x1")]
+    assert (holdings(bench.books), bench.books.orders.open()) == (held, [])
+    assert tell(bench, order, lost).records == []  # told too late
+    check_identities(statement(bench.records))
+
+
 def test_a_fully_busted_entry_is_given_back_to_its_day() -> None:
     bench = Bench(spec("A", {("SPY", 0): 1, ("QQQ", 1): 1}, max_daily_trades=1))
     bench.minute(0, {"SPY": "100"})
