@@ -24,6 +24,11 @@ from flows.server.places import ROOT, Places, client_environment, free_port, wit
 
 INTO = Path(__file__).parent / "pictures"
 DAY, SPEED = "2026-03-17", 120.0
+FORMS = (
+    ("coordinator/stocks", "Clock speed", "form.png"),
+    ("control/adhoc", "Removed strategies", "control.png"),
+)
+"""Deployments, the last words of their forms, and the pictures of them."""
 ON_ITS_WAY = 30.0
 _DEADLINE_S = 1_800.0
 _SETTLED_S = 2.0
@@ -75,7 +80,6 @@ def _log_in(page: Page, url: str, password: str) -> None:
 def _look(page: Page, url: str, into: Path) -> None:
     from flows.server import runs
 
-    deployment = _deployment("coordinator/stocks")
     asked = {"session_date": DAY, "clock_speed": SPEED}
     run = runs.start_run("coordinator/stocks", asked)
     session = _wait(lambda: _artifact("session-stocks-only", least=ON_ITS_WAY))
@@ -94,8 +98,9 @@ def _look(page: Page, url: str, into: Path) -> None:
     page.open(f"{url}/artifacts/artifact/{table}", "BigTech_Momentum")
     _take(page, into / "strategies.png")
     page.size(1280, 1200)
-    page.open(f"{url}/deployments/deployment/{deployment}/run", "Clock speed")
-    _take(page, into / "form.png")
+    for name, last, picture in FORMS:
+        page.open(f"{url}/deployments/deployment/{_deployment(name)}/run", last)
+        _take(page, into / picture)
 
     runs.wait_for_end(run.id, deadline_s=_DEADLINE_S)
     day = _wait(lambda: _artifact("end-of-day"))

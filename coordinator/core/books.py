@@ -14,7 +14,7 @@ from decimal import Decimal
 from coordinator.core import records as r
 from coordinator.core.day import Day
 from coordinator.core.halts import Halts
-from coordinator.core.ledger import Ledger, SubAccount
+from coordinator.core.ledger import Ledger, SubAccount, agrees
 from coordinator.core.orders import PHASE, Order, Orders, OrderStatus, Phase
 from coordinator.core.postings import Postings
 from coordinator.core.values import UNASSIGNED, ZERO, Bar, exactly
@@ -114,7 +114,7 @@ class Books:
             case r.SessionResumed():
                 self.ended = None
             case r.SessionEnded():
-                self.ended = record
+                self._end(record)
             case r.DiscrepancyFound():
                 if record.discrepancy_id:
                     self.frozen[record.discrepancy_id] = record
@@ -210,7 +210,6 @@ class Books:
         self.account, self.session, self.ended = record.account, record, None
         if not same:
             self.denied.clear()
-            self.posted.unsettled = min(self.posted.unsettled, 1)  # less than a cent did not show
             self.frozen = {k: v for k, v in self.frozen.items() if v.kind != JUMP}
             self.ledger.marks.clear()  # the record has those of all that is held
         self.ledger.marks.update(record.marks)
@@ -266,6 +265,12 @@ class Books:
             self.ledger.adjust(record)
             if record.kind is r.ActivityKind.SPLIT:
                 self.split.add(record.symbol)
+
+    def _end(self, record: r.SessionEnded) -> None:
+        """End a session. If its cash agreed with the broker's, less than a cent was left to see."""
+        self.ended = record
+        if record.broker_cash is not None and agrees(self.ledger.net_cash(), record.broker_cash):
+            self.posted.unsettled = min(self.posted.unsettled, 1)
 
     def _intend(self, record: r.OrderIntended) -> None:
         self._use_id(record.client_order_id)

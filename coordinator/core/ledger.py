@@ -211,3 +211,18 @@ class Ledger:
     def _hold(self, symbol: str, change: Decimal) -> None:
         if change:
             self._held[symbol] = self.held(symbol) + change
+
+
+def agrees(exact: Decimal, reported: Decimal) -> bool:
+    """Whether `exact` is what was reported, to the decimals that the report has (two at least)."""
+    return abs(exact - reported) < precision(reported)
+
+
+def precision(reported: Decimal) -> Decimal:
+    """What may be lost when the broker rounds an amount to the decimals it reports: a cent at most.
+
+    Cash with more decimals than two was not rounded to cents.
+    """
+    exponent = reported.as_tuple().exponent
+    places = min(exponent if isinstance(exponent, int) else 0, -2)
+    return Decimal((0, (1,), places))

@@ -17,7 +17,7 @@ from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.attribution import attribute, correction
 from coordinator.core.books import Books
-from coordinator.core.ledger import Ledger
+from coordinator.core.ledger import Ledger, agrees, precision
 from coordinator.core.orders import OrderStatus
 from coordinator.core.records import DiscrepancyFound
 from coordinator.core.values import UNASSIGNED, ZERO, Side, exactly, is_crypto
@@ -65,21 +65,6 @@ def compare(
     return found
 
 
-def agrees(exact: Decimal, reported: Decimal) -> bool:
-    """Whether `exact` is what was reported, to the decimals that the report has (two at least)."""
-    return abs(exact - reported) < _precision(reported)
-
-
-def _precision(reported: Decimal) -> Decimal:
-    """What may be lost when the broker rounds an amount to the decimals it reports: a cent at most.
-
-    Cash with more decimals than two was not rounded to cents.
-    """
-    exponent = reported.as_tuple().exponent
-    places = min(exponent if isinstance(exponent, int) else 0, -2)
-    return Decimal((0, (1,), places))
-
-
 def finding(
     now: datetime, kind: DiscrepancyKind, symbol: str, ours: Decimal, brokers: Decimal
 ) -> DiscrepancyFound:
@@ -122,9 +107,9 @@ def explain(books: Books, found: DiscrepancyFound, now: datetime) -> list[r.Acti
 def _rounding(books: Books, found: DiscrepancyFound) -> list[Decimal]:
     """The dollars of a difference in cash that rounding makes, or that it never made."""
     off, rounded = found.brokers - found.ours, books.posted.rounded
-    if rounded and abs(off + rounded) < _precision(found.brokers):
+    if rounded and abs(off + rounded) < precision(found.brokers):
         return [-rounded]
-    if abs(off) <= _precision(found.brokers.normalize()) * books.posted.unsettled:
+    if abs(off) <= precision(found.brokers.normalize()) * books.posted.unsettled:
         return [off]
     return [off] if min(ZERO, -rounded) <= off <= max(ZERO, -rounded) else []
 
@@ -199,7 +184,8 @@ class Reconciler:
         differing = {f.discrepancy_id for f in found}
         for difference in found:
             off = difference.brokers - difference.ours
-            if not self.is_excused(difference.symbol, off, seen.version):
+            excused = self.is_excused(difference.symbol, off, seen.version)
+            if not excused or self._is_rounding(difference, seen.version):
                 self._suspect(difference)
         for name in [n for n in self._suspects if n not in differing]:
             del self._suspects[name]
@@ -220,6 +206,16 @@ class Reconciler:
         most = sum((o.open_qty for o in flying if o.side is Side.BUY), ZERO)
         least = -sum((o.open_qty for o in flying if o.side is Side.SELL), ZERO)
         return bool(flying) and least <= off <= most
+
+    def _is_rounding(self, found: DiscrepancyFound, version: int) -> bool:
+        """Whether cash is off by cents that an open order excuses, and may for days.
+
+        An execution of it would be listed by the time that such a difference is booked.
+        """
+        books = self._books
+        moving = books.posted.moved_since(version, found.symbol) or bool(books.elsewhere)
+        is_cash = found.kind == DiscrepancyKind.CASH.value
+        return is_cash and not moving and bool(_rounding(books, found))
 
     def _tell_of_reset(self, seen: m.AccountSeen) -> None:
         kind = DiscrepancyKind.ACCOUNT

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 import pytest
 
-from coordinator.core.ledger import Ledger, SubAccount
-from coordinator.core.reconcile import agrees, compare
+from coordinator.core.ledger import Ledger, SubAccount, agrees
+from coordinator.core.reconcile import compare
 from coordinator.core.records import Holding
 from coordinator.core.values import UNASSIGNED
 

@@ -281,6 +281,33 @@ def test_what_a_session_left_below_a_cent_is_rounding_in_the_next_one() -> None:
     assert [x.amount for x in again.of(r.ActivityBooked)] == [D("-0.012")]  # type: ignore[union-attr]
 
 
+# how far the broker's cash is off after four executions -> those that the next session may round
+@pytest.mark.parametrize(("off", "left"), [("0.00", 1), ("0.01", 4), (None, 4)])
+def test_a_session_that_ended_before_its_cents_were_booked_leaves_them_to_the_next(
+    off: str | None, left: int
+) -> None:
+    bench = long_a()
+    for n in range(3):
+        bench.handle(stranger(f"hand-{n}", "SPY", Side.BUY, "1", "100", bench.now, f"h{n}"))
+    cash = None if off is None else bench.books.ledger.net_cash() + D(off)
+    session = bench.books.session
+    assert session is not None
+    bench.books.apply(r.SessionEnded(bench.now, session.session_id, "Completed", cash, {}))
+    again = Bench(*bench.specs, plan=TOMORROW, books=bench.books)
+    assert again.books.posted.unsettled == left
+
+
+@pytest.mark.parametrize(("off", "booked"), [("0.01", True), ("0.02", False)])
+def test_cents_are_rounding_also_while_an_order_stands_that_may_take_days(
+    off: str, booked: bool
+) -> None:
+    bench = long_a()
+    bench.minute(5, {"SPY": "100"})
+    looks(bench, ROUNDING_LOOKS, str(bench.books.ledger.net_cash() + D(off)), SPY="20")
+    assert [x.amount for x in bench.of(r.ActivityBooked)] == ([D(off)] if booked else [])  # type: ignore[union-attr]
+    assert found(bench) == []
+
+
 def test_a_broker_that_reports_more_than_cents_rounds_nothing_to_cents() -> None:
     bench = long_a()
     bench.handle(stranger("by-hand", "SPY", Side.BUY, "1", "100.0061", bench.now))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
@@ -12,7 +13,7 @@ import pytest
 
 from coordinator.core import records as r
 from coordinator.shell.journal import read_kinds
-from tests.flows.shells import Shell, wait_until
+from tests.flows.shells import ROOT, Shell, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("prefect")]
 
@@ -45,7 +46,17 @@ def ends(shell: Shell) -> dict[str, tuple[str, str]]:
         }
 
 
-def test_a_form_pauses_a_session_that_trades_and_shows_how_it_stands(shell: Shell) -> None:
+def without(strategy: str, into: Path) -> Path:
+    """A copy of the configuration that trades, less one strategy."""
+    edited = json.loads((ROOT / "configs" / "stocks_only.json").read_text())
+    edited["strategies"] = [one for one in edited["strategies"] if one["name"] != strategy]
+    file = into / "edited.json"
+    file.write_text(json.dumps(edited))
+    return file
+
+
+def test_forms_pause_and_reload_a_session_that_trades_and_show_how_it_stands(shell: Shell) -> None:
+    edited = without("Chips_MeanRev", shell.folder)
     up = shell.server("up")
     assert up.returncode == 0, up.stdout + up.stderr
     start = ("-m", "prefect", "deployment", "run", "coordinator/stocks")
@@ -54,6 +65,7 @@ def test_a_form_pauses_a_session_that_trades_and_shows_how_it_stands(shell: Shel
 
     control(shell, action="pause", strategy="Index_Adaptive")
     control(shell, action="pause", strategy="Nobody")
+    control(shell, action="reload", config=str(edited), remove="flatten")
     control(shell, action="status")
     found = ends(shell)
     assert shell.server("down").returncode == 0
@@ -63,6 +75,8 @@ def test_a_form_pauses_a_session_that_trades_and_shows_how_it_stands(shell: Shel
     assert "No coordinator" not in said
     state, said = found["control pause Nobody"]
     assert (state, "known: " in said) == ("Failed", True)
+    state, said = found["control reload"]
+    assert (state, "Chips_MeanRev" in said) == ("Completed", True)
     state, said = found["control status"]
     assert (state, "stocks_only on SIM0001: running." in said) == ("Completed", True)
     with sqlite3.connect(shell.state / "prefect" / "prefect.db") as server:
@@ -71,4 +85,6 @@ def test_a_form_pauses_a_session_that_trades_and_shows_how_it_stands(shell: Shel
 
     [paused] = read_kinds(shell.state / "SIM0001" / "journal.db", r.Paused)
     assert paused.coordinator == "stocks_only", "the session wrote it itself"
+    [reloaded] = read_kinds(shell.state / "SIM0001" / "journal.db", r.Reconfigured)
+    assert reloaded.left == ("Chips_MeanRev",)
     assert shell.processes() == []
