@@ -7,12 +7,14 @@ whoever plays it loads each session into the warehouse as it comes.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, replace
 from datetime import date, datetime
+from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 
+from coordinator.backtest.apart import ExchangesApart
 from coordinator.backtest.exchange import Exchange
 from coordinator.backtest.rules import fit_for_lanes
 from coordinator.backtest.session import Session, Setup
@@ -29,6 +31,7 @@ from coordinator.shell import startup
 from coordinator.shell.narrator import Narrator
 from simulator.errors import OptionsError
 from simulator.fills import FillModel, fill_model
+from simulator.values import Bar
 
 Advance = Callable[[int], None]
 """Is told how many minutes of market time have been played since it was last told."""
@@ -85,11 +88,21 @@ class PlayedSession:
 class Backtest:
     """The sessions of a recording, played by the engine that trades live.
 
+    Strategies `apart` share the bars and nothing else, as if each were tested alone; then `only`
+    may name some of them, which do what they do among all.
+
     Raises:
         OperatorError: bad configuration, file, source, dates or fill model.
     """
 
-    def __init__(self, options: BacktestOptions) -> None:
+    def __init__(
+        self,
+        options: BacktestOptions,
+        *,
+        apart: bool = False,
+        only: Collection[str] | None = None,
+    ) -> None:
+        assert apart or only is None, "strategies on one account need each other"
         config = load_config(options.config, options.strategies)
         if not config.active:
             raise OperatorError(
@@ -101,16 +114,10 @@ class Backtest:
         model = _fill_model(self.model)
         self._recording = Recording(options.bars, options.source, config.tickers)
         self._starts = self._recording.starts(options.start, options.end)
-        self.setup = _setup(config, self._account(config, options), self.model)
+        setup = _setup(config, self._account(config, options), self.model)
+        self.setup = _apart(setup, only) if apart else setup
         self.books = Books()
-        capital = sum((spec.initial_cash for spec in self.setup.specs), ZERO)
-        self._exchange = Exchange(
-            self._recording.feed,
-            self._recording.tape.calendar,
-            max(LEAST_CASH, capital * ROOM),
-            model,
-            config.crypto_fee_rate,
-        )
+        self._exchange = self._opened(model)
 
     @property
     def account(self) -> str:
@@ -153,10 +160,23 @@ class Backtest:
             rows, summary = statement(session.records), narrator.summary()
             yield PlayedSession(session.session_id, session.plan.date, rows, summary)
 
+    def _opened(self, model: FillModel) -> Exchange | ExchangesApart:
+        """One account for all, or of strategies apart one for each."""
+        feed, calendar = self._recording.feed, self._recording.tape.calendar
+        specs, fee_rate = self.setup.specs, self.setup.crypto_fee_rate
+        if not self.setup.apart:
+            capital = sum((spec.initial_cash for spec in specs), ZERO)
+            return Exchange(feed, calendar, _deposit(capital), model, fee_rate)
+
+        def opens(prefix: str, cash: Decimal, last: dict[str, Bar | None]) -> Exchange:
+            return Exchange(feed, calendar, cash, model, fee_rate, prefix=prefix, last=last)
+
+        return ExchangesApart({spec.name: _deposit(spec.initial_cash) for spec in specs}, opens)
+
     def _meanwhile(self, since: datetime, until: datetime) -> list[m.OrderUpdate]:
         """What became of orders that still rested at the exchange between two sessions."""
-        resting = {order.symbol for order in self._exchange.venue.open_orders()}
-        minutes = self._recording.tape.minutes(sorted(resting), since, until)
+        resting = sorted(self._exchange.resting)
+        minutes = self._recording.tape.minutes(resting, since, until)
         self._exchange.begin()
         told: list[m.OrderUpdate] = []
         for start, pairs in sorted(minutes.items()):
@@ -189,7 +209,18 @@ def _setup(config: CoordinatorConfig, account: str, model: str) -> Setup:
         config.controls.as_controls(),
         config.crossing,
         config.crypto_fee_rate,
+        config.tickers,
     )
+
+
+def _apart(setup: Setup, only: Collection[str] | None) -> Setup:
+    """Nobody is there to cross with."""
+    specs = [spec for spec in setup.specs if only is None or spec.name in only]
+    return replace(setup, specs=specs, apart=True, crossing=False)
+
+
+def _deposit(capital: Decimal) -> Decimal:
+    return max(LEAST_CASH, capital * ROOM)
 
 
 def _fill_model(text: str) -> FillModel:

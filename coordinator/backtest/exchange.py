@@ -35,17 +35,36 @@ ARRIVING = ("pending_new", "accepted", "new")
 class Exchange:
     """One account with `cash` dollars at a venue that fills by `model`, on the bars of `feed`.
 
-    `fee_rate` is crypto's, a fraction.
+    `fee_rate` is crypto's, a fraction. Its ids begin with `prefix`. `last` are the last bars as
+    far as they are known, where several exchanges share them.
     """
 
     def __init__(
-        self, feed: Feed, calendar: Calendar, cash: Decimal, model: FillModel, fee_rate: Decimal
+        self,
+        feed: Feed,
+        calendar: Calendar,
+        cash: Decimal,
+        model: FillModel,
+        fee_rate: Decimal,
+        *,
+        prefix: str = "bt-",
+        last: dict[str, Bar | None] | None = None,
     ) -> None:
         numbers = itertools.count(1)
-        self.venue = Venue(cash, model, lambda: f"bt-{next(numbers)}", fee_rate=fee_rate)
+        self.venue = Venue(cash, model, lambda: f"{prefix}{next(numbers)}", fee_rate=fee_rate)
         self._feed = feed
         self._calendar = calendar
-        self._last: dict[str, Bar | None] = {}
+        self._last: dict[str, Bar | None] = {} if last is None else last
+
+    @property
+    def cash(self) -> Decimal:
+        """Dollars in the account."""
+        return self.venue.ledger.cash
+
+    @property
+    def resting(self) -> set[str]:
+        """Symbols on which an order rests."""
+        return {order.symbol for order in self.venue.open_orders()}
 
     def begin(self) -> None:
         """A session begins: what the last bars are is asked of the feed again, as far as it goes.

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from coordinator.backtest.apart import ExchangesApart
 from coordinator.backtest.exchange import Exchange, asset_of
 from coordinator.backtest.tape import Tape
 from coordinator.core import messages as m
@@ -32,7 +33,11 @@ MODE = "backtest"
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What is tested, the same in every session. `account` is the backtest's own."""
+    """What is tested, the same in every session. `account` is the backtest's own.
+
+    The sessions are those of `tickers`: of all strategies, where `specs` are some of them.
+    Strategies `apart` share bars and nothing else.
+    """
 
     specs: Sequence[StrategySpec]
     coordinator: str
@@ -43,15 +48,17 @@ class Setup:
     controls: Controls = Controls()  # noqa: RUF009
     crossing: bool = False
     crypto_fee_rate: Decimal = CRYPTO_FEE_RATE
+    tickers: Sequence[str] = ()
+    apart: bool = False
 
     @property
-    def tickers(self) -> list[str]:
-        """Every ticker, in order of first mention."""
+    def traded(self) -> list[str]:
+        """Every ticker of these strategies, in order of first mention."""
         return tickers_of(self.specs)
 
     def assets(self) -> Mapping[str, Asset]:
         """What may be ordered of each ticker."""
-        return {ticker: asset_of(ticker) for ticker in self.tickers}
+        return {ticker: asset_of(ticker) for ticker in self.traded}
 
     def name(self, plan: SessionPlan) -> SessionName:
         """Which session it is that is played by this plan."""
@@ -70,7 +77,12 @@ class Session:
     """A session that begins at `start`, on `books` that live on; `records` are all it made."""
 
     def __init__(
-        self, setup: Setup, tape: Tape, exchange: Exchange, books: Books, start: datetime
+        self,
+        setup: Setup,
+        tape: Tape,
+        exchange: Exchange | ExchangesApart,
+        books: Books,
+        start: datetime,
     ) -> None:
         plan = startup.plan(start, tape.hours, setup.tickers)
         assert plan is not None, f"nothing is traded from {start} on"
@@ -79,8 +91,7 @@ class Session:
         self.exchange = exchange
         self.records: list[r.Record] = []
         if not books.account:
-            cash = exchange.venue.ledger.cash
-            self._keep(books, r.AccountAdopted(start, setup.account, cash, ()))
+            self._keep(books, r.AccountAdopted(start, setup.account, exchange.cash, ()))
         name = setup.name(plan)
         self.session_id = name.session_id
         self.records += open_session(books, setup.specs, plan, name, start)
@@ -92,11 +103,12 @@ class Session:
             crypto_fee_rate=setup.crypto_fee_rate,
             controls=setup.controls,
             crossing=setup.crossing,
+            apart=setup.apart,
         )
         needs = startup.warm_up_needs(setup.specs, plan)
-        so_far = tape.so_far(setup.tickers, plan, start)
+        so_far = tape.so_far(setup.traded, plan, start)
         history = tape.history(needs)
-        self._minutes = tape.minutes(setup.tickers, start, plan.end)
+        self._minutes = tape.minutes(setup.traded, start, plan.end)
         self._foretell(history, so_far)
         self.records += startup.warm_up(self.engine, history, so_far, start)
         exchange.begin()
@@ -121,7 +133,7 @@ class Session:
     def finish(self, status: str = "Completed") -> None:
         """End the session, with the account as the exchange has it."""
         self._take(self.engine.close(self.now))
-        cash, positions = self.exchange.venue.ledger.cash, self.exchange.positions()
+        cash, positions = self.exchange.cash, self.exchange.positions()
         ended = r.SessionEnded(self.now, self.session_id, status, cash, positions)
         self._keep(self.engine.books, ended)
 

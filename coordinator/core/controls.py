@@ -43,11 +43,15 @@ class Controls:
 
 @dataclass(slots=True)
 class Gate:
-    """Judges entries one after another, against what the account has open already."""
+    """Judges entries one after another, against what the account has open already.
+
+    Of strategies `apart` each has an account of its own.
+    """
 
     books: Books
     plan: SessionPlan
     controls: Controls
+    apart: bool = False
     _sent: dict[str, list[datetime]] = field(default_factory=dict)
     _minute: datetime | None = None
     _spendable: Decimal = ZERO
@@ -63,12 +67,12 @@ class Gate:
         if _above(cost, limits.max_order_notional):
             return "max_order_notional"
         most = limits.max_symbol_notional
-        if most is not None and self._exposure(bar) + cost > most:
+        if most is not None and self._exposure(strategy, bar) + cost > most:
             return "max_symbol_notional"
         own = self.books.orders.open_of(strategy)
         if any(o.symbol == bar.symbol and o.side is Side.BUY for o in own):
             return "duplicate"
-        if cost > self._free(bar.start):
+        if not self.apart and cost > self._free(bar.start):
             return "buying_power"
         return ""
 
@@ -84,10 +88,16 @@ class Gate:
         self._sent[strategy] = [*sent, now]
         return False
 
-    def _exposure(self, bar: Bar) -> Decimal:
+    def _exposure(self, strategy: str, bar: Bar) -> Decimal:
         """Dollars that the account has in a ticker, and may still get of it."""
-        held = self.books.ledger.held(bar.symbol)
-        on_ticker = self.books.orders.open_on(bar.symbol)
+        if self.apart:
+            own = self.books.ledger[strategy].positions.get(bar.symbol)
+            held = own.qty if own else ZERO
+            orders = self.books.orders.open_of(strategy)
+            on_ticker = [order for order in orders if order.symbol == bar.symbol]
+        else:
+            held = self.books.ledger.held(bar.symbol)
+            on_ticker = list(self.books.orders.open_on(bar.symbol))
         coming = sum((o.open_qty for o in on_ticker if o.side is Side.BUY), ZERO)
         return (held + coming) * bar.close
 

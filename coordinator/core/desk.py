@@ -26,7 +26,8 @@ class OrderDesk:
     """Makes and follows the orders of one session. Call inside the EXACT decimal context.
 
     `own` are the strategies that are this coordinator's. With `crossing`, wishes wait for
-    `end_minute`, which nets them.
+    `end_minute`, which nets them. Strategies `apart` are each alone at a broker of its own, so
+    that no order waits for another's.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class OrderDesk:
         own_strategies: frozenset[str],
         *,
         crossing: bool = False,
+        apart: bool = False,
     ) -> None:
         self.books = books
         self.out = m.Outcome()
@@ -44,6 +46,7 @@ class OrderDesk:
         self._date = session_date
         self.own = own_strategies
         self.crossing = crossing
+        self._apart = apart
         self._wishes: list[Wish] = []
 
     def record(self, record: r.Record) -> None:
@@ -162,7 +165,8 @@ class OrderDesk:
             mark = self.books.ledger.marks.get(order.symbol, order.decision_price)
             self.exit(order.strategy, order.symbol, mark, order.cancel_reason, now)
             self.end_minute(now)
-        self._release_next(order.symbol, now)
+        if not self._apart:
+            self._release_next(order.symbol, now)
 
     def _wish(self, wish: Wish, now: datetime) -> None:
         if self.crossing:
@@ -171,7 +175,8 @@ class OrderDesk:
             self._intend(wish, now)
 
     def _intend(self, wish: Wish, now: datetime) -> None:
-        released = may_send(wish.side, self.books.orders.open_on(wish.symbol))
+        on_ticker = () if self._apart else self.books.orders.open_on(wish.symbol)
+        released = may_send(wish.side, on_ticker)
         order_id = self._record_intent(wish, wish.qty, now, released=released)
         if released:
             self._submit(order_id, wish.symbol, wish.side, wish.qty)
@@ -232,7 +237,10 @@ class OrderDesk:
         return f"{key}.{self.books.sequences.get(key, 0) + 1}"
 
     def _available(self, symbol: str) -> Decimal:
-        """What the account holds of a symbol beyond the sells that are open or wished for."""
+        """What the account holds of a symbol beyond the sells that are open or wished for.
+
+        Of strategies apart it is no less than what any one of them holds beyond its own.
+        """
         on_ticker = self.books.orders.open_on(symbol)
         selling = sum((o.open_qty for o in on_ticker if o.side is Side.SELL), ZERO)
         wished = (w.qty for w in self._wishes if w.symbol == symbol and w.side is Side.SELL)

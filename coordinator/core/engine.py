@@ -41,6 +41,7 @@ class Engine:
     """Routes bars to strategies and turns their signals into wishes for the order desk.
 
     `hours` are the exchange's sessions around the plan's, for what is held and not traded in it.
+    Strategies `apart` share bars and nothing else: each trades as if it were alone.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Engine:
         controls: Controls = Controls(),  # noqa: B008
         crossing: bool = False,
         hours: Sequence[Hours] = (),
+        apart: bool = False,
     ) -> None:
         self.books = books
         self.specs = tuple(specs)
@@ -63,13 +65,13 @@ class Engine:
         own = frozenset(spec.name for spec in specs)
         self._minutes = Minutes(books, self.specs, self.lanes)
         books.before = self._minutes.before
-        self._desk = OrderDesk(books, self._assets, plan.date, own, crossing=crossing)
+        self._desk = OrderDesk(books, self._assets, plan.date, own, crossing=crossing, apart=apart)
         self._way_out = WayOut(
             books, self._desk, self._assets, plan, tuple(hours), traded(self.specs)
         )
         self._reports = Reports(self._desk, crypto_fee_rate)
         self.reconciler = Reconciler(books, self._desk.record, self._reports.on_update)
-        self._gate = Gate(books, plan, controls)
+        self._gate = Gate(books, plan, controls, apart)
         self._sees_orders, self._blind = True, frozenset[str]()
         self._closed = False
         self._to_roll = list(self.specs)

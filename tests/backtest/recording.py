@@ -48,6 +48,10 @@ def strategy(name: str, *tickers: str, kind: str = "momentum", **more: Any) -> d
 
 def backtest(folder: Path, config: dict[str, Any], bars: Path, **options: Any) -> Backtest:
     """A backtest of a configuration's document."""
-    path = folder / "test.json"
+    return Backtest(BacktestOptions(write_config(folder / "test.json", config), bars, **options))
+
+
+def write_config(path: Path, config: dict[str, Any]) -> Path:
+    """A configuration's document as a file."""
     path.write_text(json.dumps(config))
-    return Backtest(BacktestOptions(path, bars, **options))
+    return path

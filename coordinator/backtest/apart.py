@@ -1,0 +1,88 @@
+"""Strategies that share bars and nothing else: each with a broker account of its own.
+
+So that a strategy fills among thousands exactly as it does alone: no one's order waits for
+another's, takes its share of a bar's volume, or spends its buying power.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from coordinator.backtest.exchange import Exchange
+from coordinator.core import messages as m
+from coordinator.core.values import ZERO
+from simulator.values import Bar
+
+Opens = Callable[[str, Decimal, dict[str, Bar | None]], Exchange]
+"""Opens an account: the first part of its ids, its cash, and the last bars that all know."""
+
+
+class ExchangesApart:
+    """An exchange for each strategy that has ever ordered; `deposits` are all strategies' cash."""
+
+    def __init__(self, deposits: Mapping[str, Decimal], opens: Opens) -> None:
+        self._deposits = dict(deposits)
+        self._opens = opens
+        self._of: dict[str, Exchange] = {}
+        self._resting: dict[str, Exchange] = {}
+        self._last: dict[str, Bar | None] = {}
+
+    @property
+    def cash(self) -> Decimal:
+        """Dollars in all accounts together."""
+        own = self._of
+        idle = (cash for name, cash in self._deposits.items() if name not in own)
+        return sum(idle, ZERO) + sum((exchange.cash for exchange in own.values()), ZERO)
+
+    @property
+    def resting(self) -> set[str]:
+        """Symbols on which an order rests."""
+        return {symbol for one in self._resting.values() for symbol in one.resting}
+
+    def begin(self) -> None:
+        """A session begins."""
+        self._last.clear()
+        for exchange in self._of.values():
+            exchange.begin()
+
+    def meet(self, bars: Sequence[Bar], boundary: datetime) -> list[m.OrderUpdate]:
+        """Fill resting orders against the bars that end at `boundary`, known to nobody yet."""
+        return self._each(lambda exchange: exchange.meet(bars, boundary))
+
+    def turn(self, bars: Sequence[Bar], boundary: datetime) -> list[m.OrderUpdate]:
+        """It is `boundary`, and the bars that end now are known."""
+        self._last.update((bar.symbol, bar) for bar in bars)
+        return self._each(lambda exchange: exchange.turn((), boundary))
+
+    def carry_out(self, command: m.Command, now: datetime) -> list[m.Message]:
+        """What its strategy's broker answers to a command, and what follows from it at once."""
+        name = command.client_order_id.rsplit(".", 2)[0]
+        if name not in self._of:
+            self._of[name] = self._opens(f"bt-{name}-", self._deposits[name], self._last)
+        told = self._of[name].carry_out(command, now)
+        self._note(name)
+        return told
+
+    def positions(self) -> dict[str, Decimal]:
+        """Net positions by symbol over all accounts, those of zero apart."""
+        net: dict[str, Decimal] = {}
+        for exchange in self._of.values():
+            for symbol, qty in exchange.positions().items():
+                net[symbol] = net.get(symbol, ZERO) + qty
+        return {symbol: qty for symbol, qty in net.items() if qty}
+
+    def _each(self, ask: Callable[[Exchange], list[m.OrderUpdate]]) -> list[m.OrderUpdate]:
+        """The answers of all that have an order resting; nothing can happen to the others."""
+        told: list[m.OrderUpdate] = []
+        for name, exchange in list(self._resting.items()):
+            told += ask(exchange)
+            self._note(name)
+        return told
+
+    def _note(self, name: str) -> None:
+        if self._of[name].resting:
+            self._resting[name] = self._of[name]
+        else:
+            self._resting.pop(name, None)
