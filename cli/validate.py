@@ -47,6 +47,11 @@ def validate(
         f"{config}: valid: {len(checked.active)} of {len(checked.strategies)} strategies enabled, "
         f"{len(checked.tickers)} tickers, ${cash:,.2f} of initial cash, mode {checked.mode.value}."
     )
+    if checked.swept:
+        typer.echo(
+            f"{len(checked.swept):,} of them are variants of a sweep, for `multi-trader backtest`"
+            f" alone; {checked.left_out:,} more combinations are no valid strategy."
+        )
 
 
 def _problems(config: Path, error: ConfigError) -> dict[str, object]:

@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from coordinator.arming import refuse_half_armed
+from coordinator.arming import refuse_half_armed, refuse_sweep
 from coordinator.broker_side import ask_broker
 from coordinator.config import CoordinatorConfig, Mode, default_config, load_config
 from coordinator.core.engine import tickers_of
@@ -168,6 +168,7 @@ async def _run(
     leases_folder: Path | None,
     observers: Sequence[Observer],
 ) -> SessionOutcome:
+    refuse_sweep(config)
     refuse_half_armed(config, live=options.live, simulated=options.simulated)
     own = strategy_specs(config, options.min_warmup_bars)
     if not own:
@@ -226,6 +227,7 @@ async def warming(
     """
     known = os.environ if environment is None else environment
     config = _configuration(options)
+    refuse_sweep(config)
     refuse_half_armed(config, live=options.live, simulated=options.simulated)
     specs = strategy_specs(config, options.min_warmup_bars)
     with _settings(config, options, known, for_warm_up=True) as settings:

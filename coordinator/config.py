@@ -46,6 +46,7 @@ from coordinator.errors import ConfigError, OperatorError, Problem
 from coordinator.strategies.base import Strategy
 from coordinator.strategies.frame import adapt
 from coordinator.strategies.registry import BUILT_IN, StrategyTypes, registered_types
+from coordinator.sweeping import Expanded, sweeps_of, wrong_sweeps
 
 __all__ = [
     "ControlsConfig",
@@ -195,15 +196,17 @@ def _assemble(
         raise ConfigError(source, [Problem(ROOT, 'should be an object: {"strategies": [...]}')])
     found = list(problems)
     rules: dict[int, Strategy | None] = dict(given or {})
-    entries = document.get("strategies")
-    for index, entry in enumerate(entries if isinstance(entries, list | tuple) else ()):
-        if index not in rules and isinstance(entry, Mapping):
+    entries = _entries(document)
+    sweeps = sweeps_of(entries, rules, types)
+    for index, entry in entries:
+        if index not in rules and index not in sweeps:
             rules[index], wrong = rule_for(index, entry, types)
             found += wrong
     found += [problem for index in rules for problem in window_problem(index, rules[index])]
+    found += wrong_sweeps(entries, sweeps)
     parsed = None
     try:
-        parsed = ConfigDocument.model_validate(dict(document))
+        parsed = ConfigDocument.model_validate(_as_written(document))
     except ValidationError as error:
         found += problems_of(error)
     found += conflicts(document)
@@ -213,21 +216,63 @@ def _assemble(
     found += repeated_keys(document)
     if parsed is None or found:
         raise ConfigError(source, in_order(found))
-    return _configured(parsed, name, rules)
+    return _configured(parsed, name, rules, sweeps)
+
+
+def _entries(document: Mapping[str, Any]) -> list[tuple[int, Mapping[str, Any]]]:
+    entries = document.get("strategies")
+    listed = entries if isinstance(entries, list | tuple) else ()
+    return [(index, entry) for index, entry in enumerate(listed) if isinstance(entry, Mapping)]
+
+
+def _as_written(document: Mapping[str, Any]) -> dict[str, Any]:
+    """A document for its model: tickers that are swept need not stand beside the sweep too."""
+    whole = dict(document)
+    entries = whole.get("strategies")
+    if isinstance(entries, list | tuple):
+        whole["strategies"] = [
+            {"tickers": ("SPY",), **entry} if _sweeps_tickers(entry) else entry for entry in entries
+        ]
+    return whole
+
+
+def _sweeps_tickers(entry: object) -> bool:
+    sweep = entry.get("sweep") if isinstance(entry, Mapping) else None
+    return isinstance(sweep, Mapping) and "tickers" in sweep
 
 
 def _configured(
-    parsed: ConfigDocument, stem: str, rules: Mapping[int, Strategy | None]
+    parsed: ConfigDocument,
+    stem: str,
+    rules: Mapping[int, Strategy | None],
+    sweeps: Mapping[int, Expanded],
 ) -> CoordinatorConfig:
-    strategies = tuple(
-        StrategyConfig.model_validate(
-            {name: getattr(entry, name) for name in SharedSettings.model_fields}
-            | {"strategy": rules[index]}
+    strategies: list[StrategyConfig] = []
+    for index, entry in enumerate(parsed.strategies):
+        shared = {name: getattr(entry, name) for name in SharedSettings.model_fields}
+        if index not in sweeps:
+            strategies.append(StrategyConfig.model_validate(shared | {"strategy": rules[index]}))
+            continue
+        limits = entry.risk_config.model_dump()
+        strategies += (
+            StrategyConfig.model_validate(
+                {
+                    **shared,
+                    **one.settings,
+                    "risk_config": {**limits, **one.limits},
+                    "name": one.name,
+                    "strategy": one.rule,
+                    "sweep_of": entry.name,
+                    "swept": one.swept,
+                }
+            )
+            for one in sweeps[index].variants
         )
-        for index, entry in enumerate(parsed.strategies)
-    )
     account = {name: getattr(parsed, name) for name in AccountSettings.model_fields}
-    return CoordinatorConfig(name=parsed.name or stem, strategies=strategies, **account)
+    left_out = sum(sweep.left_out for sweep in sweeps.values())
+    return CoordinatorConfig(
+        name=parsed.name or stem, strategies=tuple(strategies), left_out=left_out, **account
+    )
 
 
 def _stem(file: Path) -> str:

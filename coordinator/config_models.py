@@ -16,6 +16,7 @@ from coordinator.core.controls import Controls
 from coordinator.core.engine import CRYPTO_FEE_RATE
 from coordinator.core.values import NAME_PATTERN, SYMBOL_PATTERN, is_crypto
 from coordinator.strategies.base import Exact, Strategy, plain_value
+from coordinator.sweep_block import Sweep
 
 _FROZEN = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -172,6 +173,14 @@ class StrategyDocument(SharedSettings):
     strategy_params: Annotated[
         dict[str, Any], Field(description="parameters of the strategy type; defaults otherwise")
     ] = {}
+    sweep: Annotated[
+        Sweep | None,
+        Field(
+            description="for a backtest: values to try, as a list or a range, by the name of a"
+            " parameter, of tickers, initial_cash, min_warmup_bars, or of a limit such as"
+            " risk_config.stop_loss_pct; every combination is a strategy of its own"
+        ),
+    ] = None
 
 
 class ConfigDocument(AccountSettings):
@@ -197,10 +206,17 @@ class ConfigDocument(AccountSettings):
     strategies: Annotated[tuple[StrategyDocument, ...], Field(strict=False, min_length=1)]
 
 
+_TOLD_APART = {"strategy", "risk_config", "sweep_of", "swept"}
+
+
 class StrategyConfig(SharedSettings):
     """One strategy, ready to run: its own settings beside the strategy object."""
 
     strategy: InstanceOf[Strategy]
+    sweep_of: str | None = None
+    """The entry whose sweep it is a combination of."""
+    swept: dict[str, Any] = {}
+    """That combination's values, as JSON has them."""
 
     @property
     def strategy_type(self) -> str:
@@ -215,10 +231,11 @@ class StrategyConfig(SharedSettings):
     def as_document(self) -> dict[str, Any]:
         """The strategy as JSON values, as a file would have it, with every default filled in."""
         return {
-            **plain_value(self.model_dump(exclude={"strategy", "risk_config"})),
+            **plain_value(self.model_dump(exclude=_TOLD_APART)),
             "strategy_type": self.strategy_type,
             "strategy_params": self.strategy_params,
             "risk_config": plain_value(self.risk_config.model_dump(exclude_none=True)),
+            **({"sweep_of": self.sweep_of, "swept": self.swept} if self.sweep_of else {}),
         }
 
     @property
@@ -228,10 +245,19 @@ class StrategyConfig(SharedSettings):
 
 
 class CoordinatorConfig(AccountSettings):
-    """A whole configuration, valid throughout; `strategies` in the document's order."""
+    """A whole configuration, valid throughout; `strategies` in the document's order.
+
+    `left_out` combinations of its sweeps were refused by the strategies themselves.
+    """
 
     name: str
     strategies: tuple[StrategyConfig, ...]
+    left_out: int = 0
+
+    @property
+    def swept(self) -> tuple[StrategyConfig, ...]:
+        """The enabled strategies that a sweep made; with any, each stands alone in a backtest."""
+        return tuple(one for one in self.active if one.sweep_of is not None)
 
     @property
     def active(self) -> tuple[StrategyConfig, ...]:

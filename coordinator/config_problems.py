@@ -19,6 +19,7 @@ from coordinator.errors import OperatorError, Problem
 from coordinator.strategies.base import LARGEST_WINDOW, Strategy
 from coordinator.strategies.folder import place_of
 from coordinator.strategies.registry import StrategyTypes
+from coordinator.sweep_block import FORMS, SweepRange
 
 Place = tuple[str | int, ...]
 Known = Mapping[str, Collection[str]]
@@ -29,12 +30,14 @@ _KNOWN: Known = {
     "strategies": tuple(StrategyDocument.model_fields),
     "risk_config": tuple(RiskConfig.model_fields),
     "controls": tuple(ControlsConfig.model_fields),
+    "range": tuple(one.alias or name for name, one in SweepRange.model_fields.items()),
 }
 _PARTS = {
     "": "the document itself",
     "strategies": "a strategy",
     "risk_config": "risk_config",
     "controls": "controls",
+    "range": "a range of a sweep",
 }
 
 STRATEGIES_DIR = "strategies_dir"
@@ -53,7 +56,8 @@ _WORDING = {
     "too_short": "should hold at least one",
     "string_too_short": "should not be empty",
 }
-_WITHOUT_VALUE = {"missing", "too_short", "string_too_short", "not_ascending"}
+_WITHOUT_VALUE = {"missing", "too_short", "string_too_short", "not_ascending", "range_upwards"}
+_SWEPT = 'should be a list of values, or a range {"from": 5, "to": 50, "step": 5}'
 _PATTERNS = {
     "": "should have no control characters and no / or \\",
     "name": "should be 1 to 48 letters, digits, _ or -, and begin with a letter or digit",
@@ -67,12 +71,20 @@ def problems_of(error: ValidationError, known: Known = _KNOWN, under: Place = ()
     for detail in error.errors(include_url=False):
         if detail["type"] == "too_short" and detail["input"]:
             continue  # the model counts the valid items only, and has complained of the others
-        place = (*under, *detail["loc"])
-        found.append(Problem(path_to(place), _sentence(detail, known)))
+        place = (*under, *_as_written(detail["loc"]))
+        found.append(Problem(path_to(place), sentence(detail, known)))
     return found
 
 
-def _sentence(detail: ErrorDetails, known: Known) -> str:
+def _as_written(place: Place) -> Place:
+    """A place as the document has it: which form of a sweep's values was taken is no step in it."""
+    if place[2:3] == ("sweep",) and place[4:5] and place[4] in FORMS:
+        return (*place[:4], *place[5:])
+    return place
+
+
+def sentence(detail: ErrorDetails, known: Known = _KNOWN) -> str:
+    """A model's complaint in the user's words."""
     kind, names = detail["type"], [step for step in detail["loc"] if isinstance(step, str)]
     if kind == "extra_forbidden":
         return _unknown_key(names, known)
@@ -81,6 +93,8 @@ def _sentence(detail: ErrorDetails, known: Known) -> str:
     else:
         message = _WORDING.get(kind) or detail["msg"].removeprefix("Input ")
         message = message.removeprefix("Value error, ")
+    if kind == "tuple_type" and detail["loc"][2:3] == ("sweep",):
+        message = _SWEPT
     if kind in _WITHOUT_VALUE:
         return message
     return f"{message}, got {shown(detail['input'])}{_capitals(detail['input'], names)}"
@@ -111,8 +125,19 @@ def rule_for(
     What the entry's own model complains about (no type, parameters that are no object) is left
     to it.
     """
+    kind, problems = kind_for(index, entry, types)
+    params = entry.get("strategy_params", {})
+    if kind is None or not isinstance(params, Mapping):
+        return None, problems
+    return made(kind, dict(params), ("strategies", index, "strategy_params"))
+
+
+def kind_for(
+    index: int, entry: Mapping[str, Any], types: StrategyTypes
+) -> tuple[type[Strategy] | None, list[Problem]]:
+    """The strategy type that an entry names, or None with what is wrong about it."""
     place: Place = ("strategies", index)
-    name, params = entry.get("strategy_type"), entry.get("strategy_params", {})
+    name = entry.get("strategy_type")
     if not isinstance(name, str):
         return None, []
     if name not in types and not types.is_whole:
@@ -122,17 +147,15 @@ def rule_for(
         broken = [Problem(STRATEGIES_DIR, fault) for fault in types.faults]
         return None, [Problem(path_to((*place, "strategy_type")), message), *broken]
     try:
-        kind = types[name]
+        return types[name], []
     except OperatorError as error:
         return None, [Problem(path_to((*place, "strategy_type")), str(error))]
-    if not isinstance(params, Mapping):
-        return None, []
-    return _made(kind, dict(params), (*place, "strategy_params"))
 
 
-def _made(
+def made(
     kind: type[Strategy], params: dict[str, Any], place: Place
 ) -> tuple[Strategy | None, list[Problem]]:
+    """The strategy of a type with these parameters, or None with all that is wrong about them."""
     known = {"": tuple(kind.model_fields)}
     try:
         return kind.model_validate(params), []
@@ -212,6 +235,8 @@ def nulls(document: Mapping[str, Any]) -> list[Problem]:
             if key != MAY_BE_NULL and key in controls and controls[key] is None
         ]
     for index, entry in _entries(document):
+        if entry.get("sweep", "") is None:
+            found.append(Problem(path_to(("strategies", index, "sweep")), message))
         risk = entry.get("risk_config")
         if isinstance(risk, Mapping):
             found += [

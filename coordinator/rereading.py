@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
+from coordinator.arming import refuse_sweep
 from coordinator.config import CoordinatorConfig, config_hash, read_config
 from coordinator.core.lanes import Rule, StrategySpec
 from coordinator.core.reload import Setup
@@ -67,6 +68,7 @@ class Rereading:
                 "the session runs the built-in configuration, and no file; name one by --config"
             )
         config, digest = read_config(file, self.strategies)
+        refuse_sweep(config)
         setup = self.setup(config)
         specs = tuple(replace(spec, rule=self._walled(spec)) for spec in setup.specs)
         return Proposal(replace(setup, specs=specs), digest)

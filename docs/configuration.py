@@ -42,6 +42,12 @@ Numbers count as they are written: `0.1` is exactly one tenth. A fraction such a
 _PARTS = (
     ("The file", None, "Keys at the root."),
     ("strategies", "StrategyDocument", "Each entry is one strategy with a book of its own."),
+    (
+        "sweep",
+        "SweepRange",
+        "For backtests (docs/sweeps.md). Each key is the name of what is swept, and its value a"
+        ' list such as `[5, 10, 20]` or a range such as `{"from": 5, "to": 50, "step": 5}`:',
+    ),
     ("risk_config", "RiskConfig", "The limits of one strategy; a key left out is no limit."),
     ("controls", "ControlsConfig", "Limits on the entries of all strategies together."),
 )

@@ -88,8 +88,8 @@ class PlayedSession:
 class Backtest:
     """The sessions of a recording, played by the engine that trades live.
 
-    Strategies `apart` share the bars and nothing else, as if each were tested alone; then `only`
-    may name some of them, which do what they do among all.
+    Strategies `apart`, as those of a sweep are, share the bars and nothing else, as if each were
+    tested alone; then `only` may name some of them, which do what they do among all.
 
     Raises:
         OperatorError: bad configuration, file, source, dates or fill model.
@@ -102,8 +102,9 @@ class Backtest:
         apart: bool = False,
         only: Collection[str] | None = None,
     ) -> None:
-        assert apart or only is None, "strategies on one account need each other"
         config = load_config(options.config, options.strategies)
+        apart = apart or bool(config.swept)
+        assert apart or only is None, "strategies on one account need each other"
         if not config.active:
             raise OperatorError(
                 f"{options.config}: no strategy is enabled, so there is nothing to test. "

@@ -1,4 +1,4 @@
-"""Strategies apart: each trades among many as it trades alone, and any split gives the same rows."""
+"""Strategies apart: each trades among many as it does alone, and a split changes nothing."""
 
 from __future__ import annotations
 
