@@ -38,6 +38,8 @@ class Row:
 
     view: StrategyView
     limits: Limits | None
+    is_shadow: bool = False
+    """Its book is simulated: it is in no sum."""
 
     @property
     def held(self) -> int:
@@ -128,10 +130,13 @@ def _rows(answer: Answered) -> Iterator[Row]:
     if status is not None:
         for view in status.strategies:
             yield Row(view, status.limits.get(view.name))
+        for view in status.shadows:
+            yield Row(view, None, is_shadow=True)
 
 
 def _head(answers: Sequence[Answered], rows: Sequence[Row]) -> Iterator[Text]:
-    """The coordinators, and the sum of all."""
+    """The coordinators, and the sum of all that trades on the accounts."""
+    rows = [row for row in rows if not row.is_shadow]
     for answer in answers[:MOST_SHOWN]:
         if answer.reply.status is not None:
             yield from _coordinator(answer.reply.status, answer.after_s)
@@ -206,7 +211,7 @@ def _cells(row: Row) -> Iterator[Cell]:
     entries = f"{view.daily_trades}/{most}" if most is not None else str(view.daily_trades)
     yield entries, "yellow" if is_spent else ""
     yield _loss(view, limits)
-    yield _state(view)
+    yield ("shadow", "dim") if row.is_shadow and not view.stopped else _state(view)
 
 
 def _loss(view: StrategyView, limits: Limits | None) -> Cell:

@@ -11,7 +11,9 @@ import typer
 from cli.faults import plainly
 from cli.options import SessionId, a_date
 
-LATEST = "SELECT session_id FROM sessions ORDER BY opened_at DESC, session_id LIMIT 1"
+LATEST = """
+    SELECT session_id FROM sessions ORDER BY mode = 'shadow', opened_at DESC, session_id LIMIT 1
+"""
 NAMED = "SELECT session_id FROM sessions WHERE session_id = ?"
 EMPTY = "The warehouse holds no session yet: run one, or `multi-trader end-of-day`."
 SPAN = "SELECT min(session_date), max(session_date) FROM sessions"

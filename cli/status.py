@@ -16,6 +16,9 @@ from cli.tables import plain, print_table, quantity
 if TYPE_CHECKING:
     from coordinator.bootstrap import StatusView, StrategyView
 
+SHADOW = "shadow"
+"""Said of a strategy whose book is simulated."""
+
 
 @plainly
 def status(
@@ -54,7 +57,7 @@ def show(views: Sequence[StatusView]) -> None:
         heading = f"{view.account}  {view.coordinator}  {view.session_id}  {view.mode}"
         print_table(
             (*headings, "Positions"),
-            map(_row, view.strategies),
+            [*map(_row, view.strategies), *(_row(one, SHADOW) for one in view.shadows)],
             right=range(1, 7),
             title="\n".join([f"{heading}  {_state(view)}", *_sight(view), *_warnings(view)]),
         )
@@ -95,8 +98,8 @@ def _warnings(view: StatusView) -> Iterator[str]:
         yield f"{name}: {note}. Nothing is bought of it; see `multi-trader reconcile`."
 
 
-def _row(one: StrategyView) -> tuple[str, ...]:
-    notes = [one.halted] if one.halted else []
+def _row(one: StrategyView, *more: str) -> tuple[str, ...]:
+    notes = [*more, one.halted] if one.halted else [*more]
     notes += [f"stopped: {one.stopped}"] if one.stopped else []
     name = f"{one.name} ({', '.join(notes)})" if notes else one.name
     amounts = (f"{amount:,.2f}" for amount in (one.cash, one.equity, one.pnl, one.day_pnl))

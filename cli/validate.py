@@ -43,9 +43,11 @@ def validate(
         _print(_counts(config, checked))
         return
     cash = sum(strategy.initial_cash for strategy in checked.active)
+    beside = f" ({len(checked.shadows)} as shadows)" if checked.shadows else ""
     typer.echo(
-        f"{config}: valid: {len(checked.active)} of {len(checked.strategies)} strategies enabled, "
-        f"{len(checked.tickers)} tickers, ${cash:,.2f} of initial cash, mode {checked.mode.value}."
+        f"{config}: valid: {len(checked.enabled)} of {len(checked.strategies)} strategies "
+        f"enabled{beside}, {len(checked.tickers)} tickers, ${cash:,.2f} of initial cash, "
+        f"mode {checked.mode.value}."
     )
     if checked.swept:
         typer.echo(

@@ -31,7 +31,7 @@ from coordinator.readers import (
     read_status,
     session_sources,
 )
-from coordinator.rereading import Rereading, setup_of, strategy_specs
+from coordinator.rereading import Rereading, setup_of, specs_of, strategy_specs
 from coordinator.settings import (
     Settings,
     home_folder,
@@ -46,6 +46,7 @@ from coordinator.shell.log_files import log_files
 from coordinator.shell.pace import Budgets
 from coordinator.shell.ports import Ports
 from coordinator.shell.session import Observer, Run, RunResult, trade_session
+from coordinator.shell.shadows import Beginning, Shadows
 from coordinator.shell.webhook import alerting
 from coordinator.strategies.registry import BUILT_IN
 from coordinator.warming import WarmUp, WarmupOutcome
@@ -66,6 +67,7 @@ __all__ = [
     "run_configured",
     "run_session",
     "session_sources",
+    "specs_of",
     "strategy_specs",
     "warehouse_path",
     "warming",
@@ -170,7 +172,8 @@ async def _run(
 ) -> SessionOutcome:
     refuse_sweep(config)
     refuse_half_armed(config, live=options.live, simulated=options.simulated)
-    own = strategy_specs(config, options.min_warmup_bars)
+    live_ones = strategy_specs(config, options.min_warmup_bars)
+    own = [*live_ones, *specs_of(config.shadows, options.min_warmup_bars)]
     if not own:
         return SessionOutcome("Completed", "No strategy of the configuration is enabled.")
     markets = sorted({"crypto" if is_crypto(t) else "stocks" for t in tickers_of(own)})
@@ -195,7 +198,9 @@ async def _run(
 
         setup = ready(config)
         run = Run(
-            specs=specs,
+            specs=specs[: len(live_ones)],
+            shadows=specs[len(live_ones) :],
+            shadowing=_shadowing,
             coordinator=setup.coordinator,
             mode=setup.mode,
             feed=setup.feed,
@@ -216,6 +221,13 @@ async def _run(
         return _outcome(await trade_session(run, stop or asyncio.Event(), ports), options)
 
 
+def _shadowing(run: Run, beginning: Beginning) -> Shadows:
+    """The shadows' part of a session; whoever has none loads nothing of it."""
+    from coordinator.shadow import Shadow
+
+    return Shadow(run, beginning)
+
+
 @asynccontextmanager
 async def warming(
     options: RunOptions, *, environment: Mapping[str, str] | None = None
@@ -229,7 +241,7 @@ async def warming(
     config = _configuration(options)
     refuse_sweep(config)
     refuse_half_armed(config, live=options.live, simulated=options.simulated)
-    specs = strategy_specs(config, options.min_warmup_bars)
+    specs = specs_of(config.enabled, options.min_warmup_bars)
     with _settings(config, options, known, for_warm_up=True) as settings:
         feed = config.feed.value
         yield await asyncio.to_thread(WarmUp.begin, specs, feed, settings, options.speed)

@@ -18,7 +18,7 @@ from coordinator.shell.journal import read_kinds
 from coordinator.shell.session import JOURNAL
 
 AskBroker = Callable[[str, str, datetime], "Rows | str"]
-NO_BROKER = ("simulated", "backtest")
+NO_BROKER = ("simulated", "backtest", "shadow")
 Rows = Mapping[str, list[dict[str, Any]]]
 
 log = logging.getLogger("coordinator")

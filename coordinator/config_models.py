@@ -38,6 +38,13 @@ class Feed(Enum):
     SIP = "sip"
 
 
+class StrategyMode(Enum):
+    """Whether a strategy trades on the account, or beside it on simulated fills."""
+
+    LIVE = "live"
+    SHADOW = "shadow"
+
+
 class RiskConfig(BaseModel):
     """One strategy's limits; None means no limit. Floats are taken as they are written.
 
@@ -133,6 +140,14 @@ class SharedSettings(BaseModel):
         int, Field(ge=0, le=100_000, description="bars a ticker needs before it is traded")
     ] = 50
     enabled: Annotated[bool, Field(description="false: known, but not run")] = True
+    mode: Annotated[
+        StrategyMode,
+        Field(
+            strict=False,
+            description="shadow: it decides beside the live ones, in a book of simulated fills, and"
+            " sends nothing to the broker",
+        ),
+    ] = StrategyMode.LIVE
     risk_config: Annotated[RiskConfig, Field(description="limits of this strategy")] = RiskConfig()
 
 
@@ -206,7 +221,7 @@ class ConfigDocument(AccountSettings):
     strategies: Annotated[tuple[StrategyDocument, ...], Field(strict=False, min_length=1)]
 
 
-_TOLD_APART = {"strategy", "risk_config", "sweep_of", "swept"}
+_TOLD_APART = {"strategy", "risk_config", "sweep_of", "swept", "mode"}
 
 
 class StrategyConfig(SharedSettings):
@@ -230,8 +245,10 @@ class StrategyConfig(SharedSettings):
 
     def as_document(self) -> dict[str, Any]:
         """The strategy as JSON values, as a file would have it, with every default filled in."""
-        return {
+        mode = {} if self.mode is StrategyMode.LIVE else {"mode": self.mode.value}
+        return {  # a mode that is not named leaves the configuration's hash as it always was
             **plain_value(self.model_dump(exclude=_TOLD_APART)),
+            **mode,
             "strategy_type": self.strategy_type,
             "strategy_params": self.strategy_params,
             "risk_config": plain_value(self.risk_config.model_dump(exclude_none=True)),
@@ -257,17 +274,27 @@ class CoordinatorConfig(AccountSettings):
     @property
     def swept(self) -> tuple[StrategyConfig, ...]:
         """The enabled strategies that a sweep made; with any, each stands alone in a backtest."""
-        return tuple(one for one in self.active if one.sweep_of is not None)
+        return tuple(one for one in self.enabled if one.sweep_of is not None)
+
+    @property
+    def enabled(self) -> tuple[StrategyConfig, ...]:
+        """The strategies that are switched on, shadows included."""
+        return tuple(strategy for strategy in self.strategies if strategy.enabled)
 
     @property
     def active(self) -> tuple[StrategyConfig, ...]:
-        """The strategies that are enabled; none, if all are switched off."""
-        return tuple(strategy for strategy in self.strategies if strategy.enabled)
+        """The enabled strategies that trade on the account; none, if all are switched off."""
+        return tuple(one for one in self.enabled if one.mode is StrategyMode.LIVE)
+
+    @property
+    def shadows(self) -> tuple[StrategyConfig, ...]:
+        """The enabled strategies that decide beside them, on simulated fills."""
+        return tuple(one for one in self.enabled if one.mode is StrategyMode.SHADOW)
 
     @property
     def tickers(self) -> tuple[str, ...]:
         """Every ticker of an enabled strategy, once, in order of first mention."""
-        return tuple(dict.fromkeys(ticker for one in self.active for ticker in one.tickers))
+        return tuple(dict.fromkeys(ticker for one in self.enabled for ticker in one.tickers))
 
     def as_document(self) -> dict[str, Any]:
         """The configuration as JSON values, with every default filled in."""

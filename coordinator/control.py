@@ -7,7 +7,7 @@ it, the next one finds it. Nothing is done twice, because a wish that is fulfill
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,7 +22,8 @@ from coordinator.getting_out import Left, get_out, what_became_of
 from coordinator.kill import WAIT_S, broker_time
 from coordinator.shell.control_client import ask
 from coordinator.shell.control_protocol import Reply, Request, addresses
-from coordinator.shell.journal import read_kinds
+from coordinator.shell.journal import read_kinds, read_newest
+from coordinator.shell.shadows import IS_SHADOW, shadow_journals
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +126,18 @@ def find(
             f"{_within(account, coordinator)}. Does MULTI_TRADER_HOME name the folder of the"
             " coordinator that runs?"
         )
+    if any(strategy in names for names in _shadow_names(operator.home)):
+        raise OperatorError(IS_SHADOW.format(strategy))
     raise OperatorError(unknown("strategy", strategy, sorted({w.strategy for w in found})))
+
+
+def _shadow_names(home: Path) -> Iterator[frozenset[str]]:
+    """The names of the shadows in each journal of such."""
+    for path in shadow_journals(home):
+        newest = read_newest(path, r.SessionOpened)
+        if newest is not None and isinstance(newest.record, r.SessionOpened):
+            names = {opening.strategy for opening in newest.record.openings}
+            yield frozenset(names - {UNASSIGNED})
 
 
 def _within(account: str | None, coordinator: str | None) -> str:

@@ -12,7 +12,7 @@ from coordinator.core import records as r
 from coordinator.core.books import JUMP, Books
 from coordinator.core.halts import Halts
 from coordinator.core.statement import Rows
-from coordinator.core.values import exactly
+from coordinator.core.values import UNASSIGNED, exactly
 from coordinator.core.view import LiveView, StrategyView, strategy_views
 from coordinator.restating import Late, by_session, read_late, restated_rows
 from coordinator.shell.control_client import NoAnswer, ask
@@ -20,6 +20,7 @@ from coordinator.shell.control_protocol import Request, addresses
 from coordinator.shell.journal import Entry, read_kinds, read_session, read_sessions
 from coordinator.shell.lease import runs_as
 from coordinator.shell.session import JOURNAL
+from coordinator.shell.shadows import MARK, shadow_journal, shadow_journals, shadowed
 
 PATIENCE_S = 3.0
 """Local seconds for which a coordinator's own word is waited for."""
@@ -41,7 +42,20 @@ class JournalSource:
 
     def rows(self) -> Rows:
         """The session as the warehouse's rows, by table; late bookings where they belong."""
-        return restated_rows(self.journal, self.session_id, self.late, self.all_late)
+        rows = restated_rows(self.journal, self.session_id, self.late, self.all_late)
+        return marked(rows) if self.journal.name != JOURNAL else rows
+
+
+def marked(rows: Rows) -> Rows:
+    """The rows of shadows, each strategy under a name that none on the account can have.
+
+    So a question by strategy alone never sums what was simulated into what was traded.
+    """
+    for table in rows.values():
+        for row in table:
+            if row.get("strategy") not in (None, UNASSIGNED):
+                row["strategy"] = f"{row['strategy']}{MARK}"
+    return rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +78,8 @@ class StatusView:
     """What differs, by the id that `reconcile --accept` takes."""
     last_at: datetime | None = None
     live: LiveView | None = None
+    shadows: Sequence[StrategyView] = ()
+    """Strategies that only watch: simulated books, in no sum of the account's."""
 
 
 @dataclass(slots=True)
@@ -76,13 +92,16 @@ class _Standing:
 
 
 def session_sources(home: Path, session_id: str | None = None) -> list[JournalSource]:
-    """Every session in the journals under `home`, oldest first; or the one that is named."""
+    """Every session in the journals under `home`, oldest first; or the one that is named.
+
+    Sessions of shadows come after all others; with the one that is named, those of its shadows.
+    """
     sources = []
-    for journal in sorted(home.glob(f"*/{JOURNAL}")):
+    for journal in _journals(home):
         late = read_late(journal)
         concerning = by_session(late)
         for found, mark in read_sessions(journal):
-            if session_id in (None, found):
+            if session_id in (None, found, shadowed(found)):
                 mine = tuple(concerning.get(found, ()))
                 known = f"{mark}+{mine[-1].booking.seq}" if mine else mark
                 sources.append(JournalSource(journal, found, known, mine, late))
@@ -97,16 +116,26 @@ def running_sessions(home: Path, leases_folder: Path | None = None) -> dict[str,
     """
     found = dict[str, str]()
     kinds = r.SessionOpened, r.SessionResumed, r.SessionEnded
-    for journal in sorted(home.glob(f"*/{JOURNAL}")):
+    for journal in _journals(home):
         open_now: dict[str, str] = {}
         for entry in read_kinds(journal, *kinds):
             open_now.pop(entry.coordinator, None)
             if not isinstance(entry.record, r.SessionEnded):
                 open_now[entry.coordinator] = entry.session_id
-        account = journal.parent.name
+        account = _account_folder(journal).name
         alive = {name for name in open_now if runs_as(account, name, leases_folder)}
         found |= {session: name for name, session in open_now.items() if name in alive}
     return found
+
+
+def _journals(home: Path) -> list[Path]:
+    """The journals of all accounts, and after them those of their shadows."""
+    return [*sorted(home.glob(f"*/{JOURNAL}")), *shadow_journals(home)]
+
+
+def _account_folder(journal: Path) -> Path:
+    """The state folder of the account that a journal, its own or its shadows', belongs to."""
+    return journal.parent if journal.name == JOURNAL else journal.parent.parent
 
 
 def read_status(home: Path, leases_folder: Path | None = None) -> list[StatusView]:
@@ -137,10 +166,21 @@ def _now(path: Path, view: StatusView, leases_folder: Path | None) -> StatusView
             killed=live.killed,
             frozen=live.frozen,
             live=live,
+            shadows=live.shadows,
         )
+    view = replace(view, shadows=_shadows(path.parent, view))
     if view.state == "running" and not runs_as(view.account, view.coordinator, leases_folder):
         return replace(view, state="not running")
     return view
+
+
+def _shadows(account: Path, view: StatusView) -> Sequence[StrategyView]:
+    """The shadows beside a session, as their journal has them."""
+    path = shadow_journal(account, view.coordinator)
+    if not path.exists():
+        return ()
+    beside = [name for name, _ in read_sessions(path) if shadowed(name) == view.session_id]
+    return _view(read_session(path, beside[-1]), _Standing()).strategies if beside else ()
 
 
 def _ask(account: Path, coordinator: str) -> LiveView | None:

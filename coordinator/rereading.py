@@ -6,13 +6,13 @@ strategy can go on, with the code that it began with, but none can join.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
 from coordinator.arming import refuse_sweep
-from coordinator.config import CoordinatorConfig, config_hash, read_config
+from coordinator.config import CoordinatorConfig, StrategyConfig, config_hash, read_config
 from coordinator.core.lanes import Rule, StrategySpec
 from coordinator.core.reload import Setup
 from coordinator.core.risk import Limits
@@ -70,8 +70,11 @@ class Rereading:
         config, digest = read_config(file, self.strategies)
         refuse_sweep(config)
         setup = self.setup(config)
-        specs = tuple(replace(spec, rule=self._walled(spec)) for spec in setup.specs)
-        return Proposal(replace(setup, specs=specs), digest)
+        specs, shadows = (
+            tuple(replace(spec, rule=self._walled(spec)) for spec in some)
+            for some in (setup.specs, setup.shadows)
+        )
+        return Proposal(replace(setup, specs=specs, shadows=shadows), digest)
 
     def claim(self, account: str, names: Collection[str]) -> Claimed:
         """Keep these strategies from other coordinators.
@@ -102,9 +105,16 @@ def _source(rule: Rule) -> str:
 
 
 def strategy_specs(config: CoordinatorConfig, min_warmup_bars: int | None) -> list[StrategySpec]:
-    """The enabled strategies, ready for the engine."""
+    """The enabled strategies that trade on the account, ready for the engine."""
+    return specs_of(config.active, min_warmup_bars)
+
+
+def specs_of(
+    strategies: Iterable[StrategyConfig], min_warmup_bars: int | None
+) -> list[StrategySpec]:
+    """These strategies, ready for an engine."""
     specs = []
-    for strategy in config.active:
+    for strategy in strategies:
         risk = strategy.risk_config
         limits = Limits(
             Decimal(risk.max_position_size),
@@ -140,4 +150,5 @@ def setup_of(config: CoordinatorConfig, min_warmup_bars: int | None, *, simulate
         config.controls.as_controls(),
         config.crossing,
         config.crypto_fee_rate,
+        tuple(specs_of(config.shadows, min_warmup_bars)),
     )

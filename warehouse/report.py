@@ -30,7 +30,7 @@ _SESSION = """
             WHERE s.session_id = sessions.session_id AND s.strategy = 'UNASSIGNED') AS fill_model,
            coalesce(restatements, 0) AS restatements
     FROM sessions LEFT JOIN loads USING (session_id) WHERE $1::TEXT IS NULL OR session_id = $1
-    ORDER BY opened_at DESC, session_id DESC LIMIT 1
+    ORDER BY mode = 'shadow', opened_at DESC, session_id DESC LIMIT 1
 """
 _RANGE = """
     SELECT account, mode, list(session_id ORDER BY opened_at, session_id) AS sessions,
@@ -63,6 +63,17 @@ _PNL = """
            round(sum(unrealized_change), 2) AS unrealized, round(sum(fees), 2) AS fees
     FROM stg_days WHERE list_contains($1, session_id) GROUP BY strategy
     ORDER BY strategy = 'UNASSIGNED', abs(sum(net_pnl)) DESC, strategy
+"""
+_SHADOWS = """
+    SELECT strategy, round(sum(net_pnl), 2) AS net_pnl,
+           product(1 + coalesce(return_pct, 0)) - 1 AS "return",
+           max(max_drawdown) AS max_drawdown, sum(fills)::BIGINT AS fills,
+           list_last(list(session_id ORDER BY opened_at)) AS session
+    FROM stg_days AS d
+    WHERE mode = 'shadow' AND strategy <> 'UNASSIGNED' AND EXISTS (
+        FROM sessions AS s WHERE list_contains($1, s.session_id) AND d.account = 'SH-' || s.account
+             AND d.coordinator = s.coordinator AND d.session_date = s.session_date)
+    GROUP BY strategy ORDER BY strategy
 """
 _HELD = """
     SELECT strategy, symbol, qty, round(mark_price, 4) AS mark_price,
@@ -156,6 +167,7 @@ def _parts(store: Store, sessions: Sequence[str], span: str) -> list[str]:
     return [
         _warnings(ask(store, _QUARANTINE, scope).rows, ask(store, _DISCREPANCIES, scope)),
         "<h2>Profit and loss</h2>" + table(ask(store, _PNL, scope), names),
+        _shadows(ask(store, _SHADOWS, scope)),
         curve_sections(curves, span),
         price_sections(store, sessions),
         section("Risk events", ask(store, _RISK, scope), "No order was denied, none was forced."),
@@ -164,6 +176,13 @@ def _parts(store: Store, sessions: Sequence[str], span: str) -> list[str]:
         section("Slippage against the decision", ask(store, _SLIPPAGE, scope), "No executions."),
         section(f"Fills, the last {_FILLS_MAX}", fills, "Nothing was filled."),
     ]
+
+
+def _shadows(beside: QueryResult) -> str:
+    """The shadows of these sessions, which are in none of the page's other numbers."""
+    if not beside.rows:
+        return ""
+    return "<h2>Shadow strategies: simulated fills, in no sum above</h2>" + table(beside)
 
 
 def _write(text: str, target: Path) -> Path:

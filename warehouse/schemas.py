@@ -20,7 +20,7 @@ import pyarrow as pa
 UNASSIGNED = "UNASSIGNED"
 """The book of what no strategy owns."""
 
-MODES = ("paper", "live", "simulated", "backtest")
+MODES = ("paper", "live", "simulated", "backtest", "shadow")
 SESSION_STATUSES = ("open", "closed", "stopped_early", "cancelled", "crashed", "incomplete")
 SIDES = ("buy", "sell")
 ORIGINS = ("backfill", "live", "corrected")

@@ -19,7 +19,7 @@ from coordinator.backtest.exchange import Exchange
 from coordinator.backtest.rules import fit_for_lanes
 from coordinator.backtest.session import Session, Setup
 from coordinator.backtest.tape import Recording
-from coordinator.bootstrap import strategy_specs
+from coordinator.bootstrap import specs_of
 from coordinator.config import CoordinatorConfig, config_hash, load_config
 from coordinator.core import messages as m
 from coordinator.core.books import Books
@@ -105,7 +105,7 @@ class Backtest:
         config = load_config(options.config, options.strategies)
         apart = apart or bool(config.swept)
         assert apart or only is None, "strategies on one account need each other"
-        if not config.active:
+        if not config.enabled:
             raise OperatorError(
                 f"{options.config}: no strategy is enabled, so there is nothing to test. "
                 'Set "enabled": true for one.'
@@ -201,7 +201,7 @@ class Backtest:
 
 def _setup(config: CoordinatorConfig, account: str, model: str) -> Setup:
     return Setup(
-        [fit_for_lanes(spec) for spec in strategy_specs(config, None)],
+        [fit_for_lanes(spec) for spec in specs_of(config.enabled, None)],
         config.name,
         account,
         config.feed.value,

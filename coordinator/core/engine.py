@@ -289,6 +289,8 @@ class Engine:
             before = self.books.ledger.marks.get(bar.symbol)
             if before is None or bar.symbol in self.books.split:
                 continue
+            if bar.symbol not in self._assets:
+                continue  # a shadow's ticker: nobody here could buy it
             if self._gate.controls.leaps(before, bar.close):
                 found = finding(now, DiscrepancyKind.PRICE, bar.symbol, before, bar.close)
                 self._desk.record(found)

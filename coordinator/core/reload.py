@@ -37,11 +37,17 @@ class Setup:
     controls: Controls
     crossing: bool
     crypto_fee_rate: Decimal
+    shadows: tuple[StrategySpec, ...] = ()
+
+    @property
+    def every(self) -> tuple[StrategySpec, ...]:
+        """The strategies that trade on the account, and the shadows beside them."""
+        return (*self.specs, *self.shadows)
 
     @property
     def tickers(self) -> list[str]:
-        """Every ticker that any strategy trades, once, in order of first mention."""
-        return list(dict.fromkeys(ticker for spec in self.specs for ticker in spec.tickers))
+        """Every ticker of any strategy, once, in order of first mention; shadows' too."""
+        return list(dict.fromkeys(ticker for spec in self.every for ticker in spec.tickers))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,8 @@ class Reload:
     assets: Mapping[str, Asset] = field(default_factory=dict)
     history: Mapping[str, tuple[Bar, ...]] = field(default_factory=dict)
     so_far: Mapping[str, tuple[Bar, ...]] = field(default_factory=dict)
+    beside: Reload | None = None
+    """The shadows' part: its `setup` has them as the strategies that trade."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +115,7 @@ def refusals(old: Setup, new: Setup) -> list[str]:
         for what, before, after in _fixed(old, new)
         if before != after
     ]
-    if not new.specs:
+    if not new.every:
         return [*found, "it has no strategy that is enabled: stop the session instead"]
     if _markets(old) != _markets(new):
         found.append(
@@ -120,7 +128,11 @@ def refusals(old: Setup, new: Setup) -> list[str]:
 def sentences(old: Setup, new: Setup, removal: Removal) -> list[str]:
     """What changes from `old` to `new`, a line each; empty if nothing does."""
     difference = Difference(old.specs, new.specs)
-    return [*_about_strategies(difference, removal), *_about_the_account(old, new)]
+    return [
+        *_about_strategies(difference, removal),
+        *_about_shadows(old, new, removal),
+        *_about_the_account(old, new),
+    ]
 
 
 def _about_strategies(difference: Difference, removal: Removal) -> Iterator[str]:
@@ -139,6 +151,16 @@ def _about_strategies(difference: Difference, removal: Removal) -> Iterator[str]
         if strategy not in left:
             does = "sells" if sold else "keeps"
             yield f"~ {strategy}: trades {ticker} no more, and {does} what it holds of it"
+
+
+def _about_shadows(old: Setup, new: Setup, removal: Removal) -> Iterator[str]:
+    """The same of the shadows; one that is promoted leaves its simulated book behind."""
+    traded_now = {spec.name for spec in new.specs}
+    for line in _about_strategies(Difference(old.shadows, new.shadows), removal):
+        kind, name, rest = line.partition(" ")[0], *line.partition(" ")[2].split(":", 1)
+        promoted = name in traded_now and kind == "-"
+        rest = " trades on the account now; its simulated book ends" if promoted else rest
+        yield f"{kind} {name} (shadow):{rest}"
 
 
 def _about_the_account(old: Setup, new: Setup) -> Iterator[str]:

@@ -58,6 +58,8 @@ class LiveView:
     frozen: Mapping[str, str] = field(default_factory=dict)
     limits: Mapping[str, Limits] = field(default_factory=dict)
     last_bar: datetime | None = None
+    shadows: tuple[StrategyView, ...] = ()
+    """Strategies that only watch: simulated books, in no sum of the account's."""
 
     @property
     def equity(self) -> Decimal:

@@ -36,6 +36,7 @@ from coordinator.shell.coordinator import LiveSession
 from coordinator.shell.recent import Recent, recent
 from coordinator.shell.reload_request import Wanted
 from coordinator.shell.session import Observer
+from coordinator.shell.shadows import IS_SHADOW
 
 log = logging.getLogger("coordinator")
 ASK_S, ANSWER_S = 2.0, 10.0
@@ -173,6 +174,8 @@ class _Doorman:
             return _explained(self._live, request)
         if request.do == "reload":
             return await self._reload(request)
+        if request.strategy in {spec.name for spec in self._live.shadows.specs}:
+            return Reply(done=False, said=IS_SHADOW.format(request.strategy))
         answer = self._live.ask(Act(request.do), request.by, request.strategy)
         log.debug("asked over the control socket: %s %s", request.do, request.strategy)
         try:
@@ -198,7 +201,7 @@ class _Doorman:
 
 
 def _explained(live: LiveSession, request: Request) -> Reply:
-    found = {spec.name: spec.tickers for spec in live.engine.specs}
+    found = {spec.name: spec.tickers for spec in live.specs}
     if request.strategy not in found:
         known = ", ".join(sorted(found))
         said = f"no strategy {request.strategy!r} trades here; there are: {known}."

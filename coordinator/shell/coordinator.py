@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.engine import Engine, tickers_of
 from coordinator.core.explanation import Explanation
+from coordinator.core.lanes import StrategySpec
 from coordinator.core.orders import OrderStatus
 from coordinator.core.values import Bar
 from coordinator.core.view import LiveView, live_view
@@ -33,6 +35,7 @@ from coordinator.shell.narrator import Narrator
 from coordinator.shell.pace import Pace
 from coordinator.shell.ports import Ports
 from coordinator.shell.reload_request import Reloads
+from coordinator.shell.shadows import NO_SHADOWS, Shadows
 
 log = logging.getLogger("coordinator")
 CLOSE_GRACE_S = 10.0
@@ -60,13 +63,14 @@ class LiveSession:
         clock: BrokerClock,
         make_broker: Callable[[Pace], Broker],
         narrator: Narrator,
+        shadows: Shadows = NO_SHADOWS,
     ) -> None:
         self.engine = engine
         self._journal = journal
         self._session_id = session_id
         self._monotonic = ports.monotonic
         self._clock = clock
-        self._narrator, self.alarms = narrator, Alarms()
+        self._narrator, self.alarms, self.shadows = narrator, Alarms(), shadows
         self._inbox: asyncio.Queue[_Item] = asyncio.Queue()
         books = engine.books
         self.lookout = Lookout(engine.plan, clock, ports.monotonic)
@@ -82,16 +86,22 @@ class LiveSession:
         )
         self._tick_s, self._ticked_s = ports.tick_s, ports.monotonic()
         self._sight = True, frozenset[str]()
-        self._bars = BarIntake(engine.specs, engine.plan, books.last_bar, clock, ports.monotonic)
+        self._bars = BarIntake(self.specs, engine.plan, books.last_bar, clock, ports.monotonic)
         self._stop: Stop | None = None
         self._over = False
         self.reloading: Reloads | None = None
+
+    @property
+    def specs(self) -> tuple[StrategySpec, ...]:
+        """The strategies that trade on the account, and the shadows beside them."""
+        return (*self.engine.specs, *self.shadows.specs)
 
     def view(self) -> LiveView:
         """The session as it stands now. Call on the loop."""
         engine, lookout, now = self.engine, self.lookout, self._clock.now()
         states, blind = lookout.states(), lookout.blind()
-        return live_view(engine.books, engine.specs, engine.plan, now, states, blind)
+        view = live_view(engine.books, engine.specs, engine.plan, now, states, blind)
+        return replace(view, shadows=self.shadows.views())
 
     def ask(self, act: m.Act, by: str, strategy: str = "") -> asyncio.Future[m.Answer]:
         """Hand in an operator's wish; answered once it is durable. Call on the loop."""
@@ -104,7 +114,10 @@ class LiveSession:
 
         Call on the loop.
         """
-        return self.engine.explain(strategy, self._clock.now(), ticker)
+        now = self._clock.now()
+        if strategy in {spec.name for spec in self.shadows.specs}:
+            return self.shadows.explain(strategy, now, ticker)
+        return self.engine.explain(strategy, now, ticker)
 
     def reload(self, asked: Callable[[datetime], m.Reload]) -> asyncio.Future[m.Answer]:
         """Hand in another configuration; answered once it is durable. Call on the loop.
@@ -252,10 +265,12 @@ class LiveSession:
         """Go on with another configuration: decide it, and take in the bars that it wants."""
         answer: m.Answer | None = m.Answer(False, "Nothing was changed: the session ends.")
         if self._stop is None and not self._over:
-            asked, before = change.asked(self._clock.now()), tickers_of(self.engine.specs)
+            asked, before = change.asked(self._clock.now()), tickers_of(self.specs)
             answer = self._decide_informed(asked).answer
             if answer is not None and answer.done:
                 self._narrator.follow(self.engine.specs)
+                if asked.beside is not None:
+                    self.shadows.take_up(asked.beside)
                 self.lookout.follow(asked.setup.tickers)
                 self._bars.follow(asked.setup.tickers)
                 fresh = [ticker for ticker in asked.setup.tickers if ticker not in before]
@@ -319,6 +334,7 @@ class LiveSession:
         self.alarms.hear(outcome.records)
         for command in outcome.commands:
             self._errands.carry_out(command)
+        self.shadows.follow(outcome.records)
 
     def _deliver(self, messages: Iterable[m.Message]) -> None:
         for message in messages:

@@ -118,22 +118,8 @@ class Narrator:
         lines = [RULE, "MULTI-TRADER COORDINATOR SUMMARY", RULE]
         total = Decimal(0)
         for spec in self._specs:
-            ledger, name = self._books.ledger, spec.name
-            account, pnl = ledger[name], ledger.pnl(name)
-            held = sum((order.hold for order in self._books.orders.open_of(name)), Decimal(0))
-            share = 100 * pnl / account.initial_cash
-            total += pnl
-            lines += [
-                "",
-                f"[{name}]",
-                f"  Initial Cash: {dollars(account.initial_cash)}",
-                f"  Available Cash: {dollars(account.cash - held)}",
-                f"  Total Value: {dollars(ledger.equity(name))}",
-                f"  PnL: {dollars(pnl)} ({share:+.2f}%)",
-                f"  Day PnL: {dollars(self._books.day_pnl(name))}",
-                f"  Daily Trades: {self._books.days[name].entries}",
-                f"  Active Positions: {len(account.positions)}",
-            ]
+            total += self._books.ledger.pnl(spec.name)
+            lines += ["", *lines_of(self._books, spec.name, spec.name)]
         lines += ["", RULE, f"TOTAL PnL ACROSS ALL STRATEGIES: {dollars(total)}", RULE]
         return "\n".join(lines)
 
@@ -167,6 +153,25 @@ class Narrator:
             what = f"{order.side.value} {quantity(order.qty)} {order.symbol}"
             text = "[%s] %s ended without a fill: %s"
             log.warning(text, name, what, why, extra=_about(order))
+
+
+@exactly
+def lines_of(books: Books, name: str, title: str) -> list[str]:
+    """One strategy's part of the summary."""
+    ledger = books.ledger
+    account, pnl = ledger[name], ledger.pnl(name)
+    held = sum((order.hold for order in books.orders.open_of(name)), Decimal(0))
+    share = 100 * pnl / account.initial_cash
+    return [
+        f"[{title}]",
+        f"  Initial Cash: {dollars(account.initial_cash)}",
+        f"  Available Cash: {dollars(account.cash - held)}",
+        f"  Total Value: {dollars(ledger.equity(name))}",
+        f"  PnL: {dollars(pnl)} ({share:+.2f}%)",
+        f"  Day PnL: {dollars(books.day_pnl(name))}",
+        f"  Daily Trades: {books.days[name].entries}",
+        f"  Active Positions: {len(account.positions)}",
+    ]
 
 
 def _about(thing: Order | r.FillBooked | r.EntryDenied) -> About:

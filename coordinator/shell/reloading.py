@@ -10,14 +10,15 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coordinator.core import messages as m
+from coordinator.core.engine import tickers_of
 from coordinator.core.lanes import StrategySpec
 from coordinator.core.reload import Setup, refusals, sentences
 from coordinator.core.risk import Asset
@@ -51,6 +52,8 @@ class _Ready:
     until: int
     seen: Sequence[Bar]
     missed: Sequence[Bar]
+    begins: Sequence[StrategySpec] = ()
+    shadows: Sequence[StrategySpec] = ()
 
 
 class Reloading:
@@ -70,7 +73,7 @@ class Reloading:
         self._live, self._started = live, started
         markets = [s for s in streams if live.lookout.tickers_of(s.watch)]
         self._streams = {any(map(is_crypto, live.lookout.tickers_of(s.watch))): s for s in markets}
-        self._ours = {spec.name for spec in run.specs}
+        self._ours = {spec.name for spec in run.every}
         self._one = asyncio.Lock()
         self._tasks: set[asyncio.Task[Told]] = set()
 
@@ -122,7 +125,7 @@ class Reloading:
             answer = m.Answer(False, f"{UNCHANGED} {error}")
         if answer.done:
             self.setup = new
-            self._ours |= {spec.name for spec in new.specs}
+            self._ours |= {spec.name for spec in new.every}
         self._settle(claim, kept=answer.done)
         await self._subscribe(self.setup.tickers, self.setup)
         log.info("reload asked for by %s: %s", wanted.by, answer.said)
@@ -130,7 +133,7 @@ class Reloading:
 
     async def _claim(self, new: Setup) -> Claim | None:
         """Names that join; one that this process has run before is ours until its end."""
-        names = [spec.name for spec in new.specs if spec.name not in self._ours]
+        names = [spec.name for spec in new.every if spec.name not in self._ours]
         if not names:
             return None
         claim = partial(self._source.claim, self._started.account, names)
@@ -155,27 +158,29 @@ class Reloading:
             try:
                 await stream.subscribe(symbols)
             except BrokerRejected:
-                words = explain_refusal(setup.specs, setup.feed, symbols, had)
+                words = explain_refusal(setup.every, setup.feed, symbols, had)
                 raise SafetyRefusal(words) from None
 
     async def _get_ready(self, new: Setup) -> _Ready:
-        serves = self._live.engine.lanes.serves
-        known = {spec.name: spec.min_warmup_bars for spec in self.setup.specs}
-        begins = [
-            spec
-            for spec in new.specs
-            if spec.min_warmup_bars > known.get(spec.name, -1)
-            or not all(serves(spec, ticker) for ticker in spec.tickers)
-        ]
+        live, old = self._live, self.setup
+        begins = _beginners(live.engine.lanes.serves, old.specs, new.specs)
+        shadows = _beginners(live.shadows.serves, old.shadows, new.shadows)
         traded = set(self.setup.tickers)
         fresh = [ticker for ticker in new.tickers if ticker not in traded]
-        return await self._ports.workers.run(lambda: self._fetch(begins, fresh))
+        known = set(tickers_of(self.setup.specs))
+        orderable = [ticker for ticker in tickers_of(new.specs) if ticker not in known]
+        fetch = partial(self._fetch, [*begins, *shadows], fresh, orderable)
+        ready = await self._ports.workers.run(fetch)
+        return replace(ready, begins=begins, shadows=shadows)
 
-    def _fetch(self, begins: Sequence[StrategySpec], fresh: Sequence[str]) -> _Ready:
+    def _fetch(
+        self, begins: Sequence[StrategySpec], fresh: Sequence[str], orderable: Sequence[str]
+    ) -> _Ready:
         """Ask the broker and read the journal; blocking."""
         started, run = self._started, self._run
         plan, broker = started.plan, run.broker(self._ports)
-        assets = startup.read_assets(broker, fresh)
+        known = startup.read_assets(broker, list(dict.fromkeys((*fresh, *orderable))))
+        assets = {ticker: known[ticker] for ticker in orderable}
         now = broker.clock()
         history: Mapping[str, Sequence[Bar]] = {}
         if needs := startup.warm_up_needs(begins, plan):
@@ -194,15 +199,31 @@ class Reloading:
         for bar in (*ready.missed, *ready.seen, *newest):  # as it was decided on, where it was
             if bar.symbol in so_far and self._started.plan.counts(bar):
                 so_far[bar.symbol][bar.start] = bar
-        return m.Reload(
-            now,
-            wanted.by,
-            new,
-            wanted.removal,
-            ready.assets,
-            {ticker: tuple(bars) for ticker, bars in ready.history.items()},
-            {t: tuple(bars[start] for start in sorted(bars)) for t, bars in so_far.items()},
-        )
+        told = {t: tuple(bars[start] for start in sorted(bars)) for t, bars in so_far.items()}
+
+        def part(setup: Setup, begins: Sequence[StrategySpec]) -> m.Reload:
+            kept = startup.history_of(begins, self._started.plan, ready.history)
+            history = {ticker: tuple(bars) for ticker, bars in kept.items()}
+            seen = {ticker: told[ticker] for ticker in history}
+            return m.Reload(now, wanted.by, setup, wanted.removal, ready.assets, history, seen)
+
+        shadows = part(replace(new, specs=new.shadows, shadows=()), ready.shadows)
+        return replace(part(new, ready.begins), beside=shadows)
+
+
+def _beginners(
+    serves: Callable[[StrategySpec, str], bool],
+    old: Sequence[StrategySpec],
+    new: Sequence[StrategySpec],
+) -> list[StrategySpec]:
+    """Who needs history: whose indicators begin, or who wants more bars than before."""
+    known = {spec.name: spec.min_warmup_bars for spec in old}
+    return [
+        spec
+        for spec in new
+        if spec.min_warmup_bars > known.get(spec.name, -1)
+        or not all(serves(spec, ticker) for ticker in spec.tickers)
+    ]
 
 
 def _token(*parts: str) -> str:

@@ -7,144 +7,39 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, ExitStack
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from contextlib import AsyncExitStack, ExitStack
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
 from coordinator.core import records as r
-from coordinator.core.books import Books
-from coordinator.core.controls import Controls
-from coordinator.core.engine import CRYPTO_FEE_RATE, Engine, tickers_of
-from coordinator.core.lanes import StrategySpec
+from coordinator.core.engine import tickers_of
 from coordinator.core.opening import SessionName, session_id
-from coordinator.core.reload import Setup
-from coordinator.core.risk import Asset
-from coordinator.core.session import Hours, SessionPlan
 from coordinator.core.values import is_crypto
 from coordinator.errors import BrokerError, SafetyRefusal
-from coordinator.settings import Settings
 from coordinator.shell import startup
 from coordinator.shell.agreement import Settling, agree, agree_at_the_end
 from coordinator.shell.allotment import explain_refusal
-from coordinator.shell.broker import Broker, persistent
+from coordinator.shell.broker import Broker
 from coordinator.shell.clock import BrokerClock
 from coordinator.shell.coordinator import LiveSession
-from coordinator.shell.journal import Journal
 from coordinator.shell.lookout import Lookout
 from coordinator.shell.narrator import Narrator
-from coordinator.shell.pace import Pace, patient
 from coordinator.shell.ports import Ports, Stream
-from coordinator.shell.reload_request import Source
 from coordinator.shell.reloading import Reloading
+from coordinator.shell.run import PATIENCE_S as PATIENCE_S
+from coordinator.shell.run import Observer as Observer
+from coordinator.shell.run import Run as Run
+from coordinator.shell.run import RunResult as RunResult
+from coordinator.shell.run import Started as Started
+from coordinator.shell.shadows import Beginning
 from coordinator.shell.streams import StreamWatch, quiet_sdk
 
 log = logging.getLogger("coordinator")
 STREAM_DEADLINE_S = 90.0
 """Local seconds in which a stream must come up; a dead connection holds its slot that long."""
-PATIENCE_S = 130.0
-"""Local seconds that one question before or after the session waits for its turn: two windows."""
 JOURNAL = "journal.db"
-
-
-Observer = Callable[[LiveSession], AbstractAsyncContextManager[object]]
-"""Something that lives while a session trades: it looks at the session, or hands it wishes."""
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """What to run. `check_account` is told the account's number, and may refuse it.
-
-    `fill_model` names the embedded simulator's; empty where a broker fills.
-    """
-
-    specs: Sequence[StrategySpec]
-    coordinator: str
-    mode: str
-    feed: str
-    config_hash: str
-    settings: Settings
-    speed: float
-    check_account: Callable[[str], None]
-    fill_model: str = ""
-    controls: Controls = Controls()  # noqa: RUF009
-    crossing: bool = False
-    crypto_fee_rate: Decimal = CRYPTO_FEE_RATE
-    observers: Sequence[Observer] = ()
-    source: Source | None = None
-    """Where edited configurations come from; without it the session knows no reload."""
-
-    def setup(self) -> Setup:
-        """What it is configured to be."""
-        return Setup(
-            self.coordinator,
-            self.mode,
-            self.feed,
-            self.config_hash,
-            tuple(self.specs),
-            self.controls,
-            self.crossing,
-            self.crypto_fee_rate,
-        )
-
-    def broker(self, ports: Ports, pace: Pace | None = None) -> Broker:
-        """The broker, over a REST session of its own.
-
-        Without a pace it waits for its turns, and asks again what was not answered: before the
-        first decision and after the last nobody comes back to it.
-        """
-        rest = ports.rest(self.settings)
-        if pace is not None:
-            return Broker(rest, feed=self.feed, pace=pace)
-        waiting = patient(ports.turn, ports.sleep, patience_s=PATIENCE_S)
-        return Broker(rest, feed=self.feed, pace=waiting, again=persistent(ports.sleep))
-
-    def engine(
-        self,
-        books: Books,
-        assets: Mapping[str, Asset],
-        plan: SessionPlan,
-        hours: Sequence[Hours] = (),
-    ) -> Engine:
-        """The engine of a session of this run; `hours` are the exchange's sessions around it."""
-        return Engine(
-            books,
-            self.specs,
-            assets,
-            plan,
-            crypto_fee_rate=self.crypto_fee_rate,
-            controls=self.controls,
-            crossing=self.crossing,
-            hours=hours,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class RunResult:
-    """How a session ended."""
-
-    status: str
-    account: str
-    session_id: str
-    summary: str
-    discrepancies: int
-
-
-@dataclass(slots=True)
-class Started:
-    """A session that is open, in the journal and in the books, and warm."""
-
-    account: str
-    session_id: str
-    plan: SessionPlan
-    engine: Engine
-    journal: Journal
-    now: datetime
-    clock: BrokerClock
-    """It has gone on since the broker said `now`: a start may take a minute."""
-    unsent: list[str]
 
 
 async def trade_session(run: Run, stop: asyncio.Event, ports: Ports) -> RunResult | None:
@@ -166,9 +61,8 @@ async def trade_session(run: Run, stop: asyncio.Event, ports: Ports) -> RunResul
         status = await _trade(run, ports, live, started, stop)
         found = await ports.workers.run(lambda: end_session(run, ports, started, status))
         narrator.tell(found)
-        return RunResult(
-            status, started.account, started.session_id, narrator.summary(), len(found)
-        )
+        summary = narrator.summary() + started.shadows.summary()
+        return RunResult(status, started.account, started.session_id, summary, len(found))
 
 
 def live_session(run: Run, ports: Ports, started: Started, narrator: Narrator) -> LiveSession:
@@ -181,6 +75,7 @@ def live_session(run: Run, ports: Ports, started: Started, narrator: Narrator) -
         started.clock,
         lambda pace: run.broker(ports, pace),
         narrator,
+        started.shadows,
     )
 
 
@@ -222,7 +117,7 @@ async def _come_up(stream: Stream, lookout: Lookout, run: Run) -> None:
     except (BrokerError, SafetyRefusal) as error:
         if stream.watch.is_too_small:
             wanted, granted = lookout.tickers_of(stream.watch), stream.watch.granted
-            raise SafetyRefusal(explain_refusal(run.specs, run.feed, wanted, granted)) from None
+            raise SafetyRefusal(explain_refusal(run.every, run.feed, wanted, granted)) from None
         if not lookout.is_orders(stream.watch):
             raise
         log.warning("[%s] not to be had, asking REST instead: %s", stream.watch.name, error)
@@ -243,7 +138,7 @@ def _streams(run: Run, ports: Ports, live: LiveSession) -> Iterable[Stream]:
     watch = StreamWatch("orders", reconnected, live.ears.on_order_garbage)
     live.lookout.watch_orders(watch)
     yield ports.order_stream(run.settings, live.ears.on_order_update, watch)
-    tickers = tickers_of(run.specs)
+    tickers = tickers_of(run.every)
     for name, crypto in (("stock bars", False), ("crypto bars", True)):
         symbols = [ticker for ticker in tickers if is_crypto(ticker) is crypto]
         if symbols:
@@ -267,14 +162,15 @@ def _start(run: Run, ports: Ports, resources: ExitStack) -> Started | None:
     account = broker.account()
     run.check_account(account.number)
     clock, now = read_clock(run, ports, broker)
-    tickers = tickers_of(run.specs)
+    tickers = tickers_of(run.every)
     sessions = startup.read_sessions(broker, now)
     plan = startup.plan(now, sessions, tickers)
     path = run.settings.home / account.number / JOURNAL
     if plan is None:
         _close_unfinished(run, ports, broker, path, now)
         return None
-    assets = startup.read_assets(broker, tickers)
+    known = startup.read_assets(broker, tickers)
+    assets = {ticker: known[ticker] for ticker in tickers_of(run.specs)}
     journal = ports.open_journal(path, account.number, run.coordinator)
     resources.callback(journal.close)
     books, seen = startup.replay(journal, run.coordinator)
@@ -299,12 +195,19 @@ def _start(run: Run, ports: Ports, resources: ExitStack) -> Started | None:
     assets |= startup.read_held_assets(broker, books, assets)
     engine = run.engine(books, assets, plan, sessions)
     so_far = startup.bars_so_far(broker, tickers, plan, now) if is_new else seen
-    needs = startup.warm_up_needs(run.specs, plan)
+    needs = startup.warm_up_needs(run.every, plan)
     file = startup.warm_up_file(run.settings.home, account.number, plan.date)
     history = startup.fetch_history(broker, sessions, needs, file)
-    warmed = startup.warm_up(engine, history, so_far, now)
-    settling.keep(name.session_id, warmed)
-    return Started(account.number, name.session_id, plan, engine, journal, now, clock, unsent)
+    ours = startup.history_of(run.specs, plan, history)
+    settling.keep(name.session_id, startup.warm_up(engine, ours, so_far, now))
+    started = Started(account.number, name.session_id, plan, engine, journal, now, clock, unsent)
+    if run.shadowing is not None:
+        beginning = Beginning(
+            account.number, name.session_id, plan, sessions, path, history, so_far, now
+        )
+        started.shadows = run.shadowing(run, beginning)
+        resources.callback(started.shadows.close)
+    return started
 
 
 def _close_unfinished(run: Run, ports: Ports, broker: Broker, path: Path, now: datetime) -> None:
@@ -339,4 +242,5 @@ def end_session(run: Run, ports: Ports, started: Started, status: str) -> list[r
     ended = r.SessionEnded(now, started.session_id, status, cash, positions)
     books.apply_all([*new, ended])
     settling.keep(started.session_id, [*new, ended])
+    started.shadows.end(status)
     return found

@@ -146,6 +146,17 @@ def warm_up_needs(specs: Sequence[StrategySpec], session_plan: SessionPlan) -> l
     return needs
 
 
+def history_of(
+    specs: Sequence[StrategySpec], session_plan: SessionPlan, history: Mapping[str, Sequence[Bar]]
+) -> dict[str, Sequence[Bar]]:
+    """Of bars that were fetched for more strategies, those that these alone would have fetched."""
+    return {
+        need.symbol: history[need.symbol][-need.count :] if need.count else []
+        for need in warm_up_needs(specs, session_plan)
+        if need.symbol in history
+    }
+
+
 def bars_so_far(
     broker: Broker, tickers: Sequence[str], session_plan: SessionPlan, now: datetime
 ) -> list[Bar]:

@@ -39,7 +39,7 @@ def write_files(folder: Path) -> None:
 
 def test_every_block_is_a_file_a_command_or_the_entry_point() -> None:
     assert [kind for name, kind, _ in BLOCKS if not name and kind != "bash"] == ["toml"]
-    assert len(FILES) == 6
+    assert len(FILES) == 7
     assert {shlex.split(line)[0] for line in LINES} == {"multi-trader", "pytest", "python"}
 
 
@@ -70,6 +70,8 @@ def test_the_configuration_is_valid(tmp_path: Path) -> None:
     write_files(tmp_path)
     (strategy,) = load_config(tmp_path / "my.json").strategies
     assert (strategy.name, strategy.strategy_params) == ("SPY_Edge", {"lookback": 15})
+    beside = load_config(tmp_path / "shadow.json")
+    assert [one.name for one in beside.shadows] == ["SPY_Faster"]
 
 
 def test_the_entry_point_is_of_the_group_that_is_looked_at() -> None:

@@ -153,7 +153,7 @@ BAD: list[tuple[str, str | bytes, list[str]]] = [
     ("warm-up of 100001", one(min_warmup_bars=100_001), [f"{S0}.min_warmup_bars"]),
     ("enabled as a text", one(enabled="yes"), [f"{S0}.enabled"]),
     ("enabled as a number", one(enabled=1), [f"{S0}.enabled"]),
-    ("a key of a later version: mode", one(mode="shadow"), [f"{S0}.mode"]),
+    ("a mode that is the account's", one(mode="paper"), [f"{S0}.mode"]),
     ("an object beside the type", one(strategy="SPY"), [f"{S0}.strategy"]),
     ("a limit outside risk_config", one(stop_loss_pct=0.02), [f"{S0}.stop_loss_pct"]),
     # --- limits

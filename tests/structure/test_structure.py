@@ -33,6 +33,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "coordinator.bootstrap": ("coordinator", "simulator"),
     "coordinator.embedded": ("coordinator", "simulator"),
     "coordinator.backtest": ("coordinator", "simulator"),
+    "coordinator.shadow": ("coordinator", "simulator"),
     "coordinator.testing": ("coordinator", "simulator"),
     "simulator": (),
     "warehouse": (),

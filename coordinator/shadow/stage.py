@@ -1,0 +1,222 @@
+"""What shadows trade on: the live engine, books of their own, and the backtest's exchange.
+
+A minute is what it is in a backtest: resting orders meet its bars, then the engine decides on them,
+and its commands are carried out before the next minute. All of it is in memory; whoever plays makes
+the records durable afterwards, a minute's at once, so that a crash finds no half of one.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date, datetime
+
+from coordinator.backtest.exchange import Exchange, asset_of
+from coordinator.core import messages as m
+from coordinator.core import records as r
+from coordinator.core.books import Books
+from coordinator.core.engine import Engine, tickers_of
+from coordinator.core.lanes import StrategySpec
+from coordinator.core.opening import SessionName, open_session
+from coordinator.core.orders import OrderStatus
+from coordinator.core.records import ActivityKind
+from coordinator.core.session import Hours, SessionPlan
+from coordinator.core.values import MINUTE, UNASSIGNED, ZERO, Bar, exactly
+from coordinator.embedded import FILL_MODEL, LEAST_CASH, ROOM
+from coordinator.shell import startup
+from coordinator.shell.run import Run
+from simulator.calendar import Calendar
+from simulator.feed import EMPTY_DAY, DayBars
+from simulator.fills import fill_model
+from simulator.ledger import Move
+from simulator.values import Bar as TapeBar
+
+
+class Stage:
+    """One session of shadows on `books` that live on; `records` wait to be made durable.
+
+    `place` tells this process's orders at the exchange from those of others before it.
+    """
+
+    def __init__(
+        self,
+        run: Run,
+        books: Books,
+        specs: Sequence[StrategySpec],
+        plan: SessionPlan,
+        hours: Sequence[Hours],
+        place: str,
+    ) -> None:
+        self.books = books
+        self.plan = plan
+        self.records: list[r.Record] = []
+        self.fill_model = run.fill_model or FILL_MODEL
+        self._run, self._specs, self._hours = run, tuple(specs), tuple(hours)
+        self._exchange = _exchange(run, books, specs, plan, place)
+
+    def open(
+        self,
+        name: SessionName,
+        history: Mapping[str, Sequence[Bar]],
+        so_far: Sequence[Bar],
+        now: datetime,
+    ) -> None:
+        """Begin the session or go on with it, and feed the indicators."""
+        books, plan, run = self.books, self.plan, self._run
+        if not books.account:
+            self._keep(r.AccountAdopted(now, name.account, ZERO, ()))
+        self._deposit(self._specs, now)
+        self.records += open_session(books, self._specs, plan, name, now)
+        held = {symbol for one in books.strategies() for symbol in books.ledger[one].positions}
+        self.engine = Engine(
+            books,
+            self._specs,
+            {ticker: asset_of(ticker) for ticker in {*tickers_of(self._specs), *held}},
+            plan,
+            crypto_fee_rate=run.crypto_fee_rate,
+            controls=run.controls,
+            crossing=run.crossing,
+            hours=self._hours,
+        )
+        self.records += startup.warm_up(self.engine, history, so_far, now)
+        self._forget_resting(now)
+
+    def play(self, message: m.BarsArrived) -> None:
+        """Decide on bars that the session has seen; of others' tickers and of old ones nothing."""
+        last, mine = self.books.last_bar, self._tickers()
+        bars = [
+            bar
+            for bar in message.bars
+            if bar.symbol in mine and (bar.symbol not in last or bar.start > last[bar.symbol])
+        ]
+        minutes: dict[datetime, list[TapeBar]] = {}
+        for bar in bars:
+            minutes.setdefault(bar.start, []).append(_taped(bar))
+        for start in sorted(minutes):
+            boundary = start + MINUTE
+            self._tell(self._exchange.meet(minutes[start], boundary), message.now)
+            self._tell(self._exchange.turn(minutes[start], boundary), message.now)
+        if bars:
+            news = replace(message, bars=tuple(bars))
+            self._take(self.engine.handle(news), message.now)
+
+    def reload(self, asked: m.Reload) -> None:
+        """Go on with other shadows."""
+        self._deposit(asked.setup.specs, asked.now)
+        assets = {ticker: asset_of(ticker) for ticker in asked.setup.tickers}
+        self._take(self.engine.handle(replace(asked, assets=assets)), asked.now)
+
+    def finish(self, status: str) -> None:
+        """End the session."""
+        now, opened = self.books.last_at, self.books.session
+        assert now is not None
+        assert opened is not None, "a session was opened"
+        self._take(self.engine.close(now), now)
+        self._keep(r.SessionEnded(now, opened.session_id, status, None, {}))
+
+    def _tickers(self) -> set[str]:
+        """What is traded, or held by who trades it no more."""
+        books = self.books
+        held = {symbol for name in books.strategies() for symbol in books.ledger[name].positions}
+        return {*tickers_of(self.engine.specs), *held}
+
+    def _tell(self, updates: Iterable[m.OrderUpdate], now: datetime) -> None:
+        for update in updates:
+            self._take(self.engine.handle(update), now)
+
+    def _take(self, outcome: m.Outcome, now: datetime) -> None:
+        """Carry out commands until nobody wants anything more."""
+        commands = deque(outcome.commands)
+        self.records += outcome.records
+        while commands:
+            for message in self._exchange.carry_out(commands.popleft(), now):
+                answer = self.engine.handle(message)
+                self.records += answer.records
+                commands += answer.commands
+
+    @exactly
+    def _deposit(self, specs: Sequence[StrategySpec], now: datetime) -> None:
+        """Bring the cash that these books begin with, which is nobody's."""
+        ledger = self.books.ledger
+        needed = sum(
+            (
+                spec.initial_cash - ledger[spec.name].configured_cash
+                if spec.name in ledger
+                else spec.initial_cash
+                for spec in specs
+            ),
+            ZERO,
+        )
+        lacking = needed - ledger[UNASSIGNED].cash
+        if lacking > 0:
+            name, day = f"deposit.{now.isoformat()}", self.plan.date
+            kind = ActivityKind.TRANSFER
+            self._keep(
+                r.ActivityBooked(
+                    now, name, UNASSIGNED, kind, "", ZERO, ZERO, lacking, "shadow", day
+                )
+            )
+
+    def _forget_resting(self, now: datetime) -> None:
+        """Orders that rested when the process ended: their exchange ended with it."""
+        for order in list(self.books.orders.open()):
+            if order.status is OrderStatus.WAITING:
+                continue
+            gone = m.OrderUpdate(
+                order.client_order_id,
+                order.broker_order_id or order.client_order_id,
+                order.symbol,
+                order.side,
+                OrderStatus.CANCELED,
+                order.qty,
+                order.reported_qty,
+                order.filled_avg_price,
+                now,
+                reason="the simulated exchange was started again",
+            )
+            self._take(self.engine.handle(gone), now)
+        self._take(self.engine.resume((), now), now)
+
+    @exactly
+    def _keep(self, record: r.Record) -> None:
+        self.books.apply(record)
+        self.records.append(record)
+
+
+def _exchange(
+    run: Run, books: Books, specs: Sequence[StrategySpec], plan: SessionPlan, place: str
+) -> Exchange:
+    """An exchange on which the account holds what the books do; cash is the books' affair."""
+    cash = max(LEAST_CASH, sum((spec.initial_cash for spec in specs), ZERO) * ROOM)
+    for name in books.strategies():
+        cash += max(ZERO, books.ledger[name].cash)
+    model = fill_model(run.fill_model or FILL_MODEL)
+    calendar = Calendar(plan.date, plan.date)
+    exchange = Exchange(_Nothing(), calendar, cash, model, run.crypto_fee_rate, prefix=f"{place}-")
+    for name in books.strategies():
+        for symbol, position in books.ledger[name].positions.items():
+            exchange.venue.ledger.move(symbol, Move(position.qty, position.avg_price))
+    return exchange
+
+
+class _Nothing:
+    """No bars: what the newest ones are, the session says."""
+
+    def symbols(self) -> Sequence[str]:
+        """None."""
+        return ()
+
+    def day(self, symbol: str, day: date) -> DayBars:
+        """An empty one."""
+        return EMPTY_DAY
+
+    def days(self, symbol: str, first: date, last: date) -> Sequence[date]:
+        """None."""
+        return ()
+
+
+def _taped(bar: Bar) -> TapeBar:
+    """A bar as the venue takes it."""
+    prices = bar.open, bar.high, bar.low, bar.close
+    return TapeBar(bar.symbol, bar.start, *prices, bar.volume, bar.trade_count, bar.vwap)

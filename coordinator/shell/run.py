@@ -1,0 +1,136 @@
+"""What a session is asked to run, what it is made of once it has started, and how it ended."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from coordinator.core.books import Books
+from coordinator.core.controls import Controls
+from coordinator.core.engine import CRYPTO_FEE_RATE, Engine
+from coordinator.core.lanes import StrategySpec
+from coordinator.core.reload import Setup
+from coordinator.core.risk import Asset
+from coordinator.core.session import Hours, SessionPlan
+from coordinator.settings import Settings
+from coordinator.shell.broker import Broker, persistent
+from coordinator.shell.clock import BrokerClock
+from coordinator.shell.coordinator import LiveSession
+from coordinator.shell.journal import Journal
+from coordinator.shell.pace import Pace, patient
+from coordinator.shell.ports import Ports
+from coordinator.shell.reload_request import Source
+from coordinator.shell.shadows import NO_SHADOWS, Beginning, Shadows
+
+PATIENCE_S = 130.0
+"""Local seconds that one question before or after the session waits for its turn: two windows."""
+
+Observer = Callable[[LiveSession], AbstractAsyncContextManager[object]]
+"""Something that lives while a session trades: it looks at the session, or hands it wishes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What to run. `check_account` is told the account's number, and may refuse it.
+
+    `fill_model` names the embedded simulator's; empty where a broker fills.
+    """
+
+    specs: Sequence[StrategySpec]
+    coordinator: str
+    mode: str
+    feed: str
+    config_hash: str
+    settings: Settings
+    speed: float
+    check_account: Callable[[str], None]
+    fill_model: str = ""
+    controls: Controls = Controls()  # noqa: RUF009
+    crossing: bool = False
+    crypto_fee_rate: Decimal = CRYPTO_FEE_RATE
+    observers: Sequence[Observer] = ()
+    source: Source | None = None
+    """Where edited configurations come from; without it the session knows no reload."""
+    shadows: Sequence[StrategySpec] = ()
+    shadowing: Callable[[Run, Beginning], Shadows] | None = None
+    """Makes the shadow strategies' part of a session; without it there are none."""
+
+    @property
+    def every(self) -> tuple[StrategySpec, ...]:
+        """The strategies that trade on the account, and the shadows beside them."""
+        return (*self.specs, *self.shadows)
+
+    def setup(self) -> Setup:
+        """What it is configured to be."""
+        return Setup(
+            self.coordinator,
+            self.mode,
+            self.feed,
+            self.config_hash,
+            tuple(self.specs),
+            self.controls,
+            self.crossing,
+            self.crypto_fee_rate,
+            tuple(self.shadows),
+        )
+
+    def broker(self, ports: Ports, pace: Pace | None = None) -> Broker:
+        """The broker, over a REST session of its own.
+
+        Without a pace it waits for its turns, and asks again what was not answered: before the
+        first decision and after the last nobody comes back to it.
+        """
+        rest = ports.rest(self.settings)
+        if pace is not None:
+            return Broker(rest, feed=self.feed, pace=pace)
+        waiting = patient(ports.turn, ports.sleep, patience_s=PATIENCE_S)
+        return Broker(rest, feed=self.feed, pace=waiting, again=persistent(ports.sleep))
+
+    def engine(
+        self,
+        books: Books,
+        assets: Mapping[str, Asset],
+        plan: SessionPlan,
+        hours: Sequence[Hours] = (),
+    ) -> Engine:
+        """The engine of a session of this run; `hours` are the exchange's sessions around it."""
+        return Engine(
+            books,
+            self.specs,
+            assets,
+            plan,
+            crypto_fee_rate=self.crypto_fee_rate,
+            controls=self.controls,
+            crossing=self.crossing,
+            hours=hours,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class RunResult:
+    """How a session ended."""
+
+    status: str
+    account: str
+    session_id: str
+    summary: str
+    discrepancies: int
+
+
+@dataclass(slots=True)
+class Started:
+    """A session that is open, in the journal and in the books, and warm."""
+
+    account: str
+    session_id: str
+    plan: SessionPlan
+    engine: Engine
+    journal: Journal
+    now: datetime
+    clock: BrokerClock
+    """It has gone on since the broker said `now`: a start may take a minute."""
+    unsent: list[str]
+    shadows: Shadows = NO_SHADOWS

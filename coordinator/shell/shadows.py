@@ -1,0 +1,148 @@
+"""Shadow strategies as a session knows them: they watch what it sees, and nothing of it changes.
+
+A session tells them of bars once these are durable. Their orders go to an exchange of their own
+and their records to a journal of their own, so that the account's books cannot hear of them; what
+goes wrong with them is told, and stays with them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+from coordinator.core import records as r
+from coordinator.core.explanation import Explanation
+from coordinator.core.lanes import StrategySpec
+from coordinator.core.reload import Reload
+from coordinator.core.session import Hours, SessionPlan
+from coordinator.core.values import Bar
+from coordinator.core.view import StrategyView
+
+MODE = "shadow"
+"""The mode under which their sessions stand, beside paper, live, simulated and backtest."""
+MARK = " (shadow)"
+"""Behind a strategy's name, wherever its simulated book stands beside true ones."""
+IS_SHADOW = (
+    "{} is a shadow: it has nothing at the broker to pause or sell. Switch it off in the"
+    " configuration, or make it live, and `multi-trader reload`."
+)
+_ACCOUNT = "SH-"
+FOLDER = "shadow"
+"""In an account's folder: a journal for the shadows of each coordinator."""
+
+
+def shadow_account(account: str) -> str:
+    """The account that shadows of this one are booked to; no broker knows it."""
+    return f"{_ACCOUNT}{account}"
+
+
+def shadowed(session_id: str) -> str:
+    """The session beside which a session of shadows stands; the same for any other one."""
+    before, _, account = session_id.rpartition(".")
+    return f"{before}.{account.removeprefix(_ACCOUNT)}"
+
+
+def shadow_journal(account: Path, coordinator: str) -> Path:
+    """Where the shadows of a coordinator are journaled, in the account's state folder."""
+    name = hashlib.sha256(coordinator.encode()).hexdigest()[:16]
+    return account / FOLDER / f"{name}.db"
+
+
+def shadow_journals(home: Path) -> Iterator[Path]:
+    """Every journal of shadows under a state folder."""
+    yield from sorted(home.glob(f"*/{FOLDER}/*.db"))
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """What a session that starts knows, for its shadows.
+
+    `journal` is the account's own, `account` its number. By ticker, `history` has the bars from
+    before the session; `so_far` are those of the session that are history to who begins now.
+    """
+
+    account: str
+    session_id: str
+    plan: SessionPlan
+    hours: Sequence[Hours]
+    journal: Path
+    history: Mapping[str, Sequence[Bar]]
+    so_far: Sequence[Bar]
+    now: datetime
+
+
+class Shadows(Protocol):
+    """The shadow strategies of one session. Nothing here raises but what is said."""
+
+    @property
+    def specs(self) -> Sequence[StrategySpec]:
+        """Those that are configured now."""
+
+    def follow(self, records: Iterable[r.Record]) -> None:
+        """The session has seen bars, among these records: decide on the same."""
+
+    def take_up(self, asked: Reload) -> None:
+        """Go on with another configuration, of which this is the shadows' part."""
+
+    def serves(self, spec: StrategySpec, ticker: str) -> bool:
+        """Whether this strategy's indicators have been fed on this ticker."""
+
+    def views(self) -> tuple[StrategyView, ...]:
+        """Their books as they stand."""
+
+    def explain(self, name: str, now: datetime, ticker: str) -> tuple[Explanation, ...]:
+        """Why one did what it did on its last bars.
+
+        Raises:
+            KeyError: there is no such shadow, or it is not on this ticker.
+        """
+
+    def summary(self) -> str:
+        """The end of the day in words; empty without shadows."""
+
+    def end(self, status: str) -> None:
+        """The session is over."""
+
+    def close(self) -> None:
+        """Close the journal."""
+
+
+class _NoShadows:
+    """A session without shadows."""
+
+    specs: Sequence[StrategySpec] = ()
+
+    def follow(self, records: Iterable[r.Record]) -> None:
+        """Nobody does."""
+
+    def take_up(self, asked: Reload) -> None:
+        """Nobody does."""
+
+    def serves(self, spec: StrategySpec, ticker: str) -> bool:
+        """Nobody does."""
+        return False
+
+    def views(self) -> tuple[StrategyView, ...]:
+        """None."""
+        return ()
+
+    def explain(self, name: str, now: datetime, ticker: str) -> tuple[Explanation, ...]:
+        """There is nobody to explain."""
+        raise KeyError(name)
+
+    def summary(self) -> str:
+        """Nothing."""
+        return ""
+
+    def end(self, status: str) -> None:
+        """Nothing is to be ended."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+NO_SHADOWS: Shadows = _NoShadows()

@@ -1,0 +1,319 @@
+"""Shadow strategies decide beside a session, equal their backtest, and survive what a process may.
+
+A session's records come from a backtest of its live strategies: what a session tells its shadows.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from coordinator.backtest.session import Session
+from coordinator.config import parse_config
+from coordinator.core import records as r
+from coordinator.core.reload import Reload, Removal
+from coordinator.core.statement import Rows, statement
+from coordinator.readers import marked, read_status, session_sources
+from coordinator.rereading import setup_of
+from coordinator.settings import Settings
+from coordinator.shadow import Shadow
+from coordinator.shell.journal import Journal
+from coordinator.shell.run import Run
+from coordinator.shell.shadows import Beginning, shadow_journal
+from coordinator.shell.startup import warm_up_needs
+from tests.backtest.recording import MONDAY, TUESDAY, backtest, strategy, write_recording
+from tests.backtest.test_over_sockets import COMPARED, told
+from tests.docs.reading import blocks
+from warehouse import LoadStatus, Store, load_session
+from warehouse.queries import ask
+
+ACCOUNT = "PA1"
+LIVE = strategy("Live", "SPY", "QQQ")
+TWIN = strategy(
+    "Twin", "SPY", "QQQ", kind="rsi", mode="shadow", risk_config={"stop_loss_pct": 0.001}
+)
+OTHER = strategy("Other", "QQQ", mode="shadow")
+
+
+@pytest.fixture(scope="module")
+def bars(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two days of two tickers."""
+    return write_recording(
+        tmp_path_factory.mktemp("bars") / "b.parquet", ["SPY", "QQQ"], MONDAY, TUESDAY
+    )
+
+
+@dataclass
+class Day:
+    """A session of LIVE on one day, played in memory, whose shadows are told minute by minute."""
+
+    folder: Path
+    bars: Path
+    day: date = TUESDAY
+    shadows: Sequence[dict[str, Any]] = (TWIN,)
+    told: list[r.Record] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        (self.folder / ACCOUNT).mkdir(exist_ok=True)
+        self.test = backtest(self.folder, {"strategies": [LIVE]}, self.bars, start=self.day)
+        setup = replace(self.test.setup, account=ACCOUNT)
+        start = next(iter(self.test._starts))
+        self.session = Session(
+            setup, self.test._recording.tape, self.test._exchange, self.test.books, start
+        )
+        self.journal = Journal(self.folder / ACCOUNT / "journal.db", ACCOUNT, "test")
+        self.journal.append(self.name, self.session.records)
+        self.seen = len(self.session.records)
+
+    @property
+    def name(self) -> str:
+        """The session's id on its account."""
+        return f"{self.day}.test.{ACCOUNT}"
+
+    def begin(self, *shadows: dict[str, Any]) -> Shadow:
+        """A process that starts, with these shadows."""
+        document = {"name": "test", "strategies": [LIVE, *(shadows or self.shadows)]}
+        setup = setup_of(parse_config(document, "test"), None, simulated=False)
+        needs = warm_up_needs(setup.every, self.session.plan)
+        tape = self.test._recording.tape
+        beginning = Beginning(
+            ACCOUNT,
+            self.name,
+            self.session.plan,
+            tape.hours,
+            self.folder / ACCOUNT / "journal.db",
+            tape.history(needs),
+            [],
+            self.session.now,
+        )
+        settings = Settings("key", "secret", "http://127.0.0.1", "", "", self.folder, "")
+        return Shadow(
+            Run(
+                setup.specs,
+                "test",
+                "paper",
+                "iex",
+                setup.config_hash,
+                settings,
+                1.0,
+                lambda _: None,
+                shadows=setup.shadows,
+            ),
+            beginning,
+        )
+
+    def minutes(self, count: int = 10_000) -> Iterable[list[r.Record]]:
+        """Play, and yield what each minute made durable."""
+        for _ in range(count):
+            if self.session.now >= self.session.plan.end:
+                return
+            self.session.step()
+            fresh = self.session.records[self.seen :]
+            self.seen = len(self.session.records)
+            self.journal.append(self.name, fresh)
+            yield fresh
+
+    def rows(self) -> Rows:
+        """The shadows' newest session as the warehouse takes it."""
+        return session_sources(self.folder)[-1].rows()
+
+
+def test_a_shadow_is_its_own_backtest_to_the_last_digit(tmp_path: Path, bars: Path) -> None:
+    day = Day(tmp_path, bars)
+    shadow = day.begin()
+    for records in day.minutes():
+        shadow.follow(records)
+    shadow.end("Completed")
+    [played] = backtest(tmp_path, {"strategies": [TWIN]}, bars, start=TUESDAY).play()
+    assert len(day.rows()["fills"]) > 20
+    assert compared(day.rows()) == compared(marked(played.rows()))
+
+
+def compared(rows: Rows) -> dict[str, list[tuple[object, ...]]]:
+    """What is told of a day's shadows."""
+    return {table: told(rows, table, names) for table, names in COMPARED.items()}
+
+
+@pytest.mark.parametrize("lost", [0, 1, 3], ids=["nothing", "a minute", "three minutes"])
+def test_a_process_that_dies_loses_no_decision_and_no_fill_of_a_shadow(
+    tmp_path: Path, bars: Path, lost: int
+) -> None:
+    """`lost` minutes were durable in the account's journal, and not yet in the shadows'."""
+    (tmp_path / "whole").mkdir()
+    whole = Day(tmp_path / "whole", bars)
+    shadow = whole.begin()
+    for records in whole.minutes(150):
+        shadow.follow(records)
+
+    (tmp_path / "broken").mkdir()
+    broken = Day(tmp_path / "broken", bars)
+    for life in (70, 40, 40):
+        shadow = broken.begin()
+        lived = list(broken.minutes(life))
+        for records in lived[: len(lived) - lost]:
+            shadow.follow(records)
+        shadow.close()
+    broken.begin().close()
+
+    assert len(whole.rows()["fills"]) > 10
+    assert compared(broken.rows()) == compared(whole.rows())
+
+
+def test_a_shadows_book_lives_on_into_the_next_session(tmp_path: Path, bars: Path) -> None:
+    for day in (MONDAY, TUESDAY):
+        session = Day(tmp_path, bars, day)
+        shadow = session.begin()
+        for records in session.minutes():
+            shadow.follow(records)
+        shadow.end("Completed")
+        shadow.close()
+        (tmp_path / ACCOUNT / "journal.db").unlink()
+    played = list(backtest(tmp_path, {"strategies": [TWIN]}, bars).play())
+    sources = session_sources(tmp_path)
+    assert [source.session_id[:10] for source in sources] == ["2026-03-16", "2026-03-17"]
+    for source, memory in zip(sources, played, strict=True):
+        assert compared(source.rows()) == compared(marked(memory.rows()))
+
+
+def test_what_fails_in_a_shadow_is_told_and_reaches_nobody_else(
+    tmp_path: Path, bars: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    day = Day(tmp_path, bars)
+    shadow = day.begin()
+    minutes = day.minutes(30)
+    for _, records in zip(range(15), minutes, strict=False):
+        shadow.follow(records)
+    shadow._journal._connection.close()  # type: ignore[union-attr]
+    for records in minutes:
+        shadow.follow(records)
+    shadow.end("Completed")
+    failures = [line for line in caplog.records if "stand still" in line.getMessage()]
+    assert len(failures) == 1
+    assert failures[0].levelno == logging.ERROR
+    assert "They stand still" in shadow.summary()
+
+
+def test_a_journal_of_shadows_that_was_changed_stops_the_shadows_and_not_the_session(
+    tmp_path: Path, bars: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    day = Day(tmp_path, bars)
+    day.begin().close()
+    path = shadow_journal(tmp_path / ACCOUNT, "test")
+    path.write_bytes(b"no database at all" * 1000)
+    for other in path.parent.glob("*-wal"):
+        other.unlink()
+    shadow = day.begin()
+    assert shadow.views() == ()
+    assert "stand still" in caplog.text
+
+
+def reload(
+    day: Day, shadow: Shadow, *shadows: dict[str, Any], removal: Removal = Removal.DORMANT
+) -> None:
+    """Another configuration, as the session hands it to the shadows."""
+    document = {"name": "test", "strategies": [LIVE, *shadows]}
+    setup = setup_of(parse_config(document, "test"), None, simulated=False)
+    needs = warm_up_needs(setup.every, day.session.plan)
+    history = {t: tuple(b) for t, b in day.test._recording.tape.history(needs).items()}
+    seen = [bar for one in day.session.records if isinstance(one, r.BarsSeen) for bar in one.bars]
+    so_far = {t: tuple(bar for bar in seen if bar.symbol == t) for t in history}
+    theirs = replace(setup, specs=setup.shadows, shadows=())
+    shadow.take_up(Reload(day.session.now, "test", theirs, removal, history=history, so_far=so_far))
+
+
+def test_a_shadow_joins_a_session_that_trades_with_a_book_of_its_own(
+    tmp_path: Path, bars: Path
+) -> None:
+    day = Day(tmp_path, bars, shadows=())
+    shadow = day.begin(TWIN)
+    for records in day.minutes(60):
+        shadow.follow(records)
+    before = compared(day.rows())
+    reload(day, shadow, TWIN, OTHER)
+    for records in day.minutes():
+        shadow.follow(records)
+    rows = day.rows()
+    cash = {view.name: view.initial_cash for view in shadow.views()}
+    assert cash == {"Twin": 10_000, "Other": 10_000}
+    assert {row["strategy"] for row in rows["fills"]} == {"Twin (shadow)", "Other (shadow)"}
+    assert set(before["fills"]) <= set(told(rows, "fills", COMPARED["fills"]))
+
+
+@pytest.mark.parametrize("removal", Removal)
+def test_a_shadow_that_is_promoted_leaves_its_simulated_book_behind(
+    tmp_path: Path, bars: Path, removal: Removal
+) -> None:
+    day = Day(tmp_path, bars)
+    shadow = day.begin()
+    for records in day.minutes():
+        shadow.follow(records)
+        if any(view.positions for view in shadow.views()):
+            break
+    reload(day, shadow, {**TWIN, "mode": "live"}, removal=removal)
+    orders = len(day.rows()["orders"])
+    for records in day.minutes(30):
+        shadow.follow(records)
+    assert shadow.specs == ()
+    held = day.rows()["positions"]
+    assert bool(held) is (removal is Removal.DORMANT)
+    assert len(day.rows()["orders"]) == orders, "a shadow that is none any more decides nothing"
+
+
+def test_shadows_are_in_no_record_of_the_account(tmp_path: Path, bars: Path) -> None:
+    day = Day(tmp_path, bars)
+    shadow = day.begin()
+    for records in day.minutes(120):
+        shadow.follow(records)
+    account = statement(day.session.records)
+    assert len(day.rows()["fills"]) > 5
+    for table in ("strategies", "orders", "fills", "positions", "pnl_daily", "equity"):
+        assert "Twin" not in {row["strategy"] for row in account[table]}, table
+
+
+def test_a_shadow_is_shown_beside_the_account_and_in_no_sum_of_it(
+    tmp_path: Path, bars: Path
+) -> None:
+    day = Day(tmp_path, bars)
+    shadow = day.begin()
+    for records in day.minutes(60):
+        shadow.follow(records)
+    [status] = read_status(tmp_path, tmp_path / "leases")
+    assert [view.name for view in status.strategies] == ["Live"]
+    assert list(status.shadows) == list(shadow.views())
+    assert [view.name for view in status.shadows] == ["Twin"]
+
+
+def test_no_question_about_the_account_is_answered_otherwise_because_of_a_shadow(
+    tmp_path: Path, bars: Path
+) -> None:
+    day = Day(tmp_path, bars)
+    shadow = day.begin()
+    for records in day.minutes():
+        shadow.follow(records)
+    shadow.end("Completed")
+    day.session.finish()
+    day.journal.append(day.name, day.session.records[day.seen :])
+    account, beside = session_sources(tmp_path)
+    asked = [block.text for block in blocks("sql") if block.document == "docs/sql.md"]
+    questions = [re.sub(r"LIMIT \d+", "", text) for text in asked]
+    questions += [
+        f"SELECT {by}, {what} FROM {table} JOIN sessions USING (session_id) GROUP BY {by}"
+        for table, what in (("pnl_daily", "sum(net_pnl)"), ("fills", "count(*)"))
+        for by in ("account", "mode", "strategy", "session_id")
+        if (table, by) != ("fills", "mode")
+    ]
+    with Store.open(":memory:") as alone, Store.open(":memory:") as both:
+        load_session(alone, account)
+        for source in (account, beside):
+            result = load_session(both, source)
+            assert result.status is LoadStatus.LOADED, result.message
+        for question in questions:
+            found = ask(both, question).rows
+            assert [row for row in ask(alone, question).rows if row not in found] == [], question
