@@ -60,10 +60,10 @@ def exit_code(error: Exception) -> int:
 
             return OPERATORS_FAULT if isinstance(error, FeedError | OptionsError) else ANYTHING_ELSE
         case "warehouse":
-            from warehouse.errors import QueryFailed, QueryRefused
+            from warehouse.errors import NothingToCompare, QueryFailed, QueryRefused
 
-            wrong_sql = isinstance(error, QueryFailed | QueryRefused)
-            return OPERATORS_FAULT if wrong_sql else ANYTHING_ELSE
+            wrong = isinstance(error, QueryFailed | QueryRefused | NothingToCompare)
+            return OPERATORS_FAULT if wrong else ANYTHING_ELSE
     return ANYTHING_ELSE
 
 

@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from cli.backtest import backtest
+from cli.compare import compare
 from cli.control import flatten, pause, resume
 from cli.end_of_day import end_of_day
 from cli.explain import explain
@@ -37,7 +38,7 @@ app = typer.Typer(
 for command in (
     *(run, validate, backtest, strategies, new_strategy),
     *(status, top, explain, pause, resume, flatten, reload, reconcile, kill, revive),
-    *(import_account, end_of_day, sql, report, export, simulator),
+    *(import_account, end_of_day, sql, compare, report, export, simulator),
 ):
     app.command()(command)
 

@@ -35,6 +35,10 @@ class QueryFailed(WarehouseError):
     """The statement is wrong: unknown column, bad syntax, and the like."""
 
 
+class NothingToCompare(WarehouseError):
+    """A strategy that nobody has heard of, or two without a day in common."""
+
+
 class ExportRefused(WarehouseError):
     """The folder holds something that is no export; nothing was written."""
 

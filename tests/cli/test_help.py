@@ -17,7 +17,7 @@ COMMANDS = (
     *("run", "validate", "backtest", "strategies", "new-strategy"),
     *("status", "top", "explain", "pause", "resume", "flatten", "reload"),
     *("reconcile", "kill", "revive"),
-    *("import-account", "end-of-day", "sql", "report", "export", "simulator"),
+    *("import-account", "end-of-day", "sql", "compare", "report", "export", "simulator"),
 )
 HEAVY = (
     "alpaca",

@@ -1,0 +1,276 @@
+"""Two strategies side by side, over the days on which both were run; read from the warehouse alone.
+
+A strategy is known by its name; `NAME@MODE` or `NAME@ACCOUNT` says which of its histories is meant,
+where it has several. Accounts and modes are compared, never summed.
+"""
+
+from __future__ import annotations
+
+import difflib
+import statistics
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from warehouse.errors import NothingToCompare
+from warehouse.queries import ask
+from warehouse.store import Store
+
+SHADOW = " (shadow)"
+"""Behind the name of a strategy whose fills were simulated beside a session."""
+_HISTORIES = """
+    SELECT account, mode, strategy, list(DISTINCT session_date ORDER BY session_date) AS days
+    FROM stg_days
+    WHERE strategy IN ($1, $1 || ' (shadow)') AND ($2 IS NULL OR session_date >= $2::DATE)
+      AND ($3 IS NULL OR session_date <= $3::DATE)
+    GROUP BY account, mode, strategy ORDER BY account, mode, strategy
+"""
+_DAYS = """
+    SELECT session_date, sum(net_pnl) AS net_pnl FROM stg_days
+    WHERE account = $1 AND mode = $2 AND strategy = $3 AND list_contains($4::DATE[], session_date)
+    GROUP BY session_date ORDER BY session_date
+"""
+_FIGURES = """
+    WITH mine AS (
+        FROM stg_days WHERE account = $1 AND mode = $2 AND strategy = $3
+             AND list_contains($4::DATE[], session_date)
+    ), days AS (
+        SELECT session_date, sum(net_pnl) AS net_pnl, sum(fees) AS fees, sum(fills) AS fills,
+               product(1 + coalesce(return_pct, 0)) - 1 AS r, max(max_drawdown) AS intraday,
+               bool_and(is_crypto) AS is_crypto
+        FROM mine GROUP BY session_date
+    ), grown AS (
+        SELECT *, product(1 + r) OVER (ORDER BY session_date ROWS UNBOUNDED PRECEDING) AS growth
+        FROM days
+    ), fallen AS (
+        SELECT *, 1 - growth / greatest(1, max(growth) OVER (
+            ORDER BY session_date ROWS UNBOUNDED PRECEDING)) AS fall
+        FROM grown
+    ), trips AS (
+        SELECT count(*) AS trips, count(*) FILTER (net_pnl > 0) AS won FROM v_round_trips
+        WHERE account = $1 AND mode = $2 AND strategy = $3
+          AND list_contains($4::DATE[], session_date)
+    ), slipped AS (
+        SELECT sum(slippage_bps * abs(qty)::DOUBLE * price::DOUBLE)
+                   / nullif(sum(abs(qty)::DOUBLE * price::DOUBLE), 0) AS bps,
+               sum(slippage_cost) AS cost
+        FROM v_slippage WHERE account = $1 AND mode = $2 AND strategy = $3
+                          AND list_contains($4::DATE[], session_date)
+    ), exposed AS (
+        SELECT avg(average) AS average, max(highest) AS highest
+        FROM exposures JOIN mine USING (session_id, strategy)
+    )
+    SELECT any_value(trips) AS round_trips, sum(fills)::BIGINT AS fills, sum(net_pnl) AS net_pnl,
+           arg_max(growth, session_date) - 1 AS total_return,
+           any_value(won)::DOUBLE / nullif(any_value(trips), 0) AS hit_rate,
+           max(fall) AS max_drawdown, max(intraday) AS max_intraday_drawdown,
+           avg(r) / nullif(stddev_samp(r), 0)
+               * sqrt(CASE WHEN bool_and(is_crypto) THEN 365 ELSE 252 END) AS sharpe,
+           sum(fees) AS fees, any_value(bps) AS slippage_bps, any_value(cost) AS slippage_cost,
+           any_value(average) AS average_exposure, any_value(highest) AS highest_exposure
+    FROM fallen, trips, slipped, exposed
+"""
+_DECISIONS = """
+    SELECT date_trunc('minute', o.decided_at) AS minute, o.symbol,
+           CASE WHEN o.status = 'denied' THEN 'denied (' || coalesce(o.reason, '') || ')'
+                ELSE o.side END AS did
+    FROM orders AS o JOIN sessions AS s USING (session_id)
+    WHERE s.account = $1 AND s.mode = $2 AND o.strategy = $3 AND o.decided_at IS NOT NULL
+      AND list_contains($4::DATE[], s.session_date)
+    ORDER BY o.decided_at, o.client_order_id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """One strategy on one account in one mode."""
+
+    account: str
+    mode: str
+    strategy: str
+
+    @property
+    def title(self) -> str:
+        """The strategy's name, with where it ran."""
+        return f"{self.strategy.removesuffix(SHADOW)} ({self.mode}, {self.account})"
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What a strategy did on the common days: dollars, fractions (0.025 is 2.5 %), basis points.
+
+    None where the days say nothing: no round trip, one day alone, no variation.
+    """
+
+    round_trips: int
+    fills: int
+    net_pnl: Decimal
+    total_return: float | None
+    hit_rate: float | None
+    max_drawdown: float | None
+    max_intraday_drawdown: float | None
+    sharpe: float | None
+    fees: Decimal
+    slippage_bps: float | None
+    slippage_cost: Decimal | None
+    average_exposure: float | None
+    highest_exposure: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A minute in which the two did not do the same on a ticker that both trade; '-' is nothing."""
+
+    at: datetime
+    symbol: str
+    a: str
+    b: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two strategies over the same days; decisions are those on `symbols`, which both traded."""
+
+    a: History
+    b: History
+    days: tuple[date, ...]
+    of_a: Figures
+    of_b: Figures
+    correlation: float | None
+    symbols: tuple[str, ...]
+    agreed: int
+    differing: tuple[Difference, ...]
+
+    def as_document(self) -> dict[str, Any]:
+        """The same as plain values."""
+        return asdict(self)
+
+
+def compare(
+    location: str | Path, a: str, b: str, *, start: date | None = None, end: date | None = None
+) -> Comparison:
+    """Two strategies by their names, on the days that both have between two dates, both included.
+
+    Raises:
+        NothingToCompare: a name is unknown, or the two have no day in common.
+        WarehouseError: the file cannot be read.
+    """
+    with Store.open_read_only(location) as store:
+        (one, other), days = _pair(store, a, b, start, end)
+        mine, theirs = _daily(store, one, days), _daily(store, other, days)
+        did, they_did = _decisions(store, one, days), _decisions(store, other, days)
+        symbols = {symbol for _, symbol in did} & {symbol for _, symbol in they_did}
+        both = sorted(key for key in {**did, **they_did} if key[1] in symbols)
+        differing = tuple(
+            Difference(key[0], key[1], did.get(key, "-"), they_did.get(key, "-"))
+            for key in both
+            if did.get(key) != they_did.get(key)
+        )
+        return Comparison(
+            one,
+            other,
+            tuple(days),
+            _figures(store, one, days),
+            _figures(store, other, days),
+            _correlation(mine, theirs),
+            tuple(sorted(symbols)),
+            len(both) - len(differing),
+            differing,
+        )
+
+
+_Found = tuple[History, frozenset[date]]
+
+
+def _pair(
+    store: Store, a: str, b: str, start: date | None, end: date | None
+) -> tuple[tuple[History, History], list[date]]:
+    """The histories that are meant: those with the newest common day, on one account if any."""
+    first, second = _histories(store, a, start, end), _histories(store, b, start, end)
+    pairs = [
+        (days, one, other)
+        for one, mine in first
+        for other, theirs in second
+        if one != other and (days := mine & theirs)
+    ]
+    if not pairs:
+        raise NothingToCompare(
+            f"{a} and {b} have no day in common: {a} has {_told(first)}, {b} {_told(second)}."
+            " Run both in one session, one of them as a shadow, or backtest both on the same bars."
+        )
+    days, one, other = max(
+        pairs, key=lambda pair: (max(pair[0]), _account(pair[1]) == _account(pair[2]), len(pair[0]))
+    )
+    return (one, other), sorted(days)
+
+
+def _account(history: History) -> str:
+    """The account beside which a history stands."""
+    return history.account.removeprefix("SH-")
+
+
+def _histories(store: Store, name: str, start: date | None, end: date | None) -> list[_Found]:
+    plain, _, where = name.partition("@")
+    plain = plain.removesuffix(SHADOW)
+    found = [
+        (History(*row[:3]), frozenset(row[3]))  # type: ignore[arg-type, call-overload]
+        for row in ask(store, _HISTORIES, [plain, start, end]).rows
+        if where in ("", row[0], row[1])
+    ]
+    if found:
+        return found
+    if where and (known := _histories(store, plain, start, end)):
+        places = "; ".join(f"@{one.mode}, @{one.account}" for one, _ in known)
+        raise NothingToCompare(f"{plain} has no history {name!r}. Those there are: {places}.")
+    known_names = sorted(_names(store))
+    near = difflib.get_close_matches(plain, known_names, n=1)
+    between = " between these dates" if start or end else ""
+    hint = f"; did you mean {near[0]!r}?" if near and near[0] != plain else ""
+    raise NothingToCompare(
+        f"The warehouse has no strategy {plain!r}{between}{hint}"
+        f" (known: {', '.join(known_names) or 'none'}). What was not loaded yet,"
+        " `multi-trader end-of-day` loads."
+    )
+
+
+def _names(store: Store) -> Iterator[str]:
+    for (name,) in ask(store, "SELECT DISTINCT strategy FROM pnl_daily").rows:
+        if name != "UNASSIGNED":
+            yield str(name).removesuffix(SHADOW)
+
+
+def _told(found: Sequence[_Found]) -> str:
+    return "; ".join(f"{min(days)} to {max(days)} ({one.mode})" for one, days in found)
+
+
+def _scope(history: History, days: Sequence[date]) -> list[object]:
+    return [history.account, history.mode, history.strategy, list(days)]
+
+
+def _daily(store: Store, history: History, days: Sequence[date]) -> list[float]:
+    rows: Sequence[tuple[Any, ...]] = ask(store, _DAYS, _scope(history, days)).rows
+    return [float(net) for _, net in rows]
+
+
+def _figures(store: Store, history: History, days: Sequence[date]) -> Figures:
+    (row,) = ask(store, _FIGURES, _scope(history, days)).rows
+    return Figures(*row)  # type: ignore[arg-type]
+
+
+def _decisions(
+    store: Store, history: History, days: Sequence[date]
+) -> dict[tuple[datetime, str], str]:
+    """What was decided in each minute on each ticker; the last word of a minute counts."""
+    rows: Sequence[tuple[Any, ...]] = ask(store, _DECISIONS, _scope(history, days)).rows
+    return {(minute, symbol): did for minute, symbol, did in rows}
+
+
+def _correlation(a: Sequence[float], b: Sequence[float]) -> float | None:
+    """Of daily net P&L; None below two days, and where one of the two never varies."""
+    try:
+        return statistics.correlation(a, b)
+    except statistics.StatisticsError:
+        return None
