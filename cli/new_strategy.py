@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from cli.faults import plainly
+from cli.options import AsJson
+from cli.tables import print_json
 
 
 @plainly
@@ -16,6 +18,7 @@ def new_strategy(
     folder: Annotated[
         Path, typer.Option("--dir", metavar="DIR", help="Folder of your strategies.")
     ] = Path("strategies"),
+    json: AsJson = False,
 ) -> None:
     """Write a strategy of your own to begin with, and its test.
 
@@ -28,6 +31,9 @@ def new_strategy(
     from coordinator.new_strategy import new_strategy as write
 
     strategy, test = write(name, folder)
+    if json:
+        print_json({"strategy_type": name, "strategy": strategy, "test": test, "folder": folder})
+        return
     typer.echo(f"{strategy}: edit this.")
     typer.echo(f"{test}: run it with: pytest {folder}")
     typer.echo(f'Use it by "strategies_dir" or --strategies {folder}, as strategy_type "{name}".')

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from cli.faults import plainly
-from cli.options import SessionId, a_date
+from cli.options import AsJson, SessionId, a_date
+from cli.tables import print_json
 
 LATEST = """
     SELECT session_id FROM sessions ORDER BY mode = 'shadow', opened_at DESC, session_id LIMIT 1
@@ -25,7 +26,9 @@ Day = Annotated[
 
 
 @plainly
-def report(session: SessionId = None, start: Day = None, end: Day = None) -> None:
+def report(
+    session: SessionId = None, start: Day = None, end: Day = None, json: AsJson = False
+) -> None:
     """Write a session's HTML report, or a range's; print its path.
 
     Without options: of the latest session in the warehouse. With --start or --end: of all its
@@ -43,14 +46,24 @@ def report(session: SessionId = None, start: Day = None, end: Day = None) -> Non
     warehouse, folder = warehouse_path(), home_folder() / "reports"
     if start is None and end is None:
         session_id = _found(warehouse, session)
-        typer.echo(write_report(warehouse, session_id, folder / f"{session_id}.html"))
+        page = write_report(warehouse, session_id, folder / f"{session_id}.html")
+        _tell(page, json, session_id=session_id)
         return
     if session is not None:
         raise OperatorError(
             "--session is one session and --start, --end a range: give one of them."
         )
     first, last = _range(warehouse, start, end)
-    typer.echo(write_range(warehouse, first, last, folder / f"{first}_{last}.html"))
+    page = write_range(warehouse, first, last, folder / f"{first}_{last}.html")
+    _tell(page, json, start=first, end=last)
+
+
+def _tell(page: Path, json: bool, **what: object) -> None:
+    """Print where the page is; as JSON, with what it is of."""
+    if json:
+        print_json({"report": page} | what)
+    else:
+        typer.echo(page)
 
 
 def _range(

@@ -11,6 +11,7 @@ import typer
 from cli.faults import complain, plainly
 from cli.logs import configure_logging
 from cli.options import (
+    AsJson,
     BarsFile,
     FillModel,
     LogLevel,
@@ -21,6 +22,7 @@ from cli.options import (
     a_speed,
 )
 from cli.signals import StopSignals, interrupt_on_sigterm
+from cli.tables import print_json
 
 if TYPE_CHECKING:
     from coordinator.bootstrap import RunOptions, SessionOutcome
@@ -85,6 +87,7 @@ def run(
     log_level: LogLevel = "INFO",
     min_warmup_bars: WarmupBars = None,
     no_load: NoLoad = False,
+    json: AsJson = False,
 ) -> None:
     """Run a session until its markets have closed.
 
@@ -120,7 +123,7 @@ def run(
         )
         outcome = asyncio.run(_session(options, stop))
     interrupt_on_sigterm()
-    _tell(outcome)
+    (_tell_json if json else _tell)(outcome)
     if not no_load and outcome.session_id is not None:
         _load(outcome.session_id)
 
@@ -157,6 +160,20 @@ def _tell(outcome: SessionOutcome) -> None:
     if outcome.summary:
         typer.echo(outcome.summary)
     typer.echo(f"{outcome.status}: {outcome.message}")
+    _warn(outcome)
+
+
+def _tell_json(outcome: SessionOutcome) -> None:
+    """The summary's figures; amounts and quantities are texts, so that no digit is lost."""
+    from dataclasses import asdict
+
+    document = asdict(outcome)
+    del document["summary"]
+    print_json(document)
+    _warn(outcome)
+
+
+def _warn(outcome: SessionOutcome) -> None:
     if outcome.discrepancies:
         complain(
             f"Warning: {outcome.discrepancies} discrepancies between the books and the broker; "

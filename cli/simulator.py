@@ -14,8 +14,18 @@ import typer
 
 from cli.faults import complain, plainly
 from cli.logs import configure_logging
-from cli.options import BarsFile, FillModel, LogLevel, SessionDate, SourceName, a_number, a_speed
+from cli.options import (
+    AsJson,
+    BarsFile,
+    FillModel,
+    LogLevel,
+    SessionDate,
+    SourceName,
+    a_number,
+    a_speed,
+)
 from cli.signals import StopSignals
+from cli.tables import print_json
 
 if TYPE_CHECKING:
     from simulator.options import SimulatorOptions
@@ -65,6 +75,7 @@ def simulator(
     fill_model: FillModel = None,
     faults: FaultFile = None,
     cash: Cash = 100_000,
+    json: AsJson = False,
     log_level: LogLevel = "INFO",
 ) -> None:
     """Serve Alpaca's protocol on this machine, until Ctrl-C.
@@ -99,7 +110,11 @@ def simulator(
         fill_model=fill_model or SimulatorOptions.fill_model,
     )
     with StopSignals(told="Stopping the simulator.") as stop, _listening(options) as served:
-        typer.echo(exports(served))
+        found = variables(served)
+        if json:
+            print_json(found)
+        else:
+            typer.echo("\n".join(f"export {name}={value}" for name, value in found.items()))
         complain(f"Serving. In another terminal: multi-trader run --clock-speed {clock_speed:g}")
         threading.Thread(target=_watch, args=(served, stop), daemon=True).start()
         stop.wait()
@@ -134,13 +149,12 @@ def _watch(served: Simulator, stop: StopSignals) -> None:
     stop.ask()
 
 
-def exports(served: Simulator) -> str:
-    """Shell lines that set every APCA_* variable for the served simulator."""
-    variables = {
+def variables(served: Simulator) -> dict[str, str]:
+    """Every APCA_* variable that points a client at the served simulator."""
+    return {
         "APCA_API_KEY_ID": "simulator",
         "APCA_API_SECRET_KEY": "simulator",
         "APCA_API_BASE_URL": served.url,
         "APCA_API_DATA_URL": served.url,
         "APCA_API_STREAM_URL": served.stream_url,
     }
-    return "\n".join(f"export {name}={value}" for name, value in variables.items())

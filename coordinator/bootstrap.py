@@ -121,6 +121,8 @@ class SessionOutcome:
     session_id: str | None = None
     summary: str = ""
     discrepancies: int = 0
+    strategies: tuple[StrategyView, ...] = ()
+    shadows: tuple[StrategyView, ...] = ()
 
 
 async def run_session(
@@ -336,6 +338,8 @@ def _outcome(result: RunResult | None, options: RunOptions) -> SessionOutcome:
         result.session_id,
         result.summary,
         result.discrepancies,
+        result.strategies,
+        result.shadows,
     )
 
 

@@ -15,6 +15,7 @@ from coordinator.core.lanes import StrategySpec
 from coordinator.core.reload import Setup
 from coordinator.core.risk import Asset
 from coordinator.core.session import Hours, SessionPlan
+from coordinator.core.view import StrategyView
 from coordinator.settings import Settings
 from coordinator.shell.broker import Broker, persistent
 from coordinator.shell.clock import BrokerClock
@@ -118,6 +119,8 @@ class RunResult:
     session_id: str
     summary: str
     discrepancies: int
+    strategies: tuple[StrategyView, ...] = ()
+    shadows: tuple[StrategyView, ...] = ()
 
 
 @dataclass(slots=True)

@@ -17,6 +17,7 @@ from coordinator.core import records as r
 from coordinator.core.engine import tickers_of
 from coordinator.core.opening import SessionName, session_id
 from coordinator.core.values import is_crypto
+from coordinator.core.view import strategy_views
 from coordinator.errors import BrokerError, SafetyRefusal
 from coordinator.shell import startup
 from coordinator.shell.agreement import Settling, agree, agree_at_the_end
@@ -62,7 +63,8 @@ async def trade_session(run: Run, stop: asyncio.Event, ports: Ports) -> RunResul
         found = await ports.workers.run(lambda: end_session(run, ports, started, status))
         narrator.tell(found)
         summary = narrator.summary() + started.shadows.summary()
-        return RunResult(status, started.account, started.session_id, summary, len(found))
+        views = tuple(strategy_views(started.engine.books)), started.shadows.views()
+        return RunResult(status, started.account, started.session_id, summary, len(found), *views)
 
 
 def live_session(run: Run, ports: Ports, started: Started, narrator: Narrator) -> LiveSession:

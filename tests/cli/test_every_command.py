@@ -33,6 +33,12 @@ DATA = {
     "export": [],
     "sql": ["SELECT session_id, net_pnl FROM pnl_daily"],
     "compare": ["Alpha", "Beta"],
+    "report": [],
+    "new-strategy": ["my_edge"],
+    "run": ["--simulate", "--config", "off.json"],
+}
+SWITCHED_OFF = {
+    "strategies": [{"name": "A", "strategy_type": "rsi", "tickers": ["SPY"], "enabled": False}]
 }
 # What fails, its exit code, and a word of the sentence that says what to do.
 FAILURES = [
@@ -88,11 +94,17 @@ def test_each_refuses_an_option_that_it_does_not_know(command: Command, name: st
     assert said.out == ""
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_has_json(command: Command, name: str) -> None:
+    assert re.search(r"--json +Print .*JSON", command([name, "--help"]).out)
+
+
 @pytest.mark.parametrize("name", DATA)
 def test_each_that_prints_data_prints_it_as_json_too(
     command: Command, tmp_path: Path, name: str
 ) -> None:
     fill_warehouse(tmp_path / "state" / "warehouse.duckdb")
+    (tmp_path / "off.json").write_text(json.dumps(SWITCHED_OFF))
     said = command([name, *DATA[name], "--json"])
     assert said.code == 0, said.err
     json.loads(said.out)

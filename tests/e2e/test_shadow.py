@@ -53,5 +53,7 @@ def test_a_shadow_on_a_ticker_that_nobody_trades_is_brought_its_bars(tmp_path: P
             until=OPEN + timedelta(minutes=25),
         )
     assert outcome.discrepancies == 0
+    assert [view.name for view in outcome.strategies] == ["Live"]
+    assert [view.name for view in outcome.shadows] == ["Twin"]
     _, shadow = (source.rows() for source in session_sources(tmp_path))
     assert {row["symbol"] for row in shadow["fills"]} == {"MSFT"}
