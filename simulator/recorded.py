@@ -22,9 +22,10 @@ import pyarrow.parquet
 
 from simulator.assets import is_crypto, is_symbol
 from simulator.calendar import new_york_date
+from simulator.columns import Columns, whole_steps
 from simulator.errors import FeedError
 from simulator.feed import EMPTY_DAY, DayBars
-from simulator.money import half_even, price_step
+from simulator.money import decimals_of, half_even, price_step
 from simulator.values import Bar
 
 _PRICES = ("open", "high", "low", "close")
@@ -69,6 +70,19 @@ class RecordedFeed:
         if (symbol, day) not in self._days:
             self._days[symbol, day] = DayBars.of(self._rows(symbol, *span))
         return self._days[symbol, day]
+
+    def columns(self, symbol: str) -> Columns:
+        """All bars of the symbol as arrays. Raises OverflowError where 64 bits are too few."""
+        spans = [self._spans[symbol, day] for day in self._dates.get(symbol, ())]
+        rows = slice(spans[0][0], spans[-1][1]) if spans else slice(0, 0)
+        held, decimals = self._columns, decimals_of(price_step(symbol))
+        return Columns(
+            symbol,
+            decimals,
+            held["timestamp"][rows],
+            *(whole_steps(held[name][rows], decimals) for name in _PRICES),
+            *(held[name][rows] for name in ("volume", "trade_count", "vwap")),
+        )
 
     def forget_before(self, day: date) -> None:
         """Give back the memory of earlier days; whoever asks for one has it read again."""

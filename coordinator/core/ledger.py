@@ -54,6 +54,20 @@ class SubAccount:
             total += position.cost if mark is None else position.qty * mark
         return total
 
+    def book(
+        self, symbol: str, moved: Decimal, price: Decimal, fee: Decimal, fee_qty: Decimal
+    ) -> tuple[Decimal, Decimal]:
+        """Post an execution of `moved` units, below zero if sold: (dollars paid, units arrived).
+
+        Cash pays the gross quantity; what arrives is net of a fee taken in coin.
+        """
+        arrived = moved - fee_qty
+        paid = moved * price + (ZERO if fee_qty else fee)
+        self.cash -= paid
+        self.fees += fee
+        self.move(symbol, arrived, price)
+        return paid, arrived
+
     def move(self, symbol: str, change: Decimal, price: Decimal) -> None:
         """Change a position by `change` units at `price` dollars.
 
@@ -108,7 +122,7 @@ class Ledger:
     def restore(self, account: SubAccount, holdings: Iterable[Holding]) -> None:
         """Put a sub-account in place as an earlier session left it."""
         account.positions = {h.symbol: Position(h.qty, h.cost) for h in holdings if h.qty or h.cost}
-        self._put(account)
+        self.put(account)
 
     def fund(self, source: str, target: str, amount: Decimal) -> None:
         """Begin the book of `target` with cash of `source`."""
@@ -116,7 +130,7 @@ class Ledger:
         giver.cash -= amount
         giver.transferred -= amount
         self._cash -= amount
-        self._put(SubAccount(target, initial_cash=amount, configured_cash=amount, cash=amount))
+        self.put(SubAccount(target, initial_cash=amount, configured_cash=amount, cash=amount))
 
     def transfer(self, source: str, target: str, amount: Decimal) -> None:
         """Move cash between two sub-accounts; a negative amount moves it back."""
@@ -126,18 +140,11 @@ class Ledger:
             account.transferred += moved
 
     def book(self, fill: FillBooked) -> None:
-        """Post one execution, or the reversal of one, to the sub-account that owns it.
-
-        Cash pays the gross quantity; what arrives is net of a fee taken in coin.
-        """
+        """Post one execution, or the reversal of one, to the sub-account that owns it."""
         account = self.accounts[fill.strategy]
-        moved = fill.side.sign * fill.qty
-        arrived = moved - fill.fee_qty
-        paid = moved * fill.price + (ZERO if fill.fee_qty else fill.fee)
-        account.cash -= paid
+        moved, fees = fill.side.sign * fill.qty, (fill.fee, fill.fee_qty)
+        paid, arrived = account.book(fill.symbol, moved, fill.price, *fees)
         self._cash -= paid
-        account.fees += fill.fee
-        account.move(fill.symbol, arrived, fill.price)
         self._hold(fill.symbol, arrived)
 
     def adjust(self, activity: ActivityBooked) -> None:
@@ -198,7 +205,7 @@ class Ledger:
         """Cash over all sub-accounts: what the broker must hold."""
         return sum((account.cash for account in self.accounts.values()), ZERO)
 
-    def _put(self, account: SubAccount) -> None:
+    def put(self, account: SubAccount) -> None:
         """Let a sub-account take its name's place."""
         before = self.accounts.get(account.name, SubAccount(account.name))
         self._cash += account.cash - before.cash

@@ -146,7 +146,9 @@ class Reports:
         order: Order | None,
         instead_of: str,
     ) -> r.FillBooked:
-        fee, fee_qty = self._fee(update.symbol, update.side, execution)
+        fee, fee_qty = fees(
+            update.symbol, update.side, execution.qty, execution.price, self._fee_rate
+        )
         return r.FillBooked(
             execution.at,
             execution.execution_id,
@@ -188,15 +190,17 @@ class Reports:
             self._desk.record(reversal)
         return busted.execution_id
 
-    def _fee(self, symbol: str, side: Side, execution: m.Execution) -> tuple[Decimal, Decimal]:
-        """(dollars, coins): a crypto buy pays in coin, a crypto sale in dollars, stocks nothing."""
-        if not is_crypto(symbol):
-            return ZERO, ZERO
-        if side is Side.BUY:
-            coins = (execution.qty * self._fee_rate).quantize(COIN, ROUND_HALF_UP)
-            return coins * execution.price, coins
-        dollars = execution.qty * execution.price * self._fee_rate
-        return dollars.quantize(COIN, ROUND_HALF_UP), ZERO
+
+def fees(
+    symbol: str, side: Side, qty: Decimal, price: Decimal, rate: Decimal
+) -> tuple[Decimal, Decimal]:
+    """(dollars, coins): a crypto buy pays in coin, a crypto sale in dollars, stocks nothing."""
+    if not is_crypto(symbol):
+        return ZERO, ZERO
+    if side is Side.BUY:
+        coins = (qty * rate).quantize(COIN, ROUND_HALF_UP)
+        return coins * price, coins
+    return (qty * price * rate).quantize(COIN, ROUND_HALF_UP), ZERO
 
 
 def _busted(bust: m.Bust, known: Executions, instead: m.Execution | None) -> Posting | None:

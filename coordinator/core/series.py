@@ -25,9 +25,19 @@ class Series:
 
     def __init__(self, bars: Sequence[Bar]) -> None:
         self.bars = bars
+        self._length = len(bars)
+
+    @classmethod
+    def of_whole(cls, closes: Ticks, volumes: Ticks | None) -> Series:
+        """Bars of which only columns are known, in whole numbers of any unit."""
+        series = cls(())
+        series._length = len(closes)
+        series.__dict__["closes"] = _reduced(closes)
+        series.__dict__["volumes"] = None if volumes is None else _reduced(volumes)
+        return series
 
     def __len__(self) -> int:
-        return len(self.bars)
+        return self._length
 
     @cached_property
     def closes(self) -> Ticks | None:
@@ -41,9 +51,10 @@ class Series:
 
     def last(self, count: int) -> Series:
         """The newest `count` bars, on the same ticks."""
-        if count >= len(self.bars):
+        if count >= len(self):
             return self
-        newest = Series(self.bars[len(self.bars) - count :])
+        newest = Series(self.bars[-count:] if count else ())
+        newest._length = count
         for name in ("closes", "volumes"):
             whole: Ticks | None = getattr(self, name)
             newest.__dict__[name] = None if whole is None else whole[len(whole) - count :]
@@ -56,5 +67,10 @@ def _ticks(bars: Sequence[Bar], value: Callable[[Bar], Decimal]) -> Ticks | None
         nanos = np.array([int(whole(multiply(value(bar), _NANO))) for bar in bars], dtype=np.int64)
     except (Inexact, InvalidOperation, OverflowError):
         return None
-    unit = int(np.gcd.reduce(nanos)) if len(nanos) else 0
-    return nanos // unit if unit > 1 else nanos
+    return _reduced(nanos)
+
+
+def _reduced(values: Ticks) -> Ticks:
+    """Values in their largest unit."""
+    unit = int(np.gcd.reduce(values)) if len(values) else 0
+    return values // unit if unit > 1 else values

@@ -13,15 +13,22 @@ from datetime import datetime
 from decimal import Decimal
 
 from coordinator.core import records as r
+from coordinator.core.book_rows import (
+    pnl_row,
+    position_rows,
+    session_row,
+    strategy_row,
+    transfer_rows,
+    unrealized,
+)
 from coordinator.core.books import FUNDING, Books
 from coordinator.core.equity_curve import EquityCurve
 from coordinator.core.ledger import Position, SubAccount
 from coordinator.core.order_rows import OrderRows, Row
-from coordinator.core.values import ATTO, ZERO, Bar, exactly, is_crypto
+from coordinator.core.values import ATTO, Bar, exactly, is_crypto
 
 Rows = dict[str, list[Row]]
 CRYPTO_FEED = "us"
-_STATUS_WORDS = {"Completed": "closed", "StoppedEarly": "stopped_early"}
 
 
 @exactly
@@ -58,7 +65,8 @@ class Replay:
     def take(self, record: r.Record) -> None:
         """Apply the session's next record."""
         if isinstance(record, r.Transferred):
-            self._note_transfer(record)
+            rows, begins = self._tables["activities"], record.kind == FUNDING
+            rows += transfer_rows(record, len(rows), begins=begins)
         if self.opened is None and not isinstance(record, r.SessionOpened):
             return
         self.books.apply(record)
@@ -97,15 +105,19 @@ class Replay:
             raise ValueError("these records open no session")
         self._moved.update(self._curves)
         self._note_equity(self._last_at, last=True)
-        names = [opening.strategy for opening in self.opened.openings]
+        opened, books = self.opened, self.books
+        names = [opening.strategy for opening in opened.openings]
+        for row in self._tables["activities"]:
+            row["session_id"] = opened.session_id
+            row.setdefault("session_date", opened.session_date)
         return {
-            "sessions": [self._session_row(self.opened)],
-            "strategies": [self._strategy_row(opening) for opening in self.opened.openings],
+            "sessions": [session_row(opened, books.ended)],
+            "strategies": [strategy_row(opened, opening) for opening in opened.openings],
             "bars": list(self._bars.values()),
             "orders": list(self._orders),
             **self._tables,
-            "positions": [row for name in names for row in self._position_rows(name)],
-            "pnl_daily": [self._pnl_row(opening) for opening in self.opened.openings],
+            "positions": [row for name in names for row in position_rows(opened, books, name)],
+            "pnl_daily": [self._pnl_row(opened, opening) for opening in opened.openings],
             "equity": [row for name in names for row in self._equity_rows(name)],
         }
 
@@ -115,7 +127,7 @@ class Replay:
         for opening in record.openings:
             if opening.strategy not in self._curves:  # a session may be opened again for more
                 self._curves[opening.strategy] = EquityCurve()
-                self._start_unrealized[opening.strategy] = self._unrealized(opening.strategy)
+                self._start_unrealized[opening.strategy] = unrealized(self.books, opening.strategy)
         self._moved.update(self._curves)
         self._note_equity(record.at)
 
@@ -124,10 +136,6 @@ class Replay:
 
     def _value(self, name: str) -> Decimal:
         return self._account(name).market_value(self.books.ledger.marks)
-
-    def _unrealized(self, name: str) -> Decimal:
-        cost = sum((p.cost for p in self._account(name).positions.values()), ZERO)
-        return self._value(name) - cost
 
     def _note_equity(self, at: datetime, *, last: bool = False) -> None:
         for name in self._moved & self._curves.keys():
@@ -201,22 +209,10 @@ class Replay:
             }
         )
 
-    def _note_transfer(self, record: r.Transferred) -> None:
-        """Both sides of a transfer; of a book's first funding only the giver's."""
-        number = len(self._tables["activities"])
-        sides = [(record.source, -record.amount), (record.target, record.amount)]
-        for strategy, amount in sides[:1] if record.kind == FUNDING else sides:
-            self._tables["activities"].append(
-                {
-                    "activity_id": f"transfer.{number}",
-                    "strategy": strategy,
-                    "kind": "transfer",
-                    "symbol": None,
-                    "qty": None,
-                    "amount": amount,
-                    "allocated_by": record.kind,
-                }
-            )
+    def _pnl_row(self, opened: r.SessionOpened, opening: r.Opening) -> Row:
+        name = opening.strategy
+        start, drawdown = self._start_unrealized[name], self._curves[name].max_drawdown()
+        return pnl_row(opened, self.books, opening, start, self._fills[name], drawdown)
 
     def _note_activity(self, record: r.ActivityBooked) -> None:
         """What moved: units as such, dollars with the value of the units."""
@@ -250,78 +246,6 @@ class Replay:
                 "note": record.note,
             }
         )
-
-    def _session_row(self, opened: r.SessionOpened) -> Row:
-        ended = self.books.ended
-        for row in self._tables["activities"]:
-            row["session_id"] = opened.session_id
-            row.setdefault("session_date", opened.session_date)
-        return {
-            "session_id": opened.session_id,
-            "coordinator": opened.coordinator,
-            "account": opened.account,
-            "mode": opened.mode,
-            "session_date": opened.session_date,
-            "opened_at": opened.at,
-            "closed_at": ended.at if ended else None,
-            "status": _STATUS_WORDS[ended.status] if ended else "open",
-            "config_hash": opened.config_hash,
-        }
-
-    def _strategy_row(self, opening: r.Opening) -> Row:
-        assert self.opened is not None
-        return {
-            "session_id": self.opened.session_id,
-            "strategy": opening.strategy,
-            "strategy_type": opening.strategy_type,
-            "params": dict(opening.params),
-            "tickers": list(opening.tickers),
-            "initial_cash": opening.initial_cash,
-        }
-
-    def _position_rows(self, name: str) -> list[Row]:
-        assert self.opened is not None
-        rows: list[Row] = []
-        for symbol, position in sorted(self._account(name).positions.items()):
-            mark = self.books.ledger.marks.get(symbol, position.avg_price).quantize(ATTO)
-            value = (position.qty * mark).quantize(ATTO)
-            rows.append(
-                {
-                    "session_id": self.opened.session_id,
-                    "strategy": name,
-                    "symbol": symbol,
-                    "qty": position.qty,
-                    "avg_price": position.avg_price.quantize(ATTO),
-                    "mark_price": mark,
-                    "market_value": value,
-                    "unrealized_pnl": value - position.cost,
-                }
-            )
-        return rows
-
-    def _pnl_row(self, opening: r.Opening) -> Row:
-        assert self.opened is not None
-        name = opening.strategy
-        account = self._account(name)
-        end = self.books.ledger.equity(name)
-        transfers = account.transferred - opening.baseline_transferred
-        net = end - opening.start_equity - transfers
-        invested = opening.start_equity + transfers
-        return {
-            "session_date": self.opened.session_date,
-            "session_id": self.opened.session_id,
-            "strategy": name,
-            "start_equity": opening.start_equity,
-            "end_equity": end,
-            "transfers": transfers,
-            "realized_pnl": account.realized,
-            "unrealized_change": self._unrealized(name) - self._start_unrealized[name],
-            "fees": account.fees,
-            "net_pnl": net,
-            "return_pct": float(net / invested) if invested else 0.0,
-            "fills": self._fills[name],
-            "max_drawdown": self._curves[name].max_drawdown(),
-        }
 
     def _equity_rows(self, name: str) -> list[Row]:
         assert self.opened is not None

@@ -1,0 +1,119 @@
+"""The rows of a session that its books say when it is over: who it was, what is held, what it won.
+
+Column names and meanings are the warehouse's tables'.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from coordinator.core import records as r
+from coordinator.core.books import Books
+from coordinator.core.order_rows import Row
+from coordinator.core.values import ATTO, ZERO
+
+_STATUS_WORDS = {"Completed": "closed", "StoppedEarly": "stopped_early"}
+
+
+def session_row(opened: r.SessionOpened, ended: r.SessionEnded | None) -> Row:
+    """The session itself; open while nothing has ended it."""
+    return {
+        "session_id": opened.session_id,
+        "coordinator": opened.coordinator,
+        "account": opened.account,
+        "mode": opened.mode,
+        "session_date": opened.session_date,
+        "opened_at": opened.at,
+        "closed_at": ended.at if ended else None,
+        "status": _STATUS_WORDS[ended.status] if ended else "open",
+        "config_hash": opened.config_hash,
+    }
+
+
+def strategy_row(opened: r.SessionOpened, opening: r.Opening) -> Row:
+    """What a book's strategy is."""
+    return {
+        "session_id": opened.session_id,
+        "strategy": opening.strategy,
+        "strategy_type": opening.strategy_type,
+        "params": dict(opening.params),
+        "tickers": list(opening.tickers),
+        "initial_cash": opening.initial_cash,
+    }
+
+
+def transfer_rows(record: r.Transferred, number: int, *, begins: bool) -> list[Row]:
+    """Both sides of a transfer; of one that `begins` a book only the giver's."""
+    sides = [(record.source, -record.amount), (record.target, record.amount)]
+    return [
+        {
+            "activity_id": f"transfer.{number}",
+            "strategy": strategy,
+            "kind": "transfer",
+            "symbol": None,
+            "qty": None,
+            "amount": amount,
+            "allocated_by": record.kind,
+        }
+        for strategy, amount in (sides[:1] if begins else sides)
+    ]
+
+
+def position_rows(opened: r.SessionOpened, books: Books, name: str) -> list[Row]:
+    """What a book holds, at the last marks; what has none, at its cost."""
+    rows: list[Row] = []
+    for symbol, position in sorted(books.ledger[name].positions.items()):
+        mark = books.ledger.marks.get(symbol, position.avg_price).quantize(ATTO)
+        value = (position.qty * mark).quantize(ATTO)
+        rows.append(
+            {
+                "session_id": opened.session_id,
+                "strategy": name,
+                "symbol": symbol,
+                "qty": position.qty,
+                "avg_price": position.avg_price.quantize(ATTO),
+                "mark_price": mark,
+                "market_value": value,
+                "unrealized_pnl": value - position.cost,
+            }
+        )
+    return rows
+
+
+def pnl_row(
+    opened: r.SessionOpened,
+    books: Books,
+    opening: r.Opening,
+    start_unrealized: Decimal,
+    fills: int,
+    max_drawdown: float,
+) -> Row:
+    """What a book's day came to; `start_unrealized` is what its positions had won before it."""
+    name = opening.strategy
+    account = books.ledger[name]
+    end = books.ledger.equity(name)
+    transfers = account.transferred - opening.baseline_transferred
+    net = end - opening.start_equity - transfers
+    invested = opening.start_equity + transfers
+    return {
+        "session_date": opened.session_date,
+        "session_id": opened.session_id,
+        "strategy": name,
+        "start_equity": opening.start_equity,
+        "end_equity": end,
+        "transfers": transfers,
+        "realized_pnl": account.realized,
+        "unrealized_change": unrealized(books, name) - start_unrealized,
+        "fees": account.fees,
+        "net_pnl": net,
+        "return_pct": float(net / invested) if invested else 0.0,
+        "fills": fills,
+        "max_drawdown": max_drawdown,
+    }
+
+
+def unrealized(books: Books, name: str) -> Decimal:
+    """What a book's positions have won at the last marks, dollars."""
+    account = books.ledger[name]
+    cost = sum((p.cost for p in account.positions.values()), ZERO)
+    return account.market_value(books.ledger.marks) - cost
