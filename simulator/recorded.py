@@ -76,13 +76,10 @@ class RecordedFeed:
         spans = [self._spans[symbol, day] for day in self._dates.get(symbol, ())]
         rows = slice(spans[0][0], spans[-1][1]) if spans else slice(0, 0)
         held, decimals = self._columns, decimals_of(price_step(symbol))
-        return Columns(
-            symbol,
-            decimals,
-            held["timestamp"][rows],
-            *(whole_steps(held[name][rows], decimals) for name in _PRICES),
-            *(held[name][rows] for name in ("volume", "trade_count", "vwap")),
-        )
+        opened, high, low, close = (whole_steps(held[name][rows], decimals) for name in _PRICES)
+        volume, count, vwap = (held[name][rows] for name in ("volume", "trade_count", "vwap"))
+        starts = held["timestamp"][rows]
+        return Columns(symbol, decimals, starts, opened, high, low, close, volume, count, vwap)
 
     def forget_before(self, day: date) -> None:
         """Give back the memory of earlier days; whoever asks for one has it read again."""

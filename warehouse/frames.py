@@ -101,7 +101,8 @@ def _plain(value: object) -> object:
 
 
 def _shape(table: Table, rows: Rows) -> tuple[Frame, list[Rejection]]:
-    if isinstance(rows, pa.Table):
+    if hasattr(rows, "__arrow_c_stream__"):
+        rows = pa.table(rows)
         shaped = _from_arrow(table, rows)
         if shaped is not None:
             return shaped, []

@@ -6,12 +6,13 @@ another's, takes its share of a bar's volume, or spends its buying power.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from coordinator.backtest.exchange import Exchange
+from coordinator.backtest.exchange import Exchange, Ids, Purse
 from coordinator.core import messages as m
+from coordinator.core.ledger import SubAccount
 from coordinator.core.values import ZERO
 from simulator.values import Bar
 
@@ -59,11 +60,21 @@ class ExchangesApart:
     def carry_out(self, command: m.Command, now: datetime) -> list[m.Message]:
         """What its strategy's broker answers to a command, and what follows from it at once."""
         name = command.client_order_id.rsplit(".", 2)[0]
-        if name not in self._of:
-            self._of[name] = self._opens(f"bt-{name}-", self._deposits[name], self._last)
-        told = self._of[name].carry_out(command, now)
+        told = self._account(name).carry_out(command, now)
         self._note(name)
         return told
+
+    def purse(self, strategy: str) -> Purse:
+        """A copy of what a strategy's account has."""
+        if strategy in self._of:
+            return self._of[strategy].purse(strategy)
+        return Purse(self._deposits[strategy], Ids(_prefix(strategy)))
+
+    def settle(self, purse: Purse, books: Iterable[SubAccount]) -> None:
+        """Have in a strategy's account what its book has, if it traded without an order sent."""
+        for book in books:
+            if purse.ids.given:
+                self._account(book.name).settle(purse, [book])
 
     def positions(self) -> dict[str, Decimal]:
         """Net positions by symbol over all accounts, those of zero apart."""
@@ -72,6 +83,11 @@ class ExchangesApart:
             for symbol, qty in exchange.positions().items():
                 net[symbol] = net.get(symbol, ZERO) + qty
         return {symbol: qty for symbol, qty in net.items() if qty}
+
+    def _account(self, name: str) -> Exchange:
+        if name not in self._of:
+            self._of[name] = self._opens(_prefix(name), self._deposits[name], self._last)
+        return self._of[name]
 
     def _each(self, ask: Callable[[Exchange], list[m.OrderUpdate]]) -> list[m.OrderUpdate]:
         """The answers of all that have an order resting; nothing can happen to the others."""
@@ -86,3 +102,7 @@ class ExchangesApart:
             self._resting[name] = self._of[name]
         else:
             self._resting.pop(name, None)
+
+
+def _prefix(strategy: str) -> str:
+    return f"bt-{strategy}-"

@@ -7,23 +7,29 @@ whoever plays it loads each session into the warehouse as it comes.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
 
+from coordinator.backtest import arrow
 from coordinator.backtest.apart import ExchangesApart
 from coordinator.backtest.exchange import Exchange
+from coordinator.backtest.instant import Instant, Unfit
+from coordinator.backtest.readout import Readout
 from coordinator.backtest.rules import fit_for_lanes
-from coordinator.backtest.session import Session, Setup
+from coordinator.backtest.session import Session
+from coordinator.backtest.setup import Opened, Setup
 from coordinator.backtest.tape import Recording
 from coordinator.bootstrap import specs_of
 from coordinator.config import CoordinatorConfig, config_hash, load_config
 from coordinator.core import messages as m
+from coordinator.core import records as r
 from coordinator.core.books import Books
-from coordinator.core.statement import Rows, statement
+from coordinator.core.order_rows import Row
+from coordinator.core.statement import statement
 from coordinator.core.values import MINUTE, ZERO
 from coordinator.embedded import FILL_MODEL, LEAST_CASH, ROOM
 from coordinator.errors import OperatorError
@@ -33,6 +39,8 @@ from simulator.errors import OptionsError
 from simulator.fills import FillModel, fill_model
 from simulator.values import Bar
 
+Tables = Mapping[str, Sequence[Row]]
+"""Rows by table; those of which there are many as `arrow.ArrowRows`."""
 Advance = Callable[[int], None]
 """Is told how many minutes of market time have been played since it was last told."""
 
@@ -64,14 +72,18 @@ class BacktestOptions:
 
 @dataclass(frozen=True, slots=True)
 class PlayedSession:
-    """A finished session, ready for the warehouse; `summary` is the guide's, at its end."""
+    """A finished session, ready for the warehouse; `summary` is the guide's, at its end.
+
+    `at_once` says that it took no message to play it (`instant.py`).
+    """
 
     session_id: str
     session_date: date
-    played: Rows
+    played: Tables
     summary: str
+    at_once: bool = False
 
-    def rows(self) -> Rows:
+    def rows(self) -> Tables:
         """The session as the warehouse's rows, by table."""
         return self.played
 
@@ -81,7 +93,7 @@ class PlayedSession:
         told = hashlib.sha256()
         for table, rows in self.played.items():
             if table != "bars":
-                told.update(repr(rows).encode())
+                told.update(arrow.told(rows))
         return told.hexdigest()
 
 
@@ -112,13 +124,13 @@ class Backtest:
             )
         _refuse_order(options)
         self.model = options.fill_model or FILL_MODEL
-        model = _fill_model(self.model)
+        self._model = _fill_model(self.model)
         self._recording = Recording(options.bars, options.source, config.tickers)
         self._starts = self._recording.starts(options.start, options.end)
         setup = _setup(config, self._account(config, options), self.model)
         self.setup = _apart(setup, only) if apart else setup
         self.books = Books()
-        self._exchange = self._opened(model)
+        self._exchange = self._opened(self._model)
 
     @property
     def account(self) -> str:
@@ -138,28 +150,74 @@ class Backtest:
         return sum((plan.end - start) // MINUTE for start, plan in plans if plan is not None)
 
     def play(
-        self, advance: Advance = _no_matter, stopped: Callable[[], bool] = _never
+        self,
+        advance: Advance = _no_matter,
+        stopped: Callable[[], bool] = _never,
+        *,
+        by_message: bool = False,
     ) -> Iterator[PlayedSession]:
         """Play the sessions in order; each is finished before it comes.
 
-        Once `stopped` answers yes, the session that is being played is given up.
+        Once `stopped` answers yes, the session that is being played is given up. With `by_message`
+        each is played as the engine plays it live, message by message; the rows are the same.
         """
         narrator = Narrator(self.books, self.setup.specs)
         before: datetime | None = None
         for start in self._starts:
             self._recording.forget_before(start)
             missed = [] if before is None else self._meanwhile(before, start)
-            session = Session(self.setup, self._recording.tape, self._exchange, self.books, start)
-            session.tell(missed)
-            while session.now < session.plan.end:
-                if stopped():
-                    return
-                session.step()
-                advance(1)
-            session.finish()
-            before = session.now
-            rows, summary = statement(session.records), narrator.summary()
-            yield PlayedSession(session.session_id, session.plan.date, rows, summary)
+            tape, setup, exchange = self._recording.tape, self.setup, self._exchange
+            opened = Opened.on(self.books, setup, tape, exchange, start)
+            slowly = by_message or bool(missed)
+            rows = None if slowly else self._at_once(opened, advance, stopped)
+            at_once = rows is not None
+            if rows is None:
+                rows = self._by_message(opened, missed, advance, stopped)
+            if rows is None:
+                return
+            before, summary = opened.plan.end, narrator.summary()
+            name, day = opened.name.session_id, opened.plan.date
+            yield PlayedSession(name, day, rows, summary, at_once)
+
+    def _at_once(
+        self, opened: Opened, advance: Advance, stopped: Callable[[], bool]
+    ) -> Tables | None:
+        """The session's rows, if every order of it is sure to fill at once and nobody stops it."""
+        tape, books, exchange = self._recording.tape, self.books, self._exchange
+        try:
+            reels = self._recording.reels
+            session = Instant(self.setup, self._model, tape, reels, exchange, books, opened)
+            if not session.play(stopped):
+                return None
+        except Unfit:
+            return None
+        readout = Readout(session, books)
+        session.settle()
+        end = opened.plan.end
+        cash, positions = exchange.cash, exchange.positions()
+        ended = r.SessionEnded(end, opened.name.session_id, "Completed", cash, positions)
+        books.apply_all([ended])
+        advance((end - opened.start) // MINUTE)
+        return readout.rows(ended)
+
+    def _by_message(
+        self,
+        opened: Opened,
+        missed: Iterable[m.OrderUpdate],
+        advance: Advance,
+        stopped: Callable[[], bool],
+    ) -> Tables | None:
+        """The session's rows as the engine makes them, message by message; None if stopped."""
+        tape, start = self._recording.tape, opened.start
+        session = Session(self.setup, tape, self._exchange, self.books, start, opened)
+        session.tell(missed)
+        while session.now < session.plan.end:
+            if stopped():
+                return None
+            session.step()
+            advance(1)
+        session.finish()
+        return statement(session.records)
 
     def _opened(self, model: FillModel) -> Exchange | ExchangesApart:
         """One account for all, or of strategies apart one for each."""

@@ -6,16 +6,17 @@ JSON is left out. Nothing here reads a clock: whoever plays says which minute en
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
 
 from coordinator.core import messages as m
+from coordinator.core.ledger import SubAccount
 from coordinator.core.orders import OrderStatus
 from coordinator.core.risk import Asset
-from coordinator.core.values import COIN, MINUTE, Side, is_crypto
+from coordinator.core.values import COIN, MINUTE, ZERO, Side, is_crypto
 from simulator.assets import Asset as VenueAsset
 from simulator.assets import find_asset
 from simulator.calendar import Calendar
@@ -25,9 +26,35 @@ from simulator.fills import FillModel
 from simulator.market import Market
 from simulator.money import exact, half_even
 from simulator.rules import check_ticket
-from simulator.values import Bar, Execution, Order, OrderType, Ticket, TimeInForce
+from simulator.values import Bar, Execution, Order, OrderType, Position, Ticket, TimeInForce
 from simulator.values import Side as TicketSide
 from simulator.venue import Venue
+
+
+@dataclass(slots=True)
+class Ids:
+    """Names of orders, executions and activities: `prefix`, and their number among them all."""
+
+    prefix: str
+    given: int = 0
+
+    def next(self) -> str:
+        """The next one."""
+        self.given += 1
+        return f"{self.prefix}{self.given}"
+
+
+@dataclass(slots=True)
+class Purse:
+    """What an account has, while orders fill without being sent to it: dollars, and its next ids.
+
+    `promised` are the dollars of this minute's entries.
+    """
+
+    cash: Decimal
+    ids: Ids
+    promised: Decimal = ZERO
+
 
 ARRIVING = ("pending_new", "accepted", "new")
 
@@ -50,8 +77,8 @@ class Exchange:
         prefix: str = "bt-",
         last: dict[str, Bar | None] | None = None,
     ) -> None:
-        numbers = itertools.count(1)
-        self.venue = Venue(cash, model, lambda: f"{prefix}{next(numbers)}", fee_rate=fee_rate)
+        self._ids = Ids(prefix)
+        self.venue = Venue(cash, model, self._ids.next, fee_rate=fee_rate)
         self._feed = feed
         self._calendar = calendar
         self._last: dict[str, Bar | None] = {} if last is None else last
@@ -104,6 +131,22 @@ class Exchange:
                 return self._cancel(command, now)
             case m.LookUpOrder():
                 return [_told(self.venue.find_client(command.client_order_id))]
+
+    def purse(self, _strategy: str) -> Purse:
+        """A copy of what the account has."""
+        return Purse(self.cash, replace(self._ids))
+
+    def settle(self, purse: Purse, books: Iterable[SubAccount]) -> None:
+        """Have in the account what its books have, which traded without sending an order here."""
+        held: dict[str, Position] = {}
+        for book in books:
+            for symbol, position in book.positions.items():
+                before = held.get(symbol, Position(symbol, ZERO, ZERO))
+                qty, cost = before.qty + position.qty, before.cost + position.cost
+                held[symbol] = Position(symbol, qty, cost)
+        self._ids.given = purse.ids.given
+        self.venue.ledger.cash = purse.cash
+        self.venue.ledger.positions = {name: one for name, one in held.items() if one.qty}
 
     def positions(self) -> dict[str, Decimal]:
         """The account's net positions by symbol, those of zero apart."""

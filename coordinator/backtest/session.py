@@ -8,73 +8,26 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 
 from coordinator.backtest.apart import ExchangesApart
-from coordinator.backtest.exchange import Exchange, asset_of
+from coordinator.backtest.exchange import Exchange
+from coordinator.backtest.setup import Opened, Setup
 from coordinator.backtest.tape import Tape
 from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.books import Books
-from coordinator.core.controls import Controls
-from coordinator.core.engine import CRYPTO_FEE_RATE, Engine, tickers_of
-from coordinator.core.lanes import StrategySpec
-from coordinator.core.opening import SessionName, open_session, session_id
-from coordinator.core.risk import Asset
+from coordinator.core.engine import Engine
 from coordinator.core.series import Series
-from coordinator.core.session import SessionPlan
 from coordinator.core.values import MINUTE, Bar
 from coordinator.shell import startup
 
-MODE = "backtest"
-
-
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """What is tested, the same in every session. `account` is the backtest's own.
-
-    The sessions are those of `tickers`: of all strategies, where `specs` are some of them.
-    Strategies `apart` share bars and nothing else.
-    """
-
-    specs: Sequence[StrategySpec]
-    coordinator: str
-    account: str
-    feed: str
-    config_hash: str
-    fill_model: str = ""
-    controls: Controls = Controls()  # noqa: RUF009
-    crossing: bool = False
-    crypto_fee_rate: Decimal = CRYPTO_FEE_RATE
-    tickers: Sequence[str] = ()
-    apart: bool = False
-
-    @property
-    def traded(self) -> list[str]:
-        """Every ticker of these strategies, in order of first mention."""
-        return tickers_of(self.specs)
-
-    def assets(self) -> Mapping[str, Asset]:
-        """What may be ordered of each ticker."""
-        return {ticker: asset_of(ticker) for ticker in self.traded}
-
-    def name(self, plan: SessionPlan) -> SessionName:
-        """Which session it is that is played by this plan."""
-        return SessionName(
-            session_id(self.coordinator, self.account, plan),
-            self.coordinator,
-            self.account,
-            MODE,
-            self.feed,
-            self.config_hash,
-            self.fill_model,
-        )
-
 
 class Session:
-    """A session that begins at `start`, on `books` that live on; `records` are all it made."""
+    """A session that begins at `start`, on `books` that live on; `records` are all it made.
+
+    `opened` is given where the books know of it already.
+    """
 
     def __init__(
         self,
@@ -83,18 +36,14 @@ class Session:
         exchange: Exchange | ExchangesApart,
         books: Books,
         start: datetime,
+        opened: Opened | None = None,
     ) -> None:
-        plan = startup.plan(start, tape.hours, setup.tickers)
-        assert plan is not None, f"nothing is traded from {start} on"
+        opened = opened or Opened.on(books, setup, tape, exchange, start)
         self.now = start
-        self.plan: SessionPlan = plan
+        self.plan = plan = opened.plan
         self.exchange = exchange
-        self.records: list[r.Record] = []
-        if not books.account:
-            self._keep(books, r.AccountAdopted(start, setup.account, exchange.cash, ()))
-        name = setup.name(plan)
-        self.session_id = name.session_id
-        self.records += open_session(books, setup.specs, plan, name, start)
+        self.records: list[r.Record] = list(opened.records)
+        self.session_id = opened.name.session_id
         self.engine = Engine(
             books,
             setup.specs,

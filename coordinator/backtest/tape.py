@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
+from coordinator.backtest.reels import Reels
 from coordinator.core.session import Hours, SessionPlan
 from coordinator.core.values import Bar, is_crypto
 from coordinator.errors import OperatorError
@@ -124,6 +125,7 @@ class Recording:
         dates = self._dates(date.min, date.max)
         self.first, self.last = dates[0], dates[-1]
         self.tape = Tape(self.feed, Calendar(self.first, self.last))
+        self.reels = Reels(self.feed, self.tape.calendar)
 
     def starts(self, first: date | None, last: date | None) -> list[datetime]:
         """When each session between two dates (both included) begins, in order.

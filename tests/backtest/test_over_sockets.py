@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from coordinator.core.order_rows import Row
 from coordinator.core.statement import Rows
 from simulator.server import Simulator
 from tests.backtest.recording import TUESDAY, backtest, strategy, write_recording
@@ -82,7 +84,9 @@ def until(end: Any, rows: Rows) -> Rows:
     return rows
 
 
-def told(rows: Rows, table: str, names: tuple[str, ...]) -> list[tuple[object, ...]]:
+def told(
+    rows: Mapping[str, Sequence[Row]], table: str, names: tuple[str, ...]
+) -> list[tuple[object, ...]]:
     """What a table says of the strategies; the accounts hold different amounts beside them."""
     found = [
         tuple(row[name] for name in names)

@@ -1,0 +1,154 @@
+"""A session's bars and equity as Arrow tables, with the columns that the warehouse has of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from decimal import Decimal
+from typing import Any, overload
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from coordinator.backtest.curves import Curve
+from coordinator.backtest.reels import Places
+from coordinator.core.order_rows import Row
+from coordinator.core.records import Origin
+from simulator.columns import Columns, Floats, whole_steps
+
+MONEY = pa.decimal128(38, 18)
+TIME = pa.timestamp("us", tz="UTC")
+_SUMMED = pa.decimal128(37, 18)
+"""Two of these have a sum that is MONEY."""
+_NANO_PLACES = 9
+_PRICES = ("open", "high", "low", "close")
+
+
+class ArrowRows(Sequence[Row]):
+    """Rows that are kept as an Arrow table, which whoever reads Arrow may take as it is."""
+
+    def __init__(self, table: Any) -> None:
+        self.table = table
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """Arrow's own way to hand a table over."""
+        return self.table.__arrow_c_stream__(requested_schema)
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    @overload
+    def __getitem__(self, place: int) -> Row: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Row]: ...
+
+    def __getitem__(self, place: int | slice) -> Row | Sequence[Row]:
+        if isinstance(place, slice):
+            return list(self)[place]
+        row: Row = self.table.take([place]).to_pylist()[0]
+        return row
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.table.to_pylist())
+
+
+def money(steps: NDArray[Any], places: int, kind: Any = MONEY, mask: Any = None) -> Any:
+    """Whole steps of 1e-`places` as decimals; where the mask is true, nothing."""
+    if steps.dtype == object:
+        return pa.array([Decimal(step).scaleb(-places) for step in steps.tolist()], kind)
+    whole = pa.array(steps, pa.int64(), mask=mask).cast(pa.decimal128(19, 0))
+    scaled = pa.decimal128(37, places)
+    return pa.Array.from_buffers(scaled, len(whole), whole.buffers()).cast(kind)
+
+
+def equity_rows(session_id: str, curves: Mapping[str, Curve]) -> ArrowRows:
+    """A row for each point of each book's curve."""
+    parts = [part for part in curves.values() if len(part.times)]
+    counts = [len(part.times) for part in parts]
+    names = pa.array(list(curves), pa.string())
+    cash: list[Decimal] = []
+    which, offset = [], 0
+    for part in parts:
+        which.append(part.which + offset)
+        cash += part.cash
+        offset += len(part.cash)
+    values = np.concatenate([part.values for part in parts])
+    paid = pa.array(cash, _SUMMED).take(pa.array(np.concatenate(which)))
+    held = money(values, parts[0].places, _SUMMED)
+    table = pa.table(
+        {
+            "session_id": pa.repeat(pa.scalar(session_id, pa.string()), sum(counts)),
+            "strategy": names.take(pa.array(np.repeat(np.arange(len(parts)), counts))),
+            "ts": pa.array(np.concatenate([part.times for part in parts])).cast(TIME),
+            "cash": paid.cast(MONEY),
+            "market_value": held.cast(MONEY),
+            "equity": pc.add(paid, held),
+        }
+    )
+    return ArrowRows(table)
+
+
+def bar_rows(
+    account: str,
+    feeds: Mapping[str, str],
+    history: Sequence[Columns],
+    session: Sequence[Columns],
+) -> ArrowRows:
+    """Bars of the history, a ticker after another, then the session's minute by minute.
+
+    Each sequence is in order of symbols; `feeds` names each symbol's.
+    """
+    old = [(columns, Origin.BACKFILL) for columns in history]
+    new = [(columns, Origin.LIVE) for columns in session]
+    whole = pa.concat_tables([_bars(account, feeds, *one) for one in (*old, *new)])
+    counted = sum(len(columns) for columns in history)
+    return ArrowRows(whole.take(pa.array(_by_minute(counted, session))))
+
+
+def _by_minute(first: int, session: Sequence[Columns]) -> Places:
+    """The rows' order: as they are up to `first`, the rest by their starts."""
+    starts = [columns.starts for columns in session]
+    rest = np.argsort(np.concatenate(starts), kind="stable") if starts else np.zeros(0, np.int64)
+    return np.concatenate((np.arange(first), first + rest))
+
+
+def _bars(account: str, feeds: Mapping[str, str], columns: Columns, origin: Origin) -> Any:
+    count = len(columns)
+    texts = (account, feeds[columns.symbol], columns.symbol, origin.value)
+    owner, feed, symbol, came = (pa.repeat(pa.scalar(one, pa.string()), count) for one in texts)
+    prices = {name: money(getattr(columns, name), columns.decimals) for name in _PRICES}
+    known = ~np.isnan(columns.vwap)
+    vwap = whole_steps(np.where(known, columns.vwap, 0.0), columns.decimals)
+    counted = ~np.isnan(columns.trade_count)
+    deals = np.where(counted, columns.trade_count, 0).astype(np.int64)
+    return pa.table(
+        {
+            "account": owner,
+            "feed": feed,
+            "symbol": symbol,
+            "ts": pa.array(columns.starts).cast(TIME),
+            **prices,
+            "volume": _volume(columns.volume),
+            "trade_count": pa.array(deals, pa.int64(), mask=~counted),
+            "vwap": money(vwap, columns.decimals, mask=~known),
+            "origin": came,
+        }
+    )
+
+
+def _volume(volume: Floats) -> Any:
+    if np.all((volume == np.rint(volume)) & (volume < 1e15)):
+        return money(volume.astype(np.int64), 0)
+    return pa.array([Decimal(repr(one)) for one in volume.tolist()], MONEY)
+
+
+def told(rows: Sequence[Row]) -> bytes:
+    """All that the rows of a table say, as bytes; the same for the same rows."""
+    if not isinstance(rows, ArrowRows):
+        return repr(rows).encode()
+    written = pa.BufferOutputStream()
+    with pa.ipc.new_stream(written, rows.table.schema) as stream:
+        stream.write_table(rows.table.combine_chunks())
+    return bytes(written.getvalue().to_pybytes())

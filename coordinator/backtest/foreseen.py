@@ -1,0 +1,103 @@
+"""What every rule says at every bar of a session, found before the first order of it.
+
+A signal depends on bars alone. A rule that judges a history whole is asked once; any other is
+stepped bar by bar, in the very order in which the engine would step it, so that what a user's
+strategies share with each other is the same at each step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from coordinator.backtest.reels import Reel
+from coordinator.backtest.tape import Tape
+from coordinator.core.engine import tickers_of
+from coordinator.core.foretold import over_of
+from coordinator.core.lanes import Lane, Rule, StrategySpec
+from coordinator.core.session import SessionPlan
+from coordinator.core.values import Bar, exactly
+from coordinator.shell.history import Need
+
+Key = tuple[Rule, str]
+
+
+@dataclass(slots=True)
+class Opinion:
+    """One rule's signals on one ticker, by place.
+
+    `fault` says what it raised, if it did, at the place `fault_at`; -1 is the history.
+    """
+
+    signals: list[int] = field(default_factory=list)
+    fault: str = ""
+    fault_at: int = -1
+
+
+def opinions(
+    specs: Sequence[StrategySpec],
+    reels: Mapping[str, Reel],
+    tape: Tape,
+    plan: SessionPlan,
+    needs: Sequence[Need],
+) -> dict[Key, Opinion]:
+    """Each distinct rule and ticker, judged once."""
+    found: dict[Key, Opinion] = {}
+    stepping: dict[str, list[tuple[Lane, Opinion]]] = {}
+    for spec in specs:
+        for ticker in spec.tickers:
+            key = (spec.rule, ticker)
+            if key in found:
+                continue
+            found[key] = Opinion()
+            signals = _at_once(spec, reels[ticker])
+            if signals is None:
+                stepping.setdefault(ticker, []).append((Lane(spec), found[key]))
+            else:
+                found[key].signals = signals
+    if stepping:
+        _warm(specs, stepping, tape.history([n for n in needs if n.symbol in stepping]))
+        _step(stepping, tape, plan)
+    return found
+
+
+def _at_once(spec: StrategySpec, reel: Reel) -> list[int] | None:
+    over, to_come = over_of(spec.rule), len(reel.bars)
+    if over is None:
+        return None
+    if not to_come:
+        return []
+    told = over(reel.series.last(spec.history_bars + to_come))
+    if told is None:
+        return None
+    signals: list[int] = told[len(told) - to_come :].tolist()
+    return signals
+
+
+def _warm(
+    specs: Sequence[StrategySpec],
+    stepping: Mapping[str, Sequence[tuple[Lane, Opinion]]],
+    history: Mapping[str, Sequence[Bar]],
+) -> None:
+    for ticker in tickers_of(specs):
+        bars = history.get(ticker, ())
+        for lane, opinion in stepping.get(ticker, ()):
+            for bar in bars[max(0, len(bars) - lane.history_bars) :]:
+                lane.feed(bar)
+            opinion.fault = lane.fault
+
+
+@exactly
+def _step(
+    stepping: Mapping[str, Sequence[tuple[Lane, Opinion]]], tape: Tape, plan: SessionPlan
+) -> None:
+    minutes = tape.minutes(sorted(stepping), plan.begin, plan.end)
+    for start in sorted(minutes):
+        for _, bar in minutes[start]:
+            if not plan.counts(bar):
+                continue
+            for lane, opinion in stepping[bar.symbol]:
+                lane.feed(bar)
+                if lane.fault and not opinion.fault:
+                    opinion.fault, opinion.fault_at = lane.fault, len(opinion.signals)
+                opinion.signals.append(lane.signal)

@@ -1,0 +1,203 @@
+"""Who decides in a session that is played at once: a book a strategy, and a seat for each ticker.
+
+A seat knows the next bar at which it could do anything, and is not asked before.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from dataclasses import dataclass, field, replace
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+
+import numpy as np
+
+from coordinator.backtest.exchange import Purse
+from coordinator.backtest.foreseen import Opinion
+from coordinator.backtest.reels import Reel
+from coordinator.core import risk
+from coordinator.core.books import Books
+from coordinator.core.lanes import StrategySpec
+from coordinator.core.ledger import Position, SubAccount
+from coordinator.core.risk import Asset
+from coordinator.core.values import Side
+
+Standing = tuple[int, Decimal, dict[str, Decimal]]
+"""From which minute on a book had so much cash and held these quantities."""
+
+
+class Seat:
+    """One strategy on one ticker. `wishes` are the places at which its signal counts."""
+
+    def __init__(
+        self, number: int, book: Book, reel: Reel, asset: Asset, told: Opinion, begun: int
+    ) -> None:
+        self.number, self.book, self.reel, self.asset = number, book, reel, asset
+        self.symbol = reel.symbol
+        self.signals = told.signals
+        warm = max(book.spec.min_warmup_bars - begun - 1, 0)
+        places = range(warm, reel.last + 1)
+        self.warm = warm
+        self._ups = [place for place in places if told.signals[place] > 0]
+        self._downs = [place for place in places if told.signals[place] < 0]
+
+    @property
+    def position(self) -> Position | None:
+        """What the strategy has of the ticker, if that could be sold."""
+        position = self.book.account.positions.get(self.symbol)
+        return position if position is not None and self.asset.floor(position.qty) else None
+
+    def signal(self, place: int) -> int:
+        """Its signal at a place, 0 before its ticker is warm."""
+        return self.signals[place] if place >= self.warm else 0
+
+    def next_place(self, place: int) -> int | None:
+        """The next place after this one at which it may want something, None if there is none."""
+        position = self.position
+        wishes = self._ups if position is None else self._downs
+        after = bisect_right(wishes, place)
+        wish = wishes[after] if after < len(wishes) else None
+        if position is None:
+            return wish
+        found = [at for at in (wish, self._guarded(place, position)) if at is not None]
+        return min(found, default=None)
+
+    def _guarded(self, place: int, position: Position) -> int | None:
+        """The next place at which its stop or target may be reached; no later than it is."""
+        limits, scale = self.book.spec.limits, Decimal(1).scaleb(self.reel.bars.decimals)
+        if limits.stop_loss_pct is None and limits.take_profit_pct is None:
+            return None
+        ahead = self.reel.bars.close[place + 1 : self.reel.last + 1]
+        reached = np.zeros(len(ahead), bool)
+        paid = position.cost / position.qty * scale
+        if limits.stop_loss_pct is not None:
+            stop = (paid * (1 - limits.stop_loss_pct)).to_integral_value(ROUND_CEILING)
+            reached |= ahead <= int(stop)
+        if limits.take_profit_pct is not None:
+            target = (paid * (1 + limits.take_profit_pct)).to_integral_value(ROUND_FLOOR)
+            reached |= ahead >= int(target)
+        first = int(reached.argmax()) if len(reached) else 0
+        return place + 1 + first if len(reached) and reached[first] else None
+
+
+class Book:
+    """One strategy's book while the session is played; the books themselves change at its end."""
+
+    def __init__(self, spec: StrategySpec, books: Books, key: str, purse: Purse) -> None:
+        account, day = books.ledger[spec.name], books.days[spec.name]
+        self.spec, self.key, self.purse = spec, key, purse
+        self.account: SubAccount = replace(account, positions=dict(account.positions))
+        self.available = account.cash
+        self.minute = -1
+        """The minute that `available` is of."""
+        self.entries, self.stopped = 0, ""
+        self.sequence = books.sequences.get(key, 0)
+        self.denied: dict[str, str] = {}
+        self.fills = 0
+        self.seats: list[Seat] = []
+        self.faults: list[tuple[int, str]] = []
+        """Minute and text of each lane's fault, the first ticker's first."""
+        self.baseline = day.start_equity + account.transferred - day.transferred_before
+        self.standings: list[Standing] = [(0, account.cash, self._quantities())]
+
+    @property
+    def watched(self) -> bool:
+        """Whether its day may be stopped."""
+        return self.spec.limits.max_daily_loss is not None or bool(self.faults)
+
+    def equity(self, minute: int) -> Decimal:
+        """Cash and positions at the closes known at the end of a minute, dollars."""
+        account = self.account
+        total = account.cash
+        if account.positions:
+            for seat in self.seats:
+                position = account.positions.get(seat.symbol)
+                if position is not None:
+                    mark = seat.reel.mark(minute)
+                    total += position.cost if mark is None else position.qty * mark
+        return total
+
+    def check_day(self, minute: int) -> None:
+        """Stop the day's entries on a loss, or because a lane has raised."""
+        limits = self.spec.limits
+        if self.stopped:
+            return
+        if limits.max_daily_loss is not None and risk.loss_reached(
+            limits, self.equity(minute) - self.baseline
+        ):
+            self.stopped = "max_daily_loss"
+            return
+        fault = next((text for at, text in self.faults if at <= minute), "")
+        if fault:
+            self.stopped = f"fault: {fault}"
+
+    def denial(self) -> str:
+        """What keeps it from opening a position; empty if nothing does."""
+        most = self.spec.limits.max_daily_trades
+        if self.stopped:
+            return self.stopped
+        return "max_daily_trades" if most is not None and self.entries >= most else ""
+
+    def next_id(self) -> str:
+        """The client id of its next order."""
+        self.sequence += 1
+        return f"{self.key}.{self.sequence}"
+
+    def post(
+        self,
+        minute: int,
+        symbol: str,
+        moved: Decimal,
+        price: Decimal,
+        fee: Decimal,
+        fee_qty: Decimal,
+    ) -> Decimal:
+        """Post an execution that is known from the next minute on; dollars that it cost."""
+        paid, _ = self.account.book(symbol, moved, price, fee, fee_qty)
+        self.fills += 1
+        standing = (minute + 1, self.account.cash, self._quantities())
+        if self.standings[-1][0] == standing[0]:
+            self.standings.pop()
+        self.standings.append(standing)
+        return paid
+
+    def _quantities(self) -> dict[str, Decimal]:
+        return {symbol: position.qty for symbol, position in self.account.positions.items()}
+
+
+@dataclass(slots=True)
+class Intent:
+    """An order of this minute, and its row in the statement."""
+
+    seat: Seat
+    side: Side
+    qty: Decimal
+    close: Decimal
+    row: dict[str, object] = field(default_factory=dict)
+
+
+def in_turn(intents: list[Intent]) -> list[Intent]:
+    """The order in which a minute's orders fill, where each fills before the next one goes.
+
+    As `core/arbiter.py` lets them: who finds an opposite order on its ticker waits until the last
+    of those has filled, and goes to the end of the line then.
+    """
+    if len(intents) == 1:
+        return intents
+    leads: dict[str, Side] = {}
+    left: dict[str, int] = {}
+    waiting: dict[str, list[Intent]] = {}
+    line: list[Intent] = []
+    for intent in intents:
+        symbol = intent.seat.symbol
+        if leads.setdefault(symbol, intent.side) is intent.side:
+            line.append(intent)
+            left[symbol] = left.get(symbol, 0) + 1
+        else:
+            waiting.setdefault(symbol, []).append(intent)
+    if waiting:
+        for intent in line:  # it grows
+            symbol = intent.seat.symbol
+            left[symbol] -= 1
+            if not left[symbol]:
+                line += waiting.pop(symbol, [])
+    return line

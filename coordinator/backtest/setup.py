@@ -1,0 +1,101 @@
+"""What a backtest plays, the same in every session, and how each of its sessions is opened."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from coordinator.backtest.apart import ExchangesApart
+from coordinator.backtest.exchange import Exchange, asset_of
+from coordinator.backtest.tape import Tape
+from coordinator.core import records as r
+from coordinator.core.books import Books
+from coordinator.core.controls import Controls
+from coordinator.core.engine import CRYPTO_FEE_RATE, tickers_of
+from coordinator.core.lanes import StrategySpec
+from coordinator.core.opening import SessionName, open_session, session_id
+from coordinator.core.risk import Asset
+from coordinator.core.session import SessionPlan
+from coordinator.shell import startup
+
+MODE = "backtest"
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What is tested, the same in every session. `account` is the backtest's own.
+
+    The sessions are those of `tickers`: of all strategies, where `specs` are some of them.
+    Strategies `apart` share bars and nothing else.
+    """
+
+    specs: Sequence[StrategySpec]
+    coordinator: str
+    account: str
+    feed: str
+    config_hash: str
+    fill_model: str = ""
+    controls: Controls = Controls()  # noqa: RUF009
+    crossing: bool = False
+    crypto_fee_rate: Decimal = CRYPTO_FEE_RATE
+    tickers: Sequence[str] = ()
+    apart: bool = False
+
+    @property
+    def traded(self) -> list[str]:
+        """Every ticker of these strategies, in order of first mention."""
+        return tickers_of(self.specs)
+
+    def assets(self) -> Mapping[str, Asset]:
+        """What may be ordered of each ticker."""
+        return {ticker: asset_of(ticker) for ticker in self.traded}
+
+    def name(self, plan: SessionPlan) -> SessionName:
+        """Which session it is that is played by this plan."""
+        return SessionName(
+            session_id(self.coordinator, self.account, plan),
+            self.coordinator,
+            self.account,
+            MODE,
+            self.feed,
+            self.config_hash,
+            self.fill_model,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A session that was opened at `start` on the books, by these records."""
+
+    start: datetime
+    plan: SessionPlan
+    name: SessionName
+    records: tuple[r.Record, ...]
+
+    @classmethod
+    def on(
+        cls,
+        books: Books,
+        setup: Setup,
+        tape: Tape,
+        exchange: Exchange | ExchangesApart,
+        start: datetime,
+    ) -> Opened:
+        """Open the session that begins at `start`; the first one finds the exchange's account."""
+        plan = startup.plan(start, tape.hours, setup.tickers)
+        assert plan is not None, f"nothing is traded from {start} on"
+        records: list[r.Record] = []
+        if not books.account:
+            records.append(r.AccountAdopted(start, setup.account, exchange.cash, ()))
+            books.apply_all(records)
+        name = setup.name(plan)
+        records += open_session(books, setup.specs, plan, name, start)
+        return cls(start, plan, name, tuple(records))
+
+    @property
+    def record(self) -> r.SessionOpened:
+        """The record that says so."""
+        [opened] = [one for one in self.records if isinstance(one, r.SessionOpened)]
+        return opened
