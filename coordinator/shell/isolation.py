@@ -32,7 +32,7 @@ from coordinator.shell.strategy_process import (
     StrategyProcess,
     StrategyRaised,
 )
-from coordinator.shell.worker_process import bar_values
+from coordinator.shell.worker_process import EXPLAIN, bar_values
 
 __all__ = [
     "Budget",
@@ -135,14 +135,15 @@ class _Isolated:
             self._ask(lane, None, self._budget.start_s)
         except StrategyFault as fault:
             return partial(_refuse, fault)
-        return partial(self._step, lane)
+        return _Elsewhere(self, lane).step
 
     def end(self) -> str:
         """End its process, if it has one; how that ended."""
         process, self._process = self._process, None
         return process.end() if process is not None else ""
 
-    def _step(self, lane: int, bar: Bar) -> int:
+    def step(self, lane: int, bar: Bar) -> int:
+        """The signal at a bar's close, within the budget."""
         if not _a_loop_waits():
             return self._ask(lane, bar, self._budget.start_s)
         if bar.start != self._minute:
@@ -151,6 +152,18 @@ class _Isolated:
         signal = self._ask(lane, bar, min(self._budget.answer_s, self._left_s))
         self._left_s = max(0.0, self._left_s - (time.monotonic() - began_s))
         return signal
+
+    def explain(self, lane: int) -> dict[str, object]:
+        """What a lane's step says that it saw at its last bar; nothing once it has failed."""
+        if self._fault is not None or self._process is None:
+            return {}
+        budget_s = self._budget.answer_s
+        try:
+            kind, values, _ = self._exchange(lane, EXPLAIN, budget_s)
+        except StrategyFault as fault:
+            self._fault = self._given_up(fault, EXPLAIN, budget_s)
+            raise self._fault from None
+        return dict(values) if kind == "explained" and isinstance(values, dict) else {}
 
     def _ask(self, lane: int, bar: Bar | None, budget_s: float) -> int:
         """A signal; 0 for a lane that is only begun."""
@@ -174,25 +187,27 @@ class _Isolated:
                 raise StrategyMisanswered(f"it answered {value}; it must answer 1, -1 or 0")
 
     def _exchange(
-        self, lane: int, bar: Bar | None, budget_s: float
+        self, lane: int, what: Bar | str | None, budget_s: float
     ) -> tuple[str, object, list[object]]:
         """Kind, value and what the strategy printed meanwhile."""
         number = next(self._requests)
         if self._process is None:
             self._process = self._fork()
-        request = (number, lane, None if bar is None else bar_values(bar))
+        request = (number, lane, bar_values(what) if isinstance(what, Bar) else what)
         match self._process.ask(request, budget_s):
             case [answered, str(kind), value, list(said)] if answered == number:
-                if bar is None:
+                if what is None:
                     self._process.limit_growth(self._budget.growth_bytes)
                 return kind, value, said
         raise StrategyMisanswered(UNREADABLE)
 
-    def _given_up(self, fault: StrategyFault, bar: Bar | None, budget_s: float) -> StrategyFault:
+    def _given_up(
+        self, fault: StrategyFault, what: Bar | str | None, budget_s: float
+    ) -> StrategyFault:
         """End the process for good; the fault, in words that are the same in every such case."""
         how = self.end()
         match fault:
-            case StrategyHung() if bar is None:
+            case StrategyHung() if what is None:
                 text = f"not ready within {budget_s:g} s"
             case StrategyHung() if budget_s not in (self._budget.answer_s, self._budget.start_s):
                 text = f"it took more than {self._budget.minute_s:g} s for the bars of one minute"
@@ -205,6 +220,20 @@ class _Isolated:
             case _:
                 text = str(fault)
         return type(fault)(text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Elsewhere:
+    """A step in the strategy's process."""
+
+    rule: _Isolated
+    lane: int
+
+    def step(self, bar: Bar) -> int:
+        return self.rule.step(self.lane, bar)
+
+    def explain(self) -> dict[str, object]:
+        return self.rule.explain(self.lane)
 
 
 def _a_loop_waits() -> bool:

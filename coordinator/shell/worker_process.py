@@ -24,6 +24,7 @@ from decimal import Decimal, setcontext
 from numbers import Real
 from typing import Any, NoReturn
 
+from coordinator.core.explanation import shown as in_digits
 from coordinator.core.lanes import Rule
 from coordinator.core.values import EXACT, Bar
 from coordinator.shell.walls import limit_memory, wall_off
@@ -34,6 +35,12 @@ LINE_BYTES = 2**16
 SHOWN_CHARACTERS = 300
 SAID_CHARACTERS = 4000
 """What is kept of a strategy's own output while it works on one bar."""
+
+EXPLAIN = "explain"
+"""Asked of a lane in place of a bar: what its step saw at the last one."""
+EXPLAIN_S = 0.5
+"""Local seconds that an explanation may take; a step would be given up for such a wait."""
+MOST_EXPLAINED = 50
 
 Step = Callable[[Bar], int]
 
@@ -132,7 +139,10 @@ def _reply(channel: socket.socket, *words: object) -> None:
 
 
 def _run_worker(channel: socket.socket, rule: Rule, parent: int) -> NoReturn:
-    """Answer [n, lane, bar] by [n, kind, answer, said]; without a bar, the lane is begun."""
+    """Answer [n, lane, bar] by [n, kind, answer, said].
+
+    Without a bar, the lane is begun; with EXPLAIN for a bar, it is asked for its values.
+    """
     try:
         os.setpgid(0, 0)
         wall_off([channel.fileno()], parent)
@@ -152,11 +162,33 @@ def _answer(rule: Rule, steps: dict[int, Step], lane: int, bar: Any) -> tuple[st
         if bar is None:
             steps[lane] = rule.start()
             return "begun", None
+        if bar == EXPLAIN:
+            return "explained", _explained(steps[lane])
         answer = steps[lane](bar_of(bar))
         signal = _signal(answer)
         return ("signal", signal) if signal is not None else ("answered", shown(repr(answer)))
     except BaseException as error:  # sys.exit() of a strategy ends the strategy alone
         return "raised", error_text(error)
+
+
+def _explained(step: Step) -> dict[str, str]:
+    """What a step says that it saw, as texts; what goes wrong with that is told, no fault."""
+    explain = getattr(getattr(step, "__self__", step), "explain", None)
+    if explain is None:
+        return {}
+    signal.signal(signal.SIGALRM, _takes_too_long)
+    signal.setitimer(signal.ITIMER_REAL, EXPLAIN_S)
+    try:
+        told = list(dict(explain()).items())[:MOST_EXPLAINED]
+        return {shown(str(name)): shown(in_digits(value)) for name, value in told}
+    except BaseException as error:
+        return {"explain()": f"raised {error_text(error)}"}
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _takes_too_long(*_: object) -> None:
+    raise TimeoutError(f"no answer within {EXPLAIN_S:g} s")
 
 
 def _signal(answer: object) -> int | None:

@@ -7,7 +7,8 @@ import logging
 import os
 import random
 import time
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -279,3 +280,65 @@ def test_twenty_sessions_leave_no_process_and_no_file() -> None:
         with isolated(specs, BUILT_IN) as walled:
             answers(Lanes(walled), walled[0], bars())
     assert left() == before
+
+
+@dataclass(frozen=True)
+class Explains:
+    """Explains itself by what it is told to."""
+
+    what: Callable[[], Any]
+    longest_window: int = 1
+
+    def start(self) -> Callable[[Bar], int]:
+        return Explaining(self.what).step
+
+
+@dataclass
+class Explaining:
+    """A step that remembers the last close."""
+
+    what: Callable[[], Any]
+    close: Decimal = Decimal(0)
+
+    def step(self, bar: Bar) -> int:
+        self.close = bar.close
+        return 1
+
+    def explain(self) -> dict[str, Any]:
+        return {"close": self.close, "average": 1 / 3, "more": self.what()}
+
+
+@pytest.mark.parametrize(
+    ("what", "more"),
+    [
+        (lambda: None, "too few bars"),
+        (lambda: "a text", "a text"),
+        (lambda: WAYS["raises"](), "ValueError: no idea"),
+        (lambda: WAYS["leaves"](), "SystemExit: 3"),
+        (lambda: WAYS["loops"](), "TimeoutError: no answer within 0.5 s"),
+        (lambda: WAYS["sleeps"](), "TimeoutError: no answer within 0.5 s"),
+    ],
+    ids=["nothing", "a text", "raises", "leaves", "loops", "sleeps"],
+)
+def test_a_users_strategy_explains_itself_from_its_process_and_trades_on_whatever_that_does(
+    what: Callable[[], Any], more: str
+) -> None:
+    with isolated([named("own", Explains(what))], BUILT_IN) as [own]:
+        lanes = Lanes([own])
+        first, second = bars(minutes=range(2))
+        assert answers(lanes, own, [first]) == [1]
+        told = on_a_loop(lanes.lane(own, "SPY").explain)
+        if list(told) == ["explain()"]:
+            assert more in str(told["explain()"])
+        else:
+            assert told == {"close": "100", "average": "0.333333", "more": more}
+        assert answers(lanes, own, [second]) == [1]
+        assert lanes.fault(own) == ""
+
+
+def test_a_strategy_that_has_failed_explains_nothing() -> None:
+    with isolated([named("own", Turns("raises"))], BUILT_IN) as [own]:
+        lanes = Lanes([own])
+        answers(lanes, own, bars())
+        assert "no idea" in lanes.fault(own)
+        assert lanes.lane(own, "SPY").explain() == {}
