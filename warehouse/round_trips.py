@@ -33,7 +33,8 @@ _CARRIED = """
         SELECT strategy, symbol, any_value(a.qty)::DOUBLE / sum(b.qty)::DOUBLE + 1 AS ratio
         FROM before AS b JOIN added AS a USING (strategy, symbol) GROUP BY strategy, symbol
     )
-    SELECT b.* EXCLUDE (session_id, qty, price),
+    SELECT row_number() OVER (ORDER BY strategy, symbol, place) AS id,
+           b.* EXCLUDE (session_id, place, qty, price),
            CASE WHEN ratio IS NULL THEN b.qty
                 ELSE (b.qty::DOUBLE * ratio)::DECIMAL(38, 18) END AS qty,
            CASE WHEN ratio IS NULL THEN b.price
@@ -42,34 +43,33 @@ _CARRIED = """
 """
 # Every purchase and sale covers a stretch [starts, ends) of all that went in or out. A sale covers
 # no more than was there: `oversold` is by how much sales exceeded purchases at the worst moment.
+# Carried lots come first, and an id grows with its strategy's and symbol's stretches.
 _STRETCHES = """
     CREATE OR REPLACE TEMP TABLE stretches AS
     WITH moves AS (
-        SELECT strategy, symbol, 'buy' AS side, execution_id, filled_at, price, qty, fee, place
+        SELECT id, strategy, symbol, 'buy' AS side, execution_id, filled_at, price, qty, fee
         FROM carried
         UNION ALL
-        SELECT strategy, symbol, side, execution_id, filled_at, price, qty - coin_fee, fee,
-               2000000000 + row_number() OVER (ORDER BY filled_at, side, execution_id)
+        SELECT 2000000000 + row_number() OVER (ORDER BY filled_at, side, execution_id),
+               strategy, symbol, side, execution_id, filled_at, price, qty - coin_fee, fee
         FROM stg_fills WHERE session_id = $1
-    ), balanced AS (
-        SELECT *, sum(CASE side WHEN 'buy' THEN qty ELSE -qty END) OVER (
-            PARTITION BY strategy, symbol ORDER BY place ROWS UNBOUNDED PRECEDING) AS balance
+    ), summed AS (
+        SELECT *, coalesce(sum(qty) FILTER (side = 'buy') OVER so_far, 0) AS bought,
+               coalesce(sum(qty) FILTER (side = 'sell') OVER so_far, 0) AS sold
         FROM moves
+        WINDOW so_far AS (PARTITION BY strategy, symbol ORDER BY id ROWS UNBOUNDED PRECEDING)
     ), worst AS (
-        SELECT *, greatest(0, -min(balance) OVER (
-            PARTITION BY strategy, symbol ORDER BY place ROWS UNBOUNDED PRECEDING)) AS oversold
-        FROM balanced
-    ), covering AS (
-        SELECT *, qty - oversold + coalesce(lag(oversold) OVER (
-            PARTITION BY strategy, symbol ORDER BY place), 0) AS covered
-        FROM worst
+        SELECT *, greatest(0, max(sold - bought) OVER (
+                   PARTITION BY strategy, symbol ORDER BY id ROWS UNBOUNDED PRECEDING)) AS oversold,
+               greatest(0, max(sold - bought) OVER (
+                   PARTITION BY strategy, symbol ORDER BY id
+                   ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) AS oversold_before
+        FROM summed
     )
-    SELECT row_number() OVER (ORDER BY place, strategy, symbol) AS id,
-           strategy, symbol, side, execution_id, filled_at, price, qty, fee, place, covered,
-           sum(covered) OVER (PARTITION BY strategy, symbol, side ORDER BY place
-                              ROWS UNBOUNDED PRECEDING) AS ends,
-           ends - covered AS starts
-    FROM covering WHERE covered > 0
+    SELECT id, strategy, symbol, side, execution_id, filled_at, price, qty, fee,
+           CASE side WHEN 'buy' THEN bought ELSE sold - oversold END AS ends,
+           ends - (qty - oversold + oversold_before) AS starts
+    FROM worst WHERE ends > starts
 """
 # Cut at every border of either side, each piece has one entry and one exit.
 _ROUND_TRIPS = """
@@ -86,18 +86,21 @@ _ROUND_TRIPS = """
         WINDOW by_border AS (PARTITION BY strategy, symbol ORDER BY border, id
                              ROWS UNBOUNDED PRECEDING)
     ), matched AS (
-        SELECT i, o, border, least(i.ends, o.ends, coalesce(next_border, i.ends)) - border AS qty
+        SELECT i.strategy, i.symbol, border, i.price AS entry_price, o.price AS exit_price,
+               least(i.ends, o.ends, coalesce(next_border, i.ends)) - border AS qty,
+               i.filled_at AS entered_at, o.filled_at AS exited_at,
+               i.execution_id AS entry_execution_id, o.execution_id AS exit_execution_id,
+               i.fee AS entry_fee, i.qty AS entry_qty, border - i.starts AS entry_from,
+               o.fee AS exit_fee, o.qty AS exit_qty, border - o.starts AS exit_from
         FROM pieces AS p
         JOIN stretches AS i ON i.id = p.entry -- by id alone, or a planner that has no statistics
         JOIN stretches AS o ON o.id = p.exit -- yet may pair all entries with all exits
     )
-    SELECT $1 AS session_id, i.strategy AS strategy, i.symbol AS symbol, qty,
-           i.price AS entry_price, o.price AS exit_price,
-           i.filled_at AS entered_at, o.filled_at AS exited_at,
-           money_product(qty, o.price - i.price) AS gross_pnl,
-           fee_share(i.fee, i.qty, border - i.starts, border - i.starts + qty)
-           + fee_share(o.fee, o.qty, border - o.starts, border - o.starts + qty) AS fees,
-           i.execution_id AS entry_execution_id, o.execution_id AS exit_execution_id
+    SELECT $1 AS session_id, strategy, symbol, qty, entry_price, exit_price, entered_at, exited_at,
+           money_product(qty, exit_price - entry_price) AS gross_pnl,
+           fee_share(entry_fee, entry_qty, entry_from, entry_from + qty)
+           + fee_share(exit_fee, exit_qty, exit_from, exit_from + qty) AS fees,
+           entry_execution_id, exit_execution_id
     FROM matched WHERE qty > 0
 """
 _OPEN_LOTS = """
@@ -111,7 +114,7 @@ _OPEN_LOTS = """
     )
     SELECT $1 AS session_id, strategy, symbol, qty - used AS qty, price,
            fee_share(fee, qty, used, qty) AS fee, filled_at, execution_id,
-           row_number() OVER (PARTITION BY strategy, symbol ORDER BY place) AS place
+           row_number() OVER (PARTITION BY strategy, symbol ORDER BY id) AS place
     FROM left_over WHERE qty > used
 """
 _FINGERPRINT = "SELECT count(*), sum(hash(l))::TEXT FROM open_lots AS l WHERE session_id = ?"
