@@ -278,9 +278,12 @@ def main(arguments: list[str]) -> int:
     given = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory() as folder:
         location = Path(folder) / "warehouse.duckdb"
-        with Store.open(location) as store, Store.open(Path(folder) / "bare.duckdb") as bare:
-            maker = Maker(given.strategies, given.fills)
+        maker = Maker(given.strategies, given.fills)
+        store = Store.open(location)
+        with Store.open(Path(folder) / "bare.duckdb") as bare:
             loads = load_all(store, bare, maker, given.sessions)
+        with loads.whole.running():  # what is still in the log goes into the file
+            store.close()
         print(f"{given.sessions} sessions, {loads.fills:,} executions, {os.cpu_count()} processors")
         print_loads(loads)
         print(f"file        {location.stat().st_size / 2**20:,.0f} MiB")

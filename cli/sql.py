@@ -14,6 +14,9 @@ def sql(
     query: Annotated[str, typer.Argument(metavar='"SELECT ..."', help="One SELECT statement.")],
     json: Annotated[bool, typer.Option("--json", help="Print JSON: a list of rows.")] = False,
     csv: Annotated[bool, typer.Option("--csv", help="Print CSV with a header line.")] = False,
+    wait: Annotated[
+        float, typer.Option("--wait", min=0, help="Seconds to wait while a load holds the file.")
+    ] = 60.0,
 ) -> None:
     """Ask the warehouse a question in SQL; read-only.
 
@@ -31,6 +34,6 @@ def sql(
     from warehouse.queries import query as ask
     from warehouse.render import render_csv, render_json, render_table
 
-    answer = ask(warehouse_path(), query)
+    answer = ask(warehouse_path(), query, deadline_s=wait)
     render = render_json if json else render_csv if csv else render_table
     typer.echo(render(answer).rstrip("\n"))

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from warehouse.frames import ROW_NO, Frame, Rejection
 from warehouse.schemas import UNASSIGNED
 
-_MANY = 10_000
+_MANY = 1_000
 
 
 def strangers(frame: Frame, session_id: str, session: Frame, strategies: Frame) -> list[Rejection]:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import duckdb
 
 from warehouse.frames import Rejection
+from warehouse.sums import PREPARATION
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,40 +26,6 @@ class Check:
     sums: tuple[str, ...]
     sql: str
 
-
-PREPARATION = (
-    # What each order's executions come to.
-    """CREATE OR REPLACE TEMP TABLE filled AS
-        SELECT client_order_id, sum(qty) AS qty, sum(money_product(qty, price)) AS notional
-        FROM new_fills WHERE client_order_id IS NOT NULL GROUP BY client_order_id""",
-    # Orders whose executions all lie in this session; an older one's lie elsewhere too.
-    """CREATE OR REPLACE TEMP TABLE own_orders AS
-        SELECT o.row_no, o.strategy, o.client_order_id, o.filled_qty, o.filled_avg_price
-        FROM new_orders AS o, new_sessions AS s
-        WHERE coalesce(o.decided_at, o.submitted_at, s.opened_at) >= s.opened_at""",
-    # What the session added to each position. A crypto fee is taken in coin and booked in dollars,
-    # so that its quantity is fee / price.
-    """CREATE OR REPLACE TEMP TABLE moved AS
-        SELECT strategy, symbol, sum(qty) AS qty, sum(slack)::DECIMAL(38, 18) AS slack FROM (
-            SELECT strategy, symbol, CASE side WHEN 'buy' THEN qty ELSE -qty END
-                   - CASE WHEN side = 'buy' AND contains(symbol, '/')
-                          THEN (fee::DOUBLE / price::DOUBLE)::DECIMAL(38, 18) ELSE 0 END AS qty,
-                   CASE WHEN contains(symbol, '/') THEN 1e-8 ELSE 0 END AS slack
-            FROM new_fills
-            UNION ALL
-            SELECT strategy, symbol, qty, CASE kind WHEN 'fee' THEN abs(qty) ELSE 0 END
-            FROM new_activities WHERE symbol IS NOT NULL AND qty IS NOT NULL
-        ) GROUP BY strategy, symbol""",
-    # The positions that must follow, where the strategy certainly began without any.
-    """CREATE OR REPLACE TEMP TABLE expected AS
-        SELECT m.* FROM moved AS m
-        JOIN (SELECT strategy, arg_min(cash, ts) AS cash, arg_min(market_value, ts) AS held
-              FROM new_equity GROUP BY strategy) AS e USING (strategy)
-        JOIN new_pnl_daily AS p USING (strategy)
-        WHERE e.held = 0 AND e.cash = p.start_equity AND strategy <> 'UNASSIGNED'
-          AND symbol NOT IN (SELECT symbol FROM new_discrepancies WHERE symbol IS NOT NULL)""",
-)
-"""Sums that several checks share, as temporary tables."""
 
 ORDERS_AND_FILLS = (
     Check(
@@ -82,31 +49,30 @@ ORDERS_AND_FILLS = (
         "filled_qty",
         ("fills",),
         """
-        SELECT o.row_no, o.strategy,
-               o.filled_qty || ' is not the sum of its fills, ' || coalesce(f.qty, 0)
-        FROM own_orders AS o LEFT JOIN filled AS f USING (client_order_id)
-        WHERE o.filled_qty <> coalesce(f.qty, 0)""",
+        SELECT row_no, strategy, filled_qty || ' is not the sum of its fills, ' || qty
+        FROM own_orders WHERE filled_qty <> qty""",
     ),
     Check(
         "fills",
         "qty",
         ("orders",),
         """
-        SELECT x.row_no, x.strategy, 'the fills of ' || o.client_order_id || ' sum to ' || f.qty
+        SELECT x.row_no, x.strategy, 'the fills of ' || o.client_order_id || ' sum to ' || o.qty
                || ', its order says ' || o.filled_qty
-        FROM own_orders AS o JOIN filled AS f USING (client_order_id)
-        JOIN new_fills AS x USING (client_order_id) WHERE o.filled_qty <> f.qty""",
+        FROM own_orders AS o JOIN new_fills AS x USING (client_order_id)
+        WHERE o.filled_qty <> o.qty""",
     ),
     Check(
         "orders",
         "filled_avg_price",
         ("fills",),
         """
-        SELECT o.row_no, o.strategy, o.filled_avg_price || ' is not the average of its fills, '
-               || (f.notional::DOUBLE / f.qty::DOUBLE)
-        FROM own_orders AS o JOIN filled AS f USING (client_order_id)
-        WHERE f.qty > 0 AND f.notional > 1 AND o.filled_qty = f.qty
-          AND abs(o.filled_avg_price::DOUBLE * f.qty::DOUBLE / f.notional::DOUBLE - 1) > 1e-4""",
+        SELECT row_no, strategy, filled_avg_price || ' is not the average of its fills, '
+               || (notional::DOUBLE / qty::DOUBLE)
+        FROM own_orders
+        WHERE qty > 0 AND notional > 1 AND filled_qty = qty
+          AND (filled_avg_price <> lowest OR filled_avg_price <> highest)
+          AND abs(filled_avg_price::DOUBLE * qty::DOUBLE / notional::DOUBLE - 1) > 1e-4""",
     ),
     Check(
         "fills",
@@ -114,38 +80,34 @@ ORDERS_AND_FILLS = (
         ("orders",),
         """
         SELECT row_no, strategy, '''' || client_order_id || ''' is no order of the session'
-        FROM new_fills WHERE client_order_id IS NOT NULL AND strategy <> 'UNASSIGNED'
-          AND client_order_id NOT IN (SELECT client_order_id FROM new_orders)""",
+        FROM unlike WHERE order_id IS NULL AND strategy <> 'UNASSIGNED'""",
     ),
     Check(
         "fills",
         "strategy",
         ("orders",),
         """
-        SELECT f.row_no, f.strategy, '''' || f.strategy || ''' differs from its order''s '''
-               || o.strategy || ''''
-        FROM new_fills AS f JOIN new_orders AS o USING (client_order_id)
-        WHERE f.strategy <> o.strategy""",
+        SELECT row_no, strategy, '''' || strategy || ''' differs from its order''s '''
+               || order_strategy || ''''
+        FROM unlike WHERE strategy <> order_strategy""",
     ),
     Check(
         "fills",
         "symbol",
         ("orders",),
         """
-        SELECT f.row_no, f.strategy, '''' || f.symbol || ''' differs from its order''s '''
-               || o.symbol || ''''
-        FROM new_fills AS f JOIN new_orders AS o USING (client_order_id)
-        WHERE f.symbol <> o.symbol""",
+        SELECT row_no, strategy, '''' || symbol || ''' differs from its order''s '''
+               || order_symbol || ''''
+        FROM unlike WHERE symbol <> order_symbol""",
     ),
     Check(
         "fills",
         "side",
         ("orders",),
         """
-        SELECT f.row_no, f.strategy, '''' || f.side || ''' differs from its order''s '''
-               || o.side || ''''
-        FROM new_fills AS f JOIN new_orders AS o USING (client_order_id)
-        WHERE f.side <> o.side""",
+        SELECT row_no, strategy, '''' || side || ''' differs from its order''s '''
+               || order_side || ''''
+        FROM unlike WHERE side <> order_side""",
     ),
     Check(
         "fills",
@@ -154,8 +116,8 @@ ORDERS_AND_FILLS = (
         """
         SELECT row_no, strategy, fee || ' is no fee of ' || qty || ' at ' || price
         FROM new_fills
-        WHERE (qty > 0 AND fee < 0) OR (qty < 0 AND fee > 0)
-           OR abs(fee) > abs(money_product(qty, price))""",
+        WHERE fee <> 0 AND ((qty > 0 AND fee < 0) OR (qty < 0 AND fee > 0)
+                            OR abs(fee) > abs(money_product(qty, price)))""",
     ),
     Check(
         "fills",
@@ -164,11 +126,13 @@ ORDERS_AND_FILLS = (
         """
         SELECT n.row_no, n.strategy, '''' || n.execution_id || ''' is already in session '
                || f.session_id || ' for ' || f.strategy
-        FROM new_fills AS n JOIN new_sessions AS mine ON mine.mode IN ('paper', 'live')
-        JOIN fills AS f ON f.execution_id = n.execution_id AND f.session_id <> n.session_id
-        JOIN sessions AS s ON s.session_id = f.session_id
-             AND s.account = mine.account AND s.mode = mine.mode
-        WHERE f.session_date BETWEEN mine.session_date - 7 AND mine.session_date + 7""",
+        FROM new_sessions AS mine
+        JOIN sessions AS s ON s.account = mine.account AND s.mode = mine.mode
+             AND s.session_id <> mine.session_id
+        JOIN fills AS f ON f.session_id = s.session_id
+        JOIN new_fills AS n ON n.execution_id = f.execution_id
+        WHERE mine.mode IN ('paper', 'live')
+          AND s.session_date BETWEEN mine.session_date - 7 AND mine.session_date + 7""",
     ),
 )
 
@@ -217,8 +181,7 @@ POSITIONS = (
         """
         SELECT e.row_no, e.strategy, e.market_value || ' at the end is not the positions'' '
                || coalesce(p.held, 0)
-        FROM (SELECT * FROM new_equity QUALIFY row_number() OVER (
-                  PARTITION BY strategy ORDER BY ts DESC) = 1) AS e
+        FROM ends AS e
         LEFT JOIN (SELECT strategy, sum(market_value) AS held FROM new_positions
                    GROUP BY strategy) AS p USING (strategy)
         JOIN new_sessions AS s ON s.status <> 'open' AND s.mode <> 'backtest'
@@ -264,9 +227,7 @@ DAYS = (
         """
         SELECT p.row_no, p.strategy, p.fees || ' is not the sum of the fills'' fees and the fee '
                || 'activities, ' || (coalesce(f.fee, 0) - coalesce(a.amount, 0))
-        FROM new_pnl_daily AS p
-        LEFT JOIN (SELECT strategy, sum(fee) AS fee FROM new_fills GROUP BY strategy) AS f
-             USING (strategy)
+        FROM new_pnl_daily AS p LEFT JOIN executed AS f USING (strategy)
         LEFT JOIN (SELECT strategy, sum(amount) AS amount FROM new_activities WHERE kind = 'fee'
                    GROUP BY strategy) AS a USING (strategy)
         WHERE p.fees <> coalesce(f.fee, 0) - coalesce(a.amount, 0)""",
@@ -278,9 +239,7 @@ DAYS = (
         """
         SELECT p.row_no, p.strategy, p.fills || ' is not the number of executions, '
                || coalesce(f.executions, 0)
-        FROM new_pnl_daily AS p
-        LEFT JOIN (SELECT strategy, count(*) AS executions, sum(sign(qty)) AS unbusted
-                   FROM new_fills GROUP BY strategy) AS f USING (strategy)
+        FROM new_pnl_daily AS p LEFT JOIN executed AS f USING (strategy)
         JOIN new_sessions AS s ON s.mode <> 'backtest' OR f.executions IS NOT NULL
         WHERE p.fills NOT BETWEEN coalesce(f.unbusted, 0) AND coalesce(f.executions, 0)""",
     ),
@@ -291,9 +250,7 @@ DAYS = (
         """
         SELECT p.row_no, p.strategy, p.end_equity || ' is not the last equity row''s, '
                || coalesce(e.equity::TEXT, 'which is missing')
-        FROM new_pnl_daily AS p
-        LEFT JOIN (SELECT strategy, arg_max(equity, ts) AS equity FROM new_equity
-                   GROUP BY strategy) AS e USING (strategy)
+        FROM new_pnl_daily AS p LEFT JOIN ends AS e USING (strategy)
         JOIN new_sessions AS s ON s.mode <> 'backtest' OR e.equity IS NOT NULL
         WHERE e.equity IS DISTINCT FROM p.end_equity""",
     ),

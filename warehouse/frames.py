@@ -6,18 +6,18 @@ Nothing is coerced: a float is no amount, a naive time no time, and no date is c
 
 from __future__ import annotations
 
-import json
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from operator import itemgetter
 from typing import Any, TypeAlias
 
 import pandas as pd
 import pandera.pandas as pandera
 import pyarrow as pa
 
+from warehouse.plain import is_json, json_text
 from warehouse.schemas import Column, Kind, Table, model
 
 Row = Mapping[str, object]
@@ -79,27 +79,6 @@ def read_frame(table: Table, rows: Rows) -> tuple[Frame, list[Rejection]]:
     return frame.without({r.row_no for r in found}), rejections + found
 
 
-def row_as_json(row: object) -> str:
-    """A refused row as JSON; what JSON has no word for is written as text."""
-    return json.dumps(_plain(row), ensure_ascii=False)
-
-
-def _plain(value: object) -> object:
-    match value:
-        case None | bool() | int() | str():
-            return value
-        case float():
-            return value if math.isfinite(value) else str(value)
-        case Mapping():
-            return {str(key): _plain(item) for key, item in value.items()}
-        case list() | tuple():
-            return [_plain(item) for item in value]
-        case datetime() | date():
-            return value.isoformat()
-        case _:
-            return str(value)
-
-
 def _shape(table: Table, rows: Rows) -> tuple[Frame, list[Rejection]]:
     if hasattr(rows, "__arrow_c_stream__"):
         rows = pa.table(rows)
@@ -107,7 +86,8 @@ def _shape(table: Table, rows: Rows) -> tuple[Frame, list[Rejection]]:
         if shaped is not None:
             return shaped, []
         return _shape_rows(table, rows, rows.to_pylist())
-    return _shape_rows(table, rows, rows)
+    frame = _shape_at_once(table, rows)
+    return (frame, []) if frame is not None else _shape_rows(table, rows, rows)
 
 
 def _from_arrow(table: Table, rows: pa.Table) -> Frame | None:
@@ -126,6 +106,23 @@ def _from_arrow(table: Table, rows: pa.Table) -> Frame | None:
     except pa.ArrowInvalid:
         return None
     return Frame(table, rows, _numbered(cast, range(1, len(rows) + 1)))
+
+
+def _shape_at_once(table: Table, rows: Sequence[Row]) -> Frame | None:
+    """The frame, if every row is a dictionary of exactly the columns and every value fits."""
+    if set(map(type, rows)) != {dict} or set(map(len, rows)) != {len(table.columns)}:
+        return None
+    arrays = []
+    for column in table.columns:
+        try:
+            array = _exact_array(column.kind, list(map(itemgetter(column.name), rows)))
+        except KeyError:
+            return None
+        if array is None:
+            return None
+        arrays.append(array)
+    arrow = pa.table(arrays, schema=table.arrow_schema)
+    return Frame(table, rows, _numbered(arrow, range(1, len(rows) + 1)))
 
 
 def _shape_rows(table: Table, source: Rows, rows: Sequence[Row]) -> tuple[Frame, list[Rejection]]:
@@ -177,14 +174,24 @@ def _array(
     table: Table, column: Column, values: list[object], numbers: Sequence[int]
 ) -> tuple[pa.Array, list[Rejection]]:
     """The column of the values that can be stored exactly, and a rejection for each other."""
+    array = _exact_array(column.kind, values)
+    if array is not None:
+        return array, []
     if column.kind is Kind.JSON:
-        values = [_json_text(value) for value in values]
-    if _all_exact(column.kind, values):
-        try:
-            return pa.array(_in_utc(column.kind, values), column.kind.value), []
-        except (pa.ArrowInvalid, OverflowError):
-            return _one_by_one(table, column, values, numbers)
+        values = [json_text(value) for value in values]
     return _one_by_one(table, column, values, numbers)
+
+
+def _exact_array(kind: Kind, values: list[object]) -> pa.Array | None:
+    """The column, if every value can be stored exactly."""
+    if kind is Kind.JSON:
+        values = [json_text(value) for value in values]
+    if not _all_exact(kind, values):
+        return None
+    try:
+        return pa.array(_in_utc(kind, values), kind.value)
+    except (pa.ArrowInvalid, OverflowError):
+        return None
 
 
 def _one_by_one(
@@ -231,7 +238,7 @@ def _all_exact(kind: Kind, values: list[Any]) -> bool:
         case Kind.TIME:
             return None not in _zones(values)
         case Kind.JSON:
-            return all(value is None or _is_json(value) for value in values)
+            return all(value is None or is_json(value) for value in values)
         case _:
             return True
 
@@ -250,7 +257,7 @@ def _complaint(kind: Kind, value: object) -> str | None:
         return f"{shown} is {_article(type(value).__name__)}, not {_WANTED[kind]}"
     if isinstance(value, datetime) and value.tzinfo is None:
         return f"{shown} is a time without a zone"
-    if kind is Kind.JSON and isinstance(value, str) and not _is_json(value):
+    if kind is Kind.JSON and isinstance(value, str) and not is_json(value):
         return f"{shown} is not JSON"
     if isinstance(value, Decimal) and not value.is_finite():
         return f"{shown} is not a finite number"
@@ -275,21 +282,6 @@ _WANTED = {
 
 def _article(name: str) -> str:
     return f"an {name}" if name[0] in "aeiou" else f"a {name}"
-
-
-def _json_text(value: object) -> object:
-    """JSON text of a mapping or list; any other value stays, and must be JSON text itself."""
-    if isinstance(value, Mapping | list | tuple):
-        return json.dumps(_plain(value), ensure_ascii=False, sort_keys=True)
-    return value
-
-
-def _is_json(text: str) -> bool:
-    try:
-        json.loads(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _judge(frame: Frame) -> list[Rejection]:

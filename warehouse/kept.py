@@ -7,11 +7,6 @@ from __future__ import annotations
 
 import duckdb
 
-_FORGET = (
-    "DELETE FROM equity_curve WHERE session_id = ?",
-    "DELETE FROM exposures WHERE session_id = ?",
-    "DELETE FROM slippages WHERE session_id = ?",
-)
 _KEEP = (
     """INSERT INTO equity_curve BY NAME
     SELECT session_id, strategy, ts, cash, market_value, equity, peak,
@@ -20,10 +15,11 @@ _KEEP = (
                                       ROWS UNBOUNDED PRECEDING) AS peak FROM new_equity)
     ORDER BY strategy, ts""",
     """INSERT INTO exposures BY NAME
-    SELECT session_id, strategy,
-           favg(market_value::DOUBLE / nullif(equity, 0)::DOUBLE) AS average,
-           max(abs(market_value)::DOUBLE / nullif(equity, 0)::DOUBLE) AS highest
-    FROM new_equity GROUP BY session_id, strategy""",
+    SELECT session_id, strategy, favg(part) AS average,
+           max(CASE WHEN market_value < 0 THEN -part ELSE part END) AS highest
+    FROM (SELECT session_id, strategy, market_value,
+                 market_value::DOUBLE / nullif(equity, 0)::DOUBLE AS part FROM new_equity)
+    GROUP BY session_id, strategy""",
     """INSERT INTO slippages BY NAME
     SELECT * EXCLUDE (worse), worse::DOUBLE / decision_price::DOUBLE * 10000 AS slippage_bps,
            money_product(qty, worse) AS slippage_cost
@@ -38,12 +34,10 @@ _KEEP = (
 )
 
 
-def keep(connection: duckdb.DuckDBPyConnection, session_id: str) -> None:
-    """Works out anew what is kept of the session.
+def keep(connection: duckdb.DuckDBPyConnection) -> None:
+    """Works out what is kept of a session that was forgotten.
 
     Its accepted frames are registered as `new_<table>`; the caller holds the transaction.
     """
-    for statement in _FORGET:
-        connection.execute(statement, [session_id])
     for statement in _KEEP:
         connection.execute(statement)

@@ -27,8 +27,9 @@ from warehouse.store import Store
 from warehouse.write import (
     LoadRecord,
     content_hash,
+    forget,
     read_record,
-    write_frame,
+    write_frames,
     write_quarantine,
     write_record,
 )
@@ -113,13 +114,14 @@ def load_session(
     _refuse_shapeless(source.session_id, rows)
     with store.transaction() as connection:
         judged = judge(connection, source.session_id, rows)
+        forget(connection, source.session_id)
         counts = _write(connection, source.session_id, judged, rows)
         match_round_trips(connection, source.session_id)
-        keep(connection, source.session_id)
+        keep(connection)
         refused = [(r, _row(rows[r.table], r.row_no)) for r in judged.rejections]
         write_quarantine(connection, source.session_id, refused, now())
         status = LoadStatus.INCOMPLETE if refused else LoadStatus.LOADED
-        content = content_hash(connection, judged.frames)
+        content = content_hash(connection)
         restated = before is not None and before.content_hash != content
         record = LoadRecord(source.session_id, mark, status.value, content, counts)
         write_record(connection, record, restated, now())
@@ -215,13 +217,12 @@ def _value(row: object, column: str) -> object:
 def _write(
     connection: duckdb.DuckDBPyConnection, session_id: str, judged: Judged, rows: SessionRows
 ) -> dict[str, int]:
-    counts = {}
-    for name, frame in judged.frames.items():
-        counts[name] = write_frame(connection, session_id, frame)
+    counts = write_frames(connection, session_id, judged.frames)
+    for name, count in counts.items():
         refused = sum(r.table == name for r in judged.rejections)
-        if counts[name] + refused != len(rows[name]):
+        if count + refused != len(rows[name]):
             raise LoadFault(
-                f"Session {session_id}: {name} holds {counts[name]} rows and refused {refused}, "
+                f"Session {session_id}: {name} holds {count} rows and refused {refused}, "
                 f"but the journal has {len(rows[name])}. Nothing was changed; please report this."
             )
     return counts

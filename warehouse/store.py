@@ -1,7 +1,8 @@
 """The warehouse's file: opening it, waiting for it, and keeping it private.
 
 DuckDB lets one process write or several read, never both. So whoever opens it waits for the others
-up to a deadline, says so, and then gives up with a typed error; nobody breaks a lock. The file is
+up to a deadline, says so, and then gives up with a typed error; nobody breaks a lock, and who waits
+to write goes before who comes to read (turns.py). The file is
 mode 600, a folder made for it 700, and an older schema is migrated after a copy is put beside it.
 """
 
@@ -28,10 +29,14 @@ from warehouse.errors import (
     WarehouseUnreadable,
 )
 from warehouse.migrate import migrate, refuse_newer, version_of
+from warehouse.turns import Turn
 
 _POLL_S = 0.05
+_A_WRITER = "a program that waits to write"
 _CONFIG = {
-    "checkpoint_threshold": "64MB",  # some sessions of a big load, not each, are moved to the file
+    # So much is written before it is moved into the file, else each rewrites what the last one did.
+    # A kill loses none of it, but whoever opens the file next reads so much again: some seconds.
+    "checkpoint_threshold": "256MB",
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "python_enable_replacements": "false",
@@ -212,26 +217,37 @@ def _connect(
     """Tries until nobody else holds the file: DuckDB offers no lock that one could wait on."""
     deadline = time.monotonic() + deadline_s
     told = False
-    while True:
-        try:
-            walls = _CONFIG if is_file(location) else {}  # a server's client is an extension
-            connection = duckdb.connect(location, read_only=read_only, config=dict(walls))
-            connection.execute("SET TimeZone = 'UTC'")
-            connection.execute("SET enable_progress_bar = false")  # it is drawn among the answer
-            return connection
-        except duckdb.Error as error:
-            holder = _holder(error)
-            if holder is None:
-                raise _unreadable(location, error) from error
+    folder = Path(location).absolute().parent if is_file(location) else None
+    with Turn(folder, to_write=not read_only) as turn:
+        while True:
+            connection, holder = _try(location, read_only) if turn.came() else (None, _A_WRITER)
+            if connection is not None:
+                return connection
+            turn.missed()
             if time.monotonic() >= deadline:
-                raise _locked(location, holder, deadline_s) from error
+                raise _locked(location, holder, deadline_s, read_only)
             if not told:
                 on_wait(
                     f"The warehouse {location} is in use by {holder}; "
                     f"waiting for up to {deadline_s:g} s."
                 )
                 told = True
-        time.sleep(_POLL_S)
+            time.sleep(_POLL_S)
+
+
+def _try(location: str, read_only: bool) -> tuple[duckdb.DuckDBPyConnection | None, str]:
+    """The connection, or None and who holds the file."""
+    try:
+        walls = _CONFIG if is_file(location) else {}  # a server's client is an extension
+        connection = duckdb.connect(location, read_only=read_only, config=dict(walls))
+        connection.execute("SET TimeZone = 'UTC'")
+        connection.execute("SET enable_progress_bar = false")  # it is drawn among the answer
+    except duckdb.Error as error:
+        holder = _holder(error)
+        if holder is None:
+            raise _unreadable(location, error) from error
+        return None, holder
+    return connection, ""
 
 
 def _holder(error: duckdb.Error) -> str | None:
@@ -247,7 +263,12 @@ def _holder(error: duckdb.Error) -> str | None:
     return None
 
 
-def _locked(location: str, holder: str, deadline_s: float) -> WarehouseError:
+def _locked(location: str, holder: str, deadline_s: float, read_only: bool) -> WarehouseError:
+    if read_only:
+        return WarehouseLocked(
+            f"The warehouse {location} was in use by {holder} for {deadline_s:g} s. A load holds "
+            "it until its last session is in, and everything in it stays whole: ask again then."
+        )
     return WarehouseLocked(
         f"The warehouse {location} was in use by {holder} for {deadline_s:g} s. Nothing was "
         "changed and nothing is lost: the journal keeps every session. Close the other program, "

@@ -14,19 +14,25 @@ from datetime import datetime
 import duckdb
 import pyarrow as pa
 
-from warehouse.frames import Frame, Rejection, row_as_json
+from warehouse.frames import Frame, Rejection
+from warehouse.plain import row_as_json
 
-_DELETE = {
-    "sessions": "DELETE FROM sessions WHERE session_id = ?",
-    "strategies": "DELETE FROM strategies WHERE session_id = ?",
-    "orders": "DELETE FROM orders WHERE session_id = ?",
-    "fills": "DELETE FROM fills WHERE session_id = ?",
-    "activities": "DELETE FROM activities WHERE session_id = ?",
-    "positions": "DELETE FROM positions WHERE session_id = ?",
-    "pnl_daily": "DELETE FROM pnl_daily WHERE session_id = ?",
-    "equity": "DELETE FROM equity WHERE session_id = ?",
-    "discrepancies": "DELETE FROM discrepancies WHERE session_id = ?",
-}
+_FORGET = (
+    "DELETE FROM sessions WHERE session_id = ?",
+    "DELETE FROM strategies WHERE session_id = ?",
+    "DELETE FROM orders WHERE session_id = ?",
+    "DELETE FROM fills WHERE session_id = ?",
+    "DELETE FROM activities WHERE session_id = ?",
+    "DELETE FROM positions WHERE session_id = ?",
+    "DELETE FROM pnl_daily WHERE session_id = ?",
+    "DELETE FROM equity WHERE session_id = ?",
+    "DELETE FROM discrepancies WHERE session_id = ?",
+    "DELETE FROM quarantine WHERE session_id = ?",
+    "DELETE FROM equity_curve WHERE session_id = ?",
+    "DELETE FROM exposures WHERE session_id = ?",
+    "DELETE FROM slippages WHERE session_id = ?",
+)
+"""What belongs to a session alone; bars do not, and round trips are matched along a chain."""
 _INSERT = {
     "sessions": "INSERT INTO sessions BY NAME SELECT * EXCLUDE (row_no) FROM new_sessions",
     "strategies": "INSERT INTO strategies BY NAME SELECT * EXCLUDE (row_no) FROM new_strategies",
@@ -39,6 +45,17 @@ _INSERT = {
     "discrepancies": """
         INSERT INTO discrepancies BY NAME SELECT * EXCLUDE (row_no) FROM new_discrepancies""",
 }
+_COUNT = """
+    SELECT (SELECT count(*) FROM sessions WHERE session_id = $1) AS sessions,
+           (SELECT count(*) FROM strategies WHERE session_id = $1) AS strategies,
+           (SELECT count(*) FROM orders WHERE session_id = $1) AS orders,
+           (SELECT count(*) FROM fills WHERE session_id = $1) AS fills,
+           (SELECT count(*) FROM activities WHERE session_id = $1) AS activities,
+           (SELECT count(*) FROM positions WHERE session_id = $1) AS positions,
+           (SELECT count(*) FROM pnl_daily WHERE session_id = $1) AS pnl_daily,
+           (SELECT count(*) FROM equity WHERE session_id = $1) AS equity,
+           (SELECT count(*) FROM discrepancies WHERE session_id = $1) AS discrepancies
+"""
 # Bars belong to the account: corrected beats live beats backfill, and of equals the later load.
 _MERGE_BARS = """
     INSERT INTO bars BY NAME
@@ -50,6 +67,28 @@ _MERGE_BARS = """
         vwap = excluded.vwap, origin = excluded.origin
     WHERE list_position(['backfill', 'live', 'corrected'], excluded.origin)
        >= list_position(['backfill', 'live', 'corrected'], bars.origin)
+"""
+_SUMS = """
+    SELECT 'sessions', count(*), sum(hash(h))::TEXT
+    FROM (SELECT * EXCLUDE (row_no) FROM new_sessions) AS h
+    UNION ALL SELECT 'strategies', count(*), sum(hash(h))::TEXT
+    FROM (SELECT * EXCLUDE (row_no) FROM new_strategies) AS h
+    UNION ALL SELECT 'bars', count(*), sum(hash(h))::TEXT
+    FROM (SELECT * EXCLUDE (row_no) FROM new_bars) AS h
+    UNION ALL SELECT 'orders', count(*), sum(hash(h))::TEXT
+    FROM (SELECT * EXCLUDE (row_no) FROM new_orders) AS h
+    UNION ALL SELECT 'fills', count(*), sum(hash(h))::TEXT
+    FROM (SELECT * EXCLUDE (row_no) FROM new_fills) AS h
+    UNION ALL SELECT 'activities', count(*), sum(hash(h))::TEXT
+    FROM (SELECT * EXCLUDE (row_no) FROM new_activities) AS h
+    UNION ALL SELECT 'positions', count(*), sum(hash(h))::TEXT
+    FROM (SELECT * EXCLUDE (row_no) FROM new_positions) AS h
+    UNION ALL SELECT 'pnl_daily', count(*), sum(hash(h))::TEXT
+    FROM (SELECT * EXCLUDE (row_no) FROM new_pnl_daily) AS h
+    UNION ALL SELECT 'equity', count(*), sum(hash(h))::TEXT
+    FROM (SELECT * EXCLUDE (row_no) FROM new_equity) AS h
+    UNION ALL SELECT 'discrepancies', count(*), sum(hash(h))::TEXT
+    FROM (SELECT * EXCLUDE (row_no) FROM new_discrepancies) AS h
 """
 _QUARANTINE = pa.schema(
     [
@@ -73,20 +112,27 @@ class LoadRecord:
     row_counts: Mapping[str, int]
 
 
-def write_frame(connection: duckdb.DuckDBPyConnection, session_id: str, frame: Frame) -> int:
-    """Replaces the session's rows of the table by the frame's; returns how many there are now.
+def forget(connection: duckdb.DuckDBPyConnection, session_id: str) -> None:
+    """Takes out what an earlier load wrote of the session; its round trips stay."""
+    for statement in _FORGET:
+        connection.execute(statement, [session_id])
+
+
+def write_frames(
+    connection: duckdb.DuckDBPyConnection, session_id: str, frames: Mapping[str, Frame]
+) -> dict[str, int]:
+    """Writes the frames of a session that was forgotten; returns how many rows each table has now.
 
     Bars, which belong to no session, are merged instead, and all of the frame's are counted.
     """
-    name = frame.table.name
-    connection.register(f"new_{name}", frame.arrow)
-    if name == "bars":
-        connection.execute(_MERGE_BARS)
-        return int(frame.arrow.num_rows)
-    connection.execute(_DELETE[name], [session_id])
-    connection.execute(_INSERT[name])
-    mine = duckdb.ColumnExpression("session_id") == duckdb.ConstantExpression(session_id)
-    return len(connection.table(name).filter(mine))
+    for name, frame in frames.items():
+        connection.register(f"new_{name}", frame.arrow)
+        if frame.arrow.num_rows:
+            connection.execute(_MERGE_BARS if name == "bars" else _INSERT[name])
+    cursor = connection.execute(_COUNT, [session_id])
+    names = [column[0] for column in cursor.description or ()]
+    stored = dict(zip(names, cursor.fetchall()[0], strict=True))
+    return {name: stored.get(name, frame.arrow.num_rows) for name, frame in frames.items()}
 
 
 def write_quarantine(
@@ -95,8 +141,7 @@ def write_quarantine(
     refused: Sequence[tuple[Rejection, object]],
     at: datetime,
 ) -> None:
-    """Replaces the session's quarantine by the refused rows, and marks the session accordingly."""
-    connection.execute("DELETE FROM quarantine WHERE session_id = ?", [session_id])
+    """Keeps the refused rows of a session that was forgotten, and marks it accordingly."""
     if not refused:
         return
     lines = [
@@ -116,14 +161,9 @@ def write_quarantine(
     )
 
 
-def content_hash(connection: duckdb.DuckDBPyConnection, frames: Mapping[str, Frame]) -> str:
-    """Fingerprint of the frames' rows, whatever their order."""
-    sums = {}
-    for name, frame in frames.items():
-        connection.register("hashed", frame.arrow.drop_columns(["row_no"]))
-        sums[name] = connection.execute(
-            "SELECT count(*), sum(hash(h))::TEXT FROM hashed AS h"
-        ).fetchall()
+def content_hash(connection: duckdb.DuckDBPyConnection) -> str:
+    """Fingerprint of the frames' rows, whatever their order; they are registered already."""
+    sums = {name: [(count, total)] for name, count, total in connection.execute(_SUMS).fetchall()}
     return hashlib.sha256(json.dumps(sums, sort_keys=True).encode()).hexdigest()
 
 

@@ -99,16 +99,20 @@ def test_who_finds_it_in_use_says_so_waits_and_gets_it(
 
 
 @pytest.mark.parametrize(
-    ("holds", "opens"),
-    [("write", Store.open), ("read", Store.open), ("write", Store.open_read_only)],
+    ("holds", "opens", "words"),
+    [
+        ("write", Store.open, r"journal keeps every session.*end-of-day"),
+        ("read", Store.open, r"journal keeps every session.*end-of-day"),
+        ("write", Store.open_read_only, r"everything in it stays whole: ask again"),
+    ],
 )
-def test_who_waits_in_vain_is_told_that_nothing_is_lost(
-    location: Path, holds: str, opens: Callable[..., Store]
+def test_who_waits_in_vain_is_told_what_to_do(
+    location: Path, holds: str, opens: Callable[..., Store], words: str
 ) -> None:
     Store.open(location).close()
     holder = Holder(location, holds)
     began = time.monotonic()
-    with pytest.raises(WarehouseLocked, match=r"journal keeps every session.*end-of-day"):
+    with pytest.raises(WarehouseLocked, match=words):
         opens(location, deadline_s=0.2, on_wait=lambda _: None)
     assert time.monotonic() - began >= 0.2
     holder.let_go()
@@ -124,51 +128,6 @@ def test_two_readers_do_not_wait_for_each_other(location: Path) -> None:
 def test_reading_while_the_same_process_writes_is_waited_for_too(location: Path) -> None:
     with Store.open(location), pytest.raises(WarehouseLocked, match="this process itself"):
         query(location, "SELECT 1", deadline_s=0.1, on_wait=lambda _: None)
-
-
-def test_a_reader_all_the_while_sees_only_whole_sessions_and_the_load_ends(
-    location: Path, day: Day
-) -> None:
-    first = day.source("0")
-    bought = Day()
-    bought.buy("Alpha", "SPY", "2", "449")
-    sources = [first, bought.source()]
-    with Store.open(location) as store:
-        load_session(store, first)
-    stop = threading.Event()
-    seen: set[tuple[object, ...]] = set()
-
-    def read() -> None:
-        sql = (
-            "SELECT (SELECT count(*) FROM fills), (SELECT count(*) FROM orders), "
-            "(SELECT count(*) FROM v_slippage)"
-        )
-        while not stop.is_set():
-            out = subprocess.run(
-                [sys.executable, "-c", READ, str(location), sql], capture_output=True, text=True
-            )
-            seen.add((out.returncode, out.stdout.strip() or out.stderr.strip()))
-
-    reader = threading.Thread(target=read)
-    reader.start()
-    try:
-        for mark in range(1, 7):
-            source = sources[mark % 2]
-            source.mark = str(mark)
-            with Store.open(location, on_wait=lambda _: None) as store:
-                assert load_session(store, source).status == "loaded"
-    finally:
-        stop.set()
-        reader.join(timeout=30)
-    assert seen
-    assert seen <= {(0, "((6, 5, 6),)"), (0, "((1, 1, 1),)")}
-
-
-READ = """
-import sys
-from warehouse.queries import query
-print(query(sys.argv[1], sys.argv[2], on_wait=lambda _: None).rows)
-"""
 
 
 def test_no_warehouse_yet_is_said_plainly(location: Path) -> None:

@@ -1,0 +1,45 @@
+"""Values as JSON: parameters as they are stored, refused rows as they are kept."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from datetime import date, datetime
+
+
+def row_as_json(row: object) -> str:
+    """A refused row as JSON; what JSON has no word for is written as text."""
+    return json.dumps(_plain(row), ensure_ascii=False)
+
+
+def _plain(value: object) -> object:
+    match value:
+        case None | bool() | int() | str():
+            return value
+        case float():
+            return value if math.isfinite(value) else str(value)
+        case Mapping():
+            return {str(key): _plain(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_plain(item) for item in value]
+        case datetime() | date():
+            return value.isoformat()
+        case _:
+            return str(value)
+
+
+def json_text(value: object) -> object:
+    """JSON text of a mapping or list; any other value stays, and must be JSON text itself."""
+    if isinstance(value, Mapping | list | tuple):
+        return json.dumps(_plain(value), ensure_ascii=False, sort_keys=True)
+    return value
+
+
+def is_json(text: str) -> bool:
+    """Whether the text is JSON."""
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,57 @@
+"""What several checks of checks.py need to know of a session, worked out once for all of them."""
+
+from __future__ import annotations
+
+PREPARATION = (
+    # Orders whose executions all lie in this session (an older one's lie elsewhere too), with what
+    # their executions come to.
+    """CREATE OR REPLACE TEMP TABLE own_orders AS
+        SELECT o.row_no, o.strategy, o.client_order_id, o.filled_qty, o.filled_avg_price,
+               coalesce(f.qty, 0) AS qty, f.notional, f.lowest, f.highest
+        FROM new_orders AS o JOIN new_sessions AS s
+          ON coalesce(o.decided_at, o.submitted_at, s.opened_at) >= s.opened_at
+        LEFT JOIN (
+            SELECT client_order_id, sum(qty) AS qty, sum(money_product(qty, price)) AS notional,
+                   min(price) AS lowest, max(price) AS highest
+            FROM new_fills WHERE client_order_id IS NOT NULL GROUP BY client_order_id
+        ) AS f USING (client_order_id)""",
+    # Executions that are not as their order, or have none.
+    """CREATE OR REPLACE TEMP TABLE unlike AS
+        SELECT f.row_no, f.client_order_id, f.strategy, f.symbol, f.side,
+               o.client_order_id AS order_id, o.strategy AS order_strategy,
+               o.symbol AS order_symbol, o.side AS order_side
+        FROM new_fills AS f LEFT JOIN new_orders AS o USING (client_order_id)
+        WHERE f.client_order_id IS NOT NULL
+          AND (o.client_order_id IS NULL OR f.strategy <> o.strategy
+               OR f.symbol <> o.symbol OR f.side <> o.side)""",
+    # What each strategy's executions come to.
+    """CREATE OR REPLACE TEMP TABLE executed AS
+        SELECT strategy, count(*) AS executions, sum(sign(qty)) AS unbusted, sum(fee) AS fee
+        FROM new_fills GROUP BY strategy""",
+    # Each strategy's first and last equity.
+    """CREATE OR REPLACE TEMP TABLE ends AS
+        SELECT strategy, arg_min(cash, ts) AS first_cash, arg_min(market_value, ts) AS first_held,
+               arg_max(row_no, ts) AS row_no, arg_max(market_value, ts) AS market_value,
+               arg_max(equity, ts) AS equity
+        FROM new_equity GROUP BY strategy""",
+    # What the session added to each position. A crypto fee is taken in coin and booked in dollars,
+    # so that its quantity is fee / price.
+    """CREATE OR REPLACE TEMP TABLE moved AS
+        SELECT strategy, symbol, sum(qty) AS qty, sum(slack)::DECIMAL(38, 18) AS slack FROM (
+            SELECT strategy, symbol, CASE side WHEN 'buy' THEN qty ELSE -qty END
+                   - CASE WHEN side = 'buy' AND contains(symbol, '/')
+                          THEN (fee::DOUBLE / price::DOUBLE)::DECIMAL(38, 18) ELSE 0 END AS qty,
+                   CASE WHEN contains(symbol, '/') THEN 1e-8 ELSE 0 END AS slack
+            FROM new_fills
+            UNION ALL
+            SELECT strategy, symbol, qty, CASE kind WHEN 'fee' THEN abs(qty) ELSE 0 END
+            FROM new_activities WHERE symbol IS NOT NULL AND qty IS NOT NULL
+        ) GROUP BY strategy, symbol""",
+    # The positions that must follow, where the strategy certainly began without any.
+    """CREATE OR REPLACE TEMP TABLE expected AS
+        SELECT m.* FROM moved AS m
+        JOIN ends AS e USING (strategy) JOIN new_pnl_daily AS p USING (strategy)
+        WHERE e.first_held = 0 AND e.first_cash = p.start_equity AND strategy <> 'UNASSIGNED'
+          AND symbol NOT IN (SELECT symbol FROM new_discrepancies WHERE symbol IS NOT NULL)""",
+)
+"""Statements over the session's frames (`new_<table>`); each makes a temporary table."""
