@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import Any, TypeAlias
 
 import pandas as pd
@@ -215,7 +215,7 @@ def _in_utc(kind: Kind, values: list[Any]) -> list[Any]:
 
 
 def _zones(times: list[Any]) -> set[Any]:
-    return {time.tzinfo for time in times if time is not None}
+    return set(map(attrgetter("tzinfo"), filter(None, times)))
 
 
 _TYPES: dict[Kind, tuple[type, ...]] = {

@@ -18,7 +18,9 @@ _KEEP = (
     SELECT session_id, strategy, favg(part) AS average,
            max(CASE WHEN market_value < 0 THEN -part ELSE part END) AS highest
     FROM (SELECT session_id, strategy, market_value,
-                 market_value::DOUBLE / nullif(equity, 0)::DOUBLE AS part FROM new_equity)
+                 CASE WHEN market_value = 0 AND equity <> 0 THEN 0
+                      ELSE market_value::DOUBLE / nullif(equity, 0)::DOUBLE END AS part
+          FROM new_equity)
     GROUP BY session_id, strategy""",
     """INSERT INTO slippages BY NAME
     SELECT * EXCLUDE (worse), worse::DOUBLE / decision_price::DOUBLE * 10000 AS slippage_bps,

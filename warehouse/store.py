@@ -34,13 +34,13 @@ from warehouse.turns import Turn
 _POLL_S = 0.05
 _A_WRITER = "a program that waits to write"
 _CONFIG = {
-    # So much is written before it is moved into the file, else each rewrites what the last one did.
-    # A kill loses none of it, but whoever opens the file next reads so much again: some seconds.
-    "checkpoint_threshold": "256MB",
+    "checkpoint_threshold": "64MB",  # some sessions of a big load, not each, are moved to the file
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "python_enable_replacements": "false",
 }
+_WRITING = {**_CONFIG, "threads": "1"}
+"""A session is too small to be shared out: a second thread costs time and saves none."""
 _OUR_FAULTS = (duckdb.ProgrammingError, duckdb.DataError, duckdb.IntegrityError)
 """Statements or values of ours are wrong; every other error is the file's or the machine's."""
 _COPY = "import shutil, sys; shutil.copyfile(sys.argv[1], sys.argv[2])"
@@ -238,7 +238,8 @@ def _connect(
 def _try(location: str, read_only: bool) -> tuple[duckdb.DuckDBPyConnection | None, str]:
     """The connection, or None and who holds the file."""
     try:
-        walls = _CONFIG if is_file(location) else {}  # a server's client is an extension
+        ours = _CONFIG if read_only else _WRITING
+        walls = ours if is_file(location) else {}  # a server's client is an extension
         connection = duckdb.connect(location, read_only=read_only, config=dict(walls))
         connection.execute("SET TimeZone = 'UTC'")
         connection.execute("SET enable_progress_bar = false")  # it is drawn among the answer

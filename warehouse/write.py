@@ -46,15 +46,15 @@ _INSERT = {
         INSERT INTO discrepancies BY NAME SELECT * EXCLUDE (row_no) FROM new_discrepancies""",
 }
 _COUNT = """
-    SELECT (SELECT count(*) FROM sessions WHERE session_id = $1) AS sessions,
-           (SELECT count(*) FROM strategies WHERE session_id = $1) AS strategies,
-           (SELECT count(*) FROM orders WHERE session_id = $1) AS orders,
-           (SELECT count(*) FROM fills WHERE session_id = $1) AS fills,
-           (SELECT count(*) FROM activities WHERE session_id = $1) AS activities,
-           (SELECT count(*) FROM positions WHERE session_id = $1) AS positions,
-           (SELECT count(*) FROM pnl_daily WHERE session_id = $1) AS pnl_daily,
-           (SELECT count(*) FROM equity WHERE session_id = $1) AS equity,
-           (SELECT count(*) FROM discrepancies WHERE session_id = $1) AS discrepancies
+    SELECT 'sessions', count(*) FROM sessions WHERE session_id = $1
+    UNION ALL SELECT 'strategies', count(*) FROM strategies WHERE session_id = $1
+    UNION ALL SELECT 'orders', count(*) FROM orders WHERE session_id = $1
+    UNION ALL SELECT 'fills', count(*) FROM fills WHERE session_id = $1
+    UNION ALL SELECT 'activities', count(*) FROM activities WHERE session_id = $1
+    UNION ALL SELECT 'positions', count(*) FROM positions WHERE session_id = $1
+    UNION ALL SELECT 'pnl_daily', count(*) FROM pnl_daily WHERE session_id = $1
+    UNION ALL SELECT 'equity', count(*) FROM equity WHERE session_id = $1
+    UNION ALL SELECT 'discrepancies', count(*) FROM discrepancies WHERE session_id = $1
 """
 # Bars belong to the account: corrected beats live beats backfill, and of equals the later load.
 _MERGE_BARS = """
@@ -129,9 +129,7 @@ def write_frames(
         connection.register(f"new_{name}", frame.arrow)
         if frame.arrow.num_rows:
             connection.execute(_MERGE_BARS if name == "bars" else _INSERT[name])
-    cursor = connection.execute(_COUNT, [session_id])
-    names = [column[0] for column in cursor.description or ()]
-    stored = dict(zip(names, cursor.fetchall()[0], strict=True))
+    stored = dict(connection.execute(_COUNT, [session_id]).fetchall())
     return {name: stored.get(name, frame.arrow.num_rows) for name, frame in frames.items()}
 
 
