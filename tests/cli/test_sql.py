@@ -167,6 +167,10 @@ def test_a_writer_is_waited_for(shell: Shell, warehouse: Path) -> None:
         with shell.start("sql", "--csv", "SELECT count(*) AS n FROM fills") as asking:
             assert asking.stderr is not None
             assert f"in use by process {writer.pid}" in asking.stderr.readline()
+            in_vain = shell.run("sql", "--wait", "0.1", "SELECT 1")
+            assert (in_vain.returncode, in_vain.stdout) == (1, "")
+            assert "for 0.1 s." in in_vain.stderr
+            assert in_vain.stderr.endswith("everything in it stays whole: ask again then.\n")
             writer.stdin.close()
             out, _ = asking.communicate(timeout=60)
     assert (asking.returncode, out) == (0, "n\n3\n")

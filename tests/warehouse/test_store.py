@@ -106,7 +106,7 @@ def test_who_finds_it_in_use_says_so_waits_and_gets_it(
         ("write", Store.open_read_only, r"everything in it stays whole: ask again"),
     ],
 )
-def test_who_waits_in_vain_is_told_what_to_do(
+def test_who_waits_in_vain_is_told_that_nothing_is_lost(
     location: Path, holds: str, opens: Callable[..., Store], words: str
 ) -> None:
     Store.open(location).close()
