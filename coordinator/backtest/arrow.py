@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
+from functools import cached_property
 from typing import Any, overload
 
 import numpy as np
@@ -12,7 +13,6 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from coordinator.backtest.curves import Curve
-from coordinator.backtest.reels import Places
 from coordinator.core.order_rows import Row
 from coordinator.core.records import Origin
 from simulator.columns import Columns, Floats, whole_steps
@@ -26,10 +26,15 @@ _PRICES = ("open", "high", "low", "close")
 
 
 class ArrowRows(Sequence[Row]):
-    """Rows that are kept as an Arrow table, which whoever reads Arrow may take as it is."""
+    """Rows as an Arrow table, which whoever reads Arrow may take as it is; made once asked for."""
 
-    def __init__(self, table: Any) -> None:
-        self.table = table
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+
+    @cached_property
+    def table(self) -> Any:
+        """The table."""
+        return self._make()
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
         """Arrow's own way to hand a table over."""
@@ -63,7 +68,7 @@ def money(steps: NDArray[Any], places: int, kind: Any = MONEY, mask: Any = None)
     return pa.Array.from_buffers(scaled, len(whole), whole.buffers()).cast(kind)
 
 
-def equity_rows(session_id: str, curves: Mapping[str, Curve]) -> ArrowRows:
+def equity_table(session_id: str, curves: Mapping[str, Curve]) -> Any:
     """A row for each point of each book's curve."""
     parts = [part for part in curves.values() if len(part.times)]
     counts = [len(part.times) for part in parts]
@@ -77,7 +82,7 @@ def equity_rows(session_id: str, curves: Mapping[str, Curve]) -> ArrowRows:
     values = np.concatenate([part.values for part in parts])
     paid = pa.array(cash, _SUMMED).take(pa.array(np.concatenate(which)))
     held = money(values, parts[0].places, _SUMMED)
-    table = pa.table(
+    return pa.table(
         {
             "session_id": pa.repeat(pa.scalar(session_id, pa.string()), sum(counts)),
             "strategy": names.take(pa.array(np.repeat(np.arange(len(parts)), counts))),
@@ -87,53 +92,48 @@ def equity_rows(session_id: str, curves: Mapping[str, Curve]) -> ArrowRows:
             "equity": pc.add(paid, held),
         }
     )
-    return ArrowRows(table)
 
 
-def bar_rows(
+def bars_table(
     account: str,
     feeds: Mapping[str, str],
     history: Sequence[Columns],
     session: Sequence[Columns],
-) -> ArrowRows:
+) -> Any:
     """Bars of the history, a ticker after another, then the session's minute by minute.
 
-    Each sequence is in order of symbols; `feeds` names each symbol's.
+    Each sequence is in order of symbols, of one market; `feeds` names each symbol's.
     """
-    old = [(columns, Origin.BACKFILL) for columns in history]
-    new = [(columns, Origin.LIVE) for columns in session]
-    whole = pa.concat_tables([_bars(account, feeds, *one) for one in (*old, *new)])
-    counted = sum(len(columns) for columns in history)
-    return ArrowRows(whole.take(pa.array(_by_minute(counted, session))))
+    parts = [*history, *session]
+    counts, places = [len(part) for part in parts], parts[0].decimals
+    old = sum(counts[: len(history)])
+    starts = np.concatenate([part.starts for part in parts])
+    order = np.concatenate((np.arange(old), old + np.argsort(starts[old:], kind="stable")))
+    of_part = np.repeat(np.arange(len(parts)), counts)[order]
 
+    def texts(some: Sequence[str]) -> Any:
+        return pa.array(some, pa.string()).take(pa.array(of_part))
 
-def _by_minute(first: int, session: Sequence[Columns]) -> Places:
-    """The rows' order: as they are up to `first`, the rest by their starts."""
-    starts = [columns.starts for columns in session]
-    rest = np.argsort(np.concatenate(starts), kind="stable") if starts else np.zeros(0, np.int64)
-    return np.concatenate((np.arange(first), first + rest))
+    def column(name: str) -> Any:
+        return np.concatenate([getattr(part, name) for part in parts])[order]
 
-
-def _bars(account: str, feeds: Mapping[str, str], columns: Columns, origin: Origin) -> Any:
-    count = len(columns)
-    texts = (account, feeds[columns.symbol], columns.symbol, origin.value)
-    owner, feed, symbol, came = (pa.repeat(pa.scalar(one, pa.string()), count) for one in texts)
-    prices = {name: money(getattr(columns, name), columns.decimals) for name in _PRICES}
-    known = ~np.isnan(columns.vwap)
-    vwap = whole_steps(np.where(known, columns.vwap, 0.0), columns.decimals)
-    counted = ~np.isnan(columns.trade_count)
-    deals = np.where(counted, columns.trade_count, 0).astype(np.int64)
+    vwap, deals = column("vwap"), column("trade_count")
+    known, counted = ~np.isnan(vwap), ~np.isnan(deals)
+    steps = whole_steps(np.where(known, vwap, 0.0), places)
+    origins = [Origin.BACKFILL.value] * len(history) + [Origin.LIVE.value] * len(session)
     return pa.table(
         {
-            "account": owner,
-            "feed": feed,
-            "symbol": symbol,
-            "ts": pa.array(columns.starts).cast(TIME),
-            **prices,
-            "volume": _volume(columns.volume),
-            "trade_count": pa.array(deals, pa.int64(), mask=~counted),
-            "vwap": money(vwap, columns.decimals, mask=~known),
-            "origin": came,
+            "account": texts([account] * len(parts)),
+            "feed": texts([feeds[part.symbol] for part in parts]),
+            "symbol": texts([part.symbol for part in parts]),
+            "ts": pa.array(starts[order]).cast(TIME),
+            **{name: money(column(name), places) for name in _PRICES},
+            "volume": _volume(column("volume")),
+            "trade_count": pa.array(
+                np.where(counted, deals, 0).astype(np.int64), pa.int64(), mask=~counted
+            ),
+            "vwap": money(steps, places, mask=~known),
+            "origin": texts(origins),
         }
     )
 

@@ -9,6 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from coordinator.backtest.reels import Reel
 from coordinator.backtest.tape import Tape
@@ -32,6 +36,16 @@ class Opinion:
     signals: list[int] = field(default_factory=list)
     fault: str = ""
     fault_at: int = -1
+    ups: list[int] = field(default_factory=list)
+    downs: list[int] = field(default_factory=list)
+    """The places at which it wants to be long, and flat."""
+
+    def say(self, signals: NDArray[Any]) -> None:
+        """Note all signals, once they are known."""
+        self.ups, self.downs = (
+            np.flatnonzero(signals > 0).tolist(),
+            np.flatnonzero(signals < 0).tolist(),
+        )
 
 
 def opinions(
@@ -50,28 +64,26 @@ def opinions(
             if key in found:
                 continue
             found[key] = Opinion()
-            signals = _at_once(spec, reels[ticker])
-            if signals is None:
+            if not _at_once(spec, reels[ticker], found[key]):
                 stepping.setdefault(ticker, []).append((Lane(spec), found[key]))
-            else:
-                found[key].signals = signals
     if stepping:
         _warm(specs, stepping, tape.history([n for n in needs if n.symbol in stepping]))
         _step(stepping, tape, plan)
     return found
 
 
-def _at_once(spec: StrategySpec, reel: Reel) -> list[int] | None:
+def _at_once(spec: StrategySpec, reel: Reel, opinion: Opinion) -> bool:
+    """Whether the rule could say exactly what its step would."""
     over, to_come = over_of(spec.rule), len(reel.bars)
-    if over is None:
-        return None
-    if not to_come:
-        return []
+    if over is None or not to_come:
+        return over is not None
     told = over(reel.series.last(spec.history_bars + to_come))
     if told is None:
-        return None
-    signals: list[int] = told[len(told) - to_come :].tolist()
-    return signals
+        return False
+    signals = told[len(told) - to_come :]
+    opinion.signals = signals.tolist()
+    opinion.say(signals)
+    return True
 
 
 def _warm(
@@ -101,3 +113,6 @@ def _step(
                 if lane.fault and not opinion.fault:
                     opinion.fault, opinion.fault_at = lane.fault, len(opinion.signals)
                 opinion.signals.append(lane.signal)
+    for some in stepping.values():
+        for _, opinion in some:
+            opinion.say(np.array(opinion.signals, float))

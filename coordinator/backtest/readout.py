@@ -6,10 +6,11 @@ Bars and equity, of which there are many, are kept as Arrow tables.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
-from coordinator.backtest.arrow import ArrowRows, bar_rows, equity_rows
+from coordinator.backtest.arrow import ArrowRows, bars_table, equity_table
 from coordinator.backtest.curves import COIN_PLACES, SHARE_PLACES, Curve, curve
 from coordinator.backtest.instant import Instant
 from coordinator.backtest.reels import MICRO, Places, micros
@@ -70,7 +71,7 @@ class Readout:
                 )
                 for opening in opened.openings
             ],
-            "equity": equity_rows(opened.session_id, curves),
+            "equity": ArrowRows(partial(equity_table, opened.session_id, curves)),
         }
 
     def _curves(self, ended: r.SessionEnded) -> dict[str, Curve]:
@@ -94,7 +95,7 @@ class Readout:
         feeds = {s: CRYPTO_FEED if is_crypto(s) else self._opened.feed for s in reels}
         history = [self._session.fresh(symbol) for symbol in sorted(reels)]
         bars = [reels[symbol].bars for symbol in sorted(reels)]
-        return bar_rows(self._opened.account, feeds, history, bars)
+        return ArrowRows(partial(bars_table, self._opened.account, feeds, history, bars))
 
     def _activities(self) -> list[Row]:
         rows: list[Row] = []

@@ -134,12 +134,16 @@ class Reels:
 
     def _in_sessions(self, starts: Places) -> NDArray[np.bool_]:
         """Which bars start inside one of the exchange's sessions."""
-        sessions = self._calendar.sessions
-        opens = np.array([micros(session.open) for session in sessions])
-        closes = np.array([micros(session.close) for session in sessions])
+        opens, closes = self._hours
         newest = np.searchsorted(opens, starts, side="right") - 1
         inside: NDArray[np.bool_] = (newest >= 0) & (starts < closes[newest])
         return inside
+
+    @cached_property
+    def _hours(self) -> tuple[Places, Places]:
+        sessions = self._calendar.sessions
+        opens = np.array([micros(session.open) for session in sessions])
+        return opens, np.array([micros(session.close) for session in sessions])
 
 
 def axis_of(reels: Sequence[Reel]) -> Places:

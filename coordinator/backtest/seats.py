@@ -26,7 +26,7 @@ Standing = tuple[int, Decimal, dict[str, Decimal]]
 
 
 class Seat:
-    """One strategy on one ticker. `wishes` are the places at which its signal counts."""
+    """One strategy on one ticker, whose signal counts from the place `warm` on."""
 
     def __init__(
         self, number: int, book: Book, reel: Reel, asset: Asset, told: Opinion, begun: int
@@ -34,11 +34,8 @@ class Seat:
         self.number, self.book, self.reel, self.asset = number, book, reel, asset
         self.symbol = reel.symbol
         self.signals = told.signals
-        warm = max(book.spec.min_warmup_bars - begun - 1, 0)
-        places = range(warm, reel.last + 1)
-        self.warm = warm
-        self._ups = [place for place in places if told.signals[place] > 0]
-        self._downs = [place for place in places if told.signals[place] < 0]
+        self.warm = max(book.spec.min_warmup_bars - begun - 1, 0)
+        self._ups, self._downs = told.ups, told.downs
 
     @property
     def position(self) -> Position | None:
@@ -54,8 +51,8 @@ class Seat:
         """The next place after this one at which it may want something, None if there is none."""
         position = self.position
         wishes = self._ups if position is None else self._downs
-        after = bisect_right(wishes, place)
-        wish = wishes[after] if after < len(wishes) else None
+        after = bisect_right(wishes, max(place, self.warm - 1))
+        wish = wishes[after] if after < len(wishes) and wishes[after] <= self.reel.last else None
         if position is None:
             return wish
         found = [at for at in (wish, self._guarded(place, position)) if at is not None]

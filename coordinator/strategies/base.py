@@ -167,11 +167,16 @@ class Strategy(BaseModel):
         return self
 
 
+_PLAIN = (bool, int, float, str)
+
+
 def plain_value(value: object) -> Any:
     """A parameter or setting as JSON has it: whole decimals as int, others as float.
 
     A decimal that no float spells exactly becomes its text, so that nothing is lost.
     """
+    if value is None or type(value) in _PLAIN:
+        return value
     if isinstance(value, Decimal):
         whole = value.to_integral_value()
         if value == whole:
