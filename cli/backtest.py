@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,11 +10,21 @@ import typer
 
 from cli.faults import INTERRUPTED, complain, plainly
 from cli.logs import configure_logging
-from cli.options import FillModel, LogLevel, SourceName, StrategiesDir, a_date
+from cli.options import (
+    FillModel,
+    LogLevel,
+    SourceName,
+    StrategiesDir,
+    a_date,
+    a_measure,
+    a_number,
+)
+from cli.progress import progress
 from cli.signals import StopSignals
 
 if TYPE_CHECKING:
-    from coordinator.backtest import Advance, Backtest, PlayedSession, Tally
+    from coordinator.backtest import Backtest, BacktestOptions, PlayedSession, Tally
+    from coordinator.config import CoordinatorConfig
 
 LOCK_DEADLINE_S = 60.0
 STOPPING = "Stopping: the sessions that are over are kept. Press Ctrl-C again to leave at once."
@@ -49,6 +56,29 @@ WarehouseFile = Annotated[
     ),
 ]
 
+Keep = Annotated[
+    int | None,
+    typer.Option(
+        "--keep",
+        parser=a_number(0, 20_000),
+        metavar="N",
+        help="Of a sweep: how many of the best variants are kept with all their orders, fills,"
+        " positions and equity.  [default: 10]",
+        show_default=False,
+    ),
+]
+By = Annotated[
+    str | None,
+    typer.Option(
+        "--by",
+        parser=a_measure,
+        metavar="MEASURE",
+        help="Of a sweep: what the best are best in: net-pnl, return, sharpe, sortino or drawdown"
+        " (the smallest).  [default: net-pnl]",
+        show_default=False,
+    ),
+]
+
 
 @plainly
 def backtest(
@@ -60,6 +90,8 @@ def backtest(
     fill_model: FillModel = None,
     strategies: StrategiesDir = None,
     warehouse: WarehouseFile = None,
+    keep: Keep = None,
+    by: By = None,
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     log_level: LogLevel = "WARNING",
 ) -> None:
@@ -70,66 +102,68 @@ def backtest(
     The same backtest again replaces its own rows; another one stands beside it, under an account
     of its own (BT-...).
 
+    Of a configuration with a sweep each variant is tested as if alone. All have their days and
+    sums in the warehouse (v_sweep); orders, fills, positions and equity only the best --keep, by
+    net P&L or as --by says.
+
     \b
     Example:
       multi-trader backtest --config configs/stocks_only.json --bars bars.parquet
     """
     configure_logging(log_level)
     with StopSignals(told=STOPPING, left=LEFT) as stop:
-        from coordinator.backtest import Backtest, BacktestOptions, Tally
+        from coordinator.backtest import BacktestOptions
+        from coordinator.config import load_config
         from coordinator.settings import warehouse_path
 
-        place, tally = warehouse or warehouse_path(), Tally()
+        place = warehouse or warehouse_path()
         options = BacktestOptions(config, bars, source, start, end, fill_model, strategies)
-        test = Backtest(options)
-        _play(test, tally, place, stop)
-    (_tell_json if json else _tell)(test, tally, place)
-    if tally.sessions < test.sessions:
+        read = load_config(config, strategies)
+        if read.swept:
+            from cli.sweep import sweep
+
+            whole = sweep(options, read, place, stop, keep=keep, by=by, json=json)
+        elif keep is not None or by is not None:
+            raise typer.BadParameter(f"--keep and --by rank a sweep's variants; {config} has none.")
+        else:
+            whole = _test(options, read, place, stop, json=json)
+    if not whole:
         raise typer.Exit(INTERRUPTED)
+
+
+def _test(
+    options: BacktestOptions,
+    config: CoordinatorConfig,
+    place: Path | str,
+    stop: StopSignals,
+    *,
+    json: bool,
+) -> bool:
+    """Whether all sessions were played."""
+    from coordinator.backtest import Backtest, Tally
+
+    test, tally = Backtest(options, config=config), Tally()
+    _play(test, tally, place, stop)
+    (_tell_json if json else _tell)(test, tally, place)
+    return tally.sessions == test.sessions
 
 
 def _play(test: Backtest, tally: Tally, place: Path | str, stop: StopSignals) -> None:
     """Plays the sessions until a stop is asked for; each is loaded before the next one begins."""
-    with _progress(test) as advance:
+    with progress(test.minutes) as advance:
         for session in test.play(advance, lambda: stop.asked):
-            _load(session, place)
+            load(session, place)
             tally.add(session)
 
 
-def _load(session: PlayedSession, place: Path | str) -> None:
+def load(session: PlayedSession, place: Path | str) -> None:
+    """Load a finished session; says on stderr if a row of it was refused."""
     from warehouse import LoadStatus, Store, load_session
 
     with Store.open(place, deadline_s=LOCK_DEADLINE_S, on_wait=complain) as store:
         result = load_session(store, session)
     if result.status is LoadStatus.INCOMPLETE:
         complain(f"Warning: {result.message}")
-
-
-@contextmanager
-def _progress(test: Backtest) -> Iterator[Advance]:
-    """A bar on a terminal, with the rate and the time left; elsewhere nothing."""
-    if not sys.stderr.isatty():
-        yield lambda minutes: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (
-        TextColumn("{task.percentage:>3.0f}%"),
-        BarColumn(),
-        TextColumn("{task.completed:,.0f} of {task.total:,.0f} minutes"),
-        TextColumn("{task.fields[rate]}"),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
-        task = shown.add_task("", total=test.minutes, rate="")
-
-        def advance(minutes: int) -> None:
-            shown.advance(task, minutes)
-            speed = shown.tasks[0].speed
-            shown.update(task, rate=f"{speed:,.0f} a second" if speed else "")
-
-        yield advance
 
 
 def _tell(test: Backtest, tally: Tally, place: Path | str) -> None:

@@ -53,6 +53,17 @@ def a_number(least: int, most: int) -> Callable[[str], int]:
     return parse
 
 
+def a_measure(text: str) -> str:
+    """By what a sweep's variants are ranked.
+
+    Raises typer.BadParameter for anything else.
+    """
+    known = ("net-pnl", "return", "sharpe", "sortino", "drawdown")
+    if text not in known:
+        raise typer.BadParameter(f"'{text}' is no measure; use {', '.join(known)}.")
+    return text
+
+
 def a_level(text: str) -> str:
     """One of the log levels, in capitals.
 

@@ -4,6 +4,7 @@ It imports nothing from the coordinator: whoever has a session to load implement
 """
 
 from warehouse.agreement import Agreement, reconcile
+from warehouse.details import add_details
 from warehouse.errors import (
     ExportRefused,
     LoadFault,
@@ -25,8 +26,10 @@ from warehouse.load import (
     load_sessions,
 )
 from warehouse.store import Store
+from warehouse.sweeps import MEASURES, ranked
 
 __all__ = [
+    "MEASURES",
     "Agreement",
     "ExportRefused",
     "LoadFault",
@@ -43,7 +46,9 @@ __all__ = [
     "WarehouseMissing",
     "WarehouseNewer",
     "WarehouseUnreadable",
+    "add_details",
     "load_session",
     "load_sessions",
+    "ranked",
     "reconcile",
 ]

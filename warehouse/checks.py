@@ -184,7 +184,7 @@ POSITIONS = (
         FROM ends AS e
         LEFT JOIN (SELECT strategy, sum(market_value) AS held FROM new_positions
                    GROUP BY strategy) AS p USING (strategy)
-        JOIN new_sessions AS s ON s.status <> 'open' AND s.mode <> 'backtest'
+        JOIN new_sessions AS s ON s.status <> 'open'
         WHERE abs(e.market_value - coalesce(p.held, 0)) > 1e-6""",
     ),
 )
@@ -223,36 +223,36 @@ DAYS = (
     Check(
         "pnl_daily",
         "fees",
-        ("fills", "activities"),
+        ("fills", "activities", "variants"),
         """
         SELECT p.row_no, p.strategy, p.fees || ' is not the sum of the fills'' fees and the fee '
                || 'activities, ' || (coalesce(f.fee, 0) - coalesce(a.amount, 0))
         FROM new_pnl_daily AS p LEFT JOIN executed AS f USING (strategy)
         LEFT JOIN (SELECT strategy, sum(amount) AS amount FROM new_activities WHERE kind = 'fee'
                    GROUP BY strategy) AS a USING (strategy)
-        WHERE p.fees <> coalesce(f.fee, 0) - coalesce(a.amount, 0)""",
+        WHERE p.fees <> coalesce(f.fee, 0) - coalesce(a.amount, 0)
+          AND p.strategy NOT IN (FROM bare)""",
     ),
     Check(
         "pnl_daily",
         "fills",
-        ("fills",),
+        ("fills", "variants"),
         """
         SELECT p.row_no, p.strategy, p.fills || ' is not the number of executions, '
                || coalesce(f.executions, 0)
         FROM new_pnl_daily AS p LEFT JOIN executed AS f USING (strategy)
-        JOIN new_sessions AS s ON s.mode <> 'backtest' OR f.executions IS NOT NULL
-        WHERE p.fills NOT BETWEEN coalesce(f.unbusted, 0) AND coalesce(f.executions, 0)""",
+        WHERE p.fills NOT BETWEEN coalesce(f.unbusted, 0) AND coalesce(f.executions, 0)
+          AND p.strategy NOT IN (FROM bare)""",
     ),
     Check(
         "pnl_daily",
         "end_equity",
-        ("equity",),
+        ("equity", "variants"),
         """
         SELECT p.row_no, p.strategy, p.end_equity || ' is not the last equity row''s, '
                || coalesce(e.equity::TEXT, 'which is missing')
         FROM new_pnl_daily AS p LEFT JOIN ends AS e USING (strategy)
-        JOIN new_sessions AS s ON s.mode <> 'backtest' OR e.equity IS NOT NULL
-        WHERE e.equity IS DISTINCT FROM p.end_equity""",
+        WHERE e.equity IS DISTINCT FROM p.end_equity AND p.strategy NOT IN (FROM bare)""",
     ),
     Check(
         "strategies",

@@ -17,8 +17,9 @@ import pandas as pd
 import pandera.pandas as pandera
 import pyarrow as pa
 
+from warehouse.kinds import Column, Kind, Table
 from warehouse.plain import is_json, json_text
-from warehouse.schemas import Column, Kind, Table, model
+from warehouse.schemas import model
 
 Row = Mapping[str, object]
 Rows: TypeAlias = "Sequence[Row] | pa.Table"

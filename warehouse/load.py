@@ -22,8 +22,9 @@ from warehouse.errors import LoadFault, SourceRefused
 from warehouse.frames import Frame, Rejection, Rows, read_frame
 from warehouse.kept import keep
 from warehouse.round_trips import match_round_trips
-from warehouse.schemas import TABLES
+from warehouse.schemas import MAY_BE_LEFT_OUT, TABLES
 from warehouse.store import Store
+from warehouse.variant_checks import VARIANTS
 from warehouse.write import (
     LoadRecord,
     content_hash,
@@ -36,8 +37,9 @@ from warehouse.write import (
 
 SessionRows = Mapping[str, Rows]
 """Rows per table: sessions (exactly one row), strategies, bars, orders, fills, activities,
-positions, pnl_daily, equity, discrepancies. Columns are exactly the tables'; amounts are Decimal,
-times have a zone. A table may also be given as a pyarrow Table of the same columns."""
+positions, pnl_daily, equity, discrepancies, and of a sweep variants. Columns are exactly the
+tables'; amounts are Decimal, times have a zone. A table may also be given as a pyarrow Table of the
+same columns."""
 
 
 class SessionSource(Protocol):
@@ -110,7 +112,7 @@ def load_session(
         status = LoadStatus.UNCHANGED
         return LoadResult(source.session_id, status, before.row_counts, 0, False, message)
     mark = source.mark  # before the rows: what is written meanwhile is loaded by the next run
-    rows = source.rows()
+    rows = {**dict.fromkeys(MAY_BE_LEFT_OUT, ()), **source.rows()}
     _refuse_shapeless(source.session_id, rows)
     with store.transaction() as connection:
         judged = judge(connection, source.session_id, rows)
@@ -169,7 +171,7 @@ def judge(connection: duckdb.DuckDBPyConnection, session_id: str, rows: SessionR
     touched = _touched(rejections, rows)
     for name, frame in frames.items():
         connection.register(f"new_{name}", frame.arrow)
-    found = _first_per_row(contradictions(connection, SUMS, touched))
+    found = _first_per_row(contradictions(connection, SUMS + VARIANTS, touched))
     for name, frame in list(frames.items()):
         frames[name] = frame.without({r.row_no for r in found if r.table == name})
     return Judged(frames, _first_per_row(rejections + found))

@@ -16,7 +16,8 @@ _CHAIN = """
      AND (later.opened_at, later.session_id) >= (s.opened_at, s.session_id)
     WHERE s.session_id = ? ORDER BY later.opened_at, later.session_id
 """
-# Lots that were open before, in units after this session's splits.
+# Lots that were open before, in units after this session's splits. Of a variant whose details are
+# not kept here nobody knows what became of them.
 _CARRIED = """
     CREATE OR REPLACE TEMP TABLE carried AS
     WITH before AS (
@@ -40,6 +41,8 @@ _CARRIED = """
            CASE WHEN ratio IS NULL THEN b.price
                 ELSE (b.price::DOUBLE / ratio)::DECIMAL(38, 18) END AS price
     FROM before AS b LEFT JOIN ratios USING (strategy, symbol)
+    WHERE strategy NOT IN (
+        SELECT strategy FROM variants WHERE session_id = $1 AND details = 'none')
 """
 # Every purchase and sale covers a stretch [starts, ends) of all that went in or out. A sale covers
 # no more than was there: `oversold` is by how much sales exceeded purchases at the worst moment.

@@ -7,15 +7,14 @@ no gap where a value is required. Models judge single rows; checks.py judges row
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
-from enum import Enum
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pandera.pandas as pandera
-import pyarrow as pa
+
+from warehouse.kinds import Column, Kind, Table
 
 UNASSIGNED = "UNASSIGNED"
 """The book of what no strategy owns."""
@@ -24,6 +23,7 @@ MODES = ("paper", "live", "simulated", "backtest", "shadow")
 SESSION_STATUSES = ("open", "closed", "stopped_early", "cancelled", "crashed", "incomplete")
 SIDES = ("buy", "sell")
 ORIGINS = ("backfill", "live", "corrected")
+DETAILS = ("kept", "none")
 ACTIVITY_KINDS = ("dividend", "interest", "fee", "transfer", "split", "rounding")
 LIMIT = Decimal(10**15)
 """No amount, price or quantity comes near it; sums of what is below fit their column."""
@@ -36,51 +36,6 @@ ORDER_STATUSES = (
     "denied", "unknown",
 )
 # fmt: on
-
-
-class Kind(Enum):
-    """What a column holds, as Arrow stores it."""
-
-    TEXT = pa.string()
-    MONEY = pa.decimal128(38, 18)
-    TIME = pa.timestamp("us", tz="UTC")
-    DATE = pa.date32()
-    FRACTION = pa.float64()
-    COUNT = pa.int64()
-    JSON = pa.large_string()  # unlike TEXT's, or Enum would make the two one
-    LIST = pa.list_(pa.string())
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column: its kind and what its values may be."""
-
-    name: str
-    kind: Kind
-    required: bool = True
-    words: tuple[str, ...] = ()
-    more_than: int | None = None
-    at_least: int | None = None
-    nonzero: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """One table: its columns in order and the columns that identify a row."""
-
-    name: str
-    columns: tuple[Column, ...]
-    key: tuple[str, ...]
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Column names in order."""
-        return tuple(column.name for column in self.columns)
-
-    @property
-    def arrow_schema(self) -> pa.Schema:
-        """The table's columns as an Arrow schema."""
-        return pa.schema([(column.name, column.kind.value) for column in self.columns])
 
 
 def _text(name: str, *words: str, required: bool = True) -> Column:
@@ -258,6 +213,20 @@ DISCREPANCIES = Table(
     (),
 )
 
+VARIANTS = Table(
+    "variants",
+    (
+        _SESSION,
+        _STRATEGY,
+        _text("sweep_of", required=False),
+        Column("swept", Kind.JSON),
+        Column("orders", Kind.COUNT, at_least=0),
+        _money("turnover", at_least=0),
+        _text("details", *DETAILS),
+    ),
+    ("session_id", "strategy"),
+)
+
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
@@ -271,9 +240,13 @@ TABLES: dict[str, Table] = {
         PNL_DAILY,
         EQUITY,
         DISCREPANCIES,
+        VARIANTS,
     )
 }
 """Every table that a session's source fills, by name; `quarantine` is the loader's own."""
+
+MAY_BE_LEFT_OUT = (VARIANTS.name,)
+"""Tables that a source without such rows need not give."""
 
 
 def model(table: Table) -> pandera.DataFrameSchema:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 PREPARATION = (
+    # Variants of a sweep whose days stand alone.
+    """CREATE OR REPLACE TEMP TABLE bare AS
+        SELECT strategy FROM new_variants WHERE details = 'none'""",
     # Orders whose executions all lie in this session (an older one's lie elsewhere too), with what
     # their executions come to.
     """CREATE OR REPLACE TEMP TABLE own_orders AS

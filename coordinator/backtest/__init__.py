@@ -9,3 +9,4 @@ from coordinator.backtest.backtest import BacktestOptions as BacktestOptions
 from coordinator.backtest.backtest import PlayedSession as PlayedSession
 from coordinator.backtest.result import StrategyResult as StrategyResult
 from coordinator.backtest.result import Tally as Tally
+from coordinator.backtest.sweep import Sweep as Sweep

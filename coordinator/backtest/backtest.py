@@ -45,11 +45,11 @@ Advance = Callable[[int], None]
 """Is told how many minutes of market time have been played since it was last told."""
 
 
-def _no_matter(_minutes: int) -> None:
+def unwatched(_minutes: int) -> None:
     """Nobody watches."""
 
 
-def _never() -> bool:
+def unstopped() -> bool:
     """Nobody stops it."""
     return False
 
@@ -101,7 +101,8 @@ class Backtest:
     """The sessions of a recording, played by the engine that trades live.
 
     Strategies `apart`, as those of a sweep are, share the bars and nothing else, as if each were
-    tested alone; then `only` may name some of them, which do what they do among all.
+    tested alone; then `only` may name some of them, which do what they do among all. `config` is
+    the options' own, where it has been read already.
 
     Raises:
         OperatorError: bad configuration, file, source, dates or fill model.
@@ -111,10 +112,11 @@ class Backtest:
         self,
         options: BacktestOptions,
         *,
+        config: CoordinatorConfig | None = None,
         apart: bool = False,
         only: Collection[str] | None = None,
     ) -> None:
-        config = load_config(options.config, options.strategies)
+        config = config or load_config(options.config, options.strategies)
         apart = apart or bool(config.swept)
         assert apart or only is None, "strategies on one account need each other"
         if not config.enabled:
@@ -151,8 +153,8 @@ class Backtest:
 
     def play(
         self,
-        advance: Advance = _no_matter,
-        stopped: Callable[[], bool] = _never,
+        advance: Advance = unwatched,
+        stopped: Callable[[], bool] = unstopped,
         *,
         by_message: bool = False,
     ) -> Iterator[PlayedSession]:

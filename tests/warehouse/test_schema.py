@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.warehouse.conftest import Rows
-from warehouse.schemas import TABLES, Kind, model
+from warehouse.kinds import Kind
+from warehouse.schemas import TABLES, model
 
 CONTRACT = {
     "sessions": "session_id* coordinator account mode session_date opened_at closed_at status "

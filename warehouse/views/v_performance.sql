@@ -20,7 +20,9 @@ WITH days AS (
 ), traded AS (
     SELECT s.account, s.mode, f.strategy, sum(f.notional) AS notional
     FROM (SELECT session_id, strategy, sum(qty::DOUBLE * price::DOUBLE) AS notional
-          FROM fills GROUP BY ALL) AS f
+          FROM fills GROUP BY ALL
+          UNION ALL
+          SELECT session_id, strategy, turnover::DOUBLE FROM variants WHERE details = 'none') AS f
     JOIN sessions AS s USING (session_id) GROUP BY ALL
 ), totals AS (
     SELECT account, mode, strategy, min(session_date) AS first_date, max(session_date) AS last_date,

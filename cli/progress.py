@@ -1,0 +1,38 @@
+"""How far a backtest is, on a terminal."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from coordinator.backtest import Advance
+
+
+@contextmanager
+def progress(minutes: int) -> Iterator[Advance]:
+    """A bar on a terminal, with the rate and the time left; elsewhere nothing."""
+    if not sys.stderr.isatty():
+        yield lambda minutes: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.percentage:>3.0f}%"),
+        BarColumn(),
+        TextColumn("{task.completed:,.0f} of {task.total:,.0f} minutes"),
+        TextColumn("{task.fields[rate]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+        task = shown.add_task("", total=minutes, rate="")
+
+        def advance(played: int) -> None:
+            shown.advance(task, played)
+            speed = shown.tasks[0].speed
+            shown.update(task, rate=f"{speed:,.0f} a second" if speed else "")
+
+        yield advance

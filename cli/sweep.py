@@ -1,0 +1,128 @@
+"""`multi-trader backtest` of a sweep: all variants in one pass, then the best again in detail."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from cli.backtest import LOCK_DEADLINE_S, load
+from cli.faults import complain
+from cli.progress import progress
+from cli.signals import StopSignals
+
+if TYPE_CHECKING:
+    from coordinator.backtest import BacktestOptions, Sweep
+    from coordinator.config import CoordinatorConfig
+
+KEPT = 10
+SHOWN = 20
+BY = "net-pnl"
+
+
+def sweep(
+    options: BacktestOptions,
+    config: CoordinatorConfig,
+    place: Path | str,
+    stop: StopSignals,
+    *,
+    keep: int | None,
+    by: str | None,
+    json: bool,
+) -> bool:
+    """Play a sweep into the warehouse and tell its ranking; whether all of it was played."""
+    from coordinator.backtest import Sweep
+
+    test, by, keep = Sweep(options, config), by or BY, KEPT if keep is None else keep
+    sessions = 0
+    with progress(test.test.minutes) as advance:
+        for session in test.play(advance, lambda: stop.asked):
+            load(session, place)
+            sessions += 1
+    variants = _ranked(test, place, by) if sessions else []
+    best = [str(one["strategy"]) for one in variants[:keep]]
+    detailed = _detail(test, best, sessions, place, stop)
+    told = _ranked(test, place, by) if detailed else variants
+    (_tell_json if json else _tell)(test, told, sessions, by, place)
+    return sessions == test.test.sessions and detailed == (sessions if best else 0)
+
+
+def _detail(
+    test: Sweep, best: list[str], sessions: int, place: Path | str, stop: StopSignals
+) -> int:
+    """Of how many sessions the details were added; the stop that ended the sweep ends none."""
+    from warehouse import LoadStatus, Store, add_details
+
+    ended = stop.asked
+    detailed = 0
+    for session in test.in_detail(best, sessions, lambda: stop.asked and not ended):
+        with Store.open(place, deadline_s=LOCK_DEADLINE_S, on_wait=complain) as store:
+            result = add_details(store, session.session_id, best, session.rows())
+        if result.status is LoadStatus.INCOMPLETE:
+            complain(f"Warning: {result.message}")
+        detailed += 1
+    return detailed
+
+
+def _ranked(test: Sweep, place: Path | str, by: str) -> list[dict[str, Any]]:
+    from warehouse import Store, ranked
+
+    with Store.open_read_only(place, deadline_s=LOCK_DEADLINE_S, on_wait=complain) as store:
+        found: list[dict[str, Any]] = ranked(store, test.test.account, by)
+        return found
+
+
+def _tell(
+    test: Sweep, variants: list[dict[str, Any]], sessions: int, by: str, place: Path | str
+) -> None:
+    from cli.tables import print_table
+
+    print_table(
+        (
+            *("Place", "Variant", "Net P&L", "Return", "Sharpe", "Drawdown", "Fees", "Fills"),
+            "Details",
+        ),
+        [
+            (
+                str(number),
+                str(one["strategy"]),
+                f"{one['net_pnl']:,.2f}",
+                f"{one['total_return']:+.2%}",
+                "" if one["sharpe"] is None else f"{one['sharpe']:.2f}",
+                f"{one['max_drawdown']:.2%}",
+                f"{one['fees']:,.2f}",
+                f"{one['fills']:,}",
+                "kept" if one["days_in_detail"] else "",
+            )
+            for number, one in enumerate(variants[:SHOWN], 1)
+        ],
+        right=(0, *range(2, 8)),
+        title=f"{len(test.names):,} variants, {sessions} of {test.test.sessions} sessions, by {by};"
+        f" fills: {test.test.model}.",
+    )
+    if len(variants) > SHOWN:
+        typer.echo(f"{len(variants) - SHOWN:,} more in v_sweep; --json prints them all.")
+    if test.left_out:
+        typer.echo(f"{test.left_out:,} combinations are no valid strategy and were left out.")
+    typer.echo(f"Account {test.test.account} in the warehouse {place}")
+
+
+def _tell_json(
+    test: Sweep, variants: list[dict[str, Any]], sessions: int, by: str, place: Path | str
+) -> None:
+    import json
+
+    from cli.tables import plain
+
+    document = {
+        "account": test.test.account,
+        "mode": "backtest",
+        "fill_model": test.test.model,
+        "sessions": sessions,
+        "by": by,
+        "left_out": test.left_out,
+        "variants": [{**one, "swept": json.loads(one["swept"])} for one in variants],
+        "warehouse": str(place),
+    }
+    typer.echo(json.dumps(document, default=plain, indent=2))

@@ -1,0 +1,113 @@
+"""A sweep's session without details: what each variant came to, ordered and turned over.
+
+Sessions of parts add up to the session of the whole, whatever the split: variants share nothing,
+and UNASSIGNED is the sum of what no variant of any part owns.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any, cast
+
+from coordinator.backtest.backtest import PlayedSession
+from coordinator.config import StrategyConfig
+from coordinator.core.order_rows import Row
+from coordinator.core.statement import Rows
+from coordinator.core.values import ATTO, UNASSIGNED, ZERO, exactly
+
+DETAILS = ("bars", "orders", "fills", "activities", "positions", "equity")
+_AMOUNTS = {
+    "strategies": ("initial_cash",),
+    "pnl_daily": (
+        *("start_equity", "end_equity", "transfers", "realized_pnl", "unrealized_change"),
+        *("fees", "net_pnl"),
+    ),
+    "equity": ("cash", "market_value", "equity"),
+    "activities": ("amount",),
+}
+_KEYS = {"equity": "ts", "activities": "activity_id"}
+"""What tells UNASSIGNED's rows of one table apart, where there are several."""
+
+
+@exactly
+def lean(session: PlayedSession, variants: Iterable[StrategyConfig]) -> PlayedSession:
+    """The session without its details, but for UNASSIGNED's."""
+    rows = session.rows()
+    orders = Counter(str(row["strategy"]) for row in rows["orders"])
+    turnover: dict[str, Decimal] = {}
+    for row in rows["fills"]:
+        paid = cast(Decimal, row["qty"]) * cast(Decimal, row["price"])
+        turnover[str(row["strategy"])] = turnover.get(str(row["strategy"]), ZERO) + paid
+    left = {name: _of_nobody(rows[name]) for name in DETAILS if name != "bars"}
+    told = [
+        variant_row(session.session_id, one, orders[one.name], turnover.get(one.name, ZERO))
+        for one in variants
+    ]
+    activities = _numbered(left["activities"])
+    kept = {**rows, **left, "activities": activities, "bars": [], "variants": told}
+    return replace(session, played=kept, summary="")
+
+
+def variant_row(session_id: str, one: StrategyConfig, orders: int, turnover: Decimal) -> Row:
+    """A variant of a session whose details are not kept."""
+    return {
+        "session_id": session_id,
+        "strategy": one.name,
+        "sweep_of": one.sweep_of,
+        "swept": dict(one.swept),
+        "orders": orders,
+        "turnover": turnover.quantize(ATTO),
+        "details": "none",
+    }
+
+
+@exactly
+def joined(parts: Sequence[PlayedSession], names: Iterable[str]) -> PlayedSession:
+    """The lean session of all parts together, its strategies in the order of `names`."""
+    first, *others = parts
+    place = {name: number for number, name in enumerate([*names, UNASSIGNED])}
+    rows: Rows = {name: list(some) for name, some in first.rows().items()}
+    for part in others:
+        assert part.session_id == first.session_id, "parts of one sweep play the same sessions"
+        for table, some in part.rows().items():
+            if table == "discrepancies":
+                rows[table] += [row for row in some if row not in rows[table]]
+            elif table != "sessions":
+                rows[table] += (row for row in some if row["strategy"] != UNASSIGNED)
+    for table in _AMOUNTS:
+        rows[table] = [row for row in rows[table] if row["strategy"] != UNASSIGNED]
+        rows[table] += _summed(table, [_of_nobody(part.rows()[table]) for part in parts])
+    for table in ("strategies", "pnl_daily", "variants"):
+        rows[table].sort(key=lambda row: place[str(row["strategy"])])
+    rows["discrepancies"].sort(key=lambda row: (str(row["found_at"]), str(row["symbol"])))
+    return replace(first, played=rows)
+
+
+def _of_nobody(rows: Iterable[Row]) -> list[Row]:
+    return [row for row in rows if row["strategy"] == UNASSIGNED]
+
+
+def _numbered(transfers: Sequence[Row]) -> list[Row]:
+    """What UNASSIGNED gave its strategies, as one transfer: it is the same however many parts."""
+    if not transfers:
+        return []
+    total = sum((cast(Decimal, row["amount"]) for row in transfers), ZERO)
+    return [{**transfers[0], "activity_id": "transfer.0", "amount": total}]
+
+
+def _summed(table: str, parts: Sequence[Sequence[Row]]) -> list[Row]:
+    """UNASSIGNED's rows of all parts, added up where they are of the same minute."""
+    key = _KEYS.get(table)
+    sums: dict[Any, dict[str, Any]] = {}
+    for row in (row for rows in parts for row in rows):
+        at = row[key] if key else None
+        known = sums.get(at)
+        if known is None:
+            sums[at] = dict(row)
+            continue
+        for name in _AMOUNTS[table]:
+            known[name] += row[name]
+    return list(sums.values())

@@ -1,0 +1,83 @@
+"""A sweep: thousands of variants in one pass over the bars, and the best once more in detail.
+
+Variants are apart, so that a part of them does what it does among all. Nothing is written here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import replace
+from functools import partial
+
+from coordinator.backtest.backtest import (
+    Advance,
+    Backtest,
+    BacktestOptions,
+    PlayedSession,
+    unstopped,
+    unwatched,
+)
+from coordinator.backtest.lean import DETAILS, joined, lean
+from coordinator.config import CoordinatorConfig, load_config
+from coordinator.core.statement import Rows
+from coordinator.core.values import UNASSIGNED
+
+
+class Sweep:
+    """The variants of a configuration, or of them the part `part` of `parts` (0, 1, ...).
+
+    `config` is the options' own, where it has been read already.
+
+    Raises:
+        OperatorError: as `Backtest`.
+    """
+
+    def __init__(
+        self,
+        options: BacktestOptions,
+        config: CoordinatorConfig | None = None,
+        part: int = 0,
+        parts: int = 1,
+    ) -> None:
+        self._options = options
+        self._config = config = config or load_config(options.config, options.strategies)
+        self.left_out = config.left_out
+        self._mine = config.active[part::parts]
+        self.test = self._backtest({one.name for one in self._mine})
+
+    @property
+    def names(self) -> list[str]:
+        """All variants, in the configuration's order."""
+        return [one.name for one in self._config.active]
+
+    def play(
+        self, advance: Advance = unwatched, stopped: Callable[[], bool] = unstopped
+    ) -> Iterator[PlayedSession]:
+        """The sessions, without details, each finished before it comes."""
+        for session in self.test.play(advance, stopped):
+            yield lean(session, self._mine)
+
+    def joined(self, parts: list[PlayedSession]) -> PlayedSession:
+        """A session of all parts, in the order of the configuration."""
+        return joined(parts, self.names)
+
+    def in_detail(
+        self, names: Collection[str], sessions: int, stopped: Callable[[], bool] = unstopped
+    ) -> Iterator[PlayedSession]:
+        """The first `sessions` of these variants again, now with all that they did."""
+        if not names or not sessions:
+            return
+        played = self._backtest(names).play(stopped=stopped)
+        for number, session in enumerate(played, 1):
+            yield replace(session, played=details_of(session.rows()), summary="")
+            if number == sessions:
+                return
+
+    def _backtest(self, names: Collection[str]) -> Backtest:
+        return Backtest(self._options, config=self._config, apart=True, only=names)
+
+
+def details_of(rows: Rows) -> Rows:
+    """What a detailed session adds to a lean one."""
+    of_variants = partial(filter, lambda row: row.get("strategy") != UNASSIGNED)
+    return {name: list(of_variants(rows[name])) for name in DETAILS}

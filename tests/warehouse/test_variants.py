@@ -1,0 +1,119 @@
+"""A variant of a sweep without details: it has days and sums, and no table says more of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.warehouse.builder import Source, d
+from tests.warehouse.conftest import lively_day
+from warehouse import LoadStatus, Store, load_session
+from warehouse.queries import ask
+
+DETAILS = ("orders", "fills", "positions", "equity", "activities")
+
+
+def a_sweep(mode: str = "backtest", **changes: Any) -> Source:
+    """A day on which Alpha's details are not kept, and Beta's are."""
+    source = in_full(mode)
+    tables = source.tables
+    tables["variants"] = [row_of(tables, "Alpha", "none") | changes, row_of(tables, "Beta", "kept")]
+    for name in DETAILS:
+        tables[name] = [row for row in tables[name] if row["strategy"] != "Alpha"]
+    return source
+
+
+def in_full(mode: str = "backtest") -> Source:
+    source = lively_day().source()
+    source.tables["sessions"][0]["mode"] = mode
+    return source
+
+
+def row_of(tables: dict[str, list[dict[str, Any]]], name: str, details: str) -> dict[str, Any]:
+    mine = [row for row in tables["fills"] if row["strategy"] == name]
+    return {
+        "session_id": "s1",
+        "strategy": name,
+        "sweep_of": "Grid",
+        "swept": {"short_window": 5},
+        "orders": sum(row["strategy"] == name for row in tables["orders"]),
+        "turnover": sum((row["qty"] * row["price"] for row in mine), d(0)),
+        "details": details,
+    }
+
+
+def refused(store: Store, source: Source) -> list[str]:
+    load_session(store, source)
+    sql = "SELECT table_name || ': ' || reason FROM quarantine ORDER BY 1"
+    return [str(row[0]) for row in ask(store, sql).rows]
+
+
+def test_a_day_without_details_is_loaded_and_its_neighbours_are_checked(store: Store) -> None:
+    assert load_session(store, a_sweep()).status is LoadStatus.LOADED
+    rows = ask(store, "SELECT strategy, details FROM variants ORDER BY 1").rows
+    assert rows == (("Alpha", "none"), ("Beta", "kept"))
+    source = a_sweep()
+    source.mark = "again"
+    source.tables["fills"].pop()
+    assert load_session(store, source).status is LoadStatus.INCOMPLETE
+
+
+def test_without_the_mark_missing_details_are_an_error_in_a_backtest_too(store: Store) -> None:
+    source = a_sweep()
+    del source.tables["variants"]
+    told = "\n".join(refused(store, source))
+    assert "is not the number of executions, 0" in told
+    assert "is not the last equity row's, which is missing" in told
+
+
+@pytest.mark.parametrize("mode", ["simulated", "paper", "live"])
+def test_only_a_backtest_may_leave_details_out(store: Store, mode: str) -> None:
+    told = refused(store, a_sweep(mode))
+    assert any(f"'none' in a session of mode {mode}" in one for one in told)
+
+
+@pytest.mark.parametrize("table", ["orders", "fills", "positions", "equity"])
+def test_a_variant_without_details_has_no_row_of_them(store: Store, table: str) -> None:
+    source = a_sweep()
+    whole = in_full().tables[table]
+    source.tables[table] += [row for row in whole if row["strategy"] == "Alpha"]
+    assert any("Alpha is a variant without details" in one for one in refused(store, source))
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"turnover": d(0)}, "although pnl_daily counts"),
+        ({"turnover": d(-1)}, "is less than 0"),
+        ({"orders": -1}, "is less than 0"),
+        ({"details": "some"}, "is none of kept, none"),
+        ({"details": "kept"}, "is not the number of orders rows, 0"),
+        ({"strategy": "Gamma"}, "is no strategy of the session"),
+    ],
+)
+def test_what_a_variant_says_of_itself_is_judged(
+    store: Store, changes: dict[str, Any], words: str
+) -> None:
+    assert any(words in one for one in refused(store, a_sweep(**changes)))
+
+
+def test_no_view_says_that_it_held_or_traded_nothing(store: Store) -> None:
+    load_session(store, a_sweep())
+    held = ask(store, "SELECT DISTINCT strategy FROM v_exposure").rows
+    assert ("Alpha",) not in held
+    turnover = dict(ask(store, "SELECT strategy, turnover FROM v_performance").rows)
+    with Store.open(":memory:") as other:
+        load_session(other, in_full())
+        told = dict(ask(other, "SELECT strategy, turnover FROM v_performance").rows)
+    assert turnover == pytest.approx(told)
+
+
+def test_the_ranking_tells_what_was_tried_and_how_it_did(store: Store) -> None:
+    load_session(store, a_sweep())
+    sql = """SELECT place, strategy, sweep_of, swept->>'short_window', days_in_detail
+             FROM v_sweep ORDER BY place"""
+    rows = ask(store, sql).rows
+    assert [row[2:4] for row in rows] == [("Grid", "5")] * 2
+    assert {row[1]: row[4] for row in rows} == {"Alpha": 0, "Beta": 1}
+    assert [row[0] for row in rows] == [1, 2]

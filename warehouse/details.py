@@ -1,0 +1,70 @@
+"""The details of a sweep's best variants, added to sessions that were loaded without any.
+
+The session is loaded again as a whole, so that everything that is checked at a load is: what the
+variants did, played once more, must come to the days that they had among all others.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from warehouse.frames import Rows
+from warehouse.load import LoadResult, SessionRows, load_session
+from warehouse.store import Store
+from warehouse.write import read_record
+
+_STORED = {
+    "sessions": "SELECT * FROM sessions WHERE session_id = ?",
+    "strategies": "SELECT * FROM strategies WHERE session_id = ?",
+    "pnl_daily": "SELECT * FROM pnl_daily WHERE session_id = ?",
+    "equity": "SELECT * FROM equity WHERE session_id = ? AND strategy = 'UNASSIGNED'",
+    "activities": "SELECT * FROM activities WHERE session_id = ? AND strategy = 'UNASSIGNED'",
+    "discrepancies": "SELECT * FROM discrepancies WHERE session_id = ?",
+    "variants": "SELECT * FROM variants WHERE session_id = ?",
+}
+
+
+class _InDetail:
+    """A stored session with the details of some variants, as a SessionSource."""
+
+    def __init__(
+        self, store: Store, session_id: str, names: Collection[str], details: Mapping[str, Rows]
+    ) -> None:
+        self.session_id = session_id
+        self._store = store
+        self._names = frozenset(names)
+        self._details = details
+
+    @property
+    def mark(self) -> str:
+        """Of what is stored and what is added."""
+        with self._store.transaction() as connection:
+            before = read_record(connection, self.session_id)
+        told = hashlib.sha256(repr((before and before.mark, sorted(self._names))).encode())
+        return told.hexdigest()
+
+    def rows(self) -> SessionRows:
+        """The stored rows and the details together."""
+        stored = {name: self._stored(sql) for name, sql in _STORED.items()}
+        for row in stored["variants"]:
+            row["details"] = "kept" if row["strategy"] in self._names else row["details"]
+        added = {name: [*stored.get(name, []), *rows] for name, rows in self._details.items()}
+        return {**stored, **added}
+
+    def _stored(self, sql: str) -> list[dict[str, Any]]:
+        cursor = self._store.connection.execute(sql, [self.session_id])
+        names = [column[0] for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+
+def add_details(
+    store: Store, session_id: str, names: Collection[str], details: Mapping[str, Rows]
+) -> LoadResult:
+    """Adds what the variants `names` did to a session that was loaded without it.
+
+    `details` are bars, orders, fills, activities, positions and equity, rows as at a load.
+    Raises as `load_session` does.
+    """
+    return load_session(store, _InDetail(store, session_id, names, details))

@@ -1,0 +1,28 @@
+"""A sweep's variants in order of a measure, as the warehouse has them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from warehouse.queries import ask
+from warehouse.store import Store
+
+_RANKED = """
+    SELECT strategy, sweep_of, swept, days, start_equity, end_equity, net_pnl, total_return, sharpe,
+           sortino, max_drawdown, turnover, fees, orders, fills, days_in_detail
+    FROM v_sweep WHERE account = $1
+    ORDER BY CASE $2 WHEN 'return' THEN total_return WHEN 'sharpe' THEN sharpe
+                     WHEN 'sortino' THEN sortino WHEN 'drawdown' THEN -max_drawdown END
+             DESC NULLS LAST, net_pnl DESC, strategy
+"""
+MEASURES = ("net-pnl", "return", "sharpe", "sortino", "drawdown")
+"""By what variants may be ranked; the smallest drawdown is the best, else the largest value."""
+
+
+def ranked(store: Store, account: str, measure: str) -> list[dict[str, Any]]:
+    """Every variant of a sweep, the best by `measure` first; columns as in `v_sweep`.
+
+    Equals are ranked by net P&L, and those without a value, such as a Sharpe, come last.
+    """
+    answer = ask(store, _RANKED, [account, measure])
+    return [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
