@@ -113,12 +113,11 @@ def backtest(
     configure_logging(log_level)
     with StopSignals(told=STOPPING, left=LEFT) as stop:
         from coordinator.backtest import BacktestOptions
-        from coordinator.config import load_config
         from coordinator.settings import warehouse_path
 
         place = warehouse or warehouse_path()
         options = BacktestOptions(config, bars, source, start, end, fill_model, strategies)
-        read = load_config(config, strategies)
+        read = options.read()
         if read.swept:
             from cli.sweep import sweep
 

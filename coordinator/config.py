@@ -46,7 +46,7 @@ from coordinator.errors import ConfigError, OperatorError, Problem
 from coordinator.strategies.base import Strategy
 from coordinator.strategies.frame import adapt
 from coordinator.strategies.registry import BUILT_IN, StrategyTypes, registered_types
-from coordinator.sweeping import Expanded, sweeps_of, wrong_sweeps
+from coordinator.sweeping import Expanded, sweeps_of, with_grid, wrong_sweeps
 
 __all__ = [
     "ControlsConfig",
@@ -66,18 +66,27 @@ __all__ = [
 DEFAULT_NAME = "multi-trader"
 
 
-def load_config(path: str | Path, strategies: Path | None = None) -> CoordinatorConfig:
+def load_config(
+    path: str | Path,
+    strategies: Path | None = None,
+    grid: Mapping[str, object] | None = None,
+) -> CoordinatorConfig:
     """The configuration in a JSON file; without a `name` it is called after the file's stem.
 
-    `strategies` is a folder of strategies to use in place of the file's `strategies_dir`.
+    `strategies` is a folder of strategies to use in place of the file's `strategies_dir`, and
+    `grid` are sweeps, by the names of strategies, to use in place of the file's.
 
     Raises:
         ConfigError: if the file cannot be read, or for everything that is wrong in it.
     """
-    return read_config(path, strategies)[0]
+    return read_config(path, strategies, grid)[0]
 
 
-def read_config(path: str | Path, strategies: Path | None = None) -> tuple[CoordinatorConfig, str]:
+def read_config(
+    path: str | Path,
+    strategies: Path | None = None,
+    grid: Mapping[str, object] | None = None,
+) -> tuple[CoordinatorConfig, str]:
     """Like `load_config`, with the SHA-256 in hex of the bytes that were read.
 
     Raises:
@@ -92,6 +101,9 @@ def read_config(path: str | Path, strategies: Path | None = None) -> tuple[Coord
         raise ConfigError(str(path), [problem]) from None
     document = read_document(text, str(path))
     types, problems = _offered(document, strategies, file.parent)
+    if grid:
+        document, unknown_names = with_grid(document, grid)
+        problems += unknown_names
     config = _assemble(document, _stem(file), str(path), types, problems=problems)
     return config, hashlib.sha256(text).hexdigest()
 

@@ -51,6 +51,38 @@ class Expanded:
     combinations: int = 0
 
 
+def with_grid(document: object, grid: Mapping[str, object]) -> tuple[object, list[Problem]]:
+    """A document with these sweeps, by the names of strategies, in place of its own.
+
+    What is swept takes the place of the one value that the document has of it.
+    """
+    entries = document.get("strategies") if isinstance(document, Mapping) else None
+    if not isinstance(document, Mapping) or not isinstance(entries, list | tuple):
+        return document, []  # the document's own model says so
+    names = [entry.get("name") for entry in entries if isinstance(entry, Mapping)]
+    problems = [
+        Problem(path_to(("sweep", name)), unknown("strategy", name, map(str, names)))
+        for name in grid
+        if name not in names
+    ]
+    swept = [
+        _swept(entry, grid[entry["name"]])
+        if isinstance(entry, Mapping) and entry.get("name") in grid
+        else entry
+        for entry in entries
+    ]
+    return {**document, "strategies": swept}, problems
+
+
+def _swept(entry: Mapping[str, Any], block: object) -> dict[str, Any]:
+    keys = set(block) if isinstance(block, Mapping) else set()
+    kept = {key: value for key, value in entry.items() if key not in keys & set(SETTINGS)}
+    for part, prefix in (("strategy_params", ""), ("risk_config", "risk_config.")):
+        if isinstance(kept.get(part), Mapping):
+            kept[part] = {k: v for k, v in kept[part].items() if f"{prefix}{k}" not in keys}
+    return {**kept, "sweep": block}
+
+
 def sweeps_of(
     entries: Iterable[tuple[int, Mapping[str, Any]]],
     given: Mapping[int, Strategy | None],

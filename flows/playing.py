@@ -9,6 +9,7 @@ import asyncio
 import logging
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from coordinator.backtest import Backtest, StrategyResult, Tally
 from flows.board import Board
@@ -72,18 +73,32 @@ class Playing:
         self.minutes += minutes
 
 
-async def show(playing: Playing, board: Board) -> None:
+class Shown(Protocol):
+    """What a run's page shows of something that is played."""
+
+    @property
+    def percent(self) -> float:
+        """How much of it has been played, 0 to 100."""
+
+    def sentence(self) -> str:
+        """How far it is, and what it came to."""
+
+    def rows(self) -> list[dict[str, str]]:
+        """Its table, as far as there is something to show."""
+
+
+async def show(playing: Shown, board: Board) -> None:
     """Bring the page up to date; Prefect away or slow disturbs no backtest."""
     try:
         async with asyncio.timeout(PATIENCE_S):
             await board.show_progress(playing.percent, playing.sentence())
-            if playing.tally.sessions:
-                await board.show_table(playing.rows(), playing.sentence())
+            if rows := playing.rows():
+                await board.show_table(rows, playing.sentence())
     except PREFECT_AWAY as error:
         _log.debug("Prefect does not answer (%s): the backtest goes on", type(error).__name__)
 
 
-async def watch(playing: Playing, board: Board, task: asyncio.Future[None]) -> None:
+async def watch(playing: Shown, board: Board, task: asyncio.Future[None]) -> None:
     """Show a backtest until its task is over, and once more then.
 
     Raises what the task raised.

@@ -58,7 +58,8 @@ def unstopped() -> bool:
 class BacktestOptions:
     """What to test. `start` and `end` are session dates, both included; None: the file's own.
 
-    `strategies` is a folder of strategies in place of the configuration's `strategies_dir`.
+    `strategies` is a folder of strategies in place of the configuration's `strategies_dir`, and
+    `grid` are sweeps, by the names of strategies, in place of those that the configuration has.
     """
 
     config: Path
@@ -68,6 +69,15 @@ class BacktestOptions:
     end: date | None = None
     fill_model: str | None = None
     strategies: Path | None = None
+    grid: Mapping[str, object] | None = None
+
+    def read(self) -> CoordinatorConfig:
+        """The configuration to test.
+
+        Raises:
+            ConfigError: as `load_config`.
+        """
+        return load_config(self.config, self.strategies, self.grid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +126,7 @@ class Backtest:
         apart: bool = False,
         only: Collection[str] | None = None,
     ) -> None:
-        config = config or load_config(options.config, options.strategies)
+        config = config or options.read()
         apart = apart or bool(config.swept)
         assert apart or only is None, "strategies on one account need each other"
         if not config.enabled:

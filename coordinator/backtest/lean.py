@@ -12,10 +12,12 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any, cast
 
+import pyarrow.compute as pc
+
+from coordinator.backtest.arrow import ArrowRows
 from coordinator.backtest.backtest import PlayedSession
 from coordinator.config import StrategyConfig
 from coordinator.core.order_rows import Row
-from coordinator.core.statement import Rows
 from coordinator.core.values import ATTO, UNASSIGNED, ZERO, exactly
 
 DETAILS = ("bars", "orders", "fills", "activities", "positions", "equity")
@@ -69,7 +71,7 @@ def joined(parts: Sequence[PlayedSession], names: Iterable[str]) -> PlayedSessio
     """The lean session of all parts together, its strategies in the order of `names`."""
     first, *others = parts
     place = {name: number for number, name in enumerate([*names, UNASSIGNED])}
-    rows: Rows = {name: list(some) for name, some in first.rows().items()}
+    rows: dict[str, list[Row]] = {name: list(some) for name, some in first.rows().items()}
     for part in others:
         assert part.session_id == first.session_id, "parts of one sweep play the same sessions"
         for table, some in part.rows().items():
@@ -86,7 +88,10 @@ def joined(parts: Sequence[PlayedSession], names: Iterable[str]) -> PlayedSessio
     return replace(first, played=rows)
 
 
-def _of_nobody(rows: Iterable[Row]) -> list[Row]:
+def _of_nobody(rows: Sequence[Row]) -> list[Row]:
+    if isinstance(rows, ArrowRows):
+        table = rows.table
+        return list(ArrowRows(table.filter(pc.equal(table["strategy"], UNASSIGNED))))
     return [row for row in rows if row["strategy"] == UNASSIGNED]
 
 

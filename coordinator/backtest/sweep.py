@@ -14,12 +14,12 @@ from coordinator.backtest.backtest import (
     Backtest,
     BacktestOptions,
     PlayedSession,
+    Tables,
     unstopped,
     unwatched,
 )
 from coordinator.backtest.lean import DETAILS, joined, lean
-from coordinator.config import CoordinatorConfig, load_config
-from coordinator.core.statement import Rows
+from coordinator.config import CoordinatorConfig
 from coordinator.core.values import UNASSIGNED
 
 
@@ -40,7 +40,7 @@ class Sweep:
         parts: int = 1,
     ) -> None:
         self._options = options
-        self._config = config = config or load_config(options.config, options.strategies)
+        self._config = config = config or options.read()
         self.left_out = config.left_out
         self._mine = config.active[part::parts]
         self.test = self._backtest({one.name for one in self._mine})
@@ -77,7 +77,9 @@ class Sweep:
         return Backtest(self._options, config=self._config, apart=True, only=names)
 
 
-def details_of(rows: Rows) -> Rows:
+def details_of(rows: Tables) -> Tables:
     """What a detailed session adds to a lean one."""
     of_variants = partial(filter, lambda row: row.get("strategy") != UNASSIGNED)
-    return {name: list(of_variants(rows[name])) for name in DETAILS}
+    return {
+        name: rows[name] if name == "bars" else list(of_variants(rows[name])) for name in DETAILS
+    }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +16,19 @@ from prefect import State
 from prefect.client.schemas.objects import StateType
 from prefect.exceptions import ParameterTypeError, SignatureMismatchError
 
-from coordinator.backtest import BacktestOptions
+from coordinator.backtest import BacktestOptions, Sweep, play_part
 from coordinator.bootstrap import RunOptions
 from flows.backtest import backtest, played_state
 from flows.coordinator import name_of
 from flows.server.demo import market_of
 from flows.stopping import Stop
+from flows.sweeping import Split
 from tests.backtest.recording import MONDAY, TUESDAY, strategy, write_recording
 from tests.coordinator.own_strategies import CROSSING, document, write_folder
+from warehouse import Store, add_details, load_session, ranked
 
+TABLES = ("sessions", "strategies", "bars", "orders", "fills", "activities", "positions")
+TABLES += ("pnl_daily", "equity", "discrepancies", "variants", "quarantine")
 CONFIG = {"strategies": [strategy("Fast", "SPY"), strategy("Slow", "SPY", kind="rsi")]}
 
 
@@ -60,11 +64,29 @@ def options(tmp_path: Path, bars: Path) -> BacktestOptions:
     return BacktestOptions(path, bars)
 
 
+GRID = {"Fast": {"lookback_period": {"from": 2, "to": 4, "step": 1}, "tickers": ["SPY"]}}
+
+
+@dataclass
+class Here:
+    """A part that was played in this process."""
+
+    played: int
+
+    def result(self, timeout: float | None = None) -> int:
+        return self.played
+
+
+def here(options: BacktestOptions, part: int, parts: int, folder: Path) -> Here:
+    return Here(play_part(options, part, parts, folder))
+
+
 def run(
     options: BacktestOptions,
     place: Path,
     page: Page | None = None,
     *,
+    split: Split | None = None,
     stopped: bool = False,
     state: StateType = StateType.RUNNING,
 ) -> State[Any]:
@@ -79,7 +101,13 @@ def run(
         if stopped:
             stop.fire("SIGTERM")
         return await played_state(
-            options, place, stop, play=play, board=page or Page(), read_state=read_state
+            options,
+            place,
+            stop,
+            play=play,
+            split=split,
+            board=page or Page(),
+            read_state=read_state,
         )
 
     return asyncio.run(flow())
@@ -115,6 +143,67 @@ def test_a_stopped_backtest_says_so_and_what_it_kept(
     ended = run(options, tmp_path / "w.duckdb", stopped=True, state=state)
     assert (ended.type, ended.name) == (type_, name)
     assert str(ended.message).startswith("0 of 2 sessions")
+
+
+@pytest.mark.parametrize("parts", [1, 2, 9])
+def test_a_sweep_from_the_form_is_split_ranked_and_the_best_kept_in_detail(
+    tmp_path: Path, options: BacktestOptions, parts: int
+) -> None:
+    page, place = Page(), tmp_path / "w.duckdb"
+    swept = replace(options, grid=GRID)
+    state = run(swept, place, page, split=Split(parts, 2, "net-pnl", here))
+
+    assert (state.type, state.name) == (StateType.COMPLETED, "Completed"), state.message
+    assert page.text.startswith("2 of 2 sessions of 4 variants. Best by net-pnl: **")
+    assert page.percents[-1] == 100.0
+    assert [row["Details"] for row in page.table] == ["kept", "kept", "", ""]
+    assert {row["Variant"] for row in page.table} == {
+        *("Fast-lp2-SPY", "Fast-lp3-SPY", "Fast-lp4-SPY", "Slow")
+    }
+    assert stored(place) == stored(by_command(tmp_path, swept))
+
+
+def by_command(folder: Path, options: BacktestOptions) -> Path:
+    """The same sweep in one process."""
+    place, sweep = folder / "one.duckdb", Sweep(options)
+    with Store.open(place) as store:
+        sessions = [load_session(store, session) for session in sweep.play()]
+        best = [str(one["strategy"]) for one in ranked(store, sweep.test.account, "net-pnl")[:2]]
+        for session in sweep.in_detail(best, len(sessions)):
+            add_details(store, session.session_id, best, session.rows())
+    return place
+
+
+def stored(place: Path) -> list[list[tuple[Any, ...]]]:
+    with duckdb.connect(str(place), read_only=True) as books:
+        books.execute("SET TimeZone = 'UTC'")
+        return [books.execute(f"SELECT * FROM {t} ORDER BY ALL").fetchall() for t in TABLES]
+
+
+def test_a_sweep_that_is_cancelled_keeps_what_all_parts_have_played(
+    tmp_path: Path, options: BacktestOptions
+) -> None:
+    def half(options: BacktestOptions, part: int, parts: int, folder: Path) -> Here:
+        if part == 0:
+            return here(options, part, parts, folder)
+        return here(replace(options, end=MONDAY), part, parts, folder)
+
+    split = Split(2, 1, "net-pnl", half)
+    place = tmp_path / "w.duckdb"
+    state = run(replace(options, grid=GRID), place, split=split, state=StateType.CANCELLING)
+    assert (state.type, state.name) == (StateType.CANCELLED, "Cancelled")
+    assert str(state.message).startswith("1 of 2 sessions of 4 variants.")
+    with duckdb.connect(str(place), read_only=True) as books:
+        assert books.execute("SELECT count(*) FROM sessions").fetchone() == (1,)
+        assert books.execute("SELECT count(*) FROM variants").fetchone() == (4,)
+
+
+def test_a_sweep_of_a_strategy_that_there_is_not_fails_with_its_reason(
+    tmp_path: Path, options: BacktestOptions
+) -> None:
+    state = run(replace(options, grid={"Fats": {"lookback_period": [2]}}), tmp_path / "w.duckdb")
+    assert state.type is StateType.FAILED
+    assert "did you mean 'Fast'?" in str(state.message)
 
 
 def test_prefect_away_disturbs_no_backtest(tmp_path: Path, options: BacktestOptions) -> None:
