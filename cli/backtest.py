@@ -113,6 +113,7 @@ def backtest(
     configure_logging(log_level)
     with StopSignals(told=STOPPING, left=LEFT) as stop:
         from coordinator.backtest import BacktestOptions
+        from coordinator.errors import OperatorError
         from coordinator.settings import warehouse_path
 
         place = warehouse or warehouse_path()
@@ -123,7 +124,7 @@ def backtest(
 
             whole = sweep(options, read, place, stop, keep=keep, by=by, json=json)
         elif keep is not None or by is not None:
-            raise typer.BadParameter(f"--keep and --by rank a sweep's variants; {config} has none.")
+            raise OperatorError(f"--keep and --by rank a sweep's variants; {config} has no sweep.")
         else:
             whole = _test(options, read, place, stop, json=json)
     if not whole:

@@ -63,7 +63,7 @@ class SweepPlaying:
         """What was put into quarantine, a sentence a session."""
         self.sessions = self.detailed = 0
         self._options, self._place, self._stopped = options, place, stopped
-        self._split = replace(split, parts=min(split.parts, len(config.active)))
+        self._split = replace(split, parts=min(split.parts, len(config.enabled)))
         self._share = 0.0
         self._ranked: Sequence[dict[str, Any]] = ()
 

@@ -42,13 +42,13 @@ class Sweep:
         self._options = options
         self._config = config = config or options.read()
         self.left_out = config.left_out
-        self._mine = config.active[part::parts]
+        self._mine = config.enabled[part::parts]
         self.test = self._backtest({one.name for one in self._mine})
 
     @property
     def names(self) -> list[str]:
         """All variants, in the configuration's order."""
-        return [one.name for one in self._config.active]
+        return [one.name for one in self._config.enabled]
 
     def play(
         self, advance: Advance = unwatched, stopped: Callable[[], bool] = unstopped

@@ -1,0 +1,161 @@
+"""`multi-trader backtest` of a sweep: the ranking, what is kept, and what Ctrl-C leaves."""
+
+from __future__ import annotations
+
+import json
+import signal
+import time
+from collections.abc import Callable, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from tests.backtest.recording import MONDAY, TUESDAY, strategy, write_config, write_recording
+from tests.cli.conftest import Said, Shell
+from tests.docs.reading import save_files
+
+Command = Callable[[Sequence[str]], Said]
+SWEEP: dict[str, Any] = {
+    "lookback_period": {"from": 2, "to": 30, "step": 2},
+    "momentum_threshold": [0.0005, 0.001],
+}
+
+
+def grid(**more: Any) -> dict[str, Any]:
+    entry = strategy("Grid", "SPY", **more)
+    del entry["strategy_params"]
+    return {"strategies": [{**entry, "sweep": SWEEP}, strategy("Plain", "SPY", kind="rsi")]}
+
+
+@pytest.fixture(scope="session")
+def bars(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("recording") / "bars.parquet"
+    return write_recording(path, ["SPY", "QQQ"], MONDAY, TUESDAY)
+
+
+@pytest.fixture
+def asked(tmp_path: Path, bars: Path) -> list[str]:
+    config = write_config(tmp_path / "grid.json", grid())
+    return ["backtest", "--config", str(config), "--bars", str(bars)]
+
+
+def rows(warehouse: Path, sql: str) -> list[tuple[Any, ...]]:
+    with duckdb.connect(str(warehouse), read_only=True) as books:
+        return books.execute(sql).fetchall()
+
+
+def test_all_variants_are_ranked_and_the_best_are_kept_in_detail(
+    command: Command, tmp_path: Path, asked: list[str]
+) -> None:
+    said = command([*asked, "--keep", "3"])
+    warehouse = tmp_path / "state" / "warehouse.duckdb"
+    assert said.code == 0, said.err
+    assert said.err == ""
+    assert "31 variants, 2 of 2 sessions, by net-pnl; fills: spread." in said.out
+    assert "11 more in v_sweep" in said.out
+    places = rows(warehouse, "SELECT strategy, days_in_detail FROM v_sweep ORDER BY place")
+    assert [days for _, days in places] == [2] * 3 + [0] * 28
+    ordered = rows(warehouse, "SELECT DISTINCT strategy FROM orders")
+    assert {name for (name,) in ordered} == {name for name, _ in places[:3]}
+    assert rows(warehouse, "SELECT count(*) FROM pnl_daily") == [(2 * 32,)]
+    assert rows(warehouse, "SELECT * FROM quarantine") == []
+
+
+def test_as_json_every_variant_is_told_with_its_values_by_the_measure_that_was_asked_for(
+    command: Command, asked: list[str]
+) -> None:
+    told = json.loads(command([*asked, "--json", "--by", "drawdown", "--keep", "0"]).out)
+    falls = [one["max_drawdown"] for one in told["variants"]]
+    assert falls == sorted(falls)
+    assert (len(falls), told["by"], told["sessions"]) == (31, "drawdown", 2)
+    one = next(v for v in told["variants"] if v["strategy"] == "Grid-lp2-mt0_001")
+    assert one["swept"] == {"lookback_period": 2, "momentum_threshold": 0.001}
+    assert {v["days_in_detail"] for v in told["variants"]} == {0}
+
+
+def test_the_same_sweep_again_replaces_its_rows_by_the_same(
+    command: Command, tmp_path: Path, asked: list[str]
+) -> None:
+    warehouse = tmp_path / "state" / "warehouse.duckdb"
+    held = []
+    for _ in range(2):
+        assert command([*asked, "--keep", "2"]).code == 0
+        tables = ("fills", "variants", "pnl_daily")
+        held.append([rows(warehouse, f"SELECT * FROM {name} ORDER BY ALL") for name in tables])
+    assert held[0] == held[1]
+
+
+def test_what_the_page_on_sweeps_shows_is_what_happens(
+    command: Command, tmp_path: Path, bars: Path
+) -> None:
+    save_files("docs/sweeps.md", tmp_path)
+    config = str(tmp_path / "sweep.json")
+    more = ["--keep", "5", "--by", "sharpe", "--json"]
+    said = command(["backtest", "--config", config, "--bars", str(bars), *more])
+    assert said.code == 0, said.err
+    told = json.loads(said.out)
+    names = {one["strategy"] for one in told["variants"]}
+    assert {"MA_RSI-sw2-lw8-slpnone-SPY", "Plain_RSI"} <= names
+    assert told["left_out"] == 2 * 2 * 2  # 8 and 10 are not below 8
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["--keep", "-1"], "is not a whole number from 0 to 20000"),
+        (["--by", "luck"], "'luck' is no measure; use net-pnl, return, sharpe, sortino, drawdown"),
+        (["--source", "alpaca"], "no column 'source'"),
+    ],
+)
+def test_what_cannot_be_is_refused(
+    command: Command, asked: list[str], more: list[str], words: str
+) -> None:
+    said = command([*asked, *more])
+    assert (said.code, said.out) == (2, "")
+    assert words in " ".join(said.err.replace("│", " ").split())
+
+
+def test_without_a_sweep_there_is_nothing_to_keep_the_best_of(
+    command: Command, tmp_path: Path, bars: Path
+) -> None:
+    config = write_config(tmp_path / "plain.json", {"strategies": [strategy("Plain", "SPY")]})
+    said = command(["backtest", "--config", str(config), "--bars", str(bars), "--keep", "2"])
+    assert said.code == 2
+    assert "rank a sweep's variants" in " ".join(said.err.replace("│", " ").split())
+
+
+def test_a_session_refuses_a_sweep_and_says_what_to_do(command: Command, asked: list[str]) -> None:
+    said = command(["run", "--simulate", "--config", asked[2]])
+    assert said.code == 2
+    assert 'sweep in "Grid" (30 variants)' in said.err
+    assert "put the values that you choose into strategy_params" in " ".join(said.err.split())
+
+
+@pytest.mark.slow
+def test_ctrl_c_keeps_the_sessions_that_are_over_and_the_details_of_the_best(
+    shell: Shell, tmp_path: Path
+) -> None:
+    path = write_recording(tmp_path / "b.parquet", ["SPY"], MONDAY, date(2026, 4, 30))
+    config = write_config(tmp_path / "grid.json", grid())
+    warehouse = shell.home / "warehouse.duckdb"
+    words = ("backtest", "--config", str(config), "--bars", str(path), "--keep", "2")
+    with shell.start(*words) as process:
+        while process.poll() is None and not has_a_session(warehouse):
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=120)
+    assert process.returncode == 130, err
+    kept = len(rows(warehouse, "SELECT * FROM sessions"))
+    assert f"31 variants, {kept} of" in out
+    best = rows(warehouse, "SELECT days_in_detail FROM v_sweep ORDER BY place LIMIT 3")
+    assert best == [(kept,), (kept,), (0,)]
+
+
+def has_a_session(warehouse: Path) -> bool:
+    try:
+        return bool(rows(warehouse, "SELECT * FROM sessions"))
+    except duckdb.Error:
+        return False  # not there yet, or being written
