@@ -195,10 +195,10 @@ class Backtest:
         self, opened: Opened, advance: Advance, stopped: Callable[[], bool]
     ) -> Tables | None:
         """The session's rows, if every order of it is sure to fill at once and nobody stops it."""
-        tape, books, exchange = self._recording.tape, self.books, self._exchange
+        books, exchange = self.books, self._exchange
         try:
             reels = self._recording.reels
-            session = Instant(self.setup, self._model, tape, reels, exchange, books, opened)
+            session = Instant(self.setup, self._model, reels, exchange, books, opened)
             if not session.play(stopped):
                 return None
         except Unfit:

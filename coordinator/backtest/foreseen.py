@@ -14,14 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from coordinator.backtest.as_bars import in_order
 from coordinator.backtest.reels import Reel
-from coordinator.backtest.tape import Tape
 from coordinator.core.engine import tickers_of
 from coordinator.core.foretold import over_of
 from coordinator.core.lanes import Lane, Rule, StrategySpec
-from coordinator.core.session import SessionPlan
-from coordinator.core.values import Bar, exactly
-from coordinator.shell.history import Need
+from coordinator.core.values import exactly
 
 Key = tuple[Rule, str]
 
@@ -48,13 +46,7 @@ class Opinion:
         )
 
 
-def opinions(
-    specs: Sequence[StrategySpec],
-    reels: Mapping[str, Reel],
-    tape: Tape,
-    plan: SessionPlan,
-    needs: Sequence[Need],
-) -> dict[Key, Opinion]:
+def opinions(specs: Sequence[StrategySpec], reels: Mapping[str, Reel]) -> dict[Key, Opinion]:
     """Each distinct rule and ticker, judged once."""
     found: dict[Key, Opinion] = {}
     stepping: dict[str, list[tuple[Lane, Opinion]]] = {}
@@ -67,8 +59,8 @@ def opinions(
             if not _at_once(spec, reels[ticker], found[key]):
                 stepping.setdefault(ticker, []).append((Lane(spec), found[key]))
     if stepping:
-        _warm(specs, stepping, tape.history([n for n in needs if n.symbol in stepping]))
-        _step(stepping, tape, plan)
+        _warm(specs, stepping, reels)
+        _step(stepping, reels)
     return found
 
 
@@ -89,10 +81,10 @@ def _at_once(spec: StrategySpec, reel: Reel, opinion: Opinion) -> bool:
 def _warm(
     specs: Sequence[StrategySpec],
     stepping: Mapping[str, Sequence[tuple[Lane, Opinion]]],
-    history: Mapping[str, Sequence[Bar]],
+    reels: Mapping[str, Reel],
 ) -> None:
     for ticker in tickers_of(specs):
-        bars = history.get(ticker, ())
+        bars = list(in_order([reels[ticker].history])) if ticker in stepping else []
         for lane, opinion in stepping.get(ticker, ()):
             for bar in bars[max(0, len(bars) - lane.history_bars) :]:
                 lane.feed(bar)
@@ -101,18 +93,14 @@ def _warm(
 
 @exactly
 def _step(
-    stepping: Mapping[str, Sequence[tuple[Lane, Opinion]]], tape: Tape, plan: SessionPlan
+    stepping: Mapping[str, Sequence[tuple[Lane, Opinion]]], reels: Mapping[str, Reel]
 ) -> None:
-    minutes = tape.minutes(sorted(stepping), plan.begin, plan.end)
-    for start in sorted(minutes):
-        for _, bar in minutes[start]:
-            if not plan.counts(bar):
-                continue
-            for lane, opinion in stepping[bar.symbol]:
-                lane.feed(bar)
-                if lane.fault and not opinion.fault:
-                    opinion.fault, opinion.fault_at = lane.fault, len(opinion.signals)
-                opinion.signals.append(lane.signal)
+    for bar in in_order([reels[ticker].bars for ticker in sorted(stepping)]):
+        for lane, opinion in stepping[bar.symbol]:
+            lane.feed(bar)
+            if lane.fault and not opinion.fault:
+                opinion.fault, opinion.fault_at = lane.fault, len(opinion.signals)
+            opinion.signals.append(lane.signal)
     for some in stepping.values():
         for _, opinion in some:
             opinion.say(np.array(opinion.signals, float))

@@ -23,7 +23,6 @@ from coordinator.backtest.foreseen import Key, Opinion, opinions
 from coordinator.backtest.reels import EPOCH, MICRO, Reel, Reels, axis_of, micros
 from coordinator.backtest.seats import Book, Intent, Seat, in_turn
 from coordinator.backtest.setup import Opened, Setup
-from coordinator.backtest.tape import Tape
 from coordinator.core import risk
 from coordinator.core.books import Books
 from coordinator.core.controls import Controls
@@ -56,7 +55,6 @@ class Instant:
         self,
         setup: Setup,
         model: FillModel,
-        tape: Tape,
         reels: Reels,
         exchange: Exchange | ExchangesApart,
         books: Books,
@@ -70,7 +68,7 @@ class Instant:
         self.reels = {n.symbol: _cut(reels, opened, n.symbol, n.count) for n in needs}
         self.axis = axis_of(list(self.reels.values()))
         self._line_up(setup.controls)
-        told = opinions(setup.specs, self.reels, tape, opened.plan, needs)
+        told = opinions(setup.specs, self.reels)
         self.books = self._seat(setup, told)
         self._seats = [seat for book in self.books for seat in book.seats]
         self._due: list[list[int]] = [[] for _ in self.axis]
