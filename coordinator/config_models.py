@@ -130,7 +130,7 @@ class SharedSettings(BaseModel):
         Field(
             strict=False,
             min_length=1,
-            description='what it trades: "SPY" is a stock, "BTC/USD" crypto',
+            description='what it trades: "SPY" is a stock, "BTC/USD" crypto; required unless swept',
         ),
     ]
     initial_cash: Annotated[

@@ -22,6 +22,9 @@ SCHEMA_PATH = Path(__file__).parents[1] / "configs" / "multi_trader.schema.json"
 
 _BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
 
+_SWEEPS_TICKERS = {"required": ["tickers"]}
+"""A sweep that says of each variant what it trades."""
+
 _WHOLE = ("#/$defs/RiskConfig", "#/$defs/ControlsConfig")
 """Objects whose keys may all be left out."""
 
@@ -43,6 +46,11 @@ def schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of a configuration file, parameters of each built-in type too."""
     made = ConfigDocument.model_json_schema(schema_generator=_Schema)
     entry = made["$defs"]["StrategyDocument"]
+    entry["required"].remove("tickers")
+    entry["anyOf"] = [
+        {"required": ["tickers"]},
+        {"required": ["sweep"], "properties": {"sweep": _SWEEPS_TICKERS}},
+    ]
     entry["allOf"] = []
     for kind in BUILT_IN:
         parameters = _parameters(kind)

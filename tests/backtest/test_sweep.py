@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from coordinator.backtest import Backtest, BacktestOptions, PlayedSession, Sweep
+from coordinator.backtest import Backtest, BacktestOptions, PlayedSession, Sweep, play_part
+from coordinator.backtest.parts import STOP, read, written
 from tests.backtest.recording import MONDAY, TUESDAY, write_config, write_recording
 from warehouse import LoadStatus, Store, add_details, load_session, ranked
 from warehouse.queries import ask
@@ -52,6 +54,18 @@ def test_any_split_gives_the_same_rows(
     assert [one.rows() for one in joined] == [one.rows() for one in whole]
     assert [one.mark for one in joined] == [one.mark for one in whole]
     assert all(one.rows()["discrepancies"] for one in joined)  # leaps, which each part sees
+
+
+def test_a_session_that_a_process_left_is_read_as_it_was(whole: list[PlayedSession]) -> None:
+    assert [read(written(one)).rows() for one in whole] == [one.rows() for one in whole]
+
+
+def test_a_part_ends_where_the_file_that_stops_it_stands(
+    options: BacktestOptions, tmp_path: Path
+) -> None:
+    (tmp_path / STOP).touch()
+    assert play_part(options, 0, 2, tmp_path) == 0
+    assert [one.name for one in tmp_path.iterdir()] == [STOP]
 
 
 def test_every_variant_has_a_day_and_its_sums_and_nothing_else(whole: list[PlayedSession]) -> None:
