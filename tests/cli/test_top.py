@@ -191,6 +191,15 @@ def test_what_keeps_the_account_from_buying_is_said_in_the_head() -> None:
     ]
 
 
+def test_a_shadow_is_in_the_table_and_in_no_sum() -> None:
+    alone = drawn([answered(view(3))])
+    beside = drawn([answered(view(3, shadows=(replace(strategy(900), name="twin"),)))])
+    (row,) = [line for line in beside if line.startswith("twin")]
+    assert row.rstrip().endswith("shadow")
+    sums = [line for line in alone if line.startswith("Equity ")]
+    assert [line for line in beside if line.startswith("Equity ")] == sums
+
+
 def test_several_coordinators_stand_in_one_table_with_a_head_each() -> None:
     others = [
         answered(replace(view(1), coordinator=f"c{n}", strategies=(strategy(n),))) for n in range(5)

@@ -15,11 +15,14 @@ from typing import Any
 
 import pytest
 
+from coordinator.accounts import Operator
 from coordinator.backtest.session import Session
 from coordinator.config import parse_config
+from coordinator.control import find
 from coordinator.core import records as r
 from coordinator.core.reload import Reload, Removal
 from coordinator.core.statement import Rows, statement
+from coordinator.errors import OperatorError
 from coordinator.readers import marked, read_status, session_sources
 from coordinator.rereading import setup_of
 from coordinator.settings import Settings
@@ -33,6 +36,7 @@ from tests.backtest.test_over_sockets import COMPARED, told
 from tests.docs.reading import blocks
 from warehouse import LoadStatus, Store, load_session
 from warehouse.queries import ask
+from warehouse.report import render_report
 
 ACCOUNT = "PA1"
 LIVE = strategy("Live", "SPY", "QQQ")
@@ -317,3 +321,17 @@ def test_no_question_about_the_account_is_answered_otherwise_because_of_a_shadow
         for question in questions:
             found = ask(both, question).rows
             assert [row for row in ask(alone, question).rows if row not in found] == [], question
+        page = render_report(both, None)
+    assert f"Session {account.session_id}." in page, "the newest session is the account's"
+    beside_it = page.partition("Shadow strategies: simulated fills, in no sum above")[2]
+    assert "Twin (shadow)" in beside_it
+    assert "Twin" not in page.partition("Shadow strategies")[0]
+
+
+def test_there_is_nothing_of_a_shadow_to_pause_and_it_is_said_what_to_do(
+    tmp_path: Path, bars: Path
+) -> None:
+    day = Day(tmp_path, bars)
+    day.begin().close()
+    with pytest.raises(OperatorError, match="Twin is a shadow: it has nothing at the broker"):
+        find(Operator(tmp_path, {}, "test", lambda _: None), "Twin")
