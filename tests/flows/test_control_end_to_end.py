@@ -50,7 +50,7 @@ def without(strategy: str, into: Path) -> Path:
     """A copy of the configuration that trades, less one strategy."""
     edited = json.loads((ROOT / "configs" / "stocks_only.json").read_text())
     edited["strategies"] = [one for one in edited["strategies"] if one["name"] != strategy]
-    file = into / "edited.json"
+    file = into / "stocks_only.json"  # a session keeps its name, which is the file's
     file.write_text(json.dumps(edited))
     return file
 
