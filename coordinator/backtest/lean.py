@@ -91,7 +91,8 @@ def joined(parts: Sequence[PlayedSession], names: Iterable[str]) -> PlayedSessio
 def _of_nobody(rows: Sequence[Row]) -> list[Row]:
     if isinstance(rows, ArrowRows):
         table = rows.table
-        return list(ArrowRows(table.filter(pc.equal(table["strategy"], UNASSIGNED))))
+        found: list[Row] = table.filter(pc.equal(table["strategy"], UNASSIGNED)).to_pylist()
+        return found
     return [row for row in rows if row["strategy"] == UNASSIGNED]
 
 
