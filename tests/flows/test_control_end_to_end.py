@@ -86,5 +86,6 @@ def test_forms_pause_and_reload_a_session_that_trades_and_show_how_it_stands(she
     [paused] = read_kinds(shell.state / "SIM0001" / "journal.db", r.Paused)
     assert paused.coordinator == "stocks_only", "the session wrote it itself"
     [reloaded] = read_kinds(shell.state / "SIM0001" / "journal.db", r.Reconfigured)
-    assert reloaded.left == ("Chips_MeanRev",)
+    assert isinstance(reloaded.record, r.Reconfigured)
+    assert reloaded.record.left == ("Chips_MeanRev",)
     assert shell.processes() == []
