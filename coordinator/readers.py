@@ -11,6 +11,7 @@ from pathlib import Path
 from coordinator.core import records as r
 from coordinator.core.books import JUMP, Books
 from coordinator.core.halts import Halts
+from coordinator.core.order_rows import Row
 from coordinator.core.statement import Rows
 from coordinator.core.values import UNASSIGNED, exactly
 from coordinator.core.view import LiveView, StrategyView, strategy_views
@@ -51,11 +52,13 @@ def marked(rows: Rows) -> Rows:
 
     So a question by strategy alone never sums what was simulated into what was traded.
     """
-    for table in rows.values():
-        for row in table:
-            if row.get("strategy") not in (None, UNASSIGNED):
-                row["strategy"] = f"{row['strategy']}{MARK}"
-    return rows
+    return {name: [_marked(row) for row in table] for name, table in rows.items()}
+
+
+def _marked(row: Row) -> Row:
+    if row.get("strategy") in (None, UNASSIGNED):
+        return row
+    return {**row, "strategy": f"{row['strategy']}{MARK}"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from coordinator.backtest import Backtest, BacktestOptions, PlayedSession
 from coordinator.core.values import Bar
-from coordinator.strategies import Strategy, register
+from coordinator.strategies import Strategy, registry
 
 DAYS = (date(2026, 3, 16), date(2026, 3, 17), date(2026, 3, 18))
 OPEN, MIDNIGHT = timedelta(hours=13, minutes=30), timedelta(0)
@@ -25,7 +25,6 @@ MARKETS = {"stocks": ("AAPL", "MSFT", "SPY"), "coins": ("BTC/USD", "ETH/USD")}
 MINUTES = 24
 
 
-@register
 class Moody(Strategy):
     """A user's rule: its signals are the closes' last digits, and one close makes it raise."""
 
@@ -45,6 +44,14 @@ class Moody(Strategy):
             return (digit < 4) - (digit > 5)
 
         return step
+
+
+@pytest.fixture(scope="module", autouse=True)
+def moody_is_known() -> Iterator[None]:
+    """Registered for these tests alone: others list what is registered."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(registry._registered, Moody.strategy_type, Moody)
+        yield
 
 
 @dataclass(frozen=True)

@@ -27,8 +27,12 @@ for sources in rounds:
         for source in sources:
             assert load_session(store, source).quarantined == 0
     print("loaded", flush=True)
+    sys.stdin.readline()
 """
-"""As the end of day does, several times: opens the file, loads some sessions, lets it go."""
+"""As the end of day does, several times: opens the file, loads some sessions, lets it go.
+
+The next time comes when it is told so.
+"""
 
 READS = """
 import json, os, sys
@@ -106,23 +110,31 @@ def test_who_reads_all_the_while_sees_whole_sessions_or_is_told_to_ask_again(
     task, stop = tmp_path / "task.pickle", tmp_path / "stop"
     task.write_bytes(pickle.dumps(rounds))
     Store.open(location).close()
+    pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    answers: list[dict[str, Any]] = []
     with (
-        run(READS, location, CONSISTENT, stop, stdout=subprocess.PIPE) as reader,
-        run(LOADS, location, task, stdout=subprocess.PIPE) as loader,
+        run(READS, location, CONSISTENT, stop, **pipes) as reader,
+        run(LOADS, location, task, **pipes) as loader,
     ):
-        loaded, _ = loader.communicate(timeout=240)
+        assert reader.stdout
+        assert loader.stdout
+        assert loader.stdin
+        for number in range(len(rounds)):
+            assert loader.stdout.readline() == "loaded\n"
+            there = 6 * sum(map(len, rounds[: min(number + 1, 6)]))
+            there += sum(map(len, rounds[6 : number + 1]))
+            while not answers or answers[-1].get("fills") != there:
+                answers.append(json.loads(reader.stdout.readline()))
+            loader.stdin.write("\n")
+            loader.stdin.flush()
         stop.touch()
-        said, _ = reader.communicate(timeout=60)
-    assert (loader.returncode, loaded.split()) == (0, ["loaded"] * len(rounds))
-    assert reader.returncode == 0
-    answers = [json.loads(line) for line in said.splitlines()]
+        reader.communicate(timeout=60)
+    assert (loader.returncode, reader.returncode) == (0, 0)
     for answer in answers:
         if "busy" in answer:
             assert "ask again" in answer["busy"]
         else:
             check(answer)
-    seen = {answer["sessions"] for answer in answers if "busy" not in answer}
-    assert len(seen) > 2, "it was asked while sessions were loaded, too"
     assert [row[0] for row in query(location, "SELECT restatements FROM loads").rows] == [1] * 12
 
 
