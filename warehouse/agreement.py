@@ -27,6 +27,8 @@ AskBroker = Callable[[str, str, datetime], "BrokerSide | str"]
 WINDOW = timedelta(days=7)
 """So far before an account's newest session differences are looked for: fees come days later."""
 KINDS = ("journal", "fill", "fee")
+JOURNAL_ALONE = ("journal",)
+"""What can be judged without a broker's answer; what it said before stands."""
 _CENT = Decimal("0.01")
 _ZERO = Decimal(0)
 
@@ -125,7 +127,9 @@ def _reconcile_account(
     if not isinstance(side, str):
         key = [account, mode, since]
         found += _against_broker(store, side, key, all(s["ended"] for s in sessions), names)
-    _write(store, names, found, at)
+    judged = JOURNAL_ALONE if isinstance(side, str) else KINDS
+    found = [difference for difference in found if difference.session_id in names]
+    _write(store, names, judged, found, at)
     reach = f"two-way only: {side}" if isinstance(side, str) else "journal, broker and warehouse"
     message = f"Reconciled {account} ({reach}): {_count(len(found))} in {len(names)} session(s)."
     return Agreement(account, names, not isinstance(side, str), len(found), message)
@@ -230,19 +234,26 @@ def _differing_fees(ours: Mapping[str, Row], fees: Sequence[Row], newest: str) -
     return found
 
 
-def _write(store: Store, sessions: Sequence[str], found: list[_Difference], at: datetime) -> None:
-    """Replaces what was found before; what stands keeps the time at which it was found first."""
+def _write(
+    store: Store,
+    sessions: Sequence[str],
+    judged: Sequence[str],
+    found: list[_Difference],
+    at: datetime,
+) -> None:
+    """Replaces what was found before of the kinds that were judged now; what stands keeps the time
+    at which it was found first."""
     with store.transaction() as connection:
         known = connection.execute(
             "SELECT session_id, kind, note, found_at FROM discrepancies "
             "WHERE list_contains($1, session_id) AND list_contains($2, kind)",
-            [list(sessions), list(KINDS)],
+            [list(sessions), list(judged)],
         ).fetchall()
         first = {(session, kind, note): found_at for session, kind, note, found_at in known}
         connection.execute(
             "DELETE FROM discrepancies WHERE list_contains($1, session_id) "
             "AND list_contains($2, kind)",
-            [list(sessions), list(KINDS)],
+            [list(sessions), list(judged)],
         )
         for d in found:
             seen = first.get((d.session_id, d.kind, d.note), at)

@@ -21,6 +21,8 @@ from warehouse.store import Store, private_files, tell
 MANIFEST = "export.json"
 """In every export: how many rows each table has. A folder without it is somebody else's."""
 
+_OWNERS = "SELECT session_id, account, mode FROM sessions"
+_OWNERS_AND_DATES = "SELECT session_id, account, mode, session_date FROM sessions"
 _DAYS = "account, mode, session_date"
 _BARS = 'SELECT *, "ts"::DATE AS "date" FROM bars'
 
@@ -85,7 +87,6 @@ def _source(
     rows = connection.table(table)
     if table == "sessions":
         return rows, _DAYS.split(", ")
-    own = [c for c in rows.columns if c != "session_date"]
-    days = connection.sql("SELECT session_id, account, mode, session_date FROM sessions")
-    joined = rows.project(", ".join(f'"{c}"' for c in own)).join(days, "session_id", how="left")
-    return joined, _DAYS.split(", ")
+    own = "session_date" in rows.columns  # of an activity, the date of what it is about
+    days = connection.sql(_OWNERS if own else _OWNERS_AND_DATES)
+    return rows.join(days, "session_id", how="left"), _DAYS.split(", ")

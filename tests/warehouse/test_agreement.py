@@ -128,6 +128,33 @@ def test_without_a_broker_it_is_two_way_and_says_why(store: Store) -> None:
     assert "(two-way only: there are no keys)" in agreement.message
 
 
+def test_what_the_broker_told_before_stands_while_it_does_not_answer(store: Store) -> None:
+    day = a_day()
+    source, lists = loaded(store, day), listed(day)
+    half_a_fill(lists)
+    reconcile(store, [source], answers(lists))
+    before = ask(store, SHOWN).rows
+    assert len(before) == 1
+    reconcile(store, [source], answers("a time-out"))
+    assert ask(store, SHOWN).rows == before
+
+
+def test_an_older_session_judged_again_leaves_the_rows_of_later_ones_as_they_are(
+    store: Store,
+) -> None:
+    first = Day(mode="paper")
+    first.buy("Alpha", "SPY", "1", "450")
+    sources = [loaded(store, first)]
+    second = first.next_day("s2")
+    second.buy("Alpha", "SPY", "1", "460")
+    sources.append(loaded(store, second))
+    nothing: Lists = {"fills": [], "fees": []}
+    reconcile(store, sources, answers(nothing))
+    before = ask(store, SHOWN).rows
+    reconcile(store, sources[:1], answers(nothing))
+    assert ask(store, SHOWN).rows == before
+
+
 def test_what_the_warehouse_lost_or_altered_is_told_from_the_journal(store: Store) -> None:
     source = loaded(store, a_day())
     store.connection.execute("DELETE FROM fills WHERE execution_id = 's1-e3'")

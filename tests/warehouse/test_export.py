@@ -24,6 +24,8 @@ def filled(location: Path) -> Path:
         load_session(store, day.source())
         after = day.next_day("s2")
         after.buy("Alpha", "SPY", "1", "460")
+        after.activity("Alpha", "fee", "-0.01")
+        after.rows["activities"][-1]["session_date"] = day.day
         source = after.source()
         source.tables["fills"][0]["side"] = "hold"
         assert load_session(store, source).status == "incomplete"
