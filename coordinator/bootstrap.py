@@ -176,12 +176,13 @@ async def _run(
     refuse_half_armed(config, live=options.live, simulated=options.simulated)
     live_ones = strategy_specs(config, options.min_warmup_bars)
     own = [*live_ones, *specs_of(config.shadows, options.min_warmup_bars)]
+    shadows = {strategy.name for strategy in config.shadows}
     if not own:
         return SessionOutcome("Completed", "No strategy of the configuration is enabled.")
     markets = sorted({"crypto" if is_crypto(t) else "stocks" for t in tickers_of(own)})
     mode = Mode.PAPER if options.simulated else config.mode
     with (
-        isolated(own, BUILT_IN, restless=options.speed != 1) as specs,
+        isolated(own, BUILT_IN, beside=shadows, restless=options.speed != 1) as specs,
         _settings(config, options, environment) as settings,
         Leases(leases_folder) as leases,
         log_files(settings.home, config.name, [spec.name for spec in specs]) as logs,

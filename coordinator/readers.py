@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import sqlite3
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -15,6 +17,7 @@ from coordinator.core.order_rows import Row
 from coordinator.core.statement import Rows
 from coordinator.core.values import UNASSIGNED, exactly
 from coordinator.core.view import LiveView, StrategyView, strategy_views
+from coordinator.errors import InvariantError
 from coordinator.restating import Late, by_session, read_late, restated_rows
 from coordinator.shell.control_client import NoAnswer, ask
 from coordinator.shell.control_protocol import Request, addresses
@@ -22,6 +25,8 @@ from coordinator.shell.journal import Entry, read_kinds, read_session, read_sess
 from coordinator.shell.lease import runs_as
 from coordinator.shell.session import JOURNAL
 from coordinator.shell.shadows import MARK, shadow_journal, shadow_journals, shadowed
+
+log = logging.getLogger("coordinator")
 
 PATIENCE_S = 3.0
 """Local seconds for which a coordinator's own word is waited for."""
@@ -133,7 +138,18 @@ def running_sessions(home: Path, leases_folder: Path | None = None) -> dict[str,
 
 def _journals(home: Path) -> list[Path]:
     """The journals of all accounts, and after them those of their shadows."""
-    return [*sorted(home.glob(f"*/{JOURNAL}")), *shadow_journals(home)]
+    shadows = [journal for journal in shadow_journals(home) if _is_readable(journal)]
+    return [*sorted(home.glob(f"*/{JOURNAL}")), *shadows]
+
+
+def _is_readable(shadows: Path) -> bool:
+    """Whether a journal of shadows can be read: one that cannot keeps nobody from the account's."""
+    try:
+        read_sessions(shadows)
+    except (sqlite3.DatabaseError, InvariantError) as error:
+        log.warning("⚠ the shadows' journal %s cannot be read: %s", shadows, error)
+        return False
+    return True
 
 
 def _account_folder(journal: Path) -> Path:

@@ -67,6 +67,8 @@ class Instant:
         needs = startup.warm_up_needs(setup.specs, opened.plan)
         self.reels = {n.symbol: _cut(reels, opened, n.symbol, n.count) for n in needs}
         self.axis = axis_of(list(self.reels.values()))
+        if not len(self.axis):
+            raise Unfit("nothing has a bar in this session")
         self._line_up(setup.controls)
         told = opinions(setup.specs, self.reels)
         self.books = self._seat(setup, told)

@@ -57,6 +57,9 @@ class Shadow:
     def take_up(self, asked: Reload) -> None:
         """Go on with another configuration, of which this is the shadows' part."""
         self._safely(lambda: self._take_up(asked))
+        if self._fault:  # who is a shadow no more must not count as one
+            still = {spec.name for spec in asked.setup.specs}
+            self.specs = tuple(spec for spec in self.specs if spec.name in still)
 
     def serves(self, spec: StrategySpec, ticker: str) -> bool:
         """Whether this strategy's indicators have been fed on this ticker."""
@@ -82,7 +85,7 @@ class Shadow:
             return ""
         heading = "SHADOW STRATEGIES: simulated fills, in no sum of the account"
         lines = ["", heading, RULE]
-        for spec in self.specs:
+        for spec in (one for one in self.specs if one.name in self._stage.books.ledger):
             lines += ["", *lines_of(self._stage.books, spec.name, f"{spec.name}{MARK}")]
         stands = ["", f"They stand still: {self._fault}"] if self._fault else []
         return "\n".join([*lines, *stands, "", RULE])

@@ -150,6 +150,7 @@ class Stage:
         )
         lacking = needed - ledger[UNASSIGNED].cash
         if lacking > 0:
+            self._exchange.venue.ledger.pay(lacking * ROOM)
             name, day = f"deposit.{now.isoformat()}", self.plan.date
             kind = ActivityKind.TRANSFER
             self._keep(

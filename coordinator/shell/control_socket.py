@@ -174,7 +174,7 @@ class _Doorman:
             return _explained(self._live, request)
         if request.do == "reload":
             return await self._reload(request)
-        if request.strategy in {spec.name for spec in self._live.shadows.specs}:
+        if _is_only_shadow(self._live, request.strategy):
             return Reply(done=False, said=IS_SHADOW.format(request.strategy))
         answer = self._live.ask(Act(request.do), request.by, request.strategy)
         log.debug("asked over the control socket: %s %s", request.do, request.strategy)
@@ -198,6 +198,12 @@ class _Doorman:
             late = f"Not ready within {RELOAD_S:.0f} s, and still at it; see the session's log."
             return Reply(done=False, said=late)
         return Reply(done=told.done, said=told.said, changes=told.changes, token=told.token)
+
+
+def _is_only_shadow(live: LiveSession, strategy: str) -> bool:
+    """Whether the account has no book of it; what it bought while it was live can be sold."""
+    shadows = {spec.name for spec in live.shadows.specs}
+    return strategy in shadows and strategy not in live.engine.books.strategies()
 
 
 def _explained(live: LiveSession, request: Request) -> Reply:

@@ -115,7 +115,8 @@ class LiveSession:
         Call on the loop.
         """
         now = self._clock.now()
-        if strategy in {spec.name for spec in self.shadows.specs}:
+        live = {spec.name for spec in self.engine.specs}
+        if strategy in {spec.name for spec in self.shadows.specs} - live:
             return self.shadows.explain(strategy, now, ticker)
         return self.engine.explain(strategy, now, ticker)
 

@@ -69,14 +69,16 @@ def isolated(
     specs: Sequence[StrategySpec],
     trusted: Collection[type],
     *,
+    beside: Collection[str] = (),
     budget: Budget | None = None,
     restless: bool = False,
 ) -> Iterator[list[StrategySpec]]:
     """The same strategies, each kind that is not of a `trusted` type in a process of its own.
 
     Enter it before threads, connections and settings exist, because processes are forked from
-    what is there. Equal rules share a process, as they share lanes. `restless` keeps this process
-    awake while it waits, for a simulator that paces itself by whether its clients are at work.
+    what is there. Equal rules share a process, as they share lanes, but never with one of the
+    strategies `beside`, whose faults are not to be the others'. `restless` keeps this process awake
+    while it waits, for a simulator that paces itself by whether its clients are at work.
 
     Raises:
         OperatorError: no process can be started.
@@ -84,7 +86,8 @@ def isolated(
     groups: dict[Hashable, list[StrategySpec]] = {}
     for spec in specs:
         if type(spec.rule) not in trusted:
-            groups.setdefault(_identity(spec.rule), []).append(spec)
+            side = spec.name in beside
+            groups.setdefault((side, _identity(spec.rule)), []).append(spec)
     if not groups:
         yield list(specs)
         return

@@ -342,3 +342,11 @@ def test_a_strategy_that_has_failed_explains_nothing() -> None:
         answers(lanes, own, bars())
         assert "no idea" in lanes.fault(own)
         assert lanes.lane(own, "SPY").explain() == {}
+
+
+def test_a_strategy_and_its_shadow_share_no_process_though_their_rules_are_equal() -> None:
+    rule = Does(lambda bar: 1)
+    twins = [named("Live", rule), named("Twin", rule), named("Shadow", rule)]
+    with isolated(twins, BUILT_IN, beside={"Shadow"}) as (live, twin, shadow):
+        assert live.rule is twin.rule
+        assert shadow.rule is not live.rule

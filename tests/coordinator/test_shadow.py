@@ -216,6 +216,20 @@ def test_a_journal_of_shadows_that_was_changed_stops_the_shadows_and_not_the_ses
     shadow = day.begin()
     assert shadow.views() == ()
     assert "stand still" in caplog.text
+    [account] = session_sources(tmp_path)
+    assert account.session_id == day.name, "the account's sessions are loaded all the same"
+
+
+def test_a_shadow_that_is_promoted_after_they_failed_counts_as_a_shadow_no_more(
+    tmp_path: Path, bars: Path
+) -> None:
+    day = Day(tmp_path, bars)
+    shadow = day.begin()
+    shadow._journal._connection.close()  # type: ignore[union-attr]
+    for records in day.minutes(2):
+        shadow.follow(records)
+    reload(day, shadow, {**TWIN, "mode": "live"})
+    assert shadow.specs == ()
 
 
 def reload(
@@ -248,6 +262,23 @@ def test_a_shadow_joins_a_session_that_trades_with_a_book_of_its_own(
     assert cash == {"Twin": 10_000, "Other": 10_000}
     assert {row["strategy"] for row in rows["fills"]} == {"Twin (shadow)", "Other (shadow)"}
     assert set(before["fills"]) <= set(told(rows, "fills", COMPARED["fills"]))
+
+
+def test_a_rich_shadow_that_joins_can_buy_as_one_that_was_there_from_the_start(
+    tmp_path: Path, bars: Path
+) -> None:
+    rich = {**TWIN, "name": "Rich", "initial_cash": 1_000_000.0}
+    day = Day(tmp_path, bars, shadows=())
+    shadow = day.begin(OTHER)
+    for records in day.minutes(20):
+        shadow.follow(records)
+    reload(day, shadow, OTHER, rich)
+    for records in day.minutes():
+        shadow.follow(records)
+    orders = day.rows()["orders"]
+    status = {o["status"] for o in orders if str(o["client_order_id"]).startswith("Rich.")}
+    assert "filled" in status
+    assert "rejected" not in status
 
 
 @pytest.mark.parametrize("removal", Removal)
