@@ -49,11 +49,23 @@ def validate(
         f"enabled{beside}, {len(checked.tickers)} tickers, ${cash:,.2f} of initial cash, "
         f"mode {checked.mode.value}."
     )
+    _warn_of_strange_shadows(checked)
     if checked.swept:
         typer.echo(
             f"{len(checked.swept):,} of them are variants of a sweep, for `multi-trader backtest`"
             f" alone; {checked.left_out:,} more combinations are no valid strategy."
         )
+
+
+def _warn_of_strange_shadows(checked: CoordinatorConfig) -> None:
+    """Valid for a backtest, but no session starts with it."""
+    from coordinator.arming import refuse_strange_shadows
+    from coordinator.errors import OperatorError
+
+    try:
+        refuse_strange_shadows(checked)
+    except OperatorError as error:
+        typer.echo(f"but `multi-trader run` will refuse it: {error}", err=True)
 
 
 def _problems(config: Path, error: ConfigError) -> dict[str, object]:

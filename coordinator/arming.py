@@ -1,8 +1,10 @@
-"""A sweep is never traded, and real money only by two words: the file's and the command's."""
+"""What may be traded: no sweep, no shadow of another market, and real money only by two words, the
+file's and the command's."""
 
 from __future__ import annotations
 
 from coordinator.config import CoordinatorConfig, Mode
+from coordinator.core.values import is_crypto
 from coordinator.errors import OperatorError, SafetyRefusal
 
 
@@ -24,6 +26,16 @@ def refuse_half_armed(config: CoordinatorConfig, *, live: bool, simulated: bool)
         )
 
 
+def refuse_untradable(config: CoordinatorConfig) -> None:
+    """Refuse what no session can run as it stands.
+
+    Raises:
+        OperatorError: a sweep, or shadows of another market.
+    """
+    refuse_sweep(config)
+    refuse_strange_shadows(config)
+
+
 def refuse_sweep(config: CoordinatorConfig) -> None:
     """Refuse to trade a sweep, which tries values and is no portfolio.
 
@@ -38,3 +50,24 @@ def refuse_sweep(config: CoordinatorConfig) -> None:
         " and a sweep is for backtests: try it with `multi-trader backtest --config FILE --bars"
         " FILE`, then put the values that you choose into strategy_params and take the sweep out."
     )
+
+
+def refuse_strange_shadows(config: CoordinatorConfig) -> None:
+    """Refuse shadows on a market that no live strategy trades: the session would have to open that
+    market's stream, take its lease and run until it closes.
+
+    Raises:
+        OperatorError: naming them, and what to do with them.
+    """
+    traded = {is_crypto(ticker) for one in config.active for ticker in one.tickers}
+    strange = [
+        one.name
+        for one in config.shadows
+        if traded and not {is_crypto(ticker) for ticker in one.tickers} <= traded
+    ]
+    if strange:
+        raise OperatorError(
+            f"the shadow strategies {', '.join(strange)} are on a market that no live strategy of"
+            " the configuration trades, and would change the session's hours: give them a"
+            " configuration of their own, and run that beside this one."
+        )

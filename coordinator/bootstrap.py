@@ -16,7 +16,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from coordinator.arming import refuse_half_armed, refuse_sweep
+from coordinator.arming import refuse_half_armed, refuse_untradable
 from coordinator.broker_side import ask_broker
 from coordinator.config import CoordinatorConfig, Mode, default_config, load_config
 from coordinator.core.engine import tickers_of
@@ -172,7 +172,7 @@ async def _run(
     leases_folder: Path | None,
     observers: Sequence[Observer],
 ) -> SessionOutcome:
-    refuse_sweep(config)
+    refuse_untradable(config)
     refuse_half_armed(config, live=options.live, simulated=options.simulated)
     live_ones = strategy_specs(config, options.min_warmup_bars)
     own = [*live_ones, *specs_of(config.shadows, options.min_warmup_bars)]
@@ -189,7 +189,7 @@ async def _run(
     ):
         leases.take_for_key(urlsplit(settings.trading_url).netloc, settings.key_id, markets)
         budgets = Budgets(settings, speed=options.speed, folder=leases_folder)
-        names = [spec.name for spec in specs]
+        names, host = [spec.name for spec in specs], settings.account_host
 
         def check_account(account: str) -> None:
             _on_account(account, mode, settings, leases, budgets, markets, config.name, names)
@@ -217,7 +217,7 @@ async def _run(
             crypto_fee_rate=setup.crypto_fee_rate,
             observers=[controlled(settings.home, environment), *observers],
             source=Rereading(
-                options.config, options.strategies, ready, own, specs, leases, settings.account_host
+                options.config, options.strategies, ready, own, specs, leases, host, shadows
             ),
         )
         ports = Ports.real(budgets)
@@ -242,7 +242,7 @@ async def warming(
     """
     known = os.environ if environment is None else environment
     config = _configuration(options)
-    refuse_sweep(config)
+    refuse_untradable(config)
     refuse_half_armed(config, live=options.live, simulated=options.simulated)
     specs = specs_of(config.enabled, options.min_warmup_bars)
     with _settings(config, options, known, for_warm_up=True) as settings:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
-from coordinator.arming import refuse_sweep
+from coordinator.arming import refuse_untradable
 from coordinator.config import CoordinatorConfig, StrategyConfig, config_hash, read_config
 from coordinator.core.lanes import Rule, StrategySpec
 from coordinator.core.reload import Setup
@@ -43,9 +43,9 @@ class Rereading:
     """Reads configurations for the session of one process.
 
     `path` is the file that it was started with, None for the built-in one, and `strategies` the
-    folder of a user's own. `setup` makes a
-    configuration ready to run; `own` are the strategies as configured, `walled` the same ones as
-    they run. `host` is the leases'.
+    folder of a user's own. `setup` makes a configuration ready to run; `own` are the strategies as
+    configured, `walled` the same ones as they run, `shadows` the names of those that began as
+    shadows. `host` is the leases'.
     """
 
     path: Path | None
@@ -55,6 +55,7 @@ class Rereading:
     walled: Sequence[StrategySpec]
     leases: Leases
     host: str
+    shadows: Collection[str] = ()
 
     def read(self, path: str) -> Proposal:
         """The configuration in a file, or in the one that the session runs with.
@@ -68,11 +69,11 @@ class Rereading:
                 "the session runs the built-in configuration, and no file; name one by --config"
             )
         config, digest = read_config(file, self.strategies)
-        refuse_sweep(config)
+        refuse_untradable(config)
         setup = self.setup(config)
         specs, shadows = (
-            tuple(replace(spec, rule=self._walled(spec)) for spec in some)
-            for some in (setup.specs, setup.shadows)
+            tuple(replace(spec, rule=self._walled(spec, beside=beside)) for spec in some)
+            for some, beside in ((setup.specs, False), (setup.shadows, True))
         )
         return Proposal(replace(setup, specs=specs, shadows=shadows), digest)
 
@@ -84,11 +85,16 @@ class Rereading:
         """
         return Claimed(self.leases, self.leases.claim_strategies(account, names, host=self.host))
 
-    def _walled(self, spec: StrategySpec) -> Rule:
-        """The rule as it runs: in this process, or in the one that it has already."""
+    def _walled(self, spec: StrategySpec, *, beside: bool) -> Rule:
+        """The rule as it runs: in this process, or in the one that it has already.
+
+        A shadow, `beside` the others, joins no process of theirs, but takes its own along.
+        """
         if type(spec.rule) in BUILT_IN:
             return spec.rule
         for before, running in zip(self.own, self.walled, strict=True):
+            if before.name != spec.name and (before.name in self.shadows) is not beside:
+                continue
             kind = before.strategy_type == spec.strategy_type and before.params == spec.params
             if kind and _source(before.rule) == _source(spec.rule):
                 return running.rule

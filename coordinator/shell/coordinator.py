@@ -35,7 +35,7 @@ from coordinator.shell.narrator import Narrator
 from coordinator.shell.pace import Pace
 from coordinator.shell.ports import Ports
 from coordinator.shell.reload_request import Reloads
-from coordinator.shell.shadows import NO_SHADOWS, Shadows
+from coordinator.shell.shadows import NO_SHADOWS, Following, Shadows
 
 log = logging.getLogger("coordinator")
 CLOSE_GRACE_S = 10.0
@@ -71,6 +71,7 @@ class LiveSession:
         self._monotonic = ports.monotonic
         self._clock = clock
         self._narrator, self.alarms, self.shadows = narrator, Alarms(), shadows
+        self._following = Following(shadows)
         self._inbox: asyncio.Queue[_Item] = asyncio.Queue()
         books = engine.books
         self.lookout = Lookout(engine.plan, clock, ports.monotonic)
@@ -115,8 +116,7 @@ class LiveSession:
         Call on the loop.
         """
         now = self._clock.now()
-        live = {spec.name for spec in self.engine.specs}
-        if strategy in {spec.name for spec in self.shadows.specs} - live:
+        if strategy not in {spec.name for spec in self.engine.specs}:
             return self.shadows.explain(strategy, now, ticker)
         return self.engine.explain(strategy, now, ticker)
 
@@ -191,6 +191,7 @@ class LiveSession:
             poll.cancel()
             await asyncio.gather(poll, return_exceptions=True)
             await self._errands.stop()
+            self._following.catch_up()
             self.ears.tell_rest()
         if self._stop is not None and self._stop.lost:
             raise BrokerUnavailable(f"the {self._stop.lost} stream ended; start again to go on")
@@ -213,6 +214,7 @@ class LiveSession:
         """The next message; None when a timer is due first."""
         if not self._inbox.empty():
             return self._inbox.get_nowait()
+        self._following.catch_up(self._errands.all_sent)
         tick_s = self._ticked_s + self._tick_s
         timers = (deadline_s, self._bars.due_s, self._errands.due_s, tick_s)
         due_s = min((timer for timer in timers if timer is not None), default=None)
@@ -270,8 +272,7 @@ class LiveSession:
             answer = self._decide_informed(asked).answer
             if answer is not None and answer.done:
                 self._narrator.follow(self.engine.specs)
-                if asked.beside is not None:
-                    self.shadows.take_up(asked.beside)
+                self._following.take_up(asked.beside)
                 self.lookout.follow(asked.setup.tickers)
                 self._bars.follow(asked.setup.tickers)
                 fresh = [ticker for ticker in asked.setup.tickers if ticker not in before]
@@ -335,7 +336,7 @@ class LiveSession:
         self.alarms.hear(outcome.records)
         for command in outcome.commands:
             self._errands.carry_out(command)
-        self.shadows.follow(outcome.records)
+        self._following.saw(outcome.records)
 
     def _deliver(self, messages: Iterable[m.Message]) -> None:
         for message in messages:

@@ -108,6 +108,11 @@ class Errands:
             times.append(line_s)
         return min(times, default=None)
 
+    @property
+    def all_sent(self) -> bool:
+        """Whether no order or cancellation is in line, or on its way just now."""
+        return self._line.is_empty
+
     def carry_out(self, command: m.Command) -> None:
         """Start a command; returns at once."""
         match command:

@@ -67,6 +67,11 @@ class Line:
             times += [self._admitted_s[first.urgency]] if first is not None else []
         return min(times, default=None)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing waits, and nothing is under way."""
+        return self._under_way is None and next(self._all(), None) is None
+
     def add(self, errand: Errand) -> None:
         """Put an errand in line; it is begun at once if the worker is idle."""
         if errand.cancels and (order := self._take_out(errand.order_id)) is not None:

@@ -1,13 +1,14 @@
 """Shadow strategies as a session knows them: they watch what it sees, and nothing of it changes.
 
-A session tells them of bars once these are durable. Their orders go to an exchange of their own
-and their records to a journal of their own, so that the account's books cannot hear of them; what
-goes wrong with them is told, and stays with them.
+A session tells them of bars once these are durable and its own orders are sent. Their orders go to
+an exchange of their own and their records to a journal of their own, so that the account's books
+cannot hear of them; what goes wrong with them is told, and stays with them.
 """
 
 from __future__ import annotations
 
 import hashlib
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -109,6 +110,34 @@ class Shadows(Protocol):
 
     def close(self) -> None:
         """Close the journal."""
+
+
+class Following:
+    """What a session has seen and its shadows have not played yet: its own orders go first.
+
+    What is left of it when a process dies, the next start has from the account's journal.
+    """
+
+    def __init__(self, shadows: Shadows) -> None:
+        self._shadows = shadows
+        self._seen: deque[list[r.Record]] = deque()
+
+    def saw(self, records: Iterable[r.Record]) -> None:
+        """These records are durable."""
+        bars: list[r.Record] = [record for record in records if isinstance(record, r.BarsSeen)]
+        if bars:
+            self._seen.append(bars)
+
+    def catch_up(self, at_rest: bool = True) -> None:
+        """Let the shadows play what was seen, if the session is `at_rest`."""
+        while at_rest and self._seen:
+            self._shadows.follow(self._seen.popleft())
+
+    def take_up(self, beside: Reload | None) -> None:
+        """Let them go on with another configuration, once they have played what came before."""
+        self.catch_up()
+        if beside is not None:
+            self._shadows.take_up(beside)
 
 
 class _NoShadows:

@@ -79,3 +79,13 @@ def test_a_file_that_is_no_configuration_is_one_clear_error(
     assert str(path) in said.err
     assert named in said.err
     assert "Traceback" not in said.err
+
+
+def test_shadows_that_no_session_would_take_are_told(command: Command, tmp_path: Path) -> None:
+    path = tmp_path / "mixed.json"
+    live = {"name": "A", "strategy_type": "rsi", "tickers": ["SPY"]}
+    ghost = {"name": "B", "strategy_type": "rsi", "tickers": ["BTC/USD"], "mode": "shadow"}
+    path.write_text(json.dumps({"strategies": [live, ghost]}))
+    said = command(["validate", "--config", str(path)])
+    assert (said.code, said.out.count("valid")) == (0, 1)
+    assert said.err.startswith("but `multi-trader run` will refuse it: the shadow strategies B are")

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from coordinator.accounts import Operator
+from coordinator.arming import refuse_untradable
 from coordinator.backtest.session import Session
 from coordinator.config import parse_config
 from coordinator.control import find
@@ -29,7 +30,7 @@ from coordinator.settings import Settings
 from coordinator.shadow import Shadow
 from coordinator.shell.journal import Journal
 from coordinator.shell.run import Run
-from coordinator.shell.shadows import Beginning, shadow_journal
+from coordinator.shell.shadows import Beginning, Following, shadow_journal
 from coordinator.shell.startup import warm_up_needs
 from tests.backtest.recording import MONDAY, TUESDAY, backtest, strategy, write_recording
 from tests.backtest.test_over_sockets import COMPARED, told
@@ -366,3 +367,63 @@ def test_there_is_nothing_of_a_shadow_to_pause_and_it_is_said_what_to_do(
     day.begin().close()
     with pytest.raises(OperatorError, match="Twin is a shadow: it has nothing at the broker"):
         find(Operator(tmp_path, {}, "test", lambda _: None), "Twin")
+
+
+# live tickers, shadow tickers -> may be traded together
+@pytest.mark.parametrize(
+    ("live", "shadow", "allowed"),
+    [
+        (["SPY"], ["QQQ"], True),
+        (["BTC/USD"], ["ETH/USD"], True),
+        (["SPY", "BTC/USD"], ["ETH/USD"], True),
+        ([], ["ETH/USD"], True),
+        (["SPY"], ["BTC/USD"], False),
+        (["BTC/USD"], ["SPY"], False),
+        (["SPY"], ["QQQ", "BTC/USD"], False),
+    ],
+)
+def test_a_shadow_brings_no_session_to_another_market(
+    live: list[str], shadow: list[str], allowed: bool
+) -> None:
+    document = {"strategies": [strategy("Ghost", *shadow, mode="shadow")]}
+    if live:
+        document["strategies"].append(strategy("Live", *live))
+    config = parse_config(document, "test")
+    if allowed:
+        refuse_untradable(config)
+    else:
+        with pytest.raises(OperatorError, match=r"Ghost are on a market .* of their own"):
+            refuse_untradable(config)
+
+
+class Heard:
+    """Shadows that note what they are told."""
+
+    def __init__(self) -> None:
+        self.told: list[object] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return self.told.append
+
+
+def test_shadows_play_a_minute_once_the_sessions_own_orders_are_sent_and_each_once(
+    tmp_path: Path, bars: Path
+) -> None:
+    played = [
+        [record for record in records if isinstance(record, r.BarsSeen)]
+        for records in Day(tmp_path, bars).minutes(20)
+    ]
+    minutes = [seen for seen in played if seen][:3]
+    assert len(minutes) == 3
+    shadows = Heard()
+    following = Following(shadows)  # type: ignore[arg-type]
+    following.saw(minutes[0])
+    following.catch_up(at_rest=False)
+    assert shadows.told == []
+    following.saw(minutes[1])
+    following.catch_up()
+    following.catch_up()
+    assert shadows.told == minutes[:2]
+    following.saw(minutes[2])
+    following.take_up(None)  # another configuration: what came before it is played as before it
+    assert shadows.told == minutes[:3]

@@ -154,6 +154,43 @@ def test_a_session_that_reads_its_configuration_again_goes_on_with_the_code_that
         session.read("")
 
 
+@pytest.mark.parametrize(
+    ("began_as", "name", "now_a", "goes_on"),
+    [
+        ("live", "Own", "live", True),
+        ("shadow", "Own", "shadow", True),
+        ("shadow", "Own", "live", True),  # promoted: its process comes along
+        ("live", "Own", "shadow", True),
+        ("live", "Twin", "shadow", False),  # a shadow that would share a live one's process
+        ("shadow", "Twin", "live", False),
+        ("live", "Twin", "live", True),
+    ],
+)
+def test_a_shadow_and_a_live_strategy_share_no_process_after_a_reload_either(
+    tmp_path: Path, began_as: str, name: str, now_a: str, goes_on: bool
+) -> None:
+    write_folder(tmp_path / "own", rising=PANDAS)
+    file = tmp_path / "my.json"
+    began, wanted = document("rising"), document("rising")
+    began["strategies"][0]["mode"] = began_as
+    wanted["strategies"][0] |= {"mode": now_a, "name": name}
+    file.write_text(json.dumps(began))
+
+    def ready(config: CoordinatorConfig) -> Setup:
+        return setup_of(config, None, simulated=True)
+
+    begun = ready(load_config(file)).every
+    walled = [replace(spec, rule=MomentumStrategy()) for spec in begun]
+    beside = {"Own"} if began_as == "shadow" else set()
+    file.write_text(json.dumps(wanted))
+    session = Rereading(file, None, ready, begun, walled, Leases(tmp_path), "here", beside)
+    if goes_on:
+        assert [spec.rule for spec in session.read("").setup.every] == [MomentumStrategy()]
+    else:
+        with pytest.raises(OperatorError, match=f"{name} is of the type rising"):
+            session.read("")
+
+
 BAD = {
     "what is not Python": ("\nx = (\n", r"own/bad\.py:2: is not Python: '\(' was never closed"),
     "a NUL": ("x = '\0'", r"own/bad\.py:1: is not Python"),
