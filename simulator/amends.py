@@ -24,7 +24,7 @@ def bust(venue: Venue, symbol: str | None, now: datetime) -> bool:
     venue.executions.remove(old)
     position = venue.ledger.qty(old.symbol)
     told = replace(old, id=venue.ids(), cum_qty=old.cum_qty - old.qty, position_qty=position)
-    order = _amended(venue.find(old.order_id), old, None, now)
+    order = _amended(venue.orders.find(old.order_id), old, None, now)
     venue.restate(order, Update("trade_bust", order, now, told, amends=old.id))
     return True
 
@@ -43,7 +43,7 @@ def correct(
     venue.ledger.amend(old, new)
     new = replace(new, position_qty=venue.ledger.qty(old.symbol))
     venue.executions[venue.executions.index(old)] = new
-    order = _amended(venue.find(old.order_id), old, new, now)
+    order = _amended(venue.orders.find(old.order_id), old, new, now)
     venue.restate(order, Update("trade_correct", order, now, new, amends=old.id))
     return True
 
@@ -55,7 +55,7 @@ def _last(venue: Venue, symbol: str | None) -> Execution | None:
 
 @exact
 def _corrected(venue: Venue, old: Execution, price: Decimal, qty: Decimal) -> Execution:
-    order = venue.find(old.order_id)
+    order = venue.orders.find(old.order_id)
     before = old.cum_qty - old.qty
     if order.ticket.qty is not None:
         qty = min(qty, order.ticket.qty - before)

@@ -156,7 +156,7 @@ class Exchange:
         The bars are not known to anybody yet, nor does the clock say `boundary`.
         """
         start = boundary - MINUTE
-        symbols = {order.symbol for order in self.venue.open_orders()}
+        symbols = {order.symbol for order in self.venue.orders.open()}
         bars = self._bars(symbols, start)
         if bars:
             session = self.calendar.at(start)
@@ -196,7 +196,7 @@ class Exchange:
             account_number=self.account_number,
             cash=ledger.cash,
             positions={name: held.qty for name, held in ledger.positions.items()},
-            orders=tuple(self.venue.orders.values()),
+            orders=tuple(self.venue.orders),
             executions=tuple(self.venue.executions),
             activities=tuple(self.activities()),
             connections={path: self.slots.now(path) for path in paths},
@@ -219,7 +219,7 @@ class Exchange:
 
     def _tell_oddly(self, fault: OddUpdate) -> None:
         """Say of the newest order what no client can know."""
-        newest = next(reversed(self.venue.orders.values()), None)
+        newest = self.venue.orders.newest()
         if newest is not None:
             now = self.market(acting=True).now
             message = update_json(Update(fault.event, newest, now), next(self._numbers))

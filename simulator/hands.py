@@ -33,7 +33,7 @@ def place(venue: Venue, market: Market, symbol: str, side: Side, qty: Decimal) -
 
 def cancel_all(venue: Venue, market: Market, symbol: str) -> bool:
     """Cancel every open order on the symbol; whether there was one."""
-    found = [order for order in venue.open_orders() if order.symbol == symbol]
+    found = [order for order in venue.orders.open() if order.symbol == symbol]
     for order in found:
         venue.cancel(order.id, market.now)
     return bool(found)
@@ -44,7 +44,7 @@ def replace_one(venue: Venue, market: Market, symbol: str | None, qty: Decimal) 
 
     Raises Rejection.
     """
-    for old in reversed(venue.open_orders()):
+    for old in reversed(venue.orders.open()):
         fits = symbol in (None, old.symbol) and old.ticket.qty is not None
         if fits and old.status in _REPLACEABLE:
             ticket = replace(old.ticket, qty=qty, client_order_id=str(uuid.uuid4()))

@@ -42,7 +42,7 @@ def read_order(body: bytes) -> Ticket:
 
 async def get_orders(request: Request) -> Response:
     """GET /v2/orders with all its parameters."""
-    orders = exchange_of(request).venue.orders.values()
+    orders = exchange_of(request).venue.orders
     return JSONResponse(
         [order_json(order) for order in select_orders(orders, request.query_params)]
     )
@@ -50,19 +50,21 @@ async def get_orders(request: Request) -> Response:
 
 async def get_order(request: Request) -> Response:
     """GET /v2/orders/{id}."""
-    return JSONResponse(order_json(exchange_of(request).venue.find(request.path_params["id"])))
+    return JSONResponse(
+        order_json(exchange_of(request).venue.orders.find(request.path_params["id"]))
+    )
 
 
 async def get_client_order(request: Request) -> Response:
     """GET /v2/orders:by_client_order_id?client_order_id=."""
     wanted = request.query_params.get("client_order_id", "")
-    return JSONResponse(order_json(exchange_of(request).venue.find_client(wanted)))
+    return JSONResponse(order_json(exchange_of(request).venue.orders.find_client(wanted)))
 
 
 async def patch_order(request: Request) -> Response:
     """PATCH /v2/orders/{id}: a new order in the old one's place, under a new id."""
     exchange = exchange_of(request)
-    old = exchange.venue.find(request.path_params["id"])
+    old = exchange.venue.orders.find(request.path_params["id"])
     ticket = _changed(old, _read(await request.body()))
     order = exchange.venue.replace(old.id, ticket, exchange.market(acting=True))
     return _answer(exchange, order_json(order))
@@ -109,7 +111,7 @@ async def delete_positions(request: Request) -> Response:
 
 def _cancel_all(exchange: Exchange) -> list[dict[str, Any]]:
     answers = []
-    for order in exchange.venue.open_orders():
+    for order in exchange.venue.orders.open():
         exchange.venue.cancel(order.id, exchange.market(acting=True).now)
         answers.append({"id": order.id, "status": 200})
     return answers

@@ -16,12 +16,13 @@ from decimal import Decimal
 from typing import Any
 
 from simulator.assets import is_crypto
-from simulator.errors import invalid, malformed, not_found
+from simulator.errors import invalid, malformed
 from simulator.fills import FillModel
 from simulator.ledger import CRYPTO_FEE_RATE, Funds, Ledger, crypto_fees, funds, held_qty
 from simulator.market import Market
 from simulator.matching import Match, match_bar, match_quote
 from simulator.money import CRYPTO_PRICE_STEP, QTY_STEP, ZERO, exact, floor_to, half_even
+from simulator.order_table import OrderTable
 from simulator.rules import (
     check_available,
     check_cost,
@@ -63,10 +64,8 @@ class Venue:
         self.fee_rate = fee_rate
         self.model = model
         self.ids = ids
-        self.orders: dict[str, Order] = {}  # order id -> its latest state, in order of acceptance
+        self.orders = OrderTable()
         self.executions: list[Execution] = []
-        self._by_client: dict[str, str] = {}  # client_order_id -> order id, forever
-        self._open: dict[str, None] = {}  # ids of open orders, in order of acceptance
         self._arrivals: list[str] = []  # ids that `work` has not made live yet
         self._updates: list[Update] = []
         self._used: dict[str, tuple[datetime, Decimal]] = {}  # symbol -> bar start, qty executed
@@ -74,7 +73,7 @@ class Venue:
     def submit(self, ticket: Ticket, market: Market) -> Order:
         """Check and store an order; it fills in `work` at the earliest. Raises Rejection."""
         order = self._admit(ticket, market, ignoring=None)
-        self._store(order, is_new=True)
+        self.orders.put(order)
         self._arrivals.append(order.id)
         return order
 
@@ -82,7 +81,7 @@ class Venue:
         """Make arrived orders live and match them against the last close."""
         arrivals, self._arrivals = self._arrivals, []
         for order_id in arrivals:
-            order = self.orders[order_id]
+            order = self.orders.find(order_id)
             if not order.status.is_open:
                 continue
             self._say("pending_new", replace(order, status=OrderStatus.PENDING_NEW), market.now)
@@ -99,7 +98,7 @@ class Venue:
         market.session is the one in which the bars were made.
         """
         by_symbol = {bar.symbol: bar for bar in bars}
-        for order in self.open_orders():
+        for order in self.orders.open():
             bar = by_symbol.get(order.symbol)
             if bar is None or order.status is OrderStatus.PENDING_NEW:
                 continue
@@ -112,27 +111,27 @@ class Venue:
 
     def open_session(self, now: datetime) -> None:
         """The exchange opens: stock orders that waited become `new`."""
-        for order in self.open_orders():
+        for order in self.orders.open():
             if order.status is OrderStatus.ACCEPTED and order.id not in self._arrivals:
                 self._change(order, "new", now, status=OrderStatus.NEW)
 
     def close_session(self, now: datetime) -> None:
         """The exchange has closed: stock orders good for the day expire."""
-        for order in self.open_orders():
+        for order in self.orders.open():
             is_day = order.ticket.time_in_force is TimeInForce.DAY
             if is_day and order.expires_at is not None and order.expires_at <= now:
                 self._finish(order, OrderStatus.EXPIRED, now)
 
     def cancel(self, order_id: str, now: datetime) -> Order:
         """Cancel an open order; 404 if there is none, 422 if it has ended."""
-        order = self.find(order_id)
+        order = self.orders.find(order_id)
         if not order.status.is_open:
             raise invalid(f'order is already in "{order.status.value}" state')
         return self._finish(replace(order, cancel_requested_at=now), OrderStatus.CANCELED, now)
 
     def replace(self, order_id: str, ticket: Ticket, market: Market) -> Order:
         """Put `ticket` in the place of an open order, under a new id. Raises Rejection."""
-        old = self.find(order_id)
+        old = self.orders.find(order_id)
         if old.status not in (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED):
             raise invalid(f"cannot replace order in {old.status.value} status")
         if old.ticket.notional is not None:
@@ -142,28 +141,13 @@ class Venue:
         rest = replace(ticket, qty=ticket.qty - old.filled_qty)
         new = replace(self._admit(rest, market, ignoring=old.id), replaces=old.id)
         self._finish(replace(old, replaced_by=new.id), OrderStatus.REPLACED, market.now)
-        self._store(new, is_new=True)
+        self.orders.put(new)
         self._arrivals.append(new.id)
         return new
 
-    def find(self, order_id: str) -> Order:
-        """The order of that id; 404 Rejection if there is none."""
-        order = self.orders.get(order_id)
-        if order is None:
-            raise not_found("order not found")
-        return order
-
-    def find_client(self, client_order_id: str) -> Order:
-        """The order of that client id; 404 Rejection if there is none."""
-        return self.find(self._by_client.get(client_order_id, ""))
-
-    def open_orders(self) -> list[Order]:
-        """Orders that may still fill, in order of acceptance."""
-        return [self.orders[order_id] for order_id in self._open]
-
     def funds(self, market: Market, *, ignoring: str | None = None) -> Funds:
         """Equity and buying power at the last closes."""
-        held = [order for order in self.open_orders() if order.id != ignoring]
+        held = [order for order in self.orders.open() if order.id != ignoring]
         return funds(self.ledger, held, self.marks(market))
 
     def marks(self, market: Market) -> dict[str, Decimal]:
@@ -179,13 +163,13 @@ class Venue:
     def available(self, symbol: str) -> Decimal:
         """Quantity of a position (absolute) that no open order has reserved."""
         reserved = sum(
-            (held_qty(order) for order in self.open_orders() if order.symbol == symbol), ZERO
+            (held_qty(order) for order in self.orders.open() if order.symbol == symbol), ZERO
         )
         return abs(self.ledger.qty(symbol)) - reserved
 
     def restate(self, order: Order, update: Update) -> None:
         """Put on record what has become of an order by an amended execution, and say it."""
-        self._store(order)
+        self.orders.put(order)
         self._updates.append(update)
 
     def take_updates(self) -> list[Update]:
@@ -196,9 +180,9 @@ class Venue:
     @exact
     def _admit(self, ticket: Ticket, market: Market, ignoring: str | None) -> Order:
         """An order checked against the account, not stored yet."""
-        if ticket.client_order_id in self._by_client:
+        if self.orders.knows_client(ticket.client_order_id):
             raise malformed("client_order_id must be unique")
-        resting = [order for order in self.open_orders() if order.id != ignoring]
+        resting = [order for order in self.orders.open() if order.id != ignoring]
         bar = market.last(ticket.symbol)
         if bar is None:
             raise invalid(f'no market data is known for asset "{ticket.symbol}"')
@@ -242,7 +226,7 @@ class Venue:
     def _apply(self, order: Order, match: Match, bar: Bar, now: datetime) -> Order:
         if match.triggered != order.triggered:
             order = replace(order, triggered=match.triggered, updated_at=now)
-            self._store(order)
+            self.orders.put(order)
         if match.price is None:
             return order
         wanted = order.remaining()
@@ -300,13 +284,13 @@ class Venue:
             filled_at=now if fill.is_final else None,
             updated_at=now,
         )
-        self._store(after)
+        self.orders.put(after)
         self._updates.append(Update("fill" if fill.is_final else "partial_fill", after, now, fill))
         return after
 
     def _change(self, order: Order, event: str, now: datetime, **fields: Any) -> Order:
         after = replace(order, updated_at=now, **fields)
-        self._store(after)
+        self.orders.put(after)
         self._say(event, after, now)
         return after
 
@@ -320,12 +304,3 @@ class Venue:
 
     def _say(self, event: str, order: Order, now: datetime) -> None:
         self._updates.append(Update(event, order, now))
-
-    def _store(self, order: Order, *, is_new: bool = False) -> None:
-        self.orders[order.id] = order
-        if is_new:
-            self._by_client[order.ticket.client_order_id] = order.id
-        if order.status.is_open:
-            self._open[order.id] = None
-        else:
-            self._open.pop(order.id, None)

@@ -174,7 +174,7 @@ class InMemorySession:
                 self.venue.cancel(command.broker_order_id, self.now)
                 return list(self._updates())
             case m.LookUpOrder():
-                found = self.venue.find_client(command.client_order_id)
+                found = self.venue.orders.find_client(command.client_order_id)
                 return [wire.parse_order(order_json(found))]
 
     def _updates(self) -> list[m.OrderUpdate]:

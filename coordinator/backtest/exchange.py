@@ -91,7 +91,7 @@ class Exchange:
     @property
     def resting(self) -> set[str]:
         """Symbols on which an order rests."""
-        return {order.symbol for order in self.venue.open_orders()}
+        return {order.symbol for order in self.venue.orders.open()}
 
     def begin(self) -> None:
         """A session begins: what the last bars are is asked of the feed again, as far as it goes.
@@ -102,7 +102,7 @@ class Exchange:
 
     def meet(self, bars: Sequence[Bar], boundary: datetime) -> list[m.OrderUpdate]:
         """Fill resting orders against the bars that end at `boundary`, known to nobody yet."""
-        if not bars or not self.venue.open_orders():
+        if not bars or not self.venue.orders.open():
             return []
         self.venue.on_bars(bars, self._market(boundary - MINUTE, boundary - MINUTE))
         return self._updates()
@@ -130,7 +130,7 @@ class Exchange:
             case m.CancelOrder():
                 return self._cancel(command, now)
             case m.LookUpOrder():
-                return [_told(self.venue.find_client(command.client_order_id))]
+                return [_told(self.venue.orders.find_client(command.client_order_id))]
 
     def purse(self, _strategy: str) -> Purse:
         """A copy of what the account has."""
@@ -178,7 +178,7 @@ class Exchange:
         try:
             self.venue.cancel(command.broker_order_id, now)
         except Rejection:
-            return [_told(self.venue.find_client(command.client_order_id))]
+            return [_told(self.venue.orders.find_client(command.client_order_id))]
         return list(self._updates())
 
     def _market(self, moment: datetime, now: datetime) -> Market:

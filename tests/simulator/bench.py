@@ -75,7 +75,7 @@ class Bench:
         """POST an order (buy, market, day or gtc unless told) and let it be worked."""
         order = self.submit(**fields)
         self.venue.work(self.market())
-        return self.venue.find(order.id)
+        return self.venue.orders.find(order.id)
 
     def submit(self, **fields: object) -> Order:
         """POST an order and stop there."""

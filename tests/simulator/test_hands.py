@@ -157,7 +157,7 @@ def test_an_order_that_still_rests_fills_again_after_a_bust() -> None:
     bench.price("SPY", "100", volume="40")
     resting = bench.order(qty=10)
     assert bust(bench.venue, None, bench.now)
-    again = bench.venue.find(resting.id)
+    again = bench.venue.orders.find(resting.id)
     assert (again.status.value, again.filled_qty, again.remaining()) == ("new", 0, 10)
     bench.minute_of(bar("SPY", bench.now, "101", "1000"))
     assert bench.venue.ledger.qty("SPY") == 10
@@ -170,7 +170,7 @@ def test_a_correction_never_fills_more_than_was_ordered() -> None:
     bench.price("SPY", "100")
     filled = bench.order(qty=10)
     assert correct(bench.venue, "SPY", None, Decimal(50), bench.now)
-    assert bench.venue.find(filled.id).filled_qty == 10
+    assert bench.venue.orders.find(filled.id).filled_qty == 10
     assert bench.venue.ledger.qty("SPY") == 10
 
 

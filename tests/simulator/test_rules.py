@@ -92,7 +92,7 @@ def test_an_order_that_breaks_a_rule_is_refused_as_alpaca_refuses_it(
         bench.order(**order)
     assert (refusal.value.status, refusal.value.code) == (status, code)
     assert message in refusal.value.message
-    assert bench.venue.orders == {}
+    assert len(bench.venue.orders) == 0
 
 
 @pytest.mark.parametrize(

@@ -92,7 +92,7 @@ def test_a_resting_order_meets_a_bar_pessimistically(
     placed = bench.order(qty=5, **order)
     assert placed.status.value == "new"
     bench.minute(SPY=prices)
-    after = bench.venue.find(placed.id)
+    after = bench.venue.orders.find(placed.id)
     if price is None:
         assert after.status.value == "new"
     else:
@@ -106,9 +106,9 @@ def test_a_stop_limit_that_triggers_waits_for_the_next_bar() -> None:
     placed = bench.order(qty=1, type="stop_limit", stop_price="102", limit_price="103")
     bench.minute(SPY="100 110 90 100")
     bench.minute(SPY="104 105 103 104")
-    assert bench.venue.find(placed.id).status.value == "new"
+    assert bench.venue.orders.find(placed.id).status.value == "new"
     bench.minute(SPY="104 105 102.99 104")
-    after = bench.venue.find(placed.id)
+    after = bench.venue.orders.find(placed.id)
     assert (after.status.value, after.filled_cost) == ("filled", Decimal(103))
 
 
@@ -134,13 +134,13 @@ def test_a_day_order_on_a_closed_market_waits_for_the_next_sessions_first_bar() 
     assert order.status.value == "accepted"
     assert bench.events() == ["pending_new", "accepted"]
     bench.minute(SPY="98")  # a pre-market bar is none of the session
-    assert bench.venue.find(order.id).status.value == "accepted"
+    assert bench.venue.orders.find(order.id).status.value == "accepted"
     bench.now = OPEN
     bench.venue.open_session(bench.now)
     assert bench.events() == ["new"]
     updates = bench.minute(SPY="101 102 100 101.5")
     assert [update.event for update in updates] == ["fill"]
-    assert bench.venue.find(order.id).filled_cost == Decimal(203)
+    assert bench.venue.orders.find(order.id).filled_cost == Decimal(203)
 
 
 def test_a_market_order_at_the_bell_waits_for_a_price_of_this_session() -> None:
@@ -149,7 +149,7 @@ def test_a_market_order_at_the_bell_waits_for_a_price_of_this_session() -> None:
     order = bench.order(qty=1)
     assert order.status.value == "new"
     bench.minute(SPY="105")
-    assert bench.venue.find(order.id).filled_cost == Decimal(105)
+    assert bench.venue.orders.find(order.id).filled_cost == Decimal(105)
 
 
 def test_day_orders_expire_at_the_close_and_the_others_stay() -> None:
@@ -162,7 +162,7 @@ def test_day_orders_expire_at_the_close_and_the_others_stay() -> None:
     bench.now = CLOSE
     late = bench.order(qty=1, type="limit", limit_price="92")  # good for tomorrow
     bench.venue.close_session(bench.now)
-    states = [bench.venue.find(order.id).status.value for order in (day, gtc, coin, late)]
+    states = [bench.venue.orders.find(order.id).status.value for order in (day, gtc, coin, late)]
     assert states == ["expired", "new", "new", "accepted"]
 
 
@@ -174,12 +174,12 @@ def test_participation_fills_a_part_of_each_bar_and_the_rest_later() -> None:
     rival = bench.order(qty=3)  # this bar's volume is used up
     assert rival.filled_qty == 0
     bench.minute_of(bar("SPY", bench.now, "101", "70"))
-    assert bench.venue.find(order.id).status.value == "filled"
-    assert bench.venue.find(rival.id).filled_qty == 1
+    assert bench.venue.orders.find(order.id).status.value == "filled"
+    assert bench.venue.orders.find(rival.id).filled_qty == 1
     bench.minute_of(bar("SPY", bench.now, "102", "0"))
-    assert bench.venue.find(rival.id).filled_qty == 1
+    assert bench.venue.orders.find(rival.id).filled_qty == 1
     bench.minute_of(bar("SPY", bench.now, "102", "1000"))
-    assert bench.venue.find(rival.id).status.value == "filled"
+    assert bench.venue.orders.find(rival.id).status.value == "filled"
     cumulative = [
         (fill.order_id == order.id, fill.qty, fill.cum_qty, fill.leaves_qty)
         for fill in bench.venue.executions

@@ -50,7 +50,7 @@ def _play(bench: Bench, step: dict[str, Any]) -> None:
                 body["stop_price"] = step["stop"]
             bench.order(**body, time_in_force=step["tif"])
         case "cancel":
-            held = bench.venue.open_orders()
+            held = bench.venue.orders.open()
             if held:
                 bench.venue.cancel(held[step["which"] % len(held)].id, bench.now)
         case _:
@@ -78,9 +78,9 @@ def _check(bench: Bench) -> None:
     assert Fraction(ledger.cash) == cash
     assert {name: Fraction(ledger.qty(name)) for name in SYMBOLS} == held
     assert ledger.qty("BTC/USD") >= 0
-    for order in bench.venue.orders.values():
+    for order in bench.venue.orders:
         assert Fraction(order.filled_qty) == by_order.get(order.id, Fraction(0))
-    for order in bench.venue.open_orders():
+    for order in bench.venue.orders.open():
         assert min(held_dollars(order), held_qty(order)) >= 0
     for name in SYMBOLS:
         assert bench.venue.available(name) >= 0
