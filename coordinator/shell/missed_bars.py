@@ -1,0 +1,51 @@
+"""Bars that the stream left out, asked of the broker's history."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from coordinator.core import messages as m
+from coordinator.core.records import Origin
+from coordinator.core.values import Bar, is_crypto
+from coordinator.errors import BrokerError
+from coordinator.shell.broker import Broker
+from coordinator.shell.clock import BrokerClock
+
+log = logging.getLogger("coordinator")
+GAP_TRIES = 5
+"""Requests for missed bars, GAP_WAIT_S broker seconds apart, before they are done without."""
+GAP_WAIT_S = 2.0
+
+
+class MissedBars:
+    """Fetches bars, patiently: call it on a worker's thread."""
+
+    def __init__(self, broker: Broker, clock: BrokerClock, sleep: Callable[[float], None]) -> None:
+        self._broker, self._clock, self._sleep = broker, clock, sleep
+
+    def since(self, starts: Mapping[str, datetime]) -> m.BarsArrived:
+        """The bars of each ticker that start at its time in `starts` or later, and have ended.
+
+        None at all if the broker does not answer.
+        """
+        for attempt in range(GAP_TRIES):
+            if attempt:
+                self._sleep(self._clock.local_s(GAP_WAIT_S, least_s=0.1))
+            try:
+                return self._fetch(starts)
+            except BrokerError as error:
+                log.warning("missed bars could not be fetched: %s", error)
+        return m.BarsArrived(self._clock.now(), (), Origin.BACKFILL)
+
+    def _fetch(self, starts: Mapping[str, datetime]) -> m.BarsArrived:
+        now = self._broker.clock()
+        found: list[Bar] = []
+        for crypto in (False, True):
+            tickers = [ticker for ticker in starts if is_crypto(ticker) is crypto]
+            if tickers:
+                first = min(starts[ticker] for ticker in tickers)
+                page = self._broker.bars(tickers, first, now)
+                found += [bar for bars in page.values() for bar in bars if bar.end <= now]
+        return m.BarsArrived(now, tuple(found), Origin.BACKFILL)
