@@ -19,7 +19,8 @@ import pyarrow as pa
 
 from warehouse.kinds import Column, Kind, Table
 from warehouse.plain import is_json, json_text
-from warehouse.schemas import model
+from warehouse.proof import is_clean
+from warehouse.schemas import LIMIT, model
 
 Row = Mapping[str, object]
 Rows: TypeAlias = "Sequence[Row] | pa.Table"
@@ -287,7 +288,7 @@ def _article(name: str) -> str:
 
 def _judge(frame: Frame) -> list[Rejection]:
     """What the table's pandera model refuses, the first complaint per row."""
-    if not frame.arrow.num_rows:
+    if is_clean(frame.table, frame.arrow, LIMIT):
         return []
     pandas = frame.arrow.drop_columns([ROW_NO]).to_pandas(types_mapper=pd.ArrowDtype)
     try:

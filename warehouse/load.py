@@ -171,7 +171,8 @@ def judge(connection: duckdb.DuckDBPyConnection, session_id: str, rows: SessionR
     touched = _touched(rejections, rows)
     for name, frame in frames.items():
         connection.register(f"new_{name}", frame.arrow)
-    found = _first_per_row(contradictions(connection, SUMS + VARIANTS, touched))
+    filled = [name for name, frame in frames.items() if frame.arrow.num_rows]
+    found = _first_per_row(contradictions(connection, SUMS + VARIANTS, touched, filled))
     for name, frame in list(frames.items()):
         frames[name] = frame.without({r.row_no for r in found if r.table == name})
     return Judged(frames, _first_per_row(rejections + found))

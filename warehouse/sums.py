@@ -10,12 +10,11 @@ PREPARATION = (
     # their executions come to.
     """CREATE OR REPLACE TEMP TABLE own_orders AS
         SELECT o.row_no, o.strategy, o.client_order_id, o.filled_qty, o.filled_avg_price,
-               coalesce(f.qty, 0) AS qty, f.notional, f.lowest, f.highest
+               coalesce(f.qty, 0) AS qty, f.lowest, f.highest
         FROM new_orders AS o JOIN new_sessions AS s
           ON coalesce(o.decided_at, o.submitted_at, s.opened_at) >= s.opened_at
         LEFT JOIN (
-            SELECT client_order_id, sum(qty) AS qty, sum(money_product(qty, price)) AS notional,
-                   min(price) AS lowest, max(price) AS highest
+            SELECT client_order_id, sum(qty) AS qty, min(price) AS lowest, max(price) AS highest
             FROM new_fills WHERE client_order_id IS NOT NULL GROUP BY client_order_id
         ) AS f USING (client_order_id)""",
     # Executions that are not as their order, or have none.
