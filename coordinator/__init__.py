@@ -11,15 +11,24 @@ if TYPE_CHECKING:
     from coordinator.core.values import Bar as Bar
     from coordinator.strategies.base import Strategy as Strategy
     from coordinator.strategies.base import Window as Window
+    from coordinator.strategies.together import MultiTickerStrategy as MultiTickerStrategy
 
 _HOMES = {
     "MultiTraderCoordinator": "coordinator.api",
     "RiskConfig": "coordinator.config_models",
     "Bar": "coordinator.core.values",
+    "MultiTickerStrategy": "coordinator.strategies.together",
     "Strategy": "coordinator.strategies.base",
     "Window": "coordinator.strategies.base",
 }
-__all__ = ["Bar", "MultiTraderCoordinator", "RiskConfig", "Strategy", "Window"]
+__all__ = [
+    "Bar",
+    "MultiTickerStrategy",
+    "MultiTraderCoordinator",
+    "RiskConfig",
+    "Strategy",
+    "Window",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -29,6 +29,7 @@ from coordinator.core.controls import Controls
 from coordinator.core.order_rows import Row
 from coordinator.core.orders import OrderStatus
 from coordinator.core.reports import fees
+from coordinator.core.together import starts_together
 from coordinator.core.values import MINUTE, UNASSIGNED, ZERO, Reason, Side, exactly, is_crypto
 from coordinator.shell import startup
 from simulator.columns import Columns, Whole
@@ -326,6 +327,8 @@ def _check_world(
         raise Unfit("orders are crossed inside, or the account has limits of its own")
     if len({is_crypto(ticker) for ticker in setup.tickers}) > 1:
         raise Unfit("two markets, of which each begins its day on its own")
+    if any(starts_together(spec.rule) for spec in setup.specs):
+        raise Unfit("a rule looks at several tickers at once, minute by minute")
     first = opened.plan.first_bar(setup.tickers[0])
     if first is None or first < opened.start:
         raise Unfit("the session began before anybody came")

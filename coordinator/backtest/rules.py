@@ -6,10 +6,12 @@ Live both would be so because its process stands for it (`shell/isolation.py`).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import Any, NoReturn
 
 from coordinator.core.lanes import Rule, StrategySpec
+from coordinator.core.together import JointStep, starts_together
 from coordinator.core.values import Bar
 from coordinator.shell.strategy_process import StrategyRaised
 from coordinator.shell.worker_process import error_text
@@ -44,19 +46,42 @@ class Told:
         return told
 
 
+class ToldTogether(Told):
+    """The same of a rule that looks at several tickers at once."""
+
+    __slots__ = ()
+
+    def start_together(self, tickers: tuple[str, ...]) -> JointStep:
+        """The rule's own step; where it cannot begin, one that says why."""
+        rule: Any = self.rule
+        try:
+            step: JointStep = rule.start_together(tickers)
+        except Exception as error:
+            return _refusing(StrategyRaised(error_text(error)))
+
+        def told(bars: Mapping[str, Bar]) -> Mapping[str, int]:
+            try:
+                return step(bars)
+            except Exception as error:
+                raise StrategyRaised(error_text(error)) from error
+
+        return told
+
+
 def fit_for_lanes(spec: StrategySpec) -> StrategySpec:
     """The same strategy; parameters such as lists have no hash by which to look its rule up."""
-    if type(spec.rule) in (Told, *BUILT_IN):
+    if type(spec.rule) in (Told, ToldTogether, *BUILT_IN):
         return spec
+    kind = ToldTogether if starts_together(spec.rule) else Told
     try:
         hash(spec.rule)
     except TypeError:
-        return replace(spec, rule=Told(spec.rule, object()))
-    return replace(spec, rule=Told(spec.rule, spec.rule))
+        return replace(spec, rule=kind(spec.rule, object()))
+    return replace(spec, rule=kind(spec.rule, spec.rule))
 
 
-def _refusing(fault: StrategyRaised) -> Callable[[Bar], int]:
-    def refuse(_bar: Bar) -> int:
+def _refusing(fault: StrategyRaised) -> Callable[[Any], Any]:
+    def refuse(_bars: object) -> NoReturn:
         raise fault
 
     return refuse

@@ -173,6 +173,7 @@ class Engine:
             for bar in group:
                 self._desk.expire_waiting(bar.symbol, message.now)
                 self.lanes.feed(bar)
+            self.lanes.turn()
             if not self._closed:
                 self._decide_all([b for b in group if newest[b.symbol] is b], message.now)
 

@@ -1,7 +1,8 @@
 """Signals: each distinct (strategy, ticker) is computed once per bar, whoever asks for it.
 
 A lane is the state of one strategy's indicators on one ticker. Two strategies of equal type and
-parameters share it. A rule that raises stops its own lane and nothing else.
+parameters share it. A rule that raises stops its own lane and nothing else. Of a rule that looks
+at several tickers at once, the lanes are fed by one `core/together.py` Table.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
 from coordinator.core.risk import Limits
+from coordinator.core.together import Table, starts_together
 from coordinator.core.values import Bar
 
 if TYPE_CHECKING:
@@ -34,7 +36,8 @@ class Rule(Hashable, Protocol):
     def start(self) -> Callable[[Bar], int]:
         """A new step: takes the next bar, returns +1, -1 or 0 at its close.
 
-        It, or the object whose method it is, may have an `explain()`: values by name.
+        It, or the object whose method it is, may have an `explain()`: values by name. A rule with
+        `start_together` (see `core/together.py`) is never asked for it.
         """
 
 
@@ -70,9 +73,9 @@ class Lane:
 
     __slots__ = ("_foretold", "_row", "_signal", "_step", "fault", "history_bars", "ranks", "rule")
 
-    def __init__(self, spec: StrategySpec) -> None:
+    def __init__(self, spec: StrategySpec, step: Callable[[Bar], int] | None = None) -> None:
         self.rule = spec.rule
-        self._step = spec.rule.start()
+        self._step = step or spec.rule.start()
         self.history_bars = spec.history_bars
         self._signal = 0
         self._foretold: Foretold | None = None
@@ -100,6 +103,14 @@ class Lane:
             self._signal = 0
             self.fault = f"{type(error).__name__} at bar {bar.symbol} {bar.start}: {error}"
 
+    def say(self, signal: int) -> None:
+        """Say this from now on: of a rule that has seen its other tickers' bars as well."""
+        self._signal = signal
+
+    def fail(self, fault: str) -> None:
+        """Stop, because of this."""
+        self._signal, self.fault = 0, fault
+
     def explain(self) -> Mapping[str, object]:
         """What the step says that it saw at its last bar; empty where it does not say."""
         step = getattr(self._step, "__self__", self._step)
@@ -114,7 +125,8 @@ class Lanes:
     """All lanes of a coordinator, by ticker, and how many bars each ticker has had."""
 
     def __init__(self, specs: Iterable[StrategySpec]) -> None:
-        self._lanes: dict[tuple[Rule, str], Lane] = {}
+        self._lanes: dict[tuple[Hashable, str], Lane] = {}
+        self._tables: dict[Hashable, Table] = {}
         self._serving: dict[tuple[str, str], Lane] = {}
         self._on: dict[str, list[Lane]] = {}
         self._of: dict[str, list[Lane]] = {}
@@ -187,6 +199,13 @@ class Lanes:
         for lane in self._on.get(bar.symbol, ()):
             self._feed(lane, bar)
 
+    def turn(self) -> None:
+        """All bars of a minute, or of a history, are fed: who waits for others' looks at them."""
+        for table in self._tables.values():
+            if table.turn():
+                for lane in table.lanes.values():
+                    self._note_fault(lane)
+
     def change(
         self,
         specs: Iterable[StrategySpec],
@@ -204,17 +223,18 @@ class Lanes:
         self._serve(specs, before)
         for ticker, bars in history.items():
             self._bars[ticker] = max(self.bars(ticker), len(bars) + len(so_far.get(ticker, ())))
-        for (rule, ticker), lane in self._lanes.items():
-            if (rule, ticker) in before:
+        for (shared, ticker), lane in self._lanes.items():
+            if (shared, ticker) in before:
                 self._note_fault(lane)
                 continue
             older, newer = history.get(ticker, ()), so_far.get(ticker, ())
             for bar in (*older[max(0, len(older) - lane.history_bars) :], *newer):
                 self._feed(lane, bar)
+        self.turn()
 
     def serves(self, spec: StrategySpec, ticker: str) -> bool:
         """Whether there is a lane for this strategy's rule on this ticker."""
-        return (spec.rule, ticker) in self._lanes
+        return (_shared(spec), ticker) in self._lanes
 
     def _feed(self, lane: Lane, bar: Bar) -> None:
         lane.feed(bar)
@@ -227,20 +247,41 @@ class Lanes:
                     self._faulty.setdefault(ticker, set()).add(rank)
 
     def _serve(
-        self, specs: Iterable[StrategySpec], before: Mapping[tuple[Rule, str], Lane]
+        self, specs: Iterable[StrategySpec], before: Mapping[tuple[Hashable, str], Lane]
     ) -> None:
         self._specs = tuple(specs)
+        wanted = {_shared(spec) for spec in self._specs}
+        self._tables = {key: table for key, table in self._tables.items() if key in wanted}
         for rank, spec in enumerate(self._specs):
             for ticker in spec.tickers:
                 self._add(rank, spec, ticker, before)
 
     def _add(
-        self, rank: int, spec: StrategySpec, ticker: str, before: Mapping[tuple[Rule, str], Lane]
+        self,
+        rank: int,
+        spec: StrategySpec,
+        ticker: str,
+        before: Mapping[tuple[Hashable, str], Lane],
     ) -> None:
-        key = (spec.rule, ticker)
+        key = _shared(spec), ticker
         if key not in self._lanes:
-            self._lanes[key] = before.get(key) or Lane(spec)
+            self._lanes[key] = before.get(key) or self._begin(spec, ticker)
             self._on.setdefault(ticker, []).append(self._lanes[key])
         self._lanes[key].ranks.add(rank)
         self._serving[spec.name, ticker] = self._lanes[key]
         self._of.setdefault(spec.name, []).append(self._lanes[key])
+
+    def _begin(self, spec: StrategySpec, ticker: str) -> Lane:
+        if not starts_together(spec.rule):
+            return Lane(spec)
+        key = _shared(spec)
+        if key not in self._tables:
+            self._tables[key] = Table(spec.rule, spec.tickers)
+        table = self._tables[key]
+        table.lanes[ticker] = lane = Lane(spec, table.seat(ticker))
+        return lane
+
+
+def _shared(spec: StrategySpec) -> Hashable:
+    """Who is equal in this shares a lane on a ticker."""
+    return (spec.rule, spec.tickers) if starts_together(spec.rule) else spec.rule

@@ -132,36 +132,59 @@ class StrategyProcess:
         self._ready = select.poll()
         self._ready.register(channel, select.POLLIN)
         self._most_bytes: int | None = None
+        self._received = b""
+        self._passed_over: set[int] = set()
 
     def limit_growth(self, growth_bytes: int) -> None:
         """From now on it may grow by so much and no more."""
         self._most_bytes = self._meter.size_bytes() + growth_bytes
 
-    def ask(self, request: Sequence[object], budget_s: float) -> Any:
-        """The answer to a request: a JSON value.
+    def ask(
+        self, number: int, request: Sequence[object], budget_s: float, patience: int = PATIENCE
+    ) -> Any:
+        """The answer to the request of this number: a JSON value.
 
-        Time in which the process stands in line for a processor is not charged, up to PATIENCE
-        budgets.
+        Time in which the process stands in line for a processor is not charged, up to `patience`
+        budgets. After a StrategyHung it may be asked again: an answer that comes late is passed
+        over.
 
         Raises:
             StrategyHung, StrategyLeaked, StrategyDied, StrategyMisanswered: it is to be ended.
         """
-        received = b""
         try:
-            self._channel.sendall(line(request))
-            while not received.endswith(b"\n"):
-                self._wait(budget_s)
-                more = self._channel.recv(LINE_BYTES)
-                received += more
-                if not more or len(received) > LINE_BYTES:
-                    break
+            self._channel.sendall(line([number, *request]))
+            answer = self._answer(budget_s, patience)
+            while self._is_passed_over(answer):
+                answer = self._answer(budget_s, patience)
+        except StrategyHung:
+            self._passed_over.add(number)
+            raise
         except OSError:  # the connection is broken: the process has ended
-            received = b""
-        if not received:
-            raise StrategyDied
+            raise StrategyDied from None
         self._check_growth()
+        if self._received:
+            raise StrategyMisanswered(UNREADABLE)
+        return answer
+
+    def _is_passed_over(self, answer: Any) -> bool:
+        """Whether this answers what nobody waits for any more; it is told once."""
+        match answer:
+            case [int(number), *_] if number in self._passed_over:
+                self._passed_over.discard(number)
+                return True
+        return False
+
+    def _answer(self, budget_s: float, patience: int) -> Any:
+        """The next line, read."""
+        while b"\n" not in self._received and len(self._received) <= LINE_BYTES:
+            self._wait(budget_s, patience)
+            more = self._channel.recv(LINE_BYTES)
+            if not more:
+                raise StrategyDied
+            self._received += more
+        text, _, self._received = self._received.partition(b"\n")
         try:
-            return json.loads(received)
+            return json.loads(text)
         except ValueError:
             raise StrategyMisanswered(UNREADABLE) from None
 
@@ -171,7 +194,7 @@ class StrategyProcess:
         self._meter.close()
         return _cause(self._nursery.end(self._pid))
 
-    def _wait(self, budget_s: float) -> None:
+    def _wait(self, budget_s: float, patience: int) -> None:
         if self._ready.poll(QUICK_MS):
             return
         began_s = seen_s = time.monotonic()
@@ -182,7 +205,7 @@ class StrategyProcess:
             in_line = self._meter.wants_processor()
             charged_s += now_used_s - used_s if in_line else now_s - seen_s
             seen_s, used_s = now_s, now_used_s
-            overdue = charged_s >= budget_s or now_s - began_s >= PATIENCE * budget_s
+            overdue = charged_s >= budget_s or now_s - began_s >= patience * budget_s
             if overdue and not self._ready.poll(0):
                 raise StrategyHung
 

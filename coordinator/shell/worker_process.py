@@ -17,7 +17,7 @@ import random
 import signal
 import socket
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from decimal import Decimal, setcontext
@@ -36,13 +36,14 @@ SHOWN_CHARACTERS = 300
 SAID_CHARACTERS = 4000
 """What is kept of a strategy's own output while it works on one bar."""
 
-EXPLAIN = "explain"
-"""Asked of a lane in place of a bar: what its step saw at the last one."""
 EXPLAIN_S = 0.5
-"""Local seconds that an explanation may take; a step would be given up for such a wait."""
+"""Local seconds that a strategy's explanations may take between two of its bars."""
 MOST_EXPLAINED = 50
 
-Step = Callable[[Bar], int]
+Request = Mapping[str, object]
+"""What is asked of a lane: {"begin": tickers or null}, {"bar": values}, {"bars": [values]}, or
+{"explain": ticker or "", "within_s": seconds}."""
+Step = Callable[[Any], Any]
 
 
 def run_nursery(
@@ -139,10 +140,7 @@ def _reply(channel: socket.socket, *words: object) -> None:
 
 
 def _run_worker(channel: socket.socket, rule: Rule, parent: int) -> NoReturn:
-    """Answer [n, lane, bar] by [n, kind, answer, said].
-
-    Without a bar, the lane is begun; with EXPLAIN for a bar, it is asked for its values.
-    """
+    """Answer [n, lane, request] by [n, kind, answer, said]."""
     try:
         os.setpgid(0, 0)
         wall_off([channel.fileno()], parent)
@@ -150,36 +148,48 @@ def _run_worker(channel: socket.socket, rule: Rule, parent: int) -> NoReturn:
         setcontext(EXACT.copy())
         said, steps = _Said(), dict[int, Step]()
         sys.stdout = sys.stderr = said
-        for number, lane, bar in lines(channel):
-            kind, answer = _answer(rule, steps, lane, bar)
+        for number, lane, request in lines(channel):
+            kind, answer = _answer(rule, steps, lane, request)
             _reply(channel, number, kind, answer, said.take())
     finally:
         os._exit(0)
 
 
-def _answer(rule: Rule, steps: dict[int, Step], lane: int, bar: Any) -> tuple[str, object]:
+def _answer(
+    rule: Any, steps: dict[int, Step], lane: int, request: Mapping[str, Any]
+) -> tuple[str, object]:
+    meant: object
     try:
-        if bar is None:
-            steps[lane] = rule.start()
-            return "begun", None
-        if bar == EXPLAIN:
-            return "explained", _explained(steps[lane])
-        answer = steps[lane](bar_of(bar))
-        signal = _signal(answer)
-        return ("signal", signal) if signal is not None else ("answered", shown(repr(answer)))
+        match request:
+            case {"begin": None}:
+                steps[lane] = rule.start()
+                return "begun", None
+            case {"begin": tickers}:
+                steps[lane] = rule.start_together(tuple(tickers))
+                return "begun", None
+            case {"explain": ticker, "within_s": within_s}:
+                return "explained", _explained(steps[lane], ticker, within_s)
+            case {"bars": bars}:
+                answer = steps[lane]({bar.symbol: bar for bar in map(bar_of, bars)})
+                kind, meant = "signals", _signals(answer)
+            case _:
+                answer = steps[lane](bar_of(request["bar"]))
+                kind, meant = "signal", _signal(answer)
+        return (kind, meant) if meant is not None else ("answered", shown(repr(answer)))
     except BaseException as error:  # sys.exit() of a strategy ends the strategy alone
         return "raised", error_text(error)
 
 
-def _explained(step: Step) -> dict[str, str]:
+def _explained(step: Step, ticker: str, within_s: float) -> dict[str, str]:
     """What a step says that it saw, as texts; what goes wrong with that is told, no fault."""
     explain = getattr(getattr(step, "__self__", step), "explain", None)
     if explain is None:
         return {}
     signal.signal(signal.SIGALRM, _takes_too_long)
-    signal.setitimer(signal.ITIMER_REAL, EXPLAIN_S)
+    signal.setitimer(signal.ITIMER_REAL, within_s)
     try:
-        told = list(dict(explain()).items())[:MOST_EXPLAINED]
+        values = explain(ticker) if ticker else explain()
+        told = list(dict(values).items())[:MOST_EXPLAINED]
         return {shown(str(name)): shown(in_digits(value)) for name, value in told}
     except BaseException as error:
         return {"explain()": f"raised {error_text(error)}"}
@@ -196,6 +206,15 @@ def _signal(answer: object) -> int | None:
     if not isinstance(answer, Real) or isinstance(answer, bool):
         return None
     return next((signal for signal in (1, -1, 0) if answer == signal), None)
+
+
+def _signals(answer: object) -> dict[str, int] | None:
+    """The signals by ticker that were meant, if any were."""
+    if not isinstance(answer, Mapping):
+        return None
+    found = {str(ticker): _signal(one) for ticker, one in answer.items()}
+    whole = {ticker: signal for ticker, signal in found.items() if signal is not None}
+    return whole if len(whole) == len(found) else None
 
 
 def error_text(error: BaseException) -> str:

@@ -12,6 +12,7 @@ from coordinator.strategies.mean_reversion import MeanReversionStrategy
 from coordinator.strategies.momentum import MomentumStrategy
 from coordinator.strategies.registry import register, registered_types
 from coordinator.strategies.rsi import RsiStrategy
+from coordinator.strategies.together import MultiTickerStrategy
 from coordinator.strategies.vwap_reversion import VwapReversionStrategy
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "MeanReversionStrategy",
     "MomentumStrategy",
     "MovingAverageCrossoverStrategy",
+    "MultiTickerStrategy",
     "RsiStrategy",
     "Step",
     "Strategy",

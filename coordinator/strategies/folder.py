@@ -27,9 +27,15 @@ from coordinator.errors import OperatorError
 from coordinator.strategies.base import IN_BARS, Strategy
 from coordinator.strategies.plain import as_strategy
 from coordinator.strategies.reading import READERS, readers_of, what_it_should_have
+from coordinator.strategies.together import (
+    JOINT_READERS,
+    MultiTickerStrategy,
+    what_a_joint_one_should_have,
+)
 
 _NOT_OFFERED = re.compile(r"_.*|test_.*|.*_test|conftest")
 _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
+_BASES = frozenset({Strategy.__name__, MultiTickerStrategy.__name__})
 _PREFIX = "strategies_dir."
 """Before the names of the modules, so that a file shadows no module of anybody else's."""
 
@@ -136,7 +142,11 @@ def _refuse_others(path: Path) -> None:
 
 def _lacking(kind: type[Strategy]) -> str:
     """What a class still needs to be a strategy, to be said after its name; '' for nothing."""
-    if kind.start is Strategy.start and len(readers_of(kind)) != 1:
+    if issubclass(kind, MultiTickerStrategy):
+        own = kind.start_together is not MultiTickerStrategy.start_together
+        if not own and len(readers_of(kind, JOINT_READERS)) != 1:
+            return what_a_joint_one_should_have(kind)
+    elif kind.start is Strategy.start and len(readers_of(kind)) != 1:
         return what_it_should_have(kind)
     says_so = kind.longest_window is not Strategy.longest_window
     if says_so or any(IN_BARS in field.metadata for field in kind.model_fields.values()):
@@ -154,7 +164,7 @@ def _is_meant(node: ast.ClassDef) -> bool:
     bases = [ast.unparse(base).rpartition(".")[2] for base in node.bases]
     methods = {one.name for one in node.body if isinstance(one, ast.FunctionDef)}
     named = any(target == "strategy_type" for target, _ in _assigned(node))
-    return named or "Strategy" in bases or READERS[-1] in methods
+    return named or bool(_BASES.intersection(bases)) or READERS[-1] in methods
 
 
 def _strategy_type(node: ast.ClassDef) -> str | None:

@@ -7,7 +7,7 @@ A strategy class says what it reads by the method that it has: `step(bar)`, `sig
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC
 from numbers import Real
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 READERS = ("step", "signal", "generate_signal")
+BY_TICKER = ("signals", "generate_signals")
+"""What only a strategy that looks at several tickers together has."""
 COLUMNS = ("open", "high", "low", "close", "volume")
 KEPT_WINDOWS = 10
 """Of the bars that it has seen, a strategy is handed this many times its longest window."""
@@ -31,9 +33,9 @@ from what it remembers. It is asked only when somebody wants to know.
 """
 
 
-def readers_of(thing: object) -> list[str]:
+def readers_of(thing: object, among: Sequence[str] = READERS) -> list[str]:
     """The methods by which a class or an object reads bars; it should have exactly one."""
-    return [name for name in READERS if callable(getattr(thing, name, None))]
+    return [name for name in among if callable(getattr(thing, name, None))]
 
 
 def step_of(source: object, window: int) -> Step:
@@ -58,6 +60,8 @@ def step_of(source: object, window: int) -> Step:
 def what_it_should_have(thing: object) -> str:
     """What is wrong with the ways in which a class or object reads bars, after its name."""
     found = readers_of(thing)
+    if not found and readers_of(thing, BY_TICKER):
+        return "answers signals by ticker; derive it from coordinator.MultiTickerStrategy"
     has = f"has {' and '.join(found)}" if found else "cannot read bars"
     return f"{has}; give it one of start(), step(bar), signal(bars) and generate_signal(frame)"
 
@@ -80,7 +84,8 @@ def class_name(thing: object) -> str:
     return f"{type(thing).__module__}.{type(thing).__qualname__}"
 
 
-def _method(source: object, name: str) -> str:
+def method_name(source: object, name: str) -> str:
+    """A method as its errors name it: 'Class.method'."""
     return f"{type(source).__qualname__}.{name}"
 
 
@@ -101,7 +106,7 @@ class _EachBar(_Reading):
     __slots__ = ()
 
     def step(self, bar: Bar) -> int:
-        return one_signal(_method(self._source, "step"), self._source.step(bar))
+        return one_signal(method_name(self._source, "step"), self._source.step(bar))
 
 
 class _LatestBars(_Reading):
@@ -116,26 +121,49 @@ class _LatestBars(_Reading):
         self._bars.append(bar)
         if len(self._bars) < self._window:
             return 0
-        return one_signal(_method(self._source, "signal"), self._source.signal(tuple(self._bars)))
+        return one_signal(
+            method_name(self._source, "signal"), self._source.signal(tuple(self._bars))
+        )
 
 
 class _LatestFrame(_Reading):
-    """Keeps the bars in arrays of twice the frame's length, so that few bars cost a move."""
-
-    __slots__ = ("_end", "_kept", "_starts", "_values", "_window")
+    __slots__ = ("_latest", "_window")
 
     def __init__(self, source: Any, window: int) -> None:
+        super().__init__(source)
+        self._window = window
+        self._latest = LatestFrame(window)
+
+    def step(self, bar: Bar) -> int:
+        self._latest.add(bar)
+        if len(self._latest) < self._window:
+            return 0
+        answer = self._source.generate_signal(self._latest.frame())
+        return one_signal(method_name(self._source, "generate_signal"), answer)
+
+
+class LatestFrame:
+    """The latest 10 x `window` bars of a ticker, for frames of them.
+
+    They stand in arrays of twice the frame's length, so that few bars cost a move.
+    """
+
+    __slots__ = ("_end", "_kept", "_starts", "_values")
+
+    def __init__(self, window: int) -> None:
         # numpy and pandas cost half a second to import; only who reads frames pays for them.
         import numpy as np
 
-        super().__init__(source)
-        self._window = window
         self._kept = KEPT_WINDOWS * window
         self._values = np.empty((2 * self._kept, len(COLUMNS)), dtype=np.float64)
         self._starts = np.empty(2 * self._kept, dtype="datetime64[us]")
         self._end = 0
 
-    def step(self, bar: Bar) -> int:
+    def __len__(self) -> int:
+        return min(self._end, self._kept)
+
+    def add(self, bar: Bar) -> None:
+        """Take the next bar."""
         if self._end == len(self._values):
             self._values[: self._kept] = self._values[self._kept :]
             self._starts[: self._kept] = self._starts[self._kept :]
@@ -143,12 +171,9 @@ class _LatestFrame(_Reading):
         self._values[self._end] = (bar.open, bar.high, bar.low, bar.close, bar.volume)
         self._starts[self._end] = bar.start.astimezone(UTC).replace(tzinfo=None)
         self._end += 1
-        if self._end < self._window:
-            return 0
-        answer = self._source.generate_signal(self._frame())
-        return one_signal(_method(self._source, "generate_signal"), answer)
 
-    def _frame(self) -> pd.DataFrame:
+    def frame(self) -> pd.DataFrame:
+        """A frame of one's own, oldest bar first."""
         import pandas as pd
 
         latest = slice(max(0, self._end - self._kept), self._end)

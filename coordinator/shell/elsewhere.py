@@ -1,0 +1,256 @@
+"""A user's rule as the core sees it: like any other, but its steps run in a process of its own.
+
+A step asks the process, and raises a StrategyFault when the strategy raised, gave no answer in
+time, ended, grew without end, or answered no signal. The loop waits for an answer, as it does for a
+strategy of ours, and what the streams receive meanwhile waits in line. So the most that a strategy
+that hangs can cost the others is its budget, once: after that it is never asked again. What it says
+in explanation costs the loop EXPLAIN_S between two of its bars at most, and the strategy nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import partial
+from typing import Any, NoReturn
+
+from coordinator.core.lanes import StrategySpec
+from coordinator.core.together import JointStep
+from coordinator.core.values import Bar
+from coordinator.shell.strategy_process import (
+    UNREADABLE,
+    StrategyDied,
+    StrategyFault,
+    StrategyHung,
+    StrategyLeaked,
+    StrategyMisanswered,
+    StrategyProcess,
+    StrategyRaised,
+)
+from coordinator.shell.worker_process import EXPLAIN_S, Request, bar_values
+
+log = logging.getLogger("coordinator")
+SIGNALS = (1, -1, 0)
+GRACE_S = 0.1
+"""Local seconds for the word that an explanation took too long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What one strategy may take, in local seconds and in bytes of memory.
+
+    `answer_s` is for one bar and `minute_s` for those of one minute on all its tickers together,
+    while a loop waits; who sees them together has `answer_s` for them all. Before the session no
+    loop waits, and first answers load and compile a lot: there `start_s` holds, for getting ready
+    on a ticker and for each answer. `growth_bytes` counts from when it was ready.
+    """
+
+    answer_s: float = 1.0
+    minute_s: float = 10.0
+    start_s: float = 30.0
+    growth_bytes: int = 512 * 2**20
+
+
+class Elsewhere:
+    """A rule whose steps run elsewhere; one object for all strategies that share the rule.
+
+    No code of the user's runs here: how far it looks back was asked before, and equality is the
+    object's own.
+    """
+
+    def __init__(
+        self, specs: Sequence[StrategySpec], fork: Callable[[], StrategyProcess], budget: Budget
+    ) -> None:
+        self.longest_window = specs[0].rule.longest_window
+        self._name = ", ".join(spec.name for spec in specs)
+        self._fork = fork
+        self._budget = budget
+        self._process: StrategyProcess | None = None
+        self._fault: StrategyFault | None = None
+        self._lanes = itertools.count()
+        self._requests = itertools.count()
+        self._minute: datetime | None = None
+        self._left_s = 0.0
+        self._explaining_s = EXPLAIN_S
+
+    def start(self) -> Callable[[Bar], int]:
+        """A fresh step, in the strategy's process; if it cannot be had, one that says why."""
+        lane = next(self._lanes)
+        try:
+            self._begin(lane, None)
+        except StrategyFault as fault:
+            return partial(_refuse, fault)
+        return _Step(self, lane).step
+
+    def end(self) -> str:
+        """End its process, if it has one; how that ended."""
+        process, self._process = self._process, None
+        return process.end() if process is not None else ""
+
+    def step(self, lane: int, bar: Bar) -> int:
+        """The signal at a bar's close, within the budget."""
+        match self._at(bar.start, lane, {"bar": bar_values(bar)}):
+            case "signal", int() as signal if signal in SIGNALS:
+                return signal
+            case _, value:
+                raise StrategyMisanswered(f"it answered {value}; it must answer 1, -1 or 0")
+
+    def explain(self, lane: int, ticker: str = "") -> dict[str, object]:
+        """What a lane's step says that it saw at its last bar; nothing once it has failed.
+
+        However often it is asked, the loop waits EXPLAIN_S between two bars, and its process goes
+        on: what is still to come of an answer is passed over later.
+        """
+        if self._fault is not None or self._process is None:
+            return {}
+        if self._explaining_s <= 0:
+            said = f"{EXPLAIN_S:g} s went into others since its last bar; ask again after the next"
+            return {"explain()": f"left out: {said}"}
+        left_s, began_s = self._explaining_s, time.monotonic()
+        try:
+            request = {"explain": ticker, "within_s": left_s}
+            kind, values, _ = self._exchange(lane, request, left_s + GRACE_S, patience=1)
+        except StrategyHung:
+            return {"explain()": f"no answer within {EXPLAIN_S:g} s; ask again after its next bar"}
+        except StrategyFault as fault:
+            self._give_up(fault, "", self._budget.answer_s)
+        finally:
+            self._explaining_s -= time.monotonic() - began_s
+        return dict(values) if kind == "explained" and isinstance(values, dict) else {}
+
+    def _begin(self, lane: int, tickers: Sequence[str] | None) -> None:
+        """Have a lane begun; one that looks at several tickers names them."""
+        kind, value = self._ask(lane, {"begin": tickers}, self._budget.start_s, "not ready")
+        if kind != "begun":
+            raise StrategyMisanswered(f"it answered {value} when it should begin")
+        if self._process is not None:
+            self._process.limit_growth(self._budget.growth_bytes)
+
+    def _at(self, start: datetime, lane: int, request: Request) -> tuple[str, object]:
+        """Kind and value of the answer at the bars of a minute, within what is left of it."""
+        self._explaining_s = EXPLAIN_S
+        if not _a_loop_waits():
+            return self._ask(lane, request, self._budget.start_s)
+        if start != self._minute:
+            self._minute, self._left_s = start, self._budget.minute_s
+        began_s = time.monotonic()
+        answer = self._ask(lane, request, min(self._budget.answer_s, self._left_s))
+        self._left_s = max(0.0, self._left_s - (time.monotonic() - began_s))
+        return answer
+
+    def _ask(
+        self, lane: int, request: Request, budget_s: float, hung: str = ""
+    ) -> tuple[str, object]:
+        """Kind and value of an answer that is due; `hung` says what it did not do in time."""
+        if self._fault is not None:
+            raise self._fault
+        try:
+            kind, value, said = self._exchange(lane, request, budget_s)
+        except StrategyFault as fault:
+            self._give_up(fault, hung, budget_s)
+        for text in said:
+            log.info("[%s] says: %s", self._name, text)
+        if kind == "raised":
+            raise StrategyRaised(str(value))
+        return kind, value
+
+    def _exchange(
+        self, lane: int, request: Request, budget_s: float, **patience: int
+    ) -> tuple[str, object, list[object]]:
+        """Kind, value and what the strategy printed meanwhile."""
+        number = next(self._requests)
+        if self._process is None:
+            self._process = self._fork()
+        match self._process.ask(number, [lane, request], budget_s, **patience):
+            case [answered, str(kind), value, list(said)] if answered == number:
+                return kind, value, said
+        raise StrategyMisanswered(UNREADABLE)
+
+    def _give_up(self, fault: StrategyFault, hung: str, budget_s: float) -> NoReturn:
+        """End the process for good; raises in words that are the same in every such case."""
+        how = self.end()
+        match fault:
+            case StrategyHung() if hung:
+                text = f"{hung} within {budget_s:g} s"
+            case StrategyHung() if budget_s not in (self._budget.answer_s, self._budget.start_s):
+                text = f"it took more than {self._budget.minute_s:g} s for the bars of one minute"
+            case StrategyHung():
+                text = f"no answer within {budget_s:g} s"
+            case StrategyLeaked():
+                text = f"it has grown by more than {self._budget.growth_bytes / 2**20:g} MiB"
+            case StrategyDied() if how:
+                text = f"its process {how}"
+            case _:
+                text = str(fault)
+        self._fault = type(fault)(text)
+        raise self._fault from None
+
+
+class TogetherElsewhere(Elsewhere):
+    """The same of a rule that looks at several tickers at once."""
+
+    def start_together(self, tickers: tuple[str, ...]) -> JointStep:
+        """A fresh step, in the strategy's process; if it cannot be had, one that says why."""
+        lane = next(self._lanes)
+        try:
+            self._begin(lane, tickers)
+        except StrategyFault as fault:
+            return partial(_refuse, fault)
+        return _JointStep(self, lane).step
+
+    def step_together(self, lane: int, bars: Mapping[str, Bar]) -> dict[str, int]:
+        """The signals by ticker at a minute's close, within the budget."""
+        start = next(iter(bars.values())).start
+        request = {"bars": [bar_values(bar) for bar in bars.values()]}
+        match self._at(start, lane, request):
+            case "signals", dict() as signals if all(one in SIGNALS for one in signals.values()):
+                return signals
+            case _, value:
+                raise StrategyMisanswered(
+                    f"it answered {value}; it must answer 1, -1 or 0 by ticker"
+                )
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A step in the strategy's process."""
+
+    rule: Elsewhere
+    lane: int
+
+    def step(self, bar: Bar) -> int:
+        return self.rule.step(self.lane, bar)
+
+    def explain(self) -> dict[str, object]:
+        return self.rule.explain(self.lane)
+
+
+@dataclass(frozen=True, slots=True)
+class _JointStep:
+    """A step of several tickers in the strategy's process."""
+
+    rule: TogetherElsewhere
+    lane: int
+
+    def step(self, bars: Mapping[str, Bar]) -> dict[str, int]:
+        return self.rule.step_together(self.lane, bars)
+
+    def explain(self, ticker: str) -> dict[str, object]:
+        return self.rule.explain(self.lane, ticker)
+
+
+def _a_loop_waits() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
+
+
+def _refuse(fault: StrategyFault, _bars: Any) -> NoReturn:
+    raise fault

@@ -1,0 +1,181 @@
+"""Strategies that look at several tickers at once, such as a pair or a ranking.
+
+What one reads bars by is its class's one method: `signals(bars)`, `generate_signals(frames)`,
+`step(bars)` or `start_together(tickers)`. Whatever answers must answer signals by ticker.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from coordinator.core.together import JointStep
+from coordinator.core.values import Bar
+from coordinator.errors import OperatorError
+from coordinator.strategies.base import Strategy
+from coordinator.strategies.reading import (
+    BY_TICKER,
+    KEPT_WINDOWS,
+    LatestFrame,
+    Step,
+    class_name,
+    method_name,
+    one_signal,
+    readers_of,
+)
+
+JOINT_READERS = (*BY_TICKER, "step")
+
+
+class MultiTickerStrategy(Strategy):
+    """One way of reading the bars of several tickers together: its fields are its parameters.
+
+    A user's own is one subclass in one file, with a `strategy_type`, its parameters as annotated
+    fields, and one of these methods, each of which answers +1, -1 or 0 by ticker; a ticker that is
+    left out is left as it is:
+
+    - `signals(self, bars)`: from the latest bars of each ticker, oldest first, by ticker;
+    - `generate_signals(self, frames)`: the same from a pandas frame of each;
+    - `step(self, bars)`: minute by minute, from the bars that the minute has, by ticker; what it
+      remembers are private attributes, fresh for each strategy and start;
+    - `start_together(self, tickers)`: returns such a step, with a memory of its own.
+
+    It is asked once a minute in which any of its tickers has a bar. Tickers stand in the order of
+    the configuration.
+
+    Raises:
+        pydantic.ValidationError: when made with unknown or unusable parameters.
+    """
+
+    waits_for_all: ClassVar[bool] = True
+    """Whether `signals` and `generate_signals` are asked only once every ticker has as many bars as
+    the strategy looks back; else as soon as one has, with those that have."""
+
+    def start(self) -> Step:
+        """Never: there is no step for the bars of one ticker alone.
+
+        Raises:
+            OperatorError: always.
+        """
+        raise OperatorError(
+            f"{type(self).__qualname__} looks at its tickers together: give it the bars of each,"
+            " by ticker"
+        )
+
+    def start_together(self, tickers: Sequence[str]) -> JointStep:
+        """A fresh step, for the bars of these tickers.
+
+        Raises:
+            OperatorError: it has none of the methods that read bars, or several.
+        """
+        fresh = type(self)(**self._values())
+        return joint_step_of(fresh, self.longest_window, tickers, wait=self.waits_for_all)
+
+
+def what_a_joint_one_should_have(thing: object) -> str:
+    """What is wrong with the ways in which a class or object reads bars, after its name."""
+    found = readers_of(thing, JOINT_READERS)
+    has = f"has {' and '.join(found)}" if found else "cannot read the bars of several tickers"
+    return (
+        f"{has}; give it one of signals(bars), generate_signals(frames), step(bars) and"
+        " start_together(tickers)"
+    )
+
+
+def joint_step_of(source: Any, window: int, tickers: Sequence[str], *, wait: bool) -> JointStep:
+    """A step that lets the object read the tickers' bars in the way that it can.
+
+    `signals` and `generate_signals` are asked once all tickers (without `wait`: one of them) have
+    `window` bars, with the last 10 x `window` bars of each at most.
+
+    Raises:
+        OperatorError: it has none of the methods, or several.
+    """
+    match readers_of(source, JOINT_READERS):
+        case ["step"]:
+            return _EachMinute(source, tickers).step
+        case ["signals"]:
+            return _LatestOfAll(source, tickers, window, wait=wait).step
+        case ["generate_signals"]:
+            return _LatestFrames(source, tickers, window, wait=wait).step
+    raise OperatorError(f"{class_name(source)} {what_a_joint_one_should_have(source)}")
+
+
+def joint_signals(who: str, answer: Any, tickers: Sequence[str]) -> dict[str, int]:
+    """The signals by ticker that the answer of `who` means; a mapping, or a pandas Series.
+
+    Raises:
+        OperatorError: it means none, or one of another ticker.
+    """
+    items = getattr(answer, "items", None)
+    if not callable(items):
+        raise OperatorError(
+            f"{who} answered {answer!r}; it must answer signals by ticker,"
+            f" such as {{{tickers[0]!r}: 1}}, or {{}}"
+        )
+    found = {}
+    for ticker, signal in items():
+        if ticker not in tickers:
+            raise OperatorError(
+                f"{who} answered a signal of {ticker!r}; its tickers are {', '.join(tickers)}"
+            )
+        found[ticker] = one_signal(f"{who}, of {ticker},", signal)
+    return found
+
+
+class _Together:
+    """Feeds a source, and lets it explain itself if it can."""
+
+    def __init__(self, source: Any, tickers: Sequence[str]) -> None:
+        self._source, self._tickers = source, tuple(tickers)
+
+    def explain(self, ticker: str) -> Mapping[str, object]:
+        """Its values at the last minute; of those that it tells by ticker, the ticker's."""
+        explain = getattr(self._source, "explain", None)
+        values = dict(explain()) if explain is not None else {}
+        return {
+            name: value.get(ticker) if isinstance(value, Mapping) else value
+            for name, value in values.items()
+        }
+
+    def _answered(self, method: str, answer: Any) -> dict[str, int]:
+        return joint_signals(method_name(self._source, method), answer, self._tickers)
+
+
+class _EachMinute(_Together):
+    def step(self, bars: Mapping[str, Bar]) -> Mapping[str, int]:
+        return self._answered("step", self._source.step(dict(bars)))
+
+
+class _LatestOfAll(_Together):
+    def __init__(self, source: Any, tickers: Sequence[str], window: int, *, wait: bool) -> None:
+        super().__init__(source, tickers)
+        self._window, self._least = window, len(tickers) if wait else 1
+        self._bars: dict[str, deque[Bar]] = {
+            ticker: deque(maxlen=KEPT_WINDOWS * window) for ticker in tickers
+        }
+
+    def step(self, bars: Mapping[str, Bar]) -> Mapping[str, int]:
+        for ticker, bar in bars.items():
+            self._bars[ticker].append(bar)
+        ready = {t: tuple(kept) for t, kept in self._bars.items() if len(kept) >= self._window}
+        if len(ready) < self._least:
+            return {}
+        return self._answered("signals", self._source.signals(ready))
+
+
+class _LatestFrames(_Together):
+    def __init__(self, source: Any, tickers: Sequence[str], window: int, *, wait: bool) -> None:
+        super().__init__(source, tickers)
+        self._window, self._least = window, len(tickers) if wait else 1
+        self._latest = {ticker: LatestFrame(window) for ticker in tickers}
+
+    def step(self, bars: Mapping[str, Bar]) -> Mapping[str, int]:
+        for ticker, bar in bars.items():
+            self._latest[ticker].add(bar)
+        ready = {t: kept for t, kept in self._latest.items() if len(kept) >= self._window}
+        if len(ready) < self._least:
+            return {}
+        frames = {ticker: latest.frame() for ticker, latest in ready.items()}
+        return self._answered("generate_signals", self._source.generate_signals(frames))
