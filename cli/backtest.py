@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.faults import INTERRUPTED, complain, plainly
+from cli.faults import INTERRUPTED, plainly
 from cli.logs import configure_logging
 from cli.options import (
     FillModel,
@@ -23,10 +23,9 @@ from cli.progress import progress
 from cli.signals import StopSignals
 
 if TYPE_CHECKING:
-    from coordinator.backtest import Backtest, BacktestOptions, PlayedSession, Tally
+    from coordinator.backtest import Backtest, BacktestOptions, Tally
     from coordinator.config import CoordinatorConfig
 
-LOCK_DEADLINE_S = 60.0
 STOPPING = "Stopping: the sessions that are over are kept. Press Ctrl-C again to leave at once."
 LEFT = "Left at once. The sessions that were over are in the warehouse."
 
@@ -150,20 +149,12 @@ def _test(
 
 def _play(test: Backtest, tally: Tally, place: Path | str, stop: StopSignals) -> None:
     """Plays the sessions until a stop is asked for; each is loaded before the next one begins."""
+    from cli.loading import load_played
+
     with progress(test.minutes) as advance:
         for session in test.play(advance, lambda: stop.asked):
-            load(session, place)
+            load_played(session, place)
             tally.add(session)
-
-
-def load(session: PlayedSession, place: Path | str) -> None:
-    """Load a finished session; says on stderr if a row of it was refused."""
-    from warehouse import LoadStatus, Store, load_session
-
-    with Store.open(place, deadline_s=LOCK_DEADLINE_S, on_wait=complain) as store:
-        result = load_session(store, session)
-    if result.status is LoadStatus.INCOMPLETE:
-        complain(f"Warning: {result.message}")
 
 
 def _tell(test: Backtest, tally: Tally, place: Path | str) -> None:

@@ -12,8 +12,6 @@ from cli.logs import configure_logging
 from cli.options import AsJson, LogLevel, SessionId
 from cli.tables import print_json
 
-LOCK_DEADLINE_S = 60.0
-
 
 @plainly
 def end_of_day(
@@ -30,7 +28,7 @@ def end_of_day(
       multi-trader end-of-day
     """
     configure_logging(log_level)
-    from cli.loading import load_all
+    from cli.loading import LOCK_DEADLINE_S, load_all
     from coordinator.bootstrap import home_folder, session_sources, warehouse_path
     from coordinator.errors import OperatorError
     from coordinator.readers import running_sessions

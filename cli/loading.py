@@ -1,16 +1,21 @@
-"""Sessions into the warehouse, with a line for each; shared by `run` and `end-of-day`."""
+"""Sessions into the warehouse, with a word for each that is not whole."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from cli.faults import complain
 from coordinator.bootstrap import ask_broker, home_folder, session_sources, warehouse_path
 from warehouse import LoadStatus, SessionSource, Store, WarehouseError, load_session, reconcile
 
-AFTER_SESSION_DEADLINE_S = 30.0  # somebody waits for the prompt: shorter than end-of-day's
+if TYPE_CHECKING:
+    from coordinator.backtest import PlayedSession
+
+LOCK_DEADLINE_S = 60.0
+AFTER_SESSION_DEADLINE_S = 30.0  # somebody waits for the prompt
 
 log = logging.getLogger("cli.loading")
 
@@ -48,3 +53,14 @@ def load_after(session_id: str, *, deadline_s: float = AFTER_SESSION_DEADLINE_S)
     except (WarehouseError, OSError) as error:
         complain(f"Warning: the session is not in the warehouse. {error}")
         complain(f"Repeat with: multi-trader end-of-day --session {session_id}")
+
+
+def load_played(session: PlayedSession, place: Path | str) -> None:
+    """Loads a finished session of a backtest; says on stderr if a row of it was refused.
+
+    Raises WarehouseError.
+    """
+    with Store.open(place, deadline_s=LOCK_DEADLINE_S, on_wait=complain) as store:
+        result = load_session(store, session)
+    if result.status is LoadStatus.INCOMPLETE:
+        complain(f"Warning: {result.message}")

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from cli.backtest import LOCK_DEADLINE_S, load
 from cli.faults import complain
 from cli.progress import progress
 from cli.signals import StopSignals
@@ -32,13 +31,14 @@ def sweep(
     json: bool,
 ) -> bool:
     """Play a sweep into the warehouse and tell its ranking; whether all of it was played."""
+    from cli.loading import load_played
     from coordinator.backtest import Sweep
 
     test, by, keep = Sweep(options, config), by or BY, KEPT if keep is None else keep
     sessions = 0
     with progress(test.test.minutes) as advance:
         for session in test.play(advance, lambda: stop.asked):
-            load(session, place)
+            load_played(session, place)
             sessions += 1
     variants = _ranked(test, place, by) if sessions else []
     best = [str(one["strategy"]) for one in variants[:keep]]
@@ -52,6 +52,7 @@ def _detail(
     test: Sweep, best: list[str], sessions: int, place: Path | str, stop: StopSignals
 ) -> int:
     """Of how many sessions the details were added; the stop that ended the sweep ends none."""
+    from cli.loading import LOCK_DEADLINE_S
     from warehouse import LoadStatus, Store, add_details
 
     ended = stop.asked
@@ -66,6 +67,7 @@ def _detail(
 
 
 def _ranked(test: Sweep, place: Path | str, by: str) -> list[dict[str, Any]]:
+    from cli.loading import LOCK_DEADLINE_S
     from warehouse import Store, ranked
 
     with Store.open_read_only(place, deadline_s=LOCK_DEADLINE_S, on_wait=complain) as store:

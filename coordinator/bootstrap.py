@@ -31,7 +31,8 @@ from coordinator.readers import (
     read_status,
     session_sources,
 )
-from coordinator.rereading import Rereading, setup_of, specs_of, strategy_specs
+from coordinator.rereading import Rereading
+from coordinator.setting_up import setup_of, specs_of, strategy_specs
 from coordinator.settings import (
     Settings,
     home_folder,
@@ -67,8 +68,6 @@ __all__ = [
     "run_configured",
     "run_session",
     "session_sources",
-    "specs_of",
-    "strategy_specs",
     "warehouse_path",
     "warming",
 ]

@@ -6,16 +6,14 @@ strategy can go on, with the code that it began with, but none can join.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from decimal import Decimal
 from pathlib import Path
 
 from coordinator.arming import refuse_untradable
-from coordinator.config import CoordinatorConfig, StrategyConfig, config_hash, read_config
+from coordinator.config import CoordinatorConfig, read_config
 from coordinator.core.lanes import Rule, StrategySpec
 from coordinator.core.reload import Setup
-from coordinator.core.risk import Limits
 from coordinator.errors import OperatorError
 from coordinator.shell.lease import Leases
 from coordinator.shell.reload_request import Proposal
@@ -108,53 +106,3 @@ class Rereading:
 def _source(rule: Rule) -> str:
     """What the file of a user's strategy said when it was read; '' without a file."""
     return getattr(rule, "source_digest", "")
-
-
-def strategy_specs(config: CoordinatorConfig, min_warmup_bars: int | None) -> list[StrategySpec]:
-    """The enabled strategies that trade on the account, ready for the engine."""
-    return specs_of(config.active, min_warmup_bars)
-
-
-def specs_of(
-    strategies: Iterable[StrategyConfig], min_warmup_bars: int | None
-) -> list[StrategySpec]:
-    """These strategies, ready for an engine."""
-    specs = []
-    for strategy in strategies:
-        risk = strategy.risk_config
-        limits = Limits(
-            Decimal(risk.max_position_size),
-            risk.max_daily_trades,
-            risk.max_daily_loss,
-            risk.stop_loss_pct,
-            risk.take_profit_pct,
-        )
-        warmup = strategy.min_warmup_bars if min_warmup_bars is None else min_warmup_bars
-        specs.append(
-            StrategySpec(
-                strategy.name,
-                strategy.strategy_type,
-                strategy.strategy_params,
-                strategy.strategy,
-                strategy.tickers,
-                strategy.initial_cash,
-                warmup,
-                limits,
-            )
-        )
-    return specs
-
-
-def setup_of(config: CoordinatorConfig, min_warmup_bars: int | None, *, simulated: bool) -> Setup:
-    """What a configuration says, ready to run; `min_warmup_bars` takes the place of its own."""
-    return Setup(
-        config.name,
-        "simulated" if simulated else config.mode.value,
-        config.feed.value,
-        config_hash(config),
-        tuple(strategy_specs(config, min_warmup_bars)),
-        config.controls.as_controls(),
-        config.crossing,
-        config.crypto_fee_rate,
-        tuple(specs_of(config.shadows, min_warmup_bars)),
-    )

@@ -15,7 +15,6 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from coordinator.bootstrap import strategy_specs
 from coordinator.config import config_hash, parse_config
 from coordinator.core import messages as m
 from coordinator.core import records as r
@@ -27,6 +26,7 @@ from coordinator.core.reconcile import compare
 from coordinator.core.session import Hours, SessionPlan
 from coordinator.core.statement import Rows, statement
 from coordinator.core.values import Bar, is_crypto
+from coordinator.setting_up import strategy_specs
 from coordinator.shell import startup, wire
 from simulator.assets import find_asset
 from simulator.feed import bar_at, bars_between, last_bar

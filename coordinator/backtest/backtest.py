@@ -23,7 +23,6 @@ from coordinator.backtest.rules import fit_for_lanes
 from coordinator.backtest.session import Session
 from coordinator.backtest.setup import Opened, Setup
 from coordinator.backtest.tape import Recording
-from coordinator.bootstrap import specs_of
 from coordinator.config import CoordinatorConfig, config_hash, load_config
 from coordinator.core import messages as m
 from coordinator.core import records as r
@@ -33,6 +32,7 @@ from coordinator.core.statement import statement
 from coordinator.core.values import MINUTE, ZERO
 from coordinator.embedded import FILL_MODEL, LEAST_CASH, ROOM
 from coordinator.errors import OperatorError
+from coordinator.setting_up import specs_of
 from coordinator.shell import startup
 from coordinator.shell.narrator import Narrator
 from simulator.errors import OptionsError

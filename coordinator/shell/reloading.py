@@ -32,7 +32,7 @@ from coordinator.shell.reload_request import Claim, Source, Told, Wanted
 from coordinator.shell.seen import bars_seen
 
 if TYPE_CHECKING:
-    from coordinator.shell.session import Run, Started
+    from coordinator.shell.run import Run, Started
 
 log = logging.getLogger("coordinator")
 SHOWN = "Nothing was changed yet."

@@ -10,12 +10,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from coordinator.bootstrap import strategy_specs
 from coordinator.config import CoordinatorConfig, config_hash, parse_config
 from coordinator.core.books import Books
 from coordinator.core.engine import Engine
 from coordinator.errors import BrokerError, SafetyRefusal, StorageError
 from coordinator.rereading import setup_of
+from coordinator.setting_up import strategy_specs
 from coordinator.settings import Settings
 from coordinator.shell import startup
 from coordinator.shell.coordinator import LiveSession

@@ -1,0 +1,61 @@
+"""What a configuration says, as the engine takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from decimal import Decimal
+
+from coordinator.config import CoordinatorConfig, StrategyConfig, config_hash
+from coordinator.core.lanes import StrategySpec
+from coordinator.core.reload import Setup
+from coordinator.core.risk import Limits
+
+
+def strategy_specs(config: CoordinatorConfig, min_warmup_bars: int | None) -> list[StrategySpec]:
+    """The enabled strategies that trade on the account, ready for the engine."""
+    return specs_of(config.active, min_warmup_bars)
+
+
+def specs_of(
+    strategies: Iterable[StrategyConfig], min_warmup_bars: int | None
+) -> list[StrategySpec]:
+    """These strategies, ready for an engine."""
+    specs = []
+    for strategy in strategies:
+        risk = strategy.risk_config
+        limits = Limits(
+            Decimal(risk.max_position_size),
+            risk.max_daily_trades,
+            risk.max_daily_loss,
+            risk.stop_loss_pct,
+            risk.take_profit_pct,
+        )
+        warmup = strategy.min_warmup_bars if min_warmup_bars is None else min_warmup_bars
+        specs.append(
+            StrategySpec(
+                strategy.name,
+                strategy.strategy_type,
+                strategy.strategy_params,
+                strategy.strategy,
+                strategy.tickers,
+                strategy.initial_cash,
+                warmup,
+                limits,
+            )
+        )
+    return specs
+
+
+def setup_of(config: CoordinatorConfig, min_warmup_bars: int | None, *, simulated: bool) -> Setup:
+    """What a configuration says, ready to run; `min_warmup_bars` takes the place of its own."""
+    return Setup(
+        config.name,
+        "simulated" if simulated else config.mode.value,
+        config.feed.value,
+        config_hash(config),
+        tuple(strategy_specs(config, min_warmup_bars)),
+        config.controls.as_controls(),
+        config.crossing,
+        config.crypto_fee_rate,
+        tuple(specs_of(config.shadows, min_warmup_bars)),
+    )
