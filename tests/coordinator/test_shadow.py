@@ -25,7 +25,7 @@ from coordinator.core.reload import Reload, Removal
 from coordinator.core.statement import Rows, statement
 from coordinator.errors import OperatorError
 from coordinator.readers import marked, read_status, session_sources
-from coordinator.rereading import setup_of
+from coordinator.setting_up import setup_of
 from coordinator.settings import Settings
 from coordinator.shadow import Shadow
 from coordinator.shell.journal import Journal

@@ -15,7 +15,8 @@ from coordinator.config import CoordinatorConfig, config_hash, load_config
 from coordinator.core.lanes import Lanes
 from coordinator.core.reload import Setup
 from coordinator.errors import ConfigError, OperatorError
-from coordinator.rereading import Rereading, setup_of
+from coordinator.rereading import Rereading
+from coordinator.setting_up import setup_of
 from coordinator.shell.isolation import StrategyRaised, isolated
 from coordinator.shell.lease import Leases
 from coordinator.strategies import MomentumStrategy

@@ -14,8 +14,7 @@ from coordinator.config import CoordinatorConfig, config_hash, parse_config
 from coordinator.core.books import Books
 from coordinator.core.engine import Engine
 from coordinator.errors import BrokerError, SafetyRefusal, StorageError
-from coordinator.rereading import setup_of
-from coordinator.setting_up import strategy_specs
+from coordinator.setting_up import setup_of, strategy_specs
 from coordinator.settings import Settings
 from coordinator.shell import startup
 from coordinator.shell.coordinator import LiveSession
