@@ -32,7 +32,7 @@ _KEEP = (
                            ELSE o.decision_price - f.price END AS worse
         FROM new_fills AS f JOIN new_orders AS o USING (client_order_id)
         WHERE o.decision_price IS NOT NULL
-    ) ORDER BY filled_at, execution_id""",
+    )""",
 )
 
 

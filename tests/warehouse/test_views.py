@@ -14,46 +14,6 @@ from tests.warehouse.conftest import Load, Rows
 from warehouse import Store, load_session
 from warehouse.queries import ask
 
-# A month of 22 days, and what quantstats 0.0.86 says of them with periods=252. The package is not
-# in the lock, because a plotting library and a downloader of quotes would come with it.
-RETURNS = [
-    *(0.0112, -0.0087, 0.0041, 0.0, -0.0215, 0.0163, 0.0028, -0.0009, 0.0075, -0.0131, 0.0302),
-    *(-0.0046, 0.0017, 0.0, -0.0068, 0.0094, -0.0022, 0.0139, -0.0175, 0.0053, 0.0081, -0.0034),
-]
-QUANTSTATS = {
-    "total_return": 0.03084081743806144,
-    "annualised_return": 0.41613239620256204,
-    "sharpe": 1.9812807610486063,
-    "sortino": 3.244432818380968,
-    "volatility": 0.18384802023806116,
-    "max_drawdown": 0.02603600309499987,
-    "win_rate": 0.55,
-    "profit_factor": 1.4040660736975856,
-}
-
-
-def pnl_of_returns(day: Day, load: Load, returns: list[float], transfers: dict[int, str]) -> None:
-    """Loads a session per return, by dividends and charges; transfers come on top."""
-    for number, share in enumerate(returns):
-        if number in transfers:
-            day.activity("Alpha", "transfer", transfers[number])
-        capital = day.start["Alpha"] + day.transfers["Alpha"]
-        day.activity("Alpha", "dividend", str((capital * Decimal(str(share))).quantize(d("1e-12"))))
-        assert load(day.source()).status == "loaded"
-        day = day.next_day(f"s{number + 2}")
-
-
-def test_performance_agrees_with_quantstats_and_transfers_do_not_distort_it(
-    load: Load, rows: Rows
-) -> None:
-    pnl_of_returns(Day(), load, RETURNS, transfers={4: "5000", 9: "-2500"})
-    names = ", ".join(QUANTSTATS)
-    (answer,) = rows(f"SELECT {names} FROM v_performance WHERE strategy = 'Alpha'")
-    assert dict(zip(QUANTSTATS, answer, strict=True)) == pytest.approx(QUANTSTATS, rel=1e-9)
-    assert rows("SELECT days, days_a_year FROM v_performance WHERE strategy = 'Alpha'") == [
-        (len(RETURNS), 252)
-    ]
-
 
 def test_a_crypto_strategy_has_a_year_of_365_days(load: Load, rows: Rows) -> None:
     load(Day(tickers={"A": ["SPY"], "B": ["BTC/USD"], "C": ["SPY", "BTC/USD"]}).source())
