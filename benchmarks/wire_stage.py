@@ -170,7 +170,7 @@ class Ours:
         tickers = list(engine._assets)
         one = cls(session, tickers)
         watch = StreamWatch("stock bars", lambda: None, session.ears.on_bar_garbage)
-        one._stream = market_stream(settings, "sip", tickers, session.ears.on_bar, watch)
+        one._stream = market_stream(settings, "sip", tickers, session.ears.on_bars, watch)
         session.lookout.watch_market(watch, tickers, one._stream.restart)
         one._stream.start(session.on_stream_end)
         await watch.until_live(10)

@@ -112,10 +112,12 @@ class OrderDesk:
             if risk.orderable(self._assets[wish.symbol], wish.side, wish.qty, wish.close):
                 self._intend(wish, now)
 
-    def expire_waiting(self, symbol: str, now: datetime) -> None:
+    def expire_waiting(self, symbols: Iterable[str], now: datetime) -> None:
         """Drop the entries that still wait when their ticker's next bar comes."""
-        for order in outdated(self.books.orders.open_on(symbol)):
-            self._deny(order, now, "stale")
+        for symbol in symbols:
+            if own := self.books.orders.open_on(symbol):
+                for order in outdated(own):
+                    self._deny(order, now, "stale")
 
     def drop_waiting(self, now: datetime, *, older_than: timedelta = timedelta(0)) -> None:
         """Drop what still waits for its turn and is older than that, or cannot be sent any more."""

@@ -21,7 +21,7 @@ from coordinator.core.controls import Controls, Gate
 from coordinator.core.desk import OrderDesk
 from coordinator.core.explanation import Case, Explanation
 from coordinator.core.lanes import Lanes, StrategySpec
-from coordinator.core.minute import Minutes, View
+from coordinator.core.minute import Minutes, View, news_of
 from coordinator.core.opening import change_session
 from coordinator.core.reconcile import DiscrepancyKind, Reconciler, finding
 from coordinator.core.reload import Difference, traded
@@ -160,20 +160,14 @@ class Engine:
         if message.origin is r.Origin.CORRECTED:
             self._keep_corrections(message)
             return
-        fresh = {(bar.start, bar.symbol): bar for bar in message.bars if self._is_news(bar)}
-        bars = [fresh[key] for key in sorted(fresh)]
-        newest = {bar.symbol: bar for bar in bars}
-        minutes: dict[datetime, list[Bar]] = {}
-        for bar in bars:
-            minutes.setdefault(bar.start, []).append(bar)
-        for start, group in minutes.items():
-            self._roll_days(start)
+        minutes = news_of(message.bars, self.plan, self.books.last_bar)
+        newest = {bar.symbol: bar for group in minutes for bar in group}
+        for group in minutes:
+            self._roll_days(group[0].start)
             self._freeze_leaps(group, message.now)
             self._desk.record(r.BarsSeen(message.now, message.origin, tuple(group)))
-            for bar in group:
-                self._desk.expire_waiting(bar.symbol, message.now)
-                self.lanes.feed(bar)
-            self.lanes.turn()
+            self._desk.expire_waiting([bar.symbol for bar in group], message.now)
+            self.lanes.feed_all(group)
             if not self._closed:
                 self._decide_all([b for b in group if newest[b.symbol] is b], message.now)
 
@@ -188,9 +182,10 @@ class Engine:
         return self.plan.counts(bar) and (last is None or bar.start > last)
 
     def _decide_all(self, bars: list[Bar], now: datetime) -> None:
-        to_decide = {bar.symbol: bar for bar in bars if self.plan.decides(bar)}
         if bars:
             minute, symbols = bars[0].start, [bar.symbol for bar in bars]
+            decides = self.plan.deciding(minute)
+            to_decide = {bar.symbol: bar for bar in bars if decides(bar)}
             for rank in self._minutes.asked(symbols, to_decide, minute):
                 self._look_at(rank, to_decide, minute, now)
         self._desk.end_minute(now)
@@ -286,15 +281,15 @@ class Engine:
 
         After a split that is booked a leap needs no other explanation.
         """
+        marks, leaps = self.books.ledger.marks, self._gate.controls.leaps
         for bar in bars:
-            before = self.books.ledger.marks.get(bar.symbol)
-            if before is None or bar.symbol in self.books.split:
+            before = marks.get(bar.symbol)
+            if before is None or not leaps(before, bar.close) or bar.symbol in self.books.split:
                 continue
             if bar.symbol not in self._assets:
                 continue  # a shadow's ticker: nobody here could buy it
-            if self._gate.controls.leaps(before, bar.close):
-                found = finding(now, DiscrepancyKind.PRICE, bar.symbol, before, bar.close)
-                self._desk.record(found)
+            found = finding(now, DiscrepancyKind.PRICE, bar.symbol, before, bar.close)
+            self._desk.record(found)
 
     def _obey(self, asked: m.OperatorAsked) -> None:
         is_open = partial(self._way_out.can_trade, now=asked.now)

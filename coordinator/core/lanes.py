@@ -199,6 +199,12 @@ class Lanes:
         for lane in self._on.get(bar.symbol, ()):
             self._feed(lane, bar)
 
+    def feed_all(self, bars: Iterable[Bar]) -> None:
+        """Feed the session's bars of one minute, a ticker's at most one, and turn."""
+        for bar in bars:
+            self.feed(bar)
+        self.turn()
+
     def turn(self) -> None:
         """All bars of a minute, or of a history, are fed: who waits for others' looks at them."""
         for table in self._tables.values():

@@ -17,7 +17,8 @@ from coordinator.core import records as r
 from coordinator.core.books import Books
 from coordinator.core.lanes import Lanes, StrategySpec
 from coordinator.core.ledger import Position
-from coordinator.core.values import ZERO
+from coordinator.core.session import SessionPlan
+from coordinator.core.values import ZERO, Bar
 
 _NOBODY: frozenset[int] = frozenset()
 
@@ -193,3 +194,24 @@ class Minutes:
         view = View(minute, account.cash, account.cash - held, dict(account.positions), busy)
         self._views[strategy] = view
         return view
+
+
+def news_of(
+    bars: Iterable[Bar], plan: SessionPlan, last: Mapping[str, datetime]
+) -> list[list[Bar]]:
+    """What is new of these bars and counts, by minute, oldest first, and in it by ticker.
+
+    `last` has the start of each ticker's newest bar. Of two bars of one minute the later counts.
+    """
+    minutes: dict[datetime, dict[str, Bar]] = {}
+    for bar in bars:
+        minutes.setdefault(bar.start, {})[bar.symbol] = bar
+    found = []
+    for start, by_symbol in sorted(minutes.items()):
+        counts = plan.counting(start)
+        known = [s for s in by_symbol if s in last and last[s] >= start]
+        new = by_symbol.keys() - known if known else by_symbol
+        group = [bar for s in sorted(new) if counts(bar := by_symbol[s])]
+        if group:
+            found.append(group)
+    return found

@@ -10,7 +10,7 @@ reached the broker turns out to stand there, or to have ended there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -309,9 +309,10 @@ class Orders:
         """Open orders of one strategy, oldest first."""
         return self._open_of.get(strategy, {}).values()
 
-    def open_on(self, symbol: str) -> Iterable[Order]:
+    def open_on(self, symbol: str) -> Collection[Order]:
         """Open orders on one ticker, oldest first."""
-        return self._open_on.get(symbol, {}).values()
+        found = self._open_on.get(symbol)
+        return found.values() if found else ()
 
     def open(self) -> list[Order]:
         """All open orders."""

@@ -7,10 +7,11 @@ run's end, because no fill could be waited for after it.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from coordinator.core.values import Bar, is_crypto
+from coordinator.core.values import ZERO, Bar, is_crypto
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +73,33 @@ class SessionPlan:
         first, last = self.first_bar(symbol), self.last_end(symbol)
         return first is not None and last is not None and first <= now < last
 
+    def open_among(self, symbols: Iterable[str], now: datetime) -> list[str]:
+        """Those of the tickers whose market is open in this session at `now`."""
+        stocks, crypto = self.is_open("A", now), self.is_open("A/B", now)
+        return [s for s in symbols if (crypto if is_crypto(s) else stocks)]
+
+    def counting(self, start: datetime) -> Callable[[Bar], bool]:
+        """`counts` for bars that start then: whether one does is asked of each market once."""
+        return _by_market(self.counts, start)
+
+    def deciding(self, start: datetime) -> Callable[[Bar], bool]:
+        """`decides` for bars that start then."""
+        return _by_market(self.decides, start)
+
     def rolls_at(self, tickers: tuple[str, ...]) -> datetime:
         """When the day of a strategy on these tickers begins: the open, or 00:00 UTC."""
         has_stock = any(not is_crypto(ticker) for ticker in tickers)
         if self.stock is not None and has_stock:
             return self.stock.open
         return self.crypto_day or self.end
+
+
+def _by_market(judge: Callable[[Bar], bool], start: datetime) -> Callable[[Bar], bool]:
+    stock, coin = (Bar(s, start, ZERO, ZERO, ZERO, ZERO, ZERO) for s in ("A", "A/B"))
+    stocks, crypto = judge(stock), judge(coin)
+    if stocks is crypto:
+        return lambda bar: stocks
+    return lambda bar: crypto if is_crypto(bar.symbol) else stocks
 
 
 def next_midnight(now: datetime) -> datetime:

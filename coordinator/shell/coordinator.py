@@ -47,7 +47,7 @@ SKEW_S = 2.0
 """A step of the broker's clock, against the time that must have passed, that is told of."""
 
 
-_Item = Bar | m.Message | Stop | Wish | Change
+_Item = tuple[Bar, ...] | m.Message | Stop | Wish | Change
 _HALTS = r.Killed | r.Paused | r.FlattenRequested
 
 
@@ -227,8 +227,8 @@ class LiveSession:
 
     def _take(self, item: _Item) -> None:
         match item:
-            case Bar():
-                self.lookout.heard(item.symbol)
+            case tuple():
+                self.lookout.heard(*(bar.symbol for bar in item))
                 for minute in self._bars.take(item):
                     self._take_bars(minute)
             case Stop():

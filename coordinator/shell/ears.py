@@ -6,18 +6,17 @@ bar or a fill, so REST is asked; in a flood of garbage only now and then.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime
 
 from coordinator.core import messages as m
 from coordinator.core import records as r
-from coordinator.core.values import Bar
+from coordinator.core.values import MINUTE, Bar
 from coordinator.shell import wire
 from coordinator.shell.clock import BrokerClock
 from coordinator.shell.fields import Malformed, Raw
+from coordinator.shell.frames import CORRECTION
 from coordinator.shell.garbage import Garbage, shown
-
-CORRECTION = "u"
-"""Alpaca's type of a bar that late trades have changed."""
 
 
 class Ears:
@@ -29,7 +28,7 @@ class Ears:
 
     def __init__(
         self,
-        put: Callable[[Bar | m.Message], None],
+        put: Callable[[tuple[Bar, ...] | m.Message], None],
         clock: BrokerClock,
         monotonic: Callable[[], float],
         missed_a_bar: Callable[[], None],
@@ -44,20 +43,20 @@ class Ears:
         """How much of what the streams brought was dropped."""
         return self._bars.count + self._orders.count
 
-    def on_bar(self, raw: Raw) -> None:
-        """A raw bar of a market stream, or a late correction of one."""
-        try:
-            bar = wire.parse_bar(raw)
-        except Malformed as error:
-            self.on_bar_garbage(f"bar: {error}")
+    def on_bars(self, raws: Sequence[Raw]) -> None:
+        """Raw bars of one frame of a market stream, in its order, or late corrections of bars."""
+        bars = wire.parse_bars(raws, self._no_bar)
+        future = {s for s in {bar.start for bar in bars} if not self._may_have_ended(s)}
+        for bar in bars if future else ():
+            if bar.start in future:  # garbage, or our clock has slept
+                self.on_bar_garbage(f"a bar of the future: {bar.symbol} at {bar.start}")
+        heard = tuple(bar for bar in bars if bar.start not in future) if future else tuple(bars)
+        if not heard:
             return
-        if not self._clock.may_have_reached(bar.end):  # garbage, or our clock has slept
-            self.on_bar_garbage(f"a bar of the future: {bar.symbol} at {bar.start}")
-            return
-        if raw.get("T") == CORRECTION:
-            self._put(m.BarsArrived(self._clock.now(), (bar,), r.Origin.CORRECTED))
+        if raws[0].get("T") == CORRECTION:
+            self._put(m.BarsArrived(self._clock.now(), heard, r.Origin.CORRECTED))
         else:
-            self._put(bar)
+            self._put(heard)
 
     def on_order_update(self, raw: Raw) -> None:
         """A raw envelope of the order stream."""
@@ -68,6 +67,12 @@ class Ears:
             return
         if wire.may_hide_a_fill(raw):
             self.on_order_garbage(f"an execution of a new kind: {shown(raw)}")
+
+    def _may_have_ended(self, start: datetime) -> bool:
+        return self._clock.may_have_reached(start + MINUTE)
+
+    def _no_bar(self, error: Malformed) -> None:
+        self.on_bar_garbage(f"bar: {error}")
 
     def on_bar_garbage(self, what: str) -> None:
         """Something of a market stream was dropped, and may have been a bar."""

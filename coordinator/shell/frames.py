@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import msgpack
@@ -18,7 +18,7 @@ from coordinator.shell.garbage import shown
 
 RECEIVE_S = 5.0
 """Local seconds after which a silent connection is asked whether it shall stop."""
-BARS = ("b", "u")
+BAR, CORRECTION = BARS = ("b", "u")
 """Alpaca's types of a minute's bar, and of one that late trades have changed."""
 
 _UNREADABLE = (ValueError, TypeError, OverflowError, RecursionError)
@@ -94,11 +94,15 @@ class Consumer:
                 frame = await asyncio.wait_for(self._ws.recv(), RECEIVE_S)
             except TimeoutError:
                 continue
-            for record in self.read(frame):
-                await self._hear(record)
+            await self._hear_all(self.read(frame))
         self._stop_stream_queue.get_nowait()
         await self.close()  # type: ignore[attr-defined]
         return False
+
+    async def _hear_all(self, records: Iterable[Any]) -> None:
+        """Hand out the records of one frame."""
+        for record in records:
+            await self._hear(record)
 
     async def _hear(self, record: Any) -> None:
         """Hand out one record. Whatever that raises, the next one is heard."""
@@ -111,6 +115,44 @@ class Consumer:
             self.garbled(f"{type(error).__name__} ({shown(str(error))}) over {shown(record)}")
         else:
             self._data_received |= "S" in message or "data" in message
+
+
+class BarConsumer(Consumer):
+    """Of a market stream: the bars that stand together in a frame are handed out together.
+
+    `on_bars` takes them; all are bars, or all corrections, of a symbol that has a handler.
+    """
+
+    on_bars: Callable[[Sequence[dict[str, Any]]], None]
+    _handlers: dict[str, dict[str, Any]]
+
+    async def _hear_all(self, records: Iterable[Any]) -> None:
+        wanted = {BAR: self._handlers["bars"], CORRECTION: self._handlers["updatedBars"]}
+        kind = ""
+        together: list[dict[str, Any]] = []
+        for record in records:
+            try:
+                is_bar = record["S"] in wanted[record["T"]]
+            except (KeyError, TypeError):
+                is_bar = False
+            if together and not (is_bar and record["T"] == kind):
+                self._hand_out(together)
+                together = []
+            if is_bar:
+                kind = record["T"]
+                together.append(record)
+            else:
+                await self._hear(record)
+        if together:
+            self._hand_out(together)
+
+    def _hand_out(self, bars: list[dict[str, Any]]) -> None:
+        """Whatever that raises, the next ones are heard."""
+        self._data_received = True
+        try:
+            self.on_bars(bars)
+        except Exception as error:
+            self.garbled(f"{type(error).__name__} ({shown(str(error))}) over {len(bars)} bars")
 
 
 def _records(value: Any) -> list[Any]:

@@ -7,7 +7,7 @@ come for a moment: a quiet ticker sends no bar at all.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
 from coordinator.core.values import Bar
@@ -29,21 +29,28 @@ class Gatherer:
         """Local time at which the minute counts as complete; None while nothing is gathered."""
         return self._due
 
-    def add(self, bar: Bar, now_s: float) -> list[tuple[Bar, ...]]:
-        """Take a bar at local time `now_s`; returns the minutes that it completes, oldest first.
+    def add(self, bars: Sequence[Bar], now_s: float) -> list[tuple[Bar, ...]]:
+        """Take bars at local time `now_s`; returns the minutes that they complete, oldest first.
 
         One of an older minute is given out by itself: it ends no minute.
         """
-        if self._minute is not None and bar.start < self._minute:
-            return [(bar,)]
+        by_symbol = {bar.symbol: bar for bar in bars}
+        if len(by_symbol) == len(bars) and len({bar.start for bar in bars}) == 1:
+            return self._add(bars[0].start, by_symbol, now_s)
+        return [m for bar in bars for m in self._add(bar.start, {bar.symbol: bar}, now_s)]
+
+    def _add(self, start: datetime, bars: Mapping[str, Bar], now_s: float) -> list[tuple[Bar, ...]]:
+        """Take bars of one minute, by their symbols."""
+        if self._minute is not None and start < self._minute:
+            return [(bar,) for bar in bars.values()]
         done = []
-        if self._minute is not None and bar.start != self._minute:
+        if self._minute is not None and start != self._minute:
             done.append(self.flush())
         if self._minute is None:
-            self._minute = bar.start
-            self._awaited = set(self._expected(bar.start))
-        self._bars[bar.symbol] = bar
-        self._awaited.discard(bar.symbol)
+            self._minute = start
+            self._awaited = set(self._expected(start))
+        self._bars |= bars
+        self._awaited.difference_update(bars)
         self._due = now_s + self._quiet_s
         if not self._awaited:
             done.append(self.flush())

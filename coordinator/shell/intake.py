@@ -6,7 +6,7 @@ each ticker's bars are decided on oldest first.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 from coordinator.core.engine import tickers_of
@@ -60,14 +60,13 @@ class BarIntake:
         """Gather the bars of these tickers from now on."""
         self._tickers, self._joining = list(tickers), frozenset()
 
-    def take(self, bar: Bar) -> list[Minute]:
-        """Take a bar of a stream; returns the minutes that it completes, oldest first."""
-        if bar.symbol in self._joining:
-            return []
-        if self._waits(bar.symbol):
-            self._held.append(bar)
-            return []
-        return self._gatherer.add(bar, self._monotonic())
+    def take(self, bars: Sequence[Bar]) -> list[Minute]:
+        """Take bars of a stream; returns the minutes that they complete, oldest first."""
+        if self._joining or self._gaps:
+            bars = [bar for bar in bars if bar.symbol not in self._joining]
+            self._held += [bar for bar in bars if self._waits(bar.symbol)]
+            bars = [bar for bar in bars if not self._waits(bar.symbol)]
+        return self._gatherer.add(bars, self._monotonic()) if bars else []
 
     def ripe(self) -> Minute:
         """The minute that is complete because nothing more has come; empty if none is."""
@@ -96,7 +95,7 @@ class BarIntake:
         """A gap is repaired, as far as it can be: the minutes that waited for it."""
         self._gaps.pop(0)
         held, self._held = self._held, []
-        return [minute for bar in held for minute in self.take(bar)]
+        return self.take(held)
 
     def unseen(self, bars: Iterable[Bar]) -> list[Bar]:
         """Those bars that no decision has seen."""
@@ -108,8 +107,8 @@ class BarIntake:
 
     def _expected(self, start: datetime) -> set[str]:
         """The tickers that can have a bar of this minute now."""
-        open_now = {ticker for ticker in self._tickers if self._plan.is_open(ticker, start)}
-        return {ticker for ticker in open_now if not self._waits(ticker)}
+        open_now = self._plan.open_among(self._tickers, start)
+        return {t for t in open_now if not self._waits(t)} if self._gaps else set(open_now)
 
     def _next_start(self, ticker: str) -> datetime | None:
         first, now = self._plan.first_bar(ticker), self._clock.now()

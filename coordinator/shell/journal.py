@@ -141,8 +141,11 @@ class Journal:
         before = self._seq, self._hash
         try:
             self._connection.execute("BEGIN IMMEDIATE")
-            for record in decide(self._catch_up()):
-                self._insert(self._home(record, session_id), record)
+            records = decide(self._catch_up())
+            self._connection.executemany(
+                "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)",
+                [self._row(self._home(record, session_id), record) for record in records],
+            )
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
             self._forget(before)
@@ -192,16 +195,14 @@ class Journal:
                 if opening.strategy != UNASSIGNED:
                     self._homes[opening.strategy] = record.session_id
 
-    def _insert(self, session_id: str, record: Record) -> None:
+    def _row(self, session_id: str, record: Record) -> tuple[int, str, str, str, str, str]:
+        """The next row, which the chain goes on from."""
         kind, body = encode(record)
         seq = self._seq + 1
         digest = _chained(self._hash, seq, self._coordinator, session_id, kind, body)
-        self._connection.execute(
-            "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)",
-            (seq, self._coordinator, session_id, kind, body, digest),
-        )
         self._seq, self._hash = seq, digest
         self._note(record)
+        return seq, self._coordinator, session_id, kind, body, digest
 
     def _verify(
         self, seq: int, coordinator: str, session_id: str, kind: str, body: str, digest: str

@@ -83,7 +83,8 @@ class Line:
             errand.deliver(errand.unsent())
             return
         self._waiting[errand.urgency].append(errand)
-        self.go_on()
+        if self._under_way is None:
+            self.go_on()
 
     def holds(self, order_id: str) -> bool:
         """Whether an order is still in line, or being sent just now."""

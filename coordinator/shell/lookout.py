@@ -107,10 +107,10 @@ class Lookout:
         """The tickers of a stream of bars; none of the order stream."""
         return frozenset().union(*(m.tickers for m in self._markets if m.watch is watch))
 
-    def heard(self, ticker: str) -> None:
-        """A stream brought a bar of a ticker."""
+    def heard(self, *tickers: str) -> None:
+        """A stream brought bars of these tickers."""
         for market in self._markets:
-            if ticker in market.tickers:
+            if not market.tickers.isdisjoint(tickers):
                 market.heard, market.mute = self.clock.now(), False
 
     def repaired(self, fresh: Sequence[Bar]) -> None:

@@ -54,7 +54,7 @@ class Narrator:
 
     def warmth(self, lanes: Lanes) -> None:
         """Say once for each strategy that all its tickers have their warm-up bars."""
-        for spec in self._specs:
+        for spec in self._specs if self._warming else ():
             if spec.name not in self._warming:
                 continue
             waiting = [t for t in spec.tickers if lanes.bars(t) < spec.min_warmup_bars]

@@ -23,6 +23,8 @@ from coordinator.shell.workers import Threads, Workers
 
 OnMessage = Callable[[Raw], None]
 """Takes a raw message on the loop; must not raise or block."""
+OnBars = Callable[[Sequence[Raw]], None]
+"""The same for raw bars of one frame."""
 
 
 class Stream(Protocol):
@@ -63,7 +65,7 @@ class Ports:
     workers: Workers
     rest: Callable[[Settings], Rest]
     order_stream: Callable[[Settings, OnMessage, StreamWatch], Stream]
-    market_stream: Callable[[Settings, str, Sequence[str], OnMessage, StreamWatch], Stream]
+    market_stream: Callable[[Settings, str, Sequence[str], OnBars, StreamWatch], Stream]
     open_journal: Callable[[Path, str, str], Journal]
     tick_s: float = 0.5
     turn: Turn = no_budget

@@ -145,7 +145,7 @@ def _streams(run: Run, ports: Ports, live: LiveSession) -> Iterable[Stream]:
         symbols = [ticker for ticker in tickers if is_crypto(ticker) is crypto]
         if symbols:
             watch = StreamWatch(name, reconnected, live.ears.on_bar_garbage)
-            stream = ports.market_stream(run.settings, run.feed, symbols, live.ears.on_bar, watch)
+            stream = ports.market_stream(run.settings, run.feed, symbols, live.ears.on_bars, watch)
             live.lookout.watch_market(watch, symbols, stream.restart)
             yield stream
 

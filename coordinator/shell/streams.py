@@ -21,7 +21,7 @@ from coordinator.core.values import is_crypto
 from coordinator.errors import BrokerRejected, BrokerUnavailable, SafetyRefusal
 from coordinator.settings import Settings
 from coordinator.shell.fields import Raw
-from coordinator.shell.frames import Consumer, read_json, read_msgpack
+from coordinator.shell.frames import BarConsumer, Consumer, read_json, read_msgpack
 from coordinator.shell.garbage import shown
 from coordinator.shell.sockets import socket_options
 from coordinator.shell.subscription import Subscription, handler
@@ -204,11 +204,11 @@ class _Observed(Consumer):
         await super()._dispatch(message)  # type: ignore[misc]
 
 
-class _Stocks(_Observed, StockDataStream):
+class _Stocks(_Observed, BarConsumer, StockDataStream):
     read = staticmethod(read_msgpack)
 
 
-class _Crypto(_Observed, CryptoDataStream):
+class _Crypto(_Observed, BarConsumer, CryptoDataStream):
     read = staticmethod(read_msgpack)
 
 
@@ -217,10 +217,7 @@ class _Orders(_Observed, TradingStream):
 
 
 class Stream:
-    """One supervised SDK stream.
-
-    `on_message` gets every raw message and must not raise or block.
-    """
+    """One supervised SDK stream. What is called with its messages must not raise or block."""
 
     def __init__(
         self, sdk: Any, watch: StreamWatch, subscription: Subscription | None = None
@@ -295,10 +292,13 @@ def market_stream(
     settings: Settings,
     feed: str,
     symbols: Sequence[str],
-    on_bar: Callable[[Raw], None],
+    on_bars: Callable[[Sequence[Raw]], None],
     watch: StreamWatch,
 ) -> Stream:
-    """The bars of `symbols`, all stocks or all crypto, over one connection."""
+    """The bars of `symbols`, all stocks or all crypto, over one connection.
+
+    `on_bars` gets those that stand together in a frame, or corrections that do.
+    """
     crypto = is_crypto(symbols[0])
     sdk_type: type[_Stocks] | type[_Crypto] = _Crypto if crypto else _Stocks
     sdk = sdk_type(
@@ -308,9 +308,9 @@ def market_stream(
         url_override=settings.crypto_stream_url if crypto else settings.stock_stream_url(feed),
         websocket_params=socket_options(len(symbols)),
     )
-    sdk.watch, sdk.wanted = watch, frozenset(symbols)
+    sdk.watch, sdk.wanted, sdk.on_bars = watch, frozenset(symbols), on_bars
     room = LEAST_PAIRS if feed == LIMITED_FEED and not crypto else None
-    return Stream(sdk, watch, Subscription(sdk, handler(on_bar), symbols, room))
+    return Stream(sdk, watch, Subscription(sdk, handler(lambda raw: on_bars([raw])), symbols, room))
 
 
 def order_stream(

@@ -7,17 +7,22 @@ Symbols are as configured: positions say 'BTCUSD', everything else says 'BTC/USD
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from itertools import product
+from operator import itemgetter
 from typing import Any
 from zoneinfo import ZoneInfo
+
+from msgpack import Timestamp
 
 from coordinator.core.messages import Activity, Bust, Execution, OrderUpdate
 from coordinator.core.orders import OrderStatus
 from coordinator.core.records import Holding
 from coordinator.core.risk import Asset
 from coordinator.core.session import Hours
-from coordinator.core.values import ATTO, SYMBOL_PATTERN, ZERO, Bar, Side, exactly
+from coordinator.core.values import ATTO, SYMBOL_PATTERN, ZERO, Bar, Side, exactly, wire_bar
 from coordinator.shell.fields import (
     EARLIEST,
     LATEST,
@@ -50,6 +55,16 @@ NOT_EXECUTIONS = {
 """Events that tell of none, though they may bear an execution's id."""
 
 LARGEST_COUNT = 2**63
+LEAST, MOST = 1e-29, 1e18
+"""What is plainly within the bounds of every number (see `parse_number`)."""
+MOST_NAMES = 100_000
+_NAMES: set[str] = set()
+"""Tickers that were well formed before."""
+_PLAIN = {
+    (*floats, int, vwap) for floats in product((float, int), repeat=5) for vwap in (float, int)
+}
+"""The types of a bar's numbers, if it is plain."""
+_numbers_of = itemgetter(*"ohlc", "v", "n", "vw")
 LEAST_COIN = "1e-9"
 """Of a pair of which the broker does not say what may be ordered."""
 OUR_OWN_STATES = {
@@ -100,6 +115,49 @@ def parse_bar(raw: Raw, symbol: str | None = None) -> Bar:
         count if type(count) is int and 0 <= count < LARGEST_COUNT else None,
         None if vwap is None else parse_number(vwap, f"{name} bar's vw"),
     )
+
+
+def parse_bars(raws: Sequence[Raw], refuse: Callable[[Malformed], None]) -> list[Bar]:
+    """The bars of a stream's frame, in its order; `refuse` is told of each that is none.
+
+    What is plainly a bar is seen at once and keeps its numbers as they are; `parse_bar` judges the
+    rest, and both judge alike.
+    """
+    found: list[Bar] = []
+    starts: dict[int, datetime] = {}
+    for raw in raws:
+        try:
+            name, at, numbers = raw["S"], raw["t"], _numbers_of(raw)
+            opened, high, low, close, volume, count, vwap = numbers
+            if (
+                name in _NAMES
+                and type(at) is Timestamp
+                and not (at.nanoseconds or at.seconds % 60)
+                and tuple(map(type, numbers)) in _PLAIN
+                and LEAST < opened < MOST
+                and LEAST < high < MOST
+                and LEAST < low < MOST
+                and LEAST < close < MOST
+                and (LEAST < volume < MOST or volume == 0)
+                and 0 <= count < LARGEST_COUNT
+                and LEAST < vwap < MOST
+            ):
+                start = starts.get(at.seconds)
+                if start is None:
+                    start = starts[at.seconds] = parse_time(at)
+                found.append(wire_bar(name, start, numbers))
+                continue
+        except (KeyError, TypeError, Malformed):
+            pass
+        try:
+            bar = parse_bar(raw)
+        except Malformed as error:
+            refuse(error)
+            continue
+        if len(_NAMES) < MOST_NAMES:
+            _NAMES.add(bar.symbol)
+        found.append(bar)
+    return found
 
 
 def parse_order(raw: Raw, execution: Execution | None = None, at: Any = None) -> OrderUpdate:

@@ -85,29 +85,29 @@ def gatherer(*tickers: str) -> Gatherer:
 
 def test_a_minute_is_complete_when_every_ticker_has_its_bar() -> None:
     gather = gatherer("SPY", "QQQ")
-    assert gather.add(bar("QQQ", 0, "1"), 10) == []
+    assert gather.add([bar("QQQ", 0, "1")], 10) == []
     assert gather.due == 10.5
-    assert names(gather.add(bar("SPY", 0, "1"), 10.1)) == [["QQQ", "SPY"]]
+    assert names(gather.add([bar("SPY", 0, "1")], 10.1)) == [["QQQ", "SPY"]]
     assert gather.due is None
 
 
 def test_a_bar_of_the_next_minute_completes_the_one_before() -> None:
     gather = gatherer("SPY", "QQQ")
-    gather.add(bar("SPY", 0, "1"), 10)
-    assert names(gather.add(bar("SPY", 1, "1"), 70)) == [["SPY"]]
-    assert names(gather.add(bar("QQQ", 1, "1"), 70)) == [["SPY", "QQQ"]]
+    gather.add([bar("SPY", 0, "1")], 10)
+    assert names(gather.add([bar("SPY", 1, "1")], 70)) == [["SPY"]]
+    assert names(gather.add([bar("QQQ", 1, "1")], 70)) == [["SPY", "QQQ"]]
 
 
 def test_with_one_ticker_each_bar_is_a_minute_of_its_own() -> None:
     gather = gatherer("SPY")
-    found = [names(gather.add(bar("SPY", minute, "1"), minute)) for minute in range(3)]
+    found = [names(gather.add([bar("SPY", minute, "1")], minute)) for minute in range(3)]
     assert found == [[["SPY"]]] * 3
 
 
 def test_quiet_completes_a_minute_and_each_bar_prolongs_the_wait() -> None:
     gather = gatherer("SPY", "QQQ", "TLT")
-    gather.add(bar("SPY", 0, "1"), 10)
-    gather.add(bar("QQQ", 0, "1"), 10.4)
+    gather.add([bar("SPY", 0, "1")], 10)
+    gather.add([bar("QQQ", 0, "1")], 10.4)
     assert gather.due == 10.9
     assert [b.symbol for b in gather.flush()] == ["SPY", "QQQ"]
     assert (gather.flush(), gather.due) == ((), None)
@@ -115,27 +115,27 @@ def test_quiet_completes_a_minute_and_each_bar_prolongs_the_wait() -> None:
 
 def test_a_straggler_after_the_minute_was_given_out_is_given_out_too() -> None:
     gather = gatherer("SPY", "QQQ")
-    gather.add(bar("SPY", 0, "1"), 10)
+    gather.add([bar("SPY", 0, "1")], 10)
     gather.flush()
-    gather.add(bar("QQQ", 0, "1"), 11)
+    gather.add([bar("QQQ", 0, "1")], 11)
     assert [b.symbol for b in gather.flush()] == ["QQQ"]
 
 
 def test_of_two_bars_of_one_ticker_and_minute_the_later_counts() -> None:
     gather = gatherer("SPY", "QQQ")
-    gather.add(bar("SPY", 0, "1"), 10)
-    gather.add(bar("SPY", 0, "2"), 10)
+    gather.add([bar("SPY", 0, "1")], 10)
+    gather.add([bar("SPY", 0, "2")], 10)
     (one,) = gather.flush()
     assert one.close == 2
 
 
 def test_a_bar_of_an_older_minute_is_kept_apart_and_ends_no_minute() -> None:
     gather = gatherer("SPY", "QQQ", "TLT")
-    gather.add(bar("SPY", 1, "1"), 10)
-    assert names(gather.add(bar("QQQ", 0, "1"), 11)) == [["QQQ"]]
+    gather.add([bar("SPY", 1, "1")], 10)
+    assert names(gather.add([bar("QQQ", 0, "1")], 11)) == [["QQQ"]]
     assert gather.due == 10.5
-    assert gather.add(bar("QQQ", 1, "1"), 12) == []
-    assert names(gather.add(bar("TLT", 1, "1"), 12)) == [["SPY", "QQQ", "TLT"]]
+    assert gather.add([bar("QQQ", 1, "1")], 12) == []
+    assert names(gather.add([bar("TLT", 1, "1")], 12)) == [["SPY", "QQQ", "TLT"]]
 
 
 @pytest.mark.parametrize(

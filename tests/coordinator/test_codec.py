@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
 import types
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from coordinator.core import records as r
 from coordinator.core.codec import decode, encode
-from coordinator.core.values import Bar
+from coordinator.core.values import Bar, wire_bar
 
 D = Decimal
 KINDS = get_args(r.Record)
@@ -69,6 +70,34 @@ def test_every_kind_of_record_comes_back_equal_and_as_the_same_text(
     back = decode(name, text)
     assert back == record
     assert encode(back) == (name, text)
+
+
+prices = st.one_of(st.floats(1e-9, 1e15), st.integers(1, 10**15))
+raw_bars = st.builds(
+    wire_bar,
+    st.sampled_from(["SPY", "BTC/USD"]),
+    moments,
+    st.tuples(prices, prices, prices, prices, prices, st.none() | st.integers(0, 99), prices),
+)
+
+
+@settings(deadline=None)
+@given(at=moments, bars=st.lists(raw_bars, max_size=4).map(tuple))
+def test_a_bar_that_kept_the_wires_numbers_is_the_bar_of_its_decimals(
+    at: datetime, bars: tuple[Bar, ...]
+) -> None:
+    record = r.BarsSeen(at, r.Origin.LIVE, bars)
+    kind, text = encode(record)
+    back = decode(kind, text)
+    assert isinstance(back, r.BarsSeen)
+    assert encode(back) == (kind, text)
+    written = r.BarsSeen(at, r.Origin.LIVE, tuple(replace(bar) for bar in bars))
+    from_decimals = decode(*encode(written))
+    assert back == record == written == from_decimals
+    assert repr(back).replace("WireBar", "Bar") == repr(from_decimals), (
+        "to the last digit, zeros and exponents included"
+    )
+    assert pickle.loads(pickle.dumps(record)) == record == pickle.loads(pickle.dumps(written))  # noqa: S301
 
 
 def test_decimals_keep_their_zeros_and_times_their_zone() -> None:

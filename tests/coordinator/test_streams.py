@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -63,7 +63,11 @@ def ignore(*_: object) -> None:
 
 
 def bars(known: Settings, *symbols: str, on_bar: Callable[[wire.Raw], None] = ignore) -> Stream:
-    return market_stream(known, "iex", symbols or ("SPY",), on_bar, StreamWatch("bars", ignore))
+    def on_bars(raws: Sequence[wire.Raw]) -> None:
+        for raw in raws:
+            on_bar(raw)
+
+    return market_stream(known, "iex", symbols or ("SPY",), on_bars, StreamWatch("bars", ignore))
 
 
 def test_bars_arrive_once_the_subscription_is_confirmed() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 
+from coordinator.core.values import Bar
 from coordinator.errors import BrokerError
 from coordinator.settings import Settings
 from coordinator.shell import wire
@@ -91,17 +92,37 @@ class Listener:
             if MARK in raw:
                 self.marks.append(raw[MARK])
 
+    def hear_all(self, raws: Sequence[Any]) -> None:
+        """The bars of one frame, judged one by one and together."""
+        for raw in raws:
+            self.hear(raw)
+        refused: list[Malformed] = []
+        try:
+            found = wire.parse_bars(raws, refused.append)
+            judged = [bar for raw in raws if (bar := _judged(raw)) is not None]
+            assert found == judged, "parse_bar and parse_bars judge alike"
+            assert len(found) + len(refused) == len(raws)
+        except BaseException as error:
+            self.bugs.append(error)
+
     async def listen(self, frames: list[Frame]) -> None:
         """Read these frames as if they came over a connection."""
         watch = StreamWatch("mutations", lambda: None, self.garbled.append)
         if self.orders:
             stream = order_stream(SETTINGS, self.hear, watch)
         else:
-            stream = market_stream(SETTINGS, "iex", TICKERS, self.hear, watch)
+            stream = market_stream(SETTINGS, "iex", TICKERS, self.hear_all, watch)
         sdk = stream._sdk
         sdk._ws = Socket(frames[::-1], lambda: sdk._stop_stream_queue.put_nowait(None))
         with quiet_sdk():
             await sdk._consume()
+
+
+def _judged(raw: Any) -> Bar | None:
+    try:
+        return wire.parse_bar(raw)
+    except Malformed:
+        return None
 
 
 Made = tuple[list[Frame], list[str]]

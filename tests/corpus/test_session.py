@@ -94,7 +94,7 @@ def raw_bar(start: Any, **changes: Any) -> dict[str, Any]:
 
 def test_a_good_bar_reaches_the_inbox_and_nobody_is_asked(tmp_path: Path) -> None:
     def story(desk: Desk) -> None:
-        desk.live.ears.on_bar(raw_bar(NOW - MINUTE))
+        desk.live.ears.on_bars([raw_bar(NOW - MINUTE)])
         assert (len(desk.waiting), desk.live.ears.malformed) == (1, 0)
 
     rest_is_asked(tmp_path, story)
@@ -113,7 +113,7 @@ BAD_BARS: dict[str, Any] = {
 @pytest.mark.parametrize("what", BAD_BARS)
 def test_a_bad_bar_is_counted_and_rest_is_asked_for_the_good_one(what: str, tmp_path: Path) -> None:
     def story(desk: Desk) -> None:
-        desk.live.ears.on_bar(BAD_BARS[what])
+        desk.live.ears.on_bars([BAD_BARS[what]])
         assert (desk.waiting, desk.live.ears.malformed) == ([], 1)
 
     rest_is_asked(tmp_path, story, *GAP)
@@ -121,7 +121,7 @@ def test_a_bad_bar_is_counted_and_rest_is_asked_for_the_good_one(what: str, tmp_
 
 def test_our_clock_may_be_a_minute_behind(tmp_path: Path) -> None:
     def story(desk: Desk) -> None:
-        desk.live.ears.on_bar(raw_bar(NOW))
+        desk.live.ears.on_bars([raw_bar(NOW)])
         assert (len(desk.waiting), desk.live.ears.malformed) == (1, 0)
 
     rest_is_asked(tmp_path, story)
@@ -176,10 +176,10 @@ def test_a_flood_of_garbage_floods_neither_the_log_nor_the_broker_and_hides_no_g
         desk = Desk(tmp_path, broker)
         for number in range(3000):
             desk.local_s += 0.01
-            desk.live.ears.on_bar({"T": "b", "S": "SPY"})
+            desk.live.ears.on_bars([{"T": "b", "S": "SPY"}])
             desk.live.ears.on_order_update({"number": number})
             if number % 1000 == 0:
-                desk.live.ears.on_bar(raw_bar(NOW - MINUTE))
+                desk.live.ears.on_bars([raw_bar(NOW - MINUTE)])
                 desk.live.ears.on_order_update(UPDATE)
         assert desk.live.ears.malformed == 6000
         assert len(desk.waiting) == 6

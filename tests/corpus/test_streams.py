@@ -66,11 +66,15 @@ def listen(frames: Sequence[Frame], *, orders: bool = False, logins: Sequence[Fr
             if raw.get("last"):
                 over.set()
 
+        def hear_all(raws: Sequence[Any]) -> None:
+            for raw in raws:
+                hear(raw)
+
         async with venue(frames, logins) as it:
             if orders:
                 stream = order_stream(it.settings, hear, watch)
             else:
-                stream = market_stream(it.settings, "iex", TICKERS, hear, watch)
+                stream = market_stream(it.settings, "iex", TICKERS, hear_all, watch)
             stream._sdk._reconnect_delay = at_once(stream._sdk._reconnect_delay, ear.waits_s)
             stream.start(lambda name: None)
             await asyncio.wait_for(over.wait(), PATIENCE_S)

@@ -185,8 +185,8 @@ class Process:
             workers=self.fibers,
             rest=lambda _: WireRest(world, self),
             order_stream=lambda _, on_update, watch: WireStream(world, self, watch, on_update),
-            market_stream=lambda _, feed, symbols, on_bar, watch: WireStream(
-                world, self, watch, on_bar
+            market_stream=lambda _, feed, symbols, on_bars, watch: WireStream(
+                world, self, watch, lambda raw: on_bars([raw])
             ),
             open_journal=opened,
             tick_s=5.0,
