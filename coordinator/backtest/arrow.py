@@ -59,6 +59,35 @@ class ArrowRows(Sequence[Row]):
         return iter(self.table.to_pylist())
 
 
+class LaterRows(Sequence[Row]):
+    """Rows that are made once somebody reads them."""
+
+    def __init__(self, make: Callable[[], list[Row]]) -> None:
+        self._make = make
+
+    @cached_property
+    def _rows(self) -> list[Row]:
+        return self._make()
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    @overload
+    def __getitem__(self, place: int) -> Row: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Row]: ...
+
+    def __getitem__(self, place: int | slice) -> Row | Sequence[Row]:
+        return self._rows[place]
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self._rows)
+
+    def __repr__(self) -> str:
+        return repr(self._rows)
+
+
 def money(steps: NDArray[Any], places: int, kind: Any = MONEY, mask: Any = None) -> Any:
     """Whole steps of 1e-`places` as decimals; where the mask is true, nothing."""
     if steps.dtype == object:
@@ -147,7 +176,7 @@ def _volume(volume: Floats) -> Any:
 def told(rows: Sequence[Row]) -> bytes:
     """All that the rows of a table say, as bytes; the same for the same rows."""
     if not isinstance(rows, ArrowRows):
-        return repr(rows).encode()
+        return repr(list(rows)).encode()
     written = pa.BufferOutputStream()
     with pa.ipc.new_stream(written, rows.table.schema) as stream:
         stream.write_table(rows.table.combine_chunks())

@@ -7,40 +7,44 @@ whoever plays it loads each session into the warehouse as it comes.
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from coordinator.backtest import arrow
 from coordinator.backtest.apart import ExchangesApart
 from coordinator.backtest.exchange import Exchange
 from coordinator.backtest.instant import Instant, Unfit
+from coordinator.backtest.played import Means, PlayedSession, Tables
 from coordinator.backtest.readout import Readout
-from coordinator.backtest.rules import fit_for_lanes
 from coordinator.backtest.session import Session
-from coordinator.backtest.setup import Opened, Setup
+from coordinator.backtest.setup import Opened, alone, setup_of
 from coordinator.backtest.tape import Recording
 from coordinator.config import CoordinatorConfig, config_hash, load_config
 from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.books import Books
-from coordinator.core.order_rows import Row
+from coordinator.core.session import SessionPlan
 from coordinator.core.statement import statement
 from coordinator.core.values import MINUTE, ZERO
 from coordinator.embedded import FILL_MODEL, LEAST_CASH, ROOM
 from coordinator.errors import OperatorError
-from coordinator.setting_up import specs_of
 from coordinator.shell import startup
 from coordinator.shell.narrator import Narrator
 from simulator.errors import OptionsError
 from simulator.fills import FillModel, fill_model
 from simulator.values import Bar
 
-Tables = Mapping[str, Sequence[Row]]
-"""Rows by table; those of which there are many as `arrow.ArrowRows`."""
+if TYPE_CHECKING:
+    from coordinator.backtest.compiled.stage import Stage
+
+_STAGE = "coordinator.backtest.compiled.stage"
+_WORTH = 1_000_000
+"""So many minutes of all strategies together repay what machine code costs to begin."""
 Advance = Callable[[int], None]
 """Is told how many minutes of market time have been played since it was last told."""
 
@@ -80,33 +84,6 @@ class BacktestOptions:
         return load_config(self.config, self.strategies, self.grid)
 
 
-@dataclass(frozen=True, slots=True)
-class PlayedSession:
-    """A finished session, ready for the warehouse; `summary` is the guide's, at its end.
-
-    `at_once` says that it took no message to play it (`instant.py`).
-    """
-
-    session_id: str
-    session_date: date
-    played: Tables
-    summary: str
-    at_once: bool = False
-
-    def rows(self) -> Tables:
-        """The session as the warehouse's rows, by table."""
-        return self.played
-
-    @property
-    def mark(self) -> str:
-        """A fingerprint of the rows: but for bars, which the account's name already stands for."""
-        told = hashlib.sha256()
-        for table, rows in self.played.items():
-            if table != "bars":
-                told.update(arrow.told(rows))
-        return told.hexdigest()
-
-
 class Backtest:
     """The sessions of a recording, played by the engine that trades live.
 
@@ -139,9 +116,9 @@ class Backtest:
         self._model = _fill_model(self.model)
         self._recording = Recording(options.bars, options.source, config.tickers)
         self._starts = self._recording.starts(options.start, options.end)
-        setup = _setup(config, self._account(config, options), self.model)
-        self.setup = _apart(setup, only) if apart else setup
-        self.books = Books()
+        setup = setup_of(config, self._account(config, options), self.model)
+        self.setup = alone(setup, only) if apart else setup
+        self._books = Books()
         self._exchange = self._opened(self._model)
 
     @property
@@ -157,45 +134,110 @@ class Backtest:
     @cached_property
     def minutes(self) -> int:
         """Minutes of market time in all sessions together."""
-        hours, tickers = self._recording.tape.hours, self.setup.tickers
-        plans = [(start, startup.plan(start, hours, tickers)) for start in self._starts]
-        return sum((plan.end - start) // MINUTE for start, plan in plans if plan is not None)
+        return sum((self._plan(start).end - start) // MINUTE for start in self._starts)
 
     def play(
         self,
         advance: Advance = unwatched,
         stopped: Callable[[], bool] = unstopped,
-        *,
-        by_message: bool = False,
+        means: Means | None = None,
     ) -> Iterator[PlayedSession]:
         """Play the sessions in order; each is finished before it comes.
 
-        Once `stopped` answers yes, the session that is being played is given up. With `by_message`
-        each is played as the engine plays it live, message by message; the rows are the same.
+        Once `stopped` answers yes, the session that is being played is given up. Each is played by
+        the `means` given or, where they do not serve, by slower ones; without any, by those that
+        cost least. The rows are the same.
         """
-        narrator = Narrator(self.books, self.setup.specs)
+        stage = self._stage(means)
         before: datetime | None = None
         for start in self._starts:
             self._recording.forget_before(start)
             missed = [] if before is None else self._meanwhile(before, start)
-            tape, setup, exchange = self._recording.tape, self.setup, self._exchange
-            opened = Opened.on(self.books, setup, tape, exchange, start)
-            slowly = by_message or bool(missed)
-            rows = None if slowly else self._at_once(opened, advance, stopped)
-            at_once = rows is not None
-            if rows is None:
-                rows = self._by_message(opened, missed, advance, stopped)
-            if rows is None:
+            plan = self._plan(start)
+            session = None
+            if stage is not None and not missed and not stopped():
+                session = self._compiled(stage, start, plan)
+            if session is not None:
+                advance((plan.end - start) // MINUTE)
+            else:
+                slowly = means is Means.BY_MESSAGE or bool(missed)
+                self._take_over(stage)
+                session = self._on_books(start, missed, advance, stopped, slowly=slowly)
+            if session is None:
                 return
-            before, summary = opened.plan.end, narrator.summary()
-            name, day = opened.name.session_id, opened.plan.date
-            yield PlayedSession(name, day, rows, summary, at_once)
+            before = plan.end
+            yield session
+
+    def _stage(self, means: Means | None) -> Stage | None:
+        """For sessions in machine code, where that is wanted, and repays what it costs to begin."""
+        if means not in (None, Means.COMPILED):
+            return None
+        ready = _STAGE in sys.modules
+        if means is None and not ready and self.minutes * len(self.setup.specs) < _WORTH:
+            return None
+        from coordinator.backtest.compiled.stage import Stage
+
+        reels = self._recording.reels
+        try:
+            return Stage(self.setup, self._model, reels, self._books, self._exchange)
+        except Unfit:
+            return None
+
+    def _compiled(self, stage: Stage, start: datetime, plan: SessionPlan) -> PlayedSession | None:
+        """The session in machine code; None if it is not for that."""
+        from coordinator.backtest.compiled.tables import Statement
+
+        try:
+            played = stage.play(start, plan, self.setup.name(plan))
+        except Unfit:
+            return None
+        rows = Statement(played, self.model, apart=self.setup.apart).rows()
+
+        def tell() -> str:
+            return Narrator(played.closed.books(), self.setup.specs).summary()
+
+        return PlayedSession(played.name.session_id, plan.date, rows, tell, Means.COMPILED)
+
+    def _take_over(self, stage: Stage | None) -> None:
+        """Have the books say what was played without them."""
+        if stage is not None and stage.closed is not None:
+            if not self._books.account:
+                first, tape = self._starts[0], self._recording.tape
+                Opened.on(self._books, self.setup, tape, self._exchange, first)
+            stage.leave()
+
+    def _on_books(
+        self,
+        start: datetime,
+        missed: Sequence[m.OrderUpdate],
+        advance: Advance,
+        stopped: Callable[[], bool],
+        *,
+        slowly: bool,
+    ) -> PlayedSession | None:
+        """The session at once or message by message, on the books; None if it was stopped."""
+        opened = Opened.on(self._books, self.setup, self._recording.tape, self._exchange, start)
+        means = Means.AT_ONCE
+        rows = None if slowly else self._at_once(opened, advance, stopped)
+        if rows is None:
+            means = Means.BY_MESSAGE
+            rows = self._by_message(opened, missed, advance, stopped)
+        if rows is None:
+            return None
+        summary = Narrator(self._books, self.setup.specs).summary()
+        name, day = opened.name.session_id, opened.plan.date
+        return PlayedSession(name, day, rows, lambda: summary, means)
+
+    def _plan(self, start: datetime) -> SessionPlan:
+        plan = startup.plan(start, self._recording.tape.hours, self.setup.tickers)
+        assert plan is not None, f"nothing is traded from {start} on"
+        return plan
 
     def _at_once(
         self, opened: Opened, advance: Advance, stopped: Callable[[], bool]
     ) -> Tables | None:
         """The session's rows, if every order of it is sure to fill at once and nobody stops it."""
-        books, exchange = self.books, self._exchange
+        books, exchange = self._books, self._exchange
         try:
             reels = self._recording.reels
             session = Instant(self.setup, self._model, reels, exchange, books, opened)
@@ -221,7 +263,7 @@ class Backtest:
     ) -> Tables | None:
         """The session's rows as the engine makes them, message by message; None if stopped."""
         tape, start = self._recording.tape, opened.start
-        session = Session(self.setup, tape, self._exchange, self.books, start, opened)
+        session = Session(self.setup, tape, self._exchange, self._books, start, opened)
         session.tell(missed)
         while session.now < session.plan.end:
             if stopped():
@@ -267,27 +309,6 @@ class Backtest:
         parts = (config_hash(config), bars, options.source, self.model, self._starts[0])
         told = "\n".join(str(part) for part in parts)
         return f"BT-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
-
-
-def _setup(config: CoordinatorConfig, account: str, model: str) -> Setup:
-    return Setup(
-        [fit_for_lanes(spec) for spec in specs_of(config.enabled, None)],
-        config.name,
-        account,
-        config.feed.value,
-        config_hash(config),
-        model,
-        config.controls.as_controls(),
-        config.crossing,
-        config.crypto_fee_rate,
-        config.tickers,
-    )
-
-
-def _apart(setup: Setup, only: Collection[str] | None) -> Setup:
-    """Nobody is there to cross with."""
-    specs = [spec for spec in setup.specs if only is None or spec.name in only]
-    return replace(setup, specs=specs, apart=True, crossing=False)
 
 
 def _deposit(capital: Decimal) -> Decimal:

@@ -61,7 +61,11 @@ class Instant:
         books: Books,
         opened: Opened,
     ) -> None:
-        _check_world(setup, model, exchange, books, opened)
+        check_setup(setup, model)
+        first = opened.plan.first_bar(setup.tickers[0])
+        if first is None or first < opened.start:
+            raise Unfit("the session began before anybody came")
+        check_account(books, exchange)
         self._exchange, self._books, self.opened = exchange, books, opened
         self._last, self._apart = dict(books.last_bar), setup.apart
         self._model, self._rate = model, setup.crypto_fee_rate
@@ -313,13 +317,7 @@ def _cut(reels: Reels, opened: Opened, symbol: str, history: int) -> Reel:
         raise Unfit(f"{symbol}: {error}") from None
 
 
-def _check_world(
-    setup: Setup,
-    model: FillModel,
-    exchange: Exchange | ExchangesApart,
-    books: Books,
-    opened: Opened,
-) -> None:
+def check_setup(setup: Setup, model: FillModel) -> None:
     """Refuse whatever makes an order wait, or be refused by anybody but its strategy's limits."""
     if not isinstance(model, Spread):
         raise Unfit("the fill model limits what executes")
@@ -329,9 +327,10 @@ def _check_world(
         raise Unfit("two markets, of which each begins its day on its own")
     if any(starts_together(spec.rule) for spec in setup.specs):
         raise Unfit("a rule looks at several tickers at once, minute by minute")
-    first = opened.plan.first_bar(setup.tickers[0])
-    if first is None or first < opened.start:
-        raise Unfit("the session began before anybody came")
+
+
+def check_account(books: Books, exchange: Exchange | ExchangesApart) -> None:
+    """Refuse an account on which something is going on already."""
     if books.orders.open() or exchange.resting or books.frozen or books.killed:
         raise Unfit("something is open or halted already")
     if books.ledger[UNASSIGNED].positions:

@@ -15,7 +15,7 @@ from typing import Any, cast
 import pyarrow.compute as pc
 
 from coordinator.backtest.arrow import ArrowRows
-from coordinator.backtest.backtest import PlayedSession
+from coordinator.backtest.played import PlayedSession
 from coordinator.config import StrategyConfig
 from coordinator.core.order_rows import Row
 from coordinator.core.values import ATTO, UNASSIGNED, ZERO, exactly
@@ -50,7 +50,7 @@ def lean(session: PlayedSession, variants: Iterable[StrategyConfig]) -> PlayedSe
     ]
     activities = _numbered(left["activities"])
     kept = {**rows, **left, "activities": activities, "bars": [], "variants": told}
-    return replace(session, played=kept, summary="")
+    return replace(session, played=kept, tell=str)
 
 
 def variant_row(session_id: str, one: StrategyConfig, orders: int, turnover: Decimal) -> Row:

@@ -14,7 +14,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from coordinator.backtest.backtest import BacktestOptions, PlayedSession
+from coordinator.backtest.backtest import BacktestOptions
+from coordinator.backtest.played import PlayedSession
 from coordinator.backtest.sweep import Sweep
 
 STOP = "stop"
@@ -76,14 +77,15 @@ class Parts:
 
 def written(session: PlayedSession) -> str:
     """A lean session as JSON, nothing rounded."""
-    told = (session.session_id, session.session_date, session.rows())
+    rows = {table: list(some) for table, some in session.rows().items()}
+    told = (session.session_id, session.session_date, rows)
     return json.dumps(told, default=_tagged)
 
 
 def read(text: str) -> PlayedSession:
     """The session that was written."""
     session_id, day, rows = json.loads(text, object_hook=_untagged)
-    return PlayedSession(session_id, day, rows, "")
+    return PlayedSession(session_id, day, rows)
 
 
 def _tagged(value: object) -> dict[str, str]:

@@ -109,7 +109,7 @@ class Reels:
 
     def cut(self, symbol: str, plan: SessionPlan, history: int) -> Reel:
         """A ticker's bars of a session, and as many before it as there are up to `history`."""
-        strip = self._strip(symbol)
+        strip = self.strip(symbol)
         first, end = plan.first_bar(symbol), plan.last_end(symbol)
         assert first is not None, f"{symbol} is not traded"
         assert end is not None, f"{symbol} is not traded"
@@ -120,7 +120,8 @@ class Reels:
         volumes = None if strip.volumes is None else strip.volumes[before:high]
         return Reel(strip.bars.take(slice(low, high)), strip.bars.take(slice(before, low)), volumes)
 
-    def _strip(self, symbol: str) -> Strip:
+    def strip(self, symbol: str) -> Strip:
+        """All bars of a ticker."""
         if symbol not in self._strips:
             bars = self._feed.columns(symbol)
             if not is_crypto(symbol):

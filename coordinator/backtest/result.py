@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import cast
 
-from coordinator.backtest.backtest import PlayedSession
+from coordinator.backtest.played import PlayedSession
 from coordinator.core.order_rows import Row
 from coordinator.core.values import UNASSIGNED, ZERO
 
@@ -31,13 +32,18 @@ class StrategyResult:
 
 @dataclass(slots=True)
 class Tally:
-    """Adds sessions up as they finish; `summary` is the guide's at the end of the last one."""
+    """Adds sessions up as they finish; `tell` makes the guide's summary of the last one."""
 
-    summary: str = ""
+    tell: Callable[[], str] = str
     sessions: int = 0
     first: date | None = None
     last: date | None = None
     by_strategy: dict[str, StrategyResult] = field(default_factory=dict)
+
+    @property
+    def summary(self) -> str:
+        """The guide's summary at the end of the last session."""
+        return self.tell()
 
     @property
     def net_pnl(self) -> Decimal:
@@ -47,7 +53,7 @@ class Tally:
     def add(self, session: PlayedSession) -> None:
         """Add a finished session."""
         self.sessions += 1
-        self.summary = session.summary
+        self.tell = session.tell
         self.first = self.first or session.session_date
         self.last = session.session_date
         for row in session.rows()["pnl_daily"]:

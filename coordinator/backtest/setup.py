@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
 from coordinator.backtest.apart import ExchangesApart
 from coordinator.backtest.exchange import Exchange, asset_of
+from coordinator.backtest.rules import fit_for_lanes
 from coordinator.backtest.tape import Tape
+from coordinator.config import CoordinatorConfig, config_hash
 from coordinator.core import records as r
 from coordinator.core.books import Books
 from coordinator.core.controls import Controls
@@ -18,6 +20,7 @@ from coordinator.core.lanes import StrategySpec
 from coordinator.core.opening import SessionName, open_session, session_id
 from coordinator.core.risk import Asset
 from coordinator.core.session import SessionPlan
+from coordinator.setting_up import specs_of
 from coordinator.shell import startup
 
 MODE = "backtest"
@@ -99,3 +102,25 @@ class Opened:
         """The record that says so."""
         [opened] = [one for one in self.records if isinstance(one, r.SessionOpened)]
         return opened
+
+
+def setup_of(config: CoordinatorConfig, account: str, model: str) -> Setup:
+    """What a configuration has to be tested."""
+    return Setup(
+        [fit_for_lanes(spec) for spec in specs_of(config.enabled, None)],
+        config.name,
+        account,
+        config.feed.value,
+        config_hash(config),
+        model,
+        config.controls.as_controls(),
+        config.crossing,
+        config.crypto_fee_rate,
+        config.tickers,
+    )
+
+
+def alone(setup: Setup, only: Collection[str] | None) -> Setup:
+    """All strategies, or those named, each by itself: nobody is there to cross with."""
+    specs = [spec for spec in setup.specs if only is None or spec.name in only]
+    return replace(setup, specs=specs, apart=True, crossing=False)

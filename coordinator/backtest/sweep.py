@@ -13,12 +13,11 @@ from coordinator.backtest.backtest import (
     Advance,
     Backtest,
     BacktestOptions,
-    PlayedSession,
-    Tables,
     unstopped,
     unwatched,
 )
 from coordinator.backtest.lean import DETAILS, joined, lean
+from coordinator.backtest.played import PlayedSession, Tables
 from coordinator.config import CoordinatorConfig
 from coordinator.core.values import UNASSIGNED
 
@@ -69,7 +68,7 @@ class Sweep:
             return
         played = self._backtest(names).play(stopped=stopped)
         for number, session in enumerate(played, 1):
-            yield replace(session, played=details_of(session.rows()), summary="")
+            yield replace(session, played=details_of(session.rows()), tell=str)
             if number == sessions:
                 return
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from coordinator.backtest import Backtest, BacktestOptions, PlayedSession
+from coordinator.backtest import Backtest, BacktestOptions, Means, PlayedSession
 from coordinator.core.values import Bar
 from coordinator.strategies import Strategy, registry
 
@@ -170,8 +170,8 @@ def same_rows(data: st.DataObject, tape: Tape, model: str) -> None:
         apart = data.draw(st.booleans())
         at_once, by_message = both(Path(folder), config, bars, model, apart=apart)
     assert [said(one) for one in at_once] == [said(one) for one in by_message]
-    assert all(one.at_once for one in at_once)
-    assert not any(one.at_once for one in by_message)
+    assert all(one.means is Means.AT_ONCE for one in at_once)
+    assert all(one.means is Means.BY_MESSAGE for one in by_message)
 
 
 CASES = {
@@ -191,7 +191,7 @@ def test_what_may_not_fill_at_once_is_played_by_message(tmp_path: Path, case: st
     one = {"name": "A", "strategy_type": "momentum", "strategy_params": params}
     config = {"strategies": [one | {"tickers": ["SPY"], "min_warmup_bars": 0}], **more}
     at_once, by_message = both(tmp_path, config, bars, model)
-    assert not any(one.at_once for one in at_once)
+    assert all(one.means is Means.BY_MESSAGE for one in at_once)
     assert [said(one) for one in at_once] == [said(one) for one in by_message]
     assert sum(len(one.rows()["fills"]) for one in at_once) > 1
 
@@ -203,7 +203,7 @@ def both(
     path.write_text(json.dumps(config))
     options = BacktestOptions(path, bars, fill_model=model)
     at_once, by_message = (Backtest(options, apart=apart) for _ in range(2))
-    return list(at_once.play()), list(by_message.play(by_message=True))
+    return list(at_once.play(means=Means.AT_ONCE)), list(by_message.play(means=Means.BY_MESSAGE))
 
 
 def said(session: PlayedSession) -> tuple[object, ...]:

@@ -1,0 +1,102 @@
+"""In which steps a backtest counts: the largest in which every price and fill is a whole number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal
+
+import numpy as np
+
+from coordinator.backtest.compiled.layout import Whole
+from simulator.fills import Spread
+
+QUANTITY_PLACES = 4
+MOST = 1 << 60
+"""Whole numbers up to this are counted with."""
+_FILL_PLACES = 9
+"""A fill's price has no more decimals (`simulator/fills.py`)."""
+
+
+class TooLarge(Exception):
+    """64 bits are too few for a number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """A close is a whole number of 1e-`ticks`, a fill's price of 1e-`prices` dollars.
+
+    Half a spread is `over` / 1e`places` of a price.
+    """
+
+    ticks: int
+    prices: int
+    over: int
+    places: int
+
+    @classmethod
+    def of(cls, closes: Iterable[Whole], decimals: int, model: Spread) -> Scale:
+        """The steps for closes, given in 1e-`decimals`, that fill by `model`."""
+        ticks = max((_needed(some, decimals) for some in closes), default=0)
+        half = (model.half_spread_bps / 10_000).normalize()
+        exponent = half.as_tuple().exponent
+        assert isinstance(exponent, int), "a spread is a finite number"
+        places = max(-exponent, 0)
+        if places > _FILL_PLACES:
+            raise TooLarge(f"a spread of {places} decimals")
+        over = int(half.scaleb(places))
+        return cls(ticks, min(ticks + places, _FILL_PLACES), over, places)
+
+    @property
+    def money(self) -> int:
+        """Decimals of dollars."""
+        return self.prices + QUANTITY_PLACES
+
+    def price(self, ticks: Whole) -> Whole:
+        """Closes in ticks as prices."""
+        return ticks * int(10 ** (self.prices - self.ticks))
+
+    def fills(self, ticks: Whole) -> tuple[Whole, Whole]:
+        """What a buy pays and a sale gets at these closes, rounded half-even as the model does."""
+        unit = 10**self.places
+        if len(ticks) and int(ticks.max()) * (unit + self.over) >= MOST:
+            raise TooLarge("a price")
+        coarser = 10 ** (self.ticks + self.places - self.prices)
+        return (
+            _half_even(ticks * (unit + self.over), coarser),
+            _half_even(ticks * (unit - self.over), coarser),
+        )
+
+    def dollars(self, steps: int) -> Decimal:
+        """Money in steps as dollars."""
+        return Decimal(steps).scaleb(-self.money)
+
+    def steps(self, dollars: Decimal) -> int:
+        """Dollars in steps; TooLarge if they are no whole number of them."""
+        scaled = dollars.scaleb(self.money)
+        whole = int(scaled)
+        if whole != scaled or abs(whole) >= MOST:
+            raise TooLarge(f"{dollars} dollars")
+        return whole
+
+    def reached(self, dollars: Decimal) -> int:
+        """The fewest steps that are at least so many dollars."""
+        return min(int(dollars.scaleb(self.money).to_integral_value(ROUND_CEILING)), MOST)
+
+
+def _needed(closes: Whole, decimals: int) -> int:
+    """How many decimals some closes need."""
+    for fewer in range(decimals, 0, -1):
+        if not np.any(closes % int(10**fewer)):
+            return decimals - fewer
+    return decimals
+
+
+def _half_even(values: Whole, unit: int) -> Whole:
+    """Values divided by a unit, rounded half-even."""
+    if unit == 1:
+        return values
+    whole, rest = np.divmod(values, unit)
+    up = (2 * rest > unit) | ((2 * rest == unit) & (whole % 2 == 1))
+    found: Whole = whole + up
+    return found

@@ -1,0 +1,227 @@
+"""The statement of a session that machine code played, by columns, each table once it is read.
+
+Row by row it is what `readout.py` and `core/statement.py` say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from coordinator.backtest.arrow import MONEY, TIME, ArrowRows, LaterRows, bars_table, money
+from coordinator.backtest.compiled.curves import points
+from coordinator.backtest.compiled.layout import Held, Whole
+from coordinator.backtest.compiled.log_tables import LogTables, repeated
+from coordinator.backtest.compiled.scale import QUANTITY_PLACES
+from coordinator.backtest.compiled.stage import Played
+from coordinator.backtest.reels import MICRO, micros
+from coordinator.core import records as r
+from coordinator.core.book_rows import session_row
+from coordinator.core.books import FUNDING
+from coordinator.core.order_rows import Row
+from coordinator.core.values import MINUTE, UNASSIGNED, ZERO
+
+
+class Statement:
+    """Reads a played session out."""
+
+    def __init__(self, played: Played, fill_model: str, *, apart: bool) -> None:
+        self._played, self._fill_model, self._apart = played, fill_model, apart
+        self._cast, self._scale = played.closed.cast, played.closed.scale
+        self._names = pa.array([spec.name for spec in self._cast.specs], pa.string())
+        self._tickers = pa.array(self._cast.tickers, pa.string())
+        self._who = self._cast.seat_strategy
+
+    def rows(self) -> dict[str, Sequence[Row]]:
+        """The session's rows by table."""
+        played, name = self._played, self._played.name
+        log = LogTables(played, apart=self._apart)
+        opened = r.SessionOpened(
+            played.start,
+            name.session_id,
+            name.coordinator,
+            name.account,
+            name.mode,
+            name.feed,
+            played.plan.date,
+            name.config_hash,
+            (),
+            {},
+            (),
+        )
+        ended = r.SessionEnded(played.plan.end, name.session_id, "Completed", None, {})
+        return {
+            "sessions": [session_row(opened, ended)],
+            "strategies": LaterRows(self._strategies),
+            "bars": ArrowRows(self._bars),
+            "orders": ArrowRows(log.orders),
+            "fills": ArrowRows(log.fills),
+            "activities": ArrowRows(self._activities) if played.first else [],
+            "discrepancies": [],
+            "positions": ArrowRows(self._positions),
+            "pnl_daily": ArrowRows(self._days),
+            "equity": ArrowRows(self._equity),
+        }
+
+    def _strategies(self) -> list[Row]:
+        session, specs = self._played.name.session_id, self._cast.specs
+        rows: list[Row] = [
+            {
+                "session_id": session,
+                "strategy": spec.name,
+                "strategy_type": spec.strategy_type,
+                "params": dict(spec.params),
+                "tickers": list(spec.tickers),
+                "initial_cash": spec.initial_cash,
+            }
+            for spec in specs
+        ]
+        rows.append(
+            {
+                "session_id": session,
+                "strategy": UNASSIGNED,
+                "strategy_type": "unassigned",
+                "params": {"fill_model": self._fill_model} if self._fill_model else {},
+                "tickers": [],
+                "initial_cash": ZERO,
+            }
+        )
+        return rows
+
+    def _bars(self) -> Any:
+        name, cut = self._played.name, self._played.cut
+        place = {ticker: number for number, ticker in enumerate(self._cast.tickers)}
+        order = [place[ticker] for ticker in sorted(place)]
+        history, session = cut.unseen(), cut.session()
+        return bars_table(
+            name.account,
+            dict.fromkeys(place, name.feed),
+            [history[at] for at in order],
+            [session[at] for at in order],
+        )
+
+    def _activities(self) -> Any:
+        played, count = self._played, len(self._names)
+        numbers = pa.array(np.arange(count)).cast(pa.string())
+        day = pa.scalar(played.plan.date, pa.date32())
+        return pa.table(
+            {
+                "activity_id": pc.binary_join_element_wise("transfer", numbers, "."),
+                "session_id": repeated(played.name.session_id, count),
+                "session_date": pa.repeat(day, count),
+                "strategy": repeated(UNASSIGNED, count),
+                "kind": repeated("transfer", count),
+                "symbol": pa.nulls(count, pa.string()),
+                "qty": pa.nulls(count, MONEY),
+                "amount": money(-self._cast.initial, self._scale.money),
+                "allocated_by": repeated(FUNDING, count),
+            }
+        )
+
+    def _positions(self) -> Any:
+        held, cast = self._played.closed.standing.held, self._cast
+        symbols = np.array(cast.tickers)
+        seats = np.flatnonzero(held.qty)
+        ticker = cast.seat_ticker[seats]
+        order = np.lexsort((symbols[ticker], self._who[seats]))
+        seats, ticker = seats[order], ticker[order]
+        mark = self._played.closed.standing.marks[ticker]
+        qty, cost = held.qty[seats], held.cost[seats]
+        value, places = qty * mark, self._scale.money
+        return pa.table(
+            {
+                "session_id": repeated(self._played.name.session_id, len(seats)),
+                "strategy": self._names.take(pa.array(self._who[seats])),
+                "symbol": self._tickers.take(pa.array(ticker)),
+                "qty": money(qty, QUANTITY_PLACES),
+                "avg_price": money(cost // np.maximum(qty, 1), self._scale.prices),
+                "mark_price": money(mark, self._scale.prices),
+                "market_value": money(value, places),
+                "unrealized_pnl": money(value - cost, places),
+            }
+        )
+
+    def _days(self) -> Any:
+        """A day's row for each strategy, and one of UNASSIGNED, which only gives cash away."""
+        played, day, places = self._played, self._played.day, self._scale.money
+        begun, ended = played.begun, played.closed.standing
+        open_won = self._won(begun.held, begun.marks)
+        won, worth = self._won(ended.held, ended.marks), self._worth(ended.held, ended.marks)
+        end = ended.held.cash + worth
+        net = end - day.baseline
+        falls = [
+            (peak - low) / peak if low < peak else 0.0
+            for peak, low in zip(day.peak.tolist(), day.trough.tolist(), strict=True)
+        ]
+        given = sum((spec.initial_cash for spec in self._cast.specs), ZERO)
+        given = given if played.first else ZERO
+        spare = begun.spare
+        count = len(net) + 1
+        shares = [
+            a / b if b else 0.0 for a, b in zip(net.tolist(), day.baseline.tolist(), strict=True)
+        ]
+
+        def dollars(steps: Whole, nobodys: Decimal) -> Any:
+            return pa.chunked_array([money(steps, places), pa.array([nobodys], MONEY)])
+
+        zeros = np.zeros(len(net), np.int64)
+        return pa.table(
+            {
+                "session_date": pa.repeat(pa.scalar(played.plan.date, pa.date32()), count),
+                "session_id": repeated(played.name.session_id, count),
+                "strategy": pa.chunked_array([self._names, pa.array([UNASSIGNED], pa.string())]),
+                "start_equity": dollars(day.baseline, spare + given),
+                "end_equity": dollars(end, spare),
+                "transfers": dollars(zeros, -given),
+                "realized_pnl": dollars(day.realized, ZERO),
+                "unrealized_change": dollars(won - open_won, ZERO),
+                "fees": dollars(zeros, ZERO),
+                "net_pnl": dollars(net, ZERO),
+                "return_pct": pa.array([*shares, 0.0], pa.float64()),
+                "fills": pa.array(np.append(day.fills, 0)),
+                "max_drawdown": pa.array([*falls, 0.0], pa.float64()),
+            }
+        )
+
+    def _equity(self) -> Any:
+        played, cut, places = self._played, self._played.cut, self._scale.money
+        minutes = played.terms.minutes
+        held = Held(*(part.copy() for part in played.begun.held))
+        found = np.empty((len(self._names) * (minutes + 2), 3), np.int64)
+        until = points(cut.bars, played.seats, held, played.terms, played.log, found)
+        found = found[: int(until[-1])]
+        times = np.concatenate(
+            ([micros(played.start)], cut.axis + MINUTE // MICRO, [micros(played.plan.end)])
+        )
+        counts = np.diff(until, prepend=0)
+        who = self._names.take(pa.array(np.repeat(np.arange(len(self._names)), counts)))
+        ends = pa.array([played.start, played.plan.end], TIME)
+        cash, value = np.ascontiguousarray(found[:, 1]), np.ascontiguousarray(found[:, 2])
+        spare = pa.array([played.begun.spare] * 2, MONEY)
+
+        def both(steps: Whole, nobodys: Any) -> Any:
+            return pa.chunked_array([money(steps, places), nobodys])
+
+        return pa.table(
+            {
+                "session_id": repeated(played.name.session_id, len(found) + 2),
+                "strategy": pa.chunked_array([who, pa.array([UNASSIGNED] * 2, pa.string())]),
+                "ts": pa.chunked_array([pa.array(times[found[:, 0]]).cast(TIME), ends]),
+                "cash": both(cash, spare),
+                "market_value": both(value, pa.array([ZERO, ZERO], MONEY)),
+                "equity": both(cash + value, spare),
+            }
+        )
+
+    def _worth(self, held: Held, marks: Whole) -> Whole:
+        """What each strategy's positions are worth at marks."""
+        value = held.qty * marks[self._cast.seat_ticker]
+        return np.add.reduceat(value, self._cast.of[:-1])
+
+    def _won(self, held: Held, marks: Whole) -> Whole:
+        return self._worth(held, marks) - np.add.reduceat(held.cost, self._cast.of[:-1])

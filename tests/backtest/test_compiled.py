@@ -1,0 +1,53 @@
+"""A session in machine code says, row by row, what the same session says bar by bar."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from coordinator.backtest import Backtest, BacktestOptions, Means
+from tests.backtest.test_instant import FEW, Tape, configurations, moody_is_known, said, tapes
+
+__all__ = ["moody_is_known"]
+MODELS = st.sampled_from(["close", "spread", "slippage:20", "spread:0.3333"])
+
+
+@FEW
+@given(st.data(), tapes(), MODELS)
+def test_machine_code_says_what_is_said_at_once(
+    data: st.DataObject, tape: Tape, model: str
+) -> None:
+    same_rows(data, tape, model, Means.AT_ONCE)
+
+
+@pytest.mark.slow
+@FEW
+@given(st.data(), tapes(), MODELS)
+def test_and_what_is_said_by_message(data: st.DataObject, tape: Tape, model: str) -> None:
+    same_rows(data, tape, model, Means.BY_MESSAGE)
+
+
+def same_rows(data: st.DataObject, tape: Tape, model: str, other: Means) -> None:
+    with TemporaryDirectory() as folder:
+        bars = tape.write(Path(folder) / "bars.parquet")
+        config = data.draw(configurations(tape.market))
+        apart = data.draw(st.booleans())
+        path = Path(folder) / "test.json"
+        path.write_text(json.dumps(config))
+        options = BacktestOptions(path, bars, fill_model=model)
+        compiled, slower = (
+            list(Backtest(options, apart=apart).play(means=means))
+            for means in (Means.COMPILED, other)
+        )
+    for one, two in zip(compiled, slower, strict=True):
+        for table, rows in two.rows().items():
+            assert list(one.rows()[table]) == list(rows), table
+        assert said(one) == said(two)
+    raises = any(one["strategy_params"].get("raises_at") for one in config["strategies"])
+    if tape.market == "stocks" and not raises:
+        assert {one.means for one in compiled} == {Means.COMPILED}
