@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli.faults import complain
 from coordinator.bootstrap import ask_broker, home_folder, session_sources, warehouse_path
+from coordinator.readers import running_sources
 from warehouse import LoadStatus, SessionSource, Store, WarehouseError, load_session, reconcile
 
 if TYPE_CHECKING:
@@ -20,11 +21,16 @@ AFTER_SESSION_DEADLINE_S = 30.0  # somebody waits for the prompt
 log = logging.getLogger("cli.loading")
 
 
-def load_all(warehouse: Path | str, sources: Sequence[SessionSource], *, deadline_s: float) -> int:
+def load_all(
+    warehouse: Path | str,
+    sources: Sequence[SessionSource],
+    *,
+    deadline_s: float,
+    running: Collection[str] = (),
+) -> int:
     """Loads the sessions that are not loaded or changed since, and reconciles the newest of them.
 
-    Returns how many are incomplete.
-
+    Returns how many are incomplete. `running` were still traded when the sources were chosen.
     Waits up to `deadline_s` seconds for whoever holds the file.
     Raises WarehouseError; the sessions before the one at fault stay loaded.
     """
@@ -37,7 +43,8 @@ def load_all(warehouse: Path | str, sources: Sequence[SessionSource], *, deadlin
                 complain(f"Warning: {result.message}")
             else:
                 log.info(result.message)
-        for agreement in reconcile(store, sources, ask_broker()):
+        beside = running_sources(home_folder(), running)
+        for agreement in reconcile(store, sources, ask_broker(), running=beside):
             if agreement.found:
                 complain(f"Warning: {agreement.message} The table `discrepancies` names them.")
             else:

@@ -136,6 +136,14 @@ def running_sessions(home: Path, leases_folder: Path | None = None) -> dict[str,
     return found
 
 
+def running_sources(
+    home: Path, known: Collection[str] = (), leases_folder: Path | None = None
+) -> list[JournalSource]:
+    """The sessions that are traded now, as far as they are, and those `known` to have been so."""
+    running = {*running_sessions(home, leases_folder), *known}
+    return [one for one in session_sources(home) if one.session_id in running] if running else []
+
+
 def _journals(home: Path) -> list[Path]:
     """The journals of all accounts, and after them those of their shadows."""
     shadows = [journal for journal in shadow_journals(home) if _is_readable(journal)]

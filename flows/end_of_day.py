@@ -59,7 +59,8 @@ def end_of_day(
     with alone(home / "end-of-day.lock"):
         waits_for = coordinator_of(run_id) if run_id else None
         running = wait_for_end(waits_for, lambda: running_sessions(home))
-        results = load_warehouse(journaled_sessions(session, running=list(running)))
+        beside = list(running)
+        results = load_warehouse(journaled_sessions(session, running=beside), running=beside)
         news = [result for result in results if is_news(result)]
         pages = [write_page(result.session_id) for result in news]
         if news or run_id:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from coordinator.bootstrap import ask_broker, warehouse_path
+from coordinator.bootstrap import ask_broker, home_folder, warehouse_path
+from coordinator.readers import running_sources
 from tasks.repeats import may_pass
 from warehouse import LoadResult, SessionSource, Store, load_sessions, reconcile
 
@@ -20,11 +21,17 @@ from warehouse import LoadResult, SessionSource, Store, load_sessions, reconcile
     cache_policy=NO_CACHE,
     persist_result=False,
 )
-def load_warehouse(sources: Sequence[SessionSource]) -> list[LoadResult]:
-    """Loads every session that is not loaded, or changed since, and reconciles the newest."""
+def load_warehouse(
+    sources: Sequence[SessionSource], *, running: Collection[str] = ()
+) -> list[LoadResult]:
+    """Loads every session that is not loaded, or changed since, and reconciles the newest.
+
+    `running` were still traded when the sources were chosen: what they do is judged after them.
+    """
     log = get_run_logger()
     with Store.open(warehouse_path()) as store:
         results = load_sessions(store, sources)
-        for agreement in reconcile(store, sources, ask_broker()):
+        beside = running_sources(home_folder(), running)
+        for agreement in reconcile(store, sources, ask_broker(), running=beside):
             (log.warning if agreement.found else log.info)(agreement.message)
     return results

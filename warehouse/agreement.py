@@ -3,7 +3,8 @@
 What differs is a row in `discrepancies`, of kind `journal` (the warehouse lacks or alters what the
 journal has), `fill` or `fee` (the broker tells of something else). A repeated reconciliation
 replaces what the one before found, so that what was explained meanwhile goes away. Nothing else is
-changed, and nothing is ever booked from here.
+changed, and nothing is ever booked from here. What the broker tells of since a session of the
+account began that still runs may be that one's: its own end of day judges it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from warehouse.elsewhere import Elsewhere, plain, underway
 from warehouse.load import SessionSource, utc_now
 from warehouse.store import Store
 
@@ -40,6 +42,7 @@ _ORDERS = """
     SELECT o.broker_order_id AS id, arg_max(session_id, s.opened_at) AS session_id,
            any_value(o.strategy) AS strategy, any_value(o.symbol) AS symbol,
            bool_and(s.status NOT IN ('open')) AS ended,
+           arg_max(o.closed_at IS NULL, s.opened_at) AS rests, max(s.opened_at) AS opened_at,
            coalesce(sum(f.net), 0) AS net, coalesce(sum(f.gross), 0) AS gross,
            coalesce(sum(f.paid), 0) AS paid, coalesce(sum(f.executions), 0) AS executions
     FROM orders AS o JOIN sessions AS s USING (session_id)
@@ -55,20 +58,26 @@ _STORED = {
     "fills": ("execution_id", "qty", "SELECT * FROM fills WHERE session_id = ?"),
     "activities": ("activity_id", "amount", "SELECT * FROM activities WHERE session_id = ?"),
 }
+# Whoever had a session at the time, whether it is among those that are judged or not.
+_KNOWN = """
+    SELECT DISTINCT o.broker_order_id AS id FROM orders AS o JOIN sessions AS s USING (session_id)
+    WHERE s.account = $1 AND s.mode = $2 AND coalesce(s.closed_at >= $3, true)
+      AND o.broker_order_id IS NOT NULL
+"""
 _UNOWNED = """
-    SELECT replace(f.symbol, '/', '') AS symbol, f.side, sum(f.qty) AS qty
-    FROM (SELECT DISTINCT ON (execution_id) * FROM fills ORDER BY execution_id) AS f
-    JOIN sessions AS s USING (session_id)
-    WHERE s.account = $1 AND s.mode = $2 AND s.opened_at >= $3
+    SELECT DISTINCT ON (f.execution_id) f.*
+    FROM fills AS f JOIN sessions AS s USING (session_id)
+    WHERE s.account = $1 AND s.mode = $2 AND f.filled_at >= $3
       AND (session_id, client_order_id) NOT IN (SELECT (session_id, client_order_id) FROM orders)
-    GROUP BY ALL
+    ORDER BY f.execution_id
 """
 _FEES = """
     SELECT regexp_replace(activity_id, '\\.beyond$', '') AS id,
            arg_max(session_id, s.opened_at) AS session_id, sum(amount) AS amount,
            bool_or(allocated_by = 'accrued') AS accrued
     FROM activities JOIN sessions AS s USING (session_id)
-    WHERE s.account = $1 AND s.mode = $2 AND s.opened_at >= $3 AND kind = 'fee' GROUP BY 1
+    WHERE s.account = $1 AND s.mode = $2 AND kind = 'fee'
+      AND coalesce(s.closed_at >= $3::DATE::TIMESTAMPTZ, true) GROUP BY 1
 """
 
 
@@ -99,17 +108,23 @@ def reconcile(
     sources: Iterable[SessionSource],
     ask_broker: AskBroker,
     *,
+    running: Iterable[SessionSource] = (),
     now: Callable[[], datetime] = utc_now,
 ) -> list[Agreement]:
-    """Compares the newest sessions of each account among `sources`, which must be loaded."""
+    """Compares the newest sessions of each account among `sources`, which must be loaded.
+
+    `running` are those that are traded now; their journals tell what they have booked so far.
+    """
     by_id = {source.session_id: source for source in sources}
+    begun = [underway(source) for source in running]
     sessions = _rows(store, _SESSIONS, [list(by_id)])
     found = []
     for account, mode in dict.fromkeys((s["account"], s["mode"]) for s in sessions):
         mine = [s for s in sessions if (s["account"], s["mode"]) == (account, mode)]
         since = max(s["opened_at"] for s in mine) - WINDOW
         mine = [s for s in mine if s["opened_at"] >= since]
-        found.append(_reconcile_account(store, mine, by_id, ask_broker, now()))
+        elsewhere = Elsewhere.on(account, mode, begun)
+        found.append(_reconcile_account(store, mine, by_id, ask_broker, elsewhere, now()))
     return found
 
 
@@ -118,6 +133,7 @@ def _reconcile_account(
     sessions: Sequence[Row],
     sources: Mapping[str, SessionSource],
     ask_broker: AskBroker,
+    elsewhere: Elsewhere,
     at: datetime,
 ) -> Agreement:
     account, mode, since = (sessions[0][name] for name in ("account", "mode", "opened_at"))
@@ -126,7 +142,8 @@ def _reconcile_account(
     side = ask_broker(account, mode, since)
     if not isinstance(side, str):
         key = [account, mode, since]
-        found += _against_broker(store, side, key, all(s["ended"] for s in sessions), names)
+        ended = all(s["ended"] for s in sessions)
+        found += _against_broker(store, side, key, ended, names, elsewhere)
     judged = JOURNAL_ALONE if isinstance(side, str) else KINDS
     found = [difference for difference in found if difference.session_id in names]
     _write(store, names, judged, found, at)
@@ -143,7 +160,7 @@ def _against_journal(store: Store, source: SessionSource) -> list[_Difference]:
         stored = {
             (r[key], r["strategy"]): r[column] for r in _rows(store, sql, [source.session_id])
         }
-        told = {(r[key], r["strategy"]): r for r in _plain(rows[table])}
+        told = {(r[key], r["strategy"]): r for r in plain(rows[table])}
         for name in dict.fromkeys([*told, *stored]):
             ours = told[name][column] if name in told else None
             theirs = stored.get(name)
@@ -157,15 +174,28 @@ def _against_journal(store: Store, source: SessionSource) -> list[_Difference]:
 
 
 def _against_broker(
-    store: Store, side: BrokerSide, key: Sequence[Any], ended: bool, sessions: Sequence[str]
+    store: Store,
+    side: BrokerSide,
+    key: Sequence[Any],
+    ended: bool,
+    sessions: Sequence[str],
+    elsewhere: Elsewhere,
 ) -> list[_Difference]:
     orders = {row["id"]: row for row in _rows(store, _ORDERS, key)}
-    found = _differing_orders(orders, side["fills"])
-    if ended:  # else what is unknown here may be an order of a session that still runs
-        unowned = {(r["symbol"], r["side"]): r["qty"] for r in _rows(store, _UNOWNED, key)}
-        found += _differing_strangers(orders, side["fills"], unowned, sessions[-1])
+    here = {name: order for name, order in orders.items() if not elsewhere.may_move(order)}
+    found = _differing_orders(here, side["fills"])
+    if ended:  # else what is unknown here may be an order of a session that was not loaded whole
+        known = {row["id"] for row in _rows(store, _KNOWN, key)} | elsewhere.orders
+        booked = {row["execution_id"]: row for row in _rows(store, _UNOWNED, key)}
+        booked |= {
+            name: row for name, row in elsewhere.unowned.items() if row["filled_at"] >= key[2]
+        }
+        told = [fill for fill in side["fills"] if fill["order_id"] not in known]
+        ours, theirs = (_in_sum(filter(elsewhere.is_before, f)) for f in (booked.values(), told))
+        found += _differing_strangers(theirs, ours, sessions[-1])
     fees = {row["id"]: row for row in _rows(store, _FEES, key)}
-    return found + _differing_fees(fees, side["fees"], sessions[-1])
+    judged = [fee for fee in side["fees"] if not elsewhere.may_book(fee, fees)]
+    return found + _differing_fees(fees, judged, sessions[-1])
 
 
 def _differing_orders(orders: Mapping[str, Row], fills: Sequence[Row]) -> list[_Difference]:
@@ -191,32 +221,32 @@ def _differing_orders(orders: Mapping[str, Row], fills: Sequence[Row]) -> list[_
     return found
 
 
+def _in_sum(fills: Iterable[Row]) -> dict[tuple[str, str], Decimal]:
+    """Quantities by ticker, as the broker spells it, and side."""
+    found: dict[tuple[str, str], Decimal] = {}
+    for fill in fills:
+        name = fill["symbol"].replace("/", ""), fill["side"]
+        found[name] = found.get(name, _ZERO) + fill["qty"]
+    return found
+
+
 def _differing_strangers(
-    orders: Mapping[str, Row],
-    fills: Sequence[Row],
-    unowned: Mapping[tuple[str, str], Decimal],
+    told: Mapping[tuple[str, str], Decimal],
+    booked: Mapping[tuple[str, str], Decimal],
     session_id: str,
 ) -> list[_Difference]:
     """What no strategy ordered, in sum for each ticker and side."""
-    told: dict[tuple[str, str], Decimal] = {}
-    for fill in fills:
-        if fill["order_id"] not in orders:
-            name = fill["symbol"].replace("/", ""), fill["side"]
-            told[name] = told.get(name, _ZERO) + fill["qty"]
-    return [
-        _Difference(
-            session_id,
-            "fill",
-            symbol,
-            "UNASSIGNED",
-            unowned.get((symbol, side), _ZERO),
-            told.get((symbol, side), _ZERO),
-            f"orders of nobody here: the broker lists {told.get((symbol, side), _ZERO)} {side} "
-            f"of {symbol}, the warehouse {unowned.get((symbol, side), _ZERO)}",
-        )
-        for symbol, side in dict.fromkeys([*told, *unowned])
-        if told.get((symbol, side), _ZERO) != unowned.get((symbol, side), _ZERO)
-    ]
+    found = []
+    for symbol, side in dict.fromkeys([*told, *booked]):
+        theirs, ours = told.get((symbol, side), _ZERO), booked.get((symbol, side), _ZERO)
+        if theirs != ours:
+            note = (
+                f"orders of nobody here: the broker lists {theirs} {side} of {symbol}, "
+                f"the warehouse {ours}"
+            )
+            place = session_id, "fill", symbol, "UNASSIGNED"
+            found.append(_Difference(*place, ours, theirs, note))
+    return found
 
 
 def _differing_fees(ours: Mapping[str, Row], fees: Sequence[Row], newest: str) -> list[_Difference]:
@@ -265,10 +295,6 @@ def _rows(store: Store, sql: str, parameters: Sequence[object]) -> list[Row]:
     cursor = store.connection.execute(sql, list(parameters))
     names = [column[0] for column in cursor.description or ()]
     return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-
-
-def _plain(rows: Any) -> Sequence[Row]:
-    return rows.to_pylist() if hasattr(rows, "to_pylist") else rows  # type: ignore[no-any-return]
 
 
 def _count(number: int) -> str:

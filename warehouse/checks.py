@@ -284,7 +284,18 @@ BARS = (
     ),
 )
 
-SUMS = ORDERS_AND_FILLS + POSITIONS + DAYS + BARS
+DISCREPANCIES = (
+    Check(
+        "discrepancies",
+        "kind",
+        (),
+        """
+        SELECT row_no, NULL, '''' || kind || ''' is what only the end of day finds'
+        FROM new_discrepancies WHERE kind IN ('journal', 'fill', 'fee')""",
+    ),
+)
+
+SUMS = ORDERS_AND_FILLS + POSITIONS + DAYS + BARS + DISCREPANCIES
 """Whether the rows that belong to the session agree with each other."""
 
 

@@ -21,7 +21,8 @@ _STORED = {
     "pnl_daily": "SELECT * FROM pnl_daily WHERE session_id = ?",
     "equity": "SELECT * FROM equity WHERE session_id = ? AND strategy = 'UNASSIGNED'",
     "activities": "SELECT * FROM activities WHERE session_id = ? AND strategy = 'UNASSIGNED'",
-    "discrepancies": "SELECT * FROM discrepancies WHERE session_id = ?",
+    "discrepancies": """SELECT * FROM discrepancies
+        WHERE session_id = ? AND kind NOT IN ('journal', 'fill', 'fee')""",
     "variants": "SELECT * FROM variants WHERE session_id = ?",
 }
 

@@ -17,6 +17,7 @@ import pandas as pd
 import pandera.pandas as pandera
 import pyarrow as pa
 
+from warehouse.errors import SourceRefused
 from warehouse.kinds import Column, Kind, Table
 from warehouse.plain import is_json, json_text
 from warehouse.proof import is_clean
@@ -75,7 +76,10 @@ class Frame:
 
 
 def read_frame(table: Table, rows: Rows) -> tuple[Frame, list[Rejection]]:
-    """The frame of `rows` that the table's model accepts, and the rejection of every other row."""
+    """The frame of `rows` that the table's model accepts, and the rejection of every other row.
+
+    Raises SourceRefused if there is no row, and columns that are not the table's.
+    """
     frame, rejections = _shape(table, rows)
     found = _judge(frame)
     return frame.without({r.row_no for r in found}), rejections + found
@@ -87,6 +91,8 @@ def _shape(table: Table, rows: Rows) -> tuple[Frame, list[Rejection]]:
         shaped = _from_arrow(table, rows)
         if shaped is not None:
             return shaped, []
+        if not len(rows):
+            raise _not_the_columns(table, rows.schema)
         return _shape_rows(table, rows, rows.to_pylist())
     frame = _shape_at_once(table, rows)
     return (frame, []) if frame is not None else _shape_rows(table, rows, rows)
@@ -97,17 +103,37 @@ def _from_arrow(table: Table, rows: pa.Table) -> Frame | None:
     if set(rows.column_names) != set(table.names) or len(rows.column_names) != len(table.names):
         return None
     rows = rows.select(list(table.names))
-    for column in table.columns:
-        given, wanted = rows.schema.field(column.name).type, column.kind.value
-        texts = pa.types.is_string(given) or pa.types.is_large_string(given)
-        decimals = pa.types.is_decimal(given) and column.kind is Kind.MONEY
-        if given != wanted and not (texts and column.kind is Kind.TEXT) and not decimals:
-            return None
+    if not all(_fits(rows.schema.field(column.name).type, column.kind) for column in table.columns):
+        return None
     try:
         cast = rows.cast(table.arrow_schema)
     except pa.ArrowInvalid:
         return None
     return Frame(table, rows, _numbered(cast, range(1, len(rows) + 1)))
+
+
+def _fits(given: pa.DataType, kind: Kind) -> bool:
+    """Whether values of a type are of the kind, or nothing is lost when they are made so."""
+    texts = pa.types.is_string(given) or pa.types.is_large_string(given)
+    decimals = pa.types.is_decimal(given) and kind is Kind.MONEY
+    return bool(given == kind.value or (texts and kind is Kind.TEXT) or decimals)
+
+
+def _not_the_columns(table: Table, given: pa.Schema) -> SourceRefused:
+    """What is wrong with columns that have no row which could be refused for it."""
+    has = {field.name: field.type for field in given}
+    wrong = [f"{name}, which is unknown" for name in has if name not in table.names]
+    wrong += [f"no {name}" for name in table.names if name not in has]
+    wrong += [
+        f"{c.name} of type {has[c.name]} instead of {c.kind.value}"
+        for c in table.columns
+        if c.name in has and not _fits(has[c.name], c.kind)
+    ]
+    return SourceRefused(
+        f"The session was not loaded: its table {table.name} is empty, and has "
+        + "; ".join(wrong or ["a column twice"])
+        + ". Reader and warehouse are of different versions: install one release of both."
+    )
 
 
 def _shape_at_once(table: Table, rows: Sequence[Row]) -> Frame | None:

@@ -27,14 +27,16 @@ _FORGET = (
     "DELETE FROM positions WHERE session_id = ?",
     "DELETE FROM pnl_daily WHERE session_id = ?",
     "DELETE FROM equity WHERE session_id = ?",
-    "DELETE FROM discrepancies WHERE session_id = ?",
+    "DELETE FROM discrepancies WHERE session_id = ? AND kind NOT IN ('fill', 'fee')",
     "DELETE FROM variants WHERE session_id = ?",
     "DELETE FROM quarantine WHERE session_id = ?",
     "DELETE FROM equity_curve WHERE session_id = ?",
     "DELETE FROM exposures WHERE session_id = ?",
     "DELETE FROM slippages WHERE session_id = ?",
 )
-"""What belongs to a session alone; bars do not, and round trips are matched along a chain."""
+"""What belongs to a session alone; bars do not, and round trips are matched along a chain.
+
+What the broker told of a session stands until it is asked again: no journal holds it."""
 _INSERT = {
     "sessions": "INSERT INTO sessions BY NAME SELECT * EXCLUDE (row_no) FROM new_sessions",
     "strategies": "INSERT INTO strategies BY NAME SELECT * EXCLUDE (row_no) FROM new_strategies",
@@ -57,7 +59,8 @@ _COUNT = """
     UNION ALL SELECT 'positions', count(*) FROM positions WHERE session_id = $1
     UNION ALL SELECT 'pnl_daily', count(*) FROM pnl_daily WHERE session_id = $1
     UNION ALL SELECT 'equity', count(*) FROM equity WHERE session_id = $1
-    UNION ALL SELECT 'discrepancies', count(*) FROM discrepancies WHERE session_id = $1
+    UNION ALL SELECT 'discrepancies', count(*) FROM discrepancies
+              WHERE session_id = $1 AND kind NOT IN ('fill', 'fee')
     UNION ALL SELECT 'variants', count(*) FROM variants WHERE session_id = $1
 """
 # Bars belong to the account: corrected beats live beats backfill, and of equals the later load.
@@ -71,6 +74,15 @@ _MERGE_BARS = """
         vwap = excluded.vwap, origin = excluded.origin
     WHERE list_position(['backfill', 'live', 'corrected'], excluded.origin)
        >= list_position(['backfill', 'live', 'corrected'], bars.origin)
+"""
+# Of each bar its minute is there now: as it is, or as a better origin told it.
+_COUNT_BARS = """
+    SELECT count(*) FROM new_bars AS n JOIN bars AS b USING (account, feed, symbol, ts)
+    WHERE list_position(['backfill', 'live', 'corrected'], b.origin)
+        > list_position(['backfill', 'live', 'corrected'], n.origin)
+       OR (b.origin, b.open, b.high, b.low, b.close, b.volume, b.trade_count, b.vwap)
+          IS NOT DISTINCT FROM
+          (n.origin, n.open, n.high, n.low, n.close, n.volume, n.trade_count, n.vwap)
 """
 _SUMS = """
     SELECT 'sessions', count(*), sum(hash(h))::TEXT
@@ -129,14 +141,17 @@ def write_frames(
 ) -> dict[str, int]:
     """Writes the frames of a session that was forgotten; returns how many rows each table has now.
 
-    Bars, which belong to no session, are merged instead, and all of the frame's are counted.
+    Bars, which belong to no session, are merged instead; those count of which the table has the
+    minute now, as it is or from a better origin.
     """
     for name, frame in frames.items():
         connection.register(f"new_{name}", frame.arrow)
         if frame.arrow.num_rows:
             connection.execute(_MERGE_BARS if name == "bars" else _INSERT[name])
     stored = dict(connection.execute(_COUNT, [session_id]).fetchall())
-    return {name: stored.get(name, frame.arrow.num_rows) for name, frame in frames.items()}
+    if frames["bars"].arrow.num_rows:
+        stored |= {"bars": connection.execute(_COUNT_BARS).fetchall()[0][0]}
+    return {name: stored.get(name, 0) for name in frames}
 
 
 def write_quarantine(

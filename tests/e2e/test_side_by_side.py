@@ -10,13 +10,19 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from coordinator.bootstrap import session_sources
+import pytest
+
+from coordinator.bootstrap import ask_broker, session_sources
+from coordinator.readers import running_sources
 from simulator.server import Simulator
-from tests.e2e.running import run_command, simulator_options, wait_until
+from tests.e2e.running import environment, run_command, simulator_options, wait_until
 from tests.oracle import configs
+from warehouse import Store, load_session, load_sessions, reconcile
 
 OPEN = datetime(2026, 3, 17, 13, 30, tzinfo=UTC)
 UNTIL = OPEN + timedelta(minutes=30)
+QUIET = ("--log-level", "ERROR")
+"""For who runs on while nobody reads what it says."""
 
 
 def test_a_stock_and_a_crypto_coordinator_share_one_account_and_its_books_sum(
@@ -39,6 +45,36 @@ def test_a_stock_and_a_crypto_coordinator_share_one_account_and_its_books_sum(
     assert len(sessions) == 2
     assert all(rows["fills"] and not rows["discrepancies"] for rows in sessions)
     assert last_cash(*sessions) == account.cash
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_the_end_of_day_of_one_leaves_what_the_other_still_does_to_that_ones_own(
+    tmp_path: Path,
+) -> None:
+    with Simulator(simulator_options()) as venue, Store.open(":memory:") as store:
+        stocks, crypto = [
+            run_command(venue, written(config, tmp_path), tmp_path, "--no-load", *QUIET)
+            for config in (renamed(configs.one_of_each()), configs.crypto())
+        ]
+        ask = ask_broker(environment(venue, tmp_path))
+        wait_until(venue, UNTIL, lambda: None not in (stocks.poll(), crypto.poll()))
+        stocks.send_signal(signal.SIGTERM)
+        stocks.communicate(timeout=300)
+        running = running_sources(tmp_path, (), tmp_path / ".multi-trader" / "leases")
+        (ended,) = [one for one in session_sources(tmp_path) if one not in running]
+        load_session(store, ended)
+        (beside,) = reconcile(store, [ended], ask, running=running)
+        (alone,) = reconcile(store, [ended], ask)
+        crypto.send_signal(signal.SIGTERM)
+        crypto.communicate(timeout=300)
+        sources = session_sources(tmp_path)
+        load_sessions(store, sources)
+        (after,) = reconcile(store, sources, ask)
+    assert all(source.rows()["fills"] for source in sources)
+    assert (beside.three_way, beside.found) == (True, 0), beside.message
+    assert alone.found > 0, "what the other one did looks like nobody's"
+    assert (after.three_way, after.found, len(after.sessions)) == (True, 0, 2), after.message
 
 
 def test_one_strategy_name_in_two_coordinators_is_refused(tmp_path: Path) -> None:

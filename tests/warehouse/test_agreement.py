@@ -139,6 +139,21 @@ def test_what_the_broker_told_before_stands_while_it_does_not_answer(store: Stor
     assert ask(store, SHOWN).rows == before
 
 
+def test_what_the_broker_told_stands_when_the_session_is_loaded_again(store: Store) -> None:
+    day = a_day()
+    source, lists = loaded(store, day), listed(day)
+    half_a_fill(lists)
+    another_fee(lists)
+    reconcile(store, [source], answers(lists))
+    before = ask(store, SHOWN).rows
+    assert [kind for kind, *_ in before] == ["fee", "fill"]
+    again = load_session(store, day.source("m2"))
+    assert (again.status, again.restated) == ("loaded", False)
+    assert ask(store, SHOWN).rows == before
+    reconcile(store, [source], answers(listed(day)))
+    assert ask(store, SHOWN).rows == ()
+
+
 def test_an_older_session_judged_again_leaves_the_rows_of_later_ones_as_they_are(
     store: Store,
 ) -> None:
@@ -183,6 +198,95 @@ def test_orders_of_a_session_that_still_runs_are_not_judged(store: Store) -> Non
     load_session(store, source)
     (agreement,) = reconcile(store, [source], answers({"fills": [], "fees": []}))
     assert agreement.found == 0
+
+
+def two_coordinators() -> tuple[Day, Day]:
+    """A stock session that has ended, and a crypto session that began before it and still runs."""
+    crypto = Day("crypto", mode="paper", tickers={"Coin": ["BTC/USD"]})
+    crypto.opened_at -= timedelta(hours=13)
+    return a_day(), crypto
+
+
+def still_traded(day: Day) -> Source:
+    source = day.source()
+    source.tables["sessions"][0] |= {"status": "open", "closed_at": None}
+    return source
+
+
+def of_other(order_id: str, at: Any, symbol: str = "BTCUSD") -> dict[str, Any]:
+    side, qty, price = "buy", d("0.2"), d("80000")
+    return dict(order_id=order_id, symbol=symbol, side=side, qty=qty, price=price, filled_at=at)
+
+
+def test_what_a_session_beside_it_did_is_left_to_that_ones_own_end_of_day(store: Store) -> None:
+    day, crypto = two_coordinators()
+    source, lists = loaded(store, day), listed(day)
+    lists["fills"].append(of_other("c-1", day.at))  # it has not even journaled the broker's id
+    lists["fees"].append({"activity_id": "fee-9", "day": day.day, "amount": d("-0.02")})
+    beside = [still_traded(crypto)]
+    (agreement,) = reconcile(store, [source], answers(lists), running=beside)
+    assert (agreement.three_way, agreement.found) == (True, 0), ask(store, SHOWN).rows
+    reconcile(store, [source], answers(lists))  # nobody runs, and nobody has them in the books
+    told = [note for *_, note in ask(store, SHOWN).rows]
+    assert [note.split(":")[0] for note in told] == ["fee fee-9", "orders of nobody here"]
+
+
+def test_what_nobody_ordered_before_the_running_session_began_is_judged_all_the_same(
+    store: Store,
+) -> None:
+    day, crypto = two_coordinators()
+    source, lists = loaded(store, day), listed(day)
+    crypto.opened_at = day.at + timedelta(hours=6)  # the next date's
+    lists["fills"].append(of_other("hand", day.at))
+    beside = [still_traded(crypto)]
+    (agreement,) = reconcile(store, [source], answers(lists), running=beside)
+    assert agreement.found == 1
+    ((*_, note),) = ask(store, SHOWN).rows
+    assert "orders of nobody here: the broker lists 0.2 buy of BTCUSD" in str(note)
+
+
+def test_what_a_running_session_booked_of_before_its_beginning_is_in_somebodys_books(
+    store: Store,
+) -> None:
+    day, crypto = two_coordinators()
+    source, lists = loaded(store, day), listed(day)
+    crypto.opened_at = day.at + timedelta(hours=6)
+    lists["fills"].append(of_other("hand", day.at))
+    lists["fees"].append({"activity_id": "fee-2", "day": day.day, "amount": d("-0.02")})
+    crypto.buy("UNASSIGNED", "BTC/USD", "0.2", "80000")
+    crypto.rows["orders"].clear()
+    crypto.rows["fills"][0] |= {"client_order_id": None, "filled_at": day.at}
+    crypto.activity("UNASSIGNED", "fee", "-0.02")
+    crypto.rows["activities"][0]["activity_id"] = "fee-2"
+    beside = [still_traded(crypto)]
+    (agreement,) = reconcile(store, [source], answers(lists), running=beside)
+    assert agreement.found == 0, ask(store, SHOWN).rows
+
+
+def test_an_order_that_lives_on_in_a_running_session_is_judged_after_that_one(
+    store: Store,
+) -> None:
+    day, after = a_day(), Day("s2", mode="paper")
+    day.rows["orders"][0] |= {"closed_at": None}
+    source, lists = loaded(store, day), listed(day)
+    after.opened_at = day.at + timedelta(hours=6)
+    lists["fills"][0]["qty"] += 5
+    reconcile(store, [source], answers(lists))
+    assert len(ask(store, SHOWN).rows) == 1
+    (agreement,) = reconcile(store, [source], answers(lists), running=[still_traded(after)])
+    assert agreement.found == 0
+
+
+def test_another_coordinators_orders_of_that_time_are_known_though_only_one_session_is_named(
+    store: Store,
+) -> None:
+    day, crypto = two_coordinators()
+    crypto.buy("Coin", "BTC/USD", "0.2", "80000", broker_order_id="c-1")
+    loaded(store, crypto)
+    source, lists = loaded(store, day), listed(day)
+    lists["fills"].append(of_other("c-1", crypto.at))
+    (agreement,) = reconcile(store, [source], answers(lists))
+    assert agreement.found == 0, ask(store, SHOWN).rows
 
 
 def test_only_the_newest_week_is_asked_for(store: Store) -> None:

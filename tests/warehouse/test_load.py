@@ -180,6 +180,27 @@ def test_an_arrow_table_of_floats_is_refused_row_by_row(day: Day, load: Load) ->
 @pytest.mark.parametrize(
     ("change", "words"),
     [
+        (lambda t: t.drop_columns(["fee"]), "fills is empty, and has no fee"),
+        (lambda t: t.append_column("note", pa.array([], pa.string())), "has note, which is unknow"),
+        (
+            lambda t: t.set_column(7, "qty", pa.array([], pa.float64())),
+            r"has qty of type double instead of decimal128\(38, 18\)",
+        ),
+    ],
+)
+def test_an_empty_table_of_other_columns_is_refused_since_no_row_of_it_could_be(
+    day: Day, load: Load, rows: Rows, change: Any, words: str
+) -> None:
+    source = day.source()
+    source.tables["fills"] = change(TABLES["fills"].arrow_schema.empty_table())
+    with pytest.raises(SourceRefused, match=words):
+        load(source)
+    assert rows("SELECT count(*) FROM loads") == [(0,)]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
         (lambda t: t.pop("fills"), "no table fills"),
         (lambda t: t.update(trades=[]), "an unknown table trades"),
         (lambda t: t["sessions"].clear(), "0 rows for `sessions`"),
@@ -217,6 +238,26 @@ def test_a_load_that_stored_too_little_is_undone_and_reported(
     with pytest.raises(LoadFault, match=r"equity holds 0 rows and refused 0, but .* has \d+"):
         load_session(Store(failing, ":memory:"), day.source("m2"))  # type: ignore[arg-type]
     assert content(store) == before
+
+
+def test_a_load_that_lost_a_bar_is_undone_and_reported(load: Load, store: Store) -> None:
+    day = Day()
+    day.bar("SPY", "1")
+    failing = Failing(store.connection, "\n    INSERT INTO bars", raises=False)
+    with pytest.raises(LoadFault, match="bars holds 0 rows and refused 0, but the journal has 1"):
+        load_session(Store(failing, ":memory:"), day.source())  # type: ignore[arg-type]
+
+
+def test_a_load_that_stored_a_bar_otherwise_is_undone_and_reported(
+    load: Load, store: Store
+) -> None:
+    day = Day()
+    day.bar("SPY", "1")
+    load(day.source("m1"))
+    day.rows["bars"][0]["vwap"] = d("0.5")
+    failing = Failing(store.connection, "\n    INSERT INTO bars", raises=False)
+    with pytest.raises(LoadFault, match="bars holds 0 rows"):
+        load_session(Store(failing, ":memory:"), day.source("m2"))  # type: ignore[arg-type]
 
 
 class Failing:

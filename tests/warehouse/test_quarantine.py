@@ -272,6 +272,19 @@ GARBAGE: list[Any] = [
     datetime(2026, 3, 17, tzinfo=UTC).replace(tzinfo=None), datetime(9999, 1, 1, tzinfo=UTC),
     "DROP TABLE fills", "s1", "Alpha", object(),
 ]  # fmt: skip
+
+
+def test_a_journal_cannot_say_what_only_the_end_of_day_finds(load: Load, rows: Rows) -> None:
+    day = Day()
+    nobody = dict.fromkeys(("symbol", "strategy", "ours", "brokers", "note"))
+    row = {"session_id": "s1", "found_at": day.at, "kind": "fill", **nobody}
+    day.rows["discrepancies"].append(row)
+    assert load(day.source()).quarantined == 1
+    assert rows("SELECT reason FROM quarantine") == [
+        ("discrepancies.kind row 1: 'fill' is what only the end of day finds",)
+    ]
+
+
 EMPTY = {"discrepancies", "variants"}
 CELLS = [(t.name, c.name) for t in TABLES.values() if t.name not in EMPTY for c in t.columns]
 
