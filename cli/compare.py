@@ -58,10 +58,11 @@ def compare(
     if json:
         print_json(found.as_document())
         return
-    _show(found)
+    show(found)
 
 
-def _show(found: Comparison) -> None:
+def show(found: Comparison) -> None:
+    """Print a comparison."""
     days = f"{len(found.days)} day{'s' * (len(found.days) != 1)}"
     print_table(
         ("", found.a.title, found.b.title),
@@ -70,6 +71,12 @@ def _show(found: Comparison) -> None:
         title=f"{days} in common, {found.days[0]} to {found.days[-1]}",
     )
     typer.echo(f"Correlation of daily P&L: {_number(found.correlation)}")
+    figures = (found.a, found.of_a), (found.b, found.of_b)
+    if bare := [history.title for history, told in figures if told.round_trips is None]:
+        typer.echo(
+            f"Decisions: no details kept of {' and '.join(bare)}; sweep with a larger --keep."
+        )
+        return
     if not found.symbols:
         typer.echo("Decisions: they traded no ticker in common.")
         return
@@ -101,8 +108,12 @@ def _number(value: float | None) -> str:
     return "-" if value is None else f"{value:.2f}"
 
 
+def _kept(value: int | None) -> str:
+    return "no details kept (--keep)" if value is None else str(value)
+
+
 _LINES = (
-    ("Round trips", "round_trips", str),
+    ("Round trips", "round_trips", _kept),
     ("Fills", "fills", str),
     ("Net P&L", "net_pnl", _dollars),
     ("Return", "total_return", _percent),

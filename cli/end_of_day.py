@@ -38,9 +38,8 @@ def end_of_day(
     sources = [one for one in session_sources(home, session) if one.session_id not in running]
     if session is not None and not sources:
         raise OperatorError(f"No journal under {home} holds a session '{session}'." + _known(home))
-    incomplete = 0
-    if sources:
-        place, deadline_s = warehouse_path(), LOCK_DEADLINE_S
+    incomplete, place, deadline_s = 0, warehouse_path(), LOCK_DEADLINE_S
+    if sources or Path(place).exists():  # which may be an older program's, to be migrated
         incomplete = load_all(place, sources, deadline_s=deadline_s, running=running)
     if json:
         print_json(

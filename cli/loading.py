@@ -43,7 +43,7 @@ def load_all(
                 complain(f"Warning: {result.message}")
             else:
                 log.info(result.message)
-        beside = running_sources(home_folder(), running)
+        beside = running_sources(home_folder(), running) if sources else ()
         for agreement in reconcile(store, sources, ask_broker(), running=beside):
             if agreement.found:
                 complain(f"Warning: {agreement.message} The table `discrepancies` names them.")

@@ -15,6 +15,7 @@ from warehouse.errors import (
     WarehouseLocked,
     WarehouseMissing,
     WarehouseNewer,
+    WarehouseOlder,
     WarehouseUnreadable,
 )
 from warehouse.load import (
@@ -45,6 +46,7 @@ __all__ = [
     "WarehouseLocked",
     "WarehouseMissing",
     "WarehouseNewer",
+    "WarehouseOlder",
     "WarehouseUnreadable",
     "add_details",
     "load_session",

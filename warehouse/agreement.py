@@ -187,9 +187,7 @@ def _against_broker(
     if ended:  # else what is unknown here may be an order of a session that was not loaded whole
         known = {row["id"] for row in _rows(store, _KNOWN, key)} | elsewhere.orders
         booked = {row["execution_id"]: row for row in _rows(store, _UNOWNED, key)}
-        booked |= {
-            name: row for name, row in elsewhere.unowned.items() if row["filled_at"] >= key[2]
-        }
+        booked |= elsewhere.unowned_since(key[2])
         told = [fill for fill in side["fills"] if fill["order_id"] not in known]
         ours, theirs = (_in_sum(filter(elsewhere.is_before, f)) for f in (booked.values(), told))
         found += _differing_strangers(theirs, ours, sessions[-1])

@@ -62,8 +62,12 @@ _FIGURES = """
     ), exposed AS (
         SELECT avg(average) AS average, max(highest) AS highest
         FROM exposures JOIN mine USING (session_id, strategy)
+    ), bare AS (
+        SELECT count(*) > 0 AS is_bare FROM variants JOIN mine USING (session_id, strategy)
+        WHERE details = 'none'
     )
-    SELECT any_value(trips) AS round_trips, sum(fills)::BIGINT AS fills, sum(net_pnl) AS net_pnl,
+    SELECT CASE WHEN any_value(is_bare) THEN NULL ELSE any_value(trips) END AS round_trips,
+           sum(fills)::BIGINT AS fills, sum(net_pnl) AS net_pnl,
            arg_max(growth, session_date) - 1 AS total_return,
            any_value(won)::DOUBLE / nullif(any_value(trips), 0) AS hit_rate,
            max(fall) AS max_drawdown, max(intraday) AS max_intraday_drawdown,
@@ -71,7 +75,7 @@ _FIGURES = """
                * sqrt(CASE WHEN bool_and(is_crypto) THEN 365 ELSE 252 END) AS sharpe,
            sum(fees) AS fees, any_value(bps) AS slippage_bps, any_value(cost) AS slippage_cost,
            any_value(average) AS average_exposure, any_value(highest) AS highest_exposure
-    FROM fallen, trips, slipped, exposed
+    FROM fallen, trips, slipped, exposed, bare
 """
 _DECISIONS = """
     SELECT date_trunc('minute', o.decided_at) AS minute, o.symbol,
@@ -102,10 +106,11 @@ class History:
 class Figures:
     """What a strategy did on the common days: dollars, fractions (0.025 is 2.5 %), basis points.
 
-    None where the days say nothing: no round trip, one day alone, no variation.
+    None where the days say nothing: no round trip, one day alone, no variation. There are no
+    `round_trips` at all of a sweep's variant whose details were not kept.
     """
 
-    round_trips: int
+    round_trips: int | None
     fills: int
     net_pnl: Decimal
     total_return: float | None

@@ -68,4 +68,4 @@ def add_details(
     `details` are bars, orders, fills, activities, positions and equity, rows as at a load.
     Raises as `load_session` does.
     """
-    return load_session(store, _InDetail(store, session_id, names, details))
+    return load_session(store, _InDetail(store, session_id, names, details), restates=False)

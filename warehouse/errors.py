@@ -23,6 +23,10 @@ class WarehouseNewer(WarehouseError):
     """The file was written by a newer program; nothing was changed."""
 
 
+class WarehouseOlder(WarehouseError):
+    """The file's schema is an older program's, and reading changes nothing; a load migrates it."""
+
+
 class WarehouseUnreadable(WarehouseError):
     """The file is corrupt, is no DuckDB file, or may not be opened; nothing was changed."""
 

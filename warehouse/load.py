@@ -98,10 +98,15 @@ def load_sessions(
 
 
 def load_session(
-    store: Store, source: SessionSource, *, now: Callable[[], datetime] = utc_now
+    store: Store,
+    source: SessionSource,
+    *,
+    now: Callable[[], datetime] = utc_now,
+    restates: bool = True,
 ) -> LoadResult:
     """Loads one session in one transaction; does nothing if its mark is already loaded.
 
+    What differs from an earlier load restates it, unless it only adds to it (not `restates`).
     Raises SourceRefused if `rows()` is not a session's rows at all, and LoadFault (undoing
     everything) if the warehouse does not end up with what was handed over.
     """
@@ -124,7 +129,7 @@ def load_session(
         write_quarantine(connection, source.session_id, refused, now())
         status = LoadStatus.INCOMPLETE if refused else LoadStatus.LOADED
         content = content_hash(connection)
-        restated = before is not None and before.content_hash != content
+        restated = restates and before is not None and before.content_hash != content
         record = LoadRecord(source.session_id, mark, status.value, content, counts)
         write_record(connection, record, restated, now())
     message = _message(record, judged.rejections, before if restated else None)

@@ -14,7 +14,7 @@ from importlib.resources import files
 
 import duckdb
 
-from warehouse.errors import WarehouseNewer
+from warehouse.errors import WarehouseNewer, WarehouseOlder
 
 _RECORD = """
     CREATE TABLE IF NOT EXISTS schema_versions (
@@ -92,6 +92,17 @@ def refuse_newer(version: int, location: str) -> None:
             f"The warehouse {location} has schema {version}, this program knows up to {newest}. "
             "It was left untouched: run the newer multi-trader, or name another file in "
             "MULTI_TRADER_WAREHOUSE and load it with `multi-trader end-of-day`."
+        )
+
+
+def refuse_older(version: int, location: str) -> None:
+    """Raises WarehouseOlder if the file lacks migrations of this program's: reading makes none."""
+    newest = all_migrations()[-1].version
+    if version < newest:
+        raise WarehouseOlder(
+            f"The warehouse {location} has schema {version}, older than the program, which reads "
+            f"{newest}. It was left untouched. `multi-trader end-of-day` migrates it, after a copy "
+            "is put beside it; then ask again."
         )
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import fcntl
 import os
 import re
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -22,13 +21,14 @@ from typing import Self
 
 import duckdb
 
+from warehouse.copies import copy_beside
 from warehouse.errors import (
     WarehouseError,
     WarehouseLocked,
     WarehouseMissing,
     WarehouseUnreadable,
 )
-from warehouse.migrate import migrate, refuse_newer, version_of
+from warehouse.migrate import migrate, refuse_newer, refuse_older, version_of
 from warehouse.turns import Turn
 
 _POLL_S = 0.05
@@ -43,7 +43,6 @@ _WRITING = {**_CONFIG, "threads": "1"}
 """A session is too small to be shared out: a second thread costs time and saves none."""
 _OUR_FAULTS = (duckdb.ProgrammingError, duckdb.DataError, duckdb.IntegrityError)
 """Statements or values of ours are wrong; every other error is the file's or the machine's."""
-_COPY = "import shutil, sys; shutil.copyfile(sys.argv[1], sys.argv[2])"
 
 
 def tell(message: str) -> None:
@@ -79,7 +78,7 @@ class Store:
             connection = _connect(name, read_only=False, deadline_s=deadline_s, on_wait=on_wait)
             try:
                 refuse_newer(version_of(connection), name)
-                migrate(connection, before_change=lambda old: _copy_beside(connection, name, old))
+                migrate(connection, before_change=lambda old: _copy(connection, name, old))
             except duckdb.Error as error:
                 connection.close()
                 raise _unreadable(name, error) from error
@@ -103,7 +102,8 @@ class Store:
 
         No file either, unless `may_write_files`, which is for statements of our own. A connection
         string's database may lie in files elsewhere: there the server's own rights are the wall.
-        Raises WarehouseMissing, WarehouseLocked, WarehouseNewer, WarehouseUnreadable.
+        Raises WarehouseMissing, WarehouseLocked, WarehouseNewer, WarehouseOlder and
+        WarehouseUnreadable.
         """
         name = str(location)
         if is_file(name) and _is_empty(Path(name)):
@@ -113,7 +113,9 @@ class Store:
             )
         connection = _connect(name, read_only=True, deadline_s=deadline_s, on_wait=on_wait)
         try:
-            refuse_newer(version_of(connection), name)
+            version = version_of(connection)
+            refuse_newer(version, name)
+            refuse_older(version, name)
             if is_file(name) and not may_write_files:
                 connection.execute("SET enable_external_access = false")
             connection.execute("SET lock_configuration = true")
@@ -292,15 +294,6 @@ def _unwritable(location: str, error: duckdb.Error) -> WarehouseError:
     )
 
 
-def _copy_beside(connection: duckdb.DuckDBPyConnection, location: str, version: int) -> None:
-    """Copies the file as it was, e.g. to warehouse.duckdb.schema1, unless that copy exists."""
-    if not is_file(location):
-        return
-    copy = Path(f"{location}.schema{version}")
-    if copy.exists():
-        return
-    connection.execute("FORCE CHECKPOINT")
-    partial = copy.with_name(copy.name + ".partial")
-    # By another process: closing the file in this one would drop this one's lock on it.
-    subprocess.run([sys.executable, "-c", _COPY, location, str(partial)], check=True)  # noqa: S603
-    partial.rename(copy)
+def _copy(connection: duckdb.DuckDBPyConnection, location: str, version: int) -> None:
+    if is_file(location):
+        copy_beside(connection, Path(location), version)

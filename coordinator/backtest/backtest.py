@@ -302,11 +302,13 @@ class Backtest:
         """The same for the same configuration, bars, source, fill model and first session.
 
         So a repetition replaces its own sessions, a longer run adds to them, and everything else
-        stands beside them.
+        stands beside them. Of a sweep also the last session counts: variants are ranked by all the
+        days that their account has.
         """
         with options.bars.open("rb") as file:
             bars = hashlib.file_digest(file, "sha256").hexdigest()
-        parts = (config_hash(config), bars, options.source, self.model, self._starts[0])
+        last = self._starts[-1:] if config.swept else ()
+        parts = (config_hash(config), bars, options.source, self.model, self._starts[0], *last)
         told = "\n".join(str(part) for part in parts)
         return f"BT-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
 

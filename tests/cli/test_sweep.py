@@ -88,6 +88,21 @@ def test_the_same_sweep_again_replaces_its_rows_by_the_same(
     assert held[0] == held[1]
 
 
+def test_a_shorter_sweep_is_ranked_by_its_own_days_and_not_by_a_longer_ones(
+    command: Command, tmp_path: Path, asked: list[str]
+) -> None:
+    until = [*asked, "--keep", "0", "--json", "--end", MONDAY.isoformat()]
+    alone, _, after = (
+        json.loads(command(arguments).out)
+        for arguments in (until, [*asked, "--keep", "0", "--json"], until)
+    )
+    assert after["variants"] == alone["variants"]
+    assert {one["days"] for one in after["variants"]} == {1}
+    held = rows(tmp_path / "state" / "warehouse.duckdb", "SELECT account, days FROM v_sweep")
+    assert {days for account, days in held if account == after["account"]} == {1}
+    assert {days for account, days in held if account != after["account"]} == {2}
+
+
 def test_what_the_page_on_sweeps_shows_is_what_happens(
     command: Command, tmp_path: Path, bars: Path
 ) -> None:

@@ -22,9 +22,11 @@ from warehouse import (
     WarehouseLocked,
     WarehouseMissing,
     WarehouseNewer,
+    WarehouseOlder,
     WarehouseUnreadable,
     load_session,
 )
+from warehouse.export import export
 from warehouse.migrate import all_migrations, all_views, migrate, version_of
 from warehouse.queries import query
 
@@ -239,6 +241,67 @@ def test_an_older_schema_is_migrated_after_a_copy_is_put_beside_it(
     assert version_of(kept) == 1
     assert [row[0] for row in kept.table("sessions").fetchall()] == ["s0"]
     Store.open(location).close()
+    assert sorted(path.name for path in location.parent.iterdir()) == [
+        "warehouse.duckdb",
+        "warehouse.duckdb.schema1",
+    ]
+
+
+def of_an_older_program(location: Path) -> None:
+    location.parent.mkdir(exist_ok=True)
+    with duckdb.connect(str(location)) as old:
+        migrate(old, upto=1)
+
+
+def exported(location: Path) -> object:
+    return export(location, location.parent / "export")
+
+
+@pytest.mark.parametrize("read", [Store.open_read_only, exported, lambda at: query(at, "SELECT 1")])
+def test_reading_an_older_schema_says_what_migrates_it_and_changes_nothing(
+    location: Path, read: Callable[[Path], object]
+) -> None:
+    of_an_older_program(location)
+    before = location.read_bytes()
+    newest = len(all_migrations())
+    with pytest.raises(
+        WarehouseOlder, match=f"schema 1, older than the program, which reads {newest}"
+    ):
+        read(location)
+    with pytest.raises(WarehouseOlder, match="`multi-trader end-of-day` migrates it"):
+        read(location)
+    assert location.read_bytes() == before
+    assert [path.name for path in location.parent.iterdir()] == [location.name]
+
+
+def test_what_is_no_copy_of_it_is_neither_taken_for_one_nor_written_over(location: Path) -> None:
+    of_an_older_program(location)
+    first, second = (location.with_name(f"{location.name}.schema1{end}") for end in ("", ".2"))
+    first.write_text("somebody's notes")
+    with duckdb.connect(str(second)) as other:
+        migrate(other, upto=1)
+        other.execute("INSERT INTO loads VALUES ('s0', 'm', 'loaded', 'h', '{}', 0, now())")
+    before = second.read_bytes()
+    Store.open(location).close()
+    assert first.read_text() == "somebody's notes"
+    assert second.read_bytes() == before
+    with duckdb.connect(str(location.with_name(f"{location.name}.schema1.3"))) as copy:
+        assert version_of(copy) == 1
+        assert copy.table("loads").fetchall() == []
+    assert not list(location.parent.glob("*.partial"))
+
+
+def test_a_migration_that_is_tried_again_does_not_fill_the_disk_with_copies(
+    location: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from warehouse import migrate as module
+
+    of_an_older_program(location)
+    bad = module.Migration(2, "bad.sql", "SELECT x")
+    monkeypatch.setattr(module, "all_migrations", lambda: (all_migrations()[0], bad))
+    for _ in range(3):
+        with pytest.raises(WarehouseUnreadable):
+            Store.open(location)
     assert sorted(path.name for path in location.parent.iterdir()) == [
         "warehouse.duckdb",
         "warehouse.duckdb.schema1",

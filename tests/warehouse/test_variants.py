@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from cli.compare import show
 from tests.warehouse.builder import Source, d
 from tests.warehouse.conftest import lively_day
-from warehouse import LoadStatus, Store, load_session
+from warehouse import LoadStatus, Store, add_details, load_session
+from warehouse.compare import compare
 from warehouse.queries import ask
 
 DETAILS = ("orders", "fills", "positions", "equity", "activities")
@@ -96,6 +99,36 @@ def test_what_a_variant_says_of_itself_is_judged(
     store: Store, changes: dict[str, Any], words: str
 ) -> None:
     assert any(words in one for one in refused(store, a_sweep(**changes)))
+
+
+def test_details_that_are_added_restate_nothing(store: Store) -> None:
+    source, whole = a_sweep(), in_full().tables
+    source.tables["variants"][1]["details"] = "none"
+    for name in DETAILS:
+        source.tables[name] = [r for r in source.tables[name] if r["strategy"] == "UNASSIGNED"]
+    assert load_session(store, source).status == "loaded"
+    details = {name: [r for r in whole[name] if r["strategy"] == "Alpha"] for name in DETAILS}
+    result = add_details(store, "s1", ["Alpha"], {**details, "bars": []})
+    assert (result.status, result.restated, result.quarantined) == ("loaded", False, 0)
+    assert "restates" not in result.message
+    assert ask(store, "SELECT restatements FROM loads").rows == ((0,),)
+    kept = ask(store, "SELECT strategy, details FROM variants ORDER BY 1").rows
+    assert kept == (("Alpha", "kept"), ("Beta", "none"))
+
+
+def test_a_comparison_says_that_details_were_not_kept_and_not_that_nothing_was_traded(
+    location: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Store.open(location) as store:
+        load_session(store, a_sweep())
+    found = compare(location, "Alpha", "Beta")
+    assert (found.of_a.round_trips, found.of_b.round_trips) == (None, 1)
+    assert (found.of_a.fills, found.of_b.fills) == (4, 2)
+    show(found)
+    told = capsys.readouterr().out
+    assert "no details kept (--keep)" in told
+    assert "Decisions: no details kept of Alpha (backtest, PA1); sweep with a larger" in told
+    assert "no ticker in common" not in told
 
 
 def test_no_view_says_that_it_held_or_traded_nothing(store: Store) -> None:
