@@ -8,8 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cli.faults import complain
-from coordinator.bootstrap import ask_broker, home_folder, session_sources, warehouse_path
-from coordinator.readers import running_sources
+from coordinator.bootstrap import (
+    ask_broker,
+    home_folder,
+    running_sources,
+    session_sources,
+    warehouse_path,
+)
 from warehouse import LoadStatus, SessionSource, Store, WarehouseError, load_session, reconcile
 
 if TYPE_CHECKING:

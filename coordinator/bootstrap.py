@@ -29,6 +29,7 @@ from coordinator.readers import (
     JournalSource,
     StatusView,
     read_status,
+    running_sources,
     session_sources,
 )
 from coordinator.rereading import Rereading
@@ -67,6 +68,7 @@ __all__ = [
     "read_status",
     "run_configured",
     "run_session",
+    "running_sources",
     "session_sources",
     "warehouse_path",
     "warming",

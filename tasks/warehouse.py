@@ -7,8 +7,7 @@ from collections.abc import Collection, Sequence
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from coordinator.bootstrap import ask_broker, home_folder, warehouse_path
-from coordinator.readers import running_sources
+from coordinator.bootstrap import ask_broker, home_folder, running_sources, warehouse_path
 from tasks.repeats import may_pass
 from warehouse import LoadResult, SessionSource, Store, load_sessions, reconcile
 
