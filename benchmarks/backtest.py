@@ -131,12 +131,12 @@ def main() -> None:
 
 def cost(case: Case, folder: Path) -> Cost:
     """Play and load a case, and play it again without money. Reading the file counts as playing."""
-    tickers = _tickers(case.tickers)
+    tickers = tickers_of(case.tickers)
     sessions = max(case.bars // MINUTES, 1)
     days = Calendar(FIRST, FIRST).between(FIRST, date(2026, 1, 31))[:sessions]
     bars = folder / f"{case.tickers}-{sessions}.parquet"
     if not bars.exists():
-        _record(bars, tickers, days)
+        record(bars, tickers, days)
     units = case.strategies * sessions * MINUTES / 1e9
     with tempfile.TemporaryDirectory() as place:
         busy, loading, orders = _play(case, bars, Path(place), "10000", loads=True)
@@ -201,7 +201,7 @@ def machine() -> dict[str, object]:
 def _config(case: Case, cash: str) -> dict[str, Any]:
     """Strategies of one ticker each, by turns of each kind, no two on a ticker alike."""
     kinds = OWN if case.own else BUILT_IN
-    tickers = _tickers(case.tickers)
+    tickers = tickers_of(case.tickers)
     strategies = []
     for number in range(case.strategies):
         place, nth = number % case.tickers, number // case.tickers
@@ -218,12 +218,13 @@ def _config(case: Case, cash: str) -> dict[str, Any]:
     return {"strategies": strategies}
 
 
-def _tickers(count: int) -> list[str]:
+def tickers_of(count: int) -> list[str]:
     """So many: those that the simulator knows by name, and as many made up as are missing."""
     return [*DEFAULT_STOCKS, *(f"B{number}" for number in range(count))][:count]
 
 
-def _record(path: Path, tickers: Sequence[str], days: Sequence[Session]) -> None:
+def record(path: Path, tickers: Sequence[str], days: Sequence[Session]) -> None:
+    """Write the generated minute bars of so many sessions as a Parquet file."""
     feed = GeneratedFeed(7, Calendar(days[0].date, days[-1].date), frozenset())
     rows = [
         {

@@ -1,0 +1,36 @@
+"""Whether a run counts: its fills are the reference's, one by one, or it is told why not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from benchmarks.peers.reference import Fill, expected
+from benchmarks.peers.work import CASH, Work
+
+
+def reference(work: Work, lots: int) -> list[Fill]:
+    """All fills of a work, with so many lots in a share, in order."""
+    return [
+        fill
+        for number, rule in enumerate(work.case.rules())
+        for fill in expected(rule, work.bars[work.case.ticker_of(number)], CASH, lots, number)
+    ]
+
+
+def difference(found: Sequence[Fill], wanted: Sequence[Fill]) -> str | None:
+    """What is wrong with the fills that were found; None if nothing is."""
+    missing, strange = Counter(wanted) - Counter(found), Counter(found) - Counter(wanted)
+    if not missing and not strange:
+        return None
+    number, bar = min(fill[:2] for fill in (*missing, *strange))
+    was, is_ = _at(missing, number, bar), _at(strange, number, bar)
+    return (
+        f"{missing.total()} of {len(wanted)} fills are missing and {strange.total()} are not the"
+        f" reference's; first: strategy {number} at bar {bar} {is_} instead of {was}"
+    )
+
+
+def _at(fills: Iterable[Fill], number: int, bar: int) -> str:
+    told = [f"{fill.lots:+} for {fill.worth}" for fill in fills if fill[:2] == (number, bar)]
+    return told[0] if told else "nothing"

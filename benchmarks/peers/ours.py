@@ -1,0 +1,130 @@
+"""Our own run of a work: `python -m benchmarks.peers.ours WORK [--own]`; a report as JSON.
+
+With `--own` the rules are not the built-in ones but a user's, written in plain Python.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pandas as pd
+
+from benchmarks.peers.engines import rules
+from benchmarks.peers.engines.common import Report, Work, report
+from coordinator.backtest import Backtest, BacktestOptions
+from coordinator.backtest.backtest import PlayedSession
+from coordinator.core.values import MINUTE, Bar
+from coordinator.strategies import Strategy, register
+
+LOTS = 10_000
+"""A stock trades in 0.0001 shares."""
+BUILT_IN: dict[str, Callable[[dict[str, Any]], dict[str, object]]] = {
+    "momentum": lambda one: {"lookback_period": one["lookback"], "momentum_threshold": 0.002},
+    "adaptive": lambda one: {
+        "short_window": one["short"],
+        "long_window": one["long"],
+        "rsi_period": one["rsi"],
+        "volume_window": one["volume"],
+    },
+}
+
+
+@register
+class OwnMomentum(Strategy):
+    """Momentum as a user would write it, a bar at a time."""
+
+    strategy_type: ClassVar[str] = "peers_momentum"
+
+    lookback: int = 10
+
+    @property
+    def longest_window(self) -> int:
+        """The look back, in bars."""
+        return self.lookback
+
+    def start(self) -> Callable[[Bar], int]:
+        """A fresh step, for the bars of one ticker."""
+        return _step(rules.Momentum(self.lookback))
+
+
+@register
+class OwnAdaptive(Strategy):
+    """Two averages, RSI and volume as a user would write them, a bar at a time."""
+
+    strategy_type: ClassVar[str] = "peers_adaptive"
+
+    short: int = 5
+    long: int = 30
+    rsi: int = 14
+    volume: int = 20
+
+    @property
+    def longest_window(self) -> int:
+        """The longest of its windows, in bars."""
+        return max(self.long, self.rsi, self.volume)
+
+    def start(self) -> Callable[[Bar], int]:
+        """A fresh step, for the bars of one ticker."""
+        return _step(rules.Adaptive(self.short, self.long, self.rsi, self.volume))
+
+
+def _step(rule: rules.Momentum | rules.Adaptive) -> Callable[[Bar], int]:
+    def step(bar: Bar) -> int:
+        return rule.wish(round(float(bar.close) * 100), float(bar.volume))
+
+    return step
+
+
+def main() -> None:
+    """Play it and report."""
+    own = "--own" in sys.argv[2:]
+    work = Work.read(Path(sys.argv[1]))
+    with tempfile.TemporaryDirectory() as folder:
+        config = Path(folder) / "peers.json"
+        config.write_text(json.dumps(_config(work, own=own)))
+        report(work, "multi-trader", partial(_ready, config), _play, _told, twice=True, lots=LOTS)
+
+
+def _ready(config: Path, work: Work) -> Backtest:
+    return Backtest(BacktestOptions(config, work.bars, fill_model="close"))
+
+
+def _play(backtest: Backtest) -> list[PlayedSession]:
+    return list(backtest.play())
+
+
+def _told(work: Work, sessions: list[PlayedSession]) -> Report:
+    places = {start: at for at, start in enumerate(pd.to_datetime(work.starts, utc=True))}
+    for session in sessions:
+        for row in session.rows()["fills"]:
+            sign = 1 if row["side"] == "buy" else -1
+            bar = places[pd.Timestamp(row["filled_at"] - MINUTE)]
+            lots = sign * int(row["qty"] * LOTS)
+            yield int(row["strategy"][1:]), bar, lots, float(row["price"] * 100)
+
+
+def _config(work: Work, *, own: bool) -> dict[str, Any]:
+    strategies = []
+    for number, one in enumerate(work.strategies):
+        params = {key: value for key, value in one.items() if key not in ("kind", "ticker")}
+        strategies.append(
+            {
+                "name": f"S{number}",
+                "strategy_type": f"peers_{one['kind']}" if own else one["kind"],
+                "strategy_params": params if own else BUILT_IN[one["kind"]](one),
+                "tickers": [work.tickers[one["ticker"]]],
+                "initial_cash": work.cash / 100,
+                "min_warmup_bars": 0,
+            }
+        )
+    return {"strategies": strategies}
+
+
+if __name__ == "__main__":
+    main()
