@@ -24,7 +24,7 @@ MUTATIONS ?= 1000000
 BUGS ?= 1000
 ROUNDS ?= 3
 
-.PHONY: help install demo test test-all prove bench lint up down
+.PHONY: help install demo test test-all prove bench bench-peers lint up down
 
 help:  ## list these targets
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
@@ -45,8 +45,15 @@ prove: $(INSTALLED)  ## prove the books true under every fault (SEEDS= KILLS= RU
 	@$(ALONE) $(PY) -m tests.proof --seeds $(SEEDS) --every $(EVERY) --kills $(KILLS) --runs $(RUNS) \
 	  --fills $(FILLS) --mutations $(MUTATIONS) --bugs $(BUGS)
 
-bench: $(INSTALLED)  ## what a backtest costs, beside the last committed result (ROUNDS=)
+bench: $(INSTALLED)  ## what ours costs: backtest, wire to orders, journal, loads (ROUNDS=)
 	@$(ALONE) $(PY) -m benchmarks.backtest --rounds $(ROUNDS)
+	@$(ALONE) $(PY) -m benchmarks.wire --rounds $(ROUNDS)
+	@$(ALONE) $(PY) -m benchmarks.truth --rounds $(ROUNDS)
+	@$(ALONE) $(PY) -m benchmarks.warehouse --sessions 25
+
+bench-peers: $(INSTALLED)  ## other engines on the same work, beside ours (ROUNDS= ENGINES= CASES=)
+	@$(ALONE) $(PY) -m benchmarks.peers --rounds $(ROUNDS) \
+	  $(if $(ENGINES),--only $(ENGINES)) $(if $(CASES),--case $(CASES))
 
 lint: $(INSTALLED)  ## ruff and mypy
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy

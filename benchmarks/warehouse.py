@@ -288,11 +288,24 @@ def main(arguments: list[str]) -> int:
         print_loads(loads)
         print(f"file        {location.stat().st_size / 2**20:,.0f} MiB")
         with Store.open_read_only(location) as store:
-            for name, clock in ask_all(store).items():
+            answers = ask_all(store)
+            for name, clock in answers.items():
                 print(f"{name:24}{clock}")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(f"memory      {peak:,.0f} MiB at most, the makers of rows included")
+    print(json.dumps(figures(loads, answers) | {"peak_mib": peak}))
     return 0
+
+
+def figures(loads: Loads, answers: dict[str, Clock]) -> dict[str, Any]:
+    """What was measured, as JSON has it; processor seconds."""
+    return {
+        "fills": loads.fills,
+        "load_cpu_s": loads.whole.cpu_s,
+        "validation_cpu_s": loads.judging.cpu_s,
+        "times_bare": loads.compared.cpu_s / max(loads.bare.cpu_s, 1e-9),
+        "answers_cpu_s": {name: clock.cpu_s for name, clock in answers.items()},
+    }
 
 
 if __name__ == "__main__":

@@ -108,7 +108,7 @@ def rounds(work: Work, pythons: dict[str, Path], count: int) -> Runs:
 def run(name: str, python: Path, work: Work) -> dict[str, Any]:
     """One engine's report on one run; only `failed` is in it if there was none."""
     engine = ENGINES[name]
-    command = [python, "-W", "ignore", "-m", engine.module, work.path]
+    command = [str(python), "-W", "ignore", "-m", engine.module, str(work.path)]
     command += [engine.option] if engine.option else []
     try:
         done = subprocess.run(

@@ -58,7 +58,7 @@ def _run(name: str, *command: str | Path) -> None:
 def _base(wanted: tuple[int, int]) -> Path:
     """A Python of this version; pyenv's count too, which are on no path."""
     for found in _candidates(wanted):
-        ask = [found, "-c", "import sys; print(*sys.version_info[:2])"]
+        ask = [str(found), "-c", "import sys; print(*sys.version_info[:2])"]
         told = subprocess.run(ask, capture_output=True, text=True, check=False)
         if told.returncode == 0 and told.stdout.split() == [str(part) for part in wanted]:
             return found

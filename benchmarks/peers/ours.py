@@ -102,6 +102,7 @@ def _play(backtest: Backtest) -> list[PlayedSession]:
 def _told(work: Work, sessions: list[PlayedSession]) -> Report:
     places = {start: at for at, start in enumerate(pd.to_datetime(work.starts, utc=True))}
     for session in sessions:
+        row: Any
         for row in session.rows()["fills"]:
             sign = 1 if row["side"] == "buy" else -1
             bar = places[pd.Timestamp(row["filled_at"] - MINUTE)]

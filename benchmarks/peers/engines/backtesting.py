@@ -80,7 +80,8 @@ def votes(
     change = np.sign(np.diff(close, prepend=np.nan))
     total = np.sign(short - long) + (rsi < 30) - (rsi > 70) + np.where(volume > usual, change, 0)
     total[np.isnan(long) | np.isnan(usual) | np.isnan(rsi)] = 0
-    return (total >= 2).astype(int) - (total <= -2)
+    wish: np.ndarray = (total >= 2).astype(int) - (total <= -2)
+    return wish
 
 
 def prepare(work: Work) -> list[Run]:

@@ -15,7 +15,7 @@ from benchmarks.peers.engines.common import Report, Work, report
 class Rule(bt.Strategy):
     """Buys on a wish above zero, sells on one below; not at a session's last bar."""
 
-    params = (("last", ()),)
+    params: tuple[tuple[str, Any], ...] = (("last", ()),)
 
     def __init__(self) -> None:
         self.fills: list[tuple[int, float, float]] = []
@@ -47,7 +47,7 @@ class Momentum(Rule):
 
     def wish(self) -> int:
         """+1, -1 or 0 at the newest close."""
-        close, past = self.data.close[0], self.past[0]
+        close, past = float(self.data.close[0]), float(self.past[0])
         return (close > past * 1.002) - (close < past * 0.998)
 
 
@@ -65,10 +65,10 @@ class Adaptive(Rule):
 
     def wish(self) -> int:
         """+1, -1 or 0 at the newest close."""
-        short, long, rsi = self.short[0], self.long[0], self.rsi[0]
+        short, long, rsi = (float(line[0]) for line in (self.short, self.long, self.rsi))
         votes = (short > long) - (short < long) + (rsi < 30) - (rsi > 70)
         if self.data.volume[0] > self.usual[0]:
-            close, before = self.data.close[0], self.data.close[-1]
+            close, before = float(self.data.close[0]), float(self.data.close[-1])
             votes += (close > before) - (close < before)
         return (votes >= 2) - (votes <= -2)
 

@@ -84,7 +84,8 @@ def adaptive(ready: Prepared) -> np.ndarray:
     zone = (rsi < 30).astype(np.int8) - (rsi > 70)
     votes = np.sign(short - long) + (zone + loud)[:, tickers]
     votes[np.isnan(long) | np.isnan(rsi + usual)[:, tickers]] = 0
-    return (votes >= 2).astype(np.int8) - (votes <= -2)
+    wish: np.ndarray = (votes >= 2).astype(np.int8) - (votes <= -2)
+    return wish
 
 
 def told(_work: Work, orders: np.ndarray) -> Report:
