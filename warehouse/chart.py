@@ -1,20 +1,27 @@
 """Line charts as inline SVG: no script, no network, colours from the page's style sheet.
 
-The drawing scales with the page's width; every line carries its name as a tooltip.
+The drawing scales with the page's width. A line carries its name as a tooltip, and each stretch of
+time those of the lines' values. What is thinned out keeps its peaks and troughs.
 """
 
 from __future__ import annotations
 
+import itertools
 import math
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from html import escape
 
 WIDTH, HEIGHT = 720, 300
-_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 12, 12, 28
-_POINTS_MAX = 400
+_LEFT, _RIGHT, _TOP, _BOTTOM = 72, 12, 12, 28
+_POINTS_MAX, _GREY_POINTS_MAX = 400, 120
 _COLOURS = 8
+_STOPS_MAX, _TOLD_MAX = 60, 12
+"""So many stretches of time tell values, each of so many lines."""
+TOGETHER = "all together"
+"""The name of the line that sums the others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,25 +42,35 @@ class Mark:
     about: str
 
 
-def line_chart(lines: Sequence[Line], unit: str, marks: Sequence[Mark] = ()) -> str:
+def line_chart(
+    lines: Sequence[Line], unit: str, marks: Sequence[Mark] = (), together: Line | None = None
+) -> str:
     """An SVG of the lines over time (UTC). The first eight have colours, the others are grey.
 
-    Lines without points are left out; without any point a sentence stands in the drawing's place.
+    `together` is drawn over them in the colour of the text. Lines without points are left out;
+    without any point a sentence stands in the drawing's place.
     """
-    if not any(line.points for line in lines) and not marks:
+    every = [*lines, together] if together else list(lines)
+    if not any(line.points for line in every) and not marks:
         return '<p class="quiet">Nothing to draw yet.</p>'
-    times = [at for line in lines for at, _ in line.points] + [mark.at for mark in marks]
-    values = [value for line in lines for _, value in line.points] + [m.value for m in marks]
+    times = [at for line in every for at, _ in line.points] + [mark.at for mark in marks]
+    values = [value for line in every for _, value in line.points] + [m.value for m in marks]
     start, end = min(times), max(times)
     ticks = nice_ticks(min(values), max(values))
     scale = _Scale(start, max(end - start, timedelta(seconds=1)), ticks[0], ticks[-1])
-    drawn = [_line(line, number, scale) for number, line in enumerate(lines) if line.points]
+    drawn = [
+        _line(line, colour_class(number), scale) for number, line in enumerate(lines) if line.points
+    ]
+    if together and together.points:
+        drawn.insert(0, _line(together, "all", scale))
+    summed = ' class="summed"' if together else ""
     label = f"{escape(unit)} over time, {len(lines)} lines"
     return (
-        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">'
+        f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}"{summed}>'
         + "".join(_value_tick(tick, scale) for tick in ticks)
         + "".join(_time_tick(start + (end - start) * i / 4, scale, i) for i in range(5))
         + "".join(reversed(drawn))  # the coloured ones on top
+        + "".join(_stretches([line for line in [together, *lines] if line], scale, unit))
         + "".join(_mark(mark, scale) for mark in marks)
         + "</svg>"
     )
@@ -90,12 +107,15 @@ class _Scale:
         return HEIGHT - _BOTTOM - part * (HEIGHT - _TOP - _BOTTOM)
 
 
-def _line(line: Line, number: int, scale: _Scale) -> str:
+def _line(line: Line, colour: str, scale: _Scale) -> str:
     points = " ".join(
-        f"{scale.x(at):.1f},{scale.y(value):.1f}" for at, value in _stepped(_thin(line.points))
+        f"{scale.x(at):.1f},{scale.y(value):.1f}"
+        for at, value in _stepped(
+            _thin(line.points, _GREY_POINTS_MAX if colour == "other" else _POINTS_MAX)
+        )
     )
     return (
-        f'<polyline class="line {colour_class(number)}" points="{points}">'
+        f'<polyline class="line {colour}" points="{points}">'
         f"<title>{escape(line.name)}</title></polyline>"
     )
 
@@ -109,10 +129,40 @@ def _mark(mark: Mark, scale: _Scale) -> str:
     )
 
 
-def _thin(points: Sequence[tuple[datetime, float]]) -> list[tuple[datetime, float]]:
-    """At most a few hundred points, the last one always among them."""
-    stride = math.ceil(len(points) / _POINTS_MAX)
-    return [*points[:-1:stride], points[-1]] if stride > 1 else list(points)
+def _thin(points: Sequence[tuple[datetime, float]], most: int) -> list[tuple[datetime, float]]:
+    """About `most` points: the first, the last, and of each stretch the lowest and the highest."""
+    stride = math.ceil(2 * len(points) / most)
+    if stride <= 2:
+        return list(points)
+    kept = {0, len(points) - 1}
+    for first in range(0, len(points), stride):
+        stretch = range(first, min(first + stride, len(points)))
+        kept |= {min(stretch, key=lambda i: points[i][1]), max(stretch, key=lambda i: points[i][1])}
+    return [points[i] for i in sorted(kept)]
+
+
+def _stretches(lines: Sequence[Line], scale: _Scale, unit: str) -> Iterator[str]:
+    """Stretches of time across the drawing, each with the lines' values in it as a tooltip."""
+    stops = sorted({at for line in lines for at, _ in line.points})
+    if len(stops) > _STOPS_MAX:
+        step = scale.length / _STOPS_MAX
+        stops = [scale.start + step * (i + 0.5) for i in range(_STOPS_MAX)]
+    times = [[at for at, _ in line.points] for line in lines[:_TOLD_MAX]]
+    borders = [(a + (b - a) / 2) for a, b in itertools.pairwise(stops)]
+    ends = [*borders, scale.start + scale.length]
+    left = scale.x(scale.start)
+    for stop, end in zip(stops, ends, strict=bool(stops)):
+        told = [f"{stop:%Y-%m-%d %H:%M}, {unit}"]
+        for line, its_times in zip(lines, times, strict=False):
+            place = bisect_right(its_times, stop) - 1
+            if place >= 0:
+                told.append(f"{line.name}: {line.points[place][1]:,.6g}")
+        right, title = scale.x(end), "&#10;".join(map(escape, told))
+        yield (
+            f'<rect class="at" x="{left:.1f}" y="{_TOP}" width="{max(right - left, 0):.1f}" '
+            f'height="{HEIGHT - _TOP - _BOTTOM}"><title>{title}</title></rect>'
+        )
+        left = right
 
 
 def _stepped(points: Sequence[tuple[datetime, float]]) -> Iterator[tuple[datetime, float]]:

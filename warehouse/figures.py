@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from html import escape
-from typing import Any
+from typing import Any, TypeAlias
 
 from warehouse.calendar import Gains, calendar, strategy_grid
-from warehouse.chart import Line, Mark, line_chart
+from warehouse.chart import TOGETHER, Line, Mark, line_chart
 from warehouse.page import legend
 from warehouse.queries import ask
 from warehouse.store import Store
+
+Point: TypeAlias = "tuple[datetime, float]"
 
 PRICES_MAX = 8
 """Price charts of a page: of the tickers that moved most dollars."""
@@ -26,11 +28,10 @@ _ORDER = """
     GROUP BY strategy ORDER BY abs(sum(net_pnl)) DESC, strategy
 """
 _MINUTES = """
-    SELECT e.strategy, e.ts, (e.equity - p.start_equity - p.transfers)::DOUBLE, v.drawdown,
-           e.market_value::DOUBLE / nullif(e.equity, 0)::DOUBLE
-    FROM equity AS e JOIN pnl_daily AS p USING (session_id, strategy)
-    JOIN v_equity AS v USING (session_id, strategy, ts)
-    WHERE list_contains($1, session_id) ORDER BY e.ts
+    SELECT strategy, ts, e.equity::DOUBLE, (e.equity - p.start_equity - p.transfers)::DOUBLE,
+           e.drawdown, e.market_value::DOUBLE
+    FROM v_equity AS e JOIN pnl_daily AS p USING (session_id, strategy)
+    WHERE list_contains($1, session_id) ORDER BY ts
 """
 _DAYS = """
     WITH days AS (
@@ -41,13 +42,18 @@ _DAYS = """
         WHERE list_contains($1, session_id)
         WINDOW so_far AS (PARTITION BY strategy ORDER BY s.opened_at ROWS UNBOUNDED PRECEDING)
     ), held AS (
-        SELECT session_id, strategy, sum(exposure) AS exposure FROM v_exposure GROUP BY ALL
+        SELECT session_id, strategy, sum(market_value)::DOUBLE AS held FROM v_exposure GROUP BY ALL
+    ), starts AS (
+        SELECT strategy, min(began) AS began, arg_min(start_equity, began) AS equity
+        FROM days GROUP BY strategy
     )
-    SELECT strategy, coalesce(closed_at, began), gain::DOUBLE,
+    SELECT strategy, began AS ts, equity::DOUBLE, 0::DOUBLE, 0::DOUBLE, NULL FROM starts
+    UNION ALL
+    SELECT strategy, coalesce(closed_at, began), end_equity::DOUBLE, gain::DOUBLE,
            1 - growth / greatest(1, max(growth) OVER (
                PARTITION BY strategy ORDER BY began ROWS UNBOUNDED PRECEDING)),
-           h.exposure
-    FROM days LEFT JOIN held AS h USING (session_id, strategy) ORDER BY began
+           h.held
+    FROM days LEFT JOIN held AS h USING (session_id, strategy) ORDER BY ts
 """
 _GAINS = """
     SELECT strategy, session_date, sum(net_pnl)::DOUBLE FROM v_pnl_history
@@ -58,14 +64,16 @@ _TRADED = """
     SELECT symbol FROM fills WHERE list_contains($1, session_id)
     GROUP BY symbol ORDER BY sum(abs(qty::DOUBLE) * price::DOUBLE) DESC, symbol
 """
-# At most a few hundred closes: the last of each stretch of the time that the sessions span.
+# At most a few hundred closes: of each stretch of the time that the sessions span the lowest, the
+# highest and the last.
 _CLOSES = """
     WITH span AS (
         SELECT min(opened_at) AS begins, any_value(account) AS account,
                max(coalesce(closed_at, opened_at + INTERVAL 1 DAY)) AS ends
         FROM sessions WHERE list_contains($1, session_id)
     )
-    SELECT max(ts) + INTERVAL 1 MINUTE, arg_max(close, ts)::DOUBLE
+    SELECT DISTINCT unnest([arg_min(ts, close), arg_max(ts, close), max(ts)]) + INTERVAL 1 MINUTE,
+           unnest([min(close), max(close), arg_max(close, ts)])::DOUBLE
     FROM bars AS b JOIN span AS s ON b.account = s.account AND b.ts BETWEEN begins AND ends
     WHERE symbol = $2
     GROUP BY time_bucket(
@@ -81,34 +89,72 @@ _MARKS = """
 
 @dataclass(frozen=True, slots=True)
 class Curves:
-    """Three charts of the same strategies, in the same order and colours."""
+    """Four charts of the same strategies, in the same order and colours; of two also the sum."""
 
+    equities: list[Line]
     gains: list[Line]
     drawdowns: list[Line]
     exposures: list[Line]
+    gain: Line
+    exposure: Line
 
 
 def read_curves(store: Store, sessions: Sequence[str]) -> Curves:
-    """Dollars gained, fall from the peak, and share of equity that is held, as fractions."""
+    """Equity and dollars gained, fall from the peak, and share of equity held, as fractions."""
     names = [str(name) for (name,) in ask(store, _ORDER, [list(sessions)]).rows]
     sql = _MINUTES if len(sessions) == 1 else _DAYS
-    points: tuple[dict[str, list[Any]], ...] = tuple({name: [] for name in names} for _ in "123")
-    for strategy, at, *values in ask(store, sql, [list(sessions)]).rows:
-        for figure, value in zip(points, values, strict=True):
-            if strategy in figure and value is not None:
-                figure[str(strategy)].append((at, value))
-    return Curves(*([Line(name, figure[name]) for name in names] for figure in points))
+    drawn: dict[str, list[list[Point]]] = {name: [[], [], [], []] for name in names}
+    total = _Total()
+    rows: Sequence[tuple[Any, ...]] = ask(store, sql, [list(sessions)]).rows
+    for strategy, at, equity, gain, fall, held in rows:
+        if strategy not in drawn:
+            continue
+        share = held / equity if held is not None and equity else None
+        for points, value in zip(drawn[strategy], (equity, gain, fall, share), strict=True):
+            if value is not None:
+                points.append((at, value))
+        total.take(at, strategy, gain, held or 0.0, equity)
+    lines = [[Line(name, drawn[name][i]) for name in names] for i in range(4)]
+    gain, exposure = (Line(TOGETHER, points) for points in total.points())
+    return Curves(lines[0], lines[1], lines[2], lines[3], gain, exposure)
+
+
+class _Total:
+    """The sums over strategies, of each the newest value that is known; given in order of time."""
+
+    def __init__(self) -> None:
+        self._now: dict[str, tuple[float, float, float]] = {}
+        self._sums = [0.0, 0.0, 0.0]
+        self._gains: dict[datetime, float] = {}
+        self._shares: dict[datetime, float] = {}
+
+    def take(self, at: datetime, strategy: str, gain: float, held: float, equity: float) -> None:
+        """A strategy's values from `at` on."""
+        before = self._now.get(strategy, (0.0, 0.0, 0.0))
+        self._now[strategy] = gain, held, equity
+        for place, (old, new) in enumerate(zip(before, self._now[strategy], strict=True)):
+            self._sums[place] += new - old
+        self._gains[at] = self._sums[0]
+        if self._sums[2]:
+            self._shares[at] = self._sums[1] / self._sums[2]
+
+    def points(self) -> tuple[list[Point], list[Point]]:
+        """The gains, and the share of all equity that is held."""
+        return list(self._gains.items()), list(self._shares.items())
 
 
 def curve_sections(curves: Curves, span: str) -> str:
-    """The three charts with their headings and legends."""
+    """The four charts with their headings and legends."""
+    percent = _percent([curves.exposure])[0]
+    charts: Sequence[tuple[str, list[Line], str, Line | None]] = (
+        ("Equity, dollars", curves.equities, "dollars", None),
+        (f"Gain within the {span}, dollars", curves.gains, "dollars", curves.gain),
+        ("Drawdown from the peak, %", _percent(curves.drawdowns), "percent", None),
+        ("Exposure, % of equity held", _percent(curves.exposures), "percent", percent),
+    )
     return "".join(
-        f"<h2>{escape(title)}</h2>{line_chart(lines, unit)}{legend(lines)}"
-        for title, lines, unit in (
-            (f"Gain within the {span}, dollars", curves.gains, "dollars"),
-            ("Drawdown from the peak, %", _percent(curves.drawdowns), "percent"),
-            ("Exposure, % of equity held", _percent(curves.exposures), "percent"),
-        )
+        f"<h2>{escape(title)}</h2>{line_chart(lines, unit, together=sums)}{legend(lines, sums)}"
+        for title, lines, unit, sums in charts
     )
 
 

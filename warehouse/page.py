@@ -14,6 +14,15 @@ from warehouse.chart import Line, colour_class
 from warehouse.queries import QueryResult
 from warehouse.render import plain
 
+_OPEN_MAX = 60
+"""A longer table is folded until somebody asks for it."""
+_DOLLARS = frozenset(
+    {
+        *("net_pnl", "start_equity", "end_equity", "transfers", "realized", "unrealized", "fees"),
+        *("market_value", "cost", "best", "worst"),
+    }
+)
+
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c2330; --quiet: #5b6575; --paper: #fff; --rule: #d9dee6;
   --good: #17703c; --bad: #b3261e; --warn: #fff1d6; --c0: #2563eb; --c1: #c2410c; --c2: #15803d;
@@ -31,13 +40,17 @@ h3 { font-size: .95rem; margin: 1rem 0 .2rem; }
 .scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .85rem; width: 100%; }
 th, td { padding: .3rem .5rem; border-bottom: 1px solid var(--rule); text-align: left;
   white-space: nowrap; } td.wide { white-space: normal; }
+summary { cursor: pointer; color: var(--quiet); }
 .number { text-align: right; font-variant-numeric: tabular-nums; }
 .good { color: var(--good); } .bad { color: var(--bad); }
-svg { width: 100%; height: auto; display: block; }
+svg { width: 100%; height: auto; display: block; overflow: visible; }
 svg text { font-size: 11px; fill: var(--quiet); }
 @media (max-width: 500px) { svg text { font-size: 20px; } svg text.half { display: none; } }
+.at { fill: transparent; } .at:hover { fill: var(--rule); fill-opacity: .5; }
+.line.all { stroke: var(--ink); stroke-width: 2.5; } .key.all { background: var(--ink); }
 .grid { stroke: var(--rule); } .line { fill: none; stroke-width: 2; stroke: var(--other); }
-.line.other { stroke-width: 1; } .key { display: inline-block; width: .8em; height: .8em;
+.line.other { stroke-width: 1; } .summed .line:not(.all) { opacity: .6; }
+.key { display: inline-block; width: .8em; height: .8em;
   margin-right: .4em; background: var(--other); }
 .legend { font-size: .85rem; display: flex; flex-wrap: wrap; gap: .2rem 1rem; }
 .mark.buy { fill: var(--good); } .mark.sell { fill: var(--bad); }
@@ -69,11 +82,16 @@ def heading(title: str, facts: str) -> str:
 def section(title: str, result: QueryResult, empty: str) -> str:
     """A table under its heading, or a sentence where there is nothing."""
     body = table(result) if result.rows else f'<p class="quiet">{escape(empty)}</p>'
+    if len(result.rows) > _OPEN_MAX:
+        body = f"<details><summary>Show {len(result.rows)} rows</summary>{body}</details>"
     return f"<h2>{escape(title)}</h2>{body}"
 
 
-def legend(lines: Sequence[Line]) -> str:
+def legend(lines: Sequence[Line], together: Line | None = None) -> str:
     """Which colour is whose; of many lines only the coloured ones, and a word for the rest."""
+    sums = (
+        [f'<span><span class="key all"></span>{escape(together.name)}</span>'] if together else []
+    )
     keys = [
         f'<span><span class="key {colour_class(number)}"></span>{escape(line.name)}</span>'
         for number, line in enumerate(lines)
@@ -81,17 +99,24 @@ def legend(lines: Sequence[Line]) -> str:
     ]
     more = len(lines) - len(keys)
     others = [f'<span><span class="key other"></span>{more} more</span>'] if more else []
-    return f'<div class="legend">{"".join([*keys, *others])}</div>'
+    return f'<div class="legend">{"".join([*sums, *keys, *others])}</div>'
 
 
 def table(result: QueryResult, keyed: Sequence[str] = ()) -> str:
     """A table; a strategy gets the colour of its line if it is among `keyed`."""
-    head = "".join(f"<th>{escape(name.replace('_', ' '))}</th>" for name in result.columns)
+    columns = list(zip(*result.rows, strict=True)) or [()] * len(result.columns)
+    head = "".join(map(_heading, result.columns, columns))
     body = "".join(
         "<tr>" + "".join(map(_cell, result.columns, row, [keyed] * len(row))) + "</tr>"
         for row in result.rows
     )
     return f'<div class="scroll"><table><tr>{head}</tr>{body}</table></div>'
+
+
+def _heading(column: str, values: Sequence[object]) -> str:
+    number = any(isinstance(value, Decimal | int | float) for value in values)
+    style = ' class="number"' if number else ""
+    return f"<th{style}>{escape(column.replace('_', ' '))}</th>"
 
 
 def _cell(column: str, value: object, keyed: Sequence[str]) -> str:
@@ -100,6 +125,8 @@ def _cell(column: str, value: object, keyed: Sequence[str]) -> str:
         style = "number"
         if column in ("net_pnl", "return"):
             style += " good" if value > 0 else " bad" if value < 0 else ""
+    if isinstance(value, Decimal) and column in _DOLLARS:
+        text = f"{value:,.2f}"
     if isinstance(value, float):
         text = f"{value:.2%}" if column in ("return", "max_drawdown", "exposure") else f"{value:g}"
     if column == "note":

@@ -38,13 +38,21 @@ _RANGE = """
     FROM sessions WHERE session_date BETWEEN $1 AND $2 GROUP BY ALL ORDER BY max(opened_at) DESC
 """
 _RISK = """
+    FROM (
     SELECT strategy, symbol, CASE WHEN status IN ('denied', 'rejected', 'unknown') THEN status
                ELSE side || ' by ' || reason END AS event,
            CASE WHEN status IN ('denied', 'rejected', 'unknown') THEN reason END AS reason,
            count(*) AS times, min(decided_at) AS first, max(decided_at) AS last
     FROM orders WHERE list_contains($1, session_id)
       AND (status IN ('denied', 'rejected', 'unknown') OR reason IN ('stop', 'target', 'flatten'))
-    GROUP BY ALL ORDER BY times DESC, strategy, symbol, event
+    GROUP BY ALL
+    UNION ALL
+    SELECT strategy, symbol, 'discrepancy of ' || kind, note, count(*), min(found_at), max(found_at)
+    FROM discrepancies WHERE list_contains($1, session_id) GROUP BY ALL
+    UNION ALL
+    SELECT NULL, NULL, 'session ' || replace(status, '_', ' '), session_id, 1, opened_at, closed_at
+    FROM sessions WHERE list_contains($1, session_id) AND status NOT IN ('open', 'closed')
+    ) ORDER BY first, strategy, symbol, event
 """
 _QUARANTINE = (
     "SELECT reason FROM quarantine WHERE list_contains($1, session_id) ORDER BY reason LIMIT 50"
@@ -170,7 +178,7 @@ def _parts(store: Store, sessions: Sequence[str], span: str) -> list[str]:
         _shadows(ask(store, _SHADOWS, scope)),
         curve_sections(curves, span),
         price_sections(store, sessions),
-        section("Risk events", ask(store, _RISK, scope), "No order was denied, none was forced."),
+        section("Risk events", ask(store, _RISK, scope), "Nothing was denied, forced or found."),
         section("Positions at the end", ask(store, _HELD, scope), "No position was held."),
         section("Round trips", ask(store, _TRIPS, scope), "Nothing was bought and sold again."),
         section("Slippage against the decision", ask(store, _SLIPPAGE, scope), "No executions."),

@@ -29,10 +29,15 @@ MEASURED = """<!doctype html><iframe style="border: 0; width: {width}px; height:
 srcdoc="{page}"></iframe><pre id="measured"></pre><script>
 document.querySelector('iframe').onload = event => {{
   const inside = event.target.contentDocument, style = getComputedStyle(inside.body);
+  const cut = text => {{
+    const svg = text.ownerSVGElement, shown = getComputedStyle(svg).overflow === 'visible';
+    return text.getBoundingClientRect().left < (shown ? 0 : svg.getBoundingClientRect().left);
+  }};
   const boxes = [...inside.querySelectorAll('svg polyline, svg path')].map(e => e.getBBox());
   document.getElementById('measured').textContent = JSON.stringify({{
     width: inside.documentElement.scrollWidth, shapes: boxes.length,
     drawn: boxes.filter(b => b.width > 0 || b.height > 0).length,
+    cut: [...inside.querySelectorAll('svg text')].filter(cut).length,
     headings: inside.querySelectorAll('h2').length, ink: style.color, paper: style.backgroundColor,
   }});
 }};</script>"""
@@ -86,7 +91,8 @@ def test_a_page_is_drawn_without_a_complaint_and_fits_its_window(
     found = json.loads(re.search(r'id="measured">(\{.*?\})<', told)[1])  # type: ignore[index]
     assert "CONSOLE" not in complaints, complaints
     assert found["width"] <= width
-    assert found["headings"] >= 12
+    assert found["headings"] >= 13
+    assert found["cut"] == 0, "labels of the axes are seen whole"
     assert found["drawn"] >= found["shapes"] - 1 > 6  # a single close is no line
     assert (found["paper"], found["ink"] != found["paper"]) == (paper, True)
 

@@ -14,6 +14,7 @@ from tests.warehouse.builder import Day, d
 from warehouse import Store, WarehouseMissing, load_session
 from warehouse.calendar import calendar
 from warehouse.chart import Line, line_chart, nice_ticks
+from warehouse.figures import read_curves
 from warehouse.picture import session_picture
 from warehouse.report import render_range, render_report, write_report
 
@@ -72,6 +73,7 @@ def test_the_report_tells_each_strategys_day(store: Store, day: Day) -> None:
     assert outline.headings == [
         "house, 2026-03-17",
         "Profit and loss",
+        "Equity, dollars",
         "Gain within the session, dollars",
         "Drawdown from the peak, %",
         "Exposure, % of equity held",
@@ -89,9 +91,10 @@ def test_the_report_tells_each_strategys_day(store: Store, day: Day) -> None:
         assert word in words, word
     charts = [ElementTree.fromstring(svg) for svg in re.findall(r"<svg.*?</svg>", page)]  # noqa: S314
     names = [[line.findtext("title") for line in svg.iter("polyline")] for svg in charts]
-    assert [sorted(map(str, each)) for each in names[:3]] == 3 * [["Alpha", "Beta"]]
+    alone, summed = ["Alpha", "Beta"], ["Alpha", "Beta", "all together"]
+    assert [sorted(map(str, each)) for each in names[:4]] == [alone, summed, alone, summed]
     assert all(len(line.get("points", "").split()) > 3 for line in charts[0].iter("polyline"))
-    marks = [[mark.findtext("title") for mark in svg.iter("path")] for svg in charts[3:]]
+    marks = [[mark.findtext("title") for mark in svg.iter("path")] for svg in charts[4:]]
     assert marks == [
         [
             "Beta: buy 0.1 at 80000.5",
@@ -201,6 +204,76 @@ def test_a_long_line_is_thinned_and_keeps_its_end() -> None:
     drawn = next(svg.iter("polyline")).get("points", "").split()
     assert len(drawn) <= 2 * 402, "a step has two corners"
     assert drawn[-1] == "708.0,12.0"
+
+
+def test_a_peak_and_a_trough_of_one_minute_are_drawn_however_long_the_line() -> None:
+    start = datetime(2026, 3, 17, tzinfo=UTC)
+    points = [(start + timedelta(minutes=i), 0.0) for i in range(50_000)]
+    points[12_345] = (points[12_345][0], 90.0)
+    points[34_567] = (points[34_567][0], -90.0)
+    for lines in ([Line("a", points)], [Line("a", []) for _ in range(8)] + [Line("a", points)]):
+        svg = ElementTree.fromstring(line_chart(lines, "dollars"))  # noqa: S314
+        drawn = next(svg.iter("polyline")).get("points", "").split()
+        heights = {float(corner.split(",")[1]) for corner in drawn}
+        assert (min(heights), max(heights)) == (25.0, 259.0)  # of 12 for 100 and 272 for -100
+        assert len(drawn) < 450
+
+
+def test_each_stretch_of_time_tells_the_values_that_hold_in_it() -> None:
+    start = datetime(2026, 3, 17, 14, 30, tzinfo=UTC)
+    at = [start + timedelta(minutes=i) for i in range(3)]
+    lines = [Line("Alpha", [(at[0], 0.0), (at[2], 7.5)]), Line("<Beta>", [(at[1], -12_345.5)])]
+    svg = ElementTree.fromstring(  # noqa: S314
+        line_chart(lines, "dollars", together=Line("all", [(at[0], 1.0)]))
+    )
+    assert [stretch.findtext("title") for stretch in svg.iter("rect")] == [
+        "2026-03-17 14:30, dollars\nall: 1\nAlpha: 0",
+        "2026-03-17 14:31, dollars\nall: 1\nAlpha: 0\n<Beta>: -12,345.5",
+        "2026-03-17 14:32, dollars\nall: 1\nAlpha: 7.5\n<Beta>: -12,345.5",
+    ]
+    widths = [float(stretch.get("width", "")) for stretch in svg.iter("rect")]
+    assert sum(widths) == pytest.approx(720 - 72 - 12, abs=0.2)
+    long = [Line(str(i), [(start + timedelta(minutes=m), 0.0) for m in range(999)]) for i in "abc"]
+    assert line_chart(long * 9, "dollars").count("<rect") == 60
+
+
+def test_the_sum_of_all_strategies_is_drawn_from_what_each_has_last(store: Store) -> None:
+    day = Day(tickers={"Alpha": ["SPY"], "Beta": ["QQQ"]})
+    day.activity("Alpha", "dividend", "100")
+    day.activity("Beta", "dividend", "-40")
+    day.buy("Beta", "QQQ", "10", "498")
+    load_session(store, day.source())
+    after = day.next_day("s2")
+    after.activity("Beta", "dividend", "15")
+    load_session(store, after.source())
+    within = read_curves(store, ["s1"])
+    assert [value for _, value in within.gain.points] == [0, 100, 60, 60]
+    assert within.exposure.points[-1][1] == pytest.approx(4980 / 20060)
+    over = read_curves(store, ["s1", "s2"])
+    assert [value for _, value in over.gain.points] == [0, 60, 75]
+    assert over.exposure.points[-1][1] == pytest.approx(4980 / 20075)
+    assert {line.name: [v for _, v in line.points] for line in over.equities} == {
+        "Alpha": [10000, 10100, 10100],
+        "Beta": [10000, 9960, 9975],
+    }
+
+
+def test_risk_events_are_denials_forced_sales_discrepancies_and_broken_sessions(
+    store: Store,
+) -> None:
+    day = Day()
+    day.buy("Alpha", "SPY", "10", "450")
+    day.sell("Alpha", "SPY", "10", "440", reason="stop")
+    source = day.source()
+    source.tables["sessions"][0]["status"] = "crashed"
+    found = {"found_at": day.at, "kind": "cash", "symbol": None, "strategy": None}
+    found |= {"ours": d("6"), "brokers": d("7"), "note": "a dollar too much"}
+    source.tables["discrepancies"].append({"session_id": "s1", **found})
+    load_session(store, source)
+    page = render_report(store, "s1")
+    events = page[page.index("Risk events") : page.index("Positions at the end")]
+    for words in ("sell by stop", "discrepancy of cash", "a dollar too much", "session crashed"):
+        assert words in events, words
 
 
 def test_without_points_there_is_a_sentence() -> None:
