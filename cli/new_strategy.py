@@ -18,6 +18,9 @@ def new_strategy(
     folder: Annotated[
         Path, typer.Option("--dir", metavar="DIR", help="Folder of your strategies.")
     ] = Path("strategies"),
+    together: Annotated[
+        bool, typer.Option("--together", help="One that looks at several tickers at once.")
+    ] = False,
     json: AsJson = False,
 ) -> None:
     """Write a strategy of your own to begin with, and its test.
@@ -27,10 +30,11 @@ def new_strategy(
     \b
     Example:
       multi-trader new-strategy my_strategy
+      multi-trader new-strategy my_ranking --together
     """
     from coordinator.new_strategy import new_strategy as write
 
-    strategy, test = write(name, folder)
+    strategy, test = write(name, folder, together=together)
     if json:
         print_json({"strategy_type": name, "strategy": strategy, "test": test, "folder": folder})
         return

@@ -62,6 +62,7 @@ def strategies(
 def _told(one: Described, *, whole: bool) -> str:
     origin = "" if one.origin == "built-in" else f"  ({one.origin})"
     lines = [f"{one.strategy_type}{origin}"]
+    lines += ["  Looks at its tickers together."] if one.together else []
     if whole:
         lines += textwrap.indent(one.text, "  ").splitlines()
     elif one.summary:

@@ -32,6 +32,7 @@ from coordinator.config_problems import (
     nulls,
     problems_of,
     rule_for,
+    too_few_or_many,
     window_problem,
 )
 from coordinator.config_text import (
@@ -215,6 +216,7 @@ def _assemble(
             rules[index], wrong = rule_for(index, entry, types)
             found += wrong
     found += [problem for index in rules for problem in window_problem(index, rules[index])]
+    found += [one for n, entry in entries for one in too_few_or_many(n, rules.get(n), entry)]
     found += wrong_sweeps(entries, sweeps)
     parsed = None
     try:

@@ -15,6 +15,7 @@ from pydantic.errors import PydanticInvalidForJsonSchema, PydanticUserError
 
 from coordinator.config_schema import parameters_schema
 from coordinator.config_text import unknown
+from coordinator.core.together import starts_together
 from coordinator.errors import OperatorError
 from coordinator.strategies.base import Strategy, plain_value
 from coordinator.strategies.registry import StrategyTypes, registered_types
@@ -40,7 +41,7 @@ class Described:
     """One strategy type; `origin` is 'built-in', a `file:line`, or who else offers it.
 
     `text` is its whole docstring and `summary` the first paragraph of it on one line; `order`
-    says which parameters must lie below which.
+    says which parameters must lie below which, `together` whether it looks at its tickers so.
     """
 
     strategy_type: str
@@ -49,6 +50,7 @@ class Described:
     text: str
     parameters: tuple[Parameter, ...]
     order: tuple[str, ...]
+    together: bool = False
 
     def as_document(self) -> dict[str, Any]:
         """The same as JSON values."""
@@ -59,6 +61,7 @@ class Described:
             "summary": self.summary,
             "parameters": [{key: getattr(one, key) for key in keys} for one in self.parameters],
             "order": list(self.order),
+            "together": self.together,
         }
 
 
@@ -98,6 +101,7 @@ def _described(types: StrategyTypes, name: str) -> Described:
         text,
         tuple(_parameters(kind)),
         tuple(f"{low} < {high}" for low, high in kind.ascending),
+        starts_together(kind),
     )
 
 

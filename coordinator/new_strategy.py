@@ -79,9 +79,83 @@ def test_a_restart_changes_none_of_its_signals() -> None:
     assert_enough_history($class_name(), walk(600))
 ''')
 
+_TOGETHER = Template('''\
+"""$title: long of the ticker that has risen most, flat of the others."""
 
-def new_strategy(name: str, folder: Path) -> list[Path]:
+from collections.abc import Mapping, Sequence
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from coordinator import Bar, MultiTickerStrategy, Window
+
+
+class $class_name(MultiTickerStrategy):
+    """+1 for the ticker that has risen most over `lookback` closes, -1 for the others."""
+
+    strategy_type: ClassVar[str] = "$name"
+
+    lookback: Annotated[Window, Field(ge=2, description="bars of the rise")] = 20
+
+    def signals(self, bars: Mapping[str, Sequence[Bar]]) -> Mapping[str, int]:
+        """By ticker, 1: be long, -1: be flat, 0, or left out: leave it as it is.
+
+        `bars` are the latest of each ticker, oldest first: at least `lookback`, the longest
+        Window, and at most ten times as many. It is asked once a minute, at the close of its bars.
+        """
+        rises = {
+            ticker: seen[-1].close / seen[-self.lookback].close for ticker, seen in bars.items()
+        }
+        best = max(rises, key=lambda ticker: rises[ticker])
+        return {ticker: 1 if ticker == best else -1 for ticker in rises}
+''')
+
+_TEST_TOGETHER = Template('''\
+"""What $class_name should do."""
+
+import pytest
+from $name import $class_name
+from pydantic import ValidationError
+
+from coordinator.testing import (
+    assert_deterministic,
+    assert_enough_history,
+    assert_signals,
+    bars_of,
+    walk,
+)
+
+TICKERS = ("SPY", "QQQ", "IWM")
+
+
+def walks(count: int) -> dict[str, list]:
+    return {ticker: walk(count, seed=n, ticker=ticker) for n, ticker in enumerate(TICKERS)}
+
+
+def test_it_is_long_of_what_has_risen_most() -> None:
+    bars = {"SPY": bars_of([10, 11, 11]), "QQQ": bars_of([20, 20, 23], ticker="QQQ")}
+    first, second = {"SPY": 1, "QQQ": -1}, {"SPY": -1, "QQQ": 1}
+    assert_signals($class_name(lookback=2), bars, {1: first, 2: second})
+
+
+def test_a_rise_over_one_bar_is_refused() -> None:
+    with pytest.raises(ValidationError):
+        $class_name(lookback=1)
+
+
+def test_its_signals_depend_on_the_bars_alone() -> None:
+    assert_deterministic($class_name(), walks(300))
+
+
+def test_a_restart_changes_none_of_its_signals() -> None:
+    assert_enough_history($class_name(), walks(600))
+''')
+
+
+def new_strategy(name: str, folder: Path, *, together: bool = False) -> list[Path]:
     """Write `NAME.py` and `test_NAME.py` into the folder, which is made if there is none.
+
+    `together`: one that looks at several tickers at once.
 
     Raises:
         OperatorError: the name will not do, or one of the files exists; nothing is written then.
@@ -93,8 +167,8 @@ def new_strategy(name: str, folder: Path) -> list[Path]:
         "title": name.replace("_", " ").capitalize(),
     }
     texts = {
-        folder / f"{name}.py": _STRATEGY.substitute(words),
-        folder / f"test_{name}.py": _TEST.substitute(words),
+        folder / f"{name}.py": (_TOGETHER if together else _STRATEGY).substitute(words),
+        folder / f"test_{name}.py": (_TEST_TOGETHER if together else _TEST).substitute(words),
     }
     for file in texts:
         if file.exists():

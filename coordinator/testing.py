@@ -2,7 +2,8 @@
 
 Signals are those of a session: each step begins fresh for its ticker, decimals are exact, and of
 a stock only bars of the exchange's regular sessions are read from recordings. A check that fails
-raises AssertionError, and says at which bar.
+raises AssertionError, and says at which bar. Of a MultiTickerStrategy, bars are given by ticker,
+and signals found by ticker, minute by minute.
 
 >>> from coordinator.strategies import MomentumStrategy
 >>> strategy = MomentumStrategy(lookback_period=2, momentum_threshold=0.05)
@@ -12,19 +13,28 @@ raises AssertionError, and says at which bar.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal, localcontext
-from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, overload
 
 from coordinator.core.lanes import HISTORY_WINDOWS
-from coordinator.core.values import EXACT, MINUTE, Bar, is_crypto
+from coordinator.core.values import EXACT, MINUTE, Bar
+from coordinator.moments import (
+    BarsByTicker,
+    Moment,
+    before,
+    moments_of,
+    of_others,
+    other_ticker,
+    shown,
+)
 from coordinator.strategies.base import Strategy
 from coordinator.strategies.frame import adapt
-from coordinator.strategies.reading import Step, one_signal
+from coordinator.strategies.reading import one_signal
+from coordinator.strategies.together import MultiTickerStrategy, joint_signals
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -123,11 +133,16 @@ def read_bars(
         return _recorded(file, ticker, source)
 
 
-def replay(strategy: Strategy | object, bars: Sequence[Bar]) -> list[int]:
+@overload
+def replay(strategy: MultiTickerStrategy, bars: BarsByTicker) -> list[dict[str, int]]: ...
+@overload
+def replay(strategy: Strategy | object, bars: Sequence[Bar]) -> list[int]: ...
+def replay(strategy: Any, bars: Any) -> list[Any]:
     """The strategy's signal at the close of each bar: 1, -1 or 0.
 
     `strategy` is a Strategy, or an object with `generate_signal(frame)`. What it raises is raised
-    here as well.
+    here as well. Of a MultiTickerStrategy, `bars` are by ticker, in the order of a configuration,
+    and there is a mapping for each minute: the signals of the tickers that have a bar in it.
 
     Raises:
         ValueError: the bars are not those of one ticker, oldest first.
@@ -137,14 +152,18 @@ def replay(strategy: Strategy | object, bars: Sequence[Bar]) -> list[int]:
     >>> replay(BuyAndHoldStrategy(), bars_of([3, 2, 1]))
     [1, 1, 1]
     """
-    _check(bars)
-    return _fed(_begun(strategy), bars)
+    return _fed(_begun(strategy, bars), moments_of(bars))
 
 
 def assert_signals(
-    strategy: Strategy | object, bars: Sequence[Bar], expected: Sequence[int] | Mapping[int, int]
+    strategy: Strategy | object,
+    bars: Sequence[Bar] | BarsByTicker,
+    expected: Sequence[int | Mapping[str, int]] | Mapping[int, int | Mapping[str, int]],
 ) -> None:
     """The strategy gives these signals: one for each bar, or only those at some bars' indices.
+
+    Of a MultiTickerStrategy each is by ticker, of which only some may be named, and an index is a
+    minute's.
 
     Raises:
         AssertionError: it gives another one.
@@ -157,22 +176,24 @@ def assert_signals(
     Traceback (most recent call last):
     AssertionError: at bar 1 (SPY 2026-03-17 13:31, close 6) the signal is 1, expected -1
     """
-    found = replay(strategy, bars)
+    moments = moments_of(bars)
+    found = _fed(_begun(strategy, bars), moments)
     if not isinstance(expected, Mapping):
-        if len(expected) != len(bars):
-            raise ValueError(f"{len(bars)} bars need as many signals, got {len(expected)}")
+        if len(expected) != len(moments):
+            raise ValueError(f"{len(moments)} bars need as many signals, got {len(expected)}")
         expected = dict(enumerate(expected))
     for at, signal in expected.items():
-        if found[at] != signal:
-            raise AssertionError(
-                f"at {_shown(bars, at)} the signal is {found[at]}, expected {signal}"
-            )
+        of_all = found[at]
+        is_ = {t: of_all.get(t) for t in signal} if isinstance(signal, Mapping) else of_all
+        if is_ != signal:
+            raise AssertionError(f"at {shown(moments, at)} the signal is {is_}, expected {signal}")
 
 
-def assert_deterministic(strategy: Strategy | object, bars: Sequence[Bar]) -> None:
+def assert_deterministic(strategy: Strategy | object, bars: Sequence[Bar] | BarsByTicker) -> None:
     """The same bars give the same signals: again, and while another ticker's bars come between.
 
-    What a strategy remembers in its class, in a global, or of the clock or chance shows here.
+    What a strategy remembers in its class, in a global, or of the clock or chance shows here. Of a
+    MultiTickerStrategy, another one's bars come between.
 
     Raises:
         AssertionError: a signal differs.
@@ -180,20 +201,28 @@ def assert_deterministic(strategy: Strategy | object, bars: Sequence[Bar]) -> No
     >>> from coordinator.strategies import RsiStrategy
     >>> assert_deterministic(RsiStrategy(), walk(200))
     """
-    first = replay(strategy, bars)
-    _assert_same(bars, first, replay(strategy, bars), "the second time")
-    ours, theirs = _begun(strategy), _begun(strategy)
+    moments = moments_of(bars)
+    first = _fed(_begun(strategy, bars), moments)
+    _assert_same(moments, first, _fed(_begun(strategy, bars), moments), "the second time")
+    between = of_others(bars)
+    ours, theirs = _begun(strategy, bars), _begun(strategy, between)
     found = []
-    for bar, other in zip(bars, _of_another_ticker(bars), strict=True):
-        found += _fed(ours, [bar])
+    for moment, other in zip(moments, moments_of(between), strict=True):
+        found += _fed(ours, [moment])
         _fed(theirs, [other])
-    _assert_same(bars, first, found, f"beside another ticker ({_other(bars[0].symbol)})")
+    beside = (
+        "another strategy"
+        if isinstance(bars, Mapping)
+        else f"another ticker ({other_ticker(bars)})"
+    )
+    _assert_same(moments, first, found, f"beside {beside}")
 
 
-def assert_enough_history(strategy: Strategy | object, bars: Sequence[Bar]) -> None:
+def assert_enough_history(strategy: Strategy | object, bars: Sequence[Bar] | BarsByTicker) -> None:
     """A strategy that starts with 10 x its longest window of history goes on as if it never ended.
 
-    So much is what a session fetches before it begins. Give at least twice as many bars.
+    So much of each ticker is what a session fetches before it begins. Give at least twice as many
+    bars.
 
     Raises:
         AssertionError: a signal differs, so that a restart would change what is traded.
@@ -203,62 +232,53 @@ def assert_enough_history(strategy: Strategy | object, bars: Sequence[Bar]) -> N
     >>> assert_enough_history(MeanReversionStrategy(lookback_period=5), walk(200))
     """
     history = HISTORY_WINDOWS * adapt(strategy).longest_window
-    if len(bars) < 2 * history:
+    moments = moments_of(bars)
+    if len(moments) < 2 * history:
         raise ValueError(
-            f"give at least {2 * history} bars, got {len(bars)}: the history is {history},"
+            f"give at least {2 * history} bars, got {len(moments)}: the history is {history},"
             f" {HISTORY_WINDOWS} x longest_window"
         )
-    whole = replay(strategy, bars)
-    for restart in range(history, len(bars), max(1, (len(bars) - history) // RESTARTS)):
-        step = _begun(strategy)
-        _fed(step, bars[restart - history : restart])
-        rest = bars[restart:]
-        told = f"after a restart at {_shown(bars, restart)} with {history} bars of history"
+    whole = _fed(_begun(strategy, bars), moments)
+    for restart in range(history, len(moments), max(1, (len(moments) - history) // RESTARTS)):
+        step = _begun(strategy, bars)
+        _fed(step, moments_of(before(bars, moments[restart], history)))
+        rest = moments[restart:]
+        told = f"after a restart at {shown(moments, restart)} with {history} bars of history"
         _assert_same(rest, whole[restart:], _fed(step, rest), f"{told}; raise longest_window:")
 
 
-def _begun(strategy: Strategy | object) -> Step:
+def _begun(strategy: Any, bars: Any) -> Callable[[Any], Any]:
+    """A step for the bars of one ticker, or for those of these tickers."""
     with localcontext(EXACT):
-        return adapt(strategy).start()
+        rule = adapt(strategy)
+        if not isinstance(bars, Mapping):
+            return rule.start()
+        if not isinstance(rule, MultiTickerStrategy):
+            raise ValueError("bars by ticker are for a MultiTickerStrategy; give one ticker's bars")
+        return rule.start_together(tuple(bars))
 
 
-def _fed(step: Step, bars: Iterable[Bar]) -> list[int]:
+def _fed(step: Callable[[Any], Any], moments: Iterable[Moment]) -> list[Any]:
     with localcontext(EXACT):
-        return [one_signal("its step", step(bar)) for bar in bars]
+        return [_signals(step(moment), moment) for moment in moments]
 
 
-def _check(bars: Sequence[Bar]) -> None:
-    for before, after in pairwise(bars):
-        if after.symbol != before.symbol:
-            raise ValueError(f"bars of one ticker are needed, got {before.symbol}, {after.symbol}")
-        if after.start <= before.start:
-            raise ValueError(f"bars must stand oldest first, got {after.start} after them")
-
-
-def _of_another_ticker(bars: Sequence[Bar]) -> list[Bar]:
-    """The same minutes with other prices, under another ticker."""
-    turned = reversed([bar.close for bar in bars])
-    return [
-        Bar(_other(bar.symbol), bar.start, close, close, close, close, bar.volume)
-        for bar, close in zip(bars, turned, strict=True)
-    ]
-
-
-def _other(ticker: str) -> str:
-    return "ETH/USD" if is_crypto(ticker) else "QQQ"
+def _signals(answer: Any, moment: Moment) -> int | dict[str, int]:
+    if isinstance(moment, Bar):
+        return one_signal("its step", answer)
+    named = dict(answer) if isinstance(answer, Mapping) else answer
+    found = joint_signals("its step", named, [*dict.fromkeys((*moment, *named))])
+    return {ticker: found.get(ticker, 0) for ticker in moment}
 
 
 def _assert_same(
-    bars: Sequence[Bar], expected: Sequence[int], found: Sequence[int], when: str
+    moments: Sequence[Moment], expected: Sequence[object], found: Sequence[object], when: str
 ) -> None:
     for at, (once, again) in enumerate(zip(expected, found, strict=True)):
         if once != again:
-            raise AssertionError(f"{when} at {_shown(bars, at)} the signal is {again}, not {once}")
-
-
-def _shown(bars: Sequence[Bar], at: int) -> str:
-    bar = bars[at]
-    return f"bar {at} ({bar.symbol} {bar.start:%Y-%m-%d %H:%M}, close {bar.close})"
+            raise AssertionError(
+                f"{when} at {shown(moments, at)} the signal is {again}, not {once}"
+            )
 
 
 def _recorded(path: Path, ticker: str, source: str | None) -> list[Bar]:

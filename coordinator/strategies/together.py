@@ -48,6 +48,9 @@ class MultiTickerStrategy(Strategy):
         pydantic.ValidationError: when made with unknown or unusable parameters.
     """
 
+    ticker_count: ClassVar[int | None] = None
+    """How many tickers it can be given; None for any number, one included."""
+
     waits_for_all: ClassVar[bool] = True
     """Whether `signals` and `generate_signals` are asked only once every ticker has as many bars as
     the strategy looks back; else as soon as one has, with those that have."""

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from coordinator import MultiTickerStrategy
 from coordinator.config import load_config
 from coordinator.new_strategy import new_strategy
 from coordinator.shell.isolation import Budget
@@ -39,7 +40,7 @@ def write_files(folder: Path) -> None:
 
 def test_every_block_is_a_file_a_command_or_the_entry_point() -> None:
     assert [kind for name, kind, _ in BLOCKS if not name and kind != "bash"] == ["toml"]
-    assert len(FILES) == 7
+    assert len(FILES) == 10
     assert {shlex.split(line)[0] for line in LINES} == {"multi-trader", "pytest", "python"}
 
 
@@ -54,6 +55,17 @@ def test_each_strategy_trades_and_depends_on_its_bars_alone(tmp_path: Path, kind
     strategy = registered_types(tmp_path / "strategies")[kind]()
     assert {1, -1} <= set(replay(strategy, walk(400)))
     assert_deterministic(strategy, walk(100))
+
+
+def test_the_pair_trades_both_ways_and_depends_on_its_bars_alone(tmp_path: Path) -> None:
+    write_files(tmp_path)
+    pair = registered_types(tmp_path / "strategies")["pair"]()
+    bars = {ticker: walk(400, seed=n, ticker=ticker) for n, ticker in enumerate(("SPY", "QQQ"))}
+    assert isinstance(pair, MultiTickerStrategy)
+    found = replay(pair, bars)
+    for signals in ((1, -1), (-1, 1), (-1, -1)):
+        assert dict(zip(bars, signals, strict=True)) in found
+    assert_deterministic(pair, bars)
 
 
 def test_what_a_strategy_explains_is_what_it_remembers(tmp_path: Path) -> None:
@@ -72,6 +84,8 @@ def test_the_configuration_is_valid(tmp_path: Path) -> None:
     assert (strategy.name, strategy.strategy_params) == ("SPY_Edge", {"lookback": 15})
     beside = load_config(tmp_path / "shadow.json")
     assert [one.name for one in beside.shadows] == ["SPY_Faster"]
+    (pair,) = load_config(tmp_path / "pair.json").strategies
+    assert pair.tickers == ("SPY", "QQQ")
 
 
 def test_the_entry_point_is_of_the_group_that_is_looked_at() -> None:

@@ -25,8 +25,9 @@ def write_config(place: Path, kind: str, **more: Any) -> str:
     return str(place)
 
 
-def test_what_it_writes_works_as_it_is(shell: Shell) -> None:
-    made = shell.run("new-strategy", "my_edge")
+@pytest.mark.parametrize("options", [[], ["--together"]])
+def test_what_it_writes_works_as_it_is(shell: Shell, options: list[str]) -> None:
+    made = shell.run("new-strategy", "my_edge", *options)
     assert (made.returncode, made.stderr) == (0, "")
     files = sorted((shell.folder / "strategies").iterdir())
     assert [file.name for file in files] == ["my_edge.py", "test_my_edge.py"]
@@ -44,8 +45,12 @@ def test_what_it_writes_works_as_it_is(shell: Shell) -> None:
     assert shell.run("validate", "--config", config).returncode == 0
 
 
-def test_what_it_writes_is_well_formed(command: Command, tmp_path: Path) -> None:
-    assert command(["new-strategy", "long_name_of_mine_strategy", "--dir", "a/b"]).code == 0
+@pytest.mark.parametrize("options", [[], ["--together"]])
+def test_what_it_writes_is_well_formed(
+    command: Command, tmp_path: Path, options: list[str]
+) -> None:
+    name = "long_name_of_mine_strategy"
+    assert command(["new-strategy", name, "--dir", "a/b", *options]).code == 0
     written = tmp_path / "a" / "b"
     for check in (["check", "--select", "E,F,W,UP,B,SIM,RUF"], ["format", "--check"]):
         done = subprocess.run(
@@ -55,7 +60,8 @@ def test_what_it_writes_is_well_formed(command: Command, tmp_path: Path) -> None
             check=False,
         )
         assert done.returncode == 0, done.stdout
-    assert "class LongNameOfMineStrategy(Strategy)" in (
+    base = "MultiTickerStrategy" if options else "Strategy"
+    assert f"class LongNameOfMineStrategy({base})" in (
         written / "long_name_of_mine_strategy.py"
     ).read_text(encoding="utf-8")
 

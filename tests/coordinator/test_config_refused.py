@@ -5,14 +5,15 @@ from __future__ import annotations
 import pickle
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from coordinator.config import configure, load_config, parse_config
 from coordinator.errors import ConfigError, OperatorError
-from coordinator.strategies import RsiStrategy
+from coordinator.strategies import RsiStrategy, registry
 from tests.coordinator.bad_configs import BAD, R0, S0, entry, one, params, risk, several
+from tests.coordinator.pairs import Leader
 
 
 @pytest.mark.parametrize(
@@ -119,3 +120,25 @@ def test_strategies_must_stand_in_a_list_in_python_too() -> None:
     with pytest.raises(ConfigError) as refused:
         configure([])
     assert [problem.path for problem in refused.value.problems] == ["strategies"]
+
+
+def test_a_strategy_of_two_tickers_is_given_two_and_one_of_any_number_any(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Two(Leader):
+        strategy_type: ClassVar[str] = "two"
+        ticker_count: ClassVar[int] = 2
+
+    monkeypatch.setattr(registry, "_registered", {"two": Two, "leader": Leader})
+
+    def told(kind: str, *tickers: str) -> list[str]:
+        document = {"strategies": [{"name": "A", "strategy_type": kind, "tickers": tickers}]}
+        try:
+            parse_config(document, "test")
+        except ConfigError as error:
+            return [str(problem) for problem in error.problems]
+        return []
+
+    assert told("two", "SPY", "QQQ") == told("two", "SPY", "BTC/USD") == []
+    assert told("leader", "SPY") == told("leader", "SPY", "QQQ", "IWM") == []
+    assert told("two", "SPY") == ["strategies[0].tickers: two looks at 2 together, got 1"]

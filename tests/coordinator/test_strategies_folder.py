@@ -236,6 +236,20 @@ BAD = {
         "    def step(self, bar): ...\n",
         r"own/bad\.py:2: class Bad does not say how far it looks back",
     ),
+    "a class that answers by ticker and is not derived so": (
+        "from coordinator import Strategy, Window\nclass Bad(Strategy):\n"
+        "    strategy_type = 'bad'\n    n: Window = 1\n    def signals(self, bars): ...\n",
+        r"own/bad\.py:2: class Bad answers signals by ticker; derive it from coordinator\.Multi",
+    ),
+    "a class of several tickers that reads the bars of one": (
+        "from coordinator import MultiTickerStrategy, Window\nclass Bad(MultiTickerStrategy):\n"
+        "    strategy_type = 'bad'\n    n: Window = 1\n    def signal(self, bars): ...\n",
+        r"own/bad\.py:2: class Bad cannot read the bars of several tickers; give it one of signals",
+    ),
+    "a class of several tickers without a name": (
+        "import coordinator\nclass MyBad(coordinator.MultiTickerStrategy):\n    n: int = 1\n",
+        r'own/bad\.py:2: class MyBad has no name .* add: strategy_type = "my_bad"',
+    ),
     "parameters without names": (
         "class Bad:\n    strategy_type = 'bad'\n    def __init__(self, *all): ...\n"
         "    def generate_signal(self, bars): ...\n",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import doctest
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -14,7 +14,8 @@ import pandas as pd
 import pytest
 
 import coordinator.testing
-from coordinator import Bar, Strategy, Window
+from coordinator import Bar, MultiTickerStrategy, Strategy, Window
+from coordinator.errors import OperatorError
 from coordinator.strategies.registry import BUILT_IN
 from coordinator.testing import (
     assert_deterministic,
@@ -26,6 +27,7 @@ from coordinator.testing import (
     walk,
 )
 from tests.backtest.recording import write_recording
+from tests.coordinator.pairs import FORMS, Leader
 
 FRIDAY = date(2026, 3, 13)
 
@@ -155,3 +157,56 @@ def test_a_recording_before_the_open_is_left_out(tmp_path: Path) -> None:
     prices = {name: 5.0 for name in ("open", "high", "low", "close", "volume")}
     frame = pd.DataFrame({"symbol": "SPY", "timestamp": times, **prices})
     assert [bar.start.minute for bar in read_bars(frame, "SPY")] == [30]
+
+
+def walks(count: int) -> dict[str, list[Bar]]:
+    return {ticker: walk(count, seed=n, ticker=ticker) for n, ticker in enumerate(("SPY", "QQQ"))}
+
+
+@pytest.mark.parametrize("kind", FORMS)
+def test_one_that_looks_at_several_tickers_is_fed_and_checked_by_ticker(
+    kind: type[MultiTickerStrategy],
+) -> None:
+    bars = {"SPY": bars_of([100, 101, 101]), "QQQ": bars_of([50, 50, 52], ticker="QQQ")}
+    found = [{"SPY": 0, "QQQ": 0}, {"SPY": 1, "QQQ": -1}, {"SPY": -1, "QQQ": 1}]
+    assert replay(kind(), bars) == found
+    assert_signals(kind(), bars, found)
+    assert_signals(kind(), bars, {-1: {"QQQ": 1}})
+    assert_deterministic(kind(), walks(100))
+    assert_enough_history(kind(), walks(100))
+
+
+def test_a_minute_has_the_tickers_that_have_a_bar_in_it() -> None:
+    bars = {"SPY": bars_of([1, 2, 3]), "QQQ": bars_of([1, 2], ticker="QQQ")}
+    assert [list(signals) for signals in replay(Leader(), bars)][1:] == [["SPY", "QQQ"], ["SPY"]]
+
+
+class SharesTogether(Leader):
+    """Remembers in its class."""
+
+    seen: ClassVar[list[Decimal]] = []
+
+    def signals(self, bars: Mapping[str, Sequence[Bar]]) -> dict[str, int]:
+        self.seen.append(bars["SPY"][-1].close)
+        return {"SPY": 1 if self.seen[-1] > max([*self.seen[-3:-1], Decimal(0)]) else -1}
+
+
+def test_a_wrong_signal_by_ticker_is_told_with_its_minute() -> None:
+    bars = {"SPY": bars_of([100, 101]), "QQQ": bars_of([50, 50], ticker="QQQ")}
+    with pytest.raises(AssertionError) as failed:
+        assert_signals(Leader(), bars, {1: {"SPY": 0}})
+    assert str(failed.value) == (
+        "at minute 1 (2026-03-17 13:31, closes SPY 101, QQQ 50) the signal is {'SPY': 1}, expected"
+        " {'SPY': 0}"
+    )
+    with pytest.raises(AssertionError, match=r"at minute \d+ \(.*\) the signal is"):
+        assert_deterministic(SharesTogether(), walks(100))
+
+
+def test_bars_by_ticker_and_bars_of_one_are_for_their_own_kind_of_strategy() -> None:
+    with pytest.raises(ValueError, match="bars by ticker are for a MultiTickerStrategy"):
+        replay(Last(), walks(3))
+    with pytest.raises(OperatorError, match="give it the bars of each, by ticker"):
+        replay(Leader(), walk(3))
+    with pytest.raises(ValueError, match="the bars of QQQ are those of SPY"):
+        replay(Leader(), {"QQQ": walk(3)})
