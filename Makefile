@@ -75,6 +75,7 @@ $(LOCKED): requirements.lock
 	  echo "Multi-Trader needs Python 3.11, where its locked dependencies are proved: install it, or name it with 'make PYTHON=/path/to/python3.11'." >&2; \
 	  exit 1; \
 	fi; \
+	echo "Making $(VENV) from requirements.lock with $$found; this takes a minute or a few." >&2; \
 	rm -f $(LOCKED) $(INSTALLED) && rm -rf $(VENV) && \
 	{ "$$found" -m venv $(VENV) || { rm -rf $(VENV); \
 	  echo "$$found cannot make a virtual environment: install its venv package (Debian: python3.11-venv)." >&2; exit 1; }; } && \

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.faults import INTERRUPTED, plainly
+from cli.faults import ANYTHING_ELSE, INTERRUPTED, complain, plainly
 from cli.logs import configure_logging
 from cli.options import (
     FillModel,
@@ -99,7 +99,7 @@ def backtest(
     Every session between --start and --end is played in order, on books that live on, and goes
     into the warehouse with mode `backtest` when it is over. Ctrl-C keeps the sessions that are.
     The same backtest again replaces its own rows; another one stands beside it, under an account
-    of its own (BT-...).
+    of its own (BT-...). Exit 1 if a strategy failed.
 
     Of a configuration with a sweep each variant is tested as if alone. All have their days and
     sums in the warehouse (v_sweep); orders, fills, positions and equity only the best --keep, by
@@ -144,7 +144,16 @@ def _test(
     test, tally = Backtest(options, config=config), Tally()
     _play(test, tally, place, stop)
     (_tell_json if json else _tell)(test, tally, place)
-    return tally.sessions == test.sessions
+    for one in tally.failing.values():
+        complain(
+            f"Warning: {one.strategy} failed in {one.sessions} of {tally.sessions} sessions and"
+            f" opened nothing more in them; first on {one.first}: {one.words}. Repair it and test"
+            " it again."
+        )
+    whole = tally.sessions == test.sessions
+    if whole and tally.failing:
+        raise typer.Exit(ANYTHING_ELSE)
+    return whole
 
 
 def _play(test: Backtest, tally: Tally, place: Path | str, stop: StopSignals) -> None:

@@ -77,7 +77,7 @@ def _lines(one: Explanation) -> Iterator[tuple[str, str]]:
     bar = f"ended {_time(one.bar_end)}, close {one.close}" if one.bar_end else "none yet"
     yield "Last bar", bar
     yield "Parameters", _pairs(one.params, "=") or "none"
-    yield "Indicators", _pairs(one.values, " ") or "the strategy tells none"
+    yield "Indicators", _pairs(one.values, " ") or "it tells none (an explain() of its own would)"
     yield "Signal", signed(one.signal)
     yield "Bars", f"{one.bars_seen} seen, {one.bars_needed} needed"
     yield "Position", one.position or "none"

@@ -192,7 +192,7 @@ def _table(rows: Sequence[Row]) -> Table:
     table.add_column("Positions", ratio=2, no_wrap=True, overflow="ellipsis")
     for heading, width in (("Ord", 3), ("Entries", 7), ("Loss", 4)):
         table.add_column(heading, width=width, justify="right", no_wrap=True)
-    table.add_column("State", width=7, no_wrap=True, overflow="ellipsis")
+    table.add_column("State", width=9, no_wrap=True, overflow="ellipsis")
     for row in rows:
         table.add_row(*(Text(text, style) for text, style in _cells(row)))
     return table

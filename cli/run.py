@@ -123,9 +123,11 @@ def run(
         )
         outcome = asyncio.run(_session(options, stop))
     interrupt_on_sigterm()
-    (_tell_json if json else _tell)(outcome)
-    if not no_load and outcome.session_id is not None:
-        _load(outcome.session_id)
+    try:
+        (_tell_json if json else _tell)(outcome)
+    finally:  # also where nobody reads any more: Ctrl-C ends the `tee` behind a pipe as well
+        if not no_load and outcome.session_id is not None:
+            _load(outcome.session_id)
 
 
 def _refuse_contradictions(

@@ -95,12 +95,18 @@ class StopSignals:
         if number == signal.SIGINT:
             self._interrupts += 1
         if self._interrupts > 1:
-            os.write(2, self._left)
+            _write(self._left)
             os._exit(INTERRUPTED)
         if self._signals == 0:
-            os.write(2, self._told)  # print is not safe inside a signal handler
+            _write(self._told)
         self._signals += 1
         self._asked.set()
+
+
+def _write(text: bytes) -> None:
+    """On stderr, where somebody reads it; print is not safe inside a signal handler."""
+    with suppress(OSError):
+        os.write(2, text)
 
 
 def interrupt_on_sigterm() -> None:

@@ -331,7 +331,8 @@ def utc_now() -> datetime:
 
 def _outcome(result: RunResult | None, options: RunOptions) -> SessionOutcome:
     if result is None:
-        return SessionOutcome("MarketClosed", "No session is left today for these strategies.")
+        day = f"on {options.date}: choose another" if options.date else "today"
+        return SessionOutcome("MarketClosed", f"No session is left for these strategies {day}.")
     fills = f" Simulated fills: {options.fill_model or FILL_MODEL}." if options.simulated else ""
     return SessionOutcome(
         result.status,

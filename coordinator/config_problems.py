@@ -143,7 +143,7 @@ def kind_for(
     if name not in types and not types.is_whole:
         return None, []  # it may well be one of those that are missing
     if name not in types:
-        message = unknown("strategy type", name, types)
+        message = unknown("strategy type", name, types) + types.advice
         broken = [Problem(STRATEGIES_DIR, fault) for fault in types.faults]
         return None, [Problem(path_to((*place, "strategy_type")), message), *broken]
     try:

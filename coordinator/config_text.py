@@ -40,7 +40,7 @@ def read_document(text: str | bytes, source: str) -> object:
         return json.loads(decoded, parse_float=Decimal, object_pairs_hook=_object)
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
-        raise _unreadable(source, f"is not JSON: {error.msg} ({where})") from None
+        raise _unreadable(source, f"is not JSON: {error.msg} ({where}); correct it there") from None
     except RecursionError:
         raise _unreadable(source, "is nested too deeply for a configuration") from None
     except ValueError:

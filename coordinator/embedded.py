@@ -5,8 +5,9 @@ The coordinator meets it as it meets Alpaca, through URLs.
 
 from __future__ import annotations
 
+import logging
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
@@ -18,6 +19,8 @@ from coordinator.errors import OperatorError
 from coordinator.settings import Settings
 from coordinator.shell.folders import private_folder
 from coordinator.shell.wire import NEW_YORK
+
+log = logging.getLogger(__name__)
 
 LEAST_CASH = Decimal(100_000)
 FILL_MODEL = "spread"
@@ -86,6 +89,7 @@ def embedded_simulator(simulation: Simulation, account: str) -> Iterator[Setting
     )
     try:
         simulator = Simulator(options)
+        _warn_of_bars_that_are_missing(simulation, simulator.exchange.universe)
         simulator.start()
     except SimulatorError as error:
         raise OperatorError(str(error)) from None
@@ -101,6 +105,13 @@ def embedded_simulator(simulation: Simulation, account: str) -> Iterator[Setting
         )
     finally:
         simulator.stop()
+
+
+def _warn_of_bars_that_are_missing(simulation: Simulation, there: Collection[str]) -> None:
+    missing = [ticker for ticker in simulation.tickers if ticker not in there]
+    if missing and simulation.bars is not None:
+        text = "%s has no bars of %s, so nothing is decided on them; it has %s"
+        log.warning(text, simulation.bars, ", ".join(missing), ", ".join(there))
 
 
 def claim_account(simulation: Simulation, *, for_warm_up: bool = False) -> str:

@@ -133,7 +133,8 @@ def read_settings(
     if missing:
         raise CredentialsError(
             f"Missing Alpaca API credentials: set {' and '.join(missing)} (or put them into a file"
-            " .env of mode 600), or run with --simulate, which needs none."
+            " .env of mode 600), or trade on the simulator, which needs none:"
+            " multi-trader run --simulate."
         )
     trading = _allowed(
         known, "APCA_API_BASE_URL", LIVE_TRADING if live else PAPER_TRADING, "https"

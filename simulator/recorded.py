@@ -124,7 +124,8 @@ class RecordedFeed:
 def _read(path: Path) -> Any:
     """The file as an Arrow table with the required columns in it."""
     if not path.is_file():
-        raise FeedError(f"{path}: there is no such file; give --bars a Parquet or CSV file of bars")
+        wrong = "is not a file" if path.exists() else "there is no such file"
+        raise FeedError(f"{path}: {wrong}; give --bars a Parquet or CSV file of bars")
     try:
         if path.suffix.lower() == ".csv":
             table = pyarrow.csv.read_csv(path)
@@ -133,7 +134,8 @@ def _read(path: Path) -> Any:
     except (pa.ArrowException, OSError) as error:
         kind = "CSV" if path.suffix.lower() == ".csv" else "Parquet"
         raise FeedError(
-            f"{path}: cannot be read as {kind}: {str(error).splitlines()[0]}"
+            f"{path}: cannot be read as {kind}: {_first_sentence(error)}. Give --bars a Parquet"
+            " file, or a CSV file whose name ends in .csv"
         ) from error
     missing = [name for name in _REQUIRED if name not in table.column_names]
     if missing:
@@ -142,6 +144,10 @@ def _read(path: Path) -> Any:
             f"found: {', '.join(table.column_names)})"
         )
     return table
+
+
+def _first_sentence(error: Exception) -> str:
+    return str(error).splitlines()[0].partition(". ")[0].rstrip(".")
 
 
 def _of_source(table: Any, source: str | None, path: Path) -> Any:

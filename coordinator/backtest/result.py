@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from decimal import Decimal
 from typing import cast
@@ -31,6 +31,16 @@ class StrategyResult:
 
 
 @dataclass(slots=True)
+class Failing:
+    """A strategy that failed: in how many sessions, and how it did first."""
+
+    strategy: str
+    first: date
+    words: str
+    sessions: int = 0
+
+
+@dataclass(slots=True)
 class Tally:
     """Adds sessions up as they finish; `tell` makes the guide's summary of the last one."""
 
@@ -39,6 +49,7 @@ class Tally:
     first: date | None = None
     last: date | None = None
     by_strategy: dict[str, StrategyResult] = field(default_factory=dict)
+    failing: dict[str, Failing] = field(default_factory=dict)
 
     @property
     def summary(self) -> str:
@@ -59,6 +70,8 @@ class Tally:
         for row in session.rows()["pnl_daily"]:
             if row["strategy"] != UNASSIGNED:
                 self._add_day(row)
+        for name, words in session.faults.items():
+            self.failing.setdefault(name, Failing(name, session.session_date, words)).sessions += 1
 
     def as_document(self) -> dict[str, object]:
         """The same as plain values for JSON, decimals and dates as they are."""
@@ -79,6 +92,7 @@ class Tally:
                 }
                 for one in self.by_strategy.values()
             ],
+            "failing": [asdict(one) for one in self.failing.values()],
         }
 
     def _add_day(self, row: Row) -> None:

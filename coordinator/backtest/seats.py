@@ -16,7 +16,7 @@ from coordinator.backtest.foreseen import Opinion
 from coordinator.backtest.reels import Reel
 from coordinator.core import risk
 from coordinator.core.books import Books
-from coordinator.core.lanes import StrategySpec
+from coordinator.core.lanes import FAULT, StrategySpec
 from coordinator.core.ledger import Position, SubAccount
 from coordinator.core.risk import Asset
 from coordinator.core.values import Side
@@ -125,7 +125,7 @@ class Book:
             return
         fault = next((text for at, text in self.faults if at <= minute), "")
         if fault:
-            self.stopped = f"fault: {fault}"
+            self.stopped = FAULT + fault
 
     def denial(self) -> str:
         """What keeps it from opening a position; empty if nothing does."""

@@ -142,9 +142,9 @@ class Recording:
             if (start := self._start(day)) is not None
         ]
         if not found:
-            asked = f"from {first or self.first} to {last or self.last}"
+            asked = "".join(f" {at} {day}" for at, day in (("from", first), ("to", last)) if day)
             raise OperatorError(
-                f"{self.path}: has no bars of {', '.join(self.tickers)} {asked}; it has them from"
+                f"{self.path}: has no bars of {', '.join(self.tickers)}{asked}; it has them from"
                 f" {self.first} to {self.last}. Give --start and --end within these."
             )
         return found

@@ -20,7 +20,7 @@ from coordinator.core.books import Books
 from coordinator.core.controls import Controls, Gate
 from coordinator.core.desk import OrderDesk
 from coordinator.core.explanation import Case, Explanation
-from coordinator.core.lanes import Lanes, StrategySpec
+from coordinator.core.lanes import FAULT, Lanes, StrategySpec
 from coordinator.core.minute import Minutes, View, news_of
 from coordinator.core.opening import change_session
 from coordinator.core.reconcile import DiscrepancyKind, Reconciler, finding
@@ -216,7 +216,7 @@ class Engine:
     def _check_fault(self, spec: StrategySpec, now: datetime) -> None:
         fault = self.lanes.fault(spec)
         if fault and not self.books.days[spec.name].stopped:
-            self._desk.record(r.EntriesStopped(now, spec.name, f"fault: {fault}"))
+            self._desk.record(r.EntriesStopped(now, spec.name, FAULT + fault))
 
     def _decide(self, spec: StrategySpec, bar: Bar, view: View, now: datetime) -> bool:
         """Whether the View has something on the ticker that could be sold."""

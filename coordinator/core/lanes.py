@@ -121,6 +121,10 @@ class Lane:
             return {"explain()": f"raised {type(error).__name__}: {error}"}
 
 
+FAULT = "fault: "
+"""Begins the reason for which a strategy that failed opens nothing more that day."""
+
+
 class Lanes:
     """All lanes of a coordinator, by ticker, and how many bars each ticker has had."""
 

@@ -77,6 +77,13 @@ class StrategyTypes(Mapping[str, type[Strategy]]):
         """Sentences about files of the folder that offer nothing because of a mistake."""
         return [] if self._folder is None else self._folder.faults
 
+    @property
+    def advice(self) -> str:
+        """What to say to who misses a type: where a strategy of one's own is looked for."""
+        if self._folder is not None:
+            return ""
+        return '; your own: name its folder, by "strategies_dir" or --strategies DIR'
+
     def origin(self, name: str) -> str:
         """Where a name comes from: 'built-in', a file and line, a class, or an entry point."""
         if name in self._files:

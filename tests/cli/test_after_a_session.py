@@ -74,6 +74,24 @@ def test_ctrl_c_ends_in_the_guide_s_summary_and_exit_0(traded: Traded) -> None:
     assert lines[-1].startswith("StoppedEarly: ")
 
 
+@pytest.mark.slow
+def test_a_reader_that_has_gone_keeps_no_session_out_of_the_warehouse(shell: Shell) -> None:
+    with shell.start("run", "--date", "2026-03-17", "--config", CONFIG) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            while "TRADING ACTIVE" not in (line := process.stderr.readline()):
+                assert line, "it ended before it traded"
+            process.stdout.close()  # as `tee` does, which the same Ctrl-C ends
+            process.send_signal(signal.SIGINT)
+            err = process.stderr.read()
+        finally:
+            process.kill()
+    assert "loaded" in err
+    assert '"StoppedEarly"' in shell.run("status", "--json").stdout
+    assert "1 row" in shell.run("sql", "SELECT session_id FROM sessions").stdout
+
+
 def test_state_can_be_read_by_its_user_alone(traded: Traded) -> None:
     kept = [path for path in traded.shell.home.rglob("*") if path.is_file()]
     assert any(path.name == "journal.db" for path in kept)

@@ -129,9 +129,12 @@ def test_a_longer_run_of_the_same_adds_to_its_sessions(
     ("changes", "words"),
     [
         ({"--bars": "none.parquet"}, "there is no such file"),
+        ({"--bars": "."}, "is not a file; give --bars"),
         ({"--bars": "mine.json"}, "cannot be read as Parquet"),
+        ({"--bars": "mine.json"}, "Give --bars a Parquet file, or a CSV file whose name ends in"),
         ({"--source": "alpaca"}, "no column 'source'"),
-        ({"--start": "2026-03-20"}, "it has them from 2026-03-16 to 2026-03-17"),
+        ({"--start": "2026-03-20"}, "has no bars of SPY, QQQ from 2026-03-20; it has them from"),
+        ({"--start": "2026-03-20"}, "from 2026-03-16 to 2026-03-17. Give --start and --end within"),
         ({"--start": "2026-03-17", "--end": "2026-03-16"}, "the other way round"),
         ({"--start": "yesterday"}, "is not a date"),
         ({"--fill-model": "wishful"}, "fill model 'wishful' is not known"),
@@ -156,6 +159,43 @@ def test_what_cannot_be_is_refused_in_a_sentence_that_says_what_to_do(
     assert words in " ".join(said.err.split())
     assert "Traceback" not in said.err
     assert not (tmp_path / "state").exists()
+
+
+BROKEN = """
+class Broken:
+    strategy_type = "broken"
+
+    def generate_signal(self, bars):
+        return 1 / 0
+"""
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_a_strategy_that_fails_is_told_with_file_and_line_and_exit_code_1(
+    command: Command, tmp_path: Path, bars: Path, as_json: bool
+) -> None:
+    (tmp_path / "own").mkdir(mode=0o700)
+    (tmp_path / "own" / "broken.py").write_text(BROKEN)
+    (tmp_path / "own" / "broken.py").chmod(0o600)
+    broken = {"name": "Broken", "strategy_type": "broken", "tickers": ["SPY"]}
+    document = {"strategies_dir": "own", "strategies": [broken, strategy("Fast", "SPY")]}
+    config = written(tmp_path / "own.json", document)
+    more = ["--json"] if as_json else []
+    said = command(["backtest", "--config", str(config), "--bars", str(bars), *more])
+    assert said.code == 1
+    assert said.err.count("\n") == 1
+    assert said.err.startswith("Warning: Broken failed in 2 of 2 sessions")
+    assert "first on 2026-03-16" in said.err
+    assert "ZeroDivisionError: division by zero" in said.err
+    assert "own/broken.py:6" in said.err
+    if as_json:
+        (failing,) = json.loads(said.out)["failing"]
+        assert (failing["strategy"], failing["first"], failing["sessions"]) == (
+            *("Broken", "2026-03-16"),
+            2,
+        )
+    else:
+        assert "Fast" in said.out
 
 
 @pytest.mark.slow

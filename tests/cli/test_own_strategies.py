@@ -215,6 +215,7 @@ def test_a_backtest_and_a_session_run_it_and_tell_where_it_fails(
     refused = command(ask)
     assert refused.code == 2
     assert "unknown strategy type 'my_edge'" in refused.err
+    assert 'your own: name its folder, by "strategies_dir" or --strategies DIR' in refused.err
     first = command([*ask, "--strategies", "strategies"])
     assert first.code == 0
     assert json.loads(first.out)["strategies"][0]["fills"] > 0

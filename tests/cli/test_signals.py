@@ -122,3 +122,12 @@ def test_waiting_ends_by_a_signal_or_by_another_thread(
             process.send_signal(signal.SIGINT)
         assert _next_line(process) == signalled
         assert process.wait(timeout=20) == 0
+
+
+def test_a_stop_is_heard_where_nobody_reads_what_is_said_of_it(shell: Shell) -> None:
+    with _process(shell, SESSION.format(stubborn=False)) as process:
+        assert _next_line(process) == "running"
+        assert process.stderr is not None
+        process.stderr.close()
+        process.send_signal(signal.SIGINT)
+        assert (_next_line(process), _next_line(process)) == ("asked", "ended")

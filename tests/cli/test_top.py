@@ -179,16 +179,17 @@ def test_what_keeps_the_account_from_buying_is_said_in_the_head() -> None:
         blind=frozenset({"SPY"}),
         killed=True,
         frozen={"cash": "cash differs by 3"},
-        strategies=(replace(strategy(0), halted="paused"), replace(strategy(1), stopped="frozen")),
+        strategies=(
+            *(replace(strategy(0), halted="flattened"), replace(strategy(1), halted="paused")),
+            replace(strategy(2), stopped="frozen"),
+        ),
     )
     lines = drawn([answered(troubled)])
     for words in ("KILLED", "FROZEN: cash differs by 3", "BLIND: no bars come of SPY"):
         assert any(line.startswith(words) for line in lines)
     assert lines[1].startswith("lost: stock bars; live: orders;")
-    assert [line.split()[-1] for line in lines if line.startswith("strategy")] == [
-        "paused",
-        "stoppe…",
-    ]
+    states = [line.split()[-1] for line in lines if line.startswith("strategy")]
+    assert states == ["flattened", "paused", "stopped:…"]
 
 
 def test_a_shadow_is_in_the_table_and_in_no_sum() -> None:

@@ -15,6 +15,7 @@ from coordinator.embedded import Simulation, claim_account, embedded_simulator
 from coordinator.errors import OperatorError
 from coordinator.shell.alpaca_rest import AlpacaRest
 from coordinator.shell.broker import Broker
+from tests.backtest.recording import write_recording
 
 DAY = date(2026, 3, 17)
 
@@ -63,6 +64,15 @@ def test_a_bars_file_or_a_fill_model_that_cannot_be_used_is_the_operators_fault(
         with pytest.raises(OperatorError) as error, embedded_simulator(wrong, "SIM0001"):
             pass
         assert error.value.exit_code == 2
+
+
+def test_tickers_that_a_bars_file_lacks_are_named_before_it_plays(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    bars = write_recording(tmp_path / "bars.parquet", ["SPY"], DAY, DAY)
+    played = replace(simulation(tmp_path, "1", "SPY", "SPX", "QQQ"), bars=bars)
+    with embedded_simulator(played, "SIM0001"):
+        assert "has no bars of SPX, QQQ, so nothing is decided on them; it has SPY" in caplog.text
 
 
 def test_each_run_has_an_account_of_its_own(tmp_path: Path) -> None:
