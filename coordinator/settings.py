@@ -24,7 +24,7 @@ ALPACA = ".alpaca.markets"
 _PLAIN_URL = re.compile(r"[A-Za-z]+://([A-Za-z0-9.-]+|\[::1\])(:[0-9]+)?(/[A-Za-z0-9._/-]*)?")
 """No user, no query, and no sign that two readers of a URL could take for different hosts."""
 _NO_SPACE = re.compile(r"[!-~]+")
-_CONNECTION = re.compile(r"[A-Za-z_]{2,}:")
+_CONNECTION = re.compile(r"[A-Za-z_][A-Za-z0-9_]+:")
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _SCHEMES = {"https": "http", "wss": "ws"}
 KEYS = ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY")

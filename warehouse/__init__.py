@@ -17,6 +17,7 @@ from warehouse.errors import (
     WarehouseNewer,
     WarehouseOlder,
     WarehouseUnreadable,
+    WarehouseUnsupported,
 )
 from warehouse.load import (
     LoadResult,
@@ -48,6 +49,7 @@ __all__ = [
     "WarehouseNewer",
     "WarehouseOlder",
     "WarehouseUnreadable",
+    "WarehouseUnsupported",
     "add_details",
     "load_session",
     "load_sessions",

@@ -27,6 +27,10 @@ class WarehouseOlder(WarehouseError):
     """The file's schema is an older program's, and reading changes nothing; a load migrates it."""
 
 
+class WarehouseUnsupported(WarehouseError):
+    """The location is of a kind that cannot hold a warehouse; nothing was opened."""
+
+
 class WarehouseUnreadable(WarehouseError):
     """The file is corrupt, is no DuckDB file, or may not be opened; nothing was changed."""
 

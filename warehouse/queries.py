@@ -6,6 +6,7 @@ statement that is no query is refused before it runs. Times are in UTC.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,10 @@ from warehouse.errors import QueryFailed, QueryRefused
 from warehouse.store import Store, tell
 
 _READS = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
+_PIVOTS = re.compile(
+    r"(?:\s|\(|--[^\n]*\n|/\*.*?\*/)*(?:PIVOT|PIVOT_WIDER|FROM|SELECT|WITH)\b", re.I | re.S
+)
+"""How a query begins that pivots on values not named in it, which DuckDB runs as several."""
 
 
 MULTIPLY = (
@@ -61,6 +66,8 @@ def ask(store: Store, sql: str, parameters: Sequence[object] = ()) -> QueryResul
     except duckdb.PermissionException as error:
         raise QueryRefused(f"The warehouse is read-only here: {error}") from error
     except duckdb.Error as error:
+        if "in read-only mode" in str(error):
+            raise QueryRefused(f"The warehouse is read-only here: {error}") from error
         hint = MULTIPLY if "in multiplication of DECIMAL" in str(error) else ""
         raise QueryFailed(f"The query cannot be answered: {error}{hint}") from error
 
@@ -69,8 +76,9 @@ def _refuse_all_but_one_query(statements: Sequence[duckdb.Statement]) -> None:
     if len(statements) != 1:
         raise QueryRefused(f"Give one query at a time; this text holds {len(statements)}.")
     kind = statements[0].type
-    if kind not in _READS:
+    pivots = kind is duckdb.StatementType.MULTI and _PIVOTS.match(statements[0].query)
+    if kind not in _READS and not pivots:
         raise QueryRefused(
             f"The warehouse is read-only here and {kind.name} is no query. Give a SELECT (or "
-            "DESCRIBE, SHOW, SUMMARIZE, EXPLAIN); what to keep belongs in a file of your own."
+            "DESCRIBE, SHOW, SUMMARIZE, PIVOT, EXPLAIN); keep results in a file of your own."
         )

@@ -28,6 +28,7 @@ from warehouse.errors import (
     WarehouseMissing,
     WarehouseUnreadable,
 )
+from warehouse.location import is_file, refuse_unsupported
 from warehouse.migrate import migrate, refuse_newer, refuse_older, version_of
 from warehouse.turns import Turn
 
@@ -69,9 +70,10 @@ class Store:
 
         `location` is a file, or a DuckDB connection string such as "md:books". Waits up to
         `deadline_s` seconds for other processes and calls `on_wait` once with a sentence.
-        Raises WarehouseLocked, WarehouseNewer, WarehouseUnreadable.
+        Raises WarehouseUnsupported, WarehouseLocked, WarehouseNewer, WarehouseUnreadable.
         """
         name = str(location)
+        refuse_unsupported(name)
         with private_files():
             if is_file(name):
                 _make_file(Path(name))
@@ -106,6 +108,7 @@ class Store:
         WarehouseUnreadable.
         """
         name = str(location)
+        refuse_unsupported(name)
         if is_file(name) and _is_empty(Path(name)):
             raise WarehouseMissing(
                 f"There is no warehouse at {name} yet. Run a session, or load what the journal "
@@ -157,11 +160,6 @@ class Store:
                 if isinstance(error, duckdb.Error) and not isinstance(error, _OUR_FAULTS):
                     raise _unwritable(self.location, error) from error
                 raise
-
-
-def is_file(location: str) -> bool:
-    """Whether the location is a path and no connection string ("md:", "ducklake:", ":memory:")."""
-    return re.match(r"[A-Za-z_]{2,}:|:memory:", location) is None
 
 
 @contextmanager

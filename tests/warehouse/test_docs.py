@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.warehouse.builder import Day, d
+from tests.warehouse.builder import DAY, Day, d
 from tests.warehouse.conftest import lively_day
 from warehouse import QueryFailed, Store, load_session
 from warehouse.queries import ask
+from warehouse.schemas import TABLES
 
 COOKBOOK = (Path(__file__).parents[2] / "docs" / "sql.md").read_text(encoding="utf-8")
 QUESTIONS = re.findall(
@@ -87,12 +89,37 @@ def test_the_answers_are_the_book_keepers(told: Store) -> None:
     assert {row["symbol"]: row["round_trips"] for row in answer(7)} == {"SPY": 2, "BTC/USD": 1}
     sold = next(r for r in answer(8) if (r["symbol"], r["side"]) == ("SPY", "sell"))
     assert sold["dollars"] == Decimal("2.76")
+    (capital,) = ask(told, "SELECT sum(end_equity) FROM pnl_daily WHERE session_id = 's2'").rows[0]
+    held = {row["symbol"]: row for row in answer(11)}
+    assert held["SPY"]["market_value"] == 460
+    assert {row["of_account"] for row in held.values()} == {
+        round(float(row["market_value"]) / float(str(capital)), 3) for row in held.values()
+    }
     assert answer(12)[0]["reason"] == "max_daily_trades"
+    assert {row["strategy"] for row in answer(13)} == {"Alpha"}
     assert len(answer(13)) == 2
     assert [(row["what"], row["detail"]) for row in answer(14)] == [("discrepancy", "cash")]
     assert [(row["strategy"], row["other"], row["days"]) for row in answer(15)] == [
         ("Alpha", "Beta", 2)
     ]
+
+
+def test_what_is_held_is_told_of_each_accounts_own_latest_session(told: Store) -> None:
+    older = Day("o1", DAY - timedelta(days=9), account="PA9", tickers={"Old": ["IWM"]})
+    older.buy("Old", "IWM", "3", "200")
+    older.bar("IWM", "200")
+    other = Day("o2", DAY - timedelta(days=1), account="PA8")
+    for day in (older, other):
+        load_session(told, day.source())
+    try:
+        answer = ask(told, QUESTIONS[10][2])
+        told_of = {(row[0], row[2]): row[5] for row in answer.rows}
+        assert told_of["PA9", "IWM"] == 0.03
+        assert {account for account, _ in told_of} == {"PA1", "PA9"}
+    finally:
+        for name in TABLES:
+            if "session_id" in TABLES[name].names:
+                told.connection.execute(f"DELETE FROM {name} WHERE session_id IN ('o1', 'o2')")
 
 
 def test_a_product_that_overflows_is_told_with_the_way_out(told: Store) -> None:

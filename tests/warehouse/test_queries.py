@@ -54,6 +54,12 @@ REFUSED = [
     "SELECT * FROM read_csv('/etc/hostname')",
     "SELECT * FROM glob('/*')",
     "EXPLAIN ANALYZE DELETE FROM fills",
+    "CREATE TABLE t AS PIVOT fills ON symbol USING sum(qty)",
+    "CREATE TEMP TABLE t AS PIVOT fills ON symbol USING sum(qty)",
+    "INSERT INTO fills FROM (PIVOT fills ON symbol USING sum(qty))",
+    "WITH p AS (PIVOT fills ON symbol USING sum(qty)) INSERT INTO loads (mark) SELECT 'x' FROM p",
+    "COPY (PIVOT fills ON symbol USING sum(qty)) TO 'pivot.csv'",
+    "SET VARIABLE x = (SELECT count(*) FROM (PIVOT fills ON symbol USING sum(qty)))",
 ]
 
 
@@ -90,10 +96,24 @@ def test_anything_but_one_query_is_refused_and_changes_nothing(
         "EXPLAIN SELECT 1",
         "VALUES (1)",
         "SELECT 1;",
+        "TABLE fills",
+        "SUMMARIZE SELECT strategy, qty FROM fills",
+        "DESCRIBE SELECT * FROM v_performance",
+        "PIVOT v_pnl_history ON strategy USING sum(net_pnl) GROUP BY session_date",
+        "-- by strategy\n(PIVOT fills ON strategy USING sum(qty));",
+        "FROM (PIVOT fills ON symbol USING count(*))",
+        "WITH p AS (PIVOT fills ON symbol USING count(*)) SELECT * FROM p",
+        "SELECT * FROM fills PIVOT (sum(qty) FOR side IN ('buy', 'sell') GROUP BY strategy)",
+        "UNPIVOT (SELECT session_date, net_pnl, fees FROM v_pnl_history) ON net_pnl, fees",
     ],
 )
 def test_every_kind_of_query_is_answered(warehouse: Path, sql: str) -> None:
     assert query(warehouse, sql).rows
+
+
+def test_a_pivot_has_a_column_for_each_value(warehouse: Path) -> None:
+    answer = query(warehouse, "PIVOT fills ON strategy USING count(*) GROUP BY session_date")
+    assert answer == QueryResult(("session_date", "Alpha", "Beta"), ((date(2026, 3, 17), 4, 2),))
 
 
 def test_a_file_beside_it_or_a_variable_of_the_program_is_no_table(

@@ -82,3 +82,38 @@ def test_every_table_view_and_column_is_explained(rows: Rows) -> None:
         "AND comment IS NULL AND database_name <> 'temp'"
     )
     assert silent == []
+
+
+def test_a_view_over_many_sessions_explains_each_column_in_its_own_words(rows: Rows) -> None:
+    borrowed = rows(
+        "SELECT DISTINCT v.table_name, v.column_name FROM duckdb_columns() AS v "
+        "JOIN duckdb_columns() AS t USING (column_name, comment) "
+        "JOIN duckdb_tables() AS b ON b.table_name = t.table_name "
+        "WHERE v.table_name IN ('v_performance', 'v_sweep') AND NOT b.temporary "
+        "AND b.table_name <> 'variants' ORDER BY ALL"
+    )
+    assert borrowed == [
+        ("v_performance", "account"),
+        ("v_performance", "mode"),
+        ("v_performance", "strategy"),
+        ("v_sweep", "account"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("column", "words"),
+    [
+        ("stg_days.status", "Status of the session"),  # and not of an order
+        ("stg_fills.qty", "before a fee taken in coin."),  # and no bust
+        ("v_equity.market_value", "All its positions"),
+        ("v_exposure.equity", "Cash and all positions"),
+        ("v_pnl_history.net_pnl", "of the day"),
+    ],
+)
+def test_a_column_that_means_something_else_than_the_tables_says_so(
+    rows: Rows, column: str, words: str
+) -> None:
+    ((comment,),) = rows(
+        "SELECT comment FROM duckdb_columns() WHERE table_name || '.' || column_name = ?", column
+    )
+    assert words in comment

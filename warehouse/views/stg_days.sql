@@ -18,3 +18,4 @@ LEFT JOIN tickers AS t USING (session_id, strategy)
 LEFT JOIN sessions_kind AS k USING (session_id);
 COMMENT ON VIEW stg_days IS 'pnl_daily with account, mode and whether the strategy trades crypto only.';
 COMMENT ON COLUMN stg_days.is_crypto IS 'Whether the strategy trades crypto and nothing else.';
+COMMENT ON COLUMN stg_days.status IS 'Status of the session; incomplete: rows of it are in quarantine.';

@@ -23,3 +23,5 @@ LEFT JOIN undone AS u -- and no ANTI JOIN, through which the planner takes no se
 WHERE f.qty > 0 AND u.execution_id IS NULL;
 COMMENT ON VIEW stg_fills IS 'Executions with account and mode; a busted execution and its bust are left out.';
 COMMENT ON COLUMN stg_fills.coin_fee IS 'Quantity that a fee taken in coin kept back from a buy.';
+COMMENT ON COLUMN stg_fills.qty IS 'Gross quantity, before a fee taken in coin.';
+COMMENT ON COLUMN stg_fills.fee IS 'Fee in dollars; a fee taken in coin is valued at this price.';

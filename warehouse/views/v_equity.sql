@@ -5,3 +5,5 @@ FROM equity_curve AS e JOIN sessions AS s USING (session_id);
 COMMENT ON VIEW v_equity IS 'Equity minute by minute within each session, with its peak so far and the fall from it.';
 COMMENT ON COLUMN v_equity.peak IS 'Highest equity of the session so far, dollars.';
 COMMENT ON COLUMN v_equity.drawdown IS 'Fall from the peak as a fraction >= 0: 0.025 is 2.5 %.';
+COMMENT ON COLUMN v_equity.cash IS 'Cash of the strategy at that minute, dollars.';
+COMMENT ON COLUMN v_equity.market_value IS 'All its positions at the last closes, dollars.';

@@ -13,3 +13,5 @@ COMMENT ON COLUMN v_exposure.exposure IS 'market_value / equity of the strategy 
 COMMENT ON COLUMN v_exposure.average_exposure IS 'Mean of market_value / equity over the rows of the session, all symbols together.';
 COMMENT ON COLUMN v_exposure.highest_exposure IS 'Highest market_value / equity within the session, all symbols together.';
 COMMENT ON COLUMN v_exposure.qty IS 'Quantity held at the end.';
+COMMENT ON COLUMN v_exposure.symbol IS 'What was held, as configured; NULL where nothing was.';
+COMMENT ON COLUMN v_exposure.equity IS 'Cash and all positions of the strategy at the end, dollars; the same in each of its rows.';

@@ -67,3 +67,7 @@ COMMENT ON COLUMN v_performance.turnover IS 'Dollars bought and sold / mean capi
 COMMENT ON COLUMN v_performance.days_a_year IS '365 for a strategy that trades crypto only, else 252.';
 COMMENT ON COLUMN v_performance.first_date IS 'Date of the first session.';
 COMMENT ON COLUMN v_performance.last_date IS 'Date of the last session.';
+COMMENT ON COLUMN v_performance.start_equity IS 'Equity before the first session, dollars.';
+COMMENT ON COLUMN v_performance.end_equity IS 'Equity after the last session, dollars.';
+COMMENT ON COLUMN v_performance.fees IS 'Fees over the history, dollars; positive costs. They are taken off net_pnl already.';
+COMMENT ON COLUMN v_performance.fills IS 'Number of executions over the history.';

@@ -22,7 +22,7 @@ COMMENT ON COLUMN v_sweep.days_in_detail IS 'Sessions of which its orders, fills
 COMMENT ON COLUMN v_sweep.days IS 'Number of sessions.';
 COMMENT ON COLUMN v_sweep.turnover IS 'Dollars bought and sold / mean capital at the start of the days.';
 COMMENT ON COLUMN v_sweep.total_return IS 'Compounded daily returns, as a fraction; transfers do not distort it.';
-COMMENT ON COLUMN v_sweep.annualised_return IS 'total_return per year of days_a_year days, as a fraction.';
+COMMENT ON COLUMN v_sweep.annualised_return IS 'total_return per year of 252 days, 365 for a variant that trades crypto only; a fraction.';
 COMMENT ON COLUMN v_sweep.volatility IS 'Standard deviation of daily returns, annualised.';
 COMMENT ON COLUMN v_sweep.sharpe IS 'Mean over standard deviation of daily returns, annualised; no risk-free rate. NULL without variation.';
 COMMENT ON COLUMN v_sweep.sortino IS 'Mean over downside deviation of daily returns, annualised. NULL without a losing day.';
@@ -30,3 +30,9 @@ COMMENT ON COLUMN v_sweep.max_drawdown IS 'Largest fall of the compounded daily 
 COMMENT ON COLUMN v_sweep.max_intraday_drawdown IS 'Largest fall from a peak within one session, as a fraction >= 0.';
 COMMENT ON COLUMN v_sweep.win_rate IS 'Winning days / days that won or lost. Per round trip: see v_round_trips.';
 COMMENT ON COLUMN v_sweep.profit_factor IS 'Sum of winning days'' returns / sum of losing days'' returns. NULL without a losing day.';
+COMMENT ON COLUMN v_sweep.strategy IS 'The variant, by the name of its book.';
+COMMENT ON COLUMN v_sweep.start_equity IS 'Equity before the first session, dollars.';
+COMMENT ON COLUMN v_sweep.end_equity IS 'Equity after the last session, dollars.';
+COMMENT ON COLUMN v_sweep.net_pnl IS 'Dollars gained or lost after fees, over all sessions.';
+COMMENT ON COLUMN v_sweep.fees IS 'Fees over all sessions, dollars; positive costs.';
+COMMENT ON COLUMN v_sweep.fills IS 'Number of executions over all sessions.';
