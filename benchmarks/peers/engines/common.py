@@ -6,7 +6,7 @@ Runs in each engine's own environment, so it needs nothing but numpy and pyarrow
 from __future__ import annotations
 
 import json
-import resource
+import re
 import sys
 import time
 from collections.abc import Callable, Iterable
@@ -81,31 +81,32 @@ def report(
     play: Callable[[Ready], Played],
     fills: Callable[[Work, Played], Report],
     *,
-    twice: bool = False,
+    warm: Callable[[Ready], Played] | None = None,
     lots: int = 1,
 ) -> None:
     """Prepare, play under the clock, and print what it took and did as JSON.
 
     CPU seconds of this process: of playing alone, and of everything up to its end, the start of
-    Python included. Played `twice`, the second time is told as playing: what is compiled on
-    demand has been compiled then.
+    Python included. With `warm`, it is played so twice more, and the last time is told as playing:
+    what is compiled on demand has been compiled then.
     """
     ready = prepare(work)
     began = time.process_time()
     played = play(ready)
     whole = time.process_time()
     first = playing = whole - began
-    if twice:
+    if warm is not None:
+        warm(prepare(work))
         ready = prepare(work)
         began = time.process_time()
-        played = play(ready)
+        played = warm(ready)
         playing = time.process_time() - began
     told = {
         "engine": engine,
         "playing_s": playing,
         "first_s": first,
         "whole_s": whole,
-        "peak_mib": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "peak_mib": peak_mib(),
         "lots": lots,
         "fills": merged(fills(work, played)),
     }
@@ -120,3 +121,10 @@ def merged(fills: Report) -> list[list[int]]:
         sums[number, bar][0] += lots
         sums[number, bar][1] += lots * cents
     return [[*place, *map(round, sums[place])] for place in sorted(sums)]
+
+
+def peak_mib() -> float:
+    """The most memory that this process has had; a rusage may tell its parent's."""
+    found = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())
+    assert found, "Linux tells it"
+    return int(found[1]) / 1024

@@ -97,4 +97,4 @@ def told(_work: Work, orders: np.ndarray) -> Report:
 
 if __name__ == "__main__":
     name = f"vectorbt {vbt.__version__}, Rust engine"
-    report(Work.read(Path(sys.argv[1])), name, Prepared, play, told, twice=True)
+    report(Work.read(Path(sys.argv[1])), name, Prepared, play, told, warm=play)
