@@ -15,7 +15,7 @@ from coordinator.core.books import JUMP, Books
 from coordinator.core.halts import Halts
 from coordinator.core.order_rows import Row
 from coordinator.core.statement import Rows
-from coordinator.core.values import UNASSIGNED, exactly
+from coordinator.core.values import SHADOW_MARK, UNASSIGNED, exactly
 from coordinator.core.view import LiveView, StrategyView, strategy_views
 from coordinator.errors import InvariantError
 from coordinator.restating import Late, by_session, read_late, restated_rows
@@ -24,7 +24,7 @@ from coordinator.shell.control_protocol import Request, addresses
 from coordinator.shell.journal import Entry, read_kinds, read_session, read_sessions
 from coordinator.shell.lease import runs_as
 from coordinator.shell.session import JOURNAL
-from coordinator.shell.shadows import MARK, shadow_journal, shadow_journals, shadowed
+from coordinator.shell.shadows import shadow_journal, shadow_journals, shadowed
 
 log = logging.getLogger("coordinator")
 
@@ -63,7 +63,7 @@ def marked(rows: Rows) -> Rows:
 def _marked(row: Row) -> Row:
     if row.get("strategy") in (None, UNASSIGNED):
         return row
-    return {**row, "strategy": f"{row['strategy']}{MARK}"}
+    return {**row, "strategy": f"{row['strategy']}{SHADOW_MARK}"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,14 +17,13 @@ from typing import Any
 
 from warehouse.errors import NothingToCompare
 from warehouse.queries import ask
+from warehouse.shadows import ACCOUNT, MARK
 from warehouse.store import Store
 
-SHADOW = " (shadow)"
-"""Behind the name of a strategy whose fills were simulated beside a session."""
 _HISTORIES = """
     SELECT account, mode, strategy, list(DISTINCT session_date ORDER BY session_date) AS days
     FROM stg_days
-    WHERE strategy IN ($1, $1 || ' (shadow)') AND ($2 IS NULL OR session_date >= $2::DATE)
+    WHERE strategy IN ($1, $1 || $4) AND ($2 IS NULL OR session_date >= $2::DATE)
       AND ($3 IS NULL OR session_date <= $3::DATE)
     GROUP BY account, mode, strategy ORDER BY account, mode, strategy
 """
@@ -99,7 +98,7 @@ class History:
     @property
     def title(self) -> str:
         """The strategy's name, with where it ran."""
-        return f"{self.strategy.removesuffix(SHADOW)} ({self.mode}, {self.account})"
+        return f"{self.strategy.removesuffix(MARK)} ({self.mode}, {self.account})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,15 +213,15 @@ def _pair(
 
 def _account(history: History) -> str:
     """The account beside which a history stands."""
-    return history.account.removeprefix("SH-")
+    return history.account.removeprefix(ACCOUNT)
 
 
 def _histories(store: Store, name: str, start: date | None, end: date | None) -> list[_Found]:
     plain, _, where = name.partition("@")
-    plain = plain.removesuffix(SHADOW)
+    plain = plain.removesuffix(MARK)
     found = [
         (History(*row[:3]), frozenset(row[3]))  # type: ignore[arg-type, call-overload]
-        for row in ask(store, _HISTORIES, [plain, start, end]).rows
+        for row in ask(store, _HISTORIES, [plain, start, end, MARK]).rows
         if where in ("", row[0], row[1])
     ]
     if found:
@@ -244,7 +243,7 @@ def _histories(store: Store, name: str, start: date | None, end: date | None) ->
 def _names(store: Store) -> Iterator[str]:
     for (name,) in ask(store, "SELECT DISTINCT strategy FROM pnl_daily").rows:
         if name != "UNASSIGNED":
-            yield str(name).removesuffix(SHADOW)
+            yield str(name).removesuffix(MARK)
 
 
 def _told(found: Sequence[_Found]) -> str:

@@ -18,6 +18,7 @@ from warehouse.figures import calendar_sections, curve_sections, price_sections,
 from warehouse.page import heading, page, section, table
 from warehouse.queries import QueryResult, ask
 from warehouse.render import plain
+from warehouse.shadows import ACCOUNT
 from warehouse.store import Store, private_files
 
 _FILLS_MAX = 500
@@ -79,7 +80,7 @@ _SHADOWS = """
            list_last(list(session_id ORDER BY opened_at)) AS session
     FROM stg_days AS d
     WHERE mode = 'shadow' AND strategy <> 'UNASSIGNED' AND EXISTS (
-        FROM sessions AS s WHERE list_contains($1, s.session_id) AND d.account = 'SH-' || s.account
+        FROM sessions AS s WHERE list_contains($1, s.session_id) AND d.account = $2 || s.account
              AND d.coordinator = s.coordinator AND d.session_date = s.session_date)
     GROUP BY strategy ORDER BY strategy
 """
@@ -175,7 +176,7 @@ def _parts(store: Store, sessions: Sequence[str], span: str) -> list[str]:
     return [
         _warnings(ask(store, _QUARANTINE, scope).rows, ask(store, _DISCREPANCIES, scope)),
         "<h2>Profit and loss</h2>" + table(ask(store, _PNL, scope), names),
-        _shadows(ask(store, _SHADOWS, scope)),
+        _shadows(ask(store, _SHADOWS, [*scope, ACCOUNT])),
         curve_sections(curves, span),
         price_sections(store, sessions),
         section("Risk events", ask(store, _RISK, scope), "Nothing was denied, forced or found."),

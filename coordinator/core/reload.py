@@ -15,7 +15,7 @@ from enum import Enum
 from coordinator.core.controls import Controls
 from coordinator.core.lanes import StrategySpec
 from coordinator.core.risk import Asset
-from coordinator.core.values import Bar, is_crypto
+from coordinator.core.values import SHADOW_MARK, Bar, is_crypto
 
 
 class Removal(Enum):
@@ -160,7 +160,7 @@ def _about_shadows(old: Setup, new: Setup, removal: Removal) -> Iterator[str]:
         kind, name, rest = line.partition(" ")[0], *line.partition(" ")[2].split(":", 1)
         promoted = name in traded_now and kind == "-"
         rest = " trades on the account now; its simulated book ends" if promoted else rest
-        yield f"{kind} {name} (shadow):{rest}"
+        yield f"{kind} {name}{SHADOW_MARK}:{rest}"
 
 
 def _about_the_account(old: Setup, new: Setup) -> Iterator[str]:

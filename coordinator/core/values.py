@@ -22,6 +22,10 @@ MINUTE = timedelta(minutes=1)
 ZERO = Decimal(0)
 UNASSIGNED = "UNASSIGNED"
 """The book of everything on the account that no strategy owns."""
+SHADOW_MARK = " (shadow)"
+"""Behind a strategy's name, wherever its simulated book stands beside true ones."""
+SHADOW_ACCOUNT = "SH-"
+"""Before an account's number: the account of the simulated books beside it."""
 
 SYMBOL_PATTERN = re.compile(r"[A-Z][A-Z0-9.]{0,9}(/[A-Z0-9]{2,10})?")
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,47}")

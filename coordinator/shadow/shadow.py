@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING, TypeGuard, TypeVar
 
 from coordinator.core import records as r
 from coordinator.core.books import Books
@@ -18,19 +18,26 @@ from coordinator.core.lanes import StrategySpec
 from coordinator.core.messages import BarsArrived
 from coordinator.core.opening import SessionName, session_id
 from coordinator.core.reload import Reload
-from coordinator.core.values import Bar
+from coordinator.core.values import SHADOW_MARK, Bar
 from coordinator.core.view import StrategyView, strategy_views
 from coordinator.shell import startup
 from coordinator.shell.journal import Journal, read_newest, read_session
 from coordinator.shell.log_files import About
 from coordinator.shell.narrator import RULE, lines_of, quantity
 from coordinator.shell.run import Run
-from coordinator.shell.shadows import MARK, MODE, Beginning, shadow_account, shadow_journal
+from coordinator.shell.shadows import (
+    MODE,
+    Beginning,
+    shadow_account,
+    shadow_journal,
+    whole_minutes,
+)
 
 if TYPE_CHECKING:
     from coordinator.shadow.stage import Stage
 
 log = logging.getLogger("coordinator")
+T = TypeVar("T")
 
 
 class Shadow:
@@ -63,11 +70,17 @@ class Shadow:
 
     def serves(self, spec: StrategySpec, ticker: str) -> bool:
         """Whether this strategy's indicators have been fed on this ticker."""
-        return self._stage is not None and self._stage.engine.lanes.serves(spec, ticker)
+        stage = self._stage
+        return stage is not None and self._read(
+            lambda: stage.engine.lanes.serves(spec, ticker), False
+        )
 
     def views(self) -> tuple[StrategyView, ...]:
         """Their books as they stand."""
-        return () if self._stage is None else tuple(strategy_views(self._stage.books))
+        stage = self._stage
+        if stage is None:
+            return ()
+        return self._read(lambda: tuple(strategy_views(stage.books)), ())
 
     def explain(self, name: str, now: datetime, ticker: str) -> tuple[Explanation, ...]:
         """Why one did what it did on its last bars.
@@ -75,20 +88,22 @@ class Shadow:
         Raises:
             KeyError: there is no such shadow, or it is not on this ticker.
         """
-        if self._stage is None:
+        stage = self._stage
+        tickers = {spec.name: spec.tickers for spec in self.specs}[name]
+        if stage is None or ticker not in ("", *tickers):
             raise KeyError(name)
-        return self._stage.engine.explain(name, now, ticker)
+        return self._read(lambda: stage.engine.explain(name, now, ticker), ())
 
     def summary(self) -> str:
         """The end of the day in words; empty without shadows."""
-        if self._stage is None:
+        stage = self._stage
+        if stage is None:
             return ""
         heading = "SHADOW STRATEGIES: simulated fills, in no sum of the account"
-        lines = ["", heading, RULE]
-        for spec in (one for one in self.specs if one.name in self._stage.books.ledger):
-            lines += ["", *lines_of(self._stage.books, spec.name, f"{spec.name}{MARK}")]
+        none: list[str] = []
+        books = self._read(lambda: self._lines_of(stage.books), none)
         stands = ["", f"They stand still: {self._fault}"] if self._fault else []
-        return "\n".join([*lines, *stands, "", RULE])
+        return "\n".join(["", heading, RULE, *books, *stands, "", RULE])
 
     def end(self, status: str) -> None:
         """The session is over."""
@@ -109,8 +124,8 @@ class Shadow:
         for entry in read_session(began.journal, began.session_id):
             if _is_news(entry.record):
                 missed.setdefault(entry.record.at, []).append(entry.record)
-        for together in missed.values():
-            self._play(together)
+        for minute in whole_minutes(missed.values()):
+            self._play(minute)
 
     def _begin(
         self,
@@ -208,8 +223,26 @@ class Shadow:
         try:
             act()
         except Exception as error:
-            self._fault = f"{type(error).__name__}: {error}"
-            log.exception("⚠ the shadow strategies stand still until the next start")
+            self._stand_still(error)
+
+    def _read(self, what: Callable[[], T], otherwise: T) -> T:
+        """What stands there, after a failure too; `otherwise` where it cannot be read."""
+        try:
+            return what()
+        except Exception as error:
+            if not self._fault:
+                self._stand_still(error)
+            return otherwise
+
+    def _stand_still(self, error: Exception) -> None:
+        self._fault = f"{type(error).__name__}: {error}"
+        log.exception("⚠ the shadow strategies stand still until the next start")
+
+    def _lines_of(self, books: Books) -> list[str]:
+        lines: list[str] = []
+        for spec in (one for one in self.specs if one.name in books.ledger):
+            lines += ["", *lines_of(books, spec.name, f"{spec.name}{SHADOW_MARK}")]
+        return lines
 
     @staticmethod
     def _of_ours(specs: Sequence[StrategySpec], bars: Sequence[Bar]) -> list[Bar]:

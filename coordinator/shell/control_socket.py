@@ -219,6 +219,9 @@ def _explained(live: LiveSession, request: Request) -> Reply:
         )
         return Reply(done=False, said=said)
     explained = live.explain(request.strategy, request.ticker)
+    if not explained:
+        said = f"{request.strategy} cannot be explained now: see the session's log."
+        return Reply(done=False, said=said)
     return Reply(done=True, said=f"{request.strategy} as it stands.", explained=explained)
 
 

@@ -87,7 +87,9 @@ class LiveSession:
         )
         self._tick_s, self._ticked_s = ports.tick_s, ports.monotonic()
         self._sight = True, frozenset[str]()
-        self._bars = BarIntake(self.specs, engine.plan, books.last_bar, clock, ports.monotonic)
+        self._bars = BarIntake(
+            engine.specs, engine.plan, books.last_bar, clock, ports.monotonic, shadows.specs
+        )
         self._stop: Stop | None = None
         self._over = False
         self.reloading: Reloads | None = None
@@ -214,7 +216,7 @@ class LiveSession:
         """The next message; None when a timer is due first."""
         if not self._inbox.empty():
             return self._inbox.get_nowait()
-        self._following.catch_up(self._errands.all_sent)
+        self._following.catch_up(self._errands.all_sent and not self._bars.awaits_rest)
         tick_s = self._ticked_s + self._tick_s
         timers = (deadline_s, self._bars.due_s, self._errands.due_s, tick_s)
         due_s = min((timer for timer in timers if timer is not None), default=None)
@@ -274,7 +276,7 @@ class LiveSession:
                 self._narrator.follow(self.engine.specs)
                 self._following.take_up(asked.beside)
                 self.lookout.follow(asked.setup.tickers)
-                self._bars.follow(asked.setup.tickers)
+                self._bars.follow(self.engine.specs, asked.setup.shadows)
                 fresh = [ticker for ticker in asked.setup.tickers if ticker not in before]
                 if starts := self._bars.open_gap(fresh, alone=True):
                     self._errands.fetch_bars(starts)

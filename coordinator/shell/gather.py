@@ -2,7 +2,8 @@
 
 Bars of one minute come in any order and in any number of frames. A minute is complete when every
 ticker that can have a bar has sent one, when a bar of a later minute comes, or when nothing has
-come for a moment: a quiet ticker sends no bar at all.
+come for a moment: a quiet ticker sends no bar at all. A ticker that only shadows want keeps nobody
+waiting.
 """
 
 from __future__ import annotations
@@ -14,15 +15,27 @@ from coordinator.core.values import Bar
 
 
 class Gatherer:
-    """Collects bars by minute. `expected` tells the tickers that can have a bar of a minute."""
+    """Collects bars by minute. `expected` tells the tickers that can have a bar of a minute.
 
-    def __init__(self, expected: Callable[[datetime], Collection[str]], quiet_s: float) -> None:
-        self._expected = expected
+    Of those, `watched` tells the ones that nothing live is decided on: a minute is given out
+    without waiting for them, and what then comes of them is given out as the rest of it.
+    """
+
+    def __init__(
+        self,
+        expected: Callable[[datetime], Collection[str]],
+        quiet_s: float,
+        watched: Callable[[datetime], Collection[str]] = lambda _: (),
+    ) -> None:
+        self._expected, self._watched = expected, watched
         self._quiet_s = quiet_s
         self._bars: dict[str, Bar] = {}
         self._awaited: set[str] = set()
+        self._rest: set[str] = set()
         self._minute: datetime | None = None
         self._due: float | None = None
+        self.awaits_rest = False
+        """Whether a minute was given out, and those who only watch it are still waited for."""
 
     @property
     def due(self) -> float | None:
@@ -48,16 +61,21 @@ class Gatherer:
             done.append(self.flush())
         if self._minute is None:
             self._minute = start
-            self._awaited = set(self._expected(start))
+            self._rest = set(self._watched(start))
+            self._awaited = set(self._expected(start)) - self._rest
         self._bars |= bars
         self._awaited.difference_update(bars)
+        self._rest.difference_update(bars)
         self._due = now_s + self._quiet_s
-        if not self._awaited:
+        if not self._rest and not self._awaited:
             done.append(self.flush())
-        return done
+        elif not self._awaited and not self.awaits_rest:
+            done.append(tuple(self._bars.values()))
+            self._bars, self.awaits_rest = {}, True
+        return [minute for minute in done if minute]
 
     def flush(self) -> tuple[Bar, ...]:
         """Give out what has been gathered."""
         bars = tuple(self._bars.values())
-        self._bars, self._minute, self._due = {}, None, None
+        self._bars, self._minute, self._due, self.awaits_rest = {}, None, None, False
         return bars

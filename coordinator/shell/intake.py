@@ -23,7 +23,10 @@ Minute = tuple[Bar, ...]
 
 
 class BarIntake:
-    """The bars of one session. `last_bar` tells the start of each ticker's newest decided bar."""
+    """The bars of one session. `last_bar` tells the start of each ticker's newest decided bar.
+
+    `watching` are strategies that only watch: what they alone want delays no decision.
+    """
 
     def __init__(
         self,
@@ -32,14 +35,14 @@ class BarIntake:
         last_bar: Mapping[str, datetime],
         clock: BrokerClock,
         monotonic: Callable[[], float],
+        watching: Sequence[StrategySpec] = (),
     ) -> None:
-        self._tickers = tickers_of(specs)
+        self.follow(specs, watching)
         self._plan, self._last_bar = plan, last_bar
         self._clock, self._monotonic = clock, monotonic
         quiet_s = clock.local_s(QUIET_S, least_s=LEAST_QUIET_S)
-        self._gatherer = Gatherer(self._expected, quiet_s)
+        self._gatherer = Gatherer(self._expected, quiet_s, self._watched)
         self._gaps: list[frozenset[str] | None] = []
-        self._joining = frozenset[str]()
         self._held: list[Bar] = []
 
     @property
@@ -52,13 +55,21 @@ class BarIntake:
         """Whether a gap's bars are being fetched."""
         return bool(self._gaps)
 
+    @property
+    def awaits_rest(self) -> bool:
+        """Whether a minute is decided on, and bars of it may come that only shadows want."""
+        return self._gatherer.awaits_rest
+
     def join(self, tickers: Iterable[str]) -> None:
         """These tickers are about to be traded: until then their bars are left to REST."""
         self._joining = frozenset(tickers)
 
-    def follow(self, tickers: Iterable[str]) -> None:
-        """Gather the bars of these tickers from now on."""
-        self._tickers, self._joining = list(tickers), frozenset()
+    def follow(self, specs: Iterable[StrategySpec], watching: Sequence[StrategySpec] = ()) -> None:
+        """Gather the bars of these strategies' tickers from now on, and of those who watch."""
+        deciding = tickers_of(specs)
+        self._only_watched = frozenset(tickers_of(watching)) - frozenset(deciding)
+        self._tickers = list(dict.fromkeys((*deciding, *tickers_of(watching))))
+        self._joining = frozenset[str]()
 
     def take(self, bars: Sequence[Bar]) -> list[Minute]:
         """Take bars of a stream; returns the minutes that they complete, oldest first."""
@@ -109,6 +120,9 @@ class BarIntake:
         """The tickers that can have a bar of this minute now."""
         open_now = self._plan.open_among(self._tickers, start)
         return {t for t in open_now if not self._waits(t)} if self._gaps else set(open_now)
+
+    def _watched(self, start: datetime) -> set[str]:
+        return self._expected(start) & self._only_watched if self._only_watched else set()
 
     def _next_start(self, ticker: str) -> datetime | None:
         first, now = self._plan.first_bar(ticker), self._clock.now()

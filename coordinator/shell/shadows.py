@@ -20,31 +20,28 @@ from coordinator.core.explanation import Explanation
 from coordinator.core.lanes import StrategySpec
 from coordinator.core.reload import Reload
 from coordinator.core.session import Hours, SessionPlan
-from coordinator.core.values import Bar
+from coordinator.core.values import SHADOW_ACCOUNT, Bar
 from coordinator.core.view import StrategyView
 
 MODE = "shadow"
 """The mode under which their sessions stand, beside paper, live, simulated and backtest."""
-MARK = " (shadow)"
-"""Behind a strategy's name, wherever its simulated book stands beside true ones."""
 IS_SHADOW = (
     "{} is a shadow: it has nothing at the broker to pause or sell. Switch it off in the"
     " configuration, or make it live, and `multi-trader reload`."
 )
-_ACCOUNT = "SH-"
 FOLDER = "shadow"
 """In an account's folder: a journal for the shadows of each coordinator."""
 
 
 def shadow_account(account: str) -> str:
     """The account that shadows of this one are booked to; no broker knows it."""
-    return f"{_ACCOUNT}{account}"
+    return f"{SHADOW_ACCOUNT}{account}"
 
 
 def shadowed(session_id: str) -> str:
     """The session beside which a session of shadows stands; the same for any other one."""
     before, _, account = session_id.rpartition(".")
-    return f"{before}.{account.removeprefix(_ACCOUNT)}"
+    return f"{before}.{account.removeprefix(SHADOW_ACCOUNT)}"
 
 
 def shadow_journal(account: Path, coordinator: str) -> Path:
@@ -112,6 +109,18 @@ class Shadows(Protocol):
         """Close the journal."""
 
 
+def whole_minutes(seen: Iterable[Sequence[r.BarsSeen]]) -> Iterator[list[r.BarsSeen]]:
+    """What was seen at once, and what came of the same minute after it, together."""
+    whole: list[r.BarsSeen] = []
+    for together in seen:
+        if whole and whole[-1].bars[0].start != together[0].bars[0].start:
+            yield whole
+            whole = []
+        whole = [*whole, *together]
+    if whole:
+        yield whole
+
+
 class Following:
     """What a session has seen and its shadows have not played yet: its own orders go first.
 
@@ -120,18 +129,20 @@ class Following:
 
     def __init__(self, shadows: Shadows) -> None:
         self._shadows = shadows
-        self._seen: deque[list[r.Record]] = deque()
+        self._seen: deque[list[r.BarsSeen]] = deque()
 
     def saw(self, records: Iterable[r.Record]) -> None:
         """These records are durable."""
-        bars: list[r.Record] = [record for record in records if isinstance(record, r.BarsSeen)]
+        bars = [record for record in records if isinstance(record, r.BarsSeen)]
         if bars:
             self._seen.append(bars)
 
     def catch_up(self, at_rest: bool = True) -> None:
         """Let the shadows play what was seen, if the session is `at_rest`."""
-        while at_rest and self._seen:
-            self._shadows.follow(self._seen.popleft())
+        if at_rest and self._seen:
+            seen, self._seen = self._seen, deque()
+            for minute in whole_minutes(seen):
+                self._shadows.follow(minute)
 
     def take_up(self, beside: Reload | None) -> None:
         """Let them go on with another configuration, once they have played what came before."""

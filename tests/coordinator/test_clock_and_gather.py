@@ -121,6 +121,42 @@ def test_a_straggler_after_the_minute_was_given_out_is_given_out_too() -> None:
     assert [b.symbol for b in gather.flush()] == ["QQQ"]
 
 
+def watching(*watched: str) -> Gatherer:
+    return Gatherer(lambda _: ("SPY", "QQQ", *watched), 0.5, lambda _: watched)
+
+
+def test_a_ticker_that_only_shadows_want_keeps_no_decision_waiting() -> None:
+    gather = watching("THIN")
+    gather.add([bar("SPY", 0, "1")], 10)
+    assert names(gather.add([bar("QQQ", 0, "1")], 10.1)) == [["SPY", "QQQ"]]
+    assert (gather.awaits_rest, gather.due) == (True, 10.6)
+    assert gather.flush() == (), "nothing came of it: the minute is over"
+    assert (gather.awaits_rest, gather.due) == (False, None)
+
+
+def test_what_only_shadows_want_is_given_out_together_once_it_has_come() -> None:
+    gather = watching("THIN", "RARE")
+    gather.add([bar("SPY", 0, "1"), bar("QQQ", 0, "1")], 10)
+    assert gather.add([bar("THIN", 0, "1")], 10.2) == []
+    assert names(gather.add([bar("RARE", 0, "1")], 10.4)) == [["THIN", "RARE"]]
+    assert (gather.awaits_rest, gather.due) == (False, None)
+
+
+def test_what_only_shadows_want_goes_with_the_minute_where_it_comes_in_time() -> None:
+    gather = watching("THIN")
+    gather.add([bar("THIN", 0, "1")], 10)
+    both = [bar("SPY", 0, "1"), bar("QQQ", 0, "1")]
+    assert names(gather.add(both, 10.1)) == [["THIN", "SPY", "QQQ"]]
+    assert not gather.awaits_rest
+
+
+def test_the_next_minute_ends_the_wait_for_what_only_shadows_want() -> None:
+    gather = watching("THIN")
+    gather.add([bar("SPY", 0, "1"), bar("QQQ", 0, "1")], 10)
+    assert gather.add([bar("SPY", 1, "1")], 70) == []
+    assert names(gather.add([bar("QQQ", 1, "1")], 70)) == [["SPY", "QQQ"]]
+
+
 def test_of_two_bars_of_one_ticker_and_minute_the_later_counts() -> None:
     gather = gatherer("SPY", "QQQ")
     gather.add([bar("SPY", 0, "1")], 10)

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import random
+import signal
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -333,6 +334,42 @@ def test_a_users_strategy_explains_itself_from_its_process_and_trades_on_whateve
         else:
             assert told == {"close": "100", "average": "0.333333", "more": more}
         assert answers(lanes, own, [second]) == [1]
+        assert lanes.fault(own) == ""
+
+
+def deaf() -> None:
+    """As code that no signal interrupts, for longer than an explanation may take."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
+    time.sleep(1.0)
+    signal.signal(signal.SIGALRM, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
+
+
+def test_an_explanation_that_does_not_come_is_told_and_what_comes_of_it_later_is_no_signal() -> (
+    None
+):
+    with isolated([named("own", Explains(deaf))], BUILT_IN, budget=Budget(answer_s=9)) as [own]:
+        lanes = Lanes([own])
+        first, second, third = bars(minutes=range(3))
+        answers(lanes, own, [first])
+        told = on_a_loop(lanes.lane(own, "SPY").explain)
+        assert told == {"explain()": "no answer within 0.5 s; ask again after its next bar"}
+        assert on_a_loop(lambda: answers(lanes, own, [second, third])) == [1, 1]
+        assert lanes.fault(own) == ""
+
+
+def test_explanations_on_many_tickers_have_half_a_second_between_two_bars_for_all_of_them() -> None:
+    tickers = ("SPY", "QQQ", "IWM")
+    with isolated([named("own", Explains(WAYS["loops"]), *tickers)], BUILT_IN) as [own]:
+        lanes = Lanes([own])
+        for minute in range(2):
+            for bar in bars(*tickers, minutes=[minute]):
+                lanes.feed(bar)
+            first, *others = (
+                str(on_a_loop(lanes.lane(own, ticker).explain)["explain()"]) for ticker in tickers
+            )
+            assert "no answer within 0.5 s" in first
+            assert [words.partition(":")[0] for words in others] == ["left out", "left out"]
         assert lanes.fault(own) == ""
 
 

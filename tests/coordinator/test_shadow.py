@@ -9,7 +9,7 @@ import logging
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from coordinator.control import find
 from coordinator.core import records as r
 from coordinator.core.reload import Reload, Removal
 from coordinator.core.statement import Rows, statement
+from coordinator.core.values import SHADOW_ACCOUNT, SHADOW_MARK
 from coordinator.errors import OperatorError
 from coordinator.readers import marked, read_status, session_sources
 from coordinator.setting_up import setup_of
@@ -35,7 +36,7 @@ from coordinator.shell.startup import warm_up_needs
 from tests.backtest.recording import MONDAY, TUESDAY, backtest, strategy, write_recording
 from tests.backtest.test_over_sockets import COMPARED, told
 from tests.docs.reading import blocks
-from warehouse import LoadStatus, Store, load_session
+from warehouse import LoadStatus, Store, load_session, shadows
 from warehouse.queries import ask
 from warehouse.report import render_report
 
@@ -71,7 +72,7 @@ class Day:
         setup = replace(self.test.setup, account=ACCOUNT)
         start = next(iter(self.test._starts))
         self.session = Session(
-            setup, self.test._recording.tape, self.test._exchange, self.test.books, start
+            setup, self.test._recording.tape, self.test._exchange, self.test._books, start
         )
         self.journal = Journal(self.folder / ACCOUNT / "journal.db", ACCOUNT, "test")
         self.journal.append(self.name, self.session.records)
@@ -427,3 +428,82 @@ def test_shadows_play_a_minute_once_the_sessions_own_orders_are_sent_and_each_on
     following.saw(minutes[2])
     following.take_up(None)  # another configuration: what came before it is played as before it
     assert shadows.told == minutes[:3]
+
+
+def test_a_minute_of_which_shadows_alone_want_more_bars_is_played_whole(
+    tmp_path: Path, bars: Path
+) -> None:
+    records = [
+        record
+        for seen in Day(tmp_path, bars).minutes(30)
+        for record in seen
+        if isinstance(record, r.BarsSeen) and len(record.bars) == 2
+    ]
+    first, second = records[:2]
+    early, late = (replace(second, bars=(one,)) for one in second.bars)
+    shadows = Heard()
+    following = Following(shadows)  # type: ignore[arg-type]
+    for seen in (first, early, replace(late, at=late.at + timedelta(seconds=0.4))):
+        following.saw([seen])
+    following.catch_up()
+    assert [[[bar.symbol for bar in seen.bars] for seen in minute] for minute in shadows.told] == [
+        [["QQQ", "SPY"]],
+        [["QQQ"], ["SPY"]],
+    ]
+
+
+@pytest.mark.parametrize("dies", [False, True], ids=["lives on", "dies between"])
+def test_bars_that_came_late_for_its_shadows_alone_change_no_fill_of_theirs(
+    tmp_path: Path, bars: Path, dies: bool
+) -> None:
+    """Every minute of the session comes in two parts, as where a live ticker came first."""
+    day = Day(tmp_path, bars)
+    shadow = day.begin()
+    following = Following(shadow)
+    for number, records in enumerate(day.minutes()):
+        for record in records:
+            if not isinstance(record, r.BarsSeen) or len(record.bars) < 2:
+                following.saw([record])
+                continue
+            parts = [replace(record, bars=(one,)) for one in record.bars]
+            for part, after_s in zip(parts, (0.0, 0.3), strict=True):
+                following.saw([replace(part, at=part.at + timedelta(seconds=after_s))])
+        if dies and number == 60:
+            shadow.close()
+            shadow = day.begin()
+            following = Following(shadow)
+        following.catch_up()
+    shadow.end("Completed")
+    [played] = backtest(tmp_path, {"strategies": [TWIN]}, bars, start=TUESDAY).play()
+    assert compared(day.rows())["fills"] == compared(marked(played.rows()))["fills"]
+
+
+class Broken:
+    """Books, or an engine, of which nothing can be read."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise KeyError(name)
+
+
+@pytest.mark.parametrize("what", ["books", "engine"])
+def test_what_cannot_be_read_of_the_shadows_is_told_once_and_stops_nothing_else(
+    tmp_path: Path, bars: Path, caplog: pytest.LogCaptureFixture, what: str
+) -> None:
+    day = Day(tmp_path, bars)
+    shadow = day.begin()
+    setattr(shadow._stage, what, Broken())
+    spec = shadow.specs[0]
+    if what == "books":
+        assert shadow.views() == ()
+    else:
+        assert shadow.serves(spec, "SPY") is False
+        assert shadow.explain("Twin", day.session.now, "SPY") == ()
+    assert "They stand still: KeyError" in shadow.summary()
+    assert len([line for line in caplog.records if "stand still" in line.getMessage()]) == 1
+    for name, ticker in (("Live", ""), ("Twin", "IWM")):
+        with pytest.raises(KeyError):
+            shadow.explain(name, day.session.now, ticker)
+
+
+def test_shadows_are_told_from_true_books_by_the_same_words_in_the_warehouse() -> None:
+    assert (shadows.MARK, shadows.ACCOUNT) == (SHADOW_MARK, SHADOW_ACCOUNT)
