@@ -49,5 +49,6 @@ def same_rows(data: st.DataObject, tape: Tape, model: str, other: Means) -> None
             assert list(one.rows()[table]) == list(rows), table
         assert said(one) == said(two)
     raises = any(one["strategy_params"].get("raises_at") for one in config["strategies"])
-    if tape.market == "stocks" and not raises:
+    fits = model != "spread:0.3333"  # with fills to nine decimals two million dollars do not
+    if tape.market == "stocks" and fits and not raises:
         assert {one.means for one in compiled} == {Means.COMPILED}
