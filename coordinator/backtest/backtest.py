@@ -22,7 +22,7 @@ from coordinator.backtest.instant import Instant, Unfit
 from coordinator.backtest.played import Means, PlayedSession, Tables
 from coordinator.backtest.readout import Readout
 from coordinator.backtest.session import Session
-from coordinator.backtest.setup import Opened, alone, setup_of
+from coordinator.backtest.setup import Opened, alone, deposit_for, setup_of
 from coordinator.backtest.tape import Recording
 from coordinator.config import CoordinatorConfig, config_hash, load_config
 from coordinator.core import messages as m
@@ -32,7 +32,7 @@ from coordinator.core.lanes import FAULT
 from coordinator.core.session import SessionPlan
 from coordinator.core.statement import statement
 from coordinator.core.values import MINUTE, ZERO
-from coordinator.embedded import FILL_MODEL, LEAST_CASH, ROOM
+from coordinator.embedded import FILL_MODEL
 from coordinator.errors import OperatorError
 from coordinator.shell import startup
 from coordinator.shell.narrator import Narrator
@@ -285,12 +285,12 @@ class Backtest:
         specs, fee_rate = self.setup.specs, self.setup.crypto_fee_rate
         if not self.setup.apart:
             capital = sum((spec.initial_cash for spec in specs), ZERO)
-            return Exchange(feed, calendar, _deposit(capital), model, fee_rate)
+            return Exchange(feed, calendar, deposit_for(capital), model, fee_rate)
 
         def opens(prefix: str, cash: Decimal, last: dict[str, Bar | None]) -> Exchange:
             return Exchange(feed, calendar, cash, model, fee_rate, prefix=prefix, last=last)
 
-        return ExchangesApart({spec.name: _deposit(spec.initial_cash) for spec in specs}, opens)
+        return ExchangesApart({spec.name: deposit_for(spec.initial_cash) for spec in specs}, opens)
 
     def _meanwhile(self, since: datetime, until: datetime) -> list[m.OrderUpdate]:
         """What became of orders that still rested at the exchange between two sessions."""
@@ -317,10 +317,6 @@ class Backtest:
         parts = (config_hash(config), bars, options.source, self.model, self._starts[0], *last)
         told = "\n".join(str(part) for part in parts)
         return f"BT-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
-
-
-def _deposit(capital: Decimal) -> Decimal:
-    return max(LEAST_CASH, capital * ROOM)
 
 
 def _fill_model(text: str) -> FillModel:

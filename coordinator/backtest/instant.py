@@ -32,6 +32,7 @@ from coordinator.core.reports import fees
 from coordinator.core.together import starts_together
 from coordinator.core.values import MINUTE, UNASSIGNED, ZERO, Reason, Side, exactly, is_crypto
 from coordinator.shell import startup
+from coordinator.strategies.registry import BUILT_IN
 from simulator.columns import Columns, Whole
 from simulator.fills import FillModel, Spread
 from simulator.values import Side as TicketSide
@@ -325,7 +326,8 @@ def check_setup(setup: Setup, model: FillModel) -> None:
         raise Unfit("orders are crossed inside, or the account has limits of its own")
     if len({is_crypto(ticker) for ticker in setup.tickers}) > 1:
         raise Unfit("two markets, of which each begins its day on its own")
-    if any(starts_together(spec.rule) for spec in setup.specs):
+    own = [spec.rule for spec in setup.specs if type(spec.rule) not in BUILT_IN]
+    if any(map(starts_together, own)):
         raise Unfit("a rule looks at several tickers at once, minute by minute")
 
 

@@ -20,6 +20,7 @@ from coordinator.core.lanes import StrategySpec
 from coordinator.core.opening import SessionName, open_session, session_id
 from coordinator.core.risk import Asset
 from coordinator.core.session import SessionPlan
+from coordinator.embedded import LEAST_CASH, ROOM
 from coordinator.setting_up import specs_of
 from coordinator.shell import startup
 
@@ -124,3 +125,8 @@ def alone(setup: Setup, only: Collection[str] | None) -> Setup:
     """All strategies, or those named, each by itself: nobody is there to cross with."""
     specs = [spec for spec in setup.specs if only is None or spec.name in only]
     return replace(setup, specs=specs, apart=True, crossing=False)
+
+
+def deposit_for(capital: Decimal) -> Decimal:
+    """Dollars in an account at which strategies begin with so much cash together."""
+    return max(LEAST_CASH, capital * ROOM)

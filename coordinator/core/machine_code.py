@@ -17,3 +17,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 def compiled(function: F) -> F:
     """The same function as machine code; whole numbers are of 64 bits, and overflow in silence."""
     return cast(F, njit(cache=True, nogil=True)(function))
+
+
+def part(function: F) -> F:
+    """A part of compiled functions, laid into whoever calls it: it is called for each bar."""
+    return cast(F, njit(nogil=True, forceinline=True)(function))

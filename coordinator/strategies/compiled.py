@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from coordinator.core.machine_code import compiled
+from coordinator.core.machine_code import compiled, part
 from coordinator.strategies.indicators import Rsi
 from coordinator.strategies.recipes import Kind
 
@@ -83,7 +83,7 @@ def judge(bars: Histories, rows: Rows, at: Whole, signals: Signs, refused: NDArr
         refused[row] = not said
 
 
-@compiled
+@part
 def _momentum(closes: Whole, out: Signs, numbers: Whole) -> bool:
     back, unit, up, down = numbers[0], numbers[1], numbers[2], numbers[3]
     if float(_largest(closes)) * up >= _MOST:
@@ -99,7 +99,7 @@ def _momentum(closes: Whole, out: Signs, numbers: Whole) -> bool:
     return True
 
 
-@compiled
+@part
 def _crossing(closes: Whole, out: Signs, short: int, long: int) -> bool:
     if float(_largest(closes)) * max(short * long, len(closes)) >= _MOST:
         return False
@@ -118,7 +118,7 @@ def _crossing(closes: Whole, out: Signs, short: int, long: int) -> bool:
     return True
 
 
-@compiled
+@part
 def _above_average(values: Whole, out: Signs, window: int) -> bool:
     if float(_largest(values)) * max(window, len(values)) >= _MOST:
         return False
@@ -134,7 +134,7 @@ def _above_average(values: Whole, out: Signs, window: int) -> bool:
     return True
 
 
-@compiled
+@part
 def _rsi(closes: Whole, out: Signs, period: int, oversold: float, overbought: float) -> bool:
     if len(closes) - 1 > _KEPT or float(_largest(closes)) * period >= _SURE:
         return False
@@ -168,7 +168,7 @@ def _rsi(closes: Whole, out: Signs, period: int, oversold: float, overbought: fl
     return True
 
 
-@compiled
+@part
 def _adaptive(
     closes: Whole, volumes: Whole, out: Signs, numbers: Whole, low: float, high: float, room: Signs
 ) -> bool:
@@ -191,7 +191,7 @@ def _adaptive(
     return True
 
 
-@compiled
+@part
 def _deviation(closes: Whole, out: Signs, reverts: bool, numbers: Whole) -> bool:
     """Prices count from the first one: distance and variance are the same wherever they begin."""
     window = numbers[0]
@@ -228,7 +228,7 @@ def _deviation(closes: Whole, out: Signs, reverts: bool, numbers: Whole) -> bool
     return True
 
 
-@compiled
+@part
 def _reverts(distance: int, variance: int, numbers: Whole) -> int:
     """Mean reversion's rule, decided by signs and squares."""
     if distance > 0:
@@ -241,7 +241,7 @@ def _reverts(distance: int, variance: int, numbers: Whole) -> int:
     return -1 if squared * numbers[4] < variance * numbers[3] else 0
 
 
-@compiled
+@part
 def _largest(values: Whole) -> int:
     most = 0
     for value in values:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from decimal import Decimal
-from fractions import Fraction
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
-from coordinator.backtest.compiled.layout import Limits, Table, Whole
+from coordinator.backtest.compiled.layout import Limits as LimitArrays
+from coordinator.backtest.compiled.layout import Table, Whole
 from coordinator.backtest.compiled.scale import Scale, TooLarge
 from coordinator.core.engine import tickers_of
 from coordinator.core.lanes import Rule, StrategySpec
-from coordinator.core.values import exactly
+from coordinator.core.risk import Limits
+from coordinator.core.values import ZERO, exactly
 from coordinator.strategies.compiled import Rows
-from coordinator.strategies.recipes import NUMBERS, recipe_of
+from coordinator.strategies.recipes import NUMBERS, Kind, Recipe, recipe_of
+from coordinator.strategies.registry import BUILT_IN
 
 _LARGEST = 1 << 40
 
@@ -33,27 +36,34 @@ class Cast:
     def __init__(self, specs: Sequence[StrategySpec], scale: Scale) -> None:
         self.specs = specs
         self.tickers = tickers_of(specs)
+        self.names = pa.array([spec.name for spec in specs], pa.string())
+        self.symbols = pa.array(self.tickers, pa.string())
         place = {ticker: number for number, ticker in enumerate(self.tickers)}
         counts = [len(spec.tickers) for spec in specs]
         self.of = np.concatenate(([0], np.cumsum(counts)))
         self.seat_strategy = np.repeat(np.arange(len(specs)), counts)
         self.seat_ticker = np.array([place[t] for spec in specs for t in spec.tickers])
-        self.initial = np.array([scale.steps(spec.initial_cash) for spec in specs])
+        amounts = [spec.initial_cash for spec in specs]
+        steps = {amount: scale.steps(amount) for amount in set(amounts)}
+        self.initial = np.array([steps[amount] for amount in amounts])
+        self.capital = sum(amounts, ZERO)
         self.warmup = np.repeat([spec.min_warmup_bars for spec in specs], counts)
-        self.limits = _limits(specs, scale)
+        self.limits = _limits([spec.limits for spec in specs], scale)
         self._meet_rules(place)
 
     def _meet_rules(self, place: dict[str, int]) -> None:
         """Number the rows, and find how much history each ticker needs."""
-        rules: dict[Rule, int] = {}
+        rules: dict[Hashable, int] = {}
+        distinct: list[Rule] = []
         found: dict[tuple[int, int], int] = {}
         history: list[int] = []
         needs = [0] * len(place)
         seat_row = []
         self.row_spec: list[StrategySpec] = []
         for spec in self.specs:
-            rule = rules.setdefault(spec.rule, len(rules))
+            rule = rules.setdefault(_key(spec.rule), len(rules))
             if rule == len(history):
+                distinct.append(spec.rule)
                 history.append(spec.history_bars)
             longest = max(history[rule], spec.min_warmup_bars)
             for ticker in spec.tickers:
@@ -65,57 +75,57 @@ class Cast:
                 seat_row.append(row)
         self.needs, self.seat_row = needs, np.array(seat_row)
         self.row_ticker = np.array([at for _, at in found])
-        self.rows, self.known, self.others = _numbers(list(rules), history, list(found))
+        self.rows, self.known, self.others = _numbers(distinct, history, list(found))
 
 
 def _numbers(
     rules: Sequence[Rule], history: Sequence[int], rows: Sequence[tuple[int, int]]
 ) -> tuple[Rows, Whole, list[int]]:
     recipes = [recipe_of(rule) for rule in rules]
-    known = [row for row, (rule, _) in enumerate(rows) if recipes[rule] is not None]
-    others = [row for row, (rule, _) in enumerate(rows) if recipes[rule] is None]
-    kinds, numbers, bounds = [], [], []
-    for row in known:
-        recipe = recipes[rows[row][0]]
-        assert recipe is not None, "a known row has a recipe"
-        kinds.append(int(recipe.kind))
-        numbers.append(recipe.numbers + (0,) * (NUMBERS - len(recipe.numbers)))
-        bounds.append(recipe.bounds)
+    has_one = np.array([recipe is not None for recipe in recipes])
+    rule_of, ticker_of = np.array(rows).T
+    known = np.flatnonzero(has_one[rule_of])
+    some = [recipe or Recipe(Kind.HOLD) for recipe in recipes]
+    spoken = [one.numbers + (0,) * (NUMBERS - len(one.numbers)) for one in some]
+    mine = rule_of[known]
     told = Rows(
-        np.array(kinds, np.int64),
-        np.array(numbers, np.int64).reshape(-1, NUMBERS),
-        np.array(bounds, float).reshape(-1, 2),
-        np.array([rows[row][1] for row in known], np.int64),
-        np.array([history[rows[row][0]] for row in known], np.int64),
+        np.array([int(one.kind) for one in some], np.int64)[mine],
+        np.array(spoken, np.int64)[mine],
+        np.array([one.bounds for one in some], float)[mine],
+        ticker_of[known],
+        np.array(history, np.int64)[mine],
     )
-    return told, np.array(known, np.int64), others
+    return told, known, np.flatnonzero(~has_one[rule_of]).tolist()
 
 
-def _limits(specs: Sequence[StrategySpec], scale: Scale) -> Limits:
-    limits = [spec.limits for spec in specs]
-    return Limits(
-        _ratios([one.max_position_size for one in limits]),
-        _counts([one.max_daily_trades for one in limits]),
-        _counts(
-            [
-                None if one.max_daily_loss is None else scale.reached(one.max_daily_loss)
-                for one in limits
-            ]
-        ),
-        _ratios([one.stop_loss_pct for one in limits]),
-        _ratios([one.take_profit_pct for one in limits]),
+def _key(rule: Rule) -> Hashable:
+    """What equal rules have in common; of a built-in one its parameters, which cost less to ask."""
+    kind = type(rule)
+    return (kind, *rule.__dict__.values()) if kind in BUILT_IN else rule
+
+
+def _limits(each: Sequence[Limits], scale: Scale) -> LimitArrays:
+    place: dict[Limits, int] = {}
+    which = np.array([place.setdefault(one, len(place)) for one in each])
+    losses = [one.max_daily_loss for one in place]
+    found = (
+        _ratios([one.max_position_size for one in place]),
+        _counts([one.max_daily_trades for one in place]),
+        _counts([None if loss is None else scale.reached(loss) for loss in losses]),
+        _ratios([one.stop_loss_pct for one in place]),
+        _ratios([one.take_profit_pct for one in place]),
     )
+    return LimitArrays(*(values[which] for values in found))
 
 
 def _ratios(values: Sequence[Decimal | None]) -> Table:
-    known: dict[Decimal | None, tuple[int, int]] = {None: (-1, -1)}
+    found = []
     for value in values:
-        if value is not None and value not in known:
-            numerator, denominator = Fraction(value).as_integer_ratio()
-            if max(abs(numerator), denominator) >= _LARGEST:
-                raise TooLarge(f"a limit of {value}")
-            known[value] = numerator, denominator
-    return np.array([known[value] for value in values], np.int64)
+        numerator, denominator = (-1, -1) if value is None else value.as_integer_ratio()
+        if max(abs(numerator), denominator) >= _LARGEST:
+            raise TooLarge(f"a limit of {value}")
+        found.append((numerator, denominator))
+    return np.array(found, np.int64)
 
 
 def _counts(values: Sequence[int | None]) -> NDArray[np.int64]:

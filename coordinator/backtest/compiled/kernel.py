@@ -21,7 +21,7 @@ from coordinator.backtest.compiled.layout import (
     Terms,
     Whole,
 )
-from coordinator.core.machine_code import compiled
+from coordinator.core.machine_code import compiled, part
 
 BUY, SELL, DENIED, NOTHING = 0, 1, 2, 3
 SIGNAL, STOP, TARGET, LOSS, TRADES = 0, 1, 2, 3, 4
@@ -64,7 +64,7 @@ def play(
     return count
 
 
-@compiled
+@part
 def _sit_down(
     who: int,
     bars: Bars,
@@ -94,10 +94,11 @@ def _sit_down(
     day.baseline[who] = hand[_PEAK] = hand[_LOW] = cash + opened
     day.peak[who] = day.trough[who] = 1
     day.realized[who] = day.fills[who] = 0
-    return bool(0 <= cash < _MOST)
+    day.lowest[who] = min(cash, 0)
+    return bool(-_MOST < cash < _MOST and cash + opened > 0)
 
 
-@compiled
+@part
 def _play_one(
     who: int,
     bars: Bars,
@@ -113,30 +114,49 @@ def _play_one(
     hand: Whole,
 ) -> int:
     first, behind = seats.of[who], seats.of[who + 1]
+    close_of, minute_of, end_of, last_of = bars.close, bars.minute, bars.end, bars.last
+    begin_of, ticker_of, warm_of, at_of = bars.begin, seats.ticker, seats.warm, seats.at
+    qty_of, cursors, marks = held.qty, notes[_CURSOR], notes[_MARK]
+    floors, ceilings = notes[_FLOOR], notes[_CEILING]
+    peaks, troughs = day.peak, day.trough
+    baseline, loss = day.baseline[who], limits.loss[who]
+    last_minute = terms.minutes - 1 if terms.restated else terms.minutes
     moved = True
     for minute in range(terms.minutes):
-        turned = _see(first, behind, minute, bars, seats, held, notes, hand)
+        turned = False
+        for seat in range(first, behind):
+            own = seat - first
+            place = cursors[own]
+            if place < end_of[ticker_of[seat]] and minute_of[place] == minute:
+                hand[_VALUE] += qty_of[seat] * (close_of[place] - marks[own])
+                marks[own] = close_of[place]
+                turned = True
         equity = hand[_CASH] + hand[_VALUE]
-        if (turned or moved) and not (terms.restated and minute == terms.minutes - 1):
-            _note(who, equity, day, hand)
+        if (turned or moved) and minute != last_minute:
+            _note(who, equity, peaks, troughs, hand)
         moved = False
         if not turned:
             continue
-        if limits.loss[who] >= 0 and day.baseline[who] - equity >= limits.loss[who]:
+        if 0 <= loss <= baseline - equity:
             hand[_STOPPED] = 1
         hand[_AVAILABLE], begun = hand[_CASH], count
         for seat in range(first, behind):
-            own, ticker = seat - first, seats.ticker[seat]
-            place = notes[_CURSOR, own]
-            if place >= bars.end[ticker] or bars.minute[place] != minute:
+            own, ticker = seat - first, ticker_of[seat]
+            place = cursors[own]
+            if place >= end_of[ticker] or minute_of[place] != minute:
                 continue
-            notes[_CURSOR, own] += 1
-            if place > bars.last[ticker]:
+            cursors[own] += 1
+            if place > last_of[ticker]:
                 continue
-            nth = place - bars.begin[ticker]
-            signal = signals[seats.at[seat] + nth] if nth >= seats.warm[seat] else 0
+            nth, close = place - begin_of[ticker], close_of[place]
+            signal = signals[at_of[seat] + nth] if nth >= warm_of[seat] else 0
+            if qty_of[seat]:
+                if signal >= 0 and floors[own] < close < ceilings[own]:
+                    continue
+            elif signal <= 0:
+                continue
             what, qty, why = _decide(
-                who, seat, own, bars.close[place], signal, equity, limits, held, terms, notes, hand
+                who, seat, own, close, equity, limits, held, terms, notes, hand
             )
             if what == NOTHING:
                 continue
@@ -149,41 +169,16 @@ def _play_one(
             moved = True
             if not _fill(who, begun, count, log, bars, seats, limits, held, day, notes, hand):
                 return UNFIT
-    _note(who, hand[_CASH] + hand[_VALUE], day, hand)
+    _note(who, hand[_CASH] + hand[_VALUE], peaks, troughs, hand)
     return count
 
 
-@compiled
-def _see(
-    first: int,
-    behind: int,
-    minute: int,
-    bars: Bars,
-    seats: Seats,
-    held: Held,
-    notes: Table,
-    hand: Whole,
-) -> bool:
-    """Mark what is held at the minute's closes; whether a strategy's tickers have any."""
-    turned = False
-    for seat in range(first, behind):
-        own = seat - first
-        place = notes[_CURSOR, own]
-        if place < bars.end[seats.ticker[seat]] and bars.minute[place] == minute:
-            close = bars.close[place]
-            hand[_VALUE] += held.qty[seat] * (close - notes[_MARK, own])
-            notes[_MARK, own] = close
-            turned = True
-    return turned
-
-
-@compiled
+@part
 def _decide(
     who: int,
     seat: int,
     own: int,
     close: int,
-    signal: int,
     equity: int,
     limits: Limits,
     held: Held,
@@ -191,21 +186,12 @@ def _decide(
     notes: Table,
     hand: Whole,
 ) -> tuple[int, int, int]:
-    """What is ordered at a close, how much and why, as `Instant` has it."""
+    """What is ordered at a close, how much and why: who holds sells, and who does not would buy."""
     if held.qty[seat]:
-        why = -1
+        notes[_DENIED, own] = 0
         if close <= notes[_FLOOR, own]:
-            why = STOP
-        elif close >= notes[_CEILING, own]:
-            why = TARGET
-        elif signal < 0:
-            why = SIGNAL
-        if why >= 0:
-            notes[_DENIED, own] = 0
-            return SELL, held.qty[seat], why
-        return NOTHING, 0, 0
-    if signal <= 0:
-        return NOTHING, 0, 0
+            return SELL, held.qty[seat], STOP
+        return SELL, held.qty[seat], TARGET if close >= notes[_CEILING, own] else SIGNAL
     size = limits.size[who]
     by_size, _ = _quotient(size[0], equity, size[1], close)
     by_cash, _ = _quotient(100, hand[_AVAILABLE], 101, close)
@@ -224,7 +210,7 @@ def _decide(
     return BUY, qty, SIGNAL
 
 
-@compiled
+@part
 def _fill(
     who: int,
     begun: int,
@@ -238,7 +224,7 @@ def _fill(
     notes: Table,
     hand: Whole,
 ) -> bool:
-    """Book a minute's orders; False if cash could run short, or a number could be too large."""
+    """Book a minute's orders; False if a number could be too large."""
     first, left = seats.of[who], hand[_CASH]
     for line in range(begun, count):
         seat, place, qty = log[line, SEAT], log[line, PLACE], log[line, QTY]
@@ -254,7 +240,8 @@ def _fill(
             hand[_CASH] -= paid
             hand[_VALUE] += qty * notes[_MARK, own]
             held.qty[seat], held.cost[seat] = qty, paid
-            if left < 0 or not _guard(who, seat, own, limits, held, notes):
+            day.lowest[who] = min(day.lowest[who], left)
+            if not _guard(who, seat, own, limits, held, notes):
                 return False
         else:
             earned = qty * bars.sell[place]
@@ -265,7 +252,7 @@ def _fill(
     return bool(hand[_CASH] < _MOST)
 
 
-@compiled
+@part
 def _guard(who: int, seat: int, own: int, limits: Limits, held: Held, notes: Table) -> bool:
     """Find the closes at which a position is stopped or has reached its target."""
     qty, cost = held.qty[seat], held.cost[seat]
@@ -284,7 +271,7 @@ def _guard(who: int, seat: int, own: int, limits: Limits, held: Held, notes: Tab
     return True
 
 
-@compiled
+@part
 def _quotient(factor: int, amount: int, divisor: int, price: int) -> tuple[int, int]:
     """The whole part of factor x amount / (divisor x price), and what is left; 0 below zero."""
     if amount <= 0 or factor <= 0:
@@ -301,18 +288,18 @@ def _quotient(factor: int, amount: int, divisor: int, price: int) -> tuple[int, 
     return found, rest
 
 
-@compiled
-def _note(who: int, equity: int, day: Day, hand: Whole) -> None:
+@part
+def _note(who: int, equity: int, peaks: Whole, troughs: Whole, hand: Whole) -> None:
     """Take a point of the equity's curve into account: is it a new peak, or the deepest fall?"""
     if equity >= hand[_PEAK]:
         hand[_PEAK] = hand[_LOW] = equity
     elif equity < hand[_LOW]:
         hand[_LOW] = equity
-        if _less(equity, day.peak[who], day.trough[who], hand[_PEAK]):
-            day.trough[who], day.peak[who] = equity, hand[_PEAK]
+        if _less(equity, peaks[who], troughs[who], hand[_PEAK]):
+            troughs[who], peaks[who] = equity, hand[_PEAK]
 
 
-@compiled
+@part
 def _less(a: int, b: int, c: int, d: int) -> bool:
     """Whether a x b < c x d, of numbers from 0 to 2^62, in 128 bits where a float is not sure."""
     left, right = float(a) * float(b), float(c) * float(d)
@@ -323,7 +310,7 @@ def _less(a: int, b: int, c: int, d: int) -> bool:
     return high < other_high or (high == other_high and low < other_low)
 
 
-@compiled
+@part
 def _product(a: int, b: int) -> tuple[int, int]:
     """a x b in two parts, the lower one of 62 bits."""
     half = 31

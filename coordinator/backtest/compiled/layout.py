@@ -66,12 +66,16 @@ class Held(NamedTuple):
 
 
 class Day(NamedTuple):
-    """What a day came to, by strategy; the deepest fall of its equity: `peak` to `trough`."""
+    """What a day came to, by strategy: `lowest` is its cash, at zero or below.
+
+    The deepest fall of its equity was from `peak` to `trough`.
+    """
 
     baseline: Whole
     realized: Whole
     entries: Whole
     fills: Whole
+    lowest: Whole
     peak: Whole
     trough: Whole
 

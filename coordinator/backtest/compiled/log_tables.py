@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -11,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from coordinator.backtest.arrow import MONEY, TIME, money
 from coordinator.backtest.compiled import kernel, turns
+from coordinator.backtest.compiled.columns import amounts, money, repeated, times, words
 from coordinator.backtest.compiled.layout import Whole
 from coordinator.backtest.compiled.scale import QUANTITY_PLACES
 from coordinator.backtest.compiled.stage import Played
@@ -37,8 +36,7 @@ class LogTables:
     def __init__(self, played: Played, *, apart: bool) -> None:
         self._played, self._apart = played, apart
         self._cast, self._scale = played.closed.cast, played.closed.scale
-        self._names = pa.array([spec.name for spec in self._cast.specs], pa.string())
-        self._tickers = pa.array(self._cast.tickers, pa.string())
+        self._names, self._tickers = self._cast.names, self._cast.symbols
         self._who = self._cast.seat_strategy
 
     def orders(self) -> Any:
@@ -51,7 +49,7 @@ class LogTables:
         number[played.fills] = played.given + 1
         price[played.fills] = self._prices
         at = self._times(log)
-        done = pa.array(at, mask=denied).cast(TIME)
+        done = times(at, denied)
         qty = money(log[:, kernel.QTY], QUANTITY_PLACES)
         nothing = money(np.where(denied, 0, log[:, kernel.QTY]), QUANTITY_PLACES)
         prices = self._scale.prices
@@ -62,16 +60,16 @@ class LogTables:
                 "broker_order_id": self._numbered(log, number[played.order], denied),
                 "strategy": self._names.take(pa.array(self._who[log[:, kernel.SEAT]])),
                 "symbol": self._symbols(log),
-                "side": _words(_SIDES, log[:, kernel.WHAT]),
+                "side": words(_SIDES, log[:, kernel.WHAT]),
                 "qty": qty,
                 "filled_qty": nothing,
                 "filled_avg_price": money(price[played.order], prices, mask=denied),
-                "status": _words((_FILLED, _DENIED), denied.astype(np.int64)),
-                "reason": _words(_REASONS, log[:, kernel.WHY]),
+                "status": words((_FILLED, _DENIED), denied.astype(np.int64)),
+                "reason": words(_REASONS, log[:, kernel.WHY]),
                 "decision_price": money(played.cut.bars.close[log[:, kernel.PLACE]], prices),
-                "decided_at": pa.array(at).cast(TIME),
+                "decided_at": times(at),
                 "submitted_at": done,
-                "closed_at": pa.array(at).cast(TIME),
+                "closed_at": times(at),
             }
         )
 
@@ -89,11 +87,11 @@ class LogTables:
                 "session_date": pa.repeat(day, len(log)),
                 "strategy": self._names.take(pa.array(self._who[log[:, kernel.SEAT]])),
                 "symbol": self._symbols(log),
-                "side": _words(_SIDES, log[:, kernel.WHAT]),
+                "side": words(_SIDES, log[:, kernel.WHAT]),
                 "qty": money(log[:, kernel.QTY], QUANTITY_PLACES),
                 "price": price,
-                "fee": pa.repeat(pa.scalar(ZERO, MONEY), len(log)),
-                "filled_at": pa.array(self._times(log)).cast(TIME),
+                "fee": amounts(ZERO, len(log)),
+                "filled_at": times(self._times(log)),
             }
         )
 
@@ -129,12 +127,3 @@ class LogTables:
     def _times(self, log: NDArray[np.int64]) -> Whole:
         cut = self._played.cut
         return cut.axis[cut.bars.minute[log[:, kernel.PLACE]]] + MINUTE // MICRO
-
-
-def _words(words: Sequence[str], which: Whole) -> Any:
-    return pa.array(words, pa.string()).take(pa.array(which))
-
-
-def repeated(text: str, count: int) -> Any:
-    """A column of one text."""
-    return pa.repeat(pa.scalar(text, pa.string()), count)

@@ -20,7 +20,7 @@ from coordinator.backtest.exchange import Exchange
 from coordinator.backtest.foreseen import opinions
 from coordinator.backtest.instant import Unfit, check_account, check_setup
 from coordinator.backtest.reels import Reels
-from coordinator.backtest.setup import Setup
+from coordinator.backtest.setup import Setup, deposit_for
 from coordinator.core.books import Books
 from coordinator.core.opening import SessionName
 from coordinator.core.session import SessionPlan
@@ -214,8 +214,23 @@ class Stage:
             count = kernel.play(cut.bars, seats, signals, self._cast.limits, held, day, terms, log)
             room *= 4
         if count < 0:
-            raise Unfit("cash may run short, or 64 bits are too few")
+            raise Unfit("64 bits are too few")
+        self._check_cash(begun, day.lowest)
         return held, day, log[:count]
+
+    def _check_cash(self, begun: Standing, lowest: Whole) -> None:
+        """What an account has beside a strategy's cash must cover what that lacks at its lowest."""
+        scale, short = self._shelf.scale, np.flatnonzero(lowest)
+        if not self._setup.apart:
+            lacks = sum(lowest[short].tolist())
+            if begun.spare + scale.dollars(lacks) < ZERO:
+                raise Unfit("the account may have too little cash")
+            return
+        for who in short.tolist():
+            spec = self._cast.specs[who]
+            room = deposit_for(spec.initial_cash) - spec.initial_cash
+            if room + scale.dollars(int(lowest[who])) < ZERO:
+                raise Unfit(f"{spec.name}'s account may have too little cash")
 
 
 def _seen(cut: Cut, begun: Standing) -> tuple[Whole, Whole]:

@@ -42,7 +42,7 @@ class Standing:
     def at_first(cls, cast: Cast, capital: Decimal, *, apart: bool) -> Standing:
         """Nobody has traded yet; `capital` are the account's dollars."""
         tickers, seats = len(cast.tickers), len(cast.seat_ticker)
-        spare = capital - sum((spec.initial_cash for spec in cast.specs), ZERO)
+        spare = capital - cast.capital
         return cls(
             Held(cast.initial.copy(), np.zeros(seats, np.int64), np.zeros(seats, np.int64)),
             np.zeros(tickers, np.int64),

@@ -13,10 +13,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from coordinator.backtest.arrow import MONEY, TIME, ArrowRows, LaterRows, bars_table, money
+from coordinator.backtest.arrow import MONEY, ArrowRows, LaterRows, bars_table
+from coordinator.backtest.compiled.columns import amounts, money, repeated, times
 from coordinator.backtest.compiled.curves import points
 from coordinator.backtest.compiled.layout import Held, Whole
-from coordinator.backtest.compiled.log_tables import LogTables, repeated
+from coordinator.backtest.compiled.log_tables import LogTables
 from coordinator.backtest.compiled.scale import QUANTITY_PLACES
 from coordinator.backtest.compiled.stage import Played
 from coordinator.backtest.reels import MICRO, micros
@@ -33,8 +34,7 @@ class Statement:
     def __init__(self, played: Played, fill_model: str, *, apart: bool) -> None:
         self._played, self._fill_model, self._apart = played, fill_model, apart
         self._cast, self._scale = played.closed.cast, played.closed.scale
-        self._names = pa.array([spec.name for spec in self._cast.specs], pa.string())
-        self._tickers = pa.array(self._cast.tickers, pa.string())
+        self._names, self._tickers = self._cast.names, self._cast.symbols
         self._who = self._cast.seat_strategy
 
     def rows(self) -> dict[str, Sequence[Row]]:
@@ -158,23 +158,21 @@ class Statement:
             (peak - low) / peak if low < peak else 0.0
             for peak, low in zip(day.peak.tolist(), day.trough.tolist(), strict=True)
         ]
-        given = sum((spec.initial_cash for spec in self._cast.specs), ZERO)
-        given = given if played.first else ZERO
-        spare = begun.spare
+        given, spare = self._cast.capital if played.first else ZERO, begun.spare
         count = len(net) + 1
         shares = [
             a / b if b else 0.0 for a, b in zip(net.tolist(), day.baseline.tolist(), strict=True)
         ]
 
         def dollars(steps: Whole, nobodys: Decimal) -> Any:
-            return pa.chunked_array([money(steps, places), pa.array([nobodys], MONEY)])
+            return pa.chunked_array([money(steps, places), amounts(nobodys, 1)])
 
         zeros = np.zeros(len(net), np.int64)
         return pa.table(
             {
                 "session_date": pa.repeat(pa.scalar(played.plan.date, pa.date32()), count),
                 "session_id": repeated(played.name.session_id, count),
-                "strategy": pa.chunked_array([self._names, pa.array([UNASSIGNED], pa.string())]),
+                "strategy": pa.chunked_array([self._names, repeated(UNASSIGNED, 1)]),
                 "start_equity": dollars(day.baseline, spare + given),
                 "end_equity": dollars(end, spare),
                 "transfers": dollars(zeros, -given),
@@ -190,30 +188,26 @@ class Statement:
 
     def _equity(self) -> Any:
         played, cut, places = self._played, self._played.cut, self._scale.money
-        minutes = played.terms.minutes
+        count = len(self._names)
         held = Held(*(part.copy() for part in played.begun.held))
-        found = np.empty((len(self._names) * (minutes + 2), 3), np.int64)
+        found = np.empty((3, count * (played.terms.minutes + 2)), np.int64)
         until = points(cut.bars, played.seats, held, played.terms, played.log, found)
-        found = found[: int(until[-1])]
-        times = np.concatenate(
-            ([micros(played.start)], cut.axis + MINUTE // MICRO, [micros(played.plan.end)])
-        )
-        counts = np.diff(until, prepend=0)
-        who = self._names.take(pa.array(np.repeat(np.arange(len(self._names)), counts)))
-        ends = pa.array([played.start, played.plan.end], TIME)
-        cash, value = np.ascontiguousarray(found[:, 1]), np.ascontiguousarray(found[:, 2])
-        spare = pa.array([played.begun.spare] * 2, MONEY)
+        minute, cash, value = (row[: int(until[-1])] for row in found)
+        ends = np.array([micros(played.start), micros(played.plan.end)])
+        axis = np.concatenate((ends[:1], cut.axis + MINUTE // MICRO, ends[1:]))
+        who = self._names.take(pa.array(np.repeat(np.arange(count), np.diff(until, prepend=0))))
+        spare = played.begun.spare
 
-        def both(steps: Whole, nobodys: Any) -> Any:
-            return pa.chunked_array([money(steps, places), nobodys])
+        def both(steps: Whole, nobodys: Decimal) -> Any:
+            return pa.chunked_array([money(steps, places), amounts(nobodys, 2)])
 
         return pa.table(
             {
-                "session_id": repeated(played.name.session_id, len(found) + 2),
-                "strategy": pa.chunked_array([who, pa.array([UNASSIGNED] * 2, pa.string())]),
-                "ts": pa.chunked_array([pa.array(times[found[:, 0]]).cast(TIME), ends]),
+                "session_id": repeated(played.name.session_id, len(minute) + 2),
+                "strategy": pa.chunked_array([who, repeated(UNASSIGNED, 2)]),
+                "ts": pa.chunked_array([times(axis[minute]), times(ends)]),
                 "cash": both(cash, spare),
-                "market_value": both(value, pa.array([ZERO, ZERO], MONEY)),
+                "market_value": both(value, ZERO),
                 "equity": both(cash + value, spare),
             }
         )
