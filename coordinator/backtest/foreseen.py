@@ -8,7 +8,8 @@ strategies share with each other is the same at each step.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,11 @@ from numpy.typing import NDArray
 
 from coordinator.backtest.as_bars import in_order
 from coordinator.backtest.reels import Reel
+from coordinator.backtest.rules import Raising, as_told, bare_step
 from coordinator.core.engine import tickers_of
 from coordinator.core.foretold import over_of
 from coordinator.core.lanes import Lane, Rule, StrategySpec
-from coordinator.core.values import exactly
+from coordinator.core.values import Bar, exactly
 
 Key = tuple[Rule, str]
 
@@ -46,10 +48,35 @@ class Opinion:
         )
 
 
+class _Asked:
+    """A rule that is asked bar by bar, what it says going to its opinion.
+
+    As a lane of the core does, it stops at its first error, which is told as a lane tells it.
+    """
+
+    __slots__ = ("_spec", "history_bars", "opinion", "say", "step")
+
+    def __init__(self, spec: StrategySpec, opinion: Opinion) -> None:
+        self._spec, self.opinion = spec, opinion
+        self.step, self.say = bare_step(spec.rule), opinion.signals.append
+        self.history_bars = spec.history_bars
+
+    def stop(self, error: Exception, bar: Bar, at: int) -> None:
+        """Say nothing more; it was asked about the place `at`."""
+        lane = Lane(replace(self._spec, rule=Raising(as_told(self._spec.rule, error))))
+        lane.feed(bar)
+        self.opinion.fault, self.opinion.fault_at = lane.fault, at
+        self.step = _silent
+
+
+def _silent(_bar: Bar) -> int:
+    return 0
+
+
 def opinions(specs: Sequence[StrategySpec], reels: Mapping[str, Reel]) -> dict[Key, Opinion]:
     """Each distinct rule and ticker, judged once."""
     found: dict[Key, Opinion] = {}
-    stepping: dict[str, list[tuple[Lane, Opinion]]] = {}
+    stepping: dict[str, list[_Asked]] = {}
     for spec in specs:
         for ticker in spec.tickers:
             key = (spec.rule, ticker)
@@ -57,10 +84,13 @@ def opinions(specs: Sequence[StrategySpec], reels: Mapping[str, Reel]) -> dict[K
                 continue
             found[key] = Opinion()
             if not _at_once(spec, reels[ticker], found[key]):
-                stepping.setdefault(ticker, []).append((Lane(spec), found[key]))
+                stepping.setdefault(ticker, []).append(_Asked(spec, found[key]))
     if stepping:
-        _warm(specs, stepping, reels)
-        _step(stepping, reels)
+        bars = {ticker: reels[ticker].beads() for ticker in stepping}
+        _warm([t for t in tickers_of(specs) if t in stepping], stepping, bars, reels)
+        _step(stepping, bars, reels)
+        for asked in chain.from_iterable(stepping.values()):
+            asked.opinion.say(np.array(asked.opinion.signals, float))
     return found
 
 
@@ -79,28 +109,37 @@ def _at_once(spec: StrategySpec, reel: Reel, opinion: Opinion) -> bool:
 
 
 def _warm(
-    specs: Sequence[StrategySpec],
-    stepping: Mapping[str, Sequence[tuple[Lane, Opinion]]],
+    tickers: Sequence[str],
+    stepping: Mapping[str, Sequence[_Asked]],
+    bars: Mapping[str, Sequence[Bar]],
     reels: Mapping[str, Reel],
 ) -> None:
-    for ticker in tickers_of(specs):
-        bars = list(in_order([reels[ticker].history])) if ticker in stepping else []
-        for lane, opinion in stepping.get(ticker, ()):
-            for bar in bars[max(0, len(bars) - lane.history_bars) :]:
-                lane.feed(bar)
-            opinion.fault = lane.fault
+    for ticker in tickers:
+        history = bars[ticker][: len(reels[ticker].history)]
+        for asked in stepping[ticker]:
+            for bar in history[max(0, len(history) - asked.history_bars) :]:
+                try:
+                    asked.step(bar)
+                except Exception as error:
+                    asked.stop(error, bar, -1)
 
 
 @exactly
 def _step(
-    stepping: Mapping[str, Sequence[tuple[Lane, Opinion]]], reels: Mapping[str, Reel]
+    stepping: Mapping[str, Sequence[_Asked]],
+    bars: Mapping[str, Sequence[Bar]],
+    reels: Mapping[str, Reel],
 ) -> None:
-    for bar in in_order([reels[ticker].bars for ticker in sorted(stepping)]):
-        for lane, opinion in stepping[bar.symbol]:
-            lane.feed(bar)
-            if lane.fault and not opinion.fault:
-                opinion.fault, opinion.fault_at = lane.fault, len(opinion.signals)
-            opinion.signals.append(lane.signal)
-    for some in stepping.values():
-        for _, opinion in some:
-            opinion.say(np.array(opinion.signals, float))
+    tickers = sorted(stepping)
+    to_come = [iter(bars[ticker][len(reels[ticker].history) :]) for ticker in tickers]
+    each = [stepping[ticker] for ticker in tickers]
+    at = [0] * len(tickers)
+    for turn in in_order([reels[ticker].bars for ticker in tickers]):
+        bar = next(to_come[turn])
+        for asked in each[turn]:
+            try:
+                asked.say(asked.step(bar))
+            except Exception as error:
+                asked.stop(error, bar, at[turn])
+                asked.say(0)
+        at[turn] += 1

@@ -6,18 +6,19 @@ its own minute.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from functools import cached_property
+from functools import cached_property, partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from coordinator.backtest.as_bars import Beads
 from coordinator.core.series import Series
 from coordinator.core.session import SessionPlan
-from coordinator.core.values import MINUTE, is_crypto
+from coordinator.core.values import MINUTE, Bar, is_crypto
 from coordinator.shell.history import FURTHEST
 from simulator.calendar import Calendar
 from simulator.columns import Columns, whole_steps
@@ -43,10 +44,18 @@ class Reel:
     the ticker has no bar), and `last` the last place that is decided on.
     """
 
-    def __init__(self, bars: Columns, history: Columns, volumes: Places | None) -> None:
+    def __init__(
+        self,
+        bars: Columns,
+        history: Columns,
+        volumes: Places | None,
+        beads: Callable[[], list[Bar]],
+    ) -> None:
         self.symbol = bars.symbol
         self.bars = bars
         self.history = history
+        self.beads = beads
+        """All of both as objects."""
         self.closes: list[int] = bars.close.tolist()
         self._volumes = volumes
         self.minutes: list[int] = []
@@ -106,6 +115,7 @@ class Reels:
     def __init__(self, feed: RecordedFeed, calendar: Calendar) -> None:
         self._feed, self._calendar = feed, calendar
         self._strips: dict[str, Strip] = {}
+        self._beads: dict[str, Beads] = {}
 
     def cut(self, symbol: str, plan: SessionPlan, history: int) -> Reel:
         """A ticker's bars of a session, and as many before it as there are up to `history`."""
@@ -118,7 +128,8 @@ class Reels:
         oldest = int(np.searchsorted(starts, micros(first - FURTHEST)))
         before = max(low - history, oldest)
         volumes = None if strip.volumes is None else strip.volumes[before:high]
-        return Reel(strip.bars.take(slice(low, high)), strip.bars.take(slice(before, low)), volumes)
+        past, now = strip.bars.take(slice(before, low)), strip.bars.take(slice(low, high))
+        return Reel(now, past, volumes, partial(self._beads[symbol].bars, before, high))
 
     def strip(self, symbol: str) -> Strip:
         """All bars of a ticker."""
@@ -131,6 +142,7 @@ class Reels:
             fine = (volumes / 10.0**_NANO_PLACES == volume) & (volume < _SURE)
             exact = bool(np.all(fine | (volume == np.rint(volume))))
             self._strips[symbol] = Strip(bars, volumes if exact else None)
+            self._beads[symbol] = Beads(bars)
         return self._strips[symbol]
 
     def _in_sessions(self, starts: Places) -> NDArray[np.bool_]:

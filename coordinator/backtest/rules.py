@@ -68,6 +68,35 @@ class ToldTogether(Told):
         return told
 
 
+@dataclass(frozen=True, slots=True)
+class Raising:
+    """A rule that raises an error at its first bar."""
+
+    error: Exception
+    longest_window: int = 0
+
+    def start(self) -> Callable[[Bar], int]:
+        """A step that raises it."""
+        return _refusing(self.error)
+
+
+def bare_step(rule: Rule) -> Callable[[Bar], int]:
+    """A rule's step, with errors as they come; `as_told` makes them what its lane would tell."""
+    if type(rule) is not Told:
+        return rule.start()
+    try:
+        return rule.rule.start()
+    except Exception:
+        return rule.start()
+
+
+def as_told(rule: Rule, error: Exception) -> Exception:
+    """An error of a rule's bare step as its own step raises it."""
+    if type(rule) is not Told or isinstance(error, StrategyRaised):
+        return error
+    return StrategyRaised(error_text(error))
+
+
 def fit_for_lanes(spec: StrategySpec) -> StrategySpec:
     """The same strategy; parameters such as lists have no hash by which to look its rule up."""
     if type(spec.rule) in (Told, ToldTogether, *BUILT_IN):
@@ -80,7 +109,7 @@ def fit_for_lanes(spec: StrategySpec) -> StrategySpec:
     return replace(spec, rule=kind(spec.rule, spec.rule))
 
 
-def _refusing(fault: StrategyRaised) -> Callable[[Any], Any]:
+def _refusing(fault: Exception) -> Callable[[Any], Any]:
     def refuse(_bars: object) -> NoReturn:
         raise fault
 

@@ -201,7 +201,8 @@ class Stage:
             if opinion.fault:
                 raise Unfit(opinion.fault)
             begin = int(at[row])
-            signals[begin : begin + len(opinion.signals)] = opinion.signals
+            said = np.array(opinion.signals, float)
+            signals[begin : begin + len(said)] = np.sign(said)
 
     def _perform(
         self, cut: Cut, seats: Seats, signals: NDArray[np.int8], begun: Standing, terms: Terms
