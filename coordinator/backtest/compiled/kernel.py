@@ -15,8 +15,8 @@ from coordinator.backtest.compiled.layout import (
     Day,
     Held,
     Limits,
+    Scene,
     Seats,
-    Signs,
     Table,
     Terms,
     Whole,
@@ -38,26 +38,15 @@ _CASH, _VALUE, _AVAILABLE, _ENTRIES, _STOPPED, _PEAK, _LOW = 0, 1, 2, 3, 4, 5, 6
 
 
 @compiled
-def play(
-    bars: Bars,
-    seats: Seats,
-    signals: Signs,
-    limits: Limits,
-    held: Held,
-    day: Day,
-    terms: Terms,
-    log: Table,
-) -> int:
+def play(scene: Scene, held: Held, day: Day, log: Table) -> int:
     """Play the session; how many lines the log has then. `held` and `day` are written to."""
-    most = (seats.of[1:] - seats.of[:-1]).max()
-    notes, hand = np.empty((5, most), np.int64), np.zeros(7, np.int64)
+    of = scene.seats.of
+    notes, hand = np.empty((5, (of[1:] - of[:-1]).max()), np.int64), np.zeros(7, np.int64)
     count = 0
     for who in range(len(held.cash)):
-        if not _sit_down(who, bars, seats, limits, held, day, notes, hand):
+        if not _sit_down(who, scene.bars, scene.seats, scene.limits, held, day, notes, hand):
             return UNFIT
-        count = _play_one(
-            who, bars, seats, signals, limits, held, day, terms, log, count, notes, hand
-        )
+        count = _play_one(who, scene, held, day, log, count, notes, hand)
         if count < 0:
             return count
         held.cash[who], day.entries[who] = hand[_CASH], hand[_ENTRIES]
@@ -100,36 +89,23 @@ def _sit_down(
 
 @part
 def _play_one(
-    who: int,
-    bars: Bars,
-    seats: Seats,
-    signals: Signs,
-    limits: Limits,
-    held: Held,
-    day: Day,
-    terms: Terms,
-    log: Table,
-    count: int,
-    notes: Table,
-    hand: Whole,
+    who: int, scene: Scene, held: Held, day: Day, log: Table, count: int, notes: Table, hand: Whole
 ) -> int:
+    bars, seats, signals, limits, terms = scene
     first, behind = seats.of[who], seats.of[who + 1]
     close_of, minute_of, end_of, last_of = bars.close, bars.minute, bars.end, bars.last
     begin_of, ticker_of, warm_of, at_of = bars.begin, seats.ticker, seats.warm, seats.at
-    qty_of, cursors, marks = held.qty, notes[_CURSOR], notes[_MARK]
-    floors, ceilings = notes[_FLOOR], notes[_CEILING]
-    peaks, troughs = day.peak, day.trough
+    cursors, marks, floors, ceilings = notes[_CURSOR], notes[_MARK], notes[_FLOOR], notes[_CEILING]
+    qty_of, peaks, troughs = held.qty, day.peak, day.trough
     baseline, loss = day.baseline[who], limits.loss[who]
     last_minute = terms.minutes - 1 if terms.restated else terms.minutes
     moved = True
     for minute in range(terms.minutes):
         turned = False
         for seat in range(first, behind):
-            own = seat - first
-            place = cursors[own]
+            place = cursors[seat - first]
             if place < end_of[ticker_of[seat]] and minute_of[place] == minute:
-                hand[_VALUE] += qty_of[seat] * (close_of[place] - marks[own])
-                marks[own] = close_of[place]
+                _mark(seat, seat - first, close_of[place], qty_of, marks, hand)
                 turned = True
         equity = hand[_CASH] + hand[_VALUE]
         if (turned or moved) and minute != last_minute:
@@ -150,10 +126,7 @@ def _play_one(
                 continue
             nth, close = place - begin_of[ticker], close_of[place]
             signal = signals[at_of[seat] + nth] if nth >= warm_of[seat] else 0
-            if qty_of[seat]:
-                if signal >= 0 and floors[own] < close < ceilings[own]:
-                    continue
-            elif signal <= 0:
+            if not _wishes(qty_of[seat], signal, close, floors[own], ceilings[own]):
                 continue
             what, qty, why = _decide(
                 who, seat, own, close, equity, limits, held, terms, notes, hand
@@ -162,8 +135,7 @@ def _play_one(
                 continue
             if count == len(log):
                 return FULL
-            log[count, SEAT], log[count, PLACE], log[count, WHAT] = seat, place, what
-            log[count, QTY], log[count, WHY] = qty, why
+            _write(log, count, seat, place, what, qty, why)
             count += 1
         if count > begun:
             moved = True
@@ -171,6 +143,26 @@ def _play_one(
                 return UNFIT
     _note(who, hand[_CASH] + hand[_VALUE], peaks, troughs, hand)
     return count
+
+
+@part
+def _mark(seat: int, own: int, close: int, qty_of: Whole, marks: Whole, hand: Whole) -> None:
+    hand[_VALUE] += qty_of[seat] * (close - marks[own])
+    marks[own] = close
+
+
+@part
+def _wishes(qty: int, signal: int, close: int, floor: int, ceiling: int) -> bool:
+    """Whether anything could be ordered at a close."""
+    if qty:
+        return bool(signal < 0 or not floor < close < ceiling)
+    return bool(signal > 0)
+
+
+@part
+def _write(log: Table, line: int, seat: int, place: int, what: int, qty: int, why: int) -> None:
+    log[line, SEAT], log[line, PLACE], log[line, WHAT] = seat, place, what
+    log[line, QTY], log[line, WHY] = qty, why
 
 
 @part

@@ -86,3 +86,13 @@ class Terms(NamedTuple):
     minutes: int
     restated: bool
     dollar: int
+
+
+class Scene(NamedTuple):
+    """All that a session is played with and does not change."""
+
+    bars: Bars
+    seats: Seats
+    signals: Signs
+    limits: Limits
+    terms: Terms

@@ -7,12 +7,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
-from numpy.typing import NDArray
 
 from coordinator.backtest.apart import ExchangesApart
 from coordinator.backtest.compiled import kernel, turns
 from coordinator.backtest.compiled.cast import Cast
-from coordinator.backtest.compiled.layout import Day, Held, Seats, Signs, Table, Terms, Whole
+from coordinator.backtest.compiled.layout import (
+    Day,
+    Held,
+    Scene,
+    Seats,
+    Signs,
+    Table,
+    Terms,
+    Whole,
+)
 from coordinator.backtest.compiled.scale import MOST, TooLarge
 from coordinator.backtest.compiled.shelf import Cut, Shelf
 from coordinator.backtest.compiled.standing import Closed, Standing
@@ -103,7 +111,7 @@ class Stage:
         seats = Seats(cast.of, cast.seat_ticker, warm, at[cast.seat_row])
         dollar = int(10**self._shelf.scale.money)
         terms = Terms(len(cut.axis), cut.restated, dollar)
-        held, day, log = self._perform(cut, seats, signals, begun, terms)
+        held, day, log = self._perform(Scene(cut.bars, seats, signals, cast.limits, terms), begun)
         order, until = turns.by_minute(log, cut.bars.minute, terms.minutes)
         if self._setup.apart:
             fills = turns.filled(log, order)
@@ -204,15 +212,13 @@ class Stage:
             said = np.array(opinion.signals, float)
             signals[begin : begin + len(said)] = np.sign(said)
 
-    def _perform(
-        self, cut: Cut, seats: Seats, signals: NDArray[np.int8], begun: Standing, terms: Terms
-    ) -> tuple[Held, Day, Table]:
-        count, room = kernel.FULL, max(_LINES, len(signals) // 8)
+    def _perform(self, scene: Scene, begun: Standing) -> tuple[Held, Day, Table]:
+        count, room = kernel.FULL, max(_LINES, len(scene.signals) // 8)
         while count == kernel.FULL:
             held = Held(*(part.copy() for part in begun.held))
             day = Day(*(np.zeros(len(held.cash), np.int64) for _ in Day._fields))
             log = np.empty((room, 5), np.int64)
-            count = kernel.play(cut.bars, seats, signals, self._cast.limits, held, day, terms, log)
+            count = kernel.play(scene, held, day, log)
             room *= 4
         if count < 0:
             raise Unfit("64 bits are too few")
