@@ -20,7 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, overload
 
-from coordinator.core.lanes import HISTORY_WINDOWS
+from coordinator.core.lane import HISTORY_WINDOWS
 from coordinator.core.values import EXACT, MINUTE, Bar
 from coordinator.moments import (
     BarsByTicker,

@@ -1,124 +1,32 @@
 """Signals: each distinct (strategy, ticker) is computed once per bar, whoever asks for it.
 
-A lane is the state of one strategy's indicators on one ticker. Two strategies of equal type and
-parameters share it. A rule that raises stops its own lane and nothing else. Of a rule that looks
-at several tickers at once, the lanes are fed by one `core/together.py` Table.
+A lane is the state of one strategy's indicators on one ticker (`core/lane.py`). Two strategies of
+equal type and parameters share it. Of a rule that looks at several tickers at once, the lanes are
+fed by one `core/together.py` Table. Where there are many, those whose step is compiled stand in a
+Bank (`core/bank.py`); whether they do changes no signal.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
-from decimal import Decimal
-from typing import TYPE_CHECKING, Protocol
+from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
+from typing import TYPE_CHECKING
 
-from coordinator.core.risk import Limits
+from coordinator.core.lane import Lane as Lane
+from coordinator.core.lane import Rule as Rule
+from coordinator.core.lane import StrategySpec as StrategySpec
+from coordinator.core.lane_form import form_of
 from coordinator.core.together import Table, starts_together
 from coordinator.core.values import Bar
 
 if TYPE_CHECKING:
+    from coordinator.core.bank import Bank
     from coordinator.core.foretold import Foretold
     from coordinator.core.series import Series
 
-HISTORY_WINDOWS = 10
-"""An indicator's history starts this many times its longest window before the session."""
-
+WORTH_COMPILING = 1_000
+"""Lanes from which numba earns the second and the 130 MiB that it costs: a step costs about a
+microsecond of each frame, so many a millisecond; compiled, all of them cost a fiftieth of that."""
 _NOBODY: frozenset[int] = frozenset()
-
-
-class Rule(Hashable, Protocol):
-    """What a strategy must offer: how far it looks back, and a fresh step for one ticker."""
-
-    @property
-    def longest_window(self) -> int:
-        """Bars that its slowest indicator looks back."""
-
-    def start(self) -> Callable[[Bar], int]:
-        """A new step: takes the next bar, returns +1, -1 or 0 at its close.
-
-        It, or the object whose method it is, may have an `explain()`: values by name. A rule with
-        `start_together` (see `core/together.py`) is never asked for it.
-        """
-
-
-@dataclass(frozen=True, slots=True)
-class StrategySpec:
-    """One strategy as configured, ready to run."""
-
-    name: str
-    strategy_type: str
-    params: Mapping[str, object]
-    rule: Rule
-    tickers: tuple[str, ...]
-    initial_cash: Decimal
-    min_warmup_bars: int
-    limits: Limits = field(default_factory=Limits)
-
-    @property
-    def history_bars(self) -> int:
-        """Bars of each ticker that its indicators have seen when the session begins."""
-        return HISTORY_WINDOWS * self.rule.longest_window
-
-    @property
-    def backfill_bars(self) -> int:
-        """Bars of each ticker to fetch before the session."""
-        return max(self.history_bars, self.min_warmup_bars)
-
-
-class Lane:
-    """One rule's state on one ticker; `signal` is its opinion at the last bar's close.
-
-    `ranks` are the strategies that it serves, by their place among all.
-    """
-
-    __slots__ = ("_foretold", "_row", "_signal", "_step", "fault", "history_bars", "ranks", "rule")
-
-    def __init__(self, spec: StrategySpec, step: Callable[[Bar], int] | None = None) -> None:
-        self.rule = spec.rule
-        self._step = step or spec.rule.start()
-        self.history_bars = spec.history_bars
-        self._signal = 0
-        self._foretold: Foretold | None = None
-        self._row = 0
-        self.fault = ""
-        self.ranks: set[int] = set()
-
-    @property
-    def signal(self) -> int:
-        """+1, -1 or 0 at the last bar's close."""
-        told = self._foretold
-        return self._signal if told is None else told.signals[self._row][told.at]
-
-    def is_foretold(self, told: Foretold, row: int) -> None:
-        """Say from now on what a row of `told` says; no bar is to be fed."""
-        self._foretold, self._row = told, row
-
-    def feed(self, bar: Bar) -> None:
-        """Take the next bar. A rule that raises is not asked again."""
-        if self.fault:
-            return
-        try:
-            self._signal = self._step(bar)
-        except Exception as error:
-            self._signal = 0
-            self.fault = f"{type(error).__name__} at bar {bar.symbol} {bar.start}: {error}"
-
-    def say(self, signal: int) -> None:
-        """Say this from now on: of a rule that has seen its other tickers' bars as well."""
-        self._signal = signal
-
-    def fail(self, fault: str) -> None:
-        """Stop, because of this."""
-        self._signal, self.fault = 0, fault
-
-    def explain(self) -> Mapping[str, object]:
-        """What the step says that it saw at its last bar; empty where it does not say."""
-        step = getattr(self._step, "__self__", self._step)
-        explain = getattr(step, "explain", None)
-        try:
-            return dict(explain()) if explain is not None else {}
-        except Exception as error:
-            return {"explain()": f"raised {type(error).__name__}: {error}"}
 
 
 FAULT = "fault: "
@@ -128,7 +36,7 @@ FAULT = "fault: "
 class Lanes:
     """All lanes of a coordinator, by ticker, and how many bars each ticker has had."""
 
-    def __init__(self, specs: Iterable[StrategySpec]) -> None:
+    def __init__(self, specs: Iterable[StrategySpec], compiled_from: int | None = None) -> None:
         self._lanes: dict[tuple[Hashable, str], Lane] = {}
         self._tables: dict[Hashable, Table] = {}
         self._serving: dict[tuple[str, str], Lane] = {}
@@ -139,6 +47,38 @@ class Lanes:
         self._foretold: dict[str, tuple[Foretold, list[Lane]]] = {}
         self._specs: tuple[StrategySpec, ...] = ()
         self._serve(specs, {})
+        self._bank: Bank | None = None
+        if compiled_from is not None:
+            self._compile(compiled_from)
+
+    def _compile(self, least: int) -> None:
+        """Let the lanes that have a form be stepped together, if they are so many."""
+        found = [
+            (lane, ticker, form)
+            for ticker, lanes in self._on.items()
+            for lane in lanes
+            if (form := form_of(lane.rule)) is not None
+        ]
+        if not found or len(found) < least:
+            return
+        from coordinator.core.bank import Bank
+
+        self._bank = Bank(found)
+        for row, (lane, ticker, _) in enumerate(found):
+            lane.is_banked(self._bank, row)
+            self._on[ticker].remove(lane)
+        self._banked = [lane for lane, _, _ in found]
+        self._bank.reseat([sorted(lane.ranks) for lane in self._banked])
+
+    def _give_up(self, ticker: str) -> None:
+        """The bank cannot hold a ticker's numbers: its lanes go on by themselves."""
+        assert self._bank is not None, "only a bank gives up"
+        own = self._bank.on(ticker)
+        for lane in own:
+            self._banked[lane].leave_bank()
+            if self._banked[lane].ranks:
+                self._on.setdefault(ticker, []).append(self._banked[lane])
+        self._bank.give_up(ticker)
 
     def lane(self, spec: StrategySpec, ticker: str) -> Lane:
         """The lane that serves this strategy on this ticker."""
@@ -149,12 +89,29 @@ class Lanes:
         return next((lane.fault for lane in self._of[spec.name] if lane.fault), "")
 
     def opinions(self, ticker: str) -> list[Lane]:
-        """The lanes on a ticker that want something at its last bar's close."""
+        """The lanes on a ticker that want something at its last bar's close, but for the bank's."""
         stepping = [lane for lane in self._on.get(ticker, ()) if lane.signal]
         if ticker not in self._foretold:
             return stepping
         told, lanes = self._foretold[ticker]
         return [*stepping, *(lanes[row] for row in told.wishing[told.at])]
+
+    def wishing(self, tickers: Iterable[str], stirred: bytearray) -> list[int]:
+        """The strategies that a wish of the bank's lanes on these tickers may move, by rank.
+
+        That is who wants to be long and is not sated, and who wants to be flat and is stirred.
+        """
+        return [] if self._bank is None else self._bank.wishing(tickers, stirred)
+
+    def sate(self, rank: int, ticker: str, *, sated: bool) -> None:
+        """Whether a strategy has what it wants of a ticker, for `wishing`."""
+        if self._bank is not None:
+            self._bank.sate(rank, ticker, sated=sated)
+
+    @property
+    def compiled(self) -> int:
+        """How many lanes are stepped in the bank."""
+        return 0 if self._bank is None else sum(lane.banked for lane in self._banked)
 
     def foretell(self, ticker: str, bars: Series, to_come: int) -> None:
         """Find at once what rules that can do so say at the last `to_come` of these bars.
@@ -191,22 +148,33 @@ class Lanes:
     def warm(self, ticker: str, history: Sequence[Bar]) -> None:
         """Feed the bars from before the session, oldest first; each lane takes its own length."""
         self._bars[ticker] = self.bars(ticker) + len(history)
+        if self._bank is not None and not self._bank.warm(ticker, history):
+            self._give_up(ticker)
         for lane in self._on.get(ticker, ()):
             for bar in history[max(0, len(history) - lane.history_bars) :]:
                 self._feed(lane, bar)
 
     def feed(self, bar: Bar) -> None:
         """Feed one bar of the session to every lane on its ticker."""
+        if self._bank is not None:
+            for ticker in self._bank.feed([bar]):
+                self._give_up(ticker)
+        self._feed_steps(bar)
+
+    def _feed_steps(self, bar: Bar) -> None:
         self._bars[bar.symbol] = self.bars(bar.symbol) + 1
         if bar.symbol in self._foretold:
             self._foretold[bar.symbol][0].step(bar.start)
         for lane in self._on.get(bar.symbol, ()):
             self._feed(lane, bar)
 
-    def feed_all(self, bars: Iterable[Bar]) -> None:
+    def feed_all(self, bars: Sequence[Bar]) -> None:
         """Feed the session's bars of one minute, a ticker's at most one, and turn."""
+        if self._bank is not None:
+            for ticker in self._bank.feed(bars):
+                self._give_up(ticker)
         for bar in bars:
-            self.feed(bar)
+            self._feed_steps(bar)
         self.turn()
 
     def turn(self) -> None:
@@ -231,6 +199,8 @@ class Lanes:
         for lane in before.values():
             lane.ranks.clear()
         self._serve(specs, before)
+        if self._bank is not None:
+            self._bank.reseat([sorted(lane.ranks) for lane in self._banked])
         for ticker, bars in history.items():
             self._bars[ticker] = max(self.bars(ticker), len(bars) + len(so_far.get(ticker, ())))
         for (shared, ticker), lane in self._lanes.items():
@@ -276,7 +246,8 @@ class Lanes:
         key = _shared(spec), ticker
         if key not in self._lanes:
             self._lanes[key] = before.get(key) or self._begin(spec, ticker)
-            self._on.setdefault(ticker, []).append(self._lanes[key])
+            if not self._lanes[key].banked:
+                self._on.setdefault(ticker, []).append(self._lanes[key])
         self._lanes[key].ranks.add(rank)
         self._serving[spec.name, ticker] = self._lanes[key]
         self._of.setdefault(spec.name, []).append(self._lanes[key])

@@ -59,7 +59,7 @@ class Minutes:
                 on.setdefault(ticker, set()).add(rank)
         self._on = {ticker: frozenset(ranks) for ticker, ranks in on.items()}
         self._guarded = {rank for rank, spec in enumerate(specs) if spec.limits.watches}
-        self._stirred = set(range(len(specs)))
+        self._stirred, self._is_stirred = set(range(len(specs))), bytearray(b"\1" * len(specs))
         """Who holds or awaits something, or whose book has changed since it was looked at."""
         self._pressing = set(self._guarded)
         """Who is asked at each bar: the stirred who are guarded, and whose View was untrue."""
@@ -85,11 +85,13 @@ class Minutes:
 
         From now on the Views of everybody on these tickers are of this minute.
         """
-        self._fresh = [s for s in symbols if s not in self._begun or self._begun[s] < minute]
-        self._begun.update(dict.fromkeys(self._fresh, minute))
-        ranks: set[int] = set()
+        begun = self._begun
+        self._fresh = fresh = {s: minute for s in symbols if s not in begun or begun[s] < minute}
+        begun.update(fresh)
+        ranks = set(self._lanes.wishing(decided, self._is_stirred))
         for symbol in symbols:
-            ranks |= self._on.get(symbol, _NOBODY) & self._pressing
+            if self._pressing:
+                ranks |= self._on.get(symbol, _NOBODY) & self._pressing
             ranks |= self._lanes.faulty(symbol)
             if symbol in decided:
                 sated = self._sated.get(symbol, _NOBODY)
@@ -128,11 +130,13 @@ class Minutes:
         )
         if flat and account.cash is view.cash:
             self._stirred.discard(rank)
+            self._is_stirred[rank] = False
             self._pressing.discard(rank)
         elif rank not in self._guarded:
             for ticker in orderable:
                 if account.positions.get(ticker) is view.positions.get(ticker):
                     self._sated[ticker].add(rank)
+                    self._lanes.sate(rank, ticker, sated=True)
 
     def before(self, record: r.Record) -> None:
         """The books are about to change by this record."""
@@ -171,10 +175,12 @@ class Minutes:
             return
         self._keep(rank)
         self._stirred.add(rank)
+        self._is_stirred[rank] = True
         if rank in self._guarded:
             self._pressing.add(rank)
         for ticker in self._specs[rank].tickers:
             self._sated[ticker].discard(rank)
+            self._lanes.sate(rank, ticker, sated=False)
 
     def _keep(self, rank: int) -> None:
         """Make the View that is due. Whose turn is yet to come sees what is before its turn."""

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
+from coordinator.core.lane_form import LaneForm, Past, adaptive_form, crossing_form, rsi_form
 from coordinator.core.values import Bar
 from coordinator.strategies.base import Step, Strategy, Values, Window
 from coordinator.strategies.explaining import crossing_values, sign
-from coordinator.strategies.indicators import Crossing, Rsi, RunningSum
+from coordinator.strategies.indicators import Crossing, Rsi, RunningSum, rsi_side
 from coordinator.strategies.rsi import Overbought, Oversold, RsiPeriod
 from coordinator.strategies.ticks import Ticks
 
@@ -47,6 +48,14 @@ class AdaptiveStrategy(Strategy):
     def start(self) -> Step:
         """A fresh step, for the bars of one ticker."""
         return _AdaptiveStep(self).step
+
+    def lane_form(self) -> LaneForm:
+        """The same step, compiled (`core/lane_form.py`)."""
+        return adaptive_form(
+            crossing_form(self.short_window, self.long_window),
+            rsi_form(self.rsi_period, self.rsi_oversold, self.rsi_overbought, rsi_side),
+            self.volume_window,
+        )
 
     def over(self, series: Series) -> kernels.Signs | None:
         """The signal at each bar of a series at once, as the step gives it."""
@@ -107,6 +116,13 @@ class _AdaptiveStep:
             change = self._rsi.change
             votes += (change > 0) - (change < 0)
         return (votes >= 2) - (votes <= -2)
+
+    def resume(self, past: Past) -> None:
+        for close in past.closes:
+            self._crossing.push(close)
+        for volume in past.volumes:
+            self._volume.push(volume)
+        self._rsi.resume(past)
 
     def explain(self) -> Values:
         rsi, volume, exact = self._rsi, self._volume, self._volumes.exact

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
+from coordinator.core.lane_form import Kind, LaneForm, Past, deviation_form
 from coordinator.core.values import Bar
 from coordinator.strategies.base import Exact, Step, Strategy, Values, Window
 from coordinator.strategies.explaining import deviation_values
@@ -43,6 +44,10 @@ class BollingerStrategy(Strategy):
     def start(self) -> Step:
         """A fresh step, for the bars of one ticker."""
         return _BollingerStep(self).step
+
+    def lane_form(self) -> LaneForm:
+        """The same step, compiled (`core/lane_form.py`)."""
+        return deviation_form(Kind.BANDS, self.lookback_period, (Fraction(self.band_width) ** 2,))
 
     def over(self, series: Series) -> kernels.Signs | None:
         """The signal at each bar of a series at once, as the step gives it."""
@@ -82,6 +87,10 @@ class _BollingerStep:
         if distance * distance * self._denominator <= self._numerator * variance:
             return 0
         return 1 if distance < 0 else -1
+
+    def resume(self, past: Past) -> None:
+        for close in past.closes:
+            self._deviation.push(close)
 
     def explain(self) -> Values:
         return deviation_values(self._deviation, self._ticks)

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
 
+from coordinator.core.lane_form import Past as Stand
+
 
 class Past:
     """The value `bars` bars before the one that comes in."""
@@ -271,6 +273,15 @@ class Rsi:
         self._differences = [change * factor for change in self._differences]
         self._gain *= factor
         self._loss *= factor
+
+    def resume(self, past: Stand) -> None:
+        """Go on where a compiled lane stands."""
+        if past.bars:
+            self._last = past.closes[-1]
+            self._bars = past.bars - 1
+            self._differences = list(past.changes[: self._kept])
+            self.change = self._last - past.closes[-2] if past.bars > 1 else 0
+            (self._gain, self._loss), self._zone = past.wilder, past.zone
 
     def _seed(self) -> int:
         self._gain = sum(change for change in self._differences if change > 0) / self._period

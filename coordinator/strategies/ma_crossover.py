@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
+from coordinator.core.lane_form import LaneForm, Past, crossing_form
 from coordinator.core.values import Bar
 from coordinator.strategies.base import Step, Strategy, Values, Window
 from coordinator.strategies.explaining import crossing_values
@@ -36,6 +37,10 @@ class MovingAverageCrossoverStrategy(Strategy):
         """A fresh step, for the bars of one ticker."""
         return _CrossoverStep(self).step
 
+    def lane_form(self) -> LaneForm:
+        """The same step, compiled (`core/lane_form.py`)."""
+        return crossing_form(self.short_window, self.long_window)
+
     def over(self, series: Series) -> kernels.Signs | None:
         """The signal at each bar of a series at once, as the step gives it."""
         from coordinator.strategies import kernels
@@ -58,6 +63,10 @@ class _CrossoverStep:
         except Inexact:
             close = self._ticks.refine(bar.close)
         return self._crossing.push(close) or 0
+
+    def resume(self, past: Past) -> None:
+        for close in past.closes:
+            self._crossing.push(close)
 
     def explain(self) -> Values:
         return crossing_values(self._crossing, self._ticks)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
+from coordinator.core.lane_form import Kind, LaneForm, Past, deviation_form
 from coordinator.core.values import Bar
 from coordinator.strategies.base import Exact, Step, Strategy, Values, Window
 from coordinator.strategies.explaining import deviation_values
@@ -45,6 +46,15 @@ class MeanReversionStrategy(Strategy):
     def start(self) -> Step:
         """A fresh step, for the bars of one ticker."""
         return _MeanReversionStep(self).step
+
+    def lane_form(self) -> LaneForm:
+        """The same step, compiled (`core/lane_form.py`)."""
+        return deviation_form(
+            Kind.REVERSION,
+            self.lookback_period,
+            (Fraction(self.entry_threshold) ** 2, Fraction(self.exit_threshold) ** 2),
+            int(self.exit_threshold > 0),
+        )
 
     def over(self, series: Series) -> kernels.Signs | None:
         """The signal at each bar of a series at once, as the step gives it."""
@@ -100,6 +110,10 @@ class _MeanReversionStep:
             return 1
         numerator, denominator = self._exit
         return -1 if square * denominator < numerator * variance else 0
+
+    def resume(self, past: Past) -> None:
+        for close in past.closes:
+            self._deviation.push(close)
 
     def explain(self) -> Values:
         return deviation_values(self._deviation, self._ticks)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
+from coordinator.core.lane_form import LaneForm, momentum_form
+from coordinator.core.lane_form import Past as Stand
 from coordinator.core.values import Bar
 from coordinator.strategies.base import Exact, Step, Strategy, Values, Window
 from coordinator.strategies.indicators import Past
@@ -36,6 +38,10 @@ class MomentumStrategy(Strategy):
     def start(self) -> Step:
         """A fresh step, for the bars of one ticker."""
         return _MomentumStep(self).step
+
+    def lane_form(self) -> LaneForm:
+        """The same step, compiled (`core/lane_form.py`)."""
+        return momentum_form(self.lookback_period, self.momentum_threshold)
 
     def over(self, series: Series) -> kernels.Signs | None:
         """The signal at each bar of a series at once, as the step gives it."""
@@ -69,6 +75,10 @@ class _MomentumStep:
             return 0
         scaled = close * self._unit
         return (scaled > past * self._up) - (scaled < past * self._down)
+
+    def resume(self, past: Stand) -> None:
+        for close in past.closes:
+            self._past.push(close)
 
     def explain(self) -> Values:
         ends = self._past.ends

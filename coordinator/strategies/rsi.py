@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
+from coordinator.core.lane_form import LaneForm, Past, rsi_form
 from coordinator.core.values import Bar
 from coordinator.strategies.base import Exact, Step, Strategy, Values, Window
-from coordinator.strategies.indicators import Rsi
+from coordinator.strategies.indicators import Rsi, rsi_side
 from coordinator.strategies.ticks import Ticks
 
 if TYPE_CHECKING:
@@ -42,6 +43,10 @@ class RsiStrategy(Strategy):
         """A fresh step, for the bars of one ticker."""
         return _RsiStep(self).step
 
+    def lane_form(self) -> LaneForm:
+        """The same step, compiled (`core/lane_form.py`)."""
+        return rsi_form(self.rsi_period, self.rsi_oversold, self.rsi_overbought, rsi_side)
+
     def over(self, series: Series) -> kernels.Signs | None:
         """The signal at each bar of a series at once, as the step gives it."""
         from coordinator.strategies import kernels
@@ -65,6 +70,9 @@ class _RsiStep:
         except Inexact:
             close = self._ticks.refine(bar.close)
         return self._rsi.push(close) or 0
+
+    def resume(self, past: Past) -> None:
+        self._rsi.resume(past)
 
     def explain(self) -> Values:
         return {self._name: self._rsi.value}

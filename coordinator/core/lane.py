@@ -1,0 +1,151 @@
+"""One strategy as configured, and the state of its rule on one ticker: a lane.
+
+A rule that raises stops its own lane and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import TYPE_CHECKING, Protocol, cast
+
+from coordinator.core.lane_form import Resumable
+from coordinator.core.risk import Limits
+from coordinator.core.values import Bar
+
+if TYPE_CHECKING:
+    from coordinator.core.bank import Bank
+    from coordinator.core.foretold import Foretold
+
+HISTORY_WINDOWS = 10
+"""An indicator's history starts this many times its longest window before the session."""
+
+
+class Rule(Hashable, Protocol):
+    """What a strategy must offer: how far it looks back, and a fresh step for one ticker."""
+
+    @property
+    def longest_window(self) -> int:
+        """Bars that its slowest indicator looks back."""
+
+    def start(self) -> Callable[[Bar], int]:
+        """A new step: takes the next bar, returns +1, -1 or 0 at its close.
+
+        It, or the object whose method it is, may have an `explain()`: values by name. A rule with
+        `start_together` (see `core/together.py`) is never asked for it.
+        """
+
+
+@dataclass(frozen=True, slots=True)
+class StrategySpec:
+    """One strategy as configured, ready to run."""
+
+    name: str
+    strategy_type: str
+    params: Mapping[str, object]
+    rule: Rule
+    tickers: tuple[str, ...]
+    initial_cash: Decimal
+    min_warmup_bars: int
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def history_bars(self) -> int:
+        """Bars of each ticker that its indicators have seen when the session begins."""
+        return HISTORY_WINDOWS * self.rule.longest_window
+
+    @property
+    def backfill_bars(self) -> int:
+        """Bars of each ticker to fetch before the session."""
+        return max(self.history_bars, self.min_warmup_bars)
+
+
+class Lane:
+    """One rule's state on one ticker; `signal` is its opinion at the last bar's close.
+
+    `ranks` are the strategies that it serves, by their place among all.
+    """
+
+    __slots__ = (
+        "_bank",
+        "_foretold",
+        "_row",
+        "_signal",
+        "_step",
+        "fault",
+        "history_bars",
+        "ranks",
+        "rule",
+    )
+
+    def __init__(self, spec: StrategySpec, step: Callable[[Bar], int] | None = None) -> None:
+        self.rule = spec.rule
+        self._step = step or spec.rule.start()
+        self._bank: Bank | None = None
+        self.history_bars = spec.history_bars
+        self._signal = 0
+        self._foretold: Foretold | None = None
+        self._row = 0
+        self.fault = ""
+        self.ranks: set[int] = set()
+
+    @property
+    def signal(self) -> int:
+        """+1, -1 or 0 at the last bar's close."""
+        told = self._foretold
+        if self._bank is not None:
+            return int(self._bank.signals[self._row])
+        return self._signal if told is None else told.signals[self._row][told.at]
+
+    @property
+    def banked(self) -> bool:
+        """Whether a bank steps it."""
+        return self._bank is not None
+
+    def is_foretold(self, told: Foretold, row: int) -> None:
+        """Say from now on what a row of `told` says; no bar is to be fed."""
+        self._foretold, self._row = told, row
+
+    def is_banked(self, bank: Bank, row: int) -> None:
+        """Say from now on what a row of a bank says; no bar is to be fed."""
+        self._bank, self._row = bank, row
+
+    def leave_bank(self) -> None:
+        """Go on by itself from where it stands in its bank."""
+        assert self._bank is not None, "only who is in a bank can leave it"
+        self._signal, self._step = self.signal, self._resumed(self._bank)
+        self._bank = None
+
+    def _resumed(self, bank: Bank) -> Callable[[Bar], int]:
+        step = self.rule.start()
+        cast(Resumable, getattr(step, "__self__", step)).resume(bank.past(self._row))
+        return step
+
+    def feed(self, bar: Bar) -> None:
+        """Take the next bar. A rule that raises is not asked again."""
+        if self.fault:
+            return
+        try:
+            self._signal = self._step(bar)
+        except Exception as error:
+            self._signal = 0
+            self.fault = f"{type(error).__name__} at bar {bar.symbol} {bar.start}: {error}"
+
+    def say(self, signal: int) -> None:
+        """Say this from now on: of a rule that has seen its other tickers' bars as well."""
+        self._signal = signal
+
+    def fail(self, fault: str) -> None:
+        """Stop, because of this."""
+        self._signal, self.fault = 0, fault
+
+    def explain(self) -> Mapping[str, object]:
+        """What the step says that it saw at its last bar; empty where it does not say."""
+        step = self._step if self._bank is None else self._resumed(self._bank)
+        step = getattr(step, "__self__", step)
+        explain = getattr(step, "explain", None)
+        try:
+            return dict(explain()) if explain is not None else {}
+        except Exception as error:
+            return {"explain()": f"raised {type(error).__name__}: {error}"}

@@ -1,0 +1,150 @@
+"""How a rule tells that its step is compiled: its kind, and its parameters as numbers.
+
+A rule that has a lane form has a method `lane_form()` beside `start`; what it starts can go on from
+where a lane stands (`resume`). Whatever is not to be had in 64 bits stays a step.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum
+from fractions import Fraction
+from typing import Protocol, cast
+
+MOST = 1 << 62
+"""Products stay below it."""
+PLACES, LEAST_PLACES = 9, 2
+"""Decimal places of a step's tick, and those that every tick has: a ticker's lie between them."""
+EXACT = 1 << 52
+"""Whole numbers stay below it where they become floats."""
+
+
+Side = Callable[[Sequence[int], int, Fraction], int]
+
+
+class Kind(Enum):
+    """The steps that are compiled."""
+
+    MOMENTUM = 0
+    CROSSING = 1
+    RSI = 2
+    REVERSION = 3
+    BANDS = 4
+    ADAPTIVE = 5
+
+
+@dataclass(frozen=True, slots=True)
+class LaneForm:
+    """A rule as numbers: `window` is what it remembers of closes and volumes.
+
+    `close`, `spread` and `volume` are how large these may be in ticks; a close of a rule with a
+    `period` becomes a float in units of 1e-9.
+    """
+
+    kind: Kind
+    whole: tuple[int, ...]
+    window: int
+    close: int = MOST
+    spread: int = MOST
+    volume: int = MOST
+    period: int = 0
+    bounds: tuple[Fraction, Fraction] = (Fraction(0), Fraction(100))
+    side: Side | None = None
+    """Tells exactly on which side of a bound an RSI lies, from its changes and its period."""
+
+    @property
+    def fits(self) -> bool:
+        """Whether any price can be within these bounds."""
+        return min(self.close, self.spread, self.volume) > 0 and max(self.whole) < MOST
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """Where a lane stands, for a step that goes on from there. Values are in units of 1e-9.
+
+    `closes` and `volumes` are the newest ones, oldest first, no more than it has seen or remembers;
+    `wilder` are its averages of gains and losses, `changes` what they are made of, as far as kept.
+    """
+
+    closes: Sequence[int]
+    volumes: Sequence[int]
+    bars: int
+    wilder: tuple[float, float] = (0.0, 0.0)
+    zone: int = 0
+    changes: Sequence[int] = ()
+
+
+class Resumable(Protocol):
+    """What a rule with a lane form starts."""
+
+    def resume(self, past: Past) -> None:
+        """Go on from there."""
+
+
+def form_of(rule: object) -> LaneForm | None:
+    """The lane form of a rule; None if it has none, or changed only how it steps."""
+    for cls in type(rule).__mro__:
+        if "lane_form" in cls.__dict__:
+            form = cast(LaneForm, rule.lane_form())  # type: ignore[attr-defined]
+            return form if form.fits else None
+        if "start" in cls.__dict__:
+            return None
+    return None
+
+
+def momentum_form(bars: int, threshold: Decimal) -> LaneForm:
+    """Of a close against the one `bars` before."""
+    unit, over = Fraction(threshold).denominator, Fraction(threshold).numerator
+    whole = bars, unit, unit + over, unit - over
+    return LaneForm(Kind.MOMENTUM, whole, bars + 1, close=MOST // (unit + over))
+
+
+def crossing_form(short: int, long: int) -> LaneForm:
+    """Of two averages."""
+    return LaneForm(Kind.CROSSING, (short, long), long, close=MOST // (short * long))
+
+
+def rsi_form(period: int, oversold: Decimal, overbought: Decimal, side: Side) -> LaneForm:
+    """Of Wilder's RSI."""
+    bounds = Fraction(oversold), Fraction(overbought)
+    return LaneForm(Kind.RSI, (period,), 2, period=period, bounds=bounds, side=side)
+
+
+def deviation_form(kind: Kind, window: int, squares: Sequence[Fraction], *more: int) -> LaneForm:
+    """Of a close's distance from its average, against squared multiples of the deviation."""
+    whole = window, *(part for square in squares for part in square.as_integer_ratio()), *more
+    largest = max(whole[1:])
+    spread = math.isqrt(MOST // largest) // (4 * window)
+    return LaneForm(kind, whole, window, spread=spread)
+
+
+def adaptive_form(crossing: LaneForm, rsi: LaneForm, volume_window: int) -> LaneForm:
+    """Of averages, RSI and volume together."""
+    return LaneForm(
+        Kind.ADAPTIVE,
+        (*crossing.whole, rsi.period, volume_window),
+        max(crossing.window, volume_window),
+        close=crossing.close,
+        volume=MOST // volume_window,
+        period=rsi.period,
+        bounds=rsi.bounds,
+        side=rsi.side,
+    )
+
+
+def places_of(value: Decimal) -> int:
+    """Decimal places that a value needs, and at least those that every tick has."""
+    exponent = value.as_tuple().exponent
+    if isinstance(exponent, int) and -exponent <= LEAST_PLACES:
+        return LEAST_PLACES
+    _, denominator = value.as_integer_ratio()
+    return next((p for p in range(PLACES + 1) if 10**p % denominator == 0), PLACES + 1)
+
+
+def in_ticks(value: Decimal, places: int) -> int:
+    """A value that has no more decimal places than these, in ticks of so many."""
+    numerator, denominator = value.as_integer_ratio()
+    return numerator * int(10**places) // denominator
