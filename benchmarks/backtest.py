@@ -1,10 +1,20 @@
 """What a backtest costs: `python -m benchmarks.backtest [--rounds R] [--case N,S,B ...] [--save]`.
 
 N strategies on S tickers of B bars each, no two with the same parameters, built-in ones and a
-user's. Each case is played in turn, R rounds of all of them, and medians are told: CPU nanoseconds
-per strategy and bar of playing and of loading into the warehouse, orders per strategy and bar, and
-what one order's round trip costs, which is the difference to the same strategies without money.
-The result is compared with the last one committed (`results/backtest.json`); `--save` writes it.
+user's. Each case is played in turn, R rounds of all of them, and medians are told, CPU nanoseconds
+per strategy and bar:
+
+- the engine alone: bars, configuration and strategies in memory, until the columns of orders,
+  fills, positions and days are there; apart, equity by the minute, made for who asks for it;
+- playing: the same with configuration and file read;
+- loading into the warehouse, all checks included.
+
+Beside them orders per strategy and bar, and what one order's round trip costs, which is the
+engine's difference to the same strategies without money. What machine code costs to begin (import,
+and compiling where it is not kept from before) is told once and counted nowhere. The result is
+compared with the last one committed (`results/backtest.json`); `--save` writes it.
+
+`--billion` plays 10,000 strategies on 10 tickers over a year of minutes instead, in one pass.
 """
 
 from __future__ import annotations
@@ -26,7 +36,8 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
-from coordinator.backtest import Backtest, BacktestOptions
+from benchmarks.billion import billion
+from coordinator.backtest import Backtest, BacktestOptions, Means, PlayedSession
 from coordinator.core.values import Bar
 from coordinator.strategies import Strategy, register
 from simulator.assets import DEFAULT_STOCKS
@@ -37,7 +48,13 @@ from warehouse import Store, load_session
 
 FIRST = date(2025, 1, 2)
 MINUTES = 390
-CASES = ("1,1,3900", "26,10,390", "26,10,3900", "1000,100,390")
+CASES = (
+    *("1,1,3900", "26,10,390", "26,10,3900", "26,10,39000"),
+    *("100,50,3900", "1000,100,390", "10000,100,390"),
+)
+COLUMNS = ("strategies", "orders", "fills", "activities", "positions", "pnl_daily")
+LOADED = 10
+"""So many sessions of a case are loaded."""
 RESULT = Path(__file__).parent / "results" / "backtest.json"
 BUILT_IN: Sequence[tuple[str, Callable[[int], dict[str, object]]]] = (
     ("momentum", lambda n: {"lookback_period": 10 + n, "momentum_threshold": 0.002}),
@@ -94,13 +111,19 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """CPU nanoseconds and orders per strategy and bar; `order_ns` is one order's round trip."""
+    """CPU nanoseconds and orders per strategy and bar; `order_ns` is one order's round trip.
 
-    playing_ns: float
+    `idle_ns` is the engine's cost without money; `coded` is the share played in machine code.
+    """
+
+    engine_ns: float
+    equity_ns: float
     idle_ns: float
+    playing_ns: float
     loading_ns: float
     orders: float
     order_ns: float
+    coded: float
 
 
 def main() -> None:
@@ -109,28 +132,41 @@ def main() -> None:
     asked.add_argument("--rounds", type=int, default=3)
     asked.add_argument("--case", nargs="*", default=list(CASES), help="N,S,B")
     asked.add_argument("--save", action="store_true", help="write the result to be committed")
+    asked.add_argument("--billion", action="store_true", help="10,000 strategies for a year")
     given = asked.parse_args()
-    cases = [
-        Case(*(int(n) for n in text.split(",")), own=own)
-        for text, own in product(given.case, (False, True))
-    ]
-    costs: dict[str, list[Cost]] = {case.name: [] for case in cases}
     with tempfile.TemporaryDirectory() as folder:
-        for _ in range(given.rounds):
-            for case in cases:
-                costs[case.name].append(cost(case, Path(folder)))
-    found = {name: asdict(median(each)) for name, each in costs.items()}
-    before = json.loads(RESULT.read_text())["cases"] if RESULT.exists() else {}
+        began = time.process_time()
+        cost(Case(4, 2, MINUTES, own=False), Path(folder))
+        print(f"machine code began in {time.process_time() - began:.1f} s of CPU time, once")
+        if given.billion:
+            billion(Path(folder))
+            return
+        found = measured(given.case, given.rounds, Path(folder))
+    known = json.loads(RESULT.read_text()) if RESULT.exists() else {"cases": {}}
     for name, one in found.items():
-        print(told(name, one, before.get(name)))
+        print(told(name, one, known["cases"].get(name)))
     if given.save:
         RESULT.parent.mkdir(exist_ok=True)
-        result = {"machine": machine(), "rounds": given.rounds, "cases": found}
+        cases = {**known["cases"], **found}
+        result = {"machine": machine(), "rounds": given.rounds, "cases": cases}
         RESULT.write_text(json.dumps(result, indent=1) + "\n")
 
 
+def measured(texts: Sequence[str], rounds: int, folder: Path) -> dict[str, dict[str, float]]:
+    """Each case's medians, by name."""
+    cases = [
+        Case(*(int(n) for n in text.split(",")), own=own)
+        for text, own in product(texts, (False, True))
+    ]
+    costs: dict[str, list[Cost]] = {case.name: [] for case in cases}
+    for _ in range(rounds):
+        for case in cases:
+            costs[case.name].append(cost(case, folder))
+    return {name: asdict(median(each)) for name, each in costs.items()}
+
+
 def cost(case: Case, folder: Path) -> Cost:
-    """Play and load a case, and play it again without money. Reading the file counts as playing."""
+    """Play a case, once more without money, and load the first ten of its sessions."""
     tickers = tickers_of(case.tickers)
     sessions = max(case.bars // MINUTES, 1)
     days = Calendar(FIRST, FIRST).between(FIRST, date(2026, 1, 31))[:sessions]
@@ -139,29 +175,70 @@ def cost(case: Case, folder: Path) -> Cost:
         record(bars, tickers, days)
     units = case.strategies * sessions * MINUTES / 1e9
     with tempfile.TemporaryDirectory() as place:
-        busy, loading, orders = _play(case, bars, Path(place), "10000", loads=True)
+        busy = Run.of(case, bars, Path(place), "10000")
     with tempfile.TemporaryDirectory() as place:
-        idle, _, none = _play(case, bars, Path(place), "0.01", loads=False)
-    assert not none, "who has a cent buys nothing"
-    order_ns = (busy - idle) / orders * 1e9 if orders else 0.0
-    return Cost(busy / units, idle / units, loading / units, orders / units / 1e9, order_ns)
+        idle = Run.of(case, bars, Path(place), "0.01")
+    assert not idle.orders, "who has a cent buys nothing"
+    loaded = units * min(sessions, LOADED) / sessions
+    return Cost(
+        busy.engine_s / units,
+        busy.equity_s / units,
+        idle.engine_s / units,
+        (busy.reading_s + busy.engine_s) / units,
+        busy.loading_s / loaded,
+        busy.orders / units / 1e9,
+        (busy.engine_s - idle.engine_s) / busy.orders * 1e9 if busy.orders else 0.0,
+        busy.coded / sessions,
+    )
 
 
-def _play(
-    case: Case, bars: Path, folder: Path, cash: str, *, loads: bool
-) -> tuple[float, float, int]:
-    """CPU seconds of playing and of loading, and how many orders there were."""
-    config = folder / "bench.json"
-    config.write_text(json.dumps(_config(case, cash)))
-    began, loading, orders = time.process_time(), 0.0, 0
-    for session in Backtest(BacktestOptions(config, bars)).play():
-        orders += len(session.rows()["orders"])
-        if loads:
-            loaded = time.process_time()
-            with Store.open(folder / "bench.duckdb") as store:
-                load_session(store, session)
-            loading += time.process_time() - loaded
-    return time.process_time() - began - loading, loading, orders
+@dataclass(slots=True)
+class Run:
+    """CPU seconds of one playing's parts, how many orders it had, and sessions in machine code."""
+
+    reading_s: float = 0.0
+    engine_s: float = 0.0
+    equity_s: float = 0.0
+    loading_s: float = 0.0
+    orders: int = 0
+    coded: int = 0
+
+    @classmethod
+    def of(cls, case: Case, bars: Path, folder: Path, cash: str) -> Run:
+        """Play a case, and load some of it if it has money."""
+        run, config = cls(), folder / "bench.json"
+        config.write_text(json.dumps(_config(case, cash)))
+        began = time.process_time()
+        test = Backtest(BacktestOptions(config, bars))
+        test.read_bars()
+        run.reading_s = time.process_time() - began
+        loads = cash != "0.01"
+        began = time.process_time()
+        for number, session in enumerate(test.play(means=Means.COMPILED)):
+            read(session, COLUMNS)
+            played = time.process_time()
+            run.engine_s += played - began
+            run.orders += len(session.rows()["orders"])
+            run.coded += session.means is Means.COMPILED
+            read(session, ("equity",))
+            run.equity_s += time.process_time() - played
+            if loads and number < LOADED:
+                run._load(session, folder)
+            began = time.process_time()
+        run.engine_s += time.process_time() - began
+        return run
+
+    def _load(self, session: PlayedSession, folder: Path) -> None:
+        began = time.process_time()
+        with Store.open(folder / "bench.duckdb") as store:
+            load_session(store, session)
+        self.loading_s += time.process_time() - began
+
+
+def read(session: PlayedSession, tables: Sequence[str]) -> None:
+    """Have the columns of some tables made."""
+    for table in tables:
+        getattr(session.rows()[table], "table", None)
 
 
 def median(costs: Sequence[Cost]) -> Cost:
@@ -172,11 +249,14 @@ def median(costs: Sequence[Cost]) -> Cost:
 
 def told(name: str, one: dict[str, float], before: dict[str, float] | None) -> str:
     """A case's line; `before` is what the committed result has of it."""
-    change = f", {one['playing_ns'] / before['playing_ns']:.2f} x the last" if before else ""
+    last = (before or {}).get("engine_ns")
+    change = f" ({one['engine_ns'] / last:.2f} x the last)" if last else ""
+    slowly = f", {1 - one['coded']:.0%} not in machine code" if one["coded"] < 1 else ""
     return (
-        f"{name:>24}: playing {one['playing_ns']:,.0f} ns{change}"
-        f" (without orders {one['idle_ns']:,.0f}), loading {one['loading_ns']:,.0f} ns"
-        f" per strategy-bar; {one['orders']:.4f} orders, {one['order_ns'] / 1000:,.0f} us each"
+        f"{name:>24}: engine {one['engine_ns']:,.0f} ns{change}, without orders"
+        f" {one['idle_ns']:,.0f}, equity {one['equity_ns']:,.0f}, with reading"
+        f" {one['playing_ns']:,.0f}; loading {one['loading_ns']:,.0f} ns;"
+        f" {one['orders']:.4f} orders, {one['order_ns'] / 1000:,.1f} us each{slowly}"
     )
 
 

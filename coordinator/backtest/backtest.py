@@ -137,6 +137,11 @@ class Backtest:
         """Minutes of market time in all sessions together."""
         return sum((self._plan(start).end - start) // MINUTE for start in self._starts)
 
+    def read_bars(self) -> None:
+        """Have all bars in memory as columns, which playing does otherwise as it needs them."""
+        for ticker in self.setup.traded:
+            self._recording.reels.strip(ticker)
+
     def play(
         self,
         advance: Advance = unwatched,
