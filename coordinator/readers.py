@@ -37,7 +37,8 @@ class JournalSource:
     """One session of one account's journal; `mark` changes whenever its records do.
 
     `late` is what later sessions booked that concerns it, and what it booked for earlier ones;
-    `all_late` is that of every session, which is found once for all of them.
+    `all_late` is that of every session, which is found once for all of them. `follows` is the
+    session that its coordinator had before, and that one's mark.
     """
 
     journal: Path
@@ -45,6 +46,7 @@ class JournalSource:
     mark: str
     late: tuple[Late, ...] = ()
     all_late: Sequence[Late] = ()
+    follows: tuple[str, str] | None = None
 
     def rows(self) -> Rows:
         """The session as the warehouse's rows, by table; late bookings where they belong."""
@@ -108,11 +110,15 @@ def session_sources(home: Path, session_id: str | None = None) -> list[JournalSo
     for journal in _journals(home):
         late = read_late(journal)
         concerning = by_session(late)
+        newest: dict[str, tuple[str, str]] = {}
         for found, mark in read_sessions(journal):
+            mine = tuple(concerning.get(found, ()))
+            known = f"{mark}+{mine[-1].booking.seq}" if mine else mark
+            _, _, whose = found.partition(".")  # <date>.<coordinator>.<account>
             if session_id in (None, found, shadowed(found)):
-                mine = tuple(concerning.get(found, ()))
-                known = f"{mark}+{mine[-1].booking.seq}" if mine else mark
-                sources.append(JournalSource(journal, found, known, mine, late))
+                before = newest.get(whose)
+                sources.append(JournalSource(journal, found, known, mine, late, before))
+            newest[whose] = found, known
     return sources
 
 

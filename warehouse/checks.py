@@ -158,9 +158,11 @@ POSITIONS = (
         ("fills", "activities", "equity", "pnl_daily"),
         """
         SELECT p.row_no, p.strategy,
-               p.qty || ' of ' || p.symbol || ', but the fills leave ' || e.qty
-        FROM new_positions AS p JOIN expected AS e USING (strategy, symbol)
-        WHERE abs(p.qty - e.qty) > e.slack""",
+               p.qty || ' of ' || p.symbol || ', but the fills leave ' || coalesce(e.qty, 0)
+        FROM new_positions AS p JOIN traced USING (strategy)
+        LEFT JOIN expected AS e USING (strategy, symbol)
+        WHERE abs(p.qty - coalesce(e.qty, 0)) > coalesce(e.slack, 0)
+          AND symbol NOT IN (SELECT symbol FROM new_discrepancies WHERE symbol IS NOT NULL)""",
     ),
     Check(
         "strategies",
@@ -214,6 +216,38 @@ DAYS = (
         SELECT row_no, strategy, net_pnl || ' is not realized_pnl + unrealized_change - fees, '
                || (realized_pnl + unrealized_change - fees)
         FROM new_pnl_daily WHERE net_pnl <> realized_pnl + unrealized_change - fees""",
+    ),
+    Check(
+        "pnl_daily",
+        "start_equity",
+        (),
+        """
+        SELECT p.row_no, p.strategy, p.start_equity || ' is not the end_equity of ' || b.session_id
+               || ', ' || b.end_equity
+        FROM new_pnl_daily AS p JOIN day_before AS b USING (strategy)
+        WHERE p.start_equity <> b.end_equity""",
+    ),
+    Check(
+        "pnl_daily",
+        "transfers",
+        ("activities", "variants"),
+        """
+        SELECT p.row_no, p.strategy, p.transfers || ' is not the sum of the transfer activities, '
+               || coalesce(a.amount, 0)
+        FROM new_pnl_daily AS p
+        LEFT JOIN (SELECT strategy, sum(amount) AS amount FROM new_activities
+                   WHERE kind = 'transfer' GROUP BY strategy) AS a USING (strategy)
+        WHERE p.transfers <> coalesce(a.amount, 0) AND p.strategy NOT IN (FROM bare)""",
+    ),
+    Check(
+        "pnl_daily",
+        "max_drawdown",
+        ("equity",),
+        """
+        SELECT p.row_no, p.strategy, coalesce(p.max_drawdown::TEXT, 'NULL')
+               || ' is not the deepest fall of the equity rows, ' || f.fall
+        FROM new_pnl_daily AS p JOIN fallen AS f USING (strategy)
+        WHERE coalesce(abs(p.max_drawdown - f.fall) > 1e-15 * greatest(f.fall, 1), true)""",
     ),
     Check(
         "pnl_daily",

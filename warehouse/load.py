@@ -17,6 +17,7 @@ import duckdb
 import pyarrow as pa
 
 from warehouse.belonging import duplicates, strangers
+from warehouse.chain import find_day_before
 from warehouse.checks import SUMS, contradictions
 from warehouse.errors import LoadFault, SourceRefused
 from warehouse.frames import Frame, Rejection, Rows, read_frame
@@ -120,7 +121,7 @@ def load_session(
     rows = {**dict.fromkeys(MAY_BE_LEFT_OUT, ()), **source.rows()}
     _refuse_shapeless(source.session_id, rows)
     with store.transaction() as connection:
-        judged = judge(connection, source.session_id, rows)
+        judged = judge(connection, source.session_id, rows, source)
         forget(connection, source.session_id)
         counts = _write(connection, source.session_id, judged, rows)
         match_round_trips(connection, source.session_id)
@@ -156,10 +157,16 @@ def _refuse_shapeless(session_id: str, rows: SessionRows) -> None:
         )
 
 
-def judge(connection: duckdb.DuckDBPyConnection, session_id: str, rows: SessionRows) -> Judged:
+def judge(
+    connection: duckdb.DuckDBPyConnection,
+    session_id: str,
+    rows: SessionRows,
+    source: object = None,
+) -> Judged:
     """The session's rows, accepted or rejected; registers the frames as `new_<table>`.
 
-    Row by row first, then what belongs here, then the sums; each on what passed before.
+    Row by row first, then what belongs here, then the sums; each on what passed before. A `source`
+    that is Following says which session came before it.
     """
     frames: dict[str, Frame] = {}
     rejections: list[Rejection] = []
@@ -176,6 +183,7 @@ def judge(connection: duckdb.DuckDBPyConnection, session_id: str, rows: SessionR
     touched = _touched(rejections, rows)
     for name, frame in frames.items():
         connection.register(f"new_{name}", frame.arrow)
+    find_day_before(connection, source)
     filled = [name for name, frame in frames.items() if frame.arrow.num_rows]
     found = _first_per_row(contradictions(connection, SUMS + VARIANTS, touched, filled))
     for name, frame in list(frames.items()):

@@ -49,11 +49,29 @@ PREPARATION = (
             SELECT strategy, symbol, qty, CASE kind WHEN 'fee' THEN abs(qty) ELSE 0 END
             FROM new_activities WHERE symbol IS NOT NULL AND qty IS NOT NULL
         ) GROUP BY strategy, symbol""",
-    # The positions that must follow, where the strategy certainly began without any.
+    # Strategies of which it is known what they began with: what the day before left, or nothing.
+    """CREATE OR REPLACE TEMP TABLE traced AS
+        SELECT strategy FROM day_before WHERE NOT is_bare AND strategy NOT IN (FROM bare)
+        UNION
+        SELECT strategy FROM ends AS e JOIN new_pnl_daily AS p USING (strategy)
+        WHERE e.first_held = 0 AND e.first_cash = p.start_equity AND strategy <> 'UNASSIGNED'""",
+    # The positions that must follow.
     """CREATE OR REPLACE TEMP TABLE expected AS
-        SELECT m.* FROM moved AS m
-        JOIN ends AS e USING (strategy) JOIN new_pnl_daily AS p USING (strategy)
-        WHERE e.first_held = 0 AND e.first_cash = p.start_equity AND strategy <> 'UNASSIGNED'
-          AND symbol NOT IN (SELECT symbol FROM new_discrepancies WHERE symbol IS NOT NULL)""",
+        SELECT strategy, symbol, sum(qty)::DECIMAL(38, 18) AS qty,
+               sum(slack)::DECIMAL(38, 18) AS slack
+        FROM (FROM moved UNION ALL
+              SELECT strategy, symbol, qty, 0
+              FROM day_before JOIN positions USING (session_id, strategy))
+        WHERE strategy IN (FROM traced)
+          AND symbol NOT IN (SELECT symbol FROM new_discrepancies WHERE symbol IS NOT NULL)
+        GROUP BY strategy, symbol""",
+    # How far each strategy's equity fell below its peak.
+    """CREATE OR REPLACE TEMP TABLE fallen AS
+        SELECT strategy, coalesce(max((peak - equity)::DOUBLE / peak::DOUBLE) FILTER (peak > 0), 0)
+               AS fall
+        FROM (SELECT strategy, equity, max(equity) OVER (
+                  PARTITION BY strategy ORDER BY ts ROWS UNBOUNDED PRECEDING) AS peak
+              FROM new_equity)
+        GROUP BY strategy""",
 )
 """Statements over the session's frames (`new_<table>`); each makes a temporary table."""

@@ -352,5 +352,14 @@ class Day:
             "net_pnl": end - start - transfers,
             "return_pct": float(end - start - transfers) / float(start + transfers),
             "fills": sum(r["strategy"] == name for r in self.rows["fills"]),
-            "max_drawdown": 0.0,
+            "max_drawdown": self._fall(name),
         }
+
+    def _fall(self, name: str) -> float:
+        """The deepest fall below the highest equity so far, as a fraction of that."""
+        peak, worst = d(0), d(0)
+        for row in self.rows["equity"]:
+            if row["strategy"] == name:
+                peak = max(peak, row["equity"])
+                worst = max(worst, (peak - row["equity"]) / peak if peak else d(0))
+        return float(worst)

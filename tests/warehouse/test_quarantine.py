@@ -129,6 +129,14 @@ ROWS = [
      "pnl_daily.end_equity row 1: "),
     (add("pnl_daily", 2, fees=d("1"), realized_pnl=d("1")), "pnl_daily.fees row 2: 31.1251"),
     (add("pnl_daily", 1, return_pct=0.01), "pnl_daily.return_pct row 1: 0.01"),
+    (put("pnl_daily", 1, max_drawdown=0.5), "pnl_daily.max_drawdown row 1: 0.5 is not the deepest"),
+    (put("pnl_daily", 1, max_drawdown=None), "pnl_daily.max_drawdown row 1: NULL is not the deepe"),
+    (add("pnl_daily", 2, max_drawdown=2e-15), "pnl_daily.max_drawdown row 2: 0.00"),
+    (add("pnl_daily", 1, transfers=d("1"), start_equity=d("-1")),
+     "pnl_daily.transfers row 1: 1.000000000000000000 is not the sum of the transfer"),
+    (repeat("activities", 1, activity_id="x", kind="transfer"),
+     "pnl_daily.transfers row 1: 0.000000000000000000 is not the sum of the transfer"),
+    (put("positions", 1, symbol="QQQ"), "positions.qty row 1: 6.000000000000000000 of QQQ, but"),
     (add("pnl_daily", 1, fills=1), "pnl_daily.fills row 1: 5 is not the number of executions, 4"),
     (lose("pnl_daily", 3), "strategies.strategy row 3: 'UNASSIGNED' has no pnl_daily row"),
 ]  # fmt: skip
@@ -240,6 +248,97 @@ def test_an_order_from_an_earlier_session_may_have_fills_there(load: Load) -> No
         "filled_qty": d("4"),
     }
     assert load(source).message == "s1: loaded, 1 fills."
+
+
+def two_days() -> tuple[Source, Day]:
+    """Alpha holds 6 SPY over night, of which 2 are sold; Beta holds coins and does nothing more."""
+    first = lively_day()
+    first.mode = "paper"
+    source = first.source()
+    second = first.next_day("s2")
+    second.sell("Alpha", "SPY", "2", "455")
+    return source, second
+
+
+DAY_AFTER = [
+    (put("pnl_daily", 2, start_equity=d("9000"), end_equity=d("9000")),
+     "pnl_daily.start_equity row 2: 9000.000000000000000000 is not the end_equity of s1, 10"),
+    (add("pnl_daily", 1, start_equity=d("1e-18")), "is not the end_equity of s1, 10017"),
+    (put("positions", 1, qty=d("5"), market_value=d("2275")),
+     "positions.qty row 1: 5.000000000000000000 of SPY, but the fills leave 4.000000000000000000"),
+    (lose("positions", 2), "strategies.strategy row 2: no positions row for BTC/USD, of which the"),
+    (put("positions", 2, symbol="ETH/USD"), "positions.qty row 2: 0.0"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("corrupt", "reason"), DAY_AFTER, ids=[said for _, said in DAY_AFTER])
+def test_a_day_begins_with_what_the_day_before_left(
+    store: Store, corrupt: Callable[[Tables], None], reason: str
+) -> None:
+    first, second = two_days()
+    assert load_session(store, first).status == "loaded"
+    source = second.source()
+    corrupt(source.tables)
+    judged = judge(store.connection, "s2", source.tables)
+    said = [rejection.reason for rejection in judged.rejections]
+    assert [words for words in said if reason in words], said
+
+
+def test_a_split_and_shares_that_were_given_are_no_gap_between_two_days(load: Load) -> None:
+    first, second = two_days()
+    load(first)
+    second.split("Alpha", "SPY", 2)
+    second.activity("Alpha", "transfer", "2275", "SPY")
+    second.rows["activities"][-1] |= {"qty": d("10")}
+    book = second.books["Alpha"]
+    book.cash -= 2275
+    book.held["SPY"][0] += 10
+    book.held["SPY"][1] += 2275
+    second.rows["equity"] = [r for r in second.rows["equity"] if r["ts"] < second.at]
+    second._mark_equity()
+    third = load(second.source())
+    assert third.status == "loaded", third.message
+
+
+class Follows(Source):
+    follows: tuple[str, str] | None = None
+
+
+@pytest.mark.parametrize(
+    ("follows", "status"),
+    [
+        (("s1", "m1"), "incomplete"),
+        (("s1", "restated since"), "loaded"),
+        (("a day that was not loaded", "m1"), "loaded"),
+        (None, "loaded"),
+    ],
+)
+def test_a_day_is_held_against_the_one_before_only_where_that_is_as_the_journal_has_it(
+    load: Load, follows: tuple[str, str] | None, status: str
+) -> None:
+    first, second = two_days()
+    load(first)
+    tables = second.source().tables
+    put("pnl_daily", 2, start_equity=d("9000"), end_equity=d("9000"), net_pnl=d("0"))(tables)
+    put("pnl_daily", 2, realized_pnl=d("0"), unrealized_change=d("0"), return_pct=0.0)(tables)
+    for row in tables["equity"]:
+        if row["strategy"] == "Beta":
+            row |= {"cash": d("9000") - row["market_value"], "equity": d("9000")}
+    source = Follows("s2", "m2", tables)
+    source.follows = follows
+    assert load(source).status == status
+
+
+def test_a_strategy_that_another_coordinator_ran_meanwhile_is_not_held_against_its_older_day(
+    load: Load,
+) -> None:
+    first, there = two_days()
+    load(first)
+    elsewhere = there.source()
+    elsewhere.tables["sessions"][0]["coordinator"] = "another"
+    assert load(elsewhere).status == "loaded"
+    back = there.next_day("s3")
+    assert load(back.source()).status == "loaded"
 
 
 def test_a_symbol_with_a_discrepancy_may_differ_from_its_fills(load: Load) -> None:

@@ -1,0 +1,72 @@
+"""Days that follow each other: what a session must have begun with, as the warehouse has it.
+
+The session before is that of the same coordinator. Where the warehouse may have it otherwise than
+the journal by now, or a strategy was run by another coordinator meanwhile, nothing is said.
+UNASSIGNED belongs to all coordinators of an account at once, so that its days have no order.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol, runtime_checkable
+
+import duckdb
+
+from warehouse.write import read_record
+
+
+@runtime_checkable
+class Following(Protocol):
+    """A source that knows which session its coordinator had before, and that one's mark."""
+
+    @property
+    def follows(self) -> tuple[str, str] | None:
+        """(session id, mark) of the session before; None for a first one."""
+
+
+_LAST = """
+    SELECT s.session_id FROM new_sessions AS mine JOIN sessions AS s
+      ON s.account = mine.account AND s.mode = mine.mode AND s.coordinator = mine.coordinator
+     AND s.session_id <> mine.session_id AND s.opened_at < mine.opened_at
+    ORDER BY s.opened_at DESC, s.session_id DESC LIMIT 1
+"""
+_DAY_BEFORE = """
+    CREATE OR REPLACE TEMP TABLE day_before AS
+    WITH last AS (
+        SELECT * FROM sessions WHERE session_id = $1
+    ), elsewhere AS (
+        SELECT o.strategy
+        FROM last JOIN new_sessions AS mine ON true JOIN sessions AS s
+          ON s.account = mine.account AND s.mode = mine.mode AND s.coordinator <> mine.coordinator
+         AND s.opened_at < mine.opened_at AND coalesce(s.closed_at >= last.opened_at, true)
+        JOIN strategies AS o ON o.session_id = s.session_id
+    )
+    SELECT session_id, p.strategy, p.end_equity, coalesce(v.details = 'none', false) AS is_bare
+    FROM last JOIN pnl_daily AS p USING (session_id)
+    LEFT JOIN variants AS v USING (session_id, strategy)
+    WHERE p.strategy <> 'UNASSIGNED' AND p.strategy NOT IN (FROM elsewhere)
+"""
+
+
+def find_day_before(connection: duckdb.DuckDBPyConnection, source: object) -> None:
+    """Makes the temporary table `day_before`: each strategy's end of the session before.
+
+    The session's own frames are registered as `new_<table>`. It is empty where nothing is known.
+    """
+    connection.execute(_DAY_BEFORE, [_known_before(connection, source)])
+
+
+def _known_before(connection: duckdb.DuckDBPyConnection, source: object) -> str | None:
+    """The session before, if the warehouse has all of it, as the journal has it now."""
+    mark: str | None = None
+    if isinstance(source, Following):
+        if source.follows is None:
+            return None
+        name, mark = source.follows
+    else:
+        found = connection.execute(_LAST).fetchall()
+        if not found:
+            return None
+        name = found[0][0]
+    record = read_record(connection, name)
+    whole = record is not None and record.status == "loaded" and mark in (None, record.mark)
+    return name if whole else None
