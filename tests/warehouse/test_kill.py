@@ -52,7 +52,7 @@ for location, at, after_s in points:
 
 
 Death = tuple[int, float | None]
-FEW: list[Death] = [(at, None) for at in (25, 52, 60, 70)] + [(999, 0.001)]
+FEW: list[Death] = [(at, None) for at in (20, 35, 45, 54)] + [(999, 0.001)]
 ALL: list[Death] = [(999, i / 4000) for i in range(40)]
 """At COMMIT, and so soon after; every statement of the load comes on top."""
 
