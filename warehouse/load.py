@@ -19,6 +19,7 @@ import pyarrow as pa
 from warehouse.belonging import duplicates, strangers
 from warehouse.chain import find_day_before
 from warehouse.checks import SUMS, contradictions
+from warehouse.day_checks import DAYS
 from warehouse.errors import LoadFault, SourceRefused
 from warehouse.frames import Frame, Rejection, Rows, read_frame
 from warehouse.kept import keep
@@ -36,6 +37,7 @@ from warehouse.write import (
     write_record,
 )
 
+CHECKS = SUMS + DAYS + VARIANTS
 SessionRows = Mapping[str, Rows]
 """Rows per table: sessions (exactly one row), strategies, bars, orders, fills, activities,
 positions, pnl_daily, equity, discrepancies, and of a sweep variants. Columns are exactly the
@@ -185,7 +187,7 @@ def judge(
         connection.register(f"new_{name}", frame.arrow)
     find_day_before(connection, source)
     filled = [name for name, frame in frames.items() if frame.arrow.num_rows]
-    found = _first_per_row(contradictions(connection, SUMS + VARIANTS, touched, filled))
+    found = _first_per_row(contradictions(connection, CHECKS, touched, filled))
     for name, frame in list(frames.items()):
         frames[name] = frame.without({r.row_no for r in found if r.table == name})
     return Judged(frames, _first_per_row(rejections + found))

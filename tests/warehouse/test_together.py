@@ -122,7 +122,7 @@ def test_who_reads_all_the_while_sees_whole_sessions_or_is_told_to_ask_again(
         for number in range(len(rounds)):
             assert loader.stdout.readline() == "loaded\n"
             there = 6 * sum(map(len, rounds[: min(number + 1, 6)]))
-            there += sum(map(len, rounds[6 : number + 1]))
+            there += 2 * sum(map(len, rounds[6 : number + 1]))
             while not answers or answers[-1].get("fills") != there:
                 answers.append(json.loads(reader.stdout.readline()))
             loader.stdin.write("\n")
