@@ -1,4 +1,4 @@
-"""What each strategy's day owes the other tables, and the day before: every figure of `pnl_daily`."""
+"""What each strategy's day owes the other tables, and the day before: figures of `pnl_daily`."""
 
 from __future__ import annotations
 
