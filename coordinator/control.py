@@ -123,8 +123,8 @@ def find(
     if not found:
         raise OperatorError(
             f"No strategy has a book under {operator.home}"
-            f"{_within(account, coordinator)}. Does MULTI_TRADER_HOME name the folder of the"
-            " coordinator that runs?"
+            f"{_within(account, coordinator)}; a simulated one counts while it runs. Does"
+            " MULTI_TRADER_HOME name the folder of the coordinator?"
         )
     if any(strategy in names for names in _shadow_names(operator.home)):
         raise OperatorError(IS_SHADOW.format(strategy))

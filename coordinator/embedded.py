@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -92,6 +92,7 @@ def embedded_simulator(simulation: Simulation, account: str) -> Iterator[Setting
         _warn_of_bars_that_are_missing(simulation, simulator.exchange.universe)
         simulator.start()
     except SimulatorError as error:
+        _unclaim(simulation.home / account)
         raise OperatorError(str(error)) from None
     try:
         yield Settings(
@@ -137,6 +138,13 @@ def claim_account(simulation: Simulation, *, for_warm_up: bool = False) -> str:
         if not for_warm_up:
             _claimed(folder)
         return folder.name
+
+
+def _unclaim(folder: Path) -> None:
+    """Give an account back that nothing was played on; one that was warmed up stays for the next."""
+    (folder / "claimed").unlink(missing_ok=True)
+    with suppress(OSError):  # not empty, or never made
+        folder.rmdir()
 
 
 def _claimed(folder: Path) -> bool:

@@ -50,8 +50,8 @@ def kill(operator: Operator, *, wait_s: float = WAIT_S) -> list[Left]:
     paths = operator.journals()
     if not paths:
         raise OperatorError(
-            f"No account has books under {operator.home}, so nothing was killed. Does"
-            " MULTI_TRADER_HOME name the folder of the coordinator that runs?"
+            f"No account has books under {operator.home}, so nothing was killed; a simulated one"
+            " counts while it runs. Does MULTI_TRADER_HOME name the folder of the coordinator?"
         )
     failure: MultiTraderError | None = None
     for path in list(paths):

@@ -103,10 +103,17 @@ def _asked(call: Callable[[], T]) -> T:
         raise _refusal(error) from None
     except requests.RequestException as error:
         raise BrokerUnavailable(
-            f"no answer from the broker ({type(error).__name__}); it may have done what was asked"
+            f"no answer from the broker{_place(error)} ({type(error).__name__}); it may have done"
+            " what was asked. If it stays so, look at the network and at Alpaca's status page"
         ) from None
     except (ValueError, RecursionError):  # the latter from JSON nested without end
         raise BrokerUnavailable("the broker's answer was not JSON") from None
+
+
+def _place(error: requests.RequestException) -> str:
+    """The host that was asked, where the error knows it; never a query, which may hold anything."""
+    host = urlsplit(error.request.url or "").hostname if error.request is not None else None
+    return f" at {host}" if host else ""
 
 
 def _told(answer: T | None) -> T:

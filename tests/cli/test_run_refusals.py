@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Said, Shell
+from tests.cli.conftest import ROOT, Said, Shell
 
 Command = Callable[[Sequence[str]], Said]
 
@@ -145,3 +147,19 @@ def test_the_configuration_that_is_not_there_is_named(command: Command) -> None:
     said = command(["run", "--config", "none.json"])
     assert (said.code, said.out) == (2, "")
     assert "none.json" in said.err
+
+
+def test_the_guide_s_launcher_is_the_same_command(shell: Shell) -> None:
+    launcher = ROOT / "scripts" / "traders" / "run_multi_trader.py"
+    asked = ("--date", "2026-03-15", "--config", _config(shell.folder, GOOD))
+    launched = subprocess.run(
+        [sys.executable, str(launcher), *asked],
+        cwd=shell.folder,
+        env=shell.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    own = shell.run("run", *asked)
+    assert (launched.returncode, launched.stdout) == (own.returncode, own.stdout)
+    assert launched.stdout.startswith("MarketClosed: ")

@@ -109,3 +109,13 @@ def test_runs_that_start_together_never_get_the_same_account(tmp_path: Path) -> 
         thread.join()
     assert len(set(got)) == len(got) == 12
     assert {"SIM0001", "SIM0004"} <= set(got)
+
+
+def test_a_run_that_cannot_be_played_gives_its_account_back(tmp_path: Path) -> None:
+    wrong = replace(simulation(tmp_path), fill_model="wishful")
+    for _ in range(2):
+        account = claim_account(wrong)
+        assert account == "SIM0001"
+        with pytest.raises(OperatorError), embedded_simulator(wrong, account):
+            pass
+        assert list(tmp_path.iterdir()) == []
