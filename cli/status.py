@@ -26,8 +26,8 @@ def status(
 ) -> None:
     """Show the sessions: cash, positions, open orders, P&L.
 
-    A coordinator that runs is asked, and tells its streams as well. What none runs is as the
-    journals under MULTI_TRADER_HOME have it.
+    Entries are those of the day, Orders the open ones. A coordinator that runs is asked, and tells
+    its streams as well. What none runs is as the journals under MULTI_TRADER_HOME have it.
 
     \b
     Example:
@@ -52,7 +52,7 @@ def as_json(views: Sequence[StatusView]) -> str:
 
 def show(views: Sequence[StatusView]) -> None:
     """Prints a table per session on stdout."""
-    headings = ("Strategy", "Cash", "Equity", "PnL", "Day PnL", "Entries", "Open orders")
+    headings = ("Strategy", "Cash", "Equity", "PnL", "Day PnL", "Entries", "Orders")
     for view in views:
         heading = f"{view.account}  {view.coordinator}  {view.session_id}  {view.mode}"
         print_table(

@@ -19,8 +19,12 @@ def print_table(
     right: Collection[int] = (),
     title: str = "",
 ) -> None:
-    """Prints a table on stdout under its title; the columns of numbers are `right`-aligned."""
+    """Prints a table on stdout under its title; the columns of numbers are `right`-aligned.
+
+    A narrow terminal folds texts and takes the room between columns; no number loses a digit.
+    """
     from rich import box
+    from rich.measure import Measurement
     from rich.table import Table
     from rich.text import Text
 
@@ -28,11 +32,14 @@ def print_table(
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for index, heading in enumerate(headings):
         if index in right:
-            table.add_column(heading, justify="right")
+            table.add_column(heading, justify="right", no_wrap=True)
         else:
             table.add_column(heading, overflow="fold")
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
+    unbounded = console.options.update(max_width=NOT_A_TERMINAL_COLUMNS)
+    if Measurement.get(console, unbounded, table).maximum > console.width:
+        table.padding = (0, 0)
     if title:
         console.print(title, markup=False)
     console.print(table)

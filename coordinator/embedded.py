@@ -141,7 +141,7 @@ def claim_account(simulation: Simulation, *, for_warm_up: bool = False) -> str:
 
 
 def _unclaim(folder: Path) -> None:
-    """Give an account back that nothing was played on; one that was warmed up stays for the next."""
+    """Give an account back on which nothing was played; a warmed one stays for the next."""
     (folder / "claimed").unlink(missing_ok=True)
     with suppress(OSError):  # not empty, or never made
         folder.rmdir()
