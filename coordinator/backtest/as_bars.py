@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache
@@ -12,35 +13,86 @@ from typing import Any
 import numpy as np
 
 from coordinator.core.values import Bar
-from simulator.columns import Columns, Floats, whole_steps
+from simulator.columns import Columns, whole_steps
 
 _EPOCH, _MICRO = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _REMEMBERED = 1 << 16
-_SURE = 1e15
-"""Below it a whole float is written with all its digits."""
-_TENTH = Decimal("0.1")
 
 
-class _Unfrozen:
-    """A bar while it is made: a frozen one's own constructor takes three times as long."""
+def _later(name: str, make: Callable[[Columns, int], Any]) -> property:
+    """A bar's field that is made when it is first looked at."""
+    slot = getattr(Bar, name)
 
-    __slots__ = Bar.__slots__
+    def get(bar: _Seen) -> Any:
+        try:
+            return slot.__get__(bar)
+        except AttributeError:
+            value = make(bar._columns, bar._place)
+            slot.__set__(bar, value)
+            return value
 
-    def __init__(
-        self,
-        symbol: str,
-        start: datetime,
-        opened: Decimal,
-        high: Decimal,
-        low: Decimal,
-        close: Decimal,
-        volume: Decimal,
-        trade_count: int | None,
-        vwap: Decimal | None,
-    ) -> None:
-        self.symbol, self.start = symbol, start
-        self.open, self.high, self.low, self.close = opened, high, low, close
-        self.volume, self.trade_count, self.vwap = volume, trade_count, vwap
+    return property(get, slot.__set__)
+
+
+def _price(name: str) -> Callable[[Columns, int], Decimal]:
+    def price(columns: Columns, place: int) -> Decimal:
+        return _price_of(columns.decimals)(int(getattr(columns, name)[place]))
+
+    return price
+
+
+def _volume(columns: Columns, place: int) -> Decimal:
+    return Decimal(repr(float(columns.volume[place])))
+
+
+def _trade_count(columns: Columns, place: int) -> int | None:
+    count = columns.trade_count[place]
+    return None if np.isnan(count) else int(count)
+
+
+def _vwap(columns: Columns, place: int) -> Decimal | None:
+    vwap = columns.vwap[place : place + 1]
+    if np.isnan(vwap[0]):
+        return None
+    return _price_of(columns.decimals)(int(whole_steps(vwap, columns.decimals)[0]))
+
+
+class _Seen(Bar):
+    """A bar of columns. What most rules never look at is made when one does.
+
+    A rule's step costs less than a bar's seven decimals.
+    """
+
+    __slots__ = ("_columns", "_place")
+    _columns: Columns
+    _place: int
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Bar):
+            return NotImplemented
+        return _told(self) == _told(other)
+
+    def __hash__(self) -> int:
+        return hash(_told(self))
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return Bar, _told(self)
+
+
+_Seen.__qualname__ = "Bar"
+for _name, _make in {
+    "open": _price("open"),
+    "high": _price("high"),
+    "low": _price("low"),
+    "volume": _volume,
+    "trade_count": _trade_count,
+    "vwap": _vwap,
+}.items():
+    setattr(_Seen, _name, _later(_name, _make))
+
+
+def _told(bar: Bar) -> tuple[object, ...]:
+    return tuple(getattr(bar, name) for name in Bar.__slots__)
 
 
 class Beads:
@@ -97,33 +149,18 @@ class _Times(dict[int, datetime]):
 
 
 def _bars(columns: Columns) -> list[Bar]:
-    price, known = _price_of(columns.decimals), ~np.isnan(columns.vwap)
-    averages = whole_steps(np.where(known, columns.vwap, 0.0), columns.decimals).tolist()
-    told = zip(averages, known.tolist(), strict=True)
-    made: list[Any] = list(
-        map(
-            _Unfrozen,
-            repeat(columns.symbol),
-            map(_TIMES.__getitem__, columns.starts.tolist()),
-            map(price, columns.open.tolist()),
-            map(price, columns.high.tolist()),
-            map(price, columns.low.tolist()),
-            map(price, columns.close.tolist()),
-            _volumes(columns.volume),
-            [int(count) if count == count else None for count in columns.trade_count.tolist()],
-            [price(average) if is_known else None for average, is_known in told],
-        )
-    )
-    for bar in made:
-        bar.__class__ = Bar
+    """Bars as objects, written slot by slot: what is frozen is slow to write one by one."""
+    made: list[Bar] = list(map(object.__new__, repeat(_Seen, len(columns))))
+    written: dict[str, Iterable[object]] = {
+        "symbol": repeat(columns.symbol),
+        "start": map(_TIMES.__getitem__, columns.starts.tolist()),
+        "close": map(_price_of(columns.decimals), columns.close.tolist()),
+        "_columns": repeat(columns),
+        "_place": range(len(columns)),
+    }
+    for name, values in written.items():
+        deque(map(getattr(_Seen, name).__set__, made, values), maxlen=0)
     return made
-
-
-def _volumes(volumes: Floats) -> Iterator[Decimal]:
-    """Volumes as their floats are written, of which a whole one has one decimal, a zero."""
-    if np.all((volumes == np.rint(volumes)) & (volumes < _SURE)):
-        return (Decimal(tenths) * _TENTH for tenths in (volumes * 10).astype(np.int64).tolist())
-    return (Decimal(repr(volume)) for volume in volumes.tolist())
 
 
 @cache
