@@ -35,7 +35,7 @@ from warehouse.turns import Turn
 _POLL_S = 0.05
 _A_WRITER = "a program that waits to write"
 _CONFIG = {
-    "checkpoint_threshold": "64MB",  # some sessions of a big load, not each, are moved to the file
+    "checkpoint_threshold": "256MB",  # not each session of a big load is moved to the file at once
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "python_enable_replacements": "false",
