@@ -73,12 +73,16 @@ def main() -> None:
         for case in map(Case.of, given.case):
             work = Work.make(case, Path(folder))
             cases[case.name] = found = figures(work, rounds(work, pythons, given.rounds))
-            print("\n".join(told(case, found, before.get(case.name, {}))))
+            print("\n".join(told(case, found, before.get(case.name, {}))), flush=True)
+            if given.save:
+                save({"machine": machine(), "rounds": given.rounds, "cases": cases}, absent)
     for name, why in absent.items():
         print(f"{name} was not run: {why}")
-    if given.save:
-        result = {"machine": machine(), "rounds": given.rounds, "cases": cases, "absent": absent}
-        RESULT.write_text(json.dumps(result, indent=1) + "\n")
+
+
+def save(result: dict[str, Any], absent: dict[str, str]) -> None:
+    """Write the result that is to be committed."""
+    RESULT.write_text(json.dumps(result | {"absent": absent}, indent=1) + "\n")
 
 
 def environments(only: Sequence[str] | None) -> tuple[dict[str, Path], dict[str, str]]:

@@ -15,6 +15,7 @@ from typing import Any, ClassVar
 
 import pandas as pd
 
+from benchmarks import backtest
 from benchmarks.peers.engines import rules
 from benchmarks.peers.engines.common import Report, Work, report
 from coordinator.backtest import Backtest, BacktestOptions, Means
@@ -24,7 +25,6 @@ from coordinator.strategies import Strategy, register
 
 LOTS = 10_000
 """A stock trades in 0.0001 shares."""
-TABLES = ("orders", "fills", "positions", "pnl_daily")
 BUILT_IN: dict[str, Callable[[dict[str, Any]], dict[str, object]]] = {
     "momentum": lambda one: {"lookback_period": one["lookback"], "momentum_threshold": 0.002},
     "adaptive": lambda one: {
@@ -94,21 +94,22 @@ def main() -> None:
 
 
 def _ready(config: Path, work: Work) -> Backtest:
-    return Backtest(BacktestOptions(config, work.bars, fill_model="close"))
+    test = Backtest(BacktestOptions(config, work.bars, fill_model="close"))
+    test.read_bars()
+    return test
 
 
-def _play(backtest: Backtest, means: Means | None = None) -> list[PlayedSession]:
+def _play(test: Backtest, means: Means | None = None) -> list[PlayedSession]:
     """Play, and make the rows that tell what others' results tell; some are made when asked for."""
-    sessions = list(backtest.play(means=means))
+    sessions = list(test.play(means=means))
     for session in sessions:
-        for table in TABLES:
-            len(session.rows()[table])
+        backtest.read(session, backtest.COLUMNS)
     return sessions
 
 
-def _play_compiled(backtest: Backtest) -> list[PlayedSession]:
+def _play_compiled(test: Backtest) -> list[PlayedSession]:
     """In machine code, which a short backtest does without since compiling costs more."""
-    return _play(backtest, Means.COMPILED)
+    return _play(test, Means.COMPILED)
 
 
 def _told(work: Work, sessions: list[PlayedSession]) -> Report:

@@ -18,6 +18,7 @@ from nautilus_trader.core.nautilus_pyo3 import (
     BacktestEngineConfig,
     Bar,
     BarType,
+    BestPriceFillModel,
     Currency,
     Equity,
     ExecutionEngineConfig,
@@ -117,7 +118,14 @@ def prepare(work: Work, *, purge: bool = False) -> tuple[BacktestEngine, list[Tr
     )
     engine = BacktestEngine(config)
     capital = Money(work.cash / CENTS * len(work.strategies), DOLLAR)
-    engine.add_venue(VENUE, OmsType.NETTING, AccountType.CASH, [capital], base_currency=DOLLAR)
+    engine.add_venue(
+        VENUE,
+        OmsType.NETTING,
+        AccountType.CASH,
+        [capital],
+        base_currency=DOLLAR,
+        fill_model=BestPriceFillModel(),  # else what a quarter of the bar's volume lacks slips
+    )
     tickers = [InstrumentId(Symbol(ticker), VENUE) for ticker in work.tickers]
     for at, ticker in enumerate(tickers):
         engine.add_instrument(equity(ticker))
