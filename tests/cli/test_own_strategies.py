@@ -133,6 +133,16 @@ def test_every_type_is_listed_with_its_parameters_defaults_ranges_and_a_sentence
     assert adaptive.endswith("short_window < long_window; rsi_oversold < rsi_overbought")
 
 
+def test_a_type_that_looks_at_its_tickers_together_says_so(command: Command) -> None:
+    command(["new-strategy", "my_pick", "--together"])
+    told = command(["strategies", "my_pick", "--strategies", "strategies"]).out.splitlines()
+    assert told[1] == "  Looks at its tickers together."
+    [document] = json.loads(
+        command(["strategies", "my_pick", "--strategies", "strategies", "--json"]).out
+    )
+    assert document["together"] is True
+
+
 def test_every_built_in_parameter_is_described(command: Command) -> None:
     types = json.loads(command(["strategies", "--json"]).out)
     assert [one["strategy_type"] for one in types] == [kind.strategy_type for kind in BUILT_IN]

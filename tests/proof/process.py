@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from coordinator.config import CoordinatorConfig, config_hash, parse_config
+from coordinator.config import CoordinatorConfig, config_hash, configure
 from coordinator.core.books import Books
 from coordinator.core.engine import Engine
 from coordinator.errors import BrokerError, SafetyRefusal, StorageError
@@ -22,6 +22,7 @@ from coordinator.shell.journal import Entry, Journal
 from coordinator.shell.ports import Ports
 from coordinator.shell.reload_request import Proposal
 from coordinator.shell.session import Run, RunResult, trade_session
+from tests.proof.together import with_objects
 from tests.proof.virtual import Fibers, Killed
 from tests.proof.wire import WireJournal, WireRest, WireStream
 
@@ -228,5 +229,6 @@ def replayed(path: Path, coordinator: str, last: int | None = None) -> Books:
 
 
 def read_config(document: dict[str, Any]) -> CoordinatorConfig:
-    """A configuration as a user's file gives it."""
-    return parse_config(document, "proof")
+    """A configuration as a user's program gives it."""
+    entries = [with_objects(strategy) for strategy in document["strategies"]]
+    return configure(entries, **{k: v for k, v in document.items() if k != "strategies"})

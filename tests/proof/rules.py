@@ -92,6 +92,8 @@ class Rules:
                 self._transfer(record)
             case r.DayRolled():
                 self._roll(record)
+            case r.EntriesStopped() if record.reason.startswith("fault"):
+                self._blame(f"{record.strategy} failed: {record.reason}")
             case r.OrderIntended():
                 self._intend(record)
             case r.OrderMoved():

@@ -21,6 +21,7 @@ from tests.proof.market import (
     OpenHours,
     Tape,
 )
+from tests.proof.together import perhaps_together
 
 ACCOUNT = "PA3PROOF"
 DAYS = (date(2026, 3, 17), date(2026, 7, 2), date(2026, 3, 9), date(2026, 11, 2))
@@ -165,7 +166,7 @@ def _strategy(rng: random.Random, name: str, listings: Sequence[Listing]) -> dic
         risk["max_daily_loss"] = rng.choice((5.0, 50.0))
     if rng.random() < 0.3:
         risk |= {"stop_loss_pct": 0.003, "take_profit_pct": 0.004}
-    return {
+    strategy = {
         "name": name,
         "strategy_type": kind,
         "strategy_params": _params(rng, kind),
@@ -176,6 +177,7 @@ def _strategy(rng: random.Random, name: str, listings: Sequence[Listing]) -> dic
         "min_warmup_bars": rng.randrange(6),
         "risk_config": risk,
     }
+    return perhaps_together(strategy)
 
 
 def _params(rng: random.Random, kind: str) -> dict[str, Any]:

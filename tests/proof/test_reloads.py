@@ -11,8 +11,11 @@ from coordinator.core.values import Bar
 from tests.proof.reloads import among_faults, in_peace
 
 
-def test_who_is_not_touched_by_edits_does_the_same_and_who_joins_says_what_it_should() -> None:
-    wrong, edits = in_peace(2)
+@pytest.mark.parametrize("seed", [2, 8], ids=["each ticker alone", "several together"])
+def test_who_is_not_touched_by_edits_does_the_same_and_who_joins_says_what_it_should(
+    seed: int,
+) -> None:
+    wrong, edits = in_peace(seed)
     assert wrong == []
     assert edits > 5
 
