@@ -12,7 +12,7 @@ import typer
 
 from cli.control import AccountNumber, CoordinatorName, Name
 from cli.faults import plainly
-from cli.kill import operator
+from cli.kill import user
 from cli.tables import plain, show
 
 if TYPE_CHECKING:
@@ -44,10 +44,10 @@ def explain(
       multi-trader explain momentum_spy SPY
     """
     from coordinator import watching
+    from coordinator.settings import home_folder
 
-    asked = operator(1.0)
-    which = watching.Which(asked.home, account, coordinator)
-    found = watching.explain(which, asked.by, name, ticker.upper())
+    which = watching.Which(home_folder(), account, coordinator)
+    found = watching.explain(which, user(), name, ticker.upper())
     if json:
         typer.echo(json_text.dumps([asdict(one) for one in found], default=plain, indent=2))
         return

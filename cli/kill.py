@@ -78,10 +78,14 @@ def revive(
 def operator(clock_speed: float) -> Operator:
     """Whoever runs the command, with the environment's keys and state."""
     from coordinator.accounts import Operator
-    from coordinator.bootstrap import home_folder
+    from coordinator.settings import home_folder
 
+    return Operator(home_folder(), os.environ, user(), complain, clock_speed)
+
+
+def user() -> str:
+    """Who runs the command, as the journal names whoever acts."""
     try:
-        user = getpass.getuser()
+        return getpass.getuser()
     except (KeyError, OSError):
-        user = f"user {os.getuid()}"  # of a container that has no names
-    return Operator(home_folder(), os.environ, user, complain, clock_speed)
+        return f"user {os.getuid()}"  # of a container that has no names

@@ -50,13 +50,13 @@ def reload(
       multi-trader reload --remove flatten
     """
     configure_logging(log_level)
-    from cli.kill import operator
+    from cli.kill import user
     from coordinator.reload import Reload
+    from coordinator.settings import home_folder
     from coordinator.watching import Which
 
-    who = operator(1.0)
-    which = Which(who.home, account, coordinator)
-    wanted = Reload(which, who.by, config, remove.value)
+    which = Which(home_folder(), account, coordinator)
+    wanted = Reload(which, user(), config, remove.value)
     told = wanted.show()
     if told.token and not yes and not json:
         typer.echo(told.sentences())

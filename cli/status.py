@@ -33,7 +33,8 @@ def status(
     Example:
       multi-trader status
     """
-    from coordinator.bootstrap import home_folder, read_status
+    from coordinator.readers import read_status
+    from coordinator.settings import home_folder
 
     home = home_folder()
     views = read_status(home)

@@ -12,7 +12,7 @@ import typer
 
 from cli.control import AccountNumber, CoordinatorName
 from cli.faults import plainly
-from cli.kill import operator
+from cli.kill import user
 from cli.signals import interrupt_on_sigterm
 from cli.status import json_value
 from cli.tables import show
@@ -48,11 +48,11 @@ def top(
     Example:
       multi-trader top
     """
+    from coordinator.settings import home_folder
     from coordinator.watching import Which
 
-    asked = operator(1.0)
-    which = Which(asked.home, account, coordinator)
-    answers = which.look_at_some(asked.by)
+    which, by = Which(home_folder(), account, coordinator), user()
+    answers = which.look_at_some(by)
     if json:
         typer.echo(json_text.dumps(_plain(answers), default=json_value, indent=2))
     elif once or not (sys.stdin.isatty() and sys.stdout.isatty()):
@@ -60,7 +60,7 @@ def top(
 
         show(frame(answers, Look()).drawn)
     else:
-        _watch(which, asked.by, answers)
+        _watch(which, by, answers)
 
 
 def _plain(answers: Sequence[Answered]) -> list[dict[str, Any]]:

@@ -20,11 +20,11 @@ from coordinator.errors import BrokerRejected, SafetyRefusal
 from coordinator.settings import Settings, read_settings
 from coordinator.shell import startup
 from coordinator.shell.broker import Broker
+from coordinator.shell.folders import JOURNAL
 from coordinator.shell.journal import Entry, Journal, read_newest
 from coordinator.shell.lease import is_running
 from coordinator.shell.pace import Budgets, patient
 from coordinator.shell.ports import Ports
-from coordinator.shell.session import JOURNAL
 
 OPERATOR = "operator"
 """The writer's name in the journal; a coordinator's name is a configuration's."""

@@ -14,8 +14,8 @@ from coordinator.core.attribution import KINDS
 from coordinator.core.records import ActivityKind
 from coordinator.errors import BrokerError, CredentialsError, OperatorError, SafetyRefusal
 from coordinator.settings import home_folder
+from coordinator.shell.folders import JOURNAL
 from coordinator.shell.journal import read_kinds
-from coordinator.shell.session import JOURNAL
 
 AskBroker = Callable[[str, str, datetime], "Rows | str"]
 NO_BROKER = ("simulated", "backtest", "shadow")

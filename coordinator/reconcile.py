@@ -21,10 +21,10 @@ from coordinator.core.reconcile import DiscrepancyKind, accept
 from coordinator.core.review import Review, review
 from coordinator.core.values import UNASSIGNED, exactly
 from coordinator.errors import BrokerError, BrokerRejected, OperatorError, SafetyRefusal
+from coordinator.shell.folders import JOURNAL
 from coordinator.shell.journal import read_newest
 from coordinator.shell.look import Looks
 from coordinator.shell.lookout import Depth
-from coordinator.shell.session import JOURNAL
 
 TRIES = 6
 """Looks, WAIT_S local seconds apart, before a difference counts: a list of executions can lag."""

@@ -15,9 +15,10 @@ from coordinator.core.session import SessionPlan
 from coordinator.shell import startup
 from coordinator.shell.agreement import Settling, agree
 from coordinator.shell.coordinator import LiveSession
+from coordinator.shell.folders import JOURNAL
 from coordinator.shell.narrator import Narrator
 from coordinator.shell.ports import Ports
-from coordinator.shell.session import JOURNAL, Run, Started, end_session, live_session, read_clock
+from coordinator.shell.session import Run, Started, end_session, live_session, read_clock
 from coordinator.shell.streams import StreamWatch, quiet_sdk
 
 CLOSED = timedelta(hours=1)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+JOURNAL = "journal.db"
+"""The journal, in the folder of its account."""
+
 
 def private_folder(path: Path) -> Path:
     """Make a folder and every missing one above it, each of mode 700; returns it."""

@@ -25,6 +25,7 @@ from coordinator.shell.allotment import explain_refusal
 from coordinator.shell.broker import Broker
 from coordinator.shell.clock import BrokerClock
 from coordinator.shell.coordinator import LiveSession
+from coordinator.shell.folders import JOURNAL
 from coordinator.shell.lookout import Lookout
 from coordinator.shell.narrator import Narrator
 from coordinator.shell.ports import Ports, Stream
@@ -40,7 +41,6 @@ from coordinator.shell.streams import StreamWatch, quiet_sdk
 log = logging.getLogger("coordinator")
 STREAM_DEADLINE_S = 90.0
 """Local seconds in which a stream must come up; a dead connection holds its slot that long."""
-JOURNAL = "journal.db"
 
 
 async def trade_session(run: Run, stop: asyncio.Event, ports: Ports) -> RunResult | None:

@@ -11,9 +11,9 @@ import pytest
 
 from coordinator.core import records as r
 from coordinator.shell.control_protocol import addresses
+from coordinator.shell.folders import JOURNAL
 from coordinator.shell.journal import read_kinds
 from coordinator.shell.lease import Leases
-from coordinator.shell.session import JOURNAL
 from simulator.server import Simulator
 from tests.cli.conftest import Said
 from tests.cli.test_kill import ACCOUNT, CLOSE, FAST, OPEN, hold, venue

@@ -169,3 +169,21 @@ def test_help_says_how_to_have_completion(command: Command) -> None:
 
 def test_the_built_in_configuration_needs_no_folder() -> None:
     assert {one.strategy.source_digest for one in default_config().strategies} == {""}
+
+
+@pytest.mark.parametrize("command", ["status", "top", "explain", "reload"])
+def test_looking_at_a_session_imports_nothing_that_reaches_a_broker(
+    shell: Shell, command: str
+) -> None:
+    heavy = "{'alpaca', 'pandas', 'pyarrow', 'requests'} & set(sys.modules)"
+    script = f"import sys; from cli.main import app\ntry: app()\nfinally: print('heavy:', {heavy})"
+    name = ["A"] if command == "explain" else []
+    done = subprocess.run(
+        [sys.executable, "-c", script, command, *name],
+        cwd=shell.folder,
+        env=shell.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.endswith("heavy: set()\n"), done.stderr

@@ -19,8 +19,8 @@ from coordinator.accounts import Operator
 from coordinator.core import records as r
 from coordinator.errors import SafetyRefusal
 from coordinator.kill import kill
+from coordinator.shell.folders import JOURNAL
 from coordinator.shell.journal import Journal, read_kinds
-from coordinator.shell.session import JOURNAL
 from simulator.server import Simulator
 from tests.cli.conftest import Said, Shell
 from tests.e2e.running import (

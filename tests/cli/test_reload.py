@@ -10,8 +10,8 @@ import pytest
 
 from coordinator.core import records as r
 from coordinator.shell.control_protocol import addresses
+from coordinator.shell.folders import JOURNAL
 from coordinator.shell.journal import read_kinds
-from coordinator.shell.session import JOURNAL
 from tests.cli.conftest import Said
 from tests.cli.test_control import at as at
 from tests.cli.test_kill import ACCOUNT, CLOSE, venue
