@@ -25,6 +25,7 @@ from coordinator.core.engine import Engine
 from coordinator.core.orders import OrderStatus
 from coordinator.errors import BrokerUnavailable
 from coordinator.settings import Settings
+from coordinator.shell.calm import calm
 from coordinator.shell.clock import BrokerClock
 from coordinator.shell.coordinator import LiveSession
 from coordinator.shell.journal import Journal
@@ -175,8 +176,12 @@ class Ours:
         one._stream.start(session.on_stream_end)
         await watch.until_live(10)
         one._over, one._server, one._journal = False, server, journal
-        one._task = asyncio.create_task(session.run(lambda: one._over))
+        one._task = asyncio.create_task(one._run())
         return one
+
+    async def _run(self) -> None:
+        with calm():
+            await self.session.run(lambda: self._over)
 
     def _minute(self, outcome: m.Outcome) -> None:
         self._ended = Took.now()

@@ -14,7 +14,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Union, get_args, get_origin, get_type_hints
+from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 
 import orjson
 
@@ -22,6 +22,7 @@ from coordinator.core import records as r
 from coordinator.core.values import Bar, Numbers, WireBar, wire_bar
 
 Decoder = Callable[[Any], Any]
+Encoder = Callable[[Any], Any]
 BARS_SEEN = r.BarsSeen.__name__
 _text = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
@@ -30,24 +31,29 @@ def encode(record: r.Record) -> tuple[str, str]:
     """(kind, JSON text) of a record. Equal records give equal text."""
     if isinstance(record, r.BarsSeen):
         return BARS_SEEN, _bars_seen(record)
-    return type(record).__name__, _text(_plain(record))
+    kind = type(record).__name__
+    return kind, _text(_ENCODERS[kind](record))
 
 
 def _bars_seen(record: r.BarsSeen) -> str:
     """As any other record's text, but a hundredth of the time: there is one for each frame."""
     starts = {start: start.isoformat() for start in {bar.start for bar in record.bars}}
-    rows = [
-        [bar.symbol, starts[bar.start], *bar.numbers]
-        if isinstance(bar, WireBar) and bar.is_raw
-        else _plain(bar)
-        for bar in record.bars
-    ]
+    try:
+        rows = [[b.symbol, starts[b.start], *cast(WireBar, b).numbers] for b in record.bars]
+    except AttributeError:  # some are decimals
+        rows = [_row(bar) for bar in record.bars]
     head = _text({"at": record.at.isoformat(), "origin": record.origin.value})
     try:
         text = orjson.dumps(rows).decode()
     except TypeError:  # a count beyond 64 bits
         text = _text(rows)
     return f'{head[:-1]},"bars":{text}}}'
+
+
+def _row(bar: Bar) -> list[Any]:
+    if isinstance(bar, WireBar) and bar.is_raw:
+        return [bar.symbol, bar.start.isoformat(), *bar.numbers]
+    return cast(list[Any], _plain(bar))
 
 
 def decode(kind: str, body: str) -> r.Record:
@@ -81,6 +87,29 @@ def _plain(value: Any) -> Any:
             return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
         case _:
             raise TypeError(f"a record cannot hold {type(value).__name__}")
+
+
+def _encoder(hint: Any) -> Encoder:
+    """What makes plain JSON of a field: quick for what is of its type, careful for the rest."""
+    return _decimal if hint is Decimal else _word if hint is str else _plain
+
+
+def _decimal(value: Any) -> Any:
+    return str(value) if type(value) is Decimal else _plain(value)
+
+
+def _word(value: Any) -> Any:
+    return value if type(value) is str else _plain(value)
+
+
+def _record_encoder(cls: type) -> Encoder:
+    hints = get_type_hints(cls)
+    encoders = [(f.name, _encoder(hints[f.name])) for f in fields(cls)]
+
+    def encode_fields(record: Any) -> dict[str, Any]:
+        return {name: encoder(getattr(record, name)) for name, encoder in encoders}
+
+    return encode_fields
 
 
 def _decoder(hint: Any) -> Decoder:
@@ -149,3 +178,4 @@ def _numbers(
 
 
 _DECODERS: dict[str, Decoder] = {cls.__name__: _record_decoder(cls) for cls in get_args(r.Record)}
+_ENCODERS: dict[str, Encoder] = {cls.__name__: _record_encoder(cls) for cls in get_args(r.Record)}

@@ -114,10 +114,10 @@ class OrderDesk:
 
     def expire_waiting(self, symbols: Iterable[str], now: datetime) -> None:
         """Drop the entries that still wait when their ticker's next bar comes."""
-        for symbol in symbols:
-            if own := self.books.orders.open_on(symbol):
-                for order in outdated(own):
-                    self._deny(order, now, "stale")
+        orders = self.books.orders
+        for symbol in orders.open_among(symbols):
+            for order in outdated(orders.open_on(symbol)):
+                self._deny(order, now, "stale")
 
     def drop_waiting(self, now: datetime, *, older_than: timedelta = timedelta(0)) -> None:
         """Drop what still waits for its turn and is older than that, or cannot be sent any more."""

@@ -186,8 +186,8 @@ class Engine:
     def _decide_all(self, bars: list[Bar], now: datetime) -> None:
         if bars:
             minute, symbols = bars[0].start, [bar.symbol for bar in bars]
-            decides = self.plan.deciding(minute)
-            to_decide = {bar.symbol: bar for bar in bars if decides(bar)}
+            stocks, crypto = self.plan.deciding(minute)
+            to_decide = {b.symbol: b for b in bars if (crypto if "/" in b.symbol else stocks)}
             for rank in self._minutes.asked(symbols, to_decide, minute):
                 self._look_at(rank, to_decide, minute, now)
         self._desk.end_minute(now)

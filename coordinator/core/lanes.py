@@ -137,9 +137,11 @@ class Lanes:
                 lane.is_foretold(foretold, row)
             self._on[ticker] = stepping
 
-    def faulty(self, ticker: str) -> Set[int]:
-        """The strategies on a ticker of which a lane has stopped, on it or on another, by rank."""
-        return self._faulty.get(ticker, _NOBODY)
+    def faulty(self, tickers: Iterable[str]) -> Set[int]:
+        """The strategies on these tickers of which a lane has stopped, there or elsewhere."""
+        if not self._faulty:
+            return _NOBODY
+        return _NOBODY.union(*(self._faulty.get(ticker, _NOBODY) for ticker in tickers))
 
     def bars(self, ticker: str) -> int:
         """Bars of a ticker seen so far, backfilled ones counted."""
@@ -173,9 +175,23 @@ class Lanes:
         if self._bank is not None:
             for ticker in self._bank.feed(bars):
                 self._give_up(ticker)
-        for bar in bars:
-            self._feed_steps(bar)
+        if self._foretold:
+            for bar in bars:
+                self._feed_steps(bar)
+        else:
+            self._step_all(bars)
         self.turn()
+
+    def _step_all(self, bars: Sequence[Bar]) -> None:
+        """`_feed_steps` of each, where nothing is foretold."""
+        seen, on = self._bars, self._on
+        for bar in bars:
+            symbol = bar.symbol
+            seen[symbol] = seen.get(symbol, 0) + 1
+            for lane in on.get(symbol, ()):
+                lane.feed(bar)
+                if lane.fault:
+                    self._note_fault(lane)
 
     def turn(self) -> None:
         """All bars of a minute, or of a history, are fed: who waits for others' looks at them."""

@@ -89,14 +89,14 @@ class Minutes:
         self._fresh = fresh = {s: minute for s in symbols if s not in begun or begun[s] < minute}
         begun.update(fresh)
         ranks = set(self._lanes.wishing(decided, self._is_stirred))
-        for symbol in symbols:
-            if self._pressing:
+        ranks |= self._lanes.faulty(symbols)
+        if self._pressing:
+            for symbol in symbols:
                 ranks |= self._on.get(symbol, _NOBODY) & self._pressing
-            ranks |= self._lanes.faulty(symbol)
-            if symbol in decided:
+        for symbol in decided:
+            for lane in self._lanes.opinions(symbol):
                 sated = self._sated.get(symbol, _NOBODY)
-                for lane in self._lanes.opinions(symbol):
-                    ranks |= lane.ranks - sated if lane.signal > 0 else lane.ranks & self._stirred
+                ranks |= lane.ranks - sated if lane.signal > 0 else lane.ranks & self._stirred
         for rank in sorted(ranks):
             self._turn = rank
             yield rank
@@ -214,10 +214,10 @@ def news_of(
         minutes.setdefault(bar.start, {})[bar.symbol] = bar
     found = []
     for start, by_symbol in sorted(minutes.items()):
-        counts = plan.counting(start)
+        stocks, crypto = plan.counting(start)
         known = [s for s in by_symbol if s in last and last[s] >= start]
         new = by_symbol.keys() - known if known else by_symbol
-        group = [bar for s in sorted(new) if counts(bar := by_symbol[s])]
+        group = [by_symbol[s] for s in sorted(new) if (crypto if "/" in s else stocks)]
         if group:
             found.append(group)
     return found

@@ -314,6 +314,10 @@ class Orders:
         found = self._open_on.get(symbol)
         return found.values() if found else ()
 
+    def open_among(self, symbols: Iterable[str]) -> list[str]:
+        """Those of the tickers that have open orders."""
+        return [symbol for symbol in symbols if symbol in self._open_on]
+
     def open(self) -> list[Order]:
         """All open orders."""
         return [order for orders in self._open_of.values() for order in orders.values()]
@@ -321,8 +325,9 @@ class Orders:
     def _index(self, order: Order) -> None:
         is_open = order.is_open
         for index, key in ((self._open_of, order.strategy), (self._open_on, order.symbol)):
-            orders = index.setdefault(key, {})
             if is_open:
-                orders[order.client_order_id] = order
-            else:
-                orders.pop(order.client_order_id, None)
+                index.setdefault(key, {})[order.client_order_id] = order
+            elif key in index:
+                index[key].pop(order.client_order_id, None)
+                if not index[key]:
+                    del index[key]  # what has ended costs nobody anything

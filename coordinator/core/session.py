@@ -7,7 +7,7 @@ run's end, because no fill could be waited for after it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -78,13 +78,13 @@ class SessionPlan:
         stocks, crypto = self.is_open("A", now), self.is_open("A/B", now)
         return [s for s in symbols if (crypto if is_crypto(s) else stocks)]
 
-    def counting(self, start: datetime) -> Callable[[Bar], bool]:
-        """`counts` for bars that start then: whether one does is asked of each market once."""
-        return _by_market(self.counts, start)
+    def counting(self, start: datetime) -> tuple[bool, bool]:
+        """Whether bars that start then count (`counts`): of stocks, and of crypto."""
+        return self.counts(_bar("A", start)), self.counts(_bar("A/B", start))
 
-    def deciding(self, start: datetime) -> Callable[[Bar], bool]:
-        """`decides` for bars that start then."""
-        return _by_market(self.decides, start)
+    def deciding(self, start: datetime) -> tuple[bool, bool]:
+        """The same of `decides`."""
+        return self.decides(_bar("A", start)), self.decides(_bar("A/B", start))
 
     def rolls_at(self, tickers: tuple[str, ...]) -> datetime:
         """When the day of a strategy on these tickers begins: the open, or 00:00 UTC."""
@@ -94,12 +94,8 @@ class SessionPlan:
         return self.crypto_day or self.end
 
 
-def _by_market(judge: Callable[[Bar], bool], start: datetime) -> Callable[[Bar], bool]:
-    stock, coin = (Bar(s, start, ZERO, ZERO, ZERO, ZERO, ZERO) for s in ("A", "A/B"))
-    stocks, crypto = judge(stock), judge(coin)
-    if stocks is crypto:
-        return lambda bar: stocks
-    return lambda bar: crypto if is_crypto(bar.symbol) else stocks
+def _bar(symbol: str, start: datetime) -> Bar:
+    return Bar(symbol, start, ZERO, ZERO, ZERO, ZERO, ZERO)
 
 
 def next_midnight(now: datetime) -> datetime:

@@ -23,6 +23,7 @@ from coordinator.shell import startup
 from coordinator.shell.agreement import Settling, agree, agree_at_the_end
 from coordinator.shell.allotment import explain_refusal
 from coordinator.shell.broker import Broker
+from coordinator.shell.calm import calm
 from coordinator.shell.clock import BrokerClock
 from coordinator.shell.coordinator import LiveSession
 from coordinator.shell.folders import JOURNAL
@@ -101,7 +102,8 @@ async def _trade(
             await surroundings.enter_async_context(observer(live))
         stopper = asyncio.create_task(_stop_when(stop, live))
         try:
-            return await live.run()
+            with calm():
+                return await live.run()
         finally:
             stopper.cancel()
             await asyncio.gather(stopper, return_exceptions=True)
