@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,7 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coordinator.backtest import Backtest, BacktestOptions, Means
-from tests.backtest.test_instant import FEW, Tape, configurations, moody_is_known, said, tapes
+from tests.backtest.test_instant import (
+    DAYS,
+    FEW,
+    MINUTES,
+    Tape,
+    configurations,
+    moody_is_known,
+    said,
+    tapes,
+)
 
 __all__ = ["moody_is_known"]
 MODELS = st.sampled_from(["close", "spread", "slippage:20", "spread:0.3333"])
@@ -52,3 +62,26 @@ def same_rows(data: st.DataObject, tape: Tape, model: str, other: Means) -> None
     fits = model != "spread:0.3333"  # with fills to nine decimals two million dollars do not
     if tape.market == "stocks" and fits and not raises:
         assert {one.means for one in compiled} == {Means.COMPILED}
+
+
+def test_a_session_that_is_not_for_machine_code_is_played_slower_and_the_next_is_not(
+    tmp_path: Path,
+) -> None:
+    closes: dict[tuple[str, date], list[int | None]] = {
+        ("SPY", day): [10_000 + (at % 5) * 9 for at in range(MINUTES)] for day in DAYS
+    }
+    closes["SPY", DAYS[1]][7] = 90_000  # it leaps, which freezes it
+    bars = Tape("stocks", closes).write(tmp_path / "bars.parquet")
+    params = {"lookback_period": 1, "momentum_threshold": 0.0001}
+    one = {"strategy_type": "momentum", "strategy_params": params, "min_warmup_bars": 0}
+    config = {"strategies": [one | {"name": name, "tickers": ["SPY"]} for name in "AB"]}
+    path = tmp_path / "test.json"
+    path.write_text(json.dumps(config))
+    options = BacktestOptions(path, bars)
+    compiled, by_message = (
+        list(Backtest(options).play(means=means)) for means in (Means.COMPILED, Means.BY_MESSAGE)
+    )
+    assert [said(one) for one in compiled] == [said(one) for one in by_message]
+    assert compiled[0].means is Means.COMPILED
+    assert compiled[1].means is Means.BY_MESSAGE
+    assert all(one.rows()["fills"] for one in compiled)

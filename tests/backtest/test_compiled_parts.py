@@ -1,0 +1,189 @@
+"""What machine code computes in 64 bits is what exact arithmetic says, part by part."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from coordinator.backtest.compiled import columns, kernel
+from coordinator.core import risk
+from coordinator.core.ledger import Position
+from coordinator.core.risk import Asset, Limits
+from coordinator.core.series import Series
+from coordinator.core.values import Reason, exactly
+from coordinator.strategies.adaptive import AdaptiveStrategy
+from coordinator.strategies.bollinger import BollingerStrategy
+from coordinator.strategies.buy_and_hold import BuyAndHoldStrategy
+from coordinator.strategies.compiled import Histories, Rows, judge
+from coordinator.strategies.ma_crossover import MovingAverageCrossoverStrategy
+from coordinator.strategies.mean_reversion import MeanReversionStrategy
+from coordinator.strategies.momentum import MomentumStrategy
+from coordinator.strategies.recipes import NUMBERS, recipe_of
+from coordinator.strategies.rsi import RsiStrategy
+
+MANY = settings(deadline=None, max_examples=300)
+AMOUNTS = st.integers(1, (1 << 60) - 1)
+SHARE = Asset.stock("SPY", fractionable=True)
+PLACES = 6
+"""Decimals of a price here; a share's has four, and money both."""
+PRICES = st.integers(1, 10**10)
+FRACTIONS = st.decimals("0.0001", "0.9999", places=4)
+
+
+@MANY
+@given(st.integers(1, 10**6), AMOUNTS, st.integers(1, 10**6), st.integers(1, 10**12))
+def test_a_quotient_of_products_is_exact_where_the_products_are_too_large(
+    factor: int, amount: int, divisor: int, price: int
+) -> None:
+    if divisor * price < 1 << 60 and factor * amount // (divisor * price) < 1 << 62:
+        found = kernel._quotient(factor, amount, divisor, price)
+        assert found == divmod(factor * amount, divisor * price)
+
+
+@MANY
+@given(AMOUNTS, AMOUNTS, AMOUNTS, st.integers(-3, 3))
+def test_products_are_compared_in_128_bits(a: int, b: int, c: int, off: int) -> None:
+    near = a * b // c + off
+    for d in (near, b):
+        if 0 <= d < 1 << 62:
+            assert kernel._less(a, b, c, d) == (a * b < c * d)
+
+
+@MANY
+@given(st.lists(st.integers(-(1 << 61), 1 << 61)), st.integers(4, 13))
+def test_steps_become_decimals_without_a_digit_lost(steps: list[int], places: int) -> None:
+    array = columns.money(np.array(steps, np.int64), places)
+    assert array.to_pylist() == [Decimal(step).scaleb(-places) for step in steps]
+
+
+@exactly
+def entry(limits: Limits, equity: int, cash: int, close: int) -> int:
+    """What `core/risk.py` buys, in ten-thousandths."""
+    money = [Decimal(amount).scaleb(-PLACES - 4) for amount in (equity, cash)]
+    qty = risk.entry_qty(SHARE, limits, money[0], money[1], Decimal(close).scaleb(-PLACES))
+    return int(qty.scaleb(4))
+
+
+@MANY
+@given(FRACTIONS, st.integers(0, 10**17), st.integers(0, 10**17), PRICES)
+def test_an_entry_is_as_large_as_the_limits_say(
+    size: Decimal, equity: int, cash: int, close: int
+) -> None:
+    numerator, denominator = size.as_integer_ratio()
+    by_size, _ = kernel._quotient(numerator, equity, denominator, close)
+    by_cash, _ = kernel._quotient(100, cash, 101, close)
+    qty = min(by_size, by_cash)
+    found = qty if qty * close >= 10 ** (PLACES + 4) else 0
+    assert found == entry(Limits(max_position_size=size), equity, cash, close)
+
+
+@exactly
+def reason(limits: Limits, qty: int, cost: int, close: int) -> Reason | None:
+    """Why `core/risk.py` sells."""
+    position = Position(Decimal(qty).scaleb(-4), Decimal(cost).scaleb(-PLACES - 4))
+    return risk.exit_reason(limits, position, Decimal(close).scaleb(-PLACES), 0)
+
+
+@MANY
+@given(FRACTIONS, FRACTIONS, st.integers(1, 10**8), st.integers(10**4, 10**9), st.data())
+def test_stops_and_targets_are_closes(
+    stop: Decimal, target: Decimal, qty: int, price: int, data: st.DataObject
+) -> None:
+    cost = qty * price
+    part, whole = stop.as_integer_ratio()
+    floor, _ = kernel._quotient(whole - part, cost, whole, qty)
+    part, whole = target.as_integer_ratio()
+    above, rest = kernel._quotient(whole + part, cost, whole, qty)
+    ceiling = above + (rest > 0)
+    limits = Limits(stop_loss_pct=stop, take_profit_pct=target)
+    for close in (floor, floor + 1, ceiling - 1, ceiling, data.draw(st.integers(1, 2 * price))):
+        expected = {True: Reason.STOP}.get(close <= floor) or (
+            Reason.TARGET if close >= ceiling else None
+        )
+        assert reason(limits, qty, cost, close) is expected
+
+
+SPANS = st.integers(1, 9)
+RULES: dict[type, st.SearchStrategy[Any]] = {
+    BuyAndHoldStrategy: st.builds(BuyAndHoldStrategy),
+    MomentumStrategy: st.builds(
+        MomentumStrategy,
+        lookback_period=SPANS,
+        momentum_threshold=st.sampled_from([Decimal(0), Decimal("0.0007"), Decimal("0.01")]),
+    ),
+    MovingAverageCrossoverStrategy: st.builds(
+        MovingAverageCrossoverStrategy, short_window=SPANS, long_window=st.integers(10, 20)
+    ),
+    RsiStrategy: st.builds(
+        RsiStrategy,
+        rsi_period=st.integers(2, 9),
+        rsi_oversold=st.sampled_from([Decimal(0), Decimal(30), Decimal(50)]),
+        rsi_overbought=st.sampled_from([Decimal("50.5"), Decimal(70), Decimal(100)]),
+    ),
+    AdaptiveStrategy: st.builds(
+        AdaptiveStrategy,
+        short_window=SPANS,
+        long_window=st.integers(10, 20),
+        rsi_period=st.integers(2, 9),
+        volume_window=SPANS,
+        rsi_oversold=st.just(Decimal(45)),
+        rsi_overbought=st.just(Decimal(55)),
+    ),
+    MeanReversionStrategy: st.builds(
+        MeanReversionStrategy,
+        lookback_period=st.integers(2, 9),
+        entry_threshold=st.sampled_from([Decimal(0), Decimal("0.5"), Decimal("1.25")]),
+        exit_threshold=st.sampled_from([Decimal(0), Decimal("0.5"), Decimal(2)]),
+    ),
+    BollingerStrategy: st.builds(
+        BollingerStrategy,
+        lookback_period=st.integers(2, 9),
+        band_width=st.sampled_from([Decimal(0), Decimal("0.7"), Decimal(1)]),
+    ),
+}
+
+
+@MANY
+@given(st.one_of(*RULES.values()), st.data())
+def test_built_in_rules_say_in_machine_code_what_they_say_at_once(
+    rule: Any, data: st.DataObject
+) -> None:
+    moves = data.draw(st.lists(st.integers(-3, 3), min_size=5, max_size=60))
+    closes = 1_000 + np.cumsum(moves)
+    volumes = np.array(data.draw(st.lists(st.integers(0, 4), min_size=len(moves), max_size=60)))
+    volumes = np.resize(volumes, len(moves))
+    session = data.draw(st.integers(1, len(moves)))
+    history = data.draw(st.integers(0, len(moves)))
+    recipe = recipe_of(rule)
+    assert recipe is not None
+    rows = Rows(
+        np.array([int(recipe.kind)]),
+        np.array([recipe.numbers + (0,) * (NUMBERS - len(recipe.numbers))]),
+        np.array([recipe.bounds]),
+        np.array([0]),
+        np.array([history]),
+    )
+    begin = np.array([0])
+    first, end = np.array([len(moves) - session]), np.array([len(moves)])
+    bars = Histories(closes, volumes, begin, first, end, np.array([True]))
+    found, refused = np.zeros(session, np.int8), np.zeros(1, np.bool_)
+    judge(bars, rows, np.array([0]), found, refused)
+    told = rule.over(Series.of_whole(closes, volumes).last(history + session))
+    if not refused[0]:
+        assert found.tolist() == told[len(told) - session :].tolist()
+    else:
+        assert isinstance(rule, RsiStrategy | AdaptiveStrategy)
+
+
+def test_a_rule_of_ones_own_has_no_recipe_even_if_it_is_like_a_built_in_one() -> None:
+    class Mine(MomentumStrategy):
+        pass
+
+    assert recipe_of(Mine()) is None
+    assert recipe_of(MomentumStrategy(momentum_threshold=Decimal("0.1234567890123"))) is None
+    assert Fraction(1, 500) == Fraction(Decimal("0.002"))
