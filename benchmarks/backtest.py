@@ -148,7 +148,7 @@ def main() -> None:
     if given.save:
         RESULT.parent.mkdir(exist_ok=True)
         cases = {**known["cases"], **found}
-        result = {"machine": machine(), "rounds": given.rounds, "cases": cases}
+        result = {**known, "machine": machine(), "rounds": given.rounds, "cases": cases}
         RESULT.write_text(json.dumps(result, indent=1) + "\n")
 
 
