@@ -83,6 +83,7 @@ def _sight(view: StatusView) -> Iterator[str]:
     streams = ", ".join(f"{name} {state}" for name, state in view.live.streams.items())
     last = f"last bar {_time(view.live.last_bar)}" if view.live.last_bar else "no bar yet"
     yield f"Streams: {streams}; {last}; closes at {_time(view.live.closes_at)}."
+    yield f"Its loop was at most {view.live.lag_s * 1000:.0f} ms late in the last minute."
     if view.live.blind:
         yield f"No bars come of {', '.join(sorted(view.live.blind))}: nothing is bought of them."
 

@@ -42,6 +42,7 @@ class LiveView:
 
     `streams` has each stream's state by its name, `blind` the tickers whose bars do not come,
     `frozen` what differs by its id, `limits` each strategy's, `last_bar` the end of the newest bar.
+    `lag_s` is by how many seconds its loop was late at most in the last minute.
     """
 
     at: datetime
@@ -60,6 +61,7 @@ class LiveView:
     last_bar: datetime | None = None
     shadows: tuple[StrategyView, ...] = ()
     """Strategies that only watch: simulated books, in no sum of the account's."""
+    lag_s: float = 0.0
 
     @property
     def equity(self) -> Decimal:

@@ -36,6 +36,7 @@ from coordinator.shell.pace import Pace
 from coordinator.shell.ports import Ports
 from coordinator.shell.reload_request import Reloads
 from coordinator.shell.shadows import NO_SHADOWS, Following, Shadows
+from coordinator.shell.ticks import Ticks
 
 log = logging.getLogger("coordinator")
 CLOSE_GRACE_S = 10.0
@@ -85,7 +86,7 @@ class LiveSession:
             self._missed_a_bar,
             lambda much: self.look_again() if much else self.resume_orders(),
         )
-        self._tick_s, self._ticked_s = ports.tick_s, ports.monotonic()
+        self._ticks = Ticks(ports.tick_s, ports.monotonic)
         self._sight = True, frozenset[str]()
         self._bars = BarIntake(
             engine.specs, engine.plan, books.last_bar, clock, ports.monotonic, shadows.specs
@@ -104,7 +105,7 @@ class LiveSession:
         engine, lookout, now = self.engine, self.lookout, self._clock.now()
         states, blind = lookout.states(), lookout.blind()
         view = live_view(engine.books, engine.specs, engine.plan, now, states, blind)
-        return replace(view, shadows=self.shadows.views())
+        return replace(view, shadows=self.shadows.views(), lag_s=self._ticks.lag_s)
 
     def ask(self, act: m.Act, by: str, strategy: str = "") -> asyncio.Future[m.Answer]:
         """Hand in an operator's wish; answered once it is durable. Call on the loop."""
@@ -204,7 +205,7 @@ class LiveSession:
             item = await self._next_item(deadline_s)
             if item is not None:
                 self._take(item)
-                if self._monotonic() - self._ticked_s >= self._tick_s:  # however busy the loop is
+                if self._ticks.is_due:  # however busy the loop is
                     self._errands.pursue()
                     self._look_around()
                 continue
@@ -217,8 +218,7 @@ class LiveSession:
         if not self._inbox.empty():
             return self._inbox.get_nowait()
         self._following.catch_up(self._errands.all_sent and not self._bars.awaits_rest)
-        tick_s = self._ticked_s + self._tick_s
-        timers = (deadline_s, self._bars.due_s, self._errands.due_s, tick_s)
+        timers = (deadline_s, self._bars.due_s, self._errands.due_s, self._ticks.due_s)
         due_s = min((timer for timer in timers if timer is not None), default=None)
         timeout_s = None if due_s is None else max(due_s - self._monotonic(), 0.0)
         try:
@@ -308,7 +308,7 @@ class LiveSession:
 
     def _look_around(self) -> None:
         """What others wrote, what the streams do, and whether the account is due to be asked."""
-        self._ticked_s = self._monotonic()
+        self._ticks.tick()
         self.alarms.see(self.lookout.states(), self._clock.now())
         if self._journal.has_news():
             self._take_foreign(self._journal.append(self._session_id, ()))

@@ -1,0 +1,41 @@
+"""When the loop looks around at the latest, and how late it was for that: its lag."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+REMEMBERED_S = 60.0
+"""Local seconds that a lag is remembered, and at most twice as long."""
+
+
+class Ticks:
+    """The loop's ticks, at most `every_s` local seconds apart while it keeps up."""
+
+    def __init__(self, every_s: float, monotonic: Callable[[], float]) -> None:
+        self._every_s = every_s
+        self._monotonic = monotonic
+        self._last_s = self._since_s = monotonic()
+        self._worst_s = self._worst_before_s = 0.0
+
+    @property
+    def due_s(self) -> float:
+        """Local time of the next one."""
+        return self._last_s + self._every_s
+
+    @property
+    def is_due(self) -> bool:
+        """Whether it is time for the next one."""
+        return self._monotonic() >= self.due_s
+
+    @property
+    def lag_s(self) -> float:
+        """Seconds by which the latest of the last minute's ticks was late; 0 if none was."""
+        return max(self._worst_s, self._worst_before_s)
+
+    def tick(self) -> None:
+        """The loop looks around now."""
+        now_s = self._monotonic()
+        if now_s - self._since_s >= REMEMBERED_S:
+            self._worst_before_s, self._worst_s, self._since_s = self._worst_s, 0.0, now_s
+        self._worst_s = max(self._worst_s, now_s - self.due_s)
+        self._last_s = now_s
