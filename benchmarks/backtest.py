@@ -67,7 +67,6 @@ OWN: Sequence[tuple[str, Callable[[int], dict[str, object]]]] = (
 )
 
 
-@register
 class OwnStrategy(Strategy):
     """Momentum as a user would write it: plain Python, a bar at a time, in floats."""
 
@@ -134,6 +133,7 @@ def main() -> None:
     asked.add_argument("--save", action="store_true", help="write the result to be committed")
     asked.add_argument("--billion", action="store_true", help="10,000 strategies for a year")
     given = asked.parse_args()
+    register(OwnStrategy)
     with tempfile.TemporaryDirectory() as folder:
         began = time.process_time()
         cost(Case(4, 2, MINUTES, own=False), Path(folder))

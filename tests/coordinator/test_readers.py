@@ -25,11 +25,17 @@ from tests.coordinator.test_statement import (
 def keep(home: Path, records: list[r.Record], account: str = "PA1", name: str = "bench") -> None:
     """Write records as their coordinator would have, each session under its id."""
     journal = Journal(home / account / "journal.db", account, name)
-    session = ""
+    session, begins = "", list[r.Record]()
     for record in records:
         if isinstance(record, r.SessionOpened | r.SessionResumed):
             session = record.session_id
-        journal.append(session, [record])
+            journal.append(session, begins)
+            begins = []
+        if session:
+            journal.append(session, [record])
+        else:
+            begins.append(record)  # the account's adoption and first funding are its session's
+    journal.append("", begins)
     journal.close()
 
 

@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -232,10 +231,10 @@ class Source:
         return statement(self.records)
 
 
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
-    path: Path = tmp_path_factory.mktemp("warehouse") / "warehouse.duckdb"
-    with Store.open(path) as opened:
+@pytest.fixture
+def store() -> Iterator[Store]:
+    """Each story has one of its own: they are not days of one account that follow each other."""
+    with Store.open(":memory:") as opened:
         yield opened
 
 
