@@ -148,7 +148,7 @@ def parse_bars(raws: Sequence[Raw], refuse: Callable[[Malformed], None]) -> list
                 found.append(wire_bar(name, start, numbers))
                 continue
         except (KeyError, TypeError, Malformed):
-            pass
+            pass  # nothing is lost: the whole parser judges it next, and says what is wrong with it
         try:
             bar = parse_bar(raw)
         except Malformed as error:
