@@ -216,7 +216,9 @@ def _assemble(
             rules[index], wrong = rule_for(index, entry, types)
             found += wrong
     found += [problem for index in rules for problem in window_problem(index, rules[index])]
-    found += [one for n, entry in entries for one in too_few_or_many(n, rules.get(n), entry)]
+    for index, entry in entries:
+        place = ("strategies", index, "tickers")
+        found += too_few_or_many(rules.get(index), entry.get("tickers"), place)
     found += wrong_sweeps(entries, sweeps)
     parsed = None
     try:

@@ -198,15 +198,16 @@ def window_problem(index: int, rule: Strategy | None) -> list[Problem]:
     return [Problem(place, f"{message}{LARGEST_WINDOW} bars")]
 
 
-def too_few_or_many(index: int, rule: Strategy | None, entry: Mapping[str, Any]) -> list[Problem]:
-    """What is wrong with the number of tickers that a strategy is to look at together."""
-    wanted, tickers = getattr(rule, "ticker_count", None), entry.get("tickers")
+def too_few_or_many(rule: Strategy | None, tickers: object, place: Place) -> list[Problem]:
+    """What is wrong with the number of tickers, at `place`, that a strategy looks at together."""
+    wanted = getattr(rule, "ticker_count", None)
     if wanted is None or rule is None or not isinstance(tickers, list | tuple):
         return []
     if len(tickers) == wanted:
         return []
-    message = f"{rule.strategy_type} looks at {wanted} together, got {len(tickers)}"
-    return [Problem(path_to(("strategies", index, "tickers")), message)]
+    told = f"{rule.strategy_type} looks at {wanted} together, got {len(tickers)}"
+    more = "add" if len(tickers) < wanted else "take out"
+    return [Problem(path_to(place), f"{told}; {more} {abs(wanted - len(tickers))}")]
 
 
 def conflicts(document: Mapping[str, Any]) -> list[Problem]:

@@ -19,6 +19,8 @@ from coordinator.errors import ConfigError, Problem
 ROOT = "$"
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LONGEST_SHOWN = 60
+_ALIKE = 0.6
+"""Of two words, what they share: 2 x the letters in common / the letters of both."""
 
 
 class Repeating(dict[str, Any]):
@@ -144,9 +146,16 @@ def shown(value: object) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word most like `word`, whatever its case; None if none is alike."""
+    """The known word most like `word`, whatever its case; None if none is alike.
+
+    Alike is what a slip of the fingers makes of it, or a part alone: `hold` of `buy_and_hold`.
+    """
     by_lower = {name.lower(): name for name in known}
-    close = difflib.get_close_matches(word.lower(), by_lower, n=1, cutoff=0.4)
+    meant = word.lower()
+    close = difflib.get_close_matches(meant, by_lower, n=1, cutoff=_ALIKE)
+    if not close and meant:
+        parts = set(meant.split("_"))
+        close = [name for name in by_lower if parts <= set(name.split("_"))]
     return by_lower[close[0]] if close else None
 
 

@@ -15,7 +15,14 @@ from typing import Any
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from coordinator.config_models import RiskConfig, SharedSettings
-from coordinator.config_problems import Place, kind_for, made, sentence, window_problem
+from coordinator.config_problems import (
+    Place,
+    kind_for,
+    made,
+    sentence,
+    too_few_or_many,
+    window_problem,
+)
 from coordinator.config_text import path_to, unknown
 from coordinator.core.values import NAME_PATTERN
 from coordinator.errors import Problem
@@ -109,11 +116,13 @@ def wrong_sweeps(
 ) -> list[Problem]:
     """What is wrong in sweeps, and variants whose names are too long or those of others."""
     found = [problem for sweep in sweeps.values() for problem in sweep.problems]
+    written = dict(entries)
     names = {entry.get("name"): index for index, entry in entries if index not in sweeps}
     for index, sweep in sweeps.items():
         place: Place = ("strategies", index, "name")
         for variant in sweep.variants:
             found += window_problem(index, variant.rule)
+            found += _too_few_or_many(index, written[index], variant)
             if not NAME_PATTERN.fullmatch(variant.name):
                 message = f"is too long for a sweep: its variant would be {variant.name!r}"
                 found.append(Problem(path_to(place), f"{message}; shorten it"))
@@ -123,6 +132,19 @@ def wrong_sweeps(
                 message = f"its variant {variant.name!r} is already in {other}; rename one"
                 found.append(Problem(path_to(place), message))
     return found
+
+
+def _too_few_or_many(index: int, entry: Mapping[str, Any], variant: Variant) -> list[Problem]:
+    """What is wrong with the number of a variant's tickers, at the list that it has them from."""
+    if getattr(variant.rule, "ticker_count", None) is None:
+        return []
+    tickers = variant.settings.get("tickers")
+    if tickers is None:
+        place: Place = ("strategies", index, "tickers")
+        return too_few_or_many(variant.rule, entry.get("tickers"), place)
+    listed = [list(_setting("tickers", one)) for one in entry["sweep"]["tickers"]]
+    place = ("strategies", index, "sweep", "tickers", listed.index(list(tickers)))
+    return too_few_or_many(variant.rule, tickers, place)
 
 
 def expand(index: int, entry: Mapping[str, Any], types: StrategyTypes, room: int) -> Expanded:

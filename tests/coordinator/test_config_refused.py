@@ -122,23 +122,75 @@ def test_strategies_must_stand_in_a_list_in_python_too() -> None:
     assert [problem.path for problem in refused.value.problems] == ["strategies"]
 
 
-def test_a_strategy_of_two_tickers_is_given_two_and_one_of_any_number_any(
-    monkeypatch: pytest.MonkeyPatch,
+class Two(Leader):
+    """A strategy that looks at two tickers and no other number."""
+
+    strategy_type: ClassVar[str] = "two"
+    ticker_count: ClassVar[int] = 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "wrong"),
+    [
+        ({"tickers": ["SPY", "QQQ"]}, []),
+        ({"tickers": ["SPY", "BTC/USD"]}, []),
+        ({"strategy_type": "leader", "tickers": ["SPY"]}, []),
+        ({"strategy_type": "leader", "tickers": ["SPY", "QQQ", "IWM"]}, []),
+        ({"tickers": ["SPY"]}, [f"{S0}.tickers: two looks at 2 together, got 1; add 1"]),
+        (
+            {"tickers": ["SPY", "QQQ", "IWM", "DIA"]},
+            [f"{S0}.tickers: two looks at 2 together, got 4; take out 2"],
+        ),
+        ({"tickers": ["SPY", "QQQ"], "sweep": {"initial_cash": [1000, 2000]}}, []),
+        (
+            {"tickers": ["SPY"], "sweep": {"initial_cash": [1000, 2000]}},
+            [f"{S0}.tickers: two looks at 2 together, got 1; add 1"],
+        ),
+        (
+            {"sweep": {"tickers": [["SPY", "QQQ"], "SPY", ["SPY", "QQQ", "IWM"]]}},
+            [
+                f"{S0}.sweep.tickers[1]: two looks at 2 together, got 1; add 1",
+                f"{S0}.sweep.tickers[2]: two looks at 2 together, got 3; take out 1",
+            ],
+        ),
+        ({"strategy_type": "leader", "sweep": {"tickers": ["SPY", ["QQQ", "IWM"]]}}, []),
+    ],
+)
+def test_a_strategy_of_two_tickers_is_given_two_and_one_of_any_number_any_swept_or_not(
+    monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], wrong: list[str]
 ) -> None:
-    class Two(Leader):
-        strategy_type: ClassVar[str] = "two"
-        ticker_count: ClassVar[int] = 2
-
     monkeypatch.setattr(registry, "_registered", {"two": Two, "leader": Leader})
+    told: list[str] = []
+    try:
+        parse_config({"strategies": [{"name": "A", "strategy_type": "two"} | changes]}, "test")
+    except ConfigError as error:
+        told = [str(problem) for problem in error.problems]
+    assert told == wrong
 
-    def told(kind: str, *tickers: str) -> list[str]:
-        document = {"strategies": [{"name": "A", "strategy_type": kind, "tickers": tickers}]}
-        try:
-            parse_config(document, "test")
-        except ConfigError as error:
-            return [str(problem) for problem in error.problems]
-        return []
 
-    assert told("two", "SPY", "QQQ") == told("two", "SPY", "BTC/USD") == []
-    assert told("leader", "SPY") == told("leader", "SPY", "QQQ", "IWM") == []
-    assert told("two", "SPY") == ["strategies[0].tickers: two looks at 2 together, got 1"]
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("momentun", "momentum"),
+        ("Momentum", "momentum"),
+        ("macrossover", "ma_crossover"),
+        ("bolinger", "bollinger"),
+        ("crossover", "ma_crossover"),
+        ("hold", "buy_and_hold"),
+        ("reversion", "vwap_reversion"),
+        ("my_edge", None),
+        ("my_pick", None),
+        ("pairs_trading", None),
+        ("trend", None),
+        ("", None),
+    ],
+)
+def test_only_a_type_that_may_well_have_been_meant_is_proposed_and_all_are_listed(
+    typed: str, meant: str | None
+) -> None:
+    with pytest.raises(ConfigError) as refused:
+        parse_config(one(strategy_type=typed), "bad")
+    told = refused.value.problems[0].message
+    assert (f"; did you mean {meant!r}?" in told) is (meant is not None)
+    assert ("did you mean" in told) is (meant is not None)
+    assert "adaptive" in told
