@@ -84,7 +84,7 @@ class OwnStrategy(Strategy):
         seen: deque[float] = deque(maxlen=self.bars)
 
         def step(bar: Bar) -> int:
-            close = float(bar.close)
+            close = bar.floats.close
             before = seen[0] if len(seen) == self.bars else close
             seen.append(close)
             return (close > before * 1.002) - (close < before * 0.998)

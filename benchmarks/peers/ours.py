@@ -76,8 +76,11 @@ class OwnAdaptive(Strategy):
 
 
 def _step(rule: rules.Momentum | rules.Adaptive) -> Callable[[Bar], int]:
+    wish = rule.wish
+
     def step(bar: Bar) -> int:
-        return rule.wish(round(float(bar.close) * 100), float(bar.volume))
+        floats = bar.floats
+        return wish(round(floats.close * 100), floats.volume)
 
     return step
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import chain
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coordinator.backtest.as_bars import in_order
-from coordinator.backtest.reels import Reel
+from coordinator.backtest.reels import Places, Reel
 from coordinator.backtest.rules import Raising, as_told, bare_step
 from coordinator.core.engine import tickers_of
 from coordinator.core.foretold import over_of
@@ -24,42 +25,59 @@ from coordinator.core.lanes import Lane, Rule, StrategySpec
 from coordinator.core.values import Bar, exactly
 
 Key = tuple[Rule, str]
+Signs = NDArray[np.int8]
 
 
-@dataclass(slots=True)
+@dataclass
 class Opinion:
-    """One rule's signals on one ticker, by place.
+    """One rule's signals on one ticker, by place: +1, -1 or 0.
 
     `fault` says what it raised, if it did, at the place `fault_at`; -1 is the history.
     """
 
-    signals: list[int] = field(default_factory=list)
+    said: Signs = field(default_factory=lambda: np.zeros(0, np.int8))
     fault: str = ""
     fault_at: int = -1
-    ups: list[int] = field(default_factory=list)
-    downs: list[int] = field(default_factory=list)
-    """The places at which it wants to be long, and flat."""
 
-    def say(self, signals: NDArray[Any]) -> None:
-        """Note all signals, once they are known."""
-        self.ups, self.downs = (
-            np.flatnonzero(signals > 0).tolist(),
-            np.flatnonzero(signals < 0).tolist(),
-        )
+    @cached_property
+    def signals(self) -> list[int]:
+        """The same, for who looks at few of them."""
+        signals: list[int] = self.said.tolist()
+        return signals
+
+    @cached_property
+    def ups(self) -> list[int]:
+        """The places at which it wants to be long."""
+        places: list[int] = np.flatnonzero(self.said > 0).tolist()
+        return places
+
+    @cached_property
+    def downs(self) -> list[int]:
+        """The places at which it wants to be flat."""
+        places: list[int] = np.flatnonzero(self.said < 0).tolist()
+        return places
 
 
 class _Asked:
-    """A rule that is asked bar by bar, what it says going to its opinion.
+    """A rule that is asked bar by bar.
 
     As a lane of the core does, it stops at its first error, which is told as a lane tells it.
     """
 
-    __slots__ = ("_spec", "history_bars", "opinion", "say", "step")
+    __slots__ = ("_spec", "opinion", "step")
 
     def __init__(self, spec: StrategySpec, opinion: Opinion) -> None:
-        self._spec, self.opinion = spec, opinion
-        self.step, self.say = bare_step(spec.rule), opinion.signals.append
-        self.history_bars = spec.history_bars
+        self._spec, self.opinion, self.step = spec, opinion, bare_step(spec.rule)
+
+    def warm(self, history: Sequence[Bar]) -> None:
+        """Feed it as much of the history as it begins with."""
+        step = self.step
+        for bar in history[max(0, len(history) - self._spec.history_bars) :]:
+            try:
+                step(bar)
+            except Exception as error:
+                self.stop(error, bar, -1)
+                return
 
     def stop(self, error: Exception, bar: Bar, at: int) -> None:
         """Say nothing more; it was asked about the place `at`."""
@@ -73,6 +91,7 @@ def _silent(_bar: Bar) -> int:
     return 0
 
 
+@exactly
 def opinions(specs: Sequence[StrategySpec], reels: Mapping[str, Reel]) -> dict[Key, Opinion]:
     """Each distinct rule and ticker, judged once."""
     found: dict[Key, Opinion] = {}
@@ -87,10 +106,11 @@ def opinions(specs: Sequence[StrategySpec], reels: Mapping[str, Reel]) -> dict[K
                 stepping.setdefault(ticker, []).append(_Asked(spec, found[key]))
     if stepping:
         bars = {ticker: reels[ticker].beads() for ticker in stepping}
-        _warm([t for t in tickers_of(specs) if t in stepping], stepping, bars, reels)
+        for ticker in tickers_of(specs):
+            history = bars[ticker][: len(reels[ticker].history)] if ticker in stepping else []
+            for asked in stepping.get(ticker, ()):
+                asked.warm(history)
         _step(stepping, bars, reels)
-        for asked in chain.from_iterable(stepping.values()):
-            asked.opinion.say(np.array(asked.opinion.signals, float))
     return found
 
 
@@ -102,44 +122,68 @@ def _at_once(spec: StrategySpec, reel: Reel, opinion: Opinion) -> bool:
     told = over(reel.series.last(spec.history_bars + to_come))
     if told is None:
         return False
-    signals = told[len(told) - to_come :]
-    opinion.signals = signals.tolist()
-    opinion.say(signals)
+    opinion.said = told[len(told) - to_come :]
     return True
 
 
-def _warm(
-    tickers: Sequence[str],
-    stepping: Mapping[str, Sequence[_Asked]],
-    bars: Mapping[str, Sequence[Bar]],
-    reels: Mapping[str, Reel],
-) -> None:
-    for ticker in tickers:
-        history = bars[ticker][: len(reels[ticker].history)]
-        for asked in stepping[ticker]:
-            for bar in history[max(0, len(history) - asked.history_bars) :]:
-                try:
-                    asked.step(bar)
-                except Exception as error:
-                    asked.stop(error, bar, -1)
-
-
-@exactly
 def _step(
     stepping: Mapping[str, Sequence[_Asked]],
     bars: Mapping[str, Sequence[Bar]],
     reels: Mapping[str, Reel],
 ) -> None:
+    """Ask for the session's bars. Nothing but the rules' own code may cost much here."""
     tickers = sorted(stepping)
-    to_come = [iter(bars[ticker][len(reels[ticker].history) :]) for ticker in tickers]
-    each = [stepping[ticker] for ticker in tickers]
-    at = [0] * len(tickers)
-    for turn in in_order([reels[ticker].bars for ticker in tickers]):
-        bar = next(to_come[turn])
-        for asked in each[turn]:
+    to_come = [bars[ticker][len(reels[ticker].history) :] for ticker in tickers]
+    order = in_order([reels[ticker].bars for ticker in tickers])
+    line = _Line([stepping[ticker] for ticker in tickers], list(map(len, to_come)), order)
+    ordered = map(list(chain.from_iterable(to_come)).__getitem__, order.tolist())
+    say = line.said.append
+    for bar, steps in zip(ordered, map(line.steps.__getitem__, line.turns.tolist()), strict=True):
+        try:
+            for step in steps:
+                say(step(bar))
+        except Exception as error:
+            line.go_on(error, bar)
+    line.tell()
+
+
+class _Line:
+    """What the lanes of all tickers have `said`, in turn.
+
+    A turn is a bar's, and at it all lanes of its ticker are asked.
+    """
+
+    def __init__(self, lanes: Sequence[Sequence[_Asked]], bars: Sequence[int], order: Places):
+        self._lanes = lanes
+        self.steps = [[asked.step for asked in each] for each in lanes]
+        self.said: list[Any] = []
+        self.turns = np.repeat(np.arange(len(lanes)), bars)[order]
+        self._until = np.cumsum(np.array([len(each) for each in lanes])[self.turns])
+        """How much is said at the end of each turn."""
+
+    def go_on(self, error: Exception, bar: Bar) -> None:
+        """Stop the lane that is asked, and ask those behind it about the same bar."""
+        turn = int(np.searchsorted(self._until, len(self.said), side="right"))
+        ticker = self.turns[turn]
+        place = int(np.count_nonzero(self.turns[:turn] == ticker))
+        lanes, steps = self._lanes[ticker], self.steps[ticker]
+        fault: Exception | None = error
+        for at in range(len(lanes) - int(self._until[turn]) + len(self.said), len(lanes)):
+            signal = 0
             try:
-                asked.say(asked.step(bar))
-            except Exception as error:
-                asked.stop(error, bar, at[turn])
-                asked.say(0)
-        at[turn] += 1
+                signal = steps[at](bar) if fault is None else 0
+            except Exception as another:
+                fault = another
+            if fault is not None:
+                lanes[at].stop(fault, bar, place)
+                steps[at], fault = lanes[at].step, None
+            self.said.append(signal)
+
+    def tell(self) -> None:
+        """Let each lane's opinion be what it said."""
+        told = np.array(self.said, float)
+        signs = (told > 0).astype(np.int8) - (told < 0)
+        for ticker, lanes in enumerate(self._lanes):
+            ends = self._until[self.turns == ticker]
+            for at, asked in enumerate(lanes):
+                asked.opinion.said = signs[ends - len(lanes) + at]

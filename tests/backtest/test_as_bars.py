@@ -9,12 +9,16 @@ from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from coordinator.backtest.as_bars import Beads
 from coordinator.backtest.tape import as_ours
-from coordinator.core.values import Bar
+from coordinator.core.values import Bar, wire_bar
+from simulator.columns import Columns
 from simulator.recorded import RecordedFeed
 
 DAY = date(2026, 3, 16)
@@ -70,3 +74,44 @@ def test_sessions_that_follow_each_other_are_given_the_same_bars(feed: RecordedF
     first, second = beads.bars(0, 2), beads.bars(1, 3)
     assert second[0] is first[1]
     assert [bar.start for bar in beads.bars(0, 3)] == [bar.start for bar in (first[0], *second)]
+
+
+def test_a_bar_that_was_kept_is_whole_when_its_session_is_forgotten(feed: RecordedFeed) -> None:
+    tape = [as_ours(bar) for bar in feed.day("SPY", DAY).bars]
+    beads = Beads(feed.columns("SPY"))
+    kept = beads.bars(0, 2)
+    beads.bars(2, 3)
+    assert kept == tape[:2]
+    assert kept[1].floats == tape[1].floats
+
+
+def test_what_no_bar_has_is_told_as_of_any_bar(feed: RecordedFeed) -> None:
+    [made] = Beads(feed.columns("SPY")).bars(0, 1)
+    [tape, *_] = [as_ours(bar) for bar in feed.day("SPY", DAY).bars]
+    told = []
+    for bar in (made, tape):
+        with pytest.raises(AttributeError) as raised:
+            getattr(bar, "price")  # noqa: B009
+        told.append(str(raised.value))
+    assert told[0] == told[1] == "'Bar' object has no attribute 'price'"
+
+
+STEPS = st.integers(1, 10**6) | st.integers(1, 2**63 - 1)
+
+
+@given(st.lists(st.tuples(STEPS, STEPS, STEPS, STEPS), min_size=1), st.integers(0, 9))
+def test_floats_are_the_nearest_to_the_decimals(
+    prices: list[tuple[int, int, int, int]], decimals: int
+) -> None:
+    count = len(prices)
+    volume = np.arange(count) + 0.1
+    unknown = np.full(count, np.nan)
+    whole = [np.array(column) for column in zip(*prices, strict=True)]
+    columns = Columns("SPY", decimals, np.arange(count), *whole, volume, unknown, unknown)
+    for bar in Beads(columns).bars(0, count):
+        numbers = (bar.open, bar.high, bar.low, bar.close, bar.volume)
+        assert list(map(repr, bar.floats)) == [repr(float(number)) for number in numbers]
+        plain = Bar(bar.symbol, bar.start, *numbers)
+        assert plain.floats == bar.floats
+        assert replace(bar, close=Decimal(2)).floats == plain.floats._replace(close=2.0)
+        assert wire_bar("SPY", bar.start, (*bar.floats, None, None)).floats == bar.floats

@@ -22,7 +22,8 @@ class Momentum:
         seen.append(close)
         if len(seen) <= self.lookback:
             return 0
-        return (close > seen[0] * 1.002) - (close < seen[0] * 0.998)
+        before = seen[0]
+        return 1 if close > before * 1.002 else -1 if close < before * 0.998 else 0
 
 
 class Adaptive:
@@ -30,42 +31,44 @@ class Adaptive:
 
     def __init__(self, short: int, long: int, rsi: int, volume: int) -> None:
         self.short, self.long, self.rsi, self.volume = short, long, rsi, volume
-        self.closes: deque[int] = deque(maxlen=long)
-        self.volumes: deque[float] = deque(maxlen=volume)
+        self.closes: deque[int] = deque([0] * long, maxlen=long)
+        self.volumes: deque[float] = deque([0.0] * volume, maxlen=volume)
         self.short_sum, self.long_sum, self.volume_sum = 0, 0, 0.0
         self.gain = self.loss = 0.0
-        self.bars, self.first = 0, max(long, rsi + 1, volume)
+        self.bars, self.first, self.seeded = 0, max(long, rsi + 1, volume), rsi + 1
+        self.kept = (rsi - 1) / rsi
 
     def wish(self, close: int, volume: float) -> int:
-        """+1, -1 or 0 at the newest close."""
+        """+1, -1 or 0 at the newest close.
+
+        Wilder's averages are seeded by the mean of the first changes; here they are `rsi` times as
+        large, which their ratio does not tell.
+        """
         closes, volumes = self.closes, self.volumes
-        change = close - closes[-1] if closes else 0
-        self.short_sum += close - (closes[-self.short] if len(closes) >= self.short else 0)
-        self.long_sum += close - (closes[0] if len(closes) == self.long else 0)
-        self.volume_sum += volume - (volumes[0] if len(volumes) == self.volume else 0.0)
+        self.bars = bars = self.bars + 1
+        change = close - closes[-1] if bars > 1 else 0
+        self.short_sum = short = self.short_sum + close - closes[-self.short]
+        self.long_sum = long = self.long_sum + close - closes[0]
+        self.volume_sum = usual = self.volume_sum + volume - volumes[0]
         closes.append(close)
         volumes.append(volume)
-        self.bars += 1
-        self._average(change)
-        total = self.gain + self.loss
-        if self.bars < self.first or not total:
+        gain, loss = self.gain, self.loss
+        if bars > self.seeded:
+            gain *= self.kept
+            loss *= self.kept
+        if change > 0:
+            gain += change
+        else:
+            loss -= change
+        self.gain, self.loss = gain, loss
+        if bars < self.first or not gain + loss:
             return 0
-        short, long = self.short_sum * self.long, self.long_sum * self.short
-        rsi = 100 * self.gain / total
+        short, long = short * self.long, long * self.short
+        rsi = 100 * gain / (gain + loss)
         votes = (short > long) - (short < long) + (rsi < 30) - (rsi > 70)
-        if volume * self.volume > self.volume_sum:
+        if volume * self.volume > usual:
             votes += (change > 0) - (change < 0)
         return (votes >= 2) - (votes <= -2)
-
-    def _average(self, change: int) -> None:
-        """Wilder's averages of gains and losses, seeded by the mean of the first ones."""
-        period, gain, loss = self.rsi, max(change, 0), max(-change, 0)
-        if self.bars <= period + 1:
-            self.gain += gain / period
-            self.loss += loss / period
-        else:
-            self.gain = (self.gain * (period - 1) + gain) / period
-            self.loss = (self.loss * (period - 1) + loss) / period
 
 
 def rule_of(one: dict[str, int | str]) -> Momentum | Adaptive:

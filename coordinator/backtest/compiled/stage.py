@@ -209,8 +209,7 @@ class Stage:
             if opinion.fault:
                 raise Unfit(opinion.fault)
             begin = int(at[row])
-            said = np.array(opinion.signals, float)
-            signals[begin : begin + len(said)] = np.sign(said)
+            signals[begin : begin + len(opinion.said)] = opinion.said
 
     def _perform(self, scene: Scene, begun: Standing) -> tuple[Held, Day, Table]:
         count, room = kernel.FULL, max(_LINES, len(scene.signals) // 8)

@@ -1,0 +1,83 @@
+"""Rules that are asked beforehand are asked in the very order in which the engine would ask."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from coordinator.backtest import Means
+from coordinator.core.values import Bar
+from coordinator.strategies import Strategy, registry
+from tests.backtest.recording import MONDAY, TUESDAY, backtest, write_recording
+
+
+class Noting(Strategy):
+    """Notes in one list for all what it is asked; it raises at its n-th bar, if n is given."""
+
+    strategy_type: ClassVar[str] = "foreseen_noting"
+    asked: ClassVar[list[tuple[str, str, datetime]]] = []
+
+    name: str
+    raises_at: int = 0
+
+    _seen: int = 0
+
+    @property
+    def longest_window(self) -> int:
+        return 2
+
+    def step(self, bar: Bar) -> int:
+        self._seen += 1
+        self.asked.append((self.name, bar.symbol, bar.start))
+        if self._seen == self.raises_at:
+            raise ValueError("enough")
+        return self._seen % 3 - 1
+
+
+@pytest.fixture(autouse=True)
+def noting_is_known(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Registered for these tests alone: others list what is registered."""
+    monkeypatch.setitem(registry._registered, Noting.strategy_type, Noting)
+    yield
+    Noting.asked.clear()
+
+
+# Who raises is not for machine code, and would be asked again.
+@pytest.mark.parametrize(
+    ("means", "raising"),
+    [
+        (Means.COMPILED, {}),
+        (Means.AT_ONCE, {}),
+        (Means.AT_ONCE, {"B": 20}),
+        (Means.AT_ONCE, {"A": 21, "B": 30, "C": 30}),
+        (Means.AT_ONCE, {"C": 5}),
+    ],
+)
+def test_what_they_share_is_the_same_at_each_step(
+    tmp_path: Path, raising: dict[str, int], means: Means
+) -> None:
+    bars = write_recording(tmp_path / "bars.parquet", ["AAPL", "SPY"], MONDAY, TUESDAY)
+    config = {
+        "strategies": [
+            {
+                "name": name,
+                "strategy_type": Noting.strategy_type,
+                "strategy_params": {"name": name, "raises_at": raising.get(name, 0)},
+                "tickers": ["SPY", "AAPL"] if name == "B" else ["SPY"],
+            }
+            for name in "ABC"
+        ]
+    }
+    asked = {}
+    for way in (means, Means.BY_MESSAGE):
+        Noting.asked.clear()
+        sessions = list(backtest(tmp_path, config, bars).play(means=way))
+        asked[way] = [*Noting.asked]
+        assert len(sessions) == 2
+        assert [one.means for one in sessions] == [way] * 2
+        assert [set(one.faults) for one in sessions] == [set(raising)] * 2
+    assert asked[means] == asked[Means.BY_MESSAGE]
