@@ -6,9 +6,9 @@ from collections.abc import Hashable, Sequence
 from decimal import Decimal
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
+from coordinator.backtest.compiled.columns import Words
 from coordinator.backtest.compiled.layout import Limits as LimitArrays
 from coordinator.backtest.compiled.layout import Table, Whole
 from coordinator.backtest.compiled.scale import Scale, TooLarge
@@ -36,8 +36,8 @@ class Cast:
     def __init__(self, specs: Sequence[StrategySpec], scale: Scale) -> None:
         self.specs = specs
         self.tickers = tickers_of(specs)
-        self.names = pa.array([spec.name for spec in specs], pa.string())
-        self.symbols = pa.array(self.tickers, pa.string())
+        self.names = Words([spec.name for spec in specs])
+        self.symbols = Words(self.tickers)
         place = {ticker: number for number, ticker in enumerate(self.tickers)}
         counts = [len(spec.tickers) for spec in specs]
         self.of = np.concatenate(([0], np.cumsum(counts)))

@@ -14,30 +14,60 @@ from coordinator.backtest.arrow import MONEY, TIME
 from coordinator.backtest.compiled.layout import Whole
 from coordinator.core.machine_code import compiled
 
-Mask = NDArray[np.bool_]
+Bytes = NDArray[np.uint8]
 _PLACES = 18
+_WORD = (1 << 64) - 1
+_TEXT, _LONGEST = pa.string(), (1 << 31) - 1
+_NONE: Whole = np.zeros(0, np.int64)
 
 
-def money(steps: Whole, places: int, mask: Mask | None = None) -> Any:
-    """Whole steps of 1e-`places` as decimals; where the mask is true, nothing."""
-    found = np.empty((len(steps), 2), np.uint64)
+class Known:
+    """Which rows of a table have a value, for columns that leave it out elsewhere."""
+
+    def __init__(self, mask: NDArray[np.bool_]) -> None:
+        whole = mask.all()
+        self.bits = None if whole else pa.py_buffer(np.packbits(mask, bitorder="little"))
+
+
+class Words:
+    """Texts by their numbers, which columns are made of."""
+
+    def __init__(self, texts: Sequence[str]) -> None:
+        each = [text.encode() for text in texts]
+        self._text = np.frombuffer(b"".join(each), np.uint8)
+        self._ends: Whole = np.cumsum([0, *map(len, each)])
+
+    def column(self, which: Whole, numbers: Whole | None = None, known: Known | None = None) -> Any:
+        """A text for each row, and behind it a number, none of which is negative."""
+        count = len(which)
+        behind = _NONE if numbers is None else numbers
+        until, text = _written(self._text, self._ends, which, behind)
+        assert len(text) <= _LONGEST, "Arrow's texts of a column are no longer together"
+        bits = None if known is None else known.bits
+        return pa.Array.from_buffers(_TEXT, count, [bits, pa.py_buffer(until), pa.py_buffer(text)])
+
+
+def money(
+    steps: Whole, places: int, known: Known | None = None, last: Decimal | None = None
+) -> Any:
+    """Whole steps of 1e-`places` as decimals; one more at the end that may be no whole number."""
+    count = len(steps)
+    found = np.empty((count + (last is not None), 2), np.uint64)
     _widen(steps, np.uint64(10 ** (_PLACES - places)), found)
-    return _array(MONEY, found, len(steps), mask)
+    if last is not None:
+        whole = int(last.scaleb(_PLACES))
+        found[count] = whole & _WORD, whole >> 64 & _WORD
+    return _array(MONEY, found, len(found), known)
 
 
-def times(micros: Whole, mask: Mask | None = None) -> Any:
+def times(micros: Whole, known: Known | None = None) -> Any:
     """Microseconds since 1970 UTC as times."""
-    return _array(TIME, np.ascontiguousarray(micros), len(micros), mask)
-
-
-def words(known: Sequence[str], which: Whole) -> Any:
-    """A text for each code."""
-    return pa.array(known, pa.string()).take(pa.array(which))
+    return _array(TIME, np.ascontiguousarray(micros), len(micros), known)
 
 
 def repeated(text: str, count: int) -> Any:
     """A column of one text."""
-    return pa.repeat(pa.scalar(text, pa.string()), count)
+    return pa.repeat(pa.scalar(text, _TEXT), count)
 
 
 def amounts(amount: Decimal, count: int) -> Any:
@@ -45,11 +75,42 @@ def amounts(amount: Decimal, count: int) -> Any:
     return pa.repeat(pa.scalar(amount, MONEY), count)
 
 
-def _array(kind: Any, values: Any, count: int, mask: Mask | None) -> Any:
-    valid = None
-    if mask is not None:
-        valid = pa.py_buffer(np.packbits(~mask, bitorder="little"))
-    return pa.Array.from_buffers(kind, count, [valid, pa.py_buffer(values)])
+def _array(kind: Any, values: Any, count: int, known: Known | None) -> Any:
+    bits = None if known is None else known.bits
+    return pa.Array.from_buffers(kind, count, [bits, pa.py_buffer(values)])
+
+
+@compiled
+def _written(
+    text: Bytes, ends: Whole, which: Whole, numbers: Whole
+) -> tuple[NDArray[np.int32], Bytes]:
+    """Where each row's text ends among all of them, from 0 on, and the texts."""
+    until = np.zeros(len(which) + 1, np.int32)
+    total = 0
+    for row in range(len(which)):
+        total += ends[which[row] + 1] - ends[which[row]]
+        if len(numbers):
+            rest = numbers[row]
+            total += 1
+            while rest >= 10:
+                rest //= 10
+                total += 1
+        until[row + 1] = total
+    found = np.empty(total, np.uint8)
+    for row in range(len(which)):
+        at = until[row]
+        for place in range(ends[which[row]], ends[which[row] + 1]):
+            found[at] = text[place]
+            at += 1
+        if len(numbers):
+            at, rest = until[row + 1], numbers[row]
+            while True:
+                at -= 1
+                found[at] = 48 + rest % 10
+                rest //= 10
+                if rest == 0:
+                    break
+    return until, found
 
 
 @compiled

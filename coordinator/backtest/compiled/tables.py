@@ -11,10 +11,9 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from coordinator.backtest.arrow import MONEY, ArrowRows, LaterRows, bars_table
-from coordinator.backtest.compiled.columns import amounts, money, repeated, times
+from coordinator.backtest.compiled.columns import Words, amounts, money, repeated, times
 from coordinator.backtest.compiled.curves import points
 from coordinator.backtest.compiled.layout import Held, Whole
 from coordinator.backtest.compiled.log_tables import LogTables
@@ -27,6 +26,9 @@ from coordinator.core.books import FUNDING
 from coordinator.core.order_rows import Row
 from coordinator.core.values import MINUTE, UNASSIGNED, ZERO
 
+_TRANSFERS = Words(("transfer.",))
+_NOBODY = repeated(UNASSIGNED, 1)
+
 
 class Statement:
     """Reads a played session out."""
@@ -35,6 +37,7 @@ class Statement:
         self._played, self._fill_model, self._apart = played, fill_model, apart
         self._cast, self._scale = played.closed.cast, played.closed.scale
         self._names, self._tickers = self._cast.names, self._cast.symbols
+        self._everybody = np.arange(len(self._cast.specs))
         self._who = self._cast.seat_strategy
 
     def rows(self) -> dict[str, Sequence[Row]]:
@@ -106,12 +109,11 @@ class Statement:
         )
 
     def _activities(self) -> Any:
-        played, count = self._played, len(self._names)
-        numbers = pa.array(np.arange(count)).cast(pa.string())
+        played, count = self._played, len(self._everybody)
         day = pa.scalar(played.plan.date, pa.date32())
         return pa.table(
             {
-                "activity_id": pc.binary_join_element_wise("transfer", numbers, "."),
+                "activity_id": _TRANSFERS.column(np.zeros_like(self._everybody), self._everybody),
                 "session_id": repeated(played.name.session_id, count),
                 "session_date": pa.repeat(day, count),
                 "strategy": repeated(UNASSIGNED, count),
@@ -136,8 +138,8 @@ class Statement:
         return pa.table(
             {
                 "session_id": repeated(self._played.name.session_id, len(seats)),
-                "strategy": self._names.take(pa.array(self._who[seats])),
-                "symbol": self._tickers.take(pa.array(ticker)),
+                "strategy": self._names.column(self._who[seats]),
+                "symbol": self._tickers.column(ticker),
                 "qty": money(qty, QUANTITY_PLACES),
                 "avg_price": money(cost // np.maximum(qty, 1), self._scale.prices),
                 "mark_price": money(mark, self._scale.prices),
@@ -165,14 +167,14 @@ class Statement:
         ]
 
         def dollars(steps: Whole, nobodys: Decimal) -> Any:
-            return pa.chunked_array([money(steps, places), amounts(nobodys, 1)])
+            return money(steps, places, last=nobodys)
 
-        zeros = np.zeros(len(net), np.int64)
+        zeros = np.zeros_like(net)
         return pa.table(
             {
                 "session_date": pa.repeat(pa.scalar(played.plan.date, pa.date32()), count),
                 "session_id": repeated(played.name.session_id, count),
-                "strategy": pa.chunked_array([self._names, repeated(UNASSIGNED, 1)]),
+                "strategy": pa.chunked_array([self._names.column(self._everybody), _NOBODY]),
                 "start_equity": dollars(day.baseline, spare + given),
                 "end_equity": dollars(end, spare),
                 "transfers": dollars(zeros, -given),
@@ -188,14 +190,14 @@ class Statement:
 
     def _equity(self) -> Any:
         played, cut, places = self._played, self._played.cut, self._scale.money
-        count = len(self._names)
+        count = len(self._everybody)
         held = Held(*(part.copy() for part in played.begun.held))
         found = np.empty((3, count * (played.terms.minutes + 2)), np.int64)
         until = points(cut.bars, played.seats, held, played.terms, played.log, found)
         minute, cash, value = (row[: int(until[-1])] for row in found)
         ends = np.array([micros(played.start), micros(played.plan.end)])
         axis = np.concatenate((ends[:1], cut.axis + MINUTE // MICRO, ends[1:]))
-        who = self._names.take(pa.array(np.repeat(np.arange(count), np.diff(until, prepend=0))))
+        who = self._names.column(np.repeat(self._everybody, np.diff(until, prepend=0)))
         spare = played.begun.spare
 
         def both(steps: Whole, nobodys: Decimal) -> Any:
