@@ -198,8 +198,9 @@ class Ours:
         self.decided = self.intents = 0
         self._done.clear()
         packed = [minute.packed() for minute in minutes]
-        begun = await self._server.send("ours", packed)
-        await asyncio.wait_for(self._done.wait(), 60)
+        async with asyncio.timeout(60):
+            begun = await self._server.send("ours", packed)
+            await self._done.wait()
         taken = self._ended.since(begun)
         books, inbox = self.session.engine.books, self.session._inbox
         while books.orders.open() or not inbox.empty():  # noqa: ASYNC110

@@ -6,7 +6,7 @@ bar or a fill, so REST is asked; in a flood of garbage only now and then.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 
 from coordinator.core import messages as m
@@ -17,6 +17,7 @@ from coordinator.shell.clock import BrokerClock
 from coordinator.shell.fields import Malformed, Raw
 from coordinator.shell.frames import CORRECTION
 from coordinator.shell.garbage import Garbage, shown
+from coordinator.shell.plain import PlainBars
 
 
 class Ears:
@@ -43,20 +44,29 @@ class Ears:
         """How much of what the streams brought was dropped."""
         return self._bars.count + self._orders.count
 
-    def on_bars(self, raws: Sequence[Raw]) -> None:
-        """Raw bars of one frame of a market stream, in its order, or late corrections of bars."""
-        bars = wire.parse_bars(raws, self._no_bar)
-        future = {s for s in {bar.start for bar in bars} if not self._may_have_ended(s)}
-        for bar in bars if future else ():
-            if bar.start in future:  # garbage, or our clock has slept
-                self.on_bar_garbage(f"a bar of the future: {bar.symbol} at {bar.start}")
-        heard = tuple(bar for bar in bars if bar.start not in future) if future else tuple(bars)
-        if not heard:
-            return
-        if raws[0].get("T") == CORRECTION:
-            self._put(m.BarsArrived(self._clock.now(), heard, r.Origin.CORRECTED))
+    def on_bars(self, brought: Sequence[Raw] | PlainBars) -> None:
+        """Bars of one frame of a market stream, in its order, or late corrections of bars."""
+        bars: tuple[Bar, ...]
+        if isinstance(brought, PlainBars):
+            bars, starts = brought, {brought.start}
         else:
-            self._put(heard)
+            bars = tuple(wire.parse_bars(brought, self._no_bar))
+            starts = {bar.start for bar in bars}
+        future = {start for start in starts if not self._may_have_ended(start)}
+        if future:  # garbage, or our clock has slept
+            bars = self._without(bars, future)
+        if not bars:
+            return
+        if not isinstance(brought, PlainBars) and brought[0].get("T") == CORRECTION:
+            self._put(m.BarsArrived(self._clock.now(), bars, r.Origin.CORRECTED))
+        else:
+            self._put(bars)
+
+    def _without(self, bars: Iterable[Bar], future: Collection[datetime]) -> tuple[Bar, ...]:
+        for bar in bars:
+            if bar.start in future:
+                self.on_bar_garbage(f"a bar of the future: {bar.symbol} at {bar.start}")
+        return tuple(bar for bar in bars if bar.start not in future)
 
     def on_order_update(self, raw: Raw) -> None:
         """A raw envelope of the order stream."""

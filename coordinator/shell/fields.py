@@ -23,6 +23,8 @@ _QUOTE_CURRENCIES = ("USDT", "USDC", "USD", "BTC")
 EARLIEST, LATEST = datetime(1990, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 """A time outside of these is nobody's, and sums with it would leave the calendar."""
 LONGEST_NAME, LONGEST_NOTE = 256, 500
+LEAST, MOST = 1e-29, 1e18
+"""What lies between these is plainly within the bounds of every number (see `parse_number`)."""
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 MOST_DIGITS, LARGEST_EXPONENT = 60, 30
 """A number beyond these is no price and no quantity, and would cost exactness or time."""

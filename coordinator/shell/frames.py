@@ -6,7 +6,6 @@ SDK would lose the rest of the frame, and the whole of one with a broken text or
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
@@ -15,9 +14,8 @@ import msgpack
 
 from coordinator.shell.fields import Malformed
 from coordinator.shell.garbage import shown
+from coordinator.shell.plain import PlainBars, plain_bars
 
-RECEIVE_S = 5.0
-"""Local seconds after which a silent connection is asked whether it shall stop."""
 BAR, CORRECTION = BARS = ("b", "u")
 """Alpaca's types of a minute's bar, and of one that late trades have changed."""
 
@@ -88,16 +86,20 @@ class Consumer:
         raise NotImplementedError
 
     async def _consume(self) -> bool:
-        """Hand out all that comes, until a stop is asked for."""
+        """Hand out all that comes, until a stop is asked for.
+
+        Whoever asks for it closes the connection as well, which ends the waiting for a frame; of
+        one that is dead its pings tell. So no frame is waited for with a timer of its own.
+        """
         while self._stop_stream_queue.empty():
-            try:
-                frame = await asyncio.wait_for(self._ws.recv(), RECEIVE_S)
-            except TimeoutError:
-                continue
-            await self._hear_all(self.read(frame))
+            await self._hear_frame(await self._ws.recv())
         self._stop_stream_queue.get_nowait()
         await self.close()  # type: ignore[attr-defined]
         return False
+
+    async def _hear_frame(self, frame: Frame) -> None:
+        """Hand out what a frame brought."""
+        await self._hear_all(self.read(frame))
 
     async def _hear_all(self, records: Iterable[Any]) -> None:
         """Hand out the records of one frame."""
@@ -120,11 +122,19 @@ class Consumer:
 class BarConsumer(Consumer):
     """Of a market stream: the bars that stand together in a frame are handed out together.
 
-    `on_bars` takes them; all are bars, or all corrections, of a symbol that has a handler.
+    `on_bars` takes them; all are bars, or all corrections, of a symbol that has a handler. They are
+    raw, but for a frame that has plain bars only.
     """
 
-    on_bars: Callable[[Sequence[dict[str, Any]]], None]
+    on_bars: Callable[[Sequence[dict[str, Any]] | PlainBars], None]
     _handlers: dict[str, dict[str, Any]]
+
+    async def _hear_frame(self, frame: Frame) -> None:
+        bars = plain_bars(frame, self._handlers["bars"])
+        if bars is None:
+            await super()._hear_frame(frame)
+        else:
+            self._hand_out(bars)
 
     async def _hear_all(self, records: Iterable[Any]) -> None:
         wanted = {BAR: self._handlers["bars"], CORRECTION: self._handlers["updatedBars"]}
@@ -146,7 +156,7 @@ class BarConsumer(Consumer):
         if together:
             self._hand_out(together)
 
-    def _hand_out(self, bars: list[dict[str, Any]]) -> None:
+    def _hand_out(self, bars: list[dict[str, Any]] | PlainBars) -> None:
         """Whatever that raises, the next ones are heard."""
         self._data_received = True
         try:

@@ -17,14 +17,15 @@ from coordinator.shell.alpaca_rest import AlpacaRest
 from coordinator.shell.fields import Raw
 from coordinator.shell.journal import Journal
 from coordinator.shell.pace import Budgets, Turn, no_budget
+from coordinator.shell.plain import PlainBars
 from coordinator.shell.rest import Rest
 from coordinator.shell.streams import StreamWatch, market_stream, order_stream
 from coordinator.shell.workers import Threads, Workers
 
 OnMessage = Callable[[Raw], None]
 """Takes a raw message on the loop; must not raise or block."""
-OnBars = Callable[[Sequence[Raw]], None]
-"""The same for raw bars of one frame."""
+OnBars = Callable[[Sequence[Raw] | PlainBars], None]
+"""The same for the bars of one frame, raw but for a frame of plain ones."""
 
 
 class Stream(Protocol):

@@ -23,6 +23,7 @@ from coordinator.settings import Settings
 from coordinator.shell.fields import Raw
 from coordinator.shell.frames import BarConsumer, Consumer, read_json, read_msgpack
 from coordinator.shell.garbage import shown
+from coordinator.shell.plain import PlainBars
 from coordinator.shell.sockets import socket_options
 from coordinator.shell.subscription import Subscription, handler
 
@@ -292,12 +293,12 @@ def market_stream(
     settings: Settings,
     feed: str,
     symbols: Sequence[str],
-    on_bars: Callable[[Sequence[Raw]], None],
+    on_bars: Callable[[Sequence[Raw] | PlainBars], None],
     watch: StreamWatch,
 ) -> Stream:
     """The bars of `symbols`, all stocks or all crypto, over one connection.
 
-    `on_bars` gets those that stand together in a frame, or corrections that do.
+    `on_bars` gets those that stand together in a frame, or corrections that do (`BarConsumer`).
     """
     crypto = is_crypto(symbols[0])
     sdk_type: type[_Stocks] | type[_Crypto] = _Crypto if crypto else _Stocks

@@ -26,7 +26,9 @@ from coordinator.core.values import ATTO, SYMBOL_PATTERN, ZERO, Bar, Side, exact
 from coordinator.shell.fields import (
     EARLIEST,
     LATEST,
+    LEAST,
     LONGEST_NAME,
+    MOST,
     Malformed,
     Raw,
     amount,
@@ -55,8 +57,6 @@ NOT_EXECUTIONS = {
 """Events that tell of none, though they may bear an execution's id."""
 
 LARGEST_COUNT = 2**63
-LEAST, MOST = 1e-29, 1e18
-"""What is plainly within the bounds of every number (see `parse_number`)."""
 MOST_NAMES = 100_000
 _NAMES: set[str] = set()
 """Tickers that were well formed before."""

@@ -15,6 +15,7 @@ import pytest
 from coordinator.errors import BrokerRejected, BrokerUnavailable, SafetyRefusal
 from coordinator.settings import Settings
 from coordinator.shell import wire
+from coordinator.shell.plain import PlainBars
 from coordinator.shell.streams import (
     Stream,
     StreamState,
@@ -24,6 +25,7 @@ from coordinator.shell.streams import (
     quiet_sdk,
 )
 from simulator.server import Simulator, SimulatorOptions
+from tests.corpus.frames import raws
 
 NOW = datetime(2026, 3, 17, 15, tzinfo=UTC)
 PATIENCE_S = 20.0
@@ -63,8 +65,8 @@ def ignore(*_: object) -> None:
 
 
 def bars(known: Settings, *symbols: str, on_bar: Callable[[wire.Raw], None] = ignore) -> Stream:
-    def on_bars(raws: Sequence[wire.Raw]) -> None:
-        for raw in raws:
+    def on_bars(brought: Sequence[wire.Raw] | PlainBars) -> None:
+        for raw in raws(brought):
             on_bar(raw)
 
     return market_stream(known, "iex", symbols or ("SPY",), on_bars, StreamWatch("bars", ignore))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgpack
+
+from coordinator.shell.plain import PlainBars
 
 MOMENT = msgpack.Timestamp(1_773_754_200)
 TICKERS = ("SPY", "QQQ", "IWM")
@@ -19,6 +22,22 @@ def bar(symbol: str, **changes: Any) -> dict[str, Any]:
 
 def packed(record: Any) -> bytes:
     return bytes(msgpack.packb(record))
+
+
+def frame_of(*records: bytes) -> bytes:
+    """At most 15 packed records in one array."""
+    return bytes([0x90 + len(records)]) + b"".join(records)
+
+
+def raws(brought: Sequence[Mapping[str, Any]] | PlainBars) -> list[Mapping[str, Any]]:
+    """The bars of a frame as they came over the wire, whoever has read them."""
+    if not isinstance(brought, PlainBars):
+        return list(brought)
+    return [
+        {"T": "b", "S": one.symbol, "t": msgpack.Timestamp.from_datetime(one.start)}
+        | dict(zip(("o", "h", "l", "c", "v", "n", "vw"), one.numbers, strict=True))
+        for one in brought
+    ]
 
 
 def member(key: bytes, value: bytes) -> bytes:

@@ -18,6 +18,7 @@ from tests.corpus.frames import (
     TOLERATED_RECORDS,
     Frame,
     bar,
+    frame_of,
     packed,
 )
 
@@ -33,10 +34,6 @@ def heard(records: Any) -> tuple[list[dict[str, Any]], int]:
         except Malformed:
             dropped += 1
     return good, dropped
-
-
-def frame_of(*records: bytes) -> bytes:
-    return bytes([0x90 + len(records)]) + b"".join(records)
 
 
 @pytest.mark.parametrize("place", range(len(GOOD) + 1))

@@ -27,9 +27,10 @@ from coordinator.shell.fields import Malformed
 from coordinator.shell.rest import Api
 from coordinator.shell.streams import StreamWatch, market_stream, order_stream, quiet_sdk
 from tests.coordinator.messages import ACTIVITY, BAR, FILL, ORDER, without
-from tests.corpus.frames import TICKERS, Frame, bar, packed
+from tests.corpus.frames import TICKERS, Frame, bar, packed, raws
 from tests.corpus.kinds import FEE, KINDS
 from tests.corpus.mutate import JUNK, PACKED_ONLY, changed, scrambled
+from tests.corpus.plain import is_judged_alike
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 MUTATIONS = int(os.environ.get("MUTATIONS", "200000"))
@@ -37,6 +38,8 @@ SEED = int(os.environ.get("MUTATION_SEED", "1"))
 BATCH = 2000
 MARK = "mark"
 """A key that nobody reads: by it a good record is known again."""
+FIRST_COUNT = 10**9
+"""By their counts from this one on good bars are known again that have plain keys only."""
 START = datetime(2021, 2, 22, 19, 0, tzinfo=UTC)
 SETTINGS = Settings("k", "s", "http://x", "http://x", "ws://x", Path(), "")
 ALL_JUNK = [*JUNK, *PACKED_ONLY]
@@ -72,6 +75,7 @@ class Listener:
     orders: bool
     marks: list[Any] = field(default_factory=list)
     refused: int = 0
+    plain: int = 0
     bugs: list[BaseException] = field(default_factory=list)
     garbled: list[str] = field(default_factory=list)
 
@@ -89,24 +93,26 @@ class Listener:
         except BaseException as error:
             self.bugs.append(error)
         else:
-            if MARK in raw:
-                self.marks.append(raw[MARK])
+            self.marks.append(raw[MARK] if MARK in raw else _mark_of(raw.get("n")))
 
-    def hear_all(self, raws: Sequence[Any]) -> None:
+    def hear_all(self, brought: Sequence[Any]) -> None:
         """The bars of one frame, judged one by one and together."""
-        for raw in raws:
+        records = raws(brought)
+        for raw in records:
             self.hear(raw)
         refused: list[Malformed] = []
         try:
-            found = wire.parse_bars(raws, refused.append)
-            judged = [bar for raw in raws if (bar := _judged(raw)) is not None]
+            found = wire.parse_bars(records, refused.append)
+            judged = [bar for raw in records if (bar := _judged(raw)) is not None]
             assert found == judged, "parse_bar and parse_bars judge alike"
-            assert len(found) + len(refused) == len(raws)
+            assert len(found) + len(refused) == len(records)
         except BaseException as error:
             self.bugs.append(error)
 
     async def listen(self, frames: list[Frame]) -> None:
         """Read these frames as if they came over a connection."""
+        for frame in frames if not self.orders else ():
+            self.plain += is_judged_alike(frame)
         watch = StreamWatch("mutations", lambda: None, self.garbled.append)
         if self.orders:
             stream = order_stream(SETTINGS, self.hear, watch)
@@ -116,6 +122,13 @@ class Listener:
         sdk._ws = Socket(frames[::-1], lambda: sdk._stop_stream_queue.put_nowait(None))
         with quiet_sdk():
             await sdk._consume()
+
+
+def _mark_of(count: Any) -> str:
+    """The mark of a bar that has it as its count."""
+    if not isinstance(count, int) or count < FIRST_COUNT:
+        return ""
+    return ".".join(map(str, divmod(count - FIRST_COUNT, len(TICKERS))))
 
 
 def _judged(raw: Any) -> Bar | None:
@@ -156,7 +169,11 @@ def all_are_heard(orders: bool, part: float, make: Callable[[int, Random], Made]
 
 
 def good_bar(number: int, place: int) -> bytes:
-    return packed(bar(TICKERS[place]) | {MARK: f"{number}.{place}"})
+    """One that has a key more, or is plain."""
+    good = bar(TICKERS[place])
+    if number % 2:
+        return packed(good | {"n": FIRST_COUNT + number * len(TICKERS) + place})
+    return packed(good | {MARK: f"{number}.{place}"})
 
 
 def spoiled_bar(number: int, random: Random) -> Made:
@@ -190,10 +207,12 @@ def update(number: int, random: Random, spoil: Callable[[Any, Random], Frame]) -
 def test_a_bar_with_its_structure_spoiled_costs_no_neighbour() -> None:
     listener = all_are_heard(False, 0.35, spoiled_bar)
     assert listener.refused > MUTATIONS * 0.1
+    assert listener.plain > MUTATIONS * 0.005
 
 
 def test_a_frame_with_its_bytes_spoiled_costs_nothing_before_or_after_it() -> None:
-    all_are_heard(False, 0.2, scrambled_bars)
+    listener = all_are_heard(False, 0.2, scrambled_bars)
+    assert listener.plain > MUTATIONS * 0.05
 
 
 def test_a_report_with_its_structure_spoiled_costs_no_other() -> None:

@@ -31,6 +31,7 @@ from tests.corpus.frames import (
     Frame,
     bar,
     packed,
+    raws,
 )
 from tests.corpus.venue import venue
 
@@ -66,8 +67,8 @@ def listen(frames: Sequence[Frame], *, orders: bool = False, logins: Sequence[Fr
             if raw.get("last"):
                 over.set()
 
-        def hear_all(raws: Sequence[Any]) -> None:
-            for raw in raws:
+        def hear_all(brought: Sequence[Any]) -> None:
+            for raw in raws(brought):
                 hear(raw)
 
         async with venue(frames, logins) as it:
