@@ -16,7 +16,7 @@ from coordinator.config_models import ConfigDocument, ControlsConfig, RiskConfig
 from coordinator.config_text import path_to, shown, unknown
 from coordinator.core.values import SYMBOL_PATTERN, UNASSIGNED
 from coordinator.errors import OperatorError, Problem
-from coordinator.strategies.base import LARGEST_WINDOW, Strategy
+from coordinator.strategies.base import LARGEST_HISTORY, LARGEST_WINDOW, Strategy
 from coordinator.strategies.folder import place_of
 from coordinator.strategies.registry import StrategyTypes
 from coordinator.sweep_block import FORMS, SweepRange
@@ -186,16 +186,22 @@ def window_problem(index: int, rule: Strategy | None) -> list[Problem]:
     """What is wrong with how far a strategy says it looks back; nothing for the built-in ones."""
     if rule is None:
         return []
+    kind = rule.strategy_type
     try:
-        window: object = rule.longest_window
+        wrong = _no_count(f"longest_window of {kind}", rule.longest_window, 1, LARGEST_WINDOW)
+        if not wrong:
+            least, most = rule.longest_window, LARGEST_HISTORY
+            wrong = _no_count(f"history_bars of {kind}", rule.history_bars, least, most)
     except Exception as error:  # a user's own property may raise anything; it is named
-        place = path_to(("strategies", index, "strategy_type"))
-        return [Problem(place, f"{rule.strategy_type} {_raised(error)}")]
-    if isinstance(window, int) and not isinstance(window, bool) and 1 <= window <= LARGEST_WINDOW:
-        return []
-    message = f"longest_window of {rule.strategy_type} is {shown(window)}; it should be 1 to "
-    place = path_to(("strategies", index, "strategy_type"))
-    return [Problem(place, f"{message}{LARGEST_WINDOW} bars")]
+        wrong = f"{kind} {_raised(error)}"
+    return [Problem(path_to(("strategies", index, "strategy_type")), wrong)] if wrong else []
+
+
+def _no_count(name: str, bars: object, least: int, most: int) -> str:
+    """What is wrong with a number of bars; empty if nothing is."""
+    if isinstance(bars, int) and not isinstance(bars, bool) and least <= bars <= most:
+        return ""
+    return f"{name} is {shown(bars)}; it should be {least} to {most} bars"
 
 
 def too_few_or_many(rule: Strategy | None, tickers: object, place: Place) -> list[Problem]:

@@ -20,7 +20,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, overload
 
-from coordinator.core.lane import HISTORY_WINDOWS
+from coordinator.core.lane import history_of
 from coordinator.core.values import EXACT, MINUTE, Bar
 from coordinator.moments import (
     BarsByTicker,
@@ -219,10 +219,10 @@ def assert_deterministic(strategy: Strategy | object, bars: Sequence[Bar] | Bars
 
 
 def assert_enough_history(strategy: Strategy | object, bars: Sequence[Bar] | BarsByTicker) -> None:
-    """A strategy that starts with 10 x its longest window of history goes on as if it never ended.
+    """A strategy that starts with its history goes on as if it had never ended.
 
-    So much of each ticker is what a session fetches before it begins. Give at least twice as many
-    bars.
+    Its `history_bars`, 10 x its longest window unless it says otherwise, are what a session fetches
+    of each ticker before it begins. Give at least twice as many bars.
 
     Raises:
         AssertionError: a signal differs, so that a restart would change what is traded.
@@ -231,12 +231,11 @@ def assert_enough_history(strategy: Strategy | object, bars: Sequence[Bar] | Bar
     >>> from coordinator.strategies import MeanReversionStrategy
     >>> assert_enough_history(MeanReversionStrategy(lookback_period=5), walk(200))
     """
-    history = HISTORY_WINDOWS * adapt(strategy).longest_window
+    history = history_of(adapt(strategy))
     moments = moments_of(bars)
     if len(moments) < 2 * history:
         raise ValueError(
-            f"give at least {2 * history} bars, got {len(moments)}: the history is {history},"
-            f" {HISTORY_WINDOWS} x longest_window"
+            f"give at least {2 * history} bars, got {len(moments)}: the history is {history}"
         )
     whole = _fed(_begun(strategy, bars), moments)
     for restart in range(history, len(moments), max(1, (len(moments) - history) // RESTARTS)):
@@ -244,7 +243,7 @@ def assert_enough_history(strategy: Strategy | object, bars: Sequence[Bar] | Bar
         _fed(step, moments_of(before(bars, moments[restart], history)))
         rest = moments[restart:]
         told = f"after a restart at {shown(moments, restart)} with {history} bars of history"
-        _assert_same(rest, whole[restart:], _fed(step, rest), f"{told}; raise longest_window:")
+        _assert_same(rest, whole[restart:], _fed(step, rest), f"{told}; raise history_bars:")
 
 
 def _begun(strategy: Any, bars: Any) -> Callable[[Any], Any]:

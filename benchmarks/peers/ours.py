@@ -49,6 +49,11 @@ class OwnMomentum(Strategy):
         """The look back, in bars."""
         return self.lookback
 
+    @property
+    def history_bars(self) -> int:
+        """No more: it remembers nothing else."""
+        return self.lookback
+
     def start(self) -> Callable[[Bar], int]:
         """A fresh step, for the bars of one ticker."""
         return _step(rules.Momentum(self.lookback))
@@ -69,6 +74,11 @@ class OwnAdaptive(Strategy):
     def longest_window(self) -> int:
         """The longest of its windows, in bars."""
         return max(self.long, self.rsi, self.volume)
+
+    @property
+    def history_bars(self) -> int:
+        """The windows, or ten times the RSI's period, since only that forgets slowly."""
+        return max(self.longest_window, 10 * self.rsi)
 
     def start(self) -> Callable[[Bar], int]:
         """A fresh step, for the bars of one ticker."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
+from coordinator.core.lane import history_of
 from coordinator.core.lanes import Rule, StrategySpec
 from coordinator.core.together import JointStep, starts_together
 from coordinator.core.values import Bar
@@ -29,6 +30,11 @@ class Told:
     def longest_window(self) -> int:
         """As the rule says."""
         return self.rule.longest_window
+
+    @property
+    def history_bars(self) -> int:
+        """As the rule says."""
+        return history_of(self.rule)
 
     def start(self) -> Callable[[Bar], int]:
         """The rule's own step; where it cannot begin, one that says why."""

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from coordinator.core.foretold import Foretold
 
 HISTORY_WINDOWS = 10
-"""An indicator's history starts this many times its longest window before the session."""
+"""An indicator's history starts this many times its longest window before the session, unless its
+rule says otherwise."""
 
 
 class Rule(Hashable, Protocol):
@@ -35,6 +36,15 @@ class Rule(Hashable, Protocol):
         It, or the object whose method it is, may have an `explain()`: values by name. A rule with
         `start_together` (see `core/together.py`) is never asked for it.
         """
+
+
+def history_of(rule: Rule) -> int:
+    """Bars of each ticker that a rule is fed before a session begins.
+
+    What its `history_bars` says, if it has that; else ten times its longest window.
+    """
+    said: int | None = getattr(rule, "history_bars", None)
+    return HISTORY_WINDOWS * rule.longest_window if said is None else said
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +63,7 @@ class StrategySpec:
     @property
     def history_bars(self) -> int:
         """Bars of each ticker that its indicators have seen when the session begins."""
-        return HISTORY_WINDOWS * self.rule.longest_window
+        return history_of(self.rule)
 
     @property
     def backfill_bars(self) -> int:

@@ -67,6 +67,7 @@ class Elsewhere:
         self, specs: Sequence[StrategySpec], fork: Callable[[], StrategyProcess], budget: Budget
     ) -> None:
         self.longest_window = specs[0].rule.longest_window
+        self.history_bars = specs[0].history_bars
         self._name = ", ".join(spec.name for spec in specs)
         self._fork = fork
         self._budget = budget

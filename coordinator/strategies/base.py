@@ -23,6 +23,7 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from coordinator.core.lane import HISTORY_WINDOWS
 from coordinator.errors import OperatorError
 from coordinator.strategies.reading import Step as Step
 from coordinator.strategies.reading import step_of
@@ -31,6 +32,7 @@ Values = Mapping[str, Decimal | float | int | str | None]
 """What a step saw by name, for people; None is what it has too few bars for."""
 
 LARGEST_WINDOW = 100_000
+LARGEST_HISTORY = HISTORY_WINDOWS * LARGEST_WINDOW
 LARGEST_NUMBER = Decimal(10) ** 15
 MOST_PLACES = 30
 
@@ -98,7 +100,7 @@ class Strategy(BaseModel):
 
     @property
     def longest_window(self) -> int:
-        """The longest look back of any of its indicators, in bars; history is ten times that.
+        """The longest look back of any of its indicators, in bars.
 
         The longest of the parameters that are a Window, where a strategy does not say.
 
@@ -115,6 +117,14 @@ class Strategy(BaseModel):
                 " def longest_window(self) as a property"
             )
         return max(windows)
+
+    @property
+    def history_bars(self) -> int:
+        """Bars of each ticker that it is fed before a session begins: ten times `longest_window`.
+
+        A strategy that remembers less, or more, says so with a property of its own.
+        """
+        return HISTORY_WINDOWS * self.longest_window
 
     def start(self) -> Step:
         """A fresh step, for the bars of one ticker.

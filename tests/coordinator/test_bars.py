@@ -179,10 +179,12 @@ def test_a_ticker_trades_once_it_is_warm_and_a_quiet_one_holds_nobody_back() -> 
 
 
 def test_each_lane_takes_its_own_length_of_history_whoever_else_trades_the_ticker() -> None:
-    short, long = spec("A", {("SPY", 0): 1}), spec("B", {("SPY", 0): 1})
+    short, long, own = (spec(name, {("SPY", at): 1}) for at, name in enumerate("ABC"))
     object.__setattr__(short.rule, "longest_window", 0)
     object.__setattr__(long.rule, "longest_window", 2)
-    lanes = Bench(short, long).engine.lanes
+    object.__setattr__(own.rule, "longest_window", 2)
+    object.__setattr__(own.rule, "history_bars", 3)
+    lanes = Bench(short, long, own).engine.lanes
     counts: dict[str, int] = {}
 
     def count(name: str) -> object:
@@ -192,11 +194,11 @@ def test_each_lane_takes_its_own_length_of_history_whoever_else_trades_the_ticke
 
         return step
 
-    for one in (short, long):
+    for one in (short, long, own):
         object.__setattr__(lanes.lane(one, "SPY"), "history_bars", one.history_bars)
         object.__setattr__(lanes.lane(one, "SPY"), "_step", count(one.name))
     lanes.warm("SPY", [bar("SPY", n - 50, "100") for n in range(50)])
-    assert counts == {"B": 20}
+    assert counts == {"B": 20, "C": 3}
     assert lanes.bars("SPY") == 50
 
 

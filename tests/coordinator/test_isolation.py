@@ -186,8 +186,13 @@ def test_the_built_in_strategies_stay_where_they_are() -> None:
     class Derived(MomentumStrategy):
         """A user's, however close to one of ours."""
 
+        @property
+        def history_bars(self) -> int:
+            return 21
+
     with isolated([named("C", Derived())], BUILT_IN) as (derived,):
         assert derived.rule.longest_window == 20
+        assert derived.history_bars == 21
         assert not isinstance(derived.rule, MomentumStrategy)
 
 

@@ -125,6 +125,21 @@ def test_how_far_it_looks_back_is_its_longest_window() -> None:
     assert Two(short=9).longest_window == 9
 
 
+def test_its_history_is_ten_windows_unless_it_says_otherwise() -> None:
+    class Usual(Strategy):
+        strategy_type: ClassVar[str] = "usual"
+        window: Window = 3
+
+    class Brief(Usual):
+        @property
+        def history_bars(self) -> int:
+            return self.window + 1
+
+    assert Usual().history_bars == 30
+    assert Brief().history_bars == 4
+    assert Brief(window=9).history_bars == 10
+
+
 def test_one_that_does_not_say_how_far_it_looks_back_is_told_so() -> None:
     class Endless(Strategy):
         strategy_type: ClassVar[str] = "endless"

@@ -255,6 +255,18 @@ BAD = {
         "    def generate_signal(self, bars): ...\n",
         r"own/bad\.py:1: class Bad takes \*all; give each parameter a name",
     ),
+    "less history than it looks back": (
+        "from coordinator import Strategy, Window\nclass Bad(Strategy):\n"
+        "    strategy_type = 'bad'\n    n: Window = 5\n    def step(self, bar): ...\n"
+        "    history_bars = property(lambda self: self.n - 1)\n",
+        r"history_bars of bad is 4; it should be 5 to 1000000 bars",
+    ),
+    "a history that cannot be told": (
+        "from coordinator import Strategy, Window\nclass Bad(Strategy):\n"
+        "    strategy_type = 'bad'\n    n: Window = 5\n    def step(self, bar): ...\n"
+        "    history_bars = property(lambda self: self.n / 0)\n",
+        r"bad raised ZeroDivisionError: division by zero at .*own/bad\.py:6",
+    ),
     "an object that cannot be made": (
         "class Bad:\n    strategy_type = 'bad'\n    def __init__(self): raise KeyError('x')\n"
         "    def generate_signal(self, bars): ...\n",

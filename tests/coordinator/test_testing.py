@@ -105,8 +105,20 @@ def test_one_that_remembers_what_it_should_not_is_caught(kind: type[Strategy]) -
 
 def test_one_that_never_forgets_is_caught() -> None:
     assert_enough_history(Last(), walk(300))
-    with pytest.raises(AssertionError, match="with 30 bars of history; raise longest_window"):
+    with pytest.raises(AssertionError, match="with 30 bars of history; raise history_bars"):
         assert_enough_history(Forgetless(), walk(300))
+
+
+def test_how_much_history_it_says_it_needs_is_put_to_the_test() -> None:
+    class Modest(Last):
+        history_bars = property(lambda self: 4)
+
+    class TooModest(Forgetless):
+        history_bars = property(lambda self: 4)
+
+    assert_enough_history(Modest(), walk(8))
+    with pytest.raises(AssertionError, match="with 4 bars of history; raise history_bars"):
+        assert_enough_history(TooModest(), walk(300))
 
 
 def test_too_few_bars_prove_nothing() -> None:
