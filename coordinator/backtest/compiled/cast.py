@@ -73,7 +73,7 @@ class Cast:
                 if row == len(self.row_spec):
                     self.row_spec.append(spec)
                 seat_row.append(row)
-        self.needs, self.seat_row = needs, np.array(seat_row)
+        self.needs, self.seat_row = np.array(needs), np.array(seat_row)
         self.row_ticker = np.array([at for _, at in found])
         self.rows, self.known, self.others = _numbers(distinct, history, list(found))
 

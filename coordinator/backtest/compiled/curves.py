@@ -7,21 +7,22 @@ from __future__ import annotations
 
 import numpy as np
 
-from coordinator.backtest.compiled.layout import Bars, Held, Seats, Table, Terms, Whole
+from coordinator.backtest.compiled.layout import Held, Scene, Table, Whole
 from coordinator.core.machine_code import compiled
 
 _SEAT, _PLACE, _WHAT, _QTY, _BUY, _DENIED = 0, 1, 2, 3, 0, 2
 
 
 @compiled
-def points(bars: Bars, seats: Seats, held: Held, terms: Terms, log: Table, found: Table) -> Whole:
+def points(scene: Scene, held: Held, log: Table, found: Table) -> Whole:
     """Write points as rows of times, cash and values; how many there are up to each strategy's end.
 
     A time is 0 at the opening, then a minute's number, and one more at the end. `held` is what the
     session begins with, and is used up. There must be room for all minutes of everybody.
     """
+    bars, span, seats, terms = scene.bars, scene.span, scene.seats, scene.terms
     close_of, minute_of, ticker_of, qty_of = bars.close, bars.minute, seats.ticker, held.qty
-    end_of, of, last = bars.end, seats.of, terms.minutes - 1 if terms.restated else terms.minutes
+    end_of, of, last = span.end, seats.of, terms.closing
     until = np.empty(len(held.cash), np.int64)
     cursor = np.empty((of[1:] - of[:-1]).max(), np.int64)
     mark = np.empty(len(cursor), np.int64)
@@ -31,13 +32,13 @@ def points(bars: Bars, seats: Seats, held: Held, terms: Terms, log: Table, found
         cash, value, opened = held.cash[who], 0, 0
         for seat in range(first, behind):
             ticker, own = ticker_of[seat], seat - first
-            cursor[own], mark[own] = bars.begin[ticker], bars.before[ticker]
-            opened += qty_of[seat] * bars.opened[ticker]
-            value += qty_of[seat] * bars.before[ticker]
+            cursor[own], mark[own] = span.begin[ticker], span.before[ticker]
+            opened += qty_of[seat] * span.opened[ticker]
+            value += qty_of[seat] * span.before[ticker]
         found[0, count], found[1, count], found[2, count] = 0, cash, opened
         count += 1
         last_cash, last_value = cash, opened
-        for minute in range(terms.minutes):
+        for minute in range(terms.first, terms.end):
             for seat in range(first, behind):
                 own = seat - first
                 place = cursor[own]
@@ -46,7 +47,8 @@ def points(bars: Bars, seats: Seats, held: Held, terms: Terms, log: Table, found
                     mark[own] = close_of[place]
                     cursor[own] += 1
             if (cash != last_cash or value != last_value) and minute != last:
-                found[0, count], found[1, count], found[2, count] = minute + 1, cash, value
+                found[0, count] = minute - terms.first + 1
+                found[1, count], found[2, count] = cash, value
                 count += 1
             last_cash, last_value = cash, value
             while line < len(log) and first <= log[line, _SEAT] < behind:
@@ -62,7 +64,7 @@ def points(bars: Bars, seats: Seats, held: Held, terms: Terms, log: Table, found
                 cash -= sign * qty * price
                 value += sign * qty * mark[seat - first]
                 qty_of[seat] += sign * qty
-        found[0, count], found[1, count], found[2, count] = terms.minutes + 1, cash, value
+        found[0, count], found[1, count], found[2, count] = terms.end - terms.first + 1, cash, value
         count += 1
         until[who] = count
     return until

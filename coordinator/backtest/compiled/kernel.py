@@ -10,17 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from coordinator.backtest.compiled.layout import (
-    Bars,
-    Day,
-    Held,
-    Limits,
-    Scene,
-    Seats,
-    Table,
-    Terms,
-    Whole,
-)
+from coordinator.backtest.compiled.layout import Day, Desk, Held, Scene, Table
 from coordinator.core.machine_code import compiled, part
 
 BUY, SELL, DENIED, NOTHING = 0, 1, 2, 3
@@ -42,43 +32,40 @@ def play(scene: Scene, held: Held, day: Day, log: Table) -> int:
     """Play the session; how many lines the log has then. `held` and `day` are written to."""
     of = scene.seats.of
     notes, hand = np.empty((5, (of[1:] - of[:-1]).max()), np.int64), np.zeros(7, np.int64)
+    desk = Desk(held, day, log, notes, hand)
     count = 0
     for who in range(len(held.cash)):
-        if not _sit_down(who, scene.bars, scene.seats, scene.limits, held, day, notes, hand):
+        if not _sit_down(who, scene, desk):
             return UNFIT
-        count = _play_one(who, scene, held, day, log, count, notes, hand)
+        if of[who + 1] - of[who] == 1:
+            count = _play_one_ticker(who, scene, desk, count)
+        else:
+            count = _play_many(who, scene, desk, count)
         if count < 0:
             return count
+        _note(who, hand[_CASH] + hand[_VALUE], desk)
         held.cash[who], day.entries[who] = hand[_CASH], hand[_ENTRIES]
     return count
 
 
 @part
-def _sit_down(
-    who: int,
-    bars: Bars,
-    seats: Seats,
-    limits: Limits,
-    held: Held,
-    day: Day,
-    notes: Table,
-    hand: Whole,
-) -> bool:
+def _sit_down(who: int, scene: Scene, desk: Desk) -> bool:
     """Begin a strategy's session; False if a number could become too large."""
+    span, seats, held, notes, hand = scene.span, scene.seats, desk.held, desk.notes, desk.hand
     first, opened, value = seats.of[who], 0, 0
     for seat in range(first, seats.of[who + 1]):
         own, ticker = seat - first, seats.ticker[seat]
-        notes[_CURSOR, own], notes[_DENIED, own] = bars.begin[ticker], 0
-        notes[_MARK, own] = bars.before[ticker]
+        notes[_CURSOR, own], notes[_DENIED, own] = span.begin[ticker], 0
+        notes[_MARK, own] = span.before[ticker]
         qty = held.qty[seat]
         if qty:
-            if not _guard(who, seat, own, limits, held, notes):
+            if not _guard(who, seat, own, scene, desk):
                 return False
-            if qty >= _MOST // (bars.top[ticker] * (seats.of[who + 1] - first)):
+            if qty >= _MOST // (span.top[ticker] * (seats.of[who + 1] - first)):
                 return False
-            opened += qty * bars.opened[ticker]
-            value += qty * bars.before[ticker]
-    cash = held.cash[who]
+            opened += qty * span.opened[ticker]
+            value += qty * span.before[ticker]
+    cash, day = held.cash[who], desk.day
     hand[_CASH], hand[_VALUE], hand[_ENTRIES], hand[_STOPPED] = cash, value, 0, 0
     day.baseline[who] = hand[_PEAK] = hand[_LOW] = cash + opened
     day.peak[who] = day.trough[who] = 1
@@ -88,28 +75,59 @@ def _sit_down(
 
 
 @part
-def _play_one(
-    who: int, scene: Scene, held: Held, day: Day, log: Table, count: int, notes: Table, hand: Whole
-) -> int:
-    bars, seats, signals, limits, terms = scene
+def _play_one_ticker(who: int, scene: Scene, desk: Desk, count: int) -> int:
+    """Bar by bar. What it comes to is noted at each bar, and once in the minute after an order."""
+    seat, closing, hand = scene.seats.of[who], scene.terms.closing, desk.hand
+    ticker, at = scene.seats.ticker[seat], scene.seats.at[seat]
+    begin, last = scene.span.begin[ticker], scene.span.last[ticker]
+    warm, loss = begin + scene.seats.warm[seat], scene.limits.loss[who]
+    close_of, minute_of, signals = scene.bars.close, scene.bars.minute, scene.signals
+    due = scene.terms.first
+    for place in range(begin, scene.span.end[ticker]):
+        minute, close, qty = minute_of[place], close_of[place], desk.held.qty[seat]
+        if due < minute:
+            _note(who, hand[_CASH] + hand[_VALUE], desk)
+        due = _NEVER
+        hand[_VALUE] = qty * close
+        equity = hand[_CASH] + hand[_VALUE]
+        if minute != closing:
+            _note(who, equity, desk)
+        if 0 <= loss <= desk.day.baseline[who] - equity:
+            hand[_STOPPED] = 1
+        if place > last:
+            continue
+        signal = signals[at + place - begin] if place >= warm else 0
+        if not _wishes(qty, signal, close, desk.notes[_FLOOR, 0], desk.notes[_CEILING, 0]):
+            continue
+        hand[_AVAILABLE], desk.notes[_MARK, 0], begun = hand[_CASH], close, count
+        count = _order(who, seat, place, equity, scene, desk, count)
+        if count < 0:
+            return count
+        if count > begun:
+            due = minute + 1
+            if not _fill(who, begun, count, scene, desk):
+                return UNFIT
+    return count
+
+
+@part
+def _play_many(who: int, scene: Scene, desk: Desk, count: int) -> int:
+    """Minute by minute, each in the order of the strategy's tickers."""
+    bars, span, seats, signals, limits, terms = scene
     first, behind = seats.of[who], seats.of[who + 1]
-    close_of, minute_of, end_of, last_of = bars.close, bars.minute, bars.end, bars.last
-    begin_of, ticker_of, warm_of, at_of = bars.begin, seats.ticker, seats.warm, seats.at
-    cursors, marks, floors, ceilings = notes[_CURSOR], notes[_MARK], notes[_FLOOR], notes[_CEILING]
-    qty_of, peaks, troughs = held.qty, day.peak, day.trough
-    baseline, loss = day.baseline[who], limits.loss[who]
-    last_minute = terms.minutes - 1 if terms.restated else terms.minutes
+    cursors, hand, qty_of = desk.notes[_CURSOR], desk.hand, desk.held.qty
+    baseline, loss = desk.day.baseline[who], limits.loss[who]
     moved = True
-    for minute in range(terms.minutes):
+    for minute in range(terms.first, terms.end):
         turned = False
         for seat in range(first, behind):
             place = cursors[seat - first]
-            if place < end_of[ticker_of[seat]] and minute_of[place] == minute:
-                _mark(seat, seat - first, close_of[place], qty_of, marks, hand)
+            if place < span.end[seats.ticker[seat]] and bars.minute[place] == minute:
+                _mark(seat, seat - first, bars.close[place], desk)
                 turned = True
         equity = hand[_CASH] + hand[_VALUE]
-        if (turned or moved) and minute != last_minute:
-            _note(who, equity, peaks, troughs, hand)
+        if (turned or moved) and minute != terms.closing:
+            _note(who, equity, desk)
         moved = False
         if not turned:
             continue
@@ -117,38 +135,31 @@ def _play_one(
             hand[_STOPPED] = 1
         hand[_AVAILABLE], begun = hand[_CASH], count
         for seat in range(first, behind):
-            own, ticker = seat - first, ticker_of[seat]
+            own, ticker = seat - first, seats.ticker[seat]
             place = cursors[own]
-            if place >= end_of[ticker] or minute_of[place] != minute:
+            if place >= span.end[ticker] or bars.minute[place] != minute:
                 continue
             cursors[own] += 1
-            if place > last_of[ticker]:
+            if place > span.last[ticker]:
                 continue
-            nth, close = place - begin_of[ticker], close_of[place]
-            signal = signals[at_of[seat] + nth] if nth >= warm_of[seat] else 0
-            if not _wishes(qty_of[seat], signal, close, floors[own], ceilings[own]):
-                continue
-            what, qty, why = _decide(
-                who, seat, own, close, equity, limits, held, terms, notes, hand
-            )
-            if what == NOTHING:
-                continue
-            if count == len(log):
-                return FULL
-            _write(log, count, seat, place, what, qty, why)
-            count += 1
+            nth, close = place - span.begin[ticker], bars.close[place]
+            signal = signals[seats.at[seat] + nth] if nth >= seats.warm[seat] else 0
+            floor, ceiling = desk.notes[_FLOOR, own], desk.notes[_CEILING, own]
+            if _wishes(qty_of[seat], signal, close, floor, ceiling):
+                count = _order(who, seat, place, equity, scene, desk, count)
+                if count < 0:
+                    return count
         if count > begun:
             moved = True
-            if not _fill(who, begun, count, log, bars, seats, limits, held, day, notes, hand):
+            if not _fill(who, begun, count, scene, desk):
                 return UNFIT
-    _note(who, hand[_CASH] + hand[_VALUE], peaks, troughs, hand)
     return count
 
 
 @part
-def _mark(seat: int, own: int, close: int, qty_of: Whole, marks: Whole, hand: Whole) -> None:
-    hand[_VALUE] += qty_of[seat] * (close - marks[own])
-    marks[own] = close
+def _mark(seat: int, own: int, close: int, desk: Desk) -> None:
+    desk.hand[_VALUE] += desk.held.qty[seat] * (close - desk.notes[_MARK, own])
+    desk.notes[_MARK, own] = close
 
 
 @part
@@ -160,25 +171,28 @@ def _wishes(qty: int, signal: int, close: int, floor: int, ceiling: int) -> bool
 
 
 @part
-def _write(log: Table, line: int, seat: int, place: int, what: int, qty: int, why: int) -> None:
-    log[line, SEAT], log[line, PLACE], log[line, WHAT] = seat, place, what
-    log[line, QTY], log[line, WHY] = qty, why
+def _order(
+    who: int, seat: int, place: int, equity: int, scene: Scene, desk: Desk, count: int
+) -> int:
+    """Decide at a bar, and log what is ordered; how many lines the log has then."""
+    what, qty, why = _decide(who, seat, scene.bars.close[place], equity, scene, desk)
+    if what == NOTHING:
+        return count
+    log = desk.log
+    if count == len(log):
+        return FULL
+    log[count, SEAT], log[count, PLACE], log[count, WHAT] = seat, place, what
+    log[count, QTY], log[count, WHY] = qty, why
+    return count + 1
 
 
 @part
 def _decide(
-    who: int,
-    seat: int,
-    own: int,
-    close: int,
-    equity: int,
-    limits: Limits,
-    held: Held,
-    terms: Terms,
-    notes: Table,
-    hand: Whole,
+    who: int, seat: int, close: int, equity: int, scene: Scene, desk: Desk
 ) -> tuple[int, int, int]:
     """What is ordered at a close, how much and why: who holds sells, and who does not would buy."""
+    held, notes, hand, limits = desk.held, desk.notes, desk.hand, scene.limits
+    own = seat - scene.seats.of[who]
     if held.qty[seat]:
         notes[_DENIED, own] = 0
         if close <= notes[_FLOOR, own]:
@@ -188,7 +202,7 @@ def _decide(
     by_size, _ = _quotient(size[0], equity, size[1], close)
     by_cash, _ = _quotient(100, hand[_AVAILABLE], 101, close)
     qty = min(by_size, by_cash)
-    if qty == 0 or qty * close < terms.dollar:
+    if qty == 0 or qty * close < scene.terms.dollar:
         return NOTHING, 0, 0
     most = limits.entries[who]
     if hand[_STOPPED] or 0 <= most <= hand[_ENTRIES]:
@@ -203,20 +217,10 @@ def _decide(
 
 
 @part
-def _fill(
-    who: int,
-    begun: int,
-    count: int,
-    log: Table,
-    bars: Bars,
-    seats: Seats,
-    limits: Limits,
-    held: Held,
-    day: Day,
-    notes: Table,
-    hand: Whole,
-) -> bool:
+def _fill(who: int, begun: int, count: int, scene: Scene, desk: Desk) -> bool:
     """Book a minute's orders; False if a number could be too large."""
+    bars, span, seats = scene.bars, scene.span, scene.seats
+    held, day, log, notes, hand = desk
     first, left = seats.of[who], hand[_CASH]
     for line in range(begun, count):
         seat, place, qty = log[line, SEAT], log[line, PLACE], log[line, QTY]
@@ -225,7 +229,7 @@ def _fill(
             continue
         day.fills[who] += 1
         if log[line, WHAT] == BUY:
-            if qty >= _MOST // (bars.top[seats.ticker[seat]] * (seats.of[who + 1] - first)):
+            if qty >= _MOST // (span.top[seats.ticker[seat]] * (seats.of[who + 1] - first)):
                 return False
             paid = qty * bars.buy[place]
             left -= paid
@@ -233,7 +237,7 @@ def _fill(
             hand[_VALUE] += qty * notes[_MARK, own]
             held.qty[seat], held.cost[seat] = qty, paid
             day.lowest[who] = min(day.lowest[who], left)
-            if not _guard(who, seat, own, limits, held, notes):
+            if not _guard(who, seat, own, scene, desk):
                 return False
         else:
             earned = qty * bars.sell[place]
@@ -245,9 +249,10 @@ def _fill(
 
 
 @part
-def _guard(who: int, seat: int, own: int, limits: Limits, held: Held, notes: Table) -> bool:
+def _guard(who: int, seat: int, own: int, scene: Scene, desk: Desk) -> bool:
     """Find the closes at which a position is stopped or has reached its target."""
-    qty, cost = held.qty[seat], held.cost[seat]
+    notes, limits = desk.notes, scene.limits
+    qty, cost = desk.held.qty[seat], desk.held.cost[seat]
     notes[_FLOOR, own], notes[_CEILING, own] = 0, _NEVER
     part, whole = limits.stop[who]
     if whole > 0:
@@ -281,14 +286,15 @@ def _quotient(factor: int, amount: int, divisor: int, price: int) -> tuple[int, 
 
 
 @part
-def _note(who: int, equity: int, peaks: Whole, troughs: Whole, hand: Whole) -> None:
+def _note(who: int, equity: int, desk: Desk) -> None:
     """Take a point of the equity's curve into account: is it a new peak, or the deepest fall?"""
+    hand, day = desk.hand, desk.day
     if equity >= hand[_PEAK]:
         hand[_PEAK] = hand[_LOW] = equity
     elif equity < hand[_LOW]:
         hand[_LOW] = equity
-        if _less(equity, peaks[who], troughs[who], hand[_PEAK]):
-            troughs[who], peaks[who] = equity, hand[_PEAK]
+        if _less(equity, day.peak[who], day.trough[who], hand[_PEAK]):
+            day.trough[who], day.peak[who] = equity, hand[_PEAK]
 
 
 @part

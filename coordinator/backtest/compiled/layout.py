@@ -17,16 +17,24 @@ Signs = NDArray[np.int8]
 
 
 class Bars(NamedTuple):
-    """Tickers' bars of the session, one after another; `minute` is a bar's place on the axis.
+    """Tickers' bars, one after another; `minute` is a bar's place on the axis of all.
 
-    By ticker: `begin`, `end`, `last` (the last bar that is decided on), the marks when the session
-    `opened` and `before` its first bar, and the `top` price. `buy` and `sell` are fills' prices.
+    `buy` and `sell` are fills' prices.
     """
 
     close: Whole
     buy: Whole
     sell: Whole
     minute: Whole
+
+
+class Span(NamedTuple):
+    """By ticker: its bars of the session are those from `begin` up to `end`.
+
+    `last` is the last that is decided on. Beside them the marks when the session `opened` and
+    `before` its first bar, and the `top` price.
+    """
+
     begin: Whole
     end: Whole
     last: Whole
@@ -81,10 +89,14 @@ class Day(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """How many minutes there are, whether the end restates the last of them, and a dollar."""
+    """The session's minutes are `first` up to `end`; the end restates `closing`, `end` if none.
 
-    minutes: int
-    restated: bool
+    With them a dollar in steps.
+    """
+
+    first: int
+    end: int
+    closing: int
     dollar: int
 
 
@@ -92,7 +104,18 @@ class Scene(NamedTuple):
     """All that a session is played with and does not change."""
 
     bars: Bars
+    span: Span
     seats: Seats
     signals: Signs
     limits: Limits
     terms: Terms
+
+
+class Desk(NamedTuple):
+    """What playing writes to; `notes` and `hand` are of the strategy whose turn it is."""
+
+    held: Held
+    day: Day
+    log: Table
+    notes: Table
+    hand: Whole

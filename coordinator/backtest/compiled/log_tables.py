@@ -126,5 +126,5 @@ class LogTables:
 
     def _times(self, places: Whole) -> Whole:
         """When the minutes of some bars ended."""
-        cut = self._played.cut
-        return cut.axis[cut.bars.minute[places]] + MINUTE // MICRO
+        shelf = self._played.cut.shelf
+        return shelf.axis[shelf.bars.minute[places]] + MINUTE // MICRO

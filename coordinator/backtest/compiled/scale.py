@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 
@@ -35,9 +34,8 @@ class Scale:
     places: int
 
     @classmethod
-    def of(cls, closes: Iterable[Whole], decimals: int, model: Spread) -> Scale:
-        """The steps for closes, given in 1e-`decimals`, that fill by `model`."""
-        ticks = max((_needed(some, decimals) for some in closes), default=0)
+    def of(cls, ticks: int, model: Spread) -> Scale:
+        """The steps for closes of so many decimals that fill by `model`."""
         half = (model.half_spread_bps / 10_000).normalize()
         exponent = half.as_tuple().exponent
         assert isinstance(exponent, int), "a spread is a finite number"
@@ -54,10 +52,13 @@ class Scale:
 
     def price(self, ticks: Whole) -> Whole:
         """Closes in ticks as prices."""
-        return ticks * int(10 ** (self.prices - self.ticks))
+        finer = self.prices - self.ticks
+        return ticks * int(10**finer) if finer else ticks
 
     def fills(self, ticks: Whole) -> tuple[Whole, Whole]:
         """What a buy pays and a sale gets at these closes, rounded half-even as the model does."""
+        if not self.over:
+            return self.price(ticks), self.price(ticks)
         unit = 10**self.places
         if len(ticks) and int(ticks.max()) * (unit + self.over) >= MOST:
             raise TooLarge("a price")
@@ -82,14 +83,6 @@ class Scale:
     def reached(self, dollars: Decimal) -> int:
         """The fewest steps that are at least so many dollars."""
         return min(int(dollars.scaleb(self.money).to_integral_value(ROUND_CEILING)), MOST)
-
-
-def _needed(closes: Whole, decimals: int) -> int:
-    """How many decimals some closes need."""
-    for fewer in range(decimals, 0, -1):
-        if not np.any(closes % int(10**fewer)):
-            return decimals - fewer
-    return decimals
 
 
 def _half_even(values: Whole, unit: int) -> Whole:

@@ -38,6 +38,8 @@ from simulator.fills import FillModel, Spread
 
 _LINES = 1 << 12
 _MARGIN = 1e-8
+_UNSAID: Signs = np.zeros(0, np.int8)
+"""Signals are not kept once they are played."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +55,10 @@ class Played:
     plan: SessionPlan
     name: SessionName
     cut: Cut
-    seats: Seats
+    scene: Scene
     begun: Standing
     closed: Closed
     day: Day
-    terms: Terms
     log: Table
     order: Whole
     fills: Whole
@@ -109,18 +110,18 @@ class Stage:
         at, signals = self._signals(cut, plan)
         warm = np.maximum(cast.warmup - cut.history[cast.seat_ticker] - 1, 0)
         seats = Seats(cast.of, cast.seat_ticker, warm, at[cast.seat_row])
-        dollar = int(10**self._shelf.scale.money)
-        terms = Terms(len(cut.axis), cut.restated, dollar)
-        held, day, log = self._perform(Scene(cut.bars, seats, signals, cast.limits, terms), begun)
-        order, until = turns.by_minute(log, cut.bars.minute, terms.minutes)
+        end, dollar = cut.first + len(cut.axis), int(10**self._shelf.scale.money)
+        terms = Terms(cut.first, end, end - cut.restated, dollar)
+        scene = Scene(cut.bars, cut.span, seats, signals, cast.limits, terms)
+        held, day, log = self._perform(scene, begun)
+        order, until = turns.by_minute(log, cut.bars.minute, cut.first, len(cut.axis))
         if self._setup.apart:
             fills = turns.filled(log, order)
         else:
             fills = turns.in_turn(log, order, until, cast.seat_ticker, len(cast.tickers))
         given = begun.given.copy()
         numbers = turns.numbered(log, fills, cast.seat_strategy, given)
-        marks, seen = _seen(cut, begun)
-        ended = replace(begun, held=held, marks=marks, seen=seen, given=given)
+        ended = Standing(held, cut.marks, cut.seen, given, begun.spare)
         self._standing = ended
         self.closed = Closed(cast, self._shelf.scale, ended, plan.date, day.baseline, day.entries)
         return Played(
@@ -128,11 +129,10 @@ class Stage:
             plan,
             name,
             cut,
-            seats,
+            scene._replace(signals=_UNSAID),
             begun,
             self.closed,
             day,
-            terms,
             log,
             order,
             fills,
@@ -172,13 +172,13 @@ class Stage:
             collar is not None and cut.volatile > float(collar) * (1 - _MARGIN)
         ):
             raise Unfit("a price leaps")
-        if int(cut.bars.top.max()) * max(int(self._cast.limits.size[:, 1].max()), 101) >= MOST:
+        if int(cut.span.top.max()) * max(int(self._cast.limits.size[:, 1].max()), 101) >= MOST:
             raise Unfit("a price is too large")
 
     def _signals(self, cut: Cut, plan: SessionPlan) -> tuple[Whole, Signs]:
         """Where each row's signals begin, and all signals."""
         cast = self._cast
-        counts = (cut.high - cut.low)[cast.row_ticker]
+        counts = (cut.span.end - cut.span.begin)[cast.row_ticker]
         until = np.cumsum(counts)
         at = until - counts
         signals = np.zeros(int(until[-1]), np.int8)
@@ -200,7 +200,7 @@ class Stage:
             asked.append(replace(cast.row_spec[row], tickers=(ticker,)))
         places = {int(cast.row_ticker[row]) for row in rows}
         reels = {
-            cast.tickers[place]: self._reels.cut(cast.tickers[place], plan, cast.needs[place])
+            cast.tickers[place]: self._reels.cut(cast.tickers[place], plan, int(cast.needs[place]))
             for place in sorted(places)
         }
         told = opinions(asked, reels)
@@ -237,15 +237,3 @@ class Stage:
             room = deposit_for(spec.initial_cash) - spec.initial_cash
             if room + scale.dollars(int(lowest[who])) < ZERO:
                 raise Unfit(f"{spec.name}'s account may have too little cash")
-
-
-def _seen(cut: Cut, begun: Standing) -> tuple[Whole, Whole]:
-    """Marks and last bars after a session."""
-    marks, seen = cut.bars.before.copy(), begun.seen.copy()
-    for place, (strip, low, high) in enumerate(
-        zip(cut.strips, cut.low.tolist(), cut.high.tolist(), strict=True)
-    ):
-        newest = high - 1 if high > low else (low - 1 if cut.fresh[place] < low else -1)
-        if newest >= 0:
-            marks[place], seen[place] = strip.close[newest], strip.starts[newest]
-    return marks, seen

@@ -192,8 +192,8 @@ class Statement:
         played, cut, places = self._played, self._played.cut, self._scale.money
         count = len(self._everybody)
         held = Held(*(part.copy() for part in played.begun.held))
-        found = np.empty((3, count * (played.terms.minutes + 2)), np.int64)
-        until = points(cut.bars, played.seats, held, played.terms, played.log, found)
+        found = np.empty((3, count * (len(cut.axis) + 2)), np.int64)
+        until = points(played.scene, held, played.log, found)
         minute, cash, value = (row[: int(until[-1])] for row in found)
         ends = np.array([micros(played.start), micros(played.plan.end)])
         axis = np.concatenate((ends[:1], cut.axis + MINUTE // MICRO, ends[1:]))

@@ -15,20 +15,20 @@ _SEAT, _PLACE, _WHAT, _BUY, _DENIED = 0, 1, 2, 0, 2
 
 
 @compiled
-def by_minute(log: Table, minute_of: Whole, minutes: int) -> tuple[Whole, Whole]:
-    """The lines of a log, strategy by strategy, as they come minute by minute.
+def by_minute(log: Table, minute_of: Whole, begin: int, minutes: int) -> tuple[Whole, Whole]:
+    """The lines of a log, strategy by strategy, as they come minute by minute from `begin` on.
 
-    With them the lines' places among those of each minute: minute m has `until[m]` to
+    With them the lines' places among those of each minute: the m-th has `until[m]` to
     `until[m + 1]`.
     """
     until = np.zeros(minutes + 1, np.int64)
     for line in range(len(log)):
-        until[minute_of[log[line, _PLACE]] + 1] += 1
+        until[minute_of[log[line, _PLACE]] - begin + 1] += 1
     until = np.cumsum(until)
     following = until[:-1].copy()
     order = np.empty(len(log), np.int64)
     for line in range(len(log)):
-        minute = minute_of[log[line, _PLACE]]
+        minute = minute_of[log[line, _PLACE]] - begin
         order[following[minute]] = line
         following[minute] += 1
     return order, until
