@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from coordinator.core.machine_code import compiled, part
+from coordinator.core.machine_code import bare, part
 from coordinator.strategies.indicators import Rsi
 from coordinator.strategies.recipes import Kind
 
@@ -51,11 +51,14 @@ class Rows(NamedTuple):
     history: Whole
 
 
-@compiled
-def judge(bars: Histories, rows: Rows, at: Whole, signals: Signs, refused: NDArray[Any]) -> None:
-    """Write each row's signals of the session from its place `at` on, or mark it as refused."""
-    longest = (bars.end - bars.begin).max()
-    room = np.empty((3, longest), np.int8)
+@bare
+def judge(
+    bars: Histories, rows: Rows, at: Whole, signals: Signs, refused: NDArray[Any], room: Signs
+) -> None:
+    """Write each row's signals of the session from its place `at` on, or mark it as refused.
+
+    There must be `room` for three rows of the longest session.
+    """
     for row in range(len(at)):
         ticker = rows.ticker[row]
         first, end = bars.first[ticker], bars.end[ticker]
@@ -200,7 +203,7 @@ def _deviation(closes: Whole, out: Signs, reverts: bool, numbers: Whole) -> bool
         spread = max(spread, abs(closes[now] - closes[0]))
     if float(spread) * spread * 4 * window * max(window, len(closes)) >= _MOST:
         return False
-    old = len(closes) - len(out)
+    old, factor = len(closes) - len(out), _largest(numbers[1:])
     begin = max(old - window, 0)
     total = squares = 0
     for now in range(begin, len(closes)):
@@ -218,7 +221,7 @@ def _deviation(closes: Whole, out: Signs, reverts: bool, numbers: Whole) -> bool
             continue
         distance, variance = window * moved - total, window * squares - total * total
         most = max(float(distance) * distance, float(variance))
-        if most * numbers[1:].max() >= _MOST:
+        if most * factor >= _MOST:
             return False
         if reverts:
             out[now - old] = _reverts(distance, variance, numbers)

@@ -172,7 +172,7 @@ def test_built_in_rules_say_in_machine_code_what_they_say_at_once(
     first, end = np.array([len(moves) - session]), np.array([len(moves)])
     bars = Histories(closes, volumes, begin, first, end, np.array([True]))
     found, refused = np.zeros(session, np.int8), np.zeros(1, np.bool_)
-    judge(bars, rows, np.array([0]), found, refused)
+    judge(bars, rows, np.array([0]), found, refused, np.empty((3, session), np.int8))
     told = rule.over(Series.of_whole(closes, volumes).last(history + session))
     if not refused[0]:
         assert found.tolist() == told[len(told) - session :].tolist()

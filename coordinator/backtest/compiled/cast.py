@@ -40,6 +40,7 @@ class Cast:
         self.symbols = Words(self.tickers)
         place = {ticker: number for number, ticker in enumerate(self.tickers)}
         counts = [len(spec.tickers) for spec in specs]
+        self.widest = max(counts)
         self.of = np.concatenate(([0], np.cumsum(counts)))
         self.seat_strategy = np.repeat(np.arange(len(specs)), counts)
         self.seat_ticker = np.array([place[t] for spec in specs for t in spec.tickers])

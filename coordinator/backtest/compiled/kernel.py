@@ -8,10 +8,8 @@ large, and cash that runs short, ends the play with a negative count.
 
 from __future__ import annotations
 
-import numpy as np
-
-from coordinator.backtest.compiled.layout import Day, Desk, Held, Scene, Table
-from coordinator.core.machine_code import compiled, part
+from coordinator.backtest.compiled.layout import Desk, Scene
+from coordinator.core.machine_code import bare, part
 
 BUY, SELL, DENIED, NOTHING = 0, 1, 2, 3
 SIGNAL, STOP, TARGET, LOSS, TRADES = 0, 1, 2, 3, 4
@@ -25,14 +23,14 @@ _CURSOR, _MARK, _DENIED, _FLOOR, _CEILING = 0, 1, 2, 3, 4
 """Rows of the notes on a strategy's seats: next bar, mark, last denial, stop and target."""
 _CASH, _VALUE, _AVAILABLE, _ENTRIES, _STOPPED, _PEAK, _LOW = 0, 1, 2, 3, 4, 5, 6
 """Places in a strategy's hand; `_AVAILABLE` is the minute's."""
+NOTES, HAND = 5, 7
+"""How many notes there are on a seat, and places in a hand."""
 
 
-@compiled
-def play(scene: Scene, held: Held, day: Day, log: Table) -> int:
-    """Play the session; how many lines the log has then. `held` and `day` are written to."""
-    of = scene.seats.of
-    notes, hand = np.empty((5, (of[1:] - of[:-1]).max()), np.int64), np.zeros(7, np.int64)
-    desk = Desk(held, day, log, notes, hand)
+@bare
+def play(scene: Scene, desk: Desk) -> int:
+    """Play the session; how many lines the log has then."""
+    of, held, day, hand = scene.seats.of, desk.held, desk.day, desk.hand
     count = 0
     for who in range(len(held.cash)):
         if not _sit_down(who, scene, desk):

@@ -13,6 +13,7 @@ from coordinator.backtest.compiled import kernel, turns
 from coordinator.backtest.compiled.cast import Cast
 from coordinator.backtest.compiled.layout import (
     Day,
+    Desk,
     Held,
     Scene,
     Seats,
@@ -185,7 +186,8 @@ class Stage:
         rest = list(cast.others)
         if len(cast.known):
             refused = np.zeros(len(cast.known), np.bool_)
-            judge(cut.histories, cast.rows, at[cast.known], signals, refused)
+            room = np.empty((3, int(counts.max())), np.int8)
+            judge(cut.histories, cast.rows, at[cast.known], signals, refused, room)
             rest += cast.known[refused].tolist()
         if rest:
             self._ask(plan, sorted(rest), at, signals)
@@ -213,11 +215,13 @@ class Stage:
 
     def _perform(self, scene: Scene, begun: Standing) -> tuple[Held, Day, Table]:
         count, room = kernel.FULL, max(_LINES, len(scene.signals) // 8)
+        notes = np.empty((kernel.NOTES, self._cast.widest), np.int64)
+        hand = np.zeros(kernel.HAND, np.int64)
         while count == kernel.FULL:
             held = Held(*(part.copy() for part in begun.held))
             day = Day(*(np.zeros(len(held.cash), np.int64) for _ in Day._fields))
             log = np.empty((room, 5), np.int64)
-            count = kernel.play(scene, held, day, log)
+            count = kernel.play(scene, Desk(held, day, log, notes, hand))
             room *= 4
         if count < 0:
             raise Unfit("64 bits are too few")
