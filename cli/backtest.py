@@ -145,11 +145,7 @@ def _test(
     _play(test, tally, place, stop)
     (_tell_json if json else _tell)(test, tally, place)
     for one in tally.failing.values():
-        complain(
-            f"Warning: {one.strategy} failed in {one.sessions} of {tally.sessions} sessions and"
-            f" opened nothing more in them; first on {one.first}: {one.words}. Repair it and test"
-            " it again."
-        )
+        complain(f"Warning: {one.in_words(tally.sessions)}")
     whole = tally.sessions == test.sessions
     if whole and tally.failing:
         raise typer.Exit(ANYTHING_ELSE)

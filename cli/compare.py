@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.faults import plainly
+from cli.faults import complain, plainly
 from cli.options import AsJson, a_date
 from cli.tables import print_json, print_table
 
@@ -57,8 +57,14 @@ def compare(
     found = side_by_side(warehouse_path(), a, b, start=start, end=end)
     if json:
         print_json(found.as_document())
-        return
-    show(found)
+    else:
+        show(found)
+    for one in found.failed:
+        complain(
+            f"Warning: {one.history.title} failed on {len(one.days)} of these {len(found.days)}"
+            f" days and opened nothing more on them; first on {one.days[0]}: {one.reason}. Repair"
+            " it, and compare days on which it did not: --from and --to name them."
+        )
 
 
 def show(found: Comparison) -> None:

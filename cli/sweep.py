@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from cli.faults import complain
+from cli.faults import ANYTHING_ELSE, complain
 from cli.progress import progress
 from cli.signals import StopSignals
 
@@ -45,7 +46,12 @@ def sweep(
     detailed = _detail(test, best, sessions, place, stop)
     told = _ranked(test, place, by) if detailed else variants
     (_tell_json if json else _tell)(test, told, sessions, by, place)
-    return sessions == test.test.sessions and detailed == (sessions if best else 0)
+    whole = sessions == test.test.sessions and detailed == (sessions if best else 0)
+    if test.failing:
+        complain(f"Warning: {test.warning}")
+        if whole:
+            raise typer.Exit(ANYTHING_ELSE)
+    return whole
 
 
 def _detail(
@@ -124,6 +130,7 @@ def _tell_json(
         "sessions": sessions,
         "by": by,
         "left_out": test.left_out,
+        "failing": [asdict(one) for one in test.failing.values()],
         "variants": [{**one, "swept": json.loads(one["swept"])} for one in variants],
         "warehouse": str(place),
     }

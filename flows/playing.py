@@ -59,10 +59,11 @@ class Playing:
         """How far it is, what it came to, and where it is kept."""
         tally = self.tally
         days = f", {tally.first} to {tally.last}" if tally.sessions else ""
+        failed = (f" **Warning:** {o.in_words(tally.sessions)}" for o in tally.failing.values())
         return (
             f"{tally.sessions} of {self.test.sessions} sessions{days}: P&L"
             f" **{dollars(tally.net_pnl, signed=True)}**. Fills: {self.test.model}."
-            f" Account `{self.test.account}` in the warehouse."
+            f" Account `{self.test.account}` in the warehouse.{''.join(failed)}"
         )
 
     def rows(self) -> list[dict[str, str]]:

@@ -86,6 +86,13 @@ _DECISIONS = """
     ORDER BY o.decided_at, o.client_order_id
 """
 
+_FAULTS = """
+    SELECT s.session_date, f.reason FROM faults AS f JOIN sessions AS s USING (session_id)
+    WHERE s.account = $1 AND s.mode = $2 AND f.strategy = $3
+      AND list_contains($4::DATE[], s.session_date)
+    ORDER BY s.session_date
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class History:
@@ -135,6 +142,16 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True)
+class Failed:
+    """That one of the two failed on some of the days, and opened nothing more on them."""
+
+    history: History
+    days: tuple[date, ...]
+    reason: str
+    """How it did on the first of them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Comparison:
     """Two strategies over the same days; decisions are those on `symbols`, which both traded."""
 
@@ -147,6 +164,7 @@ class Comparison:
     symbols: tuple[str, ...]
     agreed: int
     differing: tuple[Difference, ...]
+    failed: tuple[Failed, ...] = ()
 
     def as_document(self) -> dict[str, Any]:
         """The same as plain values."""
@@ -183,6 +201,7 @@ def compare(
             tuple(sorted(symbols)),
             len(both) - len(differing),
             differing,
+            tuple(found for who in (one, other) for found in _failed(store, who, days)),
         )
 
 
@@ -262,6 +281,12 @@ def _daily(store: Store, history: History, days: Sequence[date]) -> list[float]:
 def _figures(store: Store, history: History, days: Sequence[date]) -> Figures:
     (row,) = ask(store, _FIGURES, _scope(history, days)).rows
     return Figures(*row)  # type: ignore[arg-type]
+
+
+def _failed(store: Store, history: History, days: Sequence[date]) -> Iterator[Failed]:
+    rows: Sequence[tuple[Any, ...]] = ask(store, _FAULTS, _scope(history, days)).rows
+    if rows:
+        yield Failed(history, tuple(day for day, _ in rows), str(rows[0][1]))
 
 
 def _decisions(

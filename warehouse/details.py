@@ -24,6 +24,7 @@ _STORED = {
     "discrepancies": """SELECT * FROM discrepancies
         WHERE session_id = ? AND kind NOT IN ('journal', 'fill', 'fee')""",
     "variants": "SELECT * FROM variants WHERE session_id = ?",
+    "faults": "SELECT * FROM faults WHERE session_id = ?",
 }
 
 

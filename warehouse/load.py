@@ -40,9 +40,9 @@ from warehouse.write import (
 CHECKS = SUMS + DAYS + VARIANTS
 SessionRows = Mapping[str, Rows]
 """Rows per table: sessions (exactly one row), strategies, bars, orders, fills, activities,
-positions, pnl_daily, equity, discrepancies, and of a sweep variants. Columns are exactly the
-tables'; amounts are Decimal, times have a zone. A table may also be given as a pyarrow Table of the
-same columns."""
+positions, pnl_daily, equity, discrepancies, and where there are any, variants of a sweep and
+faults. Columns are exactly the tables'; amounts are Decimal, times have a zone. A table may also be
+given as a pyarrow Table of the same columns."""
 
 
 class SessionSource(Protocol):

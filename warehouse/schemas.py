@@ -227,6 +227,8 @@ VARIANTS = Table(
     ("session_id", "strategy"),
 )
 
+FAULTS = Table("faults", (_SESSION, _STRATEGY, _text("reason")), ("session_id", "strategy"))
+
 TABLES: dict[str, Table] = {
     table.name: table
     for table in (
@@ -241,11 +243,12 @@ TABLES: dict[str, Table] = {
         EQUITY,
         DISCREPANCIES,
         VARIANTS,
+        FAULTS,
     )
 }
 """Every table that a session's source fills, by name; `quarantine` is the loader's own."""
 
-MAY_BE_LEFT_OUT = (VARIANTS.name,)
+MAY_BE_LEFT_OUT = (VARIANTS.name, FAULTS.name)
 """Tables that a source without such rows need not give."""
 
 

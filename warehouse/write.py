@@ -29,6 +29,7 @@ _FORGET = (
     "DELETE FROM equity WHERE session_id = ?",
     "DELETE FROM discrepancies WHERE session_id = ? AND kind NOT IN ('fill', 'fee')",
     "DELETE FROM variants WHERE session_id = ?",
+    "DELETE FROM faults WHERE session_id = ?",
     "DELETE FROM quarantine WHERE session_id = ?",
     "DELETE FROM equity_curve WHERE session_id = ?",
     "DELETE FROM exposures WHERE session_id = ?",
@@ -49,6 +50,7 @@ _INSERT = {
     "discrepancies": """
         INSERT INTO discrepancies BY NAME SELECT * EXCLUDE (row_no) FROM new_discrepancies""",
     "variants": "INSERT INTO variants BY NAME SELECT * EXCLUDE (row_no) FROM new_variants",
+    "faults": "INSERT INTO faults BY NAME SELECT * EXCLUDE (row_no) FROM new_faults",
 }
 _COUNT = """
     SELECT 'sessions', count(*) FROM sessions WHERE session_id = $1
@@ -62,6 +64,7 @@ _COUNT = """
     UNION ALL SELECT 'discrepancies', count(*) FROM discrepancies
               WHERE session_id = $1 AND kind NOT IN ('fill', 'fee')
     UNION ALL SELECT 'variants', count(*) FROM variants WHERE session_id = $1
+    UNION ALL SELECT 'faults', count(*) FROM faults WHERE session_id = $1
 """
 # Bars belong to the account: corrected beats live beats backfill, and of equals the later load.
 _MERGE_BARS = """
@@ -107,6 +110,8 @@ _SUMS = """
     FROM (SELECT * EXCLUDE (row_no) FROM new_discrepancies) AS h
     UNION ALL SELECT 'variants', count(*), sum(hash(h))::TEXT
     FROM (SELECT * EXCLUDE (row_no) FROM new_variants) AS h
+    UNION ALL SELECT 'faults', count(*), sum(hash(h))::TEXT
+    FROM (SELECT * EXCLUDE (row_no) FROM new_faults) AS h
 """
 _QUARANTINE = pa.schema(
     [

@@ -10,6 +10,7 @@ from coordinator.backtest.parts import Parts as Parts
 from coordinator.backtest.parts import play_part as play_part
 from coordinator.backtest.played import Means as Means
 from coordinator.backtest.played import PlayedSession as PlayedSession
+from coordinator.backtest.result import Failing as Failing
 from coordinator.backtest.result import StrategyResult as StrategyResult
 from coordinator.backtest.result import Tally as Tally
 from coordinator.backtest.sweep import Sweep as Sweep

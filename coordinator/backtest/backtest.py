@@ -28,7 +28,6 @@ from coordinator.config import CoordinatorConfig, config_hash, load_config
 from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.books import Books
-from coordinator.core.lanes import FAULT
 from coordinator.core.session import SessionPlan
 from coordinator.core.statement import statement
 from coordinator.core.values import MINUTE, ZERO
@@ -232,12 +231,7 @@ class Backtest:
             return None
         summary = Narrator(self._books, self.setup.specs).summary()
         name, day = opened.name.session_id, opened.plan.date
-        return PlayedSession(name, day, rows, lambda: summary, means, self._faults())
-
-    def _faults(self) -> dict[str, str]:
-        """Strategies that failed in the session that has just ended, and how."""
-        stopped = {name: day.stopped for name, day in self._books.days.items()}
-        return {n: s.removeprefix(FAULT) for n, s in stopped.items() if s.startswith(FAULT)}
+        return PlayedSession(name, day, rows, lambda: summary, means)
 
     def _plan(self, start: datetime) -> SessionPlan:
         plan = startup.plan(start, self._recording.tape.hours, self.setup.tickers)

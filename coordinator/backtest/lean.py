@@ -82,7 +82,7 @@ def joined(parts: Sequence[PlayedSession], names: Iterable[str]) -> PlayedSessio
     for table in _AMOUNTS:
         rows[table] = [row for row in rows[table] if row["strategy"] != UNASSIGNED]
         rows[table] += _summed(table, [_of_nobody(part.rows()[table]) for part in parts])
-    for table in ("strategies", "pnl_daily", "variants"):
+    for table in ("strategies", "pnl_daily", "variants", "faults"):
         rows[table].sort(key=lambda row: place[str(row["strategy"])])
     rows["discrepancies"].sort(key=lambda row: (str(row["found_at"]), str(row["symbol"])))
     return replace(first, played=rows)

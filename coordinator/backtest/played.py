@@ -32,12 +32,15 @@ class PlayedSession:
     played: Tables
     tell: Callable[[], str] = field(default=str, compare=False)
     means: Means = Means.BY_MESSAGE
-    faults: Mapping[str, str] = field(default_factory=dict, compare=False)
-    """By strategy: why it was not asked again, and opened nothing more that day."""
 
     def rows(self) -> Tables:
         """The session as the warehouse's rows, by table."""
         return self.played
+
+    @property
+    def faults(self) -> dict[str, str]:
+        """By strategy: why it was not asked again, and opened nothing more that day."""
+        return {str(row["strategy"]): str(row["reason"]) for row in self.played["faults"]}
 
     @property
     def summary(self) -> str:

@@ -16,6 +16,7 @@ from coordinator.backtest.instant import Instant
 from coordinator.backtest.reels import MICRO, Places, micros
 from coordinator.core import records as r
 from coordinator.core.book_rows import (
+    fault_rows,
     pnl_row,
     position_rows,
     session_row,
@@ -72,6 +73,7 @@ class Readout:
                 for opening in opened.openings
             ],
             "equity": ArrowRows(partial(equity_table, opened.session_id, curves)),
+            "faults": fault_rows(opened, books),
         }
 
     def _curves(self, ended: r.SessionEnded) -> dict[str, Curve]:

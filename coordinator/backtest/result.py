@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import date
 from decimal import Decimal
@@ -39,6 +39,31 @@ class Failing:
     words: str
     sessions: int = 0
 
+    def in_words(self, sessions: int) -> str:
+        """It, of so many sessions, as a sentence, and what to do about it."""
+        return (
+            f"{self.strategy} failed in {self.sessions} of {sessions} sessions and opened nothing"
+            f" more in them; first on {self.first}: {self.words}. Repair it and test it again."
+        )
+
+
+def note_faults(failing: dict[str, Failing], session: PlayedSession) -> None:
+    """Count the strategies that failed in a finished session."""
+    for name, words in session.faults.items():
+        failing.setdefault(name, Failing(name, session.session_date, words)).sessions += 1
+
+
+def failing_of_many(failing: Mapping[str, Failing], variants: int) -> str:
+    """How many of a sweep's variants failed, the first of them, and what to do; '' for none."""
+    if not failing:
+        return ""
+    first = min(failing.values(), key=lambda one: one.first)
+    return (
+        f"{len(failing):,} of {variants:,} variants failed, and opened nothing more in the sessions"
+        f" in which they did; first {first.strategy} on {first.first}: {first.words}."
+        " Repair it and sweep again."
+    )
+
 
 @dataclass(slots=True)
 class Tally:
@@ -70,8 +95,7 @@ class Tally:
         for row in session.rows()["pnl_daily"]:
             if row["strategy"] != UNASSIGNED:
                 self._add_day(row)
-        for name, words in session.faults.items():
-            self.failing.setdefault(name, Failing(name, session.session_date, words)).sessions += 1
+        note_faults(self.failing, session)
 
     def as_document(self) -> dict[str, object]:
         """The same as plain values for JSON, decimals and dates as they are."""

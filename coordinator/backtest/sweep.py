@@ -18,6 +18,7 @@ from coordinator.backtest.backtest import (
 )
 from coordinator.backtest.lean import DETAILS, joined, lean
 from coordinator.backtest.played import PlayedSession, Tables
+from coordinator.backtest.result import Failing, failing_of_many, note_faults
 from coordinator.config import CoordinatorConfig
 from coordinator.core.values import UNASSIGNED
 
@@ -41,6 +42,8 @@ class Sweep:
         self._options = options
         self._config = config = config or options.read()
         self.left_out = config.left_out
+        self.failing: dict[str, Failing] = {}
+        """The variants that have failed so far in sessions that were played or joined here."""
         self._mine = config.enabled[part::parts]
         self.test = self._backtest({one.name for one in self._mine})
 
@@ -54,11 +57,19 @@ class Sweep:
     ) -> Iterator[PlayedSession]:
         """The sessions, without details, each finished before it comes."""
         for session in self.test.play(advance, stopped):
+            note_faults(self.failing, session)
             yield lean(session, self._mine)
 
     def joined(self, parts: list[PlayedSession]) -> PlayedSession:
         """A session of all parts, in the order of the configuration."""
-        return joined(parts, self.names)
+        session = joined(parts, self.names)
+        note_faults(self.failing, session)
+        return session
+
+    @property
+    def warning(self) -> str:
+        """How many variants failed, how the first did, and what to do; '' while none has."""
+        return failing_of_many(self.failing, len(self.names))
 
     def in_detail(
         self, names: Collection[str], sessions: int, stopped: Callable[[], bool] = unstopped

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from coordinator.core import records as r
 from coordinator.core.books import Books
+from coordinator.core.lanes import FAULT
 from coordinator.core.order_rows import Row
 from coordinator.core.values import ATTO, ZERO
 
@@ -110,6 +111,18 @@ def pnl_row(
         "fills": fills,
         "max_drawdown": max_drawdown,
     }
+
+
+def fault_rows(opened: r.SessionOpened, books: Books) -> list[Row]:
+    """The strategies that failed and opened nothing more that day, and how they did."""
+    found: list[Row] = []
+    for opening in opened.openings:
+        day = books.days.get(opening.strategy)
+        if day is not None and day.stopped.startswith(FAULT):
+            reason = day.stopped.removeprefix(FAULT)
+            name = opening.strategy
+            found.append({"session_id": opened.session_id, "strategy": name, "reason": reason})
+    return found
 
 
 def unrealized(books: Books, name: str) -> Decimal:

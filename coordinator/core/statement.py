@@ -14,6 +14,7 @@ from decimal import Decimal
 
 from coordinator.core import records as r
 from coordinator.core.book_rows import (
+    fault_rows,
     pnl_row,
     position_rows,
     session_row,
@@ -119,6 +120,7 @@ class Replay:
             "positions": [row for name in names for row in position_rows(opened, books, name)],
             "pnl_daily": [self._pnl_row(opened, opening) for opening in opened.openings],
             "equity": [row for name in names for row in self._equity_rows(name)],
+            "faults": fault_rows(opened, books),
         }
 
     def _open(self, record: r.SessionOpened) -> None:

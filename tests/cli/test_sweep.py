@@ -15,6 +15,7 @@ import pytest
 
 from tests.backtest.recording import MONDAY, TUESDAY, strategy, write_config, write_recording
 from tests.cli.conftest import Said, Shell
+from tests.coordinator.own_strategies import write_folder
 from tests.docs.reading import save_files
 
 Command = Callable[[Sequence[str]], Said]
@@ -140,6 +141,65 @@ def test_without_a_sweep_there_is_nothing_to_keep_the_best_of(
     said = command(["backtest", "--config", str(config), "--bars", str(bars), "--keep", "2"])
     assert said.code == 2
     assert "rank a sweep's variants" in " ".join(said.err.replace("│", " ").split())
+
+
+FRAGILE = """\
+class Fragile:
+    strategy_type = "fragile"
+
+    def __init__(self, least: int = 0, window: int = 3):
+        self.least, self.window = least, window
+
+    def generate_signal(self, bars):
+        return 1 if 10 / self.least > len(bars) else -1
+"""
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_variants_that_fail_are_counted_and_the_first_is_told_with_file_and_line(
+    command: Command, tmp_path: Path, bars: Path, as_json: bool
+) -> None:
+    own = write_folder(tmp_path / "own", fragile=FRAGILE)
+    entry = {"name": "Frail", "strategy_type": "fragile", "tickers": ["SPY"]}
+    swept = {**entry, "sweep": {"least": [0, 1, 2], "window": [3, 4]}}
+    document = {"strategies_dir": own.name, "strategies": [swept, strategy("Plain", "SPY")]}
+    config = write_config(tmp_path / "own.json", document)
+    more = ["--json"] if as_json else []
+    said = command(["backtest", "--config", str(config), "--bars", str(bars), *more])
+    assert said.code == 1
+    assert said.err.count("\n") == 1
+    assert said.err.startswith("Warning: 2 of 7 variants failed, and opened nothing more")
+    assert "first Frail-l0-w3 on 2026-03-16: " in said.err
+    assert "ZeroDivisionError" in said.err
+    assert "own/fragile.py:8" in said.err
+    assert said.err.endswith("Repair it and sweep again.\n")
+    failed = rows(tmp_path / "state" / "warehouse.duckdb", "SELECT strategy FROM faults ORDER BY 1")
+    assert failed == [(name,) for name in ("Frail-l0-w3", "Frail-l0-w4") for _ in range(2)]
+    if as_json:
+        failing = json.loads(said.out)["failing"]
+        assert {(one["strategy"], one["sessions"]) for one in failing} == {
+            ("Frail-l0-w3", 2),
+            ("Frail-l0-w4", 2),
+        }
+
+
+def test_comparing_one_that_failed_warns_that_it_did_and_says_what_to_do(
+    command: Command, tmp_path: Path, bars: Path
+) -> None:
+    own = write_folder(tmp_path / "own", fragile=FRAGILE)
+    entry = {"name": "Frail", "strategy_type": "fragile", "tickers": ["SPY"]}
+    document = {"strategies_dir": own.name, "strategies": [entry, strategy("Plain", "SPY")]}
+    config = write_config(tmp_path / "own.json", document)
+    assert command(["backtest", "--config", str(config), "--bars", str(bars)]).code == 1
+    said = command(["compare", "Plain", "Frail"])
+    assert said.code == 0
+    assert "2 days in common" in said.out
+    assert said.err.startswith("Warning: Frail (backtest, BT-")
+    assert "failed on 2 of these 2 days" in said.err
+    assert "own/fragile.py:8" in said.err
+    assert said.err.endswith("on which it did not: --from and --to name them.\n")
+    told = json.loads(command(["compare", "Plain", "Frail", "--json"]).out)["failed"]
+    assert [one["days"] for one in told] == [["2026-03-16", "2026-03-17"]]
 
 
 def test_a_session_refuses_a_sweep_and_says_what_to_do(command: Command, asked: list[str]) -> None:

@@ -156,3 +156,16 @@ def test_two_without_a_common_day_are_told_theirs(tmp_path: Path) -> None:
         compare(place, "Alpha", "Late")
     with pytest.raises(NothingToCompare, match="between these dates"):
         compare(place, "Alpha", "Late", start=date(2026, 5, 1))
+
+
+def test_one_that_failed_on_some_of_the_days_is_told_with_the_first_of_them(tmp_path: Path) -> None:
+    alphas, betas = days("Alpha", LIVE), days("Beta", SHADOW, account="PA2")
+    for number, source in enumerate(alphas):
+        if number:
+            fault = {"strategy": "Alpha", "reason": f"KeyError in own/alpha.py:{number}"}
+            source.tables["faults"] = [{"session_id": source.session_id, **fault}]
+    found = compare(load(tmp_path, *alphas, *betas), "Alpha", "Beta")
+    assert [(one.history.strategy, one.days, one.reason) for one in found.failed] == [
+        ("Alpha", (date(2026, 3, 18),), "KeyError in own/alpha.py:1")
+    ]
+    assert compare(tmp_path / "w.duckdb", "Beta", "Alpha", end=date(2026, 3, 17)).failed == ()

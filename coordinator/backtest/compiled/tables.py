@@ -69,6 +69,7 @@ class Statement:
             "positions": ArrowRows(self._positions),
             "pnl_daily": ArrowRows(self._days),
             "equity": ArrowRows(self._equity),
+            "faults": [],  # a session in which a rule fails is not for machine code
         }
 
     def _strategies(self) -> list[Row]:
