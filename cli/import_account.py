@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.control import AccountNumber
 from cli.faults import ANYTHING_ELSE, complain, plainly
 from cli.kill import operator
 from cli.logs import configure_logging
@@ -39,6 +40,7 @@ def import_account(
     strategies: StrategiesDir = None,
     plan: PlanFile = None,
     write_plan: FormFile = None,
+    account: AccountNumber = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before moving.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     clock_speed: BrokerSpeed = 1.0,
@@ -50,6 +52,9 @@ def import_account(
     With one it shows what would move, asks, and moves it in the books; at the broker nothing
     happens. A plan is carried out whole or not at all, and once. A coordinator may run meanwhile.
     Exit 1 if you say no, 3 if something stands against the plan.
+
+    The account is the one that the keys belong to. A simulated session can be looked at while it
+    runs, by --account SIM0001 or without keys.
 
     \b
     Example:
@@ -65,14 +70,14 @@ def import_account(
 
     known = None if config is None else load_config(config, strategies)
     wanted = None if plan is None else read_plan(plan)
-    with importing(operator(clock_speed), known) as account:
+    with importing(operator(clock_speed), known, account) as found:
         if wanted is not None:
-            _carry_out(account, wanted, sure=yes)
+            _carry_out(found, wanted, sure=yes)
             return
-        _show(account, as_json=json)
+        _show(found, as_json=json)
         if write_plan is not None:
             with write_plan.open("x", encoding="utf-8") as file:
-                file.write(account.form())
+                file.write(found.form())
             complain(f"{write_plan}: fill in whose each position shall be, then --plan it.")
 
 

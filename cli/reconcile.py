@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.control import AccountNumber
 from cli.faults import ANYTHING_ELSE, complain, plainly
 from cli.kill import operator
 from cli.logs import configure_logging
@@ -26,6 +27,7 @@ Accept = Annotated[
 @plainly
 def reconcile(
     accept: Accept = None,
+    account: AccountNumber = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     clock_speed: BrokerSpeed = 1.0,
     log_level: LogLevel = "WARNING",
@@ -36,6 +38,9 @@ def reconcile(
     meanwhile. --accept takes a difference as it is shown: it goes to or from UNASSIGNED, entries
     on its ticker are free again, and the journal keeps who said so.
 
+    The account is the one that the keys belong to. A simulated session is compared while it runs,
+    by --account SIM0001; without keys that is not needed.
+
     \b
     Example:
       multi-trader reconcile
@@ -44,7 +49,7 @@ def reconcile(
     configure_logging(log_level)
     from coordinator.reconcile import reconcile as compare
 
-    found = compare(operator(clock_speed), accepted=accept)
+    found = compare(operator(clock_speed), accepted=accept, account=account)
     if json:
         typer.echo(json_text.dumps(_document(found), default=plain, indent=2))
     else:

@@ -7,7 +7,7 @@ what is written, and whatever is decided here is decided with all that others ha
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -16,10 +16,11 @@ from coordinator.core.books import Books
 from coordinator.core.risk import Asset
 from coordinator.core.session import Hours
 from coordinator.core.values import UNASSIGNED, exactly, is_crypto
-from coordinator.errors import BrokerRejected, SafetyRefusal
-from coordinator.settings import Settings, read_settings
+from coordinator.errors import BrokerRejected, OperatorError, SafetyRefusal
+from coordinator.settings import KeysMissing, Settings, read_settings, simulator_settings
 from coordinator.shell import startup
 from coordinator.shell.broker import Broker
+from coordinator.shell.control_protocol import Address, addresses
 from coordinator.shell.folders import JOURNAL
 from coordinator.shell.journal import Entry, Journal, read_newest
 from coordinator.shell.lease import is_running
@@ -57,6 +58,26 @@ class Operator:
             OperatorError: there are no keys, or they may not be used there.
         """
         return read_settings(self.environment, live=mode == "live")
+
+    def has_keys(self) -> bool:
+        """Whether the environment, or a `.env` here, holds a broker's keys, wrong ones included."""
+        try:
+            self.settings("paper")
+        except KeysMissing:
+            return False
+        except OperatorError:
+            return True
+        return True
+
+    def simulators(self) -> dict[str, Address]:
+        """By account: where the embedded simulators of sessions that run can be asked."""
+        simulated = [path for path in self.journals() if mode_of(path) == "simulated"]
+        return {
+            path.parent.name: address
+            for path in simulated
+            for address in addresses(path.parent)
+            if address.simulator
+        }
 
     def _matters(self, path: Path) -> bool:
         simulated = mode_of(path) == "simulated"
@@ -180,6 +201,49 @@ class Reach:
         number = broker.account().number
         budgets.on_account(number, host=settings.account_host)
         return cls(number, settings, broker, ports)
+
+    @classmethod
+    def simulated(cls, operator: Operator, account: str | None) -> Reach | None:
+        """The embedded simulator of a session that runs, where that is meant.
+
+        It is by its account's number, or where there are no keys and no other one runs.
+
+        Raises:
+            OperatorError: more than one may be meant, or its session has ended.
+            BrokerError: it does not answer any more.
+        """
+        running = operator.simulators()
+        if account is None and not operator.has_keys():
+            account = next(iter(running)) if len(running) == 1 else None
+            if len(running) > 1:
+                raise OperatorError(
+                    f"{len(running)} simulated sessions run; name one by --account:"
+                    f" {', '.join(running)}."
+                )
+        if account in running:
+            address = running[account]
+            settings = simulator_settings(address.simulator, operator.home)
+            return cls.by_keys(replace(operator, speed=address.clock_speed), settings)
+        journal = operator.home / (account or "") / JOURNAL
+        if journal.exists() and mode_of(journal) == "simulated":
+            raise OperatorError(
+                f"{account} is a simulated account whose session does not run, and its broker ended"
+                " with it: there is nothing left to compare with. `multi-trader status` has its"
+                " books, and `multi-trader run --simulate` begins another."
+            )
+        return None
+
+    def check(self, account: str | None) -> None:
+        """See to it that this is the account that is meant.
+
+        Raises:
+            OperatorError: the keys are another account's.
+        """
+        if account not in (None, self.account):
+            raise OperatorError(
+                f"the keys in the environment are those of account {self.account}, not {account}'s:"
+                " set those, or leave --account out"
+            )
 
     def assets(self, symbols: Sequence[str]) -> dict[str, Asset]:
         """What may be ordered of each symbol that the broker knows."""

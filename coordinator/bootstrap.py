@@ -216,7 +216,7 @@ async def _run(
             controls=setup.controls,
             crossing=setup.crossing,
             crypto_fee_rate=setup.crypto_fee_rate,
-            observers=[controlled(settings.home, environment), *observers],
+            observers=[controlled(settings, environment, options.speed), *observers],
             source=Rereading(
                 options.config, options.strategies, ready, own, specs, leases, host, shadows
             ),

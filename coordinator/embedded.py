@@ -16,8 +16,9 @@ from pathlib import Path
 
 from coordinator.core.values import is_crypto
 from coordinator.errors import OperatorError
-from coordinator.settings import Settings
+from coordinator.settings import Settings, simulator_settings
 from coordinator.shell.folders import private_folder
+from coordinator.shell.traces import forget_killed_runs, forget_run
 from coordinator.shell.wire import NEW_YORK
 
 log = logging.getLogger(__name__)
@@ -87,6 +88,7 @@ def embedded_simulator(simulation: Simulation, account: str) -> Iterator[Setting
         cash=max(LEAST_CASH, simulation.capital * ROOM),
         account_number=account,
     )
+    forget_killed_runs()
     try:
         simulator = Simulator(options)
         _warn_of_bars_that_are_missing(simulation, simulator.exchange.universe)
@@ -94,18 +96,12 @@ def embedded_simulator(simulation: Simulation, account: str) -> Iterator[Setting
     except SimulatorError as error:
         _unclaim(simulation.home / account)
         raise OperatorError(str(error)) from None
+    settings = simulator_settings(simulator.url, simulation.home)
     try:
-        yield Settings(
-            key_id="simulated",
-            secret="simulated",  # noqa: S106
-            trading_url=simulator.url,
-            data_url=simulator.url,
-            stream_url=simulator.stream_url,
-            home=simulation.home,
-            allow_live="",
-        )
+        yield settings
     finally:
         simulator.stop()
+        forget_run(settings.account_host, account)
 
 
 def _warn_of_bars_that_are_missing(simulation: Simulation, there: Collection[str]) -> None:

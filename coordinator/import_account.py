@@ -46,14 +46,21 @@ RECENT = timedelta(days=7)
 
 
 @contextmanager
-def importing(operator: Operator, config: CoordinatorConfig | None) -> Iterator[Importing]:
+def importing(
+    operator: Operator, config: CoordinatorConfig | None, number: str | None = None
+) -> Iterator[Importing]:
     """The account that the keys belong to, looked at once, for as long as the context lasts.
+
+    A simulated session that runs is meant by its account's `number`, or where there are no keys.
 
     Raises:
         OperatorError: no keys, or they are not those of the configuration's mode.
         BrokerError: the broker could not be asked.
     """
-    reach = _reach(operator, config)
+    reach = Reach.simulated(operator, number)
+    if reach is None:
+        reach = _reach(operator, config)
+        reach.check(number)
     path = operator.home / reach.account / JOURNAL
     with ExitStack() as resources:
         found = Importing(operator, reach, path, resources)

@@ -66,25 +66,39 @@ class Reconciliation:
     accepted: Difference | None = None
 
 
-def reconcile(operator: Operator, *, accepted: str | None = None) -> Reconciliation:
+def reconcile(
+    operator: Operator, *, accepted: str | None = None, account: str | None = None
+) -> Reconciliation:
     """Compare the books of the account that the keys belong to; with an id, accept what it names.
+
+    A simulated session that runs is meant by its `account`, or where there are no keys.
 
     Raises:
         OperatorError: no keys, no books of theirs, or nothing is called `accepted`.
         SafetyRefusal: what it names may still explain itself, or has changed meanwhile.
         BrokerError: the broker could not be asked.
     """
-    reach, path = _books_of_the_keys(operator)
+    reach, path = _books_to_compare(operator, account)
     newest = read_newest(path, r.SessionOpened)
-    with Account.open(path, seen_by=newest.coordinator if newest else "") as account:
-        seen, judged = look_at(account, reach)
-        shown = _shown(account, judged)
+    with Account.open(path, seen_by=newest.coordinator if newest else "") as books:
+        seen, judged = look_at(books, reach)
+        shown = _shown(books, judged)
         if accepted is None:
             return _result(reach, seen, shown, judged)
         difference = _named(accepted, shown)
-        _accept(operator, account, seen, difference, newest.session_id if newest else "")
+        _accept(operator, books, seen, difference, newest.session_id if newest else "")
         left = tuple(d for d in shown if d.id != accepted)
         return _result(reach, seen, left, judged, difference)
+
+
+def _books_to_compare(operator: Operator, account: str | None) -> tuple[Reach, Path]:
+    """The broker, and the journal of its account."""
+    reach = Reach.simulated(operator, account)
+    if reach is not None:
+        return reach, operator.home / reach.account / JOURNAL
+    reach, path = _books_of_the_keys(operator)
+    reach.check(account)
+    return reach, path
 
 
 def _books_of_the_keys(operator: Operator) -> tuple[Reach, Path]:

@@ -28,6 +28,8 @@ _CONNECTION = re.compile(r"[A-Za-z_][A-Za-z0-9_]+:")
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _SCHEMES = {"https": "http", "wss": "ws"}
 KEYS = ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY")
+SIMULATED = "simulated"
+"""Key and secret of runs against embedded simulators."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,19 @@ class Settings:
     def crypto_stream_url(self) -> str:
         """The crypto bars."""
         return f"{self.stream_url}/v1beta3/crypto/us"
+
+
+class KeysMissing(CredentialsError):
+    """There are no keys at all."""
+
+
+def simulator_settings(url: str, home: Path) -> Settings:
+    """Settings that point at the simulator at this URL; it takes any keys.
+
+    Its streams are at the same address.
+    """
+    streams = f"ws{url.removeprefix('http')}"
+    return Settings(SIMULATED, SIMULATED, url, url, streams, home, "")
 
 
 def home_folder(environment: Mapping[str, str] | None = None) -> Path:
@@ -131,7 +146,7 @@ def read_settings(
     known = {**_dotenv((folder or Path()) / ".env", given), **given}
     missing = [name for name in KEYS if not known.get(name, "").strip()]
     if missing:
-        raise CredentialsError(
+        raise KeysMissing(
             f"Missing Alpaca API credentials: set {' and '.join(missing)} (or put them into a file"
             " .env of mode 600), or trade on the simulator, which needs none:"
             " multi-trader run --simulate."

@@ -77,12 +77,18 @@ class Reply(BaseModel):
 
 
 class Address(BaseModel):
-    """Where the coordinator of this name is asked."""
+    """Where the coordinator of this name is asked.
+
+    `simulator` is the URL of the simulator that it trades at, '' at Alpaca; its clock runs up to
+    `clock_speed` times as fast as ours.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     coordinator: str
     socket: Path
+    simulator: str = ""
+    clock_speed: float = 1.0
 
 
 def line(message: Request | Reply | Address) -> bytes:

@@ -21,6 +21,7 @@ from pydantic import ValidationError
 
 from coordinator.core.messages import Act
 from coordinator.core.reload import Removal
+from coordinator.settings import Settings
 from coordinator.shell.control_protocol import (
     MOST_ASKED,
     Address,
@@ -47,18 +48,27 @@ MOST_AT_ONCE, MOST_PER_S, MOST_IN_LINE = 8, 100.0, 64
 """Requests that are heard side by side, new ones a second, and those that wait in the kernel."""
 
 
-def controlled(home: Path, environment: Mapping[str, str] = os.environ) -> Observer:
+def controlled(
+    settings: Settings, environment: Mapping[str, str] = os.environ, speed: float = 1.0
+) -> Observer:
     """An observer that keeps a control socket open under the state folder while a session trades.
 
-    `environment` may name the user's runtime folder.
+    `environment` may name the user's runtime folder; `speed` is the broker's clock's, which is told
+    beside a simulator's address.
     """
 
     @asynccontextmanager
     async def observe(live: LiveSession) -> AsyncIterator[None]:
         view = live.view()
-        file = address_file(home / view.account, view.coordinator)
+        file = address_file(settings.home / view.account, view.coordinator)
+        address = Address(
+            coordinator=view.coordinator,
+            socket=socket_path(file, environment).absolute(),
+            simulator=settings.trading_url if settings.account_host else "",
+            clock_speed=speed,
+        )
         try:
-            door = _open_door(file, view.coordinator, socket_path(file, environment))
+            door = _open_door(file, address)
         except OSError as error:
             log.warning("no control socket (%s): commands come by the journal instead", error)
             yield
@@ -75,8 +85,9 @@ def controlled(home: Path, environment: Mapping[str, str] = os.environ) -> Obser
     return observe
 
 
-def _open_door(file: Path, coordinator: str, path: Path) -> socket.socket:
+def _open_door(file: Path, address: Address) -> socket.socket:
     """Listen, in the place of a process that died, and say where. Its lease says that it did."""
+    path = address.socket
     guarded(file.parent)
     guarded(path.parent)
     if os.path.lexists(path):
@@ -89,7 +100,7 @@ def _open_door(file: Path, coordinator: str, path: Path) -> socket.socket:
         door.bind(str(path))
         path.chmod(0o600)
         door.listen(MOST_IN_LINE)
-        _write(file, line(Address(coordinator=coordinator, socket=path.absolute())))
+        _write(file, line(address))
     except BaseException:
         door.close()
         raise

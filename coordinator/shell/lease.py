@@ -154,7 +154,11 @@ def _digest(name: str) -> str:
 
 
 def _is_held(path: Path) -> bool:
-    with _opened(path) as handle:
+    try:
+        file = os.open(path, os.O_RDWR)
+    except FileNotFoundError:  # a simulated run has ended, and its lease with it
+        return False
+    with os.fdopen(file) as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:

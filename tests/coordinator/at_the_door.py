@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from coordinator.core import records as r
+from coordinator.settings import Settings
 from coordinator.shell.broker import Broker
 from coordinator.shell.control_client import ask
 from coordinator.shell.control_protocol import Address, Reply, Request, addresses
@@ -17,6 +18,7 @@ from tests.corpus.answers import answering
 from tests.corpus.test_session import NOW, Desk
 
 BY = "daniel"
+SIMULATOR = "http://127.0.0.1:1"
 
 
 class Door:
@@ -62,7 +64,8 @@ def at_the_door(
     async def play(broker: Broker) -> None:
         account = home / "PA1"
         desk, over = Desk(account, broker), asyncio.Event()
-        async with controlled(home, environment)(desk.live):
+        settings = Settings("k", "s", SIMULATOR, SIMULATOR, SIMULATOR, home, "")
+        async with controlled(settings, environment, 60.0)(desk.live):
             running = asyncio.create_task(desk.live.run(over.is_set))
             try:
                 await story(Door(account, desk))

@@ -15,6 +15,8 @@ from coordinator.embedded import Simulation, claim_account, embedded_simulator
 from coordinator.errors import OperatorError
 from coordinator.shell.alpaca_rest import AlpacaRest
 from coordinator.shell.broker import Broker
+from coordinator.shell.lease import LEASES, Leases
+from coordinator.shell.pace import Budgets
 from tests.backtest.recording import write_recording
 
 DAY = date(2026, 3, 17)
@@ -119,3 +121,16 @@ def test_a_run_that_cannot_be_played_gives_its_account_back(tmp_path: Path) -> N
         with pytest.raises(OperatorError), embedded_simulator(wrong, account):
             pass
         assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_leaves_no_lease_and_no_count_of_requests(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    leases = tmp_path / LEASES
+    with embedded_simulator(simulation(tmp_path), "SIM0001") as settings, Leases() as held:
+        held.take_for_key(settings.account_host, settings.key_id, ["stocks"])
+        held.take_for_account("SIM0001", ["stocks"], host=settings.account_host)
+        Budgets(settings, speed=600.0).on_account("SIM0001", host=settings.account_host)
+        assert len(list(leases.iterdir())) == 3
+    assert list(leases.iterdir()) == []

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from coordinator.errors import SafetyRefusal
-from coordinator.shell.lease import LeaseHeld, Leases, is_running
+from coordinator.shell.lease import LeaseHeld, Leases, _is_held, is_running
+from coordinator.shell.traces import STARTING_S, forget_killed_runs, forget_run
 
 HOST = "paper-api.alpaca.markets"
 HOLD = """
@@ -149,3 +152,68 @@ def test_no_file_of_a_lease_tells_a_key_or_leaves_its_folder(tmp_path: Path) -> 
     assert (
         stat.S_IMODE(folder.stat().st_mode) == stat.S_IMODE(folder.parent.stat().st_mode) == 0o700
     )
+
+
+SIMULATOR = "127.0.0.1:5001"
+
+
+def simulated(folder: Path, account: str = "SIM0001", host: str = SIMULATOR) -> Leases:
+    """What a simulated run holds; its requests are counted there too."""
+    leases = Leases(folder)
+    leases.take_for_key(host, "simulated", ["stocks"])
+    leases.take_for_account(account, ["stocks"], host=host)
+    leases.take_for_coordinator(account, "one", host=host)
+    leases.take_for_strategies(account, ["Edge"], host=host)
+    name = host.replace(".", "_").replace(":", "_")
+    (folder / f"account-{name}-{account}.requests").touch()
+    return leases
+
+
+def age(folder: Path) -> None:
+    """All files are as old as those of a run that is no longer starting."""
+    long_ago = time.time() - 2 * STARTING_S
+    for path in folder.iterdir():
+        os.utime(path, (long_ago, long_ago))
+
+
+def names(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir()}
+
+
+def test_a_simulated_run_that_ends_leaves_nothing_and_takes_nobody_elses(tmp_path: Path) -> None:
+    with Leases(tmp_path) as others:
+        others.take_for_account("PA1", ["stocks"])
+        others.take_for_account("SIM00012", ["stocks"], host=SIMULATOR)
+        others.take_for_key("127.0.0.1:50010", "simulated", ["stocks"])
+        before = names(tmp_path)
+        simulated(tmp_path).close()
+        assert len(names(tmp_path) - before) == 5
+        forget_run(SIMULATOR, "SIM0001", tmp_path)
+        assert names(tmp_path) == before
+    assert not is_running("SIM0001", tmp_path)
+
+
+def test_what_a_killed_simulated_run_left_is_removed_by_the_next_and_nothing_else(
+    tmp_path: Path,
+) -> None:
+    simulated(tmp_path, "SIM0001").close()
+    killed = names(tmp_path)
+    with Leases(tmp_path) as paper:
+        paper.take_for_key(HOST, "PK1", ["stocks"])
+        paper.take_for_account("PA1", ["stocks"])
+        paper.take_for_account("PA3SIM000001", ["stocks"], host="127.0.0.1:5002")
+    with simulated(tmp_path, "SIM0002", "127.0.0.1:5003"):
+        age(tmp_path)
+        simulated(tmp_path, "SIM0003", "127.0.0.1:5004").close()  # it may be starting right now
+        before = names(tmp_path)
+        forget_killed_runs(tmp_path)
+        assert before - names(tmp_path) == killed
+        assert is_running("SIM0002", tmp_path)
+
+
+def test_a_lease_that_is_removed_while_it_is_looked_at_is_not_made_again(tmp_path: Path) -> None:
+    simulated(tmp_path).close()
+    gone = next(tmp_path.glob("*SIM0001-stocks.lock"))
+    gone.unlink()
+    assert not _is_held(gone)
+    assert not gone.exists()

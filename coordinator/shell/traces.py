@@ -1,0 +1,76 @@
+"""What runs against embedded simulators leave among the leases: removed when they end.
+
+Such a broker has a port and an account that nobody meets again, so neither a lease nor a count of
+requests is worth anything after it. What a killed run left, the next simulated start removes.
+Files of any other broker stay: an account lives on, and a lease that is gone could be held twice.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import math
+import os
+import re
+import tempfile
+from collections.abc import Iterable
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+from coordinator.settings import SIMULATED
+from coordinator.shell.lease import LEASES, name_of_account, name_of_key
+
+STARTING_S = 60.0
+"""Local seconds for which the files of a run that starts are left alone, held or not."""
+_ACCOUNT = re.compile(r"account-127_0_0_1_(\d+)-(SIM\d{4,})\D.*")
+
+
+def forget_run(host: str, account: str, folder: Path | None = None) -> None:
+    """Remove what a run on this account of the embedded simulator at `host` left; it has ended."""
+    leases = folder if folder is not None else Path.home() / LEASES
+    for path in _files_of(leases, host, account):
+        path.unlink(missing_ok=True)
+
+
+def forget_killed_runs(folder: Path | None = None) -> None:
+    """Remove what simulated runs left that were killed."""
+    leases = folder if folder is not None else Path.home() / LEASES
+    found = {(m[1], m[2]) for path in leases.glob("account-*") if (m := _ACCOUNT.match(path.name))}
+    for port, account in found:
+        host = f"127.0.0.1:{port}"
+        files = _files_of(leases, host, account)
+        if not _are_fresh(files, _now_s(leases)) and not _are_held(files):
+            forget_run(host, account, leases)
+
+
+def _files_of(leases: Path, host: str, account: str) -> list[Path]:
+    names = name_of_account(account, host), name_of_key(host, SIMULATED)
+    return [path for name in names for path in leases.glob(f"{name}[.-]*")]
+
+
+def _are_fresh(files: Iterable[Path], now_s: float) -> bool:
+    newest_s = -math.inf
+    for path in files:
+        with suppress(FileNotFoundError):
+            newest_s = max(newest_s, path.stat().st_mtime)
+    return now_s - newest_s < STARTING_S
+
+
+def _now_s(folder: Path) -> float:
+    """The time by the clock that stamps the files of this folder."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        return os.fstat(file.fileno()).st_mtime
+
+
+def _are_held(files: Iterable[Path]) -> bool:
+    with ExitStack() as open_files:
+        for path in (path for path in files if path.suffix == ".lock"):
+            try:
+                file = os.open(path, os.O_RDWR)
+            except FileNotFoundError:
+                continue
+            open_files.callback(os.close, file)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+    return False
