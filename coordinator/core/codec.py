@@ -3,36 +3,68 @@
 The types of the record classes are the schema; a field that is missing from old text takes its
 default. A bar is a plain list, because there are many. The numbers of one that kept the wire's
 stand in it as numbers, and are read as they stand: what a float is written as gives it back.
+Records that follow one another and are of one of the kinds that a minute has many of may share a
+text: a list of theirs.
 """
 
 from __future__ import annotations
 
 import json
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
+from itertools import groupby
 from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 
 import orjson
 
 from coordinator.core import records as r
+from coordinator.core.texts import WRITERS
 from coordinator.core.values import Bar, Numbers, WireBar, wire_bar
 
 Decoder = Callable[[Any], Any]
 Encoder = Callable[[Any], Any]
-BARS_SEEN = r.BarsSeen.__name__
+SHARING = {r.DayRolled, r.OrderIntended, r.OrderReleased, r.EntryDenied, r.CancelRequested}
+"""Kinds of which one minute may have many. What books money has a text, a row, of its own."""
 _text = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 
 def encode(record: r.Record) -> tuple[str, str]:
     """(kind, JSON text) of a record. Equal records give equal text."""
-    if isinstance(record, r.BarsSeen):
-        return BARS_SEEN, _bars_seen(record)
-    kind = type(record).__name__
-    return kind, _text(_ENCODERS[kind](record))
+    (text,) = _texts(type(record), (record,))
+    return type(record).__name__, text
+
+
+def encode_all(records: Iterable[r.Record]) -> Iterator[tuple[str, str, r.Record]]:
+    """(kind, JSON text, first record) of each record, or of several that share a text, in order."""
+    for cls, group in groupby(records, type):
+        kind, members = cls.__name__, list(group)
+        texts = _texts(cls, members)
+        if cls in SHARING and len(members) > 1:
+            yield kind, f"[{','.join(texts)}]", members[0]
+        else:
+            yield from ((kind, text, one) for text, one in zip(texts, members, strict=True))
+
+
+def _texts(cls: type, records: Sequence[r.Record]) -> list[str]:
+    """The texts of records of one kind."""
+    if cls is r.BarsSeen:
+        return [_bars_seen(cast(r.BarsSeen, record)) for record in records]
+    write, walk = WRITERS.get(cls), _ENCODERS[cls.__name__]
+    if write is None:
+        return [_text(walk(record)) for record in records]
+    found, at, told = list[str](), object(), ""
+    for record in records:
+        try:
+            if record.at is not at:
+                at, told = record.at, record.at.isoformat()
+            found.append(write(record, told))
+        except (AttributeError, KeyError, TypeError):  # not of the types that it should be
+            found.append(_text(walk(record)))
+    return found
 
 
 def _bars_seen(record: r.BarsSeen) -> str:
@@ -65,6 +97,17 @@ def decode(kind: str, body: str) -> r.Record:
     """
     record: r.Record = _DECODERS[kind](json.loads(body))
     return record
+
+
+def decode_all(kind: str, body: str) -> list[r.Record]:
+    """The records of this kind that share the text, in order; most often it is one.
+
+    Raises:
+        KeyError: the kind is not one of ours.
+        ValueError, TypeError: the text does not fit the kind.
+    """
+    decoder, found = _DECODERS[kind], json.loads(body)
+    return [decoder(one) for one in found] if isinstance(found, list) else [decoder(found)]
 
 
 def _plain(value: Any) -> Any:

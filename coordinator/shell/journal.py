@@ -8,25 +8,25 @@ posting stands under the session of the book that it moves, whichever of them at
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from coordinator.core.codec import decode, encode
+from coordinator.core.codec import encode_all
 from coordinator.core.records import ActivityBooked, BarsSeen, HistorySeen, Record, SessionOpened
 from coordinator.core.values import UNASSIGNED
-from coordinator.errors import InvariantError, SafetyRefusal, StorageError
+from coordinator.errors import SafetyRefusal, StorageError
 from coordinator.shell.folders import private_folder
+from coordinator.shell.journal_rows import GENESIS as GENESIS
+from coordinator.shell.journal_rows import Entry as Entry
+from coordinator.shell.journal_rows import broken, chained, entries_of, unusable
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+"""Since 2 several records of a kind may share a row."""
 _BAR_KINDS = {BarsSeen.__name__, HistorySeen.__name__}
-GENESIS = hashlib.sha256(b"multi-trader journal").hexdigest()
-"""The hash before the first row."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS info (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
@@ -36,16 +36,6 @@ CREATE TABLE IF NOT EXISTS records (
 CREATE INDEX IF NOT EXISTS records_of_session ON records (session_id, seq);
 CREATE INDEX IF NOT EXISTS records_of_kind ON records (kind, seq);
 """
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One row of the journal."""
-
-    seq: int
-    coordinator: str
-    session_id: str
-    record: Record
 
 
 class Journal:
@@ -69,7 +59,7 @@ class Journal:
             _prepare(self._connection, account)
         except (sqlite3.DatabaseError, ValueError) as error:
             self._connection.close()
-            raise _unusable(path, error) from error
+            raise unusable(path, error) from error
         except BaseException:
             self._connection.close()
             raise
@@ -97,9 +87,9 @@ class Journal:
         ):
             self._verify(seq, coordinator, session_id, kind, body, digest)
             if kind not in _BAR_KINDS or last.get(coordinator) == session_id:
-                record = decode(kind, body)
-                self._note(record)
-                yield Entry(seq, coordinator, session_id, record)
+                for entry in entries_of(seq, coordinator, session_id, kind, body):
+                    self._note(entry.record)
+                    yield entry
 
     def skip_to_end(self) -> None:
         """Go to the newest entry unread, to append what depends on none of them."""
@@ -144,7 +134,10 @@ class Journal:
             records = decide(self._catch_up())
             self._connection.executemany(
                 "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)",
-                [self._row(self._home(record, session_id), record) for record in records],
+                [
+                    self._row(self._home(first, session_id), kind, body, first)
+                    for kind, body, first in encode_all(records)
+                ],
             )
             self._connection.execute("COMMIT")
         except sqlite3.Error as error:
@@ -162,7 +155,7 @@ class Journal:
         try:
             yield from self._connection.execute(query)
         except sqlite3.Error as error:
-            raise _unusable(self.path, error) from error
+            raise unusable(self.path, error) from error
 
     def _forget(self, before: tuple[int, str]) -> None:
         self._seq, self._hash = before
@@ -170,16 +163,17 @@ class Journal:
             self._connection.execute("ROLLBACK")
 
     def _catch_up(self) -> list[Entry]:
-        found = []
+        found: list[Entry] = []
         for seq, coordinator, session_id, kind, body, digest in self._connection.execute(
             "SELECT seq, coordinator, session_id, kind, body, hash FROM records"
             " WHERE seq > ? ORDER BY seq",
             (self._seq,),
         ).fetchall():
             self._verify(seq, coordinator, session_id, kind, body, digest)
-            record = decode(kind, body)
-            self._note(record)
-            found.append(Entry(seq, coordinator, session_id, record))
+            entries = entries_of(seq, coordinator, session_id, kind, body)
+            for entry in entries:
+                self._note(entry.record)
+            found += entries
         return found
 
     def _home(self, record: Record, session_id: str) -> str:
@@ -195,21 +189,22 @@ class Journal:
                 if opening.strategy != UNASSIGNED:
                     self._homes[opening.strategy] = record.session_id
 
-    def _row(self, session_id: str, record: Record) -> tuple[int, str, str, str, str, str]:
-        """The next row, which the chain goes on from."""
-        kind, body = encode(record)
+    def _row(
+        self, session_id: str, kind: str, body: str, first: Record
+    ) -> tuple[int, str, str, str, str, str]:
+        """The next row, which the chain goes on from; a SessionOpened is alone in its."""
         seq = self._seq + 1
-        digest = _chained(self._hash, seq, self._coordinator, session_id, kind, body)
+        digest = chained(self._hash, seq, self._coordinator, session_id, kind, body)
         self._seq, self._hash = seq, digest
-        self._note(record)
+        self._note(first)
         return seq, self._coordinator, session_id, kind, body, digest
 
     def _verify(
         self, seq: int, coordinator: str, session_id: str, kind: str, body: str, digest: str
     ) -> None:
-        expected = _chained(self._hash, self._seq + 1, coordinator, session_id, kind, body)
+        expected = chained(self._hash, self._seq + 1, coordinator, session_id, kind, body)
         if seq != self._seq + 1 or digest != expected:
-            raise _broken(self.path, seq, self._seq)
+            raise broken(self.path, seq, self._seq)
         self._seq, self._hash = seq, digest
 
     def _check_info(self, account: str) -> None:
@@ -238,11 +233,11 @@ def read_session(path: Path, session_id: str) -> list[Entry]:
             " WHERE session_id = ? ORDER BY seq",
             (session_id,),
         ).fetchall()
-    found = []
+    found: list[Entry] = []
     for seq, coordinator, session, kind, body, digest, previous in rows:
-        if digest != _chained(previous or GENESIS, seq, coordinator, session, kind, body):
-            raise _broken(path, seq, seq - 1)
-        found.append(Entry(seq, coordinator, session, decode(kind, body)))
+        if digest != chained(previous or GENESIS, seq, coordinator, session, kind, body):
+            raise broken(path, seq, seq - 1)
+        found += entries_of(seq, coordinator, session, kind, body)
     return found
 
 
@@ -261,14 +256,14 @@ def read_newest(path: Path, *kinds: type[Record]) -> Entry | None:
     asked = (_NEWEST_OF, _named(kinds)) if kinds else (_NEWEST, ())
     with reading(path) as connection:
         row = connection.execute(*asked).fetchone()
-    return None if row is None else entry_of(*row)
+    return None if row is None else entries_of(*row)[-1]
 
 
 def read_kinds(path: Path, *kinds: type[Record]) -> list[Entry]:
     """All entries of these kinds of record, oldest first, whatever session they belong to."""
     with reading(path) as connection:
         rows = connection.execute(_ALL_OF, _named(kinds)).fetchall()
-    return [entry_of(*row) for row in rows]
+    return [entry for row in rows for entry in entries_of(*row)]
 
 
 _NEWEST = "SELECT seq, coordinator, session_id, kind, body FROM records ORDER BY seq DESC LIMIT 1"
@@ -284,11 +279,6 @@ _ALL_OF = (
 
 def _named(kinds: Iterable[type[Record]]) -> tuple[str]:
     return (json.dumps([kind.__name__ for kind in kinds]),)
-
-
-def entry_of(seq: int, coordinator: str, session_id: str, kind: str, body: str) -> Entry:
-    """A row as it was read."""
-    return Entry(seq, coordinator, session_id, decode(kind, body))
 
 
 class reading:
@@ -327,23 +317,7 @@ def _prepare(connection: sqlite3.Connection, account: str) -> None:
         "INSERT OR IGNORE INTO info VALUES (?, ?)",
         [("schema", str(SCHEMA_VERSION)), ("account", account)],
     )
-
-
-def _chained(previous: str, seq: int, *parts: str) -> str:
-    text = "\x1f".join(map(str, (previous, seq, *parts)))  # a damaged row may lack a part
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _broken(path: Path, seq: int, before: int) -> InvariantError:
-    return InvariantError(
-        f"{path}: record {seq} does not follow record {before}: the journal was changed or"
-        " damaged. Nothing is traded on it; restore the file from a backup, or move it away to"
-        " start new books from the broker's account."
-    )
-
-
-def _unusable(path: Path, error: Exception) -> InvariantError:
-    return InvariantError(
-        f"{path} cannot be used as a journal ({error}). Nothing is traded without it;"
-        " restore it from a backup, or move it away to start new books."
+    connection.execute(
+        "UPDATE info SET value = ?1 WHERE key = 'schema' AND CAST(value AS INTEGER) < ?1",
+        (SCHEMA_VERSION,),
     )

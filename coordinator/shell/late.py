@@ -13,7 +13,8 @@ from pathlib import Path
 from coordinator.core import records as r
 from coordinator.core.restatement import Booking, Late, Term, late_bookings
 from coordinator.core.values import UNASSIGNED
-from coordinator.shell.journal import entry_of, read_kinds, reading
+from coordinator.shell.journal import read_kinds, reading
+from coordinator.shell.journal_rows import entries_of
 
 # An execution from before its session, of an order of another day, or that reverses another one;
 # and a fee of an earlier day.
@@ -43,10 +44,13 @@ _MOVES = """
     WHERE kind = 'OrderMoved' AND body ->> '$.client_order_id' IN (SELECT value FROM json_each(?))
     ORDER BY seq
 """
+# Orders of one minute share a row: its text is the list of theirs.
 _INTENTS = """
-    SELECT body ->> '$.client_order_id', session_id FROM records
-    WHERE kind IN ('OrderIntended', 'OrderAdopted')
-      AND body ->> '$.client_order_id' IN (SELECT value FROM json_each(?))
+    SELECT one.value ->> '$.client_order_id' AS ordered, r.session_id
+    FROM records AS r,
+         json_each(CASE WHEN r.body LIKE '[%' THEN r.body ELSE '[' || r.body || ']' END) AS one
+    WHERE r.kind IN ('OrderIntended', 'OrderAdopted')
+      AND ordered IN (SELECT value FROM json_each(?))
 """
 
 
@@ -80,12 +84,13 @@ def read_terms(path: Path) -> list[Term]:
 def read_late(path: Path) -> list[Late]:
     """What the journal's sessions booked for earlier ones, in the order of the journal."""
     with reading(path) as connection:
-        suspects = [entry_of(*row) for row in connection.execute(_SUSPECTS).fetchall()]
+        rows = connection.execute(_SUSPECTS).fetchall()
+        suspects = [entry for row in rows for entry in entries_of(*row)]
         if not suspects:
             return []
         ids = [e.record.client_order_id for e in suspects if isinstance(e.record, r.FillBooked)]
         rows = connection.execute(_MOVES, (json.dumps(ids),)).fetchall() if ids else []
-    entries = [*suspects, *(entry_of(*row) for row in rows)]
+    entries = [*suspects, *(entry for row in rows for entry in entries_of(*row))]
     terms = read_terms(path)
     known = {term.session_id for term in terms}
     bookings = [

@@ -9,15 +9,18 @@ from dataclasses import fields, is_dataclass, replace
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
+from itertools import pairwise
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from coordinator.core import codec
 from coordinator.core import records as r
-from coordinator.core.codec import decode, encode
-from coordinator.core.values import Bar, wire_bar
+from coordinator.core.codec import decode, decode_all, encode, encode_all
+from coordinator.core.texts import WRITERS
+from coordinator.core.values import Bar, Reason, Side, wire_bar
 
 D = Decimal
 KINDS = get_args(r.Record)
@@ -70,6 +73,63 @@ def test_every_kind_of_record_comes_back_equal_and_as_the_same_text(
     back = decode(name, text)
     assert back == record
     assert encode(back) == (name, text)
+
+
+@pytest.mark.parametrize("kind", WRITERS, ids=lambda kind: kind.__name__)
+@settings(deadline=None, max_examples=200)
+@given(st.data())
+def test_a_text_that_is_written_out_is_the_one_of_the_walk_over_all_fields(
+    kind: type, data: st.DataObject
+) -> None:
+    record = data.draw(whole(kind))
+    assert encode(record) == (kind.__name__, codec._text(codec._plain(record)))
+
+
+@pytest.mark.parametrize("kind", WRITERS, ids=lambda kind: kind.__name__)
+@given(st.data(), st.one_of(plain, st.none(), st.lists(texts, max_size=2)))
+@settings(deadline=None, max_examples=100)
+def test_so_is_the_text_of_a_record_with_a_value_of_another_type(
+    kind: type, data: st.DataObject, value: object
+) -> None:
+    hints = get_type_hints(kind)
+    names = [f.name for f in fields(kind) if hints[f.name] in (str, Decimal, datetime)]
+    record = replace(data.draw(whole(kind)), **{data.draw(st.sampled_from(names)): value})
+    assert encode(record)[1] == codec._text(codec._plain(record))
+
+
+minutes = st.lists(
+    st.one_of(whole(r.OrderIntended), whole(r.EntryDenied), whole(r.FillBooked), whole(r.DayRolled))
+)
+
+
+@settings(deadline=None, max_examples=50)
+@given(minutes)
+def test_records_that_share_a_text_come_back_one_by_one_in_their_order(
+    records: list[r.Record],
+) -> None:
+    rows = list(encode_all(records))
+    assert [one for kind, text, _ in rows for one in decode_all(kind, text)] == records
+    for (kind, _, _), (following, _, _) in pairwise(rows):
+        assert kind != following or kind == "FillBooked", "what follows one another shares a text"
+    for kind, text, first in rows:
+        if kind == "FillBooked" or len(decode_all(kind, text)) == 1:
+            assert (kind, text) == encode(first), "one alone is written as ever"
+
+
+def test_the_orders_of_a_minute_share_a_text_whoever_they_are_of() -> None:
+    at = datetime(2026, 3, 17, 14, tzinfo=UTC)
+    orders = [
+        r.OrderIntended(
+            at, f"{name}.1", name, "SPY", Side.BUY, D(1), D(5), Reason.SIGNAL, released=True
+        )
+        for name in ("A", "B")
+    ]
+    seen = r.BarsSeen(at, r.Origin.LIVE, ())
+    texts_of_both = ",".join(encode(order)[1] for order in orders)
+    assert list(encode_all([seen, *orders])) == [
+        (*encode(seen), seen),
+        ("OrderIntended", f"[{texts_of_both}]", orders[0]),
+    ]
 
 
 prices = st.one_of(st.floats(1e-9, 1e15), st.integers(1, 10**15))

@@ -240,7 +240,7 @@ def test_a_posting_stands_under_the_session_of_the_book_that_it_moves(
 
 
 def newer(connection: sqlite3.Connection) -> None:
-    connection.executescript("UPDATE info SET value = '2' WHERE key = 'schema'; DROP TABLE records")
+    connection.executescript("UPDATE info SET value = '3' WHERE key = 'schema'; DROP TABLE records")
 
 
 def test_the_journal_of_a_newer_program_is_left_untouched(path: Path) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.books import Books
-from coordinator.core.codec import decode
+from coordinator.core.codec import decode_all
 from coordinator.core.ledger import Ledger
 from coordinator.core.orders import OrderStatus
 from coordinator.core.values import Side
@@ -117,10 +117,10 @@ class Witness:
             if seq != self.seq + 1 or hashlib.sha256(text.encode()).hexdigest() != digest:
                 self.blame(f"invariant 12: the chain breaks at record {seq}")
             self.seq, self._hash = seq, digest
-            record = decode(kind, body)
-            self._shadow(coordinator, record)
-            self._take(coordinator, record)
-            fresh.append((coordinator, record))
+            for record in decode_all(kind, body):
+                self._shadow(coordinator, record)
+                self._take(coordinator, record)
+                fresh.append((coordinator, record))
         self.history += fresh
         if self._cross is not None:
             self.blame(f"invariant 2: one side of a cross alone: {self._cross}")

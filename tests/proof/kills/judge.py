@@ -20,7 +20,7 @@ import duckdb
 
 from coordinator.core import records as r
 from coordinator.core.books import Books
-from coordinator.core.codec import decode
+from coordinator.core.codec import decode_all
 from tests.proof.kills.venue import Account, Raw
 from tests.proof.model import NOUGHT, WIDE
 
@@ -60,10 +60,10 @@ class Witness:
                 self._findings.blame(f"the chain breaks at record {seq}, after {self._seq}")
                 return
             self._seq, self._hash = seq, digest
-            record = decode(kind, body)
-            self.records.append(record)
-            if isinstance(record, r.OrderIntended):
-                self._intents.add(record.client_order_id)
+            for record in decode_all(kind, body):
+                self.records.append(record)
+                if isinstance(record, r.OrderIntended):
+                    self._intents.add(record.client_order_id)
         for order in orders:
             name = order["client_order_id"]
             if name.partition(".")[0] in ours and name not in self._intents:

@@ -1,0 +1,52 @@
+"""The rows of a journal: what stands in one, and how each is chained to the row before it."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from coordinator.core.codec import decode_all
+from coordinator.core.records import Record
+from coordinator.errors import InvariantError
+
+GENESIS = hashlib.sha256(b"multi-trader journal").hexdigest()
+"""The hash before the first row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One record of the journal, and the number of its row, which others may share."""
+
+    seq: int
+    coordinator: str
+    session_id: str
+    record: Record
+
+
+def entries_of(seq: int, coordinator: str, session_id: str, kind: str, body: str) -> list[Entry]:
+    """The entries of a row, in order; most often it is one."""
+    return [Entry(seq, coordinator, session_id, record) for record in decode_all(kind, body)]
+
+
+def chained(previous: str, seq: int, *parts: str) -> str:
+    """The hash of a row: of its own parts, and of the row before it."""
+    text = "\x1f".join(map(str, (previous, seq, *parts)))  # a damaged row may lack a part
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def broken(path: Path, seq: int, before: int) -> InvariantError:
+    """A row is not the one that was written after row `before`."""
+    return InvariantError(
+        f"{path}: record {seq} does not follow record {before}: the journal was changed or"
+        " damaged. Nothing is traded on it; restore the file from a backup, or move it away to"
+        " start new books from the broker's account."
+    )
+
+
+def unusable(path: Path, error: Exception) -> InvariantError:
+    """The file is no journal, or SQLite cannot read it."""
+    return InvariantError(
+        f"{path} cannot be used as a journal ({error}). Nothing is traded without it;"
+        " restore it from a backup, or move it away to start new books."
+    )
