@@ -203,7 +203,7 @@ class Ours:
             await self._done.wait()
         taken = self._ended.since(begun)
         books, inbox = self.session.engine.books, self.session._inbox
-        while books.orders.open() or not inbox.empty():  # noqa: ASYNC110
+        while books.orders.open() or inbox:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
         return taken
 

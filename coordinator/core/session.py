@@ -7,7 +7,6 @@ run's end, because no fill could be waited for after it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
@@ -73,10 +72,9 @@ class SessionPlan:
         first, last = self.first_bar(symbol), self.last_end(symbol)
         return first is not None and last is not None and first <= now < last
 
-    def open_among(self, symbols: Iterable[str], now: datetime) -> list[str]:
-        """Those of the tickers whose market is open in this session at `now`."""
-        stocks, crypto = self.is_open("A", now), self.is_open("A/B", now)
-        return [s for s in symbols if (crypto if is_crypto(s) else stocks)]
+    def open_at(self, now: datetime) -> tuple[bool, bool]:
+        """Whether the markets are open in this session at `now`: of stocks, and of crypto."""
+        return self.is_open("A", now), self.is_open("A/B", now)
 
     def counting(self, start: datetime) -> tuple[bool, bool]:
         """Whether bars that start then count (`counts`): of stocks, and of crypto."""

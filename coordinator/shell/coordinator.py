@@ -27,7 +27,7 @@ from coordinator.shell.broker import Broker
 from coordinator.shell.clock import BrokerClock
 from coordinator.shell.ears import Ears
 from coordinator.shell.errands import Errands
-from coordinator.shell.inbox import Change, Stop, Wish
+from coordinator.shell.inbox import Change, Inbox, Item, Stop, Wish
 from coordinator.shell.intake import BarIntake
 from coordinator.shell.journal import Entry, Journal
 from coordinator.shell.lookout import Lookout
@@ -48,7 +48,6 @@ SKEW_S = 2.0
 """A step of the broker's clock, against the time that must have passed, that is told of."""
 
 
-_Item = tuple[Bar, ...] | m.Message | Stop | Wish | Change
 _HALTS = r.Killed | r.Paused | r.FlattenRequested
 
 
@@ -73,14 +72,14 @@ class LiveSession:
         self._clock = clock
         self._narrator, self.alarms, self.shadows = narrator, Alarms(), shadows
         self._following = Following(shadows)
-        self._inbox: asyncio.Queue[_Item] = asyncio.Queue()
+        self._inbox = Inbox()
         books = engine.books
         self.lookout = Lookout(engine.plan, clock, ports.monotonic)
         self._errands = Errands(
             ports, make_broker, clock, lambda: books, self._deliver, self.lookout.refused
         )
         self.ears = Ears(
-            self._inbox.put_nowait,
+            self._inbox.put,
             clock,
             ports.monotonic,
             self._missed_a_bar,
@@ -110,7 +109,7 @@ class LiveSession:
     def ask(self, act: m.Act, by: str, strategy: str = "") -> asyncio.Future[m.Answer]:
         """Hand in an operator's wish; answered once it is durable. Call on the loop."""
         answer = asyncio.get_running_loop().create_future()
-        self._inbox.put_nowait(Wish(m.OperatorAsked(self._clock.now(), act, by, strategy), answer))
+        self._inbox.put(Wish(m.OperatorAsked(self._clock.now(), act, by, strategy), answer))
         return answer
 
     def explain(self, strategy: str, ticker: str = "") -> tuple[Explanation, ...]:
@@ -129,7 +128,7 @@ class LiveSession:
         `asked` is called when its turn comes, with the broker's time.
         """
         answer = asyncio.get_running_loop().create_future()
-        self._inbox.put_nowait(Change(asked, answer))
+        self._inbox.put(Change(asked, answer))
         return answer
 
     def expect(self, tickers: Iterable[str]) -> None:
@@ -138,11 +137,11 @@ class LiveSession:
 
     def on_stream_end(self, name: str) -> None:
         """A stream ended that should not have."""
-        self._inbox.put_nowait(Stop(name))
+        self._inbox.put(Stop(name))
 
     def request_stop(self) -> None:
         """End the session early, in order."""
-        self._inbox.put_nowait(Stop())
+        self._inbox.put(Stop())
 
     def resume(self, unsent: Sequence[str]) -> None:
         """Go on where an earlier process stopped: its unsent orders, its open ones, the gap."""
@@ -189,7 +188,7 @@ class LiveSession:
                 lambda: not orders.open() or self._monotonic() >= deadline_s, deadline_s
             )
             self._errands.close()
-            await self._pump(self._inbox.empty)
+            await self._pump(lambda: not self._inbox)
         finally:
             poll.cancel()
             await asyncio.gather(poll, return_exceptions=True)
@@ -213,24 +212,20 @@ class LiveSession:
             self._errands.pursue()
             self._look_around()
 
-    async def _next_item(self, deadline_s: float | None) -> _Item | None:
+    async def _next_item(self, deadline_s: float | None) -> Item | None:
         """The next message; None when a timer is due first."""
-        if not self._inbox.empty():
-            return self._inbox.get_nowait()
+        if self._inbox:
+            return self._inbox.take()
         self._following.catch_up(self._errands.all_sent and not self._bars.awaits_rest)
         timers = (deadline_s, self._bars.due_s, self._errands.due_s, self._ticks.due_s)
         due_s = min((timer for timer in timers if timer is not None), default=None)
         timeout_s = None if due_s is None else max(due_s - self._monotonic(), 0.0)
-        try:
-            async with asyncio.timeout(timeout_s):
-                return await self._inbox.get()
-        except TimeoutError:
-            return None
+        return await self._inbox.wait(timeout_s)
 
-    def _take(self, item: _Item) -> None:
+    def _take(self, item: Item) -> None:
         match item:
             case tuple():
-                self.lookout.heard(*(bar.symbol for bar in item))
+                self.lookout.heard(*[bar.symbol for bar in item])
                 for minute in self._bars.take(item):
                     self._take_bars(minute)
             case Stop():
@@ -304,7 +299,7 @@ class LiveSession:
         self._narrator.tell_others(records)
         self.alarms.hear_others(records)
         if any(isinstance(record, _HALTS) for record in records):
-            self._inbox.put_nowait(m.ClockRead(self._clock.now()))
+            self._inbox.put(m.ClockRead(self._clock.now()))
 
     def _look_around(self) -> None:
         """What others wrote, what the streams do, and whether the account is due to be asked."""
@@ -342,7 +337,7 @@ class LiveSession:
 
     def _deliver(self, messages: Iterable[m.Message]) -> None:
         for message in messages:
-            self._inbox.put_nowait(message)
+            self._inbox.put(message)
 
     async def _poll_clock(self) -> None:
         while True:

@@ -8,10 +8,13 @@ waiting.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from operator import attrgetter
 
 from coordinator.core.values import Bar
+
+_symbol_of, _start_of = attrgetter("symbol"), attrgetter("start")
 
 
 class Gatherer:
@@ -23,9 +26,9 @@ class Gatherer:
 
     def __init__(
         self,
-        expected: Callable[[datetime], Collection[str]],
+        expected: Callable[[datetime], frozenset[str]],
         quiet_s: float,
-        watched: Callable[[datetime], Collection[str]] = lambda _: (),
+        watched: Callable[[datetime], frozenset[str]] = lambda _: frozenset(),
     ) -> None:
         self._expected, self._watched = expected, watched
         self._quiet_s = quiet_s
@@ -47,25 +50,27 @@ class Gatherer:
 
         One of an older minute is given out by itself: it ends no minute.
         """
-        by_symbol = {bar.symbol: bar for bar in bars}
-        if len(by_symbol) == len(bars) and len({bar.start for bar in bars}) == 1:
+        by_symbol = dict(zip(map(_symbol_of, bars), bars, strict=True))
+        if len(by_symbol) == len(bars) and len(set(map(_start_of, bars))) == 1:
             return self._add(bars[0].start, by_symbol, now_s)
         return [m for bar in bars for m in self._add(bar.start, {bar.symbol: bar}, now_s)]
 
-    def _add(self, start: datetime, bars: Mapping[str, Bar], now_s: float) -> list[tuple[Bar, ...]]:
-        """Take bars of one minute, by their symbols."""
+    def _add(self, start: datetime, bars: dict[str, Bar], now_s: float) -> list[tuple[Bar, ...]]:
+        """Take bars of one minute, by their symbols, and keep what has them."""
         if self._minute is not None and start < self._minute:
             return [(bar,) for bar in bars.values()]
         done = []
         if self._minute is not None and start != self._minute:
             done.append(self.flush())
         if self._minute is None:
-            self._minute = start
-            self._rest = set(self._watched(start))
-            self._awaited = set(self._expected(start)) - self._rest
-        self._bars |= bars
-        self._awaited.difference_update(bars)
-        self._rest.difference_update(bars)
+            watched = self._watched(start)
+            self._minute, self._bars = start, bars
+            self._rest = set(watched - bars.keys())
+            self._awaited = set(self._expected(start).difference(bars, watched))
+        else:
+            self._bars |= bars
+            self._awaited.difference_update(bars)
+            self._rest.difference_update(bars)
         self._due = now_s + self._quiet_s
         if not self._rest and not self._awaited:
             done.append(self.flush())

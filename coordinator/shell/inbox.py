@@ -1,13 +1,19 @@
-"""What reaches a session's loop beside bars and messages: somebody wants something of it."""
+"""What reaches a session's loop, one after the other: bars, messages, and what somebody wants.
+
+A frame's bars pass through here on their way to a decision, so that no queue with a lock and no
+timer with a task's cancellation stands in their way.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
 from coordinator.core import messages as m
+from coordinator.core.values import Bar
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +37,48 @@ class Change:
 
     asked: Callable[[datetime], m.Reload]
     answer: asyncio.Future[m.Answer]
+
+
+Item = tuple[Bar, ...] | m.Message | Stop | Wish | Change
+
+
+class Inbox:
+    """Takes from anybody on the loop, and gives to the one who waits, in the order of coming."""
+
+    def __init__(self) -> None:
+        self._items: deque[Item] = deque()
+        self._awaited: asyncio.Future[None] | None = None
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def put(self, item: Item) -> None:
+        """Append an item; whoever waits goes on when the loop comes round to it."""
+        self._items.append(item)
+        self._wake()
+
+    def take(self) -> Item | None:
+        """The oldest item, if there is one."""
+        return self._items.popleft() if self._items else None
+
+    async def wait(self, timeout_s: float | None) -> Item | None:
+        """The oldest item, or None after `timeout_s` local seconds.
+
+        If there is none yet, the loop goes round at least once.
+        """
+        if self._items:
+            return self.take()
+        loop = asyncio.get_running_loop()
+        self._awaited = loop.create_future()
+        timer = None if timeout_s is None else loop.call_later(timeout_s, self._wake)
+        try:
+            await self._awaited
+        finally:
+            self._awaited = None
+            if timer is not None:
+                timer.cancel()
+        return self.take()
+
+    def _wake(self) -> None:
+        if self._awaited is not None and not self._awaited.done():
+            self._awaited.set_result(None)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import product
 
 from coordinator.core.engine import tickers_of
 from coordinator.core.lanes import StrategySpec
 from coordinator.core.session import SessionPlan
-from coordinator.core.values import MINUTE, Bar
+from coordinator.core.values import MINUTE, Bar, is_crypto
 from coordinator.shell.clock import BrokerClock
 from coordinator.shell.gather import Gatherer
 
@@ -20,6 +21,7 @@ QUIET_S, LEAST_QUIET_S = 0.5, 0.02
 """Broker seconds (at least so many local ones) without a bar after which a minute is complete."""
 
 Minute = tuple[Bar, ...]
+_NOBODY: frozenset[str] = frozenset()
 
 
 class BarIntake:
@@ -69,6 +71,12 @@ class BarIntake:
         deciding = tickers_of(specs)
         self._only_watched = frozenset(tickers_of(watching)) - frozenset(deciding)
         self._tickers = list(dict.fromkeys((*deciding, *tickers_of(watching))))
+        self._open = {
+            (stocks, crypto): frozenset(
+                t for t in self._tickers if (crypto if is_crypto(t) else stocks)
+            )
+            for stocks, crypto in product((False, True), repeat=2)
+        }
         self._joining = frozenset[str]()
 
     def take(self, bars: Sequence[Bar]) -> list[Minute]:
@@ -116,13 +124,13 @@ class BarIntake:
     def _waits(self, ticker: str) -> bool:
         return any(gap is None or ticker in gap for gap in self._gaps)
 
-    def _expected(self, start: datetime) -> set[str]:
+    def _expected(self, start: datetime) -> frozenset[str]:
         """The tickers that can have a bar of this minute now."""
-        open_now = self._plan.open_among(self._tickers, start)
-        return {t for t in open_now if not self._waits(t)} if self._gaps else set(open_now)
+        open_now = self._open[self._plan.open_at(start)]
+        return frozenset(t for t in open_now if not self._waits(t)) if self._gaps else open_now
 
-    def _watched(self, start: datetime) -> set[str]:
-        return self._expected(start) & self._only_watched if self._only_watched else set()
+    def _watched(self, start: datetime) -> frozenset[str]:
+        return self._expected(start) & self._only_watched if self._only_watched else _NOBODY
 
     def _next_start(self, ticker: str) -> datetime | None:
         first, now = self._plan.first_bar(ticker), self._clock.now()

@@ -175,10 +175,12 @@ class Lookout:
         """Tickers whose bars REST is to be asked for: of streams that are silent or lost."""
         now, found = self.clock.now(), set[str]()
         for market in self._markets:
-            trading = {t for t in market.tickers if self.plan.is_open(t, now)}
             waited = BLIND_BARS if not market.sees else SILENCE
             since = max(filter(None, (market.heard, market.asked)))
-            if trading and now - since > waited:
+            if now - since <= waited:
+                continue
+            trading = {t for t in market.tickers if self.plan.is_open(t, now)}
+            if trading:
                 market.asked = now
                 found |= trading
         return found

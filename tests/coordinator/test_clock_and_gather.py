@@ -80,7 +80,7 @@ def names(minutes: list[tuple[Bar, ...]]) -> list[list[str]]:
 
 
 def gatherer(*tickers: str) -> Gatherer:
-    return Gatherer(lambda _: tickers, quiet_s=0.5)
+    return Gatherer(lambda _: frozenset(tickers), quiet_s=0.5)
 
 
 def test_a_minute_is_complete_when_every_ticker_has_its_bar() -> None:
@@ -122,7 +122,9 @@ def test_a_straggler_after_the_minute_was_given_out_is_given_out_too() -> None:
 
 
 def watching(*watched: str) -> Gatherer:
-    return Gatherer(lambda _: ("SPY", "QQQ", *watched), 0.5, lambda _: watched)
+    return Gatherer(
+        lambda _: frozenset(("SPY", "QQQ", *watched)), 0.5, lambda _: frozenset(watched)
+    )
 
 
 def test_a_ticker_that_only_shadows_want_keeps_no_decision_waiting() -> None:

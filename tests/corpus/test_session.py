@@ -62,7 +62,7 @@ class Desk:
     @property
     def waiting(self) -> list[Any]:
         """What has reached the inbox."""
-        return list(self.live._inbox._queue)  # type: ignore[attr-defined]
+        return list(self.live._inbox._items)
 
     def is_look_due(self) -> bool:
         """Whether the account is to be looked at now, though the last look was just now."""
