@@ -25,6 +25,7 @@ from coordinator.core.values import ZERO, is_crypto
 from coordinator.core.view import LiveView, StrategyView
 from coordinator.embedded import FILL_MODEL, Simulation, claim_account, embedded_simulator
 from coordinator.errors import OperatorError, SafetyRefusal
+from coordinator.joining import load
 from coordinator.readers import (
     JournalSource,
     StatusView,
@@ -42,7 +43,7 @@ from coordinator.settings import (
     webhook_url,
 )
 from coordinator.shell.control_socket import controlled
-from coordinator.shell.isolation import isolated
+from coordinator.shell.isolation import walls
 from coordinator.shell.lease import Leases
 from coordinator.shell.log_files import log_files
 from coordinator.shell.pace import Budgets
@@ -183,11 +184,12 @@ async def _run(
     markets = sorted({"crypto" if is_crypto(t) else "stocks" for t in tickers_of(own)})
     mode = Mode.PAPER if options.simulated else config.mode
     with (
-        isolated(own, BUILT_IN, beside=shadows, restless=options.speed != 1) as specs,
+        walls(own, BUILT_IN, beside=shadows, restless=options.speed != 1, load=load) as walled,
         _settings(config, options, environment) as settings,
         Leases(leases_folder) as leases,
-        log_files(settings.home, config.name, [spec.name for spec in specs]) as logs,
+        log_files(settings.home, config.name, [spec.name for spec in own]) as logs,
     ):
+        specs = walled.specs
         leases.take_for_key(urlsplit(settings.trading_url).netloc, settings.key_id, markets)
         budgets = Budgets(settings, speed=options.speed, folder=leases_folder)
         names, host = [spec.name for spec in specs], settings.account_host
@@ -217,9 +219,7 @@ async def _run(
             crossing=setup.crossing,
             crypto_fee_rate=setup.crypto_fee_rate,
             observers=[controlled(settings, environment, options.speed), *observers],
-            source=Rereading(
-                options.config, options.strategies, ready, own, specs, leases, host, shadows
-            ),
+            source=Rereading(options.config, options.strategies, ready, walled, leases, host),
         )
         ports = Ports.real(budgets)
         return _outcome(await trade_session(run, stop or asyncio.Event(), ports), options)

@@ -28,6 +28,7 @@ from coordinator.config_models import (
 )
 from coordinator.config_problems import (
     STRATEGIES_DIR,
+    Judge,
     conflicts,
     nulls,
     problems_of,
@@ -87,8 +88,11 @@ def read_config(
     path: str | Path,
     strategies: Path | None = None,
     grid: Mapping[str, object] | None = None,
+    judge: Judge | None = None,
 ) -> tuple[CoordinatorConfig, str]:
     """Like `load_config`, with the SHA-256 in hex of the bytes that were read.
+
+    With a `judge`, it alone is asked for the strategies, and no code of a user's runs here.
 
     Raises:
         ConfigError: as `load_config`.
@@ -102,10 +106,13 @@ def read_config(
         raise ConfigError(str(path), [problem]) from None
     document = read_document(text, str(path))
     types, problems = _offered(document, strategies, file.parent)
+    if judge is not None:
+        types.load_nothing()
     if grid:
         document, unknown_names = with_grid(document, grid)
         problems += unknown_names
-    config = _assemble(document, _stem(file), str(path), types, problems=problems)
+    judge = judge or rule_for
+    config = _assemble(document, _stem(file), str(path), types, problems=problems, judge=judge)
     return config, hashlib.sha256(text).hexdigest()
 
 
@@ -204,6 +211,7 @@ def _assemble(
     types: StrategyTypes,
     given: Mapping[int, Strategy | None] | None = None,
     problems: Iterable[Problem] = (),
+    judge: Judge = rule_for,
 ) -> CoordinatorConfig:
     if not isinstance(document, Mapping):
         raise ConfigError(source, [Problem(ROOT, 'should be an object: {"strategies": [...]}')])
@@ -213,7 +221,7 @@ def _assemble(
     sweeps = sweeps_of(entries, rules, types)
     for index, entry in entries:
         if index not in rules and index not in sweeps:
-            rules[index], wrong = rule_for(index, entry, types)
+            rules[index], wrong = judge(index, entry, types)
             found += wrong
     found += [problem for index in rules for problem in window_problem(index, rules[index])]
     for index, entry in entries:

@@ -6,7 +6,7 @@ what no single value shows: names and tickers given twice, unknown strategy type
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -24,6 +24,9 @@ from coordinator.sweep_block import FORMS, SweepRange
 Place = tuple[str | int, ...]
 Known = Mapping[str, Collection[str]]
 """Known keys by the part of the document: "" its root, "strategies" an entry, and so on."""
+
+Judge = Callable[[int, Mapping[str, Any], StrategyTypes], tuple["Strategy | None", list[Problem]]]
+"""Makes the strategy object that an entry names, or says what is wrong, as `rule_for` does."""
 
 _KNOWN: Known = {
     "": tuple(ConfigDocument.model_fields),

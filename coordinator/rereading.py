@@ -1,23 +1,25 @@
 """A configuration read again while its session trades: the file, judged as at a start.
 
-Strategies of a user's own run in processes that are forked before anything else, so that such a
-strategy can go on, with the code that it began with, but none can join.
+No code of a user's own strategies runs here: a process of a moment says what they are, and each one
+that joins is loaded in a process of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from coordinator.arming import refuse_untradable
 from coordinator.config import CoordinatorConfig, read_config
-from coordinator.core.lanes import Rule, StrategySpec
+from coordinator.core.lanes import StrategySpec
 from coordinator.core.reload import Setup
 from coordinator.errors import OperatorError
+from coordinator.joining import StandIn, judge
+from coordinator.shell.isolation import Joining, Walls
 from coordinator.shell.lease import Leases
 from coordinator.shell.reload_request import Proposal
-from coordinator.strategies.registry import BUILT_IN
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +43,16 @@ class Rereading:
     """Reads configurations for the session of one process.
 
     `path` is the file that it was started with, None for the built-in one, and `strategies` the
-    folder of a user's own. `setup` makes a configuration ready to run; `own` are the strategies as
-    configured, `walled` the same ones as they run, `shadows` the names of those that began as
-    shadows. `host` is the leases'.
+    folder of a user's own. `setup` makes a configuration ready to run, `walls` are around what
+    runs. `host` is the leases'.
     """
 
     path: Path | None
     strategies: Path | None
     setup: Callable[[CoordinatorConfig], Setup]
-    own: Sequence[StrategySpec]
-    walled: Sequence[StrategySpec]
+    walls: Walls
     leases: Leases
     host: str
-    shadows: Collection[str] = ()
 
     def read(self, path: str) -> Proposal:
         """The configuration in a file, or in the one that the session runs with.
@@ -66,14 +65,12 @@ class Rereading:
             raise OperatorError(
                 "the session runs the built-in configuration, and no file; name one by --config"
             )
-        config, digest = read_config(file, self.strategies)
+        config, digest = self._read(file)
         refuse_untradable(config)
-        setup = self.setup(config)
-        specs, shadows = (
-            tuple(replace(spec, rule=self._walled(spec, beside=beside)) for spec in some)
-            for some, beside in ((setup.specs, False), (setup.shadows, True))
-        )
-        return Proposal(replace(setup, specs=specs, shadows=shadows), digest)
+        setup, joining = self.setup(config), self.walls.joining()
+        specs = tuple(_walled(spec, joining, beside=False) for spec in setup.specs)
+        shadows = tuple(_walled(spec, joining, beside=True) for spec in setup.shadows)
+        return Proposal(replace(setup, specs=specs, shadows=shadows), digest, joining)
 
     def claim(self, account: str, names: Collection[str]) -> Claimed:
         """Keep these strategies from other coordinators.
@@ -83,26 +80,19 @@ class Rereading:
         """
         return Claimed(self.leases, self.leases.claim_strategies(account, names, host=self.host))
 
-    def _walled(self, spec: StrategySpec, *, beside: bool) -> Rule:
-        """The rule as it runs: in this process, or in the one that it has already.
-
-        A shadow, `beside` the others, joins no process of theirs, but takes its own along.
-        """
-        if type(spec.rule) in BUILT_IN:
-            return spec.rule
-        for before, running in zip(self.own, self.walled, strict=True):
-            if before.name != spec.name and (before.name in self.shadows) is not beside:
-                continue
-            kind = before.strategy_type == spec.strategy_type and before.params == spec.params
-            if kind and _source(before.rule) == _source(spec.rule):
-                return running.rule
-        raise OperatorError(
-            f"{spec.name} is of the type {spec.strategy_type}, which is not built in, and new or"
-            " edited: a strategy of your own gets its process at a start. Stop the session and"
-            " start it again"
-        )
+    def _read(self, file: Path) -> tuple[CoordinatorConfig, str]:
+        scout = self.walls.scout()
+        try:
+            return read_config(file, self.strategies, judge=partial(judge, scout))
+        finally:
+            scout.end()
 
 
-def _source(rule: Rule) -> str:
-    """What the file of a user's strategy said when it was read; '' without a file."""
-    return getattr(rule, "source_digest", "")
+def _walled(spec: StrategySpec, joining: Joining, *, beside: bool) -> StrategySpec:
+    """The strategy as it runs: in this process, in the one of its kind, or in a new one.
+
+    A shadow, `beside` the others, shares no process with them.
+    """
+    if not isinstance(spec.rule, StandIn):
+        return spec
+    return joining.walled(spec, spec.rule.wanted, spec.rule.told, beside=beside)

@@ -41,6 +41,7 @@ def specs_of(
                 strategy.initial_cash,
                 warmup,
                 limits,
+                strategy.strategy.source_digest,
             )
         )
     return specs

@@ -49,7 +49,7 @@ def history_of(rule: Rule) -> int:
 
 @dataclass(frozen=True, slots=True)
 class StrategySpec:
-    """One strategy as configured, ready to run."""
+    """One strategy as configured, ready to run; `code` says which text a user's own comes from."""
 
     name: str
     strategy_type: str
@@ -59,6 +59,7 @@ class StrategySpec:
     initial_cash: Decimal
     min_warmup_bars: int
     limits: Limits = field(default_factory=Limits)
+    code: str = ""
 
     @property
     def history_bars(self) -> int:

@@ -17,6 +17,9 @@ from coordinator.core.lanes import StrategySpec
 from coordinator.core.risk import Asset
 from coordinator.core.values import SHADOW_MARK, Bar, is_crypto
 
+_DIGITS = 8
+"""Of a digest, enough to tell two texts apart."""
+
 
 class Removal(Enum):
     """What becomes of positions that no strategy trades any more."""
@@ -192,6 +195,8 @@ def _markets(setup: Setup) -> str:
 def _changes(old: StrategySpec, new: StrategySpec) -> Iterator[str]:
     if old.strategy_type != new.strategy_type:
         yield f"{old.strategy_type} -> {new.strategy_type}"
+    elif old.code != new.code:
+        yield f"code changed ({old.code[:_DIGITS]} -> {new.code[:_DIGITS]})"
     if old.tickers != new.tickers:
         yield f"tickers {', '.join(old.tickers)} -> {', '.join(new.tickers)}"
     if old.initial_cash != new.initial_cash:

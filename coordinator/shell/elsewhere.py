@@ -13,7 +13,8 @@ import asyncio
 import itertools
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -22,6 +23,7 @@ from typing import Any, NoReturn
 from coordinator.core.lanes import StrategySpec
 from coordinator.core.together import JointStep
 from coordinator.core.values import Bar
+from coordinator.shell.rehearsal import Rehearsal
 from coordinator.shell.strategy_process import (
     UNREADABLE,
     StrategyDied,
@@ -60,7 +62,7 @@ class Elsewhere:
     """A rule whose steps run elsewhere; one object for all strategies that share the rule.
 
     No code of the user's runs here: how far it looks back was asked before, and equality is the
-    object's own.
+    object's own. `fork` gives its process, which has the rule.
     """
 
     def __init__(
@@ -78,9 +80,29 @@ class Elsewhere:
         self._minute: datetime | None = None
         self._left_s = 0.0
         self._explaining_s = EXPLAIN_S
+        self._rehearsal: Rehearsal | None = None
 
     def start(self) -> Callable[[Bar], int]:
-        """A fresh step, in the strategy's process; if it cannot be had, one that says why."""
+        """A fresh step, in the strategy's process; if it cannot be had, one that says why.
+
+        After a rehearsal it is one that goes on from what was rehearsed.
+        """
+        return self._fresh() if self._rehearsal is None else self._rehearsal.start(self._fresh)
+
+    @contextmanager
+    def rehearsing(self) -> Iterator[None]:
+        """Lanes that are made and fed meanwhile are those that are taken up later."""
+        self._rehearsal = Rehearsal()
+        try:
+            yield
+        finally:
+            self._rehearsal.end()
+
+    def retire(self) -> None:
+        """End its process for good: nobody is served by it any more."""
+        self._fault = StrategyDied(f"its process {self.end() or 'has ended'}")
+
+    def _fresh(self) -> Callable[[Bar], int]:
         lane = next(self._lanes)
         try:
             self._begin(lane, None)
@@ -126,7 +148,8 @@ class Elsewhere:
 
     def _begin(self, lane: int, tickers: Sequence[str] | None) -> None:
         """Have a lane begun; one that looks at several tickers names them."""
-        kind, value = self._ask(lane, {"begin": tickers}, self._budget.start_s, "not ready")
+        budget_s = self._budget.answer_s if _a_loop_waits() else self._budget.start_s
+        kind, value = self._ask(lane, {"begin": tickers}, budget_s, "not ready")
         if kind != "begun":
             raise StrategyMisanswered(f"it answered {value} when it should begin")
         if self._process is not None:
@@ -196,7 +219,11 @@ class TogetherElsewhere(Elsewhere):
     """The same of a rule that looks at several tickers at once."""
 
     def start_together(self, tickers: tuple[str, ...]) -> JointStep:
-        """A fresh step, in the strategy's process; if it cannot be had, one that says why."""
+        """As `start`, of a step for all of these tickers."""
+        fresh = partial(self._fresh_together, tickers)
+        return fresh() if self._rehearsal is None else self._rehearsal.start(fresh)
+
+    def _fresh_together(self, tickers: tuple[str, ...]) -> JointStep:
         lane = next(self._lanes)
         try:
             self._begin(lane, tickers)

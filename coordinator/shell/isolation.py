@@ -1,17 +1,23 @@
 """Users' strategies run in processes of their own, so that one that fails stops alone.
 
-Each kind of strategy that is not ours gets a process; `shell/elsewhere.py` asks it.
+Each kind of strategy that is not ours gets a process; `shell/elsewhere.py` asks it. Kinds that join
+while a session trades get theirs beside the loop, and one that serves nobody any more is ended.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import replace
+import json
+import logging
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import Any
 
-from coordinator.core.lanes import Rule, StrategySpec
+from coordinator.core.lanes import Lanes, Rule, StrategySpec
 from coordinator.core.together import starts_together
+from coordinator.core.values import Bar
+from coordinator.errors import OperatorError
 from coordinator.shell.elsewhere import Budget, Elsewhere, TogetherElsewhere
 from coordinator.shell.strategy_process import (
     Nursery,
@@ -20,19 +26,27 @@ from coordinator.shell.strategy_process import (
     StrategyHung,
     StrategyLeaked,
     StrategyMisanswered,
+    StrategyProcess,
     StrategyRaised,
 )
+from coordinator.shell.worker_process import Load, load_nothing
 
 __all__ = [
     "Budget",
+    "Scout",
     "StrategyDied",
     "StrategyFault",
     "StrategyHung",
     "StrategyLeaked",
     "StrategyMisanswered",
     "StrategyRaised",
+    "Walls",
     "isolated",
+    "walls",
 ]
+
+log = logging.getLogger("coordinator")
+REPAIR = "repair it, and ask again"
 
 
 @contextmanager
@@ -46,10 +60,35 @@ def isolated(
 ) -> Iterator[list[StrategySpec]]:
     """The same strategies, each kind that is not of a `trusted` type in a process of its own.
 
+    As `walls`, where nobody joins.
+
+    Raises:
+        OperatorError: no process can be started.
+    """
+    if all(type(spec.rule) in trusted for spec in specs):
+        yield list(specs)
+        return
+    with walls(specs, trusted, beside=beside, budget=budget, restless=restless) as made:
+        yield made.specs
+
+
+@contextmanager
+def walls(
+    specs: Sequence[StrategySpec],
+    trusted: Collection[type],
+    *,
+    beside: Collection[str] = (),
+    budget: Budget | None = None,
+    restless: bool = False,
+    load: Load = load_nothing,
+) -> Iterator[Walls]:
+    """Walls around each kind of these strategies that is not of a `trusted` type.
+
     Enter it before threads, connections and settings exist, because processes are forked from
     what is there. Equal rules share a process, as they share lanes, but never with one of the
     strategies `beside`, whose faults are not to be the others'. `restless` keeps this process awake
-    while it waits, for a simulator that paces itself by whether its clients are at work.
+    while it waits, for a simulator that paces itself by whether its clients are at work. Whoever
+    joins is made by `load`, in its process.
 
     Raises:
         OperatorError: no process can be started.
@@ -59,19 +98,195 @@ def isolated(
         if type(spec.rule) not in trusted:
             side = spec.name in beside
             groups.setdefault((side, _identity(spec.rule)), []).append(spec)
-    if not groups:
-        yield list(specs)
-        return
     alike = list(groups.values())
-    with Nursery([same[0].rule for same in alike]) as nursery, ExitStack() as ending:
+    with Nursery([same[0].rule for same in alike], load) as nursery:
+        made = Walls(nursery, budget or Budget(), restless=restless)
+        try:
+            made.raise_around(specs, alike, beside)
+            yield made
+        finally:
+            made.end()
+
+
+@dataclass(slots=True)
+class _Room:
+    """A rule in its process; `names` are the strategies that it serves, `kind` what it is."""
+
+    kind: Hashable
+    rule: Elsewhere
+    names: set[str] = field(default_factory=set)
+
+
+class Walls:
+    """The rules of one session that have processes of their own; `specs` as it began."""
+
+    def __init__(self, nursery: Nursery, budget: Budget, *, restless: bool) -> None:
+        self.specs: list[StrategySpec] = []
+        self._nursery, self._budget, self._restless = nursery, budget, restless
+        self._rooms: list[_Room] = []
+
+    def raise_around(
+        self,
+        specs: Sequence[StrategySpec],
+        alike: Sequence[Sequence[StrategySpec]],
+        beside: Collection[str],
+    ) -> None:
+        """Give each of the groups `alike` a process; the n-th is the nursery's n-th rule."""
         walled: dict[str, Rule] = {}
         for number, same in enumerate(alike):
-            fork = partial(nursery.fork, number, restless=restless)
-            kind = TogetherElsewhere if starts_together(same[0].rule) else Elsewhere
-            rule = kind(same, fork, budget or Budget())
-            ending.callback(rule.end)
-            walled |= {spec.name: rule for spec in same}
-        yield [replace(spec, rule=walled.get(spec.name, spec.rule)) for spec in specs]
+            fork = partial(self._nursery.fork, number, restless=self._restless)
+            together = starts_together(same[0].rule)
+            kind = _kind(same[0], beside=same[0].name in beside)
+            room = self._room(same, kind, fork, together=together)
+            self._rooms.append(room)
+            walled |= dict.fromkeys(room.names, room.rule)
+        self.specs = [replace(spec, rule=walled.get(spec.name, spec.rule)) for spec in specs]
+
+    def scout(self) -> Scout:
+        """Somebody who looks at what a configuration says of users' strategies."""
+        return Scout(partial(self._nursery.fork, None, restless=False))
+
+    def joining(self) -> Joining:
+        """What takes strategies of an edited configuration in."""
+        return Joining(self)
+
+    def end(self) -> None:
+        """End every process."""
+        for room in self._rooms:
+            room.rule.end()
+
+    def room_of(self, spec: StrategySpec, *, beside: bool) -> _Room | None:
+        """Where the rule of a strategy runs already: in its own room, if there is one."""
+        kind = _kind(spec, beside=beside)
+        fitting = [room for room in self._rooms if room.kind == kind]
+        return next((room for room in fitting if spec.name in room.names), None) or next(
+            iter(fitting), None
+        )
+
+    def build(
+        self, spec: StrategySpec, wanted: str, told: Mapping[str, Any], *, beside: bool
+    ) -> _Room:
+        """A room for a rule that was told of; its process is there once it is asked for a lane."""
+        fork = partial(self._loaded, wanted, told)
+        kind, together = _kind(spec, beside=beside), bool(told["together"])
+        return self._room([spec], kind, fork, together=together)
+
+    def take_in(self, rooms: Sequence[_Room], every: Collection[StrategySpec]) -> None:
+        """The session goes on with these strategies: end whoever serves none of them."""
+        self._rooms += rooms
+        for room in self._rooms:
+            room.names = {spec.name for spec in every if spec.rule is room.rule}
+        unused = [room for room in self._rooms if not room.names]
+        self._rooms = [room for room in self._rooms if room.names]
+        for room in unused:
+            room.rule.retire()
+
+    def _room(
+        self,
+        same: Sequence[StrategySpec],
+        kind: Hashable,
+        fork: Callable[[], StrategyProcess],
+        *,
+        together: bool,
+    ) -> _Room:
+        made = TogetherElsewhere if together else Elsewhere
+        return _Room(kind, made(same, fork, self._budget), {spec.name for spec in same})
+
+    def _loaded(self, wanted: str, told: Mapping[str, Any]) -> StrategyProcess:
+        """A process that has made its rule, if that still is what was told of it."""
+        process = self._nursery.fork(None, restless=self._restless)
+        if process.load(wanted) != told:
+            process.end()
+            raise StrategyDied("its file was changed while it was loaded; ask again")
+        return process
+
+
+class Scout:
+    """One process, of a moment, that loads what a configuration names and tells what it is."""
+
+    def __init__(self, fork: Callable[[], StrategyProcess]) -> None:
+        self._fork = fork
+        self._process: StrategyProcess | None = None
+
+    def ask(self, wanted: str, what: str) -> dict[str, Any]:
+        """What is told of a strategy; `what` names it, with its file and line.
+
+        Raises:
+            OperatorError: it raised, hung, or ended its process.
+        """
+        try:
+            self._process = self._process or self._fork()
+            told = self._process.load(wanted)
+        except StrategyFault as fault:
+            self._process = None
+            raise OperatorError(f"{what}: {fault}; {REPAIR}") from None
+        if not isinstance(told, dict):
+            raise OperatorError(f"{what}: its process told {told!r}; {REPAIR}")
+        return told
+
+    def end(self) -> None:
+        """It has seen enough."""
+        if self._process is not None:
+            self._process.end()
+
+
+class Joining:
+    """Strategies of an edited configuration on their way into a session."""
+
+    def __init__(self, walls: Walls) -> None:
+        self._walls = walls
+        self._rooms: list[_Room] = []
+        self._every: list[StrategySpec] = []
+
+    def walled(
+        self, spec: StrategySpec, wanted: str, told: Mapping[str, Any], *, beside: bool
+    ) -> StrategySpec:
+        """The strategy as it runs: in the process of its kind, or in one that it will get."""
+        room = self._walls.room_of(spec, beside=beside)
+        if room is None:
+            kind = _kind(spec, beside=beside)
+            room = next((one for one in self._rooms if one.kind == kind), None)
+        if room is None:
+            room = self._walls.build(spec, wanted, told, beside=beside)
+            self._rooms.append(room)
+        return replace(spec, rule=room.rule)
+
+    def get_warm(
+        self,
+        begins: Sequence[StrategySpec],
+        history: Mapping[str, Sequence[Bar]],
+        so_far: Mapping[str, Sequence[Bar]],
+    ) -> None:
+        """Feed whoever of these joins what a session feeds it; blocking.
+
+        Raises:
+            OperatorError: one cannot be loaded, or fails at a bar.
+        """
+        for room in self._rooms:
+            served = [spec for spec in begins if spec.rule is room.rule]
+            if not served:
+                continue
+            with room.rule.rehearsing():
+                lanes = Lanes(())
+                lanes.change(served, history, so_far)
+            for spec in served:
+                if fault := lanes.fault(spec):
+                    raise OperatorError(f"{spec.name} cannot join: {fault}; {REPAIR}")
+
+    def keep(self, every: Collection[StrategySpec]) -> None:
+        """The session runs these strategies; blocking."""
+        self._walls.take_in(self._rooms, every)
+
+    def give_back(self) -> None:
+        """It does not; blocking."""
+        for room in self._rooms:
+            room.rule.retire()
+
+
+def _kind(spec: StrategySpec, *, beside: bool) -> Hashable:
+    """Who is equal in this may share a process: same code and parameters, on the same side."""
+    params = json.dumps(spec.params, sort_keys=True, default=str)
+    return beside, spec.strategy_type, params, spec.code
 
 
 def _identity(rule: Rule) -> Hashable:

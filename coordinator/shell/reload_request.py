@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from coordinator.core.lanes import StrategySpec
 from coordinator.core.reload import Removal, Setup
+from coordinator.core.values import Bar
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +35,56 @@ class Told:
     token: str = ""
 
 
+class Joining(Protocol):
+    """Strategies of a user's own that are on their way into a session. All of it blocks."""
+
+    def get_warm(
+        self,
+        begins: Sequence[StrategySpec],
+        history: Mapping[str, Sequence[Bar]],
+        so_far: Mapping[str, Sequence[Bar]],
+    ) -> None:
+        """Feed whoever of these joins the bars of before the session, and those of the session.
+
+        Raises:
+            OperatorError: one cannot be loaded, or fails at a bar.
+        """
+
+    def keep(self, every: Collection[StrategySpec]) -> None:
+        """The session runs these strategies from now on, and no others."""
+
+    def give_back(self) -> None:
+        """They do not come after all."""
+
+
+class _NobodyJoins:
+    """A configuration of built-in strategies."""
+
+    def get_warm(
+        self,
+        begins: Sequence[StrategySpec],
+        history: Mapping[str, Sequence[Bar]],
+        so_far: Mapping[str, Sequence[Bar]],
+    ) -> None:
+        """There is nobody."""
+
+    def keep(self, every: Collection[StrategySpec]) -> None:
+        """There is nobody."""
+
+    def give_back(self) -> None:
+        """There is nobody."""
+
+
+NOBODY_JOINS: Joining = _NobodyJoins()
+
+
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """A configuration as it was read; `digest` is of the very bytes."""
 
     setup: Setup
     digest: str
+    joining: Joining = NOBODY_JOINS
 
 
 class Reloads(Protocol):

@@ -28,7 +28,7 @@ from coordinator.shell import startup
 from coordinator.shell.allotment import explain_refusal
 from coordinator.shell.coordinator import LiveSession
 from coordinator.shell.ports import Ports, Stream
-from coordinator.shell.reload_request import Claim, Source, Told, Wanted
+from coordinator.shell.reload_request import Claim, Proposal, Source, Told, Wanted
 from coordinator.shell.seen import bars_seen
 
 if TYPE_CHECKING:
@@ -103,22 +103,23 @@ class Reloading:
             changes = tuple(sentences(self.setup, new, wanted.removal))
             if not changes:
                 return Told(True, "The session runs with this configuration already.")
-            token = _token(proposal.digest, self.setup.config_hash, *changes)
+            token = _token(proposal.digest, new.config_hash, self.setup.config_hash, *changes)
             if not wanted.token:
                 return Told(True, SHOWN, changes, token)
             if wanted.token != token:
                 said = "the file or the session has changed since the difference was shown; ask"
                 return Told(False, f"{UNCHANGED} {said} for it again.", changes)
-            return await self._apply(new, wanted, changes)
+            return await self._apply(proposal, wanted, changes)
 
-    async def _apply(self, new: Setup, wanted: Wanted, changes: tuple[str, ...]) -> Told:
-        old, claim = self.setup, None
+    async def _apply(self, proposal: Proposal, wanted: Wanted, changes: tuple[str, ...]) -> Told:
+        new, old, claim = proposal.setup, self.setup, None
         both = list(dict.fromkeys((*old.tickers, *new.tickers)))
         try:
             claim = await self._claim(new)
             self._live.expect([ticker for ticker in both if ticker not in set(old.tickers)])
             await self._subscribe(both, new)
             ready = await self._get_ready(new)
+            await self._ports.workers.run(partial(self._get_warm, proposal, ready))
             asked = partial(self._asked, new, wanted, ready)
             answer = await self._live.reload(asked)
         except (OperatorError, BrokerError) as error:
@@ -127,6 +128,9 @@ class Reloading:
             self.setup = new
             self._ours |= {spec.name for spec in new.every}
         self._settle(claim, kept=answer.done)
+        joining = proposal.joining
+        settle = partial(joining.keep, new.every) if answer.done else joining.give_back
+        await self._ports.workers.run(settle)
         await self._subscribe(self.setup.tickers, self.setup)
         log.info("reload asked for by %s: %s", wanted.by, answer.said)
         return Told(answer.done, answer.said, changes)
@@ -195,20 +199,31 @@ class Reloading:
         """All that the engine needs, with the bars that were decided on meanwhile."""
         path: Path = self._started.journal.path
         _, newest = bars_seen(path, self._started.session_id, after=ready.until)
-        so_far: dict[str, dict[datetime, Bar]] = {ticker: {} for ticker in ready.history}
-        for bar in (*ready.missed, *ready.seen, *newest):  # as it was decided on, where it was
-            if bar.symbol in so_far and self._started.plan.counts(bar):
-                so_far[bar.symbol][bar.start] = bar
-        told = {t: tuple(bars[start] for start in sorted(bars)) for t, bars in so_far.items()}
 
         def part(setup: Setup, begins: Sequence[StrategySpec]) -> m.Reload:
-            kept = startup.history_of(begins, self._started.plan, ready.history)
-            history = {ticker: tuple(bars) for ticker, bars in kept.items()}
-            seen = {ticker: told[ticker] for ticker in history}
-            return m.Reload(now, wanted.by, setup, wanted.removal, ready.assets, history, seen)
+            bars = self._bars_for(begins, ready, newest)
+            return m.Reload(now, wanted.by, setup, wanted.removal, ready.assets, *bars)
 
         shadows = part(replace(new, specs=new.shadows, shadows=()), ready.shadows)
         return replace(part(new, ready.begins), beside=shadows)
+
+    def _get_warm(self, proposal: Proposal, ready: _Ready) -> None:
+        """Let those that join take their bars, as far as there are any yet; blocking."""
+        for begins in (ready.begins, ready.shadows):
+            proposal.joining.get_warm(begins, *self._bars_for(begins, ready, ()))
+
+    def _bars_for(
+        self, begins: Sequence[StrategySpec], ready: _Ready, newest: Sequence[Bar]
+    ) -> tuple[dict[str, tuple[Bar, ...]], dict[str, tuple[Bar, ...]]]:
+        """By ticker, the bars from before the session, and those of it up to the `newest`."""
+        plan, so_far = self._started.plan, dict[str, dict[datetime, Bar]]()
+        for bar in (*ready.missed, *ready.seen, *newest):  # as it was decided on, where it was
+            if plan.counts(bar):
+                so_far.setdefault(bar.symbol, {})[bar.start] = bar
+        kept = startup.history_of(begins, plan, ready.history)
+        seen = {ticker: so_far.get(ticker, {}) for ticker in kept}
+        told = {t: tuple(bars[start] for start in sorted(bars)) for t, bars in seen.items()}
+        return {ticker: tuple(bars) for ticker, bars in kept.items()}, told
 
 
 def _beginners(

@@ -12,6 +12,7 @@ import resource
 import select
 import signal
 import socket
+import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -19,13 +20,18 @@ from typing import Any
 
 from coordinator.core.lanes import Rule
 from coordinator.errors import OperatorError
-from coordinator.shell.worker_process import LINE_BYTES, line, run_nursery
+from coordinator.shell.worker_process import LINE_BYTES, Load, line, load_nothing, run_nursery
 
 QUICK_MS = 2
 """Nearly every answer comes sooner; only the others are watched over while they are awaited."""
 SLICE_MS = 5
 PATIENCE = 5
 """Budgets after which an answer is overdue, however little processor time its process was given."""
+LOAD_S = 20.0
+"""Local seconds in which a file must be loaded that a session takes up while it trades."""
+LOAD_GRACE_S = 1.0
+"""What comes on top of it for the word that it took longer, and where."""
+LOAD_PATIENCE = 2
 UNREADABLE = "its process wrote something that is no answer"
 REPLY_S = 30.0
 """Local seconds in which the process that forks must answer."""
@@ -58,12 +64,15 @@ class StrategyDied(StrategyFault):
 class Nursery:
     """The process that forks workers, as a context; made before threads and connections are.
 
+    A worker has one of the `rules`, or makes one later, by `load`. Any thread may ask for one.
+
     Raises:
         OperatorError: no process can be started.
     """
 
-    def __init__(self, rules: Sequence[Rule]) -> None:
-        self._rules = rules
+    def __init__(self, rules: Sequence[Rule], load: Load = load_nothing) -> None:
+        self._rules, self._load = rules, load
+        self._one = threading.Lock()
 
     def __enter__(self) -> Nursery:
         self._control, theirs = socket.socketpair()
@@ -75,7 +84,7 @@ class Nursery:
             theirs.close()
             raise OperatorError(f"no process can be started for the strategies: {error}") from None
         if not self._pid:
-            run_nursery(theirs, self._rules, parent, chance)
+            run_nursery(theirs, self._rules, self._load, parent, chance)
         theirs.close()
         self._control.settimeout(REPLY_S)
         return self
@@ -91,15 +100,16 @@ class Nursery:
         with suppress(ChildProcessError):
             os.waitpid(self._pid, 0)
 
-    def fork(self, number: int, *, restless: bool) -> StrategyProcess:
-        """A worker for the n-th rule.
+    def fork(self, number: int | None, *, restless: bool) -> StrategyProcess:
+        """A worker for the n-th rule, or for none yet.
 
         Raises:
             StrategyDied: it cannot be started.
         """
         try:
-            self._control.sendall(line(["fork", number]))
-            text, received, _, _ = socket.recv_fds(self._control, LINE_BYTES, 1)
+            with self._one:
+                self._control.sendall(line(["fork", number]))
+                text, received, _, _ = socket.recv_fds(self._control, LINE_BYTES, 1)
         except OSError as error:
             raise StrategyDied(f"no process for it: {error}") from None
         kind, answer = json.loads(text or b'["failed", "the one that forks has ended"]')
@@ -111,7 +121,7 @@ class Nursery:
 
     def end(self, pid: int) -> int | None:
         """Kill a worker if it has not ended; its exit status, minus a signal, None if unknown."""
-        with suppress(OSError, ValueError):
+        with suppress(OSError, ValueError), self._one:
             self._control.sendall(line(["end", pid]))
             _, status = json.loads(self._control.recv(LINE_BYTES))
             return int(status)
@@ -134,6 +144,29 @@ class StrategyProcess:
         self._most_bytes: int | None = None
         self._received = b""
         self._passed_over: set[int] = set()
+
+    def load(self, wanted: str) -> Any:
+        """Have it make its rule, within LOAD_S; what is told of it. If it cannot, it is ended.
+
+        Raises:
+            StrategyFault: it raised, hung or ended; the text says so.
+        """
+        try:
+            request = {"load": wanted, "within_s": LOAD_S}
+            match self.ask(0, [0, request], LOAD_S + LOAD_GRACE_S, LOAD_PATIENCE):
+                case [0, "loaded", told, list()]:
+                    return told
+                case [0, "raised", str(why), list()]:
+                    raise StrategyRaised(why)
+            raise StrategyMisanswered(UNREADABLE)
+        except StrategyFault as fault:
+            how = self.end()
+            match fault:
+                case StrategyHung():
+                    raise StrategyHung(f"not loaded within {LOAD_S:g} s") from None
+                case StrategyDied():
+                    raise StrategyDied(f"its process {how}") from None
+            raise
 
     def limit_growth(self, growth_bytes: int) -> None:
         """From now on it may grow by so much and no more."""

@@ -2,8 +2,9 @@
 
 The forking one is itself forked before anything else of a session exists, and does nothing but
 read a line and fork or end a worker; so a worker never inherits a lock, a thread or a key of the
-coordinator's. Lines of JSON go over the sockets between them, nothing else. No code of the
-coordinator runs on after its end: every process here leaves by `os._exit`.
+coordinator's. What joins a session later is loaded by its worker, never by the forking one. Lines
+of JSON go over the sockets between them, nothing else. No code of the coordinator runs on after its
+end: every process here leaves by `os._exit`.
 """
 
 from __future__ import annotations
@@ -18,15 +19,17 @@ import signal
 import socket
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from datetime import datetime
 from decimal import Decimal, setcontext
+from functools import partial
 from numbers import Real
 from typing import Any, NoReturn
 
 from coordinator.core.explanation import shown as in_digits
 from coordinator.core.lanes import Rule
 from coordinator.core.values import EXACT, Bar
+from coordinator.errors import OperatorError
 from coordinator.shell.walls import limit_memory, wall_off
 from coordinator.strategies.folder import place_of
 
@@ -40,20 +43,29 @@ EXPLAIN_S = 0.5
 """Local seconds that a strategy's explanations may take between two of its bars."""
 MOST_EXPLAINED = 50
 
+Load = Callable[[str], tuple[Rule | None, object]]
+"""Makes the rule that a text wants, in a worker, with what the coordinator is told of it as JSON
+has it; what is wrong with it is told too, and no rule made."""
 Request = Mapping[str, object]
-"""What is asked of a lane: {"begin": tickers or null}, {"bar": values}, {"bars": [values]}, or
+"""What is asked of a worker: {"load": what is wanted, "within_s": seconds}; and of a lane:
+{"begin": tickers or null}, {"bar": values}, {"bars": [values]}, or
 {"explain": ticker or "", "within_s": seconds}."""
 Step = Callable[[Any], Any]
 
 
 def run_nursery(
-    control: socket.socket, rules: Sequence[Rule], parent: int, chance: tuple[Any, ...]
+    control: socket.socket,
+    rules: Sequence[Rule],
+    load: Load,
+    parent: int,
+    chance: tuple[Any, ...],
 ) -> NoReturn:
     """Fork and end workers on request, until the coordinator's end of `control` is closed.
 
     `chance` is the state of `random` that each worker begins with: a fork alone would reseed it.
 
-    ["fork", n] is answered by ["forked", pid] with the worker's socket, or ["failed", why];
+    ["fork", n] is answered by ["forked", pid] with the worker's socket, or ["failed", why]; the
+    worker of ["fork", null] has no rule before it is asked to `load` one;
     ["end", pid] by ["ended", status], negative for a signal.
     """
     workers: set[int] = set()
@@ -64,7 +76,8 @@ def run_nursery(
         gc.freeze()  # what is here already is no worker's garbage; it stays shared
         for kind, number in lines(control):
             if kind == "fork":
-                _fork_worker(control, rules[number], workers, chance)
+                rule = None if number is None else rules[number]
+                _fork_worker(control, partial(_run_worker, rule, load), workers, chance)
             else:
                 workers.discard(number)
                 _reply(control, "ended", _end(number))
@@ -109,7 +122,10 @@ def shown(text: str) -> str:
 
 
 def _fork_worker(
-    control: socket.socket, rule: Rule, workers: set[int], chance: tuple[Any, ...]
+    control: socket.socket,
+    run: Callable[[socket.socket, int], NoReturn],
+    workers: set[int],
+    chance: tuple[Any, ...],
 ) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
@@ -121,7 +137,7 @@ def _fork_worker(
             return
         if not pid:
             random.setstate(chance)
-            _run_worker(theirs, rule, parent)
+            run(theirs, parent)
         workers.add(pid)
         socket.send_fds(control, [line(["forked", pid])], [ours.fileno()])
 
@@ -139,7 +155,7 @@ def _reply(channel: socket.socket, *words: object) -> None:
     channel.sendall(line(words))
 
 
-def _run_worker(channel: socket.socket, rule: Rule, parent: int) -> NoReturn:
+def _run_worker(rule: Rule | None, load: Load, channel: socket.socket, parent: int) -> NoReturn:
     """Answer [n, lane, request] by [n, kind, answer, said]."""
     try:
         os.setpgid(0, 0)
@@ -149,10 +165,31 @@ def _run_worker(channel: socket.socket, rule: Rule, parent: int) -> NoReturn:
         said, steps = _Said(), dict[int, Step]()
         sys.stdout = sys.stderr = said
         for number, lane, request in lines(channel):
-            kind, answer = _answer(rule, steps, lane, request)
+            if "load" in request:
+                rule, kind, answer = _loaded(load, request["load"], request["within_s"])
+            else:
+                kind, answer = _answer(rule, steps, lane, request)
             _reply(channel, number, kind, answer, said.take())
     finally:
         os._exit(0)
+
+
+def load_nothing(wanted: str) -> tuple[Rule | None, object]:
+    """For workers that have their rules.
+
+    Raises:
+        OperatorError: always.
+    """
+    raise OperatorError("there are no strategies to be loaded here")
+
+
+def _loaded(load: Load, wanted: str, within_s: float) -> tuple[Rule | None, str, object]:
+    try:
+        with _alarm(within_s):
+            rule, told = load(wanted)
+        return rule, "loaded", told
+    except BaseException as error:
+        return None, "raised", error_text(error)
 
 
 def _answer(
@@ -185,20 +222,28 @@ def _explained(step: Step, ticker: str, within_s: float) -> dict[str, str]:
     explain = getattr(getattr(step, "__self__", step), "explain", None)
     if explain is None:
         return {}
-    signal.signal(signal.SIGALRM, _takes_too_long)
-    signal.setitimer(signal.ITIMER_REAL, within_s)
     try:
-        values = explain(ticker) if ticker else explain()
-        told = list(dict(values).items())[:MOST_EXPLAINED]
-        return {shown(str(name)): shown(in_digits(value)) for name, value in told}
+        with _alarm(within_s, EXPLAIN_S):
+            values = explain(ticker) if ticker else explain()
+            told = list(dict(values).items())[:MOST_EXPLAINED]
+            return {shown(str(name)): shown(in_digits(value)) for name, value in told}
     except BaseException as error:
         return {"explain()": f"raised {error_text(error)}"}
+
+
+@contextmanager
+def _alarm(within_s: float, of_s: float | None = None) -> Iterator[None]:
+    """Raise a TimeoutError in what lasts longer, wherever it is; `of_s` is what was allowed."""
+
+    def takes_too_long(*_: object) -> None:
+        raise TimeoutError(f"no answer within {of_s or within_s:g} s")
+
+    signal.signal(signal.SIGALRM, takes_too_long)
+    signal.setitimer(signal.ITIMER_REAL, within_s)
+    try:
+        yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
-
-
-def _takes_too_long(*_: object) -> None:
-    raise TimeoutError(f"no answer within {EXPLAIN_S:g} s")
 
 
 def _signal(answer: object) -> int | None:

@@ -93,7 +93,8 @@ class Strategy(BaseModel):
     """The name of this kind of strategy in a configuration."""
 
     source_digest: ClassVar[str] = ""
-    """SHA-256 of the file that it comes from, if a folder of strategies offers it."""
+    """SHA-256 of the file that it comes from, and of those beside it that this one imports, if a
+    folder of strategies offers it."""
 
     ascending: ClassVar[tuple[tuple[str, str], ...]] = ()
     """Pairs of fields of which the first must lie strictly below the second."""

@@ -75,6 +75,7 @@ class StrategyFolder:
         Raises:
             OperatorError: naming file and line, if the file cannot be imported or its class used.
         """
+        digest = _digest(offer.path, self._files)
         module = _imported(offer.path, self._files)
         kind = getattr(module, offer.class_name, None)
         if not isinstance(kind, type):
@@ -83,7 +84,7 @@ class StrategyFolder:
             kind = as_strategy(kind, offer.where)
         if wrong := _lacking(kind):
             raise OperatorError(f"{offer.where}: class {offer.class_name} {wrong}")
-        kind.source_digest = hashlib.sha256(offer.path.read_bytes()).hexdigest()
+        kind.source_digest = digest
         return kind
 
     def _look_at(self, file: Path) -> None:
@@ -235,6 +236,44 @@ def _imported(file: Path, beside: dict[str, Path]) -> ModuleType:
         what = f"{type(error).__name__} when it was imported: {words}"
         raise OperatorError(f"{place_of(error) or f'{file}:1'}: {what}; repair it") from error
     return module
+
+
+def forget_imports() -> None:
+    """Let every file of a folder be read and run anew when it is imported next."""
+    for name, module in list(sys.modules.items()):
+        if isinstance(getattr(module, "__loader__", None), _Uncached):
+            del sys.modules[name]
+
+
+def _digest(file: Path, beside: dict[str, Path]) -> str:
+    """SHA-256 of the file's text, and of the files beside it that it imports, if it does."""
+    texts: dict[str, bytes] = {}
+    to_read = [file]
+    while to_read:
+        one = to_read.pop()
+        texts[one.stem] = one.read_bytes()
+        names = _imports(texts[one.stem]) & beside.keys() - texts.keys()
+        to_read += [beside[name] for name in names]
+    said = hashlib.sha256(texts.pop(file.stem))
+    for name in sorted(texts):
+        said.update(f"\0{name}\0".encode() + texts[name])
+    return said.hexdigest()
+
+
+def _imports(text: bytes) -> set[str]:
+    """The names, up to their first dot, of the modules that a text imports."""
+    found: set[str] = set()
+    try:
+        tree = ast.parse(text)
+    except (SyntaxError, ValueError, RecursionError):  # told when it is imported
+        return found
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(names=names):
+                found |= {alias.name.partition(".")[0] for alias in names}
+            case ast.ImportFrom(module=str(module), level=0):
+                found.add(module.partition(".")[0])
+    return found
 
 
 def _spec(name: str, file: Path) -> ModuleSpec:

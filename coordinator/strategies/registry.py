@@ -42,6 +42,13 @@ BUILT_IN: tuple[type[Strategy], ...] = (
     BuyAndHoldStrategy,
 )
 
+NO_SWEEP = (
+    "a sweep is for backtests; put the values that you choose into strategy_params, and take the"
+    " sweep out"
+)
+IN_THE_HOUSE = "built-in"
+"""Where the built-in ones come from."""
+
 S = TypeVar("S", bound=Strategy)
 
 
@@ -62,6 +69,7 @@ class StrategyTypes(Mapping[str, type[Strategy]]):
         is_whole: bool = True,
     ) -> None:
         self.is_whole = is_whole
+        self._is_closed = False
         self._known = {cls.strategy_type: cls for cls in known}
         self._offered: dict[str, list[EntryPoint]] = {}
         for entry in offered:
@@ -71,6 +79,15 @@ class StrategyTypes(Mapping[str, type[Strategy]]):
         self._files: dict[str, list[Offer]] = {}
         for offer in folder.offers if folder is not None else ():
             self._files.setdefault(offer.strategy_type, []).append(offer)
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder whose files offer some of them."""
+        return None if self._folder is None else self._folder.path
+
+    def load_nothing(self) -> None:
+        """From now on run no code for a name: a sweep, which would need it, is told that."""
+        self._is_closed = True
 
     @property
     def faults(self) -> list[str]:
@@ -90,10 +107,12 @@ class StrategyTypes(Mapping[str, type[Strategy]]):
             return self._files[name][0].where
         if name in self._known:
             kind = self._known[name]
-            return "built-in" if kind in BUILT_IN else f"{kind.__module__}.{kind.__qualname__}"
+            return IN_THE_HOUSE if kind in BUILT_IN else f"{kind.__module__}.{kind.__qualname__}"
         return self._offered[name][0].value
 
     def __getitem__(self, name: str) -> type[Strategy]:
+        if self._is_closed and self.origin(name) != IN_THE_HOUSE:
+            raise OperatorError(NO_SWEEP)
         if name in self._files:
             return self._of_the_folder(name)
         if name in self._known:

@@ -5,21 +5,15 @@ from __future__ import annotations
 import json
 import os
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from coordinator.config import CoordinatorConfig, config_hash, load_config
+from coordinator.config import config_hash, load_config
 from coordinator.core.lanes import Lanes
-from coordinator.core.reload import Setup
 from coordinator.errors import ConfigError, OperatorError
-from coordinator.rereading import Rereading
-from coordinator.setting_up import setup_of
 from coordinator.shell.isolation import StrategyRaised, isolated
-from coordinator.shell.lease import Leases
-from coordinator.strategies import MomentumStrategy
 from coordinator.strategies.folder import StrategyFolder
 from coordinator.strategies.registry import BUILT_IN, registered_types
 from tests.coordinator.isolating import bars, named
@@ -136,60 +130,21 @@ def test_an_edited_file_is_read_again_and_is_another_configuration(tmp_path: Pat
     assert signals(after.strategies[0].strategy, closes) == [0, 1, 0]
 
 
-def test_a_session_that_reads_its_configuration_again_goes_on_with_the_code_that_it_began_with(
-    tmp_path: Path,
-) -> None:
-    own = write_folder(tmp_path / "own", rising=PANDAS)
-    file = tmp_path / "my.json"
-    file.write_text(json.dumps(document("rising")))
-
-    def ready(config: CoordinatorConfig) -> Setup:
-        return setup_of(config, None, simulated=True)
-
-    begun = ready(load_config(file)).specs
-    walled = [replace(spec, rule=MomentumStrategy()) for spec in begun]
-    session = Rereading(file, None, ready, begun, walled, Leases(tmp_path), "here")
-    assert [spec.rule for spec in session.read("").setup.specs] == [MomentumStrategy()]
-    (own / "rising.py").write_text(PANDAS.replace("else -1", "else 0"))
-    with pytest.raises(OperatorError, match=r"Own is of the type rising, .* new or edited"):
-        session.read("")
-
-
-@pytest.mark.parametrize(
-    ("began_as", "name", "now_a", "goes_on"),
-    [
-        ("live", "Own", "live", True),
-        ("shadow", "Own", "shadow", True),
-        ("shadow", "Own", "live", True),  # promoted: its process comes along
-        ("live", "Own", "shadow", True),
-        ("live", "Twin", "shadow", False),  # a shadow that would share a live one's process
-        ("shadow", "Twin", "live", False),
-        ("live", "Twin", "live", True),
-    ],
-)
-def test_a_shadow_and_a_live_strategy_share_no_process_after_a_reload_either(
-    tmp_path: Path, began_as: str, name: str, now_a: str, goes_on: bool
-) -> None:
-    write_folder(tmp_path / "own", rising=PANDAS)
-    file = tmp_path / "my.json"
-    began, wanted = document("rising"), document("rising")
-    began["strategies"][0]["mode"] = began_as
-    wanted["strategies"][0] |= {"mode": now_a, "name": name}
-    file.write_text(json.dumps(began))
-
-    def ready(config: CoordinatorConfig) -> Setup:
-        return setup_of(config, None, simulated=True)
-
-    begun = ready(load_config(file)).every
-    walled = [replace(spec, rule=MomentumStrategy()) for spec in begun]
-    beside = {"Own"} if began_as == "shadow" else set()
-    file.write_text(json.dumps(wanted))
-    session = Rereading(file, None, ready, begun, walled, Leases(tmp_path), "here", beside)
-    if goes_on:
-        assert [spec.rule for spec in session.read("").setup.every] == [MomentumStrategy()]
-    else:
-        with pytest.raises(OperatorError, match=f"{name} is of the type rising"):
-            session.read("")
+def test_a_file_beside_it_that_a_strategy_imports_is_part_of_its_code(tmp_path: Path) -> None:
+    own = write_folder(
+        tmp_path / "own",
+        level="from below import LEVEL",
+        below="LEVEL = 6",
+        unrelated="LEVEL = 7",
+        rising="import level\n" + PANDAS,
+    )
+    known = {load(tmp_path, "rising").source_digest}
+    (own / "unrelated.py").write_text("LEVEL = 8")
+    known.add(load(tmp_path, "rising").source_digest)
+    assert len(known) == 1
+    (own / "below.py").write_text("LEVEL = 8")
+    known.add(load(tmp_path, "rising").source_digest)
+    assert len(known) == 2
 
 
 BAD = {
