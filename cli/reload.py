@@ -42,8 +42,9 @@ def reload(
 ) -> None:
     """Let a running session go on with its edited configuration.
 
-    Shows what changes and asks. Connections stand; new strategies are warmed up, removed ones end
-    their orders. Exit 1 if nothing was changed because something is wrong; all of it is named.
+    Files of your own strategies are read anew with it. Shows what changes and asks. Connections
+    stand; new strategies and new code are warmed up, removed ones end their orders. Exit 1 if
+    nothing was changed because something is wrong; all of it is named, code by file and line.
 
     \b
     Example:

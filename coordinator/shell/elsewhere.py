@@ -87,11 +87,14 @@ class Elsewhere:
 
         After a rehearsal it is one that goes on from what was rehearsed.
         """
-        return self._fresh() if self._rehearsal is None else self._rehearsal.start(self._fresh)
+        return self._begun(self._fresh)
 
     @contextmanager
     def rehearsing(self) -> Iterator[None]:
-        """Lanes that are made and fed meanwhile are those that are taken up later."""
+        """Lanes that are made and fed meanwhile are those that are taken up later.
+
+        One that cannot be had raises its StrategyFault.
+        """
         self._rehearsal = Rehearsal()
         try:
             yield
@@ -102,12 +105,17 @@ class Elsewhere:
         """End its process for good: nobody is served by it any more."""
         self._fault = StrategyDied(f"its process {self.end() or 'has ended'}")
 
-    def _fresh(self) -> Callable[[Bar], int]:
-        lane = next(self._lanes)
+    def _begun(self, fresh: Callable[[], Callable[[Any], Any]]) -> Callable[[Any], Any]:
+        if self._rehearsal is not None:
+            return self._rehearsal.start(fresh)
         try:
-            self._begin(lane, None)
+            return fresh()
         except StrategyFault as fault:
             return partial(_refuse, fault)
+
+    def _fresh(self) -> Callable[[Bar], int]:
+        lane = next(self._lanes)
+        self._begin(lane, None)
         return _Step(self, lane).step
 
     def end(self) -> str:
@@ -220,15 +228,11 @@ class TogetherElsewhere(Elsewhere):
 
     def start_together(self, tickers: tuple[str, ...]) -> JointStep:
         """As `start`, of a step for all of these tickers."""
-        fresh = partial(self._fresh_together, tickers)
-        return fresh() if self._rehearsal is None else self._rehearsal.start(fresh)
+        return self._begun(partial(self._fresh_together, tickers))
 
     def _fresh_together(self, tickers: tuple[str, ...]) -> JointStep:
         lane = next(self._lanes)
-        try:
-            self._begin(lane, tickers)
-        except StrategyFault as fault:
-            return partial(_refuse, fault)
+        self._begin(lane, tickers)
         return _JointStep(self, lane).step
 
     def step_together(self, lane: int, bars: Mapping[str, Bar]) -> dict[str, int]:

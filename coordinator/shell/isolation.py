@@ -197,7 +197,7 @@ class Walls:
         process = self._nursery.fork(None, restless=self._restless)
         if process.load(wanted) != told:
             process.end()
-            raise StrategyDied("its file was changed while it was loaded; ask again")
+            raise StrategyDied("its file was changed while it was loaded")
         return process
 
 
@@ -266,12 +266,15 @@ class Joining:
             served = [spec for spec in begins if spec.rule is room.rule]
             if not served:
                 continue
-            with room.rule.rehearsing():
-                lanes = Lanes(())
-                lanes.change(served, history, so_far)
+            lanes = Lanes(())
+            try:
+                with room.rule.rehearsing():
+                    lanes.change(served, history, so_far)
+            except StrategyFault as fault:
+                raise OperatorError(f"{served[0].name} cannot join: {fault}; {REPAIR}") from None
             for spec in served:
-                if fault := lanes.fault(spec):
-                    raise OperatorError(f"{spec.name} cannot join: {fault}; {REPAIR}")
+                if failed := lanes.fault(spec):
+                    raise OperatorError(f"{spec.name} cannot join: {failed}; {REPAIR}")
 
     def keep(self, every: Collection[StrategySpec]) -> None:
         """The session runs these strategies; blocking."""

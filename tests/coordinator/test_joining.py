@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from coordinator.config import CoordinatorConfig, load_config
+import pytest
+
+from coordinator.config import CoordinatorConfig, config_hash, load_config
 from coordinator.core.lanes import Lanes, StrategySpec
 from coordinator.core.reload import Removal, Setup, sentences
 from coordinator.core.values import Bar
@@ -18,27 +22,49 @@ from coordinator.errors import OperatorError
 from coordinator.joining import load
 from coordinator.rereading import Rereading
 from coordinator.setting_up import setup_of
+from coordinator.shell import strategy_process
 from coordinator.shell.isolation import Walls, walls
 from coordinator.shell.lease import Leases
 from coordinator.shell.reload_request import Proposal
 from coordinator.strategies.registry import BUILT_IN
-from tests.coordinator.isolating import answers, bars
+from tests.coordinator.isolating import answers, bars, on_a_loop
 from tests.coordinator.own_strategies import write_folder
 
 SAYS = """\
 import os
+from typing import Annotated
+
+from pydantic import Field
+
 from coordinator import Strategy, Window
+
 
 class Says(Strategy):
     strategy_type = "says"
-    what: int = 1
+
+    what: Annotated[int, Field(le=1)] = 1
     window: Window = 3
 
     def step(self, bar):
         return self.what
 
     def explain(self):
-        return {"pid": os.getpid(), "keys": sorted(k for k in os.environ if "APCA" in k)}
+        return {"pid": os.getpid(), "keys": [key for key in os.environ if "APCA" in key]}
+"""
+
+
+LEADS = """\
+from coordinator import MultiTickerStrategy, Window
+
+
+class Leads(MultiTickerStrategy):
+    strategy_type = "leads"
+    ticker_count = 2
+    window: Window = 1
+
+    def step(self, bars):
+        return {ticker: 1 if bars[ticker].close == max(b.close for b in bars.values()) else -1
+                for ticker in bars}
 """
 
 
@@ -137,6 +163,7 @@ def children() -> set[int]:
 
 BARS = bars(minutes=range(5))
 BUILT = strategy("Theirs", "momentum")
+MINE = strategy("Mine", "says")
 
 
 def test_a_new_file_with_a_new_type_joins_a_session_that_had_none(tmp_path: Path) -> None:
@@ -148,3 +175,388 @@ def test_a_new_file_with_a_new_type_joins_a_session_that_had_none(tmp_path: Path
         ]
         one.apply()
         assert one.says("Mine", *BARS) == [-1] * 5
+        assert one.spec("Theirs").rule == one.reading.read("").setup.specs[0].rule
+
+
+def test_an_edited_file_is_shown_as_changed_code_and_runs_once_that_is_applied(
+    tmp_path: Path,
+) -> None:
+    own = write_folder(tmp_path / "own", says=SAYS)
+    with session(tmp_path, whole(BUILT, MINE)) as one:
+        before, theirs = one.spec("Mine"), one.lanes.lane(one.spec("Theirs"), "SPY")
+        assert one.says("Mine", *BARS) == [1] * 5
+        assert one.difference() == []
+        (own / "says.py").write_text(SAYS.replace("return self.what", "return -1"))
+        [told] = one.difference()
+        assert told.startswith(f"~ Mine: code changed ({before.code[:8]} -> ")
+        assert one.says("Mine", *BARS) == [1] * 5, "nothing was applied yet"
+        one.apply()
+        assert one.says("Mine", *BARS) == [-1] * 5
+        assert one.spec("Mine").rule != before.rule
+        assert one.lanes.lane(one.spec("Theirs"), "SPY") is theirs
+        assert one.difference() == []
+
+
+def test_who_goes_on_with_the_code_that_it_has_keeps_its_process_and_its_memory(
+    tmp_path: Path,
+) -> None:
+    counts = (
+        SAYS.replace('"says"', '"counts"')
+        .replace("Window = 3", "Window = 1")
+        .replace(
+            "return self.what",
+            "self._n = getattr(self, '_n', 0) + 1\n        return (self._n > 5) - (self._n <= 5)",
+        )
+        .replace("def step", "_n: int = 0\n\n    def step")
+    )
+    own = write_folder(tmp_path / "own", says=SAYS, counts=counts)
+    with session(tmp_path, whole(MINE, strategy("Counts", "counts"))) as one:
+        assert one.says("Counts", *BARS) == [-1] * 5
+        stays = one.seen("Counts")["pid"]
+        (own / "says.py").write_text(SAYS.replace("return self.what", "return 0"))
+        one.apply()
+        assert one.says("Counts", BARS[0]) == [1]
+        assert one.seen("Counts")["pid"] == stays
+
+
+def test_a_process_that_serves_nobody_any_more_ends_and_no_other_is_left_behind(
+    tmp_path: Path,
+) -> None:
+    own = write_folder(tmp_path / "own", says=SAYS)
+    both = whole(BUILT, MINE, strategy("Twin", "says"))
+    with session(tmp_path, both) as one:
+        one.says("Mine", *BARS)
+        old = one.seen("Mine")["pid"]
+        count = len(children())
+        one.edit(whole(BUILT, MINE))
+        one.apply()
+        assert one.seen("Mine")["pid"] == old, "Mine is still served by it"
+        (own / "says.py").write_text(SAYS.replace("return self.what", "return 0"))
+        one.apply()
+        assert one.says("Mine", *BARS) == [0] * 5
+        assert not lives(int(old))
+        assert len(children()) == count
+        one.edit(whole(BUILT))
+        assert [line[:7] for line in one.difference()] == ["- Mine:"]
+        one.apply()
+        assert len(children()) == count - 1
+    assert children() == set()
+
+
+def test_an_edited_parameter_is_another_process_beside_that_of_who_keeps_the_old_one(
+    tmp_path: Path,
+) -> None:
+    write_folder(tmp_path / "own", says=SAYS)
+    with session(tmp_path, whole(MINE, strategy("Twin", "says"))) as one:
+        one.says("Mine", *BARS)
+        one.edit(whole(MINE, strategy("Twin", "says", strategy_params={"what": 0})))
+        assert one.difference() == ["~ Twin: what 1 -> 0"]
+        one.apply()
+        assert (one.says("Mine", BARS[0]), one.says("Twin", BARS[1])) == ([1], [0])
+        assert one.seen("Mine")["pid"] != one.seen("Twin")["pid"]
+
+
+def test_who_joins_on_the_same_code_and_parameters_shares_the_process_and_the_lane(
+    tmp_path: Path,
+) -> None:
+    write_folder(tmp_path / "own", says=SAYS)
+    with session(tmp_path, whole(MINE)) as one:
+        lane = one.lanes.lane(one.spec("Mine"), "SPY")
+        one.edit(whole(MINE, strategy("Twin", "says", strategy_params={"what": 1})))
+        one.apply()
+        assert one.lanes.lane(one.spec("Twin"), "SPY") is lane
+
+
+def test_a_file_beside_it_that_was_edited_is_changed_code_too_and_is_read_anew(
+    tmp_path: Path,
+) -> None:
+    text = SAYS.replace("import os", "import os\nfrom levels import LEVEL")
+    own = write_folder(
+        tmp_path / "own", says=text.replace("return self.what", "return LEVEL"), levels="LEVEL = 1"
+    )
+    with session(tmp_path, whole(MINE)) as one:
+        assert one.says("Mine", BARS[0]) == [1]
+        (own / "levels.py").write_text("LEVEL = -1")
+        assert "~ Mine: code changed" in one.difference()[0]
+        one.apply()
+        assert one.says("Mine", BARS[0]) == [-1]
+
+
+def test_one_that_looks_at_several_tickers_together_joins_and_changes_alike(
+    tmp_path: Path,
+) -> None:
+    own = write_folder(tmp_path / "own")
+    pair = strategy("Pair", "leads", tickers=["SPY", "QQQ"])
+    dear = [replace(bar, close=Decimal(500)) for bar in bars("QQQ", minutes=range(5))]
+    with session(tmp_path, {"strategies": [BUILT]}) as one:
+        (own / "leads.py").write_text(LEADS)
+        one.edit(whole(BUILT, pair))
+        one.apply(so_far=[*BARS[:2], *dear[:2]])
+        assert [one.lanes.lane(one.spec("Pair"), t).signal for t in ("SPY", "QQQ")] == [-1, 1]
+        (own / "leads.py").write_text(LEADS.replace("max", "min"))
+        assert "~ Pair: code changed" in one.difference()[0]
+        one.apply(so_far=[*BARS[:2], *dear[:2]])
+        assert [one.lanes.lane(one.spec("Pair"), t).signal for t in ("SPY", "QQQ")] == [1, -1]
+        one.edit(whole(BUILT, pair | {"tickers": ["SPY"]}))
+        with pytest.raises(OperatorError, match="tickers: leads looks at 2 together, got 1; add 1"):
+            one.read()
+
+
+@pytest.mark.parametrize("mode", ["live", "shadow"])
+def test_a_shadow_never_shares_a_process_with_a_live_one_however_it_became_one(
+    tmp_path: Path, mode: str
+) -> None:
+    write_folder(tmp_path / "own", says=SAYS)
+    other = {"live": "shadow", "shadow": "live"}[mode]
+    began = whole(BUILT, MINE | {"mode": mode}, strategy("Twin", "says", mode=mode))
+    with session(tmp_path, began) as one:
+        assert one.spec("Mine").rule is one.spec("Twin").rule
+        one.edit(whole(BUILT, MINE | {"mode": other}, strategy("Twin", "says", mode=mode)))
+        one.apply()
+        assert one.spec("Mine").rule is not one.spec("Twin").rule
+        sides = Lanes([one.spec("Mine")]), Lanes([one.spec("Twin")])
+        pids = [
+            lanes.lane(one.spec(name), "SPY").explain()["pid"]
+            for lanes, name in zip(sides, ("Mine", "Twin"), strict=True)
+            if answers(lanes, one.spec(name), BARS[:1]) == [1]
+        ]
+        assert len(set(pids)) == 2
+
+
+def test_the_hash_of_what_was_read_is_that_of_a_start_with_the_same_files(tmp_path: Path) -> None:
+    own = write_folder(tmp_path / "own", says=SAYS)
+    with session(tmp_path, whole(BUILT, MINE)) as one:
+        (own / "says.py").write_text(SAYS.replace("return self.what", "return 0"))
+        (own / "leads.py").write_text(LEADS)
+        pair = strategy("Pair", "leads", tickers=["SPY", "QQQ"])
+        exact = strategy("Exact", "says", strategy_params={"what": 0}, initial_cash=0.1)
+        one.edit(whole(BUILT, MINE, pair, exact))
+        read, started = one.read().setup, ready(load_config(one.file))
+    assert read.config_hash == started.config_hash == config_hash(load_config(one.file))
+    assert [replace(spec, rule=None) for spec in read.specs] == [  # type: ignore[arg-type]
+        replace(spec, rule=None)  # type: ignore[arg-type]
+        for spec in started.specs
+    ]
+
+
+WRONG: dict[str, tuple[str, dict[str, Any], str]] = {
+    "no Python": ("x = (\n", {}, r"own/says\.py:1: is not Python: .*; repair it"),
+    "an import that raises": (
+        "import no_such_module\n" + SAYS,
+        {},
+        r"own/says\.py:1: ModuleNotFoundError when it was imported: .*; repair it",
+    ),
+    "an import that exits": ("exit(3)\n" + SAYS, {}, r"own/says\.py:1: SystemExit when"),
+    "a class that is gone": ("x = 1", {}, r"strategy_type: unknown strategy type 'says'"),
+    "a class that reads no bars": (
+        SAYS.replace("def step", "def steps"),
+        {},
+        r"own/says\.py:9: class Says cannot read bars; give it one of",
+    ),
+    "a parameter that is wrong": (SAYS, {"what": 3}, r"strategy_params\.what: .*less than .* 1"),
+    "a parameter that is unknown": (SAYS, {"wat": 3}, r"wat: unknown key 'wat'.*'what'"),
+    "a validator that raises": (
+        SAYS.replace(
+            "    def step", "    def model_post_init(self, _):\n        1 / 0\n\n    def step"
+        ),
+        {"window": 4},
+        r"says raised ZeroDivisionError: division by zero at .*own/says\.py:16; repair it",
+    ),
+    "a window that is none": (
+        SAYS.replace(
+            "    def step", "    longest_window = property(lambda self: 0)\n\n    def step"
+        ).replace("window: Window = 3", ""),
+        {},
+        r"longest_window of says is 0; it should be",
+    ),
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG)
+def test_what_is_wrong_is_refused_by_file_and_line_and_nothing_has_changed(
+    tmp_path: Path, wrong: str
+) -> None:
+    text, params, words = WRONG[wrong]
+    own = write_folder(tmp_path / "own", says=SAYS)
+    with session(tmp_path, whole(BUILT, MINE)) as one:
+        one.says("Mine", *BARS)
+        before, count = one.runs, len(children())
+        (own / "says.py").write_text(text)
+        one.edit(whole(BUILT, MINE | {"strategy_params": params}))
+        with pytest.raises(OperatorError, match=words):
+            one.apply()
+        assert one.runs is before
+        assert len(children()) == count
+        assert one.says("Mine", *BARS) == [1] * 5
+
+
+@pytest.mark.parametrize(
+    ("method", "words"),
+    [
+        ("    def step(self, bar):\n        1 / 0", "own/says.py:16"),
+        ("    def start(self):\n        1 / 0", "own/says.py:16"),
+    ],
+)
+def test_one_that_fails_at_its_first_bars_is_refused_before_it_can_trade(
+    tmp_path: Path, method: str, words: str
+) -> None:
+    own = write_folder(tmp_path / "own", says=SAYS)
+    with session(tmp_path, whole(BUILT, MINE)) as one:
+        count = len(children())
+        (own / "says.py").write_text(
+            SAYS.replace("    def step(self, bar):\n        return self.what", method)
+        )
+        with pytest.raises(OperatorError) as refused:
+            one.apply(history=BARS)
+        assert "Mine cannot join" in str(refused.value)
+        assert words in str(refused.value)
+        assert "repair it, and ask again" in str(refused.value)
+        assert len(children()) == count
+        assert one.says("Mine", *BARS) == [1] * 5
+
+
+HANGS = {
+    "sleeps": "import time\ntime.sleep(3600)\n",
+    "loops": "while True:\n    pass\n",
+    "will not be told": (
+        "while True:\n    try:\n        while True:\n            pass\n    except BaseException:\n"
+        "        pass\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("how", HANGS)
+def test_a_file_that_hangs_while_it_is_loaded_is_refused_within_a_deadline(
+    tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(strategy_process, "LOAD_S", 0.5)
+    own = write_folder(tmp_path / "own", says=SAYS)
+    with session(tmp_path, whole(BUILT, MINE)) as one:
+        one.says("Mine", *BARS)
+        count = len(children())
+        (own / "says.py").write_text(HANGS[how] + SAYS)
+        with pytest.raises(OperatorError) as refused:
+            one.read()
+        where = "own/says.py:15: strategy type 'says': not loaded" if how[0] == "w" else ":"
+        assert where in str(refused.value)
+        assert "within 0.5 s" in str(refused.value)
+        assert "own/says.py:" in str(refused.value)
+        assert "repair it" in str(refused.value)
+        assert len(children()) == count
+        assert one.says("Mine", *BARS) == [1] * 5
+
+
+def test_a_file_that_ends_its_process_is_refused(tmp_path: Path) -> None:
+    own = write_folder(tmp_path / "own", says=SAYS)
+    with session(tmp_path, whole(BUILT, MINE)) as one:
+        (own / "says.py").write_text("import os, signal\nos.kill(os.getpid(), 9)\n" + SAYS)
+        with pytest.raises(
+            OperatorError, match=r"says\.py:11: .* its process was ended by SIGKILL"
+        ):
+            one.read()
+        assert one.says("Mine", *BARS) == [1] * 5
+
+
+def test_a_file_that_changes_between_the_look_at_it_and_its_start_is_refused(
+    tmp_path: Path,
+) -> None:
+    own = write_folder(tmp_path / "own", says=SAYS)
+    with session(tmp_path, whole(BUILT)) as one:
+        one.edit(whole(BUILT, MINE))
+        proposal = one.read()
+        (own / "says.py").write_text(SAYS + "\n")
+        with pytest.raises(OperatorError, match=r"changed while it was loaded; repair it, and ask"):
+            proposal.joining.get_warm(proposal.setup.specs, {}, {})
+        proposal.joining.give_back()
+
+
+def test_a_process_of_a_joining_strategy_has_none_of_the_accounts_keys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("APCA_API_SECRET_KEY", "the-secret-of-the-account")
+    write_folder(tmp_path / "own", says=SAYS)
+    with session(tmp_path, {"strategies": [BUILT]}) as one:
+        one.edit(whole(BUILT, MINE))
+        one.apply(history=BARS)
+        one.says("Mine", BARS[0])
+        seen = one.seen("Mine")
+        assert seen["keys"] == "[]"
+        initial = Path(f"/proc/{seen['pid']}/environ").read_bytes()
+        assert b"the-secret-of-the-account" not in initial
+        assert b"PATH=" in initial, "it is its environment that was looked at"
+
+
+def test_the_session_runs_no_code_of_a_file_that_it_reads_again(tmp_path: Path) -> None:
+    own = write_folder(tmp_path / "own")
+    with session(tmp_path, {"strategies": [BUILT]}) as one:
+        noted = tmp_path / "pids"
+        note = f"import os\nopen({str(noted)!r}, 'a').write(f'{{os.getpid()}} ')\n"
+        (own / "says.py").write_text(note + SAYS)
+        swept = strategy("Swept", "says", sweep={"what": [0, 1]})
+        one.edit(whole(BUILT, MINE, swept))
+        with pytest.raises(OperatorError, match="a sweep is for backtests; put the values"):
+            one.read()
+        one.edit(whole(BUILT, MINE))
+        one.apply()
+        pids = set(map(int, noted.read_text().split()))
+        assert len(pids) == 3
+        assert os.getpid() not in pids
+
+
+def test_what_is_fed_again_on_the_loop_asks_the_process_nothing_a_correction_apart(
+    tmp_path: Path,
+) -> None:
+    """A lane that was fed beside the loop is taken up as it stands."""
+    asks = SAYS.replace(
+        "return self.what", "open(f'{ASKED}', 'a').write(f'{bar.close} ')\n        return self.what"
+    ).replace("import os", f"import os\n\nASKED = {str(tmp_path / 'asked')!r}")
+    own = write_folder(tmp_path / "own")
+    history, so_far = bars(minutes=range(3)), bars(minutes=range(3, 6))
+    with session(tmp_path, {"strategies": [BUILT]}) as one:
+        (own / "says.py").write_text(asks)
+        one.edit(whole(BUILT, MINE))
+        proposal = one.read()
+        spec = proposal.setup.specs[1]
+        older, newer = by_ticker(history), by_ticker(so_far)
+        proposal.joining.get_warm([spec], older, newer)
+        asked = (tmp_path / "asked").read_text()
+        assert asked.split() == ["100", "101", "102", "103", "104", "105"]
+        lanes = Lanes(())
+        on_a_loop(lambda: lanes.change([spec], older, newer))
+        assert (tmp_path / "asked").read_text() == asked
+        assert lanes.lane(spec, "SPY").signal == 1
+        assert on_a_loop(lambda: answers(lanes, spec, bars(minutes=[6]))) == [1]
+        assert (tmp_path / "asked").read_text() == asked + "106 "
+        assert one.read().setup.specs[1].rule != spec.rule, "it was not taken in"
+        proposal.joining.get_warm([spec], older, newer)
+        corrected = [*so_far[:1], replace(so_far[1], close=Decimal(7)), so_far[2]]
+        (tmp_path / "asked").write_text("")
+        lanes.change([], {}, {})
+        on_a_loop(lambda: lanes.change([spec], older, by_ticker(corrected)))
+        assert (tmp_path / "asked").read_text().split()[-3:] == ["103", "7", "105"]
+        proposal.joining.give_back()
+
+
+def test_the_loop_goes_on_while_a_strategy_is_loaded_and_warmed_beside_it(tmp_path: Path) -> None:
+    slow = SAYS.replace("return self.what", "time.sleep(0.05)\n        return self.what").replace(
+        "import os", "import os\nimport time\n\ntime.sleep(0.3)"
+    )
+    own = write_folder(tmp_path / "own", quick=SAYS.replace('"says"', '"quick"'))
+    with session(tmp_path, whole(strategy("Quick", "quick"))) as one:
+        (own / "says.py").write_text(slow)
+        one.edit(whole(strategy("Quick", "quick"), MINE))
+        done, answered = threading.Event(), 0
+
+        def beside() -> None:
+            proposal = one.read()
+            proposal.joining.get_warm(proposal.setup.specs[1:], by_ticker(BARS), {})
+            proposal.joining.give_back()
+            done.set()
+
+        thread = threading.Thread(target=beside)
+        thread.start()
+        while not done.is_set():
+            assert one.says("Quick", BARS[0]) == [1]
+            answered += 1
+        thread.join()
+    assert answered > 20
