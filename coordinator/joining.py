@@ -39,6 +39,11 @@ class StandIn(Strategy):
         return int(self.told["longest_window"])
 
     @property
+    def history_bars(self) -> int:
+        """What the strategy itself says."""
+        return int(self.told["history_bars"])
+
+    @property
     def parameters(self) -> dict[str, Any]:
         """The strategy's, defaults included."""
         return dict(self.told["parameters"])
@@ -72,6 +77,7 @@ def load(wanted: str) -> tuple[Strategy | None, dict[str, Any]]:
         "strategy_type": rule.strategy_type,
         "parameters": rule.parameters,
         "longest_window": rule.longest_window,
+        "history_bars": rule.history_bars,
         "ticker_count": getattr(rule, "ticker_count", None),
         "together": starts_together(rule),
         "code": rule.source_digest,
