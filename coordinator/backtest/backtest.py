@@ -34,6 +34,7 @@ from coordinator.core.values import MINUTE, ZERO
 from coordinator.embedded import FILL_MODEL
 from coordinator.errors import OperatorError
 from coordinator.shell import startup
+from coordinator.shell.calm import seldom_disturbed
 from coordinator.shell.narrator import Narrator
 from simulator.errors import OptionsError
 from simulator.fills import FillModel, fill_model
@@ -160,14 +161,15 @@ class Backtest:
             missed = [] if before is None else self._meanwhile(before, start)
             plan = self._plan(start)
             session = None
-            if stage is not None and not missed and not stopped():
-                session = self._compiled(stage, start, plan)
-            if session is not None:
-                advance((plan.end - start) // MINUTE)
-            else:
-                slowly = means is Means.BY_MESSAGE or bool(missed)
-                self._take_over(stage)
-                session = self._on_books(start, missed, advance, stopped, slowly=slowly)
+            with seldom_disturbed():
+                if stage is not None and not missed and not stopped():
+                    session = self._compiled(stage, start, plan)
+                if session is not None:
+                    advance((plan.end - start) // MINUTE)
+                else:
+                    slowly = means is Means.BY_MESSAGE or bool(missed)
+                    self._take_over(stage)
+                    session = self._on_books(start, missed, advance, stopped, slowly=slowly)
             if session is None:
                 return
             before = plan.end

@@ -10,6 +10,9 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+_SELDOM = 50_000
+"""So many more objects than there were make a round worth its while."""
+
 
 @contextmanager
 def calm() -> Iterator[None]:
@@ -19,4 +22,17 @@ def calm() -> Iterator[None]:
     try:
         yield
     finally:
+        gc.unfreeze()
+
+
+@contextmanager
+def seldom_disturbed() -> Iterator[None]:
+    """The same for moments in which objects are made by the thousand, of which few are garbage."""
+    before = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(_SELDOM, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
         gc.unfreeze()
