@@ -7,20 +7,24 @@ ticker's lanes are given up, and their steps go on from where they stood.
 
 from __future__ import annotations
 
-import math
 from array import array
 from collections.abc import Iterable, Sequence
+from fractions import Fraction
 from itertools import pairwise
 from typing import Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
+from coordinator.core.lane_arrays import Lanes, Tickers
 from coordinator.core.lane_form import (
     EXACT,
+    KEPT,
     LEAST_PLACES,
     MOST,
+    NEAR,
     PLACES,
+    WIDTH,
     Kind,
     LaneForm,
     Past,
@@ -32,8 +36,6 @@ from coordinator.core.values import Bar, WireBar
 Ints = NDArray[np.int64]
 WRITTEN = 10.0**15
 """A float below it, in ticks, is the one that its decimal is written as."""
-KEPT, NEAR = 4096, 1e-7
-"""As in `indicators.Rsi`: changes that are kept, and how near a bound a float is not trusted."""
 
 
 class Seated(Protocol):
@@ -65,10 +67,10 @@ class Bank:
     def _set_parameters(self) -> None:
         count = len(self._forms)
         self._kind = np.array([form.kind.value for form in self._forms], np.int64)
-        self._whole, self._real = np.zeros((count, 6), np.int64), np.zeros((count, 3))
+        self._whole, self._real = np.zeros((count, WIDTH), np.int64), np.zeros((count, 3))
         for lane, form in enumerate(self._forms):
             self._whole[lane, : len(form.whole)] = form.whole
-            self._real[lane] = _bounds(form)
+            self._real[lane] = *form.real_bounds, NEAR
 
     def _set_state(self) -> None:
         count, tickers = len(self._forms), len(self.tickers)
@@ -79,6 +81,21 @@ class Bank:
         self._sums, self._wilder = np.zeros((count, 5), np.int64), np.zeros((count, 2))
         self._zone, self._doubt, self._rest, self.signals = (
             np.zeros(count, np.int8) for _ in range(4)
+        )
+        rings = (self._ring, self._lots, self._head, self._anchor, self._nano)
+        self._by_ticker = Tickers(self._first, *rings)
+        self._by_lane = Lanes(
+            self._kind,
+            self._whole,
+            self._real,
+            self._skip,
+            self._seen,
+            self._sums,
+            self._wilder,
+            self._zone,
+            self._doubt,
+            self._rest,
+            self.signals,
         )
         self._since: dict[int, array[int]] = {}
         self._places = np.full((tickers, 2), LEAST_PLACES)
@@ -166,28 +183,7 @@ class Bank:
             since = self._since.get(row)
             if since is not None and len(since) < self._kept[row]:
                 since.append(close * int(self._nano[row]))
-        self._kernel.step(
-            rows,
-            closes,
-            volumes,
-            self._first,
-            self._kind,
-            self._whole,
-            self._real,
-            self._ring,
-            self._lots,
-            self._head,
-            self._anchor,
-            self._nano,
-            self._skip,
-            self._seen,
-            self._sums,
-            self._wilder,
-            self._zone,
-            self._doubt,
-            self._rest,
-            self.signals,
-        )
+        self._kernel.step(rows, closes, volumes, self._by_ticker, self._by_lane)
         if self._doubt.any():
             for lane in np.flatnonzero(self._doubt).tolist():
                 self._settle(lane)
@@ -265,9 +261,7 @@ class Bank:
         """How large a close, its distance from the first one, and a volume may be, in ticks."""
         nano = 10 ** (PLACES - int(self._places[row, 0]))
         forms = [self._forms[lane] for lane in self._of(row)]
-        closes = (min(form.close, EXACT // (nano * max(form.period, 1))) for form in forms)
-        spread, volume = min(form.spread for form in forms), min(form.volume for form in forms)
-        self._limits[row] = min(closes), spread, min(volume, EXACT)
+        self._limits[row] = np.min([form.limits(nano) for form in forms], axis=0)
         self._nano[row], self._scale[row] = nano, 10.0 ** self._places[row]
 
     def _refine(self, row: int, finest: Sequence[int]) -> bool:
@@ -331,17 +325,11 @@ class Bank:
         else:
             assert form.side is not None, "a form with bounds can tell their sides"
             changes = self._changes(row, lane)
-            below = form.side(changes, form.period, low) < 0
-            zone = below - (form.side(changes, form.period, high) > 0)
+            below, above = (form.side(changes, form.period, Fraction(one)) for one in form.bounds)
+            zone = (below < 0) - (above > 0)
         self._zone[lane], self._doubt[lane] = zone, 0
         votes = int(self._rest[lane])
         if form.kind is Kind.RSI:
             self.signals[lane] = zone
         elif votes != self._kernel.NOT_READY:
             self.signals[lane] = (votes + zone >= 2) - (votes + zone <= -2)
-
-
-def _bounds(form: LaneForm) -> tuple[float, float, float]:
-    """What an RSI is held against; nothing lies below 0 or above 100."""
-    low, high = form.bounds
-    return float(low) if low > 0 else -math.inf, float(high) if high < 100 else math.inf, NEAR

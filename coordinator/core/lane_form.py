@@ -20,6 +20,10 @@ PLACES, LEAST_PLACES = 9, 2
 """Decimal places of a step's tick, and those that every tick has: a ticker's lie between them."""
 EXACT = 1 << 52
 """Whole numbers stay below it where they become floats."""
+KEPT, NEAR = 4096, 1e-7
+"""Changes that an RSI keeps, and how near a bound, in its points, a float is not trusted."""
+WIDTH = 5
+"""Whole numbers that a form has at most."""
 
 
 Side = Callable[[Sequence[int], int, Fraction], int]
@@ -28,12 +32,13 @@ Side = Callable[[Sequence[int], int, Fraction], int]
 class Kind(Enum):
     """The steps that are compiled."""
 
-    MOMENTUM = 0
-    CROSSING = 1
-    RSI = 2
-    REVERSION = 3
-    BANDS = 4
-    ADAPTIVE = 5
+    HOLD = 0
+    MOMENTUM = 1
+    CROSSING = 2
+    RSI = 3
+    REVERSION = 4
+    BANDS = 5
+    ADAPTIVE = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,7 @@ class LaneForm:
     spread: int = MOST
     volume: int = MOST
     period: int = 0
-    bounds: tuple[Fraction, Fraction] = (Fraction(0), Fraction(100))
+    bounds: tuple[Decimal, Decimal] = (Decimal(0), Decimal(100))
     side: Side | None = None
     """Tells exactly on which side of a bound an RSI lies, from its changes and its period."""
 
@@ -59,6 +64,20 @@ class LaneForm:
     def fits(self) -> bool:
         """Whether any price can be within these bounds."""
         return min(self.close, self.spread, self.volume) > 0 and max(self.whole) < MOST
+
+    @property
+    def real_bounds(self) -> tuple[float, float]:
+        """What an RSI is held against; nothing lies below 0 or above 100."""
+        low, high = self.bounds
+        return float(low) if low > 0 else -math.inf, float(high) if high < 100 else math.inf
+
+    def limits(self, nano: int = 1) -> tuple[int, int, int]:
+        """How large a close, its distance from the first one, and a volume may be, in ticks.
+
+        `nano` are the units that a close's ticks have as a float.
+        """
+        close = min(self.close, EXACT // (nano * max(self.period, 1)))
+        return close, self.spread, min(self.volume, EXACT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,9 +114,13 @@ def form_of(rule: object) -> LaneForm | None:
     return None
 
 
+HOLDING = LaneForm(Kind.HOLD, (1,), 1)
+"""Of who is long from the first bar on."""
+
+
 def momentum_form(bars: int, threshold: Decimal) -> LaneForm:
     """Of a close against the one `bars` before."""
-    unit, over = Fraction(threshold).denominator, Fraction(threshold).numerator
+    over, unit = threshold.as_integer_ratio()
     whole = bars, unit, unit + over, unit - over
     return LaneForm(Kind.MOMENTUM, whole, bars + 1, close=MOST // (unit + over))
 
@@ -109,16 +132,15 @@ def crossing_form(short: int, long: int) -> LaneForm:
 
 def rsi_form(period: int, oversold: Decimal, overbought: Decimal, side: Side) -> LaneForm:
     """Of Wilder's RSI."""
-    bounds = Fraction(oversold), Fraction(overbought)
+    bounds = oversold, overbought
     return LaneForm(Kind.RSI, (period,), 2, period=period, bounds=bounds, side=side)
 
 
-def deviation_form(kind: Kind, window: int, squares: Sequence[Fraction], *more: int) -> LaneForm:
-    """Of a close's distance from its average, against squared multiples of the deviation."""
-    whole = window, *(part for square in squares for part in square.as_integer_ratio()), *more
-    largest = max(whole[1:])
-    spread = math.isqrt(MOST // largest) // (4 * window)
-    return LaneForm(kind, whole, window, spread=spread)
+def deviation_form(kind: Kind, window: int, *multiples: Decimal) -> LaneForm:
+    """Of a close's distance from its average, against multiples of the deviation."""
+    squares = [part**2 for multiple in multiples for part in multiple.as_integer_ratio()]
+    spread = math.isqrt(MOST // max(squares)) // (4 * window)
+    return LaneForm(kind, (window, *squares), window, spread=spread)
 
 
 def adaptive_form(crossing: LaneForm, rsi: LaneForm, volume_window: int) -> LaneForm:

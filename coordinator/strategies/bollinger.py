@@ -47,7 +47,7 @@ class BollingerStrategy(Strategy):
 
     def lane_form(self) -> LaneForm:
         """The same step, compiled (`core/lane_form.py`)."""
-        return deviation_form(Kind.BANDS, self.lookback_period, (Fraction(self.band_width) ** 2,))
+        return deviation_form(Kind.BANDS, self.lookback_period, self.band_width)
 
     def over(self, series: Series) -> kernels.Signs | None:
         """The signal at each bar of a series at once, as the step gives it."""

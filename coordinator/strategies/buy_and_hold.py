@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
+from coordinator.core.lane_form import HOLDING, LaneForm, Past
 from coordinator.core.values import Bar
 from coordinator.strategies.base import Step, Strategy
 
@@ -24,7 +25,11 @@ class BuyAndHoldStrategy(Strategy):
 
     def start(self) -> Step:
         """A fresh step, for the bars of one ticker."""
-        return _hold
+        return _HoldStep().step
+
+    def lane_form(self) -> LaneForm:
+        """The same step, compiled (`core/lane_form.py`)."""
+        return HOLDING
 
     def over(self, series: Series) -> kernels.Signs | None:
         """The signal at each bar of a series at once, as the step gives it."""
@@ -33,5 +38,11 @@ class BuyAndHoldStrategy(Strategy):
         return np.ones(len(series), np.int8)
 
 
-def _hold(_bar: Bar) -> int:
-    return 1
+class _HoldStep:
+    __slots__ = ()
+
+    def step(self, _bar: Bar) -> int:
+        return 1
+
+    def resume(self, past: Past) -> None:
+        """There is nothing to remember."""

@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
 
+from coordinator.core.lane_form import KEPT, NEAR
 from coordinator.core.lane_form import Past as Stand
 
 
@@ -202,11 +203,11 @@ class Rsi:
         "change",
     )
 
-    KEPT = 4096
+    KEPT = KEPT
     """Differences kept for an exact decision (a whole period if that is more); then the
     float decides."""
 
-    NEAR = 1e-7
+    NEAR = NEAR
     """Distance from a threshold, in RSI points, below which the float is not trusted."""
 
     def __init__(self, period: int, oversold: Decimal, overbought: Decimal) -> None:

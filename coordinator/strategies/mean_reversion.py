@@ -50,10 +50,7 @@ class MeanReversionStrategy(Strategy):
     def lane_form(self) -> LaneForm:
         """The same step, compiled (`core/lane_form.py`)."""
         return deviation_form(
-            Kind.REVERSION,
-            self.lookback_period,
-            (Fraction(self.entry_threshold) ** 2, Fraction(self.exit_threshold) ** 2),
-            int(self.exit_threshold > 0),
+            Kind.REVERSION, self.lookback_period, self.entry_threshold, self.exit_threshold
         )
 
     def over(self, series: Series) -> kernels.Signs | None:

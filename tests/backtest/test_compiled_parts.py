@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 from decimal import Decimal
-from fractions import Fraction
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coordinator.backtest.compiled import columns, kernel
 from coordinator.core import risk
+from coordinator.core.compiled import judge
+from coordinator.core.lane_arrays import Histories, Rows
+from coordinator.core.lane_form import WIDTH, form_of, in_ticks, places_of
 from coordinator.core.ledger import Position
 from coordinator.core.risk import Asset, Limits
 from coordinator.core.series import Series
 from coordinator.core.values import Reason, exactly
 from coordinator.strategies.adaptive import AdaptiveStrategy
+from coordinator.strategies.base import Step
 from coordinator.strategies.bollinger import BollingerStrategy
 from coordinator.strategies.buy_and_hold import BuyAndHoldStrategy
-from coordinator.strategies.compiled import Histories, Rows, judge
 from coordinator.strategies.ma_crossover import MovingAverageCrossoverStrategy
 from coordinator.strategies.mean_reversion import MeanReversionStrategy
 from coordinator.strategies.momentum import MomentumStrategy
-from coordinator.strategies.recipes import NUMBERS, recipe_of
 from coordinator.strategies.rsi import RsiStrategy
+from tests.coordinator.reading import bars
+from tests.coordinator.test_kernels import DATA, USUAL
 
 MANY = settings(deadline=None, max_examples=300)
 AMOUNTS = st.integers(1, (1 << 60) - 1)
@@ -148,6 +153,23 @@ RULES: dict[type, st.SearchStrategy[Any]] = {
 }
 
 
+def judged(rule: Any, bars: Histories, history: int) -> list[int] | None:
+    """What machine code says of a rule at a session's bars; None if it refuses."""
+    form = form_of(rule)
+    assert form is not None
+    rows = Rows(
+        np.array([form.kind.value]),
+        np.array([form.whole + (0,) * (WIDTH - len(form.whole))]),
+        np.array([form.real_bounds]),
+        np.array([form.limits()]),
+        np.array([0]),
+        np.array([history]),
+    )
+    found, refused = np.zeros(int(bars.end[0] - bars.first[0]), np.int8), np.zeros(1, np.bool_)
+    judge(bars, rows, np.array([0]), found, refused)
+    return None if refused[0] else found.tolist()
+
+
 @MANY
 @given(st.one_of(*RULES.values()), st.data())
 def test_built_in_rules_say_in_machine_code_what_they_say_at_once(
@@ -159,31 +181,45 @@ def test_built_in_rules_say_in_machine_code_what_they_say_at_once(
     volumes = np.resize(volumes, len(moves))
     session = data.draw(st.integers(1, len(moves)))
     history = data.draw(st.integers(0, len(moves)))
-    recipe = recipe_of(rule)
-    assert recipe is not None
-    rows = Rows(
-        np.array([int(recipe.kind)]),
-        np.array([recipe.numbers + (0,) * (NUMBERS - len(recipe.numbers))]),
-        np.array([recipe.bounds]),
-        np.array([0]),
-        np.array([history]),
-    )
-    begin = np.array([0])
-    first, end = np.array([len(moves) - session]), np.array([len(moves)])
-    bars = Histories(closes, volumes, begin, first, end, np.array([True]))
-    found, refused = np.zeros(session, np.int8), np.zeros(1, np.bool_)
-    judge(bars, rows, np.array([0]), found, refused, np.empty((3, session), np.int8))
+    edges = (np.array([place]) for place in (0, len(moves) - session, len(moves)))
+    found = judged(rule, Histories(closes, volumes, *edges, np.array([True])), history)
     told = rule.over(Series.of_whole(closes, volumes).last(history + session))
-    if not refused[0]:
-        assert found.tolist() == told[len(told) - session :].tolist()
+    if found is None:
+        assert isinstance(rule, RsiStrategy | AdaptiveStrategy), "only an RSI lies near a bound"
     else:
-        assert isinstance(rule, RsiStrategy | AdaptiveStrategy)
+        assert found == told[len(told) - session :].tolist()
 
 
-def test_a_rule_of_ones_own_has_no_recipe_even_if_it_is_like_a_built_in_one() -> None:
+@pytest.mark.slow
+@pytest.mark.recorded
+def test_every_recorded_bar_is_judged_in_machine_code_as_a_step_judges_it() -> None:
+    path = DATA / "stocks_1min.parquet"
+    if not path.exists():
+        pytest.skip("the recorded bars are not here")
+    for _, rows in pd.read_parquet(path).groupby(["source", "symbol"]):
+        own = rows.sort_values("timestamp").tail(2000)
+        closes, volumes = (
+            [Decimal(repr(float(one))) for one in own[name]] for name in ("close", "volume")
+        )
+        places = [max(map(places_of, column)) for column in (closes, volumes)]
+        ticks, lots = (
+            np.array([in_ticks(one, place) for one in column])
+            for column, place in zip((closes, volumes), places, strict=True)
+        )
+        edges = (np.array([place]) for place in (0, 500, len(own)))
+        known = Histories(ticks, lots, *edges, np.array([True]))
+        for rule in USUAL:
+            step = rule.start()
+            said = [step(bar) for bar in bars(closes, volumes)][500:]
+            assert judged(rule, known, 500) == said, rule
+
+
+def test_a_rule_that_steps_otherwise_than_the_built_in_one_it_is_made_from_has_no_form() -> None:
     class Mine(MomentumStrategy):
-        pass
+        def start(self) -> Step:
+            return lambda _bar: 1
 
-    assert recipe_of(Mine()) is None
-    assert recipe_of(MomentumStrategy(momentum_threshold=Decimal("0.1234567890123"))) is None
-    assert Fraction(1, 500) == Fraction(Decimal("0.002"))
+    assert form_of(Mine()) is None
+    fine = MomentumStrategy(momentum_threshold=Decimal("1e-19"))
+    assert form_of(fine) is None, "its numbers need more than 64 bits"
+    assert form_of(MomentumStrategy(momentum_threshold=Decimal("0.0007"))) is not None

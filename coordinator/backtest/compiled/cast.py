@@ -13,11 +13,11 @@ from coordinator.backtest.compiled.layout import Limits as LimitArrays
 from coordinator.backtest.compiled.layout import Table, Whole
 from coordinator.backtest.compiled.scale import Scale, TooLarge
 from coordinator.core.engine import tickers_of
+from coordinator.core.lane_arrays import Rows
+from coordinator.core.lane_form import HOLDING, WIDTH, form_of
 from coordinator.core.lanes import Rule, StrategySpec
 from coordinator.core.risk import Limits
 from coordinator.core.values import ZERO, exactly
-from coordinator.strategies.compiled import Rows
-from coordinator.strategies.recipes import NUMBERS, Kind, Recipe, recipe_of
 from coordinator.strategies.registry import BUILT_IN
 
 _LARGEST = 1 << 40
@@ -82,19 +82,20 @@ class Cast:
 def _numbers(
     rules: Sequence[Rule], history: Sequence[int], rows: Sequence[tuple[int, int]]
 ) -> tuple[Rows, Whole, list[int]]:
-    recipes = [recipe_of(rule) for rule in rules]
-    has_one = np.array([recipe is not None for recipe in recipes])
+    forms = [form_of(rule) for rule in rules]
+    has_one = np.array([form is not None for form in forms])
     rule_of, ticker_of = np.array(rows).T
     known = np.flatnonzero(has_one[rule_of])
-    some = [recipe or Recipe(Kind.HOLD) for recipe in recipes]
-    spoken = [one.numbers + (0,) * (NUMBERS - len(one.numbers)) for one in some]
+    some = [form or HOLDING for form in forms]
+    wholes = [form.whole + (0,) * (WIDTH - len(form.whole)) for form in some]
     mine = rule_of[known]
     told = Rows(
-        np.array([int(one.kind) for one in some], np.int64)[mine],
-        np.array(spoken, np.int64)[mine],
-        np.array([one.bounds for one in some], float)[mine],
+        np.array([form.kind.value for form in some])[mine],
+        np.array(wholes)[mine],
+        np.array([form.real_bounds for form in some])[mine],
+        np.array([form.limits() for form in some])[mine],
         ticker_of[known],
-        np.array(history, np.int64)[mine],
+        np.array(history)[mine],
     )
     return told, known, np.flatnonzero(~has_one[rule_of]).tolist()
 

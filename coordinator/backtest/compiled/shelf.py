@@ -11,10 +11,10 @@ from coordinator.backtest.compiled import spans
 from coordinator.backtest.compiled.layout import Bars, Span, Whole
 from coordinator.backtest.compiled.scale import Scale
 from coordinator.backtest.reels import MICRO, Reels, micros
+from coordinator.core.lane_arrays import Histories
 from coordinator.core.session import SessionPlan
 from coordinator.core.values import MINUTE
 from coordinator.shell.history import FURTHEST
-from coordinator.strategies.compiled import Histories
 from simulator.columns import Columns
 from simulator.fills import Spread
 

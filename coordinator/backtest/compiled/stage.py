@@ -30,11 +30,11 @@ from coordinator.backtest.foreseen import opinions
 from coordinator.backtest.instant import Unfit, check_account, check_setup
 from coordinator.backtest.reels import Reels
 from coordinator.backtest.setup import Setup, deposit_for
+from coordinator.core import compiled
 from coordinator.core.books import Books
 from coordinator.core.opening import SessionName
 from coordinator.core.session import SessionPlan
 from coordinator.core.values import ZERO, exactly, is_crypto
-from coordinator.strategies.compiled import judge
 from simulator.fills import FillModel, Spread
 
 _LINES = 1 << 12
@@ -186,8 +186,7 @@ class Stage:
         rest = list(cast.others)
         if len(cast.known):
             refused = np.zeros(len(cast.known), np.bool_)
-            room = np.empty((3, int(counts.max())), np.int8)
-            judge(cut.histories, cast.rows, at[cast.known], signals, refused, room)
+            compiled.judge(cut.histories, cast.rows, at[cast.known], signals, refused)
             rest += cast.known[refused].tolist()
         if rest:
             self._ask(plan, sorted(rest), at, signals)
