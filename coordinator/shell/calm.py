@@ -1,7 +1,7 @@
 """What a session is made of lives until its end: the collector need not look at it on each round.
 
 A whole round takes tens of milliseconds where strategies are many, and would come in the middle of
-a frame.
+a frame. Most of what is made meanwhile stays, as bars do, or goes by itself.
 """
 
 from __future__ import annotations
@@ -16,13 +16,10 @@ _SELDOM = 50_000
 
 @contextmanager
 def calm() -> Iterator[None]:
-    """Leave what there is now to itself; what is made meanwhile is collected as ever."""
+    """Leave what there is now to itself; what is made meanwhile is collected, but rarely."""
     gc.collect()
-    gc.freeze()
-    try:
+    with seldom_disturbed():
         yield
-    finally:
-        gc.unfreeze()
 
 
 @contextmanager
