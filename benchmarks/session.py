@@ -14,7 +14,7 @@ import msgpack
 from coordinator.core import records as r
 from coordinator.core.books import Books
 from coordinator.core.engine import Engine
-from coordinator.core.lanes import WORTH_COMPILING, StrategySpec
+from coordinator.core.lanes import WORTH_A_BANK, StrategySpec
 from coordinator.core.opening import SessionName, open_session, session_id
 from coordinator.core.risk import Asset
 from coordinator.core.session import Hours, SessionPlan
@@ -103,7 +103,7 @@ def engine_of(strategies: int, count: int) -> tuple[Engine, list[r.Record], str]
     name = SessionName(session_id("bench", "PA1", PLAN), "bench", "PA1", "paper", "sip", "hash")
     records: list[r.Record] = [adopted, *open_session(books, specs, PLAN, name, begun)]
     assets = {ticker: Asset.stock(ticker, fractionable=True) for ticker in tickers}
-    engine = Engine(books, specs, assets, PLAN, compiled_from=WORTH_COMPILING)
+    engine = Engine(books, specs, assets, PLAN, banked_from=WORTH_A_BANK)
     wide = max(spec.history_bars for spec in specs)
     length = min(HISTORY, wide) if count <= 100 else 40
     history: dict[str, list[Bar]] = {ticker: [] for ticker in tickers}

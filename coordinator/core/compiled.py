@@ -1,12 +1,9 @@
-"""The step of every indicator that has a lane form, compiled: for live lanes and whole histories.
+"""What rules with a lane form say over whole histories, compiled: many rules in one call.
 
-An indicator's step is one part: from where it stands and a bar to where it stands then. `step` has
-all lanes on a ticker take a frame's bars, and keeps where they stand in arrays; `judge` runs
-through history and session of one rule after another. Both do what a step of
-`coordinator/strategies` does with a bar, in whole ticks of 64 bits, so that signals are the same to
-the bit; whoever calls holds the numbers within bounds (`lane_form.LaneForm`). A value that came `n`
-bars before the one at `at` is at `(at - n) & mask`: in a ring its size less one, else `ALL`. Only
-who has work enough imports this, and numba with it.
+An indicator's step is one part: from where it stands and a bar to where it stands then, as a step
+of `coordinator/strategies` and a Bank have it, in whole ticks of 64 bits, so that signals are the
+same to the bit. What could be too large is refused. Only who has work enough imports this, and
+numba with it: a long backtest.
 """
 
 from __future__ import annotations
@@ -16,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from coordinator.core.lane_arrays import Histories, Lanes, Rows, Tickers
+from coordinator.core.lane_arrays import Histories, Rows
 from coordinator.core.lane_form import KEPT, NEAR, Kind
 from coordinator.core.machine_code import bare, part
 
@@ -25,107 +22,10 @@ Signs: TypeAlias = NDArray[np.int8]
 HOLD, MOMENTUM = Kind.HOLD.value, Kind.MOMENTUM.value
 CROSSING, RSI = Kind.CROSSING.value, Kind.RSI.value
 REVERSION, BANDS, ADAPTIVE = Kind.REVERSION.value, Kind.BANDS.value, Kind.ADAPTIVE.value
-NOT_READY = 100
-"""The other votes of an adaptive lane that cannot vote yet."""
-ALL = -1
 DOUBT = 2
 """The zone of an RSI that a float cannot tell."""
 _FAR = 2 * NEAR
 """A history is counted in ticks of any size: what its floats differ by from a step's is less."""
-# Columns of `sums`.
-SHORT, LONG, VOLUME, GAIN, LOSS = range(5)
-TOTAL, SQUARES = SHORT, LONG
-
-
-@bare
-def step(rows: Ints, closes: Ints, volumes: Ints, tickers: Tickers, lanes: Lanes) -> None:
-    """Let the lanes on `rows` of tickers take these closes and volumes, one bar after another."""
-    mask = tickers.ring.shape[1] - 1
-    for k in range(len(rows)):
-        t, close, volume = rows[k], closes[k], volumes[k]
-        now = tickers.head[t]
-        tickers.head[t] = now + 1
-        past, loud = tickers.ring[t], tickers.lots[t]
-        past[now & mask], loud[now & mask] = close, volume
-        change = close - past[(now - 1) & mask]
-        anchor, nano = tickers.anchor[t], tickers.nano[t]
-        for lane in range(tickers.first[t], tickers.first[t + 1]):
-            if lanes.skip[lane] > 0:
-                lanes.skip[lane] -= 1
-                continue
-            n, what = lanes.seen[lane], lanes.kind[lane]
-            lanes.seen[lane] = n + 1
-            given, own = lanes.whole[lane], lanes.sums[lane]
-            if what == HOLD:
-                lanes.signal[lane] = 1
-            elif what == MOMENTUM:
-                if n >= given[0]:
-                    lanes.signal[lane] = _risen(close, past[(now - given[0]) & mask], given)
-            elif what in (CROSSING, ADAPTIVE):
-                own[SHORT] = _rolled(own[SHORT], past, now, mask, n, given[0], close)
-                own[LONG] = _rolled(own[LONG], past, now, mask, n, given[1], close)
-                if n + 1 >= given[1]:
-                    lanes.signal[lane] = _crossed(own[SHORT], own[LONG], given)
-            elif what in (REVERSION, BANDS):
-                total, squares = own[TOTAL], own[SQUARES]
-                total, squares = _spread(total, squares, past, now, mask, n, given[0], anchor)
-                own[TOTAL], own[SQUARES] = total, squares
-                if n + 1 >= given[0]:
-                    lanes.signal[lane] = _deviated(what, close - anchor, total, squares, given)
-            if what == RSI:
-                _stand(lane, given[0], n, change * nano, lanes)
-                lanes.signal[lane] = lanes.zone[lane]
-            elif what == ADAPTIVE:
-                _stand(lane, given[2], n, change * nano, lanes)
-                own[VOLUME] = _rolled(own[VOLUME], loud, now, mask, n, given[3], volume)
-                if n < _first_vote(given):
-                    lanes.rest[lane], lanes.signal[lane] = NOT_READY, 0
-                else:
-                    votes = lanes.signal[lane] + _loud(volume, own[VOLUME], given[3], change)
-                    lanes.rest[lane] = votes
-                    lanes.signal[lane] = _decided(votes + lanes.zone[lane])
-
-
-@part
-def _stand(lane: int, period: int, n: int, change: int, lanes: Lanes) -> None:
-    """Take an RSI's change in units of 1e-9, as a step has it: the floats are the step's."""
-    if n == 0:
-        return
-    sums, wilder = lanes.sums[lane], lanes.wilder[lane]
-    gains, losses, gain, loss = _averaged(
-        n, period, change, sums[GAIN], sums[LOSS], wilder[0], wilder[1]
-    )
-    sums[GAIN], sums[LOSS], wilder[0], wilder[1] = gains, losses, gain, loss
-    if n < period or gain + loss == 0 or (n > period and change == 0):
-        return
-    low, high, near = lanes.real[lane]
-    zone = _zone(gain, loss, low, high, near)
-    lanes.doubt[lane] = zone == DOUBT
-    if zone != DOUBT:
-        lanes.zone[lane] = zone
-
-
-@bare
-def wishing(
-    rows: Ints,
-    first: Ints,
-    signal: Signs,
-    seats: Ints,
-    rank_of: Ints,
-    sated: Signs,
-    stirred: Signs,
-    asked: Signs,
-) -> None:
-    """Mark in `asked` the ranks that a wish of the lanes on these rows may move."""
-    for k in range(len(rows)):
-        for lane in range(first[rows[k]], first[rows[k] + 1]):
-            wish = signal[lane]
-            if wish == 0:
-                continue
-            for seat in range(seats[lane], seats[lane + 1]):
-                rank = rank_of[seat]
-                if sated[seat] == 0 if wish > 0 else stirred[rank] != 0:
-                    asked[rank] = 1
 
 
 @bare
@@ -189,8 +89,8 @@ def _crossing_over(closes: Ints, out: Signs, given: Ints) -> None:
     old, short, long = len(closes) - len(out), given[0], given[1]
     begin, fast, slow = max(old - long, 0), 0, 0
     for now in range(begin, len(closes)):
-        fast = _rolled(fast, closes, now, ALL, now - begin, short, closes[now])
-        slow = _rolled(slow, closes, now, ALL, now - begin, long, closes[now])
+        fast = _rolled(fast, closes, now, now - begin, short, closes[now])
+        slow = _rolled(slow, closes, now, now - begin, long, closes[now])
         if now >= old:
             out[now - old] = _crossed(fast, slow, given) if now >= long - 1 else 0
 
@@ -229,9 +129,9 @@ def _adaptive_over(
     begin, first = max(old - max(long, window), 0), _first_vote(given)
     for now in range(begin, len(closes)):
         n = now - begin
-        fast = _rolled(fast, closes, now, ALL, n, short, closes[now])
-        slow = _rolled(slow, closes, now, ALL, n, long, closes[now])
-        total = _rolled(total, volumes, now, ALL, n, window, volumes[now])
+        fast = _rolled(fast, closes, now, n, short, closes[now])
+        slow = _rolled(slow, closes, now, n, long, closes[now])
+        total = _rolled(total, volumes, now, n, window, volumes[now])
         if now < old:
             continue
         change = closes[now] - closes[now - 1] if now else 0
@@ -245,7 +145,7 @@ def _deviation_over(what: int, closes: Ints, out: Signs, given: Ints) -> None:
     old, window, anchor = len(closes) - len(out), given[0], closes[0]
     begin, total, squares = max(old - window, 0), 0, 0
     for now in range(begin, len(closes)):
-        total, squares = _spread(total, squares, closes, now, ALL, now - begin, window, anchor)
+        total, squares = _spread(total, squares, closes, now, now - begin, window, anchor)
         if now >= old:
             moved, ready = closes[now] - anchor, now >= window - 1
             out[now - old] = _deviated(what, moved, total, squares, given) if ready else 0
@@ -259,10 +159,10 @@ def _risen(close: int, then: int, given: Ints) -> int:
 
 
 @part
-def _rolled(total: int, past: Ints, at: int, mask: int, n: int, window: int, value: int) -> int:
+def _rolled(total: int, past: Ints, at: int, n: int, window: int, value: int) -> int:
     """The sum over a window with one value more, before which there were `n`."""
     if n >= window:
-        total -= past[(at - window) & mask]
+        total -= past[at - window]
     return int(total + value)
 
 
@@ -317,13 +217,13 @@ def _decided(votes: int) -> int:
 
 @part
 def _spread(
-    total: int, squares: int, past: Ints, at: int, mask: int, n: int, window: int, anchor: int
+    total: int, squares: int, past: Ints, at: int, n: int, window: int, anchor: int
 ) -> tuple[int, int]:
     """Sums over a window, of prices counted from `anchor` on and of their squares."""
     if n >= window:
-        old = past[(at - window) & mask] - anchor
+        old = past[at - window] - anchor
         total, squares = total - old, squares - old * old
-    moved = past[at & mask] - anchor
+    moved = past[at] - anchor
     return total + moved, squares + moved * moved
 
 

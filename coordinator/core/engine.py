@@ -41,8 +41,8 @@ class Engine:
     """Routes bars to strategies and turns their signals into wishes for the order desk.
 
     `hours` are the exchange's sessions around the plan's, for what is held and not traded in it.
-    Strategies `apart` share bars and nothing else: each trades as if it were alone. Lanes are
-    compiled where there are so many (None: never), and decide the same.
+    Strategies `apart` share bars and nothing else: each trades as if it were alone. Where there
+    are so many lanes they stand in a bank (None: never), and decide the same.
     """
 
     def __init__(
@@ -57,12 +57,12 @@ class Engine:
         crossing: bool = False,
         hours: Sequence[Hours] = (),
         apart: bool = False,
-        compiled_from: int | None = None,
+        banked_from: int | None = None,
     ) -> None:
         self.books = books
         self.specs = tuple(specs)
         self.plan = plan
-        self.lanes = Lanes(specs, compiled_from)
+        self.lanes = Lanes(specs, banked_from)
         self._assets = dict(assets)
         own = frozenset(spec.name for spec in specs)
         self._minutes = Minutes(books, self.specs, self.lanes)

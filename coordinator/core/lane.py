@@ -106,7 +106,7 @@ class Lane:
         """+1, -1 or 0 at the last bar's close."""
         told = self._foretold
         if self._bank is not None:
-            return int(self._bank.signals[self._row])
+            return self._bank.signal(self._row)
         return self._signal if told is None else told.signals[self._row][told.at]
 
     @property

@@ -1,4 +1,4 @@
-"""What compiled steps read and write, as arrays: of live lanes, and of rules over histories."""
+"""What compiled rules read, as arrays: histories, and rules over them."""
 
 from __future__ import annotations
 
@@ -8,43 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Whole = NDArray[np.int64]
-Small = NDArray[np.int8]
 Real = NDArray[np.float64]
-
-
-class Tickers(NamedTuple):
-    """By ticker: its lanes are those from `first[t]` up to `first[t + 1]`.
-
-    A `ring` of closes and one of volumes (`lots`), of which the next place is `head`; the close
-    that prices are counted from (`anchor`), and how many units of 1e-9 a tick has (`nano`).
-    """
-
-    first: Whole
-    ring: Whole
-    lots: Whole
-    head: Whole
-    anchor: Whole
-    nano: Whole
-
-
-class Lanes(NamedTuple):
-    """By lane: its form in numbers (`real` are an RSI's bounds), and where it stands.
-
-    Bars still to `skip`, and those `seen`; `sums` of windows, Wilder's averages, the RSI's `zone`
-    and whether a float is in `doubt` of it, the `rest` of the votes, and the `signal`.
-    """
-
-    kind: Whole
-    whole: Whole
-    real: Real
-    skip: Whole
-    seen: Whole
-    sums: Whole
-    wilder: Real
-    zone: Small
-    doubt: Small
-    rest: Small
-    signal: Small
 
 
 class Histories(NamedTuple):

@@ -1,4 +1,4 @@
-"""How a rule tells that its step is compiled: its kind, and its parameters as numbers.
+"""How a rule tells that its step is one of a kind: its kind, and its parameters as numbers.
 
 A rule that has a lane form has a method `lane_form()` beside `start`; what it starts can go on from
 where a lane stands (`resume`). Whatever is not to be had in 64 bits stays a step.
@@ -30,7 +30,7 @@ Side = Callable[[Sequence[int], int, Fraction], int]
 
 
 class Kind(Enum):
-    """The steps that are compiled."""
+    """The steps that a Bank knows."""
 
     HOLD = 0
     MOMENTUM = 1

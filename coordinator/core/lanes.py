@@ -2,8 +2,8 @@
 
 A lane is the state of one strategy's indicators on one ticker (`core/lane.py`). Two strategies of
 equal type and parameters share it. Of a rule that looks at several tickers at once, the lanes are
-fed by one `core/together.py` Table. Where there are many, those whose step is compiled stand in a
-Bank (`core/bank.py`); whether they do changes no signal.
+fed by one `core/together.py` Table. Where there are many, those that have a lane form stand in a
+Bank (`core/bank.py`) and are stepped together; whether they are changes no signal.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from coordinator.core.foretold import Foretold
     from coordinator.core.series import Series
 
-WORTH_COMPILING = 1_000
-"""Lanes from which numba earns the second and the 130 MiB that it costs: a step costs about a
-microsecond of each frame, so many a millisecond; compiled, all of them cost a fiftieth of that."""
+WORTH_A_BANK = 50
+"""Lanes from which a bank costs less than their steps, of a microsecond or two each: it takes about
+0.1 ms a frame however few they are, and numpy's 15 MiB."""
 _NOBODY: frozenset[int] = frozenset()
 
 
@@ -36,7 +36,7 @@ FAULT = "fault: "
 class Lanes:
     """All lanes of a coordinator, by ticker, and how many bars each ticker has had."""
 
-    def __init__(self, specs: Iterable[StrategySpec], compiled_from: int | None = None) -> None:
+    def __init__(self, specs: Iterable[StrategySpec], banked_from: int | None = None) -> None:
         self._lanes: dict[tuple[Hashable, str], Lane] = {}
         self._tables: dict[Hashable, Table] = {}
         self._serving: dict[tuple[str, str], Lane] = {}
@@ -48,10 +48,10 @@ class Lanes:
         self._specs: tuple[StrategySpec, ...] = ()
         self._serve(specs, {})
         self._bank: Bank | None = None
-        if compiled_from is not None:
-            self._compile(compiled_from)
+        if banked_from is not None:
+            self._fill_bank(banked_from)
 
-    def _compile(self, least: int) -> None:
+    def _fill_bank(self, least: int) -> None:
         """Let the lanes that have a form be stepped together, if they are so many."""
         found = [
             (lane, ticker, form)
@@ -61,8 +61,9 @@ class Lanes:
         ]
         if not found or len(found) < least:
             return
-        from coordinator.core.bank import Bank
+        from coordinator.core.bank import Bank, in_order
 
+        found = in_order(found)
         self._bank = Bank(found)
         for row, (lane, ticker, _) in enumerate(found):
             lane.is_banked(self._bank, row)
@@ -108,11 +109,6 @@ class Lanes:
         if self._bank is not None:
             self._bank.sate(rank, ticker, sated=sated)
 
-    @property
-    def compiled(self) -> int:
-        """How many lanes are stepped in the bank."""
-        return 0 if self._bank is None else sum(lane.banked for lane in self._banked)
-
     def foretell(self, ticker: str, bars: Series, to_come: int) -> None:
         """Find at once what rules that can do so say at the last `to_come` of these bars.
 
@@ -156,13 +152,6 @@ class Lanes:
             for bar in history[max(0, len(history) - lane.history_bars) :]:
                 self._feed(lane, bar)
 
-    def feed(self, bar: Bar) -> None:
-        """Feed one bar of the session to every lane on its ticker."""
-        if self._bank is not None:
-            for ticker in self._bank.feed([bar]):
-                self._give_up(ticker)
-        self._feed_steps(bar)
-
     def _feed_steps(self, bar: Bar) -> None:
         self._bars[bar.symbol] = self.bars(bar.symbol) + 1
         if bar.symbol in self._foretold:
@@ -172,6 +161,21 @@ class Lanes:
 
     def feed_all(self, bars: Sequence[Bar]) -> None:
         """Feed the session's bars of one minute, a ticker's at most one, and turn."""
+        self._feed_together(bars)
+        self.turn()
+
+    def catch_up(self, bars: Iterable[Bar]) -> None:
+        """Feed bars of the session from before now, a ticker's oldest first, and turn."""
+        frame: dict[str, Bar] = {}
+        for bar in bars:
+            if bar.symbol in frame:
+                self._feed_together([*frame.values()])
+                frame = {}
+            frame[bar.symbol] = bar
+        self._feed_together([*frame.values()])
+        self.turn()
+
+    def _feed_together(self, bars: Sequence[Bar]) -> None:
         if self._bank is not None:
             for ticker in self._bank.feed(bars):
                 self._give_up(ticker)
@@ -180,7 +184,6 @@ class Lanes:
                 self._feed_steps(bar)
         else:
             self._step_all(bars)
-        self.turn()
 
     def _step_all(self, bars: Sequence[Bar]) -> None:
         """`_feed_steps` of each, where nothing is foretold."""

@@ -11,7 +11,7 @@ from decimal import Decimal
 from coordinator.core.books import Books
 from coordinator.core.controls import Controls
 from coordinator.core.engine import CRYPTO_FEE_RATE, Engine
-from coordinator.core.lanes import WORTH_COMPILING, StrategySpec
+from coordinator.core.lanes import WORTH_A_BANK, StrategySpec
 from coordinator.core.reload import Setup
 from coordinator.core.risk import Asset
 from coordinator.core.session import Hours, SessionPlan
@@ -107,7 +107,7 @@ class Run:
             controls=self.controls,
             crossing=self.crossing,
             hours=hours,
-            compiled_from=WORTH_COMPILING,
+            banked_from=WORTH_A_BANK,
         )
 
 

@@ -186,9 +186,7 @@ def warm_up(
     for ticker in tickers_of(engine.specs):
         engine.lanes.warm(ticker, history.get(ticker, ()))
     so_far = [bar for bar in so_far if engine.plan.counts(bar)]
-    for bar in so_far:
-        engine.lanes.feed(bar)
-    engine.lanes.turn()
+    engine.lanes.catch_up(so_far)
     last = engine.books.last_bar
     bars = [*(bar for ticker in sorted(history) for bar in history[ticker]), *so_far]
     fresh = [bar for bar in bars if bar.symbol not in last or bar.start > last[bar.symbol]]

@@ -50,7 +50,7 @@ class AdaptiveStrategy(Strategy):
         return _AdaptiveStep(self).step
 
     def lane_form(self) -> LaneForm:
-        """The same step, compiled (`core/lane_form.py`)."""
+        """The same step in numbers (`core/lane_form.py`)."""
         return adaptive_form(
             crossing_form(self.short_window, self.long_window),
             rsi_form(self.rsi_period, self.rsi_oversold, self.rsi_overbought, rsi_side),

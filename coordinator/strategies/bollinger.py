@@ -46,7 +46,7 @@ class BollingerStrategy(Strategy):
         return _BollingerStep(self).step
 
     def lane_form(self) -> LaneForm:
-        """The same step, compiled (`core/lane_form.py`)."""
+        """The same step in numbers (`core/lane_form.py`)."""
         return deviation_form(Kind.BANDS, self.lookback_period, self.band_width)
 
     def over(self, series: Series) -> kernels.Signs | None:

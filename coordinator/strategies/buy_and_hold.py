@@ -28,7 +28,7 @@ class BuyAndHoldStrategy(Strategy):
         return _HoldStep().step
 
     def lane_form(self) -> LaneForm:
-        """The same step, compiled (`core/lane_form.py`)."""
+        """The same step in numbers (`core/lane_form.py`)."""
         return HOLDING
 
     def over(self, series: Series) -> kernels.Signs | None:

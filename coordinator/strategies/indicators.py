@@ -276,7 +276,7 @@ class Rsi:
         self._loss *= factor
 
     def resume(self, past: Stand) -> None:
-        """Go on where a compiled lane stands."""
+        """Go on where a lane stands."""
         if past.bars:
             self._last = past.closes[-1]
             self._bars = past.bars - 1

@@ -38,7 +38,7 @@ class MovingAverageCrossoverStrategy(Strategy):
         return _CrossoverStep(self).step
 
     def lane_form(self) -> LaneForm:
-        """The same step, compiled (`core/lane_form.py`)."""
+        """The same step in numbers (`core/lane_form.py`)."""
         return crossing_form(self.short_window, self.long_window)
 
     def over(self, series: Series) -> kernels.Signs | None:

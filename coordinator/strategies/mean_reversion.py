@@ -48,7 +48,7 @@ class MeanReversionStrategy(Strategy):
         return _MeanReversionStep(self).step
 
     def lane_form(self) -> LaneForm:
-        """The same step, compiled (`core/lane_form.py`)."""
+        """The same step in numbers (`core/lane_form.py`)."""
         return deviation_form(
             Kind.REVERSION, self.lookback_period, self.entry_threshold, self.exit_threshold
         )

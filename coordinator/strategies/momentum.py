@@ -40,7 +40,7 @@ class MomentumStrategy(Strategy):
         return _MomentumStep(self).step
 
     def lane_form(self) -> LaneForm:
-        """The same step, compiled (`core/lane_form.py`)."""
+        """The same step in numbers (`core/lane_form.py`)."""
         return momentum_form(self.lookback_period, self.momentum_threshold)
 
     def over(self, series: Series) -> kernels.Signs | None:

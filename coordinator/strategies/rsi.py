@@ -44,7 +44,7 @@ class RsiStrategy(Strategy):
         return _RsiStep(self).step
 
     def lane_form(self) -> LaneForm:
-        """The same step, compiled (`core/lane_form.py`)."""
+        """The same step in numbers (`core/lane_form.py`)."""
         return rsi_form(self.rsi_period, self.rsi_oversold, self.rsi_overbought, rsi_side)
 
     def over(self, series: Series) -> kernels.Signs | None:

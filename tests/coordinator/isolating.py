@@ -109,7 +109,7 @@ def bars(*tickers: str, minutes: Iterable[int] = range(9)) -> list[Bar]:
 
 def signals(lanes: Lanes, one: StrategySpec, other: StrategySpec, bar: Bar) -> tuple[int, int]:
     """The signals of two strategies at this bar."""
-    lanes.feed(bar)
+    lanes.feed_all([bar])
     return lanes.lane(one, bar.symbol).signal, lanes.lane(other, bar.symbol).signal
 
 
@@ -117,7 +117,7 @@ def answers(lanes: Lanes, strategy: StrategySpec, fed: Iterable[Bar]) -> list[in
     """A strategy's signals at each of these bars."""
     found = []
     for bar in fed:
-        lanes.feed(bar)
+        lanes.feed_all([bar])
         found.append(lanes.lane(strategy, bar.symbol).signal)
     return found
 

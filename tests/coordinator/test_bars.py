@@ -227,7 +227,7 @@ def test_a_strategy_that_raises_stops_alone() -> None:
 def test_one_broken_ticker_stops_a_strategys_entries_on_all_at_once() -> None:
     said = {("QQQ", 1): 1, ("QQQ", 2): 1}
     bench = Bench(spec("A", said, tickers=("QQQ", "SPY"), raises_at=1))
-    bench.engine.lanes.feed(bar("SPY", 1, "100"))  # in the warm-up, say
+    bench.engine.lanes.feed_all([bar("SPY", 1, "100")])  # in the warm-up, say
     bench.minute(2, {"QQQ": "10"})
     assert bench.sent() == []
     assert bench.denials() == [("A", bench.of(r.EntriesStopped)[0].reason)]  # type: ignore[attr-defined]

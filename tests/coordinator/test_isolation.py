@@ -124,7 +124,7 @@ def test_one_that_cannot_get_ready_is_faulted_at_its_first_bar(ready: Any, told:
     bad, good = named("Bad", Does(lambda bar: 1, at_start=ready)), named("Good", Turns())
     with isolated([bad, good], BUILT_IN, budget=Budget(start_s=0.3)) as specs:
         lanes = Lanes(specs)
-        lanes.feed(bars()[0])
+        lanes.feed_all([bars()[0]])
         assert lanes.fault(specs[0]).startswith(told)
         assert lanes.fault(specs[1]) == ""
 
@@ -141,7 +141,7 @@ def test_a_process_that_ends_takes_all_of_its_strategys_tickers_and_nobody_elses
         assert lanes.lane(specs[0], "A") is lanes.lane(specs[1], "A")
         assert lanes.lane(specs[0], "A") is not lanes.lane(specs[2], "A")
         for bar in bars("A", "B", minutes=range(4)):
-            lanes.feed(bar)
+            lanes.feed_all([bar])
         assert ["with exit status 0" in lanes.fault(spec) for spec in specs] == [True, True, False]
 
 
@@ -369,7 +369,7 @@ def test_explanations_on_many_tickers_have_half_a_second_between_two_bars_for_al
         lanes = Lanes([own])
         for minute in range(2):
             for bar in bars(*tickers, minutes=[minute]):
-                lanes.feed(bar)
+                lanes.feed_all([bar])
             first, *others = (
                 str(on_a_loop(lanes.lane(own, ticker).explain)["explain()"]) for ticker in tickers
             )

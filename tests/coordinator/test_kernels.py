@@ -130,8 +130,8 @@ def test_lanes_that_are_foretold_say_what_lanes_say_that_step(
         lanes.warm("SPY", known)
     assert opinions(stepping, specs) == opinions(foretold, specs)
     for bar in to_come:
-        stepping.feed(bar)
-        foretold.feed(bar)
+        stepping.feed_all([bar])
+        foretold.feed_all([bar])
         assert opinions(stepping, specs) == opinions(foretold, specs)
 
 

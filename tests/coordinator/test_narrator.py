@@ -85,7 +85,7 @@ def test_warmth_is_told_once_when_every_ticker_has_its_bars(
     with caplog.at_level(logging.INFO, "coordinator"):
         for minute, tickers in enumerate([["SPY"], ["SPY", "QQQ"], ["QQQ"], ["QQQ"]]):
             for ticker in tickers:
-                bench.engine.lanes.feed(bar(ticker, minute, "1"))
+                bench.engine.lanes.feed_all([bar(ticker, minute, "1")])
             narrator.warmth(bench.engine.lanes)
             expected = ["[A] ✓ Warmup complete - TRADING ACTIVE"] if minute >= 2 else []
             assert caplog.messages == expected

@@ -91,7 +91,7 @@ def test_a_second_program_that_reads_on_where_the_first_stood_decides_the_same()
     resumed = Bench(*second.specs, books=replayed(second.records))
     assert isinstance(resumed.records[-1], r.SessionResumed)
     for number, record in enumerate(x for x in second.records if isinstance(x, r.BarsSeen)):
-        resumed.engine.lanes.feed(record.bars[0])
+        resumed.engine.lanes.feed_all([record.bars[0]])
         assert number < 2
     for minute, ticker, price in ((2, "SPY", "102"), (3, "BTC/USD", "99")):
         resumed.bars(bar(ticker, minute, price))

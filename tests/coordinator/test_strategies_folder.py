@@ -355,7 +355,7 @@ def test_it_runs_in_a_process_of_its_own_and_says_where_it_failed(tmp_path: Path
             lane = lanes.lane(walled, "SPY")
             seen = []
             for bar in bars(minutes=range(4)):
-                lanes.feed(bar)
+                lanes.feed_all([bar])
                 seen.append(lane.signal)
     finally:
         del os.environ["APCA_API_KEY_ID"]

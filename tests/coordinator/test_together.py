@@ -32,9 +32,7 @@ def spec(rule: Any, *tickers: str, name: str = "Pair") -> StrategySpec:
 
 def fed(lanes: Lanes, *bars: Bar) -> None:
     """The bars of one minute."""
-    for one in bars:
-        lanes.feed(one)
-    lanes.turn()
+    lanes.feed_all(bars)
 
 
 def said(lanes: Lanes, one: StrategySpec) -> tuple[int, ...]:

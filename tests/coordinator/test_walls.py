@@ -51,7 +51,7 @@ def tells(bar):
 
 rules = {"A": Does(tells), "B": Does(tells, longest_window=2)}
 with isolated([named(name, rule) for name, rule in rules.items()], BUILT_IN) as specs:
-    Lanes(specs).feed(bars()[0])
+    Lanes(specs).feed_all([bars()[0]])
     print("ready", flush=True)
     sys.stdin.read()
 """
@@ -156,7 +156,7 @@ def test_when_the_process_that_forks_ends_so_do_the_strategies_and_they_are_faul
         os.kill(forks, signal.SIGKILL)
         assert ended([worker])
         for each in (lanes, late):
-            each.feed(bars()[0])
+            each.feed_all([bars()[0]])
             assert each.fault(one).endswith("its process has ended")
 
 
@@ -165,7 +165,7 @@ def test_one_that_was_never_begun_is_faulted_when_nobody_is_left_to_fork() -> No
         (forks,) = descendants(os.getpid())
         os.kill(forks, signal.SIGKILL)
         lanes = Lanes([one])
-        lanes.feed(bars()[0])
+        lanes.feed_all([bars()[0]])
         assert "StrategyDied" in lanes.fault(one)
         assert "no process for it" in lanes.fault(one)
 
@@ -180,7 +180,7 @@ def test_what_a_strategy_has_started_ends_with_it(tmp_path: Path) -> None:
 
     with isolated([named("A", Does(start_and_hang))], BUILT_IN, budget=Budget(start_s=1)) as (one,):
         lanes = Lanes([one])
-        lanes.feed(bars()[0])
+        lanes.feed_all([bars()[0]])
         assert "StrategyHung" in lanes.fault(one)
         assert ended([int(told.read_text())])
 

@@ -1,4 +1,4 @@
-"""Lanes that are compiled say what lanes say that step, to the bit, a frame at a time."""
+"""Lanes in a bank say what lanes say that step, to the bit, a frame at a time."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from coordinator.core.lanes import Lanes, StrategySpec
 from coordinator.core.orders import OrderStatus
 from coordinator.core.risk import Limits
 from coordinator.core.values import Bar, wire_bar
-from coordinator.strategies import MomentumStrategy, RsiStrategy, Strategy
+from coordinator.strategies import BuyAndHoldStrategy, MomentumStrategy, RsiStrategy, Strategy
 from tests.coordinator.bench import Bench
 from tests.coordinator.reading import bars
 from tests.coordinator.test_kernels import DATA, SHORT, USUAL, StepsOtherwise, cents
 
-RULES = [*SHORT, *USUAL, StepsOtherwise(lookback_period=2)]
+RULES = [*SHORT, *USUAL, BuyAndHoldStrategy(), StepsOtherwise(lookback_period=2)]
 walks = st.lists(cents, min_size=1, max_size=3)
 lots = st.lists(st.integers(0, 5), min_size=60, max_size=60)
 
@@ -51,7 +51,7 @@ def test_walks_in_cents_with_all_their_ties(
 ) -> None:
     tickers = [f"T{n}" for n in range(len(walks))]
     specs = specs_of(tickers)
-    stepping, compiled = Lanes(specs), Lanes(specs, compiled_from=1)
+    stepping, banked = Lanes(specs), Lanes(specs, banked_from=1)
     known = {
         ticker: [
             raw(bar, ticker) if wire else replace(bar, symbol=ticker)
@@ -59,26 +59,26 @@ def test_walks_in_cents_with_all_their_ties(
         ]
         for ticker, walk in zip(tickers, walks, strict=True)
     }
-    play(stepping, compiled, specs, known, history)
+    play(stepping, banked, specs, known, history)
 
 
 def play(
     stepping: Lanes,
-    compiled: Lanes,
+    banked: Lanes,
     specs: Sequence[StrategySpec],
     known: dict[str, list[Bar]],
     history: int,
 ) -> None:
     """Warm both with so many bars, and feed both the rest; they say the same after each minute."""
     for ticker, own in known.items():
-        for lanes in (stepping, compiled):
+        for lanes in (stepping, banked):
             lanes.warm(ticker, own[:history])
-    assert said(stepping, specs) == said(compiled, specs)
+    assert said(stepping, specs) == said(banked, specs)
     for minute in range(history, max(map(len, known.values()))):
         frame = [own[minute] for own in known.values() if minute < len(own)]
-        for lanes in (stepping, compiled):
+        for lanes in (stepping, banked):
             lanes.feed_all(frame)
-        assert said(stepping, specs) == said(compiled, specs)
+        assert said(stepping, specs) == said(banked, specs)
 
 
 @given(
@@ -94,7 +94,7 @@ def test_numbers_that_are_too_fine_or_too_large_are_left_to_the_steps(
     closes = [close.scaleb(-places) for close in closes]
     own = [replace(bar, symbol="T") for bar in bars(closes, lots[: len(closes)])]
     specs = specs_of(["T"])
-    play(Lanes(specs), Lanes(specs, compiled_from=1), specs, {"T": own}, history)
+    play(Lanes(specs), Lanes(specs, banked_from=1), specs, {"T": own}, history)
 
 
 @given(data=st.data())
@@ -109,7 +109,7 @@ def test_prices_that_become_finer_by_and_by(data: st.DataObject) -> None:
     own = [replace(bar, symbol="T") for bar in bars(closes)]
     wire = [raw(bar, "T") for bar in own]
     for each in (own, wire):
-        play(Lanes(specs), Lanes(specs, compiled_from=1), specs, {"T": each}, 3)
+        play(Lanes(specs), Lanes(specs, banked_from=1), specs, {"T": each}, 3)
 
 
 def test_a_bound_that_is_met_exactly_is_decided_in_whole_numbers() -> None:
@@ -120,22 +120,22 @@ def test_a_bound_that_is_met_exactly_is_decided_in_whole_numbers() -> None:
         for low, high in ((40, 90), (41, 90), (10, 40), (10, 39))
     ]
     specs = specs_of(["SPY"], rules)
-    lanes = Lanes(specs, compiled_from=1)
+    lanes = Lanes(specs, banked_from=1)
     lanes.warm("SPY", bars(closes)[:2])
     for bar in bars(closes)[2:]:
         lanes.feed_all([bar])
         assert [lanes.lane(spec, "SPY").signal for spec in specs] == [0, 1, 0, -1]
 
 
-def orders_of(closes: Sequence[Sequence[Decimal]], *, compiled: bool, stop: bool) -> Bench:
+def orders_of(closes: Sequence[Sequence[Decimal]], *, banked: bool, stop: bool) -> Bench:
     """A session on these walks, a ticker each, that fills every second order, a minute later."""
     tickers = [f"T{n}" for n in range(len(closes))]
     limits = Limits(stop_loss_pct=Decimal("0.001")) if stop else Limits()
     own = [replace(spec, limits=limits) for spec in specs_of(tickers)]
     own += [replace(spec, name=f"{spec.name}X", tickers=spec.tickers[:1]) for spec in own]
     specs = [replace(spec, initial_cash=Decimal(1000)) for spec in own]
-    bench = Bench(*specs, compiled_from=1 if compiled else None)
-    assert bool(bench.engine.lanes.compiled) is compiled
+    bench = Bench(*specs, banked_from=1 if banked else None)
+    assert bench.engine.lanes.lane(specs[0], tickers[0]).banked is banked
     for minute in range(max(map(len, closes))):
         frame = {
             ticker: str(walk[minute])
@@ -154,7 +154,7 @@ def orders_of(closes: Sequence[Sequence[Decimal]], *, compiled: bool, stop: bool
 def test_the_journal_of_a_session_is_the_same_with_lanes_and_with_steps(
     walks: list[list[Decimal]], *, stop: bool
 ) -> None:
-    lanes, steps = (orders_of(walks, compiled=compiled, stop=stop) for compiled in (True, False))
+    lanes, steps = (orders_of(walks, banked=banked, stop=stop) for banked in (True, False))
     assert [encode(one) for one in lanes.records] == [encode(one) for one in steps.records]
     assert lanes.commands == steps.commands
 
@@ -164,20 +164,20 @@ def test_a_strategy_that_joins_or_leaves_changes_nothing_of_the_others() -> None
     own = [replace(bar, symbol="T") for bar in bars(closes)]
     specs = specs_of(["T"])
     kept = [*specs[3:], *specs_of(["T"], [MomentumStrategy(lookback_period=7)])]
-    stepping, compiled = Lanes(specs), Lanes(specs, compiled_from=1)
-    for lanes in (stepping, compiled):
+    stepping, banked = Lanes(specs), Lanes(specs, banked_from=1)
+    for lanes in (stepping, banked):
         lanes.warm("T", own[:10])
         for bar in own[10:20]:
             lanes.feed_all([bar])
         lanes.change(kept, {"T": own[:10]}, {"T": own[10:20]})
     for bar in own[20:]:
-        for lanes in (stepping, compiled):
+        for lanes in (stepping, banked):
             lanes.feed_all([bar])
-        assert said(stepping, kept) == said(compiled, kept)
+        assert said(stepping, kept) == said(banked, kept)
         everyone = bytearray(b"\1" * len(kept))
         asked = {rank for lane in stepping.opinions("T") for rank in lane.ranks}
-        alone = {rank for lane in compiled.opinions("T") for rank in lane.ranks}
-        assert asked == alone | set(compiled.wishing(["T"], everyone))
+        alone = {rank for lane in banked.opinions("T") for rank in lane.ranks}
+        assert asked == alone | set(banked.wishing(["T"], everyone))
 
 
 @pytest.mark.slow
@@ -196,9 +196,9 @@ def test_every_recorded_bar_says_the_same() -> None:
                 rows.timestamp, rows.open, rows.high, rows.low, rows.close, rows.volume, strict=True
             )
         ]
-        stepping, compiled = Lanes(specs), Lanes(specs, compiled_from=1)
+        stepping, banked = Lanes(specs), Lanes(specs, banked_from=1)
         for bar in own:
-            for lanes in (stepping, compiled):
+            for lanes in (stepping, banked):
                 lanes.feed_all([bar])
             for spec in specs:
-                assert stepping.lane(spec, "T").signal == compiled.lane(spec, "T").signal, bar
+                assert stepping.lane(spec, "T").signal == banked.lane(spec, "T").signal, bar

@@ -1,0 +1,131 @@
+"""Where the lanes of a bank stand in its arrays, and which of them a frame of bars concerns.
+
+Lanes stand by kind (`ORDER`), so that what several kinds have in common is one stretch of an array.
+A *tap* is a lane's look at its ticker's close or volume of a window ago, and the sum since then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coordinator.core.lane_form import Kind, LaneForm
+
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float64]
+Signs = NDArray[np.int8]
+Index = Any
+"""A slice where everybody is meant, so that nothing is copied; else an array of places."""
+Kinds = tuple[int, int]
+"""From which place in ORDER until which."""
+ORDER = (
+    Kind.MOMENTUM,
+    Kind.CROSSING,
+    Kind.ADAPTIVE,
+    Kind.RSI,
+    Kind.REVERSION,
+    Kind.BANDS,
+    Kind.HOLD,
+)
+"""Those with averages beside one another, those with an RSI, those with a deviation."""
+MOMENTA, AVERAGES, ADAPTIVES, WILDERS, DEVIATIONS = (0, 1), (1, 3), (2, 3), (2, 4), (4, 6)
+RSIS, REVERSIONS, HOLDS = (3, 4), (4, 5), (6, 7)
+TAPS = ((MOMENTA, 0), (AVERAGES, 0), (AVERAGES, 1), (DEVIATIONS, 0), (ADAPTIVES, 3))
+"""Of which lanes, and which number of theirs is the window; the last ones are of volumes."""
+ALL = slice(None)
+KINDS = (MOMENTA, AVERAGES, ADAPTIVES, WILDERS, RSIS, DEVIATIONS, REVERSIONS, HOLDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """Lanes of neighbouring kinds: among those of a frame, in arrays of their own, and where in the
+    frame each has its ticker.
+    """
+
+    mine: slice
+    own: Index
+    places: Ints
+
+
+@dataclass(frozen=True, slots=True)
+class Taps:
+    """The taps of a frame's lanes: which, where in closes and volumes, and of which lane."""
+
+    own: Index
+    places: Ints
+    lanes: Ints
+    ends: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Pick:
+    """What a frame of bars of the tickers on these rows concerns."""
+
+    rows: Ints
+    lanes: Index
+    places: Ints
+    stretches: dict[Kinds, Stretch]
+    taps: Taps
+
+    def rows_on(self, tickers: int) -> NDArray[np.bool_] | None:
+        """Which rows of all tickers are in it; None if all lanes' are."""
+        if self.lanes is ALL:
+            return None
+        on = np.zeros(tickers, np.bool_)
+        on[self.rows] = True
+        return on
+
+    def of(self, kinds: Kinds) -> Stretch:
+        """The lanes of these kinds."""
+        return self.stretches[kinds]
+
+
+class Layout:
+    """Lanes of these forms, in ORDER, each on a ticker's row."""
+
+    def __init__(self, forms: Sequence[LaneForm], rows: Sequence[int]) -> None:
+        self.row: Ints = np.array(rows, np.int64)
+        self.tickers = 1 + max(rows)
+        places = np.array([ORDER.index(form.kind) for form in forms])
+        self._ends = tuple(np.searchsorted(places, np.arange(len(ORDER) + 1)).tolist())
+        windows = [[form.whole[n] for form in forms[self.span(kinds)]] for kinds, n in TAPS]
+        self.tap_ends: tuple[int, ...] = (0, *accumulate(map(len, windows)))
+        self.lag: Ints = np.array([window for group in windows for window in group], np.int64)
+        """Of each tap, how many bars ago."""
+
+    def span(self, kinds: Kinds) -> slice:
+        """The lanes of these kinds."""
+        return slice(self._ends[kinds[0]], self._ends[kinds[1]])
+
+    def pick(self, rows: Ints) -> Pick:
+        """The lanes on these rows of tickers, no row twice."""
+        place = np.full(self.tickers, -1, np.int64)
+        place[rows] = np.arange(len(rows))
+        places = place[self.row]
+        found = np.flatnonzero(places >= 0)
+        everybody = len(found) == len(places)
+        ends = np.searchsorted(found, self._ends).tolist()
+        stretches = {}
+        for kinds in KINDS:
+            mine = slice(ends[kinds[0]], ends[kinds[1]])
+            own = ALL if everybody else found[mine] - self._ends[kinds[0]]
+            stretches[kinds] = Stretch(mine, own, places[found[mine]])
+        taps = self._taps(len(rows), [stretches[kinds] for kinds, _ in TAPS])
+        return Pick(rows, ALL if everybody else found, places[found], stretches, taps)
+
+    def _taps(self, width: int, parts: Sequence[Stretch]) -> Taps:
+        places = [part.places for part in parts]
+        places[-1] = places[-1] + width
+        everybody = parts[0].own is ALL
+        starts = zip(parts, self.tap_ends, strict=False)
+        return Taps(
+            ALL if everybody else np.concatenate([part.own + start for part, start in starts]),
+            np.concatenate(places),
+            np.concatenate([np.arange(part.mine.start, part.mine.stop) for part in parts]),
+            (0, *accumulate(map(len, places))),
+        )

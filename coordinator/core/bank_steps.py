@@ -1,0 +1,292 @@
+"""The steps of all lanes of a bank at once: a frame of bars in a few dozen calls over arrays.
+
+What a step of `coordinator/strategies` does with one bar is done here for all lanes of a kind, with
+whole ticks in 64 bits: the same operations in the same order, so that signals are the same to the
+bit. Whoever calls holds the numbers within bounds (`core/bank.py`). Closes count from the ticker's
+first one: neither which average is higher nor a deviation depends on that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coordinator.core import bank_layout as b
+from coordinator.core.bank_layout import ALL, Floats, Index, Ints, Layout, Pick, Signs, Stretch
+from coordinator.core.lane_form import EXACT, MOST, NEAR, WIDTH, Kind, LaneForm
+
+
+class Steps:
+    """The state of lanes of these forms, in ORDER, each on its ticker's row.
+
+    `settle` decides exactly the zone of a lane's RSI, where the float is too near a bound.
+    """
+
+    def __init__(
+        self, forms: Sequence[LaneForm], rows: Sequence[int], settle: Callable[[int], int]
+    ) -> None:
+        self.layout = layout = Layout(forms, rows)
+        self._settle, self._tickers = settle, layout.tickers
+        self.head, self.anchor, self.nano = (np.zeros(self._tickers, np.int64) for _ in range(3))
+        self.began: Ints = np.zeros(len(forms), np.int64)
+        self.signals: Signs = np.zeros(len(forms), np.int8)
+        self._room = 1 + max(form.window for form in forms)
+        self._ring: Ints = np.zeros((self._room, 2 * self._tickers), np.int64)
+        self._flat = self._ring.reshape(-1)
+        self._reach = layout.lag * self._ring.shape[1]
+        self._sums: Ints = np.zeros(len(layout.lag), np.int64)
+        self._set_rules(forms)
+        self.wait()
+
+    def _set_rules(self, forms: Sequence[LaneForm]) -> None:
+        span, whole = self.layout.span, np.zeros((WIDTH, len(forms)), np.int64)
+        for lane, form in enumerate(forms):
+            whole[: len(form.whole), lane] = form.whole
+        self._numbers = {kinds: whole[:, span(kinds)].copy() for kinds in b.KINDS}
+        own = forms[span(b.WILDERS)]
+        self._period: Floats = np.array([form.period for form in own], np.float64)
+        self._bounds: Floats = np.array([_bounds(form) for form in own]).reshape(-1, 4).T.copy()
+        self._wilder: Floats = np.zeros((2, len(own)))
+        self._zone: Signs = np.zeros(len(own), np.int8)
+        self._squares: Ints = np.zeros(len(forms[span(b.DEVIATIONS)]), np.int64)
+        self._need: Ints = np.array([_need(form) for form in forms], np.int64)
+        later = [max(form.window, form.period + 1) for form in forms]
+        self._later: Ints = np.maximum(self._need, later)
+
+    def wait(self) -> None:
+        """After `began` has changed: when all lanes of a ticker are past their first bars."""
+        self._ripe: Ints = np.zeros(self._tickers, np.int64)
+        np.maximum.at(self._ripe, self.layout.row, self.began + self._later)
+
+    def newest(self, row: int, count: int) -> tuple[list[int], list[int]]:
+        """The newest closes and volumes of a ticker, oldest first; no more than a window's."""
+        head, first = int(self.head[row]), int(self.anchor[row])
+        places = [at % self._room for at in range(head - count, head)]
+        closes, volumes = (self._ring[places, at].tolist() for at in (row, row + self._tickers))
+        return [close + first for close in closes], volumes
+
+    def wilder_of(self, lane: int) -> tuple[tuple[float, float], int]:
+        """Wilder's averages of a lane with an RSI, and where that stands; zeros for another."""
+        own = self.layout.span(b.WILDERS)
+        if not own.start <= lane < own.stop:
+            return (0.0, 0.0), 0
+        first = own.start
+        gain, loss = self._wilder[:, lane - first].tolist()
+        return (gain, loss), int(self._zone[lane - first])
+
+    def largest(self, row: int) -> tuple[int, int, int]:
+        """Of what is remembered of a ticker: a close, its distance from the first, a volume."""
+        closes, volumes = self._ring[:, row], self._ring[:, row + self._tickers]
+        highest = int(closes.max()) + int(self.anchor[row])
+        return highest, int(np.abs(closes).max()), int(volumes.max())
+
+    def rescale(self, row: int, factor: int, lots: int) -> bool:
+        """Multiply what is remembered of a ticker's closes and of its volumes.
+
+        False: nothing was multiplied, something would have become too large.
+        """
+        highest, _, loudest = self.largest(row)
+        taps, squares = self._summed(row)
+        sums = [abs(value) * factor for value in self._sums[taps].tolist()]
+        sums += [value * factor**2 for value in self._squares[squares].tolist()]
+        if highest * factor >= EXACT or loudest * lots >= EXACT or max(sums, default=0) >= MOST:
+            return False
+        self._ring[:, row] *= factor
+        self._ring[:, row + self._tickers] *= lots
+        self._sums[taps] *= factor
+        self._sums[self.layout.tap_ends[4] :][
+            self.layout.row[self.layout.span(b.ADAPTIVES)] == row
+        ] *= lots
+        self._squares[squares] *= factor**2
+        self.anchor[row] *= factor
+        return True
+
+    def _summed(self, row: int) -> tuple[Ints, Ints]:
+        """The taps of a ticker's closes that need their sums, and the lanes with a deviation."""
+        groups = [self.layout.row[self.layout.span(kinds)] for kinds, _ in b.TAPS[1:-1]]
+        taps = np.flatnonzero(np.concatenate(groups) == row) + self.layout.tap_ends[1]
+        return taps, np.flatnonzero(groups[-1] == row)
+
+    def step(self, pick: Pick, closes: Ints, volumes: Ints) -> None:
+        """Let the lanes take a bar of each ticker: closes from the ticker's first one, volumes."""
+        rows, taps = pick.rows, pick.taps
+        now = self.head[rows]
+        self.head[rows] = now + 1
+        at = now % self._room
+        change = closes - self._ring[at - 1, rows]
+        edge = at * (2 * self._tickers) + rows
+        edge = np.concatenate((edge, edge + self._tickers))
+        new = np.concatenate((closes, volumes))
+        self._flat[edge] = new
+        new = new.take(taps.places)
+        old = self._flat.take(edge.take(taps.places) - self._reach[taps.own], mode="wrap")
+        seen = None
+        if (now < self._ripe[rows]).any():
+            seen = now[pick.places] - self.began[pick.lanes]
+            age = seen[taps.lanes]
+            new, old = new * (age >= 0), old * (age >= self.layout.lag[taps.own])
+        sums = _added(self._sums, taps.own, new - old)
+        signals = np.ones(len(pick.places), np.int8)  # as they stay of who only holds
+        self._momenta(pick, new, old, signals)
+        self._averages(pick, sums, signals)
+        self._deviations(pick, new, old, sums, signals)
+        zone = self._wilders(pick, change, seen)
+        signals[pick.of(b.RSIS).mine] = zone[len(pick.of(b.ADAPTIVES).places) :]
+        self._adaptives(pick, change, new, sums, zone, signals)
+        if seen is not None:
+            signals[seen + 1 < self._need[pick.lanes]] = 0
+        self.signals[pick.lanes] = signals
+
+    def _momenta(self, pick: Pick, new: Ints, old: Ints, signals: Signs) -> None:
+        part = pick.of(b.MOMENTA)
+        if not len(part.places):
+            return
+        unit, over, under = self._numbers[b.MOMENTA][1:4, part.own]
+        first = self.anchor[pick.rows].take(part.places)
+        close, then = new[part.mine] + first, old[part.mine] + first
+        close *= unit
+        signals[part.mine] = _less(then * over, close) - _less(close, then * under)
+
+    def _averages(self, pick: Pick, sums: Ints, signals: Signs) -> None:
+        part, ends = pick.of(b.AVERAGES), pick.taps.ends
+        if not len(part.places):
+            return
+        short, long = self._numbers[b.AVERAGES][:2, part.own]
+        high, low = sums[ends[1] : ends[2]] * long, sums[ends[2] : ends[3]] * short
+        signals[part.mine] = _less(low, high) - _less(high, low)
+
+    def _deviations(self, pick: Pick, new: Ints, old: Ints, sums: Ints, signals: Signs) -> None:
+        part, ends = pick.of(b.DEVIATIONS), pick.taps.ends
+        if not len(part.places):
+            return
+        mine = slice(ends[3], ends[4])
+        numbers = self._numbers[b.DEVIATIONS][:, part.own]
+        close, then, total = new[mine], old[mine], sums[mine]
+        squares = _added(self._squares, part.own, (close - then) * (close + then))
+        distance = numbers[0] * close - total
+        variance = numbers[0] * squares - total * total
+        end, said = len(pick.of(b.REVERSIONS).places), signals[part.mine]
+        said[:end] = _reverts(distance[:end], variance[:end], numbers[:, :end])
+        if end < len(said):
+            said[end:] = _leaves(distance[end:], variance[end:], numbers[:, end:])
+
+    def _wilders(self, pick: Pick, change: Ints, seen: Ints | None) -> Signs:
+        """The zones of their RSIs. Before the seed, Wilder's averages are sums."""
+        part = pick.of(b.WILDERS)
+        if not len(part.places):
+            return self._zone[:0]
+        moved, taken = (change != 0).take(part.places), self._moves(pick, change)
+        period = by = self._period[part.own]
+        fade = period - 1
+        if seen is not None:
+            age = seen[part.mine]
+            taken *= age >= 1
+            fade, by = np.where(age > period, fade, 1.0), np.where(age >= period, period, 1.0)
+        both = self._wilder[:, part.own]
+        both *= fade
+        both += taken
+        both /= by
+        if part.own is not ALL:
+            self._wilder[:, part.own] = both
+        total = both[0] + both[1]
+        if seen is not None:
+            moved = np.where(age > period, moved, (age == period) & (total > 0))
+        with np.errstate(invalid="ignore"):
+            rsi = both[0] / total
+        rsi *= 100.0
+        return self._zones(part, rsi, moved)
+
+    def _moves(self, pick: Pick, change: Ints) -> Floats:
+        """Gains and losses in units of 1e-9."""
+        exact = (change * self.nano[pick.rows]).astype(np.float64)
+        moves = np.empty((2, len(exact)))
+        np.maximum(exact, 0.0, out=moves[0])
+        np.subtract(moves[0], exact, out=moves[1])
+        return moves.take(pick.of(b.WILDERS).places, axis=1)
+
+    def _zones(self, part: Stretch, rsi: Floats, moved: NDArray[np.bool_]) -> Signs:
+        """Where each RSI stands now. Of one that has not moved the float may have, by a little."""
+        passed = np.add.reduce(rsi > self._bounds[:, part.own], axis=0, dtype=np.int8)
+        zone = self._zone[part.own]
+        np.copyto(zone, 1 - (passed >> 1), where=moved)
+        passed &= moved
+        if part.own is not ALL:
+            self._zone[part.own] = zone
+        if passed.any():
+            first = self.layout.span(b.WILDERS).start
+            for at in np.flatnonzero(passed).tolist():
+                own = at if part.own is ALL else int(part.own[at])
+                zone[at] = self._zone[own] = self._settle(first + own)
+        return zone
+
+    def _adaptives(
+        self, pick: Pick, change: Ints, new: Ints, sums: Ints, zone: Signs, signals: Signs
+    ) -> None:
+        part, ends = pick.of(b.ADAPTIVES), pick.taps.ends
+        if not len(part.places):
+            return
+        mine = slice(ends[4], ends[5])
+        loud = new[mine] * self._numbers[b.ADAPTIVES][3, part.own] > sums[mine]
+        votes = (_less(0, change) - _less(change, 0)).take(part.places)
+        votes *= loud
+        votes += zone[: len(votes)]
+        votes += signals[part.mine]
+        signals[part.mine] = _less(1, votes) - _less(votes, -1)
+
+
+def _added(values: Ints, own: Index, more: Ints) -> Ints:
+    """Add to these places of `values`; returns what they are then."""
+    found = values[own]
+    found += more
+    if own is not ALL:
+        values[own] = found
+    return found
+
+
+def _less(one: Ints | Signs | int, other: Ints | Signs | int) -> Signs:
+    return cast(Signs, np.less(one, other).view(np.int8))
+
+
+def _reverts(distance: Ints, variance: Ints, numbers: Ints) -> Signs:
+    _, enter, of_enter, leave, of_leave = numbers
+    square, below = distance * distance, distance < 0
+    long = below & (square * of_enter > enter * variance)
+    flat = below & (square * of_leave < leave * variance)
+    flat |= distance + (leave > 0) > 0
+    said: Signs = long.view(np.int8) - (flat & ~long).view(np.int8)
+    return said
+
+
+def _leaves(distance: Ints, variance: Ints, numbers: Ints) -> Signs:
+    beyond = distance * distance * numbers[2] > numbers[1] * variance
+    said: Signs = (_less(distance, 0) - _less(0, distance)) * beyond
+    return said
+
+
+def _need(form: LaneForm) -> int:
+    """Bars that a lane must have seen before it says anything but 0."""
+    match form.kind:
+        case Kind.MOMENTUM:
+            return form.whole[0] + 1
+        case Kind.CROSSING:
+            return form.whole[1]
+        case Kind.ADAPTIVE:
+            return max(form.whole[1], form.period + 1, form.whole[3])
+        case Kind.RSI:
+            return 0
+        case Kind.HOLD:
+            return 1
+        case Kind.REVERSION | Kind.BANDS:
+            return form.whole[0]
+
+
+def _bounds(form: LaneForm) -> tuple[float, float, float, float]:
+    """Between the first two and between the last two a float RSI is not trusted."""
+    first, last = form.real_bounds
+    after, before = first + NEAR, last - NEAR
+    if after > before:
+        after = before = (first + last) / 2
+    return first - NEAR, after, before, last + NEAR
