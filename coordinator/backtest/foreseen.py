@@ -1,13 +1,14 @@
 """What every rule says at every bar of a session, found before the first order of it.
 
-A signal depends on bars alone. A rule that judges a history whole is asked once; any other is
-stepped bar by bar, in the very order in which the engine would step it, so that what a user's
-strategies share with each other is the same at each step.
+A signal depends on bars alone. A rule that judges a history whole is asked once. Any other is
+stepped bar by bar: on all its tickers in the very order in which the engine would step it, so that
+what it shares between them is the same at each step; but one rule after another, since live each
+has a process of its own, and since few that take turns stay in the processor's nearest memory.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
@@ -17,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coordinator.backtest.as_bars import in_order
-from coordinator.backtest.reels import Places, Reel
+from coordinator.backtest.reels import Reel
 from coordinator.backtest.rules import Raising, as_told, bare_step
 from coordinator.core.engine import tickers_of
 from coordinator.core.foretold import over_of
@@ -95,7 +96,7 @@ def _silent(_bar: Bar) -> int:
 def opinions(specs: Sequence[StrategySpec], reels: Mapping[str, Reel]) -> dict[Key, Opinion]:
     """Each distinct rule and ticker, judged once."""
     found: dict[Key, Opinion] = {}
-    stepping: dict[str, list[_Asked]] = {}
+    stepping: dict[Rule, dict[str, _Asked]] = {}
     for spec in specs:
         for ticker in spec.tickers:
             key = (spec.rule, ticker)
@@ -103,14 +104,9 @@ def opinions(specs: Sequence[StrategySpec], reels: Mapping[str, Reel]) -> dict[K
                 continue
             found[key] = Opinion()
             if not _at_once(spec, reels[ticker], found[key]):
-                stepping.setdefault(ticker, []).append(_Asked(spec, found[key]))
+                stepping.setdefault(spec.rule, {})[ticker] = _Asked(spec, found[key])
     if stepping:
-        bars = {ticker: reels[ticker].beads() for ticker in stepping}
-        for ticker in tickers_of(specs):
-            history = bars[ticker][: len(reels[ticker].history)] if ticker in stepping else []
-            for asked in stepping.get(ticker, ()):
-                asked.warm(history)
-        _step(stepping, bars, reels)
+        _ask(stepping.values(), tickers_of(specs), reels)
     return found
 
 
@@ -126,64 +122,47 @@ def _at_once(spec: StrategySpec, reel: Reel, opinion: Opinion) -> bool:
     return True
 
 
-def _step(
-    stepping: Mapping[str, Sequence[_Asked]],
-    bars: Mapping[str, Sequence[Bar]],
-    reels: Mapping[str, Reel],
+def _ask(
+    stepping: Collection[Mapping[str, _Asked]], tickers: Sequence[str], reels: Mapping[str, Reel]
 ) -> None:
-    """Ask for the session's bars. Nothing but the rules' own code may cost much here."""
-    tickers = sorted(stepping)
-    to_come = [bars[ticker][len(reels[ticker].history) :] for ticker in tickers]
-    order = in_order([reels[ticker].bars for ticker in tickers])
-    line = _Line([stepping[ticker] for ticker in tickers], list(map(len, to_come)), order)
-    ordered = map(list(chain.from_iterable(to_come)).__getitem__, order.tolist())
-    say = line.said.append
-    for bar, steps in zip(ordered, map(line.steps.__getitem__, line.turns.tolist()), strict=True):
-        try:
-            for step in steps:
-                say(step(bar))
-        except Exception as error:
-            line.go_on(error, bar)
-    line.tell()
+    """Warm up and ask one rule after another; `tickers` are in the order of their warming up."""
+    place = {ticker: number for number, ticker in enumerate(tickers)}
+    bars = {ticker: reels[ticker].beads() for ticker in {*chain.from_iterable(stepping)}}
+    turns: dict[tuple[str, ...], _Turns] = {}
+    for lanes in stepping:
+        for ticker in sorted(lanes, key=place.__getitem__):
+            lanes[ticker].warm(bars[ticker][: len(reels[ticker].history)])
+        names = tuple(sorted(lanes))
+        if names not in turns:
+            turns[names] = _Turns([reels[name] for name in names], [bars[name] for name in names])
+        turns[names].ask([lanes[name] for name in names])
 
 
-class _Line:
-    """What the lanes of all tickers have `said`, in turn.
+class _Turns:
+    """The bars of some tickers in a session, minute by minute, and whose each one is."""
 
-    A turn is a bar's, and at it all lanes of its ticker are asked.
-    """
+    def __init__(self, reels: Sequence[Reel], bars: Sequence[Sequence[Bar]]) -> None:
+        to_come = [each[len(reel.history) :] for reel, each in zip(reels, bars, strict=True)]
+        self._order = in_order([reel.bars for reel in reels])
+        self._bars = list(map(list(chain.from_iterable(to_come)).__getitem__, self._order.tolist()))
+        counts = list(map(len, to_come))
+        self._begins = np.cumsum([0, *counts])
+        self._owners = np.repeat(np.arange(len(reels)), counts)[self._order].tolist()
 
-    def __init__(self, lanes: Sequence[Sequence[_Asked]], bars: Sequence[int], order: Places):
-        self._lanes = lanes
-        self.steps = [[asked.step for asked in each] for each in lanes]
-        self.said: list[Any] = []
-        self.turns = np.repeat(np.arange(len(lanes)), bars)[order]
-        self._until = np.cumsum(np.array([len(each) for each in lanes])[self.turns])
-        """How much is said at the end of each turn."""
-
-    def go_on(self, error: Exception, bar: Bar) -> None:
-        """Stop the lane that is asked, and ask those behind it about the same bar."""
-        turn = int(np.searchsorted(self._until, len(self.said), side="right"))
-        ticker = self.turns[turn]
-        place = int(np.count_nonzero(self.turns[:turn] == ticker))
-        lanes, steps = self._lanes[ticker], self.steps[ticker]
-        fault: Exception | None = error
-        for at in range(len(lanes) - int(self._until[turn]) + len(self.said), len(lanes)):
-            signal = 0
+    def ask(self, lanes: Sequence[_Asked]) -> None:
+        """Ask a rule on each of the tickers. Nothing but its own code may cost much here."""
+        steps, said = [asked.step for asked in lanes], list[Any]()
+        say = said.append
+        for bar, step in zip(self._bars, map(steps.__getitem__, self._owners), strict=True):
             try:
-                signal = steps[at](bar) if fault is None else 0
-            except Exception as another:
-                fault = another
-            if fault is not None:
-                lanes[at].stop(fault, bar, place)
-                steps[at], fault = lanes[at].step, None
-            self.said.append(signal)
-
-    def tell(self) -> None:
-        """Let each lane's opinion be what it said."""
-        told = np.array(self.said, float)
-        signs = (told > 0).astype(np.int8) - (told < 0)
-        for ticker, lanes in enumerate(self._lanes):
-            ends = self._until[self.turns == ticker]
-            for at, asked in enumerate(lanes):
-                asked.opinion.said = signs[ends - len(lanes) + at]
+                say(step(bar))
+            except Exception as error:
+                owner = self._owners[len(said)]
+                lanes[owner].stop(error, bar, self._owners[: len(said)].count(owner))
+                steps[owner] = _silent
+                say(0)
+        told = np.array(said, float)
+        signals = np.empty(len(told), np.int8)
+        signals[self._order] = (told > 0).astype(np.int8) - (told < 0)
+        for number, asked in enumerate(lanes):
+            asked.opinion.said = signals[self._begins[number] : self._begins[number + 1]]

@@ -1,4 +1,4 @@
-"""Rules that are asked beforehand are asked in the very order in which the engine would ask."""
+"""A rule that is asked beforehand is asked in the very order in which the engine would ask it."""
 
 from __future__ import annotations
 
@@ -57,27 +57,29 @@ def noting_is_known(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         (Means.AT_ONCE, {"C": 5}),
     ],
 )
-def test_what_they_share_is_the_same_at_each_step(
+def test_what_its_tickers_share_is_the_same_at_each_step(
     tmp_path: Path, raising: dict[str, int], means: Means
 ) -> None:
-    bars = write_recording(tmp_path / "bars.parquet", ["AAPL", "SPY"], MONDAY, TUESDAY)
+    bars = write_recording(tmp_path / "bars.parquet", ["AAPL", "MSFT", "SPY"], MONDAY, TUESDAY)
+    tickers = {"A": ["SPY"], "B": ["SPY", "AAPL"], "C": ["AAPL", "SPY"], "B-too": ["MSFT"]}
     config = {
         "strategies": [
             {
                 "name": name,
                 "strategy_type": Noting.strategy_type,
-                "strategy_params": {"name": name, "raises_at": raising.get(name, 0)},
-                "tickers": ["SPY", "AAPL"] if name == "B" else ["SPY"],
+                "strategy_params": {"name": name[0], "raises_at": raising.get(name[0], 0)},
+                "tickers": tickers[name],
             }
-            for name in "ABC"
+            for name in tickers
         ]
     }
     asked = {}
     for way in (means, Means.BY_MESSAGE):
         Noting.asked.clear()
         sessions = list(backtest(tmp_path, config, bars).play(means=way))
-        asked[way] = [*Noting.asked]
+        asked[way] = {name: [one for one in Noting.asked if one[0] == name] for name in "ABC"}
         assert len(sessions) == 2
         assert [one.means for one in sessions] == [way] * 2
-        assert [set(one.faults) for one in sessions] == [set(raising)] * 2
+        failed = {name for name in tickers if name[0] in raising}
+        assert [set(one.faults) for one in sessions] == [failed] * 2
     assert asked[means] == asked[Means.BY_MESSAGE]
