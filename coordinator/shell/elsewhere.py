@@ -12,8 +12,9 @@ from __future__ import annotations
 import asyncio
 import itertools
 import logging
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -70,8 +71,10 @@ class Elsewhere:
     ) -> None:
         self.longest_window = specs[0].rule.longest_window
         self.history_bars = specs[0].history_bars
-        self._name = ", ".join(spec.name for spec in specs)
+        self.is_known_as([spec.name for spec in specs])
         self._fork = fork
+        self._one = threading.Lock()
+        self._begin_s = budget.start_s
         self._budget = budget
         self._process: StrategyProcess | None = None
         self._fault: StrategyFault | None = None
@@ -89,17 +92,28 @@ class Elsewhere:
         """
         return self._begun(self._fresh)
 
+    def is_known_as(self, names: Iterable[str]) -> None:
+        """The strategies that it serves from now on."""
+        self._name = ", ".join(names)
+
     @contextmanager
-    def rehearsing(self) -> Iterator[None]:
+    def rehearsing(self, *, beside_a_loop: bool) -> Iterator[None]:
         """Lanes that are made and fed meanwhile are those that are taken up later.
 
-        One that cannot be had raises its StrategyFault.
+        One that cannot be had raises its StrategyFault. `beside_a_loop` that asks it too, none of
+        its answers may take longer than that loop would wait.
         """
         self._rehearsal = Rehearsal()
+        self._begin_s = self._budget.answer_s if beside_a_loop else self._budget.start_s
         try:
             yield
         finally:
             self._rehearsal.end()
+            self._begin_s = self._budget.start_s
+
+    def forget_rehearsal(self) -> None:
+        """Lanes that begin from now on begin by themselves."""
+        self._rehearsal = None
 
     def retire(self) -> None:
         """End its process for good: nobody is served by it any more."""
@@ -145,7 +159,8 @@ class Elsewhere:
         left_s, began_s = self._explaining_s, time.monotonic()
         try:
             request = {"explain": ticker, "within_s": left_s}
-            kind, values, _ = self._exchange(lane, request, left_s + GRACE_S, patience=1)
+            with self._one:
+                kind, values, _ = self._exchange(lane, request, left_s + GRACE_S, patience=1)
         except StrategyHung:
             return {"explain()": f"no answer within {EXPLAIN_S:g} s; ask again after its next bar"}
         except StrategyFault as fault:
@@ -156,7 +171,7 @@ class Elsewhere:
 
     def _begin(self, lane: int, tickers: Sequence[str] | None) -> None:
         """Have a lane begun; one that looks at several tickers names them."""
-        budget_s = self._budget.answer_s if _a_loop_waits() else self._budget.start_s
+        budget_s = self._budget.answer_s if _a_loop_waits() else self._begin_s
         kind, value = self._ask(lane, {"begin": tickers}, budget_s, "not ready")
         if kind != "begun":
             raise StrategyMisanswered(f"it answered {value} when it should begin")
@@ -167,7 +182,7 @@ class Elsewhere:
         """Kind and value of the answer at the bars of a minute, within what is left of it."""
         self._explaining_s = EXPLAIN_S
         if not _a_loop_waits():
-            return self._ask(lane, request, self._budget.start_s)
+            return self._ask(lane, request, self._begin_s)
         if start != self._minute:
             self._minute, self._left_s = start, self._budget.minute_s
         began_s = time.monotonic()
@@ -181,10 +196,11 @@ class Elsewhere:
         """Kind and value of an answer that is due; `hung` says what it did not do in time."""
         if self._fault is not None:
             raise self._fault
-        try:
-            kind, value, said = self._exchange(lane, request, budget_s)
-        except StrategyFault as fault:
-            self._give_up(fault, hung, budget_s)
+        with self._one:
+            try:
+                kind, value, said = self._exchange(lane, request, budget_s)
+            except StrategyFault as fault:
+                self._give_up(fault, hung, budget_s)
         for text in said:
             log.info("[%s] says: %s", self._name, text)
         if kind == "raised":

@@ -171,11 +171,18 @@ class Walls:
         kind, together = _kind(spec, beside=beside), bool(told["together"])
         return self._room([spec], kind, fork, together=together)
 
+    def forget_rehearsals(self) -> None:
+        """Nobody joins after all."""
+        for room in self._rooms:
+            room.rule.forget_rehearsal()
+
     def take_in(self, rooms: Sequence[_Room], every: Collection[StrategySpec]) -> None:
         """The session goes on with these strategies: end whoever serves none of them."""
         self._rooms += rooms
         for room in self._rooms:
             room.names = {spec.name for spec in every if spec.rule is room.rule}
+            room.rule.is_known_as(sorted(room.names))
+            room.rule.forget_rehearsal()
         unused = [room for room in self._rooms if not room.names]
         self._rooms = [room for room in self._rooms if room.names]
         for room in unused:
@@ -257,18 +264,21 @@ class Joining:
         history: Mapping[str, Sequence[Bar]],
         so_far: Mapping[str, Sequence[Bar]],
     ) -> None:
-        """Feed whoever of these joins what a session feeds it; blocking.
+        """Feed the rules of these that have processes what a session feeds them; blocking.
+
+        Such a rule may serve the session already, on other tickers.
 
         Raises:
             OperatorError: one cannot be loaded, or fails at a bar.
         """
-        for room in self._rooms:
-            served = [spec for spec in begins if spec.rule is room.rule]
-            if not served:
+        new = [room.rule for room in self._rooms]
+        for rule in dict.fromkeys(spec.rule for spec in begins):
+            if not isinstance(rule, Elsewhere):
                 continue
+            served = [spec for spec in begins if spec.rule is rule]
             lanes = Lanes(())
             try:
-                with room.rule.rehearsing():
+                with rule.rehearsing(beside_a_loop=rule not in new):
                     lanes.change(served, history, so_far)
             except StrategyFault as fault:
                 raise OperatorError(f"{served[0].name} cannot join: {fault}; {REPAIR}") from None
@@ -282,6 +292,7 @@ class Joining:
 
     def give_back(self) -> None:
         """It does not; blocking."""
+        self._walls.forget_rehearsals()
         for room in self._rooms:
             room.rule.retire()
 

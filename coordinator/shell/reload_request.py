@@ -44,7 +44,7 @@ class Joining(Protocol):
         history: Mapping[str, Sequence[Bar]],
         so_far: Mapping[str, Sequence[Bar]],
     ) -> None:
-        """Feed whoever of these joins the bars of before the session, and those of the session.
+        """Feed these, on their tickers, the bars of before the session, and those of it.
 
         Raises:
             OperatorError: one cannot be loaded, or fails at a bar.

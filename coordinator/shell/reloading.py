@@ -119,7 +119,7 @@ class Reloading:
             self._live.expect([ticker for ticker in both if ticker not in set(old.tickers)])
             await self._subscribe(both, new)
             ready = await self._get_ready(new)
-            await self._ports.workers.run(partial(self._get_warm, proposal, ready))
+            await self._get_warm(proposal, ready)
             asked = partial(self._asked, new, wanted, ready)
             answer = await self._live.reload(asked)
         except (OperatorError, BrokerError) as error:
@@ -207,10 +207,15 @@ class Reloading:
         shadows = part(replace(new, specs=new.shadows, shadows=()), ready.shadows)
         return replace(part(new, ready.begins), beside=shadows)
 
-    def _get_warm(self, proposal: Proposal, ready: _Ready) -> None:
-        """Let those that join take their bars, as far as there are any yet; blocking."""
-        for begins in (ready.begins, ready.shadows):
-            proposal.joining.get_warm(begins, *self._bars_for(begins, ready, ()))
+    async def _get_warm(self, proposal: Proposal, ready: _Ready) -> None:
+        """Let users' own strategies take what bars there are yet, beside the loop."""
+        for begins, serves in (
+            (ready.begins, self._live.engine.lanes.serves),
+            (ready.shadows, self._live.shadows.serves),
+        ):
+            bars = self._bars_for(begins, ready, ())
+            unfed = lacking(serves, begins)
+            await self._ports.workers.run(partial(proposal.joining.get_warm, unfed, *bars))
 
     def _bars_for(
         self, begins: Sequence[StrategySpec], ready: _Ready, newest: Sequence[Bar]
@@ -239,6 +244,17 @@ def _beginners(
         if spec.min_warmup_bars > known.get(spec.name, -1)
         or not all(serves(spec, ticker) for ticker in spec.tickers)
     ]
+
+
+def lacking(
+    serves: Callable[[StrategySpec, str], bool], begins: Sequence[StrategySpec]
+) -> list[StrategySpec]:
+    """These on the tickers on which they have no lane yet."""
+    narrow = [
+        replace(spec, tickers=tuple(ticker for ticker in spec.tickers if not serves(spec, ticker)))
+        for spec in begins
+    ]
+    return [spec for spec in narrow if spec.tickers]
 
 
 def _token(*parts: str) -> str:

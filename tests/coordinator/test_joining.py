@@ -26,6 +26,7 @@ from coordinator.shell import strategy_process
 from coordinator.shell.isolation import Walls, walls
 from coordinator.shell.lease import Leases
 from coordinator.shell.reload_request import Proposal
+from coordinator.shell.reloading import lacking
 from coordinator.strategies.registry import BUILT_IN
 from tests.coordinator.isolating import answers, bars, on_a_loop
 from tests.coordinator.own_strategies import write_folder
@@ -108,7 +109,7 @@ class Session:
         """What a reload does with it; bars are of SPY and QQQ."""
         proposal = self.read()
         setup = proposal.setup
-        begins = [s for s in setup.specs if not all(self.lanes.serves(s, t) for t in s.tickers)]
+        begins = lacking(self.lanes.serves, setup.specs)
         older, newer = by_ticker(history), by_ticker(so_far)
         try:
             proposal.joining.get_warm(begins, older, newer)
@@ -538,6 +539,29 @@ def test_what_is_fed_again_on_the_loop_asks_the_process_nothing_a_correction_apa
         on_a_loop(lambda: lanes.change([spec], older, by_ticker(corrected)))
         assert (tmp_path / "asked").read_text().split()[-3:] == ["103", "7", "105"]
         proposal.joining.give_back()
+
+
+def test_a_ticker_more_for_one_that_runs_is_fed_beside_the_loop_by_the_process_that_it_has(
+    tmp_path: Path,
+) -> None:
+    own = write_folder(tmp_path / "own")
+    noted = tmp_path / "fed"
+    (own / "says.py").write_text(
+        SAYS.replace(
+            "return self.what",
+            f"open({str(noted)!r}, 'a').write(bar.symbol + ' ')\n        return self.what",
+        )
+    )
+    with session(tmp_path, whole(BUILT, MINE)) as one:
+        assert one.says("Mine", *BARS) == [1] * 5
+        pid, lane = one.seen("Mine")["pid"], one.lanes.lane(one.spec("Mine"), "SPY")
+        one.edit(whole(BUILT, MINE | {"tickers": ["SPY", "QQQ"]}))
+        assert one.difference() == ["~ Mine: tickers SPY -> SPY, QQQ", "+ bars of QQQ"]
+        one.apply(so_far=[*BARS, *bars("QQQ", minutes=range(5))])
+        assert one.lanes.lane(one.spec("Mine"), "SPY") is lane
+        assert one.lanes.lane(one.spec("Mine"), "QQQ").signal == 1
+        assert noted.read_text().split() == ["SPY"] * 5 + ["QQQ"] * 5
+        assert one.lanes.lane(one.spec("Mine"), "QQQ").explain()["pid"] == pid
 
 
 def test_the_loop_goes_on_while_a_strategy_is_loaded_and_warmed_beside_it(tmp_path: Path) -> None:
