@@ -17,7 +17,7 @@ from coordinator.core.halts import Halts
 from coordinator.core.ledger import Ledger, SubAccount, agrees
 from coordinator.core.orders import PHASE, Order, Orders, OrderStatus, Phase
 from coordinator.core.postings import Postings
-from coordinator.core.values import UNASSIGNED, ZERO, Bar, exactly
+from coordinator.core.values import UNASSIGNED, ZERO, Bar, Side, exactly
 
 JUMP = "price"
 """The kind of discrepancy that a leap of a price is; a new session fetches adjusted history."""
@@ -253,12 +253,14 @@ class Books:
                 self.orders.add(order)
 
     def _see(self, bars: Iterable[Bar]) -> None:
+        newest, see, split = self.last_bar, self.ledger.marks.see, self.split
         for bar in bars:
-            last = self.last_bar.get(bar.symbol)
-            if last is None or bar.start > last:
-                self.ledger.marks[bar.symbol] = bar.close
-                self.last_bar[bar.symbol] = bar.start
-                self.split.discard(bar.symbol)
+            symbol, start = bar.symbol, bar.start
+            last = newest.get(symbol)
+            if last is None or start > last:
+                see(bar)
+                newest[symbol] = start
+                split.discard(symbol)
 
     def _move(self, record: r.ActivityBooked) -> None:
         if self.posted.add_activity(record):
@@ -274,22 +276,21 @@ class Books:
 
     def _intend(self, record: r.OrderIntended) -> None:
         self._use_id(record.client_order_id)
-        self.denied.pop((record.strategy, record.symbol), None)
-        self.orders.add(
-            Order(
-                record.client_order_id,
-                record.strategy,
-                record.symbol,
-                record.side,
-                record.qty,
-                record.decision_price,
-                record.reason,
-                record.at,
-                OrderStatus.SUBMITTED if record.released else OrderStatus.WAITING,
-            )
+        if self.denied:
+            self.denied.pop((record.strategy, record.symbol), None)
+        order = Order(
+            record.client_order_id,
+            record.strategy,
+            record.symbol,
+            record.side,
+            record.qty,
+            record.decision_price,
+            record.reason,
+            record.at,
+            OrderStatus.SUBMITTED if record.released else OrderStatus.WAITING,
         )
-        order = self.order(record.client_order_id)
-        if order.is_entry:
+        self.orders.add(order)
+        if record.side is Side.BUY:
             day = self.days[record.strategy]
             if day.enters(record.at, record.symbol):
                 order.entry_day = day.date

@@ -85,6 +85,6 @@ class OpenOrder:
             self.booked_qty,
             self.filled_avg_price,
             corrected=self.corrected,
-            executions=Executions(until=dict.fromkeys(self.booked_until, self.decided_at)),
+            booked=Executions(until=dict.fromkeys(self.booked_until, self.decided_at)),
             successor=self.successor,
         )

@@ -56,10 +56,9 @@ class Gate:
     _minute: datetime | None = None
     _spendable: Decimal = ZERO
 
-    def refuses(self, strategy: str, qty: Decimal, bar: Bar, now: datetime) -> str:
-        """Why a buy of `qty` at the bar's close may not go out; empty if it may."""
-        cost, last_end = qty * bar.close, self.plan.last_end(bar.symbol)
-        limits = self.controls
+    def refuses(self, strategy: str, qty: Decimal, cost: Decimal, bar: Bar, now: datetime) -> str:
+        """Why a buy of `qty` for `cost` at the bar's close may not go out; empty if it may."""
+        last_end, limits = self.plan.last_end(bar.symbol), self.controls
         if last_end is None or now >= last_end:
             return "session"
         if _above(qty, limits.max_order_qty):
@@ -70,7 +69,7 @@ class Gate:
         if most is not None and self._exposure(strategy, bar) + cost > most:
             return "max_symbol_notional"
         own = self.books.orders.open_of(strategy)
-        if any(o.symbol == bar.symbol and o.side is Side.BUY for o in own):
+        if own and any(o.symbol == bar.symbol and o.side is Side.BUY for o in own):
             return "duplicate"
         if not self.apart and cost > self._free(bar.start):
             return "buying_power"

@@ -16,14 +16,17 @@ class Day:
     date: date | None = None
     entries: int = 0
     stopped: str = ""
-    entered: set[tuple[datetime, str]] = field(default_factory=set)
-    """The minute's entries by time and ticker: what a cross leaves to order is the same entry."""
+    entered_at: datetime | None = None
+    entered: set[str] = field(default_factory=set)
+    """Tickers of the entries of the last minute with one: what a cross leaves to order is the same
+    entry."""
 
     def enters(self, at: datetime, symbol: str) -> bool:
         """Count an entry; False if it was counted already."""
-        self.entered = {entry for entry in self.entered if entry[0] == at}
-        if (at, symbol) in self.entered:
+        if at != self.entered_at:
+            self.entered_at, self.entered = at, set()
+        if symbol in self.entered:
             return False
-        self.entered.add((at, symbol))
+        self.entered.add(symbol)
         self.entries += 1
         return True

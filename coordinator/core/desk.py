@@ -6,7 +6,7 @@ where crossing is on, opposite wishes of one minute change hands inside first.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -48,6 +48,8 @@ class OrderDesk:
         self.crossing = crossing
         self._apart = apart
         self._wishes: list[Wish] = []
+        self._keys: dict[str, str] = {}
+        """What each strategy's order ids of this session begin with."""
 
     def record(self, record: r.Record) -> None:
         """Let a record change the books, and hand it out to be kept."""
@@ -75,16 +77,22 @@ class OrderDesk:
     ) -> None:
         """Sell the whole position; first end the strategy's own open buy, if there is one."""
         own = [o for o in self.books.orders.open_of(strategy) if o.symbol == symbol]
-        if any(order.side is Side.SELL for order in own):
+        if own and not self._is_withdrawn(own, reason, now):
             return
-        for order in own:
-            self.withdraw(order, reason, now)
-        if any(order.is_open for order in own) or symbol not in self._assets:
+        if symbol not in self._assets:
             return
         position = self.books.ledger[strategy].positions.get(symbol)
         qty = risk.exit_qty(self._assets[symbol], position, self._available(symbol))
         if qty:
             self._wish(Wish(strategy, symbol, Side.SELL, qty, close, reason), now)
+
+    def _is_withdrawn(self, own: Sequence[Order], reason: Reason, now: datetime) -> bool:
+        """End a strategy's open buys on a ticker, so that it can sell; whether they have ended."""
+        if any(order.side is Side.SELL for order in own):
+            return False
+        for order in own:
+            self.withdraw(order, reason, now)
+        return not any(order.is_open for order in own)
 
     def withdraw(self, order: Order, reason: Reason, now: datetime) -> None:
         """End an open order; what it has filled is sold, unless its strategy was `removed`."""
@@ -104,6 +112,8 @@ class OrderDesk:
 
     def end_minute(self, now: datetime) -> None:
         """All wishes of a minute are known: net them, and order the rest."""
+        if not self._wishes:
+            return
         wishes, self._wishes = self._wishes, []
         crosses, rest = net(wishes)
         for cross in crosses:
@@ -178,7 +188,7 @@ class OrderDesk:
 
     def _intend(self, wish: Wish, now: datetime) -> None:
         on_ticker = () if self._apart else self.books.orders.open_on(wish.symbol)
-        released = may_send(wish.side, on_ticker)
+        released = not on_ticker or may_send(wish.side, on_ticker)
         order_id = self._record_intent(wish, wish.qty, now, released=released)
         if released:
             self._submit(order_id, wish.symbol, wish.side, wish.qty)
@@ -235,7 +245,9 @@ class OrderDesk:
         self.out.commands.append(m.SubmitOrder(order_id, symbol, side, qty, tif))
 
     def _next_id(self, strategy: str) -> str:
-        key = f"{strategy}.{self._date.isoformat()}"
+        key = self._keys.get(strategy)
+        if key is None:
+            key = self._keys[strategy] = f"{strategy}.{self._date.isoformat()}"
         return f"{key}.{self.books.sequences.get(key, 0) + 1}"
 
     def _available(self, symbol: str) -> Decimal:
@@ -243,10 +255,14 @@ class OrderDesk:
 
         Of strategies apart it is no less than what any one of them holds beyond its own.
         """
-        on_ticker = self.books.orders.open_on(symbol)
-        selling = sum((o.open_qty for o in on_ticker if o.side is Side.SELL), ZERO)
-        wished = (w.qty for w in self._wishes if w.symbol == symbol and w.side is Side.SELL)
-        return in_the_account(self.books, symbol) - selling - sum(wished, ZERO)
+        left = in_the_account(self.books, symbol)
+        for order in self.books.orders.open_on(symbol):
+            if order.side is Side.SELL:
+                left -= order.open_qty
+        for wish in self._wishes:
+            if wish.symbol == symbol and wish.side is Side.SELL:
+                left -= wish.qty
+        return left
 
     def _deny(self, order: Order, now: datetime, reason: str) -> None:
         self.move(order.client_order_id, OrderStatus.DENIED, reason, now)

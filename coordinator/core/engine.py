@@ -21,7 +21,7 @@ from coordinator.core.controls import Controls, Gate
 from coordinator.core.desk import OrderDesk
 from coordinator.core.explanation import Case, Explanation
 from coordinator.core.lanes import FAULT, Lanes, StrategySpec
-from coordinator.core.minute import Minutes, View, news_of
+from coordinator.core.minute import Minutes, Seat, View, news_of
 from coordinator.core.opening import change_session
 from coordinator.core.reconcile import DiscrepancyKind, Reconciler, finding
 from coordinator.core.reload import Difference, traded
@@ -188,27 +188,30 @@ class Engine:
             minute, symbols = bars[0].start, [bar.symbol for bar in bars]
             stocks, crypto = self.plan.deciding(minute)
             to_decide = {b.symbol: b for b in bars if (crypto if "/" in b.symbol else stocks)}
-            for rank in self._minutes.asked(symbols, to_decide, minute):
-                self._look_at(rank, to_decide, minute, now)
+            for seat in self._minutes.asked(symbols, to_decide, minute):
+                self._look_at(seat, to_decide, minute, now)
         self._desk.end_minute(now)
 
     def _look_at(
-        self, rank: int, to_decide: Mapping[str, Bar], minute: datetime, now: datetime
+        self, seat: Seat, to_decide: Mapping[str, Bar], minute: datetime, now: datetime
     ) -> None:
-        spec = self.specs[rank]
-        view = self._minutes.view(spec, minute)
-        self._check_loss(spec, view, now)
+        spec, view = seat.spec, self._minutes.view(seat, minute)
+        if spec.limits.max_daily_loss is not None:
+            self._check_loss(spec, view, now)
         self._check_fault(spec, now)
         holds = []
-        for ticker in spec.tickers:
-            bar = to_decide.get(ticker)
-            if bar is not None and self._decide(spec, bar, view, now):
-                holds.append(ticker)
-        self._minutes.looked_at(rank, view, holds)
+        if self._sees_orders:  # else what is open nobody knows: to buy or to sell is not safe
+            for ticker, lane in seat.lanes:
+                bar, signal = to_decide.get(ticker), lane.signal
+                if bar is None or not (signal or ticker in view.positions):
+                    continue
+                if self._decide(spec, signal, bar, view, now):
+                    holds.append(ticker)
+        self._minutes.looked_at(seat, view, holds)
 
     def _check_loss(self, spec: StrategySpec, view: View, now: datetime) -> None:
         day = self.books.days[spec.name]
-        if day.stopped or spec.limits.max_daily_loss is None:
+        if day.stopped:
             return
         moved = self.books.ledger[spec.name].transferred - day.transferred_before
         pnl = view.equity(self.books.ledger.marks) - day.start_equity - moved
@@ -220,44 +223,44 @@ class Engine:
         if fault and not self.books.days[spec.name].stopped:
             self._desk.record(r.EntriesStopped(now, spec.name, FAULT + fault))
 
-    def _decide(self, spec: StrategySpec, bar: Bar, view: View, now: datetime) -> bool:
+    def _decide(self, spec: StrategySpec, signal: int, bar: Bar, view: View, now: datetime) -> bool:
         """Whether the View has something on the ticker that could be sold."""
-        warm = self.lanes.bars(bar.symbol) >= spec.min_warmup_bars
-        signal = self.lanes.lane(spec, bar.symbol).signal if warm else 0
-        if not self._sees_orders:
-            return False  # what is open nobody knows: neither to buy nor to sell is safe
-        position = view.positions.get(bar.symbol)
-        if position is not None and self._assets[bar.symbol].floor(position.qty):
+        symbol = bar.symbol
+        if self.lanes.bars(symbol) < spec.min_warmup_bars:
+            signal = 0
+        position = view.positions.get(symbol)
+        if position is not None and self._assets[symbol].can_order(position.qty):
             reason = risk.exit_reason(spec.limits, position, bar.close, signal)
             if reason is not None:
-                view.busy.add(bar.symbol)
-                self._desk.exit(spec.name, bar.symbol, bar.close, reason, now)
+                view.busy.add(symbol)
+                self._desk.exit(spec.name, symbol, bar.close, reason, now)
             return True
-        if signal < 0 and bar.symbol in view.busy:
-            self._desk.exit(spec.name, bar.symbol, bar.close, Reason.SIGNAL, now)
-        elif signal > 0 and bar.symbol not in view.busy:
+        if signal < 0 and symbol in view.busy:
+            self._desk.exit(spec.name, symbol, bar.close, Reason.SIGNAL, now)
+        elif signal > 0 and symbol not in view.busy:
             self._enter(spec, bar, view, now)
         return False
 
     def _enter(self, spec: StrategySpec, bar: Bar, view: View, now: datetime) -> None:
+        close = bar.close
         equity = view.equity(self.books.ledger.marks)
-        asset = self._assets[bar.symbol]
-        qty = risk.entry_qty(asset, spec.limits, equity, view.available, bar.close)
+        qty = risk.entry_qty(self._assets[bar.symbol], spec.limits, equity, view.available, close)
         if not qty:
             return
+        cost = qty * close
         late = now - bar.end > LATE
         denial = next(self._denials(spec, bar.symbol, late=late), "")
-        denial = denial or self._gate.refuses(spec.name, qty, bar, now)
+        denial = denial or self._gate.refuses(spec.name, qty, cost, bar, now)
         if not denial and self._gate.floods(spec.name, len(spec.tickers), now):
             denial = "max_orders_per_minute"
             self._desk.record(r.EntriesStopped(now, spec.name, denial))
         if denial:
-            self._desk.deny_entry(spec.name, bar.symbol, qty, bar.close, denial, now)
+            self._desk.deny_entry(spec.name, bar.symbol, qty, close, denial, now)
             return
-        self._gate.spend(qty * bar.close)
-        view.available -= qty * bar.close
+        self._gate.spend(cost)
+        view.available -= cost
         view.busy.add(bar.symbol)
-        self._desk.buy(spec.name, bar.symbol, qty, bar.close, now)
+        self._desk.buy(spec.name, bar.symbol, qty, close, now)
 
     def _denials(self, spec: StrategySpec, symbol: str, *, late: bool) -> Iterator[str]:
         """What keeps a strategy from opening a position, the gravest first."""
@@ -267,7 +270,8 @@ class Engine:
             yield halted
         if day.stopped:
             yield day.stopped
-        if any(found.symbol in ("", symbol) for found in self.books.frozen.values()):
+        frozen = self.books.frozen
+        if frozen and any(found.symbol in ("", symbol) for found in frozen.values()):
             yield "frozen"
         if symbol in self._blind:
             yield "blind"
@@ -283,10 +287,12 @@ class Engine:
 
         After a split that is booked a leap needs no other explanation.
         """
-        marks, leaps = self.books.ledger.marks, self._gate.controls.leaps
-        for bar in bars:
-            before = marks.get(bar.symbol)
-            if before is None or not leaps(before, bar.close) or bar.symbol in self.books.split:
+        controls, marks = self._gate.controls, self.books.ledger.marks
+        if controls.price_collar is None:
+            return
+        for bar in marks.moved(bars, controls.price_collar):
+            before = marks[bar.symbol]
+            if not controls.leaps(before, bar.close) or bar.symbol in self.books.split:
                 continue
             if bar.symbol not in self._assets:
                 continue  # a shadow's ticker: nobody here could buy it

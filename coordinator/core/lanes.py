@@ -8,7 +8,7 @@ Bank (`core/bank.py`) and are stepped together; whether they are changes no sign
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence, Set
 from typing import TYPE_CHECKING
 
 from coordinator.core.lane import Lane as Lane
@@ -87,15 +87,21 @@ class Lanes:
 
     def fault(self, spec: StrategySpec) -> str:
         """Why one of a strategy's lanes has stopped, the first of its tickers' first, or empty."""
+        if not self._faulty:
+            return ""
         return next((lane.fault for lane in self._of[spec.name] if lane.fault), "")
 
-    def opinions(self, ticker: str) -> list[Lane]:
-        """The lanes on a ticker that want something at its last bar's close, but for the bank's."""
-        stepping = [lane for lane in self._on.get(ticker, ()) if lane.signal]
-        if ticker not in self._foretold:
-            return stepping
-        told, lanes = self._foretold[ticker]
-        return [*stepping, *(lanes[row] for row in told.wishing[told.at])]
+    def opinions(self, tickers: Collection[str]) -> Iterator[tuple[str, Lane]]:
+        """The lanes on tickers that want something at their last bars' close; not the bank's."""
+        for ticker, lanes in self._on.items():
+            if lanes and ticker in tickers:
+                for lane in lanes:
+                    if lane.signal:
+                        yield ticker, lane
+        for ticker in self._foretold.keys() & tickers if self._foretold else ():
+            told, told_lanes = self._foretold[ticker]
+            for row in told.wishing[told.at]:
+                yield ticker, told_lanes[row]
 
     def wishing(self, tickers: Iterable[str], stirred: bytearray) -> list[int]:
         """The strategies that a wish of the bank's lanes on these tickers may move, by rank.

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import assert_never
 
+from coordinator.core.marks import Marks
 from coordinator.core.records import ActivityBooked, ActivityKind, FillBooked, Holding
 from coordinator.core.values import ATTO, UNASSIGNED, ZERO
 
@@ -108,7 +109,7 @@ class Ledger:
 
     def __init__(self) -> None:
         self.accounts: dict[str, SubAccount] = {UNASSIGNED: SubAccount(UNASSIGNED)}
-        self.marks: dict[str, Decimal] = {}
+        self.marks = Marks()
         self._cash = ZERO
         self._held: dict[str, Decimal] = {}
         """Both are kept beside the books: an order costs the same among many as among few."""
@@ -206,14 +207,15 @@ class Ledger:
         return sum((account.cash for account in self.accounts.values()), ZERO)
 
     def put(self, account: SubAccount) -> None:
-        """Let a sub-account take its name's place."""
-        before = self.accounts.get(account.name, SubAccount(account.name))
-        self._cash += account.cash - before.cash
-        for symbol, position in before.positions.items():
+        """Let a sub-account be as this one is; who holds its name's object sees that."""
+        place = self.accounts.setdefault(account.name, SubAccount(account.name))
+        self._cash += account.cash - place.cash
+        for symbol, position in place.positions.items():
             self._hold(symbol, -position.qty)
         for symbol, position in account.positions.items():
             self._hold(symbol, position.qty)
-        self.accounts[account.name] = account
+        for name in SubAccount.__slots__:
+            setattr(place, name, getattr(account, name))
 
     def _hold(self, symbol: str, change: Decimal) -> None:
         if change:

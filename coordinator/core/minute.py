@@ -15,8 +15,8 @@ from decimal import Decimal
 
 from coordinator.core import records as r
 from coordinator.core.books import Books
-from coordinator.core.lanes import Lanes, StrategySpec
-from coordinator.core.ledger import Position
+from coordinator.core.lanes import Lane, Lanes, StrategySpec
+from coordinator.core.ledger import Position, SubAccount
 from coordinator.core.session import SessionPlan
 from coordinator.core.values import ZERO, Bar
 
@@ -36,11 +36,25 @@ class View:
 
     def equity(self, marks: Mapping[str, Decimal]) -> Decimal:
         """Dollars in cash and in positions at `marks`."""
-        held = (
-            position.qty * marks[symbol] if symbol in marks else position.cost
-            for symbol, position in self.positions.items()
-        )
-        return self.cash + sum(held, ZERO)
+        equity = self.cash
+        for symbol, position in self.positions.items():
+            equity += position.qty * marks[symbol] if symbol in marks else position.cost
+        return equity
+
+
+@dataclass(slots=True, eq=False)
+class Seat:
+    """One strategy at the table: its book, its lanes, and the newest View that was made of it."""
+
+    rank: int
+    spec: StrategySpec
+    name: str
+    account: SubAccount
+    lanes: tuple[tuple[str, Lane], ...]
+    """By ticker, in its tickers' order."""
+    guarded: bool
+    """Whether a limit watches over what it holds."""
+    view: View | None = None
 
 
 class Minutes:
@@ -51,17 +65,26 @@ class Minutes:
 
     def __init__(self, books: Books, specs: Sequence[StrategySpec], lanes: Lanes) -> None:
         self._books, self._specs, self._lanes = books, specs, lanes
-        self._rank = {spec.name: rank for rank, spec in enumerate(specs)}
-        self._views: dict[str, View] = {}
+        self._seats = [
+            Seat(
+                rank,
+                spec,
+                spec.name,
+                books.ledger[spec.name],
+                tuple((ticker, lanes.lane(spec, ticker)) for ticker in spec.tickers),
+                spec.limits.watches,
+            )
+            for rank, spec in enumerate(specs)
+        ]
+        self._seat_of = {spec.name: seat for spec, seat in zip(specs, self._seats, strict=True)}
         on: dict[str, set[int]] = {}
         for rank, spec in enumerate(specs):
             for ticker in spec.tickers:
                 on.setdefault(ticker, set()).add(rank)
         self._on = {ticker: frozenset(ranks) for ticker, ranks in on.items()}
-        self._guarded = {rank for rank, spec in enumerate(specs) if spec.limits.watches}
         self._stirred, self._is_stirred = set(range(len(specs))), bytearray(b"\1" * len(specs))
         """Who holds or awaits something, or whose book has changed since it was looked at."""
-        self._pressing = set(self._guarded)
+        self._pressing = {seat.rank for seat in self._seats if seat.guarded}
         """Who is asked at each bar: the stirred who are guarded, and whose View was untrue."""
         self._sated: dict[str, set[int]] = {ticker: set() for ticker in on}
         """Who has on a ticker what it wants of it, and nothing to watch over that."""
@@ -74,13 +97,17 @@ class Minutes:
     def changed(self, specs: Sequence[StrategySpec]) -> Minutes:
         """The same minute for other strategies; those that go on see in it what they saw."""
         new = Minutes(self._books, specs, self._lanes)
-        new._views, new._begun, new._busted = self._views, self._begun, self._busted
-        new._pressing |= {rank for name, rank in new._rank.items() if name in self._busted}
+        new._begun, new._busted = self._begun, self._busted
+        for name, seat in new._seat_of.items():
+            if name in self._seat_of:
+                seat.view = self._seat_of[name].view
+            if name in self._busted:
+                new._pressing.add(seat.rank)
         return new
 
     def asked(
         self, symbols: Sequence[str], decided: Collection[str], minute: datetime
-    ) -> Iterator[int]:
+    ) -> Iterator[Seat]:
         """Whom these bars may move, by rank, each in its turn; on `decided` ones signals count.
 
         From now on the Views of everybody on these tickers are of this minute.
@@ -93,46 +120,43 @@ class Minutes:
         if self._pressing:
             for symbol in symbols:
                 ranks |= self._on.get(symbol, _NOBODY) & self._pressing
-        for symbol in decided:
-            for lane in self._lanes.opinions(symbol):
-                sated = self._sated.get(symbol, _NOBODY)
-                ranks |= lane.ranks - sated if lane.signal > 0 else lane.ranks & self._stirred
+        for symbol, lane in self._lanes.opinions(decided):
+            sated = self._sated.get(symbol, _NOBODY)
+            ranks |= lane.ranks - sated if lane.signal > 0 else lane.ranks & self._stirred
         for rank in sorted(ranks):
             self._turn = rank
-            yield rank
+            yield self._seats[rank]
         self._turn = len(self._specs)
 
-    def view(self, spec: StrategySpec, minute: datetime) -> View:
+    def view(self, seat: Seat, minute: datetime) -> View:
         """The strategy's View of this minute, or of a later one that it has already."""
-        view = self._views.get(spec.name)
+        view = seat.view
         if view is None or view.minute < minute:
-            view = self._make(spec.name, minute)
+            view = seat.view = self._make(seat, minute)
         return view
 
     def last_view(self, strategy: str) -> View | None:
         """The View of the newest minute in which one was due."""
-        self._keep(self._rank[strategy])
-        return self._views.get(strategy)
+        seat = self._seat_of[strategy]
+        self._keep(seat)
+        return seat.view
 
-    def looked_at(self, rank: int, view: View, orderable: Iterable[str]) -> None:
+    def looked_at(self, seat: Seat, view: View, orderable: Iterable[str]) -> None:
         """A strategy was asked; it holds on these tickers what could be sold.
 
         It rests now if it holds and awaits nothing: only a change of its book can stir it.
         """
-        spec = self._specs[rank]
-        account = self._books.ledger[spec.name]
-        if spec.name in self._busted:
-            self._busted.discard(spec.name)
-            if rank not in self._guarded:
+        account, name, rank = seat.account, seat.name, seat.rank
+        if self._busted and name in self._busted:
+            self._busted.discard(name)
+            if not seat.guarded:
                 self._pressing.discard(rank)
-        flat = not (
-            account.positions or view.positions or any(self._books.orders.open_of(spec.name))
-        )
+        flat = not (account.positions or view.positions or self._books.orders.open_of(name))
         if flat and account.cash is view.cash:
             self._stirred.discard(rank)
             self._is_stirred[rank] = False
             self._pressing.discard(rank)
-        elif rank not in self._guarded:
+        elif not seat.guarded:
             for ticker in orderable:
                 if account.positions.get(ticker) is view.positions.get(ticker):
                     self._sated[ticker].add(rank)
@@ -157,11 +181,11 @@ class Minutes:
         """What an execution brought and a bust took back is not spent, in this minute either."""
         for record in records:
             if isinstance(record, r.FillBooked) and record.reverses:
-                rank = self._rank.get(record.strategy)
-                if rank is not None:
-                    self._views.pop(record.strategy, None)
+                seat = self._seat_of.get(record.strategy)
+                if seat is not None:
+                    seat.view = None
                     self._busted.add(record.strategy)
-                    self._pressing.add(rank)
+                    self._pressing.add(seat.rank)
 
     def _stir_owner(self, client_order_id: str) -> None:
         """An order of another coordinator is not known here, and its strategy not asked."""
@@ -170,36 +194,39 @@ class Minutes:
             self._stir(order.strategy)
 
     def _stir(self, strategy: str) -> None:
-        rank = self._rank.get(strategy)
-        if rank is None:
+        seat = self._seat_of.get(strategy)
+        if seat is None:
             return
-        self._keep(rank)
+        rank, lanes = seat.rank, seat.lanes
+        if rank != self._turn or len(lanes) > 1:  # else its only View was made for this turn
+            self._keep(seat)
         self._stirred.add(rank)
         self._is_stirred[rank] = True
-        if rank in self._guarded:
+        if seat.guarded:
             self._pressing.add(rank)
-        for ticker in self._specs[rank].tickers:
-            self._sated[ticker].discard(rank)
-            self._lanes.sate(rank, ticker, sated=False)
+        for ticker, _ in lanes:
+            sated = self._sated[ticker]
+            if rank in sated:
+                sated.discard(rank)
+                self._lanes.sate(rank, ticker, sated=False)
 
-    def _keep(self, rank: int) -> None:
+    def _keep(self, seat: Seat) -> None:
         """Make the View that is due. Whose turn is yet to come sees what is before its turn."""
-        spec = self._specs[rank]
-        if spec.name in self._busted:
+        if self._busted and seat.name in self._busted:
             return
-        fresh = self._fresh if rank > self._turn else ()
-        due = [self._begun[t] for t in spec.tickers if t in self._begun and t not in fresh]
+        begun, fresh = self._begun, self._fresh if seat.rank > self._turn else ()
+        due = [begun[t] for t, _ in seat.lanes if t in begun and t not in fresh]
         if due:
-            self.view(spec, max(due))
+            self.view(seat, max(due))
 
-    def _make(self, strategy: str, minute: datetime) -> View:
-        account = self._books.ledger[strategy]
-        own = list(self._books.orders.open_of(strategy))
-        held = sum((order.hold for order in own), ZERO) if own else ZERO
-        busy = {order.symbol for order in own}
-        view = View(minute, account.cash, account.cash - held, dict(account.positions), busy)
-        self._views[strategy] = view
-        return view
+    def _make(self, seat: Seat, minute: datetime) -> View:
+        account = seat.account
+        available, busy = account.cash, set()
+        own = self._books.orders.open_of(seat.name)
+        if own:
+            available -= sum((order.hold for order in own), ZERO)
+            busy = {order.symbol for order in own}
+        return View(minute, account.cash, available, dict(account.positions), busy)
 
 
 def news_of(

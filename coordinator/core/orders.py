@@ -179,10 +179,15 @@ class Order:
     """The strategy's day on which it counts as an entry."""
     corrected: bool = False
     """Set once an execution was busted: the broker's counts then say less than the books."""
-    executions: Executions = field(default_factory=Executions)
-    """What was booked, as far as it is remembered."""
+    booked: Executions | None = None
+    """What was booked, as far as it is remembered; of most orders nothing is yet."""
     successor: str = ""
     """The broker's id of the order that stands in its place, until that one is ours."""
+
+    @property
+    def executions(self) -> Executions:
+        """What was booked, as far as it is remembered, to be read."""
+        return Executions() if self.booked is None else self.booked
 
     @property
     def phase(self) -> Phase:
@@ -234,7 +239,7 @@ class Order:
             cancel_reason=self.cancel_reason,
             entry_day=self.entry_day,
             corrected=any(posting.qty < 0 for posting in known.postings),
-            executions=known,
+            booked=known,
         )
 
 
@@ -290,7 +295,8 @@ class Orders:
     def fill(self, order: Order, posting: Posting) -> None:
         """Note an execution, or the bust of one, whose quantity is below zero."""
         order.booked_qty += posting.qty
-        order.executions.add(posting)
+        order.booked = order.executions
+        order.booked.add(posting)
         if posting.qty < 0:
             order.corrected, order.reported_qty = True, order.booked_qty
         order.reported_qty = max(order.reported_qty, order.booked_qty)
@@ -305,9 +311,10 @@ class Orders:
         """The order that the broker knows under this id, or None."""
         return self._by_broker_id.get(broker_order_id)
 
-    def open_of(self, strategy: str) -> Iterable[Order]:
+    def open_of(self, strategy: str) -> Collection[Order]:
         """Open orders of one strategy, oldest first."""
-        return self._open_of.get(strategy, {}).values()
+        found = self._open_of.get(strategy)
+        return found.values() if found else ()
 
     def open_on(self, symbol: str) -> Collection[Order]:
         """Open orders on one ticker, oldest first."""

@@ -5,12 +5,13 @@ Everything here is arithmetic on values; who asks and when is the engine's affai
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from coordinator.core.ledger import Position
-from coordinator.core.values import ZERO, Reason, Side, is_crypto
+from coordinator.core.values import ZERO, Reason, Side, exactly, is_crypto
 
+ONE = Decimal(1)
 BUYING_MARGIN = Decimal("1.01")
 """A market buy may cost this much more than its last close before the cash is short."""
 
@@ -41,6 +42,16 @@ class Asset:
     min_cost: Decimal
     """Dollars that a buy must be worth at least; a sale has no such minimum."""
     tradable: bool = True
+    least_qty: Decimal = field(init=False, compare=False, repr=False)
+    """The smallest quantity that can be ordered, in whole increments."""
+    time_in_force: str = field(init=False, compare=False, repr=False)
+    """How long a market order on it may stand."""
+
+    @exactly
+    def __post_init__(self) -> None:
+        steps, rest = divmod(self.min_qty, self.increment)
+        object.__setattr__(self, "least_qty", max(steps + bool(rest), ONE) * self.increment)
+        object.__setattr__(self, "time_in_force", "gtc" if is_crypto(self.symbol) else "day")
 
     @classmethod
     def stock(cls, symbol: str, *, fractionable: bool) -> Asset:
@@ -53,15 +64,20 @@ class Asset:
         """A crypto pair: the broker's own increment and minimum, and ten dollars."""
         return cls(symbol, increment, min_qty, Decimal(10))
 
-    @property
-    def time_in_force(self) -> str:
-        """How long a market order on it may stand."""
-        return "gtc" if is_crypto(self.symbol) else "day"
-
     def floor(self, qty: Decimal) -> Decimal:
         """The largest quantity that can be ordered within `qty`; zero if none can."""
-        steps = (qty // self.increment) * self.increment if qty > 0 else ZERO
-        return steps if steps >= self.min_qty else ZERO
+        return self.affordable(qty, ONE)
+
+    def affordable(self, dollars: Decimal, price: Decimal) -> Decimal:
+        """The largest quantity that can be ordered and costs no more than `dollars`, or zero."""
+        if dollars <= 0:
+            return ZERO
+        steps = dollars // (price * self.increment) * self.increment
+        return steps if steps >= self.least_qty else ZERO
+
+    def can_order(self, qty: Decimal) -> bool:
+        """Whether anything can be ordered within `qty`."""
+        return qty >= self.least_qty
 
 
 def entry_qty(
@@ -71,16 +87,18 @@ def entry_qty(
 
     `min(max_position_size x equity, available / 1.01) / close`, rounded down to the increment.
     """
-    by_size = asset.floor(limits.max_position_size * equity / close)
-    by_cash = asset.floor(available / (BUYING_MARGIN * close))
-    qty = min(by_size, by_cash)
-    return qty if orderable(asset, Side.BUY, qty, close) else ZERO
+    by_size = limits.max_position_size * equity
+    if by_size * BUYING_MARGIN <= available:
+        qty = asset.affordable(by_size, close)
+    else:
+        qty = asset.affordable(available, BUYING_MARGIN * close)
+    return qty if qty * close >= asset.min_cost else ZERO
 
 
 def orderable(asset: Asset, side: Side, qty: Decimal, close: Decimal) -> bool:
     """Whether the broker takes it: at least its smallest quantity, and a buy its smallest cost."""
     enough = side is Side.SELL or qty * close >= asset.min_cost
-    return enough and bool(asset.floor(qty))
+    return enough and asset.can_order(qty)
 
 
 def exit_qty(asset: Asset, position: Position | None, available: Decimal) -> Decimal:
@@ -92,11 +110,10 @@ def exit_qty(asset: Asset, position: Position | None, available: Decimal) -> Dec
 
 def exit_reason(limits: Limits, position: Position, close: Decimal, signal: int) -> Reason | None:
     """Why a long position should be sold at `close`, in the order stop, target, signal."""
-    worth = close * position.qty
     stop, target = limits.stop_loss_pct, limits.take_profit_pct
-    if stop is not None and worth <= position.cost * (1 - stop):
+    if stop is not None and close * position.qty <= position.cost * (1 - stop):
         return Reason.STOP
-    if target is not None and worth >= position.cost * (1 + target):
+    if target is not None and close * position.qty >= position.cost * (1 + target):
         return Reason.TARGET
     return Reason.SIGNAL if signal < 0 else None
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 
-from coordinator.core.values import ZERO, Bar, is_crypto
+from coordinator.core.values import MINUTE, Bar, is_crypto
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +60,7 @@ class SessionPlan:
 
     def counts(self, bar: Bar) -> bool:
         """Whether a bar of this session's time feeds indicators, marks and limits."""
-        first, last = self.first_bar(bar.symbol), self.last_end(bar.symbol)
-        return first is not None and last is not None and first <= bar.start and bar.end <= last
-
-    def decides(self, bar: Bar) -> bool:
-        """Whether a decision may be taken at this bar's close."""
-        return self.counts(bar) and bar.end != self.last_end(bar.symbol)
+        return self.counting(bar.start)[is_crypto(bar.symbol)]
 
     def is_open(self, symbol: str, now: datetime) -> bool:
         """Whether a ticker's market is open in this session at `now`."""
@@ -77,12 +72,20 @@ class SessionPlan:
         return self.is_open("A", now), self.is_open("A/B", now)
 
     def counting(self, start: datetime) -> tuple[bool, bool]:
-        """Whether bars that start then count (`counts`): of stocks, and of crypto."""
-        return self.counts(_bar("A", start)), self.counts(_bar("A/B", start))
+        """Whether bars that start then count: of stocks, and of crypto."""
+        end = start + MINUTE
+        stock, crypto = self.stock, self.crypto_day
+        return (
+            stock is not None and stock.open <= start and end <= stock.close,
+            crypto is not None and crypto <= start and end <= self.end,
+        )
 
     def deciding(self, start: datetime) -> tuple[bool, bool]:
-        """The same of `decides`."""
-        return self.decides(_bar("A", start)), self.decides(_bar("A/B", start))
+        """Whether a decision may be taken at the close of bars that start then, likewise."""
+        stocks, crypto = self.counting(start)
+        end = start + MINUTE
+        closes = self.stock.close if self.stock else None
+        return stocks and end != closes, crypto and end != self.end
 
     def rolls_at(self, tickers: tuple[str, ...]) -> datetime:
         """When the day of a strategy on these tickers begins: the open, or 00:00 UTC."""
@@ -90,10 +93,6 @@ class SessionPlan:
         if self.stock is not None and has_stock:
             return self.stock.open
         return self.crypto_day or self.end
-
-
-def _bar(symbol: str, start: datetime) -> Bar:
-    return Bar(symbol, start, ZERO, ZERO, ZERO, ZERO, ZERO)
 
 
 def next_midnight(now: datetime) -> datetime:

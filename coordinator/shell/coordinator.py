@@ -331,8 +331,8 @@ class LiveSession:
         """Say what is durable now, and start what follows from it."""
         self._narrator.tell(outcome.records)
         self.alarms.hear(outcome.records)
-        for command in outcome.commands:
-            self._errands.carry_out(command)
+        if outcome.commands:
+            self._errands.carry_out(outcome.commands)
         self._following.saw(outcome.records)
 
     def _deliver(self, messages: Iterable[m.Message]) -> None:

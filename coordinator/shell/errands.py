@@ -84,16 +84,19 @@ class Errands:
         """Whether no order or cancellation is in line, or on its way just now."""
         return self._line.is_empty
 
-    def carry_out(self, command: m.Command) -> None:
-        """Start a command; returns at once."""
-        match command:
-            case m.SubmitOrder():
-                self._line.add(self._sending(command))
-            case m.CancelOrder(client_order_id=order_id):
-                work = partial(self._cancel, command)
-                self._line.add(Errand(Urgency.EXIT, order_id, work, self._deliver, cancels=True))
-            case m.LookUpOrder():
-                self.look_up(command.client_order_id)
+    def carry_out(self, commands: Iterable[m.Command]) -> None:
+        """Start commands, in their order; returns at once."""
+        deadlines_s: dict[datetime, float] = {}
+        for command in commands:
+            match command:
+                case m.SubmitOrder():
+                    self._line.add(self._sending(command, deadlines_s))
+                case m.CancelOrder(client_order_id=order_id):
+                    work = partial(self._cancel, command)
+                    cancel = Errand(Urgency.EXIT, order_id, work, self._deliver, cancels=True)
+                    self._line.add(cancel)
+                case m.LookUpOrder():
+                    self.look_up(command.client_order_id)
 
     def look_up(self, client_order_id: str) -> None:
         """Ask for an order soon: at once the first time, then at its own pace.
@@ -139,26 +142,34 @@ class Errands:
         await self._line.stop()
         await self._question_worker.stop()
 
-    def _sending(self, command: m.SubmitOrder) -> Errand:
-        order_id = command.client_order_id
+    def _sending(self, command: m.SubmitOrder, deadlines_s: dict[datetime, float]) -> Errand:
+        """An order's errand; `deadlines_s` knows those of entries by their time of decision."""
+        order_id, deadline_s = command.client_order_id, math.inf
+        is_exit = command.side is Side.SELL
+        if not is_exit and (order := self._books().orders.get(order_id)) is not None:
+            decided_at = order.decided_at
+            if decided_at not in deadlines_s:
+                deadlines_s[decided_at] = self._deadline_s(decided_at)
+            deadline_s = deadlines_s[decided_at]
         return Errand(
-            Urgency.EXIT if command.side is Side.SELL else Urgency.ENTRY,
+            Urgency.EXIT if is_exit else Urgency.ENTRY,
             order_id,
             partial(self._submit, command),
             partial(self._sent, order_id),
-            unsent=lambda: [m.OrderAbsent(order_id, self._clock.now())],
-            deadline_s=self._deadline_s(command),
+            partial(self._absent, order_id),
+            deadline_s,
         )
 
-    def _deadline_s(self, command: m.SubmitOrder) -> float:
+    def _absent(self, order_id: str) -> list[m.Message]:
+        """What follows for an order that was never sent."""
+        return [m.OrderAbsent(order_id, self._clock.now())]
+
+    def _deadline_s(self, decided_at: datetime) -> float:
         """Local time at which the next bar after an entry's decision is due.
 
         A clock that is faster than ours may stand still, so there the bar need not come so soon.
         """
-        order = self._books().orders.get(command.client_order_id)
-        if order is None or order.side is Side.SELL:
-            return math.inf
-        next_bar = order.decided_at.replace(second=0, microsecond=0) + MINUTE
+        next_bar = decided_at.replace(second=0, microsecond=0) + MINUTE
         left_s = max((next_bar - self._clock.now()).total_seconds(), 0.0)
         least_s = 0.0 if self._clock.speed == 1 else STANDSTILL_S
         return self._monotonic() + self._clock.local_s(left_s, least_s=least_s)

@@ -175,8 +175,8 @@ def test_a_strategy_that_joins_or_leaves_changes_nothing_of_the_others() -> None
             lanes.feed_all([bar])
         assert said(stepping, kept) == said(banked, kept)
         everyone = bytearray(b"\1" * len(kept))
-        asked = {rank for lane in stepping.opinions("T") for rank in lane.ranks}
-        alone = {rank for lane in banked.opinions("T") for rank in lane.ranks}
+        asked = {rank for _, lane in stepping.opinions(["T"]) for rank in lane.ranks}
+        alone = {rank for _, lane in banked.opinions(["T"]) for rank in lane.ranks}
         assert asked == alone | set(banked.wishing(["T"], everyone))
 
 

@@ -121,7 +121,7 @@ def run(story: Story, folder: Path | None = None, *faults: dict[str, object]) ->
 
 def test_an_orders_answer_comes_back_as_a_report() -> None:
     async def story(desk: Desk) -> None:
-        desk.errands.carry_out(desk.order())
+        desk.errands.carry_out([desk.order()])
         update = await desk.answer()
         assert isinstance(update, m.OrderUpdate)
         assert (update.client_order_id, update.qty) == (ID, D(2))
@@ -131,7 +131,7 @@ def test_an_orders_answer_comes_back_as_a_report() -> None:
 
 def test_a_definite_no_comes_back_as_a_refusal() -> None:
     async def story(desk: Desk) -> None:
-        desk.errands.carry_out(desk.order(qty="1000000"))
+        desk.errands.carry_out([desk.order(qty="1000000")])
         refused = await desk.answer()
         assert isinstance(refused, m.SubmitRefused)
         assert "insufficient buying power" in refused.reason
@@ -144,10 +144,10 @@ def test_an_answer_that_was_lost_is_unclear_and_the_look_up_finds_the_order(
     tmp_path: Path, status: int
 ) -> None:
     async def story(desk: Desk) -> None:
-        desk.errands.carry_out(desk.order())
+        desk.errands.carry_out([desk.order()])
         unclear = await desk.answer()
         assert isinstance(unclear, m.SubmitUnclear)
-        desk.errands.carry_out(m.LookUpOrder(ID))
+        desk.errands.carry_out([m.LookUpOrder(ID)])
         found = await desk.answer()
         assert isinstance(found, m.OrderUpdate)
         assert found.execution is not None
@@ -162,7 +162,7 @@ def test_an_id_that_exists_already_is_unclear_not_refused(tmp_path: Path, status
         command = desk.order()
         if status == 422:
             desk.broker.submit(command)
-        desk.errands.carry_out(command)
+        desk.errands.carry_out([command])
         assert isinstance(await desk.answer(), m.SubmitUnclear)
 
     fault = {"kind": "http_error", "method": "POST", "status": status}
@@ -173,7 +173,7 @@ def test_another_order_under_our_id_is_not_adopted() -> None:
     async def story(desk: Desk) -> None:
         desk.broker.submit(m.SubmitOrder(ID, "SPY", Side.BUY, D(5), "day"))
         desk.order(qty="2")
-        desk.errands.carry_out(m.LookUpOrder(ID))
+        desk.errands.carry_out([m.LookUpOrder(ID)])
         refused = await desk.answer()
         assert isinstance(refused, m.SubmitRefused)
         assert refused.reason == "another order stands under this id"
@@ -203,7 +203,7 @@ def test_an_order_that_is_not_there_is_absent_after_several_looks_and_a_quiet_mi
 def test_an_order_that_has_ended_is_pursued_no_more() -> None:
     async def story(desk: Desk) -> None:
         desk.local_s.step_s = 100
-        desk.errands.carry_out(desk.order())
+        desk.errands.carry_out([desk.order()])
         await desk.answer()
         order = desk.orders.get(ID)
         assert order is not None
@@ -256,11 +256,11 @@ def test_an_order_that_is_stuck_is_told_of_once_and_asked_for_until_it_ends(
 
 def test_a_cancellation_finds_the_order_by_our_id_and_a_no_changes_nothing() -> None:
     async def story(desk: Desk) -> None:
-        desk.errands.carry_out(desk.order())
+        desk.errands.carry_out([desk.order()])
         await desk.answer()
-        desk.errands.carry_out(m.CancelOrder(ID, ""))
-        desk.errands.carry_out(m.CancelOrder("A.2026-03-17.99", ""))
-        desk.errands.carry_out(desk.order("A.2026-03-17.2"))
+        desk.errands.carry_out([m.CancelOrder(ID, "")])
+        desk.errands.carry_out([m.CancelOrder("A.2026-03-17.99", "")])
+        desk.errands.carry_out([desk.order("A.2026-03-17.2")])
         update = await desk.answer()
         assert isinstance(update, m.OrderUpdate)
         assert update.client_order_id == "A.2026-03-17.2"
@@ -287,7 +287,7 @@ def test_a_request_that_hangs_holds_up_neither_the_loop_nor_the_other_worker(
 ) -> None:
     async def story(desk: Desk) -> None:
         desk.errands.read_clock()
-        desk.errands.carry_out(desk.order())
+        desk.errands.carry_out([desk.order()])
         quick, late = await desk.answer(), await desk.answer()
         answers = [m.OrderUpdate, m.ClockRead] if hangs == "GET" else [m.ClockRead, m.OrderUpdate]
         assert [type(quick), type(late)] == answers
@@ -326,8 +326,8 @@ def test_a_question_that_fails_is_told_and_hurts_nobody(
 def test_an_entry_that_the_budget_holds_back_is_passed_by_a_sale_and_sent_in_its_turn() -> None:
     async def story(desk: Desk) -> None:
         desk.waits_s[Urgency.ENTRY] = 5.0
-        desk.errands.carry_out(desk.order())
-        desk.errands.carry_out(desk.order(SALE, symbol="QQQ", side=Side.SELL))
+        desk.errands.carry_out([desk.order()])
+        desk.errands.carry_out([desk.order(SALE, symbol="QQQ", side=Side.SELL)])
         sold = await desk.answer()
         assert isinstance(sold, m.OrderUpdate)
         assert sold.client_order_id == SALE
@@ -346,14 +346,14 @@ def test_an_entry_that_the_budget_holds_back_is_passed_by_a_sale_and_sent_in_its
 def test_an_entry_still_in_line_at_its_next_bar_is_absent_and_never_sent() -> None:
     async def story(desk: Desk) -> None:
         desk.waits_s[Urgency.ENTRY] = 5.0
-        desk.errands.carry_out(desk.order())
+        desk.errands.carry_out([desk.order()])
         desk.local_s.now_s += STANDSTILL_S
         desk.errands.pursue()
         assert await desk.answer() == m.OrderAbsent(ID, NOW)
         desk.waits_s.clear()
         desk.local_s.now_s += 60
         desk.errands.pursue()
-        desk.errands.carry_out(desk.order(SALE, symbol="QQQ", side=Side.SELL))
+        desk.errands.carry_out([desk.order(SALE, symbol="QQQ", side=Side.SELL)])
         await desk.answer()
         assert Urgency.ENTRY not in desk.turns
         assert desk.broker.order(ID) is None
@@ -364,7 +364,7 @@ def test_an_entry_still_in_line_at_its_next_bar_is_absent_and_never_sent() -> No
 def test_a_sale_has_no_deadline() -> None:
     async def story(desk: Desk) -> None:
         desk.waits_s[Urgency.EXIT] = 5.0
-        desk.errands.carry_out(desk.order(SALE, symbol="QQQ", side=Side.SELL))
+        desk.errands.carry_out([desk.order(SALE, symbol="QQQ", side=Side.SELL)])
         desk.local_s.now_s += 600
         desk.errands.pursue()
         desk.waits_s.clear()
@@ -382,7 +382,7 @@ def test_the_quiet_minute_of_an_order_that_stood_in_line_begins_when_it_was_sent
 ) -> None:
     async def story(desk: Desk) -> None:
         desk.waits_s[Urgency.EXIT] = 5.0
-        desk.errands.carry_out(desk.order(SALE, symbol="QQQ", side=Side.SELL))
+        desk.errands.carry_out([desk.order(SALE, symbol="QQQ", side=Side.SELL)])
         sent = NOW + 2 * MINUTE
         desk.clock.heard(sent)
         desk.waits_s.clear()
@@ -413,12 +413,12 @@ async def look_often(desk: Desk, order_id: str) -> list[m.Message]:
 def test_an_order_that_has_not_left_is_not_looked_for_and_its_cancellation_ends_it() -> None:
     async def story(desk: Desk) -> None:
         desk.waits_s[Urgency.ENTRY] = 5.0
-        desk.errands.carry_out(desk.order())
+        desk.errands.carry_out([desk.order()])
         for _ in range(10):
             desk.errands.look_up(ID)
-        desk.errands.carry_out(desk.order(SALE, symbol="QQQ", side=Side.SELL))
+        desk.errands.carry_out([desk.order(SALE, symbol="QQQ", side=Side.SELL)])
         await desk.answer()
-        desk.errands.carry_out(m.CancelOrder(ID, ""))
+        desk.errands.carry_out([m.CancelOrder(ID, "")])
         assert await desk.answer() == m.OrderAbsent(ID, NOW)
         desk.errands.read_clock()
         assert isinstance(await desk.answer(), m.ClockRead)
@@ -429,10 +429,10 @@ def test_an_order_that_has_not_left_is_not_looked_for_and_its_cancellation_ends_
 
 def test_what_a_cancellation_asks_first_is_as_urgent_as_itself() -> None:
     async def story(desk: Desk) -> None:
-        desk.errands.carry_out(desk.order())
+        desk.errands.carry_out([desk.order()])
         await desk.answer()
-        desk.errands.carry_out(m.CancelOrder(ID, ""))
-        desk.errands.carry_out(desk.order(SALE, symbol="QQQ", side=Side.SELL))
+        desk.errands.carry_out([m.CancelOrder(ID, "")])
+        desk.errands.carry_out([desk.order(SALE, symbol="QQQ", side=Side.SELL)])
         await desk.answer()
         assert desk.turns == [Urgency.ENTRY, *[Urgency.EXIT] * 3]
 

@@ -136,7 +136,7 @@ def test_lanes_that_are_foretold_say_what_lanes_say_that_step(
 
 
 def opinions(lanes: Lanes, specs: Sequence[StrategySpec]) -> tuple[object, ...]:
-    wishing = {rank: lane.signal for lane in lanes.opinions("SPY") for rank in lane.ranks}
+    wishing = {rank: lane.signal for _, lane in lanes.opinions(["SPY"]) for rank in lane.ranks}
     said = {n: signal for n, s in enumerate(specs) if (signal := lanes.lane(s, "SPY").signal)}
     assert wishing == said
     return said, lanes.bars("SPY")

@@ -204,7 +204,7 @@ def test_whatever_is_booked_every_dollar_is_accounted_for(
                 coins[symbol] += side.sign * qty - fee_qty
             case (str(name), Decimal() as amount):
                 ledger.transfer(UNASSIGNED, name, amount)
-    ledger.marks = dict(zip(SYMBOLS, marks, strict=True))
+    ledger.marks.update(zip(SYMBOLS, marks, strict=True))
     for name in NAMES:
         account = ledger[name]
         cost = sum((p.cost for p in account.positions.values()), ZERO)

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from coordinator.core import engine
 from coordinator.core import messages as m
 from coordinator.core import records as r
-from coordinator.core.minute import Minutes
+from coordinator.core.minute import Minutes, Seat
 from coordinator.core.orders import OrderStatus
 from coordinator.core.values import UNASSIGNED, Side
 from tests.coordinator.bench import DAY, Bench, D, bust, spec
@@ -29,12 +29,12 @@ class AskingEverybody(Minutes):
 
     def asked(
         self, symbols: Sequence[str], decided: Collection[str], minute: datetime
-    ) -> Iterator[int]:
+    ) -> Iterator[Seat]:
         for _ in super().asked(symbols, (), minute):
             pass
         for rank, its in enumerate(self._specs):
             if set(its.tickers) & set(symbols):
-                yield rank
+                yield self._seats[rank]
 
 
 Move = tuple[str, int, int, int]
@@ -142,9 +142,9 @@ def test_who_holds_and_is_not_guarded_is_asked_when_its_signal_turns_and_not_bef
     minutes = bench.engine._minutes
     view = minutes.view
 
-    def noted(its: object, minute: datetime) -> object:
-        asked[-1].append(its.name)  # type: ignore[attr-defined]
-        return view(its, minute)  # type: ignore[arg-type]
+    def noted(its: Seat, minute: datetime) -> object:
+        asked[-1].append(its.name)
+        return view(its, minute)
 
     with patch.object(minutes, "view", noted):
         for number in range(7):
