@@ -74,12 +74,12 @@ def _bars_seen(record: r.BarsSeen) -> str:
         rows = [[b.symbol, starts[b.start], *cast(WireBar, b).numbers] for b in record.bars]
     except AttributeError:  # some are decimals
         rows = [_row(bar) for bar in record.bars]
-    head = _text({"at": record.at.isoformat(), "origin": record.origin.value})
     try:
         text = orjson.dumps(rows).decode()
     except TypeError:  # a count beyond 64 bits
         text = _text(rows)
-    return f'{head[:-1]},"bars":{text}}}'
+    at, origin = record.at.isoformat(), record.origin.value
+    return f'{{"at":"{at}","origin":"{origin}","bars":{text}}}'
 
 
 def _row(bar: Bar) -> list[Any]:

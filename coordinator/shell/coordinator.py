@@ -216,7 +216,9 @@ class LiveSession:
         """The next message; None when a timer is due first."""
         if self._inbox:
             return self._inbox.take()
-        self._following.catch_up(self._errands.all_sent and not self._bars.awaits_rest)
+        rests = self._errands.all_sent and not self._bars.awaits_rest
+        self._following.catch_up(rests)
+        self._journal.tidy(rests)
         timers = (deadline_s, self._bars.due_s, self._errands.due_s, self._ticks.due_s)
         due_s = min((timer for timer in timers if timer is not None), default=None)
         timeout_s = None if due_s is None else max(due_s - self._monotonic(), 0.0)

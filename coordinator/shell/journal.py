@@ -1,7 +1,8 @@
 """The journal: one SQLite file per account, in which every record is durable before it counts.
 
-Rows are appended and never changed. Each carries the hash of the row before it, so that a missing
-or altered row is found at the next start: SQLite's own check does not notice a changed digit.
+Rows are appended and never changed; orders of one minute share one. Each carries the hash of the
+row before it, so that a missing or altered row is found at the next start: SQLite's own check does
+not notice a changed digit.
 Coordinators of one account share the file; an append hands back what the others wrote meanwhile. A
 posting stands under the session of the book that it moves, whichever of them attributes it.
 """
@@ -12,6 +13,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +28,10 @@ from coordinator.shell.journal_rows import broken, chained, entries_of, unusable
 
 SCHEMA_VERSION = 2
 """Since 2 several records of a kind may share a row."""
+LOG_BYTES = 4 << 20
+"""How much there is in the log when it is moved in a quiet moment."""
+COMMIT_BYTES, ROW_BYTES = 5 * 4096, 300
+"""About what a commit, and each of its rows, adds to the log beside the texts."""
 _BAR_KINDS = {BarsSeen.__name__, HistorySeen.__name__}
 
 _SCHEMA = """
@@ -53,6 +59,7 @@ class Journal:
         self._seq = 0
         self._hash = GENESIS
         self._data_version = 0
+        self._logged = 0
         self._homes: dict[str, str] = {}
         try:
             self._check_info(account)
@@ -105,6 +112,16 @@ class Journal:
         changed, self._data_version = version != self._data_version, version
         return bool(changed)
 
+    def tidy(self, at_rest: bool = True) -> None:
+        """Move a log that has grown into the file, if nothing waits; what it has is durable there.
+
+        SQLite would do it in a commit, and orders would wait for that one.
+        """
+        if at_rest and self._logged > LOG_BYTES:
+            self._logged = 0
+            with suppress(sqlite3.Error):  # the log goes on; a disk that fails tells a commit
+                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+
     def append(self, session_id: str, records: Sequence[Record]) -> list[Entry]:
         """Make records durable in one commit; returns what other coordinators wrote before it.
 
@@ -140,6 +157,7 @@ class Journal:
                 ],
             )
             self._connection.execute("COMMIT")
+            self._logged += COMMIT_BYTES
         except sqlite3.Error as error:
             self._forget(before)
             raise StorageError(
@@ -197,6 +215,7 @@ class Journal:
         digest = chained(self._hash, seq, self._coordinator, session_id, kind, body)
         self._seq, self._hash = seq, digest
         self._note(first)
+        self._logged += len(body) + ROW_BYTES
         return seq, self._coordinator, session_id, kind, body, digest
 
     def _verify(
@@ -312,6 +331,7 @@ def _read_info(connection: sqlite3.Connection) -> dict[str, str]:
 def _prepare(connection: sqlite3.Connection, account: str) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA wal_autocheckpoint = 4000")  # pages; by then in any commit
     connection.executescript(_SCHEMA)
     connection.executemany(
         "INSERT OR IGNORE INTO info VALUES (?, ?)",

@@ -16,7 +16,7 @@ import pytest
 from coordinator.core import records as r
 from coordinator.core.values import UNASSIGNED, Bar
 from coordinator.errors import InvariantError, SafetyRefusal, StorageError
-from coordinator.shell.journal import Entry, Journal, read_session, read_sessions
+from coordinator.shell.journal import LOG_BYTES, Entry, Journal, read_session, read_sessions
 
 AT = datetime(2026, 3, 17, 14, tzinfo=UTC)
 ACCOUNT = "PA1"
@@ -92,6 +92,26 @@ def test_each_commit_is_synced_to_the_disk(path: Path) -> None:
     }
     journal.close()
     assert asked == {"journal_mode": "wal", "synchronous": 2}
+
+
+def test_a_long_log_is_moved_into_the_file_when_nothing_waits_and_in_no_commit(path: Path) -> None:
+    (bar,) = seen(1).bars
+    minute = r.BarsSeen(AT, r.Origin.LIVE, (bar,) * 8_000)
+    journal, grown = Journal(path, ACCOUNT, "c"), []
+    for _ in range(10):
+        before = path.stat().st_size
+        journal.append("s", [minute])
+        journal.tidy(at_rest=False)
+        grown.append(path.stat().st_size - before)
+    journal.tidy()
+    moved_in = path.stat().st_size
+    journal.append("s", [moved("1")])
+    journal.tidy()
+    assert set(grown) == {0}, "SQLite alone would have moved it in one of the commits"
+    assert moved_in > LOG_BYTES
+    assert path.stat().st_size == moved_in, "a short log stays"
+    journal.close()
+    assert amounts(path) == ["1"]
 
 
 def test_nobody_else_can_read_it_or_the_folders_above(path: Path, tmp_path: Path) -> None:
