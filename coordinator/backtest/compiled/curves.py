@@ -5,27 +5,24 @@ Standing alone because only who reads equity needs it.
 
 from __future__ import annotations
 
-import numpy as np
-
 from coordinator.backtest.compiled.layout import Held, Scene, Table, Whole
-from coordinator.core.machine_code import compiled
+from coordinator.core.machine_code import bare
 
 _SEAT, _PLACE, _WHAT, _QTY, _BUY, _DENIED = 0, 1, 2, 3, 0, 2
 
 
-@compiled
-def points(scene: Scene, held: Held, log: Table, found: Table) -> Whole:
-    """Write points as rows of times, cash and values; how many there are up to each strategy's end.
+@bare
+def points(scene: Scene, held: Held, log: Table, found: Table, until: Whole, notes: Table) -> None:
+    """Write points as rows of times, cash and values; `until` has how many are each strategy's end.
 
     A time is 0 at the opening, then a minute's number, and one more at the end. `held` is what the
-    session begins with, and is used up. There must be room for all minutes of everybody.
+    session begins with, and is used up; `notes` are two rows, as long as a strategy has tickers at
+    most. There must be room for all minutes of everybody.
     """
     bars, span, seats, terms = scene.bars, scene.span, scene.seats, scene.terms
     close_of, minute_of, ticker_of, qty_of = bars.close, bars.minute, seats.ticker, held.qty
     end_of, of, last = span.end, seats.of, terms.closing
-    until = np.empty(len(held.cash), np.int64)
-    cursor = np.empty((of[1:] - of[:-1]).max(), np.int64)
-    mark = np.empty(len(cursor), np.int64)
+    cursor, mark = notes
     count = line = 0
     for who in range(len(until)):
         first, behind = of[who], of[who + 1]
@@ -67,4 +64,3 @@ def points(scene: Scene, held: Held, log: Table, found: Table) -> Whole:
         found[0, count], found[1, count], found[2, count] = terms.end - terms.first + 1, cash, value
         count += 1
         until[who] = count
-    return until
