@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coordinator.backtest.compiled import columns, kernel
+from coordinator.backtest.compiled.judging import judge
+from coordinator.backtest.compiled.layout import Histories, Rows
 from coordinator.core import risk
-from coordinator.core.compiled import judge
-from coordinator.core.lane_arrays import Histories, Rows
 from coordinator.core.lane_form import WIDTH, form_of, in_ticks, places_of
 from coordinator.core.ledger import Position
 from coordinator.core.risk import Asset, Limits

@@ -10,10 +10,9 @@ from numpy.typing import NDArray
 
 from coordinator.backtest.compiled.columns import Words
 from coordinator.backtest.compiled.layout import Limits as LimitArrays
-from coordinator.backtest.compiled.layout import Table, Whole
+from coordinator.backtest.compiled.layout import Rows, Table, Whole
 from coordinator.backtest.compiled.scale import Scale, TooLarge
 from coordinator.core.engine import tickers_of
-from coordinator.core.lane_arrays import Rows
 from coordinator.core.lane_form import HOLDING, WIDTH, form_of
 from coordinator.core.lanes import Rule, StrategySpec
 from coordinator.core.risk import Limits

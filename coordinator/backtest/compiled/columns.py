@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from coordinator.backtest.arrow import MONEY, TIME
 from coordinator.backtest.compiled.layout import Whole
-from coordinator.core.machine_code import compiled
+from coordinator.backtest.compiled.machine_code import compiled
 
 Bytes = NDArray[np.uint8]
 _PLACES = 18

@@ -6,7 +6,7 @@ Standing alone because only who reads equity needs it.
 from __future__ import annotations
 
 from coordinator.backtest.compiled.layout import Held, Scene, Table, Whole
-from coordinator.core.machine_code import bare
+from coordinator.backtest.compiled.machine_code import bare
 
 _SEAT, _PLACE, _WHAT, _QTY, _BUY, _DENIED = 0, 1, 2, 3, 0, 2
 

@@ -9,7 +9,7 @@ large, and cash that runs short, ends the play with a negative count.
 from __future__ import annotations
 
 from coordinator.backtest.compiled.layout import Desk, Scene
-from coordinator.core.machine_code import bare, part
+from coordinator.backtest.compiled.machine_code import bare, part
 
 BUY, SELL, DENIED, NOTHING = 0, 1, 2, 3
 SIGNAL, STOP, TARGET, LOSS, TRADES = 0, 1, 2, 3, 4

@@ -8,10 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from coordinator.backtest.compiled import spans
-from coordinator.backtest.compiled.layout import Bars, Span, Whole
+from coordinator.backtest.compiled.layout import Bars, Histories, Span, Whole
 from coordinator.backtest.compiled.scale import Scale
 from coordinator.backtest.reels import MICRO, Reels, micros
-from coordinator.core.lane_arrays import Histories
 from coordinator.core.session import SessionPlan
 from coordinator.core.values import MINUTE
 from coordinator.shell.history import FURTHEST

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from coordinator.backtest.compiled.layout import Table, Whole
-from coordinator.core.machine_code import compiled, part
+from coordinator.backtest.compiled.machine_code import compiled, part
 
 _OLD, _FRESH, _BEGIN, _END, _LAST, _BEFORE, _TOP, _MARK, _SEEN = range(9)
 _MINUTE = 60_000_000

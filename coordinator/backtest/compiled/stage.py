@@ -9,7 +9,7 @@ from datetime import datetime
 import numpy as np
 
 from coordinator.backtest.apart import ExchangesApart
-from coordinator.backtest.compiled import kernel, turns
+from coordinator.backtest.compiled import judging, kernel, turns
 from coordinator.backtest.compiled.cast import Cast
 from coordinator.backtest.compiled.layout import (
     Day,
@@ -30,7 +30,6 @@ from coordinator.backtest.foreseen import opinions
 from coordinator.backtest.instant import Unfit, check_account, check_setup
 from coordinator.backtest.reels import Reels
 from coordinator.backtest.setup import Setup, deposit_for
-from coordinator.core import compiled
 from coordinator.core.books import Books
 from coordinator.core.opening import SessionName
 from coordinator.core.session import SessionPlan
@@ -186,7 +185,7 @@ class Stage:
         rest = list(cast.others)
         if len(cast.known):
             refused = np.zeros(len(cast.known), np.bool_)
-            compiled.judge(cut.histories, cast.rows, at[cast.known], signals, refused)
+            judging.judge(cut.histories, cast.rows, at[cast.known], signals, refused)
             rest += cast.known[refused].tolist()
         if rest:
             self._ask(plan, sorted(rest), at, signals)

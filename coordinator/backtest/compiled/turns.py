@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from coordinator.backtest.compiled.layout import Table, Whole
-from coordinator.core.machine_code import compiled
+from coordinator.backtest.compiled.machine_code import compiled
 
 _SEAT, _PLACE, _WHAT, _BUY, _DENIED = 0, 1, 2, 0, 2
 

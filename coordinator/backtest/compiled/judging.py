@@ -1,24 +1,20 @@
-"""What rules with a lane form say over whole histories, compiled: many rules in one call.
+"""What rules with a lane form say over whole histories: many rules in one call.
 
 An indicator's step is one part: from where it stands and a bar to where it stands then, as a step
 of `coordinator/strategies` and a Bank have it, in whole ticks of 64 bits, so that signals are the
-same to the bit. What could be too large is refused. Only who has work enough imports this, and
-numba with it: a long backtest.
+same to the bit. What could be too large is refused.
 """
 
 from __future__ import annotations
 
-from typing import Any, TypeAlias
+from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from coordinator.core.lane_arrays import Histories, Rows
+from coordinator.backtest.compiled.layout import Histories, Reals, Rows, Signs, Whole
+from coordinator.backtest.compiled.machine_code import bare, part
 from coordinator.core.lane_form import KEPT, NEAR, Kind
-from coordinator.core.machine_code import bare, part
 
-Ints: TypeAlias = NDArray[np.int64]
-Signs: TypeAlias = NDArray[np.int8]
 HOLD, MOMENTUM = Kind.HOLD.value, Kind.MOMENTUM.value
 CROSSING, RSI = Kind.CROSSING.value, Kind.RSI.value
 REVERSION, BANDS, ADAPTIVE = Kind.REVERSION.value, Kind.BANDS.value, Kind.ADAPTIVE.value
@@ -29,7 +25,7 @@ _FAR = 2 * NEAR
 
 
 @bare
-def judge(bars: Histories, rows: Rows, at: Ints, signals: Signs, refused: NDArray[Any]) -> None:
+def judge(bars: Histories, rows: Rows, at: Whole, signals: Signs, refused: NDArray[Any]) -> None:
     """Write each row's signals of the session from its place `at` on, or mark it as refused.
 
     Refused is what could be too large for 64 bits, and an RSI too near its bound for a float.
@@ -61,7 +57,7 @@ def judge(bars: Histories, rows: Rows, at: Ints, signals: Signs, refused: NDArra
 
 
 @part
-def _within(closes: Ints, limits: Ints) -> bool:
+def _within(closes: Whole, limits: Whole) -> bool:
     most, spread = 0, 0
     for close in closes:
         most, spread = max(most, close), max(spread, abs(close - closes[0]))
@@ -69,7 +65,7 @@ def _within(closes: Ints, limits: Ints) -> bool:
 
 
 @part
-def _largest(values: Ints) -> int:
+def _largest(values: Whole) -> int:
     most = 0
     for value in values:
         most = max(most, value)
@@ -77,14 +73,14 @@ def _largest(values: Ints) -> int:
 
 
 @part
-def _momentum_over(closes: Ints, out: Signs, given: Ints) -> None:
+def _momentum_over(closes: Whole, out: Signs, given: Whole) -> None:
     old, back = len(closes) - len(out), given[0]
     for now in range(old, len(closes)):
         out[now - old] = _risen(closes[now], closes[now - back], given) if now >= back else 0
 
 
 @part
-def _crossing_over(closes: Ints, out: Signs, given: Ints) -> None:
+def _crossing_over(closes: Whole, out: Signs, given: Whole) -> None:
     """What the windows of the session's first bar do not reach is left out, here and below."""
     old, short, long = len(closes) - len(out), given[0], given[1]
     begin, fast, slow = max(old - long, 0), 0, 0
@@ -96,7 +92,7 @@ def _crossing_over(closes: Ints, out: Signs, given: Ints) -> None:
 
 
 @part
-def _rsi_over(closes: Ints, out: Signs, period: int, bounds: NDArray[np.float64]) -> bool:
+def _rsi_over(closes: Whole, out: Signs, period: int, bounds: Reals) -> bool:
     """False where a float cannot tell the zone."""
     if len(closes) - 1 > KEPT:
         return False
@@ -118,9 +114,7 @@ def _rsi_over(closes: Ints, out: Signs, period: int, bounds: NDArray[np.float64]
 
 
 @part
-def _adaptive_over(
-    closes: Ints, volumes: Ints, out: Signs, given: Ints, bounds: NDArray[np.float64]
-) -> bool:
+def _adaptive_over(closes: Whole, volumes: Whole, out: Signs, given: Whole, bounds: Reals) -> bool:
     """The RSI's zones first, which the other votes join."""
     if not _rsi_over(closes, out, given[2], bounds):
         return False
@@ -141,7 +135,7 @@ def _adaptive_over(
 
 
 @part
-def _deviation_over(what: int, closes: Ints, out: Signs, given: Ints) -> None:
+def _deviation_over(what: int, closes: Whole, out: Signs, given: Whole) -> None:
     old, window, anchor = len(closes) - len(out), given[0], closes[0]
     begin, total, squares = max(old - window, 0), 0, 0
     for now in range(begin, len(closes)):
@@ -152,14 +146,14 @@ def _deviation_over(what: int, closes: Ints, out: Signs, given: Ints) -> None:
 
 
 @part
-def _risen(close: int, then: int, given: Ints) -> int:
+def _risen(close: int, then: int, given: Whole) -> int:
     """+1 if a close lies above an earlier one by more than the threshold, -1 if below."""
     scaled = close * given[1]
     return int(scaled > then * given[2]) - int(scaled < then * given[3])
 
 
 @part
-def _rolled(total: int, past: Ints, at: int, n: int, window: int, value: int) -> int:
+def _rolled(total: int, past: Whole, at: int, n: int, window: int, value: int) -> int:
     """The sum over a window with one value more, before which there were `n`."""
     if n >= window:
         total -= past[at - window]
@@ -167,7 +161,7 @@ def _rolled(total: int, past: Ints, at: int, n: int, window: int, value: int) ->
 
 
 @part
-def _crossed(fast: int, slow: int, given: Ints) -> int:
+def _crossed(fast: int, slow: int, given: Whole) -> int:
     """The sign of the short average less the long one, of their sums."""
     high, low = fast * given[1], slow * given[0]
     return int(high > low) - int(high < low)
@@ -199,7 +193,7 @@ def _zone(gain: float, loss: float, low: float, high: float, near: float) -> int
 
 
 @part
-def _first_vote(given: Ints) -> int:
+def _first_vote(given: Whole) -> int:
     """How many bars come before the first at which all three can vote."""
     return int(max(given[1] - 1, given[2], given[3] - 1))
 
@@ -217,7 +211,7 @@ def _decided(votes: int) -> int:
 
 @part
 def _spread(
-    total: int, squares: int, past: Ints, at: int, n: int, window: int, anchor: int
+    total: int, squares: int, past: Whole, at: int, n: int, window: int, anchor: int
 ) -> tuple[int, int]:
     """Sums over a window, of prices counted from `anchor` on and of their squares."""
     if n >= window:
@@ -228,7 +222,7 @@ def _spread(
 
 
 @part
-def _deviated(what: int, moved: int, total: int, squares: int, given: Ints) -> int:
+def _deviated(what: int, moved: int, total: int, squares: int, given: Whole) -> int:
     """What a close's distance from the average says, against multiples of the deviation."""
     distance, variance = given[0] * moved - total, given[0] * squares - total * total
     square = distance * distance
