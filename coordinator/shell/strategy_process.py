@@ -5,6 +5,7 @@ Whatever happens to the other end becomes a StrategyFault here, and nothing here
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import random
@@ -77,11 +78,13 @@ class Nursery:
     def __enter__(self) -> Nursery:
         self._control, theirs = socket.socketpair()
         parent, chance = os.getpid(), random.getstate()
+        gc.freeze()  # to collect is to touch, and so to copy, what the processes share
         try:
             self._pid = os.fork()
         except OSError as error:
             self._control.close()
             theirs.close()
+            gc.unfreeze()
             raise OperatorError(f"no process can be started for the strategies: {error}") from None
         if not self._pid:
             run_nursery(theirs, self._rules, self._load, parent, chance)
@@ -99,6 +102,7 @@ class Nursery:
             os.kill(self._pid, signal.SIGKILL)
         with suppress(ChildProcessError):
             os.waitpid(self._pid, 0)
+        gc.unfreeze()
 
     def fork(self, number: int | None, *, restless: bool) -> StrategyProcess:
         """A worker for the n-th rule, or for none yet.
