@@ -8,6 +8,7 @@ from pathlib import Path
 from benchmarks.session import engine_of, frames_of
 from coordinator.core import messages as m
 from coordinator.shell import wire
+from coordinator.shell.fields import Malformed
 from coordinator.shell.journal import Journal
 
 
@@ -19,7 +20,11 @@ def decided(strategies: int, tickers: int, minutes: int) -> None:
         journal = Journal(Path(folder) / "journal.db", "PA1", "bench")
         journal.append(name, records)
         for minute in frames_of(known, minutes):
-            bars = tuple(wire.parse_bar(row) for row in minute.unpacked())
+            bars = tuple(wire.parse_bars(minute.unpacked(), _refuse))
             outcome = engine.handle(m.BarsArrived(bars[0].end, bars))
             journal.append(name, outcome.records)
         journal.close()
+
+
+def _refuse(error: Malformed) -> None:
+    raise error

@@ -16,12 +16,12 @@ from coordinator.core.lanes import Lanes, StrategySpec
 from coordinator.core.orders import OrderStatus
 from coordinator.core.risk import Limits
 from coordinator.core.values import Bar, wire_bar
-from coordinator.strategies import BuyAndHoldStrategy, MomentumStrategy, RsiStrategy, Strategy
+from coordinator.strategies import MomentumStrategy, RsiStrategy, Strategy
 from tests.coordinator.bench import Bench
 from tests.coordinator.reading import bars
 from tests.coordinator.test_kernels import DATA, SHORT, USUAL, StepsOtherwise, cents
 
-RULES = [*SHORT, *USUAL, BuyAndHoldStrategy(), StepsOtherwise(lookback_period=2)]
+RULES = [*SHORT, *USUAL, StepsOtherwise(lookback_period=2)]
 walks = st.lists(cents, min_size=1, max_size=3)
 lots = st.lists(st.integers(0, 5), min_size=60, max_size=60)
 
