@@ -54,6 +54,7 @@ bench: $(INSTALLED)  ## what ours costs: backtest, wire to orders, journal, load
 bench-peers: $(INSTALLED)  ## other engines on the same work, beside ours (ROUNDS= ENGINES= CASES=)
 	@$(ALONE) $(PY) -m benchmarks.peers --rounds $(ROUNDS) \
 	  $(if $(ENGINES),--only $(ENGINES)) $(if $(CASES),--case $(CASES))
+	@$(if $(ENGINES)$(CASES),true,$(ALONE) $(PY) -m benchmarks.peers.alone --rounds $(ROUNDS))
 
 lint: $(INSTALLED)  ## ruff and mypy
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m mypy

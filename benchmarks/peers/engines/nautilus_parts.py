@@ -50,7 +50,12 @@ class Trader(Strategy):
         return trader
 
     def __init__(
-        self, _number: int, ticker: InstrumentId, one: dict[str, Any], cash: int, shut: Collection[int]
+        self,
+        _number: int,
+        ticker: InstrumentId,
+        one: dict[str, Any],
+        cash: int,
+        shut: Collection[int],
     ) -> None:
         super().__init__()
         self.ticker, self.cash, self.shut, self.held = ticker, cash, shut, 0
