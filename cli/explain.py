@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.control import AccountNumber, CoordinatorName, Name
-from cli.faults import plainly
+from cli.faults import complain, plainly
 from cli.kill import user
 from cli.tables import plain, show
 
@@ -44,6 +44,7 @@ def explain(
       multi-trader explain momentum_spy SPY
     """
     from coordinator import watching
+    from coordinator.core.explanation import unheard
     from coordinator.settings import home_folder
 
     which = watching.Which(home_folder(), account, coordinator)
@@ -53,6 +54,8 @@ def explain(
         return
     for one in found:
         show(table_of(one))
+    for silent in unheard(found):
+        complain(f"Warning: {name} did not say what it saw {silent}.")
 
 
 def table_of(one: Explanation) -> RenderableType:

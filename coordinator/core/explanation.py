@@ -23,6 +23,8 @@ from coordinator.core.session import SessionPlan
 from coordinator.core.values import MINUTE, ZERO, Side
 
 _SHOWN = Context(prec=12)
+SAYS_NOTHING = "explain()"
+"""In place of the names of values: why the strategy told none."""
 UNKNOWN = "too few bars"
 """In place of a value that its indicator cannot have yet."""
 
@@ -62,6 +64,15 @@ class Explanation:
     position: str = ""
     limits: Mapping[str, str] = field(default_factory=dict)
     held_back: tuple[str, ...] = ()
+
+
+def unheard(explained: Sequence[Explanation]) -> list[str]:
+    """Which strategies' own words are missing, on which tickers together, and why."""
+    silent: dict[str, list[str]] = {}
+    for one in explained:
+        if SAYS_NOTHING in one.values:
+            silent.setdefault(one.values[SAYS_NOTHING], []).append(one.ticker)
+    return [f"on {', '.join(tickers)}: {why}" for why, tickers in silent.items()]
 
 
 @dataclass(frozen=True, slots=True)

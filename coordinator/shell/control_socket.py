@@ -19,6 +19,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from coordinator.core.explanation import unheard
 from coordinator.core.messages import Act
 from coordinator.core.reload import Removal
 from coordinator.settings import Settings
@@ -34,6 +35,7 @@ from coordinator.shell.control_protocol import (
     socket_path,
 )
 from coordinator.shell.coordinator import LiveSession
+from coordinator.shell.elsewhere import Elsewhere
 from coordinator.shell.recent import Recent, recent
 from coordinator.shell.reload_request import Wanted
 from coordinator.shell.session import Observer
@@ -182,7 +184,7 @@ class _Doorman:
             said, events = f"{view.coordinator} trades.", self._said.events
             return Reply(done=True, said=said, status=view, events=events)
         if request.do == "explain":
-            return _explained(self._live, request)
+            return await _explained(self._live, request)
         if request.do == "reload":
             return await self._reload(request)
         if _is_only_shadow(self._live, request.strategy):
@@ -217,23 +219,30 @@ def _is_only_shadow(live: LiveSession, strategy: str) -> bool:
     return strategy in shadows and strategy not in live.engine.books.strategies()
 
 
-def _explained(live: LiveSession, request: Request) -> Reply:
-    found = {spec.name: spec.tickers for spec in live.specs}
+async def _explained(live: LiveSession, request: Request) -> Reply:
+    found = {spec.name: spec for spec in live.specs}
     if request.strategy not in found:
         known = ", ".join(sorted(found))
         said = f"no strategy {request.strategy!r} trades here; there are: {known}."
         return Reply(done=False, said=said)
-    tickers = found[request.strategy]
-    if request.ticker and request.ticker not in tickers:
-        said = (
-            f"{request.strategy} does not trade {request.ticker}; it trades {', '.join(tickers)}."
-        )
+    spec = found[request.strategy]
+    if request.ticker and request.ticker not in spec.tickers:
+        trades = ", ".join(spec.tickers)
+        said = f"{request.strategy} does not trade {request.ticker}; it trades {trades}."
         return Reply(done=False, said=said)
     explained = live.explain(request.strategy, request.ticker)
+    if isinstance(spec.rule, Elsewhere):
+        await spec.rule.hear()
+        if request.strategy not in {spec.name for spec in live.specs}:
+            return Reply(done=False, said=f"{request.strategy} does not trade here any more.")
+        explained = live.explain(request.strategy, request.ticker)
     if not explained:
         said = f"{request.strategy} cannot be explained now: see the session's log."
         return Reply(done=False, said=said)
-    return Reply(done=True, said=f"{request.strategy} as it stands.", explained=explained)
+    silent = unheard(explained)
+    more = f" It did not say what it saw: {'; '.join(silent)}." if silent else ""
+    said = f"{request.strategy} as it stands.{more}"
+    return Reply(done=True, said=said, explained=explained)
 
 
 def _is_this_user(guest: socket.socket) -> bool:

@@ -4,7 +4,8 @@ A step asks the process, and raises a StrategyFault when the strategy raised, ga
 time, ended, grew without end, or answered no signal. The loop waits for an answer, as it does for a
 strategy of ours, and what the streams receive meanwhile waits in line. So the most that a strategy
 that hangs can cost the others is its budget, once: after that it is never asked again. What it says
-in explanation costs the loop EXPLAIN_S between two of its bars at most, and the strategy nothing.
+in explanation is waited for beside the loop (`asking.py`); a bar that comes meanwhile waits until
+the process has said it, EXPLAIN_S at most.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ from datetime import datetime
 from functools import partial
 from typing import Any, NoReturn
 
+from coordinator.core.explanation import SAYS_NOTHING
 from coordinator.core.lanes import StrategySpec
 from coordinator.core.together import JointStep
 from coordinator.core.values import Bar
+from coordinator.shell.asking import Asking
 from coordinator.shell.rehearsal import Rehearsal
 from coordinator.shell.strategy_process import (
     UNREADABLE,
@@ -35,12 +38,10 @@ from coordinator.shell.strategy_process import (
     StrategyProcess,
     StrategyRaised,
 )
-from coordinator.shell.worker_process import EXPLAIN_S, Request, bar_values
+from coordinator.shell.worker_process import Request, bar_values
 
 log = logging.getLogger("coordinator")
 SIGNALS = (1, -1, 0)
-GRACE_S = 0.1
-"""Local seconds for the word that an explanation took too long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +83,7 @@ class Elsewhere:
         self._requests = itertools.count()
         self._minute: datetime | None = None
         self._left_s = 0.0
-        self._explaining_s = EXPLAIN_S
+        self._asking = Asking(lambda: next(self._requests))
         self._rehearsal: Rehearsal | None = None
 
     def start(self) -> Callable[[Bar], int]:
@@ -146,28 +147,17 @@ class Elsewhere:
                 raise StrategyMisanswered(f"it answered {value}; it must answer 1, -1 or 0")
 
     def explain(self, lane: int, ticker: str = "") -> dict[str, object]:
-        """What a lane's step says that it saw at its last bar; nothing once it has failed.
-
-        However often it is asked, the loop waits EXPLAIN_S between two bars, and its process goes
-        on: what is still to come of an answer is passed over later.
-        """
-        if self._fault is not None or self._process is None:
+        """What a lane's step said that it saw at its last bar; the first time it is only asked."""
+        if self._fault is not None:
+            return {SAYS_NOTHING: f"not asked: {self._fault}"}
+        if self._process is None:
             return {}
-        if self._explaining_s <= 0:
-            said = f"{EXPLAIN_S:g} s went into others since its last bar; ask again after the next"
-            return {"explain()": f"left out: {said}"}
-        left_s, began_s = self._explaining_s, time.monotonic()
-        try:
-            request = {"explain": ticker, "within_s": left_s}
-            with self._one:
-                kind, values, _ = self._exchange(lane, request, left_s + GRACE_S, patience=1)
-        except StrategyHung:
-            return {"explain()": f"no answer within {EXPLAIN_S:g} s; ask again after its next bar"}
-        except StrategyFault as fault:
-            self._give_up(fault, "", self._budget.answer_s)
-        finally:
-            self._explaining_s -= time.monotonic() - began_s
-        return dict(values) if kind == "explained" and isinstance(values, dict) else {}
+        return self._asking.explain(_Beside(self._process, self._one), (lane, ticker))
+
+    async def hear(self) -> None:
+        """Wait beside the loop until what was asked is answered, EXPLAIN_S at most."""
+        if self._process is not None:
+            await self._asking.hear(_Beside(self._process, self._one))
 
     def _begin(self, lane: int, tickers: Sequence[str] | None) -> None:
         """Have a lane begun; one that looks at several tickers names them."""
@@ -180,9 +170,9 @@ class Elsewhere:
 
     def _at(self, start: datetime, lane: int, request: Request) -> tuple[str, object]:
         """Kind and value of the answer at the bars of a minute, within what is left of it."""
-        self._explaining_s = EXPLAIN_S
         if not _a_loop_waits():
             return self._ask(lane, request, self._begin_s)
+        self._asking.begin_bar()
         if start != self._minute:
             self._minute, self._left_s = start, self._budget.minute_s
         began_s = time.monotonic()
@@ -208,13 +198,13 @@ class Elsewhere:
         return kind, value
 
     def _exchange(
-        self, lane: int, request: Request, budget_s: float, **patience: int
+        self, lane: int, request: Request, budget_s: float
     ) -> tuple[str, object, list[object]]:
         """Kind, value and what the strategy printed meanwhile."""
         number = next(self._requests)
         if self._process is None:
             self._process = self._fork()
-        match self._process.ask(number, [lane, request], budget_s, **patience):
+        match self._process.ask(number, [lane, request], budget_s):
             case [answered, str(kind), value, list(said)] if answered == number:
                 return kind, value, said
         raise StrategyMisanswered(UNREADABLE)
@@ -262,6 +252,33 @@ class TogetherElsewhere(Elsewhere):
                 raise StrategyMisanswered(
                     f"it answered {value}; it must answer 1, -1 or 0 by ticker"
                 )
+
+
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """A strategy's process for questions beside the loop: not while another thread asks it."""
+
+    process: StrategyProcess
+    one: threading.Lock
+
+    def fileno(self) -> int:
+        return self.process.fileno()
+
+    def post(self, number: int, request: Sequence[object]) -> None:
+        if not self.one.acquire(blocking=False):
+            raise StrategyFault("not asked: it takes its history; ask again after its next bar")
+        try:
+            self.process.post(number, request)
+        finally:
+            self.one.release()
+
+    def answers(self) -> list[tuple[int, str, object]]:
+        if not self.one.acquire(blocking=False):
+            return []
+        try:
+            return self.process.answers()
+        finally:
+            self.one.release()
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,7 +147,8 @@ class StrategyProcess:
         self._ready.register(channel, select.POLLIN)
         self._most_bytes: int | None = None
         self._received = b""
-        self._passed_over: set[int] = set()
+        self._posted: set[int] = set()
+        self._late: list[tuple[int, str, object]] = []
 
     def load(self, wanted: str) -> Any:
         """Have it make its rule, within LOAD_S; what is told of it. If it cannot, it is ended.
@@ -176,14 +177,45 @@ class StrategyProcess:
         """From now on it may grow by so much and no more."""
         self._most_bytes = self._meter.size_bytes() + growth_bytes
 
+    def fileno(self) -> int:
+        """What becomes readable when it answers."""
+        return self._channel.fileno()
+
+    def post(self, number: int, request: Sequence[object]) -> None:
+        """Ask, and do not wait; `answers` has the answer.
+
+        Raises:
+            StrategyDied: it has ended.
+        """
+        try:
+            self._channel.sendall(line([number, *request]))
+        except OSError:
+            raise StrategyDied from None
+        self._posted.add(number)
+
+    def answers(self) -> list[tuple[int, str, object]]:
+        """Number, kind and value of what was posted and is answered by now; waits for nothing.
+
+        What `ask` met before its own answer is among it.
+
+        Raises:
+            StrategyDied, StrategyMisanswered: it is to be ended.
+        """
+        while self._ready.poll(0) and len(self._received) <= LINE_BYTES:
+            self._receive()
+        while b"\n" in self._received:
+            if not self._is_of_a_post(self._line()):
+                raise StrategyMisanswered(UNREADABLE)
+        found, self._late = self._late, []
+        return found
+
     def ask(
         self, number: int, request: Sequence[object], budget_s: float, patience: int = PATIENCE
     ) -> Any:
         """The answer to the request of this number: a JSON value.
 
         Time in which the process stands in line for a processor is not charged, up to `patience`
-        budgets. After a StrategyHung it may be asked again: an answer that comes late is passed
-        over.
+        budgets.
 
         Raises:
             StrategyHung, StrategyLeaked, StrategyDied, StrategyMisanswered: it is to be ended.
@@ -191,11 +223,8 @@ class StrategyProcess:
         try:
             self._channel.sendall(line([number, *request]))
             answer = self._answer(budget_s, patience)
-            while self._is_passed_over(answer):
+            while self._is_of_a_post(answer):
                 answer = self._answer(budget_s, patience)
-        except StrategyHung:
-            self._passed_over.add(number)
-            raise
         except OSError:  # the connection is broken: the process has ended
             raise StrategyDied from None
         self._check_growth()
@@ -203,11 +232,12 @@ class StrategyProcess:
             raise StrategyMisanswered(UNREADABLE)
         return answer
 
-    def _is_passed_over(self, answer: Any) -> bool:
-        """Whether this answers what nobody waits for any more; it is told once."""
+    def _is_of_a_post(self, answer: Any) -> bool:
+        """Whether this answers what was posted; then it is kept for `answers`."""
         match answer:
-            case [int(number), *_] if number in self._passed_over:
-                self._passed_over.discard(number)
+            case [int(number), str(kind), value, _] if number in self._posted:
+                self._posted.discard(number)
+                self._late.append((number, kind, value))
                 return True
         return False
 
@@ -215,10 +245,19 @@ class StrategyProcess:
         """The next line, read."""
         while b"\n" not in self._received and len(self._received) <= LINE_BYTES:
             self._wait(budget_s, patience)
+            self._receive()
+        return self._line()
+
+    def _receive(self) -> None:
+        try:
             more = self._channel.recv(LINE_BYTES)
-            if not more:
-                raise StrategyDied
-            self._received += more
+        except OSError:
+            raise StrategyDied from None
+        if not more:
+            raise StrategyDied
+        self._received += more
+
+    def _line(self) -> Any:
         text, _, self._received = self._received.partition(b"\n")
         try:
             return json.loads(text)

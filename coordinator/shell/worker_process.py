@@ -18,6 +18,7 @@ import random
 import signal
 import socket
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
@@ -49,7 +50,7 @@ has it; what is wrong with it is told too, and no rule made."""
 Request = Mapping[str, object]
 """What is asked of a worker: {"load": what is wanted, "within_s": seconds}; and of a lane:
 {"begin": tickers or null}, {"bar": values}, {"bars": [values]}, or
-{"explain": ticker or "", "within_s": seconds}."""
+{"explain": ticker or "", "until_s": when, by the monotonic clock}."""
 Step = Callable[[Any], Any]
 
 
@@ -204,8 +205,8 @@ def _answer(
             case {"begin": tickers}:
                 steps[lane] = rule.start_together(tuple(tickers))
                 return "begun", None
-            case {"explain": ticker, "within_s": within_s}:
-                return "explained", _explained(steps[lane], ticker, within_s)
+            case {"explain": ticker, "until_s": until_s}:
+                return "explained", _explained(steps[lane], ticker, until_s)
             case {"bars": bars}:
                 answer = steps[lane]({bar.symbol: bar for bar in map(bar_of, bars)})
                 kind, meant = "signals", _signals(answer)
@@ -217,8 +218,11 @@ def _answer(
         return "raised", error_text(error)
 
 
-def _explained(step: Step, ticker: str, within_s: float) -> dict[str, str]:
+def _explained(step: Step, ticker: str, until_s: float) -> dict[str, str]:
     """What a step says that it saw, as texts; what goes wrong with that is told, no fault."""
+    within_s = until_s - time.monotonic()
+    if within_s <= 0:
+        return {"explain()": f"no time was left for it: {EXPLAIN_S:g} s went into others"}
     explain = getattr(getattr(step, "__self__", step), "explain", None)
     if explain is None:
         return {}

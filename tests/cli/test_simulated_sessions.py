@@ -6,29 +6,54 @@ import json
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.cli.conftest import Shell
+from tests.coordinator.own_strategies import write_folder
 from tests.oracle import configs
 
 DEADLINE_S = 60.0
+MOMENTUM = configs.single("momentum")
+SLOW_WORDS = """\
+import time
+
+from coordinator import Strategy
+
+
+class Silent(Strategy):
+    strategy_type = "silent"
+    longest_window = property(lambda self: 1)
+    _ticker: str = ""
+
+    def step(self, bar):
+        self._ticker = bar.symbol
+        return 0
+
+    def explain(self):
+        if self._ticker == "QQQ":
+            time.sleep(60)
+        return {"saw": self._ticker}
+"""
 
 
 @contextmanager
-def session(shell: Shell) -> Iterator[subprocess.Popen[str]]:
+def session(
+    shell: Shell, document: Mapping[str, Any] = MOMENTUM
+) -> Iterator[subprocess.Popen[str]]:
     """A session on an embedded simulator that has a control socket."""
     config = shell.folder / "one.json"
-    config.write_text(json.dumps(configs.single("momentum")))
+    config.write_text(json.dumps(document))
     words = ("--simulate", "--config", str(config), "--date", "2026-03-17", "--clock-speed", "60")
     with shell.start("run", *words) as process:
         try:
             until_s = time.monotonic() + DEADLINE_S
             while not list(shell.home.glob("SIM*/control/*.json")):
-                assert process.poll() is None
+                assert process.poll() is None, process.communicate()
                 assert time.monotonic() < until_s
                 time.sleep(0.05)
             yield process
@@ -77,3 +102,19 @@ def test_of_several_simulated_sessions_one_is_named(short_path: Path) -> None:
     assert said.returncode == 2
     assert "2 simulated sessions run; name one by --account: SIM0001, SIM0002." in said.stderr
     assert named.stdout.startswith("SIM0002: books and broker agree")
+
+
+@pytest.mark.slow
+def test_a_strategy_that_says_nothing_on_a_ticker_is_told_of_with_its_name(
+    short_path: Path,
+) -> None:
+    shell = Shell(short_path)
+    write_folder(short_path / "own", silent=SLOW_WORDS)
+    one = {"name": "Mute", "strategy_type": "silent", "tickers": ["SPY", "QQQ"]}
+    with session(shell, {"strategies_dir": "own", "strategies": [one]}):
+        until_s = time.monotonic() + DEADLINE_S
+        while "saw SPY" not in (said := shell.run("explain", "Mute")).stdout:
+            assert time.monotonic() < until_s, said
+    assert said.returncode == 0
+    assert said.stderr.startswith("Warning: Mute did not say what it saw on QQQ: ")
+    assert "no answer within 0.5 s" in said.stderr

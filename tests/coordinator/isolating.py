@@ -6,13 +6,14 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, TypeVar
 
 from coordinator.core.lanes import Lanes, Rule, StrategySpec
 from coordinator.core.values import MINUTE, Bar
+from coordinator.shell.elsewhere import Elsewhere
 from tests.coordinator.bench import OPEN, spec
 
 BREAKS_AT = 3
@@ -129,3 +130,17 @@ def on_a_loop(call: Callable[[], T]) -> T:
         return call()
 
     return asyncio.run(inside())
+
+
+def explained(lanes: Lanes, own: StrategySpec) -> list[Mapping[str, object]]:
+    """What it says on each of its tickers, as whoever asks a session is told."""
+    found = [lanes.lane(own, ticker) for ticker in own.tickers]
+
+    async def asked() -> list[Mapping[str, object]]:
+        if isinstance(own.rule, Elsewhere):
+            for lane in found:
+                lane.explain()
+            await own.rule.hear()
+        return [lane.explain() for lane in found]
+
+    return asyncio.run(asked())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import itertools
 import json
 import logging
 import os
@@ -33,6 +35,7 @@ from tests.coordinator.isolating import (
     Turns,
     answers,
     bars,
+    explained,
     named,
     on_a_loop,
     signals,
@@ -333,13 +336,16 @@ def test_a_users_strategy_explains_itself_from_its_process_and_trades_on_whateve
         lanes = Lanes([own])
         first, second = bars(minutes=range(2))
         assert answers(lanes, own, [first]) == [1]
-        told = on_a_loop(lanes.lane(own, "SPY").explain)
+        [told] = explained(lanes, own)
         if list(told) == ["explain()"]:
             assert more in str(told["explain()"])
         else:
             assert told == {"close": "100", "average": "0.333333", "more": more}
         assert answers(lanes, own, [second]) == [1]
         assert lanes.fault(own) == ""
+
+
+COUNT = itertools.count()
 
 
 def deaf() -> None:
@@ -357,7 +363,7 @@ def test_an_explanation_that_does_not_come_is_told_and_what_comes_of_it_later_is
         lanes = Lanes([own])
         first, second, third = bars(minutes=range(3))
         answers(lanes, own, [first])
-        told = on_a_loop(lanes.lane(own, "SPY").explain)
+        [told] = explained(lanes, own)
         assert told == {"explain()": "no answer within 0.5 s; ask again after its next bar"}
         assert on_a_loop(lambda: answers(lanes, own, [second, third])) == [1, 1]
         assert lanes.fault(own) == ""
@@ -368,14 +374,93 @@ def test_explanations_on_many_tickers_have_half_a_second_between_two_bars_for_al
     with isolated([named("own", Explains(WAYS["loops"]), *tickers)], BUILT_IN) as [own]:
         lanes = Lanes([own])
         for minute in range(2):
-            for bar in bars(*tickers, minutes=[minute]):
-                lanes.feed_all([bar])
-            first, *others = (
-                str(on_a_loop(lanes.lane(own, ticker).explain)["explain()"]) for ticker in tickers
-            )
+            minutes = bars(*tickers, minutes=[minute])
+            on_a_loop(lambda minutes=minutes: [lanes.feed_all([bar]) for bar in minutes])
+            first, *others = (str(told["explain()"]) for told in explained(lanes, own))
             assert "no answer within 0.5 s" in first
-            assert [words.partition(":")[0] for words in others] == ["left out", "left out"]
+            for words in others:
+                assert words.startswith(("no answer within 0.5 s", "no time was left for it"))
+            again, *_ = explained(lanes, own)
+            assert again["explain()"] == first, "it is not asked a second time"
         assert lanes.fault(own) == ""
+
+
+def test_on_each_ticker_it_says_what_it_saw_there_and_is_asked_once_a_bar() -> None:
+    tickers = ("SPY", "QQQ")
+    with isolated([named("own", Explains(lambda: next(COUNT)), *tickers)], BUILT_IN) as [own]:
+        lanes = Lanes([own])
+        for bar in bars(*tickers):
+            lanes.feed_all([bar])
+        spy, qqq = explained(lanes, own)
+        assert (spy["more"], qqq["more"]) == ("0", "1")
+        assert explained(lanes, own) == [spy, qqq]
+        on_a_loop(lambda: lanes.feed_all(bars("SPY", minutes=[1])))
+        assert [told["more"] for told in explained(lanes, own)] == ["2", "3"]
+
+
+def test_while_a_strategy_explains_itself_the_loop_goes_on() -> None:
+    with isolated([named("own", Explains(WAYS["sleeps"]))], BUILT_IN) as [own]:
+        lanes = Lanes([own])
+        answers(lanes, own, bars())
+        lane = lanes.lane(own, "SPY")
+
+        async def beside() -> int:
+            assert lane.explain() == {"explain()": "no answer yet; ask again"}
+            hearing = asyncio.create_task(own.rule.hear())  # type: ignore[attr-defined]
+            turns = 0
+            while not hearing.done():
+                await asyncio.sleep(0)
+                turns += 1
+            return turns
+
+        assert asyncio.run(beside()) > 100
+        assert "no answer within 0.5 s" in str(lane.explain()["explain()"])
+
+
+def test_a_bar_goes_first_and_what_was_asked_before_it_is_forgotten() -> None:
+    with isolated([named("own", Explains(WAYS["sleeps"]))], BUILT_IN) as [own]:
+        lanes = Lanes([own])
+        first, second = bars(minutes=range(2))
+        answers(lanes, own, [first])
+        lane = lanes.lane(own, "SPY")
+
+        async def meanwhile() -> None:
+            lane.explain()
+            hearing = asyncio.create_task(own.rule.hear())  # type: ignore[attr-defined]
+            await asyncio.sleep(0)
+            assert answers(lanes, own, [second]) == [1]
+            await hearing
+
+        asyncio.run(meanwhile())
+        assert lanes.fault(own) == ""
+        [told] = explained(lanes, own)
+        assert "no answer within 0.5 s" in str(told["explain()"]), "it is asked anew"
+
+
+def test_two_who_ask_at_once_are_both_answered() -> None:
+    with isolated([named("own", Explains(lambda: "so"))], BUILT_IN) as [own]:
+        lanes = Lanes([own])
+        answers(lanes, own, bars())
+        lane = lanes.lane(own, "SPY")
+
+        async def both() -> None:
+            lane.explain()
+            await asyncio.gather(own.rule.hear(), own.rule.hear())  # type: ignore[attr-defined]
+
+        asyncio.run(both())
+        assert lane.explain()["more"] == "so"
+
+
+def test_of_a_process_that_has_ended_it_is_said_and_the_next_bar_finds_it() -> None:
+    with isolated([named("own", Explains(WAYS["exits"]))], BUILT_IN) as [own]:
+        lanes = Lanes([own])
+        first, second = bars(minutes=range(2))
+        answers(lanes, own, [first])
+        assert explained(lanes, own) == [{"explain()": "not asked: its process has ended"}]
+        answers(lanes, own, [second])
+        assert "its process" in lanes.fault(own)
+        [told] = explained(lanes, own)
+        assert str(told["explain()"]).startswith("not asked: its process")
 
 
 def test_a_strategy_that_has_failed_explains_nothing() -> None:
@@ -383,7 +468,7 @@ def test_a_strategy_that_has_failed_explains_nothing() -> None:
         lanes = Lanes([own])
         answers(lanes, own, bars())
         assert "no idea" in lanes.fault(own)
-        assert lanes.lane(own, "SPY").explain() == {}
+        assert explained(lanes, own) == [{}]
 
 
 def test_a_strategy_and_its_shadow_share_no_process_though_their_rules_are_equal() -> None:

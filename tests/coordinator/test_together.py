@@ -18,7 +18,7 @@ from coordinator.shell import startup
 from coordinator.shell.isolation import Budget, isolated
 from coordinator.strategies.registry import BUILT_IN
 from tests.coordinator.bench import Bench, D, bar
-from tests.coordinator.isolating import WAYS, named, on_a_loop
+from tests.coordinator.isolating import WAYS, explained, named, on_a_loop
 from tests.coordinator.pairs import FORMS, Leader, LeaderByStep
 
 SPY_AND_QQQ = [("100", "50"), ("101", "50"), ("101", "52"), ("103", "52"), ("102", "51.9")]
@@ -322,7 +322,7 @@ def test_it_explains_each_ticker_with_what_it_tells_of_all_and_of_that_one(walle
     with isolated([spec(Leader())], BUILT_IN if walled else (Leader,)) as [one]:
         lanes = Lanes([one])
         fed(lanes, *minutes(SPY_AND_QQQ)[0])
-        told = {ticker: lanes.lane(one, ticker).explain() for ticker in one.tickers}
+        told = dict(zip(one.tickers, explained(lanes, one), strict=True))
     assert {t: {k: str(v) for k, v in of.items()} for t, of in told.items()} == {
         "SPY": {"lookback": "2", "place": "1"},
         "QQQ": {"lookback": "2", "place": "2"},
