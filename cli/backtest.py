@@ -94,7 +94,7 @@ def backtest(
     json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
     log_level: LogLevel = "WARNING",
 ) -> None:
-    """Test strategies on recorded bars, by the engine that trades.
+    """Test strategies on recorded bars with the live engine.
 
     Every session between --start and --end is played in order, on books that live on, and goes
     into the warehouse with mode `backtest` when it is over. Ctrl-C keeps the sessions that are.

@@ -41,7 +41,7 @@ def compare(
     ] = None,
     json: AsJson = False,
 ) -> None:
-    """Compare two strategies over the days on which both were run.
+    """Compare two strategies over the days that both have.
 
     A live one against a shadow, before it is promoted; or any two that are in the warehouse. Where
     a name has several histories, the two with the newest day in common are meant.

@@ -17,7 +17,7 @@ from cli.tables import print_json
 def end_of_day(
     session: SessionId = None, json: AsJson = False, log_level: LogLevel = "INFO"
 ) -> None:
-    """Load sessions from the journal into the warehouse (DuckDB).
+    """Load sessions from the journals into the warehouse.
 
     Without --session: every session that is not loaded yet or changed since, but for one that
     is still traded. Safe to repeat, and beside a running coordinator. Exit 1 if rows had to be

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def kill(
     clock_speed: BrokerSpeed = 1.0, json: AsJson = False, log_level: LogLevel = "INFO"
 ) -> None:
-    """Cancel and sell everything, and buy nothing until `revive`.
+    """Cancel and sell everything; buy nothing until `revive`.
 
     Works on every account under MULTI_TRADER_HOME, whether a coordinator runs or not. What is not
     a strategy's stays. Where a market is closed, orders are cancelled now and the next coordinator

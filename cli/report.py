@@ -29,7 +29,7 @@ Day = Annotated[
 def report(
     session: SessionId = None, start: Day = None, end: Day = None, json: AsJson = False
 ) -> None:
-    """Write a session's HTML report, or a range's; print its path.
+    """Write the report of a session or a range; print its path.
 
     Without options: of the latest session in the warehouse. With --start or --end: of all its
     sessions from the one date to the other.

@@ -32,6 +32,8 @@ _PRICES = ("open", "high", "low", "close")
 _REQUIRED = ("symbol", "timestamp", *_PRICES, "volume")
 _MINUTE_US = 60_000_000
 _DAY_US = 86_400_000_000
+_ENOUGH = 20
+"""So many bars of one-minute data have two in neighbouring minutes."""
 _EPOCH = date(1970, 1, 1)
 _EPOCH_START = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -185,6 +187,7 @@ def _checked(table: Any, path: Path, source: str | None) -> dict[str, Any]:
     if source is None:
         _check_sources(columns, path)
     _check_unique(columns, path)
+    _check_minutes(columns, path)
     return columns
 
 
@@ -280,6 +283,17 @@ def _check_unique(columns: dict[str, Any], path: Path) -> None:
         raise FeedError(
             f"{path}: rows {columns['row'][n]} and {columns['row'][n + 1]} are both "
             f"{columns['symbol'][n]} {when}Z: (symbol, timestamp) must be unique"
+        )
+
+
+def _check_minutes(columns: dict[str, Any], path: Path) -> None:
+    """Bars of five minutes, hours or days are not one-minute bars, though each starts a minute."""
+    gaps = np.diff(columns["timestamp"])[columns["symbol"][1:] == columns["symbol"][:-1]]
+    if len(gaps) >= _ENOUGH and (least := int(gaps.min()) // _MINUTE_US) > 1:
+        apart = "a day" if least == _DAY_US // _MINUTE_US else f"{least} minutes"
+        raise FeedError(
+            f"{path}: no two of its bars lie less than {apart} apart, so they are not one-minute"
+            " bars, which sessions are played by; give a file of those"
         )
 
 

@@ -94,6 +94,7 @@ def test_no_summary_is_cut_short_in_the_list(command: Command, name: str) -> Non
     line = next(line for line in command(["--help"]).out.splitlines() if line[2:].startswith(name))
     assert line.rstrip().endswith(".")
     assert not line.rstrip().endswith("...")
+    assert len(line.rstrip()) <= 78, "a real terminal of 80 columns shows two less than this one"
 
 
 def test_the_help_of_run_says_where_keys_come_from(command: Command) -> None:

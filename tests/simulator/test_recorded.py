@@ -99,6 +99,28 @@ def test_files_that_cannot_be_read_say_so(tmp_path: Path) -> None:
         RecordedFeed(written(tmp_path, frame(0)))
 
 
+@pytest.mark.parametrize(
+    ("every", "words"),
+    [("D", "less than a day apart"), ("5min", "less than 5 minutes apart")],
+    ids=["daily bars", "bars of five minutes"],
+)
+def test_bars_of_days_or_five_minutes_are_not_played_as_bars_of_one(
+    tmp_path: Path, every: str, words: str
+) -> None:
+    stamps = pd.date_range(NINE_THIRTY, periods=30, freq=every)
+    with pytest.raises(FeedError, match=words) as refused:
+        RecordedFeed(written(tmp_path, frame(30, timestamp=stamps)))
+    assert "give a file of those" in str(refused.value)
+
+
+def test_a_few_bars_far_apart_and_many_with_gaps_are_one_minute_bars(tmp_path: Path) -> None:
+    few = pd.date_range(NINE_THIRTY, periods=10, freq="h")
+    assert RecordedFeed(written(tmp_path, frame(10, timestamp=few))).symbols() == ["SPY"]
+    gaps = [NINE_THIRTY + pd.Timedelta(minutes=m) for m in (*range(0, 300, 10), 301, 302)]
+    thin = frame(len(gaps), timestamp=gaps)
+    assert RecordedFeed(written(tmp_path, thin)).symbols() == ["SPY"]
+
+
 def test_a_source_selects_its_rows_and_an_unknown_one_lists_those_there_are(
     tmp_path: Path,
 ) -> None:
