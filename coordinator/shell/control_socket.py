@@ -227,8 +227,8 @@ async def _explained(live: LiveSession, request: Request) -> Reply:
         return Reply(done=False, said=said)
     spec = found[request.strategy]
     if request.ticker and request.ticker not in spec.tickers:
-        trades = ", ".join(spec.tickers)
-        said = f"{request.strategy} does not trade {request.ticker}; it trades {trades}."
+        theirs = ", ".join(spec.tickers)
+        said = f"{request.strategy} does not trade {request.ticker}; it trades {theirs}."
         return Reply(done=False, said=said)
     explained = live.explain(request.strategy, request.ticker)
     if isinstance(spec.rule, Elsewhere):
