@@ -159,7 +159,7 @@ def _coordinator(view: LiveView, after_s: float) -> Iterator[Text]:
     yield _line((view.coordinator, "bold"), (f"  {view.account}  {view.mode}  {ends}", ""))
     age_s = (view.at - view.last_bar).total_seconds() if view.last_bar else None
     bar = "no bar yet" if age_s is None else f"last bar {age_s:.0f} s ago"
-    pace = f"answers in {after_s * 1000:.0f} ms; lag {view.lag_s * 1000:.0f} ms"
+    pace = f"lag {view.lag_s * 1000:.0f} ms; answer {after_s * 1000:.0f} ms"
     yield _line(*_streams(view.streams), (f"{bar}; {pace}", ""))
     if view.killed:
         yield _line(("KILLED: nothing is bought until `multi-trader revive`", "bold red"))

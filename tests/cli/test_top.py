@@ -110,7 +110,7 @@ def test_at_eighty_columns_every_figure_is_whole() -> None:
     lines = drawn([answered(view(3))])
     for whole in (
         "stocks  PA1  paper  13:35:04 UTC, closes 20:00",
-        "live: orders, stock bars; last bar 4 s ago; answers in 4 ms; lag 0 ms",
+        "live: orders, stock bars; last bar 4 s ago; lag 0 ms; answer 4 ms",
         "Equity 30,003.00   Day P&L -297.00   Positions 2   Open orders 3",
         "Strategies 1-3 of 3, by name",
         KEYS,
