@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.completing import strategy_names
 from cli.faults import complain, plainly
 from cli.options import AsJson, a_date
 from cli.tables import print_json, print_table
@@ -23,6 +24,7 @@ Name = Annotated[
     typer.Argument(
         metavar="NAME[@MODE]",
         help="A strategy; @shadow, @backtest or @ACCOUNT says which of its histories.",
+        autocompletion=strategy_names,
     ),
 ]
 

@@ -8,13 +8,17 @@ from typing import Annotated
 
 import typer
 
+from cli.completing import strategy_names
 from cli.faults import ANYTHING_ELSE, plainly
 from cli.kill import operator
 from cli.logs import configure_logging
 from cli.options import BrokerSpeed, LogLevel
 from cli.tables import plain
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="The strategy's name.")]
+Name = Annotated[
+    str,
+    typer.Argument(metavar="NAME", help="The strategy's name.", autocompletion=strategy_names),
+]
 AccountNumber = Annotated[
     str | None, typer.Option("--account", metavar="NUMBER", help="Of this account.")
 ]

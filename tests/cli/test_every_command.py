@@ -18,6 +18,7 @@ from cli.main import app
 from coordinator.config import default_config
 from tests.cli.conftest import ROOT, Said, Shell
 from tests.cli.test_sql import fill_warehouse
+from tests.coordinator.test_readers import holding, keep, paper
 
 Command = Callable[[Sequence[str]], Said]
 COMMANDS = sorted(get_command(app).commands)
@@ -160,6 +161,18 @@ def test_bash_completes_commands_options_and_strategy_types(shell: Shell) -> Non
     assert completions(shell, "multi-trader run --strat") == ["--strategies"]
     assert completions(shell, "multi-trader strategies mom") == ["momentum"]
     assert completions(shell, "multi-trader run --log-level W") == ["WARNING"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
+def test_bash_completes_the_names_of_strategies_that_have_books_else_the_built_in_ones(
+    shell: Shell,
+) -> None:
+    assert completions(shell, "multi-trader explain SPY") == ["SPY_Adaptive"]
+    keep(shell.home, [*paper(holding().records)])
+    for command in ("explain", "pause", "resume", "flatten", "compare", "compare A"):
+        assert completions(shell, f"multi-trader {command} ") == ["A", "B"], command
+    assert completions(shell, "multi-trader pause B") == ["B"]
 
 
 def test_help_says_how_to_have_completion(command: Command) -> None:

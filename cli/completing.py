@@ -1,0 +1,23 @@
+"""What a shell completes where a strategy is named; whatever is wrong there completes nothing."""
+
+from __future__ import annotations
+
+
+def strategy_names(incomplete: str) -> list[str]:
+    """The strategies of the sessions under MULTI_TRADER_HOME, that begin like this.
+
+    Where there is no session yet, those that run without a configuration.
+    """
+    from coordinator.config import default_config
+    from coordinator.errors import MultiTraderError
+    from coordinator.readers import read_status
+    from coordinator.settings import home_folder
+
+    try:
+        views = read_status(home_folder())
+    except (MultiTraderError, OSError):
+        return []
+    names = {one.name for view in views for one in (*view.strategies, *view.shadows)}
+    if not views:
+        names = {one.name for one in default_config().strategies}
+    return sorted(name for name in names if name.startswith(incomplete) and name != "UNASSIGNED")
