@@ -201,11 +201,11 @@ class Engine:
         self._check_fault(spec, now)
         holds = []
         if self._sees_orders:  # else what is open nobody knows: to buy or to sell is not safe
-            for ticker, lane in seat.lanes:
-                bar, signal = to_decide.get(ticker), lane.signal
-                if bar is None or not (signal or ticker in view.positions):
+            for ticker, lane in seat.among(to_decide):
+                signal = lane.signal
+                if not (signal or ticker in view.positions):
                     continue
-                if self._decide(spec, signal, bar, view, now):
+                if self._decide(spec, signal, to_decide[ticker], view, now):
                     holds.append(ticker)
         self._minutes.looked_at(seat, view, holds)
 

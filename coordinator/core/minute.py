@@ -9,7 +9,7 @@ strategy's first bar of the minute came.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
@@ -50,11 +50,21 @@ class Seat:
     spec: StrategySpec
     name: str
     account: SubAccount
-    lanes: tuple[tuple[str, Lane], ...]
-    """By ticker, in its tickers' order."""
+    lanes: dict[str, tuple[int, Lane]]
+    """By ticker, with the place among its tickers, in their order."""
     guarded: bool
     """Whether a limit watches over what it holds."""
     view: View | None = None
+    sated: set[str] = field(default_factory=set)
+    """On what tickers it has what it wants, and nothing to watch over that."""
+
+    def among(self, tickers: Collection[str]) -> Iterable[tuple[str, Lane]]:
+        """Its lanes on these tickers, in its own order."""
+        lanes = self.lanes
+        if len(lanes) <= len(tickers):
+            return [(ticker, lane) for ticker, (_, lane) in lanes.items() if ticker in tickers]
+        own = sorted((lanes[ticker][0], ticker) for ticker in tickers if ticker in lanes)
+        return [(ticker, lanes[ticker][1]) for _, ticker in own]
 
 
 class Minutes:
@@ -71,7 +81,7 @@ class Minutes:
                 spec,
                 spec.name,
                 books.ledger[spec.name],
-                tuple((ticker, lanes.lane(spec, ticker)) for ticker in spec.tickers),
+                {t: (place, lanes.lane(spec, t)) for place, t in enumerate(spec.tickers)},
                 spec.limits.watches,
             )
             for rank, spec in enumerate(specs)
@@ -91,13 +101,15 @@ class Minutes:
         self._busted: set[str] = set()
         self._begun: dict[str, datetime] = {}
         """The newest minute of each ticker that Views were due for."""
+        self._newest: datetime | None = None
+        """The newest of them all."""
         self._fresh: Collection[str] = ()
         self._turn = len(specs)
 
     def changed(self, specs: Sequence[StrategySpec]) -> Minutes:
         """The same minute for other strategies; those that go on see in it what they saw."""
         new = Minutes(self._books, specs, self._lanes)
-        new._begun, new._busted = self._begun, self._busted
+        new._begun, new._newest, new._busted = self._begun, self._newest, self._busted
         for name, seat in new._seat_of.items():
             if name in self._seat_of:
                 seat.view = self._seat_of[name].view
@@ -115,6 +127,8 @@ class Minutes:
         begun = self._begun
         self._fresh = fresh = {s: minute for s in symbols if s not in begun or begun[s] < minute}
         begun.update(fresh)
+        if fresh and (self._newest is None or minute > self._newest):
+            self._newest = minute
         ranks = set(self._lanes.wishing(decided, self._is_stirred))
         ranks |= self._lanes.faulty(symbols)
         if self._pressing:
@@ -159,6 +173,7 @@ class Minutes:
         elif not seat.guarded:
             for ticker in orderable:
                 if account.positions.get(ticker) is view.positions.get(ticker):
+                    seat.sated.add(ticker)
                     self._sated[ticker].add(rank)
                     self._lanes.sate(rank, ticker, sated=True)
 
@@ -197,25 +212,25 @@ class Minutes:
         seat = self._seat_of.get(strategy)
         if seat is None:
             return
-        rank, lanes = seat.rank, seat.lanes
-        if rank != self._turn or len(lanes) > 1:  # else its only View was made for this turn
-            self._keep(seat)
+        rank = seat.rank
+        self._keep(seat)
         self._stirred.add(rank)
         self._is_stirred[rank] = True
         if seat.guarded:
             self._pressing.add(rank)
-        for ticker, _ in lanes:
-            sated = self._sated[ticker]
-            if rank in sated:
-                sated.discard(rank)
-                self._lanes.sate(rank, ticker, sated=False)
+        for ticker in seat.sated:
+            self._sated[ticker].discard(rank)
+            self._lanes.sate(rank, ticker, sated=False)
+        seat.sated.clear()
 
     def _keep(self, seat: Seat) -> None:
         """Make the View that is due. Whose turn is yet to come sees what is before its turn."""
+        if self._newest is None or (seat.view is not None and seat.view.minute >= self._newest):
+            return
         if self._busted and seat.name in self._busted:
             return
         begun, fresh = self._begun, self._fresh if seat.rank > self._turn else ()
-        due = [begun[t] for t, _ in seat.lanes if t in begun and t not in fresh]
+        due = [begun[t] for t in seat.lanes if t in begun and t not in fresh]
         if due:
             self.view(seat, max(due))
 
