@@ -19,12 +19,19 @@ _STORED = {
     "sessions": "SELECT * FROM sessions WHERE session_id = ?",
     "strategies": "SELECT * FROM strategies WHERE session_id = ?",
     "pnl_daily": "SELECT * FROM pnl_daily WHERE session_id = ?",
-    "equity": "SELECT * FROM equity WHERE session_id = ? AND strategy = 'UNASSIGNED'",
-    "activities": "SELECT * FROM activities WHERE session_id = ? AND strategy = 'UNASSIGNED'",
     "discrepancies": """SELECT * FROM discrepancies
         WHERE session_id = ? AND kind NOT IN ('journal', 'fill', 'fee')""",
     "variants": "SELECT * FROM variants WHERE session_id = ?",
     "faults": "SELECT * FROM faults WHERE session_id = ?",
+}
+# What an earlier call added of other variants, and what nobody's book did.
+_OF_OTHERS = {
+    "orders": "SELECT * FROM orders WHERE session_id = ? AND NOT list_contains(?, strategy)",
+    "fills": "SELECT * FROM fills WHERE session_id = ? AND NOT list_contains(?, strategy)",
+    "activities": """SELECT * FROM activities
+        WHERE session_id = ? AND NOT list_contains(?, strategy)""",
+    "positions": "SELECT * FROM positions WHERE session_id = ? AND NOT list_contains(?, strategy)",
+    "equity": "SELECT * FROM equity WHERE session_id = ? AND NOT list_contains(?, strategy)",
 }
 
 
@@ -50,13 +57,15 @@ class _InDetail:
     def rows(self) -> SessionRows:
         """The stored rows and the details together."""
         stored = {name: self._stored(sql) for name, sql in _STORED.items()}
+        names = sorted(self._names)
+        stored |= {name: self._stored(sql, names) for name, sql in _OF_OTHERS.items()}
         for row in stored["variants"]:
             row["details"] = "kept" if row["strategy"] in self._names else row["details"]
         added = {name: [*stored.get(name, []), *rows] for name, rows in self._details.items()}
         return {**stored, **added}
 
-    def _stored(self, sql: str) -> list[dict[str, Any]]:
-        cursor = self._store.connection.execute(sql, [self.session_id])
+    def _stored(self, sql: str, *more: object) -> list[dict[str, Any]]:
+        cursor = self._store.connection.execute(sql, [self.session_id, *more])
         names = [column[0] for column in cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
@@ -66,6 +75,7 @@ def add_details(
 ) -> LoadResult:
     """Adds what the variants `names` did to a session that was loaded without it.
 
+    What was added of other variants before stays, and what is told of the same one again replaces.
     `details` are bars, orders, fills, activities, positions and equity, rows as at a load.
     Raises as `load_session` does.
     """

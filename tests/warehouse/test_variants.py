@@ -116,6 +116,21 @@ def test_details_that_are_added_restate_nothing(store: Store) -> None:
     assert kept == (("Alpha", "kept"), ("Beta", "none"))
 
 
+def test_details_that_are_added_one_after_another_all_stay(store: Store) -> None:
+    source, whole = a_sweep(), in_full().tables
+    source.tables["variants"][1]["details"] = "none"
+    for name in DETAILS:
+        source.tables[name] = [r for r in source.tables[name] if r["strategy"] == "UNASSIGNED"]
+    load_session(store, source)
+    for added in ("Alpha", "Beta", "Alpha"):
+        details = {name: [r for r in whole[name] if r["strategy"] == added] for name in DETAILS}
+        result = add_details(store, "s1", [added], {**details, "bars": []})
+        assert (result.status, result.restated, result.quarantined) == ("loaded", False, 0)
+    for name in DETAILS:
+        assert result.rows[name] == len(whole[name])
+    assert ask(store, "SELECT DISTINCT details FROM variants").rows == (("kept",),)
+
+
 def test_a_comparison_says_that_details_were_not_kept_and_not_that_nothing_was_traded(
     location: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
