@@ -1,7 +1,8 @@
 """How long sessions take to load and views to answer: `python -m benchmarks.warehouse [--save]`.
 
-Rows are of benchmarks/warehouse_rows.py; making them is not counted. Some sessions are loaded bare,
-too: the same rows through Arrow into the same tables, nothing checked and nothing derived. Each
+Rows are of benchmarks/warehouse_rows.py; making them is not counted. A second process loads each
+session bare, in turn with the first: the same rows through Arrow into the same tables, one COMMIT a
+session, nothing checked and nothing derived. Both count what closing the file takes. Each
 view is asked cold, on a connection of its own, and again at once. Goals are of wall seconds where
 somebody waits for them (fewer sessions: the load's share of its goal), of processor seconds where
 two things are compared; what is missed is said, here and in the JSON, and fails nothing. The result
@@ -19,6 +20,8 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +36,8 @@ from warehouse import LoadStatus, Store, load_session
 from warehouse.queries import ask
 from warehouse.schemas import TABLES
 
-EVERY = 10
-"""Each so many sessions one is loaded bare, too."""
+Scale = tuple[int, int, int]
+"""Strategies, executions of each, and tickers of a session."""
 RESULT = Path(__file__).parent / "results" / "warehouse.json"
 WHOLE_FILLS, WHOLE_LOAD_S = 2_500_000, 180.0
 VIEW_S, MEMORY_MIB, TIMES_BARE = 1.0, 2048.0, 2.0
@@ -42,7 +45,7 @@ VIEW_S, MEMORY_MIB, TIMES_BARE = 1.0, 2048.0, 2.0
 
 VALIDATION = [
     (frames_module, "_judge"),
-    *((load_module, name) for name in ("duplicates", "strangers", "contradictions")),
+    *((load_module, name) for name in ("duplicates", "strangers", "agree", "contradictions")),
 ]
 """The models of single rows, and the checks of rows against others; making frames is loading."""
 QUESTIONS = {
@@ -80,11 +83,6 @@ class Clock:
         self.wall_s += time.perf_counter() - wall_s
         self.cpu_s += time.process_time() - cpu_s
 
-    def add(self, other: Clock) -> None:
-        """Counts what another clock counted."""
-        self.wall_s += other.wall_s
-        self.cpu_s += other.cpu_s
-
     def __str__(self) -> str:
         return f"{self.wall_s:8.2f} s wall, {self.cpu_s:8.2f} s processor"
 
@@ -101,11 +99,10 @@ def timed(clock: Clock, function: Callable[..., Any]) -> Callable[..., Any]:
 
 @dataclass
 class Loads:
-    """What the loads took: all, the validation in them, and every so many beside a bare load."""
+    """What the loads took: all, the validation in them, and the same sessions bare."""
 
     whole: Clock = field(default_factory=Clock)
     judging: Clock = field(default_factory=Clock)
-    compared: Clock = field(default_factory=Clock)
     bare: Clock = field(default_factory=Clock)
     fills: int = 0
 
@@ -122,27 +119,53 @@ def load_bare(connection: duckdb.DuckDBPyConnection, made: Made) -> None:
     connection.execute("COMMIT")
 
 
-def load_all(store: Store, bare: Store, maker: Maker, sessions: int) -> Loads:
-    """Loads into `store`; every tenth session, from the second on, into `bare` too."""
+def load_bare_on_request(pipe: Connection, location: Path, scale: Scale) -> None:
+    """The second process: loads the sessions it is told the numbers of; None ends it."""
+    maker, clock, bare = Maker(*scale), Clock(), Store.open(location)
+    while (number := pipe.recv()) is not None:
+        made = maker.session(number)
+        with clock.running():
+            load_bare(bare.connection, made)
+        pipe.send(clock)
+    with clock.running():
+        bare.close()
+    pipe.send(clock)
+
+
+@contextmanager
+def bare_loads(location: Path, scale: Scale) -> Iterator[Connection]:
+    """A second process, whose memory is not ours, that loads bare what it is told."""
+    ours, its = get_context("spawn").Pipe()
+    process = get_context("spawn").Process(
+        target=load_bare_on_request, args=(its, location, scale), daemon=True
+    )
+    process.start()
+    yield ours
+    process.join()
+
+
+def load_all(store: Store, bare: Connection, maker: Maker, sessions: int) -> Loads:
+    """Loads into `store` and closes it; has each session loaded bare in turn."""
     loads = Loads()
     before = [(module, name, getattr(module, name)) for module, name in VALIDATION]
     for module, name, function in before:
         setattr(module, name, timed(loads.judging, function))
     try:
         for number in range(sessions):
-            made, once = maker.session(number), Clock()
-            with once.running():
+            made = maker.session(number)
+            with loads.whole.running():
                 result = load_session(store, made)
             assert result.status is LoadStatus.LOADED, result.message
-            loads.whole.add(once)
             loads.fills += result.rows["fills"]
-            if number % EVERY == 1:
-                loads.compared.add(once)
-                with loads.bare.running():
-                    load_bare(bare.connection, made)
+            bare.send(number)
+            bare.recv()
     finally:
         for module, name, function in before:
             setattr(module, name, function)
+    with loads.whole.running():  # what is still in the log goes into the file
+        store.close()
+    bare.send(None)
+    loads.bare = bare.recv()
     return loads
 
 
@@ -173,7 +196,8 @@ def figures(loads: Loads, answers: dict[str, Answer], peak_mib: float) -> dict[s
         "load_wall_s": loads.whole.wall_s,
         "load_cpu_s": loads.whole.cpu_s,
         "validation_cpu_s": loads.judging.cpu_s,
-        "times_bare": loads.compared.cpu_s / max(loads.bare.cpu_s, 1e-9),
+        "bare_cpu_s": loads.bare.cpu_s,
+        "times_bare": loads.whole.cpu_s / max(loads.bare.cpu_s, 1e-9),
         "answers_cpu_s": {name: answer.warm.cpu_s for name, answer in answers.items()},
         "answers_cold_wall_s": {name: answer.cold.wall_s for name, answer in answers.items()},
         "answers_warm_wall_s": {name: answer.warm.wall_s for name, answer in answers.items()},
@@ -224,12 +248,9 @@ def main(arguments: list[str]) -> int:
     scale = f"{given.sessions} x {given.strategies} x {given.fills}, {given.tickers} tickers"
     with tempfile.TemporaryDirectory() as folder:
         location = Path(folder) / "warehouse.duckdb"
-        maker = Maker(given.strategies, given.fills, given.tickers)
-        store = Store.open(location)
-        with Store.open(Path(folder) / "bare.duckdb") as bare:
-            loads = load_all(store, bare, maker, given.sessions)
-        with loads.whole.running():  # what is still in the log goes into the file
-            store.close()
+        sizes = given.strategies, given.fills, given.tickers
+        with bare_loads(Path(folder) / "bare.duckdb", sizes) as bare:
+            loads = load_all(Store.open(location), bare, Maker(*sizes), given.sessions)
         answers = ask_all(location)
         file_mib = location.stat().st_size / 2**20
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024

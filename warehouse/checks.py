@@ -126,21 +126,6 @@ ORDERS_AND_FILLS = (
         WHERE fee <> 0 AND ((qty > 0 AND fee < 0) OR (qty < 0 AND fee > 0)
                             OR abs(fee) > abs(money_product(qty, price)))""",
     ),
-    Check(
-        "fills",
-        "execution_id",
-        ("sessions",),
-        """
-        SELECT n.row_no, n.strategy, '''' || n.execution_id || ''' is already in session '
-               || f.session_id || ' for ' || f.strategy
-        FROM new_sessions AS mine
-        JOIN sessions AS s ON s.account = mine.account AND s.mode = mine.mode
-             AND s.session_id <> mine.session_id
-        JOIN fills AS f ON f.session_id = s.session_id
-        JOIN new_fills AS n ON n.execution_id = f.execution_id
-        WHERE mine.mode IN ('paper', 'live')
-          AND s.session_date BETWEEN mine.session_date - 7 AND mine.session_date + 7""",
-    ),
 )
 
 POSITIONS = (
@@ -221,8 +206,33 @@ DISCREPANCIES = (
     ),
 )
 
+ELSEWHERE = (
+    Check(
+        "fills",
+        "execution_id",
+        ("sessions",),
+        """
+        SELECT n.row_no, n.strategy, '''' || n.execution_id || ''' is already in session '
+               || f.session_id || ' for ' || f.strategy
+        FROM new_sessions AS mine
+        JOIN sessions AS s ON s.account = mine.account AND s.mode = mine.mode
+             AND s.session_id <> mine.session_id
+        JOIN fills AS f ON f.session_id = s.session_id
+        JOIN new_fills AS n ON n.execution_id = f.execution_id
+        WHERE mine.mode IN ('paper', 'live')
+          AND s.session_date BETWEEN mine.session_date - 7 AND mine.session_date + 7""",
+    ),
+)
+"""Whether rows agree with sessions that are stored already."""
+
 SUMS = ORDERS_AND_FILLS + POSITIONS + BARS + DISCREPANCIES
 """Whether the rows that belong to the session agree with each other; of its days, day_checks.py."""
+
+
+def prepare(connection: duckdb.DuckDBPyConnection) -> None:
+    """Works out what checks of a session's own rows need, from its frames and `day_before`."""
+    for statement in PREPARATION:
+        connection.execute(statement)
 
 
 def contradictions(
@@ -233,11 +243,10 @@ def contradictions(
 ) -> list[Rejection]:
     """Rows that `checks` find at fault among the frames registered as `new_<table>`.
 
+    All but ELSEWHERE must be prepared for.
     `touched` holds, per table, the strategies of rows refused before (None: not to be told).
     `filled` names the tables that have rows at all.
     """
-    for statement in PREPARATION:
-        connection.execute(statement)
     asked = [(check, _lost(check, touched)) for check in checks if check.table in filled]
     asked = [(check, lost) for check, lost in asked if None not in lost]
     if not asked or not connection.execute(_at_once(asked)).fetchall():

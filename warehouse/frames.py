@@ -30,8 +30,6 @@ Rows: TypeAlias = "Sequence[Row] | pa.Table"
 ROW_NO = "row_no"
 """The column of a frame that numbers the source's rows, from 1."""
 
-_SCHEMA_FAULT = "column_in_dataframe"
-
 
 @dataclass(frozen=True, slots=True)
 class Rejection:
@@ -210,14 +208,21 @@ def _array(
     return _one_by_one(table, column, values, numbers)
 
 
-def _exact_array(kind: Kind, values: list[object]) -> pa.Array | None:
+def _exact_array(kind: Kind, values: list[Any]) -> pa.Array | None:
     """The column, if every value can be stored exactly."""
     if kind is Kind.JSON:
         values = [json_text(value) for value in values]
-    if not _all_exact(kind, values):
+    if not all(_is_exact_type(kind, given) for given in set(map(type, values))):
+        return None
+    if kind is Kind.TIME:
+        zones = _zones(values)
+        if None in zones:
+            return None
+        values = values if zones <= {UTC} else _in_utc(kind, values)
+    if kind is Kind.JSON and not all(value is None or is_json(value) for value in values):
         return None
     try:
-        return pa.array(_in_utc(kind, values), kind.value)
+        return pa.array(values, kind.value)
     except (pa.ArrowInvalid, OverflowError):
         return None
 
@@ -237,7 +242,7 @@ def _one_by_one(
 
 def _in_utc(kind: Kind, values: list[Any]) -> list[Any]:
     """Times in UTC: once pandera is imported, pyarrow drops any other zone without converting."""
-    if kind is not Kind.TIME or _zones(values) <= {UTC}:
+    if kind is not Kind.TIME:
         return values
     return [None if value is None else value.astimezone(UTC) for value in values]
 
@@ -257,18 +262,6 @@ _TYPES: dict[Kind, tuple[type, ...]] = {
     Kind.LIST: (list, tuple),
 }
 _NEVER: dict[Kind, tuple[type, ...]] = {Kind.DATE: (datetime,)}
-
-
-def _all_exact(kind: Kind, values: list[Any]) -> bool:
-    if not all(_is_exact_type(kind, given) for given in set(map(type, values))):
-        return False
-    match kind:
-        case Kind.TIME:
-            return None not in _zones(values)
-        case Kind.JSON:
-            return all(value is None or is_json(value) for value in values)
-        case _:
-            return True
 
 
 def _is_exact_type(kind: Kind, given: type) -> bool:

@@ -1,19 +1,21 @@
 """What views would otherwise work out anew for each question: kept with each session, at its load.
 
 It stands in tables of the loader's own, beside the contract's, and follows from their rows alone.
+What is plainly nothing is not divided: to make a double of an amount is most of what it costs.
 """
 
 from __future__ import annotations
 
 import duckdb
 
+from warehouse.curve import Curves
+
 _KEEP = (
     """INSERT INTO equity_curve BY NAME
     SELECT session_id, strategy, ts, cash, market_value, equity, peak,
-           CASE WHEN peak > 0 THEN (peak - equity)::DOUBLE / peak::DOUBLE END AS drawdown
-    FROM (SELECT *, max(equity) OVER (PARTITION BY strategy ORDER BY ts
-                                      ROWS UNBOUNDED PRECEDING) AS peak FROM new_equity)
-    ORDER BY strategy, ts""",
+           CASE WHEN peak <= 0 THEN NULL WHEN peak = equity THEN 0
+                ELSE (peak - equity)::DOUBLE / peak::DOUBLE END AS drawdown
+    FROM new_curves""",
     """INSERT INTO exposures BY NAME
     SELECT session_id, strategy, favg(part) AS average,
            max(CASE WHEN market_value < 0 THEN -part ELSE part END) AS highest
@@ -23,8 +25,10 @@ _KEEP = (
           FROM new_equity)
     GROUP BY session_id, strategy""",
     """INSERT INTO slippages BY NAME
-    SELECT * EXCLUDE (worse), worse::DOUBLE / decision_price::DOUBLE * 10000 AS slippage_bps,
-           money_product(qty, worse) AS slippage_cost
+    SELECT * EXCLUDE (worse),
+           CASE WHEN worse = 0 THEN 0
+                ELSE worse::DOUBLE / decision_price::DOUBLE * 10000 END AS slippage_bps,
+           CASE WHEN worse = 0 THEN 0 ELSE money_product(qty, worse) END AS slippage_cost
     FROM (
         SELECT f.session_id, f.session_date, f.strategy, f.symbol, f.side, client_order_id,
                f.execution_id, f.qty, o.decision_price, f.price, o.decided_at, f.filled_at,
@@ -36,10 +40,12 @@ _KEEP = (
 )
 
 
-def keep(connection: duckdb.DuckDBPyConnection) -> None:
+def keep(connection: duckdb.DuckDBPyConnection, curves: Curves) -> None:
     """Works out what is kept of a session that was forgotten.
 
-    Its accepted frames are registered as `new_<table>`; the caller holds the transaction.
+    Its accepted frames are registered as `new_<table>`, `curves` are of its accepted equity; the
+    caller holds the transaction.
     """
+    connection.register("new_curves", curves.rows)
     for statement in _KEEP:
         connection.execute(statement)

@@ -16,9 +16,11 @@ from typing import Protocol
 import duckdb
 import pyarrow as pa
 
+from warehouse.accord import agree, read_before
 from warehouse.belonging import duplicates, strangers
 from warehouse.chain import find_day_before
-from warehouse.checks import SUMS, contradictions
+from warehouse.checks import ELSEWHERE, SUMS, Check, contradictions, prepare
+from warehouse.curve import Curves, draw
 from warehouse.day_checks import DAYS
 from warehouse.errors import LoadFault, SourceRefused
 from warehouse.frames import Frame, Rejection, Rows, read_frame
@@ -37,7 +39,7 @@ from warehouse.write import (
     write_record,
 )
 
-CHECKS = SUMS + DAYS + VARIANTS
+CHECKS = SUMS + DAYS + VARIANTS + ELSEWHERE
 SessionRows = Mapping[str, Rows]
 """Rows per table: sessions (exactly one row), strategies, bars, orders, fills, activities,
 positions, pnl_daily, equity, discrepancies, and where there are any, variants of a sweep and
@@ -82,10 +84,11 @@ class LoadResult:
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """The session's accepted frames, and the rejection of every other row."""
+    """The session's accepted frames, the curves of its equity, and the other rows' rejections."""
 
     frames: Mapping[str, Frame]
     rejections: list[Rejection]
+    curves: Curves
 
 
 def utc_now() -> datetime:
@@ -127,11 +130,11 @@ def load_session(
         forget(connection, source.session_id)
         counts = _write(connection, source.session_id, judged, rows)
         match_round_trips(connection, source.session_id)
-        keep(connection)
+        keep(connection, judged.curves)
         refused = [(r, _row(rows[r.table], r.row_no)) for r in judged.rejections]
         write_quarantine(connection, source.session_id, refused, now())
         status = LoadStatus.INCOMPLETE if refused else LoadStatus.LOADED
-        content = content_hash(connection)
+        content = content_hash(connection, judged.frames)
         restated = restates and before is not None and before.content_hash != content
         record = LoadRecord(source.session_id, mark, status.value, content, counts)
         write_record(connection, record, restated, now())
@@ -174,7 +177,7 @@ def judge(
     rejections: list[Rejection] = []
     for name, table in TABLES.items():
         frame, found = read_frame(table, rows[name])
-        repeated = duplicates(connection, frame)
+        repeated = duplicates(frame)
         frames[name] = frame.without({r.row_no for r in repeated})
         rejections += found + repeated
     strategies = frames["strategies"]
@@ -186,11 +189,25 @@ def judge(
     for name, frame in frames.items():
         connection.register(f"new_{name}", frame.arrow)
     find_day_before(connection, source)
+    curves = draw(frames["equity"].arrow)
+    checks: tuple[Check, ...] = ELSEWHERE
+    if rejections or not _vouched(connection, frames, curves):
+        checks = CHECKS
+        prepare(connection)
     filled = [name for name, frame in frames.items() if frame.arrow.num_rows]
-    found = _first_per_row(contradictions(connection, CHECKS, touched, filled))
+    found = _first_per_row(contradictions(connection, checks, touched, filled))
     for name, frame in list(frames.items()):
         frames[name] = frame.without({r.row_no for r in found if r.table == name})
-    return Judged(frames, _first_per_row(rejections + found))
+    if any(r.table == "equity" for r in found):
+        curves = draw(frames["equity"].arrow)
+    return Judged(frames, _first_per_row(rejections + found), curves)
+
+
+def _vouched(
+    connection: duckdb.DuckDBPyConnection, frames: Mapping[str, Frame], curves: Curves
+) -> bool:
+    tables = {name: frame.arrow for name, frame in frames.items()}
+    return agree(tables, curves, read_before(connection))
 
 
 def _first_per_row(rejections: list[Rejection]) -> list[Rejection]:
@@ -235,7 +252,7 @@ def _value(row: object, column: str) -> object:
 def _write(
     connection: duckdb.DuckDBPyConnection, session_id: str, judged: Judged, rows: SessionRows
 ) -> dict[str, int]:
-    counts = write_frames(connection, session_id, judged.frames)
+    counts = write_frames(connection, judged.frames)
     for name, count in counts.items():
         refused = sum(r.table == name for r in judged.rejections)
         if count + refused != len(rows[name]):

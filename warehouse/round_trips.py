@@ -7,7 +7,15 @@ Long only: a sale of what no loaded execution bought has no entry, and makes no 
 
 from __future__ import annotations
 
+from collections import defaultdict, deque
+from dataclasses import dataclass, field
+
 import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from warehouse.columns import attos, codes, from_attos
 
 # The session's chain: itself and what came after it on the account, in order.
 _CHAIN = """
@@ -16,10 +24,10 @@ _CHAIN = """
      AND (later.opened_at, later.session_id) >= (s.opened_at, s.session_id)
     WHERE s.session_id = ? ORDER BY later.opened_at, later.session_id
 """
-# Lots that were open before, in units after this session's splits. Of a variant whose details are
-# not kept here nobody knows what became of them.
-_CARRIED = """
-    CREATE OR REPLACE TEMP TABLE carried AS
+# Lots that were open before, in units after this session's splits, and then what the session moved.
+# Of a variant whose details are not kept here nobody knows what became of its lots.
+_MOVES = """
+    CREATE OR REPLACE TEMP TABLE moves AS
     WITH before AS (
         SELECT l.* FROM open_lots AS l WHERE l.session_id = (
             SELECT earlier.session_id FROM sessions AS s JOIN sessions AS earlier
@@ -34,93 +42,57 @@ _CARRIED = """
         SELECT strategy, symbol, any_value(a.qty)::DOUBLE / sum(b.qty)::DOUBLE + 1 AS ratio
         FROM before AS b JOIN added AS a USING (strategy, symbol) GROUP BY strategy, symbol
     )
-    SELECT row_number() OVER (ORDER BY strategy, symbol, place) AS id,
-           b.* EXCLUDE (session_id, place, qty, price),
-           CASE WHEN ratio IS NULL THEN b.qty
-                ELSE (b.qty::DOUBLE * ratio)::DECIMAL(38, 18) END AS qty,
+    SELECT place, strategy, symbol, 'buy' AS side, execution_id, filled_at,
            CASE WHEN ratio IS NULL THEN b.price
-                ELSE (b.price::DOUBLE / ratio)::DECIMAL(38, 18) END AS price
+                ELSE (b.price::DOUBLE / ratio)::DECIMAL(38, 18) END AS price,
+           CASE WHEN ratio IS NULL THEN b.qty
+                ELSE (b.qty::DOUBLE * ratio)::DECIMAL(38, 18) END AS qty, fee
     FROM before AS b LEFT JOIN ratios USING (strategy, symbol)
     WHERE strategy NOT IN (
         SELECT strategy FROM variants WHERE session_id = $1 AND details = 'none')
+    UNION ALL
+    SELECT NULL, strategy, symbol, side, execution_id, filled_at, price, qty - coin_fee, fee
+    FROM stg_fills WHERE session_id = $1
 """
-# Every purchase and sale covers a stretch [starts, ends) of all that went in or out. A sale covers
-# no more than was there: `oversold` is by how much sales exceeded purchases at the worst moment.
-# Carried lots come first, and an id grows with its strategy's and symbol's stretches.
-_STRETCHES = """
-    CREATE OR REPLACE TEMP TABLE stretches AS
-    WITH moves AS (
-        SELECT id, strategy, symbol, 'buy' AS side, execution_id, filled_at, price, qty, fee
-        FROM carried
-        UNION ALL
-        SELECT 2000000000 + row_number() OVER (ORDER BY filled_at, side, execution_id),
-               strategy, symbol, side, execution_id, filled_at, price, qty - coin_fee, fee
-        FROM stg_fills WHERE session_id = $1
-    ), summed AS (
-        SELECT *, coalesce(sum(qty) FILTER (side = 'buy') OVER so_far, 0) AS bought,
-               coalesce(sum(qty) FILTER (side = 'sell') OVER so_far, 0) AS sold
-        FROM moves
-        WINDOW so_far AS (PARTITION BY strategy, symbol ORDER BY id ROWS UNBOUNDED PRECEDING)
-    ), worst AS (
-        SELECT *, greatest(0, max(sold - bought) OVER (
-                   PARTITION BY strategy, symbol ORDER BY id ROWS UNBOUNDED PRECEDING)) AS oversold,
-               greatest(0, max(sold - bought) OVER (
-                   PARTITION BY strategy, symbol ORDER BY id
-                   ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING)) AS oversold_before
-        FROM summed
-    )
-    SELECT id, strategy, symbol, side, execution_id, filled_at, price, qty, fee,
-           CASE side WHEN 'buy' THEN bought ELSE sold - oversold END AS ends,
-           ends - (qty - oversold + oversold_before) AS starts
-    FROM worst WHERE ends > starts
-"""
-# Cut at every border of either side, each piece has one entry and one exit.
+_IN_ORDER = [(name, "ascending") for name in ("place", "filled_at", "side", "execution_id")]
+"""What was carried has a place, and comes first."""
 _ROUND_TRIPS = """
     INSERT INTO round_trips BY NAME
-    WITH borders AS (
-        SELECT strategy, symbol, starts AS border, id,
-               CASE side WHEN 'buy' THEN id END AS entry, CASE side WHEN 'sell' THEN id END AS exit
-        FROM stretches
-    ), pieces AS (
-        SELECT border, lead(border) OVER by_border AS next_border,
-               max(entry) OVER by_border AS entry, -- the latest, since ids grow with borders
-               max(exit) OVER by_border AS exit
-        FROM borders
-        WINDOW by_border AS (PARTITION BY strategy, symbol ORDER BY border, id
-                             ROWS UNBOUNDED PRECEDING)
-    ), matched AS (
-        SELECT i.strategy, i.symbol, border, i.price AS entry_price, o.price AS exit_price,
-               least(i.ends, o.ends, coalesce(next_border, i.ends)) - border AS qty,
-               i.filled_at AS entered_at, o.filled_at AS exited_at,
-               i.execution_id AS entry_execution_id, o.execution_id AS exit_execution_id,
-               i.fee AS entry_fee, i.qty AS entry_qty, border - i.starts AS entry_from,
-               o.fee AS exit_fee, o.qty AS exit_qty, border - o.starts AS exit_from
-        FROM pieces AS p
-        JOIN stretches AS i ON i.id = p.entry -- by id alone, or a planner that has no statistics
-        JOIN stretches AS o ON o.id = p.exit -- yet may pair all entries with all exits
-    )
     SELECT $1 AS session_id, strategy, symbol, qty, entry_price, exit_price, entered_at, exited_at,
            money_product(qty, exit_price - entry_price) AS gross_pnl,
            fee_share(entry_fee, entry_qty, entry_from, entry_from + qty)
            + fee_share(exit_fee, exit_qty, exit_from, exit_from + qty) AS fees,
            entry_execution_id, exit_execution_id
-    FROM matched WHERE qty > 0
+    FROM new_round_trips
 """
 _OPEN_LOTS = """
     INSERT INTO open_lots BY NAME
-    WITH sold AS (
-        SELECT strategy, symbol, max(ends) AS sold FROM stretches WHERE side = 'sell'
-        GROUP BY strategy, symbol
-    ), left_over AS (
-        SELECT b.*, least(greatest(coalesce(sold, 0) - starts, 0), b.qty) AS used
-        FROM stretches AS b LEFT JOIN sold USING (strategy, symbol) WHERE b.side = 'buy'
-    )
     SELECT $1 AS session_id, strategy, symbol, qty - used AS qty, price,
            fee_share(fee, qty, used, qty) AS fee, filled_at, execution_id,
-           row_number() OVER (PARTITION BY strategy, symbol ORDER BY id) AS place
-    FROM left_over WHERE qty > used
+           row_number() OVER (PARTITION BY strategy, symbol ORDER BY no) AS place
+    FROM new_open_lots
 """
 _FINGERPRINT = "SELECT count(*), sum(hash(l))::TEXT FROM open_lots AS l WHERE session_id = ?"
+
+
+@dataclass(slots=True)
+class _Lot:
+    """What is left of the purchase in line `no` of the moves; quantities in units of 1e-18."""
+
+    no: int
+    used: int
+    left: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Matched:
+    """Line by line: which purchase a sale used, from where on of either, and how much."""
+
+    entries: list[int] = field(default_factory=list)
+    exits: list[int] = field(default_factory=list)
+    entries_from: list[int] = field(default_factory=list)
+    exits_from: list[int] = field(default_factory=list)
+    taken: list[int] = field(default_factory=list)
 
 
 def match_round_trips(connection: duckdb.DuckDBPyConnection, session_id: str) -> None:
@@ -132,9 +104,75 @@ def match_round_trips(connection: duckdb.DuckDBPyConnection, session_id: str) ->
         before = connection.execute(_FINGERPRINT, [later]).fetchall()
         connection.execute("DELETE FROM round_trips WHERE session_id = ?", [later])
         connection.execute("DELETE FROM open_lots WHERE session_id = ?", [later])
-        for statement in (_CARRIED, _STRETCHES):
-            connection.execute(statement, [later])
-        for statement in (_ROUND_TRIPS, _OPEN_LOTS):
-            connection.execute(statement, [later])
+        _match_one(connection, later)
         if later != session_id and connection.execute(_FINGERPRINT, [later]).fetchall() == before:
             return
+
+
+def _match_one(connection: duckdb.DuckDBPyConnection, session_id: str) -> None:
+    connection.execute(_MOVES, [session_id])
+    moves = connection.table("moves").to_arrow_table().sort_by(_IN_ORDER)
+    matched, lots = _first_in_first_out(moves)
+    for name, rows, sql in (
+        ("new_round_trips", _trips(moves, matched), _ROUND_TRIPS),
+        ("new_open_lots", _left_over(moves, lots), _OPEN_LOTS),
+    ):
+        if rows.num_rows:
+            connection.register(name, rows)
+            connection.execute(sql, [session_id])
+
+
+def _first_in_first_out(moves: pa.Table) -> tuple[_Matched, list[_Lot]]:
+    """What each sale used of which purchase, and the lots that no sale used up."""
+    owners = np.stack([codes(moves[name])[0] for name in ("strategy", "symbol")])
+    bought = pc.equal(moves["side"], "buy").to_pylist()
+    waiting = defaultdict[tuple[int, int], deque[_Lot]](deque)
+    matched = _Matched()
+    for no, (owner, is_buy, qty) in enumerate(
+        zip(zip(*owners.tolist(), strict=True), bought, attos(moves["qty"]), strict=True)
+    ):
+        if not is_buy:
+            _sell(waiting[owner], no, qty, matched)
+        elif qty > 0:
+            waiting[owner].append(_Lot(no, 0, qty))
+    return matched, [lot for lots in waiting.values() for lot in lots]
+
+
+def _sell(lots: deque[_Lot], no: int, qty: int, matched: _Matched) -> None:
+    """Takes from the oldest lots; what none of them has makes no round trip."""
+    sold = 0
+    while lots and sold < qty:
+        lot = lots[0]
+        taken = min(lot.left, qty - sold)
+        matched.entries.append(lot.no)
+        matched.exits.append(no)
+        matched.entries_from.append(lot.used)
+        matched.exits_from.append(sold)
+        matched.taken.append(taken)
+        sold, lot.used, lot.left = sold + taken, lot.used + taken, lot.left - taken
+        if not lot.left:
+            lots.popleft()
+
+
+def _trips(moves: pa.Table, matched: _Matched) -> pa.Table:
+    entries, exits = (moves.take(pa.array(m, pa.int64())) for m in (matched.entries, matched.exits))
+    return pa.table(
+        {
+            **{name: exits[name] for name in ("strategy", "symbol")},
+            "qty": from_attos(matched.taken),
+            **{"entry_price": entries["price"], "exit_price": exits["price"]},
+            **{"entered_at": entries["filled_at"], "exited_at": exits["filled_at"]},
+            **{"entry_fee": entries["fee"], "exit_fee": exits["fee"]},
+            **{"entry_qty": entries["qty"], "exit_qty": exits["qty"]},
+            "entry_from": from_attos(matched.entries_from),
+            "exit_from": from_attos(matched.exits_from),
+            "entry_execution_id": entries["execution_id"],
+            "exit_execution_id": exits["execution_id"],
+        }
+    )
+
+
+def _left_over(moves: pa.Table, lots: list[_Lot]) -> pa.Table:
+    numbers = pa.array([lot.no for lot in lots], pa.int64())
+    left = moves.take(numbers).append_column("no", numbers)
+    return left.append_column("used", from_attos([lot.used for lot in lots]))

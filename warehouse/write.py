@@ -1,71 +1,39 @@
 """Writes one session's accepted frames and refused rows; the caller holds the transaction.
 
-Every statement stands here in full: no name and no value is ever pasted into SQL.
+No value is ever pasted into SQL, and no name but those of the program's own tables.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from string import Template
 
 import duckdb
 import pyarrow as pa
 
 from warehouse.frames import Frame, Rejection
 from warehouse.plain import row_as_json
-from warehouse.schemas import MAY_BE_LEFT_OUT
+from warehouse.schemas import MAY_BE_LEFT_OUT, TABLES
 
-_FORGET = (
-    "DELETE FROM sessions WHERE session_id = ?",
-    "DELETE FROM strategies WHERE session_id = ?",
-    "DELETE FROM orders WHERE session_id = ?",
-    "DELETE FROM fills WHERE session_id = ?",
-    "DELETE FROM activities WHERE session_id = ?",
-    "DELETE FROM positions WHERE session_id = ?",
-    "DELETE FROM pnl_daily WHERE session_id = ?",
-    "DELETE FROM equity WHERE session_id = ?",
-    "DELETE FROM discrepancies WHERE session_id = ? AND kind NOT IN ('fill', 'fee')",
-    "DELETE FROM variants WHERE session_id = ?",
-    "DELETE FROM faults WHERE session_id = ?",
-    "DELETE FROM quarantine WHERE session_id = ?",
-    "DELETE FROM equity_curve WHERE session_id = ?",
-    "DELETE FROM exposures WHERE session_id = ?",
-    "DELETE FROM slippages WHERE session_id = ?",
+_KEPT = ("quarantine", "equity_curve", "exposures", "slippages")
+
+
+def _each(statement: str, names: Iterable[str]) -> dict[str, str]:
+    """The statement for each of the program's own tables, whose name stands for $table."""
+    return {name: Template(statement).substitute(table=name) for name in names}
+
+
+_OF_SESSIONS = [name for name in TABLES if name != "bars"]
+# What the broker told of a session stands until it is asked again: no journal holds it.
+_FORGET = _each("DELETE FROM $table WHERE session_id = $$1", [*_OF_SESSIONS, *_KEPT])
+_FORGET["discrepancies"] += " AND kind NOT IN ('fill', 'fee')"
+_INSERT = _each(
+    "INSERT INTO $table BY NAME SELECT * EXCLUDE (row_no) FROM new_$table", _OF_SESSIONS
 )
-"""What belongs to a session alone; bars do not, and round trips are matched along a chain.
-
-What the broker told of a session stands until it is asked again: no journal holds it."""
-_INSERT = {
-    "sessions": "INSERT INTO sessions BY NAME SELECT * EXCLUDE (row_no) FROM new_sessions",
-    "strategies": "INSERT INTO strategies BY NAME SELECT * EXCLUDE (row_no) FROM new_strategies",
-    "orders": "INSERT INTO orders BY NAME SELECT * EXCLUDE (row_no) FROM new_orders",
-    "fills": "INSERT INTO fills BY NAME SELECT * EXCLUDE (row_no) FROM new_fills",
-    "activities": "INSERT INTO activities BY NAME SELECT * EXCLUDE (row_no) FROM new_activities",
-    "positions": "INSERT INTO positions BY NAME SELECT * EXCLUDE (row_no) FROM new_positions",
-    "pnl_daily": "INSERT INTO pnl_daily BY NAME SELECT * EXCLUDE (row_no) FROM new_pnl_daily",
-    "equity": "INSERT INTO equity BY NAME SELECT * EXCLUDE (row_no) FROM new_equity",
-    "discrepancies": """
-        INSERT INTO discrepancies BY NAME SELECT * EXCLUDE (row_no) FROM new_discrepancies""",
-    "variants": "INSERT INTO variants BY NAME SELECT * EXCLUDE (row_no) FROM new_variants",
-    "faults": "INSERT INTO faults BY NAME SELECT * EXCLUDE (row_no) FROM new_faults",
-}
-_COUNT = """
-    SELECT 'sessions', count(*) FROM sessions WHERE session_id = $1
-    UNION ALL SELECT 'strategies', count(*) FROM strategies WHERE session_id = $1
-    UNION ALL SELECT 'orders', count(*) FROM orders WHERE session_id = $1
-    UNION ALL SELECT 'fills', count(*) FROM fills WHERE session_id = $1
-    UNION ALL SELECT 'activities', count(*) FROM activities WHERE session_id = $1
-    UNION ALL SELECT 'positions', count(*) FROM positions WHERE session_id = $1
-    UNION ALL SELECT 'pnl_daily', count(*) FROM pnl_daily WHERE session_id = $1
-    UNION ALL SELECT 'equity', count(*) FROM equity WHERE session_id = $1
-    UNION ALL SELECT 'discrepancies', count(*) FROM discrepancies
-              WHERE session_id = $1 AND kind NOT IN ('fill', 'fee')
-    UNION ALL SELECT 'variants', count(*) FROM variants WHERE session_id = $1
-    UNION ALL SELECT 'faults', count(*) FROM faults WHERE session_id = $1
-"""
 # Bars belong to the account: corrected beats live beats backfill, and of equals the later load.
 _MERGE_BARS = """
     INSERT INTO bars BY NAME
@@ -78,6 +46,10 @@ _MERGE_BARS = """
     WHERE list_position(['backfill', 'live', 'corrected'], excluded.origin)
        >= list_position(['backfill', 'live', 'corrected'], bars.origin)
 """
+# Where all are new, as they are but after a restart or beside another coordinator.
+_ADD_BARS = """
+    INSERT INTO bars BY NAME SELECT * EXCLUDE (row_no) FROM new_bars ON CONFLICT DO NOTHING
+"""
 # Of each bar its minute is there now: as it is, or as a better origin told it.
 _COUNT_BARS = """
     SELECT count(*) FROM new_bars AS n JOIN bars AS b USING (account, feed, symbol, ts)
@@ -87,32 +59,11 @@ _COUNT_BARS = """
           IS NOT DISTINCT FROM
           (n.origin, n.open, n.high, n.low, n.close, n.volume, n.trade_count, n.vwap)
 """
-_SUMS = """
-    SELECT 'sessions', count(*), sum(hash(h))::TEXT
-    FROM (SELECT * EXCLUDE (row_no) FROM new_sessions) AS h
-    UNION ALL SELECT 'strategies', count(*), sum(hash(h))::TEXT
-    FROM (SELECT * EXCLUDE (row_no) FROM new_strategies) AS h
-    UNION ALL SELECT 'bars', count(*), sum(hash(h))::TEXT
-    FROM (SELECT * EXCLUDE (row_no) FROM new_bars) AS h
-    UNION ALL SELECT 'orders', count(*), sum(hash(h))::TEXT
-    FROM (SELECT * EXCLUDE (row_no) FROM new_orders) AS h
-    UNION ALL SELECT 'fills', count(*), sum(hash(h))::TEXT
-    FROM (SELECT * EXCLUDE (row_no) FROM new_fills) AS h
-    UNION ALL SELECT 'activities', count(*), sum(hash(h))::TEXT
-    FROM (SELECT * EXCLUDE (row_no) FROM new_activities) AS h
-    UNION ALL SELECT 'positions', count(*), sum(hash(h))::TEXT
-    FROM (SELECT * EXCLUDE (row_no) FROM new_positions) AS h
-    UNION ALL SELECT 'pnl_daily', count(*), sum(hash(h))::TEXT
-    FROM (SELECT * EXCLUDE (row_no) FROM new_pnl_daily) AS h
-    UNION ALL SELECT 'equity', count(*), sum(hash(h))::TEXT
-    FROM (SELECT * EXCLUDE (row_no) FROM new_equity) AS h
-    UNION ALL SELECT 'discrepancies', count(*), sum(hash(h))::TEXT
-    FROM (SELECT * EXCLUDE (row_no) FROM new_discrepancies) AS h
-    UNION ALL SELECT 'variants', count(*), sum(hash(h))::TEXT
-    FROM (SELECT * EXCLUDE (row_no) FROM new_variants) AS h
-    UNION ALL SELECT 'faults', count(*), sum(hash(h))::TEXT
-    FROM (SELECT * EXCLUDE (row_no) FROM new_faults) AS h
-"""
+_SUMS = _each(
+    "SELECT '$table', count(*), sum(hash(h))::TEXT "
+    "FROM (SELECT * EXCLUDE (row_no) FROM new_$table) AS h",
+    TABLES,
+)
 _QUARANTINE = pa.schema(
     [
         ("session_id", pa.string()),
@@ -136,27 +87,37 @@ class LoadRecord:
 
 
 def forget(connection: duckdb.DuckDBPyConnection, session_id: str) -> None:
-    """Takes out what an earlier load wrote of the session; its round trips stay."""
-    for statement in _FORGET:
+    """Takes out what an earlier load wrote of the session alone.
+
+    Bars are the account's, and round trips are matched along a chain of sessions.
+    """
+    for statement in _FORGET.values():
         connection.execute(statement, [session_id])
 
 
 def write_frames(
-    connection: duckdb.DuckDBPyConnection, session_id: str, frames: Mapping[str, Frame]
+    connection: duckdb.DuckDBPyConnection, frames: Mapping[str, Frame]
 ) -> dict[str, int]:
-    """Writes the frames of a session that was forgotten; returns how many rows each table has now.
+    """Writes the frames of a session that was forgotten; returns how many rows each table took.
 
     Bars, which belong to no session, are merged instead; those count of which the table has the
     minute now, as it is or from a better origin.
     """
+    stored = dict.fromkeys(frames, 0)
     for name, frame in frames.items():
         connection.register(f"new_{name}", frame.arrow)
-        if frame.arrow.num_rows:
-            connection.execute(_MERGE_BARS if name == "bars" else _INSERT[name])
-    stored = dict(connection.execute(_COUNT, [session_id]).fetchall())
-    if frames["bars"].arrow.num_rows:
-        stored |= {"bars": connection.execute(_COUNT_BARS).fetchall()[0][0]}
-    return {name: stored.get(name, 0) for name in frames}
+        if frame.arrow.num_rows and name != "bars":
+            stored[name] = int(connection.execute(_INSERT[name]).fetchall()[0][0])
+    stored["bars"] = _merge_bars(connection, frames["bars"].arrow.num_rows)
+    return stored
+
+
+def _merge_bars(connection: duckdb.DuckDBPyConnection, count: int) -> int:
+    """Adds the bars, or merges them with those that are there; returns of how many it is there."""
+    if not count or connection.execute(_ADD_BARS).fetchall() == [(count,)]:
+        return count
+    connection.execute(_MERGE_BARS)
+    return int(connection.execute(_COUNT_BARS).fetchall()[0][0])
 
 
 def write_quarantine(
@@ -185,14 +146,20 @@ def write_quarantine(
     )
 
 
-def content_hash(connection: duckdb.DuckDBPyConnection) -> str:
+def _together(statements: Mapping[str, str]) -> str:
+    return "\nUNION ALL ".join(statements.values())
+
+
+def content_hash(connection: duckdb.DuckDBPyConnection, frames: Mapping[str, Frame]) -> str:
     """Fingerprint of the frames' rows, whatever their order; they are registered already."""
-    found = connection.execute(_SUMS).fetchall()
-    sums = {
-        name: [(count, total)]
-        for name, count, total in found
-        if count or name not in MAY_BE_LEFT_OUT  # which earlier loads did not know
+    filled = {name: _SUMS[name] for name, frame in frames.items() if frame.arrow.num_rows}
+    found = connection.execute(_together(filled)).fetchall()
+    sums: dict[str, list[tuple[int, str | None]]] = {
+        name: [(0, None)]
+        for name in TABLES
+        if name not in MAY_BE_LEFT_OUT  # as loads knew them
     }
+    sums |= {name: [(count, total)] for name, count, total in found}
     return hashlib.sha256(json.dumps(sums, sort_keys=True).encode()).hexdigest()
 
 

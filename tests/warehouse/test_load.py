@@ -273,7 +273,7 @@ class Failing:
         if sql.startswith(self._at):
             if self._raises:
                 raise duckdb.IOException("planted")
-            return None
+            return self._connection.execute("SELECT 0")  # as many rows as it stored
         return self._connection.execute(sql, *parameters)
 
 
