@@ -12,6 +12,7 @@ import typer
 
 from cli.faults import plainly
 from cli.tables import plain, print_table, quantity
+from coordinator.settings import SIMULATED
 
 if TYPE_CHECKING:
     from coordinator.bootstrap import StatusView, StrategyView
@@ -71,7 +72,10 @@ def json_value(value: object) -> object:
 
 def _state(view: StatusView) -> str:
     if view.state == "not running" and view.last_at is not None:
-        return f"not running (nothing since {_time(view.last_at)}); start it again to go on"
+        go_on = "its simulator ended with it: a new run begins a new account"
+        if view.mode != SIMULATED:
+            go_on = "start it again to go on"
+        return f"not running (nothing since {_time(view.last_at)}); {go_on}"
     starts = view.state == "running" and view.live is None
     return "running (no answer: it starts, ends, or is busy)" if starts else view.state
 

@@ -69,6 +69,8 @@ def ask(store: Store, sql: str, parameters: Sequence[object] = ()) -> QueryResul
         if "in read-only mode" in str(error):
             raise QueryRefused(f"The warehouse is read-only here: {error}") from error
         hint = MULTIPLY if "in multiplication of DECIMAL" in str(error) else ""
+        if isinstance(error, duckdb.CatalogException):
+            hint = "\nSHOW TABLES lists what there is, DESCRIBE fills the columns of one."
         raise QueryFailed(f"The query cannot be answered: {error}{hint}") from error
 
 

@@ -112,7 +112,8 @@ def test_a_name_with_two_books_is_asked_about_and_the_account_decides(
 def test_status_says_that_a_coordinator_that_was_killed_does_not_run(
     command: Command, books: Path
 ) -> None:
-    assert "not running (nothing since 2026-03-17 13:32" in command(["status"]).out
+    assert "not running (nothing since 2026-03-17 13:32" in (said := command(["status"]).out)
+    assert "start it again to go on" in said
     [session] = json.loads(command(["status", "--json"]).out)
     assert (session["state"], session["live"]) == ("not running", None)
 
@@ -189,6 +190,8 @@ def test_a_session_that_runs_is_asked_and_status_shows_it_live_and_dead(
     assert (flat["done"], flat["running"]) == (True, True)
     assert killed.code == 0
     assert "not running (nothing since 2026-03-17" in dead.out
+    assert "a new run begins a new account" in dead.out
+    assert "start it again" not in dead.out
     assert "Streams" not in dead.out
     journal = account / JOURNAL
     by = {e.coordinator for e in read_kinds(journal, r.Paused, r.FlattenRequested)}

@@ -207,3 +207,10 @@ def test_no_rows_are_said_to_be_none(warehouse: Path) -> None:
     answer = query(warehouse, "SELECT strategy FROM fills WHERE false")
     assert render_table(answer) == "strategy\n--------\n(0 rows)"
     assert render_csv(answer) == "strategy"
+
+
+def test_an_unknown_table_or_column_is_told_with_what_lists_those_there_are(
+    warehouse: Path,
+) -> None:
+    with pytest.raises(QueryFailed, match="SHOW TABLES"):
+        query(warehouse, "SELECT * FROM fill")
