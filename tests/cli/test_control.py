@@ -190,8 +190,6 @@ def test_a_session_that_runs_is_asked_and_status_shows_it_live_and_dead(
     assert (flat["done"], flat["running"]) == (True, True)
     assert killed.code == 0
     assert "not running (nothing since 2026-03-17" in dead.out
-    assert "a new run begins a new account" in dead.out
-    assert "start it again" not in dead.out
     assert "Streams" not in dead.out
     journal = account / JOURNAL
     by = {e.coordinator for e in read_kinds(journal, r.Paused, r.FlattenRequested)}

@@ -99,9 +99,12 @@ def test_of_several_simulated_sessions_one_is_named(short_path: Path) -> None:
             time.sleep(0.05)
         said = shell.run("reconcile")
         named = shell.run("reconcile", "--account", "SIM0002")
+    dead = " ".join(shell.run("status").stdout.split())
     assert said.returncode == 2
     assert "2 simulated sessions run; name one by --account: SIM0001, SIM0002." in said.stderr
     assert named.stdout.startswith("SIM0002: books and broker agree")
+    assert dead.count("a new run begins a new account") == 2
+    assert "start it again" not in dead
 
 
 @pytest.mark.slow
