@@ -47,7 +47,7 @@ from coordinator.config_text import (
 from coordinator.errors import ConfigError, OperatorError, Problem
 from coordinator.strategies.base import Strategy
 from coordinator.strategies.frame import adapt
-from coordinator.strategies.registry import BUILT_IN, StrategyTypes, registered_types
+from coordinator.strategies.registry import StrategyTypes, registered_types
 from coordinator.sweeping import Expanded, sweeps_of, with_grid, wrong_sweeps
 
 __all__ = [
@@ -201,7 +201,7 @@ def _offered(
     try:
         return registered_types(folder), []
     except OperatorError as error:
-        return StrategyTypes(BUILT_IN, (), is_whole=False), [Problem(place, str(error))]
+        return StrategyTypes((), (), is_whole=False), [Problem(place, str(error))]
 
 
 def _assemble(

@@ -105,14 +105,15 @@ def as_told(rule: Rule, error: Exception) -> Exception:
 
 def fit_for_lanes(spec: StrategySpec) -> StrategySpec:
     """The same strategy; parameters such as lists have no hash by which to look its rule up."""
-    if type(spec.rule) in (Told, ToldTogether, *BUILT_IN):
+    kind = type(spec.rule)
+    if kind in (Told, ToldTogether) or kind in BUILT_IN:
         return spec
-    kind = ToldTogether if starts_together(spec.rule) else Told
+    told = ToldTogether if starts_together(spec.rule) else Told
     try:
         hash(spec.rule)
     except TypeError:
-        return replace(spec, rule=kind(spec.rule, object()))
-    return replace(spec, rule=kind(spec.rule, spec.rule))
+        return replace(spec, rule=told(spec.rule, object()))
+    return replace(spec, rule=told(spec.rule, spec.rule))
 
 
 def _refusing(fault: Exception) -> Callable[[Any], Any]:

@@ -16,6 +16,7 @@ from dataclasses import MISSING, fields, is_dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
+from functools import cache
 from itertools import groupby
 from typing import Any, Union, cast, get_args, get_origin, get_type_hints
 
@@ -53,7 +54,7 @@ def _texts(cls: type, records: Sequence[r.Record]) -> list[str]:
     """The texts of records of one kind."""
     if cls is r.BarsSeen:
         return [_bars_seen(cast(r.BarsSeen, record)) for record in records]
-    write, walk = WRITERS.get(cls), _ENCODERS[cls.__name__]
+    write, walk = WRITERS.get(cls), _encoder_of(cls)
     if write is None:
         return [_text(walk(record)) for record in records]
     found, at, told = list[str](), object(), ""
@@ -95,7 +96,7 @@ def decode(kind: str, body: str) -> r.Record:
         KeyError: the kind is not one of ours.
         ValueError, TypeError: the text does not fit the kind.
     """
-    record: r.Record = _DECODERS[kind](json.loads(body))
+    record: r.Record = _decoder_of(kind)(json.loads(body))
     return record
 
 
@@ -106,7 +107,7 @@ def decode_all(kind: str, body: str) -> list[r.Record]:
         KeyError: the kind is not one of ours.
         ValueError, TypeError: the text does not fit the kind.
     """
-    decoder, found = _DECODERS[kind], json.loads(body)
+    decoder, found = _decoder_of(kind), json.loads(body)
     return [decoder(one) for one in found] if isinstance(found, list) else [decoder(found)]
 
 
@@ -220,5 +221,15 @@ def _numbers(
     return opened, high, low, close, volume, trade_count, vwap
 
 
-_DECODERS: dict[str, Decoder] = {cls.__name__: _record_decoder(cls) for cls in get_args(r.Record)}
-_ENCODERS: dict[str, Encoder] = {cls.__name__: _record_encoder(cls) for cls in get_args(r.Record)}
+_KINDS: Mapping[str, type] = {cls.__name__: cls for cls in get_args(r.Record)}
+
+
+@cache
+def _encoder_of(cls: type) -> Encoder:
+    """Made at the first record of its kind: a session sees few of the kinds."""
+    return _record_encoder(cls)
+
+
+@cache
+def _decoder_of(kind: str) -> Decoder:
+    return _record_decoder(_KINDS[kind])

@@ -2,45 +2,27 @@
 
 A name is looked up, never imported: a configuration cannot reach a module that nobody offered.
 A package offers strategies by the entry point group `multi_trader.strategies`, and a folder by the
-files in it; either is loaded when its name is asked for, and the built-in names always mean the
-built-in strategies.
+files in it; each is loaded when its name is asked for, and the built-in names always mean the
+built-in strategies. What packages offer is read when a name is neither built-in nor registered.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from functools import cache, cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from coordinator.errors import OperatorError
-from coordinator.strategies.adaptive import AdaptiveStrategy
 from coordinator.strategies.base import Strategy
-from coordinator.strategies.bollinger import BollingerStrategy
-from coordinator.strategies.buy_and_hold import BuyAndHoldStrategy
-from coordinator.strategies.donchian import DonchianStrategy
-from coordinator.strategies.folder import Offer, StrategyFolder
-from coordinator.strategies.ma_crossover import MovingAverageCrossoverStrategy
-from coordinator.strategies.macd import MacdStrategy
-from coordinator.strategies.mean_reversion import MeanReversionStrategy
-from coordinator.strategies.momentum import MomentumStrategy
-from coordinator.strategies.rsi import RsiStrategy
-from coordinator.strategies.vwap_reversion import VwapReversionStrategy
+from coordinator.strategies.built_in import BUILT_IN as BUILT_IN
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+    from coordinator.strategies.folder import Offer, StrategyFolder
 
 GROUP = "multi_trader.strategies"
-BUILT_IN: tuple[type[Strategy], ...] = (
-    AdaptiveStrategy,
-    MomentumStrategy,
-    MeanReversionStrategy,
-    RsiStrategy,
-    MovingAverageCrossoverStrategy,
-    BollingerStrategy,
-    MacdStrategy,
-    DonchianStrategy,
-    VwapReversionStrategy,
-    BuyAndHoldStrategy,
-)
 
 NO_SWEEP = (
     "a sweep is for backtests; put the values that you choose into strategy_params, and take the"
@@ -53,8 +35,9 @@ S = TypeVar("S", bound=Strategy)
 
 
 class StrategyTypes(Mapping[str, type[Strategy]]):
-    """Strategy classes by their configured name; entry points and files are loaded when asked for.
+    """Strategy classes by their configured name, each loaded when asked for.
 
+    Beside the built-in ones they are those `registered`, those `offered`, and the folder's.
     Looking a name up raises KeyError when nobody offers it, and OperatorError when the package
     or file that offers it is broken, or when a file offers what another does. `is_whole` says
     whether nothing that was asked for is missing, such as a folder that cannot be used.
@@ -62,7 +45,7 @@ class StrategyTypes(Mapping[str, type[Strategy]]):
 
     def __init__(
         self,
-        known: Iterable[type[Strategy]],
+        registered: Iterable[type[Strategy]],
         offered: Iterable[EntryPoint],
         folder: StrategyFolder | None = None,
         *,
@@ -70,11 +53,8 @@ class StrategyTypes(Mapping[str, type[Strategy]]):
     ) -> None:
         self.is_whole = is_whole
         self._is_closed = False
-        self._known = {cls.strategy_type: cls for cls in known}
-        self._offered: dict[str, list[EntryPoint]] = {}
-        for entry in offered:
-            if entry.name not in self._known:
-                self._offered.setdefault(entry.name, []).append(entry)
+        self._registered = {cls.strategy_type: cls for cls in registered}
+        self._entries = offered
         self._folder = folder
         self._files: dict[str, list[Offer]] = {}
         for offer in folder.offers if folder is not None else ():
@@ -105,9 +85,10 @@ class StrategyTypes(Mapping[str, type[Strategy]]):
         """Where a name comes from: 'built-in', a file and line, a class, or an entry point."""
         if name in self._files:
             return self._files[name][0].where
-        if name in self._known:
-            kind = self._known[name]
-            return IN_THE_HOUSE if kind in BUILT_IN else f"{kind.__module__}.{kind.__qualname__}"
+        if name in BUILT_IN.names:
+            return IN_THE_HOUSE
+        if name in self._registered:
+            return _full_name(self._registered[name])
         return self._offered[name][0].value
 
     def __getitem__(self, name: str) -> type[Strategy]:
@@ -115,24 +96,40 @@ class StrategyTypes(Mapping[str, type[Strategy]]):
             raise OperatorError(NO_SWEEP)
         if name in self._files:
             return self._of_the_folder(name)
-        if name in self._known:
-            return self._known[name]
+        if self._is_known(name):
+            return self._known(name)
         return _load(name, self._offered[name])
 
     def __iter__(self) -> Iterator[str]:
-        yield from dict.fromkeys((*self._known, *self._offered, *self._files))
+        every = (*BUILT_IN.names, *self._registered, *self._offered, *self._files)
+        yield from dict.fromkeys(every)
 
     def __len__(self) -> int:
         return len(list(iter(self)))
 
     def __contains__(self, name: object) -> bool:
-        return name in self._known or name in self._offered or name in self._files
+        return self._is_known(name) or name in self._files or name in self._offered
+
+    def _is_known(self, name: object) -> bool:
+        return name in BUILT_IN.names or name in self._registered
+
+    def _known(self, name: str) -> type[Strategy]:
+        return BUILT_IN.named(name) if name in BUILT_IN.names else self._registered[name]
+
+    @cached_property
+    def _offered(self) -> Mapping[str, list[EntryPoint]]:
+        """What packages offer under a name that is free."""
+        found: dict[str, list[EntryPoint]] = {}
+        for entry in self._entries:
+            if not self._is_known(entry.name):
+                found.setdefault(entry.name, []).append(entry)
+        return found
 
     def _of_the_folder(self, name: str) -> type[Strategy]:
         first, *others = self._files[name]
         taken = [other.where for other in others]
-        if name in self._known:
-            taken = [f"{self._known[name].__module__}.{self._known[name].__qualname__}"]
+        if self._is_known(name):
+            taken = [_full_name(self._known(name))]
         elif name in self._offered:
             taken = [f"entry point {self._offered[name][0].value}"]
         if taken or self._folder is None:
@@ -143,7 +140,8 @@ class StrategyTypes(Mapping[str, type[Strategy]]):
         return self._folder.load(first)
 
 
-_registered: dict[str, type[Strategy]] = {cls.strategy_type: cls for cls in BUILT_IN}
+_registered: dict[str, type[Strategy]] = {}
+"""Those of this process that are not built-in."""
 
 
 def registered_types(folder: Path | None = None) -> StrategyTypes:
@@ -152,13 +150,26 @@ def registered_types(folder: Path | None = None) -> StrategyTypes:
     Raises:
         OperatorError: the folder cannot be used, or others can write to it.
     """
-    found = None if folder is None else StrategyFolder(folder)
-    return StrategyTypes(_registered.values(), _entry_points(), found)
+    return StrategyTypes(_registered.values(), _entry_points(), _folder_of(folder))
+
+
+def _folder_of(path: Path | None) -> StrategyFolder | None:
+    if path is None:
+        return None
+    from coordinator.strategies.folder import StrategyFolder  # reads Python: not for who has none
+
+    return StrategyFolder(path)
+
+
+def _entry_points() -> Iterator[EntryPoint]:
+    yield from _installed()
 
 
 @cache
-def _entry_points() -> tuple[EntryPoint, ...]:
+def _installed() -> tuple[EntryPoint, ...]:
     """What installed packages offer; they are read once, since each look reads every package."""
+    from importlib.metadata import entry_points
+
     return tuple(entry_points(group=GROUP))
 
 
@@ -168,14 +179,19 @@ def register(cls: type[S]) -> type[S]:
     Raises:
         OperatorError: if it is no Strategy, has no `strategy_type`, or the name is taken.
     """
-    name = _checked(cls, f"{cls.__module__}.{cls.__qualname__}").strategy_type
-    taken = _registered.setdefault(name, cls)
+    name = _checked(cls, _full_name(cls)).strategy_type
+    is_ours = name in BUILT_IN.names
+    taken = BUILT_IN.named(name) if is_ours else _registered.setdefault(name, cls)
     if taken is not cls:
         raise OperatorError(
-            f"strategy type {name!r} is already {taken.__module__}.{taken.__qualname__}; "
-            f"give {cls.__module__}.{cls.__qualname__} another strategy_type"
+            f"strategy type {name!r} is already {_full_name(taken)}; "
+            f"give {_full_name(cls)} another strategy_type"
         )
     return cls
+
+
+def _full_name(cls: type[object]) -> str:
+    return f"{cls.__module__}.{cls.__qualname__}"
 
 
 def _checked(cls: object, where: str) -> type[Strategy]:

@@ -43,8 +43,7 @@ class LevelsStrategy(Strategy):
 
 @pytest.fixture
 def own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    known = {kind.strategy_type: kind for kind in BUILT_IN}
-    monkeypatch.setattr(registry_module, "_registered", known)
+    monkeypatch.setattr(registry_module, "_registered", {})
 
 
 def offered(name: str, value: str) -> EntryPoint:
@@ -111,7 +110,7 @@ def test_only_a_named_strategy_class_can_be_registered() -> None:
 
 def test_an_entry_point_is_loaded_when_it_is_asked_for_and_not_before() -> None:
     here = f"{__name__}:LevelsStrategy"
-    types = StrategyTypes(BUILT_IN, [offered("levels", here), offered("gone", "no_such_module:X")])
+    types = StrategyTypes((), [offered("levels", here), offered("gone", "no_such_module:X")])
     assert list(types) == [*(kind.strategy_type for kind in BUILT_IN), "levels", "gone"]
     assert "gone" in types
     assert len(types) == len(BUILT_IN) + 2
@@ -131,7 +130,7 @@ def test_an_entry_point_is_loaded_when_it_is_asked_for_and_not_before() -> None:
 def test_a_broken_entry_point_is_an_error_that_names_it(
     entries: list[EntryPoint], reason: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    types = StrategyTypes(BUILT_IN, entries)
+    types = StrategyTypes((), entries)
     with pytest.raises(OperatorError, match=reason):
         types["x"]
     monkeypatch.setattr("coordinator.config.registered_types", lambda folder=None: types)
@@ -142,7 +141,7 @@ def test_a_broken_entry_point_is_an_error_that_names_it(
 
 
 def test_a_built_in_name_always_means_the_built_in_strategy() -> None:
-    types = StrategyTypes(BUILT_IN, [offered("momentum", f"{__name__}:LevelsStrategy")])
+    types = StrategyTypes((), [offered("momentum", f"{__name__}:LevelsStrategy")])
     assert types["momentum"] is MomentumStrategy
     assert len(types) == len(BUILT_IN)
 
