@@ -4,8 +4,9 @@ A process of ours and one of nautilus's by turns. Start is what a process takes 
 Python's start to the decisions of its first minute, interpreter and imports included; memory is the
 most that a process has had after a session's 390 minutes of 1,000 strategies on 100 tickers. Ours
 begins with history for its strategies and commits each minute to a journal on disk, fills are not
-played; nautilus's Rust engine has no history, and fills its orders. Told are medians, and the
-median of the rounds' ratios. `--save` writes the result to be committed.
+played; nautilus's Rust engine has no history, and fills its orders. Each runs once beforehand, not
+counted, so that Python has compiled the modules of both. Told are medians, and the median of the
+rounds' ratios. `--save` writes the result to be committed.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from benchmarks.alone import ENVIRONMENT
 from benchmarks.backtest import machine
 from benchmarks.peers.environments import python_of
 
@@ -45,6 +47,8 @@ def main() -> None:
     }
     found: dict[str, Any] = {}
     for name, (what, *case) in CASES.items():
+        for how in sides.values():
+            ran(*how, *case)
         rows = [
             {side: ran(*how, *case)[what] for side, how in sides.items()}
             for _ in range(given.rounds)
@@ -65,7 +69,9 @@ def main() -> None:
 def ran(python: Path, module: str, *case: int) -> dict[str, float]:
     """What one process says of itself."""
     command = [str(python), "-W", "ignore", "-m", module, *map(str, case)]
-    done = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        command, cwd=ROOT, env=ENVIRONMENT, check=True, capture_output=True, text=True
+    )
     said: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
     return said
 
