@@ -39,7 +39,8 @@ def write_files(folder: Path) -> None:
 
 
 def test_every_block_is_a_file_a_command_or_the_entry_point() -> None:
-    assert [kind for name, kind, _ in BLOCKS if not name and kind != "bash"] == ["toml"]
+    others = [kind for name, kind, _ in BLOCKS if not name and kind != "bash"]
+    assert others == ["text", "toml"], "what is printed, and the entry point"
     assert len(FILES) == 10
     assert {shlex.split(line)[0] for line in LINES} == {"multi-trader", "pytest", "python"}
 

@@ -28,7 +28,7 @@ from coordinator.shell.lease import Leases
 from coordinator.shell.reload_request import Proposal
 from coordinator.shell.reloading import lacking
 from coordinator.strategies.registry import BUILT_IN
-from tests.coordinator.isolating import answers, bars, on_a_loop
+from tests.coordinator.isolating import answers, bars, explained, on_a_loop
 from tests.coordinator.own_strategies import write_folder
 
 SAYS = """\
@@ -128,8 +128,7 @@ class Session:
         return answers(self.lanes, self.spec(name), fed)
 
     def seen(self, name: str) -> Mapping[str, Any]:
-        spec = self.spec(name)
-        return self.lanes.lane(spec, spec.tickers[0]).explain()
+        return explained(self.lanes, self.spec(name))[0]
 
 
 def by_ticker(given: Sequence[Bar]) -> dict[str, tuple[Bar, ...]]:
@@ -318,7 +317,7 @@ def test_a_shadow_never_shares_a_process_with_a_live_one_however_it_became_one(
         assert one.spec("Mine").rule is not one.spec("Twin").rule
         sides = Lanes([one.spec("Mine")]), Lanes([one.spec("Twin")])
         pids = [
-            lanes.lane(one.spec(name), "SPY").explain()["pid"]
+            explained(lanes, one.spec(name))[0]["pid"]
             for lanes, name in zip(sides, ("Mine", "Twin"), strict=True)
             if answers(lanes, one.spec(name), BARS[:1]) == [1]
         ]
@@ -561,7 +560,7 @@ def test_a_ticker_more_for_one_that_runs_is_fed_beside_the_loop_by_the_process_t
         assert one.lanes.lane(one.spec("Mine"), "SPY") is lane
         assert one.lanes.lane(one.spec("Mine"), "QQQ").signal == 1
         assert noted.read_text().split() == ["SPY"] * 5 + ["QQQ"] * 5
-        assert one.lanes.lane(one.spec("Mine"), "QQQ").explain()["pid"] == pid
+        assert explained(one.lanes, one.spec("Mine"))[1]["pid"] == pid
 
 
 def test_the_loop_goes_on_while_a_strategy_is_loaded_and_warmed_beside_it(tmp_path: Path) -> None:
