@@ -216,6 +216,7 @@ class Ledger:
             self._hold(symbol, position.qty)
         for name in SubAccount.__slots__:
             setattr(place, name, getattr(account, name))
+        place.positions = dict(account.positions)
 
     def _hold(self, symbol: str, change: Decimal) -> None:
         if change:

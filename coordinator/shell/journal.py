@@ -118,9 +118,11 @@ class Journal:
         SQLite would do it in a commit, and orders would wait for that one.
         """
         if at_rest and self._logged > LOG_BYTES:
-            self._logged = 0
             with suppress(sqlite3.Error):  # the log goes on; a disk that fails tells a commit
-                self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+                checkpoint = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
+                busy, pages, moved = checkpoint.fetchone()
+                if not busy and pages == moved:  # else a reader holds it: the next rest tries again
+                    self._logged = 0
 
     def append(self, session_id: str, records: Sequence[Record]) -> list[Entry]:
         """Make records durable in one commit; returns what other coordinators wrote before it.

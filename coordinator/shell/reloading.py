@@ -23,7 +23,13 @@ from coordinator.core.lanes import StrategySpec
 from coordinator.core.reload import Setup, refusals, sentences
 from coordinator.core.risk import Asset
 from coordinator.core.values import Bar, is_crypto
-from coordinator.errors import BrokerError, BrokerRejected, OperatorError, SafetyRefusal
+from coordinator.errors import (
+    BrokerError,
+    BrokerRejected,
+    OperatorError,
+    SafetyRefusal,
+    StorageError,
+)
 from coordinator.shell import startup
 from coordinator.shell.allotment import explain_refusal
 from coordinator.shell.coordinator import LiveSession
@@ -122,18 +128,29 @@ class Reloading:
             await self._get_warm(proposal, ready)
             asked = partial(self._asked, new, wanted, ready)
             answer = await self._live.reload(asked)
-        except (OperatorError, BrokerError) as error:
+        except (OperatorError, BrokerError, StorageError) as error:
             answer = m.Answer(False, f"{UNCHANGED} {error}")
+        except Exception:
+            await self._end(proposal, claim, kept=False)
+            raise
         if answer.done:
             self.setup = new
             self._ours |= {spec.name for spec in new.every}
-        self._settle(claim, kept=answer.done)
+        trouble = await self._end(proposal, claim, kept=answer.done)
+        log.info("reload asked for by %s: %s%s", wanted.by, answer.said, trouble)
+        return Told(answer.done, answer.said + trouble, changes)
+
+    async def _end(self, proposal: Proposal, claim: Claim | None, *, kept: bool) -> str:
+        """Keep what joined, or give it back; what the streams made of it, if that went wrong."""
+        self._settle(claim, kept=kept)
         joining = proposal.joining
-        settle = partial(joining.keep, new.every) if answer.done else joining.give_back
+        settle = partial(joining.keep, self.setup.every) if kept else joining.give_back
         await self._ports.workers.run(settle)
-        await self._subscribe(self.setup.tickers, self.setup)
-        log.info("reload asked for by %s: %s", wanted.by, answer.said)
-        return Told(answer.done, answer.said, changes)
+        try:
+            await self._subscribe(self.setup.tickers, self.setup)
+        except (OperatorError, BrokerError) as error:
+            return f" A stream still brings other tickers: {error}"
+        return ""
 
     async def _claim(self, new: Setup) -> Claim | None:
         """Names that join; one that this process has run before is ours until its end."""

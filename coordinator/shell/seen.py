@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
 
 from coordinator.core import records as r
 from coordinator.core.codec import decode
 from coordinator.core.values import Bar
+from coordinator.errors import StorageError
 from coordinator.shell.journal import reading
 
 _QUERY = (
@@ -19,9 +21,15 @@ def bars_seen(path: Path, session_id: str, *, after: int) -> tuple[int, list[Bar
     """The bars in a session's records behind number `after`, as they were decided on, in order.
 
     With them the number of the last of those records. Late corrections are left out.
+
+    Raises:
+        StorageError: the journal cannot be read.
     """
-    with reading(path) as connection:
-        rows = connection.execute(_QUERY, (session_id, after)).fetchall()
+    try:
+        with reading(path) as connection:
+            rows = connection.execute(_QUERY, (session_id, after)).fetchall()
+    except sqlite3.Error as error:
+        raise StorageError(f"{path} could not be read ({error}); look at the disk") from error
     found: list[Bar] = []
     for _, kind, body in rows:
         match decode(kind, body):

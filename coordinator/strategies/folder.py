@@ -84,6 +84,8 @@ class StrategyFolder:
             kind = as_strategy(kind, offer.where)
         if wrong := _lacking(kind):
             raise OperatorError(f"{offer.where}: class {offer.class_name} {wrong}")
+        if _digest(offer.path, self._files) != digest:
+            raise OperatorError(f"{offer.where}: was changed while it was imported; ask again")
         kind.source_digest = digest
         return kind
 
@@ -129,7 +131,10 @@ def _python_files(folder: Path) -> list[Path]:
 
 
 def _refuse_others(path: Path) -> None:
-    status = path.stat()
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        raise OperatorError(f"{path}: went away while the folder was read; ask again") from None
     if status.st_uid not in (os.getuid(), 0):
         raise OperatorError(
             f"{path}: belongs to another user, who could change what runs here; make it yours"

@@ -114,6 +114,23 @@ def test_a_long_log_is_moved_into_the_file_when_nothing_waits_and_in_no_commit(p
     assert amounts(path) == ["1"]
 
 
+def test_a_long_log_that_a_reader_holds_is_moved_once_it_does_not(path: Path) -> None:
+    (bar,) = seen(1).bars
+    journal = Journal(path, ACCOUNT, "c")
+    reader = sqlite3.connect(path, isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT count(*) FROM records").fetchone()
+    for _ in range(10):
+        journal.append("s", [r.BarsSeen(AT, r.Origin.LIVE, (bar,) * 8_000)])
+    journal.tidy()
+    held = path.stat().st_size
+    reader.close()
+    journal.tidy()
+    moved_in = path.stat().st_size
+    journal.close()
+    assert held < LOG_BYTES < moved_in
+
+
 def test_nobody_else_can_read_it_or_the_folders_above(path: Path, tmp_path: Path) -> None:
     journal = Journal(path, ACCOUNT, "c")
     journal.append("s", [moved("1")])

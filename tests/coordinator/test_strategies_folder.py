@@ -147,6 +147,17 @@ def test_a_file_beside_it_that_a_strategy_imports_is_part_of_its_code(tmp_path: 
     assert len(known) == 2
 
 
+def test_what_is_edited_while_it_is_imported_is_not_run_under_the_name_of_either_text(
+    tmp_path: Path,
+) -> None:
+    edits = "import pathlib\npathlib.Path(__file__).with_name('below.py').write_text('LEVEL = 8')\n"
+    write_folder(
+        tmp_path / "own", below="LEVEL = 6", rising=edits + "from below import LEVEL\n" + PANDAS
+    )
+    with pytest.raises(OperatorError, match=r"rising\.py:\d+: was changed while it was imported"):
+        load(tmp_path, "rising")
+
+
 BAD = {
     "what is not Python": ("\nx = (\n", r"own/bad\.py:2: is not Python: '\(' was never closed"),
     "a NUL": ("x = '\0'", r"own/bad\.py:1: is not Python"),
