@@ -11,60 +11,34 @@ the process has said it, EXPLAIN_S at most.
 from __future__ import annotations
 
 import asyncio
-import itertools
-import logging
-import threading
-import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from functools import partial
 from typing import Any, NoReturn
 
-from coordinator.core.explanation import SAYS_NOTHING
 from coordinator.core.lanes import StrategySpec
 from coordinator.core.together import JointStep
 from coordinator.core.values import Bar
-from coordinator.shell.asking import Asking
-from coordinator.shell.rehearsal import Rehearsal
+from coordinator.shell.cell import Budget as Budget
+from coordinator.shell.cell import Cell
+from coordinator.shell.rehearsal import Rehearsal, TakeUp
 from coordinator.shell.strategy_process import (
-    UNREADABLE,
-    StrategyDied,
     StrategyFault,
-    StrategyHung,
-    StrategyLeaked,
     StrategyMisanswered,
     StrategyProcess,
-    StrategyRaised,
 )
-from coordinator.shell.worker_process import Request, bar_values
+from coordinator.shell.worker_process import bar_values
 
-log = logging.getLogger("coordinator")
 SIGNALS = (1, -1, 0)
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """What one strategy may take, in local seconds and in bytes of memory.
-
-    `answer_s` is for one bar and `minute_s` for those of one minute on all its tickers together,
-    while a loop waits; who sees them together has `answer_s` for them all. Before the session no
-    loop waits, and first answers load and compile a lot: there `start_s` holds, for getting ready
-    on a ticker and for each answer. `growth_bytes` counts from when it was ready.
-    """
-
-    answer_s: float = 1.0
-    minute_s: float = 10.0
-    start_s: float = 30.0
-    growth_bytes: int = 512 * 2**20
 
 
 class Elsewhere:
     """A rule whose steps run elsewhere; one object for all strategies that share the rule.
 
     No code of the user's runs here: how far it looks back was asked before, and equality is the
-    object's own. `fork` gives its process, which has the rule.
+    object's own. `fork` gives a process that has the rule. All lanes of a start are in one cell;
+    those that join are in one of their own, so that what runs is not asked for their sake.
     """
 
     def __init__(
@@ -72,161 +46,107 @@ class Elsewhere:
     ) -> None:
         self.longest_window = specs[0].rule.longest_window
         self.history_bars = specs[0].history_bars
-        self.is_known_as([spec.name for spec in specs])
         self._fork = fork
-        self._one = threading.Lock()
-        self._begin_s = budget.start_s
         self._budget = budget
-        self._process: StrategyProcess | None = None
-        self._fault: StrategyFault | None = None
-        self._lanes = itertools.count()
-        self._requests = itertools.count()
-        self._minute: datetime | None = None
-        self._left_s = 0.0
-        self._asking = Asking(lambda: next(self._requests))
+        self._name = ""
+        self._cells = [self._cell(self.lanes_of(specs))]
+        self._guest: Cell | None = None
         self._rehearsal: Rehearsal | None = None
+        self.is_known_as([spec.name for spec in specs])
 
     def start(self) -> Callable[[Bar], int]:
-        """A fresh step, in the strategy's process; if it cannot be had, one that says why.
+        """A fresh step, in a process of the strategy's; if it cannot be had, one that says why.
 
         After a rehearsal it is one that goes on from what was rehearsed.
         """
-        return self._begun(self._fresh)
+        step: Callable[[Bar], int] = self._begun(None, self._fresh)
+        return step
+
+    @staticmethod
+    def lanes_of(specs: Iterable[StrategySpec]) -> set[Hashable]:
+        """What the lanes of these are on."""
+        return {ticker for spec in specs for ticker in spec.tickers}
 
     def is_known_as(self, names: Iterable[str]) -> None:
         """The strategies that it serves from now on."""
         self._name = ", ".join(names)
+        for cell in self._all():
+            cell.name = self._name
 
     @contextmanager
-    def rehearsing(self, *, beside_a_loop: bool) -> Iterator[None]:
+    def rehearsing(self, specs: Collection[StrategySpec], take_up: TakeUp) -> Iterator[Rehearsal]:
         """Lanes that are made and fed meanwhile are those that are taken up later.
 
-        One that cannot be had raises its StrategyFault. `beside_a_loop` that asks it too, none of
-        its answers may take longer than that loop would wait.
+        They are in a cell of their own. Rehearsed again, they go on from where they stand. One
+        that cannot be had raises its StrategyFault.
         """
-        self._rehearsal = Rehearsal()
-        self._begin_s = self._budget.answer_s if beside_a_loop else self._budget.start_s
+        if self._rehearsal is None:
+            self._guest = self._cell(self.lanes_of(specs))
+            self._rehearsal = Rehearsal(take_up)
+        rehearsal = self._rehearsal
+        rehearsal.begin()
         try:
-            yield
+            yield rehearsal
         finally:
-            self._rehearsal.end()
-            self._begin_s = self._budget.start_s
+            rehearsal.end()
 
     def forget_rehearsal(self) -> None:
-        """Lanes that begin from now on begin by themselves."""
-        self._rehearsal = None
+        """Who was rehearsed does not come; lanes that begin from now on begin by themselves."""
+        guest, self._guest, self._rehearsal = self._guest, None, None
+        if guest is not None:
+            guest.retire()
+
+    def take_in(self, specs: Collection[StrategySpec]) -> None:
+        """It serves these strategies: who was rehearsed has come, and cells of nobody's end."""
+        if self._guest is not None:
+            self._cells.append(self._guest)
+        self._guest = self._rehearsal = None
+        wanted, unused = self.lanes_of(specs), []
+        for cell in reversed(self._cells):  # what was rehearsed last is what serves
+            cell.serves &= wanted
+            wanted = wanted - cell.serves
+            if not cell.serves:
+                unused.append(cell)
+        left = [cell for cell in self._cells if cell.serves]
+        self._cells = left or [self._cell(())]
+        self.is_known_as(sorted(spec.name for spec in specs))
+        for cell in unused:
+            cell.retire()
 
     def retire(self) -> None:
-        """End its process for good: nobody is served by it any more."""
-        self._fault = StrategyDied(f"its process {self.end() or 'has ended'}")
+        """End its processes for good: nobody is served by them any more."""
+        for cell in self._all():
+            cell.retire()
 
-    def _begun(self, fresh: Callable[[], Callable[[Any], Any]]) -> Callable[[Any], Any]:
+    def end(self) -> None:
+        """End its processes."""
+        for cell in self._all():
+            cell.end()
+
+    async def hear(self) -> None:
+        """Wait beside the loop until what was asked is answered, EXPLAIN_S at most."""
+        await asyncio.gather(*(cell.hear() for cell in self._all()))
+
+    def _begun(self, key: Hashable, fresh: Callable[[], Callable[[Any], Any]]) -> Any:
         if self._rehearsal is not None:
-            return self._rehearsal.start(fresh)
+            return self._rehearsal.start(key, fresh)
         try:
             return fresh()
         except StrategyFault as fault:
             return partial(_refuse, fault)
 
     def _fresh(self) -> Callable[[Bar], int]:
-        lane = next(self._lanes)
-        self._begin(lane, None)
-        return _Step(self, lane).step
+        cell = self._begins_in()
+        return _Step(cell, cell.begin(None)).step
 
-    def end(self) -> str:
-        """End its process, if it has one; how that ended."""
-        process, self._process = self._process, None
-        return process.end() if process is not None else ""
+    def _begins_in(self) -> Cell:
+        return self._guest or self._cells[0]
 
-    def step(self, lane: int, bar: Bar) -> int:
-        """The signal at a bar's close, within the budget."""
-        match self._at(bar.start, lane, {"bar": bar_values(bar)}):
-            case "signal", int() as signal if signal in SIGNALS:
-                return signal
-            case _, value:
-                raise StrategyMisanswered(f"it answered {value}; it must answer 1, -1 or 0")
+    def _cell(self, serves: Collection[Hashable]) -> Cell:
+        return Cell(self._fork, self._budget, serves, self._name)
 
-    def explain(self, lane: int, ticker: str = "") -> dict[str, object]:
-        """What a lane's step said that it saw at its last bar; the first time it is only asked."""
-        if self._fault is not None:
-            return {SAYS_NOTHING: f"not asked: {self._fault}"}
-        if self._process is None:
-            return {}
-        return self._asking.explain(_Beside(self._process, self._one), (lane, ticker))
-
-    async def hear(self) -> None:
-        """Wait beside the loop until what was asked is answered, EXPLAIN_S at most."""
-        if self._process is not None:
-            await self._asking.hear(_Beside(self._process, self._one))
-
-    def _begin(self, lane: int, tickers: Sequence[str] | None) -> None:
-        """Have a lane begun; one that looks at several tickers names them."""
-        budget_s = self._budget.answer_s if _a_loop_waits() else self._begin_s
-        kind, value = self._ask(lane, {"begin": tickers}, budget_s, "not ready")
-        if kind != "begun":
-            raise StrategyMisanswered(f"it answered {value} when it should begin")
-        if self._process is not None:
-            self._process.limit_growth(self._budget.growth_bytes)
-
-    def _at(self, start: datetime, lane: int, request: Request) -> tuple[str, object]:
-        """Kind and value of the answer at the bars of a minute, within what is left of it."""
-        if not _a_loop_waits():
-            return self._ask(lane, request, self._begin_s)
-        self._asking.begin_bar()
-        if start != self._minute:
-            self._minute, self._left_s = start, self._budget.minute_s
-        began_s = time.monotonic()
-        answer = self._ask(lane, request, min(self._budget.answer_s, self._left_s))
-        self._left_s = max(0.0, self._left_s - (time.monotonic() - began_s))
-        return answer
-
-    def _ask(
-        self, lane: int, request: Request, budget_s: float, hung: str = ""
-    ) -> tuple[str, object]:
-        """Kind and value of an answer that is due; `hung` says what it did not do in time."""
-        if self._fault is not None:
-            raise self._fault
-        with self._one:
-            try:
-                kind, value, said = self._exchange(lane, request, budget_s)
-            except StrategyFault as fault:
-                self._give_up(fault, hung, budget_s)
-        for text in said:
-            log.info("[%s] says: %s", self._name, text)
-        if kind == "raised":
-            raise StrategyRaised(str(value))
-        return kind, value
-
-    def _exchange(
-        self, lane: int, request: Request, budget_s: float
-    ) -> tuple[str, object, list[object]]:
-        """Kind, value and what the strategy printed meanwhile."""
-        number = next(self._requests)
-        if self._process is None:
-            self._process = self._fork()
-        match self._process.ask(number, [lane, request], budget_s):
-            case [answered, str(kind), value, list(said)] if answered == number:
-                return kind, value, said
-        raise StrategyMisanswered(UNREADABLE)
-
-    def _give_up(self, fault: StrategyFault, hung: str, budget_s: float) -> NoReturn:
-        """End the process for good; raises in words that are the same in every such case."""
-        how = self.end()
-        match fault:
-            case StrategyHung() if hung:
-                text = f"{hung} within {budget_s:g} s"
-            case StrategyHung() if budget_s not in (self._budget.answer_s, self._budget.start_s):
-                text = f"it took more than {self._budget.minute_s:g} s for the bars of one minute"
-            case StrategyHung():
-                text = f"no answer within {budget_s:g} s"
-            case StrategyLeaked():
-                text = f"it has grown by more than {self._budget.growth_bytes / 2**20:g} MiB"
-            case StrategyDied() if how:
-                text = f"its process {how}"
-            case _:
-                text = str(fault)
-        self._fault = type(fault)(text)
-        raise self._fault from None
+    def _all(self) -> list[Cell]:
+        return [*self._cells, *([self._guest] if self._guest is not None else [])]
 
 
 class TogetherElsewhere(Elsewhere):
@@ -234,18 +154,50 @@ class TogetherElsewhere(Elsewhere):
 
     def start_together(self, tickers: tuple[str, ...]) -> JointStep:
         """As `start`, of a step for all of these tickers."""
-        return self._begun(partial(self._fresh_together, tickers))
+        step: JointStep = self._begun(tickers, partial(self._fresh_together, tickers))
+        return step
+
+    @staticmethod
+    def lanes_of(specs: Iterable[StrategySpec]) -> set[Hashable]:
+        """What the lanes of these are on: their tickers together."""
+        return {spec.tickers for spec in specs}
 
     def _fresh_together(self, tickers: tuple[str, ...]) -> JointStep:
-        lane = next(self._lanes)
-        self._begin(lane, tickers)
-        return _JointStep(self, lane).step
+        cell = self._begins_in()
+        return _JointStep(cell, cell.begin(tickers)).step
 
-    def step_together(self, lane: int, bars: Mapping[str, Bar]) -> dict[str, int]:
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """A step in a process of the strategy's."""
+
+    cell: Cell
+    lane: int
+
+    def step(self, bar: Bar) -> int:
+        """The signal at a bar's close, within the budget."""
+        match self.cell.at(bar.start, self.lane, {"bar": bar_values(bar)}):
+            case "signal", int() as signal if signal in SIGNALS:
+                return signal
+            case _, value:
+                raise StrategyMisanswered(f"it answered {value}; it must answer 1, -1 or 0")
+
+    def explain(self) -> dict[str, object]:
+        return self.cell.explain(self.lane)
+
+
+@dataclass(frozen=True, slots=True)
+class _JointStep:
+    """A step of several tickers in a process of the strategy's."""
+
+    cell: Cell
+    lane: int
+
+    def step(self, bars: Mapping[str, Bar]) -> dict[str, int]:
         """The signals by ticker at a minute's close, within the budget."""
         start = next(iter(bars.values())).start
         request = {"bars": [bar_values(bar) for bar in bars.values()]}
-        match self._at(start, lane, request):
+        match self.cell.at(start, self.lane, request):
             case "signals", dict() as signals if all(one in SIGNALS for one in signals.values()):
                 return signals
             case _, value:
@@ -253,68 +205,8 @@ class TogetherElsewhere(Elsewhere):
                     f"it answered {value}; it must answer 1, -1 or 0 by ticker"
                 )
 
-
-@dataclass(frozen=True, slots=True)
-class _Beside:
-    """A strategy's process for questions beside the loop: not while another thread asks it."""
-
-    process: StrategyProcess
-    one: threading.Lock
-
-    def fileno(self) -> int:
-        return self.process.fileno()
-
-    def post(self, number: int, request: Sequence[object]) -> None:
-        if not self.one.acquire(blocking=False):
-            raise StrategyFault("not asked: it takes its history; ask again after its next bar")
-        try:
-            self.process.post(number, request)
-        finally:
-            self.one.release()
-
-    def answers(self) -> list[tuple[int, str, object]]:
-        if not self.one.acquire(blocking=False):
-            return []
-        try:
-            return self.process.answers()
-        finally:
-            self.one.release()
-
-
-@dataclass(frozen=True, slots=True)
-class _Step:
-    """A step in the strategy's process."""
-
-    rule: Elsewhere
-    lane: int
-
-    def step(self, bar: Bar) -> int:
-        return self.rule.step(self.lane, bar)
-
-    def explain(self) -> dict[str, object]:
-        return self.rule.explain(self.lane)
-
-
-@dataclass(frozen=True, slots=True)
-class _JointStep:
-    """A step of several tickers in the strategy's process."""
-
-    rule: TogetherElsewhere
-    lane: int
-
-    def step(self, bars: Mapping[str, Bar]) -> dict[str, int]:
-        return self.rule.step_together(self.lane, bars)
-
     def explain(self, ticker: str) -> dict[str, object]:
-        return self.rule.explain(self.lane, ticker)
-
-
-def _a_loop_waits() -> bool:
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return False
-    return True
+        return self.cell.explain(self.lane, ticker)
 
 
 def _refuse(fault: StrategyFault, _bars: Any) -> NoReturn:

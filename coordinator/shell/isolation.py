@@ -1,7 +1,8 @@
 """Users' strategies run in processes of their own, so that one that fails stops alone.
 
-Each kind of strategy that is not ours gets a process; `shell/elsewhere.py` asks it. Kinds that join
-while a session trades get theirs beside the loop, and one that serves nobody any more is ended.
+Each kind of strategy that is not ours gets a process; `shell/elsewhere.py` asks it. What joins a
+session that trades, a further ticker too, gets one of its own beside the loop; one that serves
+nobody any more is ended.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from coordinator.core.together import starts_together
 from coordinator.core.values import Bar
 from coordinator.errors import OperatorError
 from coordinator.shell.elsewhere import Budget, Elsewhere, TogetherElsewhere
+from coordinator.shell.rehearsal import TakeUp
 from coordinator.shell.strategy_process import (
     Nursery,
     StrategyDied,
@@ -110,7 +112,7 @@ def walls(
 
 @dataclass(slots=True)
 class _Room:
-    """A rule in its process; `names` are the strategies that it serves, `kind` what it is."""
+    """A rule behind its wall; `names` are the strategies that it serves, `kind` what it is."""
 
     kind: Hashable
     rule: Elsewhere
@@ -180,9 +182,10 @@ class Walls:
         """The session goes on with these strategies: end whoever serves none of them."""
         self._rooms += rooms
         for room in self._rooms:
-            room.names = {spec.name for spec in every if spec.rule is room.rule}
-            room.rule.is_known_as(sorted(room.names))
-            room.rule.forget_rehearsal()
+            served = [spec for spec in every if spec.rule is room.rule]
+            room.names = {spec.name for spec in served}
+            if served:
+                room.rule.take_in(served)
         unused = [room for room in self._rooms if not room.names]
         self._rooms = [room for room in self._rooms if room.names]
         for room in unused:
@@ -243,7 +246,7 @@ class Joining:
     def __init__(self, walls: Walls) -> None:
         self._walls = walls
         self._rooms: list[_Room] = []
-        self._every: list[StrategySpec] = []
+        self._take_up = TakeUp()
 
     def walled(
         self, spec: StrategySpec, wanted: str, told: Mapping[str, Any], *, beside: bool
@@ -266,25 +269,41 @@ class Joining:
     ) -> None:
         """Feed the rules of these that have processes what a session feeds them; blocking.
 
-        Such a rule may serve the session already, on other tickers.
+        Such a rule may serve the session already, on other tickers: what runs is not asked. Fed
+        again with more bars, they go on from where they stand.
 
         Raises:
             OperatorError: one cannot be loaded, or fails at a bar.
         """
-        new = [room.rule for room in self._rooms]
         for rule in dict.fromkeys(spec.rule for spec in begins):
             if not isinstance(rule, Elsewhere):
                 continue
             served = [spec for spec in begins if spec.rule is rule]
-            lanes = Lanes(())
             try:
-                with rule.rehearsing(beside_a_loop=rule not in new):
-                    lanes.change(served, history, so_far)
+                failed = self._rehearse(rule, served, history, so_far)
             except StrategyFault as fault:
                 raise OperatorError(f"{served[0].name} cannot join: {fault}; {REPAIR}") from None
-            for spec in served:
-                if failed := lanes.fault(spec):
-                    raise OperatorError(f"{spec.name} cannot join: {failed}; {REPAIR}")
+            for name, why in failed.items():
+                raise OperatorError(f"{name} cannot join: {why}; {REPAIR}")
+
+    def _rehearse(
+        self,
+        rule: Elsewhere,
+        served: Sequence[StrategySpec],
+        history: Mapping[str, Sequence[Bar]],
+        so_far: Mapping[str, Sequence[Bar]],
+    ) -> dict[str, str]:
+        """By name, why some have failed."""
+        failed: dict[str, str] = {}
+        with rule.rehearsing(served, self._take_up) as rehearsal:
+            for group, bars in _by_table(rule, served, so_far):
+                lanes = Lanes(())
+                lanes.change(group, history, bars)
+                failed |= {spec.name: why for spec in group if (why := lanes.fault(spec))}
+        if not rehearsal.differs:
+            return failed
+        rule.forget_rehearsal()
+        return self._rehearse(rule, served, history, so_far)
 
     def keep(self, every: Collection[StrategySpec]) -> None:
         """The session runs these strategies; blocking."""
@@ -295,6 +314,23 @@ class Joining:
         self._walls.forget_rehearsals()
         for room in self._rooms:
             room.rule.retire()
+
+
+def _by_table(
+    rule: Elsewhere, served: Sequence[StrategySpec], so_far: Mapping[str, Sequence[Bar]]
+) -> Iterator[tuple[Sequence[StrategySpec], Mapping[str, Sequence[Bar]]]]:
+    """Who is fed together, with the bars that they can be rehearsed with.
+
+    Of those that look at several tickers, the newest minute is left out: others of its bars may
+    still come.
+    """
+    if not isinstance(rule, TogetherElsewhere):
+        yield served, so_far
+        return
+    for spec in {spec.tickers: spec for spec in served}.values():
+        own = {ticker: so_far.get(ticker, ()) for ticker in spec.tickers}
+        newest = max((bar.start for bars in own.values() for bar in bars), default=None)
+        yield [spec], {t: [bar for bar in bars if bar.start != newest] for t, bars in own.items()}
 
 
 def _kind(spec: StrategySpec, *, beside: bool) -> Hashable:

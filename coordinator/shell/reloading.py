@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -34,6 +35,7 @@ from coordinator.shell import startup
 from coordinator.shell.allotment import explain_refusal
 from coordinator.shell.coordinator import LiveSession
 from coordinator.shell.ports import Ports, Stream
+from coordinator.shell.rehearsal import TAKE_UP_S
 from coordinator.shell.reload_request import Claim, Proposal, Source, Told, Wanted
 from coordinator.shell.seen import bars_seen
 
@@ -43,6 +45,8 @@ if TYPE_CHECKING:
 log = logging.getLogger("coordinator")
 SHOWN = "Nothing was changed yet."
 UNCHANGED = "Nothing was changed:"
+MOST_REHEARSALS = 5
+"""How often users' strategies that join are fed what has come while they were fed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +129,7 @@ class Reloading:
             self._live.expect([ticker for ticker in both if ticker not in set(old.tickers)])
             await self._subscribe(both, new)
             ready = await self._get_ready(new)
-            await self._get_warm(proposal, ready)
+            ready = await self._get_warm(proposal, ready)
             asked = partial(self._asked, new, wanted, ready)
             answer = await self._live.reload(asked)
         except (OperatorError, BrokerError, StorageError) as error:
@@ -224,8 +228,29 @@ class Reloading:
         shadows = part(replace(new, specs=new.shadows, shadows=()), ready.shadows)
         return replace(part(new, ready.begins), beside=shadows)
 
-    async def _get_warm(self, proposal: Proposal, ready: _Ready) -> None:
-        """Let users' own strategies take what bars there are yet, beside the loop."""
+    async def _get_warm(self, proposal: Proposal, ready: _Ready) -> _Ready:
+        """Let users' own strategies take what bars there are, until there are few newer ones.
+
+        Raises:
+            OperatorError: one fails at a bar, or bars come faster than they are taken.
+        """
+        began_s = time.monotonic()
+        for rehearsal in range(MOST_REHEARSALS):
+            await self._rehearse(proposal, ready)
+            took_s, began_s = time.monotonic() - began_s, time.monotonic()
+            path, session_id = self._started.journal.path, self._started.session_id
+            newer = partial(bars_seen, path, session_id, after=ready.until)
+            until, bars = await self._ports.workers.run(newer)
+            if not bars or (rehearsal and took_s < TAKE_UP_S / 2):
+                return ready
+            ready = replace(ready, until=until, seen=(*ready.seen, *bars))
+        raise OperatorError(
+            "bars come faster than the strategies of your own that join can take them; make their"
+            " steps quicker, and ask again"
+        )
+
+    async def _rehearse(self, proposal: Proposal, ready: _Ready) -> None:
+        """Feed them what bars there are yet, beside the loop."""
         for begins, serves in (
             (ready.begins, self._live.engine.lanes.serves),
             (ready.shadows, self._live.shadows.serves),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +24,8 @@ from coordinator.errors import OperatorError
 from coordinator.joining import load
 from coordinator.rereading import Rereading
 from coordinator.setting_up import setup_of
-from coordinator.shell import strategy_process
-from coordinator.shell.isolation import Walls, walls
+from coordinator.shell import rehearsal, strategy_process
+from coordinator.shell.isolation import Budget, Walls, walls
 from coordinator.shell.lease import Leases
 from coordinator.shell.reload_request import Proposal
 from coordinator.shell.reloading import lacking
@@ -506,61 +508,208 @@ def test_the_session_runs_no_code_of_a_file_that_it_reads_again(tmp_path: Path) 
         assert os.getpid() not in pids
 
 
-def test_what_is_fed_again_on_the_loop_asks_the_process_nothing_a_correction_apart(
-    tmp_path: Path,
-) -> None:
-    """A lane that was fed beside the loop is taken up as it stands."""
-    asks = SAYS.replace(
-        "return self.what", "open(f'{ASKED}', 'a').write(f'{bar.close} ')\n        return self.what"
-    ).replace("import os", f"import os\n\nASKED = {str(tmp_path / 'asked')!r}")
-    own = write_folder(tmp_path / "own")
-    history, so_far = bars(minutes=range(3)), bars(minutes=range(3, 6))
-    with session(tmp_path, {"strategies": [BUILT]}) as one:
-        (own / "says.py").write_text(asks)
-        one.edit(whole(BUILT, MINE))
-        proposal = one.read()
-        spec = proposal.setup.specs[1]
-        older, newer = by_ticker(history), by_ticker(so_far)
-        proposal.joining.get_warm([spec], older, newer)
-        asked = (tmp_path / "asked").read_text()
-        assert asked.split() == ["100", "101", "102", "103", "104", "105"]
-        lanes = Lanes(())
-        on_a_loop(lambda: lanes.change([spec], older, newer))
-        assert (tmp_path / "asked").read_text() == asked
+def test_what_is_fed_again_on_the_loop_asks_the_process_nothing(tmp_path: Path) -> None:
+    """A lane that was fed beside the loop is taken up as it stands, with what came since."""
+    asked = tmp_path / "asked"
+    with joining(tmp_path, doing(noting(asked))) as (
+        one,
+        own,
+    ):
+        spec, older = own.setup.specs[1], by_ticker(bars(minutes=range(3)))
+        own.joining.get_warm([spec], older, by_ticker(bars(minutes=range(3, 5))))
+        own.joining.get_warm([spec], older, by_ticker(bars(minutes=range(3, 6))))
+        assert asked.read_text().split() == ["100", "101", "102", "103", "104", "105"]
+        lanes = taken_up(spec, older, by_ticker(bars(minutes=range(3, 6))))
+        assert len(asked.read_text().split()) == 6
         assert lanes.lane(spec, "SPY").signal == 1
         assert on_a_loop(lambda: answers(lanes, spec, bars(minutes=[6]))) == [1]
-        assert (tmp_path / "asked").read_text() == asked + "106 "
+        assert asked.read_text().split()[6:] == ["106"]
         assert one.read().setup.specs[1].rule != spec.rule, "it was not taken in"
-        proposal.joining.get_warm([spec], older, newer)
-        corrected = [*so_far[:1], replace(so_far[1], close=Decimal(7)), so_far[2]]
-        (tmp_path / "asked").write_text("")
-        lanes.change([], {}, {})
-        on_a_loop(lambda: lanes.change([spec], older, by_ticker(corrected)))
-        assert (tmp_path / "asked").read_text().split()[-3:] == ["103", "7", "105"]
+
+
+def test_history_that_was_corrected_is_rehearsed_anew_beside_the_loop_and_never_on_it(
+    tmp_path: Path,
+) -> None:
+    asked = tmp_path / "asked"
+    with joining(tmp_path, doing(noting(asked))) as (_, own):
+        spec, given = own.setup.specs[1], bars(minutes=range(3))
+        corrected = by_ticker([given[0], replace(given[1], close=Decimal(7)), given[2]])
+        own.joining.get_warm([spec], {}, by_ticker(given))
+        own.joining.get_warm([spec], {}, corrected)
+        assert asked.read_text().split() == ["100", "101", "102", "100", "7", "102"]
+        lanes = taken_up(spec, {}, by_ticker(given))
+        assert "its bars have changed since it was rehearsed" in lanes.fault(spec)
+        assert len(asked.read_text().split()) == 6
+
+
+def test_who_sees_several_tickers_is_taken_up_when_the_others_bars_of_its_last_minute_have_come(
+    tmp_path: Path,
+) -> None:
+    pair = strategy("Pair", "leads", tickers=["SPY", "QQQ"])
+    dear = [replace(bar, close=Decimal(500)) for bar in bars("QQQ", minutes=range(5))]
+    with joining(tmp_path, LEADS, "leads", pair) as (_, own):
+        spec = own.setup.specs[1]
+        own.joining.get_warm([spec], {}, by_ticker([*BARS, *dear[:-1]]))
+        lanes = taken_up(spec, {}, by_ticker([*BARS, *dear]))
+        assert lanes.fault(spec) == ""
+        assert [lanes.lane(spec, ticker).signal for ticker in spec.tickers] == [-1, 1]
+
+
+def test_the_loop_has_one_deadline_for_all_bars_that_came_after_the_rehearsal(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rehearsal, "TAKE_UP_S", 0.1)
+    asked = tmp_path / "asked"
+    does = f"{noting(asked)}\n        time.sleep(0.06)"
+    with joining(tmp_path, doing(does)) as (_, own):
+        spec = own.setup.specs[1]
+        own.joining.get_warm([spec], {}, by_ticker(BARS))
+        lanes = taken_up(spec, {}, by_ticker(bars(minutes=range(30))))
+        assert "the session waits no longer than 0.1 s for all who join it" in lanes.fault(spec)
+        assert 5 < len(asked.read_text().split()) <= 7
+
+
+def test_one_that_joins_without_history_has_got_ready_beside_the_loop(tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    ready_at_start = SAYS.replace(
+        "    def step",
+        f"    def start(self):\n        open({str(begun)!r}, 'a').write('once ')\n"
+        "        return self.at\n\n    def at",
+    )
+    with joining(tmp_path, ready_at_start) as (_, own):
+        spec = own.setup.specs[1]
+        own.joining.get_warm([spec], {}, {})
+        assert begun.read_text().split() == ["once"]
+        lanes = taken_up(spec, {}, {})
+        assert on_a_loop(lambda: answers(lanes, spec, BARS[:2])) == [1, 1]
+        assert begun.read_text().split() == ["once"]
+
+
+def noting(file: Path) -> str:
+    """Write down each bar that is asked about, by its close."""
+    return f"open({str(file)!r}, 'a').write(str(bar.close) + ' ')"
+
+
+def doing(what: str) -> str:
+    """A strategy that does this at every bar."""
+    return SAYS.replace("return self.what", f"{what}\n        return self.what").replace(
+        "import os", "import os\nimport time"
+    )
+
+
+@contextmanager
+def joining(
+    place: Path, text: str, kind: str = "says", entry: Mapping[str, Any] = MINE
+) -> Iterator[tuple[Session, Proposal]]:
+    """A session of built-in strategies, with a proposal of one that joins it."""
+    own = write_folder(place / "own")
+    with session(place, {"strategies": [BUILT]}) as one:
+        (own / f"{kind}.py").write_text(text)
+        one.edit(whole(BUILT, entry))
+        proposal = one.read()
+        yield one, proposal
         proposal.joining.give_back()
 
 
-def test_a_ticker_more_for_one_that_runs_is_fed_beside_the_loop_by_the_process_that_it_has(
+def taken_up(
+    spec: StrategySpec,
+    history: Mapping[str, Sequence[Bar]],
+    so_far: Mapping[str, Sequence[Bar]],
+) -> Lanes:
+    """What a loop has that takes up who was rehearsed."""
+    lanes = Lanes(())
+    on_a_loop(lambda: lanes.change([spec], history, so_far))
+    return lanes
+
+
+WIDER = MINE | {"tickers": ["SPY", "QQQ"]}
+OTHER = strategy("Other", "says", tickers=["QQQ"])
+
+
+def test_a_ticker_more_for_one_that_runs_has_a_process_of_its_own_as_long_as_it_is_traded(
     tmp_path: Path,
 ) -> None:
-    own = write_folder(tmp_path / "own")
     noted = tmp_path / "fed"
-    (own / "says.py").write_text(
-        SAYS.replace(
-            "return self.what",
-            f"open({str(noted)!r}, 'a').write(bar.symbol + ' ')\n        return self.what",
-        )
-    )
+    own = write_folder(tmp_path / "own")
+    (own / "says.py").write_text(doing(f"open({str(noted)!r}, 'a').write(bar.symbol + ' ')"))
     with session(tmp_path, whole(BUILT, MINE)) as one:
         assert one.says("Mine", *BARS) == [1] * 5
-        pid, lane = one.seen("Mine")["pid"], one.lanes.lane(one.spec("Mine"), "SPY")
-        one.edit(whole(BUILT, MINE | {"tickers": ["SPY", "QQQ"]}))
+        lane = one.lanes.lane(one.spec("Mine"), "SPY")
+        one.edit(whole(BUILT, WIDER))
         assert one.difference() == ["~ Mine: tickers SPY -> SPY, QQQ", "+ bars of QQQ"]
         one.apply(so_far=[*BARS, *bars("QQQ", minutes=range(5))])
         assert one.lanes.lane(one.spec("Mine"), "SPY") is lane
         assert one.lanes.lane(one.spec("Mine"), "QQQ").signal == 1
         assert noted.read_text().split() == ["SPY"] * 5 + ["QQQ"] * 5
-        assert explained(one.lanes, one.spec("Mine"))[1]["pid"] == pid
+        spy, qqq = (int(str(on["pid"])) for on in explained(one.lanes, one.spec("Mine")))
+        assert spy != qqq
+        one.edit(whole(BUILT, MINE | {"tickers": ["QQQ"]}))
+        one.apply()
+        assert (lives(spy), lives(qqq)) == (False, True)
+        assert one.says("Mine", *bars("QQQ", minutes=[5])) == [1]
+        one.edit(whole(BUILT, WIDER))
+        one.apply(so_far=BARS)
+        assert one.says("Mine", *bars("SPY", "QQQ", minutes=[6])) == [1, 1]
+        assert lives(qqq)
+
+
+@pytest.mark.parametrize("joins", [[WIDER], [MINE, OTHER]], ids=["a ticker", "another strategy"])
+@pytest.mark.parametrize("fails", ["os._exit(3)", "1 / 0", "time.sleep(3600)"])
+def test_a_reload_that_is_refused_costs_nothing_that_runs_on_the_same_code(
+    tmp_path: Path, fails: str, joins: list[Mapping[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = write_folder(tmp_path / "own")
+    (own / "says.py").write_text(doing(f"{fails} if bar.symbol == 'QQQ' else None"))
+    quick = partial(walls, budget=Budget(start_s=0.5))
+    monkeypatch.setattr(sys.modules[__name__], "walls", quick)
+    with session(tmp_path, whole(BUILT, MINE)) as one:
+        assert on_a_loop(lambda: one.says("Mine", *BARS)) == [1] * 5
+        pid, count = one.seen("Mine")["pid"], len(children())
+        one.edit(whole(BUILT, *joins))
+        with pytest.raises(OperatorError, match="cannot join"):
+            one.apply(so_far=[*BARS, *bars("QQQ", minutes=range(5))])
+        assert on_a_loop(lambda: one.says("Mine", *bars(minutes=[6]))) == [1]
+        assert one.lanes.fault(one.spec("Mine")) == ""
+        assert one.seen("Mine")["pid"] == pid
+        assert len(children()) == count
+
+
+def test_a_history_bar_may_take_longer_than_the_loop_waits_while_what_runs_answers_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The further ticker's bar waits for one of what runs: nothing is in line behind it."""
+    own, gate = write_folder(tmp_path / "own"), tmp_path / "gate"
+    wait = f"while bar.symbol == 'QQQ' and not os.path.exists({str(gate)!r}): time.sleep(0.01)"
+    (own / "says.py").write_text(doing(wait))
+    quick = partial(walls, budget=Budget(answer_s=0.2))
+    monkeypatch.setattr(sys.modules[__name__], "walls", quick)
+    with session(tmp_path, whole(BUILT, MINE)) as one:
+        on_a_loop(lambda: one.says("Mine", *BARS))
+        one.edit(whole(BUILT, WIDER))
+        qqq = [*BARS, *bars("QQQ", minutes=range(5))]
+        beside = threading.Thread(target=one.apply, kwargs={"so_far": qqq})
+        before = one.lanes, one.runs
+        beside.start()
+        for minute in range(5, 25):
+            assert on_a_loop(partial(one.says, "Mine", *bars(minutes=[minute]))) == [1]
+        assert (one.lanes, one.runs) == before, "it still takes its history"
+        gate.touch()
+        beside.join()
+        assert one.lanes.fault(one.spec("Mine")) == ""
+        assert one.lanes.lane(one.spec("Mine"), "QQQ").signal == 1
+
+
+def test_a_ticker_joins_though_the_process_of_the_others_has_ended(tmp_path: Path) -> None:
+    own = write_folder(tmp_path / "own")
+    (own / "says.py").write_text(doing("os._exit(3) if bar.symbol == 'SPY' else None"))
+    with session(tmp_path, whole(BUILT, MINE)) as one:
+        one.says("Mine", *BARS)
+        assert "ended by itself, with exit status 3" in one.lanes.fault(one.spec("Mine"))
+        one.edit(whole(BUILT, MINE, OTHER))
+        one.apply(so_far=[*BARS, *bars("QQQ", minutes=range(5))])
+        assert one.says("Other", *bars("QQQ", minutes=[6])) == [1]
+        assert one.lanes.fault(one.spec("Other")) == ""
+        assert one.lanes.fault(one.spec("Mine")) != ""
 
 
 def test_the_loop_goes_on_while_a_strategy_is_loaded_and_warmed_beside_it(tmp_path: Path) -> None:

@@ -1,0 +1,175 @@
+"""One process of a user's rule: asked within a budget, and ended for good once it fails.
+
+Each cell fails by itself: what it is asked, how long that takes and its end concern no other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import time
+from collections.abc import Callable, Collection, Hashable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NoReturn
+
+from coordinator.core.explanation import SAYS_NOTHING
+from coordinator.shell.asking import Asking
+from coordinator.shell.strategy_process import (
+    UNREADABLE,
+    StrategyDied,
+    StrategyFault,
+    StrategyHung,
+    StrategyLeaked,
+    StrategyMisanswered,
+    StrategyProcess,
+    StrategyRaised,
+)
+from coordinator.shell.worker_process import Request
+
+log = logging.getLogger("coordinator")
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """What one strategy may take, in local seconds and in bytes of memory.
+
+    `answer_s` is for one bar and `minute_s` for those of one minute on all its tickers together,
+    while a loop waits; who sees them together has `answer_s` for them all. Before the session no
+    loop waits, and first answers load and compile a lot: there `start_s` holds, for getting ready
+    on a ticker and for each answer. `growth_bytes` counts from when it was ready.
+    """
+
+    answer_s: float = 1.0
+    minute_s: float = 10.0
+    start_s: float = 30.0
+    growth_bytes: int = 512 * 2**20
+
+
+class Cell:
+    """A process that is forked once it is asked.
+
+    `serves` is what its lanes are on: tickers, or sets of them. `name` is of whom it serves.
+    """
+
+    def __init__(
+        self,
+        fork: Callable[[], StrategyProcess],
+        budget: Budget,
+        serves: Collection[Hashable],
+        name: str,
+    ) -> None:
+        self.serves, self.name = set(serves), name
+        self._fork, self._budget = fork, budget
+        self._process: StrategyProcess | None = None
+        self._fault: StrategyFault | None = None
+        self._lanes = itertools.count()
+        self._requests = itertools.count()
+        self._minute: datetime | None = None
+        self._left_s = 0.0
+        self._asking = Asking(lambda: next(self._requests))
+
+    def begin(self, tickers: Sequence[str] | None) -> int:
+        """A new lane; one that looks at several tickers names them. Raises a StrategyFault."""
+        lane = next(self._lanes)
+        self._begin(lane, tickers)
+        return lane
+
+    def retire(self) -> None:
+        """End its process for good: nobody is served by it any more."""
+        self._fault = StrategyDied(f"its process {self.end() or 'has ended'}")
+
+    def end(self) -> str:
+        """End its process, if it has one; how that ended."""
+        process, self._process = self._process, None
+        return process.end() if process is not None else ""
+
+    def explain(self, lane: int, ticker: str = "") -> dict[str, object]:
+        """What a lane's step said that it saw at its last bar; the first time it is only asked."""
+        if self._fault is not None:
+            return {SAYS_NOTHING: f"not asked: {self._fault}"}
+        if self._process is None:
+            return {}
+        return self._asking.explain(self._process, (lane, ticker))
+
+    async def hear(self) -> None:
+        """Wait beside the loop until what was asked is answered, EXPLAIN_S at most."""
+        if self._process is not None:
+            await self._asking.hear(self._process)
+
+    def _begin(self, lane: int, tickers: Sequence[str] | None) -> None:
+        """Have a lane begun; one that looks at several tickers names them."""
+        budget_s = self._budget.answer_s if _a_loop_waits() else self._budget.start_s
+        kind, value = self._ask(lane, {"begin": tickers}, budget_s, "not ready")
+        if kind != "begun":
+            raise StrategyMisanswered(f"it answered {value} when it should begin")
+        if self._process is not None:
+            self._process.limit_growth(self._budget.growth_bytes)
+
+    def at(self, start: datetime, lane: int, request: Request) -> tuple[str, object]:
+        """Kind and value of the answer at the bars of a minute, within what is left of it."""
+        if not _a_loop_waits():
+            return self._ask(lane, request, self._budget.start_s)
+        self._asking.begin_bar()
+        if start != self._minute:
+            self._minute, self._left_s = start, self._budget.minute_s
+        began_s = time.monotonic()
+        answer = self._ask(lane, request, min(self._budget.answer_s, self._left_s))
+        self._left_s = max(0.0, self._left_s - (time.monotonic() - began_s))
+        return answer
+
+    def _ask(
+        self, lane: int, request: Request, budget_s: float, hung: str = ""
+    ) -> tuple[str, object]:
+        """Kind and value of an answer that is due; `hung` says what it did not do in time."""
+        if self._fault is not None:
+            raise self._fault
+        try:
+            kind, value, said = self._exchange(lane, request, budget_s)
+        except StrategyFault as fault:
+            self._give_up(fault, hung, budget_s)
+        for text in said:
+            log.info("[%s] says: %s", self.name, text)
+        if kind == "raised":
+            raise StrategyRaised(str(value))
+        return kind, value
+
+    def _exchange(
+        self, lane: int, request: Request, budget_s: float
+    ) -> tuple[str, object, list[object]]:
+        """Kind, value and what the strategy printed meanwhile."""
+        number = next(self._requests)
+        if self._process is None:
+            self._process = self._fork()
+        match self._process.ask(number, [lane, request], budget_s):
+            case [answered, str(kind), value, list(said)] if answered == number:
+                return kind, value, said
+        raise StrategyMisanswered(UNREADABLE)
+
+    def _give_up(self, fault: StrategyFault, hung: str, budget_s: float) -> NoReturn:
+        """End the process for good; raises in words that are the same in every such case."""
+        how = self.end()
+        match fault:
+            case StrategyHung() if hung:
+                text = f"{hung} within {budget_s:g} s"
+            case StrategyHung() if budget_s not in (self._budget.answer_s, self._budget.start_s):
+                text = f"it took more than {self._budget.minute_s:g} s for the bars of one minute"
+            case StrategyHung():
+                text = f"no answer within {budget_s:g} s"
+            case StrategyLeaked():
+                text = f"it has grown by more than {self._budget.growth_bytes / 2**20:g} MiB"
+            case StrategyDied() if how:
+                text = f"its process {how}"
+            case _:
+                text = str(fault)
+        self._fault = type(fault)(text)
+        raise self._fault from None
+
+
+def _a_loop_waits() -> bool:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
