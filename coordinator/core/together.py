@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from coordinator.core.values import Bar
 
 if TYPE_CHECKING:
-    from coordinator.core.lanes import Lane
+    from coordinator.core.lane import Lane
 
 JointStep = Callable[[Mapping[str, Bar]], Mapping[str, int]]
 """Takes the bars of one minute by ticker, those that came, in the order of the tickers; returns
