@@ -12,7 +12,6 @@ import typer
 
 from cli.faults import plainly
 from cli.tables import plain, print_table, quantity
-from coordinator.settings import SIMULATED
 
 if TYPE_CHECKING:
     from coordinator.bootstrap import StatusView, StrategyView
@@ -71,6 +70,8 @@ def json_value(value: object) -> object:
 
 
 def _state(view: StatusView) -> str:
+    from coordinator.settings import SIMULATED
+
     if view.state == "not running" and view.last_at is not None:
         go_on = "its simulator ended with it: a new run begins a new account"
         if view.mode != SIMULATED:
