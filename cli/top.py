@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json as json_text
+import os
 import sys
 import threading
 from dataclasses import asdict
@@ -117,10 +118,14 @@ def _watch(which: Which, by: str, first: Sequence[Answered]) -> None:
 
 
 def _draw(live: Any, console: Any, keys: Keys, asking: _Asking) -> None:
+    from rich.console import ConsoleDimensions
+
     from cli.frame import Look, frame
 
     look = Look()
     while True:
+        # An exported COLUMNS or LINES is as old as the shell: only the terminal knows its size.
+        console.size = ConsoleDimensions(*os.get_terminal_size(sys.stdout.fileno()))
         drawn = frame(asking.answers, look, height=console.size.height, note=asking.note)
         live.update(drawn.drawn, refresh=True)
         look = drawn.look

@@ -36,6 +36,8 @@ class Terminal:
             "MULTI_TRADER_HOME": str(folder / "s"),
             "PYTHONPATH": str(ROOT),
             "LANG": "C.UTF-8",
+            "COLUMNS": "80",  # as a shell exports them that was started at this size
+            "LINES": "24",
         }
         self._do("new-session", "-d", "-x", "80", "-y", "24", "env PS1='ready> ' bash --norc")
         self.until("ready>")
