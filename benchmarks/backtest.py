@@ -101,6 +101,12 @@ class Case:
     bars: int
     own: bool
 
+    @classmethod
+    def of(cls, text: str, *, own: bool) -> Case:
+        """From `N,S,B`."""
+        strategies, tickers, bars = map(int, text.split(","))
+        return cls(strategies, tickers, bars, own)
+
     @property
     def name(self) -> str:
         """As the result has it."""
@@ -154,10 +160,7 @@ def main() -> None:
 
 def measured(texts: Sequence[str], rounds: int, folder: Path) -> dict[str, dict[str, float]]:
     """Each case's medians, by name."""
-    cases = [
-        Case(*(int(n) for n in text.split(",")), own=own)
-        for text, own in product(texts, (False, True))
-    ]
+    cases = [Case.of(text, own=own) for text, own in product(texts, (False, True))]
     costs: dict[str, list[Cost]] = {case.name: [] for case in cases}
     for _ in range(rounds):
         for case in cases:

@@ -79,7 +79,7 @@ def _played(seed: int, rates: dict[str, float], loop: VirtualLoop) -> World:
     try:
         with tempfile.TemporaryDirectory() as home:
             world = World(seed, Path(home), loop, kills=())
-            world.faults.rates, world.faults.hears_all = dict(rates), False
+            world.faults.rates = dict(rates)
             loop.run_until_complete(world.run())
     finally:
         loop.close()

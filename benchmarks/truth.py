@@ -154,9 +154,11 @@ def _crashed(path: Path, broker: Broker) -> None:
         ),
     ]
     journal.append("s", head)
+    price = D(500)
     for number in range(1, (RECORDS - OPEN - len(head)) // 3 + 1):
         order = _intent(number, begun)
-        bar = Bar("SPY", begun + number * MINUTE / 600, *[D(500)] * 4, D(1))
+        start = begun + number * MINUTE / 600
+        bar = Bar("SPY", start, price, price, price, price, D(1))
         ended = r.OrderMoved(begun, order.client_order_id, OrderStatus.DENIED, reason="bench")
         journal.append("s", [r.BarsSeen(begun, r.Origin.LIVE, (bar,)), order, ended])
     for number in range(RECORDS, RECORDS + OPEN):

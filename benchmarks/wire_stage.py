@@ -30,7 +30,7 @@ from coordinator.shell.clock import BrokerClock
 from coordinator.shell.coordinator import LiveSession
 from coordinator.shell.journal import Journal
 from coordinator.shell.narrator import Narrator
-from coordinator.shell.ports import Ports
+from coordinator.shell.ports import Ports, Stream
 from coordinator.shell.streams import StreamWatch, market_stream
 from coordinator.shell.workers import Threads
 
@@ -97,19 +97,18 @@ class Server:
 class Theirs:
     """alpaca-py's raw stream with a handler that does nothing."""
 
-    def __init__(self, sdk: StockDataStream) -> None:
-        self._sdk = sdk
+    def __init__(self, server: Server, tickers: Sequence[str]) -> None:
+        self._server = server
+        self._sdk = StockDataStream("theirs", "s", raw_data=True, url_override=server.url)
+        self._sdk.subscribe_bars(self._heard, *tickers)
         self._missing = 0
         self._done = asyncio.Event()
+        self._task = asyncio.create_task(self._sdk._run_forever())
 
     @classmethod
     async def begin(cls, server: Server, tickers: Sequence[str]) -> Theirs:
         """Connected and subscribed."""
-        sdk = StockDataStream("theirs", "s", raw_data=True, url_override=server.url)
-        one = cls(sdk)
-        sdk.subscribe_bars(one._heard, *tickers)
-        one._task = asyncio.create_task(sdk._run_forever())
-        one._server = server
+        one = cls(server, tickers)
         await server.until_subscribed("theirs")
         return one
 
@@ -150,11 +149,14 @@ class _Session(LiveSession):
 class Ours:
     """A session of ours. After `take`: how many bars were decided on, and intents made."""
 
-    def __init__(self, session: _Session, tickers: Sequence[str]) -> None:
-        self.session, self.tickers = session, tickers
+    def __init__(self, server: Server, session: _Session, stream: Stream, journal: Journal) -> None:
+        self.session, self.tickers = session, list(session.engine._assets)
+        self._server, self._stream, self._journal = server, stream, journal
         session.on_minute = self._minute
         self._done = asyncio.Event()
+        self._over = False
         self._missing = self.decided = self.intents = 0
+        self._task = asyncio.create_task(self._run())
 
     @classmethod
     async def begin(cls, server: Server, strategies: int, count: int, folder: Path) -> Ours:
@@ -166,18 +168,15 @@ class Ours:
         journal = Journal(folder / "journal.db", "PA1", "bench")
         journal.append(name, records)
         narrator = Narrator(engine.books, engine.specs)
-        broker = Broker(engine, clock)
-        session = _Session(engine, journal, name, ports(), clock, lambda _: broker, narrator)  # type: ignore[arg-type]
+        broker: Any = Broker(engine, clock)
+        session = _Session(engine, journal, name, ports(), clock, lambda _: broker, narrator)
         tickers = list(engine._assets)
-        one = cls(session, tickers)
         watch = StreamWatch("stock bars", lambda: None, session.ears.on_bar_garbage)
-        one._stream = market_stream(settings, "sip", tickers, session.ears.on_bars, watch)
-        session.lookout.watch_market(watch, tickers, one._stream.restart)
-        one._stream.start(session.on_stream_end)
+        stream = market_stream(settings, "sip", tickers, session.ears.on_bars, watch)
+        session.lookout.watch_market(watch, tickers, stream.restart)
+        stream.start(session.on_stream_end)
         await watch.until_live(10)
-        one._over, one._server, one._journal = False, server, journal
-        one._task = asyncio.create_task(one._run())
-        return one
+        return cls(server, session, stream, journal)
 
     async def _run(self) -> None:
         with calm():

@@ -18,8 +18,7 @@ import pandas as pd
 from benchmarks import backtest
 from benchmarks.peers.engines import rules
 from benchmarks.peers.engines.common import Report, Work, report
-from coordinator.backtest import Backtest, BacktestOptions, Means
-from coordinator.backtest.backtest import PlayedSession
+from coordinator.backtest import Backtest, BacktestOptions, Means, PlayedSession
 from coordinator.core.values import MINUTE, Bar
 from coordinator.strategies import Strategy, register
 

@@ -17,7 +17,11 @@ if TYPE_CHECKING:
     from tests.proof.world import World
 
 OPERATOR = "operator"
-RECORDS = {Act.PAUSE: r.Paused, Act.FLATTEN: r.FlattenRequested, Act.RESUME: r.Resumed}
+RECORDS: dict[Act, type[r.Paused | r.FlattenRequested | r.Resumed]] = {
+    Act.PAUSE: r.Paused,
+    Act.FLATTEN: r.FlattenRequested,
+    Act.RESUME: r.Resumed,
+}
 
 
 class Hand:
