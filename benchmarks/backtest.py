@@ -12,7 +12,8 @@ per strategy and bar:
 Beside them orders per strategy and bar, and what one order's round trip costs, which is the
 engine's difference to the same strategies without money. What machine code costs to begin (import,
 and compiling where it is not kept from before) is told once and counted nowhere. The result is
-compared with the last one committed (`results/backtest.json`); `--save` writes it.
+compared with the last one committed (`results/backtest.json`); `--save` writes each case as it
+ends, in each round with the medians so far.
 
 `--billion` plays 10,000 strategies on 10 tickers over a year of minutes instead, in one pass.
 """
@@ -21,13 +22,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import platform
 import statistics
 import tempfile
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from itertools import product
@@ -37,6 +36,7 @@ from typing import Any, ClassVar
 import pandas as pd
 
 from benchmarks.billion import billion
+from benchmarks.committed import Committed
 from coordinator.backtest import Backtest, BacktestOptions, Means, PlayedSession
 from coordinator.core.values import Bar
 from coordinator.strategies import Strategy, register
@@ -55,7 +55,6 @@ CASES = (
 COLUMNS = ("strategies", "orders", "fills", "activities", "positions", "pnl_daily")
 LOADED = 10
 """So many sessions of a case are loaded."""
-RESULT = Path(__file__).parent / "results" / "backtest.json"
 BUILT_IN: Sequence[tuple[str, Callable[[int], dict[str, object]]]] = (
     ("momentum", lambda n: {"lookback_period": 10 + n, "momentum_threshold": 0.002}),
     ("adaptive", lambda n: {"short_window": 5 + n, "long_window": 30 + n}),
@@ -147,25 +146,24 @@ def main() -> None:
         if given.billion:
             billion(Path(folder))
             return
-        found = measured(given.case, given.rounds, Path(folder))
-    known = json.loads(RESULT.read_text()) if RESULT.exists() else {"cases": {}}
-    for name, one in found.items():
-        print(told(name, one, known["cases"].get(name)))
-    if given.save:
-        RESULT.parent.mkdir(exist_ok=True)
-        cases = {**known["cases"], **found}
-        result = {**known, "machine": machine(), "rounds": given.rounds, "cases": cases}
-        RESULT.write_text(json.dumps(result, indent=1) + "\n")
+        results = Committed("backtest")
+        for name, played, one in measured(given.case, given.rounds, Path(folder)):
+            if given.save:
+                results.save(name, one, rounds=played)
+            if played == given.rounds:
+                print(told(name, one, results.figures(name)), flush=True)
 
 
-def measured(texts: Sequence[str], rounds: int, folder: Path) -> dict[str, dict[str, float]]:
-    """Each case's medians, by name."""
+def measured(
+    texts: Sequence[str], rounds: int, folder: Path
+) -> Iterator[tuple[str, int, dict[str, float]]]:
+    """Each case in each round, as it ends: its name, rounds so far, and their medians."""
     cases = [Case.of(text, own=own) for text, own in product(texts, (False, True))]
     costs: dict[str, list[Cost]] = {case.name: [] for case in cases}
-    for _ in range(rounds):
+    for played in range(1, rounds + 1):
         for case in cases:
             costs[case.name].append(cost(case, folder))
-    return {name: asdict(median(each)) for name, each in costs.items()}
+            yield case.name, played, asdict(median(costs[case.name]))
 
 
 def cost(case: Case, folder: Path) -> Cost:
@@ -250,9 +248,9 @@ def median(costs: Sequence[Cost]) -> Cost:
     return Cost(**{name: statistics.median(row[name] for row in rows) for name in rows[0]})
 
 
-def told(name: str, one: dict[str, float], before: dict[str, float] | None) -> str:
+def told(name: str, one: dict[str, float], before: dict[str, float]) -> str:
     """A case's line; `before` is what the committed result has of it."""
-    last = (before or {}).get("engine_ns")
+    last = before.get("engine_ns")
     change = f" ({one['engine_ns'] / last:.2f} x the last)" if last else ""
     slowly = f", {1 - one['coded']:.0%} not in machine code" if one["coded"] < 1 else ""
     return (
@@ -261,24 +259,6 @@ def told(name: str, one: dict[str, float], before: dict[str, float] | None) -> s
         f" {one['playing_ns']:,.0f}; loading {one['loading_ns']:,.0f} ns;"
         f" {one['orders']:.4f} orders, {one['order_ns'] / 1000:,.1f} us each{slowly}"
     )
-
-
-def machine() -> dict[str, object]:
-    """What it ran on, without a name that tells where."""
-    model = next(
-        (
-            line.partition(":")[2].strip()
-            for line in Path("/proc/cpuinfo").read_text().splitlines()
-            if line.startswith("model name")
-        ),
-        platform.machine(),
-    )
-    return {
-        "cpu": model,
-        "cores": os.cpu_count(),
-        "load": round(os.getloadavg()[0], 1),
-        "python": platform.python_version(),
-    }
 
 
 def _config(case: Case, cash: str) -> dict[str, Any]:

@@ -30,7 +30,7 @@ import pyarrow as pa
 
 import warehouse.frames as frames_module
 import warehouse.load as load_module
-from benchmarks.backtest import machine
+from benchmarks.committed import Committed
 from benchmarks.warehouse_rows import Made, Maker
 from warehouse import LoadStatus, Store, load_session
 from warehouse.queries import ask
@@ -38,7 +38,6 @@ from warehouse.schemas import TABLES
 
 Scale = tuple[int, int, int]
 """Strategies, executions of each, and tickers of a session."""
-RESULT = Path(__file__).parent / "results" / "warehouse.json"
 WHOLE_FILLS, WHOLE_LOAD_S = 2_500_000, 180.0
 VIEW_S, MEMORY_MIB, TIMES_BARE = 1.0, 2048.0, 2.0
 """The goals: 2.5 million executions in three minutes, a view in a second, with 2 GB, and so on."""
@@ -256,13 +255,11 @@ def main(arguments: list[str]) -> int:
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     found = figures(loads, answers, peak_mib) | {"file_mib": file_mib}
     found["goals"] = goals(found)
-    before = json.loads(RESULT.read_text()) if RESULT.exists() else {}
-    tell(found, before.get(scale, {}))
+    results = Committed("warehouse")
+    tell(found, results.figures(scale))
     print(json.dumps(found))
     if given.save:
-        RESULT.parent.mkdir(exist_ok=True)
-        result = before | {scale: found | {"machine": machine()}}
-        RESULT.write_text(json.dumps(result, indent=1) + "\n")
+        results.save(scale, found)
     return 0
 
 

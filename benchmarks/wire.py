@@ -5,8 +5,8 @@ decide, one commit to a journal on disk, orders handed over) and to alpaca-py's 
 decode, call the handler). A frame has a minute's bars of S tickers, of N strategies each has one.
 The ratio is ours to alpaca-py's plus, where there are intents, one raw fdatasync. Beside it stand a
 whole market's minute (8,000 tickers, frames of 100), the journal's commit, memory, and the time
-from a process's begin to its first decision. The result is compared with the last one committed
-(`results/wire.json`); `--save` writes it. Answers to orders come between the frames.
+from a process's begin to its first decision. Each case is compared with the last one committed
+(`results/wire.json`) as it ends; `--save` writes it. Answers to orders come between the frames.
 """
 
 from __future__ import annotations
@@ -20,19 +20,18 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from benchmarks.alone import memory_mib, start_s
-from benchmarks.backtest import machine
+from benchmarks.committed import Committed
 from benchmarks.session import frames_of
 from benchmarks.wire_stage import Ours, Server, Theirs, Took
 
 CASES = ("26,10", "26,100", "1000,10", "1000,100", "10000,10", "10000,100")
 MARKET = 26, 8_000
-RESULT = Path(__file__).parent / "results" / "wire.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +72,7 @@ class Row:
         return self.alpaca.wall_s + (self.fdatasync_s if self.intents else 0.0)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None, results: Committed | None = None) -> None:
     """Run, print, compare."""
     asked = argparse.ArgumentParser(description=__doc__)
     asked.add_argument("--frames", type=int, default=200)
@@ -81,23 +80,29 @@ def main() -> None:
     asked.add_argument("--case", nargs="*", default=list(CASES), help="N,S")
     asked.add_argument("--only-frames", action="store_true", help="no market, memory or start")
     asked.add_argument("--save", action="store_true", help="write the result to be committed")
-    given = asked.parse_args()
+    given = asked.parse_args(arguments)
     logging.disable(logging.CRITICAL)
-    found: dict[str, Any] = {}
+    results = results or Committed("wire")
+    found: dict[str, dict[str, float]] = {}
+    for name, how, one in measured(given):
+        found[name] = one
+        print(told(name, one, results.figures(name)), flush=True)
+        if given.save:
+            results.save(name, one, **how)
+    print(json.dumps(found))
+
+
+def measured(given: argparse.Namespace) -> Iterator[tuple[str, dict[str, int], dict[str, float]]]:
+    """Each case's name, how much of it was run, and figures, as it ends."""
+    frame_count, round_count = {"frames": given.frames}, {"rounds": given.rounds}
     for case in given.case:
         strategies, tickers = map(int, case.split(","))
-        found[case] = asdict(asyncio.run(frames(strategies, tickers, given.frames)))
+        cost = asyncio.run(frames(strategies, tickers, given.frames))
+        yield case, frame_count, asdict(cost)
     if not given.only_frames:
-        found["market minute"] = asyncio.run(market(given.rounds))
-        found["memory"] = memory_mib(given.rounds)
-        found["start"] = start_s(given.rounds)
-    before = json.loads(RESULT.read_text())["cases"] if RESULT.exists() else {}
-    for name, one in found.items():
-        print(told(name, one, before.get(name, {})))
-    if given.save:
-        result = {"machine": machine(), "frames": given.frames, "cases": found}
-        RESULT.write_text(json.dumps(result, indent=1) + "\n")
-    print(json.dumps(found))
+        yield "market minute", round_count, asyncio.run(market(given.rounds))
+        yield "memory", round_count, memory_mib(given.rounds)
+        yield "start", round_count, start_s(given.rounds)
 
 
 async def frames(strategies: int, tickers: int, count: int) -> Cost:

@@ -4,7 +4,8 @@ Each case is done by each engine in a process of its own, R rounds of all of the
 engines sit out two rounds of three. A run counts only if its fills are those of the reference,
 strategy by strategy and bar by bar. Told are medians: CPU nanoseconds per strategy and bar of
 playing, with everything in memory and compiled, and of the whole process up to its end, and how
-many times ours the playing is, round by round. `--save` writes the result to be committed.
+many times ours the playing is, round by round. `--save` writes each case, to be committed, as it
+ends.
 """
 
 from __future__ import annotations
@@ -21,14 +22,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.backtest import machine
+from benchmarks.committed import Committed
 from benchmarks.peers.environments import Missing, python_of
 from benchmarks.peers.judging import difference, reference
 from benchmarks.peers.reference import Fill
 from benchmarks.peers.work import Case, Work
 
 ROOT = Path(__file__).parents[2]
-RESULT = ROOT / "benchmarks" / "results" / "peers.json"
 CASES = ("26,10,3900", "1000,100,390")
 LONGEST_S = 1800
 OURS, OWN = "ours", "ours, a user's rules"
@@ -67,22 +67,16 @@ def main() -> None:
     asked.add_argument("--save", action="store_true", help="write the result to be committed")
     given = asked.parse_args()
     pythons, absent = environments(given.only)
-    before = json.loads(RESULT.read_text())["cases"] if RESULT.exists() else {}
-    cases: dict[str, Any] = {}
+    results = Committed("peers")
     with tempfile.TemporaryDirectory() as folder:
         for case in map(Case.of, given.case):
             work = Work.make(case, Path(folder))
-            cases[case.name] = found = figures(work, rounds(work, pythons, given.rounds))
-            print("\n".join(told(case, found, before.get(case.name, {}))), flush=True)
+            found = figures(work, rounds(work, pythons, given.rounds))
+            print("\n".join(told(case, found, results.figures(case.name))), flush=True)
             if given.save:
-                save({"machine": machine(), "rounds": given.rounds, "cases": cases}, absent)
+                results.save(case.name, found, rounds=given.rounds, absent=absent)
     for name, why in absent.items():
         print(f"{name} was not run: {why}")
-
-
-def save(result: dict[str, Any], absent: dict[str, str]) -> None:
-    """Write the result that is to be committed."""
-    RESULT.write_text(json.dumps(result | {"absent": absent}, indent=1) + "\n")
 
 
 def environments(only: Sequence[str] | None) -> tuple[dict[str, Path], dict[str, str]]:

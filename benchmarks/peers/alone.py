@@ -6,7 +6,7 @@ most that a process has had after a session's 390 minutes of 1,000 strategies on
 begins with history for its strategies and commits each minute to a journal on disk, fills are not
 played; nautilus's Rust engine has no history, and fills its orders. Each runs once beforehand, not
 counted, so that Python has compiled the modules of both. Told are medians, and the median of the
-rounds' ratios. `--save` writes the result to be committed.
+rounds' ratios. `--save` writes each case, to be committed, as it ends.
 """
 
 from __future__ import annotations
@@ -17,14 +17,12 @@ import statistics
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 from benchmarks.alone import ENVIRONMENT
-from benchmarks.backtest import machine
+from benchmarks.committed import Committed
 from benchmarks.peers.environments import python_of
 
 ROOT = Path(__file__).parents[2]
-RESULT = ROOT / "benchmarks" / "results" / "alone.json"
 CASES = {
     "start, 1 strategy": ("cpu_s", 1, 1, 1),
     "start, 26 strategies": ("cpu_s", 26, 10, 1),
@@ -45,7 +43,7 @@ def main() -> None:
         "ours": (Path(sys.executable), "benchmarks.peers.ours_alone"),
         "nautilus": (python_of("nautilus"), "benchmarks.peers.engines.nautilus_alone"),
     }
-    found: dict[str, Any] = {}
+    results = Committed("alone")
     for name, (what, *case) in CASES.items():
         for how in sides.values():
             ran(*how, *case)
@@ -55,15 +53,14 @@ def main() -> None:
         ]
         one = {side: statistics.median(row[side] for row in rows) for side in sides}
         one["ratio"] = statistics.median(row["ours"] / row["nautilus"] for row in rows)
-        found[name] = {"unit": what, "goal": GOALS[what], **one}
         print(
             f"{name:>26}: ours {one['ours']:.2f}, nautilus {one['nautilus']:.2f} {what},"
             f" ratio {one['ratio']:.2f} (goal: {GOALS[what]:.2f})",
             flush=True,
         )
-    if given.save:
-        result = {"machine": machine(), "rounds": given.rounds, "cases": found}
-        RESULT.write_text(json.dumps(result, indent=1) + "\n")
+        if given.save:
+            found = {"unit": what, "goal": GOALS[what], **one}
+            results.save(name, found, rounds=given.rounds)
 
 
 def ran(python: Path, module: str, *case: int) -> dict[str, float]:
