@@ -73,7 +73,7 @@ class Readout:
                 for opening in opened.openings
             ],
             "equity": ArrowRows(partial(equity_table, opened.session_id, curves)),
-            "faults": fault_rows(opened, books),
+            "faults": fault_rows(opened, {name: day.stopped for name, day in books.days.items()}),
         }
 
     def _curves(self, ended: r.SessionEnded) -> dict[str, Curve]:

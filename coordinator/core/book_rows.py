@@ -5,6 +5,7 @@ Column names and meanings are the warehouse's tables'.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 
 from coordinator.core import records as r
@@ -113,14 +114,13 @@ def pnl_row(
     }
 
 
-def fault_rows(opened: r.SessionOpened, books: Books) -> list[Row]:
-    """The strategies that failed and opened nothing more that day, and how they did."""
+def fault_rows(opened: r.SessionOpened, stops: Mapping[str, str]) -> list[Row]:
+    """The strategies that failed, and how they did; `stops` is why each opened nothing more."""
     found: list[Row] = []
     for opening in opened.openings:
-        day = books.days.get(opening.strategy)
-        if day is not None and day.stopped.startswith(FAULT):
-            reason = day.stopped.removeprefix(FAULT)
-            name = opening.strategy
+        name, stop = opening.strategy, stops.get(opening.strategy, "")
+        if stop.startswith(FAULT):
+            reason = stop.removeprefix(FAULT)
             found.append({"session_id": opened.session_id, "strategy": name, "reason": reason})
     return found
 

@@ -109,6 +109,8 @@ class Books:
                 assert self.session is not None, "only a session that trades is reconfigured"
                 self.session = replace(self.session, config_hash=record.config_hash)
                 self.given_up = dict(record.given_up)
+                for name in record.mended:
+                    self.days[name].stopped = ""
             case r.SessionOpened():
                 self._open(record)
             case r.SessionResumed():
@@ -120,10 +122,8 @@ class Books:
                     self.frozen[record.discrepancy_id] = record
             case r.DiscrepancyResolved():
                 self.frozen.pop(record.discrepancy_id, None)
-            case r.Killed():
-                self.killed = True
-            case r.Revived():
-                self.killed = False
+            case r.Killed() | r.Revived():
+                self.killed = isinstance(record, r.Killed)
             case r.Paused() | r.FlattenRequested() | r.Resumed():
                 self.halts.apply(record)
 

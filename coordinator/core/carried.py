@@ -27,7 +27,8 @@ class Opening:
     `initial_cash` is what the book began with, `transferred` what came later, of which
     `baseline_transferred` before this session's own adjustments; `configured_cash` is what the
     configuration says now. `start_equity` is the day's baseline in dollars: the previous
-    session's end equity, or the initial cash of a new book.
+    session's end equity, or the initial cash of a new book. `code` is the digest of the text that
+    a user's own strategy comes from.
     """
 
     strategy: str
@@ -41,6 +42,7 @@ class Opening:
     cash: Decimal
     holdings: tuple[Holding, ...]
     start_equity: Decimal
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ as it is; if its configured cash was edited, the difference is a transfer.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -13,7 +14,7 @@ from decimal import Decimal
 
 from coordinator.core import records as r
 from coordinator.core.books import FUNDING, NEW_INITIAL_CASH, Books
-from coordinator.core.lanes import StrategySpec
+from coordinator.core.lanes import FAULT, StrategySpec
 from coordinator.core.orders import Order
 from coordinator.core.reload import Difference, Reload, Removal, traded
 from coordinator.core.session import SessionPlan
@@ -105,6 +106,7 @@ def change_session(
     kept = [_described(one, named.get(one.strategy)) for one in session.openings]
     known = {one.strategy for one in kept}
     joining = [_Book.of(books, spec) for spec in specs if spec.name not in known]
+    others = tuple(mended(books, specs))
     for move in moves:
         keep(move)
     openings = (*kept, *(book.opening(books) for book in joining))
@@ -119,6 +121,7 @@ def change_session(
             asked.by,
             tuple(spec.name for spec in difference.removed),
             _given_up(books, difference, asked.removal),
+            others,
         )
     )
     for seen in _learned(books, asked):
@@ -133,12 +136,39 @@ def _learned(books: Books, asked: Reload) -> list[r.HistorySeen]:
     return [r.HistorySeen(asked.now, fresh)] if fresh else []
 
 
+def mended(books: Books, specs: Sequence[StrategySpec]) -> list[str]:
+    """Who of these failed today, and is not what failed any more: its code or its rule is another.
+
+    A stop for any other reason stands, whatever is edited.
+    """
+    session = books.session
+    ran = {one.strategy: one for one in session.openings} if session else {}
+    failed = [spec for spec in specs if spec.name in ran and _has_failed(books, spec.name)]
+    return [spec.name for spec in failed if not _is_rule_of(ran[spec.name], spec)]
+
+
+def _has_failed(books: Books, name: str) -> bool:
+    return name in books.days and books.days[name].stopped.startswith(FAULT)
+
+
+def _is_rule_of(opening: r.Opening, spec: StrategySpec) -> bool:
+    """Whether a strategy is what its book's opening describes; where that knows no code, any is."""
+    kind, code = spec.strategy_type, opening.code or spec.code
+    same = opening.strategy_type == kind and code == spec.code
+    return same and _plainly(opening.params) == _plainly(spec.params)
+
+
+def _plainly(params: Mapping[str, object]) -> str:
+    """The same for parameters as they are configured and as a journal gives them back."""
+    return json.dumps(params, sort_keys=True, default=str)
+
+
 def _described(opening: r.Opening, spec: StrategySpec | None) -> r.Opening:
     """A book of the session, with what its strategy is from now on."""
     if spec is None:
         return opening
-    kind, params, tickers = spec.strategy_type, spec.params, spec.tickers
-    return replace(opening, strategy_type=kind, params=params, tickers=tickers)
+    kind, params, tickers, code = spec.strategy_type, spec.params, spec.tickers, spec.code
+    return replace(opening, strategy_type=kind, params=params, tickers=tickers, code=code)
 
 
 def _given_up(books: Books, difference: Difference, removal: Removal) -> dict[str, tuple[str, ...]]:
@@ -166,6 +196,7 @@ class _Book:
     tickers: tuple[str, ...]
     start_equity: Decimal
     transferred: Decimal
+    code: str = ""
 
     @classmethod
     def of(cls, books: Books, spec: StrategySpec) -> _Book:
@@ -173,14 +204,16 @@ class _Book:
         if spec.name in books.ledger:
             equity = books.ledger.equity(spec.name)
             transferred = books.ledger[spec.name].transferred
-        return cls(spec.name, spec.strategy_type, spec.params, spec.tickers, equity, transferred)
+        kind, params, tickers = spec.strategy_type, spec.params, spec.tickers
+        return cls(spec.name, kind, params, tickers, equity, transferred, spec.code)
 
     @classmethod
     def dormant(cls, books: Books, name: str, before: r.Opening | None) -> _Book:
         kind = before.strategy_type if before else "dormant"
         params, tickers = (before.params, before.tickers) if before else ({}, ())
-        transferred = books.ledger[name].transferred
-        return cls(name, kind, params, tickers, books.ledger.equity(name), transferred)
+        equity, transferred = books.ledger.equity(name), books.ledger[name].transferred
+        code = before.code if before else ""
+        return cls(name, kind, params, tickers, equity, transferred, code)
 
     @classmethod
     def unassigned(cls, books: Books, fill_model: str) -> _Book:
@@ -202,6 +235,7 @@ class _Book:
             cash=account.cash,
             holdings=account.holdings(),
             start_equity=self.start_equity,
+            code=self.code,
         )
 
 

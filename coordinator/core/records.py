@@ -94,8 +94,8 @@ class Reconfigured:
     """The session goes on with another configuration, which `by` asked for.
 
     What it begins or describes anew stands in a SessionOpened before it. `left` are strategies that
-    are not run any more; `given_up` has all tickers that are sold because nobody trades them, by
-    the strategy that holds them.
+    are not run any more, `mended` those that failed that day and open positions again, as others;
+    `given_up` has all tickers that are sold because nobody trades them, by who holds them.
     """
 
     at: datetime
@@ -104,6 +104,7 @@ class Reconfigured:
     by: str
     left: tuple[str, ...] = ()
     given_up: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    mended: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

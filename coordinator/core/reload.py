@@ -138,6 +138,11 @@ def sentences(old: Setup, new: Setup, removal: Removal) -> list[str]:
     ]
 
 
+def about_mended(names: Iterable[str], mark: str = "") -> list[str]:
+    """That these, which failed today, trade again; `mark` says what they are."""
+    return [f"~ {name}{mark}: failed today, and trades again" for name in names]
+
+
 def _about_strategies(difference: Difference, removal: Removal) -> Iterator[str]:
     sold = removal is Removal.FLATTEN
     for spec in difference.added:

@@ -24,6 +24,7 @@ from coordinator.core.book_rows import (
 )
 from coordinator.core.books import FUNDING, Books
 from coordinator.core.equity_curve import EquityCurve
+from coordinator.core.lanes import FAULT
 from coordinator.core.ledger import Position, SubAccount
 from coordinator.core.order_rows import OrderRows, Row
 from coordinator.core.values import ATTO, Bar, exactly, is_crypto
@@ -60,6 +61,8 @@ class Replay:
         self._fills: Counter[str] = Counter()
         self._moved: set[str] = set()
         """Whose cash or positions have moved since their curves were last noted."""
+        self._stops: dict[str, str] = {}
+        """How a strategy failed, whether or not it trades again by now."""
         self._holders: dict[str, set[str]] = {}
         """Who holds a symbol, or held it when it was last looked at."""
 
@@ -79,6 +82,8 @@ class Replay:
             case r.Reconfigured():
                 assert self.opened is not None
                 self.opened = replace(self.opened, config_hash=record.config_hash)
+            case r.EntriesStopped() if record.reason.startswith(FAULT):
+                self._stops[record.strategy] = record.reason
             case r.HistorySeen():
                 self._note_bars(record.bars, r.Origin.BACKFILL)
             case r.BarsSeen():
@@ -120,7 +125,7 @@ class Replay:
             "positions": [row for name in names for row in position_rows(opened, books, name)],
             "pnl_daily": [self._pnl_row(opened, opening) for opening in opened.openings],
             "equity": [row for name in names for row in self._equity_rows(name)],
-            "faults": fault_rows(opened, books),
+            "faults": fault_rows(opened, self._stops),
         }
 
     def _open(self, record: r.SessionOpened) -> None:

@@ -16,7 +16,7 @@ from coordinator.core.books import Books
 from coordinator.core.explanation import Explanation
 from coordinator.core.lanes import StrategySpec
 from coordinator.core.messages import BarsArrived
-from coordinator.core.opening import SessionName, session_id
+from coordinator.core.opening import SessionName, mended, session_id
 from coordinator.core.reload import Reload
 from coordinator.core.values import SHADOW_MARK, Bar
 from coordinator.core.view import StrategyView, strategy_views
@@ -74,6 +74,11 @@ class Shadow:
         return stage is not None and self._read(
             lambda: stage.engine.lanes.serves(spec, ticker), False
         )
+
+    def mended(self, specs: Sequence[StrategySpec]) -> Sequence[str]:
+        """Who of these failed today, and is not what failed any more."""
+        stage, none = self._stage, list[str]()
+        return none if stage is None else self._read(lambda: mended(stage.books, specs), none)
 
     def views(self) -> tuple[StrategyView, ...]:
         """Their books as they stand."""

@@ -91,6 +91,8 @@ class Narrator:
                     log.warning("[%s] entries stopped: %s", record.strategy, record.reason)
                 case r.Reconfigured():
                     log.info("the session goes on with another configuration (%s)", record.by)
+                    for name in record.mended:
+                        log.info("[%s] is not what failed today any more: it trades again", name)
                 case r.DiscrepancyFound():
                     about = About(ticker=record.symbol)
                     log.error("⚠ discrepancy: %s", record.note, extra=about)

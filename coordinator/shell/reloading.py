@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING
 from coordinator.core import messages as m
 from coordinator.core.engine import tickers_of
 from coordinator.core.lanes import StrategySpec
-from coordinator.core.reload import Setup, refusals, sentences
+from coordinator.core.opening import mended
+from coordinator.core.reload import Setup, about_mended, refusals, sentences
 from coordinator.core.risk import Asset
-from coordinator.core.values import Bar, is_crypto
+from coordinator.core.values import SHADOW_MARK, Bar, is_crypto
 from coordinator.errors import (
     BrokerError,
     BrokerRejected,
@@ -111,6 +112,7 @@ class Reloading:
             if refused := refusals(self.setup, new):
                 return Told(False, f"{UNCHANGED} {'; '.join(refused)}.")
             changes = tuple(sentences(self.setup, new, wanted.removal))
+            changes += (*self._mended(new),) if changes else ()
             if not changes:
                 return Told(True, "The session runs with this configuration already.")
             token = _token(proposal.digest, new.config_hash, self.setup.config_hash, *changes)
@@ -120,6 +122,12 @@ class Reloading:
                 said = "the file or the session has changed since the difference was shown; ask"
                 return Told(False, f"{UNCHANGED} {said} for it again.", changes)
             return await self._apply(proposal, wanted, changes)
+
+    def _mended(self, new: Setup) -> list[str]:
+        """Who failed today and trades again, in sentences."""
+        live = self._live
+        shadows = about_mended(live.shadows.mended(new.shadows), SHADOW_MARK)
+        return [*about_mended(mended(live.engine.books, new.specs)), *shadows]
 
     async def _apply(self, proposal: Proposal, wanted: Wanted, changes: tuple[str, ...]) -> Told:
         new, old, claim = proposal.setup, self.setup, None

@@ -89,6 +89,9 @@ class Shadows(Protocol):
     def serves(self, spec: StrategySpec, ticker: str) -> bool:
         """Whether this strategy's indicators have been fed on this ticker."""
 
+    def mended(self, specs: Sequence[StrategySpec]) -> Sequence[str]:
+        """Who of these failed today, and is not what failed any more."""
+
     def views(self) -> tuple[StrategyView, ...]:
         """Their books as they stand."""
 
@@ -165,6 +168,10 @@ class _NoShadows:
     def serves(self, spec: StrategySpec, ticker: str) -> bool:
         """Nobody does."""
         return False
+
+    def mended(self, specs: Sequence[StrategySpec]) -> Sequence[str]:
+        """Nobody failed."""
+        return ()
 
     def views(self) -> tuple[StrategyView, ...]:
         """None."""

@@ -219,6 +219,41 @@ def test_a_start_after_a_crash_goes_on_with_the_edited_configuration_and_the_fil
     assert len({e.record.session_id for e in opened(trader.journal)}) == 1, "one session, resumed"
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_strategy_that_failed_trades_again_today_once_its_file_is_repaired_and_reloaded(
+    short_path: Path,
+) -> None:
+    trader = Trader(short_path, {}, "--simulate", "--date", "2026-03-17")
+    gate = short_path / "it fails now"
+    failing = SECOND.replace("        return 1", "        return 1 // (not GATE.exists())", 1)
+    failing = failing.replace("\n\n\nclass", f"\n\nGATE = Path({str(gate)!r})\n\n\nclass", 1)
+    write_folder(trader.own, edge=f"from pathlib import Path\n\n{failing}")
+    trader.edit(THEIRS, MINE, strategy("Beside", "edge", mode="shadow"))
+    with trader.session() as process:
+        until(lambda: trader.edition("Mine") == "second")
+        gate.touch()
+        until(lambda: failures(trader.journal) == {"Mine"})
+        until(lambda: trader.shell.run("status").stdout.count("stopped: fault") == 2)
+        (trader.own / "edge.py").write_text(SECOND)
+        done = trader.reload("--yes")
+        status = trader.shell.run("status").stdout
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=DEADLINE_S)
+    [entry] = read_kinds(trader.journal, r.Reconfigured)
+    assert isinstance(entry.record, r.Reconfigured)
+    assert entry.record.mended == ("Mine",)
+    assert "~ Mine: failed today, and trades again" in done[1]
+    assert "~ Beside (shadow): failed today, and trades again" in done[1]
+    assert "stopped: fault" not in status
+
+
+def failures(journal: Path) -> set[str]:
+    """Who has failed."""
+    stops = [e.record for e in read_kinds(journal, r.EntriesStopped)]
+    return {x.strategy for x in stops if isinstance(x, r.EntriesStopped) and "fault" in x.reason}
+
+
 def below(pid: int) -> Iterator[int]:
     """Every process that this one and those below it have started."""
     for children in Path(f"/proc/{pid}/task").glob("*/children"):

@@ -15,6 +15,7 @@ from coordinator.core.codec import decode, encode
 from coordinator.core.controls import Controls
 from coordinator.core.engine import CRYPTO_FEE_RATE
 from coordinator.core.lanes import StrategySpec
+from coordinator.core.opening import mended
 from coordinator.core.orders import OrderStatus
 from coordinator.core.reload import Reload, Removal, Setup, refusals, sentences
 from coordinator.core.statement import statement
@@ -236,6 +237,84 @@ def test_a_restart_with_the_old_file_or_the_new_one_finds_the_same_books() -> No
         restarted = Bench(*specs, books=books)
         assert [type(x) for x in restarted.records] == [r.SessionResumed]
         assert figures(books)[:2] == figures(bench.books)[:2]
+
+
+def failed_at_minute_one(**limits: str | int) -> Bench:
+    """A strategy whose first code raises at the second bar."""
+    said = {("SPY", 0): 1, ("SPY", 2): 1, ("SPY", 3): 1}
+    broken = spec("A", said, raises_at=1, max_position_size="0.5", **limits)
+    bench = Bench(replace(broken, code="first"))
+    for minute in range(3):
+        bench.minute(minute, {"SPY": "100"})
+    return bench
+
+
+def stop_of(books: Books) -> str:
+    return books.days["A"].stopped.partition(":")[0]
+
+
+REPAIRED = replace(spec("A", {("SPY", 3): 1}, **HALF), code="second")
+OTHERWISE = replace(REPAIRED, code="first", params={"n": 2})
+LIMITED = replace(failed_at_minute_one().specs[0], limits=replace(A.limits, max_daily_trades=9))
+MENDED = [(REPAIRED, True), (OTHERWISE, True), (LIMITED, False)]
+
+
+@pytest.mark.parametrize(
+    ("edited", "trades"), MENDED, ids=["other code", "other parameters", "other limits"]
+)
+def test_a_strategy_that_failed_trades_again_once_its_code_or_its_rule_is_another(
+    edited: StrategySpec, trades: bool
+) -> None:
+    bench = failed_at_minute_one()
+    assert stop_of(bench.books) == "fault"
+    bench.update(bench.order("A"), OrderStatus.CANCELED)
+    assert mended(bench.books, [edited]) == (["A"] if trades else [])
+    assert reload(bench, edited).done
+    assert stop_of(bench.books) == ("" if trades else "fault")
+    bench.minute(3, {"SPY": "100"})
+    assert len(bench.sent()) == (2 if trades else 1)
+    assert figures(again(bench.records)) == figures(bench.books)
+    [fault] = statement(bench.records)["faults"]
+    assert fault["reason"].startswith("RuntimeError at bar SPY"), "that it failed stays true"
+
+
+def test_one_that_failed_and_was_taken_out_trades_again_as_something_else_only() -> None:
+    for comes_back, stop in ((failed_at_minute_one().specs[0], "fault"), (REPAIRED, "")):
+        bench = failed_at_minute_one()
+        reload(bench, B)
+        reload(bench, B, comes_back)
+        assert stop_of(bench.books) == stop
+
+
+def test_parameters_that_a_journal_gives_back_are_those_that_were_configured() -> None:
+    exact = replace(failed_at_minute_one().specs[0], params={"share": D("0.50"), "of": (1, 2)})
+    bench = Bench(exact)
+    bench.minute(1, {"SPY": "100"})
+    assert stop_of(bench.books) == "fault"
+    assert mended(again(bench.records), [exact]) == []
+
+
+def test_a_repaired_strategy_that_fails_again_is_stopped_again() -> None:
+    bench = failed_at_minute_one()
+    reload(bench, replace(spec("A", {}, tickers=("SPY",), raises_at=3), code="second"))
+    bench.minute(3, {"SPY": "100"})
+    assert stop_of(bench.books) == "fault"
+
+
+@pytest.mark.parametrize("stop", ["max_daily_loss", "max_orders_per_minute"])
+def test_no_other_stop_is_lifted_by_new_code(stop: str) -> None:
+    bench = Bench(replace(A, code="first"))
+    bench.books.apply(r.EntriesStopped(bench.now, "A", stop))
+    assert reload(bench, replace(A, code="second")).done
+    assert stop_of(bench.books) == stop
+
+
+def test_a_repaired_strategy_keeps_to_its_daily_loss() -> None:
+    bench = failed_at_minute_one(max_daily_loss=100)
+    bench.fill(bench.order("A"), "100")
+    reload(bench, replace(REPAIRED, limits=bench.specs[0].limits))
+    bench.minute(3, {"SPY": "97"})
+    assert stop_of(bench.books) == "max_daily_loss"
 
 
 def test_what_is_still_to_be_sold_is_sold_after_a_restart() -> None:

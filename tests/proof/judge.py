@@ -157,6 +157,10 @@ class Judge:
                 self._stopped[record.strategy] = record
             case r.DayRolled():
                 self._stopped.pop(record.strategy, None)
+            case r.Reconfigured():
+                for name in record.mended:
+                    if self._stopped.pop(name).reason == "max_daily_loss":
+                        self.blame(f"invariant 14: an edit lifts the loss limit of {name}")
             case r.DiscrepancyFound():
                 self._find(record)
             case r.DiscrepancyResolved():
