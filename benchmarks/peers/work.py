@@ -15,6 +15,7 @@ from typing import Any
 import pandas as pd
 
 from benchmarks import backtest
+from benchmarks.peers.engines.rules import dealt
 from benchmarks.peers.reference import Adaptive, Bars, Momentum, Rule
 from simulator.calendar import Calendar
 
@@ -52,13 +53,7 @@ class Case:
 
     def rules(self) -> list[Rule]:
         """The strategies' rules, no two on a ticker alike."""
-        return [self._rule(number) for number in range(self.strategies)]
-
-    def _rule(self, number: int) -> Rule:
-        place, nth = number % self.tickers, number // self.tickers
-        if (place + nth) % 2:
-            return Adaptive(short=5 + nth, long=30 + nth)
-        return Momentum(lookback=10 + nth)
+        return [_rule(**dealt(number, self.tickers)) for number in range(self.strategies)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +78,10 @@ class Work:
         path = folder / f"{case.name}.json"
         path.write_text(json.dumps(_document(case, bars, tickers)))
         return cls(case, path, _read(bars, tickers))
+
+
+def _rule(kind: str, **params: int) -> Rule:
+    return Momentum(**params) if kind == "momentum" else Adaptive(**params)
 
 
 def _document(case: Case, bars: Path, tickers: list[str]) -> dict[str, Any]:

@@ -6,8 +6,6 @@ Runs in each engine's own environment, so it needs nothing but numpy and pyarrow
 from __future__ import annotations
 
 import json
-import re
-import sys
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -16,6 +14,8 @@ from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import pyarrow.parquet as parquet
+
+from benchmarks.peers.engines.process import peak_mib, say
 
 Ready = TypeVar("Ready")
 Played = TypeVar("Played")
@@ -110,7 +110,7 @@ def report(
         "lots": lots,
         "fills": merged(fills(work, played)),
     }
-    sys.stdout.write("\n" + json.dumps(told) + "\n")
+    say(told)
 
 
 def merged(fills: Report) -> list[list[int]]:
@@ -121,10 +121,3 @@ def merged(fills: Report) -> list[list[int]]:
         sums[number, bar][0] += lots
         sums[number, bar][1] += lots * cents
     return [[*place, *map(round, sums[place])] for place in sorted(sums)]
-
-
-def peak_mib() -> float:
-    """The most memory that this process has had; a rusage may tell its parent's."""
-    found = re.search(r"VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text())
-    assert found, "Linux tells it"
-    return int(found[1]) / 1024

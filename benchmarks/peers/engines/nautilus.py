@@ -7,59 +7,30 @@ nautilus, and each keeps its own cash and shares, so that it buys what its own c
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from nautilus_trader.core.nautilus_pyo3 import (
-    BacktestEngine,
-    Bar,
-    InstrumentId,
-    Price,
-    Quantity,
-    Symbol,
-)
-
-from benchmarks.peers.engines.common import CENTS, Report, Work, report
-from benchmarks.peers.engines.nautilus_parts import (
-    MINUTE_NS,
-    VENUE,
-    Trader,
-    bar_type,
-    engine_with,
-    equity,
-)
+from benchmarks.peers.engines.common import Report, Work, report
+from benchmarks.peers.engines.nautilus_parts import MINUTE_NS, Ready, Row, Trader, prepared
 
 
-def prepare(work: Work, *, purge: bool = False) -> tuple[BacktestEngine, list[Trader]]:
-    """An engine with everything in it, ready to run; see `engine_with`."""
-    engine = engine_with(work.cash * len(work.strategies), purge=purge)
-    tickers = [InstrumentId(Symbol(ticker), VENUE) for ticker in work.tickers]
-    for at, ticker in enumerate(tickers):
-        engine.add_instrument(equity(ticker))
-        engine.add_data(bars(work, at, ticker), sort=False)
-    engine.sort_data()
+def prepare(work: Work, *, purge: bool = False) -> Ready:
+    """An engine with everything in it, ready to run; see `nautilus_parts.prepared`."""
     shut = {int(start) + MINUTE_NS for start in work.starts[work.last].astype("int64")}
-    traders = [
-        Trader(number, tickers[one["ticker"]], one, work.cash, shut)
-        for number, one in enumerate(work.strategies)
-    ]
-    engine.add_strategies(traders)
-    return engine, traders
+    tickers = {ticker: rows(work, at) for at, ticker in enumerate(work.tickers)}
+    return prepared(tickers, work.strategies, work.cash, shut, purge=purge)
 
 
-def bars(work: Work, at: int, ticker: InstrumentId) -> list[Bar]:
-    """A ticker's bars as the engine has them, stamped with their ends."""
-    kind = bar_type(ticker)
-    columns = [values[:, at] / CENTS for values in (work.open, work.high, work.low, work.close)]
+def rows(work: Work, at: int) -> Iterator[Row]:
+    """A ticker's minutes."""
+    columns = work.open, work.high, work.low, work.close, work.volume
     ends = (work.starts.astype("int64") + MINUTE_NS).tolist()
-    return [
-        Bar(kind, *(Price(price, 2) for price in prices), Quantity(volume, 0), end, end)
-        for *prices, volume, end in zip(*columns, work.volume[:, at], ends, strict=True)
-    ]
+    return zip(*(values[:, at].tolist() for values in columns), ends, strict=True)
 
 
-def play(ready: tuple[BacktestEngine, list[Trader]]) -> list[Trader]:
+def play(ready: Ready) -> list[Trader]:
     """Run the engine."""
     engine, traders = ready
     engine.run()

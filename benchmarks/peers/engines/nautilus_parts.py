@@ -1,12 +1,12 @@
-"""What nautilus_trader is given, by whoever runs it: an engine, its venue, and strategies.
+"""What nautilus_trader is given, by whoever runs it: an engine, its venue, bars and strategies.
 
 Needs nothing but nautilus itself, so that a process that is measured from outside imports no more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from nautilus_trader.core.nautilus_pyo3 import (
     AccountType,
@@ -29,6 +29,7 @@ from nautilus_trader.core.nautilus_pyo3 import (
     Strategy,
     StrategyConfig,
     StrategyId,
+    Symbol,
     Venue,
 )
 
@@ -37,6 +38,8 @@ from benchmarks.peers.engines.rules import rule_of
 VENUE, DOLLAR = Venue("XNAS"), Currency.from_str("USD")
 CENTS = 100
 MINUTE_NS = 60_000_000_000
+Row: TypeAlias = tuple[float, float, float, float, float, int]
+"""A minute: open, high, low and close in cents, volume in shares, and its end in nanoseconds."""
 
 
 class Trader(Strategy):
@@ -53,7 +56,7 @@ class Trader(Strategy):
         self,
         _number: int,
         ticker: InstrumentId,
-        one: dict[str, Any],
+        one: Mapping[str, Any],
         cash: int,
         shut: Collection[int],
     ) -> None:
@@ -65,7 +68,7 @@ class Trader(Strategy):
 
     def on_start(self) -> None:
         """Ask for the ticker's bars."""
-        self.subscribe_bars(bar_type(self.ticker))
+        self.subscribe_bars(_bar_type(self.ticker))
 
     def on_bar(self, bar: Bar) -> None:
         """At each close."""
@@ -94,17 +97,39 @@ class Trader(Strategy):
         self.fills.append((self.bars - 1, shares, cents))
 
 
-def bar_type(ticker: InstrumentId) -> BarType:
-    """A ticker's bars as they come from outside."""
-    return BarType.from_str(f"{ticker}-1-MINUTE-LAST-EXTERNAL")
+Ready: TypeAlias = tuple[BacktestEngine, list[Trader]]
 
 
-def engine_with(cash: int, *, purge: bool = False) -> BacktestEngine:
-    """An engine with a venue and so much cash, in cents.
+def prepared(
+    tickers: Mapping[str, Iterable[Row]],
+    strategies: Sequence[Mapping[str, Any]],
+    cash: int,
+    shut: Collection[int] = (),
+    *,
+    purge: bool = False,
+) -> Ready:
+    """An engine with everything in it, ready to run, and its strategies.
 
-    With `purge` it forgets its account's past and what is closed, which makes it faster and leaves
-    no orders, fills or positions to report on.
+    `tickers` have their minutes in order; a strategy names its ticker by its place among them, and
+    begins with `cash` cents. No order is sent at a minute that ends at one of `shut`. With `purge`
+    the engine forgets its account's past and what is closed, which makes it faster and leaves no
+    orders, fills or positions to report on.
     """
+    engine = _engine_with(cash * len(strategies), purge=purge)
+    known = [InstrumentId(Symbol(ticker), VENUE) for ticker in tickers]
+    for ticker, rows in zip(known, tickers.values(), strict=True):
+        engine.add_instrument(Equity(ticker, ticker.symbol, DOLLAR, 2, Price(0.01, 2), 0, 0))
+        engine.add_data(_bars(ticker, rows), sort=False)
+    engine.sort_data()
+    traders = [
+        Trader(number, known[one["ticker"]], one, cash, shut)
+        for number, one in enumerate(strategies)
+    ]
+    engine.add_strategies(traders)
+    return engine, traders
+
+
+def _engine_with(cash: int, *, purge: bool) -> BacktestEngine:
     minutes = 15 if purge else None
     config = BacktestEngineConfig(
         logging=LoggerConfig(bypass_logging=True),
@@ -128,6 +153,14 @@ def engine_with(cash: int, *, purge: bool = False) -> BacktestEngine:
     return engine
 
 
-def equity(ticker: InstrumentId) -> Equity:
-    """A stock in cents and whole shares, without fees."""
-    return Equity(ticker, ticker.symbol, DOLLAR, 2, Price.from_str("0.01"), 0, 0)
+def _bars(ticker: InstrumentId, rows: Iterable[Row]) -> list[Bar]:
+    kind = _bar_type(ticker)
+    return [
+        Bar(kind, *(Price(price / CENTS, 2) for price in prices), Quantity(volume, 0), end, end)
+        for *prices, volume, end in rows
+    ]
+
+
+def _bar_type(ticker: InstrumentId) -> BarType:
+    """A ticker's bars as they come from outside."""
+    return BarType.from_str(f"{ticker}-1-MINUTE-LAST-EXTERNAL")

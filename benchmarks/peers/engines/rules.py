@@ -7,6 +7,8 @@ cents, so sums do not drift.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
+from typing import Any
 
 
 class Momentum:
@@ -71,7 +73,15 @@ class Adaptive:
         return (votes >= 2) - (votes <= -2)
 
 
-def rule_of(one: dict[str, int | str]) -> Momentum | Adaptive:
+def dealt(number: int, tickers: int) -> dict[str, Any]:
+    """Kind and parameters of a strategy's rule: by turns, no two on a ticker alike."""
+    place, nth = number % tickers, number // tickers
+    if (place + nth) % 2:
+        return {"kind": "adaptive", "short": 5 + nth, "long": 30 + nth, "rsi": 14, "volume": 20}
+    return {"kind": "momentum", "lookback": 10 + nth}
+
+
+def rule_of(one: Mapping[str, Any]) -> Momentum | Adaptive:
     """Of a strategy as the work tells it."""
     params = {name: int(value) for name, value in one.items() if name not in ("kind", "ticker")}
     return Momentum(**params) if one["kind"] == "momentum" else Adaptive(**params)
