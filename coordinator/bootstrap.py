@@ -136,8 +136,8 @@ async def run_session(
 ) -> SessionOutcome:
     """Run one session to its end, or until `stop` is set. Installs no signal handlers.
 
-    Each of the `observers` is entered with the running session when it begins to trade, and left
-    when it has stopped.
+    Each of the `observers` is entered with the running session's clerk when it begins to trade, and
+    left when it has stopped.
 
     Raises:
         OperatorError: bad configuration or environment, or refused for safety.

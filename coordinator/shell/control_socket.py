@@ -23,6 +23,7 @@ from coordinator.core.explanation import unheard
 from coordinator.core.messages import Act
 from coordinator.core.reload import Removal
 from coordinator.settings import Settings
+from coordinator.shell.clerk import Clerk
 from coordinator.shell.control_protocol import (
     MOST_ASKED,
     Address,
@@ -34,7 +35,6 @@ from coordinator.shell.control_protocol import (
     line,
     socket_path,
 )
-from coordinator.shell.coordinator import LiveSession
 from coordinator.shell.elsewhere import Elsewhere
 from coordinator.shell.recent import Recent, recent
 from coordinator.shell.reload_request import Wanted
@@ -60,8 +60,8 @@ def controlled(
     """
 
     @asynccontextmanager
-    async def observe(live: LiveSession) -> AsyncIterator[None]:
-        view = live.view()
+    async def observe(clerk: Clerk) -> AsyncIterator[None]:
+        view = clerk.view()
         file = address_file(settings.home / view.account, view.coordinator)
         address = Address(
             coordinator=view.coordinator,
@@ -76,7 +76,7 @@ def controlled(
             yield
             return
         with recent(log) as said:
-            serving = asyncio.create_task(_Doorman(live, door, said).serve())
+            serving = asyncio.create_task(_Doorman(clerk, door, said).serve())
             try:
                 yield
             finally:
@@ -127,8 +127,8 @@ def _close_door(door: socket.socket, file: Path) -> None:
 class _Doorman:
     """Lets in whoever asks at a door, so many at once and so many a second."""
 
-    def __init__(self, live: LiveSession, door: socket.socket, said: Recent) -> None:
-        self._live, self._said = live, said
+    def __init__(self, clerk: Clerk, door: socket.socket, said: Recent) -> None:
+        self._clerk, self._said = clerk, said
         self._door = door
         self._free = asyncio.Semaphore(MOST_AT_ONCE)
         self._guests: set[asyncio.Task[None]] = set()
@@ -180,16 +180,16 @@ class _Doorman:
         except ValidationError as error:
             return Reply(done=False, said=f"Not understood: {complaint(error)}.")
         if request.do == "status":
-            view = self._live.view()
+            view = self._clerk.view()
             said, events = f"{view.coordinator} trades.", self._said.events
             return Reply(done=True, said=said, status=view, events=events)
         if request.do == "explain":
-            return await _explained(self._live, request)
+            return await _explained(self._clerk, request)
         if request.do == "reload":
             return await self._reload(request)
-        if _is_only_shadow(self._live, request.strategy):
+        if self._clerk.is_only_shadow(request.strategy):
             return Reply(done=False, said=IS_SHADOW.format(request.strategy))
-        answer = self._live.ask(Act(request.do), request.by, request.strategy)
+        answer = self._clerk.ask(Act(request.do), request.by, request.strategy)
         log.debug("asked over the control socket: %s %s", request.do, request.strategy)
         try:
             async with asyncio.timeout(ANSWER_S):
@@ -200,27 +200,21 @@ class _Doorman:
         return Reply(done=told.done, said=told.said)
 
     async def _reload(self, request: Request) -> Reply:
-        if self._live.reloading is None:
+        if self._clerk.reloading is None:
             return Reply(done=False, said="This session takes no other configuration.")
         removal = Removal(request.remove)
         wanted = Wanted(request.by, request.config, removal, request.token)
         try:
             async with asyncio.timeout(RELOAD_S):
-                told = await self._live.reloading.reload(wanted)
+                told = await self._clerk.reloading.reload(wanted)
         except TimeoutError:
             late = f"Not ready within {RELOAD_S:.0f} s, and still at it; see the session's log."
             return Reply(done=False, said=late)
         return Reply(done=told.done, said=told.said, changes=told.changes, token=told.token)
 
 
-def _is_only_shadow(live: LiveSession, strategy: str) -> bool:
-    """Whether the account has no book of it; what it bought while it was live can be sold."""
-    shadows = {spec.name for spec in live.shadows.specs}
-    return strategy in shadows and strategy not in live.engine.books.strategies()
-
-
-async def _explained(live: LiveSession, request: Request) -> Reply:
-    found = {spec.name: spec for spec in live.specs}
+async def _explained(clerk: Clerk, request: Request) -> Reply:
+    found = {spec.name: spec for spec in clerk.specs}
     if request.strategy not in found:
         known = ", ".join(sorted(found))
         said = f"no strategy {request.strategy!r} trades here; there are: {known}."
@@ -230,12 +224,12 @@ async def _explained(live: LiveSession, request: Request) -> Reply:
         theirs = ", ".join(spec.tickers)
         said = f"{request.strategy} does not trade {request.ticker}; it trades {theirs}."
         return Reply(done=False, said=said)
-    explained = live.explain(request.strategy, request.ticker)
+    explained = clerk.explain(request.strategy, request.ticker)
     if isinstance(spec.rule, Elsewhere):
         await spec.rule.hear()
-        if request.strategy not in {spec.name for spec in live.specs}:
+        if request.strategy not in {spec.name for spec in clerk.specs}:
             return Reply(done=False, said=f"{request.strategy} does not trade here any more.")
-        explained = live.explain(request.strategy, request.ticker)
+        explained = clerk.explain(request.strategy, request.ticker)
     if not explained:
         said = f"{request.strategy} cannot be explained now: see the session's log."
         return Reply(done=False, said=said)

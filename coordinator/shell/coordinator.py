@@ -10,31 +10,26 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.engine import Engine, tickers_of
-from coordinator.core.explanation import Explanation
-from coordinator.core.lanes import StrategySpec
-from coordinator.core.orders import OrderStatus
 from coordinator.core.values import Bar
-from coordinator.core.view import LiveView, live_view
 from coordinator.errors import BrokerUnavailable
-from coordinator.shell.alarms import Alarms
 from coordinator.shell.broker import Broker
+from coordinator.shell.clerk import Clerk
 from coordinator.shell.clock import BrokerClock
 from coordinator.shell.ears import Ears
 from coordinator.shell.errands import Errands
 from coordinator.shell.inbox import Change, Inbox, Item, Stop, Wish
+from coordinator.shell.inquiries import Inquiries
 from coordinator.shell.intake import BarIntake
 from coordinator.shell.journal import Entry, Journal
 from coordinator.shell.lookout import Lookout
 from coordinator.shell.narrator import Narrator
 from coordinator.shell.pace import Pace
 from coordinator.shell.ports import Ports
-from coordinator.shell.reload_request import Reloads
 from coordinator.shell.shadows import NO_SHADOWS, Following, Shadows
 from coordinator.shell.ticks import Ticks
 
@@ -46,8 +41,6 @@ DRAIN_S = 60.0
 CLOCK_POLL_S = 15.0
 SKEW_S = 2.0
 """A step of the broker's clock, against the time that must have passed, that is told of."""
-
-
 _HALTS = r.Killed | r.Paused | r.FlattenRequested
 
 
@@ -70,7 +63,7 @@ class LiveSession:
         self._session_id = session_id
         self._monotonic = ports.monotonic
         self._clock = clock
-        self._narrator, self.alarms, self.shadows = narrator, Alarms(), shadows
+        self._narrator, self.shadows = narrator, shadows
         self._following = Following(shadows)
         self._inbox = Inbox()
         books = engine.books
@@ -78,62 +71,18 @@ class LiveSession:
         self._errands = Errands(
             ports, make_broker, clock, lambda: books, self._deliver, self.lookout.refused
         )
-        self.ears = Ears(
-            self._inbox.put,
-            clock,
-            ports.monotonic,
-            self._missed_a_bar,
-            lambda much: self.look_again() if much else self.resume_orders(),
-        )
-        self._ticks = Ticks(ports.tick_s, ports.monotonic)
-        self._sight = True, frozenset[str]()
-        self._bars = BarIntake(
+        self.intake = BarIntake(
             engine.specs, engine.plan, books.last_bar, clock, ports.monotonic, shadows.specs
         )
+        self.inquiries = Inquiries(books, self._errands, self.lookout, self.intake)
+        lost_bar, lost_fill = self.inquiries.after_a_lost_bar, self.inquiries.after_a_lost_fill
+        self.ears = Ears(self._inbox.put, clock, ports.monotonic, lost_bar, lost_fill)
+        self._ticks = Ticks(ports.tick_s, ports.monotonic)
+        self._sight = True, frozenset[str]()
+        self.clerk = Clerk(engine, shadows, clock, self.lookout, self._ticks, self._inbox)
+        self._alarms = self.clerk.alarms
         self._stop: Stop | None = None
         self._over = False
-        self.reloading: Reloads | None = None
-
-    @property
-    def specs(self) -> tuple[StrategySpec, ...]:
-        """The strategies that trade on the account, and the shadows beside them."""
-        return (*self.engine.specs, *self.shadows.specs)
-
-    def view(self) -> LiveView:
-        """The session as it stands now. Call on the loop."""
-        engine, lookout, now = self.engine, self.lookout, self._clock.now()
-        states, blind = lookout.states(), lookout.blind()
-        view = live_view(engine.books, engine.specs, engine.plan, now, states, blind)
-        return replace(view, shadows=self.shadows.views(), lag_s=self._ticks.lag_s)
-
-    def ask(self, act: m.Act, by: str, strategy: str = "") -> asyncio.Future[m.Answer]:
-        """Hand in an operator's wish; answered once it is durable. Call on the loop."""
-        answer = asyncio.get_running_loop().create_future()
-        self._inbox.put(Wish(m.OperatorAsked(self._clock.now(), act, by, strategy), answer))
-        return answer
-
-    def explain(self, strategy: str, ticker: str = "") -> tuple[Explanation, ...]:
-        """Why a strategy did what it did on its last bars; KeyError if it is not here.
-
-        Call on the loop.
-        """
-        now = self._clock.now()
-        if strategy not in {spec.name for spec in self.engine.specs}:
-            return self.shadows.explain(strategy, now, ticker)
-        return self.engine.explain(strategy, now, ticker)
-
-    def reload(self, asked: Callable[[datetime], m.Reload]) -> asyncio.Future[m.Answer]:
-        """Hand in another configuration; answered once it is durable. Call on the loop.
-
-        `asked` is called when its turn comes, with the broker's time.
-        """
-        answer = asyncio.get_running_loop().create_future()
-        self._inbox.put(Change(asked, answer))
-        return answer
-
-    def expect(self, tickers: Iterable[str]) -> None:
-        """Streams begin to bring these tickers; a configuration that trades them will follow."""
-        self._bars.join(tickers)
 
     def on_stream_end(self, name: str) -> None:
         """A stream ended that should not have."""
@@ -146,29 +95,8 @@ class LiveSession:
     def resume(self, unsent: Sequence[str]) -> None:
         """Go on where an earlier process stopped: its unsent orders, its open ones, the gap."""
         self._commit(self.engine.resume(unsent, self._clock.now()))
-        self.resume_orders()
-        self.repair_gap()
-
-    def resume_orders(self) -> None:
-        """Ask what became of the orders that are open: after a restart, or a lost connection."""
-        for order in self.engine.books.orders.open():
-            if order.status is not OrderStatus.WAITING:
-                self._errands.look_up(order.client_order_id)
-
-    def look_again(self) -> None:
-        """Something was missed, or may have been: ask for orders, account and bars."""
-        self.resume_orders()
-        self.lookout.look_soon()
-
-    def repair_gap(self, tickers: Iterable[str] | None = None) -> None:
-        """Ask for the bars since the last ones seen; those of the stream wait for the answer."""
-        starts = self._bars.open_gap(tickers)
-        if starts:
-            self._errands.fetch_bars(starts)
-
-    def _missed_a_bar(self) -> None:
-        self._errands.read_clock()
-        self.repair_gap()
+        self.inquiries.after_orders()
+        self.inquiries.after_bars()
 
     async def run(self, done: Callable[[], bool] = lambda: False) -> str:
         """Trade until everything has closed, a stop is asked for or `done`; returns the status.
@@ -180,7 +108,7 @@ class LiveSession:
         poll = asyncio.create_task(self._poll_clock())
         try:
             await self._pump(lambda: self._over or self._stop is not None or done())
-            self._take_bars(self._bars.flush())
+            self._take_bars(self.intake.flush())
             self._commit(self.engine.close(self._clock.now()))
             deadline_s = self._monotonic() + self._clock.local_s(DRAIN_S, least_s=2.0)
             orders = self.engine.books.orders
@@ -208,7 +136,7 @@ class LiveSession:
                     self._errands.pursue()
                     self._look_around()
                 continue
-            self._take_bars(self._bars.ripe())
+            self._take_bars(self.intake.ripe())
             self._errands.pursue()
             self._look_around()
 
@@ -216,10 +144,10 @@ class LiveSession:
         """The next message; None when a timer is due first."""
         if self._inbox:
             return self._inbox.take()
-        rests = self._errands.all_sent and not self._bars.awaits_rest
+        rests = self._errands.all_sent and not self.intake.awaits_rest
         self._following.catch_up(rests)
         self._journal.tidy(rests)
-        timers = (deadline_s, self._bars.due_s, self._errands.due_s, self._ticks.due_s)
+        timers = (deadline_s, self.intake.due_s, self._errands.due_s, self._ticks.due_s)
         due_s = min((timer for timer in timers if timer is not None), default=None)
         timeout_s = None if due_s is None else max(due_s - self._monotonic(), 0.0)
         return await self._inbox.wait(timeout_s)
@@ -228,7 +156,7 @@ class LiveSession:
         match item:
             case tuple():
                 self.lookout.heard(*[bar.symbol for bar in item])
-                for minute in self._bars.take(item):
+                for minute in self.intake.take(item):
                     self._take_bars(minute)
             case Stop():
                 self._stop = item
@@ -243,11 +171,11 @@ class LiveSession:
                 self._over = item.now >= self.engine.plan.end + grace
             case m.BarsArrived():
                 if item.origin is r.Origin.BACKFILL:
-                    self.lookout.repaired(self._bars.unseen(item.bars))
+                    self.lookout.repaired(self.intake.unseen(item.bars))
                 self._commit(self.engine.handle(item))
                 self._narrator.warmth(self.engine.lanes)
                 if item.origin is r.Origin.BACKFILL:
-                    for minute in self._bars.close_gap():
+                    for minute in self.intake.close_gap():
                         self._take_bars(minute)
             case Wish():
                 outcome = self._decide_informed(item.asked)
@@ -267,16 +195,15 @@ class LiveSession:
         """Go on with another configuration: decide it, and take in the bars that it wants."""
         answer: m.Answer | None = m.Answer(False, "Nothing was changed: the session ends.")
         if self._stop is None and not self._over:
-            asked, before = change.asked(self._clock.now()), tickers_of(self.specs)
+            asked, before = change.asked(self._clock.now()), tickers_of(self.clerk.specs)
             answer = self._decide_informed(asked).answer
             if answer is not None and answer.done:
                 self._narrator.follow(self.engine.specs)
                 self._following.take_up(asked.beside)
                 self.lookout.follow(asked.setup.tickers)
-                self._bars.follow(self.engine.specs, asked.setup.shadows)
+                self.intake.follow(self.engine.specs, asked.setup.shadows)
                 fresh = [ticker for ticker in asked.setup.tickers if ticker not in before]
-                if starts := self._bars.open_gap(fresh, alone=True):
-                    self._errands.fetch_bars(starts)
+                self.inquiries.after_bars(fresh, alone=True)
         if answer is not None and not change.answer.done():
             change.answer.set_result(answer)
 
@@ -299,14 +226,14 @@ class LiveSession:
         for record in records:
             self.engine.books.apply_foreign(record)
         self._narrator.tell_others(records)
-        self.alarms.hear_others(records)
+        self._alarms.hear_others(records)
         if any(isinstance(record, _HALTS) for record in records):
             self._inbox.put(m.ClockRead(self._clock.now()))
 
     def _look_around(self) -> None:
         """What others wrote, what the streams do, and whether the account is due to be asked."""
         self._ticks.tick()
-        self.alarms.see(self.lookout.states(), self._clock.now())
+        self._alarms.see(self.lookout.states(), self._clock.now())
         if self._journal.has_news():
             self._take_foreign(self._journal.append(self._session_id, ()))
         sight = self.lookout.sees_orders(), self.lookout.blind()
@@ -316,8 +243,8 @@ class LiveSession:
         depth = self.lookout.next_look(suspicious=self.engine.reconciler.is_suspicious)
         if depth is not None:
             self._errands.look(depth)
-        if not self._bars.repairs:
-            self.repair_gap(self.lookout.tickers_to_ask())
+        if not self.intake.repairs:
+            self.inquiries.after_bars(self.lookout.tickers_to_ask())
 
     def _take_bars(self, bars: tuple[Bar, ...]) -> None:
         if bars:
@@ -332,7 +259,7 @@ class LiveSession:
     def _carry_out(self, outcome: m.Outcome) -> None:
         """Say what is durable now, and start what follows from it."""
         self._narrator.tell(outcome.records)
-        self.alarms.hear(outcome.records)
+        self._alarms.hear(outcome.records)
         if outcome.commands:
             self._errands.carry_out(outcome.commands)
         self._following.saw(outcome.records)

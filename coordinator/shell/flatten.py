@@ -48,7 +48,7 @@ async def _get_out(
     run: Run, ports: Ports, live: LiveSession, started: Started, deadline_s: float
 ) -> str:
     """The loop, until all is flat. Nobody waits for the order stream: REST tells as much."""
-    watch = StreamWatch("orders", live.look_again)
+    watch = StreamWatch("orders", live.inquiries.after_account)
     live.lookout.watch_orders(watch)
     stream = ports.order_stream(run.settings, live.ears.on_order_update, watch)
     stream.start(live.on_stream_end)

@@ -134,12 +134,12 @@ class Reloading:
         both = list(dict.fromkeys((*old.tickers, *new.tickers)))
         try:
             claim = await self._claim(new)
-            self._live.expect([ticker for ticker in both if ticker not in set(old.tickers)])
+            self._live.intake.join(ticker for ticker in both if ticker not in set(old.tickers))
             await self._subscribe(both, new)
             ready = await self._get_ready(new)
             ready = await self._get_warm(proposal, ready)
             asked = partial(self._asked, new, wanted, ready)
-            answer = await self._live.reload(asked)
+            answer = await self._live.clerk.reload(asked)
         except (OperatorError, BrokerError, StorageError) as error:
             answer = m.Answer(False, f"{UNCHANGED} {error}")
         except Exception:
@@ -176,7 +176,7 @@ class Reloading:
         if claim is not None:
             claim.keep() if kept else claim.give_back()
         if not kept:
-            self._live.expect(())
+            self._live.intake.join(())
 
     async def _subscribe(self, tickers: Collection[str], setup: Setup) -> None:
         """Have the streams bring these tickers.

@@ -18,8 +18,8 @@ from coordinator.core.session import Hours, SessionPlan
 from coordinator.core.view import StrategyView
 from coordinator.settings import Settings
 from coordinator.shell.broker import Broker, persistent
+from coordinator.shell.clerk import Clerk
 from coordinator.shell.clock import BrokerClock
-from coordinator.shell.coordinator import LiveSession
 from coordinator.shell.journal import Journal
 from coordinator.shell.pace import Pace, patient
 from coordinator.shell.ports import Ports
@@ -29,8 +29,8 @@ from coordinator.shell.shadows import NO_SHADOWS, Beginning, Shadows
 PATIENCE_S = 130.0
 """Local seconds that one question before or after the session waits for its turn: two windows."""
 
-Observer = Callable[[LiveSession], AbstractAsyncContextManager[object]]
-"""Something that lives while a session trades: it looks at the session, or hands it wishes."""
+Observer = Callable[[Clerk], AbstractAsyncContextManager[object]]
+"""Something that lives while a session trades: it asks its clerk, or hands it wishes."""
 
 
 @dataclass(frozen=True, slots=True)

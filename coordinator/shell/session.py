@@ -96,10 +96,10 @@ async def _trade(
         live.resume(started.unsent)
         if run.source is not None:
             reloading = Reloading(run, run.source, ports, live, started, streams)
-            live.reloading = reloading
+            live.clerk.reloading = reloading
             surroundings.push_async_callback(reloading.stop)
         for observer in run.observers:
-            await surroundings.enter_async_context(observer(live))
+            await surroundings.enter_async_context(observer(live.clerk))
         stopper = asyncio.create_task(_stop_when(stop, live))
         try:
             with calm():
@@ -134,11 +134,7 @@ async def _stop_when(stop: asyncio.Event, live: LiveSession) -> None:
 
 def _streams(run: Run, ports: Ports, live: LiveSession) -> Iterable[Stream]:
     """Orders first, so that no fill of ours is missed; then one connection per market."""
-
-    def reconnected() -> None:
-        live.look_again()
-        live.repair_gap()
-
+    reconnected = live.inquiries.after_all
     watch = StreamWatch("orders", reconnected, live.ears.on_order_garbage)
     live.lookout.watch_orders(watch)
     yield ports.order_stream(run.settings, live.ears.on_order_update, watch)

@@ -65,7 +65,7 @@ def at_the_door(
         account = home / "PA1"
         desk, over = Desk(account, broker), asyncio.Event()
         settings = Settings("k", "s", SIMULATOR, SIMULATOR, SIMULATOR, home, "")
-        async with controlled(settings, environment, 60.0)(desk.live):
+        async with controlled(settings, environment, 60.0)(desk.live.clerk):
             running = asyncio.create_task(desk.live.run(over.is_set))
             try:
                 await story(Door(account, desk))

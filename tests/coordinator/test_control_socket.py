@@ -92,7 +92,7 @@ def test_a_status_is_the_session_as_it_stands(short_path: Path) -> None:
     async def story(door: Door) -> None:
         await door.ask("pause", "A")
         reply = await door.ask("status")
-        assert reply.status == door.desk.live.view()
+        assert reply.status == door.desk.live.clerk.view()
         assert reply.status is not None
         assert [s.halted for s in reply.status.strategies] == ["paused"]
 
@@ -226,8 +226,8 @@ def test_a_reply_keeps_every_digit(short_path: Path) -> None:
     async def story(door: Door) -> None:
         raw = await door.say(line(STATUS))
         shown = json.loads(raw)["status"]["strategies"][0]
-        view = door.desk.live.view().strategies[0]
+        view = door.desk.live.clerk.view().strategies[0]
         assert shown["cash"] == str(view.cash)
-        assert Reply.model_validate_json(raw).status == door.desk.live.view()
+        assert Reply.model_validate_json(raw).status == door.desk.live.clerk.view()
 
     at_the_door(short_path, story)

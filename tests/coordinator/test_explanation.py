@@ -346,7 +346,7 @@ def test_a_session_that_runs_explains_each_ticker_of_a_strategy(short_path: Path
         spy, qqq = (await door.ask("explain", "A")).explained
         assert (spy.ticker, qqq.ticker) == ("SPY", "QQQ")
         assert (spy.did, qqq.did) == ("entry", "no_signal")
-        assert (spy, qqq) == door.desk.live.explain("A")
+        assert (spy, qqq) == door.desk.live.clerk.explain("A")
 
     at_the_door(short_path, story)
 

@@ -51,8 +51,8 @@ class Hand:
     def _ask(self, trader: Trader, act: Act, strategy: str) -> bool:
         """Ask the session, if one trades; whether it heard."""
         process = trader.living
-        if process is None or process.session is None:
+        if process is None or process.clerk is None:
             return False
         self._world.note(f"the operator asks for {act.value}", strategy)
-        process.session.ask(act, OPERATOR, strategy)
+        process.clerk.ask(act, OPERATOR, strategy)
         return True

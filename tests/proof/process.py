@@ -17,7 +17,7 @@ from coordinator.errors import BrokerError, SafetyRefusal, StorageError
 from coordinator.setting_up import setup_of, strategy_specs
 from coordinator.settings import Settings
 from coordinator.shell import startup
-from coordinator.shell.coordinator import LiveSession
+from coordinator.shell.clerk import Clerk
 from coordinator.shell.journal import Entry, Journal
 from coordinator.shell.ports import Ports
 from coordinator.shell.reload_request import Proposal
@@ -71,8 +71,8 @@ class Process:
     streams: list[WireStream] = field(default_factory=list)
     engine: Engine | None = None
     journal: WireJournal | None = None
-    session: LiveSession | None = None
-    """The session, while it trades."""
+    clerk: Clerk | None = None
+    """The session's, while it trades."""
     up_since: datetime | None = None
     """Since when its stream of order updates has spoken."""
 
@@ -166,12 +166,12 @@ class Process:
         return run
 
     @asynccontextmanager
-    async def _seen(self, session: LiveSession) -> AsyncIterator[None]:
-        self.session = session
+    async def _seen(self, clerk: Clerk) -> AsyncIterator[None]:
+        self.clerk = clerk
         try:
             yield
         finally:
-            self.session = None
+            self.clerk = None
 
     def _ports(self) -> Ports:
         world = self.world

@@ -68,7 +68,7 @@ class EditedWorld(World):
         super()._minute(ends)
         for trader in self.traders:
             process = trader.living
-            if process is None or process.session is None or process.session.reloading is None:
+            if process is None or process.clerk is None or process.clerk.reloading is None:
                 continue
             self._hear(process)
             if self.faults.over or not self.adopted.is_set():
@@ -91,16 +91,16 @@ class EditedWorld(World):
 
     async def _ask(self, trader: Trader, process: Process, document: Document) -> None:
         """Show it, and apply what was shown; the file may be found again by the next start."""
-        session = process.session
-        assert session is not None
-        assert session.reloading is not None
+        clerk = process.clerk
+        assert clerk is not None
+        assert clerk.reloading is not None
         before, process.desk.config = process.desk.config, read_config(document)
         removal, stays = self.dice.choice(list(Removal)), self.dice.random() < 0.7
         try:
-            told = await session.reloading.reload(Wanted(OPERATOR, "", removal))
+            told = await clerk.reloading.reload(Wanted(OPERATOR, "", removal))
             if told.token:
                 wanted = Wanted(OPERATOR, "", removal, told.token)
-                told = await session.reloading.reload(wanted)
+                told = await clerk.reloading.reload(wanted)
         except asyncio.CancelledError:
             if stays:
                 trader.config = process.desk.config
