@@ -20,8 +20,7 @@ from typing import Any, NoReturn
 from coordinator.core.lanes import StrategySpec
 from coordinator.core.together import JointStep
 from coordinator.core.values import Bar
-from coordinator.shell.cell import Budget as Budget
-from coordinator.shell.cell import Cell
+from coordinator.shell.cell import Budget, Cell
 from coordinator.shell.rehearsal import Rehearsal, TakeUp
 from coordinator.shell.strategy_process import (
     StrategyFault,

@@ -8,7 +8,6 @@ nobody any more is ended.
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -19,35 +18,17 @@ from coordinator.core.lanes import Lanes, Rule, StrategySpec
 from coordinator.core.together import starts_together
 from coordinator.core.values import Bar
 from coordinator.errors import OperatorError
-from coordinator.shell.elsewhere import Budget, Elsewhere, TogetherElsewhere
+from coordinator.shell.cell import Budget
+from coordinator.shell.elsewhere import Elsewhere, TogetherElsewhere
 from coordinator.shell.rehearsal import TakeUp
 from coordinator.shell.strategy_process import (
     Nursery,
     StrategyDied,
     StrategyFault,
-    StrategyHung,
-    StrategyLeaked,
-    StrategyMisanswered,
     StrategyProcess,
-    StrategyRaised,
 )
 from coordinator.shell.worker_process import Load, load_nothing
 
-__all__ = [
-    "Budget",
-    "Scout",
-    "StrategyDied",
-    "StrategyFault",
-    "StrategyHung",
-    "StrategyLeaked",
-    "StrategyMisanswered",
-    "StrategyRaised",
-    "Walls",
-    "isolated",
-    "walls",
-]
-
-log = logging.getLogger("coordinator")
 REPAIR = "repair it, and ask again"
 
 

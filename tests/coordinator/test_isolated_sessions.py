@@ -16,7 +16,8 @@ from coordinator.core import records as r
 from coordinator.core.codec import encode
 from coordinator.core.lanes import Rule, StrategySpec
 from coordinator.core.values import MINUTE, Bar, Reason, Side
-from coordinator.shell.isolation import Budget, isolated
+from coordinator.shell.cell import Budget
+from coordinator.shell.isolation import isolated
 from coordinator.strategies.registry import BUILT_IN
 from simulator.server import SimulatorOptions
 from tests.coordinator.bench import Bench, spec

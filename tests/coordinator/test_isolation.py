@@ -22,7 +22,8 @@ from hypothesis import strategies as st
 
 from coordinator.core.lanes import Lanes
 from coordinator.core.values import Bar, exactly
-from coordinator.shell.isolation import Budget, isolated
+from coordinator.shell.cell import Budget
+from coordinator.shell.isolation import isolated
 from coordinator.shell.worker_process import bar_of, bar_values
 from coordinator.strategies import MomentumStrategy, RsiStrategy, adapt
 from coordinator.strategies.registry import BUILT_IN

@@ -20,7 +20,8 @@ import pytest
 
 from coordinator.core.lanes import Lanes
 from coordinator.core.values import Bar
-from coordinator.shell.isolation import Budget, isolated
+from coordinator.shell.cell import Budget
+from coordinator.shell.isolation import isolated
 from coordinator.strategies.registry import BUILT_IN
 from tests.coordinator.isolating import Does, Turns, answers, bars, named, on_a_loop
 
