@@ -29,6 +29,7 @@ from coordinator.core.lane_form import (
     places_of,
 )
 from coordinator.core.values import Bar, WireBar
+from coordinator.core.wants import Wants
 
 WRITTEN = 10**15
 """A float below it, in ticks, is the one that its decimal is written as."""
@@ -80,7 +81,7 @@ class Bank:
         self._frames: dict[tuple[str, ...], _Frame] = {}
         self._set_ticks()
         self._log = Log([self._kept(own) for own in self._on])
-        self._seats = Seats(rows)
+        self.reseat([0] * len(rows), Wants(()))
         self._said = self._steps.signals.data
 
     def _set_ticks(self) -> None:
@@ -275,20 +276,16 @@ class Bank:
             self._changes(row, lane),
         )
 
-    def reseat(self, ranks: Sequence[Sequence[int]]) -> None:
-        """Which strategies each lane serves, by rank; nobody is sated then."""
-        self._seats = Seats(self._steps.layout.row.tolist(), ranks)
+    def reseat(self, served: Sequence[int], wants: Wants) -> None:
+        """How many strategies each lane serves; their places are the first of `wants`."""
+        self._seats = Seats(self._steps.layout.row.tolist(), served, wants)
 
-    def sate(self, rank: int, ticker: str, *, sated: bool) -> None:
-        """Whether a strategy has what it wants of a ticker."""
-        self._seats.sate(rank, self._row.get(ticker, -1), sated=sated)
-
-    def wishing(self, symbols: Iterable[str], stirred: bytearray) -> list[int]:
+    def wishing(self, symbols: Iterable[str]) -> list[int]:
         """Whom a wish of the lanes on these tickers may move, by rank."""
         self._flush()
         pick = self._frame(list(symbols)).pick
         on = pick.rows_on(len(self.tickers))
-        return self._seats.wishing(self._steps.signals, stirred, on)
+        return self._seats.wishing(self._steps.signals, on)
 
     def _seen(self, lane: int) -> int:
         """Bars that a lane has taken."""

@@ -253,14 +253,14 @@ class Books:
                 self.orders.add(order)
 
     def _see(self, bars: Iterable[Bar]) -> None:
-        newest, see, split = self.last_bar, self.ledger.marks.see, self.split
+        starts, newest = self.last_bar, dict[str, Bar]()
         for bar in bars:
             symbol, start = bar.symbol, bar.start
-            last = newest.get(symbol)
-            if last is None or start > last:
-                see(bar)
-                newest[symbol] = start
-                split.discard(symbol)
+            if symbol not in starts or start > starts[symbol]:
+                starts[symbol], newest[symbol] = start, bar
+        self.ledger.marks.see_all(newest)
+        if self.split:
+            self.split -= newest.keys()
 
     def _move(self, record: r.ActivityBooked) -> None:
         if self.posted.add_activity(record):

@@ -72,7 +72,9 @@ def _bars_seen(record: r.BarsSeen) -> str:
     """As any other record's text, but a hundredth of the time: there is one for each frame."""
     starts = {start: start.isoformat() for start in {bar.start for bar in record.bars}}
     try:
-        rows = [[b.symbol, starts[b.start], *cast(WireBar, b).numbers] for b in record.bars]
+        rows: list[Any] = [
+            (b.symbol, starts[b.start], *cast(WireBar, b).numbers) for b in record.bars
+        ]
     except AttributeError:  # some are decimals
         rows = [_row(bar) for bar in record.bars]
     try:

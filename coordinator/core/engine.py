@@ -20,6 +20,7 @@ from coordinator.core.books import Books
 from coordinator.core.controls import Controls, Gate
 from coordinator.core.desk import OrderDesk
 from coordinator.core.explanation import Case, Explanation
+from coordinator.core.lane import tickers_of as tickers_of
 from coordinator.core.lanes import FAULT, Lanes, StrategySpec
 from coordinator.core.minute import Minutes, Seat, View, news_of
 from coordinator.core.opening import change_session
@@ -65,7 +66,7 @@ class Engine:
         self.lanes = Lanes(specs, banked_from)
         self._assets = dict(assets)
         own = frozenset(spec.name for spec in specs)
-        self._minutes = Minutes(books, self.specs, self.lanes)
+        self._minutes = Minutes(books, self.specs, self.lanes, self._assets)
         books.before = self._minutes.before
         self._desk = OrderDesk(books, self._assets, plan.date, own, crossing=crossing, apart=apart)
         self._way_out = WayOut(
@@ -105,6 +106,7 @@ class Engine:
                 self._obey(message)
             case m.Reload():
                 self._reload(message)
+        self._minutes.settle()
         return self._desk.out
 
     @exactly
@@ -113,6 +115,7 @@ class Engine:
         self._desk.out = m.Outcome()
         self._heed_halts(now)
         self._desk.resume(unsent, now)
+        self._minutes.settle()
         return self._desk.out
 
     @exactly
@@ -124,6 +127,7 @@ class Engine:
         self._closed = True
         self._desk.out = m.Outcome()
         self._desk.drop_waiting(now)
+        self._minutes.settle()
         return self._desk.out
 
     @exactly
@@ -199,15 +203,15 @@ class Engine:
         if spec.limits.max_daily_loss is not None:
             self._check_loss(spec, view, now)
         self._check_fault(spec, now)
-        holds = []
+        content = []
         if self._sees_orders:  # else what is open nobody knows: to buy or to sell is not safe
             for ticker, lane in seat.among(to_decide):
                 signal = lane.signal
                 if not (signal or ticker in view.positions):
                     continue
-                if self._decide(spec, signal, to_decide[ticker], view, now):
-                    holds.append(ticker)
-        self._minutes.looked_at(seat, view, holds)
+                if self._decide(spec, signal, to_decide[ticker], view, now) and signal > 0:
+                    content.append(ticker)
+        self._minutes.looked_at(seat, view, content)
 
     def _check_loss(self, spec: StrategySpec, view: View, now: datetime) -> None:
         day = self.books.days[spec.name]
@@ -342,8 +346,3 @@ class Engine:
                     continue
                 self._desk.record(r.DayRolled(now, spec.name, self.plan.date))
             self._to_roll.remove(spec)
-
-
-def tickers_of(specs: Iterable[StrategySpec]) -> list[str]:
-    """Every ticker that any strategy trades, once, in order of first mention."""
-    return list(dict.fromkeys(ticker for spec in specs for ticker in spec.tickers))

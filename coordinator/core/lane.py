@@ -5,7 +5,7 @@ A rule that raises stops its own lane and nothing else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol, cast
@@ -72,10 +72,15 @@ class StrategySpec:
         return max(self.history_bars, self.min_warmup_bars)
 
 
+def tickers_of(specs: Iterable[StrategySpec]) -> list[str]:
+    """Every ticker that any strategy trades, once, in order of first mention."""
+    return list(dict.fromkeys(ticker for spec in specs for ticker in spec.tickers))
+
+
 class Lane:
     """One rule's state on one ticker; `signal` is its opinion at the last bar's close.
 
-    `ranks` are the strategies that it serves, by their place among all.
+    `places` are those that it serves (`core/wants.py`), by the strategy's rank among all.
     """
 
     __slots__ = (
@@ -86,7 +91,7 @@ class Lane:
         "_step",
         "fault",
         "history_bars",
-        "ranks",
+        "places",
         "rule",
     )
 
@@ -99,7 +104,7 @@ class Lane:
         self._foretold: Foretold | None = None
         self._row = 0
         self.fault = ""
-        self.ranks: set[int] = set()
+        self.places: dict[int, int] = {}
 
     @property
     def signal(self) -> int:

@@ -9,6 +9,7 @@ Bank (`core/bank.py`) and are stepped together; whether they are changes no sign
 from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence, Set
+from itertools import count
 from typing import TYPE_CHECKING
 
 from coordinator.core.lane import Lane as Lane
@@ -17,6 +18,7 @@ from coordinator.core.lane import StrategySpec as StrategySpec
 from coordinator.core.lane_form import form_of
 from coordinator.core.together import Table, starts_together
 from coordinator.core.values import Bar
+from coordinator.core.wants import Wants
 
 if TYPE_CHECKING:
     from coordinator.core.bank import Bank
@@ -46,10 +48,12 @@ class Lanes:
         self._faulty: dict[str, set[int]] = {}
         self._foretold: dict[str, tuple[Foretold, list[Lane]]] = {}
         self._specs: tuple[StrategySpec, ...] = ()
-        self._serve(specs, {})
         self._bank: Bank | None = None
+        self._banked: list[Lane] = []
+        self._serve(specs, {})
         if banked_from is not None:
             self._fill_bank(banked_from)
+        self._number()
 
     def _fill_bank(self, least: int) -> None:
         """Let the lanes that have a form be stepped together, if they are so many."""
@@ -69,7 +73,17 @@ class Lanes:
             lane.is_banked(self._bank, row)
             self._on[ticker].remove(lane)
         self._banked = [lane for lane, _, _ in found]
-        self._bank.reseat([sorted(lane.ranks) for lane in self._banked])
+
+    def _number(self) -> None:
+        """Give each strategy's places on its tickers their numbers: the bank's lanes' first."""
+        ranks = list[int]()
+        for lane in dict.fromkeys((*self._banked, *self._lanes.values())):
+            own = sorted(lane.places)
+            lane.places = dict(zip(own, count(len(ranks)), strict=False))
+            ranks += own
+        self.wants = Wants(ranks)
+        if self._bank is not None:
+            self._bank.reseat([len(lane.places) for lane in self._banked], self.wants)
 
     def _give_up(self, ticker: str) -> None:
         """The bank cannot hold a ticker's numbers: its lanes go on by themselves."""
@@ -77,7 +91,7 @@ class Lanes:
         own = self._bank.on(ticker)
         for lane in own:
             self._banked[lane].leave_bank()
-            if self._banked[lane].ranks:
+            if self._banked[lane].places:
                 self._on.setdefault(ticker, []).append(self._banked[lane])
         self._bank.give_up(ticker)
 
@@ -103,17 +117,13 @@ class Lanes:
             for row in told.wishing[told.at]:
                 yield ticker, told_lanes[row]
 
-    def wishing(self, tickers: Iterable[str], stirred: bytearray) -> list[int]:
-        """The strategies that a wish of the bank's lanes on these tickers may move, by rank.
-
-        That is who wants to be long and is not sated, and who wants to be flat and is stirred.
-        """
-        return [] if self._bank is None else self._bank.wishing(tickers, stirred)
-
-    def sate(self, rank: int, ticker: str, *, sated: bool) -> None:
-        """Whether a strategy has what it wants of a ticker, for `wishing`."""
-        if self._bank is not None:
-            self._bank.sate(rank, ticker, sated=sated)
+    def moved(self, tickers: Collection[str]) -> set[int]:
+        """The strategies that a wish of the lanes on these tickers could move, by rank."""
+        ranks = set[int]() if self._bank is None else set(self._bank.wishing(tickers))
+        for _, lane in self.opinions(tickers):
+            moved = self.wants.by(lane.signal)
+            ranks.update(rank for rank, place in lane.places.items() if moved[place])
+        return ranks
 
     def foretell(self, ticker: str, bars: Series, to_come: int) -> None:
         """Find at once what rules that can do so say at the last `to_come` of these bars.
@@ -222,10 +232,9 @@ class Lanes:
         before, self._lanes = self._lanes, {}
         self._serving, self._on, self._of, self._faulty = {}, {}, {}, {}
         for lane in before.values():
-            lane.ranks.clear()
+            lane.places.clear()
         self._serve(specs, before)
-        if self._bank is not None:
-            self._bank.reseat([sorted(lane.ranks) for lane in self._banked])
+        self._number()
         for ticker, bars in history.items():
             self._bars[ticker] = max(self.bars(ticker), len(bars) + len(so_far.get(ticker, ())))
         for (shared, ticker), lane in self._lanes.items():
@@ -247,7 +256,7 @@ class Lanes:
 
     def _note_fault(self, lane: Lane) -> None:
         if lane.fault:
-            for rank in lane.ranks:
+            for rank in lane.places:
                 for ticker in self._specs[rank].tickers:
                     self._faulty.setdefault(ticker, set()).add(rank)
 
@@ -273,7 +282,7 @@ class Lanes:
             self._lanes[key] = before.get(key) or self._begin(spec, ticker)
             if not self._lanes[key].banked:
                 self._on.setdefault(ticker, []).append(self._lanes[key])
-        self._lanes[key].ranks.add(rank)
+        self._lanes[key].places[rank] = 0
         self._serving[spec.name, ticker] = self._lanes[key]
         self._of.setdefault(spec.name, []).append(self._lanes[key])
 

@@ -5,8 +5,9 @@ A close becomes a decimal when somebody asks for it: most bars of most minutes n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from decimal import Decimal
+from typing import cast
 
 from coordinator.core.values import Bar, WireBar
 
@@ -22,23 +23,25 @@ class Marks(MutableMapping[str, Decimal]):
     def __init__(self) -> None:
         self._last: dict[str, Decimal | Bar] = {}
 
-    def see(self, bar: Bar) -> None:
-        """A ticker's newest bar has come."""
-        self._last[bar.symbol] = bar
+    def see_all(self, newest: Mapping[str, Bar]) -> None:
+        """The newest bars of these tickers have come."""
+        self._last.update(newest)
 
     def moved(self, bars: Iterable[Bar], fraction: Decimal) -> list[Bar]:
         """Those of the bars that may close further than that fraction off their tickers' marks.
 
         A ticker without a mark has not moved.
         """
-        least, found = float(fraction) * SLACK, []
-        last = self._last
-        for bar in bars:
-            mark = last.get(bar.symbol)
-            if mark is None or (type(mark) is WireBar and _is_near(mark, bar, least)):
-                continue
-            found.append(bar)
-        return found
+        least, last = float(fraction) * SLACK, self._last
+        try:
+            wired = [(bar, cast(WireBar, bar).numbers[3]) for bar in bars]
+            return [
+                bar
+                for bar, close in wired
+                if abs(close / cast(WireBar, last[bar.symbol]).numbers[3] - 1) > least
+            ]
+        except (AttributeError, KeyError):  # some are decimals, or have no mark
+            return [bar for bar in bars if bar.symbol in last]
 
     def __getitem__(self, symbol: str) -> Decimal:
         found = self._last[symbol]
@@ -61,14 +64,3 @@ class Marks(MutableMapping[str, Decimal]):
 
     def __repr__(self) -> str:
         return f"Marks({dict(self)})"
-
-
-def _is_near(mark: WireBar, bar: Bar, fraction: float) -> bool:
-    """Whether two closes surely lie within that fraction of the first."""
-    if type(bar) is not WireBar:
-        return False
-    try:
-        before, close = mark.numbers[3], bar.numbers[3]
-    except AttributeError:  # one was replaced, and has decimals alone
-        return False
-    return -fraction * before <= close - before <= fraction * before

@@ -9,14 +9,16 @@ strategy's first bar of the minute came.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from coordinator.core import records as r
 from coordinator.core.books import Books
 from coordinator.core.lanes import Lane, Lanes, StrategySpec
 from coordinator.core.ledger import Position, SubAccount
+from coordinator.core.risk import Asset
 from coordinator.core.session import SessionPlan
 from coordinator.core.values import ZERO, Bar
 
@@ -42,62 +44,64 @@ class View:
         return equity
 
 
+class Place(NamedTuple):
+    """A strategy on one of its tickers: which of them it is, its lane, its number in `Wants`."""
+
+    order: int
+    lane: Lane
+    number: int
+
+
 @dataclass(slots=True, eq=False)
 class Seat:
-    """One strategy at the table: its book, its lanes, and the newest View that was made of it."""
+    """One strategy at the table: its book, its places, and the newest View that was made of it."""
 
     rank: int
     spec: StrategySpec
     name: str
     account: SubAccount
-    lanes: dict[str, tuple[int, Lane]]
-    """By ticker, with the place among its tickers, in their order."""
+    places: dict[str, Place]
+    """By ticker, in their order."""
     guarded: bool
     """Whether a limit watches over what it holds."""
     view: View | None = None
-    sated: set[str] = field(default_factory=set)
-    """On what tickers it has what it wants, and nothing to watch over that."""
 
     def among(self, tickers: Collection[str]) -> Iterable[tuple[str, Lane]]:
         """Its lanes on these tickers, in its own order."""
-        lanes = self.lanes
-        if len(lanes) <= len(tickers):
-            return [(ticker, lane) for ticker, (_, lane) in lanes.items() if ticker in tickers]
-        own = sorted((lanes[ticker][0], ticker) for ticker in tickers if ticker in lanes)
-        return [(ticker, lanes[ticker][1]) for _, ticker in own]
+        places = self.places
+        if len(places) <= len(tickers):
+            return [(ticker, place.lane) for ticker, place in places.items() if ticker in tickers]
+        own = sorted((places[ticker].order, ticker) for ticker in tickers if ticker in places)
+        return [(ticker, places[ticker].lane) for _, ticker in own]
 
 
 class Minutes:
     """The Views of all strategies, and whom a minute's bars may move. A rank is a place in `specs`.
 
-    `before` is the books' own: it hears of every record before they change by it.
+    `before` is the books' own: it hears of every record before they change by it. `settle` must be
+    called when a message's records have all been applied.
     """
 
-    def __init__(self, books: Books, specs: Sequence[StrategySpec], lanes: Lanes) -> None:
-        self._books, self._specs, self._lanes = books, specs, lanes
-        self._seats = [
-            Seat(
-                rank,
-                spec,
-                spec.name,
-                books.ledger[spec.name],
-                {t: (place, lanes.lane(spec, t)) for place, t in enumerate(spec.tickers)},
-                spec.limits.watches,
-            )
-            for rank, spec in enumerate(specs)
-        ]
-        self._seat_of = {spec.name: seat for spec, seat in zip(specs, self._seats, strict=True)}
+    def __init__(
+        self,
+        books: Books,
+        specs: Sequence[StrategySpec],
+        lanes: Lanes,
+        assets: Mapping[str, Asset],
+    ) -> None:
+        self._books, self._specs, self._lanes, self._assets = books, specs, lanes, assets
+        self._seats = [self._seat(rank, spec) for rank, spec in enumerate(specs)]
+        self._seat_of = {seat.name: seat for seat in self._seats}
         on: dict[str, set[int]] = {}
         for rank, spec in enumerate(specs):
             for ticker in spec.tickers:
                 on.setdefault(ticker, set()).add(rank)
         self._on = {ticker: frozenset(ranks) for ticker, ranks in on.items()}
-        self._stirred, self._is_stirred = set(range(len(specs))), bytearray(b"\1" * len(specs))
-        """Who holds or awaits something, or whose book has changed since it was looked at."""
         self._pressing = {seat.rank for seat in self._seats if seat.guarded}
-        """Who is asked at each bar: the stirred who are guarded, and whose View was untrue."""
-        self._sated: dict[str, set[int]] = {ticker: set() for ticker in on}
-        """Who has on a ticker what it wants of it, and nothing to watch over that."""
+        """Who is asked at each bar: who is guarded and holds or awaits something, or whose book has
+        changed since it was looked at; and whose View was untrue."""
+        self._touched = [(seat, ticker) for seat in self._seats for ticker in seat.places]
+        """What could have changed of who could be moved by which signal."""
         self._busted: set[str] = set()
         self._begun: dict[str, datetime] = {}
         """The newest minute of each ticker that Views were due for."""
@@ -105,16 +109,28 @@ class Minutes:
         """The newest of them all."""
         self._fresh: Collection[str] = ()
         self._turn = len(specs)
+        self.settle()
+
+    def _seat(self, rank: int, spec: StrategySpec) -> Seat:
+        lanes = [self._lanes.lane(spec, ticker) for ticker in spec.tickers]
+        places = {
+            ticker: Place(order, lane, lane.places[rank])
+            for order, (ticker, lane) in enumerate(zip(spec.tickers, lanes, strict=True))
+        }
+        account = self._books.ledger[spec.name]
+        return Seat(rank, spec, spec.name, account, places, spec.limits.watches)
 
     def changed(self, specs: Sequence[StrategySpec]) -> Minutes:
         """The same minute for other strategies; those that go on see in it what they saw."""
-        new = Minutes(self._books, specs, self._lanes)
+        new = Minutes(self._books, specs, self._lanes, self._assets)
         new._begun, new._newest, new._busted = self._begun, self._newest, self._busted
         for name, seat in new._seat_of.items():
             if name in self._seat_of:
                 seat.view = self._seat_of[name].view
+                new._touched += [(seat, ticker) for ticker in seat.places]
             if name in self._busted:
                 new._pressing.add(seat.rank)
+        new.settle()
         return new
 
     def asked(
@@ -129,14 +145,11 @@ class Minutes:
         begun.update(fresh)
         if fresh and (self._newest is None or minute > self._newest):
             self._newest = minute
-        ranks = set(self._lanes.wishing(decided, self._is_stirred))
+        ranks = self._lanes.moved(decided)
         ranks |= self._lanes.faulty(symbols)
         if self._pressing:
             for symbol in symbols:
                 ranks |= self._on.get(symbol, _NOBODY) & self._pressing
-        for symbol, lane in self._lanes.opinions(decided):
-            sated = self._sated.get(symbol, _NOBODY)
-            ranks |= lane.ranks - sated if lane.signal > 0 else lane.ranks & self._stirred
         for rank in sorted(ranks):
             self._turn = rank
             yield self._seats[rank]
@@ -155,37 +168,36 @@ class Minutes:
         self._keep(seat)
         return seat.view
 
-    def looked_at(self, seat: Seat, view: View, orderable: Iterable[str]) -> None:
-        """A strategy was asked; it holds on these tickers what could be sold.
+    def looked_at(self, seat: Seat, view: View, content: Iterable[str]) -> None:
+        """A strategy was asked; on these tickers it wants what it holds already.
 
-        It rests now if it holds and awaits nothing: only a change of its book can stir it.
+        Who is guarded rests now if it holds and awaits nothing: only a change of its book can
+        stir it.
         """
         account, name, rank = seat.account, seat.name, seat.rank
         if self._busted and name in self._busted:
             self._busted.discard(name)
             if not seat.guarded:
                 self._pressing.discard(rank)
-        flat = not (account.positions or view.positions or self._books.orders.open_of(name))
-        if flat and account.cash is view.cash:
-            self._stirred.discard(rank)
-            self._is_stirred[rank] = False
-            self._pressing.discard(rank)
-        elif not seat.guarded:
-            for ticker in orderable:
-                if account.positions.get(ticker) is view.positions.get(ticker):
-                    seat.sated.add(ticker)
-                    self._sated[ticker].add(rank)
-                    self._lanes.sate(rank, ticker, sated=True)
+        self._touched += [(seat, ticker) for ticker in content]
+        if seat.guarded and not (account.positions or view.positions):
+            awaits = self._books.orders.open_of(name)
+            if not awaits and account.cash is view.cash:
+                self._pressing.discard(rank)
 
     def before(self, record: r.Record) -> None:
         """The books are about to change by this record."""
         match record:
-            case r.OrderIntended() | r.FillBooked() | r.ActivityBooked() | r.DayRolled():
-                self._stir(record.strategy)
+            case r.OrderIntended():
+                self._await(record.strategy, record.symbol)
+            case r.FillBooked() | r.ActivityBooked():
+                self._stir(record.strategy, record.symbol)
             case r.OrderMoved() | r.OrderReleased() | r.CancelRequested():
                 self._stir_owner(record.client_order_id)
             case r.OrderAdopted():
                 self._stir_owner(record.replaces)
+            case r.DayRolled():
+                self._stir(record.strategy)
             case r.Transferred():
                 self._stir(record.source)
                 self._stir(record.target)
@@ -202,26 +214,63 @@ class Minutes:
                     self._busted.add(record.strategy)
                     self._pressing.add(seat.rank)
 
+    def settle(self) -> None:
+        """Find anew what could move whose books have changed, where they have."""
+        if self._touched:
+            touched, self._touched = self._touched, []
+            for seat, ticker in touched:
+                self._settle(seat, ticker)
+
+    def _settle(self, seat: Seat, ticker: str) -> None:
+        """Who holds and awaits nothing has nothing to sell; who does buys nothing, unless a limit
+        watches, or its View of the ticker's next bar may be one that knows of neither."""
+        number = seat.places[ticker].number
+        held = seat.account.positions.get(ticker)
+        awaits = any(o.symbol == ticker for o in self._books.orders.open_of(seat.name))
+        has = awaits or (held is not None and self._assets[ticker].can_order(held.qty))
+        buys = seat.guarded or not has or not self._will_know(seat.view, ticker)
+        self._lanes.wants.put(number, buys=buys, sells=awaits or held is not None)
+
+    def _will_know(self, view: View | None, ticker: str) -> bool:
+        """Whether the View at a ticker's next bar has what is held or awaited now."""
+        if view is None or ticker in view.busy:
+            return True
+        if ticker in self._begun and view.minute <= self._begun[ticker]:
+            return True  # a new one will be made
+        held = view.positions.get(ticker)
+        return held is not None and self._assets[ticker].can_order(held.qty)
+
     def _stir_owner(self, client_order_id: str) -> None:
         """An order of another coordinator is not known here, and its strategy not asked."""
         order = self._books.orders.get(client_order_id)
         if order is not None:
-            self._stir(order.strategy)
+            self._stir(order.strategy, order.symbol)
 
-    def _stir(self, strategy: str) -> None:
+    def _stir(self, strategy: str, symbol: str = "") -> None:
+        """A book is about to change; of a symbol of its tickers, any signal could move it then."""
         seat = self._seat_of.get(strategy)
         if seat is None:
             return
-        rank = seat.rank
         self._keep(seat)
-        self._stirred.add(rank)
-        self._is_stirred[rank] = True
         if seat.guarded:
-            self._pressing.add(rank)
-        for ticker in seat.sated:
-            self._sated[ticker].discard(rank)
-            self._lanes.sate(rank, ticker, sated=False)
-        seat.sated.clear()
+            self._pressing.add(seat.rank)
+        place = seat.places.get(symbol)
+        if place is not None:
+            self._lanes.wants.put(place.number, buys=True, sells=True)
+            self._touched.append((seat, symbol))
+
+    def _await(self, strategy: str, symbol: str) -> None:
+        """An order of a strategy's is about to stand, as `_settle` would find it."""
+        seat = self._seat_of.get(strategy)
+        if seat is None:
+            return
+        self._keep(seat)
+        if seat.guarded:
+            self._pressing.add(seat.rank)
+        place = seat.places.get(symbol)
+        if place is not None:
+            buys = seat.guarded or not self._will_know(seat.view, symbol)
+            self._lanes.wants.put(place.number, buys=buys, sells=True)
 
     def _keep(self, seat: Seat) -> None:
         """Make the View that is due. Whose turn is yet to come sees what is before its turn."""
@@ -230,7 +279,7 @@ class Minutes:
         if self._busted and seat.name in self._busted:
             return
         begun, fresh = self._begun, self._fresh if seat.rank > self._turn else ()
-        due = [begun[t] for t in seat.lanes if t in begun and t not in fresh]
+        due = [begun[t] for t in seat.places if t in begun and t not in fresh]
         if due:
             self.view(seat, max(due))
 
@@ -245,21 +294,27 @@ class Minutes:
 
 
 def news_of(
-    bars: Iterable[Bar], plan: SessionPlan, last: Mapping[str, datetime]
+    bars: Sequence[Bar], plan: SessionPlan, last: Mapping[str, datetime]
 ) -> list[list[Bar]]:
     """What is new of these bars and counts, by minute, oldest first, and in it by ticker.
 
     `last` has the start of each ticker's newest bar. Of two bars of one minute the later counts.
     """
-    minutes: dict[datetime, dict[str, Bar]] = {}
-    for bar in bars:
-        minutes.setdefault(bar.start, {})[bar.symbol] = bar
     found = []
-    for start, by_symbol in sorted(minutes.items()):
+    for start, by_symbol in sorted(_by_minute(bars).items()):
         stocks, crypto = plan.counting(start)
-        known = [s for s in by_symbol if s in last and last[s] >= start]
+        known = [s for s in last.keys() & by_symbol if last[s] >= start]
         new = by_symbol.keys() - known if known else by_symbol
         group = [by_symbol[s] for s in sorted(new) if (crypto if "/" in s else stocks)]
         if group:
             found.append(group)
     return found
+
+
+def _by_minute(bars: Sequence[Bar]) -> dict[datetime, dict[str, Bar]]:
+    if bars and all(bar.start is bars[0].start for bar in bars):  # as from one frame
+        return {bars[0].start: {bar.symbol: bar for bar in bars}}
+    minutes: dict[datetime, dict[str, Bar]] = {}
+    for bar in bars:
+        minutes.setdefault(bar.start, {})[bar.symbol] = bar
+    return minutes

@@ -155,10 +155,7 @@ def test_who_holds_and_is_not_guarded_is_asked_when_its_signal_turns_and_not_bef
     both = ["Free", "Guarded"]
     assert [list(dict.fromkeys(names)) for names in asked] == [
         both,
-        both,
-        ["Guarded"],
-        ["Guarded"],
-        ["Guarded"],
+        *[["Guarded"]] * 4,
         both,
         ["Guarded"],
     ]
