@@ -1,14 +1,13 @@
 """Signals: each distinct (strategy, ticker) is computed once per bar, whoever asks for it.
 
-A lane is the state of one strategy's indicators on one ticker (`core/lane.py`). Two strategies of
-equal type and parameters share it. Of a rule that looks at several tickers at once, the lanes are
-fed by one `core/together.py` Table. Where there are many, those that have a lane form stand in a
-Bank (`core/bank.py`) and are stepped together; whether they are changes no signal.
+A lane is the state of one strategy's indicators on one ticker (`core/lane.py`); whom it serves says
+the Roster (`core/roster.py`). Where there are many, those that have a lane form stand in a Bank
+(`core/bank.py`) and are stepped together; whether they are changes no signal.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,7 @@ from coordinator.core.lane import Lane as Lane
 from coordinator.core.lane import Rule as Rule
 from coordinator.core.lane import StrategySpec as StrategySpec
 from coordinator.core.lane_form import form_of
-from coordinator.core.together import Table, starts_together
+from coordinator.core.roster import Roster
 from coordinator.core.values import Bar
 from coordinator.core.wants import Wants
 
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
 WORTH_A_BANK = 50
 """Lanes from which a bank costs less than their steps, of a microsecond or two each: it takes about
 0.1 ms a frame however few they are, and numpy's 15 MiB."""
-_NOBODY: frozenset[int] = frozenset()
-
 
 FAULT = "fault: "
 """Begins the reason for which a strategy that failed opens nothing more that day."""
@@ -39,21 +36,24 @@ class Lanes:
     """All lanes of a coordinator, by ticker, and how many bars each ticker has had."""
 
     def __init__(self, specs: Iterable[StrategySpec], banked_from: int | None = None) -> None:
-        self._lanes: dict[tuple[Hashable, str], Lane] = {}
-        self._tables: dict[Hashable, Table] = {}
-        self._serving: dict[tuple[str, str], Lane] = {}
+        self.roster = Roster(specs)
         self._on: dict[str, list[Lane]] = {}
-        self._of: dict[str, list[Lane]] = {}
+        """Those that are stepped alone."""
         self._bars: dict[str, int] = {}
-        self._faulty: dict[str, set[int]] = {}
         self._foretold: dict[str, tuple[Foretold, list[Lane]]] = {}
-        self._specs: tuple[StrategySpec, ...] = ()
         self._bank: Bank | None = None
         self._banked: list[Lane] = []
-        self._serve(specs, {})
+        self._line_up()
         if banked_from is not None:
             self._fill_bank(banked_from)
         self._number()
+
+    def _line_up(self) -> None:
+        """Have the roster's lanes stepped, each alone if no bank steps it."""
+        self._on = {}
+        for (_, ticker), lane in self.roster.lanes.items():
+            if not lane.banked:
+                self._on.setdefault(ticker, []).append(lane)
 
     def _fill_bank(self, least: int) -> None:
         """Let the lanes that have a form be stepped together, if they are so many."""
@@ -77,7 +77,7 @@ class Lanes:
     def _number(self) -> None:
         """Give each strategy's places on its tickers their numbers: the bank's lanes' first."""
         ranks = list[int]()
-        for lane in dict.fromkeys((*self._banked, *self._lanes.values())):
+        for lane in dict.fromkeys((*self._banked, *self.roster.lanes.values())):
             own = sorted(lane.places)
             lane.places = dict(zip(own, count(len(ranks)), strict=False))
             ranks += own
@@ -97,13 +97,11 @@ class Lanes:
 
     def lane(self, spec: StrategySpec, ticker: str) -> Lane:
         """The lane that serves this strategy on this ticker."""
-        return self._serving[spec.name, ticker]
+        return self.roster.lane(spec, ticker)
 
     def fault(self, spec: StrategySpec) -> str:
-        """Why one of a strategy's lanes has stopped, the first of its tickers' first, or empty."""
-        if not self._faulty:
-            return ""
-        return next((lane.fault for lane in self._of[spec.name] if lane.fault), "")
+        """Why one of a strategy's lanes has stopped, or empty."""
+        return self.roster.fault(spec)
 
     def opinions(self, tickers: Collection[str]) -> Iterator[tuple[str, Lane]]:
         """The lanes on tickers that want something at their last bars' close; not the bank's."""
@@ -148,12 +146,6 @@ class Lanes:
             for row, lane in enumerate(told):
                 lane.is_foretold(foretold, row)
             self._on[ticker] = stepping
-
-    def faulty(self, tickers: Iterable[str]) -> Set[int]:
-        """The strategies on these tickers of which a lane has stopped, there or elsewhere."""
-        if not self._faulty:
-            return _NOBODY
-        return _NOBODY.union(*(self._faulty.get(ticker, _NOBODY) for ticker in tickers))
 
     def bars(self, ticker: str) -> int:
         """Bars of a ticker seen so far, backfilled ones counted."""
@@ -210,14 +202,14 @@ class Lanes:
             for lane in on.get(symbol, ()):
                 lane.feed(bar)
                 if lane.fault:
-                    self._note_fault(lane)
+                    self.roster.note_fault(lane)
 
     def turn(self) -> None:
         """All bars of a minute, or of a history, are fed: who waits for others' looks at them."""
-        for table in self._tables.values():
+        for table in self.roster.tables.values():
             if table.turn():
                 for lane in table.lanes.values():
-                    self._note_fault(lane)
+                    self.roster.note_fault(lane)
 
     def change(
         self,
@@ -229,74 +221,20 @@ class Lanes:
 
         A new one is fed as at a start: its own length of `history`, then the session `so_far`.
         """
-        before, self._lanes = self._lanes, {}
-        self._serving, self._on, self._of, self._faulty = {}, {}, {}, {}
-        for lane in before.values():
-            lane.places.clear()
-        self._serve(specs, before)
+        before, self.roster = self.roster, Roster(specs, self.roster)
+        self._line_up()
         self._number()
         for ticker, bars in history.items():
             self._bars[ticker] = max(self.bars(ticker), len(bars) + len(so_far.get(ticker, ())))
-        for (shared, ticker), lane in self._lanes.items():
-            if (shared, ticker) in before:
-                self._note_fault(lane)
+        for (shared, ticker), lane in self.roster.lanes.items():
+            if (shared, ticker) in before.lanes:
+                self.roster.note_fault(lane)
                 continue
             older, newer = history.get(ticker, ()), so_far.get(ticker, ())
             for bar in (*older[max(0, len(older) - lane.history_bars) :], *newer):
                 self._feed(lane, bar)
         self.turn()
 
-    def serves(self, spec: StrategySpec, ticker: str) -> bool:
-        """Whether there is a lane for this strategy's rule on this ticker."""
-        return (_shared(spec), ticker) in self._lanes
-
     def _feed(self, lane: Lane, bar: Bar) -> None:
         lane.feed(bar)
-        self._note_fault(lane)
-
-    def _note_fault(self, lane: Lane) -> None:
-        if lane.fault:
-            for rank in lane.places:
-                for ticker in self._specs[rank].tickers:
-                    self._faulty.setdefault(ticker, set()).add(rank)
-
-    def _serve(
-        self, specs: Iterable[StrategySpec], before: Mapping[tuple[Hashable, str], Lane]
-    ) -> None:
-        self._specs = tuple(specs)
-        wanted = {_shared(spec) for spec in self._specs}
-        self._tables = {key: table for key, table in self._tables.items() if key in wanted}
-        for rank, spec in enumerate(self._specs):
-            for ticker in spec.tickers:
-                self._add(rank, spec, ticker, before)
-
-    def _add(
-        self,
-        rank: int,
-        spec: StrategySpec,
-        ticker: str,
-        before: Mapping[tuple[Hashable, str], Lane],
-    ) -> None:
-        key = _shared(spec), ticker
-        if key not in self._lanes:
-            self._lanes[key] = before.get(key) or self._begin(spec, ticker)
-            if not self._lanes[key].banked:
-                self._on.setdefault(ticker, []).append(self._lanes[key])
-        self._lanes[key].places[rank] = 0
-        self._serving[spec.name, ticker] = self._lanes[key]
-        self._of.setdefault(spec.name, []).append(self._lanes[key])
-
-    def _begin(self, spec: StrategySpec, ticker: str) -> Lane:
-        if not starts_together(spec.rule):
-            return Lane(spec)
-        key = _shared(spec)
-        if key not in self._tables:
-            self._tables[key] = Table(spec.rule, spec.tickers)
-        table = self._tables[key]
-        table.lanes[ticker] = lane = Lane(spec, table.seat(ticker))
-        return lane
-
-
-def _shared(spec: StrategySpec) -> Hashable:
-    """Who is equal in this shares a lane on a ticker."""
-    return (spec.rule, spec.tickers) if starts_together(spec.rule) else spec.rule
+        self.roster.note_fault(lane)

@@ -146,7 +146,7 @@ class Minutes:
         if fresh and (self._newest is None or minute > self._newest):
             self._newest = minute
         ranks = self._lanes.moved(decided)
-        ranks |= self._lanes.faulty(symbols)
+        ranks |= self._lanes.roster.stopped(symbols)
         if self._pressing:
             for symbol in symbols:
                 ranks |= self._on.get(symbol, _NOBODY) & self._pressing

@@ -72,7 +72,7 @@ class Shadow:
         """Whether this strategy's indicators have been fed on this ticker."""
         stage = self._stage
         return stage is not None and self._read(
-            lambda: stage.engine.lanes.serves(spec, ticker), False
+            lambda: stage.engine.lanes.roster.serves(spec, ticker), False
         )
 
     def mended(self, specs: Sequence[StrategySpec]) -> Sequence[str]:

@@ -196,7 +196,7 @@ class Reloading:
 
     async def _get_ready(self, new: Setup) -> _Ready:
         live, old = self._live, self.setup
-        begins = _beginners(live.engine.lanes.serves, old.specs, new.specs)
+        begins = _beginners(live.engine.lanes.roster.serves, old.specs, new.specs)
         shadows = _beginners(live.shadows.serves, old.shadows, new.shadows)
         traded = set(self.setup.tickers)
         fresh = [ticker for ticker in new.tickers if ticker not in traded]
@@ -260,7 +260,7 @@ class Reloading:
     async def _rehearse(self, proposal: Proposal, ready: _Ready) -> None:
         """Feed them what bars there are yet, beside the loop."""
         for begins, serves in (
-            (ready.begins, self._live.engine.lanes.serves),
+            (ready.begins, self._live.engine.lanes.roster.serves),
             (ready.shadows, self._live.shadows.serves),
         ):
             bars = self._bars_for(begins, ready, ())

@@ -111,7 +111,7 @@ class Session:
         """What a reload does with it; bars are of SPY and QQQ."""
         proposal = self.read()
         setup = proposal.setup
-        begins = lacking(self.lanes.serves, setup.specs)
+        begins = lacking(self.lanes.roster.serves, setup.specs)
         older, newer = by_ticker(history), by_ticker(so_far)
         try:
             proposal.joining.get_warm(begins, older, newer)
