@@ -1,7 +1,6 @@
-"""The order desk: wishes become intents, and intents orders, one at a time where they must.
+"""The order desk: who wants in or out gets an intent, and every order is followed until its end.
 
-Every change is a record first. An order goes out only if no opposite one stands on its ticker;
-where crossing is on, opposite wishes of one minute change hands inside first.
+Every change is a record first. An order goes out only if no opposite one stands on its ticker.
 """
 
 from __future__ import annotations
@@ -13,26 +12,26 @@ from decimal import Decimal
 from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core import risk
-from coordinator.core.arbiter import may_send, next_waiting, outdated
+from coordinator.core.arbiter import next_waiting, outdated
+from coordinator.core.blotter import Blotter
 from coordinator.core.books import Books
-from coordinator.core.crossing import Cross, Wish, net
+from coordinator.core.crossing import Wish
 from coordinator.core.flat import in_the_account
+from coordinator.core.intents import Intents
 from coordinator.core.orders import Order, OrderStatus, Phase, may_move
 from coordinator.core.risk import Asset
-from coordinator.core.values import ZERO, Reason, Side
+from coordinator.core.values import Reason, Side
 
 
 class OrderDesk:
     """Makes and follows the orders of one session. Call inside the EXACT decimal context.
 
-    `own` are the strategies that are this coordinator's. With `crossing`, wishes wait for
-    `end_minute`, which nets them. Strategies `apart` are each alone at a broker of its own, so
-    that no order waits for another's.
+    `own` are the strategies that are this coordinator's; `crossing` and `apart` are of the Intents.
     """
 
     def __init__(
         self,
-        books: Books,
+        blotter: Blotter,
         assets: Mapping[str, Asset],
         session_date: date,
         own_strategies: frozenset[str],
@@ -40,37 +39,27 @@ class OrderDesk:
         crossing: bool = False,
         apart: bool = False,
     ) -> None:
-        self.books = books
-        self.out = m.Outcome()
-        self._assets = assets
-        self._date = session_date
+        self.blotter, self.books, self._assets = blotter, blotter.books, assets
         self.own = own_strategies
-        self.crossing = crossing
         self._apart = apart
-        self._wishes: list[Wish] = []
-        self._keys: dict[str, str] = {}
-        """What each strategy's order ids of this session begin with."""
+        self.intents = Intents(blotter, assets, session_date, crossing=crossing, apart=apart)
 
-    def record(self, record: r.Record) -> None:
-        """Let a record change the books, and hand it out to be kept."""
-        self.books.apply(record)
-        self.out.records.append(record)
+    @classmethod
+    def at_rest(cls, books: Books, assets: Mapping[str, Asset]) -> OrderDesk:
+        """The desk between two sessions: of whatever the books know, and with nothing to intend."""
+        return cls(Blotter(books), assets, date.min, frozenset(books.strategies()))
 
     def buy(self, strategy: str, symbol: str, qty: Decimal, close: Decimal, now: datetime) -> None:
         """Intend an entry decided at `close`."""
-        self._wish(Wish(strategy, symbol, Side.BUY, qty, close, Reason.SIGNAL), now)
-
-    def wished(self, strategy: str) -> int:
-        """Entries of a strategy that wait for the minute's end."""
-        return sum(w.strategy == strategy and w.side is Side.BUY for w in self._wishes)
+        self.intents.wish(Wish(strategy, symbol, Side.BUY, qty, close, Reason.SIGNAL), now)
 
     def deny_entry(
         self, strategy: str, symbol: str, qty: Decimal, close: Decimal, reason: str, now: datetime
     ) -> None:
         """Record that a limit refused an entry; the same refusal again says nothing new."""
         if self.books.denied.get((strategy, symbol)) != reason:
-            order_id = self._next_id(strategy)
-            self.record(r.EntryDenied(now, order_id, strategy, symbol, qty, close, reason))
+            order_id = self.intents.next_id(strategy)
+            self.blotter.record(r.EntryDenied(now, order_id, strategy, symbol, qty, close, reason))
 
     def exit(
         self, strategy: str, symbol: str, close: Decimal, reason: Reason, now: datetime
@@ -84,7 +73,7 @@ class OrderDesk:
         position = self.books.ledger[strategy].positions.get(symbol)
         qty = risk.exit_qty(self._assets[symbol], position, self._available(symbol))
         if qty:
-            self._wish(Wish(strategy, symbol, Side.SELL, qty, close, reason), now)
+            self.intents.wish(Wish(strategy, symbol, Side.SELL, qty, close, reason), now)
 
     def _is_withdrawn(self, own: Sequence[Order], reason: Reason, now: datetime) -> bool:
         """End a strategy's open buys on a ticker, so that it can sell; whether they have ended."""
@@ -100,27 +89,15 @@ class OrderDesk:
             self._deny(order, now, "withdrawn")
             return
         if order.cancel_reason is None:
-            self.record(r.CancelRequested(now, order.client_order_id, reason))
+            self.blotter.record(r.CancelRequested(now, order.client_order_id, reason))
         if order.phase is not Phase.DONE:  # asked again on each bar, for a request can be lost
-            self.out.commands.append(m.CancelOrder(order.client_order_id, order.broker_order_id))
+            self.blotter.command(m.CancelOrder(order.client_order_id, order.broker_order_id))
 
     def cancel(self, strategy: str, now: datetime) -> None:
         """End a strategy's open buys and sell what they filled."""
         for order in list(self.books.orders.open_of(strategy)):
             if order.side is Side.BUY:
                 self.withdraw(order, Reason.FLATTEN, now)
-
-    def end_minute(self, now: datetime) -> None:
-        """All wishes of a minute are known: net them, and order the rest."""
-        if not self._wishes:
-            return
-        wishes, self._wishes = self._wishes, []
-        crosses, rest = net(wishes)
-        for cross in crosses:
-            self._cross(cross, now)
-        for wish in rest:
-            if risk.orderable(self._assets[wish.symbol], wish.side, wish.qty, wish.close):
-                self._intend(wish, now)
 
     def expire_waiting(self, symbols: Iterable[str], now: datetime) -> None:
         """Drop the entries that still wait when their ticker's next bar comes."""
@@ -152,7 +129,7 @@ class OrderDesk:
             if order is None or order.symbol not in self._assets:
                 self.give_up(order_id, now)
             elif order.status is OrderStatus.SUBMITTED and not self._barred(order):
-                self._submit(order_id, order.symbol, order.side, order.qty)
+                self.intents.submit(order_id, order.symbol, order.side, order.qty)
         for symbol in dict.fromkeys(order.symbol for order in self.books.orders.open()):
             self._release_next(symbol, now)
 
@@ -166,7 +143,7 @@ class OrderDesk:
         """Move an order on our own account, if its state allows that."""
         order = self.books.order(order_id)
         if may_move(order.status, status):
-            self.record(r.OrderMoved(now, order_id, status, reason=reason))
+            self.blotter.record(r.OrderMoved(now, order_id, status, reason=reason))
             self.settle(order, now)
 
     def settle(self, order: Order, now: datetime) -> None:
@@ -176,79 +153,9 @@ class OrderDesk:
         if order.cancel_reason not in (None, Reason.REMOVED):
             mark = self.books.ledger.marks.get(order.symbol, order.decision_price)
             self.exit(order.strategy, order.symbol, mark, order.cancel_reason, now)
-            self.end_minute(now)
+            self.intents.end_minute(now)
         if not self._apart:
             self._release_next(order.symbol, now)
-
-    def _wish(self, wish: Wish, now: datetime) -> None:
-        if self.crossing:
-            self._wishes.append(wish)
-        else:
-            self._intend(wish, now)
-
-    def _intend(self, wish: Wish, now: datetime) -> None:
-        on_ticker = () if self._apart else self.books.orders.open_on(wish.symbol)
-        released = not on_ticker or may_send(wish.side, on_ticker)
-        order_id = self._record_intent(wish, wish.qty, now, released=released)
-        if released:
-            self._submit(order_id, wish.symbol, wish.side, wish.qty)
-
-    def _record_intent(self, wish: Wish, qty: Decimal, now: datetime, *, released: bool) -> str:
-        order_id = self._next_id(wish.strategy)
-        self.record(
-            r.OrderIntended(
-                now,
-                order_id,
-                wish.strategy,
-                wish.symbol,
-                wish.side,
-                qty,
-                wish.close,
-                wish.reason,
-                released,
-            )
-        )
-        return order_id
-
-    def _cross(self, cross: Cross, now: datetime) -> None:
-        """Two orders that fill each other at the last price, without a fee."""
-        for wish in (cross.seller, cross.buyer):
-            order_id = self._record_intent(wish, cross.qty, now, released=False)
-            self.record(
-                r.FillBooked(
-                    now,
-                    f"{r.CROSS}{order_id}",
-                    order_id,
-                    wish.strategy,
-                    wish.symbol,
-                    wish.side,
-                    cross.qty,
-                    cross.seller.close,
-                    ZERO,
-                    ZERO,
-                    cross.qty,
-                )
-            )
-            self.record(
-                r.OrderMoved(
-                    now,
-                    order_id,
-                    OrderStatus.FILLED,
-                    filled_qty=cross.qty,
-                    filled_avg_price=cross.seller.close,
-                    reason="crossed",
-                )
-            )
-
-    def _submit(self, order_id: str, symbol: str, side: Side, qty: Decimal) -> None:
-        tif = self._assets[symbol].time_in_force
-        self.out.commands.append(m.SubmitOrder(order_id, symbol, side, qty, tif))
-
-    def _next_id(self, strategy: str) -> str:
-        key = self._keys.get(strategy)
-        if key is None:
-            key = self._keys[strategy] = f"{strategy}.{self._date.isoformat()}"
-        return f"{key}.{self.books.sequences.get(key, 0) + 1}"
 
     def _available(self, symbol: str) -> Decimal:
         """What the account holds of a symbol beyond the sells that are open or wished for.
@@ -259,10 +166,7 @@ class OrderDesk:
         for order in self.books.orders.open_on(symbol):
             if order.side is Side.SELL:
                 left -= order.open_qty
-        for wish in self._wishes:
-            if wish.symbol == symbol and wish.side is Side.SELL:
-                left -= wish.qty
-        return left
+        return left - self.intents.sale_wished(symbol)
 
     def _deny(self, order: Order, now: datetime, reason: str) -> None:
         self.move(order.client_order_id, OrderStatus.DENIED, reason, now)
@@ -276,5 +180,5 @@ class OrderDesk:
             if barred := self._barred(waiting):
                 self._deny(waiting, now, barred)
                 continue
-            self.record(r.OrderReleased(now, waiting.client_order_id))
-            self._submit(waiting.client_order_id, waiting.symbol, waiting.side, waiting.qty)
+            self.blotter.record(r.OrderReleased(now, waiting.client_order_id))
+            self.intents.submit(waiting.client_order_id, waiting.symbol, waiting.side, waiting.qty)

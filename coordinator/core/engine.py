@@ -16,6 +16,7 @@ from functools import partial
 from coordinator.core import messages as m
 from coordinator.core import operator, risk
 from coordinator.core import records as r
+from coordinator.core.blotter import Blotter
 from coordinator.core.books import Books
 from coordinator.core.controls import Controls, Gate
 from coordinator.core.desk import OrderDesk
@@ -28,6 +29,7 @@ from coordinator.core.reconcile import DiscrepancyKind, Reconciler, finding
 from coordinator.core.reload import Difference, traded
 from coordinator.core.reports import Reports
 from coordinator.core.risk import Asset
+from coordinator.core.rollover import Rollover
 from coordinator.core.session import Hours, SessionPlan
 from coordinator.core.values import Bar, Reason, exactly
 from coordinator.core.way_out import WayOut
@@ -68,27 +70,31 @@ class Engine:
         own = frozenset(spec.name for spec in specs)
         self._minutes = Minutes(books, self.specs, self.lanes, self._assets)
         books.before = self._minutes.before
-        self._desk = OrderDesk(books, self._assets, plan.date, own, crossing=crossing, apart=apart)
+        self._blotter = Blotter(books)
+        self._record = self._blotter.record
+        self._desk = OrderDesk(
+            self._blotter, self._assets, plan.date, own, crossing=crossing, apart=apart
+        )
         self._way_out = WayOut(
             books, self._desk, self._assets, plan, tuple(hours), traded(self.specs)
         )
         self._reports = Reports(self._desk, crypto_fee_rate)
-        self.reconciler = Reconciler(books, self._desk.record, self._reports.on_update)
+        self.reconciler = Reconciler(books, self._record, self._reports.on_update)
         self._gate = Gate(books, plan, controls, apart)
         self._sees_orders, self._blind = True, frozenset[str]()
         self._closed = False
-        self._to_roll = list(self.specs)
+        self._rollover = Rollover(books, plan, self._record, self.specs)
 
     @exactly
     def handle(self, message: m.Message) -> m.Outcome:
         """What follows from a message. The books have changed already when this returns."""
-        self._desk.out = m.Outcome()
+        self._blotter.begin()
         match message:
             case m.BarsArrived():
                 self._on_bars(message)
             case m.OrderUpdate():
                 self._reports.on_update(message)
-                self._minutes.after_busts(self._desk.out.records)
+                self._minutes.after_busts(self._blotter.out.records)
             case m.SubmitRefused():
                 self._reports.on_refused(message)
             case m.SubmitUnclear():
@@ -100,23 +106,23 @@ class Engine:
             case m.SightChanged():
                 self._sees_orders, self._blind = message.orders, message.blind
             case m.ClockRead():
-                self._roll_days(message.now)
+                self._rollover.roll(message.now)
                 self._heed_halts(message.now)
             case m.OperatorAsked():
                 self._obey(message)
             case m.Reload():
                 self._reload(message)
         self._minutes.settle()
-        return self._desk.out
+        return self._blotter.out
 
     @exactly
     def resume(self, unsent: Iterable[str], now: datetime) -> m.Outcome:
         """Go on after a restart with the orders of this minute that were never sent."""
-        self._desk.out = m.Outcome()
+        self._blotter.begin()
         self._heed_halts(now)
         self._desk.resume(unsent, now)
         self._minutes.settle()
-        return self._desk.out
+        return self._blotter.out
 
     @exactly
     def close(self, now: datetime) -> m.Outcome:
@@ -125,10 +131,10 @@ class Engine:
         Bars that come later set marks and nothing else.
         """
         self._closed = True
-        self._desk.out = m.Outcome()
+        self._blotter.begin()
         self._desk.drop_waiting(now)
         self._minutes.settle()
-        return self._desk.out
+        return self._blotter.out
 
     @exactly
     def explain(self, name: str, now: datetime, ticker: str = "") -> tuple[Explanation, ...]:
@@ -169,9 +175,9 @@ class Engine:
         minutes = news_of(message.bars, self.plan, self.books.last_bar)
         newest = {bar.symbol: bar for group in minutes for bar in group}
         for group in minutes:
-            self._roll_days(group[0].start)
+            self._rollover.roll(group[0].start)
             self._freeze_leaps(group, message.now)
-            self._desk.record(r.BarsSeen(message.now, message.origin, tuple(group)))
+            self._record(r.BarsSeen(message.now, message.origin, tuple(group)))
             self._desk.expire_waiting([bar.symbol for bar in group], message.now)
             self.lanes.feed_all(group)
             if not self._closed:
@@ -181,7 +187,7 @@ class Engine:
         """A late correction of a bar that was decided on is kept, and decides nothing again."""
         late = tuple(b for b in message.bars if self.plan.counts(b) and not self._is_news(b))
         if late:
-            self._desk.record(r.BarsSeen(message.now, message.origin, late))
+            self._record(r.BarsSeen(message.now, message.origin, late))
 
     def _is_news(self, bar: Bar) -> bool:
         last = self.books.last_bar.get(bar.symbol)
@@ -194,7 +200,7 @@ class Engine:
             to_decide = {b.symbol: b for b in bars if (crypto if "/" in b.symbol else stocks)}
             for seat in self._minutes.asked(symbols, to_decide, minute):
                 self._look_at(seat, to_decide, minute, now)
-        self._desk.end_minute(now)
+        self._desk.intents.end_minute(now)
 
     def _look_at(
         self, seat: Seat, to_decide: Mapping[str, Bar], minute: datetime, now: datetime
@@ -220,12 +226,12 @@ class Engine:
         moved = self.books.ledger[spec.name].transferred - day.transferred_before
         pnl = view.equity(self.books.ledger.marks) - day.start_equity - moved
         if risk.loss_reached(spec.limits, pnl):
-            self._desk.record(r.EntriesStopped(now, spec.name, "max_daily_loss"))
+            self._record(r.EntriesStopped(now, spec.name, "max_daily_loss"))
 
     def _check_fault(self, spec: StrategySpec, now: datetime) -> None:
         fault = self.lanes.fault(spec)
         if fault and not self.books.days[spec.name].stopped:
-            self._desk.record(r.EntriesStopped(now, spec.name, FAULT + fault))
+            self._record(r.EntriesStopped(now, spec.name, FAULT + fault))
 
     def _decide(self, spec: StrategySpec, signal: int, bar: Bar, view: View, now: datetime) -> bool:
         """Whether the View has something on the ticker that could be sold."""
@@ -257,7 +263,7 @@ class Engine:
         denial = denial or self._gate.refuses(spec.name, qty, cost, bar, now)
         if not denial and self._gate.floods(spec.name, len(spec.tickers), now):
             denial = "max_orders_per_minute"
-            self._desk.record(r.EntriesStopped(now, spec.name, denial))
+            self._record(r.EntriesStopped(now, spec.name, denial))
         if denial:
             self._desk.deny_entry(spec.name, bar.symbol, qty, close, denial, now)
             return
@@ -279,7 +285,7 @@ class Engine:
             yield "frozen"
         if symbol in self._blind:
             yield "blind"
-        if most is not None and day.entries + self._desk.wished(spec.name) >= most:
+        if most is not None and day.entries + self._desk.intents.entries_wished(spec.name) >= most:
             yield "max_daily_trades"
         if late:
             yield "stale"
@@ -301,48 +307,41 @@ class Engine:
             if bar.symbol not in self._assets:
                 continue  # a shadow's ticker: nobody here could buy it
             found = finding(now, DiscrepancyKind.PRICE, bar.symbol, before, bar.close)
-            self._desk.record(found)
+            self._record(found)
 
     def _obey(self, asked: m.OperatorAsked) -> None:
         is_open = partial(self._way_out.can_trade, now=asked.now)
         records, answer = operator.decide(self.books, self._assets, is_open, asked)
         for record in records:
-            self._desk.record(record)
+            self._record(record)
         self._heed_halts(asked.now)
-        self._desk.out.answer = answer
+        self._blotter.out.answer = answer
 
     def _reload(self, asked: m.Reload) -> None:
         """Go on with another configuration; who is not touched by it notices nothing."""
         setup = asked.setup
         difference = Difference(self.specs, setup.specs)
         try:
-            change_session(self.books, difference, asked, self._desk.record)
+            change_session(self.books, difference, asked, self._record)
         except SafetyRefusal as refusal:
-            self._desk.out.answer = m.Answer(False, f"Nothing was changed: {refusal}")
+            self._blotter.out.answer = m.Answer(False, f"Nothing was changed: {refusal}")
             return
         self._assets |= asked.assets
         self.lanes.change(setup.specs, asked.history, asked.so_far)
-        self.specs, self._to_roll = setup.specs, list(setup.specs)
+        self.specs = setup.specs
+        self._rollover.follow(setup.specs)
         self._minutes = self._minutes.changed(setup.specs)
         self.books.before = self._minutes.before
         self._desk.own = frozenset(spec.name for spec in setup.specs)
-        self._desk.crossing = setup.crossing
+        self._desk.intents.crossing = setup.crossing
         self._way_out = replace(self._way_out, traded=traded(setup.specs))
         self._gate.controls = setup.controls
         self._heed_halts(asked.now)
         for strategy, symbol in difference.dropped:
             self._way_out.leave(strategy, symbol, asked.removal, asked.now)
-        self._desk.out.answer = m.Answer(True, "The session goes on with this configuration.")
+        self._blotter.out.answer = m.Answer(True, "The session goes on with this configuration.")
 
     def _heed_halts(self, now: datetime) -> None:
         """What an operator has halted since, here or in another process, ends and gets out."""
         self._desk.drop_barred(now)
         self._way_out.go(now)
-
-    def _roll_days(self, now: datetime) -> None:
-        for spec in list(self._to_roll):
-            if self.books.days[spec.name].date != self.plan.date:
-                if now < self.plan.rolls_at(spec.tickers):
-                    continue
-                self._desk.record(r.DayRolled(now, spec.name, self.plan.date))
-            self._to_roll.remove(spec)

@@ -35,7 +35,7 @@ class Reports:
             self._on_foreign(update)
             return
         if not _is_of(order, update):
-            self._desk.out.commands.append(m.LookUpOrder(order.client_order_id))
+            self._desk.blotter.command(m.LookUpOrder(order.client_order_id))
             return
         if update.symbol != order.symbol:
             update = replace(update, symbol=order.symbol)
@@ -46,7 +46,7 @@ class Reports:
         if update.execution is not None:
             self._book(update, update.execution, order.strategy, order, busted)
         if _tells_news(order, reported, update):
-            self._desk.record(
+            self._desk.blotter.record(
                 r.OrderMoved(
                     update.at,
                     order.client_order_id,
@@ -61,7 +61,7 @@ class Reports:
             )
         reopened = order.is_open and not was_open
         if order.misses_fills or reopened or order.successor != was_replaced:
-            self._desk.out.commands.append(m.LookUpOrder(order.client_order_id))
+            self._desk.blotter.command(m.LookUpOrder(order.client_order_id))
         if was_open or order.booked_qty != booked:
             self._desk.settle(order, update.at)
 
@@ -72,7 +72,7 @@ class Reports:
     def on_unclear(self, message: m.SubmitUnclear) -> None:
         """An order's fate is unknown; only the broker's evidence will end that."""
         self._desk.move(message.client_order_id, OrderStatus.UNKNOWN, message.reason, message.at)
-        self._desk.out.commands.append(m.LookUpOrder(message.client_order_id))
+        self._desk.blotter.command(m.LookUpOrder(message.client_order_id))
 
     def on_absent(self, message: m.OrderAbsent) -> None:
         """The broker has been asked long enough and does not know the order."""
@@ -83,7 +83,7 @@ class Reports:
         old = self._books.orders.at_broker(update.replaces) if update.replaces else None
         if old is None:
             return None
-        self._desk.record(
+        self._desk.blotter.record(
             r.OrderAdopted(
                 update.at,
                 update.client_order_id,
@@ -122,7 +122,7 @@ class Reports:
             name = bust.previous_id or f"of.{bust.execution_id}"
             cum_qty = update.filled_qty + bust.qty
             unheard = m.Execution(name, bust.qty, bust.price, cum_qty, bust.at)
-            self._desk.record(self._fill(update, unheard, order.strategy, order, ""))
+            self._desk.blotter.record(self._fill(update, unheard, order.strategy, order, ""))
 
     def _book(
         self,
@@ -136,7 +136,7 @@ class Reports:
             return  # what it corrects is not in the books, nor is this
         fill = self._fill(update, execution, owner, order, instead_of)
         if not self._books.posted.has(fill, order):
-            self._desk.record(fill)
+            self._desk.blotter.record(fill)
 
     def _fill(
         self,
@@ -187,7 +187,7 @@ class Reports:
             reverses=busted.execution_id,
         )
         if not self._books.posted.has(reversal, self._books.orders.get(order_id)):
-            self._desk.record(reversal)
+            self._desk.blotter.record(reversal)
         return busted.execution_id
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import dataclass
-from datetime import date
 from decimal import Decimal
 
 from coordinator.core import messages as m
@@ -43,13 +42,13 @@ def review(books: Books, seen: m.AccountSeen, crypto_fee_rate: Decimal) -> Revie
     copy = deepcopy(books)
     desk = _desk(copy)
     reports = Reports(desk, crypto_fee_rate)
-    reconciler = Reconciler(copy, desk.record, reports.on_update, at_rest=True)
+    reconciler = Reconciler(copy, desk.blotter.record, reports.on_update, at_rest=True)
     reconciler.take(seen)
     left, excused = [], set()
     for found in compare(copy.ledger, seen.cash, seen.positions, seen.now):
         explanation = explain(copy, found, seen.now)
         for posting in explanation:
-            desk.record(posting)
+            desk.blotter.record(posting)
         if explanation:
             continue
         left.append(found)
@@ -57,7 +56,7 @@ def review(books: Books, seen: m.AccountSeen, crypto_fee_rate: Decimal) -> Revie
         off = found.brokers - found.ours
         if moved or reconciler.is_excused(found.symbol, off, copy.posted.version):
             excused.add(found.discrepancy_id)
-    booked = [x for x in desk.out.records if isinstance(x, r.FillBooked | r.ActivityBooked)]
+    booked = [x for x in desk.blotter.out.records if isinstance(x, r.FillBooked | r.ActivityBooked)]
     return Review(tuple(left), frozenset(excused), tuple(booked))
 
 
@@ -67,4 +66,4 @@ def _desk(books: Books) -> OrderDesk:
     for order in books.orders:
         order.cancel_reason = None
         assets[order.symbol] = Asset.stock(order.symbol, fractionable=True)
-    return OrderDesk(books, assets, date.min, frozenset(books.strategies()))
+    return OrderDesk.at_rest(books, assets)

@@ -50,7 +50,7 @@ class WayOut:
                     mark = self.books.ledger.marks.get(symbol, position.avg_price)
                     self.desk.exit(strategy, symbol, mark, Reason.FLATTEN, now)
         if leaving:
-            self.desk.end_minute(now)
+            self.desk.intents.end_minute(now)
 
     def leave(self, strategy: str, symbol: str, removal: Removal, now: datetime) -> None:
         """End a strategy's open orders on a ticker that it does not trade any more."""
@@ -72,7 +72,7 @@ class WayOut:
                 if self._can_sell(strategy, symbol, now):
                     mark = self.books.ledger.marks.get(symbol, position.avg_price)
                     self.desk.exit(strategy, symbol, mark, Reason.FLATTEN, now)
-                    self.desk.end_minute(now)
+                    self.desk.intents.end_minute(now)
 
     def is_out(self, now: datetime) -> bool:
         """Whether no order of theirs is open, and nothing is held that could be sold now."""

@@ -9,11 +9,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from coordinator.core import messages as m
 from coordinator.core import records as r
+from coordinator.core.blotter import Blotter
 from coordinator.core.books import Books
 from coordinator.core.desk import OrderDesk
 from coordinator.core.engine import CRYPTO_FEE_RATE, Engine
@@ -92,9 +93,9 @@ def agree(settling: Settling, assets: Mapping[str, Asset], now: datetime) -> lis
     settling.decide(earlier, lambda: adopt_account(books, broker, account, now))
     looks = Looks(broker, lambda: books, books.last_at or now)
     frozen = dict(books.frozen) if books.ended is None else {}
-    desk = OrderDesk(books, assets, date.min, frozenset(books.strategies()))
+    desk = OrderDesk.at_rest(books, assets)
     reports = Reports(desk, settling.crypto_fee_rate)
-    reconciler = Reconciler(books, desk.record, reports.on_update, at_rest=True)
+    reconciler = Reconciler(books, desk.blotter.record, reports.on_update, at_rest=True)
     for attempt in range(AGREE_TRIES):
         if attempt:
             settling.sleep(AGREE_WAIT_S)
@@ -103,7 +104,7 @@ def agree(settling: Settling, assets: Mapping[str, Asset], now: datetime) -> lis
         unsent = _settled(settling, assets, earlier, now)
         depth = Depth.ACCOUNT if attempt else Depth.ACTIVITIES
         seen = looks.take(books.posted.version, depth)
-        settling.decide(earlier, lambda s=seen: _reconciled(reconciler, desk, s))  # type: ignore[misc]
+        settling.decide(earlier, lambda s=seen: _reconciled(reconciler, desk.blotter, s))  # type: ignore[misc]
         found = differences(books, seen)
         if all(_same(f, frozen.get(f.discrepancy_id)) for f in found):
             break
@@ -116,7 +117,7 @@ def agree(settling: Settling, assets: Mapping[str, Asset], now: datetime) -> lis
         settling.keep(earlier, new)
         for finding in found:
             log.error("⚠ %s (%s)", finding.note, finding.discrepancy_id)
-    in_line = (c.client_order_id for c in desk.out.commands if isinstance(c, m.SubmitOrder))
+    in_line = (c.client_order_id for c in desk.blotter.out.commands if isinstance(c, m.SubmitOrder))
     return list(dict.fromkeys([*unsent, *in_line]))
 
 
@@ -216,7 +217,7 @@ def settle_orders(
     of this minute: they may be sent again, under the same id. Older ones are dropped as stale. A
     wish to get out is forgotten, and decided anew on the next bar.
     """
-    desk = OrderDesk(books, assets, date.min, frozenset(books.strategies()))
+    desk = OrderDesk.at_rest(books, assets)
     reports = Reports(desk, crypto_fee_rate)
     for order in books.orders.open():
         order.cancel_reason = None
@@ -231,8 +232,8 @@ def settle_orders(
         if order_id in old:
             desk.give_up(order_id, now)
     unsent = [order_id for order_id in unknown if order_id not in old]
-    in_line = [c.client_order_id for c in desk.out.commands if isinstance(c, m.SubmitOrder)]
-    return desk.out.records, list(dict.fromkeys([*unsent, *in_line]))
+    in_line = [c.client_order_id for c in desk.blotter.out.commands if isinstance(c, m.SubmitOrder)]
+    return desk.blotter.out.records, list(dict.fromkeys([*unsent, *in_line]))
 
 
 def refuse_differences(found: Iterable[r.DiscrepancyFound]) -> None:
@@ -251,10 +252,10 @@ def refuse_differences(found: Iterable[r.DiscrepancyFound]) -> None:
 
 
 @exactly
-def _reconciled(reconciler: Reconciler, desk: OrderDesk, seen: m.AccountSeen) -> list[r.Record]:
-    before = len(desk.out.records)
+def _reconciled(reconciler: Reconciler, blotter: Blotter, seen: m.AccountSeen) -> list[r.Record]:
+    before = len(blotter.out.records)
     reconciler.take(seen)
-    return desk.out.records[before:]
+    return blotter.out.records[before:]
 
 
 @exactly

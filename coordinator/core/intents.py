@@ -1,0 +1,138 @@
+"""From a wish to an intent, which is durable before the broker can know of it.
+
+An intent is released at once, or waits, if an opposite order stands on its ticker. Where crossing
+is on, opposite wishes of one minute change hands inside first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime
+from decimal import Decimal
+
+from coordinator.core import messages as m
+from coordinator.core import records as r
+from coordinator.core import risk
+from coordinator.core.arbiter import may_send
+from coordinator.core.blotter import Blotter
+from coordinator.core.crossing import Cross, Wish, net
+from coordinator.core.orders import OrderStatus
+from coordinator.core.risk import Asset
+from coordinator.core.values import ZERO, Side
+
+
+class Intents:
+    """The intents of one session, whose ids say its date.
+
+    With `crossing`, wishes wait for `end_minute`, which nets them. Strategies `apart` are each
+    alone at a broker of its own, so that no order waits for another's.
+    """
+
+    def __init__(
+        self,
+        blotter: Blotter,
+        assets: Mapping[str, Asset],
+        session_date: date,
+        *,
+        crossing: bool,
+        apart: bool,
+    ) -> None:
+        self._blotter, self._assets, self._date = blotter, assets, session_date
+        self.crossing, self._apart = crossing, apart
+        self._wishes: list[Wish] = []
+        self._keys: dict[str, str] = {}
+        """What each strategy's order ids of this session begin with."""
+
+    def wish(self, wish: Wish, now: datetime) -> None:
+        """A strategy wants an order."""
+        if self.crossing:
+            self._wishes.append(wish)
+        else:
+            self._intend(wish, now)
+
+    def entries_wished(self, strategy: str) -> int:
+        """Entries of a strategy that wait for the minute's end."""
+        return sum(w.strategy == strategy and w.side is Side.BUY for w in self._wishes)
+
+    def sale_wished(self, symbol: str) -> Decimal:
+        """How much of a symbol is to be sold, of what waits for the minute's end."""
+        own = (w.qty for w in self._wishes if w.symbol == symbol and w.side is Side.SELL)
+        return sum(own, ZERO)
+
+    def end_minute(self, now: datetime) -> None:
+        """All wishes of a minute are known: net them, and order the rest."""
+        if not self._wishes:
+            return
+        wishes, self._wishes = self._wishes, []
+        crosses, rest = net(wishes)
+        for cross in crosses:
+            self._cross(cross, now)
+        for wish in rest:
+            if risk.orderable(self._assets[wish.symbol], wish.side, wish.qty, wish.close):
+                self._intend(wish, now)
+
+    def next_id(self, strategy: str) -> str:
+        """The id of a strategy's next order."""
+        key = self._keys.get(strategy)
+        if key is None:
+            key = self._keys[strategy] = f"{strategy}.{self._date.isoformat()}"
+        return f"{key}.{self._blotter.books.sequences.get(key, 0) + 1}"
+
+    def submit(self, order_id: str, symbol: str, side: Side, qty: Decimal) -> None:
+        """Send a released order, once it is durable."""
+        tif = self._assets[symbol].time_in_force
+        self._blotter.command(m.SubmitOrder(order_id, symbol, side, qty, tif))
+
+    def _intend(self, wish: Wish, now: datetime) -> None:
+        on_ticker = () if self._apart else self._blotter.books.orders.open_on(wish.symbol)
+        released = not on_ticker or may_send(wish.side, on_ticker)
+        order_id = self._record(wish, wish.qty, now, released=released)
+        if released:
+            self.submit(order_id, wish.symbol, wish.side, wish.qty)
+
+    def _record(self, wish: Wish, qty: Decimal, now: datetime, *, released: bool) -> str:
+        order_id = self.next_id(wish.strategy)
+        self._blotter.record(
+            r.OrderIntended(
+                now,
+                order_id,
+                wish.strategy,
+                wish.symbol,
+                wish.side,
+                qty,
+                wish.close,
+                wish.reason,
+                released,
+            )
+        )
+        return order_id
+
+    def _cross(self, cross: Cross, now: datetime) -> None:
+        """Two orders that fill each other at the last price, without a fee."""
+        for wish in (cross.seller, cross.buyer):
+            order_id = self._record(wish, cross.qty, now, released=False)
+            self._blotter.record(
+                r.FillBooked(
+                    now,
+                    f"{r.CROSS}{order_id}",
+                    order_id,
+                    wish.strategy,
+                    wish.symbol,
+                    wish.side,
+                    cross.qty,
+                    cross.seller.close,
+                    ZERO,
+                    ZERO,
+                    cross.qty,
+                )
+            )
+            self._blotter.record(
+                r.OrderMoved(
+                    now,
+                    order_id,
+                    OrderStatus.FILLED,
+                    filled_qty=cross.qty,
+                    filled_avg_price=cross.seller.close,
+                    reason="crossed",
+                )
+            )
