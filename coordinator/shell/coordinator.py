@@ -257,11 +257,11 @@ class LiveSession:
         self._carry_out(outcome)
 
     def _carry_out(self, outcome: m.Outcome) -> None:
-        """Say what is durable now, and start what follows from it."""
-        self._narrator.tell(outcome.records)
-        self._alarms.hear(outcome.records)
+        """Start what follows from what is durable now, and say it."""
         if outcome.commands:
             self._errands.carry_out(outcome.commands)
+        self._narrator.tell(outcome.records)
+        self._alarms.hear(outcome.records)
         self._following.saw(outcome.records)
 
     def _deliver(self, messages: Iterable[m.Message]) -> None:

@@ -55,13 +55,15 @@ class Line:
         self._monotonic = monotonic
         self._waiting: dict[Urgency, deque[Errand]] = {urgency: deque() for urgency in Urgency}
         self._admitted_s = dict.fromkeys(Urgency, -math.inf)
+        self._soonest_s = math.inf
+        """Until then nothing that waits is too late; of what has left since it may be, too."""
         self._under_way: Errand | None = None
         self._stopped = False
 
     @property
     def due_s(self) -> float | None:
-        """Local time at which an errand may be begun, or is too late; None while none can."""
-        times = [errand.deadline_s for errand in self._all() if errand.deadline_s < math.inf]
+        """Local time at which an errand may be begun, or be too late; None while none can."""
+        times = [self._soonest_s] if self._soonest_s < math.inf else []
         if self._under_way is None:
             first = next(self._all(), None)
             times += [self._admitted_s[first.urgency]] if first is not None else []
@@ -83,6 +85,7 @@ class Line:
             errand.deliver(errand.unsent())
             return
         self._waiting[errand.urgency].append(errand)
+        self._soonest_s = min(self._soonest_s, errand.deadline_s)
         if self._under_way is None:
             self.go_on()
 
@@ -96,26 +99,33 @@ class Line:
         if self._stopped:
             return
         now_s = self._monotonic()
-        for errand in [e for e in self._all() if e.deadline_s <= now_s]:
-            self._waiting[errand.urgency].remove(errand)
-            log.warning("%s was not sent: its time was over before its turn", errand.order_id)
-            errand.deliver(errand.unsent())
+        if self._soonest_s <= now_s:
+            self._drop_late(now_s)
         first = next(self._all(), None)
         idle = self._under_way is None
         if idle and first is not None and self._admitted_s[first.urgency] <= now_s:
             self._under_way = self._waiting[first.urgency].popleft()
             self._worker.submit(lambda: _attempt(first), self._ended, _lost)
 
+    def _drop_late(self, now_s: float) -> None:
+        late = [errand for errand in self._all() if errand.deadline_s <= now_s]
+        for errand in late:
+            self._waiting[errand.urgency].remove(errand)
+        self._soonest_s = min((errand.deadline_s for errand in self._all()), default=math.inf)
+        for errand in late:
+            log.warning("%s was not sent: its time was over before its turn", errand.order_id)
+            errand.deliver(errand.unsent())
+
     def close(self) -> None:
         """Whatever is in line, or comes to it later, is never begun; only what is under way is."""
-        self._stopped = True
+        self._stopped, self._soonest_s = True, math.inf
         for errand in list(self._all()):
             self._waiting[errand.urgency].remove(errand)
             errand.deliver(errand.unsent())
 
     async def stop(self) -> None:
         """Finish what is under way, drop the line, and end the worker."""
-        self._stopped = True
+        self._stopped, self._soonest_s = True, math.inf
         for line in self._waiting.values():
             line.clear()
         await self._worker.stop()
@@ -151,6 +161,7 @@ class Line:
         cancels = self._cancellations(errand.order_id)
         if not self._stopped and (errand.cancels or not cancels):
             self._waiting[errand.urgency].appendleft(errand)
+            self._soonest_s = min(self._soonest_s, errand.deadline_s)
             return
         for cancel in cancels:
             self._waiting[cancel.urgency].remove(cancel)
