@@ -189,7 +189,7 @@ class Minutes:
         """The books are about to change by this record."""
         match record:
             case r.OrderIntended():
-                self._await(record.strategy, record.symbol)
+                self._stir(record.strategy, record.symbol, awaits=True)
             case r.FillBooked() | r.ActivityBooked():
                 self._stir(record.strategy, record.symbol)
             case r.OrderMoved() | r.OrderReleased() | r.CancelRequested():
@@ -246,21 +246,11 @@ class Minutes:
         if order is not None:
             self._stir(order.strategy, order.symbol)
 
-    def _stir(self, strategy: str, symbol: str = "") -> None:
-        """A book is about to change; of a symbol of its tickers, any signal could move it then."""
-        seat = self._seat_of.get(strategy)
-        if seat is None:
-            return
-        self._keep(seat)
-        if seat.guarded:
-            self._pressing.add(seat.rank)
-        place = seat.places.get(symbol)
-        if place is not None:
-            self._lanes.wants.put(place.number, buys=True, sells=True)
-            self._touched.append((seat, symbol))
+    def _stir(self, strategy: str, symbol: str = "", *, awaits: bool = False) -> None:
+        """A book is about to change; of a symbol of its tickers, any signal could move it then.
 
-    def _await(self, strategy: str, symbol: str) -> None:
-        """An order of a strategy's is about to stand, as `_settle` would find it."""
+        If it is an order that is about to stand, and it `awaits`, what could move it is known.
+        """
         seat = self._seat_of.get(strategy)
         if seat is None:
             return
@@ -268,9 +258,12 @@ class Minutes:
         if seat.guarded:
             self._pressing.add(seat.rank)
         place = seat.places.get(symbol)
-        if place is not None:
-            buys = seat.guarded or not self._will_know(seat.view, symbol)
-            self._lanes.wants.put(place.number, buys=buys, sells=True)
+        if place is None:
+            return
+        content = awaits and not seat.guarded and self._will_know(seat.view, symbol)
+        self._lanes.wants.put(place.number, buys=not content, sells=True)
+        if not awaits:
+            self._touched.append((seat, symbol))
 
     def _keep(self, seat: Seat) -> None:
         """Make the View that is due. Whose turn is yet to come sees what is before its turn."""
