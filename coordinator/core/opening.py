@@ -6,20 +6,23 @@ as it is; if its configured cash was edited, the difference is a transfer.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
 from coordinator.core import records as r
 from coordinator.core.books import FUNDING, NEW_INITIAL_CASH, Books
-from coordinator.core.lanes import FAULT, StrategySpec
+from coordinator.core.lanes import StrategySpec
+from coordinator.core.mending import mended
 from coordinator.core.orders import Order
 from coordinator.core.reload import Difference, Reload, Removal, traded
 from coordinator.core.session import SessionPlan
 from coordinator.core.values import UNASSIGNED, ZERO, exactly
 from coordinator.errors import SafetyRefusal
+
+RESTART = "restart"
+"""By whom a configuration is changed that was edited while no process ran."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,8 @@ def open_session(
     """The records that begin a session, or go on with it, applied to `books` already.
 
     A session that was opened before on its date is resumed with the baselines it had; a strategy
-    that is new in it joins with its own.
+    that is new in it joins with its own. What a configuration that was edited meanwhile changes is
+    recorded as a reload would.
 
     Raises:
         SafetyRefusal: UNASSIGNED does not hold the cash that the strategies are to begin with.
@@ -59,32 +63,76 @@ def open_session(
     moves = _moves(books, specs, now)
     _check_capital(books, specs, moves)
     session = books.session
-    same = session is not None and session.session_id == name.session_id
+    if session is not None and session.session_id == name.session_id:
+        return _go_on(books, session, specs, name, moves, now)
     listed = {o.strategy: o for o in session.openings} if session else {}
-    kept = dict(listed) if same else {}
-    joining = [_Book.of(books, spec) for spec in specs if spec.name not in kept]
-    if not same:
-        joining += [_Book.dormant(books, n, listed.get(n)) for n in _dormant(books, specs)]
-        joining.append(_Book.unassigned(books, name.fill_model))
+    found = [_Book.of(books, spec) for spec in specs]
+    found += [_Book.dormant(books, n, listed.get(n)) for n in _dormant(books, specs)]
+    found.append(_Book.unassigned(books, name.fill_model))
     books.apply_all(moves)
-    if same and not joining:
-        last: r.Record = r.SessionResumed(now, name.session_id)
-    else:
-        last = r.SessionOpened(
-            now,
-            name.session_id,
-            name.coordinator,
-            name.account,
-            name.mode,
-            name.feed,
-            plan.date,
-            name.config_hash,
-            (*kept.values(), *(book.opening(books) for book in joining)),
-            _marks(books),
-            tuple(open_order(order) for order in books.orders.open()),
-        )
-    books.apply_all([last])
-    return [*moves, last]
+    opened = r.SessionOpened(
+        now,
+        name.session_id,
+        name.coordinator,
+        name.account,
+        name.mode,
+        name.feed,
+        plan.date,
+        name.config_hash,
+        tuple(book.opening(books) for book in found),
+        _marks(books),
+        tuple(map(open_order, books.orders.open())),
+    )
+    books.apply_all([opened])
+    return [*moves, opened]
+
+
+def _go_on(
+    books: Books,
+    session: r.SessionOpened,
+    specs: Sequence[StrategySpec],
+    name: SessionName,
+    moves: Sequence[r.Transferred],
+    now: datetime,
+) -> list[r.Record]:
+    """What a restart records of the session that it goes on with."""
+    named = {spec.name: spec for spec in specs}
+    edited = session.config_hash != name.config_hash
+    kept = [_described(one, named.get(one.strategy)) if edited else one for one in session.openings]
+    known = {one.strategy for one in kept}
+    joining = [_Book.of(books, spec) for spec in specs if spec.name not in known]
+    changes = [_edited(books, session, specs, name.config_hash, now)] if edited else []
+    books.apply_all(moves)
+    openings = (*kept, *(book.opening(books) for book in joining))
+    records: list[r.Record] = [*moves, r.SessionResumed(now, session.session_id)]
+    if openings != session.openings or name.feed != session.feed:
+        orders, marks = tuple(map(open_order, books.orders.open())), _marks(books)
+        again = replace(session, at=now, openings=openings, marks=marks, orders=orders)
+        records[-1] = replace(again, mode=name.mode, feed=name.feed)
+    records += changes
+    books.apply_all(records[len(moves) :])
+    return records
+
+
+def _edited(
+    books: Books,
+    session: r.SessionOpened,
+    specs: Sequence[StrategySpec],
+    config_hash: str,
+    now: datetime,
+) -> r.Reconfigured:
+    """What was edited while no process ran; who is not run any more keeps what it holds."""
+    runs = {spec.name for spec in specs}
+    left = [one.strategy for one in session.openings if one.tickers and one.strategy not in runs]
+    return r.Reconfigured(
+        now,
+        session.session_id,
+        config_hash,
+        RESTART,
+        tuple(left),
+        _given_up(books, specs),
+        tuple(mended(books, specs)),
+    )
 
 
 @exactly
@@ -120,7 +168,7 @@ def change_session(
             asked.setup.config_hash,
             asked.by,
             tuple(spec.name for spec in difference.removed),
-            _given_up(books, difference, asked.removal),
+            _given_up(books, specs, _to_sell(books, difference, asked.removal)),
             others,
         )
     )
@@ -136,33 +184,6 @@ def _learned(books: Books, asked: Reload) -> list[r.HistorySeen]:
     return [r.HistorySeen(asked.now, fresh)] if fresh else []
 
 
-def mended(books: Books, specs: Sequence[StrategySpec]) -> list[str]:
-    """Who of these failed today, and is not what failed any more: its code or its rule is another.
-
-    A stop for any other reason stands, whatever is edited.
-    """
-    session = books.session
-    ran = {one.strategy: one for one in session.openings} if session else {}
-    failed = [spec for spec in specs if spec.name in ran and _has_failed(books, spec.name)]
-    return [spec.name for spec in failed if not _is_rule_of(ran[spec.name], spec)]
-
-
-def _has_failed(books: Books, name: str) -> bool:
-    return name in books.days and books.days[name].stopped.startswith(FAULT)
-
-
-def _is_rule_of(opening: r.Opening, spec: StrategySpec) -> bool:
-    """Whether a strategy is what its book's opening describes; where that knows no code, any is."""
-    kind, code = spec.strategy_type, opening.code or spec.code
-    same = opening.strategy_type == kind and code == spec.code
-    return same and _plainly(opening.params) == _plainly(spec.params)
-
-
-def _plainly(params: Mapping[str, object]) -> str:
-    """The same for parameters as they are configured and as a journal gives them back."""
-    return json.dumps(params, sort_keys=True, default=str)
-
-
 def _described(opening: r.Opening, spec: StrategySpec | None) -> r.Opening:
     """A book of the session, with what its strategy is from now on."""
     if spec is None:
@@ -171,14 +192,22 @@ def _described(opening: r.Opening, spec: StrategySpec | None) -> r.Opening:
     return replace(opening, strategy_type=kind, params=params, tickers=tickers, code=code)
 
 
-def _given_up(books: Books, difference: Difference, removal: Removal) -> dict[str, tuple[str, ...]]:
+def _to_sell(books: Books, difference: Difference, removal: Removal) -> list[tuple[str, str]]:
+    """(strategy, ticker) of what an operator wants sold because it is not traded any more."""
+    if removal is not Removal.FLATTEN:
+        return []
+    gone = [spec.name for spec in difference.removed]
+    held = [(name, ticker) for name in gone for ticker in books.ledger[name].positions]
+    return [*difference.dropped, *held]
+
+
+def _given_up(
+    books: Books, specs: Sequence[StrategySpec], more: Iterable[tuple[str, str]] = ()
+) -> dict[str, tuple[str, ...]]:
     """What is to be sold though nobody trades it: what is so already, and what joins it now."""
-    now = traded(difference.new)
+    now = traded(specs)
     pairs = [(name, ticker) for name, some in books.given_up.items() for ticker in some]
-    if removal is Removal.FLATTEN:
-        pairs += difference.dropped
-        gone = [spec.name for spec in difference.removed]
-        pairs += [(name, ticker) for name in gone for ticker in books.ledger[name].positions]
+    pairs += more
     left: dict[str, tuple[str, ...]] = {}
     for name, ticker in dict.fromkeys(pairs):
         if (name, ticker) not in now:

@@ -91,7 +91,7 @@ class SessionResumed:
 
 @dataclass(frozen=True, slots=True)
 class Reconfigured:
-    """The session goes on with another configuration, which `by` asked for.
+    """The session goes on with another configuration, which `by` asked for, or a restart found.
 
     What it begins or describes anew stands in a SessionOpened before it. `left` are strategies that
     are not run any more, `mended` those that failed that day and open positions again, as others;

@@ -15,8 +15,9 @@ from coordinator.core import records as r
 from coordinator.core.books import Books
 from coordinator.core.explanation import Explanation
 from coordinator.core.lanes import StrategySpec
+from coordinator.core.mending import mended
 from coordinator.core.messages import BarsArrived
-from coordinator.core.opening import SessionName, mended, session_id
+from coordinator.core.opening import SessionName, session_id
 from coordinator.core.reload import Reload
 from coordinator.core.values import SHADOW_MARK, Bar
 from coordinator.core.view import StrategyView, strategy_views

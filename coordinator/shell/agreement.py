@@ -57,15 +57,18 @@ class Settling:
         for entry in self.journal.append(session, records):
             self.books.apply_foreign(entry.record)
 
-    def decide(self, session: str, records: Callable[[], Sequence[r.Record]]) -> None:
-        """Decide with all that others have written, and before they go on."""
+    def decide(self, session: str, records: Callable[[], Sequence[r.Record]]) -> Sequence[r.Record]:
+        """Decide with all that others have written, and before they go on; what is durable then."""
+        decided = list[r.Record]()
 
         def informed(others: list[Entry]) -> Sequence[r.Record]:
             for entry in others:
                 self.books.apply_foreign(entry.record)
-            return records()
+            decided.extend(records())
+            return decided
 
         self.journal.append_decided(session, informed)
+        return decided
 
     def end_unfinished(self, now: datetime) -> None:
         """End the last session if its process died before it could."""

@@ -97,5 +97,5 @@ def _name(run: Run, earlier: r.SessionOpened, plan: SessionPlan) -> SessionName:
         earlier.account,
         run.mode,
         run.feed,
-        run.config_hash,
+        earlier.config_hash,
     )

@@ -90,9 +90,7 @@ class Narrator:
                 case r.EntriesStopped():
                     log.warning("[%s] entries stopped: %s", record.strategy, record.reason)
                 case r.Reconfigured():
-                    log.info("the session goes on with another configuration (%s)", record.by)
-                    for name in record.mended:
-                        log.info("[%s] is not what failed today any more: it trades again", name)
+                    tell_reconfigured([record])
                 case r.DiscrepancyFound():
                     about = About(ticker=record.symbol)
                     log.error("⚠ discrepancy: %s", record.note, extra=about)
@@ -193,6 +191,15 @@ def _tell_activity(booked: r.ActivityBooked) -> None:
     of = f" of {booked.symbol}" if booked.symbol and not booked.qty else ""
     text, about = "[%s] %s%s: %s", About(ticker=booked.symbol)
     log.log(level, text, booked.strategy, booked.kind.value, of, ", ".join(moved), extra=about)
+
+
+def tell_reconfigured(records: Iterable[r.Record]) -> None:
+    """Say which of these let a session go on with another configuration, and who trades again."""
+    for record in records:
+        if isinstance(record, r.Reconfigured):
+            log.info("the session goes on with another configuration (%s)", record.by)
+            for name in record.mended:
+                log.info("[%s] is not what failed today any more: it trades again", name)
 
 
 def _tell_what_was_ordered(record: _Ordered) -> None:

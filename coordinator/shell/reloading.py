@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING
 from coordinator.core import messages as m
 from coordinator.core.engine import tickers_of
 from coordinator.core.lanes import StrategySpec
-from coordinator.core.opening import mended
+from coordinator.core.mending import mended
 from coordinator.core.reload import Setup, about_mended, refusals, sentences
 from coordinator.core.risk import Asset
 from coordinator.core.values import SHADOW_MARK, Bar, is_crypto

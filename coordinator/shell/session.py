@@ -28,7 +28,7 @@ from coordinator.shell.clock import BrokerClock
 from coordinator.shell.coordinator import LiveSession
 from coordinator.shell.folders import JOURNAL
 from coordinator.shell.lookout import Lookout
-from coordinator.shell.narrator import Narrator
+from coordinator.shell.narrator import Narrator, tell_reconfigured
 from coordinator.shell.ports import Ports, Stream
 from coordinator.shell.reloading import Reloading
 from coordinator.shell.run import PATIENCE_S as PATIENCE_S
@@ -189,7 +189,10 @@ def _start(run: Run, ports: Ports, resources: ExitStack) -> Started | None:
     if is_new:
         settling.end_unfinished(now)
     startup.advance_sequences(books, broker, plan.date)
-    settling.decide(name.session_id, lambda: startup.begin(books, run.specs, plan, name, now))
+    began = settling.decide(
+        name.session_id, lambda: startup.begin(books, run.specs, plan, name, now)
+    )
+    tell_reconfigured(began)
     if books.killed:
         log.warning("⚠ KILLED: nothing is bought until `multi-trader revive`")
     assets |= startup.read_held_assets(broker, books, assets)

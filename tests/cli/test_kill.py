@@ -97,6 +97,21 @@ def test_where_nobody_runs_the_command_itself_sells_what_strategies_hold_and_not
 FLAT = "No strategy holds what could be sold, and nothing is open."
 
 
+def test_the_command_sells_under_the_configuration_that_the_session_had_last(
+    at: Callable[..., Said], tmp_path: Path
+) -> None:
+    with venue(tmp_path) as running:
+        hold(running, tmp_path)
+        [begun] = read_kinds(tmp_path / ACCOUNT / JOURNAL, r.SessionOpened)
+        with closing(Journal(tmp_path / ACCOUNT / JOURNAL, ACCOUNT, begun.coordinator)) as journal:
+            books = list(journal.replay())
+            edited = r.Reconfigured(books[-1].record.at, begun.session_id, "edited", "somebody")
+            journal.append(begun.session_id, [edited])
+        killed = at(running, "kill")
+    assert (killed.code, killed.out) == (0, f"{ACCOUNT}: flat. {FLAT}\n")
+    assert kinds(tmp_path, r.SessionResumed, r.Reconfigured) == ["Reconfigured", "SessionResumed"]
+
+
 @pytest.mark.slow
 def test_what_the_command_sold_is_in_the_books_and_the_next_session_goes_on_from_there(
     at: Callable[..., Said], tmp_path: Path

@@ -103,6 +103,7 @@ class Bench:
         plan: SessionPlan = PLAN,
         books: Books | None = None,
         assets: Mapping[str, Asset] | None = None,
+        config_hash: str = "hash",
         **switches: Any,
     ) -> None:
         self.specs, self.plan = specs, plan
@@ -115,7 +116,7 @@ class Bench:
             self.books.apply_all([adopted])
             self.records.append(adopted)
         self.name = SessionName(
-            session_id("bench", "PA1", plan), "bench", "PA1", "simulated", "iex", "hash"
+            session_id("bench", "PA1", plan), "bench", "PA1", "simulated", "iex", config_hash
         )
         self.records += open_session(self.books, specs, plan, self.name, self.now)
         known = {ticker: asset(ticker) for ticker in tickers_of(specs)}

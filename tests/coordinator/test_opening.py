@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from coordinator.core import records as r
 from coordinator.core.books import Books
+from coordinator.core.lanes import StrategySpec
 from coordinator.core.opening import SessionName, open_session, session_id
 from coordinator.core.orders import OrderStatus
 from coordinator.core.records import Holding
 from coordinator.core.session import Hours, SessionPlan
+from coordinator.core.statement import statement
 from coordinator.core.values import UNASSIGNED, Side
 from coordinator.errors import SafetyRefusal
 from tests.coordinator.bench import CLOSE, DAY, MIDNIGHT, OPEN, PLAN, Bench, D, spec, stranger
@@ -107,6 +110,59 @@ def test_a_restart_on_the_same_date_resumes_the_same_session() -> None:
     assert [type(x) for x in again.records] == [r.SessionResumed]
     assert again.books.days["A"].entries == 1
     assert again.name.session_id == "2026-03-17.bench.PA1"
+
+
+def reconfigured(bench: Bench) -> r.Reconfigured:
+    [found] = bench.of(r.Reconfigured)
+    assert isinstance(found, r.Reconfigured)
+    return found
+
+
+LONGER = replace(spec("A", SAYS), params={"n": 2})
+LIMITED = spec("A", SAYS, max_daily_trades=1)
+EDITS = {
+    "a limit": ((LIMITED,), r.SessionResumed),
+    "a parameter": ((LONGER,), r.SessionOpened),
+    "other tickers": ((spec("A", {("QQQ", 0): 1}),), r.SessionOpened),
+    "a strategy more": ((spec("A", SAYS), spec("B", SAYS)), r.SessionOpened),
+    "another strategy": ((spec("B", SAYS),), r.SessionOpened),
+}
+
+
+@pytest.mark.parametrize(("specs", "kind"), EDITS.values(), ids=EDITS)
+def test_a_restart_with_an_edited_configuration_says_so_with_what_its_strategies_are_now(
+    specs: tuple[StrategySpec, ...], kind: type[r.Record]
+) -> None:
+    bench = Bench(spec("A", SAYS))
+    again = Bench(*specs, books=bench.books, config_hash="edited")
+    kinds = [type(x) for x in again.records if not isinstance(x, r.Transferred)]
+    assert kinds == [kind, r.Reconfigured]
+    found = reconfigured(again)
+    assert (found.config_hash, found.by) == ("edited", "restart")
+    assert found.left == (() if specs[0].name == "A" else ("A",))
+    for one in specs:
+        opening = openings(again)[one.name]
+        assert (opening.params, opening.tickers) == (one.params, one.tickers)
+    whole = Books()
+    whole.apply_all(bench.records + again.records)
+    assert (whole.session, whole.days) == (again.books.session, again.books.days)
+    [session] = statement(bench.records + again.records)["sessions"]
+    assert (session["config_hash"], session["opened_at"]) == ("edited", bench.now)
+
+
+def test_a_restart_after_that_finds_nothing_edited() -> None:
+    bench = Bench(spec("A", SAYS))
+    Bench(LONGER, books=bench.books, config_hash="edited")
+    third = Bench(LONGER, books=bench.books, config_hash="edited")
+    assert [type(x) for x in third.records] == [r.SessionResumed]
+
+
+def test_what_is_to_be_sold_stays_so_over_a_restart_unless_somebody_trades_it_again() -> None:
+    for back, left in ((spec("B", SAYS), {"A": ("SPY",)}), (spec("A", SAYS), {})):
+        bench = Bench(spec("A", SAYS))
+        bench.books.given_up = {"A": ("SPY",)}
+        again = Bench(back, books=bench.books, config_hash="edited")
+        assert reconfigured(again).given_up == again.books.given_up == left
 
 
 def test_an_edited_initial_cash_counts_at_a_restart_too() -> None:

@@ -15,7 +15,7 @@ from coordinator.core.codec import decode, encode
 from coordinator.core.controls import Controls
 from coordinator.core.engine import CRYPTO_FEE_RATE
 from coordinator.core.lanes import StrategySpec
-from coordinator.core.opening import mended
+from coordinator.core.mending import mended
 from coordinator.core.orders import OrderStatus
 from coordinator.core.reload import Reload, Removal, Setup, refusals, sentences
 from coordinator.core.statement import statement
@@ -232,10 +232,11 @@ def test_a_strategy_with_other_tickers_keeps_its_book_and_gives_up_the_rest(
 def test_a_restart_with_the_old_file_or_the_new_one_finds_the_same_books() -> None:
     bench = holding()
     reload(bench, A, B)
-    for specs in ((A,), (A, B)):
+    for specs, config_hash in (((A,), "hash"), ((A, B), "newer")):
         books = again(bench.records)
-        restarted = Bench(*specs, books=books)
-        assert [type(x) for x in restarted.records] == [r.SessionResumed]
+        restarted = Bench(*specs, books=books, config_hash=config_hash)
+        changes = [] if config_hash == "newer" else [r.Reconfigured]
+        assert [type(x) for x in restarted.records] == [r.SessionResumed, *changes]
         assert figures(books)[:2] == figures(bench.books)[:2]
 
 
@@ -315,6 +316,28 @@ def test_a_repaired_strategy_keeps_to_its_daily_loss() -> None:
     reload(bench, replace(REPAIRED, limits=bench.specs[0].limits))
     bench.minute(3, {"SPY": "97"})
     assert stop_of(bench.books) == "max_daily_loss"
+
+
+@pytest.mark.parametrize(
+    ("edited", "trades"), MENDED, ids=["other code", "other parameters", "other limits"]
+)
+def test_a_strategy_that_failed_trades_again_after_a_restart_as_after_a_reload(
+    edited: StrategySpec, trades: bool
+) -> None:
+    bench = failed_at_minute_one()
+    restarted = Bench(edited, books=again(bench.records), config_hash="newer")
+    restarted.update(restarted.order("A"), OrderStatus.CANCELED)
+    restarted.minute(3, {"SPY": "100"})
+    assert stop_of(restarted.books) == ("" if trades else "fault")
+    assert len(restarted.sent()) == trades
+    assert figures(again([*bench.records, *restarted.records])) == figures(restarted.books)
+
+
+def test_a_restart_with_what_failed_still_opens_nothing() -> None:
+    bench = failed_at_minute_one()
+    restarted = Bench(*bench.specs, books=again(bench.records))
+    assert [type(x) for x in restarted.records] == [r.SessionResumed]
+    assert stop_of(restarted.books) == "fault"
 
 
 def test_what_is_still_to_be_sold_is_sold_after_a_restart() -> None:
