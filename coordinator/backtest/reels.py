@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coordinator.backtest.as_bars import Beads
-from coordinator.core.series import Series
+from coordinator.core.series import Prices, Series
 from coordinator.core.session import SessionPlan
 from coordinator.core.values import MINUTE, Bar, is_crypto
 from coordinator.shell.history import FURTHEST
@@ -67,8 +67,10 @@ class Reel:
     @cached_property
     def series(self) -> Series:
         """History and session, for rules that judge both at once."""
-        closes = np.concatenate((self.history.close, self.bars.close))
-        return Series.of_whole(closes, self._volumes)
+        past, now = self.history, self.bars
+        pairs = (past.close, now.close), (past.high, now.high), (past.low, now.low)
+        prices = Prices(*map(np.concatenate, pairs))
+        return Series.of_whole(prices, self._volumes, now.decimals)
 
     def close(self, place: int) -> Decimal:
         """The close at a place, dollars."""

@@ -1,14 +1,15 @@
-"""A ticker's bars as arrays of whole ticks, for rules that judge a whole history at once.
+"""A ticker's bars as arrays, for rules that judge a whole history at once.
 
-A tick is the largest unit that all values of a column are whole multiples of. Values are exact or
-there are none: what does not fit into 64 bits, or is finer than 1e-9, has no ticks here.
+Whole ticks are the largest unit that all values of a column are whole multiples of. They are exact
+or there are none: what does not fit into 64 bits, or is finer than 1e-9, has no ticks here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from decimal import Context, Decimal, Inexact, InvalidOperation
 from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,55 +17,127 @@ from numpy.typing import NDArray
 from coordinator.core.values import Bar
 
 Ticks = NDArray[np.int64]
+Floats = NDArray[np.float64]
 _NANO = Decimal(10) ** 9
 _EXACT = Context(prec=200, traps=[InvalidOperation, Inexact])
+_EXACT_FLOATS = 1 << 53
+"""Whole numbers below this are floats, so that such a number of steps is one division away."""
+
+
+class Prices(NamedTuple):
+    """Closes, highs and lows of the same bars in one unit."""
+
+    closes: Ticks
+    highs: Ticks
+    lows: Ticks
 
 
 class Series:
-    """Bars of one ticker, oldest first."""
+    """Bars of one ticker, oldest first. A column is found when somebody asks for it."""
 
     def __init__(self, bars: Sequence[Bar]) -> None:
         self.bars = bars
-        self._length = len(bars)
 
     @classmethod
-    def of_whole(cls, closes: Ticks, volumes: Ticks | None) -> Series:
-        """Bars of which only columns are known, in whole numbers of any unit."""
-        series = cls(())
-        series._length = len(closes)
-        series.__dict__["closes"] = _reduced(closes)
-        series.__dict__["volumes"] = None if volumes is None else _reduced(volumes)
-        return series
+    def of_whole(cls, prices: Prices, volumes: Ticks | None, decimals: int) -> Series:
+        """Bars of which only columns are known, in whole numbers.
+
+        Prices are in units of 1e-`decimals`, volumes in any.
+        """
+        return _OfWhole(prices, volumes, decimals)
 
     def __len__(self) -> int:
-        return self._length
+        return len(self.bars)
 
     @cached_property
     def closes(self) -> Ticks | None:
         """Closes in ticks; None where they have none."""
-        return _ticks(self.bars, lambda bar: bar.close)
+        return _ticks([bar.close for bar in self.bars])
 
     @cached_property
     def volumes(self) -> Ticks | None:
         """Volumes in ticks; None where they have none."""
-        return _ticks(self.bars, lambda bar: bar.volume)
+        return _ticks([bar.volume for bar in self.bars])
+
+    @cached_property
+    def prices(self) -> Prices | None:
+        """Closes, highs and lows in the same ticks; None where they have none."""
+        ticks = _ticks([price for bar in self.bars for price in (bar.close, bar.high, bar.low)])
+        return None if ticks is None else Prices(ticks[::3], ticks[1::3], ticks[2::3])
+
+    @cached_property
+    def floats(self) -> Floats | None:
+        """Closes as the floats nearest to them; None where that is not certain."""
+        return np.array([float(bar.close) for bar in self.bars], np.float64)
 
     def last(self, count: int) -> Series:
         """The newest `count` bars, on the same ticks."""
-        if count >= len(self):
-            return self
-        newest = Series(self.bars[-count:] if count else ())
-        newest._length = count
-        for name in ("closes", "volumes"):
-            whole: Ticks | None = getattr(self, name)
-            newest.__dict__[name] = None if whole is None else whole[len(whole) - count :]
-        return newest
+        return self if count >= len(self) else _Newest(self, count)
 
 
-def _ticks(bars: Sequence[Bar], value: Callable[[Bar], Decimal]) -> Ticks | None:
+class _OfWhole(Series):
+    def __init__(self, prices: Prices, volumes: Ticks | None, decimals: int) -> None:
+        super().__init__(())
+        self._prices, self._volumes, self._decimals = prices, volumes, decimals
+
+    def __len__(self) -> int:
+        return len(self._prices.closes)
+
+    @cached_property
+    def closes(self) -> Ticks | None:
+        return _reduced(self._prices.closes)
+
+    @cached_property
+    def volumes(self) -> Ticks | None:
+        return None if self._volumes is None else _reduced(self._volumes)
+
+    @cached_property
+    def prices(self) -> Prices | None:
+        return Prices(*_reduced(np.array(self._prices)))
+
+    @cached_property
+    def floats(self) -> Floats | None:
+        closes = self._prices.closes
+        if (np.abs(closes) >= _EXACT_FLOATS).any():
+            return None
+        nearest: Floats = closes / 10.0**self._decimals
+        return nearest
+
+
+class _Newest(Series):
+    def __init__(self, whole: Series, count: int) -> None:
+        super().__init__(whole.bars[-count:] if count else ())
+        self._whole, self._count = whole, count
+        self._newest = slice(len(whole) - count, None)
+
+    def __len__(self) -> int:
+        return self._count
+
+    @cached_property
+    def closes(self) -> Ticks | None:
+        closes = self._whole.closes
+        return None if closes is None else closes[self._newest]
+
+    @cached_property
+    def volumes(self) -> Ticks | None:
+        volumes = self._whole.volumes
+        return None if volumes is None else volumes[self._newest]
+
+    @cached_property
+    def prices(self) -> Prices | None:
+        prices = self._whole.prices
+        return None if prices is None else Prices(*(own[self._newest] for own in prices))
+
+    @cached_property
+    def floats(self) -> Floats | None:
+        floats = self._whole.floats
+        return None if floats is None else floats[self._newest]
+
+
+def _ticks(values: Sequence[Decimal]) -> Ticks | None:
     multiply, whole = _EXACT.multiply, _EXACT.to_integral_exact
     try:
-        nanos = np.array([int(whole(multiply(value(bar), _NANO))) for bar in bars], dtype=np.int64)
+        nanos = np.array([int(whole(multiply(value, _NANO))) for value in values], np.int64)
     except (Inexact, InvalidOperation, OverflowError):
         return None
     return _reduced(nanos)
@@ -72,5 +145,5 @@ def _ticks(bars: Sequence[Bar], value: Callable[[Bar], Decimal]) -> Ticks | None
 
 def _reduced(values: Ticks) -> Ticks:
     """Values in their largest unit."""
-    unit = int(np.gcd.reduce(values)) if len(values) else 0
+    unit = int(np.gcd.reduce(values, axis=None)) if values.size else 0
     return values // unit if unit > 1 else values

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 from collections import deque
 from decimal import Decimal
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
 from coordinator.core.values import Bar
 from coordinator.strategies.base import Step, Strategy, Values, Window
+
+if TYPE_CHECKING:
+    from coordinator.core.series import Series
+    from coordinator.strategies import kernels
 
 
 class DonchianStrategy(Strategy):
@@ -33,6 +37,14 @@ class DonchianStrategy(Strategy):
     def start(self) -> Step:
         """A fresh step, for the bars of one ticker."""
         return _DonchianStep(self).step
+
+    def over(self, series: Series) -> kernels.Signs | None:
+        """The signal at each bar of a series at once, as the step gives it."""
+        from coordinator.strategies import kernels
+
+        if series.prices is None:
+            return None
+        return kernels.breakout(series.prices, self.entry_window, self.exit_window)
 
 
 class _DonchianStep:

@@ -1,8 +1,9 @@
 """Indicators over a whole history at once: what the steps of `indicators` say bar after bar.
 
-Rules: every decision is the step's, to the bit; sums and products are whole numbers in 64 bits. A
-kernel answers None where a number could be too large for that, and the steps do the work. Only who
-judges a history whole imports this, and numpy with it.
+Rules: every decision is the step's, to the bit; sums and products are whole numbers in 64 bits, and
+floats, where the step has them, the same in the same order. A kernel answers None where a number
+could be too large, and the steps do the work. Only who judges a history whole imports this, and
+numpy with it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from coordinator.core.series import Ticks
+from coordinator.core.series import Floats, Prices, Ticks
 from coordinator.strategies.indicators import Rsi, rsi_side
 
 Signs = NDArray[np.int8]
@@ -131,8 +132,81 @@ def wilder(parts: Whole, period: int) -> NDArray[np.float64]:
     return np.array(averages)
 
 
+def breakout(prices: Prices, entry: int, leave: int) -> Signs:
+    """+1 where a close lies above all highs of the `entry` bars before, -1 below all lows of the
+    `leave` bars before; 0 while there are too few for either.
+    """
+    closes, highs, lows = prices
+    longest = max(entry, leave)
+    if len(closes) <= longest:
+        return behind(np.zeros(0, np.int8), len(closes))
+    now = closes[longest:]
+    top = extremes(highs[:-1], entry, np.maximum)[longest - entry :]
+    bottom = extremes(lows[:-1], leave, np.minimum)[longest - leave :]
+    return behind((now > top).astype(np.int8) - (now < bottom), len(closes))
+
+
+def extremes(values: Whole, window: int, extreme: np.ufunc) -> Whole:
+    """The maximum or minimum of each `window` values in a row, from those of shorter ones."""
+    found, width = values, 1
+    while width < window:
+        wider = min(width, window - width)
+        found = extreme(found[wider:], found[:-wider])
+        width += wider
+    return found
+
+
+def vwap(
+    prices: Prices, volumes: Ticks, window: int, below: Fraction, above: Fraction
+) -> Signs | None:
+    """+1 where a close lies below the part `below` of the volume-weighted price, else -1 where it
+    lies above the part `above`; 0 without any volume in the window.
+    """
+    closes, highs, lows = prices
+    if _largest(volumes) * window >= _MOST:
+        return None
+    total = sums(volumes, window)
+    finest = max(below.denominator, above.denominator)  # a part is at most 1
+    highest = max(map(_largest, prices))
+    if max(3 * highest * _largest(total), 1) * finest >= _MOST:
+        return None
+    weighted = sums((closes + highs + lows) * volumes, window)
+    theirs = 3 * closes[len(closes) - len(total) :] * total
+    long = theirs * below.denominator < weighted * below.numerator
+    flat = theirs * above.denominator > weighted * above.numerator
+    return behind(long.astype(np.int8) - (flat & ~long), len(closes))
+
+
+def convergence(closes: Floats, fast: int, slow: int, signal: int) -> Signs:
+    """The sign of MACD less its signal line, once there is one; the fast average begins with the
+    slow one.
+    """
+    values = closes.tolist()
+    if len(values) < slow + signal - 1:
+        return behind(np.zeros(0, np.int8), len(values))
+    pairs = zip(exponential(values[slow - fast :], fast), exponential(values, slow), strict=True)
+    macd = [one - other for one, other in pairs]
+    line, now = np.array(exponential(macd, signal)), np.array(macd[signal - 1 :])
+    return behind((now > line).astype(np.int8) - (now < line), len(values))
+
+
+def exponential(values: list[float], window: int) -> list[float]:
+    """The exponential average from the first bar that has one, in the step's order of rounding."""
+    total, weight = 0.0, 2.0 / (window + 1)
+    for value in values[:window]:
+        total += value  # as the step does; newer Pythons' `sum` rounds otherwise
+    average = total / window
+    averages = [average]
+    for value in values[window:]:
+        average += (value - average) * weight
+        averages.append(average)
+    return averages
+
+
 def sums(values: Whole, window: int) -> Whole:
-    """The sum of each `window` values in a row."""
+    """The sum of each `window` values in a row; only these must fit into 64 bits, for what all
+    values together are too large by is in both ends of a difference.
+    """
     until = np.concatenate((np.zeros(1, np.int64), np.cumsum(values)))
     return until[window:] - until[:-window] if len(values) >= window else np.zeros(0, np.int64)
 

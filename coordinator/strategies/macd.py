@@ -7,12 +7,16 @@ end, so they are floats here; prices enter as the same floats in every run.
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
 from coordinator.core.values import Bar
 from coordinator.strategies.base import Step, Strategy, Values, Window
+
+if TYPE_CHECKING:
+    from coordinator.core.series import Series
+    from coordinator.strategies import kernels
 
 
 class MacdStrategy(Strategy):
@@ -37,6 +41,15 @@ class MacdStrategy(Strategy):
     def start(self) -> Step:
         """A fresh step, for the bars of one ticker."""
         return _MacdStep(self).step
+
+    def over(self, series: Series) -> kernels.Signs | None:
+        """The signal at each bar of a series at once, as the step gives it."""
+        from coordinator.strategies import kernels
+
+        if series.floats is None:
+            return None
+        windows = self.fast_window, self.slow_window, self.signal_window
+        return kernels.convergence(series.floats, *windows)
 
 
 class _MacdStep:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from decimal import Decimal, Inexact
 from fractions import Fraction
-from typing import Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
@@ -16,6 +16,10 @@ from coordinator.core.values import Bar
 from coordinator.strategies.base import Exact, Step, Strategy, Values, Window
 from coordinator.strategies.indicators import RunningSum
 from coordinator.strategies.ticks import Ticks
+
+if TYPE_CHECKING:
+    from coordinator.core.series import Series
+    from coordinator.strategies import kernels
 
 
 class VwapReversionStrategy(Strategy):
@@ -43,6 +47,25 @@ class VwapReversionStrategy(Strategy):
         """A fresh step, for the bars of one ticker."""
         return _VwapStep(self).step
 
+    def over(self, series: Series) -> kernels.Signs | None:
+        """The signal at each bar of a series at once, as the step gives it."""
+        from coordinator.strategies import kernels
+
+        prices, volumes = series.prices, series.volumes
+        if prices is None or volumes is None:
+            return None
+        return kernels.vwap(prices, volumes, self.lookback_period, self._below, self._above)
+
+    @property
+    def _below(self) -> Fraction:
+        """The part of VWAP below which to be long."""
+        return 1 - Fraction(self.entry_threshold)
+
+    @property
+    def _above(self) -> Fraction:
+        """The part of VWAP above which to be flat."""
+        return 1 - Fraction(self.exit_threshold)
+
 
 class _VwapStep:
     """3 C x sum(V) against sum((H + L + C) x V) x (1 - threshold), in whole ticks."""
@@ -50,8 +73,8 @@ class _VwapStep:
     __slots__ = ("_entry", "_exit", "_name", "_prices", "_volume", "_volumes", "_weighted")
 
     def __init__(self, strategy: VwapReversionStrategy) -> None:
-        self._entry = (1 - Fraction(strategy.entry_threshold)).as_integer_ratio()
-        self._exit = (1 - Fraction(strategy.exit_threshold)).as_integer_ratio()
+        self._entry = strategy._below.as_integer_ratio()
+        self._exit = strategy._above.as_integer_ratio()
         self._name = f"VWAP({strategy.lookback_period})"
         self._volume = RunningSum(strategy.lookback_period)
         self._weighted = RunningSum(strategy.lookback_period)

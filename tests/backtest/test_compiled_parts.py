@@ -18,7 +18,7 @@ from coordinator.core import risk
 from coordinator.core.lane_form import WIDTH, form_of, in_ticks, places_of
 from coordinator.core.ledger import Position
 from coordinator.core.risk import Asset, Limits
-from coordinator.core.series import Series
+from coordinator.core.series import Prices, Series
 from coordinator.core.values import Reason, exactly
 from coordinator.strategies.adaptive import AdaptiveStrategy
 from coordinator.strategies.base import Step
@@ -183,7 +183,8 @@ def test_built_in_rules_say_in_machine_code_what_they_say_at_once(
     history = data.draw(st.integers(0, len(moves)))
     edges = (np.array([place]) for place in (0, len(moves) - session, len(moves)))
     found = judged(rule, Histories(closes, volumes, *edges, np.array([True])), history)
-    told = rule.over(Series.of_whole(closes, volumes).last(history + session))
+    whole = Series.of_whole(Prices(closes, closes, closes), volumes, 2)
+    told = rule.over(whole.last(history + session))
     if found is None:
         assert isinstance(rule, RsiStrategy | AdaptiveStrategy), "only an RSI lies near a bound"
     else:
@@ -208,7 +209,7 @@ def test_every_recorded_bar_is_judged_in_machine_code_as_a_step_judges_it() -> N
         )
         edges = (np.array([place]) for place in (0, 500, len(own)))
         known = Histories(ticks, lots, *edges, np.array([True]))
-        for rule in USUAL:
+        for rule in filter(form_of, USUAL):
             step = rule.start()
             said = [step(bar) for bar in bars(closes, volumes)][500:]
             assert judged(rule, known, 500) == said, rule

@@ -19,18 +19,28 @@ def decimals(texts: Iterable[object]) -> list[Decimal]:
     return [Decimal(str(text)) for text in texts]
 
 
-def bars(closes: Numbers, volumes: Numbers | None = None) -> list[Bar]:
-    """Minute bars with these closes, volume 100 unless told."""
+def bars(
+    closes: Numbers, volumes: Numbers | None = None, wicks: Sequence[Numbers] | None = None
+) -> list[Bar]:
+    """Minute bars with these closes; unless told, volume 100, and no wick above or below."""
     sizes = volumes or [Decimal(100)] * len(closes)
+    reach = wicks or [(Decimal(0), Decimal(0))] * len(closes)
     return [
-        Bar("SPY", OPEN + index * MINUTE, close, close, close, close, size)
-        for index, (close, size) in enumerate(zip(closes, sizes, strict=True))
+        Bar("SPY", OPEN + index * MINUTE, close, close + above, close - below, close, size)
+        for index, (close, size, (above, below)) in enumerate(
+            zip(closes, sizes, reach, strict=True)
+        )
     ]
 
 
 def signals(strategy: Strategy, closes: Numbers, volumes: Numbers | None = None) -> list[int]:
+    return stepped(strategy, bars(closes, volumes))
+
+
+def stepped(strategy: Strategy, known: Iterable[Bar]) -> list[int]:
+    """What a strategy's step says of bars, one after another."""
     step = strategy.start()
-    return [step(bar) for bar in bars(closes, volumes)]
+    return [step(bar) for bar in known]
 
 
 def sign(number: Fraction) -> int:

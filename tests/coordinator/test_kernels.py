@@ -7,6 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import ClassVar
 
+import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings
@@ -14,20 +15,23 @@ from hypothesis import strategies as st
 
 from coordinator.core.foretold import over_of
 from coordinator.core.lanes import Lanes, StrategySpec
-from coordinator.core.series import Series
+from coordinator.core.series import Prices, Series
 from coordinator.core.values import Bar
 from coordinator.strategies import (
     AdaptiveStrategy,
     BollingerStrategy,
     BuyAndHoldStrategy,
+    DonchianStrategy,
+    MacdStrategy,
     MeanReversionStrategy,
     MomentumStrategy,
     MovingAverageCrossoverStrategy,
     RsiStrategy,
     Strategy,
+    VwapReversionStrategy,
 )
 from simulator.recorded import RecordedFeed
-from tests.coordinator.reading import bars, signals
+from tests.coordinator.reading import bars, stepped
 
 DATA = Path(__file__).parents[2] / "../shared/data"
 SHORT: list[Strategy] = [
@@ -44,6 +48,14 @@ SHORT: list[Strategy] = [
     MovingAverageCrossoverStrategy(short_window=2, long_window=5),
     AdaptiveStrategy(short_window=2, long_window=5, rsi_period=3, volume_window=4),
     BuyAndHoldStrategy(),
+    MacdStrategy(fast_window=2, slow_window=4, signal_window=3),
+    MacdStrategy(fast_window=3, slow_window=5, signal_window=1),
+    DonchianStrategy(entry_window=5, exit_window=2),
+    DonchianStrategy(entry_window=1, exit_window=4),
+    VwapReversionStrategy(lookback_period=4, entry_threshold=Decimal("0.0005")),
+    VwapReversionStrategy(
+        lookback_period=1, entry_threshold=Decimal(0), exit_threshold=Decimal("0.0003")
+    ),
 ]
 USUAL: list[Strategy] = [
     MomentumStrategy(momentum_threshold=Decimal("0.002")),
@@ -52,10 +64,21 @@ USUAL: list[Strategy] = [
     BollingerStrategy(),
     MovingAverageCrossoverStrategy(),
     AdaptiveStrategy(),
+    MacdStrategy(),
+    DonchianStrategy(),
+    VwapReversionStrategy(entry_threshold=Decimal("0.001")),
 ]
+wick = st.integers(0, 4).map(lambda cents: Decimal(cents).scaleb(-2))
 cents = st.lists(st.integers(-3, 3), min_size=1, max_size=60).map(
     lambda steps: [Decimal(1000 + sum(steps[: i + 1])).scaleb(-2) for i in range(len(steps))]
 )
+
+
+def columns_of(known: Sequence[Bar]) -> Series:
+    """The same bars as a recording has them: whole numbers of ten-thousandths, and of lots."""
+    fields = zip(*((bar.close, bar.high, bar.low, bar.volume) for bar in known), strict=True)
+    *prices, volumes = ([int(value * 10_000) for value in own] for own in fields)
+    return Series.of_whole(Prices(*map(np.array, prices)), np.array(volumes), 4)
 
 
 def at_once(strategy: Strategy, series: Series) -> list[int] | None:
@@ -66,28 +89,43 @@ def at_once(strategy: Strategy, series: Series) -> list[int] | None:
 
 
 @pytest.mark.parametrize("strategy", SHORT, ids=repr)
-@given(closes=cents, lots=st.lists(st.integers(0, 5), min_size=60, max_size=60))
+@given(
+    closes=cents,
+    lots=st.lists(st.integers(0, 5) | st.just(0), min_size=60, max_size=60),
+    reach=st.lists(st.tuples(wick, wick), min_size=60, max_size=60),
+    history=st.integers(0, 60),
+)
 @settings(max_examples=40, deadline=None)
 def test_a_walk_in_cents_with_all_its_ties(
-    strategy: Strategy, closes: list[Decimal], lots: list[int]
+    strategy: Strategy,
+    closes: list[Decimal],
+    lots: list[int],
+    reach: list[tuple[Decimal, Decimal]],
+    history: int,
 ) -> None:
     volumes = [Decimal(100 * lot) for lot in lots[: len(closes)]]
-    found = at_once(strategy, Series(bars(closes, volumes)))
-    assert found == signals(strategy, closes, volumes)
+    known = bars(closes, volumes, reach[: len(closes)])
+    newest = known[-history:] if history else []
+    assert at_once(strategy, Series(known)) == stepped(strategy, known)
+    assert at_once(strategy, Series(known).last(history)) == stepped(strategy, newest)
+    assert at_once(strategy, columns_of(known)) == stepped(strategy, known)
 
 
 @pytest.mark.parametrize("strategy", SHORT, ids=repr)
 @given(
     closes=st.lists(st.decimals("1e-9", "1e12", places=9), min_size=1, max_size=30),
+    volume=st.decimals("0", "1e6", places=9),
     places=st.sampled_from([0, 0, 12]),
 )
 @settings(max_examples=40, deadline=None)
 def test_what_64_bits_cannot_hold_is_left_to_the_steps(
-    strategy: Strategy, closes: list[Decimal], places: int
+    strategy: Strategy, closes: list[Decimal], volume: Decimal, places: int
 ) -> None:
     closes = [close.scaleb(-places) for close in closes]
-    found = at_once(strategy, Series(bars(closes)))
-    assert found is None or found == signals(strategy, closes)
+    volumes = [volume + (n % 7) * 1000 for n in range(len(closes))]
+    known = bars(closes, volumes)
+    found = at_once(strategy, Series(known))
+    assert found is None or found == stepped(strategy, known)
 
 
 def test_an_rsi_at_its_very_bound_is_decided_in_whole_numbers() -> None:
@@ -160,8 +198,7 @@ def test_every_recorded_bar(file: str) -> None:
                     total += len(series)
                     if found is not None:
                         judged += len(series)
-                        step = strategy.start()
-                        assert found == [step(bar) for bar in series], (source, symbol, strategy)
+                        assert found == stepped(strategy, series), (source, symbol, strategy)
     assert judged > total / 2, "most must be judged at once, or nothing was compared"
 
 
