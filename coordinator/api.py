@@ -7,6 +7,7 @@ import contextlib
 import logging
 import os
 import signal
+from collections import ChainMap
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -71,10 +72,8 @@ class MultiTraderCoordinator:
         )
         self._options = options or RunOptions(live=not paper, simulate=simulate, home=home)
         given = {KEYS[0]: api_key, KEYS[1]: api_secret}
-        self._environment = {
-            **os.environ,
-            **{key: value for key, value in given.items() if value is not None},
-        }
+        own = {key: value for key, value in given.items() if value is not None}
+        self._environment = ChainMap(own, os.environ)  # no copy, which strategies would inherit
         self._stop: asyncio.Event | None = None
 
     async def run(self) -> SessionOutcome:

@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -50,7 +51,7 @@ from coordinator.shell.pace import Budgets
 from coordinator.shell.ports import Ports
 from coordinator.shell.session import Observer, Run, RunResult, trade_session
 from coordinator.shell.shadows import Beginning, Shadows
-from coordinator.shell.webhook import alerting
+from coordinator.shell.webhook import Alerts, alerting
 from coordinator.strategies.registry import BUILT_IN
 from coordinator.warming import WarmUp, WarmupOutcome
 
@@ -159,9 +160,9 @@ async def run_configured(
     observers: Sequence[Observer] = (),
 ) -> SessionOutcome:
     """Like `run_session`, for a configuration that exists already."""
-    with alerting(webhook_url(environment), config.name, utc_now) as alerts:
+    with alerting(partial(webhook_url, environment), config.name, utc_now) as alerts:
         watched = [alerts.observe, *observers]
-        outcome = await _run(config, options, environment, stop, leases_folder, watched)
+        outcome = await _run(config, options, environment, stop, leases_folder, alerts, watched)
         alerts.differs(outcome.discrepancies)
         return outcome
 
@@ -172,6 +173,7 @@ async def _run(
     environment: Mapping[str, str],
     stop: asyncio.Event | None,
     leases_folder: Path | None,
+    alerts: Alerts,
     observers: Sequence[Observer],
 ) -> SessionOutcome:
     refuse_untradable(config)
@@ -189,6 +191,7 @@ async def _run(
         Leases(leases_folder) as leases,
         log_files(settings.home, config.name, [spec.name for spec in own]) as logs,
     ):
+        alerts.begin()  # not before the walls: what is forked would have the webhook's URL
         specs = walled.specs
         leases.take_for_key(urlsplit(settings.trading_url).netloc, settings.key_id, markets)
         budgets = Budgets(settings, speed=options.speed, folder=leases_folder)
@@ -334,9 +337,10 @@ def _outcome(result: RunResult | None, options: RunOptions) -> SessionOutcome:
         day = f"on {options.date}: choose another" if options.date else "today"
         return SessionOutcome("MarketClosed", f"No session is left for these strategies {day}.")
     fills = f" Simulated fills: {options.fill_model or FILL_MODEL}." if options.simulated else ""
+    ended = "traded to its end" if result.status == "Completed" else "was stopped before its end"
     return SessionOutcome(
         result.status,
-        f"Session {result.session_id} {_ended(result.status)}.{fills}",
+        f"Session {result.session_id} {ended}.{fills}",
         result.account,
         result.session_id,
         result.summary,
@@ -344,7 +348,3 @@ def _outcome(result: RunResult | None, options: RunOptions) -> SessionOutcome:
         result.strategies,
         result.shadows,
     )
-
-
-def _ended(status: str) -> str:
-    return "traded to its end" if status == "Completed" else "was stopped before its end"

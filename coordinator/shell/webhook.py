@@ -42,18 +42,37 @@ class Watched(Protocol):
 
 
 class Alerts:
-    """Tells of alerts by POST; without a URL nobody is told."""
+    """Tells of alerts by POST to `where`; without a URL nobody is told.
 
-    def __init__(self, url: str, coordinator: str, now: Callable[[], datetime]) -> None:
-        self._url, self._host = url, urlsplit(url).hostname
+    It is asked where at the first alert, or when told to `begin`: not before the processes of
+    users' strategies are forked, which would inherit the answer.
+    """
+
+    def __init__(
+        self, where: Callable[[], str], coordinator: str, now: Callable[[], datetime]
+    ) -> None:
+        self._where: Callable[[], str] | None = where
+        self._url, self._host = "", ""
         self._now = now
         self._about = {"coordinator": coordinator, "account": "", "session": "", "mode": ""}
         self._waiting: queue.Queue[Alert | None] = queue.Queue(MOST_WAITING)
         self._thread: threading.Thread | None = None
         self._is_away = False
 
+    def begin(self) -> None:
+        """Ask where to post, once.
+
+        Raises:
+            OperatorError: it is nowhere to post to.
+        """
+        if self._where is not None:
+            where, self._where = self._where, None
+            self._url = where()
+            self._host = urlsplit(self._url).hostname or ""
+
     def put(self, alert: Alert) -> None:
         """Take an alert, if there is room for it; returns at once."""
+        self.begin()
         if not self._url:
             return
         if self._thread is None:
@@ -165,13 +184,15 @@ def post(url: str, body: dict[str, object], *, timeout_s: float = TIMEOUT_S) -> 
 
 
 @contextmanager
-def alerting(url: str, coordinator: str, now: Callable[[], datetime]) -> Iterator[Alerts]:
-    """Tell of alerts while the context lasts, and of its being refused.
+def alerting(
+    where: Callable[[], str], coordinator: str, now: Callable[[], datetime]
+) -> Iterator[Alerts]:
+    """Tell of alerts while the context lasts, and of its being refused, to the URL of `where`.
 
     `now` is for what happens before the broker's clock is known, and after it was asked last.
     That another coordinator runs already is no news: it is waited for, or it is meant.
     """
-    alerts = Alerts(url, coordinator, now)
+    alerts = Alerts(where, coordinator, now)
     try:
         yield alerts
     except OperatorError as error:

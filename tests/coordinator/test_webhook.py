@@ -132,7 +132,7 @@ def test_each_alert_is_told_or_counted_and_a_kind_never_too_often(
 
 
 def test_an_alert_is_one_post_that_a_chat_shows() -> None:
-    with receiving() as there, alerting(there.url, "stocks", lambda: OPEN) as alerts:
+    with receiving() as there, alerting(lambda: there.url, "stocks", lambda: OPEN) as alerts:
         alerts.put(alert(n=1))
         there.until(1)
         assert there.paths == ["/services/SECRET?wait=true"]
@@ -161,7 +161,7 @@ def test_a_sessions_own_news_is_told_with_its_account(tmp_path: Path) -> None:
     with (
         receiving() as there,
         answering() as (broker, _),
-        alerting(there.url, "bench", lambda: OPEN) as alerts,
+        alerting(lambda: there.url, "bench", lambda: OPEN) as alerts,
     ):
         asyncio.run(play(alerts, Desk(tmp_path / "PA1", broker)))
         there.until(2)
@@ -174,7 +174,7 @@ def test_a_sessions_own_news_is_told_with_its_account(tmp_path: Path) -> None:
 
 def test_what_still_waits_at_the_end_is_sent_with_the_count_of_the_others() -> None:
     with receiving() as there:
-        with alerting(there.url, "c", lambda: OPEN) as alerts:
+        with alerting(lambda: there.url, "c", lambda: OPEN) as alerts:
             alerts.put(alert(n=0))
             there.until(1)
             for n in range(1, 6):
@@ -194,7 +194,7 @@ def test_a_receiver_that_hangs_holds_up_nobody_and_is_told_of_once(
     monkeypatch.setattr(post, "__kwdefaults__", {"timeout_s": 0.3})
     with receiving() as there, caplog.at_level(logging.INFO, "coordinator"):
         there.answers.clear()
-        with alerting(there.url, "c", lambda: OPEN) as alerts:
+        with alerting(lambda: there.url, "c", lambda: OPEN) as alerts:
             alerts.put(alert())
             there.until(1)
             for n in range(1_000):  # returns, though nobody takes them
@@ -213,7 +213,7 @@ def test_another_answer_than_yes_is_told_of_once_and_no_redirect_is_followed(
     caplog: pytest.LogCaptureFixture, status: int, said: str
 ) -> None:
     with receiving(status) as there:
-        with alerting(there.url, "c", lambda: OPEN) as alerts:
+        with alerting(lambda: there.url, "c", lambda: OPEN) as alerts:
             for kind in AlertKind:
                 alerts.put(alert(kind))
         assert len(there.bodies) == len(AlertKind)
@@ -225,7 +225,7 @@ def test_another_answer_than_yes_is_told_of_once_and_no_redirect_is_followed(
 
 def test_when_it_takes_alerts_again_that_is_said(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "coordinator")
-    with receiving(500) as there, alerting(there.url, "c", lambda: OPEN) as alerts:
+    with receiving(500) as there, alerting(lambda: there.url, "c", lambda: OPEN) as alerts:
         alerts.put(alert(AlertKind.HALT))
         there.until(1)
         there.status = 200
@@ -238,7 +238,7 @@ def test_nobody_there_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    with alerting(f"http://127.0.0.1:{port}/SECRET", "c", lambda: OPEN) as alerts:
+    with alerting(lambda: f"http://127.0.0.1:{port}/SECRET", "c", lambda: OPEN) as alerts:
         alerts.put(alert(AlertKind.HALT))
         alerts.put(alert(AlertKind.STREAM_LOST))
     assert caplog.text.count("ConnectionRefusedError") == 1
@@ -250,7 +250,7 @@ def test_nobody_there_is_told_of_once(caplog: pytest.LogCaptureFixture) -> None:
 
 def test_a_refused_start_is_told_and_still_refused() -> None:
     with receiving() as there:
-        with pytest.raises(SafetyRefusal), alerting(there.url, "c", lambda: OPEN):
+        with pytest.raises(SafetyRefusal), alerting(lambda: there.url, "c", lambda: OPEN):
             raise SafetyRefusal("books apart")
         assert [(b["kind"], b["reason"]) for b in there.bodies] == [
             ("refused-start", "books apart")
@@ -259,7 +259,7 @@ def test_a_refused_start_is_told_and_still_refused() -> None:
 
 def test_that_another_one_runs_already_is_no_news() -> None:
     with receiving() as there:
-        with pytest.raises(LeaseHeld), alerting(there.url, "c", lambda: OPEN):
+        with pytest.raises(LeaseHeld), alerting(lambda: there.url, "c", lambda: OPEN):
             raise LeaseHeld("it runs")
         assert there.bodies == []
 
@@ -313,6 +313,6 @@ def test_any_other_url_is_refused_without_being_repeated(url: str) -> None:
 
 
 def test_without_a_url_nobody_is_told_and_no_thread_runs() -> None:
-    with alerting(webhook_url({}), "c", lambda: OPEN) as alerts:
+    with alerting(lambda: webhook_url({}), "c", lambda: OPEN) as alerts:
         alerts.put(alert())
         assert "webhook" not in {thread.name for thread in threading.enumerate()}
