@@ -55,6 +55,30 @@ class Pair(MultiTickerStrategy):
     def explain(self):
         return {"edition": "pair"}
 """
+NEVER_DONE = """\
+import sqlite3
+import time
+from contextlib import closing
+
+from coordinator import Strategy, Window
+
+
+def bars_seen():
+    with closing(sqlite3.connect(JOURNAL)) as journal:
+        return journal.execute("SELECT count(*) FROM records WHERE kind = 'BarsSeen'").fetchone()
+
+
+class NeverDone(Strategy):
+    strategy_type = "never_done"
+    window: Window = 1
+    history_bars = property(lambda self: 1)
+
+    def step(self, bar):
+        before = bars_seen()
+        while bars_seen() == before:
+            time.sleep(0.02)
+        return 0
+"""
 FAST = ("--clock-speed", "60")
 
 
@@ -246,6 +270,34 @@ def test_a_strategy_that_failed_trades_again_today_once_its_file_is_repaired_and
     assert "~ Mine: failed today, and trades again" in done[1]
     assert "~ Beside (shadow): failed today, and trades again" in done[1]
     assert "stopped: fault" not in status
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_strategy_that_takes_a_bar_no_faster_than_the_next_one_comes_cannot_join(
+    short_path: Path,
+) -> None:
+    trader = Trader(short_path, {}, "--simulate", "--date", "2026-03-17")
+    write_folder(trader.own)
+    trader.edit(THEIRS)
+    with trader.session() as process:
+        until(lambda: any(trader.shell.home.glob(f"*/{JOURNAL}")))
+        until(lambda: len(read_kinds(trader.journal, r.BarsSeen)) >= 3)
+        slow = f"JOURNAL = {str(trader.journal)!r}\n{NEVER_DONE}"
+        (trader.own / "never_done.py").write_text(slow)
+        trader.edit(THEIRS, strategy("Slow", "never_done"))
+        refused = trader.reload("--yes")
+        seen = len(read_kinds(trader.journal, r.BarsSeen))
+        until(lambda: len(read_kinds(trader.journal, r.BarsSeen)) > seen)
+        left = [Path(f"/proc/{pid}") for pid in below(process.pid)]
+        trader.edit(THEIRS)
+        same = trader.reload("--yes")
+    assert refused[0] == 1, refused
+    assert "Nothing was changed: bars come faster than the strategies of your own" in refused[1]
+    assert "make their steps quicker, and ask again" in refused[1]
+    assert read_kinds(trader.journal, r.Reconfigured) == []
+    assert len(left) == 1, "the one that forks: whose strategy was refused has ended"
+    assert "runs with this configuration already" in same[1]
 
 
 def failures(journal: Path) -> set[str]:
