@@ -22,6 +22,12 @@ from coordinator.shell.recent import Event as Event
 PATIENCE_S = 3.0
 """Local seconds for which a coordinator's answer is waited for."""
 
+AFTERWARDS = (
+    "Only a session that runs can explain itself. What a strategy did in one that has ended is in"
+    " `multi-trader report`, and why each of its orders was placed or denied in `multi-trader sql"
+    ' "SELECT strategy, decided_at, symbol, side, status, reason FROM orders ORDER BY ALL"`.'
+)
+
 
 class NobodyRuns(MultiTraderError):
     """No coordinator answers, so that there is nothing to look at; the message says what to do."""
@@ -107,7 +113,10 @@ def explain(which: Which, by: str, strategy: str, ticker: str = "") -> list[Expl
         request = Request(do="explain", by=by, strategy=strategy, ticker=ticker)
     except ValidationError as error:
         raise OperatorError(f"Not to be explained: {complaint(error)}.") from None
-    answers = which.ask_some(request)
+    try:
+        answers = which.ask_some(request)
+    except NobodyRuns as nobody:
+        raise NobodyRuns(f"{nobody}\n{AFTERWARDS}") from None
     explained = [one for answer in answers for one in answer.reply.explained]
     if explained:
         return explained

@@ -210,3 +210,16 @@ def test_before_the_first_session_nothing_is_an_answer(command: Command) -> None
     loaded = command(["end-of-day"])
     assert loaded.code == 0
     assert "Nothing to load" in loaded.out
+
+
+def test_explain_says_where_to_ask_once_the_session_is_over_and_there_it_is_answered(
+    after: Command, traded: Traded
+) -> None:
+    after(["end-of-day"])
+    said = after(["explain", "SPY_Adaptive"])
+    assert (said.code, said.out) == (1, "")
+    [query] = re.findall(r'`multi-trader sql "(.*)"`', said.err)
+    answer = after(["sql", query, "--csv"])
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out.splitlines()[0] == "strategy,decided_at,symbol,side,status,reason"
+    assert after(["report"]).code == 0

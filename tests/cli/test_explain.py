@@ -72,5 +72,6 @@ def test_without_a_coordinator_it_says_what_to_do_next(command: Command) -> None
     assert (answer.code, answer.out) == (1, "")
     assert "No coordinator that runs answers" in answer.err
     assert "multi-trader run" in answer.err
+    assert "What a strategy did in one that has ended is in `multi-trader report`" in answer.err
     other = command(["explain", "A", "--account", "PA9", "--coordinator", "x"])
     assert "for account PA9 and coordinator x" in other.err
