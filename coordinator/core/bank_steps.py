@@ -281,6 +281,8 @@ def _need(form: LaneForm) -> int:
             return 1
         case Kind.REVERSION | Kind.BANDS:
             return form.whole[0]
+        case Kind.MACD | Kind.BREAKOUT | Kind.VWAP:
+            raise AssertionError(f"a bank does not step {form.kind}")
 
 
 def _bounds(form: LaneForm) -> tuple[float, float, float, float]:

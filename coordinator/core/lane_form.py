@@ -1,7 +1,9 @@
 """How a rule tells that its step is one of a kind: its kind, and its parameters as numbers.
 
-A rule that has a lane form has a method `lane_form()` beside `start`; what it starts can go on from
-where a lane stands (`resume`). Whatever is not to be had in 64 bits stays a step.
+A rule that has a lane form has a method `lane_form()` beside `start`. What machine code judges over
+a whole history has one (`backtest/compiled/judging.py`); of some kinds a Bank steps it, too, and
+what the rule starts can go on from where a lane stands (`resume`). Whatever is not to be had in 64
+bits stays a step.
 """
 
 from __future__ import annotations
@@ -22,6 +24,8 @@ EXACT = 1 << 52
 """Whole numbers stay below it where they become floats."""
 KEPT, NEAR = 4096, 1e-7
 """Changes that an RSI keeps, and how near a bound, in its points, a float is not trusted."""
+UNSURE = 1e-12
+"""How near each other products are that floats do not tell apart, as a part of them."""
 WIDTH = 5
 """Whole numbers that a form has at most."""
 
@@ -30,7 +34,7 @@ Side = Callable[[Sequence[int], int, Fraction], int]
 
 
 class Kind(Enum):
-    """The steps that a Bank knows."""
+    """The steps that have a form; a Bank knows those that are `banked`."""
 
     HOLD = 0
     MOMENTUM = 1
@@ -39,6 +43,14 @@ class Kind(Enum):
     REVERSION = 4
     BANDS = 5
     ADAPTIVE = 6
+    MACD = 7
+    BREAKOUT = 8
+    VWAP = 9
+
+    @property
+    def banked(self) -> bool:
+        """Whether a Bank can step it."""
+        return self not in (Kind.MACD, Kind.BREAKOUT, Kind.VWAP)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +116,13 @@ class Resumable(Protocol):
 
 
 def form_of(rule: object) -> LaneForm | None:
-    """The lane form of a rule; None if it has none, or changed only how it steps."""
+    """The lane form of a rule that a Bank can step; None if it has none."""
+    form = told_form_of(rule)
+    return form if form is not None and form.kind.banked else None
+
+
+def told_form_of(rule: object) -> LaneForm | None:
+    """The lane form of a rule of any kind; None if it has none, or changed only how it steps."""
     for cls in type(rule).__mro__:
         if "lane_form" in cls.__dict__:
             form = cast(LaneForm, rule.lane_form())  # type: ignore[attr-defined]
@@ -141,6 +159,22 @@ def deviation_form(kind: Kind, window: int, *multiples: Decimal) -> LaneForm:
     squares = [part**2 for multiple in multiples for part in multiple.as_integer_ratio()]
     spread = math.isqrt(MOST // max(squares)) // (4 * window)
     return LaneForm(kind, (window, *squares), window, spread=spread)
+
+
+def macd_form(fast: int, slow: int, signal: int) -> LaneForm:
+    """Of exponential averages of floats."""
+    return LaneForm(Kind.MACD, (fast, slow, signal), slow + signal - 1, close=EXACT)
+
+
+def breakout_form(entry: int, leave: int) -> LaneForm:
+    """Of a close against the highs and the lows before it."""
+    return LaneForm(Kind.BREAKOUT, (entry, leave), max(entry, leave) + 1)
+
+
+def vwap_form(window: int, below: Fraction, above: Fraction) -> LaneForm:
+    """Of a close against parts of the volume-weighted price."""
+    whole = window, *below.as_integer_ratio(), *above.as_integer_ratio()
+    return LaneForm(Kind.VWAP, whole, window, volume=MOST // window)
 
 
 def adaptive_form(crossing: LaneForm, rsi: LaneForm, volume_window: int) -> LaneForm:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
+from coordinator.core.lane_form import LaneForm, breakout_form
 from coordinator.core.values import Bar
 from coordinator.strategies.base import Step, Strategy, Values, Window
 
@@ -37,6 +38,10 @@ class DonchianStrategy(Strategy):
     def start(self) -> Step:
         """A fresh step, for the bars of one ticker."""
         return _DonchianStep(self).step
+
+    def lane_form(self) -> LaneForm:
+        """The same step in numbers (`core/lane_form.py`)."""
+        return breakout_form(self.entry_window, self.exit_window)
 
     def over(self, series: Series) -> kernels.Signs | None:
         """The signal at each bar of a series at once, as the step gives it."""

@@ -15,6 +15,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
+from coordinator.core.lane_form import UNSURE
 from coordinator.core.series import Floats, Prices, Ticks
 from coordinator.strategies.indicators import Rsi, rsi_side
 
@@ -23,6 +24,8 @@ Whole = NDArray[np.int64]
 Judge = Callable[[Whole, Whole], Signs | None]
 """From distances and variances to signals; None where a number could be too large."""
 _MOST = 1 << 62
+_FLOAT = 1 << 900
+"""Numbers below this, times any of 64 bits, are floats."""
 
 
 def sign(ticks: Whole) -> Signs:
@@ -163,18 +166,29 @@ def vwap(
     lies above the part `above`; 0 without any volume in the window.
     """
     closes, highs, lows = prices
-    if _largest(volumes) * window >= _MOST:
+    finest = max(below.denominator, above.denominator)  # a part is at most 1
+    if _largest(volumes) * window >= _MOST or finest >= _FLOAT:
         return None
     total = sums(volumes, window)
-    finest = max(below.denominator, above.denominator)  # a part is at most 1
-    highest = max(map(_largest, prices))
-    if max(3 * highest * _largest(total), 1) * finest >= _MOST:
+    if 3 * max(map(_largest, prices)) * _largest(total) >= _MOST:
         return None
     weighted = sums((closes + highs + lows) * volumes, window)
     theirs = 3 * closes[len(closes) - len(total) :] * total
-    long = theirs * below.denominator < weighted * below.numerator
-    flat = theirs * above.denominator > weighted * above.numerator
+    long = less(theirs, below.denominator, weighted, below.numerator)
+    flat = less(weighted, above.numerator, theirs, above.denominator)
     return behind(long.astype(np.int8) - (flat & ~long), len(closes))
+
+
+def less(these: Whole, factor: int, those: Whole, other: int) -> NDArray[np.bool_]:
+    """Whether these times a factor are less than those times another, however large that is."""
+    if max(_largest(these), _largest(those), 1) * max(factor, other) < _MOST:
+        return these * factor < those * other
+    one, two = these * float(factor), those * float(other)
+    found: NDArray[np.bool_] = one < two
+    doubt = np.abs(one - two) <= UNSURE * np.maximum(np.abs(one), np.abs(two))
+    for place in np.flatnonzero(doubt).tolist():
+        found[place] = int(these[place]) * factor < int(those[place]) * other
+    return found
 
 
 def convergence(closes: Floats, fast: int, slow: int, signal: int) -> Signs:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
+from coordinator.core.lane_form import LaneForm, macd_form
 from coordinator.core.values import Bar
 from coordinator.strategies.base import Step, Strategy, Values, Window
 
@@ -41,6 +42,10 @@ class MacdStrategy(Strategy):
     def start(self) -> Step:
         """A fresh step, for the bars of one ticker."""
         return _MacdStep(self).step
+
+    def lane_form(self) -> LaneForm:
+        """The same step in numbers (`core/lane_form.py`)."""
+        return macd_form(self.fast_window, self.slow_window, self.signal_window)
 
     def over(self, series: Series) -> kernels.Signs | None:
         """The signal at each bar of a series at once, as the step gives it."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
+from coordinator.core.lane_form import LaneForm, vwap_form
 from coordinator.core.values import Bar
 from coordinator.strategies.base import Exact, Step, Strategy, Values, Window
 from coordinator.strategies.indicators import RunningSum
@@ -46,6 +47,10 @@ class VwapReversionStrategy(Strategy):
     def start(self) -> Step:
         """A fresh step, for the bars of one ticker."""
         return _VwapStep(self).step
+
+    def lane_form(self) -> LaneForm:
+        """The same step in numbers (`core/lane_form.py`)."""
+        return vwap_form(self.lookback_period, self._below, self._above)
 
     def over(self, series: Series) -> kernels.Signs | None:
         """The signal at each bar of a series at once, as the step gives it."""

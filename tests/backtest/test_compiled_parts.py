@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coordinator.backtest.compiled import columns, kernel
+from coordinator.backtest.compiled import columns, judging, kernel
 from coordinator.backtest.compiled.judging import judge
-from coordinator.backtest.compiled.layout import Histories, Rows
+from coordinator.backtest.compiled.layout import Histories, Rows, Whole
 from coordinator.core import risk
-from coordinator.core.lane_form import WIDTH, form_of, in_ticks, places_of
+from coordinator.core.lane_form import WIDTH, form_of, in_ticks, places_of, told_form_of
 from coordinator.core.ledger import Position
 from coordinator.core.risk import Asset, Limits
 from coordinator.core.series import Prices, Series
@@ -24,10 +24,13 @@ from coordinator.strategies.adaptive import AdaptiveStrategy
 from coordinator.strategies.base import Step
 from coordinator.strategies.bollinger import BollingerStrategy
 from coordinator.strategies.buy_and_hold import BuyAndHoldStrategy
+from coordinator.strategies.donchian import DonchianStrategy
 from coordinator.strategies.ma_crossover import MovingAverageCrossoverStrategy
+from coordinator.strategies.macd import MacdStrategy
 from coordinator.strategies.mean_reversion import MeanReversionStrategy
 from coordinator.strategies.momentum import MomentumStrategy
 from coordinator.strategies.rsi import RsiStrategy
+from coordinator.strategies.vwap_reversion import VwapReversionStrategy
 from tests.coordinator.reading import bars
 from tests.coordinator.test_kernels import DATA, USUAL
 
@@ -57,6 +60,16 @@ def test_products_are_compared_in_128_bits(a: int, b: int, c: int, off: int) -> 
     for d in (near, b):
         if 0 <= d < 1 << 62:
             assert kernel._less(a, b, c, d) == (a * b < c * d)
+
+
+@MANY
+@given(AMOUNTS, AMOUNTS, AMOUNTS, st.integers(-3, 3))
+def test_or_a_float_tells_them_apart_or_nothing_does(a: int, b: int, c: int, off: int) -> None:
+    for d in (min(max(a * b // c + off, 0), 1 << 61), b):
+        one, other = a * b, c * d
+        is_far = abs(one - other) * 10**11 > max(one, other)
+        known = is_far or max(one, other) < 1 << 61
+        assert judging._less(a, b, c, d) in ((one < other), *(() if known else (judging.DOUBT,)))
 
 
 @MANY
@@ -150,12 +163,27 @@ RULES: dict[type, st.SearchStrategy[Any]] = {
         lookback_period=st.integers(2, 9),
         band_width=st.sampled_from([Decimal(0), Decimal("0.7"), Decimal(1)]),
     ),
+    MacdStrategy: st.builds(
+        MacdStrategy,
+        fast_window=st.integers(2, 6),
+        slow_window=st.integers(7, 12),
+        signal_window=SPANS,
+    ),
+    DonchianStrategy: st.builds(DonchianStrategy, entry_window=SPANS, exit_window=SPANS),
+    VwapReversionStrategy: st.builds(
+        VwapReversionStrategy,
+        lookback_period=SPANS,
+        entry_threshold=st.sampled_from([Decimal(0), Decimal("0.0007"), Decimal(1)]),
+        exit_threshold=st.sampled_from([Decimal(0), Decimal("0.0004"), Decimal("1e-15")]),
+    ),
 }
+FINER = 10
+"""Highs and lows have one decimal more than closes here."""
 
 
 def judged(rule: Any, bars: Histories, history: int) -> list[int] | None:
     """What machine code says of a rule at a session's bars; None if it refuses."""
-    form = form_of(rule)
+    form = told_form_of(rule)
     assert form is not None
     rows = Rows(
         np.array([form.kind.value]),
@@ -179,16 +207,27 @@ def test_built_in_rules_say_in_machine_code_what_they_say_at_once(
     closes = 1_000 + np.cumsum(moves)
     volumes = np.array(data.draw(st.lists(st.integers(0, 4), min_size=len(moves), max_size=60)))
     volumes = np.resize(volumes, len(moves))
+    reach = st.lists(st.integers(0, 3 * FINER), min_size=5, max_size=60)
+    above, below = (np.resize(data.draw(reach), len(moves)) for _ in range(2))
+    prices = Prices(closes * FINER, closes * FINER + above, closes * FINER - below)
     session = data.draw(st.integers(1, len(moves)))
     history = data.draw(st.integers(0, len(moves)))
-    edges = (np.array([place]) for place in (0, len(moves) - session, len(moves)))
-    found = judged(rule, Histories(closes, volumes, *edges, np.array([True])), history)
-    whole = Series.of_whole(Prices(closes, closes, closes), volumes, 2)
-    told = rule.over(whole.last(history + session))
+    edges = tuple(np.array([place]) for place in (0, len(moves) - session, len(moves)))
+    known = Histories(
+        closes, prices.highs, prices.lows, volumes, *edges, np.array([True]), 100.0, FINER
+    )
+    found = judged(rule, known, history)
+    told = rule.over(Series.of_whole(prices, volumes, 3).last(history + session))
     if found is None:
-        assert isinstance(rule, RsiStrategy | AdaptiveStrategy), "only an RSI lies near a bound"
+        near = RsiStrategy | AdaptiveStrategy | VwapReversionStrategy
+        assert isinstance(rule, near), "only these have floats near a bound"
     else:
         assert found == told[len(told) - session :].tolist()
+
+
+def whole(values: list[Decimal], places: int) -> Whole:
+    """Values as whole numbers of the last decimal."""
+    return np.array([in_ticks(one, places) for one in values])
 
 
 @pytest.mark.slow
@@ -199,19 +238,28 @@ def test_every_recorded_bar_is_judged_in_machine_code_as_a_step_judges_it() -> N
         pytest.skip("the recorded bars are not here")
     for _, rows in pd.read_parquet(path).groupby(["source", "symbol"]):
         own = rows.sort_values("timestamp").tail(2000)
-        closes, volumes = (
-            [Decimal(repr(float(one))) for one in own[name]] for name in ("close", "volume")
+        closes, highs, lows, volumes = (
+            [Decimal(repr(float(one))) for one in own[name]]
+            for name in ("close", "high", "low", "volume")
         )
-        places = [max(map(places_of, column)) for column in (closes, volumes)]
-        ticks, lots = (
-            np.array([in_ticks(one, place) for one in column])
-            for column, place in zip((closes, volumes), places, strict=True)
+        ticks, fine, lots = (
+            max(map(places_of, column)) for column in (closes, closes + highs + lows, volumes)
         )
+        wicks = [(high - c, c - low) for c, high, low in zip(closes, highs, lows, strict=True)]
         edges = (np.array([place]) for place in (0, 500, len(own)))
-        known = Histories(ticks, lots, *edges, np.array([True]))
-        for rule in filter(form_of, USUAL):
+        known = Histories(
+            whole(closes, ticks),
+            whole(highs, fine),
+            whole(lows, fine),
+            whole(volumes, lots),
+            *edges,
+            np.array([True]),
+            10.0**ticks,
+            10 ** (fine - ticks),
+        )
+        for rule in USUAL:
             step = rule.start()
-            said = [step(bar) for bar in bars(closes, volumes)][500:]
+            said = [step(bar) for bar in bars(closes, volumes, wicks)][500:]
             assert judged(rule, known, 500) == said, rule
 
 
@@ -224,3 +272,9 @@ def test_a_rule_that_steps_otherwise_than_the_built_in_one_it_is_made_from_has_n
     fine = MomentumStrategy(momentum_threshold=Decimal("1e-19"))
     assert form_of(fine) is None, "its numbers need more than 64 bits"
     assert form_of(MomentumStrategy(momentum_threshold=Decimal("0.0007"))) is not None
+
+
+def test_a_form_that_no_bank_steps_is_for_machine_code_alone() -> None:
+    for rule in (MacdStrategy(), DonchianStrategy(), VwapReversionStrategy()):
+        assert form_of(rule) is None
+        assert told_form_of(rule) is not None

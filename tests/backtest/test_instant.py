@@ -69,7 +69,9 @@ class Tape:
             for at, cent in enumerate(cents):
                 if cent is not None:
                     price = cent / 100
-                    row = dict.fromkeys(("open", "high", "low", "close"), price)
+                    row = {"open": price, "high": price, "low": price, "close": price}
+                    row["high"] += at % 3 / 100
+                    row["low"] -= at % 4 / 1000
                     when = start + timedelta(minutes=at)
                     rows.append({"symbol": symbol, "timestamp": when, "volume": 7.5 + at, **row})
         pd.DataFrame(rows).to_parquet(path)
@@ -104,6 +106,15 @@ RULES = st.one_of(
         st.integers(2, 4),
     ),
     st.builds(lambda n: ("mean_reversion", {"lookback_period": n}), st.integers(2, 5)),
+    st.builds(
+        lambda n: ("macd", {"fast_window": n, "slow_window": n + 2, "signal_window": n}),
+        st.integers(2, 4),
+    ),
+    st.builds(lambda n: ("donchian", {"entry_window": n, "exit_window": 4 - n}), st.integers(1, 3)),
+    st.builds(
+        lambda n: ("vwap_reversion", {"lookback_period": n, "entry_threshold": 0.0002}),
+        st.integers(2, 4),
+    ),
     st.builds(lambda n: ("instant_moody", {"raises_at": n}), st.sampled_from([0, 0, 0, 1, 9])),
 )
 RISK = st.fixed_dictionaries(

@@ -56,6 +56,9 @@ SHORT: list[Strategy] = [
     VwapReversionStrategy(
         lookback_period=1, entry_threshold=Decimal(0), exit_threshold=Decimal("0.0003")
     ),
+    VwapReversionStrategy(
+        lookback_period=3, entry_threshold=Decimal("1e-19"), exit_threshold=Decimal("1e-30")
+    ),
 ]
 USUAL: list[Strategy] = [
     MomentumStrategy(momentum_threshold=Decimal("0.002")),

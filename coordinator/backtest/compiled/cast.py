@@ -13,7 +13,7 @@ from coordinator.backtest.compiled.layout import Limits as LimitArrays
 from coordinator.backtest.compiled.layout import Rows, Table, Whole
 from coordinator.backtest.compiled.scale import Scale, TooLarge
 from coordinator.core.engine import tickers_of
-from coordinator.core.lane_form import HOLDING, WIDTH, form_of
+from coordinator.core.lane_form import HOLDING, WIDTH, Kind, told_form_of
 from coordinator.core.lanes import Rule, StrategySpec
 from coordinator.core.risk import Limits
 from coordinator.core.values import ZERO, exactly
@@ -76,12 +76,14 @@ class Cast:
         self.needs, self.seat_row = np.array(needs), np.array(seat_row)
         self.row_ticker = np.array([at for _, at in found])
         self.rows, self.known, self.others = _numbers(distinct, history, list(found))
+        self.ranged = bool(np.isin(self.rows.kind, (Kind.BREAKOUT.value, Kind.VWAP.value)).any())
+        """Whether a rule that machine code knows looks at highs and lows."""
 
 
 def _numbers(
     rules: Sequence[Rule], history: Sequence[int], rows: Sequence[tuple[int, int]]
 ) -> tuple[Rows, Whole, list[int]]:
-    forms = [form_of(rule) for rule in rules]
+    forms = [told_form_of(rule) for rule in rules]
     has_one = np.array([form is not None for form in forms])
     rule_of, ticker_of = np.array(rows).T
     known = np.flatnonzero(has_one[rule_of])

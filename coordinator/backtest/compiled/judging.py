@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 
 from coordinator.backtest.compiled.layout import Histories, Reals, Rows, Signs, Whole
 from coordinator.backtest.compiled.machine_code import bare, part
-from coordinator.core.lane_form import KEPT, NEAR, Kind
+from coordinator.core.lane_form import KEPT, MOST, NEAR, UNSURE, Kind
 
-HOLD, MOMENTUM = Kind.HOLD.value, Kind.MOMENTUM.value
-CROSSING, RSI = Kind.CROSSING.value, Kind.RSI.value
-REVERSION, BANDS, ADAPTIVE = Kind.REVERSION.value, Kind.BANDS.value, Kind.ADAPTIVE.value
+HOLD, MOMENTUM, CROSSING, RSI, REVERSION, BANDS, ADAPTIVE, MACD, BREAKOUT, VWAP = (
+    kind.value for kind in Kind
+)
 DOUBT = 2
-"""The zone of an RSI that a float cannot tell."""
+"""What a float cannot tell: the zone of an RSI, or which of two products is less."""
 _FAR = 2 * NEAR
 """A history is counted in ticks of any size: what its floats differ by from a step's is less."""
 
@@ -28,7 +28,7 @@ _FAR = 2 * NEAR
 def judge(bars: Histories, rows: Rows, at: Whole, signals: Signs, refused: NDArray[Any]) -> None:
     """Write each row's signals of the session from its place `at` on, or mark it as refused.
 
-    Refused is what could be too large for 64 bits, and an RSI too near its bound for a float.
+    Refused is what could be too large for 64 bits, and what lies too near a bound for a float.
     """
     for row in range(len(at)):
         ticker = rows.ticker[row]
@@ -38,7 +38,7 @@ def judge(bars: Histories, rows: Rows, at: Whole, signals: Signs, refused: NDArr
         out = signals[at[row] : at[row] + end - first]
         what, given, bounds = rows.kind[row], rows.whole[row], rows.bounds[row]
         said = _within(closes, rows.limits[row])
-        if said and what == ADAPTIVE:
+        if said and what in (ADAPTIVE, VWAP):
             said = bars.counted[ticker] and _largest(volumes) <= rows.limits[row, 2]
         if said:
             if what == HOLD:
@@ -51,6 +51,12 @@ def judge(bars: Histories, rows: Rows, at: Whole, signals: Signs, refused: NDArr
                 said = _rsi_over(closes, out, given[0], bounds)
             elif what == ADAPTIVE:
                 said = _adaptive_over(closes, volumes, out, given, bounds)
+            elif what == MACD:
+                _macd_over(closes, bars.dollar, out, given)
+            elif what == BREAKOUT:
+                _breakout_over(bars, begin, end, out, given)
+            elif what == VWAP:
+                said = _vwap_over(bars, begin, end, out, given)
             else:
                 _deviation_over(what, closes, out, given)
         refused[row] = not said
@@ -146,6 +152,61 @@ def _deviation_over(what: int, closes: Whole, out: Signs, given: Whole) -> None:
 
 
 @part
+def _macd_over(closes: Whole, dollar: float, out: Signs, given: Whole) -> None:
+    """The fast average begins with the slow one, and the signal line when both are known."""
+    old, fast, slow, window = len(closes) - len(out), given[0], given[1], given[2]
+    weights = 2.0 / (fast + 1), 2.0 / (slow + 1), 2.0 / (window + 1)
+    quick, steady, line, quicks, steadies, lines = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
+    for now in range(len(closes)):
+        close, begun, n = closes[now] / dollar, now - slow + fast, now - slow + 1
+        if begun >= 0:
+            quick, quicks = _smoothed(begun, fast, weights[0], close, quick, quicks)
+        steady, steadies = _smoothed(now, slow, weights[1], close, steady, steadies)
+        macd = quick - steady
+        if n >= 0:
+            line, lines = _smoothed(n, window, weights[2], macd, line, lines)
+        if now >= old:
+            out[now - old] = int(macd > line) - int(macd < line) if n >= window - 1 else 0
+
+
+@part
+def _breakout_over(bars: Histories, begin: int, end: int, out: Signs, given: Whole) -> None:
+    old, entry, leave, top, bottom = end - len(out), given[0], given[1], -1, -1
+    for now in range(old, end):
+        out[now - old] = 0
+        if now - begin >= max(entry, leave):
+            top = _topmost(bars.highs, now, entry, top, 1)
+            bottom = _topmost(bars.lows, now, leave, bottom, -1)
+            close = bars.closes[now] * bars.finer
+            out[now - old] = int(close > bars.highs[top]) - int(close < bars.lows[bottom])
+
+
+@part
+def _vwap_over(bars: Histories, begin: int, end: int, out: Signs, given: Whole) -> bool:
+    """False where 64 bits could be too few."""
+    old, window, total, weighted = end - len(out), given[0], 0, 0
+    start = max(old - window, begin)
+    for now in range(start, end):
+        if now - start >= window:
+            total -= bars.volumes[now - window]
+            weighted -= _thrice_paid(bars, now - window)
+        prices = float(bars.highs[now]) + bars.lows[now] + float(bars.closes[now]) * bars.finer
+        if prices * bars.volumes[now] >= MOST // 2 or weighted >= MOST // 2:
+            return False
+        total, weighted = total + bars.volumes[now], weighted + _thrice_paid(bars, now)
+        if now < old:
+            continue
+        if 3.0 * (float(bars.closes[now]) * bars.finer) * total >= MOST:
+            return False
+        theirs, ready = 3 * (bars.closes[now] * bars.finer) * total, now - begin >= window - 1
+        said = _reverted(theirs, weighted, given) if ready else 0
+        if abs(said) == DOUBT:
+            return False
+        out[now - old] = said
+    return True
+
+
+@part
 def _risen(close: int, then: int, given: Whole) -> int:
     """+1 if a close lies above an earlier one by more than the threshold, -1 if below."""
     scaled = close * given[1]
@@ -165,6 +226,56 @@ def _crossed(fast: int, slow: int, given: Whole) -> int:
     """The sign of the short average less the long one, of their sums."""
     high, low = fast * given[1], slow * given[0]
     return int(high > low) - int(high < low)
+
+
+@part
+def _smoothed(
+    n: int, window: int, weight: float, value: float, average: float, total: float
+) -> tuple[float, float]:
+    """An exponential average with one value more after `n`, and the sum that it begins with."""
+    if n >= window:
+        average += (value - average) * weight
+    else:
+        total += value
+        if n == window - 1:
+            average = total / window
+    return average, total
+
+
+@part
+def _topmost(values: Whole, now: int, window: int, known: int, side: int) -> int:
+    """The place of the highest of `window` values before `now`, or lowest if `side` is -1."""
+    first = now - window
+    if known >= first:
+        return now - 1 if side * values[now - 1] >= side * values[known] else known
+    found = first
+    for place in range(first + 1, now):
+        if side * values[place] >= side * values[found]:
+            found = place
+    return found
+
+
+@part
+def _thrice_paid(bars: Histories, at: int) -> int:
+    """A bar's volume at three times its typical price."""
+    prices = bars.highs[at] + bars.lows[at] + bars.closes[at] * bars.finer
+    return int(prices * bars.volumes[at])
+
+
+@part
+def _reverted(theirs: int, weighted: int, given: Whole) -> int:
+    """Whether a close lies below one part of the volume-weighted price, or above the other."""
+    long = _less(theirs, given[2], weighted, given[1])
+    return long if long else -_less(weighted, given[3], theirs, given[4])
+
+
+@part
+def _less(a: int, b: int, c: int, d: int) -> int:
+    """1 if a x b < c x d, of numbers not below 0; DOUBT where neither 64 bits nor a float tell."""
+    one, other = float(a) * b, float(c) * d
+    if max(one, other) < MOST:
+        return int(a * b < c * d)
+    return int(one < other) if abs(one - other) > UNSURE * max(one, other) else DOUBT
 
 
 @part

@@ -20,16 +20,21 @@ Reals = NDArray[np.float64]
 class Histories(NamedTuple):
     """Tickers' bars one after another: `begin`, the session's `first`, and `end`, by ticker.
 
-    Closes and volumes are whole numbers of any unit; of a ticker without `counted` the volumes are
-    not known.
+    Closes are whole numbers of a unit of which a dollar has `dollar`; highs and lows, empty where
+    nobody looks at them, of one `finer` times as fine; volumes of any. Of a ticker without
+    `counted` the volumes are not known.
     """
 
     closes: Whole
+    highs: Whole
+    lows: Whole
     volumes: Whole
     begin: Whole
     first: Whole
     end: Whole
     counted: NDArray[np.bool_]
+    dollar: float
+    finer: int
 
 
 class Rows(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from simulator.columns import Columns
 from simulator.fills import Spread
 
 _MINUTE = MINUTE // MICRO
+_NONE: Whole = np.zeros(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +53,22 @@ class Cut:
         """How many bars before the session each ticker has."""
         return self.span.begin - self.old
 
-    @property
-    def histories(self) -> Histories:
-        """History and session, for rules that judge both at once."""
+    def histories(self, *, ranged: bool) -> Histories:
+        """History and session, for rules that judge both at once; highs and lows if `ranged`."""
         shelf, span = self.shelf, self.span
-        return Histories(shelf.ticks, shelf.volumes, self.old, span.begin, span.end, shelf.counted)
+        highs, lows, finer = shelf.ranges if ranged else (_NONE, _NONE, 1)
+        return Histories(
+            shelf.ticks,
+            highs,
+            lows,
+            shelf.volumes,
+            self.old,
+            span.begin,
+            span.end,
+            shelf.counted,
+            10.0**shelf.scale.ticks,
+            finer,
+        )
 
     def unseen(self) -> list[Columns]:
         """Each ticker's history that nobody has seen."""
@@ -95,6 +108,19 @@ class Shelf:
         spans.shorten(self.volumes, self.of)
         self.axis, minute = self._lined_up()
         self.bars = Bars(scale.price(self.ticks), *scale.fills(self.ticks), minute)
+
+    @cached_property
+    def ranges(self) -> tuple[Whole, Whole, int]:
+        """Highs and lows, as whole numbers of a unit so many times as fine as ticks."""
+        decimals, ticks = self._columns[0].decimals, self.scale.ticks
+        prices = [
+            np.concatenate([one.high for one in self._columns]),
+            np.concatenate([one.low for one in self._columns]),
+        ]
+        needed = max(ticks, *(spans.decimals_of(each, decimals) for each in prices))
+        unit = int(10 ** (decimals - needed))
+        highs, lows = (each // unit if unit > 1 else each for each in prices)
+        return highs, lows, int(10 ** (needed - ticks))
 
     def cut(self, plan: SessionPlan, symbol: str, needs: Whole, marks: Whole, seen: Whole) -> Cut:
         """The session's part, with so many bars of history as each ticker needs.

@@ -185,7 +185,8 @@ class Stage:
         rest = list(cast.others)
         if len(cast.known):
             refused = np.zeros(len(cast.known), np.bool_)
-            judging.judge(cut.histories, cast.rows, at[cast.known], signals, refused)
+            bars = cut.histories(ranged=cast.ranged)
+            judging.judge(bars, cast.rows, at[cast.known], signals, refused)
             rest += cast.known[refused].tolist()
         if rest:
             self._ask(plan, sorted(rest), at, signals)
