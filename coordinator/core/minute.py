@@ -20,7 +20,7 @@ from coordinator.core.lanes import Lane, Lanes, StrategySpec
 from coordinator.core.ledger import Position, SubAccount
 from coordinator.core.risk import Asset
 from coordinator.core.session import SessionPlan
-from coordinator.core.values import ZERO, Bar
+from coordinator.core.values import UNASSIGNED, ZERO, Bar
 
 _NOBODY: frozenset[int] = frozenset()
 
@@ -121,12 +121,15 @@ class Minutes:
         return Seat(rank, spec, spec.name, account, places, spec.limits.watches)
 
     def changed(self, specs: Sequence[StrategySpec]) -> Minutes:
-        """The same minute for other strategies; those that go on see in it what they saw."""
-        new = Minutes(self._books, specs, self._lanes, self._assets)
-        new._begun, new._newest, new._busted = self._begun, self._newest, self._busted
+        """The same minute for other strategies; those that go on see in it what they saw.
+
+        Whoever joins a ticker begins its minute with its own first bar of it, whatever others had.
+        """
+        new = type(self)(self._books, specs, self._lanes, self._assets)
+        new._busted = self._busted
         for name, seat in new._seat_of.items():
             if name in self._seat_of:
-                seat.view = self._seat_of[name].view
+                seat.view = self.last_view(name)
                 new._touched += [(seat, ticker) for ticker in seat.places]
             if name in self._busted:
                 new._pressing.add(seat.rank)
@@ -156,7 +159,12 @@ class Minutes:
         self._turn = len(self._specs)
 
     def view(self, seat: Seat, minute: datetime) -> View:
-        """The strategy's View of this minute, or of a later one that it has already."""
+        """The strategy's View of this minute, or of a later one in which it had a bar already."""
+        if self._newest is not None and minute < self._newest:
+            self._keep(seat)
+        return self._at_least(seat, minute)
+
+    def _at_least(self, seat: Seat, minute: datetime) -> View:
         view = seat.view
         if view is None or view.minute < minute:
             view = seat.view = self._make(seat, minute)
@@ -190,6 +198,8 @@ class Minutes:
         match record:
             case r.OrderIntended():
                 self._stir(record.strategy, record.symbol, awaits=True)
+            case r.FillBooked() if record.strategy == UNASSIGNED:  # of our order, perhaps: it ends
+                self._stir_owner(record.client_order_id)
             case r.FillBooked() | r.ActivityBooked():
                 self._stir(record.strategy, record.symbol)
             case r.OrderMoved() | r.OrderReleased() | r.CancelRequested():
@@ -274,7 +284,7 @@ class Minutes:
         begun, fresh = self._begun, self._fresh if seat.rank > self._turn else ()
         due = [begun[t] for t in seat.places if t in begun and t not in fresh]
         if due:
-            self.view(seat, max(due))
+            self._at_least(seat, max(due))
 
     def _make(self, seat: Seat, minute: datetime) -> View:
         account = seat.account

@@ -6,26 +6,33 @@ The other engine here asks everybody on a ticker at each of its bars, as the rul
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from unittest.mock import patch
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coordinator.core import engine
 from coordinator.core import messages as m
 from coordinator.core import records as r
+from coordinator.core.lanes import StrategySpec
 from coordinator.core.minute import Minutes, Seat
 from coordinator.core.orders import OrderStatus
 from coordinator.core.values import UNASSIGNED, Side
 from tests.coordinator.bench import DAY, Bench, D, bust, spec
+from tests.coordinator.test_reload import reload
 
 TICKERS = ("SPY", "QQQ", "BTC/USD")
 MINUTES = 7
 
 
 class AskingEverybody(Minutes):
-    """Every strategy on a ticker, in turn, and its View made then."""
+    """Every strategy on a ticker, in turn, and its View made then and at no other time."""
+
+    def _keep(self, seat: Seat) -> None:
+        pass
 
     def asked(
         self, symbols: Sequence[str], decided: Collection[str], minute: datetime
@@ -135,6 +142,68 @@ def test_whom_nothing_moves_need_not_be_asked(
     assert held == ledger.net_positions()
 
 
+def both(*specs: StrategySpec) -> tuple[Bench, Bench]:
+    """The same session twice: the second asks everybody."""
+    few = Bench(*specs)
+    with patch.object(engine, "Minutes", AskingEverybody):
+        return few, Bench(*specs)
+
+
+@pytest.mark.parametrize("filled", [False, True])
+def test_a_bar_that_comes_after_a_later_minute_of_another_ticker_buys_once(*, filled: bool) -> None:
+    """At SPY's third minute there is nothing to do, but from then on the cash is that minute's."""
+    said = {("QQQ", 1): 1, ("QQQ", 2): 1, ("SPY", 2): 0}
+    for bench in both(spec("A", said, max_position_size="0.4")):
+        bench.minute(0, {"SPY": "100", "QQQ": "100"})
+        bench.minute(2, {"SPY": "100"})
+        bench.minute(1, {"QQQ": "100"})
+        if filled:
+            bench.fill(bench.order("A"))
+        bench.minute(2, {"QQQ": "100"})
+        assert [(sent[1:], bench.denials()) for sent in bench.sent()] == [
+            (("QQQ", Side.BUY, D(40)), [])
+        ]
+
+
+def test_whose_order_ends_by_a_fill_that_another_coordinator_booked_buys_again() -> None:
+    for bench in both(spec("A", {("SPY", n): 1 for n in range(3)})):
+        bench.minute(0, {"SPY": "100"})
+        order = bench.order("A")
+        bench.minute(1, {"SPY": "100"})
+        bench.update(order, OrderStatus.FILLED, order.qty)
+        assert order.is_open, "its execution is missing"
+        filled = r.FillBooked(
+            bench.now,
+            "x1",
+            order.client_order_id,
+            UNASSIGNED,
+            "SPY",
+            Side.BUY,
+            order.qty,
+            D(100),
+            D(0),
+            D(0),
+            order.qty,
+        )
+        bench.books.apply_foreign(filled)
+        bench.minute(2, {"SPY": "100"})
+        assert [sent[2] for sent in bench.sent()] == [Side.BUY, Side.BUY]
+
+
+def test_a_ticker_that_joins_begins_a_strategys_minute_with_its_own_next_bar() -> None:
+    """The cash that comes after the reload is there when A's minute begins, at SPY's bar."""
+    before = spec("A", {("SPY", 2): 1}, max_position_size="0.5")
+    after, other = replace(before, tickers=("SPY", "QQQ")), spec("B", {("QQQ", 9): 1})
+    for bench in both(before, other):
+        bench.minute(1, {"SPY": "100", "QQQ": "100"})
+        bench.minute(2, {"QQQ": "100"})
+        assert reload(bench, after, other).done
+        more = r.Transferred(bench.now, UNASSIGNED, "A", D(1000), "more")
+        bench.books.apply_foreign(more)
+        bench.minute(2, {"SPY": "100"})
+        assert [sent[3] for sent in bench.sent()] == [D(55)]
+
+
 def test_who_holds_and_is_not_guarded_is_asked_when_its_signal_turns_and_not_before() -> None:
     said = {("SPY", n): 1 for n in range(4)} | {("SPY", 5): -1}
     bench = Bench(spec("Free", said), spec("Guarded", said, stop_loss_pct="0.5"))
@@ -152,11 +221,11 @@ def test_who_holds_and_is_not_guarded_is_asked_when_its_signal_turns_and_not_bef
             bench.minute(number, {"SPY": "100"})
             for order in list(bench.books.orders.open()):
                 bench.fill(order)
-    both = ["Free", "Guarded"]
+    two = ["Free", "Guarded"]
     assert [list(dict.fromkeys(names)) for names in asked] == [
-        both,
+        two,
         *[["Guarded"]] * 4,
-        both,
+        two,
         ["Guarded"],
     ]
     assert [s[2] for s in bench.sent()] == [Side.BUY, Side.BUY, Side.SELL, Side.SELL]
