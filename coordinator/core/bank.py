@@ -8,16 +8,16 @@ up, and their steps go on from where they stood.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any, Protocol, cast
 
 import numpy as np
 
-from coordinator.core.bank_layout import ORDER, Floats, Ints, Pick
+from coordinator.core.bank_layout import ORDER, Ints
 from coordinator.core.bank_log import Log
 from coordinator.core.bank_seats import Seats
 from coordinator.core.bank_steps import Steps
+from coordinator.core.bank_turns import Frame, Turns
 from coordinator.core.lane_form import (
     EXACT,
     KEPT,
@@ -44,24 +44,6 @@ class Seated(Protocol):
         """Bars of history that it takes."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Frame:
-    """What is known of the frames of certain tickers: which of their bars count, and in what ticks.
-
-    `scale` and `most` are of closes and volumes; a float below `most` is trusted. Closes count from
-    `first`, and may be `spread` away from it.
-    """
-
-    chosen: Sequence[int] | None
-    pick: Pick
-    scale: Floats
-    most: Floats
-    first: Floats
-    spread: Floats
-    logged: Ints
-    columns: Ints
-
-
 class Bank:
     """`lanes` have a ticker and a form each; they stand in the order that `in_order` gives."""
 
@@ -78,9 +60,10 @@ class Bank:
         self._given_up: set[int] = set()
         self._pending: dict[int, Ints] = {}
         self._fresh = set(range(len(self.tickers)))
-        self._frames: dict[tuple[str, ...], _Frame] = {}
+        self._frames: dict[tuple[str, ...], Frame] = {}
         self._set_ticks()
         self._log = Log([self._kept(own) for own in self._on])
+        self._turns = Turns(self._steps, self._log)
         self.reseat([0] * len(rows), Wants(()))
         self._said = self._steps.signals.data
 
@@ -116,6 +99,7 @@ class Bank:
             return True
         if row in self._pending or row not in self._fresh:
             self._flush()
+        self._turns.forget()
         lanes = self._on[row]
         longest = max(self._lanes[lane].history_bars for lane in lanes)
         bars = history[max(0, len(history) - longest) :]
@@ -129,7 +113,11 @@ class Bank:
         return True
 
     def _flush(self) -> None:
-        """Step through what `warm` took, all tickers at once: nobody waits for another's bars."""
+        """Step through what is owed, and what `warm` took.
+
+        That is all tickers at once: nobody waits for another's bars.
+        """
+        self._turns.catch_up()
         if not self._pending:
             return
         waiting = sorted(self._pending.items(), key=lambda one: -one[1].shape[1])
@@ -144,7 +132,7 @@ class Bank:
             if len(frame.pick.rows) > len(ends):
                 frame = self._frame_of(rows[: len(ends)])
             bars = np.array([ticks[:, at] for _, ticks in waiting[: len(ends)]])
-            self._step(frame, bars[:, 0], bars[:, 1])
+            self._turns.step(frame, bars[:, 0], bars[:, 1])
 
     def feed(self, bars: Sequence[Bar]) -> set[str]:
         """Feed bars, a ticker's at most one; returns the tickers whose lanes must be given up."""
@@ -156,8 +144,9 @@ class Bank:
             bars = [bars[at] for at in frame.chosen]
         ticks = self._trusted(frame, bars)
         if ticks is not None:
-            self._step(frame, ticks[0], ticks[1])
+            self._turns.take(frame, ticks[0], ticks[1])
             return set()
+        self._turns.forget()
         found = [
             (row, ticks[:, 0])
             for row, bar in zip(frame.pick.rows.tolist(), bars, strict=True)
@@ -167,10 +156,10 @@ class Bank:
         if found:
             self._steps.wait()
             pairs = np.array([pair for _, pair in found])
-            self._step(self._frame_of(rows), pairs[:, 0], pairs[:, 1])
+            self._turns.step(self._frame_of(rows), pairs[:, 0], pairs[:, 1])
         return {self.tickers[row] for row in set(frame.pick.rows.tolist()) - set(rows.tolist())}
 
-    def _frame(self, symbols: Sequence[str]) -> _Frame:
+    def _frame(self, symbols: Sequence[str]) -> Frame:
         """What is known of frames of these tickers."""
         key = tuple(symbols)
         found = self._frames.get(key)
@@ -184,10 +173,10 @@ class Bank:
             self._frames[key] = found
         return found
 
-    def _frame_of(self, rows: Ints, chosen: Sequence[int] | None = None) -> _Frame:
+    def _frame_of(self, rows: Ints, chosen: Sequence[int] | None = None) -> Frame:
         most = np.minimum(self._limits[[0, 2]][:, rows], WRITTEN)
         most[:, [row in self._fresh for row in rows.tolist()]] = -1
-        return _Frame(
+        return Frame(
             chosen,
             self._steps.layout.pick(rows),
             self._scale[:, rows],
@@ -197,7 +186,7 @@ class Bank:
             *self._log.columns(rows),
         )
 
-    def _trusted(self, frame: _Frame, bars: Sequence[Bar]) -> Ints | None:
+    def _trusted(self, frame: Frame, bars: Sequence[Bar]) -> Ints | None:
         """The bars' closes and volumes in ticks, if floats and the usual bounds tell them."""
         try:
             found = [cast(WireBar, bar).numbers for bar in bars]
@@ -241,12 +230,13 @@ class Bank:
             self._frames.clear()
         return ticks
 
-    def _step(self, frame: _Frame, closes: Ints, volumes: Ints) -> None:
-        rows = frame.pick.rows
-        if len(frame.logged):
-            now, exact = self._steps.head[rows], closes * self._steps.nano[rows]
-            self._log.note(frame.columns, now[frame.logged], exact[frame.logged])
-        self._steps.step(frame.pick, closes, volumes)
+    def rest(self) -> None:
+        """Nobody waits: take the steps that are owed, and find what the lanes will say next."""
+        self._flush()
+        most, spread, _ = self._limits
+        first = self._steps.anchor
+        ceiling = np.minimum(np.minimum(most, WRITTEN) - first, spread)
+        self._turns.look_ahead(np.maximum(-first, -spread), ceiling)
 
     def on(self, ticker: str) -> Sequence[int]:
         """The lanes on a ticker."""
@@ -256,6 +246,7 @@ class Bank:
         """Feed this ticker's lanes no more."""
         row = self._row[ticker]
         self._given_up.add(row)
+        self._turns.forget()
         self._frames.clear()
         self._steps.signals[self._on[row]] = 0
 
@@ -282,7 +273,8 @@ class Bank:
 
     def wishing(self, symbols: Iterable[str]) -> list[int]:
         """Whom a wish of the lanes on these tickers may move, by rank."""
-        self._flush()
+        if self._pending:
+            self._flush()
         pick = self._frame(list(symbols)).pick
         on = pick.rows_on(len(self.tickers))
         return self._seats.wishing(self._steps.signals, on)

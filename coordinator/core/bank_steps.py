@@ -33,11 +33,11 @@ class Steps:
         self.head, self.anchor, self.nano = (np.zeros(self._tickers, np.int64) for _ in range(3))
         self.began: Ints = np.zeros(len(forms), np.int64)
         self.signals: Signs = np.zeros(len(forms), np.int8)
-        self._room = 1 + max(form.window for form in forms)
-        self._ring: Ints = np.zeros((self._room, 2 * self._tickers), np.int64)
-        self._flat = self._ring.reshape(-1)
-        self._reach = layout.lag * self._ring.shape[1]
-        self._sums: Ints = np.zeros(len(layout.lag), np.int64)
+        self.room = 1 + max(form.window for form in forms)
+        self.ring: Ints = np.zeros((self.room, 2 * self._tickers), np.int64)
+        self.flat = self.ring.reshape(-1)
+        self.reach = layout.lag * self.ring.shape[1]
+        self.sums: Ints = np.zeros(len(layout.lag), np.int64)
         self._set_rules(forms)
         self.wait()
 
@@ -45,27 +45,27 @@ class Steps:
         span, whole = self.layout.span, np.zeros((WIDTH, len(forms)), np.int64)
         for lane, form in enumerate(forms):
             whole[: len(form.whole), lane] = form.whole
-        self._numbers = {kinds: whole[:, span(kinds)].copy() for kinds in b.KINDS}
+        self.numbers = {kinds: whole[:, span(kinds)].copy() for kinds in b.KINDS}
         own = forms[span(b.WILDERS)]
-        self._period: Floats = np.array([form.period for form in own], np.float64)
-        self._bounds: Floats = np.array([_bounds(form) for form in own]).reshape(-1, 4).T.copy()
-        self._wilder: Floats = np.zeros((2, len(own)))
-        self._zone: Signs = np.zeros(len(own), np.int8)
-        self._squares: Ints = np.zeros(len(forms[span(b.DEVIATIONS)]), np.int64)
+        self.period: Floats = np.array([form.period for form in own], np.float64)
+        self.bounds: Floats = np.array([_bounds(form) for form in own]).reshape(-1, 4).T.copy()
+        self.wilder: Floats = np.zeros((2, len(own)))
+        self.zone: Signs = np.zeros(len(own), np.int8)
+        self.squares: Ints = np.zeros(len(forms[span(b.DEVIATIONS)]), np.int64)
         self._need: Ints = np.array([_need(form) for form in forms], np.int64)
         later = [max(form.window, form.period + 1) for form in forms]
         self._later: Ints = np.maximum(self._need, later)
 
     def wait(self) -> None:
         """After `began` has changed: when all lanes of a ticker are past their first bars."""
-        self._ripe: Ints = np.zeros(self._tickers, np.int64)
-        np.maximum.at(self._ripe, self.layout.row, self.began + self._later)
+        self.ripe: Ints = np.zeros(self._tickers, np.int64)
+        np.maximum.at(self.ripe, self.layout.row, self.began + self._later)
 
     def newest(self, row: int, count: int) -> tuple[list[int], list[int]]:
         """The newest closes and volumes of a ticker, oldest first; no more than a window's."""
         head, first = int(self.head[row]), int(self.anchor[row])
-        places = [at % self._room for at in range(head - count, head)]
-        closes, volumes = (self._ring[places, at].tolist() for at in (row, row + self._tickers))
+        places = [at % self.room for at in range(head - count, head)]
+        closes, volumes = (self.ring[places, at].tolist() for at in (row, row + self._tickers))
         return [close + first for close in closes], volumes
 
     def wilder_of(self, lane: int) -> tuple[tuple[float, float], int]:
@@ -74,12 +74,12 @@ class Steps:
         if not own.start <= lane < own.stop:
             return (0.0, 0.0), 0
         first = own.start
-        gain, loss = self._wilder[:, lane - first].tolist()
-        return (gain, loss), int(self._zone[lane - first])
+        gain, loss = self.wilder[:, lane - first].tolist()
+        return (gain, loss), int(self.zone[lane - first])
 
     def largest(self, row: int) -> tuple[int, int, int]:
         """Of what is remembered of a ticker: a close, its distance from the first, a volume."""
-        closes, volumes = self._ring[:, row], self._ring[:, row + self._tickers]
+        closes, volumes = self.ring[:, row], self.ring[:, row + self._tickers]
         highest = int(closes.max()) + int(self.anchor[row])
         return highest, int(np.abs(closes).max()), int(volumes.max())
 
@@ -90,17 +90,17 @@ class Steps:
         """
         highest, _, loudest = self.largest(row)
         taps, squares = self._summed(row)
-        sums = [abs(value) * factor for value in self._sums[taps].tolist()]
-        sums += [value * factor**2 for value in self._squares[squares].tolist()]
+        sums = [abs(value) * factor for value in self.sums[taps].tolist()]
+        sums += [value * factor**2 for value in self.squares[squares].tolist()]
         if highest * factor >= EXACT or loudest * lots >= EXACT or max(sums, default=0) >= MOST:
             return False
-        self._ring[:, row] *= factor
-        self._ring[:, row + self._tickers] *= lots
-        self._sums[taps] *= factor
-        self._sums[self.layout.tap_ends[4] :][
+        self.ring[:, row] *= factor
+        self.ring[:, row + self._tickers] *= lots
+        self.sums[taps] *= factor
+        self.sums[self.layout.tap_ends[4] :][
             self.layout.row[self.layout.span(b.ADAPTIVES)] == row
         ] *= lots
-        self._squares[squares] *= factor**2
+        self.squares[squares] *= factor**2
         self.anchor[row] *= factor
         return True
 
@@ -115,20 +115,20 @@ class Steps:
         rows, taps = pick.rows, pick.taps
         now = self.head[rows]
         self.head[rows] = now + 1
-        at = now % self._room
-        change = closes - self._ring[at - 1, rows]
+        at = now % self.room
+        change = closes - self.ring[at - 1, rows]
         edge = at * (2 * self._tickers) + rows
         edge = np.concatenate((edge, edge + self._tickers))
         new = np.concatenate((closes, volumes))
-        self._flat[edge] = new
+        self.flat[edge] = new
         new = new.take(taps.places)
-        old = self._flat.take(edge.take(taps.places) - self._reach[taps.own], mode="wrap")
+        old = self.flat.take(edge.take(taps.places) - self.reach[taps.own], mode="wrap")
         seen = None
-        if (now < self._ripe[rows]).any():
+        if (now < self.ripe[rows]).any():
             seen = now[pick.places] - self.began[pick.lanes]
             age = seen[taps.lanes]
             new, old = new * (age >= 0), old * (age >= self.layout.lag[taps.own])
-        sums = _added(self._sums, taps.own, new - old)
+        sums = _added(self.sums, taps.own, new - old)
         signals = np.ones(len(pick.places), np.int8)  # as they stay of who only holds
         self._momenta(pick, new, old, signals)
         self._averages(pick, sums, signals)
@@ -144,53 +144,53 @@ class Steps:
         part = pick.of(b.MOMENTA)
         if not len(part.places):
             return
-        unit, over, under = self._numbers[b.MOMENTA][1:4, part.own]
+        unit, over, under = self.numbers[b.MOMENTA][1:4, part.own]
         first = self.anchor[pick.rows].take(part.places)
         close, then = new[part.mine] + first, old[part.mine] + first
         close *= unit
-        signals[part.mine] = _less(then * over, close) - _less(close, then * under)
+        signals[part.mine] = less(then * over, close) - less(close, then * under)
 
     def _averages(self, pick: Pick, sums: Ints, signals: Signs) -> None:
         part, ends = pick.of(b.AVERAGES), pick.taps.ends
         if not len(part.places):
             return
-        short, long = self._numbers[b.AVERAGES][:2, part.own]
+        short, long = self.numbers[b.AVERAGES][:2, part.own]
         high, low = sums[ends[1] : ends[2]] * long, sums[ends[2] : ends[3]] * short
-        signals[part.mine] = _less(low, high) - _less(high, low)
+        signals[part.mine] = less(low, high) - less(high, low)
 
     def _deviations(self, pick: Pick, new: Ints, old: Ints, sums: Ints, signals: Signs) -> None:
         part, ends = pick.of(b.DEVIATIONS), pick.taps.ends
         if not len(part.places):
             return
         mine = slice(ends[3], ends[4])
-        numbers = self._numbers[b.DEVIATIONS][:, part.own]
+        numbers = self.numbers[b.DEVIATIONS][:, part.own]
         close, then, total = new[mine], old[mine], sums[mine]
-        squares = _added(self._squares, part.own, (close - then) * (close + then))
+        squares = _added(self.squares, part.own, (close - then) * (close + then))
         distance = numbers[0] * close - total
         variance = numbers[0] * squares - total * total
         end, said = len(pick.of(b.REVERSIONS).places), signals[part.mine]
-        said[:end] = _reverts(distance[:end], variance[:end], numbers[:, :end])
+        said[:end] = reverts(distance[:end], variance[:end], numbers[:, :end])
         if end < len(said):
-            said[end:] = _leaves(distance[end:], variance[end:], numbers[:, end:])
+            said[end:] = leaves(distance[end:], variance[end:], numbers[:, end:])
 
     def _wilders(self, pick: Pick, change: Ints, seen: Ints | None) -> Signs:
         """The zones of their RSIs. Before the seed, Wilder's averages are sums."""
         part = pick.of(b.WILDERS)
         if not len(part.places):
-            return self._zone[:0]
+            return self.zone[:0]
         moved, taken = (change != 0).take(part.places), self._moves(pick, change)
-        period = by = self._period[part.own]
+        period = by = self.period[part.own]
         fade = period - 1
         if seen is not None:
             age = seen[part.mine]
             taken *= age >= 1
             fade, by = np.where(age > period, fade, 1.0), np.where(age >= period, period, 1.0)
-        both = self._wilder[:, part.own]
+        both = self.wilder[:, part.own]
         both *= fade
         both += taken
         both /= by
         if part.own is not ALL:
-            self._wilder[:, part.own] = both
+            self.wilder[:, part.own] = both
         total = both[0] + both[1]
         if seen is not None:
             moved = np.where(age > period, moved, (age == period) & (total > 0))
@@ -209,17 +209,17 @@ class Steps:
 
     def _zones(self, part: Stretch, rsi: Floats, moved: NDArray[np.bool_]) -> Signs:
         """Where each RSI stands now. Of one that has not moved the float may have, by a little."""
-        passed = np.add.reduce(rsi > self._bounds[:, part.own], axis=0, dtype=np.int8)
-        zone = self._zone[part.own]
+        passed = np.add.reduce(rsi > self.bounds[:, part.own], axis=0, dtype=np.int8)
+        zone = self.zone[part.own]
         np.copyto(zone, 1 - (passed >> 1), where=moved)
         passed &= moved
         if part.own is not ALL:
-            self._zone[part.own] = zone
+            self.zone[part.own] = zone
         if passed.any():
             first = self.layout.span(b.WILDERS).start
             for at in np.flatnonzero(passed).tolist():
                 own = at if part.own is ALL else int(part.own[at])
-                zone[at] = self._zone[own] = self._settle(first + own)
+                zone[at] = self.zone[own] = self._settle(first + own)
         return zone
 
     def _adaptives(
@@ -229,12 +229,12 @@ class Steps:
         if not len(part.places):
             return
         mine = slice(ends[4], ends[5])
-        loud = new[mine] * self._numbers[b.ADAPTIVES][3, part.own] > sums[mine]
-        votes = (_less(0, change) - _less(change, 0)).take(part.places)
+        loud = new[mine] * self.numbers[b.ADAPTIVES][3, part.own] > sums[mine]
+        votes = (less(0, change) - less(change, 0)).take(part.places)
         votes *= loud
         votes += zone[: len(votes)]
         votes += signals[part.mine]
-        signals[part.mine] = _less(1, votes) - _less(votes, -1)
+        signals[part.mine] = less(1, votes) - less(votes, -1)
 
 
 def _added(values: Ints, own: Index, more: Ints) -> Ints:
@@ -246,11 +246,13 @@ def _added(values: Ints, own: Index, more: Ints) -> Ints:
     return found
 
 
-def _less(one: Ints | Signs | int, other: Ints | Signs | int) -> Signs:
+def less(one: Ints | Signs | int, other: Ints | Signs | int) -> Signs:
+    """1 where one is less than the other, else 0."""
     return cast(Signs, np.less(one, other).view(np.int8))
 
 
-def _reverts(distance: Ints, variance: Ints, numbers: Ints) -> Signs:
+def reverts(distance: Ints, variance: Ints, numbers: Ints) -> Signs:
+    """What a mean reversion says of a distance from the average, and of a variance."""
     _, enter, of_enter, leave, of_leave = numbers
     square, below = distance * distance, distance < 0
     long = below & (square * of_enter > enter * variance)
@@ -260,9 +262,10 @@ def _reverts(distance: Ints, variance: Ints, numbers: Ints) -> Signs:
     return said
 
 
-def _leaves(distance: Ints, variance: Ints, numbers: Ints) -> Signs:
+def leaves(distance: Ints, variance: Ints, numbers: Ints) -> Signs:
+    """What Bollinger bands say of the same."""
     beyond = distance * distance * numbers[2] > numbers[1] * variance
-    said: Signs = (_less(distance, 0) - _less(0, distance)) * beyond
+    said: Signs = (less(distance, 0) - less(0, distance)) * beyond
     return said
 
 

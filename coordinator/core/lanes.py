@@ -204,6 +204,11 @@ class Lanes:
                 if lane.fault:
                     self.roster.note_fault(lane)
 
+    def rest(self) -> None:
+        """Nobody waits for these lanes: do what the next bars will wait for otherwise."""
+        if self._bank is not None:
+            self._bank.rest()
+
     def turn(self) -> None:
         """All bars of a minute, or of a history, are fed: who waits for others' looks at them."""
         for table in self.roster.tables.values():

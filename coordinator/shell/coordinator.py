@@ -147,6 +147,8 @@ class LiveSession:
         rests = self._errands.all_sent and not self.intake.awaits_rest
         self._following.catch_up(rests)
         self._journal.tidy(rests)
+        if rests:
+            self.engine.lanes.rest()
         timers = (deadline_s, self.intake.due_s, self._errands.due_s, self._ticks.due_s)
         due_s = min((timer for timer in timers if timer is not None), default=None)
         timeout_s = None if due_s is None else max(due_s - self._monotonic(), 0.0)

@@ -1,0 +1,199 @@
+"""What a bank's lanes will say of the next bar, found while nobody waits for it.
+
+What a lane says turns with the close: from one sign to 0 to the other, at two closes that are known
+beforehand (an RSI's zones and the signs of averages, deviations and momenta are all monotone in
+it). So when a bar comes a comparison decides, and the steps are taken later. Each of the closes is
+proved with the step's own numbers; where that fails, or a float must not be trusted, nothing is
+said, and the steps decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coordinator.core import bank_layout as b
+from coordinator.core.bank_layout import Floats, Ints, Pick, Signs
+from coordinator.core.bank_steps import Steps, leaves, less, reverts
+
+Flags = NDArray[np.bool_]
+Holds = Callable[[Ints], Flags]
+"""Whether something holds at closes of lanes, whatever comes before in the shape."""
+_NEVER = 1 << 62
+_NEAR: Ints = np.arange(-2, 3)[:, None]
+
+
+class Ahead:
+    """Of `steps` as they stand. Closes count from the ticker's first one, here as there.
+
+    `floor` and `ceiling` say for each row of tickers between which closes the steps can be asked.
+    """
+
+    def __init__(self, steps: Steps, floor: Ints, ceiling: Ints) -> None:
+        self._steps, row = steps, steps.layout.row
+        self._floor, self._ceiling = floor[row], ceiling[row]
+        lanes = len(row)
+        self._below, self._above = np.full(lanes, -_NEVER), np.full(lanes, -_NEVER)
+        """A lane says `-turn` below the first, and `turn` above the second."""
+        self._turn: Signs = np.ones(lanes, np.int8)
+        self._unsure: Flags = np.zeros(lanes, np.bool_)
+        self._look_back()
+        with np.errstate(all="ignore"):  # what comes of it is not proved then
+            self._momenta()
+            self._averages()
+            self._deviations()
+            self._wilders()
+        self._adaptives()
+        self._usable = steps.head >= steps.ripe
+        self._usable[row[self._unsure]] = False
+
+    def say(self, pick: Pick, closes: Ints, volumes: Ints) -> Signs | None:
+        """What the lanes of `pick` say of these bars; None if the steps must be asked."""
+        if not self._usable[pick.rows].all():
+            return None
+        lanes, close = pick.lanes, closes.take(pick.places)
+        said = less(close, self._below[lanes]) - less(self._above[lanes], close)
+        said *= -self._turn[lanes]
+        zoned = pick.of(b.WILDERS)
+        if self._is_doubtful(close[zoned.mine], zoned.own):
+            return None
+        part = pick.of(b.ADAPTIVES)
+        if len(part.places):
+            votes = said[part.mine]
+            votes += self._more_votes(part.own, close[part.mine], volumes.take(part.places))
+            said[part.mine] = less(1, votes) - less(votes, -1)
+        return cast(Signs, said)
+
+    def _look_back(self) -> None:
+        """What leaves the windows with the next bar, and the sums without that."""
+        steps, tickers = self._steps, len(self._steps.head)
+        edge = steps.head % steps.room * (2 * tickers) + np.arange(tickers)
+        rows = [steps.layout.row[steps.layout.span(kinds)] for kinds, _ in b.TAPS]
+        rows[-1] = rows[-1] + tickers
+        ends = np.concatenate((edge, edge + tickers))[np.concatenate(rows)]
+        self._old = steps.flat.take(ends - steps.reach, mode="wrap")
+        self._rest = steps.sums - self._old
+        self._last = steps.ring[(steps.head - 1) % steps.room, np.arange(tickers)]
+
+    def _tap(self, number: int) -> slice:
+        ends = self._steps.layout.tap_ends
+        return slice(ends[number], ends[number + 1])
+
+    def _momenta(self) -> None:
+        span = self._steps.layout.span(b.MOMENTA)
+        first = self._steps.anchor[self._steps.layout.row[span]]
+        unit, over, under = self._steps.numbers[b.MOMENTA][1:4]
+        then = self._old[self._tap(0)] + first
+        self._below[span] = -(-then * under // unit) - first
+        self._above[span] = then * over // unit - first
+
+    def _averages(self) -> None:
+        span = self._steps.layout.span(b.AVERAGES)
+        short, long = self._steps.numbers[b.AVERAGES][:2]
+        equal = self._rest[self._tap(2)] * short - self._rest[self._tap(1)] * long
+        self._below[span] = -(-equal // (long - short))
+        self._above[span] = equal // (long - short)
+
+    def _deviations(self) -> None:
+        """Where a distance squared is so many variances: the roots of a square."""
+        steps, span = self._steps, self._steps.layout.span(b.DEVIATIONS)
+        numbers, total, old = steps.numbers[b.DEVIATIONS], self._rest[self._tap(3)], self._old
+        window, enter, of_enter, leave, of_leave = numbers
+        squares, others = steps.squares - old[self._tap(3)] ** 2, window - 1
+        middle = total / others
+        spread = np.sqrt(window * (others * squares - total * total).astype(np.float64)) / others
+        reverting = len(window[: steps.layout.span(b.REVERSIONS).stop - span.start])
+
+        def says(close: Ints) -> Signs:
+            moved = total + close
+            distance = window * close - moved
+            variance = window * (squares + close * close) - moved * moved
+            told = [
+                reverts(
+                    distance[..., :reverting], variance[..., :reverting], numbers[:, :reverting]
+                ),
+                leaves(
+                    distance[..., reverting:], variance[..., reverting:], numbers[:, reverting:]
+                ),
+            ]
+            return np.concatenate(told, axis=-1)
+
+        upper, of_upper = leave.copy(), of_leave.copy()
+        upper[reverting:], of_upper[reverting:] = enter[reverting:], of_enter[reverting:]
+        side = np.where(np.arange(len(window)) < reverting, -1, 1)
+        long = middle - spread * _root(enter, of_enter * others - enter)
+        flat = middle + side * spread * _root(upper, of_upper * others - upper)
+        self._turn[span] = -1
+        self._below[span] = self._proved(span, long, lambda close: says(close) < 1)
+        self._above[span] = self._proved(span, flat, lambda close: says(close) < 0) - 1
+
+    def _wilders(self) -> None:
+        """Where an RSI passes each of the four bounds between which it is not trusted."""
+        steps, span = self._steps, self._steps.layout.span(b.WILDERS)
+        row = steps.layout.row[span]
+        last, nano, rest = self._last[row], steps.nano[row], steps.period - 1
+        gain, loss = steps.wilder * rest
+        cuts = []
+        for passed, bound in enumerate(steps.bounds):
+
+            def passes(close: Ints, bound: Floats = bound, passed: int = passed) -> Flags:
+                exact = ((close - last) * nano).astype(np.float64)
+                up = np.maximum(exact, 0.0)
+                gains, losses = (gain + up) / steps.period, (loss + (up - exact)) / steps.period
+                rsi = gains / (gains + losses) * 100.0
+                stays = 2 * (1 - steps.zone) > passed
+                return cast(Flags, np.where(close == last, stays, rsi > bound))
+
+            rise = bound * loss / (100.0 - bound) - gain
+            fall = gain * (100.0 - bound) / bound - loss
+            moves = np.where(rise >= 0, rise, -fall)
+            moves = np.where(bound >= 100.0, np.inf, np.where(bound <= 0.0, -np.inf, moves))
+            cuts.append(self._proved(span, last + moves / nano, passes))
+        self._cuts: Ints = np.array(cuts)
+        self._doubtful = bool((self._cuts[::2] < self._cuts[1::2]).any())
+        rsis = steps.layout.span(b.RSIS)
+        own = slice(rsis.start - span.start, rsis.stop - span.start)
+        self._turn[rsis] = -1
+        self._below[rsis], self._above[rsis] = self._cuts[0, own], self._cuts[3, own] - 1
+
+    def _adaptives(self) -> None:
+        steps, span = self._steps, self._steps.layout.span(b.ADAPTIVES)
+        self._moved_from = self._last[steps.layout.row[span]]
+        others = steps.numbers[b.ADAPTIVES][3] - 1
+        loud = self._rest[self._tap(4)] // np.maximum(others, 1) + 1
+        self._loud: Ints = np.where(others > 0, loud, _NEVER)
+
+    def _more_votes(self, own: b.Index, close: Ints, volumes: Ints) -> Signs:
+        """The votes of RSI and volume."""
+        last = self._moved_from[own]
+        votes = less(last, close) - less(close, last)
+        votes *= volumes >= self._loud[own]
+        adaptive = self._cuts[:, : len(self._loud)]
+        votes += less(close, adaptive[0, own])
+        votes -= less(adaptive[3, own] - 1, close)
+        return votes
+
+    def _is_doubtful(self, close: Ints, own: b.Index) -> bool:
+        """Whether an RSI would be where its float is not trusted."""
+        if not self._doubtful:
+            return False
+        passed = (close >= self._cuts[:, own]).sum(axis=0)
+        return bool((passed & 1).any())
+
+    def _proved(self, span: slice, root: Floats, holds: Holds) -> Ints:
+        """The first whole close from which on something holds, near a root that floats found."""
+        least, most = self._floor[span] + 2, self._ceiling[span] - 2
+        guess = np.clip(np.nan_to_num(np.floor(root) + 1), least, most).astype(np.int64)
+        held = holds(guess + _NEAR)
+        known = held[0] & (guess == least) | ~held[-1] & (guess == most) | ~held[0] & held[-1]
+        self._unsure[span] |= ~known | (held[1:] < held[:-1]).any(axis=0)
+        first = guess - 2 + held.argmax(axis=0)
+        return np.where(held[0], -_NEVER, np.where(held[-1], first, _NEVER))
+
+
+def _root(square: Ints, other: Ints) -> Floats:
+    """The root of a ratio; infinite where it can never be reached."""
+    return np.where(other > 0, np.sqrt(square / np.maximum(other, 1)), np.inf)

@@ -1,0 +1,122 @@
+"""What a bank's lanes say of a bar from what was found before it came is what their steps say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from unittest.mock import patch
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from coordinator.core.bank_steps import Steps
+from coordinator.core.lanes import Lanes, StrategySpec
+from coordinator.core.values import Bar
+from coordinator.strategies import RsiStrategy
+from tests.coordinator.reading import bars
+from tests.coordinator.test_bank import raw, said, signals_of, specs_of
+from tests.coordinator.test_kernels import SHORT, cents
+
+TICKERS = ("T0", "T1", "T2")
+WARM = 12
+lots = st.lists(st.sampled_from([0, 1, 2, 5, 100]), min_size=60, max_size=60)
+moves = st.lists(st.integers(-40, 40), min_size=WARM + 5, max_size=60)
+comings = st.lists(
+    st.tuples(st.booleans(), st.sampled_from([TICKERS, TICKERS, TICKERS[:2], TICKERS[1:]])),
+    min_size=60,
+    max_size=60,
+)
+"""Of each minute, whether there was a rest before it, and whose bars come."""
+
+
+def wired(ticker: str, closes: Sequence[Decimal], volumes: Sequence[int]) -> list[Bar]:
+    own = bars(closes, [Decimal(lot) for lot in volumes[: len(closes)]])
+    return [raw(bar, ticker) for bar in own]
+
+
+def play(known: dict[str, list[Bar]], coming: Sequence[tuple[bool, tuple[str, ...]]]) -> None:
+    """Both say the same at each minute; in the end they stand where the others stand."""
+    specs = specs_of(TICKERS, SHORT)
+    stepping, banked = Lanes(specs), Lanes(specs, banked_from=1)
+    for ticker, own in known.items():
+        for lanes in (stepping, banked):
+            lanes.warm(ticker, own[:WARM])
+    for minute in range(WARM, max(map(len, known.values()))):
+        rested, tickers = coming[minute]
+        frame = [known[ticker][minute] for ticker in tickers if minute < len(known[ticker])]
+        if rested:
+            banked.rest()
+        for lanes in (stepping, banked):
+            lanes.feed_all(frame)
+        assert signals_of(stepping, specs) == signals_of(banked, specs)
+    assert said(stepping, specs) == said(banked, specs)
+
+
+@given(walks=st.tuples(cents, cents, cents), lots=lots, coming=comings)
+@settings(max_examples=60, deadline=None)
+def test_walks_in_cents_with_all_their_ties(
+    walks: tuple[list[Decimal], ...],
+    lots: list[int],
+    coming: list[tuple[bool, tuple[str, ...]]],
+) -> None:
+    known = {t: wired(t, walk, lots) for t, walk in zip(TICKERS, walks, strict=True)}
+    play(known, coming)
+
+
+@given(
+    moved=st.tuples(moves, moves, moves),
+    first=st.tuples(*[st.sampled_from([1, 300, 25_000, 4_000_000, 10**11])] * 3),
+    places=st.tuples(*[st.integers(0, 9)] * 3),
+    lots=lots,
+    coming=comings,
+)
+@settings(max_examples=60, deadline=None)
+def test_prices_large_and_small_in_ticks_fine_and_coarse(
+    moved: tuple[list[int], ...],
+    first: tuple[int, ...],
+    places: tuple[int, ...],
+    lots: list[int],
+    coming: list[tuple[bool, tuple[str, ...]]],
+) -> None:
+    known = {}
+    for ticker, steps, begin, fine in zip(TICKERS, moved, first, places, strict=True):
+        width = max(1, begin // 5_000)
+        ticks = [max(1, begin + width * sum(steps[: n + 1])) for n in range(len(steps))]
+        known[ticker] = wired(ticker, [Decimal(tick).scaleb(-fine) for tick in ticks], lots)
+    play(known, coming)
+
+
+def test_after_a_rest_lanes_speak_before_they_step_and_the_next_rest_takes_the_step() -> None:
+    closes = [Decimal(1000 + (n * 7) % 11).scaleb(-2) for n in range(40)]
+    own = wired("T0", closes, [100] * 40)
+    specs = specs_of(["T0"], SHORT)
+    banked = Lanes(specs, banked_from=1)
+    banked.warm("T0", own[:30])
+    banked.feed_all([own[30]])
+    with patch.object(Steps, "step", autospec=True, side_effect=Steps.step) as step:
+        for bar in own[31:]:
+            banked.rest()
+            taken = step.call_count
+            banked.feed_all([bar])
+            signals_of(banked, specs)
+            assert step.call_count == taken
+    assert taken == len(own) - 32
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "told"), [(40, 90, 0), (41, 90, 1), (10, 40, 0), (10, 39, -1)]
+)
+def test_an_rsi_that_stands_at_its_bound_is_not_told_by_its_float(
+    low: int, high: int, told: int
+) -> None:
+    """RSI is 100 x 2 / (2 + 3) = 40 at the seed, and stays there while nothing moves."""
+    rule = RsiStrategy(rsi_period=2, rsi_oversold=Decimal(low), rsi_overbought=Decimal(high))
+    specs: list[StrategySpec] = specs_of(["T0"], [rule])
+    own = wired("T0", [Decimal(price) for price in (10, 12, 9, 9, 9, 9)], [100] * 6)
+    lanes = Lanes(specs, banked_from=1)
+    lanes.warm("T0", own[:3])
+    for bar in own[3:]:
+        lanes.rest()
+        lanes.feed_all([bar])
+        assert signals_of(lanes, specs) == [told]
