@@ -85,8 +85,8 @@ class Journal:
         """
         last = dict(
             self._read(
-                "SELECT coordinator, session_id FROM records WHERE kind = 'SessionOpened'"
-                " ORDER BY seq"
+                "SELECT coordinator, session_id FROM records NOT INDEXED"  # it has no hashes
+                " WHERE kind = 'SessionOpened' ORDER BY seq"
             )
         )
         for seq, coordinator, session_id, kind, body, digest in self._read(
