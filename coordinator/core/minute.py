@@ -103,12 +103,15 @@ class Minutes:
         self._touched = [(seat, ticker) for seat in self._seats for ticker in seat.places]
         """What could have changed of who could be moved by which signal."""
         self._busted: set[str] = set()
+        """Whose View a bust made untrue: the next one is made when they are asked, not before."""
         self._begun: dict[str, datetime] = {}
         """The newest minute of each ticker that Views were due for."""
         self._newest: datetime | None = None
         """The newest of them all."""
         self._fresh: Collection[str] = ()
+        """The tickers of which these bars begin the minute, while they are decided on."""
         self._turn = len(specs)
+        """The rank of who is asked just now; between messages everybody's turn is over."""
         self.settle()
 
     def _seat(self, rank: int, spec: StrategySpec) -> Seat:
@@ -161,7 +164,7 @@ class Minutes:
     def view(self, seat: Seat, minute: datetime) -> View:
         """The strategy's View of this minute, or of a later one in which it had a bar already."""
         if self._newest is not None and minute < self._newest:
-            self._keep(seat)
+            self._make_due(seat)
         return self._at_least(seat, minute)
 
     def _at_least(self, seat: Seat, minute: datetime) -> View:
@@ -173,7 +176,7 @@ class Minutes:
     def last_view(self, strategy: str) -> View | None:
         """The View of the newest minute in which one was due."""
         seat = self._seat_of[strategy]
-        self._keep(seat)
+        self._make_due(seat)
         return seat.view
 
     def looked_at(self, seat: Seat, view: View, content: Iterable[str]) -> None:
@@ -242,7 +245,11 @@ class Minutes:
         self._lanes.wants.put(number, buys=buys, sells=awaits or held is not None)
 
     def _will_know(self, view: View | None, ticker: str) -> bool:
-        """Whether the View at a ticker's next bar has what is held or awaited now."""
+        """Whether the View at a ticker's next bar has what is held or awaited now.
+
+        The one that was made has not, if it is of a minute that another ticker began, and what is
+        held or awaited came after that.
+        """
         if view is None or ticker in view.busy:
             return True
         if ticker in self._begun and view.minute <= self._begun[ticker]:
@@ -264,7 +271,7 @@ class Minutes:
         seat = self._seat_of.get(strategy)
         if seat is None:
             return
-        self._keep(seat)
+        self._make_due(seat)
         if seat.guarded:
             self._pressing.add(seat.rank)
         place = seat.places.get(symbol)
@@ -275,7 +282,7 @@ class Minutes:
         if not awaits:
             self._touched.append((seat, symbol))
 
-    def _keep(self, seat: Seat) -> None:
+    def _make_due(self, seat: Seat) -> None:
         """Make the View that is due. Whose turn is yet to come sees what is before its turn."""
         if self._newest is None or (seat.view is not None and seat.view.minute >= self._newest):
             return

@@ -31,7 +31,7 @@ MINUTES = 7
 class AskingEverybody(Minutes):
     """Every strategy on a ticker, in turn, and its View made then and at no other time."""
 
-    def _keep(self, seat: Seat) -> None:
+    def _make_due(self, seat: Seat) -> None:
         pass
 
     def asked(
