@@ -198,16 +198,19 @@ def judged(rule: Any, bars: Histories, history: int) -> list[int] | None:
     return None if refused[0] else found.tolist()
 
 
-@MANY
-@given(st.one_of(*RULES.values()), st.data())
+@pytest.mark.parametrize("kind", RULES, ids=lambda kind: kind.strategy_type)
+@settings(deadline=None, max_examples=80)
+@given(st.data())
 def test_built_in_rules_say_in_machine_code_what_they_say_at_once(
-    rule: Any, data: st.DataObject
+    kind: type, data: st.DataObject
 ) -> None:
-    moves = data.draw(st.lists(st.integers(-3, 3), min_size=5, max_size=60))
+    rule = data.draw(RULES[kind])
+    shortest = data.draw(st.sampled_from([5, 30]))
+    moves = data.draw(st.lists(st.integers(-3, 3), min_size=shortest, max_size=60))
     closes = 1_000 + np.cumsum(moves)
     volumes = np.array(data.draw(st.lists(st.integers(0, 4), min_size=len(moves), max_size=60)))
     volumes = np.resize(volumes, len(moves))
-    reach = st.lists(st.integers(0, 3 * FINER), min_size=5, max_size=60)
+    reach = st.lists(st.integers(0, FINER), min_size=5, max_size=60)
     above, below = (np.resize(data.draw(reach), len(moves)) for _ in range(2))
     prices = Prices(closes * FINER, closes * FINER + above, closes * FINER - below)
     session = data.draw(st.integers(1, len(moves)))
