@@ -173,7 +173,7 @@ class Engine:
             self._keep_corrections(message)
             return
         minutes = news_of(message.bars, self.plan, self.books.last_bar)
-        newest = {bar.symbol: bar for group in minutes for bar in group}
+        newest = {bar.symbol: bar for group in minutes for bar in group} if minutes[1:] else {}
         for group in minutes:
             self._rollover.roll(group[0].start)
             self._freeze_leaps(group, message.now)
@@ -181,7 +181,8 @@ class Engine:
             self._desk.expire_waiting([bar.symbol for bar in group], message.now)
             self.lanes.feed_all(group)
             if not self._closed:
-                self._decide_all([b for b in group if newest[b.symbol] is b], message.now)
+                own = [b for b in group if newest[b.symbol] is b] if newest else group
+                self._decide_all(own, message.now)
 
     def _keep_corrections(self, message: m.BarsArrived) -> None:
         """A late correction of a bar that was decided on is kept, and decides nothing again."""

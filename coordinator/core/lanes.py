@@ -72,6 +72,7 @@ class Lanes:
         for row, (lane, ticker, _) in enumerate(found):
             lane.is_banked(self._bank, row)
             self._on[ticker].remove(lane)
+        self._on = {ticker: lanes for ticker, lanes in self._on.items() if lanes}
         self._banked = [lane for lane, _, _ in found]
 
     def _number(self) -> None:

@@ -108,7 +108,7 @@ class Minutes:
         """The newest minute of each ticker that Views were due for."""
         self._newest: datetime | None = None
         """The newest of them all."""
-        self._fresh: Collection[str] = ()
+        self._fresh: Mapping[str, datetime] = {}
         """The tickers of which these bars begin the minute, while they are decided on."""
         self._turn = len(specs)
         """The rank of who is asked just now; between messages everybody's turn is over."""
@@ -147,10 +147,12 @@ class Minutes:
         From now on the Views of everybody on these tickers are of this minute.
         """
         begun = self._begun
-        self._fresh = fresh = {s: minute for s in symbols if s not in begun or begun[s] < minute}
-        begun.update(fresh)
-        if fresh and (self._newest is None or minute > self._newest):
-            self._newest = minute
+        if self._newest is None or minute > self._newest:
+            self._fresh, self._newest = dict.fromkeys(symbols, minute), minute
+        else:
+            older = [s for s in symbols if s not in begun or begun[s] < minute]
+            self._fresh = dict.fromkeys(older, minute)
+        begun.update(self._fresh)
         ranks = self._lanes.moved(decided)
         ranks |= self._lanes.roster.stopped(symbols)
         if self._pressing:
@@ -313,7 +315,8 @@ def news_of(
     found = []
     for start, by_symbol in sorted(_by_minute(bars).items()):
         stocks, crypto = plan.counting(start)
-        known = [s for s in last.keys() & by_symbol if last[s] >= start]
+        ends = zip(by_symbol, map(last.get, by_symbol), strict=True)
+        known = [s for s, at in ends if at is not None and at >= start]
         new = by_symbol.keys() - known if known else by_symbol
         group = [by_symbol[s] for s in sorted(new) if (crypto if "/" in s else stocks)]
         if group:
@@ -322,7 +325,7 @@ def news_of(
 
 
 def _by_minute(bars: Sequence[Bar]) -> dict[datetime, dict[str, Bar]]:
-    if bars and all(bar.start is bars[0].start for bar in bars):  # as from one frame
+    if len({bar.start for bar in bars}) == 1:  # as from one frame
         return {bars[0].start: {bar.symbol: bar for bar in bars}}
     minutes: dict[datetime, dict[str, Bar]] = {}
     for bar in bars:

@@ -26,7 +26,7 @@ def test_there_are_enough_bugs_to_mean_something() -> None:
 @pytest.mark.parametrize("name", QUICK)
 def test_a_bug_that_doubles_or_loses_is_caught_within_a_few_seeds(name: str) -> None:
     (bug,) = bugs(name)
-    ended = hunt(bug, 20)
+    ended = hunt(bug, 40)
     assert ended.seed is not None, str(ended)
 
 
