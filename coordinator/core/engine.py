@@ -21,9 +21,10 @@ from coordinator.core.books import Books
 from coordinator.core.controls import Controls, Gate
 from coordinator.core.desk import OrderDesk
 from coordinator.core.explanation import Case, Explanation
+from coordinator.core.known import View
 from coordinator.core.lane import tickers_of as tickers_of
 from coordinator.core.lanes import FAULT, Lanes, StrategySpec
-from coordinator.core.minute import Minutes, Seat, View, news_of
+from coordinator.core.minute import Minutes, Seat, news_of
 from coordinator.core.opening import change_session
 from coordinator.core.reconcile import DiscrepancyKind, Reconciler, finding
 from coordinator.core.reload import Difference, traded

@@ -1,9 +1,7 @@
-"""One minute of decisions: what each strategy may know and spend in it, and who has to be asked.
+"""One minute of decisions: who has to be asked, on what it may know (`core/known.py`).
 
 From most bars nothing follows for most strategies: who wants nothing new and holds nothing that a
-limit guards costs nothing here. That changes no decision. A View is made when it is asked for, or
-just before the first change of its book, and either way shows what it would have shown when the
-strategy's first bar of the minute came.
+limit guards costs nothing here. That changes no decision.
 """
 
 from __future__ import annotations
@@ -11,37 +9,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 from typing import NamedTuple
 
 from coordinator.core import records as r
 from coordinator.core.books import Books
+from coordinator.core.known import View, Views
 from coordinator.core.lanes import Lane, Lanes, StrategySpec
-from coordinator.core.ledger import Position, SubAccount
+from coordinator.core.ledger import SubAccount
 from coordinator.core.risk import Asset
 from coordinator.core.session import SessionPlan
-from coordinator.core.values import UNASSIGNED, ZERO, Bar
+from coordinator.core.values import UNASSIGNED, Bar
 
 _NOBODY: frozenset[int] = frozenset()
-
-
-@dataclass(slots=True)
-class View:
-    """What one strategy may know and spend in one minute, unless a bust takes something back."""
-
-    minute: datetime
-    cash: Decimal
-    available: Decimal
-    positions: dict[str, Position]
-    busy: set[str]
-    """Tickers on which it has an order of its own open."""
-
-    def equity(self, marks: Mapping[str, Decimal]) -> Decimal:
-        """Dollars in cash and in positions at `marks`."""
-        equity = self.cash
-        for symbol, position in self.positions.items():
-            equity += position.qty * marks[symbol] if symbol in marks else position.cost
-        return equity
 
 
 class Place(NamedTuple):
@@ -65,6 +44,11 @@ class Seat:
     guarded: bool
     """Whether a limit watches over what it holds."""
     view: View | None = None
+
+    @property
+    def tickers(self) -> Sequence[str]:
+        """What it trades."""
+        return self.spec.tickers
 
     def among(self, tickers: Collection[str]) -> Iterable[tuple[str, Lane]]:
         """Its lanes on these tickers, in its own order."""
@@ -102,17 +86,11 @@ class Minutes:
         changed since it was looked at; and whose View was untrue."""
         self._touched = [(seat, ticker) for seat in self._seats for ticker in seat.places]
         """What could have changed of who could be moved by which signal."""
-        self._busted: set[str] = set()
-        """Whose View a bust made untrue: the next one is made when they are asked, not before."""
-        self._begun: dict[str, datetime] = {}
-        """The newest minute of each ticker that Views were due for."""
-        self._newest: datetime | None = None
-        """The newest of them all."""
-        self._fresh: Mapping[str, datetime] = {}
-        """The tickers of which these bars begin the minute, while they are decided on."""
-        self._turn = len(specs)
-        """The rank of who is asked just now; between messages everybody's turn is over."""
+        self._views = self._views_on(books)
         self.settle()
+
+    def _views_on(self, books: Books) -> Views:
+        return Views(books)
 
     def _seat(self, rank: int, spec: StrategySpec) -> Seat:
         lanes = [self._lanes.lane(spec, ticker) for ticker in spec.tickers]
@@ -129,12 +107,12 @@ class Minutes:
         Whoever joins a ticker begins its minute with its own first bar of it, whatever others had.
         """
         new = type(self)(self._books, specs, self._lanes, self._assets)
-        new._busted = self._busted
+        new._views.go_on(self._views)
         for name, seat in new._seat_of.items():
             if name in self._seat_of:
                 seat.view = self.last_view(name)
                 new._touched += [(seat, ticker) for ticker in seat.places]
-            if name in self._busted:
+            if self._views.is_untrue(name):
                 new._pressing.add(seat.rank)
         new.settle()
         return new
@@ -146,39 +124,25 @@ class Minutes:
 
         From now on the Views of everybody on these tickers are of this minute.
         """
-        begun = self._begun
-        if self._newest is None or minute > self._newest:
-            self._fresh, self._newest = dict.fromkeys(symbols, minute), minute
-        else:
-            older = [s for s in symbols if s not in begun or begun[s] < minute]
-            self._fresh = dict.fromkeys(older, minute)
-        begun.update(self._fresh)
+        self._views.begin(symbols, minute)
         ranks = self._lanes.moved(decided)
         ranks |= self._lanes.roster.stopped(symbols)
         if self._pressing:
             for symbol in symbols:
                 ranks |= self._on.get(symbol, _NOBODY) & self._pressing
         for rank in sorted(ranks):
-            self._turn = rank
+            self._views.turn(rank)
             yield self._seats[rank]
-        self._turn = len(self._specs)
+        self._views.turn()
 
     def view(self, seat: Seat, minute: datetime) -> View:
         """The strategy's View of this minute, or of a later one in which it had a bar already."""
-        if self._newest is not None and minute < self._newest:
-            self._make_due(seat)
-        return self._at_least(seat, minute)
-
-    def _at_least(self, seat: Seat, minute: datetime) -> View:
-        view = seat.view
-        if view is None or view.minute < minute:
-            view = seat.view = self._make(seat, minute)
-        return view
+        return self._views.of(seat, minute)
 
     def last_view(self, strategy: str) -> View | None:
         """The View of the newest minute in which one was due."""
         seat = self._seat_of[strategy]
-        self._make_due(seat)
+        self._views.make_due(seat)
         return seat.view
 
     def looked_at(self, seat: Seat, view: View, content: Iterable[str]) -> None:
@@ -188,10 +152,8 @@ class Minutes:
         stir it.
         """
         account, name, rank = seat.account, seat.name, seat.rank
-        if self._busted and name in self._busted:
-            self._busted.discard(name)
-            if not seat.guarded:
-                self._pressing.discard(rank)
+        if self._views.was_asked(name) and not seat.guarded:
+            self._pressing.discard(rank)
         self._touched += [(seat, ticker) for ticker in content]
         if seat.guarded and not (account.positions or view.positions):
             awaits = self._books.orders.open_of(name)
@@ -225,8 +187,7 @@ class Minutes:
             if isinstance(record, r.FillBooked) and record.reverses:
                 seat = self._seat_of.get(record.strategy)
                 if seat is not None:
-                    seat.view = None
-                    self._busted.add(record.strategy)
+                    self._views.take_back(seat)
                     self._pressing.add(seat.rank)
 
     def settle(self) -> None:
@@ -254,7 +215,8 @@ class Minutes:
         """
         if view is None or ticker in view.busy:
             return True
-        if ticker in self._begun and view.minute <= self._begun[ticker]:
+        begun = self._views.begun.get(ticker)
+        if begun is not None and view.minute <= begun:
             return True  # a new one will be made
         held = view.positions.get(ticker)
         return held is not None and self._assets[ticker].can_order(held.qty)
@@ -273,7 +235,7 @@ class Minutes:
         seat = self._seat_of.get(strategy)
         if seat is None:
             return
-        self._make_due(seat)
+        self._views.make_due(seat)
         if seat.guarded:
             self._pressing.add(seat.rank)
         place = seat.places.get(symbol)
@@ -283,26 +245,6 @@ class Minutes:
         self._lanes.wants.put(place.number, buys=not content, sells=True)
         if not awaits:
             self._touched.append((seat, symbol))
-
-    def _make_due(self, seat: Seat) -> None:
-        """Make the View that is due. Whose turn is yet to come sees what is before its turn."""
-        if self._newest is None or (seat.view is not None and seat.view.minute >= self._newest):
-            return
-        if self._busted and seat.name in self._busted:
-            return
-        begun, fresh = self._begun, self._fresh if seat.rank > self._turn else ()
-        due = [begun[t] for t in seat.places if t in begun and t not in fresh]
-        if due:
-            self._at_least(seat, max(due))
-
-    def _make(self, seat: Seat, minute: datetime) -> View:
-        account = seat.account
-        available, busy = account.cash, set()
-        own = self._books.orders.open_of(seat.name)
-        if own:
-            available -= sum((order.hold for order in own), ZERO)
-            busy = {order.symbol for order in own}
-        return View(minute, account.cash, available, dict(account.positions), busy)
 
 
 def news_of(

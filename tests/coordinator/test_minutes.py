@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 from coordinator.core import engine
 from coordinator.core import messages as m
 from coordinator.core import records as r
+from coordinator.core.books import Books
+from coordinator.core.known import Viewer, Views
 from coordinator.core.lanes import StrategySpec
 from coordinator.core.minute import Minutes, Seat
 from coordinator.core.orders import OrderStatus
@@ -28,11 +30,18 @@ TICKERS = ("SPY", "QQQ", "BTC/USD")
 MINUTES = 7
 
 
-class AskingEverybody(Minutes):
-    """Every strategy on a ticker, in turn, and its View made then and at no other time."""
+class MadeWhenAsked(Views):
+    """A View is made in its strategy's turn, and at no other time."""
 
-    def _make_due(self, seat: Seat) -> None:
+    def make_due(self, one: Viewer) -> None:
         pass
+
+
+class AskingEverybody(Minutes):
+    """Every strategy on a ticker, in turn, and its View made then."""
+
+    def _views_on(self, books: Books) -> Views:
+        return MadeWhenAsked(books)
 
     def asked(
         self, symbols: Sequence[str], decided: Collection[str], minute: datetime
