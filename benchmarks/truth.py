@@ -63,6 +63,9 @@ def main() -> None:
 
 
 def _tell(what: str, figures: Sequence[float], unit: str, bound: float | None = None) -> None:
+    if not figures:
+        print(f"{what:52} never happened; ask for more --seeds")
+        return
     least, middle, most = min(figures), statistics.median(figures), max(figures)
     goal = "" if bound is None else f"   (goal: under {bound} {unit})"
     print(
