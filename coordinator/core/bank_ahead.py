@@ -124,8 +124,8 @@ class Ahead:
         upper, of_upper = leave.copy(), of_leave.copy()
         upper[reverting:], of_upper[reverting:] = enter[reverting:], of_enter[reverting:]
         side = np.where(np.arange(len(window)) < reverting, -1, 1)
-        long = middle - spread * _root(enter, of_enter * others - enter)
-        flat = middle + side * spread * _root(upper, of_upper * others - upper)
+        long = middle - _away(spread, enter, of_enter * others - enter)
+        flat = middle + side * _away(spread, upper, of_upper * others - upper)
         self._turn[span] = -1
         self._below[span] = self._proved(span, long, lambda close: says(close) < 1)
         self._above[span] = self._proved(span, flat, lambda close: says(close) < 0) - 1
@@ -194,6 +194,7 @@ class Ahead:
         return np.where(held[0], -_NEVER, np.where(held[-1], first, _NEVER))
 
 
-def _root(square: Ints, other: Ints) -> Floats:
-    """The root of a ratio; infinite where it can never be reached."""
-    return np.where(other > 0, np.sqrt(square / np.maximum(other, 1)), np.inf)
+def _away(spread: Floats, square: Ints, other: Ints) -> Floats:
+    """A spread times the root of a ratio; infinitely far where that can never be reached."""
+    root = np.sqrt(square / np.maximum(other, 1))
+    return np.where(other > 0, spread * root, np.inf)

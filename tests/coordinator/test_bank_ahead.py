@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 from coordinator.core.bank_steps import Steps
 from coordinator.core.lanes import Lanes, StrategySpec
 from coordinator.core.values import Bar
-from coordinator.strategies import RsiStrategy
+from coordinator.strategies import (
+    AdaptiveStrategy,
+    BollingerStrategy,
+    MeanReversionStrategy,
+    MomentumStrategy,
+    MovingAverageCrossoverStrategy,
+    RsiStrategy,
+    Strategy,
+)
 from tests.coordinator.reading import bars
 from tests.coordinator.test_bank import raw, said, signals_of, specs_of
 from tests.coordinator.test_kernels import SHORT, cents
@@ -29,15 +37,69 @@ comings = st.lists(
 )
 """Of each minute, whether there was a rest before it, and whose bars come."""
 
+whole = st.integers
+share = st.decimals
+rules = st.lists(
+    st.one_of(
+        st.builds(
+            MomentumStrategy,
+            lookback_period=whole(1, 12),
+            momentum_threshold=share(0, "0.02", places=4),
+        ),
+        st.builds(
+            lambda short, more: MovingAverageCrossoverStrategy(
+                short_window=short, long_window=short + more
+            ),
+            whole(1, 5),
+            whole(1, 7),
+        ),
+        st.builds(
+            RsiStrategy,
+            rsi_period=whole(2, 9),
+            rsi_oversold=st.sampled_from([Decimal(0), Decimal(30), Decimal(50)]),
+            rsi_overbought=share("50.1", 100, places=1),
+        ),
+        st.builds(
+            lambda bars, leave, more: MeanReversionStrategy(
+                lookback_period=bars, entry_threshold=leave + more, exit_threshold=leave
+            ),
+            whole(2, 12),
+            share(0, 1, places=1),
+            share(0, 3, places=1),
+        ),
+        st.builds(
+            BollingerStrategy, lookback_period=whole(2, 12), band_width=share("0.1", 4, places=1)
+        ),
+        st.builds(
+            lambda short, more, period, window: AdaptiveStrategy(
+                short_window=short,
+                long_window=short + more,
+                rsi_period=period,
+                volume_window=window,
+            ),
+            whole(1, 5),
+            whole(1, 6),
+            whole(2, 7),
+            whole(1, 8),
+        ),
+    ),
+    min_size=1,
+    max_size=6,
+)
+
 
 def wired(ticker: str, closes: Sequence[Decimal], volumes: Sequence[int]) -> list[Bar]:
     own = bars(closes, [Decimal(lot) for lot in volumes[: len(closes)]])
     return [raw(bar, ticker) for bar in own]
 
 
-def play(known: dict[str, list[Bar]], coming: Sequence[tuple[bool, tuple[str, ...]]]) -> None:
+def play(
+    known: dict[str, list[Bar]],
+    coming: Sequence[tuple[bool, tuple[str, ...]]],
+    rules: Sequence[Strategy] = SHORT,
+) -> None:
     """Both say the same at each minute; in the end they stand where the others stand."""
-    specs = specs_of(TICKERS, SHORT)
+    specs = specs_of(TICKERS, rules)
     stepping, banked = Lanes(specs), Lanes(specs, banked_from=1)
     for ticker, own in known.items():
         for lanes in (stepping, banked):
@@ -85,6 +147,18 @@ def test_prices_large_and_small_in_ticks_fine_and_coarse(
         ticks = [max(1, begin + width * sum(steps[: n + 1])) for n in range(len(steps))]
         known[ticker] = wired(ticker, [Decimal(tick).scaleb(-fine) for tick in ticks], lots)
     play(known, coming)
+
+
+@given(rules=rules, walks=st.tuples(cents, cents, cents), lots=lots, coming=comings)
+@settings(max_examples=60, deadline=None)
+def test_rules_with_any_parameters(
+    rules: list[Strategy],
+    walks: tuple[list[Decimal], ...],
+    lots: list[int],
+    coming: list[tuple[bool, tuple[str, ...]]],
+) -> None:
+    known = {t: wired(t, walk, lots) for t, walk in zip(TICKERS, walks, strict=True)}
+    play(known, coming, rules)
 
 
 def test_after_a_rest_lanes_speak_before_they_step_and_the_next_rest_takes_the_step() -> None:
