@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, assert_never
 
 from coordinator.core import records as r
 from coordinator.core.books import Books
@@ -178,8 +178,27 @@ class Minutes:
             case r.Transferred():
                 self._stir(record.source)
                 self._stir(record.target)
+            case (
+                r.BarsSeen()
+                | r.HistorySeen()
+                | r.EntryDenied()
+                | r.EntriesStopped()
+                | r.AccountAdopted()
+                | r.Reconfigured()
+                | r.SessionOpened()
+                | r.SessionResumed()
+                | r.SessionEnded()
+                | r.DiscrepancyFound()
+                | r.DiscrepancyResolved()
+                | r.Killed()
+                | r.Revived()
+                | r.Paused()
+                | r.FlattenRequested()
+                | r.Resumed()
+            ):
+                pass  # no book of a strategy that is asked here, and no order
             case _:
-                pass
+                assert_never(record)
 
     def after_busts(self, records: Iterable[r.Record]) -> None:
         """What an execution brought and a bust took back is not spent, in this minute either."""
