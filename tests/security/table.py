@@ -25,7 +25,7 @@ _FOLDER = "tests/coordinator/test_strategies_folder.py"
 _LIVE, _CODE = "tests/security/test_live_arming.py", "tests/security/test_code.py"
 _SUPPLY, _NETWORK = "tests/security/test_supply.py", "tests/security/test_network.py"
 _LOOPBACK, _FRAMES = "tests/security/test_loopback.py", "tests/security/test_frames.py"
-_CONTROL = "tests/security/test_control.py"
+_CONTROL, _MEMORY = "tests/security/test_control.py", "tests/security/test_memory.py"
 _WALLS = "tests/coordinator/test_walls.py"
 _SETTINGS, _REFUSALS = "tests/coordinator/test_settings.py", "tests/cli/test_run_refusals.py"
 
@@ -205,6 +205,8 @@ ROWS: dict[int, Row] = {
             f"{_PRIVACY}::test_files_are_private_and_a_crash_dumps_nothing_in_all_that_we_start",
             f"{_PRIVACY}::test_a_flow_dumps_nothing_under_somebody_elses_worker",
             f"{_PREFECT}::test_the_worker_has_the_keys_and_the_server_has_not",
+            f"{_MEMORY}"
+            "::test_neither_keys_nor_the_webhook_are_anywhere_in_the_process_of_a_strategy",
             f"{_WALLS}::test_neither_it_nor_its_strategy_can_read_the_keys_in_its_environment",
             f"{_WALLS}::test_it_holds_no_file_of_the_coordinators_and_dumps_no_core",
         ),
