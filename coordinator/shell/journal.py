@@ -13,7 +13,6 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +21,13 @@ from coordinator.core.records import ActivityBooked, BarsSeen, HistorySeen, Reco
 from coordinator.core.values import UNASSIGNED
 from coordinator.errors import SafetyRefusal, StorageError
 from coordinator.shell.folders import private_folder
+from coordinator.shell.journal_log import Log
 from coordinator.shell.journal_rows import GENESIS as GENESIS
 from coordinator.shell.journal_rows import Entry as Entry
 from coordinator.shell.journal_rows import broken, chained, entries_of, unusable
 
 SCHEMA_VERSION = 2
 """Since 2 several records of a kind may share a row."""
-LOG_BYTES = 4 << 20
-"""How much there is in the log when it is moved in a quiet moment."""
-COMMIT_BYTES, ROW_BYTES = 5 * 4096, 300
-"""About what a commit, and each of its rows, adds to the log beside the texts."""
 _BAR_KINDS = {BarsSeen.__name__, HistorySeen.__name__}
 
 _SCHEMA = """
@@ -56,10 +52,10 @@ class Journal:
         self.path = path
         self._coordinator = coordinator
         self._connection = _connect(path)
+        self._log = Log(self._connection, path)
         self._seq = 0
         self._hash = GENESIS
         self._data_version = 0
-        self._logged = 0
         self._homes: dict[str, str] = {}
         try:
             self._check_info(account)
@@ -113,16 +109,9 @@ class Journal:
         return bool(changed)
 
     def tidy(self, at_rest: bool = True) -> None:
-        """Move a log that has grown into the file, if nothing waits; what it has is durable there.
-
-        SQLite would do it in a commit, and orders would wait for that one.
-        """
-        if at_rest and self._logged > LOG_BYTES:
-            with suppress(sqlite3.Error):  # the log goes on; a disk that fails tells a commit
-                checkpoint = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
-                busy, pages, moved = checkpoint.fetchone()
-                if not busy and pages == moved:  # else a reader holds it: the next rest tries again
-                    self._logged = 0
+        """Do what a commit, and orders behind it, would wait for otherwise, if nothing waits."""
+        if at_rest:
+            self._log.tidy()
 
     def append(self, session_id: str, records: Sequence[Record]) -> list[Entry]:
         """Make records durable in one commit; returns what other coordinators wrote before it.
@@ -159,7 +148,7 @@ class Journal:
                 ],
             )
             self._connection.execute("COMMIT")
-            self._logged += COMMIT_BYTES
+            self._log.add_commit()
         except sqlite3.Error as error:
             self._forget(before)
             raise StorageError(
@@ -217,7 +206,7 @@ class Journal:
         digest = chained(self._hash, seq, self._coordinator, session_id, kind, body)
         self._seq, self._hash = seq, digest
         self._note(first)
-        self._logged += len(body) + ROW_BYTES
+        self._log.add_row(body)
         return seq, self._coordinator, session_id, kind, body, digest
 
     def _verify(

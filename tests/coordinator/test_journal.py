@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -16,7 +17,8 @@ import pytest
 from coordinator.core import records as r
 from coordinator.core.values import UNASSIGNED, Bar
 from coordinator.errors import InvariantError, SafetyRefusal, StorageError
-from coordinator.shell.journal import LOG_BYTES, Entry, Journal, read_session, read_sessions
+from coordinator.shell.journal import Entry, Journal, read_session, read_sessions
+from coordinator.shell.journal_log import LOG_BYTES, ROOM_BYTES
 
 AT = datetime(2026, 3, 17, 14, tzinfo=UTC)
 ACCOUNT = "PA1"
@@ -129,6 +131,28 @@ def test_a_long_log_that_a_reader_holds_is_moved_once_it_does_not(path: Path) ->
     moved_in = path.stat().st_size
     journal.close()
     assert held < LOG_BYTES < moved_in
+
+
+def test_the_log_is_written_out_ahead_in_quiet_moments_and_says_no_more_for_it(path: Path) -> None:
+    log = path.with_name("journal.db-wal")
+    journal, sizes = Journal(path, ACCOUNT, "c"), [log.stat().st_size]
+    journal.tidy(at_rest=False)
+    sizes.append(log.stat().st_size)
+    for number in range(60):
+        journal.append("s", [moved(str(number))] * 100)
+        journal.tidy()
+        sizes.append(log.stat().st_size)
+    again = Journal(path, ACCOUNT, "d")
+    told = len(list(again.replay()))
+    again.close()
+    assert sizes[0] == sizes[1], "orders may wait"
+    assert {b - a for a, b in pairwise(sizes[2:])} == {0, 2 * ROOM_BYTES}, "a commit made it longer"
+    assert told == 6_000
+    copied = path.with_name("copy.db")  # as a power cut leaves it: the log is read from its frames
+    for name in ("", "-wal"):
+        copied.with_name(copied.name + name).write_bytes(Path(f"{path}{name}").read_bytes())
+    assert len(amounts(copied)) == 6_000
+    journal.close()
 
 
 def test_nobody_else_can_read_it_or_the_folders_above(path: Path, tmp_path: Path) -> None:
