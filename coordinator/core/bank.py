@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -28,7 +28,7 @@ from coordinator.core.lane_form import (
     in_ticks,
     places_of,
 )
-from coordinator.core.values import Bar, WireBar
+from coordinator.core.values import Bar, numbers_of, symbol_of
 from coordinator.core.wants import Wants
 
 WRITTEN = 10**15
@@ -137,7 +137,7 @@ class Bank:
     def feed(self, bars: Sequence[Bar]) -> set[str]:
         """Feed bars, a ticker's at most one; returns the tickers whose lanes must be given up."""
         self._flush()
-        frame = self._frame([bar.symbol for bar in bars])
+        frame = self._frame([*map(symbol_of, bars)])
         if not len(frame.pick.rows):
             return set()
         if frame.chosen is not None:
@@ -189,7 +189,7 @@ class Bank:
     def _trusted(self, frame: Frame, bars: Sequence[Bar]) -> Ints | None:
         """The bars' closes and volumes in ticks, if floats and the usual bounds tell them."""
         try:
-            found = [cast(WireBar, bar).numbers for bar in bars]
+            found = [*map(numbers_of, bars)]
         except AttributeError:  # some are decimals
             return None
         values = np.array([[one[3] for one in found], [one[4] for one in found]], np.float64)

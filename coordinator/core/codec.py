@@ -24,7 +24,7 @@ import orjson
 
 from coordinator.core import records as r
 from coordinator.core.texts import WRITERS
-from coordinator.core.values import Bar, Numbers, WireBar, wire_bar
+from coordinator.core.values import Bar, Numbers, WireBar, numbers_of, start_of, wire_bar
 
 Decoder = Callable[[Any], Any]
 Encoder = Callable[[Any], Any]
@@ -70,13 +70,13 @@ def _texts(cls: type, records: Sequence[r.Record]) -> list[str]:
 
 def _bars_seen(record: r.BarsSeen) -> str:
     """As any other record's text, but a hundredth of the time: there is one for each frame."""
-    starts = {start: start.isoformat() for start in {bar.start for bar in record.bars}}
+    bars = record.bars
+    told = {start: start.isoformat() for start in set(map(start_of, bars))}
     try:
-        rows: list[Any] = [
-            (b.symbol, starts[b.start], *cast(WireBar, b).numbers) for b in record.bars
-        ]
+        each = zip(bars, map(numbers_of, bars), strict=True)
+        rows: list[Any] = [(bar.symbol, told[bar.start], *numbers) for bar, numbers in each]
     except AttributeError:  # some are decimals
-        rows = [_row(bar) for bar in record.bars]
+        rows = [_row(bar) for bar in bars]
     try:
         text = orjson.dumps(rows).decode()
     except TypeError:  # a count beyond 64 bits

@@ -294,7 +294,7 @@ class Engine:
         if not self._assets[symbol].tradable:
             yield "not_tradable"
 
-    def _freeze_leaps(self, bars: Iterable[Bar], now: datetime) -> None:
+    def _freeze_leaps(self, bars: Sequence[Bar], now: datetime) -> None:
         """A price that leaps outside the collar may be a split: nothing is bought until it is.
 
         After a split that is booked a leap needs no other explanation.

@@ -7,6 +7,7 @@ the Roster (`core/roster.py`). Where there are many, those that have a lane form
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from coordinator.core.lane import Rule as Rule
 from coordinator.core.lane import StrategySpec as StrategySpec
 from coordinator.core.lane_form import form_of
 from coordinator.core.roster import Roster
-from coordinator.core.values import Bar
+from coordinator.core.values import Bar, symbol_of
 from coordinator.core.wants import Wants
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Lanes:
         self.roster = Roster(specs)
         self._on: dict[str, list[Lane]] = {}
         """Those that are stepped alone."""
-        self._bars: dict[str, int] = {}
+        self._bars = Counter[str]()
         self._foretold: dict[str, tuple[Foretold, list[Lane]]] = {}
         self._bank: Bank | None = None
         self._banked: list[Lane] = []
@@ -150,7 +151,7 @@ class Lanes:
 
     def bars(self, ticker: str) -> int:
         """Bars of a ticker seen so far, backfilled ones counted."""
-        return self._bars.get(ticker, 0)
+        return self._bars[ticker]
 
     def warm(self, ticker: str, history: Sequence[Bar]) -> None:
         """Feed the bars from before the session, oldest first; each lane takes its own length."""
@@ -196,14 +197,13 @@ class Lanes:
 
     def _step_all(self, bars: Sequence[Bar]) -> None:
         """`_feed_steps` of each, where nothing is foretold."""
-        seen, on = self._bars, self._on
-        for bar in bars:
-            symbol = bar.symbol
-            seen[symbol] = seen.get(symbol, 0) + 1
-            for lane in on.get(symbol, ()):
-                lane.feed(bar)
-                if lane.fault:
-                    self.roster.note_fault(lane)
+        self._bars.update(map(symbol_of, bars))
+        if self._on:
+            for bar in bars:
+                for lane in self._on.get(bar.symbol, ()):
+                    lane.feed(bar)
+                    if lane.fault:
+                        self.roster.note_fault(lane)
 
     def rest(self) -> None:
         """Nobody waits for these lanes: do what the next bars will wait for otherwise."""

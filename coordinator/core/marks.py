@@ -5,11 +5,11 @@ A close becomes a decimal when somebody asks for it: most bars of most minutes n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from decimal import Decimal
 from typing import cast
 
-from coordinator.core.values import Bar, WireBar
+from coordinator.core.values import Bar, numbers_of, symbol_of
 
 SLACK = 0.999
 """What a distance between floats may at most be of a bound, to lie within it surely."""
@@ -27,19 +27,16 @@ class Marks(MutableMapping[str, Decimal]):
         """The newest bars of these tickers have come."""
         self._last.update(newest)
 
-    def moved(self, bars: Iterable[Bar], fraction: Decimal) -> list[Bar]:
+    def moved(self, bars: Sequence[Bar], fraction: Decimal) -> list[Bar]:
         """Those of the bars that may close further than that fraction off their tickers' marks.
 
         A ticker without a mark has not moved.
         """
         least, last = float(fraction) * SLACK, self._last
         try:
-            wired = [(bar, cast(WireBar, bar).numbers[3]) for bar in bars]
-            return [
-                bar
-                for bar, close in wired
-                if abs(close / cast(WireBar, last[bar.symbol]).numbers[3] - 1) > least
-            ]
+            before = cast(Iterable[Bar], map(last.__getitem__, map(symbol_of, bars)))
+            closes = zip(bars, map(numbers_of, bars), map(numbers_of, before), strict=True)
+            return [bar for bar, new, old in closes if not -least <= new[3] / old[3] - 1 <= least]
         except (AttributeError, KeyError):  # some are decimals, or have no mark
             return [bar for bar in bars if bar.symbol in last]
 

@@ -18,7 +18,7 @@ from coordinator.core.lanes import Lane, Lanes, StrategySpec
 from coordinator.core.ledger import SubAccount
 from coordinator.core.risk import Asset
 from coordinator.core.session import SessionPlan
-from coordinator.core.values import UNASSIGNED, Bar
+from coordinator.core.values import UNASSIGNED, Bar, start_of, symbol_of
 
 _NOBODY: frozenset[int] = frozenset()
 
@@ -286,8 +286,8 @@ def news_of(
 
 
 def _by_minute(bars: Sequence[Bar]) -> dict[datetime, dict[str, Bar]]:
-    if len({bar.start for bar in bars}) == 1:  # as from one frame
-        return {bars[0].start: {bar.symbol: bar for bar in bars}}
+    if len(set(map(start_of, bars))) == 1:  # as from one frame
+        return {bars[0].start: dict(zip(map(symbol_of, bars), bars, strict=True))}
     minutes: dict[datetime, dict[str, Bar]] = {}
     for bar in bars:
         minutes.setdefault(bar.start, {})[bar.symbol] = bar

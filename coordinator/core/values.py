@@ -119,6 +119,9 @@ class Bar:
 
 
 _all_of = attrgetter(*Bar.__dataclass_fields__)
+symbol_of: Callable[[Bar], str] = attrgetter("symbol")
+start_of: Callable[[Bar], datetime] = attrgetter("start")
+"""Of many bars `map` reads a column by these at a third of what a loop takes."""
 Numbers = tuple[float, float, float, float, float, int | None, float | None]
 """Open, high, low, close, volume, trade count and vwap as the wire had them: ints, too."""
 
@@ -172,6 +175,14 @@ _put_symbol, _put_start, _put_numbers = (
     vars(cls)[name].__set__ for cls, name in ((Bar, "symbol"), (Bar, "start"), (WireBar, "numbers"))
 )
 """What writes a slot of a frozen value, at a tenth of the cost of its constructor."""
+
+
+numbers_of: Callable[[Bar], Numbers] = attrgetter("numbers")
+"""A WireBar's numbers.
+
+Raises:
+    AttributeError: it has decimals.
+"""
 
 
 def wire_bar(symbol: str, start: datetime, numbers: Numbers) -> WireBar:

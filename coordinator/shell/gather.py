@@ -10,11 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from operator import attrgetter
 
-from coordinator.core.values import Bar
-
-_symbol_of, _start_of = attrgetter("symbol"), attrgetter("start")
+from coordinator.core.values import Bar, start_of, symbol_of
 
 
 class Gatherer:
@@ -50,8 +47,8 @@ class Gatherer:
 
         One of an older minute is given out by itself: it ends no minute.
         """
-        by_symbol = dict(zip(map(_symbol_of, bars), bars, strict=True))
-        if len(by_symbol) == len(bars) and len(set(map(_start_of, bars))) == 1:
+        by_symbol = dict(zip(map(symbol_of, bars), bars, strict=True))
+        if len(by_symbol) == len(bars) and len(set(map(start_of, bars))) == 1:
             return self._add(bars[0].start, by_symbol, now_s)
         return [m for bar in bars for m in self._add(bar.start, {bar.symbol: bar}, now_s)]
 
