@@ -23,6 +23,7 @@ from coordinator.shell.control_client import NoAnswer, ask
 from coordinator.shell.control_protocol import Request, addresses
 from coordinator.shell.folders import JOURNAL
 from coordinator.shell.journal import Entry, read_kinds, read_session, read_sessions
+from coordinator.shell.journal_proof import prove
 from coordinator.shell.lease import runs_as
 from coordinator.shell.shadows import shadow_journal, shadow_journals, shadowed
 
@@ -105,9 +106,17 @@ def session_sources(home: Path, session_id: str | None = None) -> list[JournalSo
     """Every session in the journals under `home`, oldest first; or the one that is named.
 
     Sessions of shadows come after all others; with the one that is named, those of its shadows.
+    Each journal is proven to be whole before: what is loaded lacks nothing.
+
+    Raises:
+        InvariantError: the journal of an account is damaged.
     """
+    return _sources([journal for journal in _journals(home) if _is_proven(journal)], session_id)
+
+
+def _sources(journals: Sequence[Path], session_id: str | None = None) -> list[JournalSource]:
     sources = []
-    for journal in _journals(home):
+    for journal in journals:
         late = read_late(journal)
         concerning = by_session(late)
         newest: dict[str, tuple[str, str]] = {}
@@ -145,9 +154,14 @@ def running_sessions(home: Path, leases_folder: Path | None = None) -> dict[str,
 def running_sources(
     home: Path, known: Collection[str] = (), leases_folder: Path | None = None
 ) -> list[JournalSource]:
-    """The sessions that are traded now, as far as they are, and those `known` to have been so."""
+    """The sessions that are traded now, as far as they are, and those `known` to have been so.
+
+    They are looked at and not loaded, so their journals are not proven.
+    """
     running = {*running_sessions(home, leases_folder), *known}
-    return [one for one in session_sources(home) if one.session_id in running] if running else []
+    if not running:
+        return []
+    return [one for one in _sources(_journals(home)) if one.session_id in running]
 
 
 def _journals(home: Path) -> list[Path]:
@@ -162,6 +176,22 @@ def _is_readable(shadows: Path) -> bool:
         read_sessions(shadows)
     except (sqlite3.DatabaseError, InvariantError) as error:
         log.warning("⚠ the shadows' journal %s cannot be read: %s", shadows, error)
+        return False
+    return True
+
+
+def _is_proven(journal: Path) -> bool:
+    """Whether the journal is whole; one of shadows that is not keeps nobody from the account's.
+
+    Raises:
+        InvariantError: the journal of an account is not.
+    """
+    try:
+        prove(journal)
+    except InvariantError as error:
+        if journal.name == JOURNAL:
+            raise
+        log.warning("⚠ the shadows' journal is not loaded: %s", error)
         return False
     return True
 
