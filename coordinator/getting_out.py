@@ -176,7 +176,7 @@ def what_became_of(left: Left, again: str = "multi-trader kill") -> str:
     if left.closed:
         return (
             f"{still} Its market is closed. It is sold at the open by the coordinator that runs"
-            " then; if none does, run `{again}` again."
+            f" then; if none does, run `{again}` again."
         )
     why = f" From here nothing could be done: {left.problem}." if left.problem else ""
     return f"{still}{why} Look at `multi-trader status`, and run `{again}` again."

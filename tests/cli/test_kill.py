@@ -143,7 +143,8 @@ def test_after_the_close_the_kill_stands_and_revive_is_refused_until_all_is_sold
         still = running.snapshot().positions["SPY"]
     assert killed.code == 0
     assert f"{ACCOUNT}: momentum_00 holds {qty} SPY. Its market is closed." in killed.out
-    assert "sold at the open by the coordinator that runs" in killed.out
+    assert "sold at the open by the coordinator that runs then" in killed.out
+    assert "if none does, run `multi-trader kill` again." in killed.out
     assert refused.code == 3
     assert f"{ACCOUNT} is not revived: momentum_00 holds {qty} SPY." in refused.err
     assert still == qty
