@@ -129,11 +129,13 @@ class _Sent:
         start = len(MAGIC) + 6 * 8
         if len(data) < start or not data.startswith(MAGIC):
             return None
-        count, limit, speed, *known = array("d", data[len(MAGIC) : start])
+        count, limit, *known = array("d", data[len(MAGIC) : start])
         end = start + 8 * int(count) if 0 <= count <= len(data) else len(data)
         if zlib.crc32(data[:end]) != int.from_bytes(data[end : end + 4], "little"):
             return None
-        return cls(int(limit), speed, *known, array("d", data[start:end]))
+        speed, held_until_s, left, left_until_s = known
+        stamps = array("d", data[start:end])
+        return cls(int(limit), speed, held_until_s, left, left_until_s, stamps)
 
 
 _Step = Callable[[_Sent, float], float]
