@@ -44,7 +44,7 @@ def momentum(closes: Ticks, bars: int, threshold: Fraction) -> Signs | None:
     """+1 where a close lies more than `threshold` above that of so many bars before, -1 below."""
     unit = threshold.denominator
     up, down = unit + threshold.numerator, unit - threshold.numerator
-    if _largest(closes) * up >= _MOST:
+    if max(_largest(closes), 1) * up >= _MOST:
         return None
     now, past = closes[bars:] * unit, closes[:-bars]
     signs = (now > past * up).astype(np.int8) - (now < past * down).astype(np.int8)
@@ -89,7 +89,7 @@ def deviation(closes: Ticks, window: int, judge: Judge) -> Signs | None:
 
 def beyond(distance: Whole, variance: Whole, squared: Fraction) -> Whole | None:
     """The sign of D squared / V - `squared`, or of D squared where V is 0."""
-    most = max(_largest(distance) ** 2, _largest(variance))
+    most = max(_largest(distance) ** 2, _largest(variance), 1)
     if most * max(squared.numerator, squared.denominator) >= _MOST:
         return None
     sides = distance * distance * squared.denominator - variance * squared.numerator

@@ -131,6 +131,26 @@ def test_what_64_bits_cannot_hold_is_left_to_the_steps(
     assert found is None or found == stepped(strategy, known)
 
 
+FINE, LARGE = Decimal("1e-30"), Decimal("999999999999999.999999")
+TOO_FINE: list[Strategy] = [
+    MomentumStrategy(lookback_period=1, momentum_threshold=FINE),
+    MomentumStrategy(lookback_period=1, momentum_threshold=LARGE),
+    BollingerStrategy(lookback_period=2, band_width=FINE),
+    MeanReversionStrategy(lookback_period=2, entry_threshold=FINE, exit_threshold=FINE),
+    MeanReversionStrategy(lookback_period=2, entry_threshold=LARGE, exit_threshold=Decimal(1)),
+]
+
+
+@pytest.mark.parametrize("strategy", TOO_FINE, ids=repr)
+@pytest.mark.parametrize("close", [0, 10])
+def test_a_threshold_that_64_bits_cannot_hold_is_left_to_the_steps_where_nothing_moves(
+    strategy: Strategy, close: int
+) -> None:
+    known = bars([Decimal(close)] * 4)
+    assert at_once(strategy, Series(known)) is None
+    assert len(set(stepped(strategy, known)[1:])) == 1, "it says the same at each of them"
+
+
 def test_an_rsi_at_its_very_bound_is_decided_in_whole_numbers() -> None:
     """RSI is 100 x 2 / (2 + 3) = 40 at the seed, and stays there while nothing moves."""
     closes = [Decimal(price) for price in (10, 12, 9, 9, 9)]
