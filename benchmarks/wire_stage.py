@@ -140,8 +140,8 @@ class _Session(LiveSession):
 
     on_minute: Callable[[m.Outcome], None]
 
-    def _carry_out(self, outcome: m.Outcome) -> None:
-        super()._carry_out(outcome)
+    def _hand_over(self, outcome: m.Outcome) -> None:
+        super()._hand_over(outcome)
         if any(isinstance(record, r.BarsSeen) for record in outcome.records):
             self.on_minute(outcome)
 

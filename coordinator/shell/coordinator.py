@@ -260,11 +260,14 @@ class LiveSession:
 
     def _carry_out(self, outcome: m.Outcome) -> None:
         """Start what follows from what is durable now, and say it."""
-        if outcome.commands:
-            self._errands.carry_out(outcome.commands)
+        self._hand_over(outcome)
         self._narrator.tell(outcome.records)
         self._alarms.hear(outcome.records)
         self._following.saw(outcome.records)
+
+    def _hand_over(self, outcome: m.Outcome) -> None:
+        if outcome.commands:
+            self._errands.carry_out(outcome.commands)
 
     def _deliver(self, messages: Iterable[m.Message]) -> None:
         for message in messages:
