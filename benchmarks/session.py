@@ -14,7 +14,8 @@ import msgpack
 from coordinator.core import records as r
 from coordinator.core.books import Books
 from coordinator.core.engine import Engine
-from coordinator.core.lanes import WORTH_A_BANK, StrategySpec
+from coordinator.core.lane import StrategySpec
+from coordinator.core.lanes import WORTH_A_BANK
 from coordinator.core.opening import SessionName, open_session, session_id
 from coordinator.core.risk import Asset
 from coordinator.core.session import Hours, SessionPlan

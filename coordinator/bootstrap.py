@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from coordinator.arming import refuse_half_armed, refuse_untradable
 from coordinator.broker_side import ask_broker
 from coordinator.config import CoordinatorConfig, Mode
-from coordinator.core.engine import tickers_of
+from coordinator.core.lane import tickers_of
 from coordinator.core.reload import Setup
 from coordinator.core.values import ZERO, is_crypto
 from coordinator.core.view import LiveView, StrategyView

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from coordinator.config import CoordinatorConfig, StrategyConfig, config_hash
-from coordinator.core.lanes import StrategySpec
+from coordinator.core.lane import StrategySpec
 from coordinator.core.reload import Setup
 from coordinator.core.risk import Limits
 

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from coordinator.core.engine import tickers_of
-from coordinator.core.lanes import StrategySpec
+from coordinator.core.lane import StrategySpec, tickers_of
 from coordinator.core.session import Hours
 from coordinator.core.values import Bar
 from coordinator.settings import Settings

@@ -19,8 +19,8 @@ from coordinator.config import config_hash, parse_config
 from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.books import Books
-from coordinator.core.engine import Engine, tickers_of
-from coordinator.core.lanes import StrategySpec
+from coordinator.core.engine import Engine
+from coordinator.core.lane import StrategySpec, tickers_of
 from coordinator.core.opening import SessionName, open_session, session_id
 from coordinator.core.reconcile import compare
 from coordinator.core.session import Hours, SessionPlan

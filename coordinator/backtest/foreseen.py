@@ -20,9 +20,8 @@ from numpy.typing import NDArray
 from coordinator.backtest.as_bars import in_order
 from coordinator.backtest.reels import Reel
 from coordinator.backtest.rules import Raising, as_told, bare_step
-from coordinator.core.engine import tickers_of
 from coordinator.core.foretold import over_of
-from coordinator.core.lanes import Lane, Rule, StrategySpec
+from coordinator.core.lane import Lane, Rule, StrategySpec, tickers_of
 from coordinator.core.values import Bar, exactly
 
 Key = tuple[Rule, str]

@@ -10,8 +10,7 @@ from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
-from coordinator.core.lane import history_of
-from coordinator.core.lanes import Rule, StrategySpec
+from coordinator.core.lane import Rule, StrategySpec, history_of
 from coordinator.core.together import JointStep, starts_together
 from coordinator.core.values import Bar
 from coordinator.shell.strategy_process import StrategyRaised

@@ -16,7 +16,7 @@ from coordinator.backtest.foreseen import Opinion
 from coordinator.backtest.reels import Reel
 from coordinator.core import risk
 from coordinator.core.books import Books
-from coordinator.core.lanes import FAULT, StrategySpec
+from coordinator.core.lane import FAULT, StrategySpec
 from coordinator.core.ledger import Position, SubAccount
 from coordinator.core.risk import Asset
 from coordinator.core.values import Side

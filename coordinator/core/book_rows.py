@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from coordinator.core import records as r
 from coordinator.core.books import Books
-from coordinator.core.lanes import FAULT
+from coordinator.core.lane import FAULT
 from coordinator.core.order_rows import Row
 from coordinator.core.values import ATTO, ZERO
 

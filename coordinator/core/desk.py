@@ -18,6 +18,7 @@ from coordinator.core.books import Books
 from coordinator.core.crossing import Wish
 from coordinator.core.flat import in_the_account
 from coordinator.core.intents import Intents
+from coordinator.core.lane import StrategySpec
 from coordinator.core.orders import Order, OrderStatus, Phase, may_move
 from coordinator.core.risk import Asset
 from coordinator.core.values import Reason, Side
@@ -48,6 +49,11 @@ class OrderDesk:
     def at_rest(cls, books: Books, assets: Mapping[str, Asset]) -> OrderDesk:
         """The desk between two sessions: of whatever the books know, and with nothing to intend."""
         return cls(Blotter(books), assets, date.min, frozenset(books.strategies()))
+
+    def follow(self, specs: Iterable[StrategySpec], *, crossing: bool) -> None:
+        """These strategies are this coordinator's from now on; orders of others go on."""
+        self.own = frozenset(spec.name for spec in specs)
+        self.intents.crossing = crossing
 
     def buy(self, strategy: str, symbol: str, qty: Decimal, close: Decimal, now: datetime) -> None:
         """Intend an entry decided at `close`."""

@@ -22,12 +22,12 @@ from coordinator.core.controls import Controls, Gate
 from coordinator.core.desk import OrderDesk
 from coordinator.core.explanation import Case, Explanation
 from coordinator.core.known import View
-from coordinator.core.lane import tickers_of as tickers_of
-from coordinator.core.lanes import FAULT, Lanes, StrategySpec
+from coordinator.core.lane import FAULT, StrategySpec
+from coordinator.core.lanes import Lanes
 from coordinator.core.minute import Minutes, Seat, news_of
 from coordinator.core.opening import change_session
 from coordinator.core.reconcile import DiscrepancyKind, Reconciler, finding
-from coordinator.core.reload import Difference, traded
+from coordinator.core.reload import Difference, Setup, traded
 from coordinator.core.reports import Reports
 from coordinator.core.risk import Asset
 from coordinator.core.rollover import Rollover
@@ -112,7 +112,7 @@ class Engine:
             case m.OperatorAsked():
                 self._obey(message)
             case m.Reload():
-                self._reload(message)
+                self._blotter.out.answer = self._reload(message)
         self._minutes.settle()
         return self._blotter.out
 
@@ -319,29 +319,30 @@ class Engine:
         self._heed_halts(asked.now)
         self._blotter.out.answer = answer
 
-    def _reload(self, asked: m.Reload) -> None:
+    def _reload(self, asked: m.Reload) -> m.Answer:
         """Go on with another configuration; who is not touched by it notices nothing."""
-        setup = asked.setup
-        difference = Difference(self.specs, setup.specs)
+        difference = Difference(self.specs, asked.setup.specs)
         try:
             change_session(self.books, difference, asked, self._record)
         except SafetyRefusal as refusal:
-            self._blotter.out.answer = m.Answer(False, f"Nothing was changed: {refusal}")
-            return
+            return m.Answer(False, f"Nothing was changed: {refusal}")
         self._assets |= asked.assets
-        self.lanes.change(setup.specs, asked.history, asked.so_far)
+        self.lanes.change(asked.setup.specs, asked.history, asked.so_far)
+        self._follow(asked.setup)
+        self._heed_halts(asked.now)
+        for strategy, symbol in difference.dropped:
+            self._way_out.leave(strategy, symbol, asked.removal, asked.now)
+        return m.Answer(True, "The session goes on with this configuration.")
+
+    def _follow(self, setup: Setup) -> None:
+        """Have every part serve these strategies by these limits; the lanes do so already."""
         self.specs = setup.specs
         self._rollover.follow(setup.specs)
         self._minutes = self._minutes.changed(setup.specs)
         self.books.before = self._minutes.before
-        self._desk.own = frozenset(spec.name for spec in setup.specs)
-        self._desk.intents.crossing = setup.crossing
+        self._desk.follow(setup.specs, crossing=setup.crossing)
         self._way_out = replace(self._way_out, traded=traded(setup.specs))
         self._gate.controls = setup.controls
-        self._heed_halts(asked.now)
-        for strategy, symbol in difference.dropped:
-            self._way_out.leave(strategy, symbol, asked.removal, asked.now)
-        self._blotter.out.answer = m.Answer(True, "The session goes on with this configuration.")
 
     def _heed_halts(self, now: datetime) -> None:
         """What an operator has halted since, here or in another process, ends and gets out."""

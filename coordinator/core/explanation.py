@@ -15,7 +15,7 @@ from typing import Protocol
 
 from coordinator.core import risk
 from coordinator.core.books import Books
-from coordinator.core.lanes import Lane, StrategySpec
+from coordinator.core.lane import Lane, StrategySpec
 from coordinator.core.ledger import Position
 from coordinator.core.orders import Order
 from coordinator.core.risk import Asset

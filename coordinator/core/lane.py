@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 HISTORY_WINDOWS = 10
 """An indicator's history starts this many times its longest window before the session, unless its
 rule says otherwise."""
+FAULT = "fault: "
+"""Begins the reason for which a strategy that failed opens nothing more that day."""
 
 
 class Rule(Hashable, Protocol):

@@ -12,9 +12,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from typing import TYPE_CHECKING
 
-from coordinator.core.lane import Lane as Lane
-from coordinator.core.lane import Rule as Rule
-from coordinator.core.lane import StrategySpec as StrategySpec
+from coordinator.core.lane import Lane, StrategySpec
 from coordinator.core.lane_form import form_of
 from coordinator.core.roster import Roster
 from coordinator.core.values import Bar, symbol_of
@@ -28,9 +26,6 @@ if TYPE_CHECKING:
 WORTH_A_BANK = 50
 """Lanes from which a bank costs less than their steps, of a microsecond or two each: it takes about
 0.1 ms a frame however few they are, and numpy's 15 MiB."""
-
-FAULT = "fault: "
-"""Begins the reason for which a strategy that failed opens nothing more that day."""
 
 
 class Lanes:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from coordinator.core import records as r
 from coordinator.core.books import Books
-from coordinator.core.lanes import FAULT, StrategySpec
+from coordinator.core.lane import FAULT, StrategySpec
 
 
 def mended(books: Books, specs: Sequence[StrategySpec]) -> list[str]:

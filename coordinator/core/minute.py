@@ -14,7 +14,8 @@ from typing import NamedTuple, assert_never
 from coordinator.core import records as r
 from coordinator.core.books import Books
 from coordinator.core.known import View, Views
-from coordinator.core.lanes import Lane, Lanes, StrategySpec
+from coordinator.core.lane import Lane, StrategySpec
+from coordinator.core.lanes import Lanes
 from coordinator.core.ledger import SubAccount
 from coordinator.core.risk import Asset
 from coordinator.core.session import SessionPlan

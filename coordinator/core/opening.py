@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from coordinator.core import records as r
 from coordinator.core.books import FUNDING, NEW_INITIAL_CASH, Books
-from coordinator.core.lanes import StrategySpec
+from coordinator.core.lane import StrategySpec
 from coordinator.core.mending import mended
 from coordinator.core.orders import Order
 from coordinator.core.reload import Difference, Reload, Removal, traded

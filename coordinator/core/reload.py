@@ -13,7 +13,7 @@ from decimal import Decimal
 from enum import Enum
 
 from coordinator.core.controls import Controls
-from coordinator.core.lanes import StrategySpec
+from coordinator.core.lane import StrategySpec
 from coordinator.core.risk import Asset
 from coordinator.core.values import SHADOW_MARK, Bar, is_crypto
 

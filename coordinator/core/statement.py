@@ -24,7 +24,7 @@ from coordinator.core.book_rows import (
 )
 from coordinator.core.books import FUNDING, Books
 from coordinator.core.equity_curve import EquityCurve
-from coordinator.core.lanes import FAULT
+from coordinator.core.lane import FAULT
 from coordinator.core.ledger import Position, SubAccount
 from coordinator.core.order_rows import OrderRows, Row
 from coordinator.core.values import ATTO, Bar, exactly, is_crypto

@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from coordinator.core.books import Books
-from coordinator.core.lanes import StrategySpec
+from coordinator.core.lane import StrategySpec
 from coordinator.core.risk import Limits
 from coordinator.core.session import SessionPlan
 from coordinator.core.values import MINUTE, UNASSIGNED, exactly

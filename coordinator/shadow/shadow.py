@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, TypeGuard, TypeVar
 from coordinator.core import records as r
 from coordinator.core.books import Books
 from coordinator.core.explanation import Explanation
-from coordinator.core.lanes import StrategySpec
+from coordinator.core.lane import StrategySpec
 from coordinator.core.mending import mended
 from coordinator.core.messages import BarsArrived
 from coordinator.core.opening import SessionName, session_id

@@ -16,8 +16,8 @@ from coordinator.backtest.exchange import Exchange, asset_of
 from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.books import Books
-from coordinator.core.engine import Engine, tickers_of
-from coordinator.core.lanes import StrategySpec
+from coordinator.core.engine import Engine
+from coordinator.core.lane import StrategySpec, tickers_of
 from coordinator.core.opening import SessionName, open_session
 from coordinator.core.orders import OrderStatus
 from coordinator.core.records import ActivityKind

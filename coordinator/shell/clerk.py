@@ -14,7 +14,7 @@ from datetime import datetime
 from coordinator.core import messages as m
 from coordinator.core.engine import Engine
 from coordinator.core.explanation import Explanation
-from coordinator.core.lanes import StrategySpec
+from coordinator.core.lane import StrategySpec
 from coordinator.core.view import LiveView, live_view
 from coordinator.shell.alarms import Alarms
 from coordinator.shell.clock import BrokerClock

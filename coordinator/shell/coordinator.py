@@ -14,7 +14,8 @@ from datetime import timedelta
 
 from coordinator.core import messages as m
 from coordinator.core import records as r
-from coordinator.core.engine import Engine, tickers_of
+from coordinator.core.engine import Engine
+from coordinator.core.lane import tickers_of
 from coordinator.core.values import Bar
 from coordinator.errors import BrokerUnavailable
 from coordinator.shell.broker import Broker

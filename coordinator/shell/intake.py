@@ -10,8 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from itertools import product
 
-from coordinator.core.engine import tickers_of
-from coordinator.core.lanes import StrategySpec
+from coordinator.core.lane import StrategySpec, tickers_of
 from coordinator.core.session import SessionPlan
 from coordinator.core.values import MINUTE, Bar, is_crypto
 from coordinator.shell.clock import BrokerClock

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
-from coordinator.core.lanes import Lanes, Rule, StrategySpec
+from coordinator.core.lane import Rule, StrategySpec
+from coordinator.core.lanes import Lanes
 from coordinator.core.together import starts_together
 from coordinator.core.values import Bar
 from coordinator.errors import OperatorError

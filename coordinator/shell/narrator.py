@@ -11,7 +11,8 @@ from decimal import Decimal
 
 from coordinator.core import records as r
 from coordinator.core.books import Books
-from coordinator.core.lanes import Lanes, StrategySpec
+from coordinator.core.lane import StrategySpec
+from coordinator.core.lanes import Lanes
 from coordinator.core.orders import Order, OrderStatus
 from coordinator.core.values import UNASSIGNED, Side, exactly, is_crypto
 from coordinator.shell.log_files import About

@@ -19,8 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from coordinator.core import messages as m
-from coordinator.core.engine import tickers_of
-from coordinator.core.lanes import StrategySpec
+from coordinator.core.lane import StrategySpec, tickers_of
 from coordinator.core.mending import mended
 from coordinator.core.reload import Setup, about_mended, refusals, sentences
 from coordinator.core.risk import Asset

@@ -11,7 +11,8 @@ from decimal import Decimal
 from coordinator.core.books import Books
 from coordinator.core.controls import Controls
 from coordinator.core.engine import CRYPTO_FEE_RATE, Engine
-from coordinator.core.lanes import WORTH_A_BANK, StrategySpec
+from coordinator.core.lane import StrategySpec
+from coordinator.core.lanes import WORTH_A_BANK
 from coordinator.core.reload import Setup
 from coordinator.core.risk import Asset
 from coordinator.core.session import Hours, SessionPlan

@@ -14,7 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from coordinator.core import records as r
-from coordinator.core.engine import tickers_of
+from coordinator.core.lane import tickers_of
 from coordinator.core.opening import SessionName, session_id
 from coordinator.core.values import is_crypto
 from coordinator.core.view import strategy_views

@@ -17,7 +17,7 @@ from typing import Protocol
 
 from coordinator.core import records as r
 from coordinator.core.explanation import Explanation
-from coordinator.core.lanes import StrategySpec
+from coordinator.core.lane import StrategySpec
 from coordinator.core.reload import Reload
 from coordinator.core.session import Hours, SessionPlan
 from coordinator.core.values import SHADOW_ACCOUNT, Bar

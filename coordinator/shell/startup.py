@@ -13,8 +13,8 @@ from pathlib import Path
 
 from coordinator.core import records as r
 from coordinator.core.books import Books
-from coordinator.core.engine import Engine, tickers_of
-from coordinator.core.lanes import StrategySpec
+from coordinator.core.engine import Engine
+from coordinator.core.lane import StrategySpec, tickers_of
 from coordinator.core.opening import SessionName, open_session
 from coordinator.core.risk import Asset
 from coordinator.core.session import Hours, SessionPlan, plan_session

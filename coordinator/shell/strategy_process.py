@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any
 
-from coordinator.core.lanes import Rule
+from coordinator.core.lane import Rule
 from coordinator.errors import OperatorError
 from coordinator.shell.worker_process import LINE_BYTES, Load, line, load_nothing, run_nursery
 

@@ -28,7 +28,7 @@ from numbers import Real
 from typing import Any, NoReturn
 
 from coordinator.core.explanation import shown as in_digits
-from coordinator.core.lanes import Rule
+from coordinator.core.lane import Rule
 from coordinator.core.values import EXACT, Bar
 from coordinator.errors import OperatorError
 from coordinator.shell.walls import limit_memory, wall_off

@@ -9,7 +9,8 @@ from decimal import Decimal
 import pytest
 
 from coordinator.backtest.rules import fit_for_lanes
-from coordinator.core.lanes import Lanes, StrategySpec
+from coordinator.core.lane import StrategySpec
+from coordinator.core.lanes import Lanes
 from coordinator.core.values import Bar
 
 

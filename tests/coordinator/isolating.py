@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from coordinator.core.lanes import Lanes, Rule, StrategySpec
+from coordinator.core.lane import Rule, StrategySpec
+from coordinator.core.lanes import Lanes
 from coordinator.core.values import MINUTE, Bar
 from coordinator.shell.elsewhere import Elsewhere
 from tests.coordinator.bench import OPEN, spec

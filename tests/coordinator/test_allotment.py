@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from coordinator.config import parse_config
-from coordinator.core.engine import tickers_of
-from coordinator.core.lanes import StrategySpec
+from coordinator.core.lane import StrategySpec, tickers_of
 from coordinator.core.values import is_crypto
 from coordinator.setting_up import strategy_specs
 from coordinator.shell.allotment import allot, explain_refusal

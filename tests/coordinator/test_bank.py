@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coordinator.core.codec import encode
-from coordinator.core.lanes import Lanes, StrategySpec
+from coordinator.core.lane import StrategySpec
+from coordinator.core.lanes import Lanes
 from coordinator.core.orders import OrderStatus
 from coordinator.core.risk import Limits
 from coordinator.core.values import Bar, wire_bar

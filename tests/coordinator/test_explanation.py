@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.explanation import UNKNOWN, Explanation, shown
-from coordinator.core.lanes import Lane, StrategySpec
+from coordinator.core.lane import Lane, StrategySpec
 from coordinator.core.messages import Act, OperatorAsked
 from coordinator.core.values import MINUTE
 from coordinator.shell.control_client import ask

@@ -14,7 +14,7 @@ import pytest
 
 from coordinator.core import records as r
 from coordinator.core.codec import encode
-from coordinator.core.lanes import Rule, StrategySpec
+from coordinator.core.lane import Rule, StrategySpec
 from coordinator.core.values import MINUTE, Bar, Reason, Side
 from coordinator.shell.cell import Budget
 from coordinator.shell.isolation import isolated

@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 
 from coordinator.config import CoordinatorConfig, config_hash, load_config
-from coordinator.core.lanes import Lanes, StrategySpec
+from coordinator.core.lane import StrategySpec
+from coordinator.core.lanes import Lanes
 from coordinator.core.reload import Removal, Setup, sentences
 from coordinator.core.values import Bar
 from coordinator.errors import OperatorError

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coordinator.core.foretold import over_of
-from coordinator.core.lanes import Lanes, StrategySpec
+from coordinator.core.lane import StrategySpec
+from coordinator.core.lanes import Lanes
 from coordinator.core.series import Prices, Series
 from coordinator.core.values import Bar
 from coordinator.strategies import (

@@ -19,7 +19,7 @@ from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.books import Books
 from coordinator.core.known import Viewer, Views
-from coordinator.core.lanes import StrategySpec
+from coordinator.core.lane import StrategySpec
 from coordinator.core.minute import Minutes, Seat
 from coordinator.core.orders import OrderStatus
 from coordinator.core.values import UNASSIGNED, Side

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from coordinator.core import engine
 from coordinator.core import messages as m
 from coordinator.core import records as r
-from coordinator.core.lanes import StrategySpec
+from coordinator.core.lane import StrategySpec
 from coordinator.core.orders import Order, OrderStatus
 from coordinator.core.reload import Removal
 from coordinator.core.values import MINUTE, UNASSIGNED, Side

@@ -9,7 +9,7 @@ import pytest
 
 from coordinator.core import records as r
 from coordinator.core.books import Books
-from coordinator.core.lanes import StrategySpec
+from coordinator.core.lane import StrategySpec
 from coordinator.core.opening import SessionName, open_session, session_id
 from coordinator.core.orders import OrderStatus
 from coordinator.core.records import Holding

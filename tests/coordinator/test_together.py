@@ -10,7 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coordinator import Bar, MultiTickerStrategy, Window
-from coordinator.core.lanes import Lanes, StrategySpec
+from coordinator.core.lane import StrategySpec
+from coordinator.core.lanes import Lanes
 from coordinator.core.reload import Reload, Removal, Setup
 from coordinator.core.values import Side, exactly
 from coordinator.errors import OperatorError

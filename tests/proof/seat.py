@@ -16,7 +16,7 @@ from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.books import Books
 from coordinator.core.engine import Engine
-from coordinator.core.lanes import StrategySpec
+from coordinator.core.lane import StrategySpec
 from coordinator.core.opening import SessionName, open_session, session_id
 from coordinator.core.orders import OrderStatus
 from coordinator.core.risk import Limits

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import pytest
 
-from coordinator.core.lanes import Lanes, StrategySpec
+from coordinator.core.lane import StrategySpec
+from coordinator.core.lanes import Lanes
 from coordinator.core.values import Bar
 from tests.proof.reloads import among_faults, in_peace
 

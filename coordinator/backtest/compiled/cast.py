@@ -12,9 +12,8 @@ from coordinator.backtest.compiled.columns import Words
 from coordinator.backtest.compiled.layout import Limits as LimitArrays
 from coordinator.backtest.compiled.layout import Rows, Table, Whole
 from coordinator.backtest.compiled.scale import Scale, TooLarge
-from coordinator.core.engine import tickers_of
+from coordinator.core.lane import Rule, StrategySpec, tickers_of
 from coordinator.core.lane_form import HOLDING, WIDTH, Kind, told_form_of
-from coordinator.core.lanes import Rule, StrategySpec
 from coordinator.core.risk import Limits
 from coordinator.core.values import ZERO, exactly
 from coordinator.strategies.registry import BUILT_IN
