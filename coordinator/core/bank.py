@@ -1,8 +1,8 @@
 """The lanes that are stepped together, as arrays: all lanes of a frame are fed in one call.
 
-A ticker's closes and volumes are remembered once, in whole ticks of its own. A value that is finer
-makes the ticks finer; one that is beyond what 64 bits hold ends that: the ticker's lanes are given
-up, and their steps go on from where they stood.
+A ticker's closes and volumes are remembered once, in whole ticks of its own (`core/bank_ticks.py`).
+A value that these cannot hold ends that: the ticker's lanes are given up, and their steps go on
+from where they stood.
 """
 
 from __future__ import annotations
@@ -17,22 +17,16 @@ from coordinator.core.bank_layout import ORDER, Ints
 from coordinator.core.bank_log import Log
 from coordinator.core.bank_seats import Seats
 from coordinator.core.bank_steps import Steps
+from coordinator.core.bank_ticks import Ticks
 from coordinator.core.bank_turns import Frame, Turns
 from coordinator.core.lane_form import (
-    EXACT,
     KEPT,
-    LEAST_PLACES,
-    PLACES,
     LaneForm,
     Past,
-    in_ticks,
-    places_of,
 )
-from coordinator.core.values import Bar, numbers_of, symbol_of
+from coordinator.core.values import Bar, symbol_of
 from coordinator.core.wants import Wants
 
-WRITTEN = 10**15
-"""A float below it, in ticks, is the one that its decimal is written as."""
 _KNOWN = 8
 
 
@@ -59,20 +53,13 @@ class Bank:
             self._on[row].append(lane)
         self._given_up: set[int] = set()
         self._pending: dict[int, Ints] = {}
-        self._fresh = set(range(len(self.tickers)))
         self._frames: dict[tuple[str, ...], Frame] = {}
-        self._set_ticks()
+        forms = [[self._forms[lane] for lane in own] for own in self._on]
+        self._ticks = Ticks(self._steps, forms, self._frames.clear)
         self._log = Log([self._kept(own) for own in self._on])
         self._turns = Turns(self._steps, self._log)
         self.reseat([0] * len(rows), Wants(()))
         self._said = self._steps.signals.data
-
-    def _set_ticks(self) -> None:
-        tickers = len(self.tickers)
-        self._places = np.full((2, tickers), LEAST_PLACES)
-        self._limits, self._scale = np.zeros((3, tickers), np.int64), np.zeros((2, tickers))
-        for row in range(tickers):
-            self._limit(row)
 
     def _kept(self, lanes: Sequence[int]) -> int:
         """Closes of a ticker that an RSI of these lanes may have to be told from exactly."""
@@ -97,13 +84,13 @@ class Bank:
         row = self._row.get(ticker, -1)
         if row < 0 or row in self._given_up or not history:
             return True
-        if row in self._pending or row not in self._fresh:
+        if row in self._pending or not self._ticks.is_fresh(row):
             self._flush()
         self._turns.forget()
         lanes = self._on[row]
         longest = max(self._lanes[lane].history_bars for lane in lanes)
         bars = history[max(0, len(history) - longest) :]
-        ticks = self._exact(row, bars)
+        ticks = self._ticks.exact(row, bars)
         if ticks is None:
             return False
         if not self._steps.head[row]:
@@ -142,7 +129,7 @@ class Bank:
             return set()
         if frame.chosen is not None:
             bars = [bars[at] for at in frame.chosen]
-        ticks = self._trusted(frame, bars)
+        ticks = self._ticks.trusted(frame.scale, bars)
         if ticks is not None:
             self._turns.take(frame, ticks[0], ticks[1])
             return set()
@@ -150,7 +137,7 @@ class Bank:
         found = [
             (row, ticks[:, 0])
             for row, bar in zip(frame.pick.rows.tolist(), bars, strict=True)
-            if (ticks := self._exact(row, [bar])) is not None
+            if (ticks := self._ticks.exact(row, [bar])) is not None
         ]
         rows = np.array([row for row, _ in found], np.int64)
         if found:
@@ -174,69 +161,14 @@ class Bank:
         return found
 
     def _frame_of(self, rows: Ints, chosen: Sequence[int] | None = None) -> Frame:
-        most = np.minimum(self._limits[[0, 2]][:, rows], WRITTEN)
-        most[:, [row in self._fresh for row in rows.tolist()]] = -1
         return Frame(
-            chosen,
-            self._steps.layout.pick(rows),
-            self._scale[:, rows],
-            most.astype(np.float64),
-            self._steps.anchor[rows].astype(np.float64),
-            self._limits[1, rows].astype(np.float64),
-            *self._log.columns(rows),
+            chosen, self._steps.layout.pick(rows), self._ticks.of(rows), *self._log.columns(rows)
         )
-
-    def _trusted(self, frame: Frame, bars: Sequence[Bar]) -> Ints | None:
-        """The bars' closes and volumes in ticks, if floats and the usual bounds tell them."""
-        try:
-            found = [*map(numbers_of, bars)]
-        except AttributeError:  # some are decimals
-            return None
-        values = np.array([[one[3] for one in found], [one[4] for one in found]], np.float64)
-        ticks = np.rint(values * frame.scale)
-        if not ((ticks / frame.scale == values) & (ticks < frame.most)).all():
-            return None
-        ticks[0] -= frame.first
-        if (np.abs(ticks[0]) > frame.spread).any():
-            return None
-        return ticks.astype(np.int64)
-
-    def _exact(self, row: int, bars: Sequence[Bar]) -> Ints | None:
-        """The same of a ticker's bars from decimals, with finer ticks where they are needed.
-
-        None if they cannot be held: its lanes must be given up.
-        """
-        columns = [bar.close for bar in bars], [bar.volume for bar in bars]
-        finest = [max(map(places_of, column)) for column in columns]
-        if max(finest) > PLACES or not self._refine(row, finest):
-            return None
-        places = self._places[:, row].tolist()
-        whole = [
-            [in_ticks(value, place) for value in column]
-            for column, place in zip(columns, places, strict=True)
-        ]
-        if max(map(max, whole)) >= EXACT:
-            return None
-        ticks = np.array(whole, np.int64)
-        first = int(ticks[0, 0]) if row in self._fresh else int(self._steps.anchor[row])
-        highest, spread, volume = self._limits[:, row].tolist()
-        beyond = ticks[0].max() > highest or ticks[1].max() > volume
-        ticks[0] -= first
-        if beyond or np.abs(ticks[0]).max() > spread:
-            return None
-        if row in self._fresh:
-            self._fresh.discard(row)
-            self._steps.anchor[row] = first
-            self._frames.clear()
-        return ticks
 
     def rest(self) -> None:
         """Nobody waits: take the steps that are owed, and find what the lanes will say next."""
         self._flush()
-        most, spread, _ = self._limits
-        first = self._steps.anchor
-        ceiling = np.minimum(np.minimum(most, WRITTEN) - first, spread)
-        self._turns.look_ahead(np.maximum(-first, -spread), ceiling)
+        self._turns.look_ahead(*self._ticks.closes_between())
 
     def on(self, ticker: str) -> Sequence[int]:
         """The lanes on a ticker."""
@@ -256,7 +188,7 @@ class Bank:
         row, form = int(self._steps.layout.row[lane]), self._forms[lane]
         seen = self._seen(lane)
         closes, volumes = self._steps.newest(row, min(seen, form.window))
-        nano, lots = int(self._steps.nano[row]), 10 ** (PLACES - int(self._places[1, row]))
+        nano, lots = int(self._steps.nano[row]), self._ticks.lots(row)
         wilder, zone = self._steps.wilder_of(lane) if seen > form.period else ((0.0, 0.0), 0)
         return Past(
             [close * nano for close in closes],
@@ -283,26 +215,6 @@ class Bank:
         """Bars that a lane has taken."""
         head = int(self._steps.head[self._steps.layout.row[lane]])
         return max(0, head - int(self._steps.began[lane]))
-
-    def _limit(self, row: int) -> None:
-        """How large a close, its distance from the first one, and a volume may be, in ticks."""
-        nano = 10 ** (PLACES - int(self._places[0, row]))
-        limits = [self._forms[lane].limits(nano) for lane in self._on[row]]
-        self._limits[:, row] = np.min(limits, axis=0)
-        self._steps.nano[row], self._scale[:, row] = nano, 10.0 ** self._places[:, row]
-
-    def _refine(self, row: int, finest: Sequence[int]) -> bool:
-        """Make a ticker's ticks as fine as that; whether they can be."""
-        finer = [max(0, finest[n] - int(self._places[n, row])) for n in range(2)]
-        if not any(finer):
-            return True
-        self._frames.clear()
-        can = self._steps.rescale(row, 10 ** finer[0], 10 ** finer[1])
-        if can:
-            self._places[:, row] += finer
-            self._limit(row)
-        largest = np.array(self._steps.largest(row))
-        return can and bool((largest <= self._limits[:, row]).all())
 
     def _changes(self, row: int, lane: int) -> list[int]:
         """The changes of a ticker's close since a lane began, as far as they are kept."""

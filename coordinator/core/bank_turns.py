@@ -6,25 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from coordinator.core.bank_ahead import Ahead
-from coordinator.core.bank_layout import Floats, Ints, Pick
+from coordinator.core.bank_layout import Ints, Pick
 from coordinator.core.bank_log import Log
 from coordinator.core.bank_steps import Steps
+from coordinator.core.bank_ticks import Scale
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What is known of the frames of certain tickers: which of their bars count, and in what ticks.
-
-    `scale` and `most` are of closes and volumes; a float below `most` is trusted. Closes count from
-    `first`, and may be `spread` away from it.
-    """
+    """What is known of the frames of certain tickers: which of their bars count, whom they concern,
+    in what ticks they stand, and which of them the log keeps."""
 
     chosen: Sequence[int] | None
     pick: Pick
-    scale: Floats
-    most: Floats
-    first: Floats
-    spread: Floats
+    scale: Scale
     logged: Ints
     columns: Ints
 
