@@ -38,7 +38,9 @@ class MultiTraderCoordinator:
 
     With `paper=False` real money is traded, if MULTI_TRADER_ALLOW_LIVE equals the account number;
     `options` of your own must then say `live=True` as well.
-    With `simulate=True` the embedded simulator is the broker, and no keys are needed.
+    With `simulate=True` the embedded simulator is the broker, and no keys are needed. `clock_speed`
+    says up to how many times as fast as ours the broker's clock runs: by default 600 for the
+    embedded simulator, else 1; `multi-trader simulator` serves at 600 unless told.
 
     Raises:
         ConfigError: for everything that is wrong in `strategies`, at once.
@@ -57,6 +59,7 @@ class MultiTraderCoordinator:
         crypto_fee_rate: float | Decimal = CRYPTO_FEE_RATE,
         controls: ControlsConfig | Mapping[str, Any] = ControlsConfig(),  # noqa: B008
         simulate: bool = False,
+        clock_speed: float | None = None,
         options: RunOptions | None = None,
         home: Path | None = None,
     ) -> None:
@@ -70,7 +73,9 @@ class MultiTraderCoordinator:
             crypto_fee_rate=crypto_fee_rate,
             controls=controls,
         )
-        self._options = options or RunOptions(live=not paper, simulate=simulate, home=home)
+        self._options = options or RunOptions(
+            live=not paper, simulate=simulate, clock_speed=clock_speed, home=home
+        )
         given = {KEYS[0]: api_key, KEYS[1]: api_secret}
         own = {key: value for key, value in given.items() if value is not None}
         self._environment = ChainMap(own, os.environ)  # no copy, which strategies would inherit

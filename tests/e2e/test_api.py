@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
+from coordinator import MultiTraderCoordinator
+from coordinator.strategies import MomentumStrategy
 from simulator.server import Simulator
-from tests.e2e.running import environment, session_rows, simulator_options, wait_until
+from tests.e2e.running import SPEED, environment, session_rows, simulator_options, wait_until
 
 ROOT = Path(__file__).parents[2]
 OPEN = datetime(2026, 3, 17, 13, 30, tzinfo=UTC)
+CLOSE = datetime(2026, 3, 17, 20, tzinfo=UTC)
 SCRIPT = """
 import asyncio
 from coordinator import MultiTraderCoordinator, RiskConfig
@@ -62,3 +68,22 @@ def test_the_guides_script_trades_and_shows_its_log_and_summary(tmp_path: Path) 
     assert "[INFO] [Own] 🟢 BUY" in told
     assert "[INFO] MULTI-TRADER COORDINATOR SUMMARY" in told
     assert {fill["strategy"] for fill in session_rows(tmp_path)["fills"]} >= {"Own"}
+
+
+def test_a_script_that_is_told_how_fast_a_simulator_runs_misses_no_bar(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Simulator(simulator_options(start=CLOSE - timedelta(minutes=60))) as venue:
+        for name, value in {**environment(venue, tmp_path), "HOME": str(tmp_path)}.items():
+            monkeypatch.setenv(name, value)
+        rule = MomentumStrategy(lookback_period=5, momentum_threshold=0.0005)
+        strategies = [{"name": "Own", "strategy": rule, "tickers": ["SPY"]}]
+        coordinator = MultiTraderCoordinator(strategies, clock_speed=SPEED)
+        outcome = asyncio.run(coordinator.run())
+
+    rows = session_rows(tmp_path)
+    assert outcome.status == "Completed"
+    assert sum(bar["ts"] >= CLOSE - timedelta(minutes=50) for bar in rows["bars"]) >= 45
+    assert len(rows["fills"]) > 3
+    assert "stepped" not in caplog.text
+    assert "dropped" not in caplog.text
