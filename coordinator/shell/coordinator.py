@@ -165,7 +165,11 @@ class LiveSession:
                 self._stop = item
             case m.ClockRead():
                 if abs(step_s := self._clock.step_s(item.now)) > SKEW_S:
-                    log.warning("⚠ the broker's clock stepped by %.1f s; it is followed", step_s)
+                    log.warning(
+                        "⚠ the broker's clock stepped by %.1f s; it is followed"
+                        " (a simulator's that runs fast is told by --clock-speed)",
+                        step_s,
+                    )
                 self._clock.heard(item.now)
                 self._commit(self.engine.handle(item))
                 self._errands.pursue()
