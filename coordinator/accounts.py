@@ -111,7 +111,7 @@ class Account:
         """Replay the journal; close it afterwards.
 
         Raises:
-            InvariantError: it was changed or damaged.
+            JournalDamaged: it was changed or damaged.
         """
         number = path.parent.name
         account = cls(number, Journal(path, number, OPERATOR), seen_by)

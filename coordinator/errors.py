@@ -1,9 +1,9 @@
 """Whose fault it is, is the type: the operator's, the broker's, the disk's, or ours.
 
 An OperatorError is shown as it stands and ends the command with its `exit_code`; a StorageError is
-the disk's; a BrokerError may pass by itself; an InvariantError is a bug of this program. Every
-message says what happened, where, and what to do next. All of them survive pickling, and none
-carries headers or secrets.
+the disk's; a BrokerError may pass by itself; an InvariantError is a bug of this program, unless it
+is a JournalDamaged. Every message says what happened, where, and what to do next. All of them
+survive pickling, and none carries headers or secrets.
 """
 
 from __future__ import annotations
@@ -107,3 +107,7 @@ class BrokerRejected(BrokerError):
 
 class InvariantError(MultiTraderError):
     """Something that cannot be true is: a bug of ours. Stop, keep the journal, report it."""
+
+
+class JournalDamaged(InvariantError):
+    """A journal is not what was written to it: the disk's fault or a hand's, and no bug of ours."""

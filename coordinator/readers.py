@@ -17,7 +17,7 @@ from coordinator.core.order_rows import Row
 from coordinator.core.statement import Rows
 from coordinator.core.values import SHADOW_MARK, UNASSIGNED, exactly
 from coordinator.core.view import LiveView, StrategyView, strategy_views
-from coordinator.errors import InvariantError
+from coordinator.errors import JournalDamaged
 from coordinator.restating import Late, by_session, read_late, restated_rows
 from coordinator.shell.control_client import NoAnswer, ask
 from coordinator.shell.control_protocol import Request, addresses
@@ -109,7 +109,7 @@ def session_sources(home: Path, session_id: str | None = None) -> list[JournalSo
     Each journal is proven to be whole before: what is loaded lacks nothing.
 
     Raises:
-        InvariantError: the journal of an account is damaged.
+        JournalDamaged: the journal of an account is damaged.
     """
     return _sources([journal for journal in _journals(home) if _is_proven(journal)], session_id)
 
@@ -174,7 +174,7 @@ def _is_readable(shadows: Path) -> bool:
     """Whether a journal of shadows can be read: one that cannot keeps nobody from the account's."""
     try:
         read_sessions(shadows)
-    except (sqlite3.DatabaseError, InvariantError) as error:
+    except (sqlite3.DatabaseError, JournalDamaged) as error:
         log.warning("⚠ the shadows' journal %s cannot be read: %s", shadows, error)
         return False
     return True
@@ -184,11 +184,11 @@ def _is_proven(journal: Path) -> bool:
     """Whether the journal is whole; one of shadows that is not keeps nobody from the account's.
 
     Raises:
-        InvariantError: the journal of an account is not.
+        JournalDamaged: the journal of an account is not.
     """
     try:
         prove(journal)
-    except InvariantError as error:
+    except JournalDamaged as error:
         if journal.name == JOURNAL:
             raise
         log.warning("⚠ the shadows' journal is not loaded: %s", error)

@@ -45,7 +45,7 @@ class Journal:
 
     Raises:
         SafetyRefusal: the file belongs to another account or to a newer program.
-        InvariantError: it is no journal, or its hash chain is broken; nothing may be traded on it.
+        JournalDamaged: it is no journal, or its hash chain is broken; nothing may be traded on it.
     """
 
     def __init__(self, path: Path, account: str, coordinator: str) -> None:
@@ -77,7 +77,7 @@ class Journal:
         Marks and equity of earlier sessions are carried by the sessions that followed them.
 
         Raises:
-            InvariantError: the file is damaged, wherever that shows.
+            JournalDamaged: the file is damaged, wherever that shows.
         """
         last = dict(
             self._read(
@@ -234,7 +234,7 @@ def read_session(path: Path, session_id: str) -> list[Entry]:
     """All entries of one session, read beside a coordinator that may be writing.
 
     Raises:
-        InvariantError: an entry is not the one that was written.
+        JournalDamaged: an entry is not the one that was written.
     """
     with reading(path) as connection:
         rows = connection.execute(

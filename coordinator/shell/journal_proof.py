@@ -9,7 +9,7 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-from coordinator.errors import InvariantError
+from coordinator.errors import JournalDamaged
 from coordinator.shell.journal import reading
 from coordinator.shell.journal_rows import GENESIS, broken, chained, unusable
 
@@ -25,7 +25,7 @@ def prove(path: Path) -> None:
     of trading days, 390 rows of 8 kB each; who only shows things does without it.
 
     Raises:
-        InvariantError: a row is not the one that was written, or an index leads elsewhere.
+        JournalDamaged: a row is not the one that was written, or an index leads elsewhere.
     """
     try:
         with reading(path) as connection:
@@ -34,9 +34,10 @@ def prove(path: Path) -> None:
     except (sqlite3.DatabaseError, ValueError) as error:
         raise unusable(path, error) from error
     if said != "ok":
-        raise InvariantError(
+        what = " ".join(str(said).rpartition("***")[2].split())  # after the name of the database
+        raise JournalDamaged(
             f"{path}: every record is the one that was written, but what leads to them is damaged"
-            f" ({said}). Nothing is read out of it, for records would be missing. Stop who trades"
+            f" ({what}). Nothing is read out of it, for records would be missing. Stop who trades"
             f" on it, keep a copy, and make the indexes anew: sqlite3 '{path}' REINDEX"
         )
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from coordinator.core.codec import decode_all
 from coordinator.core.records import Record
-from coordinator.errors import InvariantError
+from coordinator.errors import JournalDamaged
 
 GENESIS = hashlib.sha256(b"multi-trader journal").hexdigest()
 """The hash before the first row."""
@@ -35,18 +35,18 @@ def chained(previous: str, seq: int, *parts: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def broken(path: Path, seq: int, before: int) -> InvariantError:
+def broken(path: Path, seq: int, before: int) -> JournalDamaged:
     """A row is not the one that was written after row `before`."""
-    return InvariantError(
+    return JournalDamaged(
         f"{path}: record {seq} does not follow record {before}: the journal was changed or"
         " damaged. Nothing is traded on it; restore the file from a backup, or move it away to"
         " start new books from the broker's account."
     )
 
 
-def unusable(path: Path, error: Exception) -> InvariantError:
+def unusable(path: Path, error: Exception) -> JournalDamaged:
     """The file is no journal, or SQLite cannot read it."""
-    return InvariantError(
+    return JournalDamaged(
         f"{path} cannot be used as a journal ({error}). Nothing is traded without it;"
         " restore it from a backup, or move it away to start new books."
     )

@@ -15,6 +15,7 @@ from coordinator.errors import (
     ConfigError,
     CredentialsError,
     InvariantError,
+    JournalDamaged,
     OperatorError,
     Problem,
     SafetyRefusal,
@@ -41,6 +42,7 @@ CODES = [
     (BrokerUnavailable("Alpaca did not answer within 10 s."), 1),
     (BrokerRejected(403, 40310000, "insufficient buying power"), 1),
     (InvariantError("the books do not sum"), 1),
+    (JournalDamaged("journal.db: record 3 does not follow record 2"), 1),
     (WarehouseLocked("in use by process 7"), 1),
     (WarehouseMissing("none yet"), 1),
     (WarehouseNewer("schema 9"), 1),
@@ -93,6 +95,10 @@ def test_a_bug_of_ours_says_so_and_where() -> None:
     assert "test_faults.py, line" in told
     assert "The journal keeps every session" in told
     assert "in Multi-Trader itself" in sentence(InvariantError("the books do not sum"))
+
+
+def test_a_damaged_journal_is_told_as_it_stands_and_is_no_bug_to_report() -> None:
+    assert sentence(JournalDamaged("journal.db: damaged")) == "Error: journal.db: damaged"
 
 
 def test_a_traceback_is_told_at_debug_only(caplog: pytest.LogCaptureFixture) -> None:

@@ -13,6 +13,7 @@ from coordinator.errors import (
     ConfigError,
     CredentialsError,
     InvariantError,
+    JournalDamaged,
     MultiTraderError,
     OperatorError,
     Problem,
@@ -27,6 +28,7 @@ ALL = [
     BrokerRejected(403, 40310000, "insufficient qty", {"existing_order_id": "a"}),
     BrokerRejected(404, None, "not found"),
     InvariantError("position of SPY is negative"),
+    JournalDamaged("record 3 does not follow record 2"),
 ]
 
 
@@ -47,6 +49,7 @@ def test_an_error_survives_pickling_with_its_words_and_facts(error: MultiTraderE
         (BrokerUnavailable, BrokerError, 1),
         (BrokerRejected, BrokerError, 1),
         (InvariantError, MultiTraderError, 1),
+        (JournalDamaged, InvariantError, 1),
     ],
 )
 def test_the_type_says_whose_fault_it_is_and_how_the_command_ends(

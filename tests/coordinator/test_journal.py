@@ -16,7 +16,7 @@ import pytest
 
 from coordinator.core import records as r
 from coordinator.core.values import UNASSIGNED, Bar
-from coordinator.errors import InvariantError, SafetyRefusal, StorageError
+from coordinator.errors import JournalDamaged, SafetyRefusal, StorageError
 from coordinator.shell.journal import Entry, Journal, read_session, read_sessions
 from coordinator.shell.journal_log import LOG_BYTES, ROOM_BYTES
 
@@ -190,7 +190,7 @@ def test_a_journal_that_was_changed_is_not_traded_on(path: Path, damage: str) ->
     connection.commit()
     assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     connection.close()
-    with pytest.raises(InvariantError, match=r"journal\.db: record \d+ does not follow"):
+    with pytest.raises(JournalDamaged, match=r"journal\.db: record \d+ does not follow"):
         amounts(path)
 
 
@@ -198,7 +198,7 @@ def test_a_record_written_while_we_run_is_checked_too(path: Path) -> None:
     mine, theirs = Journal(path, ACCOUNT, "c"), Journal(path, ACCOUNT, "d")
     theirs.append("t", [moved("1")])
     theirs._connection.execute("UPDATE records SET body = replace(body, '\"1\"', '\"9\"')")
-    with pytest.raises(InvariantError, match="record 1"):
+    with pytest.raises(JournalDamaged, match="record 1"):
         mine.append("s", [moved("2")])
     for journal in (mine, theirs):
         journal.close()
@@ -346,7 +346,7 @@ def test_the_journal_of_another_account_is_refused_by_both_names(path: Path) -> 
 def test_a_file_that_is_no_journal_is_refused_by_name(path: Path, content: bytes) -> None:
     path.parent.mkdir(parents=True)
     path.write_bytes(content)
-    with pytest.raises(InvariantError, match=r"journal\.db cannot be used as a journal"):
+    with pytest.raises(JournalDamaged, match=r"journal\.db cannot be used as a journal"):
         Journal(path, ACCOUNT, "c")
     assert path.read_bytes() == content
 

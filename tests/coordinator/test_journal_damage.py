@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from coordinator.core import records as r
-from coordinator.errors import InvariantError, SafetyRefusal
+from coordinator.errors import JournalDamaged, SafetyRefusal
 from coordinator.shell.journal import Entry, Journal, read_session
 from tests.coordinator.test_journal import ACCOUNT, moved, opened, seen
 
@@ -75,7 +75,7 @@ def outcome(path: Path, truth: Book) -> str:
     """What becomes of a damaged journal: how many records it has, or what refused it."""
     try:
         found = read(path)
-    except (InvariantError, SafetyRefusal) as error:
+    except (JournalDamaged, SafetyRefusal) as error:
         return (
             type(error).__name__
             if str(path) in str(error)
@@ -129,8 +129,8 @@ def test_a_bit_that_flips_anywhere_in_the_file_is_refused_or_means_nothing(
     whole, truth = closed
     damaged = (flipped(whole, at, at // step % 8) for at in range(0, len(whole), step))
     found = swept(tmp_path / "copy", damaged, truth)
-    assert set(found) <= {WHOLE, "InvariantError", "SafetyRefusal"}
-    assert found["InvariantError"] > len(whole) / step / 4
+    assert set(found) <= {WHOLE, "JournalDamaged", "SafetyRefusal"}
+    assert found["JournalDamaged"] > len(whole) / step / 4
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -140,8 +140,8 @@ def test_a_file_that_was_cut_anywhere_is_refused_or_nothing_of_it_is_missing(
     whole, truth = closed
     parts = (whole[:length] for length in range(2, len(whole), step))  # less is an empty file
     found = swept(tmp_path / "copy", parts, truth)
-    assert set(found) <= {WHOLE, "InvariantError"}
-    assert found["InvariantError"] > found[WHOLE]
+    assert set(found) <= {WHOLE, "JournalDamaged"}
+    assert found["JournalDamaged"] > found[WHOLE]
 
 
 @pytest.mark.parametrize("step", STEPS)
@@ -177,7 +177,7 @@ def test_a_quantity_that_changed_is_not_read_out_into_the_warehouse_either(
     with connection:
         connection.execute("UPDATE records SET body = replace(body, '22', '23') WHERE seq = 3")
     connection.close()
-    with pytest.raises(InvariantError, match="record 3 does not follow record 2"):
+    with pytest.raises(JournalDamaged, match="record 3 does not follow record 2"):
         read_session(path, "s")
     assert [type(entry) for entry in read_session(path, "t")] == [Entry] * 3
 

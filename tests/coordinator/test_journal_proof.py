@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from coordinator.core import records as r
-from coordinator.errors import InvariantError
+from coordinator.errors import JournalDamaged
 from coordinator.readers import session_sources
 from coordinator.shell.journal import Entry, Journal, read_session
 from coordinator.shell.shadows import shadow_journal
@@ -65,7 +65,7 @@ def test_a_bit_that_flips_in_an_index_hides_no_row_from_a_load(journal: Path) ->
         journal.write_bytes(flipped(whole, at, at % 8))
         try:
             assert loaded(home) == truth, f"other rows by a bit of byte {at}"
-        except InvariantError as error:
+        except JournalDamaged as error:
             refused.append(str(error))
     assert len(refused) > 200
     assert all(str(journal) in said for said in refused)
@@ -75,7 +75,7 @@ def test_a_row_that_an_index_lacks_is_missed_and_comes_back_with_the_index(journ
     home, truth = journal.parents[1], loaded(journal.parents[1])
     without_its_newest(journal)
     assert len(read_session(journal, "t")) == len(truth["t"]) - 1, "who only shows it sees less"
-    with pytest.raises(InvariantError, match="every record is the one that was written") as refused:
+    with pytest.raises(JournalDamaged, match="every record is the one that was written") as refused:
         session_sources(home)
     assert str(refused.value).endswith(f"sqlite3 '{journal}' REINDEX")
     with closing(sqlite3.connect(journal)) as connection:
@@ -106,11 +106,11 @@ def test_shadows_whose_journal_is_damaged_keep_nobody_else_from_the_warehouse(
 def test_a_changed_row_of_any_session_is_noticed_by_the_load_of_another(journal: Path) -> None:
     with closing(sqlite3.connect(journal)) as connection, connection:
         connection.execute("UPDATE records SET body = replace(body, '33', '34') WHERE seq = 5")
-    with pytest.raises(InvariantError, match="record 5 does not follow record 4"):
+    with pytest.raises(JournalDamaged, match="record 5 does not follow record 4"):
         session_sources(journal.parents[1], "s")
 
 
 def test_what_is_no_journal_is_told_by_its_name(journal: Path) -> None:
     journal.write_bytes(b"something else" * 100)
-    with pytest.raises(InvariantError, match=r"journal\.db cannot be used as a journal"):
+    with pytest.raises(JournalDamaged, match=r"journal\.db cannot be used as a journal"):
         session_sources(journal.parents[1])

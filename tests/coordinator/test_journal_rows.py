@@ -13,7 +13,7 @@ import pytest
 from coordinator.core import records as r
 from coordinator.core.codec import encode
 from coordinator.core.values import Reason, Side
-from coordinator.errors import InvariantError
+from coordinator.errors import JournalDamaged
 from coordinator.shell.journal import Journal, read_kinds, read_newest, read_session
 from coordinator.shell.journal_rows import GENESIS, chained
 from coordinator.shell.late import read_intents
@@ -104,10 +104,10 @@ def test_the_session_of_an_order_is_found_wherever_in_its_row_it_stands(path: Pa
 def test_a_row_of_several_that_was_changed_is_not_traded_on(path: Path, change: str) -> None:
     changed(path, f"UPDATE records SET body = {change} WHERE seq = 3")
     journal = Journal(path, ACCOUNT, "c")
-    with pytest.raises(InvariantError, match="record 3 does not follow record 2"):
+    with pytest.raises(JournalDamaged, match="record 3 does not follow record 2"):
         list(journal.replay())
     journal.close()
-    with pytest.raises(InvariantError, match="record 3 does not follow record 2"):
+    with pytest.raises(JournalDamaged, match="record 3 does not follow record 2"):
         read_session(path, "s")
 
 
