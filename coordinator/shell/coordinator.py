@@ -27,10 +27,12 @@ from coordinator.shell.inbox import Change, Inbox, Item, Stop, Wish
 from coordinator.shell.inquiries import Inquiries
 from coordinator.shell.intake import BarIntake
 from coordinator.shell.journal import Entry, Journal
+from coordinator.shell.line import Line
 from coordinator.shell.lookout import Lookout
 from coordinator.shell.narrator import Narrator
 from coordinator.shell.pace import Pace
 from coordinator.shell.ports import Ports
+from coordinator.shell.questions import Questions
 from coordinator.shell.shadows import NO_SHADOWS, Following, Shadows
 from coordinator.shell.ticks import Ticks
 
@@ -69,13 +71,14 @@ class LiveSession:
         self._inbox = Inbox()
         books = engine.books
         self.lookout = Lookout(engine.plan, clock, ports.monotonic)
-        self._errands = Errands(
-            ports, make_broker, clock, lambda: books, self._deliver, self.lookout.refused
-        )
+        self._line = Line(ports.workers.one("orders"), ports.monotonic)
+        to_ask = ports, make_broker, clock, lambda: books, self._deliver
+        self._questions = Questions(*to_ask, self._line.holds, self.lookout.refused)
+        self._errands = Errands(*to_ask, self._line, self._questions)
         self.intake = BarIntake(
             engine.specs, engine.plan, books.last_bar, clock, ports.monotonic, shadows.specs
         )
-        self.inquiries = Inquiries(books, self._errands, self.lookout, self.intake)
+        self.inquiries = Inquiries(books, self._questions, self.lookout, self.intake)
         lost_bar, lost_fill = self.inquiries.after_a_lost_bar, self.inquiries.after_a_lost_fill
         self.ears = Ears(self._inbox.put, clock, ports.monotonic, lost_bar, lost_fill)
         self._ticks = Ticks(ports.tick_s, ports.monotonic)
@@ -116,12 +119,13 @@ class LiveSession:
             await self._pump(
                 lambda: not orders.open() or self._monotonic() >= deadline_s, deadline_s
             )
-            self._errands.close()
+            self._line.close()
             await self._pump(lambda: not self._inbox)
         finally:
             poll.cancel()
             await asyncio.gather(poll, return_exceptions=True)
-            await self._errands.stop()
+            await self._line.stop()
+            await self._questions.stop()
             self._following.catch_up()
             self.ears.tell_rest()
         if self._stop is not None and self._stop.lost:
@@ -134,23 +138,27 @@ class LiveSession:
             if item is not None:
                 self._take(item)
                 if self._ticks.is_due:  # however busy the loop is
-                    self._errands.pursue()
-                    self._look_around()
+                    self._go_on()
                 continue
             self._take_bars(self.intake.ripe())
-            self._errands.pursue()
-            self._look_around()
+            self._go_on()
 
     async def _next_item(self, deadline_s: float | None) -> Item | None:
         """The next message; None when a timer is due first."""
         if self._inbox:
             return self._inbox.take()
-        rests = self._errands.all_sent and not self.intake.awaits_rest
+        rests = self._line.is_empty and not self.intake.awaits_rest
         self._following.catch_up(rests)
         self._journal.tidy(rests)
         if rests:
             self.engine.lanes.rest()
-        timers = (deadline_s, self.intake.due_s, self._errands.due_s, self._ticks.due_s)
+        timers = (
+            deadline_s,
+            self.intake.due_s,
+            self._line.due_s,
+            self._questions.due_s,
+            self._ticks.due_s,
+        )
         due_s = min((timer for timer in timers if timer is not None), default=None)
         timeout_s = None if due_s is None else max(due_s - self._monotonic(), 0.0)
         return await self._inbox.wait(timeout_s)
@@ -172,8 +180,7 @@ class LiveSession:
                     )
                 self._clock.heard(item.now)
                 self._commit(self.engine.handle(item))
-                self._errands.pursue()
-                self._look_around()
+                self._go_on()
                 grace = timedelta(seconds=CLOSE_GRACE_S)
                 self._over = item.now >= self.engine.plan.end + grace
             case m.BarsArrived():
@@ -237,6 +244,12 @@ class LiveSession:
         if any(isinstance(record, _HALTS) for record in records):
             self._inbox.put(m.ClockRead(self._clock.now()))
 
+    def _go_on(self) -> None:
+        """Send and look up what is due by now, and look around."""
+        self._line.go_on()
+        self._questions.pursue()
+        self._look_around()
+
     def _look_around(self) -> None:
         """What others wrote, what the streams do, and whether the account is due to be asked."""
         self._ticks.tick()
@@ -249,7 +262,7 @@ class LiveSession:
             self._commit(self.engine.handle(m.SightChanged(self._clock.now(), *sight)))
         depth = self.lookout.next_look(suspicious=self.engine.reconciler.is_suspicious)
         if depth is not None:
-            self._errands.look(depth)
+            self._questions.look(depth)
         if not self.intake.repairs:
             self.inquiries.after_bars(self.lookout.tickers_to_ask())
 
@@ -280,5 +293,5 @@ class LiveSession:
 
     async def _poll_clock(self) -> None:
         while True:
-            self._errands.read_clock()
+            self._questions.read_clock()
             await asyncio.sleep(self._clock.local_s(CLOCK_POLL_S, least_s=0.05))

@@ -10,23 +10,25 @@ from collections.abc import Iterable
 
 from coordinator.core.books import Books
 from coordinator.core.orders import OrderStatus
-from coordinator.shell.errands import Errands
 from coordinator.shell.intake import BarIntake
 from coordinator.shell.lookout import Lookout
+from coordinator.shell.questions import Questions
 
 
 class Inquiries:
     """What one session asks REST: after a restart, a lost connection, or garbage."""
 
-    def __init__(self, books: Books, errands: Errands, lookout: Lookout, intake: BarIntake) -> None:
-        self._books, self._errands = books, errands
+    def __init__(
+        self, books: Books, questions: Questions, lookout: Lookout, intake: BarIntake
+    ) -> None:
+        self._books, self._questions = books, questions
         self._lookout, self._intake = lookout, intake
 
     def after_orders(self) -> None:
         """Ask what became of the orders that are open."""
         for order in self._books.orders.open():
             if order.status is not OrderStatus.WAITING:
-                self._errands.look_up(order.client_order_id)
+                self._questions.look_up(order.client_order_id)
 
     def after_account(self) -> None:
         """Ask what became of the open orders, and soon for the account as a whole."""
@@ -39,7 +41,7 @@ class Inquiries:
         Those of the streams wait for the answer; with `alone` only these tickers' do.
         """
         if starts := self._intake.open_gap(tickers, alone=alone):
-            self._errands.fetch_bars(starts)
+            self._questions.fetch_bars(starts)
 
     def after_all(self) -> None:
         """A stream was away: ask for whatever it may not have brought."""
@@ -48,7 +50,7 @@ class Inquiries:
 
     def after_a_lost_bar(self) -> None:
         """Something was dropped that may have been a bar, or our clock has slept: ask for both."""
-        self._errands.read_clock()
+        self._questions.read_clock()
         self.after_bars()
 
     def after_a_lost_fill(self, much: bool) -> None:

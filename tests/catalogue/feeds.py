@@ -25,7 +25,7 @@ _CONTROLS = "tests/coordinator/test_controls.py"
 _YEARS = "tests/coordinator/test_ten_years.py"
 _CUT = "tests/e2e/test_cut_frames.py"
 _HARD = "tests/e2e/test_hard_days.py"
-_ERRANDS = "tests/coordinator/test_errands.py"
+_QUESTIONS = "tests/coordinator/test_questions.py"
 _CORPUS = "tests/corpus/test_corpus.py"
 
 ROWS: dict[int, Row] = {
@@ -144,7 +144,7 @@ ROWS: dict[int, Row] = {
             f"{_LOOKOUT}::test_order_states_are_known_for_ten_seconds_after_rest_has_told_them",
             f"{_LOOKOUT}"
             "::test_while_rest_refuses_our_keys_nothing_is_seen_though_the_stream_speaks",
-            f"{_ERRANDS}::test_a_look_whose_keys_are_refused_says_so_and_the_next_one_may_succeed",
+            f"{_QUESTIONS}::test_a_look_whose_keys_are_refused_says_so_and_the_next_one_may_succeed",
         ),
         "REST's refusal is noticed by the next look at the account, at most 20 s later; an order"
         " that it refuses before that is REJECTED and decided anew on the next bar",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tests.catalogue.row import SEEDS, Row, caught
 
 _ERRANDS = "tests/coordinator/test_errands.py"
+_QUESTIONS = "tests/coordinator/test_questions.py"
 _REPORTS = "tests/coordinator/test_reports.py"
 _ORDERS = "tests/coordinator/test_orders.py"
 _STARTUP = "tests/coordinator/test_startup.py"
@@ -54,7 +55,7 @@ ROWS: dict[int, Row] = {
         "that means that the order exists: it is fetched and taken up",
         (
             f"{_ERRANDS}::test_an_id_that_exists_already_is_unclear_not_refused",
-            f"{_ERRANDS}::test_another_order_under_our_id_is_not_adopted",
+            f"{_QUESTIONS}::test_another_order_under_our_id_is_not_adopted",
             "tests/simulator/test_lost_answers.py"
             "::test_a_late_order_whose_id_was_sent_again_is_refused",
             caught("04-sent-again-under-a-new-id"),
@@ -65,7 +66,7 @@ ROWS: dict[int, Row] = {
         "an order arrives after it was not found",
         "UNKNOWN through a quiet minute; late evidence is still ours: no id is ever forgotten",
         (
-            f"{_ERRANDS}"
+            f"{_QUESTIONS}"
             "::test_an_order_that_is_not_there_is_absent_after_several_looks_and_a_quiet_minute",
             f"{_REPORTS}::test_what_was_thought_never_to_have_arrived_is_taken_up_when_it_shows",
             f"{_ERRANDS}"
@@ -193,8 +194,8 @@ ROWS: dict[int, Row] = {
         "an order is stuck in pending_new or pending_cancel",
         "told by its age, asked for, never taken for dead",
         (
-            f"{_ERRANDS}::test_an_order_that_is_stuck_is_told_of_once_and_asked_for_until_it_ends",
-            f"{_ERRANDS}::test_an_order_is_pursued_for_days_without_a_number_too_large",
+            f"{_QUESTIONS}::test_an_order_that_is_stuck_is_told_of_once_and_asked_for_until_it_ends",
+            f"{_QUESTIONS}::test_an_order_is_pursued_for_days_without_a_number_too_large",
             f"{_REPORTS}::test_absence_says_nothing_of_an_order_that_the_broker_has_confirmed",
             f"{_ENTRIES}::test_an_open_order_holds_its_cash_until_it_ends",
         ),

@@ -76,7 +76,8 @@ def rest_is_asked(folder: Path, story: Callable[[Desk], None], *paths: str) -> N
         desk = Desk(folder, broker)
         story(desk)
         await asyncio.to_thread(answers.wait_for, set(paths))
-        await desk.live._errands.stop()
+        await desk.live._line.stop()
+        await desk.live._questions.stop()
 
     with answering() as (broker, answers):
         answers.always({"timestamp": NOW.isoformat(), "bars": {}})
@@ -183,7 +184,8 @@ def test_a_flood_of_garbage_floods_neither_the_log_nor_the_broker_and_hides_no_g
                 desk.live.ears.on_order_update(UPDATE)
         assert desk.live.ears.malformed == 6000
         assert len(desk.waiting) == 6
-        await desk.live._errands.stop()
+        await desk.live._line.stop()
+        await desk.live._questions.stop()
 
     with answering() as (broker, answers):
         answers.always({"timestamp": NOW.isoformat(), "bars": {}})

@@ -1,0 +1,147 @@
+"""Questions to the broker, in line for one worker: orders, the account, missed bars, the time.
+
+The loop never waits for them: each answer comes back to it as messages. An order that was sent and
+stays open is looked up again and again (`pursuits.py`), until the broker's evidence ends it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+
+from coordinator.core import messages as m
+from coordinator.core.books import Books
+from coordinator.core.orders import Order
+from coordinator.errors import BrokerRejected
+from coordinator.shell.broker import Broker
+from coordinator.shell.clock import BrokerClock
+from coordinator.shell.evidence import successor
+from coordinator.shell.line import Deliver, Work
+from coordinator.shell.look import Looks
+from coordinator.shell.lookout import Depth
+from coordinator.shell.missed_bars import MissedBars
+from coordinator.shell.pace import Pace, patient
+from coordinator.shell.ports import Ports
+from coordinator.shell.pursuits import Pursuits
+
+log = logging.getLogger("coordinator")
+KEYS_REFUSED = (401, 403)
+"""Answers to a question that are about who asks."""
+PATIENCE_S = 15.0
+"""Local seconds that a question waits for its turn; what still matters then is asked again."""
+
+
+class Questions:
+    """Asks the broker. `deliver` is called on the loop with what comes back.
+
+    `make_broker` gives the worker a REST session of its own; `in_line` says whether an order has
+    not left yet; `keys_refused` is called when the broker will not show the account to us.
+    """
+
+    def __init__(
+        self,
+        ports: Ports,
+        make_broker: Callable[[Pace], Broker],
+        clock: BrokerClock,
+        books: Callable[[], Books],
+        deliver: Deliver,
+        in_line: Callable[[str], bool],
+        keys_refused: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._broker = make_broker(patient(ports.turn, ports.sleep, patience_s=PATIENCE_S))
+        self._worker = ports.workers.one("questions")
+        self._looks = Looks(self._broker, books, clock.now())
+        self._missed_bars = MissedBars(self._broker, clock, ports.sleep)
+        self._pursuits = Pursuits(books, clock, ports.monotonic)
+        self._clock = clock
+        self._books = books
+        self._deliver = deliver
+        self._in_line = in_line
+        self._keys_refused = keys_refused
+        self._looking = False
+
+    @property
+    def due_s(self) -> float | None:
+        """Local time at which `pursue` has something to ask next; None while it has nothing."""
+        return self._pursuits.due_s
+
+    def sent(self, client_order_id: str) -> None:
+        """An order has left just now: from now on it is pursued until it has ended."""
+        self._pursuits.begin(client_order_id)
+
+    def look_up(self, client_order_id: str) -> None:
+        """Ask for an order soon: at once the first time, then at its own pace.
+
+        One that has not left yet is not asked for.
+        """
+        order = self._books().orders.get(client_order_id)
+        if order is None or self._in_line(client_order_id):
+            return
+        self._pursuits.hasten(order)
+        self.pursue()
+
+    def pursue(self) -> None:
+        """Look up the open orders that are due."""
+        for order in self._pursuits.due():
+            self._ask(partial(self._find, order))
+
+    def fetch_bars(self, starts: Mapping[str, datetime]) -> None:
+        """Fetch the bars of each ticker that start at its time in `starts` or later.
+
+        One BarsArrived of origin BACKFILL comes back, without bars if the broker does not answer.
+        """
+        self._ask(lambda: [self._missed_bars.since(starts)])
+
+    def look(self, depth: Depth) -> None:
+        """Take a look at the account, unless one is under way."""
+        if not self._looking:
+            self._looking, version = True, self._books().posted.version
+            work = partial(self._look, version, depth)
+            self._worker.submit(work, self._deliver, self._not_looked)
+
+    def read_clock(self) -> None:
+        """Ask for the broker's time."""
+        self._ask(lambda: [m.ClockRead(self._broker.clock())])
+
+    async def stop(self) -> None:
+        """Finish what is being asked, and end the worker."""
+        await self._worker.stop()
+
+    def _find(self, order: Order) -> list[m.Message]:
+        """What the broker knows of an order, an update for each of its executions."""
+        order_id = order.client_order_id
+        found = self._broker.order(order_id)
+        if found is None:
+            now = self._clock.now()
+            return [m.OrderAbsent(order_id, now)] if self._pursuits.missed(order_id, now) else []
+        self._pursuits.found(order_id)
+        if (order.symbol, order.side, order.qty) != (found.symbol, found.side, found.qty):
+            return [m.SubmitRefused(order_id, found.at, "another order stands under this id")]
+        instead = successor(found, self._broker)
+        if not found.filled_qty:
+            return [found, *instead]
+        since = (found.submitted_at or found.at) - timedelta(minutes=1)
+        executions = self._broker.executions(found.broker_order_id, since)
+        told = [replace(found, execution=execution) for execution in executions] or [found]
+        return [*told, *instead]
+
+    def _look(self, version: int, depth: Depth) -> list[m.Message]:
+        try:
+            return [self._looks.take(version, depth)]
+        finally:
+            self._looking = False
+
+    def _not_looked(self, error: BaseException) -> None:
+        _not_asked(error)
+        if isinstance(error, BrokerRejected) and error.status in KEYS_REFUSED:
+            self._keys_refused()
+
+    def _ask(self, work: Work) -> None:
+        self._worker.submit(work, self._deliver, _not_asked)
+
+
+def _not_asked(error: BaseException) -> None:
+    log.warning("the broker could not be asked: %s", error)

@@ -1,0 +1,142 @@
+"""Questions to the broker: what comes back from a look-up, a look at the account, a gap."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from coordinator.core import messages as m
+from coordinator.core.orders import OrderStatus
+from coordinator.core.records import Origin
+from coordinator.core.values import MINUTE, Side
+from coordinator.shell.lookout import Depth
+from coordinator.shell.questions import Questions
+from tests.coordinator.at_the_broker import ID, NOW, Desk, run
+from tests.coordinator.bench import D
+
+
+def test_another_order_under_our_id_is_not_adopted() -> None:
+    async def story(desk: Desk) -> None:
+        desk.broker.submit(m.SubmitOrder(ID, "SPY", Side.BUY, D(5), "day"))
+        desk.order(qty="2")
+        desk.errands.carry_out([m.LookUpOrder(ID)])
+        refused = await desk.answer()
+        assert isinstance(refused, m.SubmitRefused)
+        assert refused.reason == "another order stands under this id"
+
+    run(story)
+
+
+def test_an_order_that_is_not_there_is_absent_after_several_looks_and_a_quiet_minute() -> None:
+    async def story(desk: Desk) -> None:
+        desk.local_s.step_s = 10
+        desk.order()
+        desk.questions.look_up(ID)
+        for _ in range(5):
+            desk.go_on()
+        desk.questions.read_clock()
+        assert isinstance(await desk.answer(), m.ClockRead)
+        later = NOW + MINUTE
+        desk.clock.heard(later)
+        desk.local_s.step_s = 100
+        desk.go_on()
+        assert await desk.answer() == m.OrderAbsent(ID, later)
+        assert desk.answers.empty()
+
+    run(story)
+
+
+def test_an_order_that_has_ended_is_pursued_no_more() -> None:
+    async def story(desk: Desk) -> None:
+        desk.local_s.step_s = 100
+        desk.errands.carry_out([desk.order()])
+        await desk.answer()
+        order = desk.orders.get(ID)
+        assert order is not None
+        desk.orders.move(order, OrderStatus.CANCELED)
+        desk.go_on()
+        assert desk.questions.due_s is None
+
+    run(story)
+
+
+def test_an_order_is_pursued_for_days_without_a_number_too_large(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(Questions, "_ask", lambda _, work: asked.append(work))
+
+    async def story(desk: Desk) -> None:
+        desk.local_s.step_s = 100
+        desk.order()
+        desk.questions.look_up(ID)
+        for _ in range(1100):
+            desk.go_on()
+        assert len(asked) > 1024
+
+    run(story)
+
+
+@pytest.mark.parametrize("status", [OrderStatus.PENDING_NEW, OrderStatus.PENDING_CANCEL])
+def test_an_order_that_is_stuck_is_told_of_once_and_asked_for_until_it_ends(
+    status: OrderStatus, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(Questions, "_ask", lambda _, work: asked.append(work))
+
+    async def story(desk: Desk) -> None:
+        desk.order()
+        order = desk.books.order(ID)
+        desk.orders.move(order, status)
+        desk.questions.look_up(ID)
+        desk.local_s.step_s = 100
+        for minute in range(1, 31):
+            desk.clock.heard(NOW + minute * MINUTE)
+            desk.go_on()
+            assert caplog.text.count(f"order {ID} is {status.value} since") == (minute > 2)
+        assert len(asked) == 31
+        assert (order.is_open, order.status) == (True, status)
+
+    run(story)
+
+
+def test_a_gap_is_fetched_for_both_markets_up_to_the_last_whole_minute() -> None:
+    async def story(desk: Desk) -> None:
+        start = NOW - 5 * MINUTE
+        desk.questions.fetch_bars({"SPY": start, "BTC/USD": start + 2 * MINUTE})
+        bars = await desk.answer()
+        assert isinstance(bars, m.BarsArrived)
+        assert (bars.now, bars.origin) == (NOW, Origin.BACKFILL)
+        assert {b.symbol for b in bars.bars} == {"SPY", "BTC/USD"}
+        assert all(start <= b.start and b.end <= NOW for b in bars.bars)
+
+    run(story)
+
+
+@pytest.mark.parametrize("status", [401, 403, 503])
+def test_a_look_whose_keys_are_refused_says_so_and_the_next_one_may_succeed(
+    status: int, tmp_path: Path
+) -> None:
+    async def story(desk: Desk) -> None:
+        desk.questions.look(Depth.ACCOUNT)
+        desk.questions.read_clock()
+        if status != 503:
+            assert isinstance(await desk.answer(), m.SightChanged)
+        assert isinstance(await desk.answer(), m.ClockRead)
+        desk.questions.look(Depth.ACCOUNT)
+        assert isinstance(await desk.answer(), m.AccountSeen)
+
+    run(story, tmp_path, {"kind": "http_error", "path": "/v2/account", "status": status})
+
+
+def test_a_question_that_fails_is_told_and_hurts_nobody(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story(desk: Desk) -> None:
+        desk.questions.read_clock()
+        desk.questions.read_clock()
+        assert await desk.answer() == m.ClockRead(NOW)
+
+    run(story, tmp_path, {"kind": "http_error", "path": "/v2/clock", "times": 1})
+    assert "the broker could not be asked" in caplog.text
