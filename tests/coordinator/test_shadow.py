@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import logging
 import re
+import sqlite3
 from collections.abc import Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from pathlib import Path
@@ -196,7 +198,7 @@ def test_what_fails_in_a_shadow_is_told_and_reaches_nobody_else(
     minutes = day.minutes(30)
     for _, records in zip(range(15), minutes, strict=False):
         shadow.follow(records)
-    shadow._journal._connection.close()  # type: ignore[union-attr]
+    shadow._session._journal._connection.close()  # type: ignore[union-attr]
     for records in minutes:
         shadow.follow(records)
     shadow.end("Completed")
@@ -222,12 +224,27 @@ def test_a_journal_of_shadows_that_was_changed_stops_the_shadows_and_not_the_ses
     assert account.session_id == day.name, "the account's sessions are loaded all the same"
 
 
+def test_shadows_that_cannot_begin_leave_their_journal_closed(
+    tmp_path: Path, bars: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    day = Day(tmp_path, bars)
+    day.begin().close()
+    path = shadow_journal(tmp_path / ACCOUNT, "test")
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("UPDATE records SET body = replace(body, 'Twin', 'Twim')")
+    shadow = day.begin()
+    assert shadow.views() == ()
+    assert "the journal was changed or damaged" in caplog.text
+    assert not list(path.parent.glob("*-wal")), "SQLite's log goes with the last who is there"
+    shadow.close()
+
+
 def test_a_shadow_that_is_promoted_after_they_failed_counts_as_a_shadow_no_more(
     tmp_path: Path, bars: Path
 ) -> None:
     day = Day(tmp_path, bars)
     shadow = day.begin()
-    shadow._journal._connection.close()  # type: ignore[union-attr]
+    shadow._session._journal._connection.close()  # type: ignore[union-attr]
     for records in day.minutes(2):
         shadow.follow(records)
     reload(day, shadow, {**TWIN, "mode": "live"})
@@ -491,7 +508,7 @@ def test_what_cannot_be_read_of_the_shadows_is_told_once_and_stops_nothing_else(
 ) -> None:
     day = Day(tmp_path, bars)
     shadow = day.begin()
-    setattr(shadow._stage, what, Broken())
+    setattr(shadow._session.stage, what, Broken())
     spec = shadow.specs[0]
     if what == "books":
         assert shadow.views() == ()
