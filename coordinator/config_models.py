@@ -130,6 +130,7 @@ class SharedSettings(BaseModel):
         Field(
             strict=False,
             min_length=1,
+            json_schema_extra={"uniqueItems": True},
             description='what it trades: "SPY" is a stock, "BTC/USD" crypto; required unless swept',
         ),
     ]

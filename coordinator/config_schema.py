@@ -1,7 +1,7 @@
 """The JSON Schema of the configuration format, generated from the models themselves.
 
 Editors use it to complete and explain; `multi-trader validate` remains the judge, because a
-schema cannot say that names are unique or that one window is shorter than another.
+schema cannot say that strategies' names are unique or that one window is shorter than another.
 """
 
 from __future__ import annotations

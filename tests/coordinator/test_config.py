@@ -302,7 +302,6 @@ def test_the_schema_accepts_every_file_in_configs_and_the_guides_example() -> No
 SCHEMA_CANNOT_KNOW = {
     "the reserved name",
     "a name given to two strategies",
-    "a ticker given twice",
     "a key given twice",
     "warm-up as a decimal",
     "entries as a decimal",
