@@ -180,7 +180,7 @@ class Exchange:
         updates = self.publish()
         if sent or updates or disturbed:
             self.quiet.stir()
-            self.equity.append((boundary, self.venue.funds(self.market()).equity))
+            self.equity.append((boundary, self.venue.account.funds(self.market()).equity))
         return bool(sent or updates or disturbed)
 
     def activities(self) -> list[Activity]:
@@ -236,7 +236,7 @@ class Exchange:
             self.venue.open_session(self.clock.stamp(time.monotonic()))
         ended = self.calendar.at(boundary - MINUTE)
         if ended is not None and ended.close <= boundary:
-            self.last_equity = self.venue.funds(self.market()).equity
+            self.last_equity = self.venue.account.funds(self.market()).equity
             self.venue.close_session(self.clock.stamp(time.monotonic()))
 
     def _waiting_frames(self) -> int:

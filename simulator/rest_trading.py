@@ -51,7 +51,7 @@ async def get_account(request: Request) -> Response:
         number,
         str(uuid.uuid5(_ACCOUNTS, number)),
         exchange.venue.ledger.cash,
-        exchange.venue.funds(exchange.market()),
+        exchange.venue.account.funds(exchange.market()),
         exchange.last_equity,
     )
     return JSONResponse(shape)
@@ -149,10 +149,10 @@ def held_position(exchange: Exchange, name: str) -> Position:
 
 def position_shape(exchange: Exchange, market: Market, position: Position) -> dict[str, Any]:
     """A position's JSON, marked with the last close and that of the day before."""
-    mark = exchange.venue.marks(market)[position.symbol]
+    mark = exchange.venue.account.marks(market)[position.symbol]
     bar = last_bar(exchange.feed, position.symbol, midnight(market.now.date()))
     before: Decimal = mark if bar is None else bar.close
-    return position_json(position, exchange.venue.available(position.symbol), mark, before)
+    return position_json(position, exchange.venue.account.available(position.symbol), mark, before)
 
 
 async def get_activities(request: Request) -> Response:

@@ -1,4 +1,6 @@
-"""The venue: takes orders, holds what they need, fills them, and says what happened.
+"""The venue: takes orders, leads each through its life, and says what happened.
+
+What the account allows is counted in `account.py`, what a bar lets execute in `executor.py`.
 
 Rule: values in, values out. Each call is given the `Market` (what the clock, the calendar and the
 tape say at that moment); nothing here reads a clock, a file or a random number. What happened is
@@ -15,38 +17,29 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from simulator.account import Account
 from simulator.assets import is_crypto
 from simulator.errors import invalid, malformed
+from simulator.executor import Executor
 from simulator.fills import FillModel
-from simulator.ledger import CRYPTO_FEE_RATE, Funds, Ledger, crypto_fees, funds, held_qty
+from simulator.ledger import CRYPTO_FEE_RATE, Ledger
 from simulator.market import Market
 from simulator.matching import Match, match_bar, match_quote
-from simulator.money import CRYPTO_PRICE_STEP, QTY_STEP, ZERO, exact, floor_to, half_even
+from simulator.money import exact
 from simulator.order_table import OrderTable
-from simulator.rules import (
-    check_available,
-    check_cost,
-    check_funds,
-    check_short,
-    check_wash,
-)
 from simulator.values import (
     Bar,
     Execution,
     Order,
     OrderStatus,
-    Side,
     Ticket,
     TimeInForce,
     Update,
 )
 
-_SHORT_COLLAR = Decimal("1.03")
-_ONE_SHARE = Decimal(1)
-
 
 class Venue:
-    """One account at one broker.
+    """The orders of one account at one broker.
 
     cash: dollars at the start. ids: gives a new unique id at each call. cash_decimals: as the
     ledger takes it. fee_rate: of crypto, a fraction.
@@ -61,14 +54,14 @@ class Venue:
         fee_rate: Decimal = CRYPTO_FEE_RATE,
     ) -> None:
         self.ledger = Ledger(cash, {}, cash_decimals)
-        self.fee_rate = fee_rate
+        self.orders = OrderTable()
+        self.account = Account(self.ledger, self.orders)
+        self.executions: list[Execution] = []
         self.model = model
         self.ids = ids
-        self.orders = OrderTable()
-        self.executions: list[Execution] = []
+        self._executor = Executor(model, self.ledger.qty, ids, fee_rate)
         self._arrivals: list[str] = []  # ids that `work` has not made live yet
         self._updates: list[Update] = []
-        self._used: dict[str, tuple[datetime, Decimal]] = {}  # symbol -> bar start, qty executed
 
     def submit(self, ticket: Ticket, market: Market) -> Order:
         """Check and store an order; it fills in `work` at the earliest. Raises Rejection."""
@@ -84,7 +77,8 @@ class Venue:
             order = self.orders.find(order_id)
             if not order.status.is_open:
                 continue
-            self._say("pending_new", replace(order, status=OrderStatus.PENDING_NEW), market.now)
+            arrived = replace(order, status=OrderStatus.PENDING_NEW)
+            self._updates.append(Update("pending_new", arrived, market.now))
             if market.is_open(order.symbol) or order.ticket.extended_hours:
                 self._enliven(order, market)
             elif order.ticket.time_in_force is TimeInForce.IOC:
@@ -107,7 +101,7 @@ class Venue:
                 session is not None and session.open <= bar.start < session.close
             )
             if inside or order.ticket.extended_hours:
-                self._apply(order, match_bar(order, bar, self.model), bar, market.now)
+                self._meet(order, match_bar(order, bar, self.model), bar, market.now)
 
     def open_session(self, now: datetime) -> None:
         """The exchange opens: stock orders that waited become `new`."""
@@ -145,30 +139,8 @@ class Venue:
         self._arrivals.append(new.id)
         return new
 
-    def funds(self, market: Market, *, ignoring: str | None = None) -> Funds:
-        """Equity and buying power at the last closes."""
-        held = [order for order in self.orders.open() if order.id != ignoring]
-        return funds(self.ledger, held, self.marks(market))
-
-    def marks(self, market: Market) -> dict[str, Decimal]:
-        """Last close of every symbol held (its average cost when no bar is within reach)."""
-        found = {}
-        for symbol, position in self.ledger.positions.items():
-            bar = market.last(symbol)
-            found[symbol] = (
-                bar.close if bar else half_even(position.cost / position.qty, CRYPTO_PRICE_STEP)
-            )
-        return found
-
-    def available(self, symbol: str) -> Decimal:
-        """Quantity of a position (absolute) that no open order has reserved."""
-        reserved = sum(
-            (held_qty(order) for order in self.orders.open() if order.symbol == symbol), ZERO
-        )
-        return abs(self.ledger.qty(symbol)) - reserved
-
     def restate(self, order: Order, update: Update) -> None:
-        """Put on record what has become of an order by an amended execution, and say it."""
+        """Put on record what has become of an order, by an execution or otherwise, and say it."""
         self.orders.put(order)
         self._updates.append(update)
 
@@ -182,26 +154,11 @@ class Venue:
         """An order checked against the account, not stored yet."""
         if self.orders.knows_client(ticket.client_order_id):
             raise malformed("client_order_id must be unique")
-        resting = [order for order in self.orders.open() if order.id != ignoring]
         bar = market.last(ticket.symbol)
         if bar is None:
             raise invalid(f'no market data is known for asset "{ticket.symbol}"')
         price = ticket.limit_price or ticket.stop_price or self.model.price(ticket.side, bar.close)
-        check_cost(ticket, price)
-        check_wash(ticket, resting)
-        held = self.ledger.qty(ticket.symbol)
-        opens = held * ticket.side.sign >= 0 and not (
-            held == 0 and ticket.side is Side.SELL and ticket.is_crypto
-        )
-        hold_price = price
-        if not opens:
-            check_available(ticket, price, held, resting)
-        else:
-            money = self.funds(market, ignoring=ignoring)
-            if ticket.side is Side.SELL:
-                check_short(ticket, money)
-                hold_price = max(price, bar.close * _SHORT_COLLAR)
-            check_funds(ticket, hold_price, money)
+        opens, hold_price = self.account.admit(ticket, price, bar, market, ignoring)
         live = market.is_open(ticket.symbol)
         return Order(
             id=self.ids(),
@@ -219,79 +176,26 @@ class Venue:
         order = self._change(order, "new", market.now, status=OrderStatus.NEW)
         bar = market.quote(order.symbol)
         if bar is not None:
-            order = self._apply(order, match_quote(order, bar.close, self.model), bar, market.now)
+            order = self._meet(order, match_quote(order, bar.close, self.model), bar, market.now)
         if order.ticket.time_in_force is TimeInForce.IOC and order.status.is_open:
             self._finish(order, OrderStatus.CANCELED, market.now)
 
-    def _apply(self, order: Order, match: Match, bar: Bar, now: datetime) -> Order:
-        if match.triggered != order.triggered:
-            order = replace(order, triggered=match.triggered, updated_at=now)
-            self.orders.put(order)
-        if match.price is None:
-            return order
-        wanted = order.remaining()
-        if wanted is None:
-            wanted = floor_to(
-                ((order.ticket.notional or ZERO) - order.filled_cost) / match.price, QTY_STEP
-            )
-        qty = min(wanted, self._capacity(order, bar, wanted))
-        if qty <= 0:
-            return order
-        start, used = self._used.get(order.symbol, (bar.start, ZERO))
-        self._used[order.symbol] = (bar.start, qty + (used if start == bar.start else ZERO))
-        return self._fill(order, qty, wanted - qty, match.price, now)
-
-    def _capacity(self, order: Order, bar: Bar, wanted: Decimal) -> Decimal:
-        """What the fill model still lets execute against this bar."""
-        limit = self.model.capacity(bar)
-        if limit is None:
-            return wanted
-        start, used = self._used.get(order.symbol, (bar.start, ZERO))
-        left = max(ZERO, limit - (used if start == bar.start else ZERO))
-        whole = not is_crypto(order.symbol) and wanted == wanted.to_integral_value()
-        return floor_to(left, _ONE_SHARE if whole else QTY_STEP)
-
-    @exact
-    def _fill(
-        self, order: Order, qty: Decimal, leaves: Decimal, price: Decimal, now: datetime
-    ) -> Order:
-        fee_qty, fee_cash = crypto_fees(order.symbol, order.side, qty, price, self.fee_rate)
-        cumulative = order.filled_qty + qty
-        change = order.side.sign * qty - fee_qty
-        fill = Execution(
-            id=self.ids(),
-            activity_id=f"{now:%Y%m%d%H%M%S}{now.microsecond // 1000:03d}::{self.ids()}",
-            order_id=order.id,
-            client_order_id=order.ticket.client_order_id,
-            symbol=order.symbol,
-            side=order.side,
-            qty=qty,
-            price=price,
-            fee_qty=fee_qty,
-            fee_cash=fee_cash,
-            at=now,
-            cum_qty=cumulative,
-            leaves_qty=leaves,
-            position_qty=self.ledger.qty(order.symbol) + change,
-        )
+    def _meet(self, order: Order, match: Match, bar: Bar, now: datetime) -> Order:
+        """Let an order meet a bar, and book what that executes of it."""
+        after, fill = self._executor.execute(order, match, bar, now)
+        if fill is None:
+            if after is not order:
+                self.orders.put(after)
+            return after
         self.ledger.book(fill)
         self.executions.append(fill)
-        after = replace(
-            order,
-            filled_qty=cumulative,
-            filled_cost=order.filled_cost + qty * price,
-            status=OrderStatus.FILLED if fill.is_final else OrderStatus.PARTIALLY_FILLED,
-            filled_at=now if fill.is_final else None,
-            updated_at=now,
-        )
-        self.orders.put(after)
-        self._updates.append(Update("fill" if fill.is_final else "partial_fill", after, now, fill))
+        event = "fill" if fill.is_final else "partial_fill"
+        self.restate(after, Update(event, after, now, fill))
         return after
 
     def _change(self, order: Order, event: str, now: datetime, **fields: Any) -> Order:
         after = replace(order, updated_at=now, **fields)
-        self.orders.put(after)
-        self._say(event, after, now)
+        self.restate(after, Update(event, after, now))
         return after
 
     def _finish(self, order: Order, status: OrderStatus, now: datetime) -> Order:
@@ -301,6 +205,3 @@ class Venue:
             OrderStatus.REPLACED: "replaced_at",
         }
         return self._change(order, status.value, now, status=status, **{moments[status]: now})
-
-    def _say(self, event: str, order: Order, now: datetime) -> None:
-        self._updates.append(Update(event, order, now))

@@ -197,7 +197,7 @@ def test_the_wash_table_looks_at_one_symbol_and_opposite_sides_only(bench: Bench
 def test_shares_promised_to_one_sell_cannot_be_sold_by_another(bench: Bench) -> None:
     bench.order(qty=10)
     stop = bench.order(qty=6, side="sell", type="stop", stop_price="90")
-    assert bench.venue.available("SPY") == 4
+    assert bench.venue.account.available("SPY") == 4
     with pytest.raises(Rejection) as refusal:
         bench.order(qty=5, side="sell", type="limit", limit_price="120")
     assert refusal.value.body() == {
@@ -215,18 +215,18 @@ def test_shares_promised_to_one_sell_cannot_be_sold_by_another(bench: Bench) -> 
 
 def test_open_buys_reserve_buying_power_until_they_end(bench: Bench) -> None:
     resting = bench.order(qty=1500, **LIMIT)
-    assert bench.venue.funds(bench.market()).buying_power == Decimal("50750")
+    assert bench.venue.account.funds(bench.market()).buying_power == Decimal("50750")
     with pytest.raises(Rejection) as refusal:
         bench.order(qty=508)
     assert refusal.value.body()["buying_power"] == "50750"
     assert refusal.value.body()["cost_basis"] == "50800"
     bench.venue.cancel(resting.id, bench.now)
-    assert bench.venue.funds(bench.market()).buying_power == Decimal(200000)
+    assert bench.venue.account.funds(bench.market()).buying_power == Decimal(200000)
 
 
 def test_crypto_is_paid_from_dollars_and_never_from_margin(bench: Bench) -> None:
     bench.order(qty=500)
-    money = bench.venue.funds(bench.market())
+    money = bench.venue.account.funds(bench.market())
     assert (money.buying_power, money.non_marginable) == (Decimal(150000), Decimal(50000))
     with pytest.raises(Rejection, match="insufficient buying power"):
         bench.order(symbol="BTC/USD", qty="0.72")

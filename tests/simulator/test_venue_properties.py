@@ -83,7 +83,7 @@ def _check(bench: Bench) -> None:
     for order in bench.venue.orders.open():
         assert min(held_dollars(order), held_qty(order)) >= 0
     for name in SYMBOLS:
-        assert bench.venue.available(name) >= 0
+        assert bench.venue.account.available(name) >= 0
 
 
 @settings(max_examples=150, deadline=None)
