@@ -64,11 +64,11 @@ def import_account(
     if plan is not None and write_plan is not None:
         raise typer.BadParameter("--plan carries a plan out and --write-plan writes one: take one.")
     configure_logging(log_level)
+    from coordinator.config import load_config
     from coordinator.import_account import importing
     from coordinator.import_plan import read_plan
-    from coordinator.joining import read_unmade
 
-    known = None if config is None else read_unmade(config, strategies)
+    known = None if config is None else load_config(config, strategies)
     wanted = None if plan is None else read_plan(plan)
     with importing(operator(clock_speed), known, account) as found:
         if wanted is not None:

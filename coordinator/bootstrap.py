@@ -19,14 +19,14 @@ from urllib.parse import urlsplit
 
 from coordinator.arming import refuse_half_armed, refuse_untradable
 from coordinator.broker_side import ask_broker
-from coordinator.config import CoordinatorConfig, Mode
+from coordinator.config import CoordinatorConfig, Mode, default_config, load_config
 from coordinator.core.lane import tickers_of
 from coordinator.core.reload import Setup
 from coordinator.core.values import ZERO, is_crypto
 from coordinator.core.view import LiveView, StrategyView
 from coordinator.embedded import FILL_MODEL, Simulation, claim_account, embedded_simulator
-from coordinator.errors import SafetyRefusal
-from coordinator.joining import begin_with, load
+from coordinator.errors import OperatorError, SafetyRefusal
+from coordinator.joining import load
 from coordinator.readers import (
     JournalSource,
     StatusView,
@@ -44,7 +44,7 @@ from coordinator.settings import (
     webhook_url,
 )
 from coordinator.shell.control_socket import controlled
-from coordinator.shell.isolation import Walls, walls
+from coordinator.shell.isolation import walls
 from coordinator.shell.lease import Leases
 from coordinator.shell.log_files import log_files
 from coordinator.shell.pace import Budgets
@@ -146,9 +146,8 @@ async def run_session(
         BrokerError: the broker could not be reached, or a stream was lost for good.
     """
     known = os.environ if environment is None else environment
-    with walls((), BUILT_IN, restless=options.speed != 1, load=load) as around:
-        config = _overridden(begin_with(options.config, options.strategies, around), options)
-        return await _watched(config, options, known, around, stop, None, observers)
+    config = _configuration(options)
+    return await run_configured(config, options, known, stop=stop, observers=observers)
 
 
 async def run_configured(
@@ -161,23 +160,9 @@ async def run_configured(
     observers: Sequence[Observer] = (),
 ) -> SessionOutcome:
     """Like `run_session`, for a configuration that exists already."""
-    rules = [one.strategy for one in config.enabled]
-    with walls(rules, BUILT_IN, restless=options.speed != 1, load=load) as around:
-        return await _watched(config, options, environment, around, stop, leases_folder, observers)
-
-
-async def _watched(
-    config: CoordinatorConfig,
-    options: RunOptions,
-    environment: Mapping[str, str],
-    around: Walls,
-    stop: asyncio.Event | None,
-    leases_folder: Path | None,
-    observers: Sequence[Observer],
-) -> SessionOutcome:
     with alerting(partial(webhook_url, environment), config.name, utc_now) as alerts:
-        parts = around, stop, leases_folder, alerts, observers
-        outcome = await _run(config, options, environment, *parts)
+        watched = [alerts.observe, *observers]
+        outcome = await _run(config, options, environment, stop, leases_folder, alerts, watched)
         alerts.differs(outcome.discrepancies)
         return outcome
 
@@ -186,7 +171,6 @@ async def _run(
     config: CoordinatorConfig,
     options: RunOptions,
     environment: Mapping[str, str],
-    around: Walls,
     stop: asyncio.Event | None,
     leases_folder: Path | None,
     alerts: Alerts,
@@ -201,13 +185,14 @@ async def _run(
         return SessionOutcome("Completed", "No strategy of the configuration is enabled.")
     markets = sorted({"crypto" if is_crypto(t) else "stocks" for t in tickers_of(own)})
     mode = Mode.PAPER if options.simulated else config.mode
-    specs = around.around(own, beside=shadows)
     with (
+        walls(own, BUILT_IN, beside=shadows, restless=options.speed != 1, load=load) as walled,
         _settings(config, options, environment) as settings,
         Leases(leases_folder) as leases,
         log_files(settings.home, config.name, [spec.name for spec in own]) as logs,
     ):
-        alerts.begin()
+        alerts.begin()  # not before the walls: what is forked would have the webhook's URL
+        specs = walled.specs
         leases.take_for_key(urlsplit(settings.trading_url).netloc, settings.key_id, markets)
         budgets = Budgets(settings, speed=options.speed, folder=leases_folder)
         names, host = [spec.name for spec in specs], settings.account_host
@@ -220,7 +205,7 @@ async def _run(
             found = _overridden(found, options)
             return setup_of(found, options.min_warmup_bars, simulated=options.simulated)
 
-        setup, control = ready(config), controlled(settings, environment, options.speed)
+        setup = ready(config)
         run = Run(
             specs=specs[: len(live_ones)],
             shadows=specs[len(live_ones) :],
@@ -236,8 +221,8 @@ async def _run(
             controls=setup.controls,
             crossing=setup.crossing,
             crypto_fee_rate=setup.crypto_fee_rate,
-            observers=[control, alerts.observe, *observers],
-            source=Rereading(options.config, options.strategies, ready, around, leases, host),
+            observers=[controlled(settings, environment, options.speed), *observers],
+            source=Rereading(options.config, options.strategies, ready, walled, leases, host),
         )
         ports = Ports.real(budgets)
         return _outcome(await trade_session(run, stop or asyncio.Event(), ports), options)
@@ -260,8 +245,7 @@ async def warming(
         OperatorError, BrokerError: as `run_session` does.
     """
     known = os.environ if environment is None else environment
-    with walls((), BUILT_IN, load=load) as around:
-        config = _overridden(begin_with(options.config, options.strategies, around), options)
+    config = _configuration(options)
     refuse_untradable(config)
     refuse_half_armed(config, live=options.live, simulated=options.simulated)
     specs = specs_of(config.enabled, options.min_warmup_bars)
@@ -270,9 +254,25 @@ async def warming(
         yield await asyncio.to_thread(WarmUp.begin, specs, feed, settings, options.speed)
 
 
+def _configuration(options: RunOptions) -> CoordinatorConfig:
+    return _overridden(_named_or_built_in(options), options)
+
+
 def _overridden(config: CoordinatorConfig, options: RunOptions) -> CoordinatorConfig:
-    feed = {} if options.feed is None else {"feed": type(config.feed)(options.feed)}
-    return config.model_copy(update=feed)
+    if options.feed is None:
+        return config
+    return config.model_copy(update={"feed": type(config.feed)(options.feed)})
+
+
+def _named_or_built_in(options: RunOptions) -> CoordinatorConfig:
+    if options.config is not None:
+        return load_config(options.config, options.strategies)
+    if options.strategies is not None:
+        raise OperatorError(
+            f"--strategies {options.strategies} offers strategies, and the built-in configuration"
+            " names none of them: add --config FILE."
+        )
+    return default_config()
 
 
 @contextmanager

@@ -9,31 +9,52 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from decimal import Decimal
-from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from coordinator.config import CoordinatorConfig, default_config, read_config
 from coordinator.config_problems import rule_for, window_problem
 from coordinator.config_text import path_to, read_document
 from coordinator.core.together import starts_together
 from coordinator.errors import OperatorError, Problem
-from coordinator.shell.isolation import Scout, Walls
-from coordinator.shell.stand_in import standing_in
+from coordinator.shell.isolation import Scout
 from coordinator.strategies.base import Strategy
 from coordinator.strategies.folder import forget_imports
+from coordinator.strategies.reading import Step
 from coordinator.strategies.registry import IN_THE_HOUSE, StrategyTypes, registered_types
 
 _ASKED = ("name", "strategy_type", "strategy_params")
 """What of an entry it takes to make its strategy."""
-_UNKNOWN: Mapping[str, Any] = {
-    "parameters": {},
-    "longest_window": 1,
-    "history_bars": 1,
-    "ticker_count": None,
-    "code": "",
-}
-"""In the place of what is told of a strategy that nobody makes."""
+
+
+class StandIn(Strategy):
+    """What is known of a strategy whose code is loaded elsewhere; `wanted` is how to load it."""
+
+    wanted: ClassVar[str]
+    told: ClassVar[Mapping[str, Any]]
+    ticker_count: ClassVar[int | None] = None
+
+    @property
+    def longest_window(self) -> int:
+        """What the strategy itself says."""
+        return int(self.told["longest_window"])
+
+    @property
+    def history_bars(self) -> int:
+        """What the strategy itself says."""
+        return int(self.told["history_bars"])
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        """The strategy's, defaults included."""
+        return dict(self.told["parameters"])
+
+    def start(self) -> Step:
+        """Never here.
+
+        Raises:
+            OperatorError: always.
+        """
+        raise OperatorError(f"{self.strategy_type} runs in a process of its own, and not here")
 
 
 def load(wanted: str) -> tuple[Strategy | None, dict[str, Any]]:
@@ -63,47 +84,7 @@ def load(wanted: str) -> tuple[Strategy | None, dict[str, Any]]:
     }
 
 
-def begin_with(file: Path | None, strategies: Path | None, walls: Walls) -> CoordinatorConfig:
-    """The configuration that a session begins with: a file's, as `read_apart`, or the built-in.
-
-    Raises:
-        OperatorError: as `read_apart`; or there are strategies for no file.
-    """
-    if file is not None:
-        return read_apart(file, strategies, walls)[0]
-    if strategies is not None:
-        raise OperatorError(
-            f"--strategies {strategies} offers strategies, and the built-in configuration names"
-            " none of them: add --config FILE."
-        )
-    return default_config()
-
-
-def read_apart(file: Path, strategies: Path | None, walls: Walls) -> tuple[CoordinatorConfig, str]:
-    """As `read_config`, but no code of a user's own strategies runs in this process.
-
-    Raises:
-        OperatorError: it cannot be read, or something in it is wrong; all of it is named.
-    """
-    scout = walls.scout()
-    try:
-        return read_config(file, strategies, judge=partial(_judge, scout))
-    finally:
-        scout.end()
-
-
-def read_unmade(file: Path, strategies: Path | None = None) -> CoordinatorConfig:
-    """A configuration for who wants names, tickers and amounts alone.
-
-    No code of a user's own strategies runs anywhere: what they are like stays unknown.
-
-    Raises:
-        ConfigError: as `read_config`, for what is wrong outside of them.
-    """
-    return read_config(file, strategies, judge=_leave_unmade)[0]
-
-
-def _judge(
+def judge(
     scout: Scout, index: int, entry: Mapping[str, Any], types: StrategyTypes
 ) -> tuple[Strategy | None, list[Problem]]:
     """As `rule_for`, but a strategy that is not built in is loaded in the scout's process alone.
@@ -111,8 +92,8 @@ def _judge(
     Raises:
         OperatorError: it hangs, or ends that process.
     """
-    kind = _users(entry, types)
-    if not kind:
+    kind = entry.get("strategy_type")
+    if not isinstance(kind, str) or kind not in types or types.origin(kind) == IN_THE_HOUSE:
         return rule_for(index, entry, types)
     asked = {key: entry[key] for key in _ASKED if key in entry}
     folder = None if types.folder is None else str(types.folder.absolute())
@@ -120,26 +101,16 @@ def _judge(
     told = scout.ask(wanted, f"{types.origin(kind)}: strategy type {kind!r}")
     if "problems" in told:
         return None, [Problem(path, message) for path, message in told["problems"]]
-    return standing_in(wanted, told), []
+    return _standing_in(wanted, told), []
 
 
-def _leave_unmade(
-    index: int, entry: Mapping[str, Any], types: StrategyTypes
-) -> tuple[Strategy | None, list[Problem]]:
-    kind = _users(entry, types)
-    return (
-        (standing_in("", {**_UNKNOWN, "strategy_type": kind}), [])
-        if kind
-        else (rule_for(index, entry, types))
-    )
+def _standing_in(wanted: str, told: Mapping[str, Any]) -> StandIn:
+    class ForOne(StandIn):
+        """Each of them is a type, as what it stands for is."""
 
-
-def _users(entry: Mapping[str, Any], types: StrategyTypes) -> str:
-    """The strategy type of an entry if somebody offers it, and it is not ours; else nothing."""
-    kind = entry.get("strategy_type")
-    if not isinstance(kind, str) or kind not in types or types.origin(kind) == IN_THE_HOUSE:
-        return ""
-    return kind
+    ForOne.strategy_type, ForOne.source_digest = told["strategy_type"], told["code"]
+    ForOne.ticker_count, ForOne.wanted, ForOne.told = told["ticker_count"], wanted, told
+    return ForOne()
 
 
 def _problems(found: list[Problem]) -> dict[str, Any]:

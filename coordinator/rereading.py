@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from coordinator.arming import refuse_untradable
-from coordinator.config import CoordinatorConfig
+from coordinator.config import CoordinatorConfig, read_config
+from coordinator.core.lane import StrategySpec
 from coordinator.core.reload import Setup
 from coordinator.errors import OperatorError
-from coordinator.joining import read_apart
-from coordinator.shell.isolation import Walls
+from coordinator.joining import StandIn, judge
+from coordinator.shell.isolation import Joining, Walls
 from coordinator.shell.lease import Leases
 from coordinator.shell.reload_request import Proposal
 
@@ -63,11 +65,11 @@ class Rereading:
             raise OperatorError(
                 "the session runs the built-in configuration, and no file; name one by --config"
             )
-        config, digest = read_apart(file, self.strategies, self.walls)
+        config, digest = self._read(file)
         refuse_untradable(config)
         setup, joining = self.setup(config), self.walls.joining()
-        specs = tuple(joining.walled(spec, beside=False) for spec in setup.specs)
-        shadows = tuple(joining.walled(spec, beside=True) for spec in setup.shadows)
+        specs = tuple(_walled(spec, joining, beside=False) for spec in setup.specs)
+        shadows = tuple(_walled(spec, joining, beside=True) for spec in setup.shadows)
         return Proposal(replace(setup, specs=specs, shadows=shadows), digest, joining)
 
     def claim(self, account: str, names: Collection[str]) -> Claimed:
@@ -77,3 +79,20 @@ class Rereading:
             SafetyRefusal: one runs elsewhere on the account.
         """
         return Claimed(self.leases, self.leases.claim_strategies(account, names, host=self.host))
+
+    def _read(self, file: Path) -> tuple[CoordinatorConfig, str]:
+        scout = self.walls.scout()
+        try:
+            return read_config(file, self.strategies, judge=partial(judge, scout))
+        finally:
+            scout.end()
+
+
+def _walled(spec: StrategySpec, joining: Joining, *, beside: bool) -> StrategySpec:
+    """The strategy as it runs: in this process, in the one of its kind, or in a new one.
+
+    A shadow, `beside` the others, shares no process with them.
+    """
+    if not isinstance(spec.rule, StandIn):
+        return spec
+    return joining.walled(spec, spec.rule.wanted, spec.rule.told, beside=beside)

@@ -18,9 +18,8 @@ from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 
 from coordinator.bootstrap import RunOptions, SessionOutcome, run_session
-from coordinator.config import default_config
+from coordinator.config import default_config, load_config
 from coordinator.errors import OperatorError
-from coordinator.joining import read_unmade
 from coordinator.private import leave_no_core
 from coordinator.shell.lease import LeaseHeld
 from flows.board import emit
@@ -158,7 +157,7 @@ def name_of(options: RunOptions) -> str:
     if options.config is None:
         return default_config().name
     try:
-        return read_unmade(options.config).name
+        return load_config(options.config).name
     except OperatorError:
         return options.config.stem
 

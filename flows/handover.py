@@ -11,8 +11,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from coordinator.bootstrap import RunOptions
+from coordinator.config import load_config
 from coordinator.core.values import is_crypto
-from coordinator.joining import read_unmade
 
 LEAD = timedelta(minutes=15)
 GRACE = timedelta(minutes=5)
@@ -34,7 +34,7 @@ def patience_until(options: RunOptions, now: datetime) -> datetime | None:
     midnight = datetime.combine((now + LEAD).date(), datetime.min.time(), UTC)
     if not midnight - LEAD <= now < midnight + GRACE or options.config is None:
         return None
-    tickers = [t for strategy in read_unmade(options.config).strategies for t in strategy.tickers]
+    tickers = [t for strategy in load_config(options.config).strategies for t in strategy.tickers]
     return midnight + GRACE if any(is_crypto(ticker) for ticker in tickers) else None
 
 

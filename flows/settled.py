@@ -16,9 +16,8 @@ from uuid import UUID
 
 from prefect.client.orchestration import get_client
 
-from coordinator.config import default_config
+from coordinator.config import default_config, load_config
 from coordinator.errors import OperatorError
-from coordinator.joining import read_unmade
 from flows.stopping import PREFECT_AWAY
 
 PATIENCE_S = 120.0
@@ -70,6 +69,6 @@ def coordinator_of(run_id: UUID) -> str | None:
     try:
         with get_client(sync_client=True) as client:
             config = client.read_flow_run(run_id).parameters.get("config")
-        return read_unmade(Path(config)).name if config else default_config().name
+        return load_config(config).name if config else default_config().name
     except (*PREFECT_AWAY, OperatorError):
         return None

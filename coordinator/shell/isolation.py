@@ -8,7 +8,6 @@ nobody any more is ended.
 from __future__ import annotations
 
 import json
-import logging
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -23,7 +22,6 @@ from coordinator.errors import OperatorError
 from coordinator.shell.cell import Budget
 from coordinator.shell.elsewhere import Elsewhere, TogetherElsewhere
 from coordinator.shell.rehearsal import TakeUp
-from coordinator.shell.stand_in import StandIn
 from coordinator.shell.strategy_process import (
     Nursery,
     StrategyDied,
@@ -32,7 +30,6 @@ from coordinator.shell.strategy_process import (
 )
 from coordinator.shell.worker_process import Load, load_nothing
 
-log = logging.getLogger("coordinator")
 REPAIR = "repair it, and ask again"
 
 
@@ -52,36 +49,44 @@ def isolated(
     Raises:
         OperatorError: no process can be started.
     """
-    rules = [spec.rule for spec in specs if type(spec.rule) not in trusted]
-    if not rules:
+    if all(type(spec.rule) in trusted for spec in specs):
         yield list(specs)
         return
-    with walls(rules, trusted, budget=budget, restless=restless) as made:
-        yield made.around(specs, beside=beside)
+    with walls(specs, trusted, beside=beside, budget=budget, restless=restless) as made:
+        yield made.specs
 
 
 @contextmanager
 def walls(
-    rules: Sequence[Rule],
+    specs: Sequence[StrategySpec],
     trusted: Collection[type],
     *,
+    beside: Collection[str] = (),
     budget: Budget | None = None,
     restless: bool = False,
     load: Load = load_nothing,
 ) -> Iterator[Walls]:
-    """What puts walls around each kind of strategy that is not of a `trusted` type.
+    """Walls around each kind of these strategies that is not of a `trusted` type.
 
     Enter it before threads, connections and settings exist, because processes are forked from
-    what is there: the `rules`, which are objects of this process. Whoever else there is, from the
-    start on or later, is made by `load`, in its process. `restless` keeps this process awake
-    while it waits, for a simulator that paces itself by whether its clients are at work.
+    what is there. Equal rules share a process, as they share lanes, but never with one of the
+    strategies `beside`, whose faults are not to be the others'. `restless` keeps this process awake
+    while it waits, for a simulator that paces itself by whether its clients are at work. Whoever
+    joins is made by `load`, in its process.
 
     Raises:
         OperatorError: no process can be started.
     """
-    with Nursery(rules, load) as nursery:
-        made = Walls(nursery, rules, trusted, budget or Budget(), restless=restless)
+    groups: dict[Hashable, list[StrategySpec]] = {}
+    for spec in specs:
+        if type(spec.rule) not in trusted:
+            side = spec.name in beside
+            groups.setdefault((side, _identity(spec.rule)), []).append(spec)
+    alike = list(groups.values())
+    with Nursery([same[0].rule for same in alike], load) as nursery:
+        made = Walls(nursery, budget or Budget(), restless=restless)
         try:
+            made.raise_around(specs, alike, beside)
             yield made
         finally:
             made.end()
@@ -97,41 +102,29 @@ class _Room:
 
 
 class Walls:
-    """The rules of one session that have processes of their own."""
+    """The rules of one session that have processes of their own; `specs` as it began."""
 
-    def __init__(
-        self,
-        nursery: Nursery,
-        rules: Sequence[Rule],
-        trusted: Collection[type],
-        budget: Budget,
-        *,
-        restless: bool,
-    ) -> None:
+    def __init__(self, nursery: Nursery, budget: Budget, *, restless: bool) -> None:
+        self.specs: list[StrategySpec] = []
         self._nursery, self._budget, self._restless = nursery, budget, restless
-        self._numbers = {id(rule): number for number, rule in enumerate(rules)}
-        self._trusted = trusted
         self._rooms: list[_Room] = []
 
-    def around(
-        self, specs: Sequence[StrategySpec], *, beside: Collection[str]
-    ) -> list[StrategySpec]:
-        """The strategies that a session begins with, as they run.
-
-        Equal rules share a process, as they share lanes, but never with one of the strategies
-        `beside`, whose faults are not to be the others'.
-        """
-        groups: dict[tuple[bool, Hashable], list[StrategySpec]] = {}
-        for spec in specs:
-            if type(spec.rule) not in self._trusted:
-                alike = spec.name in beside, _identity(spec)
-                groups.setdefault(alike, []).append(spec)
+    def raise_around(
+        self,
+        specs: Sequence[StrategySpec],
+        alike: Sequence[Sequence[StrategySpec]],
+        beside: Collection[str],
+    ) -> None:
+        """Give each of the groups `alike` a process; the n-th is the nursery's n-th rule."""
         walled: dict[str, Rule] = {}
-        for (side, _), same in groups.items():
-            room = self._room(same, beside=side)
+        for number, same in enumerate(alike):
+            fork = partial(self._nursery.fork, number, restless=self._restless)
+            together = starts_together(same[0].rule)
+            kind = _kind(same[0], beside=same[0].name in beside)
+            room = self._room(same, kind, fork, together=together)
             self._rooms.append(room)
             walled |= dict.fromkeys(room.names, room.rule)
-        return [replace(spec, rule=walled.get(spec.name, spec.rule)) for spec in specs]
+        self.specs = [replace(spec, rule=walled.get(spec.name, spec.rule)) for spec in specs]
 
     def scout(self) -> Scout:
         """Somebody who looks at what a configuration says of users' strategies."""
@@ -154,9 +147,13 @@ class Walls:
             iter(fitting), None
         )
 
-    def build(self, spec: StrategySpec, *, beside: bool) -> _Room:
-        """A room for a strategy that joins; its process is there once it is asked for a lane."""
-        return self._room([spec], beside=beside)
+    def build(
+        self, spec: StrategySpec, wanted: str, told: Mapping[str, Any], *, beside: bool
+    ) -> _Room:
+        """A room for a rule that was told of; its process is there once it is asked for a lane."""
+        fork = partial(self._loaded, wanted, told)
+        kind, together = _kind(spec, beside=beside), bool(told["together"])
+        return self._room([spec], kind, fork, together=together)
 
     def forget_rehearsals(self) -> None:
         """Nobody joins after all."""
@@ -176,21 +173,16 @@ class Walls:
         for room in unused:
             room.rule.retire()
 
-    def _room(self, same: Sequence[StrategySpec], *, beside: bool) -> _Room:
-        rule = same[0].rule
-        match rule:
-            case StandIn():
-                fork, together = (
-                    partial(self._loaded, rule.wanted, rule.told),
-                    rule.told["together"],
-                )
-            case _:
-                number = self._numbers[id(rule)]
-                fork = partial(self._nursery.fork, number, restless=self._restless)
-                together = starts_together(rule)
+    def _room(
+        self,
+        same: Sequence[StrategySpec],
+        kind: Hashable,
+        fork: Callable[[], StrategyProcess],
+        *,
+        together: bool,
+    ) -> _Room:
         made = TogetherElsewhere if together else Elsewhere
-        kind, names = _kind(same[0], beside=beside), {spec.name for spec in same}
-        return _Room(kind, made(same, fork, self._budget), names)
+        return _Room(kind, made(same, fork, self._budget), {spec.name for spec in same})
 
     def _loaded(self, wanted: str, told: Mapping[str, Any]) -> StrategyProcess:
         """A process that has made its rule, if that still is what was told of it."""
@@ -216,7 +208,7 @@ class Scout:
         """
         try:
             self._process = self._process or self._fork()
-            told = self._process.load(wanted, partial(log.info, "%s says: %s", what))
+            told = self._process.load(wanted)
         except StrategyFault as fault:
             self._process = None
             raise OperatorError(f"{what}: {fault}; {REPAIR}") from None
@@ -238,19 +230,16 @@ class Joining:
         self._rooms: list[_Room] = []
         self._take_up = TakeUp()
 
-    def walled(self, spec: StrategySpec, *, beside: bool) -> StrategySpec:
-        """The strategy as it runs: in this process, in the one of its kind, or in a new one.
-
-        A shadow, `beside` the others, shares no process with them.
-        """
-        if not isinstance(spec.rule, StandIn):
-            return spec
+    def walled(
+        self, spec: StrategySpec, wanted: str, told: Mapping[str, Any], *, beside: bool
+    ) -> StrategySpec:
+        """The strategy as it runs: in the process of its kind, or in one that it will get."""
         room = self._walls.room_of(spec, beside=beside)
         if room is None:
             kind = _kind(spec, beside=beside)
             room = next((one for one in self._rooms if one.kind == kind), None)
         if room is None:
-            room = self._walls.build(spec, beside=beside)
+            room = self._walls.build(spec, wanted, told, beside=beside)
             self._rooms.append(room)
         return replace(spec, rule=room.rule)
 
@@ -332,12 +321,9 @@ def _kind(spec: StrategySpec, *, beside: bool) -> Hashable:
     return beside, spec.strategy_type, params, spec.code
 
 
-def _identity(spec: StrategySpec) -> Hashable:
-    """Who is equal in this has equal rules."""
-    if isinstance(spec.rule, StandIn):
-        return _kind(spec, beside=False)
+def _identity(rule: Rule) -> Hashable:
     try:
-        hash(spec.rule)
+        hash(rule)
     except TypeError:  # parameters without a hash, such as a dictionary: like no other
-        return id(spec.rule)
-    return spec.rule
+        return id(rule)
+    return rule

@@ -15,7 +15,7 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -150,10 +150,8 @@ class StrategyProcess:
         self._posted: set[int] = set()
         self._late: list[tuple[int, str, object]] = []
 
-    def load(self, wanted: str, hear: Callable[[str], None] = lambda _: None) -> Any:
+    def load(self, wanted: str) -> Any:
         """Have it make its rule, within LOAD_S; what is told of it. If it cannot, it is ended.
-
-        What it printed meanwhile is for `hear`, a line each.
 
         Raises:
             StrategyFault: it raised, hung or ended; the text says so.
@@ -161,12 +159,10 @@ class StrategyProcess:
         try:
             request = {"load": wanted, "within_s": LOAD_S}
             match self.ask(0, [0, request], LOAD_S + LOAD_GRACE_S, LOAD_PATIENCE):
-                case [0, ("loaded" | "raised") as kind, answer, list(said)]:
-                    for text in said:
-                        hear(str(text))
-                    if kind == "loaded":
-                        return answer
-                    raise StrategyRaised(str(answer))
+                case [0, "loaded", told, list()]:
+                    return told
+                case [0, "raised", str(why), list()]:
+                    raise StrategyRaised(why)
             raise StrategyMisanswered(UNREADABLE)
         except StrategyFault as fault:
             how = self.end()

@@ -22,7 +22,7 @@ from coordinator.core.lanes import Lanes
 from coordinator.core.reload import Removal, Setup, sentences
 from coordinator.core.values import Bar
 from coordinator.errors import OperatorError
-from coordinator.joining import begin_with, load
+from coordinator.joining import load
 from coordinator.rereading import Rereading
 from coordinator.setting_up import setup_of
 from coordinator.shell import rehearsal, strategy_process
@@ -78,10 +78,10 @@ def session(place: Path, whole: Mapping[str, Any]) -> Iterator[Session]:
     """A session of this configuration, as far as reading it again goes."""
     file = place / "my.json"
     file.write_text(json.dumps(whole))
-    with walls((), BUILT_IN, load=load) as around:
-        began = ready(begin_with(file, None, around))
-        shadows = {spec.name for spec in began.shadows}
-        yield Session(file, began, around, around.around(began.every, beside=shadows))
+    began = ready(load_config(file))
+    shadows = {spec.name for spec in began.shadows}
+    with walls(began.every, BUILT_IN, beside=shadows, load=load) as around:
+        yield Session(file, began, around)
 
 
 def ready(config: CoordinatorConfig) -> Setup:
@@ -91,12 +91,10 @@ def ready(config: CoordinatorConfig) -> Setup:
 class Session:
     """What runs, and its configuration file."""
 
-    def __init__(
-        self, file: Path, began: Setup, around: Walls, runs: Sequence[StrategySpec]
-    ) -> None:
+    def __init__(self, file: Path, began: Setup, around: Walls) -> None:
         self.file, self.around = file, around
         count = len(began.specs)
-        specs, shadows = tuple(runs[:count]), tuple(runs[count:])
+        specs, shadows = tuple(around.specs[:count]), tuple(around.specs[count:])
         self.runs = replace(began, specs=specs, shadows=shadows)
         self.reading = Rereading(file, None, ready, around, Leases(file.parent), "here")
         self.lanes = Lanes(self.runs.specs)

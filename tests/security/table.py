@@ -21,7 +21,6 @@ class Row:
 _CANARY, _REDACTION = "tests/security/test_canary.py", "tests/security/test_redaction.py"
 _PREFECT, _PRIVACY = "tests/security/test_prefect.py", "tests/security/test_privacy.py"
 _NAMES, _HOSTS = "tests/security/test_names.py", "tests/security/test_hosts.py"
-_START = "tests/cli/test_own_at_start.py"
 _FOLDER = "tests/coordinator/test_strategies_folder.py"
 _LIVE, _CODE = "tests/security/test_live_arming.py", "tests/security/test_code.py"
 _SUPPLY, _NETWORK = "tests/security/test_supply.py", "tests/security/test_network.py"
@@ -210,9 +209,6 @@ ROWS: dict[int, Row] = {
             "::test_neither_keys_nor_the_webhook_are_anywhere_in_the_process_of_a_strategy",
             f"{_WALLS}::test_neither_it_nor_its_strategy_can_read_the_keys_in_its_environment",
             f"{_WALLS}::test_it_holds_no_file_of_the_coordinators_and_dumps_no_core",
-            f"{_START}::test_a_file_sees_no_keys_when_a_session_imports_it",
-            f"{_START}::test_a_warm_up_imports_no_file_in_its_own_process",
-            f"{_START}::test_who_wants_names_and_tickers_alone_imports_nothing",
         ),
         "the built-in strategies, which are ours, run in the coordinator's own process",
     ),
