@@ -37,7 +37,7 @@ STUCK_S = 5.0
 """Local seconds after which that process must have been stopped inside, and is not waited for."""
 LEAST_HOLD_S = 1.0
 """Broker seconds for which a 429 is heeded, at least."""
-MAGIC = b"mt-sent2"
+MAGIC = b"mt-sent1"
 
 
 class Urgency(IntEnum):
@@ -63,12 +63,10 @@ class Urgency(IntEnum):
 class _Sent:
     """What the file says. Times are local seconds, `stamps` oldest first.
 
-    `left` is what the broker said is left until `left_until_s`, less what was sent since. `speed`
-    is how fast the broker's clock runs, by who knows it to be fastest.
+    `left` is what the broker said is left until `left_until_s`, less what was sent since.
     """
 
     limit: int
-    speed: float = 1.0
     held_until_s: float = -math.inf
     left: float = math.inf
     left_until_s: float = -math.inf
@@ -96,17 +94,6 @@ class _Sent:
         """How many requests went out in the window before `now_s`."""
         return sum(stamp > now_s - window_s for stamp in self.stamps)
 
-    def learn_speed(self, speed: float, now_s: float) -> float:
-        """Take in how fast a process knows the broker's clock to run; how fast it does.
-
-        A broker has one clock: an operator's command that was not told counts the minutes of the
-        coordinator beside it. What is known ends with the requests of the last minute.
-        """
-        if not self.stamps or self.stamps[-1] <= now_s - WINDOW_S - SLACK_S:
-            self.speed = speed
-        self.speed = max(self.speed, speed)
-        return self.speed
-
     def forget_the_future(self, now_s: float, window_s: float) -> None:
         """Drop what was written before the machine started anew."""
         while self.stamps and self.stamps[-1] > now_s:
@@ -118,24 +105,21 @@ class _Sent:
 
     def to_bytes(self) -> bytes:
         """The file's content: a page at most for a limit of 200, so that it is written at once."""
-        until_s = self.held_until_s
-        head = [len(self.stamps), self.limit, self.speed, until_s, self.left, self.left_until_s]
+        head = [len(self.stamps), self.limit, self.held_until_s, self.left, self.left_until_s]
         body = MAGIC + array("d", head).tobytes() + self.stamps.tobytes()
         return body + zlib.crc32(body).to_bytes(4, "little")
 
     @classmethod
     def from_bytes(cls, data: bytes) -> _Sent | None:
         """The reverse; None if the content is damaged. What follows its end is ignored."""
-        start = len(MAGIC) + 6 * 8
+        start = len(MAGIC) + 5 * 8
         if len(data) < start or not data.startswith(MAGIC):
             return None
-        count, limit, *known = array("d", data[len(MAGIC) : start])
+        count, limit, held_until_s, left, left_until_s = array("d", data[len(MAGIC) : start])
         end = start + 8 * int(count) if 0 <= count <= len(data) else len(data)
         if zlib.crc32(data[:end]) != int.from_bytes(data[end : end + 4], "little"):
             return None
-        speed, held_until_s, left, left_until_s = known
-        stamps = array("d", data[start:end])
-        return cls(int(limit), speed, held_until_s, left, left_until_s, stamps)
+        return cls(int(limit), held_until_s, left, left_until_s, array("d", data[start:end]))
 
 
 _Step = Callable[[_Sent, float], float]
@@ -145,9 +129,8 @@ _Step = Callable[[_Sent, float], float]
 class RequestBudget:
     """One budget of requests, shared by every process that names the same file.
 
-    `speed` is how many times as fast as ours the broker's clock runs, as far as this process knows;
-    what another of them knows better holds for it, too. `most` is the largest limit that the broker
-    may teach. May be called from any thread; waits for nothing.
+    `speed` is how many times as fast as ours the broker's clock runs. `most` is the largest limit
+    that the broker may teach. May be called from any thread; waits for nothing.
     """
 
     def __init__(
@@ -162,7 +145,7 @@ class RequestBudget:
     ) -> None:
         self._path = path
         self._speed = speed
-        self._window_s = (WINDOW_S + SLACK_S) / speed  # or less, once the file has told
+        self._window_s = (WINDOW_S + SLACK_S) / speed
         self._most = limit if most is None else most
         self._monotonic, self._epoch_s = monotonic, epoch_s
         self._mutex = Lock()
@@ -242,7 +225,6 @@ class RequestBudget:
                 log.warning("%s was damaged; this process's own count goes on", self._path)
         now_s = self._monotonic()
         sent.forget_the_future(now_s, self._window_s)
-        self._window_s = (WINDOW_S + SLACK_S) / sent.learn_speed(self._speed, now_s)
         unwritten, self._unwritten = self._unwritten, []
         for earlier in unwritten:
             earlier(sent, now_s)

@@ -90,20 +90,6 @@ def test_the_wait_ends_when_the_oldest_request_leaves_the_window_of_broker_time(
     assert one.wait_s(EXIT) == pytest.approx(20 / speed, abs=1e-5)
 
 
-def test_a_command_beside_a_fast_brokers_coordinator_counts_that_brokers_minutes(
-    tmp_path: Path,
-) -> None:
-    path, clock = tmp_path / "a", Ticking()
-    session, command = budget(path, clock, speed=600.0), budget(path, clock)
-    assert sent(session, EXIT) == 200
-    assert command.wait_s(QUESTION) == pytest.approx(WINDOW_S / 600)
-    clock.now_s += WINDOW_S / 600 + 1e-6
-    assert sent(command, QUESTION) == 150
-    clock.now_s += WINDOW_S
-    assert sent(command, EXIT) == 200, "a minute later it only knows of an ordinary clock"
-    assert command.wait_s(EXIT) == WINDOW_S
-
-
 Step = tuple[int, float, Urgency | None]
 STEPS = st.lists(
     st.tuples(
