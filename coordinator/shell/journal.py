@@ -21,7 +21,7 @@ from coordinator.core.records import ActivityBooked, BarsSeen, HistorySeen, Reco
 from coordinator.core.values import UNASSIGNED
 from coordinator.errors import SafetyRefusal, StorageError
 from coordinator.shell.folders import private_folder
-from coordinator.shell.journal_log import Log
+from coordinator.shell.journal_log import BUSY_S, Log
 from coordinator.shell.journal_rows import GENESIS as GENESIS
 from coordinator.shell.journal_rows import Entry as Entry
 from coordinator.shell.journal_rows import broken, chained, entries_of, unusable
@@ -308,7 +308,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     private_folder(path.parent)
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     # A session opens it on a worker thread and goes on on its loop: one thread at a time.
-    return sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+    return sqlite3.connect(path, BUSY_S, isolation_level=None, check_same_thread=False)
 
 
 def _read_info(connection: sqlite3.Connection) -> dict[str, str]:

@@ -16,6 +16,10 @@ LOG_BYTES = 4 << 20
 """How much there is in the log when it is moved."""
 ROOM_BYTES = 1 << 20
 """How far ahead it is written out, at least; it then is twice as far."""
+MOST_BYTES = LOG_BYTES + 4 * ROOM_BYTES
+"""A log that is as long is not made longer: it is written over once it has been moved."""
+BUSY_S = 30.0
+"""Local seconds for which a commit waits for another process's."""
 COMMIT_BYTES, ROW_BYTES = 5 * 4096, 300
 """About what a commit, and each of its rows, adds to the log beside the texts."""
 
@@ -24,7 +28,8 @@ class Log:
     """The log of one connection's file. What it has is durable there."""
 
     def __init__(self, connection: sqlite3.Connection, journal: Path) -> None:
-        self._connection, self._path = connection, journal.with_name(f"{journal.name}-wal")
+        self._connection = connection
+        self._path = Path(f"{journal.resolve()}-wal")
         self._added = self._written = 0
 
     def add_row(self, text: str) -> None:
@@ -52,14 +57,20 @@ class Log:
     def _write_ahead(self) -> None:
         """Make the log longer by what no reader takes for a frame, as it has not the log's salt.
 
-        See https://sqlite.org/fileformat2.html#walformat.
+        See https://sqlite.org/fileformat2.html#walformat. Whoever else writes just now is not
+        waited for, and of a full disk nothing is kept: that is for commits.
         """
-        self._connection.execute("BEGIN IMMEDIATE")  # nobody else writes to it meanwhile
+        self._connection.execute("PRAGMA busy_timeout = 0")
         try:
-            with self._path.open("ab") as log:
-                log.write(bytes(2 * ROOM_BYTES))
-                log.flush()
-                os.fsync(log.fileno())
+            self._connection.execute("BEGIN IMMEDIATE")  # nobody else writes to it meanwhile
             self._written = self._added + 2 * ROOM_BYTES
+            with self._path.open("r+b", buffering=0) as log:
+                end = log.seek(0, os.SEEK_END)
+                if end < MOST_BYTES:
+                    if log.write(bytes(2 * ROOM_BYTES)) < 2 * ROOM_BYTES:
+                        log.truncate(end)
+                    os.fsync(log.fileno())
         finally:
-            self._connection.execute("ROLLBACK")
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            self._connection.execute(f"PRAGMA busy_timeout = {round(1000 * BUSY_S)}")

@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import stat
 import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
@@ -18,7 +19,7 @@ from coordinator.core import records as r
 from coordinator.core.values import UNASSIGNED, Bar
 from coordinator.errors import JournalDamaged, SafetyRefusal, StorageError
 from coordinator.shell.journal import Entry, Journal, read_session, read_sessions
-from coordinator.shell.journal_log import LOG_BYTES, ROOM_BYTES
+from coordinator.shell.journal_log import BUSY_S, LOG_BYTES, MOST_BYTES, ROOM_BYTES
 
 AT = datetime(2026, 3, 17, 14, tzinfo=UTC)
 ACCOUNT = "PA1"
@@ -153,6 +154,46 @@ def test_the_log_is_written_out_ahead_in_quiet_moments_and_says_no_more_for_it(p
         copied.with_name(copied.name + name).write_bytes(Path(f"{path}{name}").read_bytes())
     assert len(amounts(copied)) == 6_000
     journal.close()
+
+
+def test_to_write_ahead_waits_for_nobody_and_stops_at_a_length(path: Path) -> None:
+    log = path.with_name("journal.db-wal")
+    journal, other = Journal(path, ACCOUNT, "c"), sqlite3.connect(path, isolation_level=None)
+    journal.append("s", [moved("1")])
+    other.execute("BEGIN IMMEDIATE")
+    before = log.stat().st_size
+    began_s = time.monotonic()
+    journal.tidy()
+    waited_s = time.monotonic() - began_s
+    held = log.stat().st_size
+    other.execute("ROLLBACK")
+    asked = journal._connection.execute("PRAGMA busy_timeout").fetchone()
+    for _ in range(30):  # as many starts beside another coordinator, which keeps the log
+        beside = Journal(path, ACCOUNT, "d")
+        beside.skip_to_end()
+        beside.append("d", [moved("2")])
+        beside.tidy()
+        beside.close()
+    assert held == before, "another process was writing"
+    assert waited_s < BUSY_S / 2, "it was waited for"
+    assert asked == (1000 * BUSY_S,), "a commit waits as ever"
+    assert log.stat().st_size < MOST_BYTES + 2 * ROOM_BYTES
+    assert not journal.append("s", ())[30:], "what the others wrote is heard"
+    other.close()
+    journal.close()
+
+
+def test_a_journal_behind_a_link_has_its_log_where_it_lies(path: Path, tmp_path: Path) -> None:
+    Journal(path, ACCOUNT, "c").close()
+    link = tmp_path / "link.db"
+    link.symlink_to(path)
+    journal = Journal(link, ACCOUNT, "c")
+    journal.append("s", [moved("1")])
+    journal.tidy()
+    grown = path.with_name("journal.db-wal").stat().st_size
+    journal.close()
+    assert grown > 2 * ROOM_BYTES
+    assert [one.name for one in tmp_path.iterdir() if one.name.endswith("-wal")] == []
 
 
 def test_nobody_else_can_read_it_or_the_folders_above(path: Path, tmp_path: Path) -> None:
