@@ -15,6 +15,7 @@ from coordinator.bootstrap import (
     session_sources,
     warehouse_path,
 )
+from coordinator.errors import JournalDamaged, StorageError
 from warehouse import LoadStatus, SessionSource, Store, WarehouseError, load_session, reconcile
 
 if TYPE_CHECKING:
@@ -58,11 +59,11 @@ def load_all(
 
 
 def load_after(session_id: str, *, deadline_s: float = AFTER_SESSION_DEADLINE_S) -> None:
-    """Loads a session that has just ended. A warehouse that cannot be had is told, not raised."""
+    """Loads a session that has just ended. What keeps it from that is told, not raised."""
     try:
         sources = session_sources(home_folder(), session_id)
         load_all(warehouse_path(), sources, deadline_s=deadline_s)
-    except (WarehouseError, OSError) as error:
+    except (WarehouseError, JournalDamaged, StorageError, OSError) as error:
         complain(f"Warning: the session is not in the warehouse. {error}")
         complain(f"Repeat with: multi-trader end-of-day --session {session_id}")
 

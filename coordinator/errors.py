@@ -69,7 +69,7 @@ class SafetyRefusal(OperatorError):
 
 
 class StorageError(MultiTraderError):
-    """The disk did not take what must be durable: nothing was done that depends on it."""
+    """The disk did not take what must be durable, or does not give it: nothing was done with it."""
 
 
 class BrokerError(MultiTraderError):

@@ -106,12 +106,18 @@ def session_sources(home: Path, session_id: str | None = None) -> list[JournalSo
     """Every session in the journals under `home`, oldest first; or the one that is named.
 
     Sessions of shadows come after all others; with the one that is named, those of its shadows.
-    Each journal is proven to be whole before: what is loaded lacks nothing.
+    Each journal that is read out is proven to be whole before: what is loaded lacks nothing. To
+    load the one that is named, no other account's is read.
 
     Raises:
         JournalDamaged: the journal of an account is damaged.
+        StorageError: it cannot be read just now.
     """
-    return _sources([journal for journal in _journals(home) if _is_proven(journal)], session_id)
+    journals = _journals(home)
+    if session_id is not None:
+        account = shadowed(session_id).rpartition(".")[2]  # <date>.<coordinator>.<account>
+        journals = [one for one in journals if _account_folder(one).name == account] or journals
+    return _sources([journal for journal in journals if _is_proven(journal)], session_id)
 
 
 def _sources(journals: Sequence[Path], session_id: str | None = None) -> list[JournalSource]:

@@ -201,6 +201,21 @@ def test_a_warehouse_in_use_is_told_and_fails_nothing(
         ]
 
 
+def test_a_damaged_journal_is_told_after_its_session_and_fails_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from cli.loading import load_after
+
+    journal = tmp_path / "PA1" / "journal.db"
+    journal.parent.mkdir()
+    journal.write_bytes(b"something else" * 100)
+    monkeypatch.setenv("MULTI_TRADER_HOME", str(tmp_path))
+    load_after("2026-03-17.c.PA1")
+    told = capfd.readouterr().err
+    assert f"the session is not in the warehouse. {journal} cannot be used as a journal" in told
+    assert "Repeat with: multi-trader end-of-day --session 2026-03-17.c.PA1" in told
+
+
 def test_before_the_first_session_nothing_is_an_answer(command: Command) -> None:
     shown = command(["status"])
     assert (shown.code, shown.err) == (0, "")

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from coordinator.core import records as r
-from coordinator.errors import JournalDamaged
+from coordinator.errors import JournalDamaged, StorageError
 from coordinator.readers import session_sources
 from coordinator.shell.journal import Entry, Journal, read_session
+from coordinator.shell.journal_proof import prove
 from coordinator.shell.shadows import shadow_journal
 from tests.coordinator.test_journal import ACCOUNT, moved, opened, seen
 from tests.coordinator.test_journal_damage import flipped, small
@@ -114,3 +115,22 @@ def test_what_is_no_journal_is_told_by_its_name(journal: Path) -> None:
     journal.write_bytes(b"something else" * 100)
     with pytest.raises(JournalDamaged, match=r"journal\.db cannot be used as a journal"):
         session_sources(journal.parents[1])
+
+
+def test_to_load_a_named_session_no_other_accounts_journal_is_proven(journal: Path) -> None:
+    home, named = journal.parents[1], f"2026-03-17.c.{ACCOUNT}"
+    ours = Journal(journal, ACCOUNT, "c")
+    ours.skip_to_end()
+    ours.append(named, [opened(named)])
+    ours.close()
+    other = written(small(home / "PA2" / "journal.db"))
+    other.write_bytes(b"something else" * 100)
+    assert [one.session_id for one in session_sources(home, named)] == [named]
+    for asked in (None, "2026-03-17.c.PA2"):
+        with pytest.raises(JournalDamaged, match="PA2"):
+            session_sources(home, asked)
+
+
+def test_a_journal_that_cannot_be_reached_is_not_called_damaged(tmp_path: Path) -> None:
+    with pytest.raises(StorageError, match="cannot be read just now"):
+        prove(tmp_path / "gone" / "journal.db")
