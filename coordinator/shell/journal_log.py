@@ -20,6 +20,7 @@ MOST_BYTES = LOG_BYTES + 4 * ROOM_BYTES
 """A log that is as long is not made longer: it is written over once it has been moved."""
 BUSY_S = 30.0
 """Local seconds for which a commit waits for another process's."""
+_PATIENT = "PRAGMA busy_timeout = 30000"  # as many milliseconds
 COMMIT_BYTES, ROW_BYTES = 5 * 4096, 300
 """About what a commit, and each of its rows, adds to the log beside the texts."""
 
@@ -73,4 +74,4 @@ class Log:
         finally:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
-            self._connection.execute(f"PRAGMA busy_timeout = {round(1000 * BUSY_S)}")
+            self._connection.execute(_PATIENT)
