@@ -19,11 +19,7 @@ from coordinator.core.bank_seats import Seats
 from coordinator.core.bank_steps import Steps
 from coordinator.core.bank_ticks import Ticks
 from coordinator.core.bank_turns import Frame, Turns
-from coordinator.core.lane_form import (
-    KEPT,
-    LaneForm,
-    Past,
-)
+from coordinator.core.lane_form import KEPT, LaneForm, Past
 from coordinator.core.values import Bar, symbol_of
 from coordinator.core.wants import Wants
 
@@ -124,7 +120,7 @@ class Bank:
     def feed(self, bars: Sequence[Bar]) -> set[str]:
         """Feed bars, a ticker's at most one; returns the tickers whose lanes must be given up."""
         self._flush()
-        frame = self._frame([*map(symbol_of, bars)])
+        frame = self._frame(map(symbol_of, bars))
         if not len(frame.pick.rows):
             return set()
         if frame.chosen is not None:
@@ -146,7 +142,7 @@ class Bank:
             self._turns.step(self._frame_of(rows), pairs[:, 0], pairs[:, 1])
         return {self.tickers[row] for row in set(frame.pick.rows.tolist()) - set(rows.tolist())}
 
-    def _frame(self, symbols: Sequence[str]) -> Frame:
+    def _frame(self, symbols: Iterable[str]) -> Frame:
         """What is known of frames of these tickers."""
         key = tuple(symbols)
         found = self._frames.get(key)
@@ -207,7 +203,7 @@ class Bank:
         """Whom a wish of the lanes on these tickers may move, by rank."""
         if self._pending:
             self._flush()
-        pick = self._frame(list(symbols)).pick
+        pick = self._frame(symbols).pick
         on = pick.rows_on(len(self.tickers))
         return self._seats.wishing(self._steps.signals, on)
 

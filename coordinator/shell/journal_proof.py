@@ -16,7 +16,6 @@ from coordinator.shell.journal_rows import GENESIS, broken, chained, unusable
 _ROWS = (
     "SELECT seq, coordinator, session_id, kind, body, hash FROM records NOT INDEXED ORDER BY seq"
 )
-
 _PASSING = {
     sqlite3.SQLITE_BUSY,
     sqlite3.SQLITE_LOCKED,
