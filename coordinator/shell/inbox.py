@@ -55,14 +55,14 @@ class Inbox:
     def put(self, item: Item) -> None:
         """Append an item; whoever waits goes on when the loop comes round to it."""
         self._items.append(item)
-        self._wake()
+        self.wake()
 
     def take(self) -> Item | None:
         """The oldest item, if there is one."""
         return self._items.popleft() if self._items else None
 
     async def wait(self, timeout_s: float | None) -> Item | None:
-        """The oldest item, or None after `timeout_s` local seconds.
+        """The oldest item, or None after `timeout_s` local seconds or a `wake`.
 
         If there is none yet, the loop goes round at least once.
         """
@@ -70,7 +70,7 @@ class Inbox:
             return self.take()
         loop = asyncio.get_running_loop()
         self._awaited = loop.create_future()
-        timer = None if timeout_s is None else loop.call_later(timeout_s, self._wake)
+        timer = None if timeout_s is None else loop.call_later(timeout_s, self.wake)
         try:
             await self._awaited
         finally:
@@ -79,6 +79,7 @@ class Inbox:
                 timer.cancel()
         return self.take()
 
-    def _wake(self) -> None:
+    def wake(self) -> None:
+        """Whoever waits goes on, even with nothing: a time that it did not know of has come up."""
         if self._awaited is not None and not self._awaited.done():
             self._awaited.set_result(None)

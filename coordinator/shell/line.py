@@ -48,11 +48,18 @@ class Errand:
 
 
 class Line:
-    """The line before one worker. `due_s` says when `go_on` must be called next, if ever."""
+    """The line before one worker. `due_s` says when `go_on` must be called next, if ever.
 
-    def __init__(self, worker: Worker, monotonic: Callable[[], float]) -> None:
+    `wake` is called when an errand has ended and left a time behind, which may be sooner than
+    whoever sleeps until `due_s` has been told.
+    """
+
+    def __init__(
+        self, worker: Worker, monotonic: Callable[[], float], wake: Callable[[], None]
+    ) -> None:
         self._worker = worker
         self._monotonic = monotonic
+        self._wake = wake
         self._waiting: dict[Urgency, deque[Errand]] = {urgency: deque() for urgency in Urgency}
         self._admitted_s = dict.fromkeys(Urgency, -math.inf)
         self._soonest_s = math.inf
@@ -155,6 +162,8 @@ class Line:
         else:
             errand.deliver(result)
         self.go_on()
+        if self.due_s is not None:
+            self._wake()
 
     def _put_back(self, errand: Errand) -> None:
         """First of its urgency again, unless its cancellation has come meanwhile."""

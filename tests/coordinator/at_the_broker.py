@@ -61,7 +61,7 @@ class Desk:
         ports = replace(
             Ports.real(Budgets(settings, speed=600)), monotonic=self.local_s, turn=self._turn
         )
-        self.line = Line(ports.workers.one("orders"), ports.monotonic)
+        self.line = Line(ports.workers.one("orders"), ports.monotonic, lambda: None)
         to_ask = (
             ports,
             lambda pace: Broker(AlpacaRest(settings), feed="iex", pace=pace),

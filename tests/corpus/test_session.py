@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from coordinator.shell.coordinator import LiveSession
 from coordinator.shell.journal import Journal
 from coordinator.shell.lookout import Depth
 from coordinator.shell.narrator import Narrator
+from coordinator.shell.pace import Pace
 from coordinator.shell.ports import Ports
 from coordinator.shell.streams import market_stream, order_stream
 from coordinator.shell.workers import Threads
@@ -31,9 +33,12 @@ UPDATE = fill(order=FILL["data"]["order"] | {"client_order_id": "A.2026-03-17.1"
 
 
 class Desk:
-    """A session in its tenth minute, with an order open, that does not run by itself."""
+    """A session in its tenth minute, with an order open, that does not run by itself.
 
-    def __init__(self, folder: Path, broker: Broker) -> None:
+    `ports` are those that shall not be the usual ones; `make_broker` gives a worker its broker.
+    """
+
+    def __init__(self, folder: Path, make_broker: Callable[[Pace], Broker], **ports: Any) -> None:
         self.bench = Bench(spec("A", {("SPY", 0): 1}, tickers=("SPY", "QQQ")))
         self.bench.minute(0, {"SPY": "100", "QQQ": "200"})
         self.local_s = 1000.0
@@ -44,20 +49,23 @@ class Desk:
             self.bench.engine,
             journal,
             self.bench.name.session_id,
-            Ports(
-                monotonic=lambda: self.local_s,
-                sleep=lambda _: None,
-                workers=Threads(),
-                rest=AlpacaRest,
-                order_stream=order_stream,
-                market_stream=market_stream,
-                open_journal=Journal,
-            ),
+            replace(self._ports(), **ports),
             clock,
-            lambda pace: broker,
+            make_broker,
             Narrator(self.bench.books, self.bench.specs),
         )
         self.live.lookout.next_look(suspicious=False)  # the first is due at once
+
+    def _ports(self) -> Ports:
+        return Ports(
+            monotonic=lambda: self.local_s,
+            sleep=lambda _: None,
+            workers=Threads(),
+            rest=AlpacaRest,
+            order_stream=order_stream,
+            market_stream=market_stream,
+            open_journal=Journal,
+        )
 
     @property
     def waiting(self) -> list[Any]:
@@ -73,7 +81,7 @@ def rest_is_asked(folder: Path, story: Callable[[Desk], None], *paths: str) -> N
     """In a story REST is asked for these paths, and for nothing else."""
 
     async def play(broker: Broker, answers: Answers) -> None:
-        desk = Desk(folder, broker)
+        desk = Desk(folder, lambda _: broker)
         story(desk)
         await asyncio.to_thread(answers.wait_for, set(paths))
         await desk.live._line.stop()
@@ -174,7 +182,7 @@ def test_a_flood_of_garbage_floods_neither_the_log_nor_the_broker_and_hides_no_g
     answered: list[Answers] = []
 
     async def play(broker: Broker) -> None:
-        desk = Desk(tmp_path, broker)
+        desk = Desk(tmp_path, lambda _: broker)
         for number in range(3000):
             desk.local_s += 0.01
             desk.live.ears.on_bars([{"T": "b", "S": "SPY"}])

@@ -1,0 +1,49 @@
+"""An order leaves as soon as the shared budget of requests allows, whatever else sleeps."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from coordinator.core import messages as m
+from coordinator.core.values import Side
+from coordinator.shell.broker import Broker
+from coordinator.shell.budget import Urgency
+from coordinator.shell.rest import Api
+from tests.corpus.answers import answering
+from tests.corpus.test_session import NOW, Desk
+
+PATIENCE_S = 20.0
+A_DAY_S = 86_400.0
+
+
+def test_an_order_that_the_budget_held_back_leaves_when_its_turn_comes_and_not_at_a_tick(
+    tmp_path: Path,
+) -> None:
+    waits_s = [0.05, 0.0]
+
+    def turn(_: Api, urgency: Urgency) -> float:
+        return waits_s.pop(0) if urgency is Urgency.EXIT else 0.0
+
+    async def play(broker: Broker) -> None:
+        desk = Desk(
+            tmp_path,
+            lambda pace: Broker(broker._rest, feed="iex", pace=pace),
+            monotonic=time.monotonic,
+            turn=turn,
+            tick_s=A_DAY_S,
+        )
+        [bought] = (c for c in desk.bench.commands if isinstance(c, m.SubmitOrder))
+        desk.live._errands.carry_out([replace(bought, side=Side.SELL)])
+        async with asyncio.timeout(PATIENCE_S):
+            await desk.live._pump(lambda: desk.live._line.is_empty)
+        await desk.live._line.stop()
+        await desk.live._questions.stop()
+
+    with answering() as (broker, answers):
+        answers.always({"timestamp": NOW.isoformat(), "bars": {}})
+        asyncio.run(play(broker))
+        assert answers.paths[0] == "/v2/orders"
+    assert not waits_s
