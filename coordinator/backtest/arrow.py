@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from coordinator.backtest.curves import Curve
 from coordinator.core.order_rows import Row
 from coordinator.core.records import Origin
+from coordinator.core.values import storable
 from simulator.columns import Columns, Floats, whole_steps
 
 MONEY = pa.decimal128(38, 18)
@@ -170,7 +171,7 @@ def bars_table(
 def _volume(volume: Floats) -> Any:
     if np.all((volume == np.rint(volume)) & (volume < 1e15)):
         return money(volume.astype(np.int64), 0)
-    return pa.array([Decimal(repr(one)) for one in volume.tolist()], MONEY)
+    return pa.array([storable(Decimal(repr(one))) for one in volume.tolist()], MONEY)
 
 
 def told(rows: Sequence[Row]) -> bytes:

@@ -27,7 +27,7 @@ from coordinator.core.equity_curve import EquityCurve
 from coordinator.core.lane import FAULT
 from coordinator.core.ledger import Position, SubAccount
 from coordinator.core.order_rows import OrderRows, Row
-from coordinator.core.values import ATTO, Bar, exactly, is_crypto
+from coordinator.core.values import ATTO, Bar, exactly, is_crypto, storable
 
 Rows = dict[str, list[Row]]
 CRYPTO_FEED = "us"
@@ -188,9 +188,9 @@ class Replay:
                 "high": bar.high,
                 "low": bar.low,
                 "close": bar.close,
-                "volume": bar.volume,
+                "volume": storable(bar.volume),
                 "trade_count": bar.trade_count,
-                "vwap": bar.vwap,
+                "vwap": storable(bar.vwap),
                 "origin": origin.value,
             }
             self._bars[bar.symbol, bar.start] = row

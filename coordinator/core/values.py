@@ -40,6 +40,8 @@ EXACT = Context(
 ATTO = Decimal("1e-18")
 """The warehouse's last decimal place; the one place where a relieved cost is rounded."""
 
+_ATTO_PLACES = -18
+
 COIN = Decimal("1e-9")
 """The last decimal place of a quantity of coins or shares, and of a crypto fee."""
 
@@ -62,6 +64,16 @@ def exactly(function: Callable[P, R]) -> Callable[P, R]:
             _setcontext(before)
 
     return inside
+
+
+def storable(value: Decimal | None) -> Decimal | None:
+    """The value rounded half-even to ATTO, where it is written with more places than that.
+
+    A volume or a vwap that a feed computed in floats may be: 0.0064248423304057445.
+    """
+    if value is None or value.as_tuple().exponent >= _ATTO_PLACES:  # type: ignore[operator]
+        return value
+    return value.quantize(ATTO, context=EXACT)
 
 
 def is_crypto(symbol: str) -> bool:

@@ -15,6 +15,7 @@ from datetime import date
 from pathlib import Path
 
 import duckdb
+import pandas as pd
 import pytest
 
 from tests.backtest.recording import MONDAY, strategy, write_recording
@@ -251,3 +252,27 @@ def test_a_terminal_shows_how_far_it_is(
     assert process.returncode == 0
     assert b"of 800 minutes" in shown
     assert b"a second" in shown
+
+
+@pytest.mark.parametrize("means", ["close", "participation"])
+def test_a_volume_finer_than_the_warehouse_keeps_is_rounded_to_its_last_place(
+    command: Command, tmp_path: Path, means: str
+) -> None:
+    volumes = [0.0064248423304057445, 0.00016406664069179566, 12.5]
+    starts = pd.date_range("2026-03-17", periods=len(volumes), freq="min", tz="UTC")
+    frame = pd.DataFrame({"symbol": "BTC/USD", "timestamp": starts, "volume": volumes})
+    recording = tmp_path / "coins.parquet"
+    frame.assign(open=70.5, high=71.0, low=70.0, close=70.5).to_parquet(recording)
+    config = written(tmp_path / "coins.json", {"strategies": [strategy("Coins", "BTC/USD")]})
+    asked = f"backtest --config {config} --bars {recording} --fill-model {means}"
+
+    said = command(asked.split())
+
+    warehouse = tmp_path / "state" / "warehouse.duckdb"
+    assert (said.code, said.err) == (0, "")
+    assert rows(warehouse, "quarantine") == []
+    assert [str(row[8]) for row in rows(warehouse, "bars")] == [
+        "0.006424842330405744",
+        "0.000164066640691796",
+        "12.500000000000000000",
+    ]
