@@ -10,7 +10,7 @@ posting stands under the session of the book that it moves, whichever of them at
 from __future__ import annotations
 
 import json
-import os
+import logging
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -20,24 +20,17 @@ from coordinator.core.codec import encode_all
 from coordinator.core.records import ActivityBooked, BarsSeen, HistorySeen, Record, SessionOpened
 from coordinator.core.values import UNASSIGNED
 from coordinator.errors import SafetyRefusal, StorageError
-from coordinator.shell.folders import private_folder
-from coordinator.shell.journal_log import BUSY_S, Log
+from coordinator.shell.journal_file import HOLDS_NOTHING, SCHEMA, connect, is_unbegun
+from coordinator.shell.journal_file import reading as reading
+from coordinator.shell.journal_log import Log
 from coordinator.shell.journal_rows import GENESIS as GENESIS
 from coordinator.shell.journal_rows import Entry as Entry
 from coordinator.shell.journal_rows import broken, chained, entries_of, unusable
 
+log = logging.getLogger("coordinator")
 SCHEMA_VERSION = 2
 """Since 2 several records of a kind may share a row."""
 _BAR_KINDS = {BarsSeen.__name__, HistorySeen.__name__}
-
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS info (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS records (
-    seq INTEGER PRIMARY KEY, coordinator TEXT NOT NULL, session_id TEXT NOT NULL,
-    kind TEXT NOT NULL, body TEXT NOT NULL, hash TEXT NOT NULL) STRICT;
-CREATE INDEX IF NOT EXISTS records_of_session ON records (session_id, seq);
-CREATE INDEX IF NOT EXISTS records_of_kind ON records (kind, seq);
-"""
 
 
 class Journal:
@@ -51,7 +44,8 @@ class Journal:
     def __init__(self, path: Path, account: str, coordinator: str) -> None:
         self.path = path
         self._coordinator = coordinator
-        self._connection = _connect(path)
+        was_there = path.exists()
+        self._connection = connect(path)
         self._log = Log(self._connection, path)
         self._seq = 0
         self._hash = GENESIS
@@ -59,6 +53,8 @@ class Journal:
         self._homes: dict[str, str] = {}
         try:
             self._check_info(account)
+            if is_unbegun(self._connection, path) and was_there:
+                log.warning(HOLDS_NOTHING, path)
             _prepare(self._connection, account)
         except (sqlite3.DatabaseError, ValueError) as error:
             self._connection.close()
@@ -291,26 +287,6 @@ def _named(kinds: Iterable[type[Record]]) -> tuple[str]:
     return (json.dumps([kind.__name__ for kind in kinds]),)
 
 
-class reading:
-    """The file, open beside a coordinator that may be writing."""
-
-    def __init__(self, path: Path) -> None:
-        self._connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
-
-    def __enter__(self) -> sqlite3.Connection:
-        return self._connection
-
-    def __exit__(self, *_: object) -> None:
-        self._connection.close()
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    private_folder(path.parent)
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    # A session opens it on a worker thread and goes on on its loop: one thread at a time.
-    return sqlite3.connect(path, BUSY_S, isolation_level=None, check_same_thread=False)
-
-
 def _read_info(connection: sqlite3.Connection) -> dict[str, str]:
     """What the file says of itself; nothing if it is new."""
     named = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'info'"
@@ -323,7 +299,7 @@ def _prepare(connection: sqlite3.Connection, account: str) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA wal_autocheckpoint = 4000")  # pages; by then in any commit
-    connection.executescript(_SCHEMA)
+    connection.executescript(SCHEMA)
     connection.executemany(
         "INSERT OR IGNORE INTO info VALUES (?, ?)",
         [("schema", str(SCHEMA_VERSION)), ("account", account)],

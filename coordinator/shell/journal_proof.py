@@ -6,13 +6,16 @@ else shows that they are missing.
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from pathlib import Path
 
 from coordinator.errors import JournalDamaged, StorageError
 from coordinator.shell.journal import reading
+from coordinator.shell.journal_file import HOLDS_NOTHING
 from coordinator.shell.journal_rows import GENESIS, broken, chained, unusable
 
+log = logging.getLogger("coordinator")
 _ROWS = (
     "SELECT seq, coordinator, session_id, kind, body, hash FROM records NOT INDEXED ORDER BY seq"
 )
@@ -36,7 +39,10 @@ def prove(path: Path) -> None:
         StorageError: the file cannot be read just now, which says nothing of what is in it.
     """
     try:
-        with reading(path) as connection:
+        journal = reading(path)
+        if journal.unbegun:
+            log.warning(HOLDS_NOTHING, path)
+        with journal as connection:
             _prove_rows(connection, path)
             (said,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
     except sqlite3.OperationalError as error:

@@ -110,10 +110,13 @@ ROWS: dict[int, Row] = {
         (
             f"{_DAMAGE}::test_a_log_that_is_torn_anywhere_ends_at_a_whole_commit",
             f"{_DAMAGE}::test_a_file_that_was_cut_anywhere_is_refused_or_nothing_of_it_is_missing",
+            f"{_DAMAGE}::test_a_file_that_was_emptied_beside_its_log_is_refused_and_the_log_is_kept",
+            f"{_DAMAGE}::test_a_file_whose_table_is_gone_is_refused_and_not_begun_anew",
             f"{_JOURNAL}::test_a_torn_tail_loses_the_torn_commit_and_no_other",
             f"{_JOURNAL}::test_a_journal_that_was_changed_is_not_traded_on[a missing record]",
         ),
-        "a file cut down to nothing is a new journal: the account is then adopted as it is",
+        "a file cut down to nothing, without a log beside it, is as one whose making was cut short:"
+        " that is said, and the account is adopted as it is",
     ),
     40: Row(
         "a bit flips and nobody notices",

@@ -17,7 +17,10 @@ import pytest
 
 from coordinator.core import records as r
 from coordinator.errors import JournalDamaged, SafetyRefusal
-from coordinator.shell.journal import Entry, Journal, read_session
+from coordinator.readers import read_status, running_sessions, session_sources
+from coordinator.shell.journal import Entry, Journal, read_session, read_sessions
+from coordinator.shell.journal_file import SCHEMA
+from coordinator.shell.journal_proof import prove
 from tests.coordinator.test_journal import ACCOUNT, moved, opened, seen
 
 COMMITS: list[tuple[str, list[r.Record]]] = [
@@ -198,3 +201,70 @@ def swept(folder: Path, damaged: Iterable[bytes], truth: Book) -> Counter[str]:
         path.write_bytes(content)
         found[outcome(path, truth)] += 1
     return found
+
+
+MADE: dict[str, list[str]] = {
+    "nothing": [],
+    "its first page": ["PRAGMA journal_mode = WAL"],
+    "its first table": ["PRAGMA journal_mode = WAL", SCHEMA.split(";")[0]],
+}
+
+
+@pytest.mark.parametrize("made", MADE)
+def test_a_file_that_an_end_amid_its_making_left_holds_nothing_and_is_begun_anew(
+    made: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / ACCOUNT / "journal.db"
+    path.parent.mkdir(mode=0o700)
+    path.touch(mode=0o600)
+    connection = sqlite3.connect(path, isolation_level=None)
+    for step in MADE[made]:
+        connection.execute(step)
+    connection.close()
+    assert (session_sources(tmp_path), running_sessions(tmp_path), read_status(tmp_path)) == (
+        [],
+        {},
+        [],
+    )
+    assert [line for line in caplog.messages if f"{path} holds no record" in line]
+    caplog.clear()
+    journal = Journal(path, ACCOUNT, "c")
+    for session, records in COMMITS:
+        journal.append(session, records)
+    journal.close()
+    assert len(read(path)) == ends()[-1]
+    assert [line for line in caplog.messages if "the file has lost it: restore it" in line]
+
+
+def test_a_new_journal_is_begun_without_a_word(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    Journal(tmp_path / "home" / "journal.db", ACCOUNT, "c").close()
+    assert caplog.messages == []
+
+
+def test_a_file_that_was_emptied_beside_its_log_is_refused_and_the_log_is_kept(
+    open_still: Left, tmp_path: Path
+) -> None:
+    path = fresh(tmp_path / "emptied", open_still.path)
+    path.write_bytes(b"")
+    log = path.with_name("journal.db-wal")
+    log.write_bytes(open_still.log)
+    for look in (read, prove, read_sessions):
+        with pytest.raises(JournalDamaged, match=r"journal\.db is empty, but its log .* is not"):
+            look(path)  # type: ignore[operator]
+    assert (path.read_bytes(), log.read_bytes()) == (b"", open_still.log)
+
+
+def test_a_file_whose_table_is_gone_is_refused_and_not_begun_anew(tmp_path: Path) -> None:
+    path = tmp_path / "home" / "journal.db"
+    journal = Journal(path, ACCOUNT, "c")
+    journal.append("s", COMMITS[0][1])
+    journal.close()
+    whole = path.read_bytes()
+    no_cells = whole[:103] + bytes(2) + whole[105:]  # of the page that names the tables
+    path.write_bytes(no_cells)
+    for look in (read, prove, read_sessions):
+        with pytest.raises(JournalDamaged, match="its table of records is gone"):
+            look(path)  # type: ignore[operator]
+    assert path.read_bytes() == no_cells

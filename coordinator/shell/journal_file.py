@@ -1,0 +1,115 @@
+"""A journal's file, opened to write or to read, and whether it was begun or has lost its content.
+
+SQLite takes an empty file for an empty database. So it is, where whoever made it ended before its
+first table stood; but beside a log with content it is a journal that was cut off, and SQLite would
+delete that log at the first look.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from contextlib import suppress
+from pathlib import Path
+
+from coordinator.errors import JournalDamaged
+from coordinator.shell.folders import private_folder
+from coordinator.shell.journal_log import BUSY_S
+from coordinator.shell.journal_rows import unusable
+
+SCHEMA = """
+CREATE TABLE IF NOT EXISTS info (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS records (
+    seq INTEGER PRIMARY KEY, coordinator TEXT NOT NULL, session_id TEXT NOT NULL,
+    kind TEXT NOT NULL, body TEXT NOT NULL, hash TEXT NOT NULL) STRICT;
+CREATE INDEX IF NOT EXISTS records_of_session ON records (session_id, seq);
+CREATE INDEX IF NOT EXISTS records_of_kind ON records (kind, seq);
+"""
+MADE_FIRST = "info"
+"""The table that a new journal gets before that of its records."""
+HOLDS_NOTHING = (
+    "⚠ %s holds no record: whoever made it ended before the first one, or begins it just now. If"
+    " anything was traded on this account before, the file has lost it: restore it from a backup."
+)
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """The file, made if it is not there, open to write.
+
+    Raises:
+        JournalDamaged: it was cut off.
+    """
+    private_folder(path.parent)
+    refuse_cut_off(path)
+    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    # A session opens it on a worker thread and goes on on its loop: one thread at a time.
+    return sqlite3.connect(path, BUSY_S, isolation_level=None, check_same_thread=False)
+
+
+class reading:
+    """The file, open beside a coordinator that may be writing; one `unbegun` has no records.
+
+    Raises:
+        JournalDamaged: it is no journal any more.
+    """
+
+    def __init__(self, path: Path) -> None:
+        refuse_cut_off(path)
+        self._connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
+        try:
+            self.unbegun = is_unbegun(self._connection, path)
+        except BaseException:
+            self._connection.close()
+            raise
+        if self.unbegun:
+            self._connection.close()
+            self._connection = sqlite3.connect(":memory:")
+            self._connection.executescript(SCHEMA)
+
+    def __enter__(self) -> sqlite3.Connection:
+        return self._connection
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+
+def refuse_cut_off(path: Path) -> None:
+    """Look at the files before SQLite does.
+
+    Raises:
+        JournalDamaged: the file is empty, and its log is not.
+    """
+    log = path.with_name(f"{path.name}-wal")
+    with suppress(OSError):  # SQLite says what cannot be reached
+        if path.stat().st_size == 0 and log.stat().st_size:
+            raise JournalDamaged(
+                f"{path} is empty, but its log {log.name} is not: what the journal held was cut"
+                " off. Nothing is traded on it; keep both files, and restore the journal from a"
+                " backup, or move both away to start new books from the broker's account."
+            )
+
+
+def is_unbegun(connection: sqlite3.Connection, path: Path) -> bool:
+    """Whether the file is as an end amid its making leaves it: without a table of records.
+
+    Raises:
+        JournalDamaged: the table is missing from a file that has room for more.
+    """
+    if not _tables(connection) <= {MADE_FIRST}:
+        return False
+    connection.execute("BEGIN")  # somebody may be making the rest: both as of one moment
+    try:
+        tables = _tables(connection)
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    finally:
+        connection.execute("COMMIT")
+    if not tables <= {MADE_FIRST}:
+        return False
+    if pages > (3 if tables else 1):  # one for what it holds, two for a table and its index
+        raise unusable(path, ValueError("its table of records is gone"))
+    return True
+
+
+def _tables(connection: sqlite3.Connection) -> set[str]:
+    named = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall()
+    return {name for (name,) in named}
