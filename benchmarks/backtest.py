@@ -182,14 +182,14 @@ def cost(case: Case, folder: Path) -> Cost:
     assert not idle.orders, "who has a cent buys nothing"
     loaded = units * min(sessions, LOADED) / sessions
     return Cost(
-        busy.engine_s / units,
-        busy.equity_s / units,
-        idle.engine_s / units,
-        (busy.reading_s + busy.engine_s) / units,
-        busy.loading_s / loaded,
-        busy.orders / units / 1e9,
-        (busy.engine_s - idle.engine_s) / busy.orders * 1e9 if busy.orders else 0.0,
-        busy.coded / sessions,
+        engine_ns=busy.engine_s / units,
+        equity_ns=busy.equity_s / units,
+        idle_ns=idle.engine_s / units,
+        playing_ns=(busy.reading_s + busy.engine_s) / units,
+        loading_ns=busy.loading_s / loaded,
+        orders=busy.orders / units / 1e9,
+        order_ns=(busy.engine_s - idle.engine_s) / busy.orders * 1e9 if busy.orders else 0.0,
+        coded=busy.coded / sessions,
     )
 
 

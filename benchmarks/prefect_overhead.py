@@ -175,20 +175,30 @@ def _view() -> Any:
     cash = Decimal("12345.67")
     held = {symbol: Decimal("12.3456") for symbol in ("AAPL", "MSFT", "GOOGL", "AMZN")}
     strategies = tuple(
-        StrategyView(f"Strategy_{n}", cash, cash, cash, cash, cash, 7, held, 2)
+        StrategyView(
+            name=f"Strategy_{n}",
+            initial_cash=cash,
+            cash=cash,
+            equity=cash,
+            pnl=cash,
+            day_pnl=cash,
+            daily_trades=7,
+            positions=held,
+            open_orders=2,
+        )
         for n in range(STRATEGIES)
     )
     now = datetime(2026, 3, 17, 15, tzinfo=UTC)
     return LiveView(
-        now,
-        "PA3SIM000001",
-        "2026-03-17.overhead.PA3SIM000001",
-        "overhead",
-        "paper",
-        now - timedelta(hours=1),
-        now + timedelta(hours=5),
-        strategies,
-        {"orders": "live", "stock bars": "live"},
+        at=now,
+        account="PA3SIM000001",
+        session_id="2026-03-17.overhead.PA3SIM000001",
+        coordinator="overhead",
+        mode="paper",
+        opens_at=now - timedelta(hours=1),
+        closes_at=now + timedelta(hours=5),
+        strategies=strategies,
+        streams={"orders": "live", "stock bars": "live"},
         last_bar=now,
     )
 

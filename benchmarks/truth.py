@@ -136,24 +136,46 @@ def _crashed(path: Path, broker: Broker) -> None:
     journal = Journal(path, account.number, "bench")
     begun = now - timedelta(minutes=30)
     book = r.Opening(
-        "A", "rsi", {}, ("SPY",), D(50_000), D(50_000), ZERO, ZERO, D(50_000), (), D(50_000)
+        strategy="A",
+        strategy_type="rsi",
+        params={},
+        tickers=("SPY",),
+        initial_cash=D(50_000),
+        configured_cash=D(50_000),
+        transferred=ZERO,
+        baseline_transferred=ZERO,
+        cash=D(50_000),
+        holdings=(),
+        start_equity=D(50_000),
     )
     rest = account.cash - D(50_000)
-    nobody = r.Opening("UNASSIGNED", "unassigned", {}, (), ZERO, ZERO, ZERO, ZERO, rest, (), rest)
+    nobody = r.Opening(
+        strategy="UNASSIGNED",
+        strategy_type="unassigned",
+        params={},
+        tickers=(),
+        initial_cash=ZERO,
+        configured_cash=ZERO,
+        transferred=ZERO,
+        baseline_transferred=ZERO,
+        cash=rest,
+        holdings=(),
+        start_equity=rest,
+    )
     head: list[r.Record] = [
         r.AccountAdopted(begun, account.number, account.cash, ()),
         r.Transferred(begun, "UNASSIGNED", "A", D(50_000), "funding"),
         r.SessionOpened(
-            begun,
-            "s",
-            "bench",
-            account.number,
-            "paper",
-            "iex",
-            date(2026, 3, 17),
-            "x",
-            (book, nobody),
-            {},
+            at=begun,
+            session_id="s",
+            coordinator="bench",
+            account=account.number,
+            mode="paper",
+            feed="iex",
+            session_date=date(2026, 3, 17),
+            config_hash="x",
+            openings=(book, nobody),
+            marks={},
         ),
     ]
     journal.append("s", head)

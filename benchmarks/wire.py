@@ -136,19 +136,19 @@ def _cost(rows: Sequence[Row]) -> Cost:
     ours_cpu = statistics.median(row.ours.cpu_s for row in rows)
     alpaca_cpu = statistics.median(row.alpaca.cpu_s for row in rows)
     return Cost(
-        1e6 * statistics.median(ours),
-        1e6 * _p99(ours),
-        1e6 * statistics.median(alpaca),
-        1e6 * _p99(alpaca),
-        1e6 * statistics.median(row.fdatasync_s for row in rows),
-        1e6 * ours_cpu,
-        1e6 * alpaca_cpu,
-        _ratio(rows),
-        _ratio([row for row in rows if row.intents]),
-        _ratio([row for row in rows if not row.intents]),
-        ours_cpu / alpaca_cpu,
-        sum(bool(row.intents) for row in rows) / len(rows),
-        sum(row.intents for row in rows) / len(rows),
+        ours_p50=1e6 * statistics.median(ours),
+        ours_p99=1e6 * _p99(ours),
+        alpaca_p50=1e6 * statistics.median(alpaca),
+        alpaca_p99=1e6 * _p99(alpaca),
+        fdatasync_p50=1e6 * statistics.median(row.fdatasync_s for row in rows),
+        ours_cpu=1e6 * ours_cpu,
+        alpaca_cpu=1e6 * alpaca_cpu,
+        ratio=_ratio(rows),
+        ratio_with_intents=_ratio([row for row in rows if row.intents]),
+        ratio_without=_ratio([row for row in rows if not row.intents]),
+        cpu_ratio=ours_cpu / alpaca_cpu,
+        frames_with_intents=sum(bool(row.intents) for row in rows) / len(rows),
+        intents_a_frame=sum(row.intents for row in rows) / len(rows),
     )
 
 

@@ -339,12 +339,12 @@ def _outcome(result: RunResult | None, options: RunOptions) -> SessionOutcome:
     fills = f" Simulated fills: {options.fill_model or FILL_MODEL}." if options.simulated else ""
     ended = "traded to its end" if result.status == "Completed" else "was stopped before its end"
     return SessionOutcome(
-        result.status,
-        f"Session {result.session_id} {ended}.{fills}",
-        result.account,
-        result.session_id,
-        result.summary,
-        result.discrepancies,
-        result.strategies,
-        result.shadows,
+        status=result.status,
+        message=f"Session {result.session_id} {ended}.{fills}",
+        account=result.account,
+        session_id=result.session_id,
+        summary=result.summary,
+        discrepancies=result.discrepancies,
+        strategies=result.strategies,
+        shadows=result.shadows,
     )

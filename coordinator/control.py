@@ -185,11 +185,11 @@ def _write(operator: Operator, whose: Whose, act: Act) -> Answer:
 
 def _told(whose: Whose, act: Act, answer: Answer, *, running: bool) -> Told:
     return Told(
-        act.value,
-        whose.account,
-        whose.coordinator,
-        whose.strategy,
-        answer.done,
-        answer.said,
-        running,
+        act=act.value,
+        account=whose.account,
+        coordinator=whose.coordinator,
+        strategy=whose.strategy,
+        done=answer.done,
+        said=answer.said,
+        running=running,
     )

@@ -96,13 +96,13 @@ def _described(types: StrategyTypes, name: str) -> Described:
     kind = types[name]
     text = inspect.cleandoc(kind.__doc__ or "")
     return Described(
-        name,
-        types.origin(name),
-        " ".join(text.partition("\n\n")[0].split()),
-        text,
-        tuple(_parameters(kind)),
-        tuple(f"{low} < {high}" for low, high in kind.ascending),
-        starts_together(kind),
+        strategy_type=name,
+        origin=types.origin(name),
+        summary=" ".join(text.partition("\n\n")[0].split()),
+        text=text,
+        parameters=tuple(_parameters(kind)),
+        order=tuple(f"{low} < {high}" for low, high in kind.ascending),
+        together=starts_together(kind),
     )
 
 

@@ -155,14 +155,14 @@ def _run(operator: Operator, reach: Reach, opened: r.SessionOpened) -> Run:
             raise SafetyRefusal(f"the keys are those of account {account} all at once")
 
     return Run(
-        (),
-        opened.coordinator,
-        opened.mode,
-        opened.feed,
-        opened.config_hash,
-        reach.settings,
-        operator.speed,
-        check,
+        specs=(),
+        coordinator=opened.coordinator,
+        mode=opened.mode,
+        feed=opened.feed,
+        config_hash=opened.config_hash,
+        settings=reach.settings,
+        speed=operator.speed,
+        check_account=check,
     )
 
 

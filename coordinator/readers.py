@@ -291,13 +291,13 @@ def _view(entries: list[Entry], standing: _Standing) -> StatusView:
     opened = books.session
     assert opened is not None, "a session that was opened has its opening in the journal"
     return StatusView(
-        opened.account,
-        opened.session_id,
-        opened.coordinator,
-        opened.mode,
-        books.ended.status if books.ended else "running",
-        strategy_views(books),
-        standing.killed,
-        standing.frozen,
-        books.last_at,
+        account=opened.account,
+        session_id=opened.session_id,
+        coordinator=opened.coordinator,
+        mode=opened.mode,
+        state=books.ended.status if books.ended else "running",
+        strategies=strategy_views(books),
+        killed=standing.killed,
+        frozen=standing.frozen,
+        last_at=books.last_at,
     )

@@ -149,14 +149,14 @@ def _shown(account: Account, judged: Review) -> tuple[Difference, ...]:
     now = {f.discrepancy_id: f for f in judged.differences}
     return tuple(
         Difference(
-            name,
-            found.kind,
-            found.symbol,
-            found.ours,
-            found.brokers,
-            found.note,
-            frozen[name].at if name in frozen else None,
-            name in judged.excused,
+            id=name,
+            kind=found.kind,
+            symbol=found.symbol,
+            ours=found.ours,
+            brokers=found.brokers,
+            note=found.note,
+            frozen_at=frozen[name].at if name in frozen else None,
+            in_flight=name in judged.excused,
         )
         for name, found in sorted(({**frozen, **now}).items())
     )

@@ -33,15 +33,15 @@ def specs_of(
         warmup = strategy.min_warmup_bars if min_warmup_bars is None else min_warmup_bars
         specs.append(
             StrategySpec(
-                strategy.name,
-                strategy.strategy_type,
-                strategy.strategy_params,
-                strategy.strategy,
-                strategy.tickers,
-                strategy.initial_cash,
-                warmup,
-                limits,
-                strategy.strategy.source_digest,
+                name=strategy.name,
+                strategy_type=strategy.strategy_type,
+                params=strategy.strategy_params,
+                rule=strategy.strategy,
+                tickers=strategy.tickers,
+                initial_cash=strategy.initial_cash,
+                min_warmup_bars=warmup,
+                limits=limits,
+                code=strategy.strategy.source_digest,
             )
         )
     return specs
@@ -50,13 +50,13 @@ def specs_of(
 def setup_of(config: CoordinatorConfig, min_warmup_bars: int | None, *, simulated: bool) -> Setup:
     """What a configuration says, ready to run; `min_warmup_bars` takes the place of its own."""
     return Setup(
-        config.name,
-        "simulated" if simulated else config.mode.value,
-        config.feed.value,
-        config_hash(config),
-        tuple(strategy_specs(config, min_warmup_bars)),
-        config.controls.as_controls(),
-        config.crossing,
-        config.crypto_fee_rate,
-        tuple(specs_of(config.shadows, min_warmup_bars)),
+        coordinator=config.name,
+        mode="simulated" if simulated else config.mode.value,
+        feed=config.feed.value,
+        config_hash=config_hash(config),
+        specs=tuple(strategy_specs(config, min_warmup_bars)),
+        controls=config.controls.as_controls(),
+        crossing=config.crossing,
+        crypto_fee_rate=config.crypto_fee_rate,
+        shadows=tuple(specs_of(config.shadows, min_warmup_bars)),
     )

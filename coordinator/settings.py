@@ -86,7 +86,15 @@ def simulator_settings(url: str, home: Path) -> Settings:
     Its streams are at the same address.
     """
     streams = f"ws{url.removeprefix('http')}"
-    return Settings(SIMULATED, SIMULATED, url, url, streams, home, "")
+    return Settings(
+        key_id=SIMULATED,
+        secret=SIMULATED,
+        trading_url=url,
+        data_url=url,
+        stream_url=streams,
+        home=home,
+        allow_live="",
+    )
 
 
 def home_folder(environment: Mapping[str, str] | None = None) -> Path:
@@ -156,13 +164,13 @@ def read_settings(
     ).removesuffix("/v2")
     _refuse_unarmed(trading, live=live)
     return Settings(
-        known[KEYS[0]].strip(),
-        known[KEYS[1]].strip(),
-        trading,
-        _allowed(known, "APCA_API_DATA_URL", MARKET_DATA, "https").removesuffix("/v2"),
-        _allowed(known, "APCA_API_STREAM_URL", MARKET_STREAM, "wss"),
-        home_folder(known),
-        known.get("MULTI_TRADER_ALLOW_LIVE", ""),
+        key_id=known[KEYS[0]].strip(),
+        secret=known[KEYS[1]].strip(),
+        trading_url=trading,
+        data_url=_allowed(known, "APCA_API_DATA_URL", MARKET_DATA, "https").removesuffix("/v2"),
+        stream_url=_allowed(known, "APCA_API_STREAM_URL", MARKET_STREAM, "wss"),
+        home=home_folder(known),
+        allow_live=known.get("MULTI_TRADER_ALLOW_LIVE", ""),
     )
 
 

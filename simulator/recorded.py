@@ -81,7 +81,18 @@ class RecordedFeed:
         opened, high, low, close = (whole_steps(held[name][rows], decimals) for name in _PRICES)
         volume, count, vwap = (held[name][rows] for name in ("volume", "trade_count", "vwap"))
         starts = held["timestamp"][rows]
-        return Columns(symbol, decimals, starts, opened, high, low, close, volume, count, vwap)
+        return Columns(
+            symbol=symbol,
+            decimals=decimals,
+            starts=starts,
+            open=opened,
+            high=high,
+            low=low,
+            close=close,
+            volume=volume,
+            trade_count=count,
+            vwap=vwap,
+        )
 
     def forget_before(self, day: date) -> None:
         """Give back the memory of earlier days; whoever asks for one has it read again."""

@@ -168,7 +168,15 @@ def _against_journal(store: Store, source: SessionSource) -> list[_Difference]:
                 said = f"{name[0]}: the journal has {ours}, the warehouse {theirs}"
                 symbol = told[name]["symbol"] if name in told else None
                 found.append(
-                    _Difference(source.session_id, "journal", symbol, name[1], ours, None, said)
+                    _Difference(
+                        session_id=source.session_id,
+                        kind="journal",
+                        symbol=symbol,
+                        strategy=name[1],
+                        ours=ours,
+                        brokers=None,
+                        note=said,
+                    )
                 )
     return found
 
@@ -258,7 +266,17 @@ def _differing_fees(ours: Mapping[str, Row], fees: Sequence[Row], newest: str) -
             session = newest if mine is None else mine["session_id"]
             later = "; a coordinator books it at its next look" if mine is None else ""
             note = f"fee {name}: the broker took {amount}, the warehouse has {booked}{later}"
-            found.append(_Difference(session, "fee", None, None, booked, amount, note))
+            found.append(
+                _Difference(
+                    session_id=session,
+                    kind="fee",
+                    symbol=None,
+                    strategy=None,
+                    ours=booked,
+                    brokers=amount,
+                    note=note,
+                )
+            )
     return found
 
 

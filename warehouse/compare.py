@@ -192,16 +192,16 @@ def compare(
             if did.get(key) != they_did.get(key)
         )
         return Comparison(
-            one,
-            other,
-            tuple(days),
-            _figures(store, one, days),
-            _figures(store, other, days),
-            _correlation(mine, theirs),
-            tuple(sorted(symbols)),
-            len(both) - len(differing),
-            differing,
-            tuple(found for who in (one, other) for found in _failed(store, who, days)),
+            a=one,
+            b=other,
+            days=tuple(days),
+            of_a=_figures(store, one, days),
+            of_b=_figures(store, other, days),
+            correlation=_correlation(mine, theirs),
+            symbols=tuple(sorted(symbols)),
+            agreed=len(both) - len(differing),
+            differing=differing,
+            failed=tuple(found for who in (one, other) for found in _failed(store, who, days)),
         )
 
 

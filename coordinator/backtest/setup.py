@@ -108,16 +108,16 @@ class Opened:
 def setup_of(config: CoordinatorConfig, account: str, model: str) -> Setup:
     """What a configuration has to be tested."""
     return Setup(
-        [fit_for_lanes(spec) for spec in specs_of(config.enabled, None)],
-        config.name,
-        account,
-        config.feed.value,
-        config_hash(config),
-        model,
-        config.controls.as_controls(),
-        config.crossing,
-        config.crypto_fee_rate,
-        config.tickers,
+        specs=[fit_for_lanes(spec) for spec in specs_of(config.enabled, None)],
+        coordinator=config.name,
+        account=account,
+        feed=config.feed.value,
+        config_hash=config_hash(config),
+        fill_model=model,
+        controls=config.controls.as_controls(),
+        crossing=config.crossing,
+        crypto_fee_rate=config.crypto_fee_rate,
+        tickers=config.tickers,
     )
 
 

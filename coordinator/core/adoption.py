@@ -197,16 +197,16 @@ def adoption(
         for name, sign in ((UNASSIGNED, -1), (move.strategy, 1)):
             begun.append(
                 r.ActivityBooked(
-                    now,
-                    plan.activity_id(number),
-                    name,
-                    r.ActivityKind.TRANSFER,
-                    move.symbol,
-                    sign * move.qty,
-                    at_price,
-                    sign * move.cash,
-                    f"imported by {by}",
-                    now.date(),
+                    at=now,
+                    activity_id=plan.activity_id(number),
+                    strategy=name,
+                    kind=r.ActivityKind.TRANSFER,
+                    symbol=move.symbol,
+                    qty=sign * move.qty,
+                    price=at_price,
+                    amount=sign * move.cash,
+                    allocated_by=f"imported by {by}",
+                    day=now.date(),
                 )
             )
     return begun

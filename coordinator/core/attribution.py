@@ -71,16 +71,16 @@ def _settled(books: Books, activity: m.Activity, now: datetime) -> list[r.Activi
     parts = shares(settled, accrued, COIN) or {UNASSIGNED: ZERO}
     found = [
         r.ActivityBooked(
-            now,
-            activity.activity_id,
-            name,
-            ActivityKind.FEE,
-            key,
-            ZERO,
-            ZERO,
-            ZERO,
-            "accrued",
-            activity.day,
+            at=now,
+            activity_id=activity.activity_id,
+            strategy=name,
+            kind=ActivityKind.FEE,
+            symbol=key,
+            qty=ZERO,
+            price=ZERO,
+            amount=ZERO,
+            allocated_by="accrued",
+            day=activity.day,
             settles=part,
         )
         for name, part in parts.items()
@@ -112,16 +112,16 @@ def _charged(
     price = books.ledger.marks.get(symbol, ZERO)
     return [
         r.ActivityBooked(
-            now,
-            activity_id,
-            name,
-            ActivityKind.FEE,
-            symbol,
-            part if symbol else ZERO,
-            price,
-            ZERO if symbol else part,
-            "accrued",
-            now.date(),
+            at=now,
+            activity_id=activity_id,
+            strategy=name,
+            kind=ActivityKind.FEE,
+            symbol=symbol,
+            qty=part if symbol else ZERO,
+            price=price,
+            amount=ZERO if symbol else part,
+            allocated_by="accrued",
+            day=now.date(),
         )
         for name, part in shares(amount, books.posted.accrued(symbol), COIN).items()
     ]
@@ -137,16 +137,16 @@ def _split(books: Books, activity: m.Activity, now: datetime) -> list[r.Activity
         price = (price * held / after).quantize(COIN)
     return [
         r.ActivityBooked(
-            now,
-            activity.activity_id,
-            name,
-            ActivityKind.SPLIT,
-            activity.symbol,
-            change,
-            price,
-            ZERO,
-            "position",
-            activity.day,
+            at=now,
+            activity_id=activity.activity_id,
+            strategy=name,
+            kind=ActivityKind.SPLIT,
+            symbol=activity.symbol,
+            qty=change,
+            price=price,
+            amount=ZERO,
+            allocated_by="position",
+            day=activity.day,
         )
         for name, change in shares(activity.qty, _holders(books, activity.symbol), COIN).items()
     ]
@@ -183,14 +183,14 @@ def _posting(
     qty = activity.qty if kind is ActivityKind.TRANSFER and activity.symbol else ZERO
     price = (activity.price or ZERO) if qty else ZERO
     return r.ActivityBooked(
-        now,
-        activity.activity_id,
-        strategy,
-        kind,
-        activity.symbol,
-        qty,
-        price,
-        amount,
-        allocated_by,
-        activity.day,
+        at=now,
+        activity_id=activity.activity_id,
+        strategy=strategy,
+        kind=kind,
+        symbol=activity.symbol,
+        qty=qty,
+        price=price,
+        amount=amount,
+        allocated_by=allocated_by,
+        day=activity.day,
     )

@@ -98,22 +98,22 @@ class Case:
         start = self.books.last_bar.get(self.ticker)
         close = self.books.ledger.marks.get(self.ticker)
         return Explanation(
-            spec.name,
-            spec.strategy_type,
-            self.ticker,
-            self.now,
-            did[0],
-            did[1],
-            self.lane.signal,
-            self.bars,
-            spec.min_warmup_bars,
-            start + MINUTE if start else None,
-            shown(close) if close is not None else "",
-            {k: shown(v) for k, v in self.lane.explain().items()} if self.bars else {},
-            {k: str(v) for k, v in spec.params.items()},
-            self._position_in_words(),
-            dict(self._limits()),
-            tuple(self._held_back()),
+            strategy=spec.name,
+            strategy_type=spec.strategy_type,
+            ticker=self.ticker,
+            at=self.now,
+            did=did[0],
+            because=did[1],
+            signal=self.lane.signal,
+            bars_seen=self.bars,
+            bars_needed=spec.min_warmup_bars,
+            bar_end=start + MINUTE if start else None,
+            close=shown(close) if close is not None else "",
+            values={k: shown(v) for k, v in self.lane.explain().items()} if self.bars else {},
+            params={k: str(v) for k, v in spec.params.items()},
+            position=self._position_in_words(),
+            limits=dict(self._limits()),
+            held_back=tuple(self._held_back()),
         )
 
     def _did(self) -> tuple[str, str]:

@@ -113,17 +113,17 @@ class Intents:
             order_id = self._record(wish, cross.qty, now, released=False)
             self._blotter.record(
                 r.FillBooked(
-                    now,
-                    f"{r.CROSS}{order_id}",
-                    order_id,
-                    wish.strategy,
-                    wish.symbol,
-                    wish.side,
-                    cross.qty,
-                    cross.seller.close,
-                    ZERO,
-                    ZERO,
-                    cross.qty,
+                    at=now,
+                    execution_id=f"{r.CROSS}{order_id}",
+                    client_order_id=order_id,
+                    strategy=wish.strategy,
+                    symbol=wish.symbol,
+                    side=wish.side,
+                    qty=cross.qty,
+                    price=cross.seller.close,
+                    fee=ZERO,
+                    fee_qty=ZERO,
+                    cum_qty=cross.qty,
                 )
             )
             self._blotter.record(

@@ -11,7 +11,7 @@ reached the broker turns out to stand there, or to have ended there.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
@@ -224,22 +224,18 @@ class Order:
 
     def instead(self, name: str, broker_order_id: str, qty: Decimal, known: Executions) -> Order:
         """The order that a human put in this one's place, of which `known` was booked already."""
-        return Order(
-            name,
-            self.strategy,
-            self.symbol,
-            self.side,
-            qty,
-            self.decision_price,
-            self.reason,
-            self.decided_at,
-            OrderStatus.ACCEPTED,
-            broker_order_id,
+        return replace(
+            self,
+            client_order_id=name,
+            broker_order_id=broker_order_id,
+            qty=qty,
+            status=OrderStatus.ACCEPTED,
+            reported_qty=ZERO,
             booked_qty=sum((posting.qty for posting in known.postings), ZERO),
-            cancel_reason=self.cancel_reason,
-            entry_day=self.entry_day,
+            filled_avg_price=None,
             corrected=any(posting.qty < 0 for posting in known.postings),
             booked=known,
+            successor="",
         )
 
 

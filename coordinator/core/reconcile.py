@@ -79,7 +79,16 @@ def finding(
         case DiscrepancyKind.ACCOUNT:
             note = "the keys belong to another account now: it was reset, or they were changed"
     name = f"{kind.value}.{symbol}" if symbol else kind.value
-    return DiscrepancyFound(now, kind.value, symbol, UNASSIGNED, ours, brokers, note, name)
+    return DiscrepancyFound(
+        at=now,
+        kind=kind.value,
+        symbol=symbol,
+        strategy=UNASSIGNED,
+        ours=ours,
+        brokers=brokers,
+        note=note,
+        discrepancy_id=name,
+    )
 
 
 def explain(books: Books, found: DiscrepancyFound, now: datetime) -> list[r.ActivityBooked]:
@@ -94,7 +103,18 @@ def explain(books: Books, found: DiscrepancyFound, now: datetime) -> list[r.Acti
     if found.kind == DiscrepancyKind.CASH.value:
         kind, cents = r.ActivityKind.ROUNDING, _rounding(books, found)
         return [
-            r.ActivityBooked(now, name, UNASSIGNED, kind, "", ZERO, ZERO, c, "rounding", now.date())
+            r.ActivityBooked(
+                at=now,
+                activity_id=name,
+                strategy=UNASSIGNED,
+                kind=kind,
+                symbol="",
+                qty=ZERO,
+                price=ZERO,
+                amount=c,
+                allocated_by="rounding",
+                day=now.date(),
+            )
             for c in cents
         ]
     if found.kind != DiscrepancyKind.POSITION.value or not is_crypto(found.symbol):
@@ -122,16 +142,16 @@ def accept(books: Books, found: DiscrepancyFound, now: datetime, by: str) -> lis
     off = found.brokers - found.ours
     is_cash = found.kind == DiscrepancyKind.CASH.value
     moved = r.ActivityBooked(
-        now,
-        f"{found.discrepancy_id}.{now.isoformat()}",
-        UNASSIGNED,
-        r.ActivityKind.TRANSFER,
-        found.symbol,
-        ZERO if is_cash else off,
-        ZERO if is_cash else books.ledger.marks.get(found.symbol, ZERO),
-        off if is_cash else ZERO,
-        f"accepted by {by}",
-        now.date(),
+        at=now,
+        activity_id=f"{found.discrepancy_id}.{now.isoformat()}",
+        strategy=UNASSIGNED,
+        kind=r.ActivityKind.TRANSFER,
+        symbol=found.symbol,
+        qty=ZERO if is_cash else off,
+        price=ZERO if is_cash else books.ledger.marks.get(found.symbol, ZERO),
+        amount=off if is_cash else ZERO,
+        allocated_by=f"accepted by {by}",
+        day=now.date(),
     )
     return [moved, resolved]
 

@@ -48,15 +48,15 @@ class Reports:
         if _tells_news(order, reported, update):
             self._desk.blotter.record(
                 r.OrderMoved(
-                    update.at,
-                    order.client_order_id,
-                    update.status if may_move(order.status, update.status) else order.status,
-                    update.broker_order_id,
-                    update.filled_qty,
-                    update.filled_avg_price,
-                    update.submitted_at,
-                    update.reason,
-                    self._successor(update),
+                    at=update.at,
+                    client_order_id=order.client_order_id,
+                    status=update.status if may_move(order.status, update.status) else order.status,
+                    broker_order_id=update.broker_order_id,
+                    filled_qty=update.filled_qty,
+                    filled_avg_price=update.filled_avg_price,
+                    submitted_at=update.submitted_at,
+                    reason=update.reason,
+                    replaced_by=self._successor(update),
                 )
             )
         reopened = order.is_open and not was_open
@@ -150,18 +150,18 @@ class Reports:
             update.symbol, update.side, execution.qty, execution.price, self._fee_rate
         )
         return r.FillBooked(
-            execution.at,
-            execution.execution_id,
-            order.client_order_id if order else update.client_order_id,
-            owner,
-            update.symbol,
-            update.side,
-            execution.qty,
-            execution.price,
-            fee,
-            fee_qty,
-            execution.cum_qty,
-            instead_of,
+            at=execution.at,
+            execution_id=execution.execution_id,
+            client_order_id=order.client_order_id if order else update.client_order_id,
+            strategy=owner,
+            symbol=update.symbol,
+            side=update.side,
+            qty=execution.qty,
+            price=execution.price,
+            fee=fee,
+            fee_qty=fee_qty,
+            cum_qty=execution.cum_qty,
+            reverses=instead_of,
         )
 
     def _take_back(
@@ -173,17 +173,17 @@ class Reports:
         if bust is None or busted is None:
             return ""
         reversal = r.FillBooked(
-            bust.at,
-            bust.execution_id,
-            order_id,
-            owner,
-            update.symbol,
-            update.side,
-            -busted.qty,
-            busted.price,
-            -busted.fee,
-            -busted.fee_qty,
-            update.filled_qty,
+            at=bust.at,
+            execution_id=bust.execution_id,
+            client_order_id=order_id,
+            strategy=owner,
+            symbol=update.symbol,
+            side=update.side,
+            qty=-busted.qty,
+            price=busted.price,
+            fee=-busted.fee,
+            fee_qty=-busted.fee_qty,
+            cum_qty=update.filled_qty,
             reverses=busted.execution_id,
         )
         if not self._books.posted.has(reversal, self._books.orders.get(order_id)):

@@ -114,17 +114,17 @@ def strategy_views(books: Books) -> list[StrategyView]:
 def _strategy(books: Books, name: str) -> StrategyView:
     account, day = books.ledger[name], books.days[name]
     return StrategyView(
-        name,
-        account.initial_cash,
-        account.cash,
-        books.ledger.equity(name),
-        books.ledger.pnl(name),
-        books.day_pnl(name),
-        day.entries,
-        {symbol: position.qty for symbol, position in sorted(account.positions.items())},
-        sum(1 for _ in books.orders.open_of(name)),
-        day.stopped,
-        _halted(books, name),
+        name=name,
+        initial_cash=account.initial_cash,
+        cash=account.cash,
+        equity=books.ledger.equity(name),
+        pnl=books.ledger.pnl(name),
+        day_pnl=books.day_pnl(name),
+        daily_trades=day.entries,
+        positions={symbol: position.qty for symbol, position in sorted(account.positions.items())},
+        open_orders=sum(1 for _ in books.orders.open_of(name)),
+        stopped=day.stopped,
+        halted=_halted(books, name),
     )
 
 

@@ -155,7 +155,16 @@ class Stage:
             kind = ActivityKind.TRANSFER
             self._keep(
                 r.ActivityBooked(
-                    now, name, UNASSIGNED, kind, "", ZERO, ZERO, lacking, "shadow", day
+                    at=now,
+                    activity_id=name,
+                    strategy=UNASSIGNED,
+                    kind=kind,
+                    symbol="",
+                    qty=ZERO,
+                    price=ZERO,
+                    amount=lacking,
+                    allocated_by="shadow",
+                    day=day,
                 )
             )
 
@@ -165,15 +174,15 @@ class Stage:
             if order.status is OrderStatus.WAITING:
                 continue
             gone = m.OrderUpdate(
-                order.client_order_id,
-                order.broker_order_id or order.client_order_id,
-                order.symbol,
-                order.side,
-                OrderStatus.CANCELED,
-                order.qty,
-                order.reported_qty,
-                order.filled_avg_price,
-                now,
+                client_order_id=order.client_order_id,
+                broker_order_id=order.broker_order_id or order.client_order_id,
+                symbol=order.symbol,
+                side=order.side,
+                status=OrderStatus.CANCELED,
+                qty=order.qty,
+                filled_qty=order.reported_qty,
+                filled_avg_price=order.filled_avg_price,
+                at=now,
                 reason="the simulated exchange was started again",
             )
             self._take(self.engine.handle(gone), now)

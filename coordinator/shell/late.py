@@ -69,13 +69,13 @@ def read_terms(path: Path) -> list[Term]:
                 ended.pop(entry.session_id, None)
     return [
         Term(
-            name,
-            seq,
-            record.session_date,
-            record.at,
-            ended[name].at if name in ended else None,
-            frozenset(strategies),
-            frozenset(order.client_order_id for order in record.orders),
+            session_id=name,
+            seq=seq,
+            session_date=record.session_date,
+            opened_at=record.at,
+            ended_at=ended[name].at if name in ended else None,
+            strategies=frozenset(strategies),
+            carried=frozenset(order.client_order_id for order in record.orders),
         )
         for name, (seq, record, strategies) in opened.items()
     ]

@@ -52,7 +52,15 @@ class Looks:
         activities = self._activities(now) if depth is Depth.ACTIVITIES else ()
         self._since = now
         updates = (*open_orders, *fills)
-        return m.AccountSeen(now, version, cash, positions, updates, activities, number)
+        return m.AccountSeen(
+            now=now,
+            version=version,
+            cash=cash,
+            positions=positions,
+            updates=updates,
+            activities=activities,
+            account=number,
+        )
 
     def _new(self, fill: Fill) -> Iterator[m.OrderUpdate]:
         """The report of an execution that is not in the books yet, under its order's own id."""
@@ -70,15 +78,15 @@ class Looks:
             yield replace(known, execution=fill.execution)
             return
         yield m.OrderUpdate(
-            order.client_order_id,
-            fill.order_id,
-            order.symbol,
-            order.side,
-            fill.status,
-            order.qty,
-            fill.execution.cum_qty,
-            None,
-            fill.execution.at,
+            client_order_id=order.client_order_id,
+            broker_order_id=fill.order_id,
+            symbol=order.symbol,
+            side=order.side,
+            status=fill.status,
+            qty=order.qty,
+            filled_qty=fill.execution.cum_qty,
+            filled_avg_price=None,
+            at=fill.execution.at,
             execution=fill.execution,
         )
 
@@ -87,15 +95,15 @@ class Looks:
         if fill.order_id not in self._owners:
             found = self._broker.order_at(fill.order_id)
             self._owners[fill.order_id] = found or m.OrderUpdate(
-                fill.order_id,
-                fill.order_id,
-                fill.symbol,
-                fill.side,
-                fill.status,
-                fill.execution.cum_qty,
-                ZERO,
-                None,
-                fill.execution.at,
+                client_order_id=fill.order_id,
+                broker_order_id=fill.order_id,
+                symbol=fill.symbol,
+                side=fill.side,
+                status=fill.status,
+                qty=fill.execution.cum_qty,
+                filled_qty=ZERO,
+                filled_avg_price=None,
+                at=fill.execution.at,
             )
         return self._owners[fill.order_id]
 

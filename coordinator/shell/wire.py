@@ -220,14 +220,14 @@ def parse_activity(raw: Raw) -> Activity:
     except ValueError:
         raise Malformed(f"an activity without a date: {shown(raw)}") from None
     return Activity(
-        name,
-        kind,
-        day,
-        as_configured(symbol, "crypto" if kind == "CFEE" else words(raw.get("asset_class"))),
-        signed(raw, "qty", "activity's qty"),
-        None if price is None else parse_number(price, "activity's price"),
-        signed(raw, "net_amount", "activity's net_amount"),
-        words(raw.get("description")),
+        activity_id=name,
+        kind=kind,
+        day=day,
+        symbol=as_configured(symbol, "crypto" if kind == "CFEE" else words(raw.get("asset_class"))),
+        qty=signed(raw, "qty", "activity's qty"),
+        price=None if price is None else parse_number(price, "activity's price"),
+        net_amount=signed(raw, "net_amount", "activity's net_amount"),
+        note=words(raw.get("description")),
     )
 
 

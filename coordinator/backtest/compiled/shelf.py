@@ -58,16 +58,16 @@ class Cut:
         shelf, span = self.shelf, self.span
         highs, lows, finer = shelf.ranges if ranged else (_NONE, _NONE, 1)
         return Histories(
-            shelf.ticks,
-            highs,
-            lows,
-            shelf.volumes,
-            self.old,
-            span.begin,
-            span.end,
-            shelf.counted,
-            10.0**shelf.scale.ticks,
-            finer,
+            closes=shelf.ticks,
+            highs=highs,
+            lows=lows,
+            volumes=shelf.volumes,
+            begin=self.old,
+            first=span.begin,
+            end=span.end,
+            counted=shelf.counted,
+            dollar=10.0**shelf.scale.ticks,
+            finer=finer,
         )
 
     def unseen(self) -> list[Columns]:
@@ -140,16 +140,16 @@ class Shelf:
         axis = self.axis[low:high]
         restated = high > low and int(axis[-1]) + _MINUTE == int(edges[2])
         return Cut(
-            self,
-            old,
-            fresh,
-            Span(begin, until, last, marks, before, top),
-            low,
-            axis,
-            restated,
-            volatile,
-            newest,
-            newest_at,
+            shelf=self,
+            old=old,
+            fresh=fresh,
+            span=Span(begin, until, last, marks, before, top),
+            first=low,
+            axis=axis,
+            restated=restated,
+            volatile=volatile,
+            marks=newest,
+            seen=newest_at,
         )
 
     def columns(self, begins: Whole, ends: Whole) -> list[Columns]:

@@ -125,19 +125,19 @@ class Stage:
         self._standing = ended
         self.closed = Closed(cast, self._shelf.scale, ended, plan.date, day.baseline, day.entries)
         return Played(
-            start,
-            plan,
-            name,
-            cut,
-            scene._replace(signals=_UNSAID),
-            begun,
-            self.closed,
-            day,
-            log,
-            order,
-            fills,
-            numbers,
-            first,
+            start=start,
+            plan=plan,
+            name=name,
+            cut=cut,
+            scene=scene._replace(signals=_UNSAID),
+            begun=begun,
+            closed=self.closed,
+            day=day,
+            log=log,
+            order=order,
+            fills=fills,
+            given=numbers,
+            first=first,
         )
 
     def leave(self) -> None:

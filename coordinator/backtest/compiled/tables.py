@@ -45,17 +45,17 @@ class Statement:
         played, name = self._played, self._played.name
         log = LogTables(played, apart=self._apart)
         opened = r.SessionOpened(
-            played.start,
-            name.session_id,
-            name.coordinator,
-            name.account,
-            name.mode,
-            name.feed,
-            played.plan.date,
-            name.config_hash,
-            (),
-            {},
-            (),
+            at=played.start,
+            session_id=name.session_id,
+            coordinator=name.coordinator,
+            account=name.account,
+            mode=name.mode,
+            feed=name.feed,
+            session_date=played.plan.date,
+            config_hash=name.config_hash,
+            openings=(),
+            marks={},
+            orders=(),
         )
         ended = r.SessionEnded(played.plan.end, name.session_id, "Completed", None, {})
         return {
