@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeGuard
 
@@ -15,7 +16,6 @@ from coordinator.core import records as r
 from coordinator.core.books import Books
 from coordinator.core.lane import StrategySpec
 from coordinator.core.messages import BarsArrived
-from coordinator.core.opening import SessionName, session_id
 from coordinator.core.reload import Reload
 from coordinator.core.values import Bar
 from coordinator.shadow.stage import Stage
@@ -59,7 +59,7 @@ class ShadowSession:
         self.specs = specs
         self._beginning = beginning
         account, plan = shadow_account(beginning.account), beginning.plan
-        self._id = session_id(run.coordinator, account, plan)
+        self._id = run.session_name(account, plan).session_id
         path = shadow_journal(beginning.journal.parent, run.coordinator)
         self._journal = Journal(path, account, run.coordinator)
         try:
@@ -71,15 +71,8 @@ class ShadowSession:
             newest = read_newest(path)
             place = f"sh{newest.seq if newest else 0}"
             self.stage = Stage(run, books, specs, plan, beginning.hours, place)
-            name = SessionName(
-                self._id,
-                run.coordinator,
-                account,
-                MODE,
-                run.feed,
-                run.config_hash,
-                self.stage.fill_model,
-            )
+            name = run.session_name(account, plan)
+            name = replace(name, mode=MODE, fill_model=self.stage.fill_model)
             known = {bar.symbol for bar in seen}
             mine = {ticker for spec in specs for ticker in spec.tickers}
             bars = [*seen, *(bar for bar in so_far if bar.symbol not in known)]

@@ -7,10 +7,10 @@ book that it belongs to and the next start goes on from there. It needs no bars.
 from __future__ import annotations
 
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import timedelta
 
-from coordinator.core import records as r
-from coordinator.core.opening import SessionName, session_id
+from coordinator.core.opening import open_session
 from coordinator.core.session import SessionPlan
 from coordinator.shell import startup
 from coordinator.shell.agreement import Settling, agree
@@ -82,20 +82,18 @@ def _start(run: Run, ports: Ports, resources: ExitStack) -> Started | None:
     engine = run.engine(books, assets, plan, sessions)
     if engine.is_out(now):
         return None
-    name = _name(run, earlier, plan)
+    name = replace(run.session_name(account.number, plan), config_hash=earlier.config_hash)
     if name.session_id != earlier.session_id:
         settling.end_unfinished(now)
     startup.advance_sequences(books, broker, plan.date)
-    settling.decide(name.session_id, lambda: startup.begin(books, (), plan, name, now))
-    return Started(account.number, name.session_id, plan, engine, journal, now, clock, unsent)
-
-
-def _name(run: Run, earlier: r.SessionOpened, plan: SessionPlan) -> SessionName:
-    return SessionName(
-        session_id(run.coordinator, earlier.account, plan),
-        run.coordinator,
-        earlier.account,
-        run.mode,
-        run.feed,
-        earlier.config_hash,
+    settling.decide(name.session_id, lambda: open_session(books, (), plan, name, now))
+    return Started(
+        account=account.number,
+        session_id=name.session_id,
+        plan=plan,
+        engine=engine,
+        journal=journal,
+        now=now,
+        clock=clock,
+        unsent=unsent,
     )

@@ -13,6 +13,7 @@ from coordinator.core.controls import Controls
 from coordinator.core.engine import CRYPTO_FEE_RATE, Engine
 from coordinator.core.lane import StrategySpec
 from coordinator.core.lanes import WORTH_A_BANK
+from coordinator.core.opening import SessionName, session_id
 from coordinator.core.reload import Setup
 from coordinator.core.risk import Asset
 from coordinator.core.session import Hours, SessionPlan
@@ -68,15 +69,27 @@ class Run:
     def setup(self) -> Setup:
         """What it is configured to be."""
         return Setup(
-            self.coordinator,
-            self.mode,
-            self.feed,
-            self.config_hash,
-            tuple(self.specs),
-            self.controls,
-            self.crossing,
-            self.crypto_fee_rate,
-            tuple(self.shadows),
+            coordinator=self.coordinator,
+            mode=self.mode,
+            feed=self.feed,
+            config_hash=self.config_hash,
+            specs=tuple(self.specs),
+            controls=self.controls,
+            crossing=self.crossing,
+            crypto_fee_rate=self.crypto_fee_rate,
+            shadows=tuple(self.shadows),
+        )
+
+    def session_name(self, account: str, plan: SessionPlan) -> SessionName:
+        """Which session a start on this account and date begins, or goes on with."""
+        return SessionName(
+            session_id=session_id(self.coordinator, account, plan),
+            coordinator=self.coordinator,
+            account=account,
+            mode=self.mode,
+            feed=self.feed,
+            config_hash=self.config_hash,
+            fill_model=self.fill_model,
         )
 
     def broker(self, ports: Ports, pace: Pace | None = None) -> Broker:

@@ -15,7 +15,8 @@ from pathlib import Path
 
 from coordinator.core import records as r
 from coordinator.core.lane import tickers_of
-from coordinator.core.opening import SessionName, session_id
+from coordinator.core.opening import SessionName, open_session
+from coordinator.core.session import SessionPlan
 from coordinator.core.values import is_crypto
 from coordinator.core.view import strategy_views
 from coordinator.errors import BrokerError, SafetyRefusal
@@ -71,14 +72,14 @@ async def trade_session(run: Run, stop: asyncio.Event, ports: Ports) -> RunResul
 def live_session(run: Run, ports: Ports, started: Started, narrator: Narrator) -> LiveSession:
     """The loop of a session that has started."""
     return LiveSession(
-        started.engine,
-        started.journal,
-        started.session_id,
-        ports,
-        started.clock,
-        lambda pace: run.broker(ports, pace),
-        narrator,
-        started.shadows,
+        engine=started.engine,
+        journal=started.journal,
+        session_id=started.session_id,
+        ports=ports,
+        clock=started.clock,
+        make_broker=lambda pace: run.broker(ports, pace),
+        narrator=narrator,
+        shadows=started.shadows,
     )
 
 
@@ -159,58 +160,75 @@ def read_clock(run: Run, ports: Ports, broker: Broker) -> tuple[BrokerClock, dat
 def _start(run: Run, ports: Ports, resources: ExitStack) -> Started | None:
     """Everything before the first stream; blocking."""
     broker = run.broker(ports)
-    account = broker.account()
-    run.check_account(account.number)
+    account = broker.account().number
+    run.check_account(account)
     clock, now = read_clock(run, ports, broker)
     tickers = tickers_of(run.every)
     sessions = startup.read_sessions(broker, now)
     plan = startup.plan(now, sessions, tickers)
-    path = run.settings.home / account.number / JOURNAL
+    path = run.settings.home / account / JOURNAL
     if plan is None:
         _close_unfinished(run, ports, broker, path, now)
         return None
     known = startup.read_assets(broker, tickers)
     assets = {ticker: known[ticker] for ticker in tickers_of(run.specs)}
-    journal = ports.open_journal(path, account.number, run.coordinator)
+    journal = ports.open_journal(path, account, run.coordinator)
     resources.callback(journal.close)
     books, seen = startup.replay(journal, run.coordinator)
     settling = Settling(books, journal, broker, ports.sleep, run.crypto_fee_rate)
     unsent = agree(settling, assets, now)
-    name = SessionName(
-        session_id(run.coordinator, account.number, plan),
-        run.coordinator,
-        account.number,
-        run.mode,
-        run.feed,
-        run.config_hash,
-        run.fill_model,
-    )
-    is_new = books.session is None or books.session.session_id != name.session_id
-    if is_new:
-        settling.end_unfinished(now)
-    startup.advance_sequences(books, broker, plan.date)
-    began = settling.decide(
-        name.session_id, lambda: startup.begin(books, run.specs, plan, name, now)
-    )
-    tell_reconfigured(began)
-    if books.killed:
-        log.warning("⚠ KILLED: nothing is bought until `multi-trader revive`")
+    name = run.session_name(account, plan)
+    is_new = _open(settling, run, plan, name, now)
     assets |= startup.read_held_assets(broker, books, assets)
     engine = run.engine(books, assets, plan, sessions)
     so_far = startup.bars_so_far(broker, tickers, plan, now) if is_new else seen
     needs = startup.warm_up_needs(run.every, plan)
-    file = startup.warm_up_file(run.settings.home, account.number, plan.date)
+    file = startup.warm_up_file(run.settings.home, account, plan.date)
     history = startup.fetch_history(broker, sessions, needs, file)
     ours = startup.history_of(run.specs, plan, history)
     settling.keep(name.session_id, startup.warm_up(engine, ours, so_far, now))
-    started = Started(account.number, name.session_id, plan, engine, journal, now, clock, unsent)
+    started = Started(
+        account=account,
+        session_id=name.session_id,
+        plan=plan,
+        engine=engine,
+        journal=journal,
+        now=now,
+        clock=clock,
+        unsent=unsent,
+    )
     if run.shadowing is not None:
         beginning = Beginning(
-            account.number, name.session_id, plan, sessions, path, history, so_far, now
+            account=account,
+            session_id=name.session_id,
+            plan=plan,
+            hours=sessions,
+            journal=path,
+            history=history,
+            so_far=so_far,
+            now=now,
         )
         started.shadows = run.shadowing(run, beginning)
         resources.callback(started.shadows.close)
     return started
+
+
+def _open(
+    settling: Settling, run: Run, plan: SessionPlan, name: SessionName, now: datetime
+) -> bool:
+    """Begin the session in the journal, or go on with it; whether it is a new one."""
+    books = settling.books
+    is_new = books.session is None or books.session.session_id != name.session_id
+    if is_new:
+        settling.end_unfinished(now)
+    startup.advance_sequences(books, settling.broker, plan.date)
+    began = settling.decide(
+        name.session_id, lambda: open_session(books, run.specs, plan, name, now)
+    )
+    tell_reconfigured(began)
+    if books.killed:
+        log.warning("⚠ KILLED: nothing is bought until `multi-trader revive`")
+    return is_new
 
 
 def _close_unfinished(run: Run, ports: Ports, broker: Broker, path: Path, now: datetime) -> None:

@@ -15,7 +15,6 @@ from coordinator.core import records as r
 from coordinator.core.books import Books
 from coordinator.core.engine import Engine
 from coordinator.core.lane import StrategySpec, tickers_of
-from coordinator.core.opening import SessionName, open_session
 from coordinator.core.risk import Asset
 from coordinator.core.session import Hours, SessionPlan, plan_session
 from coordinator.core.values import Bar, is_crypto
@@ -118,21 +117,6 @@ def advance_sequences(books: Books, broker: Broker, session_date: date) -> None:
         key, _, number = update.client_order_id.rpartition(".")
         if key.endswith(f".{session_date.isoformat()}") and number.isdecimal():
             books.sequences[key] = max(books.sequences.get(key, 0), int(number))
-
-
-def begin(
-    books: Books,
-    specs: Sequence[StrategySpec],
-    session_plan: SessionPlan,
-    name: SessionName,
-    now: datetime,
-) -> list[r.Record]:
-    """Open the session, or resume it if this coordinator opened it already today.
-
-    Raises:
-        SafetyRefusal: the account holds too little cash for the strategies.
-    """
-    return open_session(books, specs, session_plan, name, now)
 
 
 def warm_up_needs(specs: Sequence[StrategySpec], session_plan: SessionPlan) -> list[Need]:
