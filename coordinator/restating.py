@@ -7,7 +7,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from coordinator.core import records as r
-from coordinator.core.opening import open_order
+from coordinator.core.baseline import open_order
 from coordinator.core.restatement import Change, Late, Term, booked, realized_by, restated
 from coordinator.core.statement import Rows
 from coordinator.core.values import ZERO

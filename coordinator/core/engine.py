@@ -25,8 +25,8 @@ from coordinator.core.known import View
 from coordinator.core.lane import FAULT, StrategySpec
 from coordinator.core.lanes import Lanes
 from coordinator.core.minute import Minutes, Seat, news_of
-from coordinator.core.opening import change_session
 from coordinator.core.reconcile import DiscrepancyKind, Reconciler, finding
+from coordinator.core.reconfiguration import change_session
 from coordinator.core.reload import Difference, Setup, traded
 from coordinator.core.reports import Reports
 from coordinator.core.risk import Asset
@@ -150,17 +150,17 @@ class Engine:
         view = self._minutes.last_view(name)
         return tuple(
             Case(
-                spec,
-                one,
-                now,
-                self.books,
-                self.plan,
-                self._assets[one],
-                self.lanes.lane(spec, one),
-                self.lanes.bars(one),
-                view if view and view.minute == self.books.last_bar.get(one) else None,
-                self._sees_orders,
-                tuple(self._denials(spec, one, late=False)),
+                spec=spec,
+                ticker=one,
+                now=now,
+                books=self.books,
+                plan=self.plan,
+                asset=self._assets[one],
+                lane=self.lanes.lane(spec, one),
+                bars=self.lanes.bars(one),
+                seen=view if view and view.minute == self.books.last_bar.get(one) else None,
+                sees_orders=self._sees_orders,
+                denials=tuple(self._denials(spec, one, late=False)),
             ).explanation()
             for one in ([ticker] if ticker else spec.tickers)
         )

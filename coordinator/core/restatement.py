@@ -18,8 +18,8 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from coordinator.core import records as r
+from coordinator.core.baseline import open_order
 from coordinator.core.books import Books
-from coordinator.core.opening import open_order
 from coordinator.core.statement import Replay, Rows, statement
 from coordinator.core.values import ATTO, UNASSIGNED, ZERO, exactly
 

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from coordinator.core import messages as m
 from coordinator.core import records as r
+from coordinator.core.baseline import open_order
 from coordinator.core.books import Books
 from coordinator.core.codec import decode, encode
-from coordinator.core.opening import open_order
 from coordinator.core.orders import Order, OrderStatus
 from coordinator.core.statement import statement
 from coordinator.core.values import MINUTE, UNASSIGNED, Side

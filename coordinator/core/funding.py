@@ -1,0 +1,53 @@
+"""Where the cash of strategies' books comes from: UNASSIGNED, which holds what no strategy owns.
+
+A new book is funded with its initial cash. A book that exists goes on as it is; if its configured
+cash was edited, the difference is a transfer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+
+from coordinator.core import records as r
+from coordinator.core.books import FUNDING, NEW_INITIAL_CASH, Books
+from coordinator.core.lane import StrategySpec
+from coordinator.core.values import UNASSIGNED, ZERO
+from coordinator.errors import SafetyRefusal
+
+
+def transfers(books: Books, specs: Sequence[StrategySpec], now: datetime) -> list[r.Transferred]:
+    """The transfers that give these strategies the cash they are configured with, not yet applied.
+
+    Raises:
+        SafetyRefusal: UNASSIGNED does not hold as much.
+    """
+    moves = []
+    for spec in specs:
+        if spec.name not in books.ledger:
+            moves.append(r.Transferred(now, UNASSIGNED, spec.name, spec.initial_cash, FUNDING))
+        elif change := spec.initial_cash - books.ledger[spec.name].configured_cash:
+            moves.append(r.Transferred(now, UNASSIGNED, spec.name, change, NEW_INITIAL_CASH))
+    _check_capital(books, specs, moves)
+    return moves
+
+
+def _check_capital(
+    books: Books, specs: Sequence[StrategySpec], moves: Sequence[r.Transferred]
+) -> None:
+    needed = sum((move.amount for move in moves), ZERO)
+    free = books.ledger[UNASSIGNED].cash
+    if needed <= max(free, ZERO):
+        return  # a human may have spent more than UNASSIGNED had; books that exist go on
+    each = ", ".join(f"{move.target} {_dollars(move.amount)}" for move in moves)
+    total = sum((spec.initial_cash for spec in specs), ZERO)
+    raise SafetyRefusal(
+        f"capital does not fit: the strategies need {_dollars(needed)} ({each}; initial_cash sums"
+        f" to {_dollars(total)}), but the account has {_dollars(free)} of cash that no strategy"
+        " owns. Lower initial_cash, remove strategies, or add cash to the account."
+    )
+
+
+def _dollars(amount: Decimal) -> str:
+    return f"${amount:,.2f}"

@@ -1,0 +1,158 @@
+"""A session goes on with another configuration: while it trades, or found so by a restart.
+
+A strategy that joins begins as at a start; one that changes keeps its book and its baseline; one
+that is gone keeps its book, and what is to be sold of it is remembered until it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from coordinator.core import records as r
+from coordinator.core.baseline import Baseline, held_marks, open_orders
+from coordinator.core.books import Books
+from coordinator.core.funding import transfers
+from coordinator.core.lane import StrategySpec
+from coordinator.core.mending import mended
+from coordinator.core.reload import Difference, Reload, Removal, traded
+from coordinator.core.values import exactly
+
+RESTART = "restart"
+"""By whom a configuration is changed that was edited while no process ran."""
+
+
+@dataclass(frozen=True, slots=True)
+class Continuation:
+    """The books of a session that goes on: those that it has, and those that join it now."""
+
+    session: r.SessionOpened
+    kept: tuple[r.Opening, ...]
+    joining: tuple[Baseline, ...]
+
+    @classmethod
+    def of(
+        cls,
+        books: Books,
+        session: r.SessionOpened,
+        specs: Sequence[StrategySpec],
+        *,
+        edited: bool = True,
+    ) -> Continuation:
+        """As these strategies go on with it, before transfers; described anew where `edited`."""
+        named = {spec.name: spec for spec in specs if edited}
+        kept = tuple(_described(one, named.get(one.strategy)) for one in session.openings)
+        known = {one.strategy for one in kept}
+        joining = tuple(Baseline.of(books, spec) for spec in specs if spec.name not in known)
+        return cls(session, kept, joining)
+
+    def opened_again(self, books: Books, now: datetime) -> r.SessionOpened:
+        """The session's opening as it is from now on, transfers made."""
+        openings = (*self.kept, *(baseline.opening(books) for baseline in self.joining))
+        return replace(
+            self.session,
+            at=now,
+            openings=openings,
+            marks=held_marks(books),
+            orders=open_orders(books),
+        )
+
+
+def found_at_restart(
+    books: Books,
+    session: r.SessionOpened,
+    specs: Sequence[StrategySpec],
+    config_hash: str,
+    now: datetime,
+) -> r.Reconfigured:
+    """What was edited while no process ran; who is not run any more keeps what it holds."""
+    runs = {spec.name for spec in specs}
+    left = [one.strategy for one in session.openings if one.tickers and one.strategy not in runs]
+    return r.Reconfigured(
+        at=now,
+        session_id=session.session_id,
+        config_hash=config_hash,
+        by=RESTART,
+        left=tuple(left),
+        given_up=_given_up(books, specs),
+        mended=tuple(mended(books, specs)),
+    )
+
+
+@exactly
+def change_session(
+    books: Books, difference: Difference, asked: Reload, keep: Callable[[r.Record], None]
+) -> None:
+    """What makes a session that trades go on otherwise; `keep` applies and records each of it.
+
+    Raises:
+        SafetyRefusal: UNASSIGNED does not hold the cash that is asked for; nothing has changed.
+    """
+    session, specs = books.session, difference.new
+    assert session is not None, "a session that trades was opened"
+    moves = transfers(books, specs, asked.now)
+    continuation = Continuation.of(books, session, specs)
+    others = tuple(mended(books, specs))
+    for move in moves:
+        keep(move)
+    again = continuation.opened_again(books, asked.now)
+    if again.openings != session.openings:
+        keep(again)
+    keep(
+        r.Reconfigured(
+            at=asked.now,
+            session_id=session.session_id,
+            config_hash=asked.setup.config_hash,
+            by=asked.by,
+            left=tuple(spec.name for spec in difference.removed),
+            given_up=_given_up(books, specs, _to_sell(books, difference, asked.removal)),
+            mended=others,
+        )
+    )
+    for seen in _learned(books, asked):
+        keep(seen)
+
+
+def _learned(books: Books, asked: Reload) -> list[r.HistorySeen]:
+    """The bars of its new tickers that nobody has seen yet."""
+    last = books.last_bar
+    bars = [bar for part in (asked.history, asked.so_far) for some in part.values() for bar in some]
+    fresh = tuple(b for b in bars if b.symbol not in last or b.start > last[b.symbol])
+    return [r.HistorySeen(asked.now, fresh)] if fresh else []
+
+
+def _described(opening: r.Opening, spec: StrategySpec | None) -> r.Opening:
+    """A book of the session, with what its strategy is from now on."""
+    if spec is None:
+        return opening
+    return replace(
+        opening,
+        strategy_type=spec.strategy_type,
+        params=spec.params,
+        tickers=spec.tickers,
+        code=spec.code,
+    )
+
+
+def _to_sell(books: Books, difference: Difference, removal: Removal) -> list[tuple[str, str]]:
+    """(strategy, ticker) of what an operator wants sold because it is not traded any more."""
+    if removal is not Removal.FLATTEN:
+        return []
+    gone = [spec.name for spec in difference.removed]
+    held = [(name, ticker) for name in gone for ticker in books.ledger[name].positions]
+    return [*difference.dropped, *held]
+
+
+def _given_up(
+    books: Books, specs: Sequence[StrategySpec], more: Iterable[tuple[str, str]] = ()
+) -> dict[str, tuple[str, ...]]:
+    """What is to be sold though nobody trades it: what is so already, and what joins it now."""
+    now = traded(specs)
+    pairs = [(name, ticker) for name, some in books.given_up.items() for ticker in some]
+    pairs += more
+    left: dict[str, tuple[str, ...]] = {}
+    for name, ticker in dict.fromkeys(pairs):
+        if (name, ticker) not in now:
+            left[name] = (*left.get(name, ()), ticker)
+    return left
