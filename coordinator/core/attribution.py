@@ -26,6 +26,7 @@ KINDS = {
     **dict.fromkeys(("FEE", "CFEE", "PTC", "REG", "TAF"), ActivityKind.FEE),
     **dict.fromkeys(("INT", "INTNRA", "INTTW"), ActivityKind.INTEREST),
     **dict.fromkeys(("SPLIT", "SSP"), ActivityKind.SPLIT),
+    "CGD": ActivityKind.DIVIDEND,
 }
 """Alpaca's words; every DIV* is a dividend, anything else a transfer to or from the account."""
 COIN_PAIR = "coin pair"

@@ -23,7 +23,8 @@ log = logging.getLogger("coordinator")
 OVERLAP = timedelta(minutes=2)
 """The list of executions may lag: each look goes back so far beyond the one before."""
 FEE_DAYS = timedelta(days=6)
-"""Fees and dividends carry dates and are posted later: asked for so far back."""
+"""Fees and dividends carry dates and are posted later: asked for so far back from the last
+session's opening, which had seen all that was posted by then."""
 
 
 class Looks:
@@ -109,7 +110,13 @@ class Looks:
 
     def _activities(self, now: datetime) -> tuple[m.Activity, ...]:
         try:
-            return tuple(self._broker.activities((now - FEE_DAYS).date()))
+            return tuple(self._broker.activities((self._seen_until(now) - FEE_DAYS).date()))
         except BrokerRejected as refusal:
             log.warning("fees and dividends could not be asked for: %s", refusal)
             return ()
+
+    def _seen_until(self, now: datetime) -> datetime:
+        """When all that was posted was surely seen: nobody may have looked for weeks since."""
+        books = self._books()
+        seen = books.session.at if books.session is not None else books.last_at
+        return min(seen or now, now)

@@ -280,6 +280,8 @@ class Face:
             (name, body)
             for name, body in found
             if not named or body["activity_type"] in named
+            if query.get("category") is None
+            or (body["activity_type"] == "FILL") == (query["category"] == "trade_activity")
             if after is None or _when(body) > _as_stamp(after)
             if until is None or _when(body) < _as_stamp(until)
         ]

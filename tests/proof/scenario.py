@@ -38,6 +38,8 @@ class Scenario:
     ends: datetime
     settles: datetime
     """When the next session's coordinator is started, to see what is left of this one."""
+    is_away: bool
+    """Whether nobody trades for weeks before that."""
     configs: tuple[dict[str, Any], ...]
     """One for each coordinator; two trade stocks and crypto side by side on the account."""
     cash: Decimal
@@ -60,9 +62,7 @@ def scenario(
     begins = max(opens if market == "stocks" else ends - minutes * ONE_MINUTE, opens)
     begins += timedelta(seconds=rng.uniform(-200, 300) * minutes / usual)
     hours = _calendar(day, opens, closes)
-    following = next(h for h in hours if h.opens > ends or h.day > day)
-    settles = following.opens if market != "crypto" else ends
-    settles += timedelta(minutes=2) if market != "stocks" else timedelta(minutes=-5)
+    later = [h for h in hours if h.opens > ends or h.day > day]
     spans = {one: _spans(one, hours, begins, opens, closes, ends) for one in listings}
     if kills is None:
         count = rng.choice((0, 0, 1, 1, 2, 4))
@@ -71,18 +71,25 @@ def scenario(
     strategies = [strategy for config in configs for strategy in config["strategies"]]
     capital = sum((Decimal(str(s["initial_cash"])) for s in strategies), Decimal(0))
     whole_cents = rng.random() < 0.25
+    spare, tape = rng.choice((1_000, 50_000)), Tape(rng, spans)
+    cents_only, has_budget = whole_cents or rng.random() < 0.5, rng.random() < 0.2
+    is_away = rng.random() < 0.2
+    following = later[rng.randrange(8, 20) if is_away else 0]
+    settles = following.opens if is_away or market != "crypto" else ends
+    settles += timedelta(minutes=2) if market != "stocks" else timedelta(minutes=-5)
     return Scenario(
         listings,
         tuple(hours),
         begins,
         ends,
         settles,
+        is_away,
         tuple(configs),
-        capital + rng.choice((1_000, 50_000)),
-        Tape(rng, spans),
-        whole_cents or rng.random() < 0.5,
+        capital + spare,
+        tape,
+        cents_only,
         whole_cents,
-        rng.random() < 0.2,
+        has_budget,
         tuple(kills),
     )
 
@@ -110,7 +117,7 @@ def _hours(
 def _calendar(day: date, opens: datetime, closes: datetime) -> list[OpenHours]:
     """The exchange's sessions of some days around, all as long as this one."""
     found = []
-    for shift in range(-6, 6):
+    for shift in range(-6, 34):
         one = day + timedelta(days=shift)
         if one.weekday() < 5:
             hours = [

@@ -37,6 +37,8 @@ from tests.proof.trader import Trader
 from tests.proof.virtual import VirtualLoop
 from tests.proof.wire import WireStream, stream_bar
 
+A_DAY_S = 86_400.0
+
 
 class World:
     """Everything of one seed."""
@@ -182,6 +184,9 @@ class World:
         await asyncio.gather(*(self._begin(trader) for trader in self.traders))
         self.faults.over = True
         self._kills.clear()
+        if self.play.is_away:
+            await asyncio.sleep(A_DAY_S)
+            self.office.while_nobody_trades()
         wait_s = (self.play.settles - self.now()).total_seconds()
         await asyncio.sleep(max(wait_s, 60.0))
         self.office.end_of_day()

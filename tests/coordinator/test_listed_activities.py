@@ -1,0 +1,80 @@
+"""Of the broker's list of activities all that moved the account is taken in, and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from typing import Any
+
+import pytest
+
+from coordinator.core.attribution import attribute
+from coordinator.core.records import ActivityKind
+from coordinator.shell.broker import Broker
+from coordinator.shell.rest import Api
+from tests.coordinator.bench import OPEN, D
+from tests.coordinator.test_attribution import books_of
+
+SINCE = date(2026, 3, 11)
+
+
+class OnePage:
+    """A REST port whose list of activities is this page."""
+
+    def __init__(self, *page: Any) -> None:
+        self._page = page
+        self.asked: list[Mapping[str, Any]] = []
+
+    def get(self, api: Api, path: str, query: Mapping[str, Any]) -> Any:
+        self.asked.append(dict(query))
+        return list(self._page)
+
+    def post(self, api: Api, path: str, body: Mapping[str, Any]) -> Any:
+        raise AssertionError("nothing is posted")
+
+    def delete(self, api: Api, path: str) -> None:
+        raise AssertionError("nothing is deleted")
+
+
+def listed(name: str, kind: str, **more: str) -> dict[str, str]:
+    """An activity of twelve dollars as Alpaca lists it."""
+    return {"id": name, "activity_type": kind, "date": "2026-03-16", "net_amount": "12", **more}
+
+
+def ids(*page: Any) -> list[str]:
+    """What the broker's answer comes to."""
+    return [one.activity_id for one in Broker(OnePage(*page), feed="iex").activities(SINCE)]
+
+
+@pytest.mark.parametrize(
+    ("status", "counts"),
+    [("executed", True), ("correct", True), ("canceled", False), ("pending", False), ("?", True)],
+)
+def test_what_was_called_off_or_is_still_to_come_has_moved_nothing(
+    status: str, counts: bool
+) -> None:
+    found = ids(listed("a", "DIV"), listed("b", "CSD", status=status))
+    assert found == (["a", "b"] if counts else ["a"])
+
+
+def test_a_fill_in_a_list_of_other_activities_is_no_other_activity() -> None:
+    broker = Broker(OnePage(listed("a", "FILL"), listed("b", "DIV"), 7), feed="iex")
+    assert [one.activity_id for one in broker.activities(SINCE)] == ["b"]
+    assert broker.malformed == 1, "a fill is no garbage, a number is"
+
+
+def test_all_types_are_asked_for_whatever_they_are_called() -> None:
+    page = OnePage(listed("a", "CGD"), listed("b", "CIL"), listed("c", "NEW"))
+    found = Broker(page, feed="iex").activities(SINCE)
+    assert [one.kind for one in found] == ["CGD", "CIL", "NEW"]
+    (query,) = page.asked
+    assert query["category"] == "non_trade_activity"
+    assert "activity_types" not in query, "Alpaca takes one of the two"
+
+
+def test_a_fund_that_distributes_its_gains_pays_those_who_hold_it() -> None:
+    (gains,) = Broker(OnePage(listed("a", "CGD", symbol="SPY")), feed="iex").activities(SINCE)
+    books = books_of({"A": "1", "B": "2"})
+    paid = {one.strategy: one.amount for one in attribute(books, gains, OPEN)}
+    assert paid == {"A": D(4), "B": D(8)}
+    assert {one.kind for one in attribute(books, gains, OPEN)} == {ActivityKind.DIVIDEND}

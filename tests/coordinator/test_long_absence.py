@@ -1,0 +1,103 @@
+"""What moved an account while nobody traded it is found and booked, however long that was."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from coordinator.core import messages as m
+from coordinator.core.values import UNASSIGNED
+from tests.coordinator.bench import DAY, OPEN, STOCKS, D
+from tests.proof.seat import Rest, Seat, minute_bars, spec
+from tests.proof.truth import NANO, Truth, told
+
+A_DAY = timedelta(days=1)
+
+
+class Dated(Rest):
+    """REST that lists activities since a date, as Alpaca's does."""
+
+    def activities(self, since: date) -> list[m.Activity]:
+        return [one for one in self._truth.activities if one.day >= since]
+
+
+class Office:
+    """An account on which A holds 180 SPY of 190, and the coordinators that may trade it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.now = OPEN
+        self.truth = Truth(100_000 * NANO * NANO)
+        self.truth.held["SPY"] = 10 * NANO
+        self.rest = Dated(self.truth, lambda: self.now, cents=False)
+        self.path = folder / "journal.db"
+        self.seat = self.coordinator("X", "A")
+        self._buy()
+
+    def coordinator(self, name: str, strategy: str) -> Seat:
+        """A coordinator of one strategy, that buys SPY at each bar."""
+        specs = [spec(strategy, ("SPY",), {(strategy, "SPY"): 1}, "20000")]
+        return Seat(name, specs, self.path, self.rest, STOCKS, crossing=False)
+
+    def _buy(self) -> None:
+        assert self.seat.start(self.now, lambda _: None)
+        self.now += timedelta(seconds=61)
+        self.seat.take(minute_bars(OPEN, {"SPY": 100 * NANO}, ["SPY"]))
+        (order,) = (c for c in self.seat.wire if isinstance(c, m.SubmitOrder))
+        ticket = self.truth.accept(order.client_order_id, "A", "SPY", 1, 180 * NANO, self.now)
+        deal = self.truth.execute(ticket, ticket.left, 100 * NANO, self.now)
+        self.seat.take(told(ticket, self.now, deal.told("stream")))
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    made = Office(tmp_path)
+    yield made
+    made.seat.stop()
+
+
+@pytest.mark.parametrize("weeks", [1, 2, 9])
+def test_a_dividend_and_a_split_of_an_absence_of_weeks_reach_who_held_the_stock(
+    office: Office, weeks: int
+) -> None:
+    office.seat.stop()
+    office.truth.post("DIV", DAY + A_DAY, "SPY", cash=190 * NANO * NANO)
+    office.truth.post("SPLIT", DAY + 2 * A_DAY, "SPY", units=190 * NANO)
+    office.truth.post("CSD", DAY + 3 * A_DAY, cash=5 * NANO * NANO)
+    office.now += weeks * 7 * A_DAY
+    assert office.seat.start(office.now, lambda _: None), office.seat.refused
+    ledger = office.seat.books.ledger
+    assert (ledger["A"].cash, ledger["A"].positions["SPY"].qty) == (D(2180), D(360))
+    assert ledger[UNASSIGNED].positions["SPY"].qty == D(20)
+    assert ledger.net_cash() == D(82_195)
+
+
+def test_a_coordinator_that_comes_weeks_after_another_one_left_finds_the_same(
+    office: Office,
+) -> None:
+    office.seat.stop()
+    office.truth.post("DIV", DAY + A_DAY, "SPY", cash=190 * NANO * NANO)
+    office.now += 30 * A_DAY
+    other = office.coordinator("Y", "B")
+    assert other.start(office.now, lambda _: None), other.refused
+    assert other.books.ledger["A"].cash == D(2180)
+    other.stop()
+
+
+def test_what_moved_an_account_before_it_was_first_seen_is_not_booked_later(tmp_path: Path) -> None:
+    truth = Truth(100_000 * NANO * NANO)
+    truth.post("CSD", DAY - 3 * A_DAY, cash=5 * NANO * NANO)
+    truth.post("CSD", DAY - 9 * A_DAY, cash=5 * NANO * NANO)
+    now = OPEN
+    rest = Dated(truth, lambda: now, cents=False)
+    seat = Seat(
+        "X", [spec("A", ("SPY",), {}, "20000")], tmp_path / "journal.db", rest, STOCKS,
+        crossing=False,
+    )  # fmt: skip
+    for later in range(0, 20, 5):
+        now = OPEN + later * A_DAY
+        assert seat.start(now, lambda _: None), seat.refused
+        assert seat.books.ledger.net_cash() == D(100_010)
+        seat.stop()
