@@ -21,7 +21,7 @@ def end_of_day(
 
     Without --session: every session that is not loaded yet or changed since, but for one that
     is still traded. Safe to repeat, and beside a running coordinator. Exit 1 if rows had to be
-    put into quarantine.
+    put into quarantine, or if the journal of an account cannot be read; all others are loaded.
 
     \b
     Example:
@@ -29,14 +29,17 @@ def end_of_day(
     """
     configure_logging(log_level)
     from cli.loading import LOCK_DEADLINE_S, load_all
-    from coordinator.bootstrap import home_folder, session_sources, warehouse_path
+    from coordinator.bootstrap import home_folder, warehouse_path
     from coordinator.errors import OperatorError
-    from coordinator.readers import running_sessions
+    from coordinator.readers import loadable, running_sessions
 
     home = home_folder()
     running = running_sessions(home) if session is None else {}
-    sources = [one for one in session_sources(home, session) if one.session_id not in running]
+    found = loadable(home, session)
+    sources = [one for one in found.sources if one.session_id not in running]
     if session is not None and not sources:
+        for error in found.kept_out:
+            raise error
         raise OperatorError(f"No journal under {home} holds a session '{session}'." + _known(home))
     incomplete, place, deadline_s = 0, warehouse_path(), LOCK_DEADLINE_S
     if sources or Path(place).exists():  # which may be an older program's, to be migrated
@@ -48,31 +51,35 @@ def end_of_day(
                 "sessions": [source.session_id for source in sources],
                 "incomplete": incomplete,
                 "still_traded": sorted(running),
+                "not_loaded": [str(error) for error in found.kept_out],
             }
         )
     else:
-        _tell(home, len(sources), running)
+        _tell(home, len(sources), running, whole=not found.kept_out)
+    for error in found.kept_out:
+        complain(f"Not loaded: {error}")
     if incomplete:
         complain(f"{_sessions(incomplete)} incomplete: the table `quarantine` says why.")
+    if incomplete or found.kept_out:
         raise typer.Exit(ANYTHING_ELSE)
 
 
-def _tell(home: Path, count: int, running: Collection[str]) -> None:
+def _tell(home: Path, count: int, running: Collection[str], *, whole: bool) -> None:
     from coordinator.bootstrap import warehouse_path
 
     if running:
         typer.echo(f"Still traded, and loaded after its end: {', '.join(sorted(running))}.")
     if count:
         typer.echo(f"{_sessions(count)} of the journal in {warehouse_path()}.")
-    else:
+    elif whole:
         ended = " that has ended" if running else ""
         typer.echo(f"Nothing to load: no journal under {home} holds a session{ended}.")
 
 
 def _known(home: Path) -> str:
-    from coordinator.bootstrap import session_sources
+    from coordinator.readers import loadable
 
-    known = [source.session_id for source in session_sources(home)]
+    known = [source.session_id for source in loadable(home).sources]
     return f" Those there are: {', '.join(known)}." if known else " There is none at all."
 
 

@@ -49,7 +49,7 @@ def load_all(
                 complain(f"Warning: {result.message}")
             else:
                 log.info(result.message)
-        beside = running_sources(home_folder(), running) if sources else ()
+        beside = running_sources(home_folder(), running, beside=[s.session_id for s in sources])
         for agreement in reconcile(store, sources, ask_broker(), running=beside):
             if agreement.found:
                 complain(f"Warning: {agreement.message} The table `discrepancies` names them.")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.faults import plainly
+from cli.faults import ANYTHING_ELSE, complain, plainly
 from cli.tables import plain, print_table, quantity
 
 if TYPE_CHECKING:
@@ -27,23 +27,30 @@ def status(
     """Show the sessions: cash, positions, open orders, P&L.
 
     Entries are those of the day, Orders the open ones. A coordinator that runs is asked, and tells
-    its streams as well. What none runs is as the journals under MULTI_TRADER_HOME have it.
+    its streams as well. What none runs is as the journals under MULTI_TRADER_HOME have it. Exit 1
+    if one of these cannot be read; all others are shown.
 
     \b
     Example:
       multi-trader status
     """
+    from coordinator.errors import MultiTraderError
     from coordinator.readers import read_status
     from coordinator.settings import home_folder
 
     home = home_folder()
-    views = read_status(home)
+    unreadable: list[MultiTraderError] = []
+    views = read_status(home, unreadable=unreadable.append)
     if json:
         typer.echo(as_json(views))
-    elif not views:
-        typer.echo(f"No session under {home} yet. Start one with: multi-trader run")
-    else:
+    elif views:
         show(views)
+    elif not unreadable:
+        typer.echo(f"No session under {home} yet. Start one with: multi-trader run")
+    for error in unreadable:
+        complain(f"Not shown: {error}")
+    if unreadable:
+        raise typer.Exit(ANYTHING_ELSE)
 
 
 def as_json(views: Sequence[StatusView]) -> str:

@@ -16,7 +16,13 @@ from coordinator.core.books import Books
 from coordinator.core.risk import Asset
 from coordinator.core.session import Hours
 from coordinator.core.values import UNASSIGNED, exactly, is_crypto
-from coordinator.errors import BrokerRejected, OperatorError, SafetyRefusal
+from coordinator.errors import (
+    BrokerRejected,
+    JournalDamaged,
+    OperatorError,
+    SafetyRefusal,
+    StorageError,
+)
 from coordinator.settings import KeysMissing, Settings, read_settings, simulator_settings
 from coordinator.shell import startup
 from coordinator.shell.broker import Broker
@@ -85,8 +91,14 @@ class Operator:
 
 
 def mode_of(path: Path) -> str:
-    """The mode of an account's newest session; paper where none was opened yet."""
-    newest = read_newest(path, r.SessionOpened)
+    """The mode of an account's newest session; paper where none was opened yet.
+
+    And where the journal cannot be read: so the account counts, and whoever opens it is told why.
+    """
+    try:
+        newest = read_newest(path, r.SessionOpened)
+    except (JournalDamaged, StorageError):
+        return "paper"
     return newest.record.mode if newest and isinstance(newest.record, r.SessionOpened) else "paper"
 
 

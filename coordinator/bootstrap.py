@@ -29,20 +29,16 @@ from coordinator.errors import OperatorError, SafetyRefusal
 from coordinator.joining import load
 from coordinator.readers import (
     JournalSource,
+    Loadable,
     StatusView,
+    loadable,
     read_status,
     running_sources,
     session_sources,
 )
 from coordinator.rereading import Rereading
 from coordinator.setting_up import setup_of, specs_of, strategy_specs
-from coordinator.settings import (
-    Settings,
-    home_folder,
-    read_settings,
-    warehouse_path,
-    webhook_url,
-)
+from coordinator.settings import Settings, home_folder, read_settings, warehouse_path, webhook_url
 from coordinator.shell.control_socket import controlled
 from coordinator.shell.isolation import walls
 from coordinator.shell.lease import Leases
@@ -58,6 +54,7 @@ from coordinator.warming import WarmUp, WarmupOutcome
 __all__ = [
     "JournalSource",
     "LiveView",
+    "Loadable",
     "Observer",
     "RunOptions",
     "SessionOutcome",
@@ -67,6 +64,7 @@ __all__ = [
     "WarmupOutcome",
     "ask_broker",
     "home_folder",
+    "loadable",
     "read_status",
     "run_configured",
     "run_session",

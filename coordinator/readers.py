@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import sqlite3
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -17,7 +16,7 @@ from coordinator.core.order_rows import Row
 from coordinator.core.statement import Rows
 from coordinator.core.values import SHADOW_MARK, UNASSIGNED, exactly
 from coordinator.core.view import LiveView, StrategyView, strategy_views
-from coordinator.errors import JournalDamaged
+from coordinator.errors import JournalDamaged, MultiTraderError, StorageError
 from coordinator.restating import Late, by_session, read_late, restated_rows
 from coordinator.shell.control_client import NoAnswer, ask
 from coordinator.shell.control_protocol import Request, addresses
@@ -53,6 +52,14 @@ class JournalSource:
         """The session as the warehouse's rows, by table; late bookings where they belong."""
         rows = restated_rows(self.journal, self.session_id, self.late, self.all_late)
         return marked(rows) if self.journal.name != JOURNAL else rows
+
+
+@dataclass(frozen=True, slots=True)
+class Loadable:
+    """Sessions that can be loaded; `kept_out` says why those of other accounts cannot be."""
+
+    sources: Sequence[JournalSource]
+    kept_out: tuple[MultiTraderError, ...] = ()
 
 
 def marked(rows: Rows) -> Rows:
@@ -102,22 +109,42 @@ class _Standing:
     halts: Halts = field(default_factory=Halts)
 
 
-def session_sources(home: Path, session_id: str | None = None) -> list[JournalSource]:
+def loadable(home: Path, session_id: str | None = None) -> Loadable:
     """Every session in the journals under `home`, oldest first; or the one that is named.
 
     Sessions of shadows come after all others; with the one that is named, those of its shadows.
-    Each journal that is read out is proven to be whole before: what is loaded lacks nothing. To
-    load the one that is named, no other account's is read.
+    Each journal that is read out is proven to be whole before: what is loaded lacks nothing. One
+    that is not keeps no other account out. To load the one that is named, no other is read.
+    """
+    journals = _journals(home)
+    if session_id is not None:
+        account = _account_of(session_id)
+        journals = [one for one in journals if _account_folder(one).name == account] or journals
+    proven, kept_out = list[Path](), list[MultiTraderError]()
+    for journal in journals:
+        try:
+            prove(journal)
+        except (JournalDamaged, StorageError) as error:
+            if journal.name == JOURNAL:
+                kept_out.append(error)
+            else:
+                log.warning("⚠ the shadows' journal is not loaded: %s", error)
+        else:
+            proven.append(journal)
+    return Loadable(_sources(proven, session_id), tuple(kept_out))
+
+
+def session_sources(home: Path, session_id: str | None = None) -> list[JournalSource]:
+    """What is `loadable`, where all of it is.
 
     Raises:
         JournalDamaged: the journal of an account is damaged.
         StorageError: it cannot be read just now.
     """
-    journals = _journals(home)
-    if session_id is not None:
-        account = shadowed(session_id).rpartition(".")[2]  # <date>.<coordinator>.<account>
-        journals = [one for one in journals if _account_folder(one).name == account] or journals
-    return _sources([journal for journal in journals if _is_proven(journal)], session_id)
+    found = loadable(home, session_id)
+    if found.kept_out:
+        raise found.kept_out[0]
+    return list(found.sources)
 
 
 def _sources(journals: Sequence[Path], session_id: str | None = None) -> list[JournalSource]:
@@ -141,13 +168,13 @@ def running_sessions(home: Path, leases_folder: Path | None = None) -> dict[str,
     """The sessions that are being traded now, and the coordinator of each.
 
     Such a session has no end in its journal, and a process holds its coordinator's lease. One
-    without an end whose process is gone is as whole as it gets before its next start.
+    without an end whose process is gone is as whole as it gets before its next start. A journal
+    that cannot be read tells of none: nothing of it is loaded anyway.
     """
     found = dict[str, str]()
-    kinds = r.SessionOpened, r.SessionResumed, r.SessionEnded
     for journal in _journals(home):
         open_now: dict[str, str] = {}
-        for entry in read_kinds(journal, *kinds):
+        for entry in _turns(journal):
             open_now.pop(entry.coordinator, None)
             if not isinstance(entry.record, r.SessionEnded):
                 open_now[entry.coordinator] = entry.session_id
@@ -157,49 +184,48 @@ def running_sessions(home: Path, leases_folder: Path | None = None) -> dict[str,
     return found
 
 
+def _turns(journal: Path) -> list[Entry]:
+    """Where sessions begin, go on and end; nothing where the journal cannot be read."""
+    try:
+        return read_kinds(journal, r.SessionOpened, r.SessionResumed, r.SessionEnded)
+    except (JournalDamaged, StorageError):
+        return []  # whoever loads it is told why
+
+
 def running_sources(
-    home: Path, known: Collection[str] = (), leases_folder: Path | None = None
+    home: Path,
+    known: Collection[str] = (),
+    leases_folder: Path | None = None,
+    *,
+    beside: Iterable[str],
 ) -> list[JournalSource]:
     """The sessions that are traded now, as far as they are, and those `known` to have been so.
 
-    They are looked at and not loaded, so their journals are not proven.
+    They are those on the accounts of the sessions `beside` them, which were loaded: so these are
+    looked at and not loaded, and their journals were proven then.
     """
     running = {*running_sessions(home, leases_folder), *known}
-    if not running:
-        return []
-    return [one for one in _sources(_journals(home)) if one.session_id in running]
+    accounts = {_account_of(session) for session in beside}
+    journals = [one for one in _journals(home) if _account_folder(one).name in accounts]
+    return [one for one in _sources(journals) if one.session_id in running] if running else []
 
 
 def _journals(home: Path) -> list[Path]:
-    """The journals of all accounts, and after them those of their shadows."""
-    shadows = [journal for journal in shadow_journals(home) if _is_readable(journal)]
+    """The journals of all accounts, and after them those of their shadows that can be read."""
+    shadows = []
+    for journal in shadow_journals(home):
+        try:
+            read_sessions(journal)
+        except (JournalDamaged, StorageError) as error:
+            log.warning("⚠ the shadows' journal cannot be read: %s", error)
+        else:
+            shadows.append(journal)
     return [*sorted(home.glob(f"*/{JOURNAL}")), *shadows]
 
 
-def _is_readable(shadows: Path) -> bool:
-    """Whether a journal of shadows can be read: one that cannot keeps nobody from the account's."""
-    try:
-        read_sessions(shadows)
-    except (sqlite3.DatabaseError, JournalDamaged) as error:
-        log.warning("⚠ the shadows' journal %s cannot be read: %s", shadows, error)
-        return False
-    return True
-
-
-def _is_proven(journal: Path) -> bool:
-    """Whether the journal is whole; one of shadows that is not keeps nobody from the account's.
-
-    Raises:
-        JournalDamaged: the journal of an account is not.
-    """
-    try:
-        prove(journal)
-    except JournalDamaged as error:
-        if journal.name == JOURNAL:
-            raise
-        log.warning("⚠ the shadows' journal is not loaded: %s", error)
-        return False
-    return True
+def _account_of(session_id: str) -> str:
+    """The account of <date>.<coordinator>.<account>, of a shadow's the one that it watches."""
+    return shadowed(session_id).rpartition(".")[2]
 
 
 def _account_folder(journal: Path) -> Path:
@@ -207,20 +233,40 @@ def _account_folder(journal: Path) -> Path:
     return journal.parent if journal.name == JOURNAL else journal.parent.parent
 
 
-def read_status(home: Path, leases_folder: Path | None = None) -> list[StatusView]:
+def read_status(
+    home: Path,
+    leases_folder: Path | None = None,
+    *,
+    unreadable: Callable[[MultiTraderError], object] | None = None,
+) -> list[StatusView]:
     """The latest session of every coordinator on every account under `home`.
 
-    Of one that runs and answers, as it stands now; else as the journal has it.
+    Of one that runs and answers, as it stands now; else as the journal has it. `unreadable` is
+    told of each account whose journal cannot be read; without it that is raised.
+
+    Raises:
+        JournalDamaged: the journal of an account is damaged.
+        StorageError: it cannot be read just now.
     """
-    newest: dict[tuple[Path, str], str] = {}
-    for journal in sorted(home.glob(f"*/{JOURNAL}")):
-        for entry in read_kinds(journal, r.SessionOpened):
-            newest[journal, entry.coordinator] = entry.session_id
-    current = set(newest.values())
-    standing = {path: _standing(path, current) for path, _ in newest}
+    views = []
+    for path in sorted(home.glob(f"*/{JOURNAL}")):
+        try:
+            views += _latest(path, leases_folder)
+        except (JournalDamaged, StorageError) as error:
+            if unreadable is None:
+                raise
+            unreadable(error)
+    return views
+
+
+def _latest(path: Path, leases_folder: Path | None) -> list[StatusView]:
+    """The latest session of every coordinator on one account."""
+    openings = read_kinds(path, r.SessionOpened)
+    newest = {entry.coordinator: entry.session_id for entry in openings}
+    standing = _standing(path, newest.values())
     return [
-        _now(path, _view(read_session(path, session), standing[path]), leases_folder)
-        for (path, _), session in newest.items()
+        _now(path, _view(read_session(path, session), standing), leases_folder)
+        for session in newest.values()
     ]
 
 

@@ -153,13 +153,17 @@ async def controlled_state(
 
 
 async def _status(home: Path, publish: Publish) -> State[Any]:
-    views = await asyncio.to_thread(read_status, home)
-    if not views:
-        return Completed(message=f"No session under {home} yet.")
+    unreadable: list[MultiTraderError] = []
+    views = await asyncio.to_thread(read_status, home, unreadable=unreadable.append)
     running = [view for view in views if view.state == "running"]
     nobody = "" if running else "No coordinator runs; the journals have: "
     said = nobody + " ".join(map(_in_a_sentence, running or views))
-    await publish(status_rows(running or views), said)
+    if views:
+        await publish(status_rows(running or views), said)
+    else:
+        said = f"No session under {home} yet."
+    if unreadable:
+        return Failed(message=" ".join([*(f"Not shown: {error}" for error in unreadable), said]))
     return Completed(message=said)
 
 

@@ -52,7 +52,8 @@ def end_of_day(
     """Loads what the journals hold into DuckDB, writes the pages, and shows the day.
 
     A session that is still traded is left for the load after its end. Ends as Completed, or as
-    Incomplete where rows were put into quarantine.
+    Incomplete where rows were put into quarantine, or the journal of an account cannot be read;
+    it keeps no other account's sessions out.
     """
     run_id = run_id_of(coordinator_run_id)
     home = home_folder()
@@ -60,15 +61,22 @@ def end_of_day(
         waits_for = coordinator_of(run_id) if run_id else None
         running = wait_for_end(waits_for, lambda: running_sessions(home))
         beside = list(running)
-        results = load_warehouse(journaled_sessions(session, running=beside), running=beside)
+        found = journaled_sessions(session, running=beside)
+        results = load_warehouse(found.sources, running=beside)
         news = [result for result in results if is_news(result)]
         pages = [write_page(result.session_id) for result in news]
-        if news or run_id:
-            publish_day(news, pages, cause_of(run_id, coordinator_state, running))
-    return loaded_state(results, running)
+        if news or run_id or found.kept_out:
+            cause = cause_of(run_id, coordinator_state, running, found.kept_out)
+            publish_day(news, pages, cause)
+    return loaded_state(results, running, found.kept_out)
 
 
-def cause_of(run_id: UUID | None, state: str | None, running: Collection[str] = ()) -> str:
+def cause_of(
+    run_id: UUID | None,
+    state: str | None,
+    running: Collection[str] = (),
+    kept_out: Sequence[Exception] = (),
+) -> str:
     """What a load followed, and what it left out, in Markdown; empty for one by schedule."""
     said = []
     if run_id:
@@ -76,6 +84,7 @@ def cause_of(run_id: UUID | None, state: str | None, running: Collection[str] = 
         said.append(f"After [this coordinator's run](/runs/flow-run/{run_id}): **{ended}**.")
     if running:
         said.append(f"Still traded, and loaded later: {', '.join(sorted(running))}.")
+    said += [f"**Not loaded:** {error}" for error in kept_out]
     return " ".join(said)
 
 
@@ -84,15 +93,19 @@ def is_news(result: LoadResult) -> bool:
     return result.status is not LoadStatus.UNCHANGED
 
 
-def loaded_state(results: Sequence[LoadResult], running: Collection[str] = ()) -> State[Any]:
-    """The state that counts the sessions loaded, and is red while rows are in quarantine."""
-    incomplete = [result for result in results if result.status is LoadStatus.INCOMPLETE]
-    if incomplete:
-        said = " ".join(result.message for result in incomplete)
-        return Failed(name="Incomplete", message=said)
+def loaded_state(
+    results: Sequence[LoadResult],
+    running: Collection[str] = (),
+    kept_out: Sequence[Exception] = (),
+) -> State[Any]:
+    """The state that counts the sessions loaded; red while any of them, or an account, is not."""
     loaded = [result for result in results if is_news(result)]
     names = ", ".join(result.session_id for result in loaded)
     later = f" Still traded: {', '.join(sorted(running))}." if running else ""
     unchanged = len(results) - len(loaded)
-    said = f"{len(loaded)} loaded{f' ({names})' if names else ''}, {unchanged} unchanged."
-    return Completed(message=said + later)
+    said = f"{len(loaded)} loaded{f' ({names})' if names else ''}, {unchanged} unchanged.{later}"
+    wrong = [result.message for result in results if result.status is LoadStatus.INCOMPLETE]
+    wrong += [f"Not loaded: {error}" for error in kept_out]
+    if wrong:
+        return Failed(name="Incomplete", message=" ".join([*wrong, said] if kept_out else wrong))
+    return Completed(message=said)

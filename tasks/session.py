@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
-from prefect import task
+from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from coordinator.bootstrap import home_folder, session_sources
-from warehouse import SessionSource
+from coordinator.bootstrap import Loadable, home_folder, loadable
 
 
 @task(name="read journals", cache_policy=NO_CACHE, persist_result=False)
-def journaled_sessions(
-    session_id: str | None, *, running: Collection[str] = ()
-) -> Sequence[SessionSource]:
+def journaled_sessions(session_id: str | None, *, running: Collection[str] = ()) -> Loadable:
     """Every journaled session under the home folder, or the one named; none still `running`."""
-    found = session_sources(home_folder(), session_id)
-    return [source for source in found if source.session_id not in running]
+    found = loadable(home_folder(), session_id)
+    for error in found.kept_out:
+        get_run_logger().error("Not loaded: %s", error)
+    sources = [source for source in found.sources if source.session_id not in running]
+    return Loadable(sources, found.kept_out)

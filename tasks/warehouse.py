@@ -30,7 +30,7 @@ def load_warehouse(
     log = get_run_logger()
     with Store.open(warehouse_path()) as store:
         results = load_sessions(store, sources)
-        beside = running_sources(home_folder(), running)
+        beside = running_sources(home_folder(), running, beside=[s.session_id for s in sources])
         for agreement in reconcile(store, sources, ask_broker(), running=beside):
             (log.warning if agreement.found else log.info)(agreement.message)
     return results

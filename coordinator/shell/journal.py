@@ -239,11 +239,11 @@ def read_session(path: Path, session_id: str) -> list[Entry]:
             " WHERE session_id = ? ORDER BY seq",
             (session_id,),
         ).fetchall()
-    found: list[Entry] = []
-    for seq, coordinator, session, kind, body, digest, previous in rows:
-        if digest != chained(previous or GENESIS, seq, coordinator, session, kind, body):
-            raise broken(path, seq, seq - 1)
-        found += entries_of(seq, coordinator, session, kind, body)
+        found: list[Entry] = []
+        for seq, coordinator, session, kind, body, digest, previous in rows:
+            if digest != chained(previous or GENESIS, seq, coordinator, session, kind, body):
+                raise broken(path, seq, seq - 1)
+            found += entries_of(seq, coordinator, session, kind, body)
     return found
 
 
@@ -262,14 +262,14 @@ def read_newest(path: Path, *kinds: type[Record]) -> Entry | None:
     asked = (_NEWEST_OF, _named(kinds)) if kinds else (_NEWEST, ())
     with reading(path) as connection:
         row = connection.execute(*asked).fetchone()
-    return None if row is None else entries_of(*row)[-1]
+        return None if row is None else entries_of(*row)[-1]
 
 
 def read_kinds(path: Path, *kinds: type[Record]) -> list[Entry]:
     """All entries of these kinds of record, oldest first, whatever session they belong to."""
     with reading(path) as connection:
         rows = connection.execute(_ALL_OF, _named(kinds)).fetchall()
-    return [entry for row in rows for entry in entries_of(*row)]
+        return [entry for row in rows for entry in entries_of(*row)]
 
 
 _NEWEST = "SELECT seq, coordinator, session_id, kind, body FROM records ORDER BY seq DESC LIMIT 1"

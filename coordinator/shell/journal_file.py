@@ -12,7 +12,7 @@ import sqlite3
 from contextlib import suppress
 from pathlib import Path
 
-from coordinator.errors import JournalDamaged
+from coordinator.errors import JournalDamaged, MultiTraderError, StorageError
 from coordinator.shell.folders import private_folder
 from coordinator.shell.journal_log import BUSY_S
 from coordinator.shell.journal_rows import unusable
@@ -25,6 +25,13 @@ CREATE TABLE IF NOT EXISTS records (
 CREATE INDEX IF NOT EXISTS records_of_session ON records (session_id, seq);
 CREATE INDEX IF NOT EXISTS records_of_kind ON records (kind, seq);
 """
+_PASSING = {
+    sqlite3.SQLITE_BUSY,
+    sqlite3.SQLITE_LOCKED,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_IOERR,
+}
+"""What SQLite says of a file that somebody holds, or that cannot be reached."""
 MADE_FIRST = "info"
 """The table that a new journal gets before that of its records."""
 HOLDS_NOTHING = (
@@ -49,17 +56,24 @@ def connect(path: Path) -> sqlite3.Connection:
 class reading:
     """The file, open beside a coordinator that may be writing; one `unbegun` has no records.
 
+    What SQLite, or a row that cannot be decoded, raises within is told as what it means:
+
     Raises:
-        JournalDamaged: it is no journal any more.
+        JournalDamaged: the file is not what was written.
+        StorageError: it cannot be read just now, which says nothing of what is in it.
     """
 
     def __init__(self, path: Path) -> None:
+        self._path = path
         refuse_cut_off(path)
-        self._connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
+        try:
+            self._connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
+        except sqlite3.Error as error:
+            raise (_meaning(path, error) or error) from error
         try:
             self.unbegun = is_unbegun(self._connection, path)
-        except BaseException:
-            self._connection.close()
+        except BaseException as error:
+            self.__exit__(type(error), error)
             raise
         if self.unbegun:
             self._connection.close()
@@ -69,8 +83,10 @@ class reading:
     def __enter__(self) -> sqlite3.Connection:
         return self._connection
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, _: object, error: BaseException | None, *__: object) -> None:
         self._connection.close()
+        if error is not None and (meaning := _meaning(self._path, error)) is not None:
+            raise meaning from error
 
 
 def refuse_cut_off(path: Path) -> None:
@@ -108,6 +124,21 @@ def is_unbegun(connection: sqlite3.Connection, path: Path) -> bool:
     if pages > (3 if tables else 1):  # one for what it holds, two for a table and its index
         raise unusable(path, ValueError("its table of records is gone"))
     return True
+
+
+def _meaning(path: Path, error: BaseException) -> MultiTraderError | None:
+    """What it says of the journal; None if it is about something else."""
+    passing = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF in _PASSING
+    match error:
+        case sqlite3.OperationalError() if passing:
+            return StorageError(
+                f"{path} cannot be read just now ({error}). Try again; if that does not help, look"
+                " at who may read it, and at the disk."
+            )
+        case sqlite3.DatabaseError() | ValueError():
+            return unusable(path, error)
+        case _:
+            return None
 
 
 def _tables(connection: sqlite3.Connection) -> set[str]:

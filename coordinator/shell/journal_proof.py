@@ -10,22 +10,15 @@ import logging
 import sqlite3
 from pathlib import Path
 
-from coordinator.errors import JournalDamaged, StorageError
+from coordinator.errors import JournalDamaged
 from coordinator.shell.journal import reading
 from coordinator.shell.journal_file import HOLDS_NOTHING
-from coordinator.shell.journal_rows import GENESIS, broken, chained, unusable
+from coordinator.shell.journal_rows import GENESIS, broken, chained
 
 log = logging.getLogger("coordinator")
 _ROWS = (
     "SELECT seq, coordinator, session_id, kind, body, hash FROM records NOT INDEXED ORDER BY seq"
 )
-_PASSING = {
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_LOCKED,
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_IOERR,
-}
-"""What SQLite says of a file that somebody holds, or that cannot be reached."""
 
 
 def prove(path: Path) -> None:
@@ -38,22 +31,12 @@ def prove(path: Path) -> None:
         JournalDamaged: a row is not the one that was written, or an index leads elsewhere.
         StorageError: the file cannot be read just now, which says nothing of what is in it.
     """
-    try:
-        journal = reading(path)
-        if journal.unbegun:
-            log.warning(HOLDS_NOTHING, path)
-        with journal as connection:
-            _prove_rows(connection, path)
-            (said,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & 0xFF not in _PASSING:
-            raise unusable(path, error) from error
-        raise StorageError(
-            f"{path} cannot be read just now ({error}), so nothing of it was loaded. Try again; if"
-            " that does not help, look at who may read it, and at the disk."
-        ) from error
-    except (sqlite3.DatabaseError, ValueError) as error:
-        raise unusable(path, error) from error
+    journal = reading(path)
+    if journal.unbegun:
+        log.warning(HOLDS_NOTHING, path)
+    with journal as connection:
+        _prove_rows(connection, path)
+        (said,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
     if said != "ok":
         what = " ".join(str(said).rpartition("***")[2].split())  # after the name of the database
         raise JournalDamaged(

@@ -25,8 +25,16 @@ class Entry:
 
 
 def entries_of(seq: int, coordinator: str, session_id: str, kind: str, body: str) -> list[Entry]:
-    """The entries of a row, in order; most often it is one."""
-    return [Entry(seq, coordinator, session_id, record) for record in decode_all(kind, body)]
+    """The entries of a row, in order; most often it is one.
+
+    Raises:
+        ValueError: the row is none of ours.
+    """
+    try:
+        records = decode_all(kind, body)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"record {seq} cannot be read: {error!r}") from error
+    return [Entry(seq, coordinator, session_id, record) for record in records]
 
 
 def chained(previous: str, seq: int, *parts: str) -> str:

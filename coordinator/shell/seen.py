@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from pathlib import Path
 
 from coordinator.core import records as r
 from coordinator.core.codec import decode
 from coordinator.core.values import Bar
-from coordinator.errors import StorageError
+from coordinator.errors import JournalDamaged, StorageError
 from coordinator.shell.journal import reading
 
 _QUERY = (
@@ -28,7 +27,7 @@ def bars_seen(path: Path, session_id: str, *, after: int) -> tuple[int, list[Bar
     try:
         with reading(path) as connection:
             rows = connection.execute(_QUERY, (session_id, after)).fetchall()
-    except sqlite3.Error as error:
+    except JournalDamaged as error:
         raise StorageError(f"{path} could not be read ({error}); look at the disk") from error
     found: list[Bar] = []
     for _, kind, body in rows:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,8 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import ROOT, Said, Shell
+from tests.coordinator.test_readers import keep
+from tests.coordinator.test_statement import a_day
 from warehouse import Store
 
 Command = Callable[[Sequence[str]], Said]
@@ -208,12 +211,62 @@ def test_a_damaged_journal_is_told_after_its_session_and_fails_nothing(
 
     journal = tmp_path / "PA1" / "journal.db"
     journal.parent.mkdir()
-    journal.write_bytes(b"something else" * 100)
+    journal.write_bytes(NO_JOURNAL)
     monkeypatch.setenv("MULTI_TRADER_HOME", str(tmp_path))
     load_after("2026-03-17.c.PA1")
     told = capfd.readouterr().err
     assert f"the session is not in the warehouse. {journal} cannot be used as a journal" in told
     assert "Repeat with: multi-trader end-of-day --session 2026-03-17.c.PA1" in told
+
+
+NO_JOURNAL = b"something else" * 100
+
+
+def beside_a_damaged_account(home: Path) -> Path:
+    """Two accounts: PA1's session has ended, and PA0's journal is none any more; that one."""
+    keep(home, a_day(), "PA1")
+    damaged = home / "PA0" / "journal.db"
+    damaged.parent.mkdir()
+    damaged.write_bytes(NO_JOURNAL)
+    return damaged
+
+
+def test_an_account_whose_journal_is_damaged_keeps_no_other_out_of_the_warehouse(
+    command: Command, tmp_path: Path
+) -> None:
+    damaged = beside_a_damaged_account(tmp_path / "state")
+    for args in (["end-of-day"], ["end-of-day", "--json"]):
+        loaded = command(args)
+        assert loaded.code == 1
+        assert f"Not loaded: {damaged} cannot be used as a journal" in loaded.err
+    told = json.loads(loaded.out)
+    assert (told["sessions"], len(told["not_loaded"])) == (["2026-03-17.bench.PA1"], 1)
+    asked = command(["sql", "--csv", "SELECT session_id FROM sessions"])
+    assert asked.out.splitlines()[1:] == ["2026-03-17.bench.PA1"]
+    named = command(["end-of-day", "--session", "2026-03-17.bench.PA1"])
+    assert (named.code, "cannot be used" in named.err) == (0, False)
+    refused = command(["end-of-day", "--session", "2026-03-17.bench.PA0"])
+    assert (refused.code, refused.out) == (1, "")
+    assert f"{damaged} cannot be used as a journal" in refused.err
+
+
+def test_where_only_a_damaged_journal_is_nobody_says_that_there_is_none(
+    command: Command, tmp_path: Path
+) -> None:
+    damaged = beside_a_damaged_account(tmp_path / "state")
+    shutil.rmtree(tmp_path / "state" / "PA1")
+    for name in ("end-of-day", "status"):
+        said = command([name])
+        assert (said.code, said.out) == (1, "")
+        assert f"{damaged} cannot be used as a journal" in said.err
+
+
+def test_status_shows_the_accounts_beside_a_damaged_one(command: Command, tmp_path: Path) -> None:
+    damaged = beside_a_damaged_account(tmp_path / "state")
+    shown = command(["status"])
+    assert shown.code == 1
+    assert "PA1  bench  2026-03-17.bench.PA1" in shown.out
+    assert f"Not shown: {damaged} cannot be used as a journal" in shown.err
 
 
 def test_before_the_first_session_nothing_is_an_answer(command: Command) -> None:

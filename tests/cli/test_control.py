@@ -61,6 +61,18 @@ def test_without_a_coordinator_a_pause_is_in_the_journal_for_the_next(
     assert "paused" not in command(["status"]).out
 
 
+def test_a_strategy_is_paused_beside_an_account_whose_journal_is_damaged(
+    command: Command, books: Path
+) -> None:
+    damaged = books.parents[0] / "PA0" / JOURNAL
+    damaged.parent.mkdir()
+    damaged.write_bytes(b"something else" * 100)
+    said = command(["pause", "A"])
+    assert said.code == 0
+    assert kinds(books) == [("Paused", "A")]
+    assert f"PA0: not looked at: {damaged} cannot be used as a journal" in said.err
+
+
 def test_what_was_done_as_json(command: Command, books: Path) -> None:
     told = json.loads(command(["pause", "B", "--json"]).out)
     expected = {"act": "pause", "account": "PA1", "coordinator": "bench", "strategy": "B"}

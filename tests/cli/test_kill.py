@@ -17,7 +17,7 @@ import pytest
 
 from coordinator.accounts import Operator
 from coordinator.core import records as r
-from coordinator.errors import SafetyRefusal
+from coordinator.errors import JournalDamaged, SafetyRefusal
 from coordinator.kill import kill
 from coordinator.shell.folders import JOURNAL
 from coordinator.shell.journal import Journal, read_kinds
@@ -200,6 +200,19 @@ def test_an_account_that_cannot_be_killed_keeps_no_other_alive(tmp_path: Path) -
     ]
     for number, count in (("PA1", 1), ("PA2", 0), ("PA3", 1)):
         assert len(read_kinds(tmp_path / number / JOURNAL, r.Killed)) == count
+
+
+def test_an_account_whose_journal_is_damaged_is_told_and_every_other_is_killed(
+    tmp_path: Path,
+) -> None:
+    told: list[str] = []
+    for number in ("PA1", "PA2"):
+        Journal(tmp_path / number / JOURNAL, number, "single").close()
+    (tmp_path / "PA1" / JOURNAL).write_bytes(b"something else" * 100)
+    with pytest.raises(JournalDamaged, match="PA1"):
+        kill(Operator(tmp_path, {}, "me", told.append))
+    assert told[0].startswith("PA1: NOT KILLED: ")
+    assert len(read_kinds(tmp_path / "PA2" / JOURNAL, r.Killed)) == 1
 
 
 def test_without_any_account_the_command_says_so_and_where_it_looked(

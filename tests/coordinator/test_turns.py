@@ -28,13 +28,8 @@ def test_an_order_that_the_budget_held_back_leaves_when_its_turn_comes_and_not_a
         return waits_s.pop(0) if urgency is Urgency.EXIT else 0.0
 
     async def play(broker: Broker) -> None:
-        desk = Desk(
-            tmp_path,
-            lambda pace: Broker(broker._rest, feed="iex", pace=pace),
-            monotonic=time.monotonic,
-            turn=turn,
-            tick_s=A_DAY_S,
-        )
+        ports = {"monotonic": time.monotonic, "turn": turn, "tick_s": A_DAY_S}
+        desk = Desk(tmp_path, broker, **ports)
         [bought] = (c for c in desk.bench.commands if isinstance(c, m.SubmitOrder))
         desk.live._errands.carry_out([replace(bought, side=Side.SELL)])
         async with asyncio.timeout(PATIENCE_S):

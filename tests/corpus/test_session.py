@@ -20,7 +20,6 @@ from coordinator.shell.coordinator import LiveSession
 from coordinator.shell.journal import Journal
 from coordinator.shell.lookout import Depth
 from coordinator.shell.narrator import Narrator
-from coordinator.shell.pace import Pace
 from coordinator.shell.ports import Ports
 from coordinator.shell.streams import market_stream, order_stream
 from coordinator.shell.workers import Threads
@@ -35,10 +34,10 @@ UPDATE = fill(order=FILL["data"]["order"] | {"client_order_id": "A.2026-03-17.1"
 class Desk:
     """A session in its tenth minute, with an order open, that does not run by itself.
 
-    `ports` are those that shall not be the usual ones; `make_broker` gives a worker its broker.
+    `ports` are those that shall not be the usual ones.
     """
 
-    def __init__(self, folder: Path, make_broker: Callable[[Pace], Broker], **ports: Any) -> None:
+    def __init__(self, folder: Path, broker: Broker, **ports: Any) -> None:
         self.bench = Bench(spec("A", {("SPY", 0): 1}, tickers=("SPY", "QQQ")))
         self.bench.minute(0, {"SPY": "100", "QQQ": "200"})
         self.local_s = 1000.0
@@ -51,7 +50,7 @@ class Desk:
             self.bench.name.session_id,
             replace(self._ports(), **ports),
             clock,
-            make_broker,
+            lambda pace: Broker(broker._rest, feed="iex", pace=pace),
             Narrator(self.bench.books, self.bench.specs),
         )
         self.live.lookout.next_look(suspicious=False)  # the first is due at once
@@ -81,7 +80,7 @@ def rest_is_asked(folder: Path, story: Callable[[Desk], None], *paths: str) -> N
     """In a story REST is asked for these paths, and for nothing else."""
 
     async def play(broker: Broker, answers: Answers) -> None:
-        desk = Desk(folder, lambda _: broker)
+        desk = Desk(folder, broker)
         story(desk)
         await asyncio.to_thread(answers.wait_for, set(paths))
         await desk.live._line.stop()
@@ -182,7 +181,7 @@ def test_a_flood_of_garbage_floods_neither_the_log_nor_the_broker_and_hides_no_g
     answered: list[Answers] = []
 
     async def play(broker: Broker) -> None:
-        desk = Desk(tmp_path, lambda _: broker)
+        desk = Desk(tmp_path, broker)
         for number in range(3000):
             desk.local_s += 0.01
             desk.live.ears.on_bars([{"T": "b", "S": "SPY"}])

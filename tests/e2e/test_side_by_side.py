@@ -61,8 +61,10 @@ def test_the_end_of_day_of_one_leaves_what_the_other_still_does_to_that_ones_own
         wait_until(venue, UNTIL, lambda: None not in (stocks.poll(), crypto.poll()))
         stocks.send_signal(signal.SIGTERM)
         stocks.communicate(timeout=300)
-        running = running_sources(tmp_path, (), tmp_path / ".multi-trader" / "leases")
-        (ended,) = [one for one in session_sources(tmp_path) if one not in running]
+        every = session_sources(tmp_path)
+        leases, names = tmp_path / ".multi-trader" / "leases", [one.session_id for one in every]
+        running = running_sources(tmp_path, (), leases, beside=names)
+        (ended,) = [one for one in every if one not in running]
         load_session(store, ended)
         (beside,) = reconcile(store, [ended], ask, running=running)
         (alone,) = reconcile(store, [ended], ask)

@@ -178,3 +178,13 @@ def test_the_form_offers_what_there_is_and_prefect_never_repeats_it() -> None:
     offered = ["status", "pause", "resume", "flatten", "reload", "kill", "revive"]
     assert shown["action"]["enum"] == offered
     assert control.retries == 0
+
+
+def test_status_shows_the_accounts_beside_a_damaged_one_and_its_run_is_red(home: Path) -> None:
+    (home / "PA0").mkdir()
+    (home / "PA0" / "journal.db").write_bytes(b"something else" * 100)
+    page = Page()
+    state = end_of(home, "status", page=page)
+    assert (state.type, bool(page.rows)) == (FAILED, True)
+    assert "Not shown: " in (state.message or "")
+    assert "bench on PA1: not running." in (state.message or "")

@@ -14,6 +14,7 @@ from uuid import UUID
 import pytest
 from prefect import State
 from prefect.client.schemas.objects import StateType
+from prefect.logging import disable_run_logger
 from prefect.states import Completed, Failed
 
 from coordinator.bootstrap import RunOptions, run_configured
@@ -25,8 +26,17 @@ from flows.settled import alone, run_id_of, wait_for_end
 from tasks.digest import read_day
 from tasks.repeats import may_pass
 from tasks.session import journaled_sessions
+from tests.coordinator.test_readers import keep
+from tests.coordinator.test_statement import a_day
 from tests.warehouse.builder import Day
-from warehouse import LoadResult, LoadStatus, Store, WarehouseLocked, load_session
+from warehouse import (
+    LoadResult,
+    LoadStatus,
+    Store,
+    WarehouseLocked,
+    load_session,
+    load_sessions,
+)
 
 
 def result(status: LoadStatus, session: str = "s1") -> LoadResult:
@@ -192,7 +202,7 @@ def test_a_session_that_still_trades_is_left_for_the_load_after_its_end(
 
     def loadable() -> tuple[dict[str, str], int]:
         running = running_sessions(tmp_path, leases)
-        return running, len(journaled_sessions.fn(None, running=list(running)))
+        return running, len(journaled_sessions.fn(None, running=list(running)).sources)
 
     @contextlib.asynccontextmanager
     async def look(session: object) -> AsyncIterator[None]:
@@ -217,3 +227,23 @@ def test_a_session_that_still_trades_is_left_for_the_load_after_its_end(
     assert outcome.session_id is not None
     assert seen == [({outcome.session_id: "one"}, 0)] * 2
     assert loadable() == ({}, 1)
+
+
+def test_an_account_whose_journal_is_damaged_makes_the_end_of_day_red_after_all_others_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MULTI_TRADER_HOME", str(tmp_path))
+    keep(tmp_path, a_day(), "PA1")
+    damaged = tmp_path / "PA0" / "journal.db"
+    damaged.parent.mkdir()
+    damaged.write_bytes(b"something else" * 100)
+    with disable_run_logger():
+        found = journaled_sessions.fn(None, running=list(running_sessions(tmp_path)))
+    with Store.open(tmp_path / "books.duckdb") as store:
+        results = load_sessions(store, found.sources)
+    state = loaded_state(results, (), found.kept_out)
+    assert (state.type, state.name) == (StateType.FAILED, "Incomplete")
+    said = state.message or ""
+    assert said.startswith(f"Not loaded: {damaged} cannot be used as a journal")
+    assert said.endswith("1 loaded (2026-03-17.bench.PA1), 0 unchanged.")
+    assert f"**Not loaded:** {damaged}" in cause_of(None, None, (), found.kept_out)
