@@ -15,7 +15,7 @@ from typing import Any
 
 from coordinator.bootstrap import RunOptions, SessionOutcome, run_configured
 from coordinator.config import ControlsConfig, configure
-from coordinator.core.engine import CRYPTO_FEE_RATE
+from coordinator.core.fees import CRYPTO_FEE_RATE
 from coordinator.settings import KEYS
 
 log = logging.getLogger("coordinator")

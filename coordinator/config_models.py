@@ -13,7 +13,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, InstanceOf
 
 from coordinator.core.controls import Controls
-from coordinator.core.engine import CRYPTO_FEE_RATE
+from coordinator.core.fees import CRYPTO_FEE_RATE
 from coordinator.core.values import NAME_PATTERN, SYMBOL_PATTERN, is_crypto
 from coordinator.strategies.base import Exact, Strategy, plain_value
 from coordinator.sweep_block import Sweep

@@ -29,7 +29,7 @@ from coordinator.core.adoption import (
     unowned,
 )
 from coordinator.core.books import Books
-from coordinator.core.engine import CRYPTO_FEE_RATE
+from coordinator.core.fees import CRYPTO_FEE_RATE
 from coordinator.core.messages import AccountSeen
 from coordinator.core.orders import PHASE, Phase
 from coordinator.core.review import review

@@ -15,7 +15,7 @@ from pathlib import Path
 from coordinator.accounts import Account, Operator, Reach, mode_of
 from coordinator.config_text import unknown
 from coordinator.core import records as r
-from coordinator.core.engine import CRYPTO_FEE_RATE
+from coordinator.core.fees import CRYPTO_FEE_RATE
 from coordinator.core.messages import AccountSeen
 from coordinator.core.reconcile import DiscrepancyKind, accept
 from coordinator.core.review import Review, review

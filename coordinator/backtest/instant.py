@@ -26,9 +26,9 @@ from coordinator.backtest.setup import Opened, Setup
 from coordinator.core import risk
 from coordinator.core.books import Books
 from coordinator.core.controls import Controls
+from coordinator.core.fees import fees
 from coordinator.core.order_rows import Row
 from coordinator.core.orders import OrderStatus
-from coordinator.core.reports import fees
 from coordinator.core.together import starts_together
 from coordinator.core.values import MINUTE, UNASSIGNED, ZERO, Reason, Side, exactly, is_crypto
 from coordinator.shell import startup
@@ -190,7 +190,7 @@ class Instant:
                 self._due[seat.reel.minutes[following]].append(seat.number)
 
     def _look(self, seat: Seat, minute: int) -> None:
-        """One strategy's decision on one ticker's bar, as `Engine._decide` takes it."""
+        """One strategy's decision on one ticker's bar, as `Decider._decide` takes it."""
         book, place = seat.book, seat.reel.place[minute]
         if book.watched:
             book.check_day(minute)
@@ -209,7 +209,7 @@ class Instant:
         self._expect(seat, place)
 
     def _enter(self, seat: Seat, minute: int, close: Decimal) -> bool:
-        """Whether an order follows from the wish to buy, as `Engine._enter` has it."""
+        """Whether an order follows from the wish to buy, as `Decider._enter` has it."""
         book = seat.book
         if book.minute != minute:
             book.minute, book.available = minute, book.account.cash

@@ -15,7 +15,7 @@ from coordinator.config import CoordinatorConfig, config_hash
 from coordinator.core import records as r
 from coordinator.core.books import Books
 from coordinator.core.controls import Controls
-from coordinator.core.engine import CRYPTO_FEE_RATE
+from coordinator.core.fees import CRYPTO_FEE_RATE
 from coordinator.core.lane import StrategySpec, tickers_of
 from coordinator.core.opening import SessionName, open_session, session_id
 from coordinator.core.risk import Asset

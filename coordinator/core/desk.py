@@ -40,7 +40,7 @@ class OrderDesk:
         crossing: bool = False,
         apart: bool = False,
     ) -> None:
-        self.blotter, self.books, self._assets = blotter, blotter.books, assets
+        self.blotter, self.books, self.assets = blotter, blotter.books, assets
         self.own = own_strategies
         self._apart = apart
         self.intents = Intents(blotter, assets, session_date, crossing=crossing, apart=apart)
@@ -74,10 +74,10 @@ class OrderDesk:
         own = [o for o in self.books.orders.open_of(strategy) if o.symbol == symbol]
         if own and not self._is_withdrawn(own, reason, now):
             return
-        if symbol not in self._assets:
+        if symbol not in self.assets:
             return
         position = self.books.ledger[strategy].positions.get(symbol)
-        qty = risk.exit_qty(self._assets[symbol], position, self._available(symbol))
+        qty = risk.exit_qty(self.assets[symbol], position, self._available(symbol))
         if qty:
             self.intents.wish(Wish(strategy, symbol, Side.SELL, qty, close, reason), now)
 
@@ -115,7 +115,7 @@ class OrderDesk:
     def drop_waiting(self, now: datetime, *, older_than: timedelta = timedelta(0)) -> None:
         """Drop what still waits for its turn and is older than that, or cannot be sent any more."""
         for order in self.books.orders.open():
-            too_old = now - order.decided_at >= older_than or order.symbol not in self._assets
+            too_old = now - order.decided_at >= older_than or order.symbol not in self.assets
             if order.status is OrderStatus.WAITING and too_old:
                 self._deny(order, now, "session_over")
 
@@ -132,7 +132,7 @@ class OrderDesk:
         """
         for order_id in unsent:
             order = self.books.orders.get(order_id)
-            if order is None or order.symbol not in self._assets:
+            if order is None or order.symbol not in self.assets:
                 self.give_up(order_id, now)
             elif order.status is OrderStatus.SUBMITTED and not self._barred(order):
                 self.intents.submit(order_id, order.symbol, order.side, order.qty)

@@ -7,24 +7,25 @@ of the account's other coordinators, in the order in which they are made.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from functools import partial
 
 from coordinator.core import messages as m
-from coordinator.core import operator, risk
+from coordinator.core import operator
 from coordinator.core import records as r
 from coordinator.core.blotter import Blotter
 from coordinator.core.books import Books
 from coordinator.core.controls import Controls, Gate
+from coordinator.core.decider import Decider
 from coordinator.core.desk import OrderDesk
 from coordinator.core.explanation import Case, Explanation
-from coordinator.core.known import View
-from coordinator.core.lane import FAULT, StrategySpec
+from coordinator.core.fees import CRYPTO_FEE_RATE
+from coordinator.core.lane import StrategySpec
 from coordinator.core.lanes import Lanes
-from coordinator.core.minute import Minutes, Seat, news_of
+from coordinator.core.minute import Minutes, news_of
 from coordinator.core.reconcile import DiscrepancyKind, Reconciler, finding
 from coordinator.core.reconfiguration import change_session
 from coordinator.core.reload import Difference, Setup, traded
@@ -32,17 +33,13 @@ from coordinator.core.reports import Reports
 from coordinator.core.risk import Asset
 from coordinator.core.rollover import Rollover
 from coordinator.core.session import Hours, SessionPlan
-from coordinator.core.values import Bar, Reason, exactly
+from coordinator.core.values import Bar, exactly
 from coordinator.core.way_out import WayOut
 from coordinator.errors import SafetyRefusal
 
-LATE = timedelta(seconds=90)
-"""A bar that arrives longer than this after its end opens nothing."""
-CRYPTO_FEE_RATE = Decimal("0.0025")
-
 
 class Engine:
-    """Routes bars to strategies and turns their signals into wishes for the order desk.
+    """Has each message answered by the part of the house that it concerns.
 
     `hours` are the exchange's sessions around the plan's, for what is held and not traded in it.
     Strategies `apart` share bars and nothing else: each trades as if it were alone. Where there
@@ -82,7 +79,7 @@ class Engine:
         self._reports = Reports(self._desk, crypto_fee_rate)
         self.reconciler = Reconciler(books, self._record, self._reports.on_update)
         self._gate = Gate(books, plan, controls, apart)
-        self._sees_orders, self._blind = True, frozenset[str]()
+        self._decider = Decider(self._minutes, self.lanes, self._desk, self._gate)
         self._closed = False
         self._rollover = Rollover(books, plan, self._record, self.specs)
 
@@ -105,7 +102,8 @@ class Engine:
             case m.AccountSeen():
                 self.reconciler.take(message)
             case m.SightChanged():
-                self._sees_orders, self._blind = message.orders, message.blind
+                self._decider.sees_orders = message.orders
+                self._decider.blind = message.blind
             case m.ClockRead():
                 self._rollover.roll(message.now)
                 self._heed_halts(message.now)
@@ -159,8 +157,8 @@ class Engine:
                 lane=self.lanes.lane(spec, one),
                 bars=self.lanes.bars(one),
                 seen=view if view and view.minute == self.books.last_bar.get(one) else None,
-                sees_orders=self._sees_orders,
-                denials=tuple(self._denials(spec, one, late=False)),
+                sees_orders=self._decider.sees_orders,
+                denials=tuple(self._decider.denials(spec, one, late=False)),
             ).explanation()
             for one in ([ticker] if ticker else spec.tickers)
         )
@@ -183,7 +181,7 @@ class Engine:
             self.lanes.feed_all(group)
             if not self._closed:
                 own = [b for b in group if newest[b.symbol] is b] if newest else group
-                self._decide_all(own, message.now)
+                self._decider.decide_all(own, message.now)
 
     def _keep_corrections(self, message: m.BarsArrived) -> None:
         """A late correction of a bar that was decided on is kept, and decides nothing again."""
@@ -194,105 +192,6 @@ class Engine:
     def _is_news(self, bar: Bar) -> bool:
         last = self.books.last_bar.get(bar.symbol)
         return self.plan.counts(bar) and (last is None or bar.start > last)
-
-    def _decide_all(self, bars: list[Bar], now: datetime) -> None:
-        if bars:
-            minute, symbols = bars[0].start, [bar.symbol for bar in bars]
-            stocks, crypto = self.plan.deciding(minute)
-            to_decide = {b.symbol: b for b in bars if (crypto if "/" in b.symbol else stocks)}
-            for seat in self._minutes.asked(symbols, to_decide, minute):
-                self._look_at(seat, to_decide, minute, now)
-        self._desk.intents.end_minute(now)
-
-    def _look_at(
-        self, seat: Seat, to_decide: Mapping[str, Bar], minute: datetime, now: datetime
-    ) -> None:
-        spec, view = seat.spec, self._minutes.view(seat, minute)
-        if spec.limits.max_daily_loss is not None:
-            self._check_loss(spec, view, now)
-        self._check_fault(spec, now)
-        content = []
-        if self._sees_orders:  # else what is open nobody knows: to buy or to sell is not safe
-            for ticker, lane in seat.among(to_decide):
-                signal = lane.signal
-                if not (signal or ticker in view.positions):
-                    continue
-                if self._decide(spec, signal, to_decide[ticker], view, now) and signal > 0:
-                    content.append(ticker)
-        self._minutes.looked_at(seat, view, content)
-
-    def _check_loss(self, spec: StrategySpec, view: View, now: datetime) -> None:
-        day = self.books.days[spec.name]
-        if day.stopped:
-            return
-        moved = self.books.ledger[spec.name].transferred - day.transferred_before
-        pnl = view.equity(self.books.ledger.marks) - day.start_equity - moved
-        if risk.loss_reached(spec.limits, pnl):
-            self._record(r.EntriesStopped(now, spec.name, "max_daily_loss"))
-
-    def _check_fault(self, spec: StrategySpec, now: datetime) -> None:
-        fault = self.lanes.fault(spec)
-        if fault and not self.books.days[spec.name].stopped:
-            self._record(r.EntriesStopped(now, spec.name, FAULT + fault))
-
-    def _decide(self, spec: StrategySpec, signal: int, bar: Bar, view: View, now: datetime) -> bool:
-        """Whether the View has something on the ticker that could be sold."""
-        symbol = bar.symbol
-        if self.lanes.bars(symbol) < spec.min_warmup_bars:
-            signal = 0
-        position = view.positions.get(symbol)
-        if position is not None and self._assets[symbol].can_order(position.qty):
-            reason = risk.exit_reason(spec.limits, position, bar.close, signal)
-            if reason is not None:
-                view.busy.add(symbol)
-                self._desk.exit(spec.name, symbol, bar.close, reason, now)
-            return True
-        if signal < 0 and symbol in view.busy:
-            self._desk.exit(spec.name, symbol, bar.close, Reason.SIGNAL, now)
-        elif signal > 0 and symbol not in view.busy:
-            self._enter(spec, bar, view, now)
-        return False
-
-    def _enter(self, spec: StrategySpec, bar: Bar, view: View, now: datetime) -> None:
-        close = bar.close
-        equity = view.equity(self.books.ledger.marks)
-        qty = risk.entry_qty(self._assets[bar.symbol], spec.limits, equity, view.available, close)
-        if not qty:
-            return
-        cost = qty * close
-        late = now - bar.end > LATE
-        denial = next(self._denials(spec, bar.symbol, late=late), "")
-        denial = denial or self._gate.refuses(spec.name, qty, cost, bar, now)
-        if not denial and self._gate.floods(spec.name, len(spec.tickers), now):
-            denial = "max_orders_per_minute"
-            self._record(r.EntriesStopped(now, spec.name, denial))
-        if denial:
-            self._desk.deny_entry(spec.name, bar.symbol, qty, close, denial, now)
-            return
-        self._gate.spend(cost)
-        view.available -= cost
-        view.busy.add(bar.symbol)
-        self._desk.buy(spec.name, bar.symbol, qty, close, now)
-
-    def _denials(self, spec: StrategySpec, symbol: str, *, late: bool) -> Iterator[str]:
-        """What keeps a strategy from opening a position, the gravest first."""
-        day = self.books.days[spec.name]
-        most = spec.limits.max_daily_trades
-        if halted := self.books.halted(spec.name):
-            yield halted
-        if day.stopped:
-            yield day.stopped
-        frozen = self.books.frozen
-        if frozen and any(found.symbol in ("", symbol) for found in frozen.values()):
-            yield "frozen"
-        if symbol in self._blind:
-            yield "blind"
-        if most is not None and day.entries + self._desk.intents.entries_wished(spec.name) >= most:
-            yield "max_daily_trades"
-        if late:
-            yield "stale"
-        if not self._assets[symbol].tradable:
-            yield "not_tradable"
 
     def _freeze_leaps(self, bars: Sequence[Bar], now: datetime) -> None:
         """A price that leaps outside the collar may be a split: nothing is bought until it is.
@@ -340,6 +239,7 @@ class Engine:
         self._rollover.follow(setup.specs)
         self._minutes = self._minutes.changed(setup.specs)
         self.books.before = self._minutes.before
+        self._decider.follow(self._minutes)
         self._desk.follow(setup.specs, crossing=setup.crossing)
         self._way_out = replace(self._way_out, traded=traded(setup.specs))
         self._gate.controls = setup.controls

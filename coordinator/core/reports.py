@@ -8,13 +8,14 @@ order has ended, and goes on from there.
 from __future__ import annotations
 
 from dataclasses import replace
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 
 from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.desk import OrderDesk
+from coordinator.core.fees import fees
 from coordinator.core.orders import Executions, Order, OrderStatus, Posting, may_move
-from coordinator.core.values import COIN, UNASSIGNED, ZERO, Side, is_crypto
+from coordinator.core.values import UNASSIGNED
 
 OF_REST = "::"
 """In the id of an execution that the list of FILL activities told of; not in the stream's."""
@@ -189,18 +190,6 @@ class Reports:
         if not self._books.posted.has(reversal, self._books.orders.get(order_id)):
             self._desk.blotter.record(reversal)
         return busted.execution_id
-
-
-def fees(
-    symbol: str, side: Side, qty: Decimal, price: Decimal, rate: Decimal
-) -> tuple[Decimal, Decimal]:
-    """(dollars, coins): a crypto buy pays in coin, a crypto sale in dollars, stocks nothing."""
-    if not is_crypto(symbol):
-        return ZERO, ZERO
-    if side is Side.BUY:
-        coins = (qty * rate).quantize(COIN, ROUND_HALF_UP)
-        return coins * price, coins
-    return (qty * price * rate).quantize(COIN, ROUND_HALF_UP), ZERO
 
 
 def _busted(bust: m.Bust, known: Executions, instead: m.Execution | None) -> Posting | None:

@@ -17,7 +17,8 @@ from coordinator.core import records as r
 from coordinator.core.blotter import Blotter
 from coordinator.core.books import Books
 from coordinator.core.desk import OrderDesk
-from coordinator.core.engine import CRYPTO_FEE_RATE, Engine
+from coordinator.core.engine import Engine
+from coordinator.core.fees import CRYPTO_FEE_RATE
 from coordinator.core.orders import Order, OrderStatus
 from coordinator.core.reconcile import Reconciler, compare, explain
 from coordinator.core.reports import Reports

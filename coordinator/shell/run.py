@@ -10,7 +10,8 @@ from decimal import Decimal
 
 from coordinator.core.books import Books
 from coordinator.core.controls import Controls
-from coordinator.core.engine import CRYPTO_FEE_RATE, Engine
+from coordinator.core.engine import Engine
+from coordinator.core.fees import CRYPTO_FEE_RATE
 from coordinator.core.lane import StrategySpec
 from coordinator.core.lanes import WORTH_A_BANK
 from coordinator.core.opening import SessionName, session_id

@@ -15,7 +15,7 @@ from coordinator.backtest.session import Session
 from coordinator.backtest.tape import Recording
 from coordinator.core import records as r
 from coordinator.core.books import Books
-from coordinator.core.engine import CRYPTO_FEE_RATE
+from coordinator.core.fees import CRYPTO_FEE_RATE
 from coordinator.core.reconcile import compare
 from coordinator.core.statement import Rows, statement
 from simulator.fills import fill_model

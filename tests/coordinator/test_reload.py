@@ -13,7 +13,7 @@ from coordinator.core import records as r
 from coordinator.core.books import Books
 from coordinator.core.codec import decode, encode
 from coordinator.core.controls import Controls
-from coordinator.core.engine import CRYPTO_FEE_RATE
+from coordinator.core.fees import CRYPTO_FEE_RATE
 from coordinator.core.lane import StrategySpec
 from coordinator.core.mending import mended
 from coordinator.core.orders import OrderStatus

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from coordinator.core import messages as m
-from coordinator.core.engine import CRYPTO_FEE_RATE
+from coordinator.core.fees import CRYPTO_FEE_RATE
 from coordinator.core.orders import OrderStatus
 from coordinator.core.review import Review, review
 from coordinator.core.values import UNASSIGNED, Side, exactly

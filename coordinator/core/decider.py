@@ -1,0 +1,142 @@
+"""From signals to wishes: what each strategy does at the close of its bars, within its limits.
+
+All decisions of one minute see the cash and the positions from before it (`core/minute.py`). An
+exit is wished for whatever any limit says; an entry passes the strategy's own limits, what an
+operator or a discrepancy holds back, and the account's gate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from coordinator.core import records as r
+from coordinator.core import risk
+from coordinator.core.controls import Gate
+from coordinator.core.desk import OrderDesk
+from coordinator.core.known import View
+from coordinator.core.lane import FAULT, StrategySpec
+from coordinator.core.lanes import Lanes
+from coordinator.core.minute import Minutes, Seat
+from coordinator.core.values import Bar, Reason
+
+LATE = timedelta(seconds=90)
+"""A bar that arrives longer than this after its end opens nothing."""
+
+
+class Decider:
+    """Asks the strategies that a minute's bars may move. Call inside the EXACT decimal context.
+
+    `sees_orders` says whether order states are known, `blind` names the tickers without bars.
+    """
+
+    def __init__(self, minutes: Minutes, lanes: Lanes, desk: OrderDesk, gate: Gate) -> None:
+        self._minutes, self._lanes, self._desk, self._gate = minutes, lanes, desk, gate
+        self._books, self._record = desk.books, desk.blotter.record
+        self._assets, self._plan = desk.assets, gate.plan
+        self.sees_orders = True
+        self.blind = frozenset[str]()
+
+    def follow(self, minutes: Minutes) -> None:
+        """Ask the strategies of these minutes from now on."""
+        self._minutes = minutes
+
+    def decide_all(self, bars: Sequence[Bar], now: datetime) -> None:
+        """Decide on the bars of one minute, a ticker's at most one, at broker time `now`."""
+        if bars:
+            minute, symbols = bars[0].start, [bar.symbol for bar in bars]
+            stocks, crypto = self._plan.deciding(minute)
+            to_decide = {b.symbol: b for b in bars if (crypto if "/" in b.symbol else stocks)}
+            for seat in self._minutes.asked(symbols, to_decide, minute):
+                self._look_at(seat, to_decide, minute, now)
+        self._desk.intents.end_minute(now)
+
+    def _look_at(
+        self, seat: Seat, to_decide: Mapping[str, Bar], minute: datetime, now: datetime
+    ) -> None:
+        spec, view = seat.spec, self._minutes.view(seat, minute)
+        if spec.limits.max_daily_loss is not None:
+            self._check_loss(spec, view, now)
+        self._check_fault(spec, now)
+        content = []
+        if self.sees_orders:  # else what is open nobody knows: to buy or to sell is not safe
+            for ticker, lane in seat.among(to_decide):
+                signal = lane.signal
+                if not (signal or ticker in view.positions):
+                    continue
+                if self._decide(spec, signal, to_decide[ticker], view, now) and signal > 0:
+                    content.append(ticker)
+        self._minutes.looked_at(seat, view, content)
+
+    def _check_loss(self, spec: StrategySpec, view: View, now: datetime) -> None:
+        day = self._books.days[spec.name]
+        if day.stopped:
+            return
+        moved = self._books.ledger[spec.name].transferred - day.transferred_before
+        pnl = view.equity(self._books.ledger.marks) - day.start_equity - moved
+        if risk.loss_reached(spec.limits, pnl):
+            self._record(r.EntriesStopped(now, spec.name, "max_daily_loss"))
+
+    def _check_fault(self, spec: StrategySpec, now: datetime) -> None:
+        fault = self._lanes.fault(spec)
+        if fault and not self._books.days[spec.name].stopped:
+            self._record(r.EntriesStopped(now, spec.name, FAULT + fault))
+
+    def _decide(self, spec: StrategySpec, signal: int, bar: Bar, view: View, now: datetime) -> bool:
+        """Whether the View has something on the ticker that could be sold."""
+        symbol = bar.symbol
+        if self._lanes.bars(symbol) < spec.min_warmup_bars:
+            signal = 0
+        position = view.positions.get(symbol)
+        if position is not None and self._assets[symbol].can_order(position.qty):
+            reason = risk.exit_reason(spec.limits, position, bar.close, signal)
+            if reason is not None:
+                view.busy.add(symbol)
+                self._desk.exit(spec.name, symbol, bar.close, reason, now)
+            return True
+        if signal < 0 and symbol in view.busy:
+            self._desk.exit(spec.name, symbol, bar.close, Reason.SIGNAL, now)
+        elif signal > 0 and symbol not in view.busy:
+            self._enter(spec, bar, view, now)
+        return False
+
+    def _enter(self, spec: StrategySpec, bar: Bar, view: View, now: datetime) -> None:
+        close = bar.close
+        equity = view.equity(self._books.ledger.marks)
+        qty = risk.entry_qty(self._assets[bar.symbol], spec.limits, equity, view.available, close)
+        if not qty:
+            return
+        cost = qty * close
+        late = now - bar.end > LATE
+        denial = next(self.denials(spec, bar.symbol, late=late), "")
+        denial = denial or self._gate.refuses(spec.name, qty, cost, bar, now)
+        if not denial and self._gate.floods(spec.name, len(spec.tickers), now):
+            denial = "max_orders_per_minute"
+            self._record(r.EntriesStopped(now, spec.name, denial))
+        if denial:
+            self._desk.deny_entry(spec.name, bar.symbol, qty, close, denial, now)
+            return
+        self._gate.spend(cost)
+        view.available -= cost
+        view.busy.add(bar.symbol)
+        self._desk.buy(spec.name, bar.symbol, qty, close, now)
+
+    def denials(self, spec: StrategySpec, symbol: str, *, late: bool) -> Iterator[str]:
+        """What keeps a strategy from opening a position, the gravest first."""
+        day = self._books.days[spec.name]
+        most = spec.limits.max_daily_trades
+        if halted := self._books.halted(spec.name):
+            yield halted
+        if day.stopped:
+            yield day.stopped
+        frozen = self._books.frozen
+        if frozen and any(found.symbol in ("", symbol) for found in frozen.values()):
+            yield "frozen"
+        if symbol in self.blind:
+            yield "blind"
+        if most is not None and day.entries + self._desk.intents.entries_wished(spec.name) >= most:
+            yield "max_daily_trades"
+        if late:
+            yield "stale"
+        if not self._assets[symbol].tradable:
+            yield "not_tradable"
