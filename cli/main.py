@@ -22,7 +22,7 @@ from cli.reload import reload
 from cli.report import report
 from cli.run import run
 from cli.simulator import simulator
-from cli.sql import sql
+from cli.sql import Question, sql
 from cli.status import status
 from cli.strategies import strategies
 from cli.top import top
@@ -40,7 +40,7 @@ for command in (
     *(status, top, explain, pause, resume, flatten, reload, reconcile, kill, revive),
     *(import_account, end_of_day, sql, compare, report, export, simulator),
 ):
-    app.command()(command)
+    app.command(cls=Question if command is sql else None)(command)
 
 
 def _show_version(wanted: bool) -> None:

@@ -12,6 +12,8 @@ import typer
 
 from cli.logs import LEVELS
 
+EARLIEST_SESSION, LATEST_SESSION = datetime.date(1991, 1, 1), datetime.date(2189, 12, 31)
+
 
 def a_date(text: str) -> datetime.date:
     """A date written YYYY-MM-DD.
@@ -22,6 +24,19 @@ def a_date(text: str) -> datetime.date:
         return datetime.datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=datetime.UTC).date()
     except ValueError:
         raise typer.BadParameter(f"'{text}' is not a date; write it as 2026-03-17.") from None
+
+
+def a_session_date(text: str) -> datetime.date:
+    """A date that a session can be simulated on: the broker's messages know no others.
+
+    Raises typer.BadParameter for anything else.
+    """
+    date = a_date(text)
+    if not EARLIEST_SESSION <= date <= LATEST_SESSION:
+        raise typer.BadParameter(
+            f"'{text}' is not a date from {EARLIEST_SESSION} to {LATEST_SESSION}."
+        )
+    return date
 
 
 def a_speed(text: str) -> float:
@@ -94,7 +109,10 @@ SourceName = Annotated[
 SessionDate = Annotated[
     datetime.date | None,
     typer.Option(
-        "--date", parser=a_date, metavar="YYYY-MM-DD", help="Session date of the simulation."
+        "--date",
+        parser=a_session_date,
+        metavar="YYYY-MM-DD",
+        help="Session date of the simulation.",
     ),
 ]
 StrategiesDir = Annotated[

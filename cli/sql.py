@@ -2,11 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer.core import TyperCommand
 
 from cli.faults import plainly
+
+if TYPE_CHECKING:
+    from typer._click import Context
+
+
+class Question(TyperCommand):
+    """A command whose text may begin with a comment of SQL, which looks like an option."""
+
+    def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
+        """The arguments with such a text behind `--`, where nothing is an option."""
+        if "--" not in args:
+            texts = [one for one in args if one.startswith("--") and len(one.split()) > 1]
+            args = [one for one in args if one not in texts] + ["--", *texts]
+        return super().parse_args(ctx, args)
 
 
 @plainly

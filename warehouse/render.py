@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import math
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
+from itertools import count
 
 from warehouse.queries import QueryResult
 
@@ -34,9 +35,9 @@ def plain(value: object) -> str:
 def render_table(result: QueryResult) -> str:
     """The answer as an aligned text table; numbers to the right, and the count of rows below."""
     cells = [[plain(value).replace("\n", " ") for value in row] for row in result.rows]
-    count = f"({len(cells)} row{'' if len(cells) == 1 else 's'})"
+    total = f"({len(cells)} row{'' if len(cells) == 1 else 's'})"
     if not result.columns:
-        return count
+        return total
     widths = [
         max([_width(name), *(_width(row[i]) for row in cells)])
         for i, name in enumerate(result.columns)
@@ -44,12 +45,16 @@ def render_table(result: QueryResult) -> str:
     right = [_is_numeric([row[i] for row in result.rows]) for i in range(len(widths))]
     lines = [_line(list(result.columns), widths, right), "  ".join("-" * w for w in widths)]
     lines += [_line(row, widths, right) for row in cells]
-    return "\n".join([*lines, count])
+    return "\n".join([*lines, total])
 
 
 def render_json(result: QueryResult) -> str:
-    """The answer as a JSON array of objects; amounts are exact numbers, NULL is null."""
-    rows = [_json(dict(zip(result.columns, row, strict=True))) for row in result.rows]
+    """The answer as a JSON array of objects; amounts are exact numbers, NULL is null.
+
+    Of columns of one name, as a join has them, the second is `name_1`, and so on.
+    """
+    names = _apart(result.columns)
+    rows = [_json(dict(zip(names, row, strict=True))) for row in result.rows]
     return "[" + ",\n ".join(rows) + "]"
 
 
@@ -57,6 +62,15 @@ def render_csv(result: QueryResult) -> str:
     """The answer as CSV with a header; NULL is NULL, a text that reads so is quoted."""
     lines = [result.columns, *result.rows]
     return "\n".join(",".join(_csv(value) for value in line) for line in lines)
+
+
+def _apart(names: Sequence[str]) -> list[str]:
+    found: dict[str, None] = {}
+    for name in names:
+        others = (f"{name}_{number}" for number in count(1))
+        own = name if name not in found else next(o for o in others if o not in {*found, *names})
+        found[own] = None
+    return list(found)
 
 
 def _digits(value: Decimal) -> str:

@@ -81,6 +81,20 @@ def test_csv_has_a_header_and_a_line_for_each_row(command: Command) -> None:
 
 
 @pytest.mark.usefixtures("warehouse")
+def test_json_loses_no_column_of_a_join_that_has_two_of_one_name(command: Command) -> None:
+    said = command(["sql", "--json", "SELECT 1 AS qty, 2 AS qty, 3 AS qty_1, 4 AS qty"])
+    assert json.loads(said.out) == [{"qty": 1, "qty_2": 2, "qty_1": 3, "qty_3": 4}]
+
+
+@pytest.mark.parametrize("query", ["-- how many\nSELECT 3 AS n", "--how\nSELECT 3 AS n"])
+@pytest.mark.usefixtures("warehouse")
+def test_a_query_may_begin_with_a_comment(command: Command, query: str) -> None:
+    assert command(["sql", query, "--csv"]).out == "n\n3\n"
+    assert command(["sql", "--csv", "--", query]).out == "n\n3\n"
+    assert "No such option: --cvs" in command(["sql", query, "--cvs"]).err
+
+
+@pytest.mark.usefixtures("warehouse")
 def test_no_row_is_an_answer_too(command: Command) -> None:
     nothing = "SELECT * FROM fills WHERE symbol = 'TSLA'"
     assert command(["sql", nothing]).out.endswith("(0 rows)\n")
