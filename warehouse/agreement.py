@@ -64,11 +64,13 @@ _KNOWN = """
     WHERE s.account = $1 AND s.mode = $2 AND coalesce(s.closed_at >= $3, true)
       AND o.broker_order_id IS NOT NULL
 """
+# An order of ours that never was at the broker may have had the id of somebody else's that was.
 _UNOWNED = """
     SELECT DISTINCT ON (f.execution_id) f.*
     FROM fills AS f JOIN sessions AS s USING (session_id)
     WHERE s.account = $1 AND s.mode = $2 AND f.filled_at >= $3
-      AND (session_id, client_order_id) NOT IN (SELECT (session_id, client_order_id) FROM orders)
+      AND (session_id, client_order_id) NOT IN (
+          SELECT (session_id, client_order_id) FROM orders WHERE broker_order_id IS NOT NULL)
     ORDER BY f.execution_id
 """
 _FEES = """

@@ -74,7 +74,7 @@ def underway(source: SessionSource) -> Underway:
     """What a running session's journal tells of it so far."""
     rows = {name: plain(table) for name, table in source.rows().items()}
     (session,) = rows["sessions"]
-    own = {row["client_order_id"] for row in rows["orders"]}
+    own = {row["client_order_id"] for row in rows["orders"] if row["broker_order_id"]}
     return Underway(
         session["account"],
         session["mode"],

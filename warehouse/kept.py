@@ -34,7 +34,7 @@ _KEEP = (
                f.execution_id, f.qty, o.decision_price, f.price, o.decided_at, f.filled_at,
                CASE f.side WHEN 'buy' THEN f.price - o.decision_price
                            ELSE o.decision_price - f.price END AS worse
-        FROM new_fills AS f JOIN new_orders AS o USING (client_order_id)
+        FROM new_fills AS f JOIN new_orders AS o USING (client_order_id, strategy)
         WHERE o.decision_price IS NOT NULL
     )""",
 )

@@ -6,6 +6,15 @@ PREPARATION = (
     # Variants of a sweep whose days stand alone.
     """CREATE OR REPLACE TEMP TABLE bare AS
         SELECT strategy FROM new_variants WHERE details = 'none'""",
+    # Orders that never were at the broker, under whose id somebody else's stood, and was executed.
+    """CREATE OR REPLACE TEMP TABLE usurped AS
+        SELECT client_order_id FROM new_orders AS o
+        WHERE filled_qty = 0 AND broker_order_id IS NULL AND strategy <> 'UNASSIGNED'
+          AND client_order_id IN (
+              SELECT client_order_id FROM new_fills WHERE strategy = 'UNASSIGNED')
+          AND client_order_id NOT IN (
+              SELECT client_order_id FROM new_fills
+              WHERE strategy <> 'UNASSIGNED' AND client_order_id IS NOT NULL)""",
     # Orders whose executions all lie in this session (an older one's lie elsewhere too), with what
     # their executions come to.
     """CREATE OR REPLACE TEMP TABLE own_orders AS
@@ -16,14 +25,15 @@ PREPARATION = (
         LEFT JOIN (
             SELECT client_order_id, sum(qty) AS qty, min(price) AS lowest, max(price) AS highest
             FROM new_fills WHERE client_order_id IS NOT NULL GROUP BY client_order_id
-        ) AS f USING (client_order_id)""",
+        ) AS f USING (client_order_id)
+        WHERE client_order_id NOT IN (FROM usurped)""",
     # Executions that are not as their order, or have none.
     """CREATE OR REPLACE TEMP TABLE unlike AS
         SELECT f.row_no, f.client_order_id, f.strategy, f.symbol, f.side,
                o.client_order_id AS order_id, o.strategy AS order_strategy,
                o.symbol AS order_symbol, o.side AS order_side
         FROM new_fills AS f LEFT JOIN new_orders AS o USING (client_order_id)
-        WHERE f.client_order_id IS NOT NULL
+        WHERE f.client_order_id IS NOT NULL AND f.client_order_id NOT IN (FROM usurped)
           AND (o.client_order_id IS NULL OR f.strategy <> o.strategy
                OR f.symbol <> o.symbol OR f.side <> o.side)""",
     # What each strategy's executions come to.

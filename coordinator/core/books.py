@@ -314,7 +314,7 @@ class Books:
         self._count_entry(order, was_entry)
 
     def _book(self, record: r.FillBooked) -> None:
-        order = self.orders.get(record.client_order_id)
+        order = self.orders.of(record.strategy, record.client_order_id)
         if self.posted.has(record, order):
             return  # another coordinator of the account saw the same fill of nobody's order
         posting = self.posted.add_fill(record, order)

@@ -261,6 +261,11 @@ class Orders:
         """The order with this id, or None."""
         return self._by_id.get(client_order_id)
 
+    def of(self, strategy: str, client_order_id: str) -> Order | None:
+        """The strategy's order with this id; None also where somebody else's stands under it."""
+        order = self._by_id.get(client_order_id)
+        return order if order is not None and order.strategy == strategy else None
+
     def add(self, order: Order) -> None:
         """Take in a new order. Its id must be new."""
         assert order.client_order_id not in self._by_id, order.client_order_id

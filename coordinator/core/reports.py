@@ -14,8 +14,9 @@ from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.desk import OrderDesk
 from coordinator.core.fees import fees
-from coordinator.core.orders import Executions, Order, OrderStatus, Posting, may_move
-from coordinator.core.values import UNASSIGNED
+from coordinator.core.orders import Executions, Order, OrderStatus, Phase, Posting, may_move
+from coordinator.core.sequences import pass_over
+from coordinator.core.values import UNASSIGNED, ZERO
 
 OF_REST = "::"
 """In the id of an execution that the list of FILL activities told of; not in the stream's."""
@@ -32,7 +33,7 @@ class Reports:
     def on_update(self, update: m.OrderUpdate) -> None:
         """The broker's word on an order, from the stream or from REST."""
         order = self._books.orders.get(update.client_order_id) or self._adopted(update)
-        if order is None:
+        if order is None or (_never_was(order) and not _is_of(order, update)):
             self._on_foreign(update)
             return
         if not _is_of(order, update):
@@ -101,8 +102,13 @@ class Reports:
         return replaced if replaced and self._books.orders.at_broker(replaced) is None else ""
 
     def _on_foreign(self, update: m.OrderUpdate) -> None:
-        """An order that this session did not intend: another coordinator's, or a human's."""
+        """An order that this session did not intend: another coordinator's, or a human's.
+
+        A human may have chosen an id that would be ours next.
+        """
         owner = update.client_order_id.partition(".")[0]
+        if owner in self._desk.own:
+            pass_over(self._books.sequences, update.client_order_id)
         if owner in self._books.others and owner not in self._desk.own:
             return
         known = self._books.posted.unowned(update.client_order_id)
@@ -187,7 +193,7 @@ class Reports:
             cum_qty=update.filled_qty,
             reverses=busted.execution_id,
         )
-        if not self._books.posted.has(reversal, self._books.orders.get(order_id)):
+        if not self._books.posted.has(reversal, self._books.orders.of(owner, order_id)):
             self._desk.blotter.record(reversal)
         return busted.execution_id
 
@@ -215,7 +221,13 @@ def _busted(bust: m.Bust, known: Executions, instead: m.Execution | None) -> Pos
 def _is_of(order: Order, update: m.OrderUpdate) -> bool:
     """Whether a report is of this order indeed. The broker writes a pair with and without '/'."""
     symbols = (order.symbol.replace("/", ""), update.symbol.replace("/", ""))
-    return update.side is order.side and symbols[0] == symbols[1]
+    same = update.side is order.side and symbols[0] == symbols[1]
+    return same and update.qty in (order.qty, ZERO)  # an order in dollars has none, ours have one
+
+
+def _never_was(order: Order) -> bool:
+    """Whether it ended without ever being at the broker: what stands under its id is another."""
+    return order.phase is Phase.DONE and not order.broker_order_id and not order.booked_qty
 
 
 def _tells_news(order: Order, reported: Decimal, update: m.OrderUpdate) -> bool:

@@ -197,7 +197,7 @@ class Replay:
 
     def _note_fill(self, fill: r.FillBooked) -> None:
         assert self.opened is not None
-        if order := self.books.orders.get(fill.client_order_id):
+        if order := self.books.orders.of(fill.strategy, fill.client_order_id):
             self._orders.fill(fill, order)
         self._fills[fill.strategy] += 1
         self._tables["fills"].append(

@@ -16,6 +16,7 @@ from coordinator.core.books import Books
 from coordinator.core.engine import Engine
 from coordinator.core.lane import StrategySpec, tickers_of
 from coordinator.core.risk import Asset
+from coordinator.core.sequences import pass_over
 from coordinator.core.session import Hours, SessionPlan, plan_session
 from coordinator.core.values import Bar, is_crypto
 from coordinator.errors import BrokerError, BrokerRejected, OperatorError
@@ -114,9 +115,8 @@ def advance_sequences(books: Books, broker: Broker, session_date: date) -> None:
     """Set each strategy's sequence past what the broker knows, so that no id is used twice."""
     start = datetime.combine(session_date, datetime.min.time(), NEW_YORK) - timedelta(days=2)
     for update in broker.orders_after(start):
-        key, _, number = update.client_order_id.rpartition(".")
-        if key.endswith(f".{session_date.isoformat()}") and number.isdecimal():
-            books.sequences[key] = max(books.sequences.get(key, 0), int(number))
+        if f".{session_date.isoformat()}." in update.client_order_id:
+            pass_over(books.sequences, update.client_order_id)
 
 
 def warm_up_needs(specs: Sequence[StrategySpec], session_plan: SessionPlan) -> list[Need]:

@@ -13,6 +13,7 @@ from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.orders import Order, OrderStatus
 from coordinator.core.records import Holding
+from coordinator.core.statement import statement
 from coordinator.core.values import UNASSIGNED, Side
 from tests.coordinator.bench import Bench, D, order_id, report, spec, stranger
 
@@ -178,6 +179,35 @@ def test_an_id_that_only_looks_like_ours_is_not_ours() -> None:
     assert (bench.position("A", "SPY"), bench.position(UNASSIGNED, "SPY")) == (D(0), D(4))
 
 
+def test_the_next_order_never_takes_an_id_that_somebody_else_has_used() -> None:
+    bench = Bench(spec("A", {("SPY", 0): 1}))
+    for name in (order_id("A", 7), order_id("A", 3), "A.2026-03-17." + "9" * 100, order_id("Z", 4)):
+        bench.handle(stranger(name, "QQQ", Side.BUY, "4", "100", bench.now, name))
+    bench.minute(0, {"SPY": "100"})
+    (intended,) = bench.of(r.OrderIntended)
+    assert intended.client_order_id == order_id("A", 8)
+    assert set(bench.books.sequences) == {"A.2026-03-17"}
+
+
+def test_what_somebody_elses_order_fills_under_the_id_of_one_that_was_refused_is_unassigneds() -> (
+    None
+):
+    bench, order = bought()
+    theirs = stranger(order.client_order_id, "SPY", Side.BUY, "4", "100", bench.now)
+    unclear = m.SubmitUnclear(order.client_order_id, bench.now, "client_order_id must be unique")
+    bench.handle(unclear)
+    assert bench.handle(theirs).records == []  # which of both it is, the broker is asked first
+    another = "another order stands under this id"
+    bench.handle(m.SubmitRefused(order.client_order_id, bench.now, another))
+    bench.handle(theirs, theirs)
+    (fill,) = bench.of(r.FillBooked)
+    assert (fill.strategy, fill.qty) == (UNASSIGNED, D(4))
+    assert (order.status, order.booked_qty, order.is_open) == (S.REJECTED, D(0), False)
+    assert (bench.position("A", "SPY"), bench.position(UNASSIGNED, "SPY")) == (D(0), D(4))
+    (row,) = statement(bench.records)["orders"]
+    assert (row["strategy"], row["filled_qty"], row["status"]) == ("A", D(0), "rejected")
+
+
 def test_another_coordinators_fill_is_left_to_it() -> None:
     bench = Bench(spec("A", {("SPY", 0): 1}))
     funded = r.Transferred(bench.now, UNASSIGNED, "C", D(500), "funding")
@@ -235,8 +265,10 @@ def test_split_doubled_and_shuffled_executions_end_in_the_same_book(
     assert (order.status, order.is_open, order.hold) == (S.FILLED, False, D(0))
 
 
-@pytest.mark.parametrize("change", [{"symbol": "QQQ"}, {"symbol": ""}, {"side": Side.SELL}])
-def test_a_report_of_another_ticker_or_side_under_our_id_books_nothing_and_is_asked_about(
+@pytest.mark.parametrize(
+    "change", [{"symbol": "QQQ"}, {"symbol": ""}, {"side": Side.SELL}, {"qty": D(51)}]
+)
+def test_a_report_of_another_ticker_side_or_size_under_our_id_books_nothing_and_is_asked_about(
     change: dict[str, object],
 ) -> None:
     bench, order = bought()

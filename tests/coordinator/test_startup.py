@@ -209,9 +209,19 @@ def test_a_fill_of_a_coordinator_that_died_is_left_for_its_own_next_start(tmp_pa
         again.close()
 
 
+LONG = "A.2026-03-17." + "9" * 115  # as long as an id may be: one past it would be refused
+
+
 def test_sequences_go_past_what_the_broker_has_seen_of_the_day() -> None:
     with venue() as broker:
-        for name in ("A.2026-03-17.7", "A.2026-03-16.9", "B.2026-03-17.2", "A.2026-03-17.²", "x"):
+        for name in (
+            "A.2026-03-17.7",
+            "A.2026-03-16.9",
+            "B.2026-03-17.2",
+            "A.2026-03-17.²",
+            LONG,
+            "x",
+        ):
             broker.submit(m.SubmitOrder(name, "SPY", Side.BUY, D(1), "day"))
         books = Books()
         books.sequences["B.2026-03-17"] = 5

@@ -229,6 +229,37 @@ def test_one_execution_in_two_strategies_or_two_sessions_is_refused(load: Load, 
     ]
 
 
+def a_usurped_day() -> Day:
+    """Alpha's second order was refused, because a human's order stood under its id and filled."""
+    day = Day(mode="paper")
+    day.buy("Alpha", "SPY", "1", "450")
+    day.buy("UNASSIGNED", "QQQ", "3", "400")
+    (_, order), (_, fill) = day.rows["orders"], day.rows["fills"]
+    order["client_order_id"] = fill["client_order_id"] = f"Alpha.{day.day}.2"
+    never = {"filled_qty": d(0), "filled_avg_price": None, "broker_order_id": None}
+    order |= {"strategy": "Alpha", "symbol": "SPY", "status": "rejected", **never}
+    return day
+
+
+def test_what_a_human_filled_under_the_id_of_an_order_that_was_refused_is_whole(
+    load: Load, rows: Rows
+) -> None:
+    assert load(a_usurped_day().source()).message == "s1: loaded, 2 fills."
+    assert rows("SELECT strategy, symbol FROM fills ORDER BY ALL") == [
+        ("Alpha", "SPY"),
+        ("UNASSIGNED", "QQQ"),
+    ]
+    assert rows("SELECT strategy, symbol FROM v_slippage") == [("Alpha", "SPY")]
+
+
+def test_an_order_that_stood_at_the_broker_is_still_held_against_its_fills(
+    load: Load, rows: Rows
+) -> None:
+    source = a_usurped_day().source()
+    source.tables["orders"][1]["broker_order_id"] = "b-2"
+    assert load(source).status == "incomplete"
+
+
 def test_the_same_execution_id_on_another_account_is_another_execution(load: Load) -> None:
     for account in ("PA1", "PA2"):
         day = Day(session_id=account, account=account, mode="paper")

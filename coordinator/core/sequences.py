@@ -1,0 +1,17 @@
+"""The numbers of order ids, `<strategy>.<session date>.<sequence>`, none of which is used twice."""
+
+from __future__ import annotations
+
+LONGEST = 18
+"""Digits: a longer number was never ours, and past it an id would grow too long for the broker."""
+
+
+def pass_over(sequences: dict[str, int], client_order_id: str) -> None:
+    """Let the next id come after this one, which somebody has used.
+
+    `sequences` has the last number used by '<strategy>.<session date>'. What is no id of that form
+    changes nothing.
+    """
+    key, _, number = client_order_id.rpartition(".")
+    if number.isdecimal() and len(number) <= LONGEST:
+        sequences[key] = max(sequences.get(key, 0), int(number))
