@@ -43,7 +43,7 @@ def end_of_day(
         raise OperatorError(f"No journal under {home} holds a session '{session}'." + _known(home))
     incomplete, place, deadline_s = 0, warehouse_path(), LOCK_DEADLINE_S
     if sources or Path(place).exists():  # which may be an older program's, to be migrated
-        incomplete = load_all(place, sources, deadline_s=deadline_s, running=running)
+        incomplete = load_all(place, sources, deadline_s=deadline_s)
     if json:
         print_json(
             {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,12 +11,21 @@ from cli.faults import complain
 from coordinator.bootstrap import (
     ask_broker,
     home_folder,
-    running_sources,
     session_sources,
+    sources_beside,
     warehouse_path,
 )
 from coordinator.errors import JournalDamaged, StorageError
-from warehouse import LoadStatus, SessionSource, Store, WarehouseError, load_session, reconcile
+from warehouse import (
+    LoadStatus,
+    SessionSource,
+    Store,
+    WarehouseError,
+    WarehouseLocked,
+    ask_beforehand,
+    load_session,
+    reconcile,
+)
 
 if TYPE_CHECKING:
     from coordinator.backtest import PlayedSession
@@ -32,13 +41,13 @@ def load_all(
     sources: Sequence[SessionSource],
     *,
     deadline_s: float,
-    running: Collection[str] = (),
+    speed: float = 1.0,
 ) -> int:
     """Loads the sessions that are not loaded or changed since, and reconciles the newest of them.
 
-    Returns how many are incomplete. `running` were still traded when the sources were chosen.
-    Waits up to `deadline_s` seconds for whoever holds the file.
-    Raises WarehouseError; the sessions before the one at fault stay loaded.
+    Returns how many are incomplete. Waits up to `deadline_s` seconds for whoever holds the file,
+    which is nobody's while the broker is asked, whose clock runs up to `speed` times as fast as
+    ours. Raises WarehouseError; the sessions before the one at fault stay loaded.
     """
     incomplete = 0
     with Store.open(warehouse, deadline_s=deadline_s, on_wait=complain) as store:
@@ -49,20 +58,28 @@ def load_all(
                 complain(f"Warning: {result.message}")
             else:
                 log.info(result.message)
-        beside = running_sources(home_folder(), running, beside=[s.session_id for s in sources])
-        for agreement in reconcile(store, sources, ask_broker(), running=beside):
-            if agreement.found:
-                complain(f"Warning: {agreement.message} The table `discrepancies` names them.")
-            else:
-                log.info(agreement.message)
+        asked = ask_beforehand(store, sources)
+    answers = asked(ask_broker(speed=speed))
+    others = sources_beside(home_folder(), [source.session_id for source in sources])
+    try:
+        with Store.open(warehouse, deadline_s=deadline_s, on_wait=complain) as store:
+            for agreement in reconcile(store, sources, answers, others=others):
+                if agreement.found:
+                    complain(f"Warning: {agreement.message} The table `discrepancies` names them.")
+                else:
+                    log.info(agreement.message)
+    except WarehouseLocked as error:
+        complain(f"Warning: loaded, and not compared with the broker. {error}")
     return incomplete
 
 
-def load_after(session_id: str, *, deadline_s: float = AFTER_SESSION_DEADLINE_S) -> None:
+def load_after(
+    session_id: str, *, deadline_s: float = AFTER_SESSION_DEADLINE_S, speed: float = 1.0
+) -> None:
     """Loads a session that has just ended. What keeps it from that is told, not raised."""
     try:
         sources = session_sources(home_folder(), session_id)
-        load_all(warehouse_path(), sources, deadline_s=deadline_s)
+        load_all(warehouse_path(), sources, deadline_s=deadline_s, speed=speed)
     except (WarehouseError, JournalDamaged, StorageError, OSError) as error:
         complain(f"Warning: the session is not in the warehouse. {error}")
         complain(f"Repeat with: multi-trader end-of-day --session {session_id}")

@@ -127,7 +127,7 @@ def run(
         (_tell_json if json else _tell)(outcome)
     finally:  # also where nobody reads any more: Ctrl-C ends the `tee` behind a pipe as well
         if not no_load and outcome.session_id is not None:
-            _load(outcome.session_id)
+            _load(outcome.session_id, options.speed)
 
 
 def _refuse_contradictions(
@@ -183,12 +183,12 @@ def _warn(outcome: SessionOutcome) -> None:
         )
 
 
-def _load(session_id: str) -> None:
+def _load(session_id: str, speed: float) -> None:
     """Loads the session; what goes wrong is told and fails nothing."""
     try:
         from cli.loading import load_after
 
-        load_after(session_id)
+        load_after(session_id, speed=speed)
     except KeyboardInterrupt:
         complain(
             "The load was interrupted and nothing is lost: the journal keeps the session. "

@@ -33,8 +33,8 @@ from coordinator.readers import (
     StatusView,
     loadable,
     read_status,
-    running_sources,
     session_sources,
+    sources_beside,
 )
 from coordinator.rereading import Rereading
 from coordinator.setting_up import setup_of, specs_of, strategy_specs
@@ -68,8 +68,8 @@ __all__ = [
     "read_status",
     "run_configured",
     "run_session",
-    "running_sources",
     "session_sources",
+    "sources_beside",
     "warehouse_path",
     "warming",
 ]

@@ -24,10 +24,13 @@ Rows = Mapping[str, list[dict[str, Any]]]
 log = logging.getLogger("coordinator")
 
 
-def ask_broker(environment: Mapping[str, str] | None = None) -> AskBroker:
-    """What asks the broker of the environment's keys: (account, mode, since) -> `broker_side`."""
+def ask_broker(environment: Mapping[str, str] | None = None, *, speed: float = 1.0) -> AskBroker:
+    """What asks the broker of the environment's keys: (account, mode, since) -> `broker_side`.
+
+    `speed` is how many times as fast as ours the broker's clock may run.
+    """
     known = os.environ if environment is None else environment
-    operator = Operator(home_folder(known), known, "end of day", log.info)
+    operator = Operator(home_folder(known), known, "end of day", log.info, speed)
     return lambda account, mode, since: broker_side(operator, account, mode, since)
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from coordinator.core import records as r
@@ -28,6 +28,7 @@ from coordinator.shell.shadows import shadow_journal, shadow_journals, shadowed
 
 log = logging.getLogger("coordinator")
 
+A_WEEK = timedelta(days=7)
 PATIENCE_S = 3.0
 """Local seconds for which a coordinator's own word is waited for."""
 
@@ -192,22 +193,17 @@ def _turns(journal: Path) -> list[Entry]:
         return []  # whoever loads it is told why
 
 
-def running_sources(
-    home: Path,
-    known: Collection[str] = (),
-    leases_folder: Path | None = None,
-    *,
-    beside: Iterable[str],
-) -> list[JournalSource]:
-    """The sessions that are traded now, as far as they are, and those `known` to have been so.
+def sources_beside(home: Path, sessions: Collection[str]) -> list[JournalSource]:
+    """The other sessions of the accounts of these ones, from a week before the first of them on.
 
-    They are those on the accounts of the sessions `beside` them, which were loaded: so these are
-    looked at and not loaded, and their journals were proven then.
+    They are looked at and not loaded, and their journals were proven with those that were.
     """
-    running = {*running_sessions(home, leases_folder), *known}
-    accounts = {_account_of(session) for session in beside}
-    journals = [one for one in _journals(home) if _account_folder(one).name in accounts]
-    return [one for one in _sources(journals) if one.session_id in running] if running else []
+    accounts = {_account_of(session) for session in sessions}
+    oldest = min(map(shadowed, sessions), default=date.max.isoformat())[: len("2026-03-17")]
+    since = (date.fromisoformat(oldest) - A_WEEK).isoformat()
+    journals = [one for one in sorted(home.glob(f"*/{JOURNAL}")) if one.parent.name in accounts]
+    found = [one for one in _sources(journals) if one.session_id not in sessions]
+    return [one for one in found if one.session_id >= since]
 
 
 def _journals(home: Path) -> list[Path]:

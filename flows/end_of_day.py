@@ -62,7 +62,7 @@ def end_of_day(
         running = wait_for_end(waits_for, lambda: running_sessions(home))
         beside = list(running)
         found = journaled_sessions(session, running=beside)
-        results = load_warehouse(found.sources, running=beside)
+        results = load_warehouse(found.sources)
         news = [result for result in results if is_news(result)]
         pages = [write_page(result.session_id) for result in news]
         if news or run_id or found.kept_out:

@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from prefect import get_run_logger, task
 from prefect.cache_policies import NO_CACHE
 
-from coordinator.bootstrap import ask_broker, home_folder, running_sources, warehouse_path
+from coordinator.bootstrap import ask_broker, home_folder, sources_beside, warehouse_path
 from tasks.repeats import may_pass
-from warehouse import LoadResult, SessionSource, Store, load_sessions, reconcile
+from warehouse import (
+    AskBroker,
+    LoadResult,
+    SessionSource,
+    Store,
+    WarehouseLocked,
+    ask_beforehand,
+    load_sessions,
+    reconcile,
+)
 
 
 @task(
@@ -20,17 +29,28 @@ from warehouse import LoadResult, SessionSource, Store, load_sessions, reconcile
     cache_policy=NO_CACHE,
     persist_result=False,
 )
-def load_warehouse(
-    sources: Sequence[SessionSource], *, running: Collection[str] = ()
-) -> list[LoadResult]:
+def load_warehouse(sources: Sequence[SessionSource]) -> list[LoadResult]:
     """Loads every session that is not loaded, or changed since, and reconciles the newest.
 
-    `running` were still traded when the sources were chosen: what they do is judged after them.
+    What sessions beside them did that are not loaded is judged after their own load.
     """
-    log = get_run_logger()
     with Store.open(warehouse_path()) as store:
         results = load_sessions(store, sources)
-        beside = running_sources(home_folder(), running, beside=[s.session_id for s in sources])
-        for agreement in reconcile(store, sources, ask_broker(), running=beside):
-            (log.warning if agreement.found else log.info)(agreement.message)
+        asked = ask_beforehand(store, sources)
+    _reconcile(sources, asked(ask_broker()))
     return results
+
+
+def _reconcile(sources: Sequence[SessionSource], answers: AskBroker) -> None:
+    """Compares what was loaded with the broker's answers, and tells what differs.
+
+    A warehouse that is held by now fails nothing: a retry would find all loaded, and no day to show.
+    """
+    log = get_run_logger()
+    others = sources_beside(home_folder(), [source.session_id for source in sources])
+    try:
+        with Store.open(warehouse_path()) as store:
+            for agreement in reconcile(store, sources, answers, others=others):
+                (log.warning if agreement.found else log.info)(agreement.message)
+    except WarehouseLocked as error:
+        log.warning("Loaded, and not compared with the broker: %s", error)

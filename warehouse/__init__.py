@@ -3,7 +3,7 @@
 It imports nothing from the coordinator: whoever has a session to load implements SessionSource.
 """
 
-from warehouse.agreement import Agreement, reconcile
+from warehouse.agreement import Agreement, AskBroker, ask_beforehand, reconcile
 from warehouse.details import add_details
 from warehouse.errors import (
     ExportRefused,
@@ -33,6 +33,7 @@ from warehouse.sweeps import MEASURES, ranked
 __all__ = [
     "MEASURES",
     "Agreement",
+    "AskBroker",
     "ExportRefused",
     "LoadFault",
     "LoadResult",
@@ -51,6 +52,7 @@ __all__ = [
     "WarehouseUnreadable",
     "WarehouseUnsupported",
     "add_details",
+    "ask_beforehand",
     "load_session",
     "load_sessions",
     "ranked",

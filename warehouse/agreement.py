@@ -3,8 +3,8 @@
 What differs is a row in `discrepancies`, of kind `journal` (the warehouse lacks or alters what the
 journal has), `fill` or `fee` (the broker tells of something else). A repeated reconciliation
 replaces what the one before found, so that what was explained meanwhile goes away. Nothing else is
-changed, and nothing is ever booked from here. What the broker tells of since a session of the
-account began that still runs may be that one's: its own end of day judges it.
+changed, and nothing is ever booked from here. What the broker tells of while a session of the
+account lasted that is not loaded may be that one's: its own end of day judges it.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any
 from warehouse.elsewhere import Elsewhere, plain, underway
 from warehouse.load import SessionSource, utc_now
 from warehouse.store import Store
+from warehouse.write import read_record
 
 Row = Mapping[str, Any]
 BrokerSide = Mapping[str, Sequence[Row]]
@@ -110,24 +111,54 @@ def reconcile(
     sources: Iterable[SessionSource],
     ask_broker: AskBroker,
     *,
-    running: Iterable[SessionSource] = (),
+    others: Iterable[SessionSource] = (),
     now: Callable[[], datetime] = utc_now,
 ) -> list[Agreement]:
     """Compares the newest sessions of each account among `sources`, which must be loaded.
 
-    `running` are those that are traded now; their journals tell what they have booked so far.
+    Those of `others` that are not tell by their journals what they have booked so far.
     """
     by_id = {source.session_id: source for source in sources}
-    begun = [underway(source) for source in running]
-    sessions = _rows(store, _SESSIONS, [list(by_id)])
+    missing = [one for one in others if one.session_id not in by_id and not _is_loaded(store, one)]
+    unloaded = [underway(source) for source in missing]
+    found = []
+    for mine in _newest(store, by_id):
+        elsewhere = Elsewhere.on(mine[0]["account"], mine[0]["mode"], unloaded)
+        found.append(_reconcile_account(store, mine, by_id, ask_broker, elsewhere, now()))
+    return found
+
+
+def ask_beforehand(
+    store: Store, sources: Iterable[SessionSource]
+) -> Callable[[AskBroker], AskBroker]:
+    """What asks all that `reconcile` will, to be called once the warehouse is closed.
+
+    A broker may take a minute to answer, for which nobody else need wait.
+    """
+    newest = _newest(store, [source.session_id for source in sources])
+    keys = [(s["account"], s["mode"], s["opened_at"]) for s, *_ in newest]
+
+    def asked(ask_broker: AskBroker) -> AskBroker:
+        answers = {key: ask_broker(*key) for key in keys}
+        return lambda *key: answers.get(key, "it was not asked")
+
+    return asked
+
+
+def _newest(store: Store, names: Iterable[str]) -> list[list[Row]]:
+    """The sessions that are judged, of each account apart, oldest first."""
+    sessions = _rows(store, _SESSIONS, [list(names)])
     found = []
     for account, mode in dict.fromkeys((s["account"], s["mode"]) for s in sessions):
         mine = [s for s in sessions if (s["account"], s["mode"]) == (account, mode)]
         since = max(s["opened_at"] for s in mine) - WINDOW
-        mine = [s for s in mine if s["opened_at"] >= since]
-        elsewhere = Elsewhere.on(account, mode, begun)
-        found.append(_reconcile_account(store, mine, by_id, ask_broker, elsewhere, now()))
+        found.append([s for s in mine if s["opened_at"] >= since])
     return found
+
+
+def _is_loaded(store: Store, source: SessionSource) -> bool:
+    record = read_record(store.connection, source.session_id)
+    return record is not None and record.mark == source.mark
 
 
 def _reconcile_account(
@@ -199,7 +230,7 @@ def _against_broker(
         booked = {row["execution_id"]: row for row in _rows(store, _UNOWNED, key)}
         booked |= elsewhere.unowned_since(key[2])
         told = [fill for fill in side["fills"] if fill["order_id"] not in known]
-        ours, theirs = (_in_sum(filter(elsewhere.is_before, f)) for f in (booked.values(), told))
+        ours, theirs = (_in_sum(filter(elsewhere.is_outside, f)) for f in (booked.values(), told))
         found += _differing_strangers(theirs, ours, sessions[-1])
     fees = {row["id"]: row for row in _rows(store, _FEES, key)}
     judged = [fee for fee in side["fees"] if not elsewhere.may_book(fee, fees)]

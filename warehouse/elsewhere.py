@@ -1,8 +1,8 @@
-"""What sessions that are traded now have booked, for the end of day of another on their account.
+"""What sessions that are not loaded have booked, for the end of day of another on their account.
 
-Two coordinators share one account, so the broker lists the doings of both. A running session is
-not in the warehouse yet; its journal tells what it has booked so far, and it alone can have done
-what happened since it began. That is left for its own end of day.
+Two coordinators share one account, so the broker lists the doings of both. Of one that is traded
+now, or has only just ended, the warehouse has nothing; its journal tells what it has booked so far,
+and it alone can have done what happened while it lasted. That is left for its own end of day.
 """
 
 from __future__ import annotations
@@ -20,20 +20,25 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Underway:
-    """One running session: the ids of its orders and fees are the broker's, and `unowned` are its
-    executions of nobody's orders, by their ids."""
+    """One such session: the ids of its orders and fees are the broker's, and `unowned` are its
+    executions of nobody's orders, by their ids. It is traded still where it was not closed."""
 
     account: str
     mode: str
     opened_at: datetime
+    closed_at: datetime | None
     orders: frozenset[str]
     fees: frozenset[str]
     unowned: Mapping[str, Row]
 
+    def lasts_at(self, moment: datetime) -> bool:
+        """Whether it was traded then."""
+        return self.opened_at <= moment and (self.closed_at is None or moment <= self.closed_at)
+
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """All sessions of one account that are traded now."""
+    """All sessions of one account that are not loaded."""
 
     sessions: tuple[Underway, ...]
 
@@ -57,21 +62,22 @@ class Elsewhere:
         later = any(session.opened_at > order["opened_at"] for session in self.sessions)
         return order["id"] in self.orders or bool(order["rests"] and later)
 
-    def is_before(self, fill: Row) -> bool:
-        """Whether an execution happened before any of them began."""
-        return all(fill["filled_at"] < session.opened_at for session in self.sessions)
+    def is_outside(self, fill: Row) -> bool:
+        """Whether an execution happened while none of them lasted."""
+        return not any(session.lasts_at(fill["filled_at"]) for session in self.sessions)
 
     def may_book(self, fee: Row, known: Mapping[str, Row]) -> bool:
         """Whether a fee is in one of their books, or in nobody's and may still come into one."""
         name, unknown = fee["activity_id"], fee["activity_id"] not in known
         return any(
-            name in session.fees or (unknown and fee["day"] >= session.opened_at.date())
+            name in session.fees
+            or (unknown and session.closed_at is None and fee["day"] >= session.opened_at.date())
             for session in self.sessions
         )
 
 
 def underway(source: SessionSource) -> Underway:
-    """What a running session's journal tells of it so far."""
+    """What a session's journal tells of it so far."""
     rows = {name: plain(table) for name, table in source.rows().items()}
     (session,) = rows["sessions"]
     own = {row["client_order_id"] for row in rows["orders"] if row["broker_order_id"]}
@@ -79,6 +85,7 @@ def underway(source: SessionSource) -> Underway:
         session["account"],
         session["mode"],
         session["opened_at"],
+        session["closed_at"],
         frozenset(row["broker_order_id"] for row in rows["orders"] if row["broker_order_id"]),
         frozenset(
             row["activity_id"].removesuffix(".beyond")

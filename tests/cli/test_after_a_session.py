@@ -204,6 +204,30 @@ def test_a_warehouse_in_use_is_told_and_fails_nothing(
         ]
 
 
+def test_nobody_waits_for_the_warehouse_while_the_broker_is_asked(
+    traded: Traded, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cli import loading
+
+    file = tmp_path / "own.duckdb"
+    monkeypatch.setenv("MULTI_TRADER_HOME", str(traded.shell.home))
+    monkeypatch.setenv("MULTI_TRADER_WAREHOUSE", str(file))
+    writer = (
+        "import sys; from warehouse import Store; Store.open(sys.argv[1], deadline_s=0).close()"
+    )
+    written = []
+
+    def write_meanwhile(*_: object) -> str:
+        written.append(subprocess.run([sys.executable, "-c", writer, str(file)], check=False))
+        return "it has nothing to say"
+
+    monkeypatch.setattr(loading, "ask_broker", lambda **_: write_meanwhile)
+    loading.load_after(traded.session_id)
+    assert [done.returncode for done in written] == [0]
+    with Store.open_read_only(file) as store:
+        assert store.connection.execute("SELECT status FROM loads").fetchall() == [("loaded",)]
+
+
 def test_a_damaged_journal_is_told_after_its_session_and_fails_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:

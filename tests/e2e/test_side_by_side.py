@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from coordinator.bootstrap import ask_broker, session_sources
-from coordinator.readers import running_sources
+from coordinator.readers import running_sessions, sources_beside
 from simulator.server import Simulator
 from tests.e2e.running import environment, run_command, simulator_options, wait_until
 from tests.oracle import configs
@@ -62,11 +62,12 @@ def test_the_end_of_day_of_one_leaves_what_the_other_still_does_to_that_ones_own
         stocks.send_signal(signal.SIGTERM)
         stocks.communicate(timeout=300)
         every = session_sources(tmp_path)
-        leases, names = tmp_path / ".multi-trader" / "leases", [one.session_id for one in every]
-        running = running_sources(tmp_path, (), leases, beside=names)
-        (ended,) = [one for one in every if one not in running]
+        running = running_sessions(tmp_path, tmp_path / ".multi-trader" / "leases")
+        (ended,) = [one for one in every if one.session_id not in running]
         load_session(store, ended)
-        (beside,) = reconcile(store, [ended], ask, running=running)
+        others = sources_beside(tmp_path, [ended.session_id])
+        assert {one.session_id for one in others} == running.keys()
+        (beside,) = reconcile(store, [ended], ask, others=others)
         (alone,) = reconcile(store, [ended], ask)
         crypto.send_signal(signal.SIGTERM)
         crypto.communicate(timeout=300)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.warehouse.builder import Day, Source, d
-from warehouse import Store, load_session, reconcile
+from warehouse import Store, ask_beforehand, load_session, reconcile
 from warehouse.agreement import BrokerSide
 from warehouse.queries import ask
 
@@ -224,7 +224,7 @@ def test_what_a_session_beside_it_did_is_left_to_that_ones_own_end_of_day(store:
     lists["fills"].append(of_other("c-1", day.at))  # it has not even journaled the broker's id
     lists["fees"].append({"activity_id": "fee-9", "day": day.day, "amount": d("-0.02")})
     beside = [still_traded(crypto)]
-    (agreement,) = reconcile(store, [source], answers(lists), running=beside)
+    (agreement,) = reconcile(store, [source], answers(lists), others=beside)
     assert (agreement.three_way, agreement.found) == (True, 0), ask(store, SHOWN).rows
     reconcile(store, [source], answers(lists))  # nobody runs, and nobody has them in the books
     told = [note for *_, note in ask(store, SHOWN).rows]
@@ -239,7 +239,7 @@ def test_what_nobody_ordered_before_the_running_session_began_is_judged_all_the_
     crypto.opened_at = day.at + timedelta(hours=6)  # the next date's
     lists["fills"].append(of_other("hand", day.at))
     beside = [still_traded(crypto)]
-    (agreement,) = reconcile(store, [source], answers(lists), running=beside)
+    (agreement,) = reconcile(store, [source], answers(lists), others=beside)
     assert agreement.found == 1
     ((*_, note),) = ask(store, SHOWN).rows
     assert "orders of nobody here: the broker lists 0.2 buy of BTCUSD" in str(note)
@@ -259,8 +259,54 @@ def test_what_a_running_session_booked_of_before_its_beginning_is_in_somebodys_b
     crypto.activity("UNASSIGNED", "fee", "-0.02")
     crypto.rows["activities"][0]["activity_id"] = "fee-2"
     beside = [still_traded(crypto)]
-    (agreement,) = reconcile(store, [source], answers(lists), running=beside)
+    (agreement,) = reconcile(store, [source], answers(lists), others=beside)
     assert agreement.found == 0, ask(store, SHOWN).rows
+
+
+def test_what_a_session_did_that_has_ended_and_is_not_loaded_yet_is_left_to_its_own_load(
+    store: Store,
+) -> None:
+    day, crypto = two_coordinators()
+    source, lists = loaded(store, day), listed(day)
+    coin, hand = "Coin", "UNASSIGNED"
+    for strategy, qty in ((coin, "0.1"), (hand, "0.2")):
+        crypto.buy(strategy, "BTC/USD", qty, "80000")
+    crypto.rows["orders"].pop()  # what a human ordered
+    crypto.rows["orders"][0]["broker_order_id"] = "c-1"
+    ended = crypto.source()
+    first, by_hand = (row["filled_at"] for row in crypto.rows["fills"])
+    lists["fills"] += [of_other("c-1", first), of_other("by hand", by_hand)]
+    (agreement,) = reconcile(store, [source], answers(lists), others=[ended])
+    assert agreement.found == 0, ask(store, SHOWN).rows
+    lists["fees"].append({"activity_id": "fee-9", "day": day.day, "amount": d("-0.02")})
+    lists["fills"].append(of_other("later", crypto.at + timedelta(hours=1)))
+    (agreement,) = reconcile(store, [source], answers(lists), others=[ended])
+    assert agreement.found == 2, "it is over: what came after it is not its own"
+
+
+def test_what_the_warehouse_has_of_another_session_is_judged_by_that(store: Store) -> None:
+    day, crypto = two_coordinators()
+    source, other = loaded(store, day), loaded(store, crypto)
+    lists = listed(day)
+    lists["fills"].append(of_other("by hand", crypto.at))
+    (agreement,) = reconcile(store, [source], answers(lists), others=[other])
+    assert agreement.found == 1
+
+
+def test_the_broker_can_be_asked_before_what_it_answers_is_compared(store: Store) -> None:
+    day = a_day()
+    source = loaded(store, day)
+    asked = ask_beforehand(store, [source])
+    seen = list[Any]()
+
+    def broker(*key: Any) -> Lists:
+        seen.append(key)
+        return listed(day)
+
+    told = asked(broker)
+    assert seen == [("PA1", "paper", day.opened_at)]
+    (agreement,) = reconcile(store, [source], told)
+    assert (agreement.three_way, agreement.found, len(seen)) == (True, 0, 1)
 
 
 def test_an_order_that_lives_on_in_a_running_session_is_judged_after_that_one(
@@ -273,7 +319,7 @@ def test_an_order_that_lives_on_in_a_running_session_is_judged_after_that_one(
     lists["fills"][0]["qty"] += 5
     reconcile(store, [source], answers(lists))
     assert len(ask(store, SHOWN).rows) == 1
-    (agreement,) = reconcile(store, [source], answers(lists), running=[still_traded(after)])
+    (agreement,) = reconcile(store, [source], answers(lists), others=[still_traded(after)])
     assert agreement.found == 0
 
 
