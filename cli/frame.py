@@ -11,10 +11,18 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Group, RenderableType
+from rich.console import (
+    Console,
+    ConsoleOptions,
+    Group,
+    JustifyMethod,
+    RenderableType,
+    RenderResult,
+)
 from rich.table import Table
 from rich.text import Text
 
+from cli.columns import COLUMNS, FIGURES, HELD, NAME, STATE, fitted
 from cli.tables import quantity
 
 if TYPE_CHECKING:
@@ -26,6 +34,7 @@ MOST_SHOWN = 3
 """Coordinators whose state is shown line by line; the table has the strategies of all."""
 MOST_EVENTS = 10
 KEYS = "q quit  ↑↓ scroll  r turn  n name e equity d P&L p positions o orders t entries"
+_UNFOLDED = 1_000
 _LEVELS = {"WARNING": "yellow", "ERROR": "red", "CRITICAL": "red"}
 
 Cell = tuple[str, str]
@@ -100,15 +109,21 @@ class Frame:
 
 
 def frame(
-    answers: Sequence[Answered], look: Look, *, height: int | None = None, note: str = ""
+    answers: Sequence[Answered],
+    look: Look,
+    *,
+    width: int = _UNFOLDED,
+    height: int | None = None,
+    note: str = "",
 ) -> Frame:
     """A frame of at most `height` lines; without a height all rows, and no line of keys.
 
-    `note` is what there is to say of the answers themselves.
+    The head is folded where `width` columns ask for it; the rest is cut to fit. `note` is what
+    there is to say of the answers themselves.
     """
     rows = [row for answer in answers for row in _rows(answer)]
     events = sorted((e for a in answers for e in a.reply.events), key=lambda event: event.at)
-    top = [*_head(answers, rows), *([_line((note, "bold red"))] if note else [])]
+    top = [*_head(answers, rows, width), *([_line((note, "bold red"))] if note else [])]
     page, told = len(rows), MOST_EVENTS
     if height is not None:
         room = max(height - len(top) - 4, 2)  # the table's two lines, the events' title, the keys
@@ -116,7 +131,7 @@ def frame(
         told = max(0, min(MOST_EVENTS, room - page))
     look = look.within(len(rows), page)
     drawn: list[RenderableType] = [*top, _title(look, len(rows), page)]
-    drawn.append(_table(look.arranged(rows)[look.first : look.first + page]))
+    drawn.append(_Strategies(look.arranged(rows)[look.first : look.first + page]))
     drawn.append(_line(("Last events", "bold")))
     drawn += [_event(event) for event in events[len(events) - min(told, len(events)) :]]
     if height is not None:
@@ -134,33 +149,36 @@ def _rows(answer: Answered) -> Iterator[Row]:
             yield Row(view, None, is_shadow=True)
 
 
-def _head(answers: Sequence[Answered], rows: Sequence[Row]) -> Iterator[Text]:
+def _head(answers: Sequence[Answered], rows: Sequence[Row], width: int) -> Iterator[Text]:
     """The coordinators, and the sum of all that trades on the accounts."""
     rows = [row for row in rows if not row.is_shadow]
     for answer in answers[:MOST_SHOWN]:
         if answer.reply.status is not None:
-            yield from _coordinator(answer.reply.status, answer.after_s)
+            yield from _coordinator(answer.reply.status, answer.after_s, width)
     if len(answers) > MOST_SHOWN:
         others = ", ".join(answer.coordinator for answer in answers[MOST_SHOWN:])
         yield _line((f"and {len(answers) - MOST_SHOWN} more: {others}", "dim"))
     equity = sum((row.view.equity for row in rows), Decimal(0))
     day = sum((row.view.day_pnl for row in rows), Decimal(0))
     held, orders = sum(row.held for row in rows), sum(row.view.open_orders for row in rows)
-    yield _line(
-        (f"Equity {equity:,.2f}   Day P&L ", ""),
-        _signed(day),
-        (f"   Positions {held}   Open orders {orders}", ""),
-    )
+    sums = [
+        Text(f"Equity {equity:,.2f}"),
+        Text.assemble("Day P&L ", _signed(day)),
+        Text(f"Positions {held}"),
+        Text(f"Open orders {orders}"),
+    ]
+    yield from _folded(sums, "   ", width)
 
 
-def _coordinator(view: LiveView, after_s: float) -> Iterator[Text]:
+def _coordinator(view: LiveView, after_s: float, width: int) -> Iterator[Text]:
     """Its clock, its streams, and what keeps all of it from buying."""
     ends = f"{_clock(view.at)} UTC, closes {_clock(view.closes_at)[:5]}"
-    yield _line((view.coordinator, "bold"), (f"  {view.account}  {view.mode}  {ends}", ""))
+    who = [Text(view.coordinator, "bold"), Text(view.account), Text(view.mode), Text(ends)]
+    yield from _folded(who, "  ", width)
     age_s = (view.at - view.last_bar).total_seconds() if view.last_bar else None
     bar = "no bar yet" if age_s is None else f"last bar {age_s:.0f} s ago"
-    pace = f"lag {view.lag_s * 1000:.0f} ms; answer {after_s * 1000:.0f} ms"
-    yield _line(*_streams(view.streams), (f"{bar}; {pace}", ""))
+    pace = (f"lag {view.lag_s * 1000:.0f} ms", f"answer {after_s * 1000:.0f} ms")
+    yield from _folded([*_streams(view.streams), *map(Text, (bar, *pace))], "; ", width)
     if view.killed:
         yield _line(("KILLED: nothing is bought until `multi-trader revive`", "bold red"))
     if view.frozen:
@@ -170,12 +188,11 @@ def _coordinator(view: LiveView, after_s: float) -> Iterator[Text]:
         yield _line((f"BLIND: no bars come of {', '.join(sorted(view.blind))}", "bold yellow"))
 
 
-def _streams(states: Mapping[str, str]) -> Iterator[Cell]:
+def _streams(states: Mapping[str, str]) -> Iterator[Text]:
     """The streams of each state; those that do not speak are not overlooked."""
     for state in sorted(set(states.values()), key=lambda state: state == "live"):
         names = ", ".join(name for name, theirs in states.items() if theirs == state)
-        yield f"{state}: {names}", "green" if state == "live" else "bold red"
-        yield "; ", ""
+        yield Text(f"{state}: {names}", "green" if state == "live" else "bold red")
 
 
 def _title(look: Look, rows: int, page: int) -> Text:
@@ -184,19 +201,27 @@ def _title(look: Look, rows: int, page: int) -> Text:
     return _line(("Strategies ", "bold"), (f"{seen}, by {by}{', turned' * look.turned}", "dim"))
 
 
-def _table(rows: Sequence[Row]) -> Table:
-    table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False, expand=True)
-    table.header_style = "bold underline"
-    table.add_column("Strategy", ratio=3, no_wrap=True, overflow="ellipsis")
-    for heading, width in (("Equity", 10), ("Day P&L", 9)):
-        table.add_column(heading, width=width, justify="right", no_wrap=True)
-    table.add_column("Positions", ratio=2, no_wrap=True, overflow="ellipsis")
-    for heading, width in (("Ord", 3), ("Entries", 7), ("Loss", 4)):
-        table.add_column(heading, width=width, justify="right", no_wrap=True)
-    table.add_column("State", width=9, no_wrap=True, overflow="ellipsis")
-    for row in rows:
-        table.add_row(*(Text(text, style) for text, style in _cells(row)))
-    return table
+@dataclass(frozen=True, slots=True)
+class _Strategies:
+    """The table, in the columns that the terminal has room for."""
+
+    rows: Sequence[Row]
+
+    def __rich_console__(self, _: Console, options: ConsoleOptions) -> RenderResult:
+        cells = [dict(zip(COLUMNS, _cells(row), strict=True)) for row in self.rows]
+        longest = {
+            name: max((len(row[name][0]) for row in cells), default=0)
+            for name in (NAME, HELD, STATE)
+        }
+        widths = fitted(longest, options.max_width)
+        table = Table(box=None, padding=(0, 1, 0, 0), pad_edge=False)
+        table.header_style = "bold underline"
+        for name, width in widths.items():
+            justify: JustifyMethod = "right" if name in FIGURES else "left"
+            table.add_column(name, width=width, justify=justify, no_wrap=True, overflow="ellipsis")
+        for row in cells:
+            table.add_row(*(Text(*row[name]) for name in widths))
+        yield table
 
 
 def _cells(row: Row) -> Iterator[Cell]:
@@ -227,14 +252,31 @@ def _loss(view: StrategyView, limits: Limits | None) -> Cell:
 
 
 def _state(view: StrategyView) -> Cell:
+    """What keeps it from buying; why it stopped comes without a word before it, for room."""
     if view.stopped:
-        return f"stopped: {view.stopped}", "red"
+        return view.stopped, "red"
     return (view.halted, "yellow") if view.halted else ("", "")
 
 
 def _event(event: Event) -> Text:
     style = _LEVELS.get(event.level, "")
     return _line((f"{_clock(event.at)} ", "dim"), (event.said.replace("\n", " "), style))
+
+
+def _folded(parts: Sequence[Text], between: str, width: int) -> Iterator[Text]:
+    """The parts in as few lines of `width` columns as hold them; no part is torn in two."""
+    line: list[Text] = []
+    for part in parts:
+        if line and len(Text(between).join([*line, part])) > width:
+            yield _whole(Text(between).join(line))
+            line = []
+        line.append(part)
+    yield _whole(Text(between).join(line))
+
+
+def _whole(line: Text) -> Text:
+    line.no_wrap, line.overflow = True, "ellipsis"
+    return line
 
 
 def _line(*parts: Cell) -> Text:

@@ -16,7 +16,6 @@ from cli.faults import plainly
 from cli.kill import user
 from cli.signals import interrupt_on_sigterm
 from cli.status import json_value
-from cli.tables import show
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,8 +57,10 @@ def top(
         typer.echo(json_text.dumps(_plain(answers), default=json_value, indent=2))
     elif once or not (sys.stdin.isatty() and sys.stdout.isatty()):
         from cli.frame import Look, frame
+        from cli.tables import stdout
 
-        show(frame(answers, Look()).drawn)
+        console = stdout()
+        console.print(frame(answers, Look(), width=console.width).drawn)
     else:
         _watch(which, by, answers)
 
@@ -126,7 +127,8 @@ def _draw(live: Any, console: Any, keys: Keys, asking: _Asking) -> None:
     while True:
         # An exported COLUMNS or LINES is as old as the shell: only the terminal knows its size.
         console.size = ConsoleDimensions(*os.get_terminal_size(sys.stdout.fileno()))
-        drawn = frame(asking.answers, look, height=console.size.height, note=asking.note)
+        width, height = console.size
+        drawn = frame(asking.answers, look, width=width, height=height, note=asking.note)
         live.update(drawn.drawn, refresh=True)
         look = drawn.look
         for key in keys.wait(DRAW_S):

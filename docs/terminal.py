@@ -48,7 +48,7 @@ def main() -> None:
         _draw(
             asked.into / "top.svg",
             "multi-trader top",
-            frame(answers, Look("d"), height=LINES).drawn,
+            frame(answers, Look("d"), width=COLUMNS, height=LINES).drawn,
         )
         [one] = explain(which, "docs", EXPLAINED)
         _draw(asked.into / "explain.svg", f"multi-trader explain {EXPLAINED}", table_of(one))

@@ -85,7 +85,7 @@ def drawn(
     """The lines of a frame in a terminal of this size."""
     text = io.StringIO()
     console = Console(file=text, width=width, height=height, force_terminal=True, color_system=None)
-    console.print(frame(answers, look, height=height, note=note).drawn)
+    console.print(frame(answers, look, width=width, height=height, note=note).drawn)
     return text.getvalue().splitlines()
 
 
@@ -95,7 +95,9 @@ def seen(lines: Sequence[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("count", [1, 5, 13, 14, 15, 200])
-@pytest.mark.parametrize(("width", "height"), [(80, 24), (80, 10), (120, 50), (200, 300)])
+@pytest.mark.parametrize(
+    ("width", "height"), [(80, 24), (80, 10), (60, 24), (40, 16), (120, 50), (200, 300)]
+)
 def test_a_frame_fills_its_terminal_and_never_overflows(
     count: int, width: int, height: int
 ) -> None:
@@ -120,6 +122,34 @@ def test_at_eighty_columns_every_figure_is_whole() -> None:
     assert row[:3] == ["strategy_001", "10,001.00", "-99.00"]
     assert row[-3:] == ["1", "1/10", "50%"]
     assert "13:30:02 line 2" in lines
+
+
+@pytest.mark.parametrize("width", [40, 50, 60, 70])
+def test_a_narrow_terminal_leaves_columns_out_and_keeps_names_equity_and_the_head(
+    width: int,
+) -> None:
+    lines = drawn([answered(view(3))], width=width)
+    assert seen(lines) == ["strategy_000", "strategy_001", "strategy_002"]
+    assert "10,001.00" in next(line for line in lines if line.startswith("strategy_001"))
+    head = lines[: next(n for n, line in enumerate(lines) if line.startswith("Strategies "))]
+    assert not any("…" in line for line in head)
+    assert any("closes 20:00" in line for line in head)
+
+
+def test_a_wide_terminal_tells_why_a_strategy_stopped_and_puts_figures_beside_names() -> None:
+    why = "fault: StrategyRaised at bar SPY 2026-03-17 14:00:00+00:00: IndexError (gap.py:17)"
+    stopped = replace(strategy(1), stopped=why)
+    lines = drawn([answered(view(2, strategies=(strategy(0), stopped)))], width=200)
+    row = next(line for line in lines if line.startswith("strategy_001"))
+    assert why in row
+    assert row.startswith("strategy_001  10,001.00"), "no gulf between name and figures"
+
+
+def test_why_a_strategy_stopped_is_read_at_eighty_columns_too() -> None:
+    stopped = replace(strategy(1), stopped="max_daily_loss")
+    lines = drawn([answered(view(2, strategies=(strategy(0), stopped)))])
+    row = next(line for line in lines if line.startswith("strategy_001"))
+    assert row.rstrip().endswith("max_daily_loss")
 
 
 def test_a_screen_shows_a_page_of_two_hundred_and_scrolls_to_the_last() -> None:
@@ -189,7 +219,7 @@ def test_what_keeps_the_account_from_buying_is_said_in_the_head() -> None:
         assert any(line.startswith(words) for line in lines)
     assert lines[1].startswith("lost: stock bars; live: orders;")
     states = [line.split()[-1] for line in lines if line.startswith("strategy")]
-    assert states == ["flattened", "paused", "stopped:…"]
+    assert states == ["flattened", "paused", "frozen"]
 
 
 def test_a_shadow_is_in_the_table_and_in_no_sum() -> None:
