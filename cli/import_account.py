@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from cli.asking import agreed
 from cli.control import AccountNumber
 from cli.faults import ANYTHING_ELSE, complain, plainly
 from cli.kill import operator
@@ -89,7 +90,7 @@ def _carry_out(account: Importing, plan: Plan, *, sure: bool) -> None:
     prices = {one.symbol: one.price for one in account.unowned()}
     rows = [_row(move, prices.get(move.symbol)) for move in plan.moves]
     print_table(("Strategy", "What", "Qty", "Price", "Value"), rows, right=range(2, 5))
-    if not sure and not _agreed():
+    if not sure and not agreed("Move this from UNASSIGNED's book?"):
         complain("Nothing was moved.")
         raise typer.Exit(ANYTHING_ELSE)
     if account.carry_out(plan):
@@ -103,14 +104,6 @@ def _row(move: Move, price: Decimal | None) -> tuple[str, ...]:
         return move.strategy, "cash", "", "", _dollars(move.cash)
     worth = _dollars(move.qty * price)
     return move.strategy, move.symbol, quantity(move.qty), _dollars(price), worth
-
-
-def _agreed() -> bool:
-    """The human's word; nobody there to ask is a no."""
-    try:
-        return typer.confirm("Move this from UNASSIGNED's book?")
-    except typer.Abort:
-        return False
 
 
 def _show(account: Importing, *, as_json: bool) -> None:

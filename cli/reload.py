@@ -10,8 +10,9 @@ from typing import Annotated
 
 import typer
 
+from cli.asking import agreed
 from cli.control import AccountNumber, CoordinatorName
-from cli.faults import ANYTHING_ELSE, plainly
+from cli.faults import ANYTHING_ELSE, complain, plainly
 from cli.logs import configure_logging
 from cli.options import LogLevel
 
@@ -44,7 +45,7 @@ def reload(
 
     Files of your own strategies are read anew with it. Shows what changes and asks. Connections
     stand; new strategies and new code are warmed up, removed ones end their orders. Exit 1 if
-    nothing was changed because something is wrong; all of it is named, code by file and line.
+    you say no, or if something is wrong; all of that is named, code by file and line.
 
     \b
     Example:
@@ -61,8 +62,9 @@ def reload(
     told = wanted.show()
     if told.token and not yes and not json:
         typer.echo(told.sentences())
-        if not typer.confirm("Let the session go on so?"):
-            raise typer.Exit
+        if not agreed("Let the session go on so?"):
+            complain("Nothing was changed. --yes applies it without a question.")
+            raise typer.Exit(ANYTHING_ELSE)
         told = wanted.apply(told)
         typer.echo(told.said)
     else:

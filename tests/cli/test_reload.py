@@ -46,6 +46,7 @@ def test_a_session_that_runs_goes_on_with_what_was_shown_and_with_nothing_else(
             wrong = at(running, "reload", "--yes")
             config.write_text(json.dumps(edited(strategy("late", "MSFT"))))
             shown = json.loads(at(running, "reload", "--json").out)
+            nobody = at(running, "reload")
             done = at(running, "reload", "--yes")
             status = at(running, "status")
         finally:
@@ -54,6 +55,7 @@ def test_a_session_that_runs_goes_on_with_what_was_shown_and_with_nothing_else(
     assert (same.code, "runs with this configuration already" in same.out) == (0, True)
     assert (fixed.code, "its mode is live" in fixed.out) == (1, True)
     assert (wrong.code, "initial_cash" in wrong.out) == (1, True)
+    assert (nobody.code, "Nothing was changed. --yes" in nobody.err) == (1, True)
     assert shown["token"]
     assert shown["changes"][0].startswith("+ late: momentum on MSFT")
     assert (done.code, "goes on with this configuration" in done.out) == (0, True)
