@@ -11,7 +11,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from html import escape
 
 WIDTH, HEIGHT = 720, 300
@@ -20,6 +20,17 @@ _POINTS_MAX, _GREY_POINTS_MAX = 400, 120
 _COLOURS = 8
 _STOPS_MAX, _TOLD_MAX = 60, 12
 """So many stretches of time tell values, each of so many lines."""
+_DUST = 1e-9
+"""Of a step of an axis: what is nearer to a line lies on it."""
+_MONDAY = datetime(1970, 1, 5, tzinfo=UTC)
+_STEPS = (
+    *(timedelta(minutes=m) for m in (1, 2, 5, 10, 15, 30, 60, 120, 180, 240, 360, 720)),
+    *(timedelta(days=d) for d in (1, 2, 7, 14, 28, 91, 182, 364)),
+)
+_STEPS_MAX = 8
+"""No more steps than this across a drawing."""
+_EDGE = 40
+"""So near to an edge a time's text begins, or ends, at its place: no half of it is cut off."""
 TOGETHER = "all together"
 """The name of the line that sums the others."""
 
@@ -68,7 +79,7 @@ def line_chart(
     return (
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}"{summed}>'
         + "".join(_value_tick(tick, scale) for tick in ticks)
-        + "".join(_time_tick(start + (end - start) * i / 4, scale, i) for i in range(5))
+        + "".join(_time_tick(at, scale, i) for i, at in enumerate(time_ticks(start, end)))
         + "".join(reversed(drawn))  # the coloured ones on top
         + "".join(_stretches([line for line in [together, *lines] if line], scale, unit))
         + "".join(_mark(mark, scale) for mark in marks)
@@ -85,11 +96,25 @@ def nice_ticks(low: float, high: float) -> list[float]:
     """Four to eight round numbers that enclose low..high."""
     if low == high:
         low, high = low - 1, high + 1
-    rough = (high - low) / 5
+    rough = (high - low) / 5 * (1 - _DUST)
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough)
-    first, last = math.floor(low / step), math.ceil(high / step)
+    # What floats lost on the way is no reason for another line: -1e-13 is drawn at zero.
+    first, last = math.floor(low / step + _DUST), math.ceil(high / step - _DUST)
     return [step * i for i in range(first, last + 1)]
+
+
+def time_ticks(start: datetime, end: datetime) -> list[datetime]:
+    """Round times from `start` to `end`, about five: whole minutes, hours, days or weeks of UTC.
+
+    The start alone where none lies between them.
+    """
+    step = next((s for s in _STEPS if s * _STEPS_MAX >= end - start), _STEPS[-1])
+    while step * _STEPS_MAX < end - start:
+        step *= 2
+    first = -((_MONDAY - start) // step)  # rounded up
+    last = (end - _MONDAY) // step
+    return [_MONDAY + step * i for i in range(first, last + 1)] or [start]
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,8 +209,8 @@ def _value_tick(value: float, scale: _Scale) -> str:
 
 
 def _time_tick(at: datetime, scale: _Scale, number: int) -> str:
-    anchor = "start" if number == 0 else "end" if number == 4 else "middle"
+    x = scale.x(at)
+    anchor = "start" if x < _LEFT + _EDGE else "end" if x > WIDTH - _RIGHT - _EDGE else "middle"
     text = at.strftime("%H:%M" if scale.length <= timedelta(days=2) else "%Y-%m-%d")
     half = ' class="half"' if number % 2 else ""  # too narrow a page shows every second one
-    x = f"{scale.x(at):.1f}"
-    return f'<text{half} x="{x}" y="{HEIGHT - 8}" text-anchor="{anchor}">{text}</text>'
+    return f'<text{half} x="{x:.1f}" y="{HEIGHT - 8}" text-anchor="{anchor}">{text}</text>'

@@ -7,6 +7,7 @@ own box, so that the page itself never does on a phone.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from html import escape
 
@@ -23,6 +24,8 @@ _DOLLARS = frozenset(
     }
 )
 
+_PRICES = frozenset({"price", "mark_price"})
+
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c2330; --quiet: #5b6575; --paper: #fff; --rule: #d9dee6;
   --good: #17703c; --bad: #b3261e; --warn: #fff1d6; --c0: #2563eb; --c1: #c2410c; --c2: #15803d;
@@ -33,12 +36,17 @@ STYLE = """
   --c2: #6ddc8f; --c3: #cf9bff; --c4: #f2b84b; --c5: #5fd0e6; --c6: #ff8ac0; --c7: #b5d95c;
   --other: #566074; --gain: 70, 200, 120; --loss: 255, 100, 90; } }
 body { font: 16px/1.45 system-ui, sans-serif; color: var(--ink); background: var(--paper);
-  margin: 0 auto; max-width: 60rem; padding: 1rem; }
+  margin: 0 auto; max-width: 70rem; padding: 1rem; }
 h1 { font-size: 1.4rem; margin: 0; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
 h3 { font-size: .95rem; margin: 1rem 0 .2rem; }
 .quiet { color: var(--quiet); } .warn { background: var(--warn); padding: .6rem .8rem; }
-.scroll { overflow-x: auto; } table { border-collapse: collapse; font-size: .85rem; width: 100%; }
-th, td { padding: .3rem .5rem; border-bottom: 1px solid var(--rule); text-align: left;
+.scroll { overflow-x: auto; background:
+  linear-gradient(to right, var(--paper) 40%, transparent) left / 2rem 100% no-repeat local,
+  linear-gradient(to left, var(--paper) 40%, transparent) right / 2rem 100% no-repeat local,
+  linear-gradient(to right, var(--rule), transparent) left / .8rem 100% no-repeat scroll,
+  linear-gradient(to left, var(--rule), transparent) right / .8rem 100% no-repeat scroll; }
+table { border-collapse: collapse; font-size: .85rem; width: 100%; }
+th, td { padding: .3rem .4rem; border-bottom: 1px solid var(--rule); text-align: left;
   white-space: nowrap; } td.wide { white-space: normal; }
 summary { cursor: pointer; color: var(--quiet); }
 .number { text-align: right; font-variant-numeric: tabular-nums; }
@@ -58,6 +66,7 @@ svg text { font-size: 11px; fill: var(--quiet); }
 .days { table-layout: fixed; } .days td, .days th { border: 1px solid var(--paper);
   padding: .2rem; text-align: center; font-size: .75rem; overflow: hidden; }
 .days b { display: block; font-weight: 400; color: var(--quiet); font-size: .65rem; }
+.days td[style] b { color: inherit; }
 """ + "".join(
     f".line.c{i} {{ stroke: var(--c{i}); }} .key.c{i} {{ background: var(--c{i}); }}\n"
     for i in range(8)
@@ -77,6 +86,17 @@ def page(title: str, parts: Sequence[str]) -> str:
 def heading(title: str, facts: str) -> str:
     """The page's head line, and what it is about in small print."""
     return f'<h1>{escape(title)}</h1><p class="quiet">{escape(facts)}</p>'
+
+
+def moment(at: datetime) -> str:
+    """A time as a page shows it: UTC, to the second; its file's head says that times are UTC."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def cents(amount: str) -> str:
+    """A price with two decimals at least: 711.4 is 711.40."""
+    whole, _, part = amount.partition(".")
+    return f"{whole}.{part:0<2}"
 
 
 def section(title: str, result: QueryResult, empty: str) -> str:
@@ -127,6 +147,10 @@ def _cell(column: str, value: object, keyed: Sequence[str]) -> str:
             style += " good" if value > 0 else " bad" if value < 0 else ""
     if isinstance(value, Decimal) and column in _DOLLARS:
         text = f"{value:,.2f}"
+    if isinstance(value, Decimal) and column in _PRICES:
+        text = cents(text)
+    if isinstance(value, datetime):
+        text = moment(value)
     if isinstance(value, float):
         text = f"{value:.2%}" if column in ("return", "max_drawdown", "exposure") else f"{value:g}"
     if column == "note":

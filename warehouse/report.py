@@ -15,9 +15,8 @@ from typing import Any
 from warehouse.chart import Line
 from warehouse.errors import WarehouseMissing
 from warehouse.figures import calendar_sections, curve_sections, price_sections, read_curves
-from warehouse.page import heading, page, section, table
+from warehouse.page import heading, moment, page, section, table
 from warehouse.queries import QueryResult, ask
-from warehouse.render import plain
 from warehouse.shadows import ACCOUNT
 from warehouse.store import Store, private_files
 
@@ -215,9 +214,11 @@ def _head(session: dict[str, Any]) -> str:
     fills = f" (fill model: {model})" if model else ""
     times = session["restatements"]
     restated = f" Restated {times} time{'s' * (times > 1)} since." if times else ""
+    closed = session["closed_at"]
+    ended = f"closed {moment(closed)}" if closed else "not closed"
     facts = (
         f"Account {session['account']}, {session['mode']}{fills}. "
-        f"Opened {plain(session['opened_at'])}, closed {plain(session['closed_at'])}. "
+        f"Opened {moment(session['opened_at'])}, {ended}. "
         f"Status: {session['status']}.{restated} Session {session['session_id']}. Times are UTC."
     )
     return heading(f"{session['coordinator']}, {session['session_date']}", facts)

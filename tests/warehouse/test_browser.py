@@ -9,6 +9,7 @@ import struct
 import subprocess
 import zlib
 from datetime import date
+from decimal import Decimal
 from html import escape
 from pathlib import Path
 
@@ -16,6 +17,8 @@ import pytest
 
 from tests.warehouse.conftest import lively_day
 from warehouse import Store, load_session
+from warehouse.page import page, table
+from warehouse.queries import QueryResult
 from warehouse.report import render_range, render_report
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -33,11 +36,13 @@ document.querySelector('iframe').onload = event => {{
     const svg = text.ownerSVGElement, shown = getComputedStyle(svg).overflow === 'visible';
     return text.getBoundingClientRect().left < (shown ? 0 : svg.getBoundingClientRect().left);
   }};
+  const scrolls = [...inside.querySelectorAll('.scroll')];
   const boxes = [...inside.querySelectorAll('svg polyline, svg path')].map(e => e.getBBox());
   document.getElementById('measured').textContent = JSON.stringify({{
     width: inside.documentElement.scrollWidth, shapes: boxes.length,
     drawn: boxes.filter(b => b.width > 0 || b.height > 0).length,
     cut: [...inside.querySelectorAll('svg text')].filter(cut).length,
+    hidden: scrolls.filter(box => box.scrollWidth > box.clientWidth).length,
     headings: inside.querySelectorAll('h2').length, ink: style.color, paper: style.backgroundColor,
   }});
 }};</script>"""
@@ -98,11 +103,27 @@ def test_a_page_is_drawn_without_a_complaint_and_fits_its_window(
 
 
 @needs_chromium
+@pytest.mark.parametrize(("width", "hidden"), [(1180, 0), (390, 1)])
+def test_a_wide_window_shows_every_column_of_the_profit_and_a_narrow_one_scrolls_it(
+    tmp_path: Path, width: int, hidden: int
+) -> None:
+    money = ("start_equity", "end_equity", "transfers", "realized", "unrealized", "fees")
+    columns = ["strategy", "net_pnl", "return", "max_drawdown", "fills", *money]
+    amount = Decimal("100000.00")
+    row = ("BigTech_Momentum_01", amount, -0.0271, 0.0305, 1200, *([amount] * len(money)))
+    wide = page("wide", [table(QueryResult(columns, [row]))])
+    framed = MEASURED.format(width=width, page=escape(wide))
+    told, _ = look(tmp_path, framed, "--window-size=1300,1000", "--dump-dom")
+    found = json.loads(re.search(r'id="measured">(\{.*?\})<', told)[1])  # type: ignore[index]
+    assert (found["hidden"], found["width"] <= width) == (hidden, True)
+
+
+@needs_chromium
 def test_its_picture_is_not_blank(tmp_path: Path, pages: dict[str, str]) -> None:
     pictures = []
-    for page in (pages["session"], "<!doctype html><title>blank</title>"):
+    for shown in (pages["session"], "<!doctype html><title>blank</title>"):
         shot = tmp_path / "shot.png"
-        look(tmp_path, page, "--window-size=390,900", f"--screenshot={shot}")
+        look(tmp_path, shown, "--window-size=390,900", f"--screenshot={shot}")
         pictures.append(changes(shot.read_bytes()))
     assert pictures[0] > 20 * pictures[1] + 5_000
 

@@ -13,7 +13,7 @@ import pytest
 from tests.warehouse.builder import Day, d
 from warehouse import Store, WarehouseMissing, load_session
 from warehouse.calendar import calendar
-from warehouse.chart import Line, line_chart, nice_ticks
+from warehouse.chart import Line, line_chart, nice_ticks, time_ticks
 from warehouse.figures import read_curves
 from warehouse.picture import session_picture
 from warehouse.report import render_range, render_report, write_report
@@ -190,11 +190,43 @@ def test_a_session_that_is_not_there_is_said_to_be_missing(store: Store) -> None
         (-3, 7, [-4, -2, 0, 2, 4, 6, 8]),
         (5, 5, [4, 4.5, 5, 5.5, 6]),
         (0, 0.001, [0, 0.0002, 0.0004, 0.0006, 0.0008, 0.001]),
+        (-1e-13, 100 + 1e-12, [0, 20, 40, 60, 80, 100]),
         (10000, 10012.5, [10000, 10002.5, 10005, 10007.5, 10010, 10012.5]),
     ],
 )
 def test_axes_have_round_numbers(low: float, high: float, ticks: list[float]) -> None:
     assert nice_ticks(low, high) == pytest.approx(ticks)
+
+
+@pytest.mark.parametrize(
+    ("start", "minutes", "ticks"),
+    [
+        ("2026-03-17 13:20", 401, ["14:00", "15:00", "16:00", "17:00", "18:00", "19:00", "20:00"]),
+        ("2026-11-27 14:20", 221, ["14:30", "15:00", "15:30", "16:00", "16:30", "17:00", "17:30"]),
+        ("2026-03-17 00:00", 1440, ["00:00", "03:00", "06:00", "09:00", "12:00", "15:00", "18:00"]),
+        ("2026-03-17 13:30", 3, ["13:30", "13:31", "13:32", "13:33"]),
+        ("2026-03-17 13:30", 0, ["13:30"]),
+        ("2026-03-02 13:30", 28 * 1440, ["03-09", "03-16", "03-23", "03-30"]),
+    ],
+)
+def test_times_on_an_axis_are_round(start: str, minutes: int, ticks: list[str]) -> None:
+    begins = datetime.fromisoformat(f"{start}+00:00")
+    found = time_ticks(begins, begins + timedelta(minutes=minutes))
+    form = "%m-%d" if minutes > 2 * 1440 else "%H:%M"
+    assert [at.strftime(form) for at in found][: len(ticks)] == ticks
+    assert 1 <= len(found) <= 9
+
+
+def test_ten_years_have_as_few_times_on_their_axis_as_a_day() -> None:
+    begins = datetime(2016, 3, 17, tzinfo=UTC)
+    assert 3 <= len(time_ticks(begins, begins + timedelta(days=3650))) <= 9
+
+
+def test_a_page_tells_times_to_the_second_and_prices_to_the_cent(store: Store, day: Day) -> None:
+    load_session(store, day.source())
+    page = render_report(store, "s1")
+    assert "452.00</td>" in page
+    assert not re.search(r"\d\d:\d\d:\d\d(Z|\.\d)", " ".join(Outline(page).text))
 
 
 def test_a_long_line_is_thinned_and_keeps_its_end() -> None:
