@@ -13,7 +13,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from coordinator.private import keep_private
-from flows.server.places import ROOT, Places, client_environment, free_port, without
+from flows.server.places import (
+    PORT_TAKEN,
+    ROOT,
+    Places,
+    client_environment,
+    free_port,
+    without,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,6 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     os.chdir(ROOT)
     home = Path(asked.home or os.environ.get("MULTI_TRADER_HOME") or "state").resolve()
     from flows.server.children import StartFailed
+    from flows.server.ports import PortTaken
 
     try:
         match asked.command:
@@ -40,7 +48,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 return _demo(home, asked)
     except StartFailed as failed:
         print(failed, file=sys.stderr)
-        return 1
+        return PORT_TAKEN if isinstance(failed, PortTaken) else 1
 
 
 def _supervise(home: Path, asked: argparse.Namespace) -> int:

@@ -17,6 +17,8 @@ from pathlib import Path
 
 HOST = "127.0.0.1"
 PORT = 4200
+PORT_TAKEN = 75
+"""The exit code of a supervisor whose port somebody else took before its server had it."""
 POOL = "multi-trader"
 PROFILE = "multi-trader"
 ROOT = Path(__file__).resolve().parents[2]

@@ -16,7 +16,8 @@ from flows.server import lost, runs
 from flows.server.automations import RECOVERY, is_enabled, make_automations
 from flows.server.children import Child, StartFailed
 from flows.server.deploying import deploy
-from flows.server.places import POOL, Places, client_environment, server_environment
+from flows.server.places import POOL, Places, client_environment, free_port, server_environment
+from flows.server.ports import PortTaken, listener
 
 READY_S = 150.0
 FLUSH_S = 60.0
@@ -32,6 +33,7 @@ class Stack:
 
     def __init__(self, places: Places, port: int, environment: Mapping[str, str]) -> None:
         self.places = places
+        self._port = port
         self._unattended = False
         self._lookout = lost.Lookout()
         self._loading: UUID | None = None
@@ -52,7 +54,8 @@ class Stack:
     def start(self, *, simulate: bool, unattended: bool, say: Callable[[str], None]) -> None:
         """Server, deployments, worker; with schedules and triggers where `unattended`.
 
-        `say` hears each step. Raises StartFailed, with the log's end, if one fails.
+        `say` hears each step. Raises StartFailed, with the log's end, if one fails; PortTaken
+        where another server was quicker than ours.
         """
         self._unattended = unattended
         say("Starting the Prefect server")
@@ -69,15 +72,29 @@ class Stack:
             self._worker.start()
 
     def _is_up(self) -> bool:
+        if who := self._other_listener():
+            raise PortTaken(f"Port {self._port} is held by {who}: the server cannot start.")
         if not self._server.is_alive():
             raise StartFailed(f"The server ended at once:\n{self._server.last_words()}")
-        return runs.is_healthy()
+        listens = free_port(self._port) != self._port
+        return listens and not self._other_listener() and runs.is_healthy()
+
+    def _other_listener(self) -> str | None:
+        """Who has our server's port instead of it, and must not be told the password."""
+        return listener(self._port, but_for=self._server.pid)
 
     def revive(self) -> None:
         """Starts again whatever died."""
         for child in (self._server, self._worker):
             if child.revive():
                 _log.warning("%s had died and was started again; see %s", child.name, child.log)
+                if child is self._server and (who := self._other_listener()):
+                    _log.warning(
+                        "port %d is held by %s: end it, or `make down` and `make up`, which takes"
+                        " another port",
+                        self._port,
+                        who,
+                    )
 
     def stop(self) -> None:
         """Cancels the live runs, waits for their flush and the end of day, then stops both."""
@@ -113,7 +130,7 @@ class Stack:
                 lost.recover(crashed)
 
     def _end_runs(self) -> None:
-        if not self._server.is_alive():
+        if not self._server.is_alive() or self._other_listener():
             return
         runs.drop_recoveries()
         live = runs.live_runs()

@@ -11,11 +11,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from flows.server.children import Child, StartFailed, command_of
-from flows.server.places import PORT, ROOT, Places, free_port, has_keys
+from flows.server.places import PORT, PORT_TAKEN, ROOT, Places, free_port, has_keys
+from flows.server.ports import listener
 from flows.server.profile import overriding, select_profile
 from flows.server.supervisor import holder
 
 _READY_S = 300.0
+_TRIES = 3
+"""How many ports are tried, if others take them before our server has them."""
 _STOP_S = 240.0
 
 
@@ -31,7 +34,7 @@ def up(home: Path, environment: Mapping[str, str]) -> int:
     else:
         simulate = False
         print("Already running.")
-    _wait_until_ready(places)
+        _wait_until_ready(places)
     url = places.ready.read_text()
     profile = select_profile(url, places.password())
     _tell(places, url, profile, simulate=simulate, environment=environment)
@@ -39,6 +42,23 @@ def up(home: Path, environment: Mapping[str, str]) -> int:
 
 
 def _start(places: Places, environment: Mapping[str, str], *, simulate: bool) -> None:
+    """Starts the supervisor, and waits until its server is ready; on another port if it must."""
+    for tries_left in reversed(range(_TRIES)):
+        process = _supervisor(places, environment, simulate=simulate)
+        try:
+            _wait_until_ready(places)
+        except StartFailed:
+            if process.wait(_STOP_S) != PORT_TAKEN or not tries_left:
+                raise
+            *_, said = places.log("supervisor").read_text(errors="replace").splitlines()
+            print(f"{said} Another port is tried.")
+        else:
+            return
+
+
+def _supervisor(
+    places: Places, environment: Mapping[str, str], *, simulate: bool
+) -> subprocess.Popen[bytes]:
     places.ready.unlink(missing_ok=True)
     command = [sys.executable, "-m", "flows.server", "supervise", "--home", str(places.home)]
     command += ["--port", str(_port(places)), *(["--simulate"] if simulate else [])]
@@ -57,6 +77,7 @@ def _start(places: Places, environment: Mapping[str, str], *, simulate: bool) ->
         if process.poll() is not None:
             raise StartFailed(f"The supervisor ended at once:\n{log.read_text()}")
         time.sleep(0.1)
+    return process
 
 
 def _port(places: Places) -> int:
@@ -64,7 +85,10 @@ def _port(places: Places) -> int:
     left = Child("server", [], {}, places.folder)
     if left.adopt() and places.port.exists():
         return int(places.port.read_text())
-    return free_port(PORT)
+    port = free_port(PORT)
+    if port != PORT:
+        print(f"Port {PORT} is held by {listener(PORT)}: port {port} is taken instead.")
+    return port
 
 
 def _wait_until_ready(places: Places) -> None:

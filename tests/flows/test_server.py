@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
+from threading import Thread
 from types import SimpleNamespace
 from uuid import uuid4
 
@@ -23,6 +24,7 @@ from flows.server.children import Child, StartFailed, run_to_end
 from flows.server.demo import market_of
 from flows.server.deploying import flow_of
 from flows.server.places import (
+    PORT_TAKEN,
     Places,
     client_environment,
     free_port,
@@ -30,9 +32,11 @@ from flows.server.places import (
     server_environment,
     without,
 )
+from flows.server.ports import listener
 from flows.server.runs import is_left_out
 from flows.server.stack import Stack
 from flows.server.supervisor import holder, sole
+from tests.flows.shells import Shell
 
 ROOT = Path(__file__).parents[2]
 SHELL = {
@@ -133,6 +137,50 @@ def test_a_port_in_use_is_left_to_whoever_has_it() -> None:
         port = taken.getsockname()[1]
         assert free_port(port) != port
     assert free_port(port) == port
+
+
+def test_who_holds_a_port_is_told_by_its_process() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        said = listener(port) or ""
+        assert said.startswith(f"process {os.getpid()} (")
+        assert "py" in said
+    assert listener(port) is None
+
+
+def test_a_server_whose_port_was_taken_meanwhile_says_by_whom(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        ended = Shell(tmp_path).server("supervise", "--port", str(port), "--simulate")
+    assert ended.returncode == PORT_TAKEN, ended.stderr
+    said = ended.stderr.splitlines()[-1]
+    assert said.startswith(f"Port {port} is held by process {os.getpid()} (")
+    assert said.endswith("): the server cannot start.")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_port_that_is_taken_while_the_server_starts_costs_a_second_try_and_no_more(
+    tmp_path: Path,
+) -> None:
+    shell, told = Shell(tmp_path), Places.under(tmp_path / "state").port
+    started = Thread(target=lambda: ups.append(shell.server("up")))
+    ups: list[subprocess.CompletedProcess[str]] = []
+    started.start()
+    try:
+        wait_until(told.exists)  # written before its server begins, which takes seconds
+        with socket.create_server(("127.0.0.1", int(told.read_text()))) as taken:
+            started.join()
+            port = taken.getsockname()[1]
+    finally:
+        started.join()
+        down = shell.server("down")
+    [up] = ups
+    assert up.returncode == 0, up.stdout + up.stderr
+    assert f"Port {port} is held by process {os.getpid()} " in up.stdout
+    assert "Another port is tried." in up.stdout
+    assert int(told.read_text()) != port
+    assert down.stdout.endswith("Stopped.\n")
 
 
 def test_a_lock_names_its_holder_and_goes_with_it(tmp_path: Path) -> None:
