@@ -164,6 +164,7 @@ def _play(test: Backtest, tally: Tally, place: Path | str, stop: StopSignals) ->
 
 def _tell(test: Backtest, tally: Tally, place: Path | str) -> None:
     from cli.tables import print_table
+    from coordinator.settings import warehouse_path
 
     if tally.summary:
         typer.echo(tally.summary)
@@ -185,6 +186,8 @@ def _tell(test: Backtest, tally: Tally, place: Path | str) -> None:
         title=f"{tally.sessions} of {test.sessions} sessions{_range(tally)}; fills: {test.model}.",
     )
     typer.echo(f"Account {test.account} in the warehouse {place}")
+    if tally.sessions and place == warehouse_path():
+        typer.echo(f"Look at it: multi-trader report --account {test.account}")
 
 
 def _range(tally: Tally) -> str:

@@ -17,44 +17,62 @@ LATEST = """
 """
 NAMED = "SELECT session_id FROM sessions WHERE session_id = ?"
 EMPTY = "The warehouse holds no session yet: run one, or `multi-trader end-of-day`."
-SPAN = "SELECT min(session_date), max(session_date) FROM sessions"
+UNKNOWN = (
+    "The warehouse holds no account '{account}'. To list them: "
+    'multi-trader sql "SELECT DISTINCT account, mode FROM sessions"'
+)
+SPAN = """
+    SELECT min(session_date), max(session_date) FROM sessions WHERE account = coalesce(?, account)
+"""
 
 Day = Annotated[
     datetime.date | None,
     typer.Option(parser=a_date, metavar="YYYY-MM-DD", help="Of a range of dates, included."),
 ]
+Account = Annotated[
+    str | None,
+    typer.Option("--account", metavar="NUMBER", help="Of one account; a backtest's is BT-..."),
+]
 
 
 @plainly
 def report(
-    session: SessionId = None, start: Day = None, end: Day = None, json: AsJson = False
+    session: SessionId = None,
+    start: Day = None,
+    end: Day = None,
+    account: Account = None,
+    json: AsJson = False,
 ) -> None:
     """Write the report of a session or a range; print its path.
 
     Without options: of the latest session in the warehouse. With --start or --end: of all its
-    sessions from the one date to the other.
+    sessions from the one date to the other. With --account: of those of one account, such as a
+    backtest's.
 
     \b
     Example:
       multi-trader report
       multi-trader report --start 2026-03-01 --end 2026-03-31
+      multi-trader report --account BT-0c1d2e3f4a5b
     """
     from coordinator.errors import OperatorError
     from coordinator.settings import home_folder, warehouse_path
     from warehouse.report import write_range, write_report
 
     warehouse, folder = warehouse_path(), home_folder() / "reports"
-    if start is None and end is None:
+    if start is None and end is None and account is None:
         session_id = _found(warehouse, session)
         page = write_report(warehouse, session_id, folder / f"{session_id}.html")
         _tell(page, json, session_id=session_id)
         return
     if session is not None:
         raise OperatorError(
-            "--session is one session and --start, --end a range: give one of them."
+            "--session is one session, and --start, --end and --account are several: give one of"
+            " both."
         )
-    first, last = _range(warehouse, start, end)
-    page = write_range(warehouse, first, last, folder / f"{first}_{last}.html")
+    first, last = _range(warehouse, start, end, account)
+    name = f"{account}_{first}_{last}.html" if account else f"{first}_{last}.html"
+    page = write_range(warehouse, first, last, folder / name, account=account)
     _tell(page, json, start=first, end=last)
 
 
@@ -67,16 +85,19 @@ def _tell(page: Path, json: bool, **what: object) -> None:
 
 
 def _range(
-    warehouse: Path | str, start: datetime.date | None, end: datetime.date | None
+    warehouse: Path | str,
+    start: datetime.date | None,
+    end: datetime.date | None,
+    account: str | None,
 ) -> tuple[datetime.date, datetime.date]:
     """The range, open ends closed by the warehouse's; raises OperatorError if it has no day."""
     from coordinator.errors import OperatorError
     from warehouse.queries import query
 
-    ((oldest, newest),) = query(warehouse, SPAN).rows
+    ((oldest, newest),) = query(warehouse, SPAN, parameters=[account]).rows
     first, last = start or oldest, end or newest
     if not isinstance(first, datetime.date) or not isinstance(last, datetime.date):
-        raise OperatorError(EMPTY)
+        raise OperatorError(UNKNOWN.format(account=account) if account else EMPTY)
     if first > last:
         raise OperatorError(f"The range ends before it begins: {first} is after {last}.")
     return first, last

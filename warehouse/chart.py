@@ -29,8 +29,14 @@ _STEPS = (
 )
 _STEPS_MAX = 8
 """No more steps than this across a drawing."""
-_EDGE = 40
-"""So near to an edge a time's text begins, or ends, at its place: no half of it is cut off."""
+_EDGE = 20
+"""So near to the right edge a time's text ends at its place: no half of it is cut off."""
+_FORMS = (
+    (timedelta(days=2), "%H:%M"),
+    (timedelta(days=330), "%m-%d"),
+    (timedelta.max, "%Y-%m"),
+)
+"""How a time is written across a drawing of at most that length: short, so that none overlap."""
 TOGETHER = "all together"
 """The name of the line that sums the others."""
 
@@ -210,7 +216,7 @@ def _value_tick(value: float, scale: _Scale) -> str:
 
 def _time_tick(at: datetime, scale: _Scale, number: int) -> str:
     x = scale.x(at)
-    anchor = "start" if x < _LEFT + _EDGE else "end" if x > WIDTH - _RIGHT - _EDGE else "middle"
-    text = at.strftime("%H:%M" if scale.length <= timedelta(days=2) else "%Y-%m-%d")
+    anchor = "end" if x > WIDTH - _RIGHT - _EDGE else "middle"
     half = ' class="half"' if number % 2 else ""  # too narrow a page shows every second one
+    text = at.strftime(next(form for length, form in _FORMS if scale.length <= length))
     return f'<text{half} x="{x:.1f}" y="{HEIGHT - 8}" text-anchor="{anchor}">{text}</text>'

@@ -35,7 +35,8 @@ _SESSION = """
 _RANGE = """
     SELECT account, mode, list(session_id ORDER BY opened_at, session_id) AS sessions,
            min(session_date) AS first, max(session_date) AS last
-    FROM sessions WHERE session_date BETWEEN $1 AND $2 GROUP BY ALL ORDER BY max(opened_at) DESC
+    FROM sessions WHERE session_date BETWEEN $1 AND $2 AND account = coalesce($3, account)
+    GROUP BY ALL ORDER BY max(opened_at) DESC
 """
 _RISK = """
     FROM (
@@ -61,15 +62,25 @@ _DISCREPANCIES = """
     SELECT found_at, kind, symbol, strategy, ours, brokers, note FROM discrepancies
     WHERE list_contains($1, session_id) ORDER BY found_at
 """
+# A fall from one day to a later one counts as well as one within a day.
 _PNL = """
+    WITH days AS (
+        SELECT *, product(1 + coalesce(return_pct, 0)) OVER so_far AS growth
+        FROM stg_days WHERE list_contains($1, session_id)
+        WINDOW so_far AS (PARTITION BY strategy ORDER BY opened_at ROWS UNBOUNDED PRECEDING)
+    ), falls AS (
+        SELECT *, 1 - growth / greatest(1, max(growth) OVER (
+            PARTITION BY strategy ORDER BY opened_at ROWS UNBOUNDED PRECEDING)) AS fall
+        FROM days
+    )
     SELECT strategy, round(sum(net_pnl), 2) AS net_pnl,
            product(1 + coalesce(return_pct, 0)) - 1 AS "return",
-           max(max_drawdown) AS max_drawdown, sum(fills)::BIGINT AS fills,
+           max(greatest(max_drawdown, fall)) AS max_drawdown, sum(fills)::BIGINT AS fills,
            round(arg_min(start_equity, opened_at), 2) AS start_equity,
            round(arg_max(end_equity, opened_at), 2) AS end_equity,
            round(sum(transfers), 2) AS transfers, round(sum(realized_pnl), 2) AS realized,
            round(sum(unrealized_change), 2) AS unrealized, round(sum(fees), 2) AS fees
-    FROM stg_days WHERE list_contains($1, session_id) GROUP BY strategy
+    FROM falls GROUP BY strategy
     ORDER BY strategy = 'UNASSIGNED', abs(sum(net_pnl)) DESC, strategy
 """
 _SHADOWS = """
@@ -117,13 +128,16 @@ def write_report(location: str | Path, session_id: str | None, path: str | Path)
         return _write(render_report(store, session_id), Path(path))
 
 
-def write_range(location: str | Path, start: date, end: date, path: str | Path) -> Path:
+def write_range(
+    location: str | Path, start: date, end: date, path: str | Path, *, account: str | None = None
+) -> Path:
     """Writes the report of all sessions from `start` to `end`, both included; returns its path.
 
-    Raises WarehouseMissing if there is none, and what Store.open_read_only raises.
+    With an account: of its sessions alone. Raises WarehouseMissing if there is none, and what
+    Store.open_read_only raises.
     """
     with Store.open_read_only(location) as store:
-        return _write(render_range(store, start, end), Path(path))
+        return _write(render_range(store, start, end, account), Path(path))
 
 
 def render_report(store: Store, session_id: str | None) -> str:
@@ -145,18 +159,20 @@ def render_report(store: Store, session_id: str | None) -> str:
     return page(f"{session['coordinator']} {day}", parts)
 
 
-def render_range(store: Store, start: date, end: date) -> str:
+def render_range(store: Store, start: date, end: date, account: str | None = None) -> str:
     """The report of a range of dates as one HTML text; see write_range."""
-    found = ask(store, _RANGE, [start, end]).rows
+    found = ask(store, _RANGE, [start, end, account]).rows
     if not found:
-        raise _missing(store, f"any session from {start} to {end}")
+        whose = f" of account {account}" if account else ""
+        raise _missing(store, f"any session{whose} from {start} to {end}")
     parts = []
     rows: Sequence[tuple[Any, ...]] = found
-    for account, mode, sessions, first, last in rows:
-        facts = f"{len(sessions)} sessions from {first} to {last}, {mode}. Times are UTC."
-        parts.append(heading(f"Account {account}, {first} to {last}", facts))
+    for number, mode, sessions, first, last in rows:
+        several = "s" * (len(sessions) > 1)
+        facts = f"{len(sessions)} session{several} from {first} to {last}, {mode}. Times are UTC."
+        parts.append(heading(f"Account {number}, {first} to {last}", facts))
         shown = _parts(store, sessions, "range")
-        shown.insert(-1, calendar_sections(store, account, mode, start, end))
+        shown.insert(-1, calendar_sections(store, number, mode, start, end))
         parts += shown
     return page(f"{start} to {end}", parts)
 

@@ -60,7 +60,10 @@ def test_sessions_go_into_the_warehouse_and_the_summary_and_pnl_are_told(
     assert said.err == ""  # no progress where nobody watches
     assert "MULTI-TRADER COORDINATOR SUMMARY" in said.out
     assert "2 of 2 sessions, 2026-03-16 to 2026-03-17; fills: spread." in said.out
-    assert said.out.rstrip().endswith(str(Path("warehouse.duckdb")))
+    *_, place, report = said.out.splitlines()
+    assert place.endswith(str(Path("warehouse.duckdb")))
+    looked = command(report.partition("multi-trader ")[2].split())
+    assert (looked.code, Path(looked.out.strip()).exists()) == (0, True), looked.err
     modes = {(row[3], row[7]) for row in rows(warehouse, "sessions")}
     assert modes == {("backtest", "closed")}
     assert len(rows(warehouse, "fills")) > 50

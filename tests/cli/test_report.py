@@ -32,11 +32,29 @@ def test_a_range_is_closed_by_what_the_warehouse_holds(command: Command, tmp_pat
 
 
 @pytest.mark.usefixtures("_two_days")
+def test_a_report_of_one_account_is_of_all_its_days_and_of_no_other_account(
+    command: Command, tmp_path: Path
+) -> None:
+    with Store.open(tmp_path / "state" / "warehouse.duckdb") as store:
+        load_session(store, Day("b1", account="BT-1", mode="backtest").source())
+    told = command(["report", "--account", "BT-1"])
+    page = Path(told.out.strip())
+    assert (told.code, page.name) == (0, "BT-1_2026-03-17_2026-03-17.html"), told.err
+    words = page.read_text()
+    assert "1 session from 2026-03-17 to 2026-03-17, backtest" in words
+    assert "Account BT-1" in words
+    assert "Account PA1" not in words
+
+
+@pytest.mark.usefixtures("_two_days")
 @pytest.mark.parametrize(
     ("options", "words"),
     [
         (["--start", "2026-03-18", "--end", "2026-03-17"], "The range ends before it begins"),
-        (["--session", "s1", "--end", "2026-03-17"], "give one of them"),
+        (["--session", "s1", "--end", "2026-03-17"], "give one of"),
+        (["--session", "s1", "--account", "PA1"], "give one of"),
+        (["--account", "BT-9"], "no account 'BT-9'"),
+        (["--account", "PA1", "--start", "2026-05-01", "--end", "2026-06-01"], "of account PA1"),
         (["--end", "2026-02-01"], "The range ends before it begins"),
         (["--start", "2026-05-01", "--end", "2026-06-01"], "does not hold any session from"),
     ],

@@ -135,6 +135,22 @@ def test_a_range_has_a_part_for_each_account_and_never_sums_them(store: Store) -
         render_range(store, date(2026, 4, 1), date(2026, 4, 2))
 
 
+def test_the_drawdown_of_a_range_is_no_smaller_than_what_was_lost_over_its_days(
+    store: Store,
+) -> None:
+    day = Day(mode="paper")
+    for number in range(1, 4):
+        day.buy("Alpha", "SPY", "10", "450")
+        day.sell("Alpha", "SPY", "10", "400")
+        load_session(store, day.source())
+        day = day.next_day(f"s{number + 1}")
+    page = render_range(store, date(2026, 3, 1), date(2026, 3, 31))
+    lost, fell = re.search(  # type: ignore[union-attr]
+        r"Alpha</td>.*?-1,500\.00</td>.*?>-([\d.]+)%</td>.*?>([\d.]+)%</td>", page
+    ).groups()
+    assert float(fell) >= float(lost) > 10
+
+
 def test_the_calendar_shades_gains_and_losses_by_their_size() -> None:
     monday = date(2026, 3, 16)
     shown = calendar({monday: 100.0, date(2026, 3, 18): -25.0, date(2026, 3, 24): 0.0})
@@ -220,6 +236,22 @@ def test_times_on_an_axis_are_round(start: str, minutes: int, ticks: list[str]) 
 def test_ten_years_have_as_few_times_on_their_axis_as_a_day() -> None:
     begins = datetime(2016, 3, 17, tzinfo=UTC)
     assert 3 <= len(time_ticks(begins, begins + timedelta(days=3650))) <= 9
+
+
+@pytest.mark.parametrize("days", [0.2, 1, 3, 7, 8, 13, 29, 57, 200, 400, 3000])
+@pytest.mark.parametrize("hour", [0, 13])
+def test_no_two_times_on_an_axis_overlap(days: float, hour: int) -> None:
+    start = datetime(2026, 3, 12, hour, 20, tzinfo=UTC)
+    points = [(start, 1.0), (start + timedelta(days=days), 2.0)]
+    svg = ElementTree.fromstring(line_chart([Line("a", points)], "dollars"))  # noqa: S314
+    edges = [0.0]
+    for text in [each for each in svg.iter("text") if each.get("y") == "292"]:
+        wide = 6.5 * len(text.text or "")  # of 11 px letters
+        left = float(text.get("x", "")) - (wide if text.get("text-anchor") == "end" else wide / 2)
+        edges += [left, left + wide]
+    assert len(edges) > 3
+    assert edges == sorted(edges)
+    assert edges[-1] < 725
 
 
 def test_a_page_tells_times_to_the_second_and_prices_to_the_cent(store: Store, day: Day) -> None:
