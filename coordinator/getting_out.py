@@ -16,6 +16,7 @@ from coordinator.accounts import Account, Operator, Reach, mode_of
 from coordinator.core import records as r
 from coordinator.core.flat import Held, held
 from coordinator.core.operator import in_words
+from coordinator.core.orders import strategy_of
 from coordinator.core.values import exactly
 from coordinator.errors import BrokerError, OperatorError, SafetyRefusal
 from coordinator.shell.flatten import flatten
@@ -104,14 +105,9 @@ def look(
         except BrokerError as error:
             problem = str(error)
     books = account.books
-    orders = tuple(o for o in books.elsewhere if only is None or strategy_of(o) in only)
+    orders = tuple(o for o in books.neighbours.orders if only is None or strategy_of(o) in only)
     frozen = tuple(sorted(books.frozen))
     return Left(account.number, tuple(found), orders, frozen=frozen, problem=problem)
-
-
-def strategy_of(client_order_id: str) -> str:
-    """Whose order it is."""
-    return client_order_id.partition(".")[0]
 
 
 def _is_closed(reach: Reach, left: Left) -> bool:

@@ -236,6 +236,6 @@ class Importing:
         """The symbols of open orders that none of our strategies gave."""
         for order in self.reach.broker.open_orders():
             name = order.client_order_id
-            ours = self.books.orders.get(name) is not None or name in self.books.elsewhere
+            ours = self.books.orders.get(name) is not None or name in self.books.neighbours.orders
             if not ours and PHASE[order.status] is not Phase.DONE:
                 yield order.symbol

@@ -10,7 +10,8 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from coordinator.core import records as r
-from coordinator.core.books import JUMP, Books
+from coordinator.core.books import Books
+from coordinator.core.discrepancies import DiscrepancyKind
 from coordinator.core.halts import Halts
 from coordinator.core.order_rows import Row
 from coordinator.core.statement import Rows
@@ -314,7 +315,7 @@ def _standing(path: Path, current: Collection[str]) -> _Standing:
             case r.Revived():
                 found.killed = False
             case r.DiscrepancyFound(discrepancy_id=name) as differs if name:
-                if differs.kind != JUMP or entry.session_id in current:
+                if not differs.is_of(DiscrepancyKind.PRICE) or entry.session_id in current:
                     found.frozen[name] = differs.note
             case r.DiscrepancyResolved():
                 found.frozen.pop(entry.record.discrepancy_id, None)

@@ -15,9 +15,10 @@ from pathlib import Path
 from coordinator.accounts import Account, Operator, Reach, mode_of
 from coordinator.config_text import unknown
 from coordinator.core import records as r
+from coordinator.core.discrepancies import DiscrepancyKind
 from coordinator.core.fees import CRYPTO_FEE_RATE
 from coordinator.core.messages import AccountSeen
-from coordinator.core.reconcile import DiscrepancyKind, accept
+from coordinator.core.reconcile import accept
 from coordinator.core.review import Review, review
 from coordinator.core.values import UNASSIGNED, exactly
 from coordinator.errors import BrokerError, BrokerRejected, OperatorError, SafetyRefusal
@@ -140,7 +141,7 @@ def look_at(account: Account, reach: Reach) -> tuple[AccountSeen, Review]:
 
 def _is_known(account: Account, found: r.DiscrepancyFound) -> bool:
     known = account.books.frozen.get(found.discrepancy_id)
-    return known is not None and known.brokers - known.ours == found.brokers - found.ours
+    return known is not None and known.off == found.off
 
 
 def _shown(account: Account, judged: Review) -> tuple[Difference, ...]:
@@ -207,7 +208,7 @@ def _accept(
         moved = account.books.posted.moved_since(seen.version, shown.symbol)
         if shown.kind == DiscrepancyKind.PRICE.value and frozen is not None:
             return accept(account.books, frozen, seen.now, operator.by)
-        if found is not None and found.brokers - found.ours == shown.off and not moved:
+        if found is not None and found.off == shown.off and not moved:
             return accept(account.books, found, seen.now, operator.by)
         if found is None and frozen is not None and not moved:
             return [r.DiscrepancyResolved(seen.now, shown.id, "explained")]

@@ -15,6 +15,7 @@ from decimal import Decimal
 
 from coordinator.core import records as r
 from coordinator.core.books import FUNDING, Books
+from coordinator.core.orders import strategy_of
 from coordinator.core.values import COIN, UNASSIGNED, ZERO, exactly
 
 
@@ -153,8 +154,8 @@ def _against(
 def _is_ordering(books: Books, strategy: str, symbol: str) -> bool:
     if any(order.symbol == symbol for order in books.orders.open_of(strategy)):
         return True
-    elsewhere = books.elsewhere.items()
-    return any(t == symbol and name.partition(".")[0] == strategy for name, t in elsewhere)
+    others = books.neighbours.orders.items()
+    return any(t == symbol and strategy_of(name) == strategy for name, t in others)
 
 
 def _too_much(books: Books, plan: Plan, takers: Mapping[str, Taker]) -> Iterator[str]:

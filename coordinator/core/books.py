@@ -13,14 +13,14 @@ from decimal import Decimal
 
 from coordinator.core import records as r
 from coordinator.core.day import Day
+from coordinator.core.discrepancies import DiscrepancyKind
 from coordinator.core.halts import Halts
 from coordinator.core.ledger import Ledger, SubAccount, agrees
-from coordinator.core.orders import PHASE, Order, Orders, OrderStatus, Phase
+from coordinator.core.neighbours import Neighbours
+from coordinator.core.orders import Order, Orders, OrderStatus
 from coordinator.core.postings import Postings
 from coordinator.core.values import UNASSIGNED, ZERO, Bar, Side, exactly
 
-JUMP = "price"
-"""The kind of discrepancy that a leap of a price is; a new session fetches adjusted history."""
 FUNDING = "funding"
 """The transfer that begins a book."""
 NEW_INITIAL_CASH = "initial_cash"
@@ -49,10 +49,8 @@ class Books:
     """Tickers of which a split was booked since their newest bar."""
     denied: dict[tuple[str, str], str] = field(default_factory=dict)
     """The last denial of each (strategy, ticker), so that one wish is denied once."""
-    others: set[str] = field(default_factory=set)
-    """Strategies that other coordinators of the account have run."""
-    elsewhere: dict[str, str] = field(default_factory=dict)
-    """Tickers of the open orders of other coordinators, by client order id."""
+    neighbours: Neighbours = field(default_factory=Neighbours)
+    """The account's other coordinators."""
     frozen: dict[str, r.DiscrepancyFound] = field(default_factory=dict)
     """Discrepancies that nothing has explained yet, by id."""
     killed: bool = False
@@ -134,6 +132,7 @@ class Books:
         That is whose money moved, what concerns the account as a whole, ids, and which of its
         orders are open.
         """
+        self.neighbours.apply(record)
         match record:
             case r.AccountAdopted() if self.account:
                 return
@@ -155,17 +154,10 @@ class Books:
                 self.last_at = before
             case r.OrderIntended() | r.EntryDenied():
                 self._use_id(record.client_order_id)
-                self.others.add(record.strategy)
-                if isinstance(record, r.OrderIntended):
-                    self.elsewhere[record.client_order_id] = record.symbol
-            case r.OrderMoved():
-                if PHASE[record.status] is Phase.DONE:
-                    self.elsewhere.pop(record.client_order_id, None)
             case r.SessionOpened():
                 for opening in record.openings:
                     if opening.strategy != UNASSIGNED:
                         self.days.pop(opening.strategy, None)  # it is run there now
-                        self.others.add(opening.strategy)
             case _:
                 pass
 
@@ -210,7 +202,7 @@ class Books:
         self.account, self.session, self.ended = record.account, record, None
         if not same:
             self.denied.clear()
-            self.frozen = {k: v for k, v in self.frozen.items() if v.kind != JUMP}
+            self._forget_leaps()
             self.ledger.marks.clear()  # the record has those of all that is held
         self.ledger.marks.update(record.marks)
         for opening in record.openings:
@@ -223,6 +215,12 @@ class Books:
                 self.orders.add(order.revived())
         elif not same:
             self._forget_old_orders(record.at)
+
+    def _forget_leaps(self) -> None:
+        """A new session fetches adjusted history, so that no price has leapt in it."""
+        leaps = [name for name, f in self.frozen.items() if f.is_of(DiscrepancyKind.PRICE)]
+        for name in leaps:
+            del self.frozen[name]
 
     def _restore(self, opening: r.Opening) -> None:
         account = SubAccount(

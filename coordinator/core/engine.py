@@ -21,12 +21,13 @@ from coordinator.core.books import Books
 from coordinator.core.controls import Controls, Gate
 from coordinator.core.decider import Decider
 from coordinator.core.desk import OrderDesk
+from coordinator.core.discrepancies import DiscrepancyKind, finding
 from coordinator.core.explanation import Case, Explanation
 from coordinator.core.fees import CRYPTO_FEE_RATE
 from coordinator.core.lane import StrategySpec
 from coordinator.core.lanes import Lanes
 from coordinator.core.minute import Minutes, news_of
-from coordinator.core.reconcile import DiscrepancyKind, Reconciler, finding
+from coordinator.core.reconcile import Reconciler
 from coordinator.core.reconfiguration import change_session
 from coordinator.core.reload import Difference, Setup, traded
 from coordinator.core.reports import Reports

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from coordinator.core.books import Books
+from coordinator.core.discrepancies import DiscrepancyKind, discrepancy_id
 from coordinator.core.risk import Asset
 from coordinator.core.values import UNASSIGNED, ZERO, exactly
 
@@ -27,8 +28,8 @@ class Held:
 def in_the_account(books: Books, symbol: str) -> Decimal:
     """What the account surely holds of a symbol: the books' sum, or less if some is missing."""
     held = books.ledger.held(symbol)
-    found = books.frozen.get(f"position.{symbol}")
-    return held if found is None else held + min(found.brokers - found.ours, ZERO)
+    found = books.frozen.get(discrepancy_id(DiscrepancyKind.POSITION, symbol))
+    return held if found is None else held + min(found.off, ZERO)
 
 
 @exactly

@@ -91,7 +91,7 @@ def _revive(books: Books, assets: Mapping[str, Asset], asked: OperatorAsked) -> 
         return [], Answer(True, "The account is not killed.")
     left = [f"{h.strategy} holds {in_words(h)}" for h in held(books, assets)]
     left += [f"order {o.client_order_id} is open" for o in books.orders.open()]
-    left += [f"order {name} is open" for name in books.elsewhere]
+    left += [f"order {name} is open" for name in books.neighbours.orders]
     if left:
         return [], Answer(False, f"The account is not revived: {', '.join(left)}.")
     said = "The account is revived: strategies may buy again."

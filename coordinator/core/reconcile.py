@@ -11,15 +11,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
-from enum import Enum
 
 from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.attribution import attribute, correction
 from coordinator.core.books import Books
+from coordinator.core.discrepancies import (
+    DiscrepancyFound,
+    DiscrepancyKind,
+    discrepancy_id,
+    finding,
+)
 from coordinator.core.ledger import Ledger, agrees, precision
 from coordinator.core.orders import OrderStatus
-from coordinator.core.records import DiscrepancyFound
 from coordinator.core.values import UNASSIGNED, ZERO, Side, exactly, is_crypto
 
 LOOKS = 3
@@ -29,20 +33,6 @@ ROUNDING_LOOKS = 15
 some cents may be listed later than the cash shows it."""
 ROUNDING_LOOKS_AT_REST = 10
 """The same where nothing trades, and whoever looks waits."""
-
-
-class DiscrepancyKind(Enum):
-    """What differs."""
-
-    POSITION = "position"
-    CASH = "cash"
-    PRICE = "price"
-    """A close leapt outside the collar: perhaps a split that nobody told of."""
-    ACCOUNT = "account"
-    """The keys belong to another account than the books."""
-
-
-_COMPARED = {DiscrepancyKind.POSITION.value, DiscrepancyKind.CASH.value}
 
 
 @exactly
@@ -65,32 +55,6 @@ def compare(
     return found
 
 
-def finding(
-    now: datetime, kind: DiscrepancyKind, symbol: str, ours: Decimal, brokers: Decimal
-) -> DiscrepancyFound:
-    """A difference as a record, under the id that `reconcile --accept` takes."""
-    match kind:
-        case DiscrepancyKind.PRICE:
-            note = f"{symbol} leapt from {ours} to {brokers}: a split, or a wrong price?"
-        case DiscrepancyKind.POSITION:
-            note = f"the books' position in {symbol} is {ours}, the broker's is {brokers}"
-        case DiscrepancyKind.CASH:
-            note = f"the books' cash is {ours}, the broker's is {brokers}"
-        case DiscrepancyKind.ACCOUNT:
-            note = "the keys belong to another account now: it was reset, or they were changed"
-    name = f"{kind.value}.{symbol}" if symbol else kind.value
-    return DiscrepancyFound(
-        at=now,
-        kind=kind.value,
-        symbol=symbol,
-        strategy=UNASSIGNED,
-        ours=ours,
-        brokers=brokers,
-        note=note,
-        discrepancy_id=name,
-    )
-
-
 def explain(books: Books, found: DiscrepancyFound, now: datetime) -> list[r.ActivityBooked]:
     """What the broker's own rounding and fees make of a difference; nothing if they cannot.
 
@@ -98,9 +62,8 @@ def explain(books: Books, found: DiscrepancyFound, now: datetime) -> list[r.Acti
     back; both are UNASSIGNED's. A crypto position may be by as much coin as was booked as fees with
     the fills and is not posted yet, which those pay who caused them.
     """
-    off = found.brokers - found.ours
     name = f"{found.discrepancy_id}.{now.isoformat()}"
-    if found.kind == DiscrepancyKind.CASH.value:
+    if found.is_of(DiscrepancyKind.CASH):
         kind, cents = r.ActivityKind.ROUNDING, _rounding(books, found)
         return [
             r.ActivityBooked(
@@ -117,16 +80,16 @@ def explain(books: Books, found: DiscrepancyFound, now: datetime) -> list[r.Acti
             )
             for c in cents
         ]
-    if found.kind != DiscrepancyKind.POSITION.value or not is_crypto(found.symbol):
+    if not found.is_of(DiscrepancyKind.POSITION) or not is_crypto(found.symbol):
         return []
-    if abs(off) > books.posted.unproved(found.symbol):
+    if abs(found.off) > books.posted.unproved(found.symbol):
         return []
-    return correction(books, name, found.symbol, off, now)
+    return correction(books, name, found.symbol, found.off, now)
 
 
 def _rounding(books: Books, found: DiscrepancyFound) -> list[Decimal]:
     """The dollars of a difference in cash that rounding makes, or that it never made."""
-    off, rounded = found.brokers - found.ours, books.posted.rounded
+    off, rounded = found.off, books.posted.rounded
     if rounded and abs(off + rounded) < precision(found.brokers):
         return [-rounded]
     if abs(off) <= precision(found.brokers.normalize()) * books.posted.unsettled:
@@ -137,10 +100,9 @@ def _rounding(books: Books, found: DiscrepancyFound) -> list[Decimal]:
 def accept(books: Books, found: DiscrepancyFound, now: datetime, by: str) -> list[r.Record]:
     """A human takes a difference as it is: it moves to or from UNASSIGNED."""
     resolved = r.DiscrepancyResolved(now, found.discrepancy_id, f"accepted by {by}")
-    if found.kind == DiscrepancyKind.PRICE.value:
+    if found.is_of(DiscrepancyKind.PRICE):
         return [resolved]
-    off = found.brokers - found.ours
-    is_cash = found.kind == DiscrepancyKind.CASH.value
+    off, is_cash = found.off, found.is_of(DiscrepancyKind.CASH)
     moved = r.ActivityBooked(
         at=now,
         activity_id=f"{found.discrepancy_id}.{now.isoformat()}",
@@ -203,8 +165,7 @@ class Reconciler:
         found = compare(self._books.ledger, seen.cash, seen.positions, seen.now)
         differing = {f.discrepancy_id for f in found}
         for difference in found:
-            off = difference.brokers - difference.ours
-            excused = self.is_excused(difference.symbol, off, seen.version)
+            excused = self.is_excused(difference.symbol, difference.off, seen.version)
             if not excused or self._is_rounding(difference, seen.version):
                 self._suspect(difference)
         for name in [n for n in self._suspects if n not in differing]:
@@ -217,12 +178,12 @@ class Reconciler:
         Zero is excused as well: an order in flight can hide a difference. Cash is ''.
         """
         books = self._books
-        if books.posted.moved_since(version, symbol) or symbol in books.elsewhere.values():
+        if books.posted.moved_since(version, symbol) or books.neighbours.may_move(symbol):
             return True
         orders = books.orders.open_on(symbol) if symbol else books.orders.open()
         flying = [order for order in orders if order.status is not OrderStatus.WAITING]
         if not symbol:
-            return bool(flying or books.elsewhere)
+            return bool(flying)
         most = sum((o.open_qty for o in flying if o.side is Side.BUY), ZERO)
         least = -sum((o.open_qty for o in flying if o.side is Side.SELL), ZERO)
         return bool(flying) and least <= off <= most
@@ -233,25 +194,25 @@ class Reconciler:
         An execution of it would be listed by the time that such a difference is booked.
         """
         books = self._books
-        moving = books.posted.moved_since(version, found.symbol) or bool(books.elsewhere)
-        is_cash = found.kind == DiscrepancyKind.CASH.value
+        moving = books.posted.moved_since(version, "") or books.neighbours.may_move("")
+        is_cash = found.is_of(DiscrepancyKind.CASH)
         return is_cash and not moving and bool(_rounding(books, found))
 
     def _tell_of_reset(self, seen: m.AccountSeen) -> None:
         kind = DiscrepancyKind.ACCOUNT
-        if kind.value not in self._books.frozen:
+        if discrepancy_id(kind) not in self._books.frozen:
             total = self._books.ledger.net_cash()
             self._record(finding(seen.now, kind, "", total, seen.cash or ZERO))
 
     def _suspect(self, found: DiscrepancyFound) -> None:
-        name, off = found.discrepancy_id, found.brokers - found.ours
+        name, off = found.discrepancy_id, found.off
         before, looks = self._suspects.get(name, (off, 0))
         looks = looks + 1 if before == off else 1
         self._suspects[name] = off, looks
         if looks < LOOKS:
             return
         known = self._books.frozen.get(name)
-        if known is not None and known.brokers - known.ours == off:
+        if known is not None and known.off == off:
             return
         explanation = explain(self._books, found, found.at)
         if explanation and looks < self._patience(found):
@@ -265,16 +226,17 @@ class Reconciler:
         """Looks that a difference must stand in before it is explained without proof."""
         if not self.at_rest:
             return ROUNDING_LOOKS
-        return ROUNDING_LOOKS_AT_REST if found.kind == DiscrepancyKind.CASH.value else LOOKS
+        return ROUNDING_LOOKS_AT_REST if found.is_of(DiscrepancyKind.CASH) else LOOKS
 
     def _resolve(self, differing: Iterable[str], seen: m.AccountSeen) -> None:
         """What was frozen and differs no more has been explained."""
         for name, found in list(self._books.frozen.items()):
-            gone = found.kind in _COMPARED and name not in differing
+            compared = found.is_of(DiscrepancyKind.POSITION, DiscrepancyKind.CASH)
+            gone = compared and name not in differing
             if gone and not self.is_excused(found.symbol, ZERO, seen.version):
                 self._record(r.DiscrepancyResolved(seen.now, name, "explained"))
 
     def _split_explains(self, posting: r.ActivityBooked) -> None:
-        name = f"{DiscrepancyKind.PRICE.value}.{posting.symbol}"
+        name = discrepancy_id(DiscrepancyKind.PRICE, posting.symbol)
         if posting.kind is r.ActivityKind.SPLIT and name in self._books.frozen:
             self._record(r.DiscrepancyResolved(posting.at, name, "explained"))

@@ -15,6 +15,8 @@ from enum import Enum
 from coordinator.core.carried import Holding as Holding
 from coordinator.core.carried import Opening as Opening
 from coordinator.core.carried import OpenOrder as OpenOrder
+from coordinator.core.discrepancies import DiscrepancyFound as DiscrepancyFound
+from coordinator.core.discrepancies import DiscrepancyResolved as DiscrepancyResolved
 from coordinator.core.halts import FlattenRequested as FlattenRequested
 from coordinator.core.halts import Killed as Killed
 from coordinator.core.halts import Paused as Paused
@@ -292,33 +294,6 @@ class EntriesStopped:
     at: datetime
     strategy: str
     reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class DiscrepancyFound:
-    """The broker's account and our books differ, and nothing explains it.
-
-    With a `discrepancy_id` it freezes entries on its symbol, without a symbol all entries, until
-    a DiscrepancyResolved of the same id.
-    """
-
-    at: datetime
-    kind: str
-    symbol: str
-    strategy: str
-    ours: Decimal
-    brokers: Decimal
-    note: str
-    discrepancy_id: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class DiscrepancyResolved:
-    """A discrepancy is over: `how` is explained or accepted."""
-
-    at: datetime
-    discrepancy_id: str
-    how: str
 
 
 Record = (

@@ -14,7 +14,15 @@ from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.desk import OrderDesk
 from coordinator.core.fees import fees
-from coordinator.core.orders import Executions, Order, OrderStatus, Phase, Posting, may_move
+from coordinator.core.orders import (
+    Executions,
+    Order,
+    OrderStatus,
+    Phase,
+    Posting,
+    may_move,
+    strategy_of,
+)
 from coordinator.core.sequences import pass_over
 from coordinator.core.values import UNASSIGNED, ZERO
 
@@ -106,10 +114,10 @@ class Reports:
 
         A human may have chosen an id that would be ours next.
         """
-        owner = update.client_order_id.partition(".")[0]
+        owner = strategy_of(update.client_order_id)
         if owner in self._desk.own:
             pass_over(self._books.sequences, update.client_order_id)
-        if owner in self._books.others and owner not in self._desk.own:
+        if owner in self._books.neighbours.strategies and owner not in self._desk.own:
             return
         known = self._books.posted.unowned(update.client_order_id)
         busted = self._take_back(update, UNASSIGNED, update.client_order_id, known)

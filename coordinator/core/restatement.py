@@ -20,6 +20,7 @@ from decimal import Decimal
 from coordinator.core import records as r
 from coordinator.core.baseline import open_order
 from coordinator.core.books import Books
+from coordinator.core.orders import strategy_of
 from coordinator.core.statement import Replay, Rows, statement
 from coordinator.core.values import ATTO, UNASSIGNED, ZERO, exactly
 
@@ -82,10 +83,11 @@ def late_bookings(terms: Sequence[Term], bookings: Iterable[Booking]) -> list[La
     An order's moves follow its executions if none of those stays where they were booked.
     """
     homes: dict[tuple[str, str], str] = {}
-    found, moves, fills = list[Late](), list[Booking](), dict[tuple[str, str], set[str]]()
+    found, fills = list[Late](), dict[tuple[str, str], set[str]]()
+    moves: list[tuple[Booking, str]] = []
     for booking in bookings:
         if isinstance(booking.record, r.OrderMoved):
-            moves.append(booking)
+            moves.append((booking, booking.record.client_order_id))
             continue
         home = _home(terms, booking, homes)
         if isinstance(booking.record, r.FillBooked):
@@ -94,11 +96,10 @@ def late_bookings(terms: Sequence[Term], bookings: Iterable[Booking]) -> list[La
             fills.setdefault(of_order, set()).add(home)
         if home != booking.session_id:
             found.append(_late(terms, booking, booking.record.strategy, home))
-    for move in moves:
-        where = fills.get((move.session_id, move.record.client_order_id), set())  # type: ignore[union-attr]
+    for move, order_id in moves:
+        where = fills.get((move.session_id, order_id), set())
         if len(where) == 1 and move.session_id not in where:
-            strategy = move.record.client_order_id.partition(".")[0]  # type: ignore[union-attr]
-            found.append(_late(terms, move, strategy, next(iter(where))))
+            found.append(_late(terms, move, strategy_of(order_id), next(iter(where))))
     return sorted(found, key=lambda late: late.booking.seq)
 
 

@@ -53,8 +53,7 @@ def review(books: Books, seen: m.AccountSeen, crypto_fee_rate: Decimal) -> Revie
             continue
         left.append(found)
         moved = books.posted.moved_since(seen.version, found.symbol)
-        off = found.brokers - found.ours
-        if moved or reconciler.is_excused(found.symbol, off, copy.posted.version):
+        if moved or reconciler.is_excused(found.symbol, found.off, copy.posted.version):
             excused.add(found.discrepancy_id)
     booked = [x for x in desk.blotter.out.records if isinstance(x, r.FillBooked | r.ActivityBooked)]
     return Review(tuple(left), frozenset(excused), tuple(booked))

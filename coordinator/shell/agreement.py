@@ -113,7 +113,7 @@ def agree(settling: Settling, assets: Mapping[str, Asset], now: datetime) -> lis
         if all(_same(f, frozen.get(f.discrepancy_id)) for f in found):
             break
     else:
-        ours = [f for f in found if not _may_be_elsewhere(books, f.symbol)]
+        ours = [f for f in found if not books.neighbours.may_move(f.symbol)]
         if not books.killed:
             refuse_differences(ours)
         new = [f for f in ours if not _same(f, books.frozen.get(f.discrepancy_id))]
@@ -270,10 +270,5 @@ def _unexplained(
     return [difference for difference in found if not explain(books, difference, now)]
 
 
-def _may_be_elsewhere(books: Books, symbol: str) -> bool:
-    """Whether an open order of another coordinator can have moved a ticker, or cash under ''."""
-    return symbol in books.elsewhere.values() or (not symbol and bool(books.elsewhere))
-
-
 def _same(found: r.DiscrepancyFound, known: r.DiscrepancyFound | None) -> bool:
-    return known is not None and known.brokers - known.ours == found.brokers - found.ours
+    return known is not None and known.off == found.off

@@ -211,7 +211,7 @@ def ordering(made: Bench) -> Market:
 
 
 def ordering_elsewhere(made: Bench) -> Market:
-    made.books.elsewhere["Alpha.2026-03-17.1"] = "SPY"
+    made.books.neighbours.orders["Alpha.2026-03-17.1"] = "SPY"
     return MARKET
 
 

@@ -12,9 +12,9 @@ from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.codec import encode
 from coordinator.core.controls import Controls
+from coordinator.core.discrepancies import DiscrepancyKind, finding
 from coordinator.core.lane import StrategySpec
 from coordinator.core.orders import OrderStatus
-from coordinator.core.reconcile import DiscrepancyKind, finding
 from coordinator.core.values import MINUTE, UNASSIGNED, Reason, Side
 from tests.coordinator.bench import (
     CLOSE,

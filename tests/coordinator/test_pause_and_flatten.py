@@ -307,7 +307,7 @@ def test_a_revival_is_refused_before_flat_and_says_what_is_left() -> None:
 def test_a_revival_waits_for_the_orders_of_the_accounts_other_coordinators() -> None:
     bench = eager("A")
     ask(bench, Act.KILL)
-    bench.books.elsewhere["X.2026-03-17.1"] = "SPY"
+    bench.books.neighbours.orders["X.2026-03-17.1"] = "SPY"
     assert "X.2026-03-17.1" in ask(bench, Act.REVIVE).said
     assert bench.books.killed
 

@@ -409,5 +409,5 @@ def memory(books: Books) -> dict[str, Any]:
         "frozen": dict(books.frozen),
         "killed": books.killed,
         "halts": {"paused": set(books.halts.paused), "leaving": set(books.halts.leaving)},
-        "elsewhere": dict(books.elsewhere),
+        "elsewhere": dict(books.neighbours.orders),
     }
