@@ -22,7 +22,7 @@ from coordinator.backtest.reels import Reel
 from coordinator.backtest.rules import Raising, as_told, bare_step
 from coordinator.core.foretold import over_of
 from coordinator.core.lane import Lane, Rule, StrategySpec, tickers_of
-from coordinator.core.values import Bar, exactly
+from coordinator.core.values import Bar, exactly, newest
 
 Key = tuple[Rule, str]
 Signs = NDArray[np.int8]
@@ -72,7 +72,7 @@ class _Asked:
     def warm(self, history: Sequence[Bar]) -> None:
         """Feed it as much of the history as it begins with."""
         step = self.step
-        for bar in history[max(0, len(history) - self._spec.history_bars) :]:
+        for bar in newest(history, self._spec.history_bars):
             try:
                 step(bar)
             except Exception as error:

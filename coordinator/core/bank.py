@@ -20,7 +20,7 @@ from coordinator.core.bank_steps import Steps
 from coordinator.core.bank_ticks import Ticks
 from coordinator.core.bank_turns import Frame, Turns
 from coordinator.core.lane_form import KEPT, LaneForm, Past
-from coordinator.core.values import Bar, symbol_of
+from coordinator.core.values import Bar, newest, symbol_of
 from coordinator.core.wants import Wants
 
 _KNOWN = 8
@@ -85,7 +85,7 @@ class Bank:
         self._turns.forget()
         lanes = self._on[row]
         longest = max(self._lanes[lane].history_bars for lane in lanes)
-        bars = history[max(0, len(history) - longest) :]
+        bars = newest(history, longest)
         ticks = self._ticks.exact(row, bars)
         if ticks is None:
             return False

@@ -34,7 +34,7 @@ from coordinator.core.reports import Reports
 from coordinator.core.risk import Asset
 from coordinator.core.rollover import Rollover
 from coordinator.core.session import Hours, SessionPlan
-from coordinator.core.values import Bar, exactly
+from coordinator.core.values import Bar, exactly, is_unseen
 from coordinator.core.way_out import WayOut
 from coordinator.errors import SafetyRefusal
 
@@ -186,13 +186,10 @@ class Engine:
 
     def _keep_corrections(self, message: m.BarsArrived) -> None:
         """A late correction of a bar that was decided on is kept, and decides nothing again."""
-        late = tuple(b for b in message.bars if self.plan.counts(b) and not self._is_news(b))
+        last = self.books.last_bar
+        late = tuple(b for b in message.bars if self.plan.counts(b) and not is_unseen(b, last))
         if late:
             self._record(r.BarsSeen(message.now, message.origin, late))
-
-    def _is_news(self, bar: Bar) -> bool:
-        last = self.books.last_bar.get(bar.symbol)
-        return self.plan.counts(bar) and (last is None or bar.start > last)
 
     def _freeze_leaps(self, bars: Sequence[Bar], now: datetime) -> None:
         """A price that leaps outside the collar may be a split: nothing is bought until it is.

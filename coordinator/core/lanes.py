@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from coordinator.core.lane import Lane, StrategySpec
 from coordinator.core.lane_form import form_of
 from coordinator.core.roster import Roster
-from coordinator.core.values import Bar, symbol_of
+from coordinator.core.values import Bar, newest, symbol_of
 from coordinator.core.wants import Wants
 
 if TYPE_CHECKING:
@@ -154,7 +154,7 @@ class Lanes:
         if self._bank is not None and not self._bank.warm(ticker, history):
             self._give_up(ticker)
         for lane in self._on.get(ticker, ()):
-            for bar in history[max(0, len(history) - lane.history_bars) :]:
+            for bar in newest(history, lane.history_bars):
                 self._feed(lane, bar)
 
     def _feed_steps(self, bar: Bar) -> None:
@@ -232,7 +232,7 @@ class Lanes:
                 self.roster.note_fault(lane)
                 continue
             older, newer = history.get(ticker, ()), so_far.get(ticker, ())
-            for bar in (*older[max(0, len(older) - lane.history_bars) :], *newer):
+            for bar in (*newest(older, lane.history_bars), *newer):
                 self._feed(lane, bar)
         self.turn()
 

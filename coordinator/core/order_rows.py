@@ -6,6 +6,7 @@ An order that an earlier session left open has a row only if something happened 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from decimal import Decimal
 
 from coordinator.core import records as r
@@ -106,7 +107,7 @@ class OrderRows:
         return self._rows.get(client_order_id)
 
     def _add(
-        self, order: r.OrderIntended | r.EntryDenied | r.OpenOrder | Order, decided_at: object
+        self, order: r.OrderIntended | r.EntryDenied | r.OpenOrder | Order, decided_at: datetime
     ) -> Row:
         row: Row = {
             "client_order_id": order.client_order_id,

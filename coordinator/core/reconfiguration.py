@@ -17,7 +17,7 @@ from coordinator.core.funding import transfers
 from coordinator.core.lane import StrategySpec
 from coordinator.core.mending import mended
 from coordinator.core.reload import Difference, Reload, Removal, traded
-from coordinator.core.values import exactly
+from coordinator.core.values import exactly, is_unseen
 
 RESTART = "restart"
 """By whom a configuration is changed that was edited while no process ran."""
@@ -116,9 +116,8 @@ def change_session(
 
 def _learned(books: Books, asked: Reload) -> list[r.HistorySeen]:
     """The bars of its new tickers that nobody has seen yet."""
-    last = books.last_bar
     bars = [bar for part in (asked.history, asked.so_far) for some in part.values() for bar in some]
-    fresh = tuple(b for b in bars if b.symbol not in last or b.start > last[b.symbol])
+    fresh = tuple(bar for bar in bars if is_unseen(bar, books.last_bar))
     return [r.HistorySeen(asked.now, fresh)] if fresh else []
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from typing import NamedTuple
 
 from coordinator.core.values import MINUTE, Bar, is_crypto
 
@@ -24,6 +25,17 @@ class Hours:
     def covers(self, start: datetime) -> bool:
         """Whether a bar that starts at `start` belongs to this session."""
         return self.open <= start < self.close
+
+
+class Markets(NamedTuple):
+    """Whether something is so of stocks, and of crypto."""
+
+    stocks: bool
+    crypto: bool
+
+    def of(self, symbol: str) -> bool:
+        """Whether it is so of a ticker's market."""
+        return self.crypto if is_crypto(symbol) else self.stocks
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,32 +72,35 @@ class SessionPlan:
 
     def counts(self, bar: Bar) -> bool:
         """Whether a bar of this session's time feeds indicators, marks and limits."""
-        return self.counting(bar.start)[is_crypto(bar.symbol)]
+        return self.counting(bar.start).of(bar.symbol)
 
     def is_open(self, symbol: str, now: datetime) -> bool:
         """Whether a ticker's market is open in this session at `now`."""
-        first, last = self.first_bar(symbol), self.last_end(symbol)
-        return first is not None and last is not None and first <= now < last
+        return self.open_at(now).of(symbol)
 
-    def open_at(self, now: datetime) -> tuple[bool, bool]:
-        """Whether the markets are open in this session at `now`: of stocks, and of crypto."""
-        return self.is_open("A", now), self.is_open("A/B", now)
+    def open_at(self, now: datetime) -> Markets:
+        """Which markets are open in this session at `now`."""
+        crypto = self.crypto_day
+        return Markets(
+            self.stock is not None and self.stock.covers(now),
+            crypto is not None and crypto <= now < self.end,
+        )
 
-    def counting(self, start: datetime) -> tuple[bool, bool]:
-        """Whether bars that start then count: of stocks, and of crypto."""
+    def counting(self, start: datetime) -> Markets:
+        """Of which markets bars that start then count."""
         end = start + MINUTE
         stock, crypto = self.stock, self.crypto_day
-        return (
+        return Markets(
             stock is not None and stock.open <= start and end <= stock.close,
             crypto is not None and crypto <= start and end <= self.end,
         )
 
-    def deciding(self, start: datetime) -> tuple[bool, bool]:
-        """Whether a decision may be taken at the close of bars that start then, likewise."""
+    def deciding(self, start: datetime) -> Markets:
+        """Of which markets a decision may be taken at the close of bars that start then."""
         stocks, crypto = self.counting(start)
         end = start + MINUTE
         closes = self.stock.close if self.stock else None
-        return stocks and end != closes, crypto and end != self.end
+        return Markets(stocks and end != closes, crypto and end != self.end)
 
     def rolls_at(self, tickers: tuple[str, ...]) -> datetime:
         """When the day of a strategy on these tickers begins: the open, or 00:00 UTC."""

@@ -1,4 +1,4 @@
-"""The nouns of trading as frozen values: bars, sides, order states, fills, money.
+"""The nouns of trading as frozen values: tickers, bars, sides, and exact money.
 
 Nothing here knows a clock, a socket or a file. Money, prices and quantities are exact
 decimals; times are aware UTC; a state is an enumeration.
@@ -7,7 +7,7 @@ decimals; times are aware UTC; a state is an enumeration.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, InvalidOperation, Overflow
@@ -79,6 +79,11 @@ def storable(value: Decimal | None) -> Decimal | None:
 def is_crypto(symbol: str) -> bool:
     """Whether a symbol as configured ('BTC/USD') names a crypto pair rather than a stock."""
     return "/" in symbol
+
+
+def of_market(tickers: Iterable[str], *, crypto: bool) -> list[str]:
+    """Those of the tickers that are pairs, or those that are stocks, in their order."""
+    return [ticker for ticker in tickers if is_crypto(ticker) is crypto]
 
 
 class Floats(NamedTuple):
@@ -204,6 +209,16 @@ def wire_bar(symbol: str, start: datetime, numbers: Numbers) -> WireBar:
     _put_start(bar, start)
     _put_numbers(bar, numbers)
     return bar
+
+
+def is_unseen(bar: Bar, last: Mapping[str, datetime]) -> bool:
+    """Whether a bar is newer than all of its ticker's; `last` has the start of each newest one."""
+    return bar.symbol not in last or bar.start > last[bar.symbol]
+
+
+def newest(bars: Sequence[Bar], count: int) -> Sequence[Bar]:
+    """The last `count` of these bars, oldest first; all of them where there are no more."""
+    return bars[max(0, len(bars) - count) :]
 
 
 class Side(Enum):

@@ -22,7 +22,7 @@ from coordinator.core.opening import SessionName, open_session
 from coordinator.core.orders import OrderStatus
 from coordinator.core.records import ActivityKind
 from coordinator.core.session import Hours, SessionPlan
-from coordinator.core.values import MINUTE, UNASSIGNED, ZERO, Bar, exactly
+from coordinator.core.values import MINUTE, UNASSIGNED, ZERO, Bar, exactly, is_unseen
 from coordinator.embedded import FILL_MODEL, LEAST_CASH, ROOM
 from coordinator.shell import startup
 from coordinator.shell.run import Run
@@ -85,11 +85,7 @@ class Stage:
     def play(self, message: m.BarsArrived) -> None:
         """Decide on bars that the session has seen; of others' tickers and of old ones nothing."""
         last, mine = self.books.last_bar, self._tickers()
-        bars = [
-            bar
-            for bar in message.bars
-            if bar.symbol in mine and (bar.symbol not in last or bar.start > last[bar.symbol])
-        ]
+        bars = [bar for bar in message.bars if bar.symbol in mine and is_unseen(bar, last)]
         minutes: dict[datetime, list[TapeBar]] = {}
         for bar in bars:
             minutes.setdefault(bar.start, []).append(_taped(bar))

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from itertools import product
+from itertools import product, starmap
 
 from coordinator.core.lane import StrategySpec, tickers_of
-from coordinator.core.session import SessionPlan
-from coordinator.core.values import MINUTE, Bar, is_crypto
+from coordinator.core.session import Markets, SessionPlan
+from coordinator.core.values import MINUTE, Bar, is_unseen
 from coordinator.shell.clock import BrokerClock
 from coordinator.shell.gather import Gatherer
 
@@ -71,10 +71,8 @@ class BarIntake:
         self._only_watched = frozenset(tickers_of(watching)) - frozenset(deciding)
         self._tickers = list(dict.fromkeys((*deciding, *tickers_of(watching))))
         self._open = {
-            (stocks, crypto): frozenset(
-                t for t in self._tickers if (crypto if is_crypto(t) else stocks)
-            )
-            for stocks, crypto in product((False, True), repeat=2)
+            markets: frozenset(t for t in self._tickers if markets.of(t))
+            for markets in starmap(Markets, product((False, True), repeat=2))
         }
         self._joining = frozenset[str]()
 
@@ -117,8 +115,7 @@ class BarIntake:
 
     def unseen(self, bars: Iterable[Bar]) -> list[Bar]:
         """Those bars that no decision has seen."""
-        last = self._last_bar
-        return [bar for bar in bars if bar.symbol not in last or bar.start > last[bar.symbol]]
+        return [bar for bar in bars if is_unseen(bar, self._last_bar)]
 
     def _waits(self, ticker: str) -> bool:
         return any(gap is None or ticker in gap for gap in self._gaps)

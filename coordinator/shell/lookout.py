@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 
 from coordinator.core.session import SessionPlan
-from coordinator.core.values import Bar, is_crypto
+from coordinator.core.values import Bar, is_crypto, of_market
 from coordinator.shell.clock import BrokerClock
 from coordinator.shell.streams import StreamState, StreamWatch
 
@@ -101,7 +101,7 @@ class Lookout:
         wanted = list(tickers)
         for market in self._markets:
             crypto = any(map(is_crypto, market.tickers))
-            market.tickers = frozenset(t for t in wanted if is_crypto(t) is crypto)
+            market.tickers = frozenset(of_market(wanted, crypto=crypto))
 
     def tickers_of(self, watch: StreamWatch) -> frozenset[str]:
         """The tickers of a stream of bars; none of the order stream."""

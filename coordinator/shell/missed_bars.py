@@ -8,7 +8,7 @@ from datetime import datetime
 
 from coordinator.core import messages as m
 from coordinator.core.records import Origin
-from coordinator.core.values import Bar, is_crypto
+from coordinator.core.values import Bar, of_market
 from coordinator.errors import BrokerError
 from coordinator.shell.broker import Broker
 from coordinator.shell.clock import BrokerClock
@@ -41,11 +41,21 @@ class MissedBars:
 
     def _fetch(self, starts: Mapping[str, datetime]) -> m.BarsArrived:
         now = self._broker.clock()
-        found: list[Bar] = []
-        for crypto in (False, True):
-            tickers = [ticker for ticker in starts if is_crypto(ticker) is crypto]
-            if tickers:
-                first = min(starts[ticker] for ticker in tickers)
-                page = self._broker.bars(tickers, first, now)
-                found += [bar for bars in page.values() for bar in bars if bar.end <= now]
-        return m.BarsArrived(now, tuple(found), Origin.BACKFILL)
+        return m.BarsArrived(now, tuple(bars_since(self._broker, starts, now)), Origin.BACKFILL)
+
+
+def bars_since(broker: Broker, starts: Mapping[str, datetime], now: datetime) -> list[Bar]:
+    """Bars that have ended by `now`, of each ticker from its time in `starts` on, or earlier.
+
+    One question for all stocks and one for all pairs: from the first of their times.
+
+    Raises:
+        BrokerError: it could not be asked.
+    """
+    found: list[Bar] = []
+    for crypto in (False, True):
+        if tickers := of_market(starts, crypto=crypto):
+            first = min(starts[ticker] for ticker in tickers)
+            page = broker.bars(tickers, first, now)
+            found += [bar for bars in page.values() for bar in bars if bar.end <= now]
+    return found

@@ -23,7 +23,7 @@ from coordinator.core.lane import StrategySpec, tickers_of
 from coordinator.core.mending import mended
 from coordinator.core.reload import Setup, about_mended, refusals, sentences
 from coordinator.core.risk import Asset
-from coordinator.core.values import SHADOW_MARK, Bar, is_crypto
+from coordinator.core.values import SHADOW_MARK, Bar, is_crypto, of_market
 from coordinator.errors import (
     BrokerError,
     BrokerRejected,
@@ -185,7 +185,7 @@ class Reloading:
             BrokerUnavailable: the broker did not confirm it; the same.
         """
         for crypto, stream in self._streams.items():
-            symbols = [ticker for ticker in tickers if is_crypto(ticker) is crypto]
+            symbols = of_market(tickers, crypto=crypto)
             had = self._live.lookout.tickers_of(stream.watch)
             try:
                 await stream.subscribe(symbols)

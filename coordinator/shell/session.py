@@ -17,7 +17,7 @@ from coordinator.core import records as r
 from coordinator.core.lane import tickers_of
 from coordinator.core.opening import SessionName, open_session
 from coordinator.core.session import SessionPlan
-from coordinator.core.values import is_crypto
+from coordinator.core.values import of_market
 from coordinator.core.view import strategy_views
 from coordinator.errors import BrokerError, SafetyRefusal
 from coordinator.shell import startup
@@ -141,7 +141,7 @@ def _streams(run: Run, ports: Ports, live: LiveSession) -> Iterable[Stream]:
     yield ports.order_stream(run.settings, live.ears.on_order_update, watch)
     tickers = tickers_of(run.every)
     for name, crypto in (("stock bars", False), ("crypto bars", True)):
-        symbols = [ticker for ticker in tickers if is_crypto(ticker) is crypto]
+        symbols = of_market(tickers, crypto=crypto)
         if symbols:
             watch = StreamWatch(name, reconnected, live.ears.on_bar_garbage)
             stream = ports.market_stream(run.settings, run.feed, symbols, live.ears.on_bars, watch)

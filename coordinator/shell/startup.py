@@ -18,12 +18,13 @@ from coordinator.core.lane import StrategySpec, tickers_of
 from coordinator.core.risk import Asset
 from coordinator.core.sequences import pass_over
 from coordinator.core.session import Hours, SessionPlan, plan_session
-from coordinator.core.values import Bar, is_crypto
+from coordinator.core.values import Bar, is_crypto, is_unseen
 from coordinator.errors import BrokerError, BrokerRejected, OperatorError
 from coordinator.shell.broker import Broker
 from coordinator.shell.exchange import exchange_sessions
 from coordinator.shell.history import FURTHEST, History, Need, read_bars
 from coordinator.shell.journal import Journal
+from coordinator.shell.missed_bars import bars_since
 from coordinator.shell.wire import NEW_YORK
 
 log = logging.getLogger("coordinator")
@@ -148,19 +149,9 @@ def bars_so_far(
 
     They are history: nothing was missed, because nobody was there to decide.
     """
-    found: list[Bar] = []
-    for crypto in (False, True):
-        starts = {
-            ticker: first
-            for ticker in tickers
-            if is_crypto(ticker) is crypto
-            and (first := session_plan.first_bar(ticker)) is not None
-            and first < now
-        }
-        if starts:
-            page = broker.bars(list(starts), min(starts.values()), now)
-            found += [bar for bars in page.values() for bar in bars if bar.end <= now]
-    return sorted(found, key=lambda bar: (bar.start, bar.symbol))
+    firsts = {ticker: session_plan.first_bar(ticker) for ticker in tickers}
+    starts = {t: first for t, first in firsts.items() if first is not None and first < now}
+    return sorted(bars_since(broker, starts, now), key=lambda bar: (bar.start, bar.symbol))
 
 
 def warm_up(
@@ -171,9 +162,8 @@ def warm_up(
         engine.lanes.warm(ticker, history.get(ticker, ()))
     so_far = [bar for bar in so_far if engine.plan.counts(bar)]
     engine.lanes.catch_up(so_far)
-    last = engine.books.last_bar
     bars = [*(bar for ticker in sorted(history) for bar in history[ticker]), *so_far]
-    fresh = [bar for bar in bars if bar.symbol not in last or bar.start > last[bar.symbol]]
+    fresh = [bar for bar in bars if is_unseen(bar, engine.books.last_bar)]
     if not fresh:
         return []
     record = r.HistorySeen(now, tuple(fresh))
