@@ -6,7 +6,7 @@ book; one that is gone leaves it as it is, or has it sold, as the operator chose
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -133,7 +133,12 @@ def sentences(old: Setup, new: Setup, removal: Removal) -> list[str]:
     difference = Difference(old.specs, new.specs)
     return [
         *_about_strategies(difference, removal),
-        *_about_shadows(old, new, removal),
+        *_about_strategies(
+            Difference(old.shadows, new.shadows),
+            removal,
+            mark=SHADOW_MARK,
+            promoted={spec.name for spec in new.specs},
+        ),
         *_about_the_account(old, new),
     ]
 
@@ -143,32 +148,28 @@ def about_mended(names: Iterable[str], mark: str = "") -> list[str]:
     return [f"~ {name}{mark}: failed today, and trades again" for name in names]
 
 
-def _about_strategies(difference: Difference, removal: Removal) -> Iterator[str]:
+def _about_strategies(
+    difference: Difference, removal: Removal, *, mark: str = "", promoted: Collection[str] = ()
+) -> Iterator[str]:
+    """`mark` says what they are; of shadows those `promoted` leave their simulated books behind."""
     sold = removal is Removal.FLATTEN
     for spec in difference.added:
         cash = f"${spec.initial_cash:,.2f}, unless it has a book already"
         what = f"{spec.strategy_type} on {', '.join(spec.tickers)}"
-        yield f"+ {spec.name}: {what}, begins with {cash}"
+        yield f"+ {spec.name}{mark}: {what}, begins with {cash}"
     for spec in difference.removed:
         how = "what it holds is sold" if sold else "it keeps what it holds"
-        yield f"- {spec.name}: runs no more; its open orders are cancelled, and {how}"
+        ends = f"runs no more; its open orders are cancelled, and {how}"
+        if spec.name in promoted:
+            ends = "trades on the account now; its simulated book ends"
+        yield f"- {spec.name}{mark}: {ends}"
     for old, new in difference.changed:
-        yield f"~ {new.name}: {'; '.join(_changes(old, new))}"
+        yield f"~ {new.name}{mark}: {'; '.join(_changes(old, new))}"
     left = {spec.name for spec in difference.removed}
     for strategy, ticker in difference.dropped:
         if strategy not in left:
             does = "sells" if sold else "keeps"
-            yield f"~ {strategy}: trades {ticker} no more, and {does} what it holds of it"
-
-
-def _about_shadows(old: Setup, new: Setup, removal: Removal) -> Iterator[str]:
-    """The same of the shadows; one that is promoted leaves its simulated book behind."""
-    traded_now = {spec.name for spec in new.specs}
-    for line in _about_strategies(Difference(old.shadows, new.shadows), removal):
-        kind, name, rest = line.partition(" ")[0], *line.partition(" ")[2].split(":", 1)
-        promoted = name in traded_now and kind == "-"
-        rest = " trades on the account now; its simulated book ends" if promoted else rest
-        yield f"{kind} {name}{SHADOW_MARK}:{rest}"
+            yield f"~ {strategy}{mark}: trades {ticker} no more, and {does} what it holds of it"
 
 
 def _about_the_account(old: Setup, new: Setup) -> Iterator[str]:
