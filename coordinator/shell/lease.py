@@ -22,6 +22,11 @@ from coordinator.shell.folders import private_folder
 LEASES = Path(".multi-trader") / "leases"
 
 
+def leases_folder(folder: Path | None = None) -> Path:
+    """Where leases lie: the user's own folder, unless another is named."""
+    return folder if folder is not None else Path.home() / LEASES
+
+
 class LeaseHeld(SafetyRefusal):
     """Another coordinator trades this market with these keys already."""
 
@@ -30,7 +35,7 @@ class Leases:
     """The leases that one coordinator holds; leaving the context gives them back."""
 
     def __init__(self, folder: Path | None = None) -> None:
-        self._folder = folder if folder is not None else Path.home() / LEASES
+        self._folder = leases_folder(folder)
         self._held = ExitStack()
 
     def __enter__(self) -> Leases:
@@ -136,24 +141,25 @@ class Leases:
 
 def is_running(account: str, folder: Path | None = None) -> bool:
     """Whether some process trades the account now, at whatever broker or simulator."""
-    leases = folder if folder is not None else Path.home() / LEASES
+    leases = leases_folder(folder)
     found = [*leases.glob(f"account-{account}-*.lock"), *leases.glob(f"account-*-{account}-*.lock")]
-    return any(map(_is_held, found))
+    return any(map(is_held, found))
 
 
 def runs_as(account: str, name: str, folder: Path | None = None) -> bool:
     """Whether some process trades the account as the coordinator `name` now, at whatever broker."""
-    leases = folder if folder is not None else Path.home() / LEASES
+    leases = leases_folder(folder)
     ends = f"{account}..{_digest(name)}.lock"
     found = [*leases.glob(f"account-{ends}"), *leases.glob(f"account-*-{ends}")]
-    return any(map(_is_held, found))
+    return any(map(is_held, found))
 
 
 def _digest(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()[:16]
 
 
-def _is_held(path: Path) -> bool:
+def is_held(path: Path) -> bool:
+    """Whether some process holds the lease of this file now."""
     try:
         file = os.open(path, os.O_RDWR)
     except FileNotFoundError:  # a simulated run has ended, and its lease with it

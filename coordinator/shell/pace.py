@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from coordinator.errors import BrokerUnavailable
 from coordinator.settings import Settings
 from coordinator.shell.budget import RequestBudget, Urgency
-from coordinator.shell.lease import LEASES, name_of_account, name_of_key
+from coordinator.shell.lease import leases_folder, name_of_account, name_of_key
 from coordinator.shell.rest import Api
 
 log = logging.getLogger("coordinator")
@@ -87,7 +87,7 @@ class Budgets:
     """
 
     def __init__(self, settings: Settings, *, speed: float, folder: Path | None = None) -> None:
-        self._folder = folder if folder is not None else Path.home() / LEASES
+        self._folder = leases_folder(folder)
         self._open = partial(RequestBudget, speed=speed)
         key, trading, data = settings.key_id, settings.trading_url, settings.data_url
         self._trading = self._open(

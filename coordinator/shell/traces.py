@@ -7,17 +7,16 @@ Files of any other broker stay: an account lives on, and a lease that is gone co
 
 from __future__ import annotations
 
-import fcntl
 import math
 import os
 import re
 import tempfile
-from collections.abc import Iterable
-from contextlib import ExitStack, suppress
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from coordinator.settings import SIMULATED
-from coordinator.shell.lease import LEASES, name_of_account, name_of_key
+from coordinator.shell.lease import is_held, leases_folder, name_of_account, name_of_key
 
 STARTING_S = 60.0
 """Local seconds for which the files of a run that starts are left alone, held or not."""
@@ -26,19 +25,19 @@ _ACCOUNT = re.compile(r"account-127_0_0_1_(\d+)-(SIM\d{4,})\D.*")
 
 def forget_run(host: str, account: str, folder: Path | None = None) -> None:
     """Remove what a run on this account of the embedded simulator at `host` left; it has ended."""
-    leases = folder if folder is not None else Path.home() / LEASES
+    leases = leases_folder(folder)
     for path in _files_of(leases, host, account):
         path.unlink(missing_ok=True)
 
 
 def forget_killed_runs(folder: Path | None = None) -> None:
     """Remove what simulated runs left that were killed."""
-    leases = folder if folder is not None else Path.home() / LEASES
+    leases = leases_folder(folder)
     found = {(m[1], m[2]) for path in leases.glob("account-*") if (m := _ACCOUNT.match(path.name))}
     for port, account in found:
         host = f"127.0.0.1:{port}"
         files = _files_of(leases, host, account)
-        if not _are_fresh(files, _now_s(leases)) and not _are_held(files):
+        if not _are_fresh(files, _now_s(leases)) and not any(map(is_held, _locks(files))):
             forget_run(host, account, leases)
 
 
@@ -61,16 +60,5 @@ def _now_s(folder: Path) -> float:
         return os.fstat(file.fileno()).st_mtime
 
 
-def _are_held(files: Iterable[Path]) -> bool:
-    with ExitStack() as open_files:
-        for path in (path for path in files if path.suffix == ".lock"):
-            try:
-                file = os.open(path, os.O_RDWR)
-            except FileNotFoundError:
-                continue
-            open_files.callback(os.close, file)
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                return True
-    return False
+def _locks(files: Iterable[Path]) -> Iterator[Path]:
+    return (path for path in files if path.suffix == ".lock")
