@@ -15,7 +15,7 @@ from typing import Protocol
 
 from coordinator.core import risk
 from coordinator.core.books import Books
-from coordinator.core.lane import Lane, StrategySpec
+from coordinator.core.lane import SAYS_NOTHING, Lane, StrategySpec
 from coordinator.core.ledger import Position
 from coordinator.core.orders import Order
 from coordinator.core.risk import Asset
@@ -23,8 +23,6 @@ from coordinator.core.session import SessionPlan
 from coordinator.core.values import MINUTE, ZERO, Side
 
 _SHOWN = Context(prec=12)
-SAYS_NOTHING = "explain()"
-"""In place of the names of values: why the strategy told none."""
 UNKNOWN = "too few bars"
 """In place of a value that its indicator cannot have yet."""
 

@@ -25,6 +25,10 @@ FAULT = "fault: "
 """Begins the reason for which a strategy that failed opens nothing more that day."""
 
 
+SAYS_NOTHING = "explain()"
+"""In an explanation, in place of the names of values: why the strategy told none."""
+
+
 class Rule(Hashable, Protocol):
     """What a strategy must offer: how far it looks back, and a fresh step for one ticker."""
 
@@ -38,6 +42,13 @@ class Rule(Hashable, Protocol):
         It, or the object whose method it is, may have an `explain()`: values by name. A rule with
         `start_together` (see `core/together.py`) is never asked for it.
         """
+
+
+def explain_of(step: object) -> Callable[..., Mapping[str, object]] | None:
+    """What tells what a step saw at its last bar: its own, or of the object whose method it is."""
+    found: Callable[..., Mapping[str, object]] | None
+    found = getattr(getattr(step, "__self__", step), "explain", None)
+    return found
 
 
 def history_of(rule: Rule) -> int:
@@ -160,10 +171,8 @@ class Lane:
 
     def explain(self) -> Mapping[str, object]:
         """What the step says that it saw at its last bar; empty where it does not say."""
-        step = self._step if self._bank is None else self._resumed(self._bank)
-        step = getattr(step, "__self__", step)
-        explain = getattr(step, "explain", None)
+        explain = explain_of(self._step if self._bank is None else self._resumed(self._bank))
         try:
             return dict(explain()) if explain is not None else {}
         except Exception as error:
-            return {"explain()": f"raised {type(error).__name__}: {error}"}
+            return {SAYS_NOTHING: f"raised {type(error).__name__}: {error}"}

@@ -11,12 +11,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from coordinator.core.lane import Lane, explain_of
 from coordinator.core.values import Bar
-
-if TYPE_CHECKING:
-    from coordinator.core.lane import Lane
 
 JointStep = Callable[[Mapping[str, Bar]], Mapping[str, int]]
 """Takes the bars of one minute by ticker, those that came, in the order of the tickers; returns
@@ -61,8 +59,7 @@ class Table:
 
     def explain(self, ticker: str) -> Mapping[str, object]:
         """What the step says that it saw of a ticker; empty where it does not say."""
-        step = getattr(self._step, "__self__", self._step)
-        explain = getattr(step, "explain", None)
+        explain = explain_of(self._step)
         return dict(explain(ticker)) if explain is not None else {}
 
     def _stepped(self, start: datetime, bars: Mapping[str, Bar]) -> bool:

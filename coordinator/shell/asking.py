@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Protocol
 
-from coordinator.core.explanation import SAYS_NOTHING
+from coordinator.core.lane import SAYS_NOTHING
 from coordinator.shell.strategy_process import StrategyFault
 from coordinator.shell.worker_process import EXPLAIN_S
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NoReturn
 
-from coordinator.core.explanation import SAYS_NOTHING
+from coordinator.core.lane import SAYS_NOTHING
 from coordinator.shell.asking import Asking
 from coordinator.shell.strategy_process import (
     UNREADABLE,

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Hashable
 from typing import Any
 
+from coordinator.core.lane import explain_of
 from coordinator.shell.strategy_process import StrategyFault, StrategyHung
 
 REHEARSAL_S = 45.0
@@ -156,7 +157,5 @@ class _Played:
 
     def explain(self, *ticker: str) -> dict[str, object]:
         """What the step says that it saw."""
-        explain = getattr(
-            getattr(self._take and self._take.step, "__self__", None), "explain", None
-        )
+        explain = None if self._take is None else explain_of(self._take.step)
         return dict(explain(*ticker)) if explain is not None else {}

@@ -28,7 +28,7 @@ from numbers import Real
 from typing import Any, NoReturn
 
 from coordinator.core.explanation import shown as in_digits
-from coordinator.core.lane import Rule
+from coordinator.core.lane import SAYS_NOTHING, Rule, explain_of
 from coordinator.core.values import EXACT, Bar
 from coordinator.errors import OperatorError
 from coordinator.shell.walls import limit_memory, wall_off
@@ -222,8 +222,8 @@ def _explained(step: Step, ticker: str, until_s: float) -> dict[str, str]:
     """What a step says that it saw, as texts; what goes wrong with that is told, no fault."""
     within_s = until_s - time.monotonic()
     if within_s <= 0:
-        return {"explain()": f"no time was left for it: {EXPLAIN_S:g} s went into others"}
-    explain = getattr(getattr(step, "__self__", step), "explain", None)
+        return {SAYS_NOTHING: f"no time was left for it: {EXPLAIN_S:g} s went into others"}
+    explain = explain_of(step)
     if explain is None:
         return {}
     try:
@@ -232,7 +232,7 @@ def _explained(step: Step, ticker: str, until_s: float) -> dict[str, str]:
             told = list(dict(values).items())[:MOST_EXPLAINED]
             return {shown(str(name)): shown(in_digits(value)) for name, value in told}
     except BaseException as error:
-        return {"explain()": f"raised {error_text(error)}"}
+        return {SAYS_NOTHING: f"raised {error_text(error)}"}
 
 
 @contextmanager
