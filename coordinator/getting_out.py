@@ -16,7 +16,7 @@ from coordinator.accounts import Account, Operator, Reach, mode_of
 from coordinator.core import records as r
 from coordinator.core.flat import Held, held
 from coordinator.core.operator import in_words
-from coordinator.core.orders import strategy_of
+from coordinator.core.sequences import strategy_of
 from coordinator.core.values import exactly
 from coordinator.errors import BrokerError, OperatorError, SafetyRefusal
 from coordinator.shell.flatten import flatten

@@ -15,7 +15,7 @@ from decimal import Decimal
 
 from coordinator.core import records as r
 from coordinator.core.books import FUNDING, Books
-from coordinator.core.orders import strategy_of
+from coordinator.core.sequences import strategy_of
 from coordinator.core.values import COIN, UNASSIGNED, ZERO, exactly
 
 

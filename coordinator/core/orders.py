@@ -47,11 +47,6 @@ class OrderStatus(Enum):
     REJECTED = "rejected"
 
 
-def strategy_of(client_order_id: str) -> str:
-    """Whose order it is, by its id: '<strategy>.<session date>.<sequence>'."""
-    return client_order_id.partition(".")[0]
-
-
 class Phase(Enum):
     """How far an order's life has come."""
 

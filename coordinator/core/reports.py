@@ -21,9 +21,8 @@ from coordinator.core.orders import (
     Phase,
     Posting,
     may_move,
-    strategy_of,
 )
-from coordinator.core.sequences import pass_over
+from coordinator.core.sequences import pass_over, strategy_of
 from coordinator.core.values import UNASSIGNED, ZERO
 
 OF_REST = "::"

@@ -20,7 +20,7 @@ from decimal import Decimal
 from coordinator.core import records as r
 from coordinator.core.baseline import open_order
 from coordinator.core.books import Books
-from coordinator.core.orders import strategy_of
+from coordinator.core.sequences import strategy_of
 from coordinator.core.statement import Replay, Rows, statement
 from coordinator.core.values import ATTO, UNASSIGNED, ZERO, exactly
 

@@ -15,3 +15,8 @@ def pass_over(sequences: dict[str, int], client_order_id: str) -> None:
     key, _, number = client_order_id.rpartition(".")
     if number.isdecimal() and len(number) <= LONGEST:
         sequences[key] = max(sequences.get(key, 0), int(number))
+
+
+def strategy_of(client_order_id: str) -> str:
+    """Whose order it is, by its id: '<strategy>.<session date>.<sequence>'."""
+    return client_order_id.partition(".")[0]
