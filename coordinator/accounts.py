@@ -28,7 +28,9 @@ from coordinator.shell import startup
 from coordinator.shell.broker import Broker
 from coordinator.shell.control_protocol import Address, addresses
 from coordinator.shell.folders import JOURNAL
-from coordinator.shell.journal import Entry, Journal, read_newest
+from coordinator.shell.journal import Journal
+from coordinator.shell.journal_reading import read_newest
+from coordinator.shell.journal_rows import Entry
 from coordinator.shell.lease import is_running
 from coordinator.shell.pace import Budgets, patient
 from coordinator.shell.ports import Ports

@@ -15,7 +15,7 @@ from coordinator.core.records import ActivityKind
 from coordinator.errors import BrokerError, CredentialsError, OperatorError, SafetyRefusal
 from coordinator.settings import home_folder
 from coordinator.shell.folders import JOURNAL
-from coordinator.shell.journal import read_kinds
+from coordinator.shell.journal_reading import read_kinds
 
 AskBroker = Callable[[str, str, datetime], "Rows | str"]
 NO_BROKER = ("simulated", "backtest", "shadow")

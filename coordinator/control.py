@@ -22,7 +22,7 @@ from coordinator.getting_out import Left, get_out, what_became_of
 from coordinator.kill import WAIT_S, broker_time
 from coordinator.shell.control_client import ask
 from coordinator.shell.control_protocol import Reply, Request, addresses
-from coordinator.shell.journal import read_kinds, read_newest
+from coordinator.shell.journal_reading import read_kinds, read_newest
 from coordinator.shell.shadows import IS_SHADOW, shadow_journals
 
 

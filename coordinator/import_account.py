@@ -39,7 +39,7 @@ from coordinator.import_plan import form
 from coordinator.reconcile import look_at
 from coordinator.shell.agreement import first_sight
 from coordinator.shell.folders import JOURNAL
-from coordinator.shell.journal import read_newest
+from coordinator.shell.journal_reading import read_newest
 
 RECENT = timedelta(days=7)
 """So old the broker's newest close of a position may be: a week with a holiday has some."""

@@ -22,7 +22,9 @@ from coordinator.shell.alpaca_rest import AlpacaRest
 from coordinator.shell.broker import Broker
 from coordinator.shell.control_client import NoAnswer, ask
 from coordinator.shell.control_protocol import Request, addresses
-from coordinator.shell.journal import Entry, Journal, read_newest
+from coordinator.shell.journal import Journal
+from coordinator.shell.journal_reading import read_newest
+from coordinator.shell.journal_rows import Entry
 
 CLOCK_S = 0.7
 """Local seconds for which the broker's clock is waited for, before the kill is written without."""

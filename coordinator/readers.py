@@ -22,8 +22,9 @@ from coordinator.restating import Late, by_session, read_late, restated_rows
 from coordinator.shell.control_client import NoAnswer, ask
 from coordinator.shell.control_protocol import Request, addresses
 from coordinator.shell.folders import JOURNAL
-from coordinator.shell.journal import Entry, read_kinds, read_session, read_sessions
 from coordinator.shell.journal_proof import prove
+from coordinator.shell.journal_reading import read_kinds, read_session, read_sessions
+from coordinator.shell.journal_rows import Entry
 from coordinator.shell.lease import runs_as
 from coordinator.shell.shadows import shadow_journal, shadow_journals, shadowed
 

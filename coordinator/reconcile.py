@@ -23,7 +23,7 @@ from coordinator.core.review import Review, review
 from coordinator.core.values import UNASSIGNED, exactly
 from coordinator.errors import BrokerError, BrokerRejected, OperatorError, SafetyRefusal
 from coordinator.shell.folders import JOURNAL
-from coordinator.shell.journal import read_newest
+from coordinator.shell.journal_reading import read_newest
 from coordinator.shell.look import Looks
 from coordinator.shell.lookout import Depth
 

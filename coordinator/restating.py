@@ -11,7 +11,7 @@ from coordinator.core.baseline import open_order
 from coordinator.core.restatement import Change, Late, Term, booked, realized_by, restated
 from coordinator.core.statement import Rows
 from coordinator.core.values import ZERO
-from coordinator.shell.journal import read_session
+from coordinator.shell.journal_reading import read_session
 from coordinator.shell.late import read_intents, read_late, read_terms, unknown_orders
 
 __all__ = ["Late", "by_session", "read_late", "restated_rows"]

@@ -20,7 +20,8 @@ from coordinator.core.reload import Reload
 from coordinator.core.values import Bar
 from coordinator.shadow.stage import Stage
 from coordinator.shell import startup
-from coordinator.shell.journal import Journal, read_newest, read_session
+from coordinator.shell.journal import Journal
+from coordinator.shell.journal_reading import read_newest, read_session
 from coordinator.shell.log_files import About
 from coordinator.shell.narrator import quantity
 from coordinator.shell.run import Run

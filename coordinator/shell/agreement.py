@@ -27,7 +27,8 @@ from coordinator.core.values import MINUTE, exactly
 from coordinator.errors import BrokerRejected, SafetyRefusal
 from coordinator.shell.broker import AccountView, Broker
 from coordinator.shell.evidence import Evidence, gather
-from coordinator.shell.journal import Entry, Journal
+from coordinator.shell.journal import Journal
+from coordinator.shell.journal_rows import Entry
 from coordinator.shell.look import FEE_DAYS, Looks
 from coordinator.shell.lookout import Depth
 

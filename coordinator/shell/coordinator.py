@@ -26,7 +26,8 @@ from coordinator.shell.errands import Errands
 from coordinator.shell.inbox import Change, Inbox, Item, Stop, Wish
 from coordinator.shell.inquiries import Inquiries
 from coordinator.shell.intake import BarIntake
-from coordinator.shell.journal import Entry, Journal
+from coordinator.shell.journal import Journal
+from coordinator.shell.journal_rows import Entry
 from coordinator.shell.line import Line
 from coordinator.shell.lookout import Lookout
 from coordinator.shell.narrator import Narrator

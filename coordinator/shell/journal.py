@@ -9,10 +9,9 @@ posting stands under the session of the book that it moves, whichever of them at
 
 from __future__ import annotations
 
-import json
 import logging
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +20,15 @@ from coordinator.core.records import ActivityBooked, BarsSeen, HistorySeen, Reco
 from coordinator.core.values import UNASSIGNED
 from coordinator.errors import SafetyRefusal, StorageError
 from coordinator.shell.journal_file import HOLDS_NOTHING, SCHEMA, connect, is_unbegun
-from coordinator.shell.journal_file import reading as reading
 from coordinator.shell.journal_log import Log
-from coordinator.shell.journal_rows import GENESIS as GENESIS
-from coordinator.shell.journal_rows import Entry as Entry
-from coordinator.shell.journal_rows import broken, chained, entries_of, unusable
+from coordinator.shell.journal_rows import End, Entry, Row, entries_of, unusable
 
 log = logging.getLogger("coordinator")
 SCHEMA_VERSION = 2
 """Since 2 several records of a kind may share a row."""
+_LATER = (
+    "SELECT seq, coordinator, session_id, kind, body, hash FROM records WHERE seq > ? ORDER BY seq"
+)
 _BAR_KINDS = {BarsSeen.__name__, HistorySeen.__name__}
 
 
@@ -47,8 +46,7 @@ class Journal:
         was_there = path.exists()
         self._connection = connect(path)
         self._log = Log(self._connection, path)
-        self._seq = 0
-        self._hash = GENESIS
+        self._end = End()
         self._data_version = 0
         self._homes: dict[str, str] = {}
         try:
@@ -81,10 +79,11 @@ class Journal:
                 " WHERE kind = 'SessionOpened' ORDER BY seq"
             )
         )
-        for seq, coordinator, session_id, kind, body, digest in self._read(
+        for row in self._read(
             "SELECT seq, coordinator, session_id, kind, body, hash FROM records ORDER BY seq"
         ):
-            self._verify(seq, coordinator, session_id, kind, body, digest)
+            self._end = self._end.then(row, self.path)
+            seq, coordinator, session_id, kind, body, _ = row
             if kind not in _BAR_KINDS or last.get(coordinator) == session_id:
                 for entry in entries_of(seq, coordinator, session_id, kind, body):
                     self._note(entry.record)
@@ -96,7 +95,7 @@ class Journal:
             "SELECT seq, hash FROM records ORDER BY seq DESC LIMIT 1"
         ).fetchone()
         if newest is not None:
-            self._seq, self._hash = newest
+            self._end = End(*newest)
 
     def has_news(self) -> bool:
         """Whether another process has written since this was asked last."""
@@ -132,7 +131,7 @@ class Journal:
         Raises:
             StorageError, or what `decide` raises: nothing was written.
         """
-        before = self._seq, self._hash
+        before = self._end
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             records = decide(self._catch_up())
@@ -162,20 +161,16 @@ class Journal:
         except sqlite3.Error as error:
             raise unusable(self.path, error) from error
 
-    def _forget(self, before: tuple[int, str]) -> None:
-        self._seq, self._hash = before
+    def _forget(self, before: End) -> None:
+        self._end = before
         if self._connection.in_transaction:  # a full disk has rolled back already
             self._connection.execute("ROLLBACK")
 
     def _catch_up(self) -> list[Entry]:
         found: list[Entry] = []
-        for seq, coordinator, session_id, kind, body, digest in self._connection.execute(
-            "SELECT seq, coordinator, session_id, kind, body, hash FROM records"
-            " WHERE seq > ? ORDER BY seq",
-            (self._seq,),
-        ).fetchall():
-            self._verify(seq, coordinator, session_id, kind, body, digest)
-            entries = entries_of(seq, coordinator, session_id, kind, body)
+        for row in self._connection.execute(_LATER, (self._end.seq,)).fetchall():
+            self._end = self._end.then(row, self.path)
+            entries = entries_of(*row[:-1])
             for entry in entries:
                 self._note(entry.record)
             found += entries
@@ -194,24 +189,13 @@ class Journal:
                 if opening.strategy != UNASSIGNED:
                     self._homes[opening.strategy] = record.session_id
 
-    def _row(
-        self, session_id: str, kind: str, body: str, first: Record
-    ) -> tuple[int, str, str, str, str, str]:
-        """The next row, which the chain goes on from; a SessionOpened is alone in its."""
-        seq = self._seq + 1
-        digest = chained(self._hash, seq, self._coordinator, session_id, kind, body)
-        self._seq, self._hash = seq, digest
+    def _row(self, session_id: str, kind: str, body: str, first: Record) -> Row:
+        """The next row, which is the end then; a SessionOpened is alone in its."""
+        row = self._end.next_row(self._coordinator, session_id, kind, body)
+        self._end = End(row[0], row[-1])
         self._note(first)
         self._log.add_row(body)
-        return seq, self._coordinator, session_id, kind, body, digest
-
-    def _verify(
-        self, seq: int, coordinator: str, session_id: str, kind: str, body: str, digest: str
-    ) -> None:
-        expected = chained(self._hash, self._seq + 1, coordinator, session_id, kind, body)
-        if seq != self._seq + 1 or digest != expected:
-            raise broken(self.path, seq, self._seq)
-        self._seq, self._hash = seq, digest
+        return row
 
     def _check_info(self, account: str) -> None:
         info = _read_info(self._connection)
@@ -224,67 +208,6 @@ class Journal:
                 f"{self.path} holds the books of account {info['account']}, but the keys belong to"
                 f" account {account}. Use each account's own MULTI_TRADER_HOME."
             )
-
-
-def read_session(path: Path, session_id: str) -> list[Entry]:
-    """All entries of one session, read beside a coordinator that may be writing.
-
-    Raises:
-        JournalDamaged: an entry is not the one that was written.
-    """
-    with reading(path) as connection:
-        rows = connection.execute(
-            "SELECT seq, coordinator, session_id, kind, body, hash,"
-            " (SELECT hash FROM records p WHERE p.seq = r.seq - 1) FROM records r"
-            " WHERE session_id = ? ORDER BY seq",
-            (session_id,),
-        ).fetchall()
-        found: list[Entry] = []
-        for seq, coordinator, session, kind, body, digest, previous in rows:
-            if digest != chained(previous or GENESIS, seq, coordinator, session, kind, body):
-                raise broken(path, seq, seq - 1)
-            found += entries_of(seq, coordinator, session, kind, body)
-    return found
-
-
-def read_sessions(path: Path) -> list[tuple[str, str]]:
-    """(session id, hash of its last record) of every session that was opened, oldest first."""
-    with reading(path) as connection:
-        return connection.execute(
-            "SELECT o.session_id, (SELECT hash FROM records l WHERE l.session_id = o.session_id"
-            " ORDER BY l.seq DESC LIMIT 1) FROM records o"
-            " WHERE o.kind = 'SessionOpened' GROUP BY o.session_id ORDER BY min(o.seq)"
-        ).fetchall()
-
-
-def read_newest(path: Path, *kinds: type[Record]) -> Entry | None:
-    """The newest entry of these kinds of record, or of any kind; None if there is none."""
-    asked = (_NEWEST_OF, _named(kinds)) if kinds else (_NEWEST, ())
-    with reading(path) as connection:
-        row = connection.execute(*asked).fetchone()
-        return None if row is None else entries_of(*row)[-1]
-
-
-def read_kinds(path: Path, *kinds: type[Record]) -> list[Entry]:
-    """All entries of these kinds of record, oldest first, whatever session they belong to."""
-    with reading(path) as connection:
-        rows = connection.execute(_ALL_OF, _named(kinds)).fetchall()
-        return [entry for row in rows for entry in entries_of(*row)]
-
-
-_NEWEST = "SELECT seq, coordinator, session_id, kind, body FROM records ORDER BY seq DESC LIMIT 1"
-_NEWEST_OF = (
-    "SELECT seq, coordinator, session_id, kind, body FROM records"
-    " WHERE kind IN (SELECT value FROM json_each(?)) ORDER BY seq DESC LIMIT 1"
-)
-_ALL_OF = (
-    "SELECT seq, coordinator, session_id, kind, body FROM records"
-    " WHERE kind IN (SELECT value FROM json_each(?)) ORDER BY seq"
-)
-
-
-def _named(kinds: Iterable[type[Record]]) -> tuple[str]:
-    return (json.dumps([kind.__name__ for kind in kinds]),)
 
 
 def _read_info(connection: sqlite3.Connection) -> dict[str, str]:

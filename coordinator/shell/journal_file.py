@@ -53,8 +53,10 @@ def connect(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(path, BUSY_S, isolation_level=None, check_same_thread=False)
 
 
-class reading:
-    """The file, open beside a coordinator that may be writing; one `unbegun` has no records.
+class Reader:
+    """A context: the file, open beside a coordinator that may be writing.
+
+    One `unbegun` has no records.
 
     What SQLite, or a row that cannot be decoded, raises within is told as what it means:
 

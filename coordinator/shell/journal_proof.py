@@ -11,9 +11,8 @@ import sqlite3
 from pathlib import Path
 
 from coordinator.errors import JournalDamaged
-from coordinator.shell.journal import reading
-from coordinator.shell.journal_file import HOLDS_NOTHING
-from coordinator.shell.journal_rows import GENESIS, broken, chained
+from coordinator.shell.journal_file import HOLDS_NOTHING, Reader
+from coordinator.shell.journal_rows import End
 
 log = logging.getLogger("coordinator")
 _ROWS = (
@@ -31,7 +30,7 @@ def prove(path: Path) -> None:
         JournalDamaged: a row is not the one that was written, or an index leads elsewhere.
         StorageError: the file cannot be read just now, which says nothing of what is in it.
     """
-    journal = reading(path)
+    journal = Reader(path)
     if journal.unbegun:
         log.warning(HOLDS_NOTHING, path)
     with journal as connection:
@@ -47,9 +46,6 @@ def prove(path: Path) -> None:
 
 
 def _prove_rows(connection: sqlite3.Connection, path: Path) -> None:
-    before, digest_before = 0, GENESIS
-    for seq, coordinator, session_id, kind, body, digest in connection.execute(_ROWS):
-        expected = chained(digest_before, before + 1, coordinator, session_id, kind, body)
-        if seq != before + 1 or digest != expected:
-            raise broken(path, seq, before)
-        before, digest_before = seq, digest
+    end = End()
+    for row in connection.execute(_ROWS):
+        end = end.then(row, path)

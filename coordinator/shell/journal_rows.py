@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from coordinator.core.codec import decode_all
 from coordinator.core.records import Record
 from coordinator.errors import JournalDamaged
 
+Row = tuple[int, str, str, str, str, str]
+"""A row as it is stored: seq, coordinator, session_id, kind, body, hash."""
 GENESIS = hashlib.sha256(b"multi-trader journal").hexdigest()
 """The hash before the first row."""
 
@@ -35,6 +38,30 @@ def entries_of(seq: int, coordinator: str, session_id: str, kind: str, body: str
     except (KeyError, TypeError) as error:
         raise ValueError(f"record {seq} cannot be read: {error!r}") from error
     return [Entry(seq, coordinator, session_id, record) for record in records]
+
+
+class End(NamedTuple):
+    """A journal's last row, as far as it was read: its number, and its hash."""
+
+    seq: int = 0
+    hash: str = GENESIS
+
+    def then(self, row: Row, path: Path) -> End:
+        """The end after the next row that stands in the file at `path`.
+
+        Raises:
+            JournalDamaged: it is not the one that was written after this end.
+        """
+        seq, *parts, digest = row
+        if seq != self.seq + 1 or digest != chained(self.hash, seq, *parts):
+            raise broken(path, seq, self.seq)
+        return End(seq, digest)
+
+    def next_row(self, coordinator: str, session_id: str, kind: str, body: str) -> Row:
+        """What is to be written after this end."""
+        seq = self.seq + 1
+        digest = chained(self.hash, seq, coordinator, session_id, kind, body)
+        return seq, coordinator, session_id, kind, body, digest
 
 
 def chained(previous: str, seq: int, *parts: str) -> str:

@@ -13,7 +13,8 @@ from pathlib import Path
 from coordinator.core import records as r
 from coordinator.core.restatement import Booking, Late, Term, late_bookings
 from coordinator.core.values import UNASSIGNED
-from coordinator.shell.journal import read_kinds, reading
+from coordinator.shell.journal_file import Reader
+from coordinator.shell.journal_reading import read_kinds
 from coordinator.shell.journal_rows import entries_of
 
 # An execution from before its session, of an order of another day, or that reverses another one;
@@ -83,7 +84,7 @@ def read_terms(path: Path) -> list[Term]:
 
 def read_late(path: Path) -> list[Late]:
     """What the journal's sessions booked for earlier ones, in the order of the journal."""
-    with reading(path) as connection:
+    with Reader(path) as connection:
         rows = connection.execute(_SUSPECTS).fetchall()
         suspects = [entry for row in rows for entry in entries_of(*row)]
         if not suspects:
@@ -104,7 +105,7 @@ def read_late(path: Path) -> list[Late]:
 
 def read_intents(path: Path, ids: Iterable[str]) -> dict[str, str]:
     """The session in which each of these orders was intended."""
-    with reading(path) as connection:
+    with Reader(path) as connection:
         return dict(connection.execute(_INTENTS, (json.dumps(list(ids)),)).fetchall())
 
 

@@ -8,7 +8,7 @@ from coordinator.core import records as r
 from coordinator.core.codec import decode
 from coordinator.core.values import Bar
 from coordinator.errors import JournalDamaged, StorageError
-from coordinator.shell.journal import reading
+from coordinator.shell.journal_file import Reader
 
 _QUERY = (
     "SELECT seq, kind, body FROM records WHERE session_id = ? AND seq > ?"
@@ -25,7 +25,7 @@ def bars_seen(path: Path, session_id: str, *, after: int) -> tuple[int, list[Bar
         StorageError: the journal cannot be read.
     """
     try:
-        with reading(path) as connection:
+        with Reader(path) as connection:
             rows = connection.execute(_QUERY, (session_id, after)).fetchall()
     except JournalDamaged as error:
         raise StorageError(f"{path} could not be read ({error}); look at the disk") from error

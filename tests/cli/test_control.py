@@ -12,7 +12,7 @@ import pytest
 from coordinator.core import records as r
 from coordinator.shell.control_protocol import addresses
 from coordinator.shell.folders import JOURNAL
-from coordinator.shell.journal import read_kinds
+from coordinator.shell.journal_reading import read_kinds
 from coordinator.shell.lease import Leases
 from simulator.server import Simulator
 from tests.cli.conftest import Said

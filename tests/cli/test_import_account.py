@@ -15,7 +15,7 @@ import pytest
 from coordinator.bootstrap import ask_broker, session_sources
 from coordinator.core import records as r
 from coordinator.core.values import UNASSIGNED
-from coordinator.shell.journal import read_kinds
+from coordinator.shell.journal_reading import read_kinds
 from simulator.server import Simulator
 from tests.cli.conftest import Said, Shell
 from tests.cli.test_kill import (

@@ -20,7 +20,8 @@ from coordinator.core import records as r
 from coordinator.errors import JournalDamaged, SafetyRefusal
 from coordinator.kill import kill
 from coordinator.shell.folders import JOURNAL
-from coordinator.shell.journal import Journal, read_kinds
+from coordinator.shell.journal import Journal
+from coordinator.shell.journal_reading import read_kinds
 from simulator.server import Simulator
 from tests.cli.conftest import Said, Shell
 from tests.e2e.running import (

@@ -20,7 +20,8 @@ from coordinator.settings import Settings
 from coordinator.shell.alpaca_rest import AlpacaRest
 from coordinator.shell.broker import Broker
 from coordinator.shell.folders import JOURNAL
-from coordinator.shell.journal import Journal, read_kinds
+from coordinator.shell.journal import Journal
+from coordinator.shell.journal_reading import read_kinds
 from simulator.server import Simulator
 from tests.cli.conftest import Said, Shell
 from tests.cli.test_kill import ACCOUNT, FAST, OPEN, at, venue, wait_for_position, written

@@ -11,7 +11,7 @@ import pytest
 from coordinator.core import records as r
 from coordinator.shell.control_protocol import addresses
 from coordinator.shell.folders import JOURNAL
-from coordinator.shell.journal import read_kinds
+from coordinator.shell.journal_reading import read_kinds
 from tests.cli.conftest import Said
 from tests.cli.test_control import at as at
 from tests.cli.test_kill import ACCOUNT, CLOSE, venue

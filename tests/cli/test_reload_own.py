@@ -17,7 +17,7 @@ from coordinator.core import records as r
 from coordinator.errors import MultiTraderError
 from coordinator.shell.control_protocol import addresses
 from coordinator.shell.folders import JOURNAL
-from coordinator.shell.journal import read_kinds
+from coordinator.shell.journal_reading import read_kinds
 from coordinator.watching import Which, explain
 from tests.cli.conftest import Shell
 from tests.cli.test_kill import ACCOUNT, venue

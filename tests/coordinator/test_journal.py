@@ -18,8 +18,10 @@ import pytest
 from coordinator.core import records as r
 from coordinator.core.values import UNASSIGNED, Bar
 from coordinator.errors import JournalDamaged, SafetyRefusal, StorageError
-from coordinator.shell.journal import Entry, Journal, read_session, read_sessions
+from coordinator.shell.journal import Journal
 from coordinator.shell.journal_log import BUSY_S, LOG_BYTES, MOST_BYTES, ROOM_BYTES
+from coordinator.shell.journal_reading import read_session, read_sessions
+from coordinator.shell.journal_rows import Entry
 
 AT = datetime(2026, 3, 17, 14, tzinfo=UTC)
 ACCOUNT = "PA1"

@@ -18,9 +18,11 @@ import pytest
 from coordinator.core import records as r
 from coordinator.errors import JournalDamaged, SafetyRefusal
 from coordinator.readers import read_status, running_sessions, session_sources
-from coordinator.shell.journal import Entry, Journal, read_session, read_sessions
+from coordinator.shell.journal import Journal
 from coordinator.shell.journal_file import SCHEMA
 from coordinator.shell.journal_proof import prove
+from coordinator.shell.journal_reading import read_session, read_sessions
+from coordinator.shell.journal_rows import Entry
 from tests.coordinator.test_journal import ACCOUNT, moved, opened, seen
 
 COMMITS: list[tuple[str, list[r.Record]]] = [

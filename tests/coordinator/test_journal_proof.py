@@ -12,8 +12,10 @@ import pytest
 from coordinator.core import records as r
 from coordinator.errors import JournalDamaged, StorageError
 from coordinator.readers import session_sources
-from coordinator.shell.journal import Entry, Journal, read_session
+from coordinator.shell.journal import Journal
 from coordinator.shell.journal_proof import prove
+from coordinator.shell.journal_reading import read_session
+from coordinator.shell.journal_rows import Entry
 from coordinator.shell.shadows import shadow_journal
 from tests.coordinator.test_journal import ACCOUNT, moved, opened, seen
 from tests.coordinator.test_journal_damage import flipped, small

@@ -14,7 +14,8 @@ from coordinator.core import records as r
 from coordinator.core.codec import encode
 from coordinator.core.values import Reason, Side
 from coordinator.errors import JournalDamaged
-from coordinator.shell.journal import Journal, read_kinds, read_newest, read_session
+from coordinator.shell.journal import Journal
+from coordinator.shell.journal_reading import read_kinds, read_newest, read_session
 from coordinator.shell.journal_rows import GENESIS, chained
 from coordinator.shell.late import read_intents
 from tests.coordinator.test_journal import ACCOUNT, AT, moved, opened, seen

@@ -12,7 +12,8 @@ from coordinator.core import records as r
 from coordinator.core.values import MINUTE, UNASSIGNED
 from coordinator.readers import read_status, running_sessions, session_sources
 from coordinator.shell import late
-from coordinator.shell.journal import Journal, reading
+from coordinator.shell.journal import Journal
+from coordinator.shell.journal_file import Reader
 from coordinator.shell.lease import Leases
 from tests.coordinator.bench import STOCKS, Bench, D, spec
 from tests.coordinator.test_statement import (
@@ -102,7 +103,7 @@ def test_what_was_booked_late_is_sought_without_reading_every_record(
 ) -> None:
     keep(tmp_path, a_day())
     given = ("[]",) if "?" in question else ()
-    with reading(tmp_path / "PA1" / "journal.db") as connection:
+    with Reader(tmp_path / "PA1" / "journal.db") as connection:
         steps = connection.execute("EXPLAIN QUERY PLAN " + question, given).fetchall()
     searches = [step for *_, step in steps if "records" in step or " r " in f" {step} "]
     assert searches

@@ -18,7 +18,7 @@ import pytest
 from coordinator.bootstrap import SessionOutcome, session_sources
 from coordinator.core import records as r
 from coordinator.core.values import UNASSIGNED
-from coordinator.shell.journal import read_session
+from coordinator.shell.journal_reading import read_session
 from simulator.exchange import VenueSnapshot
 from simulator.server import Simulator
 from tests.e2e.running import run_here, session_rows, simulator_options

@@ -12,7 +12,7 @@ import pytest
 from coordinator.core import records as r
 from coordinator.shell.control_client import ask
 from coordinator.shell.control_protocol import Address, Reply, Request, addresses
-from coordinator.shell.journal import read_kinds
+from coordinator.shell.journal_reading import read_kinds
 from simulator.server import Simulator
 from tests.e2e.running import run_here, session_rows, simulator_options, wait_until
 from tests.oracle import configs

@@ -14,7 +14,7 @@ import pytest
 from coordinator.bootstrap import session_sources
 from coordinator.core import records as r
 from coordinator.core.values import UNASSIGNED
-from coordinator.shell.journal import read_session
+from coordinator.shell.journal_reading import read_session
 from simulator.server import Simulator
 from tests.e2e.running import run_command, run_here, session_rows, simulator_options, wait_until
 from tests.e2e.test_account_moves import OPEN, played

@@ -14,7 +14,8 @@ from prefect.exceptions import ParameterTypeError, SignatureMismatchError
 
 from coordinator.accounts import Operator
 from coordinator.core import records as r
-from coordinator.shell.journal import Entry, read_kinds
+from coordinator.shell.journal_reading import read_kinds
+from coordinator.shell.journal_rows import Entry
 from flows.control import control, controlled_state
 from tests.coordinator.at_the_door import Door, at_the_door
 from tests.coordinator.test_readers import holding, keep, paper

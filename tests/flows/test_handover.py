@@ -14,7 +14,7 @@ import pytest
 from coordinator.bootstrap import RunOptions, SessionOutcome, session_sources
 from coordinator.core import records as r
 from coordinator.core.values import MINUTE
-from coordinator.shell.journal import read_session
+from coordinator.shell.journal_reading import read_session
 from flows.coordinator import run_when_free
 from flows.stopping import Stop
 from simulator.server import Simulator, SimulatorOptions

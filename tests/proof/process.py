@@ -18,7 +18,8 @@ from coordinator.setting_up import setup_of, strategy_specs
 from coordinator.settings import Settings
 from coordinator.shell import startup
 from coordinator.shell.clerk import Clerk
-from coordinator.shell.journal import Entry, Journal
+from coordinator.shell.journal import Journal
+from coordinator.shell.journal_rows import Entry
 from coordinator.shell.ports import Ports
 from coordinator.shell.reload_request import Proposal
 from coordinator.shell.session import Run, RunResult, trade_session

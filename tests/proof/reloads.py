@@ -26,7 +26,7 @@ from typing import Any
 from coordinator.core import records as r
 from coordinator.core.reload import Removal
 from coordinator.core.values import is_crypto
-from coordinator.shell.journal import read_kinds
+from coordinator.shell.journal_reading import read_kinds
 from coordinator.shell.reload_request import Wanted
 from tests.proof.process import Process, read_config
 from tests.proof.simulate import IN_MEMORY

@@ -25,7 +25,8 @@ from coordinator.core.values import Bar, Side
 from coordinator.errors import SafetyRefusal
 from coordinator.shell.agreement import Settling, agree
 from coordinator.shell.broker import AccountView
-from coordinator.shell.journal import Entry, Journal
+from coordinator.shell.journal import Journal
+from coordinator.shell.journal_rows import Entry
 from coordinator.shell.look import Looks
 from coordinator.shell.lookout import Depth
 from coordinator.shell.startup import replay

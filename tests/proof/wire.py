@@ -16,7 +16,8 @@ import msgpack
 
 from coordinator.core.records import Record
 from coordinator.errors import BrokerRejected, BrokerUnavailable, StorageError
-from coordinator.shell.journal import Entry, Journal
+from coordinator.shell.journal import Journal
+from coordinator.shell.journal_rows import Entry
 from coordinator.shell.rest import Api
 from coordinator.shell.streams import StreamWatch
 from tests.proof.market import TapeBar
@@ -221,7 +222,7 @@ class WireJournal(Journal):
     @property
     def seq(self) -> int:
         """The number of the last record that this process has read or written."""
-        return self._seq
+        return self._end.seq
 
     def append_decided(
         self, session_id: str, decide: Callable[[list[Entry]], Sequence[Record]]

@@ -22,7 +22,7 @@ from coordinator.core.codec import decode_all
 from coordinator.core.ledger import Ledger
 from coordinator.core.orders import OrderStatus
 from coordinator.core.values import Side
-from coordinator.shell.journal import GENESIS
+from coordinator.shell.journal_rows import GENESIS
 from tests.proof.truth import BY_HAND, Deal, Ticket, Truth
 
 OVER = frozenset({"denied", "filled", "canceled", "expired", "rejected", "replaced"})

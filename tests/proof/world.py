@@ -20,7 +20,7 @@ from uuid import UUID
 from coordinator.core.statement import statement
 from coordinator.errors import BrokerError
 from coordinator.shell.budget import RequestBudget, Urgency
-from coordinator.shell.journal import read_session, read_sessions
+from coordinator.shell.journal_reading import read_session, read_sessions
 from coordinator.shell.pace import NotYet
 from coordinator.shell.rest import Api
 from tests.proof.face import Face

@@ -1,0 +1,70 @@
+"""What a journal holds, read beside a coordinator that may be writing: a session, or some kinds."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from coordinator.core.records import Record
+from coordinator.shell.journal_file import Reader
+from coordinator.shell.journal_rows import GENESIS, End, Entry, entries_of
+
+_OF_SESSION = (
+    "SELECT seq, coordinator, session_id, kind, body, hash,"
+    " (SELECT hash FROM records p WHERE p.seq = r.seq - 1) FROM records r"
+    " WHERE session_id = ? ORDER BY seq"
+)
+_NEWEST = "SELECT seq, coordinator, session_id, kind, body FROM records ORDER BY seq DESC LIMIT 1"
+_NEWEST_OF = (
+    "SELECT seq, coordinator, session_id, kind, body FROM records"
+    " WHERE kind IN (SELECT value FROM json_each(?)) ORDER BY seq DESC LIMIT 1"
+)
+_ALL_OF = (
+    "SELECT seq, coordinator, session_id, kind, body FROM records"
+    " WHERE kind IN (SELECT value FROM json_each(?)) ORDER BY seq"
+)
+
+
+def read_session(path: Path, session_id: str) -> list[Entry]:
+    """All entries of one session, read beside a coordinator that may be writing.
+
+    Raises:
+        JournalDamaged: an entry is not the one that was written.
+    """
+    with Reader(path) as connection:
+        rows = connection.execute(_OF_SESSION, (session_id,)).fetchall()
+        found: list[Entry] = []
+        for *row, before in rows:
+            End(row[0] - 1, before or GENESIS).then(tuple(row), path)
+            found += entries_of(*row[:-1])
+    return found
+
+
+def read_sessions(path: Path) -> list[tuple[str, str]]:
+    """(session id, hash of its last record) of every session that was opened, oldest first."""
+    with Reader(path) as connection:
+        return connection.execute(
+            "SELECT o.session_id, (SELECT hash FROM records l WHERE l.session_id = o.session_id"
+            " ORDER BY l.seq DESC LIMIT 1) FROM records o"
+            " WHERE o.kind = 'SessionOpened' GROUP BY o.session_id ORDER BY min(o.seq)"
+        ).fetchall()
+
+
+def read_newest(path: Path, *kinds: type[Record]) -> Entry | None:
+    """The newest entry of these kinds of record, or of any kind; None if there is none."""
+    asked = (_NEWEST_OF, _named(kinds)) if kinds else (_NEWEST, ())
+    with Reader(path) as connection:
+        row = connection.execute(*asked).fetchone()
+        return None if row is None else entries_of(*row)[-1]
+
+
+def read_kinds(path: Path, *kinds: type[Record]) -> list[Entry]:
+    """All entries of these kinds of record, oldest first, whatever session they belong to."""
+    with Reader(path) as connection:
+        rows = connection.execute(_ALL_OF, _named(kinds)).fetchall()
+        return [entry for row in rows for entry in entries_of(*row)]
+
+
+def _named(kinds: Iterable[type[Record]]) -> tuple[str]:
+    return (json.dumps([kind.__name__ for kind in kinds]),)
