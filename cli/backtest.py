@@ -195,9 +195,7 @@ def _range(tally: Tally) -> str:
 
 
 def _tell_json(test: Backtest, tally: Tally, place: Path | str) -> None:
-    import json
-
-    from cli.tables import plain
+    from cli.tables import print_json
 
     document: dict[str, object] = {
         "account": test.account,
@@ -205,4 +203,4 @@ def _tell_json(test: Backtest, tally: Tally, place: Path | str) -> None:
         "fill_model": test.model,
     }
     document |= tally.as_document() | {"warehouse": str(place)}
-    typer.echo(json.dumps(document, default=plain, indent=2))
+    print_json(document)

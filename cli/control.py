@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_text
 from dataclasses import asdict
 from typing import Annotated
 
@@ -13,7 +12,7 @@ from cli.faults import ANYTHING_ELSE, plainly
 from cli.kill import operator
 from cli.logs import configure_logging
 from cli.options import BrokerSpeed, LogLevel
-from cli.tables import plain
+from cli.tables import print_json
 
 Name = Annotated[
     str,
@@ -101,6 +100,9 @@ def _control(
     from coordinator.core.messages import Act
 
     told = control(operator(clock_speed), Act(act), name, account=account, coordinator=coordinator)
-    typer.echo(json_text.dumps(asdict(told), default=plain, indent=2) if json else told.sentences())
+    if json:
+        print_json(asdict(told))
+    else:
+        typer.echo(told.sentences())
     if not told.is_whole:
         raise typer.Exit(ANYTHING_ELSE)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_text
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -13,7 +12,7 @@ import typer
 from cli.control import AccountNumber, CoordinatorName, Name
 from cli.faults import complain, plainly
 from cli.kill import user
-from cli.tables import plain, show
+from cli.tables import print_json, show
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -50,7 +49,7 @@ def explain(
     which = watching.Which(home_folder(), account, coordinator)
     found = watching.explain(which, user(), name, ticker.upper())
     if json:
-        typer.echo(json_text.dumps([asdict(one) for one in found], default=plain, indent=2))
+        print_json([asdict(one) for one in found])
         return
     for one in found:
         show(table_of(one))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_text
 from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
@@ -16,7 +15,7 @@ from cli.faults import ANYTHING_ELSE, complain, plainly
 from cli.kill import operator
 from cli.logs import configure_logging
 from cli.options import BrokerSpeed, LogLevel, StrategiesDir
-from cli.tables import plain, print_table, quantity
+from cli.tables import print_json, print_table, quantity
 
 if TYPE_CHECKING:
     from coordinator.core.adoption import Move, Plan, Unowned
@@ -110,7 +109,7 @@ def _show(account: Importing, *, as_json: bool) -> None:
     held, number = account.unowned(), account.reach.account
     if as_json:
         document = {"account": number, "cash": account.cash, "positions": list(_entries(held))}
-        typer.echo(json_text.dumps(document, default=plain, indent=2))
+        print_json(document)
         return
     if held:
         rows = [

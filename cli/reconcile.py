@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_text
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,7 +12,7 @@ from cli.faults import ANYTHING_ELSE, complain, plainly
 from cli.kill import operator
 from cli.logs import configure_logging
 from cli.options import BrokerSpeed, LogLevel
-from cli.tables import plain, print_table, quantity
+from cli.tables import print_json, print_table, quantity
 
 if TYPE_CHECKING:
     from coordinator.reconcile import Difference, Reconciliation
@@ -51,7 +50,7 @@ def reconcile(
 
     found = compare(operator(clock_speed), accepted=accept, account=account)
     if json:
-        typer.echo(json_text.dumps(_document(found), default=plain, indent=2))
+        print_json(_document(found))
     else:
         _show(found)
     if found.differences:

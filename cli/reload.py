@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_text
 from dataclasses import asdict
 from enum import Enum
 from pathlib import Path
@@ -15,6 +14,7 @@ from cli.control import AccountNumber, CoordinatorName
 from cli.faults import ANYTHING_ELSE, complain, plainly
 from cli.logs import configure_logging
 from cli.options import LogLevel
+from cli.tables import print_json
 
 
 class Remove(Enum):
@@ -69,6 +69,9 @@ def reload(
         typer.echo(told.said)
     else:
         told = wanted.apply(told) if told.token and yes else told
-        typer.echo(json_text.dumps(asdict(told), indent=2) if json else told.sentences())
+        if json:
+            print_json(asdict(told))
+        else:
+            typer.echo(told.sentences())
     if not told.done:
         raise typer.Exit(ANYTHING_ELSE)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_text
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from cli.faults import ANYTHING_ELSE, complain, plainly
-from cli.tables import plain, print_table, quantity
+from cli.tables import print_json, print_table, quantity
 
 if TYPE_CHECKING:
     from coordinator.bootstrap import StatusView, StrategyView
@@ -42,7 +41,7 @@ def status(
     unreadable: list[MultiTraderError] = []
     views = read_status(home, unreadable=unreadable.append)
     if json:
-        typer.echo(as_json(views))
+        print_json([asdict(view) for view in views])
     elif views:
         show(views)
     elif not unreadable:
@@ -51,11 +50,6 @@ def status(
         complain(f"Not shown: {error}")
     if unreadable:
         raise typer.Exit(ANYTHING_ELSE)
-
-
-def as_json(views: Sequence[StatusView]) -> str:
-    """The views as a JSON list; amounts and quantities are texts, so that no digit is lost."""
-    return json_text.dumps([asdict(view) for view in views], default=json_value, indent=2)
 
 
 def show(views: Sequence[StatusView]) -> None:
@@ -69,11 +63,6 @@ def show(views: Sequence[StatusView]) -> None:
             right=range(1, 7),
             title="\n".join([f"{heading}  {_state(view)}", *_sight(view), *_warnings(view)]),
         )
-
-
-def json_value(value: object) -> object:
-    """What JSON has no word for: a set as a list, a decimal or a time as its text."""
-    return sorted(value) if isinstance(value, frozenset) else plain(value)
 
 
 def _state(view: StatusView) -> str:

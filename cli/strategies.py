@@ -11,6 +11,7 @@ import typer
 
 from cli.faults import OPERATORS_FAULT, complain, plainly
 from cli.options import StrategiesDir
+from cli.tables import print_json
 
 if TYPE_CHECKING:
     from coordinator.describing import Described, Parameter
@@ -50,7 +51,7 @@ def strategies(
 
     listing = list_strategies(folder, name)
     if json:
-        typer.echo(json_text.dumps([one.as_document() for one in listing.types], indent=2))
+        print_json([one.as_document() for one in listing.types])
     else:
         typer.echo("\n\n".join(_told(one, whole=name is not None) for one in listing.types))
     for fault in listing.faults:

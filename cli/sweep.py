@@ -121,7 +121,7 @@ def _tell_json(
 ) -> None:
     import json
 
-    from cli.tables import plain
+    from cli.tables import print_json
 
     document = {
         "account": test.test.account,
@@ -134,4 +134,4 @@ def _tell_json(
         "variants": [{**one, "swept": json.loads(one["swept"])} for one in variants],
         "warehouse": str(place),
     }
-    typer.echo(json.dumps(document, default=plain, indent=2))
+    print_json(document)

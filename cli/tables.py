@@ -61,7 +61,7 @@ def stdout() -> Console:
 
 
 def print_json(document: object) -> None:
-    """Prints a document as JSON on stdout: every digit of a decimal, a time as it is."""
+    """Prints a document as JSON on stdout, what JSON has no word for as `plain` says it."""
     import json
 
     print(json.dumps(document, default=plain, indent=2))
@@ -73,6 +73,12 @@ def quantity(qty: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def plain(value: object) -> str:
-    """What JSON has no word for, as a text: every digit of a decimal, a time as it is."""
-    return f"{value:f}" if isinstance(value, Decimal) else str(value)
+def plain(value: object) -> object:
+    """What JSON has no word for: every digit of a decimal and a time as texts, a set as a list."""
+    match value:
+        case Decimal():
+            return f"{value:f}"
+        case frozenset():
+            return sorted(value)
+        case _:
+            return str(value)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json as json_text
 import os
 import sys
 import threading
@@ -15,7 +14,7 @@ from cli.control import AccountNumber, CoordinatorName
 from cli.faults import plainly
 from cli.kill import user
 from cli.signals import interrupt_on_sigterm
-from cli.status import json_value
+from cli.tables import print_json, stdout
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,10 +53,9 @@ def top(
     which, by = Which(home_folder(), account, coordinator), user()
     answers = which.look_at_some(by)
     if json:
-        typer.echo(json_text.dumps(_plain(answers), default=json_value, indent=2))
+        print_json(_plain(answers))
     elif once or not (sys.stdin.isatty() and sys.stdout.isatty()):
         from cli.frame import Look, frame
-        from cli.tables import stdout
 
         console = stdout()
         console.print(frame(answers, Look(), width=console.width).drawn)

@@ -9,6 +9,7 @@ import typer
 
 from cli.faults import plainly
 from cli.options import StrategiesDir
+from cli.tables import print_json
 
 if TYPE_CHECKING:
     from coordinator.config import CoordinatorConfig
@@ -37,10 +38,10 @@ def validate(
     except ConfigError as error:
         if not json:
             raise
-        _print(_problems(config, error))
+        print_json(_problems(config, error))
         raise typer.Exit(error.exit_code) from None
     if json:
-        _print(_counts(config, checked))
+        print_json(_counts(config, checked))
         return
     cash = sum(strategy.initial_cash for strategy in checked.active)
     beside = f" ({len(checked.shadows)} as shadows)" if checked.shadows else ""
@@ -82,9 +83,3 @@ def _counts(config: Path, checked: CoordinatorConfig) -> dict[str, object]:
         "tickers": list(checked.tickers),
         "strategies": [one.as_document() for one in checked.strategies],
     }
-
-
-def _print(document: dict[str, object]) -> None:
-    import json
-
-    typer.echo(json.dumps(document, indent=2))
