@@ -24,7 +24,7 @@ def fitted(longest: Mapping[str, int], width: int) -> dict[str, int]:
     strategy's name and its equity always stand.
     """
     needs = {name: max(longest[name], len(name)) for name in _LEAST}
-    least = {name: min(needs[name], _LEAST[name]) for name in _LEAST} | FIGURES
+    least = {name: min(needs[name], _LEAST[name]) for name in _LEAST} | dict(FIGURES)
     shown = list(COLUMNS)
     for name in (*([] if longest[STATE] else [STATE]), *_GIVEN_UP):
         if _total(shown, least) <= width:

@@ -44,7 +44,7 @@ def load_warehouse(sources: Sequence[SessionSource]) -> list[LoadResult]:
 def _reconcile(sources: Sequence[SessionSource], answers: AskBroker) -> None:
     """Compares what was loaded with the broker's answers, and tells what differs.
 
-    A warehouse that is held by now fails nothing: a retry would find all loaded, and no day to show.
+    A warehouse that is held by now fails nothing: a retry would find all loaded and no day to show.
     """
     log = get_run_logger()
     others = sources_beside(home_folder(), [source.session_id for source in sources])
