@@ -1,11 +1,13 @@
 """The rows of a session's orders, as its records move them on.
 
 An order that an earlier session left open has a row only if something happened to it in this one.
+One that no strategy gave, a human's, has a row of UNASSIGNED's as far as it was executed: of the
+rest of it nobody told.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -25,9 +27,13 @@ class OrderRows:
         self._carried: dict[str, r.OpenOrder] = {}
         self._averaged: dict[str, Decimal] = {}
         """The filled quantity that the broker's average of each order is of."""
+        self._unowned: dict[str, list[r.FillBooked]] = {}
 
     def __iter__(self) -> Iterator[Row]:
-        return iter(self._rows.values())
+        yield from self._rows.values()
+        for name, fills in self._unowned.items():
+            if name not in self._rows and sum((fill.qty for fill in fills), ZERO) >= 0:
+                yield _unowned_row(self._session_id, fills)
 
     def open(self, record: r.SessionOpened) -> None:
         """A session begins, with the orders that it found open."""
@@ -92,6 +98,10 @@ class OrderRows:
                 (paid / order.booked_qty).quantize(ATTO) if order.booked_qty else None
             )
 
+    def fill_unowned(self, fill: r.FillBooked) -> None:
+        """An execution of an order that no strategy gave was booked, or taken back."""
+        self._unowned.setdefault(fill.client_order_id, []).append(fill)
+
     def _row(self, client_order_id: str) -> Row | None:
         carried = self._carried.get(client_order_id)
         if client_order_id not in self._rows and carried is not None:
@@ -128,3 +138,27 @@ class OrderRows:
         }
         self._rows[order.client_order_id] = row
         return row
+
+
+def _unowned_row(session_id: str, fills: Sequence[r.FillBooked]) -> Row:
+    """What one such order came to; one whose executions were all taken back is of unknown fate."""
+    filled = sum((fill.qty for fill in fills), ZERO)
+    paid = sum((fill.qty * fill.price for fill in fills), ZERO)
+    status = OrderStatus.FILLED if filled else OrderStatus.UNKNOWN
+    return {
+        "client_order_id": fills[0].client_order_id,
+        "session_id": session_id,
+        "broker_order_id": None,
+        "strategy": fills[0].strategy,
+        "symbol": fills[0].symbol,
+        "side": fills[0].side.value,
+        "qty": filled or None,
+        "filled_qty": filled,
+        "filled_avg_price": (paid / filled).quantize(ATTO) if filled else None,
+        "status": status.value,
+        "reason": None,
+        "decision_price": None,
+        "decided_at": None,
+        "submitted_at": None,
+        "closed_at": fills[-1].at if filled else None,
+    }

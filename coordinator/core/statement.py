@@ -27,7 +27,7 @@ from coordinator.core.equity_curve import EquityCurve
 from coordinator.core.lane import FAULT
 from coordinator.core.ledger import Position, SubAccount
 from coordinator.core.order_rows import OrderRows, Row
-from coordinator.core.values import ATTO, Bar, exactly, is_crypto, storable
+from coordinator.core.values import ATTO, UNASSIGNED, Bar, exactly, is_crypto, storable
 
 Rows = dict[str, list[Row]]
 CRYPTO_FEED = "us"
@@ -199,6 +199,8 @@ class Replay:
         assert self.opened is not None
         if order := self.books.orders.of(fill.strategy, fill.client_order_id):
             self._orders.fill(fill, order)
+        elif fill.strategy == UNASSIGNED:
+            self._orders.fill_unowned(fill)
         self._fills[fill.strategy] += 1
         self._tables["fills"].append(
             {

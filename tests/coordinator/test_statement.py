@@ -196,7 +196,8 @@ def check_identities(rows: Rows) -> None:
         fees = [fill["fee"] for fill in rows["fills"] if fill["strategy"] == name]
         assert (day["fills"], day["fees"]) == (len(fees), sum(fees, Decimal(0)))
     for order in rows["orders"]:
-        assert order["closed_at"] is None or order["closed_at"] >= order["decided_at"]  # type: ignore[operator]
+        closed, decided = order["closed_at"], order["decided_at"]
+        assert None in (closed, decided) or closed >= decided  # type: ignore[operator]
 
 
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)

@@ -1,0 +1,56 @@
+"""Orders that no strategy gave stand in the warehouse beside the strategies' own."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from coordinator.core import messages as m
+from coordinator.core import records as r
+from coordinator.core.statement import statement
+from coordinator.core.values import UNASSIGNED, Side
+from tests.coordinator.bench import Bench, D, spec, stranger
+from tests.coordinator.test_statement import Source, ended
+from warehouse import LoadStatus, Store, load_session
+
+
+def a_day_of_trades_by_hand() -> list[r.Record]:
+    """A human buys twice under one order, sells, and an execution of another is taken back."""
+    bench = Bench(spec("A", {("SPY", 0): 1}))
+    for name, side, qty, price in (
+        ("x1", Side.BUY, "4", "100"),
+        ("x2", Side.BUY, "1", "105"),
+        ("x3", Side.SELL, "2", "101"),
+        ("x4", Side.BUY, "3", "99"),
+    ):
+        order = {"x1": "in two parts", "x2": "in two parts"}.get(name, f"order of {name}")
+        update = stranger(order, "QQQ", side, qty, price, bench.now, name)
+        total = D(5) if name == "x2" else D(qty)
+        assert update.execution is not None
+        told = replace(update.execution, cum_qty=total)
+        bench.handle(replace(update, qty=total, filled_qty=total, execution=told))
+    bust = m.Bust("b4", "x4", D(3), D(99), bench.now)
+    taken_back = stranger("order of x4", "QQQ", Side.BUY, "3", "99", bench.now)
+    bench.handle(replace(taken_back, filled_qty=D(0), execution=None, bust=bust))
+    return ended(bench)
+
+
+def test_an_order_by_hand_is_unassigneds_as_far_as_it_was_executed() -> None:
+    records = a_day_of_trades_by_hand()
+    (opened,) = [x for x in records if isinstance(x, r.SessionOpened)]
+    told = [
+        (row["client_order_id"], row["side"], row["qty"], row["filled_avg_price"], row["status"])
+        for row in statement(records)["orders"]
+        if row["strategy"] == UNASSIGNED
+    ]
+    assert told == [
+        ("in two parts", "buy", D(5), D(101), "filled"),
+        ("order of x3", "sell", D(2), D(101), "filled"),
+        ("order of x4", "buy", None, None, "unknown"),
+    ]
+    alone = """SELECT f.execution_id FROM fills AS f
+               ANTI JOIN orders USING (session_id, client_order_id, strategy)"""
+    with Store.open(":memory:") as store:
+        loaded = load_session(store, Source(opened.session_id, records))
+        assert (loaded.status, loaded.rows["orders"]) == (LoadStatus.LOADED, 3)
+        assert store.connection.execute(alone).fetchall() == []
+        assert store.connection.execute("SELECT * FROM v_slippage").fetchall() == []
