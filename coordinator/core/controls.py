@@ -7,13 +7,16 @@ duplicate, session, buying power. An exit is never held back by any of them.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 
 from coordinator.core.books import Books
 from coordinator.core.session import SessionPlan
 from coordinator.core.values import MINUTE, ZERO, Bar, Side
 
+LEAPS_WITHIN = timedelta(days=7)
+"""Longer than any break of a market: a price that moves by half in more time need not have leapt.
+Live the close before is yesterday's; recorded bars may lack months."""
 LEAST_RATE = 60
 """Orders a minute that every strategy may place, however few its tickers."""
 

@@ -18,7 +18,7 @@ from coordinator.core import operator
 from coordinator.core import records as r
 from coordinator.core.blotter import Blotter
 from coordinator.core.books import Books
-from coordinator.core.controls import Controls, Gate
+from coordinator.core.controls import LEAPS_WITHIN, Controls, Gate
 from coordinator.core.decider import Decider
 from coordinator.core.desk import OrderDesk
 from coordinator.core.discrepancies import DiscrepancyKind, finding
@@ -194,7 +194,7 @@ class Engine:
     def _freeze_leaps(self, bars: Sequence[Bar], now: datetime) -> None:
         """A price that leaps outside the collar may be a split: nothing is bought until it is.
 
-        After a split that is booked a leap needs no other explanation.
+        After a split that is booked a leap needs no other explanation; nor does it after a gap.
         """
         controls, marks = self._gate.controls, self.books.ledger.marks
         if controls.price_collar is None:
@@ -205,6 +205,9 @@ class Engine:
                 continue
             if bar.symbol not in self._assets:
                 continue  # a shadow's ticker: nobody here could buy it
+            last = self.books.last_bar.get(bar.symbol)
+            if last is not None and bar.start - last > LEAPS_WITHIN:
+                continue
             found = finding(now, DiscrepancyKind.PRICE, bar.symbol, before, bar.close)
             self._record(found)
 

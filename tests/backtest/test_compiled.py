@@ -85,3 +85,22 @@ def test_a_session_that_is_not_for_machine_code_is_played_slower_and_the_next_is
     assert compiled[0].means is Means.COMPILED
     assert compiled[1].means is Means.BY_MESSAGE
     assert all(one.rows()["fills"] for one in compiled)
+
+
+@pytest.mark.parametrize("means", Means)
+def test_a_price_that_doubled_in_months_without_bars_keeps_nobody_from_trading_behind_them(
+    means: Means, tmp_path: Path
+) -> None:
+    days = date(2026, 3, 16), date(2026, 6, 16), date(2026, 6, 17)
+    closes: dict[tuple[str, date], list[int | None]] = {
+        ("SPY", day): [(10_000 if day == days[0] else 21_000) + (at % 5) * 20 for at in range(24)]
+        for day in days
+    }
+    bars = Tape("stocks", closes).write(tmp_path / "bars.parquet")
+    params = {"lookback_period": 1, "momentum_threshold": 0.0001}
+    one = {"strategy_type": "momentum", "strategy_params": params, "min_warmup_bars": 0}
+    path = tmp_path / "test.json"
+    path.write_text(json.dumps({"strategies": [one | {"name": "A", "tickers": ["SPY"]}]}))
+    played = [session.rows() for session in Backtest(BacktestOptions(path, bars)).play(means=means)]
+    assert [len(rows["discrepancies"]) for rows in played] == [0, 0, 0]
+    assert len(played[1]["fills"]) > 2

@@ -144,6 +144,19 @@ def test_the_collar_is_around_the_close_before_however_old_and_around_no_other_t
     assert set(bench.books.frozen) == {"price.SPY"}
 
 
+@pytest.mark.parametrize(("days", "freezes"), [(7, True), (8, False)])
+def test_a_price_that_moved_by_half_over_a_gap_of_more_than_a_week_has_not_leapt(
+    days: int, freezes: bool
+) -> None:
+    bench = Bench(spec("B", {("SPY", 1): 1}))
+    before = replace(bar("SPY", 0, "100"), start=OPEN - timedelta(days=days))
+    bench.books.apply(r.HistorySeen(bench.now, (before,)))
+    bench.minute(0, {"SPY": "201"})
+    assert bool(bench.books.frozen) is freezes
+    bench.minute(1, {"SPY": "90"})
+    assert bool(bench.books.frozen), "the leap behind it is one"
+
+
 def split(bench: Bench, day: date) -> None:
     """The broker tells of a split, four for one, of what A holds."""
     held = bench.position("A", "SPY")
