@@ -27,6 +27,9 @@ _NO_SPACE = re.compile(r"[!-~]+")
 _CONNECTION = re.compile(r"[A-Za-z_][A-Za-z0-9_]+:")
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _SCHEMES = {"https": "http", "wss": "ws"}
+_PLACES = ("MULTI_TRADER_HOME", "MULTI_TRADER_WAREHOUSE")
+_VALUE = re.compile(r"""(?:"([^"]*)"|'([^']*)')(?:\s+#.*)?|(.*?)(?:\s+#.*)?""")
+"""What stands behind the = of a line in `.env`: quoted or not, perhaps with a comment behind."""
 KEYS = ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY")
 SIMULATED = "simulated"
 """Key and secret of runs against embedded simulators."""
@@ -100,7 +103,7 @@ def simulator_settings(url: str, home: Path) -> Settings:
 def home_folder(environment: Mapping[str, str] | None = None) -> Path:
     """The state folder: MULTI_TRADER_HOME, or ./state."""
     known = os.environ if environment is None else environment
-    return Path(known.get("MULTI_TRADER_HOME") or "state")
+    return Path(os.path.expanduser(known.get("MULTI_TRADER_HOME", "").strip() or "state"))
 
 
 def warehouse_path(environment: Mapping[str, str] | None = None) -> Path | str:
@@ -109,10 +112,10 @@ def warehouse_path(environment: Mapping[str, str] | None = None) -> Path | str:
     A file's path, or the text of a DuckDB connection string such as `md:books`.
     """
     known = os.environ if environment is None else environment
-    named = known.get("MULTI_TRADER_WAREHOUSE")
-    if named and _CONNECTION.match(named):
+    named = known.get("MULTI_TRADER_WAREHOUSE", "").strip()
+    if _CONNECTION.match(named):
         return named
-    return Path(named or home_folder(known) / "warehouse.duckdb")
+    return Path(os.path.expanduser(named) if named else home_folder(known) / "warehouse.duckdb")
 
 
 def webhook_url(environment: Mapping[str, str]) -> str:
@@ -146,7 +149,7 @@ def read_settings(
     """Settings from the environment, its keys perhaps from `.env` in `folder` (here: the current).
 
     Raises:
-        CredentialsError: no keys, or a `.env` that others can read.
+        CredentialsError: no keys, or none that could be, or a `.env` that others can read.
         OperatorError: a URL that is neither Alpaca's nor on this machine.
         SafetyRefusal: the live host, for a run that is not armed for it.
     """
@@ -159,6 +162,11 @@ def read_settings(
             " .env of mode 600), or trade on the simulator, which needs none:"
             " multi-trader run --simulate."
         )
+    for name in KEYS:
+        if not _NO_SPACE.fullmatch(known[name].strip()):
+            raise CredentialsError(
+                f"{name} holds a blank, or a sign that no key of Alpaca's has: copy it again."
+            )
     trading = _allowed(
         known, "APCA_API_BASE_URL", LIVE_TRADING if live else PAPER_TRADING, "https"
     ).removesuffix("/v2")
@@ -213,9 +221,26 @@ def _dotenv(path: Path, environment: Mapping[str, str]) -> dict[str, str]:
         raise CredentialsError(
             f"{path} can be read by others (mode {mode:o}); make it private: chmod 600 {path}"
         )
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is no text in UTF-8"
+        raise CredentialsError(f"{path} cannot be read: {reason}; write it anew") from None
     found = {}
-    for line in path.read_text(encoding="utf-8").splitlines():
+    for line in lines:
         name, equals, value = line.strip().removeprefix("export ").partition("=")
-        if equals and name.strip().startswith(("APCA_", "MULTI_TRADER_")):
-            found[name.strip()] = value.strip().strip("'\"")
+        name = name.strip()
+        if equals and name in _PLACES:
+            raise OperatorError(
+                f"{path} says {name}, which every command must find and so is taken from the"
+                f" environment alone: take the line out, and export {name}."
+            )
+        if equals and name.startswith(("APCA_", "MULTI_TRADER_")):
+            found[name] = _written(value.strip())
     return found
+
+
+def _written(value: str) -> str:
+    """A value as a shell would take it: without its quotes, and without a comment behind it."""
+    parts = _VALUE.fullmatch(value)
+    return next((part for part in parts.groups() if part is not None), "") if parts else value

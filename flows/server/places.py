@@ -15,6 +15,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from coordinator.errors import OperatorError
+from coordinator.settings import KeysMissing, read_settings
+
 HOST = "127.0.0.1"
 PORT = 4200
 PORT_TAKEN = 75
@@ -112,11 +115,14 @@ def without(environment: Mapping[str, str], *prefixes: str) -> dict[str, str]:
 
 
 def has_keys(environment: Mapping[str, str], folder: Path = ROOT) -> bool:
-    """Whether broker's keys can be found: in the environment, or named in `.env`."""
-    names = ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY")
-    file = folder / ".env"
-    written = file.read_text(errors="replace") if file.is_file() else ""
-    return all(environment.get(name) or f"{name}=" in written for name in names)
+    """Whether broker's keys, wrong ones included, are in the environment or in `.env`."""
+    try:
+        read_settings(environment, live=False, folder=folder)
+    except KeysMissing:
+        return False
+    except OperatorError:
+        return True
+    return True
 
 
 def client_environment(places: Places, port: int, environment: Mapping[str, str]) -> dict[str, str]:

@@ -121,8 +121,8 @@ def test_missing_credentials_are_one_clear_sentence(
 DOTENV = """
 # keys of the paper account
 export APCA_API_KEY_ID="PKFROMFILE"
-APCA_API_SECRET_KEY='from=file'
-MULTI_TRADER_HOME=elsewhere
+APCA_API_SECRET_KEY='from=file' # of march
+MULTI_TRADER_ALLOW_LIVE = 123
 PATH=/evil
 no equals sign
 """
@@ -140,7 +140,7 @@ def test_keys_may_come_from_a_private_file(tmp_path: Path, mode: int) -> None:
     dotenv(tmp_path, mode)
     found = read_settings({}, live=False, folder=tmp_path)
     assert (found.key_id, found.secret) == ("PKFROMFILE", "from=file")
-    assert found.home == Path("elsewhere")
+    assert (found.allow_live, found.home) == ("123", Path("state"))
 
 
 @pytest.mark.parametrize("mode", [0o644, 0o640, 0o604, 0o660])
@@ -162,6 +162,58 @@ def test_the_environment_goes_before_the_file_unless_it_is_empty(tmp_path: Path)
     assert (found.key_id, found.secret) == ("PKFROMSHELL", "from=file")
 
 
+@pytest.mark.parametrize(
+    ("line", "secret"),
+    [
+        ("APCA_API_SECRET_KEY=plain", "plain"),
+        ("APCA_API_SECRET_KEY = plain # of march", "plain"),
+        ("APCA_API_SECRET_KEY=a#b", "a#b"),
+        ("APCA_API_SECRET_KEY='a#b'", "a#b"),
+        ('APCA_API_SECRET_KEY="it\'s"', "it's"),
+        ("APCA_API_SECRET_KEY='open", "'open"),
+    ],
+)
+@pytest.mark.parametrize("end", ["\n", "\r\n", ""])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_file_of_keys_is_read_as_a_shell_reads_it_whatever_wrote_it(
+    tmp_path: Path, line: str, secret: str, end: str, mark: str
+) -> None:
+    path = dotenv(tmp_path, 0o600)
+    path.write_bytes(f"{mark}APCA_API_KEY_ID=PK{end or chr(10)}{line}{end}".encode())
+    found = read_settings({}, live=False, folder=tmp_path)
+    assert (found.key_id, found.secret) == ("PK", secret)
+
+
+def test_a_file_of_keys_that_is_no_text_is_named(tmp_path: Path) -> None:
+    path = dotenv(tmp_path, 0o600)
+    path.write_bytes(b"\xff\xfeA")
+    with pytest.raises(CredentialsError, match="cannot be read: it is no text") as error:
+        read_settings({}, live=False, folder=tmp_path)
+    assert str(path) in str(error.value)
+
+
+@pytest.mark.parametrize("name", ["MULTI_TRADER_HOME", "MULTI_TRADER_WAREHOUSE"])
+def test_where_state_lies_is_not_said_in_a_file_that_other_commands_do_not_read(
+    tmp_path: Path, name: str
+) -> None:
+    path = dotenv(tmp_path, 0o600)
+    path.write_text(f"{DOTENV}\n{name}=elsewhere\n")
+    with pytest.raises(OperatorError, match=f"export {name}") as error:
+        read_settings({}, live=False, folder=tmp_path)
+    assert error.value.exit_code == 2
+
+
+@pytest.mark.parametrize("key", ["PK 1", "PK\n1", "PK\u00e9", "PK\r1"])
+@pytest.mark.parametrize("name", ["APCA_API_KEY_ID", "APCA_API_SECRET_KEY"])
+def test_a_key_that_can_be_none_is_refused_before_it_is_sent(
+    tmp_path: Path, name: str, key: str
+) -> None:
+    with pytest.raises(CredentialsError, match=f"{name} holds a blank, or a sign") as error:
+        read(tmp_path, **{name: key})
+    assert key not in str(error.value)
+    assert error.value.exit_code == 2
+
+
 def test_a_secret_is_in_no_text_of_the_settings(tmp_path: Path) -> None:
     found = read(tmp_path)
     assert "not-a-secret" not in f"{found} {found!r}"
@@ -173,3 +225,7 @@ def test_state_lives_where_the_environment_says() -> None:
     assert home_folder({"MULTI_TRADER_HOME": "here"}) == Path("here")
     assert warehouse_path({"MULTI_TRADER_HOME": "here"}) == Path("here/warehouse.duckdb")
     assert warehouse_path({"MULTI_TRADER_WAREHOUSE": "w.duckdb"}) == Path("w.duckdb")
+    assert home_folder({"MULTI_TRADER_HOME": " "}) == Path("state")
+    assert home_folder({"MULTI_TRADER_HOME": "~/here"}) == Path.home() / "here"
+    assert warehouse_path({"MULTI_TRADER_HOME": "~"}) == Path.home() / "warehouse.duckdb"
+    assert warehouse_path({"MULTI_TRADER_WAREHOUSE": "~/w.duckdb"}) == Path.home() / "w.duckdb"

@@ -122,6 +122,9 @@ def test_what_the_server_keeps_is_for_its_user_alone(tmp_path: Path) -> None:
         ({}, "APCA_API_KEY_ID=k\nAPCA_API_SECRET_KEY=s\n", True),
         ({"APCA_API_KEY_ID": "k"}, "APCA_API_SECRET_KEY=s\n", True),
         ({}, "APCA_API_KEY_ID=k\n", False),
+        ({}, "export APCA_API_KEY_ID = k\nAPCA_API_SECRET_KEY = s # mine\n", True),
+        ({}, "# APCA_API_KEY_ID=k\n# APCA_API_SECRET_KEY=s\n", False),
+        ({}, "APCA_API_KEY_ID=\nAPCA_API_SECRET_KEY=\n", False),
     ],
 )
 def test_sessions_are_simulated_unless_both_keys_can_be_found(
@@ -129,6 +132,7 @@ def test_sessions_are_simulated_unless_both_keys_can_be_found(
 ) -> None:
     if dotenv is not None:
         (tmp_path / ".env").write_text(dotenv)
+        (tmp_path / ".env").chmod(0o600)
     assert has_keys(environment, tmp_path) is found
 
 
