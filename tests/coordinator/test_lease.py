@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from coordinator.errors import SafetyRefusal
-from coordinator.shell.lease import LeaseHeld, Leases, _is_held, is_running
+from coordinator.shell.lease import LeaseHeld, Leases, is_held, is_running
 from coordinator.shell.traces import STARTING_S, forget_killed_runs, forget_run
 
 HOST = "paper-api.alpaca.markets"
@@ -215,5 +215,5 @@ def test_a_lease_that_is_removed_while_it_is_looked_at_is_not_made_again(tmp_pat
     simulated(tmp_path).close()
     gone = next(tmp_path.glob("*SIM0001-stocks.lock"))
     gone.unlink()
-    assert not _is_held(gone)
+    assert not is_held(gone)
     assert not gone.exists()
