@@ -12,6 +12,9 @@ from itertools import count
 
 from warehouse.queries import QueryResult
 
+_ROUNDED: frozenset[int | str] = frozenset({-1, -2, -3, -4})
+"""Exponents of decimals that somebody rounded; the warehouse's own have 18 places."""
+
 
 def plain(value: object) -> str:
     """One value as text: no trailing zeros, no exponent, NULL for None."""
@@ -34,7 +37,8 @@ def plain(value: object) -> str:
 
 def render_table(result: QueryResult) -> str:
     """The answer as an aligned text table; numbers to the right, and the count of rows below."""
-    cells = [[plain(value).replace("\n", " ") for value in row] for row in result.rows]
+    columns = [_column(values) for values in zip(*result.rows, strict=True)]
+    cells = list(map(list, zip(*columns, strict=True)))
     total = f"({len(cells)} row{'' if len(cells) == 1 else 's'})"
     if not result.columns:
         return total
@@ -71,6 +75,14 @@ def _apart(names: Sequence[str]) -> list[str]:
         own = name if name not in found else next(o for o in others if o not in {*found, *names})
         found[own] = None
     return list(found)
+
+
+def _column(values: Sequence[object]) -> list[str]:
+    """Its texts; where a question rounded decimals to few places, all show these: 196.80."""
+    places = {value.as_tuple().exponent for value in values if isinstance(value, Decimal)}
+    if len(places) == 1 and places <= _ROUNDED:
+        return [f"{v:f}" if isinstance(v, Decimal) else plain(v) for v in values]
+    return [plain(value).replace("\n", " ") for value in values]
 
 
 def _digits(value: Decimal) -> str:

@@ -170,6 +170,22 @@ def test_a_table_is_aligned_plain_and_shows_null() -> None:
     ]
 
 
+def test_a_column_that_was_rounded_shows_the_places_it_was_rounded_to(warehouse: Path) -> None:
+    sql = """
+        SELECT a::DECIMAL(18, 2) AS a, round(a, 1) AS b, a AS c, a::DECIMAL(9, 0) AS d
+        FROM (VALUES (196.8::DECIMAL(38, 18)), (0), (NULL)) AS t(a)
+    """
+    assert render_table(query(warehouse, sql)).splitlines() == [
+        "     a      b      c     d",
+        "------  -----  -----  ----",
+        "196.80  196.8  196.8   197",
+        "  0.00    0.0      0     0",
+        "  NULL   NULL   NULL  NULL",
+        "(3 rows)",
+    ]
+    assert json.loads(render_json(query(warehouse, sql)))[0]["a"] == 196.8
+
+
 def test_json_keeps_every_digit_and_null() -> None:
     answer = json.loads(render_json(ANSWER), parse_float=Decimal)
     assert answer[0] == {
