@@ -117,7 +117,8 @@ class Case:
     def _did(self) -> tuple[str, str]:
         """A word and a sentence for what the last bar came to."""
         if self.lane.fault:
-            return "fault", f"The strategy failed and is not asked again: {self.lane.fault}."
+            fault = f"The strategy failed and is not asked again: {self.lane.fault}."
+            return "fault", f"{fault} Repair its file, then `multi-trader reload`."
         if not self._counts():
             return "no_bar", "This session has brought no bar of it yet."
         if order := self._order_of_the_bar():

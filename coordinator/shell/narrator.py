@@ -15,6 +15,7 @@ from coordinator.core.lane import StrategySpec
 from coordinator.core.lanes import Lanes
 from coordinator.core.orders import Order, OrderStatus
 from coordinator.core.values import UNASSIGNED, Side, exactly, is_crypto
+from coordinator.core.view import strategy_views
 from coordinator.shell.log_files import About
 
 log = logging.getLogger("coordinator")
@@ -46,6 +47,22 @@ class Narrator:
             log.info("    Initial Cash: %s", dollars(spec.initial_cash))
             log.info("    Warmup Bars: %d", spec.min_warmup_bars)
             log.info("    Asset Type: %s", asset_type(spec))
+
+    def carried_over(self) -> None:
+        """What a start finds: books that live on, and orders of an operator that still stand."""
+        if self._books.killed:
+            log.warning("KILLED: nothing is bought until `multi-trader revive`")
+        for view in strategy_views(self._books):
+            if view.positions or view.cash != view.initial_cash:
+                held = [f"{quantity(qty)} {symbol}" for symbol, qty in view.positions.items()]
+                has = ", ".join([dollars(view.cash), *held])
+                text = "[%s] goes on with %s; entries today: %d"
+                log.info(text, view.name, has, view.daily_trades)
+            if view.halted:
+                text = "[%s] is %s: it opens nothing until `multi-trader resume %s`"
+                log.warning(text, view.name, view.halted, view.name)
+            if view.stopped:
+                log.warning("[%s] entries stopped: %s", view.name, view.stopped)
 
     def follow(self, specs: Sequence[StrategySpec]) -> None:
         """Tell of these strategies from now on."""

@@ -59,6 +59,7 @@ async def trade_session(run: Run, stop: asyncio.Event, ports: Ports) -> RunResul
             return None
         narrator = Narrator(started.engine.books, run.specs)
         narrator.banner(paper=run.mode != "live")
+        narrator.carried_over()
         live = live_session(run, ports, started, narrator)
         narrator.warmth(started.engine.lanes)
         status = await _trade(run, ports, live, started, stop)

@@ -76,6 +76,26 @@ def test_the_banner_is_the_guides(caplog: pytest.LogCaptureFixture) -> None:
     ]
 
 
+def test_a_start_tells_what_its_books_go_on_with_and_which_orders_of_an_operator_still_stand(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bench = Bench(spec("A", {("SPY", 0): 1}, max_position_size="0.5"), spec("B", {}))
+    narrator = Narrator(bench.books, bench.specs)
+    with caplog.at_level(logging.INFO, "coordinator"):
+        narrator.carried_over()
+    assert caplog.messages == [], "books that have just begun have nothing to tell"
+    bench.minute(0, {"SPY": "100"})
+    bench.fill(bench.order("A"))
+    bench.books.apply_all([r.Paused(bench.now, "B", "root"), r.Killed(bench.now, "root")])
+    with caplog.at_level(logging.INFO, "coordinator"):
+        narrator.carried_over()
+    assert caplog.messages == [
+        "KILLED: nothing is bought until `multi-trader revive`",
+        "[A] goes on with $5,000.00, 50.0000 SPY; entries today: 1",
+        "[B] is paused: it opens nothing until `multi-trader resume B`",
+    ]
+
+
 def test_warmth_is_told_once_when_every_ticker_has_its_bars(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
