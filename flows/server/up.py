@@ -20,6 +20,8 @@ _READY_S = 300.0
 _TRIES = 3
 """How many ports are tried, if others take them before our server has them."""
 _STOP_S = 240.0
+STEP = " [INFO] "
+"""Stands before each step's words in the supervisor's log."""
 
 
 def up(home: Path, environment: Mapping[str, str]) -> int:
@@ -92,11 +94,17 @@ def _port(places: Places) -> int:
 
 
 def _wait_until_ready(places: Places) -> None:
-    end_s = time.monotonic() + _READY_S
+    """Waits, and passes on what the supervisor says of its steps meanwhile."""
+    end_s, log = time.monotonic() + _READY_S, places.log("supervisor")
+    told = 0
     while not places.ready.exists():
         if holder(places.lock) is None or time.monotonic() > end_s:
-            said = places.log("supervisor").read_text(errors="replace")
+            said = log.read_text(errors="replace")
             raise StartFailed(f"The server did not get ready:\n{said}")
+        for line in log.read_text(errors="replace").splitlines()[told:]:
+            told += 1
+            if STEP in line:
+                print(line.partition(STEP)[2], flush=True)
         time.sleep(0.3)
 
 

@@ -183,6 +183,8 @@ def test_a_port_that_is_taken_while_the_server_starts_costs_a_second_try_and_no_
     assert up.returncode == 0, up.stdout + up.stderr
     assert f"Port {port} is held by process {os.getpid()} " in up.stdout
     assert "Another port is tried." in up.stdout
+    steps = ["Starting the Prefect server", "Deploying prefect.yaml"]
+    assert [line for line in up.stdout.splitlines() if line in steps][-2:] == steps
     assert int(told.read_text()) != port
     assert down.stdout.endswith("Stopped.\n")
 
