@@ -265,6 +265,7 @@ class Books:
             self.ledger.adjust(record)
             if record.kind is r.ActivityKind.SPLIT:
                 self.split.add(record.symbol)
+                self.ledger.follow_split(record, self.last_bar.get(record.symbol))
 
     def _end(self, record: r.SessionEnded) -> None:
         """End a session. If its cash agreed with the broker's, less than a cent was left to see."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import assert_never
 
@@ -175,6 +176,17 @@ class Ledger:
                 assert_never(activity.kind)
         if activity.qty:
             account.move(activity.symbol, activity.qty, activity.price)
+
+    def follow_split(self, posted: ActivityBooked, last_bar: datetime | None) -> None:
+        """Let a mark from before a split's day follow it, where whoever booked it knew none.
+
+        Another coordinator did, which trades another market. `last_bar` is when the newest bar of
+        the ticker began.
+        """
+        if posted.price or (last_bar is not None and last_bar.date() >= posted.day):
+            return
+        held = self.accounts[posted.strategy].positions.get(posted.symbol, Position())
+        self.marks.split(posted.symbol, posted.activity_id, held.qty - posted.qty, held.qty)
 
     def pnl(self, strategy: str) -> Decimal:
         """Dollars won since the book began: equity - initial cash - later transfers."""

@@ -6,26 +6,51 @@ A close becomes a decimal when somebody asks for it: most bars of most minutes n
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import cast
 
-from coordinator.core.values import Bar, numbers_of, symbol_of
+from coordinator.core.values import COIN, ZERO, Bar, numbers_of, symbol_of
 
 SLACK = 0.999
 """What a distance between floats may at most be of a bound, to lie within it surely."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Split:
+    """The newest split of a ticker, the mark before it, and the largest part that was told."""
+
+    name: str
+    mark: Decimal
+    largest: Decimal
+
+
 class Marks(MutableMapping[str, Decimal]):
     """Dollars by ticker."""
 
-    __slots__ = ("_last",)
+    __slots__ = ("_last", "_splits")
 
     def __init__(self) -> None:
         self._last: dict[str, Decimal | Bar] = {}
+        self._splits: dict[str, _Split] = {}
 
     def see_all(self, newest: Mapping[str, Bar]) -> None:
         """The newest bars of these tickers have come."""
         self._last.update(newest)
+
+    def split(self, symbol: str, name: str, before: Decimal, after: Decimal) -> None:
+        """A split of this name made `after` units of `before`: a mark, if there is one, follows.
+
+        Each book's part is told apart and rounded apart: the largest says the ratio best.
+        """
+        if symbol not in self._last or not before or not after:
+            return
+        split = self._splits.get(symbol)
+        if split is None or split.name != name:
+            split = _Split(name, self[symbol], ZERO)
+        if abs(before) > split.largest:
+            self._splits[symbol] = _Split(name, split.mark, abs(before))
+            self._last[symbol] = (split.mark * before / after).quantize(COIN)
 
     def moved(self, bars: Sequence[Bar], fraction: Decimal) -> list[Bar]:
         """Those of the bars that may close further than that fraction off their tickers' marks.

@@ -287,6 +287,32 @@ def test_a_split_changes_quantities_and_the_mark_and_neither_cost_nor_cash(
     assert books.ledger.marks["SPY"] == D(price)
 
 
+@pytest.mark.parametrize(("held", "mark", "units", "after", "price"), SPLITS)
+def test_the_mark_follows_a_split_too_that_was_booked_by_who_knew_no_price(
+    held: Each, mark: str, units: str, after: Each, price: str
+) -> None:
+    books, stranger = books_of(held, mark=mark), books_of(held, mark=mark)
+    worth = {name: books.ledger.equity(name) for name in held}
+    del stranger.ledger.marks["SPY"]  # a coordinator of crypto sees no bar of it
+    for posting in post(stranger, activity("SPLIT", symbol="SPY", qty=units, day=NEXT)):
+        books.apply_foreign(posting)
+    assert {n: books.ledger[n].positions["SPY"].qty for n in held} == {
+        name: D(qty) for name, qty in after.items()
+    }
+    assert abs(books.ledger.marks["SPY"] / D(price) - 1) < D("1e-8")
+    for name, before in worth.items():
+        assert abs(books.ledger.equity(name) - before) < D("0.00001")
+
+
+def test_a_mark_of_the_splits_own_day_is_a_price_after_it() -> None:
+    books, stranger = books_of({"A": "30"}), books_of({"A": "30"})
+    del stranger.ledger.marks["SPY"]
+    books.last_bar["SPY"] = datetime(NEXT.year, NEXT.month, NEXT.day, 14, tzinfo=UTC)
+    for posting in post(stranger, activity("SPLIT", symbol="SPY", qty="30", day=NEXT)):
+        books.apply_foreign(posting)
+    assert books.ledger.marks["SPY"] == D(100)
+
+
 def accounts(books: Books) -> list[tuple[str, object]]:
     return list(books.ledger.accounts.items())
 
