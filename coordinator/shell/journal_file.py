@@ -99,7 +99,8 @@ def refuse_cut_off(path: Path) -> None:
     """
     log = path.with_name(f"{path.name}-wal")
     with suppress(OSError):  # SQLite says what cannot be reached
-        if path.stat().st_size == 0 and log.stat().st_size:
+        # The log first: whoever makes a journal just now writes into the file before the log.
+        if log.stat().st_size and path.stat().st_size == 0:
             raise JournalDamaged(
                 f"{path} is empty, but its log {log.name} is not: what the journal held was cut"
                 " off. Nothing is traded on it; keep both files, and restore the journal from a"
