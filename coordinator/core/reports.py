@@ -23,7 +23,7 @@ from coordinator.core.orders import (
     may_move,
 )
 from coordinator.core.sequences import pass_over, strategy_of
-from coordinator.core.values import UNASSIGNED, ZERO
+from coordinator.core.values import UNASSIGNED
 
 OF_REST = "::"
 """In the id of an execution that the list of FILL activities told of; not in the stream's."""
@@ -229,7 +229,7 @@ def _is_of(order: Order, update: m.OrderUpdate) -> bool:
     """Whether a report is of this order indeed. The broker writes a pair with and without '/'."""
     symbols = (order.symbol.replace("/", ""), update.symbol.replace("/", ""))
     same = update.side is order.side and symbols[0] == symbols[1]
-    return same and update.qty in (order.qty, ZERO)  # an order in dollars has none, ours have one
+    return same and update.qty == order.qty  # somebody's order in dollars has none
 
 
 def _never_was(order: Order) -> bool:

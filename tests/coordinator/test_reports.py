@@ -266,7 +266,8 @@ def test_split_doubled_and_shuffled_executions_end_in_the_same_book(
 
 
 @pytest.mark.parametrize(
-    "change", [{"symbol": "QQQ"}, {"symbol": ""}, {"side": Side.SELL}, {"qty": D(51)}]
+    "change",
+    [{"symbol": "QQQ"}, {"symbol": ""}, {"side": Side.SELL}, {"qty": D(51)}, {"qty": D(0)}],
 )
 def test_a_report_of_another_ticker_side_or_size_under_our_id_books_nothing_and_is_asked_about(
     change: dict[str, object],
