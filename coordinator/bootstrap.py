@@ -9,23 +9,23 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from coordinator.arming import refuse_half_armed, refuse_untradable
 from coordinator.broker_side import ask_broker
+from coordinator.claims import Claims
 from coordinator.config import CoordinatorConfig, Mode, default_config, load_config
-from coordinator.core.lane import tickers_of
+from coordinator.core.lane import StrategySpec, tickers_of
 from coordinator.core.reload import Setup
 from coordinator.core.values import ZERO, is_crypto
 from coordinator.core.view import LiveView, StrategyView
 from coordinator.embedded import FILL_MODEL, Simulation, claim_account, embedded_simulator
-from coordinator.errors import OperatorError, SafetyRefusal
+from coordinator.errors import OperatorError
 from coordinator.joining import load
 from coordinator.readers import (
     JournalSource,
@@ -37,10 +37,11 @@ from coordinator.readers import (
     sources_beside,
 )
 from coordinator.rereading import Rereading
-from coordinator.setting_up import setup_of, specs_of, strategy_specs
+from coordinator.run_options import RunOptions, SessionOutcome
+from coordinator.setting_up import setup_of, specs_of
 from coordinator.settings import Settings, home_folder, read_settings, warehouse_path, webhook_url
 from coordinator.shell.control_socket import controlled
-from coordinator.shell.isolation import walls
+from coordinator.shell.isolation import Walls, walls
 from coordinator.shell.lease import Leases
 from coordinator.shell.log_files import log_files
 from coordinator.shell.pace import Budgets
@@ -75,55 +76,6 @@ __all__ = [
 ]
 
 log = logging.getLogger("coordinator")
-SIMULATED_SPEED = 600.0
-
-
-@dataclass(frozen=True, slots=True)
-class RunOptions:
-    """What a run is asked to do; `bars` or `date` alone already mean a simulated one.
-
-    `clock_speed` is broker seconds a local second: None is 600 simulated, else 1. `date` is the
-    exchange's, or the UTC date where only crypto is traded. `strategies` is a folder of strategies
-    in place of the configuration's `strategies_dir`.
-    """
-
-    config: Path | None = None
-    live: bool = False
-    simulate: bool = False
-    bars: Path | None = None
-    source: str | None = None
-    date: date | None = None
-    clock_speed: float | None = None
-    fill_model: str | None = None
-    seed: int = 7
-    min_warmup_bars: int | None = None
-    feed: str | None = None
-    home: Path | None = None
-    strategies: Path | None = None
-
-    @property
-    def simulated(self) -> bool:
-        """Whether the embedded simulator is the broker."""
-        return self.simulate or self.bars is not None or self.date is not None
-
-    @property
-    def speed(self) -> float:
-        """How many times as fast as ours the broker's clock may run."""
-        return self.clock_speed or (SIMULATED_SPEED if self.simulated else 1.0)
-
-
-@dataclass(frozen=True, slots=True)
-class SessionOutcome:
-    """How a run ended: 'Completed', 'MarketClosed' or 'StoppedEarly', and in one sentence."""
-
-    status: str
-    message: str
-    account: str | None = None
-    session_id: str | None = None
-    summary: str = ""
-    discrepancies: int = 0
-    strategies: tuple[StrategyView, ...] = ()
-    shadows: tuple[StrategyView, ...] = ()
 
 
 async def run_session(
@@ -158,72 +110,104 @@ async def run_configured(
     observers: Sequence[Observer] = (),
 ) -> SessionOutcome:
     """Like `run_session`, for a configuration that exists already."""
+    launch = _Launch(config, options, environment, leases_folder)
     with alerting(partial(webhook_url, environment), config.name, utc_now) as alerts:
-        watched = [alerts.observe, *observers]
-        outcome = await _run(config, options, environment, stop, leases_folder, alerts, watched)
+        outcome = await launch.run(stop or asyncio.Event(), alerts, observers)
         alerts.differs(outcome.discrepancies)
         return outcome
 
 
-async def _run(
-    config: CoordinatorConfig,
-    options: RunOptions,
-    environment: Mapping[str, str],
-    stop: asyncio.Event | None,
-    leases_folder: Path | None,
-    alerts: Alerts,
-    observers: Sequence[Observer],
-) -> SessionOutcome:
-    refuse_untradable(config)
-    refuse_half_armed(config, live=options.live, simulated=options.simulated)
-    live_ones = strategy_specs(config, options.min_warmup_bars)
-    own = [*live_ones, *specs_of(config.shadows, options.min_warmup_bars)]
-    shadows = {strategy.name for strategy in config.shadows}
-    if not own:
-        return SessionOutcome("Completed", "No strategy of the configuration is enabled.")
-    markets = sorted({"crypto" if is_crypto(t) else "stocks" for t in tickers_of(own)})
-    mode = Mode.PAPER if options.simulated else config.mode
-    with (
-        walls(own, BUILT_IN, beside=shadows, restless=options.speed != 1, load=load) as walled,
-        _settings(config, options, environment) as settings,
-        Leases(leases_folder) as leases,
-        log_files(settings.home, config.name, [spec.name for spec in own]) as logs,
-    ):
-        alerts.begin()  # not before the walls: what is forked would have the webhook's URL
-        specs = walled.specs
-        leases.take_for_key(urlsplit(settings.trading_url).netloc, settings.key_id, markets)
-        budgets = Budgets(settings, speed=options.speed, folder=leases_folder)
-        names, host = [spec.name for spec in specs], settings.account_host
+@dataclass(frozen=True, slots=True)
+class _Launch:
+    """One run to be: a configuration, what is asked of it, and what it is run in."""
 
-        def check_account(account: str) -> None:
-            _on_account(account, mode, settings, leases, budgets, markets, config.name, names)
-            logs.begin(account)
+    config: CoordinatorConfig
+    options: RunOptions
+    environment: Mapping[str, str]
+    leases_folder: Path | None
 
-        def ready(found: CoordinatorConfig) -> Setup:
-            found = _overridden(found, options)
-            return setup_of(found, options.min_warmup_bars, simulated=options.simulated)
+    async def run(
+        self, stop: asyncio.Event, alerts: Alerts, observers: Sequence[Observer]
+    ) -> SessionOutcome:
+        """Trade the session, if there is one and nobody else does."""
+        config, options = self.config, self.options
+        refuse_untradable(config)
+        refuse_half_armed(config, live=options.live, simulated=options.simulated)
+        own = specs_of((*config.active, *config.shadows), options.min_warmup_bars)
+        shadows = {strategy.name for strategy in config.shadows}
+        if not own:
+            return SessionOutcome("Completed", "No strategy of the configuration is enabled.")
+        with (
+            walls(own, BUILT_IN, beside=shadows, restless=options.speed != 1, load=load) as walled,
+            _settings(config, options, self.environment) as settings,
+            Leases(self.leases_folder) as leases,
+            log_files(settings.home, config.name, [spec.name for spec in own]) as logs,
+        ):
+            alerts.begin()  # not before the walls: what is forked would have the webhook's URL
+            claims = self._claims(settings, leases, walled.specs)
+            claims.take_key()
 
-        setup = ready(config)
-        run = Run(
-            specs=specs[: len(live_ones)],
-            shadows=specs[len(live_ones) :],
+            def check_account(account: str) -> None:
+                claims.take_account(account)
+                logs.begin(account)
+
+            watching = [controlled(settings, self.environment, options.speed), alerts.observe]
+            run = self._run_of(walled, claims, check_account, [*watching, *observers])
+            ports = Ports.real(claims.budgets)
+            return _outcome(await trade_session(run, stop, ports), options)
+
+    def _claims(self, settings: Settings, leases: Leases, specs: Sequence[StrategySpec]) -> Claims:
+        markets = {"crypto" if is_crypto(ticker) else "stocks" for ticker in tickers_of(specs)}
+        return Claims(
+            coordinator=self.config.name,
+            mode=Mode.PAPER if self.options.simulated else self.config.mode,
+            markets=sorted(markets),
+            strategies=[spec.name for spec in specs],
+            settings=settings,
+            leases=leases,
+            budgets=Budgets(settings, speed=self.options.speed, folder=self.leases_folder),
+        )
+
+    def _run_of(
+        self,
+        walled: Walls,
+        claims: Claims,
+        check_account: Callable[[str], None],
+        observers: Sequence[Observer],
+    ) -> Run:
+        """What the session is to run; of the walls' strategies those that trade come first."""
+        setup, options, trading = self._setup(self.config), self.options, len(self.config.active)
+        return Run(
+            specs=walled.specs[:trading],
+            shadows=walled.specs[trading:],
             shadowing=_shadowing,
             coordinator=setup.coordinator,
             mode=setup.mode,
             feed=setup.feed,
             config_hash=setup.config_hash,
-            settings=settings,
+            settings=claims.settings,
             speed=options.speed,
             check_account=check_account,
             fill_model=(options.fill_model or FILL_MODEL) if options.simulated else "",
             controls=setup.controls,
             crossing=setup.crossing,
             crypto_fee_rate=setup.crypto_fee_rate,
-            observers=[controlled(settings, environment, options.speed), *observers],
-            source=Rereading(options.config, options.strategies, ready, walled, leases, host),
+            observers=observers,
+            source=Rereading(
+                path=options.config,
+                strategies=options.strategies,
+                setup=self._setup,
+                walls=walled,
+                leases=claims.leases,
+                host=claims.settings.account_host,
+            ),
         )
-        ports = Ports.real(budgets)
-        return _outcome(await trade_session(run, stop or asyncio.Event(), ports), options)
+
+    def _setup(self, config: CoordinatorConfig) -> Setup:
+        """What a configuration says under these options, at the start or read again."""
+        overridden = _overridden(config, self.options)
+        minimum, simulated = self.options.min_warmup_bars, self.options.simulated
+        return setup_of(overridden, minimum, simulated=simulated)
 
 
 def _shadowing(run: Run, beginning: Beginning) -> Shadows:
@@ -300,29 +284,6 @@ def _settings(
     account = claim_account(simulation, for_warm_up=for_warm_up)
     with embedded_simulator(simulation, account) as settings:
         yield settings
-
-
-def _on_account(
-    account: str,
-    mode: Mode,
-    settings: Settings,
-    leases: Leases,
-    budgets: Budgets,
-    markets: Sequence[str],
-    coordinator: str,
-    strategies: Sequence[str],
-) -> None:
-    """The account is known now: is it the one that may be traded, and does nobody else?"""
-    if mode is Mode.LIVE and settings.allow_live != account:
-        raise SafetyRefusal(
-            f"live trading is not armed: MULTI_TRADER_ALLOW_LIVE must equal the account's number"
-            f" {account}, and is {settings.allow_live or 'not set'}."
-        )
-    host = settings.account_host
-    budgets.on_account(account, host=host)
-    leases.take_for_account(account, markets, host=host)
-    leases.take_for_coordinator(account, coordinator, host=host)
-    leases.take_for_strategies(account, strategies, host=host)
 
 
 def utc_now() -> datetime:
