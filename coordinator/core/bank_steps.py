@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from coordinator.core import bank_layout as b
 from coordinator.core.bank_layout import ALL, Floats, Index, Ints, Layout, Pick, Signs, Stretch
-from coordinator.core.lane_form import EXACT, MOST, NEAR, WIDTH, Kind, LaneForm
+from coordinator.core.lane_form import EXACT_FLOATS, MOST, NEAR, WIDTH, Kind, LaneForm
 
 
 class Steps:
@@ -92,7 +92,8 @@ class Steps:
         taps, squares = self._summed(row)
         sums = [abs(value) * factor for value in self.sums[taps].tolist()]
         sums += [value * factor**2 for value in self.squares[squares].tolist()]
-        if highest * factor >= EXACT or loudest * lots >= EXACT or max(sums, default=0) >= MOST:
+        largest = max(highest * factor, loudest * lots)
+        if largest >= EXACT_FLOATS or max(sums, default=0) >= MOST:
             return False
         self.ring[:, row] *= factor
         self.ring[:, row + self._tickers] *= lots

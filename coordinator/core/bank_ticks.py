@@ -13,7 +13,14 @@ import numpy as np
 
 from coordinator.core.bank_layout import Floats, Ints
 from coordinator.core.bank_steps import Steps
-from coordinator.core.lane_form import EXACT, LEAST_PLACES, PLACES, LaneForm, in_ticks, places_of
+from coordinator.core.lane_form import (
+    EXACT_FLOATS,
+    LEAST_PLACES,
+    PLACES,
+    LaneForm,
+    in_ticks,
+    places_of,
+)
 from coordinator.core.values import Bar, numbers_of
 
 WRITTEN = 10**15
@@ -107,7 +114,7 @@ class Ticks:
             [in_ticks(value, place) for value in column]
             for column, place in zip(columns, places, strict=True)
         ]
-        if max(map(max, whole)) >= EXACT:
+        if max(map(max, whole)) >= EXACT_FLOATS:
             return None
         ticks = np.array(whole, np.int64)
         first = int(ticks[0, 0]) if row in self._fresh else int(self._steps.anchor[row])

@@ -20,7 +20,7 @@ MOST = 1 << 62
 """Products stay below it."""
 PLACES, LEAST_PLACES = 9, 2
 """Decimal places of a step's tick, and those that every tick has: a ticker's lie between them."""
-EXACT = 1 << 52
+EXACT_FLOATS = 1 << 52
 """Whole numbers stay below it where they become floats."""
 KEPT, NEAR = 4096, 1e-7
 """Changes that an RSI keeps, and how near a bound, in its points, a float is not trusted."""
@@ -88,8 +88,8 @@ class LaneForm:
 
         `nano` are the units that a close's ticks have as a float.
         """
-        close = min(self.close, EXACT // (nano * max(self.period, 1)))
-        return close, self.spread, min(self.volume, EXACT)
+        close = min(self.close, EXACT_FLOATS // (nano * max(self.period, 1)))
+        return close, self.spread, min(self.volume, EXACT_FLOATS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +163,7 @@ def deviation_form(kind: Kind, window: int, *multiples: Decimal) -> LaneForm:
 
 def macd_form(fast: int, slow: int, signal: int) -> LaneForm:
     """Of exponential averages of floats."""
-    return LaneForm(Kind.MACD, (fast, slow, signal), slow + signal - 1, close=EXACT)
+    return LaneForm(Kind.MACD, (fast, slow, signal), slow + signal - 1, close=EXACT_FLOATS)
 
 
 def breakout_form(entry: int, leave: int) -> LaneForm:

@@ -35,7 +35,7 @@ from coordinator.shell.control_protocol import (
     line,
     socket_path,
 )
-from coordinator.shell.elsewhere import Elsewhere
+from coordinator.shell.isolated_rule import IsolatedRule
 from coordinator.shell.recent import Recent, recent
 from coordinator.shell.reload_request import Wanted
 from coordinator.shell.session import Observer
@@ -225,7 +225,7 @@ async def _explained(clerk: Clerk, request: Request) -> Reply:
         said = f"{request.strategy} does not trade {request.ticker}; it trades {theirs}."
         return Reply(done=False, said=said)
     explained = clerk.explain(request.strategy, request.ticker)
-    if isinstance(spec.rule, Elsewhere):
+    if isinstance(spec.rule, IsolatedRule):
         await spec.rule.hear()
         if request.strategy not in {spec.name for spec in clerk.specs}:
             return Reply(done=False, said=f"{request.strategy} does not trade here any more.")

@@ -1,7 +1,7 @@
 """Users' strategies run in processes of their own, so that one that fails stops alone.
 
-Each kind of strategy that is not ours gets a process; `shell/elsewhere.py` asks it. What joins a
-session that trades, a further ticker too, gets one of its own beside the loop; one that serves
+Each kind of strategy that is not ours gets a process; `shell/isolated_rule.py` asks it. What joins
+a session that trades, a further ticker too, gets one of its own beside the loop; one that serves
 nobody any more is ended.
 """
 
@@ -20,7 +20,7 @@ from coordinator.core.together import starts_together
 from coordinator.core.values import Bar
 from coordinator.errors import OperatorError
 from coordinator.shell.cell import Budget
-from coordinator.shell.elsewhere import Elsewhere, TogetherElsewhere
+from coordinator.shell.isolated_rule import IsolatedJointRule, IsolatedRule
 from coordinator.shell.rehearsal import TakeUp
 from coordinator.shell.strategy_process import (
     Nursery,
@@ -31,29 +31,6 @@ from coordinator.shell.strategy_process import (
 from coordinator.shell.worker_process import Load, load_nothing
 
 REPAIR = "repair it, and ask again"
-
-
-@contextmanager
-def isolated(
-    specs: Sequence[StrategySpec],
-    trusted: Collection[type],
-    *,
-    beside: Collection[str] = (),
-    budget: Budget | None = None,
-    restless: bool = False,
-) -> Iterator[list[StrategySpec]]:
-    """The same strategies, each kind that is not of a `trusted` type in a process of its own.
-
-    As `walls`, where nobody joins.
-
-    Raises:
-        OperatorError: no process can be started.
-    """
-    if all(type(spec.rule) in trusted for spec in specs):
-        yield list(specs)
-        return
-    with walls(specs, trusted, beside=beside, budget=budget, restless=restless) as made:
-        yield made.specs
 
 
 @contextmanager
@@ -97,7 +74,7 @@ class _Room:
     """A rule behind its wall; `names` are the strategies that it serves, `kind` what it is."""
 
     kind: Hashable
-    rule: Elsewhere
+    rule: IsolatedRule
     names: set[str] = field(default_factory=set)
 
 
@@ -181,7 +158,7 @@ class Walls:
         *,
         together: bool,
     ) -> _Room:
-        made = TogetherElsewhere if together else Elsewhere
+        made = IsolatedJointRule if together else IsolatedRule
         return _Room(kind, made(same, fork, self._budget), {spec.name for spec in same})
 
     def _loaded(self, wanted: str, told: Mapping[str, Any]) -> StrategyProcess:
@@ -258,7 +235,7 @@ class Joining:
             OperatorError: one cannot be loaded, or fails at a bar.
         """
         for rule in dict.fromkeys(spec.rule for spec in begins):
-            if not isinstance(rule, Elsewhere):
+            if not isinstance(rule, IsolatedRule):
                 continue
             served = [spec for spec in begins if spec.rule is rule]
             try:
@@ -270,7 +247,7 @@ class Joining:
 
     def _rehearse(
         self,
-        rule: Elsewhere,
+        rule: IsolatedRule,
         served: Sequence[StrategySpec],
         history: Mapping[str, Sequence[Bar]],
         so_far: Mapping[str, Sequence[Bar]],
@@ -299,14 +276,14 @@ class Joining:
 
 
 def _by_table(
-    rule: Elsewhere, served: Sequence[StrategySpec], so_far: Mapping[str, Sequence[Bar]]
+    rule: IsolatedRule, served: Sequence[StrategySpec], so_far: Mapping[str, Sequence[Bar]]
 ) -> Iterator[tuple[Sequence[StrategySpec], Mapping[str, Sequence[Bar]]]]:
     """Who is fed together, with the bars that they can be rehearsed with.
 
     Of those that look at several tickers, the newest minute is left out: others of its bars may
     still come.
     """
-    if not isinstance(rule, TogetherElsewhere):
+    if not isinstance(rule, IsolatedJointRule):
         yield served, so_far
         return
     for spec in {spec.tickers: spec for spec in served}.values():

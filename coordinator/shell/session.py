@@ -22,7 +22,6 @@ from coordinator.core.view import strategy_views
 from coordinator.errors import BrokerError, SafetyRefusal
 from coordinator.shell import startup
 from coordinator.shell.agreement import Settling, agree, agree_at_the_end
-from coordinator.shell.allotment import explain_refusal
 from coordinator.shell.broker import Broker
 from coordinator.shell.calm import calm
 from coordinator.shell.clock import BrokerClock
@@ -39,6 +38,7 @@ from coordinator.shell.run import RunResult as RunResult
 from coordinator.shell.run import Started as Started
 from coordinator.shell.shadows import Beginning
 from coordinator.shell.streams import StreamWatch, quiet_sdk
+from coordinator.shell.symbol_limit import explain_refusal
 
 log = logging.getLogger("coordinator")
 STREAM_DEADLINE_S = 90.0

@@ -21,7 +21,7 @@ from coordinator.core.session import Hours, SessionPlan, plan_session
 from coordinator.core.values import Bar, is_crypto, is_unseen
 from coordinator.errors import BrokerError, BrokerRejected, OperatorError
 from coordinator.shell.broker import Broker
-from coordinator.shell.exchange import exchange_sessions
+from coordinator.shell.exchange_calendar import exchange_sessions
 from coordinator.shell.history import FURTHEST, History, Need, read_bars
 from coordinator.shell.journal import Journal
 from coordinator.shell.missed_bars import bars_since

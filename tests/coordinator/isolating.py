@@ -6,7 +6,8 @@ import asyncio
 import os
 import sys
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any, TypeVar
@@ -14,7 +15,8 @@ from typing import Any, TypeVar
 from coordinator.core.lane import Rule, StrategySpec
 from coordinator.core.lanes import Lanes
 from coordinator.core.values import MINUTE, Bar
-from coordinator.shell.elsewhere import Elsewhere
+from coordinator.shell.isolated_rule import IsolatedRule
+from coordinator.shell.isolation import walls
 from tests.coordinator.bench import OPEN, spec
 
 BREAKS_AT = 3
@@ -22,6 +24,15 @@ BREAKS_AT = 3
 MIB = 2**20
 SIGNALS = (1, -1, 0)
 T = TypeVar("T")
+
+
+@contextmanager
+def isolated(
+    specs: Sequence[StrategySpec], trusted: Iterable[type], **options: Any
+) -> Iterator[list[StrategySpec]]:
+    """The strategies as they run behind their walls; `options` are those of `walls`."""
+    with walls(specs, tuple(trusted), **options) as made:
+        yield made.specs
 
 
 def loop() -> None:
@@ -138,7 +149,7 @@ def explained(lanes: Lanes, own: StrategySpec) -> list[Mapping[str, object]]:
     found = [lanes.lane(own, ticker) for ticker in own.tickers]
 
     async def asked() -> list[Mapping[str, object]]:
-        if isinstance(own.rule, Elsewhere):
+        if isinstance(own.rule, IsolatedRule):
             for lane in found:
                 lane.explain()
             await own.rule.hear()

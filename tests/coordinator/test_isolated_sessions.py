@@ -17,11 +17,10 @@ from coordinator.core.codec import encode
 from coordinator.core.lane import Rule, StrategySpec
 from coordinator.core.values import MINUTE, Bar, Reason, Side
 from coordinator.shell.cell import Budget
-from coordinator.shell.isolation import isolated
 from coordinator.strategies.registry import BUILT_IN
 from simulator.server import SimulatorOptions
 from tests.coordinator.bench import Bench, spec
-from tests.coordinator.isolating import MIB, WAYS, Does, on_a_loop
+from tests.coordinator.isolating import MIB, WAYS, Does, isolated, on_a_loop
 from tests.in_memory import InMemorySession
 
 OPEN = datetime(2026, 3, 17, 13, 30, tzinfo=UTC)

@@ -13,11 +13,10 @@ import pytest
 from coordinator.config import config_hash, load_config
 from coordinator.core.lanes import Lanes
 from coordinator.errors import ConfigError, OperatorError
-from coordinator.shell.isolation import isolated
 from coordinator.shell.strategy_process import StrategyRaised
 from coordinator.strategies.folder import StrategyFolder
 from coordinator.strategies.registry import BUILT_IN, registered_types
-from tests.coordinator.isolating import bars, named
+from tests.coordinator.isolating import bars, isolated, named
 from tests.coordinator.own_strategies import CROSSING, PANDAS, document, write_folder
 from tests.coordinator.reading import decimals, signals
 

@@ -16,10 +16,10 @@ from coordinator.core.reload import Reload, Removal, Setup
 from coordinator.core.values import Side, exactly
 from coordinator.errors import OperatorError
 from coordinator.shell import startup
-from coordinator.shell.isolation import Budget, isolated
+from coordinator.shell.cell import Budget
 from coordinator.strategies.registry import BUILT_IN
 from tests.coordinator.bench import Bench, D, bar
-from tests.coordinator.isolating import WAYS, explained, named, on_a_loop
+from tests.coordinator.isolating import WAYS, explained, isolated, named, on_a_loop
 from tests.coordinator.pairs import FORMS, Leader, LeaderByStep
 
 SPY_AND_QQQ = [("100", "50"), ("101", "50"), ("101", "52"), ("103", "52"), ("102", "51.9")]

@@ -21,9 +21,8 @@ import pytest
 from coordinator.core.lanes import Lanes
 from coordinator.core.values import Bar
 from coordinator.shell.cell import Budget
-from coordinator.shell.isolation import isolated
 from coordinator.strategies.registry import BUILT_IN
-from tests.coordinator.isolating import Does, Turns, answers, bars, named, on_a_loop
+from tests.coordinator.isolating import Does, Turns, answers, bars, isolated, named, on_a_loop
 
 ROOT = Path(__file__).parents[2]
 SECRETS = {
@@ -35,7 +34,7 @@ SECRETS = {
 COORDINATOR = """
 import fcntl, logging, os, socket, sys
 from coordinator.core.lanes import Lanes
-from coordinator.shell.isolation import isolated
+from tests.coordinator.isolating import isolated
 from coordinator.strategies.registry import BUILT_IN
 from tests.coordinator.isolating import Does, bars, named
 

@@ -20,7 +20,7 @@ from coordinator.core.session import Hours, SessionPlan
 from coordinator.errors import BrokerUnavailable
 from coordinator.shell import startup
 from coordinator.shell.broker import Broker
-from coordinator.shell.exchange import exchange_sessions
+from coordinator.shell.exchange_calendar import exchange_sessions
 from flows.server.deploying import flow_of, read_document
 
 FIRST, LAST = date(2025, 1, 1), date(2027, 12, 31)

@@ -32,7 +32,7 @@ from coordinator.shell.worker_process import bar_values
 SIGNALS = (1, -1, 0)
 
 
-class Elsewhere:
+class IsolatedRule:
     """A rule whose steps run elsewhere; one object for all strategies that share the rule.
 
     No code of the user's runs here: how far it looks back was asked before, and equality is the
@@ -148,7 +148,7 @@ class Elsewhere:
         return [*self._cells, *([self._guest] if self._guest is not None else [])]
 
 
-class TogetherElsewhere(Elsewhere):
+class IsolatedJointRule(IsolatedRule):
     """The same of a rule that looks at several tickers at once."""
 
     def start_together(self, tickers: tuple[str, ...]) -> JointStep:
