@@ -115,7 +115,7 @@ class Replay:
         names = [opening.strategy for opening in opened.openings]
         for row in self._tables["activities"]:
             row["session_id"] = opened.session_id
-            row.setdefault("session_date", opened.session_date)
+            row["session_date"] = opened.session_date
         return {
             "sessions": [session_row(opened, books.ended)],
             "strategies": [strategy_row(opened, opening) for opening in opened.openings],
@@ -231,7 +231,6 @@ class Replay:
         self._tables["activities"].append(
             {
                 "activity_id": record.activity_id,
-                "session_date": record.day,
                 "strategy": record.strategy,
                 "kind": record.kind.value,
                 "symbol": record.symbol or None,

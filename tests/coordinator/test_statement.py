@@ -289,6 +289,26 @@ def test_the_first_equity_row_is_the_opening_though_older_bars_come_later() -> N
     assert (first["market_value"], first["ts"]) == (D(900), OPEN - 10 * MINUTE)
 
 
+def test_what_moved_stands_under_the_date_of_the_session_that_counts_it() -> None:
+    *day, end = a_day()
+    after_midnight = r.ActivityBooked(
+        at=end.at,
+        activity_id="cash.1",
+        strategy=UNASSIGNED,
+        kind=r.ActivityKind.ROUNDING,
+        symbol="",
+        qty=ZERO,
+        price=ZERO,
+        amount=D("-0.004"),
+        allocated_by="rounding",
+        day=DAY + timedelta(days=1),
+    )
+    rows = statement([*day, after_midnight, end])
+    assert [row["amount"] for row in rows["activities"]][-1] == D("-0.004")
+    assert {row["session_date"] for row in rows["activities"]} == {DAY}
+    assert [row["session_date"] for row in rows["sessions"]] == [DAY]
+
+
 def test_transfers_have_both_sides_and_a_funding_the_givers() -> None:
     rows = statement(the_next_day_with_edited_capital())["activities"]
     found = [(row["strategy"], row["amount"], row["allocated_by"]) for row in rows]
