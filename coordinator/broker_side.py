@@ -14,6 +14,7 @@ from coordinator.core.attribution import KINDS
 from coordinator.core.records import ActivityKind
 from coordinator.errors import BrokerError, CredentialsError, OperatorError, SafetyRefusal
 from coordinator.settings import home_folder
+from coordinator.shell.fields import EARLIEST
 from coordinator.shell.folders import JOURNAL
 from coordinator.shell.journal_reading import read_kinds
 
@@ -48,7 +49,7 @@ def broker_side(operator: Operator, account: str, mode: str, since: datetime) ->
         return "there are no keys in the environment"
     except (OperatorError, SafetyRefusal, BrokerError) as error:
         return str(error)
-    before = _known_before(operator, account)
+    before, adopted_at = _known_before(operator, account)
     return {
         "fills": [
             {
@@ -60,7 +61,7 @@ def broker_side(operator: Operator, account: str, mode: str, since: datetime) ->
                 "filled_at": fill.execution.at,
             }
             for fill in fills
-            if fill.execution.execution_id not in before
+            if fill.execution.execution_id not in before and fill.execution.at >= adopted_at
         ],
         "fees": [
             {"activity_id": a.activity_id, "day": a.day, "amount": a.net_amount}
@@ -70,8 +71,10 @@ def broker_side(operator: Operator, account: str, mode: str, since: datetime) ->
     }
 
 
-def _known_before(operator: Operator, account: str) -> set[str]:
-    adopted = read_kinds(operator.home / account / JOURNAL, r.AccountAdopted)
-    return {
-        name for e in adopted if isinstance(e.record, r.AccountAdopted) for name in e.record.known
-    }
+def _known_before(operator: Operator, account: str) -> tuple[set[str], datetime]:
+    """What the account had seen when its books began, and when that was."""
+    entries = read_kinds(operator.home / account / JOURNAL, r.AccountAdopted)
+    for record in (entry.record for entry in entries):
+        if isinstance(record, r.AccountAdopted):
+            return set(record.known), record.at
+    return set(), EARLIEST

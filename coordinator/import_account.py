@@ -67,8 +67,7 @@ def importing(
         if path.exists():
             found.open(config.name if config is not None else "")
         else:
-            view = reach.broker.account()
-            found.books.apply_all([found.sighted(first_sight(reach.broker, view, found.at))])
+            found.books.apply_all([found.sighted(first_sight(reach.broker))])
         found.know(config)
         yield found
 

@@ -64,7 +64,10 @@ def _was_accrued(activity: m.Activity) -> bool:
 
 
 def _settled(books: Books, activity: m.Activity, now: datetime) -> list[r.ActivityBooked]:
-    """A crypto fee's posting: what was accrued is settled, what goes beyond it is charged now."""
+    """A crypto fee's posting: what was accrued is settled, what goes beyond it is charged now.
+
+    What goes beyond it on the day on which the account was first seen, it had paid before.
+    """
     key = activity.symbol if activity.qty else ""
     posted = abs(activity.qty or activity.net_amount)
     accrued = books.posted.accrued(key)
@@ -86,7 +89,7 @@ def _settled(books: Books, activity: m.Activity, now: datetime) -> list[r.Activi
         )
         for name, part in parts.items()
     ]
-    if settled == posted:
+    if settled == posted or books.posted.began_on(activity.day):
         return found
     return found + _charged(books, f"{activity.activity_id}.beyond", key, settled - posted, now)
 

@@ -100,7 +100,7 @@ class Books:
                 self._transfer(record)
             case r.AccountAdopted():
                 self.account = record.account
-                self.posted.activities.update(record.known)
+                self.posted.adopt(record)
                 unassigned = SubAccount(UNASSIGNED, cash=record.cash)
                 self.ledger.restore(unassigned, record.holdings)
             case r.Reconfigured():
@@ -313,7 +313,7 @@ class Books:
         self._count_entry(order, was_entry)
 
     def _book(self, record: r.FillBooked) -> None:
-        order = self.orders.of(record.strategy, record.client_order_id)
+        order = self.orders.of(record.strategy, record.client_order_id, record.reverses)
         if self.posted.has(record, order):
             return  # another coordinator of the account saw the same fill of nobody's order
         posting = self.posted.add_fill(record, order)

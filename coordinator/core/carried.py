@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from coordinator.core.orders import Executions, Order, OrderStatus
+from coordinator.core.executions import Executions
+from coordinator.core.orders import Order, OrderStatus
 from coordinator.core.values import Reason, Side
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from coordinator.core import records as r
-from coordinator.core.orders import PHASE, Phase
+from coordinator.core.orders import PHASE, OrderStatus, Phase
 from coordinator.core.values import UNASSIGNED
 
 
@@ -17,10 +17,18 @@ class Neighbours:
     """Those that they have run."""
     orders: dict[str, str] = field(default_factory=dict)
     """The tickers of their open orders, by client order id."""
+    _at_broker: set[str] = field(default_factory=set)
+    """The broker's ids of those orders of theirs that are open or were replaced."""
+    _adopted: set[str] = field(default_factory=set)
+    """Client order ids of orders that took the place of theirs, whatever they are called."""
 
     def may_move(self, symbol: str) -> bool:
         """Whether an order of theirs can move a ticker, or cash under ''."""
         return symbol in self.orders.values() if symbol else bool(self.orders)
+
+    def took_over(self, client_order_id: str, replaces: str) -> bool:
+        """Whether an order took the place of one of theirs, `replaces` by the broker's id."""
+        return client_order_id in self._adopted or replaces in self._at_broker
 
     def apply(self, record: r.Record) -> None:
         """Note what a record that one of them wrote tells of them."""
@@ -30,10 +38,24 @@ class Neighbours:
                 self.orders[record.client_order_id] = record.symbol
             case r.EntryDenied():
                 self.strategies.add(record.strategy)
-            case r.OrderMoved() if PHASE[record.status] is Phase.DONE:
-                self.orders.pop(record.client_order_id, None)
+            case r.OrderMoved():
+                self._move(record)
+            case r.OrderAdopted():
+                self._adopted.add(record.client_order_id)
+                self._at_broker.add(record.broker_order_id)
+                if ticker := self.orders.get(record.replaces):
+                    self.orders[record.client_order_id] = ticker
             case r.SessionOpened():
                 self.strategies.update(o.strategy for o in record.openings)
                 self.strategies.discard(UNASSIGNED)
             case _:
                 pass
+
+    def _move(self, record: r.OrderMoved) -> None:
+        ended = PHASE[record.status] is Phase.DONE
+        if ended:
+            self.orders.pop(record.client_order_id, None)
+        if ended and record.status is not OrderStatus.REPLACED:
+            self._at_broker.discard(record.broker_order_id)
+        elif record.broker_order_id:
+            self._at_broker.add(record.broker_order_id)

@@ -11,11 +11,12 @@ reached the broker turns out to stand there, or to have ended there.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from enum import Enum
 
+from coordinator.core.executions import Executions, Posting
 from coordinator.core.values import ZERO, Reason, Side
 
 
@@ -105,53 +106,6 @@ def may_move(now: OrderStatus, then: OrderStatus) -> bool:
         case Phase.LOCAL | Phase.LIVE, Phase.LIVE | Phase.DONE:
             return True
     raise AssertionError(now, then)
-
-
-@dataclass(frozen=True, slots=True)
-class Posting:
-    """One booked execution, as far as its reversal must know it."""
-
-    execution_id: str
-    qty: Decimal
-    price: Decimal
-    fee: Decimal
-    fee_qty: Decimal
-    cum_qty: Decimal
-    at: datetime
-    reverses: str = ""
-
-
-@dataclass(slots=True)
-class Executions:
-    """What was booked of one order, and which execution that is told again is one of them."""
-
-    postings: list[Posting] = field(default_factory=list)
-    until: dict[Decimal, datetime] = field(default_factory=dict)
-    """When the newest execution was made that brought the order to a cumulative quantity."""
-    _restated: list[datetime] = field(default_factory=list)
-    """When executions were taken back: from then on the broker counts anew."""
-
-    def add(self, posting: Posting) -> None:
-        """Note an execution, or the reversal of one."""
-        self.postings.append(posting)
-        if posting.qty < 0:
-            self._restated.append(posting.at)
-        else:
-            known = self.until.get(posting.cum_qty, posting.at)
-            self.until[posting.cum_qty] = max(known, posting.at)
-
-    def has(self, cum_qty: Decimal, at: datetime) -> bool:
-        """Whether an execution made `at` a time, which brought the order to `cum_qty`, is known.
-
-        The same quantity is reached twice if an execution was taken back in between.
-        """
-        known = self.until.get(cum_qty)
-        return known is not None and not any(known <= then < at for then in self._restated)
-
-    def standing(self) -> list[Posting]:
-        """The executions that were not taken back, oldest first."""
-        gone = {posting.reverses for posting in self.postings}
-        return [p for p in self.postings if p.qty > 0 and p.execution_id not in gone]
 
 
 @dataclass(slots=True)
@@ -261,10 +215,17 @@ class Orders:
         """The order with this id, or None."""
         return self._by_id.get(client_order_id)
 
-    def of(self, strategy: str, client_order_id: str) -> Order | None:
-        """The strategy's order with this id; None also where somebody else's stands under it."""
+    def of(self, strategy: str, client_order_id: str, reverses: str = "") -> Order | None:
+        """The strategy's order with this id; None also where somebody else's stands under it.
+
+        What was booked of it before it was the strategy's is reversed in the book that has it, and
+        is of the order none the less.
+        """
         order = self._by_id.get(client_order_id)
-        return order if order is not None and order.strategy == strategy else None
+        if order is None or order.strategy == strategy:
+            return order
+        known = (posting.execution_id for posting in order.executions.postings)
+        return order if reverses and reverses in known else None
 
     def add(self, order: Order) -> None:
         """Take in a new order. Its id must be new."""

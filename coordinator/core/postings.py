@@ -7,11 +7,12 @@ its order's cumulative quantity after it. A bust is known by its id alone.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 
 from coordinator.core import records as r
-from coordinator.core.orders import Executions, Order, Posting
+from coordinator.core.executions import Executions, Posting
+from coordinator.core.orders import Order
 from coordinator.core.values import ZERO, Side
 
 
@@ -21,6 +22,8 @@ class Postings:
 
     executions: set[str] = field(default_factory=set)
     activities: set[str] = field(default_factory=set)
+    adopted_at: datetime | None = None
+    """When the account was first seen: what others had executed by then is in what it held."""
     version: int = 0
     """Grows with each movement of cash or of a position."""
     unsettled: int = 0
@@ -41,15 +44,25 @@ class Postings:
     _moved: dict[str, int] = field(default_factory=dict)
     """The version at which each ticker last moved; cash under ''."""
 
+    def adopt(self, sight: r.AccountAdopted) -> None:
+        """Note what the account had seen before it had books."""
+        self.adopted_at = sight.at
+        self.activities.update(sight.known)
+
+    def began_on(self, day: date) -> bool:
+        """Whether the account had no books yet when this UTC date, or a part of it, went by."""
+        return self.adopted_at is not None and day <= self.adopted_at.date()
+
     def has(self, fill: r.FillBooked, order: Order | None) -> bool:
         """Whether an execution of `order`, or of nobody's order, is in the books."""
         if fill.execution_id in self.executions:
             return True
+        if order is None and self.adopted_at is not None and fill.at < self.adopted_at:
+            return True
         known = self.unowned(fill.client_order_id) if order is None else order.executions
         if not fill.reverses:
-            return known.has(fill.cum_qty, fill.at)
-        told = fill.cum_qty, fill.qty, fill.price
-        return fill.qty > 0 and told in [(p.cum_qty, p.qty, p.price) for p in known.standing()]
+            return known.has(fill.cum_qty, fill.at, fill.qty, fill.price)
+        return fill.qty > 0 and known.has_correction(_posting(fill))
 
     def unowned(self, client_order_id: str) -> Executions:
         """What was booked of an order that no strategy of ours owns."""
@@ -57,16 +70,7 @@ class Postings:
 
     def add_fill(self, fill: r.FillBooked, order: Order | None) -> Posting:
         """Note that an execution was posted; of nobody's order also in what is known of that."""
-        posting = Posting(
-            fill.execution_id,
-            fill.qty,
-            fill.price,
-            fill.fee,
-            fill.fee_qty,
-            fill.cum_qty,
-            fill.at,
-            fill.reverses,
-        )
+        posting = _posting(fill)
         if order is None:
             known = self._unowned.setdefault(fill.client_order_id, Executions())
             known.add(posting)
@@ -137,3 +141,17 @@ class Postings:
     def _touch(self, symbol: str) -> None:
         self.version += 1
         self._moved[symbol] = self._moved[""] = self.version
+
+
+def _posting(fill: r.FillBooked) -> Posting:
+    return Posting(
+        fill.execution_id,
+        fill.qty,
+        fill.price,
+        fill.fee,
+        fill.fee_qty,
+        fill.cum_qty,
+        fill.at,
+        fill.reverses,
+        fill.strategy,
+    )

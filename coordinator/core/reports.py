@@ -13,20 +13,11 @@ from decimal import Decimal
 from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.desk import OrderDesk
+from coordinator.core.executions import OF_REST, Executions, Posting
 from coordinator.core.fees import fees
-from coordinator.core.orders import (
-    Executions,
-    Order,
-    OrderStatus,
-    Phase,
-    Posting,
-    may_move,
-)
+from coordinator.core.orders import Order, OrderStatus, Phase, may_move
 from coordinator.core.sequences import pass_over, strategy_of
 from coordinator.core.values import UNASSIGNED
-
-OF_REST = "::"
-"""In the id of an execution that the list of FILL activities told of; not in the stream's."""
 
 
 class Reports:
@@ -51,7 +42,7 @@ class Reports:
         was_open, reported, booked = order.is_open, order.reported_qty, order.booked_qty
         was_replaced = order.successor
         self._book_unheard(update, order)
-        busted = self._take_back(update, order.strategy, order.client_order_id, order.executions)
+        busted = self._take_back(update, order.client_order_id, order.executions)
         if update.execution is not None:
             self._book(update, update.execution, order.strategy, order, busted)
         if _tells_news(order, reported, update):
@@ -116,10 +107,11 @@ class Reports:
         owner = strategy_of(update.client_order_id)
         if owner in self._desk.own:
             pass_over(self._books.sequences, update.client_order_id)
-        if owner in self._books.neighbours.strategies and owner not in self._desk.own:
+        others = owner in self._books.neighbours.strategies and owner not in self._desk.own
+        if others or self._books.neighbours.took_over(update.client_order_id, update.replaces):
             return
         known = self._books.posted.unowned(update.client_order_id)
-        busted = self._take_back(update, UNASSIGNED, update.client_order_id, known)
+        busted = self._take_back(update, update.client_order_id, known)
         if update.execution is not None:
             self._book(update, update.execution, UNASSIGNED, None, busted)
 
@@ -144,11 +136,12 @@ class Reports:
         execution: m.Execution,
         owner: str,
         order: Order | None,
-        instead_of: str,
+        busted: Posting | None,
     ) -> None:
-        if update.bust is not None and not instead_of:
+        if update.bust is not None and busted is None:
             return  # what it corrects is not in the books, nor is this
-        fill = self._fill(update, execution, owner, order, instead_of)
+        whose, instead_of = (busted.strategy, busted.execution_id) if busted else (owner, "")
+        fill = self._fill(update, execution, whose, order, instead_of)
         if not self._books.posted.has(fill, order):
             self._desk.blotter.record(fill)
 
@@ -178,19 +171,17 @@ class Reports:
             reverses=instead_of,
         )
 
-    def _take_back(
-        self, update: m.OrderUpdate, owner: str, order_id: str, known: Executions
-    ) -> str:
-        """Reverse a busted execution and name it; one that is not in the books is left alone."""
+    def _take_back(self, update: m.OrderUpdate, order_id: str, known: Executions) -> Posting | None:
+        """Reverse a busted execution in the book that has it; one that is in none is left alone."""
         bust = update.bust
         busted = _busted(bust, known, update.execution) if bust is not None else None
         if bust is None or busted is None:
-            return ""
+            return None
         reversal = r.FillBooked(
             at=bust.at,
             execution_id=bust.execution_id,
             client_order_id=order_id,
-            strategy=owner,
+            strategy=busted.strategy,
             symbol=update.symbol,
             side=update.side,
             qty=-busted.qty,
@@ -200,9 +191,10 @@ class Reports:
             cum_qty=update.filled_qty,
             reverses=busted.execution_id,
         )
-        if not self._books.posted.has(reversal, self._books.orders.of(owner, order_id)):
+        order = self._books.orders.of(busted.strategy, order_id, busted.execution_id)
+        if not self._books.posted.has(reversal, order):
             self._desk.blotter.record(reversal)
-        return busted.execution_id
+        return busted
 
 
 def _busted(bust: m.Bust, known: Executions, instead: m.Execution | None) -> Posting | None:

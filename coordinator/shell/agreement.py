@@ -25,7 +25,7 @@ from coordinator.core.reports import Reports
 from coordinator.core.risk import Asset
 from coordinator.core.values import MINUTE, exactly
 from coordinator.errors import BrokerRejected, SafetyRefusal
-from coordinator.shell.broker import AccountView, Broker
+from coordinator.shell.broker import Broker
 from coordinator.shell.evidence import Evidence, gather
 from coordinator.shell.journal import Journal
 from coordinator.shell.journal_rows import Entry
@@ -40,6 +40,8 @@ AGREE_WAIT_S = 0.3
 FURTHER_BACK = 4
 """The comparison before which executions are asked for since the last session began: one that the
 stream lost while REST was not to be had can be older than the last record."""
+SIGHTS = 10
+"""So often an account that moves is looked at before it is taken as it was seen last."""
 KNOWN_FILLS = timedelta(days=1)
 """Executions so old are in what an account holds when it is first seen."""
 
@@ -94,8 +96,7 @@ def agree(settling: Settling, assets: Mapping[str, Asset], now: datetime) -> lis
     """
     books, broker = settling.books, settling.broker
     earlier = books.session.session_id if books.session else ""
-    account = broker.account()
-    settling.decide(earlier, lambda: adopt_account(books, broker, account, now))
+    settling.decide(earlier, lambda: adopt_account(books, broker))
     looks = Looks(broker, lambda: books, books.last_at or now)
     frozen = dict(books.frozen) if books.ended is None else {}
     desk = OrderDesk.at_rest(books, assets)
@@ -155,25 +156,33 @@ def differences(books: Books, seen: m.AccountSeen) -> list[r.DiscrepancyFound]:
     return compare(books.ledger, seen.cash, seen.positions, seen.now)
 
 
-def adopt_account(
-    books: Books, broker: Broker, account: AccountView, now: datetime
-) -> list[r.Record]:
+def adopt_account(books: Books, broker: Broker) -> list[r.Record]:
     """On first sight of an account, all it holds becomes UNASSIGNED's."""
     if books.account:
         return []
-    adopted = first_sight(broker, account, now)
+    adopted = first_sight(broker)
     books.apply_all([adopted])
     return [adopted]
 
 
-def first_sight(broker: Broker, account: AccountView, now: datetime) -> r.AccountAdopted:
-    """The record of an account that has no books yet."""
-    known = [fill.execution.execution_id for fill in broker.fills(now - KNOWN_FILLS)]
-    try:
-        known += [found.activity_id for found in broker.activities((now - FEE_DAYS).date())]
-    except BrokerRejected as refusal:
-        log.warning("fees and dividends could not be asked for: %s", refusal)
-    holdings = tuple(broker.positions())
+def first_sight(broker: Broker) -> r.AccountAdopted:
+    """The record of an account that has no books yet, at a moment when nobody traded on it.
+
+    A human may be in the middle of it: an account whose cash moves while it is looked at is looked
+    at anew, so that all that was executed before the moment is in the sums, and nothing else.
+    """
+    before = broker.account()
+    for _ in range(SIGHTS):
+        now = broker.clock()
+        known = [fill.execution.execution_id for fill in broker.fills(now - KNOWN_FILLS)]
+        try:
+            known += [found.activity_id for found in broker.activities((now - FEE_DAYS).date())]
+        except BrokerRejected as refusal:
+            log.warning("fees and dividends could not be asked for: %s", refusal)
+        holdings = tuple(broker.positions())
+        account, before = before, broker.account()
+        if account.cash == before.cash:
+            break
     return r.AccountAdopted(now, account.number, account.cash, holdings, tuple(known))
 
 

@@ -27,6 +27,12 @@ FEE_DAYS = timedelta(days=6)
 session's opening, which had seen all that was posted by then."""
 
 
+SHOWN = timedelta(seconds=8)
+"""An execution may be listed before its order can be asked for; after so long it has none."""
+SUMS = ("position", "cash")
+"""Kinds of discrepancies that an execution that was listed late may be the reason of."""
+
+
 class Looks:
     """Takes looks at one account. `books` tells what is known; it is read, never changed."""
 
@@ -49,7 +55,8 @@ class Looks:
             cash, number = account.cash, account.number
             positions = {held.symbol: held.qty for held in self._broker.positions()}
         open_orders = self._broker.open_orders()
-        fills = [u for fill in self._broker.fills(self._since - OVERLAP) for u in self._new(fill)]
+        since = self._since_when(depth) - OVERLAP
+        fills = [u for fill in self._broker.fills(since) for u in self._new(fill, now)]
         activities = self._activities(now) if depth is Depth.ACTIVITIES else ()
         self._since = now
         updates = (*open_orders, *fills)
@@ -63,17 +70,29 @@ class Looks:
             account=number,
         )
 
-    def _new(self, fill: Fill) -> Iterator[m.OrderUpdate]:
+    def _since_when(self, depth: Depth) -> datetime:
+        """From when on executions are asked for: all of the session's, where a difference stands
+        that nothing has explained."""
+        books = self._books()
+        stands = any(found.kind in SUMS for found in books.frozen.values())
+        if depth is not Depth.ACTIVITIES or not stands or books.session is None:
+            return self._since
+        return min(self._since, books.session.at)
+
+    def _new(self, fill: Fill, now: datetime) -> Iterator[m.OrderUpdate]:
         """The report of an execution that is not in the books yet, under its order's own id."""
         books = self._books()
         if fill.execution.execution_id in books.posted.activities:
             return
         order = books.orders.at_broker(fill.order_id)
-        told = fill.execution.cum_qty, fill.execution.at
+        one = fill.execution
+        told = one.cum_qty, one.at, one.qty, one.price
         if order is not None and order.executions.has(*told):
             return
         if order is None:
-            known = self._owner(fill)
+            known = self._owner(fill, now)
+            if known is None:
+                return
             if books.posted.unowned(known.client_order_id).has(*told):
                 return
             yield replace(known, execution=fill.execution)
@@ -91,20 +110,25 @@ class Looks:
             execution=fill.execution,
         )
 
-    def _owner(self, fill: Fill) -> m.OrderUpdate:
-        """The order of an execution, which is not ours by the broker's id; asked for once."""
+    def _owner(self, fill: Fill, now: datetime) -> m.OrderUpdate | None:
+        """The order of an execution, which is not ours by the broker's id; asked for once.
+
+        None if the broker does not show it yet: whose it is, a later look will tell.
+        """
         if fill.order_id not in self._owners:
             found = self._broker.order_at(fill.order_id)
+            if found is None and now - fill.execution.at < SHOWN:
+                return None
             self._owners[fill.order_id] = found or m.OrderUpdate(
-                client_order_id=fill.order_id,
-                broker_order_id=fill.order_id,
-                symbol=fill.symbol,
-                side=fill.side,
-                status=fill.status,
-                qty=fill.execution.cum_qty,
-                filled_qty=ZERO,
-                filled_avg_price=None,
-                at=fill.execution.at,
+                fill.order_id,
+                fill.order_id,
+                fill.symbol,
+                fill.side,
+                fill.status,
+                fill.execution.cum_qty,
+                ZERO,
+                None,
+                fill.execution.at,
             )
         return self._owners[fill.order_id]
 

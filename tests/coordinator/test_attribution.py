@@ -21,17 +21,20 @@ from coordinator.core.values import COIN, UNASSIGNED, ZERO, Bar, Side
 D = Decimal
 DAY, NEXT = date(2026, 3, 17), date(2026, 3, 18)
 AT = datetime(2026, 3, 17, 15, tzinfo=UTC)
+BEFORE = datetime(2026, 3, 16, 23, 59, tzinfo=UTC)
 LATER = datetime(2026, 3, 18, 0, 30, tzinfo=UTC)
 Each = Mapping[str, str]
 
 
-def books_of(holders: Each, symbol: str = "SPY", mark: str = "100") -> Books:
+def books_of(
+    holders: Each, symbol: str = "SPY", mark: str = "100", *, begun_at: datetime = BEFORE
+) -> Books:
     """Books of 10,000 dollars each, that hold so much of one ticker, bought at its mark."""
     books = Books()
     begun = {*holders, "A", "B", "C"} - {UNASSIGNED}
     books.apply_all(
         [
-            r.AccountAdopted(AT, "PA1", D(100_000), ()),
+            r.AccountAdopted(begun_at, "PA1", D(100_000), ()),
             *(r.Transferred(AT, UNASSIGNED, name, D(10_000), "funding") for name in sorted(begun)),
         ]
     )
@@ -242,6 +245,15 @@ def test_a_crypto_sales_dollar_fee_settles_what_was_booked_with_the_sale(kind: s
     post(books, activity(kind, "-5.01", note=note, name="f2"))
     assert (books.ledger.net_cash() - cash, books.posted.accrued("")) == (D("-0.01"), {})
     assert books.ledger["A"].fees == D("20.01")
+
+
+def test_what_an_account_traded_on_the_day_on_which_it_was_first_seen_it_had_paid_before() -> None:
+    for begun_at, beyond in ((BEFORE, 1), (AT, 0)):
+        books = books_of({}, "BTC/USD", begun_at=begun_at)
+        trade(books, "A", Side.BUY, "BTC/USD", "1", "100", fee="0.25", coins="0.0025")
+        posted = attribute(books, activity("CFEE", symbol="BTC/USD", qty="-0.0040"), LATER)
+        assert [one.settles for one in posted] == [D("0.0025"), *[ZERO] * beyond]
+        assert sum(one.qty for one in posted) == D("-0.0015") * beyond
 
 
 def test_a_coin_fee_of_a_purchase_that_was_busted_is_nobodys() -> None:

@@ -78,12 +78,12 @@ def sent(bench: Bench) -> m.SubmitOrder:
 def test_on_first_sight_all_that_the_account_holds_is_nobodys() -> None:
     with venue() as broker:
         broker.submit(m.SubmitOrder("by-hand", "BTC/USD", Side.BUY, D("0.1"), "gtc"))
-        books, account = Books(), broker.account()
-        (adopted,) = agreement.adopt_account(books, broker, account, NOW)
+        books = Books()
+        (adopted,) = agreement.adopt_account(books, broker)
         assert isinstance(adopted, r.AccountAdopted)
         assert [(h.symbol, h.qty) for h in adopted.holdings] == [("BTC/USD", D("0.09975"))]
         assert differing(books, broker) == []
-        assert agreement.adopt_account(books, broker, account, NOW) == []
+        assert agreement.adopt_account(books, broker) == []
 
 
 def test_an_order_whose_answer_was_lost_is_found_and_its_fill_booked(tmp_path: Path) -> None:

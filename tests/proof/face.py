@@ -318,7 +318,7 @@ def fill_json(fill: TrueExecution) -> Json:
         "id": fill.activity_id,
         "activity_type": "FILL",
         "type": "fill" if fill.cum_qty == order.qty else "partial_fill",
-        "transaction_time": stamp(fill.at),
+        "transaction_time": stamp(fill.dated or fill.at),
         "symbol": order.symbol,
         "side": order.side,
         "qty": text(fill.qty),

@@ -54,6 +54,8 @@ RATES: dict[str, tuple[float, float]] = {
     "disk full": (0.01, 0.06),
     # per step of an order's way
     "killed on an order's way": (0.003, 0.03),
+    # of REST, per order that is asked for in its first seconds
+    "order shown late": (0.2, 0.9),
 }
 """Each switch's rate where it is on: between these two, by the seed."""
 
@@ -62,7 +64,7 @@ class Faults:
     """The switches of one seed, and how often each has struck."""
 
     def __init__(self, rng: random.Random, *, calm: bool) -> None:
-        self._rng = rng
+        self._rng, self.calm = rng, calm
         share = 0.0 if calm else rng.choice((0.1, 0.3, 0.6, 0.9))
         self.rates = {
             kind: rng.uniform(low, high) if rng.random() < 0.5 else low

@@ -17,6 +17,8 @@ from tests.proof.model import ENDED, Refused, TrueExecution, TrueOrder
 if TYPE_CHECKING:
     from tests.proof.world import World
 
+YOUNG = timedelta(seconds=5)
+
 
 class Floor:
     """Answers the session's requests, and lets orders live."""
@@ -35,6 +37,7 @@ class Floor:
         """
         world = self._world
         if method == "GET":
+            self._hide(path)
             return world.face.get(path, payload)
         if method == "POST" and path == "/orders":
             order = self._accept(payload)
@@ -43,11 +46,23 @@ class Floor:
             return self._cancel(world.face.order(path.removeprefix("/orders/")))
         raise Refused(404, 40410000, f"endpoint not found: {method} {path}")
 
-    def by_hand(self) -> None:
+    def _hide(self, path: str) -> None:
+        """A young order may not be shown by the broker's id yet, though its execution is listed.
+
+        Raises:
+            Refused: it is not.
+        """
+        world = self._world
+        order = world.brokerage.orders.get(path.removeprefix("/orders/"))
+        young = order is not None and world.now() - order.submitted_at < YOUNG
+        if young and world.faults.strikes("order shown late"):
+            raise Refused(404, 40410000, "order not found")
+
+    def by_hand(self, *, sells: bool = False) -> None:
         """A human buys or sells a little of something."""
         world, chance = self._world, self._world.chance
         listing = chance.choice(world.play.listings)
-        selling = chance.random() < 0.5
+        selling = sells or chance.random() < 0.5
         most = world.brokerage.available(listing.symbol) if selling else Decimal(3)
         qty = (most * Decimal(chance.randrange(1, 50)) / 100).quantize(
             Decimal(1).scaleb(-listing.places), "ROUND_DOWN"

@@ -185,6 +185,9 @@ class Judge:
         for holding in record.holdings:
             self.books[LEFT_OVER].shares[holding.symbol] += holding.qty
         self._known.update(record.known)  # what moved before: the adopted sums have it
+        self._known.update(
+            fill.activity_id for fill in self._brokerage.executions if fill.at < record.at
+        )
 
     def _intend(self, record: r.OrderIntended) -> None:
         name = record.client_order_id

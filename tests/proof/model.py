@@ -95,6 +95,8 @@ class TrueExecution:
     visible_at: datetime
     stands: bool = True
     instead_of: TrueExecution | None = field(default=None, repr=False)
+    dated: datetime | None = None
+    """The time that the list of activities gives it, if it is another one."""
 
     @property
     def cash(self) -> Decimal:
@@ -161,6 +163,10 @@ class Brokerage:
         self.activities: list[TrueActivity] = []
         self.refusals: list[tuple[str, str]] = []
         self._new_id, self._price = new_id, price
+
+    def begin_with(self, symbol: str, qty: Decimal, cost: Decimal) -> None:
+        """It holds something that nobody remembers to have bought."""
+        self.positions[symbol] = TruePosition(qty, cost)
 
     def open_orders(self, symbol: str | None = None) -> Iterator[TrueOrder]:
         """Orders that can still be executed."""
@@ -236,7 +242,9 @@ class Brokerage:
         with localcontext(WIDE):
             self._post(execution.order.symbol, -self._paid(execution), -execution.shares)
 
-    def correct(self, execution: TrueExecution, price: Decimal, now: datetime) -> TrueExecution:
+    def correct(
+        self, execution: TrueExecution, price: Decimal, now: datetime, dated: datetime | None
+    ) -> TrueExecution:
         """Give an execution another price; the one that corrects it has ids of its own."""
         self.take_back(execution)
         with localcontext(WIDE):
@@ -244,7 +252,7 @@ class Brokerage:
             name = f"{execution.activity_id.partition('::')[0]}::{self._new_id()}"
             instead = replace(
                 execution, execution_id=self._new_id(), activity_id=name, price=price, fee=fee,
-                fee_qty=fee_qty, visible_at=now, stands=True, instead_of=execution,
+                fee_qty=fee_qty, visible_at=now, stands=True, instead_of=execution, dated=dated,
             )  # fmt: skip
             self._take_in(instead)
         return instead

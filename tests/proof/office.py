@@ -115,7 +115,7 @@ class Office:
         self._world.brokerage.post(kind, symbol, cash, shares, now, now, moves=False, note=note)
 
     def _amend(self, *, corrects: bool) -> None:
-        """Take back, or correct, the newest execution of an order that has ended."""
+        """Take back, or correct, an execution of an order that has ended."""
         world, chance = self._world, self._world.chance
         fills = [fill for fill in world.brokerage.executions if self._amendable(fill)]
         if not fills:
@@ -123,7 +123,9 @@ class Office:
         fill = chance.choice(fills)
         if corrects:
             price = fill.price + CENT * chance.choice((-2, -1, 1, 2))
-            instead = world.brokerage.correct(fill, max(price, CENT), world.now())
+            now, late_s = world.now(), chance.choice((None, 0.0, 0.3, 5.0))
+            dated = None if late_s is None else now + timedelta(seconds=late_s)
+            instead = world.brokerage.correct(fill, max(price, CENT), now, dated)
             world.broker.amended(instead, "trade_correct")
         else:
             world.brokerage.take_back(fill)
@@ -132,7 +134,7 @@ class Office:
 
     def _amendable(self, fill: TrueExecution) -> bool:
         order, account = fill.order, self._world.brokerage
-        ended = order.status in ENDED and order.standing[-1:] == [fill]
+        ended = order.status in ENDED and fill.stands
         old = ended and self._world.now() - fill.at > SETTLED and self._world.judge.is_booked(fill)
         return old and (order.side == "sell" or account.available(order.symbol) >= fill.shares)
 

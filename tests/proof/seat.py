@@ -101,7 +101,7 @@ class Rest:
         ]
 
     def activities(self, since: date) -> list[m.Activity]:
-        return list(self._truth.activities)
+        return [one for one in self._truth.activities if one.day >= since]
 
     def evidence(self, ticket: Ticket) -> list[m.OrderUpdate]:
         """What a look-up of one order finds: a report for each execution, or one without."""

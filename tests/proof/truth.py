@@ -146,9 +146,7 @@ class Truth:
     def bust(self, deal: Deal) -> None:
         """An execution never was."""
         deal.stands = False
-        self.cash -= deal.cash
-        self.held[deal.ticket.symbol] -= deal.units
-        self._restate(deal.ticket)
+        self._move(deal, -1)
 
     def correct(self, deal: Deal, price: int, now: datetime) -> Deal:
         """An execution was at another price."""
@@ -156,6 +154,12 @@ class Truth:
         new = Deal(deal.ticket, next(self._numbers), deal.qty, price, deal.cum, now)
         self._add(new)
         return new
+
+    def resize(self, deal: Deal, qty: int) -> None:
+        """The newest execution of a ticker was of another quantity."""
+        self._move(deal, -1)
+        deal.cum, deal.qty = deal.cum - deal.qty + qty, qty
+        self._move(deal, 1)
 
     def replace(self, ticket: Ticket, qty: int, now: datetime) -> Ticket:
         """A human has given an open order another quantity."""
@@ -215,8 +219,11 @@ class Truth:
     def _add(self, deal: Deal) -> None:
         deal.ticket.deals.append(deal)
         self.deals.append(deal)
-        self.cash += deal.cash
-        self.held[deal.ticket.symbol] += deal.units
+        self._move(deal, 1)
+
+    def _move(self, deal: Deal, sign: int) -> None:
+        self.cash += sign * deal.cash
+        self.held[deal.ticket.symbol] += sign * deal.units
         self._restate(deal.ticket)
 
     def _restate(self, ticket: Ticket) -> None:

@@ -94,6 +94,10 @@ class Witness:
         self.history: list[tuple[str, r.Record]] = []
         self.seq, self._hash = 0, GENESIS
         self._path, self._truth, self._owners = path, truth, owners
+        self._named: set[str] = set()
+        """The broker's ids of orders that are known as a strategy's."""
+        self._whose: dict[str, str] = {}
+        """In whose book each execution was booked, by its id."""
         self._cross: r.FillBooked | None = None
         self._taken_back: set[str] = set()
         """Orders of which an execution was taken back."""
@@ -204,6 +208,7 @@ class Witness:
         self.intents[name] = Intent(coordinator, record, record.released)
 
     def _adopt(self, coordinator: str, record: r.OrderAdopted) -> None:
+        self._named.add(record.broker_order_id)
         ticket = self._truth.tickets[record.client_order_id]
         old = self.intents[record.replaces]
         if ticket.replaces is None or ticket.replaces.client_id != record.replaces:
@@ -227,6 +232,7 @@ class Witness:
         self.intents[record.client_order_id] = adopted
 
     def _move(self, record: r.OrderMoved) -> None:
+        self._named.add(record.broker_order_id)
         intent = self.intents[record.client_order_id]
         before, after = intent.status, record.status.value
         if before in OVER and after not in ("filled", before) and before != "denied":
@@ -257,6 +263,7 @@ class Witness:
             self.blame(f"invariant 5: booked twice: {record}")
         if sign > 0:
             self.booked[deal.number] = record
+            self._whose[record.execution_id] = record.strategy
         else:
             del self.booked[deal.number]
             self._taken_back.add(record.client_order_id)
@@ -265,13 +272,18 @@ class Witness:
                  Decimal(deal.qty).scaleb(-9), Decimal(deal.price).scaleb(-9))  # fmt: skip
         fees = units_of(record.fee_qty) * sign, cash_of(record.fee) * sign
         owed = deal.coins, deal.dollars or deal.coins * deal.price
-        if said != facts or fees != owed or not self._may_own(record.strategy, ticket):
+        if said != facts or fees != owed or not self._may_own(record, ticket):
             self.blame(f"invariant 5: {record} is not {deal} of {ticket.owner}")
         self._add(record, sign * deal.qty, deal.price, sign * deal.coins, sign * deal.dollars)
 
-    def _may_own(self, strategy: str, ticket: Ticket) -> bool:
-        """Whose an order is that was replaced by hand before it was known, nobody can say."""
-        return strategy == ticket.owner or (strategy == BY_HAND and ticket.replaces is not None)
+    def _may_own(self, record: r.FillBooked, ticket: Ticket) -> bool:
+        """Whose an order is that took the place of one whose broker's id nobody knew yet, nobody
+        can say. What is taken back, or corrected, stays in the book that has it."""
+        if record.reverses:
+            return record.strategy == self._whose[record.reverses]
+        old = ticket.replaces
+        unknown = old is not None and old.broker_id not in self._named
+        return record.strategy == ticket.owner or (record.strategy == BY_HAND and unknown)
 
     def _deal(self, record: r.FillBooked) -> Deal | None:
         """The execution that a record books, or takes back; of twins, the one that fell.

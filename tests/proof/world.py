@@ -13,6 +13,7 @@ import traceback
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -89,9 +90,25 @@ class World:
         self.journal_path: Path | None = None
         self._kills = list(self.play.kills)
         self.hand.busy &= kills is None
+        self._begin_with_something()
         path = home / "requests"
         self._budget = RequestBudget(path, monotonic=loop.time) if self.play.has_budget else None
         self._talks = talks
+
+    def _begin_with_something(self) -> None:
+        """In some worlds the account is in use when it is first seen: a human sells what it holds.
+
+        Not where the broker hides parts of a cent, for then nobody can say what it held.
+        """
+        dice = random.Random(f"{self.seed} before")
+        exact = self.play.whole_cents or not self.play.cents_only
+        if dice.random() > 0.3 or not exact or self.faults.calm:
+            return
+        for listing in self.play.listings:
+            qty = Decimal(dice.randrange(100, 900)) * listing.least
+            self.brokerage.begin_with(listing.symbol, qty, 2 * qty)
+        for _ in range(3):
+            self.loop.call_at(dice.uniform(0.0, 1.5), partial(self.broker.by_hand, sells=True))
 
     # what the parts ask of their world
 
@@ -184,13 +201,13 @@ class World:
         await asyncio.gather(*(self._begin(trader) for trader in self.traders))
         self.faults.over = True
         self._kills.clear()
+        await asyncio.sleep(60.0)
+        self.office.end_of_day()
         if self.play.is_away:
             await asyncio.sleep(A_DAY_S)
             self.office.while_nobody_trades()
         wait_s = (self.play.settles - self.now()).total_seconds()
-        await asyncio.sleep(max(wait_s, 60.0))
-        self.office.end_of_day()
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(max(wait_s, 1.0))
         for trader in self.traders:
             await trader.settle()
         self._judge_all()

@@ -1,0 +1,267 @@
+"""What the broker lists late, early or otherwise than it told is booked once, to whose it is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from coordinator.core import messages as m
+from coordinator.core.values import UNASSIGNED, Side
+from coordinator.shell.broker import AccountView
+from coordinator.shell.lookout import Depth
+from coordinator.shell.wire import Fill
+from tests.coordinator.bench import OPEN, STOCKS, D
+from tests.proof.machines import CRYPTO
+from tests.proof.seat import Board, Rest, Seat, minute_bars, spec
+from tests.proof.truth import NANO, Deal, Ticket, Truth, told, told_bust
+
+PRICE = 100 * NANO
+
+
+@dataclass
+class Lists(Rest):
+    """REST of a broker whose lists lag: of executions by `lag_s`, of orders while `hides_orders`.
+
+    `relisted` are other times and places in their order of executions, by number. Each question
+    takes 10 ms; at the one of number `acts_at` a human buys 3 SPY.
+    """
+
+    play: Play
+    lag_s: float = 0.0
+    hides_orders: bool = False
+    relisted: dict[int, tuple[datetime, Decimal]] = field(default_factory=dict)
+    acts_at: int = 0
+    asked: int = 0
+
+    def __post_init__(self) -> None:
+        super().__init__(self.play.truth, lambda: self.play.now, cents=False)
+
+    def fills(self, since: datetime) -> list[Fill]:
+        listed = [self._listed(fill) for fill in super().fills(OPEN - timedelta(days=9))]
+        shown = self._now() - timedelta(seconds=self.lag_s)
+        found = [fill for fill in listed if since <= fill.execution.at <= shown]
+        self._asked()
+        return found
+
+    def account(self) -> AccountView:
+        found = super().account()
+        self._asked()
+        return found
+
+    def order_at(self, broker_order_id: str) -> m.OrderUpdate | None:
+        return None if self.hides_orders else super().order_at(broker_order_id)
+
+    def _listed(self, fill: Fill) -> Fill:
+        number = int(fill.execution.execution_id.rpartition("-")[2])
+        at, cum_qty = self.relisted.get(number, (fill.execution.at, fill.execution.cum_qty))
+        return replace(fill, execution=replace(fill.execution, at=at, cum_qty=cum_qty))
+
+    def _asked(self) -> None:
+        self.asked += 1
+        self.play.later(0.01)
+        if self.asked == self.acts_at:
+            self.play.by_hand(3)
+
+
+class Play:
+    """An account of 100,000 dollars and 10 SPY, the coordinator X of A, and perhaps another, Y."""
+
+    def __init__(self, folder: Path) -> None:
+        self.now = OPEN + timedelta(seconds=1)
+        self.truth = Truth(100_000 * NANO * NANO)
+        self.truth.held["SPY"] = 10 * NANO
+        self.rest, self.board = Lists(self), Board()
+        self._path = folder / "journal.db"
+        specs = [spec("A", ("SPY",), self.board, "20000")]
+        self.x = Seat("X", specs, self._path, self.rest, STOCKS, crossing=False)
+        specs = [spec("C", ("BTC/USD",), self.board, "20000")]
+        self.y = Seat("Y", specs, self._path, self.rest, CRYPTO, crossing=False)
+
+    def later(self, seconds: float) -> datetime:
+        """Time passes."""
+        self.now += timedelta(seconds=seconds)
+        return self.now
+
+    def start(self, seat: Seat) -> None:
+        """A coordinator comes up."""
+        assert seat.start(self.now, lambda s: void(self.later(s))), seat.refused
+
+    def ordered(self) -> Ticket:
+        """A's purchase of 180 SPY, which the broker has; its answer is under way."""
+        self.board["A", "SPY"] = 1
+        self.later(60)
+        self.x.take(minute_bars(OPEN, {"SPY": PRICE}, ["SPY"]))
+        (order,) = (c for c in self.x.wire if isinstance(c, m.SubmitOrder))
+        assert (order.side, order.qty) == (Side.BUY, D(180))
+        return self.truth.accept(order.client_order_id, "A", "SPY", 1, 180 * NANO, self.now)
+
+    def executed(self, ticket: Ticket, qty: int, *seats: Seat) -> Deal:
+        """So many are executed, and the stream says so to these."""
+        deal = self.truth.execute(ticket, qty * NANO, PRICE, self.later(0.01))
+        for seat in seats:
+            seat.take(told(ticket, self.now, deal.told("stream")))
+        return deal
+
+    def by_hand(self, qty: int) -> None:
+        """A human buys, and no stream tells."""
+        name = f"app-{len(self.truth.tickets)}"
+        self.executed(self.truth.accept(name, UNASSIGNED, "SPY", 1, qty * NANO, self.now), qty)
+
+    def look(self, times: int = 1, every_s: float = 5.0) -> None:
+        """X looks at the account, so many times."""
+        for _ in range(times):
+            self.later(every_s)
+            self.x.look(Depth.ACTIVITIES)
+            while self.x.answers:
+                self.x.take(self.x.answers.pop(0))
+
+    def held(self) -> dict[str, Decimal]:
+        """Who holds how much SPY by X's books, which must be the account."""
+        ledger = self.x.books.ledger
+        assert ledger.net_cash() == D(self.truth.cash).scaleb(-18)
+        assert ledger.held("SPY") == D(self.truth.held["SPY"]).scaleb(-9)
+        assert not self.x.books.frozen
+        books = ledger.accounts.items()
+        return {n: book.positions["SPY"].qty for n, book in books if "SPY" in book.positions}
+
+
+def void(_: object) -> None:
+    """Nothing is answered."""
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Iterator[Play]:
+    made = Play(tmp_path)
+    yield made
+    made.x.stop()
+    made.y.stop()
+
+
+@pytest.mark.parametrize("lag_s", [0.0, 2.0])
+@pytest.mark.parametrize("acts_at", range(1, 8))
+def test_what_a_human_trades_while_an_account_is_first_seen_counts_once(
+    play: Play, acts_at: int, lag_s: float
+) -> None:
+    play.rest.acts_at, play.rest.lag_s = acts_at, lag_s
+    play.start(play.x)
+    play.look(6)
+    assert play.held() == {UNASSIGNED: D(13)}
+
+
+@pytest.mark.parametrize("lag_s", [0.0, 2.0, 30.0, 300.0])
+def test_an_execution_that_is_listed_after_an_account_was_first_seen_was_in_what_it_held(
+    play: Play, lag_s: float
+) -> None:
+    play.by_hand(3)
+    play.rest.lag_s = lag_s
+    play.later(0.5)
+    play.start(play.x)
+    play.look(20, 20.0)
+    assert play.held() == {UNASSIGNED: D(13)}
+
+
+def test_our_execution_that_is_listed_before_its_order_can_be_asked_for_is_nobody_elses(
+    play: Play,
+) -> None:
+    play.start(play.x)
+    ticket = play.ordered()
+    play.rest.hides_orders = True
+    play.executed(ticket, 180)
+    play.look(every_s=0.5)
+    play.rest.hides_orders = False
+    play.look(3)
+    assert play.held() == {"A": D(180), UNASSIGNED: D(10)}
+
+
+def test_an_execution_whose_order_the_broker_never_shows_is_unassigned(play: Play) -> None:
+    play.start(play.x)
+    play.rest.hides_orders = True
+    play.by_hand(3)
+    play.look(3)
+    assert play.held() == {UNASSIGNED: D(13)}
+
+
+@pytest.mark.parametrize("minutes", [1, 3, 30])
+def test_a_humans_execution_that_is_listed_minutes_late_is_found_by_a_session_that_runs(
+    play: Play, minutes: int
+) -> None:
+    play.start(play.x)
+    play.rest.lag_s = minutes * 60
+    play.by_hand(3)
+    play.look(minutes * 6, 10.0)
+    play.look(3, 10.0)
+    assert play.held() == {UNASSIGNED: D(13)}
+
+
+@pytest.mark.parametrize("rest_first", [False, True], ids=["stream first", "REST first"])
+@pytest.mark.parametrize("qty", [90, 50])
+@pytest.mark.parametrize("which", [0, 1], ids=["first part", "last part"])
+@pytest.mark.parametrize("dated_s", [None, 0.0, 0.4, 7.0])
+def test_a_correction_is_booked_once_whenever_and_wherever_in_its_order_it_is_listed(
+    play: Play, which: int, qty: int, dated_s: float | None, rest_first: bool
+) -> None:
+    """REST dates it as what it corrects (None), or so long after the stream's word."""
+    play.start(play.x)
+    ticket = play.ordered()
+    parts = [play.executed(ticket, 90, play.x), play.executed(ticket, 90, play.x)]
+    play.look()
+    wrong = parts[which]
+    play.later(400)
+    right = play.truth.correct(wrong, 99 * NANO, wrong.at)
+    play.truth.resize(right, qty * NANO)
+    place = D(qty) + (90 if which else 0)
+    dated = wrong.at if dated_s is None else play.now + timedelta(seconds=dated_s)
+    play.rest.relisted[right.number] = dated, place
+    word = told_bust(wrong, 1, play.now, right)
+    assert word.execution is not None
+    word = replace(word, execution=replace(word.execution, at=play.now, cum_qty=word.filled_qty))
+    if rest_first:
+        play.look(every_s=8.0)
+    play.x.take(word)
+    play.look(4)
+    assert play.held() == {"A": D(90 + qty), UNASSIGNED: D(10)}
+
+
+def test_an_order_that_a_human_replaced_is_its_strategys_whoever_hears_of_it_first(
+    play: Play,
+) -> None:
+    play.start(play.x)
+    play.start(play.y)
+    ticket = play.ordered()
+    play.x.take(told(ticket, play.now))
+    changed = play.truth.replace(ticket, 60 * NANO, play.later(1))
+    play.executed(changed, 20, play.y)
+    play.x.take(told(ticket, play.now))
+    play.x.take(told(changed, play.now))
+    play.executed(changed, 20, play.y, play.x)
+    again = play.truth.replace(changed, 30 * NANO, play.later(1))
+    play.executed(again, 10, play.y)
+    play.x.take(told(changed, play.now))
+    play.x.take(told(again, play.now))
+    play.look(3)
+    play.y.poll(play.now)
+    assert play.held() == {"A": D(50), UNASSIGNED: D(10)}
+    assert play.y.books.ledger["A"].positions["SPY"].qty == D(50)
+
+
+def test_what_was_nobodys_before_its_order_was_known_is_taken_back_from_nobody(play: Play) -> None:
+    play.start(play.x)
+    ticket = play.ordered()
+    changed = play.truth.replace(ticket, 60 * NANO, play.later(1))
+    wrong = play.executed(changed, 20, play.x)
+    assert play.held() == {UNASSIGNED: D(30)}
+    play.x.take(told(ticket, play.now))
+    play.x.take(told(changed, play.now))
+    right = play.truth.correct(wrong, 99 * NANO, play.later(1))
+    play.x.take(told_bust(wrong, 1, play.now, right))
+    assert play.held() == {UNASSIGNED: D(30)}
+    play.truth.bust(right)
+    play.x.take(told_bust(right, 2, play.later(1)))
+    assert play.held() == {UNASSIGNED: D(10)}
+    play.executed(changed, 60, play.x)
+    assert play.held() == {"A": D(60), UNASSIGNED: D(10)}
