@@ -26,8 +26,9 @@ def status(
     """Show the sessions: cash, positions, open orders, P&L.
 
     Entries are those of the day, Orders the open ones. A coordinator that runs is asked, and tells
-    its streams as well. What none runs is as the journals under MULTI_TRADER_HOME have it. Exit 1
-    if one of these cannot be read; all others are shown.
+    its streams as well. What none runs is as the journals under MULTI_TRADER_HOME have it; of
+    simulated sessions that are over only a coordinator's newest. Exit 1 if a journal cannot be
+    read; all others are shown.
 
     \b
     Example:
@@ -53,9 +54,16 @@ def status(
 
 
 def show(views: Sequence[StatusView]) -> None:
-    """Prints a table per session on stdout."""
+    """Prints a table per session on stdout, those that run last, nearest to the prompt.
+
+    Every simulated session is an account of its own: of a coordinator's only the newest is shown.
+    """
+    shown = _worth_showing(views)
+    if left_out := len(views) - len(shown):
+        several = "sessions are" if left_out > 1 else "session is"
+        typer.echo(f"{left_out} older simulated {several} left out; --json has all.")
     headings = ("Strategy", "Cash", "Equity", "PnL", "Day PnL", "Entries", "Orders")
-    for view in views:
+    for view in sorted(shown, key=_runs):
         heading = f"{view.account}  {view.coordinator}  {view.session_id}  {view.mode}"
         print_table(
             (*headings, "Positions"),
@@ -63,6 +71,22 @@ def show(views: Sequence[StatusView]) -> None:
             right=range(1, 7),
             title="\n".join([f"{heading}  {_state(view)}", *_sight(view), *_warnings(view)]),
         )
+
+
+def _worth_showing(views: Sequence[StatusView]) -> list[StatusView]:
+    """All, but of a coordinator's simulated sessions that are over only the newest."""
+    from coordinator.settings import SIMULATED
+
+    newest = {view.coordinator: view for view in views if view.mode == SIMULATED}
+    return [
+        view
+        for view in views
+        if view.mode != SIMULATED or _runs(view) or view is newest[view.coordinator]
+    ]
+
+
+def _runs(view: StatusView) -> bool:
+    return view.state == "running"
 
 
 def _state(view: StatusView) -> str:

@@ -9,14 +9,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from coordinator.core import records as r
 from tests.cli.conftest import ROOT, Said, Shell
-from tests.coordinator.test_readers import keep
+from tests.coordinator.test_readers import keep, paper
 from tests.coordinator.test_statement import a_day
 from warehouse import Store
 
@@ -291,6 +292,31 @@ def test_status_shows_the_accounts_beside_a_damaged_one(command: Command, tmp_pa
     assert shown.code == 1
     assert "PA1  bench  2026-03-17.bench.PA1" in shown.out
     assert f"Not shown: {damaged} cannot be used as a journal" in shown.err
+
+
+def test_of_simulated_sessions_that_are_over_status_shows_a_coordinators_newest(
+    command: Command, tmp_path: Path
+) -> None:
+    simulated = [
+        replace(one, mode="simulated") if isinstance(one, r.SessionOpened) else one
+        for one in a_day()
+    ]
+    for account, records in (
+        ("PA1", list(paper(a_day()))),
+        *((f"SIM{n}", simulated) for n in "123"),
+    ):
+        named = [
+            replace(one, session_id=f"2026-03-17.bench.{account}")
+            if isinstance(one, r.SessionOpened | r.SessionResumed)
+            else one
+            for one in records
+        ]
+        keep(tmp_path / "state", named, account)
+    shown = command(["status"])
+    assert (shown.code, shown.err) == (0, "")
+    assert shown.out.splitlines()[0] == "2 older simulated sessions are left out; --json has all."
+    assert re.findall(r"2026-03-17\.bench\.(\w+)", shown.out) == ["PA1", "SIM3"]
+    assert len(json.loads(command(["status", "--json"]).out)) == 4
 
 
 def test_before_the_first_session_nothing_is_an_answer(command: Command) -> None:
