@@ -69,10 +69,12 @@ def patient(turn: Turn, sleep: Callable[[float], None], *, patience_s: float) ->
             if waited_s >= patience_s:
                 raise BrokerUnavailable(
                     f"nothing was asked: for {waited_s:.0f} s all {api.value} requests of this"
-                    " minute were used up. Perhaps another program uses the account, too."
+                    " minute were used up. Perhaps another program uses the account, too; beside a"
+                    " simulator that runs faster than the clock, say --clock-speed as it was told."
                 )
-            if wait_s >= TOLD_FROM_S:
-                log.info("%s requests of this minute are used up: %.0f s", api.value, wait_s)
+            if wait_s >= TOLD_FROM_S and not waited_s:
+                text = "%s requests of this minute are used up: waiting for a turn, %.0f s at most"
+                log.warning(text, api.value, patience_s)
             step_s = min(wait_s, patience_s - waited_s)
             sleep(step_s)
             waited_s += step_s

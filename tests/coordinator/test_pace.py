@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -35,10 +36,16 @@ def turns(*waits_s: float) -> Callable[[Api, Urgency], float]:
     return lambda *_: left.pop(0) if len(left) > 1 else left[0]
 
 
-def test_the_patient_sleep_until_their_turn() -> None:
+def test_the_patient_sleep_until_their_turn_and_say_once_what_they_wait_for(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     slept: list[float] = []
-    patient(turns(2.0, 0.5, 0.0), slept.append, patience_s=10)(Api.TRADING, Urgency.QUESTION)
-    assert slept == [2.0, 0.5]
+    with caplog.at_level(logging.WARNING, "coordinator"):
+        patient(turns(2.0, 1.5, 0.0), slept.append, patience_s=10)(Api.TRADING, Urgency.QUESTION)
+    assert slept == [2.0, 1.5]
+    assert caplog.messages == [
+        "trading requests of this minute are used up: waiting for a turn, 10 s at most"
+    ]
 
 
 def test_nobody_waits_for_ever() -> None:
