@@ -91,9 +91,9 @@ def run(
 ) -> None:
     """Run a session until its markets have closed.
 
-    Ctrl-C or SIGTERM ends it early; a second Ctrl-C leaves at once, and the next start resumes
-    from the journal. The summary goes to stdout, log lines to stderr, and the session into the
-    warehouse.
+    Ctrl-C, SIGTERM or closing the terminal ends it early; a second Ctrl-C leaves at once, and the
+    next start resumes from the journal. The summary goes to stdout, log lines to stderr, and the
+    session into the warehouse.
 
     Alpaca's keys come from APCA_API_KEY_ID and APCA_API_SECRET_KEY, or from a file `.env`
     of mode 600 in this folder. --bars and --date imply --simulate, which ignores all APCA_*.

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM ask for an end; a second Ctrl-C leaves at once.
+"""Ctrl-C, SIGTERM and a terminal that is closed ask for an end; a second Ctrl-C leaves at once.
 
 Leaving at once loses nothing: what was decided is in the journal, and the next start recovers.
 Every signal also wakes a socket, since one that arrives just before the process falls asleep would
@@ -38,9 +38,10 @@ class StopSignals:
         self._woken, self._waker = socket.socketpair()
         self._waker.setblocking(False)
         self._fd_before = signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
-        self._before = {
-            number: signal.signal(number, self._take) for number in (signal.SIGINT, signal.SIGTERM)
-        }
+        asking = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # else nohup wants it to go on
+            asking.append(signal.SIGHUP)
+        self._before = {number: signal.signal(number, self._take) for number in asking}
         return self
 
     def __exit__(

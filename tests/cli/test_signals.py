@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import os
+import pty
 import signal
 import subprocess
 import sys
@@ -10,7 +13,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from tests.cli.conftest import Shell
+from tests.cli.conftest import ROOT, Shell
 
 SESSION = """
 import asyncio
@@ -60,7 +63,7 @@ def _next_line(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline().strip()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_one_signal_lets_the_session_end_in_good_order(
     shell: Shell, number: signal.Signals
 ) -> None:
@@ -71,6 +74,35 @@ def test_one_signal_lets_the_session_end_in_good_order(
     assert out.split() == ["asked", "ended"]
     assert err.split() == ["Stopping."]
     assert process.returncode == 0
+
+
+def test_under_nohup_a_terminal_that_is_closed_ends_nothing(shell: Shell) -> None:
+    ignoring = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n"
+    with _process(shell, ignoring + SESSION.format(stubborn=False)) as process:
+        assert _next_line(process) == "running"
+        process.send_signal(signal.SIGHUP)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(1)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+
+
+def test_a_session_whose_terminal_is_closed_ends_in_order_and_is_loaded(shell: Shell) -> None:
+    config = str(ROOT / "configs" / "multi_trader_simple.json")
+    command = [sys.executable, "-m", "cli", "run", "--date", "2026-03-17", "--config", config]
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(shell.folder)
+        os.execve(sys.executable, command, shell.environment)  # noqa: S606
+    said = b""
+    while b"TRADING ACTIVE" not in said:
+        said += os.read(terminal, 4096)
+    os.close(terminal)
+    os.waitpid(child, 0)
+    [session] = json.loads(shell.run("status", "--json").stdout)
+    assert session["state"] == "StoppedEarly"
+    loaded = shell.run("sql", "--csv", "SELECT session_id FROM loads").stdout.split()
+    assert loaded == ["session_id", session["session_id"]]
 
 
 def test_a_second_ctrl_c_leaves_at_once(shell: Shell) -> None:
