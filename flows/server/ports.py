@@ -19,10 +19,15 @@ class PortTaken(StartFailed):
 
 
 def listener(port: int, *, but_for: int | None = None) -> str | None:
-    """Who listens on a loopback port; None if nobody does, or only the process group `but_for`."""
+    """Who listens on a loopback port; None if nobody does, or only the process group `but_for`.
+
+    Where the system does not tell, as without /proc, it is taken for that one.
+    """
     if free_port(port) == port:
         return None
     sockets = {f"socket:[{inode}]" for inode in _listening(port)}
+    if not sockets:
+        return "another process" if but_for is None else None
     for folder in Path("/proc").glob("[0-9]*/fd"):
         with suppress(OSError):  # it ended meanwhile, or is another user's
             if any(str(file.readlink()) in sockets for file in folder.iterdir()):

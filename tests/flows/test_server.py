@@ -152,6 +152,14 @@ def test_who_holds_a_port_is_told_by_its_process() -> None:
     assert listener(port) is None
 
 
+def test_where_the_system_does_not_tell_who_holds_a_port_it_is_taken_for_our_server() -> None:
+    with socket.socket() as silent:  # bound and not listening, it is in no list of listeners
+        silent.bind(("127.0.0.1", 0))
+        port = silent.getsockname()[1]
+        assert listener(port) == "another process"
+        assert listener(port, but_for=os.getpid()) is None
+
+
 def test_a_server_whose_port_was_taken_meanwhile_says_by_whom(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
