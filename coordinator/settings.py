@@ -229,18 +229,20 @@ def _dotenv(path: Path, environment: Mapping[str, str]) -> dict[str, str]:
     found = {}
     for line in lines:
         name, equals, value = line.strip().removeprefix("export ").partition("=")
-        name = name.strip()
-        if equals and name in _PLACES:
+        name, value = name.strip(), _written(value)
+        if equals and name in _PLACES and value and not environment.get(name):
             raise OperatorError(
                 f"{path} says {name}, which every command must find and so is taken from the"
                 f" environment alone: take the line out, and export {name}."
             )
         if equals and name.startswith(("APCA_", "MULTI_TRADER_")):
-            found[name] = _written(value.strip())
+            found[name] = value
     return found
 
 
 def _written(value: str) -> str:
     """A value as a shell would take it: without its quotes, and without a comment behind it."""
-    parts = _VALUE.fullmatch(value)
+    if value[:1].isspace() and value.lstrip().startswith("#"):
+        return ""
+    parts = _VALUE.fullmatch(value.strip())
     return next((part for part in parts.groups() if part is not None), "") if parts else value

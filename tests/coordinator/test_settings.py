@@ -7,7 +7,13 @@ from pathlib import Path
 import pytest
 
 from coordinator.errors import CredentialsError, OperatorError, SafetyRefusal
-from coordinator.settings import Settings, home_folder, read_settings, warehouse_path
+from coordinator.settings import (
+    KeysMissing,
+    Settings,
+    home_folder,
+    read_settings,
+    warehouse_path,
+)
 
 KEYS = {"APCA_API_KEY_ID": "PKTESTKEY", "APCA_API_SECRET_KEY": "not-a-secret"}
 NAMES = ("APCA_API_BASE_URL", "APCA_API_DATA_URL", "APCA_API_STREAM_URL")
@@ -201,6 +207,30 @@ def test_where_state_lies_is_not_said_in_a_file_that_other_commands_do_not_read(
     with pytest.raises(OperatorError, match=f"export {name}") as error:
         read_settings({}, live=False, folder=tmp_path)
     assert error.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "environment"),
+    [
+        ("MULTI_TRADER_HOME=elsewhere", {"MULTI_TRADER_HOME": "elsewhere"}),
+        ("MULTI_TRADER_HOME=", {}),
+        ("MULTI_TRADER_HOME= # ./state", {}),
+    ],
+)
+def test_a_file_that_a_shell_has_read_too_or_that_names_no_place_is_no_hindrance(
+    tmp_path: Path, line: str, environment: dict[str, str]
+) -> None:
+    path = dotenv(tmp_path, 0o600)
+    path.write_text(f"{DOTENV}\n{line}\n")
+    found = read_settings(environment, live=False, folder=tmp_path)
+    assert found.home == Path(environment.get("MULTI_TRADER_HOME", "state"))
+
+
+def test_a_comment_in_the_place_of_a_key_is_none(tmp_path: Path) -> None:
+    path = dotenv(tmp_path, 0o600)
+    path.write_text("APCA_API_KEY_ID=PK\nAPCA_API_SECRET_KEY= # to come\n")
+    with pytest.raises(KeysMissing, match="APCA_API_SECRET_KEY"):
+        read_settings({}, live=False, folder=tmp_path)
 
 
 @pytest.mark.parametrize("key", ["PK 1", "PK\n1", "PK\u00e9", "PK\r1"])
