@@ -123,10 +123,11 @@ def server_away_then_cancel(stack: Stack, run: str) -> None:
 
 
 def server_away_at_the_end(stack: Stack, run: str) -> None:
-    """From a few minutes before the close until well after the session has ended."""
-    stack.until(lambda: stack.latest_bar() >= CLOSE - timedelta(minutes=12), "the last minutes")
+    """From well before the close, however late that is noticed, until well after the session."""
+    stack.until(lambda: stack.latest_bar() >= CLOSE - timedelta(minutes=45), "the last hour")
     trading = stack.process_of(run)
     with stack.without_server():
+        assert not stack.has_ended(), "the session ended before the server was away"
         stack.until(stack.has_ended, "the session ends without Prefect")
         time.sleep(SHORT_OUTAGE_S)
         assert stack.is_alive(trading), "the run did not wait to tell how it ended"
