@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, date, datetime, time
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,8 @@ from coordinator.core.order_rows import Row
 from coordinator.core.statement import Rows
 from simulator.server import Simulator
 from tests.backtest.recording import TUESDAY, backtest, strategy, write_recording
-from tests.coordinator.test_against_oracle import bars_file
 from tests.e2e.running import run_here, session_rows, simulator_options
-from tests.e2e.test_recorded_days import CASES, CRYPTO
-from tests.oracle.recorded import recorded_data
 
-__all__ = ["bars_file", "recorded_data"]
 COMPARED = {
     "orders": (
         *("client_order_id", "symbol", "side", "qty", "filled_qty", "filled_avg_price", "status"),
@@ -51,27 +47,27 @@ def test_a_generated_day_is_the_same_over_sockets_and_in_a_backtest(
     same_day(SMALL, bars, TUESDAY, tmp_path, fill_model=model)
 
 
-@pytest.mark.slow
-@pytest.mark.recorded
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize("case", CASES)
-def test_a_recorded_day_is_the_same_over_sockets_and_in_a_backtest(
-    bars_file: Path, tmp_path: Path, case: str
-) -> None:
-    make, sources, day = CASES[case]
-    start = datetime.combine(day, time(0), UTC) if sources == [CRYPTO] else None
-    same_day(make(), bars_file, day, tmp_path, start=start)
-
-
 def same_day(config: dict[str, Any], bars: Path, day: date, folder: Path, **options: Any) -> None:
+    """Play a day over sockets, and compare it with its backtest."""
     with Simulator(simulator_options(bars=bars, date=day, **options)) as venue:
         outcome = run_here(venue, config, folder)
     assert (outcome.status, outcome.discrepancies) == ("Completed", 0)
-    model = options.get("fill_model")
-    [played] = backtest(folder, config, bars, start=day, end=day, fill_model=model).play()
+    is_its_backtest(session_rows(folder), config, bars, day, folder, options.get("fill_model"))
+
+
+def is_its_backtest(
+    rows: Rows,
+    config: dict[str, Any],
+    bars: Path,
+    day: date,
+    folder: Path,
+    fill_model: str | None = None,
+) -> None:
+    """A whole day over sockets, which left these rows, against the same day in a backtest."""
+    [played] = backtest(folder, config, bars, start=day, end=day, fill_model=fill_model).play()
 
     memory = played.rows()
-    socket = until(memory["sessions"][0]["closed_at"], session_rows(folder))
+    socket = until(memory["sessions"][0]["closed_at"], rows)
     assert len(memory["fills"]) > 50
     for table, names in COMPARED.items():
         assert told(socket, table, names) == told(memory, table, names), table

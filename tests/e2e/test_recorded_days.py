@@ -1,4 +1,4 @@
-"""Whole recorded days over sockets agree with the oracle, fill by fill and to the last cent."""
+"""Whole recorded days over sockets agree with the oracle and with a backtest, to the last cent."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from simulator.server import Simulator
+from tests.backtest.test_over_sockets import is_its_backtest
 from tests.coordinator.test_against_oracle import bars_file
 from tests.e2e.running import run_here, session_rows, simulator_options
 from tests.oracle import configs
@@ -30,7 +31,7 @@ CASES = {
 @pytest.mark.recorded
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("case", CASES)
-def test_a_recorded_day_over_sockets_is_what_the_oracle_predicts(
+def test_a_recorded_day_over_sockets_is_what_the_oracle_predicts_and_a_backtest_plays(
     bars_file: Path, tmp_path: Path, case: str
 ) -> None:
     make, sources, day = CASES[case]
@@ -51,6 +52,7 @@ def test_a_recorded_day_over_sockets_is_what_the_oracle_predicts(
     assert sum_of_books(rows) == (account.cash, account.positions)
     assert account.most_connections["/v2/iex"] == int(STOCKS in sources)
     assert account.most_connections["/v1beta3/crypto/us"] == int(CRYPTO in sources)
+    is_its_backtest(rows, config, bars_file, day, tmp_path)
 
 
 def fills(rows: dict[str, list[dict[str, Any]]]) -> list[tuple[Any, ...]]:
