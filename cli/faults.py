@@ -6,6 +6,7 @@ else. Nobody sees a traceback unless the log level is DEBUG.
 
 from __future__ import annotations
 
+import errno
 import functools
 import logging
 import traceback
@@ -71,6 +72,8 @@ def sentence(error: Exception) -> str:
     """What to tell the user: the error's own words where it was raised on purpose."""
     if isinstance(error, OSError) and error.filename is not None:
         return f"Error: {error.filename}: {error.strerror}."
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"Error: {error.strerror}: make room where the output goes, and where state lies."
     if _home(error) is None or type(error).__name__ == "InvariantError":
         return _unforeseen(error)
     return f"Error: {error}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
+_STRIP = 6
 NOT_A_TERMINAL_COLUMNS = 160  # a file or pipe has no width: nothing is folded there
 
 
@@ -21,7 +22,8 @@ def print_table(
 ) -> None:
     """Prints a table on stdout under its title; the columns of numbers are `right`-aligned.
 
-    A narrow terminal folds texts and takes the room between columns; no number loses a digit.
+    A narrow terminal folds texts and takes the room between columns; one that is narrower than the
+    numbers breaks the lines. No number loses a digit.
     """
     from rich import box
     from rich.measure import Measurement
@@ -35,14 +37,23 @@ def print_table(
             table.add_column(heading, justify="right", no_wrap=True)
         else:
             table.add_column(heading, overflow="fold")
-    for row in rows:
+    lines = [list(row) for row in rows]
+    for row in lines:
         table.add_row(*(Text(cell) for cell in row))
     unbounded = console.options.update(max_width=NOT_A_TERMINAL_COLUMNS)
     if Measurement.get(console, unbounded, table).maximum > console.width:
         table.padding = (0, 0)
     if title:
         console.print(title, markup=False)
+    console.width = max(console.width, _least(headings, lines, right))
     console.print(table)
+
+
+def _least(headings: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[int]) -> int:
+    """The columns of a terminal that the numbers need, beside a strip of each text."""
+    widest = [max(map(len, cells)) for cells in zip(headings, *rows, strict=True)]
+    needed = [wide if at in right else min(wide, _STRIP) for at, wide in enumerate(widest)]
+    return sum(needed) + len(needed) + 1
 
 
 def show(thing: RenderableType) -> None:

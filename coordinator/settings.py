@@ -101,9 +101,19 @@ def simulator_settings(url: str, home: Path) -> Settings:
 
 
 def home_folder(environment: Mapping[str, str] | None = None) -> Path:
-    """The state folder: MULTI_TRADER_HOME, or ./state."""
+    """The state folder: MULTI_TRADER_HOME, or ./state. It need not exist yet.
+
+    Raises:
+        OperatorError: a file stands where a folder would have to.
+    """
     known = os.environ if environment is None else environment
-    return Path(os.path.expanduser(known.get("MULTI_TRADER_HOME", "").strip() or "state"))
+    named = known.get("MULTI_TRADER_HOME", "").strip()
+    home = Path(os.path.expanduser(named or "state"))
+    for place in (home, *home.parents):
+        if os.path.exists(place) and not os.path.isdir(place):
+            told = "MULTI_TRADER_HOME names" if named else "the state folder is"
+            raise OperatorError(f"{told} {home}, but {place} is a file: name a folder.")
+    return home
 
 
 def warehouse_path(environment: Mapping[str, str] | None = None) -> Path | str:

@@ -3,24 +3,45 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from cli import tables
+from tests.cli.conftest import Shell
 
 HEADINGS = ("Strategy", "Cash", "Equity", "PnL", "Day PnL", "Entries", "Orders", "Positions")
 NUMBERS = ("9,951.68", "119,951.68", "-1,048.32", "-1,048.32", "23", "0")
 ROW = ("BigTech_Momentum", *NUMBERS, "17.1435 SPY, 12.22 MSFT")
 
 
-@pytest.mark.parametrize("width", [80, 100, 160])
+@pytest.mark.parametrize("width", [20, 40, 80, 100, 160])
 def test_no_number_loses_a_digit_on_a_terminal(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
     said = io.StringIO()
     console = Console(file=said, width=width, highlight=False)
     monkeypatch.setattr(tables, "stdout", lambda: console)
     tables.print_table(HEADINGS, [ROW], right=range(1, 7))
     lines = said.getvalue().splitlines()
-    assert all(len(line) <= width for line in lines)
+    assert all(len(line) <= width for line in lines) or width < 80
     assert any(all(number in line.split() for number in NUMBERS) for line in lines)
     assert "…" not in said.getvalue()
+
+
+def test_where_output_has_no_room_the_disk_is_named_and_not_the_program(shell: Shell) -> None:
+    with Path("/dev/full").open("w") as full:
+        said = subprocess.run(
+            [sys.executable, "-m", "cli", "strategies"],
+            cwd=shell.folder,
+            env=shell.environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+            timeout=60,
+        )
+    assert said.returncode == 1
+    assert said.stderr.startswith("Error: No space left on device: make room where the output goes")
+    assert said.stderr.count("\n") == 1

@@ -250,6 +250,14 @@ def test_a_secret_is_in_no_text_of_the_settings(tmp_path: Path) -> None:
     assert "PKTESTKEY" not in f"{found!r}"
 
 
+@pytest.mark.parametrize("below", ["", "sub", "sub/sub"])
+def test_state_cannot_lie_in_a_file(tmp_path: Path, below: str) -> None:
+    (tmp_path / "file").touch()
+    home = tmp_path / "file" / below
+    with pytest.raises(OperatorError, match=f"MULTI_TRADER_HOME names {home}, but .*/file is a"):
+        home_folder({"MULTI_TRADER_HOME": str(home)})
+
+
 def test_state_lives_where_the_environment_says() -> None:
     assert home_folder({}) == Path("state")
     assert home_folder({"MULTI_TRADER_HOME": "here"}) == Path("here")
