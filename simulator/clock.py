@@ -5,6 +5,7 @@ back. Real time enters as a number of seconds (monotonic) and is read nowhere he
 """
 
 import asyncio
+import math
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -47,6 +48,9 @@ class BrokerClock:
 _STILL_LOOKS = 3
 """Looks in a row that must find the clients idle: one alone can meet a thread that waits for a
 lock of its own process."""
+_LATELY = 3
+"""Times of quiet for which a client that asked for the time counts as awake. One question proves
+nothing: another thread of the client may ask while the one that decides hangs."""
 _ABSORBED_S = 6.0
 """Long enough for a client to give up something that hangs, and to have missed no minute by it."""
 
@@ -96,31 +100,39 @@ class Quiet:
     async def settle(self, seconds: float) -> None:
         """Return once nothing has stirred for that long and the clients are idle.
 
-        A client that is never idle is waited for ten times as long at the most. One that is so
-        absorbed that it does not even ask what time it is gets more patience, once in a row.
+        A client that is awake, for it asks what time it is, and never idle is waited for ten times
+        as long at the most. One that is so absorbed that it does not even ask gets more patience,
+        until it has used that up in vain.
         """
         tick_s = min(0.005, max(0.001, seconds / 10))
         while True:
             await self._pause(seconds, tick_s)
             idle = await self._are_idle(seconds, tick_s)
             if idle is not None:
-                self._absorbed_s = _ABSORBED_S if idle else 0.0
                 self._stillness.tell(exhausted=not idle)
                 return
 
     async def _are_idle(self, seconds: float, tick_s: float) -> bool | None:
         """Whether the clients came to rest before patience ended; None if something stirred."""
-        seen, asked, still, waited_s = self.stirs, self.times_asked, 0, 0.0
+        seen, asked, still = self.stirs, self.times_asked, 0
+        waited_s, awake_s, asked_s = 0.0, 0.0, -math.inf
         self._stillness.begin()
-        most_s = max(10 * seconds, self._absorbed_s)
-        while waited_s <= (most_s if self.times_asked == asked else 10 * seconds):
+        while waited_s <= max(10 * seconds, self._absorbed_s):
             await asyncio.sleep(tick_s)
             waited_s += tick_s
             if self._has_stirred(seen):
                 return None
             still = still + 1 if self._stillness.is_still() else 0
             if still == _STILL_LOOKS:
+                self._absorbed_s = _ABSORBED_S
                 return True
+            if asked != self.times_asked:
+                asked, asked_s = self.times_asked, waited_s
+            if waited_s - asked_s <= _LATELY * seconds:
+                awake_s += tick_s
+            if awake_s > 10 * seconds:
+                return False
+        self._absorbed_s = 0.0
         return False
 
     async def _pause(self, seconds: float, tick_s: float) -> None:

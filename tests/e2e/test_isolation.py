@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
+import json
+import signal
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
 
-from coordinator.core.values import Bar
-from coordinator.strategies import Strategy
-from coordinator.strategies import registry as registry_module
-from coordinator.strategies.registry import BUILT_IN, register
 from simulator.server import Simulator
-from tests.e2e.running import run_here, session_rows, simulator_options
+from tests.e2e.running import run_command, session_rows, simulator_options, wait_until
 from tests.in_memory import InMemorySession
 from tests.oracle import configs
 
 OPEN = datetime(2026, 3, 17, 13, 30, tzinfo=UTC)
 HANGS_AT = OPEN + timedelta(minutes=8)
 UNTIL = OPEN + timedelta(minutes=20)
+
+
+HANGS = f'''
+import time
+from collections.abc import Callable
+from datetime import datetime
+from typing import ClassVar
+
+from coordinator.core.values import Bar
+from coordinator.strategies import Strategy
+
+HANGS_AT = datetime.fromisoformat("{HANGS_AT.isoformat()}")
 
 
 class Hangs(Strategy):
@@ -32,12 +40,9 @@ class Hangs(Strategy):
 
     @property
     def longest_window(self) -> int:
-        """One bar."""
         return 1
 
     def start(self) -> Callable[[Bar], int]:
-        """Answers, until it hangs."""
-
         def step(bar: Bar) -> int:
             while self.how == "loops" and bar.start >= HANGS_AT:
                 pass
@@ -46,16 +51,11 @@ class Hangs(Strategy):
             return 0
 
         return step
+'''
+"""A file of a user's."""
 
 
-@pytest.fixture(autouse=True)
-def own_registry(monkeypatch: pytest.MonkeyPatch) -> None:
-    known = {kind.strategy_type: kind for kind in BUILT_IN}
-    monkeypatch.setattr(registry_module, "_registered", known)
-    register(Hangs)
-
-
-def config(how: str) -> dict[str, Any]:
+def config(how: str, folder: Path) -> dict[str, Any]:
     document = configs.twenty_six()
     bad = {
         "name": "Bad",
@@ -63,7 +63,8 @@ def config(how: str) -> dict[str, Any]:
         "strategy_params": {"how": how},
         "tickers": ["SPY", "QQQ"],
     }
-    return document | {"strategies": [bad, *document["strategies"]]}
+    strategies = [bad, *document["strategies"]]
+    return document | {"strategies": strategies, "strategies_dir": str(folder)}
 
 
 def decided(rows: dict[str, list[dict[str, Any]]]) -> list[tuple[Any, ...]]:
@@ -86,12 +87,20 @@ def decided(rows: dict[str, list[dict[str, Any]]]) -> list[tuple[Any, ...]]:
 def test_the_others_orders_and_fills_are_those_of_a_session_in_which_it_answers(
     how: str, tmp_path: Path
 ) -> None:
-    calm = InMemorySession(config("no"), simulator_options())
+    """In a process of its own: the venue's clock asks the scheduler whether its client works."""
+    (tmp_path / "hangs.py").write_text(HANGS)
+    calm = InMemorySession(config("no", tmp_path), simulator_options())
     calm.run(UNTIL)
+    file = tmp_path / "hanging.json"
+    file.write_text(json.dumps(config(how, tmp_path)))
     with Simulator(simulator_options()) as venue:
-        outcome = run_here(venue, config(how), tmp_path, until=UNTIL)
+        session = run_command(venue, file, tmp_path, "--no-load")
+        wait_until(venue, UNTIL, lambda: session.poll() is not None)
+        session.send_signal(signal.SIGTERM)
+        told, _ = session.communicate(timeout=300)
     rows = session_rows(tmp_path)
 
-    assert outcome.discrepancies == 0
+    assert "[Bad] entries stopped: fault: " in told, told
+    assert rows["discrepancies"] == []
     assert len(decided(rows)) > 20
     assert decided(rows) == decided(calm.rows())

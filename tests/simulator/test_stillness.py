@@ -1,15 +1,17 @@
 """A client that works, or waits for the processor, is not taken for one that has nothing to say."""
 
+import asyncio
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from simulator.clock import Quiet
 from simulator.stillness import Stillness
 
 CLIENT = """
@@ -89,3 +91,71 @@ def test_nobody_at_the_port_is_still() -> None:
     stillness = Stillness()
     stillness.find(1)
     assert look(stillness)
+
+
+SECONDS = 0.01
+IN_VAIN = 100
+"""Looks that ten times of quiet have, a tick of a thousandth each."""
+
+
+class Works(Stillness):
+    """Says that the client works, and at each look does what `at` has for its number."""
+
+    def __init__(self, at: Mapping[int, Callable[[], None]], each: Callable[[], None]) -> None:
+        super().__init__()
+        self.looks, self.still = 0, False
+        self.told: list[bool] = []
+        self._at, self._each = at, each
+
+    def begin(self) -> None:
+        """A look begins."""
+
+    def is_still(self) -> bool:
+        """Not before it is said so."""
+        self.looks += 1
+        self._each()
+        self._at.get(self.looks, lambda: None)()
+        return self.still
+
+    def tell(self, *, exhausted: bool) -> None:
+        """Kept."""
+        self.told.append(exhausted)
+
+
+def settled(quiet: Quiet) -> None:
+    asyncio.run(quiet.settle(SECONDS))
+
+
+def test_a_client_that_hangs_is_waited_for_though_another_of_its_threads_asked_the_time() -> None:
+    def ask() -> None:
+        quiet.times_asked += 1
+
+    def awake() -> None:
+        stillness.still = True
+        quiet.stir()
+
+    stillness = Works({5: ask, 3 * IN_VAIN: awake}, lambda: None)
+    quiet = Quiet(lambda: 0, stillness)
+    settled(quiet)
+    assert stillness.looks > 3 * IN_VAIN
+    assert stillness.told == [False]
+
+
+def test_one_that_is_awake_and_never_rests_is_not_and_a_hang_behind_it_is() -> None:
+    asks = True
+
+    def ask() -> None:
+        quiet.times_asked += asks
+
+    def awake() -> None:
+        stillness.still = True
+        quiet.stir()
+
+    stillness = Works({5 * IN_VAIN: awake}, ask)
+    quiet = Quiet(lambda: 0, stillness)
+    settled(quiet)
+    assert IN_VAIN <= stillness.looks < IN_VAIN + 5
+    asks = False
+    settled(quiet)
+    assert stillness.looks > 5 * IN_VAIN
+    assert stillness.told == [True, False]
