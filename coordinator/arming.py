@@ -1,5 +1,5 @@
-"""What may be traded: no sweep, no shadow of another market, and real money only by two words, the
-file's and the command's."""
+"""What may be traded: no sweep, no shadow of another market, no pair but against dollars, and real
+money only by two words, the file's and the command's."""
 
 from __future__ import annotations
 
@@ -30,10 +30,11 @@ def refuse_untradable(config: CoordinatorConfig) -> None:
     """Refuse what no session can run as it stands.
 
     Raises:
-        OperatorError: a sweep, or shadows of another market.
+        OperatorError: a sweep, shadows of another market, or a pair that is not paid in dollars.
     """
     refuse_sweep(config)
     refuse_strange_shadows(config)
+    refuse_other_money(config)
 
 
 def refuse_sweep(config: CoordinatorConfig) -> None:
@@ -50,6 +51,22 @@ def refuse_sweep(config: CoordinatorConfig) -> None:
         " and a sweep is for backtests: try it with `multi-trader backtest --config FILE --bars"
         " FILE`, then put the values that you choose into strategy_params and take the sweep out."
     )
+
+
+def refuse_other_money(config: CoordinatorConfig) -> None:
+    """Refuse pairs that are bought with something else than dollars: the books count in dollars.
+
+    Raises:
+        OperatorError: naming them.
+    """
+    traded = dict.fromkeys(ticker for one in config.active for ticker in one.tickers)
+    other = [ticker for ticker in traded if is_crypto(ticker) and not ticker.endswith("/USD")]
+    if other:
+        raise OperatorError(
+            f"{', '.join(other)}: pairs are traded against USD alone. What is paid for with"
+            " another coin moves no dollars of the account, and books in dollars would not sum to"
+            " it; a shadow or a backtest may count it as if it were dollars."
+        )
 
 
 def refuse_strange_shadows(config: CoordinatorConfig) -> None:

@@ -157,11 +157,14 @@ def _split(books: Books, activity: m.Activity, now: datetime) -> list[r.Activity
 
 
 def _holders(books: Books, symbol: str) -> dict[str, Decimal]:
-    return {
+    """Who holds how much, as weights: where more is owed than held, who owes weighs above zero."""
+    held = {
         name: account.positions[symbol].qty
         for name, account in books.ledger.accounts.items()
         if symbol in account.positions
     }
+    sign = -1 if sum(held.values(), ZERO) < 0 else 1
+    return {name: sign * qty for name, qty in held.items()}
 
 
 def _dollars(

@@ -38,7 +38,7 @@ AGREE_TRIES = 16
 as different: a list of executions can lag, and another coordinator may be filled in between."""
 AGREE_WAIT_S = 0.3
 FURTHER_BACK = 4
-"""The comparison before which executions are asked for since the last session began: one that the
+"""The comparison before which executions are asked for since the session began: one that the
 stream lost while REST was not to be had can be older than the last record."""
 SIGHTS = 10
 """So often an account that moves is looked at before it is taken as it was seen last."""
@@ -141,6 +141,8 @@ def agree_at_the_end(
     for attempt in range(AGREE_TRIES):
         if attempt:
             settling.sleep(AGREE_WAIT_S)
+        if attempt == FURTHER_BACK and books.session is not None:
+            looks = Looks(settling.broker, lambda: books, books.session.at)
         depth = Depth.ACCOUNT if attempt else Depth.ACTIVITIES
         seen = looks.take(books.posted.version, depth)
         settling.decide(session, lambda s=seen: engine.handle(s).records)  # type: ignore[misc]

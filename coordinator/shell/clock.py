@@ -27,6 +27,12 @@ class BrokerClock:
         if self._said is None or moment > self.now():
             self._said, self._heard_at = moment, self._monotonic()
 
+    @property
+    def said(self) -> datetime:
+        """What the broker said last, however long ago; it must have been heard once."""
+        assert self._said is not None, "the broker's clock was never read"
+        return self._said
+
     def step_s(self, moment: datetime) -> float:
         """Broker seconds by which its clock, saying `moment`, is ahead of what must have passed.
 

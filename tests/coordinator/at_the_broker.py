@@ -69,6 +69,7 @@ class Desk:
             lambda: self.books,
             self._take,
         )
+        self.to_ask = to_ask
         self.questions = Questions(
             *to_ask,
             self.line.holds,

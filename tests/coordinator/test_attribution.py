@@ -113,6 +113,7 @@ DIVIDENDS: list[tuple[Each, str, Each]] = [
     ({}, "7.00", {UNASSIGNED: "7.00"}),  # nobody holds it any more
     ({"A": "10", UNASSIGNED: "-4"}, "3.00", {"A": "5.00", UNASSIGNED: "-2.00"}),  # sold by hand
     ({"A": "4", UNASSIGNED: "-4"}, "1.00", {UNASSIGNED: "1.00"}),
+    ({"A": "10", UNASSIGNED: "-30"}, "-10.00", {"A": "5.00", UNASSIGNED: "-15.00"}),
     ({"A": "5"}, "0", {}),
 ]
 
@@ -279,6 +280,7 @@ SPLITS: list[tuple[Each, str, str, Each, str]] = [
     ({"A": "1", "B": "1"}, "100", "0.000000001", {"A": "1.000000001", "B": "1"}, "99.99999995"),
     ({"A": "10", UNASSIGNED: "5"}, "90", "30", {"A": "30", UNASSIGNED: "15"}, "30"),
     ({"A": "10", UNASSIGNED: "-4"}, "100", "6", {"A": "20", UNASSIGNED: "-8"}, "50"),
+    ({"A": "10", UNASSIGNED: "-30"}, "100", "-20", {"A": "20", UNASSIGNED: "-60"}, "50"),
 ]  # fmt: skip
 
 

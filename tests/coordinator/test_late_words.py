@@ -12,6 +12,7 @@ import pytest
 
 from coordinator.core import messages as m
 from coordinator.core.values import UNASSIGNED, Side
+from coordinator.shell.agreement import Settling, agree_at_the_end
 from coordinator.shell.broker import AccountView
 from coordinator.shell.lookout import Depth
 from coordinator.shell.wire import Fill
@@ -195,6 +196,23 @@ def test_a_humans_execution_that_is_listed_minutes_late_is_found_by_a_session_th
     play.by_hand(3)
     play.look(minutes * 6, 10.0)
     play.look(3, 10.0)
+    assert play.held() == {UNASSIGNED: D(13)}
+
+
+def test_what_a_human_traded_while_rest_was_away_is_found_at_the_end_of_the_session(
+    play: Play,
+) -> None:
+    play.start(play.x)
+    play.by_hand(3)
+    play.later(600)
+    play.x.take(minute_bars(play.now - timedelta(seconds=61), {"SPY": PRICE}, ["SPY"]))
+    engine, journal = play.x.engine, play.x._journal
+    assert engine is not None
+    assert journal is not None
+    settling = Settling(play.x.books, journal, play.rest, lambda s: void(play.later(s)))  # type: ignore[arg-type]
+    _, found = agree_at_the_end(settling, engine, play.x.session)
+    assert found == []
+    play.look()  # which sees that what was found is explained
     assert play.held() == {UNASSIGNED: D(13)}
 
 

@@ -10,6 +10,7 @@ from coordinator.core import messages as m
 from coordinator.core.orders import OrderStatus
 from coordinator.core.records import Origin
 from coordinator.core.values import MINUTE, Side
+from coordinator.shell.clock import BrokerClock
 from coordinator.shell.lookout import Depth
 from coordinator.shell.questions import Questions
 from tests.coordinator.at_the_broker import ID, NOW, Desk, run
@@ -110,6 +111,23 @@ def test_a_gap_is_fetched_for_both_markets_up_to_the_last_whole_minute() -> None
         assert (bars.now, bars.origin) == (NOW, Origin.BACKFILL)
         assert {b.symbol for b in bars.bars} == {"SPY", "BTC/USD"}
         assert all(start <= b.start and b.end <= NOW for b in bars.bars)
+
+    run(story)
+
+
+def test_what_was_executed_while_a_start_took_minutes_is_in_its_first_look() -> None:
+    async def story(desk: Desk) -> None:
+        ports, make_broker, _, books, deliver = desk.to_ask
+        clock = BrokerClock(1, desk.local_s)
+        clock.heard(NOW)
+        desk.broker.submit(m.SubmitOrder("by-hand", "SPY", Side.BUY, D(3), "day"))
+        desk.local_s.now_s = 600.0  # the history of many tickers
+        questions = Questions(ports, make_broker, clock, books, deliver, desk.line.holds)
+        questions.look(Depth.ACCOUNT)
+        seen = await desk.answer()
+        await questions.stop()
+        assert isinstance(seen, m.AccountSeen)
+        assert [u.execution.qty for u in seen.updates if u.execution] == [D(3)]
 
     run(story)
 

@@ -1,0 +1,43 @@
+"""What no session may trade is refused before any call goes out."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from coordinator.arming import refuse_untradable
+from coordinator.config import parse_config
+from coordinator.errors import OperatorError
+
+
+def strategy(name: str, *tickers: str, **more: object) -> dict[str, object]:
+    return {"name": name, "strategy_type": "momentum", "tickers": list(tickers), **more}
+
+
+@pytest.mark.parametrize(
+    ("tickers", "refused"),
+    [
+        (["BTC/USD"], ""),
+        (["SPY", "USDT/USD"], ""),
+        (["BTC/USDT"], "BTC/USDT:"),
+        (["ETH/BTC", "BTC/USD", "ETH/USDC"], "ETH/BTC, ETH/USDC:"),
+    ],
+)
+def test_a_pair_that_moves_no_dollars_is_not_traded_on_books_in_dollars(
+    tickers: list[str], refused: str
+) -> None:
+    config = parse_config({"strategies": [strategy("A", *tickers)]}, "test")
+    if not refused:
+        refuse_untradable(config)
+        return
+    with pytest.raises(OperatorError, match=f"^{re.escape(refused)}") as refusal:
+        refuse_untradable(config)
+    assert refusal.value.exit_code == 2
+
+
+def test_a_pair_that_moves_no_dollars_may_be_watched_or_stand_switched_off() -> None:
+    watched = strategy("Ghost", "ETH/BTC", mode="shadow")
+    off = strategy("Off", "BTC/USDT", enabled=False)
+    document = {"strategies": [strategy("A", "BTC/USD"), watched, off]}
+    refuse_untradable(parse_config(document, "test"))
