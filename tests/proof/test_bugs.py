@@ -12,7 +12,7 @@ every_bug = pytest.mark.parametrize("bug", bugs(), ids=lambda bug: bug.name)
 
 
 @every_bug
-def test_a_patch_applies_to_the_product_as_it_is(bug: Bug) -> None:
+def test_a_patch_applies_to_the_product_as_it_is_and_knows_what_it_speaks_of(bug: Bug) -> None:
     assert check(bug, ROOT) == ""
     assert bug.costs.endswith("."), "its first line says what a trader would lose"
     assert len(bug.costs) < 130

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -21,6 +22,8 @@ ROOT = HERE.parents[2]
 COPIED = ("coordinator", "tests")
 LOOSE = "-C1"
 """One line around a change must be as it was: patches outlive changes nearby."""
+OTHERWISE = re.compile(r"raised ((?:Name|Attribute|Import|Type)Error.*)")
+"""What a patch comes to that speaks of something that is not there any more: another bug."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +52,7 @@ class Hunt:
     seed: int | None = None
     violation: str = ""
     broken: str = ""
-    """Why there was no hunt: the patch does not apply, or what it makes does not even start."""
+    """Why there was no hunt: the patch does not apply, or plants something that cannot run."""
 
     def __str__(self) -> str:
         took = f"{self.took_s:7.1f} s  {self.bug.name}"
@@ -66,8 +69,25 @@ def bugs(only: str = "") -> list[Bug]:
 
 
 def check(bug: Bug, tree: Path) -> str:
-    """Why a patch does not apply to a tree; empty if it does."""
-    return _git_apply("--check", bug, tree)
+    """Why a patch does not apply to a tree, or which name it uses is unknown there; else empty."""
+    with tempfile.TemporaryDirectory(prefix="bug-") as folder:
+        changed = re.findall(r"^\+\+\+ b/(\S+)", bug.file.read_text(), re.MULTILINE)
+        for name in filter(lambda name: (tree / name).exists(), changed):
+            (Path(folder) / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(tree / name, Path(folder) / name)
+        refused = _git_apply("--quiet", bug, Path(folder))
+        return refused or _unknown_names(Path(folder))
+
+
+def _unknown_names(tree: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-m", "ruff", "check", "--isolated", "--quiet", "--select=F821", "."],
+        cwd=tree,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.stdout + done.stderr
 
 
 def hunt(bug: Bug, seeds: int) -> Hunt:
@@ -97,6 +117,8 @@ def _played(bug: Bug, tree: Path, seeds: int, began_s: float) -> Hunt:
             break
         seed = found["seed"]
         if _first_violated(ROOT, seed, seed)["seed"] is None:
+            if cannot := OTHERWISE.search(found["violation"]):
+                return Hunt(bug, time.monotonic() - began_s, broken=cannot[1])
             return Hunt(bug, time.monotonic() - began_s, seed, found["violation"])
     return Hunt(bug, time.monotonic() - began_s)
 
