@@ -18,9 +18,16 @@ def progress(minutes: int) -> Iterator[Advance]:
         yield lambda minutes: None
         return
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        SpinnerColumn,
+        TextColumn,
+        TimeRemainingColumn,
+    )
 
     columns = (
+        SpinnerColumn(),  # a sweep's first session is compiled and played before a minute is told
         TextColumn("{task.percentage:>3.0f}%"),
         BarColumn(),
         TextColumn("{task.completed:,.0f} of {task.total:,.0f} minutes"),

@@ -23,7 +23,7 @@ from coordinator.shell import startup
 from coordinator.shell.journal import Journal
 from coordinator.shell.journal_reading import read_newest, read_session
 from coordinator.shell.log_files import About
-from coordinator.shell.narrator import quantity
+from coordinator.shell.narrator import price_of, quantity
 from coordinator.shell.run import Run
 from coordinator.shell.shadows import (
     MODE,
@@ -143,7 +143,7 @@ class ShadowSession:
                     order_id=record.client_order_id,
                 )
                 said = "[%s] shadow: %s @ %s (simulated)"
-                log.info(said, record.strategy, what, record.price, extra=about)
+                log.info(said, record.strategy, what, price_of(record.price), extra=about)
 
 
 def _is_news(record: r.Record) -> TypeGuard[r.BarsSeen]:

@@ -208,6 +208,21 @@ def test_what_fails_in_a_shadow_is_told_and_reaches_nobody_else(
     assert "They stand still" in shadow.summary()
 
 
+def test_what_a_shadow_buys_and_sells_is_told_in_dollars_and_cents(
+    tmp_path: Path, bars: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    day = Day(tmp_path, bars)
+    shadow = day.begin()
+    with caplog.at_level(logging.INFO, "coordinator"):
+        for records in day.minutes(120):
+            shadow.follow(records)
+    shadow.end("Completed")
+    told = [line for line in caplog.messages if line.endswith("(simulated)")]
+    assert told
+    form = r"\[Twin\] shadow: (buy|sell) [\d.]+ (SPY|QQQ) @ \$\d+\.\d\d \(simulated\)"
+    assert all(re.fullmatch(form, line) for line in told)
+
+
 def test_a_journal_of_shadows_that_was_changed_stops_the_shadows_and_not_the_session(
     tmp_path: Path, bars: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
