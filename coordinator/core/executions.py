@@ -55,14 +55,16 @@ class Executions:
         """Whether an execution made `at` a time, which brought the order to `cum_qty`, is known.
 
         The same quantity is reached twice if an execution was taken back in between. One that
-        corrects another may be listed at another time and place in the order than it was told of.
+        corrects another may be listed at another time and place in the order than it was told of,
+        but never beyond all that is booked.
         """
         known = self.until.get(cum_qty)
         if known is not None and not any(known <= then < at for then in self._restated):
             return True
-        return bool(self._restated) and any(
+        standing = self.standing() if self._restated else []
+        return cum_qty <= sum(p.qty for p in standing) and any(
             p.reverses and (p.qty, p.price) == (qty, price) and self._is_of_the_time(p, at)
-            for p in self.standing()
+            for p in standing
         )
 
     def has_correction(self, told: Posting) -> bool:

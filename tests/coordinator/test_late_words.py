@@ -245,6 +245,22 @@ def test_a_correction_is_booked_once_whenever_and_wherever_in_its_order_it_is_li
     assert play.held() == {"A": D(90 + qty), UNASSIGNED: D(10)}
 
 
+@pytest.mark.parametrize("listed", [False, True], ids=["by the stream", "by REST"])
+def test_an_execution_as_large_and_as_dear_as_the_correction_before_it_is_another_one(
+    play: Play, listed: bool
+) -> None:
+    play.start(play.x)
+    ticket = play.ordered()
+    wrong = play.executed(ticket, 90, play.x)
+    right = play.truth.correct(wrong, 99 * NANO, wrong.at)
+    play.x.take(told_bust(wrong, 1, play.later(1), right))
+    rest = play.truth.execute(ticket, 90 * NANO, 99 * NANO, play.later(5))
+    if not listed:
+        play.x.take(told(ticket, play.now, rest.told("stream")))
+    play.look(4)
+    assert play.held() == {"A": D(180), UNASSIGNED: D(10)}
+
+
 def test_an_order_that_a_human_replaced_is_its_strategys_whoever_hears_of_it_first(
     play: Play,
 ) -> None:
