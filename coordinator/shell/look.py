@@ -120,15 +120,15 @@ class Looks:
             if found is None and now - fill.execution.at < SHOWN:
                 return None
             self._owners[fill.order_id] = found or m.OrderUpdate(
-                fill.order_id,
-                fill.order_id,
-                fill.symbol,
-                fill.side,
-                fill.status,
-                fill.execution.cum_qty,
-                ZERO,
-                None,
-                fill.execution.at,
+                client_order_id=fill.order_id,
+                broker_order_id=fill.order_id,
+                symbol=fill.symbol,
+                side=fill.side,
+                status=fill.status,
+                qty=fill.execution.cum_qty,
+                filled_qty=ZERO,
+                filled_avg_price=None,
+                at=fill.execution.at,
             )
         return self._owners[fill.order_id]
 
