@@ -227,8 +227,6 @@ def _open(
         name.session_id, lambda: open_session(books, run.specs, plan, name, now)
     )
     tell_reconfigured(began)
-    if books.killed:
-        log.warning("⚠ KILLED: nothing is bought until `multi-trader revive`")
     return is_new
 
 
