@@ -66,26 +66,31 @@ class Quiet:
     def __init__(self, waiting_frames: Callable[[], int], stillness: Stillness) -> None:
         self.in_flight = 0
         self.stirs = 0
+        self.acts = 0
+        """Stirs but for requests that only look."""
         self.times_asked = 0
         """Requests for the clock alone: no stir, but a sign of life."""
         self.waiting_frames = waiting_frames
         self._stillness = stillness
         self._absorbed_s = _ABSORBED_S
+        self._awake_s = 0.0
+        """For how long clients that are awake were waited for since one did more than to look."""
         self._stirred = asyncio.Event()
 
-    def stir(self) -> None:
-        """Something happened."""
+    def stir(self, *, looks: bool = False) -> None:
+        """Something happened; it may be that somebody only `looks`."""
         self.stirs += 1
+        self.acts += not looks
         self._stirred.set()
 
-    def enter(self) -> None:
+    def enter(self, *, looks: bool = False) -> None:
         """A request begins."""
-        self.stir()
+        self.stir(looks=looks)
         self.in_flight += 1
 
-    def leave(self) -> None:
+    def leave(self, *, looks: bool = False) -> None:
         """A request and what it set off are done."""
-        self.stir()
+        self.stir(looks=looks)
         self.in_flight -= 1
 
     def watch(self, port: int) -> None:
@@ -102,11 +107,15 @@ class Quiet:
 
         A client that is awake, for it asks what time it is, and never idle is waited for ten times
         as long at the most. One that is so absorbed that it does not even ask gets more patience,
-        until it has used that up in vain.
+        until it has used that up in vain. Whoever only looks at things, again and again, is awake,
+        and not waited for anew: on a busy machine it might never seem idle in between.
         """
         tick_s = min(0.005, max(0.001, seconds / 10))
+        acts, self._awake_s = self.acts, 0.0
         while True:
             await self._pause(seconds, tick_s)
+            if acts != self.acts:
+                acts, self._awake_s = self.acts, 0.0
             idle = await self._are_idle(seconds, tick_s)
             if idle is not None:
                 self._stillness.tell(exhausted=not idle)
@@ -115,7 +124,7 @@ class Quiet:
     async def _are_idle(self, seconds: float, tick_s: float) -> bool | None:
         """Whether the clients came to rest before patience ended; None if something stirred."""
         seen, asked, still = self.stirs, self.times_asked, 0
-        waited_s, awake_s, asked_s = 0.0, 0.0, -math.inf
+        waited_s, asked_s = 0.0, -math.inf
         self._stillness.begin()
         while waited_s <= max(10 * seconds, self._absorbed_s):
             await asyncio.sleep(tick_s)
@@ -129,8 +138,8 @@ class Quiet:
             if asked != self.times_asked:
                 asked, asked_s = self.times_asked, waited_s
             if waited_s - asked_s <= _LATELY * seconds:
-                awake_s += tick_s
-            if awake_s > 10 * seconds:
+                self._awake_s += tick_s
+            if self._awake_s > 10 * seconds:
                 return False
         self._absorbed_s = 0.0
         return False

@@ -74,15 +74,16 @@ class Gate:
             return
         quiet = self._exchange.quiet
         counts = not (scope["method"] == "GET" and scope["path"] == _CLOCK_PATH)
+        looks = scope["method"] == "GET"
         if counts:
-            quiet.enter()
+            quiet.enter(looks=looks)
         else:
             quiet.times_asked += 1
         try:
             await self._serve(scope, receive, send)
         finally:
             if counts:
-                quiet.leave()
+                quiet.leave(looks=looks)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         limit = self._data if scope["path"].startswith(_DATA_PATHS) else self._trading

@@ -159,3 +159,22 @@ def test_one_that_is_awake_and_never_rests_is_not_and_a_hang_behind_it_is() -> N
     settled(quiet)
     assert stillness.looks > 5 * IN_VAIN
     assert stillness.told == [True, False]
+
+
+@pytest.mark.parametrize("only_looks", [True, False])
+def test_one_that_never_seems_idle_and_looks_at_its_orders_again_and_again_stops_no_clock(
+    only_looks: bool,
+) -> None:
+    """Its pauses are shorter than the patience with it; whoever acts is waited for all the same."""
+
+    def each() -> None:
+        quiet.times_asked += 1
+        if stillness.looks % (IN_VAIN // 2) == 0:
+            quiet.stir(looks=only_looks)
+        stillness.still = stillness.looks > 5 * IN_VAIN
+
+    stillness = Works({}, each)
+    quiet = Quiet(lambda: 0, stillness)
+    settled(quiet)
+    assert stillness.told == [only_looks]
+    assert (stillness.looks < 2 * IN_VAIN) is only_looks
