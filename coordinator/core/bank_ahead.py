@@ -86,23 +86,26 @@ class Ahead:
         span = self._steps.layout.span(b.MOMENTA)
         first = self._steps.anchor[self._steps.layout.row[span]]
         unit, over, under = self._steps.numbers[b.MOMENTA][1:4]
-        then = self._old[self._tap(0)] + first
+        then = self._old[self._tap(b.MOMENTUM_TAP)] + first
         self._below[span] = -(-then * under // unit) - first
         self._above[span] = then * over // unit - first
 
     def _averages(self) -> None:
         span = self._steps.layout.span(b.AVERAGES)
         short, long = self._steps.numbers[b.AVERAGES][:2]
-        equal = self._rest[self._tap(2)] * short - self._rest[self._tap(1)] * long
+        equal = (
+            self._rest[self._tap(b.LONG_TAP)] * short - self._rest[self._tap(b.SHORT_TAP)] * long
+        )
         self._below[span] = -(-equal // (long - short))
         self._above[span] = equal // (long - short)
 
     def _deviations(self) -> None:
         """Where a distance squared is so many variances: the roots of a square."""
         steps, span = self._steps, self._steps.layout.span(b.DEVIATIONS)
-        numbers, total, old = steps.numbers[b.DEVIATIONS], self._rest[self._tap(3)], self._old
+        tap = self._tap(b.DEVIATION_TAP)
+        numbers, total, old = steps.numbers[b.DEVIATIONS], self._rest[tap], self._old[tap]
         window, enter, of_enter, leave, of_leave = numbers
-        squares, others = steps.squares - old[self._tap(3)] ** 2, window - 1
+        squares, others = steps.squares - old**2, window - 1
         middle = total / others
         spread = np.sqrt(window * (others * squares - total * total).astype(np.float64)) / others
         reverting = len(window[: steps.layout.span(b.REVERSIONS).stop - span.start])
@@ -163,7 +166,7 @@ class Ahead:
         steps, span = self._steps, self._steps.layout.span(b.ADAPTIVES)
         self._moved_from = self._last[steps.layout.row[span]]
         others = steps.numbers[b.ADAPTIVES][3] - 1
-        loud = self._rest[self._tap(4)] // np.maximum(others, 1) + 1
+        loud = self._rest[self._tap(b.VOLUME_TAP)] // np.maximum(others, 1) + 1
         self._loud: Ints = np.where(others > 0, loud, _NEVER)
 
     def _more_votes(self, own: b.Index, close: Ints, volumes: Ints) -> Signs:

@@ -37,6 +37,8 @@ MOMENTA, AVERAGES, ADAPTIVES, WILDERS, DEVIATIONS = (0, 1), (1, 3), (2, 3), (2, 
 RSIS, REVERSIONS, HOLDS = (3, 4), (4, 5), (6, 7)
 TAPS = ((MOMENTA, 0), (AVERAGES, 0), (AVERAGES, 1), (DEVIATIONS, 0), (ADAPTIVES, 3))
 """Of which lanes, and which number of theirs is the window; the last ones are of volumes."""
+MOMENTUM_TAP, SHORT_TAP, LONG_TAP, DEVIATION_TAP, VOLUME_TAP = range(len(TAPS))
+"""Their places in TAPS."""
 ALL = slice(None)
 KINDS = (MOMENTA, AVERAGES, ADAPTIVES, WILDERS, RSIS, DEVIATIONS, REVERSIONS, HOLDS)
 
@@ -60,6 +62,10 @@ class Taps:
     places: Ints
     lanes: Ints
     ends: tuple[int, ...]
+
+    def of(self, tap: int) -> slice:
+        """Where those stand that are at this place in TAPS."""
+        return slice(self.ends[tap], self.ends[tap + 1])
 
 
 @dataclass(frozen=True, slots=True)

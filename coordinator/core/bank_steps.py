@@ -98,7 +98,7 @@ class Steps:
         self.ring[:, row] *= factor
         self.ring[:, row + self._tickers] *= lots
         self.sums[taps] *= factor
-        self.sums[self.layout.tap_ends[4] :][
+        self.sums[self.layout.tap_ends[b.VOLUME_TAP] :][
             self.layout.row[self.layout.span(b.ADAPTIVES)] == row
         ] *= lots
         self.squares[squares] *= factor**2
@@ -108,7 +108,7 @@ class Steps:
     def _summed(self, row: int) -> tuple[Ints, Ints]:
         """The taps of a ticker's closes that need their sums, and the lanes with a deviation."""
         groups = [self.layout.row[self.layout.span(kinds)] for kinds, _ in b.TAPS[1:-1]]
-        taps = np.flatnonzero(np.concatenate(groups) == row) + self.layout.tap_ends[1]
+        taps = np.flatnonzero(np.concatenate(groups) == row) + self.layout.tap_ends[b.SHORT_TAP]
         return taps, np.flatnonzero(groups[-1] == row)
 
     def step(self, pick: Pick, closes: Ints, volumes: Ints) -> None:
@@ -152,18 +152,17 @@ class Steps:
         signals[part.mine] = less(then * over, close) - less(close, then * under)
 
     def _averages(self, pick: Pick, sums: Ints, signals: Signs) -> None:
-        part, ends = pick.of(b.AVERAGES), pick.taps.ends
+        part, taps = pick.of(b.AVERAGES), pick.taps
         if not len(part.places):
             return
         short, long = self.numbers[b.AVERAGES][:2, part.own]
-        high, low = sums[ends[1] : ends[2]] * long, sums[ends[2] : ends[3]] * short
+        high, low = sums[taps.of(b.SHORT_TAP)] * long, sums[taps.of(b.LONG_TAP)] * short
         signals[part.mine] = less(low, high) - less(high, low)
 
     def _deviations(self, pick: Pick, new: Ints, old: Ints, sums: Ints, signals: Signs) -> None:
-        part, ends = pick.of(b.DEVIATIONS), pick.taps.ends
+        part, mine = pick.of(b.DEVIATIONS), pick.taps.of(b.DEVIATION_TAP)
         if not len(part.places):
             return
-        mine = slice(ends[3], ends[4])
         numbers = self.numbers[b.DEVIATIONS][:, part.own]
         close, then, total = new[mine], old[mine], sums[mine]
         squares = _added(self.squares, part.own, (close - then) * (close + then))
@@ -226,10 +225,9 @@ class Steps:
     def _adaptives(
         self, pick: Pick, change: Ints, new: Ints, sums: Ints, zone: Signs, signals: Signs
     ) -> None:
-        part, ends = pick.of(b.ADAPTIVES), pick.taps.ends
+        part, mine = pick.of(b.ADAPTIVES), pick.taps.of(b.VOLUME_TAP)
         if not len(part.places):
             return
-        mine = slice(ends[4], ends[5])
         loud = new[mine] * self.numbers[b.ADAPTIVES][3, part.own] > sums[mine]
         votes = (less(0, change) - less(change, 0)).take(part.places)
         votes *= loud
