@@ -140,22 +140,13 @@ class Broker:
         self, client_order_id: str, *, urgency: Urgency = Urgency.QUESTION
     ) -> OrderUpdate | None:
         """The order with this id, or None if the broker does not know it."""
-        try:
-            raw = self._get(
-                "/orders:by_client_order_id",
-                {"client_order_id": client_order_id},
-                urgency,
-            )
-        except BrokerRejected as refusal:
-            if refusal.status == HTTPStatus.NOT_FOUND:
-                return None
-            raise
-        return wire.parse_order(raw)
+        query = {"client_order_id": client_order_id}
+        return self._order_if_any("/orders:by_client_order_id", query, urgency)
 
     def orders_after(self, start: datetime) -> Iterator[OrderUpdate]:
         """Every order submitted after `start`, whatever became of it, oldest first."""
         query = {"status": "all", "limit": PAGE_ORDERS, "direction": "asc", "after": _stamp(start)}
-        book = _Book("orders", _stamp(start))
+        pages = _Pages("orders", _stamp(start))
         while True:
             page = _rows(self._get("/orders", query), "orders")
             updates = self._readable(page, wire.parse_order, "orders")
@@ -163,7 +154,7 @@ class Broker:
             if len(page) < PAGE_ORDERS:
                 return
             last = max((u.submitted_at or u.at for u in updates), default=start)
-            query["after"] = book.turn(_stamp(last))
+            query["after"] = pages.turn(_stamp(last))
 
     def open_orders(self) -> list[OrderUpdate]:
         """Every order of the account that may still fill."""
@@ -172,12 +163,18 @@ class Broker:
 
     def order_at(self, broker_order_id: str) -> OrderUpdate | None:
         """The order with the broker's own id, or None if there is none."""
+        return self._order_if_any(f"/orders/{broker_order_id}", {}, Urgency.QUESTION)
+
+    def _order_if_any(
+        self, path: str, query: Mapping[str, Any], urgency: Urgency
+    ) -> OrderUpdate | None:
         try:
-            return wire.parse_order(self._get(f"/orders/{broker_order_id}"))
+            raw = self._get(path, query, urgency)
         except BrokerRejected as refusal:
             if refusal.status == HTTPStatus.NOT_FOUND:
                 return None
             raise
+        return wire.parse_order(raw)
 
     def executions(self, broker_order_id: str, since: datetime) -> list[Execution]:
         """Every execution of one order, in the order in which it filled."""
@@ -207,13 +204,13 @@ class Broker:
     ) -> list[T]:
         """The account's activities of a kind that are `wanted`, page after page."""
         asked = {"page_size": PAGE_FILLS, "direction": "asc", **query}
-        book, found = _Book("activities"), list[T]()
+        pages, found = _Pages("activities"), list[T]()
         while True:
             page = _rows(self._get(f"/account/activities{kind}", asked), "activities")
             found += self._readable(list(filter(wanted, page)), parse, "activities")
             if len(page) < PAGE_FILLS:
                 return found
-            asked["page_token"] = book.turn(fields(page[-1], "an activity").get("id"))
+            asked["page_token"] = pages.turn(fields(page[-1], "an activity").get("id"))
 
     def bars(
         self, symbols: list[str], start: datetime, end: datetime, *, latest: int | None = None
@@ -235,7 +232,7 @@ class Broker:
         if not crypto:
             query |= {"feed": self._feed, "adjustment": "split"}
         found: dict[str, list[Bar]] = {symbol: [] for symbol in symbols}
-        book = _Book("bars")
+        pages = _Pages("bars")
         while True:
             answer = fields(self._ask(api, path, query, Urgency.QUESTION), "an answer")
             for symbol, raws in fields(answer.get("bars") or {}, "a list of bars").items():
@@ -246,7 +243,7 @@ class Broker:
             enough = latest is not None and sum(map(len, found.values())) >= latest
             if token is None or token == "" or enough:
                 break
-            query["page_token"] = book.turn(token)
+            query["page_token"] = pages.turn(token)
         return {
             symbol: sorted((b for b in bars if start <= b.start < end), key=lambda b: b.start)
             for symbol, bars in found.items()
@@ -286,7 +283,7 @@ class Broker:
         raise AssertionError("a count has no end")
 
 
-class _Book:
+class _Pages:
     """The pages of one list, which must lead on: `first` names the one that was asked for."""
 
     def __init__(self, what: str, first: str = "") -> None:
