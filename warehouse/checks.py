@@ -27,6 +27,15 @@ class Check:
     sql: str
 
 
+def _like_its_order(column: str) -> Check:
+    """A fill has in this column what its order has."""
+    sql = """
+        SELECT row_no, strategy, '''' || COLUMN || ''' differs from its order''s '''
+               || order_COLUMN || ''''
+        FROM unlike WHERE COLUMN <> order_COLUMN"""
+    return Check("fills", column, ("orders",), sql.replace("COLUMN", column))
+
+
 ORDERS_AND_FILLS = (
     Check(
         "orders",
@@ -89,33 +98,7 @@ ORDERS_AND_FILLS = (
         SELECT row_no, strategy, '''' || client_order_id || ''' is no order of the session'
         FROM unlike WHERE order_id IS NULL AND strategy <> 'UNASSIGNED'""",
     ),
-    Check(
-        "fills",
-        "strategy",
-        ("orders",),
-        """
-        SELECT row_no, strategy, '''' || strategy || ''' differs from its order''s '''
-               || order_strategy || ''''
-        FROM unlike WHERE strategy <> order_strategy""",
-    ),
-    Check(
-        "fills",
-        "symbol",
-        ("orders",),
-        """
-        SELECT row_no, strategy, '''' || symbol || ''' differs from its order''s '''
-               || order_symbol || ''''
-        FROM unlike WHERE symbol <> order_symbol""",
-    ),
-    Check(
-        "fills",
-        "side",
-        ("orders",),
-        """
-        SELECT row_no, strategy, '''' || side || ''' differs from its order''s '''
-               || order_side || ''''
-        FROM unlike WHERE side <> order_side""",
-    ),
+    *map(_like_its_order, ("strategy", "symbol", "side")),
     Check(
         "fills",
         "fee",

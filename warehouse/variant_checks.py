@@ -8,6 +8,15 @@ from __future__ import annotations
 
 from warehouse.checks import Check
 
+
+def _without_details(table: str) -> Check:
+    """A table of details has no row of a variant that is kept without them."""
+    sql = """
+        SELECT row_no, strategy, strategy || ' is a variant without details'
+        FROM new_TABLE WHERE strategy IN (FROM bare)"""
+    return Check(table, "strategy", (), sql.replace("TABLE", table))
+
+
 VARIANTS = (
     Check(
         "variants",
@@ -53,36 +62,5 @@ VARIANTS = (
         FROM new_variants AS v JOIN new_pnl_daily AS p USING (strategy)
         WHERE (v.turnover = 0) <> (p.fills = 0)""",
     ),
-    Check(
-        "orders",
-        "strategy",
-        (),
-        """
-        SELECT row_no, strategy, strategy || ' is a variant without details'
-        FROM new_orders WHERE strategy IN (FROM bare)""",
-    ),
-    Check(
-        "fills",
-        "strategy",
-        (),
-        """
-        SELECT row_no, strategy, strategy || ' is a variant without details'
-        FROM new_fills WHERE strategy IN (FROM bare)""",
-    ),
-    Check(
-        "positions",
-        "strategy",
-        (),
-        """
-        SELECT row_no, strategy, strategy || ' is a variant without details'
-        FROM new_positions WHERE strategy IN (FROM bare)""",
-    ),
-    Check(
-        "equity",
-        "strategy",
-        (),
-        """
-        SELECT row_no, strategy, strategy || ' is a variant without details'
-        FROM new_equity WHERE strategy IN (FROM bare)""",
-    ),
+    *map(_without_details, ("orders", "fills", "positions", "equity")),
 )
