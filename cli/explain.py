@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,7 +11,7 @@ import typer
 from cli.control import AccountNumber, CoordinatorName, Name
 from cli.faults import complain, plainly
 from cli.kill import user
-from cli.tables import print_json, show
+from cli.tables import print_json, show, utc_time
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -62,7 +61,7 @@ def table_of(one: Explanation) -> RenderableType:
     from rich.table import Table
     from rich.text import Text
 
-    title = f"{one.strategy} ({one.strategy_type}) on {one.ticker}, at {_time(one.at)}"
+    title = f"{one.strategy} ({one.strategy_type}) on {one.ticker}, at {utc_time(one.at)}"
     table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     table.show_header = False
     table.add_column(style="cyan", no_wrap=True)
@@ -76,7 +75,7 @@ def table_of(one: Explanation) -> RenderableType:
 def _lines(one: Explanation) -> Iterator[tuple[str, str]]:
     from coordinator.core.explanation import signed
 
-    bar = f"ended {_time(one.bar_end)}, close {one.close}" if one.bar_end else "none yet"
+    bar = f"ended {utc_time(one.bar_end)}, close {one.close}" if one.bar_end else "none yet"
     yield "Last bar", bar
     yield "Parameters", _pairs(one.params, "=") or "none"
     yield "Indicators", _pairs(one.values, " ") or "it tells none (an explain() of its own would)"
@@ -90,7 +89,3 @@ def _lines(one: Explanation) -> Iterator[tuple[str, str]]:
 
 def _pairs(values: Mapping[str, str], between: str) -> str:
     return ", ".join(f"{name}{between}{value}" for name, value in values.items())
-
-
-def _time(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

@@ -155,3 +155,13 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of sent
 SessionId = Annotated[
     str | None, typer.Option("--session", metavar="ID", help="One session by its id.")
 ]
+
+
+def refuse_source_alone(source: str | None, bars: Path | None) -> None:
+    """Raises OperatorError for a set of a bars file where there is no file."""
+    from coordinator.errors import OperatorError
+
+    if source is not None and bars is None:
+        raise OperatorError(
+            f"--source {source} names a set of a bars file, and there is none: add --bars FILE."
+        )

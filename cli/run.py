@@ -20,6 +20,7 @@ from cli.options import (
     StrategiesDir,
     a_number,
     a_speed,
+    refuse_source_alone,
 )
 from cli.signals import StopSignals, interrupt_on_sigterm
 from cli.tables import print_json
@@ -141,10 +142,7 @@ def _refuse_contradictions(
             "--live trades real money, and --simulate, --bars and --date trade none: "
             "give one or the other."
         )
-    if source is not None and bars is None:
-        raise OperatorError(
-            f"--source {source} names a set of a bars file, and there is none: add --bars FILE."
-        )
+    refuse_source_alone(source, bars)
     if fill_model is not None and not simulated:
         raise OperatorError(
             "--fill-model is the simulator's, and Alpaca fills as it does: add --simulate, or "

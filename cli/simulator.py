@@ -23,6 +23,7 @@ from cli.options import (
     SourceName,
     a_number,
     a_speed,
+    refuse_source_alone,
 )
 from cli.signals import StopSignals
 from cli.tables import print_json
@@ -90,12 +91,7 @@ def simulator(
       multi-trader simulator --date 2026-03-17 --port 8900
     """
     configure_logging(log_level)
-    from coordinator.errors import OperatorError
-
-    if source is not None and bars is None:
-        raise OperatorError(
-            f"--source {source} names a set of a bars file, and there is none: add --bars FILE."
-        )
+    refuse_source_alone(source, bars)
     from simulator.options import SimulatorOptions
 
     options = SimulatorOptions(

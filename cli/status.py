@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.faults import ANYTHING_ELSE, complain, plainly
-from cli.tables import print_json, print_table, quantity
+from cli.tables import print_json, print_table, quantity, utc_time
 
 if TYPE_CHECKING:
     from coordinator.bootstrap import StatusView, StrategyView
@@ -96,7 +95,7 @@ def _state(view: StatusView) -> str:
         go_on = "its simulator ended with it: a new run begins a new account"
         if view.mode != SIMULATED:
             go_on = "start it again to go on"
-        return f"not running (nothing since {_time(view.last_at)}); {go_on}"
+        return f"not running (nothing since {utc_time(view.last_at)}); {go_on}"
     starts = view.state == "running" and view.live is None
     return "running (no answer: it starts, ends, or is busy)" if starts else view.state
 
@@ -106,15 +105,11 @@ def _sight(view: StatusView) -> Iterator[str]:
     if view.live is None:
         return
     streams = ", ".join(f"{name} {state}" for name, state in view.live.streams.items())
-    last = f"last bar {_time(view.live.last_bar)}" if view.live.last_bar else "no bar yet"
-    yield f"Streams: {streams}; {last}; closes at {_time(view.live.closes_at)}."
+    last = f"last bar {utc_time(view.live.last_bar)}" if view.live.last_bar else "no bar yet"
+    yield f"Streams: {streams}; {last}; closes at {utc_time(view.live.closes_at)}."
     yield f"Its loop was at most {view.live.lag_s * 1000:.0f} ms late in the last minute."
     if view.live.blind:
         yield f"No bars come of {', '.join(sorted(view.live.blind))}: nothing is bought of them."
-
-
-def _time(at: datetime) -> str:
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def _warnings(view: StatusView) -> Iterator[str]:

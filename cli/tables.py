@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -82,6 +83,11 @@ def quantity(qty: Decimal) -> str:
     """Without an exponent or trailing zeros."""
     text = f"{qty:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def utc_time(at: datetime) -> str:
+    """'2026-03-17 13:30:00 UTC'."""
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 def plain(value: object) -> object:

@@ -23,7 +23,7 @@ from coordinator.errors import (
     SafetyRefusal,
     StorageError,
 )
-from coordinator.settings import KeysMissing, Settings, read_settings, simulator_settings
+from coordinator.settings import SIMULATED, KeysMissing, Settings, read_settings, simulator_settings
 from coordinator.shell import startup
 from coordinator.shell.broker import Broker
 from coordinator.shell.control_protocol import Address, addresses
@@ -79,7 +79,7 @@ class Operator:
 
     def simulators(self) -> dict[str, Address]:
         """By account: where the embedded simulators of sessions that run can be asked."""
-        simulated = [path for path in self.journals() if mode_of(path) == "simulated"]
+        simulated = filter(is_simulated, self.journals())
         return {
             path.parent.name: address
             for path in simulated
@@ -88,8 +88,7 @@ class Operator:
         }
 
     def _matters(self, path: Path) -> bool:
-        simulated = mode_of(path) == "simulated"
-        return not simulated or is_running(path.parent.name, self.leases_folder)
+        return not is_simulated(path) or is_running(path.parent.name, self.leases_folder)
 
 
 def mode_of(path: Path) -> str:
@@ -102,6 +101,11 @@ def mode_of(path: Path) -> str:
     except (JournalDamaged, StorageError):
         return "paper"
     return newest.record.mode if newest and isinstance(newest.record, r.SessionOpened) else "paper"
+
+
+def is_simulated(path: Path) -> bool:
+    """Whether the account of this journal is an embedded simulator's."""
+    return mode_of(path) == SIMULATED
 
 
 @dataclass(slots=True)
@@ -239,7 +243,7 @@ class Reach:
             settings = simulator_settings(address.simulator, operator.home)
             return cls.by_keys(replace(operator, speed=address.clock_speed), settings)
         journal = operator.home / (account or "") / JOURNAL
-        if journal.exists() and mode_of(journal) == "simulated":
+        if journal.exists() and is_simulated(journal):
             raise OperatorError(
                 f"{account} is a simulated account whose session does not run, and its broker ended"
                 " with it: there is nothing left to compare with. `multi-trader status` has its"

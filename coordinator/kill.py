@@ -18,6 +18,7 @@ from coordinator.accounts import OPERATOR, Account, Operator, mode_of
 from coordinator.core import records as r
 from coordinator.errors import BrokerError, MultiTraderError, OperatorError, SafetyRefusal
 from coordinator.getting_out import Left, find_reach, get_out, look, what_is_left
+from coordinator.settings import SIMULATED
 from coordinator.shell.alpaca_rest import AlpacaRest
 from coordinator.shell.broker import Broker
 from coordinator.shell.control_client import NoAnswer, ask
@@ -133,7 +134,7 @@ def broker_time(operator: Operator, path: Path) -> datetime:
     newest = read_newest(path)
     known = newest.record.at if newest else datetime.now(UTC)
     mode = mode_of(path)
-    if mode == "simulated":
+    if mode == SIMULATED:
         return known
     answers: list[datetime] = []
 

@@ -9,6 +9,7 @@ from coordinator.config import CoordinatorConfig, StrategyConfig, config_hash
 from coordinator.core.lane import StrategySpec
 from coordinator.core.reload import Setup
 from coordinator.core.risk import Limits
+from coordinator.settings import SIMULATED
 
 
 def strategy_specs(config: CoordinatorConfig, min_warmup_bars: int | None) -> list[StrategySpec]:
@@ -51,7 +52,7 @@ def setup_of(config: CoordinatorConfig, min_warmup_bars: int | None, *, simulate
     """What a configuration says, ready to run; `min_warmup_bars` takes the place of its own."""
     return Setup(
         coordinator=config.name,
-        mode="simulated" if simulated else config.mode.value,
+        mode=SIMULATED if simulated else config.mode.value,
         feed=config.feed.value,
         config_hash=config_hash(config),
         specs=tuple(strategy_specs(config, min_warmup_bars)),

@@ -32,7 +32,7 @@ _VALUE = re.compile(r"""(?:"([^"]*)"|'([^']*)')(?:\s+#.*)?|(.*?)(?:\s+#.*)?""")
 """What stands behind the = of a line in `.env`: quoted or not, perhaps with a comment behind."""
 KEYS = ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY")
 SIMULATED = "simulated"
-"""Key and secret of runs against embedded simulators."""
+"""The mode of runs against embedded simulators, and their key and secret."""
 
 
 @dataclass(frozen=True, slots=True)
