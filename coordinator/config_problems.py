@@ -7,6 +7,7 @@ what no single value shows: names and tickers given twice, unknown strategy type
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 from pydantic import ValidationError
@@ -18,7 +19,8 @@ from coordinator.core.values import SYMBOL_PATTERN, UNASSIGNED
 from coordinator.errors import OperatorError, Problem
 from coordinator.strategies.base import LARGEST_HISTORY, LARGEST_WINDOW, Strategy
 from coordinator.strategies.folder import place_of
-from coordinator.strategies.registry import StrategyTypes
+from coordinator.strategies.out_of_sight import out_of_sight
+from coordinator.strategies.registry import BUILT_IN, StrategyTypes
 from coordinator.sweep_block import FORMS, SweepRange
 
 Place = tuple[str | int, ...]
@@ -161,7 +163,8 @@ def made(
     """The strategy of a type with these parameters, or None with all that is wrong about them."""
     known = {"": tuple(kind.model_fields)}
     try:
-        return kind.model_validate(params), []
+        with nullcontext() if kind in BUILT_IN else out_of_sight():
+            return kind.model_validate(params), []
     except ValidationError as error:
         found = problems_of(error, known, place)
         bad = {str(detail["loc"][0]) for detail in error.errors() if detail["loc"]}

@@ -15,6 +15,7 @@ from typing import NoReturn
 from urllib.parse import urlsplit
 
 from coordinator.errors import CredentialsError, OperatorError, SafetyRefusal
+from coordinator.strategies.out_of_sight import IN_SIGHT
 
 PAPER_TRADING = "https://paper-api.alpaca.markets"
 LIVE_TRADING = "https://api.alpaca.markets"
@@ -136,7 +137,8 @@ def webhook_url(environment: Mapping[str, str]) -> str:
     Raises:
         OperatorError: it is neither https nor on this machine.
     """
-    url = environment.get("MULTI_TRADER_WEBHOOK_URL", "").strip()
+    with IN_SIGHT:
+        url = environment.get("MULTI_TRADER_WEBHOOK_URL", "").strip()
     if not url:
         return ""
     try:
@@ -163,7 +165,8 @@ def read_settings(
         OperatorError: a URL that is neither Alpaca's nor on this machine.
         SafetyRefusal: the live host, for a run that is not armed for it.
     """
-    given = {name: value for name, value in environment.items() if value.strip()}
+    with IN_SIGHT:
+        given = {name: value for name, value in environment.items() if value.strip()}
     known = {**_dotenv((folder or Path()) / ".env", given), **given}
     missing = [name for name in KEYS if not known.get(name, "").strip()]
     if missing:

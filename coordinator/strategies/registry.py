@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 from coordinator.errors import OperatorError
 from coordinator.strategies.base import Strategy
 from coordinator.strategies.built_in import BUILT_IN as BUILT_IN
+from coordinator.strategies.out_of_sight import out_of_sight
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -137,7 +138,8 @@ class StrategyTypes(Mapping[str, type[Strategy]]):
                 f"{first.where}: strategy type {name!r} is offered by {taken[0]} as well; "
                 "give one of them another strategy_type"
             )
-        return self._folder.load(first)
+        with out_of_sight():
+            return self._folder.load(first)
 
 
 _registered: dict[str, type[Strategy]] = {}
@@ -209,7 +211,8 @@ def _load(name: str, entries: list[EntryPoint]) -> type[Strategy]:
         offers = ", ".join(sorted(entry.value for entry in entries))
         raise OperatorError(f"strategy type {name!r} is offered twice ({offers}); uninstall one")
     try:
-        loaded = entries[0].load()
+        with out_of_sight():
+            loaded = entries[0].load()
     except Exception as error:  # whatever the user's package raises is the user's to see
         raise OperatorError(
             f"{where} cannot be loaded: {type(error).__name__}: {error}; "

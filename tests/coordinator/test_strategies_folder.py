@@ -5,16 +5,20 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from coordinator.config import config_hash, load_config
+from coordinator.config_problems import rule_for
 from coordinator.core.lanes import Lanes
 from coordinator.errors import ConfigError, OperatorError
+from coordinator.settings import read_settings
 from coordinator.shell.strategy_process import StrategyRaised
 from coordinator.strategies.folder import StrategyFolder
+from coordinator.strategies.out_of_sight import out_of_sight
 from coordinator.strategies.registry import BUILT_IN, registered_types
 from tests.coordinator.isolating import bars, isolated, named
 from tests.coordinator.own_strategies import CROSSING, PANDAS, document, write_folder
@@ -373,3 +377,64 @@ def test_it_runs_in_a_process_of_its_own_and_says_where_it_failed(tmp_path: Path
     assert seen == [1, 1, 0, 0]
     assert lane.fault.startswith(StrategyRaised.__name__)
     assert lane.fault.endswith(f"IndexError: list index out of range ({own}/failing.py:12)")
+
+
+LOOKS = """\
+import os
+from pydantic import Field, model_validator
+from coordinator import Strategy, Window
+
+AT_IMPORT = {*os.environ} & {"APCA_API_KEY_ID", "MULTI_TRADER_WEBHOOK_URL", "MY_KEY"}
+
+class Looks(Strategy):
+    strategy_type = "looks"
+    window: Window = 1
+
+    @model_validator(mode="after")
+    def look(self):
+        self.__class__.when_made = {*os.environ} & {"APCA_API_KEY_ID", "APCA_API_SECRET_KEY"}
+        return self
+
+    def signal(self, bars):
+        return 0
+"""
+
+
+def test_a_file_finds_no_keys_in_the_environment_and_whoever_needs_them_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    secrets = {"APCA_API_KEY_ID": "PK1", "APCA_API_SECRET_KEY": "S1"}
+    for name, value in {
+        **secrets,
+        "MULTI_TRADER_WEBHOOK_URL": "https://x/y",
+        "MY_KEY": "a",
+    }.items():
+        monkeypatch.setenv(name, value)
+    before = dict(os.environ)
+    types = registered_types(write_folder(tmp_path / "own", looks=LOOKS))
+    entry = {"name": "A", "strategy_type": "looks", "strategy_params": {"window": 2}}
+    rule, problems = rule_for(0, entry, types)
+    assert problems == []
+    kind: Any = type(rule)
+    assert {"MY_KEY"} == sys.modules[kind.__module__].AT_IMPORT
+    assert kind.when_made == set()
+    assert dict(os.environ) == before
+    settings = read_settings(os.environ, live=False, folder=tmp_path)
+    assert (settings.key_id, settings.secret) == ("PK1", "S1")
+
+
+def test_keys_that_are_read_while_a_file_is_loaded_on_another_thread_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("APCA_API_KEY_ID", "PK1")
+    monkeypatch.setenv("APCA_API_SECRET_KEY", "S1")
+    found: list[str] = []
+    reading = threading.Thread(
+        target=lambda: found.append(read_settings(os.environ, live=False, folder=tmp_path).key_id)
+    )
+    with out_of_sight():
+        reading.start()
+        reading.join(0.05)
+        assert found == []
+    reading.join()
+    assert found == ["PK1"]

@@ -31,6 +31,8 @@ import sys
 
 from coordinator import Strategy, Window
 
+AT_IMPORT = sorted(os.environ.keys() & {*SECRETS})
+
 
 def reachable():
     gc.unfreeze()
@@ -57,7 +59,7 @@ class Looks(Strategy):
 
     def start(self):
         with open(FOUND + ".part", "w") as file:
-            json.dump([os.getpid(), reachable()], file)
+            json.dump([os.getpid(), reachable(), AT_IMPORT], file)
         os.replace(FOUND + ".part", FOUND)
         return self.at
 
@@ -92,7 +94,9 @@ def test_neither_keys_nor_the_webhook_are_anywhere_in_the_process_of_a_strategy(
     tmp_path: Path, program: str, args: tuple[str, ...]
 ) -> None:
     found = tmp_path / "found.json"
-    own = write_folder(tmp_path / "own", looks=f"FOUND = {str(found)!r}\n{LOOKS}")
+    own = write_folder(
+        tmp_path / "own", looks=f"FOUND, SECRETS = {str(found)!r}, {[*SECRETS]}\n{LOOKS}"
+    )
     (tmp_path / "mine.json").write_text(json.dumps(CONFIG))
     known = {**os.environ, **SECRETS, "MULTI_TRADER_HOME": str(tmp_path / "state")}
     with subprocess.Popen(
@@ -108,7 +112,9 @@ def test_neither_keys_nor_the_webhook_are_anywhere_in_the_process_of_a_strategy(
             said += line
         process.kill()
     assert found.exists(), said.decode()
-    pid, reached = json.loads(found.read_text())
+    pid, reached, at_import = json.loads(found.read_text())
     assert pid != process.pid
     assert any("CANARY-KEPT" in text for text in reached), "it is where it looks that things are"
     assert [text for text in reached if "CANARY-KEPT" not in text] == []
+    if program == COMMAND:  # a script imports what it likes, where it likes
+        assert at_import == ["KEPT"], "the command imports it before its process is there"
