@@ -25,8 +25,9 @@ FUNDING = "funding"
 """The transfer that begins a book."""
 NEW_INITIAL_CASH = "initial_cash"
 """The transfer that follows an edited `initial_cash`."""
-LATE_FILLS = timedelta(days=2)
-"""So long an ended order of an earlier session is remembered, for the sake of a late fill."""
+LATE_FILLS = timedelta(days=5)
+"""So long an ended order of an earlier session is remembered, for the sake of a late fill or a
+correction: on the Tuesday after a holiday the last session was four days ago."""
 
 
 def _unwatched(_record: r.Record) -> None:

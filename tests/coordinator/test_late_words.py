@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from coordinator.core import messages as m
+from coordinator.core.opening import session_id
+from coordinator.core.session import Hours, SessionPlan
 from coordinator.core.values import UNASSIGNED, Side
 from coordinator.shell.agreement import Settling, agree_at_the_end
 from coordinator.shell.broker import AccountView
@@ -18,7 +20,7 @@ from coordinator.shell.lookout import Depth
 from coordinator.shell.wire import Fill
 from tests.coordinator.bench import OPEN, STOCKS, D
 from tests.proof.machines import CRYPTO
-from tests.proof.seat import Board, Rest, Seat, minute_bars, spec
+from tests.proof.seat import ACCOUNT, Board, Rest, Seat, minute_bars, spec
 from tests.proof.truth import NANO, Deal, Ticket, Truth, told, told_bust
 
 PRICE = 100 * NANO
@@ -91,6 +93,14 @@ class Play:
     def start(self, seat: Seat) -> None:
         """A coordinator comes up."""
         assert seat.start(self.now, lambda s: void(self.later(s))), seat.refused
+
+    def next_session(self) -> None:
+        """X's session of today's date begins."""
+        day = self.now.date()
+        hours = Hours(day, self.now, self.now + timedelta(hours=6))
+        self.x.plan = SessionPlan(day, hours, None, hours.close)
+        self.x.session = session_id("X", ACCOUNT, self.x.plan)
+        self.start(self.x)
 
     def ordered(self) -> Ticket:
         """A's purchase of 180 SPY, which the broker has; its answer is under way."""
@@ -214,6 +224,21 @@ def test_what_a_human_traded_while_rest_was_away_is_found_at_the_end_of_the_sess
     assert found == []
     play.look()  # which sees that what was found is explained
     assert play.held() == {UNASSIGNED: D(13)}
+
+
+@pytest.mark.parametrize("days", [1, 3, 4], ids=["overnight", "weekend", "weekend and holiday"])
+def test_a_correction_of_the_session_before_is_booked_to_whose_it_is(play: Play, days: int) -> None:
+    play.start(play.x)
+    wrong = play.executed(play.ordered(), 180, play.x)
+    play.look()
+    play.x.stop()
+    play.later(timedelta(days=days).total_seconds())
+    play.next_session()
+    right = play.truth.correct(wrong, 99 * NANO, wrong.at)
+    play.x.take(told_bust(wrong, 1, play.later(60), right))
+    play.look(3)
+    assert play.held() == {"A": D(180), UNASSIGNED: D(10)}
+    assert play.x.books.ledger["A"].cash == D(20_000) - 180 * D(99)
 
 
 @pytest.mark.parametrize("rest_first", [False, True], ids=["stream first", "REST first"])
