@@ -50,7 +50,7 @@ def validate(
         f"enabled{beside}, {len(checked.tickers)} tickers, ${cash:,.2f} of initial cash, "
         f"mode {checked.mode.value}."
     )
-    _warn_of_strange_shadows(checked)
+    _warn_of_what_no_session_trades(checked)
     if checked.swept:
         typer.echo(
             f"{len(checked.swept):,} of them are variants of a sweep, for `multi-trader backtest`"
@@ -58,15 +58,16 @@ def validate(
         )
 
 
-def _warn_of_strange_shadows(checked: CoordinatorConfig) -> None:
+def _warn_of_what_no_session_trades(checked: CoordinatorConfig) -> None:
     """Valid for a backtest, but no session starts with it."""
-    from coordinator.arming import refuse_strange_shadows
+    from coordinator.arming import refuse_other_money, refuse_strange_shadows
     from coordinator.errors import OperatorError
 
-    try:
-        refuse_strange_shadows(checked)
-    except OperatorError as error:
-        typer.echo(f"but `multi-trader run` will refuse it: {error}", err=True)
+    for refuse in (refuse_strange_shadows, refuse_other_money):
+        try:
+            refuse(checked)
+        except OperatorError as error:
+            typer.echo(f"but `multi-trader run` will refuse it: {error}", err=True)
 
 
 def _problems(config: Path, error: ConfigError) -> dict[str, object]:

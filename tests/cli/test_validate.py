@@ -89,3 +89,12 @@ def test_shadows_that_no_session_would_take_are_told(command: Command, tmp_path:
     said = command(["validate", "--config", str(path)])
     assert (said.code, said.out.count("valid")) == (0, 1)
     assert said.err.startswith("but `multi-trader run` will refuse it: the shadow strategies B are")
+
+
+def test_a_pair_that_no_session_would_trade_is_told(command: Command, tmp_path: Path) -> None:
+    path = tmp_path / "pairs.json"
+    pairs = {"name": "A", "strategy_type": "rsi", "tickers": ["BTC/USD", "ETH/BTC"]}
+    path.write_text(json.dumps({"strategies": [pairs]}))
+    said = command(["validate", "--config", str(path)])
+    assert (said.code, said.out.count("valid")) == (0, 1)
+    assert said.err.startswith("but `multi-trader run` will refuse it: ETH/BTC: pairs are traded")
