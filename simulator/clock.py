@@ -102,8 +102,10 @@ class Quiet:
         self._stirred.clear()
         await self._stirred.wait()
 
-    async def settle(self, seconds: float) -> None:
+    async def settle(self, seconds: float, *, least_s: float | None = None) -> None:
         """Return once nothing has stirred for that long and the clients are idle.
+
+        Of a client that does nothing but look, for ten times as long, `least_s` of quiet suffice.
 
         A client that is awake, for it asks what time it is, and never idle is waited for ten times
         as long at the most. One that is so absorbed that it does not even ask gets more patience,
@@ -113,7 +115,7 @@ class Quiet:
         tick_s = min(0.005, max(0.001, seconds / 10))
         acts, self._awake_s = self.acts, 0.0
         while True:
-            await self._pause(seconds, tick_s)
+            await self._pause(seconds, seconds if least_s is None else least_s, tick_s)
             if acts != self.acts:
                 acts, self._awake_s = self.acts, 0.0
             idle = await self._are_idle(seconds, tick_s)
@@ -144,10 +146,13 @@ class Quiet:
         self._absorbed_s = 0.0
         return False
 
-    async def _pause(self, seconds: float, tick_s: float) -> None:
-        quiet_s, seen = 0.0, self.stirs
-        while quiet_s < seconds:
+    async def _pause(self, seconds: float, least_s: float, tick_s: float) -> None:
+        quiet_s, looked_s, seen, acts = 0.0, 0.0, self.stirs, self.acts
+        while quiet_s < (seconds if looked_s < 10 * seconds else least_s):
             await asyncio.sleep(tick_s)
+            looked_s += tick_s
+            if acts != self.acts:
+                looked_s, acts = 0.0, self.acts
             if self._has_stirred(seen):
                 quiet_s, seen = 0.0, self.stirs
             else:

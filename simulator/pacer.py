@@ -51,7 +51,8 @@ class Pacer:
         while not exchange.has_clients():
             await exchange.quiet.next_stir()
         if not self._options.free_running:
-            await exchange.quiet.settle(self._options.first_settle_s)
+            first_s, least_s = self._options.first_settle_s, self._options.settle_s
+            await exchange.quiet.settle(first_s, least_s=min(first_s, least_s))
         self._seen_stirs = exchange.quiet.stirs
         self._real_s = time.monotonic()
 

@@ -178,3 +178,21 @@ def test_one_that_never_seems_idle_and_looks_at_its_orders_again_and_again_stops
     settled(quiet)
     assert stillness.told == [only_looks]
     assert (stillness.looks < 2 * IN_VAIN) is only_looks
+
+
+@pytest.mark.parametrize("only_looks", [True, False])
+def test_a_client_that_comes_and_looks_more_often_than_it_is_given_time_is_there_at_last(
+    only_looks: bool,
+) -> None:
+    async def come() -> None:
+        settling = asyncio.create_task(quiet.settle(10 * SECONDS, least_s=SECONDS))
+        while not settling.done() and quiet.stirs < 60:
+            quiet.stir(looks=only_looks)
+            await asyncio.sleep(5 * SECONDS)
+        assert settling.done() is only_looks
+        await settling
+
+    stillness = Works({}, lambda: None)
+    stillness.still = True
+    quiet = Quiet(lambda: 0, stillness)
+    asyncio.run(come())
