@@ -6,6 +6,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -123,14 +124,20 @@ def server_away_then_cancel(stack: Stack, run: str) -> None:
 
 
 def server_away_at_the_end(stack: Stack, run: str) -> None:
-    """From well before the close, however late that is noticed, until well after the session."""
-    stack.until(lambda: stack.latest_bar() >= CLOSE - timedelta(minutes=45), "the last hour")
-    trading = stack.process_of(run)
-    with stack.without_server():
-        assert not stack.has_ended(), "the session ended before the server was away"
-        stack.until(stack.has_ended, "the session ends without Prefect")
-        time.sleep(SHORT_OUTAGE_S)
-        assert stack.is_alive(trading), "the run did not wait to tell how it ended"
+    """From half an hour before the close until well after the session has ended.
+
+    The venue stands until the server is down, so that the session cannot end before.
+    """
+    stack.until(lambda: stack.latest_bar() >= CLOSE - timedelta(minutes=30), "the last half hour")
+    with ExitStack() as striking:
+        striking.enter_context(stack.venue_stands())
+        assert not stack.has_ended(), "the session was over before it could be struck"
+        trading = stack.process_of(run)
+        with stack.without_server():
+            striking.close()
+            stack.until(stack.has_ended, "the session ends without Prefect")
+            time.sleep(SHORT_OUTAGE_S)
+            assert stack.is_alive(trading), "the run did not wait to tell how it ended"
 
 
 def server_away_at_the_start(stack: Stack, run: str) -> None:

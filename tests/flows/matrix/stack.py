@@ -172,6 +172,15 @@ class Stack:
             os.kill(supervisor, signal.SIGCONT)
         self.until(self.is_up, "the server is up again")
 
+    @contextmanager
+    def venue_stands(self) -> Iterator[None]:
+        """Within, the venue and its clock stand still."""
+        os.kill(self.venue.process, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self.venue.process, signal.SIGCONT)
+
     # waited for
 
     def until(self, holds: Callable[[], object], what: str, deadline_s: float = PATIENCE_S) -> None:
