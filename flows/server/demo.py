@@ -66,6 +66,9 @@ class Ask:
         }
 
 
+GO_ON = "source .venv/bin/activate, then multi-trader status; or docs/quick-start.md"
+
+
 def demo(home: Path, ask: Ask, environment: Mapping[str, str], port: int) -> int:
     """Runs the three deployments of the configuration's market; answers the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
@@ -154,7 +157,8 @@ def _show(home: Path, session: str) -> None:
     report = home / "reports" / f"{session}.html"
     if not report.exists():
         raise DemoFailed(f"The end of day left no report at {report}.")
-    print(f"\nWarehouse: {home / 'warehouse.duckdb'}\nReport:    {report}", flush=True)
+    print(f"\nWarehouse: {home / 'warehouse.duckdb'}\nReport:    {report}")
+    print(f"Go on:     {GO_ON}", flush=True)
 
 
 def _query(sql: str) -> None:

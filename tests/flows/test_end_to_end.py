@@ -51,6 +51,7 @@ def test_the_demonstration_trades_a_day_and_reads_its_profit_back(shell: Shell) 
     assert f"Warehouse: {shell.state / 'warehouse.duckdb'}" in done.stdout
     report = shell.state / "reports" / f"{session}.html"
     assert f"Report:    {report}" in done.stdout
+    assert done.stdout.endswith("then multi-trader status; or docs/quick-start.md\n")
     assert report.stat().st_size > 1_000
     assert shell.processes() == []
 
