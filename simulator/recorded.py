@@ -25,7 +25,13 @@ from simulator.calendar import new_york_date
 from simulator.columns import Columns, whole_steps
 from simulator.errors import FeedError
 from simulator.feed import EMPTY_DAY, DayBars
-from simulator.money import decimals_of, half_even, price_step
+from simulator.money import (
+    CRYPTO_PRICE_STEP,
+    STOCK_PRICE_STEP,
+    decimals_of,
+    half_even,
+    price_step,
+)
 from simulator.values import Bar
 
 _PRICES = ("open", "high", "low", "close")
@@ -36,6 +42,7 @@ _ENOUGH = 20
 """So many bars of one-minute data have two in neighbouring minutes."""
 _EPOCH = date(1970, 1, 1)
 _EPOCH_START = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 
 
 class RecordedFeed:
@@ -63,6 +70,16 @@ class RecordedFeed:
         """UTC dates with bars of the symbol."""
         held = self._dates.get(symbol, [])
         return held[bisect_left(held, first) : bisect_right(held, last)]
+
+    def has_bars(self, symbol: str, start: datetime, end: datetime) -> bool:
+        """Whether a bar of the symbol starts in [start, end), both UTC."""
+        between = [round((moment - _EPOCH_START) / _MICROSECOND) for moment in (start, end)]
+        for day in self.days(symbol, start.date(), end.date()):
+            starts = self._columns["timestamp"][slice(*self._spans[symbol, day])]
+            first, last = np.searchsorted(starts, between)
+            if first < last:
+                return True
+        return False
 
     def day(self, symbol: str, day: date) -> DayBars:
         """The bars that start on that UTC date."""
@@ -256,10 +273,21 @@ def _check_values(columns: dict[str, Any], path: Path) -> None:
     for name in _PRICES:
         refuse(~np.isfinite(columns[name]), name, "not a finite price")
         refuse(columns[name] <= 0, name, "a price must be above zero")
+        refuse(_rounded_away(columns, name), name, "a price must be above zero when it is rounded")
     volume = columns["volume"]
     refuse(~np.isfinite(volume) | (volume < 0), "volume", "a volume must be finite and >= 0")
     refuse(columns["high"] < columns["low"], "high", "below the row's low")
     refuse(np.isinf(columns["vwap"]), "vwap", "not a finite price")
+
+
+def _rounded_away(columns: dict[str, Any], name: str) -> Any:
+    """Where a price is too small for the decimals that are kept: half of the last, or less."""
+    stocks, coins = (float(step) / 2 for step in (STOCK_PRICE_STEP, CRYPTO_PRICE_STEP))
+    gone = columns[name] <= stocks
+    small = np.flatnonzero(gone)
+    are_coins = np.char.find(columns["symbol"][small], "/") >= 0
+    gone[small] = ~are_coins | (columns[name][small] <= coins)
+    return gone
 
 
 def _check_sources(columns: dict[str, Any], path: Path) -> None:

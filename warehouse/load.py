@@ -139,6 +139,9 @@ def load_session(
         record = LoadRecord(source.session_id, mark, status.value, content, counts)
         write_record(connection, record, restated, now())
     message = _message(record, judged.rejections, before if restated else None)
+    if refused:
+        tested = any(row["mode"] == "backtest" for row in rows["sessions"])
+        message += f" Nothing is lost: {_FROM_BARS if tested else _FROM_A_JOURNAL}"
     return LoadResult(source.session_id, status, counts, len(refused), restated, message)
 
 
@@ -263,6 +266,10 @@ def _write(
     return counts
 
 
+_FROM_BARS = "correct the file of bars, and repeat the backtest."
+_FROM_A_JOURNAL = "repair the journal's cause and repeat `multi-trader end-of-day`."
+
+
 def _message(record: LoadRecord, refused: list[Rejection], before: LoadRecord | None) -> str:
     words = [f"{record.session_id}: {record.status}, {record.row_counts['fills']} fills."]
     if before:
@@ -275,7 +282,6 @@ def _message(record: LoadRecord, refused: list[Rejection], before: LoadRecord | 
     if refused:
         words.append(
             f"{len(refused)} rows were refused and stand in quarantine, the first because "
-            f"{refused[0].reason}. Nothing is lost: repair the journal's cause and repeat "
-            "`multi-trader end-of-day`."
+            f"{refused[0].reason}."
         )
     return " ".join(words)

@@ -136,18 +136,21 @@ class Recording:
         Raises:
             OperatorError: there are none.
         """
-        found = [
-            start
-            for day in self._dates(first or self.first, last or self.last)
-            if (start := self._start(day)) is not None
-        ]
-        if not found:
-            asked = "".join(f" {at} {day}" for at, day in (("from", first), ("to", last)) if day)
+        dates = self._dates(first or self.first, last or self.last)
+        found = [start for day in dates if (start := self._start(day)) is not None]
+        if found:
+            return found
+        asked = "".join(f" {at} {day}" for at, day in (("from", first), ("to", last)) if day)
+        bars = f"{self.path}: has no bars of {', '.join(self.tickers)}{asked}"
+        if dates:
             raise OperatorError(
-                f"{self.path}: has no bars of {', '.join(self.tickers)}{asked}; it has them from"
-                f" {self.first} to {self.last}. Give --start and --end within these."
+                f"{bars} in a session of the exchange: those from {dates[0]} to {dates[-1]} start"
+                " outside of its hours. Times are UTC, the start of each minute."
             )
-        return found
+        raise OperatorError(
+            f"{bars}; it has them from {self.first} to {self.last}. Give --start and --end within"
+            " these."
+        )
 
     def forget_before(self, moment: datetime) -> None:
         """Give back the memory of days that no coming session looks at."""
@@ -158,11 +161,15 @@ class Recording:
         return sorted({day for t in self.tickers for day in self.feed.days(t, first, last)})
 
     def _start(self, day: date) -> datetime | None:
-        traded = [t for t in self.tickers if self.feed.days(t, day, day)]
-        stocks = any(not is_crypto(t) for t in traded)
-        if stocks and self.tape.calendar.on(day) is not None:
-            return new_york_time(day, 9, 20)
-        return midnight(day) if any(is_crypto(t) for t in traded) else None
+        """A stock's bars from before the open and after the close make no session."""
+        session = self.tape.calendar.on(day)
+        for ticker in self.tickers:
+            if session is None or is_crypto(ticker):
+                continue
+            if self.feed.has_bars(ticker, session.open, session.close):
+                return new_york_time(day, 9, 20)
+        coins = any(is_crypto(t) and self.feed.days(t, day, day) for t in self.tickers)
+        return midnight(day) if coins else None
 
     def _refuse_unknown(self, source: str | None) -> None:
         known = self.feed.symbols()

@@ -279,3 +279,40 @@ def test_a_volume_finer_than_the_warehouse_keeps_is_rounded_to_its_last_place(
         "0.000164066640691796",
         "12.500000000000000000",
     ]
+
+
+def quiet_minutes(path: Path, *spans: tuple[str, int], **columns: float) -> Path:
+    """So many bars of SPY from each start, UTC, all at one price."""
+    starts = [pd.date_range(start, periods=n, freq="min", tz="UTC") for start, n in spans]
+    prices = {"open": 50.0, "high": 51.0, "low": 49.0, "close": 50.0, "volume": 7.0} | columns
+    frame = pd.DataFrame({"timestamp": starts[0].append(starts[1:])})
+    frame.assign(symbol="SPY", **prices).to_parquet(path)
+    return path
+
+
+def test_bars_outside_of_the_exchanges_hours_make_no_session(
+    command: Command, tmp_path: Path
+) -> None:
+    config = written(tmp_path / "mine.json", {"strategies": [strategy("Fast", "SPY")]})
+    evening = ("2026-03-18 00:00", 30)  # 20:00 in New York, the 17th
+    asked = f"backtest --config {config} --bars {tmp_path / 'bars.parquet'}"
+
+    quiet_minutes(tmp_path / "bars.parquet", ("2026-03-17 19:30", 30), evening)
+    said = command(asked.split())
+    assert "1 of 1 sessions, 2026-03-17 to 2026-03-17;" in said.out
+
+    quiet_minutes(tmp_path / "bars.parquet", evening)
+    said = command(asked.split())
+    assert said.code == 2
+    assert "no bars of SPY in a session of the exchange: those from 2026-03-18" in said.err
+
+
+def test_what_is_wrong_with_a_bar_is_corrected_in_the_file_of_bars(
+    command: Command, tmp_path: Path
+) -> None:
+    config = written(tmp_path / "mine.json", {"strategies": [strategy("Fast", "SPY")]})
+    bars = quiet_minutes(tmp_path / "bars.parquet", ("2026-03-17 14:00", 3), close=60.0)
+    said = command(f"backtest --config {config} --bars {bars}".split())
+    assert (said.code, said.err.count("3 rows were refused")) == (0, 1)
+    assert "correct the file of bars, and repeat the backtest." in said.err
+    assert "journal" not in said.err

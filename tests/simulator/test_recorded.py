@@ -57,6 +57,11 @@ BAD = [
     ({"open": [100.0, 100.0, float("inf")]}, "row 3"),
     ({"low": [-1.0, 99.0, 99.0]}, "row 1 (SPY 2026-03-17T13:30:00.000000Z): column 'low' is -1.0"),
     ({"open": [100.0, 0.0, 100.0]}, "column 'open' is 0.0: a price must be above zero"),
+    ({"low": [99.0, 5e-5, 99.0]}, "column 'low' is 5e-05: a price must be above zero when it is"),
+    (
+        {"symbol": ["SPY", "A/USD", "A/USD"], "low": [1.0, 5e-5, 5e-10]},
+        "row 3 (A/USD 2026-03-17T13:32:00.000000Z): column 'low' is 5e-10: a price must be above",
+    ),
     ({"high": [101.0, 98.0, 101.0]}, "row 2 (SPY 2026-03-17T13:31:00.000000Z): column 'high'"),
     ({"volume": [1.0, -5.0, 1.0]}, "column 'volume' is -5.0"),
     ({"volume": [1.0, None, 1.0]}, "column 'volume' is nan"),
