@@ -38,7 +38,9 @@ def test_machine_code_says_what_is_said_at_once(
 @pytest.mark.slow
 @FEW
 @given(st.data(), tapes(), MODELS)
-def test_and_what_is_said_by_message(data: st.DataObject, tape: Tape, model: str) -> None:
+def test_machine_code_says_what_is_said_by_message(
+    data: st.DataObject, tape: Tape, model: str
+) -> None:
     same_rows(data, tape, model, Means.BY_MESSAGE)
 
 

@@ -64,7 +64,9 @@ def test_products_are_compared_in_128_bits(a: int, b: int, c: int, off: int) -> 
 
 @MANY
 @given(AMOUNTS, AMOUNTS, AMOUNTS, st.integers(-3, 3))
-def test_or_a_float_tells_them_apart_or_nothing_does(a: int, b: int, c: int, off: int) -> None:
+def test_products_too_large_for_steps_are_told_apart_by_a_float_or_left_in_doubt(
+    a: int, b: int, c: int, off: int
+) -> None:
     for d in (min(max(a * b // c + off, 0), 1 << 61), b):
         one, other = a * b, c * d
         is_far = abs(one - other) * 10**11 > max(one, other)

@@ -170,7 +170,9 @@ def test_at_once_and_by_message_are_the_same_rows(
 @pytest.mark.slow
 @settings(FEW, max_examples=400)
 @given(st.data(), tapes(), MODELS)
-def test_and_so_they_are_in_many_more_sessions(data: st.DataObject, tape: Tape, model: str) -> None:
+def test_at_once_and_by_message_are_the_same_rows_in_many_more_sessions(
+    data: st.DataObject, tape: Tape, model: str
+) -> None:
     same_rows(data, tape, model)
 
 

@@ -96,7 +96,7 @@ def test_each_refuses_an_option_that_it_does_not_know(command: Command, name: st
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_each_has_json(command: Command, name: str) -> None:
+def test_each_offers_json(command: Command, name: str) -> None:
     assert re.search(r"--json +Print .*JSON", command([name, "--help"]).out)
 
 

@@ -73,7 +73,9 @@ def test_what_it_writes_nobody_else_can_write_to(command: Command, tmp_path: Pat
 
 
 @pytest.mark.parametrize("existing", ["my_edge.py", "test_my_edge.py"])
-def test_it_overwrites_nothing(command: Command, tmp_path: Path, existing: str) -> None:
+def test_a_file_that_exists_is_left_as_it_is(
+    command: Command, tmp_path: Path, existing: str
+) -> None:
     (tmp_path / "strategies").mkdir()
     (tmp_path / "strategies" / existing).write_text("mine")
     said = command(["new-strategy", "my_edge"])

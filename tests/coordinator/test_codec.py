@@ -88,7 +88,7 @@ def test_a_text_that_is_written_out_is_the_one_of_the_walk_over_all_fields(
 @pytest.mark.parametrize("kind", WRITERS, ids=lambda kind: kind.__name__)
 @given(st.data(), st.one_of(plain, st.none(), st.lists(texts, max_size=2)))
 @settings(deadline=None, max_examples=100)
-def test_so_is_the_text_of_a_record_with_a_value_of_another_type(
+def test_a_text_with_a_value_of_another_type_is_the_one_of_the_walk_over_all_fields(
     kind: type, data: st.DataObject, value: object
 ) -> None:
     hints = get_type_hints(kind)

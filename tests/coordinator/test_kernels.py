@@ -207,7 +207,7 @@ def opinions(lanes: Lanes, specs: Sequence[StrategySpec]) -> tuple[object, ...]:
 @pytest.mark.recorded
 @pytest.mark.timeout(1200)
 @pytest.mark.parametrize("file", ["stocks_1min", "crypto_1min"])
-def test_every_recorded_bar(file: str) -> None:
+def test_every_recorded_bar_is_judged_at_once_as_step_by_step(file: str) -> None:
     path = DATA / f"{file}.parquet"
     if not path.exists():
         pytest.skip(f"recorded bars are absent: {path.name}")

@@ -183,7 +183,7 @@ SMALL = {"short_window": 1, "long_window": 2, "rsi_period": 2, "volume_window": 
         ),
     ],
 )
-def test_adaptive_counts_votes(
+def test_adaptive_follows_two_votes_of_trend_rsi_and_volume(
     name: str,
     parameters: dict[str, Any],
     rows: list[tuple[object, object]],

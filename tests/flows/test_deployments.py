@@ -84,7 +84,7 @@ def test_a_session_writes_to_no_pipe_that_would_end_with_its_worker(name: str) -
     assert variables["env"] == DOCUMENT["definitions"]["pool"]["job_variables"]["env"]
 
 
-def test_slugs_are_unique() -> None:
+def test_no_two_schedules_share_a_slug() -> None:
     slugs = [DEPLOYMENTS[name]["schedules"][0]["slug"] for name in SCHEDULES]
     assert len(set(slugs)) == len(slugs)
 
