@@ -65,9 +65,12 @@ def import_account(
         raise typer.BadParameter("--plan carries a plan out and --write-plan writes one: take one.")
     configure_logging(log_level)
     from coordinator.config import load_config
+    from coordinator.errors import OperatorError
     from coordinator.import_account import importing
     from coordinator.import_plan import read_plan
 
+    if write_plan is not None and write_plan.exists():
+        raise OperatorError(f"{write_plan}: exists, and is left as it is; choose another name.")
     known = None if config is None else load_config(config, strategies)
     wanted = None if plan is None else read_plan(plan)
     with importing(operator(clock_speed), known, account) as found:

@@ -293,7 +293,7 @@ def utc_now() -> datetime:
 
 def _outcome(result: RunResult | None, options: RunOptions) -> SessionOutcome:
     if result is None:
-        day = f"on {options.date}: choose another" if options.date else "today"
+        day = f"on {options.date}: choose another date" if options.date else "today"
         return SessionOutcome("MarketClosed", f"No session is left for these strategies {day}.")
     fills = f" Simulated fills: {options.fill_model or FILL_MODEL}." if options.simulated else ""
     ended = "traded to its end" if result.status == "Completed" else "was stopped before its end"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -195,6 +195,17 @@ def test_a_file_that_is_no_plan_is_refused_with_every_problem_before_the_broker_
         "moves[3]: should be an object, got 3",
     ):
         assert words in said.err
+
+
+def test_a_plan_that_is_there_already_is_never_written_over(
+    command: Callable[[Sequence[str]], Said], tmp_path: Path
+) -> None:
+    plan = tmp_path / "plan.json"
+    plan.write_text("half filled in")
+    said = command(["import-account", "--write-plan", str(plan)])
+    assert said.code == 2
+    assert said.err == f"Error: {plan}: exists, and is left as it is; choose another name.\n"
+    assert plan.read_text() == "half filled in"
 
 
 @pytest.mark.slow

@@ -122,8 +122,8 @@ def test_a_simulation_that_cannot_be_played_is_exit_2(
 def test_a_sunday_has_no_stock_session_and_that_is_no_error(shell: Shell) -> None:
     done = shell.run("run", "--date", "2026-03-15", "--config", _config(shell.folder, GOOD))
     assert done.returncode == 0
-    told = "MarketClosed: No session is left for these strategies on 2026-03-15: choose another.\n"
-    assert done.stdout == told
+    told = "MarketClosed: No session is left for these strategies on 2026-03-15: "
+    assert done.stdout == f"{told}choose another date.\n"
     assert not (shell.home / "warehouse.duckdb").exists()
 
 
