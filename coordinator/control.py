@@ -17,7 +17,7 @@ from coordinator.core import operator as wishes
 from coordinator.core import records as r
 from coordinator.core.messages import Act, Answer, OperatorAsked
 from coordinator.core.values import UNASSIGNED
-from coordinator.errors import JournalDamaged, OperatorError, StorageError
+from coordinator.errors import JournalDamaged, MultiTraderError, OperatorError, StorageError
 from coordinator.getting_out import Left, get_out, what_became_of
 from coordinator.kill import WAIT_S, broker_time
 from coordinator.shell.control_client import ask
@@ -106,15 +106,20 @@ def find(
 
     Raises:
         OperatorError: there is none, or more than one; the message names what there is.
+        JournalDamaged, StorageError: there is none in the journals that can be read.
     """
-    found = []
+    found, unread = list[Whose](), list[MultiTraderError]()
     for path in operator.journals():
         if account in (None, path.parent.name):
             try:
                 found += [b for b in _books(path) if coordinator in (None, b.coordinator)]
             except (JournalDamaged, StorageError) as error:
-                operator.say(f"{path.parent.name}: not looked at: {error}")
+                unread.append(error)
     mine = [one for one in found if one.strategy == strategy]
+    if not mine and unread:
+        raise unread[0]
+    for reason in unread:
+        operator.say(f"Not looked at: {reason}")
     if len(mine) == 1:
         return mine[0]
     if mine:

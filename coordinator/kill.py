@@ -75,17 +75,28 @@ def revive(operator: Operator) -> list[Revival]:
 
     Raises:
         SafetyRefusal: naming what is still held or open; accounts that are flat are revived.
+        MultiTraderError: an account could not be looked at; all others are revived, or refused.
     """
     revived, refused = [], []
+    failure: MultiTraderError | None = None
     for path in operator.journals():
-        killed = _standing_kill(path) is not None
-        left = _revive(operator, path) if killed else None
+        try:
+            killed = _standing_kill(path) is not None
+            left = _revive(operator, path) if killed else None
+        except MultiTraderError as error:
+            operator.say(f"{path.parent.name}: NOT REVIVED: {error}")
+            failure = error
+            continue
         if left is None or left.is_flat:
             revived.append(Revival(path.parent.name, killed))
         else:
             refused.append(left)
     if refused:
         raise SafetyRefusal("\n".join(map(_why_not, refused)))
+    if failure is not None:
+        for one in revived:
+            operator.say(f"{one.account}: revived: strategies may buy again.")
+        raise failure
     return revived
 
 

@@ -70,7 +70,11 @@ def test_a_strategy_is_paused_beside_an_account_whose_journal_is_damaged(
     said = command(["pause", "A"])
     assert said.code == 0
     assert kinds(books) == [("Paused", "A")]
-    assert f"PA0: not looked at: {damaged} cannot be used as a journal" in said.err
+    assert f"Not looked at: {damaged} cannot be used as a journal" in said.err
+    for asked in (["pause", "A", "--account", "PA0"], ["pause", "Nobody"]):
+        said = command(asked)
+        assert said.code == 1, "where it could be cannot be read"
+        assert said.err.startswith(f"Error: {damaged} cannot be used as a journal")
 
 
 def test_what_was_done_as_json(command: Command, books: Path) -> None:

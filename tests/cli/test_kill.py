@@ -18,7 +18,7 @@ import pytest
 from coordinator.accounts import Operator
 from coordinator.core import records as r
 from coordinator.errors import JournalDamaged, SafetyRefusal
-from coordinator.kill import kill
+from coordinator.kill import kill, revive
 from coordinator.shell.folders import JOURNAL
 from coordinator.shell.journal import Journal
 from coordinator.shell.journal_reading import read_kinds
@@ -203,7 +203,7 @@ def test_an_account_that_cannot_be_killed_keeps_no_other_alive(tmp_path: Path) -
         assert len(read_kinds(tmp_path / number / JOURNAL, r.Killed)) == count
 
 
-def test_an_account_whose_journal_is_damaged_is_told_and_every_other_is_killed(
+def test_an_account_whose_journal_is_damaged_is_told_and_every_other_is_killed_and_revived(
     tmp_path: Path,
 ) -> None:
     told: list[str] = []
@@ -214,6 +214,11 @@ def test_an_account_whose_journal_is_damaged_is_told_and_every_other_is_killed(
         kill(Operator(tmp_path, {}, "me", told.append))
     assert told[0].startswith("PA1: NOT KILLED: ")
     assert len(read_kinds(tmp_path / "PA2" / JOURNAL, r.Killed)) == 1
+    with pytest.raises(JournalDamaged, match="PA1"):
+        revive(Operator(tmp_path, {}, "me", told.append))
+    assert told[-2].startswith("PA1: NOT REVIVED: ")
+    assert told[-1] == "PA2: revived: strategies may buy again."
+    assert len(read_kinds(tmp_path / "PA2" / JOURNAL, r.Revived)) == 1
 
 
 def test_without_any_account_the_command_says_so_and_where_it_looked(
