@@ -98,8 +98,14 @@ def _range(
     first, last = start or oldest, end or newest
     if not isinstance(first, datetime.date) or not isinstance(last, datetime.date):
         raise OperatorError(UNKNOWN.format(account=account) if account else EMPTY)
-    if first > last:
+    if start and end and first > last:
         raise OperatorError(f"The range ends before it begins: {first} is after {last}.")
+    if first > last:
+        asked = f"from {start}" if start else f"to {end}"
+        raise OperatorError(
+            f"The warehouse does not hold any session {asked}: those that it has are from {oldest}"
+            f" to {newest}."
+        )
     return first, last
 
 

@@ -55,7 +55,8 @@ def test_a_report_of_one_account_is_of_all_its_days_and_of_no_other_account(
         (["--session", "s1", "--account", "PA1"], "give one of"),
         (["--account", "BT-9"], "no account 'BT-9'"),
         (["--account", "PA1", "--start", "2026-05-01", "--end", "2026-06-01"], "of account PA1"),
-        (["--end", "2026-02-01"], "The range ends before it begins"),
+        (["--end", "2026-02-01"], "not hold any session to 2026-02-01: those that it has are from"),
+        (["--start", "2026-05-01"], "not hold any session from 2026-05-01: those that it has are"),
         (["--start", "2026-05-01", "--end", "2026-06-01"], "does not hold any session from"),
     ],
 )
