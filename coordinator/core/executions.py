@@ -40,16 +40,18 @@ class Executions:
     until: dict[Decimal, datetime] = field(default_factory=dict)
     """When the newest execution was made that brought the order to a cumulative quantity."""
     _restated: list[datetime] = field(default_factory=list)
-    """When executions were taken back: from then on the broker counts anew."""
+    """When executions were taken back for good: from then on the broker counts anew."""
 
     def add(self, posting: Posting) -> None:
         """Note an execution, or the reversal of one."""
         self.postings.append(posting)
         if posting.qty < 0:
             self._restated.append(posting.at)
-        else:
-            known = self.until.get(posting.cum_qty, posting.at)
-            self.until[posting.cum_qty] = max(known, posting.at)
+            return
+        if posting.reverses:
+            self._count_on(posting)
+        known = self.until.get(posting.cum_qty, posting.at)
+        self.until[posting.cum_qty] = max(known, posting.at)
 
     def has(self, cum_qty: Decimal, at: datetime, qty: Decimal, price: Decimal) -> bool:
         """Whether an execution made `at` a time, which brought the order to `cum_qty`, is known.
@@ -61,7 +63,7 @@ class Executions:
         known = self.until.get(cum_qty)
         if known is not None and not any(known <= then < at for then in self._restated):
             return True
-        standing = self.standing() if self._restated else []
+        standing = self.standing() if any(p.reverses for p in self.postings) else []
         return cum_qty <= sum(p.qty for p in standing) and any(
             p.reverses and (p.qty, p.price) == (qty, price) and self._is_of_the_time(p, at)
             for p in standing
@@ -82,6 +84,13 @@ class Executions:
             )
             for p in self.standing()
         )
+
+    def _count_on(self, instead: Posting) -> None:
+        """What was taken back has one of its quantity in its place: the broker counts as before."""
+        for gone in self.postings:
+            same = gone.reverses == instead.reverses and gone.qty == -instead.qty
+            if same and gone.at in self._restated:
+                self._restated.remove(gone.at)
 
     def _is_of_the_time(self, posting: Posting, at: datetime) -> bool:
         """Whether a posting, or what it corrects, was made about then."""

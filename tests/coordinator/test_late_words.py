@@ -226,6 +226,36 @@ def test_what_a_human_traded_while_rest_was_away_is_found_at_the_end_of_the_sess
     assert play.held() == {UNASSIGNED: D(13)}
 
 
+@pytest.mark.parametrize("dated_s", [0.0, 7.0, 900.0])
+def test_a_second_correction_that_nobody_was_told_of_is_no_further_execution(
+    play: Play, dated_s: float
+) -> None:
+    play.start(play.x)
+    first = play.executed(play.ordered(), 180, play.x)
+    second = play.truth.correct(first, 99 * NANO, first.at)
+    play.x.take(told_bust(first, 1, play.later(300), second))
+    play.look(3)
+    third = play.truth.correct(second, 98 * NANO, first.at)
+    play.later(300)
+    play.rest.relisted[third.number] = play.now + timedelta(seconds=dated_s), D(180)
+    play.look(10, 100.0)
+    assert play.x.books.ledger["A"].positions["SPY"].qty == D(180)
+    assert [name for name in play.x.books.frozen] == ["cash"], "nobody knows what it is"
+
+
+def test_what_is_filled_anew_after_a_correction_took_some_away_is_booked(play: Play) -> None:
+    play.start(play.x)
+    ticket = play.ordered()
+    wrong = play.executed(ticket, 90, play.x)
+    right = play.truth.correct(wrong, 99 * NANO, wrong.at)
+    play.truth.resize(right, 50 * NANO)
+    play.x.take(told_bust(wrong, 1, play.later(300), right))
+    play.later(300)
+    play.executed(ticket, 40)  # which comes to ninety again
+    play.look(3)
+    assert play.held() == {"A": D(90), UNASSIGNED: D(10)}
+
+
 @pytest.mark.parametrize("days", [1, 3, 4], ids=["overnight", "weekend", "weekend and holiday"])
 def test_a_correction_of_the_session_before_is_booked_to_whose_it_is(play: Play, days: int) -> None:
     play.start(play.x)
