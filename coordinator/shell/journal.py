@@ -19,7 +19,7 @@ from coordinator.core.codec import encode_all
 from coordinator.core.records import ActivityBooked, BarsSeen, HistorySeen, Record, SessionOpened
 from coordinator.core.values import UNASSIGNED
 from coordinator.errors import SafetyRefusal, StorageError
-from coordinator.shell.journal_file import HOLDS_NOTHING, SCHEMA, connect, is_unbegun
+from coordinator.shell.journal_file import HOLDS_NOTHING, SCHEMA, connect, is_unbegun, meaning_of
 from coordinator.shell.journal_log import Log
 from coordinator.shell.journal_rows import End, Entry, Row, entries_of, unusable
 
@@ -38,6 +38,7 @@ class Journal:
     Raises:
         SafetyRefusal: the file belongs to another account or to a newer program.
         JournalDamaged: it is no journal, or its hash chain is broken; nothing may be traded on it.
+        StorageError: it cannot be opened just now, which says nothing of what is in it.
     """
 
     def __init__(self, path: Path, account: str, coordinator: str) -> None:
@@ -56,7 +57,7 @@ class Journal:
             _prepare(self._connection, account)
         except (sqlite3.DatabaseError, ValueError) as error:
             self._connection.close()
-            raise unusable(path, error) from error
+            raise (meaning_of(path, error) or error) from error
         except BaseException:
             self._connection.close()
             raise

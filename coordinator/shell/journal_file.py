@@ -71,7 +71,7 @@ class Reader:
         try:
             self._connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
         except sqlite3.Error as error:
-            raise (_meaning(path, error) or error) from error
+            raise (meaning_of(path, error) or error) from error
         try:
             self.unbegun = is_unbegun(self._connection, path)
         except BaseException as error:
@@ -87,7 +87,7 @@ class Reader:
 
     def __exit__(self, _: object, error: BaseException | None, *__: object) -> None:
         self._connection.close()
-        if error is not None and (meaning := _meaning(self._path, error)) is not None:
+        if error is not None and (meaning := meaning_of(self._path, error)) is not None:
             raise meaning from error
 
 
@@ -129,7 +129,7 @@ def is_unbegun(connection: sqlite3.Connection, path: Path) -> bool:
     return True
 
 
-def _meaning(path: Path, error: BaseException) -> MultiTraderError | None:
+def meaning_of(path: Path, error: BaseException) -> MultiTraderError | None:
     """What it says of the journal; None if it is about something else."""
     passing = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF in _PASSING
     match error:

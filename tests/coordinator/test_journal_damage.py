@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 
 from coordinator.core import records as r
-from coordinator.errors import JournalDamaged, SafetyRefusal
+from coordinator.errors import JournalDamaged, SafetyRefusal, StorageError
 from coordinator.readers import read_status, running_sessions, session_sources
+from coordinator.shell import journal_file
 from coordinator.shell.journal import Journal
 from coordinator.shell.journal_file import SCHEMA
 from coordinator.shell.journal_proof import prove
@@ -270,3 +271,18 @@ def test_a_file_whose_table_is_gone_is_refused_and_not_begun_anew(tmp_path: Path
         with pytest.raises(JournalDamaged, match="its table of records is gone"):
             look(path)  # type: ignore[operator]
     assert path.read_bytes() == no_cells
+
+
+def test_a_journal_that_another_process_is_making_is_busy_and_not_damaged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal_file, "BUSY_S", 0.05)
+    path = tmp_path / "home" / "journal.db"
+    path.parent.mkdir(mode=0o700)
+    path.touch(mode=0o600)
+    maker = sqlite3.connect(path, isolation_level=None)
+    maker.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(StorageError, match=r"journal\.db cannot be read just now"):
+        Journal(path, ACCOUNT, "c")
+    maker.close()
+    Journal(path, ACCOUNT, "c").close()
