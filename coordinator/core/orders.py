@@ -176,6 +176,11 @@ class Order:
         """Whether the broker reported more filled than executions have reached the book."""
         return self.reported_qty > self.booked_qty and not self.corrected
 
+    @property
+    def never_stood(self) -> bool:
+        """Whether it ended without ever being at the broker, as far as we know."""
+        return self.phase is Phase.DONE and not self.broker_order_id and not self.booked_qty
+
     def instead(self, name: str, broker_order_id: str, qty: Decimal, known: Executions) -> Order:
         """The order that a human put in this one's place, of which `known` was booked already."""
         return replace(
@@ -216,13 +221,14 @@ class Orders:
         return self._by_id.get(client_order_id)
 
     def of(self, strategy: str, client_order_id: str, reverses: str = "") -> Order | None:
-        """The strategy's order with this id; None also where somebody else's stands under it.
+        """The order with this id that an execution in the strategy's book is of, or None.
 
-        What was booked of it before it was the strategy's is reversed in the book that has it, and
-        is of the order none the less.
+        In another book than its own stands what was booked of it before it was its strategy's, the
+        reversal of that, and what a coordinator booked that had not heard of it. None also if it
+        never stood at the broker: then what stands there under its id is somebody else's.
         """
         order = self._by_id.get(client_order_id)
-        if order is None or order.strategy == strategy:
+        if order is None or order.strategy == strategy or not order.never_stood:
             return order
         known = (posting.execution_id for posting in order.executions.postings)
         return order if reverses and reverses in known else None

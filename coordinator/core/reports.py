@@ -15,7 +15,7 @@ from coordinator.core import records as r
 from coordinator.core.desk import OrderDesk
 from coordinator.core.executions import OF_REST, Executions, Posting
 from coordinator.core.fees import fees
-from coordinator.core.orders import Order, OrderStatus, Phase, may_move
+from coordinator.core.orders import Order, OrderStatus, may_move
 from coordinator.core.sequences import pass_over, strategy_of
 from coordinator.core.values import UNASSIGNED
 
@@ -31,7 +31,7 @@ class Reports:
     def on_update(self, update: m.OrderUpdate) -> None:
         """The broker's word on an order, from the stream or from REST."""
         order = self._books.orders.get(update.client_order_id) or self._adopted(update)
-        if order is None or (_never_was(order) and not _is_of(order, update)):
+        if order is None or (order.never_stood and not _is_of(order, update)):
             self._on_foreign(update)
             return
         if not _is_of(order, update):
@@ -222,11 +222,6 @@ def _is_of(order: Order, update: m.OrderUpdate) -> bool:
     symbols = (order.symbol.replace("/", ""), update.symbol.replace("/", ""))
     same = update.side is order.side and symbols[0] == symbols[1]
     return same and update.qty == order.qty  # somebody's order in dollars has none
-
-
-def _never_was(order: Order) -> bool:
-    """Whether it ended without ever being at the broker: what stands under its id is another."""
-    return order.phase is Phase.DONE and not order.broker_order_id and not order.booked_qty
 
 
 def _tells_news(order: Order, reported: Decimal, update: m.OrderUpdate) -> bool:
