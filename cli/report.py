@@ -17,10 +17,8 @@ LATEST = """
 """
 NAMED = "SELECT session_id FROM sessions WHERE session_id = ?"
 EMPTY = "The warehouse holds no session yet: run one, or `multi-trader end-of-day`."
-UNKNOWN = (
-    "The warehouse holds no account '{account}'. To list them: "
-    'multi-trader sql "SELECT DISTINCT account, mode FROM sessions"'
-)
+UNKNOWN = "The warehouse holds no account '{account}'. To list them: {command}"
+ACCOUNTS = 'multi-trader sql "SELECT DISTINCT account, mode FROM sessions"'
 SPAN = """
     SELECT min(session_date), max(session_date) FROM sessions WHERE account = coalesce(?, account)
 """
@@ -97,7 +95,7 @@ def _range(
     ((oldest, newest),) = query(warehouse, SPAN, parameters=[account]).rows
     first, last = start or oldest, end or newest
     if not isinstance(first, datetime.date) or not isinstance(last, datetime.date):
-        raise OperatorError(UNKNOWN.format(account=account) if account else EMPTY)
+        raise OperatorError(UNKNOWN.format(account=account, command=ACCOUNTS) if account else EMPTY)
     if start and end and first > last:
         raise OperatorError(f"The range ends before it begins: {first} is after {last}.")
     if first > last:
