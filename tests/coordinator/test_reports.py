@@ -208,6 +208,33 @@ def test_what_somebody_elses_order_fills_under_the_id_of_one_that_was_refused_is
     assert (row["strategy"], row["filled_qty"], row["status"]) == ("A", D(0), "rejected")
 
 
+def test_an_execution_of_ours_that_another_coordinator_booked_to_nobody_still_ends_its_order() -> (
+    None
+):
+    bench, order = bought()
+    bench.handle(report(order, S.ACCEPTED, 0, bench.now))
+    told = m.Execution("e1", order.qty, D(100), order.qty, bench.now)
+    theirs = r.FillBooked(
+        at=told.at,
+        execution_id=told.execution_id,
+        client_order_id=order.client_order_id,
+        strategy=UNASSIGNED,
+        symbol="SPY",
+        side=Side.BUY,
+        qty=told.qty,
+        price=told.price,
+        fee=D(0),
+        fee_qty=D(0),
+        cum_qty=told.cum_qty,
+    )
+    bench.books.apply_foreign(theirs)
+    bench.handle(report(order, S.FILLED, order.qty, bench.now, execution=told))
+    assert (order.status, order.is_open, order.hold) == (S.FILLED, False, D(0))
+    assert bench.of(r.FillBooked) == []
+    held = (bench.position("A", "SPY"), bench.position(UNASSIGNED, "SPY"))
+    assert held == (D(0), order.qty)
+
+
 def test_another_coordinators_fill_is_left_to_it() -> None:
     bench = Bench(spec("A", {("SPY", 0): 1}))
     funded = r.Transferred(bench.now, UNASSIGNED, "C", D(500), "funding")
