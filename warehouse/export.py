@@ -87,6 +87,6 @@ def _source(
     rows = connection.table(table)
     if table == "sessions":
         return rows, _DAYS.split(", ")
-    own = "session_date" in rows.columns  # of an activity, the date of what it is about
+    own = "session_date" in rows.columns
     days = connection.sql(_OWNERS if own else _OWNERS_AND_DATES)
     return rows.join(days, "session_id", how="left"), _DAYS.split(", ")
