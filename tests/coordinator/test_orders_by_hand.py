@@ -54,3 +54,12 @@ def test_an_order_by_hand_is_unassigneds_as_far_as_it_was_executed() -> None:
         assert (loaded.status, loaded.rows["orders"]) == (LoadStatus.LOADED, 3)
         assert store.connection.execute(alone).fetchall() == []
         assert store.connection.execute("SELECT * FROM v_slippage").fetchall() == []
+
+
+def test_an_order_of_which_only_what_an_earlier_session_booked_is_taken_back_is_none_of_this() -> (
+    None
+):
+    later = [x for x in a_day_of_trades_by_hand() if getattr(x, "execution_id", "") != "x4"]
+    rows = statement(later)
+    assert "order of x4" in [row["client_order_id"] for row in rows["fills"]]
+    assert "order of x4" not in [row["client_order_id"] for row in rows["orders"]]
