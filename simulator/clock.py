@@ -109,8 +109,8 @@ class Quiet:
 
         A client that is awake, for it asks what time it is, and never idle is waited for ten times
         as long at the most. One that is so absorbed that it does not even ask gets more patience,
-        until it has used that up in vain. Whoever only looks at things, again and again, is awake,
-        and not waited for anew: on a busy machine it might never seem idle in between.
+        until it has used that up in vain. With a client that is awake, patience does not begin anew
+        for a request that only looks: on a busy machine it might never seem idle in between.
         """
         tick_s = min(0.005, max(0.001, seconds / 10))
         acts, self._awake_s = self.acts, 0.0
