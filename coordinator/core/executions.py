@@ -6,6 +6,7 @@ places in its order.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -56,16 +57,23 @@ class Executions:
     def has(self, cum_qty: Decimal, at: datetime, qty: Decimal, price: Decimal) -> bool:
         """Whether an execution made `at` a time, which brought the order to `cum_qty`, is known.
 
-        The same quantity is reached twice if an execution was taken back in between. One that
-        corrects another may be listed at another time and place in the order than it was told of,
-        but never beyond all that is booked.
+        The same quantity is reached twice if an execution was taken back in between, and only
+        where less than it stands. One that corrects another may be listed at another time and place
+        in the order than it was told of, but never beyond all that is booked, except where the
+        corrected one stood before others were taken back.
         """
-        known = self.until.get(cum_qty)
-        if known is not None and not any(known <= then < at for then in self._restated):
-            return True
         standing = self.standing() if any(p.reverses for p in self.postings) else []
-        return cum_qty <= sum(p.qty for p in standing) and any(
-            p.reverses and (p.qty, p.price) == (qty, price) and self._is_of_the_time(p, at)
+        known = self.until.get(cum_qty)
+        if known is not None and (
+            not any(known <= then < at for then in self._restated)
+            or cum_qty <= sum(p.qty for p in standing if p.at <= at)
+        ):
+            return True
+        return any(
+            p.reverses
+            and (p.qty, p.price) == (qty, price)
+            and self._is_of_the_time(p, at)
+            and (cum_qty <= sum(p.qty for p in standing) or cum_qty in self._places_of(p))
             for p in standing
         )
 
@@ -91,6 +99,13 @@ class Executions:
             same = gone.reverses == instead.reverses and gone.qty == -instead.qty
             if same and gone.at in self._restated:
                 self._restated.remove(gone.at)
+
+    def _places_of(self, posting: Posting) -> Iterator[Decimal]:
+        """What the order came to with each of the executions that a posting corrects in the end."""
+        by_id = {one.execution_id: one for one in self.postings}
+        while (corrected := by_id.get(posting.reverses)) is not None:
+            yield corrected.cum_qty
+            posting = corrected
 
     def _is_of_the_time(self, posting: Posting, at: datetime) -> bool:
         """Whether a posting, or what it corrects, was made about then."""

@@ -243,6 +243,50 @@ def test_a_second_correction_that_nobody_was_told_of_is_no_further_execution(
     assert [name for name in play.x.books.frozen] == ["cash"], "nobody knows what it is"
 
 
+def test_a_correction_that_nobody_was_told_of_is_no_further_execution_after_a_bust(
+    play: Play,
+) -> None:
+    play.start(play.x)
+    ticket = play.ordered()
+    kept, gone = play.executed(ticket, 150, play.x), play.executed(ticket, 30, play.x)
+    play.truth.bust(gone)
+    play.x.take(told_bust(gone, 1, play.later(60)))
+    right = play.truth.correct(kept, 99 * NANO, kept.at)
+    play.rest.relisted[right.number] = play.later(60), D(150)
+    play.look(10, 100.0)
+    assert play.x.books.ledger["A"].positions["SPY"].qty == D(150)
+    assert [name for name in play.x.books.frozen] == ["cash"], "nobody knows what it is"
+
+
+def test_a_correction_that_rest_places_where_it_stood_before_a_bust_is_booked_once(
+    play: Play,
+) -> None:
+    play.start(play.x)
+    ticket = play.ordered()
+    gone, kept = play.executed(ticket, 30, play.x), play.executed(ticket, 20, play.x)
+    play.truth.bust(gone)
+    play.x.take(told_bust(gone, 1, play.later(60)))
+    right = play.truth.correct(kept, 99 * NANO, play.later(60))
+    right.cum = right.qty
+    play.x.take(told_bust(kept, 2, play.now, right))
+    play.rest.relisted[right.number] = play.now, D(50)
+    play.look(3)
+    assert play.held() == {"A": D(20), UNASSIGNED: D(10)}
+
+
+def test_what_brings_an_order_again_to_where_it_was_before_a_bust_is_booked(play: Play) -> None:
+    play.start(play.x)
+    ticket = play.ordered()
+    play.executed(ticket, 10, play.x)
+    gone = play.executed(ticket, 20, play.x)
+    play.truth.bust(gone)
+    play.x.take(told_bust(gone, 1, play.later(60)))
+    play.executed(ticket, 20)
+    play.executed(ticket, 40, play.x)  # which the stream tells of before REST of the other
+    play.look(3)
+    assert play.held() == {"A": D(70), UNASSIGNED: D(10)}
+
+
 def test_what_is_filled_anew_after_a_correction_took_some_away_is_booked(play: Play) -> None:
     play.start(play.x)
     ticket = play.ordered()
