@@ -26,15 +26,16 @@ def refuse_half_armed(config: CoordinatorConfig, *, live: bool, simulated: bool)
         )
 
 
-def refuse_untradable(config: CoordinatorConfig) -> None:
-    """Refuse what no session can run as it stands.
+def refuse_untradable(config: CoordinatorConfig, *, simulated: bool) -> None:
+    """Refuse what no session can run as it stands; the simulator takes every pair's money for USD.
 
     Raises:
         OperatorError: a sweep, shadows of another market, or a pair that is not paid in dollars.
     """
     refuse_sweep(config)
     refuse_strange_shadows(config)
-    refuse_other_money(config)
+    if not simulated:
+        refuse_other_money(config)
 
 
 def refuse_sweep(config: CoordinatorConfig) -> None:
@@ -65,7 +66,7 @@ def refuse_other_money(config: CoordinatorConfig) -> None:
         raise OperatorError(
             f"{', '.join(other)}: pairs are traded against USD alone. What is paid for with"
             " another coin moves no dollars of the account, and books in dollars would not sum to"
-            " it; a shadow or a backtest may count it as if it were dollars."
+            " it; a simulated run, a shadow or a backtest counts it as if it were dollars."
         )
 
 

@@ -131,7 +131,7 @@ class _Launch:
     ) -> SessionOutcome:
         """Trade the session, if there is one and nobody else does."""
         config, options = self.config, self.options
-        refuse_untradable(config)
+        refuse_untradable(config, simulated=options.simulated)
         refuse_half_armed(config, live=options.live, simulated=options.simulated)
         own = specs_of((*config.active, *config.shadows), options.min_warmup_bars)
         shadows = {strategy.name for strategy in config.shadows}
@@ -200,6 +200,7 @@ class _Launch:
                 walls=walled,
                 leases=claims.leases,
                 host=claims.settings.account_host,
+                simulated=options.simulated,
             ),
         )
 
@@ -228,7 +229,7 @@ async def warming(
     """
     known = os.environ if environment is None else environment
     config = _configuration(options)
-    refuse_untradable(config)
+    refuse_untradable(config, simulated=options.simulated)
     refuse_half_armed(config, live=options.live, simulated=options.simulated)
     specs = specs_of(config.enabled, options.min_warmup_bars)
     with _settings(config, options, known, for_warm_up=True) as settings:

@@ -44,7 +44,7 @@ class Rereading:
 
     `path` is the file that it was started with, None for the built-in one, and `strategies` the
     folder of a user's own. `setup` makes a configuration ready to run, `walls` are around what
-    runs. `host` is the leases'.
+    runs. `host` is the leases'. `simulated` says at what the session trades.
     """
 
     path: Path | None
@@ -53,6 +53,7 @@ class Rereading:
     walls: Walls
     leases: Leases
     host: str
+    simulated: bool
 
     def read(self, path: str) -> Proposal:
         """The configuration in a file, or in the one that the session runs with.
@@ -66,7 +67,7 @@ class Rereading:
                 "the session runs the built-in configuration, and no file; name one by --config"
             )
         config, digest = self._read(file)
-        refuse_untradable(config)
+        refuse_untradable(config, simulated=self.simulated)
         setup, joining = self.setup(config), self.walls.joining()
         specs = tuple(_walled(spec, joining, beside=False) for spec in setup.specs)
         shadows = tuple(_walled(spec, joining, beside=True) for spec in setup.shadows)

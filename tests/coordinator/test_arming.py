@@ -24,15 +24,16 @@ def strategy(name: str, *tickers: str, **more: object) -> dict[str, object]:
         (["ETH/BTC", "BTC/USD", "ETH/USDC"], "ETH/BTC, ETH/USDC:"),
     ],
 )
-def test_a_pair_that_moves_no_dollars_is_not_traded_on_books_in_dollars(
+def test_a_pair_that_moves_no_dollars_is_traded_in_a_simulated_session_alone(
     tickers: list[str], refused: str
 ) -> None:
     config = parse_config({"strategies": [strategy("A", *tickers)]}, "test")
+    refuse_untradable(config, simulated=True)
     if not refused:
-        refuse_untradable(config)
+        refuse_untradable(config, simulated=False)
         return
     with pytest.raises(OperatorError, match=f"^{re.escape(refused)}") as refusal:
-        refuse_untradable(config)
+        refuse_untradable(config, simulated=False)
     assert refusal.value.exit_code == 2
 
 
@@ -40,4 +41,4 @@ def test_a_pair_that_moves_no_dollars_may_be_watched_or_stand_switched_off() -> 
     watched = strategy("Ghost", "ETH/BTC", mode="shadow")
     off = strategy("Off", "BTC/USDT", enabled=False)
     document = {"strategies": [strategy("A", "BTC/USD"), watched, off]}
-    refuse_untradable(parse_config(document, "test"))
+    refuse_untradable(parse_config(document, "test"), simulated=False)

@@ -96,7 +96,9 @@ class Session:
         count = len(began.specs)
         specs, shadows = tuple(around.specs[:count]), tuple(around.specs[count:])
         self.runs = replace(began, specs=specs, shadows=shadows)
-        self.reading = Rereading(file, None, ready, around, Leases(file.parent), "here")
+        self.reading = Rereading(
+            file, None, ready, around, Leases(file.parent), "here", simulated=False
+        )
         self.lanes = Lanes(self.runs.specs)
 
     def edit(self, whole: Mapping[str, Any]) -> None:

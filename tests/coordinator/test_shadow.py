@@ -423,10 +423,10 @@ def test_a_shadow_brings_no_session_to_another_market(
         document["strategies"].append(strategy("Live", *live))
     config = parse_config(document, "test")
     if allowed:
-        refuse_untradable(config)
+        refuse_untradable(config, simulated=False)
     else:
         with pytest.raises(OperatorError, match=r"Ghost are on a market .* of their own"):
-            refuse_untradable(config)
+            refuse_untradable(config, simulated=False)
 
 
 class Heard:
