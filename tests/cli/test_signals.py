@@ -43,6 +43,14 @@ with StopSignals(told="Stopping.") as stop:
 """
 
 
+@pytest.fixture(autouse=True)
+def from_a_terminal() -> Iterator[None]:
+    """What is started here hears of a closed terminal, though the tests run under nohup."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    yield
+    signal.signal(signal.SIGHUP, before)
+
+
 @contextmanager
 def _process(shell: Shell, script: str) -> Iterator[subprocess.Popen[str]]:
     with subprocess.Popen(
