@@ -57,16 +57,16 @@ class Executions:
     def has(self, cum_qty: Decimal, at: datetime, qty: Decimal, price: Decimal) -> bool:
         """Whether an execution made `at` a time, which brought the order to `cum_qty`, is known.
 
-        The same quantity is reached twice if an execution was taken back in between, and only
-        where less than it stands. One that corrects another may be listed at another time and place
-        in the order than it was told of, but never beyond all that is booked, except where the
-        corrected one stood before others were taken back.
+        The same quantity is reached twice if an execution was taken back in between, and only from
+        where the order stood then. One that corrects another may be listed at another time and
+        place in the order than it was told of, but never beyond all that is booked, except where
+        the corrected one stood before others were taken back.
         """
         standing = self.standing() if any(p.reverses for p in self.postings) else []
         known = self.until.get(cum_qty)
         if known is not None and (
             not any(known <= then < at for then in self._restated)
-            or cum_qty <= sum(p.qty for p in standing if p.at <= at)
+            or cum_qty - qty < sum(p.qty for p in standing if p.at <= at)
         ):
             return True
         return any(

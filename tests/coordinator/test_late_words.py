@@ -243,16 +243,19 @@ def test_a_second_correction_that_nobody_was_told_of_is_no_further_execution(
     assert [name for name in play.x.books.frozen] == ["cash"], "nobody knows what it is"
 
 
+@pytest.mark.parametrize("gone_at", [0, 1], ids=["of the first", "of the last"])
 def test_a_correction_that_nobody_was_told_of_is_no_further_execution_after_a_bust(
-    play: Play,
+    play: Play, gone_at: int
 ) -> None:
     play.start(play.x)
     ticket = play.ordered()
-    kept, gone = play.executed(ticket, 150, play.x), play.executed(ticket, 30, play.x)
+    parts = [(30, 150), (150, 30)][gone_at]
+    deals = [play.executed(ticket, qty, play.x) for qty in parts]
+    gone, kept = deals[gone_at], deals[1 - gone_at]
     play.truth.bust(gone)
     play.x.take(told_bust(gone, 1, play.later(60)))
     right = play.truth.correct(kept, 99 * NANO, kept.at)
-    play.rest.relisted[right.number] = play.later(60), D(150)
+    play.rest.relisted[right.number] = play.later(60), D(kept.cum).scaleb(-9)
     play.look(10, 100.0)
     assert play.x.books.ledger["A"].positions["SPY"].qty == D(150)
     assert [name for name in play.x.books.frozen] == ["cash"], "nobody knows what it is"
