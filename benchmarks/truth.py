@@ -127,6 +127,24 @@ def _venue() -> Iterator[Broker]:
         yield Broker(AlpacaRest(settings), feed="iex")
 
 
+def _opening(name: str, kind: str, cash: Decimal, tickers: tuple[str, ...] = ()) -> r.Opening:
+    """A book that holds cash; only a strategy's has been configured."""
+    configured = cash if tickers else ZERO
+    return r.Opening(
+        strategy=name,
+        strategy_type=kind,
+        params={},
+        tickers=tickers,
+        initial_cash=configured,
+        configured_cash=configured,
+        transferred=ZERO,
+        baseline_transferred=ZERO,
+        cash=cash,
+        holdings=(),
+        start_equity=cash,
+    )
+
+
 def _crashed(path: Path, broker: Broker) -> None:
     """A journal of so many records whose process died with so many intents open.
 
@@ -135,32 +153,9 @@ def _crashed(path: Path, broker: Broker) -> None:
     account, now = broker.account(), broker.clock()
     journal = Journal(path, account.number, "bench")
     begun = now - timedelta(minutes=30)
-    book = r.Opening(
-        strategy="A",
-        strategy_type="rsi",
-        params={},
-        tickers=("SPY",),
-        initial_cash=D(50_000),
-        configured_cash=D(50_000),
-        transferred=ZERO,
-        baseline_transferred=ZERO,
-        cash=D(50_000),
-        holdings=(),
-        start_equity=D(50_000),
-    )
-    rest = account.cash - D(50_000)
-    nobody = r.Opening(
-        strategy="UNASSIGNED",
-        strategy_type="unassigned",
-        params={},
-        tickers=(),
-        initial_cash=ZERO,
-        configured_cash=ZERO,
-        transferred=ZERO,
-        baseline_transferred=ZERO,
-        cash=rest,
-        holdings=(),
-        start_equity=rest,
+    books = (
+        _opening("A", "rsi", D(50_000), ("SPY",)),
+        _opening("UNASSIGNED", "unassigned", account.cash - D(50_000)),
     )
     head: list[r.Record] = [
         r.AccountAdopted(begun, account.number, account.cash, ()),
@@ -174,7 +169,7 @@ def _crashed(path: Path, broker: Broker) -> None:
             feed="iex",
             session_date=date(2026, 3, 17),
             config_hash="x",
-            openings=(book, nobody),
+            openings=books,
             marks={},
         ),
     ]

@@ -38,7 +38,13 @@ def test_a_pair_that_moves_no_dollars_is_traded_in_a_simulated_session_alone(
 
 
 def test_a_pair_that_moves_no_dollars_may_be_watched_or_stand_switched_off() -> None:
-    watched = strategy("Ghost", "ETH/BTC", mode="shadow")
-    off = strategy("Off", "BTC/USDT", enabled=False)
-    document = {"strategies": [strategy("A", "BTC/USD"), watched, off]}
-    refuse_untradable(parse_config(document, "test"), simulated=False)
+    def accepts(**more: object) -> bool:
+        other = strategy("Ghost", "ETH/BTC", **more)
+        document = {"strategies": [strategy("A", "BTC/USD"), other]}
+        try:
+            refuse_untradable(parse_config(document, "test"), simulated=False)
+        except OperatorError:
+            return False
+        return True
+
+    assert (accepts(mode="shadow"), accepts(enabled=False), accepts()) == (True, True, False)
