@@ -170,7 +170,7 @@ def _stored(database: Path) -> int:
 
 
 def _view() -> Any:
-    from coordinator.core.view import LiveView, StrategyView
+    from coordinator.core.live_view import LiveView, StrategyView
 
     cash = Decimal("12345.67")
     held = {symbol: Decimal("12.3456") for symbol in ("AAPL", "MSFT", "GOOGL", "AMZN")}

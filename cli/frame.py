@@ -26,8 +26,8 @@ from cli.columns import COLUMNS, FIGURES, HELD, NAME, STATE, fitted
 from cli.tables import quantity
 
 if TYPE_CHECKING:
+    from coordinator.core.live_view import LiveView, StrategyView
     from coordinator.core.risk import Limits
-    from coordinator.core.view import LiveView, StrategyView
     from coordinator.watching import Answered, Event
 
 MOST_SHOWN = 3

@@ -21,9 +21,9 @@ from coordinator.broker_side import ask_broker
 from coordinator.claims import Claims
 from coordinator.config import CoordinatorConfig, Mode, default_config, load_config
 from coordinator.core.lane import StrategySpec, tickers_of
+from coordinator.core.live_view import LiveView, StrategyView
 from coordinator.core.reload import Setup
 from coordinator.core.values import ZERO, is_crypto
-from coordinator.core.view import LiveView, StrategyView
 from coordinator.embedded import FILL_MODEL, Simulation, claim_account, embedded_simulator
 from coordinator.errors import OperatorError
 from coordinator.joining import load

@@ -13,10 +13,10 @@ from coordinator.core import records as r
 from coordinator.core.books import Books
 from coordinator.core.discrepancies import DiscrepancyKind
 from coordinator.core.halts import Halts
+from coordinator.core.live_view import LiveView, StrategyView, strategy_views
 from coordinator.core.order_rows import Row
 from coordinator.core.statement import Rows
 from coordinator.core.values import SHADOW_MARK, UNASSIGNED, exactly
-from coordinator.core.view import LiveView, StrategyView, strategy_views
 from coordinator.errors import JournalDamaged, MultiTraderError, StorageError
 from coordinator.restating import Late, by_session, read_late, restated_rows
 from coordinator.shell.control_client import NoAnswer, ask

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from coordinator.core.view import StrategyView
+from coordinator.core.live_view import StrategyView
 
 SIMULATED_SPEED = 600.0
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
 
+from coordinator.core.live_view import LiveView, StrategyView
 from coordinator.core.risk import Limits
-from coordinator.core.view import LiveView, StrategyView
 from coordinator.readers import StatusView
 
 _NO_LIMITS = Limits()

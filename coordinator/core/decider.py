@@ -14,10 +14,10 @@ from coordinator.core import records as r
 from coordinator.core import risk
 from coordinator.core.controls import Gate
 from coordinator.core.desk import OrderDesk
-from coordinator.core.known import View
 from coordinator.core.lane import FAULT, StrategySpec
 from coordinator.core.lanes import Lanes
-from coordinator.core.minute import Minutes, Seat
+from coordinator.core.minute import Minutes
+from coordinator.core.minute_views import MinuteView, Participant
 from coordinator.core.values import Bar, Reason
 
 LATE = timedelta(seconds=90)
@@ -47,28 +47,28 @@ class Decider:
             minute, symbols = bars[0].start, [bar.symbol for bar in bars]
             stocks, crypto = self._plan.deciding(minute)
             to_decide = {b.symbol: b for b in bars if (crypto if "/" in b.symbol else stocks)}
-            for seat in self._minutes.asked(symbols, to_decide, minute):
-                self._look_at(seat, to_decide, minute, now)
+            for one in self._minutes.asked(symbols, to_decide, minute):
+                self._look_at(one, to_decide, minute, now)
         self._desk.intents.end_minute(now)
 
     def _look_at(
-        self, seat: Seat, to_decide: Mapping[str, Bar], minute: datetime, now: datetime
+        self, one: Participant, to_decide: Mapping[str, Bar], minute: datetime, now: datetime
     ) -> None:
-        spec, view = seat.spec, self._minutes.view(seat, minute)
+        spec, view = one.spec, self._minutes.view(one, minute)
         if spec.limits.max_daily_loss is not None:
             self._check_loss(spec, view, now)
         self._check_fault(spec, now)
         content = []
         if self.sees_orders:  # else what is open nobody knows: to buy or to sell is not safe
-            for ticker, lane in seat.among(to_decide):
+            for ticker, lane in one.among(to_decide):
                 signal = lane.signal
                 if not (signal or ticker in view.positions):
                     continue
                 if self._decide(spec, signal, to_decide[ticker], view, now) and signal > 0:
                     content.append(ticker)
-        self._minutes.looked_at(seat, view, content)
+        self._minutes.looked_at(one, view, content)
 
-    def _check_loss(self, spec: StrategySpec, view: View, now: datetime) -> None:
+    def _check_loss(self, spec: StrategySpec, view: MinuteView, now: datetime) -> None:
         day = self._books.days[spec.name]
         if day.stopped:
             return
@@ -82,7 +82,9 @@ class Decider:
         if fault and not self._books.days[spec.name].stopped:
             self._record(r.EntriesStopped(now, spec.name, FAULT + fault))
 
-    def _decide(self, spec: StrategySpec, signal: int, bar: Bar, view: View, now: datetime) -> bool:
+    def _decide(
+        self, spec: StrategySpec, signal: int, bar: Bar, view: MinuteView, now: datetime
+    ) -> bool:
         """Whether the View has something on the ticker that could be sold."""
         symbol = bar.symbol
         if self._lanes.bars(symbol) < spec.min_warmup_bars:
@@ -100,7 +102,7 @@ class Decider:
             self._enter(spec, bar, view, now)
         return False
 
-    def _enter(self, spec: StrategySpec, bar: Bar, view: View, now: datetime) -> None:
+    def _enter(self, spec: StrategySpec, bar: Bar, view: MinuteView, now: datetime) -> None:
         close = bar.close
         equity = view.equity(self._books.ledger.marks)
         qty = risk.entry_qty(self._assets[bar.symbol], spec.limits, equity, view.available, close)

@@ -11,12 +11,12 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Context, Decimal
-from typing import Protocol
 
 from coordinator.core import risk
 from coordinator.core.books import Books
 from coordinator.core.lane import SAYS_NOTHING, Lane, StrategySpec
 from coordinator.core.ledger import Position
+from coordinator.core.minute_views import MinuteView
 from coordinator.core.orders import Order
 from coordinator.core.risk import Asset
 from coordinator.core.session import SessionPlan
@@ -25,17 +25,6 @@ from coordinator.core.values import MINUTE, ZERO, Side
 _SHOWN = Context(prec=12)
 UNKNOWN = "too few bars"
 """In place of a value that its indicator cannot have yet."""
-
-
-class Seen(Protocol):
-    """What the strategy knew and could spend in the minute of the bar."""
-
-    available: Decimal
-    positions: dict[str, Position]
-    busy: set[str]
-
-    def equity(self, marks: Mapping[str, Decimal]) -> Decimal:
-        """Dollars in cash and in positions at `marks`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +74,7 @@ class Case:
     asset: Asset
     lane: Lane
     bars: int
-    seen: Seen | None
+    seen: MinuteView | None
     """None where nothing was decided at the ticker's last bar."""
     sees_orders: bool
     denials: Sequence[str]

@@ -1,4 +1,4 @@
-"""One minute of decisions: who has to be asked, on what it may know (`core/known.py`).
+"""One minute of decisions: who has to be asked, on what it may know (`core/minute_views.py`).
 
 From most bars nothing follows for most strategies: who wants nothing new and holds nothing that a
 limit guards costs nothing here. That changes no decision.
@@ -7,57 +7,19 @@ limit guards costs nothing here. That changes no decision.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import NamedTuple, assert_never
+from typing import assert_never
 
 from coordinator.core import records as r
 from coordinator.core.books import Books
-from coordinator.core.known import View, Views
-from coordinator.core.lane import Lane, StrategySpec
+from coordinator.core.lane import StrategySpec
 from coordinator.core.lanes import Lanes
-from coordinator.core.ledger import SubAccount
+from coordinator.core.minute_views import MinuteView, MinuteViews, Participant, Seat
 from coordinator.core.risk import Asset
 from coordinator.core.session import SessionPlan
 from coordinator.core.values import UNASSIGNED, Bar, start_of, symbol_of
 
 _NOBODY: frozenset[int] = frozenset()
-
-
-class Place(NamedTuple):
-    """A strategy on one of its tickers: which of them it is, its lane, its number in `Wants`."""
-
-    order: int
-    lane: Lane
-    number: int
-
-
-@dataclass(slots=True, eq=False)
-class Seat:
-    """One strategy at the table: its book, its places, and the newest View that was made of it."""
-
-    rank: int
-    spec: StrategySpec
-    name: str
-    account: SubAccount
-    places: dict[str, Place]
-    """By ticker, in their order."""
-    guarded: bool
-    """Whether a limit watches over what it holds."""
-    view: View | None = None
-
-    @property
-    def tickers(self) -> Sequence[str]:
-        """What it trades."""
-        return self.spec.tickers
-
-    def among(self, tickers: Collection[str]) -> Iterable[tuple[str, Lane]]:
-        """Its lanes on these tickers, in its own order."""
-        places = self.places
-        if len(places) <= len(tickers):
-            return [(ticker, place.lane) for ticker, place in places.items() if ticker in tickers]
-        own = sorted((places[ticker].order, ticker) for ticker in tickers if ticker in places)
-        return [(ticker, places[ticker].lane) for _, ticker in own]
 
 
 class Minutes:
@@ -75,32 +37,32 @@ class Minutes:
         assets: Mapping[str, Asset],
     ) -> None:
         self._books, self._specs, self._lanes, self._assets = books, specs, lanes, assets
-        self._seats = [self._seat(rank, spec) for rank, spec in enumerate(specs)]
-        self._seat_of = {seat.name: seat for seat in self._seats}
+        self._participants = [self._participant(rank, spec) for rank, spec in enumerate(specs)]
+        self._by_name = {one.name: one for one in self._participants}
         on: dict[str, set[int]] = {}
         for rank, spec in enumerate(specs):
             for ticker in spec.tickers:
                 on.setdefault(ticker, set()).add(rank)
         self._on = {ticker: frozenset(ranks) for ticker, ranks in on.items()}
-        self._pressing = {seat.rank for seat in self._seats if seat.guarded}
+        self._pressing = {one.rank for one in self._participants if one.guarded}
         """Who is asked at each bar: who is guarded and holds or awaits something, or whose book has
         changed since it was looked at; and whose View was untrue."""
-        self._touched = [(seat, ticker) for seat in self._seats for ticker in seat.places]
+        self._touched = [(one, ticker) for one in self._participants for ticker in one.seats]
         """What could have changed of who could be moved by which signal."""
         self._views = self._views_on(books)
         self.settle()
 
-    def _views_on(self, books: Books) -> Views:
-        return Views(books)
+    def _views_on(self, books: Books) -> MinuteViews:
+        return MinuteViews(books)
 
-    def _seat(self, rank: int, spec: StrategySpec) -> Seat:
+    def _participant(self, rank: int, spec: StrategySpec) -> Participant:
         lanes = [self._lanes.lane(spec, ticker) for ticker in spec.tickers]
-        places = {
-            ticker: Place(order, lane, lane.places[rank])
+        seats = {
+            ticker: Seat(order, lane, lane.places[rank])
             for order, (ticker, lane) in enumerate(zip(spec.tickers, lanes, strict=True))
         }
         account = self._books.ledger[spec.name]
-        return Seat(rank, spec, spec.name, account, places, spec.limits.watches)
+        return Participant(rank, spec, spec.name, account, seats, spec.limits.watches)
 
     def changed(self, specs: Sequence[StrategySpec]) -> Minutes:
         """The same minute for other strategies; those that go on see in it what they saw.
@@ -109,18 +71,18 @@ class Minutes:
         """
         new = type(self)(self._books, specs, self._lanes, self._assets)
         new._views.go_on(self._views)
-        for name, seat in new._seat_of.items():
-            if name in self._seat_of:
-                seat.view = self.last_view(name)
-                new._touched += [(seat, ticker) for ticker in seat.places]
+        for name, one in new._by_name.items():
+            if name in self._by_name:
+                one.view = self.last_view(name)
+                new._touched += [(one, ticker) for ticker in one.seats]
             if self._views.is_untrue(name):
-                new._pressing.add(seat.rank)
+                new._pressing.add(one.rank)
         new.settle()
         return new
 
     def asked(
         self, symbols: Sequence[str], decided: Collection[str], minute: datetime
-    ) -> Iterator[Seat]:
+    ) -> Iterator[Participant]:
         """Whom these bars may move, by rank, each in its turn; on `decided` ones signals count.
 
         From now on the Views of everybody on these tickers are of this minute.
@@ -133,30 +95,30 @@ class Minutes:
                 ranks |= self._on.get(symbol, _NOBODY) & self._pressing
         for rank in sorted(ranks):
             self._views.turn(rank)
-            yield self._seats[rank]
+            yield self._participants[rank]
         self._views.turn()
 
-    def view(self, seat: Seat, minute: datetime) -> View:
+    def view(self, one: Participant, minute: datetime) -> MinuteView:
         """The strategy's View of this minute, or of a later one in which it had a bar already."""
-        return self._views.of(seat, minute)
+        return self._views.of(one, minute)
 
-    def last_view(self, strategy: str) -> View | None:
+    def last_view(self, strategy: str) -> MinuteView | None:
         """The View of the newest minute in which one was due."""
-        seat = self._seat_of[strategy]
-        self._views.make_due(seat)
-        return seat.view
+        one = self._by_name[strategy]
+        self._views.make_due(one)
+        return one.view
 
-    def looked_at(self, seat: Seat, view: View, content: Iterable[str]) -> None:
+    def looked_at(self, one: Participant, view: MinuteView, content: Iterable[str]) -> None:
         """A strategy was asked; on these tickers it wants what it holds already.
 
         Who is guarded rests now if it holds and awaits nothing: only a change of its book can
         stir it.
         """
-        account, name, rank = seat.account, seat.name, seat.rank
-        if self._views.was_asked(name) and not seat.guarded:
+        account, name, rank = one.account, one.name, one.rank
+        if self._views.was_asked(name) and not one.guarded:
             self._pressing.discard(rank)
-        self._touched += [(seat, ticker) for ticker in content]
-        if seat.guarded and not (account.positions or view.positions):
+        self._touched += [(one, ticker) for ticker in content]
+        if one.guarded and not (account.positions or view.positions):
             awaits = self._books.orders.open_of(name)
             if not awaits and account.cash is view.cash:
                 self._pressing.discard(rank)
@@ -205,29 +167,29 @@ class Minutes:
         """What an execution brought and a bust took back is not spent, in this minute either."""
         for record in records:
             if isinstance(record, r.FillBooked) and record.reverses:
-                seat = self._seat_of.get(record.strategy)
-                if seat is not None:
-                    self._views.take_back(seat)
-                    self._pressing.add(seat.rank)
+                one = self._by_name.get(record.strategy)
+                if one is not None:
+                    self._views.take_back(one)
+                    self._pressing.add(one.rank)
 
     def settle(self) -> None:
         """Find anew what could move whose books have changed, where they have."""
         if self._touched:
             touched, self._touched = self._touched, []
-            for seat, ticker in touched:
-                self._settle(seat, ticker)
+            for one, ticker in touched:
+                self._settle(one, ticker)
 
-    def _settle(self, seat: Seat, ticker: str) -> None:
+    def _settle(self, one: Participant, ticker: str) -> None:
         """Who holds and awaits nothing has nothing to sell; who does buys nothing, unless a limit
         watches, or its View of the ticker's next bar may be one that knows of neither."""
-        number = seat.places[ticker].number
-        held = seat.account.positions.get(ticker)
-        awaits = any(o.symbol == ticker for o in self._books.orders.open_of(seat.name))
+        number = one.seats[ticker].number
+        held = one.account.positions.get(ticker)
+        awaits = any(o.symbol == ticker for o in self._books.orders.open_of(one.name))
         has = awaits or (held is not None and self._assets[ticker].can_order(held.qty))
-        buys = seat.guarded or not has or not self._will_know(seat.view, ticker)
+        buys = one.guarded or not has or not self._will_know(one.view, ticker)
         self._lanes.wants.put(number, buys=buys, sells=awaits or held is not None)
 
-    def _will_know(self, view: View | None, ticker: str) -> bool:
+    def _will_know(self, view: MinuteView | None, ticker: str) -> bool:
         """Whether the View at a ticker's next bar has what is held or awaited now.
 
         The one that was made has not, if it is of a minute that another ticker began, and what is
@@ -252,19 +214,19 @@ class Minutes:
 
         If it is an order that is about to stand, and it `awaits`, what could move it is known.
         """
-        seat = self._seat_of.get(strategy)
+        one = self._by_name.get(strategy)
+        if one is None:
+            return
+        self._views.make_due(one)
+        if one.guarded:
+            self._pressing.add(one.rank)
+        seat = one.seats.get(symbol)
         if seat is None:
             return
-        self._views.make_due(seat)
-        if seat.guarded:
-            self._pressing.add(seat.rank)
-        place = seat.places.get(symbol)
-        if place is None:
-            return
-        content = awaits and not seat.guarded and self._will_know(seat.view, symbol)
-        self._lanes.wants.put(place.number, buys=not content, sells=True)
+        content = awaits and not one.guarded and self._will_know(one.view, symbol)
+        self._lanes.wants.put(seat.number, buys=not content, sells=True)
         if not awaits:
-            self._touched.append((seat, symbol))
+            self._touched.append((one, symbol))
 
 
 def news_of(

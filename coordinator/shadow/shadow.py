@@ -15,10 +15,10 @@ from coordinator.core import records as r
 from coordinator.core.books import Books
 from coordinator.core.explanation import Explanation
 from coordinator.core.lane import StrategySpec
+from coordinator.core.live_view import StrategyView, strategy_views
 from coordinator.core.mending import mended
 from coordinator.core.reload import Reload
 from coordinator.core.values import SHADOW_MARK, Bar
-from coordinator.core.view import StrategyView, strategy_views
 from coordinator.shell.narrator import RULE, lines_of
 from coordinator.shell.run import Run
 from coordinator.shell.shadows import Beginning

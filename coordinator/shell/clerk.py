@@ -15,7 +15,7 @@ from coordinator.core import messages as m
 from coordinator.core.engine import Engine
 from coordinator.core.explanation import Explanation
 from coordinator.core.lane import StrategySpec
-from coordinator.core.view import LiveView, live_view
+from coordinator.core.live_view import LiveView, live_view
 from coordinator.shell.alarms import Alarms
 from coordinator.shell.clock import BrokerClock
 from coordinator.shell.inbox import Change, Inbox, Wish

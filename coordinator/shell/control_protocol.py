@@ -17,8 +17,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from coordinator.core.explanation import Explanation
+from coordinator.core.live_view import LiveView
 from coordinator.core.values import NAME_PATTERN, SYMBOL_PATTERN
-from coordinator.core.view import LiveView
 from coordinator.shell.folders import private_folder
 from coordinator.shell.recent import Event
 

@@ -13,9 +13,9 @@ from coordinator.core import records as r
 from coordinator.core.books import Books
 from coordinator.core.lane import StrategySpec
 from coordinator.core.lanes import Lanes
+from coordinator.core.live_view import strategy_views
 from coordinator.core.orders import Order, OrderStatus
 from coordinator.core.values import UNASSIGNED, Side, exactly, is_crypto
-from coordinator.core.view import strategy_views
 from coordinator.shell.log_files import About
 
 log = logging.getLogger("coordinator")

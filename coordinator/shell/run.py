@@ -14,11 +14,11 @@ from coordinator.core.engine import Engine
 from coordinator.core.fees import CRYPTO_FEE_RATE
 from coordinator.core.lane import StrategySpec
 from coordinator.core.lanes import WORTH_A_BANK
+from coordinator.core.live_view import StrategyView
 from coordinator.core.opening import SessionName, session_id
 from coordinator.core.reload import Setup
 from coordinator.core.risk import Asset
 from coordinator.core.session import Hours, SessionPlan
-from coordinator.core.view import StrategyView
 from coordinator.settings import Settings
 from coordinator.shell.broker import Broker, persistent
 from coordinator.shell.clerk import Clerk

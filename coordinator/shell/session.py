@@ -15,10 +15,10 @@ from pathlib import Path
 
 from coordinator.core import records as r
 from coordinator.core.lane import tickers_of
+from coordinator.core.live_view import strategy_views
 from coordinator.core.opening import SessionName, open_session
 from coordinator.core.session import SessionPlan
 from coordinator.core.values import of_market
-from coordinator.core.view import strategy_views
 from coordinator.errors import BrokerError, SafetyRefusal
 from coordinator.shell import startup
 from coordinator.shell.agreement import Settling, agree, agree_at_the_end

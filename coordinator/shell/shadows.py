@@ -18,10 +18,10 @@ from typing import Protocol
 from coordinator.core import records as r
 from coordinator.core.explanation import Explanation
 from coordinator.core.lane import StrategySpec
+from coordinator.core.live_view import StrategyView
 from coordinator.core.reload import Reload
 from coordinator.core.session import Hours, SessionPlan
 from coordinator.core.values import SHADOW_ACCOUNT, Bar
-from coordinator.core.view import StrategyView
 
 MODE = "shadow"
 """The mode under which their sessions stand, beside paper, live, simulated and backtest."""

@@ -17,8 +17,8 @@ from rich.console import Console
 
 from cli.frame import KEYS, SORTS, Look, frame
 from cli.keys import NAMED, names
+from coordinator.core.live_view import LiveView, StrategyView
 from coordinator.core.risk import Limits
-from coordinator.core.view import LiveView, StrategyView
 from coordinator.shell.control_protocol import Reply
 from coordinator.shell.recent import Event
 from coordinator.watching import Answered

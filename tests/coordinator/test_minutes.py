@@ -18,9 +18,9 @@ from coordinator.core import engine
 from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.books import Books
-from coordinator.core.known import Viewer, Views
 from coordinator.core.lane import StrategySpec
-from coordinator.core.minute import Minutes, Seat
+from coordinator.core.minute import Minutes
+from coordinator.core.minute_views import MinuteViews, Participant
 from coordinator.core.orders import OrderStatus
 from coordinator.core.values import UNASSIGNED, Side
 from tests.coordinator.bench import DAY, Bench, D, bust, spec
@@ -30,27 +30,27 @@ TICKERS = ("SPY", "QQQ", "BTC/USD")
 MINUTES = 7
 
 
-class MadeWhenAsked(Views):
+class MadeWhenAsked(MinuteViews):
     """A View is made in its strategy's turn, and at no other time."""
 
-    def make_due(self, one: Viewer) -> None:
+    def make_due(self, one: Participant) -> None:
         pass
 
 
 class AskingEverybody(Minutes):
     """Every strategy on a ticker, in turn, and its View made then."""
 
-    def _views_on(self, books: Books) -> Views:
+    def _views_on(self, books: Books) -> MinuteViews:
         return MadeWhenAsked(books)
 
     def asked(
         self, symbols: Sequence[str], decided: Collection[str], minute: datetime
-    ) -> Iterator[Seat]:
+    ) -> Iterator[Participant]:
         for _ in super().asked(symbols, (), minute):
             pass
         for rank, its in enumerate(self._specs):
             if set(its.tickers) & set(symbols):
-                yield self._seats[rank]
+                yield self._participants[rank]
 
 
 Move = tuple[str, int, int, int]
@@ -220,7 +220,7 @@ def test_who_holds_and_is_not_guarded_is_asked_when_its_signal_turns_and_not_bef
     minutes = bench.engine._minutes
     view = minutes.view
 
-    def noted(its: Seat, minute: datetime) -> object:
+    def noted(its: Participant, minute: datetime) -> object:
         asked[-1].append(its.name)
         return view(its, minute)
 
