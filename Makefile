@@ -6,9 +6,10 @@ VENV := .venv
 PY := $(VENV)/bin/python
 LOCKED := $(VENV)/.locked
 INSTALLED := $(VENV)/.installed
-# The first of these that runs and is a proved version makes the environment.
-CANDIDATES := $(PYTHON) python3.11 python3 /usr/bin/python3.11
-PROVED := (3, 11)
+# The first of these that runs and is a proved version makes the environment: the whole suite ran
+# on each with the lock's dependencies.
+CANDIDATES := $(PYTHON) python3.11 /usr/bin/python3.11 python3.12 python3.13 python3 /usr/bin/python3
+PROVED := (3, 11), (3, 12), (3, 13)
 # Tests and the demonstration never see the caller's keys or Prefect.
 ALONE := env $$(env | sed -nE 's/^((APCA|PREFECT|MULTI_TRADER)_[A-Za-z0-9_]*)=.*/-u \1/p')
 PYTEST := $(ALONE) $(PY) -m pytest -n 2 --dist loadgroup
@@ -73,13 +74,13 @@ $(LOCKED): requirements.lock
 	  then found=$$python; break; fi; \
 	done; \
 	if [ -z "$$found" ]; then \
-	  echo "Multi-Trader needs Python 3.11, where its locked dependencies are proved: install it, or name it with 'make PYTHON=/path/to/python3.11'." >&2; \
+	  echo "Multi-Trader needs Python 3.11, 3.12 or 3.13, where its locked dependencies are proved: install one, or name it with 'make PYTHON=/path/to/python3.13'." >&2; \
 	  exit 1; \
 	fi; \
 	echo "Making $(VENV) from requirements.lock with $$found; this takes a minute or a few." >&2; \
 	rm -f $(LOCKED) $(INSTALLED) && rm -rf $(VENV) && \
 	{ "$$found" -m venv $(VENV) || { rm -rf $(VENV); \
-	  echo "$$found cannot make a virtual environment: install its venv package (Debian: python3.11-venv)." >&2; exit 1; }; } && \
+	  echo "$$found cannot make a virtual environment: install its venv package (Debian: python3-venv)." >&2; exit 1; }; } && \
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock && \
 	cp requirements.lock $@
 

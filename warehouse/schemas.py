@@ -289,7 +289,7 @@ def _check(holds: Callable[[pd.Series[Any]], Any], complaint: str) -> pandera.Ch
 
 def _finite(values: pd.Series[Any]) -> pd.Series[bool]:
     floats = values.to_numpy(dtype="float64", na_value=0.0)
-    return pd.Series(np.isfinite(floats), index=values.index)
+    return pd.Series(np.isfinite(floats), index=values.index, dtype=bool)
 
 
 def _plausible(values: pd.Series[Any]) -> Any:

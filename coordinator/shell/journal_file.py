@@ -50,7 +50,7 @@ def connect(path: Path) -> sqlite3.Connection:
     refuse_cut_off(path)
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     # A session opens it on a worker thread and goes on on its loop: one thread at a time.
-    return sqlite3.connect(path, BUSY_S, isolation_level=None, check_same_thread=False)
+    return sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
 
 
 class Reader:
