@@ -25,9 +25,9 @@ from coordinator.core.engine import Engine
 from coordinator.core.orders import OrderStatus
 from coordinator.errors import BrokerUnavailable
 from coordinator.settings import Settings
-from coordinator.shell.calm import calm
 from coordinator.shell.clock import BrokerClock
 from coordinator.shell.coordinator import LiveSession
+from coordinator.shell.gc_pauses import few_gc_pauses
 from coordinator.shell.journal import Journal
 from coordinator.shell.narrator import Narrator
 from coordinator.shell.ports import Ports, Stream
@@ -171,15 +171,15 @@ class Ours:
         broker: Any = Broker(engine, clock)
         session = _Session(engine, journal, name, ports(), clock, lambda _: broker, narrator)
         tickers = list(engine._assets)
-        watch = StreamWatch("stock bars", lambda: None, session.ears.on_bar_garbage)
-        stream = market_stream(settings, "sip", tickers, session.ears.on_bars, watch)
+        watch = StreamWatch("stock bars", lambda: None, session.handlers.on_bar_garbage)
+        stream = market_stream(settings, "sip", tickers, session.handlers.on_bars, watch)
         session.lookout.watch_market(watch, tickers, stream.restart)
         stream.start(session.on_stream_end)
         await watch.until_live(10)
         return cls(server, session, stream, journal)
 
     async def _run(self) -> None:
-        with calm():
+        with few_gc_pauses(collect_first=True):
             await self.session.run(lambda: self._over)
 
     def _minute(self, outcome: m.Outcome) -> None:

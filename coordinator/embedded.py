@@ -18,7 +18,7 @@ from coordinator.core.values import is_crypto
 from coordinator.errors import OperatorError
 from coordinator.settings import Settings, simulator_settings
 from coordinator.shell.folders import private_folder
-from coordinator.shell.traces import forget_killed_runs, forget_run
+from coordinator.shell.simulated_leases import forget_killed_runs, forget_run
 from coordinator.shell.wire import NEW_YORK
 
 log = logging.getLogger(__name__)

@@ -34,7 +34,7 @@ from coordinator.core.values import MINUTE, ZERO
 from coordinator.embedded import FILL_MODEL
 from coordinator.errors import OperatorError
 from coordinator.shell import startup
-from coordinator.shell.calm import seldom_disturbed
+from coordinator.shell.gc_pauses import few_gc_pauses
 from coordinator.shell.narrator import Narrator
 from simulator.errors import OptionsError
 from simulator.fills import FillModel, fill_model
@@ -161,7 +161,7 @@ class Backtest:
             missed = [] if before is None else self._meanwhile(before, start)
             plan = self._plan(start)
             session = None
-            with seldom_disturbed():
+            with few_gc_pauses():
                 if stage is not None and not missed and not stopped():
                     session = self._compiled(stage, start, plan)
                 if session is not None:

@@ -21,7 +21,6 @@ from coordinator.errors import BrokerUnavailable
 from coordinator.shell.broker import Broker
 from coordinator.shell.clerk import Clerk
 from coordinator.shell.clock import BrokerClock
-from coordinator.shell.ears import Ears
 from coordinator.shell.errands import Errands
 from coordinator.shell.inbox import Change, Inbox, Item, Stop, Wish
 from coordinator.shell.inquiries import Inquiries
@@ -35,6 +34,7 @@ from coordinator.shell.pace import Pace
 from coordinator.shell.ports import Ports
 from coordinator.shell.questions import Questions
 from coordinator.shell.shadows import NO_SHADOWS, Following, Shadows
+from coordinator.shell.stream_handlers import StreamHandlers
 from coordinator.shell.ticks import Ticks
 
 log = logging.getLogger("coordinator")
@@ -81,7 +81,7 @@ class LiveSession:
         )
         self.inquiries = Inquiries(books, self._questions, self.lookout, self.intake)
         lost_bar, lost_fill = self.inquiries.after_a_lost_bar, self.inquiries.after_a_lost_fill
-        self.ears = Ears(self._inbox.put, clock, ports.monotonic, lost_bar, lost_fill)
+        self.handlers = StreamHandlers(self._inbox.put, clock, ports.monotonic, lost_bar, lost_fill)
         self._ticks = Ticks(ports.tick_s, ports.monotonic)
         self._sight = True, frozenset[str]()
         self.clerk = Clerk(engine, shadows, clock, self.lookout, self._ticks, self._inbox)
@@ -128,7 +128,7 @@ class LiveSession:
             await self._line.stop()
             await self._questions.stop()
             self._following.catch_up()
-            self.ears.tell_rest()
+            self.handlers.tell_rest()
         if self._stop is not None and self._stop.lost:
             raise BrokerUnavailable(f"the {self._stop.lost} stream ended; start again to go on")
         return "Completed" if self._over else "StoppedEarly"
@@ -248,7 +248,7 @@ class LiveSession:
     def _go_on(self) -> None:
         """Send and look up what is due by now, and look around."""
         self._line.go_on()
-        self._questions.pursue()
+        self._questions.look_up_due()
         self._look_around()
 
     def _look_around(self) -> None:

@@ -50,7 +50,7 @@ async def _get_out(
     """The loop, until all is flat. Nobody waits for the order stream: REST tells as much."""
     watch = StreamWatch("orders", live.inquiries.after_account)
     live.lookout.watch_orders(watch)
-    stream = ports.order_stream(run.settings, live.ears.on_order_update, watch)
+    stream = ports.order_stream(run.settings, live.handlers.on_order_update, watch)
     stream.start(live.on_stream_end)
     live.resume(started.unsent)
     engine, clock, until_s = live.engine, live.lookout.clock, ports.monotonic() + deadline_s

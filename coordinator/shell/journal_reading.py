@@ -1,4 +1,4 @@
-"""What a journal holds, read beside a coordinator that may be writing: a session, or some kinds."""
+"""What a journal holds, read beside a coordinator that may be writing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import json
 from collections.abc import Iterable
 from pathlib import Path
 
-from coordinator.core.records import Record
+from coordinator.core import records as r
+from coordinator.core.codec import decode
+from coordinator.core.values import Bar
+from coordinator.errors import JournalDamaged, StorageError
 from coordinator.shell.journal_file import Reader
 from coordinator.shell.journal_rows import GENESIS, End, Entry, entries_of
 
@@ -23,6 +26,10 @@ _NEWEST_OF = (
 _ALL_OF = (
     "SELECT seq, coordinator, session_id, kind, body FROM records"
     " WHERE kind IN (SELECT value FROM json_each(?)) ORDER BY seq"
+)
+_BARS_OF = (
+    "SELECT seq, kind, body FROM records WHERE session_id = ? AND seq > ?"
+    " AND kind IN ('BarsSeen', 'HistorySeen') ORDER BY seq"
 )
 
 
@@ -51,7 +58,7 @@ def read_sessions(path: Path) -> list[tuple[str, str]]:
         ).fetchall()
 
 
-def read_newest(path: Path, *kinds: type[Record]) -> Entry | None:
+def read_newest(path: Path, *kinds: type[r.Record]) -> Entry | None:
     """The newest entry of these kinds of record, or of any kind; None if there is none."""
     asked = (_NEWEST_OF, _named(kinds)) if kinds else (_NEWEST, ())
     with Reader(path) as connection:
@@ -59,12 +66,37 @@ def read_newest(path: Path, *kinds: type[Record]) -> Entry | None:
         return None if row is None else entries_of(*row)[-1]
 
 
-def read_kinds(path: Path, *kinds: type[Record]) -> list[Entry]:
+def read_kinds(path: Path, *kinds: type[r.Record]) -> list[Entry]:
     """All entries of these kinds of record, oldest first, whatever session they belong to."""
     with Reader(path) as connection:
         rows = connection.execute(_ALL_OF, _named(kinds)).fetchall()
         return [entry for row in rows for entry in entries_of(*row)]
 
 
-def _named(kinds: Iterable[type[Record]]) -> tuple[str]:
+def bars_seen(path: Path, session_id: str, *, after: int) -> tuple[int, list[Bar]]:
+    """The bars in a session's records behind number `after`, as they were decided on, in order.
+
+    With them the number of the last of those records. Late corrections are left out.
+
+    Raises:
+        StorageError: the journal cannot be read.
+    """
+    try:
+        with Reader(path) as connection:
+            rows = connection.execute(_BARS_OF, (session_id, after)).fetchall()
+    except JournalDamaged as error:
+        raise StorageError(f"{path} could not be read ({error}); look at the disk") from error
+    found: list[Bar] = []
+    for _, kind, body in rows:
+        match decode(kind, body):
+            case r.BarsSeen(origin=r.Origin.CORRECTED):
+                pass
+            case r.BarsSeen() | r.HistorySeen() as record:
+                found += record.bars
+            case _:
+                pass
+    return (rows[-1][0] if rows else after), found
+
+
+def _named(kinds: Iterable[type[r.Record]]) -> tuple[str]:
     return (json.dumps([kind.__name__ for kind in kinds]),)

@@ -1,7 +1,7 @@
 """Questions to the broker, in line for one worker: orders, the account, missed bars, the time.
 
 The loop never waits for them: each answer comes back to it as messages. An order that was sent and
-stays open is looked up again and again (`pursuits.py`), until the broker's evidence ends it.
+stays open is looked up again and again (`order_lookups.py`), until the broker's evidence ends it.
 """
 
 from __future__ import annotations
@@ -23,9 +23,9 @@ from coordinator.shell.line import Deliver, Work
 from coordinator.shell.look import Looks
 from coordinator.shell.lookout import Depth
 from coordinator.shell.missed_bars import MissedBars
+from coordinator.shell.order_lookups import OrderLookups
 from coordinator.shell.pace import Pace, patient
 from coordinator.shell.ports import Ports
-from coordinator.shell.pursuits import Pursuits
 
 log = logging.getLogger("coordinator")
 KEYS_REFUSED = (401, 403)
@@ -55,7 +55,7 @@ class Questions:
         self._worker = ports.workers.one("questions")
         self._looks = Looks(self._broker, books, clock.said)  # the start may have taken long
         self._missed_bars = MissedBars(self._broker, clock, ports.sleep)
-        self._pursuits = Pursuits(books, clock, ports.monotonic)
+        self._lookups = OrderLookups(books, clock, ports.monotonic)
         self._clock = clock
         self._books = books
         self._deliver = deliver
@@ -65,12 +65,12 @@ class Questions:
 
     @property
     def due_s(self) -> float | None:
-        """Local time at which `pursue` has something to ask next; None while it has nothing."""
-        return self._pursuits.due_s
+        """Local time at which an order is to be looked up next; None while none is."""
+        return self._lookups.due_s
 
     def sent(self, client_order_id: str) -> None:
-        """An order has left just now: from now on it is pursued until it has ended."""
-        self._pursuits.begin(client_order_id)
+        """An order has left just now: from now on it is looked up until it has ended."""
+        self._lookups.begin(client_order_id)
 
     def look_up(self, client_order_id: str) -> None:
         """Ask for an order soon: at once the first time, then at its own pace.
@@ -80,12 +80,12 @@ class Questions:
         order = self._books().orders.get(client_order_id)
         if order is None or self._in_line(client_order_id):
             return
-        self._pursuits.hasten(order)
-        self.pursue()
+        self._lookups.hasten(order)
+        self.look_up_due()
 
-    def pursue(self) -> None:
+    def look_up_due(self) -> None:
         """Look up the open orders that are due."""
-        for order in self._pursuits.due():
+        for order in self._lookups.due():
             self._ask(partial(self._find, order))
 
     def fetch_bars(self, starts: Mapping[str, datetime]) -> None:
@@ -116,8 +116,8 @@ class Questions:
         found = self._broker.order(order_id)
         if found is None:
             now = self._clock.now()
-            return [m.OrderAbsent(order_id, now)] if self._pursuits.missed(order_id, now) else []
-        self._pursuits.found(order_id)
+            return [m.OrderAbsent(order_id, now)] if self._lookups.missed(order_id, now) else []
+        self._lookups.found(order_id)
         if (order.symbol, order.side, order.qty) != (found.symbol, found.side, found.qty):
             return [m.SubmitRefused(order_id, found.at, "another order stands under this id")]
         instead = successor(found, self._broker)

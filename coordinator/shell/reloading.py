@@ -33,10 +33,10 @@ from coordinator.errors import (
 )
 from coordinator.shell import startup
 from coordinator.shell.coordinator import LiveSession
+from coordinator.shell.journal_reading import bars_seen
 from coordinator.shell.ports import Ports, Stream
 from coordinator.shell.rehearsal import TAKE_UP_S
 from coordinator.shell.reload_request import Claim, Proposal, Source, Told, Wanted
-from coordinator.shell.seen import bars_seen
 from coordinator.shell.symbol_limit import explain_refusal
 
 if TYPE_CHECKING:

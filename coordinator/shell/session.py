@@ -23,10 +23,10 @@ from coordinator.errors import BrokerError, SafetyRefusal
 from coordinator.shell import startup
 from coordinator.shell.agreement import Settling, agree, agree_at_the_end
 from coordinator.shell.broker import Broker
-from coordinator.shell.calm import calm
 from coordinator.shell.clock import BrokerClock
 from coordinator.shell.coordinator import LiveSession
 from coordinator.shell.folders import JOURNAL
+from coordinator.shell.gc_pauses import few_gc_pauses
 from coordinator.shell.lookout import Lookout
 from coordinator.shell.narrator import Narrator, tell_reconfigured
 from coordinator.shell.ports import Ports, Stream
@@ -104,7 +104,7 @@ async def _trade(
             await surroundings.enter_async_context(observer(live.clerk))
         stopper = asyncio.create_task(_stop_when(stop, live))
         try:
-            with calm():
+            with few_gc_pauses(collect_first=True):
                 return await live.run()
         finally:
             stopper.cancel()
@@ -137,15 +137,17 @@ async def _stop_when(stop: asyncio.Event, live: LiveSession) -> None:
 def _streams(run: Run, ports: Ports, live: LiveSession) -> Iterable[Stream]:
     """Orders first, so that no fill of ours is missed; then one connection per market."""
     reconnected = live.inquiries.after_all
-    watch = StreamWatch("orders", reconnected, live.ears.on_order_garbage)
+    watch = StreamWatch("orders", reconnected, live.handlers.on_order_garbage)
     live.lookout.watch_orders(watch)
-    yield ports.order_stream(run.settings, live.ears.on_order_update, watch)
+    yield ports.order_stream(run.settings, live.handlers.on_order_update, watch)
     tickers = tickers_of(run.every)
     for name, crypto in (("stock bars", False), ("crypto bars", True)):
         symbols = of_market(tickers, crypto=crypto)
         if symbols:
-            watch = StreamWatch(name, reconnected, live.ears.on_bar_garbage)
-            stream = ports.market_stream(run.settings, run.feed, symbols, live.ears.on_bars, watch)
+            watch = StreamWatch(name, reconnected, live.handlers.on_bar_garbage)
+            stream = ports.market_stream(
+                run.settings, run.feed, symbols, live.handlers.on_bars, watch
+            )
             live.lookout.watch_market(watch, symbols, stream.restart)
             yield stream
 

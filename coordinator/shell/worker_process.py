@@ -31,7 +31,7 @@ from coordinator.core.explanation import shown as in_digits
 from coordinator.core.lane import SAYS_NOTHING, Rule, explain_of
 from coordinator.core.values import EXACT, Bar
 from coordinator.errors import OperatorError
-from coordinator.shell.walls import limit_memory, wall_off
+from coordinator.shell.confinement import confine, limit_memory
 from coordinator.strategies.folder import place_of
 
 LINE_BYTES = 2**16
@@ -71,7 +71,7 @@ def run_nursery(
     """
     workers: set[int] = set()
     try:
-        wall_off([control.fileno()], parent)
+        confine([control.fileno()], parent)
         os.setsid()
         _silence()
         gc.freeze()  # what is here already is no worker's garbage; it stays shared
@@ -160,7 +160,7 @@ def _run_worker(rule: Rule | None, load: Load, channel: socket.socket, parent: i
     """Answer [n, lane, request] by [n, kind, answer, said]."""
     try:
         os.setpgid(0, 0)
-        wall_off([channel.fileno()], parent)
+        confine([channel.fileno()], parent)
         limit_memory()
         setcontext(EXACT.copy())
         said, steps = _Said(), dict[int, Step]()

@@ -80,7 +80,7 @@ class Desk:
     def go_on(self) -> None:
         """Send and look up what is due by now."""
         self.line.go_on()
-        self.questions.pursue()
+        self.questions.look_up_due()
 
     async def stop(self) -> None:
         """End both workers."""

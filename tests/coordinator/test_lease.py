@@ -14,7 +14,7 @@ import pytest
 
 from coordinator.errors import SafetyRefusal
 from coordinator.shell.lease import LeaseHeld, Leases, is_held, is_running
-from coordinator.shell.traces import STARTING_S, forget_killed_runs, forget_run
+from coordinator.shell.simulated_leases import STARTING_S, forget_killed_runs, forget_run
 
 HOST = "paper-api.alpaca.markets"
 HOLD = """

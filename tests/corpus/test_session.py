@@ -102,8 +102,8 @@ def raw_bar(start: Any, **changes: Any) -> dict[str, Any]:
 
 def test_a_good_bar_reaches_the_inbox_and_nobody_is_asked(tmp_path: Path) -> None:
     def story(desk: Desk) -> None:
-        desk.live.ears.on_bars([raw_bar(NOW - MINUTE)])
-        assert (len(desk.waiting), desk.live.ears.malformed) == (1, 0)
+        desk.live.handlers.on_bars([raw_bar(NOW - MINUTE)])
+        assert (len(desk.waiting), desk.live.handlers.malformed) == (1, 0)
 
     rest_is_asked(tmp_path, story)
 
@@ -121,16 +121,16 @@ BAD_BARS: dict[str, Any] = {
 @pytest.mark.parametrize("what", BAD_BARS)
 def test_a_bad_bar_is_counted_and_rest_is_asked_for_the_good_one(what: str, tmp_path: Path) -> None:
     def story(desk: Desk) -> None:
-        desk.live.ears.on_bars([BAD_BARS[what]])
-        assert (desk.waiting, desk.live.ears.malformed) == ([], 1)
+        desk.live.handlers.on_bars([BAD_BARS[what]])
+        assert (desk.waiting, desk.live.handlers.malformed) == ([], 1)
 
     rest_is_asked(tmp_path, story, *GAP)
 
 
 def test_our_clock_may_be_a_minute_behind(tmp_path: Path) -> None:
     def story(desk: Desk) -> None:
-        desk.live.ears.on_bars([raw_bar(NOW)])
-        assert (len(desk.waiting), desk.live.ears.malformed) == (1, 0)
+        desk.live.handlers.on_bars([raw_bar(NOW)])
+        assert (len(desk.waiting), desk.live.handlers.malformed) == (1, 0)
 
     rest_is_asked(tmp_path, story)
 
@@ -155,8 +155,8 @@ NEW_KINDS: dict[str, Any] = {
 def test_what_may_have_been_a_fill_is_looked_for_at_rest(what: str, tmp_path: Path) -> None:
     def story(desk: Desk) -> None:
         assert not desk.is_look_due()
-        desk.live.ears.on_order_update((BAD_UPDATES | NEW_KINDS)[what])
-        assert (len(desk.waiting), desk.live.ears.malformed) == (what in NEW_KINDS, 1)
+        desk.live.handlers.on_order_update((BAD_UPDATES | NEW_KINDS)[what])
+        assert (len(desk.waiting), desk.live.handlers.malformed) == (what in NEW_KINDS, 1)
         assert desk.is_look_due()
 
     rest_is_asked(tmp_path, story, LOOK_UP)
@@ -167,8 +167,10 @@ def test_an_event_that_is_known_asks_nobody(event: str, tmp_path: Path) -> None:
     data = UPDATE["data"] if event == "fill" else without(UPDATE["data"], "price", "qty")
 
     def story(desk: Desk) -> None:
-        desk.live.ears.on_order_update({"data": data | {"event": event}})  # with an execution's id
-        assert (len(desk.waiting), desk.live.ears.malformed) == (1, 0)
+        desk.live.handlers.on_order_update(
+            {"data": data | {"event": event}}
+        )  # with an execution's id
+        assert (len(desk.waiting), desk.live.handlers.malformed) == (1, 0)
         assert not desk.is_look_due()
 
     rest_is_asked(tmp_path, story)
@@ -184,12 +186,12 @@ def test_a_flood_of_garbage_floods_neither_the_log_nor_the_broker_and_hides_no_g
         desk = Desk(tmp_path, broker)
         for number in range(3000):
             desk.local_s += 0.01
-            desk.live.ears.on_bars([{"T": "b", "S": "SPY"}])
-            desk.live.ears.on_order_update({"number": number})
+            desk.live.handlers.on_bars([{"T": "b", "S": "SPY"}])
+            desk.live.handlers.on_order_update({"number": number})
             if number % 1000 == 0:
-                desk.live.ears.on_bars([raw_bar(NOW - MINUTE)])
-                desk.live.ears.on_order_update(UPDATE)
-        assert desk.live.ears.malformed == 6000
+                desk.live.handlers.on_bars([raw_bar(NOW - MINUTE)])
+                desk.live.handlers.on_order_update(UPDATE)
+        assert desk.live.handlers.malformed == 6000
         assert len(desk.waiting) == 6
         await desk.live._line.stop()
         await desk.live._questions.stop()

@@ -20,8 +20,8 @@ from coordinator.shell.garbage import Garbage, shown
 from coordinator.shell.plain import PlainBars
 
 
-class Ears:
-    """Hears both kinds of streams.
+class StreamHandlers:
+    """The handlers of both kinds of streams.
 
     `missed_a_bar` asks for bars; `missed_an_order` for the open orders, and with True, once in a
     flood, for the account as well.

@@ -1,6 +1,6 @@
 """What a process of a user's strategy is cut off from: open files, keys, signals, endless memory.
 
-Walls against faults, not against malice: code of the same user can find other ways to look.
+It confines faults, not malice: code of the same user can find other ways to look.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _PR_SET_PDEATHSIG = 1
 _ENV_START, _ENV_END = -3, -2  # of the words of /proc/self/stat
 
 
-def wall_off(keep: Collection[int], parent: int) -> None:
+def confine(keep: Collection[int], parent: int) -> None:
     """Cut this freshly forked process off from all that it inherited but the files in `keep`.
 
     It ends with `parent`, the process that forked it, however that ends.

@@ -1,15 +1,13 @@
-"""The collector of garbage is as it was once nobody asks for calm any more, whatever happened."""
+"""The garbage collector is as it was afterwards, whatever happened."""
 
 from __future__ import annotations
 
 import gc
 import weakref
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 
 import pytest
 
-from coordinator.shell.calm import calm, seldom_disturbed
+from coordinator.shell.gc_pauses import few_gc_pauses
 
 
 class Knot:
@@ -19,12 +17,10 @@ class Knot:
         self.me = self
 
 
-@pytest.mark.parametrize("quiet", [calm, seldom_disturbed])
-def test_the_collector_is_as_it_was_afterwards(
-    quiet: Callable[[], AbstractContextManager[None]],
-) -> None:
+@pytest.mark.parametrize("collect_first", [True, False])
+def test_the_collector_is_as_it_was_afterwards(collect_first: bool) -> None:
     def interrupted() -> None:
-        with quiet():
+        with few_gc_pauses(collect_first=collect_first):
             assert gc.get_freeze_count()
             raise KeyboardInterrupt
 
@@ -36,7 +32,7 @@ def test_the_collector_is_as_it_was_afterwards(
 
 
 def test_garbage_that_is_made_meanwhile_is_collected_once_there_is_much_of_it() -> None:
-    with seldom_disturbed():
+    with few_gc_pauses():
         knot = weakref.ref(Knot())
         assert knot() is not None
         kept = [Knot() for _ in range(60_000)]

@@ -29,7 +29,7 @@ STUCK = timedelta(minutes=2)
 
 
 @dataclass(slots=True)
-class _Pursuit:
+class _Lookup:
     """How often an open order was looked up, and when to do it next (local time).
 
     `sent_at` is the broker's time at which it had been sent at the latest, as far as is known.
@@ -42,7 +42,7 @@ class _Pursuit:
     told: bool = False
 
 
-class Pursuits:
+class OrderLookups:
     """The open orders that are looked up until they have ended."""
 
     def __init__(
@@ -51,36 +51,36 @@ class Pursuits:
         self._books = books
         self._clock = clock
         self._monotonic = monotonic
-        self._pursuits: dict[str, _Pursuit] = {}
+        self._lookups: dict[str, _Lookup] = {}
 
     @property
     def due_s(self) -> float | None:
         """Local time at which the next one is due; None while there is none."""
-        return min((pursuit.due_s for pursuit in self._pursuits.values()), default=None)
+        return min((lookup.due_s for lookup in self._lookups.values()), default=None)
 
     def begin(self, client_order_id: str) -> None:
         """An order has left just now: look it up once it is late."""
         wait_s = self._clock.local_s(ORDER_DEADLINE_S, least_s=LEAST_WAIT_S)
-        self._pursuits[client_order_id] = _Pursuit(self._monotonic() + wait_s, self._clock.now())
+        self._lookups[client_order_id] = _Lookup(self._monotonic() + wait_s, self._clock.now())
 
     def hasten(self, order: Order) -> None:
         """Look an order up at once the first time, then at its own pace."""
-        pursuit = self._pursuits.setdefault(order.client_order_id, _Pursuit(0.0, order.decided_at))
-        if not pursuit.tries:
-            pursuit.due_s = 0.0
+        lookup = self._lookups.setdefault(order.client_order_id, _Lookup(0.0, order.decided_at))
+        if not lookup.tries:
+            lookup.due_s = 0.0
 
     def due(self) -> list[Order]:
         """The open orders to look up now; each waits longer for its next time."""
         now_s, orders = self._monotonic(), []
-        for client_order_id, pursuit in list(self._pursuits.items()):
+        for client_order_id, lookup in list(self._lookups.items()):
             order = self._books().orders.get(client_order_id)
             if order is None or not order.is_open:
-                del self._pursuits[client_order_id]
-            elif now_s >= pursuit.due_s:
-                self._tell_if_stuck(order, pursuit)
-                wait_s = min(2.0 ** min(pursuit.tries, 10), LONGEST_WAIT_S)
-                pursuit.tries += 1
-                pursuit.due_s = now_s + self._clock.local_s(
+                del self._lookups[client_order_id]
+            elif now_s >= lookup.due_s:
+                self._tell_if_stuck(order, lookup)
+                wait_s = min(2.0 ** min(lookup.tries, 10), LONGEST_WAIT_S)
+                lookup.tries += 1
+                lookup.due_s = now_s + self._clock.local_s(
                     wait_s, least_s=min(wait_s, LEAST_WAIT_S)
                 )
                 orders.append(order)
@@ -88,20 +88,20 @@ class Pursuits:
 
     def found(self, client_order_id: str) -> None:
         """The broker knows the order."""
-        if (pursuit := self._pursuits.get(client_order_id)) is not None:
-            pursuit.not_found = 0
+        if (lookup := self._lookups.get(client_order_id)) is not None:
+            lookup.not_found = 0
 
     def missed(self, client_order_id: str, now: datetime) -> bool:
         """The broker does not know the order; whether it counts as never arrived by that."""
-        pursuit = self._pursuits.get(client_order_id)
-        if pursuit is None:
+        lookup = self._lookups.get(client_order_id)
+        if lookup is None:
             return False
-        pursuit.not_found += 1
-        return pursuit.not_found >= ABSENT_AFTER and now - pursuit.sent_at >= QUIET
+        lookup.not_found += 1
+        return lookup.not_found >= ABSENT_AFTER and now - lookup.sent_at >= QUIET
 
-    def _tell_if_stuck(self, order: Order, pursuit: _Pursuit) -> None:
-        if not pursuit.told and self._clock.now() - order.decided_at > STUCK:
-            pursuit.told = True
+    def _tell_if_stuck(self, order: Order, lookup: _Lookup) -> None:
+        if not lookup.told and self._clock.now() - order.decided_at > STUCK:
+            lookup.told = True
             log.warning(
                 "[%s] ⚠ order %s is %s since %s: it is asked for until the broker says more",
                 order.strategy,
