@@ -32,8 +32,8 @@ def kill(
       multi-trader kill
     """
     configure_logging(log_level)
-    from coordinator.getting_out import what_became_of
     from coordinator.kill import kill as kill_all
+    from coordinator.liquidation import what_became_of
 
     left = kill_all(operator(clock_speed))
     if json:

@@ -18,8 +18,8 @@ from coordinator.core import records as r
 from coordinator.core.messages import Act, Answer, OperatorAsked
 from coordinator.core.values import UNASSIGNED
 from coordinator.errors import JournalDamaged, MultiTraderError, OperatorError, StorageError
-from coordinator.getting_out import Left, get_out, what_became_of
 from coordinator.kill import WAIT_S, broker_time
+from coordinator.liquidation import Remainder, liquidate, what_became_of
 from coordinator.shell.control_client import ask
 from coordinator.shell.control_protocol import Reply, Request, addresses
 from coordinator.shell.journal_reading import read_kinds, read_newest
@@ -40,7 +40,7 @@ class Told:
     done: bool
     said: str
     running: bool
-    left: Left | None = None
+    left: Remainder | None = None
 
     @property
     def is_whole(self) -> bool:
@@ -96,7 +96,7 @@ def control(
     if act is not Act.FLATTEN or not told.done:
         return told
     operator.say(f"{whose.account}: no coordinator answers; getting {strategy} out from here.")
-    return replace(told, left=get_out(operator, whose.journal, wait_s, [strategy]))
+    return replace(told, left=liquidate(operator, whose.journal, wait_s, [strategy]))
 
 
 def find(

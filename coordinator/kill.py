@@ -17,7 +17,7 @@ from pathlib import Path
 from coordinator.accounts import OPERATOR, Account, Operator, mode_of
 from coordinator.core import records as r
 from coordinator.errors import BrokerError, MultiTraderError, OperatorError, SafetyRefusal
-from coordinator.getting_out import Left, find_reach, get_out, look, what_is_left
+from coordinator.liquidation import Remainder, find_reach, liquidate, look, what_is_left
 from coordinator.settings import SIMULATED
 from coordinator.shell.alpaca_rest import AlpacaRest
 from coordinator.shell.broker import Broker
@@ -43,7 +43,7 @@ class Revival:
     was_killed: bool
 
 
-def kill(operator: Operator, *, wait_s: float = WAIT_S) -> list[Left]:
+def kill(operator: Operator, *, wait_s: float = WAIT_S) -> list[Remainder]:
     """Kill every account that matters, and wait until it is out, or cannot be any sooner.
 
     Raises:
@@ -64,7 +64,7 @@ def kill(operator: Operator, *, wait_s: float = WAIT_S) -> list[Left]:
             operator.say(f"{path.parent.name}: NOT KILLED: {error}")
             paths.remove(path)
             failure = error
-    left = [get_out(operator, path, wait_s) for path in paths]
+    left = [liquidate(operator, path, wait_s) for path in paths]
     if failure is not None:
         raise failure
     return left
@@ -162,7 +162,7 @@ def broker_time(operator: Operator, path: Path) -> datetime:
     return answers[0] if answers else known
 
 
-def _revive(operator: Operator, path: Path) -> Left:
+def _revive(operator: Operator, path: Path) -> Remainder:
     """Revive an account if it is flat; what is left if it is not."""
     with Account.open(path) as account:
         left = look(account, None, "")
@@ -179,7 +179,7 @@ def _revive(operator: Operator, path: Path) -> Left:
         return left
 
 
-def _why_not(left: Left) -> str:
+def _why_not(left: Remainder) -> str:
     crumbs = f" Whether it could be ordered nobody can say: {left.problem}." if left.problem else ""
     return (
         f"{left.account} is not revived: {what_is_left(left)}.{crumbs} Run `multi-trader kill`"

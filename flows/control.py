@@ -26,8 +26,8 @@ from coordinator.control import control as control_one
 from coordinator.core.messages import Act
 from coordinator.core.values import NAME_PATTERN
 from coordinator.errors import MultiTraderError
-from coordinator.getting_out import what_became_of
 from coordinator.kill import kill, revive
+from coordinator.liquidation import what_became_of
 from coordinator.private import leave_no_core
 from coordinator.reload import Reload
 from coordinator.watching import Which

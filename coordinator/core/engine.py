@@ -26,6 +26,7 @@ from coordinator.core.explanation import Case, Explanation
 from coordinator.core.fees import CRYPTO_FEE_RATE
 from coordinator.core.lane import StrategySpec
 from coordinator.core.lanes import Lanes
+from coordinator.core.liquidation import Liquidation
 from coordinator.core.minute import Minutes, news_of
 from coordinator.core.reconcile import Reconciler
 from coordinator.core.reconfiguration import change_session
@@ -35,7 +36,6 @@ from coordinator.core.risk import Asset
 from coordinator.core.rollover import Rollover
 from coordinator.core.session import Hours, SessionPlan
 from coordinator.core.values import Bar, exactly, is_unseen
-from coordinator.core.way_out import WayOut
 from coordinator.errors import SafetyRefusal
 
 
@@ -74,7 +74,7 @@ class Engine:
         self._desk = OrderDesk(
             self._blotter, self._assets, plan.date, own, crossing=crossing, apart=apart
         )
-        self._way_out = WayOut(
+        self._liquidation = Liquidation(
             books, self._desk, self._assets, plan, tuple(hours), traded(self.specs)
         )
         self._reports = Reports(self._desk, crypto_fee_rate)
@@ -166,7 +166,7 @@ class Engine:
 
     def is_out(self, now: datetime) -> bool:
         """Whether whoever an operator wants out has no open order, and nothing to sell now."""
-        return self._way_out.is_out(now)
+        return self._liquidation.is_out(now)
 
     def _on_bars(self, message: m.BarsArrived) -> None:
         if message.origin is r.Origin.CORRECTED:
@@ -212,7 +212,7 @@ class Engine:
             self._record(found)
 
     def _obey(self, asked: m.OperatorAsked) -> None:
-        is_open = partial(self._way_out.can_trade, now=asked.now)
+        is_open = partial(self._liquidation.can_trade, now=asked.now)
         records, answer = operator.decide(self.books, self._assets, is_open, asked)
         for record in records:
             self._record(record)
@@ -231,7 +231,7 @@ class Engine:
         self._follow(asked.setup)
         self._heed_halts(asked.now)
         for strategy, symbol in difference.dropped:
-            self._way_out.leave(strategy, symbol, asked.removal, asked.now)
+            self._liquidation.end_orders(strategy, symbol, asked.removal, asked.now)
         return m.Answer(True, "The session goes on with this configuration.")
 
     def _follow(self, setup: Setup) -> None:
@@ -242,10 +242,10 @@ class Engine:
         self.books.before = self._minutes.before
         self._decider.follow(self._minutes)
         self._desk.follow(setup.specs, crossing=setup.crossing)
-        self._way_out = replace(self._way_out, traded=traded(setup.specs))
+        self._liquidation = replace(self._liquidation, traded=traded(setup.specs))
         self._gate.controls = setup.controls
 
     def _heed_halts(self, now: datetime) -> None:
-        """What an operator has halted since, here or in another process, ends and gets out."""
+        """End and sell what an operator has halted since, here or in another process."""
         self._desk.drop_barred(now)
-        self._way_out.go(now)
+        self._liquidation.go(now)

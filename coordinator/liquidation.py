@@ -1,7 +1,7 @@
-"""Getting out on an operator's word, of everything or of some strategies, whoever runs them.
+"""Liquidation on an operator's word, of all strategies or some of them, whoever runs them.
 
-A coordinator that runs gets its own books out; what nobody runs is got out here, in a session of
-its own under that coordinator's name and leases, as far as markets are open.
+A coordinator that runs sells what its own books hold; what nobody runs is sold here, in a session
+of its own under that coordinator's name and leases, as far as markets are open.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ AGAIN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Left:
+class Remainder:
     """What is left of an account, or of some of its strategies, that is to be flat.
 
     `orders` are the client order ids that may still be open; `closed` says that all that is held
@@ -50,10 +50,10 @@ class Left:
         return not self.held and not self.orders
 
 
-def get_out(
+def liquidate(
     operator: Operator, path: Path, wait_s: float, only: Collection[str] | None = None
-) -> Left:
-    """Wait for the coordinators that run, and get out what is nobody's to get out.
+) -> Remainder:
+    """Wait for the coordinators that run, and sell what belongs to none that runs.
 
     `only` names the strategies that are to be flat, None all; the journal has to say so already.
     """
@@ -96,7 +96,7 @@ def find_reach(operator: Operator, path: Path) -> tuple[Reach | None, str]:
 @exactly
 def look(
     account: Account, reach: Reach | None, problem: str, only: Collection[str] | None = None
-) -> Left:
+) -> Remainder:
     """What the books say is held; the broker tells which crumbs could not be ordered."""
     found = held(account.books, {}, only)
     if found and reach is not None:
@@ -107,17 +107,19 @@ def look(
     books = account.books
     orders = tuple(o for o in books.neighbours.orders if only is None or strategy_of(o) in only)
     frozen = tuple(sorted(books.frozen))
-    return Left(account.number, tuple(found), orders, frozen=frozen, problem=problem)
+    return Remainder(account.number, tuple(found), orders, frozen=frozen, problem=problem)
 
 
-def _is_closed(reach: Reach, left: Left) -> bool:
+def _is_closed(reach: Reach, left: Remainder) -> bool:
     try:
         return bool(left.held) and reach.closed([h.symbol for h in left.held])
     except BrokerError:
         return False
 
 
-def _act(operator: Operator, account: Account, reach: Reach, left: Left, until_s: float) -> str:
+def _act(
+    operator: Operator, account: Account, reach: Reach, left: Remainder, until_s: float
+) -> str:
     """Run a session of our own for each coordinator that left something and does not run.
 
     Returns what stands in the way, if anything does.
@@ -162,7 +164,7 @@ def _run(operator: Operator, reach: Reach, opened: r.SessionOpened) -> Run:
     )
 
 
-def what_became_of(left: Left, again: str = "multi-trader kill") -> str:
+def what_became_of(left: Remainder, again: str = "multi-trader kill") -> str:
     """What is left of an account that was to be flat, and the command that tries `again`."""
     if left.is_flat:
         flat = f"{left.account}: flat. No strategy holds what could be sold, and nothing is open."
@@ -178,7 +180,7 @@ def what_became_of(left: Left, again: str = "multi-trader kill") -> str:
     return f"{still}{why} Look at `multi-trader status`, and run `{again}` again."
 
 
-def what_is_left(left: Left) -> str:
+def what_is_left(left: Remainder) -> str:
     """The positions and the orders that are left, in words."""
     parts = [f"{h.strategy} holds {in_words(h)}" for h in left.held]
     if left.orders:

@@ -1,7 +1,7 @@
-"""Getting out on an operator's word: of everything after a kill, of one strategy after a flatten.
+"""Liquidation on an operator's word: of everything after a kill, of one strategy after a flatten.
 
 Open buys are ended at once; what is held is sold while its market is open, and tried again until
-nothing is left that could be sold. UNASSIGNED is nobody's to sell.
+nothing is left that could be sold. What stands in UNASSIGNED is never sold.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ REFUSED_PAUSE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
-class WayOut:
-    """Who is to get out of the market, and how far they are.
+class Liquidation:
+    """Which strategies are to be flat, and what is left to sell or to end.
 
     `hours` are the exchange's sessions around the plan's, for what is held and not traded in it;
     `traded` is each (strategy, ticker) of the configuration.
@@ -39,7 +39,7 @@ class WayOut:
     traded: frozenset[tuple[str, str]] = frozenset()
 
     def go(self, now: datetime) -> None:
-        """End the buys of whoever is to get out, and sell what they hold and what trades now."""
+        """End the buys of who is to be flat, and sell what they hold and what trades now."""
         leaving = self._leaving()
         self._give_up(now)
         for strategy in leaving:
@@ -52,7 +52,7 @@ class WayOut:
         if leaving:
             self.desk.intents.end_minute(now)
 
-    def leave(self, strategy: str, symbol: str, removal: Removal, now: datetime) -> None:
+    def end_orders(self, strategy: str, symbol: str, removal: Removal, now: datetime) -> None:
         """End a strategy's open orders on a ticker that it does not trade any more."""
         for order in list(self.books.orders.open_of(strategy)):
             goes_on = order.side is Side.SELL and removal is Removal.FLATTEN
