@@ -53,12 +53,12 @@ def reload(
     """
     configure_logging(log_level)
     from cli.kill import user
-    from coordinator.reload import Reload
+    from coordinator.reload import ReloadClient
     from coordinator.settings import home_folder
     from coordinator.watching import Which
 
     which = Which(home_folder(), account, coordinator)
-    wanted = Reload(which, user(), config, remove.value)
+    wanted = ReloadClient(which, user(), config, remove.value)
     told = wanted.show()
     if told.token and not yes and not json:
         typer.echo(told.sentences())

@@ -14,7 +14,7 @@ from cli.options import StrategiesDir
 from cli.tables import print_json
 
 if TYPE_CHECKING:
-    from coordinator.describing import Described, Parameter
+    from coordinator.strategy_listing import Parameter, StrategyDescription
 
 WIDEST = 100
 
@@ -47,7 +47,7 @@ def strategies(
       multi-trader strategies
       multi-trader strategies momentum
     """
-    from coordinator.describing import list_strategies
+    from coordinator.strategy_listing import list_strategies
 
     listing = list_strategies(folder, name)
     if json:
@@ -60,7 +60,7 @@ def strategies(
         raise typer.Exit(OPERATORS_FAULT)
 
 
-def _told(one: Described, *, whole: bool) -> str:
+def _told(one: StrategyDescription, *, whole: bool) -> str:
     origin = "" if one.origin == "built-in" else f"  ({one.origin})"
     lines = [f"{one.strategy_type}{origin}"]
     lines += ["  Looks at its tickers together."] if one.together else []
@@ -90,7 +90,7 @@ def _meaning(parameter: Parameter) -> str:
     return f"{kind}: {parameter.description}" if parameter.description else kind
 
 
-def _entry(one: Described) -> str:
+def _entry(one: StrategyDescription) -> str:
     params = {parameter.name: parameter.default for parameter in one.parameters}
     entry = json_text.dumps({"strategy_type": one.strategy_type, "strategy_params": params})
     return entry.removeprefix("{").removesuffix("}")

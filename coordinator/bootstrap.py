@@ -25,6 +25,7 @@ from coordinator.core.live_view import LiveView, StrategyView
 from coordinator.core.reload import Setup
 from coordinator.core.values import ZERO, is_crypto
 from coordinator.embedded import FILL_MODEL, Simulation, claim_account, embedded_simulator
+from coordinator.engine_setup import setup_of, specs_of
 from coordinator.errors import OperatorError
 from coordinator.joining import load
 from coordinator.readers import (
@@ -36,9 +37,8 @@ from coordinator.readers import (
     session_sources,
     sources_beside,
 )
-from coordinator.rereading import Rereading
+from coordinator.reload_source import ReloadSource
 from coordinator.run_options import RunOptions, SessionOutcome
-from coordinator.setting_up import setup_of, specs_of
 from coordinator.settings import Settings, home_folder, read_settings, warehouse_path, webhook_url
 from coordinator.shell.control_socket import controlled
 from coordinator.shell.isolation import Walls, walls
@@ -193,7 +193,7 @@ class _Launch:
             crossing=setup.crossing,
             crypto_fee_rate=setup.crypto_fee_rate,
             observers=observers,
-            source=Rereading(
+            source=ReloadSource(
                 path=options.config,
                 strategies=options.strategies,
                 setup=self._setup,

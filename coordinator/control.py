@@ -27,7 +27,7 @@ from coordinator.shell.shadows import IS_SHADOW, shadow_journals
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ControlResult:
     """What became of a wish; `running` says that a coordinator answered it.
 
     `left` is what a flatten without one could not sell from here.
@@ -81,7 +81,7 @@ def control(
     account: str | None = None,
     coordinator: str | None = None,
     wait_s: float = WAIT_S,
-) -> Told:
+) -> ControlResult:
     """Pause, resume or flatten a strategy; `account` and `coordinator` say which, where two are.
 
     Raises:
@@ -91,12 +91,12 @@ def control(
     whose = find(operator, strategy, account=account, coordinator=coordinator)
     reply = _ask(operator, whose, act)
     if reply is not None:
-        return _told(whose, act, Answer(reply.done, reply.said), running=True)
-    told = _told(whose, act, _write(operator, whose, act), running=False)
-    if act is not Act.FLATTEN or not told.done:
-        return told
+        return _result(whose, act, Answer(reply.done, reply.said), running=True)
+    result = _result(whose, act, _write(operator, whose, act), running=False)
+    if act is not Act.FLATTEN or not result.done:
+        return result
     operator.say(f"{whose.account}: no coordinator answers; getting {strategy} out from here.")
-    return replace(told, left=liquidate(operator, whose.journal, wait_s, [strategy]))
+    return replace(result, left=liquidate(operator, whose.journal, wait_s, [strategy]))
 
 
 def find(
@@ -188,8 +188,8 @@ def _write(operator: Operator, whose: Whose, act: Act) -> Answer:
     return answer
 
 
-def _told(whose: Whose, act: Act, answer: Answer, *, running: bool) -> Told:
-    return Told(
+def _result(whose: Whose, act: Act, answer: Answer, *, running: bool) -> ControlResult:
+    return ControlResult(
         act=act.value,
         account=whose.account,
         coordinator=whose.coordinator,

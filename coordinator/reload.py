@@ -42,7 +42,7 @@ class Reloaded:
 
 
 @dataclass(frozen=True, slots=True)
-class Reload:
+class ReloadClient:
     """A reload that `by` wants of the one coordinator that is meant by `which`.
 
     `config` is the file, None for the one that the coordinator was started with.

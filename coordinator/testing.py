@@ -22,7 +22,11 @@ from typing import TYPE_CHECKING, Any, overload
 
 from coordinator.core.lane import history_of
 from coordinator.core.values import EXACT, MINUTE, Bar
-from coordinator.moments import (
+from coordinator.strategies.base import Strategy
+from coordinator.strategies.frame import adapt
+from coordinator.strategies.reading import one_signal
+from coordinator.strategies.together import MultiTickerStrategy, joint_signals
+from coordinator.testing_moments import (
     BarsByTicker,
     Moment,
     before,
@@ -31,10 +35,6 @@ from coordinator.moments import (
     other_ticker,
     shown,
 )
-from coordinator.strategies.base import Strategy
-from coordinator.strategies.frame import adapt
-from coordinator.strategies.reading import one_signal
-from coordinator.strategies.together import MultiTickerStrategy, joint_signals
 
 if TYPE_CHECKING:
     import pandas as pd

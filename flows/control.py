@@ -29,7 +29,7 @@ from coordinator.errors import MultiTraderError
 from coordinator.kill import kill, revive
 from coordinator.liquidation import what_became_of
 from coordinator.private import leave_no_core
-from coordinator.reload import Reload
+from coordinator.reload import ReloadClient
 from coordinator.watching import Which
 from flows.parameters import described, let_coordinator_speak
 from flows.showing import status_rows
@@ -105,7 +105,7 @@ async def control(
     coordinator, account = coordinator or None, account or None
     if action == "reload" and not strategy:
         which = Which(operator.home, account, coordinator)
-        wanted = Reload(which, by, Path(config) if config else None, remove)
+        wanted = ReloadClient(which, by, Path(config) if config else None, remove)
         return await asyncio.to_thread(_reload, wanted)
     return await controlled_state(
         operator, action, strategy, coordinator=coordinator, account=account
@@ -173,7 +173,7 @@ def _in_a_sentence(view: StatusView) -> str:
     return f"{view.coordinator} on {view.account}: {view.state}{killed}{differs}."
 
 
-def _reload(wanted: Reload) -> State[Any]:
+def _reload(wanted: ReloadClient) -> State[Any]:
     """Shows the difference in the run's state, and applies just that."""
     try:
         told = wanted.show()

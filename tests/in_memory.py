@@ -26,7 +26,7 @@ from coordinator.core.reconcile import compare
 from coordinator.core.session import Hours, SessionPlan
 from coordinator.core.statement import Rows, statement
 from coordinator.core.values import Bar, is_crypto
-from coordinator.setting_up import strategy_specs
+from coordinator.engine_setup import strategy_specs
 from coordinator.shell import startup, wire
 from simulator.assets import find_asset
 from simulator.feed import bar_at, bars_between, last_bar

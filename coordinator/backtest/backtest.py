@@ -22,7 +22,7 @@ from coordinator.backtest.instant import Instant, Unfit
 from coordinator.backtest.played import Means, PlayedSession, Tables
 from coordinator.backtest.readout import Readout
 from coordinator.backtest.session import Session
-from coordinator.backtest.setup import Opened, alone, deposit_for, setup_of
+from coordinator.backtest.setup import Opened, alone, backtest_setup, deposit_for
 from coordinator.backtest.tape import Recording
 from coordinator.config import CoordinatorConfig, config_hash, load_config
 from coordinator.core import messages as m
@@ -117,7 +117,7 @@ class Backtest:
         self._model = _fill_model(self.model)
         self._recording = Recording(options.bars, options.source, config.tickers)
         self._starts = self._recording.starts(options.start, options.end)
-        setup = setup_of(config, self._account(config, options), self.model)
+        setup = backtest_setup(config, self._account(config, options), self.model)
         self.setup = alone(setup, only) if apart else setup
         self._books = Books()
         self._exchange = self._opened(self._model)

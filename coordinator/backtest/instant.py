@@ -19,10 +19,10 @@ import numpy as np
 
 from coordinator.backtest.apart import ExchangesApart
 from coordinator.backtest.exchange import Exchange
-from coordinator.backtest.foreseen import Key, Opinion, opinions
+from coordinator.backtest.opinions import Key, Opinion, opinions
 from coordinator.backtest.reels import EPOCH, MICRO, Reel, Reels, axis_of, micros
 from coordinator.backtest.seats import Book, Intent, Seat, in_turn
-from coordinator.backtest.setup import Opened, Setup
+from coordinator.backtest.setup import BacktestSetup, Opened
 from coordinator.core import risk
 from coordinator.core.books import Books
 from coordinator.core.controls import Controls
@@ -55,7 +55,7 @@ class Instant:
 
     def __init__(
         self,
-        setup: Setup,
+        setup: BacktestSetup,
         model: FillModel,
         reels: Reels,
         exchange: Exchange | ExchangesApart,
@@ -157,7 +157,7 @@ class Instant:
             if controls.price_collar is not None and _leaps(closes, float(controls.price_collar)):
                 raise Unfit(f"the price of {symbol} leaps")
 
-    def _seat(self, setup: Setup, told: Mapping[Key, Opinion]) -> list[Book]:
+    def _seat(self, setup: BacktestSetup, told: Mapping[Key, Opinion]) -> list[Book]:
         assets, books, number = setup.assets(), [], 0
         shared = self._exchange.purse(setup.specs[0].name)
         for spec in setup.specs:
@@ -318,7 +318,7 @@ def _cut(reels: Reels, opened: Opened, symbol: str, history: int) -> Reel:
         raise Unfit(f"{symbol}: {error}") from None
 
 
-def check_setup(setup: Setup, model: FillModel) -> None:
+def check_setup(setup: BacktestSetup, model: FillModel) -> None:
     """Refuse whatever makes an order wait, or be refused by anybody but its strategy's limits."""
     if not isinstance(model, Spread):
         raise Unfit("the fill model limits what executes")

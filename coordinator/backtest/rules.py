@@ -19,7 +19,7 @@ from coordinator.strategies.registry import BUILT_IN
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class UserRule:
     """A user's rule, whose errors are told as those of its process would be; equal by `key`."""
 
     rule: Rule = field(compare=False)
@@ -51,7 +51,7 @@ class Told:
         return told
 
 
-class ToldTogether(Told):
+class JointUserRule(UserRule):
     """The same of a rule that looks at several tickers at once."""
 
     __slots__ = ()
@@ -87,7 +87,7 @@ class Raising:
 
 def bare_step(rule: Rule) -> Callable[[Bar], int]:
     """A rule's step, with errors as they come; `as_told` makes them what its lane would tell."""
-    if type(rule) is not Told:
+    if type(rule) is not UserRule:
         return rule.start()
     try:
         return rule.rule.start()
@@ -97,7 +97,7 @@ def bare_step(rule: Rule) -> Callable[[Bar], int]:
 
 def as_told(rule: Rule, error: Exception) -> Exception:
     """An error of a rule's bare step as its own step raises it."""
-    if type(rule) is not Told or isinstance(error, StrategyRaised):
+    if type(rule) is not UserRule or isinstance(error, StrategyRaised):
         return error
     return StrategyRaised(error_text(error))
 
@@ -105,9 +105,9 @@ def as_told(rule: Rule, error: Exception) -> Exception:
 def fit_for_lanes(spec: StrategySpec) -> StrategySpec:
     """The same strategy; parameters such as lists have no hash by which to look its rule up."""
     kind = type(spec.rule)
-    if kind in (Told, ToldTogether) or kind in BUILT_IN:
+    if kind in (UserRule, JointUserRule) or kind in BUILT_IN:
         return spec
-    told = ToldTogether if starts_together(spec.rule) else Told
+    told = JointUserRule if starts_together(spec.rule) else UserRule
     try:
         hash(spec.rule)
     except TypeError:

@@ -12,7 +12,7 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 import numpy as np
 
 from coordinator.backtest.exchange import Purse
-from coordinator.backtest.foreseen import Opinion
+from coordinator.backtest.opinions import Opinion
 from coordinator.backtest.reels import Reel
 from coordinator.core import risk
 from coordinator.core.books import Books

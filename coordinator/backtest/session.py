@@ -12,7 +12,7 @@ from datetime import datetime
 
 from coordinator.backtest.apart import ExchangesApart
 from coordinator.backtest.exchange import Exchange
-from coordinator.backtest.setup import Opened, Setup
+from coordinator.backtest.setup import BacktestSetup, Opened
 from coordinator.backtest.tape import Tape
 from coordinator.core import messages as m
 from coordinator.core import records as r
@@ -31,7 +31,7 @@ class Session:
 
     def __init__(
         self,
-        setup: Setup,
+        setup: BacktestSetup,
         tape: Tape,
         exchange: Exchange | ExchangesApart,
         books: Books,
@@ -95,7 +95,7 @@ class Session:
                 to_come.setdefault(bar.symbol, []).append(bar)
         for ticker, bars in to_come.items():
             series = Series([*history.get(ticker, ()), *bars])
-            self.engine.lanes.foretell(ticker, series, len(bars))
+            self.engine.lanes.precompute(ticker, series, len(bars))
 
     def _take(self, outcome: m.Outcome) -> None:
         """Carry out commands until nobody wants anything more in this minute."""

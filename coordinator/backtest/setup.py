@@ -21,14 +21,14 @@ from coordinator.core.opening import SessionName, open_session, session_id
 from coordinator.core.risk import Asset
 from coordinator.core.session import SessionPlan
 from coordinator.embedded import LEAST_CASH, ROOM
-from coordinator.setting_up import specs_of
+from coordinator.engine_setup import specs_of
 from coordinator.shell import startup
 
 MODE = "backtest"
 
 
 @dataclass(frozen=True, slots=True)
-class Setup:
+class BacktestSetup:
     """What is tested, the same in every session. `account` is the backtest's own.
 
     The sessions are those of `tickers`: of all strategies, where `specs` are some of them.
@@ -82,7 +82,7 @@ class Opened:
     def on(
         cls,
         books: Books,
-        setup: Setup,
+        setup: BacktestSetup,
         tape: Tape,
         exchange: Exchange | ExchangesApart,
         start: datetime,
@@ -105,9 +105,9 @@ class Opened:
         return opened
 
 
-def setup_of(config: CoordinatorConfig, account: str, model: str) -> Setup:
+def backtest_setup(config: CoordinatorConfig, account: str, model: str) -> BacktestSetup:
     """What a configuration has to be tested."""
-    return Setup(
+    return BacktestSetup(
         specs=[fit_for_lanes(spec) for spec in specs_of(config.enabled, None)],
         coordinator=config.name,
         account=account,
@@ -121,7 +121,7 @@ def setup_of(config: CoordinatorConfig, account: str, model: str) -> Setup:
     )
 
 
-def alone(setup: Setup, only: Collection[str] | None) -> Setup:
+def alone(setup: BacktestSetup, only: Collection[str] | None) -> BacktestSetup:
     """All strategies, or those named, each by itself: nobody is there to cross with."""
     specs = [spec for spec in setup.specs if only is None or spec.name in only]
     return replace(setup, specs=specs, apart=True, crossing=False)

@@ -16,7 +16,7 @@ from coordinator.core.values import Bar
 
 if TYPE_CHECKING:
     from coordinator.core.bank import Bank
-    from coordinator.core.foretold import Foretold
+    from coordinator.core.precomputed import Precomputed
 
 HISTORY_WINDOWS = 10
 """An indicator's history starts this many times its longest window before the session, unless its
@@ -98,7 +98,7 @@ class Lane:
 
     __slots__ = (
         "_bank",
-        "_foretold",
+        "_precomputed",
         "_row",
         "_signal",
         "_step",
@@ -114,7 +114,7 @@ class Lane:
         self._bank: Bank | None = None
         self.history_bars = spec.history_bars
         self._signal = 0
-        self._foretold: Foretold | None = None
+        self._precomputed: Precomputed | None = None
         self._row = 0
         self.fault = ""
         self.places: dict[int, int] = {}
@@ -122,7 +122,7 @@ class Lane:
     @property
     def signal(self) -> int:
         """+1, -1 or 0 at the last bar's close."""
-        told = self._foretold
+        told = self._precomputed
         if self._bank is not None:
             return self._bank.signal(self._row)
         return self._signal if told is None else told.signals[self._row][told.at]
@@ -132,9 +132,9 @@ class Lane:
         """Whether a bank steps it."""
         return self._bank is not None
 
-    def is_foretold(self, told: Foretold, row: int) -> None:
+    def is_precomputed(self, told: Precomputed, row: int) -> None:
         """Say from now on what a row of `told` says; no bar is to be fed."""
-        self._foretold, self._row = told, row
+        self._precomputed, self._row = told, row
 
     def is_banked(self, bank: Bank, row: int) -> None:
         """Say from now on what a row of a bank says; no bar is to be fed."""

@@ -20,7 +20,7 @@ from coordinator.core.wants import Wants
 
 if TYPE_CHECKING:
     from coordinator.core.bank import Bank
-    from coordinator.core.foretold import Foretold
+    from coordinator.core.precomputed import Precomputed
     from coordinator.core.series import Series
 
 WORTH_A_BANK = 50
@@ -36,7 +36,7 @@ class Lanes:
         self._on: dict[str, list[Lane]] = {}
         """Those that are stepped alone."""
         self._bars = Counter[str]()
-        self._foretold: dict[str, tuple[Foretold, list[Lane]]] = {}
+        self._precomputed: dict[str, tuple[Precomputed, list[Lane]]] = {}
         self._bank: Bank | None = None
         self._banked: list[Lane] = []
         self._line_up()
@@ -107,8 +107,8 @@ class Lanes:
                 for lane in lanes:
                     if lane.signal:
                         yield ticker, lane
-        for ticker in self._foretold.keys() & tickers if self._foretold else ():
-            told, told_lanes = self._foretold[ticker]
+        for ticker in self._precomputed.keys() & tickers if self._precomputed else ():
+            told, told_lanes = self._precomputed[ticker]
             for row in told.wishing[told.at]:
                 yield ticker, told_lanes[row]
 
@@ -120,12 +120,12 @@ class Lanes:
             ranks.update(rank for rank, place in lane.places.items() if moved[place])
         return ranks
 
-    def foretell(self, ticker: str, bars: Series, to_come: int) -> None:
+    def precompute(self, ticker: str, bars: Series, to_come: int) -> None:
         """Find at once what rules that can do so say at the last `to_come` of these bars.
 
         All others are history. Call before `warm`; then feed exactly the bars `to_come`, in order.
         """
-        from coordinator.core.foretold import Foretold, foretold_row, over_of
+        from coordinator.core.precomputed import Precomputed, over_of, precomputed_row
 
         signals, told, stepping = [], [], []
         for lane in self._on.get(ticker, ()):
@@ -135,13 +135,13 @@ class Lanes:
                 stepping.append(lane)
                 continue
             told.append(lane)
-            signals.append(foretold_row(found, to_come))
+            signals.append(precomputed_row(found, to_come))
         if told:
             starts = [bar.start for bar in bars.bars[len(bars) - to_come :]]
-            foretold = Foretold(starts, signals)
-            self._foretold[ticker] = foretold, told
+            precomputed = Precomputed(starts, signals)
+            self._precomputed[ticker] = precomputed, told
             for row, lane in enumerate(told):
-                lane.is_foretold(foretold, row)
+                lane.is_precomputed(precomputed, row)
             self._on[ticker] = stepping
 
     def bars(self, ticker: str) -> int:
@@ -159,8 +159,8 @@ class Lanes:
 
     def _feed_steps(self, bar: Bar) -> None:
         self._bars[bar.symbol] = self.bars(bar.symbol) + 1
-        if bar.symbol in self._foretold:
-            self._foretold[bar.symbol][0].step(bar.start)
+        if bar.symbol in self._precomputed:
+            self._precomputed[bar.symbol][0].step(bar.start)
         for lane in self._on.get(bar.symbol, ()):
             self._feed(lane, bar)
 
@@ -184,14 +184,14 @@ class Lanes:
         if self._bank is not None:
             for ticker in self._bank.feed(bars):
                 self._give_up(ticker)
-        if self._foretold:
+        if self._precomputed:
             for bar in bars:
                 self._feed_steps(bar)
         else:
             self._step_all(bars)
 
     def _step_all(self, bars: Sequence[Bar]) -> None:
-        """`_feed_steps` of each, where nothing is foretold."""
+        """`_feed_steps` of each, where nothing is precomputed."""
         self._bars.update(map(symbol_of, bars))
         if self._on:
             for bar in bars:

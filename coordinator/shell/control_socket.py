@@ -37,7 +37,7 @@ from coordinator.shell.control_protocol import (
 )
 from coordinator.shell.isolated_rule import IsolatedRule
 from coordinator.shell.recent import Recent, recent
-from coordinator.shell.reload_request import Wanted
+from coordinator.shell.reload_request import ReloadRequest
 from coordinator.shell.session import Observer
 from coordinator.shell.shadows import IS_SHADOW
 
@@ -203,7 +203,7 @@ class _Doorman:
         if self._clerk.reloading is None:
             return Reply(done=False, said="This session takes no other configuration.")
         removal = Removal(request.remove)
-        wanted = Wanted(request.by, request.config, removal, request.token)
+        wanted = ReloadRequest(request.by, request.config, removal, request.token)
         try:
             async with asyncio.timeout(RELOAD_S):
                 told = await self._clerk.reloading.reload(wanted)

@@ -12,7 +12,7 @@ from coordinator.core.values import Bar
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ReloadRequest:
     """Somebody wants another configuration: of the file `path`, or of the one that runs.
 
     Without a `token` only the difference is asked for. The token that came with it, handed in
@@ -26,7 +26,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ReloadResult:
     """What became of it, and the difference in lines; `token` is of one to be confirmed."""
 
     done: bool
@@ -90,7 +90,7 @@ class Proposal:
 class Reloads(Protocol):
     """What takes a running session to another configuration."""
 
-    async def reload(self, wanted: Wanted) -> Told:
+    async def reload(self, wanted: ReloadRequest) -> ReloadResult:
         """Show the difference, or apply it."""
 
 

@@ -36,7 +36,7 @@ from coordinator.shell.coordinator import LiveSession
 from coordinator.shell.journal_reading import bars_seen
 from coordinator.shell.ports import Ports, Stream
 from coordinator.shell.rehearsal import TAKE_UP_S
-from coordinator.shell.reload_request import Claim, Proposal, Source, Told, Wanted
+from coordinator.shell.reload_request import Claim, Proposal, ReloadRequest, ReloadResult, Source
 from coordinator.shell.symbol_limit import explain_refusal
 
 if TYPE_CHECKING:
@@ -85,9 +85,9 @@ class Reloading:
         self._streams = {any(map(is_crypto, live.lookout.tickers_of(s.watch))): s for s in markets}
         self._ours = {spec.name for spec in run.every}
         self._one = asyncio.Lock()
-        self._tasks: set[asyncio.Task[Told]] = set()
+        self._tasks: set[asyncio.Task[ReloadResult]] = set()
 
-    async def reload(self, wanted: Wanted) -> Told:
+    async def reload(self, wanted: ReloadRequest) -> ReloadResult:
         """Show the difference, or apply it. Whoever asks may go away meanwhile."""
         task = asyncio.create_task(self._reload(wanted))
         self._tasks.add(task)
@@ -100,26 +100,26 @@ class Reloading:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _reload(self, wanted: Wanted) -> Told:
+    async def _reload(self, wanted: ReloadRequest) -> ReloadResult:
         async with self._one:
             try:
                 read = partial(self._source.read, wanted.path)
                 proposal = await self._ports.workers.run(read)
             except OperatorError as error:
-                return Told(False, f"{UNCHANGED} {error}")
+                return ReloadResult(False, f"{UNCHANGED} {error}")
             new = proposal.setup
             if refused := refusals(self.setup, new):
-                return Told(False, f"{UNCHANGED} {'; '.join(refused)}.")
+                return ReloadResult(False, f"{UNCHANGED} {'; '.join(refused)}.")
             changes = tuple(sentences(self.setup, new, wanted.removal))
             changes += (*self._mended(new),) if changes else ()
             if not changes:
-                return Told(True, "The session runs with this configuration already.")
+                return ReloadResult(True, "The session runs with this configuration already.")
             token = _token(proposal.digest, new.config_hash, self.setup.config_hash, *changes)
             if not wanted.token:
-                return Told(True, SHOWN, changes, token)
+                return ReloadResult(True, SHOWN, changes, token)
             if wanted.token != token:
                 said = "the file or the session has changed since the difference was shown; ask"
-                return Told(False, f"{UNCHANGED} {said} for it again.", changes)
+                return ReloadResult(False, f"{UNCHANGED} {said} for it again.", changes)
             return await self._apply(proposal, wanted, changes)
 
     def _mended(self, new: Setup) -> list[str]:
@@ -128,7 +128,9 @@ class Reloading:
         shadows = about_mended(live.shadows.mended(new.shadows), SHADOW_MARK)
         return [*about_mended(mended(live.engine.books, new.specs)), *shadows]
 
-    async def _apply(self, proposal: Proposal, wanted: Wanted, changes: tuple[str, ...]) -> Told:
+    async def _apply(
+        self, proposal: Proposal, wanted: ReloadRequest, changes: tuple[str, ...]
+    ) -> ReloadResult:
         new, old, claim = proposal.setup, self.setup, None
         both = list(dict.fromkeys((*old.tickers, *new.tickers)))
         try:
@@ -149,7 +151,7 @@ class Reloading:
             self._ours |= {spec.name for spec in new.every}
         trouble = await self._end(proposal, claim, kept=answer.done)
         log.info("reload asked for by %s: %s%s", wanted.by, answer.said, trouble)
-        return Told(answer.done, answer.said + trouble, changes)
+        return ReloadResult(answer.done, answer.said + trouble, changes)
 
     async def _end(self, proposal: Proposal, claim: Claim | None, *, kept: bool) -> str:
         """Keep what joined, or give it back; what the streams made of it, if that went wrong."""
@@ -223,7 +225,7 @@ class Reloading:
         until, seen = bars_seen(started.journal.path, started.session_id, after=0)
         return _Ready(assets, history, until, seen, missed)
 
-    def _asked(self, new: Setup, wanted: Wanted, ready: _Ready, now: datetime) -> m.Reload:
+    def _asked(self, new: Setup, wanted: ReloadRequest, ready: _Ready, now: datetime) -> m.Reload:
         """All that the engine needs, with the bars that were decided on meanwhile."""
         path: Path = self._started.journal.path
         _, newest = bars_seen(path, self._started.session_id, after=ready.until)

@@ -21,10 +21,10 @@ from coordinator.core.lane import StrategySpec
 from coordinator.core.lanes import Lanes
 from coordinator.core.reload import Removal, Setup, sentences
 from coordinator.core.values import Bar
+from coordinator.engine_setup import setup_of
 from coordinator.errors import OperatorError
 from coordinator.joining import load
-from coordinator.rereading import Rereading
-from coordinator.setting_up import setup_of
+from coordinator.reload_source import ReloadSource
 from coordinator.shell import rehearsal, strategy_process
 from coordinator.shell.isolation import Budget, Walls, walls
 from coordinator.shell.lease import Leases
@@ -96,7 +96,7 @@ class Session:
         count = len(began.specs)
         specs, shadows = tuple(around.specs[:count]), tuple(around.specs[count:])
         self.runs = replace(began, specs=specs, shadows=shadows)
-        self.reading = Rereading(
+        self.reading = ReloadSource(
             file, None, ready, around, Leases(file.parent), "here", simulated=False
         )
         self.lanes = Lanes(self.runs.specs)

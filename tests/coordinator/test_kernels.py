@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from coordinator.core.foretold import over_of
 from coordinator.core.lane import StrategySpec
 from coordinator.core.lanes import Lanes
+from coordinator.core.precomputed import over_of
 from coordinator.core.series import Prices, Series
 from coordinator.core.values import Bar
 from coordinator.strategies import (
@@ -185,16 +185,16 @@ def test_lanes_that_are_foretold_say_what_lanes_say_that_step(
         StrategySpec(f"S{n}", rule.strategy_type, {}, rule, ("SPY",), Decimal(1), 0)
         for n, rule in enumerate(rules)
     ]
-    stepping, foretold = Lanes(specs), Lanes(specs)
+    stepping, precomputed = Lanes(specs), Lanes(specs)
     known, to_come = bars(closes)[:history], bars(closes)[history:]
-    foretold.foretell("SPY", Series([*known, *to_come]), len(to_come))
-    for lanes in (stepping, foretold):
+    precomputed.precompute("SPY", Series([*known, *to_come]), len(to_come))
+    for lanes in (stepping, precomputed):
         lanes.warm("SPY", known)
-    assert opinions(stepping, specs) == opinions(foretold, specs)
+    assert opinions(stepping, specs) == opinions(precomputed, specs)
     for bar in to_come:
         stepping.feed_all([bar])
-        foretold.feed_all([bar])
-        assert opinions(stepping, specs) == opinions(foretold, specs)
+        precomputed.feed_all([bar])
+        assert opinions(stepping, specs) == opinions(precomputed, specs)
 
 
 def opinions(lanes: Lanes, specs: Sequence[StrategySpec]) -> tuple[object, ...]:

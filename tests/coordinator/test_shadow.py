@@ -26,9 +26,9 @@ from coordinator.core import records as r
 from coordinator.core.reload import Reload, Removal
 from coordinator.core.statement import Rows, statement
 from coordinator.core.values import SHADOW_ACCOUNT, SHADOW_MARK
+from coordinator.engine_setup import setup_of
 from coordinator.errors import OperatorError
 from coordinator.readers import marked, read_status, session_sources
-from coordinator.setting_up import setup_of
 from coordinator.settings import Settings
 from coordinator.shadow import Shadow
 from coordinator.shell.journal import Journal

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from coordinator.config import parse_config
 from coordinator.core.lane import StrategySpec, tickers_of
 from coordinator.core.values import is_crypto
-from coordinator.setting_up import strategy_specs
+from coordinator.engine_setup import strategy_specs
 from coordinator.shell.symbol_limit import allot, explain_refusal
 
 NAMES = [f"{a}{b}" for a in "ABCDEF" for b in "GHIJKLMNOP"]

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from coordinator.config import CoordinatorConfig, config_hash, configure
 from coordinator.core.books import Books
 from coordinator.core.engine import Engine
+from coordinator.engine_setup import setup_of, strategy_specs
 from coordinator.errors import BrokerError, SafetyRefusal, StorageError
-from coordinator.setting_up import setup_of, strategy_specs
 from coordinator.settings import Settings
 from coordinator.shell import startup
 from coordinator.shell.clerk import Clerk

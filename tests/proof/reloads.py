@@ -27,7 +27,7 @@ from coordinator.core import records as r
 from coordinator.core.reload import Removal
 from coordinator.core.values import is_crypto
 from coordinator.shell.journal_reading import read_kinds
-from coordinator.shell.reload_request import Wanted
+from coordinator.shell.reload_request import ReloadRequest
 from tests.proof.process import Process, read_config
 from tests.proof.simulate import IN_MEMORY
 from tests.proof.trader import Trader
@@ -97,9 +97,9 @@ class EditedWorld(World):
         before, process.desk.config = process.desk.config, read_config(document)
         removal, stays = self.dice.choice(list(Removal)), self.dice.random() < 0.7
         try:
-            told = await clerk.reloading.reload(Wanted(OPERATOR, "", removal))
+            told = await clerk.reloading.reload(ReloadRequest(OPERATOR, "", removal))
             if told.token:
-                wanted = Wanted(OPERATOR, "", removal, told.token)
+                wanted = ReloadRequest(OPERATOR, "", removal, told.token)
                 told = await clerk.reloading.reload(wanted)
         except asyncio.CancelledError:
             if stays:

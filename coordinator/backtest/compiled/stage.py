@@ -26,10 +26,10 @@ from coordinator.backtest.compiled.scale import MOST, TooLarge
 from coordinator.backtest.compiled.shelf import Cut, Shelf
 from coordinator.backtest.compiled.standing import Closed, Standing
 from coordinator.backtest.exchange import Exchange
-from coordinator.backtest.foreseen import opinions
 from coordinator.backtest.instant import Unfit, check_account, check_setup
+from coordinator.backtest.opinions import opinions
 from coordinator.backtest.reels import Reels
-from coordinator.backtest.setup import Setup, deposit_for
+from coordinator.backtest.setup import BacktestSetup, deposit_for
 from coordinator.core.books import Books
 from coordinator.core.opening import SessionName
 from coordinator.core.session import SessionPlan
@@ -76,7 +76,7 @@ class Stage:
     @exactly
     def __init__(
         self,
-        setup: Setup,
+        setup: BacktestSetup,
         model: FillModel,
         reels: Reels,
         books: Books,

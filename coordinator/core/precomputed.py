@@ -27,13 +27,13 @@ def over_of(rule: object) -> Over | None:
     return None
 
 
-def foretold_row(signals: NDArray[np.int8], to_come: int) -> NDArray[np.int8]:
+def precomputed_row(signals: NDArray[np.int8], to_come: int) -> NDArray[np.int8]:
     """The signal before the bars to come, 0 if there was none, and at each of them."""
     before = signals[-to_come - 1] if len(signals) > to_come else 0
     return np.concatenate((np.array([before], np.int8), signals[len(signals) - to_come :]))
 
 
-class Foretold:
+class Precomputed:
     """What some lanes on a ticker say at its bars; `at` is the bar they stand at, 0 before all.
 
     `signals` has a row for each lane and a column for each place of `at`; `wishing` the rows that
@@ -52,4 +52,4 @@ class Foretold:
     def step(self, start: object) -> None:
         """Go on to the bar that starts then, which must be the next one."""
         self.at += 1
-        assert self.starts[self.at] == start, f"a bar of {start} was not foretold"
+        assert self.starts[self.at] == start, f"a bar of {start} was not precomputed"

@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from coordinator.backtest.as_bars import in_order
 from coordinator.backtest.reels import Reel
 from coordinator.backtest.rules import Raising, as_told, bare_step
-from coordinator.core.foretold import over_of
 from coordinator.core.lane import Lane, Rule, StrategySpec, tickers_of
+from coordinator.core.precomputed import over_of
 from coordinator.core.values import Bar, exactly, newest
 
 Key = tuple[Rule, str]

@@ -39,7 +39,7 @@ class Claimed:
 
 
 @dataclass(frozen=True, slots=True)
-class Rereading:
+class ReloadSource:
     """Reads configurations for the session of one process.
 
     `path` is the file that it was started with, None for the built-in one, and `strategies` the

@@ -37,7 +37,7 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
+class StrategyDescription:
     """One strategy type; `origin` is 'built-in', a `file:line`, or who else offers it.
 
     `text` is its whole docstring and `summary` the first paragraph of it on one line; `order`
@@ -69,7 +69,7 @@ class Described:
 class Listing:
     """The strategy types that can be used, and sentences about those that cannot."""
 
-    types: tuple[Described, ...]
+    types: tuple[StrategyDescription, ...]
     faults: tuple[str, ...]
 
 
@@ -92,10 +92,10 @@ def list_strategies(folder: Path | None = None, name: str | None = None) -> List
     return Listing(tuple(found), tuple(faults))
 
 
-def _described(types: StrategyTypes, name: str) -> Described:
+def _described(types: StrategyTypes, name: str) -> StrategyDescription:
     kind = types[name]
     text = inspect.cleandoc(kind.__doc__ or "")
-    return Described(
+    return StrategyDescription(
         strategy_type=name,
         origin=types.origin(name),
         summary=" ".join(text.partition("\n\n")[0].split()),
