@@ -71,9 +71,12 @@ class Narrator:
         self._warming |= {spec.name for spec in specs if spec.name not in known}
 
     def warmth(self, lanes: Lanes) -> None:
-        """Say once for each strategy that all its tickers have their warm-up bars."""
+        """Say once for each strategy that all its tickers have their warm-up bars.
+
+        Not of one that failed on them: it does not trade, until a reload has mended it.
+        """
         for spec in self._specs if self._warming else ():
-            if spec.name not in self._warming:
+            if spec.name not in self._warming or lanes.fault(spec):
                 continue
             waiting = [t for t in spec.tickers if lanes.bars(t) < spec.min_warmup_bars]
             if not waiting:

@@ -111,6 +111,19 @@ def test_warmth_is_told_once_when_every_ticker_has_its_bars(
             assert caplog.messages == expected
 
 
+def test_a_strategy_that_failed_on_its_history_is_not_said_to_trade(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bench = Bench(
+        spec("Broken", {}, tickers=["SPY"], warmup=2, raises_at=1),
+        spec("Sound", {}, tickers=["SPY"], warmup=2),
+    )
+    bench.engine.lanes.warm("SPY", [bar("SPY", minute, "1") for minute in range(2)])
+    with caplog.at_level(logging.INFO, "coordinator"):
+        Narrator(bench.books, bench.specs).warmth(bench.engine.lanes)
+    assert caplog.messages == ["[Sound] ✓ Warmup complete - TRADING ACTIVE"]
+
+
 def test_a_buy_is_told_with_the_brokers_price_once_it_is_filled(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
