@@ -26,6 +26,8 @@ log = logging.getLogger(__name__)
 LEAST_CASH = Decimal(100_000)
 FILL_MODEL = "spread"
 """One basis point either side of the last close."""
+CLAIM = "claimed"
+"""The mark in the folder of an account that a session has taken."""
 ROOM = Decimal("1.1")
 """The account holds this much more than the strategies' capital together."""
 
@@ -102,6 +104,9 @@ def embedded_simulator(simulation: Simulation, account: str) -> Iterator[Setting
     finally:
         simulator.stop()
         forget_run(settings.account_host, account)
+        folder = simulation.home / account
+        if {file.name for file in folder.glob("*")} <= {CLAIM}:  # no session began
+            _unclaim(folder)
 
 
 def _warn_of_bars_that_are_missing(simulation: Simulation, there: Collection[str]) -> None:
@@ -138,7 +143,7 @@ def claim_account(simulation: Simulation, *, for_warm_up: bool = False) -> str:
 
 def _unclaim(folder: Path) -> None:
     """Give an account back on which nothing was played; a warmed one stays for the next."""
-    (folder / "claimed").unlink(missing_ok=True)
+    (folder / CLAIM).unlink(missing_ok=True)
     with suppress(OSError):  # not empty, or never made
         folder.rmdir()
 
@@ -146,7 +151,7 @@ def _unclaim(folder: Path) -> None:
 def _claimed(folder: Path) -> bool:
     """Take a folder for a session, unless one has it already."""
     try:
-        (folder / "claimed").touch(0o600, exist_ok=False)
+        (folder / CLAIM).touch(0o600, exist_ok=False)
     except FileExistsError:
         return False
     return True

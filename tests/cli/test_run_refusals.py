@@ -124,7 +124,7 @@ def test_a_sunday_has_no_stock_session_and_that_is_no_error(shell: Shell) -> Non
     assert done.returncode == 0
     told = "MarketClosed: No session is left for these strategies on 2026-03-15: "
     assert done.stdout == f"{told}choose another date.\n"
-    assert not (shell.home / "warehouse.duckdb").exists()
+    assert list(shell.home.iterdir()) == [], "no account was played on, and none is left"
 
 
 def test_a_live_configuration_is_simulated_without_being_armed(shell: Shell) -> None:
