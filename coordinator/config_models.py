@@ -10,7 +10,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, InstanceOf
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, InstanceOf
 
 from coordinator.core.controls import Controls
 from coordinator.core.fees import CRYPTO_FEE_RATE
@@ -19,6 +19,10 @@ from coordinator.strategies.base import Exact, Strategy, plain_value
 from coordinator.sweep_block import Sweep
 
 _FROZEN = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+LONGEST_NAME = 200
+"""Bytes of a coordinator's name: a session's page is called by it, its date and its account, in
+the 255 bytes that a disk gives the name of a file."""
 
 Dollars = Annotated[Exact, Field(gt=0, decimal_places=18)]
 Ticker = Annotated[str, Field(pattern=f"^{SYMBOL_PATTERN.pattern}$")]
@@ -199,6 +203,12 @@ class StrategyDocument(SharedSettings):
     ] = None
 
 
+def _fits_a_file_name(name: str | None) -> str | None:
+    if name is not None and len(name.encode()) > LONGEST_NAME:
+        raise ValueError(f"should be at most {LONGEST_NAME} bytes long in UTF-8")
+    return name
+
+
 class ConfigDocument(AccountSettings):
     """A configuration as it stands in a file."""
 
@@ -210,6 +220,7 @@ class ConfigDocument(AccountSettings):
             pattern=r"^[^\x00-\x1f\x7f/\\]*$",
             description="the coordinator's, part of file names; default: the file's stem",
         ),
+        AfterValidator(_fits_a_file_name),
     ] = None
     strategies_dir: Annotated[
         str | None,

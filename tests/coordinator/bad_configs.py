@@ -63,6 +63,7 @@ BAD: list[tuple[str, str | bytes, list[str]]] = [
     ("an unknown feed", several(entry(), feed="otc"), ["feed"]),
     ("a name that is null", several(entry(), name=None), ["name"]),
     ("an empty name", several(entry(), name=""), ["name"]),
+    ("a name too long for a file's, in bytes", several(entry(), name="€" * 67), ["name"]),
     ("a name of two lines", several(entry(), name="a\nb"), ["name"]),
     ("a name that leads out of a folder", several(entry(), name="x/../../y"), ["name"]),
     ("a name with a backslash", several(entry(), name="x\\y"), ["name"]),

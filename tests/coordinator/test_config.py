@@ -320,6 +320,7 @@ SCHEMA_CANNOT_KNOW = {
     "a type in capitals",
     "a number in an unknown type's parameters",
     "a name with a line's end",
+    "a name too long for a file's, in bytes",
     "a ticker with a line's end",
 }
 """Uniqueness, order, spelling of numbers, what is registered; and `$` before a line's end."""
