@@ -105,7 +105,8 @@ def find(
     """The one book of this name.
 
     Raises:
-        OperatorError: there is none, or more than one; the message names what there is.
+        OperatorError: there is none, or more than one, or another journal that may hold one cannot
+            be read; the message names what there is.
         JournalDamaged, StorageError: there is none in the journals that can be read.
     """
     found, unread = list[Whose](), list[MultiTraderError]()
@@ -118,13 +119,12 @@ def find(
     mine = [one for one in found if one.strategy == strategy]
     if not mine and unread:
         raise unread[0]
-    for reason in unread:
-        operator.say(f"Not looked at: {reason}")
-    if len(mine) == 1:
+    if len(mine) == 1 and not unread:
         return mine[0]
     if mine:
         places = "; ".join(f"--account {w.account} --coordinator {w.coordinator}" for w in mine)
-        raise OperatorError(f"{strategy} has more than one book. Say which: {places}.")
+        why = f"may have another book: {unread[0]}" if unread else "has more than one book."
+        raise OperatorError(f"{strategy} {why} Say which: {places}.")
     if not found:
         raise OperatorError(
             f"No strategy has a book under {operator.home}"

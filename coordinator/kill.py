@@ -180,7 +180,8 @@ def _revive(operator: Operator, path: Path) -> Remainder:
 
 
 def _why_not(left: Remainder) -> str:
-    crumbs = f" Whether it could be ordered nobody can say: {left.problem}." if left.problem else ""
+    why = left.problem.rstrip(".")
+    crumbs = f" Whether it could be ordered nobody can say: {why}." if why else ""
     return (
         f"{left.account} is not revived: {what_is_left(left)}.{crumbs} Run `multi-trader kill`"
         " again, which gets out what is left, and then `multi-trader revive`."

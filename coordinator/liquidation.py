@@ -176,8 +176,9 @@ def what_became_of(left: Remainder, again: str = "multi-trader kill") -> str:
             f"{still} Its market is closed. It is sold at the open by the coordinator that runs"
             f" then; if none does, run `{again}` again."
         )
-    why = f" From here nothing could be done: {left.problem}." if left.problem else ""
-    return f"{still}{why} Look at `multi-trader status`, and run `{again}` again."
+    why = left.problem.rstrip(".")
+    from_here = f" From here nothing could be done: {why}." if why else ""
+    return f"{still}{from_here} Look at `multi-trader status`, and run `{again}` again."
 
 
 def what_is_left(left: Remainder) -> str:

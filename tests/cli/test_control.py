@@ -61,16 +61,18 @@ def test_without_a_coordinator_a_pause_is_in_the_journal_for_the_next(
     assert "paused" not in command(["status"]).out
 
 
-def test_a_strategy_is_paused_beside_an_account_whose_journal_is_damaged(
-    command: Command, books: Path
+@pytest.mark.parametrize("act", ["pause", "flatten", "resume"])
+def test_beside_a_damaged_journal_a_strategy_is_touched_only_on_the_account_that_is_named(
+    command: Command, books: Path, act: str
 ) -> None:
     damaged = books.parents[0] / "PA0" / JOURNAL
     damaged.parent.mkdir()
     damaged.write_bytes(b"something else" * 100)
-    said = command(["pause", "A"])
-    assert said.code == 0
-    assert kinds(books) == [("Paused", "A")]
-    assert f"Not looked at: {damaged} cannot be used as a journal" in said.err
+    said = command([act, "A"])
+    assert (said.code, said.out, kinds(books)) == (2, "", [])
+    assert f"A may have another book: {damaged} cannot be used as a journal" in said.err
+    assert said.err.rstrip().endswith("Say which: --account PA1 --coordinator bench.")
+    assert command([act, "A", "--account", "PA1"]).out.startswith("PA1: A ")
     for asked in (["pause", "A", "--account", "PA0"], ["pause", "Nobody"]):
         said = command(asked)
         assert said.code == 1, "where it could be cannot be read"
@@ -90,6 +92,7 @@ def test_a_flatten_that_cannot_reach_the_broker_says_what_to_do_and_stands(
     said = command(["flatten", "A"])
     assert said.code == 1
     assert "A holds 50 SPY" in said.out
+    assert "multi-trader run --simulate. Look at `multi-trader status`, and run" in said.out
     assert "run `multi-trader flatten A` again" in said.out
     assert kinds(books) == [("FlattenRequested", "A")]
     assert "A (flattened)" in command(["status"]).out
