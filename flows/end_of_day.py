@@ -6,7 +6,7 @@ schedule, because that event can come late or be lost when the server restarts. 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -63,7 +63,7 @@ def end_of_day(
         beside = list(running)
         found = journaled_sessions(session, running=beside)
         results = load_warehouse(found.sources)
-        news = [result for result in results if is_news(result)]
+        news = newest_first(result for result in results if is_news(result))
         pages = [write_page(result.session_id) for result in news]
         if news or run_id or found.kept_out:
             cause = cause_of(run_id, coordinator_state, running, found.kept_out)
@@ -86,6 +86,11 @@ def cause_of(
         said.append(f"Still traded, and loaded later: {', '.join(sorted(running))}.")
     said += [f"**Not loaded:** {error}" for error in kept_out]
     return " ".join(said)
+
+
+def newest_first(results: Iterable[LoadResult]) -> list[LoadResult]:
+    """Results by the date of their sessions, the latest first; of one date in the same order."""
+    return sorted(results, key=lambda one: one.session_id.partition(".")[0], reverse=True)
 
 
 def is_news(result: LoadResult) -> bool:

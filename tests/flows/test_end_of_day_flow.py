@@ -21,7 +21,7 @@ from coordinator.bootstrap import RunOptions, run_configured
 from coordinator.config import parse_config
 from coordinator.errors import BrokerRejected, BrokerUnavailable, OperatorError
 from coordinator.readers import running_sessions
-from flows.end_of_day import cause_of, is_news, loaded_state
+from flows.end_of_day import cause_of, is_news, loaded_state, newest_first
 from flows.settled import alone, run_id_of, wait_for_end
 from tasks.digest import read_day
 from tasks.repeats import may_pass
@@ -71,6 +71,12 @@ def test_the_end_of_day_is_red_only_while_rows_are_in_quarantine(
 
 def test_a_session_that_did_not_change_is_no_news() -> None:
     assert [is_news(result(status)) for status in LoadStatus] == [True, False, True]
+
+
+def test_the_day_begins_with_the_newest_session_however_old_the_others_are() -> None:
+    ids = ["2026-03-16.a.PA1", "2026-03-17.a.PA1", "2026-03-16.b.PA2", "2026-03-17.a+shadow.PA1"]
+    shown = newest_first(result(LoadStatus.LOADED, one) for one in ids)
+    assert [one.session_id for one in shown] == [ids[1], ids[3], ids[0], ids[2]]
 
 
 def test_the_day_shows_every_strategy_and_its_profit(tmp_path: Path) -> None:
