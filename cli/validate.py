@@ -42,6 +42,7 @@ def validate(
         raise typer.Exit(error.exit_code) from None
     if json:
         print_json(_counts(config, checked))
+        _warn_of_what_no_session_trades(checked)
         return
     cash = sum(strategy.initial_cash for strategy in checked.active)
     beside = f" ({len(checked.shadows)} as shadows)" if checked.shadows else ""

@@ -98,3 +98,5 @@ def test_a_pair_that_no_session_would_trade_is_told(command: Command, tmp_path: 
     said = command(["validate", "--config", str(path)])
     assert (said.code, said.out.count("valid")) == (0, 1)
     assert said.err.startswith("but `multi-trader run` will refuse it: ETH/BTC: pairs are traded")
+    as_json = command(["validate", "--config", str(path), "--json"])
+    assert (json.loads(as_json.out)["valid"], as_json.err) == (True, said.err)
