@@ -2,7 +2,7 @@
 
 Rule: a row names tests that would fail if its demand were broken, and says honestly what of it is
 not proved, or cannot be had here, and why. Where the issue that ordered this differs from the
-catalogue, the demand is the issue's. tests/catalogue/test_table.py holds that each proof exists.
+catalogue, the demand is the issue's. tests/structure/test_proofs.py holds that each proof exists.
 """
 
 from __future__ import annotations

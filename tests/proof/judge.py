@@ -10,7 +10,7 @@ import hashlib
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any
 
 from coordinator.core import records as r
 from coordinator.core.books import Books
+from tests.proof.memory import differences, dump
 from tests.proof.model import ENDED, NOUGHT, WIDE, Brokerage, TrueExecution
 from tests.proof.rules import Rules
 
@@ -307,12 +308,8 @@ class Judge:
         for part in ("marks", "last bars"):
             theirs[part] = {key: theirs[part][key] for key in tickers if key in theirs[part]}
             mine[part] = {key: mine[part].get(key) for key in theirs[part]}
-        for part in mine:
-            if mine[part] != theirs[part]:
-                self.blame(
-                    f"invariant 11: {part} in memory {_unlike(mine[part], theirs[part])},"
-                    f" replayed {_unlike(theirs[part], mine[part])}"
-                )
+        for line in differences(mine, theirs):
+            self.blame(f"invariant 11: {line}")
         for key, sequence in replayed.sequences.items():
             if ours.sequences.get(key, 0) < sequence:
                 self.blame(f"invariant 11: sequence {key} in memory is behind the journal's")
@@ -478,55 +475,3 @@ def _rows(path: Path, order: str = "ORDER BY seq") -> list[tuple[Any, ...]]:
         ).fetchall()
     finally:
         connection.close()
-
-
-def dump(books: Books) -> dict[str, dict[Any, Any]]:
-    """Books as plain values that can be compared part by part."""
-    return {
-        "ledger": {
-            name: (
-                account.initial_cash,
-                account.configured_cash,
-                account.transferred,
-                account.cash,
-                account.realized,
-                account.fees,
-                {symbol: (p.qty, p.cost) for symbol, p in account.positions.items()},
-            )
-            for name, account in books.ledger.accounts.items()
-        },
-        "orders": {
-            order.client_order_id: (
-                order.status,
-                order.broker_order_id,
-                order.reported_qty,
-                order.booked_qty,
-                frozenset(order.executions.until),
-                order.filled_avg_price,
-                order.entry_day,
-            )
-            for order in books.orders
-        },
-        "days": {
-            name: (day.start_equity, day.transferred_before, day.date, day.entries, day.stopped)
-            for name, day in books.days.items()
-        },
-        "marks": dict(books.ledger.marks),
-        "last bars": dict(books.last_bar),
-        "denials": dict(books.denied),
-        "postings": {
-            part.name: getattr(books.posted, part.name)
-            for part in fields(books.posted)
-            if part.name not in ("version", "_moved")  # in the order in which they were heard
-        },
-        "frozen": dict(books.frozen),
-        "halts": {
-            "killed": books.killed,
-            "paused": set(books.halts.paused),
-            "leaving": set(books.halts.leaving),
-        },
-    }
-
-
-def _unlike(one: dict[Any, Any], other: dict[Any, Any]) -> dict[Any, Any]:
-    return {key: value for key, value in one.items() if other.get(key, ...) != value}

@@ -35,6 +35,7 @@ from hypothesis.stateful import (
 
 from coordinator.core import messages as m
 from coordinator.core import records as r
+from coordinator.core.books import Books
 from coordinator.core.messages import Act
 from coordinator.core.orders import OrderStatus
 from coordinator.core.reconcile import LOOKS
@@ -43,9 +44,10 @@ from coordinator.core.values import MINUTE, Side
 from coordinator.shell.journal import Journal
 from coordinator.shell.lookout import Depth
 from tests.coordinator.bench import DAY, MIDNIGHT, OPEN, PLAN, STOCKS
+from tests.proof.memory import Parts, differences, dump
 from tests.proof.seat import ACCOUNT, Board, Rest, Seat, minute_bars, spec
 from tests.proof.truth import BY_HAND, NANO, Deal, Refused, Ticket, Truth, told, told_bust
-from tests.proof.witness import Witness, account_sums, holds, memory, sums, units_of
+from tests.proof.witness import Witness, account_sums, holds, sums, units_of
 
 IN_MEMORY = Path("/dev/shm")  # noqa: S108
 CRYPTO = SessionPlan(DAY, None, PLAN.crypto_day, MIDNIGHT)
@@ -323,12 +325,8 @@ class Machine(RuleBasedStateMachine):
         """Memory is what the journal gives, and holds what is open."""
         seat.poll(self.now)
         self.witness.read()
-        mine, shadow = memory(seat.books), memory(self.witness.shadows[seat.name])
-        found = [
-            f"invariant 11: {seat.name} remembers other {part}: {_unlike(mine[part], shadow[part])}"
-            for part in mine
-            if mine[part] != shadow[part]
-        ]
+        mine, shadow = _memory(seat.books), _memory(self.witness.shadows[seat.name])
+        found = [f"invariant 11: {seat.name}: {line}" for line in differences(mine, shadow)]
         held = sum((order.hold for order in seat.books.orders.open()), Decimal(0))
         if held != holds(self.witness, seat.name):
             found.append(
@@ -600,12 +598,15 @@ def _pick(found: Sequence, which: int):  # type: ignore[no-untyped-def, type-arg
     return found[which % len(found)] if found else None
 
 
-def _unlike(one: object, other: object) -> str:
-    if isinstance(one, dict) and isinstance(other, dict):
-        return str(
-            {k: (one.get(k), other.get(k)) for k in {*one, *other} if one.get(k) != other.get(k)}
-        )
-    return f"{one} / {other}"
+def _memory(books: Books) -> Parts:
+    """What is kept of other coordinators and of executions too, which a restart forgets."""
+    return dump(books) | {
+        "executions": {
+            order.client_order_id: (dict(order.executions.until), order.corrected)
+            for order in books.orders
+        },
+        "elsewhere": dict(books.neighbours.orders),
+    }
 
 
 def run(runs: int, steps: int = STEPS, start: int | None = None, *, shrinks: bool = True) -> None:

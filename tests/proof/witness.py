@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from coordinator.core import messages as m
 from coordinator.core import records as r
@@ -382,44 +381,3 @@ def account_sums(witness: Witness, truth: Truth) -> Iterable[str]:
     for symbol in {*held, *truth.held}:
         if held[symbol] != truth.held[symbol] and not strange:
             yield f"invariant 3: {held[symbol]} of {symbol}, the broker has {truth.held[symbol]}"
-
-
-def memory(books: Books) -> dict[str, Any]:
-    """Books as plain values that can be compared."""
-    return {
-        "ledger": {
-            name: (
-                account.initial_cash,
-                account.transferred,
-                account.cash,
-                account.realized,
-                account.fees,
-                {symbol: (p.qty, p.cost) for symbol, p in account.positions.items()},
-            )
-            for name, account in books.ledger.accounts.items()
-        },
-        "orders": {
-            order.client_order_id: (
-                order.status,
-                order.broker_order_id,
-                order.reported_qty,
-                order.booked_qty,
-                dict(order.executions.until),
-                order.entry_day,
-                order.corrected,
-            )
-            for order in books.orders
-        },
-        "days": {
-            name: (day.start_equity, day.date, day.entries, day.stopped)
-            for name, day in books.days.items()
-        },
-        "marks": dict(books.ledger.marks),
-        "executions": set(books.posted.executions),
-        "activities": set(books.posted.activities),
-        "fees": {s: books.posted.accrued(s) for s in ("", "BTC/USD")},
-        "frozen": dict(books.frozen),
-        "killed": books.killed,
-        "halts": {"paused": set(books.halts.paused), "leaving": set(books.halts.leaving)},
-        "elsewhere": dict(books.neighbours.orders),
-    }

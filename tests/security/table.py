@@ -1,7 +1,7 @@
 """The security table row by row: what each demands of us, and the tests that prove it.
 
 Rule: a row has its proofs, or says honestly why there is nothing of ours to prove; it may have
-both. tests/security/test_table.py holds that every proof named here is a test that exists.
+both. tests/structure/test_proofs.py holds that each proof exists.
 """
 
 from __future__ import annotations

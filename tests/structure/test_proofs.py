@@ -1,9 +1,11 @@
-"""A table of demands cannot name a proof that is none."""
+"""The tables of demands name no proof that is none."""
 
 from __future__ import annotations
 
 import pytest
 
+from tests.catalogue.table import ROWS as CATALOGUE
+from tests.security.table import ROWS as SECURITY
 from tests.structure.proofs import complaint
 
 HERE = "tests/structure/test_proofs.py"
@@ -35,3 +37,11 @@ def test_each_way_to_be_none_is_told(proof: str, says: str) -> None:
     told = complaint(proof)
     assert says in told
     assert bool(told) is bool(says)
+
+
+@pytest.mark.parametrize(
+    "proof",
+    sorted({proof for row in (*CATALOGUE.values(), *SECURITY.values()) for proof in row.proofs}),
+)
+def test_what_a_table_names_is_a_test(proof: str) -> None:
+    assert not complaint(proof)
