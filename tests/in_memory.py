@@ -10,11 +10,12 @@ import itertools
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from coordinator.backtest.tape import as_ours
 from coordinator.config import config_hash, parse_config
 from coordinator.core import messages as m
 from coordinator.core import records as r
@@ -123,9 +124,7 @@ class InMemorySession:
         self.now = boundary
         self._turn_session(boundary)
         if bars:
-            self._take(
-                self.engine.handle(m.BarsArrived(boundary, tuple(self._as_ours(b) for b in bars)))
-            )
+            self._take(self.engine.handle(m.BarsArrived(boundary, tuple(as_ours(b) for b in bars))))
 
     def positions(self) -> dict[str, Decimal]:
         """The venue's net positions."""
@@ -217,7 +216,7 @@ class InMemorySession:
         for need in startup.warm_up_needs(self.specs, self.plan):
             since = need.before - timedelta(days=15)
             bars = [
-                self._as_ours(bar)
+                as_ours(bar)
                 for bar in bars_between(self.feed, need.symbol, since, need.before)
                 if bar.start < need.before and self._in_hours(bar)
             ]
@@ -226,7 +225,7 @@ class InMemorySession:
 
     def _so_far(self) -> list[Bar]:
         bars = [
-            self._as_ours(bar)
+            as_ours(bar)
             for ticker in tickers_of(self.specs)
             if (first := self.plan.first_bar(ticker)) is not None and first < self.now
             for bar in bars_between(self.feed, ticker, first, self.now)
@@ -236,20 +235,6 @@ class InMemorySession:
 
     def _in_hours(self, bar: TapeBar) -> bool:
         return is_crypto(bar.symbol) or self.calendar.at(bar.start) is not None
-
-    @staticmethod
-    def _as_ours(bar: TapeBar) -> Bar:
-        return Bar(
-            bar.symbol,
-            bar.start.astimezone(UTC),
-            bar.open,
-            bar.high,
-            bar.low,
-            bar.close,
-            bar.volume,
-            bar.trade_count,
-            bar.vwap,
-        )
 
 
 def recorded(path: Path, day: date, **options: Any) -> SimulatorOptions:

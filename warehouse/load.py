@@ -96,11 +96,9 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def load_sessions(
-    store: Store, sources: Iterable[SessionSource], *, now: Callable[[], datetime] = utc_now
-) -> list[LoadResult]:
+def load_sessions(store: Store, sources: Iterable[SessionSource]) -> list[LoadResult]:
     """Loads every session that is not loaded, is incomplete, or changed since it was loaded."""
-    return [load_session(store, source, now=now) for source in sources]
+    return [load_session(store, source) for source in sources]
 
 
 def load_session(

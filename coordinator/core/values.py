@@ -232,11 +232,6 @@ class Side(Enum):
         """+1 for a buy, -1 for a sell."""
         return 1 if self is Side.BUY else -1
 
-    @property
-    def opposite(self) -> Side:
-        """The other side."""
-        return Side.SELL if self is Side.BUY else Side.BUY
-
 
 class Reason(Enum):
     """Why a strategy's order exists."""

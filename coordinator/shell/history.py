@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -55,20 +55,10 @@ class History:
         )
 
     def fetch(
-        self,
-        needs: Sequence[Need],
-        stored: Mapping[str, Sequence[Bar]],
-        *,
-        on_progress: Callable[[str, int], None] | None = None,
+        self, needs: Sequence[Need], stored: Mapping[str, Sequence[Bar]]
     ) -> dict[str, list[Bar]]:
         """Bars by ticker, oldest first; fewer than asked for where there are no more."""
-        found = {}
-        for need in needs:
-            bars = self._one(need, stored.get(need.symbol, ()))
-            found[need.symbol] = bars
-            if on_progress is not None:
-                on_progress(need.symbol, len(bars))
-        return found
+        return {need.symbol: self._one(need, stored.get(need.symbol, ())) for need in needs}
 
     def _one(self, need: Need, stored: Sequence[Bar]) -> list[Bar]:
         known = {bar.start: bar for bar in stored if bar.start < need.before and self.counts(bar)}

@@ -57,34 +57,13 @@ class Joining(Protocol):
         """They do not come after all."""
 
 
-class _NobodyJoins:
-    """A configuration of built-in strategies."""
-
-    def get_warm(
-        self,
-        begins: Sequence[StrategySpec],
-        history: Mapping[str, Sequence[Bar]],
-        so_far: Mapping[str, Sequence[Bar]],
-    ) -> None:
-        """There is nobody."""
-
-    def keep(self, every: Collection[StrategySpec]) -> None:
-        """There is nobody."""
-
-    def give_back(self) -> None:
-        """There is nobody."""
-
-
-NOBODY_JOINS: Joining = _NobodyJoins()
-
-
 @dataclass(frozen=True, slots=True)
 class Proposal:
     """A configuration as it was read; `digest` is of the very bytes."""
 
     setup: Setup
     digest: str
-    joining: Joining = NOBODY_JOINS
+    joining: Joining
 
 
 class Reloads(Protocol):

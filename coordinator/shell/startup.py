@@ -7,7 +7,7 @@ go on only if both agree.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -172,14 +172,10 @@ def warm_up(
 
 
 def fetch_history(
-    broker: Broker,
-    sessions: Sequence[Hours],
-    needs: Sequence[Need],
-    file: Path,
-    on_progress: Callable[[str, int], None] | None = None,
+    broker: Broker, sessions: Sequence[Hours], needs: Sequence[Need], file: Path
 ) -> dict[str, list[Bar]]:
     """Warm-up bars by ticker, from the warm-up flow's file and what it lacks from REST."""
-    return History(broker, sessions).fetch(needs, read_bars(file), on_progress=on_progress)
+    return History(broker, sessions).fetch(needs, read_bars(file))
 
 
 def warm_up_file(home: Path, account: str, session_date: date) -> Path:

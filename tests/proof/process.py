@@ -39,6 +39,19 @@ class End:
     what: str = ""
 
 
+class Nobody:
+    """Who joins of a configuration of built-in strategies, which have no processes."""
+
+    def get_warm(self, *_: object) -> None:
+        """There is nobody to feed."""
+
+    def keep(self, every: object) -> None:
+        """There is nobody to keep."""
+
+    def give_back(self) -> None:
+        """There is nobody to end."""
+
+
 @dataclass
 class Desk:
     """Where a process's configuration file lies, edited or not; nobody else wants its names."""
@@ -47,7 +60,8 @@ class Desk:
 
     def read(self, path: str) -> Proposal:
         """What the file says now."""
-        return Proposal(setup_of(self.config, None, simulated=False), config_hash(self.config))
+        setup = setup_of(self.config, None, simulated=False)
+        return Proposal(setup, config_hash(self.config), Nobody())
 
     def claim(self, account: str, names: object) -> Desk:
         """The names are free."""
