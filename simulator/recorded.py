@@ -277,9 +277,6 @@ def _check_values(columns: dict[str, Any], path: Path) -> None:
     volume = columns["volume"]
     refuse(~np.isfinite(volume) | (volume < 0), "volume", "a volume must be finite and >= 0")
     refuse(columns["high"] < columns["low"], "high", "below the row's low")
-    for name in ("open", "close"):
-        outside = (columns[name] < columns["low"]) | (columns[name] > columns["high"])
-        refuse(outside, name, "not between the row's low and high")
     refuse(np.isinf(columns["vwap"]), "vwap", "not a finite price")
 
 
