@@ -96,7 +96,7 @@ def _control(
     clock_speed: float = 1.0,
 ) -> None:
     configure_logging(log_level)
-    from coordinator.control import control
+    from coordinator.commands.control import control
     from coordinator.core.messages import Act
 
     told = control(operator(clock_speed), Act(act), name, account=account, coordinator=coordinator)

@@ -41,12 +41,12 @@ def explain(
     Example:
       multi-trader explain momentum_spy SPY
     """
-    from coordinator import watching
+    from coordinator.commands import running
     from coordinator.core.explanation import unheard
     from coordinator.settings import home_folder
 
-    which = watching.Which(home_folder(), account, coordinator)
-    found = watching.explain(which, user(), name, ticker.upper())
+    which = running.RunningCoordinators(home_folder(), account, coordinator)
+    found = running.explain(which, user(), name, ticker.upper())
     if json:
         print_json([asdict(one) for one in found])
         return

@@ -26,9 +26,9 @@ from cli.columns import COLUMNS, FIGURES, HELD, NAME, STATE, fitted
 from cli.tables import quantity
 
 if TYPE_CHECKING:
+    from coordinator.commands.running import Answered, Event
     from coordinator.core.live_view import LiveView, StrategyView
     from coordinator.core.risk import Limits
-    from coordinator.watching import Answered, Event
 
 MOST_SHOWN = 3
 """Coordinators whose state is shown line by line; the table has the strategies of all."""

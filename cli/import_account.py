@@ -18,8 +18,8 @@ from cli.options import BrokerSpeed, LogLevel, StrategiesDir
 from cli.tables import print_json, print_table, quantity
 
 if TYPE_CHECKING:
+    from coordinator.commands.import_account import Importing
     from coordinator.core.adoption import Move, Plan, Unowned
-    from coordinator.import_account import Importing
 
 Config = Annotated[
     Path | None,
@@ -64,10 +64,10 @@ def import_account(
     if plan is not None and write_plan is not None:
         raise typer.BadParameter("--plan carries a plan out and --write-plan writes one: take one.")
     configure_logging(log_level)
+    from coordinator.commands.import_account import importing
+    from coordinator.commands.import_plan import read_plan
     from coordinator.config import load_config
     from coordinator.errors import OperatorError
-    from coordinator.import_account import importing
-    from coordinator.import_plan import read_plan
 
     if write_plan is not None and write_plan.exists():
         raise OperatorError(f"{write_plan}: exists, and is left as it is; choose another name.")

@@ -14,7 +14,7 @@ from cli.options import AsJson, BrokerSpeed, LogLevel
 from cli.tables import print_json
 
 if TYPE_CHECKING:
-    from coordinator.accounts import Operator
+    from coordinator.commands.accounts import Operator
 
 
 @plainly
@@ -32,8 +32,8 @@ def kill(
       multi-trader kill
     """
     configure_logging(log_level)
-    from coordinator.kill import kill as kill_all
-    from coordinator.liquidation import what_became_of
+    from coordinator.commands.kill import kill as kill_all
+    from coordinator.commands.liquidation import what_became_of
 
     left = kill_all(operator(clock_speed))
     if json:
@@ -62,7 +62,7 @@ def revive(
       multi-trader revive
     """
     configure_logging(log_level)
-    from coordinator.kill import revive as revive_all
+    from coordinator.commands.kill import revive as revive_all
 
     revivals = revive_all(operator(clock_speed))
     if json:
@@ -77,7 +77,7 @@ def revive(
 
 def operator(clock_speed: float) -> Operator:
     """Whoever runs the command, with the environment's keys and state."""
-    from coordinator.accounts import Operator
+    from coordinator.commands.accounts import Operator
     from coordinator.settings import home_folder
 
     return Operator(home_folder(), os.environ, user(), complain, clock_speed)

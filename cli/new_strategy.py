@@ -32,7 +32,7 @@ def new_strategy(
       multi-trader new-strategy my_strategy
       multi-trader new-strategy my_ranking --together
     """
-    from coordinator.new_strategy import new_strategy as write
+    from coordinator.commands.new_strategy import new_strategy as write
 
     strategy, test = write(name, folder, together=together)
     if json:

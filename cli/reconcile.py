@@ -15,7 +15,7 @@ from cli.options import BrokerSpeed, LogLevel
 from cli.tables import print_json, print_table, quantity
 
 if TYPE_CHECKING:
-    from coordinator.reconcile import Difference, Reconciliation
+    from coordinator.commands.reconcile import Difference, Reconciliation
 
 Accept = Annotated[
     str | None,
@@ -46,7 +46,7 @@ def reconcile(
       multi-trader reconcile --accept position.SPY
     """
     configure_logging(log_level)
-    from coordinator.reconcile import reconcile as compare
+    from coordinator.commands.reconcile import reconcile as compare
 
     found = compare(operator(clock_speed), accepted=accept, account=account)
     if json:

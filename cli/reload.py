@@ -53,11 +53,11 @@ def reload(
     """
     configure_logging(log_level)
     from cli.kill import user
-    from coordinator.reload import ReloadClient
+    from coordinator.commands.reload import ReloadClient
+    from coordinator.commands.running import RunningCoordinators
     from coordinator.settings import home_folder
-    from coordinator.watching import Which
 
-    which = Which(home_folder(), account, coordinator)
+    which = RunningCoordinators(home_folder(), account, coordinator)
     wanted = ReloadClient(which, user(), config, remove.value)
     told = wanted.show()
     if told.token and not yes and not json:

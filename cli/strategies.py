@@ -14,7 +14,7 @@ from cli.options import StrategiesDir
 from cli.tables import print_json
 
 if TYPE_CHECKING:
-    from coordinator.strategy_listing import Parameter, StrategyDescription
+    from coordinator.commands.strategy_listing import Parameter, StrategyDescription
 
 WIDEST = 100
 
@@ -47,7 +47,7 @@ def strategies(
       multi-trader strategies
       multi-trader strategies momentum
     """
-    from coordinator.strategy_listing import list_strategies
+    from coordinator.commands.strategy_listing import list_strategies
 
     listing = list_strategies(folder, name)
     if json:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cli.keys import Keys
-    from coordinator.watching import Answered, Which
+    from coordinator.commands.running import Answered, RunningCoordinators
 
 REFRESH_S, DRAW_S = 1.0, 0.5
 """Local seconds between two questions, and the longest between two drawings."""
@@ -47,10 +47,10 @@ def top(
     Example:
       multi-trader top
     """
+    from coordinator.commands.running import RunningCoordinators
     from coordinator.settings import home_folder
-    from coordinator.watching import Which
 
-    which, by = Which(home_folder(), account, coordinator), user()
+    which, by = RunningCoordinators(home_folder(), account, coordinator), user()
     answers = which.look_at_some(by)
     if json:
         print_json(_plain(answers))
@@ -78,7 +78,7 @@ def _plain(answers: Sequence[Answered]) -> list[dict[str, Any]]:
 class _Asking:
     """Asks again and again beside the drawing, so that a slow answer holds up no key."""
 
-    def __init__(self, which: Which, by: str, first: Sequence[Answered]) -> None:
+    def __init__(self, which: RunningCoordinators, by: str, first: Sequence[Answered]) -> None:
         self._which, self._by = which, by
         self._over = threading.Event()
         self.answers, self.note = first, ""
@@ -96,7 +96,7 @@ class _Asking:
             self.answers, self.note = (found, "") if found else (self.answers, GONE)
 
 
-def _watch(which: Which, by: str, first: Sequence[Answered]) -> None:
+def _watch(which: RunningCoordinators, by: str, first: Sequence[Answered]) -> None:
     """Draw until somebody has seen enough; the screen from before is there again then."""
     from rich.console import Console
     from rich.live import Live

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from coordinator.accounts import Operator, Reach
+from coordinator.commands.accounts import Operator, Reach
 from coordinator.core import records as r
 from coordinator.core.attribution import KINDS
 from coordinator.core.records import ActivityKind

@@ -22,7 +22,7 @@ from rich.console import Console, RenderableType
 
 from cli.explain import table_of
 from cli.frame import Look, frame
-from coordinator.watching import Answered, Which, explain
+from coordinator.commands.running import Answered, RunningCoordinators, explain
 from flows.server.places import ROOT, without
 
 INTO = Path(__file__).parent / "pictures"
@@ -43,7 +43,7 @@ def main() -> None:
     asked = parser.parse_args()
     asked.into.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, _session(Path(folder)):
-        which = Which(Path(folder) / "state")
+        which = RunningCoordinators(Path(folder) / "state")
         answers = _when_busy(which)
         _draw(
             asked.into / "top.svg",
@@ -68,7 +68,7 @@ def _session(folder: Path) -> Iterator[None]:
         process.wait()
 
 
-def _when_busy(which: Which) -> Sequence[Answered]:
+def _when_busy(which: RunningCoordinators) -> Sequence[Answered]:
     """What the session answers once there is something to see."""
 
     def busy() -> Sequence[Answered] | None:

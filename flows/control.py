@@ -20,17 +20,17 @@ from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 from pydantic import AfterValidator
 
-from coordinator.accounts import Operator
 from coordinator.bootstrap import StatusView, home_folder, read_status
-from coordinator.control import control as control_one
+from coordinator.commands.accounts import Operator
+from coordinator.commands.control import control as control_one
+from coordinator.commands.kill import kill, revive
+from coordinator.commands.liquidation import what_became_of
+from coordinator.commands.reload import ReloadClient
+from coordinator.commands.running import RunningCoordinators
 from coordinator.core.messages import Act
 from coordinator.core.values import NAME_PATTERN
 from coordinator.errors import MultiTraderError
-from coordinator.kill import kill, revive
-from coordinator.liquidation import what_became_of
 from coordinator.private import leave_no_core
-from coordinator.reload import ReloadClient
-from coordinator.watching import Which
 from flows.parameters import described, let_coordinator_speak
 from flows.showing import status_rows
 
@@ -104,7 +104,7 @@ async def control(
     operator = Operator(home_folder(), os.environ, by, _log.info)
     coordinator, account = coordinator or None, account or None
     if action == "reload" and not strategy:
-        which = Which(operator.home, account, coordinator)
+        which = RunningCoordinators(operator.home, account, coordinator)
         wanted = ReloadClient(which, by, Path(config) if config else None, remove)
         return await asyncio.to_thread(_reload, wanted)
     return await controlled_state(

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from coordinator import MultiTickerStrategy
+from coordinator.commands.new_strategy import new_strategy
 from coordinator.config import load_config
-from coordinator.new_strategy import new_strategy
 from coordinator.shell.isolation import Budget
 from coordinator.strategies.registry import GROUP, registered_types
 from coordinator.testing import assert_deterministic, replay, walk

@@ -15,10 +15,10 @@ from typing import Any
 
 import pytest
 
-from coordinator.accounts import Operator
+from coordinator.commands.accounts import Operator
+from coordinator.commands.kill import kill, revive
 from coordinator.core import records as r
 from coordinator.errors import JournalDamaged, SafetyRefusal
-from coordinator.kill import kill, revive
 from coordinator.shell.folders import JOURNAL
 from coordinator.shell.journal import Journal
 from coordinator.shell.journal_reading import read_kinds

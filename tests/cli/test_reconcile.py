@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from coordinator.accounts import Account
+from coordinator.commands.accounts import Account
 from coordinator.core import records as r
 from coordinator.core.messages import SubmitOrder
 from coordinator.core.values import UNASSIGNED, Side

@@ -13,12 +13,12 @@ from typing import Any
 
 import pytest
 
+from coordinator.commands.running import RunningCoordinators, explain
 from coordinator.core import records as r
 from coordinator.errors import MultiTraderError
 from coordinator.shell.control_protocol import addresses
 from coordinator.shell.folders import JOURNAL
 from coordinator.shell.journal_reading import read_kinds
-from coordinator.watching import Which, explain
 from tests.cli.conftest import Shell
 from tests.cli.test_kill import ACCOUNT, venue
 from tests.coordinator.own_strategies import write_folder
@@ -136,7 +136,7 @@ class Trader:
     def edition(self, name: str) -> str:
         """What the strategy's own explanation says, once a session has one."""
         try:
-            said = explain(Which(self.shell.home, None, None), "daniel", name, "")
+            said = explain(RunningCoordinators(self.shell.home, None, None), "daniel", name, "")
         except MultiTraderError:
             return ""
         return str(said[0].values.get("edition", ""))

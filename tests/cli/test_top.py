@@ -17,11 +17,11 @@ from rich.console import Console
 
 from cli.frame import KEYS, SORTS, Look, frame
 from cli.keys import NAMED, names
+from coordinator.commands.running import Answered
 from coordinator.core.live_view import LiveView, StrategyView
 from coordinator.core.risk import Limits
 from coordinator.shell.control_protocol import Reply
 from coordinator.shell.recent import Event
-from coordinator.watching import Answered
 from tests.cli.conftest import Said
 from tests.cli.test_explain import home as home
 from tests.cli.test_explain import said

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from coordinator.accounts import Operator
+from coordinator.commands.accounts import Operator
+from coordinator.commands.kill import kill
 from coordinator.core import records as r
-from coordinator.kill import kill
 from coordinator.shell.control_client import NoAnswer, ask
 from coordinator.shell.control_protocol import (
     LONGEST_PATH,

@@ -17,11 +17,11 @@ from typing import Any
 
 import pytest
 
-from coordinator.accounts import Operator
 from coordinator.arming import refuse_untradable
 from coordinator.backtest.session import Session
+from coordinator.commands.accounts import Operator
+from coordinator.commands.control import find
 from coordinator.config import parse_config
-from coordinator.control import find
 from coordinator.core import records as r
 from coordinator.core.reload import Reload, Removal
 from coordinator.core.statement import Rows, statement

@@ -16,8 +16,8 @@ import yaml
 from typer.testing import CliRunner
 
 from cli.main import app
+from coordinator.commands.import_plan import parse_plan
 from coordinator.config import load_config
-from coordinator.import_plan import parse_plan
 from docs import configuration
 from tests.cli.conftest import Said, Shell, _logging_as_before, command
 from tests.cli.test_sql import fill_warehouse

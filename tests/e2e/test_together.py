@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from coordinator.commands.new_strategy import new_strategy
 from coordinator.core.statement import Rows
-from coordinator.new_strategy import new_strategy
 from coordinator.strategies import registry as registry_module
 from coordinator.strategies.registry import BUILT_IN, register
 from simulator.server import Simulator

@@ -12,7 +12,7 @@ from prefect import State
 from prefect.client.schemas.objects import StateType
 from prefect.exceptions import ParameterTypeError, SignatureMismatchError
 
-from coordinator.accounts import Operator
+from coordinator.commands.accounts import Operator
 from coordinator.core import records as r
 from coordinator.shell.journal_reading import read_kinds
 from coordinator.shell.journal_rows import Entry

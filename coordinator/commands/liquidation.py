@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from coordinator.accounts import Account, Operator, Reach, mode_of
+from coordinator.commands.accounts import Account, Operator, Reach, mode_of
 from coordinator.core import records as r
 from coordinator.core.flat import Held, held
 from coordinator.core.operator import in_words

@@ -44,7 +44,7 @@ class Answered:
 
 
 @dataclass(frozen=True, slots=True)
-class Which:
+class RunningCoordinators:
     """The coordinators that are meant: those under a state folder, or some of them."""
 
     home: Path
@@ -102,7 +102,9 @@ class Which:
         return self.account in (None, account) and self.coordinator in (None, coordinator)
 
 
-def explain(which: Which, by: str, strategy: str, ticker: str = "") -> list[Explanation]:
+def explain(
+    which: RunningCoordinators, by: str, strategy: str, ticker: str = ""
+) -> list[Explanation]:
     """Why a strategy did or did not trade on the last bar of a ticker, or of each of its tickers.
 
     Raises:

@@ -11,10 +11,10 @@ from typing import Literal
 
 from pydantic import ValidationError
 
+from coordinator.commands.running import NobodyRuns, RunningCoordinators
 from coordinator.errors import OperatorError
 from coordinator.shell.control_client import ask
 from coordinator.shell.control_protocol import Request, addresses, complaint
-from coordinator.watching import NobodyRuns, Which
 
 PATIENCE_S = 110.0
 """Local seconds: longer than a session takes to fetch history and to say that it does not come."""
@@ -48,7 +48,7 @@ class ReloadClient:
     `config` is the file, None for the one that the coordinator was started with.
     """
 
-    which: Which
+    which: RunningCoordinators
     by: str
     config: Path | None = None
     remove: Remove = "dormant"

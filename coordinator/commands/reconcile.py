@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 
-from coordinator.accounts import Account, Operator, Reach, mode_of
+from coordinator.commands.accounts import Account, Operator, Reach, mode_of
 from coordinator.config_text import unknown
 from coordinator.core import records as r
 from coordinator.core.discrepancies import DiscrepancyKind

@@ -11,15 +11,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from coordinator.accounts import Account, Operator
+from coordinator.commands.accounts import Account, Operator
+from coordinator.commands.kill import WAIT_S, broker_time
+from coordinator.commands.liquidation import Remainder, liquidate, what_became_of
 from coordinator.config_text import unknown
 from coordinator.core import operator as wishes
 from coordinator.core import records as r
 from coordinator.core.messages import Act, Answer, OperatorAsked
 from coordinator.core.values import UNASSIGNED
 from coordinator.errors import JournalDamaged, MultiTraderError, OperatorError, StorageError
-from coordinator.kill import WAIT_S, broker_time
-from coordinator.liquidation import Remainder, liquidate, what_became_of
 from coordinator.shell.control_client import ask
 from coordinator.shell.control_protocol import Reply, Request, addresses
 from coordinator.shell.journal_reading import read_kinds, read_newest

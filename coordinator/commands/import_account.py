@@ -15,7 +15,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from coordinator.accounts import Account, Operator, Reach, mode_of
+from coordinator.commands.accounts import Account, Operator, Reach, mode_of
+from coordinator.commands.import_plan import form
+from coordinator.commands.reconcile import look_at
 from coordinator.config import CoordinatorConfig
 from coordinator.core import records as r
 from coordinator.core.adoption import (
@@ -35,8 +37,6 @@ from coordinator.core.orders import PHASE, Phase
 from coordinator.core.review import review
 from coordinator.core.values import UNASSIGNED, exactly
 from coordinator.errors import BrokerError, BrokerRejected, OperatorError, SafetyRefusal
-from coordinator.import_plan import form
-from coordinator.reconcile import look_at
 from coordinator.shell.agreement import first_sight
 from coordinator.shell.folders import JOURNAL
 from coordinator.shell.journal_reading import read_newest

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from coordinator.accounts import OPERATOR, Account, Operator, mode_of
+from coordinator.commands.accounts import OPERATOR, Account, Operator, mode_of
+from coordinator.commands.liquidation import Remainder, find_reach, liquidate, look, what_is_left
 from coordinator.core import records as r
 from coordinator.errors import BrokerError, MultiTraderError, OperatorError, SafetyRefusal
-from coordinator.liquidation import Remainder, find_reach, liquidate, look, what_is_left
 from coordinator.settings import SIMULATED
 from coordinator.shell.alpaca_rest import AlpacaRest
 from coordinator.shell.broker import Broker

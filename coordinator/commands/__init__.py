@@ -1,0 +1,1 @@
+"""What an operator's commands do, for the terminal and for Prefect alike; one of them a file."""
