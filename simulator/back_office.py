@@ -56,9 +56,9 @@ class BackOffice:
         venue = self._venue
         match fault:
             case PostActivity():
-                posted = post(venue.ledger, fault, market, venue.ids())
-                self.posted += [] if posted is None else [posted]
-                return posted is not None
+                posted = post(venue.ledger, fault, market, venue.ids)
+                self.posted += posted
+                return bool(posted)
             case HandOrder():
                 order = place(venue, market, fault.symbol, fault.side, fault.qty)
                 if fault.silent:

@@ -3,6 +3,7 @@
 Rule: an activity and its movement are one act; an activity that moves nothing says so (`moved`).
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC
 from decimal import Decimal
@@ -18,15 +19,17 @@ from simulator.money import CENT, ZERO, exact, half_even
 _ONE = Decimal(1)
 
 
-def post(ledger: Ledger, fault: PostActivity, market: Market, unique: str) -> Activity | None:
-    """Move the ledger by an activity; None if there is nothing to post it for.
+def post(
+    ledger: Ledger, fault: PostActivity, market: Market, ids: Callable[[], str]
+) -> Sequence[Activity]:
+    """Move the ledger by an activity; none if there is nothing to post it for, of a split two.
 
-    unique: the part of its id that nothing else has.
+    ids: gives the part of an id that nothing else has.
     """
     zone = UTC if is_crypto(fault.symbol or "") else NEW_YORK
     day = market.now.astimezone(zone).date()
     draft = Activity(
-        id=nta_id(day, unique),
+        id=nta_id(day, ids()),
         type=fault.type,
         at=market.now,
         date=day,
@@ -38,13 +41,16 @@ def post(ledger: Ledger, fault: PostActivity, market: Market, unique: str) -> Ac
     )
     match fault.type:
         case "SPLIT":
-            return _split(ledger, draft, fault.ratio or _ONE)
+            other_id = nta_id(day, ids())
+            return _split(ledger, draft, replace(draft, id=other_id), fault.ratio or _ONE)
+        case "CFEE" if fault.moves:
+            return [_coin_fee(ledger, draft, market)]
         case "CFEE":
-            return _coin_fee(ledger, draft, market) if fault.moves else replace(draft, moved=False)
+            return [replace(draft, moved=False)]
         case "DIV":
             draft = _dividend(ledger, draft)
     ledger.pay(draft.net_amount)
-    return draft
+    return [draft]
 
 
 @exact
@@ -57,14 +63,19 @@ def _dividend(ledger: Ledger, draft: Activity) -> Activity:
     return replace(draft, qty=qty, net_amount=half_even(qty * draft.per_share, CENT))
 
 
-def _split(ledger: Ledger, draft: Activity, ratio: Decimal) -> Activity | None:
-    symbol = draft.symbol or ""
+def _split(ledger: Ledger, takes: Activity, gives: Activity, ratio: Decimal) -> Sequence[Activity]:
+    """All that was held is taken, and what it became is given."""
+    symbol = takes.symbol or ""
     before = ledger.qty(symbol)
     if not before:
-        return None
+        return []
     ledger.move(symbol, Move(ZERO, ZERO, ratio=ratio))
     sub_type = "FSPLIT" if ratio > 1 else "RSPLIT"
-    return replace(draft, sub_type=sub_type, qty=ledger.qty(symbol) - before)
+    halves = [(takes, -before, "REMOVE"), (gives, ledger.qty(symbol), "ADD")]
+    return [
+        replace(half, sub_type=sub_type, qty=qty, description=half.description or word)
+        for half, qty, word in halves
+    ]
 
 
 def _coin_fee(ledger: Ledger, draft: Activity, market: Market) -> Activity:

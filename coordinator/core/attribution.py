@@ -22,11 +22,13 @@ from coordinator.core.records import ActivityKind
 from coordinator.core.values import COIN, UNASSIGNED, ZERO, is_crypto
 
 CENT = Decimal("0.01")
+STOCK_DIVIDEND = "SDIV"
+"""A dividend that is paid in shares."""
 KINDS = {
     **dict.fromkeys(("FEE", "CFEE", "PTC", "REG", "TAF"), ActivityKind.FEE),
     **dict.fromkeys(("INT", "INTNRA", "INTTW"), ActivityKind.INTEREST),
-    **dict.fromkeys(("SPLIT", "SSP"), ActivityKind.SPLIT),
-    "CGD": ActivityKind.DIVIDEND,
+    **dict.fromkeys(("SPLIT", "SSP", STOCK_DIVIDEND), ActivityKind.SPLIT),
+    **dict.fromkeys(("CGD", "CIL"), ActivityKind.DIVIDEND),
 }
 """Alpaca's words; every DIV* is a dividend, anything else a transfer to or from the account."""
 COIN_PAIR = "coin pair"
@@ -132,9 +134,15 @@ def _charged(
 
 
 def _split(books: Books, activity: m.Activity, now: datetime) -> list[r.ActivityBooked]:
-    """Units for each holder; the mark follows, unless it is of the split's own day already."""
+    """Units for each holder; the mark follows, unless it is of the split's own day already.
+
+    Alpaca lists all that a split takes and all that it gives, minutes apart: what would leave
+    nothing waits, for when all is gone nobody can say whose it was.
+    """
     held = books.ledger.net_positions().get(activity.symbol, ZERO)
     after = held + activity.qty
+    if held and held * after <= 0:
+        return []
     price = books.ledger.marks.get(activity.symbol, ZERO)
     last = books.last_bar.get(activity.symbol)
     if after and (last is None or last.date() < activity.day):

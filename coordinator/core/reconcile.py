@@ -156,7 +156,7 @@ class Reconciler:
             return
         for update in seen.updates:
             self._on_update(update)
-        for activity in seen.activities:
+        for activity in seen.activities * 2:  # half a split may wait for the other half
             for posting in attribute(self._books, activity, seen.now):
                 self._record(posting)
                 self._split_explains(posting)

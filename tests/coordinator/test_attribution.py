@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import Decimal, localcontext
 
 import pytest
 from hypothesis import given
@@ -15,8 +15,10 @@ from coordinator.core import records as r
 from coordinator.core.allotment import shares
 from coordinator.core.attribution import attribute
 from coordinator.core.books import Books
+from coordinator.core.ledger import Position
+from coordinator.core.reconcile import Reconciler
 from coordinator.core.records import ActivityKind
-from coordinator.core.values import COIN, UNASSIGNED, ZERO, Bar, Side
+from coordinator.core.values import COIN, EXACT, UNASSIGNED, ZERO, Bar, Side
 
 D = Decimal
 DAY, NEXT = date(2026, 3, 17), date(2026, 3, 18)
@@ -458,3 +460,64 @@ def gain(books: Books, name: str) -> Decimal:
     unrealized = account.market_value(books.ledger.marks) - cost
     put_in = account.initial_cash + account.transferred
     return books.ledger.equity(name) - put_in - account.realized - unrealized + account.fees
+
+
+# who holds how many SPY, what a split takes and what it gives -> each one's units, the new mark
+HALVES: list[tuple[Each, str, str, Each, str]] = [
+    ({"A": "30", "B": "20"}, "-50", "100", {"A": "60", "B": "40"}, "50"),
+    ({"A": "30", "B": "20"}, "-50", "5", {"A": "3", "B": "2"}, "1000"),  # ten become one
+    ({"A": "1", "B": "2"}, "-3", "4.5", {"A": "1.5", "B": "3"}, "66.666666667"),
+    ({"A": "10", UNASSIGNED: "-4"}, "-6", "12", {"A": "20", UNASSIGNED: "-8"}, "50"),
+    ({UNASSIGNED: "-4"}, "4", "-8", {UNASSIGNED: "-8"}, "50"),  # went short by hand
+]
+
+
+@pytest.mark.parametrize("turned", [False, True], ids=["takes first", "gives first"])
+@pytest.mark.parametrize(("held", "takes", "gives", "after", "price"), HALVES)
+def test_a_split_that_is_listed_as_what_it_takes_and_what_it_gives_stays_with_those_who_held(
+    held: Each, takes: str, gives: str, after: Each, price: str, turned: bool
+) -> None:
+    books = books_of(held)
+    costs = {name: books.ledger[name].positions["SPY"].cost for name in held}
+    halves = [
+        activity("SPLIT", symbol="SPY", qty=takes, day=NEXT, name="takes"),
+        activity("SPLIT", symbol="SPY", qty=gives, day=NEXT, name="gives"),
+    ]
+    for _ in range(2):
+        look(books, *(halves[::-1] if turned else halves))
+        assert {n: p["SPY"].qty for n, p in positions(books)} == {n: D(q) for n, q in after.items()}
+        assert {n: p["SPY"].cost for n, p in positions(books)} == costs
+        assert abs(books.ledger.marks["SPY"] / D(price) - 1) < D("1e-8")
+
+
+def test_half_a_split_waits_for_the_other_half() -> None:
+    books = books_of({"A": "30", "B": "20"})
+    takes = activity("SPLIT", symbol="SPY", qty="-50", day=NEXT, name="takes")
+    look(books, takes)
+    assert {n: p["SPY"].qty for n, p in positions(books)} == {"A": D(30), "B": D(20)}
+    look(books, takes, activity("SPLIT", symbol="SPY", qty="100", day=NEXT, name="gives"))
+    assert {n: p["SPY"].qty for n, p in positions(books)} == {"A": D(60), "B": D(40)}
+
+
+def test_a_dividend_in_shares_changes_quantities_as_a_split_does() -> None:
+    books = books_of({"A": "30", "B": "20"})
+    look(books, activity("SDIV", symbol="SPY", qty="5", day=NEXT))
+    assert {n: p["SPY"].qty for n, p in positions(books)} == {"A": D(33), "B": D(22)}
+    assert {n: p["SPY"].cost for n, p in positions(books)} == {"A": D(3000), "B": D(2000)}
+
+
+def test_cash_for_fractions_of_shares_goes_to_those_who_hold_the_stock() -> None:
+    books = books_of({"A": "1", "B": "2"})
+    assert dollars(post(books, activity("CIL", "12", "SPY"))) == {"A": D(4), "B": D(8)}
+
+
+def look(books: Books, *listed: m.Activity) -> None:
+    """Book a list of the broker's as a look at the account does."""
+    reconciler = Reconciler(books, books.apply, lambda _: None)
+    with localcontext(EXACT):
+        reconciler.take(m.AccountSeen(AT, books.posted.version, None, {}, (), listed, ""))
+
+
+def positions(books: Books) -> list[tuple[str, Mapping[str, Position]]]:
+    """What each book holds, of those that hold anything."""
+    return [(name, a.positions) for name, a in books.ledger.accounts.items() if a.positions]

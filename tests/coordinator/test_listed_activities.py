@@ -78,3 +78,14 @@ def test_a_fund_that_distributes_its_gains_pays_those_who_hold_it() -> None:
     paid = {one.strategy: one.amount for one in attribute(books, gains, OPEN)}
     assert paid == {"A": D(4), "B": D(8)}
     assert {one.kind for one in attribute(books, gains, OPEN)} == {ActivityKind.DIVIDEND}
+
+
+def test_a_dividend_in_shares_is_known_by_its_sub_type() -> None:
+    shares = listed("a", "DIV", symbol="SPY", activity_sub_type="SDIV", qty="3") | {
+        "net_amount": "0"
+    }
+    (told,) = Broker(OnePage(shares), feed="iex").activities(SINCE)
+    books = books_of({"A": "1", "B": "2"})
+    postings = attribute(books, told, OPEN)
+    assert {one.strategy: one.qty for one in postings} == {"A": D(1), "B": D(2)}
+    assert {one.kind for one in postings} == {ActivityKind.SPLIT}

@@ -25,6 +25,8 @@ SETTLED = timedelta(seconds=75)
 """An execution is not taken back before whoever looks for it can have it."""
 HEARD_S = 8.0
 """Seconds in which a session that hears of a bust has booked it."""
+A_WHILE = timedelta(seconds=3)
+"""A split that is listed so late is listed as what it takes, and then what it gives."""
 CENT = Decimal("0.01")
 
 
@@ -107,6 +109,10 @@ class Office:
             cash, shares = NOUGHT, account.held(symbol)
         lag = timedelta(seconds=chance.uniform(0.0, 6.0))
         world.faults.struck[f"activity {kind}"] += 1
+        if kind == "SPLIT" and lag > A_WHILE:
+            takes = account.post(kind, symbol, cash, -shares, now, now + lag / 2)
+            world.note("posted", takes)
+            shares *= 2
         activity = account.post(kind, symbol, cash, shares, now, now + lag)
         world.note("posted", activity)
 

@@ -27,8 +27,6 @@ POSTED = [
     ("CSD", {"net_amount": "500"}, "500", "0", None),
     ("CSW", {"net_amount": "-500"}, "-500", "0", None),
     ("JNLC", {"net_amount": "-1.5"}, "-1.5", "0", None),
-    ("SPLIT", {"symbol": "SPY", "ratio": "4"}, "0", "30", "30"),
-    ("SPLIT", {"symbol": "SPY", "ratio": "0.1"}, "0", "-9", "-9"),
     ("CFEE", {"symbol": "SPY", "qty": "-2", "net_amount": "-3"}, "0", "0", "-2"),
     ("CFEE", {"symbol": "SPY", "qty": "-2", "net_amount": "-3", "moves": True}, "-3", "-2", "-2"),
 ]
@@ -47,14 +45,26 @@ def test_an_activity_moves_the_account_by_what_it_says(
         name: Decimal(value) if name in ("qty", "net_amount", "per_share", "ratio") else value
         for name, value in fields.items()
     }
-    posted = post(ledger, PostActivity(at=TEN, type=kind, **exact), bench.market(), "u")
-    assert posted is not None
+    (posted,) = post(ledger, PostActivity(at=TEN, type=kind, **exact), bench.market(), lambda: "u")
     moved = (ledger.cash - before[0], ledger.qty("SPY") - before[1])
     assert moved == (Decimal(cash), Decimal(shares))
     assert posted.qty == (None if qty is None else Decimal(qty))
     assert posted.moved == (kind != "CFEE" or "moves" in fields)
-    if posted.moved and kind != "SPLIT":
+    if posted.moved:
         assert posted.net_amount == Decimal(cash)
+
+
+@pytest.mark.parametrize(("ratio", "after"), [("4", "40"), ("0.1", "1"), ("1.5", "15")])
+def test_a_split_is_listed_as_all_that_it_takes_and_all_that_it_gives(
+    ratio: str, after: str
+) -> None:
+    bench = Bench()
+    bench.price("SPY", "100")
+    bench.order(qty=10)
+    split = PostActivity(at=TEN, type="SPLIT", symbol="SPY", ratio=Decimal(ratio))
+    takes, gives = post(bench.venue.ledger, split, bench.market(), bench.venue.ids)
+    assert (takes.qty, gives.qty, takes.id == gives.id) == (-10, Decimal(after), False)
+    assert bench.venue.ledger.qty("SPY") == Decimal(after)
 
 
 def test_a_split_keeps_what_the_position_cost_and_of_nothing_is_none() -> None:
@@ -63,10 +73,10 @@ def test_a_split_keeps_what_the_position_cost_and_of_nothing_is_none() -> None:
     bench.order(qty=10)
     ledger = bench.venue.ledger
     split = PostActivity(at=TEN, type="SPLIT", symbol="SPY", ratio=Decimal("1.5"))
-    assert post(ledger, split, bench.market(), "u") is not None
+    assert post(ledger, split, bench.market(), bench.venue.ids)
     assert (ledger.positions["SPY"].qty, ledger.positions["SPY"].cost) == (15, 1000)
     other = PostActivity(at=TEN, type="SPLIT", symbol="QQQ", ratio=Decimal(2))
-    assert post(ledger, other, bench.market(), "u") is None
+    assert post(ledger, other, bench.market(), bench.venue.ids) == []
 
 
 SCRIPT: list[dict[str, Any]] = [
@@ -96,15 +106,15 @@ def kinds(simulator: Simulator, path: str = "", **query: Any) -> str:
 
 
 def test_activities_are_listed_by_every_parameter(posted: Simulator) -> None:
-    everything = "FILL FEE DIV SPLIT CSD CSW INT JNLC FILL"
+    everything = "FILL FEE DIV SPLIT SPLIT CSD CSW INT JNLC FILL"
     assert kinds(posted, direction="asc") == everything
     assert kinds(posted).split() == everything.split()[::-1]
     assert kinds(posted, activity_types="DIV,fee") == "DIV FEE"
     assert kinds(posted, activity_types="TRANS", direction="asc") == "CSD CSW"
-    assert kinds(posted, activity_types="MISC", direction="asc") == "FEE SPLIT INT JNLC"
+    assert kinds(posted, activity_types="MISC", direction="asc") == "FEE SPLIT SPLIT INT JNLC"
     assert kinds(posted, category="trade_activity") == "FILL FILL"
     assert kinds(posted, category="non_trade_activity", direction="asc") == everything[5:-5]
-    assert kinds(posted, "/SPLIT") == "SPLIT"
+    assert kinds(posted, "/SPLIT") == "SPLIT SPLIT"
     assert kinds(posted, "/CGD") == ""
     assert kinds(posted, date="2026-03-17", direction="asc") == everything
     assert kinds(posted, date="2026-03-18") == ""
@@ -112,7 +122,7 @@ def test_activities_are_listed_by_every_parameter(posted: Simulator) -> None:
     assert kinds(posted, until="2026-03-17") == ""
     (dividend,) = get(posted, "/v2/account/activities/DIV")
     later = {"after": dividend["created_at"], "direction": "asc"}
-    assert kinds(posted, **later) == "SPLIT CSD CSW INT JNLC FILL"
+    assert kinds(posted, **later) == "SPLIT SPLIT CSD CSW INT JNLC FILL"
     assert kinds(posted, until=dividend["created_at"], direction="asc") == "FILL FEE"
     (first, _) = get(posted, "/v2/account/activities/FILL", direction="asc")
     assert kinds(posted, order_id=first["order_id"]) == "FILL"
@@ -136,7 +146,7 @@ def test_mixed_activities_page_through_by_the_last_id(posted: Simulator, directi
 def test_an_activity_has_alpacas_shape(posted: Simulator) -> None:
     (fee,) = get(posted, "/v2/account/activities/FEE")
     (dividend,) = get(posted, "/v2/account/activities/DIV")
-    (split,) = get(posted, "/v2/account/activities/SPLIT")
+    takes, gives = get(posted, "/v2/account/activities/SPLIT", direction="asc")
     shape = fee | {"id": fee["id"].partition("::")[0], "created_at": fee["created_at"][:16]}
     assert shape == {
         "id": "20260317000000000",
@@ -157,7 +167,9 @@ def test_an_activity_has_alpacas_shape(posted: Simulator) -> None:
             "net_amount": "5",
         }.items()
     )
-    assert split.items() >= {"activity_sub_type": "FSPLIT", "qty": "10", "symbol": "SPY"}.items()
+    of_both = {"activity_sub_type": "FSPLIT", "symbol": "SPY"}.items()
+    assert takes.items() >= of_both | {("qty", "-10"), ("description", "REMOVE")}
+    assert gives.items() >= of_both | {("qty", "20"), ("description", "ADD")}
 
 
 def test_the_account_sums_to_its_fills_and_its_activities(posted: Simulator) -> None:
