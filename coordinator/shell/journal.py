@@ -16,7 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from coordinator.core.codec import encode_all
-from coordinator.core.records import ActivityBooked, BarsSeen, HistorySeen, Record, SessionOpened
+from coordinator.core.records import (
+    ActivityBooked,
+    BarsSeen,
+    HistorySeen,
+    Record,
+    SessionOpened,
+    SessionResumed,
+)
 from coordinator.core.values import UNASSIGNED
 from coordinator.errors import SafetyRefusal, StorageError
 from coordinator.shell.journal_file import HOLDS_NOTHING, SCHEMA, connect, is_unbegun, meaning_of
@@ -30,13 +37,15 @@ _LATER = (
     "SELECT seq, coordinator, session_id, kind, body, hash FROM records WHERE seq > ? ORDER BY seq"
 )
 _BAR_KINDS = {BarsSeen.__name__, HistorySeen.__name__}
+_BEGINNINGS = {SessionOpened.__name__, SessionResumed.__name__}
 
 
 class Journal:
     """An account's journal, open for one coordinator.
 
     Raises:
-        SafetyRefusal: the file belongs to another account or to a newer program.
+        SafetyRefusal: the file belongs to another account or to a newer program; later, another
+            process began to write as this coordinator.
         JournalDamaged: it is no journal, or its hash chain is broken; nothing may be traded on it.
         StorageError: it cannot be opened just now, which says nothing of what is in it.
     """
@@ -171,6 +180,12 @@ class Journal:
         found: list[Entry] = []
         for row in self._connection.execute(_LATER, (self._end.seq,)).fetchall():
             self._end = self._end.then(row, self.path)
+            if row[1] == self._coordinator and row[3] in _BEGINNINGS:
+                raise SafetyRefusal(
+                    f"another process trades as {self._coordinator} in {self.path}, with leases of"
+                    " another home, or after ours were removed. It has the session now; this one"
+                    " ends, for two would place every order twice."
+                )
             entries = entries_of(*row[:-1])
             for entry in entries:
                 self._note(entry.record)

@@ -248,6 +248,22 @@ def test_a_record_written_while_we_run_is_checked_too(path: Path) -> None:
     assert read_session(path, "s") == []
 
 
+@pytest.mark.parametrize("begins", [opened("s"), r.SessionResumed(AT, "hash")])
+def test_a_session_ends_when_another_process_begins_to_trade_under_its_name(
+    path: Path, begins: r.Record
+) -> None:
+    ours, theirs = Journal(path, ACCOUNT, "c"), Journal(path, ACCOUNT, "c")
+    ours.append("s", [opened("s"), moved("1")])
+    list(theirs.replay())
+    theirs.append("s", [begins])
+    with pytest.raises(SafetyRefusal, match="another process trades as c"):
+        ours.append("s", [moved("2")])
+    theirs.append("s", [moved("3")])
+    ours.close()
+    theirs.close()
+    assert amounts(path) == ["1", "3"]
+
+
 def test_a_torn_tail_loses_the_torn_commit_and_no_other(path: Path, tmp_path: Path) -> None:
     journal = Journal(path, ACCOUNT, "c")
     for amount in ("1", "2", "3"):
