@@ -13,9 +13,11 @@ from datetime import datetime, timedelta
 
 from coordinator.core import messages as m
 from coordinator.core.books import Books
+from coordinator.core.orders import OrderStatus
 from coordinator.core.values import ZERO
 from coordinator.errors import BrokerRejected
 from coordinator.shell.broker import Broker
+from coordinator.shell.fields import Malformed
 from coordinator.shell.lookout import Depth
 from coordinator.shell.wire import Fill
 
@@ -28,7 +30,10 @@ session's opening, which had seen all that was posted by then."""
 
 
 SHOWN = timedelta(seconds=8)
-"""An execution may be listed before its order can be asked for; after so long it has none."""
+"""An execution may be listed before its order can be asked for; after so long it has none, unless
+an order that was sent on its ticker is not seen either."""
+UNSEEN = (OrderStatus.SUBMITTED, OrderStatus.UNKNOWN)
+"""States of an order that the broker may have, under an id that we do not know."""
 SUMS = ("position", "cash")
 """Kinds of discrepancies that an execution that was listed late may be the reason of."""
 
@@ -113,11 +118,18 @@ class Looks:
     def _owner(self, fill: Fill, now: datetime) -> m.OrderUpdate | None:
         """The order of an execution, which is not ours by the broker's id; asked for once.
 
-        None if the broker does not show it yet: whose it is, a later look will tell.
+        None if the broker does not show it yet, or not so that it can be understood: whose it is,
+        a later look will tell, or a human.
         """
         if fill.order_id not in self._owners:
-            found = self._broker.order_at(fill.order_id)
-            if found is None and now - fill.execution.at < SHOWN:
+            try:
+                found = self._broker.order_at(fill.order_id)
+            except Malformed as error:
+                log.error(
+                    "the order of an execution of %s is not understood: %s", fill.symbol, error
+                )
+                return None
+            if found is None and (now - fill.execution.at < SHOWN or self._may_be_ours(fill)):
                 return None
             self._owners[fill.order_id] = found or m.OrderUpdate(
                 client_order_id=fill.order_id,
@@ -131,6 +143,13 @@ class Looks:
                 at=fill.execution.at,
             )
         return self._owners[fill.order_id]
+
+    def _may_be_ours(self, fill: Fill) -> bool:
+        """Whether an order that a coordinator has sent, and that nobody has seen at the broker yet,
+        can be the one that was executed."""
+        books = self._books()
+        sent = [o for o in list(books.orders.open_on(fill.symbol)) if o.status in UNSEEN]
+        return bool(sent) or books.neighbours.may_move(fill.symbol)
 
     def _activities(self, now: datetime) -> tuple[m.Activity, ...]:
         try:

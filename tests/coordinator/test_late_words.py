@@ -16,6 +16,7 @@ from coordinator.core.session import Hours, SessionPlan
 from coordinator.core.values import UNASSIGNED, Side
 from coordinator.shell.agreement import Settling, agree_at_the_end
 from coordinator.shell.broker import AccountView
+from coordinator.shell.fields import Malformed
 from coordinator.shell.lookout import Depth
 from coordinator.shell.wire import Fill
 from tests.coordinator.bench import OPEN, STOCKS, D
@@ -187,6 +188,55 @@ def test_our_execution_that_is_listed_before_its_order_can_be_asked_for_is_nobod
     play.rest.hides_orders = False
     play.look(3)
     assert play.held() == {"A": D(180), UNASSIGNED: D(10)}
+
+
+def test_our_execution_is_nobody_elses_however_long_its_order_is_not_shown(play: Play) -> None:
+    play.start(play.x)
+    ticket = play.ordered()
+    play.x.take(m.SubmitUnclear(ticket.client_id, play.now, "no answer"))
+    play.rest.hides_orders = True
+    play.executed(ticket, 180)
+    play.look(60)
+    assert "A" not in {n for n, a in play.x.books.ledger.accounts.items() if a.positions}
+    for word in play.rest.evidence(ticket):
+        play.x.take(word)
+    assert play.held() == {"A": D(180), UNASSIGNED: D(10)}
+    assert not play.x.books.orders.open()
+
+
+def test_an_execution_of_a_human_waits_no_longer_than_our_order_that_is_not_shown_either(
+    play: Play,
+) -> None:
+    play.start(play.x)
+    never_came = play.ordered()
+    del play.truth.tickets[never_came.client_id]
+    play.x.take(m.SubmitUnclear(never_came.client_id, play.now, "no answer"))
+    play.rest.hides_orders = True
+    play.by_hand(3)
+    play.look(60)
+    play.x.take(m.OrderAbsent(never_came.client_id, play.now))
+    play.look(6)
+    assert play.held() == {UNASSIGNED: D(13)}
+
+
+def test_an_execution_whose_order_cannot_be_read_freezes_its_ticker_and_hides_no_other(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play.start(play.x)
+    play.by_hand(3)
+    odd = next(iter(play.truth.tickets.values()))
+    ask = play.rest.order_at
+
+    def asked(broker_order_id: str) -> m.OrderUpdate | None:
+        if broker_order_id == odd.broker_id:
+            raise Malformed("an order without its side")
+        return ask(broker_order_id)
+
+    monkeypatch.setattr(play.rest, "order_at", asked)
+    play.by_hand(4)
+    play.look(6)
+    assert set(play.x.books.frozen) == {"position.SPY", "cash"}
+    assert play.x.books.ledger[UNASSIGNED].positions["SPY"].qty == D(14)
 
 
 def test_an_execution_whose_order_the_broker_never_shows_is_unassigned(play: Play) -> None:
