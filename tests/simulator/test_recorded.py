@@ -161,6 +161,16 @@ def test_prices_are_rounded_half_even_four_decimals_for_stocks_nine_for_crypto(
     assert coin.close == Decimal("0.123456788")
 
 
+def test_a_close_that_adjusting_moved_past_its_high_by_a_floats_last_digit_is_played(
+    tmp_path: Path,
+) -> None:
+    high = 101.0 * (6.77 / 101.0)
+    assert high < 6.77
+    adjusted = frame(1, open=[6.7], high=[high], low=[6.6], close=[6.77])
+    bar = RecordedFeed(written(tmp_path, adjusted)).day("SPY", date(2026, 3, 17)).bars[0]
+    assert bar.close == bar.high == Decimal("6.77")
+
+
 def test_columns_that_may_be_absent(tmp_path: Path) -> None:
     feed = RecordedFeed(written(tmp_path, frame(trade_count=None, vwap=None, source=None)))
     bar = feed.day("SPY", date(2026, 3, 17)).bars[0]
