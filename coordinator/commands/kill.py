@@ -15,7 +15,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from coordinator.commands.accounts import OPERATOR, Account, Operator, mode_of
-from coordinator.commands.liquidation import Remainder, find_reach, liquidate, look, what_is_left
+from coordinator.commands.liquidation import (
+    Remainder,
+    find_reach,
+    liquidate,
+    look,
+    what_became_of,
+    what_is_left,
+)
 from coordinator.core import records as r
 from coordinator.errors import BrokerError, MultiTraderError, OperatorError, SafetyRefusal
 from coordinator.settings import SIMULATED
@@ -48,7 +55,8 @@ def kill(operator: Operator, *, wait_s: float = WAIT_S) -> list[Remainder]:
 
     Raises:
         OperatorError: there is no account to kill.
-        MultiTraderError: an account could not be killed; all others are.
+        MultiTraderError: an account could not be killed or looked at; all others are, and are out
+            as far as they can be, which is said.
     """
     paths = operator.journals()
     if not paths:
@@ -64,8 +72,16 @@ def kill(operator: Operator, *, wait_s: float = WAIT_S) -> list[Remainder]:
             operator.say(f"{path.parent.name}: NOT KILLED: {error}")
             paths.remove(path)
             failure = error
-    left = [liquidate(operator, path, wait_s) for path in paths]
+    left = []
+    for path in paths:
+        try:
+            left.append(liquidate(operator, path, wait_s))
+        except MultiTraderError as error:
+            operator.say(f"{path.parent.name}: killed, but nothing is sold from here: {error}")
+            failure = error
     if failure is not None:
+        for one in left:
+            operator.say(what_became_of(one))
         raise failure
     return left
 

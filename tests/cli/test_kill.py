@@ -197,7 +197,8 @@ def test_an_account_that_cannot_be_killed_keeps_no_other_alive(tmp_path: Path) -
     with pytest.raises(SafetyRefusal, match="newer Multi-Trader"):
         kill(Operator(tmp_path, {}, "me", told.append))
     assert [line.partition(".")[0] for line in told] == [
-        *("PA1: killed", f"PA2: NOT KILLED: {tmp_path / 'PA2' / 'journal'}", "PA3: killed")
+        *("PA1: killed", f"PA2: NOT KILLED: {tmp_path / 'PA2' / 'journal'}", "PA3: killed"),
+        *("PA1: flat", "PA3: flat"),
     ]
     for number, count in (("PA1", 1), ("PA2", 0), ("PA3", 1)):
         assert len(read_kinds(tmp_path / number / JOURNAL, r.Killed)) == count
@@ -219,6 +220,22 @@ def test_an_account_whose_journal_is_damaged_is_told_and_every_other_is_killed_a
     assert told[-2].startswith("PA1: NOT REVIVED: ")
     assert told[-1] == "PA2: revived: strategies may buy again."
     assert len(read_kinds(tmp_path / "PA2" / JOURNAL, r.Revived)) == 1
+
+
+def test_beside_a_journal_of_which_a_record_was_changed_every_other_account_is_got_out(
+    tmp_path: Path,
+) -> None:
+    told: list[str] = []
+    for number in ("PA1", "PA2"):
+        with closing(Journal(tmp_path / number / JOURNAL, number, "single")) as journal:
+            journal.append("", [r.Paused(OPEN, "A", "me")])
+    with closing(sqlite3.connect(tmp_path / "PA1" / JOURNAL)) as changed:
+        changed.execute("UPDATE records SET body = replace(body, 'me', 'us')")
+        changed.commit()
+    with pytest.raises(JournalDamaged, match="record 1 does not follow"):
+        kill(Operator(tmp_path, {}, "me", told.append))
+    assert told[2].startswith("PA1: killed, but nothing is sold from here: ")
+    assert told[3].startswith("PA2: flat.")
 
 
 def test_without_any_account_the_command_says_so_and_where_it_looked(
