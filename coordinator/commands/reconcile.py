@@ -130,7 +130,7 @@ def look_at(account: Account, reach: Reach) -> tuple[AccountSeen, Review]:
         if attempt:
             time.sleep(WAIT_S)
         account.catch_up()
-        looks = Looks(reach.broker, lambda: account.books, since)
+        looks = Looks(reach.broker, account.books, since)
         seen = looks.take(account.books.posted.version, Depth.ACTIVITIES)
         account.catch_up()
         judged = review(account.books, seen, CRYPTO_FEE_RATE)

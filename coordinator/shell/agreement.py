@@ -97,7 +97,7 @@ def agree(settling: Settling, assets: Mapping[str, Asset], now: datetime) -> lis
     books, broker = settling.books, settling.broker
     earlier = books.session.session_id if books.session else ""
     settling.decide(earlier, lambda: adopt_account(books, broker))
-    looks = Looks(broker, lambda: books, books.last_at or now)
+    looks = Looks(broker, books, books.last_at or now)
     frozen = dict(books.frozen) if books.ended is None else {}
     desk = OrderDesk.at_rest(books, assets)
     reports = Reports(desk, settling.crypto_fee_rate)
@@ -106,7 +106,7 @@ def agree(settling: Settling, assets: Mapping[str, Asset], now: datetime) -> lis
         if attempt:
             settling.sleep(AGREE_WAIT_S)
         if attempt == FURTHER_BACK and books.session is not None:
-            looks = Looks(broker, lambda: books, books.session.at)
+            looks = Looks(broker, books, books.session.at)
         unsent = _settled(settling, assets, earlier, now)
         depth = Depth.ACCOUNT if attempt else Depth.ACTIVITIES
         seen = looks.take(books.posted.version, depth)
@@ -136,13 +136,13 @@ def agree_at_the_end(
         BrokerError: it could not be asked.
     """
     books = engine.books
-    looks = Looks(settling.broker, lambda: books, books.last_at or settling.broker.clock())
+    looks = Looks(settling.broker, books, books.last_at or settling.broker.clock())
     engine.reconciler.at_rest = True
     for attempt in range(AGREE_TRIES):
         if attempt:
             settling.sleep(AGREE_WAIT_S)
         if attempt == FURTHER_BACK and books.session is not None:
-            looks = Looks(settling.broker, lambda: books, books.session.at)
+            looks = Looks(settling.broker, books, books.session.at)
         depth = Depth.ACCOUNT if attempt else Depth.ACTIVITIES
         seen = looks.take(books.posted.version, depth)
         settling.decide(session, lambda s=seen: engine.handle(s).records)  # type: ignore[misc]

@@ -73,7 +73,7 @@ class LiveSession:
         books = engine.books
         self.lookout = Lookout(engine.plan, clock, ports.monotonic)
         self._line = Line(ports.workers.one("orders"), ports.monotonic, self._inbox.wake)
-        to_ask = ports, make_broker, clock, lambda: books, self._deliver
+        to_ask = ports, make_broker, clock, books, self._deliver
         self._questions = Questions(*to_ask, self._line.holds, self.lookout.refused)
         self._errands = Errands(*to_ask, self._line, self._questions)
         self.intake = BarIntake(

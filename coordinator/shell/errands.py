@@ -45,7 +45,7 @@ class Errands:
         ports: Ports,
         make_broker: Callable[[Pace], Broker],
         clock: BrokerClock,
-        books: Callable[[], Books],
+        books: Books,
         deliver: Deliver,
         line: Line,
         questions: Questions,
@@ -76,7 +76,7 @@ class Errands:
         """An order's errand; `deadlines_s` knows those of entries by their time of decision."""
         order_id, deadline_s = command.client_order_id, math.inf
         is_exit = command.side is Side.SELL
-        if not is_exit and (order := self._books().orders.get(order_id)) is not None:
+        if not is_exit and (order := self._books.orders.get(order_id)) is not None:
             decided_at = order.decided_at
             if decided_at not in deadlines_s:
                 deadlines_s[decided_at] = self._deadline_s(decided_at)

@@ -7,7 +7,7 @@ among the movements, or an order of ours that is open can be the reason. Blockin
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -39,9 +39,9 @@ SUMS = ("position", "cash")
 
 
 class Looks:
-    """Takes looks at one account. `books` tells what is known; it is read, never changed."""
+    """Takes looks at one account. `books` are read, never changed."""
 
-    def __init__(self, broker: Broker, books: Callable[[], Books], since: datetime) -> None:
+    def __init__(self, broker: Broker, books: Books, since: datetime) -> None:
         self._broker = broker
         self._books = books
         self._since = since
@@ -78,7 +78,7 @@ class Looks:
     def _since_when(self, depth: Depth) -> datetime:
         """From when on executions are asked for: all of the session's, where a difference stands
         that nothing has explained."""
-        books = self._books()
+        books = self._books
         stands = any(found.kind in SUMS for found in books.frozen.values())
         if depth is not Depth.ACTIVITIES or not stands or books.session is None:
             return self._since
@@ -86,7 +86,7 @@ class Looks:
 
     def _new(self, fill: Fill, now: datetime) -> Iterator[m.OrderUpdate]:
         """The report of an execution that is not in the books yet, under its order's own id."""
-        books = self._books()
+        books = self._books
         if fill.execution.execution_id in books.posted.activities:
             return
         order = books.orders.at_broker(fill.order_id)
@@ -160,6 +160,6 @@ class Looks:
 
     def _seen_until(self, now: datetime) -> datetime:
         """When all that was posted was surely seen: nobody may have looked for weeks since."""
-        books = self._books()
+        books = self._books
         seen = books.session.at if books.session is not None else books.last_at
         return min(seen or now, now)

@@ -45,9 +45,7 @@ class _Lookup:
 class OrderLookups:
     """The open orders that are looked up until they have ended."""
 
-    def __init__(
-        self, books: Callable[[], Books], clock: BrokerClock, monotonic: Callable[[], float]
-    ) -> None:
+    def __init__(self, books: Books, clock: BrokerClock, monotonic: Callable[[], float]) -> None:
         self._books = books
         self._clock = clock
         self._monotonic = monotonic
@@ -73,7 +71,7 @@ class OrderLookups:
         """The open orders to look up now; each waits longer for its next time."""
         now_s, orders = self._monotonic(), []
         for client_order_id, lookup in list(self._lookups.items()):
-            order = self._books().orders.get(client_order_id)
+            order = self._books.orders.get(client_order_id)
             if order is None or not order.is_open:
                 del self._lookups[client_order_id]
             elif now_s >= lookup.due_s:

@@ -46,7 +46,7 @@ class Questions:
         ports: Ports,
         make_broker: Callable[[Pace], Broker],
         clock: BrokerClock,
-        books: Callable[[], Books],
+        books: Books,
         deliver: Deliver,
         in_line: Callable[[str], bool],
         keys_refused: Callable[[], None] = lambda: None,
@@ -77,7 +77,7 @@ class Questions:
 
         One that has not left yet is not asked for.
         """
-        order = self._books().orders.get(client_order_id)
+        order = self._books.orders.get(client_order_id)
         if order is None or self._in_line(client_order_id):
             return
         self._lookups.hasten(order)
@@ -98,7 +98,7 @@ class Questions:
     def look(self, depth: Depth) -> None:
         """Take a look at the account, unless one is under way."""
         if not self._looking:
-            self._looking, version = True, self._books().posted.version
+            self._looking, version = True, self._books.posted.version
             work = partial(self._look, version, depth)
             self._worker.submit(work, self._deliver, self._not_looked)
 

@@ -66,7 +66,7 @@ class Desk:
             ports,
             lambda pace: Broker(AlpacaRest(settings), feed="iex", pace=pace),
             self.clock,
-            lambda: self.books,
+            self.books,
             self._take,
         )
         self.to_ask = to_ask

@@ -187,7 +187,7 @@ class Seat:
         settling.decide(self.session, lambda: open_session(books, self.specs, self.plan, name, now))
         self.engine = Engine(books, self.specs, assets, self.plan, crossing=self._crossing)
         self._journal, self.refused = journal, ""
-        self._looks = Looks(self._rest, lambda: self.books, now)  # type: ignore[arg-type]
+        self._looks = Looks(self._rest, books, now)  # type: ignore[arg-type]
         self._commit(self.engine.resume(unsent, now))
         for order in books.orders.open():
             if order.status is not OrderStatus.WAITING:
