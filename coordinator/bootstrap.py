@@ -22,7 +22,7 @@ from coordinator.claims import Claims
 from coordinator.config import CoordinatorConfig, Mode, default_config, load_config
 from coordinator.core.lane import StrategySpec, tickers_of
 from coordinator.core.live_view import LiveView, StrategyView
-from coordinator.core.reload import Setup
+from coordinator.core.setup import Setup
 from coordinator.core.values import ZERO, is_crypto
 from coordinator.embedded import FILL_MODEL, Simulation, claim_account, embedded_simulator
 from coordinator.engine_setup import setup_of, specs_of
@@ -176,22 +176,15 @@ class _Launch:
         observers: Sequence[Observer],
     ) -> Run:
         """What the session is to run; of the walls' strategies those that trade come first."""
-        setup, options, trading = self._setup(self.config), self.options, len(self.config.active)
+        options, trading = self.options, len(self.config.active)
+        specs, shadows = tuple(walled.specs[:trading]), tuple(walled.specs[trading:])
         return Run(
-            specs=walled.specs[:trading],
-            shadows=walled.specs[trading:],
+            setup=replace(self._setup(self.config), specs=specs, shadows=shadows),
             shadowing=_shadowing,
-            coordinator=setup.coordinator,
-            mode=setup.mode,
-            feed=setup.feed,
-            config_hash=setup.config_hash,
             settings=claims.settings,
             speed=options.speed,
             check_account=check_account,
             fill_model=(options.fill_model or FILL_MODEL) if options.simulated else "",
-            controls=setup.controls,
-            crossing=setup.crossing,
-            crypto_fee_rate=setup.crypto_fee_rate,
             observers=observers,
             source=ReloadSource(
                 path=options.config,

@@ -7,8 +7,8 @@ from decimal import Decimal
 
 from coordinator.config import CoordinatorConfig, StrategyConfig, config_hash
 from coordinator.core.lane import StrategySpec
-from coordinator.core.reload import Setup
 from coordinator.core.risk import Limits
+from coordinator.core.setup import Setup
 from coordinator.settings import SIMULATED
 
 

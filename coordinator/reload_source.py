@@ -14,7 +14,7 @@ from pathlib import Path
 from coordinator.arming import refuse_untradable
 from coordinator.config import CoordinatorConfig, read_config
 from coordinator.core.lane import StrategySpec
-from coordinator.core.reload import Setup
+from coordinator.core.setup import Setup
 from coordinator.errors import OperatorError
 from coordinator.joining import StandIn, judge
 from coordinator.shell.isolation import Joining, Walls

@@ -17,6 +17,7 @@ from coordinator.core import records as r
 from coordinator.core.flat import Held, held
 from coordinator.core.operator import in_words
 from coordinator.core.sequences import strategy_of
+from coordinator.core.setup import Setup
 from coordinator.core.values import exactly
 from coordinator.errors import BrokerError, OperatorError, SafetyRefusal
 from coordinator.shell.flatten import flatten
@@ -153,11 +154,7 @@ def _run(operator: Operator, reach: Reach, opened: r.SessionOpened) -> Run:
             raise SafetyRefusal(f"the keys are those of account {account} all at once")
 
     return Run(
-        specs=(),
-        coordinator=opened.coordinator,
-        mode=opened.mode,
-        feed=opened.feed,
-        config_hash=opened.config_hash,
+        setup=Setup(opened.coordinator, opened.mode, opened.feed, opened.config_hash, specs=()),
         settings=reach.settings,
         speed=operator.speed,
         check_account=check,

@@ -30,11 +30,12 @@ from coordinator.core.liquidation import Liquidation
 from coordinator.core.minute import Minutes, news_of
 from coordinator.core.reconcile import Reconciler
 from coordinator.core.reconfiguration import change_session
-from coordinator.core.reload import Difference, Setup, traded
+from coordinator.core.reload import Difference, traded
 from coordinator.core.reports import Reports
 from coordinator.core.risk import Asset
 from coordinator.core.rollover import Rollover
 from coordinator.core.session import Hours, SessionPlan
+from coordinator.core.setup import Setup
 from coordinator.core.values import Bar, exactly, is_unseen
 from coordinator.errors import SafetyRefusal
 

@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
 from enum import Enum
 
-from coordinator.core.controls import Controls
 from coordinator.core.lane import StrategySpec
 from coordinator.core.risk import Asset
+from coordinator.core.setup import Setup
 from coordinator.core.values import SHADOW_MARK, Bar, is_crypto
 
 _DIGITS = 8
@@ -26,31 +25,6 @@ class Removal(Enum):
 
     FLATTEN = "flatten"
     DORMANT = "dormant"
-
-
-@dataclass(frozen=True, slots=True)
-class Setup:
-    """What a configuration says, ready to run."""
-
-    coordinator: str
-    mode: str
-    feed: str
-    config_hash: str
-    specs: tuple[StrategySpec, ...]
-    controls: Controls
-    crossing: bool
-    crypto_fee_rate: Decimal
-    shadows: tuple[StrategySpec, ...] = ()
-
-    @property
-    def every(self) -> tuple[StrategySpec, ...]:
-        """The strategies that trade on the account, and the shadows beside them."""
-        return (*self.specs, *self.shadows)
-
-    @property
-    def tickers(self) -> list[str]:
-        """Every ticker of any strategy, once, in order of first mention; shadows' too."""
-        return list(dict.fromkeys(ticker for spec in self.every for ticker in spec.tickers))
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,10 +61,10 @@ class ShadowSession:
         self._beginning = beginning
         account, plan = shadow_account(beginning.account), beginning.plan
         self._id = run.session_name(account, plan).session_id
-        path = shadow_journal(beginning.journal.parent, run.coordinator)
-        self._journal = Journal(path, account, run.coordinator)
+        path = shadow_journal(beginning.journal.parent, run.setup.coordinator)
+        self._journal = Journal(path, account, run.setup.coordinator)
         try:
-            books, seen = startup.replay(self._journal, run.coordinator)
+            books, seen = startup.replay(self._journal, run.setup.coordinator)
             self._goes_on = books.session is not None and books.session.session_id == self._id
             if not self._goes_on:
                 self._end_unfinished(books)

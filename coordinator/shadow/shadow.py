@@ -37,9 +37,9 @@ class Shadow:
         self._run, self._beginning = run, beginning
         self._session: ShadowSession | None = None
         self._fault = ""
-        if run.shadows:
+        if run.setup.shadows:
             history, so_far, now = beginning.history, beginning.so_far, beginning.now
-            self._safely(lambda: self._begin(run.shadows, history, so_far, now).catch_up())
+            self._safely(lambda: self._begin(run.setup.shadows, history, so_far, now).catch_up())
 
     @property
     def specs(self) -> Sequence[StrategySpec]:

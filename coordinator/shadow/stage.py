@@ -74,9 +74,9 @@ class Stage:
             self._specs,
             {ticker: asset_of(ticker) for ticker in {*tickers_of(self._specs), *held}},
             plan,
-            crypto_fee_rate=run.crypto_fee_rate,
-            controls=run.controls,
-            crossing=run.crossing,
+            crypto_fee_rate=run.setup.crypto_fee_rate,
+            controls=run.setup.controls,
+            crossing=run.setup.crossing,
             hours=self._hours,
         )
         self.records += startup.warm_up(self.engine, history, so_far, now)
@@ -199,7 +199,9 @@ def _exchange(
         cash += max(ZERO, books.ledger[name].cash)
     model = fill_model(run.fill_model or FILL_MODEL)
     calendar = Calendar(plan.date, plan.date)
-    exchange = Exchange(_Nothing(), calendar, cash, model, run.crypto_fee_rate, prefix=f"{place}-")
+    exchange = Exchange(
+        _Nothing(), calendar, cash, model, run.setup.crypto_fee_rate, prefix=f"{place}-"
+    )
     for name in books.strategies():
         for symbol, position in books.ledger[name].positions.items():
             exchange.venue.ledger.move(symbol, Move(position.qty, position.avg_price))

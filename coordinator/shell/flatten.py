@@ -68,13 +68,13 @@ def _start(run: Run, ports: Ports, resources: ExitStack) -> Started | None:
     clock, now = read_clock(run, ports, broker)
     sessions = startup.read_sessions(broker, now)
     path = run.settings.home / account.number / JOURNAL
-    journal = ports.open_journal(path, account.number, run.coordinator)
+    journal = ports.open_journal(path, account.number, run.setup.coordinator)
     resources.callback(journal.close)
-    books, _ = startup.replay(journal, run.coordinator)
+    books, _ = startup.replay(journal, run.setup.coordinator)
     earlier = books.session
     if earlier is None:
         return None
-    settling = Settling(books, journal, broker, ports.sleep, run.crypto_fee_rate)
+    settling = Settling(books, journal, broker, ports.sleep, run.setup.crypto_fee_rate)
     unsent = agree(settling, startup.read_held_assets(broker, books, {}), now)
     assets = startup.read_held_assets(broker, books, {})
     today = startup.plan(now, sessions, sorted(assets))

@@ -147,7 +147,7 @@ class Looks:
     def _may_be_ours(self, fill: Fill) -> bool:
         """Whether an order that a coordinator has sent, and that nobody has seen at the broker yet,
         can be the one that was executed."""
-        books = self._books()
+        books = self._books
         sent = [o for o in list(books.orders.open_on(fill.symbol)) if o.status in UNSEEN]
         return bool(sent) or books.neighbours.may_move(fill.symbol)
 

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from coordinator.core.lane import StrategySpec
-from coordinator.core.reload import Removal, Setup
+from coordinator.core.reload import Removal
+from coordinator.core.setup import Setup
 from coordinator.core.values import Bar
 
 

@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING
 from coordinator.core import messages as m
 from coordinator.core.lane import StrategySpec, tickers_of
 from coordinator.core.mending import mended
-from coordinator.core.reload import Setup, about_mended, refusals, sentences
+from coordinator.core.reload import about_mended, refusals, sentences
 from coordinator.core.risk import Asset
+from coordinator.core.setup import Setup
 from coordinator.core.values import SHADOW_MARK, Bar, is_crypto, of_market
 from coordinator.errors import (
     BrokerError,
@@ -78,12 +79,12 @@ class Reloading:
         started: Started,
         streams: Sequence[Stream],
     ) -> None:
-        self.setup = run.setup()
+        self.setup = run.setup
         self._run, self._source, self._ports = run, source, ports
         self._live, self._started = live, started
         markets = [s for s in streams if live.lookout.tickers_of(s.watch)]
         self._streams = {any(map(is_crypto, live.lookout.tickers_of(s.watch))): s for s in markets}
-        self._ours = {spec.name for spec in run.every}
+        self._ours = {spec.name for spec in run.setup.every}
         self._one = asyncio.Lock()
         self._tasks: set[asyncio.Task[ReloadResult]] = set()
 

@@ -6,19 +6,15 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 
 from coordinator.core.books import Books
-from coordinator.core.controls import Controls
 from coordinator.core.engine import Engine
-from coordinator.core.fees import CRYPTO_FEE_RATE
-from coordinator.core.lane import StrategySpec
 from coordinator.core.lanes import WORTH_A_BANK
 from coordinator.core.live_view import StrategyView
 from coordinator.core.opening import SessionName, session_id
-from coordinator.core.reload import Setup
 from coordinator.core.risk import Asset
 from coordinator.core.session import Hours, SessionPlan
+from coordinator.core.setup import Setup
 from coordinator.settings import Settings
 from coordinator.shell.broker import Broker, persistent
 from coordinator.shell.clerk import Clerk
@@ -43,53 +39,27 @@ class Run:
     `fill_model` names the embedded simulator's; empty where a broker fills.
     """
 
-    specs: Sequence[StrategySpec]
-    coordinator: str
-    mode: str
-    feed: str
-    config_hash: str
+    setup: Setup
     settings: Settings
     speed: float
     check_account: Callable[[str], None]
     fill_model: str = ""
-    controls: Controls = Controls()  # noqa: RUF009
-    crossing: bool = False
-    crypto_fee_rate: Decimal = CRYPTO_FEE_RATE
     observers: Sequence[Observer] = ()
     source: Source | None = None
     """Where edited configurations come from; without it the session knows no reload."""
-    shadows: Sequence[StrategySpec] = ()
     shadowing: Callable[[Run, Beginning], Shadows] | None = None
     """Makes the shadow strategies' part of a session; without it there are none."""
 
-    @property
-    def every(self) -> tuple[StrategySpec, ...]:
-        """The strategies that trade on the account, and the shadows beside them."""
-        return (*self.specs, *self.shadows)
-
-    def setup(self) -> Setup:
-        """What it is configured to be."""
-        return Setup(
-            coordinator=self.coordinator,
-            mode=self.mode,
-            feed=self.feed,
-            config_hash=self.config_hash,
-            specs=tuple(self.specs),
-            controls=self.controls,
-            crossing=self.crossing,
-            crypto_fee_rate=self.crypto_fee_rate,
-            shadows=tuple(self.shadows),
-        )
-
     def session_name(self, account: str, plan: SessionPlan) -> SessionName:
         """Which session a start on this account and date begins, or goes on with."""
+        setup = self.setup
         return SessionName(
-            session_id=session_id(self.coordinator, account, plan),
-            coordinator=self.coordinator,
+            session_id=session_id(setup.coordinator, account, plan),
+            coordinator=setup.coordinator,
             account=account,
-            mode=self.mode,
-            feed=self.feed,
-            config_hash=self.config_hash,
+            mode=setup.mode,
+            feed=setup.feed,
+            config_hash=setup.config_hash,
             fill_model=self.fill_model,
         )
 
@@ -101,9 +71,9 @@ class Run:
         """
         rest = ports.rest(self.settings)
         if pace is not None:
-            return Broker(rest, feed=self.feed, pace=pace)
+            return Broker(rest, feed=self.setup.feed, pace=pace)
         waiting = patient(ports.turn, ports.sleep, patience_s=PATIENCE_S)
-        return Broker(rest, feed=self.feed, pace=waiting, again=persistent(ports.sleep))
+        return Broker(rest, feed=self.setup.feed, pace=waiting, again=persistent(ports.sleep))
 
     def engine(
         self,
@@ -115,12 +85,12 @@ class Run:
         """The engine of a session of this run; `hours` are the exchange's sessions around it."""
         return Engine(
             books,
-            self.specs,
+            self.setup.specs,
             assets,
             plan,
-            crypto_fee_rate=self.crypto_fee_rate,
-            controls=self.controls,
-            crossing=self.crossing,
+            crypto_fee_rate=self.setup.crypto_fee_rate,
+            controls=self.setup.controls,
+            crossing=self.setup.crossing,
             hours=hours,
             banked_from=WORTH_A_BANK,
         )

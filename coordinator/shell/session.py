@@ -57,8 +57,8 @@ async def trade_session(run: Run, stop: asyncio.Event, ports: Ports) -> RunResul
         started = await ports.workers.run(lambda: _start(run, ports, resources))
         if started is None:
             return None
-        narrator = Narrator(started.engine.books, run.specs)
-        narrator.banner(paper=run.mode != "live")
+        narrator = Narrator(started.engine.books, run.setup.specs)
+        narrator.banner(paper=run.setup.mode != "live")
         narrator.carried_over()
         live = live_session(run, ports, started, narrator)
         narrator.warmth(started.engine.lanes)
@@ -123,7 +123,9 @@ async def _come_up(stream: Stream, lookout: Lookout, run: Run) -> None:
     except (BrokerError, SafetyRefusal) as error:
         if stream.watch.is_too_small:
             wanted, granted = lookout.tickers_of(stream.watch), stream.watch.granted
-            raise SafetyRefusal(explain_refusal(run.every, run.feed, wanted, granted)) from None
+            raise SafetyRefusal(
+                explain_refusal(run.setup.every, run.setup.feed, wanted, granted)
+            ) from None
         if not lookout.is_orders(stream.watch):
             raise
         log.warning("[%s] not to be had, asking REST instead: %s", stream.watch.name, error)
@@ -140,13 +142,13 @@ def _streams(run: Run, ports: Ports, live: LiveSession) -> Iterable[Stream]:
     watch = StreamWatch("orders", reconnected, live.handlers.on_order_garbage)
     live.lookout.watch_orders(watch)
     yield ports.order_stream(run.settings, live.handlers.on_order_update, watch)
-    tickers = tickers_of(run.every)
+    tickers = tickers_of(run.setup.every)
     for name, crypto in (("stock bars", False), ("crypto bars", True)):
         symbols = of_market(tickers, crypto=crypto)
         if symbols:
             watch = StreamWatch(name, reconnected, live.handlers.on_bar_garbage)
             stream = ports.market_stream(
-                run.settings, run.feed, symbols, live.handlers.on_bars, watch
+                run.settings, run.setup.feed, symbols, live.handlers.on_bars, watch
             )
             live.lookout.watch_market(watch, symbols, stream.restart)
             yield stream
@@ -166,7 +168,7 @@ def _start(run: Run, ports: Ports, resources: ExitStack) -> Started | None:
     account = broker.account().number
     run.check_account(account)
     clock, now = read_clock(run, ports, broker)
-    tickers = tickers_of(run.every)
+    tickers = tickers_of(run.setup.every)
     sessions = startup.read_sessions(broker, now)
     plan = startup.plan(now, sessions, tickers)
     path = run.settings.home / account / JOURNAL
@@ -174,21 +176,21 @@ def _start(run: Run, ports: Ports, resources: ExitStack) -> Started | None:
         _close_unfinished(run, ports, broker, path, now)
         return None
     known = startup.read_assets(broker, tickers)
-    assets = {ticker: known[ticker] for ticker in tickers_of(run.specs)}
-    journal = ports.open_journal(path, account, run.coordinator)
+    assets = {ticker: known[ticker] for ticker in tickers_of(run.setup.specs)}
+    journal = ports.open_journal(path, account, run.setup.coordinator)
     resources.callback(journal.close)
-    books, seen = startup.replay(journal, run.coordinator)
-    settling = Settling(books, journal, broker, ports.sleep, run.crypto_fee_rate)
+    books, seen = startup.replay(journal, run.setup.coordinator)
+    settling = Settling(books, journal, broker, ports.sleep, run.setup.crypto_fee_rate)
     unsent = agree(settling, assets, now)
     name = run.session_name(account, plan)
     is_new = _open(settling, run, plan, name, now)
     assets |= startup.read_held_assets(broker, books, assets)
     engine = run.engine(books, assets, plan, sessions)
     so_far = startup.bars_so_far(broker, tickers, plan, now) if is_new else seen
-    needs = startup.warm_up_needs(run.every, plan)
+    needs = startup.warm_up_needs(run.setup.every, plan)
     file = startup.warm_up_file(run.settings.home, account, plan.date)
     history = startup.fetch_history(broker, sessions, needs, file)
-    ours = startup.history_of(run.specs, plan, history)
+    ours = startup.history_of(run.setup.specs, plan, history)
     settling.keep(name.session_id, startup.warm_up(engine, ours, so_far, now))
     started = Started(
         account=account,
@@ -226,7 +228,7 @@ def _open(
         settling.end_unfinished(now)
     startup.advance_sequences(books, settling.broker, plan.date)
     began = settling.decide(
-        name.session_id, lambda: open_session(books, run.specs, plan, name, now)
+        name.session_id, lambda: open_session(books, run.setup.specs, plan, name, now)
     )
     tell_reconfigured(began)
     return is_new
@@ -237,12 +239,12 @@ def _close_unfinished(run: Run, ports: Ports, broker: Broker, path: Path, now: d
     if not path.exists():
         return
     with ExitStack() as resources:
-        journal = ports.open_journal(path, path.parent.name, run.coordinator)
+        journal = ports.open_journal(path, path.parent.name, run.setup.coordinator)
         resources.callback(journal.close)
-        books, _ = startup.replay(journal, run.coordinator)
+        books, _ = startup.replay(journal, run.setup.coordinator)
         if books.session is None or books.ended is not None:
             return
-        settling = Settling(books, journal, broker, ports.sleep, run.crypto_fee_rate)
+        settling = Settling(books, journal, broker, ports.sleep, run.setup.crypto_fee_rate)
         agree(settling, {}, now)
         settling.end_unfinished(now)
 
@@ -254,7 +256,9 @@ def end_session(run: Run, ports: Ports, started: Started, status: str) -> list[r
     cash: Decimal | None = None
     positions: Mapping[str, Decimal] = {}
     now = books.last_at or started.now
-    settling = Settling(books, started.journal, run.broker(ports), ports.sleep, run.crypto_fee_rate)
+    settling = Settling(
+        books, started.journal, run.broker(ports), ports.sleep, run.setup.crypto_fee_rate
+    )
     try:
         seen, found = agree_at_the_end(settling, started.engine, started.session_id)
         cash, positions, now = seen.cash, seen.positions, seen.now

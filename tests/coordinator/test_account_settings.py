@@ -9,6 +9,7 @@ import pytest
 
 from coordinator.config import parse_config
 from coordinator.core import records as r
+from coordinator.core.setup import Setup
 from coordinator.settings import Settings
 from coordinator.shell.session import Run
 from tests.coordinator.bad_configs import controls, entry, several
@@ -20,19 +21,17 @@ NOWHERE = Settings("k", "s", "https://x", "https://x", "wss://x", Path("x"), "")
 def bench(document: str, *specs: Any) -> Bench:
     """A bench whose engine is the one that a run of this configuration makes."""
     config = parse_config(document, "bench")
-    run = Run(
-        specs,
+    setup = Setup(
         "bench",
         "simulated",
         "iex",
         "hash",
-        NOWHERE,
-        1.0,
-        lambda _: None,
+        specs,
         controls=config.controls.as_controls(),
         crossing=config.crossing,
         crypto_fee_rate=config.crypto_fee_rate,
     )
+    run = Run(setup, NOWHERE, 1.0, lambda _: None)
     made = Bench(*specs)
     tickers = {ticker for one in specs for ticker in one.tickers}
     made.engine = run.engine(made.books, {t: asset(t) for t in tickers}, PLAN)

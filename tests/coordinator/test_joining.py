@@ -19,7 +19,8 @@ import pytest
 from coordinator.config import CoordinatorConfig, config_hash, load_config
 from coordinator.core.lane import StrategySpec
 from coordinator.core.lanes import Lanes
-from coordinator.core.reload import Removal, Setup, sentences
+from coordinator.core.reload import Removal, sentences
+from coordinator.core.setup import Setup
 from coordinator.core.values import Bar
 from coordinator.engine_setup import setup_of
 from coordinator.errors import OperatorError

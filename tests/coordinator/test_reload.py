@@ -17,7 +17,8 @@ from coordinator.core.fees import CRYPTO_FEE_RATE
 from coordinator.core.lane import StrategySpec
 from coordinator.core.mending import mended
 from coordinator.core.orders import OrderStatus
-from coordinator.core.reload import Reload, Removal, Setup, refusals, sentences
+from coordinator.core.reload import Reload, Removal, refusals, sentences
+from coordinator.core.setup import Setup
 from coordinator.core.statement import statement
 from coordinator.core.values import Bar, Side
 from tests.coordinator.bench import OPEN, Bench, D, asset, bar, spec

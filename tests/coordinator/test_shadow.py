@@ -102,20 +102,7 @@ class Day:
             self.session.now,
         )
         settings = Settings("key", "secret", "http://127.0.0.1", "", "", self.folder, "")
-        return Shadow(
-            Run(
-                setup.specs,
-                "test",
-                "paper",
-                "iex",
-                setup.config_hash,
-                settings,
-                1.0,
-                lambda _: None,
-                shadows=setup.shadows,
-            ),
-            beginning,
-        )
+        return Shadow(Run(setup, settings, 1.0, lambda _: None), beginning)
 
     def minutes(self, count: int = 10_000) -> Iterable[list[r.Record]]:
         """Play, and yield what each minute made durable."""

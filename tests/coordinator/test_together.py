@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from coordinator import Bar, MultiTickerStrategy, Window
 from coordinator.core.lane import StrategySpec
 from coordinator.core.lanes import Lanes
-from coordinator.core.reload import Reload, Removal, Setup
+from coordinator.core.reload import Reload, Removal
+from coordinator.core.setup import Setup
 from coordinator.core.values import Side, exactly
 from coordinator.errors import OperatorError
 from coordinator.shell import startup

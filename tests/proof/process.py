@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from coordinator.config import CoordinatorConfig, config_hash, configure
 from coordinator.core.books import Books
 from coordinator.core.engine import Engine
-from coordinator.engine_setup import setup_of, strategy_specs
+from coordinator.engine_setup import setup_of
 from coordinator.errors import BrokerError, SafetyRefusal, StorageError
 from coordinator.settings import Settings
 from coordinator.shell import startup
@@ -163,17 +163,10 @@ class Process:
     def _run(self) -> Run:
         config = self.config
         run = _WatchedRun(
-            specs=strategy_specs(config, None),
-            coordinator=config.name,
-            mode="paper",
-            feed="iex",
-            config_hash=config_hash(config),
+            setup=setup_of(config, None, simulated=False),
             settings=Settings("K", "S", "http://x", "http://x", "ws://x", self.world.home, ""),
             speed=1.0,
             check_account=lambda _: None,
-            controls=config.controls.as_controls(),
-            crossing=config.crossing,
-            crypto_fee_rate=config.crypto_fee_rate,
             observers=[self._seen],
             source=self.desk,
         )

@@ -21,6 +21,7 @@ import pytest
 from websockets.legacy import client as websockets_legacy
 
 from coordinator.bootstrap import RunOptions
+from coordinator.core.setup import Setup
 from coordinator.errors import BrokerRejected, MultiTraderError
 from coordinator.settings import Settings
 from coordinator.shell.alpaca_rest import AlpacaRest
@@ -115,7 +116,7 @@ def test_a_refusal_of_the_keys_tells_none_in_any_form(heard: StringIO) -> None:
 
 
 KNOWN = Settings(KEY_ID, SECRET, "https://x", "https://x", "wss://x", Path("home"), "")
-RUN = Run([], "c", "paper", "iex", "hash", KNOWN, 1.0, print)
+RUN = Run(Setup("c", "paper", "iex", "hash", specs=()), KNOWN, 1.0, print)
 
 
 @pytest.mark.parametrize("value", [KNOWN, RUN, [KNOWN], {"k": KNOWN}, RunOptions()], ids=type)
