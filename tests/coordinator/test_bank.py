@@ -188,6 +188,7 @@ def test_a_strategy_that_joins_or_leaves_changes_nothing_of_the_others() -> None
 
 @pytest.mark.slow
 @pytest.mark.recorded
+@pytest.mark.timeout(1200)
 def test_every_recorded_bar_says_the_same() -> None:
     path = DATA / "stocks_1min.parquet"
     if not path.exists():

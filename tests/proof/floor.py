@@ -67,7 +67,7 @@ class Floor:
         qty = (most * Decimal(chance.randrange(1, 50)) / 100).quantize(
             Decimal(1).scaleb(-listing.places), "ROUND_DOWN"
         )
-        if not qty:
+        if not qty or not (selling or world.is_funded):
             return
         body = {
             "symbol": listing.symbol,

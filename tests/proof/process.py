@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -99,6 +100,7 @@ class Process:
 
     async def live(self) -> End:
         """Run the session to its end, or to the process's."""
+        gc.freeze()  # a session begins with a round of the collector, here over its own alone
         self._task = asyncio.ensure_future(trade_session(self._run(), self.stop, self._ports()))
         await asyncio.wait([self._task])
         end = self._end_of(self._task)

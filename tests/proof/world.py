@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import random
 import traceback
 from collections.abc import Sequence
@@ -144,6 +145,12 @@ class World:
             return True
         return False
 
+    @property
+    def is_funded(self) -> bool:
+        """Whether every strategy has had its cash: until then the account's is not to be spent."""
+        funded = self.judge.books
+        return all(s.name in funded for trader in self.traders for s in trader.config.strategies)
+
     def streams(self, name: str) -> list[WireStream]:
         """Streams of this name of the process that lives now."""
         return [
@@ -196,6 +203,7 @@ class World:
 
     async def run(self) -> None:
         """The whole seed."""
+        gc.collect()  # what earlier worlds left: no session of this one looks at it again
         self.loop.set_exception_handler(self._on_loop_error)
         self._schedule()
         await asyncio.gather(*(self._begin(trader) for trader in self.traders))
@@ -270,7 +278,7 @@ class World:
                 process.stop.set()
             if process.journal is not None and faults.strikes("disk full"):
                 process.journal.fill_disk()
-        if self.adopted.is_set() and self.last_session:  # nobody spends what funds the books
+        if self.adopted.is_set() and self.last_session:
             self.office.minute()
             self.hand.minute()
         for listing in self.play.listings:
