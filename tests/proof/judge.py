@@ -285,7 +285,12 @@ class Judge:
         book = self.books[record.strategy]
         book.cash += record.amount
         if record.symbol:
+            held = any(one.shares[record.symbol] for one in self.books.values())
+            before = book.shares[record.symbol]
             book.shares[record.symbol] += record.qty
+            splits = held and record.kind is r.ActivityKind.SPLIT
+            if splits and before * book.shares[record.symbol] <= 0:
+                self.blame(f"a split is of those who hold, and leaves them some: {record}")
 
     def _find(self, record: r.DiscrepancyFound) -> None:
         """The session says that it cannot explain something: is there something?"""
