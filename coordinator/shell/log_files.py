@@ -172,6 +172,13 @@ class _Rotating(RotatingFileHandler):
         """Go on without this line."""
         self._complain(self.baseFilename)
 
+    def close(self) -> None:
+        """Close the file, and go on without the lines that a full disk did not take."""
+        try:
+            super().close()
+        except OSError:
+            self._complain(self.baseFilename)
+
 
 def _for_its_user(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)

@@ -202,3 +202,15 @@ def test_an_orders_end_without_a_fill_names_the_order(tmp_path: Path) -> None:
         Narrator(bench.books, bench.specs).tell(bench.handle(refused).records)
     assert bench.order("A").status is OrderStatus.REJECTED
     assert [line["order_id"] for line in lines(tmp_path, "strategies/A.jsonl")] == [order_id("A")]
+
+
+def test_files_on_a_full_disk_are_closed_and_the_others_go_on(tmp_path: Path) -> None:
+    names = [f"S{number}" for number in range(files.MOST_OPEN + 2)]
+    folder = tmp_path / "PA1" / "logs" / "strategies"
+    folder.mkdir(parents=True)
+    (folder / "S0.jsonl").symlink_to("/dev/full")
+    with log_files(tmp_path, "stocks", names) as written:
+        written.begin("PA1")
+        for name in names:
+            log.info("[%s] trades", name)
+    assert of(tmp_path, names[-1]) == [f"[{names[-1]}] trades"]
