@@ -244,11 +244,11 @@ class Books:
         self.days[opening.strategy] = day
 
     def _forget_old_orders(self, now: datetime) -> None:
-        """Keep the orders that are open, and those so young that a late fill is likely."""
-        known = list(self.orders)
-        self.orders = Orders()
+        """Keep what is open, and what was ordered or executed so lately that more may be told."""
+        known, self.orders = list(self.orders), Orders()
         for order in known:
-            if order.is_open or now - order.decided_at <= LATE_FILLS:
+            executed = (posting.at for posting in order.executions.postings)
+            if order.is_open or now - max((order.decided_at, *executed)) <= LATE_FILLS:
                 self.orders.add(order)
 
     def _see(self, bars: Iterable[Bar]) -> None:

@@ -118,16 +118,14 @@ class Looks:
     def _owner(self, fill: Fill, now: datetime) -> m.OrderUpdate | None:
         """The order of an execution, which is not ours by the broker's id; asked for once.
 
-        None if the broker does not show it yet, or not so that it can be understood: whose it is,
-        a later look will tell, or a human.
+        None if the broker does not show it yet, or not so that it can be understood, or never:
+        whose it is, a later look will tell, or a human.
         """
         if fill.order_id not in self._owners:
             try:
                 found = self._broker.order_at(fill.order_id)
-            except Malformed as error:
-                log.error(
-                    "the order of an execution of %s is not understood: %s", fill.symbol, error
-                )
+            except (BrokerRejected, Malformed) as error:
+                log.error("the order of an execution of %s cannot be had: %s", fill.symbol, error)
                 return None
             if found is None and (now - fill.execution.at < SHOWN or self._may_be_ours(fill)):
                 return None

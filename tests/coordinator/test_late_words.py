@@ -14,6 +14,7 @@ from coordinator.core import messages as m
 from coordinator.core.opening import session_id
 from coordinator.core.session import Hours, SessionPlan
 from coordinator.core.values import UNASSIGNED, Side
+from coordinator.errors import BrokerError, BrokerRejected
 from coordinator.shell.agreement import Settling, agree_at_the_end
 from coordinator.shell.broker import AccountView
 from coordinator.shell.fields import Malformed
@@ -190,6 +191,19 @@ def test_our_execution_that_is_listed_before_its_order_can_be_asked_for_is_nobod
     assert play.held() == {"A": D(180), UNASSIGNED: D(10)}
 
 
+def test_what_is_executed_after_days_and_just_before_a_new_session_counts_once(play: Play) -> None:
+    play.start(play.x)
+    ticket = play.ordered()
+    play.x.take(told(ticket, play.now))
+    play.later(6 * 24 * 3600)
+    play.executed(ticket, 180, play.x)
+    play.x.stop()
+    play.later(20)
+    play.next_session()
+    play.look(4)
+    assert play.held() == {"A": D(180), UNASSIGNED: D(10)}
+
+
 def test_our_execution_is_nobody_elses_however_long_its_order_is_not_shown(play: Play) -> None:
     play.start(play.x)
     ticket = play.ordered()
@@ -219,8 +233,11 @@ def test_an_execution_of_a_human_waits_no_longer_than_our_order_that_is_not_show
     assert play.held() == {UNASSIGNED: D(13)}
 
 
-def test_an_execution_whose_order_cannot_be_read_freezes_its_ticker_and_hides_no_other(
-    play: Play, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "answer", [Malformed("an order without its side"), BrokerRejected(422, None, "no order id")]
+)
+def test_an_execution_whose_order_cannot_be_had_freezes_its_ticker_and_hides_no_other(
+    play: Play, monkeypatch: pytest.MonkeyPatch, answer: BrokerError
 ) -> None:
     play.start(play.x)
     play.by_hand(3)
@@ -229,7 +246,7 @@ def test_an_execution_whose_order_cannot_be_read_freezes_its_ticker_and_hides_no
 
     def asked(broker_order_id: str) -> m.OrderUpdate | None:
         if broker_order_id == odd.broker_id:
-            raise Malformed("an order without its side")
+            raise answer
         return ask(broker_order_id)
 
     monkeypatch.setattr(play.rest, "order_at", asked)
