@@ -173,7 +173,7 @@ class Ours:
         tickers = list(engine._assets)
         watch = StreamWatch("stock bars", lambda: None, session.handlers.on_bar_garbage)
         stream = market_stream(settings, "sip", tickers, session.handlers.on_bars, watch)
-        session.lookout.watch_market(watch, tickers, stream.restart)
+        session.watchdog.watch_market(watch, tickers, stream.restart)
         stream.start(session.on_stream_end)
         await watch.until_live(10)
         return cls(server, session, stream, journal)

@@ -25,7 +25,7 @@ from coordinator.errors import BrokerError, BrokerRejected, OperatorError, Safet
 from coordinator.shell.folders import JOURNAL
 from coordinator.shell.journal_reading import read_newest
 from coordinator.shell.look import Looks
-from coordinator.shell.lookout import Depth
+from coordinator.shell.watchdog import Depth
 
 TRIES = 6
 """Looks, WAIT_S local seconds apart, before a difference counts: a list of executions can lag."""

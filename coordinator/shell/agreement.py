@@ -30,7 +30,7 @@ from coordinator.shell.evidence import Evidence, gather
 from coordinator.shell.journal import Journal
 from coordinator.shell.journal_rows import Entry
 from coordinator.shell.look import FEE_DAYS, Looks
-from coordinator.shell.lookout import Depth
+from coordinator.shell.watchdog import Depth
 
 log = logging.getLogger("coordinator")
 AGREE_TRIES = 16

@@ -15,7 +15,7 @@ from datetime import datetime
 from typing import NoReturn
 
 from coordinator.core.lane import SAYS_NOTHING
-from coordinator.shell.asking import Asking
+from coordinator.shell.explain_requests import ExplainRequests
 from coordinator.shell.strategy_process import (
     UNREADABLE,
     StrategyDied,
@@ -68,7 +68,7 @@ class Cell:
         self._requests = itertools.count()
         self._minute: datetime | None = None
         self._left_s = 0.0
-        self._asking = Asking(lambda: next(self._requests))
+        self._explains = ExplainRequests(lambda: next(self._requests))
 
     def begin(self, tickers: Sequence[str] | None) -> int:
         """A new lane; one that looks at several tickers names them. Raises a StrategyFault."""
@@ -91,12 +91,12 @@ class Cell:
             return {SAYS_NOTHING: f"not asked: {self._fault}"}
         if self._process is None:
             return {}
-        return self._asking.explain(self._process, (lane, ticker))
+        return self._explains.explain(self._process, (lane, ticker))
 
     async def hear(self) -> None:
         """Wait beside the loop until what was asked is answered, EXPLAIN_S at most."""
         if self._process is not None:
-            await self._asking.hear(self._process)
+            await self._explains.hear(self._process)
 
     def _begin(self, lane: int, tickers: Sequence[str] | None) -> None:
         """Have a lane begun; one that looks at several tickers names them."""
@@ -111,7 +111,7 @@ class Cell:
         """Kind and value of the answer at the bars of a minute, within what is left of it."""
         if not _a_loop_waits():
             return self._ask(lane, request, self._budget.start_s)
-        self._asking.begin_bar()
+        self._explains.begin_bar()
         if start != self._minute:
             self._minute, self._left_s = start, self._budget.minute_s
         began_s = time.monotonic()

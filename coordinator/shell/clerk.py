@@ -19,10 +19,10 @@ from coordinator.core.live_view import LiveView, live_view
 from coordinator.shell.alarms import Alarms
 from coordinator.shell.clock import BrokerClock
 from coordinator.shell.inbox import Change, Inbox, Wish
-from coordinator.shell.lookout import Lookout
 from coordinator.shell.reload_request import Reloads
 from coordinator.shell.shadows import Shadows
 from coordinator.shell.ticks import Ticks
+from coordinator.shell.watchdog import Watchdog
 
 
 class Clerk:
@@ -37,14 +37,14 @@ class Clerk:
         engine: Engine,
         shadows: Shadows,
         clock: BrokerClock,
-        lookout: Lookout,
+        watchdog: Watchdog,
         ticks: Ticks,
         inbox: Inbox,
     ) -> None:
         self.alarms = Alarms()
         self.reloading: Reloads | None = None
         self._engine, self._shadows = engine, shadows
-        self._clock, self._lookout, self._ticks = clock, lookout, ticks
+        self._clock, self._watchdog, self._ticks = clock, watchdog, ticks
         self._inbox = inbox
 
     @property
@@ -59,8 +59,8 @@ class Clerk:
 
     def view(self) -> LiveView:
         """The session as it stands now."""
-        engine, lookout, now = self._engine, self._lookout, self._clock.now()
-        states, blind = lookout.states(), lookout.blind()
+        engine, watchdog, now = self._engine, self._watchdog, self._clock.now()
+        states, blind = watchdog.states(), watchdog.blind()
         view = live_view(engine.books, engine.specs, engine.plan, now, states, blind)
         return replace(view, shadows=self._shadows.views(), lag_s=self._ticks.lag_s)
 

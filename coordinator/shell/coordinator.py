@@ -21,14 +21,13 @@ from coordinator.errors import BrokerUnavailable
 from coordinator.shell.broker import Broker
 from coordinator.shell.clerk import Clerk
 from coordinator.shell.clock import BrokerClock
+from coordinator.shell.errand_queue import ErrandQueue
 from coordinator.shell.errands import Errands
+from coordinator.shell.gap_repair import GapRepair
 from coordinator.shell.inbox import Change, Inbox, Item, Stop, Wish
-from coordinator.shell.inquiries import Inquiries
 from coordinator.shell.intake import BarIntake
 from coordinator.shell.journal import Journal
 from coordinator.shell.journal_rows import Entry
-from coordinator.shell.line import Line
-from coordinator.shell.lookout import Lookout
 from coordinator.shell.narrator import Narrator
 from coordinator.shell.pace import Pace
 from coordinator.shell.ports import Ports
@@ -36,6 +35,7 @@ from coordinator.shell.questions import Questions
 from coordinator.shell.shadows import NO_SHADOWS, Following, Shadows
 from coordinator.shell.stream_handlers import StreamHandlers
 from coordinator.shell.ticks import Ticks
+from coordinator.shell.watchdog import Watchdog
 
 log = logging.getLogger("coordinator")
 CLOSE_GRACE_S = 10.0
@@ -71,20 +71,20 @@ class LiveSession:
         self._following = Following(shadows)
         self._inbox = Inbox()
         books = engine.books
-        self.lookout = Lookout(engine.plan, clock, ports.monotonic)
-        self._line = Line(ports.workers.one("orders"), ports.monotonic, self._inbox.wake)
+        self.watchdog = Watchdog(engine.plan, clock, ports.monotonic)
+        self._queue = ErrandQueue(ports.workers.one("orders"), ports.monotonic, self._inbox.wake)
         to_ask = ports, make_broker, clock, books, self._deliver
-        self._questions = Questions(*to_ask, self._line.holds, self.lookout.refused)
-        self._errands = Errands(*to_ask, self._line, self._questions)
+        self._questions = Questions(*to_ask, self._queue.holds, self.watchdog.refused)
+        self._errands = Errands(*to_ask, self._queue, self._questions)
         self.intake = BarIntake(
             engine.specs, engine.plan, books.last_bar, clock, ports.monotonic, shadows.specs
         )
-        self.inquiries = Inquiries(books, self._questions, self.lookout, self.intake)
-        lost_bar, lost_fill = self.inquiries.after_a_lost_bar, self.inquiries.after_a_lost_fill
+        self.gap_repair = GapRepair(books, self._questions, self.watchdog, self.intake)
+        lost_bar, lost_fill = self.gap_repair.after_a_lost_bar, self.gap_repair.after_a_lost_fill
         self.handlers = StreamHandlers(self._inbox.put, clock, ports.monotonic, lost_bar, lost_fill)
         self._ticks = Ticks(ports.tick_s, ports.monotonic)
         self._sight = True, frozenset[str]()
-        self.clerk = Clerk(engine, shadows, clock, self.lookout, self._ticks, self._inbox)
+        self.clerk = Clerk(engine, shadows, clock, self.watchdog, self._ticks, self._inbox)
         self._alarms = self.clerk.alarms
         self._stop: Stop | None = None
         self._over = False
@@ -100,8 +100,8 @@ class LiveSession:
     def resume(self, unsent: Sequence[str]) -> None:
         """Go on where an earlier process stopped: its unsent orders, its open ones, the gap."""
         self._commit(self.engine.resume(unsent, self._clock.now()))
-        self.inquiries.after_orders()
-        self.inquiries.after_bars()
+        self.gap_repair.ask_for_orders()
+        self.gap_repair.ask_for_bars()
 
     async def run(self, done: Callable[[], bool] = lambda: False) -> str:
         """Trade until everything has closed, a stop is asked for or `done`; returns the status.
@@ -120,12 +120,12 @@ class LiveSession:
             await self._pump(
                 lambda: not orders.open() or self._monotonic() >= deadline_s, deadline_s
             )
-            self._line.close()
+            self._queue.close()
             await self._pump(lambda: not self._inbox)
         finally:
             poll.cancel()
             await asyncio.gather(poll, return_exceptions=True)
-            await self._line.stop()
+            await self._queue.stop()
             await self._questions.stop()
             self._following.catch_up()
             self.handlers.tell_rest()
@@ -148,7 +148,7 @@ class LiveSession:
         """The next message; None when a timer is due first."""
         if self._inbox:
             return self._inbox.take()
-        rests = self._line.is_empty and not self.intake.awaits_rest
+        rests = self._queue.is_empty and not self.intake.awaits_rest
         self._following.catch_up(rests)
         self._journal.tidy(rests)
         if rests:
@@ -156,7 +156,7 @@ class LiveSession:
         timers = (
             deadline_s,
             self.intake.due_s,
-            self._line.due_s,
+            self._queue.due_s,
             self._questions.due_s,
             self._ticks.due_s,
         )
@@ -167,7 +167,7 @@ class LiveSession:
     def _take(self, item: Item) -> None:
         match item:
             case tuple():
-                self.lookout.heard(*[bar.symbol for bar in item])
+                self.watchdog.heard(*[bar.symbol for bar in item])
                 for minute in self.intake.take(item):
                     self._take_bars(minute)
             case Stop():
@@ -186,7 +186,7 @@ class LiveSession:
                 self._over = item.now >= self.engine.plan.end + grace
             case m.BarsArrived():
                 if item.origin is r.Origin.BACKFILL:
-                    self.lookout.repaired(self.intake.unseen(item.bars))
+                    self.watchdog.repaired(self.intake.unseen(item.bars))
                 self._commit(self.engine.handle(item))
                 self._narrator.warmth(self.engine.lanes)
                 if item.origin is r.Origin.BACKFILL:
@@ -199,7 +199,7 @@ class LiveSession:
             case Change():
                 self._take_up(item)
             case m.AccountSeen():
-                self.lookout.confirmed()
+                self.watchdog.confirmed()
                 self._decide_informed(item)
             case m.OrderUpdate():
                 self._decide_informed(item)  # a sale before a split earns what one after does not
@@ -215,10 +215,10 @@ class LiveSession:
             if answer is not None and answer.done:
                 self._narrator.follow(self.engine.specs)
                 self._following.take_up(asked.beside)
-                self.lookout.follow(asked.setup.tickers)
+                self.watchdog.follow(asked.setup.tickers)
                 self.intake.follow(self.engine.specs, asked.setup.shadows)
                 fresh = [ticker for ticker in asked.setup.tickers if ticker not in before]
-                self.inquiries.after_bars(fresh, alone=True)
+                self.gap_repair.ask_for_bars(fresh, alone=True)
         if answer is not None and not change.answer.done():
             change.answer.set_result(answer)
 
@@ -247,25 +247,25 @@ class LiveSession:
 
     def _go_on(self) -> None:
         """Send and look up what is due by now, and look around."""
-        self._line.go_on()
+        self._queue.go_on()
         self._questions.look_up_due()
         self._look_around()
 
     def _look_around(self) -> None:
         """What others wrote, what the streams do, and whether the account is due to be asked."""
         self._ticks.tick()
-        self._alarms.see(self.lookout.states(), self._clock.now())
+        self._alarms.see(self.watchdog.states(), self._clock.now())
         if self._journal.has_news():
             self._take_foreign(self._journal.append(self._session_id, ()))
-        sight = self.lookout.sees_orders(), self.lookout.blind()
+        sight = self.watchdog.sees_orders(), self.watchdog.blind()
         if sight != self._sight:
             self._sight = sight
             self._commit(self.engine.handle(m.SightChanged(self._clock.now(), *sight)))
-        depth = self.lookout.next_look(suspicious=self.engine.reconciler.is_suspicious)
+        depth = self.watchdog.next_look(suspicious=self.engine.reconciler.is_suspicious)
         if depth is not None:
             self._questions.look(depth)
         if not self.intake.repairs:
-            self.inquiries.after_bars(self.lookout.tickers_to_ask())
+            self.gap_repair.ask_for_bars(self.watchdog.tickers_to_ask())
 
     def _take_bars(self, bars: tuple[Bar, ...]) -> None:
         if bars:

@@ -20,8 +20,8 @@ from coordinator.errors import BrokerRejected, BrokerUnavailable
 from coordinator.shell.broker import Broker
 from coordinator.shell.budget import Urgency
 from coordinator.shell.clock import BrokerClock
+from coordinator.shell.errand_queue import Deliver, Errand, ErrandQueue
 from coordinator.shell.fields import Malformed
-from coordinator.shell.line import Deliver, Errand, Line
 from coordinator.shell.pace import Pace, impatient
 from coordinator.shell.ports import Ports
 from coordinator.shell.questions import Questions
@@ -36,7 +36,7 @@ STANDSTILL_S = 10.0
 class Errands:
     """Carries out commands. `deliver` is called on the loop with what comes back.
 
-    Orders and cancellations go through `line`, whose worker `make_broker` gives a REST session of
+    Orders and cancellations go through `queue`, whose worker `make_broker` gives a REST session of
     its own; `questions` look orders up, those that were sent until they have ended.
     """
 
@@ -47,7 +47,7 @@ class Errands:
         clock: BrokerClock,
         books: Books,
         deliver: Deliver,
-        line: Line,
+        queue: ErrandQueue,
         questions: Questions,
     ) -> None:
         self._broker = make_broker(impatient(ports.turn))
@@ -55,7 +55,7 @@ class Errands:
         self._clock = clock
         self._books = books
         self._deliver = deliver
-        self._line = line
+        self._queue = queue
         self._questions = questions
 
     def carry_out(self, commands: Iterable[m.Command]) -> None:
@@ -64,11 +64,11 @@ class Errands:
         for command in commands:
             match command:
                 case m.SubmitOrder():
-                    self._line.add(self._sending(command, deadlines_s))
+                    self._queue.add(self._sending(command, deadlines_s))
                 case m.CancelOrder(client_order_id=order_id):
                     work = partial(self._cancel, command)
                     cancel = Errand(Urgency.EXIT, order_id, work, self._deliver, cancels=True)
-                    self._line.add(cancel)
+                    self._queue.add(cancel)
                 case m.LookUpOrder():
                     self._questions.look_up(command.client_order_id)
 

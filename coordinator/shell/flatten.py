@@ -48,12 +48,12 @@ async def _get_out(
     run: Run, ports: Ports, live: LiveSession, started: Started, deadline_s: float
 ) -> str:
     """The loop, until all is flat. Nobody waits for the order stream: REST tells as much."""
-    watch = StreamWatch("orders", live.inquiries.after_account)
-    live.lookout.watch_orders(watch)
+    watch = StreamWatch("orders", live.gap_repair.ask_for_account)
+    live.watchdog.watch_orders(watch)
     stream = ports.order_stream(run.settings, live.handlers.on_order_update, watch)
     stream.start(live.on_stream_end)
     live.resume(started.unsent)
-    engine, clock, until_s = live.engine, live.lookout.clock, ports.monotonic() + deadline_s
+    engine, clock, until_s = live.engine, live.watchdog.clock, ports.monotonic() + deadline_s
     try:
         return await live.run(lambda: engine.is_out(clock.now()) or ports.monotonic() >= until_s)
     finally:

@@ -4,8 +4,8 @@ A step asks the process, and raises a StrategyFault when the strategy raised, ga
 time, ended, grew without end, or answered no signal. The loop waits for an answer, as it does for a
 strategy of ours, and what the streams receive meanwhile waits in line. So the most that a strategy
 that hangs can cost the others is its budget, once: after that it is never asked again. What it says
-in explanation is waited for beside the loop (`asking.py`); a bar that comes meanwhile waits until
-the process has said it, EXPLAIN_S at most.
+in explanation is waited for beside the loop (`explain_requests.py`); a bar that comes meanwhile
+waits until the process has said it, EXPLAIN_S at most.
 """
 
 from __future__ import annotations

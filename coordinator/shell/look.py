@@ -18,7 +18,7 @@ from coordinator.core.values import ZERO
 from coordinator.errors import BrokerRejected
 from coordinator.shell.broker import Broker
 from coordinator.shell.fields import Malformed
-from coordinator.shell.lookout import Depth
+from coordinator.shell.watchdog import Depth
 from coordinator.shell.wire import Fill
 
 log = logging.getLogger("coordinator")

@@ -18,14 +18,14 @@ from coordinator.core.orders import Order
 from coordinator.errors import BrokerRejected
 from coordinator.shell.broker import Broker
 from coordinator.shell.clock import BrokerClock
+from coordinator.shell.errand_queue import Deliver, Work
 from coordinator.shell.evidence import successor
-from coordinator.shell.line import Deliver, Work
 from coordinator.shell.look import Looks
-from coordinator.shell.lookout import Depth
 from coordinator.shell.missed_bars import MissedBars
 from coordinator.shell.order_lookups import OrderLookups
 from coordinator.shell.pace import Pace, patient
 from coordinator.shell.ports import Ports
+from coordinator.shell.watchdog import Depth
 
 log = logging.getLogger("coordinator")
 KEYS_REFUSED = (401, 403)

@@ -82,8 +82,8 @@ class Reloading:
         self.setup = run.setup
         self._run, self._source, self._ports = run, source, ports
         self._live, self._started = live, started
-        markets = [s for s in streams if live.lookout.tickers_of(s.watch)]
-        self._streams = {any(map(is_crypto, live.lookout.tickers_of(s.watch))): s for s in markets}
+        markets = [s for s in streams if live.watchdog.tickers_of(s.watch)]
+        self._streams = {any(map(is_crypto, live.watchdog.tickers_of(s.watch))): s for s in markets}
         self._ours = {spec.name for spec in run.setup.every}
         self._one = asyncio.Lock()
         self._tasks: set[asyncio.Task[ReloadResult]] = set()
@@ -189,7 +189,7 @@ class Reloading:
         """
         for crypto, stream in self._streams.items():
             symbols = of_market(tickers, crypto=crypto)
-            had = self._live.lookout.tickers_of(stream.watch)
+            had = self._live.watchdog.tickers_of(stream.watch)
             try:
                 await stream.subscribe(symbols)
             except BrokerRejected:

@@ -27,7 +27,6 @@ from coordinator.shell.clock import BrokerClock
 from coordinator.shell.coordinator import LiveSession
 from coordinator.shell.folders import JOURNAL
 from coordinator.shell.gc_pauses import few_gc_pauses
-from coordinator.shell.lookout import Lookout
 from coordinator.shell.narrator import Narrator, tell_reconfigured
 from coordinator.shell.ports import Ports, Stream
 from coordinator.shell.reloading import Reloading
@@ -39,6 +38,7 @@ from coordinator.shell.run import Started as Started
 from coordinator.shell.shadows import Beginning
 from coordinator.shell.streams import StreamWatch, quiet_sdk
 from coordinator.shell.symbol_limit import explain_refusal
+from coordinator.shell.watchdog import Watchdog
 
 log = logging.getLogger("coordinator")
 STREAM_DEADLINE_S = 90.0
@@ -94,7 +94,7 @@ async def _trade(
             streams.append(stream)
             surroundings.push_async_callback(stream.stop)
             stream.start(live.on_stream_end)
-            await _come_up(stream, live.lookout, run)
+            await _come_up(stream, live.watchdog, run)
         live.resume(started.unsent)
         if run.source is not None:
             reloading = Reloading(run, run.source, ports, live, started, streams)
@@ -111,7 +111,7 @@ async def _trade(
             await asyncio.gather(stopper, return_exceptions=True)
 
 
-async def _come_up(stream: Stream, lookout: Lookout, run: Run) -> None:
+async def _come_up(stream: Stream, watchdog: Watchdog, run: Run) -> None:
     """Wait for a stream. Order states can be had from REST as well, bars cannot.
 
     Raises:
@@ -122,11 +122,11 @@ async def _come_up(stream: Stream, lookout: Lookout, run: Run) -> None:
         await stream.watch.until_live(STREAM_DEADLINE_S)
     except (BrokerError, SafetyRefusal) as error:
         if stream.watch.is_too_small:
-            wanted, granted = lookout.tickers_of(stream.watch), stream.watch.granted
+            wanted, granted = watchdog.tickers_of(stream.watch), stream.watch.granted
             raise SafetyRefusal(
                 explain_refusal(run.setup.every, run.setup.feed, wanted, granted)
             ) from None
-        if not lookout.is_orders(stream.watch):
+        if not watchdog.is_orders(stream.watch):
             raise
         log.warning("[%s] not to be had, asking REST instead: %s", stream.watch.name, error)
 
@@ -138,9 +138,9 @@ async def _stop_when(stop: asyncio.Event, live: LiveSession) -> None:
 
 def _streams(run: Run, ports: Ports, live: LiveSession) -> Iterable[Stream]:
     """Orders first, so that no fill of ours is missed; then one connection per market."""
-    reconnected = live.inquiries.after_all
+    reconnected = live.gap_repair.ask_for_all
     watch = StreamWatch("orders", reconnected, live.handlers.on_order_garbage)
-    live.lookout.watch_orders(watch)
+    live.watchdog.watch_orders(watch)
     yield ports.order_stream(run.settings, live.handlers.on_order_update, watch)
     tickers = tickers_of(run.setup.every)
     for name, crypto in (("stock bars", False), ("crypto bars", True)):
@@ -150,7 +150,7 @@ def _streams(run: Run, ports: Ports, live: LiveSession) -> Iterable[Stream]:
             stream = ports.market_stream(
                 run.settings, run.setup.feed, symbols, live.handlers.on_bars, watch
             )
-            live.lookout.watch_market(watch, symbols, stream.restart)
+            live.watchdog.watch_market(watch, symbols, stream.restart)
             yield stream
 
 

@@ -18,8 +18,8 @@ from coordinator.shell.alpaca_rest import AlpacaRest
 from coordinator.shell.broker import Broker
 from coordinator.shell.budget import Urgency
 from coordinator.shell.clock import BrokerClock
+from coordinator.shell.errand_queue import ErrandQueue
 from coordinator.shell.errands import Errands
-from coordinator.shell.line import Line
 from coordinator.shell.pace import Budgets
 from coordinator.shell.ports import Ports
 from coordinator.shell.questions import Questions
@@ -61,7 +61,7 @@ class Desk:
         ports = replace(
             Ports.real(Budgets(settings, speed=600)), monotonic=self.local_s, turn=self._turn
         )
-        self.line = Line(ports.workers.one("orders"), ports.monotonic, lambda: None)
+        self.line = ErrandQueue(ports.workers.one("orders"), ports.monotonic, lambda: None)
         to_ask = (
             ports,
             lambda pace: Broker(AlpacaRest(settings), feed="iex", pace=pace),

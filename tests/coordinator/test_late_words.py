@@ -18,7 +18,7 @@ from coordinator.errors import BrokerError, BrokerRejected
 from coordinator.shell.agreement import Settling, agree_at_the_end
 from coordinator.shell.broker import AccountView
 from coordinator.shell.fields import Malformed
-from coordinator.shell.lookout import Depth
+from coordinator.shell.watchdog import Depth
 from coordinator.shell.wire import Fill
 from tests.coordinator.bench import OPEN, STOCKS, D
 from tests.proof.machines import CRYPTO

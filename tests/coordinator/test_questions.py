@@ -11,8 +11,8 @@ from coordinator.core.orders import OrderStatus
 from coordinator.core.records import Origin
 from coordinator.core.values import MINUTE, Side
 from coordinator.shell.clock import BrokerClock
-from coordinator.shell.lookout import Depth
 from coordinator.shell.questions import Questions
+from coordinator.shell.watchdog import Depth
 from tests.coordinator.at_the_broker import ID, NOW, Desk, run
 from tests.coordinator.bench import D
 

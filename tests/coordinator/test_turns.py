@@ -33,8 +33,8 @@ def test_an_order_that_the_budget_held_back_leaves_when_its_turn_comes_and_not_a
         [bought] = (c for c in desk.bench.commands if isinstance(c, m.SubmitOrder))
         desk.live._errands.carry_out([replace(bought, side=Side.SELL)])
         async with asyncio.timeout(PATIENCE_S):
-            await desk.live._pump(lambda: desk.live._line.is_empty)
-        await desk.live._line.stop()
+            await desk.live._pump(lambda: desk.live._queue.is_empty)
+        await desk.live._queue.stop()
         await desk.live._questions.stop()
 
     with answering() as (broker, answers):

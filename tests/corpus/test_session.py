@@ -18,10 +18,10 @@ from coordinator.shell.broker import Broker
 from coordinator.shell.clock import BrokerClock
 from coordinator.shell.coordinator import LiveSession
 from coordinator.shell.journal import Journal
-from coordinator.shell.lookout import Depth
 from coordinator.shell.narrator import Narrator
 from coordinator.shell.ports import Ports
 from coordinator.shell.streams import market_stream, order_stream
+from coordinator.shell.watchdog import Depth
 from coordinator.shell.workers import Threads
 from tests.coordinator.bench import OPEN, Bench, spec
 from tests.coordinator.messages import BAR, FILL, fill, without
@@ -53,7 +53,7 @@ class Desk:
             lambda pace: Broker(broker._rest, feed="iex", pace=pace),
             Narrator(self.bench.books, self.bench.specs),
         )
-        self.live.lookout.next_look(suspicious=False)  # the first is due at once
+        self.live.watchdog.next_look(suspicious=False)  # the first is due at once
 
     def _ports(self) -> Ports:
         return Ports(
@@ -73,7 +73,7 @@ class Desk:
 
     def is_look_due(self) -> bool:
         """Whether the account is to be looked at now, though the last look was just now."""
-        return isinstance(self.live.lookout.next_look(suspicious=False), Depth)
+        return isinstance(self.live.watchdog.next_look(suspicious=False), Depth)
 
 
 def rest_is_asked(folder: Path, story: Callable[[Desk], None], *paths: str) -> None:
@@ -83,7 +83,7 @@ def rest_is_asked(folder: Path, story: Callable[[Desk], None], *paths: str) -> N
         desk = Desk(folder, broker)
         story(desk)
         await asyncio.to_thread(answers.wait_for, set(paths))
-        await desk.live._line.stop()
+        await desk.live._queue.stop()
         await desk.live._questions.stop()
 
     with answering() as (broker, answers):
@@ -193,7 +193,7 @@ def test_a_flood_of_garbage_floods_neither_the_log_nor_the_broker_and_hides_no_g
                 desk.live.handlers.on_order_update(UPDATE)
         assert desk.live.handlers.malformed == 6000
         assert len(desk.waiting) == 6
-        await desk.live._line.stop()
+        await desk.live._queue.stop()
         await desk.live._questions.stop()
 
     with answering() as (broker, answers):

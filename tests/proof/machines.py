@@ -42,7 +42,7 @@ from coordinator.core.reconcile import LOOKS
 from coordinator.core.session import SessionPlan
 from coordinator.core.values import MINUTE, Side
 from coordinator.shell.journal import Journal
-from coordinator.shell.lookout import Depth
+from coordinator.shell.watchdog import Depth
 from tests.coordinator.bench import DAY, MIDNIGHT, OPEN, PLAN, STOCKS
 from tests.proof.memory import Parts, differences, dump
 from tests.proof.seat import ACCOUNT, Board, Rest, Seat, minute_bars, spec

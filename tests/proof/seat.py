@@ -28,8 +28,8 @@ from coordinator.shell.broker import AccountView
 from coordinator.shell.journal import Journal
 from coordinator.shell.journal_rows import Entry
 from coordinator.shell.look import Looks
-from coordinator.shell.lookout import Depth
 from coordinator.shell.startup import replay
+from coordinator.shell.watchdog import Depth
 from coordinator.shell.wire import Fill
 from tests.coordinator.bench import asset
 from tests.proof.truth import Deal, Ticket, Truth, amount, told

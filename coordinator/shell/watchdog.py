@@ -69,7 +69,7 @@ class _Market:
 
 
 @dataclass(slots=True)
-class Lookout:
+class Watchdog:
     """Watches over the streams of one session. Times ending in `_s` are local seconds."""
 
     plan: SessionPlan

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from coordinator.core import messages as m
 from coordinator.shell.budget import Urgency
+from coordinator.shell.errand_queue import Errand, ErrandQueue
 from coordinator.shell.inbox import Inbox
-from coordinator.shell.line import Errand, Line
 from coordinator.shell.pace import NotYet
 from coordinator.shell.workers import Threads
 
@@ -67,7 +67,7 @@ class Desk:
 
     def __post_init__(self) -> None:
         self.worker = ByHand()
-        self.line = Line(self.worker, lambda: self.now_s, lambda: None)
+        self.line = ErrandQueue(self.worker, lambda: self.now_s, lambda: None)
 
     def submit(self, name: str, urgency: Urgency, deadline_s: float = float("inf")) -> None:
         """Put an order in line; its broker refuses it NotYet as often as `refusals` says."""
@@ -293,7 +293,7 @@ def test_on_a_real_thread_an_exit_is_sent_while_an_entry_waits_for_the_budget() 
 
     async def story() -> None:
         loop, over = asyncio.get_running_loop(), asyncio.Event()
-        line = Line(Threads().one("orders"), loop.time, lambda: None)
+        line = ErrandQueue(Threads().one("orders"), loop.time, lambda: None)
         entering = threading.Event()
 
         def enter() -> list[m.Message]:
@@ -323,7 +323,7 @@ def test_an_errand_that_ends_with_others_in_line_wakes_whoever_sleeps_until_its_
 
     async def story() -> None:
         inbox, desk = Inbox(), Desk(refusals={"A1": [7.0]})
-        desk.line = Line(desk.worker, lambda: desk.now_s, inbox.wake)
+        desk.line = ErrandQueue(desk.worker, lambda: desk.now_s, inbox.wake)
         desk.submit("A1", ENTRY)
         for ended, due_s in ((lambda: None, 107.0), (lambda: desk.cancel("A0"), 107.0)):
             ended()

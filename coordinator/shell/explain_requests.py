@@ -42,7 +42,7 @@ class Channel(Protocol):
         """Number, kind and value of what it has answered by now; raises a StrategyFault."""
 
 
-class Asking:
+class ExplainRequests:
     """The questions of one strategy's process since its last bar, and what was answered."""
 
     def __init__(self, number: Callable[[], int]) -> None:

@@ -47,8 +47,8 @@ class Errand:
     cancels: bool = False
 
 
-class Line:
-    """The line before one worker. `due_s` says when `go_on` must be called next, if ever.
+class ErrandQueue:
+    """What one worker has to do. `due_s` says when `go_on` must be called next, if ever.
 
     `wake` is called when an errand has ended and left a time behind, which may be sooner than
     whoever sleeps until `due_s` has been told.
