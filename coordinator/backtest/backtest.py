@@ -41,9 +41,9 @@ from simulator.fills import FillModel, fill_model
 from simulator.values import Bar
 
 if TYPE_CHECKING:
-    from coordinator.backtest.compiled.stage import Stage
+    from coordinator.backtest.compiled.player import Player
 
-_STAGE = "coordinator.backtest.compiled.stage"
+_PLAYER = "coordinator.backtest.compiled.player"
 _WORTH = 1_000_000
 """So many minutes of all strategies together repay what machine code costs to begin."""
 Advance = Callable[[int], None]
@@ -154,7 +154,7 @@ class Backtest:
         the `means` given or, where they do not serve, by slower ones; without any, by those that
         cost least. The rows are the same.
         """
-        stage = self._stage(means)
+        player = self._player(means)
         before: datetime | None = None
         for start in self._starts:
             self._recording.forget_before(start)
@@ -162,40 +162,40 @@ class Backtest:
             plan = self._plan(start)
             session = None
             with few_gc_pauses():
-                if stage is not None and not missed and not stopped():
-                    session = self._compiled(stage, start, plan)
+                if player is not None and not missed and not stopped():
+                    session = self._compiled(player, start, plan)
                 if session is not None:
                     advance((plan.end - start) // MINUTE)
                 else:
                     slowly = means is Means.BY_MESSAGE or bool(missed)
-                    self._take_over(stage)
+                    self._take_over(player)
                     session = self._on_books(start, missed, advance, stopped, slowly=slowly)
             if session is None:
                 return
             before = plan.end
             yield session
 
-    def _stage(self, means: Means | None) -> Stage | None:
+    def _player(self, means: Means | None) -> Player | None:
         """For sessions in machine code, where that is wanted, and repays what it costs to begin."""
         if means not in (None, Means.COMPILED):
             return None
-        ready = _STAGE in sys.modules
+        ready = _PLAYER in sys.modules
         if means is None and not ready and self.minutes * len(self.setup.specs) < _WORTH:
             return None
-        from coordinator.backtest.compiled.stage import Stage
+        from coordinator.backtest.compiled.player import Player
 
         reels = self._recording.reels
         try:
-            return Stage(self.setup, self._model, reels, self._books, self._exchange)
+            return Player(self.setup, self._model, reels, self._books, self._exchange)
         except Unfit:
             return None
 
-    def _compiled(self, stage: Stage, start: datetime, plan: SessionPlan) -> PlayedSession | None:
+    def _compiled(self, player: Player, start: datetime, plan: SessionPlan) -> PlayedSession | None:
         """The session in machine code; None if it is not for that."""
         from coordinator.backtest.compiled.tables import Statement
 
         try:
-            played = stage.play(start, plan, self.setup.name(plan))
+            played = player.play(start, plan, self.setup.name(plan))
         except Unfit:
             return None
         rows = Statement(played, self.model, apart=self.setup.apart).rows()
@@ -205,13 +205,13 @@ class Backtest:
 
         return PlayedSession(played.name.session_id, plan.date, rows, tell, Means.COMPILED)
 
-    def _take_over(self, stage: Stage | None) -> None:
+    def _take_over(self, player: Player | None) -> None:
         """Have the books say what was played without them."""
-        if stage is not None and stage.closed is not None:
+        if player is not None and player.closed is not None:
             if not self._books.account:
                 first, tape = self._starts[0], self._recording.tape
                 Opened.on(self._books, self.setup, tape, self._exchange, first)
-            stage.leave()
+            player.leave()
 
     def _on_books(
         self,

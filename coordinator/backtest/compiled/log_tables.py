@@ -11,8 +11,8 @@ import pyarrow as pa
 from coordinator.backtest.compiled import kernel, turns
 from coordinator.backtest.compiled.columns import Known, Words, amounts, money, repeated, times
 from coordinator.backtest.compiled.layout import Whole
+from coordinator.backtest.compiled.player import Played
 from coordinator.backtest.compiled.scale import QUANTITY_PLACES
-from coordinator.backtest.compiled.stage import Played
 from coordinator.backtest.reels import MICRO
 from coordinator.core.orders import OrderStatus
 from coordinator.core.values import MINUTE, ZERO, Reason, Side
@@ -126,5 +126,5 @@ class LogTables:
 
     def _times(self, places: Whole) -> Whole:
         """When the minutes of some bars ended."""
-        shelf = self._played.cut.shelf
-        return shelf.axis[shelf.bars.minute[places]] + MINUTE // MICRO
+        arrays = self._played.cut.arrays
+        return arrays.axis[arrays.bars.minute[places]] + MINUTE // MICRO

@@ -21,7 +21,7 @@ def look(
     marks: Whole,
     seen: Whole,
 ) -> tuple[Table, float]:
-    """By ticker, what `shelf.Cut` has of a session, and the largest move of a close.
+    """By ticker, what `bar_arrays.Cut` has of a session, and the largest move of a close.
 
     `edges` are the earliest start of history, and the session's first start and end. A bar that
     ends with the session is not decided on. A move is endless at a price of zero.

@@ -17,8 +17,8 @@ from coordinator.backtest.compiled.columns import Words, amounts, money, repeate
 from coordinator.backtest.compiled.curves import points
 from coordinator.backtest.compiled.layout import Held, Whole
 from coordinator.backtest.compiled.log_tables import LogTables
+from coordinator.backtest.compiled.player import Played
 from coordinator.backtest.compiled.scale import QUANTITY_PLACES
-from coordinator.backtest.compiled.stage import Played
 from coordinator.backtest.reels import MICRO, micros
 from coordinator.core import records as r
 from coordinator.core.book_rows import session_row

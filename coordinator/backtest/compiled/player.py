@@ -10,6 +10,7 @@ import numpy as np
 
 from coordinator.backtest.apart import ExchangesApart
 from coordinator.backtest.compiled import judging, kernel, turns
+from coordinator.backtest.compiled.bar_arrays import BarArrays, Cut
 from coordinator.backtest.compiled.cast import Cast
 from coordinator.backtest.compiled.layout import (
     Day,
@@ -23,7 +24,6 @@ from coordinator.backtest.compiled.layout import (
     Whole,
 )
 from coordinator.backtest.compiled.scale import MOST, TooLarge
-from coordinator.backtest.compiled.shelf import Cut, Shelf
 from coordinator.backtest.compiled.standing import Closed, Standing
 from coordinator.backtest.exchange import Exchange
 from coordinator.backtest.instant import Unfit, check_account, check_setup
@@ -66,7 +66,7 @@ class Played:
     first: bool
 
 
-class Stage:
+class Player:
     """Plays the sessions of a backtest, whose books and account are written to when it is left.
 
     Raises:
@@ -88,8 +88,8 @@ class Stage:
             raise Unfit("a fee in coins")
         self._setup, self._reels, self._books, self._exchange = setup, reels, books, exchange
         try:
-            self._shelf = Shelf(reels, setup.traded, model)
-            self._cast = Cast(setup.specs, self._shelf.scale)
+            self._arrays = BarArrays(reels, setup.traded, model)
+            self._cast = Cast(setup.specs, self._arrays.scale)
         except (TooLarge, OverflowError) as error:
             raise Unfit(str(error)) from None
         self._standing: Standing | None = None
@@ -105,12 +105,12 @@ class Stage:
         """
         cast = self._cast
         begun, first = self._begin(start, plan)
-        cut = self._shelf.cut(plan, cast.tickers[0], cast.needs, begun.marks, begun.seen)
+        cut = self._arrays.cut(plan, cast.tickers[0], cast.needs, begun.marks, begun.seen)
         self._check(cut)
         at, signals = self._signals(cut, plan)
         warm = np.maximum(cast.warmup - cut.history[cast.seat_ticker] - 1, 0)
         seats = Seats(cast.of, cast.seat_ticker, warm, at[cast.seat_row])
-        end, dollar = cut.first + len(cut.axis), int(10**self._shelf.scale.money)
+        end, dollar = cut.first + len(cut.axis), int(10**self._arrays.scale.money)
         terms = Terms(cut.first, end, end - cut.restated, dollar)
         scene = Scene(cut.bars, cut.span, seats, signals, cast.limits, terms)
         held, day, log = self._perform(scene, begun)
@@ -123,7 +123,7 @@ class Stage:
         numbers = turns.numbered(log, fills, cast.seat_strategy, given)
         ended = Standing(held, cut.marks, cut.seen, given, begun.spare)
         self._standing = ended
-        self.closed = Closed(cast, self._shelf.scale, ended, plan.date, day.baseline, day.entries)
+        self.closed = Closed(cast, self._arrays.scale, ended, plan.date, day.baseline, day.entries)
         return Played(
             start=start,
             plan=plan,
@@ -156,7 +156,7 @@ class Stage:
         if books.account:
             check_account(books, exchange)
             try:
-                return Standing.read(cast, self._shelf.scale, books, exchange), False
+                return Standing.read(cast, self._arrays.scale, books, exchange), False
             except TooLarge as error:
                 raise Unfit(str(error)) from None
         begun = Standing.at_first(cast, exchange.cash, apart=self._setup.apart)
@@ -229,7 +229,7 @@ class Stage:
 
     def _check_cash(self, begun: Standing, lowest: Whole) -> None:
         """What an account has beside a strategy's cash must cover what that lacks at its lowest."""
-        scale, short = self._shelf.scale, np.flatnonzero(lowest)
+        scale, short = self._arrays.scale, np.flatnonzero(lowest)
         if not self._setup.apart:
             lacks = sum(lowest[short].tolist())
             if begun.spare + scale.dollars(lacks) < ZERO:

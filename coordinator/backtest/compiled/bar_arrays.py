@@ -24,15 +24,15 @@ _NONE: Whole = np.zeros(0, np.int64)
 
 @dataclass(frozen=True, slots=True)
 class Cut:
-    """A session's part of the shelf: of each ticker the bars from `span.begin` up to `span.end`.
+    """A session's part of the arrays: of each ticker the bars from `span.begin` up to `span.end`.
 
     History begins at `old`; what nobody has seen of it, at `fresh`. `first` is the session's first
-    minute on the shelf's axis, and `axis` the starts of its minutes, of which its end restates the
+    minute on the arrays' axis, and `axis` the starts of its minutes, of which its end restates the
     last one or not. `volatile` is the largest move of a close, as a part of the one before it;
     `marks` and `seen` are the newest closes and the starts of the newest bars at its end.
     """
 
-    shelf: Shelf
+    arrays: BarArrays
     old: Whole
     fresh: Whole
     span: Span
@@ -45,8 +45,8 @@ class Cut:
 
     @property
     def bars(self) -> Bars:
-        """All bars of the shelf."""
-        return self.shelf.bars
+        """All bars."""
+        return self.arrays.bars
 
     @property
     def history(self) -> Whole:
@@ -55,31 +55,31 @@ class Cut:
 
     def histories(self, *, ranged: bool) -> Histories:
         """History and session, for rules that judge both at once; highs and lows if `ranged`."""
-        shelf, span = self.shelf, self.span
-        highs, lows, finer = shelf.ranges if ranged else (_NONE, _NONE, 1)
+        arrays, span = self.arrays, self.span
+        highs, lows, finer = arrays.ranges if ranged else (_NONE, _NONE, 1)
         return Histories(
-            closes=shelf.ticks,
+            closes=arrays.ticks,
             highs=highs,
             lows=lows,
-            volumes=shelf.volumes,
+            volumes=arrays.volumes,
             begin=self.old,
             first=span.begin,
             end=span.end,
-            counted=shelf.counted,
-            dollar=10.0**shelf.scale.ticks,
+            counted=arrays.counted,
+            dollar=10.0**arrays.scale.ticks,
             finer=finer,
         )
 
     def unseen(self) -> list[Columns]:
         """Each ticker's history that nobody has seen."""
-        return self.shelf.columns(self.fresh, self.span.begin)
+        return self.arrays.columns(self.fresh, self.span.begin)
 
     def session(self) -> list[Columns]:
         """Each ticker's bars of the session."""
-        return self.shelf.columns(self.span.begin, self.span.end)
+        return self.arrays.columns(self.span.begin, self.span.end)
 
 
-class Shelf:
+class BarArrays:
     """The bars of some tickers, of one market: those of ticker t are `of[t]` up to `of[t + 1]`.
 
     `ticks` are closes and `volumes` whole numbers of any unit, `counted` the tickers whose volumes
@@ -140,7 +140,7 @@ class Shelf:
         axis = self.axis[low:high]
         restated = high > low and int(axis[-1]) + _MINUTE == int(edges[2])
         return Cut(
-            shelf=self,
+            arrays=self,
             old=old,
             fresh=fresh,
             span=Span(begin, until, last, marks, before, top),
