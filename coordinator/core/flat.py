@@ -1,7 +1,7 @@
 """How much there is to sell, and what is left to get out of after a kill.
 
 Flat means that no strategy holds what the broker would take an order for: less than an increment,
-or more than the account holds, because a human has sold it, cannot be ordered.
+more than the account holds, because a human has sold it, or what is delisted cannot be ordered.
 """
 
 from __future__ import annotations
@@ -48,4 +48,4 @@ def held(
 
 
 def _orderable(asset: Asset | None, qty: Decimal) -> bool:
-    return qty > 0 if asset is None else bool(asset.floor(qty))
+    return qty > 0 if asset is None else asset.tradable and bool(asset.floor(qty))

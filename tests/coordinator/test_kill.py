@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -174,6 +175,13 @@ def test_dust_that_cannot_be_ordered_stays() -> None:
 
 
 # --- orders that are open
+
+
+def test_what_is_delisted_keeps_no_account_killed() -> None:
+    bench = holding("A")
+    traded = {"SPY": asset("SPY")}
+    assert [h.symbol for h in held(bench.books, traded)] == ["SPY"]
+    assert held(bench.books, {"SPY": replace(traded["SPY"], tradable=False)}) == []
 
 
 def test_an_open_buy_is_cancelled_and_what_it_filled_is_sold_at_its_end() -> None:
