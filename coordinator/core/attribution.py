@@ -1,10 +1,10 @@
 """Movements of the account that are no fills, and whose they are.
 
-A dividend belongs to those who hold the stock, a split likewise, and who owes stock owes its part
-of both; a fee of the account to those who sold on its date, by what they sold for; deposits,
-withdrawals and interest to UNASSIGNED. Shares of an amount sum to it exactly: the last units go to
-the largest remainders. Crypto fees were booked with the fills they belong to; their posting at the
-end of the day only settles what was accrued.
+A dividend belongs to those who hold the stock, a split and what its custody costs likewise, and who
+owes stock owes its part of them; a fee of the account to those who sold on its date, by what they
+sold for; deposits, withdrawals and interest to UNASSIGNED. Shares of an amount sum to it exactly:
+the last units go to the largest remainders. Crypto fees were booked with the fills they belong to;
+their posting at the end of the day only settles what was accrued.
 """
 
 from __future__ import annotations
@@ -22,10 +22,12 @@ from coordinator.core.records import ActivityKind
 from coordinator.core.values import COIN, UNASSIGNED, ZERO, is_crypto
 
 CENT = Decimal("0.01")
+CUSTODY = "PTC"
+"""What a depositary charges for holding foreign shares, passed through."""
 STOCK_DIVIDEND = "SDIV"
 """A dividend that is paid in shares."""
 KINDS = {
-    **dict.fromkeys(("FEE", "CFEE", "PTC", "REG", "TAF"), ActivityKind.FEE),
+    **dict.fromkeys(("FEE", "CFEE", CUSTODY, "REG", "TAF"), ActivityKind.FEE),
     **dict.fromkeys(("INT", "INTNRA", "INTTW"), ActivityKind.INTEREST),
     **dict.fromkeys(("SPLIT", "SSP", STOCK_DIVIDEND), ActivityKind.SPLIT),
     **dict.fromkeys(("CGD", "CIL"), ActivityKind.DIVIDEND),
@@ -47,6 +49,8 @@ def attribute(books: Books, activity: m.Activity, now: datetime) -> list[r.Activ
             return _dollars(activity, kind, _holders(books, activity.symbol), "position", now)
         case ActivityKind.FEE if _was_accrued(activity):
             return _settled(books, activity, now)
+        case ActivityKind.FEE if activity.kind == CUSTODY:
+            return _dollars(activity, kind, _holders(books, activity.symbol), "position", now)
         case ActivityKind.FEE:
             sales = books.posted.sales(activity.day, activity.symbol)
             return _dollars(activity, kind, sales, "sales", now)

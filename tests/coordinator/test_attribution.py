@@ -511,6 +511,15 @@ def test_cash_for_fractions_of_shares_goes_to_those_who_hold_the_stock() -> None
     assert dollars(post(books, activity("CIL", "12", "SPY"))) == {"A": D(4), "B": D(8)}
 
 
+def test_what_the_custody_of_a_stock_costs_is_paid_by_those_who_hold_it() -> None:
+    books = books_of({"A": "1", "B": "2"})
+    trade(books, "C", Side.SELL, "SPY", "1", "100")
+    trade(books, "C", Side.BUY, "SPY", "1", "100")
+    postings = post(books, activity("PTC", "-0.06", "SPY"))
+    assert dollars(postings) == {"A": D("-0.02"), "B": D("-0.04")}
+    assert {p.kind for p in postings} == {ActivityKind.FEE}
+
+
 def look(books: Books, *listed: m.Activity) -> None:
     """Book a list of the broker's as a look at the account does."""
     reconciler = Reconciler(books, books.apply, lambda _: None)
