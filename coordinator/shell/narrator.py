@@ -205,13 +205,18 @@ def _execution(fill: r.FillBooked) -> str:
 
 
 def _tell_activity(booked: r.ActivityBooked) -> None:
-    """What moved a book besides fills; cents of rounding are of no interest."""
+    """What moved a book besides fills; cents of rounding are of no interest.
+
+    Units that come or go by themselves may be a strategy's: its ticker was renamed, or merged.
+    """
     level = logging.DEBUG if booked.kind is r.ActivityKind.ROUNDING else logging.INFO
+    alarm = "⚠ " if booked.qty and booked.kind is r.ActivityKind.TRANSFER else ""
     moved = [dollars(booked.amount)] if booked.amount or not booked.qty else []
     moved += [f"{booked.qty:+f} {booked.symbol}"] if booked.qty else []
     of = f" of {booked.symbol}" if booked.symbol and not booked.qty else ""
-    text, about = "[%s] %s%s: %s", About(ticker=booked.symbol)
-    log.log(level, text, booked.strategy, booked.kind.value, of, ", ".join(moved), extra=about)
+    text, about = "[%s] %s%s%s: %s", About(ticker=booked.symbol)
+    said = booked.strategy, alarm, booked.kind.value, of, ", ".join(moved)
+    log.log(logging.WARNING if alarm else level, text, *said, extra=about)
 
 
 def tell_reconfigured(records: Iterable[r.Record]) -> None:

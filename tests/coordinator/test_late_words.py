@@ -204,6 +204,22 @@ def test_what_is_executed_after_days_and_just_before_a_new_session_counts_once(p
     assert play.held() == {"A": D(180), UNASSIGNED: D(10)}
 
 
+def test_shares_of_another_name_are_nobodys_and_those_of_the_old_one_are_not_sold(
+    play: Play,
+) -> None:
+    play.start(play.x)
+    play.executed(play.ordered(), 180, play.x)
+    play.truth.post("NC", play.now.date(), "SPY", units=-190 * NANO)
+    play.truth.post("NC", play.now.date(), "QQQ", units=190 * NANO)
+    play.look(4)
+    assert play.held() == {"A": D(180), UNASSIGNED: D(-180)}
+    assert play.x.books.ledger[UNASSIGNED].positions["QQQ"].qty == D(190)
+    play.x.wire.clear()
+    play.board["A", "SPY"] = -1
+    play.x.take(minute_bars(OPEN + timedelta(minutes=5), {"SPY": PRICE}, ["SPY"]))
+    assert play.x.wire == []
+
+
 def test_our_execution_is_nobody_elses_however_long_its_order_is_not_shown(play: Play) -> None:
     play.start(play.x)
     ticket = play.ordered()

@@ -304,6 +304,7 @@ K = r.ActivityKind
         (activity(K.SPLIT, "3", "-1", "SPY"), "[A] split: $3.00, -1 SPY"),
         (activity(K.FEE, "0", "-1E-9", "BTC/USD"), "[A] fee: -0.000000001 BTC/USD"),
         (activity(K.TRANSFER, "-500"), "[A] transfer: -$500.00"),
+        (activity(K.TRANSFER, "0", "-7", "SPY"), "[A] ⚠ transfer: -7 SPY"),
         (r.Killed(AT, "me"), "⚠ KILL by me: everything is cancelled and sold"),
         (r.Revived(AT, "me"), "Revived by me: strategies may buy again"),
         (
