@@ -35,8 +35,8 @@ from coordinator.shell.lease import is_running
 from coordinator.shell.pace import Budgets, patient
 from coordinator.shell.ports import Ports
 
-OPERATOR = "operator"
-"""The writer's name in the journal; a coordinator's name is a configuration's."""
+OPERATOR = "/operator"
+"""The writer's name in the journal; no configuration, and so no coordinator, can be called so."""
 PATIENCE_S = 60.0
 """Local seconds that an operator's question waits for its turn."""
 

@@ -98,6 +98,17 @@ def test_where_nobody_runs_the_command_itself_sells_what_strategies_hold_and_not
 FLAT = "No strategy holds what could be sold, and nothing is open."
 
 
+def test_a_coordinator_that_is_called_operator_is_got_out_like_any_other(
+    at: Callable[..., Said], tmp_path: Path
+) -> None:
+    with venue(tmp_path) as running:
+        named = {**configs.single("momentum"), "name": "operator"}
+        run_here(running, named, tmp_path, until=OPEN + timedelta(minutes=3))
+        assert running.snapshot().positions["SPY"] > 1
+        killed = at(running, "kill")
+        assert (killed.code, running.snapshot().positions) == (0, {}), killed
+
+
 def test_the_command_sells_under_the_configuration_that_the_session_had_last(
     at: Callable[..., Said], tmp_path: Path
 ) -> None:

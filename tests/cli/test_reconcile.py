@@ -139,6 +139,7 @@ def test_a_leap_of_a_price_is_a_discrepancy_until_it_is_accepted(
         trade(running, tmp_path)
         session = next(e.session_id for e in read_kinds(journal_of(tmp_path), r.SessionOpened))
         journal = Journal(journal_of(tmp_path), ACCOUNT, "single")
+        journal.skip_to_end()
         leap = r.DiscrepancyFound(
             OPEN, "price", "SPY", UNASSIGNED, Decimal(500), Decimal(50), "SPY leapt", "price.SPY"
         )

@@ -115,6 +115,7 @@ def test_a_sources_mark_changes_with_its_records(tmp_path: Path) -> None:
     keep(tmp_path, bench.records)
     (before,) = session_sources(tmp_path)
     journal = Journal(tmp_path / "PA1" / "journal.db", "PA1", "bench")
+    journal.skip_to_end()
     end = r.SessionEnded(bench.now + MINUTE, before.session_id, "Completed", None, {})
     journal.append(bench.name.session_id, [end])
     journal.close()
