@@ -1,5 +1,5 @@
-"""What follows from the message at hand, as it is decided: records, by which the books change at
-once, and the commands that may be carried out when these are durable.
+"""What one message leads to: records, which change the books at once, and commands, which may be
+carried out when the records are durable.
 """
 
 from __future__ import annotations
@@ -10,21 +10,21 @@ from coordinator.core.books import Books
 
 
 class Blotter:
-    """Whoever decides writes here. Call inside the EXACT decimal context."""
+    """Collects it while it is decided. Call inside the EXACT decimal context."""
 
     def __init__(self, books: Books) -> None:
         self.books = books
         self.out = m.Outcome()
 
     def begin(self) -> None:
-        """Another message is at hand: a new page."""
+        """Start with nothing, for the next message."""
         self.out = m.Outcome()
 
     def record(self, record: r.Record) -> None:
-        """Let a record change the books, and hand it out to be kept."""
+        """Apply a record to the books, and keep it for the journal."""
         self.books.apply(record)
         self.out.records.append(record)
 
     def command(self, command: m.Command) -> None:
-        """Hand out what is to be done."""
+        """Keep a command, to be carried out later."""
         self.out.commands.append(command)

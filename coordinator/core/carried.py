@@ -1,4 +1,4 @@
-"""What a session finds when it opens: positions, books and open orders that are carried over."""
+"""The parts of a SessionOpened record: books, positions and open orders that are carried over."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """From signals to wishes: what each strategy does at the close of its bars, within its limits.
 
-All decisions of one minute see the cash and the positions from before it (`core/minute.py`). An
-exit is wished for whatever any limit says; an entry passes the strategy's own limits, what an
-operator or a discrepancy holds back, and the account's gate.
+All decisions of one minute see the cash and the positions from before it
+(`core/minute_views.py`). An exit is wished for whatever any limit says; an entry passes the
+strategy's own limits, what an operator or a discrepancy holds back, and the account's gate.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from coordinator.core.controls import Gate
 from coordinator.core.desk import OrderDesk
 from coordinator.core.lane import FAULT, StrategySpec
 from coordinator.core.lanes import Lanes
-from coordinator.core.minute import Minutes
 from coordinator.core.minute_views import MinuteView, Participant
+from coordinator.core.router import Router
 from coordinator.core.values import Bar, Reason
 
 LATE = timedelta(seconds=90)
@@ -30,16 +30,16 @@ class Decider:
     `sees_orders` says whether order states are known, `blind` names the tickers without bars.
     """
 
-    def __init__(self, minutes: Minutes, lanes: Lanes, desk: OrderDesk, gate: Gate) -> None:
-        self._minutes, self._lanes, self._desk, self._gate = minutes, lanes, desk, gate
+    def __init__(self, router: Router, lanes: Lanes, desk: OrderDesk, gate: Gate) -> None:
+        self._router, self._lanes, self._desk, self._gate = router, lanes, desk, gate
         self._books, self._record = desk.books, desk.blotter.record
         self._assets, self._plan = desk.assets, gate.plan
         self.sees_orders = True
         self.blind = frozenset[str]()
 
-    def follow(self, minutes: Minutes) -> None:
-        """Ask the strategies of these minutes from now on."""
-        self._minutes = minutes
+    def follow(self, router: Router) -> None:
+        """Ask the strategies of this router from now on."""
+        self._router = router
 
     def decide_all(self, bars: Sequence[Bar], now: datetime) -> None:
         """Decide on the bars of one minute, a ticker's at most one, at broker time `now`."""
@@ -47,14 +47,14 @@ class Decider:
             minute, symbols = bars[0].start, [bar.symbol for bar in bars]
             stocks, crypto = self._plan.deciding(minute)
             to_decide = {b.symbol: b for b in bars if (crypto if "/" in b.symbol else stocks)}
-            for one in self._minutes.asked(symbols, to_decide, minute):
+            for one in self._router.to_ask(symbols, to_decide, minute):
                 self._look_at(one, to_decide, minute, now)
         self._desk.intents.end_minute(now)
 
     def _look_at(
         self, one: Participant, to_decide: Mapping[str, Bar], minute: datetime, now: datetime
     ) -> None:
-        spec, view = one.spec, self._minutes.view(one, minute)
+        spec, view = one.spec, self._router.view(one, minute)
         if spec.limits.max_daily_loss is not None:
             self._check_loss(spec, view, now)
         self._check_fault(spec, now)
@@ -66,7 +66,7 @@ class Decider:
                     continue
                 if self._decide(spec, signal, to_decide[ticker], view, now) and signal > 0:
                     content.append(ticker)
-        self._minutes.looked_at(one, view, content)
+        self._router.note_asked(one, view, content)
 
     def _check_loss(self, spec: StrategySpec, view: MinuteView, now: datetime) -> None:
         day = self._books.days[spec.name]

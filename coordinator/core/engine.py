@@ -1,8 +1,9 @@
 """The engine: a message in, records and commands out. It does no input or output of its own.
 
-All decisions of one minute see the cash and the positions from before it (`core/minute.py`), and
-fills count from the next minute on. The books change only through the records made here, and those
-of the account's other coordinators, in the order in which they are made.
+All decisions of one minute see the cash and the positions from before it
+(`core/minute_views.py`), and fills count from the next minute on. The books change only through the
+records made here, and those of the account's other coordinators, in the order in which they are
+made.
 """
 
 from __future__ import annotations
@@ -27,13 +28,13 @@ from coordinator.core.fees import CRYPTO_FEE_RATE
 from coordinator.core.lane import StrategySpec
 from coordinator.core.lanes import Lanes
 from coordinator.core.liquidation import Liquidation
-from coordinator.core.minute import Minutes, news_of
 from coordinator.core.reconcile import Reconciler
 from coordinator.core.reconfiguration import change_session
 from coordinator.core.reload import Difference, traded
 from coordinator.core.reports import Reports
 from coordinator.core.risk import Asset
 from coordinator.core.rollover import Rollover
+from coordinator.core.router import Router, news_of
 from coordinator.core.session import Hours, SessionPlan
 from coordinator.core.setup import Setup
 from coordinator.core.values import Bar, exactly, is_unseen
@@ -68,8 +69,8 @@ class Engine:
         self.lanes = Lanes(specs, banked_from)
         self._assets = dict(assets)
         own = frozenset(spec.name for spec in specs)
-        self._minutes = Minutes(books, self.specs, self.lanes, self._assets)
-        books.before = self._minutes.before
+        self._router = Router(books, self.specs, self.lanes, self._assets)
+        books.before = self._router.before
         self._blotter = Blotter(books)
         self._record = self._blotter.record
         self._desk = OrderDesk(
@@ -81,7 +82,7 @@ class Engine:
         self._reports = Reports(self._desk, crypto_fee_rate)
         self.reconciler = Reconciler(books, self._record, self._reports.on_update)
         self._gate = Gate(books, plan, controls, apart)
-        self._decider = Decider(self._minutes, self.lanes, self._desk, self._gate)
+        self._decider = Decider(self._router, self.lanes, self._desk, self._gate)
         self._closed = False
         self._rollover = Rollover(books, plan, self._record, self.specs)
 
@@ -94,7 +95,7 @@ class Engine:
                 self._on_bars(message)
             case m.OrderUpdate():
                 self._reports.on_update(message)
-                self._minutes.after_busts(self._blotter.out.records)
+                self._router.after_busts(self._blotter.out.records)
             case m.SubmitRefused():
                 self._reports.on_refused(message)
             case m.SubmitUnclear():
@@ -113,7 +114,7 @@ class Engine:
                 self._obey(message)
             case m.Reload():
                 self._blotter.out.answer = self._reload(message)
-        self._minutes.settle()
+        self._router.refresh()
         return self._blotter.out
 
     @exactly
@@ -122,7 +123,7 @@ class Engine:
         self._blotter.begin()
         self._heed_halts(now)
         self._desk.resume(unsent, now)
-        self._minutes.settle()
+        self._router.refresh()
         return self._blotter.out
 
     @exactly
@@ -134,7 +135,7 @@ class Engine:
         self._closed = True
         self._blotter.begin()
         self._desk.drop_waiting(now)
-        self._minutes.settle()
+        self._router.refresh()
         return self._blotter.out
 
     @exactly
@@ -147,7 +148,7 @@ class Engine:
         spec = {spec.name: spec for spec in self.specs}[name]
         if ticker and ticker not in spec.tickers:
             raise KeyError(ticker)
-        view = self._minutes.last_view(name)
+        view = self._router.last_view(name)
         return tuple(
             Case(
                 spec=spec,
@@ -239,9 +240,9 @@ class Engine:
         """Have every part serve these strategies by these limits; the lanes do so already."""
         self.specs = setup.specs
         self._rollover.follow(setup.specs)
-        self._minutes = self._minutes.changed(setup.specs)
-        self.books.before = self._minutes.before
-        self._decider.follow(self._minutes)
+        self._router = self._router.changed(setup.specs)
+        self.books.before = self._router.before
+        self._decider.follow(self._router)
         self._desk.follow(setup.specs, crossing=setup.crossing)
         self._liquidation = replace(self._liquidation, traded=traded(setup.specs))
         self._gate.controls = setup.controls

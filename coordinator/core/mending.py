@@ -1,6 +1,6 @@
-"""Who failed today and is something else by now: the one stop of a day that an edit lifts.
+"""Which strategies failed today and have been edited since: the one stop that an edit lifts.
 
-What a strategy was stands in its session's opening of its book; a restart knows no more than that.
+What a strategy was is read from its opening in the session's record: a restart knows no more.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The clerk of a running session: tells how it stands, and takes what operators want of it.
+"""Where observers and operators meet a running session: how it stands, and what they ask of it.
 
-Rule: nobody at the counter changes anything. A wish goes into the inbox, has its turn there like
-every message, and is answered once what follows from it is durable. Call on the loop.
+Rule: nothing here changes the session. A request goes into the inbox, waits for its turn like every
+message, and is answered once what follows from it is durable. Call on the loop.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Asking only those whom a bar may move, through all that can happen to a session in any order.
 
-As `test_minutes.py`, with what is rare in a day: each session has a few kinds of events of its own,
+As `test_router.py`, with what is rare in a day: each session has a few kinds of events of its own,
 so that those which matter together come together.
 """
 
@@ -22,8 +22,8 @@ from coordinator.core.orders import Order, OrderStatus
 from coordinator.core.reload import Removal
 from coordinator.core.values import MINUTE, UNASSIGNED, Side
 from tests.coordinator.bench import DAY, OPEN, Bench, D, Says, bar, bust, report, spec
-from tests.coordinator.test_minutes import TICKERS, AskingEverybody
 from tests.coordinator.test_reload import reload
+from tests.coordinator.test_router import TICKERS, AskingEverybody
 
 MINUTES = 12
 LIMITS: dict[str, tuple[str | int, ...]] = {
@@ -242,7 +242,7 @@ class Mixed:
 def test_whom_nothing_moves_need_not_be_asked_whatever_happens(seed: int, crossing: bool) -> None:
     specs = strategies(Random(seed))  # noqa: S311
     few = Bench(*specs, crossing=crossing)
-    with patch.object(engine, "Minutes", AskingEverybody):
+    with patch.object(engine, "Router", AskingEverybody):
         everybody = Bench(*specs, crossing=crossing)
     for bench in (few, everybody):
         Mixed(bench, seed).go()

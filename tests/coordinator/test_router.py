@@ -19,9 +19,9 @@ from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.books import Books
 from coordinator.core.lane import StrategySpec
-from coordinator.core.minute import Minutes
 from coordinator.core.minute_views import MinuteViews, Participant
 from coordinator.core.orders import OrderStatus
+from coordinator.core.router import Router
 from coordinator.core.values import UNASSIGNED, Side
 from tests.coordinator.bench import DAY, Bench, D, bust, spec
 from tests.coordinator.test_reload import reload
@@ -37,16 +37,16 @@ class MadeWhenAsked(MinuteViews):
         pass
 
 
-class AskingEverybody(Minutes):
+class AskingEverybody(Router):
     """Every strategy on a ticker, in turn, and its View made then."""
 
     def _views_on(self, books: Books) -> MinuteViews:
         return MadeWhenAsked(books)
 
-    def asked(
+    def to_ask(
         self, symbols: Sequence[str], decided: Collection[str], minute: datetime
     ) -> Iterator[Participant]:
-        for _ in super().asked(symbols, (), minute):
+        for _ in super().to_ask(symbols, (), minute):
             pass
         for rank, its in enumerate(self._specs):
             if set(its.tickers) & set(symbols):
@@ -141,7 +141,7 @@ def test_whom_nothing_moves_need_not_be_asked(
 ) -> None:
     specs = [spec(f"S{n}", its, **{**own}) for n, (its, own) in enumerate(asked)]  # type: ignore[arg-type]
     few = Bench(*specs, crossing=crossing)
-    with patch.object(engine, "Minutes", AskingEverybody):
+    with patch.object(engine, "Router", AskingEverybody):
         all_of_them = Bench(*specs, crossing=crossing)
     assert play(few, played) == play(all_of_them, played)
     assert few.commands == all_of_them.commands
@@ -154,7 +154,7 @@ def test_whom_nothing_moves_need_not_be_asked(
 def both(*specs: StrategySpec) -> tuple[Bench, Bench]:
     """The same session twice: the second asks everybody."""
     few = Bench(*specs)
-    with patch.object(engine, "Minutes", AskingEverybody):
+    with patch.object(engine, "Router", AskingEverybody):
         return few, Bench(*specs)
 
 
@@ -217,14 +217,14 @@ def test_who_holds_and_is_not_guarded_is_asked_when_its_signal_turns_and_not_bef
     said = {("SPY", n): 1 for n in range(4)} | {("SPY", 5): -1}
     bench = Bench(spec("Free", said), spec("Guarded", said, stop_loss_pct="0.5"))
     asked: list[list[str]] = []
-    minutes = bench.engine._minutes
-    view = minutes.view
+    router = bench.engine._router
+    view = router.view
 
     def noted(its: Participant, minute: datetime) -> object:
         asked[-1].append(its.name)
         return view(its, minute)
 
-    with patch.object(minutes, "view", noted):
+    with patch.object(router, "view", noted):
         for number in range(7):
             asked.append([])
             bench.minute(number, {"SPY": "100"})

@@ -1,7 +1,7 @@
-"""One minute of decisions: who has to be asked, on what it may know (`core/minute_views.py`).
+"""Which strategies a minute's bars are put to, and on what View of their books each decides.
 
-From most bars nothing follows for most strategies: who wants nothing new and holds nothing that a
-limit guards costs nothing here. That changes no decision.
+Most bars can make most strategies do nothing: one that wants nothing new, and holds nothing that a
+limit guards, is not asked and costs nothing here. That changes no decision.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from coordinator.core.values import UNASSIGNED, Bar, start_of, symbol_of
 _NOBODY: frozenset[int] = frozenset()
 
 
-class Minutes:
-    """The Views of all strategies, and whom a minute's bars may move. A rank is a place in `specs`.
+class Router:
+    """Leads bars to the strategies that may act on them. A rank is a place in `specs`.
 
-    `before` is the books' own: it hears of every record before they change by it. `settle` must be
-    called when a message's records have all been applied.
+    `before` must be called with every record before the books change by it, and `refresh` once a
+    message's records have all been applied.
     """
 
     def __init__(
@@ -44,13 +44,13 @@ class Minutes:
             for ticker in spec.tickers:
                 on.setdefault(ticker, set()).add(rank)
         self._on = {ticker: frozenset(ranks) for ticker, ranks in on.items()}
-        self._pressing = {one.rank for one in self._participants if one.guarded}
-        """Who is asked at each bar: who is guarded and holds or awaits something, or whose book has
-        changed since it was looked at; and whose View was untrue."""
-        self._touched = [(one, ticker) for one in self._participants for ticker in one.seats]
-        """What could have changed of who could be moved by which signal."""
+        self._ask_always = {one.rank for one in self._participants if one.guarded}
+        """Who is asked at every bar: who is guarded and holds or awaits something, or whose book
+        has changed since it was asked; and whose View was untrue."""
+        self._stale = [(one, ticker) for one in self._participants for ticker in one.seats]
+        """Whose `wants` on which tickers have to be found anew."""
         self._views = self._views_on(books)
-        self.settle()
+        self.refresh()
 
     def _views_on(self, books: Books) -> MinuteViews:
         return MinuteViews(books)
@@ -64,7 +64,7 @@ class Minutes:
         account = self._books.ledger[spec.name]
         return Participant(rank, spec, spec.name, account, seats, spec.limits.watches)
 
-    def changed(self, specs: Sequence[StrategySpec]) -> Minutes:
+    def changed(self, specs: Sequence[StrategySpec]) -> Router:
         """The same minute for other strategies; those that go on see in it what they saw.
 
         Whoever joins a ticker begins its minute with its own first bar of it, whatever others had.
@@ -74,13 +74,13 @@ class Minutes:
         for name, one in new._by_name.items():
             if name in self._by_name:
                 one.view = self.last_view(name)
-                new._touched += [(one, ticker) for ticker in one.seats]
+                new._stale += [(one, ticker) for ticker in one.seats]
             if self._views.is_untrue(name):
-                new._pressing.add(one.rank)
-        new.settle()
+                new._ask_always.add(one.rank)
+        new.refresh()
         return new
 
-    def asked(
+    def to_ask(
         self, symbols: Sequence[str], decided: Collection[str], minute: datetime
     ) -> Iterator[Participant]:
         """Whom these bars may move, by rank, each in its turn; on `decided` ones signals count.
@@ -90,9 +90,9 @@ class Minutes:
         self._views.begin(symbols, minute)
         ranks = self._lanes.moved(decided)
         ranks |= self._lanes.roster.stopped(symbols)
-        if self._pressing:
+        if self._ask_always:
             for symbol in symbols:
-                ranks |= self._on.get(symbol, _NOBODY) & self._pressing
+                ranks |= self._on.get(symbol, _NOBODY) & self._ask_always
         for rank in sorted(ranks):
             self._views.turn(rank)
             yield self._participants[rank]
@@ -108,39 +108,39 @@ class Minutes:
         self._views.make_due(one)
         return one.view
 
-    def looked_at(self, one: Participant, view: MinuteView, content: Iterable[str]) -> None:
+    def note_asked(self, one: Participant, view: MinuteView, content: Iterable[str]) -> None:
         """A strategy was asked; on these tickers it wants what it holds already.
 
-        Who is guarded rests now if it holds and awaits nothing: only a change of its book can
-        stir it.
+        Who is guarded need not be asked again while it holds and awaits nothing, until its book
+        changes.
         """
         account, name, rank = one.account, one.name, one.rank
         if self._views.was_asked(name) and not one.guarded:
-            self._pressing.discard(rank)
-        self._touched += [(one, ticker) for ticker in content]
+            self._ask_always.discard(rank)
+        self._stale += [(one, ticker) for ticker in content]
         if one.guarded and not (account.positions or view.positions):
             awaits = self._books.orders.open_of(name)
             if not awaits and account.cash is view.cash:
-                self._pressing.discard(rank)
+                self._ask_always.discard(rank)
 
     def before(self, record: r.Record) -> None:
         """The books are about to change by this record."""
         match record:
             case r.OrderIntended():
-                self._stir(record.strategy, record.symbol, awaits=True)
+                self._will_change(record.strategy, record.symbol, awaits=True)
             case r.FillBooked() if record.strategy == UNASSIGNED:  # of our order, perhaps: it ends
-                self._stir_owner(record.client_order_id)
+                self._will_change_owner(record.client_order_id)
             case r.FillBooked() | r.ActivityBooked():
-                self._stir(record.strategy, record.symbol)
+                self._will_change(record.strategy, record.symbol)
             case r.OrderMoved() | r.OrderReleased() | r.CancelRequested():
-                self._stir_owner(record.client_order_id)
+                self._will_change_owner(record.client_order_id)
             case r.OrderAdopted():
-                self._stir_owner(record.replaces)
+                self._will_change_owner(record.replaces)
             case r.DayRolled():
-                self._stir(record.strategy)
+                self._will_change(record.strategy)
             case r.Transferred():
-                self._stir(record.source)
-                self._stir(record.target)
+                self._will_change(record.source)
+                self._will_change(record.target)
             case (
                 r.BarsSeen()
                 | r.HistorySeen()
@@ -170,16 +170,16 @@ class Minutes:
                 one = self._by_name.get(record.strategy)
                 if one is not None:
                     self._views.take_back(one)
-                    self._pressing.add(one.rank)
+                    self._ask_always.add(one.rank)
 
-    def settle(self) -> None:
-        """Find anew what could move whose books have changed, where they have."""
-        if self._touched:
-            touched, self._touched = self._touched, []
-            for one, ticker in touched:
-                self._settle(one, ticker)
+    def refresh(self) -> None:
+        """Find anew which signals matter to whose books have changed."""
+        if self._stale:
+            stale, self._stale = self._stale, []
+            for one, ticker in stale:
+                self._refresh(one, ticker)
 
-    def _settle(self, one: Participant, ticker: str) -> None:
+    def _refresh(self, one: Participant, ticker: str) -> None:
         """Who holds and awaits nothing has nothing to sell; who does buys nothing, unless a limit
         watches, or its View of the ticker's next bar may be one that knows of neither."""
         number = one.seats[ticker].number
@@ -203,30 +203,30 @@ class Minutes:
         held = view.positions.get(ticker)
         return held is not None and self._assets[ticker].can_order(held.qty)
 
-    def _stir_owner(self, client_order_id: str) -> None:
-        """An order of another coordinator is not known here, and its strategy not asked."""
+    def _will_change_owner(self, client_order_id: str) -> None:
+        """The book of an order's strategy is about to change; another coordinator's is not here."""
         order = self._books.orders.get(client_order_id)
         if order is not None:
-            self._stir(order.strategy, order.symbol)
+            self._will_change(order.strategy, order.symbol)
 
-    def _stir(self, strategy: str, symbol: str = "", *, awaits: bool = False) -> None:
-        """A book is about to change; of a symbol of its tickers, any signal could move it then.
+    def _will_change(self, strategy: str, symbol: str = "", *, awaits: bool = False) -> None:
+        """A book is about to change; until `refresh`, any signal on the symbol may matter to it.
 
-        If it is an order that is about to stand, and it `awaits`, what could move it is known.
+        Where it only `awaits` an order that is about to stand, what matters is known at once.
         """
         one = self._by_name.get(strategy)
         if one is None:
             return
         self._views.make_due(one)
         if one.guarded:
-            self._pressing.add(one.rank)
+            self._ask_always.add(one.rank)
         seat = one.seats.get(symbol)
         if seat is None:
             return
         content = awaits and not one.guarded and self._will_know(one.view, symbol)
         self._lanes.wants.put(seat.number, buys=not content, sells=True)
         if not awaits:
-            self._touched.append((one, symbol))
+            self._stale.append((one, symbol))
 
 
 def news_of(
