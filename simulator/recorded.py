@@ -43,6 +43,7 @@ _ENOUGH = 20
 _EPOCH = date(1970, 1, 1)
 _EPOCH_START = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_YEARS = np.array(["1991", "2190"], "datetime64[us]").astype(np.int64)  # as for --date
 
 
 class RecordedFeed:
@@ -250,16 +251,15 @@ def _timestamps(table: Any, path: Path) -> Any:
     if column.null_count:
         row = int(table["row"].to_numpy()[np.argmax(column.is_null().to_numpy())])
         raise FeedError(f"{path}: row {row}: column 'timestamp' is empty")
-    micros = pc.cast(pc.cast(column, pa.timestamp("us", "UTC"), safe=False), pa.int64()).to_numpy()
-    return micros
+    return pc.cast(pc.cast(column, pa.timestamp("us", "UTC"), safe=False), pa.int64()).to_numpy()
 
 
 def _check_values(columns: dict[str, Any], path: Path) -> None:
     def refuse(bad: Any, column: str, what: str) -> None:
         if bad.any():
             n = int(np.flatnonzero(bad)[np.argmin(columns["row"][bad])])
-            value = columns[column][n]
             when = np.datetime64(int(columns["timestamp"][n]), "us")
+            value = f"{when}Z" if column == "timestamp" else columns[column][n]
             raise FeedError(
                 f"{path}: row {columns['row'][n]} ({columns['symbol'][n]} {when}Z): "
                 f"column {column!r} is {value}: {what}"
@@ -269,7 +269,9 @@ def _check_values(columns: dict[str, Any], path: Path) -> None:
     if unknown.any():
         name = np.unique(columns["symbol"])[unknown][0]
         refuse(columns["symbol"] == name, "symbol", "not a symbol such as SPY or BTC/USD")
-    refuse(columns["timestamp"] % _MINUTE_US != 0, "timestamp", "not the start of a minute")
+    stamps = columns["timestamp"]
+    refuse(np.clip(stamps, *_YEARS) != stamps, "timestamp", "not from 1991 to 2189: see its unit")
+    refuse(stamps % _MINUTE_US != 0, "timestamp", "not the start of a minute")
     for name in _PRICES:
         refuse(~np.isfinite(columns[name]), name, "not a finite price")
         refuse(columns[name] <= 0, name, "a price must be above zero")

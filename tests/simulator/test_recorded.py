@@ -70,8 +70,13 @@ BAD = [
     ({"timestamp": ["2026-03-17", "b", "c"]}, "column 'timestamp' is"),
     (
         {"timestamp": pd.date_range(NINE_THIRTY, periods=3, freq="30s")},
-        "row 2 (SPY 2026-03-17T13:30:30.000000Z): column 'timestamp'",
+        "row 2 (SPY 2026-03-17T13:30:30.000000Z): column 'timestamp' is 2026-03-17T13:30:30",
     ),
+    (
+        {"timestamp": pd.to_datetime([1773754200, 1773754260, 1773754320], unit="ms", utc=True)},
+        "column 'timestamp' is 1970-01-21T12:42:34.200000Z: not from 1991 to 2189: see its unit",
+    ),
+    ({"timestamp": [NINE_THIRTY.replace(year=2200)] * 3}, "not from 1991 to 2189: see its unit"),
     ({"timestamp": [NINE_THIRTY] * 3}, "rows 1 and 2 are both SPY 2026-03-17T13:30:00"),
     (
         {"source": ["a", "b", "a"]},
