@@ -280,7 +280,8 @@ def _locked(location: str, holder: str, deadline_s: float, read_only: bool) -> W
 def _unreadable(location: str, error: duckdb.Error) -> WarehouseError:
     return WarehouseUnreadable(
         f"The warehouse {location} cannot be opened: {error}. Nothing is lost: the journal keeps "
-        "every session. Move the file aside and load them again with `multi-trader end-of-day`."
+        "every session. See what it is, and who may write it; if the file is damaged, move it "
+        "aside. Then repeat `multi-trader end-of-day`."
     )
 
 

@@ -145,9 +145,7 @@ def test_a_file_that_is_no_warehouse_is_refused_and_left_alone(
 ) -> None:
     file = tmp_path / "warehouse.duckdb"
     file.write_bytes(content)
-    with pytest.raises(
-        WarehouseUnreadable, match=r"Move the file aside .* `multi-trader end-of-day`"
-    ):
+    with pytest.raises(WarehouseUnreadable, match=r"move it aside\. .* `multi-trader end-of-day`"):
         opens(file)
     assert file.read_bytes() == content
 
