@@ -141,11 +141,12 @@ def _split(books: Books, activity: m.Activity, now: datetime) -> list[r.Activity
     """Units for each holder; the mark follows, unless it is of the split's own day already.
 
     Alpaca lists all that a split takes and all that it gives, minutes apart: what would leave
-    nothing waits, for when all is gone nobody can say whose it was.
+    nothing waits, for when all is gone nobody can say whose it was. So does what takes shares that
+    are not in the books yet.
     """
     held = books.ledger.net_positions().get(activity.symbol, ZERO)
     after = held + activity.qty
-    if held and held * after <= 0:
+    if held * after <= 0 and (held or after < 0):
         return []
     price = books.ledger.marks.get(activity.symbol, ZERO)
     last = books.last_bar.get(activity.symbol)

@@ -499,6 +499,16 @@ def test_half_a_split_waits_for_the_other_half() -> None:
     assert {n: p["SPY"].qty for n, p in positions(books)} == {"A": D(60), "B": D(40)}
 
 
+def test_what_a_split_takes_of_shares_that_are_not_in_the_books_yet_waits_for_them() -> None:
+    books = books_of({})
+    takes = activity("SPLIT", symbol="SPY", qty="-50", day=NEXT, name="takes")
+    look(books, takes)
+    assert positions(books) == []
+    trade(books, "A", Side.BUY, "SPY", "50", "100")
+    look(books, takes, activity("SPLIT", symbol="SPY", qty="100", day=NEXT, name="gives"))
+    assert {n: p["SPY"].qty for n, p in positions(books)} == {"A": D(100)}
+
+
 def test_a_dividend_in_shares_changes_quantities_as_a_split_does() -> None:
     books = books_of({"A": "30", "B": "20"})
     look(books, activity("SDIV", symbol="SPY", qty="5", day=NEXT))
