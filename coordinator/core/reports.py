@@ -110,6 +110,8 @@ class Reports:
         others = owner in self._books.neighbours.strategies and owner not in self._desk.own
         if others or self._books.neighbours.took_over(update.client_order_id, update.replaces):
             return
+        if self._books.posted.unowned(update.broker_order_id).postings:  # it was not shown then
+            update = replace(update, client_order_id=update.broker_order_id)
         known = self._books.posted.unowned(update.client_order_id)
         busted = self._take_back(update, update.client_order_id, known)
         if update.execution is not None:

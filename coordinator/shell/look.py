@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 
 from coordinator.core import messages as m
 from coordinator.core.books import Books
-from coordinator.core.orders import OrderStatus
+from coordinator.core.discrepancies import DiscrepancyKind, discrepancy_id
 from coordinator.core.values import ZERO
 from coordinator.errors import BrokerRejected
 from coordinator.shell.broker import Broker
@@ -30,10 +30,7 @@ session's opening, which had seen all that was posted by then."""
 
 
 SHOWN = timedelta(seconds=8)
-"""An execution may be listed before its order can be asked for; after so long it has none, unless
-an order that was sent on its ticker is not seen either."""
-UNSEEN = (OrderStatus.SUBMITTED, OrderStatus.UNKNOWN)
-"""States of an order that the broker may have, under an id that we do not know."""
+"""An execution may be listed before its order can be asked for; after so long it may have none."""
 SUMS = ("position", "cash")
 """Kinds of discrepancies that an execution that was listed late may be the reason of."""
 
@@ -119,7 +116,8 @@ class Looks:
         """The order of an execution, which is not ours by the broker's id; asked for once.
 
         None if the broker does not show it yet, or not so that it can be understood, or never:
-        whose it is, a later look will tell, or a human.
+        whose it is, a later look will tell, or a human. Nobody's is only what the books miss: the
+        stream may have told of it, and whose it is.
         """
         if fill.order_id not in self._owners:
             try:
@@ -127,7 +125,8 @@ class Looks:
             except (BrokerRejected, Malformed) as error:
                 log.error("the order of an execution of %s cannot be had: %s", fill.symbol, error)
                 return None
-            if found is None and (now - fill.execution.at < SHOWN or self._may_be_ours(fill)):
+            missed = discrepancy_id(DiscrepancyKind.POSITION, fill.symbol) in self._books.frozen
+            if found is None and (now - fill.execution.at < SHOWN or not missed):
                 return None
             self._owners[fill.order_id] = found or m.OrderUpdate(
                 client_order_id=fill.order_id,
@@ -141,13 +140,6 @@ class Looks:
                 at=fill.execution.at,
             )
         return self._owners[fill.order_id]
-
-    def _may_be_ours(self, fill: Fill) -> bool:
-        """Whether an order that a coordinator has sent, and that nobody has seen at the broker yet,
-        can be the one that was executed."""
-        books = self._books
-        sent = [o for o in list(books.orders.open_on(fill.symbol)) if o.status in UNSEEN]
-        return bool(sent) or books.neighbours.may_move(fill.symbol)
 
     def _activities(self, now: datetime) -> tuple[m.Activity, ...]:
         try:

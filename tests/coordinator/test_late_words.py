@@ -276,7 +276,22 @@ def test_an_execution_whose_order_the_broker_never_shows_is_unassigned(play: Pla
     play.start(play.x)
     play.rest.hides_orders = True
     play.by_hand(3)
-    play.look(3)
+    play.look(5)
+    assert play.held() == {UNASSIGNED: D(13)}
+
+
+@pytest.mark.parametrize("told_first", [True, False])
+def test_what_a_human_traded_counts_once_however_long_his_order_is_not_shown(
+    play: Play, told_first: bool
+) -> None:
+    play.start(play.x)
+    play.rest.hides_orders = True
+    ticket = play.truth.accept("app-1", UNASSIGNED, "SPY", 1, 3 * NANO, play.now)
+    deal = play.executed(ticket, 3, *([play.x] if told_first else []))
+    play.look(20)
+    play.x.take(told(ticket, play.now, deal.told("stream")))
+    play.rest.hides_orders = False
+    play.look(4)
     assert play.held() == {UNASSIGNED: D(13)}
 
 

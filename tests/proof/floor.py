@@ -17,7 +17,7 @@ from tests.proof.model import ENDED, Refused, TrueExecution, TrueOrder
 if TYPE_CHECKING:
     from tests.proof.world import World
 
-YOUNG = timedelta(seconds=5)
+YOUNG = timedelta(seconds=20)
 
 
 class Floor:
