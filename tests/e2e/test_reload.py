@@ -50,29 +50,38 @@ def reload(home: Path, file: Path, token: str = "", remove: str = "dormant") -> 
     return reply
 
 
+def reloads_while_it_trades(
+    folder: Path, late: dict[str, Any], *, after: int, until: int, **options: Any
+) -> list[Reply]:
+    """What a session answers that is asked for one more strategy `after` minutes, and asked again
+    with the token. It ends in agreement, on the connections that it had."""
+    file = folder / "edited.json"
+    said: list[Reply] = []
+
+    def story() -> None:
+        wait_until(venue, OPEN + timedelta(minutes=after), lambda: False)
+        file.write_text(json.dumps(edited(late)))
+        said.append(reload(folder, file))
+        said.append(reload(folder, file, said[0].token))
+
+    with Simulator(simulator_options(**options)) as venue:
+        outside = threading.Thread(target=story)
+        outside.start()
+        outcome = run_here(venue, FIRST, folder, until=OPEN + timedelta(minutes=until))
+        outside.join()
+        connections = venue.snapshot().most_connections
+    assert outcome.discrepancies == 0
+    assert max(connections.values()) == 1
+    return said
+
+
 def test_a_strategy_on_a_new_ticker_joins_and_trades_and_every_connection_stands(
     short_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "coordinator")
-    file = short_path / "edited.json"
-    said: list[Reply] = []
-
-    def story() -> None:
-        wait_until(venue, OPEN + timedelta(minutes=5), lambda: False)
-        file.write_text(json.dumps(edited(strategy("late", "MSFT", "SPY"))))
-        said.append(reload(short_path, file))
-        said.append(reload(short_path, file, said[0].token))
-
-    with Simulator(simulator_options()) as venue:
-        outside = threading.Thread(target=story)
-        outside.start()
-        outcome = run_here(venue, FIRST, short_path, until=OPEN + timedelta(minutes=45))
-        outside.join()
-        connections = venue.snapshot().most_connections
+    said = reloads_while_it_trades(short_path, strategy("late", "MSFT", "SPY"), after=5, until=45)
     assert [reply.done for reply in said] == [True, True], said
     assert any(line.startswith("+ late") for line in said[0].changes)
-    assert outcome.discrepancies == 0
-    assert max(connections.values()) == 1
     assert "connected again" not in caplog.text
     rows = session_rows(short_path)
     assert "late" in {row["strategy"] for row in rows["strategies"]}
@@ -85,25 +94,10 @@ def test_more_symbols_than_the_plan_has_are_refused_and_the_session_goes_on_as_i
     short_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO, "coordinator")
-    file = short_path / "edited.json"
-    said: list[Reply] = []
-
-    def story() -> None:
-        wait_until(venue, OPEN + timedelta(minutes=3), lambda: False)
-        file.write_text(json.dumps(edited(strategy("late", "MSFT", "AAPL", "NVDA"))))
-        said.append(reload(short_path, file))
-        said.append(reload(short_path, file, said[0].token))
-
-    with Simulator(simulator_options(symbol_limit=2)) as venue:
-        outside = threading.Thread(target=story)
-        outside.start()
-        outcome = run_here(venue, FIRST, short_path, until=OPEN + timedelta(minutes=20))
-        outside.join()
-        connections = venue.snapshot().most_connections
+    late = strategy("late", "MSFT", "AAPL", "NVDA")
+    said = reloads_while_it_trades(short_path, late, after=3, until=20, symbol_limit=2)
     assert [reply.done for reply in said] == [True, False], said
     assert "does not grant all 4 symbols" in said[1].said
-    assert outcome.discrepancies == 0
-    assert max(connections.values()) == 1
     assert "connected again" not in caplog.text
     journal = short_path / ACCOUNT / "journal.db"
     assert read_kinds(journal, r.Reconfigured) == []
