@@ -27,7 +27,6 @@ from coordinator.core.values import ZERO, is_crypto
 from coordinator.embedded import FILL_MODEL, Simulation, claim_account, embedded_simulator
 from coordinator.engine_setup import setup_of, specs_of
 from coordinator.errors import OperatorError
-from coordinator.joining import load
 from coordinator.readers import (
     JournalSource,
     Loadable,
@@ -50,7 +49,8 @@ from coordinator.shell.session import Observer, Run, RunResult, trade_session
 from coordinator.shell.shadows import Beginning, Shadows
 from coordinator.shell.webhook import Alerts, alerting
 from coordinator.strategies.registry import BUILT_IN
-from coordinator.warming import WarmUp, WarmupOutcome
+from coordinator.strategy_loader import load
+from coordinator.warmup import WarmUp, WarmupOutcome
 
 __all__ = [
     "JournalSource",

@@ -36,6 +36,7 @@ from coordinator.config_problems import (
     too_few_or_many,
     window_problem,
 )
+from coordinator.config_sweeps import Expanded, sweeps_of, with_grid, wrong_sweeps
 from coordinator.config_text import (
     ROOT,
     in_order,
@@ -48,7 +49,6 @@ from coordinator.errors import ConfigError, OperatorError, Problem
 from coordinator.strategies.base import Strategy
 from coordinator.strategies.frame import adapt
 from coordinator.strategies.registry import StrategyTypes, registered_types
-from coordinator.sweeping import Expanded, sweeps_of, with_grid, wrong_sweeps
 
 __all__ = [
     "ControlsConfig",

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from coordinator.config_models import ConfigDocument, ControlsConfig, RiskConfig, StrategyDocument
+from coordinator.config_sweep_block import FORMS, SweepRange
 from coordinator.config_text import path_to, shown, unknown
 from coordinator.core.values import SYMBOL_PATTERN, UNASSIGNED
 from coordinator.errors import OperatorError, Problem
@@ -21,7 +22,6 @@ from coordinator.strategies.base import LARGEST_HISTORY, LARGEST_WINDOW, Strateg
 from coordinator.strategies.folder import place_of
 from coordinator.strategies.out_of_sight import out_of_sight
 from coordinator.strategies.registry import BUILT_IN, StrategyTypes
-from coordinator.sweep_block import FORMS, SweepRange
 
 Place = tuple[str | int, ...]
 Known = Mapping[str, Collection[str]]

@@ -16,10 +16,10 @@ from coordinator.config import CoordinatorConfig, read_config
 from coordinator.core.lane import StrategySpec
 from coordinator.core.setup import Setup
 from coordinator.errors import OperatorError
-from coordinator.joining import StandIn, judge
 from coordinator.shell.isolation import Joining, Walls
 from coordinator.shell.lease import Leases
 from coordinator.shell.reload_request import Proposal
+from coordinator.strategy_loader import StandIn, judge
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,7 +24,6 @@ from coordinator.core.setup import Setup
 from coordinator.core.values import Bar
 from coordinator.engine_setup import setup_of
 from coordinator.errors import OperatorError
-from coordinator.joining import load
 from coordinator.reload_source import ReloadSource
 from coordinator.shell import rehearsal, strategy_process
 from coordinator.shell.isolation import Budget, Walls, walls
@@ -32,6 +31,7 @@ from coordinator.shell.lease import Leases
 from coordinator.shell.reload_request import Proposal
 from coordinator.shell.reloading import lacking
 from coordinator.strategies.registry import BUILT_IN
+from coordinator.strategy_loader import load
 from tests.coordinator.isolating import answers, bars, explained, on_a_loop
 from tests.coordinator.own_strategies import write_folder
 

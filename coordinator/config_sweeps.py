@@ -23,12 +23,12 @@ from coordinator.config_problems import (
     too_few_or_many,
     window_problem,
 )
+from coordinator.config_sweep_block import Sweep, count_of, repeated, values_of, variant_names
 from coordinator.config_text import path_to, unknown
 from coordinator.core.values import NAME_PATTERN
 from coordinator.errors import Problem
 from coordinator.strategies.base import Strategy, plain_value
 from coordinator.strategies.registry import StrategyTypes
-from coordinator.sweep_block import Sweep, count_of, repeated, values_of, variant_names
 
 MOST_VARIANTS = 20_000
 """Combinations of a whole configuration."""
