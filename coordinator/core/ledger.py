@@ -87,9 +87,15 @@ class SubAccount:
         self._keep(symbol, Position(held.qty + change, held.cost - relieved + rest * price))
 
     def split(self, symbol: str, change: Decimal) -> None:
-        """Change a position's quantity by `change` units for the same total cost."""
+        """Change a position's quantity by `change` units for the same total cost.
+
+        One that is owed and comes to be held was covered for nothing: no cost is below zero.
+        """
         held = self.positions.get(symbol, Position())
-        self._keep(symbol, Position(held.qty + change, held.cost))
+        if held.qty * (held.qty + change) < 0:
+            self.move(symbol, change, ZERO)
+        else:
+            self._keep(symbol, Position(held.qty + change, held.cost))
 
     def _keep(self, symbol: str, position: Position) -> None:
         if position.qty or position.cost:

@@ -65,6 +65,12 @@ TABLES = {
         buy 1 SPY 120           |   30 1 120 0 0
         give -20                |   10 1 120 0 0
     """,
+    "a split stretches what is owed; one that leaves shares has covered it for nothing": """
+        fund 0                  |    0  0    0   0 0
+        sell 3 SPY 100          |  300 -3 -300   0 0
+        split -3 SPY            |  300 -6 -300   0 0
+        split 16 SPY            |  300 10    0 300 0
+    """,
 }
 
 
@@ -88,6 +94,8 @@ def act(ledger: Ledger, text: str) -> None:
             ledger.fund(UNASSIGNED, "Alpha", D(amount))
         case ["give", amount]:
             ledger.transfer(UNASSIGNED, "Alpha", D(amount))
+        case ["split", qty, symbol]:
+            ledger["Alpha"].split(symbol, D(qty))
         case [("buy" | "sell") as side, qty, symbol, price]:
             ledger.book(fill("Alpha", Side(side), symbol, D(qty), D(price)))
         case [("buy" | "sell") as side, qty, symbol, price, "coin", coins]:

@@ -90,8 +90,8 @@ def check_seed(seed: int, store: Store) -> None:
             check_days(days, books, trader.config.name)
 
 
-SAMPLE = (3, 16, 31, 103)
-"""A late fill, two reports that were lost, a quiet day."""
+SAMPLE = (3, 16, 31, 103, 256)
+"""A late fill, two reports that were lost, a quiet day, a split whose holders had just sold."""
 
 
 @pytest.mark.parametrize("seed", SAMPLE)
