@@ -26,6 +26,7 @@ from tests.coordinator.test_statement import (
 def keep(home: Path, records: list[r.Record], account: str = "PA1", name: str = "bench") -> None:
     """Write records as their coordinator would have, each session under its id."""
     journal = Journal(home / account / "journal.db", account, name)
+    journal.skip_to_end()
     session, begins = "", list[r.Record]()
     for record in records:
         if isinstance(record, r.SessionOpened | r.SessionResumed):
