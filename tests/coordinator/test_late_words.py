@@ -499,3 +499,17 @@ def test_what_was_nobodys_before_its_order_was_known_is_taken_back_from_nobody(p
     assert play.held() == {UNASSIGNED: D(10)}
     play.executed(changed, 60, play.x)
     assert play.held() == {"A": D(60), UNASSIGNED: D(10)}
+
+
+@pytest.mark.parametrize("away_s", [30.0, 3600.0])
+def test_a_start_knows_what_a_human_traded_meanwhile_though_his_order_is_never_shown(
+    play: Play, away_s: float
+) -> None:
+    play.start(play.x)
+    play.x.stop()
+    play.rest.hides_orders = True
+    play.by_hand(3)
+    play.later(away_s)
+    play.start(play.x)
+    play.look()
+    assert play.held() == {UNASSIGNED: D(13)}
