@@ -49,11 +49,10 @@ WITHOUT_EFFECT = ("canceled", "pending")
 
 @dataclass(frozen=True, slots=True)
 class AccountView:
-    """The broker's account: its number, cash in dollars, and whether it may trade."""
+    """The broker's account: its number, and cash in dollars."""
 
     number: str
     cash: Decimal
-    blocked: bool
 
 
 Again = Callable[[int], bool]
@@ -91,11 +90,10 @@ class Broker:
     def account(self) -> AccountView:
         """The account that the keys belong to."""
         raw = fields(self._get("/account"), "an account")
-        blocked = bool(raw.get("trading_blocked") or raw.get("account_blocked"))
         number = raw.get("account_number")
         if not isinstance(number, str) or not ACCOUNT_NUMBER.fullmatch(number):
             raise Malformed(f"an account without a usable number: {shown(number)}")
-        return AccountView(number, parse_number(raw.get("cash"), "cash"), blocked)
+        return AccountView(number, parse_number(raw.get("cash"), "cash"))
 
     def clock(self) -> datetime:
         """The broker's time, aware UTC."""

@@ -60,7 +60,7 @@ class Rest:
 
     def account(self) -> AccountView:
         cash = Decimal(self._truth.cash).scaleb(-18)
-        return AccountView(ACCOUNT, cash.quantize(CENT) if self._cents else cash, blocked=False)
+        return AccountView(ACCOUNT, cash.quantize(CENT) if self._cents else cash)
 
     def clock(self) -> datetime:
         return self._now()
