@@ -146,7 +146,7 @@ def _split(books: Books, activity: m.Activity, now: datetime) -> list[r.Activity
     """
     held = books.ledger.net_positions().get(activity.symbol, ZERO)
     after = held + activity.qty
-    if held * after <= 0 and (held or after < 0):
+    if (held and not after) or after < 0 <= held:
         return []
     price = books.ledger.marks.get(activity.symbol, ZERO)
     last = books.last_bar.get(activity.symbol)

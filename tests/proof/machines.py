@@ -87,7 +87,7 @@ class Machine(RuleBasedStateMachine):
         self.bust_numbers = 0
         self.price = dict.fromkeys(TICKERS, 100 * NANO)
         path = self.home / "journal.db"
-        rest = Rest(self.truth, lambda: self.now, cents=cents)
+        rest = Rest(self.truth, self._tick, cents=cents)
         self.seats = {
             name: Seat(
                 name,
