@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from coordinator.core import records as r
-from coordinator.core.orders import PHASE, OrderStatus, Phase
+from coordinator.core.orders import PHASE, Phase
 from coordinator.core.values import UNASSIGNED
 
 
@@ -18,13 +18,17 @@ class Neighbours:
     orders: dict[str, str] = field(default_factory=dict)
     """The tickers of their open orders, by client order id."""
     _at_broker: set[str] = field(default_factory=set)
-    """The broker's ids of those orders of theirs that are open or were replaced."""
+    """The broker's ids of their orders."""
     _adopted: set[str] = field(default_factory=set)
     """Client order ids of orders that took the place of theirs, whatever they are called."""
 
     def may_move(self, symbol: str) -> bool:
         """Whether an order of theirs can move a ticker, or cash under ''."""
         return symbol in self.orders.values() if symbol else bool(self.orders)
+
+    def may_own(self, broker_order_id: str, symbol: str) -> bool:
+        """Whether the broker's order of this id, on this ticker, is theirs for all we know."""
+        return broker_order_id in self._at_broker or self.may_move(symbol)
 
     def took_over(self, client_order_id: str, replaces: str) -> bool:
         """Whether an order took the place of one of theirs, `replaces` by the broker's id."""
@@ -52,10 +56,7 @@ class Neighbours:
                 pass
 
     def _move(self, record: r.OrderMoved) -> None:
-        ended = PHASE[record.status] is Phase.DONE
-        if ended:
+        if PHASE[record.status] is Phase.DONE:
             self.orders.pop(record.client_order_id, None)
-        if ended and record.status is not OrderStatus.REPLACED:
-            self._at_broker.discard(record.broker_order_id)
-        elif record.broker_order_id:
+        if record.broker_order_id:
             self._at_broker.add(record.broker_order_id)

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from coordinator.core import messages as m
 from coordinator.core.books import Books
 from coordinator.core.discrepancies import DiscrepancyKind, discrepancy_id
+from coordinator.core.orders import OrderStatus
 from coordinator.core.values import ZERO
 from coordinator.errors import BrokerRejected
 from coordinator.shell.broker import Broker
@@ -31,6 +32,8 @@ session's opening, which had seen all that was posted by then."""
 
 SHOWN = timedelta(seconds=8)
 """An execution may be listed before its order can be asked for; after so long it may have none."""
+UNSEEN = (OrderStatus.SUBMITTED, OrderStatus.UNKNOWN)
+"""States of an order that the broker may have, under an id that we do not know."""
 SUMS = ("position", "cash")
 """Kinds of discrepancies that an execution that was listed late may be the reason of."""
 
@@ -126,7 +129,8 @@ class Looks:
                 log.error("the order of an execution of %s cannot be had: %s", fill.symbol, error)
                 return None
             missed = discrepancy_id(DiscrepancyKind.POSITION, fill.symbol) in self._books.frozen
-            if found is None and (now - fill.execution.at < SHOWN or not missed):
+            young = now - fill.execution.at < SHOWN
+            if found is None and (young or not missed or self._may_be_ours(fill)):
                 return None
             self._owners[fill.order_id] = found or m.OrderUpdate(
                 client_order_id=fill.order_id,
@@ -140,6 +144,12 @@ class Looks:
                 at=fill.execution.at,
             )
         return self._owners[fill.order_id]
+
+    def _may_be_ours(self, fill: Fill) -> bool:
+        """Whether the order that was executed can be one that a coordinator has sent."""
+        books = self._books
+        sent = [o for o in list(books.orders.open_on(fill.symbol)) if o.status in UNSEEN]
+        return bool(sent) or books.neighbours.may_own(fill.order_id, fill.symbol)
 
     def _activities(self, now: datetime) -> tuple[m.Activity, ...]:
         try:
