@@ -119,8 +119,8 @@ class Looks:
         """The order of an execution, which is not ours by the broker's id; asked for once.
 
         None if the broker does not show it yet, or not so that it can be understood, or never:
-        whose it is, a later look will tell, or a human. Nobody's is only what the books miss: the
-        stream may have told of it, and whose it is.
+        whose it is, a later look will tell, or a human. Nobody's is only what the books miss and no
+        coordinator can have sent: the stream may have told of it, and whose it is.
         """
         if fill.order_id not in self._owners:
             try:

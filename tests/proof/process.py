@@ -84,6 +84,8 @@ class Process:
     dead: bool = False
     ahead: bool = False
     """Whether its memory is ahead of the journal: a commit failed, and it is about to end."""
+    behind: bool = False
+    """Whether the last commit returned what others had written, which is taken in after it."""
     streams: list[WireStream] = field(default_factory=list)
     engine: Engine | None = None
     journal: WireJournal | None = None
@@ -129,10 +131,8 @@ class Process:
         """SIGKILL."""
         self.world.note(f"KILLED at {where}")
         self.dead = self.fibers.dead = True
-        others = len(self.world.traders) > 1 or self.world.hand.busy
-        amid = where == "commit begins" or (where == "commit done" and others)
-        amid = amid or self.ahead  # what others wrote is taken in after the commit
-        if self.engine is not None and not amid:
+        amid = where == "commit begins" or (where == "commit done" and self.behind)
+        if self.engine is not None and not (amid or self.ahead):
             self.world.compare_memory(self)
         self.world.loop.call_soon(self._bury)
 

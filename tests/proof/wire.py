@@ -232,6 +232,7 @@ class WireJournal(Journal):
         written: list[Record] = []
 
         def noted(others: list[Entry]) -> Sequence[Record]:
+            process.behind = bool(others)
             records = decide(others)
             written.extend(records)
             return records
