@@ -1,7 +1,7 @@
 """Shadow strategies: they decide on the bars of the live ones, and trade on a simulated exchange.
 
-The same engine and the same venue as a backtest's, minute by minute as the session goes, with a
-journal and books that the account's own know nothing of.
+They run on the same engine and venue as a backtest, minute by minute beside the session, with a
+journal and books apart from the account's.
 """
 
 from coordinator.shadow.shadow import Shadow as Shadow

@@ -1,7 +1,7 @@
-"""The shadows' session: what is played on its stage, and the journal that keeps it.
+"""The shadows' session: a stage that plays the bars, and the journal of what it records.
 
-Each call is played through and made durable in one commit. A start goes on from what the journal
-has of the one before it.
+The records of each call are made durable in one commit. A start goes on from what the journal has
+of the last one.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ log = logging.getLogger("coordinator")
 class ShadowSession:
     """The session of the shadows `specs` beside the account's, begun at `now` or gone on with.
 
-    By ticker, `history` has the bars from before the session; `so_far` are those of the session
-    that are history to who begins now.
+    By ticker, `history` has the bars from before the session; `so_far` are the session's bars that
+    are history to a strategy new to it.
 
     Raises:
         SafetyRefusal: the journal belongs to another account or to a newer program.
-        JournalDamaged: it is none, or its hash chain is broken.
+        JournalDamaged: the file is no journal, or its hash chain is broken.
         StorageError: it cannot be written.
     """
 
@@ -70,8 +70,8 @@ class ShadowSession:
                 self._end_unfinished(books)
                 seen = []
             newest = read_newest(path)
-            place = f"sh{newest.seq if newest else 0}"
-            self.stage = Stage(run, books, specs, plan, beginning.hours, place)
+            prefix = f"sh{newest.seq if newest else 0}"
+            self.stage = Stage(run, books, specs, plan, beginning.hours, prefix)
             name = run.session_name(account, plan)
             name = replace(name, mode=MODE, fill_model=self.stage.fill_model)
             known = {bar.symbol for bar in seen}
@@ -86,19 +86,19 @@ class ShadowSession:
         log.info("Shadow strategies: %s", ", ".join(spec.name for spec in specs))
 
     def catch_up(self) -> None:
-        """If it goes on, decide on what the account's session saw after this journal ends."""
+        """If it goes on, decide on what the account's session saw after this journal's end."""
         if not self._goes_on:
             return
         missed: dict[datetime, list[r.BarsSeen]] = {}
         for entry in read_session(self._beginning.journal, self._beginning.session_id):
-            if _is_news(entry.record):
+            if _has_new_bars(entry.record):
                 missed.setdefault(entry.record.at, []).append(entry.record)
         for minute in whole_minutes(missed.values()):
             self.play(minute)
 
     def play(self, records: Iterable[r.Record]) -> None:
-        """Decide on the bars that the account's session has seen, among these records."""
-        seen = [record for record in records if _is_news(record)]
+        """Decide on the bars among these records of the account's session."""
+        seen = [record for record in records if _has_new_bars(record)]
         if not seen:
             return
         bars = tuple(bar for record in seen for bar in record.bars)
@@ -130,7 +130,7 @@ class ShadowSession:
         self._journal.append(opened.session_id, [ended])
 
     def _keep(self) -> None:
-        """Make durable what was played, and say what it bought and sold."""
+        """Make the new records durable, and log the fills among them."""
         records, self.stage.records = self.stage.records, []
         if records:
             self._journal.append(self._id, records)
@@ -146,5 +146,5 @@ class ShadowSession:
                 log.info(said, record.strategy, what, price_of(record.price), extra=about)
 
 
-def _is_news(record: r.Record) -> TypeGuard[r.BarsSeen]:
+def _has_new_bars(record: r.Record) -> TypeGuard[r.BarsSeen]:
     return isinstance(record, r.BarsSeen) and record.origin is not r.Origin.CORRECTED

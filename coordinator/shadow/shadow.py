@@ -1,7 +1,7 @@
-"""The shadows of one coordinator, behind the wall between them and the account's session.
+"""The shadows of one coordinator, walled off from the account's session.
 
-What fails in a shadow stops the shadows until the next start, which goes on from their journal
-(`session.py`), and never the account's session.
+A failure in a shadow stops all shadows until the next start, which goes on from their journal
+(`session.py`); it never stops the account's session.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 class Shadow:
-    """The shadow strategies of a session that begins; without any, a place where some may join."""
+    """The shadow strategies of a session; if it begins without any, some may join by a reload."""
 
     def __init__(self, run: Run, beginning: Beginning) -> None:
         self._run, self._beginning = run, beginning
@@ -43,19 +43,19 @@ class Shadow:
 
     @property
     def specs(self) -> Sequence[StrategySpec]:
-        """Those that are configured now."""
+        """The shadows that are configured now."""
         return () if self._session is None else self._session.specs
 
     def follow(self, records: Iterable[r.Record]) -> None:
-        """The session has seen bars, among these records: decide on the same."""
+        """Decide on the bars among these records, which the session has seen."""
         if (session := self._session) is not None:
             self._safely(lambda: session.play(records))
 
     def take_up(self, asked: Reload) -> None:
-        """Go on with another configuration, of which this is the shadows' part."""
+        """Go on with another configuration; `asked` is the shadows' part of the reload."""
         self._safely(lambda: self._take_up(asked))
         if self._fault and (session := self._session) is not None:
-            still = {spec.name for spec in asked.setup.specs}  # others must not count as shadows
+            still = {spec.name for spec in asked.setup.specs}  # not those promoted
             session.specs = tuple(spec for spec in session.specs if spec.name in still)
 
     def serves(self, spec: StrategySpec, ticker: str) -> bool:
@@ -66,21 +66,21 @@ class Shadow:
         )
 
     def mended(self, specs: Sequence[StrategySpec]) -> Sequence[str]:
-        """Who of these failed today, and is not what failed any more."""
+        """Names of those that failed today, and are not what failed any more."""
         session, none = self._session, list[str]()
         if session is None:
             return none
         return self._read(lambda: mended(session.stage.books, specs), none)
 
     def views(self) -> tuple[StrategyView, ...]:
-        """Their books as they stand."""
+        """Their books as they are now."""
         session = self._session
         if session is None:
             return ()
         return self._read(lambda: tuple(strategy_views(session.stage.books)), ())
 
     def explain(self, name: str, now: datetime, ticker: str) -> tuple[Explanation, ...]:
-        """Why one did what it did on its last bars.
+        """Why a shadow did what it did on its last bars.
 
         Raises:
             KeyError: there is no such shadow, or it is not on this ticker.
@@ -92,7 +92,7 @@ class Shadow:
         return self._read(lambda: session.stage.engine.explain(name, now, ticker), ())
 
     def summary(self) -> str:
-        """The end of the day in words; empty without shadows."""
+        """The summary of their day; empty without shadows."""
         session = self._session
         if session is None:
             return ""
@@ -103,7 +103,7 @@ class Shadow:
         return "\n".join(["", heading, RULE, *books, *stands, "", RULE])
 
     def end(self, status: str) -> None:
-        """The session is over."""
+        """End their session."""
         if (session := self._session) is not None:
             self._safely(lambda: session.finish(status))
 
@@ -135,12 +135,12 @@ class Shadow:
             self._begin(asked.setup.specs, asked.history, so_far, asked.now)
 
     def _safely(self, act: Callable[[], None]) -> None:
-        """Do it, unless something failed before; whatever fails is the shadows' affair alone."""
+        """Act, unless the shadows failed before; a failure stops them alone."""
         if not self._fault:
             self._read(act, None)
 
     def _read(self, what: Callable[[], T], otherwise: T) -> T:
-        """What stands there, after a failure too; `otherwise` where it cannot be read."""
+        """The result of `what`, which is called after a failure too; `otherwise` if it raises."""
         try:
             return what()
         except Exception as error:

@@ -1,8 +1,8 @@
 """What shadows trade on: the live engine, books of their own, and the backtest's exchange.
 
-A minute is what it is in a backtest: resting orders meet its bars, then the engine decides on them,
-and its commands are carried out before the next minute. All of it is in memory; whoever plays makes
-the records durable afterwards, a minute's at once, so that a crash finds no half of one.
+A minute goes as in a backtest: resting orders meet its bars, then the engine decides on them, and
+its commands are carried out before the next minute. All of it is in memory; the caller makes the
+records of a minute durable at once, so that a crash leaves no half of one.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from simulator.values import Bar as TapeBar
 class Stage:
     """One session of shadows on `books` that live on; `records` wait to be made durable.
 
-    `place` tells this process's orders at the exchange from those of others before it.
+    `prefix` tells this process's orders at the exchange from those of earlier ones.
     """
 
     def __init__(
@@ -46,14 +46,14 @@ class Stage:
         specs: Sequence[StrategySpec],
         plan: SessionPlan,
         hours: Sequence[Hours],
-        place: str,
+        prefix: str,
     ) -> None:
         self.books = books
         self.plan = plan
         self.records: list[r.Record] = []
         self.fill_model = run.fill_model or FILL_MODEL
         self._run, self._specs, self._hours = run, tuple(specs), tuple(hours)
-        self._exchange = _exchange(run, books, specs, plan, place)
+        self._exchange = _exchange(run, books, specs, plan, prefix)
 
     def open(
         self,
@@ -83,7 +83,7 @@ class Stage:
         self._forget_resting(now)
 
     def play(self, message: m.BarsArrived) -> None:
-        """Decide on bars that the session has seen; of others' tickers and of old ones nothing."""
+        """Decide on bars that the session has seen, but for old ones and those of other tickers."""
         last, mine = self.books.last_bar, self._tickers()
         bars = [bar for bar in message.bars if bar.symbol in mine and is_unseen(bar, last)]
         minutes: dict[datetime, list[TapeBar]] = {}
@@ -91,8 +91,8 @@ class Stage:
             minutes.setdefault(bar.start, []).append(_taped(bar))
         for start in sorted(minutes):
             boundary = start + MINUTE
-            self._tell(self._exchange.meet(minutes[start], boundary), message.now)
-            self._tell(self._exchange.turn(minutes[start], boundary), message.now)
+            self._report(self._exchange.meet(minutes[start], boundary), message.now)
+            self._report(self._exchange.turn(minutes[start], boundary), message.now)
         if bars:
             news = replace(message, bars=tuple(bars))
             self._take(self.engine.handle(news), message.now)
@@ -112,17 +112,17 @@ class Stage:
         self._keep(r.SessionEnded(now, opened.session_id, status, None, {}))
 
     def _tickers(self) -> set[str]:
-        """What is traded, or held by who trades it no more."""
+        """The tickers that are traded, or still held by strategies that trade no more."""
         books = self.books
         held = {symbol for name in books.strategies() for symbol in books.ledger[name].positions}
         return {*tickers_of(self.engine.specs), *held}
 
-    def _tell(self, updates: Iterable[m.OrderUpdate], now: datetime) -> None:
+    def _report(self, updates: Iterable[m.OrderUpdate], now: datetime) -> None:
         for update in updates:
             self._take(self.engine.handle(update), now)
 
     def _take(self, outcome: m.Outcome, now: datetime) -> None:
-        """Carry out commands until nobody wants anything more."""
+        """Keep the records and carry out the commands, and those that follow from these."""
         commands = deque(outcome.commands)
         self.records += outcome.records
         while commands:
@@ -133,7 +133,7 @@ class Stage:
 
     @exactly
     def _deposit(self, specs: Sequence[StrategySpec], now: datetime) -> None:
-        """Bring the cash that these books begin with, which is nobody's."""
+        """Pay in, as UNASSIGNED cash, what these strategies' books need to begin with."""
         ledger = self.books.ledger
         needed = sum(
             (
@@ -165,7 +165,7 @@ class Stage:
             )
 
     def _forget_resting(self, now: datetime) -> None:
-        """Orders that rested when the process ended: their exchange ended with it."""
+        """Cancel the orders that rested when the last process ended: its exchange ended with it."""
         for order in list(self.books.orders.open()):
             if order.status is OrderStatus.WAITING:
                 continue
@@ -191,16 +191,16 @@ class Stage:
 
 
 def _exchange(
-    run: Run, books: Books, specs: Sequence[StrategySpec], plan: SessionPlan, place: str
+    run: Run, books: Books, specs: Sequence[StrategySpec], plan: SessionPlan, prefix: str
 ) -> Exchange:
-    """An exchange on which the account holds what the books do; cash is the books' affair."""
+    """An exchange whose account holds the books' positions, and cash to spare."""
     cash = max(LEAST_CASH, sum((spec.initial_cash for spec in specs), ZERO) * ROOM)
     for name in books.strategies():
         cash += max(ZERO, books.ledger[name].cash)
     model = fill_model(run.fill_model or FILL_MODEL)
     calendar = Calendar(plan.date, plan.date)
     exchange = Exchange(
-        _Nothing(), calendar, cash, model, run.setup.crypto_fee_rate, prefix=f"{place}-"
+        _NoTape(), calendar, cash, model, run.setup.crypto_fee_rate, prefix=f"{prefix}-"
     )
     for name in books.strategies():
         for symbol, position in books.ledger[name].positions.items():
@@ -208,19 +208,16 @@ def _exchange(
     return exchange
 
 
-class _Nothing:
-    """No bars: what the newest ones are, the session says."""
+class _NoTape:
+    """A source without bars: the session brings the newest ones."""
 
     def symbols(self) -> Sequence[str]:
-        """None."""
         return ()
 
     def day(self, symbol: str, day: date) -> DayBars:
-        """An empty one."""
         return EMPTY_DAY
 
     def days(self, symbol: str, first: date, last: date) -> Sequence[date]:
-        """None."""
         return ()
 
 

@@ -1,7 +1,7 @@
-"""What a journal booked for earlier sessions, found without reading all of it.
+"""Finds what a journal booked for earlier sessions, without decoding all of its records.
 
-SQLite looks at the texts of the records and hands over the few that can be late; what they are,
-`core/restatement.py` judges.
+SQLite selects by the records' JSON the few that can be late; `core/restatement.py` decides which
+of them are.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from coordinator.shell.journal_file import Reader
 from coordinator.shell.journal_reading import read_kinds
 from coordinator.shell.journal_rows import entries_of
 
-# An execution from before its session, of an order of another day, or that reverses another one;
-# and a fee of an earlier day.
+# Executions from before their session, of another day's order, or that reverse another one, with
+# the ones they reverse; and fees of an earlier day.
 _SUSPECTS = """
     WITH opened AS (
         SELECT session_id, min(seq), body ->> '$.at' AS at, body ->> '$.session_date' AS day
@@ -45,7 +45,7 @@ _MOVES = """
     WHERE kind = 'OrderMoved' AND body ->> '$.client_order_id' IN (SELECT value FROM json_each(?))
     ORDER BY seq
 """
-# Orders of one minute share a row: its text is the list of theirs.
+# Orders of one minute share a row, whose body is then a list.
 _INTENTS = """
     SELECT one.value ->> '$.client_order_id' AS ordered, r.session_id
     FROM records AS r,
@@ -83,7 +83,7 @@ def read_terms(path: Path) -> list[Term]:
 
 
 def read_late(path: Path) -> list[Late]:
-    """What the journal's sessions booked for earlier ones, in the order of the journal."""
+    """The bookings that the journal's sessions made for earlier ones, in the journal's order."""
     with Reader(path) as connection:
         rows = connection.execute(_SUSPECTS).fetchall()
         suspects = [entry for row in rows for entry in entries_of(*row)]
@@ -110,16 +110,16 @@ def read_intents(path: Path, ids: Iterable[str]) -> dict[str, str]:
 
 
 def unknown_orders(records: Iterable[r.Record], late: Iterable[r.Record]) -> set[str]:
-    """Orders of strategies that executions name and nothing else of the session does."""
-    named, known = set[str](), set[str]()
+    """Strategies' orders that have executions here, and neither an intent nor an opening."""
+    executed, known = set[str](), set[str]()
     for record in (*records, *late):
         match record:
             case r.FillBooked() if record.strategy != UNASSIGNED:
-                named.add(record.client_order_id)
+                executed.add(record.client_order_id)
             case r.OrderIntended() | r.OrderAdopted():
                 known.add(record.client_order_id)
             case r.SessionOpened():
                 known.update(order.client_order_id for order in record.orders)
             case _:
                 pass
-    return named - known
+    return executed - known

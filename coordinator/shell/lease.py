@@ -1,8 +1,8 @@
-"""One coordinator per key, account and market, and per strategy: a lock that any death releases.
+"""One coordinator per key, account and market, and per strategy, ensured by file locks.
 
-The kernel holds the lock, so there is nothing to clean up after a crash. Its file lies in the
-user's own state directory, whatever MULTI_TRADER_HOME says, so that two homes cannot trade one
-account twice.
+The kernel releases a lock when its process dies, so there is nothing to clean up after a crash.
+The files are in the user's own state directory, whatever MULTI_TRADER_HOME says, so that two homes
+cannot trade one account twice.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LEASES = Path(".multi-trader") / "leases"
 
 
 def leases_folder(folder: Path | None = None) -> Path:
-    """Where leases lie: the user's own folder, unless another is named."""
+    """Where the lease files are: in the user's own folder, unless another is named."""
     return folder if folder is not None else Path.home() / LEASES
 
 
@@ -101,7 +101,7 @@ class Leases:
                 ) from None
 
     def claim_strategies(self, account: str, names: Iterable[str], *, host: str = "") -> Leases:
-        """Take the leases of strategies that join later, in leases of their own, to be given back.
+        """Take the leases of strategies that join later, as `Leases` that can be given back alone.
 
         Raises:
             SafetyRefusal: another process runs one of them on the account; none was taken.
@@ -115,14 +115,14 @@ class Leases:
         return claim
 
     def keep(self, claim: Leases) -> None:
-        """Hold what was claimed until the end."""
+        """Hold the claimed leases until these are closed."""
         self._held.callback(claim.close)
 
     def close(self) -> None:
         """Give all of them back."""
         self._held.close()
 
-    def _take(self, name: str, what: str) -> None:
+    def _take(self, name: str, action: str) -> None:
         private_folder(self._folder)
         path = self._folder / f"{name}.lock"
         handle = self._held.enter_context(_opened(path))
@@ -131,7 +131,7 @@ class Leases:
         except BlockingIOError:
             holder = handle.read().strip() or "unknown"
             raise LeaseHeld(
-                f"another coordinator (process {holder}) already {what}. Stop it first: two would"
+                f"another coordinator (process {holder}) already {action}. Stop it first: two would"
                 " place every order twice."
             ) from None
         handle.truncate(0)
@@ -162,7 +162,7 @@ def is_held(path: Path) -> bool:
     """Whether some process holds the lease of this file now."""
     try:
         file = os.open(path, os.O_RDWR)
-    except FileNotFoundError:  # a simulated run has ended, and its lease with it
+    except FileNotFoundError:  # a simulated run has ended and removed it
         return False
     with os.fdopen(file) as handle:
         try:
@@ -173,12 +173,12 @@ def is_held(path: Path) -> bool:
 
 
 def name_of_key(host: str, key_id: str) -> str:
-    """What files about a key at a host are named after; the key cannot be read from it."""
+    """The prefix of file names about a key at a host; the key cannot be read from it."""
     return "key-" + hashlib.sha256(f"{host}\n{key_id}".encode()).hexdigest()[:16]
 
 
 def name_of_account(account: str, host: str) -> str:
-    """What files about an account are named after, `host` as in `take_for_account`."""
+    """The prefix of file names about an account, `host` as in `take_for_account`."""
     return "account-" + re.sub(r"[^A-Za-z0-9_-]", "_", f"{host}-{account}" if host else account)
 
 

@@ -1,13 +1,13 @@
-"""One look at the broker's account: what it holds, and what has moved it since the look before.
+"""A look at the broker's account: its cash and positions, and the executions, fees and the like
+since the last look.
 
-The account is asked for first and its movements after it, so that whatever the account shows is
-among the movements, or an order of ours that is open can be the reason. Blocking; for one worker.
+Cash and positions are read first, so that whatever moved them is among the movements read after
+them, or belongs to an order of ours that is still open. Blocking; for one worker.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -24,18 +24,16 @@ from coordinator.shell.wire import Fill
 
 log = logging.getLogger("coordinator")
 OVERLAP = timedelta(minutes=2)
-"""The list of executions may lag: each look goes back so far beyond the one before."""
+"""The broker's list of executions may lag: each look begins so long before the last one."""
 FEE_DAYS = timedelta(days=6)
-"""Fees and dividends carry dates and are posted later: asked for so far back from the last
+"""Fees and dividends are posted after their date: they are listed from so long before the last
 session's opening, which had seen all that was posted by then."""
-
-
 SHOWN = timedelta(seconds=8)
-"""An execution may be listed before its order can be asked for; after so long it may have none."""
+"""REST may list an execution so long before it shows the order; later, it may have no order."""
 UNSEEN = (OrderStatus.SUBMITTED, OrderStatus.UNKNOWN)
-"""States of an order that the broker may have, under an id that we do not know."""
+"""States of an order that the broker may have under an id that we do not know yet."""
 SUMS = ("position", "cash")
-"""Kinds of discrepancies that an execution that was listed late may be the reason of."""
+"""Kinds of discrepancies that an execution listed late can explain."""
 
 
 class Looks:
@@ -48,10 +46,10 @@ class Looks:
         self._owners: dict[str, m.OrderUpdate] = {}
 
     def take(self, version: int, depth: Depth) -> m.AccountSeen:
-        """The account as it is now, asked for when the books had this version.
+        """The account as it is now; `version` is that of the books when the look was asked for.
 
         Raises:
-            BrokerError: it could not be asked; the next look covers this one's time.
+            BrokerError: the broker did not answer; the next look covers this one's time.
         """
         now = self._broker.clock()
         cash, positions, number = None, {}, ""
@@ -60,8 +58,8 @@ class Looks:
             cash, number = account.cash, account.number
             positions = {held.symbol: held.qty for held in self._broker.positions()}
         open_orders = self._broker.open_orders()
-        since = self._since_when(depth) - OVERLAP
-        fills = [u for fill in self._broker.fills(since) for u in self._new(fill, now)]
+        since = self._executions_since(depth) - OVERLAP
+        fills = [u for fill in self._broker.fills(since) if (u := self._unbooked(fill, now))]
         activities = self._activities(now) if depth is Depth.ACTIVITIES else ()
         self._since = now
         updates = (*open_orders, *fills)
@@ -75,52 +73,48 @@ class Looks:
             account=number,
         )
 
-    def _since_when(self, depth: Depth) -> datetime:
-        """From when on executions are asked for: all of the session's, where a difference stands
-        that nothing has explained."""
+    def _executions_since(self, depth: Depth) -> datetime:
+        """The time of the last look; a deep look goes back to the session's opening while a
+        difference is unexplained."""
         books = self._books
         stands = any(found.kind in SUMS for found in books.frozen.values())
         if depth is not Depth.ACTIVITIES or not stands or books.session is None:
             return self._since
         return min(self._since, books.session.at)
 
-    def _new(self, fill: Fill, now: datetime) -> Iterator[m.OrderUpdate]:
-        """The report of an execution that is not in the books yet, under its order's own id."""
-        books = self._books
-        if fill.execution.execution_id in books.posted.activities:
-            return
+    def _unbooked(self, fill: Fill, now: datetime) -> m.OrderUpdate | None:
+        """The report of an execution, under its order's own id; None if it is in the books."""
+        execution, books = fill.execution, self._books
+        if execution.execution_id in books.posted.activities:
+            return None
+        key = execution.cum_qty, execution.at, execution.qty, execution.price
         order = books.orders.at_broker(fill.order_id)
-        one = fill.execution
-        told = one.cum_qty, one.at, one.qty, one.price
-        if order is not None and order.executions.has(*told):
-            return
         if order is None:
             known = self._owner(fill, now)
-            if known is None:
-                return
-            if books.posted.unowned(known.client_order_id).has(*told):
-                return
-            yield replace(known, execution=fill.execution)
-            return
-        yield m.OrderUpdate(
+            if known is None or books.posted.unowned(known.client_order_id).has(*key):
+                return None
+            return replace(known, execution=execution)
+        if order.executions.has(*key):
+            return None
+        return m.OrderUpdate(
             client_order_id=order.client_order_id,
             broker_order_id=fill.order_id,
             symbol=order.symbol,
             side=order.side,
             status=fill.status,
             qty=order.qty,
-            filled_qty=fill.execution.cum_qty,
+            filled_qty=execution.cum_qty,
             filled_avg_price=None,
-            at=fill.execution.at,
-            execution=fill.execution,
+            at=execution.at,
+            execution=execution,
         )
 
     def _owner(self, fill: Fill, now: datetime) -> m.OrderUpdate | None:
-        """The order of an execution, which is not ours by the broker's id; asked for once.
+        """The order of an execution, whose broker id we do not know; asked for once.
 
-        None if the broker does not show it yet, or not so that it can be understood, or never:
-        whose it is, a later look will tell, or a human. Nobody's is only what the books miss and no
-        coordinator can have sent: the stream may have told of it, and whose it is.
+        None while the broker does not show it, or shows it unreadable: a later look, or a human,
+        will say who sent it. It counts as nobody's only if the books miss the execution and no
+        coordinator can have sent the order: else the stream may have reported both.
         """
         if fill.order_id not in self._owners:
             try:
@@ -146,7 +140,7 @@ class Looks:
         return self._owners[fill.order_id]
 
     def _may_be_ours(self, fill: Fill) -> bool:
-        """Whether the order that was executed can be one that a coordinator has sent."""
+        """Whether a coordinator can have sent the order of this execution."""
         books = self._books
         sent = [o for o in list(books.orders.open_on(fill.symbol)) if o.status in UNSEEN]
         return bool(sent) or books.neighbours.may_own(fill.order_id, fill.symbol)
@@ -159,7 +153,7 @@ class Looks:
             return ()
 
     def _seen_until(self, now: datetime) -> datetime:
-        """When all that was posted was surely seen: nobody may have looked for weeks since."""
+        """When all that was posted by then had surely been seen; it may be weeks ago."""
         books = self._books
         seen = books.session.at if books.session is not None else books.last_at
         return min(seen or now, now)

@@ -1,4 +1,4 @@
-"""Bars that the stream left out, asked of the broker's history."""
+"""Fetches the bars that a stream missed from the broker's history."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from coordinator.shell.clock import BrokerClock
 
 log = logging.getLogger("coordinator")
 GAP_TRIES = 5
-"""Requests for missed bars, GAP_WAIT_S broker seconds apart, before they are done without."""
+"""Requests for missed bars, GAP_WAIT_S broker seconds apart, before they are given up."""
 GAP_WAIT_S = 2.0
 
 
 class MissedBars:
-    """Fetches bars, patiently: call it on a worker's thread."""
+    """Fetches bars, with retries; blocking, for a worker's thread."""
 
     def __init__(self, broker: Broker, clock: BrokerClock, sleep: Callable[[float], None]) -> None:
         self._broker, self._clock, self._sleep = broker, clock, sleep
@@ -28,7 +28,7 @@ class MissedBars:
     def since(self, starts: Mapping[str, datetime]) -> m.BarsArrived:
         """The bars of each ticker that start at its time in `starts` or later, and have ended.
 
-        None at all if the broker does not answer.
+        Without bars if the broker does not answer.
         """
         for attempt in range(GAP_TRIES):
             if attempt:
@@ -47,10 +47,10 @@ class MissedBars:
 def bars_since(broker: Broker, starts: Mapping[str, datetime], now: datetime) -> list[Bar]:
     """Bars that have ended by `now`, of each ticker from its time in `starts` on, or earlier.
 
-    One question for all stocks and one for all pairs: from the first of their times.
+    One request for all stocks and one for all pairs, each from the earliest of their times.
 
     Raises:
-        BrokerError: it could not be asked.
+        BrokerError: the broker did not answer.
     """
     found: list[Bar] = []
     for crypto in (False, True):

@@ -1,6 +1,6 @@
-"""What the user reads: the banner, a line for what the broker reported, and the final summary.
+"""The user's log: the banner, lines for what the journal recorded, and the final summary.
 
-Lines are written when something is a fact, never when it is hoped for.
+A line is written once something is a fact, never in expectation of it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from coordinator.shell.log_files import About
 
 log = logging.getLogger("coordinator")
 RULE = "=" * 80
-_Ordered = r.DiscrepancyResolved | r.Killed | r.Revived | r.Paused | r.FlattenRequested | r.Resumed
+_Operator = r.DiscrepancyResolved | r.Killed | r.Revived | r.Paused | r.FlattenRequested | r.Resumed
 _SIGNS = {Side.BUY: "🟢 BUY", Side.SELL: "🔴 SELL"}
 
 
@@ -49,7 +49,7 @@ class Narrator:
             log.info("    Asset Type: %s", asset_type(spec))
 
     def carried_over(self) -> None:
-        """What a start finds: books that live on, and orders of an operator that still stand."""
+        """Log what a start finds: books that go on, and a kill or pause that still holds."""
         if self._books.killed:
             log.warning("KILLED: nothing is bought until `multi-trader revive`")
         for view in strategy_views(self._books):
@@ -65,15 +65,15 @@ class Narrator:
                 log.warning("[%s] entries stopped: %s", view.name, view.stopped)
 
     def follow(self, specs: Sequence[StrategySpec]) -> None:
-        """Tell of these strategies from now on."""
+        """Report on these strategies from now on."""
         known = {spec.name for spec in self._specs}
         self._specs = specs
         self._warming |= {spec.name for spec in specs if spec.name not in known}
 
     def warmth(self, lanes: Lanes) -> None:
-        """Say once for each strategy that all its tickers have their warm-up bars.
+        """Log once for each strategy that all its tickers have their warm-up bars.
 
-        Not of one that failed on them: it does not trade, until a reload has mended it.
+        Not for one that failed on them: it does not trade until a reload has mended it.
         """
         for spec in self._specs if self._warming else ():
             if spec.name not in self._warming or lanes.fault(spec):
@@ -123,19 +123,19 @@ class Narrator:
                     | r.FlattenRequested()
                     | r.Resumed()
                 ):
-                    _tell_what_was_ordered(record)
+                    _tell_operator(record)
                 case _:
                     pass
 
     def tell_others(self, records: Iterable[r.Record]) -> None:
         """Log what another process wrote, where it concerns the account as a whole."""
         for record in records:
-            if isinstance(record, _Ordered):
-                _tell_what_was_ordered(record)
+            if isinstance(record, _Operator):
+                _tell_operator(record)
 
     @exactly
     def summary(self) -> str:
-        """The guide's shutdown summary, Day PnL beside PnL."""
+        """The guide's shutdown summary, with Day PnL beside PnL."""
         lines = [RULE, "MULTI-TRADER COORDINATOR SUMMARY", RULE]
         total = Decimal(0)
         for spec in self._specs:
@@ -196,7 +196,7 @@ def lines_of(books: Books, name: str, title: str) -> list[str]:
 
 
 def _about(thing: Order | r.FillBooked | r.EntryDenied) -> About:
-    """What a line is about, for who reads it by machine."""
+    """What a line is about, for programs that read the log."""
     return About(strategy=thing.strategy, ticker=thing.symbol, order_id=thing.client_order_id)
 
 
@@ -205,9 +205,9 @@ def _execution(fill: r.FillBooked) -> str:
 
 
 def _tell_activity(booked: r.ActivityBooked) -> None:
-    """What moved a book besides fills; cents of rounding are of no interest.
+    """Log what moved a book besides fills; rounding at DEBUG only.
 
-    Units that come or go by themselves may be a strategy's: its ticker was renamed, or merged.
+    Units transferred in or out are a warning: a strategy's ticker may have been renamed or merged.
     """
     level = logging.DEBUG if booked.kind is r.ActivityKind.ROUNDING else logging.INFO
     alarm = "⚠ " if booked.qty and booked.kind is r.ActivityKind.TRANSFER else ""
@@ -220,7 +220,7 @@ def _tell_activity(booked: r.ActivityBooked) -> None:
 
 
 def tell_reconfigured(records: Iterable[r.Record]) -> None:
-    """Say which of these let a session go on with another configuration, and who trades again."""
+    """Log which of these changed a session's configuration, and which strategies trade again."""
     for record in records:
         if isinstance(record, r.Reconfigured):
             log.info("the session goes on with another configuration (%s)", record.by)
@@ -228,7 +228,7 @@ def tell_reconfigured(records: Iterable[r.Record]) -> None:
                 log.info("[%s] is not what failed today any more: it trades again", name)
 
 
-def _tell_what_was_ordered(record: _Ordered) -> None:
+def _tell_operator(record: _Operator) -> None:
     match record:
         case r.DiscrepancyResolved():
             log.info("✓ discrepancy %s is over: %s", record.discrepancy_id, record.how)

@@ -1,4 +1,4 @@
-"""When a request may go out: each one asks its budget first, and waits, or comes back later.
+"""When a request may go out: each one asks its budget first, and waits or is tried again later.
 
 Trading requests are counted by account, requests for data by key, each against a limit of its own.
 """
@@ -19,9 +19,9 @@ from coordinator.shell.rest import Api
 
 log = logging.getLogger("coordinator")
 MOST_DATA = 1000
-"""Requests for data a minute, at most, that a paid plan may teach us; more we never need."""
-TOLD_FROM_S = 1.0
-"""Local seconds of waiting from which it is said."""
+"""Data requests a minute that we use at most, however many a paid plan allows."""
+LOGGED_FROM_S = 1.0
+"""Local seconds from which a wait is logged."""
 
 Turn = Callable[[Api, Urgency], float]
 """Local seconds until a request may go out; 0.0: it may now, and has been counted."""
@@ -38,16 +38,16 @@ class NotYet(Exception):
 
 
 def no_budget(_api: Api, _urgency: Urgency) -> float:
-    """A turn that has come."""
+    """A Turn that never waits."""
     return 0.0
 
 
 def at_once(_api: Api, _urgency: Urgency) -> None:
-    """A pace without a budget."""
+    """A Pace that never waits."""
 
 
 def impatient(turn: Turn) -> Pace:
-    """A pace that never waits: it raises NotYet instead."""
+    """A Pace that raises NotYet instead of waiting."""
 
     def pace(api: Api, urgency: Urgency) -> None:
         wait_s = turn(api, urgency)
@@ -58,9 +58,9 @@ def impatient(turn: Turn) -> Pace:
 
 
 def patient(turn: Turn, sleep: Callable[[float], None], *, patience_s: float) -> Pace:
-    """A pace that sleeps until its turn.
+    """A Pace that sleeps until its turn.
 
-    It raises BrokerUnavailable if that has not come after `patience_s` local seconds.
+    It raises BrokerUnavailable if the turn has not come after `patience_s` local seconds.
     """
 
     def pace(api: Api, urgency: Urgency) -> None:
@@ -72,7 +72,7 @@ def patient(turn: Turn, sleep: Callable[[float], None], *, patience_s: float) ->
                     " minute were used up. Perhaps another program uses the account, too; beside a"
                     " simulator that runs faster than the clock, say --clock-speed as it was told."
                 )
-            if wait_s >= TOLD_FROM_S and not waited_s:
+            if wait_s >= LOGGED_FROM_S and not waited_s:
                 text = "%s requests of this minute are used up: waiting for a turn, %.0f s at most"
                 log.warning(text, api.value, patience_s)
             step_s = min(wait_s, patience_s - waited_s)
@@ -85,7 +85,7 @@ def patient(turn: Turn, sleep: Callable[[float], None], *, patience_s: float) ->
 class Budgets:
     """The budgets that one process's requests count against. May be called from any thread.
 
-    Until the account is known, its requests count for the key.
+    Until the account is known, trading requests count against the key.
     """
 
     def __init__(self, settings: Settings, *, speed: float, folder: Path | None = None) -> None:
@@ -101,15 +101,15 @@ class Budgets:
         )
 
     def turn(self, api: Api, urgency: Urgency) -> float:
-        """A Turn: local seconds until a request may go out; 0.0 counts it."""
+        """A Turn: local seconds until a request may go out; at 0.0 it is counted."""
         return self._budget(api).wait_s(urgency)
 
     def heard(self, api: Api, status: int, headers: Mapping[str, str]) -> None:
-        """The broker answered a request."""
+        """Learn from the headers of the broker's answer to a request."""
         self._budget(api).heard(status, headers)
 
     def on_account(self, account: str, *, host: str = "") -> None:
-        """The account is known now; the question that told it counts as its first request."""
+        """The account is known now; the request that told it counts as its first one."""
         self._trading = self._open(self._folder / f"{name_of_account(account, host)}.requests")
         self._trading.wait_s(Urgency.EXIT)
 

@@ -1,8 +1,7 @@
-"""A frame of nothing but plain bars of one minute, as nearly all are: read and judged in one go.
+"""The fast path for a frame of nothing but plain bars of one minute, as nearly all are.
 
-msgspec reads it in C, straight into what a plain bar has. A frame with anything else in it, be it
-a field that is new, is left as a whole to `frames` and `wire`: both judge alike, and only they say
-what is wrong.
+msgspec decodes and validates it in C. A frame with anything else in it, even a new field, is left
+as a whole to `frames` and `wire`: both paths judge alike, and only those say what is wrong.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ _Volume = Annotated[int, Meta(ge=0, lt=int(MOST))] | _Float
 
 
 class _Row(Struct, gc=False, forbid_unknown_fields=True):
-    """A plain bar of the wire. Its time stays as it came: what is read would be rounded."""
+    """A plain bar of the wire. Its time stays raw: decoded, it would be rounded."""
 
     T: Literal["b"]
     S: str
@@ -45,7 +44,7 @@ _numbers_of = attrgetter(*"ohlc", "v", "n", "vw")
 
 
 class PlainBars(tuple[WireBar, ...]):
-    """Plain bars of one minute, in the order of their frame; never none."""
+    """Plain bars of one minute, in the order of their frame; at least one."""
 
     __slots__ = ()
 
@@ -56,12 +55,12 @@ class PlainBars(tuple[WireBar, ...]):
 
 
 def plain_bars(frame: str | bytes, wanted: Mapping[str, Any]) -> PlainBars | None:
-    """The bars of a market stream's frame, if it has plain ones only, of tickers in `wanted`."""
+    """The bars of a market stream's frame; None unless all are plain and of tickers in `wanted`."""
     if isinstance(frame, str):
         return None
     try:
         rows = _rows_of(frame)
-    except ValueError:  # nothing is lost: another reads the whole frame again
+    except ValueError:  # nothing is lost: `frames` reads the whole frame again
         return None
     tickers = [row.S for row in rows]
     if not wanted.keys() >= set(tickers):
@@ -74,7 +73,7 @@ def plain_bars(frame: str | bytes, wanted: Mapping[str, Any]) -> PlainBars | Non
 
 
 def _start_of(rows: list[_Row]) -> datetime | None:
-    """The minute that all begin with; None if it is not one, or written in another way."""
+    """The minute at which all bars begin; None if they differ, or are encoded in another way."""
     stamps = cast("set[bytes]", {row.t.data for row in rows})
     if len(stamps) != 1 or {row.t.code for row in rows} != {_TIMESTAMP}:
         return None

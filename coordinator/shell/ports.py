@@ -1,6 +1,6 @@
-"""Everything outside that a session touches, as one value: time, threads, REST, streams, journal.
+"""All that a session uses of the outside, as one value: time, threads, REST, streams, journal.
 
-In production it is the world. A proof puts another in its place and runs the same session in it.
+In production these are the real ones; a proof runs the same session on simulated ones.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from coordinator.shell.workers import Threads, Workers
 OnMessage = Callable[[Raw], None]
 """Takes a raw message on the loop; must not raise or block."""
 OnBars = Callable[[Sequence[Raw] | PlainBars], None]
-"""The same for the bars of one frame, raw but for a frame of plain ones."""
+"""The same for the bars of one frame: already parsed if all are plain, else raw."""
 
 
 class Stream(Protocol):
-    """One connection for messages of the broker, which reconnects by itself."""
+    """One connection that brings the broker's messages, and reconnects by itself."""
 
     watch: StreamWatch
 
@@ -37,10 +37,10 @@ class Stream(Protocol):
         """Connect, and call `on_end` with the name if the stream ends without `stop`."""
 
     async def subscribe(self, symbols: Sequence[str]) -> None:
-        """Of a market stream: bring the bars of these symbols, and no others.
+        """Change a market stream to the bars of these symbols, and no others.
 
         Raises:
-            BrokerError: the broker does not grant them; what it brought before stays.
+            BrokerError: the broker does not grant them; the subscription stays as it was.
         """
 
     def restart(self) -> None:
@@ -54,11 +54,11 @@ class Stream(Protocol):
 class Ports:
     """`monotonic` is in seconds; `sleep` blocks, and is called by workers only.
 
-    At least every `tick_s` local seconds the loop looks at its timers and at the journal.
+    The loop checks its timers and the journal at least every `tick_s` local seconds.
 
-    `rest` makes a session of requests for one worker; `order_stream` and `market_stream` make
-    streams that are not started yet; `open_journal` takes path, account and coordinator. `turn` is
-    asked before each request.
+    `rest` makes an HTTP session for one worker; `order_stream` and `market_stream` make streams
+    that are not started yet; `open_journal` takes path, account and coordinator. `turn` is asked
+    before each request.
     """
 
     monotonic: Callable[[], float]
@@ -73,7 +73,7 @@ class Ports:
 
     @classmethod
     def real(cls, budgets: Budgets) -> Ports:
-        """The world: local clock, threads, Alpaca through its SDK, files."""
+        """The real ones: local clock, threads, Alpaca through its SDK, files."""
         return cls(
             monotonic=time.monotonic,
             sleep=time.sleep,

@@ -1,7 +1,7 @@
-"""Questions to the broker, in line for one worker: orders, the account, missed bars, the time.
+"""Questions to the broker, queued for one worker: orders, the account, missed bars, the time.
 
-The loop never waits for them: each answer comes back to it as messages. An order that was sent and
-stays open is looked up again and again (`order_lookups.py`), until the broker's evidence ends it.
+The loop never waits for them: each answer comes back to it as messages. An order that stays open
+is looked up again and again (`order_lookups.py`), until the broker's evidence ends it.
 """
 
 from __future__ import annotations
@@ -29,16 +29,16 @@ from coordinator.shell.watchdog import Depth
 
 log = logging.getLogger("coordinator")
 KEYS_REFUSED = (401, 403)
-"""Answers to a question that are about who asks."""
+"""HTTP statuses that refuse whoever asks, not the question."""
 PATIENCE_S = 15.0
-"""Local seconds that a question waits for its turn; what still matters then is asked again."""
+"""Local seconds that a question waits for its turn; if it still matters then, it is asked again."""
 
 
 class Questions:
-    """Asks the broker. `deliver` is called on the loop with what comes back.
+    """Asks the broker. `deliver` is called on the loop with the answers.
 
-    `make_broker` gives the worker a REST session of its own; `in_line` says whether an order has
-    not left yet; `keys_refused` is called when the broker will not show the account to us.
+    `make_broker` gives the worker a REST session of its own; `in_line` says whether an order is
+    still to be sent; `keys_refused` is called when the broker does not show us the account.
     """
 
     def __init__(
@@ -69,13 +69,13 @@ class Questions:
         return self._lookups.due_s
 
     def sent(self, client_order_id: str) -> None:
-        """An order has left just now: from now on it is looked up until it has ended."""
+        """An order was just sent: from now on it is looked up until it has ended."""
         self._lookups.begin(client_order_id)
 
     def look_up(self, client_order_id: str) -> None:
         """Ask for an order soon: at once the first time, then at its own pace.
 
-        One that has not left yet is not asked for.
+        One that is still to be sent is not asked for.
         """
         order = self._books.orders.get(client_order_id)
         if order is None or self._in_line(client_order_id):
@@ -107,11 +107,11 @@ class Questions:
         self._ask(lambda: [m.ClockRead(self._broker.clock())])
 
     async def stop(self) -> None:
-        """Finish what is being asked, and end the worker."""
+        """Finish the question under way, and end the worker."""
         await self._worker.stop()
 
     def _find(self, order: Order) -> list[m.Message]:
-        """What the broker knows of an order, an update for each of its executions."""
+        """The order as the broker has it: an update for each execution, and its successor's."""
         order_id = order.client_order_id
         found = self._broker.order(order_id)
         if found is None:
@@ -125,8 +125,8 @@ class Questions:
             return [found, *instead]
         since = (found.submitted_at or found.at) - timedelta(minutes=1)
         executions = self._broker.executions(found.broker_order_id, since)
-        told = [replace(found, execution=execution) for execution in executions] or [found]
-        return [*told, *instead]
+        updates = [replace(found, execution=execution) for execution in executions] or [found]
+        return [*updates, *instead]
 
     def _look(self, version: int, depth: Depth) -> list[m.Message]:
         try:

@@ -1,4 +1,4 @@
-"""The last lines of the log, kept for whoever looks at a session from outside."""
+"""Keeps the last lines of the log, for observers of a session."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Recent(logging.Handler):
         self._kept: deque[Event] = deque(maxlen=KEPT)
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep a line; those that only rule off or are blank are left out."""
+        """Keep a line, unless it is blank or a rule."""
         said = record.getMessage().strip()[:LONGEST]
         if said.strip("="):
             at = datetime.fromtimestamp(record.created, UTC)
@@ -38,13 +38,13 @@ class Recent(logging.Handler):
 
     @property
     def events(self) -> tuple[Event, ...]:
-        """What is kept, oldest first."""
+        """The kept lines, oldest first."""
         return tuple(self._kept)
 
 
 @contextmanager
 def recent(log: logging.Logger) -> Iterator[Recent]:
-    """Keep what a logger says while the context lasts."""
+    """Keep a logger's last lines while the context lasts."""
     kept = Recent()
     log.addHandler(kept)
     try:

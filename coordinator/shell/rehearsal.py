@@ -1,9 +1,9 @@
-"""Lanes of a strategy that joins a session: fed beside the loop, and taken up by it as they stand.
+"""A strategy that joins a session is fed its history beside the loop, before the loop takes it up.
 
-Fed again with the same bars, such a lane says what it said, and asks nobody; from the first bar
-after them on it asks its process, which stands where those bars led it. While the loop takes them
-up, all lanes that join have TAKE_UP_S for that. A lane that is fed something else fails: nothing is
-ever fed anew on the loop.
+When the loop feeds its lanes the same bars, they replay their recorded answers without asking the
+strategy's process; from the first newer bar on they ask the process, which has seen those bars.
+For all newer bars at once the loop has TAKE_UP_S. A lane that is fed other bars fails: history is
+never computed anew on the loop.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from coordinator.core.lane import explain_of
 from coordinator.shell.strategy_process import StrategyFault, StrategyHung
 
 REHEARSAL_S = 45.0
-"""Local seconds in which all lanes of a strategy that joins must have taken their history."""
+"""Local seconds in which all lanes of a joining strategy must have answered to their history."""
 TAKE_UP_S = 2.0
-"""Local seconds in which all lanes that join must have taken what came after their rehearsal."""
+"""Local seconds in which all joining lanes must have answered to bars after their rehearsal."""
 AGAIN = "it begins anew at the next session"
 
 Step = Callable[[Any], Any]
@@ -27,26 +27,26 @@ Step = Callable[[Any], Any]
 
 
 class HistoryDiffers(StrategyFault):
-    """A lane that joins is fed other bars than those that it was rehearsed with."""
+    """A joining lane is fed other bars than those that it was rehearsed with."""
 
 
 class TakeUp:
-    """The time that a loop has for all lanes of a reload, while it takes them up."""
+    """The time that the loop has for all lanes of a reload while it takes them up."""
 
     def __init__(self) -> None:
         self._left_s: float | None = None
 
     def begin(self) -> None:
-        """A lane is taken up; on a loop, all that is fed before the loop turns belongs to it."""
+        """A lane is taken up: the time is for all that is fed before the loop's next turn."""
         if self._left_s is None:
             try:
                 asyncio.get_running_loop().call_soon(self._end)
-            except RuntimeError:  # nobody waits
+            except RuntimeError:  # no loop waits
                 return
             self._left_s = TAKE_UP_S
 
     def ask(self, step: Step, bars: Any) -> Any:
-        """What the step answers.
+        """The step's answer.
 
         Raises:
             StrategyHung: there is no time left to ask.
@@ -69,93 +69,95 @@ class TakeUp:
 
 
 class Rehearsal:
-    """The lanes of one rule that are made while it lasts, and afterwards played again.
+    """Records the lanes of one rule while it lasts, and replays them afterwards.
 
-    `differs`: one of them was fed otherwise the next time, so that all must be made anew.
+    `differs`: a lane was fed other bars in a replay, so that all must be recorded anew.
     """
 
     def __init__(self, take_up: TakeUp) -> None:
         self.differs = False
-        self._takes: list[_Take] = []
-        self._free: list[_Take] = []
+        self._recordings: list[_Recording] = []
+        self._free: list[_Recording] = []
         self._take_up = take_up
         self._until_s: float | None = None
         self._is_first = True
 
     def begin(self) -> None:
-        """Lanes that begin from now on are rehearsed, from where they stand."""
-        self._until_s, self._free = time.monotonic() + REHEARSAL_S, list(self._takes)
+        """Lanes that start from now on are recorded, after what was recorded before."""
+        self._until_s, self._free = time.monotonic() + REHEARSAL_S, list(self._recordings)
 
     def end(self) -> None:
-        """Lanes that begin from now on are taken up."""
-        self._until_s, self._free, self._is_first = None, list(self._takes), False
+        """Lanes that start from now on are taken up."""
+        self._until_s, self._free, self._is_first = None, list(self._recordings), False
 
     def start(self, key: Hashable, fresh: Callable[[], Step]) -> Step:
-        """A step of a lane on `key`; `fresh` makes one that has seen nothing."""
+        """The step of a lane on `key`; `fresh` makes one that has seen no bars."""
         if self._is_first:
-            take = _Take(key, fresh())
-            self._takes.append(take)
-            return _Played(self, key, take).step
+            recording = _Recording(key, fresh())
+            self._recordings.append(recording)
+            return _Lane(self, key, recording).step
         if self._until_s is None:
             self._take_up.begin()
-        return _Played(self, key).step
+        return _Lane(self, key).step
 
-    def chosen(self, key: Hashable, bars: Any) -> _Take:
-        """The lane that began with these bars; else one that has seen none."""
-        free = [take for take in self._free if take.key == key]
-        begun = [take for take in free if take.fed and take.fed[0] == bars]
-        for take in (*begun, *(take for take in free if not take.fed)):
-            self._free.remove(take)
-            return take
-        raise self.otherwise()
+    def claim(self, key: Hashable, bars: Any) -> _Recording:
+        """A recording on `key` that begins with these bars, else an empty one; each only once."""
+        free = [one for one in self._free if one.key == key]
+        begun = [one for one in free if one.fed and one.fed[0] == bars]
+        for recording in (*begun, *(one for one in free if not one.fed)):
+            self._free.remove(recording)
+            return recording
+        raise self.differing()
 
-    def go_on(self, take: _Take, bars: Any) -> Any:
-        """What it says to bars that it has not seen."""
+    def go_on(self, recording: _Recording, bars: Any) -> Any:
+        """The answer to bars that follow the recorded ones."""
         if self._until_s is None:
-            take.fed, take.said = [], []  # nobody asks for these any more
-            return self._take_up.ask(take.step, bars)
+            recording.fed, recording.answers = [], []  # they are not replayed any more
+            return self._take_up.ask(recording.step, bars)
         if time.monotonic() > self._until_s:
             raise StrategyHung(f"it took more than {REHEARSAL_S:g} s for its history")
-        answer = take.step(bars)
-        take.fed.append(bars)
-        take.said.append(answer)
+        answer = recording.step(bars)
+        recording.fed.append(bars)
+        recording.answers.append(answer)
         return answer
 
-    def otherwise(self) -> HistoryDiffers:
-        """It is fed something else than it was rehearsed with, as by a correction."""
+    def differing(self) -> HistoryDiffers:
+        """A lane is fed other bars than were recorded, for instance corrected ones."""
         self.differs = True
         return HistoryDiffers(f"its bars have changed since it was rehearsed; {AGAIN}")
 
 
-class _Take:
-    """A lane on `key`, what it was fed and what it said."""
+class _Recording:
+    """The step of a lane on `key`, the bars that it was fed, and its answers."""
 
     def __init__(self, key: Hashable, step: Step) -> None:
         self.key, self.step = key, step
         self.fed: list[Any] = []
-        self.said: list[Any] = []
+        self.answers: list[Any] = []
 
 
-class _Played:
-    """A lane as whoever feeds it sees it."""
+class _Lane:
+    """A lane as the engine sees it: it replays a recording, and then goes on."""
 
-    def __init__(self, rehearsal: Rehearsal, key: Hashable, take: _Take | None = None) -> None:
-        self._rehearsal, self._key, self._take = rehearsal, key, take
+    def __init__(
+        self, rehearsal: Rehearsal, key: Hashable, recording: _Recording | None = None
+    ) -> None:
+        self._rehearsal, self._key, self._recording = rehearsal, key, recording
         self._at = 0
 
     def step(self, bars: Any) -> Any:
-        take = self._take = self._take or self._rehearsal.chosen(self._key, bars)
-        if self._at == len(take.fed):
+        recording = self._recording = self._recording or self._rehearsal.claim(self._key, bars)
+        if self._at == len(recording.fed):
             try:
-                return self._rehearsal.go_on(take, bars)
+                return self._rehearsal.go_on(recording, bars)
             finally:
-                self._at = len(take.fed)
-        if take.fed[self._at] != bars:
-            raise self._rehearsal.otherwise()
+                self._at = len(recording.fed)
+        if recording.fed[self._at] != bars:
+            raise self._rehearsal.differing()
         self._at += 1
-        return take.said[self._at - 1]
+        return recording.answers[self._at - 1]
 
     def explain(self, *ticker: str) -> dict[str, object]:
-        """What the step says that it saw."""
-        explain = None if self._take is None else explain_of(self._take.step)
+        """The step's own explanation of its last bars; empty if it has none."""
+        explain = None if self._recording is None else explain_of(self._recording.step)
         return dict(explain(*ticker)) if explain is not None else {}

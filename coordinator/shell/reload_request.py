@@ -1,4 +1,4 @@
-"""What is said about a reload: who asks for which file, and what becomes of it."""
+"""The request for a reload, its result, and the protocols of those who take part in one."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from coordinator.core.values import Bar
 
 @dataclass(frozen=True, slots=True)
 class ReloadRequest:
-    """Somebody wants another configuration: of the file `path`, or of the one that runs.
+    """A request for the configuration in the file `path`, or in the session's own file if empty.
 
-    Without a `token` only the difference is asked for. The token that came with it, handed in
-    again, says that this difference is wanted.
+    Without a `token` only the difference is asked for; with the token that came with a difference,
+    that difference is to be applied.
     """
 
     by: str
@@ -28,7 +28,7 @@ class ReloadRequest:
 
 @dataclass(frozen=True, slots=True)
 class ReloadResult:
-    """What became of it, and the difference in lines; `token` is of one to be confirmed."""
+    """The outcome, and the difference in lines; `token` confirms one that is not applied yet."""
 
     done: bool
     said: str
@@ -37,7 +37,7 @@ class ReloadResult:
 
 
 class Joining(Protocol):
-    """Strategies of a user's own that are on their way into a session. All of it blocks."""
+    """A user's own strategies that are about to join a session. All of it blocks."""
 
     def get_warm(
         self,
@@ -45,7 +45,7 @@ class Joining(Protocol):
         history: Mapping[str, Sequence[Bar]],
         so_far: Mapping[str, Sequence[Bar]],
     ) -> None:
-        """Feed these, on their tickers, the bars of before the session, and those of it.
+        """Feed these, on their tickers, the bars from before the session, and those of it.
 
         Raises:
             OperatorError: one cannot be loaded, or fails at a bar.
@@ -55,12 +55,12 @@ class Joining(Protocol):
         """The session runs these strategies from now on, and no others."""
 
     def give_back(self) -> None:
-        """They do not come after all."""
+        """They do not join after all."""
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A configuration as it was read; `digest` is of the very bytes."""
+    """A configuration as it was read; `digest` is of the file's bytes."""
 
     setup: Setup
     digest: str
@@ -68,34 +68,34 @@ class Proposal:
 
 
 class Reloads(Protocol):
-    """What takes a running session to another configuration."""
+    """Changes a running session's configuration."""
 
     async def reload(self, wanted: ReloadRequest) -> ReloadResult:
         """Show the difference, or apply it."""
 
 
 class Claim(Protocol):
-    """Names of strategies that nobody else may run on the account."""
+    """Names of strategies, reserved so that nobody else runs them on the account."""
 
     def keep(self) -> None:
-        """They are run from now on."""
+        """Hold them: they run from now on."""
 
     def give_back(self) -> None:
-        """They are not run after all."""
+        """Release them: they do not run after all."""
 
 
 class Source(Protocol):
     """Where configurations come from. Both block."""
 
     def read(self, path: str) -> Proposal:
-        """The configuration in a file, or in the one that the session runs with.
+        """The configuration in a file, or in the session's own file if `path` is empty.
 
         Raises:
-            OperatorError: it cannot be read, or something in it is wrong; all of it is named.
+            OperatorError: it cannot be read, or has errors; all of them are named.
         """
 
     def claim(self, account: str, names: Collection[str]) -> Claim:
-        """Keep these strategies from other coordinators.
+        """Reserve these strategies, so that no other coordinator runs them.
 
         Raises:
             SafetyRefusal: one runs elsewhere on the account.

@@ -1,8 +1,8 @@
-"""A session that trades goes on with an edited configuration, without losing its connections.
+"""Changes the configuration of a session that trades, without losing its connections.
 
-First what is new is got ready beside the loop: leases, assets, symbols on the stream that stands,
-history. Then the engine takes all of it up between two messages, as one commit; before that
-nothing has changed, and after it a restart finds the same.
+All that is new is prepared beside the loop: leases, assets, symbols on the open stream, history.
+Then the engine takes it up between two messages, as one commit: before it nothing has changed, and
+after it a restart finds the same.
 """
 
 from __future__ import annotations
@@ -47,15 +47,15 @@ log = logging.getLogger("coordinator")
 SHOWN = "Nothing was changed yet."
 UNCHANGED = "Nothing was changed:"
 MOST_REHEARSALS = 5
-"""How often users' strategies that join are fed what has come while they were fed."""
+"""Rounds in which users' joining strategies are fed the bars that came during the last one."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Ready:
-    """What the engine wants to know of a configuration; bars by ticker, oldest first.
+    """What the engine needs for a new configuration; bars are oldest first.
 
-    `seen` are the session's own up to the journal's record number `until`, `missed` those of
-    tickers that it did not trade.
+    `seen` are the session's bars up to the journal's record number `until`, `missed` those so far
+    of tickers that it did not trade; `begins` and `shadows` are the strategies that need history.
     """
 
     assets: Mapping[str, Asset]
@@ -68,7 +68,7 @@ class _Ready:
 
 
 class Reloading:
-    """Takes one running session to other configurations, one at a time."""
+    """Changes one running session's configuration, one request at a time."""
 
     def __init__(
         self,
@@ -84,25 +84,25 @@ class Reloading:
         self._live, self._started = live, started
         markets = [s for s in streams if live.watchdog.tickers_of(s.watch)]
         self._streams = {any(map(is_crypto, live.watchdog.tickers_of(s.watch))): s for s in markets}
-        self._ours = {spec.name for spec in run.setup.every}
-        self._one = asyncio.Lock()
+        self._claimed = {spec.name for spec in run.setup.every}
+        self._lock = asyncio.Lock()
         self._tasks: set[asyncio.Task[ReloadResult]] = set()
 
     async def reload(self, wanted: ReloadRequest) -> ReloadResult:
-        """Show the difference, or apply it. Whoever asks may go away meanwhile."""
+        """Show the difference, or apply it, even if the caller is cancelled meanwhile."""
         task = asyncio.create_task(self._reload(wanted))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return await asyncio.shield(task)
 
     async def stop(self) -> None:
-        """The session ends: what is not decided yet never will be."""
+        """The session ends: drop requests that are not decided yet."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _reload(self, wanted: ReloadRequest) -> ReloadResult:
-        async with self._one:
+        async with self._lock:
             try:
                 read = partial(self._source.read, wanted.path)
                 proposal = await self._ports.workers.run(read)
@@ -124,7 +124,7 @@ class Reloading:
             return await self._apply(proposal, wanted, changes)
 
     def _mended(self, new: Setup) -> list[str]:
-        """Who failed today and trades again, in sentences."""
+        """Sentences on the strategies that failed today and will trade again."""
         live = self._live
         shadows = about_mended(live.shadows.mended(new.shadows), SHADOW_MARK)
         return [*about_mended(mended(live.engine.books, new.specs)), *shadows]
@@ -140,8 +140,8 @@ class Reloading:
             await self._subscribe(both, new)
             ready = await self._get_ready(new)
             ready = await self._get_warm(proposal, ready)
-            asked = partial(self._asked, new, wanted, ready)
-            answer = await self._live.clerk.reload(asked)
+            message = partial(self._message, new, wanted, ready)
+            answer = await self._live.clerk.reload(message)
         except (OperatorError, BrokerError, StorageError) as error:
             answer = m.Answer(False, f"{UNCHANGED} {error}")
         except Exception:
@@ -149,13 +149,13 @@ class Reloading:
             raise
         if answer.done:
             self.setup = new
-            self._ours |= {spec.name for spec in new.every}
+            self._claimed |= {spec.name for spec in new.every}
         trouble = await self._end(proposal, claim, kept=answer.done)
         log.info("reload asked for by %s: %s%s", wanted.by, answer.said, trouble)
         return ReloadResult(answer.done, answer.said + trouble, changes)
 
     async def _end(self, proposal: Proposal, claim: Claim | None, *, kept: bool) -> str:
-        """Keep what joined, or give it back; what the streams made of it, if that went wrong."""
+        """Keep what joined, or give it back; says so if a stream could not be changed, else ''."""
         self._settle(claim, kept=kept)
         joining = proposal.joining
         settle = partial(joining.keep, self.setup.every) if kept else joining.give_back
@@ -167,8 +167,8 @@ class Reloading:
         return ""
 
     async def _claim(self, new: Setup) -> Claim | None:
-        """Names that join; one that this process has run before is ours until its end."""
-        names = [spec.name for spec in new.every if spec.name not in self._ours]
+        """Claim the names that join; those that this process has run stay claimed until its end."""
+        names = [spec.name for spec in new.every if spec.name not in self._claimed]
         if not names:
             return None
         claim = partial(self._source.claim, self._started.account, names)
@@ -184,7 +184,7 @@ class Reloading:
         """Have the streams bring these tickers.
 
         Raises:
-            SafetyRefusal: the plan has too few symbols for them; they bring what they did.
+            SafetyRefusal: the plan has too few symbols for them; the streams stay as they were.
             BrokerUnavailable: the broker did not confirm it; the same.
         """
         for crypto, stream in self._streams.items():
@@ -226,8 +226,8 @@ class Reloading:
         until, seen = bars_seen(started.journal.path, started.session_id, after=0)
         return _Ready(assets, history, until, seen, missed)
 
-    def _asked(self, new: Setup, wanted: ReloadRequest, ready: _Ready, now: datetime) -> m.Reload:
-        """All that the engine needs, with the bars that were decided on meanwhile."""
+    def _message(self, new: Setup, wanted: ReloadRequest, ready: _Ready, now: datetime) -> m.Reload:
+        """The message to the engine, with the bars that were decided on meanwhile."""
         path: Path = self._started.journal.path
         _, newest = bars_seen(path, self._started.session_id, after=ready.until)
 
@@ -239,10 +239,10 @@ class Reloading:
         return replace(part(new, ready.begins), beside=shadows)
 
     async def _get_warm(self, proposal: Proposal, ready: _Ready) -> _Ready:
-        """Let users' own strategies take what bars there are, until there are few newer ones.
+        """Feed users' own joining strategies, until few newer bars are left for the loop.
 
         Raises:
-            OperatorError: one fails at a bar, or bars come faster than they are taken.
+            OperatorError: one fails at a bar, or bars come faster than it answers.
         """
         began_s = time.monotonic()
         for rehearsal in range(MOST_REHEARSALS):
@@ -260,7 +260,7 @@ class Reloading:
         )
 
     async def _rehearse(self, proposal: Proposal, ready: _Ready) -> None:
-        """Feed them what bars there are yet, beside the loop."""
+        """Feed them all bars so far, beside the loop."""
         for begins, serves in (
             (ready.begins, self._live.engine.lanes.roster.serves),
             (ready.shadows, self._live.shadows.serves),
@@ -272,15 +272,15 @@ class Reloading:
     def _bars_for(
         self, begins: Sequence[StrategySpec], ready: _Ready, newest: Sequence[Bar]
     ) -> tuple[dict[str, tuple[Bar, ...]], dict[str, tuple[Bar, ...]]]:
-        """By ticker, the bars from before the session, and those of it up to the `newest`."""
-        plan, so_far = self._started.plan, dict[str, dict[datetime, Bar]]()
-        for bar in (*ready.missed, *ready.seen, *newest):  # as it was decided on, where it was
+        """By ticker: the bars from before the session, and the session's up to the `newest`."""
+        plan, by_start = self._started.plan, dict[str, dict[datetime, Bar]]()
+        for bar in (*ready.missed, *ready.seen, *newest):  # the bar decided on wins
             if plan.counts(bar):
-                so_far.setdefault(bar.symbol, {})[bar.start] = bar
+                by_start.setdefault(bar.symbol, {})[bar.start] = bar
         kept = startup.history_of(begins, plan, ready.history)
-        seen = {ticker: so_far.get(ticker, {}) for ticker in kept}
-        told = {t: tuple(bars[start] for start in sorted(bars)) for t, bars in seen.items()}
-        return {ticker: tuple(bars) for ticker, bars in kept.items()}, told
+        seen = {ticker: by_start.get(ticker, {}) for ticker in kept}
+        so_far = {t: tuple(bars[start] for start in sorted(bars)) for t, bars in seen.items()}
+        return {ticker: tuple(bars) for ticker, bars in kept.items()}, so_far
 
 
 def _beginners(
@@ -288,7 +288,7 @@ def _beginners(
     old: Sequence[StrategySpec],
     new: Sequence[StrategySpec],
 ) -> list[StrategySpec]:
-    """Who needs history: whose indicators begin, or who wants more bars than before."""
+    """The strategies that need history: with new indicators, or more warm-up bars than before."""
     known = {spec.name: spec.min_warmup_bars for spec in old}
     return [
         spec
@@ -301,7 +301,7 @@ def _beginners(
 def lacking(
     serves: Callable[[StrategySpec, str], bool], begins: Sequence[StrategySpec]
 ) -> list[StrategySpec]:
-    """These on the tickers on which they have no lane yet."""
+    """These strategies, with only those of their tickers on which they have no lane yet."""
     narrow = [
         replace(spec, tickers=tuple(ticker for ticker in spec.tickers if not serves(spec, ticker)))
         for spec in begins

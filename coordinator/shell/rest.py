@@ -1,6 +1,6 @@
 """The broker's REST as a port: parsed JSON in and out, and errors that say what an answer proves.
 
-What an answer means is the broker's affair (broker.py); how it is fetched is the port's.
+The port fetches answers; `broker.py` interprets them.
 """
 
 from __future__ import annotations
@@ -33,4 +33,4 @@ class Rest(Protocol):
         """The parsed answer to a POST of a JSON body."""
 
     def delete(self, api: Api, path: str) -> None:
-        """A DELETE, of which only success or failure is told."""
+        """Send a DELETE; a successful one returns nothing."""

@@ -1,4 +1,4 @@
-"""What a session is asked to run, what it is made of once it has started, and how it ended."""
+"""The values of a session: what to run, what was started, and how it ended."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ from coordinator.shell.reload_request import Source
 from coordinator.shell.shadows import NO_SHADOWS, Beginning, Shadows
 
 PATIENCE_S = 130.0
-"""Local seconds that one question before or after the session waits for its turn: two windows."""
+"""Local seconds that a request before or after the session waits for its turn: two windows."""
 
 Observer = Callable[[Clerk], AbstractAsyncContextManager[object]]
-"""Something that lives while a session trades: it asks its clerk, or hands it wishes."""
+"""A context around a session's trading; it reads from the session's clerk, or hands it requests."""
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What to run. `check_account` is told the account's number, and may refuse it.
+    """What to run. `check_account` gets the account's number, and may raise to refuse it.
 
-    `fill_model` names the embedded simulator's; empty where a broker fills.
+    `fill_model` names the embedded simulator's model; it is empty where a broker fills.
     """
 
     setup: Setup
@@ -46,7 +46,7 @@ class Run:
     fill_model: str = ""
     observers: Sequence[Observer] = ()
     source: Source | None = None
-    """Where edited configurations come from; without it the session knows no reload."""
+    """Where edited configurations come from; without it the session takes no reload."""
     shadowing: Callable[[Run, Beginning], Shadows] | None = None
     """Makes the shadow strategies' part of a session; without it there are none."""
 
@@ -66,8 +66,8 @@ class Run:
     def broker(self, ports: Ports, pace: Pace | None = None) -> Broker:
         """The broker, over a REST session of its own.
 
-        Without a pace it waits for its turns, and asks again what was not answered: before the
-        first decision and after the last nobody comes back to it.
+        Without a pace it waits for its turns, and repeats requests that were not answered: before
+        the first decision and after the last nothing else would repeat them.
         """
         rest = ports.rest(self.settings)
         if pace is not None:
@@ -111,7 +111,7 @@ class RunResult:
 
 @dataclass(slots=True)
 class Started:
-    """A session that is open, in the journal and in the books, and warm."""
+    """A session that is opened in the journal and in the books, and warmed up."""
 
     account: str
     session_id: str
@@ -120,6 +120,6 @@ class Started:
     journal: Journal
     now: datetime
     clock: BrokerClock
-    """It has gone on since the broker said `now`: a start may take a minute."""
+    """It has run on since `now`: a start may take a minute."""
     unsent: list[str]
     shadows: Shadows = NO_SHADOWS

@@ -1,6 +1,6 @@
-"""One session from its first question to the broker to its last: start, trade, end.
+"""One session, from the first request to the broker to the last: start, trade, end.
 
-Blocking steps run on a worker thread, so that a stop is heard meanwhile.
+Blocking steps run on a worker thread, so that a stop is noticed meanwhile.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ async def trade_session(run: Run, stop: asyncio.Event, ports: Ports) -> RunResul
     """Run a session; None when no market of the strategies opens any more today.
 
     Raises:
-        OperatorError: refused for safety, or something in the configuration the broker rejects.
+        OperatorError: refused for safety, or the broker rejects something in the configuration.
         BrokerError: the broker could not be reached, or a stream was lost.
     """
     with ExitStack() as resources:
@@ -87,7 +87,7 @@ def live_session(run: Run, ports: Ports, started: Started, narrator: Narrator) -
 async def _trade(
     run: Run, ports: Ports, live: LiveSession, started: Started, stop: asyncio.Event
 ) -> str:
-    """Bring the streams up, take what was missed meanwhile, and trade."""
+    """Connect the streams, repair what was missed meanwhile, and trade."""
     async with AsyncExitStack() as surroundings:
         streams = []
         for stream in _streams(run, ports, live):
@@ -112,11 +112,11 @@ async def _trade(
 
 
 async def _come_up(stream: Stream, watchdog: Watchdog, run: Run) -> None:
-    """Wait for a stream. Order states can be had from REST as well, bars cannot.
+    """Wait until a stream is live. A session can do without the order stream: it asks REST then.
 
     Raises:
         SafetyRefusal: the slot is taken, or the plan has too few symbols for these strategies.
-        BrokerError: refused for another reason, or nothing was heard.
+        BrokerError: refused for another reason, or nothing came.
     """
     try:
         await stream.watch.until_live(STREAM_DEADLINE_S)
@@ -137,7 +137,7 @@ async def _stop_when(stop: asyncio.Event, live: LiveSession) -> None:
 
 
 def _streams(run: Run, ports: Ports, live: LiveSession) -> Iterable[Stream]:
-    """Orders first, so that no fill of ours is missed; then one connection per market."""
+    """The order stream first, so that no fill of ours is missed; then a stream per market."""
     reconnected = live.gap_repair.ask_for_all
     watch = StreamWatch("orders", reconnected, live.handlers.on_order_garbage)
     live.watchdog.watch_orders(watch)
@@ -155,7 +155,7 @@ def _streams(run: Run, ports: Ports, live: LiveSession) -> Iterable[Stream]:
 
 
 def read_clock(run: Run, ports: Ports, broker: Broker) -> tuple[BrokerClock, datetime]:
-    """The broker's clock, and what it says now."""
+    """A clock set to the broker's time, and that time."""
     clock = BrokerClock(run.speed, ports.monotonic)
     now = broker.clock()
     clock.heard(now)
@@ -221,7 +221,7 @@ def _start(run: Run, ports: Ports, resources: ExitStack) -> Started | None:
 def _open(
     settling: Settling, run: Run, plan: SessionPlan, name: SessionName, now: datetime
 ) -> bool:
-    """Begin the session in the journal, or go on with it; whether it is a new one."""
+    """Begin the session in the journal, or go on with it; returns whether it is a new one."""
     books = settling.books
     is_new = books.session is None or books.session.session_id != name.session_id
     if is_new:
@@ -235,7 +235,7 @@ def _open(
 
 
 def _close_unfinished(run: Run, ports: Ports, broker: Broker, path: Path, now: datetime) -> None:
-    """A session died between its last minute and its end: learn what came of it, and end it."""
+    """End a session that died after its last minute, with what the broker says came of it."""
     if not path.exists():
         return
     with ExitStack() as resources:
@@ -250,7 +250,7 @@ def _close_unfinished(run: Run, ports: Ports, broker: Broker, path: Path, now: d
 
 
 def end_session(run: Run, ports: Ports, started: Started, status: str) -> list[r.DiscrepancyFound]:
-    """Compare with the broker once more, and close the session in the journal."""
+    """Compare with the broker once more, and end the session in the journal."""
     books = started.engine.books
     found: list[r.DiscrepancyFound] = []
     cash: Decimal | None = None

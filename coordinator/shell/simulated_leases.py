@@ -1,8 +1,8 @@
-"""What runs against embedded simulators leave among the leases: removed when they end.
+"""Removes the lease files of runs against embedded simulators, once these have ended.
 
-Such a broker has a port and an account that nobody meets again, so neither a lease nor a count of
-requests is worth anything after it. What a killed run left, the next simulated start removes.
-Files of any other broker stay: an account lives on, and a lease that is gone could be held twice.
+The port and account of such a simulator are never used again, so its leases and counts of requests
+are worth nothing after it. Those of a killed run are removed by the next simulated start. Files of
+any other broker stay: its account lives on, and a lease whose file is gone could be held twice.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from coordinator.settings import SIMULATED
 from coordinator.shell.lease import is_held, leases_folder, name_of_account, name_of_key
 
 STARTING_S = 60.0
-"""Local seconds for which the files of a run that starts are left alone, held or not."""
+"""Local seconds for which the files of a starting run are left alone, held or not."""
 _ACCOUNT = re.compile(r"account-127_0_0_1_(\d+)-(SIM\d{4,})\D.*")
 
 
 def forget_run(host: str, account: str, folder: Path | None = None) -> None:
-    """Remove what a run on this account of the embedded simulator at `host` left; it has ended."""
+    """Remove the files of an ended run on this account of the embedded simulator at `host`."""
     leases = leases_folder(folder)
     for path in _files_of(leases, host, account):
         path.unlink(missing_ok=True)
 
 
 def forget_killed_runs(folder: Path | None = None) -> None:
-    """Remove what simulated runs left that were killed."""
+    """Remove the files of simulated runs that were killed."""
     leases = leases_folder(folder)
     found = {(m[1], m[2]) for path in leases.glob("account-*") if (m := _ACCOUNT.match(path.name))}
     for port, account in found:

@@ -1,7 +1,7 @@
-"""What every websocket of ours is held to, whoever is at its other end.
+"""The options of all our websockets, which hold whoever is at the other end.
 
-A frame is bounded before it is read, the keys go to the configured address and follow no redirect,
-and no frame is ever written into a log: websockets prints them at DEBUG, ours with the keys.
+The size of a frame is bounded before it is read, the keys go to the configured address and follow
+no redirect, and no frame is logged: websockets would print them at DEBUG, even the keys' one.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ from websockets.legacy.client import WebSocketClientProtocol
 from websockets.legacy.exceptions import RedirectHandshake
 
 if TYPE_CHECKING:
-    Speaker = logging.LoggerAdapter[logging.Logger]
+    Adapter = logging.LoggerAdapter[logging.Logger]
 else:
-    Speaker = logging.LoggerAdapter
+    Adapter = logging.LoggerAdapter
 
 LEAST_FRAME_BYTES = 256 * 1024
 """Room for any report of an order (2 kB), and for 1,500 bars; unpacked it costs at most 20 MB."""
 FRAME_BYTES_PER_TICKER = 1024
 """A bar is 90 bytes in msgpack and 160 in JSON, and a frame may hold one of each ticker."""
 FRAMES_WAITING = 32
-"""The socket is read no further while so many wait; handlers only enqueue, so that is not long."""
+"""The socket is not read while so many frames wait; handlers only enqueue, so not for long."""
 
 
-class _FramesUntold(Speaker):
-    """A logger that is deaf at DEBUG, whatever levels the program around us sets."""
+class _NoFrames(Adapter):
+    """A logger that drops DEBUG lines, whatever levels the program around us sets."""
 
     def isEnabledFor(self, level: int) -> bool:
         return level > logging.DEBUG and super().isEnabledFor(level)
 
 
-class _Straight(WebSocketClientProtocol):
-    """A connection that goes where it was sent, and nowhere else."""
+class _NoRedirect(WebSocketClientProtocol):
+    """A connection that refuses redirects."""
 
     async def handshake(self, *args: Any, **options: Any) -> None:
         try:
@@ -46,13 +46,13 @@ class _Straight(WebSocketClientProtocol):
 
 
 def socket_options(tickers: int = 0) -> dict[str, Any]:
-    """The options of a websocket that carries the bars of so many tickers, or reports of orders."""
+    """The options of a websocket for the bars of so many tickers, or for reports of orders."""
     return {
         "ping_interval": 10,
         "ping_timeout": 20,
         "close_timeout": 1,
         "max_queue": FRAMES_WAITING,
         "max_size": max(LEAST_FRAME_BYTES, tickers * FRAME_BYTES_PER_TICKER),
-        "create_protocol": _Straight,
-        "logger": _FramesUntold(logging.getLogger("websockets.client"), {}),
+        "create_protocol": _NoRedirect,
+        "logger": _NoFrames(logging.getLogger("websockets.client"), {}),
     }

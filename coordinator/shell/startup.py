@@ -1,7 +1,7 @@
-"""Before the first decision: what the broker has against what the books say, and the warm-up.
+"""The steps before the first decision: plan the session, replay the journal, warm up.
 
-A start and a restart are the same: replay the journal, ask the broker what it does not tell, and
-go on only if both agree.
+A start and a restart are the same: replay the journal, ask the broker for what it does not tell,
+and go on only if both agree.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ CRYPTO_LEAD_S = 900.0
 
 
 def read_sessions(broker: Broker, now: datetime) -> list[Hours]:
-    """The exchange's sessions from as far back as warm-up looks to a week ahead.
+    """The exchange's sessions, from as far back as warm-up may reach to a week ahead.
 
-    They are the broker's; if it does not tell them, those that a library knows, and a warning.
+    They are the broker's; if it does not answer, a library's, with a warning.
     """
     today = now.astimezone(NEW_YORK).date()
     first, last = today - FURTHEST, today + timedelta(days=7)
@@ -49,7 +49,7 @@ def read_sessions(broker: Broker, now: datetime) -> list[Hours]:
 
 
 def plan(now: datetime, sessions: Sequence[Hours], tickers: Sequence[str]) -> SessionPlan | None:
-    """What there is to trade from `now` on, for these tickers."""
+    """The session to trade from `now` on, for these tickers; None if there is none today."""
     return plan_session(
         now,
         now.astimezone(NEW_YORK).date(),
@@ -80,7 +80,7 @@ def read_assets(broker: Broker, tickers: Sequence[str]) -> dict[str, Asset]:
 
 
 def read_held_assets(broker: Broker, books: Books, known: Mapping[str, Asset]) -> dict[str, Asset]:
-    """What may be ordered of what is left of strategies that are not run any more, for a kill."""
+    """What may be ordered of positions that strategies left which run no more, for a kill."""
     left = {symbol for name in books.strategies() for symbol in books.ledger[name].positions}
     left |= {order.symbol for order in books.orders.open()}
     assets = {}
@@ -93,7 +93,7 @@ def read_held_assets(broker: Broker, books: Books, known: Mapping[str, Asset]) -
 
 
 def replay(journal: Journal, coordinator: str) -> tuple[Books, list[Bar]]:
-    """The books as the journal has them, and the bars that the last session of ours has seen."""
+    """The books as the journal has them, and the bars that this coordinator's last session saw."""
     books = Books()
     seen: list[Bar] = []
     for entry in journal.replay():
@@ -105,7 +105,7 @@ def replay(journal: Journal, coordinator: str) -> tuple[Books, list[Bar]]:
                 goes_on = books.session and books.session.session_id == opened.session_id
                 seen = seen if goes_on else []
             case r.BarsSeen(origin=r.Origin.CORRECTED):
-                pass  # it was decided on as it first came
+                pass  # decisions used the bar as it first came
             case r.BarsSeen() | r.HistorySeen():
                 seen += entry.record.bars
         books.apply_all([entry.record])
@@ -113,7 +113,7 @@ def replay(journal: Journal, coordinator: str) -> tuple[Books, list[Bar]]:
 
 
 def advance_sequences(books: Books, broker: Broker, session_date: date) -> None:
-    """Set each strategy's sequence past what the broker knows, so that no id is used twice."""
+    """Move each strategy's sequence past the ids that the broker has, so that none is reused."""
     start = datetime.combine(session_date, datetime.min.time(), NEW_YORK) - timedelta(days=2)
     for update in broker.orders_after(start):
         if f".{session_date.isoformat()}." in update.client_order_id:
@@ -121,7 +121,7 @@ def advance_sequences(books: Books, broker: Broker, session_date: date) -> None:
 
 
 def warm_up_needs(specs: Sequence[StrategySpec], session_plan: SessionPlan) -> list[Need]:
-    """How many bars each ticker needs from before the session, for whoever needs the most."""
+    """How many bars from before the session each ticker needs, for its most demanding strategy."""
     needs = []
     for ticker in tickers_of(specs):
         first = session_plan.first_bar(ticker)
@@ -134,7 +134,7 @@ def warm_up_needs(specs: Sequence[StrategySpec], session_plan: SessionPlan) -> l
 def history_of(
     specs: Sequence[StrategySpec], session_plan: SessionPlan, history: Mapping[str, Sequence[Bar]]
 ) -> dict[str, Sequence[Bar]]:
-    """Of bars that were fetched for more strategies, those that these alone would have fetched."""
+    """The part of `history`, fetched for more strategies, that these alone would have fetched."""
     return {
         need.symbol: history[need.symbol][-need.count :] if need.count else []
         for need in warm_up_needs(specs, session_plan)
@@ -147,7 +147,7 @@ def bars_so_far(
 ) -> list[Bar]:
     """The session's bars of these tickers that ended before they were first traded, oldest first.
 
-    They are history: nothing was missed, because nobody was there to decide.
+    They are history, not missed bars: no strategy was there to decide.
     """
     firsts = {ticker: session_plan.first_bar(ticker) for ticker in tickers}
     starts = {t: first for t, first in firsts.items() if first is not None and first < now}
@@ -157,7 +157,10 @@ def bars_so_far(
 def warm_up(
     engine: Engine, history: Mapping[str, Sequence[Bar]], so_far: Sequence[Bar], now: datetime
 ) -> list[r.Record]:
-    """Feed the lanes: history first, then the session's bars `so_far`, decided on or not."""
+    """Feed the lanes: history first, then the session's bars `so_far`, decided on or not.
+
+    Returns the record of those bars that the books have not seen.
+    """
     for ticker in tickers_of(engine.specs):
         engine.lanes.warm(ticker, history.get(ticker, ()))
     so_far = [bar for bar in so_far if engine.plan.counts(bar)]
@@ -174,7 +177,7 @@ def warm_up(
 def fetch_history(
     broker: Broker, sessions: Sequence[Hours], needs: Sequence[Need], file: Path
 ) -> dict[str, list[Bar]]:
-    """Warm-up bars by ticker, from the warm-up flow's file and what it lacks from REST."""
+    """Warm-up bars by ticker: from the warm-up flow's file, and from REST what that lacks."""
     return History(broker, sessions).fetch(needs, read_bars(file))
 
 

@@ -24,18 +24,18 @@ from coordinator.errors import OperatorError
 from coordinator.shell.worker_process import LINE_BYTES, Load, line, load_nothing, run_nursery
 
 QUICK_MS = 2
-"""Nearly every answer comes sooner; only the others are watched over while they are awaited."""
+"""Nearly every answer comes sooner; only a longer wait measures the process meanwhile."""
 SLICE_MS = 5
 PATIENCE = 5
 """Budgets after which an answer is overdue, however little processor time its process was given."""
 LOAD_S = 20.0
-"""Local seconds in which a file must be loaded that a session takes up while it trades."""
+"""Local seconds in which a file must be loaded for a session that trades already."""
 LOAD_GRACE_S = 1.0
-"""What comes on top of it for the word that it took longer, and where."""
+"""Local seconds on top of it, for the answer that says where loading took longer."""
 LOAD_PATIENCE = 2
 UNREADABLE = "its process wrote something that is no answer"
 REPLY_S = 30.0
-"""Local seconds in which the process that forks must answer."""
+"""Local seconds in which the forking process must answer."""
 
 
 class StrategyFault(OperatorError):
@@ -65,7 +65,7 @@ class StrategyDied(StrategyFault):
 class Nursery:
     """The process that forks workers, as a context; made before threads and connections are.
 
-    A worker has one of the `rules`, or makes one later, by `load`. Any thread may ask for one.
+    A worker has one of the `rules`, or makes one later by `load`. Any thread may fork one.
 
     Raises:
         OperatorError: no process can be started.
@@ -73,12 +73,12 @@ class Nursery:
 
     def __init__(self, rules: Sequence[Rule], load: Load = load_nothing) -> None:
         self._rules, self._load = rules, load
-        self._one = threading.Lock()
+        self._lock = threading.Lock()
 
     def __enter__(self) -> Nursery:
         self._control, theirs = socket.socketpair()
-        parent, chance = os.getpid(), random.getstate()
-        gc.freeze()  # to collect is to touch, and so to copy, what the processes share
+        parent, random_state = os.getpid(), random.getstate()
+        gc.freeze()  # a collection writes to, and so copies, memory that the processes share
         try:
             self._pid = os.fork()
         except OSError as error:
@@ -87,7 +87,7 @@ class Nursery:
             gc.unfreeze()
             raise OperatorError(f"no process can be started for the strategies: {error}") from None
         if not self._pid:
-            run_nursery(theirs, self._rules, self._load, parent, chance)
+            run_nursery(theirs, self._rules, self._load, parent, random_state)
         theirs.close()
         self._control.settimeout(REPLY_S)
         return self
@@ -111,7 +111,7 @@ class Nursery:
             StrategyDied: it cannot be started.
         """
         try:
-            with self._one:
+            with self._lock:
                 self._control.sendall(line(["fork", number]))
                 text, received, _, _ = socket.recv_fds(self._control, LINE_BYTES, 1)
         except OSError as error:
@@ -125,7 +125,7 @@ class Nursery:
 
     def end(self, pid: int) -> int | None:
         """Kill a worker if it has not ended; its exit status, minus a signal, None if unknown."""
-        with suppress(OSError, ValueError), self._one:
+        with suppress(OSError, ValueError), self._lock:
             self._control.sendall(line(["end", pid]))
             _, status = json.loads(self._control.recv(LINE_BYTES))
             return int(status)
@@ -133,7 +133,7 @@ class Nursery:
 
 
 class StrategyProcess:
-    """One worker. `restless`: stay awake while waiting, so that it shows that there is work."""
+    """One worker. `restless`: never sleep while waiting, so that this process is seen at work."""
 
     def __init__(
         self, nursery: Nursery, pid: int, channel: socket.socket, *, restless: bool
@@ -148,21 +148,21 @@ class StrategyProcess:
         self._most_bytes: int | None = None
         self._received = b""
         self._posted: set[int] = set()
-        self._late: list[tuple[int, str, object]] = []
+        self._answered: list[tuple[int, str, object]] = []
 
     def load(self, wanted: str) -> Any:
-        """Have it make its rule, within LOAD_S; what is told of it. If it cannot, it is ended.
+        """Have it make its rule, within LOAD_S; returns what `Load` tells of it.
 
         Raises:
-            StrategyFault: it raised, hung or ended; the text says so.
+            StrategyFault: it raised, hung or ended, as the text says; the process is ended.
         """
         try:
             request = {"load": wanted, "within_s": LOAD_S}
             match self.ask(0, [0, request], LOAD_S + LOAD_GRACE_S, LOAD_PATIENCE):
-                case [0, "loaded", told, list()]:
-                    return told
-                case [0, "raised", str(why), list()]:
-                    raise StrategyRaised(why)
+                case [0, "loaded", value, list()]:
+                    return value
+                case [0, "raised", str(text), list()]:
+                    raise StrategyRaised(text)
             raise StrategyMisanswered(UNREADABLE)
         except StrategyFault as fault:
             how = self.end()
@@ -174,15 +174,15 @@ class StrategyProcess:
             raise
 
     def limit_growth(self, growth_bytes: int) -> None:
-        """From now on it may grow by so much and no more."""
+        """Let it grow by so much from now on, and no more."""
         self._most_bytes = self._meter.size_bytes() + growth_bytes
 
     def fileno(self) -> int:
-        """What becomes readable when it answers."""
+        """The file descriptor that becomes readable when it answers."""
         return self._channel.fileno()
 
     def post(self, number: int, request: Sequence[object]) -> None:
-        """Ask, and do not wait; `answers` has the answer.
+        """Send a request without waiting; `answers` returns the answer.
 
         Raises:
             StrategyDied: it has ended.
@@ -194,19 +194,19 @@ class StrategyProcess:
         self._posted.add(number)
 
     def answers(self) -> list[tuple[int, str, object]]:
-        """Number, kind and value of what was posted and is answered by now; waits for nothing.
+        """Number, kind and value of the posted requests that are answered by now; does not wait.
 
-        What `ask` met before its own answer is among it.
+        Answers that `ask` read before its own are among them.
 
         Raises:
-            StrategyDied, StrategyMisanswered: it is to be ended.
+            StrategyDied, StrategyMisanswered: the process is to be ended.
         """
         while self._ready.poll(0) and len(self._received) <= LINE_BYTES:
             self._receive()
         while b"\n" in self._received:
-            if not self._is_of_a_post(self._line()):
+            if not self._is_posted(self._line()):
                 raise StrategyMisanswered(UNREADABLE)
-        found, self._late = self._late, []
+        found, self._answered = self._answered, []
         return found
 
     def ask(
@@ -214,16 +214,16 @@ class StrategyProcess:
     ) -> Any:
         """The answer to the request of this number: a JSON value.
 
-        Time in which the process stands in line for a processor is not charged, up to `patience`
-        budgets.
+        Time in which the process waits for a processor is not charged, up to `patience` budgets.
 
         Raises:
-            StrategyHung, StrategyLeaked, StrategyDied, StrategyMisanswered: it is to be ended.
+            StrategyHung, StrategyLeaked, StrategyDied, StrategyMisanswered: the process is to be
+                ended.
         """
         try:
             self._channel.sendall(line([number, *request]))
             answer = self._answer(budget_s, patience)
-            while self._is_of_a_post(answer):
+            while self._is_posted(answer):
                 answer = self._answer(budget_s, patience)
         except OSError:  # the connection is broken: the process has ended
             raise StrategyDied from None
@@ -232,17 +232,17 @@ class StrategyProcess:
             raise StrategyMisanswered(UNREADABLE)
         return answer
 
-    def _is_of_a_post(self, answer: Any) -> bool:
-        """Whether this answers what was posted; then it is kept for `answers`."""
+    def _is_posted(self, answer: Any) -> bool:
+        """Whether this answers a posted request; then it is kept for `answers`."""
         match answer:
             case [int(number), str(kind), value, _] if number in self._posted:
                 self._posted.discard(number)
-                self._late.append((number, kind, value))
+                self._answered.append((number, kind, value))
                 return True
         return False
 
     def _answer(self, budget_s: float, patience: int) -> Any:
-        """The next line, read."""
+        """Wait for the next line; its JSON value."""
         while b"\n" not in self._received and len(self._received) <= LINE_BYTES:
             self._wait(budget_s, patience)
             self._receive()
@@ -265,7 +265,7 @@ class StrategyProcess:
             raise StrategyMisanswered(UNREADABLE) from None
 
     def end(self) -> str:
-        """Kill it if it has not ended; 'ended by itself, with exit status 3', or what it was."""
+        """Kill it if it has not ended; how it ended, as 'ended by itself, with exit status 3'."""
         self._channel.close()
         self._meter.close()
         return _cause(self._nursery.end(self._pid))
@@ -278,8 +278,8 @@ class StrategyProcess:
         while not self._ready.poll(self._slice_ms):
             self._check_growth()
             now_s, now_used_s = time.monotonic(), self._meter.used_s()
-            in_line = self._meter.wants_processor()
-            charged_s += now_used_s - used_s if in_line else now_s - seen_s
+            is_runnable = self._meter.is_runnable()
+            charged_s += now_used_s - used_s if is_runnable else now_s - seen_s
             seen_s, used_s = now_s, now_used_s
             overdue = charged_s >= budget_s or now_s - began_s >= patience * budget_s
             if overdue and not self._ready.poll(0):
@@ -291,7 +291,7 @@ class StrategyProcess:
 
 
 class _Meter:
-    """What Linux tells of a process; elsewhere everything is 0."""
+    """A process's use of memory and processor, as Linux tells it; elsewhere everything is 0."""
 
     def __init__(self, pid: int) -> None:
         self._page_bytes = resource.getpagesize()
@@ -300,17 +300,17 @@ class _Meter:
         self._state = _opened(f"/proc/{pid}/stat")
 
     def size_bytes(self) -> int:
-        """Memory of its own that is in use; what it shares with files is not counted."""
+        """Memory of its own that is in use; pages shared with files are not counted."""
         words = _words(self._memory)
         return (int(words[1]) - int(words[2])) * self._page_bytes if len(words) > 2 else 0
 
     def used_s(self) -> float:
-        """Seconds of a processor that it has had."""
+        """Processor seconds that it has used."""
         words = _words(self._schedule)
         return int(words[0]) / 1e9 if words else 0.0
 
-    def wants_processor(self) -> bool:
-        """Whether it runs, or stands in line for a processor."""
+    def is_runnable(self) -> bool:
+        """Whether it runs, or waits for a processor."""
         return b") R " in b" ".join(_words(self._state))
 
     def close(self) -> None:

@@ -1,7 +1,7 @@
-"""What the streams bring: messages for the inbox, or garbage that is counted and asked about.
+"""Turns what the streams bring into messages for the inbox; what cannot be read is counted.
 
-Called by the streams on the loop; nothing here raises or waits. What was dropped may have been a
-bar or a fill, so REST is asked; in a flood of garbage only now and then.
+Called by the streams on the loop; nothing here raises or waits. A dropped record may have been a
+bar or a fill, so REST is asked; in a flood of them only now and then.
 """
 
 from __future__ import annotations
@@ -41,11 +41,11 @@ class StreamHandlers:
 
     @property
     def malformed(self) -> int:
-        """How much of what the streams brought was dropped."""
+        """How many records of the streams were dropped."""
         return self._bars.count + self._orders.count
 
     def on_bars(self, brought: Sequence[Raw] | PlainBars) -> None:
-        """Bars of one frame of a market stream, in its order, or late corrections of bars."""
+        """Take the bars of one market frame, in its order, or its late corrections of bars."""
         bars: tuple[Bar, ...]
         if isinstance(brought, PlainBars):
             bars, starts = brought, {brought.start}
@@ -69,7 +69,7 @@ class StreamHandlers:
         return tuple(bar for bar in bars if bar.start not in future)
 
     def on_order_update(self, raw: Raw) -> None:
-        """A raw envelope of the order stream."""
+        """Take a raw envelope of the order stream."""
         try:
             self._put(wire.parse_trade_update(raw))
         except Malformed as error:
@@ -85,18 +85,18 @@ class StreamHandlers:
         self.on_bar_garbage(f"bar: {error}")
 
     def on_bar_garbage(self, what: str) -> None:
-        """Something of a market stream was dropped, and may have been a bar."""
+        """A market stream dropped something that may have been a bar."""
         if self._bars.drop(what):
             self._missed_a_bar()
 
     def on_order_garbage(self, what: str) -> None:
-        """Something of the order stream was dropped, and may have been a fill.
+        """The order stream dropped something that may have been a fill.
 
-        In a flood the regular looks find what the last of it hid.
+        After a flood, the regular looks at the account find what its end may have hidden.
         """
         self._missed_an_order(self._orders.drop(what))
 
     def tell_rest(self) -> None:
-        """Say how much was dropped since it was last told."""
+        """Log how much was dropped since the last line about it."""
         self._bars.tell_rest()
         self._orders.tell_rest()

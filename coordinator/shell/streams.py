@@ -1,8 +1,8 @@
-"""The broker's websockets: one connection each, watched, and never silent about their state.
+"""The broker's websockets: each is one connection whose state is watched and logged.
 
-Handlers do nothing but hand on: what they raise would cost the rest of the frame. The SDK says
-neither that it connected nor why it could not, so its steps are observed where they happen. It
-retries by itself; a stream task that ends without our stop is a fault.
+Handlers only pass messages on: an exception in one would cost the rest of the frame. The SDK
+reports neither that it connected nor why it could not, so subclasses observe its steps. It retries
+by itself; a stream task that ends without our stop is a fault.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from coordinator.shell.subscription import Subscription, handler
 log = logging.getLogger("coordinator")
 SDK_LOGGERS = ("alpaca.data.live.websocket", "alpaca.trading.stream")
 LIMITED_FEED, LEAST_PAIRS = "iex", 30
-"""The free feed, and how many pairs of channel and symbol it surely takes: bars come first."""
+"""The free feed, and how many pairs of channel and symbol it grants at least: bars come first."""
 NO_SUCH_KEYS, SYMBOL_LIMIT, SLOT_TAKEN, NOT_PAID_FOR = 402, 405, 406, 409
 DECISIVE = {401, NO_SUCH_KEYS, SYMBOL_LIMIT, SLOT_TAKEN, NOT_PAID_FOR}
-"""Errors that end what a live stream brings; after any other the next bars come all the same."""
+"""Errors that end a live stream's data; after any other, bars keep coming."""
 MOST_WORDS = 200
-"""Characters of an error of the broker's that are told."""
+"""Characters of a broker's error that are repeated whole."""
 REFUSALS = {"connection limit": SLOT_TAKEN, "insufficient subscription": NOT_PAID_FOR}
-"""What a refused login says, as its code; the SDK hands on the words alone."""
+"""The code of a refused login by a part of its text, which is all that the SDK passes on."""
 AGAIN_S = 1.0
 """Local seconds after which a stream whose task ended by itself is started again."""
 
@@ -54,10 +54,10 @@ class StreamState(Enum):
 
 
 class StreamWatch:
-    """What is known of one stream. `granted` are the symbols whose bars the broker will send.
+    """The state of one stream. `granted` are the symbols whose bars the broker will send.
 
-    `on_reconnect` is called when it is back after a loss, `on_garbage` with whatever was dropped
-    before it could become a message.
+    `on_reconnect` is called when it is back after a loss, `on_garbage` with a description of
+    whatever was dropped before it could become a message.
     """
 
     def __init__(
@@ -77,16 +77,16 @@ class StreamWatch:
         self._asked: asyncio.Future[None] | None = None
 
     def expect(self) -> asyncio.Future[None]:
-        """The broker's next word on what this stream shall bring: yes, or a BrokerRejected."""
+        """A future for the broker's next answer to a subscription: granted, or a BrokerRejected."""
         self._asked = asyncio.get_running_loop().create_future()
         return self._asked
 
     def live(self) -> None:
-        """The broker confirmed what was asked of this stream."""
+        """The broker confirmed the subscription."""
         if self._asked is not None and not self._asked.done():
             self._asked.set_result(None)
         if self.state is StreamState.LIVE:
-            return  # more symbols, or fewer, over the connection that stands
+            return  # more symbols, or fewer, over the same connection
         self.state, self.error = StreamState.LIVE, None
         self.connections += 1
         self._changed.set()
@@ -95,7 +95,7 @@ class StreamWatch:
             self._on_reconnect()
 
     def garbled(self, what: str) -> None:
-        """Something came that nobody understands, and was dropped."""
+        """A record could not be read, and was dropped."""
         self._on_garbage(f"[{self.name}] {what}")
 
     def refused(self, code: int, message: str) -> None:
@@ -124,7 +124,7 @@ class StreamWatch:
             self.state = StreamState.CONNECTING
 
     def muted(self) -> None:
-        """It is connected, and brings nothing of what there is."""
+        """It is connected, but brings none of the bars that there are."""
         log.warning("[%s] connected but mute; connecting again", self.name)
         self.state = StreamState.MUTE
 
@@ -176,7 +176,7 @@ class _Observed(Consumer):
         except ValueError as error:
             if _is_unread(error):
                 self.garbled(f"the answer to the login: {shown(str(error))}")
-                raise  # no refusal: nobody could read it; the SDK tries again
+                raise  # no refusal, only unreadable: the SDK tries again
             known = (code for text, code in REFUSALS.items() if text in str(error))
             self.watch.refused(next(known, NO_SUCH_KEYS), str(error))
             raise
@@ -189,8 +189,8 @@ class _Observed(Consumer):
         kind = message.get("T") or message.get("stream")
         if kind == "error":
             code, words = message.get("code"), message.get("msg")
-            told = words if isinstance(words, str) and len(words) < MOST_WORDS else shown(words)
-            self.watch.refused(code if isinstance(code, int) else 0, told)
+            text = words if isinstance(words, str) and len(words) < MOST_WORDS else shown(words)
+            self.watch.refused(code if isinstance(code, int) else 0, text)
         elif kind == "subscription":
             bars = message.get("bars")
             self.watch.granted = frozenset(map(str, bars if isinstance(bars, list) else ()))
@@ -218,7 +218,7 @@ class _Orders(_Observed, TradingStream):
 
 
 class Stream:
-    """One supervised SDK stream. What is called with its messages must not raise or block."""
+    """One supervised SDK stream. The handlers of its messages must not raise or block."""
 
     def __init__(
         self, sdk: Any, watch: StreamWatch, subscription: Subscription | None = None
@@ -234,7 +234,7 @@ class Stream:
     def start(self, on_end: Callable[[str], None]) -> None:
         """Connect, and again whenever the SDK gives up without being stopped.
 
-        `on_end` is called with the name if the broker will not have the stream at all.
+        `on_end` is called with the name if the account's plan does not include the stream.
         """
         self._task = asyncio.create_task(self._sdk._run_forever(), name=self.watch.name)
 
@@ -266,10 +266,10 @@ class Stream:
             self._closing = asyncio.ensure_future(socket.close())
 
     async def subscribe(self, symbols: Sequence[str]) -> None:
-        """Bring the bars of these symbols, and no others, over the connection that stands.
+        """Change to the bars of these symbols, and no others, over the same connection.
 
         Raises:
-            BrokerError: it does not grant them; what it brought before stays.
+            BrokerError: the broker does not grant them; the subscription stays as it was.
         """
         assert self._subscription is not None, "the order stream has no symbols"
         await self._subscription.change(symbols, self.watch.expect)
@@ -298,7 +298,7 @@ def market_stream(
 ) -> Stream:
     """The bars of `symbols`, all stocks or all crypto, over one connection.
 
-    `on_bars` gets those that stand together in a frame, or corrections that do (`BarConsumer`).
+    `on_bars` gets the bars of a frame together, or its corrections (`BarConsumer`).
     """
     crypto = is_crypto(symbols[0])
     sdk_type: type[_Stocks] | type[_Crypto] = _Crypto if crypto else _Stocks
@@ -332,7 +332,7 @@ def order_stream(
 
 @contextmanager
 def quiet_sdk() -> Iterator[None]:
-    """Silence the SDK's own log lines: it prints a traceback for each retry, we say it once."""
+    """Silence the SDK's own log lines: it prints a traceback for each retry, we log it once."""
     loggers = [logging.getLogger(name) for name in SDK_LOGGERS]
     levels = [logger.level for logger in loggers]
     for logger in loggers:
@@ -345,6 +345,6 @@ def quiet_sdk() -> Iterator[None]:
 
 
 def _is_unread(error: ValueError) -> bool:
-    """Whether a login failed because its answer was neither JSON nor msgpack, and so no answer."""
+    """Whether a login failed because its answer was neither JSON nor msgpack."""
     words = ("Unpack failed", " exceeds max_")
     return type(error) is not ValueError or any(part in str(error) for part in words)

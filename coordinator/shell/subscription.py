@@ -1,7 +1,7 @@
-"""Which symbols a market stream brings, and how that changes over the connection that stands.
+"""The symbols of a market stream, which can change while it stays connected.
 
-The SDK changes its subscription from another thread only; its handlers and its messages are the
-same here. Each step waits for the broker's word, so that a refusal is known to be its own.
+The SDK's own calls for this work from another thread only, so its handlers are set and its messages
+sent here. Each step waits for the broker's answer, so that a refusal is known to be for that step.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from coordinator.shell.fields import Raw
 BARS, CORRECTIONS = "bars", "updatedBars"
 """The SDK's channels."""
 ANSWER_S = 30.0
-"""Local seconds in which the broker confirms a change; a lost connection asks for all anew."""
+"""Local seconds in which the broker confirms a change; a new connection subscribes to all anew."""
 Handler = Callable[[Any], Awaitable[None]]
 Expect = Callable[[], "asyncio.Future[None]"]
 
@@ -27,8 +27,8 @@ Expect = Callable[[], "asyncio.Future[None]"]
 class Subscription:
     """The symbols of one market stream of the SDK.
 
-    `room` is how many pairs of channel and symbol the broker surely takes, None for any number:
-    late corrections are asked for only while they fit beside the bars.
+    `room` is how many pairs of channel and symbol the broker grants at least, None for any number:
+    late corrections are subscribed to only while they fit beside the bars.
     """
 
     def __init__(
@@ -39,56 +39,56 @@ class Subscription:
         room: int | None,
     ) -> None:
         self._sdk, self._handler, self._room = sdk, handler, room
-        self._take(self._channels(symbols), symbols)
+        self._handle(self._channels(symbols), symbols)
 
     async def change(self, symbols: Sequence[str], expect: Expect) -> None:
-        """Bring these symbols and no others; `expect` gives the broker's next word.
+        """Change to these symbols and no others; `expect` returns the broker's next answer.
 
         Raises:
-            BrokerRejected: it does not grant them; what it brought before stays.
-            BrokerUnavailable: it did not say; the same.
+            BrokerRejected: the broker does not grant them; the subscription stays as it was.
+            BrokerUnavailable: it did not answer; the same.
         """
         before = list(self._handlers(BARS))
         fresh = [symbol for symbol in symbols if symbol not in before]
         if CORRECTIONS not in self._channels(symbols):
-            await self._drop(CORRECTIONS, list(self._handlers(CORRECTIONS)), expect)
+            await self._unsubscribe(CORRECTIONS, list(self._handlers(CORRECTIONS)), expect)
         if fresh:
-            await self._add(fresh, before, expect)
+            await self._subscribe(fresh, before, expect)
         gone = [symbol for symbol in before if symbol not in symbols]
         self._sdk.wanted = frozenset(symbols)
         for channel in (BARS, CORRECTIONS):
-            await self._drop(channel, gone, expect)
+            await self._unsubscribe(channel, gone, expect)
 
-    async def _add(self, fresh: Sequence[str], before: Sequence[str], expect: Expect) -> None:
+    async def _subscribe(self, fresh: Sequence[str], before: Sequence[str], expect: Expect) -> None:
         corrected = self._handlers(CORRECTIONS) or not before
-        self._take([BARS, CORRECTIONS] if corrected else [BARS], fresh)
+        self._handle([BARS, CORRECTIONS] if corrected else [BARS], fresh)
         self._sdk.wanted = frozenset((*before, *fresh))
         answer = expect()
         try:
-            await self._say(self._sdk._send_subscribe_msg)
+            await self._send(self._sdk._send_subscribe_msg)
             await asyncio.wait_for(answer, ANSWER_S)
         except BaseException as error:
             self._sdk.wanted = frozenset(before)
             for channel in (BARS, CORRECTIONS):
-                await self._drop(channel, fresh, expect)
+                await self._unsubscribe(channel, fresh, expect)
             if isinstance(error, TimeoutError):
                 raise BrokerUnavailable(
                     f"the broker did not confirm {', '.join(fresh)} within {ANSWER_S:.0f} s"
                 ) from None
             raise
 
-    async def _drop(self, channel: str, symbols: Iterable[str], expect: Expect) -> None:
-        """Ask for no more of these; if nobody confirms that, more comes than is wanted."""
+    async def _unsubscribe(self, channel: str, symbols: Iterable[str], expect: Expect) -> None:
+        """Unsubscribe from these; if that is not confirmed, bars may come that nobody wants."""
         gone = [symbol for symbol in symbols if self._handlers(channel).pop(symbol, None)]
         if not gone or not self._connected:
             return
         answer = expect()
-        await self._say(lambda: self._sdk._send_unsubscribe_msg(channel, gone))
+        await self._send(lambda: self._sdk._send_unsubscribe_msg(channel, gone))
         with suppress(TimeoutError):
             await asyncio.wait_for(answer, ANSWER_S)
 
-    async def _say(self, message: Callable[[], Awaitable[None]]) -> None:
-        with suppress(WebSocketException):  # the next connection asks for what is wanted then
+    async def _send(self, message: Callable[[], Awaitable[None]]) -> None:
+        with suppress(WebSocketException):  # the next connection subscribes to all anew
             if self._connected:
                 await message()
 
@@ -100,7 +100,7 @@ class Subscription:
         fit = self._room is None or 2 * len(symbols) <= self._room
         return [BARS, CORRECTIONS] if fit else [BARS]
 
-    def _take(self, channels: Iterable[str], symbols: Sequence[str]) -> None:
+    def _handle(self, channels: Iterable[str], symbols: Sequence[str]) -> None:
         for channel in channels:
             self._handlers(channel).update(dict.fromkeys(symbols, self._handler))
 
@@ -110,7 +110,7 @@ class Subscription:
 
 
 def handler(hand_on: Callable[[Raw], None]) -> Handler:
-    """What the SDK calls with a raw message: it hands it on, and does nothing else."""
+    """An SDK handler that only passes the raw message on."""
 
     async def handle(message: Any) -> None:
         hand_on(message)

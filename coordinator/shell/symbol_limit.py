@@ -1,4 +1,4 @@
-"""Which strategies the symbols that a plan grants would do for, when they do not for all."""
+"""Which strategies fit into the symbols that a data plan grants, when not all do."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from coordinator.shell.streams import LEAST_PAIRS, LIMITED_FEED
 class Allotment:
     """Symbols given out in the order of the configuration, each strategy all of its own or none.
 
-    `fits` names the strategies that are served; `lacks` says of each other one how many symbols
-    it would still need.
+    `fits` names the strategies that got theirs; `lacks` has, for each other one, how many more
+    symbols it would need.
     """
 
     fits: tuple[str, ...]
@@ -39,7 +39,7 @@ def allot(specs: Sequence[StrategySpec], wanted: Collection[str], room: int) -> 
 def explain_refusal(
     specs: Sequence[StrategySpec], feed: str, wanted: Collection[str], granted: Collection[str]
 ) -> str:
-    """What to say when the broker grants a market stream fewer symbols than it was asked for."""
+    """The error text when the broker grants a market stream fewer symbols than it was asked for."""
     crypto = all(is_crypto(symbol) for symbol in wanted)
     got = sorted(set(wanted) & set(granted))
     parts = [
@@ -48,7 +48,7 @@ def explain_refusal(
     ]
     room = len(got) or LEAST_PAIRS
     if room < len(wanted):
-        parts.append(_told(allot(specs, wanted, room), room))
+        parts.append(_in_words(allot(specs, wanted, room), room))
     else:
         parts.append(
             f"A plan grants at least {LEAST_PAIRS}; subscriptions of other programs may count too."
@@ -60,7 +60,7 @@ def explain_refusal(
     return " ".join(parts)
 
 
-def _told(allotment: Allotment, room: int) -> str:
+def _in_words(allotment: Allotment, room: int) -> str:
     fits = ", ".join(allotment.fits) or "none"
     lacks = ", ".join(f"{name} ({count} more)" for name, count in allotment.lacks.items())
     return (

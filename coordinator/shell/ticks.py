@@ -1,11 +1,11 @@
-"""When the loop looks around at the latest, and how late it was for that: its lag."""
+"""The loop's ticks: when the next is due, and how late the loop was for one (its lag)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 REMEMBERED_S = 60.0
-"""Local seconds that a lag is remembered, and at most twice as long."""
+"""Local seconds for which a lag is remembered, at least; at most twice as long."""
 
 
 class Ticks:
@@ -29,11 +29,11 @@ class Ticks:
 
     @property
     def lag_s(self) -> float:
-        """Seconds by which the latest of the last minute's ticks was late; 0 if none was."""
+        """By how many seconds the most delayed tick of the last minute was late; 0 if none was."""
         return max(self._worst_s, self._worst_before_s)
 
     def tick(self) -> None:
-        """The loop looks around now."""
+        """The loop ticks now."""
         now_s = self._monotonic()
         if now_s - self._since_s >= REMEMBERED_S:
             self._worst_before_s, self._worst_s, self._since_s = self._worst_s, 0.0, now_s

@@ -1,7 +1,7 @@
-"""What can be seen of the broker: which streams speak, and when order states were last confirmed.
+"""Watches the broker: which streams bring data, and when order states were last confirmed.
 
-A stream that is connected but says nothing is told apart from a quiet market by asking REST: bars
-that the stream should have brought prove it mute. Nothing here connects or asks; it says when to.
+A stream that is connected but silent is told apart from a quiet market by asking REST: bars that
+the stream should have brought prove it mute. Nothing here connects or asks; it says when to.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ SURELY_SENT = timedelta(seconds=15)
 STILL_MUTE = timedelta(seconds=5)
 """The same of a stream that is known to be mute, and stays so after it was connected anew."""
 CONFIRMED, LEAST_CONFIRMED_S = timedelta(seconds=10), 1.0
-"""Broker time (at least so many local seconds) for which a confirmed order state counts."""
+"""Broker time, and at least so many local seconds, for which confirmed order states count."""
 LOOKS, SUSPICIOUS_LOOKS, LEAST_LOOK_S = timedelta(seconds=20), timedelta(seconds=4), 0.25
 """Broker time between two looks at the account, and at least so many local seconds."""
 DEEP_LOOKS = timedelta(minutes=10)
@@ -54,7 +54,7 @@ NEVER = _Moment(datetime.min.replace(tzinfo=UTC), float("-inf"))
 
 @dataclass(slots=True)
 class _Market:
-    """A market stream and what it brought last, in broker time."""
+    """A market stream, with when it last brought bars and REST was asked for them (broker time)."""
 
     watch: StreamWatch
     tickers: frozenset[str]
@@ -64,7 +64,7 @@ class _Market:
     mute: bool = False
 
     @property
-    def sees(self) -> bool:
+    def brings_bars(self) -> bool:
         return self.watch.state is StreamState.LIVE and not self.mute
 
 
@@ -97,7 +97,7 @@ class Watchdog:
         self._markets.append(_Market(watch, frozenset(tickers), self.clock.now(), restart))
 
     def follow(self, tickers: Iterable[str]) -> None:
-        """Watch for the bars of these tickers from now on, on the streams that there are."""
+        """Expect the bars of these tickers from now on, on the existing streams."""
         wanted = list(tickers)
         for market in self._markets:
             crypto = any(map(is_crypto, market.tickers))
@@ -114,7 +114,7 @@ class Watchdog:
                 market.heard, market.mute = self.clock.now(), False
 
     def repaired(self, fresh: Sequence[Bar]) -> None:
-        """REST brought bars that no stream had: proof against a stream that says it is well."""
+        """REST brought bars that no stream had: restart a silent stream that they prove mute."""
         now = self.clock.now()
         for market in self._markets:
             sent = STILL_MUTE if market.mute else SURELY_SENT
@@ -130,7 +130,7 @@ class Watchdog:
         self._confirmed, self._refused = self._now(), False
 
     def refused(self) -> None:
-        """REST does not take our keys: no order of ours would be taken, until it tells again."""
+        """REST refuses our keys, and so would our orders, until it answers again."""
         self._refused = True
 
     def sees_orders(self) -> bool:
@@ -143,7 +143,7 @@ class Watchdog:
 
     def blind(self) -> frozenset[str]:
         """Tickers whose stream does not bring their bars now."""
-        return frozenset().union(*(m.tickers for m in self._markets if not m.sees))
+        return frozenset().union(*(m.tickers for m in self._markets if not m.brings_bars))
 
     def states(self) -> dict[str, str]:
         """Each stream's state in a word, by its name."""
@@ -152,13 +152,13 @@ class Watchdog:
         return {watch.name: watch.state.value for watch in watches}
 
     def look_soon(self) -> None:
-        """Let the next look at the account be due now."""
+        """Make the next look at the account due now."""
         self._looked = NEVER
 
     def next_look(self, *, suspicious: bool) -> Depth | None:
-        """How deep a look is due, if one is; it counts as taken.
+        """The depth of the look that is due, if one is; it then counts as taken.
 
-        A difference is looked at in full: what is called rounding must be no fee or deposit.
+        While `suspicious` all is asked for: what passes for rounding must be no fee or deposit.
         """
         if self._passed(self._looked, SUSPICIOUS_LOOKS if suspicious else LOOKS, LEAST_LOOK_S):
             self._looked = self._now()
@@ -175,7 +175,7 @@ class Watchdog:
         """Tickers whose bars REST is to be asked for: of streams that are silent or lost."""
         now, found = self.clock.now(), set[str]()
         for market in self._markets:
-            waited = BLIND_BARS if not market.sees else SILENCE
+            waited = BLIND_BARS if not market.brings_bars else SILENCE
             since = max(filter(None, (market.heard, market.asked)))
             if now - since <= waited:
                 continue
@@ -192,6 +192,6 @@ class Watchdog:
         return _Moment(self.clock.now(), self.monotonic())
 
     def _passed(self, since: _Moment, broker: timedelta, local_s: float) -> bool:
-        """Whether so much time has passed by both clocks: a broker's that stands asks nothing."""
+        """Whether so much time has passed by both clocks: a broker's that stands delays it."""
         now = self._now()
         return now.broker - since.broker >= broker and now.local_s - since.local_s >= local_s

@@ -1,8 +1,8 @@
 """Alerts by webhook: one JSON POST for each, to the URL that the operator names.
 
-A thread of its own sends, so that a receiver that is slow, away or hostile costs nobody anything:
-what waits is bounded, an attempt takes seconds, no redirect is followed, nothing is sent again, and
-a failure is told once. Whoever knows the URL can post there, so it stands in no message.
+A thread of its own sends, so that a receiver that is slow, away or hostile holds nothing up: the
+queue is bounded, an attempt takes seconds, no redirect is followed, nothing is sent again, and a
+failure is logged once. Whoever knows the URL can post there, so no message contains it.
 """
 
 from __future__ import annotations
@@ -26,26 +26,26 @@ from coordinator.shell.lease import LeaseHeld
 
 log = logging.getLogger("coordinator")
 TIMEOUT_S = 3.0
-"""Local seconds for each step of a POST, and for what waits when the session ends."""
+"""Local seconds for each step of a POST, and for the queue when the session ends."""
 SPACING_S = 10.0
 """Local seconds between two notices of a kind."""
 MOST_WAITING = 100
 
 
 class Watched(Protocol):
-    """A running session, as far as its alerts go."""
+    """The part of a running session that its alerts need."""
 
     alarms: Alarms
 
     def view(self) -> Any:
-        """How it stands now."""
+        """Its state now."""
 
 
 class Alerts:
-    """Tells of alerts by POST to `where`; without a URL nobody is told.
+    """Posts alerts to the URL that `where` returns, if it is not empty.
 
-    It is asked where at the first alert, or when told to `begin`: not before the processes of
-    users' strategies are forked, which would inherit the answer.
+    `where` is called by `begin`, or at the first alert: the processes of users' strategies, which
+    are forked before, must not inherit the URL.
     """
 
     def __init__(
@@ -60,10 +60,10 @@ class Alerts:
         self._is_away = False
 
     def begin(self) -> None:
-        """Ask where to post, once.
+        """Get the URL, once.
 
         Raises:
-            OperatorError: it is nowhere to post to.
+            OperatorError: it cannot be posted to.
         """
         if self._where is not None:
             where, self._where = self._where, None
@@ -85,7 +85,7 @@ class Alerts:
 
     @asynccontextmanager
     async def observe(self, live: Watched) -> AsyncIterator[None]:
-        """An observer of a session: tells of its alerts, and of what holds it back already."""
+        """An observer of a session: posts its alerts, and a kill or freezes that hold already."""
         view = live.view()
         self._about |= {"account": view.account, "session": view.session_id, "mode": view.mode}
         live.alarms.listen(self.put)
@@ -97,18 +97,18 @@ class Alerts:
         yield
 
     def differs(self, discrepancies: int) -> None:
-        """The last look at the account found so many differences."""
+        """Alert if the last look at the account found any differences."""
         if discrepancies:
             reason = f"{discrepancies} differences at the end: see the day's report."
             self.put(Alert(self._now(), AlertKind.DISCREPANCY, "account", reason))
 
     def refused(self, why: str) -> None:
-        """A session was not started."""
+        """Alert that a session was not started."""
         name = self._about["coordinator"]
         self.put(Alert(self._now(), AlertKind.REFUSED_START, name, why))
 
     def end(self) -> None:
-        """Send what waits, within TIMEOUT_S."""
+        """Send the queued alerts, within TIMEOUT_S."""
         if self._thread is None:
             return
         try:
@@ -118,7 +118,7 @@ class Alerts:
         self._thread.join(TIMEOUT_S)
 
     def _send_all(self) -> None:
-        """On the thread: take, ration, send, until the end; then all that is left at once."""
+        """On the thread: take, ration and send until the end, then send the rest at once."""
         ration, is_over = Ration(SPACING_S), False
         while not is_over:
             due_s = ration.next_s()
@@ -167,30 +167,30 @@ class Alerts:
 
 
 def post(url: str, body: dict[str, object], *, timeout_s: float = TIMEOUT_S) -> int:
-    """The HTTP status that a POST of this JSON was answered with; redirects are not followed.
+    """POST this JSON, following no redirect; returns the HTTP status.
 
     Raises:
         OSError, http.client.HTTPException: it was not answered.
     """
     parts = urlsplit(url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    door = kind(parts.hostname or "", parts.port, timeout=timeout_s)
+    connection = kind(parts.hostname or "", parts.port, timeout=timeout_s)
     try:
         path = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
-        door.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
-        return door.getresponse().status
+        connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
+        return connection.getresponse().status
     finally:
-        door.close()
+        connection.close()
 
 
 @contextmanager
 def alerting(
     where: Callable[[], str], coordinator: str, now: Callable[[], datetime]
 ) -> Iterator[Alerts]:
-    """Tell of alerts while the context lasts, and of its being refused, to the URL of `where`.
+    """Post alerts to the URL of `where` while the context lasts, and one if the start is refused.
 
-    `now` is for what happens before the broker's clock is known, and after it was asked last.
-    That another coordinator runs already is no news: it is waited for, or it is meant.
+    `now` dates alerts from before the broker's clock is known, and from after the session.
+    That another coordinator holds the lease is no alert: it is waited for, or it is meant to run.
     """
     alerts = Alerts(where, coordinator, now)
     try:

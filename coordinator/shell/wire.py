@@ -1,8 +1,8 @@
-"""Alpaca's JSON and msgpack as our values: tolerant of what is new, strict about what is money.
+"""Parses Alpaca's JSON and msgpack into our values: tolerant of what is new, strict about money.
 
-Unknown fields and unknown words are let through; a message that cannot be understood where it
-matters raises Malformed, which the caller counts and answers, so that its neighbours still count.
-Symbols are as configured: positions say 'BTCUSD', everything else says 'BTC/USD'.
+Unknown fields and unknown words are accepted; a message that cannot be read where it matters raises
+Malformed, which callers count and repair, while its neighbours still count. Symbols become those of
+the configuration: the broker writes positions as 'BTCUSD', everything else as 'BTC/USD'.
 """
 
 from __future__ import annotations
@@ -47,27 +47,27 @@ from coordinator.shell.garbage import shown
 
 NEW_YORK = ZoneInfo("America/New_York")
 REVERSALS = ("trade_bust", "trade_correct")
-"""Events that take an execution back; a correction tells of another one in its place."""
+"""Events that take an execution back; a correction reports another one in its place."""
 EXECUTIONS = ("fill", "partial_fill", "trade_correct")
-"""Events that tell of an execution."""
+"""Events that report an execution."""
 NOT_EXECUTIONS = {
     *("accepted", "pending_new", "new", "held", "stopped", "suspended", "calculated", "restated"),
     *("canceled", "expired", "done_for_day", "replaced", "rejected"),
     *("pending_cancel", "pending_replace", "order_cancel_rejected", "order_replace_rejected"),
 }
-"""Events that tell of none, though they may bear an execution's id."""
+"""Events that report none, though they may carry an execution's id."""
 
 LARGEST_COUNT = 2**63
 MOST_NAMES = 100_000
-_NAMES: set[str] = set()
-"""Tickers that were well formed before."""
+_KNOWN_TICKERS: set[str] = set()
+"""Tickers that were found well formed, at most MOST_NAMES."""
 _PLAIN = {
     (*floats, int, vwap) for floats in product((float, int), repeat=5) for vwap in (float, int)
 }
 """The types of a bar's numbers, if it is plain."""
 _numbers_of = itemgetter(*"ohlc", "v", "n", "vw")
 LEAST_COIN = "1e-9"
-"""Of a pair of which the broker does not say what may be ordered."""
+"""The increment and least quantity of a pair for which the broker names none."""
 OUR_OWN_STATES = {
     OrderStatus.WAITING,
     OrderStatus.SUBMITTED,
@@ -78,7 +78,7 @@ OUR_OWN_STATES = {
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """One execution as REST lists it: whose it is, only its order says."""
+    """One execution as REST lists it, which does not say whose order it is of."""
 
     execution: Execution
     order_id: str
@@ -88,7 +88,7 @@ class Fill:
 
 
 def parse_bar(raw: Raw, symbol: str | None = None) -> Bar:
-    """A minute bar from the stream, or from REST, where the symbol stands beside it.
+    """A minute bar from the stream, or from REST, where `symbol` comes beside it.
 
     Raises:
         Malformed: a price that is not a positive finite number, or a broken time or symbol.
@@ -119,10 +119,10 @@ def parse_bar(raw: Raw, symbol: str | None = None) -> Bar:
 
 
 def parse_bars(raws: Sequence[Raw], refuse: Callable[[Malformed], None]) -> list[Bar]:
-    """The bars of a stream's frame, in its order; `refuse` is told of each that is none.
+    """The bars of a stream's frame, in its order; `refuse` gets the error of each that is none.
 
-    What is plainly a bar is seen at once and keeps its numbers as they are; `parse_bar` judges the
-    rest, and both judge alike.
+    A plain bar passes at once and keeps its numbers as they came; `parse_bar` judges the rest. Both
+    judge alike.
     """
     found: list[Bar] = []
     starts: dict[int, datetime] = {}
@@ -131,7 +131,7 @@ def parse_bars(raws: Sequence[Raw], refuse: Callable[[Malformed], None]) -> list
             name, at, numbers = raw["S"], raw["t"], _numbers_of(raw)
             opened, high, low, close, volume, count, vwap = numbers
             if (
-                name in _NAMES
+                name in _KNOWN_TICKERS
                 and type(at) is Timestamp
                 and not (at.nanoseconds or at.seconds % 60)
                 and tuple(map(type, numbers)) in _PLAIN
@@ -149,14 +149,14 @@ def parse_bars(raws: Sequence[Raw], refuse: Callable[[Malformed], None]) -> list
                 found.append(wire_bar(name, start, numbers))
                 continue
         except (KeyError, TypeError, Malformed):
-            pass  # nothing is lost: the whole parser judges it next, and says what is wrong with it
+            pass  # nothing is lost: parse_bar judges it next, and says what is wrong with it
         try:
             bar = parse_bar(raw)
         except Malformed as error:
             refuse(error)
             continue
-        if len(_NAMES) < MOST_NAMES:
-            _NAMES.add(bar.symbol)
+        if len(_KNOWN_TICKERS) < MOST_NAMES:
+            _KNOWN_TICKERS.add(bar.symbol)
         found.append(bar)
     return found
 
@@ -185,7 +185,7 @@ def parse_order(raw: Raw, execution: Execution | None = None, at: Any = None) ->
 
 
 def parse_trade_update(envelope: Raw) -> OrderUpdate:
-    """One message of the `trade_updates` stream, its execution included if it tells of one."""
+    """One message of the `trade_updates` stream, with the execution that it reports, if any."""
     data = fields(fields(envelope, "a trade update").get("data"), "a trade update's data")
     order, event = fields(data.get("order"), "a trade update's order"), data.get("event")
     execution = bust = None
@@ -198,9 +198,9 @@ def parse_trade_update(envelope: Raw) -> OrderUpdate:
 
 
 def may_hide_a_fill(envelope: Raw) -> bool:
-    """Whether a trade update that was understood is of a new kind, and tells of an execution.
+    """Whether a readable trade update is of an unknown kind and seems to report an execution.
 
-    What it means for the books, only REST says.
+    Only REST can say what it means for the books.
     """
     data = envelope["data"]
     event = data.get("event")
@@ -294,17 +294,17 @@ def parse_asset(raw: Raw, symbol: str) -> Asset:
 
 
 def _execution(raw: Raw, name: Any, order_id: Any, cum_qty: Any, time_key: str) -> Execution:
-    """An execution; one that came without an id is known by its order and what it came to.
+    """An execution; without an id it gets one from its order and the cumulative quantity.
 
     Raises:
-        Malformed: nothing was filled, or more than its order came to with it.
+        Malformed: nothing was filled, or more than the cumulative quantity.
     """
     qty, price = parse_number(raw.get("qty"), "fill's qty"), parse_number(raw.get("price"), "price")
     total = parse_number(cum_qty, "fill's cumulative quantity")
     if min(qty, price) <= 0 or total < qty:
         raise Malformed(f"a fill with a quantity or price out of range: {shown(raw)}")
     return Execution(
-        execution_id=_known_by(name) or f"{order_id}.{total.normalize():f}",
+        execution_id=_id_of(name) or f"{order_id}.{total.normalize():f}",
         qty=qty,
         price=price,
         cum_qty=total,
@@ -313,9 +313,9 @@ def _execution(raw: Raw, name: Any, order_id: Any, cum_qty: Any, time_key: str) 
 
 
 def _bust(raw: Raw) -> Bust:
-    """An execution that the broker takes back; of a correction, the one that was wrong."""
-    name = _known_by(raw.get("execution_id")) or _known_by(raw.get("event_id"))
-    previous = _known_by(raw.get("previous_execution_id")) or _known_by(raw.get("previous_id"))
+    """The execution that the broker takes back; of a correction, the one that was wrong."""
+    name = _id_of(raw.get("execution_id")) or _id_of(raw.get("event_id"))
+    previous = _id_of(raw.get("previous_execution_id")) or _id_of(raw.get("previous_id"))
     if not (name or previous):
         raise Malformed(f"a bust that names no execution: {shown(raw)}")
     was = {key: raw.get(key) for key in ("qty", "price")}
@@ -329,8 +329,8 @@ def _bust(raw: Raw) -> Bust:
     )
 
 
-def _known_by(name: Any) -> str:
-    """An execution's id; '' for what is none, and then it is known by what its order came to."""
+def _id_of(name: Any) -> str:
+    """An execution's id as the broker names it; '' if it is no usable name."""
     return words(name) if isinstance(name, str) and len(name) <= LONGEST_NAME else ""
 
 

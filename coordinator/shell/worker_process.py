@@ -1,10 +1,10 @@
-"""The processes in which users' strategies run: one that forks, and one for each strategy.
+"""The processes in which users' strategies run: the nursery, which forks, and a worker for each.
 
-The forking one is itself forked before anything else of a session exists, and does nothing but
-read a line and fork or end a worker; so a worker never inherits a lock, a thread or a key of the
-coordinator's. What joins a session later is loaded by its worker, never by the forking one. Lines
-of JSON go over the sockets between them, nothing else. No code of the coordinator runs on after its
-end: every process here leaves by `os._exit`.
+The nursery is itself forked before anything else of a session exists, and only reads lines and
+forks or ends workers; so a worker never inherits a lock, a thread or a key of the coordinator's. A
+strategy that joins a session later is loaded by its worker, never by the nursery. Only lines of
+JSON pass between the processes. All of them leave by `os._exit`, so that none runs the
+coordinator's exit code.
 """
 
 from __future__ import annotations
@@ -38,17 +38,17 @@ LINE_BYTES = 2**16
 """A line longer than this is no line of ours."""
 SHOWN_CHARACTERS = 300
 SAID_CHARACTERS = 4000
-"""What is kept of a strategy's own output while it works on one bar."""
+"""Characters of a strategy's own output that are kept while it works on one bar."""
 
 EXPLAIN_S = 0.5
 """Local seconds that a strategy's explanations may take between two of its bars."""
 MOST_EXPLAINED = 50
 
 Load = Callable[[str], tuple[Rule | None, object]]
-"""Makes the rule that a text wants, in a worker, with what the coordinator is told of it as JSON
-has it; what is wrong with it is told too, and no rule made."""
+"""Makes, in a worker, the rule that a text asks for, and JSON values that describe it to the
+coordinator; if it is faulty there is no rule, and the values say why."""
 Request = Mapping[str, object]
-"""What is asked of a worker: {"load": what is wanted, "within_s": seconds}; and of a lane:
+"""A request to a worker: {"load": text for `Load`, "within_s": seconds}; and to a lane:
 {"begin": tickers or null}, {"bar": values}, {"bars": [values]}, or
 {"explain": ticker or "", "until_s": when, by the monotonic clock}."""
 Step = Callable[[Any], Any]
@@ -59,11 +59,11 @@ def run_nursery(
     rules: Sequence[Rule],
     load: Load,
     parent: int,
-    chance: tuple[Any, ...],
+    random_state: tuple[Any, ...],
 ) -> NoReturn:
     """Fork and end workers on request, until the coordinator's end of `control` is closed.
 
-    `chance` is the state of `random` that each worker begins with: a fork alone would reseed it.
+    Each worker begins with `random_state` in `random`, which a fork would reseed.
 
     ["fork", n] is answered by ["forked", pid] with the worker's socket, or ["failed", why]; the
     worker of ["fork", null] has no rule before it is asked to `load` one;
@@ -73,12 +73,12 @@ def run_nursery(
     try:
         confine([control.fileno()], parent)
         os.setsid()
-        _silence()
+        _redirect_logging()
         gc.freeze()  # what is here already is no worker's garbage; it stays shared
         for kind, number in lines(control):
             if kind == "fork":
                 rule = None if number is None else rules[number]
-                _fork_worker(control, partial(_run_worker, rule, load), workers, chance)
+                _fork_worker(control, partial(_run_worker, rule, load), workers, random_state)
             else:
                 workers.discard(number)
                 _reply(control, "ended", _end(number))
@@ -126,7 +126,7 @@ def _fork_worker(
     control: socket.socket,
     run: Callable[[socket.socket, int], NoReturn],
     workers: set[int],
-    chance: tuple[Any, ...],
+    random_state: tuple[Any, ...],
 ) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
@@ -137,18 +137,18 @@ def _fork_worker(
             _reply(control, "failed", str(error))
             return
         if not pid:
-            random.setstate(chance)
+            random.setstate(random_state)
             run(theirs, parent)
         workers.add(pid)
         socket.send_fds(control, [line(["forked", pid])], [ours.fileno()])
 
 
 def _end(pid: int) -> int:
-    """Kill a worker, and whatever it has started, if it has not ended; how it ended."""
+    """Kill a worker and whatever it has started, if it has not ended; its exit status."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, signal.SIGKILL)
     with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)  # should it not have come to lead its group yet
+        os.kill(pid, signal.SIGKILL)  # it may not lead a group of its own yet
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
 
 
@@ -176,7 +176,7 @@ def _run_worker(rule: Rule | None, load: Load, channel: socket.socket, parent: i
 
 
 def load_nothing(wanted: str) -> tuple[Rule | None, object]:
-    """For workers that have their rules.
+    """A `Load` for workers that are forked with their rules.
 
     Raises:
         OperatorError: always.
@@ -187,8 +187,8 @@ def load_nothing(wanted: str) -> tuple[Rule | None, object]:
 def _loaded(load: Load, wanted: str, within_s: float) -> tuple[Rule | None, str, object]:
     try:
         with _alarm(within_s):
-            rule, told = load(wanted)
-        return rule, "loaded", told
+            rule, description = load(wanted)
+        return rule, "loaded", description
     except BaseException as error:
         return None, "raised", error_text(error)
 
@@ -219,7 +219,7 @@ def _answer(
 
 
 def _explained(step: Step, ticker: str, until_s: float) -> dict[str, str]:
-    """What a step says that it saw, as texts; what goes wrong with that is told, no fault."""
+    """What a step says that it saw, as texts; an error there is told as one, and is no fault."""
     within_s = until_s - time.monotonic()
     if within_s <= 0:
         return {SAYS_NOTHING: f"no time was left for it: {EXPLAIN_S:g} s went into others"}
@@ -229,15 +229,15 @@ def _explained(step: Step, ticker: str, until_s: float) -> dict[str, str]:
     try:
         with _alarm(within_s, EXPLAIN_S):
             values = explain(ticker) if ticker else explain()
-            told = list(dict(values).items())[:MOST_EXPLAINED]
-            return {shown(str(name)): shown(in_digits(value)) for name, value in told}
+            first = list(dict(values).items())[:MOST_EXPLAINED]
+            return {shown(str(name)): shown(in_digits(value)) for name, value in first}
     except BaseException as error:
         return {SAYS_NOTHING: f"raised {error_text(error)}"}
 
 
 @contextmanager
 def _alarm(within_s: float, of_s: float | None = None) -> Iterator[None]:
-    """Raise a TimeoutError in what lasts longer, wherever it is; `of_s` is what was allowed."""
+    """Raise a TimeoutError in the body if it lasts longer; its text names `of_s`, if given."""
 
     def takes_too_long(*_: object) -> None:
         raise TimeoutError(f"no answer within {of_s or within_s:g} s")
@@ -251,14 +251,14 @@ def _alarm(within_s: float, of_s: float | None = None) -> Iterator[None]:
 
 
 def _signal(answer: object) -> int | None:
-    """The signal that was meant, if one was."""
+    """The answer as a signal; None if it is none."""
     if not isinstance(answer, Real) or isinstance(answer, bool):
         return None
     return next((signal for signal in (1, -1, 0) if answer == signal), None)
 
 
 def _signals(answer: object) -> dict[str, int] | None:
-    """The signals by ticker that were meant, if any were."""
+    """The answer as signals by ticker; None if it is not."""
     if not isinstance(answer, Mapping):
         return None
     found = {str(ticker): _signal(one) for ticker, one in answer.items()}
@@ -267,7 +267,7 @@ def _signals(answer: object) -> dict[str, int] | None:
 
 
 def error_text(error: BaseException) -> str:
-    """What a strategy raised, and at which line of its file where a folder offers it."""
+    """The error that a strategy raised, with the line if it is in a strategies folder's file."""
     name = type(error).__name__
     try:
         text = str(error)
@@ -277,8 +277,8 @@ def error_text(error: BaseException) -> str:
     return shown(f"{name}: {text}" if text else name) + (f" ({shown(place)})" if place else "")
 
 
-def _silence() -> None:
-    """Let log records of strategies go where their prints go, past handlers of other threads."""
+def _redirect_logging() -> None:
+    """Send strategies' log records where their prints go, not to the coordinator's handlers."""
     for logger in logging.Logger.manager.loggerDict.values():
         if isinstance(logger, logging.Logger):
             logger.handlers.clear()
@@ -293,7 +293,7 @@ class _ToStandardError(logging.Handler):
 
 
 class _Said(io.TextIOBase):
-    """Standard output and error of a worker: the beginning of it goes back with each answer."""
+    """A worker's standard output and error; its beginning goes back with each answer."""
 
     def __init__(self) -> None:
         self._text = ""
@@ -309,7 +309,7 @@ class _Said(io.TextIOBase):
         return len(text)
 
     def take(self) -> list[str]:
-        """The lines since the last time."""
+        """The lines since the last call."""
         if not self._text:
             return []
         said = [shown(text) for text in self._text.splitlines() if text.strip()]

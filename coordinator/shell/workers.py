@@ -1,4 +1,4 @@
-"""Blocking work beside the loop: on threads of its own, its results handed back to the loop."""
+"""Blocking work beside the loop: on other threads, with the results handed back to the loop."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ T = TypeVar("T")
 
 
 class Worker(Protocol):
-    """One line of blocking work: one piece at a time, in the order in which it was handed in."""
+    """A queue of blocking work, done one piece at a time in the order of submission."""
 
     def submit(
         self,
@@ -21,11 +21,11 @@ class Worker(Protocol):
     ) -> None:
         """Do `work` later; `deliver` is called on the loop with its result.
 
-        If it raises, `failed` is called, on whatever thread.
+        If it raises, `failed` is called with the error, on any thread.
         """
 
     async def stop(self) -> None:
-        """Finish what is under way, drop what still waits, and end."""
+        """Finish the piece under way, drop those that wait, and end."""
 
 
 class Workers(Protocol):
