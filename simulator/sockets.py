@@ -72,7 +72,7 @@ class MarketHub:
     def stream(
         self, bars: Mapping[str, Bar], universe: Sequence[str], channel: str = "bars"
     ) -> int:
-        """Send each connection the bars it wants, by symbol; answers how many bars went out."""
+        """Send each connection the bars it wants, by symbol; returns how many bars went out."""
         kind = {"bars": "b", "updatedBars": "u", "dailyBars": "d"}[channel]
         sent = 0
         for talk, (outbox, codec) in list(self._connections.items()):
@@ -100,8 +100,8 @@ class MarketHub:
 
     def mute(self, path: str | None, *, muted: bool) -> None:
         """Lose every frame to the connections of a path (None: all), or stop losing them."""
-        for talk, (outbox, _) in self._connections.items():
-            outbox.is_muted = muted and talk.endpoint.path.startswith(path or "/")
+        for outbox, _ in self.on(path):
+            outbox.is_muted = muted
 
     async def serve(self, websocket: WebSocket, endpoint: Endpoint, quiet: Quiet) -> None:
         """One connection from handshake to end."""
@@ -196,7 +196,7 @@ class OrderHub:
 
 @contextmanager
 def _writing(websocket: WebSocket, outbox: Outbox, quiet: Quiet) -> Iterator[None]:
-    """The writer's task for as long as the connection lives; coming and going stir the quiet."""
+    """Run the writer's task while the connection lives; its beginning and end stir the quiet."""
     writer = asyncio.create_task(outbox.run())
     address = websocket.scope.get("server")
     if address:

@@ -90,6 +90,14 @@ def test_a_mute_stream_loses_its_frames_and_comes_back(scripted: Start) -> None:
     assert asyncio.run(market(simulator, 5)) == ["b 00", "b 03", "b 04", "b 05"]
 
 
+def test_a_stream_stays_mute_when_another_one_becomes_mute(scripted: Start) -> None:
+    simulator = scripted(
+        {"at": "10:02", "kind": "mute_data", "path": "/v2/iex", "for_s": 120},
+        {"at": "10:02", "kind": "mute_data", "path": "/v1beta3/crypto/us", "for_s": 60},
+    )
+    assert asyncio.run(market(simulator, 5)) == ["b 00", "b 03", "b 04", "b 05"]
+
+
 def test_an_error_frame_and_a_corrected_bar_arrive_between_the_bars(scripted: Start) -> None:
     simulator = scripted(
         {"at": "10:02", "kind": "stream_error", "code": 405},
