@@ -1,6 +1,6 @@
-"""What the account is worth, and what its open orders leave of it to order with.
+"""What the account is worth, and what its open orders leave of that for new ones.
 
-Rule: nothing is kept here; it is counted anew from the ledger, the open orders and the last closes.
+Rule: nothing is stored here; all is computed from the ledger, the open orders and the last closes.
 """
 
 from decimal import Decimal
@@ -16,7 +16,7 @@ _SHORT_COLLAR = Decimal("1.03")
 
 
 class Account:
-    """One account, as its ledger and its orders have it."""
+    """One account, computed from its ledger and its orders."""
 
     def __init__(self, ledger: Ledger, orders: OrderTable) -> None:
         self._ledger, self._orders = ledger, orders
@@ -47,7 +47,7 @@ class Account:
     def admit(
         self, ticket: Ticket, price: Decimal, bar: Bar, market: Market, ignoring: str | None
     ) -> tuple[bool, Decimal]:
-        """Whether an order at `price` would enlarge a position, and what a unit of it holds.
+        """Whether an order at `price` would enlarge a position, and the dollars held for each unit.
 
         bar: the symbol's last. ignoring: the order that this one is to replace. Raises Rejection.
         """

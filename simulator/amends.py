@@ -1,8 +1,8 @@
-"""Executions that turn out not to have happened, or to have been others.
+"""Busts and corrections of executions.
 
-Rule: the newest execution is amended, so that nothing later counts on it. An amended order keeps
-its end: what was filled or cancelled does not fill again; one that still rests has more to fill.
-`venue.executions` and the FILL activities hold what stands; the stream alone tells of the rest.
+Rule: the newest execution is amended, so that nothing later counts on it. An order that has ended
+stays ended; one that still rests has more to fill. `venue.executions` and the FILL activities list
+what stands; only the stream reports the amendment itself.
 """
 
 from dataclasses import replace
@@ -16,25 +16,25 @@ from simulator.venue import Venue
 
 
 def bust(venue: Venue, symbol: str | None, now: datetime) -> bool:
-    """Take back the last execution (of the symbol); whether there was one."""
+    """Take back the last execution (of the symbol); returns whether there was one."""
     old = _last(venue, symbol)
     if old is None:
         return False
     venue.ledger.amend(old, None)
     venue.executions.remove(old)
     position = venue.ledger.qty(old.symbol)
-    told = replace(old, id=venue.ids(), cum_qty=old.cum_qty - old.qty, position_qty=position)
+    busted = replace(old, id=venue.ids(), cum_qty=old.cum_qty - old.qty, position_qty=position)
     order = _amended(venue.orders.find(old.order_id), old, None, now)
-    venue.restate(order, Update("trade_bust", order, now, told, amends=old.id))
+    venue.restate(order, Update("trade_bust", order, now, busted, amends=old.id))
     return True
 
 
 def correct(
     venue: Venue, symbol: str | None, price: Decimal | None, qty: Decimal | None, now: datetime
 ) -> bool:
-    """Give the last execution (of the symbol) another price or quantity; whether there was one.
+    """Give the last execution (of the symbol) another price or quantity.
 
-    A quantity larger than the order's is cut to that.
+    A quantity larger than the order's is cut to that. Returns whether there was an execution.
     """
     old = _last(venue, symbol)
     if old is None:
@@ -76,7 +76,7 @@ def _corrected(venue: Venue, old: Execution, price: Decimal, qty: Decimal) -> Ex
 
 @exact
 def _amended(order: Order, old: Execution, new: Execution | None, now: datetime) -> Order:
-    """The order with one of its executions replaced, or gone."""
+    """The order with one of its executions replaced, or removed."""
     qty, cost = order.filled_qty - old.qty, order.filled_cost - old.qty * old.price
     if new is not None:
         qty, cost = qty + new.qty, cost + new.qty * new.price

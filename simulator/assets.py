@@ -33,70 +33,16 @@ _PAIRS = {
     "BTC/USDT": ("0.000016", "0.01"),
     "ETH/USDT": ("0.0004", "0.01"),
 }
-_ARCA = frozenset(
-    [
-        "SPY",
-        "IWM",
-        "DIA",
-        "VTI",
-        "GLD",
-        "SLV",
-        "TLT",
-        "IEF",
-        "SHY",
-        "XLK",
-        "XLE",
-        "XLF",
-        "XLV",
-        "XLI",
-        "XLP",
-        "XLU",
-        "XLY",
-        "XLB",
-        "XLRE",
-        "XLC",
-        "USO",
-        "DBB",
-        "FXY",
-    ]
-)
+_ARCA = frozenset({
+    "SPY", "IWM", "DIA", "VTI", "GLD", "SLV", "TLT", "IEF", "SHY", "XLK", "XLE", "XLF", "XLV",
+    "XLI", "XLP", "XLU", "XLY", "XLB", "XLRE", "XLC", "USO", "DBB", "FXY",
+})  # fmt: skip
 
 DEFAULT_STOCKS = [
-    "SPY",
-    "QQQ",
-    "IWM",
-    "DIA",
-    "AAPL",
-    "MSFT",
-    "GOOGL",
-    "AMZN",
-    "NVDA",
-    "META",
-    "TSLA",
-    "AMD",
-    "NFLX",
-    "JPM",
-    "BAC",
-    "XOM",
-    "CVX",
-    "JNJ",
-    "PFE",
-    "KO",
-    "WMT",
-    "DIS",
-    "GLD",
-    "SLV",
-    "TLT",
-    "IEF",
-    "XLK",
-    "XLE",
-    "XLF",
-    "XLV",
-    "XLI",
-    "XLU",
-    "DBB",
-    "FXY",
-]
+    "SPY", "QQQ", "IWM", "DIA", "AAPL", "MSFT", "GOOGL", "AMZN", "NVDA", "META", "TSLA", "AMD",
+    "NFLX", "JPM", "BAC", "XOM", "CVX", "JNJ", "PFE", "KO", "WMT", "DIS", "GLD", "SLV", "TLT",
+    "IEF", "XLK", "XLE", "XLF", "XLV", "XLI", "XLU", "DBB", "FXY",
+]  # fmt: skip
 DEFAULT_PAIRS = ["BTC/USD", "ETH/USD", "SOL/USD", "LTC/USD", "LINK/USD", "AVAX/USD", "DOGE/USD"]
 
 

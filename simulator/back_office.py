@@ -1,7 +1,7 @@
-"""What happens to the account without an order of the client: activities, amends, human hands.
+"""What happens to the account without the client: activities, busts and a human's orders.
 
-Rule: each act is the account's own, done at once; the exchange publishes what it leads to. What
-cannot be done (nothing to bust, a human's order refused) is told in the log and leaves no trace.
+Rule: each act is done at once, and the exchange publishes what follows from it. What cannot be done
+(nothing to bust, a human's order refused) is logged and changes nothing.
 """
 
 import logging
@@ -34,7 +34,7 @@ log = logging.getLogger("simulator")
 class BackOffice:
     """The broker's and other people's acts on one account.
 
-    posted: activities so far, in order. silent: ids of orders that the stream never tells of.
+    posted: activities so far, in order. silent: ids of orders that the stream never reports.
     """
 
     def __init__(self, venue: Venue) -> None:
@@ -43,7 +43,7 @@ class BackOffice:
         self._venue = venue
 
     def carry_out(self, fault: OfficeFault, market: Market) -> None:
-        """Do what the script says."""
+        """Carry out a fault of the script; one that cannot be is logged."""
         try:
             done = self._carry_out(fault, market)
         except Rejection as refusal:

@@ -46,39 +46,39 @@ class BrokerClock:
 
 
 _STILL_LOOKS = 3
-"""Looks in a row that must find the clients idle: one alone can meet a thread that waits for a
+"""Looks in a row that must find the clients idle: a single one may find a thread that waits for a
 lock of its own process."""
 _LATELY = 3
-"""Times of quiet for which a client that asked for the time counts as awake. One question proves
+"""Settling times for which a client that asked for the time counts as awake. One question proves
 nothing: another thread of the client may ask while the one that decides hangs."""
 _ABSORBED_S = 6.0
-"""Long enough for a client to give up something that hangs, and to have missed no minute by it."""
+"""Long enough for a client to give up on something that hangs without missing a minute by it."""
 
 
 class Quiet:
     """Whether anything has stirred: requests in service, frames received, updates sent.
 
-    Time of quiet is counted in ticks that the loop really made, and its end is confirmed by a
-    look at whether the clients' processes are idle: a machine too busy to run the loop, or the
-    client, is not taken for silence.
+    Quiet time is counted in ticks that the loop really made, and then confirmed by looking whether
+    the clients' processes are idle: a machine too busy to run the loop or the client does not count
+    as quiet.
     """
 
     def __init__(self, waiting_frames: Callable[[], int], stillness: Stillness) -> None:
         self.in_flight = 0
         self.stirs = 0
         self.acts = 0
-        """Stirs but for requests that only look."""
+        """Stirs other than by requests that only read."""
         self.times_asked = 0
-        """Requests for the clock alone: no stir, but a sign of life."""
+        """Requests for the clock: no stirs, but signs of life."""
         self.waiting_frames = waiting_frames
         self._stillness = stillness
         self._absorbed_s = _ABSORBED_S
         self._awake_s = 0.0
-        """For how long clients that are awake were waited for since one did more than to look."""
+        """How long clients that are awake were waited for since the last act."""
         self._stirred = asyncio.Event()
 
     def stir(self, *, looks: bool = False) -> None:
-        """Something happened; it may be that somebody only `looks`."""
+        """Something happened; `looks`: a request that only reads."""
         self.stirs += 1
         self.acts += not looks
         self._stirred.set()
@@ -89,7 +89,7 @@ class Quiet:
         self.in_flight += 1
 
     def leave(self, *, looks: bool = False) -> None:
-        """A request and what it set off are done."""
+        """A request and its effects are done."""
         self.stir(looks=looks)
         self.in_flight -= 1
 
@@ -105,12 +105,12 @@ class Quiet:
     async def settle(self, seconds: float, *, least_s: float | None = None) -> None:
         """Return once nothing has stirred for that long and the clients are idle.
 
-        Of a client that does nothing but look, for ten times as long, `least_s` of quiet suffice.
+        After ten times as long with requests that only read, `least_s` of quiet suffice.
 
-        A client that is awake, for it asks what time it is, and never idle is waited for ten times
-        as long at the most. One that is so absorbed that it does not even ask gets more patience,
-        until it has used that up in vain. With a client that is awake, patience does not begin anew
-        for a request that only looks: on a busy machine it might never seem idle in between.
+        A client that is never idle but awake, because it asks for the time, is waited for ten times
+        as long at most; requests that only read do not begin that wait anew, for on a busy machine
+        the client might never seem idle between them. One that does not even ask for the time is
+        waited for longer (_ABSORBED_S), until that was in vain once.
         """
         tick_s = min(0.005, max(0.001, seconds / 10))
         acts, self._awake_s = self.acts, 0.0
@@ -124,7 +124,7 @@ class Quiet:
                 return
 
     async def _are_idle(self, seconds: float, tick_s: float) -> bool | None:
-        """Whether the clients came to rest before patience ended; None if something stirred."""
+        """Whether the clients became idle before the wait ended; None if something stirred."""
         seen, asked, still = self.stirs, self.times_asked, 0
         waited_s, asked_s = 0.0, -math.inf
         self._stillness.begin()

@@ -1,7 +1,7 @@
-"""A symbol's recorded bars as arrays, to the last digit what the reader's bars are.
+"""A symbol's recorded bars as arrays that equal the reader's bars to the last digit.
 
-Rule: a price is a whole number of the last decimals that the reader keeps. What 64 bits cannot hold
-raises OverflowError, and whoever asked goes on with bars.
+Rule: a price is a whole number of steps of the last decimal that the reader keeps. What 64 bits
+cannot hold raises OverflowError, and the caller goes on with bars.
 """
 
 from dataclasses import dataclass, fields
@@ -41,7 +41,7 @@ class Columns:
         return len(self.starts)
 
     def take(self, which: Any) -> "Columns":
-        """Some of the bars: a slice, or an array of places."""
+        """Some of the bars: a slice, or an array of indices."""
         arrays = [getattr(self, field.name)[which] for field in fields(self)[2:]]
         return Columns(self.symbol, self.decimals, *arrays)
 
@@ -60,7 +60,7 @@ def whole_steps(values: Floats, decimals: int) -> Whole:
     sure = (np.abs(near) < _SURE) & (near / scale == values)
     steps = np.where(sure, near, 0).astype(np.int64)
     unit = Decimal(1).scaleb(-decimals)
-    for place in np.flatnonzero(~sure).tolist():
-        written = Decimal(repr(float(values[place])))
-        steps[place] = int(half_even(written, unit).scaleb(decimals))
+    for n in np.flatnonzero(~sure).tolist():
+        written = Decimal(repr(float(values[n])))
+        steps[n] = int(half_even(written, unit).scaleb(decimals))
     return steps

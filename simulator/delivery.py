@@ -1,7 +1,7 @@
-"""What becomes of an order update on its way to those who listen.
+"""Delivers order updates to the listeners, past the faults of the script.
 
-Rule: without faults each is sent once, in order. Chance comes from a fault's seed and the number
-of updates that it has met.
+Rule: without faults each update is sent once, in order. Chance depends only on a fault's seed and
+the number of updates that it has met.
 """
 
 from collections import Counter
@@ -32,7 +32,7 @@ class Delivery:
         self._held: Message | None = None
 
     def publish(self, message: Message, now: datetime) -> None:
-        """One update on its way."""
+        """Send an update, unless a fault loses, doubles or delays it."""
         event = message["data"]["event"]
         if self._is_lost(event, now):
             return

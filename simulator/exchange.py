@@ -108,7 +108,7 @@ class Exchange:
         return self.clock.now(time.monotonic())
 
     def market(self, *, acting: bool = False) -> Market:
-        """What is known now. acting: something will happen, so the time is one of its own."""
+        """What is known now. acting: something is to happen, at a time later than any before."""
         now = self.now()
         return Market(
             now=self.clock.stamp(time.monotonic()) if acting else now,
@@ -138,12 +138,12 @@ class Exchange:
                 self.work()
 
     def publish(self) -> list[Update]:
-        """Send the venue's updates to those who listen."""
+        """Send the venue's updates to the listeners; returns them."""
         updates = self.venue.take_updates()
         for update in updates:
             if update.order.id in self.office.silent:
                 continue
-            self._tell(update_json(update, next(self._numbers)), update.at)
+            self._send(update_json(update, next(self._numbers)), update.at)
         return updates
 
     def has_clients(self) -> bool:
@@ -151,7 +151,7 @@ class Exchange:
         return self.options.free_running or self.markets.has_listeners()
 
     def match(self, boundary: datetime) -> bool:
-        """Fill resting orders against the bars that end at `boundary`; whether anything happened.
+        """Fill resting orders against the bars that end at `boundary`; returns whether any changed.
 
         The bars are not known to anybody yet, nor does the clock say `boundary`.
         """
@@ -167,7 +167,7 @@ class Exchange:
         return bool(self.publish())
 
     def turn(self, boundary: datetime) -> bool:
-        """Let the minute that ends at `boundary` be over; whether a client has something to do.
+        """End the minute at `boundary`; returns whether a client has something to react to.
 
         Bars go out in the same step in which the clock first says `boundary`.
         """
@@ -209,22 +209,22 @@ class Exchange:
             case ResetAccount():
                 self._open_account(next_number(self.account_number))
             case OddUpdate():
-                self._tell_oddly(fault)
+                self._send_oddly(fault)
             case _:
                 self.office.carry_out(fault, self.market(acting=True))
 
-    def _tell(self, message: Message, at: datetime) -> None:
+    def _send(self, message: Message, at: datetime) -> None:
         self.mischief.delivery.publish(message, at)
         self.quiet.stir()
 
-    def _tell_oddly(self, fault: OddUpdate) -> None:
-        """Say of the newest order what no client can know."""
+    def _send_oddly(self, fault: OddUpdate) -> None:
+        """Send an update of the newest order that no client can understand."""
         newest = self.venue.orders.newest()
         if newest is not None:
             now = self.market(acting=True).now
             message = update_json(Update(fault.event, newest, now), next(self._numbers))
             message["data"]["order"] |= {"status": fault.status, "orbit": {"apsides": [1, None]}}
-            self._tell(message | {"shard": 7}, now)
+            self._send(message | {"shard": 7}, now)
 
     def _bars(self, symbols: set[str], start: datetime) -> dict[str, Bar]:
         found = ((symbol, bar_at(self.feed, symbol, start)) for symbol in sorted(symbols))

@@ -1,7 +1,6 @@
-"""Execution: how much of an order a bar lets through, for which fee, and what that makes of it.
+"""Executes orders against bars: how much a bar lets fill, at which fee, and the order after it.
 
-Rule: nothing is booked here. All that is remembered is how much of a symbol's newest bar is used
-up.
+Rule: nothing is booked here. The only state is how much of a symbol's newest bar is used up.
 """
 
 from collections.abc import Callable
@@ -42,7 +41,7 @@ class Executor:
     def execute(
         self, order: Order, match: Match, bar: Bar, now: datetime
     ) -> tuple[Order, Execution | None]:
-        """What an order is once it has met a bar (itself, if nothing happened); what executed."""
+        """The order after it met a bar (itself, if nothing happened), and the execution, if any."""
         if match.triggered != order.triggered:
             order = replace(order, triggered=match.triggered, updated_at=now)
         if match.price is None:
@@ -59,7 +58,7 @@ class Executor:
         return self._fill(order, qty, wanted - qty, match.price, now)
 
     def _capacity(self, order: Order, bar: Bar, wanted: Decimal) -> Decimal:
-        """What the fill model still lets execute against this bar."""
+        """The quantity that the fill model still lets execute against this bar."""
         limit = self._model.capacity(bar)
         if limit is None:
             return wanted

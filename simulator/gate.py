@@ -1,6 +1,6 @@
-"""What stands before every request: keys, rate limit, counts, and the quiet that the clock needs.
+"""Middleware before every request: keys, rate limit, counts, faults, and stirring the quiet.
 
-Rule: only `GET /v2/clock` goes by without a stir, so that clients may poll it as they like.
+Rule: only `GET /v2/clock` does not stir the quiet, so that clients may poll it as they like.
 """
 
 import asyncio
@@ -159,7 +159,7 @@ async def _body(receive: Receive) -> bytes:
 
 
 def _throttled(retry_after_s: int) -> dict[str, str]:
-    """Headers of a 429 that says when to come again, in real time."""
+    """Headers of a 429 that say when to try again, in real time."""
     reset_s = int(time.time()) + retry_after_s
     return {"Retry-After": str(retry_after_s), **headers_of(_DEFAULT_LIMIT, 0, reset_s)}
 
@@ -178,7 +178,7 @@ def _late(send: Send, delay_s: float) -> Send:
 
 
 async def _nowhere(message: Message) -> None:
-    """Where an answer goes that its client never gets."""
+    """Drop an answer, which its client never gets."""
 
 
 def _route(path: str) -> str:

@@ -1,6 +1,6 @@
-"""A human at the same account: orders of his own, and his hands on the orders of others.
+"""A human who trades on the same account, and cancels or replaces others' orders.
 
-Rule: he goes by the venue's rules like any client (`Rejection`), and his client order ids are
+Rule: the venue's rules hold for him as for any client (`Rejection`), and his client order ids are
 random, as the dashboard's are.
 """
 
@@ -32,7 +32,7 @@ def place(venue: Venue, market: Market, symbol: str, side: Side, qty: Decimal) -
 
 
 def cancel_all(venue: Venue, market: Market, symbol: str) -> bool:
-    """Cancel every open order on the symbol; whether there was one."""
+    """Cancel every open order on the symbol; returns whether there was one."""
     found = [order for order in venue.orders.open() if order.symbol == symbol]
     for order in found:
         venue.cancel(order.id, market.now)
@@ -40,9 +40,9 @@ def cancel_all(venue: Venue, market: Market, symbol: str) -> bool:
 
 
 def replace_one(venue: Venue, market: Market, symbol: str | None, qty: Decimal) -> bool:
-    """Give the newest order that may be replaced another quantity; whether there was one.
+    """Give the newest order that may be replaced another quantity.
 
-    Raises Rejection.
+    Returns whether there was one. Raises Rejection.
     """
     for old in reversed(venue.orders.open()):
         fits = symbol in (None, old.symbol) and old.ticket.qty is not None

@@ -1,6 +1,6 @@
 """Orders whose POST was answered before they were taken.
 
-Rule: until its time an order is known to nobody; then it is taken like one that was just posted.
+Rule: until its time nobody knows of an order; then it is taken as if it was just posted.
 """
 
 from datetime import datetime
@@ -19,7 +19,7 @@ class Latecomers:
         self._waiting.append((at, ticket))
 
     def due(self, now: datetime) -> list[Ticket]:
-        """Those that have arrived by now and were not told before, in the order of their POSTs."""
+        """Those that have arrived by now, once each, in the order of their POSTs."""
         arrived = [ticket for at, ticket in self._waiting if at <= now]
         self._waiting = [(at, ticket) for at, ticket in self._waiting if at > now]
         return arrived

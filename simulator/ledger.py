@@ -2,7 +2,7 @@
 
 Rule: cash and positions change by the methods of `Ledger` only; everything else here is computed
 from them, from open orders and from marks. Amounts are dollars, exact. A position is the sum of
-its moves, so that what is taken back later leaves what would have been without it.
+its moves, so that taking one back leaves the position as it would be without it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -54,11 +54,11 @@ class Ledger:
         self.move(fill.symbol, _move(fill))
 
     def amend(self, fill: Execution, instead: Execution | None) -> None:
-        """Put another execution, or none, in the place of one that was booked."""
+        """Replace a booked execution by another one, or remove it."""
         self.pay(-_proceeds(fill))
         moves = self._moves[fill.symbol]
-        place = next(n for n, move in enumerate(moves) if move.execution_id == fill.id)
-        moves[place : place + 1] = [] if instead is None else [_move(instead)]
+        index = next(n for n, move in enumerate(moves) if move.execution_id == fill.id)
+        moves[index : index + 1] = [] if instead is None else [_move(instead)]
         if instead is not None:
             self.pay(_proceeds(instead))
         held = Position(fill.symbol, ZERO, ZERO)

@@ -1,4 +1,4 @@
-"""What the venue is told about one moment: time, session and tape."""
+"""What the venue knows of one moment: time, session and tape."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
-"""Carrying out the script of faults on connections and messages.
+"""Carries out the script's faults of connections and messages.
 
-Rule: with an empty script nothing here changes anything. What happens to the account itself is
-handed to the back office.
+Rule: with an empty script nothing here changes anything. Faults of the account are passed on to
+`act`.
 """
 
 from collections.abc import Callable, Sequence
@@ -35,7 +35,7 @@ from simulator.wire import error
 
 
 class Mischief:
-    """What the script does. act: what to do with a fault of the account."""
+    """Carries out a script. act: carries out a fault of the account."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class Mischief:
         self._act = act
 
     def turn(self, boundary: datetime) -> bool:
-        """Carry out what is due at a minute's end; whether anything was."""
+        """Carry out what is due at a minute's end; returns whether anything was."""
         self.delivery.release()
         due = self.script.due(boundary)
         for turn in due:
@@ -91,15 +91,15 @@ class Mischief:
                 for outbox in self._outboxes(fault.path):
                     outbox.cut(fault.keep_bytes)
             case Halt():
-                said = status_message(fault.symbol, halted=begins, at=boundary)
-                self._markets.tell("statuses", said)
+                status = status_message(fault.symbol, halted=begins, at=boundary)
+                self._markets.tell("statuses", status)
             case LoseTradeUpdates():
                 self.delivery.lose(fault, begins=begins)
             case _:
                 assert_never(fault)
 
     def _outboxes(self, path: str | None) -> Sequence[Outbox]:
-        """Of the order connections, or the market-data ones of a path (None: all)."""
+        """Outboxes of the order connections, or of the market-data ones of a path (None: all)."""
         if path == ORDER_PATH:
             return list(self._orders.connections.values())
         return [outbox for outbox, _ in self._markets.on(path)]

@@ -47,12 +47,12 @@ class Outbox:
         return True
 
     def close(self) -> None:
-        """Write what waits, then close the socket."""
+        """Write the queued frames, then close the socket."""
         self._closing = True
         self._wake.set()
 
     def abandon(self, last: bytes | str | None) -> None:
-        """Throw away what waits, say `last` if the client still takes it, and close."""
+        """Drop the queued frames, send `last` if the client still takes it, and close."""
         self._frames.clear()
         if last is not None:
             self._frames.append(last)

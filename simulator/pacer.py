@@ -1,9 +1,9 @@
 """The passing of broker time, minute by minute.
 
-Rule: the clock is a guest of the client. At every minute's end it waits for quiet, fills resting
+Rule: the clock waits for its clients. At every minute's end it waits for quiet, fills resting
 orders against the bar that is about to be known (and waits again if one filled), then sends the
-bars in the same step in which it first says the new minute, and waits for the answer. So a run at
-any speed, on any machine, gives a client the same world at each of its decisions.
+bars in the same step in which it first says the new minute, and waits for the answer. So at any
+speed, on any machine, a client sees the same state at each of its decisions.
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from simulator.exchange import Exchange
 from simulator.values import MINUTE
 
 _BEFORE = timedelta(milliseconds=1)  # how far short of a minute's end the clock waits
-_LOOK_S = 0.05  # how often a long minute looks whether its client is still there
+_LOOK_S = 0.05  # how often it is checked in a long minute that a client is still there
 
 
 class Pacer:
@@ -28,10 +28,10 @@ class Pacer:
 
     async def run(self) -> None:
         """One minute after another; returns only when cancelled."""
-        await self._client()
+        await self._await_client()
         while True:
             if not self._exchange.has_clients():
-                await self._client()
+                await self._await_client()
             boundary = _next_minute(self._exchange.now())
             await self._pace(boundary)
             self._exchange.clock.stand(boundary - _BEFORE)
@@ -44,7 +44,7 @@ class Pacer:
             if self._exchange.turn(boundary):
                 await self._settle()
 
-    async def _client(self) -> None:
+    async def _await_client(self) -> None:
         """Stand until somebody wants bars, and give it time to bring up its other sockets."""
         exchange = self._exchange
         exchange.clock.stand(exchange.now())
@@ -66,7 +66,7 @@ class Pacer:
         while (left_s := due_s - time.monotonic()) > 0.0005:
             await asyncio.sleep(min(left_s, _LOOK_S))
             if not self._exchange.has_clients():
-                await self._client()
+                await self._await_client()
                 left = boundary - self._exchange.now()
                 due_s = self._real_s + left.total_seconds() / clock.speed
                 clock.run(self._real_s, boundary - _BEFORE)

@@ -22,9 +22,9 @@ _ONE = Decimal(1)
 def post(
     ledger: Ledger, fault: PostActivity, market: Market, ids: Callable[[], str]
 ) -> Sequence[Activity]:
-    """Move the ledger by an activity; none if there is nothing to post it for, of a split two.
+    """Move the ledger by an activity, and return what is posted: of a split two, or none.
 
-    ids: gives the part of an id that nothing else has.
+    ids: gives a new unique id at each call.
     """
     zone = UTC if is_crypto(fault.symbol or "") else NEW_YORK
     day = market.now.astimezone(zone).date()
@@ -64,7 +64,7 @@ def _dividend(ledger: Ledger, draft: Activity) -> Activity:
 
 
 def _split(ledger: Ledger, takes: Activity, gives: Activity, ratio: Decimal) -> Sequence[Activity]:
-    """All that was held is taken, and what it became is given."""
+    """One activity takes all that was held, the other gives what it became."""
     symbol = takes.symbol or ""
     before = ledger.qty(symbol)
     if not before:

@@ -39,7 +39,7 @@ _REQUIRED = ("symbol", "timestamp", *_PRICES, "volume")
 _MINUTE_US = 60_000_000
 _DAY_US = 86_400_000_000
 _ENOUGH = 20
-"""So many bars of one-minute data have two in neighbouring minutes."""
+"""Among so many bars of one-minute data, two are of neighbouring minutes."""
 _EPOCH = date(1970, 1, 1)
 _EPOCH_START = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -113,7 +113,7 @@ class RecordedFeed:
         )
 
     def forget_before(self, day: date) -> None:
-        """Give back the memory of earlier days; whoever asks for one has it read again."""
+        """Free the memory of earlier days; one that is asked for later is read again."""
         for key in [key for key in self._days if key[1] < day]:
             del self._days[key]
 

@@ -72,7 +72,7 @@ async def get_configurations(request: Request) -> Response:
 
 
 async def get_clock(request: Request) -> Response:
-    """GET /v2/clock. What it says has passed has been sent: it waits for frames on their way."""
+    """GET /v2/clock. It first waits until the frames of the time that it answers are written."""
     exchange = exchange_of(request)
     now = exchange.now()
     for _ in range(_FLUSH_TRIES):

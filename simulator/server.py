@@ -1,7 +1,7 @@
 """The simulator as others use it: start it, point Alpaca's clients at its address, stop it.
 
-Rule: it runs in a thread of its own with a loop of its own, on loopback only; whoever starts it
-talks to it over the wire, and `snapshot` is the one thing read from outside.
+Rule: it runs in a thread of its own with a loop of its own, on loopback only. Clients talk to it
+over the wire; only `snapshot` reads its state directly.
 """
 
 import asyncio
@@ -172,7 +172,7 @@ def _listen(port: int) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    """uvicorn's server, telling when it is up and leaving without delay."""
+    """uvicorn's server; it signals when it is up, and leaves without delay."""
 
     def __init__(self, config: uvicorn.Config, ready: threading.Event) -> None:
         super().__init__(config)

@@ -1,7 +1,7 @@
 """JSON shapes of the trading API: orders, updates, positions, account, assets, clock, activities.
 
-Rule: pure functions of values; amounts leave as exact plain strings, times as RFC 3339. Nothing
-here knows of a simulation.
+Rule: pure functions of values; amounts become exact plain strings, times RFC 3339. Nothing here
+knows of a simulation.
 """
 
 import re

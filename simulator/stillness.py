@@ -1,9 +1,9 @@
 """Whether the clients' processes are really idle, as far as Linux tells.
 
-Rule: this only ever makes the clock wait longer, and only for a while. A client that was given
-too little processor time to answer looks as silent as one that has nothing to say; the scheduler
-knows the difference. Where there is no /proc, or the client is on another machine, everything
-counts as still and real time alone decides.
+Rule: this can only make the clock wait longer, and only for a while. A client that got too little
+processor time to answer looks as silent as one that has nothing to say; the scheduler knows the
+difference. Where there is no /proc, or the client is on another machine, all counts as still and
+real time alone decides.
 """
 
 import os

@@ -1,6 +1,6 @@
-"""The venue: takes orders, leads each through its life, and says what happened.
+"""The venue: takes orders, leads each through its life, and reports what happened.
 
-What the account allows is counted in `account.py`, what a bar lets execute in `executor.py`.
+What the account allows is computed in `account.py`, what a bar lets execute in `executor.py`.
 
 Rule: values in, values out. Each call is given the `Market` (what the clock, the calendar and the
 tape say at that moment); nothing here reads a clock, a file or a random number. What happened is
@@ -140,7 +140,7 @@ class Venue:
         return new
 
     def restate(self, order: Order, update: Update) -> None:
-        """Put on record what has become of an order, by an execution or otherwise, and say it."""
+        """Store an order's new state, and queue the update that reports it."""
         self.orders.put(order)
         self._updates.append(update)
 
@@ -181,7 +181,7 @@ class Venue:
             self._finish(order, OrderStatus.CANCELED, market.now)
 
     def _meet(self, order: Order, match: Match, bar: Bar, now: datetime) -> Order:
-        """Let an order meet a bar, and book what that executes of it."""
+        """Match an order against a bar, and book what executes."""
         after, fill = self._executor.execute(order, match, bar, now)
         if fill is None:
             if after is not order:

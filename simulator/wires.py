@@ -1,6 +1,6 @@
 """The TCP connections underneath, so that a fault can end one where no protocol would.
 
-Rule: what is written here is bytes past the protocol; the connection ends with it.
+Rule: bytes that are written here bypass the protocol, and the connection ends after them.
 """
 
 import asyncio

@@ -21,8 +21,8 @@ Connections
                     or, with the path '/stream', on trade_updates ones
     cut_frame       path? keep_bytes?   the TCP connection ends inside its next frame, of which so
                     many bytes are sent (half); '/stream' means trade_updates here too
-    halt            symbol for_s?       no bars of the symbol, its orders are taken and rest; told
-                    on statuses
+    halt            symbol for_s?       no bars of the symbol, its orders are taken and rest;
+                    reported on statuses
 Order updates
     lose_trade_update       event? times?   never sent
     duplicate_trade_update  event? times?   sent twice
@@ -45,13 +45,13 @@ The account
                   multiplies the position by ratio and leaves bars alone; CFEE moves nothing, its
                   coin went at the fill, unless moves is true: then qty and net_amount
     hand_trade    symbol side qty silent?   a human's market order on the same account; silent:
-                  trade_updates never tells of it
+                  trade_updates never reports it
     hand_cancel   symbol                    every open order on the symbol is cancelled
     hand_replace  qty symbol?               the newest order that can be replaced gets another qty
     bust          symbol?                   the last execution (of the symbol) is taken back
     correct       symbol? price? qty?       the last execution gets another price or quantity
-    cash_drift    amount                    the cash changes, and nothing says why
-    position_drift  symbol qty              the position changes, and nothing says why
+    cash_drift    amount                    the cash changes, and nothing explains it
+    position_drift  symbol qty              the position changes, and nothing explains it
     reset_account                           a new account number, the cash of the start, and nothing
                   of what was
 """

@@ -1,4 +1,4 @@
-"""Faults of the account: what the broker, other people and nobody at all do to it."""
+"""Faults of the account: acts of the broker and of other people, and unexplained changes."""
 
 from dataclasses import dataclass
 from decimal import Decimal

@@ -1,7 +1,7 @@
-"""A script of faults: read strictly from its file, and asked what is due and what is struck.
+"""A script of faults, read strictly from its file.
 
 Rule: pure apart from reading the file. A script says which faults are due and whether one strikes
-a given message or request; carrying them out is done elsewhere, as are the kinds.
+a given message or request; others carry them out.
 """
 
 import json
@@ -56,7 +56,7 @@ class FaultScript:
         return [fault for fault in self._faults if isinstance(fault, kind)]
 
     def due(self, now: datetime) -> list[Turn]:
-        """Sudden faults that begin or end by `now` and were not told before, in order."""
+        """Sudden faults that begin or end by `now`, once each, in order."""
         ready = [turn for at, _, turn in self._turns if at <= now]
         self._turns = self._turns[len(ready) :]
         return ready
