@@ -163,7 +163,7 @@ class Ours:
         """Open, warm, connected and subscribed."""
         engine, records, name = engine_of(strategies, count)
         clock = BrokerClock(1, time.monotonic)
-        clock.heard(OPEN)
+        clock.advance(OPEN)
         settings = Settings("ours", "s", server.url, server.url, server.url, folder, "")
         journal = Journal(folder / "journal.db", "PA1", "bench")
         journal.append(name, records)

@@ -60,7 +60,7 @@ class WarmUp:
         budgets = Budgets(settings, speed=speed)
         ports = Ports.real(budgets)
         pace = patient(ports.turn, ports.sleep, patience_s=PATIENCE_S)
-        broker = Broker(ports.rest(settings), feed=feed, pace=pace, again=persistent(ports.sleep))
+        broker = Broker(ports.rest(settings), feed=feed, pace=pace, retry=persistent(ports.sleep))
         account = broker.account().number
         budgets.on_account(account, host=settings.account_host)
         now = broker.clock()

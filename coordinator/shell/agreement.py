@@ -1,7 +1,7 @@
-"""Agreement with the broker before the first decision and after the last.
+"""Agreement of the books with the broker's account, before the first decision and after the last.
 
-What became of the orders that were left open, what moved the account meanwhile, and whether the
-books then sum to it. Nothing is traded on books that do not. Blocking; for a worker.
+Orders left open are settled, movements of the account since then are booked, and the books are then
+compared with it. Nothing is traded on books that do not sum to the account. Blocking: for a worker.
 """
 
 from __future__ import annotations
@@ -34,21 +34,21 @@ from coordinator.shell.watchdog import Depth
 
 log = logging.getLogger("coordinator")
 AGREE_TRIES = 16
-"""Comparisons of the books with the account, AGREE_WAIT_S local seconds apart, before they count
-as different: a list of executions can lag, and another coordinator may be filled in between."""
+"""Comparisons, AGREE_WAIT_S local seconds apart, before the books count as different from the
+account: the list of executions can lag, and another coordinator may be filled in between."""
 AGREE_WAIT_S = 0.3
 FURTHER_BACK = 4
-"""The comparison before which executions are asked for since the session began: one that the
-stream lost while REST was not to be had can be older than the last record."""
+"""From this comparison on executions are requested back to the session's start: one that the stream
+lost while REST was unavailable can be older than the last record."""
 SIGHTS = 10
-"""So often an account that moves is looked at before it is taken as it was seen last."""
+"""Reads of an account whose cash keeps moving, before the last one is taken."""
 KNOWN_FILLS = timedelta(days=1)
-"""Executions so old are in what an account holds when it is first seen."""
+"""How far back executions are listed that an account's holdings already contain at first sight."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settling:
-    """What it takes to settle one account's books: themselves, their file, and the broker."""
+    """The books of one account with what settling them needs: their journal and the broker."""
 
     books: Books
     journal: Journal
@@ -57,12 +57,15 @@ class Settling:
     crypto_fee_rate: Decimal = CRYPTO_FEE_RATE
 
     def keep(self, session: str, records: Sequence[r.Record]) -> None:
-        """Make records durable, and take in what other coordinators wrote before."""
+        """Make records durable, and apply what other coordinators wrote before them."""
         for entry in self.journal.append(session, records):
             self.books.apply_foreign(entry.record)
 
     def decide(self, session: str, records: Callable[[], Sequence[r.Record]]) -> Sequence[r.Record]:
-        """Decide with all that others have written, and before they go on; what is durable then."""
+        """Decide and write in one transaction, after applying all that other coordinators wrote.
+
+        Returns the records, which are then durable.
+        """
         decided = list[r.Record]()
 
         def informed(others: list[Entry]) -> Sequence[r.Record]:
@@ -75,7 +78,7 @@ class Settling:
         return decided
 
     def end_unfinished(self, now: datetime) -> None:
-        """End the last session if its process died before it could."""
+        """Record the end of the last session if its process died before doing so."""
         opened = self.books.session
         if opened is not None and self.books.ended is None:
             ended = r.SessionEnded(now, opened.session_id, "StoppedEarly", None, {})
@@ -84,12 +87,12 @@ class Settling:
 
 
 def agree(settling: Settling, assets: Mapping[str, Asset], now: datetime) -> list[str]:
-    """Learn from the broker what happened since, and refuse books that do not sum to it.
+    """Book what happened at the broker meanwhile, and refuse books that do not sum to the account.
 
-    Returns the ids of orders that were never sent, and still may be. A difference that froze its
-    symbol in a session that never ended stays frozen, and the session goes on. So it does with one
-    that another coordinator's open order can be the reason of; and after a kill with any, because
-    nothing is bought then and an exit is never held back.
+    Returns the ids of orders that were never sent but still may be. Some differences do not stop
+    the session: those frozen in a session that never ended (they stay frozen), those that another
+    coordinator's open order may explain, and after a kill all, because then nothing is bought, and
+    an exit is never held back.
 
     Raises:
         SafetyRefusal: naming each difference.
@@ -130,10 +133,10 @@ def agree(settling: Settling, assets: Mapping[str, Asset], now: datetime) -> lis
 def agree_at_the_end(
     settling: Settling, engine: Engine, session: str
 ) -> tuple[m.AccountSeen, list[r.DiscrepancyFound]]:
-    """The account after the session's last decision, and what the books cannot explain of it.
+    """The account after the session's last decision, and the differences the books cannot explain.
 
     Raises:
-        BrokerError: it could not be asked.
+        BrokerError: the account could not be read.
     """
     books = engine.books
     looks = Looks(settling.broker, books, books.last_at or settling.broker.clock())
@@ -153,13 +156,13 @@ def agree_at_the_end(
 
 
 def differences(books: Books, seen: m.AccountSeen) -> list[r.DiscrepancyFound]:
-    """Every difference between the books and the broker's account as it was seen."""
+    """Every difference between the books and a reading of the broker's account."""
     assert seen.cash is not None, "the account was asked for"
     return compare(books.ledger, seen.cash, seen.positions, seen.now)
 
 
 def adopt_account(books: Books, broker: Broker) -> list[r.Record]:
-    """On first sight of an account, all it holds becomes UNASSIGNED's."""
+    """At first sight of an account, book all it holds to UNASSIGNED."""
     if books.account:
         return []
     adopted = first_sight(broker)
@@ -168,10 +171,10 @@ def adopt_account(books: Books, broker: Broker) -> list[r.Record]:
 
 
 def first_sight(broker: Broker) -> r.AccountAdopted:
-    """The record of an account that has no books yet, at a moment when nobody traded on it.
+    """The record that opens the books of an account, read at a moment when nobody traded on it.
 
-    A human may be in the middle of it: an account whose cash moves while it is looked at is looked
-    at anew, so that all that was executed before the moment is in the sums, and nothing else.
+    A human may be trading: an account whose cash moves during the read is read again, so that its
+    sums contain exactly what was executed before that moment.
     """
     before = broker.account()
     for _ in range(SIGHTS):
@@ -191,7 +194,7 @@ def first_sight(broker: Broker) -> r.AccountAdopted:
 def _settled(
     settling: Settling, assets: Mapping[str, Asset], session: str, now: datetime
 ) -> list[str]:
-    """Settle the open orders on what the broker says, in the order in which the journal has it."""
+    """Settle the open orders on the broker's evidence; returns the ids that may be sent again."""
     books, rate = settling.books, settling.crypto_fee_rate
     known = ask_about_orders(books, settling.broker, now, settling.sleep)
     unsent: list[str] = []
@@ -208,7 +211,7 @@ def _settled(
 def ask_about_orders(
     books: Books, broker: Broker, now: datetime, sleep: Callable[[float], None]
 ) -> Evidence:
-    """The broker's word on each order that an earlier process left open, by client order id."""
+    """The broker's reports on each order that an earlier process left open, by client order id."""
     sent = _sent(books)
     old = {o.client_order_id for o in sent if now - o.decided_at >= MINUTE}
     return gather(sent, broker, sleep, patient=old)
@@ -227,11 +230,11 @@ def settle_orders(
     *,
     crypto_fee_rate: Decimal = CRYPTO_FEE_RATE,
 ) -> tuple[list[r.Record], list[str]]:
-    """What became of the orders that an earlier process left open, from the broker's evidence.
+    """Settle the orders that an earlier process left open, on the broker's evidence.
 
-    Returns the records of it, and the ids of orders that never left this machine but are still
-    of this minute: they may be sent again, under the same id. Older ones are dropped as stale. A
-    wish to get out is forgotten, and decided anew on the next bar.
+    Returns the records, and the ids of orders that never left this machine and were decided within
+    the last minute: they may be sent again under the same id. Older ones are dropped as stale. An
+    exit that waited for a cancellation is dropped, and decided anew on the next bar.
     """
     desk = OrderDesk.at_rest(books, assets)
     reports = Reports(desk, crypto_fee_rate)
@@ -253,7 +256,7 @@ def settle_orders(
 
 
 def refuse_differences(found: Iterable[r.DiscrepancyFound]) -> None:
-    """Nothing is traded on books that do not sum to the account.
+    """Refuse to trade while there are differences.
 
     Raises:
         SafetyRefusal: naming each difference.
@@ -278,7 +281,7 @@ def _reconciled(reconciler: Reconciler, blotter: Blotter, seen: m.AccountSeen) -
 def _unexplained(
     books: Books, found: Iterable[r.DiscrepancyFound], now: datetime
 ) -> list[r.DiscrepancyFound]:
-    """Without what rounding would explain, as soon as the order that still excuses it has ended."""
+    """Those of the differences that the broker's rounding and late crypto fees do not explain."""
     return [difference for difference in found if not explain(books, difference, now)]
 
 

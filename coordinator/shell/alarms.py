@@ -1,4 +1,4 @@
-"""Alerts of a running session, handed to whoever listens; a listener takes and returns at once."""
+"""Alerts of a running session, passed to listeners; a listener must return at once."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ Listener = Callable[[Alert], None]
 
 
 class Alarms:
-    """Finds the alerts in what a session writes and sees."""
+    """Finds the alerts in a session's records and in the state of its streams."""
 
     def __init__(self) -> None:
         self._listeners: list[Listener] = []
         self._streams: Mapping[str, str] = {}
 
     def listen(self, listener: Listener) -> None:
-        """Tell of every alert from now on."""
+        """Call the listener with every alert from now on."""
         self._listeners.append(listener)
 
-    def hear(self, records: Iterable[r.Record]) -> None:
-        """Records of ours that are durable."""
+    def on_records(self, records: Iterable[r.Record]) -> None:
+        """Take in this session's own records, once they are durable."""
         self._tell(alerts_of(records))
 
-    def hear_others(self, records: Iterable[r.Record]) -> None:
-        """Records of another process: those that concern the account as a whole."""
-        ours = (r.Killed, r.DiscrepancyFound)
-        self._tell(alerts_of(record for record in records if isinstance(record, ours)))
+    def on_foreign_records(self, records: Iterable[r.Record]) -> None:
+        """Take in another process's records; only those on the whole account make alerts."""
+        shared = (r.Killed, r.DiscrepancyFound)
+        self._tell(alerts_of(record for record in records if isinstance(record, shared)))
 
-    def see(self, streams: Mapping[str, str], at: datetime) -> None:
-        """Each stream's state by its name."""
+    def on_streams(self, streams: Mapping[str, str], at: datetime) -> None:
+        """Take in each stream's state, by its name."""
         if streams != self._streams:
             before, self._streams = self._streams, streams
             self._tell(stream_alerts(before, streams, at))

@@ -1,8 +1,8 @@
-"""The REST port over alpaca-py, with its edges filed off: time-outs on, hidden repeats off.
+"""The REST port over alpaca-py, with time-outs switched on and its hidden retries switched off.
 
-The SDK would wait for ever and would send an order up to four times. An answer that proves a no
-raises BrokerRejected; anything that proves nothing raises BrokerUnavailable. Call from one worker
-thread per instance: its sessions are not shared.
+By itself the SDK waits for ever and sends an order up to four times. An answer that proves that the
+broker refused raises BrokerRejected; any other failure proves nothing and raises BrokerUnavailable.
+Call each instance from one thread only: HTTP sessions are not shared.
 """
 
 from __future__ import annotations
@@ -26,24 +26,24 @@ from coordinator.shell.fields import words
 from coordinator.shell.rest import Api
 
 T = TypeVar("T")
-Heard = Callable[[Api, int, Mapping[str, str]], None]
-"""Told of each answer: its HTTP status and its headers. Must not raise."""
+OnAnswer = Callable[[Api, int, Mapping[str, str]], None]
+"""Called with each answer's HTTP status and headers. Must not raise."""
 
 PROVE_NOTHING = {0, requests.codes.request_timeout, requests.codes.too_many_requests}
-"""Answers below 500 after which the request may have been carried out, or may be later."""
+"""Statuses below 500 after which the request may still have been, or be, carried out."""
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 TIMEOUT_S = 10.0
 
 
-def _unheard(_api: Api, _status: int, _headers: Mapping[str, str]) -> None:
-    """Nobody wants to know."""
+def _ignore(_api: Api, _status: int, _headers: Mapping[str, str]) -> None:
+    """Ignore the answer."""
 
 
 class AlpacaRest:
     """Alpaca's trading and data REST, over HTTP."""
 
     def __init__(
-        self, settings: Settings, *, timeout_s: float = TIMEOUT_S, heard: Heard = _unheard
+        self, settings: Settings, *, timeout_s: float = TIMEOUT_S, on_answer: OnAnswer = _ignore
     ) -> None:
         key, secret = settings.key_id, settings.secret
         trading, data = settings.trading_url, settings.data_url
@@ -54,20 +54,20 @@ class AlpacaRest:
         }
         for api, client in self._clients.items():
             host = urlsplit(trading if api is Api.TRADING else data).hostname
-            _file_edges(client, timeout_s, loopback=host in LOOPBACK)
-            _listen(client, partial(heard, api))
+            _harden(client, timeout_s, loopback=host in LOOPBACK)
+            _listen(client, partial(on_answer, api))
 
     def get(self, api: Api, path: str, query: Mapping[str, Any]) -> Any:
         """The parsed answer to a GET."""
-        return _told(_asked(lambda: self._clients[api].get(path, dict(query))))
+        return _not_empty(_call(lambda: self._clients[api].get(path, dict(query))))
 
     def post(self, api: Api, path: str, body: Mapping[str, Any]) -> Any:
         """The parsed answer to a POST, which is sent once."""
-        return _told(_asked(lambda: self._clients[api].post(path, dict(body))))
+        return _not_empty(_call(lambda: self._clients[api].post(path, dict(body))))
 
     def delete(self, api: Api, path: str) -> None:
-        """A DELETE, of which only success or failure is told."""
-        _asked(lambda: self._clients[api].delete(path))
+        """Send a DELETE; it returns nothing, or raises as the others do."""
+        _call(lambda: self._clients[api].delete(path))
 
 
 class _TimedAdapter(HTTPAdapter):
@@ -81,22 +81,23 @@ class _TimedAdapter(HTTPAdapter):
         return super().send(request, **options)
 
 
-def _file_edges(client: RESTClient, timeout_s: float, *, loopback: bool) -> None:
-    """Time-outs on, repeats off; a proxy of the environment would swallow loopback calls."""
+def _harden(client: RESTClient, timeout_s: float, *, loopback: bool) -> None:
+    """Time-outs on, retries off; a proxy of the environment would swallow loopback calls."""
     client._retry = 0
     client._session.trust_env = not loopback
     for scheme in ("http://", "https://"):
         client._session.mount(scheme, _TimedAdapter(timeout_s))
 
 
-def _listen(client: RESTClient, heard: Callable[[int, Mapping[str, str]], None]) -> None:
-    def answered(response: requests.Response, **_: Any) -> None:
-        heard(response.status_code, response.headers)
+def _listen(client: RESTClient, on_answer: Callable[[int, Mapping[str, str]], None]) -> None:
+    def on_response(response: requests.Response, **_: Any) -> None:
+        on_answer(response.status_code, response.headers)
 
-    client._session.hooks["response"].append(answered)
+    client._session.hooks["response"].append(on_response)
 
 
-def _asked(call: Callable[[], T]) -> T:
+def _call(call: Callable[[], T]) -> T:
+    """The call's result, with the SDK's errors turned into ours."""
     try:
         return call()
     except APIError as error:
@@ -111,13 +112,13 @@ def _asked(call: Callable[[], T]) -> T:
 
 
 def _place(error: requests.RequestException) -> str:
-    """The host that was asked, where the error knows it; never a query, which may hold anything."""
+    """The host that was asked, if the error names it; never the query, which may hold anything."""
     host = urlsplit(error.request.url or "").hostname if error.request is not None else None
     return f" at {host}" if host else ""
 
 
-def _told(answer: T | None) -> T:
-    """The answer, if there is any: a redirect, which is never followed, has none."""
+def _not_empty(answer: T | None) -> T:
+    """The answer; there is none to a redirect, which is never followed."""
     if answer is None:
         raise BrokerUnavailable("the broker's answer was empty")
     return answer

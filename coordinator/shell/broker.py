@@ -1,9 +1,9 @@
-"""What the broker is asked and what its answers mean, over the REST port; blocking.
+"""Typed requests to the broker over the REST port; blocking.
 
-Answers are parsed here, page by page, into our values. A no raises BrokerRejected, what proves
-nothing BrokerUnavailable, what cannot be understood Malformed. Of a list of orders, executions,
-activities or bars, what cannot be understood is left out, counted and told: its neighbours count,
-and the look at the account finds what it would have explained.
+Answers are parsed here, page by page, into our values. A refusal raises BrokerRejected, an answer
+that proves nothing BrokerUnavailable, one that cannot be parsed Malformed. Of a list of orders,
+executions, activities or bars, malformed items are left out, counted and logged: the others still
+count, and a missing one shows up as a difference when the books are compared with the account.
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ from coordinator.shell.rest import Api, Rest
 log = logging.getLogger("coordinator")
 T = TypeVar("T")
 ACCOUNT_NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
-"""It names a folder."""
+"""It becomes the name of a folder."""
 JUST_BEFORE = timedelta(seconds=1)
-"""Alpaca counts a bar that starts at `end`; asked for so many, we would get one too few."""
+"""Alpaca includes a bar that starts at `end`; with a limit we would get one too few of ours."""
 PAGE_BARS = 10_000
 PAGE_ORDERS = 500
 PAGE_FILLS = 100
 MOST_PAGES = 500
-"""Of one question; more are taken for pages without end."""
+"""Of one list; more are taken for pages without end."""
 WITHOUT_EFFECT = ("canceled", "pending")
-"""States of an activity that has moved nothing."""
+"""Statuses of an activity that has moved nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,37 +55,39 @@ class AccountView:
     cash: Decimal
 
 
-Again = Callable[[int], bool]
-"""Asked after a GET that proved nothing, with how often it was sent; waits, and says whether to."""
+Retry = Callable[[int], bool]
+"""Called after a GET that proved nothing with the tries so far; waits, returns whether to retry."""
 
 
-def once(_tries: int) -> bool:
+def no_retry(_tries: int) -> bool:
     """No GET is sent twice."""
     return False
 
 
-def persistent(sleep: Callable[[float], None], *, most: int = 4) -> Again:
-    """A GET is sent up to `most` times, 1, 2, 4... local seconds apart: nobody else would ask."""
+def persistent(sleep: Callable[[float], None], *, most: int = 4) -> Retry:
+    """A GET is sent up to `most` times, 1, 2, 4... local seconds apart; nothing else repeats it."""
 
-    def again(tries: int) -> bool:
+    def retry(tries: int) -> bool:
         if tries >= most:
             return False
         sleep(2.0 ** (tries - 1))
         return True
 
-    return again
+    return retry
 
 
 class Broker:
-    """Alpaca's trading and data REST for one account. `pace` is asked before each request."""
+    """Alpaca's trading and data REST for one account. `pace` is called before each request."""
 
-    def __init__(self, rest: Rest, *, feed: str, pace: Pace = at_once, again: Again = once) -> None:
+    def __init__(
+        self, rest: Rest, *, feed: str, pace: Pace = at_once, retry: Retry = no_retry
+    ) -> None:
         self._rest = rest
         self._feed = feed
         self._pace = pace
-        self._again = again
+        self._retry = retry
         self.malformed = 0
-        """Records that were left out of lists."""
+        """Items that were left out of lists."""
 
     def account(self) -> AccountView:
         """The account that the keys belong to."""
@@ -105,7 +107,7 @@ class Broker:
         return [wire.parse_session(day) for day in _rows(self._get("/calendar", days), "days")]
 
     def asset(self, symbol: str) -> Asset:
-        """What may be ordered of a ticker.
+        """The order rules of a ticker: whether, and in which steps, it can be traded.
 
         Raises:
             BrokerRejected: with status 404 for a ticker that the broker does not know.
@@ -130,7 +132,7 @@ class Broker:
         return wire.parse_order(self._rest.post(Api.TRADING, "/orders", body))
 
     def cancel(self, broker_order_id: str) -> None:
-        """Ask for an order's end; whether it ended, its reports will say."""
+        """Request an order's cancellation; whether it ended, its reports will tell."""
         self._pace(Api.TRADING, Urgency.EXIT)
         self._rest.delete(Api.TRADING, f"/orders/{broker_order_id}")
 
@@ -186,9 +188,9 @@ class Broker:
         return self._activity_list("/FILL", {"after": _stamp(since)}, wire.parse_fill_activity)
 
     def activities(self, since: date) -> list[Activity]:
-        """Every movement of the account since a date that is no fill, of whatever type.
+        """Every account activity since a date that is no fill, of any type.
 
-        Alpaca adds types; one that nobody asked for would be missing in the books.
+        No list of types is sent: Alpaca adds new ones, and they would be missing in the books.
         """
         query = {"after": since.isoformat(), "category": "non_trade_activity"}
         return self._activity_list("", query, wire.parse_activity, _has_moved)
@@ -200,7 +202,7 @@ class Broker:
         parse: Callable[[Raw], T],
         wanted: Callable[[Any], bool] = lambda _: True,
     ) -> list[T]:
-        """The account's activities of a kind that are `wanted`, page after page."""
+        """The account's activities of a kind that are `wanted`, from all pages."""
         asked = {"page_size": PAGE_FILLS, "direction": "asc", **query}
         pages, found = _Pages("activities"), list[T]()
         while True:
@@ -248,7 +250,7 @@ class Broker:
         }
 
     def _readable(self, raws: Sequence[Any], parse: Callable[[Any], T], what: str) -> list[T]:
-        """Those of a page that can be understood."""
+        """The items of a page that can be parsed; the others are counted and logged."""
         found: list[T] = []
         broken: list[Malformed] = []
         for raw in raws:
@@ -270,19 +272,19 @@ class Broker:
         return self._ask(Api.TRADING, path, query or {}, urgency)
 
     def _ask(self, api: Api, path: str, query: Mapping[str, Any], urgency: Urgency) -> Any:
-        """A GET; one that proved nothing is sent again, as long as `again` says so."""
+        """A GET; after one that proved nothing, `retry` decides whether it is sent again."""
         for tries in itertools.count(1):
             self._pace(api, urgency)
             try:
                 return self._rest.get(api, path, query)
             except BrokerUnavailable:
-                if not self._again(tries):
+                if not self._retry(tries):
                     raise
         raise AssertionError("a count has no end")
 
 
 class _Pages:
-    """The pages of one list, which must lead on: `first` names the one that was asked for."""
+    """Guards a paged list against pages without end; `first` is the first page's token."""
 
     def __init__(self, what: str, first: str = "") -> None:
         self._what = what
@@ -292,7 +294,7 @@ class _Pages:
         """The token of the next page.
 
         Raises:
-            Malformed: it was turned to before, or there are more pages than there can be.
+            Malformed: it was used before, or there are more pages than there can be.
         """
         if not isinstance(token, str) or token in self._seen or len(self._seen) >= MOST_PAGES:
             raise Malformed(f"a list of {self._what} whose pages do not end: {shown(token)}")
@@ -303,7 +305,7 @@ class _Pages:
 def _has_moved(raw: Any) -> bool:
     """Whether an activity counts: it is no fill, was not called off, and is not still to come."""
     if not isinstance(raw, Mapping):
-        return True  # whoever reads it says what is wrong with it
+        return True  # the parser says what is wrong with it
     return raw.get("activity_type") != "FILL" and raw.get("status") not in WITHOUT_EFFECT
 
 

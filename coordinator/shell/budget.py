@@ -1,9 +1,9 @@
-"""A broker's requests a minute, counted in one small file that all processes of a user share.
+"""The broker's limit of requests a minute, counted in one file that all processes of a user share.
 
-Rule: no window holds more requests than the limit, whoever sends them, and the last of them are
-left for what gets out of a position. The file is locked for microseconds, by a lock that any death
-releases. It is a log of local monotonic times, which all processes of one boot share; what it says
-of the future was written before the machine started anew, and has expired.
+Rule: no window holds more requests than the limit, whichever process sends them, and the last ones
+are reserved for exits. The file is a log of times on the local monotonic clock, which all processes
+of one boot share; times in the future were written before a reboot and have expired. Its lock is
+held for microseconds, and a process that dies releases it.
 """
 
 from __future__ import annotations
@@ -30,21 +30,21 @@ LIMIT = 200
 """Requests a minute, of an account for trading and of a key for data on the Basic plan."""
 WINDOW_S = 60.0
 SLACK_S = 1.0
-"""Broker seconds by which requests may come in closer together than they went out."""
+"""Broker seconds by which requests may arrive closer together than they were sent."""
 BUSY_S = 0.002
 """Local seconds after which a file that another process has locked is tried again."""
 STUCK_S = 5.0
-"""Local seconds after which that process must have been stopped inside, and is not waited for."""
+"""Local seconds after which that process counts as stopped: its lock is not waited for any more."""
 LEAST_HOLD_S = 1.0
-"""Broker seconds for which a 429 is heeded, at least."""
+"""Broker seconds for which a 429 holds requests back, at least."""
 MAGIC = b"mt-sent1"
 
 
 class Urgency(IntEnum):
-    """Who goes first: the smaller number."""
+    """The priority of a request; the smaller number goes first."""
 
     EXIT = 0
-    """What gets out, sells and cancels: may use all there is."""
+    """Sales and cancellations: may use the whole limit."""
     ENTRY = 1
     QUESTION = 2
 
@@ -61,9 +61,10 @@ class Urgency(IntEnum):
 
 @dataclass(slots=True)
 class _Sent:
-    """What the file says. Times are local seconds, `stamps` oldest first.
+    """The file's content. Times are local seconds, `stamps` of requests oldest first.
 
-    `left` is what the broker said is left until `left_until_s`, less what was sent since.
+    `left` is the number of requests that the broker allows until `left_until_s`, less those sent
+    since. After a 429 nothing but exits is sent until `held_until_s`.
     """
 
     limit: int
@@ -85,7 +86,7 @@ class _Sent:
         return until_s - now_s
 
     def count(self, now_s: float, most: int) -> None:
-        """One more request goes out; the newest `most` are remembered."""
+        """Count one more request; the newest `most` are kept."""
         self.stamps.append(now_s)
         del self.stamps[:-most]
         self.left -= 1
@@ -95,7 +96,7 @@ class _Sent:
         return sum(stamp > now_s - window_s for stamp in self.stamps)
 
     def forget_the_future(self, now_s: float, window_s: float) -> None:
-        """Drop what was written before the machine started anew."""
+        """Drop what was written before a reboot."""
         while self.stamps and self.stamps[-1] > now_s:
             self.stamps.pop()
         if self.held_until_s > now_s + window_s:
@@ -104,14 +105,14 @@ class _Sent:
             self.left_until_s = -math.inf
 
     def to_bytes(self) -> bytes:
-        """The file's content: a page at most for a limit of 200, so that it is written at once."""
+        """The file's bytes: at most one page for a limit of 200, so that one write is enough."""
         head = [len(self.stamps), self.limit, self.held_until_s, self.left, self.left_until_s]
         body = MAGIC + array("d", head).tobytes() + self.stamps.tobytes()
         return body + zlib.crc32(body).to_bytes(4, "little")
 
     @classmethod
     def from_bytes(cls, data: bytes) -> _Sent | None:
-        """The reverse; None if the content is damaged. What follows its end is ignored."""
+        """The reverse; None if the data is damaged. Bytes behind its end are ignored."""
         start = len(MAGIC) + 5 * 8
         if len(data) < start or not data.startswith(MAGIC):
             return None
@@ -123,14 +124,14 @@ class _Sent:
 
 
 _Step = Callable[[_Sent, float], float]
-"""Reads or changes what is known, at a local time; answers a wait in local seconds."""
+"""Reads or changes the counts at a local time; returns a wait in local seconds."""
 
 
 class RequestBudget:
     """One budget of requests, shared by every process that names the same file.
 
     `speed` is how many times as fast as ours the broker's clock runs. `most` is the largest limit
-    that the broker may teach. May be called from any thread; waits for nothing.
+    accepted from the broker's headers. May be called from any thread, and never waits.
     """
 
     def __init__(
@@ -155,7 +156,7 @@ class RequestBudget:
         self._warned = False
 
     def wait_s(self, urgency: Urgency) -> float:
-        """Local seconds until a request may go out; 0.0: it may now, and has been counted."""
+        """Local seconds until a request may be sent; 0.0: it may now, and has been counted."""
 
         def take(sent: _Sent, now_s: float) -> float:
             wait_s = sent.wait_s(urgency, now_s, self._window_s)
@@ -167,8 +168,8 @@ class RequestBudget:
         with self._mutex:
             return self._step(take)
 
-    def heard(self, status: int, headers: Mapping[str, str]) -> None:
-        """Learn from an answer: its X-RateLimit headers, and a 429 above all."""
+    def on_answer(self, status: int, headers: Mapping[str, str]) -> None:
+        """Learn from an answer's X-RateLimit headers, and from a 429."""
         said = {name.lower(): value for name, value in headers.items()}
         limit, left = _number(said, "x-ratelimit-limit"), _number(said, "x-ratelimit-remaining")
         reset = _number(said, "x-ratelimit-reset")
@@ -193,13 +194,14 @@ class RequestBudget:
                     self._unwritten.append(learn)
 
     def _learn_left(self, sent: _Sent, left: float, resets_in_s: float, now_s: float) -> None:
-        """The broker counts requests that we do not: those of other programs and people."""
+        """Take the broker's count where it is lower: it includes other programs' requests."""
         ours = sent.within(now_s, self._window_s)
         if left < sent.limit - ours or now_s < sent.left_until_s:
             sent.left = left
             sent.left_until_s = now_s + min(resets_in_s, self._window_s)
 
     def _step(self, step: _Step) -> float:
+        """Apply a step to the file, or to this process's own counts if the file cannot be had."""
         try:
             with _locked(self._path) as file:
                 self._busy_since_s = None

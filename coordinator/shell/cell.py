@@ -1,6 +1,6 @@
-"""One process of a user's rule: asked within a budget, and ended for good once it fails.
+"""One process of a user's rule: each answer has a time budget, and a fault ends it for good.
 
-Each cell fails by itself: what it is asked, how long that takes and its end concern no other.
+Cells are independent: the faults and the time of one never affect another.
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ log = logging.getLogger("coordinator")
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What one strategy may take, in local seconds and in bytes of memory.
+    """What one strategy may use, in local seconds and in bytes of memory.
 
-    `answer_s` is for one bar and `minute_s` for those of one minute on all its tickers together,
-    while a loop waits; who sees them together has `answer_s` for them all. Before the session no
-    loop waits, and first answers load and compile a lot: there `start_s` holds, for getting ready
-    on a ticker and for each answer. `growth_bytes` counts from when it was ready.
+    While an event loop waits, `answer_s` is for one bar (or, for a rule that gets the bars of a
+    minute together, for all of them) and `minute_s` for the bars of one minute on all tickers.
+    Before the session no loop waits, and first answers load and compile a lot: there `start_s` is
+    for the start of each lane and for each answer. `growth_bytes` counts from when it was ready.
     """
 
     answer_s: float = 1.0
@@ -48,9 +48,10 @@ class Budget:
 
 
 class Cell:
-    """A process that is forked once it is asked.
+    """A process that is forked at its first request.
 
-    `serves` is what its lanes are on: tickers, or sets of them. `name` is of whom it serves.
+    `serves` has the tickers of its lanes, or the tuples of tickers of joint lanes. `name` has the
+    names of its strategies, for the log.
     """
 
     def __init__(
@@ -71,44 +72,40 @@ class Cell:
         self._explains = ExplainRequests(lambda: next(self._requests))
 
     def begin(self, tickers: Sequence[str] | None) -> int:
-        """A new lane; one that looks at several tickers names them. Raises a StrategyFault."""
+        """The number of a new lane; a joint lane names its tickers. Raises a StrategyFault."""
         lane = next(self._lanes)
-        self._begin(lane, tickers)
-        return lane
-
-    def retire(self) -> None:
-        """End its process for good: nobody is served by it any more."""
-        self._fault = StrategyDied(f"its process {self.end() or 'has ended'}")
-
-    def end(self) -> str:
-        """End its process, if it has one; how that ended."""
-        process, self._process = self._process, None
-        return process.end() if process is not None else ""
-
-    def explain(self, lane: int, ticker: str = "") -> dict[str, object]:
-        """What a lane's step said that it saw at its last bar; the first time it is only asked."""
-        if self._fault is not None:
-            return {SAYS_NOTHING: f"not asked: {self._fault}"}
-        if self._process is None:
-            return {}
-        return self._explains.explain(self._process, (lane, ticker))
-
-    async def hear(self) -> None:
-        """Wait beside the loop until what was asked is answered, EXPLAIN_S at most."""
-        if self._process is not None:
-            await self._explains.hear(self._process)
-
-    def _begin(self, lane: int, tickers: Sequence[str] | None) -> None:
-        """Have a lane begun; one that looks at several tickers names them."""
         budget_s = self._budget.answer_s if _a_loop_waits() else self._budget.start_s
         kind, value = self._ask(lane, {"begin": tickers}, budget_s, "not ready")
         if kind != "begun":
             raise StrategyMisanswered(f"it answered {value} when it should begin")
         if self._process is not None:
             self._process.limit_growth(self._budget.growth_bytes)
+        return lane
 
-    def at(self, start: datetime, lane: int, request: Request) -> tuple[str, object]:
-        """Kind and value of the answer at the bars of a minute, within what is left of it."""
+    def retire(self) -> None:
+        """End its process for good: no strategy needs it any more."""
+        self._fault = StrategyDied(f"its process {self.end() or 'has ended'}")
+
+    def end(self) -> str:
+        """End its process, if it has one; returns how it ended."""
+        process, self._process = self._process, None
+        return process.end() if process is not None else ""
+
+    def explain(self, lane: int, ticker: str = "") -> dict[str, object]:
+        """A lane's explanation of its last bar; the first call only requests it."""
+        if self._fault is not None:
+            return {SAYS_NOTHING: f"not asked: {self._fault}"}
+        if self._process is None:
+            return {}
+        return self._explains.explain(self._process, (lane, ticker))
+
+    async def wait_for_explanations(self) -> None:
+        """Wait, without blocking the loop, for the requested explanations, EXPLAIN_S at most."""
+        if self._process is not None:
+            await self._explains.wait(self._process)
+
+    def step(self, start: datetime, lane: int, request: Request) -> tuple[str, object]:
+        """Kind and value of a lane's answer to the bars of minute `start`, within its budget."""
         if not _a_loop_waits():
             return self._ask(lane, request, self._budget.start_s)
         self._explains.begin_bar()
@@ -122,7 +119,7 @@ class Cell:
     def _ask(
         self, lane: int, request: Request, budget_s: float, hung: str = ""
     ) -> tuple[str, object]:
-        """Kind and value of an answer that is due; `hung` says what it did not do in time."""
+        """Kind and value of the answer; `hung` describes a late one in the fault's text."""
         if self._fault is not None:
             raise self._fault
         try:
@@ -138,7 +135,7 @@ class Cell:
     def _exchange(
         self, lane: int, request: Request, budget_s: float
     ) -> tuple[str, object, list[object]]:
-        """Kind, value and what the strategy printed meanwhile."""
+        """Kind and value of the answer, and what the strategy printed meanwhile."""
         number = next(self._requests)
         if self._process is None:
             self._process = self._fork()
@@ -148,7 +145,7 @@ class Cell:
         raise StrategyMisanswered(UNREADABLE)
 
     def _give_up(self, fault: StrategyFault, hung: str, budget_s: float) -> NoReturn:
-        """End the process for good; raises in words that are the same in every such case."""
+        """End the process for good; raises the fault with a text that is the same every time."""
         how = self.end()
         match fault:
             case StrategyHung() if hung:

@@ -1,7 +1,7 @@
-"""Where observers and operators meet a running session: how it stands, and what they ask of it.
+"""How observers and operators reach a running session: its state to read, requests to hand in.
 
 Rule: nothing here changes the session. A request goes into the inbox, waits for its turn like every
-message, and is answered once what follows from it is durable. Call on the loop.
+message, and is answered once its consequences are durable. Call on the loop.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from coordinator.core.lane import StrategySpec
 from coordinator.core.live_view import LiveView, live_view
 from coordinator.shell.alarms import Alarms
 from coordinator.shell.clock import BrokerClock
-from coordinator.shell.inbox import Change, Inbox, Wish
+from coordinator.shell.inbox import ConfigChange, Inbox, OperatorRequest
 from coordinator.shell.reload_request import Reloads
 from coordinator.shell.shadows import Shadows
 from coordinator.shell.ticks import Ticks
@@ -26,10 +26,9 @@ from coordinator.shell.watchdog import Watchdog
 
 
 class Clerk:
-    """Whoever observes a session deals with its clerk, never with its loop.
+    """The one object of a session that observers get.
 
-    `alarms` are there to be listened to; `reloading` is None where a session takes no other
-    configuration.
+    Listeners register with `alarms`; `reloading` is None if the session accepts no reload.
     """
 
     def __init__(
@@ -53,7 +52,10 @@ class Clerk:
         return (*self._engine.specs, *self._shadows.specs)
 
     def is_only_shadow(self, strategy: str) -> bool:
-        """Whether the account has no book of it; what it bought while it was live can be sold."""
+        """Whether a strategy is a shadow without a book on the account.
+
+        A shadow that was live before has one, and what it bought then can still be sold.
+        """
         shadows = {spec.name for spec in self._shadows.specs}
         return strategy in shadows and strategy not in self._engine.books.strategies()
 
@@ -68,7 +70,7 @@ class Clerk:
         """Why a strategy did what it did on its last bars.
 
         Raises:
-            KeyError: it is not here, or not on this ticker.
+            KeyError: the session has no such strategy, or it does not trade this ticker.
         """
         now = self._clock.now()
         if strategy not in {spec.name for spec in self._engine.specs}:
@@ -76,16 +78,17 @@ class Clerk:
         return self._engine.explain(strategy, now, ticker)
 
     def ask(self, act: m.Act, by: str, strategy: str = "") -> asyncio.Future[m.Answer]:
-        """Hand in an operator's wish; answered once it is durable."""
+        """Hand in an operator's request; answered once it is durable."""
         answer = asyncio.get_running_loop().create_future()
-        self._inbox.put(Wish(m.OperatorAsked(self._clock.now(), act, by, strategy), answer))
+        message = m.OperatorAsked(self._clock.now(), act, by, strategy)
+        self._inbox.put(OperatorRequest(message, answer))
         return answer
 
-    def reload(self, asked: Callable[[datetime], m.Reload]) -> asyncio.Future[m.Answer]:
+    def reload(self, complete: Callable[[datetime], m.Reload]) -> asyncio.Future[m.Answer]:
         """Hand in another configuration; answered once it is durable.
 
-        `asked` is called when its turn comes, with the broker's time.
+        `complete` is called at its turn with the broker's time, and returns the message.
         """
         answer = asyncio.get_running_loop().create_future()
-        self._inbox.put(Change(asked, answer))
+        self._inbox.put(ConfigChange(complete, answer))
         return answer

@@ -1,7 +1,7 @@
-"""The broker's time as far as we can know it: what it last said, and what must have passed since.
+"""The broker's time as far as we can know it: its last reading plus what must have passed since.
 
-At real speed the local monotonic clock carries it forward. A faster broker clock may stand still
-at any moment, so there only the broker's own words move it.
+At real speed the local monotonic clock carries it forward. A broker's clock that runs faster may
+stand still at any moment, so there only a new reading moves it.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 SLACK_S = 60.0
-"""Local seconds for which what the broker said may have been under way."""
+"""Local seconds for which a reading may have been under way."""
 
 
 class BrokerClock:
@@ -19,41 +19,40 @@ class BrokerClock:
     def __init__(self, speed: float, monotonic: Callable[[], float]) -> None:
         self.speed = speed
         self._monotonic = monotonic
-        self._said: datetime | None = None
-        self._heard_at = 0.0
+        self._reading: datetime | None = None
+        self._read_at_s = 0.0
 
-    def heard(self, moment: datetime) -> None:
-        """The broker has shown that its time is at least `moment`."""
-        if self._said is None or moment > self.now():
-            self._said, self._heard_at = moment, self._monotonic()
+    def advance(self, moment: datetime) -> None:
+        """Take a reading: the broker has shown that its time is at least `moment`."""
+        if self._reading is None or moment > self.now():
+            self._reading, self._read_at_s = moment, self._monotonic()
 
     @property
-    def said(self) -> datetime:
-        """What the broker said last, however long ago; it must have been heard once."""
-        assert self._said is not None, "the broker's clock was never read"
-        return self._said
+    def last_reading(self) -> datetime:
+        """The newest reading, however old; there must have been one."""
+        assert self._reading is not None, "the broker's clock was never read"
+        return self._reading
 
     def step_s(self, moment: datetime) -> float:
-        """Broker seconds by which its clock, saying `moment`, is ahead of what must have passed.
+        """Broker seconds by which a reading of `moment` is ahead of the time we expect.
 
-        Only at real speed is there anything to expect; elsewhere it is zero.
+        Zero unless at real speed, where alone a time can be expected.
         """
-        if self.speed != 1 or self._said is None:
+        if self.speed != 1 or self._reading is None:
             return 0.0
         return (moment - self.now()).total_seconds()
 
     def now(self) -> datetime:
-        """The broker's time, at least; it must have been heard once."""
-        assert self._said is not None, "the broker's clock was never read"
+        """The broker's time, at least; there must have been a reading."""
+        reading = self.last_reading
         if self.speed != 1:
-            return self._said
-        return self._said + timedelta(seconds=self._monotonic() - self._heard_at)
+            return reading
+        return reading + timedelta(seconds=self._monotonic() - self._read_at_s)
 
     def may_have_reached(self, moment: datetime) -> bool:
         """Whether the broker's time can be `moment` already, at its highest speed."""
-        assert self._said is not None, "the broker's clock was never read"
-        passed_s = self._monotonic() - self._heard_at + SLACK_S
-        return moment <= self._said + timedelta(seconds=passed_s * self.speed)
+        passed_s = self._monotonic() - self._read_at_s + SLACK_S
+        return moment <= self.last_reading + timedelta(seconds=passed_s * self.speed)
 
     def local_s(self, broker_s: float, *, least_s: float = 0.0) -> float:
         """Local seconds in which `broker_s` seconds of broker time can pass, at the soonest."""

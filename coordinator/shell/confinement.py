@@ -1,6 +1,6 @@
-"""What a process of a user's strategy is cut off from: open files, keys, signals, endless memory.
+"""Cuts a user strategy's process off from open files, keys and signals, and bounds its memory.
 
-It confines faults, not malice: code of the same user can find other ways to look.
+This confines faults, not malice: code of the same user can find other ways to read them.
 """
 
 from __future__ import annotations
@@ -15,30 +15,30 @@ from contextlib import suppress
 from pathlib import Path
 
 PRIVATE = ("APCA_", "MULTI_TRADER_", "PREFECT_")
-"""Beginnings of the variables that are the coordinator's own affair, its keys among them."""
+"""Prefixes of the environment variables that only the coordinator may see, such as its keys."""
 MEMORY_BACKSTOP_BYTES = 4 * 2**30
-"""What a process may ask for beyond its size at the start, should nobody measure it in time."""
+"""What a process may allocate beyond its size at the start, should it not be measured in time."""
 
 _PR_SET_PDEATHSIG = 1
 _ENV_START, _ENV_END = -3, -2  # of the words of /proc/self/stat
 
 
 def confine(keep: Collection[int], parent: int) -> None:
-    """Cut this freshly forked process off from all that it inherited but the files in `keep`.
+    """Cut this freshly forked process off from all that it inherited except the files in `keep`.
 
     It ends with `parent`, the process that forked it, however that ends.
     """
     _end_with(parent)
-    signal.set_wakeup_fd(-1)  # else a signal to us would be heard by the coordinator's loop
+    signal.set_wakeup_fd(-1)  # else a signal to us would wake the coordinator's loop
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # the coordinator hears these, and ends us
-    _let_go_of_files(keep)
+        signal.signal(number, signal.SIG_IGN)  # the coordinator handles these, and ends us
+    _detach_files(keep)
     _forget_private_variables()
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def limit_memory() -> None:
-    """Let a request for far too much memory fail here, and let the system's choice fall on us."""
+    """Make excessive allocations fail, and make this process the OOM killer's first choice."""
     if sys.platform != "linux":
         return
     pages = int(Path("/proc/self/statm").read_text().split()[5])
@@ -51,15 +51,15 @@ def limit_memory() -> None:
 
 
 def _end_with(parent: int) -> None:
-    """Be killed when the thread that forked us ends; elsewhere than on Linux, its pipe tells us."""
+    """Be killed when the thread that forked us ends; off Linux, the closed pipe ends us instead."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     if os.getppid() != parent:
-        os._exit(1)  # it ended before we asked to be told
+        os._exit(1)  # the parent ended before prctl took effect
 
 
-def _let_go_of_files(keep: Collection[int]) -> None:
-    """Put /dev/null in the place of every open file, standard streams included.
+def _detach_files(keep: Collection[int]) -> None:
+    """Point every open file descriptor at /dev/null, standard streams included.
 
     The numbers stay taken: an inherited object that closes "its" file later closes none of ours.
     """
@@ -77,7 +77,7 @@ def _forget_private_variables() -> None:
 
 
 def _erase_initial_variables() -> None:
-    """Overwrite them where the process got them, which is what /proc/PID/environ shows."""
+    """Overwrite them in the process's initial environment, which /proc/PID/environ shows."""
     words = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
     start, end = int(words[_ENV_START]), int(words[_ENV_END])
     private = tuple(beginning.encode() for beginning in PRIVATE)

@@ -1,4 +1,4 @@
-"""Asking a session that trades, over its control socket; blocking, in bounded time."""
+"""Client of a running session's control socket; blocking, in bounded time."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ import time
 from pydantic import ValidationError
 
 from coordinator.errors import MultiTraderError
-from coordinator.shell.control_protocol import MOST_SAID, Address, Reply, Request, line
+from coordinator.shell.control_protocol import MOST_REPLY_BYTES, Address, Reply, Request, line
 
 PATIENCE_S = 15.0
-"""Local seconds: longer than a session takes to say that it is busy."""
+"""Local seconds; longer than a busy session takes to say so."""
 
 
 class NoAnswer(MultiTraderError):
-    """A session was asked and did not say what became of it."""
+    """A session got a request and gave no usable answer."""
 
 
 def ask(address: Address, request: Request, *, patience_s: float = PATIENCE_S) -> Reply | None:
-    """The session's answer; None if none listens there any more.
+    """The session's answer; None if no session listens there any more.
 
     Raises:
-        NoAnswer: it was asked, and may have done it; its answer did not come or made no sense.
+        NoAnswer: the request may have been carried out; no answer came, or none that makes sense.
     """
     until_s = time.monotonic() + patience_s
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as door:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
         try:
-            _connect(door, address, patience_s)
-            door.sendall(line(request))
-            return Reply.model_validate_json(_read_line(door, until_s))
+            _connect(connection, address, patience_s)
+            connection.sendall(line(request))
+            return Reply.model_validate_json(_read_line(connection, until_s))
         except (FileNotFoundError, ConnectionRefusedError):
             return None
         except (OSError, ValidationError) as error:
@@ -40,10 +40,10 @@ def ask(address: Address, request: Request, *, patience_s: float = PATIENCE_S) -
             ) from error
 
 
-def _connect(door: socket.socket, address: Address, patience_s: float) -> None:
-    """Stand in line for a busy session: with a time-out of Python's the kernel would not queue."""
-    door.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(patience_s))
-    door.connect(str(address.socket))
+def _connect(connection: socket.socket, address: Address, patience_s: float) -> None:
+    """Connect, and queue if the session is busy: under Python's own time-out the kernel refuses."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, _timeval(patience_s))
+    connection.connect(str(address.socket))
 
 
 def _timeval(seconds: float) -> bytes:
@@ -51,11 +51,11 @@ def _timeval(seconds: float) -> bytes:
     return struct.pack("ll", whole, int((seconds - whole) * 1_000_000))
 
 
-def _read_line(door: socket.socket, until_s: float) -> bytes:
+def _read_line(connection: socket.socket, until_s: float) -> bytes:
     found = b""
-    while not found.endswith(b"\n") and len(found) <= MOST_SAID:
-        door.settimeout(max(until_s - time.monotonic(), 0.001))
-        part = door.recv(65536)
+    while not found.endswith(b"\n") and len(found) <= MOST_REPLY_BYTES:
+        connection.settimeout(max(until_s - time.monotonic(), 0.001))
+        part = connection.recv(65536)
         if not part:
             break
         found += part

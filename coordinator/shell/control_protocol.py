@@ -1,7 +1,7 @@
-"""What is said over a control socket: one JSON line in, one JSON line out, and where it is said.
+"""The control socket's protocol, one JSON line in and one JSON line out, and where the socket is.
 
 Each coordinator that trades leaves an address file in its account's `control` folder. The socket
-lies beside it, or, where that path would be too long for a socket, in a private folder of the user
+lies beside it or, where that path would be too long for a socket, in a private folder of the user
 elsewhere; the address file says which.
 """
 
@@ -24,21 +24,21 @@ from coordinator.shell.recent import Event
 
 FOLDER = "control"
 LONGEST_PATH = 103
-"""Bytes in the path of a socket that every system takes."""
-MOST_ASKED = 4096
-"""Bytes of a request."""
-MOST_SAID = 4 * 1024 * 1024
-"""Bytes of an answer: a status of hundreds of strategies."""
+"""Bytes of a socket's path that every system accepts."""
+MOST_REQUEST_BYTES = 4096
+MOST_REPLY_BYTES = 4 * 1024 * 1024
+"""Enough for a status of hundreds of strategies."""
 OF_ONE = frozenset({"pause", "resume", "flatten", "explain"})
+"""Requests that name one strategy."""
 
 Do = Literal["status", "explain", "pause", "resume", "flatten", "kill", "revive", "reload"]
 
 
 class Request(BaseModel):
-    """What is asked, by whom; `strategy` names one where that is of one strategy.
+    """One request and who makes it; `strategy` is set for the requests in OF_ONE.
 
-    `ticker` is of an explanation: one of the strategy's, or all without it. `config`, `remove` and
-    `token` are of a reload: the file, what becomes of removed positions, and what confirms it.
+    `ticker` restricts an explanation to one ticker. `config`, `remove` and `token` belong to a
+    reload: the file, what to do with the positions of removed strategies, and the confirmation.
     """
 
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
@@ -63,7 +63,7 @@ class Request(BaseModel):
 
 
 class Reply(BaseModel):
-    """What became of it, in a sentence; `done` says whether it is so now."""
+    """The answer to a request: whether it was `done`, and `said`, a sentence for the operator."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -77,7 +77,7 @@ class Reply(BaseModel):
 
 
 class Address(BaseModel):
-    """Where the coordinator of this name is asked.
+    """Where the coordinator of this name can be reached.
 
     `simulator` is the URL of the simulator that it trades at, '' at Alpaca; its clock runs up to
     `clock_speed` times as fast as ours.
@@ -92,12 +92,12 @@ class Address(BaseModel):
 
 
 def line(message: Request | Reply | Address) -> bytes:
-    """A message as it goes over the socket, or into the file."""
+    """A message as one line for the socket or the address file."""
     return message.model_dump_json().encode() + b"\n"
 
 
 def complaint(error: ValidationError) -> str:
-    """What is wrong with a request, without repeating it."""
+    """What is wrong with a request, without echoing its content."""
     parts = [
         f"{'.'.join(map(str, one['loc'])) or 'request'}: {one['msg']}" for one in error.errors()
     ]
@@ -105,12 +105,12 @@ def complaint(error: ValidationError) -> str:
 
 
 def address_file(account: Path, coordinator: str) -> Path:
-    """Where the address of a coordinator on the account of this state folder stands."""
+    """The address file of a coordinator; `account` is the account's state folder."""
     return account / FOLDER / f"{_digest(coordinator)}.json"
 
 
 def socket_path(file: Path, environment: Mapping[str, str]) -> Path:
-    """Where a socket can lie: beside its address file, or in the user's own runtime folder."""
+    """The socket's path: beside its address file, or in the user's own runtime folder."""
     beside = file.with_suffix(".sock")
     if _fits(beside):
         return beside
@@ -118,10 +118,10 @@ def socket_path(file: Path, environment: Mapping[str, str]) -> Path:
 
 
 def guarded(folder: Path) -> Path:
-    """Make a folder that only this user can enter, if it is not there; returns it.
+    """Make a folder that only this user can enter, if it is missing; returns it.
 
     Raises:
-        PermissionError: it is somebody else's.
+        PermissionError: it is no folder, or belongs to another user.
     """
     private_folder(folder)
     found = folder.lstat()
@@ -132,12 +132,12 @@ def guarded(folder: Path) -> Path:
 
 
 def addresses(account: Path) -> Iterator[Address]:
-    """The coordinators of an account that have left an address, alive or not, by file name."""
+    """The addresses that coordinators of an account have left, alive or not, by file name."""
     for file in sorted((account / FOLDER).glob("*.json")):
         try:
             yield Address.model_validate_json(file.read_bytes())
         except (OSError, ValidationError):
-            continue  # taken away meanwhile, or half of it: nobody is to be asked there
+            continue  # removed meanwhile, or incomplete: nobody listens there
 
 
 def _runtime_folder(environment: Mapping[str, str]) -> Path:

@@ -1,8 +1,8 @@
-"""The control socket of a session that trades: a private door for its own user, and no other.
+"""The control socket of a running session: it serves its own user, and nobody else.
 
-A request becomes a message in the session's inbox and is answered once what follows is durable.
-Whoever asks can hurt nobody: a request is small, read in bounded time, and heard at a bounded rate;
-a session whose socket cannot be opened trades without one, and is reached through its journal.
+A request becomes a message in the session's inbox, and is answered once what follows is durable.
+No client can hurt the session: a request is small, read in bounded time, and accepted at a bounded
+rate. A session whose socket cannot be opened trades without one, and takes commands by its journal.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from coordinator.core.reload import Removal
 from coordinator.settings import Settings
 from coordinator.shell.clerk import Clerk
 from coordinator.shell.control_protocol import (
-    MOST_ASKED,
+    MOST_REQUEST_BYTES,
     Address,
     Reply,
     Request,
@@ -43,11 +43,11 @@ from coordinator.shell.shadows import IS_SHADOW
 
 log = logging.getLogger("coordinator")
 ASK_S, ANSWER_S = 2.0, 10.0
-"""Local seconds in which a request must be said, and in which it should be answered."""
+"""Local seconds in which a request must arrive, and in which it should be answered."""
 RELOAD_S = 100.0
-"""Local seconds in which another configuration should be taken up: history is fetched first."""
+"""Local seconds in which a reload should be answered: history is fetched first."""
 MOST_AT_ONCE, MOST_PER_S, MOST_IN_LINE = 8, 100.0, 64
-"""Requests that are heard side by side, new ones a second, and those that wait in the kernel."""
+"""Concurrent requests, new ones a second, and connections that wait in the kernel."""
 
 
 def controlled(
@@ -55,8 +55,8 @@ def controlled(
 ) -> Observer:
     """An observer that keeps a control socket open under the state folder while a session trades.
 
-    `environment` may name the user's runtime folder; `speed` is the broker's clock's, which is told
-    beside a simulator's address.
+    `environment` may name the user's runtime folder; `speed`, the broker clock's, goes into the
+    address file.
     """
 
     @asynccontextmanager
@@ -70,25 +70,28 @@ def controlled(
             clock_speed=speed,
         )
         try:
-            door = _open_door(file, address)
+            listener = _listen(file, address)
         except OSError as error:
             log.warning("no control socket (%s): commands come by the journal instead", error)
             yield
             return
         with recent(log) as said:
-            serving = asyncio.create_task(_Doorman(clerk, door, said).serve())
+            serving = asyncio.create_task(_Server(clerk, listener, said).serve())
             try:
                 yield
             finally:
                 serving.cancel()
                 await asyncio.gather(serving, return_exceptions=True)
-                _close_door(door, file)
+                _close(listener, file)
 
     return observe
 
 
-def _open_door(file: Path, address: Address) -> socket.socket:
-    """Listen, in the place of a process that died, and say where. Its lease says that it did."""
+def _listen(file: Path, address: Address) -> socket.socket:
+    """Listen, and write the address file.
+
+    A socket that is there already was left by a process that died: we hold its lease.
+    """
     path = address.socket
     guarded(file.parent)
     guarded(path.parent)
@@ -96,68 +99,68 @@ def _open_door(file: Path, address: Address) -> socket.socket:
         if not stat.S_ISSOCK(path.lstat().st_mode):
             raise FileExistsError(f"{path} is no socket")
         path.unlink()
-    door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        door.setblocking(False)
-        door.bind(str(path))
+        listener.setblocking(False)
+        listener.bind(str(path))
         path.chmod(0o600)
-        door.listen(MOST_IN_LINE)
+        listener.listen(MOST_IN_LINE)
         _write(file, line(address))
     except BaseException:
-        door.close()
+        listener.close()
         raise
-    return door
+    return listener
 
 
 def _write(file: Path, text: bytes) -> None:
-    """Put a private file in its place as a whole."""
+    """Write a private file atomically."""
     fresh = file.with_suffix(".new")
     with os.fdopen(os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "wb") as out:
         out.write(text)
     fresh.replace(file)
 
 
-def _close_door(door: socket.socket, file: Path) -> None:
-    path = Path(door.getsockname())
-    door.close()
+def _close(listener: socket.socket, file: Path) -> None:
+    path = Path(listener.getsockname())
+    listener.close()
     for one in (path, file):
         one.unlink(missing_ok=True)
 
 
-class _Doorman:
-    """Lets in whoever asks at a door, so many at once and so many a second."""
+class _Server:
+    """Serves the clients of a socket: so many at once, and so many new ones a second."""
 
-    def __init__(self, clerk: Clerk, door: socket.socket, said: Recent) -> None:
-        self._clerk, self._said = clerk, said
-        self._door = door
+    def __init__(self, clerk: Clerk, listener: socket.socket, recent_events: Recent) -> None:
+        self._clerk, self._recent = clerk, recent_events
+        self._listener = listener
         self._free = asyncio.Semaphore(MOST_AT_ONCE)
-        self._guests: set[asyncio.Task[None]] = set()
+        self._clients: set[asyncio.Task[None]] = set()
 
     async def serve(self) -> None:
-        """Hear requests until cancelled; whoever still waits then is told that it is over."""
+        """Serve until cancelled; clients that still wait then are told that the session ended."""
         try:
             while True:
                 await self._free.acquire()
-                guest, _ = await asyncio.get_running_loop().sock_accept(self._door)
-                task = asyncio.create_task(self._attend(guest))
-                self._guests.add(task)
-                task.add_done_callback(self._leave)
+                client, _ = await asyncio.get_running_loop().sock_accept(self._listener)
+                task = asyncio.create_task(self._serve_one(client))
+                self._clients.add(task)
+                task.add_done_callback(self._forget)
                 await asyncio.sleep(1 / MOST_PER_S)
         finally:
-            for task in self._guests:
+            for task in self._clients:
                 task.cancel()
-            await asyncio.gather(*self._guests, return_exceptions=True)
+            await asyncio.gather(*self._clients, return_exceptions=True)
 
-    def _leave(self, task: asyncio.Task[None]) -> None:
-        self._guests.discard(task)
+    def _forget(self, task: asyncio.Task[None]) -> None:
+        self._clients.discard(task)
         self._free.release()
 
-    async def _attend(self, guest: socket.socket) -> None:
-        """One request and its answer. Whatever is wrong with a guest is its own affair."""
-        if not _is_this_user(guest):
-            guest.close()
+    async def _serve_one(self, client: socket.socket) -> None:
+        """Read one request and answer it; a broken client fails alone."""
+        if not _is_this_user(client):
+            client.close()
             return
-        reader, writer = await asyncio.open_unix_connection(sock=guest, limit=MOST_ASKED)
+        reader, writer = await asyncio.open_unix_connection(sock=client, limit=MOST_REQUEST_BYTES)
         try:
             async with asyncio.timeout(ASK_S):
                 asked = await reader.readline()
@@ -181,10 +184,10 @@ class _Doorman:
             return Reply(done=False, said=f"Not understood: {complaint(error)}.")
         if request.do == "status":
             view = self._clerk.view()
-            said, events = f"{view.coordinator} trades.", self._said.events
+            said, events = f"{view.coordinator} trades.", self._recent.events
             return Reply(done=True, said=said, status=view, events=events)
         if request.do == "explain":
-            return await _explained(self._clerk, request)
+            return await _explain(self._clerk, request)
         if request.do == "reload":
             return await self._reload(request)
         if self._clerk.is_only_shadow(request.strategy):
@@ -213,7 +216,7 @@ class _Doorman:
         return Reply(done=told.done, said=told.said, changes=told.changes, token=told.token)
 
 
-async def _explained(clerk: Clerk, request: Request) -> Reply:
+async def _explain(clerk: Clerk, request: Request) -> Reply:
     found = {spec.name: spec for spec in clerk.specs}
     if request.strategy not in found:
         known = ", ".join(sorted(found))
@@ -226,7 +229,7 @@ async def _explained(clerk: Clerk, request: Request) -> Reply:
         return Reply(done=False, said=said)
     explained = clerk.explain(request.strategy, request.ticker)
     if isinstance(spec.rule, IsolatedRule):
-        await spec.rule.hear()
+        await spec.rule.wait_for_explanations()
         if request.strategy not in {spec.name for spec in clerk.specs}:
             return Reply(done=False, said=f"{request.strategy} does not trade here any more.")
         explained = clerk.explain(request.strategy, request.ticker)
@@ -239,10 +242,10 @@ async def _explained(clerk: Clerk, request: Request) -> Reply:
     return Reply(done=True, said=said, explained=explained)
 
 
-def _is_this_user(guest: socket.socket) -> bool:
-    """Whether a guest is of our own user, where the system can say; modes keep others out too."""
+def _is_this_user(client: socket.socket) -> bool:
+    """Whether a client is our own user, if the system can tell; file modes exclude others too."""
     option = getattr(socket, "SO_PEERCRED", None)
     if option is None:
         return True
-    _, uid, _ = struct.unpack("3i", guest.getsockopt(socket.SOL_SOCKET, option, 12))
+    _, uid, _ = struct.unpack("3i", client.getsockopt(socket.SOL_SOCKET, option, 12))
     return bool(uid == os.getuid())

@@ -1,8 +1,8 @@
-"""The loop: one inbox, one message at a time; decide, record, act.
+"""The session's loop. For each message of one inbox: decide, record, act.
 
-Everything that happens reaches the inbox: bars, order updates, answers to errands, the clock, the
-wish to stop. The engine decides, the journal makes its records durable, and only then are
-commands handed on. Nothing here waits for the broker.
+Everything reaches the loop through the inbox: bars, order updates, the broker's answers, clock
+readings, requests to stop. The engine decides, the journal makes its records durable, and only then
+are its commands carried out. Nothing here waits for the broker.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from coordinator.shell.clock import BrokerClock
 from coordinator.shell.errand_queue import ErrandQueue
 from coordinator.shell.errands import Errands
 from coordinator.shell.gap_repair import GapRepair
-from coordinator.shell.inbox import Change, Inbox, Item, Stop, Wish
+from coordinator.shell.inbox import ConfigChange, Inbox, Item, OperatorRequest, Stop
 from coordinator.shell.intake import BarIntake
 from coordinator.shell.journal import Journal
 from coordinator.shell.journal_rows import Entry
@@ -39,17 +39,17 @@ from coordinator.shell.watchdog import Watchdog
 
 log = logging.getLogger("coordinator")
 CLOSE_GRACE_S = 10.0
-"""Broker seconds after the end in which the last bars may still come."""
+"""Broker seconds after the session's end in which the last bars may still come."""
 DRAIN_S = 60.0
 """Broker seconds in which open orders may still end."""
 CLOCK_POLL_S = 15.0
 SKEW_S = 2.0
-"""A step of the broker's clock, against the time that must have passed, that is told of."""
+"""Seconds by which the broker's clock may differ from the expected time before it is logged."""
 _HALTS = r.Killed | r.Paused | r.FlattenRequested
 
 
 class LiveSession:
-    """Runs an engine on the broker's messages until its session is over."""
+    """Runs an engine on the broker's messages until the session is over."""
 
     def __init__(
         self,
@@ -90,15 +90,16 @@ class LiveSession:
         self._over = False
 
     def on_stream_end(self, name: str) -> None:
-        """A stream ended that should not have."""
+        """A stream ended for good; the session ends with it."""
         self._inbox.put(Stop(name))
 
     def request_stop(self) -> None:
-        """End the session early, in order."""
+        """End the session early, in an orderly way."""
         self._inbox.put(Stop())
 
     def resume(self, unsent: Sequence[str]) -> None:
-        """Go on where an earlier process stopped: its unsent orders, its open ones, the gap."""
+        """Go on where an earlier process stopped: send its `unsent` orders, look up the open ones,
+        and fetch the bars missed since."""
         self._commit(self.engine.resume(unsent, self._clock.now()))
         self.gap_repair.ask_for_orders()
         self.gap_repair.ask_for_bars()
@@ -139,19 +140,19 @@ class LiveSession:
             if item is not None:
                 self._take(item)
                 if self._ticks.is_due:  # however busy the loop is
-                    self._go_on()
+                    self._do_what_is_due()
                 continue
             self._take_bars(self.intake.ripe())
-            self._go_on()
+            self._do_what_is_due()
 
     async def _next_item(self, deadline_s: float | None) -> Item | None:
         """The next message; None when a timer is due first."""
         if self._inbox:
             return self._inbox.take()
-        rests = self._queue.is_empty and not self.intake.awaits_rest
-        self._following.catch_up(rests)
-        self._journal.tidy(rests)
-        if rests:
+        idle = self._queue.is_empty and not self.intake.awaits_rest
+        self._following.catch_up(idle)
+        self._journal.tidy(idle)
+        if idle:
             self.engine.lanes.rest()
         timers = (
             deadline_s,
@@ -173,17 +174,7 @@ class LiveSession:
             case Stop():
                 self._stop = item
             case m.ClockRead():
-                if abs(step_s := self._clock.step_s(item.now)) > SKEW_S:
-                    log.warning(
-                        "⚠ the broker's clock stepped by %.1f s; it is followed"
-                        " (a simulator's that runs fast is told by --clock-speed)",
-                        step_s,
-                    )
-                self._clock.heard(item.now)
-                self._commit(self.engine.handle(item))
-                self._go_on()
-                grace = timedelta(seconds=CLOSE_GRACE_S)
-                self._over = item.now >= self.engine.plan.end + grace
+                self._take_clock(item)
             case m.BarsArrived():
                 if item.origin is r.Origin.BACKFILL:
                     self.watchdog.repaired(self.intake.unseen(item.bars))
@@ -192,38 +183,50 @@ class LiveSession:
                 if item.origin is r.Origin.BACKFILL:
                     for minute in self.intake.close_gap():
                         self._take_bars(minute)
-            case Wish():
-                outcome = self._decide_informed(item.asked)
+            case OperatorRequest():
+                outcome = self._decide_informed(item.message)
                 if outcome.answer is not None and not item.answer.done():
                     item.answer.set_result(outcome.answer)
-            case Change():
-                self._take_up(item)
+            case ConfigChange():
+                self._reconfigure(item)
             case m.AccountSeen():
                 self.watchdog.confirmed()
                 self._decide_informed(item)
             case m.OrderUpdate():
-                self._decide_informed(item)  # a sale before a split earns what one after does not
+                self._decide_informed(item)  # another coordinator may have booked a split before it
             case _:
                 self._commit(self.engine.handle(item))
 
-    def _take_up(self, change: Change) -> None:
-        """Go on with another configuration: decide it, and take in the bars that it wants."""
+    def _take_clock(self, reading: m.ClockRead) -> None:
+        if abs(step_s := self._clock.step_s(reading.now)) > SKEW_S:
+            log.warning(
+                "⚠ the broker's clock stepped by %.1f s; it is followed"
+                " (a simulator's that runs fast is told by --clock-speed)",
+                step_s,
+            )
+        self._clock.advance(reading.now)
+        self._commit(self.engine.handle(reading))
+        self._do_what_is_due()
+        self._over = reading.now >= self.engine.plan.end + timedelta(seconds=CLOSE_GRACE_S)
+
+    def _reconfigure(self, change: ConfigChange) -> None:
+        """Go on with another configuration, and fetch the bars of its new tickers."""
         answer: m.Answer | None = m.Answer(False, "Nothing was changed: the session ends.")
         if self._stop is None and not self._over:
-            asked, before = change.asked(self._clock.now()), tickers_of(self.clerk.specs)
-            answer = self._decide_informed(asked).answer
+            reload, before = change.complete(self._clock.now()), tickers_of(self.clerk.specs)
+            answer = self._decide_informed(reload).answer
             if answer is not None and answer.done:
                 self._narrator.follow(self.engine.specs)
-                self._following.take_up(asked.beside)
-                self.watchdog.follow(asked.setup.tickers)
-                self.intake.follow(self.engine.specs, asked.setup.shadows)
-                fresh = [ticker for ticker in asked.setup.tickers if ticker not in before]
+                self._following.take_up(reload.beside)
+                self.watchdog.follow(reload.setup.tickers)
+                self.intake.follow(self.engine.specs, reload.setup.shadows)
+                fresh = [ticker for ticker in reload.setup.tickers if ticker not in before]
                 self.gap_repair.ask_for_bars(fresh, alone=True)
         if answer is not None and not change.answer.done():
             change.answer.set_result(answer)
 
     def _decide_informed(self, message: m.Message) -> m.Outcome:
-        """Decide with what the account's other coordinators have written, before they go on."""
+        """Decide and record in one transaction, on all that other coordinators wrote before."""
         outcome = m.Outcome()
 
         def decided(others: Sequence[Entry]) -> Sequence[r.Record]:
@@ -241,20 +244,20 @@ class LiveSession:
         for record in records:
             self.engine.books.apply_foreign(record)
         self._narrator.tell_others(records)
-        self._alarms.hear_others(records)
+        self._alarms.on_foreign_records(records)
         if any(isinstance(record, _HALTS) for record in records):
             self._inbox.put(m.ClockRead(self._clock.now()))
 
-    def _go_on(self) -> None:
-        """Send and look up what is due by now, and look around."""
+    def _do_what_is_due(self) -> None:
+        """Send and look up the orders that are due, and look around."""
         self._queue.go_on()
         self._questions.look_up_due()
         self._look_around()
 
     def _look_around(self) -> None:
-        """What others wrote, what the streams do, and whether the account is due to be asked."""
+        """Check the journal for others' records, the streams' states, and if the account is due."""
         self._ticks.tick()
-        self._alarms.see(self.watchdog.states(), self._clock.now())
+        self._alarms.on_streams(self.watchdog.states(), self._clock.now())
         if self._journal.has_news():
             self._take_foreign(self._journal.append(self._session_id, ()))
         sight = self.watchdog.sees_orders(), self.watchdog.blind()
@@ -269,7 +272,7 @@ class LiveSession:
 
     def _take_bars(self, bars: tuple[Bar, ...]) -> None:
         if bars:
-            self._clock.heard(bars[0].end)
+            self._clock.advance(bars[0].end)
             self._take(m.BarsArrived(self._clock.now(), bars, r.Origin.LIVE))
 
     def _commit(self, outcome: m.Outcome) -> None:
@@ -278,10 +281,10 @@ class LiveSession:
         self._carry_out(outcome)
 
     def _carry_out(self, outcome: m.Outcome) -> None:
-        """Start what follows from what is durable now, and say it."""
+        """Start the commands of an outcome whose records are durable, and report the records."""
         self._hand_over(outcome)
         self._narrator.tell(outcome.records)
-        self._alarms.hear(outcome.records)
+        self._alarms.on_records(outcome.records)
         self._following.saw(outcome.records)
 
     def _hand_over(self, outcome: m.Outcome) -> None:

@@ -1,9 +1,9 @@
-"""Errands in line for one worker: exits before entries, each kind in its order.
+"""The queue of errands for one worker: exits before entries, first in first out within each.
 
-All of it happens on the loop; only the work itself is done on the worker. Two errands about one
-order never change places: a cancellation whose order still stands in line takes it out, and
-neither is sent. Orders on one ticker need no more than that, since the core has opposite ones out
-one after the other, and those of one side are of one urgency.
+The queue lives on the loop; only the work of an errand runs on the worker. Two errands about one
+order never change places: a cancellation whose order is still queued removes it, and neither is
+sent. Nothing else keeps the order on a ticker: the core never has opposite orders out together, and
+orders of one side have the same urgency.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ def _nothing() -> list[m.Message]:
 
 @dataclass(frozen=True, slots=True)
 class Errand:
-    """Something to ask of the broker, about one order.
+    """A request to the broker about one order.
 
-    `work` raises NotYet if the broker's budget does not admit it yet: it is then done again from
-    its beginning. `deliver` is called once on the loop, with what came of it, or with what
-    `unsent` says if it was never begun: taken out of line by a cancellation, or still there at
-    `deadline_s` of local time.
+    `work` raises NotYet if the request budget is used up; it is then run again from its start.
+    `deliver` is called once on the loop, with the messages that `work` returned, or with those of
+    `unsent` if it was never begun: removed by a cancellation, or still queued at `deadline_s` of
+    local time.
     """
 
     urgency: Urgency
@@ -48,10 +48,9 @@ class Errand:
 
 
 class ErrandQueue:
-    """What one worker has to do. `due_s` says when `go_on` must be called next, if ever.
+    """The errands of one worker; `go_on` must be called at `due_s`.
 
-    `wake` is called when an errand has ended and left a time behind, which may be sooner than
-    whoever sleeps until `due_s` has been told.
+    `wake` is called when the end of an errand may have made `due_s` earlier.
     """
 
     def __init__(
@@ -63,13 +62,13 @@ class ErrandQueue:
         self._waiting: dict[Urgency, deque[Errand]] = {urgency: deque() for urgency in Urgency}
         self._admitted_s = dict.fromkeys(Urgency, -math.inf)
         self._soonest_s = math.inf
-        """Until then nothing that waits is too late; of what has left since it may be, too."""
+        """No queued errand's deadline is earlier; that of one that has left may be."""
         self._under_way: Errand | None = None
         self._stopped = False
 
     @property
     def due_s(self) -> float | None:
-        """Local time at which an errand may be begun, or be too late; None while none can."""
+        """Local time at which an errand may be begun or expires; None if there is none."""
         times = [self._soonest_s] if self._soonest_s < math.inf else []
         if self._under_way is None:
             first = next(self._all(), None)
@@ -78,11 +77,11 @@ class ErrandQueue:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing waits, and nothing is under way."""
+        """Whether nothing is queued or under way."""
         return self._under_way is None and next(self._all(), None) is None
 
     def add(self, errand: Errand) -> None:
-        """Put an errand in line; it is begun at once if the worker is idle."""
+        """Queue an errand; it is begun at once if the worker is idle."""
         if errand.cancels and (order := self._take_out(errand.order_id)) is not None:
             order.deliver(order.unsent())
             return
@@ -97,12 +96,12 @@ class ErrandQueue:
             self.go_on()
 
     def holds(self, order_id: str) -> bool:
-        """Whether an order is still in line, or being sent just now."""
+        """Whether an order is queued, or being sent just now."""
         known = [self._under_way] if self._under_way is not None else []
         return any(e.order_id == order_id and not e.cancels for e in (*known, *self._all()))
 
     def go_on(self) -> None:
-        """Drop what is too late, and begin what is first, if its time has come."""
+        """Drop expired errands, and begin the first one if the worker is idle and it may."""
         if self._stopped:
             return
         now_s = self._monotonic()
@@ -124,26 +123,26 @@ class ErrandQueue:
             errand.deliver(errand.unsent())
 
     def close(self) -> None:
-        """Whatever is in line, or comes to it later, is never begun; only what is under way is."""
+        """Begin no errand any more, queued or added later; the one under way finishes."""
         self._stopped, self._soonest_s = True, math.inf
         for errand in list(self._all()):
             self._waiting[errand.urgency].remove(errand)
             errand.deliver(errand.unsent())
 
     async def stop(self) -> None:
-        """Finish what is under way, drop the line, and end the worker."""
+        """Finish what is under way, drop the queue, and end the worker."""
         self._stopped, self._soonest_s = True, math.inf
         for line in self._waiting.values():
             line.clear()
         await self._worker.stop()
 
     def _all(self) -> Iterator[Errand]:
-        """What waits, the most urgent first."""
+        """The queued errands, the most urgent first."""
         for urgency in Urgency:
             yield from self._waiting[urgency]
 
     def _take_out(self, order_id: str) -> Errand | None:
-        """Take an order out of line, if it is there."""
+        """Remove an order from the queue and return it, if it is there."""
         for errand in self._all():
             if errand.order_id == order_id and not errand.cancels:
                 self._waiting[errand.urgency].remove(errand)
@@ -166,7 +165,7 @@ class ErrandQueue:
             self._wake()
 
     def _put_back(self, errand: Errand) -> None:
-        """First of its urgency again, unless its cancellation has come meanwhile."""
+        """Make it the first of its urgency again, unless it was cancelled meanwhile."""
         cancels = self._cancellations(errand.order_id)
         if not self._stopped and (errand.cancels or not cancels):
             self._waiting[errand.urgency].appendleft(errand)

@@ -1,7 +1,7 @@
-"""Errands to the broker: the engine's orders and cancellations, put in line for one worker.
+"""Sends the engine's orders and cancellations to the broker, through a queue with one worker.
 
-The loop never waits for them: each answer comes back to it as messages. An entry that is still in
-line when its ticker's next bar is due is not sent any more. One that was sent is asked for
+The loop never waits for them: answers come back to it as messages. An entry that is still queued
+when its ticker's next bar is due is not sent any more. An order that was sent is looked up
 (`questions.py`) until it has ended.
 """
 
@@ -28,16 +28,16 @@ from coordinator.shell.questions import Questions
 
 log = logging.getLogger("coordinator")
 DUPLICATE_ID, CONFLICT = "client_order_id must be unique", 409
-"""Either says that the order may stand already; only a look at it tells."""
+"""Either refusal means that the order may exist already; only looking it up can tell."""
 STANDSTILL_S = 10.0
-"""Local seconds for which an entry may stand in line however fast the broker's clock, at least."""
+"""Local seconds for which an entry may be queued, at least, under a clock faster than ours."""
 
 
 class Errands:
-    """Carries out commands. `deliver` is called on the loop with what comes back.
+    """Carries out commands; `deliver` is called on the loop with the resulting messages.
 
-    Orders and cancellations go through `queue`, whose worker `make_broker` gives a REST session of
-    its own; `questions` look orders up, those that were sent until they have ended.
+    Orders and cancellations go through `queue`, whose worker gets a REST session of its own from
+    `make_broker`. `questions` looks orders up, and those that were sent until they have ended.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Errands:
         self._questions = questions
 
     def carry_out(self, commands: Iterable[m.Command]) -> None:
-        """Start commands, in their order; returns at once."""
+        """Start commands in order; returns at once."""
         deadlines_s: dict[datetime, float] = {}
         for command in commands:
             match command:
@@ -73,7 +73,7 @@ class Errands:
                     self._questions.look_up(command.client_order_id)
 
     def _sending(self, command: m.SubmitOrder, deadlines_s: dict[datetime, float]) -> Errand:
-        """An order's errand; `deadlines_s` knows those of entries by their time of decision."""
+        """An order's errand; `deadlines_s` caches entries' deadlines by their time of decision."""
         order_id, deadline_s = command.client_order_id, math.inf
         is_exit = command.side is Side.SELL
         if not is_exit and (order := self._books.orders.get(order_id)) is not None:
@@ -91,13 +91,13 @@ class Errands:
         )
 
     def _absent(self, order_id: str) -> list[m.Message]:
-        """What follows for an order that was never sent."""
+        """The messages for an order that was never sent."""
         return [m.OrderAbsent(order_id, self._clock.now())]
 
     def _deadline_s(self, decided_at: datetime) -> float:
         """Local time at which the next bar after an entry's decision is due.
 
-        A clock that is faster than ours may stand still, so there the bar need not come so soon.
+        A broker's clock that is faster than ours may stand still, so its next bar may be later.
         """
         next_bar = decided_at.replace(second=0, microsecond=0) + MINUTE
         left_s = max((next_bar - self._clock.now()).total_seconds(), 0.0)
@@ -105,7 +105,7 @@ class Errands:
         return self._monotonic() + self._clock.local_s(left_s, least_s=least_s)
 
     def _sent(self, order_id: str, messages: Iterable[m.Message]) -> None:
-        """An order has left, and this came of it."""
+        """Deliver what came of sending an order, and have it looked up from now on."""
         self._questions.sent(order_id)
         self._deliver(messages)
 

@@ -1,7 +1,7 @@
-"""What the broker knows of orders that an earlier process left open, in few requests.
+"""What the broker knows of the orders that an earlier process left open, asked in few requests.
 
-Many orders are looked for in lists, few one by one. An order counts as absent only after several
-looks in a row, the last one by its own id.
+Many orders are looked up in lists, few one by one. An order counts as absent only after several
+look-ups in a row have missed it, the last one by its own id.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from coordinator.core.values import MINUTE
 from coordinator.shell.broker import Broker
 
 ABSENT_AFTER = 5
-"""Looks in a row, ABSENT_WAIT_S local seconds apart, after which an order never arrived."""
+"""Look-ups in a row, ABSENT_WAIT_S local seconds apart, after which an order never arrived."""
 ABSENT_WAIT_S = 0.5
 FEW = 5
-"""So many orders are asked for one by one."""
+"""Up to this many orders are asked for one by one."""
 
 
 Evidence = Mapping[str, Sequence[m.OrderUpdate]]
-"""The broker's word by client order id, an update for each execution; absent ones have none."""
+"""The broker's reports by client order id, one for each execution; absent orders have no key."""
 
 
 def gather(
@@ -32,16 +32,13 @@ def gather(
     *,
     patient: Collection[str],
 ) -> Evidence:
-    """Ask the broker for orders.
-
-    Those in `patient` are looked for again and again, the others once.
-    """
+    """Look the orders up: those in `patient` up to ABSENT_AFTER times, the others once or twice."""
     found: dict[str, m.OrderUpdate] = {}
     missing = list(orders)
     for attempt in range(ABSENT_AFTER):
         if attempt:
             sleep(ABSENT_WAIT_S)
-        found |= _look(missing, broker)
+        found |= _look_up(missing, broker)
         missing = [o for o in missing if o.client_order_id not in found]
         missing = [o for o in missing if not attempt or o.client_order_id in patient]
         if not any(o.client_order_id in patient for o in missing):
@@ -54,12 +51,12 @@ def gather(
 
 
 def successor(order: m.OrderUpdate, broker: Broker) -> list[m.OrderUpdate]:
-    """The order that a human put in the place of this one; nothing if nobody did."""
+    """The order by which a human replaced this one at the broker; empty if there is none."""
     found = broker.order_at(order.replaced_by) if order.replaced_by else None
     return [found] if found else []
 
 
-def _look(orders: Sequence[Order], broker: Broker) -> dict[str, m.OrderUpdate]:
+def _look_up(orders: Sequence[Order], broker: Broker) -> dict[str, m.OrderUpdate]:
     if len(orders) <= FEW:
         asked = {o.client_order_id: broker.order(o.client_order_id) for o in orders}
         return {name: update for name, update in asked.items() if update is not None}
@@ -82,11 +79,8 @@ def _with_executions(
         for fill in broker.fills(min(u.submitted_at or u.at for u in filled) - MINUTE):
             if fill.order_id in executions:
                 executions[fill.order_id].append(fill.execution)
-    told = {
-        name: [replace(update, execution=e) for e in executions.get(update.broker_order_id, ())]
-        for name, update in found.items()
-    }
-    return {
-        name: [*(told[name] or [update]), *successor(update, broker)]
-        for name, update in found.items()
-    }
+    evidence: dict[str, list[m.OrderUpdate]] = {}
+    for name, update in found.items():
+        fills = [replace(update, execution=e) for e in executions.get(update.broker_order_id, ())]
+        evidence[name] = [*(fills or [update]), *successor(update, broker)]
+    return evidence

@@ -1,7 +1,7 @@
-"""The exchange's sessions without the broker, for when its calendar cannot be had.
+"""The exchange's sessions from a library, for when the broker's calendar is unavailable.
 
-Rule: the broker's calendar comes first, for it knows of a day that was called off yesterday. This
-one is a library's (exchange-calendars, XNYS), as old as its last release.
+Rule: the broker's calendar comes first, because it knows of a closure announced yesterday; the
+library's (exchange-calendars, XNYS) is as old as its last release.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from coordinator.core.session import Hours
 @lru_cache(maxsize=4)
 def exchange_sessions(first: date, last: date) -> tuple[Hours, ...]:
     """The sessions from `first` to `last`, both included, oldest first."""
-    import exchange_calendars  # takes a second, and is hardly ever needed
+    import exchange_calendars  # takes a second, and is rarely needed
 
-    with warnings.catch_warnings():  # of the library's own use of pandas
+    with warnings.catch_warnings():  # about the library's own use of pandas
         warnings.simplefilter("ignore")
         table = exchange_calendars.get_calendar("XNYS", start=first, end=last).schedule
     return tuple(

@@ -1,9 +1,9 @@
-"""What a user's strategy says that it saw, asked of its process beside the loop.
+"""Explanations of a user's strategy, requested from its process without blocking the loop.
 
-Whoever explains asks first, waits without the loop, and looks again: `explain` sends a question the
-first time and tells its answer the second, `hear` waits in between. All questions between two bars
-of a strategy have EXPLAIN_S together, which its process heeds as well. A bar goes first: what was
-asked before it and not answered is forgotten, because the step has seen more by then.
+The first call of `explain` sends a question, `wait` awaits the answers, and the second call returns
+its answer. All questions between two bars of a strategy share EXPLAIN_S, which its process enforces
+as well. A bar has precedence: questions still unanswered then are dropped, because the strategy's
+state is no longer the one that was asked about.
 """
 
 from __future__ import annotations
@@ -19,58 +19,61 @@ from coordinator.shell.strategy_process import StrategyFault
 from coordinator.shell.worker_process import EXPLAIN_S
 
 GRACE_S = 0.1
-"""Local seconds for the word that an explanation took too long."""
+"""Local seconds for the process's message that an explanation took too long."""
 LATE = f"no answer within {EXPLAIN_S:g} s; ask again after its next bar"
 ENDED = "not asked: its process has ended"
 PENDING = "no answer yet; ask again"
 SPENT = f"not asked: {EXPLAIN_S:g} s went into others since its last bar; ask again after the next"
 
 Question = tuple[int, str]
-"""A lane, and of one that looks at several tickers which of them."""
+"""A lane, and for a joint lane one of its tickers."""
 
 
 class Channel(Protocol):
-    """The process that is asked."""
+    """The connection to the process."""
 
     def fileno(self) -> int:
-        """What becomes readable when it answers."""
+        """A file descriptor that becomes readable when the process answers."""
 
     def post(self, number: int, request: Sequence[object]) -> None:
-        """Ask, and do not wait; raises a StrategyFault if it has ended."""
+        """Send a request without waiting; raises a StrategyFault if the process has ended."""
 
     def answers(self) -> list[tuple[int, str, object]]:
-        """Number, kind and value of what it has answered by now; raises a StrategyFault."""
+        """Number, kind and value of each answer received by now; raises a StrategyFault."""
 
 
 class ExplainRequests:
-    """The questions of one strategy's process since its last bar, and what was answered."""
+    """The questions to one process since its last bar, and their answers.
 
-    def __init__(self, number: Callable[[], int]) -> None:
-        self._number = number
+    `next_number` gives each request its number.
+    """
+
+    def __init__(self, next_number: Callable[[], int]) -> None:
+        self._next_number = next_number
         self._asked: dict[int, Question] = {}
-        self._told: dict[Question, dict[str, object]] = {}
+        self._answers: dict[Question, dict[str, object]] = {}
         self._left_s, self._began_s = EXPLAIN_S, 0.0
         self._woken: asyncio.Event | None = None
 
     def begin_bar(self) -> None:
-        """A bar is on its way to the process: what it was asked before is of no interest."""
-        if self._asked or self._told or self._left_s < EXPLAIN_S:
+        """A bar is about to be sent: drop questions and answers from before it."""
+        if self._asked or self._answers or self._left_s < EXPLAIN_S:
             self._asked.clear()
-            self._told.clear()
+            self._answers.clear()
             self._left_s = EXPLAIN_S
             if self._woken is not None:
                 self._woken.set()
 
     def explain(self, channel: Channel, question: Question) -> dict[str, object]:
-        """The answer, if there is one; else why not yet, and it is asked if it was not."""
-        if question not in self._told and question not in self._asked.values():
+        """The answer if there is one; else the reason why not, and the question is sent."""
+        if question not in self._answers and question not in self._asked.values():
             if self._left_s <= 0:
                 return {SAYS_NOTHING: SPENT}
             self._ask(channel, question)
-        return self._told.get(question, {SAYS_NOTHING: PENDING})
+        return self._answers.get(question, {SAYS_NOTHING: PENDING})
 
-    async def hear(self, channel: Channel) -> None:
-        """Wait for the answers to what was asked, as long as there is time; call on the loop."""
+    async def wait(self, channel: Channel) -> None:
+        """Wait for the answers to all questions, as long as there is time; call on the loop."""
         while self._asked:
             left_s = self._began_s + self._left_s + GRACE_S - time.monotonic()
             if left_s <= 0:
@@ -84,28 +87,28 @@ class ExplainRequests:
     def _ask(self, channel: Channel, question: Question) -> None:
         if not self._asked:
             self._began_s = time.monotonic()
-        number, (lane, ticker) = self._number(), question
+        number, (lane, ticker) = self._next_number(), question
         until_s = self._began_s + self._left_s
         try:
             channel.post(number, [lane, {"explain": ticker, "until_s": until_s}])
-        except StrategyFault as fault:  # the next bar finds it, and ends the process
-            self._told[question] = {SAYS_NOTHING: str(fault) or ENDED}
+        except StrategyFault as fault:  # the next bar meets it too, and ends the process
+            self._answers[question] = {SAYS_NOTHING: str(fault) or ENDED}
         else:
             self._asked[number] = question
 
     async def _readable(self, channel: Channel) -> None:
-        """Wait until something is answered, or a bar came; who waits first listens for all."""
+        """Wait until an answer or a bar arrives; the first waiter registers the reader for all."""
         if self._woken is not None:
             await self._woken.wait()
             return
-        loop, woken, door = asyncio.get_running_loop(), asyncio.Event(), channel.fileno()
+        loop, woken, file = asyncio.get_running_loop(), asyncio.Event(), channel.fileno()
         self._woken = woken
-        loop.add_reader(door, woken.set)
+        loop.add_reader(file, woken.set)
         try:
             await woken.wait()
         finally:
             self._woken = None
-            loop.remove_reader(door)
+            loop.remove_reader(file)
             woken.set()
 
     def _take(self, channel: Channel) -> None:
@@ -114,17 +117,17 @@ class ExplainRequests:
             for number, kind, value in channel.answers():
                 question = self._asked.pop(number, None)
                 if question is not None and kind == "explained" and isinstance(value, dict):
-                    self._told[question] = value
+                    self._answers[question] = value
         except StrategyFault as fault:
-            self._tell_all(str(fault) or ENDED)
+            self._answer_all(str(fault) or ENDED)
         if waiting and not self._asked:
             self._left_s -= time.monotonic() - self._began_s
 
     def _give_up(self) -> None:
-        """Time is over until the next bar; what still comes is passed over."""
-        self._tell_all(LATE)
+        """No time is left until the next bar; answers that still come are ignored."""
+        self._answer_all(LATE)
         self._left_s = 0.0
 
-    def _tell_all(self, words: str) -> None:
-        self._told |= {question: {SAYS_NOTHING: words} for question in self._asked.values()}
+    def _answer_all(self, reason: str) -> None:
+        self._answers |= {question: {SAYS_NOTHING: reason} for question in self._asked.values()}
         self._asked.clear()

@@ -1,7 +1,7 @@
-"""Single fields of the broker's messages: what a time, a number, a name or a ticker may be.
+"""Parsers of single fields of the broker's messages: times, numbers, names, tickers.
 
-Strict where a value would move money or name something, silent about all that nobody asks for.
-Nothing that passes here can harm a sum, a log or a table later.
+Strict about every value that moves money or names something; fields that are not used are ignored.
+No value that passes here can harm a sum, a log or a table later.
 """
 
 from __future__ import annotations
@@ -21,24 +21,24 @@ from coordinator.shell.garbage import shown
 Raw = Mapping[str, Any]
 _QUOTE_CURRENCIES = ("USDT", "USDC", "USD", "BTC")
 EARLIEST, LATEST = datetime(1990, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
-"""A time outside of these is nobody's, and sums with it would leave the calendar."""
+"""A time outside of these is nonsense, and arithmetic with it would leave the calendar."""
 LONGEST_NAME, LONGEST_NOTE = 256, 500
 LEAST, MOST = 1e-29, 1e18
-"""What lies between these is plainly within the bounds of every number (see `parse_number`)."""
+"""A number between these is surely within the bounds of `parse_number`."""
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 MOST_DIGITS, LARGEST_EXPONENT = 60, 30
-"""A number beyond these is no price and no quantity, and would cost exactness or time."""
+"""A number beyond these is no price or quantity, and would cost exactness or time."""
 
 
 class Malformed(BrokerError):
-    """A message of the broker that does not say what it must."""
+    """A message of the broker that lacks something, or has a wrong value."""
 
 
 def fields(raw: Any, what: str) -> Raw:
-    """The same, if it is an object.
+    """The fields of a JSON object; `what` names it for the error.
 
     Raises:
-        Malformed: it is something else.
+        Malformed: it is no object.
     """
     if not isinstance(raw, Mapping):
         raise Malformed(f"{what} that is no object: {shown(raw)}")
@@ -54,7 +54,7 @@ def parse_time(value: Any) -> datetime:
     try:
         if isinstance(value, msgpack.Timestamp):
             moment: datetime = value.to_datetime()
-        elif isinstance(value, str) and value.isprintable():  # a NUL would end it unseen
+        elif isinstance(value, str) and value.isprintable():  # fromisoformat would stop at a NUL
             moment = datetime.fromisoformat(value)
         else:
             raise Malformed(f"not a time: {shown(value)}")
@@ -89,7 +89,7 @@ def parse_number(value: Any, what: str) -> Decimal:
 
 
 def name_of(raw: Raw, key: str, what: str) -> str:
-    """A text that names something; what a log or a table could not bear in it is escaped.
+    """A text that names something, with unprintable characters escaped.
 
     Raises:
         Malformed: it is missing, empty, no text, or longer than any name.
@@ -109,7 +109,7 @@ def words(value: Any) -> str:
 
 
 def symbol_of(raw: Raw, what: str) -> str:
-    """The ticker that a message is about, as configured.
+    """The ticker that a message is about, as the configuration writes it.
 
     Raises:
         Malformed: it names none.
@@ -130,20 +130,20 @@ def side_of(raw: Raw, what: str) -> Side:
 
 
 def signed(raw: Raw, key: str, what: str) -> Decimal:
-    """A number that may be missing, which is zero; nothing else stands for zero.
+    """A number, zero if it is missing.
 
     Raises:
-        Malformed: it is there, and no number.
+        Malformed: it is no number.
     """
     value = raw.get(key)
     return ZERO if value is None or value == "" else parse_number(value, what)
 
 
 def amount(raw: Raw, key: str, what: str) -> Decimal:
-    """The same of a number that is never negative.
+    """A number that is never negative, zero if it is missing.
 
     Raises:
-        Malformed: it is there, and no number or a negative one.
+        Malformed: it is no number, or negative.
     """
     number = signed(raw, key, what)
     if number < 0:
@@ -152,7 +152,7 @@ def amount(raw: Raw, key: str, what: str) -> Decimal:
 
 
 def as_configured(symbol: str, asset_class: str) -> str:
-    """'BTCUSD' of a crypto position as 'BTC/USD'; anything else as it is."""
+    """A crypto position's 'BTCUSD' as 'BTC/USD'; any other symbol unchanged."""
     if "/" in symbol or asset_class != "crypto":
         return symbol
     for quote in _QUOTE_CURRENCIES:

@@ -1,7 +1,7 @@
-"""Getting out when nobody runs: a killed coordinator's session, over as soon as all of it is flat.
+"""Flattens a killed coordinator that is not running, in a session that ends once all is flat.
 
-It runs under the coordinator's own name, without its strategies, so that every fill reaches the
-book that it belongs to and the next start goes on from there. It needs no bars.
+The session runs under the coordinator's own name, without its strategies, so that every fill
+reaches its book and the next start goes on from there. It needs no bars.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from coordinator.shell.session import Run, Started, end_session, live_session, r
 from coordinator.shell.streams import StreamWatch, quiet_sdk
 
 CLOSED = timedelta(hours=1)
-"""Broker time that a session may take in which no market opens."""
+"""Length of the session in broker time if no market opens."""
 
 
 async def flatten(run: Run, ports: Ports, *, deadline_s: float) -> None:
-    """Cancel what is open and sell what is held, as far as markets are open, for `deadline_s`.
+    """Cancel open orders and sell all positions whose market is open, within `deadline_s`.
 
     `run` has the killed coordinator's name and no strategies; `deadline_s` is in local seconds.
 
@@ -40,14 +40,14 @@ async def flatten(run: Run, ports: Ports, *, deadline_s: float) -> None:
             return
         narrator = Narrator(started.engine.books, ())
         live = live_session(run, ports, started, narrator)
-        status = await _get_out(run, ports, live, started, deadline_s)
+        status = await _run_until_flat(run, ports, live, started, deadline_s)
         narrator.tell(await ports.workers.run(lambda: end_session(run, ports, started, status)))
 
 
-async def _get_out(
+async def _run_until_flat(
     run: Run, ports: Ports, live: LiveSession, started: Started, deadline_s: float
 ) -> str:
-    """The loop, until all is flat. Nobody waits for the order stream: REST tells as much."""
+    """Run the loop until all is flat. It does not wait for the order stream: REST tells as much."""
     watch = StreamWatch("orders", live.gap_repair.ask_for_account)
     live.watchdog.watch_orders(watch)
     stream = ports.order_stream(run.settings, live.handlers.on_order_update, watch)
@@ -61,7 +61,7 @@ async def _get_out(
 
 
 def _start(run: Run, ports: Ports, resources: ExitStack) -> Started | None:
-    """Everything before the first order; None if there is nothing to be done now. Blocking."""
+    """Everything before the first order; None if there is nothing to do now. Blocking."""
     broker = run.broker(ports)
     account = broker.account()
     run.check_account(account.number)

@@ -1,11 +1,11 @@
-"""Folders of state that nobody else may read."""
+"""State folders that only this user may read."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 JOURNAL = "journal.db"
-"""The journal, in the folder of its account."""
+"""The journal's name in its account's folder."""
 
 
 def private_folder(path: Path) -> Path:

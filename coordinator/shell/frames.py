@@ -1,7 +1,7 @@
 """Frames of the broker's websockets, taken apart record by record.
 
-A record that is broken is given up alone: its neighbours are heard, and the connection lives. The
-SDK would lose the rest of the frame, and the whole of one with a broken text or time in it.
+Rule: a broken record costs only itself; the others of its frame are handled, and the connection
+stays. The SDK would lose the rest of the frame, or all of it if a text or time in it is broken.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from coordinator.shell.garbage import shown
 from coordinator.shell.plain import PlainBars, plain_bars
 
 BAR, CORRECTION = BARS = ("b", "u")
-"""Alpaca's types of a minute's bar, and of one that late trades have changed."""
+"""Alpaca's types of a minute bar, and of a bar corrected after late trades."""
 
 _UNREADABLE = (ValueError, TypeError, OverflowError, RecursionError)
 _FOLLOWED_BY = {0xCA: 4, 0xCB: 8, 0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8, 0xD0: 1, 0xD1: 2, 0xD2: 4,
                 0xD3: 8, 0xD4: 2, 0xD5: 3, 0xD6: 5, 0xD7: 9, 0xD8: 17}  # fmt: skip
-"""msgpack's values of a fixed size: bytes after the first."""
+"""msgpack's values of fixed size: bytes after the first."""
 _SIZED = {0xC4: (1, 0), 0xC5: (2, 0), 0xC6: (4, 0), 0xC7: (1, 1), 0xC8: (2, 1), 0xC9: (4, 1),
           0xD9: (1, 0), 0xDA: (2, 0), 0xDB: (4, 0)}  # fmt: skip
-"""Texts, bytes and extensions: bytes of their length, and bytes beside what it counts."""
+"""Strings, bytes and extensions: bytes of the length field, and bytes that it does not count."""
 _COUNTED = {0xDC: (2, 1), 0xDD: (4, 1), 0xDE: (2, 2), 0xDF: (4, 2)}
-"""Arrays and maps: bytes of their length, and values for each that it counts."""
+"""Arrays and maps: bytes of the length field, and values per element."""
 _ARRAYS = (0xDC, 0xDD)
 
 Frame = str | bytes
@@ -35,17 +35,17 @@ Reader = Callable[[Frame], Iterable[Any]]
 
 
 def read_msgpack(frame: Frame) -> Iterable[Any]:
-    """The records of a market stream's frame, with a Malformed in the place of each broken one."""
+    """The records of a market stream's frame, with a Malformed in place of each broken one."""
     if isinstance(frame, str):
         return [Malformed(f"a frame of text, not of msgpack: {shown(frame)}")]
     try:
         return _records(_unpack(frame))
     except _UNREADABLE:
-        return _pieces(frame)
+        return _salvaged(frame)
 
 
 def read_json(frame: Frame) -> Iterable[Any]:
-    """The records of a frame of `trade_updates`, or a Malformed. Fractions keep every digit."""
+    """The records of a `trade_updates` frame, or a Malformed. Fractions stay text: all digits."""
     try:
         return _records(json.loads(frame, parse_float=str))
     except _UNREADABLE:
@@ -53,10 +53,10 @@ def read_json(frame: Frame) -> Iterable[Any]:
 
 
 def addressed(record: Any) -> dict[str, Any]:
-    """A record that says what it is, and of what ticker if it is a bar.
+    """A record that can be dispatched: it has a type, and if it is a bar, a ticker.
 
     Raises:
-        Malformed: it does not.
+        Malformed: it has not.
     """
     if isinstance(record, Malformed):
         raise record
@@ -71,10 +71,7 @@ def addressed(record: Any) -> dict[str, Any]:
 
 
 class Consumer:
-    """Mixed into an SDK stream: its frames are read here, by `read`, and not by the SDK.
-
-    `garbled` is told of each record that was dropped.
-    """
+    """Mixed into an SDK stream: `read` takes its frames apart instead of the SDK."""
 
     read: Reader
     _ws: Any
@@ -82,32 +79,31 @@ class Consumer:
     _data_received: bool
 
     def garbled(self, what: str) -> None:
-        """A record, or a frame of which nothing is known, was dropped."""
+        """Called for each record that was dropped, or each unreadable frame."""
         raise NotImplementedError
 
     async def _consume(self) -> bool:
-        """Hand out all that comes, until a stop is asked for.
+        """Handle all frames until a stop is requested.
 
-        Whoever asks for it closes the connection as well, which ends the waiting for a frame; of
-        one that is dead its pings tell. So no frame is waited for with a timer of its own.
+        A frame is awaited without a time-out: a stop closes the connection as well, and a dead one
+        is found by its pings.
         """
         while self._stop_stream_queue.empty():
-            await self._hear_frame(await self._ws.recv())
+            await self._take_frame(await self._ws.recv())
         self._stop_stream_queue.get_nowait()
         await self.close()  # type: ignore[attr-defined]
         return False
 
-    async def _hear_frame(self, frame: Frame) -> None:
-        """Hand out what a frame brought."""
-        await self._hear_all(self.read(frame))
+    async def _take_frame(self, frame: Frame) -> None:
+        await self._take_records(self.read(frame))
 
-    async def _hear_all(self, records: Iterable[Any]) -> None:
-        """Hand out the records of one frame."""
+    async def _take_records(self, records: Iterable[Any]) -> None:
+        """Dispatch the records of one frame."""
         for record in records:
-            await self._hear(record)
+            await self._take_record(record)
 
-    async def _hear(self, record: Any) -> None:
-        """Hand out one record. Whatever that raises, the next one is heard."""
+    async def _take_record(self, record: Any) -> None:
+        """Dispatch one record. An exception drops this record only."""
         try:
             message = addressed(record)
             await self._dispatch(message)  # type: ignore[attr-defined]
@@ -120,23 +116,23 @@ class Consumer:
 
 
 class BarConsumer(Consumer):
-    """Of a market stream: the bars that stand together in a frame are handed out together.
+    """A market stream's consumer, which passes on consecutive bars of a frame together.
 
-    `on_bars` takes them; all are bars, or all corrections, of a symbol that has a handler. They are
-    raw, but for a frame that has plain bars only.
+    `on_bars` gets bars only, or corrections only, of symbols that have a handler: raw ones, or
+    PlainBars if the frame has nothing else.
     """
 
     on_bars: Callable[[Sequence[dict[str, Any]] | PlainBars], None]
     _handlers: dict[str, dict[str, Any]]
 
-    async def _hear_frame(self, frame: Frame) -> None:
+    async def _take_frame(self, frame: Frame) -> None:
         bars = plain_bars(frame, self._handlers["bars"])
         if bars is None:
-            await super()._hear_frame(frame)
+            await super()._take_frame(frame)
         else:
-            self._hand_out(bars)
+            self._take_bars(bars)
 
-    async def _hear_all(self, records: Iterable[Any]) -> None:
+    async def _take_records(self, records: Iterable[Any]) -> None:
         wanted = {BAR: self._handlers["bars"], CORRECTION: self._handlers["updatedBars"]}
         kind = ""
         together: list[dict[str, Any]] = []
@@ -146,18 +142,18 @@ class BarConsumer(Consumer):
             except (KeyError, TypeError):
                 is_bar = False
             if together and not (is_bar and record["T"] == kind):
-                self._hand_out(together)
+                self._take_bars(together)
                 together = []
             if is_bar:
                 kind = record["T"]
                 together.append(record)
             else:
-                await self._hear(record)
+                await self._take_record(record)
         if together:
-            self._hand_out(together)
+            self._take_bars(together)
 
-    def _hand_out(self, bars: list[dict[str, Any]] | PlainBars) -> None:
-        """Whatever that raises, the next ones are heard."""
+    def _take_bars(self, bars: list[dict[str, Any]] | PlainBars) -> None:
+        """Pass bars on. An exception drops these bars only."""
         self._data_received = True
         try:
             self.on_bars(bars)
@@ -166,7 +162,7 @@ class BarConsumer(Consumer):
 
 
 def _records(value: Any) -> list[Any]:
-    """A list's members; anything else stands for itself."""
+    """The members of a list; any other value is one record."""
     return value if isinstance(value, list) else [value]
 
 
@@ -174,12 +170,12 @@ def _unpack(data: bytes) -> Any:
     return msgpack.unpackb(data, strict_map_key=False, unicode_errors="replace")
 
 
-def _pieces(frame: bytes) -> Iterator[Any]:
-    """Each record of a frame that cannot be read as a whole, up to where it breaks off."""
+def _salvaged(frame: bytes) -> Iterator[Any]:
+    """The records of a frame that cannot be read as a whole, up to where it breaks off."""
     try:
-        at, missing = _head(frame)
+        at, missing = _first_record(frame)
         while at < len(frame):
-            end = _end(frame, at)
+            end = _end_of_value(frame, at)
             try:
                 yield _unpack(frame[at:end])
             except _UNREADABLE as error:
@@ -191,11 +187,11 @@ def _pieces(frame: bytes) -> Iterator[Any]:
         yield Malformed(f"a frame that is none, or breaks off: {shown(frame)}")
 
 
-def _head(frame: bytes) -> tuple[int, int]:
-    """Where the first record begins, behind an array's head or at once, and how many there are.
+def _first_record(frame: bytes) -> tuple[int, int]:
+    """The offset of the first record, and how many there are; one that is in no array is alone.
 
     Raises:
-        IndexError: it begins with neither an array nor an object.
+        IndexError: the frame is neither an array nor an object.
     """
     code = frame[0]
     if 0x90 <= code <= 0x9F:
@@ -208,8 +204,8 @@ def _head(frame: bytes) -> tuple[int, int]:
     raise IndexError(0)
 
 
-def _end(frame: bytes, at: int) -> int:
-    """Where the msgpack value that begins at `at` ends, however deep it is.
+def _end_of_value(frame: bytes, at: int) -> int:
+    """The end offset of the msgpack value that begins at `at`; it may be nested.
 
     Raises:
         IndexError: the frame ends before it.

@@ -1,7 +1,7 @@
-"""What a session may have missed, asked for: orders, the account, bars.
+"""Asks the broker for what a session may have missed: order states, the account, bars.
 
-Rule: whatever was not heard is asked for, and never guessed. Nothing here waits; what the broker
-answers comes back to the loop as messages.
+Rule: what was missed is asked for, and never guessed. Nothing here waits; the broker's answers come
+back to the loop as messages.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from coordinator.shell.watchdog import Watchdog
 
 
 class GapRepair:
-    """What one session asks REST: after a restart, a lost connection, or garbage."""
+    """The requests of one session after a restart, a lost connection, or garbage on a stream."""
 
     def __init__(
         self, books: Books, questions: Questions, watchdog: Watchdog, intake: BarIntake
@@ -25,36 +25,36 @@ class GapRepair:
         self._watchdog, self._intake = watchdog, intake
 
     def ask_for_orders(self) -> None:
-        """Ask what became of the orders that are open."""
+        """Look up every open order."""
         for order in self._books.orders.open():
             if order.status is not OrderStatus.WAITING:
                 self._questions.look_up(order.client_order_id)
 
     def ask_for_account(self) -> None:
-        """Ask what became of the open orders, and soon for the account as a whole."""
+        """Look up every open order, and soon the account as a whole."""
         self.ask_for_orders()
         self._watchdog.look_soon()
 
     def ask_for_bars(self, tickers: Iterable[str] | None = None, *, alone: bool = False) -> None:
         """Ask for the bars of these tickers (None: all) since the last ones seen.
 
-        Those of the streams wait for the answer; with `alone` only these tickers' do.
+        Meanwhile the streams' bars are held back; with `alone` only those of these tickers.
         """
         if starts := self._intake.open_gap(tickers, alone=alone):
             self._questions.fetch_bars(starts)
 
     def ask_for_all(self) -> None:
-        """A stream was away: ask for whatever it may not have brought."""
+        """Ask for all that a stream may have missed while it was away."""
         self.ask_for_account()
         self.ask_for_bars()
 
     def after_a_lost_bar(self) -> None:
-        """Something was dropped that may have been a bar, or our clock has slept: ask for both."""
+        """Ask for the time and for bars: a bar may have been dropped, or our clock has slept."""
         self._questions.read_clock()
         self.ask_for_bars()
 
     def after_a_lost_fill(self, much: bool) -> None:
-        """Something was dropped that may have been a fill; after `much` of it, ask for all."""
+        """Ask for open orders, and after `much` garbage for all: a fill may have been dropped."""
         if much:
             self.ask_for_account()
         else:

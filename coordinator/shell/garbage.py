@@ -1,6 +1,6 @@
-"""What the broker sent and nobody understands: named briefly, counted, and told rarely.
+"""Malformed messages of the broker: counted, and logged briefly and rarely.
 
-However much of it comes and however large it is, it costs a line now and then.
+However many there are and however large, they cost a line of the log now and then.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ _shortened.maxdict, _shortened.maxlevel = 12, 3
 
 
 def shown(value: object) -> str:
-    """A value of the broker's for a message: short and on one line, however large and deep."""
+    """A value of the broker's for the log: short and on one line, however large and deep."""
     if isinstance(value, str | bytes):
         value = value[: 2 * MOST_CHARACTERS]  # before it is quoted
     try:
         text = _shortened.repr(value)
-    except ValueError:  # an integer of more digits than Python writes
+    except ValueError:  # an integer of more digits than Python converts
         return f"a huge {type(value).__name__}"
     return text if len(text) <= MOST_IN_ALL else f"{text[:MOST_IN_ALL]}..."
 
 
 class Garbage:
-    """Counts what was dropped, and says so: at once, then at most every TELL_EVERY_S."""
+    """Counts dropped messages and logs them: the first at once, then one every TELL_EVERY_S."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self.count = 0
@@ -39,7 +39,7 @@ class Garbage:
         self._told, self._told_s = 0, float("-inf")
 
     def drop(self, what: str) -> bool:
-        """Count one thing that was dropped. Returns whether it was told, so is worth an answer."""
+        """Count a dropped message; returns whether it was logged, and so deserves a reaction."""
         self.count += 1
         if self._monotonic() - self._told_s < TELL_EVERY_S:
             return False
@@ -47,7 +47,7 @@ class Garbage:
         return True
 
     def tell_rest(self) -> None:
-        """Say how much was dropped since the last line, if anything was."""
+        """Log how much was dropped since the last line, if anything was."""
         if self.count > self._told:
             self._tell("the last of a flood")
 

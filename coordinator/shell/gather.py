@@ -1,9 +1,9 @@
-"""A minute's bars, gathered until they can be decided on together.
+"""Gathers a minute's bars until they can be decided on together.
 
-Bars of one minute come in any order and in any number of frames. A minute is complete when every
-ticker that can have a bar has sent one, when a bar of a later minute comes, or when nothing has
-come for a moment: a quiet ticker sends no bar at all. A ticker that only shadows want keeps nobody
-waiting.
+Bars of one minute arrive in any order and in any number of frames. A minute is complete when every
+ticker that can have a bar has sent one, when a bar of a later minute arrives, or when nothing has
+arrived for a moment: a ticker without trades sends no bar. Tickers that only shadows trade are not
+waited for.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from coordinator.core.values import Bar, start_of, symbol_of
 
 
 class Gatherer:
-    """Collects bars by minute. `expected` tells the tickers that can have a bar of a minute.
+    """Collects bars by minute; `expected` returns the tickers that can have a bar of a minute.
 
-    Of those, `watched` tells the ones that nothing live is decided on: a minute is given out
-    without waiting for them, and what then comes of them is given out as the rest of it.
+    `watched` returns those of them that only shadows trade: a minute is released without waiting
+    for them, and their bars that arrive later are released as the rest of it.
     """
 
     def __init__(
@@ -33,19 +33,19 @@ class Gatherer:
         self._awaited: set[str] = set()
         self._rest: set[str] = set()
         self._minute: datetime | None = None
-        self._due: float | None = None
+        self._due_s: float | None = None
         self.awaits_rest = False
-        """Whether a minute was given out, and those who only watch it are still waited for."""
+        """Whether a minute was released, and bars of it for shadows may still arrive."""
 
     @property
-    def due(self) -> float | None:
+    def due_s(self) -> float | None:
         """Local time at which the minute counts as complete; None while nothing is gathered."""
-        return self._due
+        return self._due_s
 
     def add(self, bars: Sequence[Bar], now_s: float) -> list[tuple[Bar, ...]]:
         """Take bars at local time `now_s`; returns the minutes that they complete, oldest first.
 
-        One of an older minute is given out by itself: it ends no minute.
+        A bar of an older minute is returned by itself: it completes none.
         """
         by_symbol = dict(zip(map(symbol_of, bars), bars, strict=True))
         if len(by_symbol) == len(bars) and len(set(map(start_of, bars))) == 1:
@@ -53,7 +53,7 @@ class Gatherer:
         return [m for bar in bars for m in self._add(bar.start, {bar.symbol: bar}, now_s)]
 
     def _add(self, start: datetime, bars: dict[str, Bar], now_s: float) -> list[tuple[Bar, ...]]:
-        """Take bars of one minute, by their symbols, and keep what has them."""
+        """Take bars of one minute, by symbol; the dictionary is kept."""
         if self._minute is not None and start < self._minute:
             return [(bar,) for bar in bars.values()]
         done = []
@@ -68,7 +68,7 @@ class Gatherer:
             self._bars |= bars
             self._awaited.difference_update(bars)
             self._rest.difference_update(bars)
-        self._due = now_s + self._quiet_s
+        self._due_s = now_s + self._quiet_s
         if not self._rest and not self._awaited:
             done.append(self.flush())
         elif not self._awaited and not self.awaits_rest:
@@ -77,7 +77,7 @@ class Gatherer:
         return [minute for minute in done if minute]
 
     def flush(self) -> tuple[Bar, ...]:
-        """Give out what has been gathered."""
+        """End the minute and return what has been gathered of it."""
         bars = tuple(self._bars.values())
-        self._bars, self._minute, self._due, self.awaits_rest = {}, None, None, False
+        self._bars, self._minute, self._due_s, self.awaits_rest = {}, None, None, False
         return bars

@@ -1,7 +1,8 @@
-"""Few pauses by Python's garbage collector: a full collection would come in the middle of a frame.
+"""Keeps Python's garbage collector from pausing a session in the middle of a frame.
 
-It takes tens of milliseconds where strategies are many. What is there when a session begins lives
-until its end, and of what is made meanwhile most stays, as bars do, or is freed without it.
+With many strategies a full collection takes tens of milliseconds, and finds little: objects that
+exist at a session's start live until its end, and most of those made meanwhile stay, as bars do, or
+are freed by reference counting.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ _THRESHOLD = 50_000
 
 @contextmanager
 def few_gc_pauses(*, collect_first: bool = False) -> Iterator[None]:
-    """Collect rarely, and never what is there now."""
+    """Collect rarely, and never objects that exist now."""
     if collect_first:
         gc.collect()
     before = gc.get_threshold()

@@ -1,7 +1,7 @@
-"""Warm-up bars: for each ticker the newest ones before the session, fetched once for everybody.
+"""Warm-up bars: each ticker's newest bars before the session, fetched once for all strategies.
 
-They come from the warm-up flow's file as far as it reaches, and from the broker's REST for what
-is missing or newer. Of a stock only bars of the exchange's regular sessions count.
+They come from the warm-up flow's file as far as it reaches, and from the broker's REST where they
+are missing or newer. Of a stock only bars of the exchange's regular sessions count.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from coordinator.shell.folders import private_folder
 
 log = logging.getLogger("coordinator")
 FURTHEST = timedelta(days=120)
-"""How far back bars of a quiet ticker are looked for."""
+"""How far back bars of a thinly traded ticker are searched."""
 _NUMBERS = ("open", "high", "low", "close", "volume", "vwap")
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """The newest `count` bars of a ticker that start before `before`."""
+    """A request for the newest `count` bars of a ticker that start before `before`."""
 
     symbol: str
     count: int
@@ -38,14 +38,14 @@ class Need:
 
 
 class History:
-    """Fetches warm-up bars. `sessions` are the exchange's, reaching back FURTHEST."""
+    """Fetches warm-up bars; `sessions` are the exchange's, reaching back FURTHEST."""
 
     def __init__(self, broker: Broker, sessions: Sequence[Hours]) -> None:
         self._broker = broker
         self._hours = {hours.date: hours for hours in sessions}
 
     def counts(self, bar: Bar) -> bool:
-        """Whether a bar counts at all: crypto always, a stock's in the regular session only."""
+        """Whether a bar counts: crypto always, a stock's in a regular session only."""
         if is_crypto(bar.symbol):
             return True
         return any(
@@ -57,7 +57,7 @@ class History:
     def fetch(
         self, needs: Sequence[Need], stored: Mapping[str, Sequence[Bar]]
     ) -> dict[str, list[Bar]]:
-        """Bars by ticker, oldest first; fewer than asked for where there are no more."""
+        """Bars by ticker, oldest first; fewer than needed where there are no more."""
         return {need.symbol: self._one(need, stored.get(need.symbol, ())) for need in needs}
 
     def _one(self, need: Need, stored: Sequence[Bar]) -> list[Bar]:
@@ -72,7 +72,7 @@ class History:
         return [known[start] for start in sorted(known)[-need.count :]]
 
     def _newest(self, need: Need) -> dict[datetime, Bar]:
-        """Walk back from `before` until enough bars that count are found."""
+        """Page back from `before` until enough bars that count are found."""
         found: dict[datetime, Bar] = {}
         end, oldest = need.before, need.before - FURTHEST
         ask = need.count
@@ -89,7 +89,7 @@ class History:
 
 
 def write_bars(path: Path, bars: Mapping[str, Sequence[Bar]]) -> None:
-    """Write warm-up bars to a Parquet file, all at once or not at all. Numbers stay exact text."""
+    """Write warm-up bars to a Parquet file atomically. Numbers are stored as exact text."""
     rows = [bar for symbol in sorted(bars) for bar in bars[symbol]]
     table = pa.table(
         {
@@ -113,7 +113,7 @@ def write_bars(path: Path, bars: Mapping[str, Sequence[Bar]]) -> None:
 
 
 def read_bars(path: Path) -> dict[str, list[Bar]]:
-    """The bars of a warm-up file by ticker, oldest first; none where there is no usable file."""
+    """The bars of a warm-up file by ticker, oldest first; {} if there is no usable file."""
     if not path.exists():
         return {}
     try:

@@ -1,7 +1,7 @@
-"""What reaches a session's loop, one after the other: bars, messages, and what somebody wants.
+"""The queue of a session's loop: bars, messages of the engine, and operators' requests.
 
-A frame's bars pass through here on their way to a decision, so that no queue with a lock and no
-timer with a task's cancellation stands in their way.
+Bars pass through here on their way to a decision, so it is faster than `asyncio.Queue` under
+`wait_for`: no lock, and no timer that cancels a task.
 """
 
 from __future__ import annotations
@@ -18,32 +18,32 @@ from coordinator.core.values import Bar
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """The session shall end; `lost` names a stream that ended by itself."""
+    """End the session; `lost` names a stream that ended by itself."""
 
     lost: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
-    """Somebody asked for something, and waits for the answer."""
+class OperatorRequest:
+    """An operator's request, and the future that its answer goes to."""
 
-    asked: m.OperatorAsked
+    message: m.OperatorAsked
     answer: asyncio.Future[m.Answer]
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
-    """An edited configuration; when its turn comes, `asked` completes it with the newest bars."""
+class ConfigChange:
+    """An edited configuration; `complete`, called at its turn, adds the newest bars to it."""
 
-    asked: Callable[[datetime], m.Reload]
+    complete: Callable[[datetime], m.Reload]
     answer: asyncio.Future[m.Answer]
 
 
-Item = tuple[Bar, ...] | m.Message | Stop | Wish | Change
+Item = tuple[Bar, ...] | m.Message | Stop | OperatorRequest | ConfigChange
 
 
 class Inbox:
-    """Takes from anybody on the loop, and gives to the one who waits, in the order of coming."""
+    """A first-in, first-out queue for one consumer; use it on the loop only."""
 
     def __init__(self) -> None:
         self._items: deque[Item] = deque()
@@ -53,7 +53,7 @@ class Inbox:
         return len(self._items)
 
     def put(self, item: Item) -> None:
-        """Append an item; whoever waits goes on when the loop comes round to it."""
+        """Append an item, and wake the consumer."""
         self._items.append(item)
         self.wake()
 
@@ -64,7 +64,7 @@ class Inbox:
     async def wait(self, timeout_s: float | None) -> Item | None:
         """The oldest item, or None after `timeout_s` local seconds or a `wake`.
 
-        If there is none yet, the loop goes round at least once.
+        If the queue is empty, the loop runs other tasks at least once.
         """
         if self._items:
             return self.take()
@@ -80,6 +80,6 @@ class Inbox:
         return self.take()
 
     def wake(self) -> None:
-        """Whoever waits goes on, even with nothing: a time that it did not know of has come up."""
+        """End a `wait` even without an item: an earlier timer has been set meanwhile."""
         if self._awaited is not None and not self._awaited.done():
             self._awaited.set_result(None)

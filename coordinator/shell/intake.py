@@ -1,7 +1,7 @@
-"""Bars on their way to a decision: gathered by minute, and in order behind a gap's repair.
+"""Bars on their way to a decision: gathered by minute, and held back while a gap is repaired.
 
-While the bars of a gap are being fetched, those that the streams bring meanwhile wait, so that
-each ticker's bars are decided on oldest first.
+While the bars of a gap are being fetched, the streams' newer bars wait, so that each ticker's bars
+are decided on oldest first.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from coordinator.shell.clock import BrokerClock
 from coordinator.shell.gather import Gatherer
 
 QUIET_S, LEAST_QUIET_S = 0.5, 0.02
-"""Broker seconds (at least so many local ones) without a bar after which a minute is complete."""
+"""Broker seconds without a bar after which a minute is complete, and the least local seconds."""
 
 Minute = tuple[Bar, ...]
 _NOBODY: frozenset[str] = frozenset()
 
 
 class BarIntake:
-    """The bars of one session. `last_bar` tells the start of each ticker's newest decided bar.
+    """The bars of one session; `last_bar` has the start of each ticker's newest decided bar.
 
-    `watching` are strategies that only watch: what they alone want delays no decision.
+    `watching` are the shadows: tickers that only they trade delay no decision.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class BarIntake:
     @property
     def due_s(self) -> float | None:
         """Local time at which a minute counts as complete; None while nothing is gathered."""
-        return self._gatherer.due
+        return self._gatherer.due_s
 
     @property
     def repairs(self) -> bool:
@@ -58,15 +58,15 @@ class BarIntake:
 
     @property
     def awaits_rest(self) -> bool:
-        """Whether a minute is decided on, and bars of it may come that only shadows want."""
+        """Whether a minute was decided on, and bars of it for shadows may still arrive."""
         return self._gatherer.awaits_rest
 
     def join(self, tickers: Iterable[str]) -> None:
-        """These tickers are about to be traded: until then their bars are left to REST."""
+        """Ignore these tickers' bars until `follow`: they join then, and REST has these bars."""
         self._joining = frozenset(tickers)
 
     def follow(self, specs: Iterable[StrategySpec], watching: Sequence[StrategySpec] = ()) -> None:
-        """Gather the bars of these strategies' tickers from now on, and of those who watch."""
+        """Gather the bars of these strategies' tickers from now on, and of the shadows'."""
         deciding = tickers_of(specs)
         self._only_watched = frozenset(tickers_of(watching)) - frozenset(deciding)
         self._tickers = list(dict.fromkeys((*deciding, *tickers_of(watching))))
@@ -85,20 +85,20 @@ class BarIntake:
         return self._gatherer.add(bars, self._monotonic()) if bars else []
 
     def ripe(self) -> Minute:
-        """The minute that is complete because nothing more has come; empty if none is."""
-        due_s = self._gatherer.due
+        """The minute that is complete because nothing more has arrived; empty if there is none."""
+        due_s = self._gatherer.due_s
         return self.flush() if due_s is not None and self._monotonic() >= due_s else ()
 
     def flush(self) -> Minute:
-        """Whatever is gathered."""
+        """End the minute and return what has been gathered of it."""
         return self._gatherer.flush()
 
     def open_gap(
         self, tickers: Iterable[str] | None = None, *, alone: bool = False
     ) -> dict[str, datetime]:
-        """Where the missing bars of these tickers (None: all) begin; nothing if none can be.
+        """Open a gap; returns from when on each ticker (None: all) may lack bars, {} if none may.
 
-        `alone` makes only these tickers' bars wait for the answer. Gaps are closed in the order in
+        With `alone` only these tickers' bars wait for the repair. Gaps are closed in the order in
         which they were opened.
         """
         asked = self._tickers if tickers is None else sorted(tickers)
@@ -108,20 +108,20 @@ class BarIntake:
         return starts
 
     def close_gap(self) -> list[Minute]:
-        """A gap is repaired, as far as it can be: the minutes that waited for it."""
+        """Close the oldest gap; returns the minutes that waited for it."""
         self._gaps.pop(0)
         held, self._held = self._held, []
         return self.take(held)
 
     def unseen(self, bars: Iterable[Bar]) -> list[Bar]:
-        """Those bars that no decision has seen."""
+        """Those of the bars that no decision has seen."""
         return [bar for bar in bars if is_unseen(bar, self._last_bar)]
 
     def _waits(self, ticker: str) -> bool:
         return any(gap is None or ticker in gap for gap in self._gaps)
 
     def _expected(self, start: datetime) -> frozenset[str]:
-        """The tickers that can have a bar of this minute now."""
+        """The tickers that can have a bar of this minute and do not wait for a gap."""
         open_now = self._open[self._plan.open_at(start)]
         return frozenset(t for t in open_now if not self._waits(t)) if self._gaps else open_now
 

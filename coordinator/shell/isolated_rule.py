@@ -1,11 +1,10 @@
-"""A user's rule as the core sees it: like any other, but its steps run in a process of its own.
+"""A user's rule for the core: a rule like any other, whose steps run in a process of their own.
 
-A step asks the process, and raises a StrategyFault when the strategy raised, gave no answer in
-time, ended, grew without end, or answered no signal. The loop waits for an answer, as it does for a
-strategy of ours, and what the streams receive meanwhile waits in line. So the most that a strategy
-that hangs can cost the others is its budget, once: after that it is never asked again. What it says
-in explanation is waited for beside the loop (`explain_requests.py`); a bar that comes meanwhile
-waits until the process has said it, EXPLAIN_S at most.
+A step asks the process, and raises a StrategyFault if the strategy raised, did not answer in time,
+ended, outgrew its memory limit, or answered no signal. The loop waits for the answer, as for a
+built-in strategy, while the streams' messages queue up. So a strategy that hangs costs the others
+at most its time budget, once: it is never asked again. Its explanations do not block the loop
+(`explain_requests.py`), but a bar that arrives meanwhile waits for them, EXPLAIN_S at most.
 """
 
 from __future__ import annotations
@@ -33,11 +32,11 @@ SIGNALS = (1, -1, 0)
 
 
 class IsolatedRule:
-    """A rule whose steps run elsewhere; one object for all strategies that share the rule.
+    """A rule whose steps run in another process; one object for all strategies that share it.
 
-    No code of the user's runs here: how far it looks back was asked before, and equality is the
-    object's own. `fork` gives a process that has the rule. All lanes of a start are in one cell;
-    those that join are in one of their own, so that what runs is not asked for their sake.
+    No code of the user's runs here: the rule's window was read before, and equality is identity.
+    `fork` makes a process that has the rule. All lanes of the start share a cell; lanes that join
+    later get a cell of their own, so that their history does not occupy the running one.
     """
 
     def __init__(
@@ -51,33 +50,33 @@ class IsolatedRule:
         self._cells = [self._cell(self.lanes_of(specs))]
         self._guest: Cell | None = None
         self._rehearsal: Rehearsal | None = None
-        self.is_known_as([spec.name for spec in specs])
+        self.rename([spec.name for spec in specs])
 
     def start(self) -> Callable[[Bar], int]:
-        """A fresh step, in a process of the strategy's; if it cannot be had, one that says why.
+        """A fresh step in the strategy's process; if it cannot be had, one that raises the fault.
 
-        After a rehearsal it is one that goes on from what was rehearsed.
+        After a rehearsal the step goes on from the rehearsed state.
         """
-        step: Callable[[Bar], int] = self._begun(None, self._fresh)
+        step: Callable[[Bar], int] = self._start(None, self._fresh)
         return step
 
     @staticmethod
     def lanes_of(specs: Iterable[StrategySpec]) -> set[Hashable]:
-        """What the lanes of these are on."""
+        """The keys of these strategies' lanes: their tickers."""
         return {ticker for spec in specs for ticker in spec.tickers}
 
-    def is_known_as(self, names: Iterable[str]) -> None:
-        """The strategies that it serves from now on."""
+    def rename(self, names: Iterable[str]) -> None:
+        """Set the names of the strategies that share it, for the log."""
         self._name = ", ".join(names)
         for cell in self._all():
             cell.name = self._name
 
     @contextmanager
     def rehearsing(self, specs: Collection[StrategySpec], take_up: TakeUp) -> Iterator[Rehearsal]:
-        """Lanes that are made and fed meanwhile are those that are taken up later.
+        """Lanes that are started and fed within are those that the session takes over later.
 
-        They are in a cell of their own. Rehearsed again, they go on from where they stand. One
-        that cannot be had raises its StrategyFault.
+        They are in a cell of their own. A second rehearsal goes on from the state of the first. A
+        lane that cannot be started raises its StrategyFault.
         """
         if self._rehearsal is None:
             self._guest = self._cell(self.lanes_of(specs))
@@ -90,30 +89,30 @@ class IsolatedRule:
             rehearsal.end()
 
     def forget_rehearsal(self) -> None:
-        """Who was rehearsed does not come; lanes that begin from now on begin by themselves."""
+        """Drop the rehearsed lanes: lanes that start from now on start fresh."""
         guest, self._guest, self._rehearsal = self._guest, None, None
         if guest is not None:
             guest.retire()
 
     def take_in(self, specs: Collection[StrategySpec]) -> None:
-        """It serves these strategies: who was rehearsed has come, and cells of nobody's end."""
+        """Serve exactly these strategies: keep the rehearsed lanes, and end unused cells."""
         if self._guest is not None:
             self._cells.append(self._guest)
         self._guest = self._rehearsal = None
         wanted, unused = self.lanes_of(specs), []
-        for cell in reversed(self._cells):  # what was rehearsed last is what serves
+        for cell in reversed(self._cells):  # of several cells with a lane, the newest serves it
             cell.serves &= wanted
             wanted = wanted - cell.serves
             if not cell.serves:
                 unused.append(cell)
         left = [cell for cell in self._cells if cell.serves]
         self._cells = left or [self._cell(())]
-        self.is_known_as(sorted(spec.name for spec in specs))
+        self.rename(sorted(spec.name for spec in specs))
         for cell in unused:
             cell.retire()
 
     def retire(self) -> None:
-        """End its processes for good: nobody is served by them any more."""
+        """End its processes for good: no strategy needs them any more."""
         for cell in self._all():
             cell.retire()
 
@@ -122,11 +121,11 @@ class IsolatedRule:
         for cell in self._all():
             cell.end()
 
-    async def hear(self) -> None:
-        """Wait beside the loop until what was asked is answered, EXPLAIN_S at most."""
-        await asyncio.gather(*(cell.hear() for cell in self._all()))
+    async def wait_for_explanations(self) -> None:
+        """Wait, without blocking the loop, for the requested explanations, EXPLAIN_S at most."""
+        await asyncio.gather(*(cell.wait_for_explanations() for cell in self._all()))
 
-    def _begun(self, key: Hashable, fresh: Callable[[], Callable[[Any], Any]]) -> Any:
+    def _start(self, key: Hashable, fresh: Callable[[], Callable[[Any], Any]]) -> Any:
         if self._rehearsal is not None:
             return self._rehearsal.start(key, fresh)
         try:
@@ -135,11 +134,8 @@ class IsolatedRule:
             return partial(_refuse, fault)
 
     def _fresh(self) -> Callable[[Bar], int]:
-        cell = self._begins_in()
+        cell = self._guest or self._cells[0]
         return _Step(cell, cell.begin(None)).step
-
-    def _begins_in(self) -> Cell:
-        return self._guest or self._cells[0]
 
     def _cell(self, serves: Collection[Hashable]) -> Cell:
         return Cell(self._fork, self._budget, serves, self._name)
@@ -149,33 +145,33 @@ class IsolatedRule:
 
 
 class IsolatedJointRule(IsolatedRule):
-    """The same of a rule that looks at several tickers at once."""
+    """An isolated rule that looks at several tickers at once."""
 
     def start_together(self, tickers: tuple[str, ...]) -> JointStep:
-        """As `start`, of a step for all of these tickers."""
-        step: JointStep = self._begun(tickers, partial(self._fresh_together, tickers))
+        """Like `start`, for one step on all of these tickers."""
+        step: JointStep = self._start(tickers, partial(self._fresh_together, tickers))
         return step
 
     @staticmethod
     def lanes_of(specs: Iterable[StrategySpec]) -> set[Hashable]:
-        """What the lanes of these are on: their tickers together."""
+        """The keys of these strategies' lanes: for each its tuple of tickers."""
         return {spec.tickers for spec in specs}
 
     def _fresh_together(self, tickers: tuple[str, ...]) -> JointStep:
-        cell = self._begins_in()
+        cell = self._guest or self._cells[0]
         return _JointStep(cell, cell.begin(tickers)).step
 
 
 @dataclass(frozen=True, slots=True)
 class _Step:
-    """A step in a process of the strategy's."""
+    """A step that runs in a cell."""
 
     cell: Cell
     lane: int
 
     def step(self, bar: Bar) -> int:
         """The signal at a bar's close, within the budget."""
-        match self.cell.at(bar.start, self.lane, {"bar": bar_values(bar)}):
+        match self.cell.step(bar.start, self.lane, {"bar": bar_values(bar)}):
             case "signal", int() as signal if signal in SIGNALS:
                 return signal
             case _, value:
@@ -187,7 +183,7 @@ class _Step:
 
 @dataclass(frozen=True, slots=True)
 class _JointStep:
-    """A step of several tickers in a process of the strategy's."""
+    """A step on several tickers that runs in a cell."""
 
     cell: Cell
     lane: int
@@ -196,7 +192,7 @@ class _JointStep:
         """The signals by ticker at a minute's close, within the budget."""
         start = next(iter(bars.values())).start
         request = {"bars": [bar_values(bar) for bar in bars.values()]}
-        match self.cell.at(start, self.lane, request):
+        match self.cell.step(start, self.lane, request):
             case "signals", dict() as signals if all(one in SIGNALS for one in signals.values()):
                 return signals
             case _, value:

@@ -1,8 +1,8 @@
-"""Users' strategies run in processes of their own, so that one that fails stops alone.
+"""Runs users' strategies in processes of their own, so that one that fails stops alone.
 
-Each kind of strategy that is not ours gets a process; `shell/isolated_rule.py` asks it. What joins
-a session that trades, a further ticker too, gets one of its own beside the loop; one that serves
-nobody any more is ended.
+Strategies that are not built in and have the same code and parameters share a process, which
+`shell/isolated_rule.py` asks. A strategy, or a ticker, that joins a running session gets a new
+process, made without blocking the loop; a process that no strategy needs any more is ended.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ def walls(
     restless: bool = False,
     load: Load = load_nothing,
 ) -> Iterator[Walls]:
-    """Walls around each kind of these strategies that is not of a `trusted` type.
+    """Isolate the rules of these strategies that are not of a `trusted` type.
 
-    Enter it before threads, connections and settings exist, because processes are forked from
-    what is there. Equal rules share a process, as they share lanes, but never with one of the
-    strategies `beside`, whose faults are not to be the others'. `restless` keeps this process awake
-    while it waits, for a simulator that paces itself by whether its clients are at work. Whoever
-    joins is made by `load`, in its process.
+    Enter it before threads, connections and settings exist: processes are forked from this one's
+    state. Equal rules share a process, as they share lanes, but strategies named in `beside` (the
+    shadows) never share one with the others, which their faults must not reach. `restless` keeps
+    this process awake while it waits, for a simulator that paces itself by whether its clients are
+    at work. Rules that join later are made by `load`, in their process.
 
     Raises:
         OperatorError: no process can be started.
@@ -71,7 +71,7 @@ def walls(
 
 @dataclass(slots=True)
 class _Room:
-    """A rule behind its wall; `names` are the strategies that it serves, `kind` what it is."""
+    """An isolated rule, and the `names` of its strategies; only those of its `kind` share it."""
 
     kind: Hashable
     rule: IsolatedRule
@@ -79,7 +79,7 @@ class _Room:
 
 
 class Walls:
-    """The rules of one session that have processes of their own; `specs` as it began."""
+    """The isolated rules of one session; `specs` are its strategies at the start, with them."""
 
     def __init__(self, nursery: Nursery, budget: Budget, *, restless: bool) -> None:
         self.specs: list[StrategySpec] = []
@@ -92,7 +92,7 @@ class Walls:
         alike: Sequence[Sequence[StrategySpec]],
         beside: Collection[str],
     ) -> None:
-        """Give each of the groups `alike` a process; the n-th is the nursery's n-th rule."""
+        """Isolate the rule of each group in `alike`; the n-th is the nursery's n-th rule."""
         walled: dict[str, Rule] = {}
         for number, same in enumerate(alike):
             fork = partial(self._nursery.fork, number, restless=self._restless)
@@ -104,11 +104,11 @@ class Walls:
         self.specs = [replace(spec, rule=walled.get(spec.name, spec.rule)) for spec in specs]
 
     def scout(self) -> Scout:
-        """Somebody who looks at what a configuration says of users' strategies."""
+        """A short-lived process that examines a configuration's user strategies."""
         return Scout(partial(self._nursery.fork, None, restless=False))
 
     def joining(self) -> Joining:
-        """What takes strategies of an edited configuration in."""
+        """The strategies of an edited configuration, on their way into the session."""
         return Joining(self)
 
     def end(self) -> None:
@@ -117,7 +117,7 @@ class Walls:
             room.rule.end()
 
     def room_of(self, spec: StrategySpec, *, beside: bool) -> _Room | None:
-        """Where the rule of a strategy runs already: in its own room, if there is one."""
+        """The room where a strategy's rule runs already, preferably the strategy's own."""
         kind = _kind(spec, beside=beside)
         fitting = [room for room in self._rooms if room.kind == kind]
         return next((room for room in fitting if spec.name in room.names), None) or next(
@@ -127,18 +127,21 @@ class Walls:
     def build(
         self, spec: StrategySpec, wanted: str, told: Mapping[str, Any], *, beside: bool
     ) -> _Room:
-        """A room for a rule that was told of; its process is there once it is asked for a lane."""
+        """A room for a new rule, whose process is forked at its first lane.
+
+        `wanted` says what to load, and `told` is what a scout was told about it.
+        """
         fork = partial(self._loaded, wanted, told)
         kind, together = _kind(spec, beside=beside), bool(told["together"])
         return self._room([spec], kind, fork, together=together)
 
     def forget_rehearsals(self) -> None:
-        """Nobody joins after all."""
+        """Drop the lanes rehearsed for a reload that was given up."""
         for room in self._rooms:
             room.rule.forget_rehearsal()
 
     def take_in(self, rooms: Sequence[_Room], every: Collection[StrategySpec]) -> None:
-        """The session goes on with these strategies: end whoever serves none of them."""
+        """Serve exactly the strategies `every`, and end the processes that none of them needs."""
         self._rooms += rooms
         for room in self._rooms:
             served = [spec for spec in every if spec.rule is room.rule]
@@ -162,7 +165,7 @@ class Walls:
         return _Room(kind, made(same, fork, self._budget), {spec.name for spec in same})
 
     def _loaded(self, wanted: str, told: Mapping[str, Any]) -> StrategyProcess:
-        """A process that has made its rule, if that still is what was told of it."""
+        """A process that has made its rule, unless the rule's file has changed meanwhile."""
         process = self._nursery.fork(None, restless=self._restless)
         if process.load(wanted) != told:
             process.end()
@@ -171,14 +174,14 @@ class Walls:
 
 
 class Scout:
-    """One process, of a moment, that loads what a configuration names and tells what it is."""
+    """A short-lived process that loads the rules that a configuration names, and describes them."""
 
     def __init__(self, fork: Callable[[], StrategyProcess]) -> None:
         self._fork = fork
         self._process: StrategyProcess | None = None
 
     def ask(self, wanted: str, what: str) -> dict[str, Any]:
-        """What is told of a strategy; `what` names it, with its file and line.
+        """The description of the rule `wanted`; `what` names it in errors, with its file and line.
 
         Raises:
             OperatorError: it raised, hung, or ended its process.
@@ -194,13 +197,13 @@ class Scout:
         return told
 
     def end(self) -> None:
-        """It has seen enough."""
+        """End the process, if there is one."""
         if self._process is not None:
             self._process.end()
 
 
 class Joining:
-    """Strategies of an edited configuration on their way into a session."""
+    """The strategies of an edited configuration, on their way into a session."""
 
     def __init__(self, walls: Walls) -> None:
         self._walls = walls
@@ -210,7 +213,7 @@ class Joining:
     def walled(
         self, spec: StrategySpec, wanted: str, told: Mapping[str, Any], *, beside: bool
     ) -> StrategySpec:
-        """The strategy as it runs: in the process of its kind, or in one that it will get."""
+        """The strategy with an isolated rule: one that runs already, or a new one."""
         room = self._walls.room_of(spec, beside=beside)
         if room is None:
             kind = _kind(spec, beside=beside)
@@ -226,13 +229,13 @@ class Joining:
         history: Mapping[str, Sequence[Bar]],
         so_far: Mapping[str, Sequence[Bar]],
     ) -> None:
-        """Feed the rules of these that have processes what a session feeds them; blocking.
+        """Feed the isolated rules among these the bars that a session would feed them; blocking.
 
-        Such a rule may serve the session already, on other tickers: what runs is not asked. Fed
-        again with more bars, they go on from where they stand.
+        A rule that serves the session on other tickers already is fed in a separate process. Called
+        again with more bars, it goes on from where it stands.
 
         Raises:
-            OperatorError: one cannot be loaded, or fails at a bar.
+            OperatorError: a rule cannot be loaded, or fails at a bar.
         """
         for rule in dict.fromkeys(spec.rule for spec in begins):
             if not isinstance(rule, IsolatedRule):
@@ -252,7 +255,7 @@ class Joining:
         history: Mapping[str, Sequence[Bar]],
         so_far: Mapping[str, Sequence[Bar]],
     ) -> dict[str, str]:
-        """By name, why some have failed."""
+        """The reasons of those that failed, by name."""
         failed: dict[str, str] = {}
         with rule.rehearsing(served, self._take_up) as rehearsal:
             for group, bars in _by_table(rule, served, so_far):
@@ -265,11 +268,11 @@ class Joining:
         return self._rehearse(rule, served, history, so_far)
 
     def keep(self, every: Collection[StrategySpec]) -> None:
-        """The session runs these strategies; blocking."""
+        """The session runs exactly these strategies from now on; blocking."""
         self._walls.take_in(self._rooms, every)
 
     def give_back(self) -> None:
-        """It does not; blocking."""
+        """They do not join after all; blocking."""
         self._walls.forget_rehearsals()
         for room in self._rooms:
             room.rule.retire()
@@ -278,10 +281,9 @@ class Joining:
 def _by_table(
     rule: IsolatedRule, served: Sequence[StrategySpec], so_far: Mapping[str, Sequence[Bar]]
 ) -> Iterator[tuple[Sequence[StrategySpec], Mapping[str, Sequence[Bar]]]]:
-    """Who is fed together, with the bars that they can be rehearsed with.
+    """The strategies that are fed together, with the bars that they can be rehearsed with.
 
-    Of those that look at several tickers, the newest minute is left out: others of its bars may
-    still come.
+    For a joint rule the newest minute is left out: more of its bars may still arrive.
     """
     if not isinstance(rule, IsolatedJointRule):
         yield served, so_far
@@ -293,7 +295,7 @@ def _by_table(
 
 
 def _kind(spec: StrategySpec, *, beside: bool) -> Hashable:
-    """Who is equal in this may share a process: same code and parameters, on the same side."""
+    """Strategies with equal kinds may share a process: same code and parameters, same `beside`."""
     params = json.dumps(spec.params, sort_keys=True, default=str)
     return beside, spec.strategy_type, params, spec.code
 
@@ -301,6 +303,6 @@ def _kind(spec: StrategySpec, *, beside: bool) -> Hashable:
 def _identity(rule: Rule) -> Hashable:
     try:
         hash(rule)
-    except TypeError:  # parameters without a hash, such as a dictionary: like no other
+    except TypeError:  # a parameter that cannot be hashed, such as a dictionary: equal to no other
         return id(rule)
     return rule

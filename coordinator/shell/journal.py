@@ -1,10 +1,10 @@
 """The journal: one SQLite file per account, in which every record is durable before it counts.
 
-Rows are appended and never changed; orders of one minute share one. Each carries the hash of the
-row before it, so that a missing or altered row is found at the next start: SQLite's own check does
-not notice a changed digit.
-Coordinators of one account share the file; an append hands back what the others wrote meanwhile. A
-posting stands under the session of the book that it moves, whichever of them attributes it.
+Rows are appended and never changed; the orders of one minute share one. Each carries the hash of
+the row before it, so that the next start finds a missing or altered row: SQLite's own check does
+not notice a changed digit. Coordinators of one account share the file; an append returns what the
+others wrote meanwhile. A posting is filed under the session of the book that it moves, whichever
+coordinator attributes it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from coordinator.core.records import (
 )
 from coordinator.core.values import UNASSIGNED
 from coordinator.errors import SafetyRefusal, StorageError
-from coordinator.shell.journal_file import HOLDS_NOTHING, SCHEMA, connect, is_unbegun, meaning_of
+from coordinator.shell.journal_file import HOLDS_NOTHING, SCHEMA, as_ours, connect, is_unbegun
 from coordinator.shell.journal_log import Log
 from coordinator.shell.journal_rows import End, Entry, Row, entries_of, unusable
 
@@ -47,7 +47,7 @@ class Journal:
         SafetyRefusal: the file belongs to another account or to a newer program; later, another
             process began to write as this coordinator.
         JournalDamaged: it is no journal, or its hash chain is broken; nothing may be traded on it.
-        StorageError: it cannot be opened just now, which says nothing of what is in it.
+        StorageError: it cannot be opened just now, which says nothing about its content.
     """
 
     def __init__(self, path: Path, account: str, coordinator: str) -> None:
@@ -58,7 +58,8 @@ class Journal:
         self._log = Log(self._connection, path)
         self._end = End()
         self._data_version = 0
-        self._homes: dict[str, str] = {}
+        self._session_of: dict[str, str] = {}
+        """The last session in which each strategy was opened."""
         try:
             self._check_info(account)
             if is_unbegun(self._connection, path) and was_there:
@@ -66,7 +67,7 @@ class Journal:
             _prepare(self._connection, account)
         except (sqlite3.DatabaseError, ValueError) as error:
             self._connection.close()
-            raise (meaning_of(path, error) or error) from error
+            raise (as_ours(path, error) or error) from error
         except BaseException:
             self._connection.close()
             raise
@@ -78,14 +79,14 @@ class Journal:
     def replay(self) -> Iterator[Entry]:
         """Every entry in order, the chain verified; bars only of each coordinator's last session.
 
-        Marks and equity of earlier sessions are carried by the sessions that followed them.
+        Later sessions carry on the marks and equity of earlier ones.
 
         Raises:
-            JournalDamaged: the file is damaged, wherever that shows.
+            JournalDamaged: the file is damaged.
         """
         last = dict(
             self._read(
-                "SELECT coordinator, session_id FROM records NOT INDEXED"  # it has no hashes
+                "SELECT coordinator, session_id FROM records NOT INDEXED"  # no hash protects those
                 " WHERE kind = 'SessionOpened' ORDER BY seq"
             )
         )
@@ -100,7 +101,7 @@ class Journal:
                     yield entry
 
     def skip_to_end(self) -> None:
-        """Go to the newest entry unread, to append what depends on none of them."""
+        """Skip all entries, to append records that depend on none of them."""
         newest = self._connection.execute(
             "SELECT seq, hash FROM records ORDER BY seq DESC LIMIT 1"
         ).fetchone()
@@ -108,13 +109,13 @@ class Journal:
             self._end = End(*newest)
 
     def has_news(self) -> bool:
-        """Whether another process has written since this was asked last."""
+        """Whether another process has written since the last call."""
         (version,) = self._connection.execute("PRAGMA data_version").fetchone()
         changed, self._data_version = version != self._data_version, version
         return bool(changed)
 
     def tidy(self, at_rest: bool = True) -> None:
-        """Do what a commit, and orders behind it, would wait for otherwise, if nothing waits."""
+        """Maintain SQLite's log if the session is `at_rest`, so that no commit has to."""
         if at_rest:
             self._log.tidy()
 
@@ -122,7 +123,7 @@ class Journal:
         """Make records durable in one commit; returns what other coordinators wrote before it.
 
         Raises:
-            StorageError: nothing was written, and nothing may be done about the records.
+            StorageError: nothing was written, and no record may be acted on.
         """
         others: list[Entry] = []
 
@@ -136,7 +137,7 @@ class Journal:
     def append_decided(
         self, session_id: str, decide: Callable[[list[Entry]], Sequence[Record]]
     ) -> None:
-        """Append what `decide` makes of the others' latest entries, while nobody else can write.
+        """Append what `decide` returns for the others' latest entries, while nobody else can write.
 
         Raises:
             StorageError, or what `decide` raises: nothing was written.
@@ -148,21 +149,21 @@ class Journal:
             self._connection.executemany(
                 "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)",
                 [
-                    self._row(self._home(first, session_id), kind, body, first)
+                    self._row(self._session_for(first, session_id), kind, body, first)
                     for kind, body, first in encode_all(records)
                 ],
             )
             self._connection.execute("COMMIT")
             self._log.add_commit()
         except sqlite3.Error as error:
-            self._forget(before)
+            self._undo(before)
             raise StorageError(
                 f"{self.path} could not be written ({error}), so nothing was sent that depends on"
                 " it. Make room on the disk, or repair it, and start again: the session goes on"
                 " where the journal ends."
             ) from error
         except BaseException:
-            self._forget(before)
+            self._undo(before)
             raise
 
     def _read(self, query: str) -> Iterator[tuple[Any, ...]]:
@@ -171,7 +172,7 @@ class Journal:
         except sqlite3.Error as error:
             raise unusable(self.path, error) from error
 
-    def _forget(self, before: End) -> None:
+    def _undo(self, before: End) -> None:
         self._end = before
         if self._connection.in_transaction:  # a full disk has rolled back already
             self._connection.execute("ROLLBACK")
@@ -192,21 +193,21 @@ class Journal:
             found += entries
         return found
 
-    def _home(self, record: Record, session_id: str) -> str:
-        """The session of the book that a posting moves, whichever coordinator attributes it."""
+    def _session_for(self, record: Record, session_id: str) -> str:
+        """The session that a record is filed under: a posting's is that of the book it moves."""
         if not isinstance(record, ActivityBooked):
             return session_id
-        return self._homes.get(record.strategy, session_id)
+        return self._session_of.get(record.strategy, session_id)
 
     def _note(self, record: Record) -> None:
         """Remember which session each strategy was opened in last."""
         if isinstance(record, SessionOpened):
             for opening in record.openings:
                 if opening.strategy != UNASSIGNED:
-                    self._homes[opening.strategy] = record.session_id
+                    self._session_of[opening.strategy] = record.session_id
 
     def _row(self, session_id: str, kind: str, body: str, first: Record) -> Row:
-        """The next row, which is the end then; a SessionOpened is alone in its."""
+        """Make the next row, which becomes the end; a SessionOpened never shares one."""
         row = self._end.next_row(self._coordinator, session_id, kind, body)
         self._end = End(row[0], row[-1])
         self._note(first)
@@ -227,7 +228,7 @@ class Journal:
 
 
 def _read_info(connection: sqlite3.Connection) -> dict[str, str]:
-    """What the file says of itself; nothing if it is new."""
+    """The file's schema version and account; empty if it is new."""
     named = "SELECT count(*) FROM sqlite_master WHERE type = 'table' AND name = 'info'"
     if not connection.execute(named).fetchone()[0]:
         return {}
@@ -237,7 +238,7 @@ def _read_info(connection: sqlite3.Connection) -> dict[str, str]:
 def _prepare(connection: sqlite3.Connection, account: str) -> None:
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = FULL")
-    connection.execute("PRAGMA wal_autocheckpoint = 4000")  # pages; by then in any commit
+    connection.execute("PRAGMA wal_autocheckpoint = 4000")  # pages, if `tidy` found no quiet moment
     connection.executescript(SCHEMA)
     connection.executemany(
         "INSERT OR IGNORE INTO info VALUES (?, ?)",

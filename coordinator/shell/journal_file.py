@@ -1,8 +1,8 @@
-"""A journal's file, opened to write or to read, and whether it was begun or has lost its content.
+"""Opens a journal's file to write or to read, and tells a new one from one that lost its content.
 
-SQLite takes an empty file for an empty database. So it is, where whoever made it ended before its
-first table stood; but beside a log with content it is a journal that was cut off, and SQLite would
-delete that log at the first look.
+SQLite takes an empty file for an empty database. It is one if its creator died before the first
+table was made; but beside a log with content it is a truncated journal, and SQLite would delete
+that log on opening.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ _PASSING = {
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_IOERR,
 }
-"""What SQLite says of a file that somebody holds, or that cannot be reached."""
+"""SQLite's errors for a file that is locked or cannot be reached."""
 MADE_FIRST = "info"
-"""The table that a new journal gets before that of its records."""
+"""The table that a new journal gets before the records' one."""
 HOLDS_NOTHING = (
     "⚠ %s holds no record: whoever made it ended before the first one, or begins it just now. If"
     " anything was traded on this account before, the file has lost it: restore it from a backup."
@@ -41,28 +41,27 @@ HOLDS_NOTHING = (
 
 
 def connect(path: Path) -> sqlite3.Connection:
-    """The file, made if it is not there, open to write.
+    """The file, open to write; it is made if it is missing.
 
     Raises:
-        JournalDamaged: it was cut off.
+        JournalDamaged: it was truncated.
     """
     private_folder(path.parent)
     refuse_cut_off(path)
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    # A session opens it on a worker thread and goes on on its loop: one thread at a time.
+    # A session opens it on a worker thread and then uses it on its loop: one thread at a time.
     return sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
 
 
 class Reader:
-    """A context: the file, open beside a coordinator that may be writing.
+    """A context with the file open to read, while a coordinator may be writing it.
 
-    One `unbegun` has no records.
-
-    What SQLite, or a row that cannot be decoded, raises within is told as what it means:
+    A file that is `unbegun` has no records yet. Errors of SQLite and of decoding a row that are
+    raised within become:
 
     Raises:
         JournalDamaged: the file is not what was written.
-        StorageError: it cannot be read just now, which says nothing of what is in it.
+        StorageError: it cannot be read just now, which says nothing about its content.
     """
 
     def __init__(self, path: Path) -> None:
@@ -71,7 +70,7 @@ class Reader:
         try:
             self._connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=10)
         except sqlite3.Error as error:
-            raise (meaning_of(path, error) or error) from error
+            raise (as_ours(path, error) or error) from error
         try:
             self.unbegun = is_unbegun(self._connection, path)
         except BaseException as error:
@@ -87,19 +86,19 @@ class Reader:
 
     def __exit__(self, _: object, error: BaseException | None, *__: object) -> None:
         self._connection.close()
-        if error is not None and (meaning := meaning_of(self._path, error)) is not None:
-            raise meaning from error
+        if error is not None and (ours := as_ours(self._path, error)) is not None:
+            raise ours from error
 
 
 def refuse_cut_off(path: Path) -> None:
-    """Look at the files before SQLite does.
+    """Check the files before SQLite opens them.
 
     Raises:
         JournalDamaged: the file is empty, and its log is not.
     """
     log = path.with_name(f"{path.name}-wal")
-    with suppress(OSError):  # SQLite says what cannot be reached
-        # The log first: whoever makes a journal just now writes into the file before the log.
+    with suppress(OSError):  # SQLite reports files that cannot be reached
+        # The log first: a process that is just making a journal writes the file before the log.
         if log.stat().st_size and path.stat().st_size == 0:
             raise JournalDamaged(
                 f"{path} is empty, but its log {log.name} is not: what the journal held was cut"
@@ -109,14 +108,14 @@ def refuse_cut_off(path: Path) -> None:
 
 
 def is_unbegun(connection: sqlite3.Connection, path: Path) -> bool:
-    """Whether the file is as an end amid its making leaves it: without a table of records.
+    """Whether the file's creator died, or is at work, before the table of records was made.
 
     Raises:
-        JournalDamaged: the table is missing from a file that has room for more.
+        JournalDamaged: the table is missing, but the file is too large for a new one.
     """
     if not _tables(connection) <= {MADE_FIRST}:
         return False
-    connection.execute("BEGIN")  # somebody may be making the rest: both as of one moment
+    connection.execute("BEGIN")  # one snapshot: another process may be making the rest
     try:
         tables = _tables(connection)
         (pages,) = connection.execute("PRAGMA page_count").fetchone()
@@ -124,13 +123,13 @@ def is_unbegun(connection: sqlite3.Connection, path: Path) -> bool:
         connection.execute("COMMIT")
     if not tables <= {MADE_FIRST}:
         return False
-    if pages > (3 if tables else 1):  # one for what it holds, two for a table and its index
+    if pages > (3 if tables else 1):  # one for the schema, two for a table and its index
         raise unusable(path, ValueError("its table of records is gone"))
     return True
 
 
-def meaning_of(path: Path, error: BaseException) -> MultiTraderError | None:
-    """What it says of the journal; None if it is about something else."""
+def as_ours(path: Path, error: BaseException) -> MultiTraderError | None:
+    """An error of SQLite or of decoding as one of ours; None if it is of another kind."""
     passing = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF in _PASSING
     match error:
         case sqlite3.OperationalError() if passing:

@@ -1,8 +1,8 @@
-"""The log that SQLite keeps beside the journal's file: what a commit would wait for is done before.
+"""Maintains SQLite's write-ahead log beside the journal, so that commits, and orders, wait less.
 
-A log that has grown is moved into the file in a quiet moment, for SQLite would do it in a commit,
-and orders would wait for that one. And the log is written out ahead: to sync what is written over
-takes half as long as to sync what makes a file longer, as the disk knows where it lies.
+A log that has grown is moved into the file (a checkpoint) in a quiet moment; SQLite would do it
+within a commit. And the log file is extended ahead of need: a sync of overwritten blocks takes half
+as long as one that makes the file longer.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from contextlib import suppress
 from pathlib import Path
 
 LOG_BYTES = 4 << 20
-"""How much there is in the log when it is moved."""
+"""Size of the log from which it is moved."""
 ROOM_BYTES = 1 << 20
-"""How far ahead it is written out, at least; it then is twice as far."""
+"""Least free room in the log; when there is less, it is extended by twice as much."""
 MOST_BYTES = LOG_BYTES + 4 * ROOM_BYTES
-"""A log that is as long is not made longer: it is written over once it has been moved."""
+"""A log of this size is not extended: it is overwritten from its start once it has been moved."""
 BUSY_S = 30.0
 """Local seconds for which a commit waits for another process's."""
 _PATIENT = "PRAGMA busy_timeout = 30000"  # as many milliseconds
 COMMIT_BYTES, ROW_BYTES = 5 * 4096, 300
-"""About what a commit, and each of its rows, adds to the log beside the texts."""
+"""About what a commit, and each of its rows, adds to the log besides the row's text."""
 
 
 class Log:
-    """The log of one connection's file. What it has is durable there."""
+    """The log of one connection's file. Its content is durable; only its size is managed here."""
 
     def __init__(self, connection: sqlite3.Connection, journal: Path) -> None:
         self._connection = connection
@@ -34,36 +34,36 @@ class Log:
         self._added = self._written = 0
 
     def add_row(self, text: str) -> None:
-        """A row of this text is about to be committed."""
+        """Count a row that is about to be committed."""
         self._added += len(text) + ROW_BYTES
 
     def add_commit(self) -> None:
-        """Rows were committed."""
+        """Count a commit."""
         self._added += COMMIT_BYTES
 
     def tidy(self) -> None:
-        """Move what there is, if it is much, and write ahead. Call when nothing waits."""
-        with suppress(sqlite3.Error, OSError):  # the log goes on; a disk that fails tells a commit
+        """Move the log if it is large, and extend it. Call when nothing waits."""
+        with suppress(sqlite3.Error, OSError):  # the log stays usable; a commit reports a bad disk
             if self._added > LOG_BYTES:
                 self._move()
             if self._added + ROOM_BYTES > self._written:
-                self._write_ahead()
+                self._extend()
 
     def _move(self) -> None:
         checkpoint = self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)")
         busy, pages, moved = checkpoint.fetchone()
-        if not busy and pages == moved:  # else a reader holds it: the next rest tries again
+        if not busy and pages == moved:  # else a reader holds it: the next quiet moment tries again
             self._added = 0
 
-    def _write_ahead(self) -> None:
-        """Make the log longer by what no reader takes for a frame, as it has not the log's salt.
+    def _extend(self) -> None:
+        """Append zeros, which no reader takes for frames, because they lack the log's salt.
 
-        See https://sqlite.org/fileformat2.html#walformat. Whoever else writes just now is not
-        waited for, and of a full disk nothing is kept: that is for commits.
+        See https://sqlite.org/fileformat2.html#walformat. Another writer is not waited for, and a
+        nearly full disk's last room is left to commits.
         """
         self._connection.execute("PRAGMA busy_timeout = 0")
         try:
-            self._connection.execute("BEGIN IMMEDIATE")  # nobody else writes to it meanwhile
+            self._connection.execute("BEGIN IMMEDIATE")  # nobody else writes the log meanwhile
             self._written = self._added + 2 * ROOM_BYTES
             with self._path.open("r+b", buffering=0) as log:
                 end = log.seek(0, os.SEEK_END)

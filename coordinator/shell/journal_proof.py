@@ -1,6 +1,6 @@
-"""Proof that a journal is what was written, row by row, and that its indexes lead to every row.
+"""Proves that a journal's rows are those that were written, and that its indexes are complete.
 
-Readers find rows by an index, which no hash protects: a flipped bit in it hides some, and nothing
+Readers find rows by an index, which no hash protects: a flipped bit in it hides rows, and nothing
 else shows that they are missing.
 """
 
@@ -21,14 +21,14 @@ _ROWS = (
 
 
 def prove(path: Path) -> None:
-    """Read the whole journal without its indexes, and let SQLite hold them against it.
+    """Verify the whole journal without its indexes, and let SQLite compare those with it.
 
-    Beside a coordinator that may be writing. It costs one or two seconds of a processor for a year
-    of trading days, 390 rows of 8 kB each; who only shows things does without it.
+    A coordinator may be writing meanwhile. It takes one or two seconds of CPU time for a year of
+    trading days of 390 rows of 8 kB each; commands that only display skip it.
 
     Raises:
-        JournalDamaged: a row is not the one that was written, or an index leads elsewhere.
-        StorageError: the file cannot be read just now, which says nothing of what is in it.
+        JournalDamaged: a row is not the one that was written, or an index is wrong.
+        StorageError: the file cannot be read just now, which says nothing about its content.
     """
     journal = Reader(path)
     if journal.unbegun:
@@ -37,7 +37,7 @@ def prove(path: Path) -> None:
         _prove_rows(connection, path)
         (said,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
     if said != "ok":
-        what = " ".join(str(said).rpartition("***")[2].split())  # after the name of the database
+        what = " ".join(str(said).rpartition("***")[2].split())  # without the database's name
         raise JournalDamaged(
             f"{path}: every record is the one that was written, but what leads to them is damaged"
             f" ({what}). Nothing is read out of it, for records would be missing. Stop who trades"

@@ -1,4 +1,4 @@
-"""What a journal holds, read beside a coordinator that may be writing."""
+"""Queries on a journal; a coordinator may be writing it meanwhile."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _BARS_OF = (
 
 
 def read_session(path: Path, session_id: str) -> list[Entry]:
-    """All entries of one session, read beside a coordinator that may be writing.
+    """All entries of one session, verified by their hashes.
 
     Raises:
         JournalDamaged: an entry is not the one that was written.
@@ -59,7 +59,7 @@ def read_sessions(path: Path) -> list[tuple[str, str]]:
 
 
 def read_newest(path: Path, *kinds: type[r.Record]) -> Entry | None:
-    """The newest entry of these kinds of record, or of any kind; None if there is none."""
+    """The newest entry of these kinds of record, of any kind if none is named; None without one."""
     asked = (_NEWEST_OF, _named(kinds)) if kinds else (_NEWEST, ())
     with Reader(path) as connection:
         row = connection.execute(*asked).fetchone()
@@ -67,16 +67,16 @@ def read_newest(path: Path, *kinds: type[r.Record]) -> Entry | None:
 
 
 def read_kinds(path: Path, *kinds: type[r.Record]) -> list[Entry]:
-    """All entries of these kinds of record, oldest first, whatever session they belong to."""
+    """All entries of these kinds of record, oldest first, of all sessions."""
     with Reader(path) as connection:
         rows = connection.execute(_ALL_OF, _named(kinds)).fetchall()
         return [entry for row in rows for entry in entries_of(*row)]
 
 
 def bars_seen(path: Path, session_id: str, *, after: int) -> tuple[int, list[Bar]]:
-    """The bars in a session's records behind number `after`, as they were decided on, in order.
+    """The bars that a session decided on after record number `after`, in order.
 
-    With them the number of the last of those records. Late corrections are left out.
+    Returns the number of the last record with them, too. Late corrections are left out.
 
     Raises:
         StorageError: the journal cannot be read.

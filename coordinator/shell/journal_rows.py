@@ -1,4 +1,4 @@
-"""The rows of a journal: what stands in one, and how each is chained to the row before it."""
+"""The rows of a journal: their content, and the hash that chains each to the row before it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ GENESIS = hashlib.sha256(b"multi-trader journal").hexdigest()
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One record of the journal, and the number of its row, which others may share."""
+    """One record of the journal with the number of its row, which other records may share."""
 
     seq: int
     coordinator: str
@@ -28,10 +28,10 @@ class Entry:
 
 
 def entries_of(seq: int, coordinator: str, session_id: str, kind: str, body: str) -> list[Entry]:
-    """The entries of a row, in order; most often it is one.
+    """The entries of a row, in order; usually there is one.
 
     Raises:
-        ValueError: the row is none of ours.
+        ValueError: the row cannot be decoded.
     """
     try:
         records = decode_all(kind, body)
@@ -41,13 +41,13 @@ def entries_of(seq: int, coordinator: str, session_id: str, kind: str, body: str
 
 
 class End(NamedTuple):
-    """A journal's last row, as far as it was read: its number, and its hash."""
+    """The number and hash of the last row that was read or written."""
 
     seq: int = 0
     hash: str = GENESIS
 
     def then(self, row: Row, path: Path) -> End:
-        """The end after the next row that stands in the file at `path`.
+        """The end after the next row, which was read from the file at `path`.
 
         Raises:
             JournalDamaged: it is not the one that was written after this end.
@@ -58,7 +58,7 @@ class End(NamedTuple):
         return End(seq, digest)
 
     def next_row(self, coordinator: str, session_id: str, kind: str, body: str) -> Row:
-        """What is to be written after this end."""
+        """The row to write after this end."""
         seq = self.seq + 1
         digest = chained(self.hash, seq, coordinator, session_id, kind, body)
         return seq, coordinator, session_id, kind, body, digest
@@ -71,7 +71,7 @@ def chained(previous: str, seq: int, *parts: str) -> str:
 
 
 def broken(path: Path, seq: int, before: int) -> JournalDamaged:
-    """A row is not the one that was written after row `before`."""
+    """The error for a row that is not the one that was written after row `before`."""
     return JournalDamaged(
         f"{path}: record {seq} does not follow record {before}: the journal was changed or"
         " damaged. Nothing is traded on it; restore the file from a backup, or move it away to"
@@ -80,7 +80,7 @@ def broken(path: Path, seq: int, before: int) -> JournalDamaged:
 
 
 def unusable(path: Path, error: Exception) -> JournalDamaged:
-    """The file is no journal, or SQLite cannot read it."""
+    """The error for a file that is no journal, or that SQLite cannot read."""
     return JournalDamaged(
         f"{path} cannot be used as a journal ({error}). Nothing is traded without it;"
         " restore it from a backup, or move it away to start new books."

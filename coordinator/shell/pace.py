@@ -104,9 +104,9 @@ class Budgets:
         """A Turn: local seconds until a request may go out; at 0.0 it is counted."""
         return self._budget(api).wait_s(urgency)
 
-    def heard(self, api: Api, status: int, headers: Mapping[str, str]) -> None:
+    def on_answer(self, api: Api, status: int, headers: Mapping[str, str]) -> None:
         """Learn from the headers of the broker's answer to a request."""
-        self._budget(api).heard(status, headers)
+        self._budget(api).on_answer(status, headers)
 
     def on_account(self, account: str, *, host: str = "") -> None:
         """The account is known now; the request that told it counts as its first one."""

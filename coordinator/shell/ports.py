@@ -78,7 +78,7 @@ class Ports:
             monotonic=time.monotonic,
             sleep=time.sleep,
             workers=Threads(),
-            rest=partial(AlpacaRest, heard=budgets.heard),
+            rest=partial(AlpacaRest, on_answer=budgets.on_answer),
             order_stream=order_stream,
             market_stream=market_stream,
             open_journal=Journal,

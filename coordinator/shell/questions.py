@@ -53,7 +53,8 @@ class Questions:
     ) -> None:
         self._broker = make_broker(patient(ports.turn, ports.sleep, patience_s=PATIENCE_S))
         self._worker = ports.workers.one("questions")
-        self._looks = Looks(self._broker, books, clock.said)  # the start may have taken long
+        began = clock.last_reading  # the start may have taken long
+        self._looks = Looks(self._broker, books, began)
         self._missed_bars = MissedBars(self._broker, clock, ports.sleep)
         self._lookups = OrderLookups(books, clock, ports.monotonic)
         self._clock = clock

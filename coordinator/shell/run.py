@@ -73,7 +73,7 @@ class Run:
         if pace is not None:
             return Broker(rest, feed=self.setup.feed, pace=pace)
         waiting = patient(ports.turn, ports.sleep, patience_s=PATIENCE_S)
-        return Broker(rest, feed=self.setup.feed, pace=waiting, again=persistent(ports.sleep))
+        return Broker(rest, feed=self.setup.feed, pace=waiting, retry=persistent(ports.sleep))
 
     def engine(
         self,

@@ -158,7 +158,7 @@ def read_clock(run: Run, ports: Ports, broker: Broker) -> tuple[BrokerClock, dat
     """A clock set to the broker's time, and that time."""
     clock = BrokerClock(run.speed, ports.monotonic)
     now = broker.clock()
-    clock.heard(now)
+    clock.advance(now)
     return clock, now
 
 

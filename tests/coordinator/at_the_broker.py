@@ -52,7 +52,7 @@ class Desk:
         self.broker = Broker(AlpacaRest(settings), feed="iex")
         self.local_s = LocalTime()
         self.clock = BrokerClock(600, self.local_s)
-        self.clock.heard(NOW)
+        self.clock.advance(NOW)
         self.books = Books()
         self.orders = self.books.orders
         self.waits_s: dict[Urgency, float] = {}

@@ -152,7 +152,7 @@ def explained(lanes: Lanes, own: StrategySpec) -> list[Mapping[str, object]]:
         if isinstance(own.rule, IsolatedRule):
             for lane in found:
                 lane.explain()
-            await own.rule.hear()
+            await own.rule.wait_for_explanations()
         return [lane.explain() for lane in found]
 
     return asyncio.run(asked())

@@ -74,9 +74,9 @@ def heard_by(alarms: Alarms) -> list[Alert]:
 def test_of_other_coordinators_only_what_concerns_the_account_is_told() -> None:
     alarms = Alarms()
     heard = heard_by(alarms)
-    alarms.hear_others([STOPPED, KILLED])
+    alarms.on_foreign_records([STOPPED, KILLED])
     assert [one.subject for one in heard] == ["account"]
-    alarms.hear([STOPPED])
+    alarms.on_records([STOPPED])
     assert [one.subject for one in heard] == ["account", "A"]
 
 
@@ -84,5 +84,5 @@ def test_a_stream_that_stays_lost_is_told_of_once() -> None:
     alarms = Alarms()
     heard = heard_by(alarms)
     for state in ("live", "connecting", "connecting", "connected but mute", "live", "live"):
-        alarms.see({"orders": state}, OPEN)
+        alarms.on_streams({"orders": state}, OPEN)
     assert [one.kind for one in heard] == [AlertKind.STREAM_LOST, AlertKind.STREAM_BACK]

@@ -138,7 +138,7 @@ def test_each_answers_status_and_headers_are_heard_refusals_included() -> None:
     with broker() as (_, simulator):
         url = simulator.url
         known = Settings("PK1", SECRET, url, url, simulator.stream_url, Path("x"), "")
-        asked = Broker(AlpacaRest(known, heard=note), feed="iex")
+        asked = Broker(AlpacaRest(known, on_answer=note), feed="iex")
         asked.clock()
         asked.order("A.2026-03-17.999")
         asked.bars(["SPY"], OPEN, NOW)

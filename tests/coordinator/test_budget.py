@@ -138,7 +138,7 @@ def test_what_was_sent_before_the_machine_started_anew_has_expired(tmp_path: Pat
     before, after = Ticking(5_000_000.0), Ticking(30.0)
     old = budget(tmp_path / "a", before)
     assert sent(old, EXIT) == 200
-    old.heard(429, {"Retry-After": "60"})
+    old.on_answer(429, {"Retry-After": "60"})
     assert sent(budget(tmp_path / "a", after), QUESTION) == 150
 
 
@@ -209,7 +209,7 @@ def test_after_a_429_nothing_but_exits_goes_out_until_the_broker_says(
 ) -> None:
     clock = Ticking()
     one, other = budget(tmp_path / "a", clock), budget(tmp_path / "a", clock)
-    one.heard(429, headers)
+    one.on_answer(429, headers)
     assert other.wait_s(QUESTION) == pytest.approx(wait_s)
     assert other.wait_s(ENTRY) == pytest.approx(wait_s)
     assert other.wait_s(EXIT) == 0
@@ -220,12 +220,12 @@ def test_after_a_429_nothing_but_exits_goes_out_until_the_broker_says(
 def test_a_smaller_limit_is_learned_for_everybody_and_a_larger_one_is_not(tmp_path: Path) -> None:
     clock = Ticking()
     one, other = budget(tmp_path / "a", clock), budget(tmp_path / "a", clock)
-    one.heard(200, {"X-RateLimit-Limit": "40"})
+    one.on_answer(200, {"X-RateLimit-Limit": "40"})
     assert (sent(other, QUESTION), sent(other, EXIT)) == (30, 10)
-    one.heard(200, {"X-RateLimit-Limit": "10000"})
+    one.on_answer(200, {"X-RateLimit-Limit": "10000"})
     assert sent(other, EXIT) == 160
     for strange in ("0", "-3", "nan", "many"):
-        one.heard(200, {"X-RateLimit-Limit": strange})
+        one.on_answer(200, {"X-RateLimit-Limit": strange})
     clock.now_s += 70
     assert sent(other, EXIT) == 200
 
@@ -233,7 +233,7 @@ def test_a_smaller_limit_is_learned_for_everybody_and_a_larger_one_is_not(tmp_pa
 def test_a_plan_may_teach_a_larger_limit_where_that_is_allowed(tmp_path: Path) -> None:
     one = RequestBudget(tmp_path / "a", most=1000, monotonic=Ticking())
     assert sent(one, EXIT) == 200
-    one.heard(200, {"X-RateLimit-Limit": "10000"})
+    one.on_answer(200, {"X-RateLimit-Limit": "10000"})
     assert sent(one, EXIT) == 800
 
 
@@ -242,7 +242,7 @@ def test_requests_of_other_programs_count_as_the_broker_tells_them(tmp_path: Pat
     one = budget(tmp_path / "a", clock)
     told = {"X-RateLimit-Limit": "200", "X-RateLimit-Reset": "1800001020"}
     assert one.wait_s(QUESTION) == 0
-    one.heard(200, told | {"X-RateLimit-Remaining": "53"})
+    one.on_answer(200, told | {"X-RateLimit-Remaining": "53"})
     assert sent(one, QUESTION) == 3
     assert one.wait_s(QUESTION) == pytest.approx(20)
     assert sent(one, ENTRY) == 30
@@ -259,7 +259,7 @@ def test_a_file_that_another_process_holds_is_tried_again_soon_and_not_for_ever(
     with path.open("rb") as stopped_inside:
         fcntl.flock(stopped_inside, fcntl.LOCK_EX)
         assert one.wait_s(EXIT) == BUSY_S
-        one.heard(429, {"Retry-After": "30"})
+        one.on_answer(429, {"Retry-After": "30"})
         clock.now_s += STUCK_S
         assert one.wait_s(EXIT) == 0
     assert one.wait_s(QUESTION) == 30, "what was heard meanwhile is not forgotten"

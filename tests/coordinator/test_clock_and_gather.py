@@ -27,7 +27,7 @@ class Ticking:
 def test_at_real_speed_local_time_carries_the_brokers_forward() -> None:
     local = Ticking()
     clock = BrokerClock(1, local)
-    clock.heard(NOON)
+    clock.advance(NOON)
     local.s += 30
     assert clock.now() == NOON + timedelta(seconds=30)
 
@@ -35,10 +35,10 @@ def test_at_real_speed_local_time_carries_the_brokers_forward() -> None:
 def test_a_faster_clock_moves_only_when_the_broker_says_so() -> None:
     local = Ticking()
     clock = BrokerClock(600, local)
-    clock.heard(NOON)
+    clock.advance(NOON)
     local.s += 30
     assert clock.now() == NOON
-    clock.heard(NOON + timedelta(minutes=5))
+    clock.advance(NOON + timedelta(minutes=5))
     assert clock.now() == NOON + timedelta(minutes=5)
 
 
@@ -46,8 +46,8 @@ def test_a_faster_clock_moves_only_when_the_broker_says_so() -> None:
 def test_what_was_true_earlier_does_not_turn_time_back(speed: float) -> None:
     local = Ticking()
     clock = BrokerClock(speed, local)
-    clock.heard(NOON)
-    clock.heard(NOON - timedelta(minutes=1))
+    clock.advance(NOON)
+    clock.advance(NOON - timedelta(minutes=1))
     assert clock.now() == NOON
 
 
@@ -57,7 +57,7 @@ def test_a_step_of_the_brokers_clock_is_what_local_time_does_not_explain(
 ) -> None:
     local = Ticking()
     clock = BrokerClock(speed, local)
-    clock.heard(NOON)
+    clock.advance(NOON)
     local.s += 30
     assert clock.step_s(NOON + timedelta(seconds=33.5)) == expected_s
     assert clock.step_s(NOON + timedelta(seconds=26.5)) == -expected_s
@@ -86,9 +86,9 @@ def gatherer(*tickers: str) -> Gatherer:
 def test_a_minute_is_complete_when_every_ticker_has_its_bar() -> None:
     gather = gatherer("SPY", "QQQ")
     assert gather.add([bar("QQQ", 0, "1")], 10) == []
-    assert gather.due == 10.5
+    assert gather.due_s == 10.5
     assert names(gather.add([bar("SPY", 0, "1")], 10.1)) == [["QQQ", "SPY"]]
-    assert gather.due is None
+    assert gather.due_s is None
 
 
 def test_a_bar_of_the_next_minute_completes_the_one_before() -> None:
@@ -108,9 +108,9 @@ def test_quiet_completes_a_minute_and_each_bar_prolongs_the_wait() -> None:
     gather = gatherer("SPY", "QQQ", "TLT")
     gather.add([bar("SPY", 0, "1")], 10)
     gather.add([bar("QQQ", 0, "1")], 10.4)
-    assert gather.due == 10.9
+    assert gather.due_s == 10.9
     assert [b.symbol for b in gather.flush()] == ["SPY", "QQQ"]
-    assert (gather.flush(), gather.due) == ((), None)
+    assert (gather.flush(), gather.due_s) == ((), None)
 
 
 def test_a_straggler_after_the_minute_was_given_out_is_given_out_too() -> None:
@@ -131,9 +131,9 @@ def test_a_ticker_that_only_shadows_want_keeps_no_decision_waiting() -> None:
     gather = watching("THIN")
     gather.add([bar("SPY", 0, "1")], 10)
     assert names(gather.add([bar("QQQ", 0, "1")], 10.1)) == [["SPY", "QQQ"]]
-    assert (gather.awaits_rest, gather.due) == (True, 10.6)
+    assert (gather.awaits_rest, gather.due_s) == (True, 10.6)
     assert gather.flush() == (), "nothing came of it: the minute is over"
-    assert (gather.awaits_rest, gather.due) == (False, None)
+    assert (gather.awaits_rest, gather.due_s) == (False, None)
 
 
 def test_what_only_shadows_want_is_given_out_together_once_it_has_come() -> None:
@@ -141,7 +141,7 @@ def test_what_only_shadows_want_is_given_out_together_once_it_has_come() -> None
     gather.add([bar("SPY", 0, "1"), bar("QQQ", 0, "1")], 10)
     assert gather.add([bar("THIN", 0, "1")], 10.2) == []
     assert names(gather.add([bar("RARE", 0, "1")], 10.4)) == [["THIN", "RARE"]]
-    assert (gather.awaits_rest, gather.due) == (False, None)
+    assert (gather.awaits_rest, gather.due_s) == (False, None)
 
 
 def test_what_only_shadows_want_goes_with_the_minute_where_it_comes_in_time() -> None:
@@ -171,7 +171,7 @@ def test_a_bar_of_an_older_minute_is_kept_apart_and_ends_no_minute() -> None:
     gather = gatherer("SPY", "QQQ", "TLT")
     gather.add([bar("SPY", 1, "1")], 10)
     assert names(gather.add([bar("QQQ", 0, "1")], 11)) == [["QQQ"]]
-    assert gather.due == 10.5
+    assert gather.due_s == 10.5
     assert gather.add([bar("QQQ", 1, "1")], 12) == []
     assert names(gather.add([bar("TLT", 1, "1")], 12)) == [["SPY", "QQQ", "TLT"]]
 
@@ -195,6 +195,6 @@ def test_what_lies_further_ahead_than_time_can_have_passed_is_not_believed(
 ) -> None:
     local = Ticking()
     clock = BrokerClock(speed, local)
-    clock.heard(NOON)
+    clock.advance(NOON)
     local.s += passed_s
     assert clock.may_have_reached(NOON + ahead) is believed

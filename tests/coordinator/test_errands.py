@@ -155,7 +155,7 @@ def test_the_quiet_minute_of_an_order_that_stood_in_line_begins_when_it_was_sent
         desk.waits_s[Urgency.EXIT] = 5.0
         desk.errands.carry_out([desk.order(SALE, symbol="QQQ", side=Side.SELL)])
         sent = NOW + 2 * MINUTE
-        desk.clock.heard(sent)
+        desk.clock.advance(sent)
         desk.waits_s.clear()
         while desk.answers.empty():
             desk.local_s.now_s += 600
@@ -163,7 +163,7 @@ def test_the_quiet_minute_of_an_order_that_stood_in_line_begins_when_it_was_sent
             await asyncio.sleep(0.001)
         assert isinstance(await desk.answer(), m.SubmitUnclear)
         assert await look_often(desk, SALE) == []
-        desk.clock.heard(sent + MINUTE)
+        desk.clock.advance(sent + MINUTE)
         assert m.OrderAbsent(SALE, sent + MINUTE) in await look_often(desk, SALE)
 
     run(story, tmp_path, {"kind": "http_error", "method": "POST", "status": 503})

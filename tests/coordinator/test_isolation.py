@@ -405,7 +405,7 @@ def test_while_a_strategy_explains_itself_the_loop_goes_on() -> None:
 
         async def beside() -> int:
             assert lane.explain() == {"explain()": "no answer yet; ask again"}
-            hearing = asyncio.create_task(own.rule.hear())  # type: ignore[attr-defined]
+            hearing = asyncio.create_task(own.rule.wait_for_explanations())  # type: ignore[attr-defined]
             turns = 0
             while not hearing.done():
                 await asyncio.sleep(0)
@@ -425,7 +425,7 @@ def test_a_bar_goes_first_and_what_was_asked_before_it_is_forgotten() -> None:
 
         async def meanwhile() -> None:
             lane.explain()
-            hearing = asyncio.create_task(own.rule.hear())  # type: ignore[attr-defined]
+            hearing = asyncio.create_task(own.rule.wait_for_explanations())  # type: ignore[attr-defined]
             await asyncio.sleep(0)
             assert answers(lanes, own, [second]) == [1]
             await hearing
@@ -444,7 +444,7 @@ def test_two_who_ask_at_once_are_both_answered() -> None:
 
         async def both() -> None:
             lane.explain()
-            await asyncio.gather(own.rule.hear(), own.rule.hear())  # type: ignore[attr-defined]
+            await asyncio.gather(own.rule.wait_for_explanations(), own.rule.wait_for_explanations())  # type: ignore[attr-defined]
 
         asyncio.run(both())
         assert lane.explain()["more"] == "so"

@@ -101,9 +101,9 @@ def test_data_is_counted_apart_also_where_both_come_from_one_host(tmp_path: Path
     assert used_up(one, Api.STOCKS) == 150
     assert one.turn(Api.CRYPTO, Urgency.QUESTION) > 0
     assert used_up(one) == 150
-    one.heard(Api.STOCKS, 200, {"X-RateLimit-Limit": "10000"})
+    one.on_answer(Api.STOCKS, 200, {"X-RateLimit-Limit": "10000"})
     assert used_up(one, Api.CRYPTO) == 600
-    one.heard(Api.TRADING, 429, {})
+    one.on_answer(Api.TRADING, 429, {})
     assert one.turn(Api.TRADING, Urgency.ENTRY) > 0
     assert one.turn(Api.TRADING, Urgency.EXIT) == 0
 

@@ -39,7 +39,7 @@ def test_an_order_that_is_not_there_is_absent_after_several_looks_and_a_quiet_mi
         desk.questions.read_clock()
         assert isinstance(await desk.answer(), m.ClockRead)
         later = NOW + MINUTE
-        desk.clock.heard(later)
+        desk.clock.advance(later)
         desk.local_s.step_s = 100
         desk.go_on()
         assert await desk.answer() == m.OrderAbsent(ID, later)
@@ -93,7 +93,7 @@ def test_an_order_that_is_stuck_is_told_of_once_and_asked_for_until_it_ends(
         desk.questions.look_up(ID)
         desk.local_s.step_s = 100
         for minute in range(1, 31):
-            desk.clock.heard(NOW + minute * MINUTE)
+            desk.clock.advance(NOW + minute * MINUTE)
             desk.go_on()
             assert caplog.text.count(f"order {ID} is {status.value} since") == (minute > 2)
         assert len(asked) == 31
@@ -119,7 +119,7 @@ def test_what_was_executed_while_a_start_took_minutes_is_in_its_first_look() -> 
     async def story(desk: Desk) -> None:
         ports, make_broker, _, books, deliver = desk.to_ask
         clock = BrokerClock(1, desk.local_s)
-        clock.heard(NOW)
+        clock.advance(NOW)
         desk.broker.submit(m.SubmitOrder("by-hand", "SPY", Side.BUY, D(3), "day"))
         desk.local_s.now_s = 600.0  # the history of many tickers
         questions = Questions(ports, make_broker, clock, books, deliver, desk.line.holds)

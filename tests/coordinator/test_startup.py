@@ -47,7 +47,7 @@ def venue(
     with Simulator(options) as simulator:
         url = simulator.url
         settings = Settings("k", "s", url, url, simulator.stream_url, Path("x"), "")
-        yield Broker(AlpacaRest(settings), feed="iex", again=persistent(WAITED_S.append))
+        yield Broker(AlpacaRest(settings), feed="iex", retry=persistent(WAITED_S.append))
 
 
 def crashed(broker: Broker) -> Bench:

@@ -32,7 +32,7 @@ class Watch:
     def __init__(self, *, speed: float = 1.0, plan: SessionPlan = PLAN) -> None:
         self.now_s = 0.0
         self.clock = BrokerClock(speed, lambda: self.now_s)
-        self.clock.heard(OPEN)
+        self.clock.advance(OPEN)
         self.watchdog = Watchdog(plan, self.clock, lambda: self.now_s)
         assert self.look() is Depth.ACTIVITIES, "the first look asks for everything"
 
@@ -205,7 +205,7 @@ def test_before_the_open_and_after_the_close_silence_is_no_sign() -> None:
     early = SessionPlan(STOCKS.date, STOCKS.stock, None, STOCKS.end)
     assert early.stock is not None
     market = Market(plan=early)
-    market.clock.heard(early.stock.close + MINUTE)
+    market.clock.advance(early.stock.close + MINUTE)
     for _ in range(600):
         market.second(every_minute("SPY", OPEN))
     assert market.asked == []
@@ -275,7 +275,7 @@ def test_a_fast_brokers_ten_seconds_are_at_least_one_of_ours() -> None:
     watch = Watch(speed=600)
     watch.orders().lost()
     watch.watchdog.confirmed()
-    watch.clock.heard(OPEN + MINUTE)
+    watch.clock.advance(OPEN + MINUTE)
     watch.now_s += 0.99
     assert watch.watchdog.sees_orders()
     watch.now_s += 0.02
@@ -345,7 +345,7 @@ def test_a_fast_brokers_looks_are_at_least_a_quarter_of_our_second_apart() -> No
     times = []
     for step in range(1, 101):
         watch.now_s += 0.01
-        watch.clock.heard(OPEN + step * 6 * timedelta(seconds=1))
+        watch.clock.advance(OPEN + step * 6 * timedelta(seconds=1))
         if watch.look() is not None:
             times.append(step)
     assert times == [25, 50, 75, 100]

@@ -155,8 +155,8 @@ def test_an_alert_is_one_post_that_a_chat_shows() -> None:
 def test_a_sessions_own_news_is_told_with_its_account(tmp_path: Path) -> None:
     async def play(alerts: Alerts, desk: Desk) -> None:
         async with alerts.observe(desk.live.clerk):
-            desk.live.clerk.alarms.hear([r.EntriesStopped(OPEN, "A", "max_daily_loss")])
-            desk.live.clerk.alarms.see({"orders": "lost"}, OPEN)
+            desk.live.clerk.alarms.on_records([r.EntriesStopped(OPEN, "A", "max_daily_loss")])
+            desk.live.clerk.alarms.on_streams({"orders": "lost"}, OPEN)
 
     with (
         receiving() as there,

@@ -42,7 +42,7 @@ class Desk:
         self.bench.minute(0, {"SPY": "100", "QQQ": "200"})
         self.local_s = 1000.0
         clock = BrokerClock(1, lambda: self.local_s)
-        clock.heard(NOW)
+        clock.advance(NOW)
         journal = Journal(folder / "journal.db", "PA1", "bench")
         self.live = LiveSession(
             self.bench.engine,

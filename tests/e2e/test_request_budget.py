@@ -37,7 +37,9 @@ class Neighbour:
         budgets = Budgets(settings, speed=1.0, folder=leases)
         budgets.on_account(venue.snapshot().account_number, host=urlsplit(venue.url).netloc)
         pace = patient(budgets.turn, lambda s: self._over.wait(s) and None, patience_s=130)
-        self._broker = Broker(AlpacaRest(settings, heard=budgets.heard), feed="iex", pace=pace)
+        self._broker = Broker(
+            AlpacaRest(settings, on_answer=budgets.on_answer), feed="iex", pace=pace
+        )
         self._thread = threading.Thread(target=self._ask)
 
     def __enter__(self) -> Neighbour:
@@ -64,13 +66,13 @@ def test_orders_go_out_beside_a_hungry_neighbour_and_nobody_is_told_too_many_req
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     answers: Counter[int] = Counter()
-    heard = Budgets.heard
+    on_answer = Budgets.on_answer
 
     def noted(self: Budgets, api: Api, status: int, headers: Mapping[str, str]) -> None:
         answers[status] += 1
-        heard(self, api, status, headers)
+        on_answer(self, api, status, headers)
 
-    monkeypatch.setattr(Budgets, "heard", noted)
+    monkeypatch.setattr(Budgets, "on_answer", noted)
     block = {
         "strategy_type": "momentum",
         "strategy_params": {"lookback_period": 1, "momentum_threshold": 0},

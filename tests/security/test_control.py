@@ -15,7 +15,7 @@ import pytest
 
 from coordinator.shell import control_socket
 from coordinator.shell.control_protocol import (
-    MOST_ASKED,
+    MOST_REQUEST_BYTES,
     Reply,
     address_file,
     guarded,
@@ -119,7 +119,7 @@ def test_garbage_is_refused_in_a_sentence_and_changes_nothing(short_path: Path, 
     at_the_door(short_path, story)
 
 
-@pytest.mark.parametrize("size", [MOST_ASKED + 1, 1_000_000])
+@pytest.mark.parametrize("size", [MOST_REQUEST_BYTES + 1, 1_000_000])
 def test_a_request_that_is_too_long_is_hung_up_on(short_path: Path, size: int) -> None:
     async def story(door: Door) -> None:
         assert await door.say(b"x" * size + b"\n") == b""
@@ -174,13 +174,13 @@ def test_of_a_flood_only_so_much_is_heard_in_a_second_and_the_user_is_answered_a
     short_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     heard: list[bytes] = []
-    answer = control_socket._Doorman._answer
+    answer = control_socket._Server._answer
 
-    async def counted(doorman: control_socket._Doorman, asked: bytes) -> Reply:
+    async def counted(server: control_socket._Server, asked: bytes) -> Reply:
         heard.append(asked)
-        return await answer(doorman, asked)
+        return await answer(server, asked)
 
-    monkeypatch.setattr(control_socket._Doorman, "_answer", counted)
+    monkeypatch.setattr(control_socket._Server, "_answer", counted)
 
     async def story(door: Door) -> None:
         flood = await asyncio.create_subprocess_exec(
