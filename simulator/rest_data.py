@@ -93,6 +93,8 @@ def _page(request: Request, exchange: Exchange) -> Page:
         newest_first = choice(query, "sort", ("asc", "desc"), "asc") == "desc"
         start = moment(query, "start") or midnight(now.date())
         end = moment(query, "end") or now
+    if end < start:
+        raise _bad("end should not be before start")
     token = query.get("page_token")
     return Page(
         symbols=[single] if single else _symbols(request),

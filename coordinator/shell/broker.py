@@ -37,7 +37,8 @@ T = TypeVar("T")
 ACCOUNT_NUMBER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 """It becomes the name of a folder."""
 JUST_BEFORE = timedelta(seconds=1)
-"""Alpaca includes a bar that starts at `end`; with a limit we would get one too few of ours."""
+"""Alpaca includes a bar that starts at `end`; with a limit we would get one too few of ours.
+An `end` before `start` it answers with 400."""
 PAGE_BARS = 10_000
 PAGE_ORDERS = 500
 PAGE_FILLS = 100
@@ -225,7 +226,7 @@ class Broker:
             "symbols": ",".join(symbols),
             "timeframe": "1Min",
             "start": _stamp(start),
-            "end": _stamp(end - JUST_BEFORE),
+            "end": _stamp(max(start, end - JUST_BEFORE)),
             "limit": PAGE_BARS if latest is None else min(PAGE_BARS, latest),
             "sort": "asc" if latest is None else "desc",
         }

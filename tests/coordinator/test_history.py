@@ -103,6 +103,15 @@ def test_what_the_file_has_is_not_fetched_again(
     assert broker.asked == [("SPY", bars["SPY"][-1].start + MINUTE, OPEN)]
 
 
+def test_a_file_up_to_the_last_minute_before_the_session_is_enough_for_it(
+    broker: Counted, sessions: list[Hours]
+) -> None:
+    history = History(broker, sessions)
+    need = Need("BTC/USD", 300, datetime(2026, 3, 17, tzinfo=UTC))
+    bars = history.fetch([need], {})
+    assert history.fetch([need], bars) == bars
+
+
 def test_what_the_file_lacks_is_fetched(
     broker: Counted, sessions: list[Hours], tmp_path: Path
 ) -> None:

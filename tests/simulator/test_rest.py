@@ -128,6 +128,7 @@ def test_orders_are_listed_by_every_parameter(
         ("GET", "/v2/stocks/bars", {"symbols": "SPY", "limit": 10001}, 400, 40010000),
         ("GET", "/v2/stocks/bars", {"symbols": "SPY", "sort": "up"}, 400, 40010000),
         ("GET", "/v2/stocks/bars", {"symbols": "SPY", "start": "soon"}, 400, 40010000),
+        ("GET", "/v2/stocks/bars", {"symbols": "SPY", "start": "2100-01-01"}, 400, 40010000),
         ("GET", "/v2/stocks/bars", {"symbols": "SPY", "feed": "moon"}, 400, 40010000),
         ("GET", "/v2/stocks/bars", {"symbols": "SPY", "adjustment": "odd"}, 400, 40010000),
         ("GET", "/v2/stocks/bars", {"symbols": "SPY", "page_token": "x"}, 400, 40010000),
