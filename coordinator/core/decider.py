@@ -58,15 +58,15 @@ class Decider:
         if spec.limits.max_daily_loss is not None:
             self._check_loss(spec, view, now)
         self._check_fault(spec, now)
-        content = []
+        satisfied = []
         if self.sees_orders:  # else what is open nobody knows: to buy or to sell is not safe
             for ticker, lane in one.among(to_decide):
                 signal = lane.signal
                 if not (signal or ticker in view.positions):
                     continue
                 if self._decide(spec, signal, to_decide[ticker], view, now) and signal > 0:
-                    content.append(ticker)
-        self._router.note_asked(one, view, content)
+                    satisfied.append(ticker)
+        self._router.note_asked(one, view, satisfied)
 
     def _check_loss(self, spec: StrategySpec, view: MinuteView, now: datetime) -> None:
         day = self._books.days[spec.name]

@@ -1,4 +1,4 @@
-"""One strategy as configured, and the state of its rule on one ticker: a lane.
+"""A strategy as configured, and a lane: the state of a strategy's rule on one ticker.
 
 A rule that raises stops its own lane and nothing else.
 """
@@ -22,11 +22,9 @@ HISTORY_WINDOWS = 10
 """An indicator's history starts this many times its longest window before the session, unless its
 rule says otherwise."""
 FAULT = "fault: "
-"""Begins the reason for which a strategy that failed opens nothing more that day."""
-
-
+"""How the reason begins why a strategy that failed opens nothing more that day."""
 SAYS_NOTHING = "explain()"
-"""In an explanation, in place of the names of values: why the strategy told none."""
+"""The one key of an explanation without values, which says why there are none."""
 
 
 class Rule(Hashable, Protocol):
@@ -37,32 +35,32 @@ class Rule(Hashable, Protocol):
         """Bars that its slowest indicator looks back."""
 
     def start(self) -> Callable[[Bar], int]:
-        """A new step: takes the next bar, returns +1, -1 or 0 at its close.
+        """A new step, which takes the next bar and returns +1, -1 or 0 at its close.
 
-        It, or the object whose method it is, may have an `explain()`: values by name. A rule with
-        `start_together` (see `core/together.py`) is never asked for it.
+        The step, or the object whose method it is, may have an `explain()` that returns values by
+        name. A rule with `start_together` (`core/together.py`) needs no `start`.
         """
 
 
 def explain_of(step: object) -> Callable[..., Mapping[str, object]] | None:
-    """What tells what a step saw at its last bar: its own, or of the object whose method it is."""
+    """The `explain` of a step, or of the object whose method it is; None if there is none."""
     found: Callable[..., Mapping[str, object]] | None
     found = getattr(getattr(step, "__self__", step), "explain", None)
     return found
 
 
 def history_of(rule: Rule) -> int:
-    """Bars of each ticker that a rule is fed before a session begins.
+    """How many bars of each ticker a rule is fed before a session begins.
 
-    What its `history_bars` says, if it has that; else ten times its longest window.
+    Its own `history_bars` if it has that, else ten times its longest window.
     """
-    said: int | None = getattr(rule, "history_bars", None)
-    return HISTORY_WINDOWS * rule.longest_window if said is None else said
+    own: int | None = getattr(rule, "history_bars", None)
+    return HISTORY_WINDOWS * rule.longest_window if own is None else own
 
 
 @dataclass(frozen=True, slots=True)
 class StrategySpec:
-    """One strategy as configured, ready to run; `code` says which text a user's own comes from."""
+    """One strategy as configured, ready to run; `code` is the digest of a user's file."""
 
     name: str
     strategy_type: str
@@ -76,12 +74,12 @@ class StrategySpec:
 
     @property
     def history_bars(self) -> int:
-        """Bars of each ticker that its indicators have seen when the session begins."""
+        """How many bars of each ticker its rule is fed before a session begins."""
         return history_of(self.rule)
 
     @property
     def backfill_bars(self) -> int:
-        """Bars of each ticker to fetch before the session."""
+        """How many bars of each ticker to fetch before the session."""
         return max(self.history_bars, self.min_warmup_bars)
 
 
@@ -91,9 +89,9 @@ def tickers_of(specs: Iterable[StrategySpec]) -> list[str]:
 
 
 class Lane:
-    """One rule's state on one ticker; `signal` is its opinion at the last bar's close.
+    """One rule's state on one ticker, shared by the strategies that it serves.
 
-    `places` are those that it serves (`core/wants.py`), by the strategy's rank among all.
+    `places` has the place in `core/wants.py` of each of them, by the strategy's rank among all.
     """
 
     __slots__ = (
@@ -122,27 +120,27 @@ class Lane:
     @property
     def signal(self) -> int:
         """+1, -1 or 0 at the last bar's close."""
-        told = self._precomputed
         if self._bank is not None:
             return self._bank.signal(self._row)
-        return self._signal if told is None else told.signals[self._row][told.at]
+        known = self._precomputed
+        return self._signal if known is None else known.signals[self._row][known.at]
 
     @property
     def banked(self) -> bool:
         """Whether a bank steps it."""
         return self._bank is not None
 
-    def is_precomputed(self, told: Precomputed, row: int) -> None:
-        """Say from now on what a row of `told` says; no bar is to be fed."""
-        self._precomputed, self._row = told, row
+    def read_from(self, precomputed: Precomputed, row: int) -> None:
+        """Take the signals from a row of precomputed ones from now on; bars are no longer fed."""
+        self._precomputed, self._row = precomputed, row
 
-    def is_banked(self, bank: Bank, row: int) -> None:
-        """Say from now on what a row of a bank says; no bar is to be fed."""
+    def join_bank(self, bank: Bank, row: int) -> None:
+        """Let a row of a bank find the signals from now on; bars are no longer fed."""
         self._bank, self._row = bank, row
 
     def leave_bank(self) -> None:
-        """Go on by itself from where it stands in its bank."""
-        assert self._bank is not None, "only who is in a bank can leave it"
+        """Step alone again, from where the lane stands in its bank."""
+        assert self._bank is not None, "only a lane in a bank can leave it"
         self._signal, self._step = self.signal, self._resumed(self._bank)
         self._bank = None
 
@@ -152,7 +150,7 @@ class Lane:
         return step
 
     def feed(self, bar: Bar) -> None:
-        """Take the next bar. A rule that raises is not asked again."""
+        """Step on the next bar. A rule that raises is not stepped again."""
         if self.fault:
             return
         try:
@@ -162,15 +160,15 @@ class Lane:
             self.fault = f"{type(error).__name__} at bar {bar.symbol} {bar.start}: {error}"
 
     def say(self, signal: int) -> None:
-        """Say this from now on: of a rule that has seen its other tickers' bars as well."""
+        """Take this signal of a rule that was stepped with all of its tickers' bars."""
         self._signal = signal
 
     def fail(self, fault: str) -> None:
-        """Stop, because of this."""
+        """Stop the lane for this reason."""
         self._signal, self.fault = 0, fault
 
     def explain(self) -> Mapping[str, object]:
-        """What the step says that it saw at its last bar; empty where it does not say."""
+        """What the step saw at its last bar, by name; empty if it has no `explain`."""
         explain = explain_of(self._step if self._bank is None else self._resumed(self._bank))
         try:
             return dict(explain()) if explain is not None else {}

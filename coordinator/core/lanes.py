@@ -1,8 +1,8 @@
-"""Signals: each distinct (strategy, ticker) is computed once per bar, whoever asks for it.
+"""Finds the signals: each distinct (rule, ticker) is stepped once a bar, whoever shares it.
 
-A lane is the state of one strategy's indicators on one ticker (`core/lane.py`); whom it serves says
-the Roster (`core/roster.py`). Where there are many, those that have a lane form stand in a Bank
-(`core/bank.py`) and are stepped together; whether they are changes no signal.
+A lane is the state of a rule on one ticker (`core/lane.py`); the Roster (`core/roster.py`) says
+which strategies it serves. If there are many lanes, those with a lane form are stepped together in
+a Bank (`core/bank.py`), which changes no signal.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from coordinator.core.series import Series
 
 WORTH_A_BANK = 50
-"""Lanes from which a bank costs less than their steps, of a microsecond or two each: it takes about
-0.1 ms a frame however few they are, and numpy's 15 MiB."""
+"""The number of lanes from which a bank costs less than their steps, at a microsecond or two each:
+it takes about 0.1 ms a frame, however few its lanes, and numpy's 15 MiB."""
 
 
 class Lanes:
@@ -33,29 +33,29 @@ class Lanes:
 
     def __init__(self, specs: Iterable[StrategySpec], banked_from: int | None = None) -> None:
         self.roster = Roster(specs)
-        self._on: dict[str, list[Lane]] = {}
-        """Those that are stepped alone."""
+        self._alone: dict[str, list[Lane]] = {}
+        """The lanes that are stepped one by one."""
         self._bars = Counter[str]()
         self._precomputed: dict[str, tuple[Precomputed, list[Lane]]] = {}
         self._bank: Bank | None = None
         self._banked: list[Lane] = []
-        self._line_up()
+        self._collect_alone()
         if banked_from is not None:
             self._fill_bank(banked_from)
-        self._number()
+        self._assign_places()
 
-    def _line_up(self) -> None:
-        """Have the roster's lanes stepped, each alone if no bank steps it."""
-        self._on = {}
+    def _collect_alone(self) -> None:
+        """Find the roster's lanes that no bank steps."""
+        self._alone = {}
         for (_, ticker), lane in self.roster.lanes.items():
             if not lane.banked:
-                self._on.setdefault(ticker, []).append(lane)
+                self._alone.setdefault(ticker, []).append(lane)
 
     def _fill_bank(self, least: int) -> None:
-        """Let the lanes that have a form be stepped together, if they are so many."""
+        """Put the lanes that have a form into a bank, if there are at least so many."""
         found = [
             (lane, ticker, form)
-            for ticker, lanes in self._on.items()
+            for ticker, lanes in self._alone.items()
             for lane in lanes
             if (form := form_of(lane.rule)) is not None
         ]
@@ -66,30 +66,30 @@ class Lanes:
         found = in_order(found)
         self._bank = Bank(found)
         for row, (lane, ticker, _) in enumerate(found):
-            lane.is_banked(self._bank, row)
-            self._on[ticker].remove(lane)
-        self._on = {ticker: lanes for ticker, lanes in self._on.items() if lanes}
+            lane.join_bank(self._bank, row)
+            self._alone[ticker].remove(lane)
+        self._alone = {ticker: lanes for ticker, lanes in self._alone.items() if lanes}
         self._banked = [lane for lane, _, _ in found]
 
-    def _number(self) -> None:
-        """Give each strategy's places on its tickers their numbers: the bank's lanes' first."""
+    def _assign_places(self) -> None:
+        """Number the places of the strategies on their tickers, those of the bank's lanes first."""
         ranks = list[int]()
         for lane in dict.fromkeys((*self._banked, *self.roster.lanes.values())):
-            own = sorted(lane.places)
-            lane.places = dict(zip(own, count(len(ranks)), strict=False))
-            ranks += own
+            served = sorted(lane.places)
+            lane.places = dict(zip(served, count(len(ranks)), strict=False))
+            ranks += served
         self.wants = Wants(ranks)
         if self._bank is not None:
             self._bank.reseat([len(lane.places) for lane in self._banked], self.wants)
 
     def _give_up(self, ticker: str) -> None:
-        """The bank cannot hold a ticker's numbers: its lanes go on by themselves."""
+        """Step a ticker's lanes one by one from now on: the bank cannot hold its prices."""
         assert self._bank is not None, "only a bank gives up"
-        own = self._bank.on(ticker)
-        for lane in own:
-            self._banked[lane].leave_bank()
-            if self._banked[lane].places:
-                self._on.setdefault(ticker, []).append(self._banked[lane])
+        for row in self._bank.on(ticker):
+            lane = self._banked[row]
+            lane.leave_bank()
+            if lane.places:
+                self._alone.setdefault(ticker, []).append(lane)
         self._bank.give_up(ticker)
 
     def lane(self, spec: StrategySpec, ticker: str) -> Lane:
@@ -100,60 +100,61 @@ class Lanes:
         """Why one of a strategy's lanes has stopped, or empty."""
         return self.roster.fault(spec)
 
-    def opinions(self, tickers: Collection[str]) -> Iterator[tuple[str, Lane]]:
-        """The lanes on tickers that want something at their last bars' close; not the bank's."""
-        for ticker, lanes in self._on.items():
+    def _signalling(self, tickers: Collection[str]) -> Iterator[Lane]:
+        """The lanes outside the bank that have a signal at the last bars of these tickers."""
+        for ticker, lanes in self._alone.items():
             if lanes and ticker in tickers:
                 for lane in lanes:
                     if lane.signal:
-                        yield ticker, lane
+                        yield lane
         for ticker in self._precomputed.keys() & tickers if self._precomputed else ():
-            told, told_lanes = self._precomputed[ticker]
-            for row in told.wishing[told.at]:
-                yield ticker, told_lanes[row]
+            precomputed, lanes = self._precomputed[ticker]
+            for row in precomputed.signalling[precomputed.at]:
+                yield lanes[row]
 
-    def moved(self, tickers: Collection[str]) -> set[int]:
-        """The strategies that a wish of the lanes on these tickers could move, by rank."""
+    def may_act(self, tickers: Collection[str]) -> set[int]:
+        """The ranks of the strategies that may act on the signals on these tickers."""
         ranks = set[int]() if self._bank is None else set(self._bank.wishing(tickers))
-        for _, lane in self.opinions(tickers):
-            moved = self.wants.by(lane.signal)
-            ranks.update(rank for rank, place in lane.places.items() if moved[place])
+        for lane in self._signalling(tickers):
+            matters = self.wants.by(lane.signal)
+            ranks.update(rank for rank, place in lane.places.items() if matters[place])
         return ranks
 
     def precompute(self, ticker: str, bars: Series, to_come: int) -> None:
-        """Find at once what rules that can do so say at the last `to_come` of these bars.
+        """Find the signals at the last `to_come` of these bars at once, for rules that allow it.
 
-        All others are history. Call before `warm`; then feed exactly the bars `to_come`, in order.
+        The bars before are history. Call before `warm`; then feed exactly those last bars, in
+        order.
         """
         from coordinator.core.precomputed import Precomputed, over_of, precomputed_row
 
-        signals, told, stepping = [], [], []
-        for lane in self._on.get(ticker, ()):
+        signals, known, stepping = [], [], []
+        for lane in self._alone.get(ticker, ()):
             over = over_of(lane.rule)
             found = over(bars.last(lane.history_bars + to_come)) if over is not None else None
             if found is None:
                 stepping.append(lane)
                 continue
-            told.append(lane)
+            known.append(lane)
             signals.append(precomputed_row(found, to_come))
-        if told:
+        if known:
             starts = [bar.start for bar in bars.bars[len(bars) - to_come :]]
             precomputed = Precomputed(starts, signals)
-            self._precomputed[ticker] = precomputed, told
-            for row, lane in enumerate(told):
-                lane.is_precomputed(precomputed, row)
-            self._on[ticker] = stepping
+            self._precomputed[ticker] = precomputed, known
+            for row, lane in enumerate(known):
+                lane.read_from(precomputed, row)
+            self._alone[ticker] = stepping
 
     def bars(self, ticker: str) -> int:
         """Bars of a ticker seen so far, backfilled ones counted."""
         return self._bars[ticker]
 
     def warm(self, ticker: str, history: Sequence[Bar]) -> None:
-        """Feed the bars from before the session, oldest first; each lane takes its own length."""
+        """Feed the bars from before the session, oldest first; each lane takes what it needs."""
         self._bars[ticker] = self.bars(ticker) + len(history)
         if self._bank is not None and not self._bank.warm(ticker, history):
             self._give_up(ticker)
-        for lane in self._on.get(ticker, ()):
+        for lane in self._alone.get(ticker, ()):
             for bar in newest(history, lane.history_bars):
                 self._feed(lane, bar)
 
@@ -161,16 +162,16 @@ class Lanes:
         self._bars[bar.symbol] = self.bars(bar.symbol) + 1
         if bar.symbol in self._precomputed:
             self._precomputed[bar.symbol][0].step(bar.start)
-        for lane in self._on.get(bar.symbol, ()):
+        for lane in self._alone.get(bar.symbol, ()):
             self._feed(lane, bar)
 
     def feed_all(self, bars: Sequence[Bar]) -> None:
-        """Feed the session's bars of one minute, a ticker's at most one, and turn."""
+        """Feed the session's bars of one minute, at most one a ticker, and step the Tables."""
         self._feed_together(bars)
-        self.turn()
+        self.step_tables()
 
     def catch_up(self, bars: Iterable[Bar]) -> None:
-        """Feed bars of the session from before now, a ticker's oldest first, and turn."""
+        """Feed earlier bars of the session, oldest first on each ticker, and step the Tables."""
         frame: dict[str, Bar] = {}
         for bar in bars:
             if bar.symbol in frame:
@@ -178,7 +179,7 @@ class Lanes:
                 frame = {}
             frame[bar.symbol] = bar
         self._feed_together([*frame.values()])
-        self.turn()
+        self.step_tables()
 
     def _feed_together(self, bars: Sequence[Bar]) -> None:
         if self._bank is not None:
@@ -191,24 +192,24 @@ class Lanes:
             self._step_all(bars)
 
     def _step_all(self, bars: Sequence[Bar]) -> None:
-        """`_feed_steps` of each, where nothing is precomputed."""
+        """`_feed_steps` for each bar, where nothing is precomputed."""
         self._bars.update(map(symbol_of, bars))
-        if self._on:
+        if self._alone:
             for bar in bars:
-                for lane in self._on.get(bar.symbol, ()):
+                for lane in self._alone.get(bar.symbol, ()):
                     lane.feed(bar)
                     if lane.fault:
                         self.roster.note_fault(lane)
 
     def rest(self) -> None:
-        """Nobody waits for these lanes: do what the next bars will wait for otherwise."""
+        """Do ahead what the next bars would wait for; call it when there is nothing else to do."""
         if self._bank is not None:
             self._bank.rest()
 
-    def turn(self) -> None:
-        """All bars of a minute, or of a history, are fed: who waits for others' looks at them."""
+    def step_tables(self) -> None:
+        """Step the Tables, now that all bars of a minute, or of a history, have been fed."""
         for table in self.roster.tables.values():
-            if table.turn():
+            if table.step_collected():
                 for lane in table.lanes.values():
                     self.roster.note_fault(lane)
 
@@ -220,11 +221,12 @@ class Lanes:
     ) -> None:
         """Serve these strategies from now on; a lane that goes on is not touched.
 
-        A new one is fed as at a start: its own length of `history`, then the session `so_far`.
+        A new lane is fed as at a start: as much of `history` as it needs, then the session's bars
+        `so_far`.
         """
         before, self.roster = self.roster, Roster(specs, self.roster)
-        self._line_up()
-        self._number()
+        self._collect_alone()
+        self._assign_places()
         for ticker, bars in history.items():
             self._bars[ticker] = max(self.bars(ticker), len(bars) + len(so_far.get(ticker, ())))
         for (shared, ticker), lane in self.roster.lanes.items():
@@ -234,7 +236,7 @@ class Lanes:
             older, newer = history.get(ticker, ()), so_far.get(ticker, ())
             for bar in (*newest(older, lane.history_bars), *newer):
                 self._feed(lane, bar)
-        self.turn()
+        self.step_tables()
 
     def _feed(self, lane: Lane, bar: Bar) -> None:
         lane.feed(bar)

@@ -1,7 +1,7 @@
-"""What each strategy may know and spend in one minute: a View of its book.
+"""Views of the strategies' books: the cash and positions that each may decide on in one minute.
 
-It shows the book as it was when the strategy's first bar of the minute came, although it is made
-later: when the strategy is asked, or just before the first change of its book.
+A View shows the book as it was at the strategy's first bar of the minute. It is made later: when
+the strategy is asked, or just before its book first changes.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ from coordinator.core.values import ZERO
 
 @dataclass(slots=True)
 class MinuteView:
-    """What one strategy may know and spend in one minute, unless a bust takes something back."""
+    """What one strategy may decide on in one minute, unless a bust takes something back."""
 
     minute: datetime
     cash: Decimal
     available: Decimal
     positions: dict[str, Position]
     busy: set[str]
-    """Tickers on which it has an order of its own open."""
+    """Tickers on which it has an open order."""
 
     def equity(self, marks: Mapping[str, Decimal]) -> Decimal:
         """Dollars in cash and in positions at `marks`."""
@@ -39,11 +39,11 @@ class MinuteView:
 
 
 class Seat(NamedTuple):
-    """A strategy on one of its tickers: which of them it is, its lane, its number in `Wants`."""
+    """A strategy on one of its tickers: the ticker's order, its lane, its place in `Wants`."""
 
     order: int
     lane: Lane
-    number: int
+    place: int
 
 
 @dataclass(slots=True, eq=False)
@@ -55,14 +55,14 @@ class Participant:
     name: str
     account: SubAccount
     seats: dict[str, Seat]
-    """By ticker, in their order."""
+    """By ticker, in the order of its configuration."""
     guarded: bool
-    """Whether a limit watches over what it holds."""
+    """Whether a limit can make it act without a signal."""
     view: MinuteView | None = None
 
     @property
     def tickers(self) -> Sequence[str]:
-        """What it trades."""
+        """The tickers that it trades."""
         return self.spec.tickers
 
     def among(self, tickers: Collection[str]) -> Iterable[tuple[str, Lane]]:
@@ -75,23 +75,23 @@ class Participant:
 
 
 class MinuteViews:
-    """Makes the Views of strategies, each in its turn, by rank."""
+    """Makes the strategies' Views; strategies take turns in the order of their ranks."""
 
     def __init__(self, books: Books) -> None:
         self._books = books
         self._untrue: set[str] = set()
-        """Whose View a bust made untrue: the next is made when they are asked, not before."""
+        """Strategies whose View a bust made untrue; the next is made only when they are asked."""
         self.begun: dict[str, datetime] = {}
-        """The newest minute of each ticker that Views were due for."""
+        """By ticker, the newest minute of which its strategies are due a View."""
         self._newest: datetime | None = None
-        """The newest of them all."""
+        """The newest of those minutes."""
         self._fresh: Mapping[str, datetime] = {}
-        """The tickers of which these bars begin the minute, while they are decided on."""
+        """The tickers whose minute begins with the bars that are being decided on."""
         self._turn: float = math.inf
-        """The rank of who is asked just now; between messages everybody's turn is over."""
+        """The rank of the strategy that is being asked; infinite when all turns are over."""
 
     def begin(self, tickers: Sequence[str], minute: datetime) -> None:
-        """Bars of these tickers have come: everybody's Views on them are of this minute now."""
+        """Note that bars came: all strategies on these tickers are due a View of this minute."""
         begun = self.begun
         if self._newest is None or minute > self._newest:
             self._fresh, self._newest = dict.fromkeys(tickers, minute), minute
@@ -101,7 +101,7 @@ class MinuteViews:
         begun.update(self._fresh)
 
     def turn(self, rank: float = math.inf) -> None:
-        """Whose turn it is; nobody's any more."""
+        """Give the strategy of this rank its turn; without a rank, all turns are over."""
         self._turn = rank
 
     def of(self, one: Participant, minute: datetime) -> MinuteView:
@@ -111,7 +111,7 @@ class MinuteViews:
         return self._at_least(one, minute)
 
     def make_due(self, one: Participant) -> None:
-        """Make the View that is due. Whose turn is yet to come sees what is before its turn."""
+        """Make a strategy's View if one is due; before its turn in a minute, that one is not."""
         if self._newest is None or (one.view is not None and one.view.minute >= self._newest):
             return
         if self._untrue and one.name in self._untrue:
@@ -122,23 +122,23 @@ class MinuteViews:
             self._at_least(one, max(due))
 
     def take_back(self, one: Participant) -> None:
-        """A bust made a View untrue."""
+        """Discard a View that a bust made untrue."""
         one.view = None
         self._untrue.add(one.name)
 
     def is_untrue(self, name: str) -> bool:
-        """Whether a strategy has not been asked since."""
+        """Whether a bust made a strategy's View untrue, and it has not been asked since."""
         return name in self._untrue
 
-    def was_asked(self, name: str) -> bool:
-        """A strategy was asked, by a View that is true; whether the one before was not."""
+    def note_asked(self, name: str) -> bool:
+        """Note that a strategy was asked on a true View; returns whether the one before was not."""
         if not self._untrue or name not in self._untrue:
             return False
         self._untrue.discard(name)
         return True
 
-    def go_on(self, before: MinuteViews) -> None:
-        """Another configuration is traded: whose View was untrue is still to be asked."""
+    def take_over(self, before: MinuteViews) -> None:
+        """Keep in mind, of a reloaded configuration, whose Views `before` were untrue."""
         self._untrue = before._untrue
 
     def _at_least(self, one: Participant, minute: datetime) -> MinuteView:

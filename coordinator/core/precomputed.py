@@ -1,7 +1,7 @@
-"""Signals of a whole history, found at once, for bars that are all known before they are played.
+"""Signals of a whole history, found at once, where all bars are known before they are played.
 
-A rule that can judge a series whole has a method `over(series)`, beside `start`: the signal at each
-bar, as its step would give it, or None where it cannot say so exactly.
+A rule that allows it has a method `over(series)` beside `start`: it returns the signal at each bar,
+as its step would give it, or None where it cannot find it exactly.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ Over = Callable[[Series], NDArray[np.int8] | None]
 
 
 def over_of(rule: object) -> Over | None:
-    """How a rule judges a series whole; None if it does not, or changed only how it steps."""
+    """The `over` of a rule; None if it has none, or a subclass that changes only its `start`."""
     for cls in type(rule).__mro__:
         if "over" in cls.__dict__:
             return cast(Over, getattr(rule, "over"))  # noqa: B009
@@ -28,28 +28,28 @@ def over_of(rule: object) -> Over | None:
 
 
 def precomputed_row(signals: NDArray[np.int8], to_come: int) -> NDArray[np.int8]:
-    """The signal before the bars to come, 0 if there was none, and at each of them."""
+    """The signal before the `to_come` last bars, 0 if none was before, and at each of them."""
     before = signals[-to_come - 1] if len(signals) > to_come else 0
     return np.concatenate((np.array([before], np.int8), signals[len(signals) - to_come :]))
 
 
 class Precomputed:
-    """What some lanes on a ticker say at its bars; `at` is the bar they stand at, 0 before all.
+    """The signals of some lanes at a ticker's bars; `at` is the current bar, 0 before the first.
 
-    `signals` has a row for each lane and a column for each place of `at`; `wishing` the rows that
-    want something at each.
+    `signals` has a row for each lane and a column for each value of `at`; `signalling` has the rows
+    with a signal other than 0 at each.
     """
 
     def __init__(self, starts: Sequence[Any], signals: Sequence[NDArray[np.int8]]) -> None:
         self.at = 0
         self.starts = [None, *starts]
         self.signals = [row.tolist() for row in signals]
-        self.wishing: list[list[int]] = [[] for _ in self.starts]
-        places, rows = np.nonzero(np.array(signals).T)
-        for place, row in zip(places.tolist(), rows.tolist(), strict=True):
-            self.wishing[place].append(row)
+        self.signalling: list[list[int]] = [[] for _ in self.starts]
+        columns, rows = np.nonzero(np.array(signals).T)
+        for at, row in zip(columns.tolist(), rows.tolist(), strict=True):
+            self.signalling[at].append(row)
 
     def step(self, start: object) -> None:
-        """Go on to the bar that starts then, which must be the next one."""
+        """Go on to the next bar, which must start then."""
         self.at += 1
         assert self.starts[self.at] == start, f"a bar of {start} was not precomputed"

@@ -1,7 +1,7 @@
 """Which lane serves which strategy on which ticker, and which strategies have stopped.
 
-Two strategies of equal type and parameters share a lane. Of a rule that looks at several tickers at
-once, the lanes are fed by one `core/together.py` Table.
+Strategies of equal type and parameters share a lane. The lanes of a rule that looks at several
+tickers at once share a Table (`core/together.py`).
 """
 
 from __future__ import annotations
@@ -11,19 +11,19 @@ from collections.abc import Hashable, Iterable, Set
 from coordinator.core.lane import Lane, StrategySpec
 from coordinator.core.together import Table, starts_together
 
-_NOBODY: frozenset[int] = frozenset()
+_NONE: frozenset[int] = frozenset()
 
 
 class Roster:
-    """The lanes of these strategies, whose ranks are their places in `specs`.
+    """The lanes of these strategies; a strategy's rank is its index in `specs`.
 
-    What they have in common with those of the roster `before` goes on with the same lanes.
+    Lanes that the strategies of the roster `before` had too go on.
     """
 
     def __init__(self, specs: Iterable[StrategySpec], before: Roster | None = None) -> None:
         self.specs = tuple(specs)
         self.lanes: dict[tuple[Hashable, str], Lane] = {}
-        """By what they share and their ticker, in the strategies' order."""
+        """By what strategies share (`_shared`) and ticker, in the strategies' order."""
         self.tables: dict[Hashable, Table] = {}
         self._serving: dict[tuple[str, str], Lane] = {}
         self._stopped: dict[str, set[int]] = {}
@@ -39,19 +39,19 @@ class Roster:
     def _seat(self, rank: int, spec: StrategySpec, ticker: str, before: Roster | None) -> None:
         key = _shared(spec), ticker
         if key not in self.lanes:
-            known = None if before is None else before.lanes.get(key)
-            self.lanes[key] = known or self._begin(spec, ticker)
+            existing = None if before is None else before.lanes.get(key)
+            self.lanes[key] = existing or self._new_lane(spec, ticker)
         self._serving[spec.name, ticker] = lane = self.lanes[key]
-        lane.places[rank] = 0
+        lane.places[rank] = 0  # `core/lanes.py` numbers the places
 
-    def _begin(self, spec: StrategySpec, ticker: str) -> Lane:
+    def _new_lane(self, spec: StrategySpec, ticker: str) -> Lane:
         if not starts_together(spec.rule):
             return Lane(spec)
         key = _shared(spec)
         if key not in self.tables:
             self.tables[key] = Table(spec.rule, spec.tickers)
         table = self.tables[key]
-        table.lanes[ticker] = lane = Lane(spec, table.seat(ticker))
+        table.lanes[ticker] = lane = Lane(spec, table.step_on(ticker))
         return lane
 
     def lane(self, spec: StrategySpec, ticker: str) -> Lane:
@@ -63,20 +63,20 @@ class Roster:
         return (_shared(spec), ticker) in self.lanes
 
     def note_fault(self, lane: Lane) -> None:
-        """Remember whom a lane serves, if it has stopped."""
+        """If a lane has stopped, note that the strategies it serves have."""
         if lane.fault:
             for rank in lane.places:
                 for ticker in self.specs[rank].tickers:
                     self._stopped.setdefault(ticker, set()).add(rank)
 
     def stopped(self, tickers: Iterable[str]) -> Set[int]:
-        """The strategies on these tickers of which a lane has stopped, there or elsewhere."""
+        """The ranks of the strategies on these tickers that have a stopped lane on any ticker."""
         if not self._stopped:
-            return _NOBODY
-        return _NOBODY.union(*(self._stopped.get(ticker, _NOBODY) for ticker in tickers))
+            return _NONE
+        return _NONE.union(*(self._stopped.get(ticker, _NONE) for ticker in tickers))
 
     def fault(self, spec: StrategySpec) -> str:
-        """Why one of a strategy's lanes has stopped, the first of its tickers' first, or empty."""
+        """Why a strategy's first stopped lane has stopped, in order of its tickers; or empty."""
         if not self._stopped:
             return ""
         lanes = (self.lane(spec, ticker) for ticker in spec.tickers)
@@ -84,5 +84,5 @@ class Roster:
 
 
 def _shared(spec: StrategySpec) -> Hashable:
-    """Who is equal in this shares a lane on a ticker."""
+    """What strategies must have in common to share a lane on a ticker."""
     return (spec.rule, spec.tickers) if starts_together(spec.rule) else spec.rule

@@ -1,7 +1,7 @@
-"""Which strategies a minute's bars are put to, and on what View of their books each decides.
+"""Finds the strategies that may act on a minute's bars, and the Views of their books to decide on.
 
-Most bars can make most strategies do nothing: one that wants nothing new, and holds nothing that a
-limit guards, is not asked and costs nothing here. That changes no decision.
+Most strategies cannot act on most bars. One that has no signal which matters to it, and no position
+that a limit guards, is not asked and costs no time here. That changes no decision.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from coordinator.core.risk import Asset
 from coordinator.core.session import SessionPlan
 from coordinator.core.values import UNASSIGNED, Bar, start_of, symbol_of
 
-_NOBODY: frozenset[int] = frozenset()
+_NONE: frozenset[int] = frozenset()
 
 
 class Router:
-    """Leads bars to the strategies that may act on them. A rank is a place in `specs`.
+    """Finds the strategies that may act on bars. A strategy's rank is its index in `specs`.
 
-    `before` must be called with every record before the books change by it, and `refresh` once a
-    message's records have all been applied.
+    Call `before` with every record before it changes the books, and `refresh` once all records of a
+    message have been applied.
     """
 
     def __init__(
@@ -45,10 +45,10 @@ class Router:
                 on.setdefault(ticker, set()).add(rank)
         self._on = {ticker: frozenset(ranks) for ticker, ranks in on.items()}
         self._ask_always = {one.rank for one in self._participants if one.guarded}
-        """Who is asked at every bar: who is guarded and holds or awaits something, or whose book
-        has changed since it was asked; and whose View was untrue."""
+        """The strategies asked at every bar: guarded ones that have a position or an open order, or
+        whose book has changed since they were asked; and those whose View a bust made untrue."""
         self._stale = [(one, ticker) for one in self._participants for ticker in one.seats]
-        """Whose `wants` on which tickers have to be found anew."""
+        """Strategies and their tickers, whose `wants` have to be found anew."""
         self._views = self._views_on(books)
         self.refresh()
 
@@ -65,12 +65,13 @@ class Router:
         return Participant(rank, spec, spec.name, account, seats, spec.limits.watches)
 
     def changed(self, specs: Sequence[StrategySpec]) -> Router:
-        """The same minute for other strategies; those that go on see in it what they saw.
+        """A router of other strategies in the same minute; those that go on keep their View of it.
 
-        Whoever joins a ticker begins its minute with its own first bar of it, whatever others had.
+        A strategy that joins a ticker begins its minute with its own first bar of it, whatever bars
+        others had.
         """
         new = type(self)(self._books, specs, self._lanes, self._assets)
-        new._views.go_on(self._views)
+        new._views.take_over(self._views)
         for name, one in new._by_name.items():
             if name in self._by_name:
                 one.view = self.last_view(name)
@@ -83,16 +84,17 @@ class Router:
     def to_ask(
         self, symbols: Sequence[str], decided: Collection[str], minute: datetime
     ) -> Iterator[Participant]:
-        """Whom these bars may move, by rank, each in its turn; on `decided` ones signals count.
+        """The strategies that may act on bars of `symbols`, by rank, each in its turn.
 
-        From now on the Views of everybody on these tickers are of this minute.
+        Signals count on the `decided` tickers only. All strategies on `symbols` are due a View of
+        this minute from now on.
         """
         self._views.begin(symbols, minute)
-        ranks = self._lanes.moved(decided)
+        ranks = self._lanes.may_act(decided)
         ranks |= self._lanes.roster.stopped(symbols)
         if self._ask_always:
             for symbol in symbols:
-                ranks |= self._on.get(symbol, _NOBODY) & self._ask_always
+                ranks |= self._on.get(symbol, _NONE) & self._ask_always
         for rank in sorted(ranks):
             self._views.turn(rank)
             yield self._participants[rank]
@@ -108,27 +110,27 @@ class Router:
         self._views.make_due(one)
         return one.view
 
-    def note_asked(self, one: Participant, view: MinuteView, content: Iterable[str]) -> None:
-        """A strategy was asked; on these tickers it wants what it holds already.
+    def note_asked(self, one: Participant, view: MinuteView, satisfied: Iterable[str]) -> None:
+        """Note that a strategy was asked, and on which tickers it is long, as its signal wants it.
 
-        Who is guarded need not be asked again while it holds and awaits nothing, until its book
+        A guarded one without a position or an open order need not be asked again until its book
         changes.
         """
         account, name, rank = one.account, one.name, one.rank
-        if self._views.was_asked(name) and not one.guarded:
+        if self._views.note_asked(name) and not one.guarded:
             self._ask_always.discard(rank)
-        self._stale += [(one, ticker) for ticker in content]
+        self._stale += [(one, ticker) for ticker in satisfied]
         if one.guarded and not (account.positions or view.positions):
-            awaits = self._books.orders.open_of(name)
-            if not awaits and account.cash is view.cash:
+            open_orders = self._books.orders.open_of(name)
+            if not open_orders and account.cash is view.cash:
                 self._ask_always.discard(rank)
 
     def before(self, record: r.Record) -> None:
-        """The books are about to change by this record."""
+        """Prepare for the change that this record is about to make to the books."""
         match record:
             case r.OrderIntended():
-                self._will_change(record.strategy, record.symbol, awaits=True)
-            case r.FillBooked() if record.strategy == UNASSIGNED:  # of our order, perhaps: it ends
+                self._will_change(record.strategy, record.symbol, new_order=True)
+            case r.FillBooked() if record.strategy == UNASSIGNED:  # it may end a strategy's order
                 self._will_change_owner(record.client_order_id)
             case r.FillBooked() | r.ActivityBooked():
                 self._will_change(record.strategy, record.symbol)
@@ -159,12 +161,12 @@ class Router:
                 | r.FlattenRequested()
                 | r.Resumed()
             ):
-                pass  # no book of a strategy that is asked here, and no order
+                pass  # these change no order, and no book of a strategy here
             case _:
                 assert_never(record)
 
     def after_busts(self, records: Iterable[r.Record]) -> None:
-        """What an execution brought and a bust took back is not spent, in this minute either."""
+        """Discard the Views of books with a bust: what it took back is not spent in this minute."""
         for record in records:
             if isinstance(record, r.FillBooked) and record.reverses:
                 one = self._by_name.get(record.strategy)
@@ -173,27 +175,29 @@ class Router:
                     self._ask_always.add(one.rank)
 
     def refresh(self) -> None:
-        """Find anew which signals matter to whose books have changed."""
+        """Find anew which signals matter to the strategies whose books have changed."""
         if self._stale:
             stale, self._stale = self._stale, []
             for one, ticker in stale:
                 self._refresh(one, ticker)
 
     def _refresh(self, one: Participant, ticker: str) -> None:
-        """Who holds and awaits nothing has nothing to sell; who does buys nothing, unless a limit
-        watches, or its View of the ticker's next bar may be one that knows of neither."""
-        number = one.seats[ticker].number
+        """Find which signals on a ticker matter to a strategy.
+
+        A sell does if there is a position or an open order. A buy does if there is neither, if the
+        View at the next bar may show neither, or if the strategy is guarded.
+        """
         held = one.account.positions.get(ticker)
-        awaits = any(o.symbol == ticker for o in self._books.orders.open_of(one.name))
-        has = awaits or (held is not None and self._assets[ticker].can_order(held.qty))
-        buys = one.guarded or not has or not self._will_know(one.view, ticker)
-        self._lanes.wants.put(number, buys=buys, sells=awaits or held is not None)
+        ordered = any(o.symbol == ticker for o in self._books.orders.open_of(one.name))
+        has = ordered or (held is not None and self._assets[ticker].can_order(held.qty))
+        buys = one.guarded or not has or not self._will_show(one.view, ticker)
+        self._lanes.wants.put(one.seats[ticker].place, buys=buys, sells=ordered or held is not None)
 
-    def _will_know(self, view: MinuteView | None, ticker: str) -> bool:
-        """Whether the View at a ticker's next bar has what is held or awaited now.
+    def _will_show(self, view: MinuteView | None, ticker: str) -> bool:
+        """Whether the View at a ticker's next bar will show the position or order there is now.
 
-        The one that was made has not, if it is of a minute that another ticker began, and what is
-        held or awaited came after that.
+        The existing View will not, if another ticker began its minute, and the position or order
+        came after that.
         """
         if view is None or ticker in view.busy:
             return True
@@ -204,15 +208,15 @@ class Router:
         return held is not None and self._assets[ticker].can_order(held.qty)
 
     def _will_change_owner(self, client_order_id: str) -> None:
-        """The book of an order's strategy is about to change; another coordinator's is not here."""
+        """Prepare for a change of an order's book, unless the order is another coordinator's."""
         order = self._books.orders.get(client_order_id)
         if order is not None:
             self._will_change(order.strategy, order.symbol)
 
-    def _will_change(self, strategy: str, symbol: str = "", *, awaits: bool = False) -> None:
-        """A book is about to change; until `refresh`, any signal on the symbol may matter to it.
+    def _will_change(self, strategy: str, symbol: str = "", *, new_order: bool = False) -> None:
+        """Prepare for a change of a book: until `refresh`, any signal on `symbol` may matter to it.
 
-        Where it only `awaits` an order that is about to stand, what matters is known at once.
+        If the change is only a `new_order`, it is known at once which signals matter.
         """
         one = self._by_name.get(strategy)
         if one is None:
@@ -223,18 +227,19 @@ class Router:
         seat = one.seats.get(symbol)
         if seat is None:
             return
-        content = awaits and not one.guarded and self._will_know(one.view, symbol)
-        self._lanes.wants.put(seat.number, buys=not content, sells=True)
-        if not awaits:
+        satisfied = new_order and not one.guarded and self._will_show(one.view, symbol)
+        self._lanes.wants.put(seat.place, buys=not satisfied, sells=True)
+        if not new_order:
             self._stale.append((one, symbol))
 
 
 def news_of(
     bars: Sequence[Bar], plan: SessionPlan, last: Mapping[str, datetime]
 ) -> list[list[Bar]]:
-    """What is new of these bars and counts, by minute, oldest first, and in it by ticker.
+    """The bars that are new and count, grouped by minute, oldest first, each group by ticker.
 
-    `last` has the start of each ticker's newest bar. Of two bars of one minute the later counts.
+    `last` has the start of each ticker's newest bar. Of two bars of a ticker in one minute the
+    later one counts.
     """
     found = []
     for start, by_symbol in sorted(_by_minute(bars).items()):

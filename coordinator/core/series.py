@@ -1,7 +1,7 @@
-"""A ticker's bars as arrays, for rules that judge a whole history at once.
+"""A ticker's bars as arrays, for rules that find the signals of a whole history at once.
 
-Whole ticks are the largest unit that all values of a column are whole multiples of. They are exact
-or there are none: what does not fit into 64 bits, or is finer than 1e-9, has no ticks here.
+A column's ticks are whole multiples of the largest unit that all of its values are multiples of.
+They are exact or None: a value finer than 1e-9, or too large for 64 bits, has no ticks.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ Floats = NDArray[np.float64]
 _NANO = Decimal(10) ** 9
 _EXACT = Context(prec=200, traps=[InvalidOperation, Inexact])
 _EXACT_FLOATS = 1 << 53
-"""Whole numbers below this are floats, so that such a number of steps is one division away."""
+"""Below this every whole number is a float, and one division gives the float nearest to a price."""
 
 
 class Prices(NamedTuple):
@@ -33,16 +33,16 @@ class Prices(NamedTuple):
 
 
 class Series:
-    """Bars of one ticker, oldest first. A column is found when somebody asks for it."""
+    """Bars of one ticker, oldest first. A column is made when it is first read."""
 
     def __init__(self, bars: Sequence[Bar]) -> None:
         self.bars = bars
 
     @classmethod
     def of_whole(cls, prices: Prices, volumes: Ticks | None, decimals: int) -> Series:
-        """Bars of which only columns are known, in whole numbers.
+        """A series of columns alone, in whole numbers; `bars` is empty.
 
-        Prices are in units of 1e-`decimals`, volumes in any.
+        Prices are in units of 1e-`decimals`, volumes in any unit.
         """
         return _OfWhole(prices, volumes, decimals)
 
@@ -51,17 +51,17 @@ class Series:
 
     @cached_property
     def closes(self) -> Ticks | None:
-        """Closes in ticks; None where they have none."""
+        """Closes in ticks, or None."""
         return _ticks([bar.close for bar in self.bars])
 
     @cached_property
     def volumes(self) -> Ticks | None:
-        """Volumes in ticks; None where they have none."""
+        """Volumes in ticks, or None."""
         return _ticks([bar.volume for bar in self.bars])
 
     @cached_property
     def prices(self) -> Prices | None:
-        """Closes, highs and lows in the same ticks; None where they have none."""
+        """Closes, highs and lows in the same ticks, or None."""
         ticks = _ticks([price for bar in self.bars for price in (bar.close, bar.high, bar.low)])
         return None if ticks is None else Prices(ticks[::3], ticks[1::3], ticks[2::3])
 
@@ -144,6 +144,6 @@ def _ticks(values: Sequence[Decimal]) -> Ticks | None:
 
 
 def _reduced(values: Ticks) -> Ticks:
-    """Values in their largest unit."""
+    """Whole numbers in the largest unit that they are all multiples of."""
     unit = int(np.gcd.reduce(values, axis=None)) if values.size else 0
     return values // unit if unit > 1 else values

@@ -1,6 +1,6 @@
-"""Which signals matter to whom: one byte for each strategy on each of its tickers, its place.
+"""Which signals a strategy may act on: a byte at the place of each strategy on each of its tickers.
 
-The places that a bank's lanes serve come first, in the bank's order, so that it reads theirs as one
+The places that a bank's lanes serve come first, in the bank's order, so that it reads them as one
 array.
 """
 
@@ -10,19 +10,19 @@ from collections.abc import Iterable
 
 
 class Wants:
-    """At first every signal may matter. `ranks` are the strategies, by place."""
+    """At first every strategy may act on any signal. `ranks` has the strategy of each place."""
 
     def __init__(self, ranks: Iterable[int]) -> None:
         self.rank = list(ranks)
         self.buys = bytearray(b"\1" * len(self.rank))
-        """Whether a signal to be long could make the strategy there act."""
+        """Whether the strategy may act on a signal to be long."""
         self.sells = bytearray(b"\1" * len(self.rank))
-        """Whether a signal to be flat could."""
+        """Whether it may act on a signal to be flat."""
 
     def by(self, signal: int) -> bytearray:
-        """To whom a signal of +1, or of -1, matters, by place."""
+        """By place, whether a strategy may act on a signal of +1, or of -1."""
         return self.buys if signal > 0 else self.sells
 
     def put(self, place: int, *, buys: bool, sells: bool) -> None:
-        """Which signals matter at a place from now on."""
+        """Set which signals the strategy at a place may act on."""
         self.buys[place], self.sells[place] = buys, sells

@@ -15,7 +15,7 @@ from coordinator.backtest.compiled import columns, judging, kernel
 from coordinator.backtest.compiled.judging import judge
 from coordinator.backtest.compiled.layout import Histories, Rows, Whole
 from coordinator.core import risk
-from coordinator.core.lane_form import WIDTH, form_of, in_ticks, places_of, told_form_of
+from coordinator.core.lane_form import WIDTH, any_form_of, form_of, in_ticks, places_of
 from coordinator.core.ledger import Position
 from coordinator.core.risk import Asset, Limits
 from coordinator.core.series import Prices, Series
@@ -185,7 +185,7 @@ FINER = 10
 
 def judged(rule: Any, bars: Histories, history: int) -> list[int] | None:
     """What machine code says of a rule at a session's bars; None if it refuses."""
-    form = told_form_of(rule)
+    form = any_form_of(rule)
     assert form is not None
     rows = Rows(
         np.array([form.kind.value]),
@@ -282,4 +282,4 @@ def test_a_rule_that_steps_otherwise_than_the_built_in_one_it_is_made_from_has_n
 def test_a_form_that_no_bank_steps_is_for_machine_code_alone() -> None:
     for rule in (MacdStrategy(), DonchianStrategy(), VwapReversionStrategy()):
         assert form_of(rule) is None
-        assert told_form_of(rule) is not None
+        assert any_form_of(rule) is not None

@@ -97,14 +97,14 @@ def test_history_is_seen_minute_by_minute_whatever_the_order_in_which_it_is_fed(
     lanes = Lanes([spec(Notes())])
     lanes.warm("SPY", [bar("SPY", n, str(n)) for n in (-3, -2, -1)])
     lanes.warm("QQQ", [bar("QQQ", n, str(n)) for n in (-2, -1)])
-    lanes.turn()
+    lanes.step_tables()
     assert SEEN == [[("SPY", "-3")], [("SPY", "-2"), ("QQQ", "-2")], [("SPY", "-1"), ("QQQ", "-1")]]
 
 
 def test_each_ticker_has_ten_windows_of_history() -> None:
     lanes = Lanes([spec(Notes())])
     lanes.warm("SPY", [bar("SPY", n, "1") for n in range(-30, 0)])
-    lanes.turn()
+    lanes.step_tables()
     assert len(SEEN) == 10
 
 
