@@ -14,7 +14,7 @@ from pathlib import Path
 
 from coordinator.commands.accounts import Account, Operator, Reach, mode_of
 from coordinator.core import records as r
-from coordinator.core.flat import Held, held
+from coordinator.core.flat import Held, sellable
 from coordinator.core.operator import in_words
 from coordinator.core.sequences import strategy_of
 from coordinator.core.setup import Setup
@@ -99,10 +99,10 @@ def look(
     account: Account, reach: Reach | None, problem: str, only: Collection[str] | None = None
 ) -> Remainder:
     """What the books say is held; the broker tells which crumbs could not be ordered."""
-    found = held(account.books, {}, only)
+    found = sellable(account.books, {}, only)
     if found and reach is not None:
         try:
-            found = held(account.books, reach.assets([h.symbol for h in found]), only)
+            found = sellable(account.books, reach.assets([h.symbol for h in found]), only)
         except BrokerError as error:
             problem = str(error)
     books = account.books

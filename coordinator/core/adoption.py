@@ -133,7 +133,7 @@ def _against(
         known = ", ".join(sorted(takers)) or "none"
         yield f"no strategy {name!r} in the configuration or the books (known: {known})"
         return
-    if name in books.halts.leaving:
+    if name in books.halts.flattened:
         yield f"{name} is flattened and would sell it: `multi-trader resume {name}` first"
     if symbol in (*(found.symbol for found in books.frozen.values()), *market.differing):
         what = symbol or "cash"

@@ -1,7 +1,7 @@
-"""How much there is to sell, and what is left to get out of after a kill.
+"""Which positions strategies could still sell; without any, they are flat.
 
-Flat means that no strategy holds what the broker would take an order for: less than an increment,
-more than the account holds, because a human has sold it, or what is delisted cannot be ordered.
+A position can be sold if the broker would take an order for it: not if it is less than an
+increment, if a human has sold it, so that the account no longer holds it, or if it is delisted.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from coordinator.core.values import UNASSIGNED, ZERO, exactly
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A position that a strategy could still sell; `qty` is all of it."""
+    """A position that a strategy could still sell; `qty` is the whole position."""
 
     strategy: str
     symbol: str
@@ -26,17 +26,17 @@ class Held:
 
 
 def in_the_account(books: Books, symbol: str) -> Decimal:
-    """What the account surely holds of a symbol: the books' sum, or less if some is missing."""
+    """The quantity that the account surely holds: the books' sum, less what is found missing."""
     held = books.ledger.held(symbol)
     found = books.frozen.get(discrepancy_id(DiscrepancyKind.POSITION, symbol))
     return held if found is None else held + min(found.off, ZERO)
 
 
 @exactly
-def held(
+def sellable(
     books: Books, assets: Mapping[str, Asset], strategies: Iterable[str] | None = None
 ) -> list[Held]:
-    """What these strategies hold, or all: of a symbol that `assets` does not name, any crumb."""
+    """What these strategies, or all, could sell: any quantity of a symbol not in `assets`."""
     names = books.ledger.accounts if strategies is None else strategies
     return [
         Held(name, symbol, position.qty)

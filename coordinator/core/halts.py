@@ -1,6 +1,6 @@
-"""What an operator orders, as the journal keeps it, and which strategies that has halted.
+"""The records of an operator's commands, and the strategies that they have halted.
 
-A halt is a strategy's, not a session's: it lasts over restarts and sessions until it is resumed.
+A halt belongs to a strategy, not to a session: it outlasts restarts and sessions until a Resumed.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class Killed:
-    """Everything is to be cancelled and sold, and nothing bought until a Revived."""
+    """Everything is cancelled and sold, and nothing is bought until a Revived."""
 
     at: datetime
     by: str
@@ -19,7 +19,7 @@ class Killed:
 
 @dataclass(frozen=True, slots=True)
 class Revived:
-    """Trading may go on after a kill."""
+    """Trading goes on after a kill."""
 
     at: datetime
     by: str
@@ -36,9 +36,9 @@ class Paused:
 
 @dataclass(frozen=True, slots=True)
 class FlattenRequested:
-    """A strategy's buys are to be cancelled, what it holds sold, and it is paused.
+    """A strategy is paused, its buys are cancelled and its positions sold.
 
-    Both last until a Resumed, so that what still fills is sold as well, and nothing is bought back.
+    This lasts until a Resumed, so that what still fills is sold too, and nothing is bought back.
     """
 
     at: datetime
@@ -48,7 +48,7 @@ class FlattenRequested:
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """A strategy that was paused may open again."""
+    """A paused or flattened strategy may open positions again."""
 
     at: datetime
     strategy: str
@@ -57,10 +57,10 @@ class Resumed:
 
 @dataclass(slots=True)
 class Halts:
-    """Names of strategies: `paused` ones open nothing; those `leaving` are sold as well."""
+    """Strategies by name: those `paused` open nothing; those `flattened` are sold as well."""
 
     paused: set[str] = field(default_factory=set)
-    leaving: set[str] = field(default_factory=set)
+    flattened: set[str] = field(default_factory=set)
 
     def apply(self, record: Paused | FlattenRequested | Resumed) -> None:
         """Apply one record."""
@@ -69,7 +69,7 @@ class Halts:
                 self.paused.add(record.strategy)
             case FlattenRequested():
                 self.paused.add(record.strategy)
-                self.leaving.add(record.strategy)
+                self.flattened.add(record.strategy)
             case Resumed():
                 self.paused.discard(record.strategy)
-                self.leaving.discard(record.strategy)
+                self.flattened.discard(record.strategy)

@@ -1,7 +1,7 @@
-"""Liquidation on an operator's word: of everything after a kill, of one strategy after a flatten.
+"""Liquidation on an operator's word: of all strategies after a kill, of one after a flatten.
 
-Open buys are ended at once; what is held is sold while its market is open, and tried again until
-nothing is left that could be sold. What stands in UNASSIGNED is never sold.
+Open buys are ended at once; positions are sold while their market is open, and again until nothing
+is left that could be sold. UNASSIGNED's positions are never sold.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 
 from coordinator.core.books import Books
 from coordinator.core.desk import OrderDesk
-from coordinator.core.flat import held
+from coordinator.core.flat import sellable
+from coordinator.core.ledger import Position
 from coordinator.core.orders import OrderStatus
 from coordinator.core.reload import Removal
 from coordinator.core.risk import Asset
@@ -20,15 +21,15 @@ from coordinator.core.session import Hours, SessionPlan
 from coordinator.core.values import Reason, Side, is_crypto
 
 REFUSED_PAUSE = timedelta(minutes=1)
-"""So long nothing is sold again that the broker has just refused to sell."""
+"""How long after the broker has refused a sale it is not tried again."""
 
 
 @dataclass(frozen=True, slots=True)
 class Liquidation:
-    """Which strategies are to be flat, and what is left to sell or to end.
+    """Ends the orders and sells the positions of the strategies that are to be flat.
 
-    `hours` are the exchange's sessions around the plan's, for what is held and not traded in it;
-    `traded` is each (strategy, ticker) of the configuration.
+    `hours` are the exchange's sessions around the plan's, for positions that the plan does not
+    trade; `traded` has each (strategy, ticker) of the configuration.
     """
 
     books: Books
@@ -39,17 +40,16 @@ class Liquidation:
     traded: frozenset[tuple[str, str]] = frozenset()
 
     def go(self, now: datetime) -> None:
-        """End the buys of who is to be flat, and sell what they hold and what trades now."""
-        leaving = self._leaving()
-        self._give_up(now)
-        for strategy in leaving:
+        """End the buys of the strategies to be flat, and sell what they hold that trades now."""
+        to_flatten = self._to_flatten()
+        self._sell_given_up(now)
+        for strategy in to_flatten:
             self.desk.cancel(strategy, now)
             busy = {order.symbol for order in self.books.orders.open_of(strategy)}
             for symbol, position in list(self.books.ledger[strategy].positions.items()):
-                if symbol not in busy and self._can_sell(strategy, symbol, now):
-                    mark = self.books.ledger.marks.get(symbol, position.avg_price)
-                    self.desk.exit(strategy, symbol, mark, Reason.FLATTEN, now)
-        if leaving:
+                if symbol not in busy:
+                    self._sell(strategy, symbol, position, now)
+        if to_flatten:
             self.desk.intents.end_minute(now)
 
     def end_orders(self, strategy: str, symbol: str, removal: Removal, now: datetime) -> None:
@@ -59,41 +59,43 @@ class Liquidation:
             if order.symbol == symbol and order.cancel_reason is None and not goes_on:
                 self.desk.withdraw(order, Reason.REMOVED, now)
 
-    def _give_up(self, now: datetime) -> None:
-        """Sell what an edited configuration has given up, and end the orders that it left."""
+    def _sell_given_up(self, now: datetime) -> None:
+        """Sell what an edited configuration has given up, and end the orders that it left open."""
         for order in self.books.orders.open():
             if order.cancel_reason is Reason.REMOVED:
                 self.desk.withdraw(order, Reason.REMOVED, now)  # a request can be lost
         for strategy, symbols in self.books.given_up.items():
             for symbol in symbols if strategy in self.books.days else ():
                 position = self.books.ledger[strategy].positions.get(symbol)
-                if (strategy, symbol) in self.traded or position is None:
-                    continue
-                if self._can_sell(strategy, symbol, now):
-                    mark = self.books.ledger.marks.get(symbol, position.avg_price)
-                    self.desk.exit(strategy, symbol, mark, Reason.FLATTEN, now)
+                if position is not None and (strategy, symbol) not in self.traded:
+                    self._sell(strategy, symbol, position, now)
                     self.desk.intents.end_minute(now)
 
+    def _sell(self, strategy: str, symbol: str, position: Position, now: datetime) -> None:
+        if self._can_sell(strategy, symbol, now):
+            mark = self.books.ledger.marks.get(symbol, position.avg_price)
+            self.desk.exit(strategy, symbol, mark, Reason.FLATTEN, now)
+
     def is_out(self, now: datetime) -> bool:
-        """Whether no order of theirs is open, and nothing is held that could be sold now."""
-        leaving = self._leaving()
-        waits = any(
-            self.books.killed or order.strategy in leaving for order in self.books.orders.open()
+        """Whether the strategies to be flat have no open order, and nothing to sell now."""
+        to_flatten = self._to_flatten()
+        has_orders = any(
+            self.books.killed or order.strategy in to_flatten for order in self.books.orders.open()
         )
-        left = held(self.books, self.assets, leaving)
-        return not waits and not any(self.can_trade(h.symbol, now) for h in left)
+        left = sellable(self.books, self.assets, to_flatten)
+        return not has_orders and not any(self.can_trade(h.symbol, now) for h in left)
 
     def can_trade(self, symbol: str, now: datetime) -> bool:
-        """Whether the broker takes an order on a ticker now, in this plan or beside it."""
+        """Whether the broker takes an order on a ticker now, whether or not the plan trades it."""
         open_now = self.plan.is_open(symbol, now) or any(h.covers(now) for h in self.hours)
         return symbol in self.assets and (is_crypto(symbol) or open_now)
 
-    def _leaving(self) -> list[str]:
+    def _to_flatten(self) -> list[str]:
         names = self.books.strategies()
-        return [s for s in names if self.books.killed or s in self.books.halts.leaving]
+        return [s for s in names if self.books.killed or s in self.books.halts.flattened]
 
     def _can_sell(self, strategy: str, symbol: str, now: datetime) -> bool:
-        """Whether a position may be sold now: not if the broker has just refused that."""
+        """Whether a position may be sold now: not if the broker has just refused to."""
         return self.can_trade(symbol, now) and not any(
             order.status is OrderStatus.REJECTED and now - order.decided_at < REFUSED_PAUSE
             for order in self.books.orders

@@ -1,6 +1,7 @@
-"""What a book and a running session look like from outside: frozen values, read and never asked.
+"""What a running session and its books look like from outside, as frozen values.
 
-Whoever watches (the terminal, Prefect, the control socket) gets these and nothing that moves.
+Whatever watches a session (the terminal, Prefect, the control socket) gets these, and nothing that
+changes later.
 """
 
 from __future__ import annotations
@@ -38,11 +39,11 @@ class StrategyView:
 
 @dataclass(frozen=True, slots=True)
 class LiveView:
-    """A session while it trades, at `at` of the broker's clock; it closes at `closes_at`.
+    """A session that trades, as it is at `at` of the broker's clock.
 
-    `streams` has each stream's state by its name, `blind` the tickers whose bars do not come,
-    `frozen` what differs by its id, `limits` each strategy's, `last_bar` the end of the newest bar.
-    `lag_s` is by how many seconds its loop was late at most in the last minute.
+    `streams` has each stream's state by name, `blind` the tickers whose bars do not come, `frozen`
+    each discrepancy's note by id, `limits` each strategy's by name; `last_bar` is the end of the
+    newest bar, `lag_s` the most seconds by which the loop was late in the last minute.
     """
 
     at: datetime
@@ -65,12 +66,12 @@ class LiveView:
 
     @property
     def equity(self) -> Decimal:
-        """Dollars of all strategies of this session together."""
+        """Dollars of this session's strategies together."""
         return sum((one.equity for one in self.strategies), Decimal(0))
 
     @property
     def day_pnl(self) -> Decimal:
-        """Dollars that all strategies of this session made today."""
+        """Dollars that this session's strategies made today."""
         return sum((one.day_pnl for one in self.strategies), Decimal(0))
 
 
@@ -130,4 +131,4 @@ def _strategy(books: Books, name: str) -> StrategyView:
 
 def _halted(books: Books, name: str) -> str:
     paused = "paused" if name in books.halts.paused else ""
-    return "flattened" if name in books.halts.leaving else paused
+    return "flattened" if name in books.halts.flattened else paused

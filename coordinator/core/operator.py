@@ -1,7 +1,7 @@
-"""What an operator's wish comes to: the records that make it so, and a sentence that says so.
+"""Decides an operator's request: the records that fulfil it, and a sentence in answer.
 
-Pause and flatten are of one strategy that this coordinator keeps the book of; kill and revive are
-the account's. A wish that is fulfilled already writes nothing and says so.
+Pause, resume and flatten concern one strategy, whose book this coordinator keeps; kill and revive
+concern the account. A request that is fulfilled already leads to no record, and the answer says so.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 
 from coordinator.core import records as r
 from coordinator.core.books import Books
-from coordinator.core.flat import Held, held
+from coordinator.core.flat import Held, sellable
 from coordinator.core.messages import Act, Answer, OperatorAsked
 from coordinator.core.risk import Asset
 from coordinator.core.values import Side
@@ -21,7 +21,7 @@ Decision = tuple[list[r.Record], Answer]
 def decide(
     books: Books, assets: Mapping[str, Asset], is_open: Callable[[str], bool], asked: OperatorAsked
 ) -> Decision:
-    """The records of a wish, not yet applied, and its answer; `is_open` says what is open now."""
+    """The records, not yet applied, and the answer; `is_open` says whether a symbol trades now."""
     match asked.act:
         case Act.KILL:
             return _kill(books, asked)
@@ -59,15 +59,15 @@ def _flatten(
     books: Books, assets: Mapping[str, Asset], is_open: Callable[[str], bool], asked: OperatorAsked
 ) -> Decision:
     name = asked.strategy
-    records = []
-    if name not in books.halts.leaving:
+    records: list[r.Record] = []
+    if name not in books.halts.flattened:
         records.append(r.FlattenRequested(asked.now, name, asked.by))
-    said = " and ".join(_going(books, held(books, assets, [name]), is_open, name)) or "is flat"
-    return list(records), Answer(True, f"{name} {said}. It stays paused. {_until(name)}")
+    said = " and ".join(_steps(books, sellable(books, assets, [name]), is_open, name)) or "is flat"
+    return records, Answer(True, f"{name} {said}. It stays paused. {_until(name)}")
 
 
-def _going(books: Books, left: list[Held], is_open: Callable[[str], bool], name: str) -> list[str]:
-    """What getting out means now, in words."""
+def _steps(books: Books, left: list[Held], is_open: Callable[[str], bool], name: str) -> list[str]:
+    """What flattening a strategy takes now, in words."""
     buys = sum(order.side is Side.BUY for order in books.orders.open_of(name))
     now = [in_words(h) for h in left if is_open(h.symbol)]
     later = [in_words(h) for h in left if not is_open(h.symbol)]
@@ -86,10 +86,10 @@ def _kill(books: Books, asked: OperatorAsked) -> Decision:
 
 
 def _revive(books: Books, assets: Mapping[str, Asset], asked: OperatorAsked) -> Decision:
-    """Refused before flat, whichever coordinator of the account still holds something."""
+    """Refused while any coordinator of the account holds something or has an open order."""
     if not books.killed:
         return [], Answer(True, "The account is not killed.")
-    left = [f"{h.strategy} holds {in_words(h)}" for h in held(books, assets)]
+    left = [f"{h.strategy} holds {in_words(h)}" for h in sellable(books, assets)]
     left += [f"order {o.client_order_id} is open" for o in books.orders.open()]
     left += [f"order {name} is open" for name in books.neighbours.orders]
     if left:

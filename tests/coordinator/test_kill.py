@@ -10,7 +10,7 @@ import pytest
 from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.engine import Engine
-from coordinator.core.flat import held
+from coordinator.core.flat import sellable
 from coordinator.core.orders import OrderStatus
 from coordinator.core.reconcile import LOOKS
 from coordinator.core.session import Hours, SessionPlan
@@ -160,7 +160,7 @@ def test_what_is_missing_from_the_account_is_not_sold(missing: int, sold: list[s
         bench.fill(bench.books.order(command.client_order_id), "100")
     clock(bench)
     assert [s[3] for s in bench.sent()[2:]] == [D(qty) for qty in sold]
-    assert held(bench.books, BOTH) == [], "it is flat: of what is left nothing can be sold"
+    assert sellable(bench.books, BOTH) == [], "it is flat: of what is left nothing can be sold"
 
 
 def test_dust_that_cannot_be_ordered_stays() -> None:
@@ -180,8 +180,8 @@ def test_dust_that_cannot_be_ordered_stays() -> None:
 def test_what_is_delisted_keeps_no_account_killed() -> None:
     bench = holding("A")
     traded = {"SPY": asset("SPY")}
-    assert [h.symbol for h in held(bench.books, traded)] == ["SPY"]
-    assert held(bench.books, {"SPY": replace(traded["SPY"], tradable=False)}) == []
+    assert [h.symbol for h in sellable(bench.books, traded)] == ["SPY"]
+    assert sellable(bench.books, {"SPY": replace(traded["SPY"], tradable=False)}) == []
 
 
 def test_an_open_buy_is_cancelled_and_what_it_filled_is_sold_at_its_end() -> None:

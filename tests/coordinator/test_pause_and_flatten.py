@@ -171,7 +171,7 @@ def test_replaying_the_records_gives_the_same_halts() -> None:
     replayed = Books()
     replayed.apply_all(decode(*encode(record)) for record in bench.records)
     assert replayed.halts == bench.books.halts
-    assert (replayed.halts.paused, replayed.halts.leaving) == ({"A", "B"}, {"B"})
+    assert (replayed.halts.paused, replayed.halts.flattened) == ({"A", "B"}, {"B"})
 
 
 @pytest.mark.parametrize(

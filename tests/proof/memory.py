@@ -54,7 +54,7 @@ def dump(books: Books) -> Parts:
         "halts": {
             "killed": books.killed,
             "paused": set(books.halts.paused),
-            "leaving": set(books.halts.leaving),
+            "flattened": set(books.halts.flattened),
         },
     }
 
