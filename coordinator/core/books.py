@@ -332,10 +332,10 @@ class Books:
         """
         old = self.order(record.replaces)
         was_entry = old.is_entry
-        self.orders.succeed(old)
+        self.orders.forget_successor(old)
         self._count_entry(old, was_entry)
         known = self.posted.unowned(record.client_order_id)
-        new = old.instead(record.client_order_id, record.broker_order_id, record.qty, known)
+        new = old.replacement(record.client_order_id, record.broker_order_id, record.qty, known)
         self.orders.add(new)
         self._count_entry(new, was_entry=False)
 

@@ -1,4 +1,4 @@
-"""What the broker takes of an execution, as it rounds it."""
+"""The broker's fee on an execution, rounded as the broker rounds it."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from decimal import ROUND_HALF_UP, Decimal
 from coordinator.core.values import COIN, ZERO, Side, is_crypto
 
 CRYPTO_FEE_RATE = Decimal("0.0025")
-"""The part of an execution that a taker pays on Alpaca's lowest tier."""
+"""The taker's fee on Alpaca's lowest tier, as a fraction of the execution."""
 
 
 def fees(
     symbol: str, side: Side, qty: Decimal, price: Decimal, rate: Decimal
 ) -> tuple[Decimal, Decimal]:
-    """(dollars, coins) that an execution of `qty` units at `price` dollars costs, at this rate.
+    """The fee of an execution of `qty` units at `price` dollars, as (dollars, coins).
 
-    A crypto buy pays in coin, whose dollars are its value at this price; a crypto sale pays in
-    dollars; stocks pay nothing here (`core/attribution.py` has what is charged for a day).
+    A crypto buy pays in coins, and the dollars are their value; a crypto sale pays in dollars.
+    Stocks pay nothing per execution: they are charged by the day (`core/attribution.py`).
     """
     if not is_crypto(symbol):
         return ZERO, ZERO

@@ -33,10 +33,10 @@ class Position:
 
 @dataclass(slots=True)
 class SubAccount:
-    """One strategy's walled capital.
+    """One strategy's book, in dollars and units.
 
-    It began with `initial_cash`; `transferred` came later. `realized` and `fees` count since this
-    session opened.
+    It began with `initial_cash`; `transferred` came later, also where `configured_cash`, the newest
+    configuration's, was edited. `realized` and `fees` count from the opening of this session.
     """
 
     name: str
@@ -59,9 +59,9 @@ class SubAccount:
     def book(
         self, symbol: str, moved: Decimal, price: Decimal, fee: Decimal, fee_qty: Decimal
     ) -> tuple[Decimal, Decimal]:
-        """Post an execution of `moved` units, below zero if sold: (dollars paid, units arrived).
+        """Post an execution of `moved` units, negative if sold; (dollars paid, units received).
 
-        Cash pays the gross quantity; what arrives is net of a fee taken in coin.
+        Cash pays for the gross quantity; the units received are net of a fee taken in coins.
         """
         arrived = moved - fee_qty
         paid = moved * price + (ZERO if fee_qty else fee)
@@ -73,8 +73,8 @@ class SubAccount:
     def move(self, symbol: str, change: Decimal, price: Decimal) -> None:
         """Change a position by `change` units at `price` dollars.
 
-        What reduces it relieves cost in proportion and realises the rest; what goes beyond flat
-        opens the other way.
+        A reduction relieves cost in proportion and realises the gain; what goes beyond flat opens a
+        position on the other side.
         """
         held = self.positions.get(symbol, Position())
         if held.qty * change >= 0:
@@ -89,7 +89,8 @@ class SubAccount:
     def split(self, symbol: str, change: Decimal) -> None:
         """Change a position's quantity by `change` units for the same total cost.
 
-        One that is owed and comes to be held was covered for nothing: no cost is below zero.
+        A short position that the change makes a long one was covered for nothing, so that the long
+        one's cost is not negative.
         """
         held = self.positions.get(symbol, Position())
         if held.qty * (held.qty + change) < 0:
@@ -119,7 +120,7 @@ class Ledger:
         self.marks = Marks()
         self._cash = ZERO
         self._held: dict[str, Decimal] = {}
-        """Both are kept beside the books: an order costs the same among many as among few."""
+        """Both sums are kept up to date: many books make no order slower."""
 
     def __getitem__(self, strategy: str) -> SubAccount:
         return self.accounts[strategy]
@@ -133,7 +134,7 @@ class Ledger:
         self.put(account)
 
     def fund(self, source: str, target: str, amount: Decimal) -> None:
-        """Begin the book of `target` with cash of `source`."""
+        """Begin the book of `target` with cash from `source`."""
         giver = self.accounts[source]
         giver.cash -= amount
         giver.transferred -= amount
@@ -156,10 +157,9 @@ class Ledger:
         self._hold(fill.symbol, arrived)
 
     def adjust(self, activity: ActivityBooked) -> None:
-        """Post a movement that is no fill: cash, and units at their price.
+        """Post an activity: its cash, and its units at its price.
 
-        A split changes the quantity alone: the cost stays what was paid, and its price is the
-        new mark.
+        A split changes the quantity and not the cost; its price becomes the mark.
         """
         account = self.accounts[activity.strategy]
         account.cash += activity.amount
@@ -184,10 +184,10 @@ class Ledger:
             account.move(activity.symbol, activity.qty, activity.price)
 
     def follow_split(self, posted: ActivityBooked, last_bar: datetime | None) -> None:
-        """Let a mark from before a split's day follow it, where whoever booked it knew none.
+        """Adjust a mark from before a split's day, if the split was booked without a price.
 
-        Another coordinator did, which trades another market. `last_bar` is when the newest bar of
-        the ticker began.
+        Another coordinator booked it so, which trades another market and knew no mark. `last_bar`
+        is the start of the ticker's newest bar.
         """
         if posted.price or (last_bar is not None and last_bar.date() >= posted.day):
             return
@@ -205,7 +205,7 @@ class Ledger:
         return account.cash + account.market_value(self.marks)
 
     def total_cash(self) -> Decimal:
-        """What `net_cash` sums, without summing."""
+        """The same as `net_cash`, kept up to date instead of summed."""
         return self._cash
 
     def held(self, symbol: str) -> Decimal:
@@ -225,16 +225,16 @@ class Ledger:
         return sum((account.cash for account in self.accounts.values()), ZERO)
 
     def put(self, account: SubAccount) -> None:
-        """Let a sub-account be as this one is; who holds its name's object sees that."""
-        place = self.accounts.setdefault(account.name, SubAccount(account.name))
-        self._cash += account.cash - place.cash
-        for symbol, position in place.positions.items():
+        """Overwrite the sub-account of this name in place, so that references to it stay valid."""
+        own = self.accounts.setdefault(account.name, SubAccount(account.name))
+        self._cash += account.cash - own.cash
+        for symbol, position in own.positions.items():
             self._hold(symbol, -position.qty)
         for symbol, position in account.positions.items():
             self._hold(symbol, position.qty)
         for name in SubAccount.__slots__:
-            setattr(place, name, getattr(account, name))
-        place.positions = dict(account.positions)
+            setattr(own, name, getattr(account, name))
+        own.positions = dict(account.positions)
 
     def _hold(self, symbol: str, change: Decimal) -> None:
         if change:
@@ -242,14 +242,14 @@ class Ledger:
 
 
 def agrees(exact: Decimal, reported: Decimal) -> bool:
-    """Whether `exact` is what was reported, to the decimals that the report has (two at least)."""
+    """Whether `exact` equals a reported amount to the decimals that it has, or to cents."""
     return abs(exact - reported) < precision(reported)
 
 
 def precision(reported: Decimal) -> Decimal:
-    """What may be lost when the broker rounds an amount to the decimals it reports: a cent at most.
+    """The most that the broker's rounding of an amount it reports may hide: a cent, or less.
 
-    Cash with more decimals than two was not rounded to cents.
+    An amount with more than two decimals was not rounded to cents, but to those.
     """
     exponent = reported.as_tuple().exponent
     places = min(exponent if isinstance(exponent, int) else 0, -2)

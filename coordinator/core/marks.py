@@ -1,6 +1,6 @@
-"""The last price known of each ticker: its newest bar's close, or what a split or a record says.
+"""Marks: the last known price of each ticker, from its newest bar, a split or a record.
 
-A close becomes a decimal when somebody asks for it: most bars of most minutes nobody values.
+A close becomes a decimal only when it is read, because most never are.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from typing import cast
 from coordinator.core.values import COIN, ZERO, Bar, numbers_of, symbol_of
 
 SLACK = 0.999
-"""What a distance between floats may at most be of a bound, to lie within it surely."""
+"""A float within this part of a bound lies within the bound itself, however it was rounded."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Split:
-    """The newest split of a ticker, the mark before it, and the largest part that was told."""
+    """The newest split of a ticker, the mark before it, and the largest share booked of it."""
 
-    name: str
+    activity_id: str
     mark: Decimal
     largest: Decimal
 
@@ -35,27 +35,27 @@ class Marks(MutableMapping[str, Decimal]):
         self._splits: dict[str, _Split] = {}
 
     def see_all(self, newest: Mapping[str, Bar]) -> None:
-        """The newest bars of these tickers have come."""
+        """Take the closes of these tickers' newest bars as marks."""
         self._last.update(newest)
 
-    def split(self, symbol: str, name: str, before: Decimal, after: Decimal) -> None:
-        """A split of this name made `after` units of `before`: a mark, if there is one, follows.
+    def split(self, symbol: str, activity_id: str, before: Decimal, after: Decimal) -> None:
+        """Adjust a ticker's mark, if it has one, to a split that made `after` units of `before`.
 
-        Each book's part is told apart and rounded apart: the largest says the ratio best.
+        Each book's share is booked and rounded by itself; the largest gives the best ratio.
         """
         if symbol not in self._last or not before or not after:
             return
         split = self._splits.get(symbol)
-        if split is None or split.name != name:
-            split = _Split(name, self[symbol], ZERO)
+        if split is None or split.activity_id != activity_id:
+            split = _Split(activity_id, self[symbol], ZERO)
         if abs(before) > split.largest:
-            self._splits[symbol] = _Split(name, split.mark, abs(before))
+            self._splits[symbol] = _Split(activity_id, split.mark, abs(before))
             self._last[symbol] = (split.mark * before / after).quantize(COIN)
 
     def moved(self, bars: Sequence[Bar], fraction: Decimal) -> list[Bar]:
-        """Those of the bars that may close further than that fraction off their tickers' marks.
+        """The bars that may close further than `fraction` from their tickers' marks.
 
-        A ticker without a mark has not moved.
+        A bar of a ticker without a mark is none of them.
         """
         least, last = float(fraction) * SLACK, self._last
         try:

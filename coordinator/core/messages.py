@@ -32,7 +32,7 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class Bust:
-    """The broker takes an execution back; `previous_id` names it where the broker says."""
+    """The broker takes an execution back, `previous_id` if it names one."""
 
     execution_id: str
     previous_id: str
@@ -43,7 +43,7 @@ class Bust:
 
 @dataclass(frozen=True, slots=True)
 class Activity:
-    """A movement of the account that is no fill, as the broker tells it.
+    """An activity of the account other than a fill, as the broker reports it.
 
     `qty` is units of `symbol`, `net_amount` dollars, each with its sign.
     """
@@ -69,7 +69,7 @@ class BarsArrived:
 
 @dataclass(frozen=True, slots=True)
 class OrderUpdate:
-    """The broker's word on an order, from the stream or from REST, in quantities so far."""
+    """The broker's report on an order, from the stream or from REST; quantities are cumulative."""
 
     client_order_id: str
     broker_order_id: str
@@ -99,7 +99,7 @@ class SubmitRefused:
 
 @dataclass(frozen=True, slots=True)
 class SubmitUnclear:
-    """Nobody can say whether the broker has this order: no answer, or one that proves nothing."""
+    """Nobody knows whether the broker has this order: no answer, or one that proves nothing."""
 
     client_order_id: str
     at: datetime
@@ -123,7 +123,7 @@ class ClockRead:
 
 @dataclass(frozen=True, slots=True)
 class AccountSeen:
-    """The broker's account, and what it says has moved it, asked for at `version` of the books.
+    """The broker's account, and what has moved it, asked for when the books had `version`.
 
     `cash` is in dollars, None if only orders were asked for; `positions` by symbol as configured.
     `updates` are the open orders and the executions since the last look, other people's included.
@@ -213,7 +213,7 @@ Command = SubmitOrder | CancelOrder | LookUpOrder
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What became of an operator's wish, in a sentence; `done` says whether it is so now."""
+    """The answer to an operator, in a sentence; `done` says whether the request is fulfilled."""
 
     done: bool
     said: str

@@ -1,4 +1,4 @@
-"""What the account's other coordinators do, as far as these books must know it."""
+"""What these books must know of the account's other coordinators."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ class Neighbours:
     """The other coordinators' strategies and open orders."""
 
     strategies: set[str] = field(default_factory=set)
-    """Those that they have run."""
+    """The strategies that they have run, by name."""
     orders: dict[str, str] = field(default_factory=dict)
     """The tickers of their open orders, by client order id."""
     _at_broker: set[str] = field(default_factory=set)
     """The broker's ids of their orders."""
     _adopted: set[str] = field(default_factory=set)
-    """Client order ids of orders that took the place of theirs, whatever they are called."""
+    """Client order ids of the orders that replaced theirs; these may have any form."""
 
     def may_move(self, symbol: str) -> bool:
-        """Whether an order of theirs can move a ticker, or cash under ''."""
+        """Whether an open order of theirs can change the position in a ticker, or cash for ''."""
         return symbol in self.orders.values() if symbol else bool(self.orders)
 
     def may_own(self, broker_order_id: str, symbol: str) -> bool:
-        """Whether the broker's order of this id, on this ticker, is theirs for all we know."""
+        """Whether the broker's order of this id, on this ticker, may be theirs."""
         return broker_order_id in self._at_broker or self.may_move(symbol)
 
     def took_over(self, client_order_id: str, replaces: str) -> bool:
-        """Whether an order took the place of one of theirs, `replaces` by the broker's id."""
+        """Whether an order replaced one of theirs, known to the broker as `replaces`."""
         return client_order_id in self._adopted or replaces in self._at_broker
 
     def apply(self, record: r.Record) -> None:
-        """Note what a record that one of them wrote tells of them."""
+        """Take in a record that one of them wrote."""
         match record:
             case r.OrderIntended():
                 self.strategies.add(record.strategy)

@@ -1,8 +1,8 @@
-"""The rows of a session's orders, as its records move them on.
+"""The warehouse's rows of a session's orders, kept up to date record by record.
 
 An order that an earlier session left open has a row only if something happened to it in this one.
-One that no strategy gave, a human's, has a row of UNASSIGNED's as far as it was executed: of the
-rest of it nobody told.
+An order that no strategy gave, a human's, has a row of UNASSIGNED for what was executed of it,
+which is all that is known of it.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ Row = dict[str, object]
 
 
 class OrderRows:
-    """Rows by client order id, in the order in which they were first mentioned."""
+    """The rows, in the order in which their orders were first mentioned."""
 
     def __init__(self) -> None:
         self._rows: dict[str, Row] = {}
         self._session_id = ""
         self._carried: dict[str, r.OpenOrder] = {}
         self._averaged: dict[str, Decimal] = {}
-        """The filled quantity that the broker's average of each order is of."""
+        """By order, the filled quantity that the broker's average price covers."""
         self._unowned: dict[str, list[r.FillBooked]] = {}
 
     def __iter__(self) -> Iterator[Row]:
@@ -36,12 +36,12 @@ class OrderRows:
                 yield _unowned_row(self._session_id, fills)
 
     def open(self, record: r.SessionOpened) -> None:
-        """A session begins, with the orders that it found open."""
+        """Begin a session, with the orders that it found open."""
         self._session_id = record.session_id
         self._carried |= {order.client_order_id: order for order in record.orders}
 
     def intend(self, record: r.OrderIntended | r.EntryDenied) -> None:
-        """A new order, or a wish that was denied at once."""
+        """Add the row of a new order, or of an entry that was denied at once."""
         row = self._add(record, record.at)
         match record:
             case r.OrderIntended():
@@ -52,7 +52,7 @@ class OrderRows:
                 row |= {"status": OrderStatus.DENIED.value}
 
     def adopt(self, record: r.OrderAdopted, order: Order) -> None:
-        """An order took the place of one of ours, changed by hand."""
+        """Add the row of an order that a human put in the place of one of ours."""
         row = self._add(order, record.at)
         row |= {
             "side": order.side.value,
@@ -62,7 +62,7 @@ class OrderRows:
         }
 
     def move(self, record: r.OrderMoved, order: Order) -> None:
-        """The broker, or our own refusal, has moved `order`, which is given as it is now."""
+        """Update the row of `order`, which is as the record left it."""
         row = self._row(record.client_order_id)
         if row is None:
             return
@@ -83,7 +83,7 @@ class OrderRows:
             row["reason"] = record.reason
 
     def fill(self, fill: r.FillBooked, order: Order) -> None:
-        """An execution of `order` was booked: what the broker does not count yet, we average."""
+        """Note an execution of `order`; if the broker's average lacks it, it is averaged here."""
         row = self._row(fill.client_order_id)
         if row is None:
             return
@@ -99,7 +99,7 @@ class OrderRows:
             )
 
     def fill_unowned(self, fill: r.FillBooked) -> None:
-        """An execution of an order that no strategy gave was booked, or taken back."""
+        """Note an execution, or a reversal of one, of an order that no strategy gave."""
         self._unowned.setdefault(fill.client_order_id, []).append(fill)
 
     def _row(self, client_order_id: str) -> Row | None:
@@ -141,7 +141,7 @@ class OrderRows:
 
 
 def _unowned_row(session_id: str, fills: Sequence[r.FillBooked]) -> Row:
-    """What one such order came to; one whose executions were all taken back is of unknown fate."""
+    """The row of an order that no strategy gave; unknown if all its executions were taken back."""
     filled = sum((fill.qty for fill in fills), ZERO)
     paid = sum((fill.qty * fill.price for fill in fills), ZERO)
     status = OrderStatus.FILLED if filled else OrderStatus.UNKNOWN

@@ -3,9 +3,9 @@
 An order is born LOCAL: waiting for its turn, or sent and not yet answered, or of unknown fate.
 The broker's reports make it LIVE and in the end DONE. Reports arrive late, twice and out of
 order, so a report never moves an order backwards: a state of an earlier phase is ignored, and so is
-an earlier step of a LIVE order. DONE is final but for two moves that the world makes: what was
-cancelled, expired or thought dead turns out to be filled, and what was thought never to have
-reached the broker turns out to stand there, or to have ended there.
+an earlier step of a LIVE order. DONE is final but for two corrections: an order that was cancelled,
+expired or thought dead turns out to be filled, and one that was thought never to have reached the
+broker turns out to be open there, or to have ended there.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from coordinator.core.values import ZERO, Reason, Side
 class OrderStatus(Enum):
     """Alpaca's words for an order's state, and our own four."""
 
-    __hash__ = object.__hash__  # members are one of a kind; Enum's own hash is a Python call
+    __hash__ = object.__hash__  # members are singletons; Enum's own hash is a Python call
 
     WAITING = "waiting"  # for an opposite order on the ticker to end; the broker knows nothing
     SUBMITTED = "submitted"  # sent, not answered yet
@@ -84,7 +84,7 @@ _ARRIVING = {
     OrderStatus.ACCEPTED_FOR_BIDDING,
     OrderStatus.HELD,
 }
-"""Steps of a LIVE order before the market has it; the later ones come and go, but for the fills."""
+"""Steps of a LIVE order before the market has it; later ones alternate, but fills stay."""
 
 
 def may_move(now: OrderStatus, then: OrderStatus) -> bool:
@@ -128,19 +128,19 @@ class Order:
     filled_avg_price: Decimal | None = None
     """The broker's average over what it reported filled."""
     cancel_reason: Reason | None = None
-    """Set once the strategy wants this buy ended so that it can get out."""
+    """Why the order is to be cancelled, once it is."""
     entry_day: date | None = None
     """The strategy's day on which it counts as an entry."""
     corrected: bool = False
-    """Set once an execution was busted: the broker's counts then say less than the books."""
+    """Set once an execution was busted: from then on the broker's counts prove nothing."""
     booked: Executions | None = None
-    """What was booked, as far as it is remembered; of most orders nothing is yet."""
+    """The booked executions that are remembered; None before the first."""
     successor: str = ""
-    """The broker's id of the order that stands in its place, until that one is ours."""
+    """The broker's id of the order that replaced it, until that one is adopted."""
 
     @property
     def executions(self) -> Executions:
-        """What was booked, as far as it is remembered, to be read."""
+        """The booked executions that are remembered, for reading."""
         return Executions() if self.booked is None else self.booked
 
     @property
@@ -150,13 +150,13 @@ class Order:
 
     @property
     def is_open(self) -> bool:
-        """Whether a fill can still reach the book: not ended, or ended with one missing, or
+        """Whether a fill can still reach the book: not ended, or ended with a fill missing, or
         replaced by an order that we have not heard of yet."""
         return self.phase is not Phase.DONE or bool(self.successor) or self.misses_fills
 
     @property
     def open_qty(self) -> Decimal:
-        """What can still reach the book: of an ended order, only what is known to be missing."""
+        """How much can still fill; of an ended order, only what the books are known to miss."""
         ended = self.phase is Phase.DONE and not self.successor
         most = self.reported_qty if ended else self.qty
         return max(most - self.booked_qty, ZERO)
@@ -177,15 +177,17 @@ class Order:
         return self.reported_qty > self.booked_qty and not self.corrected
 
     @property
-    def never_stood(self) -> bool:
-        """Whether it ended without ever being at the broker, as far as we know."""
+    def never_at_broker(self) -> bool:
+        """Whether it ended without ever having been at the broker, as far as we know."""
         return self.phase is Phase.DONE and not self.broker_order_id and not self.booked_qty
 
-    def instead(self, name: str, broker_order_id: str, qty: Decimal, known: Executions) -> Order:
+    def replacement(
+        self, client_order_id: str, broker_order_id: str, qty: Decimal, known: Executions
+    ) -> Order:
         """The order that a human put in this one's place, of which `known` was booked already."""
         return replace(
             self,
-            client_order_id=name,
+            client_order_id=client_order_id,
             broker_order_id=broker_order_id,
             qty=qty,
             status=OrderStatus.ACCEPTED,
@@ -221,14 +223,14 @@ class Orders:
         return self._by_id.get(client_order_id)
 
     def of(self, strategy: str, client_order_id: str, reverses: str = "") -> Order | None:
-        """The order with this id that an execution in the strategy's book is of, or None.
+        """The order with this id that an execution in a strategy's book belongs to, or None.
 
-        In another book than its own stands what was booked of it before it was its strategy's, the
-        reversal of that, and what a coordinator booked that had not heard of it. None also if it
-        never stood at the broker: then what stands there under its id is somebody else's.
+        The book may be another than the order's: the execution was booked before the order was
+        adopted, or by a coordinator that did not know it, or it `reverses` such a one. But if the
+        order never was at the broker, the one there under its id is somebody else's.
         """
         order = self._by_id.get(client_order_id)
-        if order is None or order.strategy == strategy or not order.never_stood:
+        if order is None or order.strategy == strategy or not order.never_at_broker:
             return order
         known = (posting.execution_id for posting in order.executions.postings)
         return order if reverses and reverses in known else None
@@ -242,26 +244,26 @@ class Orders:
         self._index(order)
 
     def move(self, order: Order, status: OrderStatus, successor: str = "") -> bool:
-        """Move an order to `status` if the table allows it; tells whether it moved."""
+        """Move an order to `status` if the table allows it; returns whether it did."""
         if not may_move(order.status, status):
             return False
         order.status, order.successor = status, successor
         self._index(order)
         return True
 
-    def succeed(self, order: Order) -> None:
-        """Note that the order in this one's place is ours now."""
+    def forget_successor(self, order: Order) -> None:
+        """Note that the order that replaced this one has been adopted."""
         order.successor = ""
         self._index(order)
 
     def report(self, order: Order, filled_qty: Decimal) -> None:
-        """Note how much the broker says has filled so far; after a bust that proves nothing."""
+        """Note how much the broker reports as filled so far; after a bust that proves nothing."""
         if not order.corrected:
             order.reported_qty = max(order.reported_qty, filled_qty)
         self._index(order)
 
     def fill(self, order: Order, posting: Posting) -> None:
-        """Note an execution, or the bust of one, whose quantity is below zero."""
+        """Note an execution, or the bust of one, whose quantity is negative."""
         order.booked_qty += posting.qty
         order.booked = order.executions
         order.booked.add(posting)
@@ -305,4 +307,4 @@ class Orders:
             elif key in index:
                 index[key].pop(order.client_order_id, None)
                 if not index[key]:
-                    del index[key]  # what has ended costs nobody anything
+                    del index[key]

@@ -23,16 +23,17 @@ class Postings:
     executions: set[str] = field(default_factory=set)
     activities: set[str] = field(default_factory=set)
     adopted_at: datetime | None = None
-    """When the account was first seen: what others had executed by then is in what it held."""
+    """When the account was first seen; what it held then includes all executions until then."""
     version: int = 0
     """Grows with each movement of cash or of a position."""
     unsettled: int = 0
-    """The broker's executions since its cash was last rounded; of earlier sessions' at most one,
-    for what they left was too little to be seen."""
+    """The executions that may have rounded the broker's cash since a rounding was booked; those of
+    earlier sessions count as one at most, for together they left less than a cent."""
     rounded: Decimal = ZERO
     """Dollars booked as rounding, in sum. They are a guess: a fee of cents that the broker lists
     later proves them wrong, so that they may be taken back."""
     _shares: set[tuple[str, str]] = field(default_factory=set)
+    """(activity id, strategy) of each share of an activity."""
     _unowned: dict[str, Executions] = field(default_factory=dict)
     """What was booked of each order that no strategy of ours owns."""
     _sold: dict[date, dict[tuple[str, str], Decimal]] = field(default_factory=dict)
@@ -40,21 +41,21 @@ class Postings:
     _accrued: dict[str, dict[str, Decimal]] = field(default_factory=dict)
     """Fees that the broker has not posted yet, by ticker (coins) or '' (dollars) and strategy."""
     _unproved: dict[str, Decimal] = field(default_factory=dict)
-    """What of the fees booked with fills no posting and no true-up has dealt with, likewise."""
+    """The fees booked with fills that nothing posted or corrected has settled, by the same keys."""
     _moved: dict[str, int] = field(default_factory=dict)
     """The version at which each ticker last moved; cash under ''."""
 
-    def adopt(self, sight: r.AccountAdopted) -> None:
-        """Note what the account had seen before it had books."""
-        self.adopted_at = sight.at
-        self.activities.update(sight.known)
+    def adopt(self, adopted: r.AccountAdopted) -> None:
+        """Note when the account was first seen, and its activities until then."""
+        self.adopted_at = adopted.at
+        self.activities.update(adopted.known)
 
     def began_on(self, day: date) -> bool:
-        """Whether the account had no books yet when this UTC date, or a part of it, went by."""
+        """Whether the account had no books yet on this UTC date, or on a part of it."""
         return self.adopted_at is not None and day <= self.adopted_at.date()
 
     def has(self, fill: r.FillBooked, order: Order | None) -> bool:
-        """Whether an execution of `order`, or of nobody's order, is in the books."""
+        """Whether an execution is in the books; `order` is None if no strategy of ours owns it."""
         if fill.execution_id in self.executions:
             return True
         if order is None and self.adopted_at is not None and fill.at < self.adopted_at:
@@ -65,11 +66,11 @@ class Postings:
         return fill.qty > 0 and known.has_correction(_posting(fill))
 
     def unowned(self, client_order_id: str) -> Executions:
-        """What was booked of an order that no strategy of ours owns."""
+        """The booked executions of an order that no strategy of ours owns."""
         return self._unowned.get(client_order_id, Executions())
 
     def add_fill(self, fill: r.FillBooked, order: Order | None) -> Posting:
-        """Note that an execution was posted; of nobody's order also in what is known of that."""
+        """Note that an execution was posted; `Orders.fill` adds the posting to an order of ours."""
         posting = _posting(fill)
         if order is None:
             known = self._unowned.setdefault(fill.client_order_id, Executions())
@@ -89,11 +90,11 @@ class Postings:
         return posting
 
     def accrued(self, symbol: str) -> dict[str, Decimal]:
-        """Fees booked with fills and not posted yet, by strategy: coins, or dollars of ''."""
+        """Fees booked with fills and not posted yet, by strategy: coins, or dollars for ''."""
         return {name: fee for name, fee in self._accrued.get(symbol, {}).items() if fee}
 
     def unproved(self, symbol: str) -> Decimal:
-        """By how much the fees booked with fills may be wrong: coins, or dollars of ''."""
+        """By how much the fees booked with fills may be wrong: coins, or dollars for ''."""
         return max(self._unproved.get(symbol, ZERO), ZERO)
 
     def add_activity(self, activity: r.ActivityBooked) -> bool:
@@ -127,12 +128,12 @@ class Postings:
         return found
 
     def _accrue(self, symbol: str, strategy: str, fee: Decimal) -> None:
-        """Note a fee that was booked and that the broker will post later."""
+        """Add to a fee that is booked and that the broker will post later."""
         by = self._accrued.setdefault(symbol, {})
         by[strategy] = by.get(strategy, ZERO) + fee
 
     def _add_sale(self, fill: r.FillBooked, known: Executions) -> None:
-        """What is taken back was not sold on the day on which it was booked."""
+        """Count a sale on its date; a reversal counts on the date of what it reverses."""
         reversed_at = [p.at for p in known.postings if p.execution_id == fill.reverses]
         day = self._sold.setdefault(max(reversed_at, default=fill.at).date(), {})
         key = fill.strategy, fill.symbol

@@ -1,9 +1,9 @@
-"""The broker's account against the books: what differs, what explains it, and what is left.
+"""Compares the broker's account with the books: what differs, and what explains it.
 
 Positions must agree exactly, cash to the precision in which the broker reports it. A difference
-that an order in flight could make says nothing yet; one that stands in several looks in a row is
-explained by what the broker rounds or charges, or it is a discrepancy and freezes entries. Nothing
-is ever invented to make the books match.
+that an order in flight could cause proves nothing yet. One that stands in several looks in a row is
+explained by the broker's rounding or fees, or it is a discrepancy and freezes entries. Nothing is
+ever invented to make the books match.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ ROUNDING_LOOKS = 15
 """Looks in a row before a difference counts as the broker's rounding in mid-session: a deposit of
 some cents may be listed later than the cash shows it."""
 ROUNDING_LOOKS_AT_REST = 10
-"""The same where nothing trades, and whoever looks waits."""
+"""The same where nothing trades, and somebody waits for the result."""
 
 
 @exactly
@@ -56,30 +56,30 @@ def compare(
 
 
 def explain(books: Books, found: DiscrepancyFound, now: datetime) -> list[r.ActivityBooked]:
-    """What the broker's own rounding and fees make of a difference; nothing if they cannot.
+    """The postings that explain a difference by the broker's rounding or fees, if these can.
 
-    Cash may be off by a cent an execution, or by what was booked as rounding before and is taken
-    back; both are UNASSIGNED's. A crypto position may be by as much coin as was booked as fees with
-    the fills and is not posted yet, which those pay who caused them.
+    Cash may be off by a cent an execution, or by earlier rounding that proved wrong and is taken
+    back; both are UNASSIGNED's. A crypto position may be off by as many coins as were booked as
+    fees with fills and are not posted yet; the strategies that caused those fees pay.
     """
     name = f"{found.discrepancy_id}.{now.isoformat()}"
     if found.is_of(DiscrepancyKind.CASH):
-        kind, cents = r.ActivityKind.ROUNDING, _rounding(books, found)
-        return [
-            r.ActivityBooked(
-                at=now,
-                activity_id=name,
-                strategy=UNASSIGNED,
-                kind=kind,
-                symbol="",
-                qty=ZERO,
-                price=ZERO,
-                amount=c,
-                allocated_by="rounding",
-                day=now.date(),
-            )
-            for c in cents
-        ]
+        dollars = _rounding(books, found)
+        if dollars is None:
+            return []
+        rounding = r.ActivityBooked(
+            at=now,
+            activity_id=name,
+            strategy=UNASSIGNED,
+            kind=r.ActivityKind.ROUNDING,
+            symbol="",
+            qty=ZERO,
+            price=ZERO,
+            amount=dollars,
+            allocated_by="rounding",
+            day=now.date(),
+        )
+        return [rounding]
     if not found.is_of(DiscrepancyKind.POSITION) or not is_crypto(found.symbol):
         return []
     if abs(found.off) > books.posted.unproved(found.symbol):
@@ -87,18 +87,18 @@ def explain(books: Books, found: DiscrepancyFound, now: datetime) -> list[r.Acti
     return correction(books, name, found.symbol, found.off, now)
 
 
-def _rounding(books: Books, found: DiscrepancyFound) -> list[Decimal]:
-    """The dollars of a difference in cash that rounding makes, or that it never made."""
+def _rounding(books: Books, found: DiscrepancyFound) -> Decimal | None:
+    """The dollars to book as rounding, or to take back of it, for a difference in cash; or None."""
     off, rounded = found.off, books.posted.rounded
     if rounded and abs(off + rounded) < precision(found.brokers):
-        return [-rounded]
+        return -rounded
     if abs(off) <= precision(found.brokers.normalize()) * books.posted.unsettled:
-        return [off]
-    return [off] if min(ZERO, -rounded) <= off <= max(ZERO, -rounded) else []
+        return off
+    return off if min(ZERO, -rounded) <= off <= max(ZERO, -rounded) else None
 
 
 def accept(books: Books, found: DiscrepancyFound, now: datetime, by: str) -> list[r.Record]:
-    """A human takes a difference as it is: it moves to or from UNASSIGNED."""
+    """The records by which a human accepts a difference: it moves to or from UNASSIGNED."""
     resolved = r.DiscrepancyResolved(now, found.discrepancy_id, f"accepted by {by}")
     if found.is_of(DiscrepancyKind.PRICE):
         return [resolved]
@@ -119,10 +119,10 @@ def accept(books: Books, found: DiscrepancyFound, now: datetime, by: str) -> lis
 
 
 class Reconciler:
-    """Takes looks at the broker's account, one after another.
+    """Judges looks at the broker's account, one after another.
 
-    `record` lets a record change the books; `on_update` takes the broker's word on an order.
-    `at_rest` says that nothing trades, so that what differs then is booked or found at once.
+    `record` applies a record to the books and keeps it; `on_update` takes a report on an order.
+    `at_rest` says that nothing trades, so that fewer looks have to agree.
     Call inside the EXACT decimal context.
     """
 
@@ -142,7 +142,7 @@ class Reconciler:
 
     @property
     def is_suspicious(self) -> bool:
-        """Whether a difference was seen that is neither explained nor found yet."""
+        """Whether a difference was seen that is neither explained nor recorded yet."""
         frozen = self._books.frozen
         return any(name not in frozen for name in self._suspects)
 
@@ -152,7 +152,7 @@ class Reconciler:
         Another account number means that the account was reset: nothing of it is ours any more.
         """
         if seen.account not in ("", self._books.account):
-            self._tell_of_reset(seen)
+            self._record_reset(seen)
             return
         for update in seen.updates:
             self._on_update(update)
@@ -173,38 +173,40 @@ class Reconciler:
         self._resolve(differing, seen)
 
     def is_excused(self, symbol: str, off: Decimal, version: int) -> bool:
-        """Whether an order that was open since the question can be why a ticker is `off`.
+        """Whether an order in flight since the account was asked for can be why a ticker is `off`.
 
-        Zero is excused as well: an order in flight can hide a difference. Cash is ''.
+        An `off` of zero is excused too, for such an order can hide a difference. Cash is ''.
         """
         books = self._books
         if books.posted.moved_since(version, symbol) or books.neighbours.may_move(symbol):
             return True
         orders = books.orders.open_on(symbol) if symbol else books.orders.open()
-        flying = [order for order in orders if order.status is not OrderStatus.WAITING]
+        in_flight = [order for order in orders if order.status is not OrderStatus.WAITING]
         if not symbol:
-            return bool(flying)
-        most = sum((o.open_qty for o in flying if o.side is Side.BUY), ZERO)
-        least = -sum((o.open_qty for o in flying if o.side is Side.SELL), ZERO)
-        return bool(flying) and least <= off <= most
+            return bool(in_flight)
+        most = sum((o.open_qty for o in in_flight if o.side is Side.BUY), ZERO)
+        least = -sum((o.open_qty for o in in_flight if o.side is Side.SELL), ZERO)
+        return bool(in_flight) and least <= off <= most
 
     def _is_rounding(self, found: DiscrepancyFound, version: int) -> bool:
-        """Whether cash is off by cents that an open order excuses, and may for days.
+        """Whether cash is off by rounding, although an open order may excuse it for days.
 
-        An execution of it would be listed by the time that such a difference is booked.
+        An execution of that order would be listed by the time that the rounding is booked.
         """
         books = self._books
         moving = books.posted.moved_since(version, "") or books.neighbours.may_move("")
         is_cash = found.is_of(DiscrepancyKind.CASH)
-        return is_cash and not moving and bool(_rounding(books, found))
+        return is_cash and not moving and _rounding(books, found) is not None
 
-    def _tell_of_reset(self, seen: m.AccountSeen) -> None:
+    def _record_reset(self, seen: m.AccountSeen) -> None:
+        """Record, once, that the books are of another account."""
         kind = DiscrepancyKind.ACCOUNT
         if discrepancy_id(kind) not in self._books.frozen:
             total = self._books.ledger.net_cash()
             self._record(finding(seen.now, kind, "", total, seen.cash or ZERO))
 
     def _suspect(self, found: DiscrepancyFound) -> None:
+        """Count a look that shows a difference; after enough of them, explain it or record it."""
         name, off = found.discrepancy_id, found.off
         before, looks = self._suspects.get(name, (off, 0))
         looks = looks + 1 if before == off else 1
@@ -223,13 +225,13 @@ class Reconciler:
             self._record(found)
 
     def _patience(self, found: DiscrepancyFound) -> int:
-        """Looks that a difference must stand in before it is explained without proof."""
+        """How many looks must show a difference before it is explained without proof."""
         if not self.at_rest:
             return ROUNDING_LOOKS
         return ROUNDING_LOOKS_AT_REST if found.is_of(DiscrepancyKind.CASH) else LOOKS
 
     def _resolve(self, differing: Iterable[str], seen: m.AccountSeen) -> None:
-        """What was frozen and differs no more has been explained."""
+        """Resolve the discrepancies that have gone: something has explained them."""
         for name, found in list(self._books.frozen.items()):
             compared = found.is_of(DiscrepancyKind.POSITION, DiscrepancyKind.CASH)
             gone = compared and name not in differing

@@ -1,8 +1,8 @@
-"""What the broker says of orders becomes bookings: each execution once, in the one book it is of.
+"""Books what the broker reports on orders: each execution once, in the one book that owns it.
 
-Whose order it is, its client order id says; an order that took the place of one of ours by hand is
-ours. What no strategy ordered goes to UNASSIGNED. Nothing here decides: the desk is told when an
-order has ended, and goes on from there.
+The client order id says whose an order is; an order that a human put in the place of one of ours is
+ours. What no strategy ordered goes to UNASSIGNED. Nothing is decided here: when an order has ended,
+the desk goes on.
 """
 
 from __future__ import annotations
@@ -29,23 +29,23 @@ class Reports:
         self._fee_rate = crypto_fee_rate
 
     def on_update(self, update: m.OrderUpdate) -> None:
-        """The broker's word on an order, from the stream or from REST."""
+        """Take a report on an order, from the stream or from REST."""
         order = self._books.orders.get(update.client_order_id) or self._adopted(update)
-        if order is None or (order.never_stood and not _is_of(order, update)):
+        if order is None or (order.never_at_broker and not _fits(order, update)):
             self._on_foreign(update)
             return
-        if not _is_of(order, update):
+        if not _fits(order, update):
             self._desk.blotter.command(m.LookUpOrder(order.client_order_id))
             return
         if update.symbol != order.symbol:
             update = replace(update, symbol=order.symbol)
         was_open, reported, booked = order.is_open, order.reported_qty, order.booked_qty
         was_replaced = order.successor
-        self._book_unheard(update, order)
+        self._book_missing(update, order)
         busted = self._take_back(update, order.client_order_id, order.executions)
         if update.execution is not None:
             self._book(update, update.execution, order.strategy, order, busted)
-        if _tells_news(order, reported, update):
+        if _is_news(order, reported, update):
             self._desk.blotter.record(
                 r.OrderMoved(
                     at=update.at,
@@ -66,20 +66,20 @@ class Reports:
             self._desk.settle(order, update.at)
 
     def on_refused(self, message: m.SubmitRefused) -> None:
-        """The broker refused an order."""
+        """Note that the broker refused an order."""
         self._desk.move(message.client_order_id, OrderStatus.REJECTED, message.reason, message.at)
 
     def on_unclear(self, message: m.SubmitUnclear) -> None:
-        """An order's fate is unknown; only the broker's evidence will end that."""
+        """Note that an order's fate is unknown; only the broker's evidence will end that."""
         self._desk.move(message.client_order_id, OrderStatus.UNKNOWN, message.reason, message.at)
         self._desk.blotter.command(m.LookUpOrder(message.client_order_id))
 
     def on_absent(self, message: m.OrderAbsent) -> None:
-        """The broker has been asked long enough and does not know the order."""
+        """Give up an order that the broker, asked for long enough, does not know."""
         self._desk.give_up(message.client_order_id, message.at)
 
     def _adopted(self, update: m.OrderUpdate) -> Order | None:
-        """The order that took the place of one of ours, changed by hand, now ours as well."""
+        """Adopt the order if a human put it in the place of one of ours; None if not."""
         old = self._books.orders.at_broker(update.replaces) if update.replaces else None
         if old is None:
             return None
@@ -95,12 +95,12 @@ class Reports:
         return self._books.order(update.client_order_id)
 
     def _successor(self, update: m.OrderUpdate) -> str:
-        """The order that stands in place of this one, if it is not ours yet."""
+        """The broker's id of the order that replaced this one, while that one is not ours."""
         replaced = update.status is OrderStatus.REPLACED and update.replaced_by
         return replaced if replaced and self._books.orders.at_broker(replaced) is None else ""
 
     def _on_foreign(self, update: m.OrderUpdate) -> None:
-        """An order that this session did not intend: another coordinator's, or a human's.
+        """Take a report on an order that is not ours, but another coordinator's or a human's.
 
         A human may have chosen an id that would be ours next.
         """
@@ -110,17 +110,17 @@ class Reports:
         others = owner in self._books.neighbours.strategies and owner not in self._desk.own
         if others or self._books.neighbours.took_over(update.client_order_id, update.replaces):
             return
-        if self._books.posted.unowned(update.broker_order_id).postings:  # it was not shown then
+        if self._books.posted.unowned(update.broker_order_id).postings:  # the only id known then
             update = replace(update, client_order_id=update.broker_order_id)
         known = self._books.posted.unowned(update.client_order_id)
         busted = self._take_back(update, update.client_order_id, known)
         if update.execution is not None:
             self._book(update, update.execution, UNASSIGNED, None, busted)
 
-    def _book_unheard(self, update: m.OrderUpdate, order: Order) -> None:
-        """Book the execution that a bust takes back, if nothing else will tell of it any more.
+    def _book_missing(self, update: m.OrderUpdate, order: Order) -> None:
+        """Book the execution that a bust takes back, if it is missing and will not be reported.
 
-        REST lists no busted execution, and the order would miss for ever what it was reported to
+        REST lists no busted execution, so the order would miss for ever what it was reported to
         have filled.
         """
         bust = update.bust
@@ -129,8 +129,8 @@ class Reports:
         if _busted(bust, order.executions, update.execution) is None:
             name = bust.previous_id or f"of.{bust.execution_id}"
             cum_qty = update.filled_qty + bust.qty
-            unheard = m.Execution(name, bust.qty, bust.price, cum_qty, bust.at)
-            self._desk.blotter.record(self._fill(update, unheard, order.strategy, order, ""))
+            missing = m.Execution(name, bust.qty, bust.price, cum_qty, bust.at)
+            self._desk.blotter.record(self._fill(update, missing, order.strategy, order, ""))
 
     def _book(
         self,
@@ -141,9 +141,9 @@ class Reports:
         busted: Posting | None,
     ) -> None:
         if update.bust is not None and busted is None:
-            return  # what it corrects is not in the books, nor is this
-        whose, instead_of = (busted.strategy, busted.execution_id) if busted else (owner, "")
-        fill = self._fill(update, execution, whose, order, instead_of)
+            return  # a correction of what is not in the books
+        strategy, instead_of = (busted.strategy, busted.execution_id) if busted else (owner, "")
+        fill = self._fill(update, execution, strategy, order, instead_of)
         if not self._books.posted.has(fill, order):
             self._desk.blotter.record(fill)
 
@@ -200,11 +200,11 @@ class Reports:
 
 
 def _busted(bust: m.Bust, known: Executions, instead: m.Execution | None) -> Posting | None:
-    """The booked execution that a bust means: the one it names, else the last of those that REST
-    told of that looks like it, because REST has ids of its own.
+    """The booked execution that a bust takes back: the one it names, else the last one from REST,
+    which has ids of its own, of the same quantity and price.
 
-    One that the stream told of under another id is not meant: what is, was never heard of. Nor is
-    one that stands `instead` already, because REST told of the correction first.
+    One that the stream reported under another id is not meant: the one that is was never reported.
+    Nor is one that equals `instead`, because REST listed the correction first.
     """
     standing = known.standing()
     if any(posting.execution_id == bust.previous_id for posting in known.postings):
@@ -219,14 +219,14 @@ def _busted(bust: m.Bust, known: Executions, instead: m.Execution | None) -> Pos
     return alike[-1] if alike else None
 
 
-def _is_of(order: Order, update: m.OrderUpdate) -> bool:
-    """Whether a report is of this order indeed. The broker writes a pair with and without '/'."""
+def _fits(order: Order, update: m.OrderUpdate) -> bool:
+    """Whether a report fits this order. The broker writes a pair with and without '/'."""
     symbols = (order.symbol.replace("/", ""), update.symbol.replace("/", ""))
     same = update.side is order.side and symbols[0] == symbols[1]
-    return same and update.qty == order.qty  # somebody's order in dollars has none
+    return same and update.qty == order.qty  # a human's order in dollars has none
 
 
-def _tells_news(order: Order, reported: Decimal, update: m.OrderUpdate) -> bool:
+def _is_news(order: Order, reported: Decimal, update: m.OrderUpdate) -> bool:
     return (
         may_move(order.status, update.status)
         or (update.filled_qty > reported and not order.corrected)
