@@ -8,8 +8,8 @@ from pathlib import Path
 
 from coordinator.core import records as r
 from coordinator.core.baseline import open_order
-from coordinator.core.restatement import Change, Late, Term, booked, realized_by, restated
-from coordinator.core.statement import Rows
+from coordinator.core.restatement import Change, Late, Term, realized_by, restated
+from coordinator.core.statement import Rows, replayed
 from coordinator.core.values import ZERO
 from coordinator.shell.journal_reading import read_session
 from coordinator.shell.late import read_intents, read_late, read_terms, unknown_orders
@@ -83,7 +83,7 @@ def _ended_order(
     knew = [t for t in terms if t.seq < own.seq and name in t.carried | _ids(t, name, intended_in)]
     if not knew:
         return []
-    order = booked(_records(journal, knew[-1].session_id)).books.orders.get(name)
+    order = replayed(_records(journal, knew[-1].session_id)).books.orders.get(name)
     return [open_order(order)] if order is not None else []
 
 
@@ -98,7 +98,7 @@ def _closes(
     earlier = [t for t in terms if t.seq < own.seq and record.strategy in t.strategies]
     if not earlier:
         return {}
-    marks = booked(_records(journal, earlier[-1].session_id)).books.ledger.marks
+    marks = replayed(_records(journal, earlier[-1].session_id)).books.ledger.marks
     return {record.symbol: marks[record.symbol]} if record.symbol in marks else {}
 
 

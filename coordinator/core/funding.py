@@ -1,7 +1,7 @@
-"""Where the cash of strategies' books comes from: UNASSIGNED, which holds what no strategy owns.
+"""Funds the strategies' books from UNASSIGNED, which holds what no strategy owns.
 
-A new book is funded with its initial cash. A book that exists goes on as it is; if its configured
-cash was edited, the difference is a transfer.
+A new book gets its initial cash. An existing book goes on as it is; if its configured cash was
+edited, the difference is a transfer.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from coordinator.errors import SafetyRefusal
 
 
 def transfers(books: Books, specs: Sequence[StrategySpec], now: datetime) -> list[r.Transferred]:
-    """The transfers that give these strategies the cash they are configured with, not yet applied.
+    """The transfers that give these strategies their configured cash, not yet applied.
 
     Raises:
-        SafetyRefusal: UNASSIGNED does not hold as much.
+        SafetyRefusal: UNASSIGNED does not hold enough cash.
     """
     moves = []
     for spec in specs:
@@ -39,7 +39,7 @@ def _check_capital(
     needed = sum((move.amount for move in moves), ZERO)
     free = books.ledger[UNASSIGNED].cash
     if needed <= max(free, ZERO):
-        return  # a human may have spent more than UNASSIGNED had; books that exist go on
+        return  # a human may have overspent UNASSIGNED: that alone stops no existing book
     each = ", ".join(f"{move.target} {_dollars(move.amount)}" for move in moves)
     total = sum((spec.initial_cash for spec in specs), ZERO)
     raise SafetyRefusal(

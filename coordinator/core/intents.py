@@ -1,7 +1,7 @@
-"""From a wish to an intent, which is durable before the broker can know of it.
+"""Turns wishes into intents, which are durable before the broker can know of them.
 
-An intent is released at once, or waits, if an opposite order stands on its ticker. Where crossing
-is on, opposite wishes of one minute change hands inside first.
+An intent is released at once, or waits while an opposite order stands on its ticker. With crossing
+on, opposite wishes of one minute first fill each other inside.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from coordinator.core.values import ZERO, Side
 
 
 class Intents:
-    """The intents of one session, whose ids say its date.
+    """Makes the intents of one session, whose date is part of their ids.
 
-    With `crossing`, wishes wait for `end_minute`, which nets them. Strategies `apart` are each
-    alone at a broker of its own, so that no order waits for another's.
+    With `crossing`, wishes wait for `end_minute`, which nets them. With `apart`, each strategy is
+    alone at a broker of its own, so that no order waits for another strategy's.
     """
 
     def __init__(
@@ -40,27 +40,27 @@ class Intents:
         self._blotter, self._assets, self._date = blotter, assets, session_date
         self.crossing, self._apart = crossing, apart
         self._wishes: list[Wish] = []
-        self._keys: dict[str, str] = {}
-        """What each strategy's order ids of this session begin with."""
+        self._prefixes: dict[str, str] = {}
+        """How each strategy's order ids of this session begin: '<strategy>.<session date>'."""
 
     def wish(self, wish: Wish, now: datetime) -> None:
-        """A strategy wants an order."""
+        """Order what a strategy wants, or keep it for the minute's end with `crossing`."""
         if self.crossing:
             self._wishes.append(wish)
         else:
             self._intend(wish, now)
 
     def entries_wished(self, strategy: str) -> int:
-        """Entries of a strategy that wait for the minute's end."""
+        """How many entries of a strategy wait for the minute's end."""
         return sum(w.strategy == strategy and w.side is Side.BUY for w in self._wishes)
 
     def sale_wished(self, symbol: str) -> Decimal:
-        """How much of a symbol is to be sold, of what waits for the minute's end."""
-        own = (w.qty for w in self._wishes if w.symbol == symbol and w.side is Side.SELL)
-        return sum(own, ZERO)
+        """The quantity of a symbol in the sales that wait for the minute's end."""
+        sales = (w.qty for w in self._wishes if w.symbol == symbol and w.side is Side.SELL)
+        return sum(sales, ZERO)
 
     def end_minute(self, now: datetime) -> None:
-        """All wishes of a minute are known: net them, and order the rest."""
+        """Net the wishes of a minute that is complete, and order the rest."""
         if not self._wishes:
             return
         wishes, self._wishes = self._wishes, []
@@ -73,13 +73,13 @@ class Intents:
 
     def next_id(self, strategy: str) -> str:
         """The id of a strategy's next order."""
-        key = self._keys.get(strategy)
-        if key is None:
-            key = self._keys[strategy] = f"{strategy}.{self._date.isoformat()}"
-        return f"{key}.{self._blotter.books.sequences.get(key, 0) + 1}"
+        prefix = self._prefixes.get(strategy)
+        if prefix is None:
+            prefix = self._prefixes[strategy] = f"{strategy}.{self._date.isoformat()}"
+        return f"{prefix}.{self._blotter.books.sequences.get(prefix, 0) + 1}"
 
     def submit(self, order_id: str, symbol: str, side: Side, qty: Decimal) -> None:
-        """Send a released order, once it is durable."""
+        """Command that a released order be sent, once it is durable."""
         tif = self._assets[symbol].time_in_force
         self._blotter.command(m.SubmitOrder(order_id, symbol, side, qty, tif))
 
@@ -108,7 +108,7 @@ class Intents:
         return order_id
 
     def _cross(self, cross: Cross, now: datetime) -> None:
-        """Two orders that fill each other at the last price, without a fee."""
+        """Record two orders that fill each other at the last price, without a fee."""
         for wish in (cross.seller, cross.buyer):
             order_id = self._record(wish, cross.qty, now, released=False)
             self._blotter.record(

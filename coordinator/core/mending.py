@@ -1,6 +1,7 @@
-"""Which strategies failed today and have been edited since: the one stop that an edit lifts.
+"""Finds the strategies that failed today and were edited since: an edit lifts no other stop.
 
-What a strategy was is read from its opening in the session's record: a restart knows no more.
+What a strategy was is read from its opening in the session's record, which is all that a restart
+has.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from coordinator.core.lane import FAULT, StrategySpec
 
 
 def mended(books: Books, specs: Sequence[StrategySpec]) -> list[str]:
-    """Who of these failed today, and is not what failed any more: its code or its rule is another.
+    """The names of the strategies that failed today, and whose code or rule has changed since.
 
-    A stop for any other reason stands, whatever is edited.
+    A stop for any other reason stays, whatever is edited.
     """
     session = books.session
     ran = {one.strategy: one for one in session.openings} if session else {}
@@ -29,12 +30,12 @@ def _has_failed(books: Books, name: str) -> bool:
 
 
 def _is_rule_of(opening: r.Opening, spec: StrategySpec) -> bool:
-    """Whether a strategy is what its book's opening describes; where that knows no code, any is."""
+    """Whether a strategy is what an opening describes; one without a digest fits any code."""
     kind, code = spec.strategy_type, opening.code or spec.code
     same = opening.strategy_type == kind and code == spec.code
-    return same and _plainly(opening.params) == _plainly(spec.params)
+    return same and _as_text(opening.params) == _as_text(spec.params)
 
 
-def _plainly(params: Mapping[str, object]) -> str:
-    """The same for parameters as they are configured and as a journal gives them back."""
+def _as_text(params: Mapping[str, object]) -> str:
+    """A text that is the same for parameters as configured and as read from a journal."""
     return json.dumps(params, sort_keys=True, default=str)

@@ -1,6 +1,6 @@
-"""How a session begins in the books, or goes on in them after a restart.
+"""Opens a session in the books, or resumes it after a restart.
 
-Which session it is, its name says: one for each coordinator, account and date.
+There is one session for each coordinator, account and date.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ def session_id(coordinator: str, account: str, plan: SessionPlan) -> str:
 def open_session(
     books: Books, specs: Sequence[StrategySpec], plan: SessionPlan, name: SessionName, now: datetime
 ) -> list[r.Record]:
-    """The records that begin a session, or go on with it, applied to `books` already.
+    """The records that open a session, or resume it, applied to `books` already.
 
-    A session that was opened before on its date is resumed with the baselines it had; a strategy
-    that is new in it joins with its own. What a configuration that was edited meanwhile changes is
-    recorded as a reload would.
+    A session that was opened before is resumed with the baselines it had; a strategy that is new in
+    it joins with its own. If the configuration was edited meanwhile, its changes are recorded as a
+    reload would record them.
 
     Raises:
         SafetyRefusal: UNASSIGNED does not hold the cash that the strategies are to begin with.
@@ -57,7 +57,7 @@ def open_session(
     moves = transfers(books, specs, now)
     session = books.session
     if session is not None and session.session_id == name.session_id:
-        return _go_on(books, session, specs, name, moves, now)
+        return _resume(books, session, specs, name, moves, now)
     listed = {o.strategy: o for o in session.openings} if session else {}
     baselines = [Baseline.of(books, spec) for spec in specs]
     baselines += [Baseline.dormant(books, n, listed.get(n)) for n in dormant_names(books, specs)]
@@ -80,7 +80,7 @@ def open_session(
     return [*moves, opened]
 
 
-def _go_on(
+def _resume(
     books: Books,
     session: r.SessionOpened,
     specs: Sequence[StrategySpec],
@@ -88,7 +88,7 @@ def _go_on(
     moves: Sequence[r.Transferred],
     now: datetime,
 ) -> list[r.Record]:
-    """What a restart records of the session that it goes on with."""
+    """The records with which a restart resumes the session."""
     edited = session.config_hash != name.config_hash
     continuation = Continuation.of(books, session, specs, edited=edited)
     changes: list[r.Record] = []
@@ -96,8 +96,8 @@ def _go_on(
         changes.append(found_at_restart(books, session, specs, name.config_hash, now))
     books.apply_all(moves)
     again = continuation.opened_again(books, now)
-    goes_on: r.Record = r.SessionResumed(now, session.session_id)
+    resumed: r.Record = r.SessionResumed(now, session.session_id)
     if again.openings != session.openings or name.feed != session.feed:
-        goes_on = replace(again, mode=name.mode, feed=name.feed)
-    books.apply_all([goes_on, *changes])
-    return [*moves, goes_on, *changes]
+        resumed = replace(again, mode=name.mode, feed=name.feed)
+    books.apply_all([resumed, *changes])
+    return [*moves, resumed, *changes]

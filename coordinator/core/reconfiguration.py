@@ -1,7 +1,7 @@
-"""A session goes on with another configuration: while it trades, or found so by a restart.
+"""Lets a session go on with another configuration, reloaded or found edited by a restart.
 
 A strategy that joins begins as at a start; one that changes keeps its book and its baseline; one
-that is gone keeps its book, and what is to be sold of it is remembered until it is.
+that is gone keeps its book, and what is to be sold of it is remembered until it is sold.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ from coordinator.core.reload import Difference, Reload, Removal, traded
 from coordinator.core.values import exactly, is_unseen
 
 RESTART = "restart"
-"""By whom a configuration is changed that was edited while no process ran."""
+"""The author of a change that was made while no process ran."""
 
 
 @dataclass(frozen=True, slots=True)
 class Continuation:
-    """The books of a session that goes on: those that it has, and those that join it now."""
+    """The openings of a session that goes on, and the baselines of the books that join it."""
 
     session: r.SessionOpened
     kept: tuple[r.Opening, ...]
@@ -40,7 +40,10 @@ class Continuation:
         *,
         edited: bool = True,
     ) -> Continuation:
-        """As these strategies go on with it, before transfers; described anew where `edited`."""
+        """The continuation with these strategies; call it before transfers are applied.
+
+        Without `edited`, the openings describe the strategies as before.
+        """
         named = {spec.name: spec for spec in specs if edited}
         kept = tuple(_described(one, named.get(one.strategy)) for one in session.openings)
         known = {one.strategy for one in kept}
@@ -48,7 +51,7 @@ class Continuation:
         return cls(session, kept, joining)
 
     def opened_again(self, books: Books, now: datetime) -> r.SessionOpened:
-        """The session's opening as it is from now on, transfers made."""
+        """The session's opening from now on; call it once the transfers are applied."""
         openings = (*self.kept, *(baseline.opening(books) for baseline in self.joining))
         return replace(
             self.session,
@@ -66,7 +69,7 @@ def found_at_restart(
     config_hash: str,
     now: datetime,
 ) -> r.Reconfigured:
-    """What was edited while no process ran; who is not run any more keeps what it holds."""
+    """The record of an edit while no process ran; a strategy that is gone keeps what it holds."""
     runs = {spec.name for spec in specs}
     left = [one.strategy for one in session.openings if one.tickers and one.strategy not in runs]
     return r.Reconfigured(
@@ -84,7 +87,7 @@ def found_at_restart(
 def change_session(
     books: Books, difference: Difference, asked: Reload, keep: Callable[[r.Record], None]
 ) -> None:
-    """What makes a session that trades go on otherwise; `keep` applies and records each of it.
+    """Make a session that trades go on as it is asked to; `keep` applies and keeps a record.
 
     Raises:
         SafetyRefusal: UNASSIGNED does not hold the cash that is asked for; nothing has changed.
@@ -93,7 +96,7 @@ def change_session(
     assert session is not None, "a session that trades was opened"
     moves = transfers(books, specs, asked.now)
     continuation = Continuation.of(books, session, specs)
-    others = tuple(mended(books, specs))
+    trading_again = tuple(mended(books, specs))
     for move in moves:
         keep(move)
     again = continuation.opened_again(books, asked.now)
@@ -107,22 +110,22 @@ def change_session(
             by=asked.by,
             left=tuple(spec.name for spec in difference.removed),
             given_up=_given_up(books, specs, _to_sell(books, difference, asked.removal)),
-            mended=others,
+            mended=trading_again,
         )
     )
-    for seen in _learned(books, asked):
+    for seen in _unseen_history(books, asked):
         keep(seen)
 
 
-def _learned(books: Books, asked: Reload) -> list[r.HistorySeen]:
-    """The bars of its new tickers that nobody has seen yet."""
-    bars = [bar for part in (asked.history, asked.so_far) for some in part.values() for bar in some]
+def _unseen_history(books: Books, asked: Reload) -> list[r.HistorySeen]:
+    """The bars of the new tickers that the books have not seen yet."""
+    bars = [bar for part in (asked.history, asked.so_far) for own in part.values() for bar in own]
     fresh = tuple(bar for bar in bars if is_unseen(bar, books.last_bar))
     return [r.HistorySeen(asked.now, fresh)] if fresh else []
 
 
 def _described(opening: r.Opening, spec: StrategySpec | None) -> r.Opening:
-    """A book of the session, with what its strategy is from now on."""
+    """An opening that describes its strategy as it is from now on."""
     if spec is None:
         return opening
     return replace(
@@ -146,9 +149,9 @@ def _to_sell(books: Books, difference: Difference, removal: Removal) -> list[tup
 def _given_up(
     books: Books, specs: Sequence[StrategySpec], more: Iterable[tuple[str, str]] = ()
 ) -> dict[str, tuple[str, ...]]:
-    """What is to be sold though nobody trades it: what is so already, and what joins it now."""
+    """By strategy, the tickers to sell that it does not trade: those known already, and `more`."""
     now = traded(specs)
-    pairs = [(name, ticker) for name, some in books.given_up.items() for ticker in some]
+    pairs = [(name, ticker) for name, own in books.given_up.items() for ticker in own]
     pairs += more
     left: dict[str, tuple[str, ...]] = {}
     for name, ticker in dict.fromkeys(pairs):

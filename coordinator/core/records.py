@@ -26,7 +26,7 @@ from coordinator.core.orders import OrderStatus
 from coordinator.core.values import ZERO, Bar, Reason, Side
 
 CROSS = "cross."
-"""What the id of an execution begins with that one strategy had of another."""
+"""How the id of an execution between two of our books begins."""
 
 
 class Origin(Enum):
@@ -52,7 +52,7 @@ class ActivityKind(Enum):
 class AccountAdopted:
     """First sight of a broker account: all it holds becomes UNASSIGNED's.
 
-    `known` are the activities that it had already: what it holds has them in it.
+    `known` are the ids of the activities that it had had by then, which what it holds includes.
     """
 
     at: datetime
@@ -95,9 +95,10 @@ class SessionResumed:
 class Reconfigured:
     """The session goes on with another configuration, which `by` asked for, or a restart found.
 
-    What it begins or describes anew stands in a SessionOpened before it. `left` are strategies that
-    are not run any more, `mended` those that failed that day and open positions again, as others;
-    `given_up` has all tickers that are sold because nobody trades them, by who holds them.
+    The books that it begins or describes anew are in a SessionOpened before it. `left` are
+    strategies that no longer run, `mended` those that failed that day and, edited, may open
+    positions again; `given_up` has all tickers to sell because their holder, by which they are
+    listed, no longer trades them.
     """
 
     at: datetime
@@ -218,7 +219,7 @@ class OrderMoved:
 
 @dataclass(frozen=True, slots=True)
 class CancelRequested:
-    """A strategy wants its open buy ended, because it wants out for `reason`."""
+    """An open order is to be cancelled: its strategy exits for `reason`, or was removed."""
 
     at: datetime
     client_order_id: str
@@ -231,7 +232,7 @@ class FillBooked:
 
     `qty` is gross; `fee_qty` is what a crypto buy lost in coin, `fee` the fee in dollars (of a
     coin fee: its value at this price). A bust has the opposite sign throughout, an id of its own,
-    and in `reverses` the id of the execution that never was; what corrects that one names it too.
+    and in `reverses` the id of the execution taken back; one that corrects that names it too.
     """
 
     at: datetime
@@ -249,13 +250,13 @@ class FillBooked:
 
     @property
     def is_cross(self) -> bool:
-        """Whether it passed between two of our books, and the broker knows nothing of it."""
+        """Whether it is between two of our books, so that the broker does not know of it."""
         return self.execution_id.startswith(CROSS)
 
 
 @dataclass(frozen=True, slots=True)
 class OrderAdopted:
-    """An order at the broker that took the place of one of ours, changed by hand."""
+    """An order that a human put in the place of one of ours, and that is ours from now on."""
 
     at: datetime
     client_order_id: str
@@ -266,12 +267,12 @@ class OrderAdopted:
 
 @dataclass(frozen=True, slots=True)
 class ActivityBooked:
-    """A movement of the account that is no fill, in the one book that it is attributed to.
+    """An activity of the account other than a fill, or the share of it that one book has.
 
     `amount` is dollars of cash; `qty` units of `symbol` that came or went, worth `price` dollars
-    each. `kind` says what they count as; `day` is the date that the movement belongs to, and
-    `allocated_by` how it came to this book. It `settles` so much of this book's fees that wait for
-    the broker's posting, in coins of `symbol` or in dollars; below zero it adds to them.
+    each. `kind` says what they count as; `day` is the date that the activity belongs to, and
+    `allocated_by` how it came to this book. It `settles` that much of this book's fees that the
+    broker has not posted yet, in coins of `symbol` or in dollars; a negative value adds to them.
     """
 
     at: datetime

@@ -1,13 +1,13 @@
-"""What an edited configuration changes in a session that trades; the difference alone, as values.
+"""The difference between the configuration that a session trades with and an edited one.
 
-A strategy is known by its name. One that goes on under new parameters, tickers or limits keeps its
-book; one that is gone leaves it as it is, or has it sold, as the operator chose.
+A strategy is known by its name. One that goes on with new parameters, tickers or limits keeps its
+book. What one that is gone holds is kept, or sold, as the operator chose.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import Enum
 
@@ -17,7 +17,7 @@ from coordinator.core.setup import Setup
 from coordinator.core.values import SHADOW_MARK, Bar, is_crypto
 
 _DIGITS = 8
-"""Of a digest, enough to tell two texts apart."""
+"""How much of a digest is shown: enough to tell two texts apart."""
 
 
 class Removal(Enum):
@@ -29,7 +29,7 @@ class Removal(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Reload:
-    """A configuration that a session that trades shall go on with, at broker time `now`.
+    """The configuration that a session is to go on with, asked for at broker time `now`.
 
     `assets` are those of its new tickers. By ticker, `history` has the bars from before the session
     and `so_far` those of the session, for the indicators that begin now.
@@ -48,7 +48,7 @@ class Reload:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """What leads from the strategies that run, `old`, to those that shall, `new`."""
+    """The difference between the strategies that run, `old`, and those that are to run, `new`."""
 
     old: Sequence[StrategySpec]
     new: Sequence[StrategySpec]
@@ -67,7 +67,7 @@ class Difference:
 
     @property
     def changed(self) -> list[tuple[StrategySpec, StrategySpec]]:
-        """(as it ran, as it shall run) of each strategy that goes on in another way."""
+        """(old, new) of each strategy that goes on in another way."""
         before = {spec.name: spec for spec in self.old}
         pairs = [(before[spec.name], spec) for spec in self.new if spec.name in before]
         return [(old, new) for old, new in pairs if old != new]
@@ -118,14 +118,14 @@ def sentences(old: Setup, new: Setup, removal: Removal) -> list[str]:
 
 
 def about_mended(names: Iterable[str], mark: str = "") -> list[str]:
-    """That these, which failed today, trade again; `mark` says what they are."""
+    """A line for each strategy that failed today and trades again; `mark` follows its name."""
     return [f"~ {name}{mark}: failed today, and trades again" for name in names]
 
 
 def _about_strategies(
     difference: Difference, removal: Removal, *, mark: str = "", promoted: Collection[str] = ()
 ) -> Iterator[str]:
-    """`mark` says what they are; of shadows those `promoted` leave their simulated books behind."""
+    """`mark` follows each name; `promoted` shadows leave their simulated books behind."""
     sold = removal is Removal.FLATTEN
     for spec in difference.added:
         cash = f"${spec.initial_cash:,.2f}, unless it has a book already"
@@ -147,10 +147,8 @@ def _about_strategies(
 
 
 def _about_the_account(old: Setup, new: Setup) -> Iterator[str]:
-    for key in old.controls.__dataclass_fields__:
-        before, after = getattr(old.controls, key), getattr(new.controls, key)
-        if before != after:
-            yield f"~ controls: {key} {_shown(before)} -> {_shown(after)}"
+    for change in _changed_values(asdict(old.controls), asdict(new.controls)):
+        yield f"~ controls: {change}"
     if old.crossing != new.crossing:
         yield f"~ crossing {_shown(old.crossing)} -> {_shown(new.crossing)}"
     if fresh := [ticker for ticker in new.tickers if ticker not in set(old.tickers)]:
@@ -160,7 +158,7 @@ def _about_the_account(old: Setup, new: Setup) -> Iterator[str]:
 
 
 def _fixed(old: Setup, new: Setup) -> list[tuple[str, object, object]]:
-    """What a session is known or booked by."""
+    """What a session cannot change: the name, the old value and the new one of each setting."""
     names = ("coordinator", "mode", "feed", "crypto_fee_rate")
     words = {"coordinator": "name"}
     return [(words.get(name, name), getattr(old, name), getattr(new, name)) for name in names]
@@ -185,12 +183,13 @@ def _changes(old: StrategySpec, new: StrategySpec) -> Iterator[str]:
         yield f"${abs(move):,.2f} of cash moves {whither} (initial_cash {new.initial_cash})"
     if old.min_warmup_bars != new.min_warmup_bars:
         yield f"min_warmup_bars {old.min_warmup_bars} -> {new.min_warmup_bars}"
-    for key in dict.fromkeys((*old.params, *new.params)):
-        before, after = old.params.get(key), new.params.get(key)
-        if before != after:
-            yield f"{key} {_shown(before)} -> {_shown(after)}"
-    for key in old.limits.__dataclass_fields__:
-        before, after = getattr(old.limits, key), getattr(new.limits, key)
+    yield from _changed_values(old.params, new.params)
+    yield from _changed_values(asdict(old.limits), asdict(new.limits))
+
+
+def _changed_values(old: Mapping[str, object], new: Mapping[str, object]) -> Iterator[str]:
+    for key in dict.fromkeys((*old, *new)):
+        before, after = old.get(key), new.get(key)
         if before != after:
             yield f"{key} {_shown(before)} -> {_shown(after)}"
 

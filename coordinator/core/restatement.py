@@ -1,13 +1,13 @@
-"""Whose day a late booking restates: what one session booked and an earlier one earned.
+"""Moves late bookings from the session that booked them to the one that they belong to.
 
-A fill belongs to the session in which it happened, as long as that session's order had not been
-carried on; what takes an execution back, or corrects it, to the session of that execution; a fee to
-its date's. Everything else stays where it was booked. Between the session that it belongs to and
-the one that booked it, each begins with the books that it should have found.
+A fill belongs to the session in which it happened, unless its order was carried on to the next; a
+reversal or a correction of an execution, to the session of that execution; a fee, to that of its
+date. Everything else stays where it was booked. Each session after the one that a booking belongs
+to, up to the one that booked it, begins with the books that it should have found.
 
 Cash, quantities and fees do not depend on the order of bookings, and are those of the restated day.
-Realised P&L does: it stays as it was booked, but for the late bookings' own, which moves with them.
-So the sessions' realised P&L still sums to the books', and net P&L is exact in each.
+Realised P&L does: it stays as it was booked, except that of the late bookings, which moves with
+them. So the sessions' realised P&L still sums to the books', and net P&L is exact in each.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from coordinator.core import records as r
 from coordinator.core.baseline import open_order
 from coordinator.core.books import Books
 from coordinator.core.sequences import strategy_of
-from coordinator.core.statement import Replay, Rows, statement
+from coordinator.core.statement import Rows, replayed, statement
 from coordinator.core.values import ATTO, UNASSIGNED, ZERO, exactly
 
 Bookable = r.FillBooked | r.ActivityBooked | r.OrderMoved
@@ -29,7 +29,7 @@ Bookable = r.FillBooked | r.ActivityBooked | r.OrderMoved
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One session's place in its account's journal; `seq` is its opening's."""
+    """One session in its account's journal; `seq` is the number of its opening record."""
 
     session_id: str
     seq: int
@@ -43,7 +43,7 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """A record of the journal that may belong to an earlier session than the one it is of."""
+    """A journal record of one session that may belong to an earlier one."""
 
     seq: int
     session_id: str
@@ -52,8 +52,8 @@ class Booking:
 
 @dataclass(frozen=True, slots=True)
 class Late:
-    """A booking that belongs to an earlier session; `between` are those that follow that one, up
-    to and with the one that booked it."""
+    """A booking that belongs to an earlier session; `between` are the sessions after that one, the
+    one that booked it included."""
 
     booking: Booking
     belongs_to: str
@@ -62,11 +62,12 @@ class Late:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """How a session differs from what was booked in it.
+    """How a session differs from its own records.
 
-    `late` belongs to it and was booked later; of its own records those at `away` belong to earlier
-    ones, which took `given` of realised P&L with them; `before` should have been in the books that
-    it found, and `marks` are the closes of what only they hold; `orders` had ended earlier.
+    `late` are bookings of later sessions that belong to it. Its own records at the indexes `away`
+    belong to earlier sessions, and `given` is their realised P&L by strategy. `before` are bookings
+    that should have been in the books that it found, `marks` the closes of what only they hold.
+    `orders` are the ended orders of earlier sessions that late bookings are of.
     """
 
     late: tuple[Bookable, ...] = ()
@@ -80,7 +81,7 @@ class Change:
 def late_bookings(terms: Sequence[Term], bookings: Iterable[Booking]) -> list[Late]:
     """Which of `bookings`, in the order of the journal, belong to an earlier session.
 
-    An order's moves follow its executions if none of those stays where they were booked.
+    An order's moves go with its executions, if these all belong to the same earlier session.
     """
     homes: dict[tuple[str, str], str] = {}
     found, fills = list[Late](), dict[tuple[str, str], set[str]]()
@@ -133,7 +134,7 @@ def _home(terms: Sequence[Term], booking: Booking, homes: Mapping[tuple[str, str
 
 
 def _went_on(fill: r.FillBooked, term: Term, chain: Sequence[Term]) -> bool:
-    """Whether the fill happened after the session, of an order that lived on, or of nobody's."""
+    """Whether a fill happened after the session, of an order carried on or of no strategy's."""
     if term.ended_at is None or fill.at <= term.ended_at:
         return False
     following = chain[chain.index(term) + 1]
@@ -149,35 +150,26 @@ def restated(records: Sequence[r.Record], change: Change) -> Rows:
     """
     if change == Change():
         return statement(records)
-    told = booked([*records, *change.late])
-    true = booked(_in_time(_own(records, change), change.late))
-    rows = true.rows()
+    as_booked = replayed([*records, *change.late])
+    in_time = replayed(_in_time(_own(records, change), change.late))
+    rows = in_time.rows()
     for row in rows["pnl_daily"]:
         name = str(row["strategy"])
-        realized = told.books.ledger[name].realized - change.given.get(name, ZERO)
+        realized = as_booked.books.ledger[name].realized - change.given.get(name, ZERO)
         row["realized_pnl"] = realized
         row["unrealized_change"] = row["net_pnl"] - realized + row["fees"]  # type: ignore[operator]
     for row in rows["positions"]:
-        as_told = told.books.ledger[str(row["strategy"])].positions.get(str(row["symbol"]))
-        if as_told is not None and as_told.qty == row["qty"]:
-            row["avg_price"] = as_told.avg_price.quantize(ATTO)
-            row["unrealized_pnl"] = row["market_value"] - as_told.cost  # type: ignore[operator]
+        position = as_booked.books.ledger[str(row["strategy"])].positions.get(str(row["symbol"]))
+        if position is not None and position.qty == row["qty"]:
+            row["avg_price"] = position.avg_price.quantize(ATTO)
+            row["unrealized_pnl"] = row["market_value"] - position.cost  # type: ignore[operator]
     return rows
-
-
-@exactly
-def booked(records: Iterable[r.Record]) -> Replay:
-    """The session's books, built from its records."""
-    replay = Replay()
-    for record in records:
-        replay.take(record)
-    return replay
 
 
 @exactly
 def realized_by(records: Sequence[r.Record], late: Sequence[Bookable]) -> list[Decimal]:
     """Realised P&L that each late booking brings to its strategy's session."""
-    books = booked(records).books
+    books = replayed(records).books
     found = []
     for record in late:
         if isinstance(record, r.OrderMoved):
@@ -206,7 +198,7 @@ def _own(records: Sequence[r.Record], change: Change) -> list[r.Record]:
 
 
 def _as_described(opening: r.Opening, earlier: Mapping[str, r.Opening]) -> r.Opening:
-    """A book with the baseline that its session found, and what its strategy is by now."""
+    """An opening with the session's first baseline, that describes its strategy as it is by now."""
     if (first := earlier.get(opening.strategy)) is None:
         return opening
     kind, params, tickers = opening.strategy_type, opening.params, opening.tickers

@@ -21,9 +21,9 @@ from coordinator.core.values import exactly
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """What differs and is not explained; what the broker proves, and the books do not have yet.
+    """The differences that nothing explains, and the bookings that the broker proves.
 
-    `excused` are the ids of differences that an order in flight can be the reason of.
+    `excused` are the ids of the differences that an order in flight may have caused.
     """
 
     differences: tuple[r.DiscrepancyFound, ...]
@@ -60,7 +60,7 @@ def review(books: Books, seen: m.AccountSeen, crypto_fee_rate: Decimal) -> Revie
 
 
 def _desk(books: Books) -> OrderDesk:
-    """A desk whose orders nobody carries out; a wish to get out is nothing to act on here."""
+    """A desk whose commands nobody carries out, and which has no exits to go on with."""
     assets = {}
     for order in books.orders:
         order.cancel_reason = None

@@ -12,7 +12,7 @@ from coordinator.core.session import SessionPlan
 
 
 class Rollover:
-    """The strategies whose day of this session is yet to begin; `record` is told when it does."""
+    """Begins the strategies' days of one session; `record` applies a record and keeps it."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class Rollover:
             self._waiting = [spec for spec in self._waiting if not self._begins(spec, now)]
 
     def _begins(self, spec: StrategySpec, now: datetime) -> bool:
-        """Whether a strategy's day has begun by now."""
+        """Begin a strategy's day if it is due; returns whether it has begun by now."""
         if self._books.days[spec.name].date != self._plan.date:
             if now < self._plan.rolls_at(spec.tickers):
                 return False

@@ -9,8 +9,8 @@ LONGEST = 18
 def pass_over(sequences: dict[str, int], client_order_id: str) -> None:
     """Let the next id come after this one, which somebody has used.
 
-    `sequences` has the last number used by '<strategy>.<session date>'. What is no id of that form
-    changes nothing.
+    `sequences` has the last number used by '<strategy>.<session date>'. An id of another
+    form changes nothing.
     """
     key, _, number = client_order_id.rpartition(".")
     if number.isdecimal() and len(number) <= LONGEST:
@@ -18,5 +18,5 @@ def pass_over(sequences: dict[str, int], client_order_id: str) -> None:
 
 
 def strategy_of(client_order_id: str) -> str:
-    """Whose order it is, by its id: '<strategy>.<session date>.<sequence>'."""
+    """The strategy of an order, by its id: '<strategy>.<session date>.<sequence>'."""
     return client_order_id.partition(".")[0]

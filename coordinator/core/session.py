@@ -28,13 +28,13 @@ class Hours:
 
 
 class Markets(NamedTuple):
-    """Whether something is so of stocks, and of crypto."""
+    """Something that is true or false of stocks, and of crypto."""
 
     stocks: bool
     crypto: bool
 
     def of(self, symbol: str) -> bool:
-        """Whether it is so of a ticker's market."""
+        """Whether it is true of a ticker's market."""
         return self.crypto if is_crypto(symbol) else self.stocks
 
 
@@ -87,7 +87,7 @@ class SessionPlan:
         )
 
     def counting(self, start: datetime) -> Markets:
-        """Of which markets bars that start then count."""
+        """The markets whose bars that start then count."""
         end = start + MINUTE
         stock, crypto = self.stock, self.crypto_day
         return Markets(
@@ -96,7 +96,7 @@ class SessionPlan:
         )
 
     def deciding(self, start: datetime) -> Markets:
-        """Of which markets a decision may be taken at the close of bars that start then."""
+        """The markets on whose bars that start then a decision may be taken at the close."""
         stocks, crypto = self.counting(start)
         end = start + MINUTE
         closes = self.stock.close if self.stock else None

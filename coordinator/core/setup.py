@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from coordinator.core.controls import Controls
 from coordinator.core.fees import CRYPTO_FEE_RATE
-from coordinator.core.lane import StrategySpec
+from coordinator.core.lane import StrategySpec, tickers_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,4 +32,4 @@ class Setup:
     @property
     def tickers(self) -> list[str]:
         """Every ticker of any strategy, once, in order of first mention; shadows' too."""
-        return list(dict.fromkeys(ticker for spec in self.every for ticker in spec.tickers))
+        return tickers_of(self.every)

@@ -40,14 +40,20 @@ def statement(records: Sequence[r.Record]) -> Rows:
     Raises:
         ValueError: no session was opened in these records.
     """
+    return replayed(records).rows()
+
+
+@exactly
+def replayed(records: Iterable[r.Record]) -> Replay:
+    """The books and rows of one session, built from its records."""
     replay = Replay()
     for record in records:
         replay.take(record)
-    return replay.rows()
+    return replay
 
 
 class Replay:
-    """Builds the books again and notes what the tables want to know on the way."""
+    """Builds the books again, and collects the tables' rows on the way."""
 
     def __init__(self) -> None:
         self.books = Books()
@@ -60,11 +66,11 @@ class Replay:
         self._tables: Rows = {name: [] for name in ("fills", "activities", "discrepancies")}
         self._fills: Counter[str] = Counter()
         self._moved: set[str] = set()
-        """Whose cash or positions have moved since their curves were last noted."""
+        """Strategies whose cash, positions or marks have moved since their curves' last point."""
         self._stops: dict[str, str] = {}
-        """How a strategy failed, whether or not it trades again by now."""
+        """How each strategy that failed did, even if it trades again by now."""
         self._holders: dict[str, set[str]] = {}
-        """Who holds a symbol, or held it when it was last looked at."""
+        """The strategies that hold a symbol, or held it at its last bar."""
 
     def take(self, record: r.Record) -> None:
         """Apply the session's next record."""
@@ -132,7 +138,7 @@ class Replay:
         self.opened = replace(record, at=self.opened.at) if self.opened else record
         self._orders.open(record)
         for opening in record.openings:
-            if opening.strategy not in self._curves:  # a session may be opened again for more
+            if opening.strategy not in self._curves:  # a reload opens it again
                 self._curves[opening.strategy] = EquityCurve()
                 self._start_unrealized[opening.strategy] = unrealized(self.books, opening.strategy)
         self._moved.update(self._curves)
@@ -150,7 +156,7 @@ class Replay:
         self._moved.clear()
 
     def _note_moves(self, record: r.Record) -> None:
-        """Note whose cash, positions or marks a record has moved."""
+        """Note the strategies whose cash, positions or marks a record has moved."""
         match record:
             case r.FillBooked() | r.ActivityBooked():
                 self._moved.add(record.strategy)
@@ -224,7 +230,7 @@ class Replay:
         return pnl_row(opened, self.books, opening, start, self._fills[name], drawdown)
 
     def _note_activity(self, record: r.ActivityBooked) -> None:
-        """What moved: units as such, dollars with the value of the units."""
+        """Add an activity's row; its amount includes the value of its units, but for a split."""
         worth = record.amount
         if record.kind is not r.ActivityKind.SPLIT:
             worth += record.qty * record.price

@@ -1,8 +1,8 @@
-"""The texts of the records of which there are many, written out field by field.
+"""Writes the JSON of the most frequent records, field by field.
 
-Each is exactly what `codec` makes of any record by walking its fields, at a twentieth of the cost.
-A value that is not of its field's type raises an AttributeError, KeyError or TypeError, and is left
-to the walk.
+Each text is exactly what `codec` makes of a record by walking its fields, at a twentieth of the
+cost. A value that is not of its field's type raises an AttributeError, KeyError or TypeError, and
+the record is left to the walk.
 """
 
 from __future__ import annotations
@@ -57,4 +57,4 @@ WRITERS: Mapping[type, Callable[[Any, str], str]] = {
     OrderMoved: _order_moved,
     FillBooked: _fill_booked,
 }
-"""The text of a record, and of its time beforehand: records of one minute share that."""
+"""By type, what writes a record, given the text of its time, which a minute's records share."""

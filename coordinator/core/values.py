@@ -1,6 +1,6 @@
 """The nouns of trading as frozen values: tickers, bars, sides, and exact money.
 
-Nothing here knows a clock, a socket or a file. Money, prices and quantities are exact
+Nothing here uses a clock, a socket or a file. Money, prices and quantities are exact
 decimals; times are aware UTC; a state is an enumeration.
 """
 
@@ -23,9 +23,9 @@ ZERO = Decimal(0)
 UNASSIGNED = "UNASSIGNED"
 """The book of everything on the account that no strategy owns."""
 SHADOW_MARK = " (shadow)"
-"""Behind a strategy's name, wherever its simulated book stands beside true ones."""
+"""Follows a strategy's name where its simulated book is shown beside real ones."""
 SHADOW_ACCOUNT = "SH-"
-"""Before an account's number: the account of the simulated books beside it."""
+"""Precedes an account's number in that of the simulated books beside it."""
 
 SYMBOL_PATTERN = re.compile(r"[A-Z][A-Z0-9.]{0,9}(/[A-Z0-9]{2,10})?")
 NAME_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,47}")
@@ -128,7 +128,7 @@ class Bar:
         return Floats(*map(float, (self.open, self.high, self.low, self.close, self.volume)))
 
     def __eq__(self, other: object) -> bool:
-        """Equal in every field, whether they were decimals from the start or are yet to be."""
+        """Equal in every field, whether its decimals are made already or not."""
         return isinstance(other, Bar) and _all_of(self) == _all_of(other)
 
     def __hash__(self) -> int:
@@ -138,16 +138,16 @@ class Bar:
 _all_of = attrgetter(*Bar.__dataclass_fields__)
 symbol_of: Callable[[Bar], str] = attrgetter("symbol")
 start_of: Callable[[Bar], datetime] = attrgetter("start")
-"""Of many bars `map` reads a column by these at a third of what a loop takes."""
+"""With these, `map` reads a column of many bars in a third of the time of a loop."""
 Numbers = tuple[float, float, float, float, float, int | None, float | None]
 """Open, high, low, close, volume, trade count and vwap as the wire had them: ints, too."""
 
 
 class WireBar(Bar):
-    """A bar that keeps its numbers as they came; each becomes a decimal when it is asked for.
+    """A bar that keeps the wire's numbers; each becomes a decimal when it is first read.
 
-    Of most bars nobody ever asks for more than the close. A decimal is what the number is written
-    as, to the digit, so a bar of this kind equals one that was made of decimals.
+    Of most bars only the close ever is. The decimal is the number as it is written, to the digit,
+    so such a bar equals one that was made of decimals.
     """
 
     __slots__ = ("numbers",)
@@ -155,7 +155,7 @@ class WireBar(Bar):
 
     @property
     def is_raw(self) -> bool:
-        """Whether it has the wire's numbers: one that was replaced has decimals alone."""
+        """Whether it has the wire's numbers: one from `dataclasses.replace` has only decimals."""
         return hasattr(self, "numbers")
 
     @property
@@ -191,7 +191,7 @@ _new = object.__new__
 _put_symbol, _put_start, _put_numbers = (
     vars(cls)[name].__set__ for cls, name in ((Bar, "symbol"), (Bar, "start"), (WireBar, "numbers"))
 )
-"""What writes a slot of a frozen value, at a tenth of the cost of its constructor."""
+"""These write a slot of a frozen value, at a tenth of the cost of its constructor."""
 
 
 numbers_of: Callable[[Bar], Numbers] = attrgetter("numbers")
@@ -212,7 +212,7 @@ def wire_bar(symbol: str, start: datetime, numbers: Numbers) -> WireBar:
 
 
 def is_unseen(bar: Bar, last: Mapping[str, datetime]) -> bool:
-    """Whether a bar is newer than all of its ticker's; `last` has the start of each newest one."""
+    """Whether a bar is newer than its ticker's newest one, whose start is in `last`."""
     return bar.symbol not in last or bar.start > last[bar.symbol]
 
 
