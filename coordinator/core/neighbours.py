@@ -16,7 +16,8 @@ class Neighbours:
     strategies: set[str] = field(default_factory=set)
     """The strategies that they have run, by name."""
     orders: dict[str, str] = field(default_factory=dict)
-    """The tickers of their open orders, by client order id."""
+    """The tickers of their open orders, by client order id. One that was replaced by hand counts as
+    open until the order in its place is theirs."""
     _at_broker: set[str] = field(default_factory=set)
     """The broker's ids of their orders."""
     _adopted: set[str] = field(default_factory=set)
@@ -47,7 +48,7 @@ class Neighbours:
             case r.OrderAdopted():
                 self._adopted.add(record.client_order_id)
                 self._at_broker.add(record.broker_order_id)
-                if ticker := self.orders.get(record.replaces):
+                if ticker := self.orders.pop(record.replaces, ""):
                     self.orders[record.client_order_id] = ticker
             case r.SessionOpened():
                 self.strategies.update(o.strategy for o in record.openings)
@@ -56,7 +57,7 @@ class Neighbours:
                 pass
 
     def _move(self, record: r.OrderMoved) -> None:
-        if PHASE[record.status] is Phase.DONE:
+        if PHASE[record.status] is Phase.DONE and not record.replaced_by:
             self.orders.pop(record.client_order_id, None)
         if record.broker_order_id:
             self._at_broker.add(record.broker_order_id)

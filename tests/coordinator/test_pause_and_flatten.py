@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -13,7 +14,7 @@ from coordinator.core.codec import decode, encode
 from coordinator.core.messages import Act
 from coordinator.core.orders import OrderStatus
 from coordinator.core.values import MINUTE, UNASSIGNED, Side
-from tests.coordinator.bench import CLOSE, OPEN, STOCKS, Bench, D, order_id, spec
+from tests.coordinator.bench import CLOSE, OPEN, STOCKS, Bench, D, order_id, report, spec
 
 BUY, SELL = Side.BUY, Side.SELL
 HALF = {"max_position_size": "0.5"}
@@ -310,6 +311,31 @@ def test_a_revival_waits_for_the_orders_of_the_accounts_other_coordinators() -> 
     bench.books.neighbours.orders["X.2026-03-17.1"] = "SPY"
     assert "X.2026-03-17.1" in ask(bench, Act.REVIVE).said
     assert bench.books.killed
+
+
+@pytest.mark.parametrize("first", ["the old order", "the new order"])
+def test_a_revival_waits_for_an_order_by_hand_in_the_place_of_anothers(first: str) -> None:
+    theirs, bench = eager("B"), eager("A")
+    theirs.minute(1, {"SPY": "100"})
+    order = theirs.order("B")
+    theirs.update(order, OrderStatus.NEW)
+    old = replace(report(order, OrderStatus.REPLACED, "0", theirs.now), replaced_by="broker-hand")
+    new = replace(
+        report(order, OrderStatus.NEW, "0", theirs.now),
+        client_order_id="by-hand",
+        broker_order_id="broker-hand",
+        replaces=order.broker_order_id,
+    )
+    theirs.handle(*((old, new) if first == "the old order" else (new, old)))
+    for record in theirs.records:
+        bench.books.apply_foreign(record)
+    ask(bench, Act.KILL)
+    assert ask(bench, Act.REVIVE).said == "The account is not revived: order by-hand is open."
+    begun = len(theirs.records)
+    theirs.update(theirs.books.order("by-hand"), OrderStatus.CANCELED)
+    for record in theirs.records[begun:]:
+        bench.books.apply_foreign(record)
+    assert ask(bench, Act.REVIVE).done
 
 
 def test_a_resume_of_a_killed_account_says_that_nothing_is_bought_yet() -> None:
