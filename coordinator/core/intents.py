@@ -1,7 +1,7 @@
-"""Turns wishes into intents, which are durable before the broker can know of them.
+"""Turns wishes into intents: orders that are durable before the broker can know of them.
 
 An intent is released at once, or waits while an opposite order stands on its ticker. With crossing
-on, opposite wishes of one minute first fill each other inside.
+on, opposite wishes of one minute first fill each other without the broker.
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ def tickers_of(specs: Iterable[StrategySpec]) -> list[str]:
 class Lane:
     """One rule's state on one ticker, shared by the strategies that it serves.
 
-    `places` has the place in `core/wants.py` of each of them, by the strategy's rank among all.
+    `places` has their places in `core/wants.py`, by the strategies' ranks.
     """
 
     __slots__ = (

@@ -160,7 +160,7 @@ class Act(Enum):
 
 @dataclass(frozen=True, slots=True)
 class OperatorAsked:
-    """An operator, named in `by`, wants something: of one strategy, or of the whole account."""
+    """A request of the operator `by`, about one strategy or about the whole account."""
 
     now: datetime
     act: Act

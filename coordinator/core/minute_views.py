@@ -138,7 +138,7 @@ class MinuteViews:
         return True
 
     def take_over(self, before: MinuteViews) -> None:
-        """Keep in mind, of a reloaded configuration, whose Views `before` were untrue."""
+        """After a reload, keep in mind which strategies' Views were untrue `before` it."""
         self._untrue = before._untrue
 
     def _at_least(self, one: Participant, minute: datetime) -> MinuteView:

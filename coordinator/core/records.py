@@ -187,7 +187,7 @@ class OrderReleased:
 
 @dataclass(frozen=True, slots=True)
 class EntryDenied:
-    """A wish to buy that a limit refused; it has an id, but was never an order at the broker."""
+    """An entry that a limit refused; it has an id, but was never an order at the broker."""
 
     at: datetime
     client_order_id: str

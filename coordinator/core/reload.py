@@ -179,8 +179,8 @@ def _changes(old: StrategySpec, new: StrategySpec) -> Iterator[str]:
         yield f"tickers {', '.join(old.tickers)} -> {', '.join(new.tickers)}"
     if old.initial_cash != new.initial_cash:
         move = new.initial_cash - old.initial_cash
-        whither = "to it" if move > 0 else "from it"
-        yield f"${abs(move):,.2f} of cash moves {whither} (initial_cash {new.initial_cash})"
+        direction = "to it" if move > 0 else "from it"
+        yield f"${abs(move):,.2f} of cash moves {direction} (initial_cash {new.initial_cash})"
     if old.min_warmup_bars != new.min_warmup_bars:
         yield f"min_warmup_bars {old.min_warmup_bars} -> {new.min_warmup_bars}"
     yield from _changed_values(old.params, new.params)

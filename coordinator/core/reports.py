@@ -75,7 +75,7 @@ class Reports:
         self._desk.blotter.command(m.LookUpOrder(message.client_order_id))
 
     def on_absent(self, message: m.OrderAbsent) -> None:
-        """Give up an order that the broker, asked for long enough, does not know."""
+        """Give up an order that the broker, asked for long enough, still does not know."""
         self._desk.give_up(message.client_order_id, message.at)
 
     def _adopted(self, update: m.OrderUpdate) -> Order | None:

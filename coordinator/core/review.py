@@ -60,7 +60,7 @@ def review(books: Books, seen: m.AccountSeen, crypto_fee_rate: Decimal) -> Revie
 
 
 def _desk(books: Books) -> OrderDesk:
-    """A desk whose commands nobody carries out, and which has no exits to go on with."""
+    """A desk whose commands are not carried out, and that has no exits pending."""
     assets = {}
     for order in books.orders:
         order.cancel_reason = None

@@ -1,6 +1,6 @@
-"""Limits: from a wish to a size, or to a denial with its reason. An exit is never denied.
+"""Limits: how much a strategy may buy, and what makes it sell. An exit is never refused.
 
-Everything here is arithmetic on values; who asks and when is the engine's affair.
+Everything here is arithmetic on values; when to apply it is the engine's affair.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from coordinator.core.values import ZERO, Reason, Side, exactly, is_crypto
 
 ONE = Decimal(1)
 BUYING_MARGIN = Decimal("1.01")
-"""A market buy may cost this much more than its last close before the cash is short."""
+"""How many times its last close a market buy may cost before the cash is short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,24 +28,24 @@ class Limits:
 
     @property
     def watches(self) -> bool:
-        """Whether a bar can move the strategy though its signal says nothing."""
+        """Whether a bar can make the strategy act without a signal."""
         return (self.max_daily_loss, self.stop_loss_pct, self.take_profit_pct) != (None,) * 3
 
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """What the broker allows on one ticker: quantities step by `increment`."""
+    """What the broker allows on one ticker; quantities are multiples of `increment`."""
 
     symbol: str
     increment: Decimal
     min_qty: Decimal
     min_cost: Decimal
-    """Dollars that a buy must be worth at least; a sale has no such minimum."""
+    """The least dollars that a buy must be worth; a sale has no such minimum."""
     tradable: bool = True
     least_qty: Decimal = field(init=False, compare=False, repr=False)
     """The smallest quantity that can be ordered, in whole increments."""
     time_in_force: str = field(init=False, compare=False, repr=False)
-    """How long a market order on it may stand."""
+    """How long a market order stays open, in the broker's words."""
 
     @exactly
     def __post_init__(self) -> None:
@@ -96,7 +96,7 @@ def entry_qty(
 
 
 def orderable(asset: Asset, side: Side, qty: Decimal, close: Decimal) -> bool:
-    """Whether the broker takes it: at least its smallest quantity, and a buy its smallest cost."""
+    """Whether the broker takes an order: it meets the least quantity, and a buy the least cost."""
     enough = side is Side.SELL or qty * close >= asset.min_cost
     return enough and asset.can_order(qty)
 

@@ -17,7 +17,7 @@ _NONE: frozenset[int] = frozenset()
 class Roster:
     """The lanes of these strategies; a strategy's rank is its index in `specs`.
 
-    Lanes that the strategies of the roster `before` had too go on.
+    A lane that the roster `before` has already goes on.
     """
 
     def __init__(self, specs: Iterable[StrategySpec], before: Roster | None = None) -> None:

@@ -111,7 +111,7 @@ class Router:
         return one.view
 
     def note_asked(self, one: Participant, view: MinuteView, satisfied: Iterable[str]) -> None:
-        """Note that a strategy was asked, and on which tickers it is long, as its signal wants it.
+        """Note that a strategy was asked; on `satisfied` tickers it is long as its signal says.
 
         A guarded one without a position or an open order need not be asked again until its book
         changes.

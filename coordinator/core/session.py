@@ -87,7 +87,7 @@ class SessionPlan:
         )
 
     def counting(self, start: datetime) -> Markets:
-        """The markets whose bars that start then count."""
+        """Whether bars that start at `start` count, by market."""
         end = start + MINUTE
         stock, crypto = self.stock, self.crypto_day
         return Markets(
@@ -96,7 +96,7 @@ class SessionPlan:
         )
 
     def deciding(self, start: datetime) -> Markets:
-        """The markets on whose bars that start then a decision may be taken at the close."""
+        """Whether a decision may be taken at the close of bars that start at `start`, by market."""
         stocks, crypto = self.counting(start)
         end = start + MINUTE
         closes = self.stock.close if self.stock else None
