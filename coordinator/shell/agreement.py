@@ -7,10 +7,11 @@ compared with it. Nothing is traded on books that do not sum to the account. Blo
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 
 from coordinator.core import messages as m
 from coordinator.core import records as r
@@ -100,20 +101,14 @@ def agree(settling: Settling, assets: Mapping[str, Asset], now: datetime) -> lis
     books, broker = settling.books, settling.broker
     earlier = books.session.session_id if books.session else ""
     settling.decide(earlier, lambda: adopt_account(books, broker))
-    looks = Looks(broker, books, books.last_at or now)
     frozen = dict(books.frozen) if books.ended is None else {}
     desk = OrderDesk.at_rest(books, assets)
     reports = Reports(desk, settling.crypto_fee_rate)
     reconciler = Reconciler(books, desk.blotter.record, reports.on_update, at_rest=True)
-    for attempt in range(AGREE_TRIES):
-        if attempt:
-            settling.sleep(AGREE_WAIT_S)
-        if attempt == FURTHER_BACK and books.session is not None:
-            looks = Looks(broker, books, books.session.at)
+    for looks, depth in _attempts(settling, books.last_at or now):
         unsent = _settled(settling, assets, earlier, now)
-        depth = Depth.ACCOUNT if attempt else Depth.ACTIVITIES
         seen = looks.take(books.posted.version, depth)
-        settling.decide(earlier, lambda s=seen: _reconciled(reconciler, desk.blotter, s))  # type: ignore[misc]
+        settling.decide(earlier, partial(_reconciled, reconciler, desk.blotter, seen))
         found = differences(books, seen)
         if all(_same(f, frozen.get(f.discrepancy_id)) for f in found):
             break
@@ -139,20 +134,26 @@ def agree_at_the_end(
         BrokerError: the account could not be read.
     """
     books = engine.books
-    looks = Looks(settling.broker, books, books.last_at or settling.broker.clock())
     engine.reconciler.at_rest = True
-    for attempt in range(AGREE_TRIES):
-        if attempt:
-            settling.sleep(AGREE_WAIT_S)
-        if attempt == FURTHER_BACK and books.session is not None:
-            looks = Looks(settling.broker, books, books.session.at)
-        depth = Depth.ACCOUNT if attempt else Depth.ACTIVITIES
+    for looks, depth in _attempts(settling, books.last_at or settling.broker.clock()):
         seen = looks.take(books.posted.version, depth)
         settling.decide(session, lambda s=seen: engine.handle(s).records)  # type: ignore[misc]
         found = differences(books, seen)
         if not found:
             break
     return seen, _unexplained(books, found, seen.now)
+
+
+def _attempts(settling: Settling, since: datetime) -> Iterator[tuple[Looks, Depth]]:
+    """How to look at the account in each comparison, after its wait; the first asks for all."""
+    books = settling.books
+    looks = Looks(settling.broker, books, since)
+    yield looks, Depth.ACTIVITIES
+    for attempt in range(1, AGREE_TRIES):
+        settling.sleep(AGREE_WAIT_S)
+        if attempt == FURTHER_BACK and books.session is not None:
+            looks = Looks(settling.broker, books, books.session.at)
+        yield looks, Depth.ACCOUNT
 
 
 def differences(books: Books, seen: m.AccountSeen) -> list[r.DiscrepancyFound]:

@@ -30,7 +30,7 @@ OnAnswer = Callable[[Api, int, Mapping[str, str]], None]
 """Called with each answer's HTTP status and headers. Must not raise."""
 
 PROVE_NOTHING = {0, requests.codes.request_timeout, requests.codes.too_many_requests}
-"""Statuses below 500 after which the request may still have been, or be, carried out."""
+"""Statuses below 500 that do not prove that the request was refused."""
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 TIMEOUT_S = 10.0
 

@@ -36,7 +36,7 @@ class BrokerClock:
     def step_s(self, moment: datetime) -> float:
         """Broker seconds by which a reading of `moment` is ahead of the time we expect.
 
-        Zero unless at real speed, where alone a time can be expected.
+        Zero at any speed but 1, because then no time can be expected.
         """
         if self.speed != 1 or self._reading is None:
             return 0.0

@@ -2,8 +2,8 @@
 
 The queue lives on the loop; only the work of an errand runs on the worker. Two errands about one
 order never change places: a cancellation whose order is still queued removes it, and neither is
-sent. Nothing else keeps the order on a ticker: the core never has opposite orders out together, and
-orders of one side have the same urgency.
+sent. The orders on a ticker need no more than that: the core never has opposite ones out together,
+and those of one side have the same urgency.
 """
 
 from __future__ import annotations
@@ -71,14 +71,14 @@ class ErrandQueue:
         """Local time at which an errand may be begun or expires; None if there is none."""
         times = [self._soonest_s] if self._soonest_s < math.inf else []
         if self._under_way is None:
-            first = next(self._all(), None)
+            first = next(self._queued(), None)
             times += [self._admitted_s[first.urgency]] if first is not None else []
         return min(times, default=None)
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is queued or under way."""
-        return self._under_way is None and next(self._all(), None) is None
+        return self._under_way is None and next(self._queued(), None) is None
 
     def add(self, errand: Errand) -> None:
         """Queue an errand; it is begun at once if the worker is idle."""
@@ -98,7 +98,7 @@ class ErrandQueue:
     def holds(self, order_id: str) -> bool:
         """Whether an order is queued, or being sent just now."""
         known = [self._under_way] if self._under_way is not None else []
-        return any(e.order_id == order_id and not e.cancels for e in (*known, *self._all()))
+        return any(e.order_id == order_id and not e.cancels for e in (*known, *self._queued()))
 
     def go_on(self) -> None:
         """Drop expired errands, and begin the first one if the worker is idle and it may."""
@@ -107,17 +107,17 @@ class ErrandQueue:
         now_s = self._monotonic()
         if self._soonest_s <= now_s:
             self._drop_late(now_s)
-        first = next(self._all(), None)
+        first = next(self._queued(), None)
         idle = self._under_way is None
         if idle and first is not None and self._admitted_s[first.urgency] <= now_s:
             self._under_way = self._waiting[first.urgency].popleft()
             self._worker.submit(lambda: _attempt(first), self._ended, _lost)
 
     def _drop_late(self, now_s: float) -> None:
-        late = [errand for errand in self._all() if errand.deadline_s <= now_s]
+        late = [errand for errand in self._queued() if errand.deadline_s <= now_s]
         for errand in late:
             self._waiting[errand.urgency].remove(errand)
-        self._soonest_s = min((errand.deadline_s for errand in self._all()), default=math.inf)
+        self._soonest_s = min((errand.deadline_s for errand in self._queued()), default=math.inf)
         for errand in late:
             log.warning("%s was not sent: its time was over before its turn", errand.order_id)
             errand.deliver(errand.unsent())
@@ -125,7 +125,7 @@ class ErrandQueue:
     def close(self) -> None:
         """Begin no errand any more, queued or added later; the one under way finishes."""
         self._stopped, self._soonest_s = True, math.inf
-        for errand in list(self._all()):
+        for errand in list(self._queued()):
             self._waiting[errand.urgency].remove(errand)
             errand.deliver(errand.unsent())
 
@@ -136,21 +136,21 @@ class ErrandQueue:
             line.clear()
         await self._worker.stop()
 
-    def _all(self) -> Iterator[Errand]:
+    def _queued(self) -> Iterator[Errand]:
         """The queued errands, the most urgent first."""
         for urgency in Urgency:
             yield from self._waiting[urgency]
 
     def _take_out(self, order_id: str) -> Errand | None:
         """Remove an order from the queue and return it, if it is there."""
-        for errand in self._all():
+        for errand in self._queued():
             if errand.order_id == order_id and not errand.cancels:
                 self._waiting[errand.urgency].remove(errand)
                 return errand
         return None
 
     def _cancellations(self, order_id: str) -> list[Errand]:
-        return [e for e in self._all() if e.cancels and e.order_id == order_id]
+        return [e for e in self._queued() if e.cancels and e.order_id == order_id]
 
     def _ended(self, result: list[m.Message] | NotYet) -> None:
         errand, self._under_way = self._under_way, None

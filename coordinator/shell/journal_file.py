@@ -108,7 +108,7 @@ def refuse_cut_off(path: Path) -> None:
 
 
 def is_unbegun(connection: sqlite3.Connection, path: Path) -> bool:
-    """Whether the file's creator died, or is at work, before the table of records was made.
+    """Whether the file has no records' table yet: its creator died before, or is still at work.
 
     Raises:
         JournalDamaged: the table is missing, but the file is too large for a new one.

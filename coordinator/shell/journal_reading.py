@@ -76,7 +76,7 @@ def read_kinds(path: Path, *kinds: type[r.Record]) -> list[Entry]:
 def bars_seen(path: Path, session_id: str, *, after: int) -> tuple[int, list[Bar]]:
     """The bars that a session decided on after record number `after`, in order.
 
-    Returns the number of the last record with them, too. Late corrections are left out.
+    Before them, the number of the last record read. Late corrections are left out.
 
     Raises:
         StorageError: the journal cannot be read.
