@@ -1,5 +1,5 @@
-"""The `multi-trader` command: it reads arguments, calls the house, and says what came of it.
+"""The `multi-trader` command: reads arguments, calls the other packages, and prints the outcome.
 
-Nothing is decided here. A module imports what is heavy (alpaca, pandas, duckdb, the simulator)
-inside the command that needs it, so that `--help` and `validate` answer at once.
+Nothing is decided here. Slow imports (alpaca, pandas, duckdb, the simulator) are inside the command
+that needs them, so that `--help` and `validate` answer at once.
 """

@@ -1,4 +1,4 @@
-"""A question to whoever sits at the terminal."""
+"""Asks the user at the terminal a yes-or-no question."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import typer
 
 
 def agreed(question: str) -> bool:
-    """The human's word; Ctrl-C, or nobody there to ask, is a no."""
+    """The user's answer; Ctrl-C and a closed stdin are a no."""
     try:
         return typer.confirm(question)
     except typer.Abort:
-        typer.echo()  # the question's line has no end yet
+        typer.echo()  # end the question's line
         return False

@@ -1,4 +1,4 @@
-"""`multi-trader backtest`: recorded sessions through the live engine, into the warehouse."""
+"""`multi-trader backtest`: plays recorded sessions through the live engine into the warehouse."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def backtest(
       multi-trader backtest --config configs/stocks_only.json --bars bars.parquet
     """
     configure_logging(log_level)
-    with StopSignals(told=STOPPING, left=LEFT) as stop:
+    with StopSignals(STOPPING, LEFT) as stop:
         from coordinator.backtest import BacktestOptions
         from coordinator.errors import OperatorError
         from coordinator.settings import warehouse_path
@@ -121,12 +121,12 @@ def backtest(
         if read.swept:
             from cli.sweep import sweep
 
-            whole = sweep(options, read, place, stop, keep=keep, by=by, json=json)
+            complete = sweep(options, read, place, stop, keep=keep, by=by, json=json)
         elif keep is not None or by is not None:
             raise OperatorError(f"--keep and --by rank a sweep's variants; {config} has no sweep.")
         else:
-            whole = _test(options, read, place, stop, json=json)
-    if not whole:
+            complete = _test(options, read, place, stop, json=json)
+    if not complete:
         raise typer.Exit(INTERRUPTED)
 
 
@@ -138,31 +138,31 @@ def _test(
     *,
     json: bool,
 ) -> bool:
-    """Whether all sessions were played."""
+    """Play and print a backtest; returns whether all sessions were played."""
     from coordinator.backtest import Backtest, Tally
 
     test, tally = Backtest(options, config=config), Tally()
     _play(test, tally, place, stop)
-    (_tell_json if json else _tell)(test, tally, place)
+    (_print_json if json else _print)(test, tally, place)
     for one in tally.failing.values():
         complain(f"Warning: {one.in_words(tally.sessions)}")
-    whole = tally.sessions == test.sessions
-    if whole and tally.failing:
+    complete = tally.sessions == test.sessions
+    if complete and tally.failing:
         raise typer.Exit(ANYTHING_ELSE)
-    return whole
+    return complete
 
 
 def _play(test: Backtest, tally: Tally, place: Path | str, stop: StopSignals) -> None:
-    """Plays the sessions until a stop is asked for; each is loaded before the next one begins."""
+    """Play sessions until a stop is requested; each is loaded before the next one begins."""
     from cli.loading import load_played
 
     with progress(test.minutes) as advance:
-        for session in test.play(advance, lambda: stop.asked):
+        for session in test.play(advance, lambda: stop.requested):
             load_played(session, place)
             tally.add(session)
 
 
-def _tell(test: Backtest, tally: Tally, place: Path | str) -> None:
+def _print(test: Backtest, tally: Tally, place: Path | str) -> None:
     from cli.tables import print_table
     from coordinator.settings import warehouse_path
 
@@ -194,7 +194,7 @@ def _range(tally: Tally) -> str:
     return f", {tally.first} to {tally.last}" if tally.sessions else ""
 
 
-def _tell_json(test: Backtest, tally: Tally, place: Path | str) -> None:
+def _print_json(test: Backtest, tally: Tally, place: Path | str) -> None:
     from cli.tables import print_json
 
     document: dict[str, object] = {

@@ -1,4 +1,4 @@
-"""Which columns of `multi-trader top` a terminal has room for, and how wide each is."""
+"""Chooses the columns of `multi-trader top` and their widths for a terminal."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from collections.abc import Mapping
 NAME, EQUITY, DAY, HELD = "Strategy", "Equity", "Day P&L", "Positions"
 ORDERS, ENTRIES, LOSS, STATE = "Ord", "Entries", "Loss", "State"
 FIGURES: Mapping[str, int] = {EQUITY: 10, DAY: 9, ORDERS: 3, ENTRIES: 7, LOSS: 4}
-"""Columns of figures, which are whole or not there, and their widths."""
+"""Columns of figures, which are never truncated, and their widths."""
 COLUMNS = (NAME, EQUITY, DAY, HELD, ORDERS, ENTRIES, LOSS, STATE)
 _LEAST: Mapping[str, int] = {NAME: 16, HELD: 9, STATE: 16}
-"""Columns of texts, and the characters below which one says too little."""
+"""Columns of text, and the least useful width of each."""
 _GIVEN_UP = (ORDERS, HELD, LOSS, ENTRIES, STATE, DAY)
+"""Columns that a narrow terminal leaves out, in this order."""
 _COMFORT = 24
-"""Characters of positions that come before a longer reason in the state's column."""
+"""Characters that the positions get before the state column grows."""
 
 
 def fitted(longest: Mapping[str, int], width: int) -> dict[str, int]:
-    """By its heading the width of each column that is shown, from left to right.
+    """The columns that are shown, from left to right, and their widths by heading.
 
-    `longest` has the longest text of each column of texts, 0 where all are empty. Where the
-    terminal is too narrow for what a column needs, the least important ones are left out; a
-    strategy's name and its equity always stand.
+    `longest` has the length of the longest text in each column of text. A narrow terminal leaves
+    out the least important columns, but never the strategy's name and its equity.
     """
     needs = {name: max(longest[name], len(name)) for name in _LEAST}
     least = {name: min(needs[name], _LEAST[name]) for name in _LEAST} | dict(FIGURES)
@@ -40,5 +40,5 @@ def fitted(longest: Mapping[str, int], width: int) -> dict[str, int]:
 
 
 def _total(shown: list[str], widths: Mapping[str, int]) -> int:
-    """Characters of a row, one between two columns."""
+    """Characters of a row, with one between columns."""
     return sum(widths[name] for name in shown) + len(shown) - 1

@@ -1,4 +1,4 @@
-"""`multi-trader compare`: two strategies side by side, from the warehouse."""
+"""`multi-trader compare`: shows two strategies of the warehouse side by side."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from warehouse.compare import Comparison, Figures
 
 MOST_SHOWN = 10
-"""Differing decisions that are listed; --json has all of them."""
+"""Differing decisions that are listed; --json lists all of them."""
 Name = Annotated[
     str,
     typer.Argument(
@@ -79,10 +79,10 @@ def show(found: Comparison) -> None:
         title=f"{days} in common, {found.days[0]} to {found.days[-1]}",
     )
     typer.echo(f"Correlation of daily P&L: {_number(found.correlation)}")
-    figures = (found.a, found.of_a), (found.b, found.of_b)
-    if bare := [history.title for history, told in figures if told.round_trips is None]:
+    both = (found.a, found.of_a), (found.b, found.of_b)
+    if without := [history.title for history, figures in both if figures.round_trips is None]:
         typer.echo(
-            f"Decisions: no details kept of {' and '.join(bare)}; sweep with a larger --keep."
+            f"Decisions: no details kept of {' and '.join(without)}; sweep with a larger --keep."
         )
         return
     if not found.symbols:

@@ -1,12 +1,12 @@
-"""What a shell completes where a strategy is named; whatever is wrong there completes nothing."""
+"""Shell completion of strategy names; an error completes nothing."""
 
 from __future__ import annotations
 
 
 def strategy_names(incomplete: str) -> list[str]:
-    """The strategies of the sessions under MULTI_TRADER_HOME, that begin like this.
+    """Names that begin with `incomplete`: the strategies of the sessions under MULTI_TRADER_HOME.
 
-    Where there is no session yet, those that run without a configuration.
+    Without any session, those that run without a configuration.
     """
     from coordinator.config import default_config
     from coordinator.errors import MultiTraderError

@@ -1,4 +1,4 @@
-"""`multi-trader pause`, `resume` and `flatten`: one strategy of a session that runs, or of none."""
+"""`multi-trader pause`, `resume` and `flatten`: act on one strategy, running or not."""
 
 from __future__ import annotations
 
@@ -99,10 +99,11 @@ def _control(
     from coordinator.commands.control import control
     from coordinator.core.messages import Act
 
-    told = control(operator(clock_speed), Act(act), name, account=account, coordinator=coordinator)
+    by = operator(clock_speed)
+    result = control(by, Act(act), name, account=account, coordinator=coordinator)
     if json:
-        print_json(asdict(told))
+        print_json(asdict(result))
     else:
-        typer.echo(told.sentences())
-    if not told.is_whole:
+        typer.echo(result.sentences())
+    if not result.is_whole:
         raise typer.Exit(ANYTHING_ELSE)

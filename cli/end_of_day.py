@@ -1,4 +1,4 @@
-"""`multi-trader end-of-day`: what the journal holds, into the warehouse; safe to repeat."""
+"""`multi-trader end-of-day`: loads sessions from the journals into the warehouse."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def end_of_day(
             raise error
         raise OperatorError(f"No journal under {home} holds a session '{session}'." + _known(home))
     incomplete, place, deadline_s = 0, warehouse_path(), LOCK_DEADLINE_S
-    if sources or Path(place).exists():  # which may be an older program's, to be migrated
+    if sources or Path(place).exists():  # opening an older warehouse migrates it
         incomplete = load_all(place, sources, deadline_s=deadline_s)
     if json:
         print_json(
@@ -55,7 +55,7 @@ def end_of_day(
             }
         )
     else:
-        _tell(home, len(sources), running, whole=not found.kept_out)
+        _print(home, len(sources), running, all_readable=not found.kept_out)
     for error in found.kept_out:
         complain(f"Not loaded: {error}")
     if incomplete:
@@ -64,14 +64,14 @@ def end_of_day(
         raise typer.Exit(ANYTHING_ELSE)
 
 
-def _tell(home: Path, count: int, running: Collection[str], *, whole: bool) -> None:
+def _print(home: Path, count: int, running: Collection[str], *, all_readable: bool) -> None:
     from coordinator.bootstrap import warehouse_path
 
     if running:
         typer.echo(f"Still traded, and loaded after its end: {', '.join(sorted(running))}.")
     if count:
         typer.echo(f"{_sessions(count)} of the journal in {warehouse_path()}.")
-    elif whole:
+    elif all_readable:
         ended = " that has ended" if running else ""
         typer.echo(f"Nothing to load: no journal under {home} holds a session{ended}.")
 

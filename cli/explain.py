@@ -1,4 +1,4 @@
-"""`multi-trader explain`: why a strategy did or did not trade on its last bar."""
+"""`multi-trader explain`: says why a strategy did or did not trade on its last bar."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`multi-trader export`: the warehouse as Parquet files."""
+"""`multi-trader export`: writes the warehouse as Parquet files."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""From an exception to one sentence on stderr and an exit code.
+"""Turns an exception into one sentence on stderr and an exit code.
 
-0 done; 2 the operator's configuration, arguments or credentials; 3 refused for safety; 1 anything
-else. Nobody sees a traceback unless the log level is DEBUG.
+0 done; 2 wrong configuration, arguments or credentials; 3 refused for safety; 1 anything else. A
+traceback is shown only at log level DEBUG.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ P = ParamSpec("P")
 
 OPERATORS_FAULT = 2
 ANYTHING_ELSE = 1
-INTERRUPTED = 130  # the shell's own number for a command that Ctrl-C ended
+INTERRUPTED = 130  # the shell's code for a command that Ctrl-C ended
 
 log = logging.getLogger("cli")
 
 
 def plainly(command: Callable[P, None]) -> Callable[P, None]:
-    """Wraps a command so that each of its errors ends as a sentence and the right exit code."""
+    """Wrap a command so that an error ends it with a sentence and the right exit code."""
 
     @functools.wraps(command)
-    def told(*args: P.args, **kwargs: P.kwargs) -> None:
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             command(*args, **kwargs)
         except (typer.Exit, BrokenPipeError):
-            raise  # the command's own end; a reader such as `head` that had enough
+            raise  # the command ended by itself, or a reader such as `head` closed the pipe
         except KeyboardInterrupt:
             complain("Interrupted. Nothing is lost: the journal keeps every session.")
             raise typer.Exit(INTERRUPTED) from None
@@ -41,17 +41,17 @@ def plainly(command: Callable[P, None]) -> Callable[P, None]:
             log.debug("Where it happened:", exc_info=error)
             raise typer.Exit(exit_code(error)) from None
 
-    return told
+    return wrapped
 
 
 def complain(text: str) -> None:
-    """Prints the text on stderr."""
+    """Print the text on stderr."""
     typer.echo(text, err=True)
 
 
 def exit_code(error: Exception) -> int:
-    """The exit code that CONTRACT section 2 gives to the error."""
-    match _home(error):
+    """The exit code for an error."""
+    match _our_package(error):
         case "coordinator":
             from coordinator.errors import MultiTraderError
 
@@ -69,18 +69,18 @@ def exit_code(error: Exception) -> int:
 
 
 def sentence(error: Exception) -> str:
-    """What to tell the user: the error's own words where it was raised on purpose."""
+    """What to tell the user: the error's own message if this program raised it on purpose."""
     if isinstance(error, OSError) and error.filename is not None:
         return f"Error: {error.filename}: {error.strerror}."
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return f"Error: {error.strerror}: make room where the output goes, and where state lies."
-    if _home(error) is None or type(error).__name__ == "InvariantError":
+    if _our_package(error) is None or type(error).__name__ == "InvariantError":
         return _unforeseen(error)
     return f"Error: {error}"
 
 
-def _home(error: Exception) -> str | None:
-    """The package of ours that raised the error on purpose; its errors need no import to tell."""
+def _our_package(error: Exception) -> str | None:
+    """The package of ours that defines the error, told by name to avoid imports; None if none."""
     package = type(error).__module__.partition(".")[0]
     return package if package in ("coordinator", "simulator", "warehouse") else None
 

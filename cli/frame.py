@@ -1,6 +1,6 @@
-"""One frame of `multi-trader top`: what coordinators answered, as lines that fit a terminal.
+"""Draws one frame of `multi-trader top` from the coordinators' answers, fitted to a terminal.
 
-A frame is made of values alone; who asks, who presses keys and when is `top`'s affair.
+A frame depends on its arguments alone; `cli/top.py` asks the coordinators and reads the keys.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from coordinator.core.risk import Limits
 
 MOST_SHOWN = 3
-"""Coordinators whose state is shown line by line; the table has the strategies of all."""
+"""Coordinators with state lines of their own; the table has the strategies of all."""
 MOST_EVENTS = 10
 KEYS = "q quit  ↑↓ scroll  r turn  n name e equity d P&L p positions o orders t entries"
 _UNFOLDED = 1_000
@@ -48,11 +48,11 @@ class Row:
     view: StrategyView
     limits: Limits | None
     is_shadow: bool = False
-    """Its book is simulated: it is in no sum."""
+    """Its book is simulated and counts in no sum."""
 
     @property
     def held(self) -> int:
-        """Positions that it holds."""
+        """The number of its open positions."""
         return sum(1 for qty in self.view.positions.values() if qty)
 
 
@@ -64,24 +64,24 @@ SORTS: Mapping[str, tuple[str, Callable[[Row], Any], bool]] = {
     "o": ("open orders", lambda row: row.view.open_orders, True),
     "t": ("entries", lambda row: row.view.daily_trades, True),
 }
-"""By its key: what a table can be sorted by, and whether the largest comes first."""
+"""Sort orders by key: a name, the value to sort by, and whether the largest comes first."""
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How the user wants to see it: sorted by what, turned round or not, from which row on."""
+    """How the table is shown: its sort key, whether that is reversed, and the first row shown."""
 
     by: str = "n"
-    turned: bool = False
+    is_reversed: bool = False
     first: int = 0
 
     def after(self, key: str, page: int) -> Look:
-        """The look after a key; `page` rows are seen at once."""
+        """The look after a key press, with `page` rows on the screen."""
         steps = {"up": -1, "k": -1, "down": 1, "j": 1, "page up": -page, "page down": page}
         if key in SORTS:
-            return Look(key, self.turned if key == self.by else False)
+            return Look(key, self.is_reversed if key == self.by else False)
         if key == "r":
-            return replace(self, turned=not self.turned, first=0)
+            return replace(self, is_reversed=not self.is_reversed, first=0)
         if key in ("home", "g"):
             return replace(self, first=0)
         if key in ("end", "G"):
@@ -89,19 +89,19 @@ class Look:
         return replace(self, first=max(0, self.first + steps.get(key, 0)))
 
     def within(self, rows: int, page: int) -> Look:
-        """The same, not beyond the last page."""
+        """The same look, scrolled no further than the last page."""
         return replace(self, first=min(self.first, max(0, rows - page)))
 
     def arranged(self, rows: Sequence[Row]) -> list[Row]:
-        """The rows in order; equal ones by name."""
-        _, value, falls = SORTS[self.by]
+        """The rows in order; equal ones are sorted by name."""
+        _, value, largest_first = SORTS[self.by]
         by_name = sorted(rows, key=lambda row: row.view.name.lower())
-        return sorted(by_name, key=value, reverse=falls is not self.turned)
+        return sorted(by_name, key=value, reverse=largest_first is not self.is_reversed)
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What is drawn, and how many rows of the table are seen at once."""
+    """What is drawn, the number of table rows on a page, and the look within its limits."""
 
     drawn: RenderableType
     page: int
@@ -116,26 +116,27 @@ def frame(
     height: int | None = None,
     note: str = "",
 ) -> Frame:
-    """A frame of at most `height` lines; without a height all rows, and no line of keys.
+    """A frame of at most `height` lines; without a height, all rows and no line of keys.
 
-    The head is folded where `width` columns ask for it; the rest is cut to fit. `note` is what
-    there is to say of the answers themselves.
+    The head is wrapped to `width` columns; other lines are truncated. `note` is a remark on the
+    answers, shown below the head.
     """
     rows = [row for answer in answers for row in _rows(answer)]
     events = sorted((e for a in answers for e in a.reply.events), key=lambda event: event.at)
     top = [*_head(answers, rows, width), *([_line((note, "bold red"))] if note else [])]
-    page, told = len(rows), MOST_EVENTS
+    page, event_lines = len(rows), MOST_EVENTS
     if height is not None:
         room = max(height - len(top) - 4, 2)  # the table's two lines, the events' title, the keys
         page = min(len(rows), max(1, room - min(5, len(events), room // 3)))
-        told = max(0, min(MOST_EVENTS, room - page))
+        event_lines = max(0, min(MOST_EVENTS, room - page))
     look = look.within(len(rows), page)
     drawn: list[RenderableType] = [*top, _title(look, len(rows), page)]
     drawn.append(_Strategies(look.arranged(rows)[look.first : look.first + page]))
     drawn.append(_line(("Last events", "bold")))
-    drawn += [_event(event) for event in events[len(events) - min(told, len(events)) :]]
+    shown = min(event_lines, len(events))
+    drawn += [_event(event) for event in events[len(events) - shown :]]
     if height is not None:
-        drawn += [Text("")] * (told - min(told, len(events)))
+        drawn += [Text("")] * (event_lines - shown)
         drawn.append(_line((KEYS, "reverse")))
     return Frame(Group(*drawn), page, look)
 
@@ -150,7 +151,7 @@ def _rows(answer: Answered) -> Iterator[Row]:
 
 
 def _head(answers: Sequence[Answered], rows: Sequence[Row], width: int) -> Iterator[Text]:
-    """The coordinators, and the sum of all that trades on the accounts."""
+    """The coordinators, and the sums over all strategies except shadows."""
     rows = [row for row in rows if not row.is_shadow]
     for answer in answers[:MOST_SHOWN]:
         if answer.reply.status is not None:
@@ -171,7 +172,7 @@ def _head(answers: Sequence[Answered], rows: Sequence[Row], width: int) -> Itera
 
 
 def _coordinator(view: LiveView, after_s: float, width: int) -> Iterator[Text]:
-    """Its clock, its streams, and what keeps all of it from buying."""
+    """A coordinator's clock and streams, and what keeps all its strategies from buying."""
     ends = f"{_clock(view.at)} UTC, closes {_clock(view.closes_at)[:5]}"
     who = [Text(view.coordinator, "bold"), Text(view.account), Text(view.mode), Text(ends)]
     yield from _folded(who, "  ", width)
@@ -189,7 +190,7 @@ def _coordinator(view: LiveView, after_s: float, width: int) -> Iterator[Text]:
 
 
 def _streams(states: Mapping[str, str]) -> Iterator[Text]:
-    """The streams of each state; those that do not speak are not overlooked."""
+    """The streams by state; those that are not live come first."""
     for state in sorted(set(states.values()), key=lambda state: state == "live"):
         names = ", ".join(name for name, theirs in states.items() if theirs == state)
         yield Text(f"{state}: {names}", "green" if state == "live" else "bold red")
@@ -198,12 +199,13 @@ def _streams(states: Mapping[str, str]) -> Iterator[Text]:
 def _title(look: Look, rows: int, page: int) -> Text:
     by, _, _ = SORTS[look.by]
     seen = f"{look.first + 1}-{min(look.first + page, rows)} of {rows}" if rows else "none"
-    return _line(("Strategies ", "bold"), (f"{seen}, by {by}{', turned' * look.turned}", "dim"))
+    turned = ", turned" if look.is_reversed else ""
+    return _line(("Strategies ", "bold"), (f"{seen}, by {by}{turned}", "dim"))
 
 
 @dataclass(frozen=True, slots=True)
 class _Strategies:
-    """The table, in the columns that the terminal has room for."""
+    """The table of strategies, with the columns that fit the terminal."""
 
     rows: Sequence[Row]
 
@@ -241,7 +243,7 @@ def _cells(row: Row) -> Iterator[Cell]:
 
 
 def _loss(view: StrategyView, limits: Limits | None) -> Cell:
-    """How much of the day's permitted loss is used."""
+    """The used share of the day's permitted loss."""
     most = limits.max_daily_loss if limits else None
     if most is None:
         return "-", ""
@@ -252,7 +254,7 @@ def _loss(view: StrategyView, limits: Limits | None) -> Cell:
 
 
 def _state(view: StrategyView) -> Cell:
-    """What keeps it from buying; why it stopped comes without a word before it, for room."""
+    """What keeps the strategy from buying; to save room, only the reason of a stop is shown."""
     if view.stopped:
         return view.stopped, "red"
     return (view.halted, "yellow") if view.halted else ("", "")
@@ -264,17 +266,17 @@ def _event(event: Event) -> Text:
 
 
 def _folded(parts: Sequence[Text], between: str, width: int) -> Iterator[Text]:
-    """The parts in as few lines of `width` columns as hold them; no part is torn in two."""
+    """The parts wrapped to lines of `width` columns; no part is split."""
     line: list[Text] = []
     for part in parts:
         if line and len(Text(between).join([*line, part])) > width:
-            yield _whole(Text(between).join(line))
+            yield _truncated(Text(between).join(line))
             line = []
         line.append(part)
-    yield _whole(Text(between).join(line))
+    yield _truncated(Text(between).join(line))
 
 
-def _whole(line: Text) -> Text:
+def _truncated(line: Text) -> Text:
     line.no_wrap, line.overflow = True, "ellipsis"
     return line
 
@@ -290,12 +292,12 @@ def _signed(amount: Decimal) -> Cell:
 
 
 def _dollars(amount: Decimal) -> str:
-    """With cents while there is room for them."""
+    """Dollars with cents, or without them from a million on."""
     return f"{amount:,.2f}" if abs(amount) < 1_000_000 else f"{amount:,.0f}"
 
 
 def _short(qty: Decimal) -> str:
-    """At most six digits."""
+    """A quantity in at most six significant digits."""
     return quantity(Decimal(f"{qty:.6g}"))
 
 

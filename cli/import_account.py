@@ -1,4 +1,4 @@
-"""`multi-trader import-account`: what no strategy owns, moved to strategies by a plan."""
+"""`multi-trader import-account`: moves what no strategy owns to strategies, by a plan."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keys of a terminal, one press at a time; whatever happens, the terminal is left as it was."""
+"""Reads single key presses from a terminal, and always restores its settings."""
 
 from __future__ import annotations
 
@@ -25,26 +25,26 @@ MOST_BYTES = 64
 
 
 class Keys:
-    """The keys that are pressed on a terminal."""
+    """The key presses of a terminal."""
 
     def __init__(self, terminal: int) -> None:
         self._terminal = terminal
 
     def wait(self, seconds: float) -> list[str]:
-        """The keys pressed meanwhile, as soon as there are any: a letter or a name each."""
+        """Wait for key presses; returns their letters or names, [] if none comes in time."""
         ready, _, _ = select.select([self._terminal], [], [], seconds)
         return list(names(os.read(self._terminal, MOST_BYTES))) if ready else []
 
 
 def names(pressed: bytes) -> Iterator[str]:
-    """The keys in what a terminal sent; a sequence that is unknown is skipped."""
+    """The keys in the bytes that a terminal sent, up to an unknown escape sequence."""
     while pressed:
         known = next((code for code in NAMED if pressed.startswith(code)), b"")
         if known:
             yield NAMED[known]
             pressed = pressed[len(known) :]
         elif pressed.startswith(b"\x1b"):
-            return  # what an unknown sequence is made of are no keys
+            return  # the bytes of an unknown sequence are no keys
         else:
             yield pressed[:1].decode("ascii", "replace")
             pressed = pressed[1:]
@@ -52,7 +52,7 @@ def names(pressed: bytes) -> Iterator[str]:
 
 @contextmanager
 def keys_of(terminal: int) -> Iterator[Keys]:
-    """The keys of a terminal, without echo or waiting for a line, while the context lasts."""
+    """A terminal's keys, read within the context without echo or line buffering."""
     before = termios.tcgetattr(terminal)
     try:
         tty.setcbreak(terminal)

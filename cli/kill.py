@@ -1,4 +1,4 @@
-"""`multi-trader kill` and `multi-trader revive`: everything out, and the way back."""
+"""`multi-trader kill` and `multi-trader revive`: sell everything, and allow buying again."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def revive(
 
 
 def operator(clock_speed: float) -> Operator:
-    """Whoever runs the command, with the environment's keys and state."""
+    """The user who runs the command, with the environment's keys and state folder."""
     from coordinator.commands.accounts import Operator
     from coordinator.settings import home_folder
 
@@ -84,8 +84,8 @@ def operator(clock_speed: float) -> Operator:
 
 
 def user() -> str:
-    """Who runs the command, as the journal names whoever acts."""
+    """The name of the user who runs the command, as the journal records it."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):
-        return f"user {os.getuid()}"  # of a container that has no names
+        return f"user {os.getuid()}"  # a container may have no user names

@@ -1,4 +1,4 @@
-"""Sessions into the warehouse, with a word for each that is not whole."""
+"""Loads sessions into the warehouse, and warns of each that is incomplete."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from coordinator.backtest import PlayedSession
 
 LOCK_DEADLINE_S = 60.0
-AFTER_SESSION_DEADLINE_S = 30.0  # somebody waits for the prompt
+AFTER_SESSION_DEADLINE_S = 30.0  # shorter, because a user waits for the prompt
 
 log = logging.getLogger("cli.loading")
 
@@ -43,11 +43,12 @@ def load_all(
     deadline_s: float,
     speed: float = 1.0,
 ) -> int:
-    """Loads the sessions that are not loaded or changed since, and reconciles the newest of them.
+    """Load new and changed sessions, and compare the newest with the broker.
 
-    Returns how many are incomplete. Waits up to `deadline_s` seconds for whoever holds the file,
-    which is nobody's while the broker is asked, whose clock runs up to `speed` times as fast as
-    ours. Raises WarehouseError; the sessions before the one at fault stay loaded.
+    Returns the number of incomplete sessions. Waits up to `deadline_s` seconds for another process
+    to release the file, which is not held while the broker is asked. `speed` is how many times as
+    fast as the local clock the broker's clock may run. Raises WarehouseError; sessions loaded
+    before the failing one stay loaded.
     """
     incomplete = 0
     with Store.open(warehouse, deadline_s=deadline_s, on_wait=complain) as store:
@@ -76,7 +77,7 @@ def load_all(
 def load_after(
     session_id: str, *, deadline_s: float = AFTER_SESSION_DEADLINE_S, speed: float = 1.0
 ) -> None:
-    """Loads a session that has just ended. What keeps it from that is told, not raised."""
+    """Load a session that has just ended; errors are printed, not raised."""
     try:
         sources = session_sources(home_folder(), session_id)
         load_all(warehouse_path(), sources, deadline_s=deadline_s, speed=speed)
@@ -86,7 +87,7 @@ def load_after(
 
 
 def load_played(session: PlayedSession, place: Path | str) -> None:
-    """Loads a finished session of a backtest; says on stderr if a row of it was refused.
+    """Load a session of a backtest; warns on stderr if a row of it was refused.
 
     Raises WarehouseError.
     """

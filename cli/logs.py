@@ -1,7 +1,7 @@
-"""Log lines as the guide shows them, on stderr: `2025-12-04 14:30:15 [INFO] message`.
+"""Log lines on stderr in the guide's format: `2025-12-04 14:30:15 [INFO] message`.
 
-What a command answers goes to stdout; what happens meanwhile goes here. Connection libraries never
-log below INFO, since at DEBUG they print the frame that carries the keys.
+Results of commands go to stdout. Connection libraries never log below INFO, since at DEBUG they
+print the frame that carries the keys.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ NEVER_BELOW_INFO = ("alpaca", "websockets", "urllib3", "uvicorn", "asyncio")
 
 
 def configure_logging(level: str) -> None:
-    """Sends log records of `level` (one of LEVELS) and above to stderr, in the guide's format.
+    """Send log records of `level` (one of LEVELS) and above to stderr, in the guide's format.
 
-    The coordinator's own speak from INFO up in any case, for its files and for `top`.
-    Other people's loggers speak from WARNING up, or from INFO when `level` is DEBUG.
+    The coordinator's loggers always emit records from INFO on, for its log files and for `top`.
+    Loggers of other packages emit from WARNING on, or from INFO if `level` is DEBUG.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(

@@ -1,4 +1,4 @@
-"""The command's table of contents: one line per subcommand, each in a module of its own."""
+"""Assembles the `multi-trader` command from its subcommands, each in its own module."""
 
 from __future__ import annotations
 
@@ -73,14 +73,14 @@ def multi_trader(
 
 
 def main() -> None:
-    """Runs the command of `sys.argv` and leaves with its exit code."""
+    """Run the command in `sys.argv` and exit with its exit code."""
     from coordinator.private import keep_private
 
     keep_private()
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
-            reconfigure(errors="replace")  # a terminal that lacks a sign still gets the line
+            reconfigure(errors="replace")  # an unknown character must not lose the line
     app(prog_name="multi-trader")
 
 

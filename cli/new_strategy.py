@@ -1,4 +1,4 @@
-"""`multi-trader new-strategy`: a strategy of one's own to begin with, and its test."""
+"""`multi-trader new-strategy`: writes a first strategy of your own, and its test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Options that several commands share, and how their texts become values."""
+"""Options that several commands share, and parsers of their values."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def a_date(text: str) -> datetime.date:
 
 
 def a_session_date(text: str) -> datetime.date:
-    """A date that a session can be simulated on: the broker's messages know no others.
+    """A date on which a session can be simulated: the broker's messages can hold no others.
 
     Raises typer.BadParameter for anything else.
     """
@@ -40,7 +40,7 @@ def a_session_date(text: str) -> datetime.date:
 
 
 def a_speed(text: str) -> float:
-    """How many times faster than ours the broker's clock runs: a finite number above 0.
+    """The speed of the broker's clock as a multiple of the local clock's: finite and above 0.
 
     Raises typer.BadParameter for anything else.
     """
@@ -54,7 +54,7 @@ def a_speed(text: str) -> float:
 
 
 def a_number(least: int, most: int) -> Callable[[str], int]:
-    """The parser of a whole number from `least` to `most`; it raises typer.BadParameter."""
+    """A parser of whole numbers from `least` to `most`, which raises typer.BadParameter."""
 
     def parse(text: str) -> int:
         try:
@@ -69,7 +69,7 @@ def a_number(least: int, most: int) -> Callable[[str], int]:
 
 
 def a_measure(text: str) -> str:
-    """By what a sweep's variants are ranked.
+    """The measure by which a sweep's variants are ranked.
 
     Raises typer.BadParameter for anything else.
     """
@@ -90,7 +90,7 @@ def a_level(text: str) -> str:
 
 
 def levels(incomplete: str) -> list[str]:
-    """The log levels that begin like this, for a shell to complete."""
+    """The log levels that begin with `incomplete`, for shell completion."""
     return [one for one in LEVELS if one.startswith(incomplete.upper())]
 
 
@@ -158,7 +158,7 @@ SessionId = Annotated[
 
 
 def refuse_source_alone(source: str | None, bars: Path | None) -> None:
-    """Raises OperatorError for a set of a bars file where there is no file."""
+    """Raise OperatorError for --source without --bars."""
     from coordinator.errors import OperatorError
 
     if source is not None and bars is None:

@@ -1,4 +1,4 @@
-"""How far a backtest is, on a terminal."""
+"""The progress bar of a backtest."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def progress(minutes: int) -> Iterator[Advance]:
-    """A bar on a terminal, with the rate and the time left; elsewhere nothing."""
+    """A bar with the rate and the time left on a terminal; nothing elsewhere."""
     if not sys.stderr.isatty():
         yield lambda minutes: None
         return
@@ -27,7 +27,7 @@ def progress(minutes: int) -> Iterator[Advance]:
     )
 
     columns = (
-        SpinnerColumn(),  # a sweep's first session is compiled and played before a minute is told
+        SpinnerColumn(),  # a sweep compiles and plays its first session before it reports a minute
         TextColumn("{task.percentage:>3.0f}%"),
         BarColumn(),
         TextColumn("{task.completed:,.0f} of {task.total:,.0f} minutes"),

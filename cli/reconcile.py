@@ -1,4 +1,4 @@
-"""`multi-trader reconcile`: the broker's account against the books."""
+"""`multi-trader reconcile`: compares the broker's account with the books."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def _state(difference: Difference) -> str:
 
 
 def _document(found: Reconciliation) -> dict[str, object]:
-    """The result as JSON values; amounts are texts, so that no digit is lost."""
+    """The result as JSON values; amounts become strings, so that no digit is lost."""
     document = asdict(found)
     document["differences"] = [{**asdict(one), "difference": one.off} for one in found.differences]
     return document

@@ -1,4 +1,4 @@
-"""`multi-trader reload`: an edited configuration for a session that runs, shown first."""
+"""`multi-trader reload`: shows a running session's edited configuration and applies it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from cli.tables import print_json
 
 
 class Remove(Enum):
-    """What becomes of what removed strategies hold."""
+    """What happens to the positions of removed strategies."""
 
     FLATTEN = "flatten"
     DORMANT = "dormant"
@@ -58,20 +58,20 @@ def reload(
     from coordinator.settings import home_folder
 
     which = RunningCoordinators(home_folder(), account, coordinator)
-    wanted = ReloadClient(which, user(), config, remove.value)
-    told = wanted.show()
-    if told.token and not yes and not json:
-        typer.echo(told.sentences())
+    client = ReloadClient(which, user(), config, remove.value)
+    answer = client.show()
+    if answer.token and not yes and not json:
+        typer.echo(answer.sentences())
         if not agreed("Let the session go on so?"):
             complain("Nothing was changed. --yes applies it without a question.")
             raise typer.Exit(ANYTHING_ELSE)
-        told = wanted.apply(told)
-        typer.echo(told.said)
+        answer = client.apply(answer)
+        typer.echo(answer.said)
     else:
-        told = wanted.apply(told) if told.token and yes else told
+        answer = client.apply(answer) if answer.token and yes else answer
         if json:
-            print_json(asdict(told))
+            print_json(asdict(answer))
         else:
-            typer.echo(told.sentences())
-    if not told.done:
+            typer.echo(answer.sentences())
+    if not answer.done:
         raise typer.Exit(ANYTHING_ELSE)

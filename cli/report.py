@@ -1,4 +1,4 @@
-"""`multi-trader report`: a session, the latest one, or a range of dates, as a page of HTML."""
+"""`multi-trader report`: writes an HTML report of a session or a range of dates."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def report(
     if start is None and end is None and account is None:
         session_id = _found(warehouse, session)
         page = write_report(warehouse, session_id, folder / f"{session_id}.html")
-        _tell(page, json, session_id=session_id)
+        _print(page, json, session_id=session_id)
         return
     if session is not None:
         raise OperatorError(
@@ -71,13 +71,13 @@ def report(
     first, last = _range(warehouse, start, end, account)
     name = f"{account}_{first}_{last}.html" if account else f"{first}_{last}.html"
     page = write_range(warehouse, first, last, folder / name, account=account)
-    _tell(page, json, start=first, end=last)
+    _print(page, json, start=first, end=last)
 
 
-def _tell(page: Path, json: bool, **what: object) -> None:
-    """Print where the page is; as JSON, with what it is of."""
+def _print(page: Path, json: bool, **subject: object) -> None:
+    """Print the page's path; as JSON, with its session or range."""
     if json:
-        print_json({"report": page} | what)
+        print_json({"report": page} | subject)
     else:
         typer.echo(page)
 
@@ -88,7 +88,7 @@ def _range(
     end: datetime.date | None,
     account: str | None,
 ) -> tuple[datetime.date, datetime.date]:
-    """The range, open ends closed by the warehouse's; raises OperatorError if it has no day."""
+    """The range, by default all days in the warehouse; raises OperatorError if it is empty."""
     from coordinator.errors import OperatorError
     from warehouse.queries import query
 
@@ -108,7 +108,7 @@ def _range(
 
 
 def _found(warehouse: Path | str, session: str | None) -> str:
-    """The session's id as the warehouse has it; raises OperatorError if it has none such."""
+    """The session's id, or the latest's; raises OperatorError if the warehouse has none."""
     from coordinator.errors import OperatorError
     from warehouse.queries import query
 

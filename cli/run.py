@@ -1,4 +1,4 @@
-"""`multi-trader run`: one session, from its start to its rows in the warehouse."""
+"""`multi-trader run`: runs one session and loads it into the warehouse."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def run(
     configure_logging(log_level)
     simulated = simulate or bars is not None or date is not None
     _refuse_contradictions(live, simulated, bars, source, fill_model)
-    with StopSignals(told=STOPPING) as stop:
+    with StopSignals(STOPPING) as stop:
         from coordinator.bootstrap import RunOptions
 
         options = RunOptions(
@@ -125,8 +125,8 @@ def run(
         outcome = asyncio.run(_session(options, stop))
     interrupt_on_sigterm()
     try:
-        (_tell_json if json else _tell)(outcome)
-    finally:  # also where nobody reads any more: Ctrl-C ends the `tee` behind a pipe as well
+        (_print_json if json else _print)(outcome)
+    finally:  # also if printing fails: Ctrl-C also ends a `tee` that reads the output
         if not no_load and outcome.session_id is not None:
             _load(outcome.session_id, options.speed)
 
@@ -134,7 +134,7 @@ def run(
 def _refuse_contradictions(
     live: bool, simulated: bool, bars: Path | None, source: str | None, fill_model: str | None
 ) -> None:
-    """Raises OperatorError for options that cannot both be meant."""
+    """Raise OperatorError for options that contradict each other."""
     from coordinator.errors import OperatorError
 
     if live and simulated:
@@ -156,15 +156,15 @@ async def _session(options: RunOptions, stop: StopSignals) -> SessionOutcome:
     return await run_session(options, stop=stop.watch())
 
 
-def _tell(outcome: SessionOutcome) -> None:
+def _print(outcome: SessionOutcome) -> None:
     if outcome.summary:
         typer.echo(outcome.summary)
     typer.echo(f"{outcome.status}: {outcome.message}")
     _warn(outcome)
 
 
-def _tell_json(outcome: SessionOutcome) -> None:
-    """The summary's figures; amounts and quantities are texts, so that no digit is lost."""
+def _print_json(outcome: SessionOutcome) -> None:
+    """Print the outcome; amounts and quantities become strings, so that no digit is lost."""
     from dataclasses import asdict
 
     document = asdict(outcome)
@@ -182,7 +182,7 @@ def _warn(outcome: SessionOutcome) -> None:
 
 
 def _load(session_id: str, speed: float) -> None:
-    """Loads the session; what goes wrong is told and fails nothing."""
+    """Load the session; errors are printed, and the command still succeeds."""
     try:
         from cli.loading import load_after
 

@@ -1,8 +1,8 @@
-"""Ctrl-C, SIGTERM and a terminal that is closed ask for an end; a second Ctrl-C leaves at once.
+"""Ctrl-C, SIGTERM and a closed terminal request an orderly stop; a second Ctrl-C exits at once.
 
-Leaving at once loses nothing: what was decided is in the journal, and the next start recovers.
-Every signal also wakes a socket, since one that arrives just before the process falls asleep would
-otherwise be noticed only when something else wakes it.
+Exiting at once loses nothing: decisions are in the journal, and the next start recovers. Every
+signal also wakes a socket; otherwise one that arrives just before the process sleeps would be
+noticed only when something else wakes it.
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ LEFT = "Left at once. The journal keeps everything; the next start resumes from 
 
 
 class StopSignals:
-    """While entered, turns signals into `asked` and into the event that `watch` returns.
+    """Within the context, signals set `requested` and the event that `watch` returns.
 
-    Says `told` on stderr at the first one, and `left` at the Ctrl-C that leaves. To be entered in
-    the main thread, before anything slow, so that no signal is missed.
+    Prints `stopping` on stderr at the first signal, and `left` at the Ctrl-C that exits at once.
+    Enter it in the main thread, before anything slow, so that no signal is missed.
     """
 
-    def __init__(self, told: str, left: str = LEFT) -> None:
-        self._told, self._left = f"\n{told}\n".encode(), f"\n{left}\n".encode()
-        self._asked = threading.Event()
+    def __init__(self, stopping: str, left: str = LEFT) -> None:
+        self._stopping, self._left = f"\n{stopping}\n".encode(), f"\n{left}\n".encode()
+        self._requested = threading.Event()
         self._signals = 0
         self._interrupts = 0
         self._event: asyncio.Event | None = None
@@ -38,10 +38,10 @@ class StopSignals:
         self._woken, self._waker = socket.socketpair()
         self._waker.setblocking(False)
         self._fd_before = signal.set_wakeup_fd(self._waker.fileno(), warn_on_full_buffer=False)
-        asking = [signal.SIGINT, signal.SIGTERM]
-        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # else nohup wants it to go on
-            asking.append(signal.SIGHUP)
-        self._before = {number: signal.signal(number, self._take) for number in asking}
+        handled = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup ignores it
+            handled.append(signal.SIGHUP)
+        self._before = {number: signal.signal(number, self._handle) for number in handled}
         return self
 
     def __exit__(
@@ -57,55 +57,55 @@ class StopSignals:
         self._waker.close()
 
     @property
-    def asked(self) -> bool:
-        """Whether a stop was asked for."""
-        return self._asked.is_set()
+    def requested(self) -> bool:
+        """Whether a stop was requested."""
+        return self._requested.is_set()
 
     @property
     def signalled(self) -> bool:
-        """Whether it was a signal that asked."""
+        """Whether a signal requested it."""
         return self._signals > 0
 
-    def ask(self) -> None:
-        """Asks for a stop without a signal; may be called from any thread."""
-        self._asked.set()
-        with suppress(OSError):  # full of wake-ups, or closed: awake enough
+    def request(self) -> None:
+        """Request a stop without a signal; may be called from any thread."""
+        self._requested.set()
+        with suppress(OSError):  # the socket is full, so it wakes the reader anyway, or closed
             self._waker.send(b"\0")
 
     def wait(self) -> None:
-        """Blocks until a stop is asked for."""
-        while not self.asked:
+        """Block until a stop is requested."""
+        while not self.requested:
             self._woken.recv(64)
 
     def watch(self) -> asyncio.Event:
-        """The event of the running loop that is set once a stop was asked for."""
+        """An event of the running loop that is set once a stop is requested."""
         self._event = asyncio.Event()
         asyncio.get_running_loop().add_reader(self._woken, self._wake)
-        self._wake_if_asked()
+        self._wake_if_requested()
         return self._event
 
     def _wake(self) -> None:
         self._woken.recv(64)
-        self._wake_if_asked()
+        self._wake_if_requested()
 
-    def _wake_if_asked(self) -> None:
-        if self.asked and self._event is not None:
+    def _wake_if_requested(self) -> None:
+        if self.requested and self._event is not None:
             self._event.set()
 
-    def _take(self, number: int, _frame: FrameType | None) -> None:
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
         if number == signal.SIGINT:
             self._interrupts += 1
         if self._interrupts > 1:
             _write(self._left)
             os._exit(INTERRUPTED)
         if self._signals == 0:
-            _write(self._told)
+            _write(self._stopping)
         self._signals += 1
-        self._asked.set()
+        self._requested.set()
 
 
 def _write(text: bytes) -> None:
-    """On stderr, where somebody reads it; print is not safe inside a signal handler."""
+    """Write to stderr, if that is open; `print` is not safe inside a signal handler."""
     with suppress(OSError):
         os.write(2, text)
 

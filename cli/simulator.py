@@ -1,4 +1,4 @@
-"""`multi-trader simulator`: Alpaca's protocol on a loopback port, for any client."""
+"""`multi-trader simulator`: serves Alpaca's protocol on a loopback port, for any client."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ def simulator(
         cash=Decimal(cash),
         fill_model=fill_model or SimulatorOptions.fill_model,
     )
-    with StopSignals(told="Stopping the simulator.") as stop, _listening(options) as served:
+    with StopSignals("Stopping the simulator.") as stop, _listening(options) as served:
         found = variables(served)
         if json:
             print_json(found)
@@ -115,12 +115,12 @@ def simulator(
         threading.Thread(target=_watch, args=(served, stop), daemon=True).start()
         stop.wait()
         if not stop.signalled:
-            served.wait()  # it ended by itself, and this raises why
+            served.wait()  # it ended by itself: raises the reason
 
 
 @contextmanager
 def _listening(options: SimulatorOptions) -> Iterator[Simulator]:
-    """The simulator, serving; raises OperatorError if its port cannot be had."""
+    """Run the simulator within the context; raises OperatorError if its port is not available."""
     from coordinator.errors import OperatorError
     from simulator.server import Simulator
 
@@ -139,14 +139,14 @@ def _listening(options: SimulatorOptions) -> Iterator[Simulator]:
 
 
 def _watch(served: Simulator, stop: StopSignals) -> None:
-    """Ends the waiting when the simulator is gone."""
-    with suppress(RuntimeError):  # whoever waits for `stop` calls wait() again and tells
+    """Request a stop when the simulator ends."""
+    with suppress(RuntimeError):  # the main thread calls wait() again, which raises it there
         served.wait()
-    stop.ask()
+    stop.request()
 
 
 def variables(served: Simulator) -> dict[str, str]:
-    """Every APCA_* variable that points a client at the served simulator."""
+    """The APCA_* variables that point a client at the simulator."""
     return {
         "APCA_API_KEY_ID": "simulator",
         "APCA_API_SECRET_KEY": "simulator",

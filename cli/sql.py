@@ -1,4 +1,4 @@
-"""`multi-trader sql`: one read-only question to the warehouse."""
+"""`multi-trader sql`: runs one read-only query on the warehouse."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ if TYPE_CHECKING:
 
 
 class Question(TyperCommand):
-    """A command whose text may begin with a comment of SQL, which looks like an option."""
+    """A command whose query may begin with an SQL comment, which looks like an option."""
 
     def parse_args(self, ctx: Context, args: list[str]) -> list[str]:
-        """The arguments with such a text behind `--`, where nothing is an option."""
+        """The arguments, with such a query moved behind `--`, where nothing is an option."""
         if "--" not in args:
-            texts = [one for one in args if one.startswith("--") and len(one.split()) > 1]
-            args = [one for one in args if one not in texts] + ["--", *texts]
+            queries = [one for one in args if one.startswith("--") and len(one.split()) > 1]
+            args = [one for one in args if one not in queries] + ["--", *queries]
         return super().parse_args(ctx, args)
 
 

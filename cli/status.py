@@ -1,4 +1,4 @@
-"""`multi-trader status`: what coordinators that run say, and of the others their journals."""
+"""`multi-trader status`: shows sessions, from running coordinators or from their journals."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from coordinator.bootstrap import StatusView, StrategyView
 
 SHADOW = "shadow"
-"""Said of a strategy whose book is simulated."""
+"""Marks a strategy whose book is simulated."""
 
 
 @plainly
@@ -53,38 +53,38 @@ def status(
 
 
 def show(views: Sequence[StatusView]) -> None:
-    """Prints a table per session on stdout, those that run last, nearest to the prompt.
+    """Print a table per session on stdout; running ones come last, nearest to the prompt.
 
-    Every simulated session is an account of its own: of a coordinator's only the newest is shown.
+    Each simulated session has its own account; only a coordinator's newest is shown.
     """
     shown = _worth_showing(views)
     if left_out := len(views) - len(shown):
         several = "sessions are" if left_out > 1 else "session is"
         typer.echo(f"{left_out} older simulated {several} left out; --json has all.")
     headings = ("Strategy", "Cash", "Equity", "PnL", "Day PnL", "Entries", "Orders")
-    for view in sorted(shown, key=_runs):
+    for view in sorted(shown, key=_is_running):
         heading = f"{view.account}  {view.coordinator}  {view.session_id}  {view.mode}"
         print_table(
             (*headings, "Positions"),
             [*map(_row, view.strategies), *(_row(one, SHADOW) for one in view.shadows)],
             right=range(1, 7),
-            title="\n".join([f"{heading}  {_state(view)}", *_sight(view), *_warnings(view)]),
+            title="\n".join([f"{heading}  {_state(view)}", *_streams(view), *_warnings(view)]),
         )
 
 
 def _worth_showing(views: Sequence[StatusView]) -> list[StatusView]:
-    """All, but of a coordinator's simulated sessions that are over only the newest."""
+    """All views, but of each coordinator's simulated sessions only running ones and the newest."""
     from coordinator.settings import SIMULATED
 
     newest = {view.coordinator: view for view in views if view.mode == SIMULATED}
     return [
         view
         for view in views
-        if view.mode != SIMULATED or _runs(view) or view is newest[view.coordinator]
+        if view.mode != SIMULATED or _is_running(view) or view is newest[view.coordinator]
     ]
 
 
-def _runs(view: StatusView) -> bool:
+def _is_running(view: StatusView) -> bool:
     return view.state == "running"
 
 
@@ -96,12 +96,12 @@ def _state(view: StatusView) -> str:
         if view.mode != SIMULATED:
             go_on = "start it again to go on"
         return f"not running (nothing since {utc_time(view.last_at)}); {go_on}"
-    starts = view.state == "running" and view.live is None
-    return "running (no answer: it starts, ends, or is busy)" if starts else view.state
+    silent = view.state == "running" and view.live is None
+    return "running (no answer: it starts, ends, or is busy)" if silent else view.state
 
 
-def _sight(view: StatusView) -> Iterator[str]:
-    """What a session that runs sees of the broker, and until when it trades."""
+def _streams(view: StatusView) -> Iterator[str]:
+    """The streams of a running session, its last bar, its delay and the time of its close."""
     if view.live is None:
         return
     streams = ", ".join(f"{name} {state}" for name, state in view.live.streams.items())

@@ -1,4 +1,4 @@
-"""`multi-trader strategies`: the strategy types, and what each of their parameters means."""
+"""`multi-trader strategies`: lists the strategy types and their parameters."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WIDEST = 100
 
 
 def _names(incomplete: str) -> list[str]:
-    """What a shell may complete: types that are there without a folder."""
+    """The types that begin with `incomplete`, for shell completion; without those of a folder."""
     from coordinator.strategies.registry import registered_types
 
     return [name for name in registered_types() if name.startswith(incomplete)]
@@ -53,14 +53,14 @@ def strategies(
     if json:
         print_json([one.as_document() for one in listing.types])
     else:
-        typer.echo("\n\n".join(_told(one, whole=name is not None) for one in listing.types))
+        typer.echo("\n\n".join(_described(one, whole=name is not None) for one in listing.types))
     for fault in listing.faults:
         complain(fault)
     if listing.faults:
         raise typer.Exit(OPERATORS_FAULT)
 
 
-def _told(one: StrategyDescription, *, whole: bool) -> str:
+def _described(one: StrategyDescription, *, whole: bool) -> str:
     origin = "" if one.origin == "built-in" else f"  ({one.origin})"
     lines = [f"{one.strategy_type}{origin}"]
     lines += ["  Looks at its tickers together."] if one.together else []

@@ -1,4 +1,4 @@
-"""`multi-trader backtest` of a sweep: all variants in one pass, then the best again in detail."""
+"""`multi-trader backtest` of a sweep: plays all variants, then the best again in detail."""
 
 from __future__ import annotations
 
@@ -31,39 +31,43 @@ def sweep(
     by: str | None,
     json: bool,
 ) -> bool:
-    """Play a sweep into the warehouse and tell its ranking; whether all of it was played."""
+    """Play a sweep into the warehouse and print its ranking; returns whether all was played."""
     from cli.loading import load_played
     from coordinator.backtest import Sweep
 
     test, by, keep = Sweep(options, config), by or BY, KEPT if keep is None else keep
     sessions = 0
     with progress(test.test.minutes) as advance:
-        for session in test.play(advance, lambda: stop.asked):
+        for session in test.play(advance, lambda: stop.requested):
             load_played(session, place)
             sessions += 1
     variants = _ranked(test, place, by) if sessions else []
     best = [str(one["strategy"]) for one in variants[:keep]]
     detailed = _detail(test, best, sessions, place, stop)
-    told = _ranked(test, place, by) if detailed else variants
-    (_tell_json if json else _tell)(test, told, sessions, by, place)
-    whole = sessions == test.test.sessions and detailed == (sessions if best else 0)
+    if detailed:
+        variants = _ranked(test, place, by)
+    (_print_json if json else _print)(test, variants, sessions, by, place)
+    complete = sessions == test.test.sessions and detailed == (sessions if best else 0)
     if test.failing:
         complain(f"Warning: {test.warning}")
-        if whole:
+        if complete:
             raise typer.Exit(ANYTHING_ELSE)
-    return whole
+    return complete
 
 
 def _detail(
     test: Sweep, best: list[str], sessions: int, place: Path | str, stop: StopSignals
 ) -> int:
-    """Of how many sessions the details were added; the stop that ended the sweep ends none."""
+    """Add the details of the best variants; returns the number of sessions that have them.
+
+    A stop that already ended the sweep does not end this; a later one does.
+    """
     from cli.loading import LOCK_DEADLINE_S
     from warehouse import LoadStatus, Store, add_details
 
-    ended = stop.asked
+    was_stopped = stop.requested
     detailed = 0
-    for session in test.in_detail(best, sessions, lambda: stop.asked and not ended):
+    for session in test.in_detail(best, sessions, lambda: stop.requested and not was_stopped):
         with Store.open(place, deadline_s=LOCK_DEADLINE_S, on_wait=complain) as store:
             result = add_details(store, session.session_id, best, session.rows())
         if result.status is LoadStatus.INCOMPLETE:
@@ -81,7 +85,7 @@ def _ranked(test: Sweep, place: Path | str, by: str) -> list[dict[str, Any]]:
         return found
 
 
-def _tell(
+def _print(
     test: Sweep, variants: list[dict[str, Any]], sessions: int, by: str, place: Path | str
 ) -> None:
     from cli.tables import print_table
@@ -116,7 +120,7 @@ def _tell(
     typer.echo(f"Account {test.test.account} in the warehouse {place}")
 
 
-def _tell_json(
+def _print_json(
     test: Sweep, variants: list[dict[str, Any]], sessions: int, by: str, place: Path | str
 ) -> None:
     import json

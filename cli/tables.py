@@ -1,4 +1,4 @@
-"""Tables and exact numbers on stdout, the same from every command."""
+"""Prints tables, JSON and exact numbers on stdout for all commands."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
 
-_STRIP = 6
-NOT_A_TERMINAL_COLUMNS = 160  # a file or pipe has no width: nothing is folded there
+_LEAST_TEXT = 6  # columns of a terminal that a text column keeps at least
+NOT_A_TERMINAL_COLUMNS = 160  # a file or pipe has no width: lines are not wrapped there
 
 
 def print_table(
@@ -21,10 +21,10 @@ def print_table(
     right: Collection[int] = (),
     title: str = "",
 ) -> None:
-    """Prints a table on stdout under its title; the columns of numbers are `right`-aligned.
+    """Print a table on stdout under its title; the columns `right` (of numbers) are right-aligned.
 
-    A narrow terminal folds texts and takes the room between columns; one that is narrower than the
-    numbers breaks the lines. No number loses a digit.
+    A narrow terminal wraps texts and drops the space between columns; if even the numbers do not
+    fit, lines are broken. No number loses a digit.
     """
     from rich import box
     from rich.measure import Measurement
@@ -51,19 +51,19 @@ def print_table(
 
 
 def _least(headings: Sequence[str], rows: Sequence[Sequence[str]], right: Collection[int]) -> int:
-    """The columns of a terminal that the numbers need, beside a strip of each text."""
+    """The least width in which the numbers fit, with a narrow column for each text."""
     widest = [max(map(len, cells)) for cells in zip(headings, *rows, strict=True)]
-    needed = [wide if at in right else min(wide, _STRIP) for at, wide in enumerate(widest)]
+    needed = [wide if at in right else min(wide, _LEAST_TEXT) for at, wide in enumerate(widest)]
     return sum(needed) + len(needed) + 1
 
 
 def show(thing: RenderableType) -> None:
-    """Prints anything of rich's on stdout."""
+    """Print a rich renderable on stdout."""
     stdout().print(thing)
 
 
 def stdout() -> Console:
-    """The terminal, or whatever stdout is, where nothing is folded that need not be."""
+    """A console on stdout, wide enough to wrap nothing if that is no terminal."""
     from rich.console import Console
 
     console = Console(highlight=False, soft_wrap=False)
@@ -73,14 +73,14 @@ def stdout() -> Console:
 
 
 def print_json(document: object) -> None:
-    """Prints a document as JSON on stdout, what JSON has no word for as `plain` says it."""
+    """Print a document as JSON on stdout; `plain` converts other types."""
     import json
 
     print(json.dumps(document, default=plain, indent=2))
 
 
 def quantity(qty: Decimal) -> str:
-    """Without an exponent or trailing zeros."""
+    """A quantity without exponent and trailing zeros."""
     text = f"{qty:f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
@@ -91,7 +91,8 @@ def utc_time(at: datetime) -> str:
 
 
 def plain(value: object) -> object:
-    """What JSON has no word for: every digit of a decimal and a time as texts, a set as a list."""
+    """A JSON value for other types: strings for decimals (with all digits) and times, sorted lists
+    for sets."""
     match value:
         case Decimal():
             return f"{value:f}"

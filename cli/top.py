@@ -1,4 +1,4 @@
-"""`multi-trader top`: the sessions that run, live in the terminal."""
+"""`multi-trader top`: shows the running sessions live in the terminal."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from coordinator.commands.running import Answered, RunningCoordinators
 
 REFRESH_S, DRAW_S = 1.0, 0.5
-"""Local seconds between two questions, and the longest between two drawings."""
+"""Local seconds between two requests, and the most between two frames."""
 GONE = "No coordinator answers any more: this is the last that was heard."
 
 Once = Annotated[bool, typer.Option("--once", help="Print one frame and end.")]
@@ -75,15 +75,15 @@ def _plain(answers: Sequence[Answered]) -> list[dict[str, Any]]:
     ]
 
 
-class _Asking:
-    """Asks again and again beside the drawing, so that a slow answer holds up no key."""
+class _Poller:
+    """Asks the coordinators in a thread, so that a slow answer delays no key press."""
 
     def __init__(self, which: RunningCoordinators, by: str, first: Sequence[Answered]) -> None:
         self._which, self._by = which, by
         self._over = threading.Event()
         self.answers, self.note = first, ""
 
-    def __enter__(self) -> _Asking:
+    def __enter__(self) -> _Poller:
         threading.Thread(target=self._ask, daemon=True).start()
         return self
 
@@ -97,7 +97,7 @@ class _Asking:
 
 
 def _watch(which: RunningCoordinators, by: str, first: Sequence[Answered]) -> None:
-    """Draw until somebody has seen enough; the screen from before is there again then."""
+    """Draw until the user quits, then restore the screen."""
     from rich.console import Console
     from rich.live import Live
 
@@ -108,25 +108,25 @@ def _watch(which: RunningCoordinators, by: str, first: Sequence[Answered]) -> No
     try:
         with (
             keys_of(sys.stdin.fileno()) as keys,
-            _Asking(which, by, first) as asking,
+            _Poller(which, by, first) as poller,
             Live(console=console, screen=True, auto_refresh=False) as live,
         ):
-            _draw(live, console, keys, asking)
+            _draw(live, console, keys, poller)
     except KeyboardInterrupt:
         return  # Ctrl-C is a way to quit
 
 
-def _draw(live: Any, console: Any, keys: Keys, asking: _Asking) -> None:
+def _draw(live: Any, console: Any, keys: Keys, poller: _Poller) -> None:
     from rich.console import ConsoleDimensions
 
     from cli.frame import Look, frame
 
     look = Look()
     while True:
-        # An exported COLUMNS or LINES is as old as the shell: only the terminal knows its size.
+        # Exported COLUMNS and LINES can be outdated: ask the terminal for its size.
         console.size = ConsoleDimensions(*os.get_terminal_size(sys.stdout.fileno()))
         width, height = console.size
-        drawn = frame(asking.answers, look, width=width, height=height, note=asking.note)
+        drawn = frame(poller.answers, look, width=width, height=height, note=poller.note)
         live.update(drawn.drawn, refresh=True)
         look = drawn.look
         for key in keys.wait(DRAW_S):

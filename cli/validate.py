@@ -1,4 +1,4 @@
-"""`multi-trader validate`: a configuration, judged without a network and without importing much."""
+"""`multi-trader validate`: checks a configuration, without network and with few imports."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def validate(
         raise typer.Exit(error.exit_code) from None
     if json:
         print_json(_counts(config, checked))
-        _warn_of_what_no_session_trades(checked)
+        _warn_of_refusals_by_run(checked)
         return
     cash = sum(strategy.initial_cash for strategy in checked.active)
     beside = f" ({len(checked.shadows)} as shadows)" if checked.shadows else ""
@@ -51,7 +51,7 @@ def validate(
         f"enabled{beside}, {len(checked.tickers)} tickers, ${cash:,.2f} of initial cash, "
         f"mode {checked.mode.value}."
     )
-    _warn_of_what_no_session_trades(checked)
+    _warn_of_refusals_by_run(checked)
     if checked.swept:
         typer.echo(
             f"{len(checked.swept):,} of them are variants of a sweep, for `multi-trader backtest`"
@@ -59,12 +59,12 @@ def validate(
         )
 
 
-def _warn_of_what_no_session_trades(checked: CoordinatorConfig) -> None:
-    """Valid for a backtest, but no session starts with it."""
-    from coordinator.arming import refuse_other_money, refuse_strange_shadows
+def _warn_of_refusals_by_run(checked: CoordinatorConfig) -> None:
+    """Warn of what a backtest may use but `multi-trader run` refuses."""
+    from coordinator.arming import refuse_other_quote_currencies, refuse_shadows_on_other_markets
     from coordinator.errors import OperatorError
 
-    for refuse in (refuse_strange_shadows, refuse_other_money):
+    for refuse in (refuse_shadows_on_other_markets, refuse_other_quote_currencies):
         try:
             refuse(checked)
         except OperatorError as error:

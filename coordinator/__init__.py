@@ -1,4 +1,4 @@
-"""Multi-Trader's Python face: many strategies on one Alpaca account, a true book for each."""
+"""Multi-Trader's Python API: many strategies on one Alpaca account, each with its own book."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from coordinator.strategies.base import Window as Window
     from coordinator.strategies.together import MultiTickerStrategy as MultiTickerStrategy
 
-_HOMES = {
+_MODULES = {
     "MultiTraderCoordinator": "coordinator.api",
     "RiskConfig": "coordinator.config_models",
     "Bar": "coordinator.core.values",
@@ -32,7 +32,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for when it is asked for: a strategy file needs no broker's SDK."""
-    if name not in _HOMES:
+    """Import a public name at its first use, so that a strategy file loads no broker SDK."""
+    if name not in _MODULES:
         raise AttributeError(f"module 'coordinator' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    return getattr(importlib.import_module(_MODULES[name]), name)

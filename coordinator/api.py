@@ -1,4 +1,4 @@
-"""The coordinator as a Python object, for scripts of one's own."""
+"""The coordinator as a Python object, for your own scripts."""
 
 from __future__ import annotations
 
@@ -24,26 +24,26 @@ LOG_TIME = "%Y-%m-%d %H:%M:%S"
 
 
 class MultiTraderCoordinator:
-    """Runs many strategies over one shared connection, each with a book of its own.
+    """Runs many strategies over one shared connection, each with its own book.
 
-    `strategies` are dictionaries with the keys of the configuration's `strategies[]`, but with a
-    `strategy` object in place of `strategy_type` and `strategy_params` if you like: a Strategy, or
-    anything with `generate_signal(bars: pandas.DataFrame) -> int`. An object of your own works in
-    a process of its own: what it remembers is not seen here, files and connections that were open
-    before are closed to it, what it prints goes to the log, and what goes wrong in it stops it
-    alone. Keys left out come from the environment (APCA_API_KEY_ID, APCA_API_SECRET_KEY), as do
-    the URLs and MULTI_TRADER_HOME.
-    `name` is the coordinator's: two that run on one account at once need two. `crossing`,
-    `crypto_fee_rate` and `controls` are the keys of that name in a configuration.
+    `strategies` are dictionaries with the keys of the configuration's `strategies[]`. A `strategy`
+    object may replace `strategy_type` and `strategy_params`: a Strategy, or any object with
+    `generate_signal(bars: pandas.DataFrame) -> int`. Your own object runs in a separate process:
+    its state is not visible here, files and connections opened earlier are closed to it, its output
+    goes to the log, and an error in it stops that strategy alone. Credentials that are not passed
+    come from the environment (APCA_API_KEY_ID, APCA_API_SECRET_KEY), as do the URLs and
+    MULTI_TRADER_HOME.
+    `name` is the coordinator's name; two coordinators on one account need different names.
+    `crossing`, `crypto_fee_rate` and `controls` mean the same as in a configuration file.
 
-    With `paper=False` real money is traded, if MULTI_TRADER_ALLOW_LIVE equals the account number;
-    `options` of your own must then say `live=True` as well.
-    With `simulate=True` the embedded simulator is the broker, and no keys are needed. `clock_speed`
-    says up to how many times as fast as ours the broker's clock runs: by default 600 for the
-    embedded simulator, else 1; `multi-trader simulator` serves at 600 unless told.
+    `paper=False` trades real money, if MULTI_TRADER_ALLOW_LIVE equals the account number; if you
+    pass `options`, they must say `live=True` as well.
+    `simulate=True` makes the embedded simulator the broker and needs no credentials. `clock_speed`
+    is how many times as fast as the local clock the broker's clock may run: by default 600 with the
+    embedded simulator, else 1; `multi-trader simulator` runs at 600 by default.
 
     Raises:
-        ConfigError: for everything that is wrong in `strategies`, at once.
+        ConfigError: lists everything that is wrong in `strategies`.
     """
 
     def __init__(
@@ -76,22 +76,22 @@ class MultiTraderCoordinator:
         self._options = options or RunOptions(
             live=not paper, simulate=simulate, clock_speed=clock_speed, home=home
         )
-        given = {KEYS[0]: api_key, KEYS[1]: api_secret}
-        own = {key: value for key, value in given.items() if value is not None}
-        self._environment = ChainMap(own, os.environ)  # no copy, which strategies would inherit
+        arguments = {KEYS[0]: api_key, KEYS[1]: api_secret}
+        passed = {key: value for key, value in arguments.items() if value is not None}
+        self._environment = ChainMap(passed, os.environ)  # strategy processes would inherit a copy
         self._stop: asyncio.Event | None = None
 
     async def run(self) -> SessionOutcome:
-        """Trade until the session's end, Ctrl-C, SIGTERM or `stop()`; logs the guide's summary.
+        """Trade until the session's end, Ctrl-C, SIGTERM or `stop()`, then log the summary.
 
-        A script that has set up no logging reads the log on stderr, in the guide's format.
+        If the script has not configured logging, the log goes to stderr.
 
         Raises:
-            OperatorError: missing keys, or refused for safety.
+            OperatorError: credentials are missing, or trading was refused for safety.
             BrokerError: the broker could not be reached, or a stream was lost for good.
         """
         self._stop = asyncio.Event()
-        with _heard(), _stopped_by_signals(self._stop):
+        with _logging_to_stderr(), _stopped_by_signals(self._stop):
             outcome = await run_configured(
                 self._config, self._options, self._environment, stop=self._stop
             )
@@ -100,14 +100,14 @@ class MultiTraderCoordinator:
         return outcome
 
     def stop(self) -> None:
-        """End the session early and in order; call it on the loop that runs it."""
+        """End the session early and in order; call this on the event loop that runs it."""
         if self._stop is not None:
             self._stop.set()
 
 
 @contextlib.contextmanager
-def _heard() -> Iterator[None]:
-    """Write our log to stderr meanwhile, unless somebody hears it already."""
+def _logging_to_stderr() -> Iterator[None]:
+    """Send the log to stderr within the context, unless the script has a handler for it."""
     if log.hasHandlers():
         yield
         return
@@ -124,17 +124,17 @@ def _heard() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _stopped_by_signals(stop: asyncio.Event) -> Iterator[None]:
-    """Let SIGINT and SIGTERM end the session in order, where this thread may say so."""
+    """Let SIGINT and SIGTERM end the session in order, if this is the main thread."""
     loop = asyncio.get_running_loop()
-    taken = []
+    installed = []
     for number in (signal.SIGINT, signal.SIGTERM):
         try:
             loop.add_signal_handler(number, stop.set)
         except (RuntimeError, ValueError, NotImplementedError):
-            break  # not the main thread: its owner hears the signals, and calls stop()
-        taken.append(number)
+            break  # not the main thread: the script handles the signals and calls stop()
+        installed.append(number)
     try:
         yield
     finally:
-        for number in taken:
+        for number in installed:
             loop.remove_signal_handler(number)

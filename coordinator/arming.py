@@ -1,5 +1,8 @@
-"""What may be traded: no sweep, no shadow of another market, no pair but against dollars, and real
-money only by two words, the file's and the command's."""
+"""Which configurations a session refuses to trade.
+
+It refuses sweeps, shadows on a market that no live strategy trades, crypto pairs not quoted in
+dollars, and live trading that is not enabled both in the file and on the command line.
+"""
 
 from __future__ import annotations
 
@@ -9,10 +12,12 @@ from coordinator.errors import OperatorError, SafetyRefusal
 
 
 def refuse_half_armed(config: CoordinatorConfig, *, live: bool, simulated: bool) -> None:
-    """Refuse what only one of the two has armed; a simulated run risks nothing.
+    """Refuse live trading that only the file or only the command asks for.
+
+    A simulated run risks no money, so it may use a live configuration.
 
     Raises:
-        SafetyRefusal: with what is missing.
+        SafetyRefusal: naming what is missing.
     """
     if config.mode is Mode.LIVE and not live and not simulated:
         raise SafetyRefusal(
@@ -27,22 +32,24 @@ def refuse_half_armed(config: CoordinatorConfig, *, live: bool, simulated: bool)
 
 
 def refuse_untradable(config: CoordinatorConfig, *, simulated: bool) -> None:
-    """Refuse what no session can run as it stands; the simulator takes every pair's money for USD.
+    """Refuse a configuration that no session can trade.
+
+    The simulator treats every quote currency as USD, so it may trade any pair.
 
     Raises:
-        OperatorError: a sweep, shadows of another market, or a pair that is not paid in dollars.
+        OperatorError: a sweep, shadows on another market, or a pair that is not quoted in USD.
     """
     refuse_sweep(config)
-    refuse_strange_shadows(config)
+    refuse_shadows_on_other_markets(config)
     if not simulated:
-        refuse_other_money(config)
+        refuse_other_quote_currencies(config)
 
 
 def refuse_sweep(config: CoordinatorConfig) -> None:
-    """Refuse to trade a sweep, which tries values and is no portfolio.
+    """Refuse a sweep: its variants are for backtests and are not a portfolio.
 
     Raises:
-        OperatorError: naming the entries, and what to do with them.
+        OperatorError: naming the entries.
     """
     if not config.swept:
         return
@@ -54,11 +61,11 @@ def refuse_sweep(config: CoordinatorConfig) -> None:
     )
 
 
-def refuse_other_money(config: CoordinatorConfig) -> None:
-    """Refuse pairs that are bought with something else than dollars: the books count in dollars.
+def refuse_other_quote_currencies(config: CoordinatorConfig) -> None:
+    """Refuse crypto pairs that are not quoted in USD, because books are kept in dollars.
 
     Raises:
-        OperatorError: naming them.
+        OperatorError: naming the pairs.
     """
     traded = dict.fromkeys(ticker for one in config.active for ticker in one.tickers)
     other = [ticker for ticker in traded if is_crypto(ticker) and not ticker.endswith("/USD")]
@@ -70,12 +77,12 @@ def refuse_other_money(config: CoordinatorConfig) -> None:
         )
 
 
-def refuse_strange_shadows(config: CoordinatorConfig) -> None:
+def refuse_shadows_on_other_markets(config: CoordinatorConfig) -> None:
     """Refuse shadows on a market that no live strategy trades: the session would have to open that
     market's stream, take its lease and run until it closes.
 
     Raises:
-        OperatorError: naming them, and what to do with them.
+        OperatorError: naming the shadows.
     """
     traded = {is_crypto(ticker) for one in config.active for ticker in one.tickers}
     strange = [

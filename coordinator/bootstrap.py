@@ -1,7 +1,7 @@
 """The only place that wires parts together: configuration, environment, broker, engine, streams.
 
-A run is: take the lease, ask the broker who we are, replay the journal, agree with the broker,
-open or resume the session, warm up, trade, agree once more, and say what came of it.
+A run takes the lease, asks the broker for the account, replays the journal, reconciles the books
+with the broker, opens or resumes the session, warms up, trades, reconciles again and reports.
 """
 
 from __future__ import annotations
@@ -87,12 +87,11 @@ async def run_session(
 ) -> SessionOutcome:
     """Run one session to its end, or until `stop` is set. Installs no signal handlers.
 
-    Each of the `observers` is entered with the running session's clerk when it begins to trade, and
-    left when it has stopped.
+    Each of the `observers` is a context that spans the trading; it receives the session's clerk.
 
     Raises:
         OperatorError: bad configuration or environment, or refused for safety.
-        LeaseHeld: another coordinator trades the same market with these keys.
+        LeaseHeld: another coordinator trades the same market with these credentials.
         BrokerError: the broker could not be reached, or a stream was lost for good.
     """
     known = os.environ if environment is None else environment
@@ -109,7 +108,7 @@ async def run_configured(
     leases_folder: Path | None = None,
     observers: Sequence[Observer] = (),
 ) -> SessionOutcome:
-    """Like `run_session`, for a configuration that exists already."""
+    """Like `run_session`, with a configuration that is already read."""
     launch = _Launch(config, options, environment, leases_folder)
     with alerting(partial(webhook_url, environment), config.name, utc_now) as alerts:
         outcome = await launch.run(stop or asyncio.Event(), alerts, observers)
@@ -119,7 +118,7 @@ async def run_configured(
 
 @dataclass(frozen=True, slots=True)
 class _Launch:
-    """One run to be: a configuration, what is asked of it, and what it is run in."""
+    """One run to be started: its configuration, options and environment."""
 
     config: CoordinatorConfig
     options: RunOptions
@@ -129,7 +128,7 @@ class _Launch:
     async def run(
         self, stop: asyncio.Event, alerts: Alerts, observers: Sequence[Observer]
     ) -> SessionOutcome:
-        """Trade the session, if there is one and nobody else does."""
+        """Trade the next session, unless the market is closed or another process trades it."""
         config, options = self.config, self.options
         refuse_untradable(config, simulated=options.simulated)
         refuse_half_armed(config, live=options.live, simulated=options.simulated)
@@ -143,7 +142,7 @@ class _Launch:
             Leases(self.leases_folder) as leases,
             log_files(settings.home, config.name, [spec.name for spec in own]) as logs,
         ):
-            alerts.begin()  # not before the walls: what is forked would have the webhook's URL
+            alerts.begin()  # after the walls: forked processes must not inherit the webhook's URL
             claims = self._claims(settings, leases, walled.specs)
             claims.take_key()
 
@@ -151,8 +150,8 @@ class _Launch:
                 claims.take_account(account)
                 logs.begin(account)
 
-            watching = [controlled(settings, self.environment, options.speed), alerts.observe]
-            run = self._run_of(walled, claims, check_account, [*watching, *observers])
+            ours = [controlled(settings, self.environment, options.speed), alerts.observe]
+            run = self._run_of(walled, claims, check_account, [*ours, *observers])
             ports = Ports.real(claims.budgets)
             return _outcome(await trade_session(run, stop, ports), options)
 
@@ -175,7 +174,7 @@ class _Launch:
         check_account: Callable[[str], None],
         observers: Sequence[Observer],
     ) -> Run:
-        """What the session is to run; of the walls' strategies those that trade come first."""
+        """What the session runs; the walls list the trading strategies before the shadows."""
         options, trading = self.options, len(self.config.active)
         specs, shadows = tuple(walled.specs[:trading]), tuple(walled.specs[trading:])
         return Run(
@@ -198,14 +197,14 @@ class _Launch:
         )
 
     def _setup(self, config: CoordinatorConfig) -> Setup:
-        """What a configuration says under these options, at the start or read again."""
+        """The engine's setup for a configuration under these options, at a start or a reload."""
         overridden = _overridden(config, self.options)
         minimum, simulated = self.options.min_warmup_bars, self.options.simulated
         return setup_of(overridden, minimum, simulated=simulated)
 
 
 def _shadowing(run: Run, beginning: Beginning) -> Shadows:
-    """The shadows' part of a session; whoever has none loads nothing of it."""
+    """The shadows' part of a session, imported only by a session that has shadows."""
     from coordinator.shadow import Shadow
 
     return Shadow(run, beginning)
@@ -215,7 +214,7 @@ def _shadowing(run: Run, beginning: Beginning) -> Shadows:
 async def warming(
     options: RunOptions, *, environment: Mapping[str, str] | None = None
 ) -> AsyncIterator[WarmUp]:
-    """A warm-up of the next session, to be fetched in steps while the context lasts.
+    """A warm-up of the next session; its bars are fetched within the context.
 
     Raises:
         OperatorError, BrokerError: as `run_session` does.
@@ -281,7 +280,7 @@ def _settings(
 
 
 def utc_now() -> datetime:
-    """This machine's clock, for what no broker has a time for."""
+    """This machine's clock, for times that do not come from the broker."""
     return datetime.now(UTC)
 
 

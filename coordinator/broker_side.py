@@ -1,4 +1,4 @@
-"""What the broker lists of an account, for the end of day: read only, and with its own keys."""
+"""The broker's own lists of an account's fills and fees, which the end of day compares."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ log = logging.getLogger("coordinator")
 
 
 def ask_broker(environment: Mapping[str, str] | None = None, *, speed: float = 1.0) -> AskBroker:
-    """What asks the broker of the environment's keys: (account, mode, since) -> `broker_side`.
+    """A function (account, mode, since) -> `broker_side`, with the environment's credentials.
 
-    `speed` is how many times as fast as ours the broker's clock may run.
+    `speed` is how many times as fast as the local clock the broker's clock may run.
     """
     known = os.environ if environment is None else environment
     operator = Operator(home_folder(known), known, "end of day", log.info, speed)
@@ -36,9 +36,9 @@ def ask_broker(environment: Mapping[str, str] | None = None, *, speed: float = 1
 
 
 def broker_side(operator: Operator, account: str, mode: str, since: datetime) -> Rows | str:
-    """The account's `fills` and `fees` since a time, as rows; or a sentence why there are none.
+    """The account's `fills` and `fees` since a time, as rows; or a sentence why they are unknown.
 
-    What the account had before its books began is left out.
+    Fills and fees from before the account's books began are left out.
     """
     if mode in NO_BROKER:
         return f"no broker stands behind a session of mode {mode}"
@@ -72,7 +72,7 @@ def broker_side(operator: Operator, account: str, mode: str, since: datetime) ->
 
 
 def _known_before(operator: Operator, account: str) -> tuple[set[str], datetime]:
-    """What the account had seen when its books began, and when that was."""
+    """The ids of the account's history when its books began, and that time."""
     entries = read_kinds(operator.home / account / JOURNAL, r.AccountAdopted)
     for record in (entry.record for entry in entries):
         if isinstance(record, r.AccountAdopted):

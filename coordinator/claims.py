@@ -1,8 +1,8 @@
-"""What one run claims for itself, so that nobody else trades the same beside it.
+"""The leases that a run takes, so that no other process trades the same things beside it.
 
-Its key's leases are taken before anything is asked of the broker; those of the account, of its name
-and of its strategies once the broker has said whose the key is. Live money needs one thing more:
-the account's number, given by the operator.
+The API key's leases are taken before any request to the broker; those of the account, the
+coordinator and its strategies once the broker has answered which account the key belongs to. Live
+trading also requires that the operator has given this account's number.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from coordinator.shell.pace import Budgets
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """The claims of a run that trades `markets` as `coordinator`, by these `strategies`."""
+    """The leases of a run: its coordinator, markets and strategies."""
 
     coordinator: str
     mode: Mode
@@ -31,19 +31,19 @@ class Claims:
     budgets: Budgets
 
     def take_key(self) -> None:
-        """Claim the key at its host.
+        """Take the leases of the API key at its host, one for each market.
 
         Raises:
-            LeaseHeld: another process trades one of the markets with it.
+            LeaseHeld: another process trades one of the markets with this key.
         """
         host = urlsplit(self.settings.trading_url).netloc
         self.leases.take_for_key(host, self.settings.key_id, self.markets)
 
     def take_account(self, account: str) -> None:
-        """Claim the account of this number, for which requests count from now on.
+        """Take the leases of this account; requests count towards its rate limit from now on.
 
         Raises:
-            SafetyRefusal: it is not the one that may be traded live, or somebody else trades it.
+            SafetyRefusal: the account is not armed for live trading, or its lease is held.
         """
         if self.mode is Mode.LIVE and self.settings.allow_live != account:
             raise SafetyRefusal(

@@ -1,8 +1,8 @@
-"""The configuration: frozen, complete, and checked as a whole before anything is done with it.
+"""The configuration: frozen, complete, and validated as a whole before it is used.
 
-A document is judged to its end: all its problems come in one ConfigError, each with its path.
-Nothing here is imported or executed because a configuration names it. Run as a module, this
-writes the JSON Schema of the format.
+One ConfigError reports all problems of a document, each with its path. A configuration names
+strategy types, which are looked up among those offered; it cannot name a module to import. Run as a
+module, this file writes the JSON Schema of the format.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ from coordinator.config_problems import (
     nulls,
     problems_of,
     rule_for,
-    too_few_or_many,
     window_problem,
+    wrong_ticker_count,
 )
 from coordinator.config_sweeps import Expanded, sweeps_of, with_grid, wrong_sweeps
 from coordinator.config_text import (
@@ -73,13 +73,13 @@ def load_config(
     strategies: Path | None = None,
     grid: Mapping[str, object] | None = None,
 ) -> CoordinatorConfig:
-    """The configuration in a JSON file; without a `name` it is called after the file's stem.
+    """The configuration in a JSON file; its name defaults to the file's stem.
 
-    `strategies` is a folder of strategies to use in place of the file's `strategies_dir`, and
-    `grid` are sweeps, by the names of strategies, to use in place of the file's.
+    `strategies` is a folder of strategies that replaces the file's `strategies_dir`; `grid` maps
+    strategy names to sweeps that replace the file's.
 
     Raises:
-        ConfigError: if the file cannot be read, or for everything that is wrong in it.
+        ConfigError: the file cannot be read, or is wrong; lists every problem in it.
     """
     return read_config(path, strategies, grid)[0]
 
@@ -90,9 +90,9 @@ def read_config(
     grid: Mapping[str, object] | None = None,
     judge: Judge | None = None,
 ) -> tuple[CoordinatorConfig, str]:
-    """Like `load_config`, with the SHA-256 in hex of the bytes that were read.
+    """Like `load_config`; also returns the SHA-256, in hex, of the file's bytes.
 
-    With a `judge`, it alone is asked for the strategies, and no code of a user's runs here.
+    A `judge` makes every strategy in place of this process, so that no user code runs here.
 
     Raises:
         ConfigError: as `load_config`.
@@ -117,12 +117,12 @@ def read_config(
 
 
 def parse_config(document: str | bytes | Mapping[str, Any], name: str) -> CoordinatorConfig:
-    """The configuration in a JSON text or an already parsed document, called `name` by default.
+    """The configuration in a JSON text or an already parsed document, with this default name.
 
-    A `strategies_dir` in it is seen from the working folder.
+    A relative `strategies_dir` in it starts at the working folder.
 
     Raises:
-        ConfigError: with everything that is wrong in it.
+        ConfigError: lists every problem in it.
     """
     parsed = read_document(document, name) if isinstance(document, str | bytes) else document
     types, problems = _offered(parsed, None, Path())
@@ -139,10 +139,10 @@ def configure(
 ) -> CoordinatorConfig:
     """The configuration of a Python program: entries as in a file, or with a `strategy` object.
 
-    `account` are the other keys of a file's root: crossing, crypto_fee_rate, controls.
+    `account` holds the other keys of a file's root: crossing, crypto_fee_rate, controls.
 
     Raises:
-        ConfigError: with everything that is wrong in it.
+        ConfigError: lists every problem in it.
     """
     given: dict[int, Strategy | None] = {}
     problems: list[Problem] = []
@@ -158,14 +158,14 @@ def configure(
 
 
 def default_config() -> CoordinatorConfig:
-    """The five built-in strategies, run when no configuration is named."""
+    """The five strategies that run when no configuration is named."""
     return parse_config(_BUILT_IN, DEFAULT_NAME)
 
 
 def config_hash(config: CoordinatorConfig) -> str:
-    """SHA-256, in hex, of what the configuration means: key order and spelling do not count.
+    """SHA-256, in hex, of what the configuration means: key order and number format do not count.
 
-    The text of a user's strategy that stands in a folder is part of it.
+    It covers the source text of strategies from a folder.
     """
     document = config.as_document()
     sources = {one.name: one.strategy.source_digest for one in config.strategies}
@@ -191,17 +191,17 @@ def _given(index: int, entry: dict[str, Any]) -> tuple[Strategy | None, list[Pro
 
 
 def _offered(
-    document: object, folder: Path | None, beside: Path
+    document: object, folder: Path | None, config_folder: Path
 ) -> tuple[StrategyTypes, list[Problem]]:
-    """The strategy types that a document may name, by its own folder or the one given instead."""
-    place = STRATEGIES_DIR if folder is None else "--strategies"
+    """The strategy types that a document may name, with those of its folder or of `folder`."""
+    source = STRATEGIES_DIR if folder is None else "--strategies"
     named = document.get(STRATEGIES_DIR) if isinstance(document, Mapping) else None
     if folder is None and isinstance(named, str) and named and "\0" not in named:
-        folder = beside / Path(named).expanduser()
+        folder = config_folder / Path(named).expanduser()
     try:
         return registered_types(folder), []
     except OperatorError as error:
-        return StrategyTypes((), (), is_whole=False), [Problem(place, str(error))]
+        return StrategyTypes((), (), is_whole=False), [Problem(source, str(error))]
 
 
 def _assemble(
@@ -226,17 +226,17 @@ def _assemble(
     found += [problem for index in rules for problem in window_problem(index, rules[index])]
     for index, entry in entries:
         place = ("strategies", index, "tickers")
-        found += too_few_or_many(rules.get(index), entry.get("tickers"), place)
+        found += wrong_ticker_count(rules.get(index), entry.get("tickers"), place)
     found += wrong_sweeps(entries, sweeps)
     parsed = None
     try:
-        parsed = ConfigDocument.model_validate(_as_written(document))
+        parsed = ConfigDocument.model_validate(_with_tickers(document))
     except ValidationError as error:
         found += problems_of(error)
     found += conflicts(document)
     reported = {problem.path for problem in found}
-    unseen = nulls(document) + not_finite(document)
-    found += [problem for problem in unseen if problem.path not in reported]
+    more = nulls(document) + not_finite(document)
+    found += [problem for problem in more if problem.path not in reported]
     found += repeated_keys(document)
     if parsed is None or found:
         raise ConfigError(source, in_order(found))
@@ -249,8 +249,8 @@ def _entries(document: Mapping[str, Any]) -> list[tuple[int, Mapping[str, Any]]]
     return [(index, entry) for index, entry in enumerate(listed) if isinstance(entry, Mapping)]
 
 
-def _as_written(document: Mapping[str, Any]) -> dict[str, Any]:
-    """A document for its model: tickers that are swept need not stand beside the sweep too."""
+def _with_tickers(document: Mapping[str, Any]) -> dict[str, Any]:
+    """The document for its model, which requires tickers: an entry that sweeps them gets some."""
     whole = dict(document)
     entries = whole.get("strategies")
     if isinstance(entries, list | tuple):
@@ -300,7 +300,7 @@ def _configured(
 
 
 def _stem(file: Path) -> str:
-    """The file's stem, fit to be shown and stored."""
+    """The file's stem, with unprintable characters replaced by underscores."""
     return "".join(char if char.isprintable() else "_" for char in file.stem)
 
 
@@ -341,7 +341,7 @@ _BUILT_IN: dict[str, Any] = {
         },
     ]
 }
-"""What `run` trades without a configuration; thresholds are those of one-minute bars."""
+"""What `run` trades without a configuration; its thresholds suit one-minute bars."""
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""The configuration as frozen values: what each key may be, what it means, and its default.
+"""The configuration as frozen values: each key's type, range, default and meaning.
 
-One set of fields serves the file's form (`ConfigDocument`) and the form that is run
-(`CoordinatorConfig`), and the JSON Schema is generated from it.
+The same field definitions serve the file's form (`ConfigDocument`), the form that runs
+(`CoordinatorConfig`) and the generated JSON Schema.
 """
 
 from __future__ import annotations
@@ -21,36 +21,36 @@ from coordinator.strategies.base import Exact, Strategy, plain_value
 _FROZEN = ConfigDict(frozen=True, extra="forbid", strict=True)
 
 LONGEST_NAME = 200
-"""Bytes of a coordinator's name: a session's page is called by it, its date and its account, in
-the 255 bytes that a disk gives the name of a file."""
+"""Bytes of a coordinator's name: a report's file name holds it, the session's date and the account,
+and file systems allow 255 bytes."""
 
 Dollars = Annotated[Exact, Field(gt=0, decimal_places=18)]
 Ticker = Annotated[str, Field(pattern=f"^{SYMBOL_PATTERN.pattern}$")]
 
 
 class Mode(Enum):
-    """Whether the account is Alpaca's paper one or the real one."""
+    """Whether the account is Alpaca's paper account or the live one."""
 
     PAPER = "paper"
     LIVE = "live"
 
 
 class Feed(Enum):
-    """Which of Alpaca's stock feeds is read: one exchange (free) or all of them."""
+    """Alpaca's stock feed: one exchange (IEX, free) or all of them (SIP)."""
 
     IEX = "iex"
     SIP = "sip"
 
 
 class StrategyMode(Enum):
-    """Whether a strategy trades on the account, or beside it on simulated fills."""
+    """Whether a strategy trades on the account, or beside it with simulated fills."""
 
     LIVE = "live"
     SHADOW = "shadow"
 
 
 class RiskConfig(BaseModel):
-    """One strategy's limits; None means no limit. Floats are taken as they are written.
+    """One strategy's limits; None means no limit. Floats mean their decimal text: 0.1 is one tenth.
 
     Raises:
         pydantic.ValidationError: for a value outside its range, or an unknown name.
@@ -116,13 +116,13 @@ class ControlsConfig(BaseModel):
         return Controls(**self.model_dump())
 
     def as_document(self) -> dict[str, Any]:
-        """The limits as JSON values; null only where it means something, at the collar."""
-        set_ones = self.model_dump(exclude_none=True)
-        return plain_value({"price_collar": None} | set_ones)  # type: ignore[no-any-return]
+        """The limits as JSON values; only the collar can be null, as its default is a limit."""
+        limits = self.model_dump(exclude_none=True)
+        return plain_value({"price_collar": None} | limits)  # type: ignore[no-any-return]
 
 
 class SharedSettings(BaseModel):
-    """What a strategy has in a document and afterwards alike."""
+    """The settings of a strategy that a document and a configuration share."""
 
     model_config = _FROZEN
 
@@ -157,7 +157,7 @@ class SharedSettings(BaseModel):
 
 
 class AccountSettings(BaseModel):
-    """What a document says of the account as a whole, in a document and afterwards alike."""
+    """The settings of the account that a document and a configuration share."""
 
     model_config = _FROZEN
 
@@ -181,7 +181,7 @@ class AccountSettings(BaseModel):
 
 
 class StrategyDocument(SharedSettings):
-    """One entry of `strategies` as it stands in a file."""
+    """One entry of a file's `strategies`."""
 
     strategy_type: Annotated[
         str,
@@ -210,7 +210,7 @@ def _fits_a_file_name(name: str | None) -> str | None:
 
 
 class ConfigDocument(AccountSettings):
-    """A configuration as it stands in a file."""
+    """A configuration file."""
 
     name: Annotated[
         str | None,
@@ -233,21 +233,21 @@ class ConfigDocument(AccountSettings):
     strategies: Annotated[tuple[StrategyDocument, ...], Field(strict=False, min_length=1)]
 
 
-_TOLD_APART = {"strategy", "risk_config", "sweep_of", "swept", "mode"}
+_DUMPED_APART = {"strategy", "risk_config", "sweep_of", "swept", "mode"}
 
 
 class StrategyConfig(SharedSettings):
-    """One strategy, ready to run: its own settings beside the strategy object."""
+    """One strategy, ready to run: its settings and the strategy object."""
 
     strategy: InstanceOf[Strategy]
     sweep_of: str | None = None
-    """The entry whose sweep it is a combination of."""
+    """The name of the entry whose sweep made it."""
     swept: dict[str, Any] = {}
-    """That combination's values, as JSON has them."""
+    """The swept values of this variant, as JSON values."""
 
     @property
     def strategy_type(self) -> str:
-        """The registered name of its kind; `frame` for an object with generate_signal."""
+        """The registered name of its type; `frame` for an object with generate_signal."""
         return self.strategy.strategy_type
 
     @property
@@ -258,8 +258,8 @@ class StrategyConfig(SharedSettings):
     def as_document(self) -> dict[str, Any]:
         """The strategy as JSON values, as a file would have it, with every default filled in."""
         mode = {} if self.mode is StrategyMode.LIVE else {"mode": self.mode.value}
-        return {  # a mode that is not named leaves the configuration's hash as it always was
-            **plain_value(self.model_dump(exclude=_TOLD_APART)),
+        return {  # the default mode is left out, so that hashes of existing configurations stay
+            **plain_value(self.model_dump(exclude=_DUMPED_APART)),
             **mode,
             "strategy_type": self.strategy_type,
             "strategy_params": self.strategy_params,
@@ -274,9 +274,9 @@ class StrategyConfig(SharedSettings):
 
 
 class CoordinatorConfig(AccountSettings):
-    """A whole configuration, valid throughout; `strategies` in the document's order.
+    """A valid configuration; `strategies` are in the document's order.
 
-    `left_out` combinations of its sweeps were refused by the strategies themselves.
+    `left_out` counts the combinations of its sweeps that the strategies' own checks refused.
     """
 
     name: str
@@ -285,22 +285,22 @@ class CoordinatorConfig(AccountSettings):
 
     @property
     def swept(self) -> tuple[StrategyConfig, ...]:
-        """The enabled strategies that a sweep made; with any, each stands alone in a backtest."""
+        """The enabled variants of sweeps; a backtest with any plays each of them apart."""
         return tuple(one for one in self.enabled if one.sweep_of is not None)
 
     @property
     def enabled(self) -> tuple[StrategyConfig, ...]:
-        """The strategies that are switched on, shadows included."""
+        """The enabled strategies, shadows included."""
         return tuple(strategy for strategy in self.strategies if strategy.enabled)
 
     @property
     def active(self) -> tuple[StrategyConfig, ...]:
-        """The enabled strategies that trade on the account; none, if all are switched off."""
+        """The enabled strategies that trade on the account."""
         return tuple(one for one in self.enabled if one.mode is StrategyMode.LIVE)
 
     @property
     def shadows(self) -> tuple[StrategyConfig, ...]:
-        """The enabled strategies that decide beside them, on simulated fills."""
+        """The enabled strategies that decide beside them, with simulated fills."""
         return tuple(one for one in self.enabled if one.mode is StrategyMode.SHADOW)
 
     @property

@@ -1,7 +1,7 @@
-"""What is wrong with a document, as sentences at their places.
+"""The problems of a configuration document, as sentences with paths.
 
-The models say what a single value may be; this module puts that into the user's words, and finds
-what no single value shows: names and tickers given twice, unknown strategy types, bad parameters.
+The models validate single values; this module words their errors for users and finds what they
+cannot see: names and tickers given twice, unknown strategy types, bad parameters.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from coordinator.strategies.registry import BUILT_IN, StrategyTypes
 
 Place = tuple[str | int, ...]
 Known = Mapping[str, Collection[str]]
-"""Known keys by the part of the document: "" its root, "strategies" an entry, and so on."""
+"""The allowed keys by part of the document: "" is the root, "strategies" an entry, and so on."""
 
 Judge = Callable[[int, Mapping[str, Any], StrategyTypes], tuple["Strategy | None", list[Problem]]]
-"""Makes the strategy object that an entry names, or says what is wrong, as `rule_for` does."""
+"""Makes the strategy object that an entry names, or finds its problems, as `rule_for` does."""
 
 _KNOWN: Known = {
     "": tuple(ConfigDocument.model_fields),
@@ -47,7 +47,7 @@ _PARTS = {
 
 STRATEGIES_DIR = "strategies_dir"
 MAY_BE_NULL = "price_collar"
-"""The one key whose default is a limit, so that going without has to be said."""
+"""The one key whose default is a limit, so that having none must be written as null."""
 
 _WORDING = {
     "missing": "required, but missing",
@@ -71,25 +71,25 @@ _PATTERNS = {
 
 
 def problems_of(error: ValidationError, known: Known = _KNOWN, under: Place = ()) -> list[Problem]:
-    """A model's complaints as problems, with `under` before each place."""
+    """A model's errors as problems, with `under` before each place."""
     found = []
     for detail in error.errors(include_url=False):
         if detail["type"] == "too_short" and detail["input"]:
-            continue  # the model counts the valid items only, and has complained of the others
+            continue  # pydantic counts only the valid items, and reports the others anyway
         place = (*under, *_as_written(detail["loc"]))
         found.append(Problem(path_to(place), sentence(detail, known)))
     return found
 
 
 def _as_written(place: Place) -> Place:
-    """A place as the document has it: which form of a sweep's values was taken is no step in it."""
+    """A place in the document: without the form of a sweep's values, which pydantic adds to it."""
     if place[2:3] == ("sweep",) and place[4:5] and place[4] in FORMS:
         return (*place[:4], *place[5:])
     return place
 
 
 def sentence(detail: ErrorDetails, known: Known = _KNOWN) -> str:
-    """A model's complaint in the user's words."""
+    """A model's error as a sentence for users."""
     kind, names = detail["type"], [step for step in detail["loc"] if isinstance(step, str)]
     if kind == "extra_forbidden":
         return _unknown_key(names, known)
@@ -125,28 +125,27 @@ def _unknown_key(names: list[str], known: Known) -> str:
 def rule_for(
     index: int, entry: Mapping[str, Any], types: StrategyTypes
 ) -> tuple[Strategy | None, list[Problem]]:
-    """The strategy object that an entry names, or None with what is wrong about it.
+    """The strategy object that an entry names, or None with its problems.
 
-    What the entry's own model complains about (no type, parameters that are no object) is left
-    to it.
+    Problems that the entry's model reports (no type, parameters that are no object) are left to it.
     """
     kind, problems = kind_for(index, entry, types)
     params = entry.get("strategy_params", {})
     if kind is None or not isinstance(params, Mapping):
         return None, problems
-    return made(kind, dict(params), ("strategies", index, "strategy_params"))
+    return validated(kind, dict(params), ("strategies", index, "strategy_params"))
 
 
 def kind_for(
     index: int, entry: Mapping[str, Any], types: StrategyTypes
 ) -> tuple[type[Strategy] | None, list[Problem]]:
-    """The strategy type that an entry names, or None with what is wrong about it."""
+    """The strategy type that an entry names, or None with its problems."""
     place: Place = ("strategies", index)
     name = entry.get("strategy_type")
     if not isinstance(name, str):
         return None, []
     if name not in types and not types.is_whole:
-        return None, []  # it may well be one of those that are missing
+        return None, []  # it may be one of the types that could not be read
     if name not in types:
         message = unknown("strategy type", name, types) + types.advice
         broken = [Problem(STRATEGIES_DIR, fault) for fault in types.faults]
@@ -157,10 +156,10 @@ def kind_for(
         return None, [Problem(path_to((*place, "strategy_type")), str(error))]
 
 
-def made(
+def validated(
     kind: type[Strategy], params: dict[str, Any], place: Place
 ) -> tuple[Strategy | None, list[Problem]]:
-    """The strategy of a type with these parameters, or None with all that is wrong about them."""
+    """The strategy of a type with these parameters, or None with all their problems."""
     known = {"": tuple(kind.model_fields)}
     try:
         with nullcontext() if kind in BUILT_IN else out_of_sight():
@@ -168,10 +167,10 @@ def made(
     except ValidationError as error:
         found = problems_of(error, known, place)
         bad = {str(detail["loc"][0]) for detail in error.errors() if detail["loc"]}
-    except Exception as error:  # a user's own validator may raise anything; it is named
+    except Exception as error:  # a user's validator may raise anything
         return None, [Problem(path_to(place), f"{kind.strategy_type} {_raised(error)}")]
-    # Fields are compared with each other only once each is right in itself; so ask again
-    # without the wrong ones, and keep what does not depend on them.
+    # Fields are compared with each other only once each is valid. Validate again without the
+    # invalid ones, and keep the comparisons that do not involve them.
     try:
         kind.model_validate({key: value for key, value in params.items() if key not in bad})
     except ValidationError as error:
@@ -183,13 +182,13 @@ def made(
 
 
 def _raised(error: Exception) -> str:
-    """What a user's code raised, at which line of its file where a folder offers it."""
+    """What a user's code raised, and its file and line if it is from a strategies folder."""
     at = f" at {place}" if (place := place_of(error)) else ""
     return f"raised {type(error).__name__}: {error}{at}; repair it"
 
 
 def window_problem(index: int, rule: Strategy | None) -> list[Problem]:
-    """What is wrong with how far a strategy says it looks back; nothing for the built-in ones."""
+    """Problems of a strategy's `longest_window` and `history_bars`."""
     if rule is None:
         return []
     kind = rule.strategy_type
@@ -198,32 +197,32 @@ def window_problem(index: int, rule: Strategy | None) -> list[Problem]:
         if not wrong:
             least, most = rule.longest_window, LARGEST_HISTORY
             wrong = _no_count(f"history_bars of {kind}", rule.history_bars, least, most)
-    except Exception as error:  # a user's own property may raise anything; it is named
+    except Exception as error:  # a user's property may raise anything
         wrong = f"{kind} {_raised(error)}"
     return [Problem(path_to(("strategies", index, "strategy_type")), wrong)] if wrong else []
 
 
 def _no_count(name: str, bars: object, least: int, most: int) -> str:
-    """What is wrong with a number of bars; empty if nothing is."""
+    """Why this is not a number of bars from `least` to `most`; empty if it is."""
     if isinstance(bars, int) and not isinstance(bars, bool) and least <= bars <= most:
         return ""
     return f"{name} is {shown(bars)}; it should be {least} to {most} bars"
 
 
-def too_few_or_many(rule: Strategy | None, tickers: object, place: Place) -> list[Problem]:
-    """What is wrong with the number of tickers, at `place`, that a strategy looks at together."""
+def wrong_ticker_count(rule: Strategy | None, tickers: object, place: Place) -> list[Problem]:
+    """A problem if a strategy reads a fixed number of tickers together and has another number."""
     wanted = getattr(rule, "ticker_count", None)
     if wanted is None or rule is None or not isinstance(tickers, list | tuple):
         return []
     if len(tickers) == wanted:
         return []
-    told = f"{rule.strategy_type} looks at {wanted} together, got {len(tickers)}"
+    has = f"{rule.strategy_type} looks at {wanted} together, got {len(tickers)}"
     more = "add" if len(tickers) < wanted else "take out"
-    return [Problem(path_to(place), f"{told}; {more} {abs(wanted - len(tickers))}")]
+    return [Problem(path_to(place), f"{has}; {more} {abs(wanted - len(tickers))}")]
 
 
 def conflicts(document: Mapping[str, Any]) -> list[Problem]:
-    """Strategy names and tickers given twice, and the one name that is taken."""
+    """Strategy names and tickers given twice, and the reserved name UNASSIGNED."""
     found: list[Problem] = []
     names: dict[str, int] = {}
     for index, entry in _entries(document):
@@ -246,7 +245,7 @@ def conflicts(document: Mapping[str, Any]) -> list[Problem]:
 
 
 def nulls(document: Mapping[str, Any]) -> list[Problem]:
-    """Every key that may be left out and is null instead."""
+    """Optional keys that are null: they must be left out instead."""
     message = "should have a value, got null; leave the key out to go without"
     found = [
         Problem(key, message) for key in ("name", STRATEGIES_DIR) if document.get(key, "") is None

@@ -1,7 +1,7 @@
 """The JSON Schema of the configuration format, generated from the models themselves.
 
-Editors use it to complete and explain; `multi-trader validate` remains the judge, because a
-schema cannot say that strategies' names are unique or that one window is shorter than another.
+Editors use it for completion and help. `multi-trader validate` checks more: a schema cannot say
+that strategy names are unique or that one window is shorter than another.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ SCHEMA_PATH = Path(__file__).parents[1] / "configs" / "multi_trader.schema.json"
 _BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
 
 _SWEEPS_TICKERS = {"required": ["tickers"]}
-"""A sweep that says of each variant what it trades."""
+"""A sweep over tickers, whose entry needs no tickers of its own."""
 
-_WHOLE = ("#/$defs/RiskConfig", "#/$defs/ControlsConfig")
-"""Objects whose keys may all be left out."""
+_ALL_OPTIONAL = ("#/$defs/RiskConfig", "#/$defs/ControlsConfig")
+"""Objects all of whose keys are optional."""
 
 
 class _Schema(GenerateJsonSchema):
-    """Decimals are plain numbers in a configuration, and None is a key left out."""
+    """Writes decimals as plain numbers, and optional keys without null."""
 
     def decimal_schema(self, schema: core_schema.DecimalSchema) -> JsonSchemaValue:
         return {"type": "number"}
@@ -43,7 +43,7 @@ class _Schema(GenerateJsonSchema):
 
 
 def schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of a configuration file, parameters of each built-in type too."""
+    """The JSON Schema (2020-12) of a configuration file, with each built-in type's parameters."""
     made = ConfigDocument.model_json_schema(schema_generator=_Schema)
     entry = made["$defs"]["StrategyDocument"]
     entry["required"].remove("tickers")
@@ -67,10 +67,10 @@ def schema() -> dict[str, Any]:
 
 
 def parameters_schema(kind: type[Strategy]) -> dict[str, Any]:
-    """The JSON Schema of one strategy type's parameters, by their names.
+    """The JSON Schema of each parameter of a strategy type, by name.
 
     Raises:
-        pydantic.errors.PydanticInvalidForJsonSchema: one of them has no form in JSON.
+        pydantic.errors.PydanticInvalidForJsonSchema: JSON cannot express a parameter.
     """
     made = _parameters(kind)
     _polish(made)
@@ -83,7 +83,7 @@ def _parameters(kind: type[Strategy]) -> dict[str, Any]:
 
 
 def schema_text() -> str:
-    """The schema as it stands in its file."""
+    """The text of the schema's file."""
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
 
 
@@ -98,7 +98,7 @@ def write_schema(path: Path = SCHEMA_PATH) -> Path:
 
 
 def _polish(value: Any) -> None:
-    """Bounds by their names in JSON Schema; no default that the format itself would refuse."""
+    """Rename bounds as in JSON Schema, and drop null defaults, which the format refuses."""
     if isinstance(value, list):
         for item in value:
             _polish(item)
@@ -111,7 +111,7 @@ def _polish(value: Any) -> None:
                 value[theirs] = plain_value(value.pop(ours))
     if value.get("default", "") is None:
         del value["default"]
-    if value.get("$ref") in _WHOLE:
+    if value.get("$ref") in _ALL_OPTIONAL:
         value["default"] = {}
     if isinstance(value.get("description"), str):
         value["description"] = value["description"].partition("\n\nRaises:")[0]

@@ -1,6 +1,6 @@
-"""The `sweep` block of a strategy: lists and ranges of values, and how many they make.
+"""The `sweep` block of a strategy: lists and ranges of values, and names for the variants.
 
-Steps are exact: 0.1 three times is 0.3, and whole numbers stay whole.
+Ranges are exact: three steps of 0.1 are 0.3, and integers stay integers.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from coordinator.core.values import NAME_PATTERN, exactly
 from coordinator.strategies.base import Exact
 
 FORMS = ("list", "range")
-"""What pydantic's places say between a swept key and what is wrong with its values."""
+"""The tags that pydantic inserts into the place of an error, after the swept key."""
 NUMBERED = "{stem}-{number:0{width}}"
 
 
 class SweepRange(BaseModel):
-    """Evenly spaced values, `to` included where a step falls on it."""
+    """Evenly spaced values; `to` is included if a step falls on it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
@@ -39,12 +39,12 @@ class SweepRange(BaseModel):
 
     @property
     def count(self) -> int:
-        """How many values there are."""
+        """The number of values."""
         return int((Fraction(self.to) - Fraction(self.first)) // Fraction(self.step)) + 1
 
     @exactly
     def values(self) -> list[Any]:
-        """The values: integers where all three numbers were written as such."""
+        """The values: integers if all three numbers were written as integers."""
         found = [self.first + number * self.step for number in range(self.count)]
         whole = all(_is_whole(number) for number in (self.first, self.to, self.step))
         return [int(value) for value in found] if whole else found
@@ -60,11 +60,11 @@ SweepValues = Annotated[
     Discriminator(_form),
 ]
 Sweep = Annotated[dict[str, SweepValues], Field(min_length=1)]
-"""Values by the name of what they are of."""
+"""The values to try, by parameter or setting."""
 
 
 def count_of(values: SweepValues) -> int:
-    """How many values there are, without making them."""
+    """The number of values, without making them."""
     return values.count if isinstance(values, SweepRange) else len(values)
 
 
@@ -74,7 +74,7 @@ def values_of(values: SweepValues) -> list[Any]:
 
 
 def repeated(values: Iterable[object]) -> list[int]:
-    """Places of values that stand before them already: 0.5 and 0.50 are one value."""
+    """Indices of values that occur earlier in the list: 0.5 and 0.50 are the same value."""
     seen: set[object] = set()
     found = []
     for place, value in enumerate(values):
@@ -86,20 +86,20 @@ def repeated(values: Iterable[object]) -> list[int]:
 
 
 def variant_names(stem: str, swept: Sequence[Mapping[str, object]]) -> list[str]:
-    """A name for each combination, the same for the same block.
+    """A name for each combination; the same block gives the same names.
 
-    It tells the values (`MA-sw5-lw60`) by the initials of their names; where those are too long,
-    or not different, it is a number. Of a stem without room for a number, names are too long.
+    A name has the swept values behind the initials of their keys (`MA-sw5-lw60`). If such names
+    are too long or not unique, variants are numbered; a long stem can still make them too long.
     """
     short = _initials(list(swept[0])) if swept else {}
-    told = [
+    names = [
         "-".join([stem, *(f"{short[key]}{_word(value)}" for key, value in one.items())])
         for one in swept
     ]
-    if len(set(told)) == len(told) and all(map(NAME_PATTERN.fullmatch, told)):
-        return told
-    width = len(str(len(told)))
-    return [NUMBERED.format(stem=stem, number=n, width=width) for n in range(1, len(told) + 1)]
+    if len(set(names)) == len(names) and all(map(NAME_PATTERN.fullmatch, names)):
+        return names
+    width = len(str(len(names)))
+    return [NUMBERED.format(stem=stem, number=n, width=width) for n in range(1, len(names) + 1)]
 
 
 def _is_whole(number: Decimal) -> bool:
@@ -114,7 +114,7 @@ def _key(value: object) -> object:
 
 
 def _initials(keys: Sequence[str]) -> dict[str, str]:
-    """`short_window` is sw; tickers need no word, and names of equal initials stay whole."""
+    """`sw` for `short_window`; the whole name if initials are equal, and nothing for tickers."""
     last = {key: key.rpartition(".")[2] for key in keys}
     short = {key: "".join(part[:1] for part in name.split("_")) for key, name in last.items()}
     taken = list(short.values())
@@ -125,7 +125,7 @@ def _initials(keys: Sequence[str]) -> dict[str, str]:
 
 
 def _word(value: object) -> str:
-    """A value as a part of a name: no dot, no slash, a minus as m."""
+    """A value as part of a name: without dots and slashes, and with m for a minus."""
     match value:
         case None:
             text = "none"

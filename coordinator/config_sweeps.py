@@ -1,7 +1,7 @@
-"""One entry of a configuration as many strategies: one for each combination of swept values.
+"""Expands an entry with a sweep into one strategy for each combination of swept values.
 
-Each value is judged by itself, at its place. Combinations that the strategy refuses, such as a
-short window above a long one, are left out and counted.
+Each value is validated by itself and reported at its place. Combinations that the strategy refuses,
+such as a short window above the long one, are left out and counted.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from coordinator.config_models import RiskConfig, SharedSettings
 from coordinator.config_problems import (
     Place,
     kind_for,
-    made,
     sentence,
-    too_few_or_many,
+    validated,
     window_problem,
+    wrong_ticker_count,
 )
 from coordinator.config_sweep_block import Sweep, count_of, repeated, values_of, variant_names
 from coordinator.config_text import path_to, unknown
@@ -31,7 +31,7 @@ from coordinator.strategies.base import Strategy, plain_value
 from coordinator.strategies.registry import StrategyTypes
 
 MOST_VARIANTS = 20_000
-"""Combinations of a whole configuration."""
+"""The most combinations that a configuration may have."""
 SETTINGS = ("tickers", "initial_cash", "min_warmup_bars")
 LIMITS = {f"risk_config.{name}": name for name in RiskConfig.model_fields}
 _BLOCK: TypeAdapter[Any] = TypeAdapter(Sweep)
@@ -39,7 +39,7 @@ _BLOCK: TypeAdapter[Any] = TypeAdapter(Sweep)
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One strategy of a sweep. `settings` and `limits` take the place of its entry's."""
+    """One strategy of a sweep; its `settings` and `limits` override those of the entry."""
 
     name: str
     swept: Mapping[str, Any]
@@ -50,7 +50,7 @@ class Variant:
 
 @dataclass(slots=True)
 class Expanded:
-    """What became of one entry; `left_out` combinations were refused by the strategy itself."""
+    """The variants of one entry; the strategy refused `left_out` of its combinations."""
 
     variants: list[Variant] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -59,24 +59,22 @@ class Expanded:
 
 
 def with_grid(document: object, grid: Mapping[str, object]) -> tuple[object, list[Problem]]:
-    """A document with these sweeps, by the names of strategies, in place of its own.
+    """The document with these sweeps, by strategy name, in place of its own.
 
-    What is swept takes the place of the one value that the document has of it.
+    A sweep also replaces the document's single value of what it sweeps.
     """
     entries = document.get("strategies") if isinstance(document, Mapping) else None
     if not isinstance(document, Mapping) or not isinstance(entries, list | tuple):
-        return document, []  # the document's own model says so
-    names = [entry.get("name") for entry in entries if isinstance(entry, Mapping)]
+        return document, []  # the document's model reports this
+    names = [str(one.get("name")) if isinstance(one, Mapping) else None for one in entries]
     problems = [
-        Problem(path_to(("sweep", name)), unknown("strategy", name, map(str, names)))
+        Problem(path_to(("sweep", name)), unknown("strategy", name, filter(None, names)))
         for name in grid
         if name not in names
     ]
     swept = [
-        _swept(entry, grid[entry["name"]])
-        if isinstance(entry, Mapping) and entry.get("name") in grid
-        else entry
-        for entry in entries
+        _swept(entry, grid[name]) if name is not None and name in grid else entry
+        for name, entry in zip(names, entries, strict=True)
     ]
     return {**document, "strategies": swept}, problems
 
@@ -95,7 +93,7 @@ def sweeps_of(
     given: Mapping[int, Strategy | None],
     types: StrategyTypes,
 ) -> dict[int, Expanded]:
-    """The entries with a sweep, expanded; none has more variants than are left of all."""
+    """The entries with a sweep, expanded; all together stay within MOST_VARIANTS."""
     sweeps: dict[int, Expanded] = {}
     room = MOST_VARIANTS
     for index, entry in entries:
@@ -114,15 +112,15 @@ def sweeps_of(
 def wrong_sweeps(
     entries: Iterable[tuple[int, Mapping[str, Any]]], sweeps: Mapping[int, Expanded]
 ) -> list[Problem]:
-    """What is wrong in sweeps, and variants whose names are too long or those of others."""
+    """Problems in sweeps, and variants whose names are too long or already taken."""
     found = [problem for sweep in sweeps.values() for problem in sweep.problems]
     written = dict(entries)
-    names = {entry.get("name"): index for index, entry in entries if index not in sweeps}
+    names = {str(entry.get("name")): index for index, entry in entries if index not in sweeps}
     for index, sweep in sweeps.items():
         place: Place = ("strategies", index, "name")
         for variant in sweep.variants:
             found += window_problem(index, variant.rule)
-            found += _too_few_or_many(index, written[index], variant)
+            found += _wrong_ticker_count(index, written[index], variant)
             if not NAME_PATTERN.fullmatch(variant.name):
                 message = f"is too long for a sweep: its variant would be {variant.name!r}"
                 found.append(Problem(path_to(place), f"{message}; shorten it"))
@@ -134,23 +132,23 @@ def wrong_sweeps(
     return found
 
 
-def _too_few_or_many(index: int, entry: Mapping[str, Any], variant: Variant) -> list[Problem]:
-    """What is wrong with the number of a variant's tickers, at the list that it has them from."""
+def _wrong_ticker_count(index: int, entry: Mapping[str, Any], variant: Variant) -> list[Problem]:
+    """A problem if a variant has the wrong number of tickers, at the list that they come from."""
     if getattr(variant.rule, "ticker_count", None) is None:
         return []
     tickers = variant.settings.get("tickers")
     if tickers is None:
         place: Place = ("strategies", index, "tickers")
-        return too_few_or_many(variant.rule, entry.get("tickers"), place)
+        return wrong_ticker_count(variant.rule, entry.get("tickers"), place)
     listed = [list(_setting("tickers", one)) for one in entry["sweep"]["tickers"]]
     place = ("strategies", index, "sweep", "tickers", listed.index(list(tickers)))
-    return too_few_or_many(variant.rule, tickers, place)
+    return wrong_ticker_count(variant.rule, tickers, place)
 
 
 def expand(index: int, entry: Mapping[str, Any], types: StrategyTypes, room: int) -> Expanded:
     """The variants of an entry with a sweep, at most `room`.
 
-    What the entry's own model complains about is left to it.
+    Problems that the entry's model reports are left to it.
     """
     kind, problems = kind_for(index, entry, types)
     params = entry.get("strategy_params", {})
@@ -167,8 +165,9 @@ def expand(index: int, entry: Mapping[str, Any], types: StrategyTypes, room: int
         found.problems.append(Problem(path_to(place), message))
         return found
     values = {key: values_of(some) for key, some in block.items()}
-    for key, some in values.items():
-        found.problems += _wrong_with(key, some, entry, kind, values, (*place, key), block)
+    for key, some in block.items():
+        is_list = isinstance(some, tuple)
+        found.problems += _problems_of(key, entry, kind, values, (*place, key), is_list=is_list)
     if not found.problems:
         _combine(found, entry, kind, values, place)
     return found
@@ -182,15 +181,16 @@ def _block(entry: Mapping[str, Any]) -> dict[str, Any] | None:
     return block
 
 
-def _wrong_with(
+def _problems_of(
     key: str,
-    values: list[Any],
     entry: Mapping[str, Any],
     kind: type[Strategy],
     swept: Mapping[str, list[Any]],
     place: Place,
-    block: Mapping[str, Any],
+    *,
+    is_list: bool,
 ) -> Iterator[Problem]:
+    """Problems of one swept key: it is unknown, has a single value too, or has bad values."""
     if key not in kind.model_fields and key not in SETTINGS and key not in LIMITS:
         known = [*kind.model_fields, *SETTINGS, *LIMITS]
         yield Problem(path_to(place), unknown("parameter to sweep", key, known))
@@ -200,18 +200,17 @@ def _wrong_with(
     if isinstance(beside, Mapping) and name in beside:
         other = path_to((*place[:2], *([part] if part else []), name))
         yield Problem(path_to(place), f"is swept, and {other} is a value of it too; drop one")
-    listed = isinstance(block[key], tuple)
-    for at in repeated(values):
+    for at in repeated(swept[key]):
         yield Problem(path_to((*place, at)), "is given twice; keep one")
-    for at, value in enumerate(values):
+    for at, value in enumerate(swept[key]):
         complaints = _complaints(key, value, entry, kind, swept)
-        yield from (Problem(path_to((*place, at) if listed else place), c) for c in complaints)
-        if complaints and not listed:
+        yield from (Problem(path_to((*place, at) if is_list else place), c) for c in complaints)
+        if complaints and not is_list:
             return  # the other values of the range are wrong in the same way
 
 
 def _home(key: str, kind: type[Strategy]) -> tuple[str | None, str]:
-    """In which part of the entry a swept key would stand, and by what name."""
+    """The part of the entry that a swept key belongs to (None: the entry), and its name there."""
     if key in kind.model_fields:
         return "strategy_params", key
     return ("risk_config", LIMITS[key]) if key in LIMITS else (None, key)
@@ -224,7 +223,7 @@ def _complaints(
     kind: type[Strategy],
     swept: Mapping[str, list[Any]],
 ) -> list[str]:
-    """What is wrong with one value, whatever stands beside it."""
+    """What is wrong with one swept value, apart from comparisons with other parameters."""
     part, name = _home(key, kind)
     model: type[BaseModel] = SharedSettings
     given: dict[str, Any] = {"name": "x", "tickers": ("SPY",), name: _setting(name, value)}
@@ -243,7 +242,7 @@ def _complaints(
             and detail["type"] != "not_ascending"
             and not (detail["type"] == "too_short" and detail["input"])
         ]
-    except Exception:  # a user's own validator may raise anything; the combinations tell it
+    except Exception:  # a user's validator may raise anything; validating combinations reports it
         return []
     if name == "tickers" and repeated(_setting(name, value)):
         return ["has a ticker twice; keep one"]
@@ -251,7 +250,7 @@ def _complaints(
 
 
 def _setting(name: str, value: Any) -> Any:
-    """One ticker may stand without its list."""
+    """The value of a setting; a single ticker may be given without a list."""
     return [value] if name == "tickers" and isinstance(value, str) else value
 
 
@@ -267,7 +266,7 @@ def _combine(
     for combination in itertools.product(*values.values()):
         swept = dict(zip(values, combination, strict=True))
         params = {k: v for k, v in swept.items() if k in kind.model_fields}
-        rule, wrong = made(kind, {**entry.get("strategy_params", {}), **params}, place)
+        rule, wrong = validated(kind, {**entry.get("strategy_params", {}), **params}, place)
         if rule is None:
             refused += wrong[:1]
             found.left_out += 1
@@ -276,10 +275,10 @@ def _combine(
     if not kept:
         reason = f": {refused[0]}" if refused else ""
         found.problems.append(Problem(path_to(place), f"has no combination that is valid{reason}"))
-    _name(found, entry, kind, kept)
+    _add_variants(found, entry, kind, kept)
 
 
-def _name(
+def _add_variants(
     found: Expanded,
     entry: Mapping[str, Any],
     kind: type[Strategy],
@@ -287,7 +286,7 @@ def _name(
 ) -> None:
     stem = entry.get("name")
     if not isinstance(stem, str) or not NAME_PATTERN.fullmatch(stem):
-        return  # the entry's own model says so
+        return  # the entry's model reports this
     for name, (swept, rule) in zip(
         variant_names(stem, [swept for swept, _ in kept]), kept, strict=True
     ):

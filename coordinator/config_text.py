@@ -1,7 +1,7 @@
-"""From a configuration's text to a document, and from a place in it to a path and a sentence.
+"""Reads a configuration's text into a document, and words paths and errors for users.
 
-Numbers stay as they are written (0.1 is exactly one tenth), and a key given twice is remembered
-rather than silently overwritten.
+Numbers stay exact (0.1 is one tenth), and a key given twice is remembered rather than silently
+overwritten.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ ROOT = "$"
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LONGEST_SHOWN = 60
 _ALIKE = 0.6
-"""Of two words, what they share: 2 x the letters in common / the letters of both."""
+"""Least similarity of two words: 2 x the letters in common / the letters of both."""
 
 
 class Repeating(dict[str, Any]):
-    """A JSON object in which some keys were given twice; the last value of each counts."""
+    """A JSON object that repeats the keys in `repeated`; the last value of each counts."""
 
     repeated: tuple[str, ...] = ()
 
 
 def read_document(text: str | bytes, source: str) -> object:
-    """The JSON document in `text`, with decimals for its fractions.
+    """The JSON document in `text`, with fractions as decimals.
 
     Raises:
         ConfigError: naming `source`, if it is not UTF-8, empty, or not JSON.
@@ -88,7 +88,7 @@ def path_to(place: Iterable[str | int]) -> str:
 
 
 def in_order(problems: Iterable[Problem]) -> list[Problem]:
-    """Without repetitions, sorted by path, with `[10]` after `[9]`."""
+    """The problems without repetitions, sorted by path, with `[10]` after `[9]`."""
 
     def key(problem: Problem) -> list[tuple[bool, int, str]]:
         steps = re.findall(r"\d+|[^\d\[\].]+", problem.path)
@@ -100,7 +100,7 @@ def in_order(problems: Iterable[Problem]) -> list[Problem]:
 
 
 def repeated_keys(document: object) -> list[Problem]:
-    """Every key that its object gives more than once."""
+    """Every key that occurs more than once in its object."""
     return [
         Problem(path_to((*place, key)), "given more than once; keep one")
         for place, value in _everything(document)
@@ -130,7 +130,7 @@ def _everything(document: object) -> Iterator[tuple[tuple[str | int, ...], objec
 
 
 def shown(value: object) -> str:
-    """A value as the user wrote it, cut where it is long."""
+    """A value as the user wrote it, shortened if it is long."""
     match value:
         case None | bool():
             return json.dumps(value)
@@ -146,9 +146,9 @@ def shown(value: object) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
-    """The known word most like `word`, whatever its case; None if none is alike.
+    """The known word most similar to `word`, ignoring case; None if none is.
 
-    Alike is what a slip of the fingers makes of it, or a part alone: `hold` of `buy_and_hold`.
+    A misspelling is similar, and so is a part alone: `hold` to `buy_and_hold`.
     """
     by_lower = {name.lower(): name for name in known}
     meant = word.lower()
@@ -160,7 +160,7 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
 
 
 def unknown(kind: str, word: str, known: Iterable[str], *, hint: str | None = None) -> str:
-    """A sentence about an unknown word: what it may have been meant to be, and what is known."""
+    """A sentence about an unknown word, with the nearest known word (or a hint) and all of them."""
     names = list(known)
     close = nearest(word, names)
     meant = hint or (f"did you mean {close!r}?" if close else None)

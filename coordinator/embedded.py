@@ -1,6 +1,6 @@
 """The embedded simulator: a broker on a loopback port for one run, with a fresh account.
 
-The coordinator meets it as it meets Alpaca, through URLs.
+The coordinator reaches it through URLs, as it reaches Alpaca.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ log = logging.getLogger(__name__)
 
 LEAST_CASH = Decimal(100_000)
 FILL_MODEL = "spread"
-"""One basis point either side of the last close."""
+"""Fills one basis point either side of the last close."""
 CLAIM = "claimed"
-"""The mark in the folder of an account that a session has taken."""
+"""The file that marks an account's folder as taken by a session."""
 ROOM = Decimal("1.1")
-"""The account holds this much more than the strategies' capital together."""
+"""The account's cash as a multiple of all strategies' capital."""
 
 
 @dataclass(frozen=True, slots=True)
 class Simulation:
-    """What to play, and for whom.
+    """What the simulator plays, and for which tickers.
 
-    `session_date` is the exchange's date, or the UTC date where only crypto is traded; None is the
-    file's last date, or the next session from today. `capital` is in dollars.
+    `session_date` is the exchange's date, or the UTC date if only crypto is traded; None means the
+    last date of the bars file, or without one the next session. `capital` is in dollars.
     """
 
     home: Path
@@ -52,11 +52,11 @@ class Simulation:
 
     @property
     def crypto_only(self) -> bool:
-        """Whether no stock is traded, so that the day is a UTC day."""
+        """Whether no stock is traded, so that the session is a UTC day."""
         return all(is_crypto(ticker) for ticker in self.tickers)
 
     def known_date(self) -> date | None:
-        """The session's date as far as it is known before the simulator runs."""
+        """The session's date; None if only the simulator can tell it, from the bars file."""
         if self.session_date is not None or self.bars is not None:
             return self.session_date
         if self.crypto_only:
@@ -69,7 +69,7 @@ class Simulation:
 
 @contextmanager
 def embedded_simulator(simulation: Simulation, account: str) -> Iterator[Settings]:
-    """A running simulator, as settings that point at it.
+    """Run a simulator within the context; yields settings that point at it.
 
     Raises:
         OperatorError: the bars file, the date or the fill model cannot be used.
@@ -93,7 +93,7 @@ def embedded_simulator(simulation: Simulation, account: str) -> Iterator[Setting
     forget_killed_runs()
     try:
         simulator = Simulator(options)
-        _warn_of_bars_that_are_missing(simulation, simulator.exchange.universe)
+        _warn_of_missing_bars(simulation, simulator.exchange.universe)
         simulator.start()
     except SimulatorError as error:
         _unclaim(simulation.home / account)
@@ -109,17 +109,17 @@ def embedded_simulator(simulation: Simulation, account: str) -> Iterator[Setting
             _unclaim(folder)
 
 
-def _warn_of_bars_that_are_missing(simulation: Simulation, there: Collection[str]) -> None:
-    missing = [ticker for ticker in simulation.tickers if ticker not in there]
+def _warn_of_missing_bars(simulation: Simulation, available: Collection[str]) -> None:
+    missing = [ticker for ticker in simulation.tickers if ticker not in available]
     if missing and simulation.bars is not None:
         text = "%s has no bars of %s, so nothing is decided on them; it has %s"
-        log.warning(text, simulation.bars, ", ".join(missing), ", ".join(there))
+        log.warning(text, simulation.bars, ", ".join(missing), ", ".join(available))
 
 
 def claim_account(simulation: Simulation, *, for_warm_up: bool = False) -> str:
-    """A fresh account, SIM0001 and up: the newest that only a warm-up has prepared, or a new one.
+    """A fresh account, SIM0001 and up: the newest that a warm-up has prepared, or a new one.
 
-    Creating its folder, or the mark in it, is the claim: two runs never get the same account.
+    A run claims an account by creating its folder, or CLAIM in it: no two runs get the same one.
     """
     home, day = simulation.home, simulation.known_date()
     private_folder(home)
@@ -142,14 +142,14 @@ def claim_account(simulation: Simulation, *, for_warm_up: bool = False) -> str:
 
 
 def _unclaim(folder: Path) -> None:
-    """Give an account back on which nothing was played; a warmed one stays for the next."""
+    """Give back an unused account; one that a warm-up prepared stays for the next run."""
     (folder / CLAIM).unlink(missing_ok=True)
     with suppress(OSError):  # not empty, or never made
         folder.rmdir()
 
 
 def _claimed(folder: Path) -> bool:
-    """Take a folder for a session, unless one has it already."""
+    """Take a folder for a session; False if another session has it."""
     try:
         (folder / CLAIM).touch(0o600, exist_ok=False)
     except FileExistsError:

@@ -1,4 +1,4 @@
-"""What a configuration says, as the engine takes it."""
+"""Translates a configuration into the engine's setup."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from coordinator.settings import SIMULATED
 
 
 def strategy_specs(config: CoordinatorConfig, min_warmup_bars: int | None) -> list[StrategySpec]:
-    """The enabled strategies that trade on the account, ready for the engine."""
+    """The engine's specs of the enabled strategies that trade on the account."""
     return specs_of(config.active, min_warmup_bars)
 
 
 def specs_of(
     strategies: Iterable[StrategyConfig], min_warmup_bars: int | None
 ) -> list[StrategySpec]:
-    """These strategies, ready for an engine."""
+    """The engine's specs of these strategies; `min_warmup_bars` overrides their own."""
     specs = []
     for strategy in strategies:
         risk = strategy.risk_config
@@ -49,7 +49,7 @@ def specs_of(
 
 
 def setup_of(config: CoordinatorConfig, min_warmup_bars: int | None, *, simulated: bool) -> Setup:
-    """What a configuration says, ready to run; `min_warmup_bars` takes the place of its own."""
+    """The engine's setup for a configuration; `min_warmup_bars` overrides the strategies' own."""
     return Setup(
         coordinator=config.name,
         mode=SIMULATED if simulated else config.mode.value,

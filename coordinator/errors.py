@@ -1,9 +1,9 @@
-"""Whose fault it is, is the type: the operator's, the broker's, the disk's, or ours.
+"""The exceptions of this program; the type says whose fault it is.
 
-An OperatorError is shown as it stands and ends the command with its `exit_code`; a StorageError is
-the disk's; a BrokerError may pass by itself; an InvariantError is a bug of this program, unless it
-is a JournalDamaged. Every message says what happened, where, and what to do next. All of them
-survive pickling, and none carries headers or secrets.
+An OperatorError is the user's: it is shown as it is and ends the command with its `exit_code`. A
+BrokerError is Alpaca's and may pass; a StorageError is the disk's; an InvariantError is a bug of
+this program, unless it is a JournalDamaged. Every message says what happened, where, and what to
+do next. All of them survive pickling, and none carries headers or secrets.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class MultiTraderError(Exception):
     """Anything that this program raises on purpose."""
 
     exit_code: ClassVar[int] = 1
-    """What the command line answers to the shell when this error ends it."""
+    """The exit status of a command that this error ends."""
 
 
 class OperatorError(MultiTraderError):
@@ -28,7 +28,7 @@ class OperatorError(MultiTraderError):
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing wrong in a configuration.
+    """One problem in a configuration.
 
     `path` is its place, such as `strategies[2].risk_config.max_position_size`, or `$` for the
     document as a whole.
@@ -42,9 +42,9 @@ class Problem:
 
 
 class ConfigError(OperatorError):
-    """A configuration that cannot be used, with all its problems at once.
+    """A configuration that cannot be used, with all its problems.
 
-    `source` names the file or argument; `problems` stand in the document's order.
+    `source` names the file or argument; `problems` are in the document's order.
     """
 
     def __init__(self, source: str, problems: Iterable[Problem]) -> None:
@@ -63,28 +63,28 @@ class CredentialsError(OperatorError):
 
 
 class SafetyRefusal(OperatorError):
-    """Trading was refused to keep money safe: lease held, books apart, capital short, not armed."""
+    """Trading refused for safety: a held lease, books that differ, too little cash, not armed."""
 
     exit_code: ClassVar[int] = 3
 
 
 class StorageError(MultiTraderError):
-    """The disk did not take what must be durable, or does not give it: nothing was done with it."""
+    """The disk could not write or read what must be durable; nothing was done without it."""
 
 
 class BrokerError(MultiTraderError):
-    """Alpaca did not do what it was asked."""
+    """Alpaca did not do what was requested."""
 
 
 class BrokerUnavailable(BrokerError):
-    """No usable answer (time-out, lost connection, 429, 5xx): what was asked may have happened."""
+    """No usable answer (time-out, lost connection, 429, 5xx): the request may have taken effect."""
 
 
 class BrokerRejected(BrokerError):
-    """Alpaca answered no: it did not happen, and the same request will be refused again.
+    """Alpaca refused: the request had no effect, and repeating it would be refused again.
 
-    `status` is HTTP's, `code` Alpaca's own number (None without one), `message` its words, `body`
-    the parsed answer for what else it names (such as `existing_order_id`).
+    `status` is the HTTP status; `code` (None if there is none), `message` and `body` are Alpaca's
+    error code, its text and the parsed answer, which may hold more (such as `existing_order_id`).
     """
 
     def __init__(
@@ -106,8 +106,8 @@ class BrokerRejected(BrokerError):
 
 
 class InvariantError(MultiTraderError):
-    """Something that cannot be true is: a bug of ours. Stop, keep the journal, report it."""
+    """A bug of this program: something impossible happened. Stop, keep the journal, report it."""
 
 
 class JournalDamaged(InvariantError):
-    """A journal is not what was written to it: the disk's fault or a hand's, and no bug of ours."""
+    """A journal is not what was written to it: the disk or somebody changed it. No bug of ours."""

@@ -1,4 +1,4 @@
-"""What a process owes the keys that it holds: files for its user alone, and no core dump."""
+"""Protects the API keys that a process holds: files for its user only, and no core dumps."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import resource
 
 
 def keep_private() -> None:
-    """From here on files are made with mode 600 and folders with 700, and nothing is dumped.
+    """Create files with mode 600 and folders with mode 700, and write no core dumps from now on.
 
-    Processes that are started afterwards inherit both.
+    Child processes inherit both.
     """
     os.umask(0o077)
     leave_no_core()
 
 
 def leave_no_core() -> None:
-    """A crash of this process writes no core file, in which its memory and the keys would stand."""
+    """Disable core files, which would contain this process's memory and with it the keys."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -1,4 +1,4 @@
-"""Reading journals beside a coordinator that may be writing: for the warehouse and for `status`."""
+"""Reads journals for the warehouse and for `status`, also while a coordinator writes to them."""
 
 from __future__ import annotations
 
@@ -32,16 +32,16 @@ log = logging.getLogger("coordinator")
 
 A_WEEK = timedelta(days=7)
 PATIENCE_S = 3.0
-"""Local seconds for which a coordinator's own word is waited for."""
+"""Local seconds to wait for a running coordinator's answer."""
 
 
 @dataclass(frozen=True, slots=True)
 class JournalSource:
     """One session of one account's journal; `mark` changes whenever its records do.
 
-    `late` is what later sessions booked that concerns it, and what it booked for earlier ones;
-    `all_late` is that of every session, which is found once for all of them. `follows` is the
-    session that its coordinator had before, and that one's mark.
+    `late` holds the late bookings that concern it: those of later sessions for it, and its own for
+    earlier ones. `all_late` holds those of every session, read once for all of them. `follows` is
+    the coordinator's previous session and that one's mark.
     """
 
     journal: Path
@@ -52,28 +52,28 @@ class JournalSource:
     follows: tuple[str, str] | None = None
 
     def rows(self) -> Rows:
-        """The session as the warehouse's rows, by table; late bookings where they belong."""
+        """The session as the warehouse's rows, by table, with late bookings where they belong."""
         rows = restated_rows(self.journal, self.session_id, self.late, self.all_late)
-        return marked(rows) if self.journal.name != JOURNAL else rows
+        return as_shadows(rows) if self.journal.name != JOURNAL else rows
 
 
 @dataclass(frozen=True, slots=True)
 class Loadable:
-    """Sessions that can be loaded; `kept_out` says why those of other accounts cannot be."""
+    """Sessions that can be loaded; `kept_out` says why those of other accounts cannot."""
 
     sources: Sequence[JournalSource]
     kept_out: tuple[MultiTraderError, ...] = ()
 
 
-def marked(rows: Rows) -> Rows:
-    """The rows of shadows, each strategy under a name that none on the account can have.
+def as_shadows(rows: Rows) -> Rows:
+    """The rows of shadows, each strategy under a name that no live strategy can have.
 
-    So a question by strategy alone never sums what was simulated into what was traded.
+    A query by strategy alone therefore never mixes simulated and real trades.
     """
-    return {name: [_marked(row) for row in table] for name, table in rows.items()}
+    return {name: [_as_shadow(row) for row in table] for name, table in rows.items()}
 
 
-def _marked(row: Row) -> Row:
+def _as_shadow(row: Row) -> Row:
     if row.get("strategy") in (None, UNASSIGNED):
         return row
     return {**row, "strategy": f"{row['strategy']}{SHADOW_MARK}"}
@@ -83,9 +83,9 @@ def _marked(row: Row) -> Row:
 class StatusView:
     """The latest session of one coordinator on one account.
 
-    `state` is how it ended; until then `running`, or `not running` where its process is gone, which
-    wrote its last record at `last_at`. `live` is what a coordinator that runs answered. `killed`
-    and `frozen`, the discrepancies that stand, are the whole account's.
+    `state` is how it ended; before that `running`, or `not running` if its process is gone.
+    `last_at` is the time of its last record, `live` the answer of a running coordinator. `killed`
+    and `frozen` (the open discrepancies) are those of the whole account.
     """
 
     account: str
@@ -96,16 +96,16 @@ class StatusView:
     strategies: Sequence[StrategyView] = ()
     killed: bool = False
     frozen: Mapping[str, str] = field(default_factory=dict)
-    """What differs, by the id that `reconcile --accept` takes."""
+    """Notes on the discrepancies, by the id that `reconcile --accept` takes."""
     last_at: datetime | None = None
     live: LiveView | None = None
     shadows: Sequence[StrategyView] = ()
-    """Strategies that only watch: simulated books, in no sum of the account's."""
+    """Shadow strategies: simulated books, in none of the account's sums."""
 
 
 @dataclass(slots=True)
 class _Standing:
-    """What stands in an account's journal, whichever session it was written in."""
+    """What is in force on an account, whichever session wrote it."""
 
     killed: bool = False
     frozen: dict[str, str] = field(default_factory=dict)
@@ -113,17 +113,17 @@ class _Standing:
 
 
 def loadable(home: Path, session_id: str | None = None) -> Loadable:
-    """Every session in the journals under `home`, oldest first; or the one that is named.
+    """Every session in the journals under `home`, oldest first, or only the one that is named.
 
-    Sessions of shadows come after all others; with the one that is named, those of its shadows.
-    Each journal that is read out is proven to be whole before: what is loaded lacks nothing. One
-    that is not keeps no other account out. To load the one that is named, no other is read.
+    Sessions of shadows come last; a named session includes its shadows. Each journal is proved
+    whole before it is read; a damaged one keeps no other account out. For a named session, only
+    its account's journals are read.
     """
     journals = _journals(home)
     if session_id is not None:
         account = _account_of(session_id)
         journals = [one for one in journals if _account_folder(one).name == account] or journals
-    proven, kept_out = list[Path](), list[MultiTraderError]()
+    proved, kept_out = list[Path](), list[MultiTraderError]()
     for journal in journals:
         try:
             prove(journal)
@@ -133,16 +133,16 @@ def loadable(home: Path, session_id: str | None = None) -> Loadable:
             else:
                 log.warning("⚠ the shadows' journal is not loaded: %s", error)
         else:
-            proven.append(journal)
-    return Loadable(_sources(proven, session_id), tuple(kept_out))
+            proved.append(journal)
+    return Loadable(_sources(proved, session_id), tuple(kept_out))
 
 
 def session_sources(home: Path, session_id: str | None = None) -> list[JournalSource]:
-    """What is `loadable`, where all of it is.
+    """The sources of `loadable`, if every account's journal can be read.
 
     Raises:
-        JournalDamaged: the journal of an account is damaged.
-        StorageError: it cannot be read just now.
+        JournalDamaged: an account's journal is damaged.
+        StorageError: an account's journal cannot be read just now.
     """
     found = loadable(home, session_id)
     if found.kept_out:
@@ -158,26 +158,26 @@ def _sources(journals: Sequence[Path], session_id: str | None = None) -> list[Jo
         newest: dict[str, tuple[str, str]] = {}
         for found, mark in read_sessions(journal):
             mine = tuple(concerning.get(found, ()))
-            known = f"{mark}+{mine[-1].booking.seq}" if mine else mark
-            _, _, whose = found.partition(".")  # <date>.<coordinator>.<account>
+            full_mark = f"{mark}+{mine[-1].booking.seq}" if mine else mark
+            _, _, coordinator = found.partition(".")  # <date>.<coordinator>.<account>
             if session_id in (None, found, shadowed(found)):
-                before = newest.get(whose)
-                sources.append(JournalSource(journal, found, known, mine, late, before))
-            newest[whose] = found, known
+                before = newest.get(coordinator)
+                sources.append(JournalSource(journal, found, full_mark, mine, late, before))
+            newest[coordinator] = found, full_mark
     return sources
 
 
 def running_sessions(home: Path, leases_folder: Path | None = None) -> dict[str, str]:
     """The sessions that are being traded now, and the coordinator of each.
 
-    Such a session has no end in its journal, and a process holds its coordinator's lease. One
-    without an end whose process is gone is as whole as it gets before its next start. A journal
-    that cannot be read tells of none: nothing of it is loaded anyway.
+    Such a session has not ended in its journal, and a process holds its coordinator's lease. A
+    session whose process is gone can be loaded as it is. An unreadable journal counts as having
+    none: nothing of it is loaded anyway.
     """
     found = dict[str, str]()
     for journal in _journals(home):
         open_now: dict[str, str] = {}
-        for entry in _turns(journal):
+        for entry in _openings_and_ends(journal):
             open_now.pop(entry.coordinator, None)
             if not isinstance(entry.record, r.SessionEnded):
                 open_now[entry.coordinator] = entry.session_id
@@ -187,18 +187,18 @@ def running_sessions(home: Path, leases_folder: Path | None = None) -> dict[str,
     return found
 
 
-def _turns(journal: Path) -> list[Entry]:
-    """Where sessions begin, go on and end; nothing where the journal cannot be read."""
+def _openings_and_ends(journal: Path) -> list[Entry]:
+    """The records of sessions opened, resumed and ended; none if the journal cannot be read."""
     try:
         return read_kinds(journal, r.SessionOpened, r.SessionResumed, r.SessionEnded)
     except (JournalDamaged, StorageError):
-        return []  # whoever loads it is told why
+        return []  # loading it reports why
 
 
 def sources_beside(home: Path, sessions: Collection[str]) -> list[JournalSource]:
-    """The other sessions of the accounts of these ones, from a week before the first of them on.
+    """The other sessions of the same accounts, from a week before the oldest of `sessions` on.
 
-    They are looked at and not loaded, and their journals were proven with those that were.
+    They are compared with, not loaded; loading `sessions` has proved their journals.
     """
     accounts = {_account_of(session) for session in sessions}
     oldest = min(map(shadowed, sessions), default=date.max.isoformat())[: len("2026-03-17")]
@@ -209,7 +209,7 @@ def sources_beside(home: Path, sessions: Collection[str]) -> list[JournalSource]
 
 
 def _journals(home: Path) -> list[Path]:
-    """The journals of all accounts, and after them those of their shadows that can be read."""
+    """The journals of all accounts, followed by the readable journals of their shadows."""
     shadows = []
     for journal in shadow_journals(home):
         try:
@@ -222,12 +222,12 @@ def _journals(home: Path) -> list[Path]:
 
 
 def _account_of(session_id: str) -> str:
-    """The account of <date>.<coordinator>.<account>, of a shadow's the one that it watches."""
+    """The account in <date>.<coordinator>.<account>, or in that of a shadow session."""
     return shadowed(session_id).rpartition(".")[2]
 
 
 def _account_folder(journal: Path) -> Path:
-    """The state folder of the account that a journal, its own or its shadows', belongs to."""
+    """The state folder of the account of a journal, the account's own or its shadows'."""
     return journal.parent if journal.name == JOURNAL else journal.parent.parent
 
 
@@ -239,12 +239,12 @@ def read_status(
 ) -> list[StatusView]:
     """The latest session of every coordinator on every account under `home`.
 
-    Of one that runs and answers, as it stands now; else as the journal has it. `unreadable` is
-    told of each account whose journal cannot be read; without it that is raised.
+    A running coordinator is asked; otherwise the view is the journal's. `unreadable` is called with
+    the error of each account whose journal cannot be read; without it the error is raised.
 
     Raises:
-        JournalDamaged: the journal of an account is damaged.
-        StorageError: it cannot be read just now.
+        JournalDamaged: an account's journal is damaged.
+        StorageError: an account's journal cannot be read just now.
     """
     views = []
     for path in sorted(home.glob(f"*/{JOURNAL}")):
@@ -269,7 +269,7 @@ def _latest(path: Path, leases_folder: Path | None) -> list[StatusView]:
 
 
 def _now(path: Path, view: StatusView, leases_folder: Path | None) -> StatusView:
-    """A view with what its coordinator says, if one runs."""
+    """The view with the answer of its coordinator, if that runs."""
     live = _ask(path.parent, view.coordinator)
     if live is not None and live.session_id == view.session_id:
         return replace(
@@ -288,7 +288,7 @@ def _now(path: Path, view: StatusView, leases_folder: Path | None) -> StatusView
 
 
 def _shadows(account: Path, view: StatusView) -> Sequence[StrategyView]:
-    """The shadows beside a session, as their journal has them."""
+    """The shadows beside a session, from their journal."""
     path = shadow_journal(account, view.coordinator)
     if not path.exists():
         return ()
@@ -306,7 +306,7 @@ def _ask(account: Path, coordinator: str) -> LiveView | None:
 
 
 def _standing(path: Path, current: Collection[str]) -> _Standing:
-    """What stands in an account; a price's leap lasts one session."""
+    """What is in force on an account; a price collar's freeze ends with its session."""
     found = _Standing()
     kinds = r.Killed, r.Revived, r.DiscrepancyFound, r.DiscrepancyResolved
     for entry in read_kinds(path, *kinds, r.Paused, r.FlattenRequested, r.Resumed):
@@ -333,7 +333,7 @@ def _view(entries: list[Entry], standing: _Standing) -> StatusView:
             books.apply(entry.record)
     books.halts = standing.halts
     opened = books.session
-    assert opened is not None, "a session that was opened has its opening in the journal"
+    assert opened is not None, "the journal has the opening of every session"
     return StatusView(
         account=opened.account,
         session_id=opened.session_id,

@@ -1,7 +1,7 @@
-"""A configuration read again while its session trades: the file, judged as at a start.
+"""Reads an edited configuration while its session trades, and validates it as at a start.
 
-No code of a user's own strategies runs here: a process of a moment says what they are, and each one
-that joins is loaded in a process of its own.
+No user code runs in this process: a short-lived process describes the user's strategies, and each
+one that joins the session is loaded in its own process.
 """
 
 from __future__ import annotations
@@ -24,27 +24,27 @@ from coordinator.strategy_loader import StandIn, judge
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """Leases of strategies that may join."""
+    """Leases of strategies that may join the session."""
 
     leases: Leases
     claim: Leases
 
     def keep(self) -> None:
-        """They are run from now on."""
+        """Keep the leases: the strategies run from now on."""
         self.leases.keep(self.claim)
 
     def give_back(self) -> None:
-        """They are not run after all."""
+        """Release the leases: the strategies do not run after all."""
         self.claim.close()
 
 
 @dataclass(frozen=True, slots=True)
 class ReloadSource:
-    """Reads configurations for the session of one process.
+    """Reads configurations for a running session.
 
-    `path` is the file that it was started with, None for the built-in one, and `strategies` the
-    folder of a user's own. `setup` makes a configuration ready to run, `walls` are around what
-    runs. `host` is the leases'. `simulated` says at what the session trades.
+    `path` is the file that the session was started with, None for the built-in configuration;
+    `strategies` is the folder of `--strategies`. `setup` makes the engine's setup of a
+    configuration, `walls` isolate the strategies that run, and `host` is that of the leases.
     """
 
     path: Path | None
@@ -56,10 +56,10 @@ class ReloadSource:
     simulated: bool
 
     def read(self, path: str) -> Proposal:
-        """The configuration in a file, or in the one that the session runs with.
+        """The configuration in the file at `path`; if that is empty, in the session's own file.
 
         Raises:
-            OperatorError: it cannot be read, or something in it is wrong; all of it is named.
+            OperatorError: the file cannot be read, or is wrong; lists every problem in it.
         """
         file = Path(path) if path else self.path
         if file is None:
@@ -74,10 +74,10 @@ class ReloadSource:
         return Proposal(replace(setup, specs=specs, shadows=shadows), digest, joining)
 
     def claim(self, account: str, names: Collection[str]) -> Claimed:
-        """Keep these strategies from other coordinators.
+        """Take the leases of these strategies.
 
         Raises:
-            SafetyRefusal: one runs elsewhere on the account.
+            SafetyRefusal: another coordinator on the account runs one of them.
         """
         return Claimed(self.leases, self.leases.claim_strategies(account, names, host=self.host))
 
@@ -90,10 +90,10 @@ class ReloadSource:
 
 
 def _walled(spec: StrategySpec, joining: Joining, *, beside: bool) -> StrategySpec:
-    """The strategy as it runs: in this process, in the one of its kind, or in a new one.
+    """The strategy as it runs: in this process, in an equal strategy's process, or in a new one.
 
-    A shadow, `beside` the others, shares no process with them.
+    A shadow (`beside`) shares no process with the strategies that trade.
     """
     if not isinstance(spec.rule, StandIn):
         return spec
-    return joining.walled(spec, spec.rule.wanted, spec.rule.told, beside=beside)
+    return joining.walled(spec, spec.rule.request, spec.rule.description, beside=beside)

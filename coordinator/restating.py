@@ -1,4 +1,4 @@
-"""One session's rows, with what later sessions booked for it and without what is not its own."""
+"""A session's rows, with later sessions' bookings for it, without its own for earlier ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Late", "by_session", "read_late", "restated_rows"]
 
 
 def by_session(late: Iterable[Late]) -> dict[str, list[Late]]:
-    """The late bookings that change anything of each session, in their order."""
+    """The late bookings that change each session, in journal order."""
     found: dict[str, list[Late]] = {}
     for one in late:
         for session_id in {one.belongs_to, *one.between}:
@@ -29,7 +29,7 @@ def by_session(late: Iterable[Late]) -> dict[str, list[Late]]:
 def restated_rows(
     journal: Path, session_id: str, late: Sequence[Late], all_late: Sequence[Late]
 ) -> Rows:
-    """The session as the warehouse's rows, by table; `late` is what concerns it, of `all_late`."""
+    """The session as the warehouse's rows, by table; `late` are the bookings that change it."""
     entries = read_session(journal, session_id)
     records = [entry.record for entry in entries]
     mine = [one for one in late if one.belongs_to == session_id]
@@ -41,27 +41,27 @@ def restated_rows(
         before=tuple(one.booking.record for one in late if session_id in one.between),
         given=_given(journal, away, all_late),
     )
-    return restated(records, _informed(journal, session_id, records, change))
+    return restated(records, _completed(journal, session_id, records, change))
 
 
 def _given(journal: Path, away: Sequence[Late], all_late: Sequence[Late]) -> dict[str, Decimal]:
-    """Realised P&L that this session's late bookings brought to the sessions they belong to."""
+    """By strategy, the realised P&L that this session booked for earlier sessions."""
     given: dict[str, Decimal] = {}
-    for home in dict.fromkeys(one.belongs_to for one in away):
-        theirs = [one for one in all_late if one.belongs_to == home]
-        worth = realized_by(_records(journal, home), [one.booking.record for one in theirs])
-        seqs = {one.booking.seq for one in away}
-        for one, realized in zip(theirs, worth, strict=True):
+    seqs = {one.booking.seq for one in away}
+    for earlier in dict.fromkeys(one.belongs_to for one in away):
+        theirs = [one for one in all_late if one.belongs_to == earlier]
+        each = realized_by(_records(journal, earlier), [one.booking.record for one in theirs])
+        for one, realized in zip(theirs, each, strict=True):
             record = one.booking.record
             if one.booking.seq in seqs and not isinstance(record, r.OrderMoved):
                 given[record.strategy] = given.get(record.strategy, ZERO) + realized
     return given
 
 
-def _informed(
+def _completed(
     journal: Path, session_id: str, records: Sequence[r.Record], change: Change
 ) -> Change:
-    """The change with what only earlier sessions know: ended orders, and closes."""
+    """The change with the ended orders and closes that only earlier sessions' records have."""
     unknown = unknown_orders(records, change.late)
     if not unknown and not change.before:
         return change
@@ -79,22 +79,22 @@ def _informed(
 def _ended_order(
     journal: Path, terms: Iterable[Term], own: Term, name: str, intended_in: str
 ) -> list[r.OpenOrder]:
-    """An order as the last earlier session left it that had anything to do with it."""
-    knew = [t for t in terms if t.seq < own.seq and name in t.carried | _ids(t, name, intended_in)]
-    if not knew:
+    """An order as the last earlier session that gave or carried it left it."""
+    with_it = [
+        term.session_id
+        for term in terms
+        if term.seq < own.seq and (name in term.carried or term.session_id == intended_in)
+    ]
+    if not with_it:
         return []
-    order = replayed(_records(journal, knew[-1].session_id)).books.orders.get(name)
+    order = replayed(_records(journal, with_it[-1])).books.orders.get(name)
     return [open_order(order)] if order is not None else []
-
-
-def _ids(term: Term, name: str, intended_in: str) -> set[str]:
-    return {name} if term.session_id == intended_in else set()
 
 
 def _closes(
     journal: Path, terms: Iterable[Term], own: Term, record: r.FillBooked
 ) -> dict[str, Decimal]:
-    """The last close of the execution's ticker before the session, if the one before knew it."""
+    """The last close of a fill's ticker before the session, if the session before it has one."""
     earlier = [t for t in terms if t.seq < own.seq and record.strategy in t.strategies]
     if not earlier:
         return {}

@@ -1,4 +1,4 @@
-"""What a run is asked to do, and how it ended."""
+"""The options of a run, and its outcome."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ SIMULATED_SPEED = 600.0
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What a run is asked to do; `bars` or `date` alone already mean a simulated one.
+    """The options of a run; `bars` or `date` imply a simulated one.
 
-    `clock_speed` is broker seconds a local second: None is 600 simulated, else 1. `date` is the
-    exchange's, or the UTC date where only crypto is traded. `strategies` is a folder of strategies
-    in place of the configuration's `strategies_dir`.
+    `clock_speed` is broker seconds per local second; None means 600 if simulated, else 1. `date` is
+    the exchange's, or the UTC date if only crypto is traded. `strategies` is a folder of strategies
+    that replaces the configuration's `strategies_dir`.
     """
 
     config: Path | None = None
@@ -41,13 +41,13 @@ class RunOptions:
 
     @property
     def speed(self) -> float:
-        """How many times as fast as ours the broker's clock may run."""
+        """How many times as fast as the local clock the broker's clock may run."""
         return self.clock_speed or (SIMULATED_SPEED if self.simulated else 1.0)
 
 
 @dataclass(frozen=True, slots=True)
 class SessionOutcome:
-    """How a run ended: 'Completed', 'MarketClosed' or 'StoppedEarly', and in one sentence."""
+    """How a run ended: `status` is 'Completed', 'MarketClosed' or 'StoppedEarly'."""
 
     status: str
     message: str

@@ -1,6 +1,6 @@
-"""Where the broker is, whose keys are used, and where state lives: from the environment alone.
+"""The broker's URLs, the API keys and the state folder, from the environment alone.
 
-Keys are sent to Alpaca's own hosts over TLS, or to this machine, and to nowhere else.
+Keys are sent only to Alpaca's own hosts over TLS, or to this machine.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ MARKET_DATA = "https://data.alpaca.markets"
 MARKET_STREAM = "wss://stream.data.alpaca.markets"
 ALPACA = ".alpaca.markets"
 _PLAIN_URL = re.compile(r"[A-Za-z]+://([A-Za-z0-9.-]+|\[::1\])(:[0-9]+)?(/[A-Za-z0-9._/-]*)?")
-"""No user, no query, and no sign that two readers of a URL could take for different hosts."""
+"""No user, no query, and no character that URL parsers could interpret as different hosts."""
 _NO_SPACE = re.compile(r"[!-~]+")
 _CONNECTION = re.compile(r"[A-Za-z_][A-Za-z0-9_]+:")
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _SCHEMES = {"https": "http", "wss": "ws"}
 _PLACES = ("MULTI_TRADER_HOME", "MULTI_TRADER_WAREHOUSE")
 _VALUE = re.compile(r"""(?:"([^"]*)"|'([^']*)')(?:\s+#.*)?|(.*?)(?:\s+#.*)?""")
-"""What stands behind the = of a line in `.env`: quoted or not, perhaps with a comment behind."""
+"""The value in a line of `.env`: with or without quotes, perhaps followed by a comment."""
 KEYS = ("APCA_API_KEY_ID", "APCA_API_SECRET_KEY")
 SIMULATED = "simulated"
-"""The mode of runs against embedded simulators, and their key and secret."""
+"""The mode of runs against embedded simulators, also their key and secret."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Everything a run takes from its environment; URLs have no trailing slash.
+    """Everything that a run takes from its environment; URLs have no trailing slash.
 
-    It holds the keys: no text of it tells them, and it cannot be pickled.
+    Because it holds the keys, its repr hides them and it cannot be pickled.
     """
 
     key_id: str
@@ -59,36 +59,33 @@ class Settings:
 
     @property
     def order_stream_url(self) -> str:
-        """`trade_updates` stands beside the trading REST, on its host."""
+        """The `trade_updates` stream, on the host of the trading REST API."""
         parts = urlsplit(self.trading_url)
         scheme = "wss" if parts.scheme == "https" else "ws"
         return f"{scheme}://{parts.netloc}/stream"
 
     @property
     def account_host(self) -> str:
-        """Where an account's number is unique: '' at Alpaca, else one simulator."""
+        """The scope in which account numbers are unique: '' for Alpaca, else a simulator's host."""
         host = urlsplit(self.trading_url).netloc
         return "" if host.endswith(ALPACA) else host
 
     def stock_stream_url(self, feed: str) -> str:
-        """The stock bars of `feed`, iex or sip."""
+        """The stream of stock bars of `feed`, iex or sip."""
         return f"{self.stream_url}/v2/{feed}"
 
     @property
     def crypto_stream_url(self) -> str:
-        """The crypto bars."""
+        """The stream of crypto bars."""
         return f"{self.stream_url}/v1beta3/crypto/us"
 
 
 class KeysMissing(CredentialsError):
-    """There are no keys at all."""
+    """No keys are set."""
 
 
 def simulator_settings(url: str, home: Path) -> Settings:
-    """Settings that point at the simulator at this URL; it takes any keys.
-
-    Its streams are at the same address.
-    """
+    """Settings for the simulator at this URL, which serves its streams there and takes any keys."""
     streams = f"ws{url.removeprefix('http')}"
     return Settings(
         key_id=SIMULATED,
@@ -105,15 +102,15 @@ def home_folder(environment: Mapping[str, str] | None = None) -> Path:
     """The state folder: MULTI_TRADER_HOME, or ./state. It need not exist yet.
 
     Raises:
-        OperatorError: a file stands where a folder would have to.
+        OperatorError: the path, or a part of it, is a file.
     """
     known = os.environ if environment is None else environment
     named = known.get("MULTI_TRADER_HOME", "").strip()
     home = Path(os.path.expanduser(named or "state"))
     for place in (home, *home.parents):
         if os.path.exists(place) and not os.path.isdir(place):
-            told = "MULTI_TRADER_HOME names" if named else "the state folder is"
-            raise OperatorError(f"{told} {home}, but {place} is a file: name a folder.")
+            source = "MULTI_TRADER_HOME names" if named else "the state folder is"
+            raise OperatorError(f"{source} {home}, but {place} is a file: name a folder.")
     return home
 
 
@@ -130,9 +127,9 @@ def warehouse_path(environment: Mapping[str, str] | None = None) -> Path | str:
 
 
 def webhook_url(environment: Mapping[str, str]) -> str:
-    """Where alerts are posted: MULTI_TRADER_WEBHOOK_URL; empty if nowhere.
+    """The URL that alerts are posted to, MULTI_TRADER_WEBHOOK_URL; '' if there is none.
 
-    Who knows the URL can post there, so no message repeats it.
+    The URL is a secret: anyone who knows it can post there, so no message repeats it.
 
     Raises:
         OperatorError: it is neither https nor on this machine.
@@ -158,12 +155,12 @@ def webhook_url(environment: Mapping[str, str]) -> str:
 def read_settings(
     environment: Mapping[str, str], *, live: bool, folder: Path | None = None
 ) -> Settings:
-    """Settings from the environment, its keys perhaps from `.env` in `folder` (here: the current).
+    """Settings from the environment, and from `.env` in `folder` (default: the current folder).
 
     Raises:
-        CredentialsError: no keys, or none that could be, or a `.env` that others can read.
+        CredentialsError: no keys, malformed keys, or a `.env` that others can read.
         OperatorError: a URL that is neither Alpaca's nor on this machine.
-        SafetyRefusal: the live host, for a run that is not armed for it.
+        SafetyRefusal: the live host, in a run that is not live.
     """
     with IN_SIGHT:
         given = {name: value for name, value in environment.items() if value.strip()}
@@ -196,7 +193,7 @@ def read_settings(
 
 
 def _refuse_unarmed(trading_url: str, *, live: bool) -> None:
-    """A run that is not armed for real money reaches the paper host alone, or this machine."""
+    """Refuse hosts other than the paper host and this machine to a run that is not live."""
     host = urlsplit(trading_url).hostname
     if live or host in _LOOPBACK or host == urlsplit(PAPER_TRADING).hostname:
         return
@@ -226,7 +223,7 @@ def _allowed(known: Mapping[str, str], name: str, default: str, scheme: str) -> 
 
 
 def _dotenv(path: Path, environment: Mapping[str, str]) -> dict[str, str]:
-    """KEY=value lines; only the names that this program knows are taken."""
+    """The APCA_* and MULTI_TRADER_* lines of a `.env` file; {} if it is not needed or absent."""
     if all(environment.get(name) for name in KEYS) or not path.is_file():
         return {}
     mode = stat.S_IMODE(path.stat().st_mode)
@@ -242,7 +239,7 @@ def _dotenv(path: Path, environment: Mapping[str, str]) -> dict[str, str]:
     found = {}
     for line in lines:
         name, equals, value = line.strip().removeprefix("export ").partition("=")
-        name, value = name.strip(), _written(value)
+        name, value = name.strip(), _unquoted(value)
         if equals and name in _PLACES and value and not environment.get(name):
             raise OperatorError(
                 f"{path} says {name}, which every command must find and so is taken from the"
@@ -253,8 +250,8 @@ def _dotenv(path: Path, environment: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def _written(value: str) -> str:
-    """A value as a shell would take it: without its quotes, and without a comment behind it."""
+def _unquoted(value: str) -> str:
+    """A value as a shell would read it: without its quotes and without a trailing comment."""
     if value[:1].isspace() and value.lstrip().startswith("#"):
         return ""
     parts = _VALUE.fullmatch(value.strip())

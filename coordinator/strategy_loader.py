@@ -1,7 +1,7 @@
-"""A user's own strategy judged and made in a process of its own, and told about as JSON.
+"""Loads and validates a user's strategy in its own process, and describes it as JSON.
 
-A session that trades runs no code of a user's: it has a process read the file as it stands now, and
-what that finds stands in the session's configuration as a StandIn.
+A session that trades runs no user code: another process reads the current file and describes the
+strategy, and a StandIn with that description takes its place in the session's configuration.
 """
 
 from __future__ import annotations
@@ -20,36 +20,36 @@ from coordinator.shell.isolation import Scout
 from coordinator.strategies.base import Strategy
 from coordinator.strategies.folder import forget_imports
 from coordinator.strategies.reading import Step
-from coordinator.strategies.registry import IN_THE_HOUSE, StrategyTypes, registered_types
+from coordinator.strategies.registry import BUILT_IN_ORIGIN, StrategyTypes, registered_types
 
-_ASKED = ("name", "strategy_type", "strategy_params")
-"""What of an entry it takes to make its strategy."""
+_NEEDED = ("name", "strategy_type", "strategy_params")
+"""The keys of an entry that its strategy is made from."""
 
 
 class StandIn(Strategy):
-    """What is known of a strategy whose code is loaded elsewhere; `wanted` is how to load it."""
+    """Stands for a strategy that another process loads; `request` is what to ask it for."""
 
-    wanted: ClassVar[str]
-    told: ClassVar[Mapping[str, Any]]
+    request: ClassVar[str]
+    description: ClassVar[Mapping[str, Any]]
     ticker_count: ClassVar[int | None] = None
 
     @property
     def longest_window(self) -> int:
-        """What the strategy itself says."""
-        return int(self.told["longest_window"])
+        """The strategy's own."""
+        return int(self.description["longest_window"])
 
     @property
     def history_bars(self) -> int:
-        """What the strategy itself says."""
-        return int(self.told["history_bars"])
+        """The strategy's own."""
+        return int(self.description["history_bars"])
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The strategy's, defaults included."""
-        return dict(self.told["parameters"])
+        """The strategy's own, defaults included."""
+        return dict(self.description["parameters"])
 
     def start(self) -> Step:
-        """Never here.
+        """The strategy does not run in this process.
 
         Raises:
             OperatorError: always.
@@ -57,19 +57,20 @@ class StandIn(Strategy):
         raise OperatorError(f"{self.strategy_type} runs in a process of its own, and not here")
 
 
-def load(wanted: str) -> tuple[Strategy | None, dict[str, Any]]:
-    """Make the strategy that is wanted from its file as it stands now, in a process for it.
+def load(request: str) -> tuple[Strategy | None, dict[str, Any]]:
+    """Make the requested strategy from its current file; runs in the strategy's own process.
 
-    With it comes what the session is told: {"problems": [[path, message]]}, or what it is.
+    Also returns the answer for the session: the strategy's description, or
+    {"problems": [[path, message]]}.
     """
     forget_imports()
-    asked: Any = read_document(wanted, "what is wanted")
-    index, folder = asked["index"], asked["folder"]
+    wanted: Any = read_document(request, "what is wanted")
+    index, folder = wanted["index"], wanted["folder"]
     try:
         types = registered_types(None if folder is None else Path(folder))
     except OperatorError as error:
         return None, _problems([Problem(path_to(("strategies", index)), str(error))])
-    rule, problems = rule_for(index, asked["entry"], types)
+    rule, problems = rule_for(index, wanted["entry"], types)
     problems += window_problem(index, rule)
     if rule is None or problems:
         return None, _problems(problems)
@@ -87,29 +88,30 @@ def load(wanted: str) -> tuple[Strategy | None, dict[str, Any]]:
 def judge(
     scout: Scout, index: int, entry: Mapping[str, Any], types: StrategyTypes
 ) -> tuple[Strategy | None, list[Problem]]:
-    """As `rule_for`, but a strategy that is not built in is loaded in the scout's process alone.
+    """Like `rule_for`, but strategies that are not built in are loaded in the scout's process.
 
     Raises:
-        OperatorError: it hangs, or ends that process.
+        OperatorError: the strategy hangs, or ends that process.
     """
     kind = entry.get("strategy_type")
-    if not isinstance(kind, str) or kind not in types or types.origin(kind) == IN_THE_HOUSE:
+    if not isinstance(kind, str) or kind not in types or types.origin(kind) == BUILT_IN_ORIGIN:
         return rule_for(index, entry, types)
-    asked = {key: entry[key] for key in _ASKED if key in entry}
+    needed = {key: entry[key] for key in _NEEDED if key in entry}
     folder = None if types.folder is None else str(types.folder.absolute())
-    wanted = _as_json({"index": index, "entry": asked, "folder": folder})
-    told = scout.ask(wanted, f"{types.origin(kind)}: strategy type {kind!r}")
-    if "problems" in told:
-        return None, [Problem(path, message) for path, message in told["problems"]]
-    return _standing_in(wanted, told), []
+    request = _as_json({"index": index, "entry": needed, "folder": folder})
+    answer = scout.ask(request, f"{types.origin(kind)}: strategy type {kind!r}")
+    if "problems" in answer:
+        return None, [Problem(path, message) for path, message in answer["problems"]]
+    return _stand_in(request, answer), []
 
 
-def _standing_in(wanted: str, told: Mapping[str, Any]) -> StandIn:
+def _stand_in(request: str, description: Mapping[str, Any]) -> StandIn:
     class ForOne(StandIn):
-        """Each of them is a type, as what it stands for is."""
+        """Each stand-in has its own class, because a strategy's type is a class attribute."""
 
-    ForOne.strategy_type, ForOne.source_digest = told["strategy_type"], told["code"]
-    ForOne.ticker_count, ForOne.wanted, ForOne.told = told["ticker_count"], wanted, told
+    ForOne.strategy_type, ForOne.source_digest = description["strategy_type"], description["code"]
+    ForOne.ticker_count = description["ticker_count"]
+    ForOne.request, ForOne.description = request, description
     return ForOne()
 
 
@@ -118,7 +120,7 @@ def _problems(found: list[Problem]) -> dict[str, Any]:
 
 
 def _as_json(value: object) -> str:
-    """A document as JSON, its decimals as they are written."""
+    """A document as JSON, with exact decimals."""
     match value:
         case Decimal():
             return str(value)

@@ -1,9 +1,8 @@
-"""What a test of one's own strategy needs: bars, the signals at their closes, and three checks.
+"""A kit for tests of your own strategies: bars, the signals at their closes, and three checks.
 
-Signals are those of a session: each step begins fresh for its ticker, decimals are exact, and of
-a stock only bars of the exchange's regular sessions are read from recordings. A check that fails
-raises AssertionError, and says at which bar. Of a MultiTickerStrategy, bars are given by ticker,
-and signals found by ticker, minute by minute.
+Signals are those of a session: each ticker has a fresh step, decimals are exact, and recordings of
+stocks are read only within the exchange's regular sessions. A failed check raises AssertionError
+and names the bar. For a MultiTickerStrategy, bars and signals are by ticker, minute by minute.
 
 >>> from coordinator.strategies import MomentumStrategy
 >>> strategy = MomentumStrategy(lookback_period=2, momentum_threshold=0.05)
@@ -50,9 +49,9 @@ __all__ = [
 ]
 
 START = datetime(2026, 3, 17, 13, 30, tzinfo=UTC)
-"""When bars written by hand begin unless a test says: the open of a trading day."""
+"""The default start of bars written by hand: the open of a trading day."""
 RESTARTS = 5
-"""At so many places a check of history begins anew."""
+"""The number of restarts that a check of history tries."""
 
 Number = int | float | str | Decimal
 
@@ -64,9 +63,10 @@ def bars_of(
     ticker: str = "SPY",
     start: datetime = START,
 ) -> list[Bar]:
-    """Bars of consecutive minutes with these closes in dollars; each opens at the close before it.
+    """Bars of consecutive minutes with these closes in dollars; each opens at the previous close.
 
-    `volumes` are in shares or coins, one a bar: 100 unless told. Floats are taken as written.
+    `volumes` are in shares or coins, one per bar; the default is 100. Floats mean their decimal
+    text: 0.1 is one tenth.
 
     >>> first, second = bars_of([100, 99.5])
     >>> second.open, second.high, second.low, second.close, second.volume
@@ -90,7 +90,7 @@ def bars_of(
 
 
 def walk(count: int, *, seed: int = 1, ticker: str = "SPY") -> list[Bar]:
-    """So many bars that wander up and down around 100 dollars, the same for the same seed.
+    """`count` bars that wander around 100 dollars; the same seed gives the same bars.
 
     >>> [str(bar.close) for bar in walk(4)] == [str(bar.close) for bar in walk(4)]
     True
@@ -113,10 +113,10 @@ def read_bars(
     """One ticker's bars from a Parquet or CSV file, or a frame, as `--bars` takes them.
 
     Columns: symbol, timestamp (UTC, start of the bar), open, high, low, close, volume; `source`
-    names the set where there are several.
+    chooses one data source if the recording has several.
 
     Raises:
-        ValueError: the recording is wrong, or has no bars of the ticker.
+        ValueError: the recording is invalid, or has no bars of the ticker.
 
     >>> import pandas as pd
     >>> frame = pd.DataFrame({
@@ -140,13 +140,13 @@ def replay(strategy: Strategy | object, bars: Sequence[Bar]) -> list[int]: ...
 def replay(strategy: Any, bars: Any) -> list[Any]:
     """The strategy's signal at the close of each bar: 1, -1 or 0.
 
-    `strategy` is a Strategy, or an object with `generate_signal(frame)`. What it raises is raised
-    here as well. Of a MultiTickerStrategy, `bars` are by ticker, in the order of a configuration,
-    and there is a mapping for each minute: the signals of the tickers that have a bar in it.
+    `strategy` is a Strategy, or an object with `generate_signal(frame)`; its exceptions pass
+    through. For a MultiTickerStrategy, `bars` are by ticker, in the order of a configuration, and
+    the result has a mapping for each minute: the signals of the tickers that have a bar in it.
 
     Raises:
-        ValueError: the bars are not those of one ticker, oldest first.
-        OperatorError: the strategy cannot read bars, or answered no signal.
+        ValueError: the bars are not of one ticker, or not oldest first.
+        OperatorError: the strategy cannot read bars, or returned something that is no signal.
 
     >>> from coordinator.strategies import BuyAndHoldStrategy
     >>> replay(BuyAndHoldStrategy(), bars_of([3, 2, 1]))
@@ -160,13 +160,13 @@ def assert_signals(
     bars: Sequence[Bar] | BarsByTicker,
     expected: Sequence[int | Mapping[str, int]] | Mapping[int, int | Mapping[str, int]],
 ) -> None:
-    """The strategy gives these signals: one for each bar, or only those at some bars' indices.
+    """Assert the strategy's signals: a list with one for each bar, or a mapping from bar indices.
 
-    Of a MultiTickerStrategy each is by ticker, of which only some may be named, and an index is a
-    minute's.
+    For a MultiTickerStrategy, indices are those of minutes, and each signal is a mapping by ticker,
+    which may leave tickers out.
 
     Raises:
-        AssertionError: it gives another one.
+        AssertionError: a signal differs.
 
     >>> from coordinator.strategies import MovingAverageCrossoverStrategy
     >>> crossing = MovingAverageCrossoverStrategy(short_window=1, long_window=2)
@@ -190,10 +190,10 @@ def assert_signals(
 
 
 def assert_deterministic(strategy: Strategy | object, bars: Sequence[Bar] | BarsByTicker) -> None:
-    """The same bars give the same signals: again, and while another ticker's bars come between.
+    """Assert that the same bars give the same signals, also interleaved with another ticker's bars.
 
-    What a strategy remembers in its class, in a global, or of the clock or chance shows here. Of a
-    MultiTickerStrategy, another one's bars come between.
+    This finds state kept in the class or in a global, and use of the clock or of chance. For a
+    MultiTickerStrategy, the bars are interleaved with those of another strategy object.
 
     Raises:
         AssertionError: a signal differs.
@@ -210,22 +210,20 @@ def assert_deterministic(strategy: Strategy | object, bars: Sequence[Bar] | Bars
     for moment, other in zip(moments, moments_of(between), strict=True):
         found += _fed(ours, [moment])
         _fed(theirs, [other])
-    beside = (
-        "another strategy"
-        if isinstance(bars, Mapping)
-        else f"another ticker ({other_ticker(bars)})"
-    )
+    beside = "another strategy"
+    if not isinstance(bars, Mapping):
+        beside = f"another ticker ({other_ticker(bars)})"
     _assert_same(moments, first, found, f"beside {beside}")
 
 
 def assert_enough_history(strategy: Strategy | object, bars: Sequence[Bar] | BarsByTicker) -> None:
-    """A strategy that starts with its history goes on as if it had never ended.
+    """Assert that a strategy restarted on its history gives the signals of one that ran on.
 
-    Its `history_bars`, 10 x its longest window unless it says otherwise, are what a session fetches
-    of each ticker before it begins. Give at least twice as many bars.
+    A session starts with `history_bars` of each ticker, by default 10 x the longest window. Give at
+    least twice as many bars.
 
     Raises:
-        AssertionError: a signal differs, so that a restart would change what is traded.
+        AssertionError: a signal differs, so that a restart would change the trades.
         ValueError: there are too few bars.
 
     >>> from coordinator.strategies import MeanReversionStrategy
@@ -242,12 +240,12 @@ def assert_enough_history(strategy: Strategy | object, bars: Sequence[Bar] | Bar
         step = _begun(strategy, bars)
         _fed(step, moments_of(before(bars, moments[restart], history)))
         rest = moments[restart:]
-        told = f"after a restart at {shown(moments, restart)} with {history} bars of history"
-        _assert_same(rest, whole[restart:], _fed(step, rest), f"{told}; raise history_bars:")
+        when = f"after a restart at {shown(moments, restart)} with {history} bars of history"
+        _assert_same(rest, whole[restart:], _fed(step, rest), f"{when}; raise history_bars:")
 
 
 def _begun(strategy: Any, bars: Any) -> Callable[[Any], Any]:
-    """A step for the bars of one ticker, or for those of these tickers."""
+    """A fresh step of the strategy, for one ticker or for the tickers of a mapping."""
     with localcontext(EXACT):
         rule = adapt(strategy)
         if not isinstance(bars, Mapping):

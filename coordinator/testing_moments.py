@@ -1,6 +1,6 @@
-"""What a strategy is shown, one after the other, and the same with other prices: for its tests.
+"""The moments that `coordinator.testing` feeds to a strategy.
 
-A moment is a bar of one ticker, or the bars of a minute by ticker.
+A moment is one bar of one ticker, or the bars of one minute by ticker.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ Moment = Bar | Mapping[str, Bar]
 
 
 def moments_of(bars: Sequence[Bar] | BarsByTicker) -> list[Any]:
-    """Each bar of one ticker, or each minute's bars by ticker.
+    """The moments of one ticker's bars, or of bars by ticker.
 
     Raises:
-        ValueError: bars are of another ticker than they should be, or not oldest first.
+        ValueError: bars are of the wrong ticker, or not oldest first.
     """
     if not isinstance(bars, Mapping):
         _check(bars)
@@ -36,7 +36,7 @@ def moments_of(bars: Sequence[Bar] | BarsByTicker) -> list[Any]:
 
 
 def before(bars: Any, moment: Moment, count: int) -> Any:
-    """Of each ticker, the last so many bars from before a moment."""
+    """The last `count` bars of each ticker before a moment."""
     if isinstance(bars, Mapping):
         return {ticker: before(of_one, moment, count) for ticker, of_one in bars.items()}
     first = moment if isinstance(moment, Bar) else next(iter(moment.values()))
@@ -44,27 +44,28 @@ def before(bars: Any, moment: Moment, count: int) -> Any:
 
 
 def of_others(bars: Any) -> Any:
-    """The same minutes with other prices: of another ticker, or of another strategy's."""
+    """Bars of the same minutes with other prices, of another ticker or for another strategy."""
     if isinstance(bars, Mapping):
-        return {ticker: _turned(of_one, ticker) for ticker, of_one in bars.items()}
-    return _turned(bars, other_ticker(bars)) if bars else []
+        return {ticker: _reversed(of_one, ticker) for ticker, of_one in bars.items()}
+    return _reversed(bars, other_ticker(bars)) if bars else []
 
 
-def _turned(bars: Sequence[Bar], ticker: str) -> list[Bar]:
-    turned = reversed([bar.close for bar in bars])
+def _reversed(bars: Sequence[Bar], ticker: str) -> list[Bar]:
+    """Bars of the same minutes with the closes in reverse order."""
+    closes = reversed([bar.close for bar in bars])
     return [
         Bar(ticker, bar.start, close, close, close, close, bar.volume)
-        for bar, close in zip(bars, turned, strict=True)
+        for bar, close in zip(bars, closes, strict=True)
     ]
 
 
 def other_ticker(bars: Sequence[Bar]) -> str:
-    """The name of another ticker of the same market."""
+    """Another ticker of the same market."""
     return "ETH/USD" if bars and is_crypto(bars[0].symbol) else "QQQ"
 
 
 def shown(moments: Sequence[Moment], at: int) -> str:
-    """One of them in words, with its number, time and closes."""
+    """A moment in words, with its index, time and closes."""
     moment = moments[at]
     if isinstance(moment, Bar):
         return f"bar {at} ({moment.symbol} {moment.start:%Y-%m-%d %H:%M}, close {moment.close})"

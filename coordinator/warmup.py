@@ -1,6 +1,6 @@
-"""The history that a session's indicators need, fetched before it in steps, written at once.
+"""Fetches the history that the next session's indicators need, and writes it to one file.
 
-A coordinator that finds the file fetches only what it lacks; one that finds none fetches all.
+A coordinator that finds the file fetches only the bars that it lacks.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from coordinator.shell.session import PATIENCE_S
 
 @dataclass(frozen=True, slots=True)
 class WarmupOutcome:
-    """What a warm-up fetched; `session_date` and `path` are None when the market is closed."""
+    """The number of `bars` fetched by ticker; without a next session, date and path are None."""
 
     account: str
     session_date: date | None
@@ -33,7 +33,7 @@ class WarmupOutcome:
 
 
 class WarmUp:
-    """A warm-up under way: `fetch` each of `tickers`, in any order, then `write`. All blocks."""
+    """A warm-up: `fetch` the `tickers` in any order, then `write`. All methods block."""
 
     def __init__(
         self,
@@ -52,10 +52,10 @@ class WarmUp:
     def begin(
         cls, specs: Sequence[StrategySpec], feed: str, settings: Settings, speed: float
     ) -> WarmUp:
-        """Asks the broker what the next session is.
+        """Ask the broker for the next session and work out the history that it needs.
 
         Raises:
-            BrokerError: it cannot be reached, or does not take the keys.
+            BrokerError: the broker cannot be reached, or refuses the keys.
         """
         budgets = Budgets(settings, speed=speed)
         ports = Ports.real(budgets)
@@ -74,23 +74,23 @@ class WarmUp:
 
     @property
     def tickers(self) -> Sequence[str]:
-        """Those whose history is wanted; none when the market is closed."""
+        """The tickers whose history is needed; none when there is no next session."""
         return list(self._needs)
 
     def fetch(self, tickers: Sequence[str]) -> Mapping[str, int]:
-        """Fetches these tickers' bars, and answers how many there are of each.
+        """Fetch these tickers' bars; returns the number of bars of each.
 
         Raises:
-            BrokerError: the broker does not answer; what was fetched before is kept.
+            BrokerError: the broker does not answer; bars fetched before are kept.
         """
-        assert self.path is not None, "a closed market wants no bars"
+        assert self.path is not None, "without a next session no bars are needed"
         needs = [self._needs[ticker] for ticker in tickers]
         found = startup.fetch_history(self._broker, self._sessions, needs, self.path)
         self._bars |= found
         return {ticker: len(bars) for ticker, bars in found.items()}
 
     def write(self) -> WarmupOutcome:
-        """Writes all that was fetched to one file, whole or not at all."""
+        """Write all fetched bars to one file, atomically."""
         if self.path is not None:
             write_bars(self.path, self._bars)
         counts = {ticker: len(bars) for ticker, bars in self._bars.items()}

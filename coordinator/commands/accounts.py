@@ -1,12 +1,12 @@
-"""The accounts under a state folder, for an operator's commands: their journals and their broker.
+"""An account's journal and broker, for the commands of an operator.
 
-An operator is one more writer of an account's journal. A coordinator that runs meanwhile hears of
-what is written, and whatever is decided here is decided with all that others have written.
+An operator is one more writer of an account's journal. A running coordinator reads the new records,
+and a command decides under the journal's lock, with the records of all other writers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from coordinator.core.risk import Asset
 from coordinator.core.session import Hours
 from coordinator.core.values import UNASSIGNED, exactly, is_crypto
 from coordinator.errors import (
+    BrokerError,
     BrokerRejected,
     JournalDamaged,
     OperatorError,
@@ -36,16 +37,17 @@ from coordinator.shell.pace import Budgets, patient
 from coordinator.shell.ports import Ports
 
 OPERATOR = "/operator"
-"""The writer's name in the journal; no configuration, and so no coordinator, can be called so."""
+"""The operator's name as a writer of the journal; no coordinator can have a name with a slash."""
 PATIENCE_S = 60.0
-"""Local seconds that an operator's question waits for its turn."""
+"""Local seconds that a request waits for its turn within the broker's rate limit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Operator:
-    """Who asks, where the state lies, and with whose keys; `say` takes a line of progress.
+    """The person behind a command (`by`), the state folder and the environment with the keys.
 
-    `speed` is how many times as fast as ours the broker's clock may run.
+    `say` takes a line of progress. `speed` is how many times as fast as the local clock the
+    broker's clock may run.
     """
 
     home: Path
@@ -56,19 +58,19 @@ class Operator:
     leases_folder: Path | None = None
 
     def journals(self) -> list[Path]:
-        """The journals that matter: not those of simulators that are gone."""
+        """The accounts' journals, except those of simulators that no longer run."""
         return [path for path in sorted(self.home.glob(f"*/{JOURNAL}")) if self._matters(path)]
 
     def settings(self, mode: str) -> Settings:
-        """The broker of a mode, paper or live, as the environment names it.
+        """The environment's settings for a mode, paper or live.
 
         Raises:
-            OperatorError: there are no keys, or they may not be used there.
+            OperatorError: there are no keys, or they may not be used at that broker.
         """
         return read_settings(self.environment, live=mode == "live")
 
     def has_keys(self) -> bool:
-        """Whether the environment, or a `.env` here, holds a broker's keys, wrong ones included."""
+        """Whether the environment or a `.env` file holds keys, even unusable ones."""
         try:
             self.settings("paper")
         except KeysMissing:
@@ -78,7 +80,7 @@ class Operator:
         return True
 
     def simulators(self) -> dict[str, Address]:
-        """By account: where the embedded simulators of sessions that run can be asked."""
+        """The control addresses of running sessions with an embedded simulator, by account."""
         simulated = filter(is_simulated, self.journals())
         return {
             path.parent.name: address
@@ -92,9 +94,9 @@ class Operator:
 
 
 def mode_of(path: Path) -> str:
-    """The mode of an account's newest session; paper where none was opened yet.
+    """The mode of an account's newest session; paper if there is none.
 
-    And where the journal cannot be read: so the account counts, and whoever opens it is told why.
+    An unreadable journal also counts as paper, so that opening it reports the error.
     """
     try:
         newest = read_newest(path, r.SessionOpened)
@@ -110,10 +112,11 @@ def is_simulated(path: Path) -> bool:
 
 @dataclass(slots=True)
 class Account:
-    """An account's books as the journal has them, open for an operator.
+    """An account's journal, open for an operator, and the books that it amounts to.
 
-    They are those of the coordinator `seen_by`, or nobody's own. `opened` is the newest session of
-    each coordinator, `owners` says which coordinator keeps a strategy's book.
+    The books are those of the coordinator `seen_by`; '' takes every record as another
+    coordinator's. `opened` has the newest session of each coordinator, and `owners` the coordinator
+    that keeps a strategy's book.
     """
 
     number: str
@@ -126,15 +129,15 @@ class Account:
 
     @classmethod
     def open(cls, path: Path, *, seen_by: str = "") -> Account:
-        """Replay the journal; close it afterwards.
+        """Open the journal and replay it; use the account as a context to close the journal.
 
         Raises:
-            JournalDamaged: it was changed or damaged.
+            JournalDamaged: the journal was changed or damaged.
         """
         number = path.parent.name
         account = cls(number, Journal(path, number, OPERATOR), seen_by)
         try:
-            account._take(account.journal.replay())
+            account._apply(account.journal.replay())
         except BaseException:
             account.journal.close()
             raise
@@ -147,23 +150,23 @@ class Account:
         self.journal.close()
 
     def catch_up(self) -> None:
-        """Take in what was written since."""
+        """Apply the records that others have written since."""
         if self.journal.has_news():
-            self._take(self.journal.append("", ()))
+            self._apply(self.journal.append("", ()))
 
     def decide(self, session_id: str, records: Callable[[], Sequence[r.Record]]) -> None:
-        """Write what is decided with all that others have written, before they go on."""
+        """Apply what others have written, then write `records()`, all under the journal's lock."""
 
-        def informed(others: list[Entry]) -> Sequence[r.Record]:
-            self._take(others)
-            decided = records()
-            self.books.apply_all(decided)
-            return decided
+        def decided(others: list[Entry]) -> Sequence[r.Record]:
+            self._apply(others)
+            ours = records()
+            self.books.apply_all(ours)
+            return ours
 
-        self.journal.append_decided(session_id, informed)
+        self.journal.append_decided(session_id, decided)
 
     @exactly
-    def _take(self, entries: Iterable[Entry]) -> None:
+    def _apply(self, entries: Iterable[Entry]) -> None:
         for entry in entries:
             record = entry.record
             self.newest_at = record.at
@@ -194,8 +197,8 @@ class Reach:
         """The broker of an account.
 
         Raises:
-            OperatorError: there are no keys, or they are another account's.
-            BrokerError: it does not answer.
+            OperatorError: there are no keys, or they belong to another account.
+            BrokerError: the broker does not answer.
         """
         settings = operator.settings(mode)
         reach = cls.by_keys(operator, settings)
@@ -207,10 +210,10 @@ class Reach:
 
     @classmethod
     def by_keys(cls, operator: Operator, settings: Settings) -> Reach:
-        """The broker of whatever account the keys belong to.
+        """The broker of the account that the keys belong to.
 
         Raises:
-            BrokerError: it does not answer.
+            BrokerError: the broker does not answer.
         """
         budgets = Budgets(settings, speed=operator.speed, folder=operator.leases_folder)
         ports = Ports.real(budgets)
@@ -221,14 +224,41 @@ class Reach:
         return cls(number, settings, broker, ports)
 
     @classmethod
-    def simulated(cls, operator: Operator, account: str | None) -> Reach | None:
-        """The embedded simulator of a session that runs, where that is meant.
-
-        It is by its account's number, or where there are no keys and no other one runs.
+    def by_modes(
+        cls, operator: Operator, modes: Collection[str] = (), *, with_books: bool = False
+    ) -> Reach:
+        """The first broker that accepts the keys: in these modes, else in the accounts' modes.
 
         Raises:
-            OperatorError: more than one may be meant, or its session has ended.
-            BrokerError: it does not answer any more.
+            OperatorError: no keys, or `with_books` and their account has none.
+            BrokerError: no broker accepts the keys, or it does not answer.
+        """
+        known = {mode_of(path) for path in operator.journals()} - {SIMULATED}
+        refusal: OperatorError | BrokerError | None = None
+        for mode in sorted(modes or known or {"paper"}, reverse=True):
+            try:
+                reach = cls.by_keys(operator, operator.settings(mode))
+            except (SafetyRefusal, BrokerRejected) as error:
+                refusal = error  # not the keys of this mode's host
+                continue
+            if not with_books or (operator.home / reach.account / JOURNAL).exists():
+                return reach
+            refusal = OperatorError(
+                f"account {reach.account}, whose keys these are, has no books under"
+                f" {operator.home}: there is nothing to compare it with."
+            )
+        assert refusal is not None, "there is at least one mode"
+        raise refusal
+
+    @classmethod
+    def simulated(cls, operator: Operator, account: str | None) -> Reach | None:
+        """The embedded simulator of the running session on `account`; None for any other account.
+
+        Without an `account` and without keys, it is the only simulated session that runs.
+
+        Raises:
+            OperatorError: more than one simulated session runs, or the account's has ended.
+            BrokerError: the simulator does not answer any more.
         """
         running = operator.simulators()
         if account is None and not operator.has_keys():
@@ -252,10 +282,10 @@ class Reach:
         return None
 
     def check(self, account: str | None) -> None:
-        """See to it that this is the account that is meant.
+        """Check that the keys belong to `account`, if one is given.
 
         Raises:
-            OperatorError: the keys are another account's.
+            OperatorError: they belong to another account.
         """
         if account not in (None, self.account):
             raise OperatorError(
@@ -264,17 +294,17 @@ class Reach:
             )
 
     def assets(self, symbols: Sequence[str]) -> dict[str, Asset]:
-        """What may be ordered of each symbol that the broker knows."""
+        """The broker's assets by symbol, without symbols that it does not know."""
         for symbol in symbols:
             if symbol not in self._assets:
                 try:
                     self._assets[symbol] = self.broker.asset(symbol)
                 except BrokerRejected:
-                    continue  # a crumb of it counts: nobody can say that it could not be sold
+                    continue  # of such a symbol, even the smallest position counts as held
         return self._assets
 
     def closed(self, symbols: Sequence[str]) -> bool:
-        """Whether none of these markets is open now."""
+        """Whether the markets of all these symbols are closed now."""
         now = self.broker.clock()
         if not self._sessions:
             self._sessions = startup.read_sessions(self.broker, now)

@@ -1,8 +1,8 @@
-"""`pause`, `resume` and `flatten`: one strategy, whoever runs it, or nobody.
+"""`pause`, `resume` and `flatten` of one strategy, whether its coordinator runs or not.
 
-The coordinator that runs it is asked over its socket. Where none answers, the wish is written to
-the journal, under whose lock it is decided like a coordinator's own records: one that runs hears of
-it, the next one finds it. Nothing is done twice, because a wish that is fulfilled writes nothing.
+A running coordinator is asked over its control socket. If none answers, the request is decided here
+and written to the journal under its lock; a coordinator that runs or starts later reads it there.
+Repeating a request is safe: one that is already fulfilled writes nothing.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from coordinator.commands.accounts import Account, Operator
 from coordinator.commands.kill import WAIT_S, broker_time
 from coordinator.commands.liquidation import Remainder, liquidate, what_became_of
 from coordinator.config_text import unknown
-from coordinator.core import operator as wishes
+from coordinator.core import operator as requests
 from coordinator.core import records as r
 from coordinator.core.messages import Act, Answer, OperatorAsked
 from coordinator.core.values import UNASSIGNED
@@ -28,9 +28,9 @@ from coordinator.shell.shadows import IS_SHADOW, shadow_journals
 
 @dataclass(frozen=True, slots=True)
 class ControlResult:
-    """What became of a wish; `running` says that a coordinator answered it.
+    """The outcome of a request; `running` says that a coordinator answered it.
 
-    `left` is what a flatten without one could not sell from here.
+    `left` is what a flatten without a coordinator could not sell from here.
     """
 
     act: str
@@ -44,11 +44,11 @@ class ControlResult:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all of it is so now, or as soon as a market opens."""
+        """Whether the request is fulfilled, now or as soon as a market opens."""
         return self.done and (self.left is None or self.left.is_flat or self.left.closed)
 
     def sentences(self) -> str:
-        """What became of it, a line for each thing to know."""
+        """The outcome in one or two lines."""
         said = f"{self.account}: {self.said}"
         if self.left is not None and self.left.is_flat:
             return f"{said}\n{self.account}: {self.strategy} is flat."
@@ -60,7 +60,7 @@ class ControlResult:
 
 
 @dataclass(frozen=True, slots=True)
-class Whose:
+class Book:
     """A strategy's book: its account's journal, and the coordinator that opened it last."""
 
     journal: Path
@@ -82,34 +82,34 @@ def control(
     coordinator: str | None = None,
     wait_s: float = WAIT_S,
 ) -> ControlResult:
-    """Pause, resume or flatten a strategy; `account` and `coordinator` say which, where two are.
+    """Pause, resume or flatten a strategy; `account` and `coordinator` choose among equal names.
 
     Raises:
-        OperatorError: there is none of this name, or more than one.
-        NoAnswer: its coordinator was asked, and nobody knows what became of it.
+        OperatorError: no strategy, or more than one, has this name.
+        NoAnswer: its coordinator was asked but did not answer, so the outcome is unknown.
     """
-    whose = find(operator, strategy, account=account, coordinator=coordinator)
-    reply = _ask(operator, whose, act)
+    book = find(operator, strategy, account=account, coordinator=coordinator)
+    reply = _ask(operator, book, act)
     if reply is not None:
-        return _result(whose, act, Answer(reply.done, reply.said), running=True)
-    result = _result(whose, act, _write(operator, whose, act), running=False)
+        return _result(book, act, Answer(reply.done, reply.said), running=True)
+    result = _result(book, act, _write(operator, book, act), running=False)
     if act is not Act.FLATTEN or not result.done:
         return result
-    operator.say(f"{whose.account}: no coordinator answers; getting {strategy} out from here.")
-    return replace(result, left=liquidate(operator, whose.journal, wait_s, [strategy]))
+    operator.say(f"{book.account}: no coordinator answers; getting {strategy} out from here.")
+    return replace(result, left=liquidate(operator, book.journal, wait_s, [strategy]))
 
 
 def find(
     operator: Operator, strategy: str, *, account: str | None = None, coordinator: str | None = None
-) -> Whose:
+) -> Book:
     """The one book of this name.
 
     Raises:
-        OperatorError: there is none, or more than one, or another journal that may hold one cannot
-            be read; the message names what there is.
-        JournalDamaged, StorageError: there is none in the journals that can be read.
+        OperatorError: there is none, more than one, or a journal that cannot be read may hold
+            another; the message names those there are.
+        JournalDamaged, StorageError: no readable journal has such a book, and one is unreadable.
     """
-    found, unread = list[Whose](), list[MultiTraderError]()
+    found, unread = list[Book](), list[MultiTraderError]()
     for path in operator.journals():
         if account in (None, path.parent.name):
             try:
@@ -137,7 +137,7 @@ def find(
 
 
 def _shadow_names(home: Path) -> Iterator[frozenset[str]]:
-    """The names of the shadows in each journal of such."""
+    """The names of the shadows in each shadows' journal."""
     for path in shadow_journals(home):
         newest = read_newest(path, r.SessionOpened)
         if newest is not None and isinstance(newest.record, r.SessionOpened):
@@ -151,36 +151,37 @@ def _within(account: str | None, coordinator: str | None) -> str:
     return f" for {' and '.join(parts)}" if parts else ""
 
 
-def _books(path: Path) -> Sequence[Whose]:
-    """The strategies of an account, each with the coordinator that opened it last."""
+def _books(path: Path) -> Sequence[Book]:
+    """The books of an account's strategies, each with the coordinator that opened it last."""
     owners: dict[str, str] = {}
     for entry in read_kinds(path, r.SessionOpened):
         if isinstance(entry.record, r.SessionOpened):
             names = (o.strategy for o in entry.record.openings if o.strategy != UNASSIGNED)
             owners.update(dict.fromkeys(names, entry.coordinator))
-    return [Whose(path, coordinator, name) for name, coordinator in owners.items()]
+    return [Book(path, coordinator, name) for name, coordinator in owners.items()]
 
 
-def _ask(operator: Operator, whose: Whose, act: Act) -> Reply | None:
+def _ask(operator: Operator, book: Book, act: Act) -> Reply | None:
+    """The answer of the book's coordinator; None if it does not run."""
     request = Request.model_validate(
-        {"do": act.value, "by": operator.by, "strategy": whose.strategy}
+        {"do": act.value, "by": operator.by, "strategy": book.strategy}
     )
-    for address in addresses(whose.journal.parent):
-        if address.coordinator == whose.coordinator:
+    for address in addresses(book.journal.parent):
+        if address.coordinator == book.coordinator:
             return ask(address, request)
     return None
 
 
-def _write(operator: Operator, whose: Whose, act: Act) -> Answer:
-    """Decide it here, with all that others have written, and make it durable."""
-    asked = OperatorAsked(broker_time(operator, whose.journal), act, operator.by, whose.strategy)
+def _write(operator: Operator, book: Book, act: Act) -> Answer:
+    """Decide the request under the journal's lock and write it there."""
+    asked = OperatorAsked(broker_time(operator, book.journal), act, operator.by, book.strategy)
     answer: Answer | None = None
 
-    with Account.open(whose.journal, seen_by=whose.coordinator) as account:
+    with Account.open(book.journal, seen_by=book.coordinator) as account:
 
         def decided() -> list[r.Record]:
             nonlocal answer
-            records, answer = wishes.decide(account.books, {}, lambda _: True, asked)
+            records, answer = requests.decide(account.books, {}, lambda _: True, asked)
             return records
 
         account.decide("", decided)
@@ -188,12 +189,12 @@ def _write(operator: Operator, whose: Whose, act: Act) -> Answer:
     return answer
 
 
-def _result(whose: Whose, act: Act, answer: Answer, *, running: bool) -> ControlResult:
+def _result(book: Book, act: Act, answer: Answer, *, running: bool) -> ControlResult:
     return ControlResult(
         act=act.value,
-        account=whose.account,
-        coordinator=whose.coordinator,
-        strategy=whose.strategy,
+        account=book.account,
+        coordinator=book.coordinator,
+        strategy=book.strategy,
         done=answer.done,
         said=answer.said,
         running=running,

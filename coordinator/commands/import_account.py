@@ -1,7 +1,7 @@
-"""`import-account`: what no strategy owns, shown, and moved to strategies by a plan.
+"""`import-account`: shows what no strategy owns, and moves it to strategies by a plan.
 
-Looking changes nothing. A plan is carried out in one commit of the journal, decided while it is
-locked with all that others have written; a coordinator that runs hears of it within a tick.
+Showing changes nothing. A plan is carried out in one commit of the journal, decided under its lock;
+a running coordinator reads it at its next tick.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from coordinator.commands.accounts import Account, Operator, Reach, mode_of
+from coordinator.commands.accounts import Account, Operator, Reach
 from coordinator.commands.import_plan import form
 from coordinator.commands.reconcile import look_at
 from coordinator.config import CoordinatorConfig
@@ -36,30 +36,31 @@ from coordinator.core.messages import AccountSeen
 from coordinator.core.orders import PHASE, Phase
 from coordinator.core.review import review
 from coordinator.core.values import UNASSIGNED, exactly
-from coordinator.errors import BrokerError, BrokerRejected, OperatorError, SafetyRefusal
+from coordinator.errors import BrokerRejected, SafetyRefusal
 from coordinator.shell.agreement import first_sight
 from coordinator.shell.folders import JOURNAL
 from coordinator.shell.journal_reading import read_newest
 
 RECENT = timedelta(days=7)
-"""So old the broker's newest close of a position may be: a week with a holiday has some."""
+"""The greatest age of a position's newest close: even a week with a holiday has one."""
 
 
 @contextmanager
 def importing(
     operator: Operator, config: CoordinatorConfig | None, number: str | None = None
 ) -> Iterator[Importing]:
-    """The account that the keys belong to, looked at once, for as long as the context lasts.
+    """The account that the keys belong to, read once and open within the context.
 
-    A simulated session that runs is meant by its account's `number`, or where there are no keys.
+    It is that of a running simulated session if `number` names it, or if there are no keys.
 
     Raises:
-        OperatorError: no keys, or they are not those of the configuration's mode.
-        BrokerError: the broker could not be asked.
+        OperatorError: no keys, or keys of another mode than the configuration's.
+        BrokerError: the broker could not be reached.
     """
     reach = Reach.simulated(operator, number)
     if reach is None:
-        reach = _reach(operator, config)
+        modes = () if config is None else (config.mode.value,)
+        reach = Reach.by_modes(operator, modes)
         reach.check(number)
     path = operator.home / reach.account / JOURNAL
     with ExitStack() as resources:
@@ -67,29 +68,14 @@ def importing(
         if path.exists():
             found.open(config.name if config is not None else "")
         else:
-            found.books.apply_all([found.sighted(first_sight(reach.broker))])
-        found.know(config)
+            found.see_first(first_sight(reach.broker))
+        found.add_facts(config)
         yield found
-
-
-def _reach(operator: Operator, config: CoordinatorConfig | None) -> Reach:
-    """The broker that knows the keys: of the configuration's mode, else of the accounts' modes."""
-    modes = {mode_of(path) for path in operator.journals()} - {"simulated"} or {"paper"}
-    if config is not None:
-        modes = {config.mode.value}
-    refusal: OperatorError | BrokerError | None = None
-    for mode in sorted(modes, reverse=True):
-        try:
-            return Reach.by_keys(operator, operator.settings(mode))
-        except (SafetyRefusal, BrokerRejected) as error:
-            refusal = error  # not the keys of this mode's host
-    assert refusal is not None, "there is at least one mode"
-    raise refusal
 
 
 @dataclass(slots=True)
 class Importing:
-    """An account, its broker, and the strategies that can be given something."""
+    """An account, its broker, and the strategies that can receive something."""
 
     operator: Operator
     reach: Reach
@@ -108,7 +94,7 @@ class Importing:
         self.at = self.reach.broker.clock()
 
     def open(self, coordinator: str) -> None:
-        """Replay the journal, as `coordinator` knows it if it ever ran, and look at the account."""
+        """Replay the journal, as `coordinator` if it ever ran, and read the broker's account."""
         newest = read_newest(self.path, r.SessionOpened)
         self._session = newest.session_id if newest else ""
         seen_by = newest.coordinator if newest else ""
@@ -120,13 +106,13 @@ class Importing:
         self._seen, _ = look_at(account, self.reach)
         self.books = self._proved_books()
 
-    def sighted(self, record: r.AccountAdopted) -> r.AccountAdopted:
-        """Remember the first sight of an account; it is written with the first plan."""
+    def see_first(self, record: r.AccountAdopted) -> None:
+        """Take the first sight of an account without books; the first plan writes it."""
         self._first = record
-        return record
+        self.books.apply_all([record])
 
-    def know(self, config: CoordinatorConfig | None) -> None:
-        """Take in who can be given something, and what the broker says beside the books."""
+    def add_facts(self, config: CoordinatorConfig | None) -> None:
+        """Collect the strategies that can receive something, and what the broker knows."""
         openings = self._account.opened.values() if self._account else ()
         for opening in (o for opened in openings for o in opened.openings):
             if opening.strategy != UNASSIGNED:
@@ -157,14 +143,14 @@ class Importing:
         return form(name, self.reach.account, self.unowned(), self.takers.values())
 
     def is_done(self, plan: Plan) -> bool:
-        """Whether the plan was carried out already; nothing would be done again."""
+        """Whether the plan was already carried out."""
         return is_done(self.books, plan)
 
     def check(self, plan: Plan) -> None:
-        """Say everything that stands against a plan.
+        """Check that a plan can be carried out.
 
         Raises:
-            SafetyRefusal: with all of it.
+            SafetyRefusal: it cannot; lists every reason.
         """
         if wrong := refusals(self.books, plan, self.takers, self.market):
             reasons = "".join(f"\n  {reason}" for reason in wrong)
@@ -173,13 +159,13 @@ class Importing:
             )
 
     def carry_out(self, plan: Plan) -> bool:
-        """Move what the plan says; False if that was done before.
+        """Carry out the plan; False if that was done before.
 
         Raises:
-            SafetyRefusal: with everything that stands against it by now.
+            SafetyRefusal: the plan cannot be carried out any more; lists every reason.
             StorageError: the journal could not be written, and nothing was moved.
         """
-        account = self._account or self._begun()
+        account = self._account or self._adopted()
         done = False
 
         @exactly
@@ -200,8 +186,8 @@ class Importing:
     def _opened(self, coordinator: str) -> Account:
         return self.resources.enter_context(Account.open(self.path, seen_by=coordinator))
 
-    def _begun(self) -> Account:
-        """The books of an account that had none, which own nothing but for UNASSIGNED."""
+    def _adopted(self) -> Account:
+        """Open books for an account that has none; everything in them is UNASSIGNED."""
         account = self._account = self._opened("")
         first = self._first
         assert first is not None, "an account without books was sighted"
@@ -209,7 +195,7 @@ class Importing:
         return account
 
     def _proved_books(self) -> Books:
-        """The books with the trades by hand that the broker proves and nobody has booked yet."""
+        """The books with the manual trades that the broker lists and nobody has booked yet."""
         assert self._account is not None, "the journal is open"
         books = deepcopy(self._account.books)
         books.apply_all(self._proved(books))
@@ -232,7 +218,7 @@ class Importing:
                 yield held.symbol, bar.close
 
     def _busy(self) -> Iterator[str]:
-        """The symbols of open orders that none of our strategies gave."""
+        """The symbols of open orders that no strategy placed."""
         for order in self.reach.broker.open_orders():
             name = order.client_order_id
             ours = self.books.orders.get(name) is not None or name in self.books.neighbours.orders

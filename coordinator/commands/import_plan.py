@@ -1,6 +1,6 @@
-"""The plan of an import as a file: a form to fill in, and what is wrong in one that was.
+"""The plan of an import as a JSON file: writes a form to fill in, and reads a filled-in one.
 
-Amounts may stand as texts or as numbers, and count as they are written.
+Amounts may be strings or numbers, and are exact decimals either way.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ CENT = Decimal("0.01")
 
 
 def form(name: str, account: str, held: Iterable[Unowned], takers: Iterable[Taker]) -> str:
-    """The text of a plan that moves everything; whose it shall be is filled in where only one
-    strategy trades the ticker."""
+    """The text of a plan that moves every position; a strategy is filled in where only one trades
+    the ticker."""
     known = list(takers)
     moves = [
         {"strategy": _only(known, one.symbol), "symbol": one.symbol, "qty": _text(one.qty)}
@@ -47,7 +47,7 @@ def read_plan(path: Path) -> Plan:
     """The plan in a JSON file.
 
     Raises:
-        ConfigError: if the file cannot be read, or for everything that is wrong in it.
+        ConfigError: the file cannot be read, or is wrong; lists every problem in it.
     """
     source = str(path)
     try:
@@ -62,7 +62,7 @@ def parse_plan(document: object, source: str) -> Plan:
     """The plan in a parsed JSON document.
 
     Raises:
-        ConfigError: for everything that is wrong in it.
+        ConfigError: lists every problem in it.
     """
     if not isinstance(document, Mapping):
         raise ConfigError(source, [Problem(ROOT, "should be an object, as --write-plan writes it")])
@@ -84,7 +84,7 @@ def parse_plan(document: object, source: str) -> Plan:
 
 
 def _move(index: int, entry: object, problems: list[Problem]) -> Move | None:
-    """One move, or None with what is wrong in it added to `problems`."""
+    """One move; None if it is wrong, with its problems added to `problems`."""
     place = ("moves", index)
     if not isinstance(entry, Mapping):
         problems.append(Problem(path_to(place), f"should be an object, got {shown(entry)}"))
@@ -112,7 +112,7 @@ def _move(index: int, entry: object, problems: list[Problem]) -> Move | None:
 def _amount(
     entry: Mapping[str, Any], key: str, step: Decimal, place: tuple[Any, ...], found: list[Problem]
 ) -> Decimal:
-    """A number above 0 that is a multiple of `step`; 0 where there is none."""
+    """A positive multiple of `step`; 0 if there is none, or with a problem added to `found`."""
     if key not in entry:
         return ZERO
     try:

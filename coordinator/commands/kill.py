@@ -1,8 +1,8 @@
-"""`kill` and `revive`: everything out, whoever runs; and the way back once everything is out.
+"""`kill` sells every strategy's positions, whether coordinators run or not; `revive` ends it.
 
-The kill is in the journal before anything else is tried, so that it holds whether a coordinator
-runs, the broker answers, or a market is open. Those that run are told at once over their sockets;
-they would hear of it from the journal within half a second.
+The kill is written to the journal before anything else, so that it holds whether or not a
+coordinator runs, the broker answers or a market is open. Running coordinators are told over their
+sockets; otherwise they would read it in the journal within half a second.
 """
 
 from __future__ import annotations
@@ -35,28 +35,28 @@ from coordinator.shell.journal_reading import read_newest
 from coordinator.shell.journal_rows import Entry
 
 CLOCK_S = 0.7
-"""Local seconds for which the broker's clock is waited for, before the kill is written without."""
-HURRY_S = 1.0
-"""Local seconds for which a coordinator's answer is waited for; what it says is not needed."""
+"""Local seconds to wait for the broker's clock; then the kill is written without it."""
+NOTIFY_S = 1.0
+"""Local seconds to wait for a coordinator's answer, whose content is not needed."""
 WAIT_S = 90.0
-"""Local seconds in which everything should be out while its markets are open."""
+"""Local seconds in which everything should be sold if its markets are open."""
 
 
 @dataclass(frozen=True, slots=True)
 class Revival:
-    """Whether an account was killed, and so was revived."""
+    """An account that is not killed any more; `was_killed` says whether it had been."""
 
     account: str
     was_killed: bool
 
 
 def kill(operator: Operator, *, wait_s: float = WAIT_S) -> list[Remainder]:
-    """Kill every account that matters, and wait until it is out, or cannot be any sooner.
+    """Kill every account, and wait until it is flat or nothing more can be sold from here.
 
     Raises:
         OperatorError: there is no account to kill.
-        MultiTraderError: an account could not be killed or looked at; all others are, and are out
-            as far as they can be, which is said.
+        MultiTraderError: an account could not be killed or read; all others are killed and sold as
+            far as possible, and `operator.say` has got what is left of them.
     """
     paths = operator.journals()
     if not paths:
@@ -90,8 +90,8 @@ def revive(operator: Operator) -> list[Revival]:
     """End the kill of every account.
 
     Raises:
-        SafetyRefusal: naming what is still held or open; accounts that are flat are revived.
-        MultiTraderError: an account could not be looked at; all others are revived, or refused.
+        SafetyRefusal: naming what is still held or open; flat accounts are revived nevertheless.
+        MultiTraderError: an account could not be read; all others are revived or refused.
     """
     revived, refused = [], []
     failure: MultiTraderError | None = None
@@ -122,7 +122,7 @@ def _standing_kill(path: Path) -> r.Killed | None:
 
 
 def _write_kill(operator: Operator, path: Path) -> None:
-    """Make the kill durable, before anything that could take long."""
+    """Write the kill to the journal, unless it is in force, and tell running coordinators."""
     at = broker_time(operator, path)
     journal = Journal(path, path.parent.name, OPERATOR)
     standing: r.Killed | None = None
@@ -144,16 +144,16 @@ def _write_kill(operator: Operator, path: Path) -> None:
     finally:
         journal.close()
     since = f" already, at {standing.at:%Y-%m-%d %H:%M:%S} UTC by {standing.by}" if standing else ""
-    _hurry(operator, path)
+    _notify(operator, path)
     operator.say(f"{path.parent.name}: killed{since}. Nothing is bought until it is revived.")
 
 
-def _hurry(operator: Operator, path: Path) -> None:
-    """Tell the coordinators that run; the journal tells those that do not hear."""
-    asked = Request(do="kill", by=operator.by)
+def _notify(operator: Operator, path: Path) -> None:
+    """Tell the running coordinators; those that do not answer read it in the journal."""
+    request = Request(do="kill", by=operator.by)
     for address in addresses(path.parent):
         with suppress(NoAnswer):
-            ask(address, asked, patience_s=HURRY_S)
+            ask(address, request, patience_s=NOTIFY_S)
 
 
 def broker_time(operator: Operator, path: Path) -> datetime:
@@ -179,11 +179,11 @@ def broker_time(operator: Operator, path: Path) -> datetime:
 
 
 def _revive(operator: Operator, path: Path) -> Remainder:
-    """Revive an account if it is flat; what is left if it is not."""
+    """Revive an account if it is flat; returns what is left in it."""
     with Account.open(path) as account:
         left = look(account, None, "")
         reach, problem = find_reach(operator, path) if left.held else (None, "")
-        left = look(account, reach, problem)  # asks the broker what it must, before the lock
+        left = look(account, reach, problem)  # asks the broker for assets before the lock is taken
         at = broker_time(operator, path)
 
         def decided() -> list[r.Record]:

@@ -1,7 +1,7 @@
-"""Liquidation on an operator's word, of all strategies or some of them, whoever runs them.
+"""Liquidates all strategies or some of them, at an operator's request.
 
-A coordinator that runs sells what its own books hold; what nobody runs is sold here, in a session
-of its own under that coordinator's name and leases, as far as markets are open.
+A running coordinator sells its strategies' positions itself. Those of a coordinator that does not
+run are sold here, in a session under its name and leases, as far as markets are open.
 """
 
 from __future__ import annotations
@@ -26,16 +26,16 @@ from coordinator.shell.session import Run
 
 POLL_S = 0.25
 AGAIN_S = 5.0
-"""Local seconds between two looks at the broker's clock, and two tries with one's own session."""
+"""Local seconds between two attempts to sell in a session of our own."""
 
 
 @dataclass(frozen=True, slots=True)
 class Remainder:
-    """What is left of an account, or of some of its strategies, that is to be flat.
+    """What an account, or some of its strategies, still holds while it is being liquidated.
 
-    `orders` are the client order ids that may still be open; `closed` says that all that is held
-    waits for its market to open. `frozen` are the discrepancies that stand. `problem` is why
-    nothing could be done from here, if that is so.
+    `orders` are the client order ids that may still be open; `closed` says that the markets of all
+    that is held are closed. `frozen` are the open discrepancies. `problem` says why nothing could
+    be done from here, or is ''.
     """
 
     account: str
@@ -54,12 +54,12 @@ class Remainder:
 def liquidate(
     operator: Operator, path: Path, wait_s: float, only: Collection[str] | None = None
 ) -> Remainder:
-    """Wait for the coordinators that run, and sell what belongs to none that runs.
+    """Wait for running coordinators to sell, and sell the positions of those that do not run.
 
-    `only` names the strategies that are to be flat, None all; the journal has to say so already.
+    `only` names the strategies to be liquidated; None is all. The journal must already say so.
     """
     reach, problem = find_reach(operator, path)
-    until_s, again_s, told = time.monotonic() + wait_s, 0.0, ""
+    until_s, again_s, said = time.monotonic() + wait_s, 0.0, ""
     with Account.open(path) as account:
         while True:
             account.catch_up()
@@ -67,9 +67,9 @@ def liquidate(
             alone = reach is None and not is_running(account.number, operator.leases_folder)
             if left.is_flat or alone or time.monotonic() >= until_s:
                 return left
-            if (words := what_is_left(left)) != told:
+            if (words := what_is_left(left)) != said:
                 operator.say(f"{account.number}: {words}")
-                told = words
+                said = words
             if reach is not None and time.monotonic() >= again_s:
                 again_s = time.monotonic() + AGAIN_S
                 problem = _act(operator, account, reach, left, until_s)
@@ -98,7 +98,7 @@ def find_reach(operator: Operator, path: Path) -> tuple[Reach | None, str]:
 def look(
     account: Account, reach: Reach | None, problem: str, only: Collection[str] | None = None
 ) -> Remainder:
-    """What the books say is held; the broker tells which crumbs could not be ordered."""
+    """What the books hold; with `reach`, only what the broker would take an order for."""
     found = sellable(account.books, {}, only)
     if found and reach is not None:
         try:
@@ -121,9 +121,9 @@ def _is_closed(reach: Reach, left: Remainder) -> bool:
 def _act(
     operator: Operator, account: Account, reach: Reach, left: Remainder, until_s: float
 ) -> str:
-    """Run a session of our own for each coordinator that left something and does not run.
+    """Sell in a session of our own for each coordinator with a remainder that does not run.
 
-    Returns what stands in the way, if anything does.
+    Returns what prevented it, or ''.
     """
     problem = ""
     strategies = {h.strategy for h in left.held} | {strategy_of(o) for o in left.orders}
@@ -162,7 +162,7 @@ def _run(operator: Operator, reach: Reach, opened: r.SessionOpened) -> Run:
 
 
 def what_became_of(left: Remainder, again: str = "multi-trader kill") -> str:
-    """What is left of an account that was to be flat, and the command that tries `again`."""
+    """The outcome for an account in words, with the command to try `again`."""
     if left.is_flat:
         flat = f"{left.account}: flat. No strategy holds what could be sold, and nothing is open."
         differs = " But the books and the broker differ: see `multi-trader reconcile`."

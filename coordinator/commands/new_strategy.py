@@ -1,4 +1,4 @@
-"""A strategy of the user's own to begin with: a file that works, and a test of it that passes."""
+"""`new-strategy`: writes a working strategy file, and a test of it that passes."""
 
 from __future__ import annotations
 
@@ -153,12 +153,12 @@ def test_a_restart_changes_none_of_its_signals() -> None:
 
 
 def new_strategy(name: str, folder: Path, *, together: bool = False) -> list[Path]:
-    """Write `NAME.py` and `test_NAME.py` into the folder, which is made if there is none.
+    """Write `NAME.py` and `test_NAME.py` into the folder, which is created if needed.
 
-    `together`: one that looks at several tickers at once.
+    `together` makes a strategy that reads several tickers at once.
 
     Raises:
-        OperatorError: the name will not do, or one of the files exists; nothing is written then.
+        OperatorError: the name cannot be used, or a file exists; nothing is written then.
     """
     _refuse(name)
     words = {

@@ -1,7 +1,7 @@
-"""`reconcile`: the broker's account against the books, and a human's word on what differs.
+"""`reconcile`: compares the broker's account with the books, and accepts a difference by its id.
 
-Looking changes nothing. What the broker proves and the books do not have yet, a coordinator books
-at its next look; what nothing proves is shown, and taken as it is only by its own name.
+Comparing changes nothing. What the broker's lists explain, a coordinator books by itself; what
+nothing explains is shown, and is booked only if a human accepts it.
 """
 
 from __future__ import annotations
@@ -10,9 +10,8 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
 
-from coordinator.commands.accounts import Account, Operator, Reach, mode_of
+from coordinator.commands.accounts import Account, Operator, Reach
 from coordinator.config_text import unknown
 from coordinator.core import records as r
 from coordinator.core.discrepancies import DiscrepancyKind
@@ -21,23 +20,23 @@ from coordinator.core.messages import AccountSeen
 from coordinator.core.reconcile import accept
 from coordinator.core.review import Review, review
 from coordinator.core.values import UNASSIGNED, exactly
-from coordinator.errors import BrokerError, BrokerRejected, OperatorError, SafetyRefusal
+from coordinator.errors import OperatorError, SafetyRefusal
 from coordinator.shell.folders import JOURNAL
 from coordinator.shell.journal_reading import read_newest
 from coordinator.shell.look import Looks
 from coordinator.shell.watchdog import Depth
 
 TRIES = 6
-"""Looks, WAIT_S local seconds apart, before a difference counts: a list of executions can lag."""
+"""Comparisons, WAIT_S local seconds apart, before a difference counts: broker lists can lag."""
 WAIT_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """One difference between the books and the account; a leap of a price is between two closes.
+    """One difference between the books and the account, or for a price leap between two closes.
 
-    `frozen_at` is when it froze entries, None if it does not; `in_flight` says that an open order
-    can be the reason.
+    `frozen_at` is when it froze entries, None if it has not; `in_flight` says that an open order
+    may explain it.
     """
 
     id: str
@@ -51,13 +50,13 @@ class Difference:
 
     @property
     def off(self) -> Decimal:
-        """What the broker has more."""
+        """How much more the broker has than the books."""
         return self.brokers - self.ours
 
 
 @dataclass(frozen=True, slots=True)
 class Reconciliation:
-    """An account as it was seen at `at`: what differs, and what will be booked without a word."""
+    """The comparison of an account at `at`; a coordinator will book `explained` by itself."""
 
     account: str
     at: datetime
@@ -70,16 +69,21 @@ class Reconciliation:
 def reconcile(
     operator: Operator, *, accepted: str | None = None, account: str | None = None
 ) -> Reconciliation:
-    """Compare the books of the account that the keys belong to; with an id, accept what it names.
+    """Compare the books of the account that the keys belong to; accept the difference `accepted`.
 
-    A simulated session that runs is meant by its `account`, or where there are no keys.
+    The account is that of a running simulated session if `account` names it, or if there are no
+    keys.
 
     Raises:
-        OperatorError: no keys, no books of theirs, or nothing is called `accepted`.
-        SafetyRefusal: what it names may still explain itself, or has changed meanwhile.
-        BrokerError: the broker could not be asked.
+        OperatorError: no keys, no books of their account, or no difference of this id.
+        SafetyRefusal: an open order may explain the difference, or it has changed meanwhile.
+        BrokerError: the broker could not be reached.
     """
-    reach, path = _books_to_compare(operator, account)
+    reach = Reach.simulated(operator, account)
+    if reach is None:
+        reach = Reach.by_modes(operator, with_books=True)
+        reach.check(account)
+    path = operator.home / reach.account / JOURNAL
     newest = read_newest(path, r.SessionOpened)
     with Account.open(path, seen_by=newest.coordinator if newest else "") as books:
         seen, judged = look_at(books, reach)
@@ -92,39 +96,8 @@ def reconcile(
         return _result(reach, seen, left, judged, difference)
 
 
-def _books_to_compare(operator: Operator, account: str | None) -> tuple[Reach, Path]:
-    """The broker, and the journal of its account."""
-    reach = Reach.simulated(operator, account)
-    if reach is not None:
-        return reach, operator.home / reach.account / JOURNAL
-    reach, path = _books_of_the_keys(operator)
-    reach.check(account)
-    return reach, path
-
-
-def _books_of_the_keys(operator: Operator) -> tuple[Reach, Path]:
-    """The broker that knows the keys, and the journal of their account."""
-    modes = {mode_of(path) for path in operator.journals()} - {"simulated"} or {"paper"}
-    refusal: OperatorError | BrokerError | None = None
-    for mode in sorted(modes, reverse=True):
-        try:
-            reach = Reach.by_keys(operator, operator.settings(mode))
-        except (SafetyRefusal, BrokerRejected) as error:
-            refusal = error  # not the keys of this mode's host
-            continue
-        path = operator.home / reach.account / JOURNAL
-        if path.exists():
-            return reach, path
-        refusal = OperatorError(
-            f"account {reach.account}, whose keys these are, has no books under {operator.home}:"
-            " there is nothing to compare it with."
-        )
-    assert refusal is not None, "there is at least one mode"
-    raise refusal
-
-
 def look_at(account: Account, reach: Reach) -> tuple[AccountSeen, Review]:
-    """Look until the books agree, or differ by nothing but what is known; TRIES times at most."""
+    """Compare, TRIES times at most, until the books agree apart from known differences."""
     since = account.books.last_at or reach.broker.clock()
     for attempt in range(TRIES):
         if attempt:
@@ -145,7 +118,7 @@ def _is_known(account: Account, found: r.DiscrepancyFound) -> bool:
 
 
 def _shown(account: Account, judged: Review) -> tuple[Difference, ...]:
-    """What differs now, and what stands frozen in the journal."""
+    """The differences found now, and those frozen in the journal."""
     frozen = account.books.frozen
     now = {f.discrepancy_id: f for f in judged.differences}
     return tuple(
@@ -197,7 +170,7 @@ def _named(name: str, shown: tuple[Difference, ...]) -> Difference:
 def _accept(
     operator: Operator, account: Account, seen: AccountSeen, shown: Difference, session: str
 ) -> None:
-    """Write that a human takes a difference as it was shown, unless it has changed since."""
+    """Write the acceptance of a difference as it was shown, unless it has changed since."""
     changed = False
 
     @exactly
@@ -224,7 +197,7 @@ def _accept(
 
 
 def _explained(booking: r.FillBooked | r.ActivityBooked) -> str:
-    """What the broker proves, in words."""
+    """A booking that the broker's lists prove, in words."""
     if isinstance(booking, r.FillBooked):
         who = "a trade by hand" if booking.strategy == UNASSIGNED else booking.client_order_id
         what = f"{booking.side.value} {booking.qty} {booking.symbol} @ {booking.price}"

@@ -1,6 +1,6 @@
-"""`reload`: a coordinator that runs goes on with an edited configuration, after it was shown.
+"""`reload`: shows the changes of an edited configuration, and lets a running session adopt them.
 
-Only a session that trades takes one; where none runs, the next start reads the file anyway.
+Without a running session there is nothing to do: the next start reads the file anyway.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from coordinator.shell.control_client import ask
 from coordinator.shell.control_protocol import Request, addresses, complaint
 
 PATIENCE_S = 110.0
-"""Local seconds: longer than a session takes to fetch history and to say that it does not come."""
+"""Local seconds to wait: longer than a session waits for history before it gives up."""
 Remove = Literal["flatten", "dormant"]
 
 
 @dataclass(frozen=True, slots=True)
 class Reloaded:
-    """What a coordinator said of a configuration: what changes by it, and whether it goes on so.
+    """A coordinator's answer: the changes, and whether it has adopted them (`done`).
 
-    With a `token` nothing has changed yet: it stands for the difference that was shown.
+    A `token` says that nothing has changed yet; it identifies the changes shown.
     """
 
     account: str
@@ -36,16 +36,16 @@ class Reloaded:
     token: str = ""
 
     def sentences(self) -> str:
-        """The difference, a line each, and what became of it."""
+        """The changes, one per line, and the coordinator's answer."""
         lines = [f"  {line}" for line in self.changes]
         return "\n".join([*lines, f"{self.account} {self.coordinator}: {self.said}"])
 
 
 @dataclass(frozen=True, slots=True)
 class ReloadClient:
-    """A reload that `by` wants of the one coordinator that is meant by `which`.
+    """Asks the one running coordinator among `which` for a reload, on behalf of `by`.
 
-    `config` is the file, None for the one that the coordinator was started with.
+    `config` is the file; None is the one that the coordinator was started with.
     """
 
     which: RunningCoordinators
@@ -54,17 +54,17 @@ class ReloadClient:
     remove: Remove = "dormant"
 
     def show(self) -> Reloaded:
-        """What would change; nothing does.
+        """The changes that a reload would make; nothing changes yet.
 
         Raises:
             NobodyRuns: no coordinator answers.
-            OperatorError: more than one does.
-            NoAnswer: it was asked, and did not say.
+            OperatorError: more than one coordinator answers.
+            NoAnswer: the coordinator was asked but did not answer.
         """
         return self._ask("")
 
     def apply(self, shown: Reloaded) -> Reloaded:
-        """Let it be so, if the difference is still the one that was shown.
+        """Make the changes, if they are still those that were shown.
 
         Raises:
             NobodyRuns, OperatorError, NoAnswer: as `show` does.
@@ -73,7 +73,7 @@ class ReloadClient:
 
     def _ask(self, token: str) -> Reloaded:
         request = self._request(token)
-        account, name = self._whom()
+        account, name = self._running()
         for address in addresses(self.which.home / account):
             if address.coordinator == name:
                 reply = ask(address, request, patience_s=PATIENCE_S)
@@ -91,8 +91,8 @@ class ReloadClient:
         except ValidationError as error:
             raise OperatorError(f"Not to be asked for: {complaint(error)}.") from None
 
-    def _whom(self) -> tuple[str, str]:
-        """Account and name of the one coordinator that runs."""
+    def _running(self) -> tuple[str, str]:
+        """Account and name of the one running coordinator."""
         running = self.which.ask_some(Request(do="status", by=self.by))
         if len(running) > 1:
             places = "; ".join(

@@ -1,6 +1,6 @@
-"""Looking at the sessions that run under a state folder, over their control sockets.
+"""Asks the running coordinators under a state folder, over their control sockets.
 
-Only coordinators that answer are seen here; what none runs is in the journals (`readers.py`).
+Sessions that do not run are read from their journals (`coordinator/readers.py`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from coordinator.shell.control_protocol import FOLDER, Reply, Request, addresses
 from coordinator.shell.recent import Event as Event
 
 PATIENCE_S = 3.0
-"""Local seconds for which a coordinator's answer is waited for."""
+"""Local seconds to wait for a coordinator's answer."""
 
 AFTERWARDS = (
     "Only a session that runs can explain itself. What a strategy did in one that has ended is in"
@@ -30,12 +30,12 @@ AFTERWARDS = (
 
 
 class NobodyRuns(MultiTraderError):
-    """No coordinator answers, so that there is nothing to look at; the message says what to do."""
+    """No running coordinator answers; the message says what to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What a coordinator that runs said, `after_s` local seconds."""
+    """A running coordinator's reply, which took `after_s` local seconds."""
 
     account: str
     coordinator: str
@@ -45,22 +45,22 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class RunningCoordinators:
-    """The coordinators that are meant: those under a state folder, or some of them."""
+    """The running coordinators under a state folder, or only those of one account or name."""
 
     home: Path
     account: str | None = None
     coordinator: str | None = None
 
     def ask(self, request: Request) -> list[Answered]:
-        """What each of them that runs answers, by account and name; the others are left out."""
+        """The answers of those that run, by account and name."""
         return list(self._answers(request))
 
     def look(self, by: str) -> list[Answered]:
-        """How each of them that runs stands now."""
+        """The current status of each that runs."""
         return self.ask(Request(do="status", by=by))
 
     def look_at_some(self, by: str) -> list[Answered]:
-        """Like `look`, where there must be one.
+        """Like `look`, but at least one must answer.
 
         Raises:
             NobodyRuns: none answers.
@@ -68,7 +68,7 @@ class RunningCoordinators:
         return self.ask_some(Request(do="status", by=by))
 
     def ask_some(self, request: Request) -> list[Answered]:
-        """Like `ask`, where there must be one.
+        """Like `ask`, but at least one must answer.
 
         Raises:
             NobodyRuns: none answers.
@@ -109,7 +109,7 @@ def explain(
 
     Raises:
         NobodyRuns: no coordinator answers.
-        OperatorError: those that answer run no such strategy, or not on this ticker.
+        OperatorError: no coordinator that answers runs this strategy on this ticker.
     """
     try:
         request = Request(do="explain", by=by, strategy=strategy, ticker=ticker)

@@ -1,6 +1,6 @@
-"""Strategy types as a user reads them: what each does, and each parameter's type, default, range.
+"""Describes strategy types for users: what each does, and its parameters' types and ranges.
 
-All of it comes from the classes: their docstrings, fields and the descriptions of these.
+All of it comes from the classes: their docstrings, fields and the fields' descriptions.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _HIGHEST = (("maximum", "<="), ("exclusiveMaximum", "<"))
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """One parameter: `kind` and `range` in words, `default` as JSON, `required` without one."""
+    """One parameter: `kind` and `range` in words, `default` as JSON; `required` ones have none."""
 
     name: str
     kind: str
@@ -38,10 +38,10 @@ class Parameter:
 
 @dataclass(frozen=True, slots=True)
 class StrategyDescription:
-    """One strategy type; `origin` is 'built-in', a `file:line`, or who else offers it.
+    """One strategy type; `origin` is 'built-in', a `file:line`, a class or an entry point.
 
-    `text` is its whole docstring and `summary` the first paragraph of it on one line; `order`
-    says which parameters must lie below which, `together` whether it looks at its tickers so.
+    `text` is its docstring and `summary` the first paragraph on one line; `order` says which
+    parameters must be below which, `together` whether it reads its tickers together.
     """
 
     strategy_type: str
@@ -74,10 +74,10 @@ class Listing:
 
 
 def list_strategies(folder: Path | None = None, name: str | None = None) -> Listing:
-    """Every strategy type, or the one of this name; those of a folder's files too.
+    """Every strategy type, including those of the folder, or only the one of this name.
 
     Raises:
-        OperatorError: nobody offers the name, or the folder cannot be used.
+        OperatorError: there is no type of this name, or the folder cannot be used.
     """
     types = registered_types(folder)
     if name is not None and name not in types:
@@ -110,7 +110,7 @@ def _parameters(kind: type[Strategy]) -> Iterator[Parameter]:
     try:
         shapes = parameters_schema(kind)
     except (PydanticInvalidForJsonSchema, PydanticUserError):
-        shapes = {}  # a type without a form in JSON is named by Python's word for it
+        shapes = {}  # JSON cannot express a type: show its Python annotation instead
     for name, field in kind.model_fields.items():
         shape = shapes.get(name, {})
         required = field.is_required()

@@ -1,4 +1,4 @@
-"""Strategies: bars in, one signal out; one kind a file, looked up by name in a registry."""
+"""Strategies turn bars into signals; each type has its own file and is looked up by name."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from coordinator.strategies.together import MultiTickerStrategy as MultiTickerStrategy
     from coordinator.strategies.vwap_reversion import VwapReversionStrategy as VwapReversionStrategy
 
-_HOMES = {
+_MODULES = {
     "AdaptiveStrategy": "coordinator.strategies.adaptive",
     "BollingerStrategy": "coordinator.strategies.bollinger",
     "BuyAndHoldStrategy": "coordinator.strategies.buy_and_hold",
@@ -73,7 +73,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import what is asked for when it is asked for: a session runs few of these."""
-    if name not in _HOMES:
+    """Import a public name at its first use: a session runs few of these strategies."""
+    if name not in _MODULES:
         raise AttributeError(f"module 'coordinator.strategies' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    return getattr(importlib.import_module(_MODULES[name]), name)

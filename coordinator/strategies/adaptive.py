@@ -46,11 +46,11 @@ class AdaptiveStrategy(Strategy):
         return max(self.short_window, self.long_window, self.rsi_period, self.volume_window)
 
     def start(self) -> Step:
-        """A fresh step, for the bars of one ticker."""
+        """A fresh step for the bars of one ticker."""
         return _AdaptiveStep(self).step
 
     def lane_form(self) -> LaneForm:
-        """The same step in numbers (`core/lane_form.py`)."""
+        """The parameters as a lane form (`core/lane_form.py`)."""
         return adaptive_form(
             crossing_form(self.short_window, self.long_window),
             rsi_form(self.rsi_period, self.rsi_oversold, self.rsi_overbought, rsi_side),
@@ -58,7 +58,7 @@ class AdaptiveStrategy(Strategy):
         )
 
     def over(self, series: Series) -> kernels.Signs | None:
-        """The signal at each bar of a series at once, as the step gives it."""
+        """The step's signal at each bar of a series; None if the numbers are too large."""
         import numpy as np
 
         from coordinator.strategies import kernels

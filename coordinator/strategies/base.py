@@ -1,7 +1,7 @@
-"""What a strategy is: validated parameters, and a step from one bar to a signal.
+"""A strategy: validated parameters, and a step that turns a bar into a signal.
 
-A strategy is a value: two with equal type and parameters are equal, so that whoever asks for the
-same one on the same ticker shares one computation. What it remembers lives in the step alone.
+A strategy is a value: strategies with equal type and parameters are equal, so that equal ones on
+the same ticker share one computation. Its state lives in the step alone.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from coordinator.strategies.reading import Step as Step
 from coordinator.strategies.reading import step_of
 
 Values = Mapping[str, Decimal | float | int | str | None]
-"""What a step saw by name, for people; None is what it has too few bars for."""
+"""The values behind a signal, by name, for people; None if there are too few bars."""
 
 LARGEST_WINDOW = 100_000
 LARGEST_HISTORY = HISTORY_WINDOWS * LARGEST_WINDOW
@@ -38,7 +38,7 @@ MOST_PLACES = 30
 
 
 def exact_number(value: object) -> Decimal:
-    """The decimal that a number is written as: 0.1 is exactly one tenth.
+    """The decimal that a number's text stands for: 0.1 is exactly one tenth.
 
     Takes int, float and Decimal, as long as they are finite and below 1e15 with at most 30
     decimal places.
@@ -60,29 +60,29 @@ def exact_number(value: object) -> Decimal:
 
 
 Exact = Annotated[Decimal, BeforeValidator(exact_number)]
-"""A parameter that is kept exactly as it was written."""
+"""A number parameter as an exact decimal."""
 
 IN_BARS = "bars"
-"""Marks a parameter that says how far a strategy looks back."""
+"""Marks a parameter that is a number of bars to look back."""
 
 Window = Annotated[int, Field(ge=1, le=LARGEST_WINDOW), IN_BARS]
 """A number of bars to look back."""
 
 
 class Strategy(BaseModel):
-    """One way of reading bars: its fields are its parameters.
+    """A trading rule for one ticker at a time; its fields are its parameters.
 
-    A user's own strategy is one subclass in one file, with a `strategy_type`, its parameters as
-    annotated fields, and one of these methods, each of which answers +1, -1 or 0:
+    Your own strategy is a subclass in a file, with a `strategy_type`, its parameters as annotated
+    fields, and one of these methods, each of which returns +1, -1 or 0:
 
     - `signal(self, bars)`: from the latest bars of one ticker, oldest first;
     - `generate_signal(self, frame)`: the same from a pandas frame of them;
-    - `step(self, bar)`: bar by bar; what it remembers are private attributes, fresh for each
-      ticker (`_seen: int = PrivateAttr(0)`);
-    - `start(self)`: returns a function of a bar, with a memory of its own.
+    - `step(self, bar)`: bar by bar; its state is in private attributes, fresh for each ticker
+      (`_seen: int = PrivateAttr(0)`);
+    - `start(self)`: returns a function of a bar, with its own state.
 
     Raises:
-        pydantic.ValidationError: when made with unknown or unusable parameters.
+        pydantic.ValidationError: unknown or invalid parameters.
     """
 
     model_config = ConfigDict(
@@ -90,23 +90,23 @@ class Strategy(BaseModel):
     )
 
     strategy_type: ClassVar[str]
-    """The name of this kind of strategy in a configuration."""
+    """The name of this strategy type in a configuration."""
 
     source_digest: ClassVar[str] = ""
-    """SHA-256 of the file that it comes from, and of those beside it that this one imports, if a
-    folder of strategies offers it."""
+    """SHA-256 of its file and of the files beside it that this one imports, if it comes from a
+    folder of strategies."""
 
     ascending: ClassVar[tuple[tuple[str, str], ...]] = ()
-    """Pairs of fields of which the first must lie strictly below the second."""
+    """Pairs of fields of which the first must be less than the second."""
 
     @property
     def longest_window(self) -> int:
-        """The longest look back of any of its indicators, in bars.
+        """The longest look-back of its indicators, in bars.
 
-        The longest of the parameters that are a Window, where a strategy does not say.
+        By default the largest of the parameters of type Window.
 
         Raises:
-            OperatorError: there is none.
+            OperatorError: there is no such parameter.
         """
         fields = type(self).model_fields
         windows: list[int] = [
@@ -121,17 +121,17 @@ class Strategy(BaseModel):
 
     @property
     def history_bars(self) -> int:
-        """Bars of each ticker that it is fed before a session begins: ten times `longest_window`.
+        """Bars of each ticker that it is fed before a session: by default 10 x `longest_window`.
 
-        A strategy that remembers less, or more, says so with a property of its own.
+        A strategy that remembers less, or more, overrides this.
         """
         return HISTORY_WINDOWS * self.longest_window
 
     def start(self) -> Step:
-        """A fresh step, for the bars of one ticker.
+        """A fresh step for the bars of one ticker.
 
         Raises:
-            OperatorError: it has none of the methods that read bars, or several.
+            OperatorError: the class has none of the methods that read bars, or several.
         """
         return step_of(type(self)(**self._values()), self.longest_window)
 
@@ -141,7 +141,7 @@ class Strategy(BaseModel):
         return {name: plain_value(value) for name, value in self.model_dump().items()}
 
     def __eq__(self, other: object) -> bool:
-        """Equal type and parameters; what one remembers is no part of it."""
+        """Equal type and parameters; private state does not count."""
         return type(self) is type(other) and self._values() == other._values()
 
     def _values(self) -> dict[str, Any]:
@@ -182,9 +182,9 @@ _PLAIN = (bool, int, float, str)
 
 
 def plain_value(value: object) -> Any:
-    """A parameter or setting as JSON has it: whole decimals as int, others as float.
+    """A parameter or setting as a JSON value: whole decimals as int, others as float.
 
-    A decimal that no float spells exactly becomes its text, so that nothing is lost.
+    A decimal that no float represents exactly becomes a string, so that nothing is lost.
     """
     if value is None or type(value) in _PLAIN:
         return value

@@ -1,7 +1,7 @@
 """Bollinger bands: long below the lower band, flat above the upper one.
 
-John Bollinger, "Bollinger on Bollinger Bands" (2001): a simple moving average, and bands so many
-population standard deviations around it.
+John Bollinger, "Bollinger on Bollinger Bands" (2001): a simple moving average, and bands at a
+number of population standard deviations around it.
 """
 
 from __future__ import annotations
@@ -38,19 +38,19 @@ class BollingerStrategy(Strategy):
 
     @property
     def longest_window(self) -> int:
-        """The look back, in bars."""
+        """The look-back, in bars."""
         return self.lookback_period
 
     def start(self) -> Step:
-        """A fresh step, for the bars of one ticker."""
+        """A fresh step for the bars of one ticker."""
         return _BollingerStep(self).step
 
     def lane_form(self) -> LaneForm:
-        """The same step in numbers (`core/lane_form.py`)."""
+        """The parameters as a lane form (`core/lane_form.py`)."""
         return deviation_form(Kind.BANDS, self.lookback_period, self.band_width)
 
     def over(self, series: Series) -> kernels.Signs | None:
-        """The signal at each bar of a series at once, as the step gives it."""
+        """The step's signal at each bar of a series; None if the numbers are too large."""
         from coordinator.strategies import kernels
 
         if series.closes is None:
@@ -65,7 +65,7 @@ class BollingerStrategy(Strategy):
 
 
 class _BollingerStep:
-    """C beyond a band means D / sqrt(V) beyond the width: decided by signs and squares."""
+    """C is beyond a band if |D| / sqrt(V) > width; signs and squares decide that without a root."""
 
     __slots__ = ("_denominator", "_deviation", "_numerator", "_ticks")
 

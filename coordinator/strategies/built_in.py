@@ -1,6 +1,6 @@
-"""The built-in strategies by name: the module of each is loaded when its name is asked for.
+"""The built-in strategies by name; each module is imported when its name is looked up.
 
-A session runs a few of them, and a model of pydantic costs milliseconds to build.
+A session runs only a few of them, and building a pydantic model costs milliseconds.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from coordinator.strategies.base import Strategy
 
 
 class BuiltIn(Collection[type[Strategy]]):
-    """Their classes, in the order in which they are told; to look them all through loads all.
+    """The built-in classes, in the order in which users see them; iterating imports all of them.
 
-    `places` says module and class by the name in a configuration.
+    `places` maps a strategy type to its module and class.
     """
 
     def __init__(self, places: Mapping[str, tuple[str, str]]) -> None:
@@ -23,14 +23,14 @@ class BuiltIn(Collection[type[Strategy]]):
 
     @property
     def names(self) -> Collection[str]:
-        """What a configuration calls them."""
+        """The strategy types by which a configuration names them."""
         return self._places.keys()
 
     def named(self, name: str) -> type[Strategy]:
         """The class of this name.
 
         Raises:
-            KeyError: no built-in strategy is called so.
+            KeyError: no built-in strategy has this name.
         """
         if name not in self._loaded:
             module, kind = self._places[name]

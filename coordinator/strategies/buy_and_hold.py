@@ -24,15 +24,15 @@ class BuyAndHoldStrategy(Strategy):
         return 1
 
     def start(self) -> Step:
-        """A fresh step, for the bars of one ticker."""
+        """A fresh step for the bars of one ticker."""
         return _HoldStep().step
 
     def lane_form(self) -> LaneForm:
-        """The same step in numbers (`core/lane_form.py`)."""
+        """The parameters as a lane form (`core/lane_form.py`)."""
         return HOLDING
 
     def over(self, series: Series) -> kernels.Signs | None:
-        """The signal at each bar of a series at once, as the step gives it."""
+        """The step's signal at each bar of a series; None if the numbers are too large."""
         import numpy as np
 
         return np.ones(len(series), np.int8)
@@ -45,4 +45,4 @@ class _HoldStep:
         return 1
 
     def resume(self, past: Past) -> None:
-        """There is nothing to remember."""
+        """There is no state to restore."""

@@ -1,4 +1,4 @@
-"""Donchian breakout: long above the highest high of some bars, flat below the lowest low of others.
+"""Donchian breakout: long above the highest high of recent bars, flat below their lowest low.
 
 Richard Donchian's channel, in the two-window form of the "turtle" rules.
 """
@@ -36,15 +36,15 @@ class DonchianStrategy(Strategy):
         return max(self.entry_window, self.exit_window)
 
     def start(self) -> Step:
-        """A fresh step, for the bars of one ticker."""
+        """A fresh step for the bars of one ticker."""
         return _DonchianStep(self).step
 
     def lane_form(self) -> LaneForm:
-        """The same step in numbers (`core/lane_form.py`)."""
+        """The parameters as a lane form (`core/lane_form.py`)."""
         return breakout_form(self.entry_window, self.exit_window)
 
     def over(self, series: Series) -> kernels.Signs | None:
-        """The signal at each bar of a series at once, as the step gives it."""
+        """The step's signal at each bar of a series; None if the numbers are too large."""
         from coordinator.strategies import kernels
 
         if series.prices is None:
@@ -78,9 +78,9 @@ class _DonchianStep:
 
 
 class _Highest:
-    """The highest of the last `window` values, in constant work a value on average.
+    """The highest of the last `window` values, in amortised constant time.
 
-    Only values that a later one has not reached are kept, so that the first is the highest.
+    A value is dropped once a later one reaches it, so the first of those kept is the highest.
     """
 
     __slots__ = ("_count", "_kept", "_window")

@@ -1,6 +1,6 @@
-"""What indicators remember, by name and in prices: for whoever asks why a strategy did something.
+"""The indicators behind a signal, by name and in prices, for `multi-trader explain`.
 
-Read from the very state that the last signal was made of; nothing here is asked while bars come.
+They are read from the state that made the last signal, and only when somebody asks.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from coordinator.strategies.ticks import Ticks
 
 
 def crossing_values(crossing: Crossing, ticks: Ticks) -> Values:
-    """Both averages of a crossing, by their windows."""
+    """The two averages of a crossing, by their windows."""
     short, long = (f"SMA({window})" for window in crossing.windows)
     averages = crossing.averages
     if averages is None:
@@ -22,7 +22,7 @@ def crossing_values(crossing: Crossing, ticks: Ticks) -> Values:
 
 
 def deviation_values(deviation: Deviation, ticks: Ticks) -> Values:
-    """Mean, population deviation, and z: how many of them the close lies above the mean."""
+    """Mean, population deviation, and z: the close's distance from the mean in deviations."""
     names = f"SMA({deviation.window})", f"STDDEV({deviation.window})", "z"
     found = deviation.mean_and_spread
     if found is None:

@@ -1,9 +1,9 @@
-"""A folder of a user's strategies: which types its files offer, and the class behind a name.
+"""A folder of a user's strategies: the types that its files offer, and the class behind a name.
 
-What a file offers is read from its text: nothing is imported before its name is asked for, and
-then that file alone, with those beside it that it imports. Only `*.py` files directly in the
-folder count, not tests (`test_*.py`), not `conftest.py`, not names with a leading underscore.
-Neither folder nor file may be writable by anybody else: what stands in it runs as its user.
+The types are read from the files' source text. A file is imported only when its type is looked up,
+with the files beside it that it imports. Only `*.py` files directly in the folder count, without
+tests (`test_*.py`), `conftest.py` and names with a leading underscore. Nobody else may be able to
+write to the folder or its files, because their code runs as the user.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ _NOT_OFFERED = re.compile(r"_.*|test_.*|.*_test|conftest")
 _OTHERS_MAY_WRITE = stat.S_IWGRP | stat.S_IWOTH
 _BASES = frozenset({Strategy.__name__, MultiTickerStrategy.__name__})
 _PREFIX = "strategies_dir."
-"""Before the names of the modules, so that a file shadows no module of anybody else's."""
+"""A prefix of the module names, so that a file shadows no other module."""
 
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One strategy type that a file offers: `where` is `file:line` of its class."""
+    """A strategy type that a file offers; `where` is the `file:line` of its class."""
 
     strategy_type: str
     path: Path
@@ -51,13 +51,13 @@ class Offer:
 
 
 class StrategyFolder:
-    """The strategies of one folder, as its files' texts say.
+    """The strategies of one folder, found by parsing its files.
 
-    `faults` are the sentences about files and classes that offer nothing because of a mistake;
-    the other files are not disturbed by them.
+    `faults` are sentences about files and classes that offer nothing because of a mistake; other
+    files are not affected.
 
     Raises:
-        OperatorError: there is no such folder, or others can write to it or to a file in it.
+        OperatorError: the folder does not exist, or others can write to it or to a file in it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -67,13 +67,13 @@ class StrategyFolder:
         self.faults: list[str] = []
         for name, file in self._files.items():
             if not _NOT_OFFERED.fullmatch(name):
-                self._look_at(file)
+                self._read(file)
 
     def load(self, offer: Offer) -> type[Strategy]:
-        """The class behind an offer.
+        """Import the class of an offer.
 
         Raises:
-            OperatorError: naming file and line, if the file cannot be imported or its class used.
+            OperatorError: the file cannot be imported or its class not used; names file and line.
         """
         digest = _digest(offer.path, self._files)
         module = _imported(offer.path, self._files)
@@ -89,7 +89,7 @@ class StrategyFolder:
         kind.source_digest = digest
         return kind
 
-    def _look_at(self, file: Path) -> None:
+    def _read(self, file: Path) -> None:
         try:
             tree = ast.parse(file.read_bytes(), filename=str(file))
         except SyntaxError as error:
@@ -99,7 +99,7 @@ class StrategyFolder:
             self.faults.append(f"{file}:1: is not Python: {error}; repair it")
             return
         for node in tree.body:
-            if isinstance(node, ast.ClassDef) and _is_meant(node):
+            if isinstance(node, ast.ClassDef) and _is_strategy(node):
                 self._offer(file, node)
 
     def _offer(self, file: Path, node: ast.ClassDef) -> None:
@@ -114,23 +114,23 @@ class StrategyFolder:
 
 
 def _python_files(folder: Path) -> list[Path]:
-    """The folder's `*.py`, sorted, each of them and the folder safe from others' hands."""
+    """The folder's `*.py` files, sorted, once the folder and each file have been checked."""
     if not folder.is_dir():
         what = "is no folder" if folder.exists() else "there is no such folder"
         raise OperatorError(
             f"{folder}: {what}; name the folder that holds your strategies' files, or make one"
             " with: multi-trader new-strategy NAME"
         )
-    _refuse_others(folder)
+    _refuse_writable_by_others(folder)
     files = sorted(file for file in folder.glob("*.py") if file.is_file() or file.is_symlink())
     for file in files:
         if file.is_symlink():
             raise OperatorError(f"{file}: is a link that leads out of the folder; copy the file")
-        _refuse_others(file)
+        _refuse_writable_by_others(file)
     return files
 
 
-def _refuse_others(path: Path) -> None:
+def _refuse_writable_by_others(path: Path) -> None:
     try:
         status = path.stat()
     except FileNotFoundError:
@@ -147,15 +147,15 @@ def _refuse_others(path: Path) -> None:
 
 
 def _lacking(kind: type[Strategy]) -> str:
-    """What a class still needs to be a strategy, to be said after its name; '' for nothing."""
+    """What a class lacks to be a strategy, as words that follow its name; '' if nothing."""
     if issubclass(kind, MultiTickerStrategy):
         own = kind.start_together is not MultiTickerStrategy.start_together
         if not own and len(readers_of(kind, JOINT_READERS)) != 1:
             return what_a_joint_one_should_have(kind)
     elif kind.start is Strategy.start and len(readers_of(kind)) != 1:
         return what_it_should_have(kind)
-    says_so = kind.longest_window is not Strategy.longest_window
-    if says_so or any(IN_BARS in field.metadata for field in kind.model_fields.values()):
+    has_own_window = kind.longest_window is not Strategy.longest_window
+    if has_own_window or any(IN_BARS in field.metadata for field in kind.model_fields.values()):
         return ""
     return (
         "does not say how far it looks back; give it a parameter of type Window, or a property"
@@ -163,8 +163,8 @@ def _lacking(kind: type[Strategy]) -> str:
     )
 
 
-def _is_meant(node: ast.ClassDef) -> bool:
-    """Whether a class is meant to be a strategy: it has its name, its base or its method."""
+def _is_strategy(node: ast.ClassDef) -> bool:
+    """Whether a class has a `strategy_type`, a strategy base class or `generate_signal`."""
     if node.name.startswith("_"):
         return False
     bases = [ast.unparse(base).rpartition(".")[2] for base in node.bases]
@@ -196,14 +196,14 @@ def _snake(name: str) -> str:
 
 
 class _Uncached(SourceFileLoader):
-    """Reads the file's own text each time: no compiled file beside it is written or believed."""
+    """Compiles the file's source each time; bytecode files are neither read nor written."""
 
     def get_code(self, fullname: str) -> CodeType:
         return self.source_to_code(self.get_data(self.path), self.path)
 
 
 class _Siblings(MetaPathFinder):
-    """Finds the files beside a strategy by their names, after everything that is installed."""
+    """Finds the files beside a strategy as modules, after all installed ones."""
 
     def __init__(self) -> None:
         self.files: dict[str, Path] = {}
@@ -219,7 +219,7 @@ _siblings = _Siblings()
 
 
 def _imported(file: Path, beside: dict[str, Path]) -> ModuleType:
-    """The file as a module: made once for the same text of the same file."""
+    """The file as a module, imported once per content."""
     if _siblings not in sys.meta_path:
         sys.meta_path.append(_siblings)
     _siblings.files |= beside
@@ -244,14 +244,14 @@ def _imported(file: Path, beside: dict[str, Path]) -> ModuleType:
 
 
 def forget_imports() -> None:
-    """Let every file of a folder be read and run anew when it is imported next."""
+    """Forget all modules from strategies folders, so that a new import reads the files again."""
     for name, module in list(sys.modules.items()):
         if isinstance(getattr(module, "__loader__", None), _Uncached):
             del sys.modules[name]
 
 
 def _digest(file: Path, beside: dict[str, Path]) -> str:
-    """SHA-256 of the file's text, and of the files beside it that it imports, if it does."""
+    """SHA-256 of the file and of the files beside it that it imports, directly or not."""
     texts: dict[str, bytes] = {}
     to_read = [file]
     while to_read:
@@ -259,18 +259,18 @@ def _digest(file: Path, beside: dict[str, Path]) -> str:
         texts[one.stem] = one.read_bytes()
         names = _imports(texts[one.stem]) & beside.keys() - texts.keys()
         to_read += [beside[name] for name in names]
-    said = hashlib.sha256(texts.pop(file.stem))
+    digest = hashlib.sha256(texts.pop(file.stem))
     for name in sorted(texts):
-        said.update(f"\0{name}\0".encode() + texts[name])
-    return said.hexdigest()
+        digest.update(f"\0{name}\0".encode() + texts[name])
+    return digest.hexdigest()
 
 
 def _imports(text: bytes) -> set[str]:
-    """The names, up to their first dot, of the modules that a text imports."""
+    """The top-level names of the modules that a source text imports."""
     found: set[str] = set()
     try:
         tree = ast.parse(text)
-    except (SyntaxError, ValueError, RecursionError):  # told when it is imported
+    except (SyntaxError, ValueError, RecursionError):  # importing the file reports it
         return found
     for node in ast.walk(tree):
         match node:
@@ -288,7 +288,7 @@ def _spec(name: str, file: Path) -> ModuleSpec:
 
 
 def place_of(error: BaseException) -> str:
-    """`file:line` of the innermost line of a user's folder that an error came through, or ''."""
+    """`file:line` of an error's innermost frame in a strategies folder; '' if there is none."""
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}:{error.lineno or 1}"
     lines = [

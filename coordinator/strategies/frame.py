@@ -1,7 +1,7 @@
-"""Strategies that read a pandas frame: an object with `generate_signal(bars)` becomes a Strategy.
+"""Makes a Strategy of an object with `generate_signal(bars: pandas.DataFrame) -> int`.
 
-The object is handed the latest bars as a frame of its own, once it has as many as it looks back.
-It is one trader's object: two strategies never share it, nor a computation of it.
+The object gets the latest bars as a frame of its own, once there are as many as its window. Two
+such strategies are never equal, so they share no computation.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ WINDOW_NAMES = ("longest_window", "lookback_period", "lookback", "window")
 class FrameStrategy(Strategy):
     """A user's object with `generate_signal(bars: pandas.DataFrame) -> int`, as a Strategy.
 
-    `bars` has the columns open, high, low, close and volume as floats, indexed by the bars'
-    start (DatetimeIndex in UTC), oldest first: the last 10 x `window` bars at most. It is
-    called only once there are `window` bars, and must answer +1, -1 or 0.
+    `bars` has the columns open, high, low, close and volume as floats, indexed by the bars' start
+    (DatetimeIndex in UTC), oldest first: the last 10 x `window` bars at most. The method is called
+    once there are `window` bars, and must return +1, -1 or 0.
     """
 
     strategy_type: ClassVar[str] = "frame"
@@ -33,16 +33,16 @@ class FrameStrategy(Strategy):
 
     @property
     def longest_window(self) -> int:
-        """How far the object looks back, in bars."""
+        """The object's look-back, in bars."""
         return self.window
 
     @property
     def parameters(self) -> dict[str, Any]:
-        """The object's class and window; what else it holds is its own business."""
+        """The object's class and window; its other attributes are not visible."""
         return {"class": class_name(self.source), "window": self.window}
 
     def start(self) -> Step:
-        """A fresh window of bars, for one ticker; the object itself is the same for all."""
+        """A step with its own window of bars for one ticker; all tickers share the object."""
         return step_of(self.source, self.window)
 
     def __eq__(self, other: object) -> bool:
@@ -53,13 +53,13 @@ class FrameStrategy(Strategy):
 
 
 def adapt(candidate: object) -> Strategy:
-    """A Strategy as it is; an object with `generate_signal(bars)` as a FrameStrategy.
+    """A Strategy unchanged; an object with `generate_signal(bars)` as a FrameStrategy.
 
     The object's window is its attribute `longest_window`, `lookback_period`, `lookback` or
-    `window`, 100 bars without one.
+    `window`, or 100 bars.
 
     Raises:
-        OperatorError: for a class in place of an object, and for anything else.
+        OperatorError: the candidate is a class, or anything else.
     """
     if isinstance(candidate, Strategy):
         return candidate
@@ -77,10 +77,10 @@ def adapt(candidate: object) -> Strategy:
 
 
 def window_of(candidate: object) -> int:
-    """How far an object says that it looks back, in bars.
+    """The look-back that an object declares, in bars.
 
     Raises:
-        OperatorError: it says something else than 1 to 100000 bars.
+        OperatorError: it is not an integer from 1 to 100000.
     """
     for name in WINDOW_NAMES:
         window = getattr(candidate, name, None)

@@ -1,8 +1,8 @@
-"""Indicators in whole ticks: exact sums and differences, one bar at a time, constant work a bar.
+"""Indicators in whole ticks: exact sums and differences, updated in constant time per bar.
 
 Prices and volumes enter as integers (`ticks.py`), so that averages never drift and a tie is a tie.
-Where a rule divides, it is compared by cross-multiplication instead. The one float here is
-Wilder's average in `Rsi`; what it cannot tell apart is decided by whole numbers.
+Comparisons cross-multiply instead of dividing. The only floats are Wilder's averages in `Rsi`, and
+integers decide where they are too close to a threshold.
 """
 
 from __future__ import annotations
@@ -13,12 +13,11 @@ from collections.abc import Sequence
 from decimal import Decimal
 from fractions import Fraction
 
-from coordinator.core.lane_form import KEPT, NEAR
-from coordinator.core.lane_form import Past as Stand
+from coordinator.core.lane_form import KEPT, NEAR, Past
 
 
-class Past:
-    """The value `bars` bars before the one that comes in."""
+class Lag:
+    """The value `bars` bars before the newest one."""
 
     __slots__ = ("_bars", "_values")
 
@@ -28,12 +27,12 @@ class Past:
 
     @property
     def ends(self) -> tuple[int, int] | None:
-        """The newest value and the one `bars` before it; None while there is none."""
+        """The newest value and the one `bars` before it; None while there are too few."""
         values = self._values
         return (values[-1], values[0]) if len(values) > self._bars else None
 
     def push(self, value: int) -> int | None:
-        """Take the next value; the one `bars` before it, None while there is none."""
+        """Add the next value; returns the one `bars` before it, None while there are too few."""
         values = self._values
         values.append(value)
         return values[0] if len(values) > self._bars else None
@@ -55,7 +54,7 @@ class RunningSum:
 
     @property
     def newest(self) -> int:
-        """The value that came last."""
+        """The newest value."""
         return self._values[-1]
 
     @property
@@ -64,7 +63,7 @@ class RunningSum:
         return Fraction(self._sum, self._window) if len(self._values) == self._window else None
 
     def push(self, value: int) -> int | None:
-        """Take the next value; the sum of the last `window`, None while there are fewer."""
+        """Add the next value; returns the sum of the last `window`, None while there are fewer."""
         values = self._values
         if len(values) == self._window:
             self._sum += value - values[0]
@@ -81,7 +80,7 @@ class RunningSum:
 
 
 class Crossing:
-    """Which of two averages of one series lies higher, the shorter one or the longer one."""
+    """Whether the short average of a series is above or below the long one."""
 
     __slots__ = ("_at", "_filled", "_long", "_long_sum", "_ring", "_short", "_short_sum")
 
@@ -100,15 +99,15 @@ class Crossing:
 
     @property
     def windows(self) -> tuple[int, int]:
-        """Values of the short average and of the long one."""
+        """The number of values in the short average and in the long one."""
         return self._short, self._long
 
     def push(self, value: int) -> int | None:
-        """Take the next value; +1 when the average over `short` lies above that over `long`,
-        -1 below, 0 when they are equal, None while there are fewer than `long` values.
+        """Add the next value; returns +1 if the short average is above the long one, -1 if it is
+        below, 0 if they are equal, None while there are fewer than `long` values.
         """
         ring, at, short, long = self._ring, self._at, self._short, self._long
-        # A place not yet filled holds 0, and a place before the first is counted from the end.
+        # Slots not yet filled hold 0, and a negative index counts from the end.
         self._short_sum = short_sum = self._short_sum + value - ring[at - short]
         self._long_sum = long_sum = self._long_sum + value - ring[at]
         ring[at] = value
@@ -118,7 +117,7 @@ class Crossing:
             self._filled += 1
             if self._filled < long:
                 return None
-        # Sums compared crosswise are averages compared exactly.
+        # Cross-multiplied sums compare the averages exactly.
         high, low = short_sum * long, long_sum * short
         return (high > low) - (high < low)
 
@@ -130,7 +129,7 @@ class Crossing:
 
 
 class Deviation:
-    """How far the newest of the last n values lies from their mean, and their spread.
+    """The newest value's distance from the mean of the last n values, and their variance, scaled.
 
     With S their sum and Q the sum of their squares: distance D = n x value - S, variance
     V = n x Q - S squared. Value minus mean is D / n, the population deviation sqrt(V) / n.
@@ -140,14 +139,15 @@ class Deviation:
 
     def __init__(self, window: int) -> None:
         self.window = window
-        """Values that the mean is of."""
+        """The number of values, n."""
         self._values: deque[int] = deque(maxlen=window)
         self._sum = 0
         self._squares = 0
 
     @property
     def mean_and_spread(self) -> tuple[Fraction, Fraction, float] | None:
-        """Mean and deviation in ticks, and how many of those the newest value lies above it."""
+        """Mean and deviation in ticks, and the newest value's distance from the mean in deviations;
+        None while there are fewer than n values."""
         values, window = self._values, self.window
         if len(values) < window:
             return None
@@ -156,7 +156,7 @@ class Deviation:
         return Fraction(self._sum, window), Fraction(spread) / window, distance
 
     def push(self, value: int) -> tuple[int, int] | None:
-        """Take the next value; (D, V) over the last `window`, None while there are fewer."""
+        """Add the next value; returns (D, V) of the last `window`, None while there are fewer."""
         values = self._values
         if len(values) == self.window:
             oldest = values[0]
@@ -179,11 +179,11 @@ class Deviation:
 
 
 class Rsi:
-    """Where Wilder's RSI stands: +1 below `oversold`, -1 above `overbought`, 0 between.
+    """The zone of Wilder's RSI: +1 below `oversold`, -1 above `overbought`, 0 between.
 
     Seeded by the simple mean of the first `period` gains and losses, in TA-Lib's order of
-    operations. A float within 1e-7 of a threshold is not trusted: the differences since the seed
-    are kept, the first 4,096 at least, and the comparison is made again in whole numbers.
+    operations. Within 1e-7 of a threshold the float is not trusted: the comparison is repeated in
+    integers, from the price changes since the first bar, of which 4,096 or more are kept.
     """
 
     __slots__ = (
@@ -191,7 +191,7 @@ class Rsi:
         "_bars",
         "_below",
         "_bounds",
-        "_differences",
+        "_changes",
         "_from",
         "_gain",
         "_kept",
@@ -204,8 +204,8 @@ class Rsi:
     )
 
     KEPT = KEPT
-    """Differences kept for an exact decision (a whole period if that is more); then the
-    float decides."""
+    """The number of price changes kept for exact decisions (at least `period`); after more bars
+    the float decides."""
 
     NEAR = NEAR
     """Distance from a threshold, in RSI points, below which the float is not trusted."""
@@ -214,32 +214,32 @@ class Rsi:
         self._period = period
         self._kept = max(self.KEPT, period)
         self._bounds = (Fraction(oversold), Fraction(overbought))
-        # Nothing lies below 0 or above 100, so there a float near the bound needs no second look.
+        # No RSI is below 0 or above 100, so at such a bound nothing needs an exact decision.
         low = float(oversold) if oversold > 0 else -math.inf
         high = float(overbought) if overbought < 100 else math.inf
         self._below, self._from = low - self.NEAR, low + self.NEAR
         self._to, self._above = high - self.NEAR, high + self.NEAR
         self._last: int | None = None
-        self._differences: list[int] = []
+        self._changes: list[int] = []
         self._bars = 0
         self._gain = self._loss = 0.0
         self._zone = 0
         self.change = 0
-        """Ticks from the bar before to the newest one."""
+        """The newest close less the one before, in ticks."""
 
     @property
     def value(self) -> float | None:
-        """Wilder's RSI, 0 to 100; None while it has too few bars, or neither gain nor loss."""
+        """Wilder's RSI, 0 to 100; None with too few bars, or before any gain or loss."""
         total = self._gain + self._loss
         return 100.0 * (self._gain / total) if self._bars >= self._period and total else None
 
     @property
     def zone(self) -> int:
-        """What the newest close came to."""
+        """The zone at the newest close."""
         return self._zone
 
     def push(self, close: int) -> int | None:
-        """Take the next close; the zone, None during the first `period` bars.
+        """Add the next close; returns the zone, None during the first `period` bars.
 
         The zone is 0 while the RSI has seen neither a gain nor a loss.
         """
@@ -250,7 +250,7 @@ class Rsi:
         change = self.change = close - last
         self._bars = bars = self._bars + 1
         if bars <= self._kept:
-            self._differences.append(change)
+            self._changes.append(change)
         period = self._period
         if bars <= period:
             return self._seed() if bars == period else None
@@ -262,7 +262,7 @@ class Rsi:
         self._gain = gain = gain / period
         self._loss = loss = loss / period
         if change:
-            # Without a change both averages fade alike, and RSI stays exactly where it was.
+            # Without a change both averages shrink by the same factor, and the RSI stays the same.
             rsi = 100.0 * (gain / (gain + loss))
             self._zone = 0 if self._from < rsi < self._to else self._judge(rsi)
         return self._zone
@@ -271,22 +271,22 @@ class Rsi:
         """Multiply every remembered tick by `factor`."""
         if self._last is not None:
             self._last *= factor
-        self._differences = [change * factor for change in self._differences]
+        self._changes = [change * factor for change in self._changes]
         self._gain *= factor
         self._loss *= factor
 
-    def resume(self, past: Stand) -> None:
-        """Go on where a lane stands."""
+    def resume(self, past: Past) -> None:
+        """Continue from the state of a lane."""
         if past.bars:
             self._last = past.closes[-1]
             self._bars = past.bars - 1
-            self._differences = list(past.changes[: self._kept])
+            self._changes = list(past.changes[: self._kept])
             self.change = self._last - past.closes[-2] if past.bars > 1 else 0
             (self._gain, self._loss), self._zone = past.wilder, past.zone
 
     def _seed(self) -> int:
-        self._gain = sum(change for change in self._differences if change > 0) / self._period
-        self._loss = -sum(change for change in self._differences if change < 0) / self._period
+        self._gain = sum(change for change in self._changes if change > 0) / self._period
+        self._loss = -sum(change for change in self._changes if change < 0) / self._period
         total = self._gain + self._loss
         self._zone = self._judge(100.0 * (self._gain / total)) if total else 0
         return self._zone
@@ -302,14 +302,14 @@ class Rsi:
         return (self._side(low) < 0) - (self._side(high) > 0)
 
     def _side(self, bound: Fraction) -> int:
-        return rsi_side(self._differences, self._period, bound)
+        return rsi_side(self._changes, self._period, bound)
 
 
 def rsi_side(changes: Sequence[int], period: int, bound: Fraction) -> int:
-    """The sign of RSI - bound after these changes, exactly.
+    """The exact sign of RSI - bound after these changes.
 
     With b = bound / 100, RSI > bound means (1 - b) x gains - b x losses > 0: one weighted sum of
-    the changes, kept in integers by multiplying with the period at each step.
+    the changes, which stays an integer because each step multiplies it by the period.
     """
     up, down = 100 * bound.denominator - bound.numerator, bound.numerator
     weighted = [change * (up if change > 0 else down) for change in changes]

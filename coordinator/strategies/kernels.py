@@ -1,9 +1,8 @@
-"""Indicators over a whole history at once: what the steps of `indicators` say bar after bar.
+"""Vectorised indicators: the signals of the steps (`indicators.py`) over a whole history at once.
 
-Rules: every decision is the step's, to the bit; sums and products are whole numbers in 64 bits, and
-floats, where the step has them, the same in the same order. A kernel answers None where a number
-could be too large, and the steps do the work. Only who judges a history whole imports this, and
-numpy with it.
+Every signal equals the step's, to the bit: sums and products are 64-bit integers, and where the
+step uses floats, these are the same in the same order. A kernel returns None if a number could be
+too large; the steps are used then. Only backtests import this, because it imports numpy.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ Judge = Callable[[Whole, Whole], Signs | None]
 """From distances and variances to signals; None where a number could be too large."""
 _MOST = 1 << 62
 _FLOAT = 1 << 900
-"""Numbers below this, times any of 64 bits, are floats."""
+"""A number below this, times a 64-bit integer, does not overflow a float."""
 
 
 def sign(ticks: Whole) -> Signs:
@@ -33,22 +32,22 @@ def sign(ticks: Whole) -> Signs:
     return np.sign(ticks).astype(np.int8)
 
 
-def behind(signs: Signs, length: int) -> Signs:
-    """Signs of the newest bars, after as many zeros as there are bars without one."""
+def padded(signs: Signs, length: int) -> Signs:
+    """The signs of the newest bars, padded in front with zeros to `length`."""
     whole = np.zeros(length, np.int8)
     whole[length - len(signs) :] = signs
     return whole
 
 
 def momentum(closes: Ticks, bars: int, threshold: Fraction) -> Signs | None:
-    """+1 where a close lies more than `threshold` above that of so many bars before, -1 below."""
+    """+1 where a close is more than `threshold` above the one `bars` before, -1 below."""
     unit = threshold.denominator
     up, down = unit + threshold.numerator, unit - threshold.numerator
     if max(_largest(closes), 1) * up >= _MOST:
         return None
     now, past = closes[bars:] * unit, closes[:-bars]
     signs = (now > past * up).astype(np.int8) - (now < past * down).astype(np.int8)
-    return behind(signs, len(closes))
+    return padded(signs, len(closes))
 
 
 def crossing(closes: Ticks, short: int, long: int) -> Signs | None:
@@ -57,26 +56,26 @@ def crossing(closes: Ticks, short: int, long: int) -> Signs | None:
         return None
     slow = sums(closes, long)
     fast = sums(closes, short)[len(closes) - short + 1 - len(slow) :]
-    return behind(sign(fast * long - slow * short), len(closes))
+    return padded(sign(fast * long - slow * short), len(closes))
 
 
 def above_average(values: Ticks, window: int) -> Signs | None:
-    """1 where a value lies above the average of the last `window`, else 0."""
+    """1 where a value is above the average of the last `window`, else 0."""
     if _largest(values) * max(window, len(values)) >= _MOST:
         return None
     total = sums(values, window)
-    return behind(
+    return padded(
         (values[len(values) - len(total) :] * window > total).astype(np.int8), len(values)
     )
 
 
 def deviation(closes: Ticks, window: int, judge: Judge) -> Signs | None:
-    """What `judge` says of D and V (see `indicators.Deviation`) at each bar that has them.
+    """The signals that `judge` makes of D and V (see `indicators.Deviation`) at each bar.
 
-    Both are the same wherever the prices begin, so they are counted from the first close.
+    D and V do not depend on the origin of prices, so closes are taken relative to the first one.
     """
     if not len(closes):
-        return behind(np.zeros(0, np.int8), 0)
+        return padded(np.zeros(0, np.int8), 0)
     moved = closes - closes[0]
     spread = _largest(moved)
     if spread * spread * 4 * window * max(window, len(closes)) >= _MOST:
@@ -84,7 +83,7 @@ def deviation(closes: Ticks, window: int, judge: Judge) -> Signs | None:
     total, squares = sums(moved, window), sums(moved * moved, window)
     distance = window * moved[len(moved) - len(total) :] - total
     signs = judge(distance, window * squares - total * total)
-    return None if signs is None else behind(signs, len(closes))
+    return None if signs is None else padded(signs, len(closes))
 
 
 def beyond(distance: Whole, variance: Whole, squared: Fraction) -> Whole | None:
@@ -98,12 +97,12 @@ def beyond(distance: Whole, variance: Whole, squared: Fraction) -> Whole | None:
 
 
 def rsi(closes: Ticks, period: int, oversold: Decimal, overbought: Decimal) -> Signs | None:
-    """The zone of Wilder's RSI at each bar, as `indicators.Rsi` has it; None beyond its memory."""
+    """The zone of `indicators.Rsi` at each bar; None if there are more bars than it keeps."""
     changes = np.diff(closes)
     if len(changes) > Rsi.KEPT or _largest(closes) >= 1 << 52:
         return None
     if len(changes) < period:
-        return behind(np.zeros(0, np.int8), len(closes))
+        return padded(np.zeros(0, np.int8), len(closes))
     gains, losses = wilder(np.maximum(changes, 0), period), wilder(np.maximum(-changes, 0), period)
     total = gains + losses
     value = 100.0 * np.divide(gains, total, out=np.full(len(total), 0.5), where=total > 0)
@@ -120,11 +119,11 @@ def rsi(closes: Ticks, period: int, oversold: Decimal, overbought: Decimal) -> S
         low, high = (rsi_side(seen, period, Fraction(b)) for b in (oversold, overbought))
         zones[place] = (low < 0) - (high > 0)
     zones[total == 0] = 0
-    return behind(zones, len(closes))
+    return padded(zones, len(closes))
 
 
 def wilder(parts: Whole, period: int) -> NDArray[np.float64]:
-    """Wilder's average from the first bar that has one, in the step's order of operations."""
+    """Wilder's average at each bar that has one, in the step's order of operations."""
     amounts = parts.tolist()
     average = sum(amounts[:period]) / period
     averages = [average]
@@ -136,21 +135,21 @@ def wilder(parts: Whole, period: int) -> NDArray[np.float64]:
 
 
 def breakout(prices: Prices, entry: int, leave: int) -> Signs:
-    """+1 where a close lies above all highs of the `entry` bars before, -1 below all lows of the
-    `leave` bars before; 0 while there are too few for either.
+    """+1 where a close is above the highs of the `entry` bars before, -1 where it is below the lows
+    of the `leave` bars before; 0 while there are too few bars.
     """
     closes, highs, lows = prices
     longest = max(entry, leave)
     if len(closes) <= longest:
-        return behind(np.zeros(0, np.int8), len(closes))
+        return padded(np.zeros(0, np.int8), len(closes))
     now = closes[longest:]
     top = extremes(highs[:-1], entry, np.maximum)[longest - entry :]
     bottom = extremes(lows[:-1], leave, np.minimum)[longest - leave :]
-    return behind((now > top).astype(np.int8) - (now < bottom), len(closes))
+    return padded((now > top).astype(np.int8) - (now < bottom), len(closes))
 
 
 def extremes(values: Whole, window: int, extreme: np.ufunc) -> Whole:
-    """The maximum or minimum of each `window` values in a row, from those of shorter ones."""
+    """The maximum or minimum of each `window` consecutive values, by doubling the width."""
     found, width = values, 1
     while width < window:
         wider = min(width, window - width)
@@ -162,11 +161,11 @@ def extremes(values: Whole, window: int, extreme: np.ufunc) -> Whole:
 def vwap(
     prices: Prices, volumes: Ticks, window: int, below: Fraction, above: Fraction
 ) -> Signs | None:
-    """+1 where a close lies below the part `below` of the volume-weighted price, else -1 where it
-    lies above the part `above`; 0 without any volume in the window.
+    """+1 where a close is below `below` x VWAP, else -1 where it is above `above` x VWAP; 0 without
+    any volume in the window.
     """
     closes, highs, lows = prices
-    finest = max(below.denominator, above.denominator)  # a part is at most 1
+    finest = max(below.denominator, above.denominator)  # numerators are no larger
     if _largest(volumes) * window >= _MOST or finest >= _FLOAT:
         return None
     total = sums(volumes, window)
@@ -176,11 +175,11 @@ def vwap(
     theirs = 3 * closes[len(closes) - len(total) :] * total
     long = less(theirs, below.denominator, weighted, below.numerator)
     flat = less(weighted, above.numerator, theirs, above.denominator)
-    return behind(long.astype(np.int8) - (flat & ~long), len(closes))
+    return padded(long.astype(np.int8) - (flat & ~long), len(closes))
 
 
 def less(these: Whole, factor: int, those: Whole, other: int) -> NDArray[np.bool_]:
-    """Whether these times a factor are less than those times another, however large that is."""
+    """Whether `these` x `factor` < `those` x `other`; products may exceed 64 bits."""
     if max(_largest(these), _largest(those), 1) * max(factor, other) < _MOST:
         return these * factor < those * other
     one, two = these * float(factor), those * float(other)
@@ -192,23 +191,23 @@ def less(these: Whole, factor: int, those: Whole, other: int) -> NDArray[np.bool
 
 
 def convergence(closes: Floats, fast: int, slow: int, signal: int) -> Signs:
-    """The sign of MACD less its signal line, once there is one; the fast average begins with the
-    slow one.
+    """The sign of MACD less its signal line, once there is one; the fast average starts at the bar
+    at which the slow one does.
     """
     values = closes.tolist()
     if len(values) < slow + signal - 1:
-        return behind(np.zeros(0, np.int8), len(values))
+        return padded(np.zeros(0, np.int8), len(values))
     pairs = zip(exponential(values[slow - fast :], fast), exponential(values, slow), strict=True)
     macd = [one - other for one, other in pairs]
     line, now = np.array(exponential(macd, signal)), np.array(macd[signal - 1 :])
-    return behind((now > line).astype(np.int8) - (now < line), len(values))
+    return padded((now > line).astype(np.int8) - (now < line), len(values))
 
 
 def exponential(values: list[float], window: int) -> list[float]:
-    """The exponential average from the first bar that has one, in the step's order of rounding."""
+    """The exponential average at each bar that has one, in the step's order of rounding."""
     total, weight = 0.0, 2.0 / (window + 1)
     for value in values[:window]:
-        total += value  # as the step does; newer Pythons' `sum` rounds otherwise
+        total += value  # as in the step; `sum` rounds differently from Python 3.12 on
     average = total / window
     averages = [average]
     for value in values[window:]:
@@ -218,11 +217,11 @@ def exponential(values: list[float], window: int) -> list[float]:
 
 
 def sums(values: Whole, window: int) -> Whole:
-    """The sum of each `window` values in a row; only these must fit into 64 bits, for what all
-    values together are too large by is in both ends of a difference.
+    """The sum of each `window` consecutive values. Only these must fit into 64 bits: an overflow of
+    the running sum cancels out in the differences.
     """
-    until = np.concatenate((np.zeros(1, np.int64), np.cumsum(values)))
-    return until[window:] - until[:-window] if len(values) >= window else np.zeros(0, np.int64)
+    running = np.concatenate((np.zeros(1, np.int64), np.cumsum(values)))
+    return running[window:] - running[:-window] if len(values) >= window else np.zeros(0, np.int64)
 
 
 def _largest(values: Whole) -> int:

@@ -1,8 +1,8 @@
 """MACD: long while the difference of two exponential averages lies above its own average.
 
-Gerald Appel's moving average convergence/divergence, with TA-Lib's seeds: each exponential average
-begins with a simple mean, the fast one at the bar at which the slow one does. These averages never
-end, so they are floats here; prices enter as the same floats in every run.
+Gerald Appel's moving average convergence/divergence, seeded as in TA-Lib: each exponential average
+begins with a simple mean, the fast one at the same bar as the slow one. Exact exponential averages
+would need ever more digits, so these are floats; every run computes the same ones.
 """
 
 from __future__ import annotations
@@ -40,15 +40,15 @@ class MacdStrategy(Strategy):
         return self.slow_window + self.signal_window - 1
 
     def start(self) -> Step:
-        """A fresh step, for the bars of one ticker."""
+        """A fresh step for the bars of one ticker."""
         return _MacdStep(self).step
 
     def lane_form(self) -> LaneForm:
-        """The same step in numbers (`core/lane_form.py`)."""
+        """The parameters as a lane form (`core/lane_form.py`)."""
         return macd_form(self.fast_window, self.slow_window, self.signal_window)
 
     def over(self, series: Series) -> kernels.Signs | None:
-        """The signal at each bar of a series at once, as the step gives it."""
+        """The step's signal at each bar of a series; None if the numbers are too large."""
         from coordinator.strategies import kernels
 
         if series.floats is None:

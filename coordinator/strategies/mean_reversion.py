@@ -40,21 +40,21 @@ class MeanReversionStrategy(Strategy):
 
     @property
     def longest_window(self) -> int:
-        """The look back, in bars."""
+        """The look-back, in bars."""
         return self.lookback_period
 
     def start(self) -> Step:
-        """A fresh step, for the bars of one ticker."""
+        """A fresh step for the bars of one ticker."""
         return _MeanReversionStep(self).step
 
     def lane_form(self) -> LaneForm:
-        """The same step in numbers (`core/lane_form.py`)."""
+        """The parameters as a lane form (`core/lane_form.py`)."""
         return deviation_form(
             Kind.REVERSION, self.lookback_period, self.entry_threshold, self.exit_threshold
         )
 
     def over(self, series: Series) -> kernels.Signs | None:
-        """The signal at each bar of a series at once, as the step gives it."""
+        """The step's signal at each bar of a series; None if the numbers are too large."""
         from coordinator.strategies import kernels
 
         if series.closes is None:
@@ -77,7 +77,7 @@ class MeanReversionStrategy(Strategy):
 
 
 class _MeanReversionStep:
-    """z = D / sqrt(V), so -a against z is decided by signs and squares, without a root."""
+    """z = D / sqrt(V); signs and squares compare it with the thresholds, without a root."""
 
     __slots__ = ("_deviation", "_entry", "_exit", "_exit_above_zero", "_ticks")
 
@@ -99,7 +99,7 @@ class _MeanReversionStep:
         distance, variance = pushed
         if distance > 0:
             return -1
-        if distance == 0:  # z is 0: at the mean, or nothing deviates
+        if distance == 0:  # z is 0, at the mean or without deviation
             return -1 if self._exit_above_zero else 0
         square = distance * distance
         numerator, denominator = self._entry

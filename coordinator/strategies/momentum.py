@@ -8,11 +8,10 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from coordinator.core.lane_form import LaneForm, momentum_form
-from coordinator.core.lane_form import Past as Stand
+from coordinator.core.lane_form import LaneForm, Past, momentum_form
 from coordinator.core.values import Bar
 from coordinator.strategies.base import Exact, Step, Strategy, Values, Window
-from coordinator.strategies.indicators import Past
+from coordinator.strategies.indicators import Lag
 from coordinator.strategies.ticks import Ticks
 
 if TYPE_CHECKING:
@@ -32,19 +31,19 @@ class MomentumStrategy(Strategy):
 
     @property
     def longest_window(self) -> int:
-        """The look back, in bars."""
+        """The look-back, in bars."""
         return self.lookback_period
 
     def start(self) -> Step:
-        """A fresh step, for the bars of one ticker."""
+        """A fresh step for the bars of one ticker."""
         return _MomentumStep(self).step
 
     def lane_form(self) -> LaneForm:
-        """The same step in numbers (`core/lane_form.py`)."""
+        """The parameters as a lane form (`core/lane_form.py`)."""
         return momentum_form(self.lookback_period, self.momentum_threshold)
 
     def over(self, series: Series) -> kernels.Signs | None:
-        """The signal at each bar of a series at once, as the step gives it."""
+        """The step's signal at each bar of a series; None if the numbers are too large."""
         from coordinator.strategies import kernels
 
         if series.closes is None:
@@ -54,15 +53,15 @@ class MomentumStrategy(Strategy):
 
 
 class _MomentumStep:
-    __slots__ = ("_down", "_name", "_past", "_ticks", "_unit", "_up")
+    __slots__ = ("_down", "_lag", "_name", "_ticks", "_unit", "_up")
 
     def __init__(self, strategy: MomentumStrategy) -> None:
         threshold = Fraction(strategy.momentum_threshold)
         self._unit = threshold.denominator
         self._up = threshold.denominator + threshold.numerator
         self._down = threshold.denominator - threshold.numerator
-        self._past = Past(strategy.lookback_period)
-        self._ticks = Ticks(self._past)
+        self._lag = Lag(strategy.lookback_period)
+        self._ticks = Ticks(self._lag)
         self._name = f"close {strategy.lookback_period} bars before"
 
     def step(self, bar: Bar) -> int:
@@ -70,18 +69,18 @@ class _MomentumStep:
             close = self._ticks.count(bar.close)
         except Inexact:
             close = self._ticks.refine(bar.close)
-        past = self._past.push(close)
+        past = self._lag.push(close)
         if past is None:
             return 0
         scaled = close * self._unit
         return (scaled > past * self._up) - (scaled < past * self._down)
 
-    def resume(self, past: Stand) -> None:
+    def resume(self, past: Past) -> None:
         for close in past.closes:
-            self._past.push(close)
+            self._lag.push(close)
 
     def explain(self) -> Values:
-        ends = self._past.ends
+        ends = self._lag.ends
         if ends is None:
             return {self._name: None}
         now, then = ends

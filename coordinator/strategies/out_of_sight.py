@@ -1,8 +1,8 @@
-"""The account's keys are not in the environment while code of a user's is loaded in this process.
+"""Removes the account's keys from the environment while this process loads user code.
 
-So a file that reads them finds none at a start, as in the process in which its strategy runs later
-or is loaded anew: it cannot trade on its own, or print them, by mistake. A wall against faults, not
-against malice: code of the same user can find other ways to look.
+A strategy file therefore finds no keys here, as in the process in which it runs later, and cannot
+trade by itself or print them by mistake. This protects against mistakes, not against malice: code
+that runs as the same user can find the keys in other ways.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ from contextlib import contextmanager
 from threading import RLock
 
 _SECRET = ("APCA_", "MULTI_TRADER_WEBHOOK_URL", "PREFECT_API_AUTH_STRING", "PREFECT_API_KEY")
-"""Beginnings of the variables that hold what only the coordinator may know."""
+"""Prefixes of the variables that hold secrets of the coordinator."""
 IN_SIGHT = RLock()
-"""Held by whoever loads such code, and by whoever reads the keys meanwhile, on another thread."""
+"""Held while user code is loaded, and by other threads while they read the keys."""
 
 
 @contextmanager
 def out_of_sight() -> Iterator[None]:
-    """Within, the environment holds no secret; afterwards it is as it was."""
+    """Remove the secrets from the environment within the context."""
     with IN_SIGHT:
         kept = {name: os.environ.pop(name) for name in [*os.environ] if name.startswith(_SECRET)}
         try:

@@ -1,7 +1,7 @@
-"""A plain class with `generate_signal(frame)` in a folder of strategies, as a Strategy class.
+"""Makes a Strategy class of a plain class with `generate_signal(frame)` in a strategies folder.
 
-Its parameters are those of its `__init__`: names, annotations and defaults as they stand there.
-An object is made of it for each ticker, so that two tickers never share what it remembers.
+Its parameters are those of its `__init__`, with their names, annotations and defaults. Each ticker
+gets its own object, so that tickers share no state.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ class _PlainStrategy(Strategy):
 
 
 def as_strategy(kind: type, where: str) -> type[Strategy]:
-    """A Strategy whose fields are the parameters of the class's `__init__`.
+    """A Strategy class whose fields are the parameters of the class's `__init__`.
 
-    `where` is the class's `file:line`, for what is wrong with it.
+    `where` is the class's `file:line`, for error messages.
 
     Raises:
-        OperatorError: it reads no bars, or its parameters have no names.
+        OperatorError: the class cannot read bars, or takes *args or **kwargs.
     """
     if len(readers_of(kind)) != 1:
         raise OperatorError(f"{where}: class {kind.__name__} {what_it_should_have(kind)}")
@@ -73,5 +73,5 @@ def _parameters(kind: type) -> list[inspect.Parameter]:
 def _hints(kind: type) -> dict[str, Any]:
     try:
         return get_type_hints(kind.__init__)  # type: ignore[misc]
-    except (NameError, TypeError):  # an annotation that means nothing here checks nothing
+    except (NameError, TypeError):  # annotations that cannot be resolved are not checked
         return {}

@@ -1,7 +1,7 @@
-"""Bars as a strategy reads them: one after the other, the latest as a tuple, or as a frame.
+"""Feeds bars to a strategy in the way that it reads them, and checks its signals.
 
-A strategy class says what it reads by the method that it has: `step(bar)`, `signal(bars)`, or
-`generate_signal(frame)`. Whatever answers must answer 1, -1 or 0.
+A strategy has one of these methods: `step(bar)` for one bar after another, `signal(bars)` for a
+tuple of the latest, or `generate_signal(frame)` for a pandas frame of them. It returns 1, -1 or 0.
 """
 
 from __future__ import annotations
@@ -20,32 +20,32 @@ if TYPE_CHECKING:
 
 READERS = ("step", "signal", "generate_signal")
 BY_TICKER = ("signals", "generate_signals")
-"""What only a strategy that looks at several tickers together has."""
+"""Methods that only strategies on several tickers together have."""
 COLUMNS = ("open", "high", "low", "close", "volume")
 KEPT_WINDOWS = 10
-"""Of the bars that it has seen, a strategy is handed this many times its longest window."""
+"""A strategy gets at most this many times its longest window of bars."""
 
 Step = Callable[[Bar], int]
 """Takes the next bar of one ticker, oldest first; returns +1, -1 or 0 at its close.
 
-A step, or the object whose method it is, may have an `explain()`: its Values at the last bar, read
-from what it remembers. It is asked only when somebody wants to know.
+A step, or the object whose method it is, may have a method `explain()`: its Values at the last bar.
+It is called only when a user asks for an explanation.
 """
 
 
 def readers_of(thing: object, among: Sequence[str] = READERS) -> list[str]:
-    """The methods by which a class or an object reads bars; it should have exactly one."""
+    """The methods `among` these that a class or object has; it should have exactly one."""
     return [name for name in among if callable(getattr(thing, name, None))]
 
 
 def step_of(source: object, window: int) -> Step:
-    """A step that lets the object read bars in the way that it can.
+    """A step that feeds bars to the object's method.
 
-    `signal` and `generate_signal` are asked once there are `window` bars, with the last
+    `signal` and `generate_signal` are called once there are `window` bars, with the last
     10 x `window` bars at most.
 
     Raises:
-        OperatorError: it has none of the methods, or several.
+        OperatorError: the object has none of the methods, or several.
     """
     match readers_of(source):
         case ["step"]:
@@ -58,7 +58,7 @@ def step_of(source: object, window: int) -> Step:
 
 
 def what_it_should_have(thing: object) -> str:
-    """What is wrong with the ways in which a class or object reads bars, after its name."""
+    """What is wrong with the methods of a class or object, as words that follow its name."""
     found = readers_of(thing)
     if not found and readers_of(thing, BY_TICKER):
         return "answers signals by ticker; derive it from coordinator.MultiTickerStrategy"
@@ -67,10 +67,10 @@ def what_it_should_have(thing: object) -> str:
 
 
 def one_signal(who: str, answer: Any) -> int:
-    """The signal that the answer of `who` means.
+    """The signal that `who` returned.
 
     Raises:
-        OperatorError: it means none.
+        OperatorError: it is not 1, -1 or 0.
     """
     if isinstance(answer, Real) and not isinstance(answer, bool):
         for signal in (1, -1, 0):
@@ -85,12 +85,12 @@ def class_name(thing: object) -> str:
 
 
 def method_name(source: object, name: str) -> str:
-    """A method as its errors name it: 'Class.method'."""
+    """A method's name in error messages: 'Class.method'."""
     return f"{type(source).__qualname__}.{name}"
 
 
-class _Reading:
-    """Feeds a source, and lets it explain itself if it can."""
+class _Reader:
+    """Feeds bars to a source, and passes on its `explain()` if it has one."""
 
     __slots__ = ("_source",)
 
@@ -102,14 +102,14 @@ class _Reading:
         return explain() if explain is not None else {}
 
 
-class _EachBar(_Reading):
+class _EachBar(_Reader):
     __slots__ = ()
 
     def step(self, bar: Bar) -> int:
         return one_signal(method_name(self._source, "step"), self._source.step(bar))
 
 
-class _LatestBars(_Reading):
+class _LatestBars(_Reader):
     __slots__ = ("_bars", "_window")
 
     def __init__(self, source: Any, window: int) -> None:
@@ -126,7 +126,7 @@ class _LatestBars(_Reading):
         )
 
 
-class _LatestFrame(_Reading):
+class _LatestFrame(_Reader):
     __slots__ = ("_latest", "_window")
 
     def __init__(self, source: Any, window: int) -> None:
@@ -143,15 +143,15 @@ class _LatestFrame(_Reading):
 
 
 class LatestFrame:
-    """The latest 10 x `window` bars of a ticker, for frames of them.
+    """The latest 10 x `window` bars of a ticker, as pandas frames.
 
-    They stand in arrays of twice the frame's length, so that few bars cost a move.
+    Its arrays have twice the frame's length, so that the bars are moved only when they are full.
     """
 
     __slots__ = ("_end", "_kept", "_starts", "_values")
 
     def __init__(self, window: int) -> None:
-        # numpy and pandas cost half a second to import; only who reads frames pays for them.
+        # Importing numpy and pandas takes half a second, and few strategies need them.
         import numpy as np
 
         self._kept = KEPT_WINDOWS * window
@@ -163,7 +163,7 @@ class LatestFrame:
         return min(self._end, self._kept)
 
     def add(self, bar: Bar) -> None:
-        """Take the next bar."""
+        """Add the next bar."""
         if self._end == len(self._values):
             self._values[: self._kept] = self._values[self._kept :]
             self._starts[: self._kept] = self._starts[self._kept :]
@@ -173,7 +173,7 @@ class LatestFrame:
         self._end += 1
 
     def frame(self) -> pd.DataFrame:
-        """A frame of one's own, oldest bar first."""
+        """A new frame of copies, oldest bar first."""
         import pandas as pd
 
         latest = slice(max(0, self._end - self._kept), self._end)

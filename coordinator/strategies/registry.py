@@ -1,9 +1,9 @@
-"""Which strategies a configuration may name: built-in, registered, entry points, a folder's.
+"""The strategy types that a configuration may name: built-in, registered, packages', a folder's.
 
-A name is looked up, never imported: a configuration cannot reach a module that nobody offered.
-A package offers strategies by the entry point group `multi_trader.strategies`, and a folder by the
-files in it; each is loaded when its name is asked for, and the built-in names always mean the
-built-in strategies. What packages offer is read when a name is neither built-in nor registered.
+A name is looked up, never imported, so a configuration cannot reach a module that offers no
+strategy. A package offers strategies in the entry point group `multi_trader.strategies`, a folder
+by its files. Each is loaded when its name is looked up, and entry points are read only for a name
+that is neither built-in nor registered. A built-in name always means the built-in strategy.
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ NO_SWEEP = (
     "a sweep is for backtests; put the values that you choose into strategy_params, and take the"
     " sweep out"
 )
-IN_THE_HOUSE = "built-in"
-"""Where the built-in ones come from."""
+BUILT_IN_ORIGIN = "built-in"
+"""The origin of the built-in types."""
 
 S = TypeVar("S", bound=Strategy)
 
 
 class StrategyTypes(Mapping[str, type[Strategy]]):
-    """Strategy classes by their configured name, each loaded when asked for.
+    """Strategy classes by type name, each loaded when it is looked up.
 
-    Beside the built-in ones they are those `registered`, those `offered`, and the folder's.
-    Looking a name up raises KeyError when nobody offers it, and OperatorError when the package
-    or file that offers it is broken, or when a file offers what another does. `is_whole` says
-    whether nothing that was asked for is missing, such as a folder that cannot be used.
+    They are the built-in ones, those `registered`, those of the `entry_points`, and the folder's.
+    Looking up a name raises KeyError if nothing offers it, and OperatorError if the package or file
+    that offers it is broken, or if a file offers a type that something else offers too. `is_whole`
+    is False if a part is missing, such as a folder that cannot be used.
     """
 
     def __init__(
         self,
         registered: Iterable[type[Strategy]],
-        offered: Iterable[EntryPoint],
+        entry_points: Iterable[EntryPoint],
         folder: StrategyFolder | None = None,
         *,
         is_whole: bool = True,
@@ -55,7 +55,7 @@ class StrategyTypes(Mapping[str, type[Strategy]]):
         self.is_whole = is_whole
         self._is_closed = False
         self._registered = {cls.strategy_type: cls for cls in registered}
-        self._entries = offered
+        self._entry_points = entry_points
         self._folder = folder
         self._files: dict[str, list[Offer]] = {}
         for offer in folder.offers if folder is not None else ():
@@ -63,21 +63,21 @@ class StrategyTypes(Mapping[str, type[Strategy]]):
 
     @property
     def folder(self) -> Path | None:
-        """The folder whose files offer some of them."""
+        """The folder of strategies, if there is one."""
         return None if self._folder is None else self._folder.path
 
     def load_nothing(self) -> None:
-        """From now on run no code for a name: a sweep, which would need it, is told that."""
+        """Refuse to load types that are not built in from now on, so that no user code runs."""
         self._is_closed = True
 
     @property
     def faults(self) -> list[str]:
-        """Sentences about files of the folder that offer nothing because of a mistake."""
+        """Sentences about files of the folder that offer no strategy because of a mistake."""
         return [] if self._folder is None else self._folder.faults
 
     @property
     def advice(self) -> str:
-        """What to say to who misses a type: where a strategy of one's own is looked for."""
+        """What to add to an error about an unknown type: how to name a folder of strategies."""
         if self._folder is not None:
             return ""
         return '; your own: name its folder, by "strategies_dir" or --strategies DIR'
@@ -87,16 +87,16 @@ class StrategyTypes(Mapping[str, type[Strategy]]):
         if name in self._files:
             return self._files[name][0].where
         if name in BUILT_IN.names:
-            return IN_THE_HOUSE
+            return BUILT_IN_ORIGIN
         if name in self._registered:
             return _full_name(self._registered[name])
         return self._offered[name][0].value
 
     def __getitem__(self, name: str) -> type[Strategy]:
-        if self._is_closed and self.origin(name) != IN_THE_HOUSE:
+        if self._is_closed and self.origin(name) != BUILT_IN_ORIGIN:
             raise OperatorError(NO_SWEEP)
         if name in self._files:
-            return self._of_the_folder(name)
+            return self._from_folder(name)
         if self._is_known(name):
             return self._known(name)
         return _load(name, self._offered[name])
@@ -119,14 +119,14 @@ class StrategyTypes(Mapping[str, type[Strategy]]):
 
     @cached_property
     def _offered(self) -> Mapping[str, list[EntryPoint]]:
-        """What packages offer under a name that is free."""
+        """The entry points of packages by name, except names that are already known."""
         found: dict[str, list[EntryPoint]] = {}
-        for entry in self._entries:
+        for entry in self._entry_points:
             if not self._is_known(entry.name):
                 found.setdefault(entry.name, []).append(entry)
         return found
 
-    def _of_the_folder(self, name: str) -> type[Strategy]:
+    def _from_folder(self, name: str) -> type[Strategy]:
         first, *others = self._files[name]
         taken = [other.where for other in others]
         if self._is_known(name):
@@ -143,11 +143,11 @@ class StrategyTypes(Mapping[str, type[Strategy]]):
 
 
 _registered: dict[str, type[Strategy]] = {}
-"""Those of this process that are not built-in."""
+"""The types that this process has registered."""
 
 
 def registered_types(folder: Path | None = None) -> StrategyTypes:
-    """Every strategy type that a configuration may name now, those of a folder's files too.
+    """The strategy types that a configuration may name now, with those of the folder.
 
     Raises:
         OperatorError: the folder cannot be used, or others can write to it.
@@ -158,7 +158,7 @@ def registered_types(folder: Path | None = None) -> StrategyTypes:
 def _folder_of(path: Path | None) -> StrategyFolder | None:
     if path is None:
         return None
-    from coordinator.strategies.folder import StrategyFolder  # reads Python: not for who has none
+    from coordinator.strategies.folder import StrategyFolder  # slow to import, rarely needed
 
     return StrategyFolder(path)
 
@@ -169,17 +169,17 @@ def _entry_points() -> Iterator[EntryPoint]:
 
 @cache
 def _installed() -> tuple[EntryPoint, ...]:
-    """What installed packages offer; they are read once, since each look reads every package."""
+    """The entry points of installed packages; cached, because reading them opens every package."""
     from importlib.metadata import entry_points
 
     return tuple(entry_points(group=GROUP))
 
 
 def register(cls: type[S]) -> type[S]:
-    """Offer a strategy class under its `strategy_type`; usable as a decorator.
+    """Register a strategy class under its `strategy_type`; usable as a decorator.
 
     Raises:
-        OperatorError: if it is no Strategy, has no `strategy_type`, or the name is taken.
+        OperatorError: the class is no Strategy, has no `strategy_type`, or the name is taken.
     """
     name = _checked(cls, _full_name(cls)).strategy_type
     is_ours = name in BUILT_IN.names
@@ -213,7 +213,7 @@ def _load(name: str, entries: list[EntryPoint]) -> type[Strategy]:
     try:
         with out_of_sight():
             loaded = entries[0].load()
-    except Exception as error:  # whatever the user's package raises is the user's to see
+    except Exception as error:  # a user's package may raise anything
         raise OperatorError(
             f"{where} cannot be loaded: {type(error).__name__}: {error}; "
             "repair or uninstall the package that offers it"

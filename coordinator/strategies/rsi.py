@@ -40,15 +40,15 @@ class RsiStrategy(Strategy):
         return self.rsi_period
 
     def start(self) -> Step:
-        """A fresh step, for the bars of one ticker."""
+        """A fresh step for the bars of one ticker."""
         return _RsiStep(self).step
 
     def lane_form(self) -> LaneForm:
-        """The same step in numbers (`core/lane_form.py`)."""
+        """The parameters as a lane form (`core/lane_form.py`)."""
         return rsi_form(self.rsi_period, self.rsi_oversold, self.rsi_overbought, rsi_side)
 
     def over(self, series: Series) -> kernels.Signs | None:
-        """The signal at each bar of a series at once, as the step gives it."""
+        """The step's signal at each bar of a series; None if the numbers are too large."""
         from coordinator.strategies import kernels
 
         if series.closes is None:

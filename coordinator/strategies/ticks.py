@@ -1,4 +1,4 @@
-"""Exact decimals as whole ticks, so that sums and differences of them never drift."""
+"""Converts exact decimals to integer ticks, so that their sums and differences never drift."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Indicator(Protocol):
     """Something that remembers ticks."""
 
     def rescale(self, factor: int) -> None:
-        """Multiply every remembered tick by `factor`, because ticks became that much finer."""
+        """Multiply every remembered tick by `factor`, because ticks are now finer by it."""
 
 
 def _whole_ticks(value: Decimal, unit: Decimal) -> int:
@@ -32,11 +32,11 @@ def _nano_ticks(value: Decimal) -> int:
 
 
 class Ticks:
-    """Turns the exact decimals of one series into whole ticks of 1e-9, finer once one needs it.
+    """Converts the decimals of one series to ticks of 1e-9, or finer once a value needs it.
 
-    `count` gives a value in ticks. Where a value has more decimal places it raises Inexact, and
-    `refine` gives the answer: the tick shrinks for good, and the indicators that remember the
-    series are told. No value is ever rounded.
+    `count` returns a value in ticks. If the value has more decimal places it raises Inexact; then
+    `refine` returns the value: it makes ticks finer for good and rescales the indicators that
+    remember the series. No value is ever rounded.
     """
 
     __slots__ = ("_indicators", "_places", "count")
@@ -48,12 +48,12 @@ class Ticks:
         """Decimal to ticks; raises ArithmeticError, ValueError or TypeError if not finite."""
 
     def exact(self, ticks: int | Fraction) -> Decimal:
-        """What so many ticks are, for people: to 28 digits where it is no finite decimal."""
+        """A number of ticks as a decimal for people, rounded to 28 digits."""
         whole = Fraction(ticks) / 10**self._places
         return Decimal(whole.numerator) / Decimal(whole.denominator)
 
     def refine(self, value: Decimal) -> int:
-        """The value in ticks that are fine enough for it."""
+        """Make ticks fine enough for the value, and return it in ticks."""
         places = -int(value.as_tuple().exponent)
         for indicator in self._indicators:
             indicator.rescale(10 ** (places - self._places))

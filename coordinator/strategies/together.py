@@ -1,7 +1,7 @@
-"""Strategies that look at several tickers at once, such as a pair or a ranking.
+"""Strategies that read several tickers together, such as a pair or a ranking.
 
-What one reads bars by is its class's one method: `signals(bars)`, `generate_signals(frames)`,
-`step(bars)` or `start_together(tickers)`. Whatever answers must answer signals by ticker.
+Such a strategy has one of the methods `signals(bars)`, `generate_signals(frames)`, `step(bars)` and
+`start_together(tickers)`. It returns signals by ticker.
 """
 
 from __future__ import annotations
@@ -29,34 +29,34 @@ JOINT_READERS = (*BY_TICKER, "step")
 
 
 class MultiTickerStrategy(Strategy):
-    """One way of reading the bars of several tickers together: its fields are its parameters.
+    """A trading rule on several tickers together; its fields are its parameters.
 
-    A user's own is one subclass in one file, with a `strategy_type`, its parameters as annotated
-    fields, and one of these methods, each of which answers +1, -1 or 0 by ticker; a ticker that is
-    left out is left as it is:
+    Your own strategy is a subclass in a file, with a `strategy_type`, its parameters as annotated
+    fields, and one of these methods, each of which returns +1, -1 or 0 by ticker, where a ticker
+    left out means 0:
 
     - `signals(self, bars)`: from the latest bars of each ticker, oldest first, by ticker;
     - `generate_signals(self, frames)`: the same from a pandas frame of each;
-    - `step(self, bars)`: minute by minute, from the bars that the minute has, by ticker; what it
-      remembers are private attributes, fresh for each strategy and start;
-    - `start_together(self, tickers)`: returns such a step, with a memory of its own.
+    - `step(self, bars)`: minute by minute, from the bars of the minute by ticker; its state is in
+      private attributes, fresh for each strategy and start;
+    - `start_together(self, tickers)`: returns such a step, with its own state.
 
-    It is asked once a minute in which any of its tickers has a bar. Tickers stand in the order of
-    the configuration.
+    It is called once for each minute in which any of its tickers has a bar. Tickers are in the
+    order of the configuration.
 
     Raises:
-        pydantic.ValidationError: when made with unknown or unusable parameters.
+        pydantic.ValidationError: unknown or invalid parameters.
     """
 
     ticker_count: ClassVar[int | None] = None
-    """How many tickers it can be given; None for any number, one included."""
+    """The number of tickers that it needs; None for any number, including one."""
 
     waits_for_all: ClassVar[bool] = True
-    """Whether `signals` and `generate_signals` are asked only once every ticker has as many bars as
-    the strategy looks back; else as soon as one has, with those that have."""
+    """Whether `signals` and `generate_signals` wait until every ticker has `longest_window` bars;
+    otherwise they are called as soon as one has, with those that have."""
 
     def start(self) -> Step:
-        """Never: there is no step for the bars of one ticker alone.
+        """There is no step for one ticker alone.
 
         Raises:
             OperatorError: always.
@@ -67,17 +67,17 @@ class MultiTickerStrategy(Strategy):
         )
 
     def start_together(self, tickers: Sequence[str]) -> JointStep:
-        """A fresh step, for the bars of these tickers.
+        """A fresh step for the bars of these tickers.
 
         Raises:
-            OperatorError: it has none of the methods that read bars, or several.
+            OperatorError: the class has none of the methods that read bars, or several.
         """
         fresh = type(self)(**self._values())
         return joint_step_of(fresh, self.longest_window, tickers, wait=self.waits_for_all)
 
 
 def what_a_joint_one_should_have(thing: object) -> str:
-    """What is wrong with the ways in which a class or object reads bars, after its name."""
+    """What is wrong with the methods of a class or object, as words that follow its name."""
     found = readers_of(thing, JOINT_READERS)
     has = f"has {' and '.join(found)}" if found else "cannot read the bars of several tickers"
     return (
@@ -87,13 +87,13 @@ def what_a_joint_one_should_have(thing: object) -> str:
 
 
 def joint_step_of(source: Any, window: int, tickers: Sequence[str], *, wait: bool) -> JointStep:
-    """A step that lets the object read the tickers' bars in the way that it can.
+    """A step that feeds the tickers' bars to the object's method.
 
-    `signals` and `generate_signals` are asked once all tickers (without `wait`: one of them) have
+    `signals` and `generate_signals` are called once all tickers (without `wait`: one of them) have
     `window` bars, with the last 10 x `window` bars of each at most.
 
     Raises:
-        OperatorError: it has none of the methods, or several.
+        OperatorError: the object has none of the methods, or several.
     """
     match readers_of(source, JOINT_READERS):
         case ["step"]:
@@ -106,10 +106,10 @@ def joint_step_of(source: Any, window: int, tickers: Sequence[str], *, wait: boo
 
 
 def joint_signals(who: str, answer: Any, tickers: Sequence[str]) -> dict[str, int]:
-    """The signals by ticker that the answer of `who` means; a mapping, or a pandas Series.
+    """The signals by ticker that `who` returned, as a mapping or a pandas Series.
 
     Raises:
-        OperatorError: it means none, or one of another ticker.
+        OperatorError: they are no signals by ticker, or one is of another ticker.
     """
     items = getattr(answer, "items", None)
     if not callable(items):
@@ -127,14 +127,14 @@ def joint_signals(who: str, answer: Any, tickers: Sequence[str]) -> dict[str, in
     return found
 
 
-class _Together:
-    """Feeds a source, and lets it explain itself if it can."""
+class _JointReader:
+    """Feeds bars to a source, and passes on its `explain()` if it has one."""
 
     def __init__(self, source: Any, tickers: Sequence[str]) -> None:
         self._source, self._tickers = source, tuple(tickers)
 
     def explain(self, ticker: str) -> Mapping[str, object]:
-        """Its values at the last minute; of those that it tells by ticker, the ticker's."""
+        """The source's values at the last minute; of a value by ticker, this ticker's."""
         explain = getattr(self._source, "explain", None)
         values = dict(explain()) if explain is not None else {}
         return {
@@ -146,12 +146,12 @@ class _Together:
         return joint_signals(method_name(self._source, method), answer, self._tickers)
 
 
-class _EachMinute(_Together):
+class _EachMinute(_JointReader):
     def step(self, bars: Mapping[str, Bar]) -> Mapping[str, int]:
         return self._answered("step", self._source.step(dict(bars)))
 
 
-class _LatestOfAll(_Together):
+class _LatestOfAll(_JointReader):
     def __init__(self, source: Any, tickers: Sequence[str], window: int, *, wait: bool) -> None:
         super().__init__(source, tickers)
         self._window, self._least = window, len(tickers) if wait else 1
@@ -168,7 +168,7 @@ class _LatestOfAll(_Together):
         return self._answered("signals", self._source.signals(ready))
 
 
-class _LatestFrames(_Together):
+class _LatestFrames(_JointReader):
     def __init__(self, source: Any, tickers: Sequence[str], window: int, *, wait: bool) -> None:
         super().__init__(source, tickers)
         self._window, self._least = window, len(tickers) if wait else 1

@@ -41,19 +41,19 @@ class VwapReversionStrategy(Strategy):
 
     @property
     def longest_window(self) -> int:
-        """The look back, in bars."""
+        """The look-back, in bars."""
         return self.lookback_period
 
     def start(self) -> Step:
-        """A fresh step, for the bars of one ticker."""
+        """A fresh step for the bars of one ticker."""
         return _VwapStep(self).step
 
     def lane_form(self) -> LaneForm:
-        """The same step in numbers (`core/lane_form.py`)."""
+        """The parameters as a lane form (`core/lane_form.py`)."""
         return vwap_form(self.lookback_period, self._below, self._above)
 
     def over(self, series: Series) -> kernels.Signs | None:
-        """The signal at each bar of a series at once, as the step gives it."""
+        """The step's signal at each bar of a series; None if the numbers are too large."""
         from coordinator.strategies import kernels
 
         prices, volumes = series.prices, series.volumes
@@ -63,17 +63,17 @@ class VwapReversionStrategy(Strategy):
 
     @property
     def _below(self) -> Fraction:
-        """The part of VWAP below which to be long."""
+        """The multiple of VWAP below which to be long."""
         return 1 - Fraction(self.entry_threshold)
 
     @property
     def _above(self) -> Fraction:
-        """The part of VWAP above which to be flat."""
+        """The multiple of VWAP above which to be flat."""
         return 1 - Fraction(self.exit_threshold)
 
 
 class _VwapStep:
-    """3 C x sum(V) against sum((H + L + C) x V) x (1 - threshold), in whole ticks."""
+    """Compares 3 C x sum(V) with sum((H + L + C) x V) x (1 - threshold), in whole ticks."""
 
     __slots__ = ("_entry", "_exit", "_name", "_prices", "_volume", "_volumes", "_weighted")
 
@@ -87,7 +87,7 @@ class _VwapStep:
         self._volumes = Ticks(self._volume, self._weighted)
 
     def step(self, bar: Bar) -> int:
-        # The finest price goes first: a tick that shrinks later would leave the others too large.
+        # The price with most decimals first: ticks that become finer later would spoil the others.
         finest = min(bar.high, bar.low, bar.close, key=lambda price: price.as_tuple().exponent)
         self._price(finest)
         close = self._price(bar.close)

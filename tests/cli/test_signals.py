@@ -26,7 +26,7 @@ async def session(stop):
     print("asked", flush=True)
     await asyncio.Event().wait() if {stubborn} else None
 
-with StopSignals(told="Stopping.") as stop:
+with StopSignals("Stopping.") as stop:
     asyncio.run(session(stop))
 print("ended", flush=True)
 """
@@ -37,9 +37,9 @@ from cli.signals import StopSignals
 async def session(stop):
     return stop.watch().is_set()
 
-with StopSignals(told="Stopping.") as stop:
+with StopSignals("Stopping.") as stop:
     os.kill(os.getpid(), signal.SIGTERM)
-    print(stop.asked, asyncio.run(session(stop)), flush=True)
+    print(stop.requested, asyncio.run(session(stop)), flush=True)
 """
 
 
@@ -144,7 +144,7 @@ WAITING = """
 import threading
 from cli.signals import StopSignals
 
-with StopSignals(told="Stopping.") as stop:
+with StopSignals("Stopping.") as stop:
     if {by_thread}: threading.Thread(target=stop.ask).start()
     print("waiting", flush=True)
     stop.wait()

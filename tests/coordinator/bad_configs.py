@@ -107,6 +107,7 @@ BAD: list[tuple[str, str | bytes, list[str]]] = [
     ("a name of 49 letters", one(name="a" * 49), [f"{S0}.name"]),
     ("a name that climbs folders", one(name="../../evil"), [f"{S0}.name"]),
     ("a name that is a number", one(name=7), [f"{S0}.name"]),
+    ("a name that is a list", one(name=["SPY"]), [f"{S0}.name"]),
     ("the reserved name", one(name="UNASSIGNED"), [f"{S0}.name"]),
     (
         "a name given to two strategies",

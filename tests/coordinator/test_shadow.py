@@ -28,7 +28,7 @@ from coordinator.core.statement import Rows, statement
 from coordinator.core.values import SHADOW_ACCOUNT, SHADOW_MARK
 from coordinator.engine_setup import setup_of
 from coordinator.errors import OperatorError
-from coordinator.readers import marked, read_status, session_sources
+from coordinator.readers import as_shadows, read_status, session_sources
 from coordinator.settings import Settings
 from coordinator.shadow import Shadow
 from coordinator.shell.journal import Journal
@@ -128,7 +128,7 @@ def test_a_shadow_is_its_own_backtest_to_the_last_digit(tmp_path: Path, bars: Pa
     shadow.end("Completed")
     [played] = backtest(tmp_path, {"strategies": [TWIN]}, bars, start=TUESDAY).play()
     assert len(day.rows()["fills"]) > 20
-    assert compared(day.rows()) == compared(marked(played.rows()))
+    assert compared(day.rows()) == compared(as_shadows(played.rows()))
 
 
 def compared(rows: Rows) -> dict[str, list[tuple[object, ...]]]:
@@ -174,7 +174,7 @@ def test_a_shadows_book_lives_on_into_the_next_session(tmp_path: Path, bars: Pat
     sources = session_sources(tmp_path)
     assert [source.session_id[:10] for source in sources] == ["2026-03-16", "2026-03-17"]
     for source, memory in zip(sources, played, strict=True):
-        assert compared(source.rows()) == compared(marked(memory.rows()))
+        assert compared(source.rows()) == compared(as_shadows(memory.rows()))
 
 
 def test_what_fails_in_a_shadow_is_told_and_reaches_nobody_else(
@@ -494,7 +494,7 @@ def test_bars_that_came_late_for_its_shadows_alone_change_no_fill_of_theirs(
         following.catch_up()
     shadow.end("Completed")
     [played] = backtest(tmp_path, {"strategies": [TWIN]}, bars, start=TUESDAY).play()
-    assert compared(day.rows())["fills"] == compared(marked(played.rows()))["fills"]
+    assert compared(day.rows())["fills"] == compared(as_shadows(played.rows()))["fills"]
 
 
 class Broken:

@@ -172,7 +172,7 @@ def test_an_rsi_remembers_no_more_than_it_may() -> None:
     rsi = Rsi(2, Decimal(50), Decimal(60))
     for close in range(3 * Rsi.KEPT):
         rsi.push(close % 7)
-    assert len(rsi._differences) == Rsi.KEPT
+    assert len(rsi._changes) == Rsi.KEPT
 
 
 def test_an_rsi_over_more_bars_than_are_usually_kept_is_seeded_by_all_of_them() -> None:

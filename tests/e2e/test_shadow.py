@@ -12,7 +12,7 @@ import pytest
 
 from coordinator.bootstrap import session_sources
 from coordinator.core.statement import Rows
-from coordinator.readers import marked
+from coordinator.readers import as_shadows
 from coordinator.shell.control_protocol import Reply
 from simulator.server import Simulator
 from tests.backtest.recording import TUESDAY, backtest, strategy, write_recording
@@ -51,7 +51,7 @@ def test_a_shadow_over_sockets_is_its_own_backtest_and_changes_nothing_of_the_li
     live, shadow = (before(source.rows(), end) for source in session_sources(tmp_path))
     [alone] = (before(source.rows(), end) for source in session_sources(tmp_path / "alone"))
     [played] = backtest(tmp_path, {"strategies": [SHADOW]}, bars, start=TUESDAY).play()
-    tested = marked(before(played.rows(), end))
+    tested = as_shadows(before(played.rows(), end))
 
     assert len(shadow["fills"]) > 10
     assert compared(shadow)["fills"] == compared(tested)["fills"]
