@@ -145,7 +145,7 @@ import threading
 from cli.signals import StopSignals
 
 with StopSignals("Stopping.") as stop:
-    if {by_thread}: threading.Thread(target=stop.ask).start()
+    if {by_thread}: threading.Thread(target=stop.request).start()
     print("waiting", flush=True)
     stop.wait()
     print(stop.signalled, flush=True)
