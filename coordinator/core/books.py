@@ -307,7 +307,7 @@ class Books:
                 order.cancel_reason = record.reason
             case r.OrderMoved():
                 if record.broker_order_id:
-                    self.orders.name(order, record.broker_order_id)
+                    self.orders.note_broker_id(order, record.broker_order_id)
                 order.filled_avg_price = record.filled_avg_price or order.filled_avg_price
                 self.orders.report(order, record.filled_qty)
                 self.orders.move(order, record.status, record.replaced_by)

@@ -166,9 +166,9 @@ class Engine:
             for one in ([ticker] if ticker else spec.tickers)
         )
 
-    def is_out(self, now: datetime) -> bool:
-        """Whether whoever an operator wants out has no open order, and nothing to sell now."""
-        return self._liquidation.is_out(now)
+    def is_flat(self, now: datetime) -> bool:
+        """Whether the strategies to be flat have no open order, and nothing to sell now."""
+        return self._liquidation.is_flat(now)
 
     def _on_bars(self, message: m.BarsArrived) -> None:
         if message.origin is r.Origin.CORRECTED:

@@ -76,7 +76,7 @@ class Liquidation:
             mark = self.books.ledger.marks.get(symbol, position.avg_price)
             self.desk.exit(strategy, symbol, mark, Reason.FLATTEN, now)
 
-    def is_out(self, now: datetime) -> bool:
+    def is_flat(self, now: datetime) -> bool:
         """Whether the strategies to be flat have no open order, and nothing to sell now."""
         to_flatten = self._to_flatten()
         has_orders = any(

@@ -272,7 +272,7 @@ class Orders:
         order.reported_qty = max(order.reported_qty, order.booked_qty)
         self._index(order)
 
-    def name(self, order: Order, broker_order_id: str) -> None:
+    def note_broker_id(self, order: Order, broker_order_id: str) -> None:
         """Note the id under which the broker knows an order. It is never forgotten."""
         order.broker_order_id = broker_order_id
         self._by_broker_id[broker_order_id] = order

@@ -92,7 +92,7 @@ def refusals(old: Setup, new: Setup) -> list[str]:
         for what, before, after in _fixed(old, new)
         if before != after
     ]
-    if not new.every:
+    if not new.all_specs:
         return [*found, "it has no strategy that is enabled: stop the session instead"]
     if _markets(old) != _markets(new):
         found.append(

@@ -25,11 +25,11 @@ class Setup:
     shadows: tuple[StrategySpec, ...] = ()
 
     @property
-    def every(self) -> tuple[StrategySpec, ...]:
+    def all_specs(self) -> tuple[StrategySpec, ...]:
         """The strategies that trade on the account, and the shadows beside them."""
         return (*self.specs, *self.shadows)
 
     @property
     def tickers(self) -> list[str]:
         """Every ticker of any strategy, once, in order of first mention; shadows' too."""
-        return tickers_of(self.every)
+        return tickers_of(self.all_specs)

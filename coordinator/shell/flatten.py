@@ -55,7 +55,7 @@ async def _run_until_flat(
     live.resume(started.unsent)
     engine, clock, until_s = live.engine, live.watchdog.clock, ports.monotonic() + deadline_s
     try:
-        return await live.run(lambda: engine.is_out(clock.now()) or ports.monotonic() >= until_s)
+        return await live.run(lambda: engine.is_flat(clock.now()) or ports.monotonic() >= until_s)
     finally:
         await stream.stop()
 
@@ -80,7 +80,7 @@ def _start(run: Run, ports: Ports, resources: ExitStack) -> Started | None:
     today = startup.plan(now, sessions, sorted(assets))
     plan = today or SessionPlan(earlier.session_date, None, None, now + CLOSED)
     engine = run.engine(books, assets, plan, sessions)
-    if engine.is_out(now):
+    if engine.is_flat(now):
         return None
     name = replace(run.session_name(account.number, plan), config_hash=earlier.config_hash)
     if name.session_id != earlier.session_id:

@@ -84,7 +84,7 @@ class Reloading:
         self._live, self._started = live, started
         markets = [s for s in streams if live.watchdog.tickers_of(s.watch)]
         self._streams = {any(map(is_crypto, live.watchdog.tickers_of(s.watch))): s for s in markets}
-        self._claimed = {spec.name for spec in run.setup.every}
+        self._claimed = {spec.name for spec in run.setup.all_specs}
         self._lock = asyncio.Lock()
         self._tasks: set[asyncio.Task[ReloadResult]] = set()
 
@@ -149,7 +149,7 @@ class Reloading:
             raise
         if answer.done:
             self.setup = new
-            self._claimed |= {spec.name for spec in new.every}
+            self._claimed |= {spec.name for spec in new.all_specs}
         trouble = await self._end(proposal, claim, kept=answer.done)
         log.info("reload asked for by %s: %s%s", wanted.by, answer.said, trouble)
         return ReloadResult(answer.done, answer.said + trouble, changes)
@@ -158,7 +158,7 @@ class Reloading:
         """Keep what joined, or give it back; says so if a stream could not be changed, else ''."""
         self._settle(claim, kept=kept)
         joining = proposal.joining
-        settle = partial(joining.keep, self.setup.every) if kept else joining.give_back
+        settle = partial(joining.keep, self.setup.all_specs) if kept else joining.give_back
         await self._ports.workers.run(settle)
         try:
             await self._subscribe(self.setup.tickers, self.setup)
@@ -168,7 +168,7 @@ class Reloading:
 
     async def _claim(self, new: Setup) -> Claim | None:
         """Claim the names that join; those that this process has run stay claimed until its end."""
-        names = [spec.name for spec in new.every if spec.name not in self._claimed]
+        names = [spec.name for spec in new.all_specs if spec.name not in self._claimed]
         if not names:
             return None
         claim = partial(self._source.claim, self._started.account, names)
@@ -193,7 +193,7 @@ class Reloading:
             try:
                 await stream.subscribe(symbols)
             except BrokerRejected:
-                words = explain_refusal(setup.every, setup.feed, symbols, had)
+                words = explain_refusal(setup.all_specs, setup.feed, symbols, had)
                 raise SafetyRefusal(words) from None
 
     async def _get_ready(self, new: Setup) -> _Ready:

@@ -124,7 +124,7 @@ async def _come_up(stream: Stream, watchdog: Watchdog, run: Run) -> None:
         if stream.watch.is_too_small:
             wanted, granted = watchdog.tickers_of(stream.watch), stream.watch.granted
             raise SafetyRefusal(
-                explain_refusal(run.setup.every, run.setup.feed, wanted, granted)
+                explain_refusal(run.setup.all_specs, run.setup.feed, wanted, granted)
             ) from None
         if not watchdog.is_orders(stream.watch):
             raise
@@ -142,7 +142,7 @@ def _streams(run: Run, ports: Ports, live: LiveSession) -> Iterable[Stream]:
     watch = StreamWatch("orders", reconnected, live.handlers.on_order_garbage)
     live.watchdog.watch_orders(watch)
     yield ports.order_stream(run.settings, live.handlers.on_order_update, watch)
-    tickers = tickers_of(run.setup.every)
+    tickers = run.setup.tickers
     for name, crypto in (("stock bars", False), ("crypto bars", True)):
         symbols = of_market(tickers, crypto=crypto)
         if symbols:
@@ -168,7 +168,7 @@ def _start(run: Run, ports: Ports, resources: ExitStack) -> Started | None:
     account = broker.account().number
     run.check_account(account)
     clock, now = read_clock(run, ports, broker)
-    tickers = tickers_of(run.setup.every)
+    tickers = run.setup.tickers
     sessions = startup.read_sessions(broker, now)
     plan = startup.plan(now, sessions, tickers)
     path = run.settings.home / account / JOURNAL
@@ -187,7 +187,7 @@ def _start(run: Run, ports: Ports, resources: ExitStack) -> Started | None:
     assets |= startup.read_held_assets(broker, books, assets)
     engine = run.engine(books, assets, plan, sessions)
     so_far = startup.bars_so_far(broker, tickers, plan, now) if is_new else seen
-    needs = startup.warm_up_needs(run.setup.every, plan)
+    needs = startup.warm_up_needs(run.setup.all_specs, plan)
     file = startup.warm_up_file(run.settings.home, account, plan.date)
     history = startup.fetch_history(broker, sessions, needs, file)
     ours = startup.history_of(run.setup.specs, plan, history)

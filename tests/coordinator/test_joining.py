@@ -81,7 +81,7 @@ def session(place: Path, whole: Mapping[str, Any]) -> Iterator[Session]:
     file.write_text(json.dumps(whole))
     began = ready(load_config(file))
     shadows = {spec.name for spec in began.shadows}
-    with walls(began.every, BUILT_IN, beside=shadows, load=load) as around:
+    with walls(began.all_specs, BUILT_IN, beside=shadows, load=load) as around:
         yield Session(file, began, around)
 
 
@@ -124,11 +124,11 @@ class Session:
             proposal.joining.give_back()
             raise
         self.lanes.change(setup.specs, older, newer)
-        proposal.joining.keep(setup.every)
+        proposal.joining.keep(setup.all_specs)
         self.runs = setup
 
     def spec(self, name: str) -> StrategySpec:
-        return next(spec for spec in self.runs.every if spec.name == name)
+        return next(spec for spec in self.runs.all_specs if spec.name == name)
 
     def says(self, name: str, *fed: Bar) -> list[int]:
         return answers(self.lanes, self.spec(name), fed)

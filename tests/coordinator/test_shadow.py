@@ -89,7 +89,7 @@ class Day:
         """A process that starts, with these shadows."""
         document = {"name": "test", "strategies": [LIVE, *(shadows or self.shadows)]}
         setup = setup_of(parse_config(document, "test"), None, simulated=False)
-        needs = warm_up_needs(setup.every, self.session.plan)
+        needs = warm_up_needs(setup.all_specs, self.session.plan)
         tape = self.test._recording.tape
         beginning = Beginning(
             ACCOUNT,
@@ -259,7 +259,7 @@ def reload(
     """Another configuration, as the session hands it to the shadows."""
     document = {"name": "test", "strategies": [LIVE, *shadows]}
     setup = setup_of(parse_config(document, "test"), None, simulated=False)
-    needs = warm_up_needs(setup.every, day.session.plan)
+    needs = warm_up_needs(setup.all_specs, day.session.plan)
     history = {t: tuple(b) for t, b in day.test._recording.tape.history(needs).items()}
     seen = [bar for one in day.session.records if isinstance(one, r.BarsSeen) for bar in one.bars]
     so_far = {t: tuple(bar for bar in seen if bar.symbol == t) for t in history}
