@@ -45,7 +45,8 @@ from coordinator.shell.lease import Leases
 from coordinator.shell.log_files import log_files
 from coordinator.shell.pace import Budgets
 from coordinator.shell.ports import Ports
-from coordinator.shell.session import Observer, Run, RunResult, trade_session
+from coordinator.shell.run import Observer, Run, RunResult
+from coordinator.shell.session import trade_session
 from coordinator.shell.shadows import Beginning, Shadows
 from coordinator.shell.webhook import Alerts, alerting
 from coordinator.strategies.registry import BUILT_IN

@@ -19,7 +19,7 @@ from coordinator.shell.broker import Broker, persistent
 from coordinator.shell.history import Need, write_bars
 from coordinator.shell.pace import Budgets, patient
 from coordinator.shell.ports import Ports
-from coordinator.shell.session import PATIENCE_S
+from coordinator.shell.run import PATIENCE_S
 
 
 @dataclass(frozen=True, slots=True)

@@ -147,13 +147,13 @@ class Exchange:
         return updates
 
     def has_clients(self) -> bool:
-        """Whether time may pass: somebody wants bars, or nobody is waited for."""
+        """Whether time may pass: a client wants bars, or the clock runs freely."""
         return self.options.free_running or self.markets.has_listeners()
 
     def match(self, boundary: datetime) -> bool:
         """Fill resting orders against the bars that end at `boundary`; returns whether any changed.
 
-        The bars are not known to anybody yet, nor does the clock say `boundary`.
+        Nobody knows these bars yet, and the clock does not say `boundary` yet.
         """
         start = boundary - MINUTE
         symbols = {order.symbol for order in self.venue.orders.open()}

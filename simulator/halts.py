@@ -60,7 +60,7 @@ class _HaltedFeed:
 
 
 def status_message(symbol: str, *, halted: bool, at: datetime) -> Message:
-    """What the `statuses` channel says when a halt begins or ends. `t` stays a datetime."""
+    """The message of the `statuses` channel when a halt begins or ends. `t` stays a datetime."""
     code, words = ("H", "Trading Halt") if halted else ("T", "Trading Resumption")
     reason = ("T12", "Trading Halted; for information requested") if halted else ("", "")
     return {

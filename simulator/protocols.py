@@ -1,4 +1,4 @@
-"""What a client may say on a websocket and what it is answered, without any socket.
+"""What a client may send on a websocket, and the answers to it, without any socket.
 
 Rule: a frame in, messages out. `MarketProtocol` is one connection of a market-data endpoint,
 `OrderProtocol` one of `trade_updates`; connection limits are asked of a `Slots` they share.

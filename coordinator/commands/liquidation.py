@@ -22,7 +22,7 @@ from coordinator.core.values import exactly
 from coordinator.errors import BrokerError, OperatorError, SafetyRefusal
 from coordinator.shell.flatten import flatten
 from coordinator.shell.lease import Leases, is_running
-from coordinator.shell.session import Run
+from coordinator.shell.run import Run
 
 POLL_S = 0.25
 AGAIN_S = 5.0

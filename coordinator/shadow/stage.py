@@ -20,7 +20,6 @@ from coordinator.core.engine import Engine
 from coordinator.core.lane import StrategySpec, tickers_of
 from coordinator.core.opening import SessionName, open_session
 from coordinator.core.orders import OrderStatus
-from coordinator.core.records import ActivityKind
 from coordinator.core.session import Hours, SessionPlan
 from coordinator.core.values import MINUTE, UNASSIGNED, ZERO, Bar, exactly, is_unseen
 from coordinator.embedded import FILL_MODEL, LEAST_CASH, ROOM
@@ -147,20 +146,18 @@ class Stage:
         lacking = needed - ledger[UNASSIGNED].cash
         if lacking > 0:
             self._exchange.venue.ledger.pay(lacking * ROOM)
-            name, day = f"deposit.{now.isoformat()}", self.plan.date
-            kind = ActivityKind.TRANSFER
             self._keep(
                 r.ActivityBooked(
                     at=now,
-                    activity_id=name,
+                    activity_id=f"deposit.{now.isoformat()}",
                     strategy=UNASSIGNED,
-                    kind=kind,
+                    kind=r.ActivityKind.TRANSFER,
                     symbol="",
                     qty=ZERO,
                     price=ZERO,
                     amount=lacking,
                     allocated_by="shadow",
-                    day=day,
+                    day=self.plan.date,
                 )
             )
 

@@ -38,7 +38,7 @@ from coordinator.shell.control_protocol import (
 from coordinator.shell.isolated_rule import IsolatedRule
 from coordinator.shell.recent import Recent, recent
 from coordinator.shell.reload_request import ReloadRequest
-from coordinator.shell.session import Observer
+from coordinator.shell.run import Observer
 from coordinator.shell.shadows import IS_SHADOW
 
 log = logging.getLogger("coordinator")

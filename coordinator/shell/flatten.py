@@ -18,7 +18,8 @@ from coordinator.shell.coordinator import LiveSession
 from coordinator.shell.folders import JOURNAL
 from coordinator.shell.narrator import Narrator
 from coordinator.shell.ports import Ports
-from coordinator.shell.session import Run, Started, end_session, live_session, read_clock
+from coordinator.shell.run import Run, Started
+from coordinator.shell.session import end_session, live_session, read_clock
 from coordinator.shell.streams import StreamWatch, quiet_sdk
 
 CLOSED = timedelta(hours=1)

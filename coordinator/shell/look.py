@@ -1,5 +1,4 @@
-"""A look at the broker's account: its cash and positions, and the executions, fees and the like
-since the last look.
+"""A look at the broker's account: cash, positions, open orders, and what has moved them.
 
 Cash and positions are read first, so that whatever moved them is among the movements read after
 them, or belongs to an order of ours that is still open. Blocking; for one worker.

@@ -45,7 +45,7 @@ class Joining(Protocol):
         history: Mapping[str, Sequence[Bar]],
         so_far: Mapping[str, Sequence[Bar]],
     ) -> None:
-        """Feed these, on their tickers, the bars from before the session, and those of it.
+        """Feed these, on their tickers, the bars from before the session, and its own.
 
         Raises:
             OperatorError: one cannot be loaded, or fails at a bar.

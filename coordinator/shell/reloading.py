@@ -132,12 +132,12 @@ class Reloading:
     async def _apply(
         self, proposal: Proposal, wanted: ReloadRequest, changes: tuple[str, ...]
     ) -> ReloadResult:
-        new, old, claim = proposal.setup, self.setup, None
-        both = list(dict.fromkeys((*old.tickers, *new.tickers)))
+        new, old, claim = proposal.setup, self.setup.tickers, None
+        added = _added(old, new.tickers)
         try:
             claim = await self._claim(new)
-            self._live.intake.join(ticker for ticker in both if ticker not in set(old.tickers))
-            await self._subscribe(both, new)
+            self._live.intake.join(added)
+            await self._subscribe([*old, *added], new)
             ready = await self._get_ready(new)
             ready = await self._get_warm(proposal, ready)
             message = partial(self._message, new, wanted, ready)
@@ -200,10 +200,8 @@ class Reloading:
         live, old = self._live, self.setup
         begins = _beginners(live.engine.lanes.roster.serves, old.specs, new.specs)
         shadows = _beginners(live.shadows.serves, old.shadows, new.shadows)
-        traded = set(self.setup.tickers)
-        fresh = [ticker for ticker in new.tickers if ticker not in traded]
-        known = set(tickers_of(self.setup.specs))
-        orderable = [ticker for ticker in tickers_of(new.specs) if ticker not in known]
+        fresh = _added(old.tickers, new.tickers)
+        orderable = _added(tickers_of(old.specs), tickers_of(new.specs))
         fetch = partial(self._fetch, [*begins, *shadows], fresh, orderable)
         ready = await self._ports.workers.run(fetch)
         return replace(ready, begins=begins, shadows=shadows)
@@ -281,6 +279,12 @@ class Reloading:
         seen = {ticker: by_start.get(ticker, {}) for ticker in kept}
         so_far = {t: tuple(bars[start] for start in sorted(bars)) for t, bars in seen.items()}
         return {ticker: tuple(bars) for ticker, bars in kept.items()}, so_far
+
+
+def _added(old: Sequence[str], new: Sequence[str]) -> list[str]:
+    """The tickers of `new` that are not in `old`."""
+    known = set(old)
+    return [ticker for ticker in new if ticker not in known]
 
 
 def _beginners(

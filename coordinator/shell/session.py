@@ -30,11 +30,7 @@ from coordinator.shell.gc_pauses import few_gc_pauses
 from coordinator.shell.narrator import Narrator, tell_reconfigured
 from coordinator.shell.ports import Ports, Stream
 from coordinator.shell.reloading import Reloading
-from coordinator.shell.run import PATIENCE_S as PATIENCE_S
-from coordinator.shell.run import Observer as Observer
-from coordinator.shell.run import Run as Run
-from coordinator.shell.run import RunResult as RunResult
-from coordinator.shell.run import Started as Started
+from coordinator.shell.run import Run, RunResult, Started
 from coordinator.shell.shadows import Beginning
 from coordinator.shell.streams import StreamWatch, quiet_sdk
 from coordinator.shell.symbol_limit import explain_refusal
@@ -235,7 +231,7 @@ def _open(
 
 
 def _close_unfinished(run: Run, ports: Ports, broker: Broker, path: Path, now: datetime) -> None:
-    """End a session that died after its last minute, with what the broker says came of it."""
+    """End a session that died after its last minute, once its books agree with the broker."""
     if not path.exists():
         return
     with ExitStack() as resources:

@@ -1,8 +1,8 @@
-"""Shadow strategies as a session sees them: they decide on its bars, and change nothing of it.
+"""Shadow strategies as a session sees them: they decide on its bars, and change nothing in it.
 
 They get bars once these are durable and the session's own orders are sent. Their orders go to a
 simulated exchange and their records to a journal of their own, so that the account's books never
-contain them; their failures are logged, and stop nobody else.
+contain them; their failures are logged, and stop only them.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ PATIENCE = 5
 LOAD_S = 20.0
 """Local seconds in which a file must be loaded for a session that trades already."""
 LOAD_GRACE_S = 1.0
-"""Local seconds on top of it, for the answer that says where loading took longer."""
+"""Local seconds on top of LOAD_S, for the answer that says where loading hung."""
 LOAD_PATIENCE = 2
 UNREADABLE = "its process wrote something that is no answer"
 REPLY_S = 30.0

@@ -43,7 +43,7 @@ AGAIN_S = 1.0
 
 
 class StreamState(Enum):
-    """How a stream stands."""
+    """The state of a stream."""
 
     CONNECTING = "connecting"
     LIVE = "live"

@@ -22,7 +22,7 @@ the next minute's bar should surely have come."""
 SURELY_SENT = timedelta(seconds=15)
 """A bar that ended so long ago should have come over the stream."""
 STILL_MUTE = timedelta(seconds=5)
-"""The same of a stream that is known to be mute, and stays so after it was connected anew."""
+"""The same for a stream that was found mute, and has been connected anew."""
 CONFIRMED, LEAST_CONFIRMED_S = timedelta(seconds=10), 1.0
 """Broker time, and at least so many local seconds, for which confirmed order states count."""
 LOOKS, SUSPICIOUS_LOOKS, LEAST_LOOK_S = timedelta(seconds=20), timedelta(seconds=4), 0.25
@@ -126,7 +126,7 @@ class Watchdog:
                 market.restart()
 
     def confirmed(self) -> None:
-        """REST has told the state of the open orders."""
+        """REST has returned the states of the open orders."""
         self._confirmed, self._refused = self._now(), False
 
     def refused(self) -> None:
@@ -192,6 +192,6 @@ class Watchdog:
         return _Moment(self.clock.now(), self.monotonic())
 
     def _passed(self, since: _Moment, broker: timedelta, local_s: float) -> bool:
-        """Whether so much time has passed by both clocks: a broker's that stands delays it."""
+        """Whether so much time has passed by both clocks; the broker's may stand still."""
         now = self._now()
         return now.broker - since.broker >= broker and now.local_s - since.local_s >= local_s

@@ -137,7 +137,7 @@ class Alerts:
     def _send(self, notice: Notice) -> None:
         try:
             status = post(self._url, self._body(notice))
-        except Exception as error:  # whatever the network does is no affair of trading
+        except Exception as error:  # no failure of the network may reach trading
             self._say_away(type(error).__name__)
             return
         if not 200 <= status < 300:

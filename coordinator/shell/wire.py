@@ -1,8 +1,8 @@
 """Parses Alpaca's JSON and msgpack into our values: tolerant of what is new, strict about money.
 
 Unknown fields and unknown words are accepted; a message that cannot be read where it matters raises
-Malformed, which callers count and repair, while its neighbours still count. Symbols become those of
-the configuration: the broker writes positions as 'BTCUSD', everything else as 'BTC/USD'.
+Malformed, and costs only itself. Symbols become those of the configuration: the broker writes
+'BTCUSD' in positions, 'BTC/USD' elsewhere.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ OUR_OWN_STATES = {
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """One execution as REST lists it, which does not say whose order it is of."""
+    """One execution as REST lists it: without the client id of its order."""
 
     execution: Execution
     order_id: str
@@ -88,7 +88,7 @@ class Fill:
 
 
 def parse_bar(raw: Raw, symbol: str | None = None) -> Bar:
-    """A minute bar from the stream, or from REST, where `symbol` comes beside it.
+    """A minute bar from the stream, or from REST, which names its `symbol` apart.
 
     Raises:
         Malformed: a price that is not a positive finite number, or a broken time or symbol.

@@ -219,7 +219,7 @@ def _answer(
 
 
 def _explained(step: Step, ticker: str, until_s: float) -> dict[str, str]:
-    """What a step says that it saw, as texts; an error there is told as one, and is no fault."""
+    """A step's explanation, as texts; an error in it becomes such a text, and is no fault."""
     within_s = until_s - time.monotonic()
     if within_s <= 0:
         return {SAYS_NOTHING: f"no time was left for it: {EXPLAIN_S:g} s went into others"}

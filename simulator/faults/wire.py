@@ -119,7 +119,7 @@ class LoseTradeUpdates(Lasting):
 
 @dataclass(frozen=True, kw_only=True)
 class OddUpdate(Sudden):
-    """An update that no version of the protocol knows."""
+    """An update of an event and a status that are not in the protocol."""
 
     event: str = "reassigned"
     status: str = "in_limbo"
@@ -161,6 +161,6 @@ class LateAccept(Counted):
 
 @dataclass(frozen=True, kw_only=True)
 class Http500AfterAccept(Counted):
-    """An order lives, though its answer says otherwise."""
+    """An order is taken, though its answer is an error."""
 
     status: int = 500

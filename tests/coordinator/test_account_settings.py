@@ -11,7 +11,7 @@ from coordinator.config import parse_config
 from coordinator.core import records as r
 from coordinator.core.setup import Setup
 from coordinator.settings import Settings
-from coordinator.shell.session import Run
+from coordinator.shell.run import Run
 from tests.coordinator.bad_configs import controls, entry, several
 from tests.coordinator.bench import PLAN, Bench, D, asset, order_id, spec
 

@@ -23,7 +23,8 @@ from coordinator.shell.journal import Journal
 from coordinator.shell.journal_rows import Entry
 from coordinator.shell.ports import Ports
 from coordinator.shell.reload_request import Proposal
-from coordinator.shell.session import Run, RunResult, trade_session
+from coordinator.shell.run import Run, RunResult
+from coordinator.shell.session import trade_session
 from tests.proof.together import with_objects
 from tests.proof.virtual import Fibers, Killed
 from tests.proof.wire import WireJournal, WireRest, WireStream

@@ -26,7 +26,7 @@ from coordinator.errors import BrokerRejected, MultiTraderError
 from coordinator.settings import Settings
 from coordinator.shell.alpaca_rest import AlpacaRest
 from coordinator.shell.rest import Api
-from coordinator.shell.session import Run
+from coordinator.shell.run import Run
 from coordinator.shell.streams import Stream, StreamWatch, market_stream, order_stream, quiet_sdk
 from simulator.server import Simulator
 from tests.e2e.running import simulator_options
