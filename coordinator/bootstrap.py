@@ -22,6 +22,7 @@ from coordinator.claims import Claims
 from coordinator.config import CoordinatorConfig, Mode, default_config, load_config
 from coordinator.core.lane import StrategySpec, tickers_of
 from coordinator.core.live_view import LiveView, StrategyView
+from coordinator.core.records import SessionEnd
 from coordinator.core.setup import Setup
 from coordinator.core.values import ZERO, is_crypto
 from coordinator.embedded import FILL_MODEL, Simulation, claim_account, embedded_simulator
@@ -136,7 +137,8 @@ class _Launch:
         own = specs_of((*config.active, *config.shadows), options.min_warmup_bars)
         shadows = {strategy.name for strategy in config.shadows}
         if not own:
-            return SessionOutcome("Completed", "No strategy of the configuration is enabled.")
+            said = "No strategy of the configuration is enabled."
+            return SessionOutcome(SessionEnd.COMPLETED, said)
         with (
             walls(own, BUILT_IN, beside=shadows, restless=options.speed != 1, load=load) as walled,
             _settings(config, options, self.environment) as settings,
@@ -290,7 +292,8 @@ def _outcome(result: RunResult | None, options: RunOptions) -> SessionOutcome:
         day = f"on {options.date}: choose another date" if options.date else "today"
         return SessionOutcome("MarketClosed", f"No session is left for these strategies {day}.")
     fills = f" Simulated fills: {options.fill_model or FILL_MODEL}." if options.simulated else ""
-    ended = "traded to its end" if result.status == "Completed" else "was stopped before its end"
+    whole = result.status is SessionEnd.COMPLETED
+    ended = "traded to its end" if whole else "was stopped before its end"
     return SessionOutcome(
         status=result.status,
         message=f"Session {result.session_id} {ended}.{fills}",

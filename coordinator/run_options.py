@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Literal
 
 from coordinator.core.live_view import StrategyView
+from coordinator.core.records import SessionEnd
 
 SIMULATED_SPEED = 600.0
 
@@ -47,9 +49,9 @@ class RunOptions:
 
 @dataclass(frozen=True, slots=True)
 class SessionOutcome:
-    """How a run ended: `status` is 'Completed', 'MarketClosed' or 'StoppedEarly'."""
+    """How a run ended: `status` is 'MarketClosed' where no session was left to trade."""
 
-    status: str
+    status: SessionEnd | Literal["MarketClosed"]
     message: str
     account: str | None = None
     session_id: str | None = None

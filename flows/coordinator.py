@@ -19,6 +19,7 @@ from prefect.states import Cancelled, Completed, Failed
 
 from coordinator.bootstrap import RunOptions, SessionOutcome, run_session
 from coordinator.config import default_config, load_config
+from coordinator.core.records import SessionEnd
 from coordinator.errors import OperatorError
 from coordinator.private import leave_no_core
 from coordinator.shell.lease import LeaseHeld
@@ -165,9 +166,7 @@ def name_of(options: RunOptions) -> str:
 def named_state(outcome: SessionOutcome) -> State[Any]:
     """The state whose name says how a session ended; the UI and the triggers read that name."""
     match outcome.status:
-        case "Completed":
+        case SessionEnd.COMPLETED:
             return Completed(message=outcome.message)
-        case "MarketClosed" | "StoppedEarly":
-            return Completed(name=outcome.status, message=outcome.message)
-        case unknown:
-            raise AssertionError(f"a session cannot end as {unknown!r}")
+        case SessionEnd.STOPPED_EARLY | "MarketClosed" as name:
+            return Completed(name=name, message=outcome.message)

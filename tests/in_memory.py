@@ -105,9 +105,8 @@ class InMemorySession:
 
     def finish(self) -> None:
         """Close the session with the venue's account."""
-        ended = r.SessionEnded(
-            self.now, self.session_id, "Completed", self.venue.ledger.cash, self.positions()
-        )
+        status, cash = r.SessionEnd.COMPLETED, self.venue.ledger.cash
+        ended = r.SessionEnded(self.now, self.session_id, status, cash, self.positions())
         self._keep([ended], self.engine.books)
 
     def step(self) -> None:

@@ -256,7 +256,8 @@ class Backtest:
         session.settle()
         end = opened.plan.end
         cash, positions = exchange.cash, exchange.positions()
-        ended = r.SessionEnded(end, opened.name.session_id, "Completed", cash, positions)
+        status = r.SessionEnd.COMPLETED
+        ended = r.SessionEnded(end, opened.name.session_id, status, cash, positions)
         books.apply_all([ended])
         advance((end - opened.start) // MINUTE)
         return readout.rows(ended)

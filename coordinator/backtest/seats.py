@@ -19,7 +19,7 @@ from coordinator.core.books import Books
 from coordinator.core.lane import FAULT, StrategySpec
 from coordinator.core.ledger import Position, SubAccount
 from coordinator.core.risk import Asset
-from coordinator.core.values import Side
+from coordinator.core.values import Denial, Side
 
 Standing = tuple[int, Decimal, dict[str, Decimal]]
 """From which minute on a book had so much cash and held these quantities."""
@@ -121,7 +121,7 @@ class Book:
         if limits.max_daily_loss is not None and risk.loss_reached(
             limits, self.equity(minute) - self.baseline
         ):
-            self.stopped = "max_daily_loss"
+            self.stopped = Denial.MAX_DAILY_LOSS
             return
         fault = next((text for at, text in self.faults if at <= minute), "")
         if fault:
@@ -132,7 +132,7 @@ class Book:
         most = self.spec.limits.max_daily_trades
         if self.stopped:
             return self.stopped
-        return "max_daily_trades" if most is not None and self.entries >= most else ""
+        return Denial.MAX_DAILY_TRADES if most is not None and self.entries >= most else ""
 
     def next_id(self) -> str:
         """The client id of its next order."""

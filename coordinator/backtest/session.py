@@ -79,10 +79,11 @@ class Session:
         for update in updates:
             self._take(self.engine.handle(update))
 
-    def finish(self, status: str = "Completed") -> None:
+    def finish(self) -> None:
         """End the session, with the account as the exchange has it."""
         self._take(self.engine.close(self.now))
         cash, positions = self.exchange.cash, self.exchange.positions()
+        status = r.SessionEnd.COMPLETED
         ended = r.SessionEnded(self.now, self.session_id, status, cash, positions)
         self._keep(self.engine.books, ended)
 

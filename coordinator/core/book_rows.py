@@ -14,8 +14,6 @@ from coordinator.core.lane import FAULT
 from coordinator.core.order_rows import Row
 from coordinator.core.values import ATTO, ZERO
 
-_STATUS_WORDS = {"Completed": "closed", "StoppedEarly": "stopped_early"}
-
 
 def session_row(opened: r.SessionOpened, ended: r.SessionEnded | None) -> Row:
     """The session itself; open while nothing has ended it."""
@@ -27,9 +25,17 @@ def session_row(opened: r.SessionOpened, ended: r.SessionEnded | None) -> Row:
         "session_date": opened.session_date,
         "opened_at": opened.at,
         "closed_at": ended.at if ended else None,
-        "status": _STATUS_WORDS[ended.status] if ended else "open",
+        "status": _word(ended.status) if ended else "open",
         "config_hash": opened.config_hash,
     }
+
+
+def _word(status: r.SessionEnd) -> str:
+    match status:
+        case r.SessionEnd.COMPLETED:
+            return "closed"
+        case r.SessionEnd.STOPPED_EARLY:
+            return "stopped_early"
 
 
 def strategy_row(opened: r.SessionOpened, opening: r.Opening) -> Row:

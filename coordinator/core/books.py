@@ -19,7 +19,7 @@ from coordinator.core.ledger import Ledger, SubAccount, agrees
 from coordinator.core.neighbours import Neighbours
 from coordinator.core.orders import Order, Orders, OrderStatus
 from coordinator.core.postings import Postings
-from coordinator.core.values import UNASSIGNED, ZERO, Bar, Side, exactly
+from coordinator.core.values import UNASSIGNED, ZERO, Bar, Denial, Side, exactly
 
 FUNDING = "funding"
 """The transfer that begins a book."""
@@ -166,10 +166,10 @@ class Books:
         """Whose books this coordinator keeps: those that it runs, and what they left behind."""
         return [name for name in self.days if name != UNASSIGNED]
 
-    def halted(self, strategy: str) -> str:
-        """Why an operator lets a strategy open nothing; empty if it may."""
-        paused = "paused" if strategy in self.halts.paused else ""
-        return "killed" if self.killed else paused
+    def halted(self, strategy: str) -> Denial | None:
+        """Why an operator lets a strategy open nothing; None if it may."""
+        paused = Denial.PAUSED if strategy in self.halts.paused else None
+        return Denial.KILLED if self.killed else paused
 
     def order(self, client_order_id: str) -> Order:
         """The order with this id, which the journal must know."""

@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from coordinator.core.books import Books
 from coordinator.core.session import SessionPlan
-from coordinator.core.values import MINUTE, ZERO, Bar, Side
+from coordinator.core.values import MINUTE, ZERO, Bar, Denial, Side
 
 LEAPS_WITHIN = timedelta(days=7)
 """Longer than any break of a market: a price that moves by half in more time need not have leapt.
@@ -59,24 +59,26 @@ class Gate:
     _minute: datetime | None = None
     _spendable: Decimal = ZERO
 
-    def refuses(self, strategy: str, qty: Decimal, cost: Decimal, bar: Bar, now: datetime) -> str:
-        """Why a buy of `qty` for `cost` at the bar's close may not go out; empty if it may."""
+    def refuses(
+        self, strategy: str, qty: Decimal, cost: Decimal, bar: Bar, now: datetime
+    ) -> Denial | None:
+        """Why a buy of `qty` for `cost` at the bar's close may not go out; None if it may."""
         last_end, limits = self.plan.last_end(bar.symbol), self.controls
         if last_end is None or now >= last_end:
-            return "session"
+            return Denial.SESSION
         if _above(qty, limits.max_order_qty):
-            return "max_order_qty"
+            return Denial.MAX_ORDER_QTY
         if _above(cost, limits.max_order_notional):
-            return "max_order_notional"
+            return Denial.MAX_ORDER_NOTIONAL
         most = limits.max_symbol_notional
         if most is not None and self._exposure(strategy, bar) + cost > most:
-            return "max_symbol_notional"
+            return Denial.MAX_SYMBOL_NOTIONAL
         own = self.books.orders.open_of(strategy)
         if own and any(o.symbol == bar.symbol and o.side is Side.BUY for o in own):
-            return "duplicate"
+            return Denial.DUPLICATE
         if not self.apart and cost > self._free(bar.start):
-            return "buying_power"
-        return ""
+            return Denial.BUYING_POWER
+        return None
 
     def spend(self, cost: Decimal) -> None:
         """Note an entry that goes out in this minute, of so many dollars."""

@@ -18,7 +18,7 @@ from coordinator.core.lane import FAULT, StrategySpec
 from coordinator.core.lanes import Lanes
 from coordinator.core.minute_views import MinuteView, Participant
 from coordinator.core.router import Router
-from coordinator.core.values import Bar, Reason
+from coordinator.core.values import Bar, Denial, Reason
 
 LATE = timedelta(seconds=90)
 """A bar that arrives longer than this after its end opens nothing."""
@@ -75,7 +75,7 @@ class Decider:
         moved = self._books.ledger[spec.name].transferred - day.transferred_before
         pnl = view.equity(self._books.ledger.marks) - day.start_equity - moved
         if risk.loss_reached(spec.limits, pnl):
-            self._record(r.EntriesStopped(now, spec.name, "max_daily_loss"))
+            self._record(r.EntriesStopped(now, spec.name, Denial.MAX_DAILY_LOSS))
 
     def _check_fault(self, spec: StrategySpec, now: datetime) -> None:
         fault = self._lanes.fault(spec)
@@ -110,10 +110,10 @@ class Decider:
             return
         cost = qty * close
         late = now - bar.end > LATE
-        denial = next(self.denials(spec, bar.symbol, late=late), "")
+        denial = next(self.denials(spec, bar.symbol, late=late), None)
         denial = denial or self._gate.refuses(spec.name, qty, cost, bar, now)
         if not denial and self._gate.floods(spec.name, len(spec.tickers), now):
-            denial = "max_orders_per_minute"
+            denial = Denial.MAX_ORDERS_PER_MINUTE
             self._record(r.EntriesStopped(now, spec.name, denial))
         if denial:
             self._desk.deny_entry(spec.name, bar.symbol, qty, close, denial, now)
@@ -124,7 +124,7 @@ class Decider:
         self._desk.buy(spec.name, bar.symbol, qty, close, now)
 
     def denials(self, spec: StrategySpec, symbol: str, *, late: bool) -> Iterator[str]:
-        """What keeps a strategy from opening a position, the gravest first."""
+        """What keeps a strategy from opening a position, the gravest first: Denials, or a fault."""
         day = self._books.days[spec.name]
         most = spec.limits.max_daily_trades
         if halted := self._books.halted(spec.name):
@@ -133,12 +133,12 @@ class Decider:
             yield day.stopped
         frozen = self._books.frozen
         if frozen and any(found.symbol in ("", symbol) for found in frozen.values()):
-            yield "frozen"
+            yield Denial.FROZEN
         if symbol in self.blind:
-            yield "blind"
+            yield Denial.BLIND
         if most is not None and day.entries + self._desk.intents.entries_wished(spec.name) >= most:
-            yield "max_daily_trades"
+            yield Denial.MAX_DAILY_TRADES
         if late:
-            yield "stale"
+            yield Denial.STALE
         if not self._assets[symbol].tradable:
-            yield "not_tradable"
+            yield Denial.NOT_TRADABLE

@@ -21,7 +21,7 @@ from coordinator.core.intents import Intents
 from coordinator.core.lane import StrategySpec
 from coordinator.core.orders import Order, OrderStatus, Phase, may_move
 from coordinator.core.risk import Asset
-from coordinator.core.values import Reason, Side
+from coordinator.core.values import Denial, Reason, Side
 
 
 class OrderDesk:
@@ -92,7 +92,7 @@ class OrderDesk:
     def withdraw(self, order: Order, reason: Reason, now: datetime) -> None:
         """End an open order; what it has filled is sold, unless its strategy was `removed`."""
         if order.status is OrderStatus.WAITING:
-            self._deny(order, now, "withdrawn")
+            self._deny(order, now, Denial.WITHDRAWN)
             return
         if order.cancel_reason is None:
             self.blotter.record(r.CancelRequested(now, order.client_order_id, reason))
@@ -110,14 +110,14 @@ class OrderDesk:
         orders = self.books.orders
         for symbol in orders.open_among(symbols):
             for order in outdated(orders.open_on(symbol)):
-                self._deny(order, now, "stale")
+                self._deny(order, now, Denial.STALE)
 
     def drop_waiting(self, now: datetime, *, older_than: timedelta = timedelta(0)) -> None:
         """Drop what still waits for its turn and is older than that, or cannot be sent any more."""
         for order in self.books.orders.open():
             too_old = now - order.decided_at >= older_than or order.symbol not in self.assets
             if order.status is OrderStatus.WAITING and too_old:
-                self._deny(order, now, "session_over")
+                self._deny(order, now, Denial.SESSION_OVER)
 
     def drop_barred(self, now: datetime) -> None:
         """Drop the entries that wait for their turn, and that an operator has halted since."""
@@ -143,7 +143,7 @@ class OrderDesk:
         """An order never reached the broker."""
         order = self.books.orders.get(order_id)
         if order is not None and order.status in (OrderStatus.SUBMITTED, OrderStatus.UNKNOWN):
-            self._deny(order, now, "never_reached_broker")
+            self._deny(order, now, Denial.NEVER_REACHED_BROKER)
 
     def move(self, order_id: str, status: OrderStatus, reason: str, now: datetime) -> None:
         """Move an order on our own account, if its state allows that."""
@@ -174,12 +174,12 @@ class OrderDesk:
                 left -= order.open_qty
         return left - self.intents.sale_wished(symbol)
 
-    def _deny(self, order: Order, now: datetime, reason: str) -> None:
+    def _deny(self, order: Order, now: datetime, reason: Denial) -> None:
         self.move(order.client_order_id, OrderStatus.DENIED, reason, now)
 
-    def _barred(self, order: Order) -> str:
+    def _barred(self, order: Order) -> Denial | None:
         """Why an entry may not go any more, since an operator halted it."""
-        return self.books.halted(order.strategy) if order.side is Side.BUY else ""
+        return self.books.halted(order.strategy) if order.side is Side.BUY else None
 
     def _release_next(self, symbol: str, now: datetime) -> None:
         while waiting := next_waiting(self.books.orders.open_on(symbol)):

@@ -20,7 +20,7 @@ from coordinator.core.minute_views import MinuteView
 from coordinator.core.orders import Order
 from coordinator.core.risk import Asset
 from coordinator.core.session import SessionPlan
-from coordinator.core.values import MINUTE, ZERO, Side
+from coordinator.core.values import MINUTE, ZERO, Denial, Side
 
 _SHOWN = Context(prec=12)
 UNKNOWN = "too few bars"
@@ -221,7 +221,7 @@ class Case:
     def _held_back(self) -> Iterator[str]:
         """What would deny an entry now."""
         if not self.plan.is_open(self.ticker, self.now):
-            yield "session: its market is closed."
+            yield self._in_words(Denial.SESSION)
         if self._is_cold():
             yield f"warm-up: {self.bars} of {self.spec.min_warmup_bars} bars have been seen."
         yield from (self._in_words(denial) for denial in self.denials)
@@ -239,21 +239,21 @@ def _frozen(case: Case) -> str:
 
 
 _SENTENCES: Mapping[str, Callable[[Case], str]] = {
-    "paused": lambda case: f"until `multi-trader resume {case.spec.name}`.",
-    "killed": lambda _: "the whole account, until `multi-trader revive`.",
-    "frozen": _frozen,
-    "blind": lambda _: "its stream brings no bars; entries wait until it does.",
-    "stale": lambda _: "the bar came more than 90 s late, or the entry's turn came too late.",
-    "max_daily_trades": lambda case: f"{case.spec.limits.max_daily_trades} entries a day.",
-    "max_daily_loss": lambda _: "the day's loss has reached it; entries go on the next day.",
-    "max_orders_per_minute": lambda _: "it wished for too many in a minute; none more today.",
-    "session": lambda _: "its market is closed.",
-    "duplicate": lambda _: "a buy of its own is open already.",
-    "buying_power": lambda _: "the account's cash is held by open orders.",
-    "not_tradable": lambda _: "the broker does not trade it now.",
-    "max_order_qty": lambda _: "the account's control on one order's size.",
-    "max_order_notional": lambda _: "the account's control on one order's value.",
-    "max_symbol_notional": lambda _: "the account's control on what it has in one ticker.",
+    Denial.PAUSED: lambda case: f"until `multi-trader resume {case.spec.name}`.",
+    Denial.KILLED: lambda _: "the whole account, until `multi-trader revive`.",
+    Denial.FROZEN: _frozen,
+    Denial.BLIND: lambda _: "its stream brings no bars; entries wait until it does.",
+    Denial.STALE: lambda _: "the bar came more than 90 s late, or the entry's turn came too late.",
+    Denial.MAX_DAILY_TRADES: lambda case: f"{case.spec.limits.max_daily_trades} entries a day.",
+    Denial.MAX_DAILY_LOSS: lambda _: "the day's loss has reached it; entries go on the next day.",
+    Denial.MAX_ORDERS_PER_MINUTE: lambda _: "it wished for too many in a minute; none more today.",
+    Denial.SESSION: lambda _: "its market is closed.",
+    Denial.DUPLICATE: lambda _: "a buy of its own is open already.",
+    Denial.BUYING_POWER: lambda _: "the account's cash is held by open orders.",
+    Denial.NOT_TRADABLE: lambda _: "the broker does not trade it now.",
+    Denial.MAX_ORDER_QTY: lambda _: "the account's control on one order's size.",
+    Denial.MAX_ORDER_NOTIONAL: lambda _: "the account's control on one order's value.",
+    Denial.MAX_SYMBOL_NOTIONAL: lambda _: "the account's control on what it has in one ticker.",
 }
 
 

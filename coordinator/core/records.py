@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
-from enum import Enum
+from enum import Enum, StrEnum
 
 from coordinator.core.carried import Holding as Holding
 from coordinator.core.carried import Opening as Opening
@@ -46,6 +46,13 @@ class ActivityKind(Enum):
     TRANSFER = "transfer"
     SPLIT = "split"
     ROUNDING = "rounding"
+
+
+class SessionEnd(StrEnum):
+    """How a session ended: at its markets' close, or before it."""
+
+    COMPLETED = "Completed"
+    STOPPED_EARLY = "StoppedEarly"
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +123,7 @@ class SessionEnded:
 
     at: datetime
     session_id: str
-    status: str
+    status: SessionEnd
     broker_cash: Decimal | None
     broker_positions: Mapping[str, Decimal]
 
@@ -187,7 +194,10 @@ class OrderReleased:
 
 @dataclass(frozen=True, slots=True)
 class EntryDenied:
-    """An entry that a limit refused; it has an id, but was never an order at the broker."""
+    """An entry that a limit refused; it has an id, but was never an order at the broker.
+
+    `reason` is a Denial, or a fault's text.
+    """
 
     at: datetime
     client_order_id: str
@@ -202,8 +212,8 @@ class EntryDenied:
 class OrderMoved:
     """An order's state changed, by the broker's report or by our own refusal.
 
-    `replaced_by` is the broker's id of the order that a human put in its place, while that one is
-    not ours yet.
+    `reason` is the broker's own words, or a Denial. `replaced_by` is the broker's id of the order
+    that a human put in its place, while that one is not ours yet.
     """
 
     at: datetime
@@ -290,7 +300,7 @@ class ActivityBooked:
 
 @dataclass(frozen=True, slots=True)
 class EntriesStopped:
-    """A strategy opens nothing more until its day's end."""
+    """A strategy opens nothing more until its day's end, for a Denial or a fault's text."""
 
     at: datetime
     strategy: str

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, InvalidOperation, Overflow
 from decimal import getcontext as _getcontext
 from decimal import setcontext as _setcontext
-from enum import Enum
+from enum import Enum, StrEnum
 from functools import wraps
 from operator import attrgetter
 from typing import Any, NamedTuple, ParamSpec, TypeVar
@@ -241,3 +241,29 @@ class Reason(Enum):
     TARGET = "target"
     FLATTEN = "flatten"
     REMOVED = "removed"  # of a cancellation only: nothing is sold after it
+
+
+class Denial(StrEnum):
+    """Why an entry is refused, or an order is never sent.
+
+    It is a text because a fault's or the broker's own words stand in the same fields.
+    """
+
+    KILLED = "killed"
+    PAUSED = "paused"
+    FROZEN = "frozen"
+    BLIND = "blind"
+    MAX_DAILY_TRADES = "max_daily_trades"
+    MAX_DAILY_LOSS = "max_daily_loss"
+    MAX_ORDERS_PER_MINUTE = "max_orders_per_minute"
+    STALE = "stale"
+    NOT_TRADABLE = "not_tradable"
+    SESSION = "session"
+    MAX_ORDER_QTY = "max_order_qty"
+    MAX_ORDER_NOTIONAL = "max_order_notional"
+    MAX_SYMBOL_NOTIONAL = "max_symbol_notional"
+    DUPLICATE = "duplicate"
+    BUYING_POWER = "buying_power"
+    WITHDRAWN = "withdrawn"
+    SESSION_OVER = "session_over"
+    NEVER_REACHED_BROKER = "never_reached_broker"

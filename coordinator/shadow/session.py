@@ -111,7 +111,7 @@ class ShadowSession:
         self.specs = asked.setup.specs
         self._keep()
 
-    def finish(self, status: str) -> None:
+    def finish(self, status: r.SessionEnd) -> None:
         """End the session."""
         self.stage.finish(status)
         self._keep()
@@ -125,7 +125,8 @@ class ShadowSession:
         opened, at = books.session, books.last_at
         if opened is None or books.ended is not None or at is None:
             return
-        ended = r.SessionEnded(at, opened.session_id, "StoppedEarly", None, {})
+        status = r.SessionEnd.STOPPED_EARLY
+        ended = r.SessionEnded(at, opened.session_id, status, None, {})
         books.apply_all([ended])
         self._journal.append(opened.session_id, [ended])
 

@@ -102,7 +102,7 @@ class Shadow:
         stands = ["", f"They stand still: {self._fault}"] if self._fault else []
         return "\n".join(["", heading, RULE, *books, *stands, "", RULE])
 
-    def end(self, status: str) -> None:
+    def end(self, status: r.SessionEnd) -> None:
         """End their session."""
         if (session := self._session) is not None:
             self._safely(lambda: session.finish(status))

@@ -102,7 +102,7 @@ class Stage:
         assets = {ticker: asset_of(ticker) for ticker in asked.setup.tickers}
         self._take(self.engine.handle(replace(asked, assets=assets)), asked.now)
 
-    def finish(self, status: str) -> None:
+    def finish(self, status: r.SessionEnd) -> None:
         """End the session."""
         now, opened = self.books.last_at, self.books.session
         assert now is not None

@@ -82,7 +82,8 @@ class Settling:
         """Record the end of the last session if its process died before doing so."""
         opened = self.books.session
         if opened is not None and self.books.ended is None:
-            ended = r.SessionEnded(now, opened.session_id, "StoppedEarly", None, {})
+            status = r.SessionEnd.STOPPED_EARLY
+            ended = r.SessionEnded(now, opened.session_id, status, None, {})
             self.books.apply_all([ended])
             self.keep(opened.session_id, [ended])
 

@@ -104,7 +104,7 @@ class LiveSession:
         self.gap_repair.ask_for_orders()
         self.gap_repair.ask_for_bars()
 
-    async def run(self, done: Callable[[], bool] = lambda: False) -> str:
+    async def run(self, done: Callable[[], bool] = lambda: False) -> r.SessionEnd:
         """Trade until everything has closed, a stop is asked for or `done`; returns the status.
 
         Raises:
@@ -132,7 +132,7 @@ class LiveSession:
             self.handlers.tell_rest()
         if self._stop is not None and self._stop.lost:
             raise BrokerUnavailable(f"the {self._stop.lost} stream ended; start again to go on")
-        return "Completed" if self._over else "StoppedEarly"
+        return r.SessionEnd.COMPLETED if self._over else r.SessionEnd.STOPPED_EARLY
 
     async def _pump(self, done: Callable[[], bool], deadline_s: float | None = None) -> None:
         while not done():

@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from coordinator.core.opening import open_session
+from coordinator.core.records import SessionEnd
 from coordinator.core.session import SessionPlan
 from coordinator.shell import startup
 from coordinator.shell.agreement import Settling, agree
@@ -47,7 +48,7 @@ async def flatten(run: Run, ports: Ports, *, deadline_s: float) -> None:
 
 async def _run_until_flat(
     run: Run, ports: Ports, live: LiveSession, started: Started, deadline_s: float
-) -> str:
+) -> SessionEnd:
     """Run the loop until all is flat. It does not wait for the order stream: REST tells as much."""
     watch = StreamWatch("orders", live.gap_repair.ask_for_account)
     live.watchdog.watch_orders(watch)

@@ -12,6 +12,7 @@ from coordinator.core.engine import Engine
 from coordinator.core.lanes import WORTH_A_BANK
 from coordinator.core.live_view import StrategyView
 from coordinator.core.opening import SessionName, session_id
+from coordinator.core.records import SessionEnd
 from coordinator.core.risk import Asset
 from coordinator.core.session import Hours, SessionPlan
 from coordinator.core.setup import Setup
@@ -100,7 +101,7 @@ class Run:
 class RunResult:
     """How a session ended."""
 
-    status: str
+    status: SessionEnd
     account: str
     session_id: str
     summary: str

@@ -82,7 +82,7 @@ def live_session(run: Run, ports: Ports, started: Started, narrator: Narrator) -
 
 async def _trade(
     run: Run, ports: Ports, live: LiveSession, started: Started, stop: asyncio.Event
-) -> str:
+) -> r.SessionEnd:
     """Connect the streams, repair what was missed meanwhile, and trade."""
     async with AsyncExitStack() as surroundings:
         streams = []
@@ -245,7 +245,9 @@ def _close_unfinished(run: Run, ports: Ports, broker: Broker, path: Path, now: d
         settling.end_unfinished(now)
 
 
-def end_session(run: Run, ports: Ports, started: Started, status: str) -> list[r.DiscrepancyFound]:
+def end_session(
+    run: Run, ports: Ports, started: Started, status: r.SessionEnd
+) -> list[r.DiscrepancyFound]:
     """Compare with the broker once more, and end the session in the journal."""
     books = started.engine.books
     found: list[r.DiscrepancyFound] = []

@@ -105,7 +105,7 @@ class Shadows(Protocol):
     def summary(self) -> str:
         """The summary of their day; empty without shadows."""
 
-    def end(self, status: str) -> None:
+    def end(self, status: r.SessionEnd) -> None:
         """End their session."""
 
     def close(self) -> None:
@@ -180,7 +180,7 @@ class _NoShadows:
     def summary(self) -> str:
         return ""
 
-    def end(self, status: str) -> None:
+    def end(self, status: r.SessionEnd) -> None:
         """Does nothing."""
 
     def close(self) -> None:

@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 from coordinator.core import codec
 from coordinator.core import records as r
 from coordinator.core.codec import decode, decode_all, encode, encode_all
+from coordinator.core.orders import OrderStatus
 from coordinator.core.texts import WRITERS
-from coordinator.core.values import Bar, Reason, Side, wire_bar
+from coordinator.core.values import Bar, Denial, Reason, Side, wire_bar
 
 D = Decimal
 KINDS = get_args(r.Record)
@@ -95,6 +96,19 @@ def test_a_text_with_a_value_of_another_type_is_the_one_of_the_walk_over_all_fie
     names = [f.name for f in fields(kind) if hints[f.name] in (str, Decimal, datetime)]
     record = replace(data.draw(whole(kind)), **{data.draw(st.sampled_from(names)): value})
     assert encode(record)[1] == codec._text(codec._plain(record))
+
+
+@pytest.mark.parametrize("denial", Denial)
+def test_a_denial_is_written_as_its_word_and_a_replayed_one_is_the_same(denial: Denial) -> None:
+    at = datetime(2026, 3, 16, tzinfo=UTC)
+    for record in (
+        r.EntryDenied(at, "A.1", "A", "SPY", D(1), D(1), denial),
+        r.OrderMoved(at, "A.1", OrderStatus.DENIED, reason=denial),
+        r.EntriesStopped(at, "A", denial),
+    ):
+        written = encode(record)
+        assert written == encode(replace(record, reason=denial.value))
+        assert decode(*written) == record
 
 
 minutes = st.lists(

@@ -19,7 +19,7 @@ from coordinator.core import records as r
 from coordinator.core.explanation import UNKNOWN, Explanation, shown
 from coordinator.core.lane import Lane, StrategySpec
 from coordinator.core.messages import Act, OperatorAsked
-from coordinator.core.values import MINUTE
+from coordinator.core.values import MINUTE, Denial
 from coordinator.shell.control_client import ask
 from coordinator.shell.control_protocol import Reply, Request
 from coordinator.strategies import (
@@ -267,6 +267,18 @@ def test_a_denial_that_is_not_written_twice_is_still_told() -> None:
         bench.minute(minute, {"SPY": "100"})
         assert told(bench).did == "denied"
     assert len(bench.denials()) == 1
+
+
+OF_ORDERS_ALONE = {Denial.WITHDRAWN, Denial.SESSION_OVER, Denial.NEVER_REACHED_BROKER}
+"""Why an order was never sent; no entry is denied for it."""
+
+
+@pytest.mark.parametrize("denial", [one for one in Denial if one not in OF_ORDERS_ALONE])
+def test_every_denial_of_an_entry_has_a_sentence(denial: Denial) -> None:
+    bench = Bench(spec("A", {("SPY", 0): 1}, max_daily_trades=0))
+    bench.minute(0, {"SPY": "100"})
+    bench.books.denied["A", "SPY"] = denial.value  # as a journal brings it back
+    assert f"the entry was denied: {denial}: " in told(bench).because
 
 
 def test_a_late_bar_is_told_as_such() -> None:

@@ -117,7 +117,7 @@ def test_a_sources_mark_changes_with_its_records(tmp_path: Path) -> None:
     (before,) = session_sources(tmp_path)
     journal = Journal(tmp_path / "PA1" / "journal.db", "PA1", "bench")
     journal.skip_to_end()
-    end = r.SessionEnded(bench.now + MINUTE, before.session_id, "Completed", None, {})
+    end = r.SessionEnded(bench.now + MINUTE, before.session_id, r.SessionEnd.COMPLETED, None, {})
     journal.append(bench.name.session_id, [end])
     journal.close()
     (after,) = session_sources(tmp_path)
@@ -185,7 +185,7 @@ def test_a_session_runs_while_it_has_no_end_and_its_coordinator_holds_the_lease(
     session = bench.books.session.session_id
     records: list[r.Record] = list(bench.records)
     if is_over:
-        records.append(r.SessionEnded(bench.now, session, "Completed", None, {}))
+        records.append(r.SessionEnded(bench.now, session, r.SessionEnd.COMPLETED, None, {}))
     keep(tmp_path, records)
     with Leases(tmp_path / "leases") as leases:
         if holds:
@@ -198,7 +198,7 @@ def test_a_session_that_was_resumed_after_its_end_runs_again(tmp_path: Path) -> 
     bench = holding()
     assert bench.books.session is not None
     session = bench.books.session.session_id
-    ended = r.SessionEnded(bench.now, session, "StoppedEarly", None, {})
+    ended = r.SessionEnded(bench.now, session, r.SessionEnd.STOPPED_EARLY, None, {})
     keep(tmp_path, [*bench.records, ended, r.SessionResumed(bench.now, session)])
     with Leases(tmp_path / "leases") as leases:
         leases.take_for_coordinator("PA1", "bench")

@@ -292,7 +292,8 @@ def test_a_session_that_ended_before_its_cents_were_booked_leaves_them_to_the_ne
     cash = None if off is None else bench.books.ledger.net_cash() + D(off)
     session = bench.books.session
     assert session is not None
-    bench.books.apply(r.SessionEnded(bench.now, session.session_id, "Completed", cash, {}))
+    status = r.SessionEnd.COMPLETED
+    bench.books.apply(r.SessionEnded(bench.now, session.session_id, status, cash, {}))
     again = Bench(*bench.specs, plan=TOMORROW, books=bench.books)
     assert again.books.posted.unsettled == left
 

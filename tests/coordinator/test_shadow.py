@@ -125,7 +125,7 @@ def test_a_shadow_is_its_own_backtest_to_the_last_digit(tmp_path: Path, bars: Pa
     shadow = day.begin()
     for records in day.minutes():
         shadow.follow(records)
-    shadow.end("Completed")
+    shadow.end(r.SessionEnd.COMPLETED)
     [played] = backtest(tmp_path, {"strategies": [TWIN]}, bars, start=TUESDAY).play()
     assert len(day.rows()["fills"]) > 20
     assert compared(day.rows()) == compared(as_shadows(played.rows()))
@@ -167,7 +167,7 @@ def test_a_shadows_book_lives_on_into_the_next_session(tmp_path: Path, bars: Pat
         shadow = session.begin()
         for records in session.minutes():
             shadow.follow(records)
-        shadow.end("Completed")
+        shadow.end(r.SessionEnd.COMPLETED)
         shadow.close()
         (tmp_path / ACCOUNT / "journal.db").unlink()
     played = list(backtest(tmp_path, {"strategies": [TWIN]}, bars).play())
@@ -188,7 +188,7 @@ def test_what_fails_in_a_shadow_is_told_and_reaches_nobody_else(
     shadow._session._journal._connection.close()  # type: ignore[union-attr]
     for records in minutes:
         shadow.follow(records)
-    shadow.end("Completed")
+    shadow.end(r.SessionEnd.COMPLETED)
     failures = [line for line in caplog.records if "stand still" in line.getMessage()]
     assert len(failures) == 1
     assert failures[0].levelno == logging.ERROR
@@ -203,7 +203,7 @@ def test_what_a_shadow_buys_and_sells_is_told_in_dollars_and_cents(
     with caplog.at_level(logging.INFO, "coordinator"):
         for records in day.minutes(120):
             shadow.follow(records)
-    shadow.end("Completed")
+    shadow.end(r.SessionEnd.COMPLETED)
     told = [line for line in caplog.messages if line.endswith("(simulated)")]
     assert told
     form = r"\[Twin\] shadow: (buy|sell) [\d.]+ (SPY|QQQ) @ \$\d+\.\d\d \(simulated\)"
@@ -353,7 +353,7 @@ def test_no_question_about_the_account_is_answered_otherwise_because_of_a_shadow
     shadow = day.begin()
     for records in day.minutes():
         shadow.follow(records)
-    shadow.end("Completed")
+    shadow.end(r.SessionEnd.COMPLETED)
     day.session.finish()
     day.journal.append(day.name, day.session.records[day.seen :])
     account, beside = session_sources(tmp_path)
@@ -492,7 +492,7 @@ def test_bars_that_came_late_for_its_shadows_alone_change_no_fill_of_theirs(
             shadow = day.begin()
             following = Following(shadow)
         following.catch_up()
-    shadow.end("Completed")
+    shadow.end(r.SessionEnd.COMPLETED)
     [played] = backtest(tmp_path, {"strategies": [TWIN]}, bars, start=TUESDAY).play()
     assert compared(day.rows())["fills"] == compared(as_shadows(played.rows()))["fills"]
 

@@ -51,7 +51,7 @@ SAID = {
 }
 
 
-def ended(bench: Bench, status: str = "Completed") -> list[r.Record]:
+def ended(bench: Bench, status: r.SessionEnd = r.SessionEnd.COMPLETED) -> list[r.Record]:
     """The bench's records with the session's end."""
     bench.now += MINUTE
     ledger = bench.books.ledger
@@ -106,7 +106,7 @@ def a_day_with_a_crash_between_a_fill_and_the_next_bar() -> list[r.Record]:
 
 def a_day_stopped_early_and_resumed() -> list[r.Record]:
     bench = rich_day()
-    first = ended(bench, "StoppedEarly")
+    first = ended(bench, r.SessionEnd.STOPPED_EARLY)
     again = Bench(*bench.specs, books=bench.books)
     again.now = bench.now + MINUTE
     again.fill(bench.order("A", 5), "77992.69995")
@@ -278,7 +278,7 @@ def test_a_session_says_how_it_ended() -> None:
         for story in (a_day, a_day_that_is_still_running, a_day_stopped_early_and_resumed)
     }
     assert list(words.values()) == ["closed", "open", "closed"]
-    (row,) = statement(ended(rich_day(), "StoppedEarly"))["sessions"]
+    (row,) = statement(ended(rich_day(), r.SessionEnd.STOPPED_EARLY))["sessions"]
     assert row["status"] == "stopped_early"
     assert row["closed_at"] > row["opened_at"]  # type: ignore[operator]
 

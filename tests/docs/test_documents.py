@@ -18,6 +18,7 @@ from typer.testing import CliRunner
 from cli.main import app
 from coordinator.commands.import_plan import parse_plan
 from coordinator.config import load_config
+from coordinator.core.values import Denial
 from docs import configuration
 from tests.cli.conftest import Said, Shell, _logging_as_before, command
 from tests.cli.test_sql import fill_warehouse
@@ -185,3 +186,10 @@ def test_a_simulated_session_runs_as_it_stands(line: Line, folder: Path) -> None
 def test_the_reference_of_the_configuration_is_what_its_models_say() -> None:
     written = configuration.PAGE.read_text(encoding="utf-8")
     assert written == configuration.page(), "make it anew: python -m docs.configuration"
+
+
+def test_each_reason_why_an_entry_is_denied_stands_in_the_table_of_them() -> None:
+    page = (ROOT / "docs" / "risk.md").read_text(encoding="utf-8")
+    table = page.partition("## Why an entry was denied")[2].partition("\n## ")[0]
+    reasons = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    assert sorted(re.findall(r"`(\w+)`", "".join(reasons))) == sorted(Denial)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import httpx
 import pytest
@@ -16,6 +16,7 @@ from prefect.client.schemas.objects import StateType
 
 from coordinator.bootstrap import RunOptions, SessionOutcome, WarmupOutcome
 from coordinator.core.alerts import Alert, AlertKind
+from coordinator.core.records import SessionEnd
 from coordinator.errors import CredentialsError, SafetyRefusal
 from coordinator.shell.lease import LeaseHeld
 from flows.coordinator import session_state
@@ -27,6 +28,7 @@ ROOT = Path(__file__).parents[2]
 STOCKS = RunOptions(config=ROOT / "configs/stocks_only.json")
 CRYPTO = RunOptions(config=ROOT / "configs/crypto_only.json")
 NOON = datetime(2026, 3, 17, 12, tzinfo=UTC)
+COMPLETED, STOPPED_EARLY = SessionEnd.COMPLETED, SessionEnd.STOPPED_EARLY
 LATE = datetime(2026, 3, 17, 23, 55, tzinfo=UTC)
 
 
@@ -45,7 +47,7 @@ class FakeSession:
         return answer
 
 
-def outcome(status: str, summary: str = "") -> SessionOutcome:
+def outcome(status: SessionEnd | Literal["MarketClosed"], summary: str = "") -> SessionOutcome:
     return SessionOutcome(status, f"It was {status}.", "SIM0001", "s1", summary)
 
 
@@ -91,15 +93,15 @@ def end_of(
 @pytest.mark.parametrize(
     ("answer", "at_prefect", "type_", "name"),
     [
-        (outcome("Completed"), StateType.RUNNING, StateType.COMPLETED, "Completed"),
+        (outcome(COMPLETED), StateType.RUNNING, StateType.COMPLETED, "Completed"),
         (outcome("MarketClosed"), StateType.RUNNING, StateType.COMPLETED, "MarketClosed"),
-        (outcome("StoppedEarly"), StateType.RUNNING, StateType.COMPLETED, "StoppedEarly"),
-        (outcome("StoppedEarly"), StateType.CANCELLING, StateType.CANCELLED, "Cancelled"),
-        (outcome("StoppedEarly"), StateType.CANCELLED, StateType.CANCELLED, "Cancelled"),
-        (outcome("Completed"), StateType.CANCELLING, StateType.CANCELLED, "Cancelled"),
-        (outcome("Completed"), None, StateType.COMPLETED, "Completed"),
-        (outcome("Completed"), httpx.ConnectError("away"), StateType.COMPLETED, "Completed"),
-        (outcome("StoppedEarly"), httpx.ConnectError("away"), StateType.COMPLETED, "StoppedEarly"),
+        (outcome(STOPPED_EARLY), StateType.RUNNING, StateType.COMPLETED, "StoppedEarly"),
+        (outcome(STOPPED_EARLY), StateType.CANCELLING, StateType.CANCELLED, "Cancelled"),
+        (outcome(STOPPED_EARLY), StateType.CANCELLED, StateType.CANCELLED, "Cancelled"),
+        (outcome(COMPLETED), StateType.CANCELLING, StateType.CANCELLED, "Cancelled"),
+        (outcome(COMPLETED), None, StateType.COMPLETED, "Completed"),
+        (outcome(COMPLETED), httpx.ConnectError("away"), StateType.COMPLETED, "Completed"),
+        (outcome(STOPPED_EARLY), httpx.ConnectError("away"), StateType.COMPLETED, "StoppedEarly"),
         (LeaseHeld("held"), StateType.RUNNING, StateType.COMPLETED, "AlreadyRunning"),
         (SafetyRefusal("unsafe"), StateType.RUNNING, StateType.FAILED, "Failed"),
         (CredentialsError("no keys"), StateType.RUNNING, StateType.FAILED, "Failed"),
@@ -125,7 +127,7 @@ def test_the_summary_is_shown_where_there_is_one() -> None:
     shown: list[SessionOutcome] = []
     end_of(FakeSession(outcome("MarketClosed")), shown=shown)
     assert shown == []
-    ended = outcome("Completed", summary="TOTAL PnL")
+    ended = outcome(COMPLETED, summary="TOTAL PnL")
     end_of(FakeSession(ended), shown=shown)
     assert shown == [ended]
 
@@ -137,7 +139,7 @@ def test_the_summary_is_shown_where_there_is_one() -> None:
         (CredentialsError("no keys"), [AlertKind.REFUSED_START]),
         (LeaseHeld("held"), []),
         (outcome("MarketClosed"), []),
-        (replace(outcome("Completed"), discrepancies=2), [AlertKind.DISCREPANCY]),
+        (replace(outcome(COMPLETED), discrepancies=2), [AlertKind.DISCREPANCY]),
     ],
 )
 def test_a_refused_start_and_a_difference_at_the_end_are_told_to_automations(
@@ -158,7 +160,7 @@ def test_the_next_crypto_session_waits_for_the_one_that_ends_at_midnight(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("flows.handover.POLL_S", 0.0)
-    session = FakeSession(LeaseHeld("held"), LeaseHeld("held"), outcome("Completed"))
+    session = FakeSession(LeaseHeld("held"), LeaseHeld("held"), outcome(COMPLETED))
     state = end_of(session, options=CRYPTO, clock=[LATE])
     assert (state.name, session.starts) == ("Completed", 3)
 

@@ -15,7 +15,7 @@ from coordinator.backtest.compiled.player import Played
 from coordinator.backtest.compiled.scale import QUANTITY_PLACES
 from coordinator.backtest.reels import MICRO
 from coordinator.core.orders import OrderStatus
-from coordinator.core.values import MINUTE, ZERO, Reason, Side
+from coordinator.core.values import MINUTE, ZERO, Denial, Reason, Side
 
 _SIDES = Words((Side.BUY.value, Side.SELL.value, Side.BUY.value))
 _OURS = Words(("bt-",))
@@ -25,8 +25,8 @@ _REASONS = Words(
         Reason.SIGNAL.value,
         Reason.STOP.value,
         Reason.TARGET.value,
-        "max_daily_loss",
-        "max_daily_trades",
+        Denial.MAX_DAILY_LOSS.value,
+        Denial.MAX_DAILY_TRADES.value,
     )
 )
 

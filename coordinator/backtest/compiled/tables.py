@@ -57,7 +57,8 @@ class Statement:
             marks={},
             orders=(),
         )
-        ended = r.SessionEnded(played.plan.end, name.session_id, "Completed", None, {})
+        status = r.SessionEnd.COMPLETED
+        ended = r.SessionEnded(played.plan.end, name.session_id, status, None, {})
         return {
             "sessions": [session_row(opened, ended)],
             "strategies": LaterRows(self._strategies),
