@@ -60,7 +60,7 @@ class RiskConfig(BaseModel):
 
     max_position_size: Annotated[
         Exact,
-        Field(gt=0, le=1, description="most of the sub-account's equity in one ticker, a fraction"),
+        Field(gt=0, le=1, description="most of the book's equity in one ticker, a fraction"),
     ] = Decimal("1.0")
     max_daily_trades: Annotated[
         int | None,
@@ -68,15 +68,15 @@ class RiskConfig(BaseModel):
     ] = None
     max_daily_loss: Annotated[
         Dollars | None,
-        Field(description="dollars lost on the day from which entries stop until its end"),
+        Field(description="dollars lost in a day at which entries stop until its end"),
     ] = None
     stop_loss_pct: Annotated[
         Exact | None,
-        Field(gt=0, lt=1, description="fall below the average entry price that sells: 0.02 is 2 %"),
+        Field(gt=0, lt=1, description="fall from the average entry price that sells: 0.02 is 2 %"),
     ] = None
     take_profit_pct: Annotated[
         Exact | None,
-        Field(gt=0, description="rise above the average entry price that sells: 0.02 is 2 %"),
+        Field(gt=0, description="rise from the average entry price that sells: 0.02 is 2 %"),
     ] = None
 
 
@@ -93,8 +93,8 @@ class ControlsConfig(BaseModel):
         Exact | None,
         Field(
             gt=0,
-            description="leap of a close, against the one before, that stops entries on its"
-            " ticker: 0.5 is 50 %; null is no collar",
+            description="change from one close to the next that stops entries on its ticker:"
+            " 0.5 is 50 %; null is no collar",
             json_schema_extra={"type": ["number", "null"]},
         ),
     ] = Controls().price_collar
@@ -104,11 +104,13 @@ class ControlsConfig(BaseModel):
     max_order_notional: Annotated[Dollars | None, Field(description="dollars of one entry")] = None
     max_symbol_notional: Annotated[
         Dollars | None,
-        Field(description="dollars that the account may have in one ticker, open buys included"),
+        Field(description="dollars that the account may hold in one ticker, open buys included"),
     ] = None
     max_orders_per_minute: Annotated[
         int | None,
-        Field(ge=1, description="entry orders of one strategy in a minute; one more stops it"),
+        Field(
+            ge=1, description="entry orders of one strategy in a minute; one more stops its entries"
+        ),
     ] = None
 
     def as_controls(self) -> Controls:
@@ -139,18 +141,18 @@ class SharedSettings(BaseModel):
         ),
     ]
     initial_cash: Annotated[
-        Dollars, Field(description="dollars of its sub-account, the first time it runs")
+        Dollars, Field(description="dollars of its book, the first time it runs")
     ] = Decimal("10000.0")
     min_warmup_bars: Annotated[
         int, Field(ge=0, le=100_000, description="bars a ticker needs before it is traded")
     ] = 50
-    enabled: Annotated[bool, Field(description="false: known, but not run")] = True
+    enabled: Annotated[bool, Field(description="false: it does not run")] = True
     mode: Annotated[
         StrategyMode,
         Field(
             strict=False,
-            description="shadow: it decides beside the live ones, in a book of simulated fills, and"
-            " sends nothing to the broker",
+            description="shadow: it runs beside the live ones with simulated fills in its own book,"
+            " and sends nothing to the broker",
         ),
     ] = StrategyMode.LIVE
     risk_config: Annotated[RiskConfig, Field(description="limits of this strategy")] = RiskConfig()
@@ -168,8 +170,8 @@ class AccountSettings(BaseModel):
     crossing: Annotated[
         bool,
         Field(
-            description="opposite orders of two strategies change hands inside, at the last price;"
-            " false: one waits for the other"
+            description="two strategies with opposite orders trade with each other, at the last"
+            " price; false: one waits for the other"
         ),
     ] = False
     crypto_fee_rate: Annotated[
@@ -186,19 +188,20 @@ class StrategyDocument(SharedSettings):
     strategy_type: Annotated[
         str,
         Field(
-            description="one of the built-in types, or a registered one",
+            description="a built-in type, or one of your own",
             examples=["adaptive", "momentum", "mean_reversion", "rsi"],
         ),
     ]
     strategy_params: Annotated[
-        dict[str, Any], Field(description="parameters of the strategy type; defaults otherwise")
+        dict[str, Any],
+        Field(description="parameters of the strategy type; those left out have their defaults"),
     ] = {}
     sweep: Annotated[
         Sweep | None,
         Field(
-            description="for a backtest: values to try, as a list or a range, by the name of a"
-            " parameter, of tickers, initial_cash, min_warmup_bars, or of a limit such as"
-            " risk_config.stop_loss_pct; every combination is a strategy of its own"
+            description="for a backtest: lists or ranges of values to try, for parameters, tickers,"
+            " initial_cash, min_warmup_bars, or a limit such as risk_config.stop_loss_pct; each"
+            " combination is a strategy of its own"
         ),
     ] = None
 
@@ -218,7 +221,7 @@ class ConfigDocument(AccountSettings):
             min_length=1,
             max_length=100,
             pattern=r"^[^\x00-\x1f\x7f/\\]*$",
-            description="the coordinator's, part of file names; default: the file's stem",
+            description="name of the coordinator, part of file names; default: the file's stem",
         ),
         AfterValidator(_fits_a_file_name),
     ] = None
@@ -227,7 +230,7 @@ class ConfigDocument(AccountSettings):
         Field(
             min_length=1,
             pattern=r"^[^\x00]*$",
-            description="folder of your own strategies' files, seen from this file's folder",
+            description="folder of your own strategies' files, relative to this file's folder",
         ),
     ] = None
     strategies: Annotated[tuple[StrategyDocument, ...], Field(strict=False, min_length=1)]

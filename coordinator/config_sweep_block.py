@@ -28,8 +28,8 @@ class SweepRange(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
 
     first: Annotated[Exact, Field(alias="from", description="the first value")]
-    to: Annotated[Exact, Field(description="no value lies above it")]
-    step: Annotated[Exact, Field(gt=0, description="from one value to the next")]
+    to: Annotated[Exact, Field(description="no value is above it")]
+    step: Annotated[Exact, Field(gt=0, description="difference of one value and the next")]
 
     @model_validator(mode="after")
     def _runs_upwards(self) -> SweepRange:

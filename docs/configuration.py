@@ -1,7 +1,7 @@
 """Writes docs/configuration.md from the configuration's models: `python -m docs.configuration`.
 
-What a key means is said once, in the models; this page, the JSON Schema of the editors and the
-judge of `multi-trader validate` all take it from there.
+The models define each key once; this page, the JSON Schema for editors and `multi-trader validate`
+all use them.
 """
 
 from __future__ import annotations
@@ -32,23 +32,23 @@ One JSON file names the strategies, their capital and their limits. Nothing else
 }
 ```
 
-`multi-trader validate --config FILE` tells everything that is wrong in a file at once, each problem
-with its place. An unknown key is refused, and the nearest known one is named. NaN and Infinity are
+`multi-trader validate --config FILE` reports all that is wrong in a file at once, each problem with
+its place. An unknown key is refused, and the nearest known one is named. NaN and Infinity are
 refused. `configs/` has files to begin with, and `configs/multi_trader.schema.json`, a JSON Schema
-by which an editor completes and explains keys.
+with which an editor completes and explains keys.
 
-Numbers count as they are written: `0.1` is exactly one tenth. A fraction such as `0.02` is 2 %.
+Numbers are exact decimals: `0.1` is exactly one tenth. A fraction such as `0.02` is 2 %.
 """
 _PARTS = (
     ("The file", None, "Keys at the root."),
-    ("strategies", "StrategyDocument", "Each entry is one strategy with a book of its own."),
+    ("strategies", "StrategyDocument", "Each entry is one strategy with its own book."),
     (
         "sweep",
         "SweepRange",
-        "For backtests (docs/sweeps.md). Each key is the name of what is swept, and its value a"
-        ' list such as `[5, 10, 20]` or a range such as `{"from": 5, "to": 50, "step": 5}`:',
+        "For backtests (docs/sweeps.md). Each key names what is swept, and its value is a list such"
+        ' as `[5, 10, 20]` or a range such as `{"from": 5, "to": 50, "step": 5}`:',
     ),
-    ("risk_config", "RiskConfig", "The limits of one strategy; a key left out is no limit."),
+    ("risk_config", "RiskConfig", "The limits of one strategy; a key left out means no limit."),
     ("controls", "ControlsConfig", "Limits on the entries of all strategies together."),
 )
 _BOUNDS = (
@@ -74,13 +74,13 @@ def page() -> str:
         model = whole if name is None else whole["$defs"][name]
         parts.append(f"## {title}\n\n{said}\n\n{_table(model, whole['$defs'])}")
     parts.append(
-        "## strategy_params\n\nWhat each built-in type takes; `multi-trader strategies` tells the"
-        " same, and of your own types too.\n"
+        "## strategy_params\n\nThe parameters of the built-in types; `multi-trader strategies` also"
+        " lists those of your own types.\n"
     )
     for kind in BUILT_IN:
         model = whole["$defs"][kind.model_json_schema()["title"]]
         said = " ".join(str(model["description"]).partition("\n\n")[0].split())
-        table = _table(model, whole["$defs"]) if model["properties"] else "It takes none.\n"
+        table = _table(model, whole["$defs"]) if model["properties"] else "It has none.\n"
         parts.append(f"### {kind.strategy_type}\n\n{said}\n\n{table}")
     return "\n".join(parts)
 

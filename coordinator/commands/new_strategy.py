@@ -38,7 +38,7 @@ class $class_name(Strategy):
         """1: be long, -1: be flat, 0: leave it as it is.
 
         `bars` are the latest of one ticker, oldest first: at least `lookback`, the longest
-        Window, and at most ten times as many. It is asked at the close of every bar.
+        Window, and at most ten times as many. It is called at the close of every bar.
         """
         closes = [bar.close for bar in bars[-self.lookback :]]
         average = sum(closes) / len(closes)
@@ -101,7 +101,7 @@ class $class_name(MultiTickerStrategy):
         """By ticker, 1: be long, -1: be flat, 0, or left out: leave it as it is.
 
         `bars` are the latest of each ticker, oldest first: at least `lookback`, the longest
-        Window, and at most ten times as many. It is asked once a minute, at the close of its bars.
+        Window, and at most ten times as many. It is called once a minute, at the close of its bars.
         """
         rises = {
             ticker: seen[-1].close / seen[-self.lookback].close for ticker, seen in bars.items()

@@ -95,7 +95,7 @@ def test_the_entry_point_is_of_the_group_that_is_looked_at() -> None:
 
 
 def test_each_message_that_it_explains_is_one_that_is_said() -> None:
-    rows = re.findall(r"^\| (`[^|]*`.*?) \|", PAGE.partition("| it says |")[2], re.MULTILINE)
+    rows = re.findall(r"^\| (`[^|]*`.*?) \|", PAGE.partition("| message |")[2], re.MULTILINE)
     files = (file for place in ("coordinator", "cli") for file in (ROOT / place).rglob("*.py"))
     said = "".join(file.read_text() for file in files)
     said = re.sub(r'"\n\s*f?"', "", said)
