@@ -88,18 +88,22 @@ class Baseline:
 
 
 def dormant_names(books: Books, specs: Sequence[StrategySpec]) -> list[str]:
-    """Strategies that left the configuration while they hold or await something."""
+    """Strategies that left the configuration and hold something, or have orders of which more may
+    still be told."""
     active = {spec.name for spec in specs} | {UNASSIGNED}
+    ordered = {order.strategy for order in books.orders}
     return [
         name
         for name in books.days
-        if name not in active and (books.ledger[name].positions or any(books.orders.open_of(name)))
+        if name not in active and (books.ledger[name].positions or name in ordered)
     ]
 
 
 def held_marks(books: Books) -> dict[str, Decimal]:
-    """The last price, dollars, of each symbol that a book holds, by symbol."""
+    """The last price, dollars, of each symbol that a book holds, or may come to hold by what is
+    told of an order, by symbol."""
     held = {symbol for account in books.ledger.accounts.values() for symbol in account.positions}
+    held |= {order.symbol for order in books.orders}
     return {symbol: mark for symbol, mark in sorted(books.ledger.marks.items()) if symbol in held}
 
 

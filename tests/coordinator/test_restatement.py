@@ -15,9 +15,10 @@ import pytest
 
 from coordinator.core import messages as m
 from coordinator.core import records as r
+from coordinator.core.lane import StrategySpec
 from coordinator.core.orders import OrderStatus
 from coordinator.core.values import MINUTE
-from coordinator.readers import session_sources
+from coordinator.readers import read_status, session_sources
 from tests.coordinator.bench import DAY, OPEN, Bench, D, bust, order_id, report, spec
 from tests.coordinator.test_readers import keep
 from tests.coordinator.test_statement import DAYS, TOMORROW, check_identities, ended
@@ -62,8 +63,8 @@ class House:
         return [source.rows() for source in session_sources(home)]  # type: ignore[misc]
 
 
-def a_house(*, first_fill: str = "50") -> House:
-    bench = Bench(spec("A", SAID, tickers=["SPY", "QQQ"], max_position_size="0.5"))
+def a_house(*more: StrategySpec, first_fill: str = "50") -> House:
+    bench = Bench(spec("A", SAID, tickers=["SPY", "QQQ"], max_position_size="0.5"), *more)
     bench.minute(0, {"SPY": "100"})
     order = bench.order("A")
     if first_fill != "0":
@@ -198,7 +199,7 @@ def test_a_restated_day_is_loaded_again_says_so_and_nothing_is_refused(
         results = [load_session(store, s) for s in session_sources(tmp_path / "then")]
         refused = ask(store, "SELECT table_name, reason FROM quarantine").rows
         assert refused == ()
-        assert [result.status for result in results] == ["loaded", "loaded"]
+        assert [result.message for result in results if result.status != "loaded"] == []
         assert results[0].restated
         assert "restates an earlier load" in results[0].message
         assert ask(store, "SELECT restatements FROM loads ORDER BY session_id").rows[0] == (1,)
@@ -228,3 +229,55 @@ def test_what_happens_later_stays_where_it_was_booked(tmp_path: Path) -> None:
     first, second = house.keep(tmp_path)
     assert [fill["execution_id"] for fill in (*first["fills"], *second["fills"])] == ["x1"]
     assert second["fills"]
+
+
+def told_of_what_was_bought_yesterday(bench: Bench) -> m.OrderUpdate:
+    late = m.Execution("late", D(50), D(101), D(50), OPEN + MINUTE)
+    return report(bench.order("A"), OrderStatus.FILLED, "50", bench.now, "101", late)
+
+
+def told_of_what_is_bought_today(bench: Bench) -> m.OrderUpdate:
+    late = m.Execution("late", D(50), D(101), D(50), bench.now)
+    return report(bench.order("A"), OrderStatus.FILLED, "50", bench.now, "101", late)
+
+
+def told_of_what_was_never_sold(bench: Bench) -> m.OrderUpdate:
+    sale = bench.order("A", 2)
+    return bust(sale, m.Execution("x2", D(50), D(109), D(50), OPEN + 6 * MINUTE), bench.now)
+
+
+@pytest.mark.parametrize(
+    ("told", "first_fill"),
+    [
+        (told_of_what_was_bought_yesterday, "0"),
+        (told_of_what_is_bought_today, "0"),
+        (told_of_what_was_never_sold, "50"),
+    ],
+)
+def test_the_book_of_a_strategy_that_left_with_nothing_has_what_is_told_of_its_orders_next_day(
+    tmp_path: Path, told: Callable[[Bench], m.OrderUpdate], first_fill: str
+) -> None:
+    other = spec("B", {}, tickers=["QQQ"])
+    house = a_house(other, first_fill=first_fill)
+    if first_fill != "0":
+        house.bench.minute(5, {"SPY": "109"})
+        house.bench.fill(house.bench.order("A", 2), "109", execution_id="x2")
+    assert house.bench.position("A", "SPY") == 0
+    house.bench.specs = (other,)
+    house.next_day(TOMORROW)
+    house.bench.minute(1440, {"QQQ": "401"})
+    house.tell(told(house.bench))
+    assert house.bench.position("A", "SPY") == 50
+    days = [
+        next(day for day in rows["pnl_daily"] if day["strategy"] == "A")
+        for rows in house.keep(tmp_path)
+    ]
+    books = house.bench.books
+    assert days[1]["start_equity"] == days[0]["end_equity"]
+    assert days[1]["end_equity"] == books.ledger.equity("A")
+    assert sum((day["net_pnl"] for day in days), Decimal(0)) == books.ledger.pnl("A")
+    [status] = read_status(tmp_path)
+    assert {one.name: one.positions for one in status.strategies}["A"] == {"SPY": D(50)}
+    with Store.open(":memory:") as store:
+        results = [load_session(store, source) for source in session_sources(tmp_path)]
+        assert [result.message for result in results if result.status != "loaded"] == []
