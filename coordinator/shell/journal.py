@@ -60,6 +60,7 @@ class Journal:
         self._data_version = 0
         self._session_of: dict[str, str] = {}
         """The last session in which each strategy was opened."""
+        self._newest_session = ""
         try:
             self._check_info(account)
             if is_unbegun(self._connection, path) and was_there:
@@ -194,14 +195,19 @@ class Journal:
         return found
 
     def _session_for(self, record: Record, session_id: str) -> str:
-        """The session that a record is filed under: a posting's is that of the book it moves."""
+        """The session that a record is filed under: a posting's is that of the book it moves.
+
+        What a coordinator finds before its first session is filed under the account's newest.
+        """
+        session_id = session_id or self._newest_session
         if not isinstance(record, ActivityBooked):
             return session_id
         return self._session_of.get(record.strategy, session_id)
 
     def _note(self, record: Record) -> None:
-        """Remember which session each strategy was opened in last."""
+        """Remember which session each strategy was opened in last, and which is the newest."""
         if isinstance(record, SessionOpened):
+            self._newest_session = record.session_id
             for opening in record.openings:
                 if opening.strategy != UNASSIGNED:
                     self._session_of[opening.strategy] = record.session_id

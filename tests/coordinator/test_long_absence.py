@@ -10,9 +10,10 @@ import pytest
 
 from coordinator.core import messages as m
 from coordinator.core.values import UNASSIGNED
+from coordinator.readers import session_sources
 from tests.coordinator.bench import DAY, OPEN, STOCKS, D
 from tests.proof.seat import Rest, Seat, minute_bars, spec
-from tests.proof.truth import NANO, Truth, told
+from tests.proof.truth import BY_HAND, NANO, Truth, told
 
 A_DAY = timedelta(days=1)
 
@@ -32,7 +33,8 @@ class Office:
         self.truth = Truth(100_000 * NANO * NANO)
         self.truth.held["SPY"] = 10 * NANO
         self.rest = Dated(self.truth, lambda: self.now, cents=False)
-        self.path = folder / "journal.db"
+        self.path = folder / "PA1" / "journal.db"
+        self.path.parent.mkdir()
         self.seat = self.coordinator("X", "A")
         self._buy()
 
@@ -101,3 +103,20 @@ def test_what_moved_an_account_before_it_was_first_seen_is_not_booked_later(tmp_
         assert seat.start(now, lambda _: None), seat.refused
         assert seat.books.ledger.net_cash() == D(100_010)
         seat.stop()
+
+
+def test_what_a_coordinator_finds_at_its_first_start_stands_in_the_session_before_it(
+    office: Office, tmp_path: Path
+) -> None:
+    office.seat.stop()
+    by_hand = office.truth.accept("app-1", BY_HAND, "QQQ", 1, 3 * NANO, office.now)
+    office.truth.execute(by_hand, by_hand.left, 50 * NANO, office.now)
+    office.truth.post("CSD", DAY, cash=5000 * NANO * NANO)
+    office.now += A_DAY
+    other = office.coordinator("Y", "B")
+    assert other.start(office.now, lambda _: None), other.refused
+    other.stop()
+    first, _ = (source.rows() for source in session_sources(tmp_path))
+    assert [fill["symbol"] for fill in first["fills"]] == ["SPY", "QQQ"]
+    (left,) = (day for day in first["pnl_daily"] if day["strategy"] == UNASSIGNED)
+    assert (left["fills"], left["transfers"]) == (1, D(-15_000))
