@@ -291,8 +291,8 @@ class Books:
         )
         self.orders.add(order)
         if record.side is Side.BUY:
-            day = self.days[record.strategy]
-            if day.enters(record.at, record.symbol):
+            day = self.days.get(record.strategy)  # none where another coordinator ran it then
+            if day is not None and day.enters(record.at, record.symbol):
                 order.entry_day = day.date
 
     def _change(self, record: r.OrderReleased | r.OrderMoved | r.CancelRequested) -> None:

@@ -19,11 +19,14 @@ from coordinator.core.codec import encode_all
 from coordinator.core.records import (
     ActivityBooked,
     BarsSeen,
+    FillBooked,
     HistorySeen,
+    OrderMoved,
     Record,
     SessionOpened,
     SessionResumed,
 )
+from coordinator.core.sequences import strategy_of
 from coordinator.core.values import UNASSIGNED
 from coordinator.errors import SafetyRefusal, StorageError
 from coordinator.shell.journal_file import HOLDS_NOTHING, SCHEMA, as_ours, connect, is_unbegun
@@ -195,14 +198,19 @@ class Journal:
         return found
 
     def _session_for(self, record: Record, session_id: str) -> str:
-        """The session that a record is filed under: a posting's is that of the book it moves.
+        """The session that a record is filed under: of a posting that of the book it moves, of
+        what became of an order its strategy's.
 
         What a coordinator finds before its first session is filed under the account's newest.
         """
         session_id = session_id or self._newest_session
-        if not isinstance(record, ActivityBooked):
-            return session_id
-        return self._session_of.get(record.strategy, session_id)
+        match record:
+            case ActivityBooked() | FillBooked():
+                return self._session_of.get(record.strategy, session_id)
+            case OrderMoved():
+                return self._session_of.get(strategy_of(record.client_order_id), session_id)
+            case _:
+                return session_id
 
     def _note(self, record: Record) -> None:
         """Remember which session each strategy was opened in last, and which is the newest."""

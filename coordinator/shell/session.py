@@ -175,7 +175,8 @@ def _start(run: Run, ports: Ports, resources: ExitStack) -> Started | None:
     assets = {ticker: known[ticker] for ticker in tickers_of(run.setup.specs)}
     journal = ports.open_journal(path, account, run.setup.coordinator)
     resources.callback(journal.close)
-    books, seen = startup.replay(journal, run.setup.coordinator)
+    names = [spec.name for spec in run.setup.specs]
+    books, seen = startup.replay(journal, run.setup.coordinator, names)
     settling = Settling(books, journal, broker, ports.sleep, run.setup.crypto_fee_rate)
     unsent = agree(settling, assets, now)
     name = run.session_name(account, plan)

@@ -7,7 +7,7 @@ and go on only if both agree.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from coordinator.core.books import Books
 from coordinator.core.engine import Engine
 from coordinator.core.lane import StrategySpec, tickers_of
 from coordinator.core.risk import Asset
-from coordinator.core.sequences import pass_over
+from coordinator.core.sequences import pass_over, strategy_of
 from coordinator.core.session import Hours, SessionPlan, plan_session
 from coordinator.core.values import Bar, is_crypto, is_unseen
 from coordinator.errors import BrokerError, BrokerRejected, OperatorError
@@ -92,12 +92,17 @@ def read_held_assets(broker: Broker, books: Books, known: Mapping[str, Asset]) -
     return assets
 
 
-def replay(journal: Journal, coordinator: str) -> tuple[Books, list[Bar]]:
-    """The books as the journal has them, and the bars that this coordinator's last session saw."""
+def replay(
+    journal: Journal, coordinator: str, strategies: Collection[str] = ()
+) -> tuple[Books, list[Bar]]:
+    """The books as the journal has them, and the bars that this coordinator's last session saw.
+
+    Orders of these `strategies` are ours, whichever coordinator ran them then.
+    """
     books = Books()
     seen: list[Bar] = []
     for entry in journal.replay():
-        if entry.coordinator != coordinator and not isinstance(entry.record, r.AccountAdopted):
+        if entry.coordinator != coordinator and not _is_ours(entry.record, strategies):
             books.apply_foreign(entry.record)
             continue
         match entry.record:
@@ -110,6 +115,17 @@ def replay(journal: Journal, coordinator: str) -> tuple[Books, list[Bar]]:
                 seen += entry.record.bars
         books.apply_all([entry.record])
     return books, seen
+
+
+def _is_ours(record: r.Record, strategies: Collection[str]) -> bool:
+    """Whether a record that another coordinator wrote counts as one of ours."""
+    match record:
+        case r.AccountAdopted():
+            return True
+        case r.OrderIntended() | r.OrderReleased() | r.OrderMoved() | r.CancelRequested():
+            return strategy_of(record.client_order_id) in strategies
+        case _:
+            return False
 
 
 def advance_sequences(books: Books, broker: Broker, session_date: date) -> None:

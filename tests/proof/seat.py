@@ -174,7 +174,7 @@ class Seat:
     def start(self, now: datetime, sleep: Callable[[float], None]) -> bool:
         """Come up as the shell does; False if the books do not sum to the account."""
         journal = Journal(self._path, ACCOUNT, self.name)
-        books, _ = replay(journal, self.name)
+        books, _ = replay(journal, self.name, self.strategies)
         settling = Settling(books, journal, self._rest, sleep)  # type: ignore[arg-type]
         assets = {ticker: asset(ticker) for ticker in self.tickers}
         try:

@@ -1,0 +1,114 @@
+"""A strategy whose coordinator died with its order under way is run by another one from then on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from coordinator.core import messages as m
+from coordinator.core.session import SessionPlan
+from coordinator.core.values import UNASSIGNED
+from coordinator.readers import session_sources
+from coordinator.shell.watchdog import Depth
+from tests.coordinator.bench import DAY, MIDNIGHT, OPEN, PLAN, D
+from tests.proof.seat import Board, Rest, Seat, minute_bars, spec
+from tests.proof.truth import NANO, Deal, Ticket, Truth, told
+from warehouse import Store, load_session
+
+CRYPTO = SessionPlan(DAY, None, PLAN.crypto_day, MIDNIGHT)
+COIN = "BTC/USD"
+BOUGHT = D("179.55")
+"""What A's order comes to, its fee taken off."""
+
+
+class Account:
+    """Coordinator X has run A, and died before it heard what became of A's order."""
+
+    def __init__(self, folder: Path) -> None:
+        self.now = OPEN
+        self.truth = Truth(100_000 * NANO * NANO)
+        self._rest = Rest(self.truth, lambda: self.now, cents=False)
+        self._path = folder / "PA1" / "journal.db"
+        self._path.parent.mkdir()
+        self._seats: list[Seat] = []
+        dead = self.start("X", "A", {("A", COIN): 1})
+        self.now += timedelta(seconds=61)
+        dead.take(minute_bars(OPEN, {COIN: 100 * NANO}, [COIN]))
+        (order,) = (c for c in dead.wire if isinstance(c, m.SubmitOrder))
+        self.ticket: Ticket = self.truth.accept(
+            order.client_order_id, "A", COIN, 1, 180 * NANO, self.now
+        )
+        dead.stop()
+        self.now += timedelta(minutes=3)
+
+    def start(self, coordinator: str, strategy: str, board: Board) -> Seat:
+        """A coordinator of one strategy."""
+        specs = [spec(strategy, (COIN,), board, "20000")]
+        seat = Seat(coordinator, specs, self._path, self._rest, CRYPTO, crossing=False)
+        assert seat.start(self.now, lambda _: None), seat.refused
+        self._seats.append(seat)
+        return seat
+
+    def execute(self) -> Deal:
+        """The broker fills all of A's order."""
+        self.now += timedelta(seconds=10)
+        return self.truth.execute(self.ticket, self.ticket.left, 100 * NANO, self.now)
+
+    def stop(self) -> None:
+        """Nobody runs any more."""
+        for seat in self._seats:
+            seat.stop()
+
+
+@pytest.fixture
+def account(tmp_path: Path) -> Iterator[Account]:
+    made = Account(tmp_path)
+    yield made
+    made.stop()
+
+
+def filled_before_it_starts(account: Account) -> Seat:
+    account.execute()
+    return account.start("Y", "A", {})
+
+
+def told_by_the_stream(account: Account) -> Seat:
+    seat = account.start("Y", "A", {})
+    deal = account.execute()
+    seat.take(told(account.ticket, account.now, deal.told("stream")))
+    return seat
+
+
+def found_by_a_look(account: Account) -> Seat:
+    seat = account.start("Y", "A", {})
+    account.execute()
+    seat.look(Depth.ACCOUNT)
+    seat.take(seat.answers.pop())
+    return seat
+
+
+@pytest.mark.parametrize("how", [filled_before_it_starts, told_by_the_stream, found_by_a_look])
+def test_the_fill_of_an_order_under_way_reaches_the_strategy_and_not_nobody(
+    account: Account, tmp_path: Path, how: object
+) -> None:
+    seat = how(account)  # type: ignore[operator]
+    seat.stop()
+    again = account.start("Y", "A", {})
+    before = account.start("X", "B", {})
+    for books in (again.books, before.books):
+        assert books.ledger["A"].positions[COIN].qty == BOUGHT
+        assert not books.ledger[UNASSIGNED].positions
+        assert not books.orders.open()
+    with Store.open(":memory:") as store:
+        loaded = [load_session(store, source) for source in session_sources(tmp_path)]
+    assert [result.message for result in loaded if result.status != "loaded"] == []
+
+
+def test_a_difference_is_not_laid_to_an_order_that_is_ours_now_and_has_ended(
+    account: Account,
+) -> None:
+    seat = filled_before_it_starts(account)
+    assert not seat.books.neighbours.may_move("")
