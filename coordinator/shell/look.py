@@ -31,7 +31,7 @@ SHOWN = timedelta(seconds=8)
 """REST may list an execution so long before it shows the order; later, it may have no order."""
 UNSEEN = (OrderStatus.SUBMITTED, OrderStatus.UNKNOWN)
 """States of an order that the broker may have under an id that we do not know yet."""
-SUMS = ("position", "cash")
+SUMS = DiscrepancyKind.POSITION, DiscrepancyKind.CASH
 """Kinds of discrepancies that an execution listed late can explain."""
 
 
@@ -76,8 +76,9 @@ class Looks:
         """The time of the last look; a deep look goes back to the session's opening while a
         difference is unexplained."""
         books = self._books
-        stands = any(found.kind in SUMS for found in books.frozen.values())
-        if depth is not Depth.ACTIVITIES or not stands or books.session is None:
+        found = list(books.frozen.values())  # at once: the loop may add to them meanwhile
+        differs = any(discrepancy.is_of(*SUMS) for discrepancy in found)
+        if depth is not Depth.ACTIVITIES or not differs or books.session is None:
             return self._since
         return min(self._since, books.session.at)
 

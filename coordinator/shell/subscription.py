@@ -32,14 +32,10 @@ class Subscription:
     """
 
     def __init__(
-        self,
-        sdk: Any,
-        handler: Handler,
-        symbols: Sequence[str],
-        room: int | None,
+        self, sdk: Any, handler: Handler, symbols: Sequence[str], room: int | None
     ) -> None:
         self._sdk, self._handler, self._room = sdk, handler, room
-        self._handle(self._channels(symbols), symbols)
+        self._set_handlers(self._channels(symbols), symbols)
 
     async def change(self, symbols: Sequence[str], expect: Expect) -> None:
         """Change to these symbols and no others; `expect` returns the broker's next answer.
@@ -48,20 +44,20 @@ class Subscription:
             BrokerRejected: the broker does not grant them; the subscription stays as it was.
             BrokerUnavailable: it did not answer; the same.
         """
-        before = list(self._handlers(BARS))
-        fresh = [symbol for symbol in symbols if symbol not in before]
+        before, wanted = list(self._handlers(BARS)), frozenset(symbols)
+        fresh = [symbol for symbol in symbols if symbol not in self._handlers(BARS)]
         if CORRECTIONS not in self._channels(symbols):
             await self._unsubscribe(CORRECTIONS, list(self._handlers(CORRECTIONS)), expect)
         if fresh:
             await self._subscribe(fresh, before, expect)
-        gone = [symbol for symbol in before if symbol not in symbols]
-        self._sdk.wanted = frozenset(symbols)
+        gone = [symbol for symbol in before if symbol not in wanted]
+        self._sdk.wanted = wanted
         for channel in (BARS, CORRECTIONS):
             await self._unsubscribe(channel, gone, expect)
 
     async def _subscribe(self, fresh: Sequence[str], before: Sequence[str], expect: Expect) -> None:
         corrected = self._handlers(CORRECTIONS) or not before
-        self._handle([BARS, CORRECTIONS] if corrected else [BARS], fresh)
+        self._set_handlers([BARS, CORRECTIONS] if corrected else [BARS], fresh)
         self._sdk.wanted = frozenset((*before, *fresh))
         answer = expect()
         try:
@@ -100,7 +96,7 @@ class Subscription:
         fit = self._room is None or 2 * len(symbols) <= self._room
         return [BARS, CORRECTIONS] if fit else [BARS]
 
-    def _handle(self, channels: Iterable[str], symbols: Sequence[str]) -> None:
+    def _set_handlers(self, channels: Iterable[str], symbols: Sequence[str]) -> None:
         for channel in channels:
             self._handlers(channel).update(dict.fromkeys(symbols, self._handler))
 
