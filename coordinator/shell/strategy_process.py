@@ -9,7 +9,6 @@ import gc
 import json
 import os
 import random
-import resource
 import select
 import signal
 import socket
@@ -21,6 +20,7 @@ from typing import Any
 
 from coordinator.core.lane import Rule
 from coordinator.errors import OperatorError
+from coordinator.shell.process_meter import ProcessMeter
 from coordinator.shell.worker_process import LINE_BYTES, Load, line, load_nothing, run_nursery
 
 QUICK_MS = 2
@@ -74,6 +74,7 @@ class Nursery:
     def __init__(self, rules: Sequence[Rule], load: Load = load_nothing) -> None:
         self._rules, self._load = rules, load
         self._lock = threading.Lock()
+        self._is_out_of_step = False
 
     def __enter__(self) -> Nursery:
         self._control, theirs = socket.socketpair()
@@ -111,9 +112,7 @@ class Nursery:
             StrategyDied: it cannot be started.
         """
         try:
-            with self._lock:
-                self._control.sendall(line(["fork", number]))
-                text, received, _, _ = socket.recv_fds(self._control, LINE_BYTES, 1)
+            text, received = self._ask(["fork", number])
         except OSError as error:
             raise StrategyDied(f"no process for it: {error}") from None
         kind, answer = json.loads(text or b'["failed", "the one that forks has ended"]')
@@ -125,11 +124,26 @@ class Nursery:
 
     def end(self, pid: int) -> int | None:
         """Kill a worker if it has not ended; its exit status, minus a signal, None if unknown."""
-        with suppress(OSError, ValueError), self._lock:
-            self._control.sendall(line(["end", pid]))
-            _, status = json.loads(self._control.recv(LINE_BYTES))
+        with suppress(OSError, ValueError):
+            _, status = json.loads(self._ask(["end", pid])[0])
             return int(status)
         return None
+
+    def _ask(self, request: Sequence[object]) -> tuple[bytes, list[int]]:
+        """The answer, and the file that came with it, if one did.
+
+        Raises:
+            OSError: no answer in time. Nothing is asked after that: the next answer might be this
+                one, late, and give a strategy the process of another.
+        """
+        with self._lock:
+            if self._is_out_of_step:
+                raise TimeoutError("the one that forks did not answer before")
+            self._is_out_of_step = True
+            self._control.sendall(line(request))
+            text, received, _, _ = socket.recv_fds(self._control, LINE_BYTES, 1)
+            self._is_out_of_step = False
+            return text, received
 
 
 class StrategyProcess:
@@ -142,7 +156,7 @@ class StrategyProcess:
         self._pid = pid
         self._channel = channel
         self._slice_ms = 0 if restless else SLICE_MS
-        self._meter = _Meter(pid)
+        self._meter = ProcessMeter(pid)
         self._ready = select.poll()
         self._ready.register(channel, select.POLLIN)
         self._most_bytes: int | None = None
@@ -217,8 +231,7 @@ class StrategyProcess:
         Time in which the process waits for a processor is not charged, up to `patience` budgets.
 
         Raises:
-            StrategyHung, StrategyLeaked, StrategyDied, StrategyMisanswered: the process is to be
-                ended.
+            StrategyHung, StrategyLeaked, StrategyDied, StrategyMisanswered: it is to be ended.
         """
         try:
             self._channel.sendall(line([number, *request]))
@@ -288,49 +301,6 @@ class StrategyProcess:
     def _check_growth(self) -> None:
         if self._most_bytes is not None and self._meter.size_bytes() > self._most_bytes:
             raise StrategyLeaked
-
-
-class _Meter:
-    """A process's use of memory and processor, as Linux tells it; elsewhere everything is 0."""
-
-    def __init__(self, pid: int) -> None:
-        self._page_bytes = resource.getpagesize()
-        self._memory = _opened(f"/proc/{pid}/statm")
-        self._schedule = _opened(f"/proc/{pid}/schedstat")
-        self._state = _opened(f"/proc/{pid}/stat")
-
-    def size_bytes(self) -> int:
-        """Memory of its own that is in use; pages shared with files are not counted."""
-        words = _words(self._memory)
-        return (int(words[1]) - int(words[2])) * self._page_bytes if len(words) > 2 else 0
-
-    def used_s(self) -> float:
-        """Processor seconds that it has used."""
-        words = _words(self._schedule)
-        return int(words[0]) / 1e9 if words else 0.0
-
-    def is_runnable(self) -> bool:
-        """Whether it runs, or waits for a processor."""
-        return b") R " in b" ".join(_words(self._state))
-
-    def close(self) -> None:
-        for file in (self._memory, self._schedule, self._state):
-            if file is not None:
-                os.close(file)
-
-
-def _opened(path: str) -> int | None:
-    try:
-        return os.open(path, os.O_RDONLY)
-    except OSError:
-        return None
-
-
-def _words(file: int | None) -> list[bytes]:
-    try:
-        return os.pread(file, 256, 0).split() if file is not None else []
-    except OSError:  # the process has just ended
-        return []
 
 
 def _cause(status: int | None) -> str:

@@ -20,6 +20,7 @@ import pytest
 
 from coordinator.core.lanes import Lanes
 from coordinator.core.values import Bar
+from coordinator.shell import strategy_process
 from coordinator.shell.cell import Budget
 from coordinator.strategies.registry import BUILT_IN
 from tests.coordinator.isolating import Does, Turns, answers, bars, isolated, named, on_a_loop
@@ -168,6 +169,22 @@ def test_one_that_was_never_begun_is_faulted_when_nobody_is_left_to_fork() -> No
         lanes.feed_all([bars()[0]])
         assert "StrategyDied" in lanes.fault(one)
         assert "no process for it" in lanes.fault(one)
+
+
+def test_a_process_that_is_forked_too_late_decides_for_no_other_strategy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(strategy_process, "REPLY_S", 0.3)
+    rules = {"A": Does(lambda bar: 1), "B": Does(lambda bar: -1, longest_window=2)}
+    with isolated([named(*each) for each in rules.items()], BUILT_IN) as (one, other):
+        (forks,) = descendants(os.getpid())
+        os.kill(forks, signal.SIGSTOP)
+        first = Lanes([one])
+        os.kill(forks, signal.SIGCONT)
+        second = Lanes([other])
+        for lanes, strategy in ((first, one), (second, other)):
+            lanes.feed_all([bars()[0]])
+            assert "no process for it" in lanes.fault(strategy)
 
 
 def test_what_a_strategy_has_started_ends_with_it(tmp_path: Path) -> None:
