@@ -48,6 +48,8 @@ RELOAD_S = 100.0
 """Local seconds in which a reload should be answered: history is fetched first."""
 MOST_AT_ONCE, MOST_PER_S, MOST_IN_LINE = 8, 100.0, 64
 """Concurrent requests, new ones a second, and connections that wait in the kernel."""
+RETRY_S = 1.0
+"""Local seconds after which a client is accepted again when none could be."""
 
 
 def controlled(
@@ -141,8 +143,7 @@ class _Server:
         try:
             while True:
                 await self._free.acquire()
-                client, _ = await asyncio.get_running_loop().sock_accept(self._listener)
-                task = asyncio.create_task(self._serve_one(client))
+                task = asyncio.create_task(self._serve_one(await self._accept()))
                 self._clients.add(task)
                 task.add_done_callback(self._forget)
                 await asyncio.sleep(1 / MOST_PER_S)
@@ -150,6 +151,16 @@ class _Server:
             for task in self._clients:
                 task.cancel()
             await asyncio.gather(*self._clients, return_exceptions=True)
+
+    async def _accept(self) -> socket.socket:
+        while True:
+            try:
+                client, _ = await asyncio.get_running_loop().sock_accept(self._listener)
+            except OSError as error:  # no file descriptor is free
+                log.warning("the control socket accepts nobody for now: %s", error)
+                await asyncio.sleep(RETRY_S)
+            else:
+                return client
 
     def _forget(self, task: asyncio.Task[None]) -> None:
         self._clients.discard(task)

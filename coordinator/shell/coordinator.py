@@ -84,6 +84,7 @@ class LiveSession:
         self.handlers = StreamHandlers(self._inbox.put, clock, ports.monotonic, lost_bar, lost_fill)
         self._ticks = Ticks(ports.tick_s, ports.monotonic)
         self._sight = True, frozenset[str]()
+        """What the engine was told last: whether orders are seen, and tickers without a stream."""
         self.clerk = Clerk(engine, shadows, clock, self.watchdog, self._ticks, self._inbox)
         self._alarms = self.clerk.alarms
         self._stop: Stop | None = None

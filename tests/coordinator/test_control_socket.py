@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import resource
 import socket
 import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -13,6 +17,7 @@ import pytest
 from coordinator.commands.accounts import Operator
 from coordinator.commands.kill import kill
 from coordinator.core import records as r
+from coordinator.shell import control_socket
 from coordinator.shell.control_client import NoAnswer, ask
 from coordinator.shell.control_protocol import (
     LONGEST_PATH,
@@ -27,6 +32,7 @@ from coordinator.shell.control_protocol import (
 from tests.coordinator.at_the_door import BY, Door, at_the_door, kept
 from tests.coordinator.bench import order_id
 from tests.coordinator.test_readers import paper
+from tests.simulator.clients import until
 
 STATUS = Request(do="status", by=BY)
 
@@ -150,6 +156,34 @@ def test_the_socket_of_a_process_that_died_is_replaced(short_path: Path) -> None
     assert ask(next(addresses(short_path / "PA1")), STATUS) is None
 
     async def story(door: Door) -> None:
+        assert (await door.ask("status")).done
+
+    at_the_door(short_path, story)
+
+
+@contextmanager
+def no_file_can_be_opened() -> Iterator[None]:
+    """Every file descriptor of this process is in use meanwhile."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with ExitStack() as opened:
+        first = os.open(os.devnull, os.O_RDONLY)
+        opened.callback(os.close, first)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (first + 1, hard))
+        opened.callback(resource.setrlimit, resource.RLIMIT_NOFILE, (soft, hard))
+        yield
+
+
+def test_a_session_that_was_out_of_file_descriptors_can_be_asked_again(
+    short_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(control_socket, "RETRY_S", 0.01)
+
+    async def story(door: Door) -> None:
+        with socket.socket(socket.AF_UNIX) as client:
+            path = str(door.address.socket)
+            with no_file_can_be_opened():
+                client.connect(path)
+                await until(lambda: "accepts nobody for now" in caplog.text)
         assert (await door.ask("status")).done
 
     at_the_door(short_path, story)
