@@ -35,8 +35,8 @@ class Position:
 class SubAccount:
     """One strategy's book, in dollars and units.
 
-    It began with `initial_cash`; `transferred` came later, also where `configured_cash`, the newest
-    configuration's, was edited. `realized` and `fees` count from the opening of this session.
+    It began with `initial_cash`; `transferred` came later. `configured_cash` is the initial cash of
+    the newest configuration. `realized` and `fees` count from the opening of this session.
     """
 
     name: str

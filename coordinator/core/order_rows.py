@@ -83,7 +83,7 @@ class OrderRows:
             row["reason"] = record.reason
 
     def fill(self, fill: r.FillBooked, order: Order) -> None:
-        """Note an execution of `order`; if the broker's average lacks it, it is averaged here."""
+        """Note an execution of `order`, whose average is computed until the broker's has it."""
         row = self._row(fill.client_order_id)
         if row is None:
             return

@@ -105,7 +105,7 @@ class Postings:
         self._shares.add(share)
         if activity.kind is r.ActivityKind.ROUNDING:
             self.rounded += activity.amount
-            if self.rounded:  # what was only taken back has settled nothing
+            if self.rounded:  # rounding that is only taken back settles nothing
                 self.unsettled = 0
         if activity.settles:
             self._accrue(activity.symbol, activity.strategy, -activity.settles)

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 
 class Wants:
-    """At first every strategy may act on any signal. `ranks` has the strategy of each place."""
+    """Which signals matter at each place, at first all; `ranks` has the places' strategies."""
 
     def __init__(self, ranks: Iterable[int]) -> None:
         self.rank = list(ranks)
