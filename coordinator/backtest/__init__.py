@@ -1,6 +1,6 @@
-"""Backtests: the live engine over a file of recorded bars, session after session, without a wire.
+"""Backtests: the live engine over a file of recorded bars, session after session, in memory.
 
-The core, the limits and the books are those that trade; the fills are the simulator's venue's.
+Core, limits and books are those that trade live; the simulator's venue fills the orders.
 """
 
 from coordinator.backtest.backtest import Advance as Advance

@@ -1,7 +1,7 @@
 """Strategies that share bars and nothing else: each with a broker account of its own.
 
-So that a strategy fills among thousands exactly as it does alone: no one's order waits for
-another's, takes its share of a bar's volume, or spends its buying power.
+So a strategy's fills among thousands equal its fills alone: no order waits for another strategy's,
+takes its share of a bar's volume, or spends its buying power.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from coordinator.core.values import ZERO
 from simulator.values import Bar
 
 Opens = Callable[[str, Decimal, dict[str, Bar | None]], Exchange]
-"""Opens an account: the first part of its ids, its cash, and the last bars that all know."""
+"""Opens an account, given the prefix of its ids, its cash, and the shared cache of last bars."""
 
 
 class ExchangesApart:
-    """An exchange for each strategy that has ever ordered; `deposits` are all strategies' cash."""
+    """An exchange for each strategy that has ever ordered; `deposits` is the cash by strategy."""
 
     def __init__(self, deposits: Mapping[str, Decimal], opens: Opens) -> None:
         self._deposits = dict(deposits)
@@ -43,41 +43,41 @@ class ExchangesApart:
         return {symbol for one in self._resting.values() for symbol in one.resting}
 
     def begin(self) -> None:
-        """A session begins."""
+        """Begin a session."""
         self._last.clear()
         for exchange in self._of.values():
             exchange.begin()
 
     def meet(self, bars: Sequence[Bar], boundary: datetime) -> list[m.OrderUpdate]:
-        """Fill resting orders against the bars that end at `boundary`, known to nobody yet."""
+        """Fill resting orders against the bars that end at `boundary`, before publishing them."""
         return self._each(lambda exchange: exchange.meet(bars, boundary))
 
     def turn(self, bars: Sequence[Bar], boundary: datetime) -> list[m.OrderUpdate]:
-        """It is `boundary`, and the bars that end now are known."""
+        """Publish the bars that end at `boundary`; open or close the exchanges if it is time."""
         self._last.update((bar.symbol, bar) for bar in bars)
         return self._each(lambda exchange: exchange.turn((), boundary))
 
     def carry_out(self, command: m.Command, now: datetime) -> list[m.Message]:
-        """What its strategy's broker answers to a command, and what follows from it at once."""
+        """The answer of the strategy's broker to a command, and the updates that follow from it."""
         name = command.client_order_id.rsplit(".", 2)[0]
-        told = self._account(name).carry_out(command, now)
+        answers = self._account(name).carry_out(command, now)
         self._note(name)
-        return told
+        return answers
 
     def purse(self, strategy: str) -> Purse:
-        """A copy of what a strategy's account has."""
+        """A copy of the cash and ids of a strategy's account."""
         if strategy in self._of:
             return self._of[strategy].purse(strategy)
         return Purse(self._deposits[strategy], Ids(_prefix(strategy)))
 
     def settle(self, purse: Purse, books: Iterable[SubAccount]) -> None:
-        """Have in a strategy's account what its book has, if it traded without an order sent."""
+        """Set a strategy's account to its book, if it traded without sending orders."""
         for book in books:
             if purse.ids.given:
                 self._account(book.name).settle(purse, [book])
 
     def positions(self) -> dict[str, Decimal]:
-        """Net positions by symbol over all accounts, those of zero apart."""
+        """Net positions by symbol over all accounts, without those of zero."""
         net: dict[str, Decimal] = {}
         for exchange in self._of.values():
             for symbol, qty in exchange.positions().items():
@@ -90,12 +90,12 @@ class ExchangesApart:
         return self._of[name]
 
     def _each(self, ask: Callable[[Exchange], list[m.OrderUpdate]]) -> list[m.OrderUpdate]:
-        """The answers of all that have an order resting; nothing can happen to the others."""
-        told: list[m.OrderUpdate] = []
+        """The updates of all exchanges with a resting order; nothing can happen at the others."""
+        updates: list[m.OrderUpdate] = []
         for name, exchange in list(self._resting.items()):
-            told += ask(exchange)
+            updates += ask(exchange)
             self._note(name)
-        return told
+        return updates
 
     def _note(self, name: str) -> None:
         if self._of[name].resting:

@@ -1,4 +1,4 @@
-"""A session's bars and equity as Arrow tables, with the columns that the warehouse has of them."""
+"""A session's bars and equity as Arrow tables, with the warehouse's columns."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from simulator.columns import Columns, Floats, whole_steps
 MONEY = pa.decimal128(38, 18)
 TIME = pa.timestamp("us", tz="UTC")
 _SUMMED = pa.decimal128(37, 18)
-"""Two of these have a sum that is MONEY."""
+"""The sum of two values of this type has the type MONEY."""
 _NANO_PLACES = 9
 _PRICES = ("open", "high", "low", "close")
 
 
 class ArrowRows(Sequence[Row]):
-    """Rows as an Arrow table, which whoever reads Arrow may take as it is; made once asked for."""
+    """Rows as an Arrow table, made when first read; readers of Arrow take the table itself."""
 
     def __init__(self, make: Callable[[], Any]) -> None:
         self._make = make
@@ -38,7 +38,7 @@ class ArrowRows(Sequence[Row]):
         return self._make()
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
-        """Arrow's own way to hand a table over."""
+        """Hand the table over by Arrow's C stream interface."""
         return self.table.__arrow_c_stream__(requested_schema)
 
     def __len__(self) -> int:
@@ -61,7 +61,7 @@ class ArrowRows(Sequence[Row]):
 
 
 class LaterRows(Sequence[Row]):
-    """Rows that are made once somebody reads them."""
+    """Rows that are made when first read."""
 
     def __init__(self, make: Callable[[], list[Row]]) -> None:
         self._make = make
@@ -90,7 +90,7 @@ class LaterRows(Sequence[Row]):
 
 
 def money(steps: NDArray[Any], places: int, kind: Any = MONEY, mask: Any = None) -> Any:
-    """Whole steps of 1e-`places` as decimals; where the mask is true, nothing."""
+    """Whole steps of 1e-`places` as decimals; null where the mask is true."""
     if steps.dtype == object:
         return pa.array([Decimal(step).scaleb(-places) for step in steps.tolist()], kind)
     whole = pa.array(steps, pa.int64(), mask=mask).cast(pa.decimal128(19, 0))
@@ -130,9 +130,9 @@ def bars_table(
     history: Sequence[Columns],
     session: Sequence[Columns],
 ) -> Any:
-    """Bars of the history, a ticker after another, then the session's minute by minute.
+    """Bars of the history, ticker after ticker, then the session's minute by minute.
 
-    Each sequence is in order of symbols, of one market; `feeds` names each symbol's.
+    Both sequences are in order of symbols and of one market; `feeds` is each symbol's feed.
     """
     parts = [*history, *session]
     counts, places = [len(part) for part in parts], parts[0].decimals
@@ -174,8 +174,8 @@ def _volume(volume: Floats) -> Any:
     return pa.array([storable(Decimal(repr(one))) for one in volume.tolist()], MONEY)
 
 
-def told(rows: Sequence[Row]) -> bytes:
-    """All that the rows of a table say, as bytes; the same for the same rows."""
+def as_bytes(rows: Sequence[Row]) -> bytes:
+    """The content of a table's rows as bytes; the same for the same rows."""
     if not isinstance(rows, ArrowRows):
         return repr(list(rows)).encode()
     written = pa.BufferOutputStream()

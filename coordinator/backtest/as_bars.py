@@ -1,7 +1,7 @@
-"""Columns as the core's bars again, for rules that are stepped one bar at a time.
+"""Columns as the core's bars, for rules that are stepped one bar at a time.
 
-Of a bar's fields most rules look at one or two. What one bar of a stretch is asked for first, all
-of the stretch are given at once: a rule's step costs less than a bar's seven decimals one by one.
+Most rules read one or two of a bar's fields, and making all seven decimals costs more than a rule's
+step. So a field is made when it is first read, for all bars of a batch at once.
 """
 
 from __future__ import annotations
@@ -22,78 +22,78 @@ from simulator.columns import Columns, Whole, whole_steps
 _EPOCH, _MICRO = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _REMEMBERED = 1 << 16
 _EXACT_FLOATS = 1 << 53
-"""Whole numbers below this are floats, so that such a number of steps is one division away."""
+"""Integers below this are exact as floats, so a price in steps is one division away."""
 
 
-class _Stretch:
-    """Bars made together, of these columns, until they are `forgotten`."""
+class _Batch:
+    """Bars that share their columns, until `release`."""
 
-    __slots__ = ("columns", "made")
+    __slots__ = ("bars", "columns")
 
     def __init__(self, columns: Columns) -> None:
         self.columns = columns
-        self.made: list[_Seen] = list(map(object.__new__, repeat(_Seen, len(columns))))
-        self.give("_stretch", repeat(self))
-        self.give("_place", range(len(columns)))
+        self.bars: list[_LazyBar] = list(map(object.__new__, repeat(_LazyBar, len(columns))))
+        self.fill("_batch", repeat(self))
+        self.fill("_place", range(len(columns)))
 
-    def give(self, name: str, values: Iterable[object]) -> None:
-        """Write a slot of every bar: what is frozen is slow to write one by one."""
-        deque(map(_SLOTS[name].__set__, self.made, values), maxlen=0)
+    def fill(self, name: str, values: Iterable[object]) -> None:
+        """Write a slot of every bar at once: setting fields of frozen values one by one is slow."""
+        deque(map(_SLOTS[name].__set__, self.bars, values), maxlen=0)
 
-    def forgotten(self) -> None:
-        """From now on each bar that somebody has kept is on its own."""
-        self.made = []
+    def release(self) -> None:
+        """Forget the bars; those that are still in use make their fields alone."""
+        self.bars = []
 
 
-class _Seen(Bar):
-    """A bar of columns. What it lacks is made when somebody looks at it."""
+class _LazyBar(Bar):
+    """A bar of a batch, whose fields are made when they are first read."""
 
-    __slots__ = ("_place", "_stretch", "floats")
-    _stretch: _Stretch
+    __slots__ = ("_batch", "_place", "floats")
+    _batch: _Batch
     _place: int
     floats: Floats
 
     def __new__(cls, *values: Any, **named: Any) -> Any:
-        """Whoever makes one of values, as `replace` does, is given a bar like any other."""
+        """Construction from values, as by `replace`, returns a plain Bar."""
         return Bar(*values, **named)
 
     def __getattr__(self, name: str) -> Any:
-        """Called for what is not in its slot yet."""
+        """Make a field that is not in its slot yet."""
         make = _MAKERS.get(name)
         if make is None:
             raise AttributeError(f"'Bar' object has no attribute {name!r}", name=name, obj=self)
-        stretch, place = self._stretch, self._place
-        if stretch.made:
-            stretch.give(name, make(stretch.columns))
+        batch, place = self._batch, self._place
+        if batch.bars:
+            batch.fill(name, make(batch.columns))
         else:
-            alone = stretch.columns.take(slice(place, place + 1))
+            alone = batch.columns.take(slice(place, place + 1))
             _SLOTS[name].__set__(self, next(iter(make(alone))))
         return _SLOTS[name].__get__(self)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Bar):
             return NotImplemented
-        return _told(self) == _told(other)
+        return _values_of(self) == _values_of(other)
 
     def __hash__(self) -> int:
-        return hash(_told(self))
+        return hash(_values_of(self))
 
     def __reduce__(self) -> tuple[object, ...]:
-        return Bar, _told(self)
+        return Bar, _values_of(self)
 
 
-_Seen.__qualname__ = "Bar"
+_LazyBar.__qualname__ = "Bar"
 _SLOTS: dict[str, Any] = {
-    name: vars(kind)[name] for kind in (Bar, _Seen) for name in kind.__slots__
+    name: vars(kind)[name] for kind in (Bar, _LazyBar) for name in kind.__slots__
 }
 
 
-def _told(bar: Bar) -> tuple[object, ...]:
+def _values_of(bar: Bar) -> tuple[object, ...]:
     return tuple(getattr(bar, name) for name in Bar.__slots__)
 
 
 class _Decimals(dict[int, Decimal]):
-    """So many steps of a `unit` as decimals, remembered: most are those of a minute before."""
+    """Steps of 1e-`decimals` as decimals, cached: most recur from the minute before."""
 
     def __init__(self, decimals: int) -> None:
         self._unit = Decimal(1).scaleb(-decimals)
@@ -106,7 +106,7 @@ class _Decimals(dict[int, Decimal]):
 
 
 class _Times(dict[int, datetime]):
-    """Microseconds since 1970 UTC as times, remembered: tickers share their minutes."""
+    """Microseconds since 1970 UTC as times, cached: tickers share their minutes."""
 
     def __missing__(self, micros: int) -> datetime:
         if len(self) > _REMEMBERED:
@@ -148,7 +148,7 @@ def _floats(columns: Columns) -> Iterable[Floats]:
 
 
 def _near(steps: Whole, decimals: int) -> list[float]:
-    """The floats nearest to so many steps; one division of floats rounds once."""
+    """The floats nearest to prices in steps; a single division rounds once."""
     if np.all(np.abs(steps) < _EXACT_FLOATS):
         near: list[float] = (steps / 10.0**decimals).tolist()
         return near
@@ -166,18 +166,18 @@ _MAKERS: dict[str, Callable[[Columns], Iterable[object]]] = {
 }
 
 
-class Beads:
-    """A ticker's bars as objects on a string, made once for sessions that follow each other."""
+class BarObjects:
+    """A ticker's bars as objects, made once for consecutive sessions."""
 
     def __init__(self, columns: Columns) -> None:
         self._columns = columns
         self._low = 0
         self._made: list[Bar] = []
-        self._stretches: deque[tuple[int, _Stretch]] = deque()
-        """Each with the place behind its last bar."""
+        self._batches: deque[tuple[int, _Batch]] = deque()
+        """Each batch with the index behind its last bar."""
 
     def bars(self, low: int, high: int) -> list[Bar]:
-        """The bars from `low` up to `high`; those before are forgotten."""
+        """The bars from `low` up to `high`; earlier ones are released."""
         if not self._low <= low <= self._low + len(self._made):
             self._forget(self._low + len(self._made))
             self._low, self._made = low, []
@@ -186,20 +186,20 @@ class Beads:
         self._low = low
         known = low + len(self._made)
         if known < high:
-            stretch = _Stretch(self._columns.take(slice(known, high)))
-            self._stretches.append((high, stretch))
-            self._made += stretch.made
+            batch = _Batch(self._columns.take(slice(known, high)))
+            self._batches.append((high, batch))
+            self._made += batch.bars
         return self._made[: high - low]
 
     def _forget(self, low: int) -> None:
-        while self._stretches and self._stretches[0][0] <= low:
-            self._stretches.popleft()[1].forgotten()
+        while self._batches and self._batches[0][0] <= low:
+            self._batches.popleft()[1].release()
 
 
 def in_order(tickers: Sequence[Columns]) -> Whole:
-    """All bars minute by minute, each minute's in the order of the sequence.
+    """The order of all bars minute by minute, within a minute in the order of `tickers`.
 
-    They are told by their places, where the tickers' bars stand one after the other.
+    The result indexes the tickers' bars laid one after the other.
     """
     starts = np.concatenate([columns.starts for columns in tickers])
     return np.argsort(starts, kind="stable")

@@ -1,7 +1,7 @@
-"""A whole backtest: from options to finished sessions, one after another, on books that live on.
+"""A whole backtest: from options to finished sessions, one after another, on the same books.
 
-Everything wrong with what was asked is found before the first minute. Nothing is written here:
-whoever plays it loads each session into the warehouse as it comes.
+Bad options are refused before the first minute is played. Nothing is written here: the caller loads
+each session into the warehouse as it is yielded.
 """
 
 from __future__ import annotations
@@ -44,18 +44,18 @@ if TYPE_CHECKING:
     from coordinator.backtest.compiled.player import Player
 
 _PLAYER = "coordinator.backtest.compiled.player"
-_WORTH = 1_000_000
-"""So many minutes of all strategies together repay what machine code costs to begin."""
+_WORTH_COMPILING = 1_000_000
+"""Strategy-minutes from which on machine code saves more than numba costs to load."""
 Advance = Callable[[int], None]
-"""Is told how many minutes of market time have been played since it was last told."""
+"""Called with the minutes of market time that were played since its last call."""
 
 
 def unwatched(_minutes: int) -> None:
-    """Nobody watches."""
+    """An Advance that ignores progress."""
 
 
 def unstopped() -> bool:
-    """Nobody stops it."""
+    """A `stopped` that never stops a run."""
     return False
 
 
@@ -63,8 +63,8 @@ def unstopped() -> bool:
 class BacktestOptions:
     """What to test. `start` and `end` are session dates, both included; None: the file's own.
 
-    `strategies` is a folder of strategies in place of the configuration's `strategies_dir`, and
-    `grid` are sweeps, by the names of strategies, in place of those that the configuration has.
+    `strategies` is a folder that replaces the configuration's `strategies_dir`; `grid`, sweeps by
+    strategy name, replaces the sweeps of the configuration.
     """
 
     config: Path
@@ -88,9 +88,9 @@ class BacktestOptions:
 class Backtest:
     """The sessions of a recording, played by the engine that trades live.
 
-    Strategies `apart`, as those of a sweep are, share the bars and nothing else, as if each were
-    tested alone; then `only` may name some of them, which do what they do among all. `config` is
-    the options' own, where it has been read already.
+    With `apart`, as in a sweep, strategies share the bars and nothing else, as if each were tested
+    alone; then `only` may restrict the run to some of them, without changing their results.
+    `config` is the options' configuration, if it has been read already.
 
     Raises:
         OperatorError: bad configuration, file, source, dates or fill model.
@@ -124,12 +124,12 @@ class Backtest:
 
     @property
     def account(self) -> str:
-        """The account under which its sessions stand in the warehouse."""
+        """The account under which its sessions are stored in the warehouse."""
         return self.setup.account
 
     @property
     def sessions(self) -> int:
-        """How many sessions there are to play."""
+        """The number of sessions to play."""
         return len(self._starts)
 
     @cached_property
@@ -138,7 +138,7 @@ class Backtest:
         return sum((self._plan(start).end - start) // MINUTE for start in self._starts)
 
     def read_bars(self) -> None:
-        """Have all bars in memory as columns, which playing does otherwise as it needs them."""
+        """Load all bars into memory as columns, instead of ticker by ticker while playing."""
         for ticker in self.setup.traded:
             self._recording.reels.strip(ticker)
 
@@ -148,17 +148,17 @@ class Backtest:
         stopped: Callable[[], bool] = unstopped,
         means: Means | None = None,
     ) -> Iterator[PlayedSession]:
-        """Play the sessions in order; each is finished before it comes.
+        """Play the sessions in order; each is finished when it is yielded.
 
-        Once `stopped` answers yes, the session that is being played is given up. Each is played by
-        the `means` given or, where they do not serve, by slower ones; without any, by those that
-        cost least. The rows are the same.
+        Once `stopped` returns true, the session being played is abandoned. A session is played by
+        `means` or, where that is impossible, by slower means; without `means`, by the cheapest. The
+        rows are the same.
         """
         player = self._player(means)
         before: datetime | None = None
         for start in self._starts:
             self._recording.forget_before(start)
-            missed = [] if before is None else self._meanwhile(before, start)
+            missed = [] if before is None else self._between_sessions(before, start)
             plan = self._plan(start)
             session = None
             with few_gc_pauses():
@@ -168,7 +168,7 @@ class Backtest:
                     advance((plan.end - start) // MINUTE)
                 else:
                     slowly = means is Means.BY_MESSAGE or bool(missed)
-                    self._take_over(player)
+                    self._settle(player)
                     session = self._on_books(start, missed, advance, stopped, slowly=slowly)
             if session is None:
                 return
@@ -176,11 +176,11 @@ class Backtest:
             yield session
 
     def _player(self, means: Means | None) -> Player | None:
-        """For sessions in machine code, where that is wanted, and repays what it costs to begin."""
+        """The machine code player, if it is wanted or saves more than its start costs."""
         if means not in (None, Means.COMPILED):
             return None
-        ready = _PLAYER in sys.modules
-        if means is None and not ready and self.minutes * len(self.setup.specs) < _WORTH:
+        loaded = _PLAYER in sys.modules
+        if means is None and not loaded and self.minutes * len(self.setup.specs) < _WORTH_COMPILING:
             return None
         from coordinator.backtest.compiled.player import Player
 
@@ -191,7 +191,7 @@ class Backtest:
             return None
 
     def _compiled(self, player: Player, start: datetime, plan: SessionPlan) -> PlayedSession | None:
-        """The session in machine code; None if it is not for that."""
+        """Play the session in machine code; None if that is impossible."""
         from coordinator.backtest.compiled.tables import Statement
 
         try:
@@ -200,18 +200,18 @@ class Backtest:
             return None
         rows = Statement(played, self.model, apart=self.setup.apart).rows()
 
-        def tell() -> str:
+        def summarize() -> str:
             return Narrator(played.closed.books(), self.setup.specs).summary()
 
-        return PlayedSession(played.name.session_id, plan.date, rows, tell, Means.COMPILED)
+        return PlayedSession(played.name.session_id, plan.date, rows, summarize, Means.COMPILED)
 
-    def _take_over(self, player: Player | None) -> None:
-        """Have the books say what was played without them."""
+    def _settle(self, player: Player | None) -> None:
+        """Write to the books what machine code has played without them."""
         if player is not None and player.closed is not None:
             if not self._books.account:
                 first, tape = self._starts[0], self._recording.tape
                 Opened.on(self._books, self.setup, tape, self._exchange, first)
-            player.leave()
+            player.settle()
 
     def _on_books(
         self,
@@ -222,7 +222,7 @@ class Backtest:
         *,
         slowly: bool,
     ) -> PlayedSession | None:
-        """The session at once or message by message, on the books; None if it was stopped."""
+        """Play the session at once or message by message; None if it was stopped."""
         opened = Opened.on(self._books, self.setup, self._recording.tape, self._exchange, start)
         means = Means.AT_ONCE
         rows = None if slowly else self._at_once(opened, advance, stopped)
@@ -243,7 +243,7 @@ class Backtest:
     def _at_once(
         self, opened: Opened, advance: Advance, stopped: Callable[[], bool]
     ) -> Tables | None:
-        """The session's rows, if every order of it is sure to fill at once and nobody stops it."""
+        """The session's rows; None if an order may not fill at once, or the run was stopped."""
         books, exchange = self._books, self._exchange
         try:
             reels = self._recording.reels
@@ -269,10 +269,10 @@ class Backtest:
         advance: Advance,
         stopped: Callable[[], bool],
     ) -> Tables | None:
-        """The session's rows as the engine makes them, message by message; None if stopped."""
+        """The session's rows from the engine, message by message; None if it was stopped."""
         tape, start = self._recording.tape, opened.start
         session = Session(self.setup, tape, self._exchange, self._books, start, opened)
-        session.tell(missed)
+        session.handle(missed)
         while session.now < session.plan.end:
             if stopped():
                 return None
@@ -282,7 +282,7 @@ class Backtest:
         return statement(session.records)
 
     def _opened(self, model: FillModel) -> Exchange | ExchangesApart:
-        """One account for all, or of strategies apart one for each."""
+        """One account for all strategies, or one for each if they are apart."""
         feed, calendar = self._recording.feed, self._recording.tape.calendar
         specs, fee_rate = self.setup.specs, self.setup.crypto_fee_rate
         if not self.setup.apart:
@@ -294,31 +294,31 @@ class Backtest:
 
         return ExchangesApart({spec.name: deposit_for(spec.initial_cash) for spec in specs}, opens)
 
-    def _meanwhile(self, since: datetime, until: datetime) -> list[m.OrderUpdate]:
-        """What became of orders that still rested at the exchange between two sessions."""
+    def _between_sessions(self, since: datetime, until: datetime) -> list[m.OrderUpdate]:
+        """The updates between two sessions of orders that still rest at the exchange."""
         resting = sorted(self._exchange.resting)
         minutes = self._recording.tape.minutes(resting, since, until)
         self._exchange.begin()
-        told: list[m.OrderUpdate] = []
+        updates: list[m.OrderUpdate] = []
         for start, pairs in sorted(minutes.items()):
             bars = [bar for bar, _ in pairs]
-            told += self._exchange.meet(bars, start + MINUTE)
-            told += self._exchange.turn(bars, start + MINUTE)
-        return told
+            updates += self._exchange.meet(bars, start + MINUTE)
+            updates += self._exchange.turn(bars, start + MINUTE)
+        return updates
 
     def _account(self, config: CoordinatorConfig, options: BacktestOptions) -> str:
-        """The same for the same configuration, bars, source, fill model and first session.
+        """An account name that depends on configuration, bars, source, fill model, first session.
 
-        So a repetition replaces its own sessions, a longer run adds to them, and everything else
-        stands beside them. Of a sweep also the last session counts: variants are ranked by all the
-        days that their account has.
+        So a repetition replaces its own sessions, a longer run adds to them, and any other backtest
+        is stored beside them. A sweep's name also depends on the last session: variants are ranked
+        by all days of their account.
         """
         with options.bars.open("rb") as file:
             bars = hashlib.file_digest(file, "sha256").hexdigest()
         last = self._starts[-1:] if config.swept else ()
         parts = (config_hash(config), bars, options.source, self.model, self._starts[0], *last)
-        told = "\n".join(str(part) for part in parts)
-        return f"BT-{hashlib.sha256(told.encode()).hexdigest()[:12]}"
+        identity = "\n".join(str(part) for part in parts)
+        return f"BT-{hashlib.sha256(identity.encode()).hexdigest()[:12]}"
 
 
 def _fill_model(text: str) -> FillModel:

@@ -1,7 +1,7 @@
-"""A book's equity over a session that is known whole, as arrays: the points of `EquityCurve`.
+"""A book's equity over a whole session as arrays: the points of `EquityCurve`.
 
-Values are whole numbers of the smallest worth that a price and a quantity can have together, so
-that nothing is rounded; where 64 bits are too few they are Python's own numbers.
+Values are whole numbers of the smallest product of a price and a quantity, so nothing is rounded;
+where 64 bits are too few they are Python integers.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Curve:
     places: int
 
     def max_drawdown(self) -> float:
-        """The deepest fall below the highest equity so far, as a fraction of that; at least 0."""
+        """The deepest fall below the highest equity so far, as a fraction of it; at least 0."""
         step = 10.0**-self.places
         about = np.array([float(one) for one in self.cash])[self.which]
         about = about + self.values.astype(float) * step
@@ -65,16 +65,16 @@ def curve(
     places: int,
     begun: tuple[Decimal, Decimal],
 ) -> Curve:
-    """A book's points: the opening, each minute that changed it, and the end.
+    """A book's points: the opening, each minute in which equity changed, and the end.
 
     `times` are the opening, the end of each minute of the axis and the session's end; `begun` is
-    cash and market value at the opening; quantities and prices have `places` decimals together.
+    cash and market value at the opening; products of quantity and price have `places` decimals.
     """
     ids: dict[Decimal, int] = {}
     cash = [
         ids.setdefault(one, len(ids)) for one in (begun[0], *(cash for _, cash, _ in standings))
     ]
-    minutes = len(times) - 1  # after the opening; the last of them is the end
+    minutes = len(times) - 1  # without the opening; the last one is the session's end
     since = [start for start, _, _ in standings]
     counts = np.diff([*since, minutes])
     state = np.repeat(np.arange(len(standings)), counts)
@@ -93,7 +93,7 @@ def curve(
 def _values(
     standings: Sequence[Standing], reels: Mapping[str, Reel], state: Places, places: int
 ) -> NDArray[Any]:
-    """What is held at the end of each minute, and once more at the session's end."""
+    """The market value at the end of each minute, and once more at the session's end."""
     symbols = {symbol for _, _, held in standings for symbol in held}
     total: NDArray[Any] = np.zeros(len(state), np.int64)
     for symbol in sorted(symbols):

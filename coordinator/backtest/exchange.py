@@ -1,7 +1,7 @@
-"""The exchange of a backtest: the simulator's venue in memory, in the engine's own words.
+"""The exchange of a backtest: the simulator's venue in memory, behind the engine's messages.
 
-What passes here is what passes over the socket, order by order and in the same sequence; only its
-JSON is left out. Nothing here reads a clock: whoever plays says which minute ends.
+Orders and reports are those that would pass over the socket, in the same sequence; only JSON is
+left out. Nothing here reads a clock: the caller says which minute ends.
 """
 
 from __future__ import annotations
@@ -33,20 +33,21 @@ from simulator.venue import Venue
 
 @dataclass(slots=True)
 class Ids:
-    """Names of orders, executions and activities: `prefix`, and their number among them all."""
+    """Ids of orders, executions and activities: `prefix` and a common running number."""
 
     prefix: str
     given: int = 0
 
     def next(self) -> str:
-        """The next one."""
+        """The next id."""
         self.given += 1
         return f"{self.prefix}{self.given}"
 
 
 @dataclass(slots=True)
 class Purse:
-    """What an account has, while orders fill without being sent to it: dollars, and its next ids.
+    """A copy of an account's cash in dollars and ids, for orders that fill without being sent to
+    it.
 
     `promised` are the dollars of this minute's entries.
     """
@@ -62,8 +63,8 @@ ARRIVING = ("pending_new", "accepted", "new")
 class Exchange:
     """One account with `cash` dollars at a venue that fills by `model`, on the bars of `feed`.
 
-    `fee_rate` is crypto's, a fraction. Its ids begin with `prefix`. `last` are the last bars as
-    far as they are known, where several exchanges share them.
+    `fee_rate` is crypto's, a fraction. Its ids begin with `prefix`. `last` is a cache of the last
+    bars that several exchanges may share.
     """
 
     def __init__(
@@ -94,24 +95,18 @@ class Exchange:
         return {order.symbol for order in self.venue.orders.open()}
 
     def begin(self) -> None:
-        """A session begins: what the last bars are is asked of the feed again, as far as it goes.
-
-        From then on they are those that `turn` is given.
-        """
+        """Begin a session: a ticker's last bar is read from the feed once, then set by `turn`."""
         self._last.clear()
 
     def meet(self, bars: Sequence[Bar], boundary: datetime) -> list[m.OrderUpdate]:
-        """Fill resting orders against the bars that end at `boundary`, known to nobody yet."""
+        """Fill resting orders against the bars that end at `boundary`, before publishing them."""
         if not bars or not self.venue.orders.open():
             return []
         self.venue.on_bars(bars, self._market(boundary - MINUTE, boundary - MINUTE))
         return self._updates()
 
     def turn(self, bars: Sequence[Bar], boundary: datetime) -> list[m.OrderUpdate]:
-        """It is `boundary`, and the bars that end now are known.
-
-        Opens or closes the exchange, where its session begins or ends.
-        """
+        """Publish the bars that end at `boundary`; open or close the exchange if it is time."""
         for bar in bars:
             self._last[bar.symbol] = bar
         session = self._calendar.at(boundary)
@@ -123,21 +118,21 @@ class Exchange:
         return self._updates()
 
     def carry_out(self, command: m.Command, now: datetime) -> list[m.Message]:
-        """What the broker answers to a command, and what follows from it at once."""
+        """The broker's answer to a command, and the updates that follow from it immediately."""
         match command:
             case m.SubmitOrder():
                 return self._submit(command, now)
             case m.CancelOrder():
                 return self._cancel(command, now)
             case m.LookUpOrder():
-                return [_told(self.venue.orders.find_client(command.client_order_id))]
+                return [_update(self.venue.orders.find_client(command.client_order_id))]
 
     def purse(self, _strategy: str) -> Purse:
-        """A copy of what the account has."""
+        """A copy of the account's cash and ids."""
         return Purse(self.cash, replace(self._ids))
 
     def settle(self, purse: Purse, books: Iterable[SubAccount]) -> None:
-        """Have in the account what its books have, which traded without sending an order here."""
+        """Set the account to `purse` and to the positions of `books`, which traded outside it."""
         held: dict[str, Position] = {}
         for book in books:
             for symbol, position in book.positions.items():
@@ -149,7 +144,7 @@ class Exchange:
         self.venue.ledger.positions = {name: one for name, one in held.items() if one.qty}
 
     def positions(self) -> dict[str, Decimal]:
-        """The account's net positions by symbol, those of zero apart."""
+        """The account's net positions by symbol, without those of zero."""
         held = self.venue.ledger.positions.items()
         return {symbol: position.qty for symbol, position in held if position.qty}
 
@@ -168,7 +163,7 @@ class Exchange:
         )
         try:
             check_ticket(ticket, _asset(command.symbol))
-            answer = _told(self.venue.submit(ticket, market))
+            answer = _update(self.venue.submit(ticket, market))
         except Rejection as refusal:
             return [m.SubmitRefused(command.client_order_id, now, refusal.message)]
         self.venue.work(market)
@@ -178,7 +173,7 @@ class Exchange:
         try:
             self.venue.cancel(command.broker_order_id, now)
         except Rejection:
-            return [_told(self.venue.orders.find_client(command.client_order_id))]
+            return [_update(self.venue.orders.find_client(command.client_order_id))]
         return list(self._updates())
 
     def _market(self, moment: datetime, now: datetime) -> Market:
@@ -195,18 +190,18 @@ class Exchange:
         return self._last[symbol]
 
     def _updates(self) -> list[m.OrderUpdate]:
-        """All but the steps of an order that another one has followed at once."""
+        """The venue's updates, without arrival steps of an order that a later update supersedes."""
         updates = self.venue.take_updates()
         newest = {update.order.id: update for update in updates}
         return [
-            _told(update.order, update.at, update.execution)
+            _update(update.order, update.at, update.execution)
             for update in updates
             if update.event not in ARRIVING or newest[update.order.id] is update
         ]
 
 
 def asset_of(symbol: str) -> Asset:
-    """What the venue takes of a ticker: increments and minimum."""
+    """A ticker's order increment and minimum at the venue."""
     asset = _asset(symbol)
     if not is_crypto(symbol):
         return Asset.stock(symbol, fractionable=True)
@@ -222,8 +217,10 @@ def _asset(symbol: str) -> VenueAsset:
 
 
 @exact
-def _told(order: Order, at: datetime | None = None, fill: Execution | None = None) -> m.OrderUpdate:
-    """The broker's word on an order, with the execution that it tells of."""
+def _update(
+    order: Order, at: datetime | None = None, fill: Execution | None = None
+) -> m.OrderUpdate:
+    """The broker's report on an order, with its execution if it reports one."""
     average = half_even(order.filled_cost / order.filled_qty, COIN) if order.filled_qty else None
     ticket = order.ticket
     assert ticket.qty is not None, "a strategy's order has a quantity"

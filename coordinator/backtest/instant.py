@@ -1,11 +1,10 @@
-"""A session in a market where every order fills in the minute in which it is decided.
+"""A session in which every order fills in the minute in which it is decided.
 
-So it is for market orders on one market's hours where the fill model has no limit to what executes.
-What is left out then is what carries an order back and forth: commands, reports, states that last
-no time. Sizes, limits, stops, fees and books are the core's own functions, who goes before whom is
-`core/arbiter.py`'s rule, and the statement is what the engine's would be, row by row
-(`tests/backtest/test_instant.py`). What this market does not know raises Unfit before any book has
-changed, and the engine plays the session.
+This holds for market orders on one market's hours if the fill model does not limit quantity.
+Commands, reports and states that last no time are then left out. Sizes, limits, stops, fees and
+books are the core's own functions, orders fill in the sequence of `core/arbiter.py`, and the
+statement equals the engine's row by row (`tests/backtest/test_instant.py`). Any other session
+raises Unfit before a book has changed, and the engine plays it.
 """
 
 from __future__ import annotations
@@ -19,8 +18,8 @@ import numpy as np
 
 from coordinator.backtest.apart import ExchangesApart
 from coordinator.backtest.exchange import Exchange
-from coordinator.backtest.opinions import Key, Opinion, opinions
 from coordinator.backtest.reels import EPOCH, MICRO, Reel, Reels, axis_of, micros
+from coordinator.backtest.rule_signals import Key, RuleSignals, rule_signals
 from coordinator.backtest.seats import Book, Intent, Seat, in_turn
 from coordinator.backtest.setup import BacktestSetup, Opened
 from coordinator.core import risk
@@ -43,14 +42,14 @@ _LEAP_MARGIN = 1e-9
 
 
 class Unfit(Exception):
-    """Not every order of this session is sure to fill at once."""
+    """An order of this session may not fill at once."""
 
 
 class Instant:
-    """One session, opened on `books` already. `play` it, then `settle` it.
+    """One session, already opened on `books`. Call `play`, then `settle`.
 
     Raises:
-        Unfit: here and in `play`; no book has changed then.
+        Unfit: by the constructor and `play`, before any book has changed.
     """
 
     def __init__(
@@ -76,8 +75,7 @@ class Instant:
         if not len(self.axis):
             raise Unfit("nothing has a bar in this session")
         self._line_up(setup.controls)
-        told = opinions(setup.specs, self.reels)
-        self.books = self._seat(setup, told)
+        self.books = self._seat(setup, rule_signals(setup.specs, self.reels))
         self._seats = [seat for book in self.books for seat in book.seats]
         self._due: list[list[int]] = [[] for _ in self.axis]
         self._intents: list[Intent] = []
@@ -90,7 +88,7 @@ class Instant:
     def play(self, stopped: Callable[[], bool]) -> bool:
         """Play all minutes; False if it was stopped before the last one."""
         for seat in self._seats:
-            self._expect_first(seat)
+            self._schedule_first(seat)
         for minute, due in enumerate(self._due):
             if not due:
                 continue
@@ -98,7 +96,7 @@ class Instant:
                 return False
             self._now = self.end(minute)
             for number in sorted(set(due)):
-                self._look(self._seats[number], minute)
+                self._decide(self._seats[number], minute)
             if self._intents:
                 self._execute(minute)
         return True
@@ -109,7 +107,7 @@ class Instant:
 
     @exactly
     def settle(self) -> None:
-        """Let the books and the exchange's account be what the session has made of them."""
+        """Write the session's results to the books and the exchange's account."""
         for book in self.books:
             self._books.ledger.put(book.account)
             if len(self.axis):
@@ -123,7 +121,7 @@ class Instant:
                 self._books.sequences[book.key] = book.sequence
         for symbol, reel in self.reels.items():
             for bars in (reel.history, reel.bars):
-                self._see(symbol, bars)
+                self._update_mark(symbol, bars)
         if self._apart:
             for book in self.books:
                 self._exchange.settle(book.purse, [book.account])
@@ -131,11 +129,11 @@ class Instant:
             self._exchange.settle(self.books[0].purse, self._books.ledger.accounts.values())
 
     def fresh(self, symbol: str) -> Columns:
-        """The history of a ticker that nobody has seen yet."""
+        """The part of a ticker's history that the books have not seen yet."""
         history, last = self.reels[symbol].history, self._last.get(symbol)
         return history if last is None else history.take(history.starts > micros(last))
 
-    def _see(self, symbol: str, bars: Columns) -> None:
+    def _update_mark(self, symbol: str, bars: Columns) -> None:
         last = self._books.last_bar.get(symbol)
         if not len(bars) or (last is not None and bars.starts[-1] <= micros(last)):
             return
@@ -143,7 +141,7 @@ class Instant:
         self._books.ledger.marks[symbol] = bars.price(int(bars.close[-1]))
 
     def _line_up(self, controls: Controls) -> None:
-        """Give each ticker its marks, and refuse prices that the engine would freeze it for."""
+        """Map each ticker to the axis, and refuse prices for which the engine would freeze it."""
         for symbol, reel in self.reels.items():
             fresh, mark = self.fresh(symbol), self._books.ledger.marks.get(symbol)
             if len(fresh):
@@ -157,7 +155,7 @@ class Instant:
             if controls.price_collar is not None and _leaps(closes, float(controls.price_collar)):
                 raise Unfit(f"the price of {symbol} leaps")
 
-    def _seat(self, setup: BacktestSetup, told: Mapping[Key, Opinion]) -> list[Book]:
+    def _seat(self, setup: BacktestSetup, signals: Mapping[Key, RuleSignals]) -> list[Book]:
         assets, books, number = setup.assets(), [], 0
         shared = self._exchange.purse(setup.specs[0].name)
         for spec in setup.specs:
@@ -165,32 +163,32 @@ class Instant:
             purse = self._exchange.purse(spec.name) if setup.apart else shared
             book = Book(spec, self._books, key, purse)
             for ticker in spec.tickers:
-                reel, opinion = self.reels[ticker], told[spec.rule, ticker]
-                begun = len(reel.history)
-                book.seats.append(Seat(number, book, reel, assets[ticker], opinion, begun))
+                reel, own = self.reels[ticker], signals[spec.rule, ticker]
+                book.seats.append(Seat(number, book, reel, assets[ticker], own))
                 number += 1
-                if opinion.fault:
-                    at = reel.minutes[opinion.fault_at] if opinion.fault_at >= 0 else 0
-                    book.faults.append((at, opinion.fault))
+                if own.fault:
+                    at = reel.minutes[own.fault_at] if own.fault_at >= 0 else 0
+                    book.faults.append((at, own.fault))
             books.append(book)
         return books
 
-    def _expect_first(self, seat: Seat) -> None:
-        """Who is guarded against a day's loss, or has a lane that raised, is asked at each bar."""
+    def _schedule_first(self, seat: Seat) -> None:
+        """Schedule the first decision; every bar, if the day's entries may be stopped."""
         if seat.book.watched:
             for minute in seat.reel.minutes:
                 self._due[minute].append(seat.number)
         else:
-            self._expect(seat, -1)
+            self._schedule(seat, -1)
 
-    def _expect(self, seat: Seat, place: int) -> None:
+    def _schedule(self, seat: Seat, place: int) -> None:
+        """Schedule the seat's next decision after a place."""
         if not seat.book.watched:
             following = seat.next_place(place)
             if following is not None:
                 self._due[seat.reel.minutes[following]].append(seat.number)
 
-    def _look(self, seat: Seat, minute: int) -> None:
-        """One strategy's decision on one ticker's bar, as `Decider._decide` takes it."""
+    def _decide(self, seat: Seat, minute: int) -> None:
+        """Decide for one strategy on one ticker's bar, like `Decider._decide`."""
         book, place = seat.book, seat.reel.place[minute]
         if book.watched:
             book.check_day(minute)
@@ -206,10 +204,10 @@ class Instant:
                 return
         elif signal > 0 and self._enter(seat, minute, seat.reel.close(place)):
             return
-        self._expect(seat, place)
+        self._schedule(seat, place)
 
     def _enter(self, seat: Seat, minute: int, close: Decimal) -> bool:
-        """Whether an order follows from the wish to buy, as `Decider._enter` has it."""
+        """Order an entry, like `Decider._enter`; whether an order follows."""
         book = seat.book
         if book.minute != minute:
             book.minute, book.available = minute, book.account.cash
@@ -243,7 +241,7 @@ class Instant:
         self._intents.append(Intent(seat, side, qty, close, row))
 
     def _execute(self, minute: int) -> None:
-        """Fill the minute's orders, each in its turn."""
+        """Fill the minute's orders in sequence."""
         intents, self._intents = self._intents, []
         self._prices.clear()
         for intent in intents:
@@ -251,7 +249,7 @@ class Instant:
         for intent in intents if self._apart else in_turn(intents):
             self._fill(intent, minute)
         for intent in intents:
-            self._expect(intent.seat, intent.seat.reel.place[minute])
+            self._schedule(intent.seat, intent.seat.reel.place[minute])
 
     def _fill(self, intent: Intent, minute: int) -> None:
         seat, side, qty, row = intent.seat, intent.side, intent.qty, intent.row
@@ -289,7 +287,7 @@ class Instant:
         )
 
     def _row(self, name: str, seat: Seat, side: Side, qty: Decimal, close: Decimal) -> Row:
-        """An order's row, as long as nothing has become of it."""
+        """Add the row of an order without an outcome yet."""
         row: Row = {
             "client_order_id": name,
             "session_id": self.opened.name.session_id,
@@ -319,7 +317,7 @@ def _cut(reels: Reels, opened: Opened, symbol: str, history: int) -> Reel:
 
 
 def check_setup(setup: BacktestSetup, model: FillModel) -> None:
-    """Refuse whatever makes an order wait, or be refused by anybody but its strategy's limits."""
+    """Refuse a setup in which an order may wait, or be denied other than by strategy limits."""
     if not isinstance(model, Spread):
         raise Unfit("the fill model limits what executes")
     if setup.crossing or replace(setup.controls, price_collar=None) != _UNLIMITED:
@@ -332,7 +330,7 @@ def check_setup(setup: BacktestSetup, model: FillModel) -> None:
 
 
 def check_account(books: Books, exchange: Exchange | ExchangesApart) -> None:
-    """Refuse an account on which something is going on already."""
+    """Refuse an account with open orders, freezes, a kill or unassigned positions."""
     if books.orders.open() or exchange.resting or books.frozen or books.killed:
         raise Unfit("something is open or halted already")
     if books.ledger[UNASSIGNED].positions:
@@ -340,6 +338,6 @@ def check_account(books: Books, exchange: Exchange | ExchangesApart) -> None:
 
 
 def _leaps(closes: Whole, collar: float) -> bool:
-    """Whether a close may lie outside the collar around the one before it."""
+    """Whether a close may lie outside the collar around the previous one."""
     moved = np.abs(np.diff(closes)).astype(float)
     return bool(np.any(moved > collar * closes[:-1] * (1 - _LEAP_MARGIN)))

@@ -1,7 +1,7 @@
-"""A sweep's session without details: what each variant came to, ordered and turned over.
+"""A sweep's session without details: each variant's day, number of orders and turnover.
 
-Sessions of parts add up to the session of the whole, whatever the split: variants share nothing,
-and UNASSIGNED is the sum of what no variant of any part owns.
+The sessions of the parts join to the session of the whole, whatever the split: variants share
+nothing, and UNASSIGNED's rows are the sums of those of all parts.
 """
 
 from __future__ import annotations
@@ -31,30 +31,30 @@ _AMOUNTS = {
     "activities": ("amount",),
 }
 _KEYS = {"equity": "ts", "activities": "activity_id"}
-"""What tells UNASSIGNED's rows of one table apart, where there are several."""
+"""The column by which UNASSIGNED's rows of a table differ, where there are several."""
 
 
 @exactly
 def lean(session: PlayedSession, variants: Iterable[StrategyConfig]) -> PlayedSession:
-    """The session without its details, but for UNASSIGNED's."""
+    """The session without its details, except those of UNASSIGNED."""
     rows = session.rows()
     orders = Counter(str(row["strategy"]) for row in rows["orders"])
     turnover: dict[str, Decimal] = {}
     for row in rows["fills"]:
         paid = cast(Decimal, row["qty"]) * cast(Decimal, row["price"])
         turnover[str(row["strategy"])] = turnover.get(str(row["strategy"]), ZERO) + paid
-    left = {name: _of_nobody(rows[name]) for name in DETAILS if name != "bars"}
-    told = [
+    left = {name: _unassigned(rows[name]) for name in DETAILS if name != "bars"}
+    variant_rows = [
         variant_row(session.session_id, one, orders[one.name], turnover.get(one.name, ZERO))
         for one in variants
     ]
-    activities = _numbered(left["activities"])
-    kept = {**rows, **left, "activities": activities, "bars": [], "variants": told}
-    return replace(session, played=kept, tell=str)
+    activities = _as_one(left["activities"])
+    kept = {**rows, **left, "activities": activities, "bars": [], "variants": variant_rows}
+    return replace(session, played=kept, summarize=str)
 
 
 def variant_row(session_id: str, one: StrategyConfig, orders: int, turnover: Decimal) -> Row:
-    """A variant of a session whose details are not kept."""
+    """The row of a variant whose details are not kept."""
     return {
         "session_id": session_id,
         "strategy": one.name,
@@ -81,14 +81,14 @@ def joined(parts: Sequence[PlayedSession], names: Iterable[str]) -> PlayedSessio
                 rows[table] += (row for row in some if row["strategy"] != UNASSIGNED)
     for table in _AMOUNTS:
         rows[table] = [row for row in rows[table] if row["strategy"] != UNASSIGNED]
-        rows[table] += _summed(table, [_of_nobody(part.rows()[table]) for part in parts])
+        rows[table] += _summed(table, [_unassigned(part.rows()[table]) for part in parts])
     for table in ("strategies", "pnl_daily", "variants", "faults"):
         rows[table].sort(key=lambda row: place[str(row["strategy"])])
     rows["discrepancies"].sort(key=lambda row: (str(row["found_at"]), str(row["symbol"])))
     return replace(first, played=rows)
 
 
-def _of_nobody(rows: Sequence[Row]) -> list[Row]:
+def _unassigned(rows: Sequence[Row]) -> list[Row]:
     if isinstance(rows, ArrowRows):
         table = rows.table
         found: list[Row] = table.filter(pc.equal(table["strategy"], UNASSIGNED)).to_pylist()
@@ -96,8 +96,8 @@ def _of_nobody(rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if row["strategy"] == UNASSIGNED]
 
 
-def _numbered(transfers: Sequence[Row]) -> list[Row]:
-    """What UNASSIGNED gave its strategies, as one transfer: it is the same however many parts."""
+def _as_one(transfers: Sequence[Row]) -> list[Row]:
+    """UNASSIGNED's transfers to strategies as one, so that the rows do not depend on the parts."""
     if not transfers:
         return []
     total = sum((cast(Decimal, row["amount"]) for row in transfers), ZERO)
@@ -105,7 +105,7 @@ def _numbered(transfers: Sequence[Row]) -> list[Row]:
 
 
 def _summed(table: str, parts: Sequence[Sequence[Row]]) -> list[Row]:
-    """UNASSIGNED's rows of all parts, added up where they are of the same minute."""
+    """UNASSIGNED's rows of all parts, with rows of the same key added up."""
     key = _KEYS.get(table)
     sums: dict[Any, dict[str, Any]] = {}
     for row in (row for rows in parts for row in rows):

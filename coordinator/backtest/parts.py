@@ -1,7 +1,7 @@
-"""A sweep split over processes: each part leaves its sessions in a folder, and one joins them.
+"""A sweep split over processes: each part writes its sessions to a folder; `Parts` joins them.
 
-A session is there whole or not at all, as JSON. A file named `stop` ends all parts at their next
-minute, and so does the end of the process that began them.
+A session is one JSON file, which appears complete or not at all. A file named `stop` ends all parts
+at their next minute, and so does the end of the process that started them.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from coordinator.backtest.sweep import Sweep
 
 STOP = "stop"
 _DECIMAL, _TIME, _DATE = "~decimal", "~time", "~date"
-"""What JSON has no word for is an object of one such key; no field of a strategy has a tilde."""
+"""A type that JSON lacks is an object with one of these keys; no strategy field has a tilde."""
 
 
 def play_part(options: BacktestOptions, part: int, parts: int, folder: Path) -> int:
-    """Play a part of a sweep into a folder; answers how many sessions it played.
+    """Play a part of a sweep into a folder; return the number of sessions played.
 
     Raises:
         OperatorError: as `Sweep`.
@@ -45,14 +45,14 @@ def play_part(options: BacktestOptions, part: int, parts: int, folder: Path) -> 
 
 
 class Parts:
-    """What the parts of a sweep have left in a folder so far."""
+    """The sessions that the parts of a sweep have written to a folder so far."""
 
     def __init__(self, sweep: Sweep, parts: int, folder: Path) -> None:
         self._sweep, self._parts, self._folder = sweep, parts, folder
 
     @property
     def share(self) -> float:
-        """How much of the sweep has been played, 0 to 1."""
+        """The fraction of the sweep that has been played, 0 to 1."""
         done = len(list(self._folder.glob("*.session")))
         return done / (self._parts * self._sweep.test.sessions)
 
@@ -61,9 +61,9 @@ class Parts:
         (self._folder / STOP).touch()
 
     def sessions(self, wait: Callable[[], bool]) -> Iterator[PlayedSession]:
-        """The sessions that all parts have played, joined, in order, each as soon as it is there.
+        """The joined sessions in order, each as soon as all parts have played it.
 
-        `wait` waits a moment for more, and says whether any part still plays.
+        `wait` waits a moment and returns whether any part is still playing.
         """
         for number in range(self._sweep.test.sessions):
             places = [_place(self._folder, part, number) for part in range(self._parts)]
@@ -76,14 +76,14 @@ class Parts:
 
 
 def written(session: PlayedSession) -> str:
-    """A lean session as JSON, nothing rounded."""
+    """A lean session as JSON, with exact decimals."""
     rows = {table: list(some) for table, some in session.rows().items()}
-    told = (session.session_id, session.session_date, rows)
-    return json.dumps(told, default=_tagged)
+    content = (session.session_id, session.session_date, rows)
+    return json.dumps(content, default=_tagged)
 
 
 def read(text: str) -> PlayedSession:
-    """The session that was written."""
+    """The inverse of `written`."""
     session_id, day, rows = json.loads(text, object_hook=_untagged)
     return PlayedSession(session_id, day, rows)
 

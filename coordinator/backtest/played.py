@@ -1,4 +1,4 @@
-"""What is handed over of a session that was played: its rows, and how it was done."""
+"""A played session: its rows, and the means by which it was played."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from coordinator.backtest import arrow
 from coordinator.core.order_rows import Row
 
 Tables = Mapping[str, Sequence[Row]]
-"""Rows by table; those of which there are many as `arrow.ArrowRows`."""
+"""Rows by table; large tables are `arrow.ArrowRows`."""
 
 
 class Means(Enum):
@@ -25,33 +25,33 @@ class Means(Enum):
 
 @dataclass(frozen=True, slots=True)
 class PlayedSession:
-    """A finished session, ready for the warehouse; `tell` makes the guide's summary at its end."""
+    """A finished session, ready for the warehouse; `summarize` makes GUIDE's summary of its end."""
 
     session_id: str
     session_date: date
     played: Tables
-    tell: Callable[[], str] = field(default=str, compare=False)
+    summarize: Callable[[], str] = field(default=str, compare=False)
     means: Means = Means.BY_MESSAGE
 
     def rows(self) -> Tables:
-        """The session as the warehouse's rows, by table."""
+        """The session's rows for the warehouse, by table."""
         return self.played
 
     @property
     def faults(self) -> dict[str, str]:
-        """By strategy: why it was not asked again, and opened nothing more that day."""
+        """By strategy: the fault for which it was stopped and opened nothing more that day."""
         return {str(row["strategy"]): str(row["reason"]) for row in self.played["faults"]}
 
     @property
     def summary(self) -> str:
-        """The guide's summary, empty where there is none."""
-        return self.tell()
+        """GUIDE's summary of the session's end, empty if there is none."""
+        return self.summarize()
 
     @property
     def mark(self) -> str:
-        """A fingerprint of the rows: but for bars, which the account's name already stands for."""
-        told = hashlib.sha256()
+        """A fingerprint of the rows, without bars, which the account's name already identifies."""
+        digest = hashlib.sha256()
         for table, rows in self.played.items():
             if table != "bars":
-                told.update(arrow.told(rows))
-        return told.hexdigest()
+                digest.update(arrow.as_bytes(rows))
+        return digest.hexdigest()

@@ -1,6 +1,6 @@
-"""The statement of a session that was played at once, row by row what `core/statement.py` says.
+"""The statement of a session that was played at once; its rows equal those of `core/statement.py`.
 
-Bars and equity, of which there are many, are kept as Arrow tables.
+Bars and equity, which have many rows, are Arrow tables.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from coordinator.core.values import MINUTE, exactly, is_crypto
 
 
 class Readout:
-    """Reads a session out: begin it before the session is settled, and ask it when it has ended."""
+    """Makes a session's rows: created before the session is settled, read after it has ended."""
 
     @exactly
     def __init__(self, session: Instant, books: Books) -> None:

@@ -1,7 +1,7 @@
-"""A recording's bars as arrays: of each ticker those that count, cut for one session after another.
+"""A recording's bars as arrays: each ticker's regular bars, cut for one session after another.
 
-What is known of a session is known whole, before it is played; who plays it looks no further than
-its own minute.
+A session's bars are known as a whole before it is played; deciding on a minute, nothing reads later
+ones.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from functools import cached_property, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from coordinator.backtest.as_bars import Beads
+from coordinator.backtest.as_bars import BarObjects
 from coordinator.core.series import Prices, Series
 from coordinator.core.session import SessionPlan
 from coordinator.core.values import MINUTE, Bar, is_crypto
@@ -28,7 +28,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICRO = timedelta(microseconds=1)
 _NANO_PLACES = 9
 _SURE = 1e6
-"""A volume below this has its billionths in its float."""
+"""Floats below this are exact to a billionth."""
 Places = NDArray[np.int64]
 
 
@@ -38,10 +38,10 @@ def micros(moment: datetime) -> int:
 
 
 class Reel:
-    """One ticker's bars of one session, and the `history` before it; a place is a bar's number.
+    """One ticker's bars of one session, and the `history` before it; a place is a bar's index.
 
-    `minutes` are the places' minutes among all of the session's, `place` is the reverse (-1 where
-    the ticker has no bar), and `last` the last place that is decided on.
+    `minutes` maps places to the session's minutes, `place` minutes to places (-1 where the ticker
+    has no bar); `last` is the last place that is decided on.
     """
 
     def __init__(
@@ -49,13 +49,13 @@ class Reel:
         bars: Columns,
         history: Columns,
         volumes: Places | None,
-        beads: Callable[[], list[Bar]],
+        objects: Callable[[], list[Bar]],
     ) -> None:
         self.symbol = bars.symbol
         self.bars = bars
         self.history = history
-        self.beads = beads
-        """All of both as objects."""
+        self.objects = objects
+        """History and bars as objects."""
         self.closes: list[int] = bars.close.tolist()
         self._volumes = volumes
         self.minutes: list[int] = []
@@ -77,14 +77,15 @@ class Reel:
         return self.bars.price(self.closes[place])
 
     def mark(self, minute: int) -> Decimal | None:
-        """The newest close at the end of a minute, dollars; None where there was none yet."""
+        """The last close at the end of a minute, dollars; None if there was none yet."""
         steps = int(self.marks[minute])
         return self.bars.price(steps) if steps else None
 
     def line_up(self, axis: Places, mark: Decimal | None, last_end: int) -> None:
-        """Find the bars' places among the session's minutes.
+        """Map the bars to `axis`, the session's minutes.
 
-        `mark` is the last close before it; nothing is decided on the bar that ends at `last_end`.
+        `mark` is the last close before the session; the bar that ends at `last_end` is not decided
+        on.
         """
         found = np.searchsorted(axis, self.bars.starts)
         self.minutes = found.tolist()
@@ -93,7 +94,7 @@ class Reel:
         self.place = place.tolist()
         self.before = 0 if mark is None else int(mark.scaleb(self.bars.decimals))
         newest = np.maximum.accumulate(place)
-        closes = np.append(self.bars.close, self.before)  # which is where place -1 points
+        closes = np.append(self.bars.close, self.before)  # place -1 reads the mark before
         self.marks = closes[newest]
         whole_minute = MINUTE // MICRO
         decided = np.flatnonzero(self.bars.starts + whole_minute != last_end)
@@ -102,7 +103,7 @@ class Reel:
 
 @dataclass(frozen=True, slots=True)
 class Strip:
-    """All bars of a ticker that count, and their volumes in billionths, None where finer."""
+    """A ticker's regular bars, and their volumes in billionths; None if one is finer than that."""
 
     bars: Columns
     volumes: Places | None
@@ -117,10 +118,10 @@ class Reels:
     def __init__(self, feed: RecordedFeed, calendar: Calendar) -> None:
         self._feed, self._calendar = feed, calendar
         self._strips: dict[str, Strip] = {}
-        self._beads: dict[str, Beads] = {}
+        self._objects: dict[str, BarObjects] = {}
 
     def cut(self, symbol: str, plan: SessionPlan, history: int) -> Reel:
-        """A ticker's bars of a session, and as many before it as there are up to `history`."""
+        """A ticker's bars of a session, and up to `history` bars before it."""
         strip = self.strip(symbol)
         first, end = plan.first_bar(symbol), plan.last_end(symbol)
         assert first is not None, f"{symbol} is not traded"
@@ -131,10 +132,10 @@ class Reels:
         before = max(low - history, oldest)
         volumes = None if strip.volumes is None else strip.volumes[before:high]
         past, now = strip.bars.take(slice(before, low)), strip.bars.take(slice(low, high))
-        return Reel(now, past, volumes, partial(self._beads[symbol].bars, before, high))
+        return Reel(now, past, volumes, partial(self._objects[symbol].bars, before, high))
 
     def strip(self, symbol: str) -> Strip:
-        """All bars of a ticker."""
+        """All regular bars of a ticker."""
         if symbol not in self._strips:
             bars = self._feed.columns(symbol)
             if not is_crypto(symbol):
@@ -144,7 +145,7 @@ class Reels:
             fine = (volumes / 10.0**_NANO_PLACES == volume) & (volume < _SURE)
             exact = bool(np.all(fine | (volume == np.rint(volume))))
             self._strips[symbol] = Strip(bars, volumes if exact else None)
-            self._beads[symbol] = Beads(bars)
+            self._objects[symbol] = BarObjects(bars)
         return self._strips[symbol]
 
     def _in_sessions(self, starts: Places) -> NDArray[np.bool_]:
@@ -162,5 +163,5 @@ class Reels:
 
 
 def axis_of(reels: Sequence[Reel]) -> Places:
-    """The starts of all minutes in which one of them has a bar."""
+    """The starts of all minutes in which any of them has a bar."""
     return np.unique(np.concatenate([reel.bars.starts for reel in reels]))

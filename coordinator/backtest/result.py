@@ -1,4 +1,4 @@
-"""What a backtest came to, by strategy: the sum of its sessions' days, and nothing estimated."""
+"""A backtest's result by strategy: the exact sums of its sessions' days."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ class StrategyResult:
 
     @property
     def return_pct(self) -> float:
-        """Net P&L as a fraction of what it began with: 0.025 is 2.5 %."""
+        """Net P&L as a fraction of the initial equity: 0.025 is 2.5 %."""
         return float(self.net_pnl / self.start_equity)
 
 
 @dataclass(slots=True)
 class Failing:
-    """A strategy that failed: in how many sessions, and how it did first."""
+    """A strategy that failed: the number of sessions, and its first failure."""
 
     strategy: str
     first: date
@@ -40,7 +40,7 @@ class Failing:
     sessions: int = 0
 
     def in_words(self, sessions: int) -> str:
-        """It, of so many sessions, as a sentence, and what to do about it."""
+        """The failure, in a backtest of so many sessions, as a sentence with the remedy."""
         return (
             f"{self.strategy} failed in {self.sessions} of {sessions} sessions and opened nothing"
             f" more in them; first on {self.first}: {self.words}. Repair it and test it again."
@@ -54,7 +54,7 @@ def note_faults(failing: dict[str, Failing], session: PlayedSession) -> None:
 
 
 def failing_of_many(failing: Mapping[str, Failing], variants: int) -> str:
-    """How many of a sweep's variants failed, the first of them, and what to do; '' for none."""
+    """How many of a sweep's variants failed, the first failure, and what to do; '' for none."""
     if not failing:
         return ""
     first = min(failing.values(), key=lambda one: one.first)
@@ -67,9 +67,9 @@ def failing_of_many(failing: Mapping[str, Failing], variants: int) -> str:
 
 @dataclass(slots=True)
 class Tally:
-    """Adds sessions up as they finish; `tell` makes the guide's summary of the last one."""
+    """Adds sessions up as they finish; `summarize` makes GUIDE's summary of the last one."""
 
-    tell: Callable[[], str] = str
+    summarize: Callable[[], str] = str
     sessions: int = 0
     first: date | None = None
     last: date | None = None
@@ -78,18 +78,18 @@ class Tally:
 
     @property
     def summary(self) -> str:
-        """The guide's summary at the end of the last session."""
-        return self.tell()
+        """GUIDE's summary at the end of the last session."""
+        return self.summarize()
 
     @property
     def net_pnl(self) -> Decimal:
-        """Dollars won by all strategies together."""
+        """Net P&L of all strategies together, dollars."""
         return sum((one.net_pnl for one in self.by_strategy.values()), ZERO)
 
     def add(self, session: PlayedSession) -> None:
         """Add a finished session."""
         self.sessions += 1
-        self.tell = session.tell
+        self.summarize = session.summarize
         self.first = self.first or session.session_date
         self.last = session.session_date
         for row in session.rows()["pnl_daily"]:
@@ -98,7 +98,7 @@ class Tally:
         note_faults(self.failing, session)
 
     def as_document(self) -> dict[str, object]:
-        """The same as plain values for JSON, decimals and dates as they are."""
+        """The result as plain values for JSON, decimals and dates unconverted."""
         return {
             "sessions": self.sessions,
             "first_session": self.first,

@@ -1,7 +1,6 @@
-"""A user's strategy as the core's lanes take it: its errors told as live, known by itself if it
-has no hash.
+"""A user's strategy as a rule for the core's lanes: errors read as live, and it is always hashable.
 
-Live both would be so because its process stands for it (`shell/isolation.py`).
+Live, the strategy's process provides both (`shell/isolation.py`).
 """
 
 from __future__ import annotations
@@ -20,57 +19,57 @@ from coordinator.strategies.registry import BUILT_IN
 
 @dataclass(frozen=True, slots=True)
 class UserRule:
-    """A user's rule, whose errors are told as those of its process would be; equal by `key`."""
+    """A user's rule, which raises the errors that its process would raise; equality is by `key`."""
 
     rule: Rule = field(compare=False)
     key: Hashable
 
     @property
     def longest_window(self) -> int:
-        """As the rule says."""
+        """The rule's longest window, in bars."""
         return self.rule.longest_window
 
     @property
     def history_bars(self) -> int:
-        """As the rule says."""
+        """The bars of history that the rule needs."""
         return history_of(self.rule)
 
     def start(self) -> Callable[[Bar], int]:
-        """The rule's own step; where it cannot begin, one that says why."""
+        """The rule's own step; if it fails to start, a step that raises that error."""
         try:
             step = self.rule.start()
         except Exception as error:
-            return _refusing(StrategyRaised(error_text(error)))
+            return _raiser(StrategyRaised(error_text(error)))
 
-        def told(bar: Bar) -> int:
+        def guarded(bar: Bar) -> int:
             try:
                 return step(bar)
             except Exception as error:
                 raise StrategyRaised(error_text(error)) from error
 
-        return told
+        return guarded
 
 
 class JointUserRule(UserRule):
-    """The same of a rule that looks at several tickers at once."""
+    """A UserRule that reads several tickers together."""
 
     __slots__ = ()
 
     def start_together(self, tickers: tuple[str, ...]) -> JointStep:
-        """The rule's own step; where it cannot begin, one that says why."""
+        """The rule's own step; if it fails to start, a step that raises that error."""
         rule: Any = self.rule
         try:
             step: JointStep = rule.start_together(tickers)
         except Exception as error:
-            return _refusing(StrategyRaised(error_text(error)))
+            return _raiser(StrategyRaised(error_text(error)))
 
-        def told(bars: Mapping[str, Bar]) -> Mapping[str, int]:
+        def guarded(bars: Mapping[str, Bar]) -> Mapping[str, int]:
             try:
                 return step(bars)
             except Exception as error:
                 raise StrategyRaised(error_text(error)) from error
 
-        return told
+        return guarded
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +81,11 @@ class Raising:
 
     def start(self) -> Callable[[Bar], int]:
         """A step that raises it."""
-        return _refusing(self.error)
+        return _raiser(self.error)
 
 
 def bare_step(rule: Rule) -> Callable[[Bar], int]:
-    """A rule's step, with errors as they come; `as_told` makes them what its lane would tell."""
+    """A rule's step that raises errors unconverted; see `as_lane_error`."""
     if type(rule) is not UserRule:
         return rule.start()
     try:
@@ -95,28 +94,28 @@ def bare_step(rule: Rule) -> Callable[[Bar], int]:
         return rule.start()
 
 
-def as_told(rule: Rule, error: Exception) -> Exception:
-    """An error of a rule's bare step as its own step raises it."""
+def as_lane_error(rule: Rule, error: Exception) -> Exception:
+    """Convert an error of a rule's bare step to the one that the rule's own step raises."""
     if type(rule) is not UserRule or isinstance(error, StrategyRaised):
         return error
     return StrategyRaised(error_text(error))
 
 
 def fit_for_lanes(spec: StrategySpec) -> StrategySpec:
-    """The same strategy; parameters such as lists have no hash by which to look its rule up."""
+    """The strategy with a hashable rule: parameters such as lists have no hash."""
     kind = type(spec.rule)
     if kind in (UserRule, JointUserRule) or kind in BUILT_IN:
         return spec
-    told = JointUserRule if starts_together(spec.rule) else UserRule
+    wrapper = JointUserRule if starts_together(spec.rule) else UserRule
     try:
         hash(spec.rule)
     except TypeError:
-        return replace(spec, rule=told(spec.rule, object()))
-    return replace(spec, rule=told(spec.rule, spec.rule))
+        return replace(spec, rule=wrapper(spec.rule, object()))
+    return replace(spec, rule=wrapper(spec.rule, spec.rule))
 
 
-def _refusing(fault: Exception) -> Callable[[Any], Any]:
-    def refuse(_bars: object) -> NoReturn:
-        raise fault
+def _raiser(error: Exception) -> Callable[[Any], Any]:
+    def fail(_bars: object) -> NoReturn:
+        raise error
 
-    return refuse
+    return fail

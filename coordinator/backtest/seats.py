@@ -1,6 +1,6 @@
-"""Who decides in a session that is played at once: a book a strategy, and a seat for each ticker.
+"""Strategies in a session that is played at once: a book each, and a seat for each of its tickers.
 
-A seat knows the next bar at which it could do anything, and is not asked before.
+A seat computes the next bar at which it could order anything, and the bars before it are skipped.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 import numpy as np
 
 from coordinator.backtest.exchange import Purse
-from coordinator.backtest.opinions import Opinion
 from coordinator.backtest.reels import Reel
+from coordinator.backtest.rule_signals import RuleSignals
 from coordinator.core import risk
 from coordinator.core.books import Books
 from coordinator.core.lane import FAULT, StrategySpec
@@ -22,24 +22,24 @@ from coordinator.core.risk import Asset
 from coordinator.core.values import Denial, Side
 
 Standing = tuple[int, Decimal, dict[str, Decimal]]
-"""From which minute on a book had so much cash and held these quantities."""
+"""From a minute on: a book's cash, and its quantities by symbol."""
 
 
 class Seat:
-    """One strategy on one ticker, whose signal counts from the place `warm` on."""
+    """One strategy on one ticker, whose signals count from the place `warm` on."""
 
     def __init__(
-        self, number: int, book: Book, reel: Reel, asset: Asset, told: Opinion, begun: int
+        self, number: int, book: Book, reel: Reel, asset: Asset, signals: RuleSignals
     ) -> None:
         self.number, self.book, self.reel, self.asset = number, book, reel, asset
         self.symbol = reel.symbol
-        self.signals = told.signals
-        self.warm = max(book.spec.min_warmup_bars - begun - 1, 0)
-        self._ups, self._downs = told.ups, told.downs
+        self.signals = signals.as_list
+        self.warm = max(book.spec.min_warmup_bars - len(reel.history) - 1, 0)
+        self._ups, self._downs = signals.ups, signals.downs
 
     @property
     def position(self) -> Position | None:
-        """What the strategy has of the ticker, if that could be sold."""
+        """The strategy's position in the ticker, if it is large enough to be sold."""
         position = self.book.account.positions.get(self.symbol)
         return position if position is not None and self.asset.floor(position.qty) else None
 
@@ -48,18 +48,18 @@ class Seat:
         return self.signals[place] if place >= self.warm else 0
 
     def next_place(self, place: int) -> int | None:
-        """The next place after this one at which it may want something, None if there is none."""
+        """The next place after this one at which it may order, None if there is none."""
         position = self.position
         wishes = self._ups if position is None else self._downs
         after = bisect_right(wishes, max(place, self.warm - 1))
         wish = wishes[after] if after < len(wishes) and wishes[after] <= self.reel.last else None
         if position is None:
             return wish
-        found = [at for at in (wish, self._guarded(place, position)) if at is not None]
+        found = [at for at in (wish, self._next_exit(place, position)) if at is not None]
         return min(found, default=None)
 
-    def _guarded(self, place: int, position: Position) -> int | None:
-        """The next place at which its stop or target may be reached; no later than it is."""
+    def _next_exit(self, place: int, position: Position) -> int | None:
+        """The next place at which its stop or target may be reached, never a later one."""
         limits, scale = self.book.spec.limits, Decimal(1).scaleb(self.reel.bars.decimals)
         if limits.stop_loss_pct is None and limits.take_profit_pct is None:
             return None
@@ -77,7 +77,7 @@ class Seat:
 
 
 class Book:
-    """One strategy's book while the session is played; the books themselves change at its end."""
+    """A working copy of one strategy's book; the books themselves change at the session's end."""
 
     def __init__(self, spec: StrategySpec, books: Books, key: str, purse: Purse) -> None:
         account, day = books.ledger[spec.name], books.days[spec.name]
@@ -85,7 +85,7 @@ class Book:
         self.account: SubAccount = replace(account, positions=dict(account.positions))
         self.available = account.cash
         self.minute = -1
-        """The minute that `available` is of."""
+        """The minute for which `available` was taken."""
         self.entries, self.stopped = 0, ""
         self.sequence = books.sequences.get(key, 0)
         self.denied: dict[str, str] = {}
@@ -98,11 +98,11 @@ class Book:
 
     @property
     def watched(self) -> bool:
-        """Whether its day may be stopped."""
+        """Whether its day's entries may be stopped, by a loss limit or a fault."""
         return self.spec.limits.max_daily_loss is not None or bool(self.faults)
 
     def equity(self, minute: int) -> Decimal:
-        """Cash and positions at the closes known at the end of a minute, dollars."""
+        """Cash and positions valued at the last closes at the end of a minute, dollars."""
         account = self.account
         total = account.cash
         if account.positions:
@@ -114,7 +114,7 @@ class Book:
         return total
 
     def check_day(self, minute: int) -> None:
-        """Stop the day's entries on a loss, or because a lane has raised."""
+        """Stop the day's entries once the loss limit is reached or a lane has raised."""
         limits = self.spec.limits
         if self.stopped:
             return
@@ -128,7 +128,7 @@ class Book:
             self.stopped = FAULT + fault
 
     def denial(self) -> str:
-        """What keeps it from opening a position; empty if nothing does."""
+        """Why it may not open a position; empty if it may."""
         most = self.spec.limits.max_daily_trades
         if self.stopped:
             return self.stopped
@@ -148,7 +148,7 @@ class Book:
         fee: Decimal,
         fee_qty: Decimal,
     ) -> Decimal:
-        """Post an execution that is known from the next minute on; dollars that it cost."""
+        """Post an execution, which counts from the next minute on; return the dollars it cost."""
         paid, _ = self.account.book(symbol, moved, price, fee, fee_qty)
         self.fills += 1
         standing = (minute + 1, self.account.cash, self._quantities())
@@ -163,7 +163,7 @@ class Book:
 
 @dataclass(slots=True)
 class Intent:
-    """An order of this minute, and its row in the statement."""
+    """An order of the current minute, and its row in the statement."""
 
     seat: Seat
     side: Side
@@ -173,10 +173,10 @@ class Intent:
 
 
 def in_turn(intents: list[Intent]) -> list[Intent]:
-    """The order in which a minute's orders fill, where each fills before the next one goes.
+    """The sequence in which a minute's orders fill, each before the next one is sent.
 
-    As `core/arbiter.py` lets them: who finds an opposite order on its ticker waits until the last
-    of those has filled, and goes to the end of the line then.
+    As in `core/arbiter.py`, an order opposite to others on its ticker waits until the last of them
+    has filled, and then joins the end of the line.
     """
     if len(intents) == 1:
         return intents

@@ -1,7 +1,8 @@
 """One session of a backtest: the live engine, fed minute by minute from a tape.
 
-A minute is what it is at the socket: resting orders meet its bars first, then the bars become
-known, then the engine decides on them, and its commands are carried out before the next minute.
+A minute has the same order as over sockets: resting orders are filled against its bars, then the
+bars become known, then the engine decides on them, and its commands are carried out before the next
+minute.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ from coordinator.shell import startup
 
 
 class Session:
-    """A session that begins at `start`, on `books` that live on; `records` are all it made.
+    """A session that begins at `start`, on `books` that outlive it; `records` are all it has made.
 
-    `opened` is given where the books know of it already.
+    `opened` is given if the session has been opened on the books already.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class Session:
         so_far = tape.so_far(setup.traded, plan, start)
         history = tape.history(needs)
         self._minutes = tape.minutes(setup.traded, start, plan.end)
-        self._foretell(history, so_far)
+        self._precompute(history, so_far)
         self.records += startup.warm_up(self.engine, history, so_far, start)
         exchange.begin()
 
@@ -67,28 +68,28 @@ class Session:
         boundary = self.now.replace(second=0, microsecond=0) + MINUTE
         pairs = self._minutes.pop(boundary - MINUTE, [])
         bars = [bar for bar, _ in pairs]
-        self.tell(self.exchange.meet(bars, boundary))
+        self.handle(self.exchange.meet(bars, boundary))
         self.now = boundary
-        self.tell(self.exchange.turn(bars, boundary))
+        self.handle(self.exchange.turn(bars, boundary))
         if pairs:
             ours = tuple(bar for _, bar in pairs)
             self._take(self.engine.handle(m.BarsArrived(boundary, ours)))
 
-    def tell(self, updates: Iterable[m.OrderUpdate]) -> None:
-        """Let the engine hear what became of orders."""
+    def handle(self, updates: Iterable[m.OrderUpdate]) -> None:
+        """Pass order updates to the engine."""
         for update in updates:
             self._take(self.engine.handle(update))
 
     def finish(self) -> None:
-        """End the session, with the account as the exchange has it."""
+        """End the session with the exchange's cash and positions."""
         self._take(self.engine.close(self.now))
         cash, positions = self.exchange.cash, self.exchange.positions()
         status = r.SessionEnd.COMPLETED
         ended = r.SessionEnded(self.now, self.session_id, status, cash, positions)
         self._keep(self.engine.books, ended)
 
-    def _foretell(self, history: Mapping[str, Sequence[Bar]], so_far: Sequence[Bar]) -> None:
-        """All bars are known: what can be said of all of them is said at once."""
+    def _precompute(self, history: Mapping[str, Sequence[Bar]], so_far: Sequence[Bar]) -> None:
+        """Compute the signals of all bars at once where a rule allows it: all bars are known."""
         to_come: dict[str, list[Bar]] = {}
         played = (bar for pairs in self._minutes.values() for _, bar in pairs)
         for bar in (*so_far, *sorted(played, key=lambda bar: bar.start)):
@@ -99,7 +100,7 @@ class Session:
             self.engine.lanes.precompute(ticker, series, len(bars))
 
     def _take(self, outcome: m.Outcome) -> None:
-        """Carry out commands until nobody wants anything more in this minute."""
+        """Keep the records and carry out the commands, until the answers cause no further ones."""
         commands = deque(outcome.commands)
         self.records += outcome.records
         while commands:

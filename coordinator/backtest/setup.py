@@ -1,4 +1,4 @@
-"""What a backtest plays, the same in every session, and how each of its sessions is opened."""
+"""The setup of a backtest, the same in every session, and the opening of each session."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ MODE = "backtest"
 class BacktestSetup:
     """What is tested, the same in every session. `account` is the backtest's own.
 
-    The sessions are those of `tickers`: of all strategies, where `specs` are some of them.
-    Strategies `apart` share bars and nothing else.
+    `tickers`, those of all strategies even if `specs` are only some, determine the sessions. With
+    `apart`, strategies share bars and nothing else.
     """
 
     specs: Sequence[StrategySpec]
@@ -53,11 +53,11 @@ class BacktestSetup:
         return tickers_of(self.specs)
 
     def assets(self) -> Mapping[str, Asset]:
-        """What may be ordered of each ticker."""
+        """The order increments and minimum of each ticker."""
         return {ticker: asset_of(ticker) for ticker in self.traded}
 
     def name(self, plan: SessionPlan) -> SessionName:
-        """Which session it is that is played by this plan."""
+        """The identity of the session with this plan."""
         return SessionName(
             session_id(self.coordinator, self.account, plan),
             self.coordinator,
@@ -71,7 +71,7 @@ class BacktestSetup:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A session that was opened at `start` on the books, by these records."""
+    """A session that was opened on the books at `start`, with the records of its opening."""
 
     start: datetime
     plan: SessionPlan
@@ -87,7 +87,7 @@ class Opened:
         exchange: Exchange | ExchangesApart,
         start: datetime,
     ) -> Opened:
-        """Open the session that begins at `start`; the first one finds the exchange's account."""
+        """Open the session that begins at `start`; the first one adopts the exchange's account."""
         plan = startup.plan(start, tape.hours, setup.tickers)
         assert plan is not None, f"nothing is traded from {start} on"
         records: list[r.Record] = []
@@ -100,13 +100,13 @@ class Opened:
 
     @property
     def record(self) -> r.SessionOpened:
-        """The record that says so."""
+        """The SessionOpened record."""
         [opened] = [one for one in self.records if isinstance(one, r.SessionOpened)]
         return opened
 
 
 def backtest_setup(config: CoordinatorConfig, account: str, model: str) -> BacktestSetup:
-    """What a configuration has to be tested."""
+    """The setup for the enabled strategies of a configuration."""
     return BacktestSetup(
         specs=[fit_for_lanes(spec) for spec in specs_of(config.enabled, None)],
         coordinator=config.name,
@@ -122,11 +122,11 @@ def backtest_setup(config: CoordinatorConfig, account: str, model: str) -> Backt
 
 
 def alone(setup: BacktestSetup, only: Collection[str] | None) -> BacktestSetup:
-    """All strategies, or those named, each by itself: nobody is there to cross with."""
+    """All strategies, or those in `only`, each on its own account: orders cannot cross."""
     specs = [spec for spec in setup.specs if only is None or spec.name in only]
     return replace(setup, specs=specs, apart=True, crossing=False)
 
 
 def deposit_for(capital: Decimal) -> Decimal:
-    """Dollars in an account at which strategies begin with so much cash together."""
+    """The dollars to deposit into the account of strategies with so much initial cash together."""
     return max(LEAST_CASH, capital * ROOM)

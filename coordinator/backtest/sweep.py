@@ -1,6 +1,7 @@
 """A sweep: thousands of variants in one pass over the bars, and the best once more in detail.
 
-Variants are apart, so that a part of them does what it does among all. Nothing is written here.
+Variants share nothing, so any part of them gives the same rows as among all. Nothing is written
+here.
 """
 
 from __future__ import annotations
@@ -24,9 +25,9 @@ from coordinator.core.values import UNASSIGNED
 
 
 class Sweep:
-    """The variants of a configuration, or of them the part `part` of `parts` (0, 1, ...).
+    """The variants of a configuration, or part number `part` (from 0) of `parts`.
 
-    `config` is the options' own, where it has been read already.
+    `config` is the options' configuration, if it has been read already.
 
     Raises:
         OperatorError: as `Backtest`.
@@ -43,7 +44,7 @@ class Sweep:
         self._config = config = config or options.read()
         self.left_out = config.left_out
         self.failing: dict[str, Failing] = {}
-        """The variants that have failed so far in sessions that were played or joined here."""
+        """The variants that have failed so far in sessions played or joined here."""
         self._mine = config.enabled[part::parts]
         self.test = self._backtest({one.name for one in self._mine})
 
@@ -55,31 +56,31 @@ class Sweep:
     def play(
         self, advance: Advance = unwatched, stopped: Callable[[], bool] = unstopped
     ) -> Iterator[PlayedSession]:
-        """The sessions, without details, each finished before it comes."""
+        """The sessions without details, each finished when it is yielded."""
         for session in self.test.play(advance, stopped):
             note_faults(self.failing, session)
             yield lean(session, self._mine)
 
     def joined(self, parts: list[PlayedSession]) -> PlayedSession:
-        """A session of all parts, in the order of the configuration."""
+        """The session of all parts together, in the order of the configuration."""
         session = joined(parts, self.names)
         note_faults(self.failing, session)
         return session
 
     @property
     def warning(self) -> str:
-        """How many variants failed, how the first did, and what to do; '' while none has."""
+        """How many variants failed, the first failure, and what to do; '' while none has failed."""
         return failing_of_many(self.failing, len(self.names))
 
     def in_detail(
         self, names: Collection[str], sessions: int, stopped: Callable[[], bool] = unstopped
     ) -> Iterator[PlayedSession]:
-        """The first `sessions` of these variants again, now with all that they did."""
+        """Play the first `sessions` sessions of these variants again, with all details."""
         if not names or not sessions:
             return
         played = self._backtest(names).play(stopped=stopped)
         for number, session in enumerate(played, 1):
-            yield replace(session, played=details_of(session.rows()), tell=str)
+            yield replace(session, played=details_of(session.rows()), summarize=str)
             if number == sessions:
                 return
 
@@ -88,7 +89,7 @@ class Sweep:
 
 
 def details_of(rows: Tables) -> Tables:
-    """What a detailed session adds to a lean one."""
+    """The rows that a detailed session adds to a lean one."""
     of_variants = partial(filter, lambda row: row.get("strategy") != UNASSIGNED)
     return {
         name: rows[name] if name == "bars" else list(of_variants(rows[name])) for name in DETAILS

@@ -1,7 +1,7 @@
-"""The recorded bars as a session sees them: what was before it, and its own, minute by minute.
+"""The recorded bars as a session sees them: history before it, and its own bars minute by minute.
 
 The file is read by the simulator's reader, so that both play the same prices to the last digit.
-Nobody looks ahead: every question names the moment up to which bars may be known.
+There is no look-ahead: every query names the moment up to which bars may be known.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from simulator.recorded import RecordedFeed
 from simulator.values import Bar as TapeBar
 
 Minutes = dict[datetime, list[tuple[TapeBar, Bar]]]
-"""Bars by the start of their minute, each as the venue and as the engine takes it."""
+"""Bars by the start of their minute, each in the venue's and in the engine's type."""
 ONE_DAY = timedelta(days=1)
 KEPT_DAYS = timedelta(days=14)
-"""So many days of bars stay in memory behind the session that is played."""
+"""How far back bars stay in memory before the session that is played."""
 
 
 class Tape:
@@ -39,7 +39,7 @@ class Tape:
         self._ours: dict[tuple[str, date], list[Bar]] = {}
 
     def minutes(self, tickers: Iterable[str], start: datetime, end: datetime) -> Minutes:
-        """The bars that start in [start, end), by minute, each minute's in order of `tickers`."""
+        """The bars that start in [start, end), by minute; within a minute in order of `tickers`."""
         found: Minutes = {}
         for ticker in tickers:
             for day in self.feed.days(ticker, start.date(), end.date()):
@@ -50,11 +50,11 @@ class Tape:
         return found
 
     def history(self, needs: Sequence[Need]) -> dict[str, list[Bar]]:
-        """The newest bars before a session, as many as each ticker needs, oldest first."""
+        """Each ticker's last bars before a session, as many as it needs, oldest first."""
         return {need.symbol: self._newest(need) for need in needs}
 
     def so_far(self, tickers: Iterable[str], plan: SessionPlan, now: datetime) -> list[Bar]:
-        """The session's bars that ended before anybody came to decide on them."""
+        """The session's bars that had ended by `now`, when the backtest joins it."""
         bars = [
             bar
             for ticker in tickers
@@ -66,7 +66,7 @@ class Tape:
         return sorted(bars, key=lambda bar: (bar.start, bar.symbol))
 
     def counted(self, ticker: str, days: Iterable[date]) -> list[Bar]:
-        """The bars of some UTC dates that count; of a stock, those of regular sessions."""
+        """The bars of some UTC dates; of a stock, only those of regular sessions."""
         return [
             bar
             for day in days
@@ -74,12 +74,12 @@ class Tape:
         ]
 
     def forget_before(self, day: date) -> None:
-        """Give back the memory of what was made of earlier days."""
+        """Free the bars of earlier days."""
         for key in [key for key in self._ours if key[1] < day]:
             del self._ours[key]
 
     def _newest(self, need: Need) -> list[Bar]:
-        """Of a stock only bars of the exchange's regular sessions, which no midnight UTC parts."""
+        """Of a stock only bars of regular sessions, none of which crosses midnight UTC."""
         found: list[Bar] = []
         oldest = need.before - FURTHEST
         days = self.feed.days(need.symbol, oldest.date(), need.before.date())
@@ -99,7 +99,7 @@ class Tape:
         return self._day(ticker, day)[bisect_left(starts, start) : bisect_left(starts, end)]
 
     def _day(self, ticker: str, day: date) -> list[Bar]:
-        """The day's bars in the core's own type, made once."""
+        """The day's bars in the core's type, made once."""
         bars = self._ours.get((ticker, day))
         if bars is None:
             bars = [as_ours(bar) for bar in self.feed.day(ticker, day).bars]
@@ -130,8 +130,8 @@ class Recording:
     def starts(self, first: date | None, last: date | None) -> list[datetime]:
         """When each session between two dates (both included) begins, in order.
 
-        Stocks: ten minutes before the exchange opens, also where crypto stands beside them;
-        crypto alone, or on a day without a stock session: 00:00 UTC.
+        With stocks, ten minutes before the exchange opens, also if crypto is traded too; with
+        crypto alone, or on a day without a stock session, at 00:00 UTC.
 
         Raises:
             OperatorError: there are none.
@@ -140,8 +140,8 @@ class Recording:
         found = [start for day in dates if (start := self._start(day)) is not None]
         if found:
             return found
-        asked = "".join(f" {at} {day}" for at, day in (("from", first), ("to", last)) if day)
-        bars = f"{self.path}: has no bars of {', '.join(self.tickers)}{asked}"
+        within = "".join(f" {at} {day}" for at, day in (("from", first), ("to", last)) if day)
+        bars = f"{self.path}: has no bars of {', '.join(self.tickers)}{within}"
         if dates:
             raise OperatorError(
                 f"{bars} in a session of the exchange: those from {dates[0]} to {dates[-1]} start"
@@ -153,7 +153,7 @@ class Recording:
         )
 
     def forget_before(self, moment: datetime) -> None:
-        """Give back the memory of days that no coming session looks at."""
+        """Free the bars of days that no coming session reads."""
         self.feed.forget_before(moment.date() - KEPT_DAYS)
         self.tape.forget_before(moment.date() - KEPT_DAYS)
 
@@ -161,7 +161,7 @@ class Recording:
         return sorted({day for t in self.tickers for day in self.feed.days(t, first, last)})
 
     def _start(self, day: date) -> datetime | None:
-        """A stock's bars from before the open and after the close make no session."""
+        """When the day's session begins; a stock's bars outside exchange hours do not make one."""
         session = self.tape.calendar.on(day)
         for ticker in self.tickers:
             if session is None or is_crypto(ticker):
@@ -183,7 +183,7 @@ class Recording:
 
 
 def as_ours(bar: TapeBar) -> Bar:
-    """A bar of the tape in the core's own type."""
+    """A bar of the tape in the core's type."""
     return Bar(
         bar.symbol,
         bar.start,

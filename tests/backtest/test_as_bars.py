@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.backtest.as_bars import Beads
+from coordinator.backtest.as_bars import BarObjects
 from coordinator.backtest.tape import as_ours
 from coordinator.core.values import Bar, wire_bar
 from simulator.columns import Columns
@@ -44,7 +44,7 @@ def feed(tmp_path: Path) -> RecordedFeed:
 
 def test_every_field_is_the_tapes_to_the_last_digit(feed: RecordedFeed) -> None:
     tape = [as_ours(bar) for bar in feed.day("SPY", DAY).bars]
-    made = Beads(feed.columns("SPY")).bars(0, 3)
+    made = BarObjects(feed.columns("SPY")).bars(0, 3)
     for name in FIELDS:
         assert [repr(getattr(bar, name)) for bar in made] == [
             repr(getattr(bar, name)) for bar in tape
@@ -56,7 +56,7 @@ def test_it_is_equal_printed_hashed_copied_changed_and_pickled_as_any_bar(
 ) -> None:
     tape = [as_ours(bar) for bar in feed.day("SPY", DAY).bars]
     for number, theirs in enumerate(tape):
-        fresh = [Beads(feed.columns("SPY")).bars(0, 3)[number] for _ in range(6)]
+        fresh = [BarObjects(feed.columns("SPY")).bars(0, 3)[number] for _ in range(6)]
         assert fresh[0] == theirs
         assert theirs == fresh[0]
         assert (hash(fresh[1]), repr(fresh[2])) == (hash(theirs), repr(theirs))
@@ -70,23 +70,23 @@ def test_it_is_equal_printed_hashed_copied_changed_and_pickled_as_any_bar(
 
 
 def test_sessions_that_follow_each_other_are_given_the_same_bars(feed: RecordedFeed) -> None:
-    beads = Beads(feed.columns("SPY"))
-    first, second = beads.bars(0, 2), beads.bars(1, 3)
+    objects = BarObjects(feed.columns("SPY"))
+    first, second = objects.bars(0, 2), objects.bars(1, 3)
     assert second[0] is first[1]
-    assert [bar.start for bar in beads.bars(0, 3)] == [bar.start for bar in (first[0], *second)]
+    assert [bar.start for bar in objects.bars(0, 3)] == [bar.start for bar in (first[0], *second)]
 
 
 def test_a_bar_that_was_kept_is_whole_when_its_session_is_forgotten(feed: RecordedFeed) -> None:
     tape = [as_ours(bar) for bar in feed.day("SPY", DAY).bars]
-    beads = Beads(feed.columns("SPY"))
-    kept = beads.bars(0, 2)
-    beads.bars(2, 3)
+    objects = BarObjects(feed.columns("SPY"))
+    kept = objects.bars(0, 2)
+    objects.bars(2, 3)
     assert kept == tape[:2]
     assert kept[1].floats == tape[1].floats
 
 
 def test_what_no_bar_has_is_told_as_of_any_bar(feed: RecordedFeed) -> None:
-    [made] = Beads(feed.columns("SPY")).bars(0, 1)
+    [made] = BarObjects(feed.columns("SPY")).bars(0, 1)
     [tape, *_] = [as_ours(bar) for bar in feed.day("SPY", DAY).bars]
     told = []
     for bar in (made, tape):
@@ -108,7 +108,7 @@ def test_floats_are_the_nearest_to_the_decimals(
     unknown = np.full(count, np.nan)
     whole = [np.array(column) for column in zip(*prices, strict=True)]
     columns = Columns("SPY", decimals, np.arange(count), *whole, volume, unknown, unknown)
-    for bar in Beads(columns).bars(0, count):
+    for bar in BarObjects(columns).bars(0, count):
         numbers = (bar.open, bar.high, bar.low, bar.close, bar.volume)
         assert list(map(repr, bar.floats)) == [repr(float(number)) for number in numbers]
         plain = Bar(bar.symbol, bar.start, *numbers)

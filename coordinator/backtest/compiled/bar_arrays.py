@@ -1,4 +1,4 @@
-"""All tickers' bars in whole numbers, one after another, and what a session sees of them."""
+"""All tickers' bars in whole numbers, one after another, and the part that a session uses."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ _NONE: Whole = np.zeros(0, np.int64)
 class Cut:
     """A session's part of the arrays: of each ticker the bars from `span.begin` up to `span.end`.
 
-    History begins at `old`; what nobody has seen of it, at `fresh`. `first` is the session's first
-    minute on the arrays' axis, and `axis` the starts of its minutes, of which its end restates the
-    last one or not. `volatile` is the largest move of a close, as a part of the one before it;
-    `marks` and `seen` are the newest closes and the starts of the newest bars at its end.
+    History begins at `old`, the part that no session has seen at `fresh`. `first` is the session's
+    first minute on the arrays' axis; `axis` are the starts of its minutes, the last of which is
+    `restated` by the session's end or not. `volatile` is the largest move of a close, as a
+    fraction; `marks` and `seen` are the last closes and the starts of the last bars at the end.
     """
 
     arrays: BarArrays
@@ -50,7 +50,7 @@ class Cut:
 
     @property
     def history(self) -> Whole:
-        """How many bars before the session each ticker has."""
+        """The number of bars before the session, by ticker."""
         return self.span.begin - self.old
 
     def histories(self, *, ranged: bool) -> Histories:
@@ -71,7 +71,7 @@ class Cut:
         )
 
     def unseen(self) -> list[Columns]:
-        """Each ticker's history that nobody has seen."""
+        """Each ticker's history that no session has seen."""
         return self.arrays.columns(self.fresh, self.span.begin)
 
     def session(self) -> list[Columns]:
@@ -82,10 +82,10 @@ class Cut:
 class BarArrays:
     """The bars of some tickers, of one market: those of ticker t are `of[t]` up to `of[t + 1]`.
 
-    `ticks` are closes and `volumes` whole numbers of any unit, `counted` the tickers whose volumes
-    are known; `axis` has the starts of all minutes.
+    `ticks` are the closes, `volumes` whole numbers of any unit, known for `counted` tickers; `axis`
+    has the starts of all minutes.
 
-    Raises TooLarge or OverflowError where 64 bits are too few.
+    Raises TooLarge or OverflowError if 64 bits are too few.
     """
 
     def __init__(self, reels: Reels, tickers: Sequence[str], model: Spread) -> None:
@@ -111,7 +111,7 @@ class BarArrays:
 
     @cached_property
     def ranges(self) -> tuple[Whole, Whole, int]:
-        """Highs and lows, as whole numbers of a unit so many times as fine as ticks."""
+        """Highs and lows in a unit finer than ticks, and how many of it make a tick."""
         decimals, ticks = self._columns[0].decimals, self.scale.ticks
         prices = [
             np.concatenate([one.high for one in self._columns]),
@@ -123,10 +123,10 @@ class BarArrays:
         return highs, lows, int(10 ** (needed - ticks))
 
     def cut(self, plan: SessionPlan, symbol: str, needs: Whole, marks: Whole, seen: Whole) -> Cut:
-        """The session's part, with so many bars of history as each ticker needs.
+        """The session's part, with the bars of history that each ticker `needs`.
 
-        `marks` and the starts of the bars last `seen` are those when the session opens; `symbol`
-        is of the market that all are of.
+        `marks` and `seen`, the starts of the last bars, are those at the opening; `symbol` is any
+        ticker of the market.
         """
         first, end = plan.first_bar(symbol), plan.last_end(symbol)
         assert first is not None, "the market has a session"

@@ -1,4 +1,4 @@
-"""Whole numbers and codes as Arrow columns of the warehouse, without a Python value a row."""
+"""Whole numbers and codes as the warehouse's Arrow columns, without Python values per row."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _NONE: Whole = np.zeros(0, np.int64)
 
 
 class Known:
-    """Which rows of a table have a value, for columns that leave it out elsewhere."""
+    """The rows of a table that have a value; in the others a column is null."""
 
     def __init__(self, mask: NDArray[np.bool_]) -> None:
         whole = mask.all()
@@ -30,7 +30,7 @@ class Known:
 
 
 class Words:
-    """Texts by their numbers, which columns are made of."""
+    """A list of texts, from which columns are made by index."""
 
     def __init__(self, texts: Sequence[str]) -> None:
         each = [text.encode() for text in texts]
@@ -38,7 +38,7 @@ class Words:
         self._ends: Whole = np.cumsum([0, *map(len, each)])
 
     def column(self, which: Whole, numbers: Whole | None = None, known: Known | None = None) -> Any:
-        """A text for each row, and behind it a number, none of which is negative."""
+        """A text for each row, followed by a number >= 0 if `numbers` are given."""
         count = len(which)
         behind = _NONE if numbers is None else numbers
         until, text = _written(self._text, self._ends, which, behind)
@@ -50,7 +50,7 @@ class Words:
 def money(
     steps: Whole, places: int, known: Known | None = None, last: Decimal | None = None
 ) -> Any:
-    """Whole steps of 1e-`places` as decimals; one more at the end that may be no whole number."""
+    """Whole steps of 1e-`places` as decimals; `last` is appended and need not be whole."""
     count = len(steps)
     found = np.empty((count + (last is not None), 2), np.uint64)
     _widen(steps, np.uint64(10 ** (_PLACES - places)), found)
@@ -61,7 +61,7 @@ def money(
 
 
 def times(micros: Whole, known: Known | None = None) -> Any:
-    """Microseconds since 1970 UTC as times."""
+    """A column of times, from microseconds since 1970 UTC."""
     return _array(TIME, np.ascontiguousarray(micros), len(micros), known)
 
 
@@ -84,7 +84,7 @@ def _array(kind: Any, values: Any, count: int, known: Known | None) -> Any:
 def _written(
     text: Bytes, ends: Whole, which: Whole, numbers: Whole
 ) -> tuple[NDArray[np.int32], Bytes]:
-    """Where each row's text ends among all of them, from 0 on, and the texts."""
+    """The offsets of the rows' texts, starting with 0, and the texts' bytes."""
     until = np.zeros(len(which) + 1, np.int32)
     total = 0
     for row in range(len(which)):
@@ -115,7 +115,7 @@ def _written(
 
 @compiled
 def _widen(steps: Whole, factor: np.uint64, found: NDArray[np.uint64]) -> None:
-    """Each number times a factor, in 128 bits: the lower word first."""
+    """Write each number times a factor in 128 bits, the lower word first."""
     half, mask = np.uint64(32), np.uint64(0xFFFFFFFF)
     nothing, one = np.uint64(0), np.uint64(1)
     upper, lower = factor >> half, factor & mask

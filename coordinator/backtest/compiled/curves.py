@@ -1,32 +1,34 @@
 """Every book's equity over a session: the points of `core/equity_curve.py`, from the log of orders.
 
-Standing alone because only who reads equity needs it.
+Computed apart from playing because only readers of the equity table need it.
 """
 
 from __future__ import annotations
 
-from coordinator.backtest.compiled.layout import Held, Scene, Table, Whole
+from coordinator.backtest.compiled.layout import Held, Inputs, Table, Whole
 from coordinator.backtest.compiled.machine_code import bare
 
 _SEAT, _PLACE, _WHAT, _QTY, _BUY, _DENIED = 0, 1, 2, 3, 0, 2
 
 
 @bare
-def points(scene: Scene, held: Held, log: Table, found: Table, until: Whole, notes: Table) -> None:
-    """Write points as rows of times, cash and values; `until` has how many are each strategy's end.
+def points(
+    inputs: Inputs, held: Held, log: Table, found: Table, until: Whole, notes: Table
+) -> None:
+    """Write points to `found` as rows of times, cash and values, each strategy's up to `until`.
 
-    A time is 0 at the opening, then a minute's number, and one more at the end. `held` is what the
-    session begins with, and is used up; `notes` are two rows, as long as a strategy has tickers at
-    most. There must be room for all minutes of everybody.
+    A time is 0 at the opening, then a minute's number, and one more at the end. `held` are the
+    books at the opening, and is overwritten; `notes` has two rows, as long as the most tickers of a
+    strategy. `found` must have room for all minutes of all strategies.
     """
-    bars, span, seats, terms = scene.bars, scene.span, scene.seats, scene.terms
+    bars, span, seats, terms = inputs.bars, inputs.span, inputs.seats, inputs.terms
     close_of, minute_of, ticker_of, qty_of = bars.close, bars.minute, seats.ticker, held.qty
     end_of, of, last = span.end, seats.of, terms.closing
     cursor, mark = notes
     count = line = 0
-    for who in range(len(until)):
-        first, behind = of[who], of[who + 1]
-        cash, value, opened = held.cash[who], 0, 0
+    for strategy in range(len(until)):
+        first, behind = of[strategy], of[strategy + 1]
+        cash, value, opened = held.cash[strategy], 0, 0
         for seat in range(first, behind):
             ticker, own = ticker_of[seat], seat - first
             cursor[own], mark[own] = span.begin[ticker], span.before[ticker]
@@ -63,4 +65,4 @@ def points(scene: Scene, held: Held, log: Table, found: Table, until: Whole, not
                 qty_of[seat] += sign * qty
         found[0, count], found[1, count], found[2, count] = terms.end - terms.first + 1, cash, value
         count += 1
-        until[who] = count
+        until[strategy] = count

@@ -1,8 +1,8 @@
-"""What rules with a lane form say over whole histories: many rules in one call.
+"""The signals of rules with a lane form over whole histories: many rules in one call.
 
-An indicator's step is one part: from where it stands and a bar to where it stands then, as a step
-of `coordinator/strategies` and a Bank have it, in whole ticks of 64 bits, so that signals are the
-same to the bit. What could be too large is refused.
+Each indicator is a step from its state and a bar to its next state, equal to the one in
+`coordinator/strategies` and in a Bank, in whole ticks of 64 bits, so that signals are the same to
+the bit. Rules whose numbers may not fit are refused.
 """
 
 from __future__ import annotations
@@ -19,16 +19,16 @@ HOLD, MOMENTUM, CROSSING, RSI, REVERSION, BANDS, ADAPTIVE, MACD, BREAKOUT, VWAP 
     kind.value for kind in Kind
 )
 DOUBT = 2
-"""What a float cannot tell: the zone of an RSI, or which of two products is less."""
+"""A result that floats cannot decide: an RSI's zone, or which of two products is less."""
 _FAR = 2 * NEAR
-"""A history is counted in ticks of any size: what its floats differ by from a step's is less."""
+"""Ticks may differ in size from a step's; the floats then differ by less than this."""
 
 
 @bare
 def judge(bars: Histories, rows: Rows, at: Whole, signals: Signs, refused: NDArray[Any]) -> None:
     """Write each row's signals of the session from its place `at` on, or mark it as refused.
 
-    Refused is what could be too large for 64 bits, and what lies too near a bound for a float.
+    A row is refused if a number may not fit 64 bits, or is too near a bound for a float.
     """
     for row in range(len(at)):
         ticker = rows.ticker[row]
@@ -36,30 +36,30 @@ def judge(bars: Histories, rows: Rows, at: Whole, signals: Signs, refused: NDArr
         begin = max(first - rows.history[row], bars.begin[ticker])
         closes, volumes = bars.closes[begin:end], bars.volumes[begin:end]
         out = signals[at[row] : at[row] + end - first]
-        what, given, bounds = rows.kind[row], rows.whole[row], rows.bounds[row]
-        said = _within(closes, rows.limits[row])
-        if said and what in (ADAPTIVE, VWAP):
-            said = bars.counted[ticker] and _largest(volumes) <= rows.limits[row, 2]
-        if said:
+        what, params, bounds = rows.kind[row], rows.whole[row], rows.bounds[row]
+        judged = _within(closes, rows.limits[row])
+        if judged and what in (ADAPTIVE, VWAP):
+            judged = bars.counted[ticker] and _largest(volumes) <= rows.limits[row, 2]
+        if judged:
             if what == HOLD:
                 out[:] = 1
             elif what == MOMENTUM:
-                _momentum_over(closes, out, given)
+                _momentum_over(closes, out, params)
             elif what == CROSSING:
-                _crossing_over(closes, out, given)
+                _crossing_over(closes, out, params)
             elif what == RSI:
-                said = _rsi_over(closes, out, given[0], bounds)
+                judged = _rsi_over(closes, out, params[0], bounds)
             elif what == ADAPTIVE:
-                said = _adaptive_over(closes, volumes, out, given, bounds)
+                judged = _adaptive_over(closes, volumes, out, params, bounds)
             elif what == MACD:
-                _macd_over(closes, bars.dollar, out, given)
+                _macd_over(closes, bars.dollar, out, params)
             elif what == BREAKOUT:
-                _breakout_over(bars, begin, end, out, given)
+                _breakout_over(bars, begin, end, out, params)
             elif what == VWAP:
-                said = _vwap_over(bars, begin, end, out, given)
+                judged = _vwap_over(bars, begin, end, out, params)
             else:
-                _deviation_over(what, closes, out, given)
-        refused[row] = not said
+                _deviation_over(what, closes, out, params)
+        refused[row] = not judged
 
 
 @part
@@ -79,27 +79,27 @@ def _largest(values: Whole) -> int:
 
 
 @part
-def _momentum_over(closes: Whole, out: Signs, given: Whole) -> None:
-    old, back = len(closes) - len(out), given[0]
+def _momentum_over(closes: Whole, out: Signs, params: Whole) -> None:
+    old, back = len(closes) - len(out), params[0]
     for now in range(old, len(closes)):
-        out[now - old] = _risen(closes[now], closes[now - back], given) if now >= back else 0
+        out[now - old] = _risen(closes[now], closes[now - back], params) if now >= back else 0
 
 
 @part
-def _crossing_over(closes: Whole, out: Signs, given: Whole) -> None:
-    """What the windows of the session's first bar do not reach is left out, here and below."""
-    old, short, long = len(closes) - len(out), given[0], given[1]
+def _crossing_over(closes: Whole, out: Signs, params: Whole) -> None:
+    """Bars before the windows of the session's first bar are skipped, here and below."""
+    old, short, long = len(closes) - len(out), params[0], params[1]
     begin, fast, slow = max(old - long, 0), 0, 0
     for now in range(begin, len(closes)):
         fast = _rolled(fast, closes, now, now - begin, short, closes[now])
         slow = _rolled(slow, closes, now, now - begin, long, closes[now])
         if now >= old:
-            out[now - old] = _crossed(fast, slow, given) if now >= long - 1 else 0
+            out[now - old] = _crossed(fast, slow, params) if now >= long - 1 else 0
 
 
 @part
 def _rsi_over(closes: Whole, out: Signs, period: int, bounds: Reals) -> bool:
-    """False where a float cannot tell the zone."""
+    """False if a float cannot decide the zone."""
     if len(closes) - 1 > KEPT:
         return False
     old, gains, losses, gain, loss = len(closes) - len(out), 0, 0, 0.0, 0.0
@@ -120,13 +120,13 @@ def _rsi_over(closes: Whole, out: Signs, period: int, bounds: Reals) -> bool:
 
 
 @part
-def _adaptive_over(closes: Whole, volumes: Whole, out: Signs, given: Whole, bounds: Reals) -> bool:
-    """The RSI's zones first, which the other votes join."""
-    if not _rsi_over(closes, out, given[2], bounds):
+def _adaptive_over(closes: Whole, volumes: Whole, out: Signs, params: Whole, bounds: Reals) -> bool:
+    """Write the RSI's zones first, then add the other votes."""
+    if not _rsi_over(closes, out, params[2], bounds):
         return False
-    short, long, window = given[0], given[1], given[3]
+    short, long, window = params[0], params[1], params[3]
     old, fast, slow, total = len(closes) - len(out), 0, 0, 0
-    begin, first = max(old - max(long, window), 0), _first_vote(given)
+    begin, first = max(old - max(long, window), 0), _first_vote(params)
     for now in range(begin, len(closes)):
         n = now - begin
         fast = _rolled(fast, closes, now, n, short, closes[now])
@@ -135,26 +135,26 @@ def _adaptive_over(closes: Whole, volumes: Whole, out: Signs, given: Whole, boun
         if now < old:
             continue
         change = closes[now] - closes[now - 1] if now else 0
-        votes = _crossed(fast, slow, given) + _loud(volumes[now], total, window, change)
+        votes = _crossed(fast, slow, params) + _loud(volumes[now], total, window, change)
         out[now - old] = _decided(votes + out[now - old]) if now >= first else 0
     return True
 
 
 @part
-def _deviation_over(what: int, closes: Whole, out: Signs, given: Whole) -> None:
-    old, window, anchor = len(closes) - len(out), given[0], closes[0]
+def _deviation_over(what: int, closes: Whole, out: Signs, params: Whole) -> None:
+    old, window, anchor = len(closes) - len(out), params[0], closes[0]
     begin, total, squares = max(old - window, 0), 0, 0
     for now in range(begin, len(closes)):
         total, squares = _spread(total, squares, closes, now, now - begin, window, anchor)
         if now >= old:
             moved, ready = closes[now] - anchor, now >= window - 1
-            out[now - old] = _deviated(what, moved, total, squares, given) if ready else 0
+            out[now - old] = _deviated(what, moved, total, squares, params) if ready else 0
 
 
 @part
-def _macd_over(closes: Whole, dollar: float, out: Signs, given: Whole) -> None:
-    """The fast average begins with the slow one, and the signal line when both are known."""
-    old, fast, slow, window = len(closes) - len(out), given[0], given[1], given[2]
+def _macd_over(closes: Whole, dollar: float, out: Signs, params: Whole) -> None:
+    """The fast average starts together with the slow one, the signal line once both are known."""
+    old, fast, slow, window = len(closes) - len(out), params[0], params[1], params[2]
     weights = 2.0 / (fast + 1), 2.0 / (slow + 1), 2.0 / (window + 1)
     quick, steady, line, quicks, steadies, lines = 0.0, 0.0, 0.0, 0.0, 0.0, 0.0
     for now in range(len(closes)):
@@ -170,8 +170,8 @@ def _macd_over(closes: Whole, dollar: float, out: Signs, given: Whole) -> None:
 
 
 @part
-def _breakout_over(bars: Histories, begin: int, end: int, out: Signs, given: Whole) -> None:
-    old, entry, leave, top, bottom = end - len(out), given[0], given[1], -1, -1
+def _breakout_over(bars: Histories, begin: int, end: int, out: Signs, params: Whole) -> None:
+    old, entry, leave, top, bottom = end - len(out), params[0], params[1], -1, -1
     for now in range(old, end):
         out[now - old] = 0
         if now - begin >= max(entry, leave):
@@ -182,9 +182,9 @@ def _breakout_over(bars: Histories, begin: int, end: int, out: Signs, given: Who
 
 
 @part
-def _vwap_over(bars: Histories, begin: int, end: int, out: Signs, given: Whole) -> bool:
-    """False where 64 bits could be too few."""
-    old, window, total, weighted = end - len(out), given[0], 0, 0
+def _vwap_over(bars: Histories, begin: int, end: int, out: Signs, params: Whole) -> bool:
+    """False if 64 bits may be too few."""
+    old, window, total, weighted = end - len(out), params[0], 0, 0
     start = max(old - window, begin)
     for now in range(start, end):
         if now - start >= window:
@@ -199,32 +199,32 @@ def _vwap_over(bars: Histories, begin: int, end: int, out: Signs, given: Whole) 
         if 3.0 * (float(bars.closes[now]) * bars.finer) * total >= MOST:
             return False
         theirs, ready = 3 * (bars.closes[now] * bars.finer) * total, now - begin >= window - 1
-        said = _reverted(theirs, weighted, given) if ready else 0
-        if abs(said) == DOUBT:
+        signal = _reverted(theirs, weighted, params) if ready else 0
+        if abs(signal) == DOUBT:
             return False
-        out[now - old] = said
+        out[now - old] = signal
     return True
 
 
 @part
-def _risen(close: int, then: int, given: Whole) -> int:
-    """+1 if a close lies above an earlier one by more than the threshold, -1 if below."""
-    scaled = close * given[1]
-    return int(scaled > then * given[2]) - int(scaled < then * given[3])
+def _risen(close: int, then: int, params: Whole) -> int:
+    """+1 if a close is above an earlier one by more than the threshold, -1 if below, else 0."""
+    scaled = close * params[1]
+    return int(scaled > then * params[2]) - int(scaled < then * params[3])
 
 
 @part
 def _rolled(total: int, past: Whole, at: int, n: int, window: int, value: int) -> int:
-    """The sum over a window with one value more, before which there were `n`."""
+    """The rolling sum over a window, advanced by a value that `n` values came before."""
     if n >= window:
         total -= past[at - window]
     return int(total + value)
 
 
 @part
-def _crossed(fast: int, slow: int, given: Whole) -> int:
-    """The sign of the short average less the long one, of their sums."""
-    high, low = fast * given[1], slow * given[0]
+def _crossed(fast: int, slow: int, params: Whole) -> int:
+    """The sign of the short average minus the long one, given their sums."""
+    high, low = fast * params[1], slow * params[0]
     return int(high > low) - int(high < low)
 
 
@@ -232,7 +232,7 @@ def _crossed(fast: int, slow: int, given: Whole) -> int:
 def _smoothed(
     n: int, window: int, weight: float, value: float, average: float, total: float
 ) -> tuple[float, float]:
-    """An exponential average with one value more after `n`, and the sum that it begins with."""
+    """An exponential average and the sum it starts with, advanced by a value after `n` others."""
     if n >= window:
         average += (value - average) * weight
     else:
@@ -244,7 +244,7 @@ def _smoothed(
 
 @part
 def _topmost(values: Whole, now: int, window: int, known: int, side: int) -> int:
-    """The place of the highest of `window` values before `now`, or lowest if `side` is -1."""
+    """The place of the highest (`side` 1) or lowest (-1) of the `window` values before `now`."""
     first = now - window
     if known >= first:
         return now - 1 if side * values[now - 1] >= side * values[known] else known
@@ -257,21 +257,21 @@ def _topmost(values: Whole, now: int, window: int, known: int, side: int) -> int
 
 @part
 def _thrice_paid(bars: Histories, at: int) -> int:
-    """A bar's volume at three times its typical price."""
+    """A bar's volume times three times its typical price."""
     prices = bars.highs[at] + bars.lows[at] + bars.closes[at] * bars.finer
     return int(prices * bars.volumes[at])
 
 
 @part
-def _reverted(theirs: int, weighted: int, given: Whole) -> int:
-    """Whether a close lies below one part of the volume-weighted price, or above the other."""
-    long = _less(theirs, given[2], weighted, given[1])
-    return long if long else -_less(weighted, given[3], theirs, given[4])
+def _reverted(theirs: int, weighted: int, params: Whole) -> int:
+    """+1 if a close is below a fraction of the VWAP, -1 if above another, else 0; or DOUBT."""
+    long = _less(theirs, params[2], weighted, params[1])
+    return long if long else -_less(weighted, params[3], theirs, params[4])
 
 
 @part
 def _less(a: int, b: int, c: int, d: int) -> int:
-    """1 if a x b < c x d, of numbers not below 0; DOUBT where neither 64 bits nor a float tell."""
+    """1 if a x b < c x d, else 0, for numbers >= 0; DOUBT if neither 64 bits nor a float decide."""
     one, other = float(a) * b, float(c) * d
     if max(one, other) < MOST:
         return int(a * b < c * d)
@@ -282,7 +282,7 @@ def _less(a: int, b: int, c: int, d: int) -> int:
 def _averaged(
     n: int, period: int, change: int, gains: int, losses: int, gain: float, loss: float
 ) -> tuple[int, int, float, float]:
-    """Wilder's averages with the n-th change, and the sums that they begin with."""
+    """Wilder's averages and the sums they start with, advanced by the n-th change."""
     up, down = max(change, 0), max(-change, 0)
     if n > period:
         gain, loss = (gain * (period - 1) + up) / period, (loss * (period - 1) + down) / period
@@ -304,9 +304,9 @@ def _zone(gain: float, loss: float, low: float, high: float, near: float) -> int
 
 
 @part
-def _first_vote(given: Whole) -> int:
-    """How many bars come before the first at which all three can vote."""
-    return int(max(given[1] - 1, given[2], given[3] - 1))
+def _first_vote(params: Whole) -> int:
+    """The number of bars before the first one at which all three indicators vote."""
+    return int(max(params[1] - 1, params[2], params[3] - 1))
 
 
 @part
@@ -324,7 +324,7 @@ def _decided(votes: int) -> int:
 def _spread(
     total: int, squares: int, past: Whole, at: int, n: int, window: int, anchor: int
 ) -> tuple[int, int]:
-    """Sums over a window, of prices counted from `anchor` on and of their squares."""
+    """Rolling sums of prices less `anchor`, and of their squares, advanced by one bar."""
     if n >= window:
         old = past[at - window] - anchor
         total, squares = total - old, squares - old * old
@@ -333,17 +333,17 @@ def _spread(
 
 
 @part
-def _deviated(what: int, moved: int, total: int, squares: int, given: Whole) -> int:
-    """What a close's distance from the average says, against multiples of the deviation."""
-    distance, variance = given[0] * moved - total, given[0] * squares - total * total
+def _deviated(what: int, moved: int, total: int, squares: int, params: Whole) -> int:
+    """The signal of a close's distance from the average, in multiples of the deviation."""
+    distance, variance = params[0] * moved - total, params[0] * squares - total * total
     square = distance * distance
-    beyond = square * given[2] > given[1] * variance
+    beyond = square * params[2] > params[1] * variance
     if what == BANDS:
         return int(distance < 0) - int(distance > 0) if beyond else 0
     if distance > 0:
         return -1
     if distance == 0:
-        return -1 if given[3] > 0 else 0
+        return -1 if params[3] > 0 else 0
     if beyond:
         return 1
-    return -1 if square * given[4] < given[3] * variance else 0
+    return -1 if square * params[4] < params[3] * variance else 0

@@ -1,137 +1,138 @@
 """One session of all strategies in machine code: one strategy after another, minute by minute.
 
-Everything is a whole number: prices and dollars in the steps that `scale.py` chose, quantities in
-ten-thousandths. A quotient of two products is found by a float and put right by its remainder,
-which is small and therefore exact in 64 bits even where the products are not. What could be too
-large, and cash that runs short, ends the play with a negative count.
+Everything is a whole number: prices and dollars in the steps of `scale.py`, quantities in
+ten-thousandths. A quotient of two products is estimated by a float and corrected by its remainder,
+which is small and therefore exact in 64 bits even where the products are not. A number that may not
+fit ends the play with a negative count.
 """
 
 from __future__ import annotations
 
-from coordinator.backtest.compiled.layout import Desk, Scene
+from coordinator.backtest.compiled.layout import Inputs, State
 from coordinator.backtest.compiled.machine_code import bare, part
 
 BUY, SELL, DENIED, NOTHING = 0, 1, 2, 3
 SIGNAL, STOP, TARGET, LOSS, TRADES = 0, 1, 2, 3, 4
 SEAT, PLACE, WHAT, QTY, WHY = 0, 1, 2, 3, 4
-"""Columns of the log: a seat, a bar, what was ordered, how much, and the reason."""
+"""Columns of the log: seat, bar, side or DENIED, quantity, and reason."""
 FULL, UNFIT = -1, -2
-"""Counts that say why a play ended: the log is full, or this is nothing for machine code."""
+"""Counts that say why a play ended: the log is full, or 64 bits are too few."""
 _MOST = 1 << 60
 _NEVER = 1 << 62
 _CURSOR, _MARK, _DENIED, _FLOOR, _CEILING = 0, 1, 2, 3, 4
-"""Rows of the notes on a strategy's seats: next bar, mark, last denial, stop and target."""
+"""Rows of `notes` on a strategy's seats: next bar, mark, last denial, stop and target."""
 _CASH, _VALUE, _AVAILABLE, _ENTRIES, _STOPPED, _PEAK, _LOW = 0, 1, 2, 3, 4, 5, 6
-"""Places in a strategy's hand; `_AVAILABLE` is the minute's."""
-NOTES, HAND = 5, 7
-"""How many notes there are on a seat, and places in a hand."""
+"""Places in `running`, a strategy's running figures; `_AVAILABLE` is the minute's cash."""
+NOTES, RUNNING = 5, 7
+"""The number of notes on a seat, and of running figures."""
 
 
 @bare
-def play(scene: Scene, desk: Desk) -> int:
-    """Play the session; how many lines the log has then."""
-    of, held, day, hand = scene.seats.of, desk.held, desk.day, desk.hand
+def play(inputs: Inputs, state: State) -> int:
+    """Play the session; return the number of lines in the log."""
+    of, held, day, running = inputs.seats.of, state.held, state.day, state.running
     count = 0
-    for who in range(len(held.cash)):
-        if not _sit_down(who, scene, desk):
+    for strategy in range(len(held.cash)):
+        if not _begin(strategy, inputs, state):
             return UNFIT
-        if of[who + 1] - of[who] == 1:
-            count = _play_one_ticker(who, scene, desk, count)
+        if of[strategy + 1] - of[strategy] == 1:
+            count = _play_one_ticker(strategy, inputs, state, count)
         else:
-            count = _play_many(who, scene, desk, count)
+            count = _play_many(strategy, inputs, state, count)
         if count < 0:
             return count
-        _note(who, hand[_CASH] + hand[_VALUE], desk)
-        held.cash[who], day.entries[who] = hand[_CASH], hand[_ENTRIES]
+        _track(strategy, running[_CASH] + running[_VALUE], state)
+        held.cash[strategy], day.entries[strategy] = running[_CASH], running[_ENTRIES]
     return count
 
 
 @part
-def _sit_down(who: int, scene: Scene, desk: Desk) -> bool:
-    """Begin a strategy's session; False if a number could become too large."""
-    span, seats, held, notes, hand = scene.span, scene.seats, desk.held, desk.notes, desk.hand
-    first, opened, value = seats.of[who], 0, 0
-    for seat in range(first, seats.of[who + 1]):
+def _begin(strategy: int, inputs: Inputs, state: State) -> bool:
+    """Begin a strategy's session; False if a number may become too large."""
+    span, seats = inputs.span, inputs.seats
+    held, notes, running = state.held, state.notes, state.running
+    first, opened, value = seats.of[strategy], 0, 0
+    for seat in range(first, seats.of[strategy + 1]):
         own, ticker = seat - first, seats.ticker[seat]
         notes[_CURSOR, own], notes[_DENIED, own] = span.begin[ticker], 0
         notes[_MARK, own] = span.before[ticker]
         qty = held.qty[seat]
         if qty:
-            if not _guard(who, seat, own, scene, desk):
+            if not _set_exits(strategy, seat, own, inputs, state):
                 return False
-            if qty >= _MOST // (span.top[ticker] * (seats.of[who + 1] - first)):
+            if qty >= _MOST // (span.top[ticker] * (seats.of[strategy + 1] - first)):
                 return False
             opened += qty * span.opened[ticker]
             value += qty * span.before[ticker]
-    cash, day = held.cash[who], desk.day
-    hand[_CASH], hand[_VALUE], hand[_ENTRIES], hand[_STOPPED] = cash, value, 0, 0
-    day.baseline[who] = hand[_PEAK] = hand[_LOW] = cash + opened
-    day.peak[who] = day.trough[who] = 1
-    day.realized[who] = day.fills[who] = 0
-    day.lowest[who] = min(cash, 0)
+    cash, day = held.cash[strategy], state.day
+    running[_CASH], running[_VALUE], running[_ENTRIES], running[_STOPPED] = cash, value, 0, 0
+    day.baseline[strategy] = running[_PEAK] = running[_LOW] = cash + opened
+    day.peak[strategy] = day.trough[strategy] = 1
+    day.realized[strategy] = day.fills[strategy] = 0
+    day.lowest[strategy] = min(cash, 0)
     return bool(-_MOST < cash < _MOST and cash + opened > 0)
 
 
 @part
-def _play_one_ticker(who: int, scene: Scene, desk: Desk, count: int) -> int:
-    """Bar by bar. What it comes to is noted at each bar, and once in the minute after an order."""
-    seat, closing, hand = scene.seats.of[who], scene.terms.closing, desk.hand
-    ticker, at = scene.seats.ticker[seat], scene.seats.at[seat]
-    begin, last = scene.span.begin[ticker], scene.span.last[ticker]
-    warm, loss = begin + scene.seats.warm[seat], scene.limits.loss[who]
-    close_of, minute_of, signals = scene.bars.close, scene.bars.minute, scene.signals
-    due = scene.terms.first
-    for place in range(begin, scene.span.end[ticker]):
-        minute, close, qty = minute_of[place], close_of[place], desk.held.qty[seat]
+def _play_one_ticker(strategy: int, inputs: Inputs, state: State, count: int) -> int:
+    """Play bar by bar; equity is tracked at each bar, and in the minute after an order."""
+    seat, closing, running = inputs.seats.of[strategy], inputs.terms.closing, state.running
+    ticker, at = inputs.seats.ticker[seat], inputs.seats.at[seat]
+    begin, last = inputs.span.begin[ticker], inputs.span.last[ticker]
+    warm, loss = begin + inputs.seats.warm[seat], inputs.limits.loss[strategy]
+    close_of, minute_of, signals = inputs.bars.close, inputs.bars.minute, inputs.signals
+    due = inputs.terms.first
+    for place in range(begin, inputs.span.end[ticker]):
+        minute, close, qty = minute_of[place], close_of[place], state.held.qty[seat]
         if due < minute:
-            _note(who, hand[_CASH] + hand[_VALUE], desk)
+            _track(strategy, running[_CASH] + running[_VALUE], state)
         due = _NEVER
-        hand[_VALUE] = qty * close
-        equity = hand[_CASH] + hand[_VALUE]
+        running[_VALUE] = qty * close
+        equity = running[_CASH] + running[_VALUE]
         if minute != closing:
-            _note(who, equity, desk)
-        if 0 <= loss <= desk.day.baseline[who] - equity:
-            hand[_STOPPED] = 1
+            _track(strategy, equity, state)
+        if 0 <= loss <= state.day.baseline[strategy] - equity:
+            running[_STOPPED] = 1
         if place > last:
             continue
         signal = signals[at + place - begin] if place >= warm else 0
-        if not _wishes(qty, signal, close, desk.notes[_FLOOR, 0], desk.notes[_CEILING, 0]):
+        if not _may_order(qty, signal, close, state.notes[_FLOOR, 0], state.notes[_CEILING, 0]):
             continue
-        hand[_AVAILABLE], desk.notes[_MARK, 0], begun = hand[_CASH], close, count
-        count = _order(who, seat, place, equity, scene, desk, count)
+        running[_AVAILABLE], state.notes[_MARK, 0], begun = running[_CASH], close, count
+        count = _order(strategy, seat, place, equity, inputs, state, count)
         if count < 0:
             return count
         if count > begun:
             due = minute + 1
-            if not _fill(who, begun, count, scene, desk):
+            if not _fill(strategy, begun, count, inputs, state):
                 return UNFIT
     return count
 
 
 @part
-def _play_many(who: int, scene: Scene, desk: Desk, count: int) -> int:
-    """Minute by minute, each in the order of the strategy's tickers."""
-    bars, span, seats, signals, limits, terms = scene
-    first, behind = seats.of[who], seats.of[who + 1]
-    cursors, hand, qty_of = desk.notes[_CURSOR], desk.hand, desk.held.qty
-    baseline, loss = desk.day.baseline[who], limits.loss[who]
+def _play_many(strategy: int, inputs: Inputs, state: State, count: int) -> int:
+    """Play minute by minute, each in the order of the strategy's tickers."""
+    bars, span, seats, signals, limits, terms = inputs
+    first, behind = seats.of[strategy], seats.of[strategy + 1]
+    cursors, running, qty_of = state.notes[_CURSOR], state.running, state.held.qty
+    baseline, loss = state.day.baseline[strategy], limits.loss[strategy]
     moved = True
     for minute in range(terms.first, terms.end):
         turned = False
         for seat in range(first, behind):
             place = cursors[seat - first]
             if place < span.end[seats.ticker[seat]] and bars.minute[place] == minute:
-                _mark(seat, seat - first, bars.close[place], desk)
+                _mark(seat, seat - first, bars.close[place], state)
                 turned = True
-        equity = hand[_CASH] + hand[_VALUE]
+        equity = running[_CASH] + running[_VALUE]
         if (turned or moved) and minute != terms.closing:
-            _note(who, equity, desk)
+            _track(strategy, equity, state)
         moved = False
         if not turned:
             continue
         if 0 <= loss <= baseline - equity:
-            hand[_STOPPED] = 1
-        hand[_AVAILABLE], begun = hand[_CASH], count
+            running[_STOPPED] = 1
+        running[_AVAILABLE], begun = running[_CASH], count
         for seat in range(first, behind):
             own, ticker = seat - first, seats.ticker[seat]
             place = cursors[own]
@@ -142,27 +143,27 @@ def _play_many(who: int, scene: Scene, desk: Desk, count: int) -> int:
                 continue
             nth, close = place - span.begin[ticker], bars.close[place]
             signal = signals[seats.at[seat] + nth] if nth >= seats.warm[seat] else 0
-            floor, ceiling = desk.notes[_FLOOR, own], desk.notes[_CEILING, own]
-            if _wishes(qty_of[seat], signal, close, floor, ceiling):
-                count = _order(who, seat, place, equity, scene, desk, count)
+            floor, ceiling = state.notes[_FLOOR, own], state.notes[_CEILING, own]
+            if _may_order(qty_of[seat], signal, close, floor, ceiling):
+                count = _order(strategy, seat, place, equity, inputs, state, count)
                 if count < 0:
                     return count
         if count > begun:
             moved = True
-            if not _fill(who, begun, count, scene, desk):
+            if not _fill(strategy, begun, count, inputs, state):
                 return UNFIT
     return count
 
 
 @part
-def _mark(seat: int, own: int, close: int, desk: Desk) -> None:
-    desk.hand[_VALUE] += desk.held.qty[seat] * (close - desk.notes[_MARK, own])
-    desk.notes[_MARK, own] = close
+def _mark(seat: int, own: int, close: int, state: State) -> None:
+    state.running[_VALUE] += state.held.qty[seat] * (close - state.notes[_MARK, own])
+    state.notes[_MARK, own] = close
 
 
 @part
-def _wishes(qty: int, signal: int, close: int, floor: int, ceiling: int) -> bool:
-    """Whether anything could be ordered at a close."""
+def _may_order(qty: int, signal: int, close: int, floor: int, ceiling: int) -> bool:
+    """Whether an order may follow at a close."""
     if qty:
         return bool(signal < 0 or not floor < close < ceiling)
     return bool(signal > 0)
@@ -170,13 +171,13 @@ def _wishes(qty: int, signal: int, close: int, floor: int, ceiling: int) -> bool
 
 @part
 def _order(
-    who: int, seat: int, place: int, equity: int, scene: Scene, desk: Desk, count: int
+    strategy: int, seat: int, place: int, equity: int, inputs: Inputs, state: State, count: int
 ) -> int:
-    """Decide at a bar, and log what is ordered; how many lines the log has then."""
-    what, qty, why = _decide(who, seat, scene.bars.close[place], equity, scene, desk)
+    """Decide at a bar and log the order, if any; return the number of lines in the log."""
+    what, qty, why = _decide(strategy, seat, inputs.bars.close[place], equity, inputs, state)
     if what == NOTHING:
         return count
-    log = desk.log
+    log = state.log
     if count == len(log):
         return FULL
     log[count, SEAT], log[count, PLACE], log[count, WHAT] = seat, place, what
@@ -186,78 +187,78 @@ def _order(
 
 @part
 def _decide(
-    who: int, seat: int, close: int, equity: int, scene: Scene, desk: Desk
+    strategy: int, seat: int, close: int, equity: int, inputs: Inputs, state: State
 ) -> tuple[int, int, int]:
-    """What is ordered at a close, how much and why: who holds sells, and who does not would buy."""
-    held, notes, hand, limits = desk.held, desk.notes, desk.hand, scene.limits
-    own = seat - scene.seats.of[who]
+    """The side, quantity and reason of the order at a close: a sale if held, else an entry."""
+    held, notes, running, limits = state.held, state.notes, state.running, inputs.limits
+    own = seat - inputs.seats.of[strategy]
     if held.qty[seat]:
         notes[_DENIED, own] = 0
         if close <= notes[_FLOOR, own]:
             return SELL, held.qty[seat], STOP
         return SELL, held.qty[seat], TARGET if close >= notes[_CEILING, own] else SIGNAL
-    size = limits.size[who]
+    size = limits.size[strategy]
     by_size, _ = _quotient(size[0], equity, size[1], close)
-    by_cash, _ = _quotient(100, hand[_AVAILABLE], 101, close)
+    by_cash, _ = _quotient(100, running[_AVAILABLE], 101, close)
     qty = min(by_size, by_cash)
-    if qty == 0 or qty * close < scene.terms.dollar:
+    if qty == 0 or qty * close < inputs.terms.dollar:
         return NOTHING, 0, 0
-    most = limits.entries[who]
-    if hand[_STOPPED] or 0 <= most <= hand[_ENTRIES]:
-        why = LOSS if hand[_STOPPED] else TRADES
-        told = notes[_DENIED, own] == why
+    most = limits.entries[strategy]
+    if running[_STOPPED] or 0 <= most <= running[_ENTRIES]:
+        why = LOSS if running[_STOPPED] else TRADES
+        repeated = notes[_DENIED, own] == why
         notes[_DENIED, own] = why
-        return (NOTHING if told else DENIED), qty, why
-    hand[_AVAILABLE] -= qty * close
-    hand[_ENTRIES] += 1
+        return (NOTHING if repeated else DENIED), qty, why
+    running[_AVAILABLE] -= qty * close
+    running[_ENTRIES] += 1
     notes[_DENIED, own] = 0
     return BUY, qty, SIGNAL
 
 
 @part
-def _fill(who: int, begun: int, count: int, scene: Scene, desk: Desk) -> bool:
-    """Book a minute's orders; False if a number could be too large."""
-    bars, span, seats = scene.bars, scene.span, scene.seats
-    held, day, log, notes, hand = desk
-    first, left = seats.of[who], hand[_CASH]
+def _fill(strategy: int, begun: int, count: int, inputs: Inputs, state: State) -> bool:
+    """Book a minute's fills; False if a number may be too large."""
+    bars, span, seats = inputs.bars, inputs.span, inputs.seats
+    held, day, log, notes, running = state
+    first, left = seats.of[strategy], running[_CASH]
     for line in range(begun, count):
         seat, place, qty = log[line, SEAT], log[line, PLACE], log[line, QTY]
         own = seat - first
         if log[line, WHAT] == DENIED:
             continue
-        day.fills[who] += 1
+        day.fills[strategy] += 1
         if log[line, WHAT] == BUY:
-            if qty >= _MOST // (span.top[seats.ticker[seat]] * (seats.of[who + 1] - first)):
+            if qty >= _MOST // (span.top[seats.ticker[seat]] * (seats.of[strategy + 1] - first)):
                 return False
             paid = qty * bars.buy[place]
             left -= paid
-            hand[_CASH] -= paid
-            hand[_VALUE] += qty * notes[_MARK, own]
+            running[_CASH] -= paid
+            running[_VALUE] += qty * notes[_MARK, own]
             held.qty[seat], held.cost[seat] = qty, paid
-            day.lowest[who] = min(day.lowest[who], left)
-            if not _guard(who, seat, own, scene, desk):
+            day.lowest[strategy] = min(day.lowest[strategy], left)
+            if not _set_exits(strategy, seat, own, inputs, state):
                 return False
         else:
             earned = qty * bars.sell[place]
-            hand[_CASH] += earned
-            hand[_VALUE] -= qty * notes[_MARK, own]
-            day.realized[who] += earned - held.cost[seat]
+            running[_CASH] += earned
+            running[_VALUE] -= qty * notes[_MARK, own]
+            day.realized[strategy] += earned - held.cost[seat]
             held.qty[seat] = held.cost[seat] = 0
-    return bool(hand[_CASH] < _MOST)
+    return bool(running[_CASH] < _MOST)
 
 
 @part
-def _guard(who: int, seat: int, own: int, scene: Scene, desk: Desk) -> bool:
-    """Find the closes at which a position is stopped or has reached its target."""
-    notes, limits = desk.notes, scene.limits
-    qty, cost = desk.held.qty[seat], desk.held.cost[seat]
+def _set_exits(strategy: int, seat: int, own: int, inputs: Inputs, state: State) -> bool:
+    """Set the closes at which a position reaches its stop or target."""
+    notes, limits = state.notes, inputs.limits
+    qty, cost = state.held.qty[seat], state.held.cost[seat]
     notes[_FLOOR, own], notes[_CEILING, own] = 0, _NEVER
-    part, whole = limits.stop[who]
+    part, whole = limits.stop[strategy]
     if whole > 0:
         if float(whole) * qty >= _MOST:
             return False
         notes[_FLOOR, own], _ = _quotient(whole - part, cost, whole, qty)
-    part, whole = limits.target[who]
+    part, whole = limits.target[strategy]
     if whole > 0:
         if float(whole) * qty >= _MOST:
             return False
@@ -268,7 +269,7 @@ def _guard(who: int, seat: int, own: int, scene: Scene, desk: Desk) -> bool:
 
 @part
 def _quotient(factor: int, amount: int, divisor: int, price: int) -> tuple[int, int]:
-    """The whole part of factor x amount / (divisor x price), and what is left; 0 below zero."""
+    """Whole part and remainder of factor x amount / (divisor x price); 0 if not positive."""
     if amount <= 0 or factor <= 0:
         return 0, 0
     unit = divisor * price
@@ -284,20 +285,20 @@ def _quotient(factor: int, amount: int, divisor: int, price: int) -> tuple[int, 
 
 
 @part
-def _note(who: int, equity: int, desk: Desk) -> None:
-    """Take a point of the equity's curve into account: is it a new peak, or the deepest fall?"""
-    hand, day = desk.hand, desk.day
-    if equity >= hand[_PEAK]:
-        hand[_PEAK] = hand[_LOW] = equity
-    elif equity < hand[_LOW]:
-        hand[_LOW] = equity
-        if _less(equity, day.peak[who], day.trough[who], hand[_PEAK]):
-            day.trough[who], day.peak[who] = equity, hand[_PEAK]
+def _track(strategy: int, equity: int, state: State) -> None:
+    """Take a point of the equity curve into account, as a new peak or the deepest fall."""
+    running, day = state.running, state.day
+    if equity >= running[_PEAK]:
+        running[_PEAK] = running[_LOW] = equity
+    elif equity < running[_LOW]:
+        running[_LOW] = equity
+        if _less(equity, day.peak[strategy], day.trough[strategy], running[_PEAK]):
+            day.trough[strategy], day.peak[strategy] = equity, running[_PEAK]
 
 
 @part
 def _less(a: int, b: int, c: int, d: int) -> bool:
-    """Whether a x b < c x d, of numbers from 0 to 2^62, in 128 bits where a float is not sure."""
+    """Whether a x b < c x d, for numbers from 0 to 2^62; in 128 bits if a float is not sure."""
     left, right = float(a) * float(b), float(c) * float(d)
     if abs(left - right) > 1e-12 * right:
         return left < right

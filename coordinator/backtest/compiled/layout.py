@@ -1,4 +1,4 @@
-"""What a session is for machine code: arrays by strategy, seat, ticker or bar, in whole numbers.
+"""A session for machine code: arrays by strategy, seat, ticker or bar, in whole numbers.
 
 A seat is one strategy on one ticker. Prices are in steps of 1e-`prices` dollars, quantities in
 ten-thousandths, and money in their products (`scale.py`).
@@ -18,11 +18,11 @@ Reals = NDArray[np.float64]
 
 
 class Histories(NamedTuple):
-    """Tickers' bars one after another: `begin`, the session's `first`, and `end`, by ticker.
+    """Tickers' bars one after another: history from `begin`, session from `first`, both to `end`.
 
-    Closes are whole numbers of a unit of which a dollar has `dollar`; highs and lows, empty where
-    nobody looks at them, of one `finer` times as fine; volumes of any. Of a ticker without
-    `counted` the volumes are not known.
+    Closes are whole numbers of 1 / `dollar` dollars; highs and lows (empty if no rule reads them)
+    of a unit `finer` times as fine; volumes of any unit, and unknown for tickers that are not
+    `counted`.
     """
 
     closes: Whole
@@ -38,10 +38,10 @@ class Histories(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """Rules: their lane forms in numbers, on which ticker, with how many bars of history.
+    """Rows: the numbers of a rule's lane form, its ticker, and its bars of history.
 
-    `bounds` are an RSI's, and `limits` the largest close, its distance from the first one, and
-    volume.
+    `bounds` are an RSI's; `limits` are the largest close, distance from the first close, and volume
+    that 64 bits allow.
     """
 
     kind: Whole
@@ -53,9 +53,9 @@ class Rows(NamedTuple):
 
 
 class Bars(NamedTuple):
-    """Tickers' bars, one after another; `minute` is a bar's place on the axis of all.
+    """Tickers' bars, one after another; `minute` is a bar's place on the common axis.
 
-    `buy` and `sell` are fills' prices.
+    `buy` and `sell` are the prices at which orders fill.
     """
 
     close: Whole
@@ -65,10 +65,10 @@ class Bars(NamedTuple):
 
 
 class Span(NamedTuple):
-    """By ticker: its bars of the session are those from `begin` up to `end`.
+    """By ticker: the session's bars are those from `begin` up to `end`.
 
-    `last` is the last that is decided on. Beside them the marks when the session `opened` and
-    `before` its first bar, and the `top` price.
+    `last` is the last one that is decided on; `opened` and `before` are the marks at the opening
+    and before the first bar, `top` is the highest possible price.
     """
 
     begin: Whole
@@ -80,9 +80,9 @@ class Span(NamedTuple):
 
 
 class Seats(NamedTuple):
-    """A strategy's tickers are seats `of[s]` up to `of[s + 1]`.
+    """Strategy s has the seats `of[s]` up to `of[s + 1]`, one a ticker.
 
-    A seat's signals begin at `at`, and count from the bar `warm` of the session on.
+    A seat's signals begin at `at`, and count from the session's bar `warm` on.
     """
 
     of: Whole
@@ -92,7 +92,7 @@ class Seats(NamedTuple):
 
 
 class Limits(NamedTuple):
-    """By strategy; ratios as numerator and denominator; -1 where there is no limit."""
+    """Limits by strategy; ratios are numerator and denominator; -1 means no limit."""
 
     size: Table
     entries: Whole
@@ -102,7 +102,7 @@ class Limits(NamedTuple):
 
 
 class Held(NamedTuple):
-    """What a session begins and ends with: cash by strategy, quantity and cost by seat."""
+    """The books at a session's start or end: cash by strategy, quantity and cost by seat."""
 
     cash: Whole
     qty: Whole
@@ -110,9 +110,9 @@ class Held(NamedTuple):
 
 
 class Day(NamedTuple):
-    """What a day came to, by strategy: `lowest` is its cash, at zero or below.
+    """The results of a day by strategy: `lowest` is the lowest cash, or 0 if it stayed positive.
 
-    The deepest fall of its equity was from `peak` to `trough`.
+    The deepest fall of equity was from `peak` to `trough`.
     """
 
     baseline: Whole
@@ -125,9 +125,9 @@ class Day(NamedTuple):
 
 
 class Terms(NamedTuple):
-    """The session's minutes are `first` up to `end`; the end restates `closing`, `end` if none.
+    """The session's minutes are `first` up to `end`; `dollar` is a dollar in steps.
 
-    With them a dollar in steps.
+    The point of minute `closing` (`end` if none) is replaced by that of the session's end.
     """
 
     first: int
@@ -136,8 +136,8 @@ class Terms(NamedTuple):
     dollar: int
 
 
-class Scene(NamedTuple):
-    """All that a session is played with and does not change."""
+class Inputs(NamedTuple):
+    """The constant inputs of a session."""
 
     bars: Bars
     span: Span
@@ -147,11 +147,11 @@ class Scene(NamedTuple):
     terms: Terms
 
 
-class Desk(NamedTuple):
-    """What playing writes to; `notes` and `hand` are of the strategy whose turn it is."""
+class State(NamedTuple):
+    """The arrays that playing writes; `notes` and `running` belong to the current strategy."""
 
     held: Held
     day: Day
     log: Table
     notes: Table
-    hand: Whole
+    running: Whole

@@ -18,7 +18,7 @@ from coordinator.core.orders import OrderStatus
 from coordinator.core.values import MINUTE, ZERO, Denial, Reason, Side
 
 _SIDES = Words((Side.BUY.value, Side.SELL.value, Side.BUY.value))
-_OURS = Words(("bt-",))
+_SHARED = Words(("bt-",))
 _STATES = Words((OrderStatus.FILLED.value, OrderStatus.DENIED.value))
 _REASONS = Words(
     (
@@ -32,12 +32,12 @@ _REASONS = Words(
 
 
 class LogTables:
-    """Reads the orders of a played session out, as they came."""
+    """Makes the rows of a played session's orders and fills, in order of time."""
 
     def __init__(self, played: Played, *, apart: bool) -> None:
         self._played, self._apart = played, apart
-        self._cast, self._scale = played.closed.cast, played.closed.scale
-        self._who = self._cast.seat_strategy
+        self._strategies, self._scale = played.closed.strategies, played.closed.scale
+        self._strategy_of = self._strategies.seat_strategy
 
     def orders(self) -> Any:
         """A row for each order."""
@@ -49,14 +49,14 @@ class LogTables:
         number, price = np.zeros((2, len(log)), np.int64)
         number[played.fills] = played.given + 1
         price[played.fills] = self._prices
-        who, at, prices = self._who[seats], self._times(places), self._scale.prices
+        strategy, at, prices = self._strategy_of[seats], self._times(places), self._scale.prices
         return pa.table(
             {
-                "client_order_id": self._ids(lines, who),
+                "client_order_id": self._ids(lines, strategy),
                 "session_id": repeated(played.name.session_id, len(log)),
-                "broker_order_id": self._numbered(who, number[lines], filled),
-                "strategy": self._cast.names.column(who),
-                "symbol": self._cast.symbols.column(self._cast.seat_ticker[seats]),
+                "broker_order_id": self._numbered(strategy, number[lines], filled),
+                "strategy": self._strategies.names.column(strategy),
+                "symbol": self._strategies.symbols.column(self._strategies.seat_ticker[seats]),
                 "side": _SIDES.column(what),
                 "qty": money(quantity, QUANTITY_PLACES),
                 "filled_qty": money(np.where(denied, 0, quantity), QUANTITY_PLACES),
@@ -75,15 +75,15 @@ class LogTables:
         played, lines = self._played, self._played.fills
         log = played.log[lines]
         seats, places, what, quantity, _ = log.T
-        who, day = self._who[seats], pa.scalar(played.plan.date, pa.date32())
+        strategy, day = self._strategy_of[seats], pa.scalar(played.plan.date, pa.date32())
         return pa.table(
             {
-                "execution_id": self._numbered(who, played.given + 2),
+                "execution_id": self._numbered(strategy, played.given + 2),
                 "session_id": repeated(played.name.session_id, len(log)),
-                "client_order_id": self._ids(lines, who),
+                "client_order_id": self._ids(lines, strategy),
                 "session_date": pa.repeat(day, len(log)),
-                "strategy": self._cast.names.column(who),
-                "symbol": self._cast.symbols.column(self._cast.seat_ticker[seats]),
+                "strategy": self._strategies.names.column(strategy),
+                "symbol": self._strategies.symbols.column(self._strategies.seat_ticker[seats]),
                 "side": _SIDES.column(what),
                 "qty": money(quantity, QUANTITY_PLACES),
                 "price": money(self._prices, self._scale.prices),
@@ -94,37 +94,37 @@ class LogTables:
 
     @cached_property
     def _prices(self) -> Whole:
-        """What each fill cost."""
+        """The price of each fill."""
         log, bars = self._played.log[self._played.fills], self._played.cut.bars
         place, bought = log[:, kernel.PLACE], log[:, kernel.WHAT] == kernel.BUY
         return np.where(bought, bars.buy[place], bars.sell[place])
 
-    def _ids(self, lines: Whole, who: Whole) -> Any:
-        """The client ids of some of the log's lines, which are of these strategies."""
-        return self._keys.column(who, self._sequences[lines])
+    def _ids(self, lines: Whole, strategy: Whole) -> Any:
+        """The client ids of some of the log's lines, given their strategies."""
+        return self._keys.column(strategy, self._sequences[lines])
 
     @cached_property
     def _keys(self) -> Words:
-        """What a strategy's client ids of this day begin with."""
+        """The beginning of each strategy's client ids of this day."""
         day = self._played.plan.date.isoformat()
-        return Words([f"{spec.name}.{day}." for spec in self._cast.specs])
+        return Words([f"{spec.name}.{day}." for spec in self._strategies.specs])
 
     @cached_property
     def _sequences(self) -> Whole:
-        return turns.sequences(self._played.log, self._who)
+        return turns.sequences(self._played.log, self._strategy_of)
 
-    def _numbered(self, who: Whole, numbers: Whole, known: Known | None = None) -> Any:
-        """Broker's ids."""
+    def _numbered(self, strategy: Whole, numbers: Whole, known: Known | None = None) -> Any:
+        """The broker's ids with these numbers."""
         if self._apart:
-            return self._owners.column(who, numbers, known)
-        return _OURS.column(np.zeros_like(who), numbers, known)
+            return self._owners.column(strategy, numbers, known)
+        return _SHARED.column(np.zeros_like(strategy), numbers, known)
 
     @cached_property
     def _owners(self) -> Words:
-        """What the broker's ids on each strategy's own account begin with."""
-        return Words([f"bt-{spec.name}-" for spec in self._cast.specs])
+        """The beginning of the broker's ids on each strategy's own account."""
+        return Words([f"bt-{spec.name}-" for spec in self._strategies.specs])
 
     def _times(self, places: Whole) -> Whole:
-        """When the minutes of some bars ended."""
+        """The ends of the minutes of some bars."""
         arrays = self._played.cut.arrays
         return arrays.axis[arrays.bars.minute[places]] + MINUTE // MICRO

@@ -1,7 +1,7 @@
-"""Functions over arrays as machine code: numba, where whoever asks has work enough to repay it.
+"""Functions over arrays as machine code by numba, for callers with enough work to repay its start.
 
-A module that uses this is imported only then. Machine code is kept beside its module between runs,
-known by that file alone: a compiled function calls none of another file.
+Modules that use this are imported only then. Machine code is cached beside its module, and is
+checked against that file only: so a compiled function calls none of another file.
 """
 
 from __future__ import annotations
@@ -13,21 +13,21 @@ from numba import njit
 
 F = TypeVar("F", bound=Callable[..., Any])
 _BARE: Mapping[str, Any] = {"_nrt": False}
-"""Without counts of references, for which numba has an option and no word."""
+"""Without reference counting, by an undocumented option of numba."""
 
 
 def compiled(function: F) -> F:
-    """The same function as machine code; whole numbers are of 64 bits, and overflow in silence."""
+    """The function as machine code; integers have 64 bits, and overflow silently."""
     return cast(F, njit(cache=True, nogil=True)(function))
 
 
 def bare(function: F) -> F:
-    """The same of a function that makes no arrays: references to those that it is given are not
-    counted, which would cost more than what it does at a bar.
+    """The function as machine code without reference counting, which would cost more than its work
+    at a bar; it must not make arrays.
     """
     return cast(F, njit(cache=True, nogil=True, **_BARE)(function))
 
 
 def part(function: F) -> F:
-    """A bare part of compiled functions, laid into whoever calls it: it is called for each bar."""
+    """A bare function that is inlined into its callers, because it is called for each bar."""
     return cast(F, njit(nogil=True, forceinline=True, **_BARE)(function))

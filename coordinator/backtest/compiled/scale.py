@@ -12,20 +12,20 @@ from simulator.fills import Spread
 
 QUANTITY_PLACES = 4
 MOST = 1 << 60
-"""Whole numbers up to this are counted with."""
+"""Numbers stay below this."""
 _FILL_PLACES = 9
-"""A fill's price has no more decimals (`simulator/fills.py`)."""
+"""The most decimals of a fill's price (`simulator/fills.py`)."""
 
 
 class TooLarge(Exception):
-    """64 bits are too few for a number."""
+    """A number does not fit 64 bits."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """A close is a whole number of 1e-`ticks`, a fill's price of 1e-`prices` dollars.
+    """Closes are whole numbers of 1e-`ticks` dollars, fills' prices of 1e-`prices` dollars.
 
-    Half a spread is `over` / 1e`places` of a price.
+    Half the spread is `over` / 1e`places` of a price.
     """
 
     ticks: int
@@ -35,7 +35,7 @@ class Scale:
 
     @classmethod
     def of(cls, ticks: int, model: Spread) -> Scale:
-        """The steps for closes of so many decimals that fill by `model`."""
+        """The scale for closes of so many decimals that fill by `model`."""
         half = (model.half_spread_bps / 10_000).normalize()
         exponent = half.as_tuple().exponent
         assert isinstance(exponent, int), "a spread is a finite number"
@@ -56,7 +56,7 @@ class Scale:
         return ticks * int(10**finer) if finer else ticks
 
     def fills(self, ticks: Whole) -> tuple[Whole, Whole]:
-        """What a buy pays and a sale gets at these closes, rounded half-even as the model does."""
+        """The prices of buys and sells at these closes, rounded half-even like the model's."""
         if not self.over:
             return self.price(ticks), self.price(ticks)
         unit = 10**self.places
@@ -73,7 +73,7 @@ class Scale:
         return Decimal(steps).scaleb(-self.money)
 
     def steps(self, dollars: Decimal) -> int:
-        """Dollars in steps; TooLarge if they are no whole number of them."""
+        """Dollars in steps; raises TooLarge if they are not a whole number of them."""
         scaled = dollars.scaleb(self.money)
         whole = int(scaled)
         if whole != scaled or abs(whole) >= MOST:
@@ -81,7 +81,7 @@ class Scale:
         return whole
 
     def reached(self, dollars: Decimal) -> int:
-        """The fewest steps that are at least so many dollars."""
+        """Dollars in steps, rounded up."""
         return min(int(dollars.scaleb(self.money).to_integral_value(ROUND_CEILING)), MOST)
 
 

@@ -1,4 +1,4 @@
-"""Which bars a session has of each ticker, and of how many digits bars are."""
+"""The spans of bars that a session has of each ticker, and the digits that bars need."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ def look(
     marks: Whole,
     seen: Whole,
 ) -> tuple[Table, float]:
-    """By ticker, what `bar_arrays.Cut` has of a session, and the largest move of a close.
+    """A session's figures for `bar_arrays.Cut` by ticker, and the largest move of a close.
 
     `edges` are the earliest start of history, and the session's first start and end. A bar that
-    ends with the session is not decided on. A move is endless at a price of zero.
+    ends with the session is not decided on. A price of zero makes the move infinite.
     """
     found = np.empty((9, len(marks)), np.int64)
     volatile = 0.0
@@ -51,7 +51,7 @@ def look(
 
 @part
 def _extent(closes: Whole, before: int) -> tuple[int, float]:
-    """The highest price from the one before on, and the largest move, as a part of its begin."""
+    """The highest price including the one before, and the largest move, as a fraction."""
     top, moved = max(before, 1), 0.0
     past = before if before > 0 or not len(closes) else closes[0]
     for close in closes:
@@ -65,7 +65,7 @@ def _extent(closes: Whole, before: int) -> tuple[int, float]:
 
 @compiled
 def decimals_of(values: Whole, decimals: int) -> int:
-    """How many decimals some values need, which are given with so many."""
+    """The decimals that these values need, of those that they are given with."""
     fewer, unit = decimals, 10**decimals
     for value in values:
         while value % unit:
@@ -76,7 +76,7 @@ def decimals_of(values: Whole, decimals: int) -> int:
 
 @compiled
 def shorten(values: Whole, of: Whole) -> None:
-    """Divide the values of each ticker by what they have in common."""
+    """Divide the values of each ticker by their greatest common divisor."""
     for ticker in range(len(of) - 1):
         own = values[of[ticker] : of[ticker + 1]]
         unit = 0

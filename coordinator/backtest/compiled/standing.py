@@ -1,4 +1,4 @@
-"""What goes on from one session to the next: books and account in whole numbers, and back again."""
+"""Books and account between two sessions: converted to whole numbers, and back again."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from decimal import Decimal
 import numpy as np
 
 from coordinator.backtest.apart import ExchangesApart
-from coordinator.backtest.compiled.cast import Cast
 from coordinator.backtest.compiled.layout import Held, Whole
 from coordinator.backtest.compiled.scale import QUANTITY_PLACES, Scale, TooLarge
+from coordinator.backtest.compiled.strategy_arrays import StrategyArrays
 from coordinator.backtest.exchange import Exchange
 from coordinator.backtest.reels import EPOCH, MICRO, micros
 from coordinator.core.books import Books
@@ -20,15 +20,15 @@ from coordinator.core.ledger import Position, SubAccount
 from coordinator.core.values import UNASSIGNED, ZERO
 
 NEVER = -1
-"""When a ticker was last seen that was not seen yet."""
+"""Stands for the last bar of a ticker that has had none."""
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Books between two sessions; nothing is open and no order rests.
+    """Books between two sessions, without open orders.
 
-    `marks` (0 where there is none) and `seen`, the start of the last bar in microseconds, are by
-    ticker; `given` are the broker's ids so far, by strategy if they are apart, else one number;
+    `marks` (0 if there is none) and `seen`, the start of the last bar in microseconds, are by
+    ticker; `given` counts the broker's ids so far, by strategy if they are apart, else together;
     `spare` are UNASSIGNED's dollars.
     """
 
@@ -39,38 +39,42 @@ class Standing:
     spare: Decimal
 
     @classmethod
-    def at_first(cls, cast: Cast, capital: Decimal, *, apart: bool) -> Standing:
-        """Nobody has traded yet; `capital` are the account's dollars."""
-        tickers, seats = len(cast.tickers), len(cast.seat_ticker)
-        spare = capital - cast.capital
+    def at_first(cls, strategies: StrategyArrays, capital: Decimal, *, apart: bool) -> Standing:
+        """The books before the first session; `capital` are the account's dollars."""
+        tickers, seats = len(strategies.tickers), len(strategies.seat_ticker)
+        spare = capital - strategies.capital
         return cls(
-            Held(cast.initial.copy(), np.zeros(seats, np.int64), np.zeros(seats, np.int64)),
+            Held(strategies.initial.copy(), np.zeros(seats, np.int64), np.zeros(seats, np.int64)),
             np.zeros(tickers, np.int64),
             np.full(tickers, NEVER),
-            np.zeros(len(cast.specs) if apart else 1, np.int64),
+            np.zeros(len(strategies.specs) if apart else 1, np.int64),
             spare,
         )
 
     @classmethod
     def read(
-        cls, cast: Cast, scale: Scale, books: Books, exchange: Exchange | ExchangesApart
+        cls,
+        strategies: StrategyArrays,
+        scale: Scale,
+        books: Books,
+        exchange: Exchange | ExchangesApart,
     ) -> Standing:
-        """What books and account hold.
+        """The contents of books and account.
 
-        Raises TooLarge if that is no whole number of steps.
+        Raises TooLarge if they are not whole numbers of steps.
         """
-        ledger, names = books.ledger, [spec.name for spec in cast.specs]
+        ledger, names = books.ledger, [spec.name for spec in strategies.specs]
         cash = np.array([scale.steps(ledger[name].cash) for name in names])
-        qty, cost = (np.zeros(len(cast.seat_ticker), np.int64) for _ in range(2))
-        for seat, (who, ticker) in enumerate(
-            zip(cast.seat_strategy.tolist(), cast.seat_ticker.tolist(), strict=True)
+        qty, cost = (np.zeros(len(strategies.seat_ticker), np.int64) for _ in range(2))
+        for seat, (strategy, ticker) in enumerate(
+            zip(strategies.seat_strategy.tolist(), strategies.seat_ticker.tolist(), strict=True)
         ):
-            position = ledger[names[who]].positions.get(cast.tickers[ticker])
+            position = ledger[names[strategy]].positions.get(strategies.tickers[ticker])
             if position is not None:
                 qty[seat] = _whole(position.qty, QUANTITY_PLACES)
                 cost[seat] = scale.steps(position.cost)
-        marks = [_whole(ledger.marks.get(t, ZERO), scale.prices) for t in cast.tickers]
-        last = [books.last_bar.get(ticker) for ticker in cast.tickers]
+        marks = [_whole(ledger.marks.get(t, ZERO), scale.prices) for t in strategies.tickers]
+        last = [books.last_bar.get(ticker) for ticker in strategies.tickers]
         seen = [NEVER if at is None else micros(at) for at in last]
         apart = isinstance(exchange, ExchangesApart)
         given = [exchange.purse(name).ids.given for name in (names if apart else names[:1])]
@@ -80,9 +84,9 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Closed:
-    """Where a session left the books: their standing, and each strategy's day."""
+    """The books after a session: their standing, and each strategy's day."""
 
-    cast: Cast
+    strategies: StrategyArrays
     scale: Scale
     standing: Standing
     date: date
@@ -90,20 +94,20 @@ class Closed:
     entries: Whole
 
     def books(self) -> Books:
-        """Books of the strategies alone that say so, for whoever reads them."""
+        """The same as Books of the strategies alone, for reading."""
         books = Books()
-        for spec in self.cast.specs:
+        for spec in self.strategies.specs:
             cash = spec.initial_cash
             books.ledger.put(SubAccount(spec.name, initial_cash=cash, configured_cash=cash))
         self.write(books)
         return books
 
     def write(self, books: Books) -> None:
-        """Let the strategies' books be so."""
+        """Write it to the strategies' books."""
         ledger, scale = books.ledger, self.scale
         positions = self._positions()
         figures = zip(
-            self.cast.specs,
+            self.strategies.specs,
             self.standing.held.cash.tolist(),
             self.baseline.tolist(),
             self.entries.tolist(),
@@ -116,14 +120,14 @@ class Closed:
             day = Day(scale.dollars(baseline), account.transferred, self.date, entries)
             books.days[spec.name] = day
         marks, seen = self.standing.marks.tolist(), self.standing.seen.tolist()
-        for ticker, mark, last in zip(self.cast.tickers, marks, seen, strict=True):
+        for ticker, mark, last in zip(self.strategies.tickers, marks, seen, strict=True):
             if last != NEVER:
                 ledger.marks[ticker] = Decimal(mark).scaleb(-scale.prices)
                 books.last_bar[ticker] = EPOCH + last * MICRO
 
     def settle(self, books: Books, exchange: Exchange | ExchangesApart) -> None:
-        """Let the books and the exchange's account be so."""
-        names = [spec.name for spec in self.cast.specs]
+        """Write it to the books and the exchange's account."""
+        names = [spec.name for spec in self.strategies.specs]
         before = {name: books.ledger[name].cash for name in names}
         self.write(books)
         earned = {name: books.ledger[name].cash - before[name] for name in names}
@@ -142,12 +146,12 @@ class Closed:
 
     def _positions(self) -> dict[str, dict[str, Position]]:
         found: dict[str, dict[str, Position]] = {}
-        held, cast = self.standing.held, self.cast
+        held, strategies = self.standing.held, self.strategies
         for seat in np.flatnonzero(held.qty).tolist():
-            name = cast.specs[cast.seat_strategy[seat]].name
+            name = strategies.specs[strategies.seat_strategy[seat]].name
             qty = Decimal(int(held.qty[seat])).scaleb(-QUANTITY_PLACES)
             cost = self.scale.dollars(int(held.cost[seat]))
-            ticker = cast.tickers[cast.seat_ticker[seat]]
+            ticker = strategies.tickers[strategies.seat_ticker[seat]]
             found.setdefault(name, {})[ticker] = Position(qty, cost)
         return found
 

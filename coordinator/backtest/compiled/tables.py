@@ -1,6 +1,6 @@
-"""The statement of a session that machine code played, by columns, each table once it is read.
+"""The statement of a session that machine code played: tables of columns, made when they are read.
 
-Row by row it is what `readout.py` and `core/statement.py` say.
+The rows equal those of `readout.py` and `core/statement.py`.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from coordinator.core.order_rows import Row
 from coordinator.core.values import MINUTE, UNASSIGNED, ZERO
 
 _TRANSFERS = Words(("transfer.",))
-_NOBODY = repeated(UNASSIGNED, 1)
+_UNASSIGNED = repeated(UNASSIGNED, 1)
 
 
 class Statement:
-    """Reads a played session out."""
+    """Makes the rows of a played session."""
 
     def __init__(self, played: Played, fill_model: str, *, apart: bool) -> None:
         self._played, self._fill_model, self._apart = played, fill_model, apart
-        self._cast, self._scale = played.closed.cast, played.closed.scale
-        self._names, self._tickers = self._cast.names, self._cast.symbols
-        self._everybody = np.arange(len(self._cast.specs))
-        self._who = self._cast.seat_strategy
+        self._strategies, self._scale = played.closed.strategies, played.closed.scale
+        self._names, self._tickers = self._strategies.names, self._strategies.symbols
+        self._all = np.arange(len(self._strategies.specs))
+        self._strategy_of = self._strategies.seat_strategy
 
     def rows(self) -> dict[str, Sequence[Row]]:
         """The session's rows by table."""
@@ -61,7 +61,7 @@ class Statement:
         ended = r.SessionEnded(played.plan.end, name.session_id, status, None, {})
         return {
             "sessions": [session_row(opened, ended)],
-            "strategies": LaterRows(self._strategies),
+            "strategies": LaterRows(self._strategy_rows),
             "bars": ArrowRows(self._bars),
             "orders": ArrowRows(log.orders),
             "fills": ArrowRows(log.fills),
@@ -70,11 +70,11 @@ class Statement:
             "positions": ArrowRows(self._positions),
             "pnl_daily": ArrowRows(self._days),
             "equity": ArrowRows(self._equity),
-            "faults": [],  # a session in which a rule fails is not for machine code
+            "faults": [],  # machine code plays no session in which a rule fails
         }
 
-    def _strategies(self) -> list[Row]:
-        session, specs = self._played.name.session_id, self._cast.specs
+    def _strategy_rows(self) -> list[Row]:
+        session, specs = self._played.name.session_id, self._strategies.specs
         rows: list[Row] = [
             {
                 "session_id": session,
@@ -100,7 +100,7 @@ class Statement:
 
     def _bars(self) -> Any:
         name, cut = self._played.name, self._played.cut
-        place = {ticker: number for number, ticker in enumerate(self._cast.tickers)}
+        place = {ticker: number for number, ticker in enumerate(self._strategies.tickers)}
         order = [place[ticker] for ticker in sorted(place)]
         history, session = cut.unseen(), cut.session()
         return bars_table(
@@ -111,28 +111,28 @@ class Statement:
         )
 
     def _activities(self) -> Any:
-        played, count = self._played, len(self._everybody)
+        played, count = self._played, len(self._all)
         day = pa.scalar(played.plan.date, pa.date32())
         return pa.table(
             {
-                "activity_id": _TRANSFERS.column(np.zeros_like(self._everybody), self._everybody),
+                "activity_id": _TRANSFERS.column(np.zeros_like(self._all), self._all),
                 "session_id": repeated(played.name.session_id, count),
                 "session_date": pa.repeat(day, count),
                 "strategy": repeated(UNASSIGNED, count),
                 "kind": repeated("transfer", count),
                 "symbol": pa.nulls(count, pa.string()),
                 "qty": pa.nulls(count, MONEY),
-                "amount": money(-self._cast.initial, self._scale.money),
+                "amount": money(-self._strategies.initial, self._scale.money),
                 "allocated_by": repeated(FUNDING, count),
             }
         )
 
     def _positions(self) -> Any:
-        held, cast = self._played.closed.standing.held, self._cast
-        symbols = np.array(cast.tickers)
+        held, strategies = self._played.closed.standing.held, self._strategies
+        symbols = np.array(strategies.tickers)
         seats = np.flatnonzero(held.qty)
-        ticker = cast.seat_ticker[seats]
-        order = np.lexsort((symbols[ticker], self._who[seats]))
+        ticker = strategies.seat_ticker[seats]
+        order = np.lexsort((symbols[ticker], self._strategy_of[seats]))
         seats, ticker = seats[order], ticker[order]
         mark = self._played.closed.standing.marks[ticker]
         qty, cost = held.qty[seats], held.cost[seats]
@@ -140,7 +140,7 @@ class Statement:
         return pa.table(
             {
                 "session_id": repeated(self._played.name.session_id, len(seats)),
-                "strategy": self._names.column(self._who[seats]),
+                "strategy": self._names.column(self._strategy_of[seats]),
                 "symbol": self._tickers.column(ticker),
                 "qty": money(qty, QUANTITY_PLACES),
                 "avg_price": money(cost // np.maximum(qty, 1), self._scale.prices),
@@ -151,37 +151,38 @@ class Statement:
         )
 
     def _days(self) -> Any:
-        """A day's row for each strategy, and one of UNASSIGNED, which only gives cash away."""
+        """A day's row for each strategy, and one of UNASSIGNED, which only transfers cash."""
         played, day, places = self._played, self._played.day, self._scale.money
         begun, ended = played.begun, played.closed.standing
-        open_won = self._won(begun.held, begun.marks)
-        won, worth = self._won(ended.held, ended.marks), self._worth(ended.held, ended.marks)
+        unrealized_before = self._unrealized(begun.held, begun.marks)
+        unrealized = self._unrealized(ended.held, ended.marks)
+        worth = self._worth(ended.held, ended.marks)
         end = ended.held.cash + worth
         net = end - day.baseline
         falls = [
             (peak - low) / peak if low < peak else 0.0
             for peak, low in zip(day.peak.tolist(), day.trough.tolist(), strict=True)
         ]
-        given, spare = self._cast.capital if played.first else ZERO, begun.spare
+        funded, spare = self._strategies.capital if played.first else ZERO, begun.spare
         count = len(net) + 1
         shares = [
             a / b if b else 0.0 for a, b in zip(net.tolist(), day.baseline.tolist(), strict=True)
         ]
 
-        def dollars(steps: Whole, nobodys: Decimal) -> Any:
-            return money(steps, places, last=nobodys)
+        def dollars(steps: Whole, unassigned: Decimal) -> Any:
+            return money(steps, places, last=unassigned)
 
         zeros = np.zeros_like(net)
         return pa.table(
             {
                 "session_date": pa.repeat(pa.scalar(played.plan.date, pa.date32()), count),
                 "session_id": repeated(played.name.session_id, count),
-                "strategy": pa.chunked_array([self._names.column(self._everybody), _NOBODY]),
-                "start_equity": dollars(day.baseline, spare + given),
+                "strategy": pa.chunked_array([self._names.column(self._all), _UNASSIGNED]),
+                "start_equity": dollars(day.baseline, spare + funded),
                 "end_equity": dollars(end, spare),
-                "transfers": dollars(zeros, -given),
+                "transfers": dollars(zeros, -funded),
                 "realized_pnl": dollars(day.realized, ZERO),
-                "unrealized_change": dollars(won - open_won, ZERO),
+                "unrealized_change": dollars(unrealized - unrealized_before, ZERO),
                 "fees": dollars(zeros, ZERO),
                 "net_pnl": dollars(net, ZERO),
                 "return_pct": pa.array([*shares, 0.0], pa.float64()),
@@ -192,24 +193,24 @@ class Statement:
 
     def _equity(self) -> Any:
         played, cut, places = self._played, self._played.cut, self._scale.money
-        count = len(self._everybody)
+        count = len(self._all)
         held = Held(*(part.copy() for part in played.begun.held))
         found = np.empty((3, count * (len(cut.axis) + 2)), np.int64)
-        until, notes = np.zeros(count, np.int64), np.empty((2, self._cast.widest), np.int64)
-        points(played.scene, held, played.log, found, until, notes)
+        until, notes = np.zeros(count, np.int64), np.empty((2, self._strategies.widest), np.int64)
+        points(played.inputs, held, played.log, found, until, notes)
         minute, cash, value = (row[: int(until[-1])] for row in found)
         ends = np.array([micros(played.start), micros(played.plan.end)])
         axis = np.concatenate((ends[:1], cut.axis + MINUTE // MICRO, ends[1:]))
-        who = self._names.column(np.repeat(self._everybody, np.diff(until, prepend=0)))
+        names = self._names.column(np.repeat(self._all, np.diff(until, prepend=0)))
         spare = played.begun.spare
 
-        def both(steps: Whole, nobodys: Decimal) -> Any:
-            return pa.chunked_array([money(steps, places), amounts(nobodys, 2)])
+        def both(steps: Whole, unassigned: Decimal) -> Any:
+            return pa.chunked_array([money(steps, places), amounts(unassigned, 2)])
 
         return pa.table(
             {
                 "session_id": repeated(played.name.session_id, len(minute) + 2),
-                "strategy": pa.chunked_array([who, repeated(UNASSIGNED, 2)]),
+                "strategy": pa.chunked_array([names, repeated(UNASSIGNED, 2)]),
                 "ts": pa.chunked_array([times(axis[minute]), times(ends)]),
                 "cash": both(cash, spare),
                 "market_value": both(value, ZERO),
@@ -218,9 +219,10 @@ class Statement:
         )
 
     def _worth(self, held: Held, marks: Whole) -> Whole:
-        """What each strategy's positions are worth at marks."""
-        value = held.qty * marks[self._cast.seat_ticker]
-        return np.add.reduceat(value, self._cast.of[:-1])
+        """The value of each strategy's positions at marks."""
+        value = held.qty * marks[self._strategies.seat_ticker]
+        return np.add.reduceat(value, self._strategies.of[:-1])
 
-    def _won(self, held: Held, marks: Whole) -> Whole:
-        return self._worth(held, marks) - np.add.reduceat(held.cost, self._cast.of[:-1])
+    def _unrealized(self, held: Held, marks: Whole) -> Whole:
+        """Each strategy's unrealized P&L at marks."""
+        return self._worth(held, marks) - np.add.reduceat(held.cost, self._strategies.of[:-1])

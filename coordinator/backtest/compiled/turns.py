@@ -1,7 +1,7 @@
-"""A session's log in the order in which its lines came about, and the broker's numbers for them.
+"""The lines of a session's log in order of time, and the broker's ids for them.
 
-The order is `Instant`'s: minute by minute, and within one in the order of the strategies; fills on
-one account go as `seats.in_turn` lets them.
+The order is that of `Instant`: minute by minute, within a minute by strategy; fills on one account
+are in the sequence of `seats.in_turn`.
 """
 
 from __future__ import annotations
@@ -16,10 +16,9 @@ _SEAT, _PLACE, _WHAT, _BUY, _DENIED = 0, 1, 2, 0, 2
 
 @compiled
 def by_minute(log: Table, minute_of: Whole, begin: int, minutes: int) -> tuple[Whole, Whole]:
-    """The lines of a log, strategy by strategy, as they come minute by minute from `begin` on.
+    """Sort the lines of a log, which goes strategy by strategy, by minute from `begin` on.
 
-    With them the lines' places among those of each minute: the m-th has `until[m]` to
-    `until[m + 1]`.
+    Returns the sorted lines and `until`: minute m has those from `until[m]` to `until[m + 1]`.
     """
     until = np.zeros(minutes + 1, np.int64)
     for line in range(len(log)):
@@ -36,7 +35,7 @@ def by_minute(log: Table, minute_of: Whole, begin: int, minutes: int) -> tuple[W
 
 @compiled
 def filled(log: Table, order: Whole) -> Whole:
-    """The lines that were filled, in the order of all lines."""
+    """The lines of `order` that were filled."""
     kept = np.empty(len(order), np.int64)
     count = 0
     for line in order:
@@ -48,20 +47,20 @@ def filled(log: Table, order: Whole) -> Whole:
 
 @compiled
 def in_turn(log: Table, order: Whole, until: Whole, ticker_of: Whole, tickers: int) -> Whole:
-    """The filled lines, each minute's as the arbiter lets them.
+    """The filled lines in the arbiter's sequence within each minute.
 
-    Who finds an opposite order on its ticker waits until the last of those has filled, and goes to
-    the end of the line then.
+    An order opposite to others on its ticker waits until the last of them has filled, and then
+    joins the end of the line.
     """
     turns = np.empty(len(order), np.int64)
     leads, left = np.empty(tickers, np.int64), np.zeros(tickers, np.int64)
-    waits = np.zeros(tickers, np.int64)
+    waiting = np.zeros(tickers, np.int64)
     count = 0
     for minute in range(len(until) - 1):
         lines = order[until[minute] : until[minute + 1]]
         leads[:] = -1
         left[:] = 0
-        waits[:] = 0
+        waiting[:] = 0
         begun = count
         for line in lines:
             what, ticker = log[line, _WHAT], ticker_of[log[line, _SEAT]]
@@ -74,13 +73,13 @@ def in_turn(log: Table, order: Whole, until: Whole, ticker_of: Whole, tickers: i
                 count += 1
                 left[ticker] += 1
             else:
-                waits[ticker] += 1
+                waiting[ticker] += 1
         at = begun
         while at < count:
             ticker = ticker_of[log[turns[at], _SEAT]]
             at += 1
             left[ticker] -= 1
-            if left[ticker] or not waits[ticker]:
+            if left[ticker] or not waiting[ticker]:
                 continue
             for line in lines:
                 what = log[line, _WHAT]
@@ -93,25 +92,25 @@ def in_turn(log: Table, order: Whole, until: Whole, ticker_of: Whole, tickers: i
 
 @compiled
 def numbered(log: Table, lines: Whole, strategy_of: Whole, given: Whole) -> Whole:
-    """How many ids were given before each of these fills, three a fill; `given` goes on.
+    """The number of broker ids given before each of these fills; each fill takes three.
 
-    It has one number for all, or one a strategy.
+    `given`, one count for all strategies or one each, is advanced.
     """
     before = np.empty(len(lines), np.int64)
     for place in range(len(lines)):
-        who = strategy_of[log[lines[place], _SEAT]] if len(given) > 1 else 0
-        before[place] = given[who]
-        given[who] += 3
+        strategy = strategy_of[log[lines[place], _SEAT]] if len(given) > 1 else 0
+        before[place] = given[strategy]
+        given[strategy] += 3
     return before
 
 
 @compiled
 def sequences(log: Table, strategy_of: Whole) -> Whole:
-    """Each line's number among its strategy's, from 1; the log goes strategy by strategy."""
+    """Each line's number within its strategy, from 1; the log goes strategy by strategy."""
     found = np.empty(len(log), np.int64)
     last, number = -1, 0
     for line in range(len(log)):
-        who = strategy_of[log[line, _SEAT]]
-        number = number + 1 if who == last else 1
-        found[line], last = number, who
+        strategy = strategy_of[log[line, _SEAT]]
+        number = number + 1 if strategy == last else 1
+        found[line], last = number, strategy
     return found

@@ -1,4 +1,4 @@
-"""A rule that is asked beforehand is asked in the very order in which the engine would ask it."""
+"""A rule that is stepped beforehand is stepped in the order in which the engine would step it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who plays: the strategies of a backtest as arrays, the same for all its sessions."""
+"""The strategies of a backtest as arrays, the same for all its sessions."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from coordinator.strategies.registry import BUILT_IN
 _LARGEST = 1 << 40
 
 
-class Cast:
-    """The strategies, their seats (one a ticker), and the rules that speak on the tickers.
+class StrategyArrays:
+    """The strategies, their seats (one a ticker), and rows: each distinct rule on each ticker.
 
-    `rules` are distinct; a row is a rule on a ticker, and `rows` has the numbers of those that
-    machine code knows: `known` are their places, `others` the rest.
+    `rows` has the parameters of the rows that machine code can judge, whose numbers are `known`;
+    `others` are the numbers of the rest.
 
-    Raises TooLarge for a limit that 64 bits are too few for.
+    Raises TooLarge for a limit that does not fit 64 bits.
     """
 
     @exactly
@@ -48,9 +48,9 @@ class Cast:
         self.capital = sum(amounts, ZERO)
         self.warmup = np.repeat([spec.min_warmup_bars for spec in specs], counts)
         self.limits = _limits([spec.limits for spec in specs], scale)
-        self._meet_rules(place)
+        self._number_rules(place)
 
-    def _meet_rules(self, place: dict[str, int]) -> None:
+    def _number_rules(self, place: dict[str, int]) -> None:
         """Number the rows, and find how much history each ticker needs."""
         rules: dict[Hashable, int] = {}
         distinct: list[Rule] = []
@@ -76,7 +76,7 @@ class Cast:
         self.row_ticker = np.array([at for _, at in found])
         self.rows, self.known, self.others = _numbers(distinct, history, list(found))
         self.ranged = bool(np.isin(self.rows.kind, (Kind.BREAKOUT.value, Kind.VWAP.value)).any())
-        """Whether a rule that machine code knows looks at highs and lows."""
+        """Whether a rule that machine code judges reads highs and lows."""
 
 
 def _numbers(
@@ -89,7 +89,7 @@ def _numbers(
     some = [form or HOLDING for form in forms]
     wholes = [form.whole + (0,) * (WIDTH - len(form.whole)) for form in some]
     mine = rule_of[known]
-    told = Rows(
+    known_rows = Rows(
         np.array([form.kind.value for form in some])[mine],
         np.array(wholes)[mine],
         np.array([form.real_bounds for form in some])[mine],
@@ -97,11 +97,11 @@ def _numbers(
         ticker_of[known],
         np.array(history)[mine],
     )
-    return told, known, np.flatnonzero(~has_one[rule_of]).tolist()
+    return known_rows, known, np.flatnonzero(~has_one[rule_of]).tolist()
 
 
 def _key(rule: Rule) -> Hashable:
-    """What equal rules have in common; of a built-in one its parameters, which cost less to ask."""
+    """A key that equal rules share; a built-in rule's parameters are faster to hash than itself."""
     kind = type(rule)
     return (kind, *rule.__dict__.values()) if kind in BUILT_IN else rule
 

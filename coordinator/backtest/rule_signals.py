@@ -1,0 +1,170 @@
+"""Every rule's signals at every bar of a session, computed before its first order.
+
+A signal depends on bars alone. A rule that can judge a whole history is called once. Any other is
+stepped bar by bar: over all its tickers in the order in which the engine would step it, so that
+state shared between them is the same at each step; but one rule after another, since live each has
+its own process, and since that keeps the processor's caches warm.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from itertools import chain
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from coordinator.backtest.as_bars import in_order
+from coordinator.backtest.reels import Reel
+from coordinator.backtest.rules import Raising, as_lane_error, bare_step
+from coordinator.core.lane import Lane, Rule, StrategySpec, tickers_of
+from coordinator.core.precomputed import over_of
+from coordinator.core.values import Bar, exactly, newest
+
+Key = tuple[Rule, str]
+Signs = NDArray[np.int8]
+
+
+@dataclass
+class RuleSignals:
+    """One rule's signals on one ticker, by place: +1, -1 or 0.
+
+    `fault` is the error that it raised, if any, at the place `fault_at`; -1 is the history.
+    """
+
+    signs: Signs = field(default_factory=lambda: np.zeros(0, np.int8))
+    fault: str = ""
+    fault_at: int = -1
+
+    @cached_property
+    def as_list(self) -> list[int]:
+        """The signals as a list, faster to index one by one."""
+        signals: list[int] = self.signs.tolist()
+        return signals
+
+    @cached_property
+    def ups(self) -> list[int]:
+        """The places at which it wants to be long."""
+        places: list[int] = np.flatnonzero(self.signs > 0).tolist()
+        return places
+
+    @cached_property
+    def downs(self) -> list[int]:
+        """The places at which it wants to be flat."""
+        places: list[int] = np.flatnonzero(self.signs < 0).tolist()
+        return places
+
+
+class _Stepped:
+    """A rule on one ticker that is stepped bar by bar.
+
+    Like a lane of the core it stops at its first error, whose text is the lane's.
+    """
+
+    __slots__ = ("_spec", "signals", "step")
+
+    def __init__(self, spec: StrategySpec, signals: RuleSignals) -> None:
+        self._spec, self.signals, self.step = spec, signals, bare_step(spec.rule)
+
+    def warm(self, history: Sequence[Bar]) -> None:
+        """Feed the part of the history that the rule starts with."""
+        step = self.step
+        for bar in newest(history, self._spec.history_bars):
+            try:
+                step(bar)
+            except Exception as error:
+                self.stop(error, bar, -1)
+                return
+
+    def stop(self, error: Exception, bar: Bar, at: int) -> None:
+        """Give no further signals after an error at the place `at`."""
+        lane = Lane(replace(self._spec, rule=Raising(as_lane_error(self._spec.rule, error))))
+        lane.feed(bar)
+        self.signals.fault, self.signals.fault_at = lane.fault, at
+        self.step = _no_signal
+
+
+def _no_signal(_bar: Bar) -> int:
+    return 0
+
+
+@exactly
+def rule_signals(
+    specs: Sequence[StrategySpec], reels: Mapping[str, Reel]
+) -> dict[Key, RuleSignals]:
+    """The signals of each distinct rule and ticker."""
+    found: dict[Key, RuleSignals] = {}
+    stepped: dict[Rule, dict[str, _Stepped]] = {}
+    for spec in specs:
+        for ticker in spec.tickers:
+            key = (spec.rule, ticker)
+            if key in found:
+                continue
+            found[key] = RuleSignals()
+            if not _judge_whole(spec, reels[ticker], found[key]):
+                stepped.setdefault(spec.rule, {})[ticker] = _Stepped(spec, found[key])
+    if stepped:
+        _step_all(stepped.values(), tickers_of(specs), reels)
+    return found
+
+
+def _judge_whole(spec: StrategySpec, reel: Reel, signals: RuleSignals) -> bool:
+    """Judge the whole history in one call; False if the rule cannot do that exactly."""
+    over, to_come = over_of(spec.rule), len(reel.bars)
+    if over is None or not to_come:
+        return over is not None
+    signs = over(reel.series.last(spec.history_bars + to_come))
+    if signs is None:
+        return False
+    signals.signs = signs[len(signs) - to_come :]
+    return True
+
+
+def _step_all(
+    stepped: Collection[Mapping[str, _Stepped]], tickers: Sequence[str], reels: Mapping[str, Reel]
+) -> None:
+    """Warm up and step one rule after another; `tickers` gives the order of warming up."""
+    place = {ticker: number for number, ticker in enumerate(tickers)}
+    bars = {ticker: reels[ticker].objects() for ticker in {*chain.from_iterable(stepped)}}
+    merged: dict[tuple[str, ...], _MergedBars] = {}
+    for lanes in stepped:
+        for ticker in sorted(lanes, key=place.__getitem__):
+            lanes[ticker].warm(bars[ticker][: len(reels[ticker].history)])
+        names = tuple(sorted(lanes))
+        if names not in merged:
+            own = [reels[name] for name in names], [bars[name] for name in names]
+            merged[names] = _MergedBars(*own)
+        merged[names].step([lanes[name] for name in names])
+
+
+class _MergedBars:
+    """The session's bars of some tickers, merged minute by minute."""
+
+    def __init__(self, reels: Sequence[Reel], bars: Sequence[Sequence[Bar]]) -> None:
+        to_come = [each[len(reel.history) :] for reel, each in zip(reels, bars, strict=True)]
+        self._order = in_order([reel.bars for reel in reels])
+        self._bars = list(map(list(chain.from_iterable(to_come)).__getitem__, self._order.tolist()))
+        counts = list(map(len, to_come))
+        self._begins = np.cumsum([0, *counts])
+        self._owners = np.repeat(np.arange(len(reels)), counts)[self._order].tolist()
+
+    def step(self, lanes: Sequence[_Stepped]) -> None:
+        """Step a rule with a lane for each ticker; the loop adds little to the rule's own time."""
+        steps, found = [lane.step for lane in lanes], list[Any]()
+        add = found.append
+        for bar, step in zip(self._bars, map(steps.__getitem__, self._owners), strict=True):
+            try:
+                add(step(bar))
+            except Exception as error:
+                owner = self._owners[len(found)]
+                lanes[owner].stop(error, bar, self._owners[: len(found)].count(owner))
+                steps[owner] = _no_signal
+                add(0)
+        raw = np.array(found, float)
+        signs = np.empty(len(raw), np.int8)
+        signs[self._order] = (raw > 0).astype(np.int8) - (raw < 0)
+        for number, lane in enumerate(lanes):
+            lane.signals.signs = signs[self._begins[number] : self._begins[number + 1]]
