@@ -1,6 +1,6 @@
 """The warehouse: sessions from the journal, validated, in DuckDB, and the ways to read them.
 
-It imports nothing from the coordinator: whoever has a session to load implements SessionSource.
+It imports nothing from the coordinator: a caller with a session to load implements SessionSource.
 """
 
 from warehouse.agreement import Agreement, AskBroker, ask_beforehand, reconcile

@@ -1,9 +1,9 @@
-"""Whether the rows of a session certainly agree with each other, told from Arrow's own columns.
+"""Proves from Arrow's columns that the rows of a session agree with each other.
 
-The checks of checks.py and day_checks.py are the contract and alone say what contradicts what, but
-planning their statements costs more than storing the rows does. So a session that this module
-vouches for is not asked about again; any doubt, and whatever is rare (a fee taken in coin, a split,
-an order of an earlier session), is theirs to judge. Tests hold the two to the same answer.
+The checks of checks.py and day_checks.py are the contract and alone report contradictions, but
+planning their statements costs more than storing the rows. So a session that is proved here is not
+checked again; any doubt, and anything rare (a fee taken in coin, a split, an order of an earlier
+session), is left to them. Tests hold the two to the same answer.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ Holdings: TypeAlias = dict[tuple[str, str], Decimal]
 
 _NOTHING = pa.scalar(Decimal(0), MONEY)
 _NEAR = Decimal("5e-7")
-"""Half of what the checks let amounts differ by, since here some are worked out in floats."""
+"""Half the checks' tolerance for amounts, since some are computed in floats here."""
 _EXACT = 80
-"""Digits: a product of two amounts has no more."""
+"""Digits of decimals: a product of two amounts has no more."""
 _BEFORE = "SELECT strategy, end_equity, is_bare FROM day_before"
 _HELD_BEFORE = """
     SELECT strategy, symbol, qty FROM day_before JOIN positions USING (session_id, strategy)
@@ -39,7 +39,7 @@ _HELD_BEFORE = """
 
 @dataclass(frozen=True, slots=True)
 class Before:
-    """What the session before left: each strategy's equity, of whom it is kept, and positions."""
+    """The end of the session before: equity by strategy, strategies without details, positions."""
 
     equity: Mapping[str, Decimal]
     bare: frozenset[str]
@@ -47,7 +47,7 @@ class Before:
 
 
 def read_before(connection: duckdb.DuckDBPyConnection) -> Before:
-    """The end of the session before, of the temporary table `day_before`."""
+    """Reads the end of the session before from the temporary table `day_before`."""
     left = connection.execute(_BEFORE).fetchall()
     held = connection.execute(_HELD_BEFORE).fetchall() if left else []
     return Before(
@@ -58,20 +58,20 @@ def read_before(connection: duckdb.DuckDBPyConnection) -> Before:
 
 
 def agree(new: Tables, curves: Curves, before: Before) -> bool:
-    """Whether none of the checks would refuse any of the rows `new`, of which none was refused."""
+    """Whether certainly no check would refuse any of these rows, all of which passed so far."""
     with localcontext(prec=_EXACT):
         return (
             _is_plain(new)
             and _bars_enclose(new["bars"])
-            and _orders_are_their_fills(new["sessions"], new["orders"], new["fills"])
+            and _orders_match_fills(new["sessions"], new["orders"], new["fills"])
             and _fees_are_plausible(new["fills"])
-            and _equity_adds_up(new["equity"])
+            and _equity_sums(new["equity"])
             and _Day(new, curves, before).agrees()
         )
 
 
 def _is_plain(new: Tables) -> bool:
-    """Whether nothing but executions moved positions, all in detail, and none paid in coin."""
+    """Whether executions alone moved positions, with all details, and without fees in coin."""
     if new["variants"].num_rows or new["discrepancies"].num_rows:
         return False
     in_coin = pc.and_(
@@ -90,7 +90,7 @@ def _bars_enclose(bars: pa.Table) -> bool:
     )
 
 
-def _orders_are_their_fills(session: pa.Table, orders: pa.Table, fills: pa.Table) -> bool:
+def _orders_match_fills(session: pa.Table, orders: pa.Table, fills: pa.Table) -> bool:
     begun = session["opened_at"][0]
     own = pc.coalesce(orders["decided_at"], orders["submitted_at"], begun)
     places = pc.index_in(
@@ -124,12 +124,12 @@ def _quantities_are_sums(orders: pa.Table, fills: pa.Table, places: pa.Array) ->
 
 
 def _prices_are_averages(orders: pa.Table, fills: pa.Table, places: pa.Array) -> bool:
-    """Whether what was filled has an average price, which is that of its executions."""
+    """Whether each filled order has an average price, equal to that of its executions."""
     traded = _nonzero(orders["filled_qty"])
     if pc.any(pc.and_(traded, pc.is_null(orders["filled_avg_price"]))).as_py():
         return False
-    told = orders["filled_avg_price"].take(places)
-    if told.null_count == 0 and _all(pc.equal(told, fills["price"])):
+    stated = orders["filled_avg_price"].take(places)
+    if stated.null_count == 0 and _all(pc.equal(stated, fills["price"])):
         return True
     where, size = places.to_numpy(), len(orders)
     qty, price = (doubles(halves(fills[name])) / ATTO for name in ("qty", "price"))
@@ -147,13 +147,13 @@ def _fees_are_plausible(fills: pa.Table) -> bool:
     return bool(((fee == 0) | ((fee * qty > 0) & (np.abs(fee) < 0.99 * np.abs(qty * price)))).all())
 
 
-def _equity_adds_up(equity: pa.Table) -> bool:
+def _equity_sums(equity: pa.Table) -> bool:
     sums = total(halves(equity["cash"]), halves(equity["market_value"]))
     return np.array_equal(sums, halves(equity["equity"]))
 
 
 class _Day:
-    """What each strategy's day owes the other rows, a few figures for each."""
+    """The strategies' days against the other rows, by a few figures for each."""
 
     def __init__(self, new: Tables, curves: Curves, before: Before) -> None:
         self._before = before
@@ -172,12 +172,12 @@ class _Day:
         self._moved, self._fees, self._counts = _executed(new["fills"])
 
     def agrees(self) -> bool:
-        """Whether no check of days and positions would refuse a row."""
+        """Whether certainly no check of days and positions would refuse a row."""
         return (
             {day["strategy"] for day in self._days} >= set(self._strategies)
             and all(map(self._is_sound, self._days))
-            and self._are_held()
-            and self._are_worth()
+            and self._positions_match_fills()
+            and self._values_match_equity()
         )
 
     def _is_sound(self, day: Mapping[str, Any]) -> bool:
@@ -185,29 +185,29 @@ class _Day:
             day[name] for name in ("strategy", "start_equity", "end_equity", "net_pnl")
         )
         last = self._last.get(strategy)
-        given = self._booked[strategy, "transfer"]
+        transfers = self._booked[strategy, "transfer"]
         fees = self._fees.get(strategy, Decimal(0)) - self._booked[strategy, "fee"]
         least, most = self._counts.get(strategy, (0, 0))
         return (
-            net == end - start - given
+            net == end - start - transfers
             and net == day["realized_pnl"] + day["unrealized_change"] - fees
-            and (day["transfers"], day["fees"]) == (given, fees)
+            and (day["transfers"], day["fees"]) == (transfers, fees)
             and start == self._before.equity.get(strategy, start)
             and last is not None
             and last["equity"] == end
             and least <= day["fills"] <= most
-            and _is_share(day["return_pct"], net, start + given)
+            and _is_share(day["return_pct"], net, start + transfers)
             and _is_fall(day["max_drawdown"], self._falls[strategy])
         )
 
-    def _are_held(self) -> bool:
-        """Whether the positions of whoever is known to have begun with them are what was moved."""
+    def _positions_match_fills(self) -> bool:
+        """Whether strategies with known initial positions hold those plus their executions."""
         traced = {day["strategy"] for day in self._days if self._is_traced(day)}
         expected = dict(self._before.held)
         for place, qty in self._moved.items():
             expected[place] = expected.get(place, Decimal(0)) + qty
-        told = {(row["strategy"], row["symbol"]): row["qty"] for row in self._positions}
-        return _of(traced, expected) == _of(traced, told)
+        stated = {(row["strategy"], row["symbol"]): row["qty"] for row in self._positions}
+        return _of(traced, expected) == _of(traced, stated)
 
     def _is_traced(self, day: Mapping[str, Any]) -> bool:
         strategy = day["strategy"]
@@ -217,8 +217,8 @@ class _Day:
         begun = first["market_value"] == 0 and first["cash"] == day["start_equity"]
         return bool(begun) and strategy != UNASSIGNED
 
-    def _are_worth(self) -> bool:
-        """Whether the positions are worth what they say, and what the last equity says."""
+    def _values_match_equity(self) -> bool:
+        """Whether positions are valued at their marks, and sum to the last equity row's value."""
         worth: dict[str, Decimal] = {}
         for row in self._positions:
             value, mark = row["market_value"], row["mark_price"]
@@ -232,7 +232,7 @@ class _Day:
 
 
 def _executed(fills: pa.Table) -> tuple[Holdings, dict[str, Decimal], dict[str, tuple[int, int]]]:
-    """What the executions moved, their fees, and how many there are without and with busts."""
+    """The executions' net quantities, fees, and counts without and with busts."""
     sums = (
         fills.select(["strategy", "symbol", "side", "qty", "fee"])
         .append_column("sign", pc.sign(fills["qty"]).cast(pa.int64()))
@@ -255,16 +255,16 @@ def _of(strategies: set[str], holdings: Holdings) -> Holdings:
     return {place: qty for place, qty in holdings.items() if qty and place[0] in strategies}
 
 
-def _is_share(told: float | None, gain: Decimal, begun_with: Decimal) -> bool:
-    if begun_with < 0:
+def _is_share(stated: float | None, gain: Decimal, capital: Decimal) -> bool:
+    if capital < 0:
         return True
-    if told is None or begun_with == 0:
-        return told == 0
-    return abs(told - float(gain) / float(begun_with)) < 0.9e-9
+    if stated is None or capital == 0:
+        return stated == 0
+    return abs(stated - float(gain) / float(capital)) < 0.9e-9
 
 
-def _is_fall(told: float | None, fall: float) -> bool:
-    return told is not None and abs(told - fall) <= 0.5e-15 * max(fall, 1)
+def _is_fall(stated: float | None, fall: float) -> bool:
+    return stated is not None and abs(stated - fall) <= 0.5e-15 * max(fall, 1)
 
 
 def _nonzero(column: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -1,10 +1,10 @@
-"""The end of day's reconciliation: journal, broker and warehouse must tell of the same executions.
+"""The end of day's reconciliation: journal, broker and warehouse must have the same executions.
 
-What differs is a row in `discrepancies`, of kind `journal` (the warehouse lacks or alters what the
-journal has), `fill` or `fee` (the broker tells of something else). A repeated reconciliation
-replaces what the one before found, so that what was explained meanwhile goes away. Nothing else is
-changed, and nothing is ever booked from here. What the broker tells of while a session of the
-account lasted that is not loaded may be that one's: its own end of day judges it.
+A difference is a row in `discrepancies` of kind `journal` (the warehouse lacks or alters a row of
+the journal), `fill` or `fee` (the broker lists something else). A repeated reconciliation replaces
+the findings of the one before, so that differences explained meanwhile go away. Nothing else is
+changed, and nothing is ever booked from here. Executions and fees from the time of a session that
+is not loaded may be that session's, and are left to its own end of day.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ from warehouse.write import read_record
 
 Row = Mapping[str, Any]
 BrokerSide = Mapping[str, Sequence[Row]]
-"""What the broker lists since a time: `fills` of (order_id, symbol, side, qty, price, filled_at)
-and `fees` of (activity_id, day, amount); ids are the broker's, amounts Decimal dollars, signed."""
+"""The broker's lists since a time: `fills` of (order_id, symbol, side, qty, price, filled_at) and
+`fees` of (activity_id, day, amount); ids are the broker's, amounts Decimal dollars, signed."""
 AskBroker = Callable[[str, str, datetime], "BrokerSide | str"]
-"""(account, mode, since) -> what the broker lists, or a sentence why it could not be asked."""
+"""(account, mode, since) -> the broker's lists, or a sentence why it could not be asked."""
 
 WINDOW = timedelta(days=7)
-"""So far before an account's newest session differences are looked for: fees come days later."""
+"""How far before an account's newest session differences are searched: fees come days later."""
 KINDS = ("journal", "fill", "fee")
 JOURNAL_ALONE = ("journal",)
-"""What can be judged without a broker's answer; what it said before stands."""
+"""The kinds judged without a broker's answer; earlier findings of the others stay."""
 _CENT = Decimal("0.01")
 _ZERO = Decimal(0)
 
@@ -59,13 +59,13 @@ _STORED = {
     "fills": ("execution_id", "qty", "SELECT * FROM fills WHERE session_id = ?"),
     "activities": ("activity_id", "amount", "SELECT * FROM activities WHERE session_id = ?"),
 }
-# Whoever had a session at the time, whether it is among those that are judged or not.
+# Orders of all sessions of that time, also of sessions that are not judged.
 _KNOWN = """
     SELECT DISTINCT o.broker_order_id AS id FROM orders AS o JOIN sessions AS s USING (session_id)
     WHERE s.account = $1 AND s.mode = $2 AND coalesce(s.closed_at >= $3, true)
       AND o.broker_order_id IS NOT NULL
 """
-# An order of ours that never was at the broker may have had the id of somebody else's that was.
+# Foreign orders may have the client id of an order of ours that never reached the broker.
 _UNOWNED = """
     SELECT DISTINCT ON (f.execution_id) f.*
     FROM fills AS f JOIN sessions AS s USING (session_id)
@@ -86,7 +86,7 @@ _FEES = """
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """What the reconciliation of some sessions of one account found; `message` says it all."""
+    """The reconciliation of one account's sessions; `message` is the result as a sentence."""
 
     account: str
     sessions: tuple[str, ...]
@@ -116,7 +116,7 @@ def reconcile(
 ) -> list[Agreement]:
     """Compares the newest sessions of each account among `sources`, which must be loaded.
 
-    Those of `others` that are not tell by their journals what they have booked so far.
+    Sessions of `others` that are not loaded are taken into account by their journals.
     """
     by_id = {source.session_id: source for source in sources}
     missing = [one for one in others if one.session_id not in by_id and not _is_loaded(store, one)]
@@ -131,22 +131,22 @@ def reconcile(
 def ask_beforehand(
     store: Store, sources: Iterable[SessionSource]
 ) -> Callable[[AskBroker], AskBroker]:
-    """What asks all that `reconcile` will, to be called once the warehouse is closed.
+    """A function that asks all that `reconcile` will, to be called after closing the warehouse.
 
-    A broker may take a minute to answer, for which nobody else need wait.
+    A broker may take a minute to answer, and other processes need not wait for that.
     """
     newest = _newest(store, [source.session_id for source in sources])
     keys = [(s["account"], s["mode"], s["opened_at"]) for s, *_ in newest]
 
-    def asked(ask_broker: AskBroker) -> AskBroker:
+    def ask_all(ask_broker: AskBroker) -> AskBroker:
         answers = {key: ask_broker(*key) for key in keys}
         return lambda *key: answers.get(key, "it was not asked")
 
-    return asked
+    return ask_all
 
 
 def _newest(store: Store, names: Iterable[str]) -> list[list[Row]]:
-    """The sessions that are judged, of each account apart, oldest first."""
+    """The sessions to judge, by account, oldest first."""
     sessions = _rows(store, _SESSIONS, [list(names)])
     found = []
     for account, mode in dict.fromkeys((s["account"], s["mode"]) for s in sessions):
@@ -186,20 +186,20 @@ def _reconcile_account(
 
 
 def _against_journal(store: Store, source: SessionSource) -> list[_Difference]:
-    """Executions and fees of the journal that the warehouse does not have, or has otherwise."""
+    """Executions and activities in which journal and warehouse differ."""
     rows = source.rows()
     found = []
     for table, (key, column, sql) in _STORED.items():
         stored = {
             (r[key], r["strategy"]): r[column] for r in _rows(store, sql, [source.session_id])
         }
-        told = {(r[key], r["strategy"]): r for r in plain(rows[table])}
-        for name in dict.fromkeys([*told, *stored]):
-            ours = told[name][column] if name in told else None
+        journal = {(r[key], r["strategy"]): r for r in plain(rows[table])}
+        for name in dict.fromkeys([*journal, *stored]):
+            ours = journal[name][column] if name in journal else None
             theirs = stored.get(name)
-            if ours != theirs or (name in told) != (name in stored):
-                said = f"{name[0]}: the journal has {ours}, the warehouse {theirs}"
-                symbol = told[name]["symbol"] if name in told else None
+            if ours != theirs or (name in journal) != (name in stored):
+                note = f"{name[0]}: the journal has {ours}, the warehouse {theirs}"
+                symbol = journal[name]["symbol"] if name in journal else None
                 found.append(
                     _Difference(
                         session_id=source.session_id,
@@ -208,7 +208,7 @@ def _against_journal(store: Store, source: SessionSource) -> list[_Difference]:
                         strategy=name[1],
                         ours=ours,
                         brokers=None,
-                        note=said,
+                        note=note,
                     )
                 )
     return found
@@ -225,29 +225,29 @@ def _against_broker(
     orders = {row["id"]: row for row in _rows(store, _ORDERS, key)}
     here = {name: order for name, order in orders.items() if not elsewhere.may_move(order)}
     found = _differing_orders(here, side["fills"])
-    if ended:  # else what is unknown here may be an order of a session that was not loaded whole
+    if ended:  # else an unknown order may be of a session that was not loaded completely
         known = {row["id"] for row in _rows(store, _KNOWN, key)} | elsewhere.orders
         booked = {row["execution_id"]: row for row in _rows(store, _UNOWNED, key)}
         booked |= elsewhere.unowned_since(key[2])
-        told = [fill for fill in side["fills"] if fill["order_id"] not in known]
-        ours, theirs = (_in_sum(filter(elsewhere.is_outside, f)) for f in (booked.values(), told))
-        found += _differing_strangers(theirs, ours, sessions[-1])
+        listed = [fill for fill in side["fills"] if fill["order_id"] not in known]
+        ours, theirs = (_sums(filter(elsewhere.is_outside, f)) for f in (booked.values(), listed))
+        found += _differing_unowned(theirs, ours, sessions[-1])
     fees = {row["id"]: row for row in _rows(store, _FEES, key)}
     judged = [fee for fee in side["fees"] if not elsewhere.may_book(fee, fees)]
     return found + _differing_fees(fees, judged, sessions[-1])
 
 
 def _differing_orders(orders: Mapping[str, Row], fills: Sequence[Row]) -> list[_Difference]:
-    """Orders of which the broker lists other executions: by quantity, else by what they cost."""
-    told: dict[str, list[Row]] = {}
+    """Orders whose executions differ from the broker's, in quantity or else in cost."""
+    listed: dict[str, list[Row]] = {}
     for fill in fills:
-        told.setdefault(fill["order_id"], []).append(fill)
+        listed.setdefault(fill["order_id"], []).append(fill)
     found = []
     for name, order in orders.items():
-        theirs = sum((fill["qty"] for fill in told.get(name, ())), _ZERO)
-        paid = sum((fill["qty"] * fill["price"] for fill in told.get(name, ())), _ZERO)
+        theirs = sum((fill["qty"] for fill in listed.get(name, ())), _ZERO)
+        paid = sum((fill["qty"] * fill["price"] for fill in listed.get(name, ())), _ZERO)
         if not order["ended"] or (theirs == order["gross"] != order["net"]):
-            continue  # it runs; or the broker still lists what it has taken back
+            continue  # it is still open; or the broker still lists executions that it has busted
         if theirs != order["net"]:
             ours, what = order["net"], "a quantity of"
         elif abs(paid - order["paid"]) > _CENT * max(order["executions"], 1):
@@ -260,8 +260,8 @@ def _differing_orders(orders: Mapping[str, Row], fills: Sequence[Row]) -> list[_
     return found
 
 
-def _in_sum(fills: Iterable[Row]) -> dict[tuple[str, str], Decimal]:
-    """Quantities by ticker, as the broker spells it, and side."""
+def _sums(fills: Iterable[Row]) -> dict[tuple[str, str], Decimal]:
+    """Quantities by ticker, in the broker's spelling, and side."""
     found: dict[tuple[str, str], Decimal] = {}
     for fill in fills:
         name = fill["symbol"].replace("/", ""), fill["side"]
@@ -269,15 +269,15 @@ def _in_sum(fills: Iterable[Row]) -> dict[tuple[str, str], Decimal]:
     return found
 
 
-def _differing_strangers(
-    told: Mapping[tuple[str, str], Decimal],
+def _differing_unowned(
+    listed: Mapping[tuple[str, str], Decimal],
     booked: Mapping[tuple[str, str], Decimal],
     session_id: str,
 ) -> list[_Difference]:
-    """What no strategy ordered, in sum for each ticker and side."""
+    """Differing sums by ticker and side of executions that no strategy ordered."""
     found = []
-    for symbol, side in dict.fromkeys([*told, *booked]):
-        theirs, ours = told.get((symbol, side), _ZERO), booked.get((symbol, side), _ZERO)
+    for symbol, side in dict.fromkeys([*listed, *booked]):
+        theirs, ours = listed.get((symbol, side), _ZERO), booked.get((symbol, side), _ZERO)
         if theirs != ours:
             note = (
                 f"orders of nobody here: the broker lists {theirs} {side} of {symbol}, "
@@ -289,10 +289,10 @@ def _differing_strangers(
 
 
 def _differing_fees(ours: Mapping[str, Row], fees: Sequence[Row], newest: str) -> list[_Difference]:
-    """Fees that one side has not, or another amount of; one accrued with fills is only settled."""
+    """Fees that are not booked, or with another amount; amounts accrued with fills may differ."""
     found = []
-    told = {fee["activity_id"]: fee["amount"] for fee in fees}
-    for name, amount in told.items():
+    listed = {fee["activity_id"]: fee["amount"] for fee in fees}
+    for name, amount in listed.items():
         mine = ours.get(name)
         if mine is None or (not mine["accrued"] and mine["amount"] != amount):
             booked = None if mine is None else mine["amount"]
@@ -320,8 +320,7 @@ def _write(
     found: list[_Difference],
     at: datetime,
 ) -> None:
-    """Replaces what was found before of the kinds that were judged now; what stands keeps the time
-    at which it was found first."""
+    """Replaces earlier findings of the kinds judged now; a finding that persists keeps its time."""
     with store.transaction() as connection:
         known = connection.execute(
             "SELECT session_id, kind, note, found_at FROM discrepancies "

@@ -1,4 +1,4 @@
-"""Whether a row belongs to its table and session at all: judged before checks.py adds rows up."""
+"""Refuses duplicates and rows of another session, date or strategy, before checks.py sums rows."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from warehouse.frames import ROW_NO, Frame, Rejection
 from warehouse.schemas import UNASSIGNED
 
 
-def strangers(frame: Frame, session_id: str, session: Frame, strategies: Frame) -> list[Rejection]:
-    """Rows that do not belong: of another session or date, or of a strategy that it does not have.
+def foreign_rows(
+    frame: Frame, session_id: str, session: Frame, strategies: Frame
+) -> list[Rejection]:
+    """Rows of another session or date, or of a strategy that the session does not have.
 
     Dates and strategies are judged only if the session and its strategies were accepted.
     """
@@ -38,7 +40,7 @@ def _unlike(frame: Frame, column: str, allowed: pa.Array, complaint: str) -> lis
 
 
 def duplicates(frame: Frame) -> list[Rejection]:
-    """Rows whose key an earlier row of the frame has; the earlier one stays."""
+    """Rows that repeat the key of an earlier row of the frame; the earlier one stays."""
     key = list(frame.table.key)
     if not key:
         return []
@@ -56,7 +58,7 @@ def duplicates(frame: Frame) -> list[Rejection]:
 
 
 def _are_distinct(keys: pa.Table) -> bool:
-    """Whether no two keys are the same; keys that cannot be numbered in 63 bits are not known."""
+    """Whether certainly no two keys are equal; False if keys cannot be numbered in 63 bits."""
     numbers, size = np.zeros(len(keys), np.int64), 1
     for column in keys.itercolumns():
         encoded = pc.dictionary_encode(column.combine_chunks(), null_encoding="encode")

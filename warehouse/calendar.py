@@ -1,4 +1,4 @@
-"""Gains by day as a calendar, and by strategy and day as a grid: the deeper, the more was moved."""
+"""Gains by day as a calendar, and by strategy and day as a grid; tints show their size."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 GRID_DAYS_MAX = 31
 
 Gains = Mapping[date, float]
-"""Dollars by day; a day without a session is not in it."""
+"""Dollars by day; days without a session are absent."""
 
 
 def calendar(gains: Gains) -> str:
@@ -63,7 +63,7 @@ def _cell(gain: float | None, most: float, about: str) -> str:
 
 
 def _shade(gain: float, most: float) -> str:
-    """A tint by the root of its share of the largest, so that small days differ too."""
+    """A tint by the square root of the share of the largest, so that small days differ too."""
     if not gain or not most:
         return ""
     part = 0.08 + 0.62 * math.sqrt(abs(gain) / most)

@@ -1,8 +1,8 @@
-"""Days that follow each other: what a session must have begun with, as the warehouse has it.
+"""The day before a session: the equity and positions with which the session must begin.
 
-The session before is that of the same coordinator. Where the warehouse may have it otherwise than
-the journal by now, or a strategy was run by another coordinator meanwhile, nothing is said.
-UNASSIGNED belongs to all coordinators of an account at once, so that its days have no order.
+It is the last session of the same coordinator. A strategy is left out if another coordinator has
+run it meanwhile, and all are if the warehouse's rows may differ from the journal by now. UNASSIGNED
+belongs to all coordinators of an account at once, so its days have no order.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from warehouse.write import read_record
 
 @runtime_checkable
 class Following(Protocol):
-    """A source that knows which session its coordinator had before, and that one's mark."""
+    """A source that knows its coordinator's session before, and that session's mark."""
 
     @property
     def follows(self) -> tuple[str, str] | None:
@@ -50,13 +50,14 @@ _DAY_BEFORE = """
 def find_day_before(connection: duckdb.DuckDBPyConnection, source: object) -> None:
     """Makes the temporary table `day_before`: each strategy's end of the session before.
 
-    The session's own frames are registered as `new_<table>`. It is empty where nothing is known.
+    The session's own frames must be registered as `new_<table>`. The table is empty if nothing is
+    known.
     """
     connection.execute(_DAY_BEFORE, [_known_before(connection, source)])
 
 
 def _known_before(connection: duckdb.DuckDBPyConnection, source: object) -> str | None:
-    """The session before, if the warehouse has all of it, as the journal has it now."""
+    """The session before, if the warehouse holds all of it in its current state."""
     mark: str | None = None
     if isinstance(source, Following):
         if source.follows is None:

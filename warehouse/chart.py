@@ -1,7 +1,7 @@
 """Line charts as inline SVG: no script, no network, colours from the page's style sheet.
 
-The drawing scales with the page's width. A line carries its name as a tooltip, and each stretch of
-time those of the lines' values. What is thinned out keeps its peaks and troughs.
+The drawing scales with the page's width. A line has its name as a tooltip, and each interval of
+time the lines' values. Lines that are thinned out keep their peaks and troughs.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ WIDTH, HEIGHT = 720, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 72, 12, 12, 28
 _POINTS_MAX, _GREY_POINTS_MAX = 400, 120
 _COLOURS = 8
-_STOPS_MAX, _TOLD_MAX = 60, 12
-"""So many stretches of time tell values, each of so many lines."""
+_INTERVALS_MAX, _VALUES_MAX = 60, 12
+"""The most intervals with a tooltip of values, and the most values in each."""
 _DUST = 1e-9
-"""Of a step of an axis: what is nearer to a line lies on it."""
+"""A value nearer to a grid line than this fraction of a step lies on it."""
 _MONDAY = datetime(1970, 1, 5, tzinfo=UTC)
 _STEPS = (
     *(timedelta(minutes=m) for m in (1, 2, 5, 10, 15, 30, 60, 120, 180, 240, 360, 720)),
     *(timedelta(days=d) for d in (1, 2, 7, 14, 28, 91, 182, 364)),
 )
 _STEPS_MAX = 8
-"""No more steps than this across a drawing."""
+"""The most steps of time across a drawing."""
 _EDGE = 20
-"""So near to the right edge a time's text ends at its place: no half of it is cut off."""
+"""Within this distance of the right edge a time's text is right-aligned, not to be cut off."""
 _FORMS = (
     (timedelta(days=2), "%H:%M"),
     (timedelta(days=330), "%m-%d"),
     (timedelta.max, "%Y-%m"),
 )
-"""How a time is written across a drawing of at most that length: short, so that none overlap."""
+"""The format of times in a drawing of at most that length: short, so that none overlap."""
 TOGETHER = "all together"
 """The name of the line that sums the others."""
 
@@ -51,7 +51,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A triangle on a chart: `kind` is buy (it points up) or sell (down)."""
+    """A triangle on a chart, pointing up if `kind` is buy, or down if it is sell."""
 
     at: datetime
     value: float
@@ -64,8 +64,8 @@ def line_chart(
 ) -> str:
     """An SVG of the lines over time (UTC). The first eight have colours, the others are grey.
 
-    `together` is drawn over them in the colour of the text. Lines without points are left out;
-    without any point a sentence stands in the drawing's place.
+    `together` is drawn over them in the colour of the text. Lines without points are left out; if
+    there is no point at all, the result is a sentence.
     """
     every = [*lines, together] if together else list(lines)
     if not any(line.points for line in every) and not marks:
@@ -87,14 +87,14 @@ def line_chart(
         + "".join(_value_tick(tick, scale) for tick in ticks)
         + "".join(_time_tick(at, scale, i) for i, at in enumerate(time_ticks(start, end)))
         + "".join(reversed(drawn))  # the coloured ones on top
-        + "".join(_stretches([line for line in [together, *lines] if line], scale, unit))
+        + "".join(_intervals([line for line in [together, *lines] if line], scale, unit))
         + "".join(_mark(mark, scale) for mark in marks)
         + "</svg>"
     )
 
 
 def colour_class(number: int) -> str:
-    """The style of line `number`, counted from 0."""
+    """The CSS class of line `number`, counted from 0."""
     return f"c{number}" if number < _COLOURS else "other"
 
 
@@ -105,15 +105,15 @@ def nice_ticks(low: float, high: float) -> list[float]:
     rough = (high - low) / 5 * (1 - _DUST)
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(power * factor for factor in (1, 2, 2.5, 5, 10) if power * factor >= rough)
-    # What floats lost on the way is no reason for another line: -1e-13 is drawn at zero.
+    # Float errors must not add a grid line: -1e-13 is drawn at zero.
     first, last = math.floor(low / step + _DUST), math.ceil(high / step - _DUST)
     return [step * i for i in range(first, last + 1)]
 
 
 def time_ticks(start: datetime, end: datetime) -> list[datetime]:
-    """Round times from `start` to `end`, about five: whole minutes, hours, days or weeks of UTC.
+    """About five round times from `start` to `end`: whole minutes, hours, days or weeks of UTC.
 
-    The start alone where none lies between them.
+    The start alone if none lies between them.
     """
     step = next((s for s in _STEPS if s * _STEPS_MAX >= end - start), _STEPS[-1])
     while step * _STEPS_MAX < end - start:
@@ -161,34 +161,34 @@ def _mark(mark: Mark, scale: _Scale) -> str:
 
 
 def _thin(points: Sequence[tuple[datetime, float]], most: int) -> list[tuple[datetime, float]]:
-    """About `most` points: the first, the last, and of each stretch the lowest and the highest."""
+    """About `most` points: the first, the last, and the lowest and highest of each interval."""
     stride = math.ceil(2 * len(points) / most)
     if stride <= 2:
         return list(points)
     kept = {0, len(points) - 1}
     for first in range(0, len(points), stride):
-        stretch = range(first, min(first + stride, len(points)))
-        kept |= {min(stretch, key=lambda i: points[i][1]), max(stretch, key=lambda i: points[i][1])}
+        part = range(first, min(first + stride, len(points)))
+        kept |= {min(part, key=lambda i: points[i][1]), max(part, key=lambda i: points[i][1])}
     return [points[i] for i in sorted(kept)]
 
 
-def _stretches(lines: Sequence[Line], scale: _Scale, unit: str) -> Iterator[str]:
-    """Stretches of time across the drawing, each with the lines' values in it as a tooltip."""
+def _intervals(lines: Sequence[Line], scale: _Scale, unit: str) -> Iterator[str]:
+    """Intervals of time across the drawing, each with the lines' values as a tooltip."""
     stops = sorted({at for line in lines for at, _ in line.points})
-    if len(stops) > _STOPS_MAX:
-        step = scale.length / _STOPS_MAX
-        stops = [scale.start + step * (i + 0.5) for i in range(_STOPS_MAX)]
-    times = [[at for at, _ in line.points] for line in lines[:_TOLD_MAX]]
+    if len(stops) > _INTERVALS_MAX:
+        step = scale.length / _INTERVALS_MAX
+        stops = [scale.start + step * (i + 0.5) for i in range(_INTERVALS_MAX)]
+    times = [[at for at, _ in line.points] for line in lines[:_VALUES_MAX]]
     borders = [(a + (b - a) / 2) for a, b in itertools.pairwise(stops)]
     ends = [*borders, scale.start + scale.length]
     left = scale.x(scale.start)
     for stop, end in zip(stops, ends, strict=bool(stops)):
-        told = [f"{stop:%Y-%m-%d %H:%M}, {unit}"]
+        texts = [f"{stop:%Y-%m-%d %H:%M}, {unit}"]
         for line, its_times in zip(lines, times, strict=False):
             place = bisect_right(its_times, stop) - 1
             if place >= 0:
-                told.append(f"{line.name}: {line.points[place][1]:,.6g}")
-        right, title = scale.x(end), "&#10;".join(map(escape, told))
+                texts.append(f"{line.name}: {line.points[place][1]:,.6g}")
+        right, title = scale.x(end), "&#10;".join(map(escape, texts))
         yield (
             f'<rect class="at" x="{left:.1f}" y="{_TOP}" width="{max(right - left, 0):.1f}" '
             f'height="{HEIGHT - _TOP - _BOTTOM}"><title>{title}</title></rect>'
@@ -197,7 +197,7 @@ def _stretches(lines: Sequence[Line], scale: _Scale, unit: str) -> Iterator[str]
 
 
 def _stepped(points: Sequence[tuple[datetime, float]]) -> Iterator[tuple[datetime, float]]:
-    """A value holds until the next point: no row was written because nothing changed."""
+    """Draws steps: a value holds until the next point, since unchanged values have no row."""
     before: float | None = None
     for at, value in points:
         if before is not None and before != value:
@@ -217,6 +217,6 @@ def _value_tick(value: float, scale: _Scale) -> str:
 def _time_tick(at: datetime, scale: _Scale, number: int) -> str:
     x = scale.x(at)
     anchor = "end" if x > WIDTH - _RIGHT - _EDGE else "middle"
-    half = ' class="half"' if number % 2 else ""  # too narrow a page shows every second one
+    half = ' class="half"' if number % 2 else ""  # a narrow page hides every second one
     text = at.strftime(next(form for length, form in _FORMS if scale.length <= length))
     return f'<text{half} x="{x:.1f}" y="{HEIGHT - 8}" text-anchor="{anchor}">{text}</text>'

@@ -1,9 +1,9 @@
-"""What the rows of one session owe each other: the cross-table checks, and how they are asked.
+"""The cross-table checks of one session's rows, and how they are run.
 
 A check is one SELECT over the session's frames (`new_<table>`) that returns the rows at fault as
-(row_no, strategy, complaint). A row that another one contradicts is refused, since nobody can tell
-which of the two is right. A check that sums a table from which rows of the same strategy were
-refused before says nothing about that strategy: one bad row must not drag its neighbours along.
+(row_no, strategy, complaint). Both of two contradicting rows are refused, since either may be
+wrong. A check that sums a table skips a strategy of which rows of that table have been refused: one
+bad row must not take its neighbours with it.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from warehouse.sums import PREPARATION
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """Rows of `table` that `sql` returns are wrong in `column`, given what `sums` hold."""
+    """Rows of `table` that `sql` returns are wrong in `column`; `sums` are the tables it sums."""
 
     table: str
     column: str
@@ -27,8 +27,8 @@ class Check:
     sql: str
 
 
-def _like_its_order(column: str) -> Check:
-    """A fill has in this column what its order has."""
+def _as_in_order(column: str) -> Check:
+    """A fill's value in this column must equal its order's."""
     sql = """
         SELECT row_no, strategy, '''' || COLUMN || ''' differs from its order''s '''
                || order_COLUMN || ''''
@@ -98,7 +98,7 @@ ORDERS_AND_FILLS = (
         SELECT row_no, strategy, '''' || client_order_id || ''' is no order of the session'
         FROM unlike WHERE order_id IS NULL AND strategy <> 'UNASSIGNED'""",
     ),
-    *map(_like_its_order, ("strategy", "symbol", "side")),
+    *map(_as_in_order, ("strategy", "symbol", "side")),
     Check(
         "fills",
         "fee",
@@ -206,14 +206,14 @@ ELSEWHERE = (
           AND s.session_date BETWEEN mine.session_date - 7 AND mine.session_date + 7""",
     ),
 )
-"""Whether rows agree with sessions that are stored already."""
+"""Checks against sessions that are stored already."""
 
 SUMS = ORDERS_AND_FILLS + POSITIONS + BARS + DISCREPANCIES
-"""Whether the rows that belong to the session agree with each other; of its days, day_checks.py."""
+"""Checks of the session's rows against each other; those of days are in day_checks.py."""
 
 
 def prepare(connection: duckdb.DuckDBPyConnection) -> None:
-    """Works out what checks of a session's own rows need, from its frames and `day_before`."""
+    """Makes the tables for checks of a session's own rows, from its frames and `day_before`."""
     for statement in PREPARATION:
         connection.execute(statement)
 
@@ -224,28 +224,28 @@ def contradictions(
     touched: Mapping[str, set[str | None]],
     filled: Collection[str],
 ) -> list[Rejection]:
-    """Rows that `checks` find at fault among the frames registered as `new_<table>`.
+    """The rows that `checks` find at fault among the frames registered as `new_<table>`.
 
-    All but ELSEWHERE must be prepared for.
-    `touched` holds, per table, the strategies of rows refused before (None: not to be told).
-    `filled` names the tables that have rows at all.
+    All checks but ELSEWHERE need `prepare`. `touched` are, by table, the strategies of rows refused
+    before (None: an unreadable one). `filled` names the tables that have rows.
     """
-    asked = [(check, _lost(check, touched)) for check in checks if check.table in filled]
-    asked = [(check, lost) for check, lost in asked if None not in lost]
-    if not asked or not connection.execute(_at_once(asked)).fetchall():
+    runs = [(check, _skipped(check, touched)) for check in checks if check.table in filled]
+    runs = [(check, skipped) for check, skipped in runs if None not in skipped]
+    if not runs or not connection.execute(_at_once(runs)).fetchall():
         return []
     return [
         Rejection(check.table, check.column, row_no, complaint)
-        for check, lost in asked
+        for check, skipped in runs
         for row_no, strategy, complaint in connection.execute(check.sql).fetchall()
-        if strategy not in lost
+        if strategy not in skipped
     ]
 
 
-def _lost(check: Check, touched: Mapping[str, set[str | None]]) -> set[str | None]:
+def _skipped(check: Check, touched: Mapping[str, set[str | None]]) -> set[str | None]:
+    """The strategies of which a check may lack rows."""
     return set[str | None]().union(*(touched.get(table, set()) for table in check.sums))
 
 
-def _at_once(asked: Iterable[tuple[Check, set[str | None]]]) -> str:
-    """All checks as one statement, since planning each costs more than most answers do."""
-    return "\nUNION ALL\n".join(f"({check.sql})" for check, _ in asked)
+def _at_once(runs: Iterable[tuple[Check, set[str | None]]]) -> str:
+    """All checks as one statement, since planning one costs more than running most."""
+    return "\nUNION ALL\n".join(f"({check.sql})" for check, _ in runs)

@@ -1,4 +1,4 @@
-"""Columns of Arrow's as whole numbers: exact, and without an object for each value."""
+"""Arrow's decimal columns as whole numbers: exact, and without an object for each value."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Codes = npt.NDArray[np.int64]
 
 
 def halves(column: pa.ChunkedArray) -> Halves:
-    """The amounts in units of 1e-18, as numpy has 128 bits: `low`, unsigned, and `high`, signed.
+    """The amounts in units of 1e-18, as 128 bits in numpy: `low`, unsigned, and `high`, signed.
 
     No value may be missing.
     """
@@ -40,7 +40,7 @@ def attos(column: pa.ChunkedArray) -> list[int]:
 
 
 def from_attos(values: Sequence[int]) -> pa.Array:
-    """Amounts of so many units of 1e-18 each, as the tables have them."""
+    """A column of amounts from units of 1e-18."""
     made = np.empty(len(values), _HALVES)
     made["low"] = [value & _LOW for value in values]
     made["high"] = [value >> 64 for value in values]
@@ -48,7 +48,7 @@ def from_attos(values: Sequence[int]) -> pa.Array:
 
 
 def codes(column: pa.ChunkedArray) -> tuple[Codes, list[str]]:
-    """The texts numbered in their order, and which text each number means; none may be missing."""
+    """Each value's number in the sorted list of distinct texts, and that list; no value missing."""
     encoded = pc.dictionary_encode(column.combine_chunks())
     texts = encoded.dictionary.to_pylist()
     order = sorted(range(len(texts)), key=texts.__getitem__)
@@ -74,7 +74,7 @@ def total(left: Halves, right: Halves) -> Halves:
 
 
 def doubles(values: Halves) -> npt.NDArray[np.float64]:
-    """The amounts in units of 1e-18, each off by at most 4e-16 of itself."""
+    """The amounts in units of 1e-18 as floats, with a relative error of at most 4e-16."""
     below_zero = values["high"] < 0
     low = np.where(below_zero, ~values["low"] + np.uint64(1), values["low"])
     high = np.where(below_zero, ~values["high"] + (low == 0), values["high"])

@@ -1,7 +1,7 @@
-"""Two strategies side by side, over the days on which both were run; read from the warehouse alone.
+"""Two strategies side by side, over the days on which both ran; read from the warehouse alone.
 
-A strategy is known by its name; `NAME@MODE` or `NAME@ACCOUNT` says which of its histories is meant,
-where it has several. Accounts and modes are compared, never summed.
+A strategy is given by its name; `NAME@MODE` or `NAME@ACCOUNT` selects one of several histories.
+Accounts and modes are compared, never summed.
 """
 
 from __future__ import annotations
@@ -104,16 +104,16 @@ class History:
 
     @property
     def title(self) -> str:
-        """The strategy's name, with where it ran."""
+        """The strategy's name, with mode and account."""
         return f"{self.strategy.removesuffix(MARK)} ({self.mode}, {self.account})"
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What a strategy did on the common days: dollars, fractions (0.025 is 2.5 %), basis points.
+    """A strategy's figures on the common days: dollars, fractions (0.025 is 2.5 %), basis points.
 
-    None where the days say nothing: no round trip, one day alone, no variation. There are no
-    `round_trips` at all of a sweep's variant whose details were not kept.
+    None if the days do not determine a figure: no round trip, a single day, no variation.
+    `round_trips` is None for a sweep's variant whose details were not kept.
     """
 
     round_trips: int | None
@@ -133,7 +133,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """A minute in which the two did not do the same on a ticker that both trade; '-' is nothing."""
+    """A minute in which their decisions on a common ticker differ; '-' means no decision."""
 
     at: datetime
     symbol: str
@@ -143,17 +143,17 @@ class Difference:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """That one of the two failed on some of the days, and opened nothing more on them."""
+    """A strategy that failed on some of the days, and opened nothing more on them."""
 
     history: History
     days: tuple[date, ...]
     reason: str
-    """How it did on the first of them."""
+    """The failure on the first of these days."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two strategies over the same days; decisions are those on `symbols`, which both traded."""
+    """Two strategies over the same days; decisions are compared on `symbols`, which both traded."""
 
     a: History
     b: History
@@ -167,14 +167,14 @@ class Comparison:
     failed: tuple[Failed, ...] = ()
 
     def as_document(self) -> dict[str, Any]:
-        """The same as plain values."""
+        """The comparison as plain values."""
         return asdict(self)
 
 
 def compare(
     location: str | Path, a: str, b: str, *, start: date | None = None, end: date | None = None
 ) -> Comparison:
-    """Two strategies by their names, on the days that both have between two dates, both included.
+    """Compare two strategies on their common days between two dates, both included.
 
     Raises:
         NothingToCompare: a name is unknown, or the two have no day in common.
@@ -201,7 +201,7 @@ def compare(
             symbols=tuple(sorted(symbols)),
             agreed=len(both) - len(differing),
             differing=differing,
-            failed=tuple(found for who in (one, other) for found in _failed(store, who, days)),
+            failed=tuple(found for each in (one, other) for found in _failed(store, each, days)),
         )
 
 
@@ -211,7 +211,7 @@ _Found = tuple[History, frozenset[date]]
 def _pair(
     store: Store, a: str, b: str, start: date | None, end: date | None
 ) -> tuple[tuple[History, History], list[date]]:
-    """The histories that are meant: those with the newest common day, on one account if any."""
+    """The two histories to compare: with the newest common day, preferably on one account."""
     first, second = _histories(store, a, start, end), _histories(store, b, start, end)
     pairs = [
         (days, one, other)
@@ -221,7 +221,7 @@ def _pair(
     ]
     if not pairs:
         raise NothingToCompare(
-            f"{a} and {b} have no day in common: {a} has {_told(first)}, {b} {_told(second)}."
+            f"{a} and {b} have no day in common: {a} has {_spans(first)}, {b} {_spans(second)}."
             " Run both in one session, one of them as a shadow, or backtest both on the same bars."
         )
     days, one, other = max(
@@ -231,7 +231,7 @@ def _pair(
 
 
 def _account(history: History) -> str:
-    """The account beside which a history stands."""
+    """The account that a history belongs to, or whose shadow it is."""
     return history.account.removeprefix(ACCOUNT)
 
 
@@ -265,7 +265,7 @@ def _names(store: Store) -> Iterator[str]:
             yield str(name).removesuffix(MARK)
 
 
-def _told(found: Sequence[_Found]) -> str:
+def _spans(found: Sequence[_Found]) -> str:
     return "; ".join(f"{min(days)} to {max(days)} ({one.mode})" for one, days in found)
 
 
@@ -292,13 +292,13 @@ def _failed(store: Store, history: History, days: Sequence[date]) -> Iterator[Fa
 def _decisions(
     store: Store, history: History, days: Sequence[date]
 ) -> dict[tuple[datetime, str], str]:
-    """What was decided in each minute on each ticker; the last word of a minute counts."""
+    """The decision of each minute on each ticker; a minute's last one counts."""
     rows: Sequence[tuple[Any, ...]] = ask(store, _DECISIONS, _scope(history, days)).rows
     return {(minute, symbol): did for minute, symbol, did in rows}
 
 
 def _correlation(a: Sequence[float], b: Sequence[float]) -> float | None:
-    """Of daily net P&L; None below two days, and where one of the two never varies."""
+    """The correlation of daily net P&L; None below two days, or if one of them is constant."""
     try:
         return statistics.correlation(a, b)
     except statistics.StatisticsError:

@@ -1,6 +1,7 @@
-"""A copy of the warehouse beside it, made before its schema is changed; none is ever written over.
+"""Copies the warehouse before its schema is changed; a copy is never overwritten.
 
-A copy that an earlier attempt made is good enough if it holds the same: else another name is found.
+A copy from an earlier attempt is reused if its content is the same; else the new one gets another
+name.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ _CONTENT = (
     "SELECT * FROM loads ORDER BY session_id",
     "SELECT * FROM discrepancies ORDER BY ALL",
 )
-"""What changes with whatever changes a warehouse: each load leaves its record and time."""
+"""Queries whose answers differ after any change of a warehouse: each load records its time."""
 
 
 def copy_beside(connection: duckdb.DuckDBPyConnection, file: Path, version: int) -> None:
@@ -28,20 +29,20 @@ def copy_beside(connection: duckdb.DuckDBPyConnection, file: Path, version: int)
     connection.execute("FORCE CHECKPOINT")
     first = file.with_name(f"{file.name}.schema{version}")
     partial = first.with_name(first.name + ".partial")
-    # By another process: closing the file in this one would drop this one's lock on it.
+    # In another process: closing the file in this one would drop this process's lock on it.
     subprocess.run([sys.executable, "-c", _COPY, str(file), str(partial)], check=True)  # noqa: S603
     for number in itertools.count(1):
         copy = first if number == 1 else first.with_name(f"{first.name}.{number}")
         if not copy.exists():
             partial.rename(copy)
             return
-        if _holds(copy) == _holds(partial):
+        if _content(copy) == _content(partial):
             partial.unlink()
             return
 
 
-def _holds(file: Path) -> object:
-    """Which warehouse a file holds, or the path itself if it holds none that could be read."""
+def _content(file: Path) -> object:
+    """The content of a warehouse's file for comparison, or its path if it cannot be read."""
     try:
         with duckdb.connect(str(file), read_only=True) as connection:
             content = [connection.execute(sql).fetchall() for sql in _CONTENT]

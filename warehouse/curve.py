@@ -1,4 +1,4 @@
-"""A session's equity as a curve: in order, with the peak so far, and how far it fell below it."""
+"""A session's equity curves: in order of time, with the peak so far and the falls below it."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ from warehouse.columns import Halves, codes, difference, doubles, halves
 
 @dataclass(frozen=True)
 class Curves:
-    """Equity rows ordered by strategy and time with their `peak`; `begins` has the line of each
-    strategy's first row, and behind them the number of rows."""
+    """Equity rows with their `peak`, by strategy and time.
+
+    `begins` has the index of each strategy's first row, and at the end the number of rows.
+    """
 
     rows: pa.Table
     strategies: list[str]
     begins: npt.NDArray[np.int64]
 
     def falls(self) -> dict[str, float]:
-        """The deepest fall of each strategy, as a fraction of the peak before; of a peak > 0."""
+        """Each strategy's deepest fall, as a fraction of the peak before; only peaks > 0 count."""
         if not self.strategies:
             return {}
         peak, equity = halves(self.rows["peak"]), halves(self.rows["equity"])
@@ -45,10 +47,10 @@ def draw(equity: pa.Table) -> Curves:
 
 
 def _peaks(values: Halves, owners: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """The line of the highest value so far of the same owner, line by line; owners in order."""
+    """For each row the index of its owner's highest value so far; rows are sorted by owner."""
     rising = np.lexsort((values["low"], values["high"]))
     ranks = np.empty(len(rising), np.int64)
     ranks[rising] = np.arange(len(rising))
-    offsets = owners * len(rising)  # so that no rank of an owner reaches the next one's
+    offsets = owners * len(rising)  # so each owner's ranks are above those of the one before
     highest: npt.NDArray[np.int64] = np.maximum.accumulate(ranks + offsets) - offsets
     return rising[highest]

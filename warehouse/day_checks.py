@@ -1,4 +1,4 @@
-"""What each strategy's day owes the other tables, and the day before: figures of `pnl_daily`."""
+"""The checks of `pnl_daily`: each strategy's day against the other tables and the day before."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The details of a sweep's best variants, added to sessions that were loaded without any.
+"""Adds the details of a sweep's best variants to sessions that were loaded without them.
 
-The session is loaded again as a whole, so that everything that is checked at a load is: what the
-variants did, played once more, must come to the days that they had among all others.
+The whole session is loaded again, so all checks of a load apply: the variants' details, from
+playing them once more, must sum to their days of the first run.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _STORED = {
     "variants": "SELECT * FROM variants WHERE session_id = ?",
     "faults": "SELECT * FROM faults WHERE session_id = ?",
 }
-# What an earlier call added of other variants, and what nobody's book did.
+# The rows of UNASSIGNED, and details of other variants from an earlier call.
 _OF_OTHERS = {
     "orders": "SELECT * FROM orders WHERE session_id = ? AND NOT list_contains(?, strategy)",
     "fills": "SELECT * FROM fills WHERE session_id = ? AND NOT list_contains(?, strategy)",
@@ -48,11 +48,11 @@ class _InDetail:
 
     @property
     def mark(self) -> str:
-        """Of what is stored and what is added."""
+        """A mark of the stored rows and the added details."""
         with self._store.transaction() as connection:
             before = read_record(connection, self.session_id)
-        told = hashlib.sha256(repr((before and before.mark, sorted(self._names))).encode())
-        return told.hexdigest()
+        content = repr((before and before.mark, sorted(self._names)))
+        return hashlib.sha256(content.encode()).hexdigest()
 
     def rows(self) -> SessionRows:
         """The stored rows and the details together."""
@@ -73,10 +73,10 @@ class _InDetail:
 def add_details(
     store: Store, session_id: str, names: Collection[str], details: Mapping[str, Rows]
 ) -> LoadResult:
-    """Adds what the variants `names` did to a session that was loaded without it.
+    """Adds the details of the variants `names` to a session that was loaded without them.
 
-    What was added of other variants before stays, and what is told of the same one again replaces.
-    `details` are bars, orders, fills, activities, positions and equity, rows as at a load.
+    Details of other variants that were added before stay; those of the same variants are replaced.
+    `details` are the rows of bars, orders, fills, activities, positions and equity.
     Raises as `load_session` does.
     """
     return load_session(store, _InDetail(store, session_id, names, details), restates=False)

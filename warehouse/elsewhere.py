@@ -1,8 +1,8 @@
-"""What sessions that are not loaded have booked, for the end of day of another on their account.
+"""The bookings of sessions that are not loaded, for the end of day of another on their account.
 
-Two coordinators share one account, so the broker lists the doings of both. Of one that is traded
-now, or has only just ended, the warehouse has nothing; its journal tells what it has booked so far,
-and it alone can have done what happened while it lasted. That is left for its own end of day.
+Coordinators may share an account, so the broker's lists contain the executions and fees of all. A
+session that still runs, or has only just ended, is not in the warehouse; its journal has what it
+has booked so far. Whatever it booked, or may have done while it ran, is left to its own end of day.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Underway:
-    """One such session: the ids of its orders and fees are the broker's, and `unowned` are its
-    executions of nobody's orders, by their ids. It is traded still where it was not closed."""
+    """Such a session: the broker's ids of its orders and fees, and its `unowned` executions by id.
+
+    Unowned executions are of orders that no strategy sent. An open session has no `closed_at`.
+    """
 
     account: str
     mode: str
@@ -32,13 +34,13 @@ class Underway:
     unowned: Mapping[str, Row]
 
     def lasts_at(self, moment: datetime) -> bool:
-        """Whether it was traded then."""
+        """Whether it was running then."""
         return self.opened_at <= moment and (self.closed_at is None or moment <= self.closed_at)
 
 
 @dataclass(frozen=True, slots=True)
 class Elsewhere:
-    """All sessions of one account that are not loaded."""
+    """The sessions of one account that are not loaded."""
 
     sessions: tuple[Underway, ...]
 
@@ -49,25 +51,25 @@ class Elsewhere:
 
     @property
     def orders(self) -> set[str]:
-        """The broker's ids of the orders that they moved."""
+        """The broker's ids of their orders."""
         return {order for session in self.sessions for order in session.orders}
 
     def unowned_since(self, since: datetime) -> dict[str, Row]:
-        """Executions of nobody's orders that they booked and that are no older, by id."""
+        """Their unowned executions from `since` on, by id."""
         booked = (item for session in self.sessions for item in session.unowned.items())
         return {name: row for name, row in booked if row["filled_at"] >= since}
 
     def may_move(self, order: Row) -> bool:
-        """Whether an order of an earlier session is theirs now: moved, or found still open."""
+        """Whether they may have moved an earlier session's order: theirs now, or still open."""
         later = any(session.opened_at > order["opened_at"] for session in self.sessions)
         return order["id"] in self.orders or bool(order["rests"] and later)
 
     def is_outside(self, fill: Row) -> bool:
-        """Whether an execution happened while none of them lasted."""
+        """Whether an execution happened while none of them was running."""
         return not any(session.lasts_at(fill["filled_at"]) for session in self.sessions)
 
     def may_book(self, fee: Row, known: Mapping[str, Row]) -> bool:
-        """Whether a fee is in one of their books, or in nobody's and may still come into one."""
+        """Whether one of them has booked a fee, or may still book one that is not `known`."""
         name, unknown = fee["activity_id"], fee["activity_id"] not in known
         return any(
             name in session.fees
@@ -77,7 +79,7 @@ class Elsewhere:
 
 
 def underway(source: SessionSource) -> Underway:
-    """What a session's journal tells of it so far."""
+    """A session's bookings so far, from its journal."""
     rows = {name: plain(table) for name, table in source.rows().items()}
     (session,) = rows["sessions"]
     own = {row["client_order_id"] for row in rows["orders"] if row["broker_order_id"]}
@@ -101,5 +103,5 @@ def underway(source: SessionSource) -> Underway:
 
 
 def plain(rows: Any) -> Sequence[Row]:
-    """Rows as mappings, however they were handed over."""
+    """Rows as mappings, also those of an Arrow table."""
     return rows.to_pylist() if hasattr(rows, "to_pylist") else rows  # type: ignore[no-any-return]

@@ -1,14 +1,14 @@
-"""The warehouse's errors: whose fault it is, is the type.
+"""The warehouse's errors; the type tells the cause.
 
-Every message says what happened, where, and what to do next. None of them loses data: the journal
-keeps every session, and `multi-trader end-of-day` can always be repeated.
+Every message says what happened, where, and what to do next. No error loses data: the journal keeps
+every session, and `multi-trader end-of-day` can always be repeated.
 """
 
 from __future__ import annotations
 
 
 class WarehouseError(Exception):
-    """Anything that the warehouse refuses or cannot do; the message is fit for the user."""
+    """Anything that the warehouse refuses or cannot do; the message is for the user."""
 
 
 class WarehouseMissing(WarehouseError):
@@ -24,7 +24,7 @@ class WarehouseNewer(WarehouseError):
 
 
 class WarehouseOlder(WarehouseError):
-    """The file's schema is an older program's, and reading changes nothing; a load migrates it."""
+    """The file's schema is older than the program, and reading does not migrate; a load does."""
 
 
 class WarehouseUnsupported(WarehouseError):
@@ -32,7 +32,7 @@ class WarehouseUnsupported(WarehouseError):
 
 
 class WarehouseUnreadable(WarehouseError):
-    """The file is corrupt, is no DuckDB file, or may not be opened; nothing was changed."""
+    """The file is corrupt, is not a DuckDB file, or may not be opened; nothing was changed."""
 
 
 class QueryRefused(WarehouseError):
@@ -44,16 +44,16 @@ class QueryFailed(WarehouseError):
 
 
 class NothingToCompare(WarehouseError):
-    """A strategy that nobody has heard of, or two without a day in common."""
+    """A strategy is unknown, or the two have no day in common."""
 
 
 class ExportRefused(WarehouseError):
-    """The folder holds something that is no export; nothing was written."""
+    """The folder holds something that is not an export; nothing was written."""
 
 
 class SourceRefused(WarehouseError):
-    """What the journal handed over is not a session's rows at all, so nothing was loaded."""
+    """The source does not give the rows of a session, so nothing was loaded."""
 
 
 class LoadFault(WarehouseError):
-    """The warehouse does not hold what was loaded: a bug of ours; the transaction was undone."""
+    """The warehouse does not hold the loaded rows: a bug of ours; the transaction was undone."""

@@ -1,8 +1,8 @@
 """The warehouse as Parquet, for programs that read no DuckDB: a folder for each table.
 
 Tables are partitioned by account, mode and date (Hive names: `account=.../session_date=...`), so
-that a reader takes only the days it asks for. An export is written beside its place and moved
-there whole; it replaces an earlier export and nothing else.
+that a reader loads only the days it asks for. An export is written under another name and renamed
+when complete; it replaces an earlier export and nothing else.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from warehouse.schemas import TABLES
 from warehouse.store import Store, private_files, tell
 
 MANIFEST = "export.json"
-"""In every export: how many rows each table has. A folder without it is somebody else's."""
+"""The file of an export with the rows of each table; a folder without it is not an export."""
 
 _OWNERS = "SELECT session_id, account, mode FROM sessions"
 _OWNERS_AND_DATES = "SELECT session_id, account, mode, session_date FROM sessions"
@@ -34,9 +34,9 @@ def export(
     deadline_s: float = 60.0,
     on_wait: Callable[[str], None] = tell,
 ) -> dict[str, int]:
-    """Writes every table to `folder` as Parquet; returns the rows of each.
+    """Writes every table to `folder` as Parquet; returns the number of rows by table.
 
-    Raises ExportRefused if the folder holds something else than an export, and what
+    Raises ExportRefused if the folder holds something other than an export, and what
     Store.open_read_only raises.
     """
     _refuse_foreign(folder)
@@ -67,7 +67,7 @@ def _refuse_foreign(folder: Path) -> None:
 
 
 def _write(connection: duckdb.DuckDBPyConnection, table: str, folder: Path) -> int:
-    """One table into its folder; returns its rows. An empty table is one file of its columns."""
+    """Writes a table to its folder; returns its number of rows. An empty table is one file."""
     source, parts = _source(connection, table)
     count = len(connection.table(table))
     target = str(folder / table)

@@ -1,4 +1,4 @@
-"""The lines and days that a report draws, read from the warehouse: of one session, or of several.
+"""The charts and calendars of a report, read from the warehouse.
 
 One session is drawn minute by minute, several day by day; `sessions` are of one account and mode.
 """
@@ -20,7 +20,7 @@ from warehouse.store import Store
 Point: TypeAlias = "tuple[datetime, float]"
 
 PRICES_MAX = 8
-"""Price charts of a page: of the tickers that moved most dollars."""
+"""The most price charts on a page: those of the tickers with the largest turnover."""
 
 _ORDER = """
     SELECT strategy FROM pnl_daily WHERE list_contains($1, session_id)
@@ -64,8 +64,7 @@ _TRADED = """
     SELECT symbol FROM fills WHERE list_contains($1, session_id)
     GROUP BY symbol ORDER BY sum(abs(qty::DOUBLE) * price::DOUBLE) DESC, symbol
 """
-# At most a few hundred closes: of each stretch of the time that the sessions span the lowest, the
-# highest and the last.
+# At most a few hundred closes: the lowest, highest and last of each interval.
 _CLOSES = """
     WITH span AS (
         SELECT min(opened_at) AS begins, any_value(account) AS account,
@@ -89,7 +88,7 @@ _MARKS = """
 
 @dataclass(frozen=True, slots=True)
 class Curves:
-    """Four charts of the same strategies, in the same order and colours; of two also the sum."""
+    """Lines for four charts of the same strategies in the same order; for two also the sums."""
 
     equities: list[Line]
     gains: list[Line]
@@ -100,7 +99,7 @@ class Curves:
 
 
 def read_curves(store: Store, sessions: Sequence[str]) -> Curves:
-    """Equity and dollars gained, fall from the peak, and share of equity held, as fractions."""
+    """Equity and gain in dollars; drawdown and exposure as fractions of the equity."""
     names = [str(name) for (name,) in ask(store, _ORDER, [list(sessions)]).rows]
     sql = _MINUTES if len(sessions) == 1 else _DAYS
     drawn: dict[str, list[list[Point]]] = {name: [[], [], [], []] for name in names}
@@ -120,7 +119,7 @@ def read_curves(store: Store, sessions: Sequence[str]) -> Curves:
 
 
 class _Total:
-    """The sums over strategies, of each the newest value that is known; given in order of time."""
+    """Sums of all strategies' latest values; values are taken in order of time."""
 
     def __init__(self) -> None:
         self._now: dict[str, tuple[float, float, float]] = {}
@@ -129,7 +128,7 @@ class _Total:
         self._shares: dict[datetime, float] = {}
 
     def take(self, at: datetime, strategy: str, gain: float, held: float, equity: float) -> None:
-        """A strategy's values from `at` on."""
+        """Take a strategy's values from `at` on."""
         before = self._now.get(strategy, (0.0, 0.0, 0.0))
         self._now[strategy] = gain, held, equity
         for place, (old, new) in enumerate(zip(before, self._now[strategy], strict=True)):
@@ -139,7 +138,7 @@ class _Total:
             self._shares[at] = self._sums[1] / self._sums[2]
 
     def points(self) -> tuple[list[Point], list[Point]]:
-        """The gains, and the share of all equity that is held."""
+        """The gains, and the exposures as fractions of all equity."""
         return list(self._gains.items()), list(self._shares.items())
 
 
@@ -159,7 +158,7 @@ def curve_sections(curves: Curves, span: str) -> str:
 
 
 def price_sections(store: Store, sessions: Sequence[str]) -> str:
-    """The price of each ticker that was traded, with every execution on it."""
+    """The price charts of the traded tickers, with their executions."""
     traded = [str(symbol) for (symbol,) in ask(store, _TRADED, [list(sessions)]).rows]
     if not traded:
         return '<h2>Fills on the price</h2><p class="quiet">Nothing was filled.</p>'
@@ -173,7 +172,7 @@ def price_sections(store: Store, sessions: Sequence[str]) -> str:
 
 
 def calendar_sections(store: Store, account: str, mode: str, start: date, end: date) -> str:
-    """Net P&L of all strategies by day, and of each by day."""
+    """Net P&L by day, of all strategies together and of each."""
     gains: dict[str, dict[date, float]] = {}
     total: dict[date, float] = {}
     rows: Sequence[tuple[Any, ...]] = ask(store, _GAINS, [account, mode, start, end]).rows

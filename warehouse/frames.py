@@ -1,7 +1,8 @@
-"""From a source's rows to Arrow frames, without losing a digit and without losing a row.
+"""Converts a source's rows to Arrow frames, without losing a digit or a row.
 
-Every row either becomes a line of the frame or a Rejection that names table, column and row.
-Nothing is coerced: a float is no amount, a naive time no time, and no date is cut from a time.
+Every row becomes either a line of the frame or a Rejection that names table, column and row.
+Nothing is coerced: a float is not an amount, a naive time not a time, and no date is cut from a
+time.
 """
 
 from __future__ import annotations
@@ -54,19 +55,13 @@ class Frame:
     source: Rows
     arrow: pa.Table
 
-    def row(self, row_no: int) -> object:
-        """The source's row of that number as it was handed over."""
-        if isinstance(self.source, pa.Table):
-            return self.source.slice(row_no - 1, 1).to_pylist()[0]
-        return self.source[row_no - 1]
-
     @property
     def is_whole(self) -> bool:
         """Whether every row of the source is still accepted."""
         return bool(self.arrow.num_rows == len(self.source))
 
     def without(self, row_nos: set[int]) -> Frame:
-        """The frame less those rows."""
+        """The frame without those rows."""
         if not row_nos:
             return self
         keep = pa.array([no not in row_nos for no in self.arrow[ROW_NO].to_pylist()], pa.bool_())
@@ -74,9 +69,9 @@ class Frame:
 
 
 def read_frame(table: Table, rows: Rows) -> tuple[Frame, list[Rejection]]:
-    """The frame of `rows` that the table's model accepts, and the rejection of every other row.
+    """The frame of the rows that the table's model accepts, and the rejections of the others.
 
-    Raises SourceRefused if there is no row, and columns that are not the table's.
+    Raises SourceRefused for an Arrow table without rows whose columns are not the table's.
     """
     frame, rejections = _shape(table, rows)
     found = _judge(frame)
@@ -97,7 +92,7 @@ def _shape(table: Table, rows: Rows) -> tuple[Frame, list[Rejection]]:
 
 
 def _from_arrow(table: Table, rows: pa.Table) -> Frame | None:
-    """The frame, if the columns are the table's without any conversion that could lose."""
+    """The frame, if the columns are the table's, or can be converted without loss."""
     if set(rows.column_names) != set(table.names) or len(rows.column_names) != len(table.names):
         return None
     rows = rows.select(list(table.names))
@@ -111,14 +106,14 @@ def _from_arrow(table: Table, rows: pa.Table) -> Frame | None:
 
 
 def _fits(given: pa.DataType, kind: Kind) -> bool:
-    """Whether values of a type are of the kind, or nothing is lost when they are made so."""
+    """Whether values of a type are of the kind, or may be converted to it without loss."""
     texts = pa.types.is_string(given) or pa.types.is_large_string(given)
     decimals = pa.types.is_decimal(given) and kind is Kind.MONEY
     return bool(given == kind.value or (texts and kind is Kind.TEXT) or decimals)
 
 
 def _not_the_columns(table: Table, given: pa.Schema) -> SourceRefused:
-    """What is wrong with columns that have no row which could be refused for it."""
+    """The error for wrong columns without a row that could be refused for it."""
     has = {field.name: field.type for field in given}
     wrong = [f"{name}, which is unknown" for name in has if name not in table.names]
     wrong += [f"no {name}" for name in table.names if name not in has]
@@ -135,7 +130,7 @@ def _not_the_columns(table: Table, given: pa.Schema) -> SourceRefused:
 
 
 def _shape_at_once(table: Table, rows: Sequence[Row]) -> Frame | None:
-    """The frame, if every row is a dictionary of exactly the columns and every value fits."""
+    """The frame, if every row is a dictionary with exactly the columns and every value fits."""
     if set(map(type, rows)) != {dict} or set(map(len, rows)) != {len(table.columns)}:
         return None
     arrays = []
@@ -183,7 +178,7 @@ def _wrong_keys(table: Table, rows: Sequence[Row]) -> list[Rejection]:
     wanted = set(table.names)
     rejections = []
     for no, row in enumerate(rows, 1):
-        is_row = type(row) is dict or isinstance(row, Mapping)  # asking the type first is fast
+        is_row = type(row) is dict or isinstance(row, Mapping)  # the first test is faster
         if is_row and row.keys() == wanted:
             continue
         if not is_row:
@@ -199,7 +194,7 @@ def _wrong_keys(table: Table, rows: Sequence[Row]) -> list[Rejection]:
 def _array(
     table: Table, column: Column, values: list[object], numbers: Sequence[int]
 ) -> tuple[pa.Array, list[Rejection]]:
-    """The column of the values that can be stored exactly, and a rejection for each other."""
+    """The column of the values that can be stored exactly, and rejections of the others."""
     array = _exact_array(column.kind, values)
     if array is not None:
         return array, []
@@ -306,7 +301,7 @@ def _article(name: str) -> str:
 
 
 def _judge(frame: Frame) -> list[Rejection]:
-    """What the table's pandera model refuses, the first complaint per row."""
+    """The rows that the table's pandera model refuses, with the first complaint for each."""
     if is_clean(frame.table, frame.arrow, LIMIT):
         return []
     pandas = frame.arrow.drop_columns([ROW_NO]).to_pandas(types_mapper=pd.ArrowDtype)
@@ -329,11 +324,11 @@ def _rejections(frame: Frame, errors: pandera.errors.SchemaErrors) -> list[Rejec
             if pd.isna(line):
                 raise TypeError(f"the model of {frame.table.name} and its frame disagree: {error}")
             no = numbers[int(line)]
-            found.setdefault(no, Rejection(frame.table.name, column, no, _said(error, value)))
+            found.setdefault(no, Rejection(frame.table.name, column, no, _as_text(error, value)))
     return list(found.values())
 
 
-def _said(error: pandera.errors.SchemaError, value: object) -> str:
+def _as_text(error: pandera.errors.SchemaError, value: object) -> str:
     if error.check == "not_nullable":
         return "is missing (NULL)"
     complaint = getattr(error.check, "error", None) or str(error.check)

@@ -1,7 +1,7 @@
-"""What views would otherwise work out anew for each question: kept with each session, at its load.
+"""Results that views would otherwise compute anew for each query: stored with each session's load.
 
-It stands in tables of the loader's own, beside the contract's, and follows from their rows alone.
-What is plainly nothing is not divided: to make a double of an amount is most of what it costs.
+They are in the loader's own tables, beside the contract's, and derive from the contract's rows
+alone. Zero amounts are not divided: converting an amount to a double is most of the cost.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ _KEEP = (
 
 
 def keep(connection: duckdb.DuckDBPyConnection, curves: Curves) -> None:
-    """Works out what is kept of a session that was forgotten.
+    """Computes and stores the results of a session after `forget`.
 
-    Its accepted frames are registered as `new_<table>`, `curves` are of its accepted equity; the
-    caller holds the transaction.
+    Its accepted frames must be registered as `new_<table>`, and `curves` are of its accepted
+    equity; the caller holds the transaction.
     """
     connection.register("new_curves", curves.rows)
     for statement in _KEEP:

@@ -1,4 +1,4 @@
-"""What a table is made of: columns of a kind, with what their values may be."""
+"""The declarations of tables: columns with their kinds and the values that they admit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pyarrow as pa
 
 
 class Kind(Enum):
-    """What a column holds, as Arrow stores it."""
+    """The kind of a column's values, and their Arrow type."""
 
     TEXT = pa.string()
     MONEY = pa.decimal128(38, 18)
@@ -23,7 +23,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: its kind and what its values may be."""
+    """One column: its kind and the values that it admits."""
 
     name: str
     kind: Kind

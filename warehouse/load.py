@@ -1,8 +1,8 @@
-"""From a journal's session to the warehouse: one transaction, repeatable, and nothing dropped.
+"""Loads a journal's session into the warehouse: in one transaction, repeatable, dropping nothing.
 
-A session's rows replace what the warehouse held of it, all or nothing, so a load can be repeated at
-any time to the same content. A row that is refused goes to `quarantine` with its reason and marks
-the session incomplete; the repaired journal, loaded again, empties it.
+A session's rows replace its earlier rows, all or nothing, so repeating a load gives the same
+content. A refused row goes to `quarantine` with its reason and marks the session incomplete;
+loading the repaired journal again empties the quarantine.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import duckdb
 import pyarrow as pa
 
 from warehouse.accord import agree, read_before
-from warehouse.belonging import duplicates, strangers
+from warehouse.belonging import duplicates, foreign_rows
 from warehouse.chain import find_day_before
 from warehouse.checks import ELSEWHERE, SUMS, Check, contradictions, prepare
 from warehouse.curve import Curves, draw
@@ -42,9 +42,9 @@ from warehouse.write import (
 CHECKS = SUMS + DAYS + VARIANTS + ELSEWHERE
 SessionRows = Mapping[str, Rows]
 """Rows per table: sessions (exactly one row), strategies, bars, orders, fills, activities,
-positions, pnl_daily, equity, discrepancies, and where there are any, variants of a sweep and
-faults. Columns are exactly the tables'; amounts are Decimal, times have a zone. A table may also be
-given as a pyarrow Table of the same columns."""
+positions, pnl_daily, equity, discrepancies, and if there are any, variants of a sweep and faults.
+Columns are exactly the tables'; amounts are Decimal, times have a zone. A table may also be a
+pyarrow Table with the same columns."""
 
 
 class SessionSource(Protocol):
@@ -63,7 +63,7 @@ class SessionSource(Protocol):
 
 
 class LoadStatus(StrEnum):
-    """What became of a session."""
+    """The outcome of a session's load."""
 
     LOADED = "loaded"
     UNCHANGED = "unchanged"
@@ -72,7 +72,7 @@ class LoadStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LoadResult:
-    """What one load did. `rows` counts per table what the warehouse now holds of the session."""
+    """The result of one load. `rows` counts the session's rows in the warehouse, by table."""
 
     session_id: str
     status: LoadStatus
@@ -97,7 +97,7 @@ def utc_now() -> datetime:
 
 
 def load_sessions(store: Store, sources: Iterable[SessionSource]) -> list[LoadResult]:
-    """Loads every session that is not loaded, is incomplete, or changed since it was loaded."""
+    """Loads every session that is not loaded yet, is incomplete, or has changed since its load."""
     return [load_session(store, source) for source in sources]
 
 
@@ -110,9 +110,9 @@ def load_session(
 ) -> LoadResult:
     """Loads one session in one transaction; does nothing if its mark is already loaded.
 
-    What differs from an earlier load restates it, unless it only adds to it (not `restates`).
-    Raises SourceRefused if `rows()` is not a session's rows at all, and LoadFault (undoing
-    everything) if the warehouse does not end up with what was handed over.
+    Other content than an earlier load's counts as a restatement, unless `restates` is false. Raises
+    SourceRefused if `rows()` are not the rows of a session, and LoadFault (after undoing
+    everything) if the warehouse does not hold exactly those rows afterwards.
     """
     with store.transaction() as connection:
         before = read_record(connection, source.session_id)
@@ -120,9 +120,9 @@ def load_session(
         message = f"{source.session_id}: unchanged since it was loaded."
         status = LoadStatus.UNCHANGED
         return LoadResult(source.session_id, status, before.row_counts, 0, False, message)
-    mark = source.mark  # before the rows: what is written meanwhile is loaded by the next run
+    mark = source.mark  # read before the rows: later changes are loaded by the next run
     rows = {**dict.fromkeys(MAY_BE_LEFT_OUT, ()), **source.rows()}
-    _refuse_shapeless(source.session_id, rows)
+    _refuse_misshapen(source.session_id, rows)
     with store.transaction() as connection:
         judged = judge(connection, source.session_id, rows, source)
         forget(connection, source.session_id)
@@ -143,7 +143,7 @@ def load_session(
     return LoadResult(source.session_id, status, counts, len(refused), restated, message)
 
 
-def _refuse_shapeless(session_id: str, rows: SessionRows) -> None:
+def _refuse_misshapen(session_id: str, rows: SessionRows) -> None:
     missing = [name for name in TABLES if name not in rows]
     extra = [str(name) for name in rows if name not in TABLES]
     if missing or extra:
@@ -169,10 +169,10 @@ def judge(
     rows: SessionRows,
     source: object = None,
 ) -> Judged:
-    """The session's rows, accepted or rejected; registers the frames as `new_<table>`.
+    """Accepts or rejects the session's rows; registers the frames as `new_<table>`.
 
-    Row by row first, then what belongs here, then the sums; each on what passed before. A `source`
-    that is Following says which session came before it.
+    First each row alone, then whether it belongs to the session, then sums; each stage judges the
+    rows that passed the one before. A `source` that is Following names the session before.
     """
     frames: dict[str, Frame] = {}
     rejections: list[Rejection] = []
@@ -183,7 +183,7 @@ def judge(
         rejections += found + repeated
     strategies = frames["strategies"]
     for name, frame in list(frames.items()):
-        found = strangers(frame, session_id, frames["sessions"], strategies)
+        found = foreign_rows(frame, session_id, frames["sessions"], strategies)
         frames[name] = frame.without({r.row_no for r in found})
         rejections += found
     touched = _touched(rejections, rows)
@@ -192,7 +192,7 @@ def judge(
     find_day_before(connection, source)
     curves = draw(frames["equity"].arrow)
     checks: tuple[Check, ...] = ELSEWHERE
-    if rejections or not _vouched(connection, frames, curves):
+    if rejections or not _agrees(connection, frames, curves):
         checks = CHECKS
         prepare(connection)
     filled = [name for name, frame in frames.items() if frame.arrow.num_rows]
@@ -204,7 +204,7 @@ def judge(
     return Judged(frames, _first_per_row(rejections + found), curves)
 
 
-def _vouched(
+def _agrees(
     connection: duckdb.DuckDBPyConnection, frames: Mapping[str, Frame], curves: Curves
 ) -> bool:
     tables = {name: frame.arrow for name, frame in frames.items()}
@@ -225,7 +225,7 @@ def _first_per_row(rejections: list[Rejection]) -> list[Rejection]:
 
 
 def _touched(rejections: list[Rejection], rows: SessionRows) -> dict[str, set[str | None]]:
-    """Per table the strategies whose rows were refused; None where that cannot be read."""
+    """By table, the strategies whose rows were refused; None stands for an unreadable one."""
     names = {_value(row, "strategy") for row in _plain_rows(rows["strategies"])}
     touched: dict[str, set[str | None]] = {}
     for r in rejections:

@@ -1,7 +1,7 @@
-"""Where a warehouse may lie: a file, or what DuckDB reaches by a connection string.
+"""The locations that a warehouse may have: a file, or a DuckDB connection string.
 
-A file is what is tested. `md:` (MotherDuck) is handed to DuckDB as it is. Every other kind of place
-is refused before anything is opened, since DuckDB would fetch an extension only to fail later.
+Files are tested. `md:` (MotherDuck) is passed to DuckDB unchanged. Every other kind of location is
+refused before anything is opened, since DuckDB would fetch an extension only to fail later.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _WHY = {
 
 
 def is_file(location: str) -> bool:
-    """Whether the location is a path and no connection string ("md:books", ":memory:")."""
+    """Whether the location is a path, not a connection string ("md:books", ":memory:")."""
     return location != ":memory:" and _SCHEME.match(location) is None
 
 

@@ -27,8 +27,8 @@ _RECORD = """
     COMMENT ON COLUMN schema_versions.applied_at IS 'When it was applied to this file.';
     COMMENT ON COLUMN view_versions.fingerprint IS 'SHA-256 of the definitions.';
 """
-# Columns of views that say nothing of themselves mean what the tables' columns of that name mean.
-_SILENT = """
+# A view's column without a comment takes that of the tables' column of the same name.
+_UNCOMMENTED = """
     SELECT 'COMMENT ON COLUMN "' || v.table_name || '"."' || v.column_name || '" IS ' || chr(39)
            || replace(arg_min(t.comment, list_position(
                ['pnl_daily', 'fills', 'orders', 'positions', 'sessions', 'activities', 'equity',
@@ -66,7 +66,7 @@ def all_migrations() -> tuple[Migration, ...]:
 
 @cache
 def all_views() -> tuple[str, ...]:
-    """The views' SQL in order: staging (`stg_*`) first, then the marts that stand on it."""
+    """The views' SQL in order: staging (`stg_*`) first, then the marts that read it."""
     folder = files("warehouse").joinpath("views")
     found = [entry for entry in folder.iterdir() if entry.name.endswith(".sql")]
     ordered = sorted(found, key=lambda entry: entry.name)  # "stg_..." comes before "v_..."
@@ -96,7 +96,7 @@ def refuse_newer(version: int, location: str) -> None:
 
 
 def refuse_older(version: int, location: str) -> None:
-    """Raises WarehouseOlder if the file lacks migrations of this program's: reading makes none."""
+    """Raises WarehouseOlder if the file lacks migrations of this program: a reader runs none."""
     newest = all_migrations()[-1].version
     if version < newest:
         raise WarehouseOlder(
@@ -111,7 +111,7 @@ def migrate(
     upto: int | None = None,
     before_change: Callable[[int], None] | None = None,
 ) -> None:
-    """Applies what the file lacks, up to version `upto` (default: all), and renews the views.
+    """Applies pending migrations up to version `upto` (default: all), and renews the views.
 
     `before_change` is called with the old version before an existing file is changed.
     """
@@ -134,14 +134,14 @@ def _apply(connection: duckdb.DuckDBPyConnection, migration: Migration) -> None:
 
 
 def _renew_views(connection: duckdb.DuckDBPyConnection) -> None:
-    wanted = hashlib.sha256("\0".join([*all_views(), _SILENT]).encode()).hexdigest()
+    wanted = hashlib.sha256("\0".join([*all_views(), _UNCOMMENTED]).encode()).hexdigest()
     if connection.execute("SELECT fingerprint FROM view_versions").fetchall() == [(wanted,)]:
         return
 
     def renew() -> None:
         for view in all_views():
             connection.execute(view)
-        for (statement,) in connection.execute(_SILENT).fetchall():
+        for (statement,) in connection.execute(_UNCOMMENTED).fetchall():
             connection.execute(statement)
         connection.execute("DELETE FROM view_versions")
         connection.execute("INSERT INTO view_versions VALUES (?)", [wanted])

@@ -1,7 +1,7 @@
-"""A page of HTML that needs nothing but itself: style, tables, and the frame around them.
+"""A self-contained page of HTML: style, tables, and the frame around them.
 
-No script, no network; it follows the reader's light or dark theme, and what is wide scrolls in its
-own box, so that the page itself never does on a phone.
+No script, no network; it follows the reader's light or dark theme, and wide parts scroll in their
+own boxes, so that the page itself never scrolls sideways on a phone.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from warehouse.queries import QueryResult
 from warehouse.render import plain
 
 _OPEN_MAX = 60
-"""A longer table is folded until somebody asks for it."""
+"""A table with more rows is folded."""
 _DOLLARS = frozenset(
     {
         *("net_pnl", "start_equity", "end_equity", "transfers", "realized", "unrealized", "fees"),
@@ -84,23 +84,23 @@ def page(title: str, parts: Sequence[str]) -> str:
 
 
 def heading(title: str, facts: str) -> str:
-    """The page's head line, and what it is about in small print."""
+    """The page's headline, with facts in small print."""
     return f'<h1>{escape(title)}</h1><p class="quiet">{escape(facts)}</p>'
 
 
 def moment(at: datetime) -> str:
-    """A time as a page shows it: UTC, to the second; its file's head says that times are UTC."""
+    """A time as the page shows it, to the second; the heading says that times are UTC."""
     return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def cents(amount: str) -> str:
-    """A price with two decimals at least: 711.4 is 711.40."""
+    """A price with at least two decimals: 711.4 is 711.40."""
     whole, _, part = amount.partition(".")
     return f"{whole}.{part:0<2}"
 
 
 def section(title: str, result: QueryResult, empty: str) -> str:
-    """A table under its heading, or a sentence where there is nothing."""
+    """A table under its heading, or a sentence if it is empty."""
     body = table(result) if result.rows else f'<p class="quiet">{escape(empty)}</p>'
     if len(result.rows) > _OPEN_MAX:
         body = f"<details><summary>Show {len(result.rows)} rows</summary>{body}</details>"
@@ -108,7 +108,7 @@ def section(title: str, result: QueryResult, empty: str) -> str:
 
 
 def legend(lines: Sequence[Line], together: Line | None = None) -> str:
-    """Which colour is whose; of many lines only the coloured ones, and a word for the rest."""
+    """The legend of the coloured lines, with the number of the others."""
     sums = (
         [f'<span><span class="key all"></span>{escape(together.name)}</span>'] if together else []
     )
@@ -123,7 +123,7 @@ def legend(lines: Sequence[Line], together: Line | None = None) -> str:
 
 
 def table(result: QueryResult, keyed: Sequence[str] = ()) -> str:
-    """A table; a strategy gets the colour of its line if it is among `keyed`."""
+    """A table; strategies among `keyed` get the colour of their line."""
     columns = list(zip(*result.rows, strict=True)) or [()] * len(result.columns)
     head = "".join(map(_heading, result.columns, columns))
     body = "".join(

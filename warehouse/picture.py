@@ -1,6 +1,6 @@
-"""The session's chart as an SVG file of its own, for places that show pictures and no pages.
+"""The session's chart as an SVG file, for places that show pictures but not pages.
 
-It brings its colours and its legend along: what shows it has neither our style sheet nor tooltips.
+It contains its colours and legend: such a place has neither our style sheet nor tooltips.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _STYLE = (
 
 
 def session_picture(store: Store, session_id: str) -> str:
-    """Each strategy's gain within a session over time, as SVG; empty where nothing is to draw."""
+    """Each strategy's gain within a session over time, as SVG; '' if there is nothing to draw."""
     lines = [line for line in gain_lines(store, session_id) if line.points]
     if not lines:
         return ""

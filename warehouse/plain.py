@@ -1,4 +1,4 @@
-"""Values as JSON: parameters as they are stored, refused rows as they are kept."""
+"""Values as JSON: parameters for storage, and refused rows for the quarantine."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from datetime import date, datetime
 
 
 def row_as_json(row: object) -> str:
-    """A refused row as JSON; what JSON has no word for is written as text."""
+    """A refused row as JSON; values of types that JSON lacks are written as text."""
     return json.dumps(_plain(row), ensure_ascii=False)
 
 

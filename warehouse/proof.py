@@ -1,8 +1,8 @@
-"""Whether a whole frame certainly is what its table's model admits, told from Arrow's own columns.
+"""Proves from Arrow's columns that a whole frame satisfies its table's model.
 
-The pandera model is the contract and alone says what is wrong with a row, but its bookkeeping costs
-more than storing the rows does. So a frame that this module vouches for is not asked about again;
-any doubt is the model's to judge. Tests hold the two to the same answer.
+The pandera model is the contract and alone reports what is wrong with a row, but its bookkeeping
+costs more than storing the rows. So a frame that is proved here is not validated again; any doubt
+is left to the model. Tests hold the two to the same answer.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from warehouse.kinds import Column, Kind, Table
 
 
 def is_clean(table: Table, arrow: pa.Table, limit: Decimal) -> bool:
-    """Whether every value of `arrow` is as its column is declared, money below `limit`."""
+    """Whether every value satisfies its column's declaration, with money below `limit`."""
     return all(
         arrow.schema.field(column.name).type == column.kind.value
         and _is_clean(column, arrow[column.name], limit)

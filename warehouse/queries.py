@@ -1,7 +1,7 @@
 """Reading: one SELECT at a time on a connection that can do nothing else.
 
-The file is opened read-only with file and network access off and the configuration locked; and a
-statement that is no query is refused before it runs. Times are in UTC.
+The file is opened read-only with file and network access off and the configuration locked, and a
+statement that is not a query is refused before it runs. Times are in UTC.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ _READS = (duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN)
 _PIVOTS = re.compile(
     r"(?:\s|\(|--[^\n]*\n|/\*.*?\*/)*(?:PIVOT|PIVOT_WIDER|FROM|SELECT|WITH)\b", re.I | re.S
 )
-"""How a query begins that pivots on values not named in it, which DuckDB runs as several."""
+"""The start of a query that may pivot on values not named in it, which DuckDB runs as several."""
 
 
 MULTIPLY = (
     "\nEvery amount has 18 decimals, and a product would need 36. Give each factor fewer: "
     "qty::DECIMAL(18, 9) * price::DECIMAL(18, 9)"
 )
-"""What to do about the one trap of exact decimals in SQL."""
+"""The hint for products of exact decimals in SQL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,8 @@ def query(
 ) -> QueryResult:
     """The answer to one SELECT; waits up to `deadline_s` seconds for a writer to finish.
 
-    Raises QueryRefused for anything that is not one query, QueryFailed with DuckDB's words if it
-    is wrong, and what Store.open_read_only raises.
+    Raises QueryRefused for anything that is not one query, QueryFailed with DuckDB's message if it
+    fails, and what Store.open_read_only raises.
     """
     with Store.open_read_only(location, deadline_s=deadline_s, on_wait=on_wait) as store:
         return ask(store, sql, parameters)

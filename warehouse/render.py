@@ -1,4 +1,4 @@
-"""How answers look: amounts plain and exact, NULL visible, times in UTC."""
+"""Query results as text, JSON or CSV: amounts plain and exact, NULL visible, times in UTC."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from itertools import count
 from warehouse.queries import QueryResult
 
 _ROUNDED: frozenset[int | str] = frozenset({-1, -2, -3, -4})
-"""Exponents of decimals that somebody rounded; the warehouse's own have 18 places."""
+"""Exponents of decimals that a query has rounded; the warehouse's own have 18 places."""
 
 
 def plain(value: object) -> str:
@@ -36,7 +36,7 @@ def plain(value: object) -> str:
 
 
 def render_table(result: QueryResult) -> str:
-    """The answer as an aligned text table; numbers to the right, and the count of rows below."""
+    """The result as an aligned text table; numbers to the right, and the row count below."""
     columns = [_column(values) for values in zip(*result.rows, strict=True)]
     cells = list(map(list, zip(*columns, strict=True)))
     total = f"({len(cells)} row{'' if len(cells) == 1 else 's'})"
@@ -53,22 +53,22 @@ def render_table(result: QueryResult) -> str:
 
 
 def render_json(result: QueryResult) -> str:
-    """The answer as a JSON array of objects; amounts are exact numbers, NULL is null.
+    """The result as a JSON array of objects; amounts are exact numbers, NULL is null.
 
-    Of columns of one name, as a join has them, the second is `name_1`, and so on.
+    If columns share a name, as after a join, the second is `name_1`, and so on.
     """
-    names = _apart(result.columns)
+    names = _unique(result.columns)
     rows = [_json(dict(zip(names, row, strict=True))) for row in result.rows]
     return "[" + ",\n ".join(rows) + "]"
 
 
 def render_csv(result: QueryResult) -> str:
-    """The answer as CSV with a header; NULL is NULL, a text that reads so is quoted."""
+    """The result as CSV with a header; NULL is NULL, and the text "NULL" is quoted."""
     lines = [result.columns, *result.rows]
     return "\n".join(",".join(_csv(value) for value in line) for line in lines)
 
 
-def _apart(names: Sequence[str]) -> list[str]:
+def _unique(names: Sequence[str]) -> list[str]:
     found: dict[str, None] = {}
     for name in names:
         others = (f"{name}_{number}" for number in count(1))
@@ -78,7 +78,7 @@ def _apart(names: Sequence[str]) -> list[str]:
 
 
 def _column(values: Sequence[object]) -> list[str]:
-    """Its texts; where a question rounded decimals to few places, all show these: 196.80."""
+    """A column's texts; decimals that a query has rounded keep their places: 196.80."""
     places = {value.as_tuple().exponent for value in values if isinstance(value, Decimal)}
     if len(places) == 1 and places <= _ROUNDED:
         return [f"{v:f}" if isinstance(v, Decimal) else plain(v) for v in values]
@@ -113,7 +113,7 @@ def _is_numeric(values: list[object]) -> bool:
 
 
 def _json(value: object) -> str:
-    """JSON by hand, because the standard encoder knows no exact decimal."""
+    """JSON by hand, because the standard encoder has no exact decimals."""
     match value:
         case Decimal() if value.is_finite():
             return _digits(value)

@@ -1,7 +1,7 @@
 """The report: one self-contained HTML file of a session, or of a range of dates.
 
-It is read from the warehouse and nothing else. What is wrong comes first: refused rows and
-discrepancies before any profit. Accounts and modes are never summed: a range has a part for each.
+It is made from the warehouse alone. Problems come first: refused rows and discrepancies before any
+profit. Accounts and modes are never summed: a range has a part for each.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from warehouse.store import Store, private_files
 
 _FILLS_MAX = 500
 _CALENDAR_DAYS = 90
-"""So far back a session's page shows the days before it."""
+"""How many earlier days a session's calendar shows."""
 _SESSION = """
     SELECT session_id, coordinator, account, mode, session_date, opened_at, closed_at,
            sessions.status,
@@ -62,7 +62,7 @@ _DISCREPANCIES = """
     SELECT found_at, kind, symbol, strategy, ours, brokers, note FROM discrepancies
     WHERE list_contains($1, session_id) ORDER BY found_at
 """
-# A fall from one day to a later one counts as well as one within a day.
+# The drawdown includes falls from one day to a later one, and those within a day.
 _PNL = """
     WITH days AS (
         SELECT *, product(1 + coalesce(return_pct, 0)) OVER so_far AS growth
@@ -133,7 +133,7 @@ def write_range(
 ) -> Path:
     """Writes the report of all sessions from `start` to `end`, both included; returns its path.
 
-    With an account: of its sessions alone. Raises WarehouseMissing if there is none, and what
+    With `account`, only of its sessions. Raises WarehouseMissing if there is none, and what
     Store.open_read_only raises.
     """
     with Store.open_read_only(location) as store:
@@ -141,7 +141,7 @@ def write_range(
 
 
 def render_report(store: Store, session_id: str | None) -> str:
-    """The report of a session as one HTML text; see write_report."""
+    """The report of a session as HTML; see write_report."""
     found = ask(store, _SESSION, [session_id])
     if not found.rows:
         wanted = f"session {session_id!r}" if session_id else "any session"
@@ -160,7 +160,7 @@ def render_report(store: Store, session_id: str | None) -> str:
 
 
 def render_range(store: Store, start: date, end: date, account: str | None = None) -> str:
-    """The report of a range of dates as one HTML text; see write_range."""
+    """The report of a range of dates as HTML; see write_range."""
     found = ask(store, _RANGE, [start, end, account]).rows
     if not found:
         whose = f" of account {account}" if account else ""
@@ -183,7 +183,7 @@ def gain_lines(store: Store, session_id: str) -> list[Line]:
 
 
 def _parts(store: Store, sessions: Sequence[str], span: str) -> list[str]:
-    """What a page says of these sessions, which are of one account and mode."""
+    """The parts of a page about these sessions, which are of one account and mode."""
     scope = [list(sessions)]
     curves = read_curves(store, sessions)
     names = [line.name for line in curves.gains]
@@ -203,7 +203,7 @@ def _parts(store: Store, sessions: Sequence[str], span: str) -> list[str]:
 
 
 def _shadows(beside: QueryResult) -> str:
-    """The shadows of these sessions, which are in none of the page's other numbers."""
+    """The shadows beside these sessions, which no other number of the page includes."""
     if not beside.rows:
         return ""
     return "<h2>Shadow strategies: simulated fills, in no sum above</h2>" + table(beside)

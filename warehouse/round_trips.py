@@ -1,8 +1,8 @@
-"""Round trips: what was bought and sold again, matched first in, first out, session by session.
+"""Round trips: purchases matched with sales, first in, first out, session by session.
 
-Each session starts from the lots that the one before left open, so a load costs what its session
-costs. Loading an older session again replays the later ones until their lots no longer change.
-Long only: a sale of what no loaded execution bought has no entry, and makes no round trip.
+Each session starts from the lots that the one before left open, so a load's cost depends on its own
+session only. Loading an older session again matches the later ones anew until their lots no longer
+change. Long only: a sale without a loaded purchase makes no round trip.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ import pyarrow.compute as pc
 
 from warehouse.columns import attos, codes, from_attos
 
-# The session's chain: itself and what came after it on the account, in order.
+# The session's chain: itself and the later sessions of the account, in order.
 _CHAIN = """
     SELECT later.session_id FROM sessions AS s JOIN sessions AS later
       ON later.account = s.account AND later.mode = s.mode
      AND (later.opened_at, later.session_id) >= (s.opened_at, s.session_id)
     WHERE s.session_id = ? ORDER BY later.opened_at, later.session_id
 """
-# Lots that were open before, in units after this session's splits, and then what the session moved.
-# Of a variant whose details are not kept here nobody knows what became of its lots.
+# Lots that were open before, in units after this session's splits, and then the session's fills.
+# Lots of a variant without details here are dropped: their fate is unknown.
 _MOVES = """
     CREATE OR REPLACE TEMP TABLE moves AS
     WITH before AS (
@@ -55,7 +55,7 @@ _MOVES = """
     FROM stg_fills WHERE session_id = $1
 """
 _IN_ORDER = [(name, "ascending") for name in ("place", "filled_at", "side", "execution_id")]
-"""What was carried has a place, and comes first."""
+"""Lots carried over have a place, and come first."""
 _ROUND_TRIPS = """
     INSERT INTO round_trips BY NAME
     SELECT $1 AS session_id, strategy, symbol, qty, entry_price, exit_price, entered_at, exited_at,
@@ -77,7 +77,7 @@ _FINGERPRINT = "SELECT count(*), sum(hash(l))::TEXT FROM open_lots AS l WHERE se
 
 @dataclass(slots=True)
 class _Lot:
-    """What is left of the purchase in line `no` of the moves; quantities in units of 1e-18."""
+    """The rest of the purchase in row `no` of the moves; quantities in units of 1e-18."""
 
     no: int
     used: int
@@ -86,7 +86,7 @@ class _Lot:
 
 @dataclass(frozen=True, slots=True)
 class _Matched:
-    """Line by line: which purchase a sale used, from where on of either, and how much."""
+    """For each match: the rows of purchase and sale, the quantity, and its start in each."""
 
     entries: list[int] = field(default_factory=list)
     exits: list[int] = field(default_factory=list)
@@ -96,7 +96,7 @@ class _Matched:
 
 
 def match_round_trips(connection: duckdb.DuckDBPyConnection, session_id: str) -> None:
-    """Matches the session anew, and the later ones as far as its open lots matter to them.
+    """Matches the session anew, and later ones until its open lots no longer matter to them.
 
     The session's fills must be stored; the caller holds the transaction.
     """
@@ -123,7 +123,7 @@ def _match_one(connection: duckdb.DuckDBPyConnection, session_id: str) -> None:
 
 
 def _first_in_first_out(moves: pa.Table) -> tuple[_Matched, list[_Lot]]:
-    """What each sale used of which purchase, and the lots that no sale used up."""
+    """The matches of purchases and sales, and the lots that remain open."""
     owners = np.stack([codes(moves[name])[0] for name in ("strategy", "symbol")])
     bought = pc.equal(moves["side"], "buy").to_pylist()
     waiting = defaultdict[tuple[int, int], deque[_Lot]](deque)
@@ -139,7 +139,7 @@ def _first_in_first_out(moves: pa.Table) -> tuple[_Matched, list[_Lot]]:
 
 
 def _sell(lots: deque[_Lot], no: int, qty: int, matched: _Matched) -> None:
-    """Takes from the oldest lots; what none of them has makes no round trip."""
+    """Takes from the oldest lots; a quantity beyond them makes no round trip."""
     sold = 0
     while lots and sold < qty:
         lot = lots[0]

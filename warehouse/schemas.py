@@ -1,7 +1,7 @@
-"""What a row of each table must be: one strict pandera model per table.
+"""The tables of the warehouse, and one strict pandera model for the rows of each.
 
-A model admits exactly its table's columns, with the exact type, finite numbers, known words and
-no gap where a value is required. Models judge single rows; checks.py judges rows against others.
+A model admits exactly its table's columns, with the exact type, finite numbers, known words, and
+every required value. Models judge single rows; checks.py judges rows against others.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pandera.pandas as pandera
 from warehouse.kinds import Column, Kind, Table
 
 UNASSIGNED = "UNASSIGNED"
-"""The book of what no strategy owns."""
+"""The book for everything that no strategy owns."""
 
 MODES = ("paper", "live", "simulated", "backtest", "shadow")
 SESSION_STATUSES = ("open", "closed", "stopped_early", "cancelled", "crashed", "incomplete")
@@ -26,7 +26,7 @@ ORIGINS = ("backfill", "live", "corrected")
 DETAILS = ("kept", "none")
 ACTIVITY_KINDS = ("dividend", "interest", "fee", "transfer", "split", "rounding")
 LIMIT = Decimal(10**15)
-"""No amount, price or quantity comes near it; sums of what is below fit their column."""
+"""Far above any amount, price or quantity; sums of smaller values fit their column."""
 
 # fmt: off
 ORDER_STATUSES = (
@@ -98,7 +98,7 @@ BARS = Table(
         _money("vwap", required=False, at_least=0),
         _text("origin", *ORIGINS),
     ),
-    ("account", "feed", "symbol", "ts", "origin"),  # the best origin of a minute is stored
+    ("account", "feed", "symbol", "ts", "origin"),  # of these, a minute's best origin is stored
 )
 ORDERS = Table(
     "orders",
@@ -246,16 +246,16 @@ TABLES: dict[str, Table] = {
         FAULTS,
     )
 }
-"""Every table that a session's source fills, by name; `quarantine` is the loader's own."""
+"""The tables that a session's source provides, by name; `quarantine` is the loader's own."""
 
 MAY_BE_LEFT_OUT = (VARIANTS.name, FAULTS.name)
-"""Tables that a source without such rows need not give."""
+"""Tables that a source need not provide if it has no such rows."""
 
 
 def model(table: Table) -> pandera.DataFrameSchema:
     """The strict pandera model of `table`, for frames whose columns are Arrow-backed.
 
-    A failed check's `error` reads on after the column's name: "is negative".
+    A failed check's `error` continues a sentence that begins with the column: "is negative".
     """
     return _MODELS[table.name]
 

@@ -1,11 +1,11 @@
-"""How simulated books that stand beside an account's are told from true ones.
+"""The marks of shadow strategies: simulated books beside those of an account.
 
-The coordinator writes them so; the warehouse imports nothing of it, and a test holds both equal.
+The coordinator writes the same marks; the warehouse does not import it, and a test compares both.
 """
 
 from __future__ import annotations
 
 MARK = " (shadow)"
-"""Behind the name of a strategy whose fills were simulated beside a session."""
+"""The suffix of a strategy's name if its fills were simulated beside a session."""
 ACCOUNT = "SH-"
-"""Before the number of the account beside which they stand."""
+"""The prefix of the account number beside which they are simulated."""

@@ -1,9 +1,9 @@
 """The warehouse's file: opening it, waiting for it, and keeping it private.
 
-DuckDB lets one process write or several read, never both. So whoever opens it waits for the others
-up to a deadline, says so, and then gives up with a typed error; nobody breaks a lock, and who waits
-to write goes before who comes to read (turns.py). The file is
-mode 600, a folder made for it 700, and an older schema is migrated after a copy is put beside it.
+DuckDB lets one process write or several read, never both. So opening waits for other processes up
+to a deadline, says so, and then fails with a typed error; no lock is broken, and a waiting writer
+goes before new readers (turns.py). The file has mode 600, a folder made for it 700, and an older
+schema is migrated after a copy is put beside the file.
 """
 
 from __future__ import annotations
@@ -35,15 +35,15 @@ from warehouse.turns import Turn
 _POLL_S = 0.05
 _A_WRITER = "a program that waits to write"
 _CONFIG = {
-    "checkpoint_threshold": "256MB",  # not each session of a big load is moved to the file at once
+    "checkpoint_threshold": "256MB",  # so a big load does not checkpoint after each session
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "python_enable_replacements": "false",
 }
 _WRITING = {**_CONFIG, "threads": "1"}
-"""A session is too small to be shared out: a second thread costs time and saves none."""
+"""A session is too small to share among threads: a second one costs time and saves none."""
 _OUR_FAULTS = (duckdb.ProgrammingError, duckdb.DataError, duckdb.IntegrityError)
-"""Statements or values of ours are wrong; every other error is the file's or the machine's."""
+"""Errors of our statements or values; every other error is the file's or the machine's."""
 
 
 def tell(message: str) -> None:
@@ -52,7 +52,7 @@ def tell(message: str) -> None:
 
 
 class Store:
-    """An open warehouse; a context manager. `connection` speaks SQL, times are in UTC."""
+    """An open warehouse; a context manager. Times read through `connection` are in UTC."""
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, location: str) -> None:
         self.connection = connection
@@ -66,10 +66,10 @@ class Store:
         deadline_s: float = 60.0,
         on_wait: Callable[[str], None] = tell,
     ) -> Self:
-        """Opens the warehouse for writing, makes or migrates it as needed.
+        """Opens the warehouse for writing; creates or migrates it as needed.
 
         `location` is a file, or a DuckDB connection string such as "md:books". Waits up to
-        `deadline_s` seconds for other processes and calls `on_wait` once with a sentence.
+        `deadline_s` seconds for other processes, and calls `on_wait` once with a sentence.
         Raises WarehouseUnsupported, WarehouseLocked, WarehouseNewer, WarehouseUnreadable.
         """
         name = str(location)
@@ -100,10 +100,10 @@ class Store:
         on_wait: Callable[[str], None] = tell,
         may_write_files: bool = False,
     ) -> Self:
-        """Opens the warehouse for reading and nothing else: no write, network or setting.
+        """Opens the warehouse for reading only: no writes, network access or settings.
 
-        No file either, unless `may_write_files`, which is for statements of our own. A connection
-        string's database may lie in files elsewhere: there the server's own rights are the wall.
+        Nor files, unless `may_write_files`, which is for our own statements. The database of a
+        connection string may use files elsewhere, which only its server's permissions protect.
         Raises WarehouseMissing, WarehouseLocked, WarehouseNewer, WarehouseOlder and
         WarehouseUnreadable.
         """
@@ -128,7 +128,7 @@ class Store:
         return cls(connection, name)
 
     def close(self) -> None:
-        """Closes the file, so that others may have it."""
+        """Closes the file, so that other processes can open it."""
         with private_files():
             self.connection.close()
 
@@ -145,17 +145,17 @@ class Store:
 
     @contextmanager
     def transaction(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """One transaction: commits at the end, or undoes everything if the body raises.
+        """One transaction: commits at the end, or rolls back if the body raises.
 
-        Raises WarehouseUnreadable where the file or the disk is at fault.
+        Raises WarehouseUnreadable if the file or the disk is at fault.
         """
-        with private_files():  # the write-ahead log is made on demand
+        with private_files():  # the write-ahead log is created on demand
             try:
                 self.connection.execute("BEGIN")
                 yield self.connection
                 self.connection.execute("COMMIT")
             except BaseException as error:
-                with suppress(duckdb.Error):  # what was not committed is undone on closing, too
+                with suppress(duckdb.Error):  # closing rolls back, too
                     self.connection.execute("ROLLBACK")
                 if isinstance(error, duckdb.Error) and not isinstance(error, _OUR_FAULTS):
                     raise _unwritable(self.location, error) from error
@@ -164,7 +164,7 @@ class Store:
 
 @contextmanager
 def private_files() -> Iterator[None]:
-    """Files made meanwhile are the user's own (mode 600)."""
+    """Files created in this context are private to the user (mode 600)."""
     before = os.umask(0o077)
     try:
         yield
@@ -177,13 +177,13 @@ def _is_empty(file: Path) -> bool:
 
 
 def _make_file(file: Path) -> None:
-    """Makes the warehouse beside its place and moves it there whole, unless there is one."""
+    """Creates the warehouse under another name and renames it when complete, unless it exists."""
     if not _is_empty(file):
         return
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         with _alone_in(file.parent):
-            if _is_empty(file):  # still: another process may have made and filled it meanwhile
+            if _is_empty(file):  # again: another process may have created it meanwhile
                 _make_alone(file)
     except OSError as error:
         raise WarehouseUnreadable(
@@ -202,7 +202,7 @@ def _make_alone(file: Path) -> None:
 
 @contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
-    """One process at a time makes a warehouse in a folder."""
+    """Lets one process at a time create a warehouse in a folder."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -214,9 +214,9 @@ def _alone_in(folder: Path) -> Iterator[None]:
 def _connect(
     location: str, *, read_only: bool, deadline_s: float, on_wait: Callable[[str], None]
 ) -> duckdb.DuckDBPyConnection:
-    """Tries until nobody else holds the file: DuckDB offers no lock that one could wait on."""
+    """Tries until no other process holds the file: DuckDB offers no lock to wait on."""
     deadline = time.monotonic() + deadline_s
-    told = False
+    announced = False
     folder = Path(location).absolute().parent if is_file(location) else None
     with Turn(folder, to_write=not read_only) as turn:
         while True:
@@ -226,23 +226,23 @@ def _connect(
             turn.missed()
             if time.monotonic() >= deadline:
                 raise _locked(location, holder, deadline_s, read_only)
-            if not told:
+            if not announced:
                 on_wait(
                     f"The warehouse {location} is in use by {holder}; "
                     f"waiting for up to {deadline_s:g} s."
                 )
-                told = True
+                announced = True
             time.sleep(_POLL_S)
 
 
 def _try(location: str, read_only: bool) -> tuple[duckdb.DuckDBPyConnection | None, str]:
-    """The connection, or None and who holds the file."""
+    """The connection, or None and the name of the file's holder."""
     try:
         ours = _CONFIG if read_only else _WRITING
-        walls = ours if is_file(location) else {}  # a server's client is an extension
-        connection = duckdb.connect(location, read_only=read_only, config=dict(walls))
+        config = ours if is_file(location) else {}  # a server's client is an extension
+        connection = duckdb.connect(location, read_only=read_only, config=dict(config))
         connection.execute("SET TimeZone = 'UTC'")
-        connection.execute("SET enable_progress_bar = false")  # it is drawn among the answer
+        connection.execute("SET enable_progress_bar = false")  # it would mix with the output
     except duckdb.Error as error:
         holder = _holder(error)
         if holder is None:
@@ -252,7 +252,7 @@ def _try(location: str, read_only: bool) -> tuple[duckdb.DuckDBPyConnection | No
 
 
 def _holder(error: duckdb.Error) -> str | None:
-    """Who holds the file, if that is what the error says."""
+    """The file's holder, if the error names one."""
     text = str(error)
     if "Conflicting lock is held" in text:
         found = re.search(r"held in (.*?) \(PID (\d+)\)", text)

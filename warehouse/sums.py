@@ -1,12 +1,12 @@
-"""What several checks of checks.py need to know of a session, worked out once for all of them."""
+"""Temporary tables that several checks share, computed once for a session."""
 
 from __future__ import annotations
 
 PREPARATION = (
-    # Variants of a sweep whose days stand alone.
+    # Variants of a sweep without details.
     """CREATE OR REPLACE TEMP TABLE bare AS
         SELECT strategy FROM new_variants WHERE details = 'none'""",
-    # Orders that never were at the broker, under whose id somebody else's stood, and was executed.
+    # Orders that never reached the broker, whose client ids belong to a foreign order with fills.
     """CREATE OR REPLACE TEMP TABLE usurped AS
         SELECT client_order_id FROM new_orders AS o
         WHERE filled_qty = 0 AND broker_order_id IS NULL AND strategy <> 'UNASSIGNED'
@@ -15,8 +15,8 @@ PREPARATION = (
           AND client_order_id NOT IN (
               SELECT client_order_id FROM new_fills
               WHERE strategy <> 'UNASSIGNED' AND client_order_id IS NOT NULL)""",
-    # Orders whose executions all lie in this session (an older one's lie elsewhere too), with what
-    # their executions come to.
+    # Orders whose executions are all in this session (those of older orders need not be), with the
+    # sums of their executions.
     """CREATE OR REPLACE TEMP TABLE own_orders AS
         SELECT o.row_no, o.strategy, o.client_order_id, o.filled_qty, o.filled_avg_price,
                coalesce(f.qty, 0) AS qty, f.lowest, f.highest
@@ -27,7 +27,7 @@ PREPARATION = (
             FROM new_fills WHERE client_order_id IS NOT NULL GROUP BY client_order_id
         ) AS f USING (client_order_id)
         WHERE client_order_id NOT IN (FROM usurped)""",
-    # Executions that are not as their order, or have none.
+    # Executions that differ from their order, or have none.
     """CREATE OR REPLACE TEMP TABLE unlike AS
         SELECT f.row_no, f.client_order_id, f.strategy, f.symbol, f.side,
                o.client_order_id AS order_id, o.strategy AS order_strategy,
@@ -36,18 +36,18 @@ PREPARATION = (
         WHERE f.client_order_id IS NOT NULL AND f.client_order_id NOT IN (FROM usurped)
           AND (o.client_order_id IS NULL OR f.strategy <> o.strategy
                OR f.symbol <> o.symbol OR f.side <> o.side)""",
-    # What each strategy's executions come to.
+    # The sums of each strategy's executions.
     """CREATE OR REPLACE TEMP TABLE executed AS
         SELECT strategy, count(*) AS executions, sum(sign(qty)) AS unbusted, sum(fee) AS fee
         FROM new_fills GROUP BY strategy""",
-    # Each strategy's first and last equity.
+    # Each strategy's first and last equity row.
     """CREATE OR REPLACE TEMP TABLE ends AS
         SELECT strategy, arg_min(cash, ts) AS first_cash, arg_min(market_value, ts) AS first_held,
                arg_max(row_no, ts) AS row_no, arg_max(market_value, ts) AS market_value,
                arg_max(equity, ts) AS equity
         FROM new_equity GROUP BY strategy""",
-    # What the session added to each position. A crypto fee is taken in coin and booked in dollars,
-    # so that its quantity is fee / price.
+    # The session's change of each position. A crypto fee is taken in coin and booked in dollars, so
+    # its quantity is fee / price.
     """CREATE OR REPLACE TEMP TABLE moved AS
         SELECT strategy, symbol, sum(qty) AS qty, sum(slack)::DECIMAL(38, 18) AS slack FROM (
             SELECT strategy, symbol, CASE side WHEN 'buy' THEN qty ELSE -qty END
@@ -59,13 +59,13 @@ PREPARATION = (
             SELECT strategy, symbol, qty, CASE kind WHEN 'fee' THEN abs(qty) ELSE 0 END
             FROM new_activities WHERE symbol IS NOT NULL AND qty IS NOT NULL
         ) GROUP BY strategy, symbol""",
-    # Strategies of which it is known what they began with: what the day before left, or nothing.
+    # Strategies whose initial positions are known: those of the day before, or none.
     """CREATE OR REPLACE TEMP TABLE traced AS
         SELECT strategy FROM day_before WHERE NOT is_bare AND strategy NOT IN (FROM bare)
         UNION
         SELECT strategy FROM ends AS e JOIN new_pnl_daily AS p USING (strategy)
         WHERE e.first_held = 0 AND e.first_cash = p.start_equity AND strategy <> 'UNASSIGNED'""",
-    # The positions that must follow.
+    # The positions that must result.
     """CREATE OR REPLACE TEMP TABLE expected AS
         SELECT strategy, symbol, sum(qty)::DECIMAL(38, 18) AS qty,
                sum(slack)::DECIMAL(38, 18) AS slack
@@ -75,7 +75,7 @@ PREPARATION = (
         WHERE strategy IN (FROM traced)
           AND symbol NOT IN (SELECT symbol FROM new_discrepancies WHERE symbol IS NOT NULL)
         GROUP BY strategy, symbol""",
-    # How far each strategy's equity fell below its peak.
+    # The deepest fall of each strategy's equity below its peak.
     """CREATE OR REPLACE TEMP TABLE fallen AS
         SELECT strategy, coalesce(max((peak - equity)::DOUBLE / peak::DOUBLE) FILTER (peak > 0), 0)
                AS fall

@@ -1,4 +1,4 @@
-"""A sweep's variants in order of a measure, as the warehouse has them."""
+"""A sweep's variants in order of a measure, read from the warehouse."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _RANKED = """
              DESC NULLS LAST, net_pnl DESC, strategy
 """
 MEASURES = ("net-pnl", "return", "sharpe", "sortino", "drawdown")
-"""By what variants may be ranked; the smallest drawdown is the best, else the largest value."""
+"""The measures for ranking variants; the smallest drawdown is best, else the largest value."""
 
 
 def ranked(store: Store, account: str, measure: str) -> list[dict[str, Any]]:
     """Every variant of a sweep, the best by `measure` first; columns as in `v_sweep`.
 
-    Equals are ranked by net P&L, and those without a value, such as a Sharpe, come last.
+    Ties are ranked by net P&L; variants without a value, such as a Sharpe ratio, come last.
     """
     answer = ask(store, _RANKED, [account, measure])
     return [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]

@@ -1,8 +1,8 @@
-"""Whose turn it is to open the warehouse's file, among processes of ours.
+"""The order in which our processes open the warehouse's file: a waiting writer goes first.
 
-DuckDB knows no queue: while readers come and go, their times overlap, and a writer that tries now
-and then never finds the file free. So whoever waits to write holds a lock on the file's folder,
-which whoever comes to read waits for; nobody who has the file open is disturbed.
+DuckDB has no queue: overlapping readers can keep the file busy for ever, and a writer that retries
+now and then never finds it free. So a waiting writer holds a lock on the file's folder, for which
+new readers wait; a process that has the file open is not disturbed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Self
 
 
 class Turn:
-    """One process's wish to open the file; a context manager. `came()` says whether it may try."""
+    """A process's place in that order; a context manager. `came()` says whether it may try."""
 
     def __init__(self, folder: Path | None, *, to_write: bool) -> None:
         self._folder, self._how = folder, fcntl.LOCK_EX if to_write else fcntl.LOCK_SH
@@ -37,7 +37,7 @@ class Turn:
             os.close(self._handle)
 
     def came(self) -> bool:
-        """Whether nobody goes first; a writer's turn lasts until it ends, a reader's one try."""
+        """Whether no other goes first; a writer's turn lasts until exit, a reader's for one try."""
         if self._handle is None:
             return True
         try:
@@ -47,6 +47,6 @@ class Turn:
         return True
 
     def missed(self) -> None:
-        """The file was not free: a reader lets others try."""
+        """Call when the file was not free: a reader lets others try."""
         if self._handle is not None and self._how == fcntl.LOCK_SH:
             fcntl.flock(self._handle, fcntl.LOCK_UN)

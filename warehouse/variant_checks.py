@@ -1,7 +1,7 @@
-"""What the variants of a sweep owe the other tables: details are kept whole, or there are none.
+"""The checks of a sweep's variants: a variant has all its details, or none.
 
-Only a backtest may leave details out. A variant without them has days and sums, and no row from
-which anybody could take that it held or traded nothing.
+Only a backtest may leave details out. A variant without them has days and sums, and no detail rows
+that a reader could mistake for all of its trading.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from warehouse.checks import Check
 
 
 def _without_details(table: str) -> Check:
-    """A table of details has no row of a variant that is kept without them."""
+    """A table of details must have no row of a variant without details."""
     sql = """
         SELECT row_no, strategy, strategy || ' is a variant without details'
         FROM new_TABLE WHERE strategy IN (FROM bare)"""

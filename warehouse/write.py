@@ -1,6 +1,6 @@
 """Writes one session's accepted frames and refused rows; the caller holds the transaction.
 
-No value is ever pasted into SQL, and no name but those of the program's own tables.
+SQL text never contains values, nor names other than those of the program's own tables.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ _KEPT = ("quarantine", "equity_curve", "exposures", "slippages")
 
 
 def _each(statement: str, names: Iterable[str]) -> dict[str, str]:
-    """The statement for each of the program's own tables, whose name stands for $table."""
+    """The statement for each table, with its name for $table."""
     return {name: Template(statement).substitute(table=name) for name in names}
 
 
 _OF_SESSIONS = [name for name in TABLES if name != "bars"]
-# What the broker told of a session stands until it is asked again: no journal holds it.
+# Differences with the broker stay until it is queried again: no journal holds them.
 _FORGET = _each("DELETE FROM $table WHERE session_id = $$1", [*_OF_SESSIONS, *_KEPT])
 _FORGET["discrepancies"] += " AND kind NOT IN ('fill', 'fee')"
 _INSERT = _each(
     "INSERT INTO $table BY NAME SELECT * EXCLUDE (row_no) FROM new_$table", _OF_SESSIONS
 )
-# Bars belong to the account: corrected beats live beats backfill, and of equals the later load.
+# Bars belong to the account: corrected beats live beats backfill; between equals the later load.
 _MERGE_BARS = """
     INSERT INTO bars BY NAME
     SELECT * EXCLUDE (row_no) FROM new_bars
@@ -46,11 +46,11 @@ _MERGE_BARS = """
     WHERE list_position(['backfill', 'live', 'corrected'], excluded.origin)
        >= list_position(['backfill', 'live', 'corrected'], bars.origin)
 """
-# Where all are new, as they are but after a restart or beside another coordinator.
+# Enough if all bars are new, as they are except after a restart or beside another coordinator.
 _ADD_BARS = """
     INSERT INTO bars BY NAME SELECT * EXCLUDE (row_no) FROM new_bars ON CONFLICT DO NOTHING
 """
-# Of each bar its minute is there now: as it is, or as a better origin told it.
+# Counts the bars that are stored now, unchanged or from a better origin.
 _COUNT_BARS = """
     SELECT count(*) FROM new_bars AS n JOIN bars AS b USING (account, feed, symbol, ts)
     WHERE list_position(['backfill', 'live', 'corrected'], b.origin)
@@ -77,7 +77,7 @@ _QUARANTINE = pa.schema(
 
 @dataclass(frozen=True, slots=True)
 class LoadRecord:
-    """What the warehouse knows of a session's last load."""
+    """The warehouse's record of a session's last load."""
 
     session_id: str
     mark: str
@@ -87,9 +87,9 @@ class LoadRecord:
 
 
 def forget(connection: duckdb.DuckDBPyConnection, session_id: str) -> None:
-    """Takes out what an earlier load wrote of the session alone.
+    """Deletes the rows that an earlier load wrote for the session alone.
 
-    Bars are the account's, and round trips are matched along a chain of sessions.
+    Not bars, which are the account's, nor round trips, which are matched along a chain of sessions.
     """
     for statement in _FORGET.values():
         connection.execute(statement, [session_id])
@@ -98,10 +98,10 @@ def forget(connection: duckdb.DuckDBPyConnection, session_id: str) -> None:
 def write_frames(
     connection: duckdb.DuckDBPyConnection, frames: Mapping[str, Frame]
 ) -> dict[str, int]:
-    """Writes the frames of a session that was forgotten; returns how many rows each table took.
+    """Writes the frames of a session after `forget`; returns the number of rows by table.
 
-    Bars, which belong to no session, are merged instead; those count of which the table has the
-    minute now, as it is or from a better origin.
+    Bars, which belong to no session, are merged instead; those that are stored now, unchanged or
+    from a better origin, count.
     """
     stored = dict.fromkeys(frames, 0)
     for name, frame in frames.items():
@@ -113,7 +113,7 @@ def write_frames(
 
 
 def _merge_bars(connection: duckdb.DuckDBPyConnection, count: int) -> int:
-    """Adds the bars, or merges them with those that are there; returns of how many it is there."""
+    """Adds the bars, or merges them with stored ones; returns how many are stored now."""
     if not count or connection.execute(_ADD_BARS).fetchall() == [(count,)]:
         return count
     connection.execute(_MERGE_BARS)
@@ -126,7 +126,7 @@ def write_quarantine(
     refused: Sequence[tuple[Rejection, object]],
     at: datetime,
 ) -> None:
-    """Keeps the refused rows of a session that was forgotten, and marks it accordingly."""
+    """Keeps the refused rows of a session after `forget`, and marks it as incomplete."""
     if not refused:
         return
     lines = [
@@ -151,13 +151,13 @@ def _together(statements: Mapping[str, str]) -> str:
 
 
 def content_hash(connection: duckdb.DuckDBPyConnection, frames: Mapping[str, Frame]) -> str:
-    """Fingerprint of the frames' rows, whatever their order; they are registered already."""
+    """A fingerprint of the frames' rows, independent of their order; they must be registered."""
     filled = {name: _SUMS[name] for name, frame in frames.items() if frame.arrow.num_rows}
     found = connection.execute(_together(filled)).fetchall()
     sums: dict[str, list[tuple[int, str | None]]] = {
         name: [(0, None)]
         for name in TABLES
-        if name not in MAY_BE_LEFT_OUT  # as loads knew them
+        if name not in MAY_BE_LEFT_OUT  # which earlier versions' fingerprints lack
     }
     sums |= {name: [(count, total)] for name, count, total in found}
     return hashlib.sha256(json.dumps(sums, sort_keys=True).encode()).hexdigest()
@@ -168,7 +168,7 @@ def read_record(connection: duckdb.DuckDBPyConnection, session_id: str) -> LoadR
     found = connection.execute(
         "SELECT mark, status, content_hash, row_counts FROM loads WHERE session_id = ?",
         [session_id],
-    ).fetchall()  # all: a result that is not read to its end blocks the connection
+    ).fetchall()  # a result that is not read to its end blocks the connection
     for mark, status, content, counts in found:
         return LoadRecord(session_id, mark, status, content, json.loads(counts))
     return None
@@ -177,7 +177,7 @@ def read_record(connection: duckdb.DuckDBPyConnection, session_id: str) -> LoadR
 def write_record(
     connection: duckdb.DuckDBPyConnection, record: LoadRecord, restated: bool, at: datetime
 ) -> None:
-    """Notes the load, and counts it if it restated the session."""
+    """Records the load, and counts it if it restated the session."""
     counts = json.dumps(record.row_counts)
     connection.execute(
         """INSERT INTO loads VALUES (?, ?, ?, ?, ?, ?, ?)
