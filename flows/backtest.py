@@ -123,7 +123,7 @@ async def played_state(
     board: Board | None = None,
     read_state: ReadState = read_own_state,
 ) -> State[Any]:
-    """Plays the backtest and answers the state that its run shall end in.
+    """Plays the backtest and returns the final state for its run.
 
     Everything after `stop` is there for tests to replace.
     """
@@ -132,22 +132,22 @@ async def played_state(
     except OperatorError as refused:
         return Failed(message=str(refused))
     shown = board or PrefectBoard(f"backtest {options.config.stem}")
-    # Parts are tasks of the flow itself: from within a task, Prefect would send that one with them.
+    # The flow itself submits parts: from within a task, Prefect would send that task with them.
     played = play(playing.play) if isinstance(playing, Playing) else asyncio.to_thread(playing.play)
     await watch(playing, shown, asyncio.ensure_future(played))
-    said = playing.sentence()
-    # Once a run is being cancelled, Prefect's server accepts no other end.
+    text = playing.sentence()
+    # Once a run is being cancelled, Prefect's server accepts no other final state.
     if await last_state(read_state) in _CANCELLED:
-        return Cancelled(message=said)
+        return Cancelled(message=text)
     if playing.incomplete:
         return Failed(name="Incomplete", message=" ".join(playing.incomplete))
-    return Completed(name="Completed" if playing.is_whole else "StoppedEarly", message=said)
+    return Completed(name="Completed" if playing.is_whole else "StoppedEarly", message=text)
 
 
 def _ready(
     options: BacktestOptions, place: Path | str, stop: Stop, split: Split | None
 ) -> Playing | SweepPlaying:
-    """A backtest to be played; one with a sweep in parts."""
+    """The backtest to play; if it has a sweep, split into parts."""
     config = options.read()
     if split is not None and config.swept:
         return SweepPlaying(options, config, place, stop.event.is_set, split)

@@ -1,6 +1,6 @@
-"""Where a session is shown at Prefect: two artifacts kept up to date, and events.
+"""A session's display at Prefect: two artifacts kept up to date, and events.
 
-Every call may fail or be late while the server is away; whoever calls decides how long to wait.
+Every call may fail or be late while the server is away; the caller decides how long to wait.
 Artifacts are updated in place: a new one each minute would bury the run's page.
 """
 
@@ -26,19 +26,19 @@ Rows = Sequence[Mapping[str, str]]
 
 
 class Board(Protocol):
-    """What a session is shown on."""
+    """The display of a session."""
 
     async def show_progress(self, percent: float, text: str) -> None:
-        """Shows how far the session is (0 to 100), and how it stands."""
+        """Shows the session's progress (0 to 100) and state."""
 
     async def show_table(self, rows: Rows, text: str) -> None:
-        """Shows a row a strategy."""
+        """Shows a row for each strategy."""
 
 
 class PrefectBoard:
-    """The artifacts of the run that this code belongs to, of a coordinator called `name`.
+    """The artifacts of the run that executes this code, for a coordinator called `name`.
 
-    `progress` is what the key of the progress artifact begins with.
+    `progress` is the beginning of the progress artifact's key.
     """
 
     def __init__(self, name: str, *, progress: str = "session") -> None:
@@ -47,13 +47,13 @@ class PrefectBoard:
         self._table: UUID | None = None
 
     async def show_progress(self, percent: float, text: str) -> None:
-        """One progress artifact; if somebody deleted it, a new one."""
+        """Updates the progress artifact, or makes one if there is none."""
         if not await _updated(self._progress, percent, text):
             key = f"{self._kind}-{self._slug}"
             self._progress = await acreate_progress_artifact(percent, key, text)
 
     async def show_table(self, rows: Rows, text: str) -> None:
-        """One table artifact; if somebody deleted it, a new one."""
+        """Updates the table artifact, or makes one if there is none."""
         table = [dict(row) for row in rows]
         if not await _updated(self._table, json.dumps(table), text):
             key = f"strategies-{self._slug}"
@@ -61,10 +61,10 @@ class PrefectBoard:
 
 
 async def _updated(artifact: UUID | None, data: str | float, text: str) -> bool:
-    """Whether an artifact is there, and shows this now.
+    """Updates an artifact; False if it does not exist.
 
-    Asked of the server itself: Prefect's own function emits an event each time, and those of a day
-    would fill its database and the run's page with what nobody waits for.
+    This uses the server's API directly: Prefect's own function emits an event each time, and those
+    of a day would flood its database and the run's page.
     """
     if artifact is None:
         return False
@@ -80,9 +80,9 @@ async def _updated(artifact: UUID | None, data: str | float, text: str) -> bool:
 
 
 def emit(alert: Alert, account: str, coordinator: str, session_id: str = "") -> None:
-    """One event `multi-trader.<kind>` of the coordinator; queued, and sent by a thread.
+    """Queues an event `multi-trader.<kind>` of the coordinator, which a thread sends.
 
-    Outside of a run nobody is told: Prefect would start a server of its own for it.
+    Outside of a run it does nothing: Prefect would start a server of its own for the event.
     """
     if flow_run.get_id() is None:
         return
@@ -104,5 +104,5 @@ def emit(alert: Alert, account: str, coordinator: str, session_id: str = "") -> 
 
 
 def slug(name: str) -> str:
-    """A name as a part of an artifact's key: small letters, digits and dashes."""
+    """A name as part of an artifact's key: lower-case letters, digits and dashes."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-") or "session"

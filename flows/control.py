@@ -1,8 +1,8 @@
-"""The operator's hand in Prefect's UI: pause, flatten, reload, kill, and how things stand.
+"""The operator's commands in Prefect's UI: status, pause, resume, flatten, reload, kill, revive.
 
-It does what the command of the same name does, by the same way: the coordinator that runs is asked
-over its local socket, and the journal keeps what nobody answers. Never repeated by Prefect: whoever
-asks sees what became of it, and asks again.
+Each does the same as the command of its name: it asks the running coordinator over its local
+socket, or else writes to the journal. Prefect never repeats one: the operator sees the outcome and
+decides whether to ask again.
 """
 
 from __future__ import annotations
@@ -80,8 +80,8 @@ AccountNumber = Annotated[
 
 
 def _name() -> str:
-    asked = flow_run.get_parameters()
-    parts = ("control", asked.get("action") or "status", asked.get("strategy"))
+    parameters = flow_run.get_parameters()
+    parts = ("control", parameters.get("action") or "status", parameters.get("strategy"))
     return " ".join(str(part) for part in parts if part)
 
 
@@ -112,9 +112,9 @@ async def control(
     )
 
 
-async def show_status(rows: Rows, said: str) -> None:
+async def show_status(rows: Rows, text: str) -> None:
     """Puts the table of strategies on the run's page."""
-    await acreate_table_artifact([dict(row) for row in rows], STATUS_KEY, said)
+    await acreate_table_artifact([dict(row) for row in rows], STATUS_KEY, text)
 
 
 async def controlled_state(
@@ -126,7 +126,7 @@ async def controlled_state(
     account: str | None = None,
     publish: Publish = show_status,
 ) -> State[Any]:
-    """Does it, and answers the state that its run shall end in.
+    """Carries out an action and returns the final state for its run.
 
     `publish` is there for tests to replace.
     """
@@ -137,7 +137,7 @@ async def controlled_state(
         if action == "status":
             return await _status(operator.home, publish)
         if strategy:
-            told = await asyncio.to_thread(
+            outcome = await asyncio.to_thread(
                 control_one,
                 operator,
                 Act(action),
@@ -145,8 +145,8 @@ async def controlled_state(
                 account=account,
                 coordinator=coordinator,
             )
-            said = told.sentences()
-            return Completed(message=said) if told.is_whole else Failed(message=said)
+            text = outcome.sentences()
+            return Completed(message=text) if outcome.is_whole else Failed(message=text)
         return await asyncio.to_thread(_kill if action == "kill" else _revive, operator)
     except MultiTraderError as error:
         return Failed(message=str(error))
@@ -156,15 +156,15 @@ async def _status(home: Path, publish: Publish) -> State[Any]:
     unreadable: list[MultiTraderError] = []
     views = await asyncio.to_thread(read_status, home, unreadable=unreadable.append)
     running = [view for view in views if view.state == "running"]
-    nobody = "" if running else "No coordinator runs; the journals have: "
-    said = nobody + " ".join(map(_in_a_sentence, running or views))
+    prefix = "" if running else "No coordinator runs; the journals have: "
+    text = prefix + " ".join(map(_in_a_sentence, running or views))
     if views:
-        await publish(status_rows(running or views), said)
+        await publish(status_rows(running or views), text)
     else:
-        said = f"No session under {home} yet."
+        text = f"No session under {home} yet."
     if unreadable:
-        return Failed(message=" ".join([*(f"Not shown: {error}" for error in unreadable), said]))
-    return Completed(message=said)
+        return Failed(message=" ".join([*(f"Not shown: {error}" for error in unreadable), text]))
+    return Completed(message=text)
 
 
 def _in_a_sentence(view: StatusView) -> str:
@@ -174,25 +174,25 @@ def _in_a_sentence(view: StatusView) -> str:
 
 
 def _reload(wanted: ReloadClient) -> State[Any]:
-    """Shows the difference in the run's state, and applies just that."""
+    """Asks for the difference and applies exactly that; the run's state shows it."""
     try:
-        told = wanted.show()
-        if told.token:
-            told = wanted.apply(told)
+        answer = wanted.show()
+        if answer.token:
+            answer = wanted.apply(answer)
     except MultiTraderError as error:
         return Failed(message=str(error))
-    said = told.sentences()
-    return Completed(message=said) if told.done else Failed(message=said)
+    text = answer.sentences()
+    return Completed(message=text) if answer.done else Failed(message=text)
 
 
 def _kill(operator: Operator) -> State[Any]:
     left = kill(operator)
-    said = "\n".join(map(what_became_of, left))
+    text = "\n".join(map(what_became_of, left))
     whole = all(one.is_flat or one.closed for one in left)
-    return Completed(message=said) if whole else Failed(message=said)
+    return Completed(message=text) if whole else Failed(message=text)
 
 
 def _revive(operator: Operator) -> State[Any]:
     revived = [one.account for one in revive(operator) if one.was_killed]
-    said = f"Revived: {', '.join(revived)}. Strategies may buy again."
-    return Completed(message=said if revived else "No account is killed.")
+    text = f"Revived: {', '.join(revived)}. Strategies may buy again."
+    return Completed(message=text if revived else "No account is killed.")

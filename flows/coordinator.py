@@ -1,7 +1,7 @@
-"""One trading session: it starts, trades, ends by itself, and says truly how it ended.
+"""One trading session: it starts, trades, ends by itself, and reports how it ended.
 
-Plain async code and no task: Prefect never repeats what sends orders. A session is held by the
-account's lease and not by a concurrency limit of Prefect's, which kills its holder whenever the
+Plain async code without tasks: Prefect never repeats code that sends orders. The account's lease
+keeps sessions apart, not a concurrency limit of Prefect's, which kills its holder whenever the
 server restarts.
 """
 
@@ -90,7 +90,7 @@ async def coordinator(
 
 
 async def show_summary(outcome: SessionOutcome) -> None:
-    """Puts the summary on the run's page; that Prefect is away changes no session's end."""
+    """Puts the summary on the run's page; if Prefect is away, it is only logged."""
     try:
         await publish_summary(outcome)
     except PREFECT_AWAY as error:
@@ -112,7 +112,7 @@ async def session_state(
     send: Emit = emit,
     now: Now = utc_now,
 ) -> State[Any]:
-    """Runs the session and answers the state that its run shall end in.
+    """Runs the session and returns the final state for its run.
 
     Everything after `options` and `stop` is there for tests to replace.
     """
@@ -127,7 +127,7 @@ async def session_state(
     if outcome.summary:
         logging.getLogger(SUMMARY_LOG).info("\n%s", outcome.summary)
         await publish(outcome)
-    # Once a run is being cancelled, Prefect's server accepts no other end.
+    # Once a run is being cancelled, Prefect's server accepts no other final state.
     if await last_state(read_state) in _CANCELLED:
         return Cancelled(message=outcome.message)
     return named_state(outcome)
@@ -136,7 +136,7 @@ async def session_state(
 async def run_when_free(
     options: RunOptions, stop: Stop, run: RunSession, now: Now
 ) -> SessionOutcome:
-    """Runs the session, at crypto's handover as soon as the one that ends gives its lease back.
+    """Runs the session; at crypto's handover it first waits for the lease of the one that ends.
 
     Raises LeaseHeld if another coordinator keeps it.
     """
@@ -154,7 +154,7 @@ async def run_when_free(
 
 
 def name_of(options: RunOptions) -> str:
-    """The coordinator's name, as far as its configuration can be read."""
+    """The coordinator's name, or the file's if its configuration cannot be read."""
     if options.config is None:
         return default_config().name
     try:
@@ -164,7 +164,7 @@ def name_of(options: RunOptions) -> str:
 
 
 def named_state(outcome: SessionOutcome) -> State[Any]:
-    """The state whose name says how a session ended; the UI and the triggers read that name."""
+    """The state whose name is the session's outcome; the UI and the triggers read that name."""
     match outcome.status:
         case SessionEnd.COMPLETED:
             return Completed(message=outcome.message)

@@ -1,7 +1,7 @@
 """After a session: its journal becomes rows in the warehouse, a page, and the day's artifact.
 
-Safe to repeat, and wanted twice: once by the event of a coordinator's end, once by a plain
-schedule, because that event can come late or be lost when the server restarts. One at a time.
+It is safe to repeat, and is started twice: by the event of a coordinator's end and by a plain
+schedule, because that event can be late or lost when the server restarts. Loads run one at a time.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ CoordinatorState = Annotated[
 
 
 def _name() -> str:
-    asked = flow_run.get_parameters()
-    cause = str(asked.get("coordinator_state") or "").rpartition(".")[2]
+    parameters = flow_run.get_parameters()
+    cause = str(parameters.get("coordinator_state") or "").rpartition(".")[2]
     return f"end-of-day after {cause}" if cause else "end-of-day"
 
 
@@ -77,19 +77,19 @@ def cause_of(
     running: Collection[str] = (),
     kept_out: Sequence[Exception] = (),
 ) -> str:
-    """What a load followed, and what it left out, in Markdown; empty for one by schedule."""
-    said = []
+    """The cause of a load, and the sessions that it left out, in Markdown; '' if by schedule."""
+    sentences = []
     if run_id:
         ended = (state or "").rpartition(".")[2] or "unknown"
-        said.append(f"After [this coordinator's run](/runs/flow-run/{run_id}): **{ended}**.")
+        sentences.append(f"After [this coordinator's run](/runs/flow-run/{run_id}): **{ended}**.")
     if running:
-        said.append(f"Still traded, and loaded later: {', '.join(sorted(running))}.")
-    said += [f"**Not loaded:** {error}" for error in kept_out]
-    return " ".join(said)
+        sentences.append(f"Still traded, and loaded later: {', '.join(sorted(running))}.")
+    sentences += [f"**Not loaded:** {error}" for error in kept_out]
+    return " ".join(sentences)
 
 
 def newest_first(results: Iterable[LoadResult]) -> list[LoadResult]:
-    """Results by the date of their sessions, the latest first; of one date in the same order."""
+    """Results by the date of their sessions, the latest first; a date's keep their order."""
     return sorted(results, key=lambda one: one.session_id.partition(".")[0], reverse=True)
 
 
@@ -103,14 +103,14 @@ def loaded_state(
     running: Collection[str] = (),
     kept_out: Sequence[Exception] = (),
 ) -> State[Any]:
-    """The state that counts the sessions loaded; red while any of them, or an account, is not."""
+    """The state that counts loaded sessions; Failed if a session or an account is incomplete."""
     loaded = [result for result in results if is_news(result)]
     names = ", ".join(result.session_id for result in loaded)
     later = f" Still traded: {', '.join(sorted(running))}." if running else ""
     unchanged = len(results) - len(loaded)
-    said = f"{len(loaded)} loaded{f' ({names})' if names else ''}, {unchanged} unchanged.{later}"
+    text = f"{len(loaded)} loaded{f' ({names})' if names else ''}, {unchanged} unchanged.{later}"
     wrong = [result.message for result in results if result.status is LoadStatus.INCOMPLETE]
     wrong += [f"Not loaded: {error}" for error in kept_out]
     if wrong:
-        return Failed(name="Incomplete", message=" ".join([*wrong, said] if kept_out else wrong))
-    return Completed(message=said)
+        return Failed(name="Incomplete", message=" ".join([*wrong, text] if kept_out else wrong))
+    return Completed(message=text)

@@ -1,6 +1,6 @@
 """Crypto's handover at midnight UTC: the next session waits for the lease of the one that ends.
 
-Local time decides only how long to be patient; which date is traded, the broker's clock says.
+Local time decides only how long to wait; the broker's clock decides which date is traded.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from coordinator.core.values import is_crypto
 
 LEAD = timedelta(minutes=15)
 GRACE = timedelta(minutes=5)
-"""The session that ends may wait this long for its last orders' ends."""
+"""How long the ending session may wait for its last orders to end."""
 POLL_S = 2.0
 Now = Callable[[], datetime]
 
@@ -27,7 +27,7 @@ def utc_now() -> datetime:
 
 
 def patience_until(options: RunOptions, now: datetime) -> datetime | None:
-    """Until when to wait for a held lease: past midnight UTC if it is near, else None.
+    """The time until which to wait for a held lease: soon after a near midnight UTC, else None.
 
     Raises coordinator.errors.ConfigError if the configuration cannot be read.
     """

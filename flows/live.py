@@ -1,8 +1,8 @@
-"""What Prefect's pages see of a session while it trades: progress, a table, and events.
+"""A session on Prefect's pages while it trades: progress, a table, and events.
 
-An observer beside the session: it reads and hands out nothing. Prefect away, slow or failing costs
-a line in the log; what is shown catches up when it is back. Both the broker's clock and ours limit
-how often, so that a fast simulated day writes as little as a real one.
+This is an observer of the session: it only reads. If Prefect is away, slow or failing, that costs a
+line in the log, and the pages catch up when it is back. Updates are limited by the broker's clock
+and by ours, so that a fast simulated day writes as little as a real one.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from flows.showing import percent_gone, state_sentence, strategy_rows, stream_se
 
 PROGRESS, LEAST_PROGRESS_S = timedelta(minutes=1), 5.0
 TABLE, LEAST_TABLE_S = timedelta(minutes=5), 15.0
-"""Broker time between two updates, and at least so many local seconds."""
+"""Broker time between two updates, and the least local seconds."""
 LOOK_S = 1.0
 PATIENCE_S, LAST_PATIENCE_S = 10.0, 3.0
 """Local seconds that one update may take, and the last ones together."""
@@ -38,26 +38,26 @@ Emit = Callable[[Alert, str, str, str], None]
 
 
 class Alarming(Protocol):
-    """Tells of alerts on the loop."""
+    """Calls listeners with alerts, on the loop."""
 
     def listen(self, listener: Callable[[Alert], None]) -> None:
-        """Tell of every alert from now on."""
+        """Call `listener` with every alert from now on."""
 
 
 class Watched(Protocol):
-    """A running session, as far as it can be looked at."""
+    """A running session, as far as an observer can read it."""
 
     @property
     def alarms(self) -> Alarming:
-        """Who tells of its alerts."""
+        """The source of its alerts."""
 
     def view(self) -> LiveView:
-        """How it stands now."""
+        """Its current state."""
 
 
 @dataclass(slots=True)
 class Due:
-    """Says when something is due again, by the broker's clock and by ours."""
+    """Limits how often something is done, by the broker's clock and by ours."""
 
     broker: timedelta
     least_s: float
@@ -69,7 +69,7 @@ class Due:
         return self._shown is None or now_s - self._shown_s >= self.least_s
 
     def take(self, at: datetime, now_s: float) -> bool:
-        """Whether it is due at `at` of the broker's clock; it counts as done then."""
+        """Whether it is due at `at` by the broker's clock; if so, it counts as done."""
         if not self.is_near(now_s) or (self._shown and at - self._shown < self.broker):
             return False
         self._shown, self._shown_s = at, now_s
@@ -78,39 +78,39 @@ class Due:
 
 @dataclass(slots=True)
 class Outbox:
-    """Alerts that wait to be emitted: of one thing the newest, each thing at most so often."""
+    """Alerts that wait to be emitted: the newest of each subject, spaced by `spacing_s`."""
 
     spacing_s: float = SPACING_S
     _waiting: dict[tuple[str, str], Alert] = field(default_factory=dict)
     _sent: dict[tuple[str, str], tuple[float, Alert]] = field(default_factory=dict)
 
     def put(self, alert: Alert) -> None:
-        """Take an alert; one about the same thing that still waits is replaced."""
-        thing = _thing(alert)
-        if thing in self._waiting or len(self._waiting) < MOST_WAITING:
-            self._waiting[thing] = alert
+        """Add an alert; it replaces a waiting one with the same subject."""
+        subject = _subject(alert)
+        if subject in self._waiting or len(self._waiting) < MOST_WAITING:
+            self._waiting[subject] = alert
 
     def take(self, now_s: float) -> Iterator[Alert]:
-        """The alerts that may be emitted now; of a stream, only what was not its last news."""
-        for thing, alert in list(self._waiting.items()):
-            sent_s, last = self._sent.get(thing, (float("-inf"), None))
+        """The alerts that may be emitted now; a stream's state only if it differs from the last."""
+        for subject, alert in list(self._waiting.items()):
+            sent_s, last = self._sent.get(subject, (float("-inf"), None))
             if now_s - sent_s < self.spacing_s:
                 continue
-            del self._waiting[thing]
-            if not (thing[0] == _STREAM and last and last.kind is alert.kind):
-                self._sent[thing] = now_s, alert
+            del self._waiting[subject]
+            if not (subject[0] == _STREAM and last and last.kind is alert.kind):
+                self._sent[subject] = now_s, alert
                 yield alert
 
 
-def _thing(alert: Alert) -> tuple[str, str]:
-    """What an alert is about; a stream's loss and return are about one thing."""
+def _subject(alert: Alert) -> tuple[str, str]:
+    """The subject of an alert; a stream's loss and return have the same."""
     lost_or_back = alert.kind in (AlertKind.STREAM_LOST, AlertKind.STREAM_BACK)
     return (_STREAM if lost_or_back else alert.kind.value), alert.subject
 
 
 @contextlib.asynccontextmanager
 async def shown_at_prefect(session: Watched) -> AsyncIterator[None]:
-    """An observer of a session: shows it on its run's page while it trades."""
+    """The session's observer: shows it on its run's page while it trades."""
     async with shown(session, PrefectBoard(session.view().coordinator), emit):
         yield
 
@@ -124,7 +124,7 @@ async def shown(
     look_s: float = LOOK_S,
     monotonic: Callable[[], float] = time.monotonic,
 ) -> AsyncIterator[None]:
-    """Shows a session on a board and sends its alerts; at the end its last state."""
+    """Shows a session on a board and sends its alerts; at the end shows its last state."""
     outbox = Outbox()
     session.alarms.listen(outbox.put)
     for alert in standing(session.view()):
@@ -145,13 +145,13 @@ async def shown(
 
 
 def standing(view: LiveView) -> Iterator[Alert]:
-    """What holds the session back as it begins: an earlier process may have told, or died."""
-    for told in troubles(view):
-        yield Alert(view.at, AlertKind.HALT, told, told)
+    """Alerts for halts from before the session, which an earlier process may not have sent."""
+    for trouble in troubles(view):
+        yield Alert(view.at, AlertKind.HALT, trouble, trouble)
 
 
 class Screen:
-    """A session's two artifacts. What cannot be shown now is shown later."""
+    """A session's two artifacts, kept up to date; an update that fails is made up for later."""
 
     def __init__(self, session: Watched, board: Board, monotonic: Callable[[], float]) -> None:
         self._session, self._board, self._monotonic = session, board, monotonic
@@ -160,7 +160,7 @@ class Screen:
         self._away = False
 
     async def keep_up(self, look_s: float) -> None:
-        """Shows the session again and again, until cancelled."""
+        """Shows the session whenever it is due, until cancelled."""
         while True:
             now_s = self._monotonic()
             if self._progress.is_near(now_s) or self._table.is_near(now_s):
@@ -168,7 +168,7 @@ class Screen:
             await asyncio.sleep(look_s)
 
     async def show_last(self) -> None:
-        """Shows how the session stands at its end."""
+        """Shows the session's last state."""
         view = self._session.view()
         await self._attempt(self._both(view), LAST_PATIENCE_S)
 
@@ -192,7 +192,7 @@ class Screen:
         try:
             async with asyncio.timeout(patience_s):
                 await showing
-        except Exception as error:  # whatever Prefect raises is no affair of trading
+        except Exception as error:  # no error of Prefect may disturb trading
             if not self._away:
                 _log.warning("Prefect does not show the session (%s): it goes on", _named(error))
             self._away = True
@@ -221,21 +221,21 @@ def _send_due(session: Watched, outbox: Outbox, send: Emit, now_s: float) -> Non
 
 
 def tell(alert: Alert, send: Emit, account: str, coordinator: str, session_id: str = "") -> None:
-    """Sends one alert; that Prefect does not take it changes nothing."""
+    """Sends one alert; a failure of Prefect is only logged."""
     try:
         send(alert, account, coordinator, session_id)
-    except Exception as error:  # whatever Prefect raises is no affair of trading
+    except Exception as error:  # no error of Prefect may disturb trading
         _log.warning("Prefect was not told of %s (%s)", alert.kind.value, _named(error))
 
 
 def refused_start(coordinator: str, reason: str, send: Emit = emit) -> None:
-    """Sends that a session was not started, and why; its account may not be known."""
+    """Sends that a session's start was refused, and why; its account may not be known."""
     alert = Alert(datetime.now(UTC), AlertKind.REFUSED_START, coordinator, reason)
     tell(alert, send, "unknown", coordinator)
 
 
 def differs_at_the_end(outcome: SessionOutcome, coordinator: str, send: Emit = emit) -> None:
-    """Sends that the last look at the account found differences, if it did."""
+    """Sends a discrepancy if the session's last check of the account found differences."""
     if outcome.discrepancies:
         reason = f"{outcome.discrepancies} differences at the end: see the day's report."
         alert = Alert(datetime.now(UTC), AlertKind.DISCREPANCY, "account", reason)

@@ -1,7 +1,7 @@
-"""What a run is asked for: a configuration's path and a few flat overrides; the forms' titles.
+"""The parameters of runs: a configuration's path and a few flat overrides, with the forms' titles.
 
-Prefect replaces a whole model when one of its fields is overridden, so every parameter is flat. No
-key or secret is among them: credentials reach the coordinator by the worker's environment alone.
+Prefect replaces a whole model when one of its fields is overridden, so every parameter is flat.
+None is a key or secret: credentials reach the coordinator through the worker's environment alone.
 """
 
 from __future__ import annotations
@@ -118,13 +118,13 @@ def run_options(
 
 
 def let_coordinator_speak() -> None:
-    """Lets the coordinator's INFO lines reach the run's page: Prefect adds the way, no level."""
+    """Lets the coordinator's INFO lines reach the run's page: Prefect adds a handler, no level."""
     logging.getLogger("coordinator").setLevel(logging.INFO)
 
 
 def run_name(flow_name: str, parameters: dict[str, Any]) -> str:
-    """What a run is called in the UI: flow, configuration, and the date where one was asked for."""
+    """A run's name in the UI: flow, configuration, and the date and recovery if given."""
     stem = re.sub(r"\.json$", "", str(parameters.get("config") or "")).rpartition("/")[2]
-    asked = parameters.get("session_date")
+    day = parameters.get("session_date")
     again = f"recovery {parameters['recovery']}" if parameters.get("recovery") else None
-    return " ".join(str(part) for part in (flow_name, stem, asked, again) if part)
+    return " ".join(str(part) for part in (flow_name, stem, day, again) if part)

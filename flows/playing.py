@@ -1,6 +1,6 @@
-"""A backtest while it is played, and what a run's page shows of it.
+"""A backtest being played, and its run's page.
 
-It is played on a thread; the loop beside it reads a number and finished days, and changes nothing.
+It is played on a thread; the loop reads only its progress and finished days.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from warehouse import LoadStatus, Store, load_session
 
 SHOWN_EVERY_S = 5.0
 PATIENCE_S = 10.0
-"""Local seconds between two looks at a backtest, and that one update of its page may take."""
+"""Local seconds between two updates of a backtest's page, and that one update may take."""
 _log = logging.getLogger("coordinator.flow")
 
 
 class Playing:
-    """Plays `test` into the warehouse at `place` until it is over or `stopped` says yes."""
+    """Plays `test`, loading it into the warehouse at `place`, until it is over or `stopped`."""
 
     def __init__(self, test: Backtest, place: Path | str, stopped: Callable[[], bool]) -> None:
         self.test = test
@@ -32,11 +32,11 @@ class Playing:
         self.tally = Tally()
         self.minutes = 0
         self.incomplete: list[str] = []
-        """What was put into quarantine, a sentence a session."""
+        """A sentence for each session with rows in quarantine."""
         self._stopped = stopped
 
     def play(self) -> None:
-        """Play; each session is in the warehouse before the next one begins. Blocking."""
+        """Play; each session is loaded before the next one begins. Blocking."""
         for session in self.test.play(self._advance, self._stopped):
             with Store.open(self.place, on_wait=_log.info) as store:
                 result = load_session(store, session)
@@ -52,11 +52,11 @@ class Playing:
 
     @property
     def percent(self) -> float:
-        """How much of the market's time has been played, 0 to 100."""
+        """The share of the market's time that has been played, 0 to 100."""
         return round(100 * self.minutes / self.test.minutes, 1)
 
     def sentence(self) -> str:
-        """How far it is, what it came to, and where it is kept."""
+        """Progress, P&L, and the account in the warehouse."""
         tally = self.tally
         days = f", {tally.first} to {tally.last}" if tally.sessions else ""
         failed = (f" **Warning:** {o.in_words(tally.sessions)}" for o in tally.failing.values())
@@ -75,21 +75,21 @@ class Playing:
 
 
 class Shown(Protocol):
-    """What a run's page shows of something that is played."""
+    """A backtest or sweep that a run's page shows."""
 
     @property
     def percent(self) -> float:
-        """How much of it has been played, 0 to 100."""
+        """The share that has been played, 0 to 100."""
 
     def sentence(self) -> str:
-        """How far it is, and what it came to."""
+        """Progress and result."""
 
     def rows(self) -> list[dict[str, str]]:
-        """Its table, as far as there is something to show."""
+        """Its table; empty while there is nothing to show."""
 
 
 async def show(playing: Shown, board: Board) -> None:
-    """Bring the page up to date; Prefect away or slow disturbs no backtest."""
+    """Bring the page up to date; a slow or missing Prefect does not disturb the backtest."""
     try:
         async with asyncio.timeout(PATIENCE_S):
             await board.show_progress(playing.percent, playing.sentence())
@@ -100,7 +100,7 @@ async def show(playing: Shown, board: Board) -> None:
 
 
 async def watch(playing: Shown, board: Board, task: asyncio.Future[None]) -> None:
-    """Show a backtest until its task is over, and once more then.
+    """Show a backtest until its task is over, and once more at the end.
 
     Raises what the task raised.
     """

@@ -1,7 +1,7 @@
-"""Which runs have a process on this machine, where server, worker and runs live together.
+"""The runs that have a process on this machine, where server, worker and runs live together.
 
-What Prefect believes of a run can be wrong both ways: a killed one may be Running for long, and
-one that is Cancelled or Crashed may still write its journal.
+Prefect's state of a run can be wrong both ways: a killed run may stay Running for long, and one
+that is Cancelled or Crashed may still write its journal.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _RUN_ID = re.compile(rb"PREFECT__FLOW_RUN_ID=([0-9a-f-]{36})")
 
 
 def runs_with_a_process() -> set[UUID]:
-    """The runs that a process of ours on this machine was started for."""
+    """The runs that a running process of our user belongs to."""
     found = set()
     for file in Path("/proc").glob("[0-9]*/environ"):
         try:

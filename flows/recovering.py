@@ -1,7 +1,8 @@
-"""Whether a recovery is still wanted: its crash may be long over when Prefect starts it.
+"""Decides whether a recovery is still needed when Prefect starts it.
 
-After a restart of its server Prefect acts on a crash up to a quarter of an hour late, and by then
-the session may have been recovered, and ended or cancelled by its user. That is not taken up again.
+After a restart of its server Prefect acts on a crash up to a quarter of an hour late. By then the
+session may have been recovered already, and have ended or been cancelled by its user; such a
+session is not started again.
 """
 
 from __future__ import annotations
@@ -29,9 +30,9 @@ _ENDED = [StateType.COMPLETED, StateType.CANCELLED, StateType.CRASHED, StateType
 
 
 async def ended_since_crash() -> str | None:
-    """Why the recovery that this run is has become needless; None if it is wanted.
+    """Why this run's recovery is no longer needed; None if it is.
 
-    Who cannot be asked (Prefect is away) says nothing against it.
+    While Prefect is away it counts as needed.
     """
     own = deployment.id
     if own is None:
@@ -52,7 +53,7 @@ async def ended_since_crash() -> str | None:
 
 
 def needless(newest_first: Iterable[FlowRun], parameters: Mapping[str, Any]) -> str | None:
-    """Why no crash of the same session is left to recover: its last run ended in order."""
+    """Why no crash of the session is left to recover: its last run ended in order; else None."""
     for run in newest_first:
         if _session(run.parameters) != _session(parameters):
             continue

@@ -1,7 +1,7 @@
-"""When a session may be loaded: once it has its end in the journal, or its writer is gone.
+"""A session may be loaded once its end is in the journal, or its writer is gone.
 
-Never the account's lease as such: the next session may hold it already. A run that Prefect calls
-cancelled can live on for a while, and one that crashed may have been taken up again.
+The account's lease alone does not tell: the next session may hold it already. Nor does Prefect: a
+run that it calls cancelled can live on for a while, and a crashed one may have been recovered.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ from coordinator.errors import OperatorError
 from flows.stopping import PREFECT_AWAY
 
 PATIENCE_S = 120.0
-"""How long the writer of the session that caused a load may take to end it."""
+"""Seconds that the writer of the session that caused a load may take to end it."""
 _POLL_S = 1.0
 
 Running = Callable[[], Mapping[str, str]]
-"""Answers the sessions that are traded now, with their coordinators."""
+"""Returns the sessions that are traded now, with their coordinators."""
 
 
 @contextmanager
 def alone(lock: Path) -> Iterator[None]:
-    """Waits until no other load runs; the kernel ends the wait if the other dies."""
+    """Waits until no other load runs; the kernel releases the lock of one that dies."""
     lock.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle = os.open(lock, os.O_CREAT | os.O_RDWR, 0o600)
     try:
@@ -47,7 +47,7 @@ def wait_for_end(
     patience_s: float = PATIENCE_S,
     poll_s: float = _POLL_S,
 ) -> Mapping[str, str]:
-    """Waits while `coordinator` trades; answers what is still traded then, by anybody."""
+    """Waits while `coordinator` trades; returns all sessions that are still traded then."""
     end_s = time.monotonic() + patience_s
     while True:
         now = running()
@@ -57,7 +57,7 @@ def wait_for_end(
 
 
 def run_id_of(resource: str | None) -> UUID | None:
-    """The run in `prefect.flow-run.<uuid>`, as a trigger names it; None if there is none."""
+    """The id in `prefect.flow-run.<uuid>`, the form that a trigger gives; None if there is none."""
     try:
         return UUID((resource or "").rpartition(".")[2])
     except ValueError:
@@ -65,7 +65,7 @@ def run_id_of(resource: str | None) -> UUID | None:
 
 
 def coordinator_of(run_id: UUID) -> str | None:
-    """The name of the coordinator that a run was started for; None where nobody can say."""
+    """The name of the coordinator that a run was started for; None if it cannot be found."""
     try:
         with get_client(sync_client=True) as client:
             config = client.read_flow_run(run_id).parameters.get("config")

@@ -15,16 +15,16 @@ _TRADING = "trading"
 
 
 def percent_gone(view: LiveView) -> float:
-    """How much of the session's time is over, 0 to 100."""
+    """The share of the session's time that has passed, 0 to 100."""
     whole = (view.closes_at - view.opens_at).total_seconds()
     gone = (view.at - view.opens_at).total_seconds()
     return round(min(max(100 * gone / whole, 0.0), 100.0), 1) if whole > 0 else 100.0
 
 
 def state_sentence(view: LiveView) -> str:
-    """The session in one paragraph of Markdown: what is wrong first, then money, then streams.
+    """The session in one paragraph of Markdown: troubles first, then money, then streams.
 
-    A card shows the first thirty letters of it.
+    A card shows its first thirty letters.
     """
     orders = sum(one.open_orders for one in view.strategies)
     gain = dollars(view.day_pnl, signed=True)
@@ -33,7 +33,7 @@ def state_sentence(view: LiveView) -> str:
 
 
 def troubles(view: LiveView) -> list[str]:
-    """What holds trading back, a sentence each; empty while all is well."""
+    """A sentence for each halt of trading; empty while all is well."""
     found = ["**⚠ KILLED: nothing is bought.**"] if view.killed else []
     found += [f"**⚠ Frozen:** {plain(note)}." for note in view.frozen.values()]
     found += [
@@ -45,7 +45,7 @@ def troubles(view: LiveView) -> list[str]:
 
 
 def stream_sentence(view: LiveView) -> str:
-    """When this was, each stream and its state, and the tickers whose bars do not come."""
+    """The time of the view, each stream's state, and the tickers without bars."""
     streams = ", ".join(f"{name} {state}" for name, state in view.streams.items())
     bar = f"last bar {view.last_bar:%H:%M}" if view.last_bar else "no bar yet"
     blind = f" No bars of {', '.join(sorted(view.blind))}." if view.blind else ""
@@ -53,12 +53,12 @@ def stream_sentence(view: LiveView) -> str:
 
 
 def strategy_rows(view: LiveView) -> list[dict[str, str]]:
-    """A row a strategy: its money, what it holds, and how much of its limits is used."""
+    """A row for each strategy: its money, positions, and use of its limits."""
     return [_row(one, view.limits.get(one.name, _NO_LIMITS)) for one in view.strategies]
 
 
 def status_rows(views: Iterable[StatusView]) -> list[dict[str, str]]:
-    """A row a strategy of every coordinator's newest session, whether it runs or not."""
+    """A row for each strategy of every coordinator's newest session, running or not."""
     rows = []
     for view in views:
         limits = view.live.limits if view.live else {}
@@ -72,7 +72,7 @@ def status_rows(views: Iterable[StatusView]) -> list[dict[str, str]]:
 
 
 def _row(one: StrategyView, limits: Limits) -> dict[str, str]:
-    """Narrow columns first: the page cuts off what is far to the right."""
+    """A strategy's row; narrow columns come first, because the page cuts off the right ones."""
     most = _UNLIMITED if limits.max_daily_trades is None else limits.max_daily_trades
     return {
         "Strategy": one.name,
@@ -102,20 +102,20 @@ def _loss(day_pnl: Decimal, most: Decimal | None) -> str:
 
 
 def dollars(amount: Decimal, *, signed: bool = False) -> str:
-    """'$1,234.50', '-$0.50'; with a plus in front of a gain where `signed`."""
+    """'$1,234.50', '-$0.50'; if `signed`, a gain has a plus."""
     cents = abs(amount).quantize(Decimal("0.01"))
     minus = "-" if amount < 0 and cents else ""
     return f"{minus or ('+' if signed and cents else '')}${cents:,}"
 
 
 def one_line(text: str, most: int = 300) -> str:
-    """Somebody else's words on one line, not too many of them."""
+    """A foreign text on one line, cut to `most` letters."""
     words = " ".join(text.split())
     return words if len(words) <= most else f"{words[:most]}..."
 
 
 def plain(text: str) -> str:
-    """Somebody else's words on one line, without what Markdown would make of them."""
+    """A foreign text on one line, with Markdown's signs escaped."""
     words = one_line(text)
     for sign in "\\`*_|<>[]":
         words = words.replace(sign, " " if sign in "<>|" else f"\\{sign}")

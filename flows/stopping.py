@@ -1,9 +1,9 @@
-"""How a running session learns that it shall end: a signal, or its own run's state at Prefect.
+"""Stop requests for a running session: by a signal, or by its run's state at Prefect.
 
-The coordinator owns its stop. Prefect's own handlers raise inside whatever frame runs, and after
-an outage of the server its cancellation never arrives; so the run watches its state itself, and
-whoever cannot be asked (server down) changes nothing: trading goes on. A run that is called
-crashed while it lives was only not heard, while the server was away; it says so and goes on.
+Prefect's own handlers raise inside whatever frame is running, and after an outage of the server its
+cancellation never arrives; so the run handles signals and polls its state itself. While the server
+is down, trading goes on. A living run that Prefect calls crashed was only unheard during an outage;
+it sets itself Running again and goes on.
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ POLL_S = 10.0
 AWAY_AT_END_S = 900.0
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 PREFECT_AWAY = (httpx.HTTPError, PrefectException, OSError, RuntimeError)
-"""What asking Prefect may raise while its server is away."""
+"""The errors of a request to Prefect while its server is away."""
 _log = logging.getLogger("coordinator.flow")
 
 ReadState = Callable[[], Awaitable[StateType | None]]
-"""Answers the run's state at Prefect, None where it has none; may raise while Prefect is away."""
+"""Returns the run's state at Prefect, None if it has none; may raise while Prefect is away."""
 
 SayAlive = Callable[[], Awaitable[None]]
-"""Tells Prefect that this run, which it takes for crashed, runs."""
+"""Tells Prefect that this run is running, not crashed."""
 
 
 class Stop:
-    """A wish to end the session: `event` is set, `reason` says why; the first reason stays."""
+    """A request to end the session: `event` is set by it, and the first `reason` is kept."""
 
     def __init__(self) -> None:
         self.event = asyncio.Event()
         self.reason: str | None = None
 
     def fire(self, reason: str) -> None:
-        """Asks the session to end, for a signal's name or a state's."""
+        """Asks the session to end; `reason` is a signal's name or a state's."""
         if self.reason is None:
             self.reason = reason
             _log.info("Asked to stop (%s): ending the session", reason)
@@ -55,7 +55,7 @@ class Stop:
 
 
 async def read_own_state() -> StateType | None:
-    """The state of the run that this code belongs to; None outside of a run."""
+    """The state of the run that executes this code; None outside of a run."""
     run_id = flow_run.get_id()
     if run_id is None:
         return None
@@ -65,7 +65,7 @@ async def read_own_state() -> StateType | None:
 
 
 async def say_alive() -> None:
-    """Makes this run Running again at Prefect; no rule of its own leads back from Crashed."""
+    """Makes this run Running again at Prefect, by force: no transition leads back from Crashed."""
     async with get_client() as client:
         state: State[Any] = Running(message="It was not heard for a while, and runs.")
         await client.set_flow_run_state(UUID(str(flow_run.get_id())), state, force=True)
@@ -83,8 +83,8 @@ async def state_or_none(read_state: ReadState) -> StateType | None:
 async def last_state(read_state: ReadState, poll_s: float = POLL_S) -> StateType | None:
     """The run's state once Prefect answers; None if it stays away for a quarter of an hour.
 
-    The session is over by then and its books are kept. A run that ended now would have done its
-    work and be called crashed.
+    The session is over by then and its books are safe, but a run that ended while Prefect is away
+    would be called crashed.
     """
     for look in itertools.count():
         try:
@@ -104,7 +104,7 @@ async def stop_signal(
 ) -> AsyncIterator[Stop]:
     """Yields a Stop that SIGTERM, SIGINT, or any state but Running and Crashed at Prefect fires.
 
-    The handlers that were there before come back at the end.
+    The previous signal handlers are restored at the end.
     """
     stop, loop = Stop(), asyncio.get_running_loop()
     before = {number: signal.getsignal(number) for number in _SIGNALS}

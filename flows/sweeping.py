@@ -1,6 +1,6 @@
-"""A sweep while it is played by several processes, and what its run's page shows of it.
+"""A sweep played by several processes, and its run's page.
 
-Whatever the split, the rows are the same: the variants share nothing but bars.
+The rows do not depend on the split: the variants share nothing but bars.
 """
 
 from __future__ import annotations
@@ -18,25 +18,25 @@ from flows.showing import dollars
 from warehouse import LoadResult, LoadStatus, Store, add_details, load_session, ranked
 
 LOOK_EVERY_S = 1.0
-"""Local seconds between two looks for sessions that all parts have played."""
+"""Local seconds between two checks for sessions that all parts have played."""
 SHOWN = 20
 _log = logging.getLogger("coordinator.flow")
 
 
 class Future(Protocol):
-    """A part that is played elsewhere."""
+    """A part that another process plays."""
 
     def result(self, timeout: float | None = None) -> int:
-        """How many sessions it played; raises what it raised, or TimeoutError after `timeout` s."""
+        """The sessions it has played; raises its error, or TimeoutError after `timeout` seconds."""
 
 
 Start = Callable[[BacktestOptions, int, int, Path], Future]
-"""Begins a part: options, its number, how many there are, and the folder."""
+"""Starts a part, given the options, its number, the number of parts, and the folder."""
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """How a sweep is played: in how many parts, and how many of the best by which measure."""
+    """How a sweep is played: the number of parts, and how many best ones by `by` are kept."""
 
     parts: int
     keep: int
@@ -45,9 +45,10 @@ class Split:
 
 
 class SweepPlaying:
-    """Plays a sweep in parts into the warehouse at `place` until it is over or stopped.
+    """Plays a sweep in parts, loading it into the warehouse at `place`, until it is over or
+    stopped.
 
-    Then the best of its variants are played again for their details.
+    Then the best variants are played again for their details.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class SweepPlaying:
     ) -> None:
         self.sweep = Sweep(options, config)
         self.incomplete: list[str] = []
-        """What was put into quarantine, a sentence a session."""
+        """A sentence for each session with rows in quarantine."""
         self.sessions = self.detailed = 0
         self._options, self._place, self._stopped = options, place, stopped
         self._split = replace(split, parts=min(split.parts, len(config.enabled)))
@@ -68,7 +69,7 @@ class SweepPlaying:
         self._ranked: Sequence[dict[str, Any]] = ()
 
     def play(self) -> None:
-        """Play; each session is in the warehouse as soon as all parts have played it. Blocking."""
+        """Play; each session is loaded as soon as all parts have played it. Blocking."""
         with tempfile.TemporaryDirectory(prefix="sweep-") as folder:
             self._play_parts(Path(folder))
         if not self.sessions:
@@ -88,11 +89,11 @@ class SweepPlaying:
 
     @property
     def percent(self) -> float:
-        """How much of the sweep has been played, 0 to 100."""
+        """The share of the sweep that has been played, 0 to 100."""
         return round(100 * self._share, 1)
 
     def sentence(self) -> str:
-        """How far it is, what is best, and where it is kept."""
+        """Progress, the best variant, and the account in the warehouse."""
         best = ""
         if self._ranked:
             best = f" Best by {self._split.by}: **{self._ranked[0]['strategy']}**."

@@ -1,4 +1,4 @@
-"""Before a session: its history is fetched once, so that the coordinator starts warm."""
+"""Before a session: fetches its history once, so that the coordinator starts warm."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ async def warmup(
 
 
 async def fetch_all(warm_up: WarmUp, name: str) -> WarmupOutcome:
-    """Fetches batch after batch, a task each, and writes one file at the end."""
+    """Fetches batch after batch, each as a task, and writes one file at the end."""
     board, fetched = PrefectBoard(name, progress="warmup"), dict[str, int]()
     for batch in batches(warm_up.tickers):
         fetched |= await fetch_history(warm_up, batch)
@@ -87,19 +87,19 @@ async def fetch_all(warm_up: WarmUp, name: str) -> WarmupOutcome:
 
 
 def batches(tickers: Sequence[str]) -> list[list[str]]:
-    """The tickers in at most ten parts of one size, in their order."""
+    """The tickers in at most ten batches of equal size, in their order."""
     size = max(-(-len(tickers) // MOST_BATCHES), 1)
     return [list(tickers[at : at + size]) for at in range(0, len(tickers), size)]
 
 
 def fetched_sentence(fetched: Mapping[str, int]) -> str:
-    """How many bars there are of each ticker so far."""
+    """The bars of each ticker so far, as a sentence."""
     each = ", ".join(f"{ticker} {bars:,}" for ticker, bars in fetched.items())
     return f"{sum(fetched.values()):,} bars: {each}."
 
 
 def warmed_state(outcome: WarmupOutcome) -> State[Any]:
-    """The state that says what was fetched, or that there is no session to warm up for."""
+    """The run's final state: the bars fetched, or MarketClosed if there is no session."""
     if outcome.session_date is None:
         return Completed(name="MarketClosed", message="No session today: nothing to fetch.")
     total, tickers = sum(outcome.bars.values()), len(outcome.bars)

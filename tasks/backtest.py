@@ -1,4 +1,4 @@
-"""Backtests: recorded sessions, played beside the loop."""
+"""Backtests: recorded sessions, played on a thread or in processes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from coordinator.backtest import BacktestOptions, play_part
 
 @task(name="play sessions", cache_policy=NO_CACHE, persist_result=False)
 async def play_sessions(play: Callable[[], None]) -> None:
-    """Plays to the end or to a stop, on a thread, so that the loop hears one meanwhile."""
+    """Plays to the end or to a stop, on a thread, so that the loop can receive the stop."""
     await asyncio.to_thread(play)
 
 
@@ -25,5 +25,5 @@ async def play_sessions(play: Callable[[], None]) -> None:
     persist_result=False,
 )
 def play_part_of_sweep(options: BacktestOptions, part: int, parts: int, folder: Path) -> int:
-    """Plays one part of a sweep in a process of its own; answers how many sessions."""
+    """Plays one part of a sweep in a process of its own; returns the number of sessions."""
     return play_part(options, part, parts, folder)

@@ -22,11 +22,11 @@ from tasks.repeats import may_pass
     persist_result=False,
 )
 async def fetch_history(warm_up: WarmUp, tickers: Sequence[str]) -> Mapping[str, int]:
-    """Some tickers' bars; answers how many there are of each."""
+    """Fetches some tickers' bars; returns the number of each."""
     return await asyncio.to_thread(warm_up.fetch, tickers)
 
 
 @task(name="write warm-up file", cache_policy=NO_CACHE, persist_result=False)
 async def write_history(warm_up: WarmUp) -> WarmupOutcome:
-    """Everything that was fetched, in the account's warm-up file, whole or not at all."""
+    """Writes all fetched bars to the account's warm-up file, atomically."""
     return await asyncio.to_thread(warm_up.write)

@@ -1,4 +1,4 @@
-"""The day in Markdown, read back from the warehouse: what is wrong first, then what was earned."""
+"""The day in Markdown, read from the warehouse: discrepancies first, then profit and loss."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class DayText:
 def read_day(
     location: Path | str, results: Sequence[LoadResult], pages: Sequence[Path], cause: str = ""
 ) -> DayText:
-    """The day of all `results`; `cause` says what it follows. Raises the warehouse's errors."""
+    """The day of all `results`; `cause` is the load's cause. Raises the warehouse's errors."""
     said = [cause] if cause else []
     if not results:
         nothing = "The journals hold nothing new."
@@ -74,7 +74,7 @@ def _session(store: Store, result: LoadResult) -> str:
 
 
 def _image(svg: str) -> str:
-    """A picture inside the Markdown: Prefect's pages show it, and fetch nothing for it."""
+    """A picture embedded in the Markdown, which Prefect's pages show without fetching anything."""
     return f"![equity](data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()})"
 
 

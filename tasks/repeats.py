@@ -1,4 +1,4 @@
-"""What is worth repeating: the broker's and the machine's faults, never the operator's."""
+"""Decides which failed tasks are repeated: faults of broker or machine, never the operator's."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _PASSING = (BrokerUnavailable, WarehouseLocked, ConnectionError, TimeoutError)
 
 
 async def may_pass(_task: Any, _run: Any, state: Any) -> bool:
-    """Whether a failed task is to be tried again: only what time alone may heal."""
+    """Whether to retry a failed task: only if its error may pass with time."""
     try:
         await state.aresult()
     except _PASSING:
         return True
-    except Exception:  # whatever else it was will be the same the next time
+    except Exception:  # any other error would occur again
         return False
     return False

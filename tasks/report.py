@@ -1,4 +1,4 @@
-"""Reports: the day's page as a file, and what Prefect's UI shows of it."""
+"""Reports: the day's page as a file, and the artifacts in Prefect's UI."""
 
 from __future__ import annotations
 
@@ -21,21 +21,21 @@ DAY_KEY = "end-of-day"
 
 @task(name="write report", cache_policy=NO_CACHE, persist_result=False)
 def write_page(session_id: str) -> Path:
-    """The session's HTML page; answers its path."""
+    """Writes the session's HTML page; returns its path."""
     path = home_folder() / "reports" / f"{session_id}.html"
     return write_report(warehouse_path(), session_id, path)
 
 
 @task(name="show the day", cache_policy=NO_CACHE, persist_result=False)
 def publish_day(results: Sequence[LoadResult], pages: Sequence[Path], cause: str) -> None:
-    """The day's artifact: what caused it, discrepancies first, P&L, the equity, the pages."""
+    """Creates the day's artifact: its cause, discrepancies, P&L, the equity, the pages."""
     day = read_day(warehouse_path(), results, pages, cause)
     create_markdown_artifact(key=DAY_KEY, markdown=day.text, description=day.headline)
 
 
 @task(name="show the summary", cache_policy=NO_CACHE, persist_result=False)
 async def publish_summary(outcome: SessionOutcome) -> None:
-    """The session's summary on its run's page."""
+    """Puts the session's summary on its run's page."""
     await acreate_markdown_artifact(
         key=SUMMARY_KEY, markdown=f"```\n{outcome.summary}\n```", description=outcome.session_id
     )

@@ -1,4 +1,4 @@
-"""Sessions: what the journals hold for the warehouse."""
+"""Sessions: those in the journals, for the warehouse."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from coordinator.bootstrap import Loadable, home_folder, loadable
 
 @task(name="read journals", cache_policy=NO_CACHE, persist_result=False)
 def journaled_sessions(session_id: str | None, *, running: Collection[str] = ()) -> Loadable:
-    """Every journaled session under the home folder, or the one named; none still `running`."""
+    """Every journaled session under the home folder, or the one named, except `running` ones."""
     found = loadable(home_folder(), session_id)
     for error in found.kept_out:
         get_run_logger().error("Not loaded: %s", error)

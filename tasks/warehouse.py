@@ -30,21 +30,21 @@ from warehouse import (
     persist_result=False,
 )
 def load_warehouse(sources: Sequence[SessionSource]) -> list[LoadResult]:
-    """Loads every session that is not loaded, or changed since, and reconciles the newest.
+    """Loads every session that is not loaded or has changed since, and reconciles the newest.
 
-    What sessions beside them did that are not loaded is judged after their own load.
+    Doings of other sessions that are not loaded yet are judged after those sessions' own load.
     """
     with Store.open(warehouse_path()) as store:
         results = load_sessions(store, sources)
-        asked = ask_beforehand(store, sources)
-    _reconcile(sources, asked(ask_broker()))
+        ask_all = ask_beforehand(store, sources)
+    _reconcile(sources, ask_all(ask_broker()))
     return results
 
 
 def _reconcile(sources: Sequence[SessionSource], answers: AskBroker) -> None:
-    """Compares what was loaded with the broker's answers, and tells what differs.
+    """Compares the loaded sessions with the broker's answers, and logs the differences.
 
-    A warehouse that is held by now fails nothing: a retry would find all loaded and no day to show.
+    A locked warehouse is no failure here: a retry would find everything loaded and no day to show.
     """
     log = get_run_logger()
     others = sources_beside(home_folder(), [source.session_id for source in sources])

@@ -1,5 +1,5 @@
-"""Prefect as one thing to start and stop: server, worker, deployments, and the demonstration.
+"""Starts and stops Prefect as a whole: server, worker, deployments, and the demonstration.
 
-Nothing here trades. The order of stopping is the point: runs are cancelled and waited for first,
-because a worker that ends takes its runs with it before they can finish.
+Nothing here trades. The order of stopping matters: runs are cancelled and waited for first, because
+a worker that ends kills its runs before they can finish.
 """

@@ -24,16 +24,16 @@ from flows.server.places import (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs one command and answers its exit code; errors are sentences on stderr."""
+    """Runs one command and returns its exit code; errors are sentences on stderr."""
     keep_private()
-    asked = _parser().parse_args(arguments)
+    options = _parser().parse_args(arguments)
     os.chdir(ROOT)
-    home = Path(asked.home or os.environ.get("MULTI_TRADER_HOME") or "state").resolve()
+    home = Path(options.home or os.environ.get("MULTI_TRADER_HOME") or "state").resolve()
     from flows.server.children import StartFailed
     from flows.server.ports import PortTaken
 
     try:
-        match asked.command:
+        match options.command:
             case "up":
                 from flows.server.up import up
 
@@ -43,33 +43,34 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
                 return down(home)
             case "supervise":
-                return _supervise(home, asked)
+                return _supervise(home, options)
             case _:
-                return _demo(home, asked)
+                return _demo(home, options)
     except StartFailed as failed:
         print(failed, file=sys.stderr)
         return PORT_TAKEN if isinstance(failed, PortTaken) else 1
 
 
-def _supervise(home: Path, asked: argparse.Namespace) -> int:
+def _supervise(home: Path, options: argparse.Namespace) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s [%(levelname)s] %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
     places, environment = Places.under(home), dict(os.environ)
-    os.environ.update(_adopted(places, asked.port))
+    os.environ.update(_adopted(places, options.port))
     from flows.server.supervisor import supervise
 
-    return supervise(places, asked.port, environment, simulate=asked.simulate)
+    return supervise(places, options.port, environment, simulate=options.simulate)
 
 
-def _demo(home: Path, asked: argparse.Namespace) -> int:
+def _demo(home: Path, options: argparse.Namespace) -> int:
     port, environment = free_port(), without(os.environ, "APCA_", "PREFECT_")
     os.environ.update(_adopted(Places.under(home, "prefect-demo"), port))
     from flows.server.demo import DATE, Ask, DemoFailed, demo
 
-    config = Path(asked.config or "configs/stocks_only.json")
-    bars = Path(asked.bars) if asked.bars else None
+    config = Path(options.config or "configs/stocks_only.json")
+    bars = Path(options.bars) if options.bars else None
+    ask = Ask(config, bars, options.source, options.date or DATE)
     try:
-        return demo(home, Ask(config, bars, asked.source, asked.date or DATE), environment, port)
+        return demo(home, ask, environment, port)
     except DemoFailed as failed:
         print(f"The demonstration failed: {failed}", file=sys.stderr)
         return 1

@@ -1,8 +1,8 @@
-"""automations.yaml as it stands at the server: made by name, never twice, a user's switch kept.
+"""Creates the automations of automations.yaml at the server, or updates those that exist.
 
-`prefect automation create -f` makes a second one of the same name each time; here a name that
-exists is brought up to date and stays enabled or disabled as its user left it. An example is
-theirs once it is made, and is never written over.
+`prefect automation create -f` makes a second automation of the same name each time; here an
+existing one is updated, and stays enabled or disabled as its user left it. An example belongs to
+the user once it is made, and is never overwritten.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from flows.server.places import ROOT
 EXAMPLE = "example"
 """The tag of an automation that is made once, for its user to change."""
 RECOVERY = "multi-trader: a crash is recovered"
-"""The automation that runs a crashed coordinator again; without it nobody does."""
+"""The automation that runs a crashed coordinator again; if it is disabled, none is recovered."""
 
 
 def read_automations(file: Path = ROOT / "automations.yaml") -> list[AutomationCore]:
-    """The automations as written; raises pydantic's ValidationError for one that is none."""
+    """The automations in the file; raises pydantic's ValidationError for an invalid one."""
     written: Mapping[str, Any] = yaml.safe_load(file.read_text())
     return [AutomationCore.model_validate(one) for one in written["automations"]]
 
 
 def make_automations() -> None:
-    """Makes each automation at the server, or brings the one of its name up to date."""
+    """Creates each automation at the server, or updates the one of its name."""
     with get_client(sync_client=True) as client:
         for wanted in read_automations():
             _upsert(client, wanted)
@@ -46,6 +46,6 @@ def _upsert(client: SyncPrefectClient, wanted: AutomationCore) -> None:
 
 
 def is_enabled(name: str) -> bool:
-    """Whether the automation of that name is there and not switched off."""
+    """Whether the automation of that name exists and is not switched off."""
     with get_client(sync_client=True) as client:
         return any(one.enabled for one in client.read_automations_by_name(name))

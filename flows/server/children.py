@@ -1,7 +1,7 @@
 """The processes of one server: started apart from the terminal, restarted when they die.
 
-Every child has a session of its own, so that Ctrl-C reaches only whoever decides the order of
-stopping, and default signals: a worker that inherits an ignored SIGINT never stops.
+Every child has its own process session, so that Ctrl-C reaches only the process that decides the
+order of stopping, and default signals: a worker that inherits an ignored SIGINT never stops.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ _STEADY_S = 60.0
 
 
 class StartFailed(Exception):
-    """A part of the server did not start; the message says which, and shows its last words."""
+    """A part of the server did not start; the message names it and shows the end of its log."""
 
 
 @dataclass(slots=True)
 class Child:
-    """One `prefect ...` process; `start` again after its death waits longer each time.
+    """One `prefect ...` process; `revive` waits longer after each death.
 
-    It outlives a supervisor that is killed, and is found again by its process id's file.
+    It outlives a killed supervisor, and is found again by its pid file.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Child:
 
     @property
     def log(self) -> Path:
-        """Where the process writes."""
+        """The process's log file."""
         return self.folder / f"{self.name}.log"
 
     @property
@@ -62,7 +62,7 @@ class Child:
                 stdout=out,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
-                umask=0o077,  # Prefect makes its database with whatever mode it may
+                umask=0o077,  # else Prefect creates its database readable by others
             )
         self.pid = self._process.pid
         self._pid_file.write_text(str(self.pid))
@@ -95,7 +95,7 @@ class Child:
         return True
 
     def stop(self, patience_s: float = 20.0) -> None:
-        """Ends the process: SIGTERM, and after `patience_s` SIGKILL to all it started."""
+        """Ends the process: SIGTERM, and after `patience_s` SIGKILL to its process group."""
         if self.pid is not None and self.is_alive():
             os.kill(self.pid, signal.SIGTERM)
             if not self._is_gone(patience_s):
@@ -119,7 +119,7 @@ class Child:
 
 
 def command_of(pid: int) -> str:
-    """A process's command line; empty for one that is gone or only waits to be buried."""
+    """A process's command line; empty for one that is gone or a zombie."""
     try:
         return Path(f"/proc/{pid}/cmdline").read_text(errors="replace").replace("\0", " ")
     except OSError:
@@ -145,8 +145,8 @@ def run_to_end(
     except subprocess.TimeoutExpired as late:
         raise StartFailed(f"{name} took more than {deadline_s:.0f} s.") from late
     if done.returncode:
-        said = done.stdout.decode(errors="replace")
-        raise StartFailed(f"{name} failed (exit {done.returncode}):\n{said}")
+        output = done.stdout.decode(errors="replace")
+        raise StartFailed(f"{name} failed (exit {done.returncode}):\n{output}")
 
 
 def _private(path: str, flags: int) -> int:

@@ -1,7 +1,7 @@
-"""`make demo`: one whole session through Prefect, without keys, and what is left in the warehouse.
+"""`make demo`: one whole session through Prefect, without keys, and its rows in the warehouse.
 
-The server is its own, on a free port, with its own folder; whatever happens, all that was started
-is stopped. A run that does not complete makes the whole fail, aloud.
+It has its own server, on a free port, with its own folder; whatever happens, everything that it
+started is stopped. If a run does not complete, the demonstration fails with a message.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from tasks.report import SUMMARY_KEY, SUMMARY_LOG
 DATE = "2026-03-17"
 RUN_S = 1_800.0
 SPEED = {"stocks": 600, "crypto": 2_400}
-"""Broker seconds a local second: a UTC day has 3.7 times the minutes of a stock session."""
+"""Broker seconds per local second: a UTC day has 3.7 times the minutes of a stock session."""
 _INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PNL = """SELECT strategy, fills, realized_pnl::DECIMAL(18, 2) AS realized_pnl,
   unrealized_change::DECIMAL(18, 2) AS unrealized_change, fees::DECIMAL(18, 2) AS fees,
@@ -42,7 +42,7 @@ ORDER BY filled_at DESC LIMIT 5"""
 
 
 class DemoFailed(Exception):
-    """The demonstration did not do what it shows; the message says at which step."""
+    """A step of the demonstration failed; the message says which."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ GO_ON = "source .venv/bin/activate, then multi-trader status; or docs/quick-star
 
 
 def demo(home: Path, ask: Ask, environment: Mapping[str, str], port: int) -> int:
-    """Runs the three deployments of the configuration's market; answers the exit code."""
+    """Runs the three deployments of the configuration's market; returns the exit code."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     for number in _INTERRUPTS:
         signal.signal(number, signal.default_int_handler)
@@ -94,7 +94,7 @@ def demo(home: Path, ask: Ask, environment: Mapping[str, str], port: int) -> int
 
 
 def _forget(places: Places) -> None:
-    """Keeps nothing but the password of an earlier demonstration: its runs would start again."""
+    """Deletes all but the password of an earlier demonstration, whose runs would start again."""
     for name in ("worker", "server"):
         left = Child(name, [], {}, places.folder)
         if left.adopt():
@@ -112,7 +112,7 @@ def say(line: str) -> None:
 
 
 def market_of(config: Path) -> str:
-    """Which deployments a configuration belongs to: crypto if it trades nothing else."""
+    """The market whose deployments suit a configuration: crypto if it trades nothing else."""
     from coordinator.config import load_config
     from coordinator.core.values import is_crypto
 
@@ -135,13 +135,13 @@ def _three_runs(ask: Ask) -> str:
 
 def _run(deployment: str, parameters: Mapping[str, Any]) -> UUID:
     run = runs.start_run(deployment, parameters)
-    told = runs.LogReader(run.id, "coordinator", but=SUMMARY_LOG)
+    log = runs.LogReader(run.id, "coordinator", but=SUMMARY_LOG)
 
     def on_state(state: State[Any]) -> None:
         say(f"{deployment}: {state.name}{f'. {state.message}' if state.message else ''}")
 
     def on_tick() -> None:
-        for line in told.new_lines():
+        for line in log.new_lines():
             print(f"    {line}", flush=True)
 
     end = runs.wait_for_end(run.id, deadline_s=RUN_S, on_state=on_state, on_tick=on_tick)

@@ -1,7 +1,7 @@
-"""prefect.yaml as it is deployed here: its document, with what this server adds.
+"""Deploys prefect.yaml with this server's changes.
 
-Without the broker's keys every session simulates; a demonstration has no schedule and no trigger,
-so that nothing runs but what it asks for.
+Without the broker's keys every session is simulated; a demonstration has no schedules and no
+triggers, so that only its own runs start.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def read_document(file: Path = ROOT / "prefect.yaml") -> Document:
 
 
 def adapted(document: Document, *, simulate: bool, unattended: bool) -> Document:
-    """A copy in which sessions simulate where asked, and schedules stand only where unattended."""
+    """A copy that simulates sessions if asked, and has schedules and triggers if unattended."""
     document = copy.deepcopy(document)
     for deployment in document["deployments"]:
         if simulate and flow_of(deployment) in SESSIONS:
@@ -39,16 +39,16 @@ def adapted(document: Document, *, simulate: bool, unattended: bool) -> Document
 
 
 def flow_of(deployment: Mapping[str, Any]) -> str:
-    """The name of a deployment's flow, by its module: `flows.end_of_day.end_of_day`."""
+    """The name of a deployment's flow, from its entrypoint: `flows.end_of_day.end_of_day`."""
     return str(deployment["entrypoint"]).rpartition(".")[2].replace("_", "-")
 
 
 def deploy(
     places: Places, environment: Mapping[str, str], *, simulate: bool, unattended: bool
 ) -> None:
-    """Makes the work pool and all deployments, again and again to the same end; sees no keys.
+    """Makes the work pool and all deployments; idempotent, and run without keys.
 
-    Raises StartFailed with Prefect's own words.
+    Raises StartFailed with Prefect's output.
     """
     environment = without(environment, KEYS)
     document = adapted(read_document(), simulate=simulate, unattended=unattended)

@@ -1,8 +1,8 @@
-"""Runs whose process is gone without a word, and crashes that nobody recovered: made true here.
+"""Ends runs whose process is gone, and recovers crashes that Prefect has not recovered.
 
-The automations do both while Prefect's server lives through it. A heartbeat takes 90 s to be
-missed, and after a restart of the server an event can come a quarter of an hour late or never.
-Server, worker and runs are on this machine, so who has a process can simply be looked up.
+Prefect's automations do both while its server stays up, but a missing heartbeat takes 90 s to
+notice, and after a restart of the server an event can come a quarter of an hour late or never.
+Server, worker and runs are on this machine, so a run's process can simply be looked up.
 """
 
 from __future__ import annotations
@@ -37,13 +37,13 @@ STARTING = timedelta(minutes=2)
 RECOVERY_GRACE = timedelta(seconds=60)
 """How long the automation may take before the supervisor recovers a crash itself."""
 TOO_OLD = timedelta(minutes=15)
-"""A crash that was known so long is its user's: nothing starts by itself any more."""
+"""An older crash is left to the user: nothing is started any more."""
 STEADY = timedelta(minutes=10)
-"""A run that lived so long before its crash begins the count of recoveries anew."""
+"""A run that lived this long before its crash starts the count of recoveries anew."""
 
 
 def lost(live: Iterable[FlowRun], alive: Collection[UUID], now: datetime) -> list[FlowRun]:
-    """Those of the `live` runs that have no process any more, or got none."""
+    """The `live` runs without a process, except those that may still be starting."""
     return [run for run in live if run.id not in alive and not _may_be_starting(run, now)]
 
 
@@ -54,14 +54,14 @@ def _may_be_starting(run: FlowRun, now: datetime) -> bool:
 
 
 class Lookout:
-    """Finds lost runs: what had no process at two looks in a row ends as Crashed or Cancelled."""
+    """Ends runs that had no process in two checks in a row, as Crashed or Cancelled."""
 
     def __init__(self) -> None:
         self._suspects: set[UUID] = set()
         self._recovered: set[UUID] = set()
 
     def end_lost(self, now: datetime) -> list[FlowRun]:
-        """Ends what was lost at this look and the last; answers those runs."""
+        """Ends the runs that were lost in this check and the one before; returns them."""
         gone = lost(_live_of_pool(), runs_with_a_process(), now)
         sure = [run for run in gone if run.id in self._suspects]
         self._suspects = {run.id for run in gone} - {run.id for run in sure}
@@ -71,7 +71,7 @@ class Lookout:
         return sure
 
     def unrecovered(self, now: datetime) -> list[FlowRun]:
-        """Crashes of coordinators that nothing was started for; each is answered once."""
+        """Crashes of coordinators without a recovery; each is returned once."""
         due = forgotten(_newest_coordinators(), now)
         found = [run for run in due if run.id not in self._recovered]
         self._recovered |= {run.id for run in found}
@@ -79,19 +79,19 @@ class Lookout:
 
 
 def _end_of(run: FlowRun) -> State[Any]:
-    said = "Its process is gone."
+    text = "Its process is gone."
     if run.state_type is StateType.CANCELLING:
-        return Cancelled(message=said)
-    return Crashed(message=said)
+        return Cancelled(message=text)
+    return Crashed(message=text)
 
 
 def forgotten(newest_first: Iterable[FlowRun], now: datetime) -> list[FlowRun]:
-    """Of each session's runs the last that traded, if it crashed, is due, and may be recovered."""
+    """The last run of each session, if it crashed and its recovery is due."""
     last: dict[tuple[str, ...], FlowRun] = {}
     for run in newest_first:
         if run.state_name not in NOTHING_TRADED and not run.auto_scheduled:
-            asked = run.parameters.get("config"), run.parameters.get("session_date")
-            last.setdefault((str(run.deployment_id), *map(str, asked)), run)
+            session = run.parameters.get("config"), run.parameters.get("session_date")
+            last.setdefault((str(run.deployment_id), *map(str, session)), run)
     return [run for run in last.values() if _is_due(run, now)]
 
 
@@ -104,14 +104,14 @@ def _is_due(run: FlowRun, now: datetime) -> bool:
 
 
 def next_recovery(crashed: FlowRun) -> int:
-    """Which recovery in a row follows a crashed run, as the automation counts."""
+    """The number of the recovery that follows a crashed run, counted as by the automation."""
     if crashed.total_run_time > STEADY:
         return 1
     return int(crashed.parameters.get("recovery") or 0) + 1
 
 
 def recover(crashed: FlowRun) -> FlowRun:
-    """A new run of the crashed one's deployment, with its parameters."""
+    """Starts a new run of the crashed one's deployment, with its parameters."""
     assert crashed.deployment_id is not None
     parameters = {**crashed.parameters, "recovery": next_recovery(crashed)}
     with get_client(sync_client=True) as client:

@@ -1,7 +1,7 @@
-"""Where the server keeps its things, and the settings its processes run under.
+"""The server's files, and the environments of its processes.
 
-One folder of mode 700 holds all of it. The broker's keys are handed to the worker by its
-environment and to nothing else; the server listens on loopback and asks for a password.
+One folder of mode 700 holds all files. Only the worker gets the broker's keys, through its
+environment; the server listens on loopback and requires a password.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from coordinator.settings import KeysMissing, read_settings
 HOST = "127.0.0.1"
 PORT = 4200
 PORT_TAKEN = 75
-"""The exit code of a supervisor whose port somebody else took before its server had it."""
+"""The exit code of a supervisor whose port another process took before its server did."""
 POOL = "multi-trader"
 PROFILE = "multi-trader"
 ROOT = Path(__file__).resolve().parents[2]
-"""The project's folder: flows run in it, and prefect.yaml stands there."""
+"""The project's folder, which has prefect.yaml, and in which flows run."""
 
 HEARTBEATS_KEPT_S = 6 * 3_600
-"""Nobody asks for an old one, and those of a crypto session fill eight megabytes a day."""
+"""Old heartbeats are not needed, and those of a crypto session fill eight megabytes a day."""
 _DAYS_KEPT = 30
 KEYS = "APCA_"
-"""How the names of the broker's variables begin."""
+"""The prefix of the broker's variables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class Places:
 
     @classmethod
     def under(cls, home: Path, name: str = "prefect") -> Places:
-        """The places of the server called `name`, made with mode 700."""
+        """The places of the server called `name`, whose folder is made with mode 700."""
         folder = home.resolve() / name
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder.chmod(0o700)
@@ -51,12 +51,12 @@ class Places:
 
     @property
     def lock(self) -> Path:
-        """Held by whoever runs this server; names its process and address."""
+        """The lock of the process that runs this server; contains its process id."""
         return self.folder / "supervisor.lock"
 
     @property
     def ready(self) -> Path:
-        """There while the server runs and everything is deployed; holds its URL."""
+        """Exists while the server runs and everything is deployed; contains its URL."""
         return self.folder / "ready"
 
     @property
@@ -66,7 +66,7 @@ class Places:
 
     @property
     def deployed(self) -> Path:
-        """The deployments as they were made from prefect.yaml."""
+        """The deployments that were made from prefect.yaml."""
         return self.folder / "deployed.yaml"
 
     def log(self, name: str) -> Path:
@@ -78,9 +78,9 @@ class Places:
         return _kept(self.folder / "auth", lambda: f"trader:{secrets.token_urlsafe(24)}")
 
     def encryption_key(self) -> str | None:
-        """What the server encrypts its users' secret blocks with, kept beside its database.
+        """The key by which the server encrypts its users' secret blocks, kept beside its database.
 
-        None for a database that was made without: Prefect keeps its key inside, in clear.
+        None for a database that was made without: Prefect keeps that one's key inside, in clear.
         """
         file = self.folder / "encryption-key"
         if not file.exists() and (self.folder / "prefect.db").exists():
@@ -89,7 +89,7 @@ class Places:
 
 
 def _kept(file: Path, make: Callable[[], str]) -> str:
-    """What stands in the file, which is made at the first call with mode 600."""
+    """The file's content; the file is made at the first call, with mode 600."""
     if not file.exists():
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
             out.write(make())
@@ -97,7 +97,7 @@ def _kept(file: Path, make: Callable[[], str]) -> str:
 
 
 def free_port(wanted: int | None = None) -> int:
-    """`wanted` if nobody listens there, else any free loopback port."""
+    """`wanted` if it is free, else any free loopback port."""
     for port in (wanted, 0) if wanted else (0,):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -110,12 +110,12 @@ def free_port(wanted: int | None = None) -> int:
 
 
 def without(environment: Mapping[str, str], *prefixes: str) -> dict[str, str]:
-    """The environment without the variables that begin with one of `prefixes`."""
+    """The environment without variables that begin with one of `prefixes`."""
     return {key: value for key, value in environment.items() if not key.startswith(prefixes)}
 
 
 def has_keys(environment: Mapping[str, str], folder: Path = ROOT) -> bool:
-    """Whether broker's keys, wrong ones included, are in the environment or in `.env`."""
+    """Whether the environment or `.env` has broker's keys, wrong ones included."""
     try:
         read_settings(environment, live=False, folder=folder)
     except KeysMissing:
@@ -126,7 +126,7 @@ def has_keys(environment: Mapping[str, str], folder: Path = ROOT) -> bool:
 
 
 def client_environment(places: Places, port: int, environment: Mapping[str, str]) -> dict[str, str]:
-    """What the worker and everybody who asks the server run under; keeps the broker's keys."""
+    """The environment of the worker and the server's clients; keeps the broker's keys."""
     return without(environment, "PREFECT_") | {
         "PREFECT_HOME": str(places.folder),
         "PREFECT_API_URL": f"http://{HOST}:{port}/api",
@@ -141,7 +141,7 @@ def client_environment(places: Places, port: int, environment: Mapping[str, str]
 
 
 def server_environment(places: Places, port: int, environment: Mapping[str, str]) -> dict[str, str]:
-    """What the server runs under: no keys, loopback, a password, a database kept small."""
+    """The server's environment: no keys, loopback, a password, a database kept small."""
     key = places.encryption_key()
     origins = f"http://{HOST}:{port},http://localhost:{port}"
     return without(client_environment(places, port, environment), KEYS) | {

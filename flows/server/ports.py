@@ -1,4 +1,4 @@
-"""Who listens on one of this machine's ports, in words that lead to the process."""
+"""Finds the process that listens on one of this machine's ports."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from flows.server.children import StartFailed, command_of
 from flows.server.places import free_port
 
 _LISTENS = "0A"
-"""The kernel's word for a socket that waits for connections."""
+"""The kernel's code for a listening socket."""
 _SHOWN = 80
 
 
 class PortTaken(StartFailed):
-    """Somebody else listens on the server's port; the message, of one line, says who."""
+    """Another process listens on the server's port; the message names it in one line."""
 
 
 def listener(port: int, *, but_for: int | None = None) -> str | None:
-    """Who listens on a loopback port; None if nobody does, or only the process group `but_for`.
+    """The process that listens on a loopback port; None if none does, or only group `but_for`.
 
-    Where the system does not tell, as without /proc, it is taken for that one.
+    If the system does not tell, as without /proc, the listener counts as that group's.
     """
     if free_port(port) == port:
         return None

@@ -1,7 +1,7 @@
-"""The user's Prefect profile: `prefect` in the same user's shell then speaks to our server.
+"""The user's Prefect profile: with it, `prefect` in the user's shell reaches our server.
 
-Runs under the user's own settings, not the server's: it is their file that is written, with mode
-600 because it holds the password.
+This runs under the user's own settings, not the server's: it writes the user's file, with mode 600
+because it contains the password.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from flows.server.places import PROFILE
 
 
 def select_profile(url: str, password: str) -> Path:
-    """Writes the profile `multi-trader` and selects it; other profiles stay. Answers the file."""
+    """Writes the profile `multi-trader` and selects it; other profiles stay. Returns the file."""
     file = Path(get_current_settings().profiles_path)
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     profiles = load_profiles()
@@ -39,6 +39,6 @@ def select_profile(url: str, password: str) -> Path:
 
 
 def overriding(environment: Mapping[str, str]) -> list[str]:
-    """Variables of the shell that would win over the profile."""
+    """Variables of the shell that would override the profile."""
     names = ("PREFECT_API_URL", "PREFECT_API_AUTH_STRING", "PREFECT_PROFILE")
     return [name for name in names if environment.get(name)]

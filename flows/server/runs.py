@@ -1,4 +1,4 @@
-"""The server's runs, asked over its API: is it up, what is live, cancel, start, wait for the end.
+"""The server's runs, through its API: health, live runs, cancelling, starting, waiting for the end.
 
 Imported only once the environment names the server, because Prefect reads its settings on import.
 """
@@ -38,11 +38,11 @@ TRIGGER_GRACE = timedelta(seconds=60)
 _POLL_S = 1.0
 _PAGE = 200
 UNREACHABLE = (httpx.HTTPError, PrefectException, OSError)
-"""What a server that is away answers."""
+"""The errors of requests while the server is away."""
 
 
 def is_healthy() -> bool:
-    """Whether our server answers; another's on its port does not take our password."""
+    """Whether our server answers; another server on its port would refuse our password."""
     try:
         with get_client(sync_client=True) as client:
             return bool(client.api_version())
@@ -51,7 +51,7 @@ def is_healthy() -> bool:
 
 
 def wait_until(holds: Callable[[], bool], deadline_s: float, poll_s: float = _POLL_S) -> bool:
-    """Asks again and again until `holds`, at most `deadline_s`; answers whether it held."""
+    """Polls `holds` until it is true, at most for `deadline_s`; returns whether it became true."""
     end_s = time.monotonic() + deadline_s
     while not holds():
         if time.monotonic() > end_s:
@@ -61,7 +61,7 @@ def wait_until(holds: Callable[[], bool], deadline_s: float, poll_s: float = _PO
 
 
 def live_runs() -> list[FlowRun]:
-    """Runs that have a process, or are about to."""
+    """Runs that have a process, or will have one soon."""
     with get_client(sync_client=True) as client:
         return client.read_flow_runs(flow_run_filter=FlowRunFilter(state=_in_states(LIVE)))
 
@@ -74,7 +74,7 @@ def cancel(runs: Iterable[FlowRun]) -> None:
 
 
 def drop_recoveries() -> None:
-    """Cancels recoveries that have not begun: a later server would start them into another day."""
+    """Cancels recoveries that have not begun: a later server would start them on another day."""
     with get_client(sync_client=True) as client:
         due = client.read_flow_runs(
             flow_filter=FlowFilter(name=FlowFilterName(any_=["coordinator"])),
@@ -87,9 +87,9 @@ def drop_recoveries() -> None:
 
 
 def is_end_of_day_due(now: datetime) -> bool:
-    """Whether a session ended, the grace is over, and no end of day has started since.
+    """Whether a session has ended, the grace is over, and no end of day has started since.
 
-    Prefect's trigger is late by a quarter of an hour, or lost, when its server restarts between a
+    Prefect's trigger is late by a quarter of an hour, or lost, if its server restarts between a
     run's start and its end.
     """
     ended = _latest("coordinator", _ENDED, FlowRunSort.END_TIME_DESC)
@@ -100,7 +100,7 @@ def is_end_of_day_due(now: datetime) -> bool:
 
 
 def is_left_out(ended: datetime | None, loaded: datetime | None, now: datetime) -> bool:
-    """Whether the last session `ended` too long ago for no load to have started after it."""
+    """Whether the last session `ended` longer ago than the grace without a load after it."""
     if ended is None or now - ended < TRIGGER_GRACE:
         return False
     return loaded is None or loaded < ended
@@ -122,7 +122,7 @@ def _in_states(states: list[StateType]) -> FlowRunFilterState:
 
 
 def start_run(deployment: str, parameters: Mapping[str, Any]) -> FlowRun:
-    """A new run of a deployment, such as `coordinator/stocks`, due at once."""
+    """Starts a run of a deployment such as `coordinator/stocks`."""
     with get_client(sync_client=True) as client:
         found = client.read_deployment_by_name(deployment)
         return client.create_flow_run_from_deployment(found.id, parameters=dict(parameters))
@@ -142,7 +142,7 @@ def wait_for_end(
     on_state: Callable[[State[Any]], None] = lambda _: None,
     on_tick: Callable[[], None] = lambda: None,
 ) -> State[Any]:
-    """The final state of a run. `on_state` hears each change, `on_tick` is called every second.
+    """The final state of a run; calls `on_state` at each change, and `on_tick` every second.
 
     Raises TimeoutError after `deadline_s`.
     """
@@ -162,10 +162,7 @@ def wait_for_end(
 
 
 class LogReader:
-    """The lines of one run's loggers within `logger`, as they reach the server.
-
-    `but` is a logger to leave out.
-    """
+    """The lines that one run has logged under `logger`, except under `but`, from the server."""
 
     def __init__(self, run_id: UUID, logger: str, *, but: str) -> None:
         self._filter = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run_id]))
@@ -173,7 +170,7 @@ class LogReader:
         self._read = 0
 
     def new_lines(self) -> list[str]:
-        """What was logged since the last call, oldest first."""
+        """The lines since the last call, oldest first."""
         lines: list[str] = []
         with get_client(sync_client=True) as client:
             while True:

@@ -1,7 +1,7 @@
-"""One server with its worker: made ready in the only order that works, stopped in the reverse.
+"""One server with its worker: started in the only order that works, stopped in reverse.
 
-Stopping cancels the live runs and waits for their flush first: a worker that is told to end kills
-its runs within two seconds.
+Stopping first cancels the live runs and waits for their flush: a worker that ends kills its runs
+within two seconds.
 """
 
 from __future__ import annotations
@@ -27,8 +27,10 @@ _log = logging.getLogger("multi-trader.server")
 
 
 class Stack:
-    """Server and worker of one folder. `environment` is the caller's; `port` is free, or is that of
-    a server that an earlier supervisor left running, which is then taken over with its runs.
+    """Server and worker of one folder, with the caller's `environment`.
+
+    `port` is free, or belongs to a server that an earlier supervisor left running; that server is
+    taken over with its runs.
     """
 
     def __init__(self, places: Places, port: int, environment: Mapping[str, str]) -> None:
@@ -52,10 +54,10 @@ class Stack:
         )
 
     def start(self, *, simulate: bool, unattended: bool, say: Callable[[str], None]) -> None:
-        """Server, deployments, worker; with schedules and triggers where `unattended`.
+        """Starts server, deployments and worker; with schedules and triggers if `unattended`.
 
-        `say` hears each step. Raises StartFailed, with the log's end, if one fails; PortTaken
-        where another server was quicker than ours.
+        `say` is called for each step. Raises StartFailed with the log's end if one fails, PortTaken
+        if another process has taken the port.
         """
         self._unattended = unattended
         say("Starting the Prefect server")
@@ -72,28 +74,28 @@ class Stack:
             self._worker.start()
 
     def _is_up(self) -> bool:
-        if who := self._other_listener():
-            raise PortTaken(f"Port {self._port} is held by {who}: the server cannot start.")
+        if other := self._other_listener():
+            raise PortTaken(f"Port {self._port} is held by {other}: the server cannot start.")
         if not self._server.is_alive():
             raise StartFailed(f"The server ended at once:\n{self._server.last_words()}")
         listens = free_port(self._port) != self._port
         return listens and not self._other_listener() and runs.is_healthy()
 
     def _other_listener(self) -> str | None:
-        """Who has our server's port instead of it, and must not be told the password."""
+        """The process that has our server's port instead, and must not get the password."""
         return listener(self._port, but_for=self._server.pid)
 
     def revive(self) -> None:
-        """Starts again whatever died."""
+        """Restarts server or worker if it has died."""
         for child in (self._server, self._worker):
             if child.revive():
                 _log.warning("%s had died and was started again; see %s", child.name, child.log)
-                if child is self._server and (who := self._other_listener()):
+                if child is self._server and (other := self._other_listener()):
                     _log.warning(
                         "port %d is held by %s: end it, or `make down` and `make up`, which takes"
                         " another port",
                         self._port,
-                        who,
+                        other,
                     )
 
     def stop(self) -> None:
@@ -107,17 +109,17 @@ class Stack:
             self._server.stop()
 
     def catch_up(self) -> None:
-        """Does what Prefect left out: lost runs, crashes not recovered, the end of day.
+        """Does what Prefect has missed: ends lost runs, recovers crashes, runs the end of day.
 
-        Quiet while the server is away.
+        Does nothing while the server is away.
         """
         with contextlib.suppress(*runs.UNREACHABLE):
             self._recover(datetime.now(UTC))
             self._load(datetime.now(UTC))
 
     def _load(self, now: datetime) -> None:
-        on_its_way = self._loading is not None and not runs.has_ended(self._loading)
-        if not on_its_way and runs.is_end_of_day_due(now):
+        is_loading = self._loading is not None and not runs.has_ended(self._loading)
+        if not is_loading and runs.is_end_of_day_due(now):
             _log.info("The trigger of the end of day did not fire: running it")
             self._loading = runs.start_run(END_OF_DAY, {}).id
 
@@ -141,9 +143,9 @@ class Stack:
                 _log.warning("Runs did not end in %.0f s; the journal keeps their books", FLUSH_S)
         in_a_while = datetime.now(UTC) + runs.TRIGGER_GRACE
         if self._unattended and (live or runs.is_end_of_day_due(in_a_while)):
-            self._load_what_ended()
+            self._run_end_of_day()
 
-    def _load_what_ended(self) -> None:
+    def _run_end_of_day(self) -> None:
         _log.info("Running the end of day for what is not loaded yet")
         run = runs.start_run(END_OF_DAY, {})
         with contextlib.suppress(TimeoutError):

@@ -1,7 +1,7 @@
-"""What `make up` leaves running: keeps server and worker alive until it is told to end.
+"""The process that `make up` leaves running: keeps server and worker alive until it is ended.
 
-One per state folder, held by a lock on a file that names the process; the kernel frees it on any
-death. After sessions were cut short, their end of day is run before the worker stops.
+There is one per state folder, by a lock on a file that names the process; the kernel releases it on
+any death. After cutting sessions short, it runs their end of day before the worker stops.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _log = logging.getLogger("multi-trader.server")
 
 @contextmanager
 def sole(lock: Path) -> Iterator[bool]:
-    """Holds `lock` and writes our process id into it; yields False if somebody else has it."""
+    """Holds `lock` and writes our process id into it; yields False if another process holds it."""
     with open(lock, "a+", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -40,7 +40,7 @@ def sole(lock: Path) -> Iterator[bool]:
 
 
 def holder(lock: Path) -> int | None:
-    """The process that holds `lock`, None if nobody does."""
+    """The process that holds `lock`, None if none does."""
     if not lock.exists():
         return None
     with open(lock) as file:
@@ -52,7 +52,7 @@ def holder(lock: Path) -> int | None:
 
 
 def supervise(places: Places, port: int, environment: Mapping[str, str], *, simulate: bool) -> int:
-    """Runs server and worker until SIGTERM or SIGINT; answers the exit code."""
+    """Runs server and worker until SIGTERM or SIGINT; returns the exit code."""
     end = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: end.set())

@@ -1,4 +1,4 @@
-"""`make up` and `make down`: the supervisor is put into the background, and told to end."""
+"""`make up` and `make down`: start the supervisor in the background, and end it."""
 
 from __future__ import annotations
 
@@ -18,16 +18,16 @@ from flows.server.supervisor import holder
 
 _READY_S = 300.0
 _TRIES = 3
-"""How many ports are tried, if others take them before our server has them."""
+"""How many ports are tried if other processes take them before our server does."""
 _STOP_S = 240.0
 STEP = " [INFO] "
-"""Stands before each step's words in the supervisor's log."""
+"""Precedes each step's text in the supervisor's log."""
 
 
 def up(home: Path, environment: Mapping[str, str]) -> int:
     """Starts the server, waits until all is deployed, selects the user's profile.
 
-    Answers the exit code; raises StartFailed with the supervisor's last words.
+    Returns the exit code; raises StartFailed with the end of the supervisor's log.
     """
     places = Places.under(home)
     if holder(places.lock) is None:
@@ -44,7 +44,7 @@ def up(home: Path, environment: Mapping[str, str]) -> int:
 
 
 def _start(places: Places, environment: Mapping[str, str], *, simulate: bool) -> None:
-    """Starts the supervisor, and waits until its server is ready; on another port if it must."""
+    """Starts the supervisor and waits until its server is ready; tries other ports if needed."""
     for tries_left in reversed(range(_TRIES)):
         process = _supervisor(places, environment, simulate=simulate)
         try:
@@ -52,8 +52,8 @@ def _start(places: Places, environment: Mapping[str, str], *, simulate: bool) ->
         except StartFailed:
             if process.wait(_STOP_S) != PORT_TAKEN or not tries_left:
                 raise
-            *_, said = places.log("supervisor").read_text(errors="replace").splitlines()
-            print(f"{said} Another port is tried.")
+            *_, reason = places.log("supervisor").read_text(errors="replace").splitlines()
+            print(f"{reason} Another port is tried.")
         else:
             return
 
@@ -83,7 +83,7 @@ def _supervisor(
 
 
 def _port(places: Places) -> int:
-    """That of a server left running by a supervisor that was killed; else 4200 or a free one."""
+    """The port of a server that a killed supervisor left running; else 4200 or a free one."""
     left = Child("server", [], {}, places.folder)
     if left.adopt() and places.port.exists():
         return int(places.port.read_text())
@@ -94,15 +94,15 @@ def _port(places: Places) -> int:
 
 
 def _wait_until_ready(places: Places) -> None:
-    """Waits, and passes on what the supervisor says of its steps meanwhile."""
+    """Waits, and prints the supervisor's steps meanwhile."""
     end_s, log = time.monotonic() + _READY_S, places.log("supervisor")
-    told = 0
+    printed = 0
     while not places.ready.exists():
         if holder(places.lock) is None or time.monotonic() > end_s:
-            said = log.read_text(errors="replace")
-            raise StartFailed(f"The server did not get ready:\n{said}")
-        for line in log.read_text(errors="replace").splitlines()[told:]:
-            told += 1
+            text = log.read_text(errors="replace")
+            raise StartFailed(f"The server did not get ready:\n{text}")
+        for line in log.read_text(errors="replace").splitlines()[printed:]:
+            printed += 1
             if STEP in line:
                 print(line.partition(STEP)[2], flush=True)
         time.sleep(0.3)
@@ -122,7 +122,7 @@ def _tell(
 
 
 def down(home: Path) -> int:
-    """Ends what `up` started, and waits for it: sessions flush first. Answers the exit code."""
+    """Ends what `up` started and waits for it: sessions flush first. Returns the exit code."""
     places = Places.under(home)
     process = holder(places.lock)
     if process is None:
