@@ -1,1 +1,1 @@
-"""Measured, never asserted by time: each module prints its figures with their medians."""
+"""Benchmarks: each module prints its figures with their medians; no test asserts a time."""

@@ -1,19 +1,19 @@
-"""What a backtest costs: `python -m benchmarks.backtest [--rounds R] [--case N,S,B ...] [--save]`.
+"""The cost of a backtest: `python -m benchmarks.backtest [--rounds R] [--case N,S,B ...] [--save]`.
 
 N strategies on S tickers of B bars each, no two with the same parameters, built-in ones and a
-user's. Each case is played in turn, R rounds of all of them, and medians are told, CPU nanoseconds
-per strategy and bar:
+user's. Each case is played in turn, R rounds of all of them. The results are medians, in CPU
+nanoseconds per strategy and bar, of:
 
-- the engine alone: bars, configuration and strategies in memory, until the columns of orders,
-  fills, positions and days are there; apart, equity by the minute, made for who asks for it;
-- playing: the same with configuration and file read;
-- loading into the warehouse, all checks included.
+- the engine alone: from bars, configuration and strategies in memory to the columns of orders,
+  fills, positions and days; and separately equity by the minute, which is made only on demand;
+- playing: the same, including reading configuration and file;
+- loading into the warehouse, including all checks.
 
-Beside them orders per strategy and bar, and what one order's round trip costs, which is the
-engine's difference to the same strategies without money. What machine code costs to begin (import,
-and compiling where it is not kept from before) is told once and counted nowhere. The result is
-compared with the last one committed (`results/backtest.json`); `--save` writes each case as it
-ends, in each round with the medians so far.
+Beside them are orders per strategy and bar, and the cost of one order's round trip: the engine's
+difference to the same strategies without money. The start of machine code (import, and compiling
+if it is not cached) is printed once and included nowhere. The result is compared with the last one
+committed (`results/backtest.json`); `--save` writes each case as it ends, in each round with the
+medians so far.
 
 `--billion` plays 10,000 strategies on 10 tickers over a year of minutes instead, in one pass.
 """
@@ -54,7 +54,7 @@ CASES = (
 )
 COLUMNS = ("strategies", "orders", "fills", "activities", "positions", "pnl_daily")
 LOADED = 10
-"""So many sessions of a case are loaded."""
+"""The sessions of a case that are loaded."""
 BUILT_IN: Sequence[tuple[str, Callable[[int], dict[str, object]]]] = (
     ("momentum", lambda n: {"lookback_period": 10 + n, "momentum_threshold": 0.002}),
     ("adaptive", lambda n: {"short_window": 5 + n, "long_window": 30 + n}),
@@ -75,7 +75,7 @@ class OwnStrategy(Strategy):
 
     @property
     def longest_window(self) -> int:
-        """The look back, in bars."""
+        """The lookback, in bars."""
         return self.bars
 
     def start(self) -> Callable[[Bar], int]:
@@ -93,7 +93,7 @@ class OwnStrategy(Strategy):
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What is played: so many strategies, tickers and bars a ticker, of the user's own or not."""
+    """The numbers of strategies, tickers and bars a ticker; `own` plays a user's rules."""
 
     strategies: int
     tickers: int
@@ -108,7 +108,7 @@ class Case:
 
     @property
     def name(self) -> str:
-        """As the result has it."""
+        """The case's name in the results."""
         kind = "own" if self.own else "built-in"
         return f"{self.strategies},{self.tickers},{self.bars} {kind}"
 
@@ -117,7 +117,8 @@ class Case:
 class Cost:
     """CPU nanoseconds and orders per strategy and bar; `order_ns` is one order's round trip.
 
-    `idle_ns` is the engine's cost without money; `coded` is the share played in machine code.
+    `idle_ns` is the engine's cost without money; `coded` is the fraction of sessions played in
+    machine code.
     """
 
     engine_ns: float
@@ -132,32 +133,32 @@ class Cost:
 
 def main() -> None:
     """Run, print, compare."""
-    asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--rounds", type=int, default=3)
-    asked.add_argument("--case", nargs="*", default=list(CASES), help="N,S,B")
-    asked.add_argument("--save", action="store_true", help="write the result to be committed")
-    asked.add_argument("--billion", action="store_true", help="10,000 strategies for a year")
-    given = asked.parse_args()
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--case", nargs="*", default=list(CASES), help="N,S,B")
+    parser.add_argument("--save", action="store_true", help="write the result to be committed")
+    parser.add_argument("--billion", action="store_true", help="10,000 strategies for a year")
+    options = parser.parse_args()
     register(OwnStrategy)
     with tempfile.TemporaryDirectory() as folder:
         began = time.process_time()
         cost(Case(4, 2, MINUTES, own=False), Path(folder))
         print(f"machine code began in {time.process_time() - began:.1f} s of CPU time, once")
-        if given.billion:
+        if options.billion:
             billion(Path(folder))
             return
         results = Committed("backtest")
-        for name, played, one in measured(given.case, given.rounds, Path(folder)):
-            if given.save:
+        for name, played, one in measured(options.case, options.rounds, Path(folder)):
+            if options.save:
                 results.save(name, one, rounds=played)
-            if played == given.rounds:
-                print(told(name, one, results.figures(name)), flush=True)
+            if played == options.rounds:
+                print(line_of(name, one, results.figures(name)), flush=True)
 
 
 def measured(
     texts: Sequence[str], rounds: int, folder: Path
 ) -> Iterator[tuple[str, int, dict[str, float]]]:
-    """Each case in each round, as it ends: its name, rounds so far, and their medians."""
+    """Each case in each round, as it ends: its name, the rounds so far, and their medians."""
     cases = [Case.of(text, own=own) for text, own in product(texts, (False, True))]
     costs: dict[str, list[Cost]] = {case.name: [] for case in cases}
     for played in range(1, rounds + 1):
@@ -167,7 +168,7 @@ def measured(
 
 
 def cost(case: Case, folder: Path) -> Cost:
-    """Play a case, once more without money, and load the first ten of its sessions."""
+    """Play a case with money and without, and load the first ten of its sessions."""
     tickers = tickers_of(case.tickers)
     sessions = max(case.bars // MINUTES, 1)
     days = Calendar(FIRST, FIRST).between(FIRST, date(2026, 1, 31))[:sessions]
@@ -179,7 +180,7 @@ def cost(case: Case, folder: Path) -> Cost:
         busy = Run.of(case, bars, Path(place), "10000")
     with tempfile.TemporaryDirectory() as place:
         idle = Run.of(case, bars, Path(place), "0.01")
-    assert not idle.orders, "who has a cent buys nothing"
+    assert not idle.orders, "a strategy with a cent buys nothing"
     loaded = units * min(sessions, LOADED) / sessions
     return Cost(
         engine_ns=busy.engine_s / units,
@@ -195,7 +196,7 @@ def cost(case: Case, folder: Path) -> Cost:
 
 @dataclass(slots=True)
 class Run:
-    """CPU seconds of one playing's parts, how many orders it had, and sessions in machine code."""
+    """The CPU seconds of one run's parts, its orders, and its sessions in machine code."""
 
     reading_s: float = 0.0
     engine_s: float = 0.0
@@ -206,7 +207,7 @@ class Run:
 
     @classmethod
     def of(cls, case: Case, bars: Path, folder: Path, cash: str) -> Run:
-        """Play a case, and load some of it if it has money."""
+        """Play a case, and load some of its sessions if it has money."""
         run, config = cls(), folder / "bench.json"
         config.write_text(json.dumps(_config(case, cash)))
         began = time.process_time()
@@ -237,7 +238,7 @@ class Run:
 
 
 def read(session: PlayedSession, tables: Sequence[str]) -> None:
-    """Have the columns of some tables made."""
+    """Make the columns of some tables."""
     for table in tables:
         getattr(session.rows()[table], "table", None)
 
@@ -248,8 +249,8 @@ def median(costs: Sequence[Cost]) -> Cost:
     return Cost(**{name: statistics.median(row[name] for row in rows) for name in rows[0]})
 
 
-def told(name: str, one: dict[str, float], before: dict[str, float]) -> str:
-    """A case's line; `before` is what the committed result has of it."""
+def line_of(name: str, one: dict[str, float], before: dict[str, float]) -> str:
+    """A case's line of output; `before` are its committed figures."""
     last = before.get("engine_ns")
     change = f" ({one['engine_ns'] / last:.2f} x the last)" if last else ""
     slowly = f", {1 - one['coded']:.0%} not in machine code" if one["coded"] < 1 else ""
@@ -262,7 +263,7 @@ def told(name: str, one: dict[str, float], before: dict[str, float]) -> str:
 
 
 def _config(case: Case, cash: str) -> dict[str, Any]:
-    """Strategies of one ticker each, by turns of each kind, no two on a ticker alike."""
+    """Strategies with one ticker each, alternating kinds, no two on a ticker alike."""
     kinds = OWN if case.own else BUILT_IN
     tickers = tickers_of(case.tickers)
     strategies = []
@@ -282,12 +283,12 @@ def _config(case: Case, cash: str) -> dict[str, Any]:
 
 
 def tickers_of(count: int) -> list[str]:
-    """So many: those that the simulator knows by name, and as many made up as are missing."""
+    """The simulator's named tickers, continued with invented ones up to `count`."""
     return [*DEFAULT_STOCKS, *(f"B{number}" for number in range(count))][:count]
 
 
 def record(path: Path, tickers: Sequence[str], days: Sequence[Session]) -> None:
-    """Write the generated minute bars of so many sessions as a Parquet file."""
+    """Write generated minute bars of these sessions to a Parquet file."""
     feed = GeneratedFeed(7, Calendar(days[0].date, days[-1].date), frozenset())
     rows = [
         {

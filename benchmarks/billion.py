@@ -38,7 +38,7 @@ KINDS: Sequence[tuple[str, Callable[[int], dict[str, object]]]] = (
 
 
 def billion(folder: Path) -> None:
-    """Play them all, and print the rate and the most memory that it took."""
+    """Play them all, and print the rate and the peak memory."""
     days = Calendar(FIRST, FIRST).between(FIRST, date(2026, 2, 28))[:SESSIONS]
     bars, config = folder / "billion.parquet", folder / "billion.json"
     _record(bars, DEFAULT_STOCKS[:TICKERS], days)
@@ -67,7 +67,7 @@ def billion(folder: Path) -> None:
 
 
 def _strategies() -> list[dict[str, object]]:
-    """By turns on each ticker and of each kind, no two on a ticker alike."""
+    """Strategies with one ticker each, alternating tickers and kinds, no two on a ticker alike."""
     found: list[dict[str, object]] = []
     for number in range(STRATEGIES):
         nth = number // TICKERS
@@ -85,7 +85,7 @@ def _strategies() -> list[dict[str, object]]:
 
 
 def _record(path: Path, tickers: Sequence[str], days: Sequence[Session]) -> None:
-    """Closes that wander by cents, each bar around its own."""
+    """Write bars whose closes walk randomly by cents."""
     draw = np.random.default_rng(7)
     opens = np.array([day.open.timestamp() for day in days], np.int64)[:, None]
     starts = ((opens + 60 * np.arange(MINUTES)) * 1_000_000).ravel()

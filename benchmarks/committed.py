@@ -1,7 +1,7 @@
-"""The results that are committed, one file a benchmark: each case with what it was measured on.
+"""The committed results, one file a benchmark: each case's figures with the machine.
 
-Rule: a case is written as soon as it ends, with its own machine beside its figures. So a run that
-is interrupted keeps what it has measured, and one of a few cases leaves the others as they were.
+A case is written as soon as it ends, with its own machine beside its figures. So an interrupted run
+keeps what it has measured, and a run of a few cases leaves the others unchanged.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ FOLDER = Path(__file__).parent / "results"
 
 
 class Committed:
-    """A benchmark's file; what a run compares itself with is what stood there when it began."""
+    """A benchmark's file; a run compares itself with the file's content at its start."""
 
     def __init__(self, benchmark: str, folder: Path = FOLDER) -> None:
         self._path = folder / f"{benchmark}.json"
         self._before = self._read()
 
     def figures(self, case: str) -> dict[str, Any]:
-        """What was found of a case last; empty if it was never saved."""
+        """A case's last saved figures; empty if it was never saved."""
         found: dict[str, Any] = self._before.get(case, {}).get("figures", {})
         return found
 
     def save(self, case: str, figures: dict[str, Any], **how: object) -> None:
-        """Put a case in the place of its last; `how` tells of its run, such as its rounds."""
+        """Replace a case's result; `how` describes its run, such as the number of rounds."""
         cases = self._read() | {case: {"machine": machine(), **how, "figures": figures}}
         whole = self._path.with_suffix(".new")
         whole.write_text(json.dumps(cases, indent=1) + "\n")
@@ -42,7 +42,7 @@ class Committed:
 
 
 def machine() -> dict[str, object]:
-    """What it runs on, and how busy that is, without a name that tells where."""
+    """The hardware, its load and the Python version, without names that identify the machine."""
     model = next(
         (
             line.partition(":")[2].strip()

@@ -1,4 +1,4 @@
-"""How soon the session notices what went wrong, in broker seconds of virtual time."""
+"""How soon a session detects faults, in broker seconds of virtual time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def lags(rates: dict[str, float], seeds: int) -> list[float]:
 
 
 def mutes(seeds: int) -> list[float]:
-    """Each time from the first bar that a mute stream did not bring to its being known as mute."""
+    """The times from the first bar that a mute stream lost to its detection as mute."""
     found: list[float] = []
     for seed in range(seeds):
         silence = _Silence(VirtualLoop(), found)
@@ -38,12 +38,12 @@ def mutes(seeds: int) -> list[float]:
 
 @dataclass
 class _Silence:
-    """Streams of bars that stay mute until somebody notices, and since when each lost bars."""
+    """Keeps muted bar streams mute until detected; `since` is each one's first lost bar."""
 
     loop: VirtualLoop
     found: list[float]
     since: dict[StreamWatch, float] = field(default_factory=dict)
-    told: set[StreamWatch] = field(default_factory=set)
+    detected: set[StreamWatch] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         originals = WireStream.suffer, WireStream._arrive, StreamWatch.muted
@@ -57,23 +57,23 @@ class _Silence:
 
         def arrive(stream: WireStream, message: Mapping[str, Any], connection: int) -> None:
             if stream._up and stream._mute_until_s == float("inf"):
-                if stream.watch not in self.told:
+                if stream.watch not in self.detected:
                     self.since.setdefault(stream.watch, self.loop.time())
             else:
-                self.told.discard(stream.watch)
+                self.detected.discard(stream.watch)
             really_arrive(stream, message, connection)
 
         def known(watch: StreamWatch) -> None:
             if watch in self.since:
                 self.found.append(self.loop.time() - self.since.pop(watch))
-            self.told.add(watch)
+            self.detected.add(watch)
             really_muted(watch)
 
         self.suffer, self.arrive, self.known = suffer, arrive, known
 
 
 def _played(seed: int, rates: dict[str, float], loop: VirtualLoop) -> World:
-    """A session of the simulation in which just these switches are on; it must end well."""
+    """A simulated session with only these faults switched on; it must end without violations."""
     log = logging.getLogger("coordinator")
     log.disabled = True
     try:

@@ -13,7 +13,7 @@ from coordinator.shell.journal import Journal
 
 
 def decided(strategies: int, tickers: int, minutes: int) -> None:
-    """Open a session, and decide on so many minutes' frames, each durable."""
+    """Open a session and decide on some minutes' frames, each made durable."""
     engine, records, name = engine_of(strategies, tickers)
     known = list(engine._assets)
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:

@@ -1,11 +1,11 @@
-"""What Prefect takes of a coordinator's process, and of its own database, over a whole session.
+"""Prefect's cost in a coordinator's process, and in its own database, over a whole session.
 
-`python -m benchmarks.prefect_overhead`: a server of its own, and a run that does there all that a
-session does (looks at its own state every 10 s, a heartbeat every 30 s, progress each minute, the
-table every five, its log lines), a thousand times as fast. The processor time of the process is
-measured, all threads; what it takes idle is measured apart, for the session's length. A session
-without the flow does none of it, so this is the difference; imports come before. Of the database
-that counts which stays: the server drops heartbeats after six hours.
+`python -m benchmarks.prefect_overhead` starts its own server and a run that makes all requests of a
+session (its own state every 10 s, a heartbeat every 30 s, progress each minute, the table every
+five, its log lines), a thousand times as fast. It measures the process's CPU time over all threads;
+idle time is measured separately and scaled to the session's length. A session without the flow does
+none of this, so the figure is the difference, without imports. The database counts by what stays in
+it: the server drops heartbeats after six hours.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ MARKETS = {"stocks": 6.5 + 10 / 60, "crypto": 24 + 5 / 60}
 """Hours from a run's start to its end."""
 STATE_POLL_S, HEARTBEAT_S, PROGRESS_S, TABLE_S = 10, 30, 60, 300
 LINES_AN_HOUR = 60
-"""Of the coordinator's log: an order and its fill a minute is a busy day."""
+"""Lines of the coordinator's log: an order and its fill each minute make a busy day."""
 STRATEGIES = 10
 HEARTBEATS = "heartbeats"
 GOAL_CPU, GOAL_MB = 0.01, 5.0
@@ -45,7 +45,7 @@ GOAL_CPU, GOAL_MB = 0.01, 5.0
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What one kind of work cost: times, processor seconds, bytes of the database."""
+    """The cost of one kind of work: repetitions, CPU seconds, bytes of the database."""
 
     what: str
     times: int
@@ -54,11 +54,11 @@ class Cost:
 
 
 def main() -> None:
-    """Measures both markets' sessions and prints a line each, then all of it as JSON."""
+    """Measures both markets' sessions and prints the figures, at the end as JSON."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.prefect_overhead")
     parser.add_argument("--market", choices=[*MARKETS, "both"], default="both")
     parser.add_argument("--idle", type=float, default=30.0, help="seconds to measure idling")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         places, port = Places.under(Path(folder)), free_port()
         environment = client_environment(places, port, os.environ)
@@ -68,7 +68,7 @@ def main() -> None:
         server = Child("server", ["server", "start"], variables, places.folder)
         server.start()
         try:
-            figures = _measured(places.folder / "prefect.db", asked.idle, asked.market)
+            figures = _measured(places.folder / "prefect.db", options.idle, options.market)
         finally:
             server.stop()
     print(json.dumps(figures))
@@ -90,12 +90,12 @@ def _measured(database: Path, idle_s: float, wanted: str) -> dict[str, Any]:
         async def session(hours: float = hours) -> list[Cost]:
             return await _whole_session(hours * 3_600, database, idle_s)
 
-        figures[market] = _told(market, hours, asyncio.run(session()))
+        figures[market] = _report(market, hours, asyncio.run(session()))
     return figures
 
 
 async def _whole_session(length_s: float, database: Path, idle_s: float) -> list[Cost]:
-    """Does what a session of `length_s` does at Prefect, kind after kind."""
+    """Makes all requests of a session of `length_s` to Prefect, kind after kind."""
     from flows.board import PrefectBoard
     from flows.showing import percent_gone, state_sentence, strategy_rows, stream_sentence
     from flows.stopping import read_own_state
@@ -129,7 +129,7 @@ async def _whole_session(length_s: float, database: Path, idle_s: float) -> list
 
 
 async def _cost(what: str, times: int, do: Any, database: Path) -> Cost:
-    await do()  # the first one makes connections and threads
+    await do()  # the first one opens connections and starts threads
     await _drained()
     stored, before_s = _stored(database), time.process_time()
     for _ in range(times):
@@ -139,7 +139,7 @@ async def _cost(what: str, times: int, do: Any, database: Path) -> Cost:
 
 
 async def _heartbeat() -> None:
-    """As Prefect's engine beats: the run and what belongs to it, with no payload."""
+    """Emits a heartbeat like Prefect's engine."""
     from prefect.events import emit_event
     from prefect.runtime import flow_run
 
@@ -150,7 +150,7 @@ async def _heartbeat() -> None:
 
 
 async def _drained() -> None:
-    """Waits until events and log lines have left, and the server has written them."""
+    """Waits until events and log lines are sent, and the server has written them."""
     from prefect.events.worker import EventsWorker
     from prefect.logging.handlers import APILogHandler
 
@@ -203,7 +203,7 @@ def _view() -> Any:
     )
 
 
-def _told(market: str, hours: float, costs: list[Cost]) -> dict[str, Any]:
+def _report(market: str, hours: float, costs: list[Cost]) -> dict[str, Any]:
     cpu_s, stored = sum(cost.cpu_s for cost in costs), sum(cost.stored for cost in costs)
     share, megabytes = cpu_s / (hours * 3_600), stored / 1e6
     kept = sum(_kept(cost, hours) for cost in costs)
@@ -221,7 +221,7 @@ def _told(market: str, hours: float, costs: list[Cost]) -> dict[str, Any]:
 
 
 def _kept(cost: Cost, hours: float) -> float:
-    """Megabytes that are still there when the session ends."""
+    """Megabytes that are still stored when the session ends."""
     part = min(HEARTBEATS_KEPT_S / (hours * 3_600), 1.0) if cost.what == HEARTBEATS else 1.0
     return part * cost.stored / 1e6
 

@@ -1,4 +1,4 @@
-"""A session of the benchmarks: strategies, prices that walk, an engine that is open and warm."""
+"""A session for the benchmarks: strategies, random prices, and an open, warmed-up engine."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Minute:
     records: Sequence[dict[str, Any]]
 
     def pieces(self, size: int) -> list[Minute]:
-        """The same in frames of so many bars."""
+        """The same bars in frames of `size`."""
         rows = self.records
         return [Minute(rows[at : at + size]) for at in range(0, len(rows), size)]
 
@@ -52,12 +52,12 @@ class Minute:
         return bytes(msgpack.packb(self.records, datetime=True))
 
     def unpacked(self) -> list[dict[str, Any]]:
-        """What a stream's decoder makes of the frame."""
+        """The frame as a stream's decoder returns it."""
         return list(msgpack.unpackb(self.packed()))
 
 
 def _walks(tickers: Sequence[str], minutes: int, first: datetime) -> Iterator[Minute]:
-    """Prices that walk by about a tenth of a per cent a minute, in cents."""
+    """Prices in whole cents that walk randomly by about 0.1 % a minute."""
     chance = random.Random(f"{SEED}{first}")  # noqa: S311
     cents = dict.fromkeys(tickers, 10_000)
     for number in range(minutes):
@@ -74,14 +74,14 @@ def _walks(tickers: Sequence[str], minutes: int, first: datetime) -> Iterator[Mi
 
 
 def frames_of(tickers: Sequence[str], count: int) -> Iterator[Minute]:
-    """The first minutes of the session."""
+    """The first `count` minutes of the session."""
     return _walks(tickers, count, OPEN)
 
 
 def specs_of(strategies: int, tickers: Sequence[str]) -> list[StrategySpec]:
-    """Built-in strategies by turns, no two on a ticker alike.
+    """Built-in strategies of alternating types, no two on a ticker alike.
 
-    Each has one ticker; where there are more tickers than strategies, they share all of them out.
+    Each has one ticker; if there are more tickers than strategies, all tickers are shared out.
     """
     specs, types = [], registered_types()
     for number in range(strategies):
@@ -94,7 +94,7 @@ def specs_of(strategies: int, tickers: Sequence[str]) -> list[StrategySpec]:
 
 
 def engine_of(strategies: int, count: int) -> tuple[Engine, list[r.Record], str]:
-    """A session that is open and warm, the records that began it, and its id."""
+    """The engine of an open, warmed-up session, its opening records, and its id."""
     tickers = [f"B{number}" for number in range(count)]
     specs = specs_of(strategies, tickers)
     tickers = [ticker for ticker in tickers if any(ticker in spec.tickers for spec in specs)]
@@ -117,6 +117,6 @@ def engine_of(strategies: int, count: int) -> tuple[Engine, list[r.Record], str]
 
 
 def bar_of(row: dict[str, Any]) -> Bar:
-    """A record's bar, made without our decoder."""
+    """A record as a Bar, made without our decoder."""
     opened, high, low, close, volume = (Decimal(str(row[key])) for key in "ohlcv")
     return Bar(row["S"], row["t"], opened, high, low, close, volume, row["n"])

@@ -1,8 +1,8 @@
-"""What keeping the books true costs, and how soon it notices: `python -m benchmarks.truth`.
+"""The cost of keeping the books true, and how soon faults are found: `python -m benchmarks.truth`.
 
-Prints the commit of an intent (p50, p99 of each round), a recovery of 10,000 records with 100
-open intents against the socket simulator, and, in virtual time, how many seconds of broker time
-pass until a lost fill or a trade by hand is booked and until a mute stream is known for one.
+Prints the time of an intent's commit (p50, p99 of each round), of a recovery of 10,000 records with
+100 open intents against the socket simulator, and, in virtual time, the seconds of broker time
+until a lost fill or a trade by hand is booked, and until a mute stream is detected.
 """
 
 from __future__ import annotations
@@ -44,13 +44,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.truth", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seeds", type=int, default=20, help="virtual sessions of each fault")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     figures: dict[str, Any] = {
-        "intent_commit_ms": [_commits() for _ in range(asked.rounds)],
-        "recovery_s": [_recovery() for _ in range(asked.rounds)],
-        "lost_fill_found_s": lags({"update lost": 1.0}, asked.seeds),
-        "hand_trade_found_s": lags({"update lost": 1.0, "hand order": 0.3}, asked.seeds),
-        "mute_stream_found_s": mutes(asked.seeds),
+        "intent_commit_ms": [_commits() for _ in range(options.rounds)],
+        "recovery_s": [_recovery() for _ in range(options.rounds)],
+        "lost_fill_found_s": lags({"update lost": 1.0}, options.seeds),
+        "hand_trade_found_s": lags({"update lost": 1.0, "hand order": 0.3}, options.seeds),
+        "mute_stream_found_s": mutes(options.seeds),
     }
     p50s, p99s = zip(*figures["intent_commit_ms"], strict=True)
     _tell("intent commit, p50 of a round", p50s, "ms")
@@ -89,7 +89,7 @@ def _intent(number: int, at: datetime) -> r.OrderIntended:
 
 
 def _commits(count: int = 2_000) -> tuple[float, float]:
-    """(p50, p99) milliseconds of the durable commit of one intent, on this disk."""
+    """(p50, p99) milliseconds of one intent's durable commit, on this disk."""
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
         journal = Journal(Path(folder) / "journal.db", ACCOUNT, "bench")
         taken_ms = []
@@ -128,7 +128,7 @@ def _venue() -> Iterator[Broker]:
 
 
 def _opening(name: str, kind: str, cash: Decimal, tickers: tuple[str, ...] = ()) -> r.Opening:
-    """A book that holds cash; only a strategy's has been configured."""
+    """A book that holds cash; it counts as configured if it has tickers."""
     configured = cash if tickers else ZERO
     return r.Opening(
         strategy=name,
@@ -146,9 +146,9 @@ def _opening(name: str, kind: str, cash: Decimal, tickers: tuple[str, ...] = ())
 
 
 def _crashed(path: Path, broker: Broker) -> None:
-    """A journal of so many records whose process died with so many intents open.
+    """Write a journal of RECORDS records whose process died with OPEN intents open.
 
-    Half of those reached the broker and filled; the other half never left.
+    Half of these reached the broker and filled; the other half were never sent.
     """
     account, now = broker.account(), broker.clock()
     journal = Journal(path, account.number, "bench")

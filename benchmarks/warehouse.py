@@ -1,12 +1,13 @@
-"""How long sessions take to load and views to answer: `python -m benchmarks.warehouse [--save]`.
+"""The time that sessions take to load and views to answer:
+`python -m benchmarks.warehouse [--save]`.
 
-Rows are of benchmarks/warehouse_rows.py; making them is not counted. A second process loads each
-session bare, in turn with the first: the same rows through Arrow into the same tables, one COMMIT a
-session, nothing checked and nothing derived. Both count what closing the file takes. Each
-view is asked cold, on a connection of its own, and again at once. Goals are of wall seconds where
-somebody waits for them (fewer sessions: the load's share of its goal), of processor seconds where
-two things are compared; what is missed is said, here and in the JSON, and fails nothing. The result
-is compared with the last one committed (`results/warehouse.json`); `--save` writes it.
+Rows are made by benchmarks/warehouse_rows.py, outside the measured time. A second process, in turn
+with the first, loads each session bare: the same rows through Arrow into the same tables, one
+COMMIT a session, without checks and derived tables. Both times include closing the file. Each view
+is queried cold, on a new connection, and then again. Goals are in wall seconds where a user waits
+(with fewer sessions, in proportion), and in CPU seconds where two things are compared; a missed
+goal is reported here and in the JSON, and fails nothing. The result is compared with the last one
+committed (`results/warehouse.json`); `--save` writes it.
 """
 
 from __future__ import annotations
@@ -37,16 +38,16 @@ from warehouse.queries import ask
 from warehouse.schemas import TABLES
 
 Scale = tuple[int, int, int]
-"""Strategies, executions of each, and tickers of a session."""
+"""A session's strategies, executions of each, and tickers."""
 WHOLE_FILLS, WHOLE_LOAD_S = 2_500_000, 180.0
 VIEW_S, MEMORY_MIB, TIMES_BARE = 1.0, 2048.0, 2.0
-"""The goals: 2.5 million executions in three minutes, a view in a second, with 2 GB, and so on."""
+"""Goals: 2.5 million executions in three minutes, a view in a second, 2 GiB, twice a bare load."""
 
 VALIDATION = [
     (frames_module, "_judge"),
-    *((load_module, name) for name in ("duplicates", "strangers", "agree", "contradictions")),
+    *((load_module, name) for name in ("duplicates", "foreign_rows", "agree", "contradictions")),
 ]
-"""The models of single rows, and the checks of rows against others; making frames is loading."""
+"""The functions that count as validation: models of rows, and checks of rows against others."""
 QUESTIONS = {
     "v_pnl_history": "SELECT strategy, sum(net_pnl), max(cumulative_net_pnl) FROM v_pnl_history "
     "GROUP BY ALL",
@@ -69,14 +70,14 @@ QUESTIONS = {
 
 @dataclass
 class Clock:
-    """Wall and processor seconds that a part took."""
+    """The wall and CPU seconds of a part."""
 
     wall_s: float = 0.0
     cpu_s: float = 0.0
 
     @contextmanager
     def running(self) -> Iterator[None]:
-        """Counts the body."""
+        """Adds the time of the body."""
         wall_s, cpu_s = time.perf_counter(), time.process_time()
         yield
         self.wall_s += time.perf_counter() - wall_s
@@ -87,7 +88,7 @@ class Clock:
 
 
 def timed(clock: Clock, function: Callable[..., Any]) -> Callable[..., Any]:
-    """The function, its time counted."""
+    """The function with its time added to a clock."""
 
     def inside(*args: Any) -> Any:
         with clock.running():
@@ -98,7 +99,7 @@ def timed(clock: Clock, function: Callable[..., Any]) -> Callable[..., Any]:
 
 @dataclass
 class Loads:
-    """What the loads took: all, the validation in them, and the same sessions bare."""
+    """The times of the loads, of the validation in them, and of the same sessions loaded bare."""
 
     whole: Clock = field(default_factory=Clock)
     judging: Clock = field(default_factory=Clock)
@@ -107,7 +108,7 @@ class Loads:
 
 
 def load_bare(connection: duckdb.DuckDBPyConnection, made: Made) -> None:
-    """The same rows through Arrow into the same tables, in one transaction, nothing checked."""
+    """Load the same rows through Arrow into the same tables, in one transaction without checks."""
     connection.execute("BEGIN")
     for name, table in TABLES.items():
         rows = made.tables[name]
@@ -119,7 +120,7 @@ def load_bare(connection: duckdb.DuckDBPyConnection, made: Made) -> None:
 
 
 def load_bare_on_request(pipe: Connection, location: Path, scale: Scale) -> None:
-    """The second process: loads the sessions it is told the numbers of; None ends it."""
+    """The second process: loads the sessions whose numbers it receives; None ends it."""
     maker, clock, bare = Maker(*scale), Clock(), Store.open(location)
     while (number := pipe.recv()) is not None:
         made = maker.session(number)
@@ -133,7 +134,7 @@ def load_bare_on_request(pipe: Connection, location: Path, scale: Scale) -> None
 
 @contextmanager
 def bare_loads(location: Path, scale: Scale) -> Iterator[Connection]:
-    """A second process, whose memory is not ours, that loads bare what it is told."""
+    """A second process, with its own memory, that loads sessions bare on request."""
     ours, its = get_context("spawn").Pipe()
     process = get_context("spawn").Process(
         target=load_bare_on_request, args=(its, location, scale), daemon=True
@@ -144,7 +145,7 @@ def bare_loads(location: Path, scale: Scale) -> Iterator[Connection]:
 
 
 def load_all(store: Store, bare: Connection, maker: Maker, sessions: int) -> Loads:
-    """Loads into `store` and closes it; has each session loaded bare in turn."""
+    """Loads into `store` and closes it; in turn, the second process loads each session bare."""
     loads = Loads()
     before = [(module, name, getattr(module, name)) for module, name in VALIDATION]
     for module, name, function in before:
@@ -161,7 +162,7 @@ def load_all(store: Store, bare: Connection, maker: Maker, sessions: int) -> Loa
     finally:
         for module, name, function in before:
             setattr(module, name, function)
-    with loads.whole.running():  # what is still in the log goes into the file
+    with loads.whole.running():  # closing moves the rest of the log into the file
         store.close()
     bare.send(None)
     loads.bare = bare.recv()
@@ -170,14 +171,14 @@ def load_all(store: Store, bare: Connection, maker: Maker, sessions: int) -> Loa
 
 @dataclass
 class Answer:
-    """What a question took on a connection of its own, and when it was asked again there."""
+    """The times of a query on a new connection, and of its repetition there."""
 
     cold: Clock = field(default_factory=Clock)
     warm: Clock = field(default_factory=Clock)
 
 
 def ask_all(location: Path) -> dict[str, Answer]:
-    """Each question's times; opening the file is not counted."""
+    """Each query's times, without opening the file."""
     found = {}
     for name, sql in QUESTIONS.items():
         answer = found[name] = Answer()
@@ -189,7 +190,7 @@ def ask_all(location: Path) -> dict[str, Answer]:
 
 
 def figures(loads: Loads, answers: dict[str, Answer], peak_mib: float) -> dict[str, Any]:
-    """What was measured, as JSON has it."""
+    """The measured figures, for JSON."""
     return {
         "fills": loads.fills,
         "load_wall_s": loads.whole.wall_s,
@@ -205,7 +206,7 @@ def figures(loads: Loads, answers: dict[str, Answer], peak_mib: float) -> dict[s
 
 
 def goals(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Each goal with what was found, its bound, and whether it is missed."""
+    """Each goal with the measured value, the bound, and whether it is missed."""
     rest = found["load_cpu_s"] - found["validation_cpu_s"]
     slowest = max(found["answers_cold_wall_s"].values())
     bounds = {
@@ -222,11 +223,11 @@ def goals(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 def tell(found: dict[str, Any], before: dict[str, Any]) -> None:
-    """Prints the figures, beside what the committed result has of them, and the goals."""
+    """Prints the figures beside the committed ones, and the goals."""
     shown = {name: value for name, value in found.items() if isinstance(value, int | float)}
     for name, value in shown.items():
-        told = f" (the last: {before[name]:,.2f})" if name in before else ""
-        print(f"{name:36}{value:14,.2f}{told}")
+        last = f" (the last: {before[name]:,.2f})" if name in before else ""
+        print(f"{name:36}{value:14,.2f}{last}")
     for name in QUESTIONS:
         cold, warm = (found[f"answers_{when}_wall_s"][name] for when in ("cold", "warm"))
         print(f"{name:36}{cold:10.3f} s cold, {warm:.3f} s warm")
@@ -243,13 +244,13 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--fills", type=int, default=200, help="executions a strategy and session")
     parser.add_argument("--tickers", type=int, default=10, help="with a bar a minute each")
     parser.add_argument("--save", action="store_true", help="write the result to be committed")
-    given = parser.parse_args(arguments)
-    scale = f"{given.sessions} x {given.strategies} x {given.fills}, {given.tickers} tickers"
+    options = parser.parse_args(arguments)
+    sizes = strategies, fills, tickers = options.strategies, options.fills, options.tickers
+    scale = f"{options.sessions} x {strategies} x {fills}, {tickers} tickers"
     with tempfile.TemporaryDirectory() as folder:
         location = Path(folder) / "warehouse.duckdb"
-        sizes = given.strategies, given.fills, given.tickers
         with bare_loads(Path(folder) / "bare.duckdb", sizes) as bare:
-            loads = load_all(Store.open(location), bare, Maker(*sizes), given.sessions)
+            loads = load_all(Store.open(location), bare, Maker(*sizes), options.sessions)
         answers = ask_all(location)
         file_mib = location.stat().st_size / 2**20
     peak_mib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
@@ -258,7 +259,7 @@ def main(arguments: list[str]) -> int:
     results = Committed("warehouse")
     tell(found, results.figures(scale))
     print(json.dumps(found))
-    if given.save:
+    if options.save:
         results.save(scale, found)
     return 0
 

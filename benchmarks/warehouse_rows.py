@@ -1,9 +1,9 @@
-"""Sessions to load, made up: `Maker(50, 200, 10).session(0)`, and the ones that follow it.
+"""Invented sessions to load: `Maker(50, 200, 10).session(0)`, and the ones that follow it.
 
-Each strategy trades one of the tickers, in and out, with so many executions a session. Every second
-one ends its session flat; the others hold what they bought last until the next one's first minute.
-Rows are what the journal's side gives: plain dictionaries of decimals, with an equity row a minute
-and a bar a minute of each ticker.
+Each strategy buys and sells one of the tickers, with a fixed number of executions a session. Every
+second strategy ends its session flat; the others hold their last purchase until the next session's
+first minute. Rows are like those from a journal: dictionaries with decimals, an equity row a
+minute, and a bar a minute for each ticker.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Row = dict[str, Any]
 
 @dataclass
 class Made:
-    """A session's rows that are there already."""
+    """A session whose rows are in memory, as a SessionSource."""
 
     session_id: str
     tables: dict[str, list[Row]]
@@ -38,20 +38,20 @@ class Made:
 
 @dataclass
 class Book:
-    """What a strategy has at the end of the last session."""
+    """A strategy's cash and shares at the end of the last session."""
 
     cash: Decimal = CASH
     held: int = 0
 
     @property
     def equity(self) -> Decimal:
-        """Cash, and what is held at what it cost, which is each session's last close."""
+        """Cash plus shares at cost, which is each session's last close."""
         return self.cash + self.held * BOUGHT
 
 
 @dataclass
 class Maker:
-    """Makes sessions that follow each other, each as many rows as the one before."""
+    """Makes consecutive sessions with equal numbers of rows."""
 
     strategies: int
     fills: int

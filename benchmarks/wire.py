@@ -1,12 +1,13 @@
 """From the wire to orders: `python -m benchmarks.wire [--frames F] [--case N,S ...] [--save]`.
 
-Real msgpack frames go over a loopback websocket, by turns to a session of ours (receive, decode,
+Real msgpack frames go over a loopback websocket, alternately to a session of ours (receive, decode,
 decide, one commit to a journal on disk, orders handed over) and to alpaca-py's raw stream (receive,
-decode, call the handler). A frame has a minute's bars of S tickers, of N strategies each has one.
-The ratio is ours to alpaca-py's plus, where there are intents, one raw fdatasync. Beside it stand a
-whole market's minute (8,000 tickers, frames of 100), the journal's commit, memory, and the time
-from a process's begin to its first decision. Each case is compared with the last one committed
-(`results/wire.json`) as it ends; `--save` writes it. Answers to orders come between the frames.
+decode, call the handler). A frame has a minute's bars of S tickers; each of N strategies has one
+ticker. The ratio is our time to alpaca-py's plus, if there are intents, one raw fdatasync. Further
+figures are a whole market's minute (8,000 tickers, frames of 100), the journal's commit, memory,
+and the time from a process's start to its first decision. Each case is compared with the last one
+committed (`results/wire.json`) as it ends; `--save` writes it. Answers to orders arrive between
+frames.
 """
 
 from __future__ import annotations
@@ -36,10 +37,11 @@ MARKET = 26, 8_000
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Microseconds of a frame, by the wall and of CPU, and how often and how much was ordered.
+    """Wall and CPU microseconds of a frame, and the frequency and number of orders.
 
-    `ratio` is of the wall's medians, with the fdatasync where there are intents; of the frames with
-    and without them apart, too. `cpu_ratio` has no fdatasync: a busy machine does not move it.
+    `ratio` is of the medians of wall time, including the fdatasync if there are intents; the other
+    two are for frames with and without intents. `cpu_ratio` is without fdatasync, and independent
+    of the machine's load.
     """
 
     ours_p50: float
@@ -68,45 +70,45 @@ class Row:
 
     @property
     def floor_s(self) -> float:
-        """What alpaca-py takes to hear of it, and the disk if something is ordered."""
+        """alpaca-py's time to receive it, plus the disk's if something is ordered."""
         return self.alpaca.wall_s + (self.fdatasync_s if self.intents else 0.0)
 
 
 def main(arguments: Sequence[str] | None = None, results: Committed | None = None) -> None:
     """Run, print, compare."""
-    asked = argparse.ArgumentParser(description=__doc__)
-    asked.add_argument("--frames", type=int, default=200)
-    asked.add_argument("--rounds", type=int, default=5, help="market minutes, and processes")
-    asked.add_argument("--case", nargs="*", default=list(CASES), help="N,S")
-    asked.add_argument("--only-frames", action="store_true", help="no market, memory or start")
-    asked.add_argument("--save", action="store_true", help="write the result to be committed")
-    given = asked.parse_args(arguments)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--frames", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=5, help="market minutes, and processes")
+    parser.add_argument("--case", nargs="*", default=list(CASES), help="N,S")
+    parser.add_argument("--only-frames", action="store_true", help="no market, memory or start")
+    parser.add_argument("--save", action="store_true", help="write the result to be committed")
+    options = parser.parse_args(arguments)
     logging.disable(logging.CRITICAL)
     results = results or Committed("wire")
     found: dict[str, dict[str, float]] = {}
-    for name, how, one in measured(given):
+    for name, how, one in measured(options):
         found[name] = one
-        print(told(name, one, results.figures(name)), flush=True)
-        if given.save:
+        print(line_of(name, one, results.figures(name)), flush=True)
+        if options.save:
             results.save(name, one, **how)
     print(json.dumps(found))
 
 
-def measured(given: argparse.Namespace) -> Iterator[tuple[str, dict[str, int], dict[str, float]]]:
-    """Each case's name, how much of it was run, and figures, as it ends."""
-    frame_count, round_count = {"frames": given.frames}, {"rounds": given.rounds}
-    for case in given.case:
+def measured(options: argparse.Namespace) -> Iterator[tuple[str, dict[str, int], dict[str, float]]]:
+    """Each case's name, its number of frames or rounds, and its figures, as it ends."""
+    frame_count, round_count = {"frames": options.frames}, {"rounds": options.rounds}
+    for case in options.case:
         strategies, tickers = map(int, case.split(","))
-        cost = asyncio.run(frames(strategies, tickers, given.frames))
+        cost = asyncio.run(frames(strategies, tickers, options.frames))
         yield case, frame_count, asdict(cost)
-    if not given.only_frames:
-        yield "market minute", round_count, asyncio.run(market(given.rounds))
-        yield "memory", round_count, memory_mib(given.rounds)
-        yield "start", round_count, start_s(given.rounds)
+    if not options.only_frames:
+        yield "market minute", round_count, asyncio.run(market(options.rounds))
+        yield "memory", round_count, memory_mib(options.rounds)
+        yield "start", round_count, start_s(options.rounds)
 
 
 async def frames(strategies: int, tickers: int, count: int) -> Cost:
-    """A minute's frame to each in turn, so many times, and a raw fdatasync after each pair."""
+    """Send `count` minutes' frames to each in turn, with a raw fdatasync after each pair."""
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
         async with Server() as server:
             ours = await Ours.begin(server, strategies, tickers, Path(folder))
@@ -153,7 +155,7 @@ def _cost(rows: Sequence[Row]) -> Cost:
 
 
 def _ratio(rows: Sequence[Row]) -> float:
-    """Medians of both sides over these frames; 0 if there are none."""
+    """The ratio of both sides' medians over these frames; 0 if there are none."""
     if not rows:
         return 0.0
     ours, floor = (row.ours.wall_s for row in rows), (row.floor_s for row in rows)
@@ -165,7 +167,7 @@ def _p99(values: Sequence[float]) -> float:
 
 
 async def market(rounds: int) -> dict[str, float]:
-    """A whole market's minute, in frames of 100: milliseconds until all of it is decided on."""
+    """Milliseconds until a whole market's minute, in frames of 100, is decided on."""
     strategies, count = MARKET
     rows = []
     with tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
@@ -187,8 +189,8 @@ async def market(rounds: int) -> dict[str, float]:
     return {name: 1000 * one_s for name, one_s in found.items()} | ratios
 
 
-def told(name: str, one: dict[str, float], before: dict[str, float]) -> str:
-    """A line of figures, and how the ratio was before."""
+def line_of(name: str, one: dict[str, float], before: dict[str, float]) -> str:
+    """A line of figures, with the committed ratio."""
     change = f" (last: {before['ratio']:.2f})" if "ratio" in before else ""
     return f"{name:>14}: " + ", ".join(f"{key} {value:,.2f}" for key, value in one.items()) + change
 

@@ -1,7 +1,7 @@
 """The two sides of `benchmarks.wire`, and the server that both are connected to.
 
-Ours is a LiveSession as it trades, on a real stream and a journal on disk; only REST is played:
-each order fills at once, at its last close. Theirs is alpaca-py's stream with `raw_data`.
+Ours is a LiveSession with a real stream and a journal on disk; only REST is simulated: each order
+fills immediately, at its last close. Theirs is alpaca-py's stream with `raw_data`.
 """
 
 from __future__ import annotations
@@ -37,23 +37,23 @@ from coordinator.shell.workers import Threads
 
 @dataclass(frozen=True, slots=True)
 class Took:
-    """Seconds by the wall and of the loop's thread's CPU; between two of them, or since ever."""
+    """Wall seconds, and CPU seconds of the loop's thread: a reading, or a difference of two."""
 
     wall_s: float
     cpu_s: float
 
     @classmethod
     def now(cls) -> Took:
-        """The clocks."""
+        """A reading of the clocks."""
         return cls(time.perf_counter(), time.thread_time())
 
     def since(self, begun: Took) -> Took:
-        """From then to this."""
+        """The difference from an earlier reading."""
         return Took(self.wall_s - begun.wall_s, self.cpu_s - begun.cpu_s)
 
 
 class Server:
-    """Speaks the market stream's protocol on a loopback port, and sends what it is told."""
+    """Serves the market stream's protocol on a loopback port, and sends given frames."""
 
     def __init__(self) -> None:
         self._connections: dict[str, ServerConnection] = {}
@@ -68,7 +68,7 @@ class Server:
 
     @property
     def url(self) -> str:
-        """Where it listens."""
+        """Its address."""
         return f"ws://127.0.0.1:{self._server.sockets[0].getsockname()[1]}"
 
     async def _speak(self, connection: ServerConnection) -> None:
@@ -78,19 +78,19 @@ class Server:
         wanted = msgpack.unpackb(await connection.recv())
         self._connections[key] = connection
         self._known[key].set()
-        told = {name: wanted.get(name, []) for name in ("bars", "updatedBars")}
-        await connection.send(msgpack.packb([{"T": "subscription", **told}]))
+        granted = {name: wanted.get(name, []) for name in ("bars", "updatedBars")}
+        await connection.send(msgpack.packb([{"T": "subscription", **granted}]))
         await connection.wait_closed()
 
     async def send(self, key: str, frames: Sequence[bytes]) -> Took:
-        """Send to whoever logged in with this key; what a single frame took to send counts not."""
+        """Send to the client with this key; returns the start, after sending if it is one frame."""
         begun = Took.now()
         for frame in frames:
             await self._connections[key].send(frame)
         return begun if len(frames) > 1 else Took.now()
 
     async def until_subscribed(self, key: str) -> None:
-        """Wait for whoever logs in with this key."""
+        """Wait until the client with this key has subscribed."""
         await self._known[key].wait()
 
 
@@ -100,26 +100,26 @@ class Theirs:
     def __init__(self, server: Server, tickers: Sequence[str]) -> None:
         self._server = server
         self._sdk = StockDataStream("theirs", "s", raw_data=True, url_override=server.url)
-        self._sdk.subscribe_bars(self._heard, *tickers)
+        self._sdk.subscribe_bars(self._on_bar, *tickers)
         self._missing = 0
         self._done = asyncio.Event()
         self._task = asyncio.create_task(self._sdk._run_forever())
 
     @classmethod
     async def begin(cls, server: Server, tickers: Sequence[str]) -> Theirs:
-        """Connected and subscribed."""
+        """A stream that is connected and subscribed."""
         one = cls(server, tickers)
         await server.until_subscribed("theirs")
         return one
 
-    async def _heard(self, _message: Any) -> None:
+    async def _on_bar(self, _message: Any) -> None:
         self._missing -= 1
         if not self._missing:
             self._ended = Took.now()
             self._done.set()
 
     async def take(self, minutes: Sequence[Minute]) -> Took:
-        """From the sending of these frames to the last handler's return."""
+        """The time from sending these frames to the last handler's return."""
         self._missing = sum(len(minute.records) for minute in minutes)
         self._done.clear()
         packed = [minute.packed() for minute in minutes]
@@ -136,7 +136,7 @@ class Theirs:
 
 
 class _Session(LiveSession):
-    """A session that says when the orders of a minute's bars were handed over."""
+    """A session that calls `on_minute` when the orders of a minute's bars are handed over."""
 
     on_minute: Callable[[m.Outcome], None]
 
@@ -147,7 +147,7 @@ class _Session(LiveSession):
 
 
 class Ours:
-    """A session of ours. After `take`: how many bars were decided on, and intents made."""
+    """A session of ours. After `take`, `decided` counts bars and `intents` the orders made."""
 
     def __init__(self, server: Server, session: _Session, stream: Stream, journal: Journal) -> None:
         self.session, self.tickers = session, list(session.engine._assets)
@@ -160,7 +160,7 @@ class Ours:
 
     @classmethod
     async def begin(cls, server: Server, strategies: int, count: int, folder: Path) -> Ours:
-        """Open, warm, connected and subscribed."""
+        """A session that is open, warmed up, connected and subscribed."""
         engine, records, name = engine_of(strategies, count)
         clock = BrokerClock(1, time.monotonic)
         clock.advance(OPEN)
@@ -192,7 +192,7 @@ class Ours:
             self._done.set()
 
     async def take(self, minutes: Sequence[Minute]) -> Took:
-        """From the sending of these frames until their orders were handed over."""
+        """The time from sending these frames until their orders are handed over."""
         self._missing = sum(len(minute.records) for minute in minutes)
         self.decided = self.intents = 0
         self._done.clear()
@@ -215,13 +215,13 @@ class Ours:
 
 
 def ports() -> Ports:
-    """The world, without REST."""
+    """Real ports, without REST."""
     none: Any = None
     return Ports(time.monotonic, time.sleep, Threads(), none, none, market_stream, Journal)
 
 
 class Broker:
-    """REST as a session asks for it: a clock, and orders that fill at once at the last close."""
+    """A REST broker with a clock, whose orders fill immediately at the last close."""
 
     def __init__(self, engine: Engine, clock: BrokerClock) -> None:
         self._engine, self._clock = engine, clock
@@ -231,7 +231,7 @@ class Broker:
         return self._clock.now()
 
     def submit(self, command: m.SubmitOrder) -> m.OrderUpdate:
-        """Filled."""
+        """The report of an order that is filled."""
         price, now = self._engine.books.ledger.marks[command.symbol], self._clock.now()
         number = f"b.{command.client_order_id}"
         return m.OrderUpdate(

@@ -1,1 +1,1 @@
-"""The same work done by other engines, each in an environment of its own: `make bench-peers`."""
+"""Other engines on the same work, each in its own environment: `make bench-peers`."""

@@ -1,11 +1,10 @@
 """Other engines beside ours, on the same work: `python -m benchmarks.peers [--rounds R]`.
 
-Each case is done by each engine in a process of its own, R rounds of all of them in turn; slow
-engines sit out two rounds of three. A run counts only if its fills are those of the reference,
-strategy by strategy and bar by bar. Told are medians: CPU nanoseconds per strategy and bar of
-playing, with everything in memory and compiled, and of the whole process up to its end, and how
-many times ours the playing is, round by round. `--save` writes each case, to be committed, as it
-ends.
+Each engine runs each case in its own process, R rounds of all of them in turn; slow engines skip
+two rounds of three. A run counts only if its fills equal the reference's, strategy by strategy and
+bar by bar. The results are medians: CPU nanoseconds per strategy and bar, of playing alone
+(everything in memory and compiled) and of the whole process up to its end; and the ratio of playing
+to ours, round by round. `--save` writes each case, to be committed, as it ends.
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ OURS, OWN = "ours", "ours, a user's rules"
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """How an engine is run: in its own `environment`, or in ours if it has none."""
+    """How an engine is run: in `environment`, or in ours if that is None."""
 
     module: str
     environment: str | None = None
@@ -55,32 +54,32 @@ ENGINES = {
     "zipline": Engine("benchmarks.peers.engines.zipline", "zipline", slow=True),
 }
 Runs = dict[str, list[dict[str, Any] | None]]
-"""By engine, a report for each round; None where it sat out."""
+"""By engine, a report for each round; None for a skipped one."""
 
 
 def main() -> None:
     """Run, print, compare."""
-    asked = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=__doc__)
-    asked.add_argument("--rounds", type=int, default=3)
-    asked.add_argument("--case", nargs="*", default=list(CASES), help="N,S,B")
-    asked.add_argument("--only", nargs="*", help="engines to run beside ours")
-    asked.add_argument("--save", action="store_true", help="write the result to be committed")
-    given = asked.parse_args()
-    pythons, absent = environments(given.only)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.peers", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--case", nargs="*", default=list(CASES), help="N,S,B")
+    parser.add_argument("--only", nargs="*", help="engines to run beside ours")
+    parser.add_argument("--save", action="store_true", help="write the result to be committed")
+    options = parser.parse_args()
+    pythons, absent = environments(options.only)
     results = Committed("peers")
     with tempfile.TemporaryDirectory() as folder:
-        for case in map(Case.of, given.case):
+        for case in map(Case.of, options.case):
             work = Work.make(case, Path(folder))
-            found = figures(work, rounds(work, pythons, given.rounds))
-            print("\n".join(told(case, found, results.figures(case.name))), flush=True)
-            if given.save:
-                results.save(case.name, found, rounds=given.rounds, absent=absent)
+            found = figures(work, rounds(work, pythons, options.rounds))
+            print("\n".join(table_of(case, found, results.figures(case.name))), flush=True)
+            if options.save:
+                results.save(case.name, found, rounds=options.rounds, absent=absent)
     for name, why in absent.items():
         print(f"{name} was not run: {why}")
 
 
 def environments(only: Sequence[str] | None) -> tuple[dict[str, Path], dict[str, str]]:
-    """The interpreters of the engines to run, and why others cannot be run here."""
+    """The interpreters of the engines to run, and the reasons why others cannot run here."""
     pythons, absent = {}, {}
     for name, engine in ENGINES.items():
         if engine.environment is None:
@@ -98,13 +97,13 @@ def rounds(work: Work, pythons: dict[str, Path], count: int) -> Runs:
     runs: Runs = defaultdict(list)
     for number in range(count):
         for name, python in pythons.items():
-            rests = ENGINES[name].slow and number % 3
-            runs[name].append(None if rests else run(name, python, work))
+            skips = ENGINES[name].slow and number % 3
+            runs[name].append(None if skips else run(name, python, work))
     return runs
 
 
 def run(name: str, python: Path, work: Work) -> dict[str, Any]:
-    """One engine's report on one run; only `failed` is in it if there was none."""
+    """One engine's report on one run; it has only `failed` if the run failed."""
     engine = ENGINES[name]
     command = [str(python), "-W", "ignore", "-m", engine.module, str(work.path)]
     command += [engine.option] if engine.option else []
@@ -121,7 +120,7 @@ def run(name: str, python: Path, work: Work) -> dict[str, Any]:
 
 
 def figures(work: Work, runs: Runs) -> dict[str, Any]:
-    """By engine, medians over the rounds, and whether the runs count."""
+    """By engine, the medians over the rounds, and whether its runs count."""
     wanted: dict[int, list[Fill]] = {}
     found = {}
     for name, reports in runs.items():
@@ -140,7 +139,7 @@ def figures(work: Work, runs: Runs) -> dict[str, Any]:
 
 
 def medians(case: Case, reports: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Nanoseconds per strategy-bar, MiB at most, and orders per strategy-bar."""
+    """Nanoseconds per strategy-bar, peak MiB, and orders per strategy-bar."""
     if any("failed" in one for one in reports):
         return {}
     ns = {
@@ -160,7 +159,7 @@ def medians(case: Case, reports: Sequence[dict[str, Any]]) -> dict[str, Any]:
 def times(
     reports: Sequence[dict[str, Any] | None], ours: Sequence[dict[str, Any] | None]
 ) -> float | None:
-    """How many times ours an engine's playing took, in the rounds that it ran in."""
+    """The median ratio of an engine's playing time to ours, over the rounds that it ran in."""
     ratios = [
         one["playing_s"] / base["playing_s"]
         for one, base in zip(reports, ours, strict=True)
@@ -169,8 +168,8 @@ def times(
     return statistics.median(ratios) if ratios else None
 
 
-def told(case: Case, found: dict[str, Any], before: dict[str, Any]) -> Iterator[str]:
-    """A case's table; `before` is what the committed result has of it."""
+def table_of(case: Case, found: dict[str, Any], before: dict[str, Any]) -> Iterator[str]:
+    """The lines of a case's table; `before` are its committed figures."""
     orders = next((one["orders"] for one in found.values() if one["counts"]), 0.0)
     yield f"{case.name}: {orders:.4f} orders per strategy-bar; CPU ns per strategy-bar"
     yield f"{'':>22}{'playing':>12}{'whole':>12}{'MiB':>7}{'x ours':>9}{'x own':>9}  fills"

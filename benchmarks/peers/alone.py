@@ -1,12 +1,12 @@
 """Start and memory beside nautilus_trader's: `python -m benchmarks.peers.alone [--rounds R]`.
 
-A process of ours and one of nautilus's by turns. Start is what a process takes in CPU seconds from
-Python's start to the decisions of its first minute, interpreter and imports included; memory is the
-most that a process has had after a session's 390 minutes of 1,000 strategies on 100 tickers. Ours
-begins with history for its strategies and commits each minute to a journal on disk, fills are not
-played; nautilus's Rust engine has no history, and fills its orders. Each runs once beforehand, not
-counted, so that Python has compiled the modules of both. Told are medians, and the median of the
-rounds' ratios. `--save` writes each case, to be committed, as it ends.
+A process of ours and one of nautilus's run alternately. Start is the CPU seconds from Python's
+start to the decisions of the first minute, including interpreter and imports; memory is the peak
+after a session of 390 minutes with 1,000 strategies on 100 tickers. Ours starts with history for
+its strategies and commits each minute to a journal on disk, without fills; nautilus's Rust engine
+has no history, and fills its orders. Each runs once beforehand, so that Python has compiled the
+modules of both. The results are medians, and the median of the rounds' ratios. `--save` writes each
+case, to be committed, as it ends.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ CASES = {
     "start, 26 strategies": ("cpu_s", 26, 10, 1),
     "memory, 1,000 strategies": ("mib", 1_000, 100, 390),
 }
-"""What is measured of so many strategies, tickers and minutes."""
+"""The measured figure, and the numbers of strategies, tickers and minutes."""
 GOALS = {"cpu_s": 0.5, "mib": 1 / 3}
-"""How much of nautilus's ours may be."""
+"""The highest ratio of ours to nautilus's."""
 
 
 def main() -> None:
     """Run, print, compare."""
-    asked = argparse.ArgumentParser(prog="python -m benchmarks.peers.alone", description=__doc__)
-    asked.add_argument("--rounds", type=int, default=5)
-    asked.add_argument("--save", action="store_true", help="write the result to be committed")
-    given = asked.parse_args()
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.peers.alone", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--save", action="store_true", help="write the result to be committed")
+    options = parser.parse_args()
     sides = {
         "ours": (Path(sys.executable), "benchmarks.peers.ours_alone"),
         "nautilus": (python_of("nautilus"), "benchmarks.peers.engines.nautilus_alone"),
@@ -49,7 +49,7 @@ def main() -> None:
             ran(*how, *case)
         rows = [
             {side: ran(*how, *case)[what] for side, how in sides.items()}
-            for _ in range(given.rounds)
+            for _ in range(options.rounds)
         ]
         one = {side: statistics.median(row[side] for row in rows) for side in sides}
         one["ratio"] = statistics.median(row["ours"] / row["nautilus"] for row in rows)
@@ -58,19 +58,19 @@ def main() -> None:
             f" ratio {one['ratio']:.2f} (goal: {GOALS[what]:.2f})",
             flush=True,
         )
-        if given.save:
+        if options.save:
             found = {"unit": what, "goal": GOALS[what], **one}
-            results.save(name, found, rounds=given.rounds)
+            results.save(name, found, rounds=options.rounds)
 
 
 def ran(python: Path, module: str, *case: int) -> dict[str, float]:
-    """What one process says of itself."""
+    """The figures that one process reports."""
     command = [str(python), "-W", "ignore", "-m", module, *map(str, case)]
     done = subprocess.run(
         command, cwd=ROOT, env=ENVIRONMENT, check=True, capture_output=True, text=True
     )
-    said: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
-    return said
+    figures: dict[str, float] = json.loads(done.stdout.strip().splitlines()[-1])
+    return figures
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """The environment of each engine: made on demand from its pinned requirements, and kept.
 
-They lie under the user's cache folder (`XDG_CACHE_HOME`, or `~/.cache`), named by what they are
-made of, so that other requirements make another one.
+They are under the user's cache folder (`XDG_CACHE_HOME`, or `~/.cache`), named by a hash of their
+requirements, so that other requirements make another environment.
 """
 
 from __future__ import annotations
@@ -16,23 +16,23 @@ from pathlib import Path
 
 HERE = Path(__file__).parent
 NEEDS = {"nautilus": (3, 12)}
-"""The Python of an engine that does not run on ours."""
+"""The Python version of engines that do not run on ours."""
 
 
 class Missing(Exception):
-    """An engine cannot be installed here; says why."""
+    """An engine cannot be installed here; the message says why."""
 
 
 def python_of(name: str) -> Path:
-    """The interpreter of the engine's environment, which is made now if there is none.
+    """The interpreter of the engine's environment, which is made if there is none.
 
     Raises:
-        Missing: there is no fitting Python, or a package cannot be had.
+        Missing: there is no matching Python, or a package cannot be installed.
     """
     requirements = HERE / f"{name}.txt"
     wanted = NEEDS.get(name, sys.version_info[:2])
-    told = requirements.read_bytes() + repr(wanted).encode()
-    folder = _cache() / f"{name}-{hashlib.sha256(told).hexdigest()[:12]}"
+    identity = requirements.read_bytes() + repr(wanted).encode()
+    folder = _cache() / f"{name}-{hashlib.sha256(identity).hexdigest()[:12]}"
     python, stamp = folder / "bin" / "python", folder / "installed"
     if not stamp.exists():
         shutil.rmtree(folder, ignore_errors=True)
@@ -56,11 +56,11 @@ def _run(name: str, *command: str | Path) -> None:
 
 
 def _base(wanted: tuple[int, int]) -> Path:
-    """A Python of this version; pyenv's count too, which are on no path."""
+    """A Python of this version, on the path or of pyenv."""
     for found in _candidates(wanted):
         ask = [str(found), "-c", "import sys; print(*sys.version_info[:2])"]
-        told = subprocess.run(ask, capture_output=True, text=True, check=False)
-        if told.returncode == 0 and told.stdout.split() == [str(part) for part in wanted]:
+        done = subprocess.run(ask, capture_output=True, text=True, check=False)
+        if done.returncode == 0 and done.stdout.split() == [str(part) for part in wanted]:
             return found
     raise Missing(f"there is no Python {wanted[0]}.{wanted[1]} here")
 

@@ -1,4 +1,4 @@
-"""Whether a run counts: its fills are the reference's, one by one, or it is told why not."""
+"""Decides whether a run counts: its fills must equal the reference's one by one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from benchmarks.peers.work import CASH, Work
 
 
 def reference(work: Work, lots: int) -> list[Fill]:
-    """All fills of a work, with so many lots in a share, in order."""
+    """All fills of a work in order, with `lots` lots in a share."""
     return [
         fill
         for number, rule in enumerate(work.case.rules())
@@ -19,7 +19,7 @@ def reference(work: Work, lots: int) -> list[Fill]:
 
 
 def difference(found: Sequence[Fill], wanted: Sequence[Fill]) -> str | None:
-    """What is wrong with the fills that were found; None if nothing is."""
+    """The difference of found and wanted fills as a sentence; None if there is none."""
     missing, strange = Counter(wanted) - Counter(found), Counter(found) - Counter(wanted)
     if not missing and not strange:
         return None
@@ -32,5 +32,5 @@ def difference(found: Sequence[Fill], wanted: Sequence[Fill]) -> str | None:
 
 
 def _at(fills: Iterable[Fill], number: int, bar: int) -> str:
-    told = [f"{fill.lots:+} for {fill.worth}" for fill in fills if fill[:2] == (number, bar)]
-    return told[0] if told else "nothing"
+    found = [f"{fill.lots:+} for {fill.worth}" for fill in fills if fill[:2] == (number, bar)]
+    return found[0] if found else "nothing"

@@ -1,6 +1,6 @@
-"""Our own run of a work: `python -m benchmarks.peers.ours WORK [--own]`; a report as JSON.
+"""Our own run of a work: `python -m benchmarks.peers.ours WORK [--own]`; prints a JSON report.
 
-With `--own` the rules are not the built-in ones but a user's, written in plain Python.
+With `--own` the rules are a user's in plain Python instead of the built-in ones.
 """
 
 from __future__ import annotations
@@ -45,12 +45,12 @@ class OwnMomentum(Strategy):
 
     @property
     def longest_window(self) -> int:
-        """The look back, in bars."""
+        """The lookback, in bars."""
         return self.lookback
 
     @property
     def history_bars(self) -> int:
-        """No more: it remembers nothing else."""
+        """The lookback too: the rule remembers nothing else."""
         return self.lookback
 
     def start(self) -> Callable[[Bar], int]:
@@ -76,7 +76,7 @@ class OwnAdaptive(Strategy):
 
     @property
     def history_bars(self) -> int:
-        """The windows, or ten times the RSI's period, since only that forgets slowly."""
+        """The longest window, or ten times the RSI's period, because the RSI forgets slowly."""
         return max(self.longest_window, 10 * self.rsi)
 
     def start(self) -> Callable[[Bar], int]:
@@ -85,11 +85,11 @@ class OwnAdaptive(Strategy):
 
 
 def _step(rule: rules.Momentum | rules.Adaptive) -> Callable[[Bar], int]:
-    wish = rule.wish
+    signal = rule.signal
 
     def step(bar: Bar) -> int:
         floats = bar.floats
-        return wish(round(floats.close * 100), floats.volume)
+        return signal(round(floats.close * 100), floats.volume)
 
     return step
 
@@ -102,7 +102,7 @@ def main() -> None:
         config = Path(folder) / "peers.json"
         config.write_text(json.dumps(_config(work, own=own)))
         ready = partial(_ready, config)
-        report(work, "multi-trader", ready, _play, _told, warm=_play_compiled, lots=LOTS)
+        report(work, "multi-trader", ready, _play, _fills, warm=_play_compiled, lots=LOTS)
 
 
 def _ready(config: Path, work: Work) -> Backtest:
@@ -112,7 +112,7 @@ def _ready(config: Path, work: Work) -> Backtest:
 
 
 def _play(test: Backtest, means: Means | None = None) -> list[PlayedSession]:
-    """Play, and make the rows that tell what others' results tell; some are made when asked for."""
+    """Play, and make the rows that other engines' results contain; some are made on demand."""
     sessions = list(test.play(means=means))
     for session in sessions:
         backtest.read(session, backtest.COLUMNS)
@@ -120,11 +120,11 @@ def _play(test: Backtest, means: Means | None = None) -> list[PlayedSession]:
 
 
 def _play_compiled(test: Backtest) -> list[PlayedSession]:
-    """In machine code, which a short backtest does without since compiling costs more."""
+    """Play in machine code, which a short backtest avoids because compiling costs more."""
     return _play(test, Means.COMPILED)
 
 
-def _told(work: Work, sessions: list[PlayedSession]) -> Report:
+def _fills(work: Work, sessions: list[PlayedSession]) -> Report:
     places = {start: at for at, start in enumerate(pd.to_datetime(work.starts, utc=True))}
     for session in sessions:
         row: Any

@@ -1,6 +1,6 @@
-"""Our session in a process that is measured: `python -m benchmarks.peers.ours_alone N S MINUTES`.
+"""Our session in a measured process: `python -m benchmarks.peers.ours_alone N S MINUTES`.
 
-Says CPU seconds since Python's start, at the last minute's commit, and the most MiB.
+Reports the CPU seconds from Python's start to the last minute's commit, and the peak MiB.
 """
 
 from __future__ import annotations

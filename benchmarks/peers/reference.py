@@ -1,8 +1,8 @@
-"""What the two rules do, once more: plain loops over whole numbers, exact, for comparison.
+"""The reference of the two rules: plain, exact loops over whole numbers.
 
 Prices are whole cents, so that no sum drifts and a tie is a tie. An order is decided at a bar's
-close and fills there; none is sent at a session's last close, when the market shuts. A buy takes
-all cash but one part in 101, rounded down to whole lots; a sale takes all.
+close and fills there; none is sent at a session's last close, when the market shuts. A buy uses all
+cash but one part in 101, rounded down to whole lots; a sale sells everything.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 
 class Fill(NamedTuple):
-    """Strategy by number, bar by index, lots, below zero for a sale, and lots x price in cents."""
+    """Strategy number, bar index, lots (negative for a sale), and lots x price in cents."""
 
     strategy: int
     bar: int
@@ -23,7 +23,7 @@ class Fill(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """One ticker's bars: closes in cents, volumes, and how many bars make a session."""
+    """One ticker's bars: closes in cents, volumes, and the number of bars in a session."""
 
     closes: Sequence[int]
     volumes: Sequence[int]
@@ -42,7 +42,7 @@ class Rule(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Momentum:
-    """+1 when the close lies more than 0.2 % above the one `lookback` bars before, -1 below."""
+    """+1 if the close is more than 0.2 % above the one `lookback` bars before, -1 if below."""
 
     lookback: int
 
@@ -65,7 +65,7 @@ class Momentum:
 class Adaptive:
     """Two of three votes: the averages' order, RSI outside 30 and 70, and a loud bar's direction.
 
-    Nobody votes before all can. Loud is a volume above its own average.
+    No vote counts before all three can. A bar is loud if its volume is above the volume's average.
     """
 
     short: int
@@ -94,7 +94,7 @@ class Adaptive:
 
 
 def expected(rule: Rule, bars: Bars, cash: int, lots: int, number: int = 0) -> list[Fill]:
-    """A strategy's fills from `cash` cents, with so many `lots` in a share."""
+    """A strategy's fills from `cash` cents, with `lots` lots in a share."""
     found: list[Fill] = []
     held = 0
     purse = cash * lots

@@ -1,7 +1,7 @@
-"""The work that every engine is given, as one JSON file: strategies, and where the bars are.
+"""The work for every engine as one JSON file: strategies, and the path of the bars.
 
 Half of the strategies follow momentum, half two averages with RSI and volume (`adaptive`). Each
-trades one ticker with parameters of its own, by turns over the tickers.
+trades one ticker with its own parameters, alternating over the tickers.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from typing import Any
 import pandas as pd
 
 from benchmarks import backtest
-from benchmarks.peers.engines.rules import dealt
+from benchmarks.peers.engines.rules import rule_params
 from benchmarks.peers.reference import Adaptive, Bars, Momentum, Rule
 from simulator.calendar import Calendar
 
 CENTS = 100
 CASH = 10_000 * CENTS
-"""What each strategy begins with, in cents; prices are whole cents, too."""
+"""Each strategy's initial cash in cents; prices are whole cents, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Case:
 
     @property
     def name(self) -> str:
-        """As the result has it."""
+        """The case's name in the results."""
         return f"{self.strategies},{self.tickers},{self.bars}"
 
     @property
@@ -48,17 +48,17 @@ class Case:
         return self.strategies * self.bars
 
     def ticker_of(self, number: int) -> int:
-        """Which ticker a strategy trades."""
+        """The number of a strategy's ticker."""
         return number % self.tickers
 
     def rules(self) -> list[Rule]:
         """The strategies' rules, no two on a ticker alike."""
-        return [_rule(**dealt(number, self.tickers)) for number in range(self.strategies)]
+        return [_rule(**rule_params(number, self.tickers)) for number in range(self.strategies)]
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """A case with its bars: what is written for the engines, and what the reference needs."""
+    """A case with its bars: the file for the engines, and the bars for the reference."""
 
     case: Case
     path: Path

@@ -74,7 +74,7 @@ def test_a_users_rule_in_python_decides_as_the_reference(
     steps: list[tuple[int, int]], rule: Rule
 ) -> None:
     users, data = rules.rule_of(rule.as_document()), bars(steps)
-    told = [users.wish(*one) for one in zip(data.closes, data.volumes, strict=True)]
+    told = [users.signal(*one) for one in zip(data.closes, data.volumes, strict=True)]
     assert told == list(rule.signals(data))
 
 

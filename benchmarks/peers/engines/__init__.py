@@ -1,1 +1,1 @@
-"""One script for each engine, as its users would write it; each runs in its own environment."""
+"""A script for each engine, as its users would write it; each runs in its own environment."""

@@ -19,18 +19,18 @@ Run = Callable[[], Any]
 
 
 class Rule(backtesting.Strategy):
-    """Buys on a wish above zero, sells on one below; not at a session's last bar."""
+    """Buys on +1, sells on -1, and sends nothing at a session's last bar."""
 
     last = np.zeros(0, bool)
 
     def next(self) -> None:
-        """At each close."""
+        """Decide at each close."""
         if self.last[len(self.data) - 1]:
             return
-        wish = self.wish[-1]
-        if wish > 0 and not self.position:
+        signal = self.signal[-1]
+        if signal > 0 and not self.position:
             self.buy(size=SHARE)
-        elif wish < 0 and self.position:
+        elif signal < 0 and self.position:
             self.position.close()
 
 
@@ -40,8 +40,8 @@ class Momentum(Rule):
     lookback = 10
 
     def init(self) -> None:
-        """The wish at each close."""
-        self.wish = self.I(momentum, self.data.Close, self.lookback)
+        """Compute the signal at each close."""
+        self.signal = self.I(momentum, self.data.Close, self.lookback)
 
 
 class Adaptive(Rule):
@@ -50,11 +50,11 @@ class Adaptive(Rule):
     short, long, rsi, volume = 5, 30, 14, 20
 
     def init(self) -> None:
-        """The wish at each close."""
+        """Compute the signal at each close."""
         close, volume = self.data.Close, self.data.Volume
         short, long = self.I(mean, close, self.short), self.I(mean, close, self.long)
         usual, rsi = self.I(mean, volume, self.volume), self.I(talib.RSI, close, self.rsi)
-        self.wish = self.I(votes, close, volume, short, long, usual, rsi)
+        self.signal = self.I(votes, close, volume, short, long, usual, rsi)
 
 
 def momentum(close: np.ndarray, lookback: int) -> np.ndarray:
@@ -80,8 +80,8 @@ def votes(
     change = np.sign(np.diff(close, prepend=np.nan))
     total = np.sign(short - long) + (rsi < 30) - (rsi > 70) + np.where(volume > usual, change, 0)
     total[np.isnan(long) | np.isnan(usual) | np.isnan(rsi)] = 0
-    wish: np.ndarray = (total >= 2).astype(int) - (total <= -2)
-    return wish
+    signal: np.ndarray = (total >= 2).astype(int) - (total <= -2)
+    return signal
 
 
 def prepare(work: Work) -> list[Run]:
@@ -115,8 +115,8 @@ def play(ready: list[Run]) -> list[Any]:
     return [run() for run in ready]
 
 
-def told(_work: Work, played: list[Any]) -> Report:
-    """The fills, of the trades that ended and of those that did not."""
+def fills_of(_work: Work, played: list[Any]) -> Report:
+    """The fills of closed and open trades."""
     for number, result in enumerate(played):
         strategy = result["_strategy"]
         for trade in (*strategy.closed_trades, *strategy.trades):
@@ -127,4 +127,4 @@ def told(_work: Work, played: list[Any]) -> Report:
 
 if __name__ == "__main__":
     name = f"backtesting.py {backtesting.__version__}"
-    report(Work.read(Path(sys.argv[1])), name, prepare, play, told)
+    report(Work.read(Path(sys.argv[1])), name, prepare, play, fills_of)

@@ -1,4 +1,4 @@
-"""backtrader: a Cerebro for each strategy, since those in one share their cash and positions."""
+"""backtrader: a Cerebro for each strategy, since strategies in one share cash and positions."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from benchmarks.peers.engines.common import Report, Work, report
 
 
 class Rule(bt.Strategy):
-    """Buys on a wish above zero, sells on one below; not at a session's last bar."""
+    """Buys on +1, sells on -1, and sends nothing at a session's last bar."""
 
     params: tuple[tuple[str, Any], ...] = (("last", ()),)
 
@@ -21,17 +21,17 @@ class Rule(bt.Strategy):
         self.fills: list[tuple[int, float, float]] = []
 
     def next(self) -> None:
-        """At each close."""
+        """Decide at each close."""
         if self.p.last[len(self) - 1]:
             return
-        wish = self.wish()
-        if wish > 0 and not self.position:
+        signal = self.signal()
+        if signal > 0 and not self.position:
             self.buy()
-        elif wish < 0 and self.position:
+        elif signal < 0 and self.position:
             self.close()
 
     def notify_order(self, order: bt.Order) -> None:
-        """Note the fill; it is told with the bar after, and executed at the close before."""
+        """Note the fill, which executed at the close before the bar that reports it."""
         if order.status == order.Completed:
             self.fills.append((len(self) - 2, order.executed.size, order.executed.price))
 
@@ -45,7 +45,7 @@ class Momentum(Rule):
         super().__init__()
         self.past = self.data.close(-self.p.lookback)
 
-    def wish(self) -> int:
+    def signal(self) -> int:
         """+1, -1 or 0 at the newest close."""
         close, past = float(self.data.close[0]), float(self.past[0])
         return (close > past * 1.002) - (close < past * 0.998)
@@ -63,7 +63,7 @@ class Adaptive(Rule):
         self.usual = bt.ind.SMA(self.data.volume, period=self.p.volume)
         self.rsi = bt.ind.RSI(self.data.close, period=self.p.rsi, safediv=True)
 
-    def wish(self) -> int:
+    def signal(self) -> int:
         """+1, -1 or 0 at the newest close."""
         short, long, rsi = (float(line[0]) for line in (self.short, self.long, self.rsi))
         votes = (short > long) - (short < long) + (rsi < 30) - (rsi > 70)
@@ -74,7 +74,7 @@ class Adaptive(Rule):
 
 
 class WholeShares(bt.Sizer):
-    """As many as the cash is for, but one part in 101; a sale is of all."""
+    """Buys for all cash but one part in 101; a sale sells everything."""
 
     def _getsizing(self, comminfo: Any, cash: float, data: Any, isbuy: bool) -> int:
         return int(cash / 1.01 // data.close[0])
@@ -116,7 +116,7 @@ def play(ready: list[bt.Cerebro]) -> list[Rule]:
     return [cerebro.run()[0] for cerebro in ready]
 
 
-def told(_work: Work, played: list[Rule]) -> Report:
+def fills_of(_work: Work, played: list[Rule]) -> Report:
     """The fills that the strategies noted."""
     for number, rule in enumerate(played):
         for bar, size, price in rule.fills:
@@ -125,4 +125,4 @@ def told(_work: Work, played: list[Rule]) -> Report:
 
 if __name__ == "__main__":
     name = f"backtrader {bt.__version__}"
-    report(Work.read(Path(sys.argv[1])), name, prepare, play, told)
+    report(Work.read(Path(sys.argv[1])), name, prepare, play, fills_of)

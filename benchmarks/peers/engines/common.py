@@ -1,6 +1,6 @@
-"""What every engine's script shares: reading the work, the measure, and the report.
+"""Shared by every engine's script: reading the work, measuring, and the report.
 
-Runs in each engine's own environment, so it needs nothing but numpy and pyarrow.
+It runs in each engine's own environment, so it needs only numpy and pyarrow.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ from benchmarks.peers.engines.process import peak_mib, say
 Ready = TypeVar("Ready")
 Played = TypeVar("Played")
 Report: TypeAlias = Iterable[tuple[int, int, float, float]]
-"""Fills: strategy by number, bar by index, lots bought, and at how many cents."""
+"""Fills: strategy number, bar index, lots bought (negative if sold), and the price in cents."""
 CENTS = 100
 
 
 @dataclass(frozen=True)
 class Work:
-    """What is to be done. Arrays are bars x tickers: prices in whole cents, volumes in shares.
+    """The work to do. Arrays are bars x tickers: prices in whole cents, volumes in shares.
 
-    `starts` are the bars' first moments in UTC (datetime64), `last` marks each session's last bar,
-    and `strategies` have a kind, a ticker by its number, and parameters.
+    `starts` are the bars' start times in UTC (datetime64), `last` marks each session's last bar,
+    and `strategies` have a kind, a ticker's number, and parameters.
     """
 
     bars: Path
@@ -46,11 +46,11 @@ class Work:
 
     @classmethod
     def read(cls, path: Path) -> Work:
-        """From the work's JSON file, and the Parquet file that it names."""
-        told = json.loads(path.read_text())
-        table = parquet.read_table(told["bars"]).sort_by([("timestamp", "ascending")])
+        """Read the work's JSON file, and the Parquet file that it names."""
+        document = json.loads(path.read_text())
+        table = parquet.read_table(document["bars"]).sort_by([("timestamp", "ascending")])
         symbols = np.asarray(table["symbol"].to_pylist())
-        of = [symbols == ticker for ticker in told["tickers"]]
+        of = [symbols == ticker for ticker in document["tickers"]]
         columns = {
             name: np.column_stack([table[name].to_numpy()[one] for one in of])
             for name in ("open", "high", "low", "close", "volume")
@@ -58,19 +58,19 @@ class Work:
         for name in ("open", "high", "low", "close"):
             columns[name] = np.round(columns[name] * CENTS)
         starts = np.asarray(table["timestamp"].to_numpy()[of[0]], "datetime64[ns]")
-        last = (np.arange(1, len(starts) + 1) % told["session"]) == 0
+        last = (np.arange(1, len(starts) + 1) % document["session"]) == 0
         return cls(
-            Path(told["bars"]),
-            told["tickers"],
-            told["strategies"],
-            told["cash"],
+            Path(document["bars"]),
+            document["tickers"],
+            document["strategies"],
+            document["cash"],
             starts,
             last=last,
             **columns,
         )
 
     def of_strategies(self, values: np.ndarray) -> np.ndarray:
-        """Bars x strategies, of bars x tickers."""
+        """Expand bars x tickers to bars x strategies."""
         return values[:, [one["ticker"] for one in self.strategies]]
 
 
@@ -84,11 +84,11 @@ def report(
     warm: Callable[[Ready], Played] | None = None,
     lots: int = 1,
 ) -> None:
-    """Prepare, play under the clock, and print what it took and did as JSON.
+    """Prepare, play under the clock, and print times and fills as JSON.
 
-    CPU seconds of this process: of playing alone, and of everything up to its end, the start of
-    Python included. With `warm`, it is played so twice more, and the last time is told as playing:
-    what is compiled on demand has been compiled then.
+    Times are CPU seconds of this process: of playing alone, and of everything up to its end,
+    including Python's start. With `warm`, the work is played by it twice more, and the last time
+    counts as playing, when everything that is compiled on demand has been compiled.
     """
     ready = prepare(work)
     began = time.process_time()
@@ -101,7 +101,7 @@ def report(
         began = time.process_time()
         played = warm(ready)
         playing = time.process_time() - began
-    told = {
+    result = {
         "engine": engine,
         "playing_s": playing,
         "first_s": first,
@@ -110,11 +110,11 @@ def report(
         "lots": lots,
         "fills": merged(fills(work, played)),
     }
-    say(told)
+    say(result)
 
 
 def merged(fills: Report) -> list[list[int]]:
-    """Strategy, bar, lots and lots x cents, in order; what an order filled in parts is one."""
+    """Strategy, bar, lots and lots x cents, in order; an order's partial fills are one."""
     sums: dict[tuple[int, int], list[float]] = {}
     for number, bar, lots, cents in fills:
         sums.setdefault((int(number), int(bar)), [0.0, 0.0])

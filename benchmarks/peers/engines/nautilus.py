@@ -1,7 +1,7 @@
 """nautilus_trader with its Rust engine (`nautilus_pyo3.BacktestEngine`): one engine for all.
 
-Strategies are Python classes of its Rust base. They share one cash account, as all do in
-nautilus, and each keeps its own cash and shares, so that it buys what its own cash is for.
+Strategies are Python subclasses of its Rust base. They share one cash account, as always in
+nautilus, so each keeps its own count of cash and shares, and buys for its own cash.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def play(ready: Ready) -> list[Trader]:
     return traders
 
 
-def told(_work: Work, played: list[Trader]) -> Report:
-    """The fills that the strategies were told."""
+def fills_of(_work: Work, played: list[Trader]) -> Report:
+    """The fills that the strategies received."""
     for number, trader in enumerate(played):
         for bar, shares, cents in trader.fills:
             yield number, bar, shares, cents
@@ -47,4 +47,4 @@ def told(_work: Work, played: list[Trader]) -> Report:
 if __name__ == "__main__":
     name = f"nautilus_trader {version('nautilus_trader')}, Rust engine"
     ready = partial(prepare, purge="--purge" in sys.argv[2:])
-    report(Work.read(Path(sys.argv[1])), name, ready, play, told)
+    report(Work.read(Path(sys.argv[1])), name, ready, play, fills_of)

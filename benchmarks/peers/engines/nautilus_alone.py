@@ -1,7 +1,7 @@
-"""nautilus_trader in a process that is measured: `... nautilus_alone STRATEGIES TICKERS BARS`.
+"""nautilus_trader in a measured process: `... nautilus_alone STRATEGIES TICKERS BARS`.
 
-Says CPU seconds since Python's start, at the last bar's decision, and the most MiB. Prices walk in
-cents. No file is read, and nothing is imported that the work does not need.
+Reports the CPU seconds from Python's start to the last bar's decision, and the peak MiB. Prices
+walk in cents. No file is read, and nothing is imported that the work does not need.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Iterator
 
 from benchmarks.peers.engines.nautilus_parts import CENTS, MINUTE_NS, VENUE, Row, prepared
 from benchmarks.peers.engines.process import peak_mib, say
-from benchmarks.peers.engines.rules import dealt
+from benchmarks.peers.engines.rules import rule_params
 
 CASH = 10_000 * CENTS
 OPEN_NS = 1_773_754_200_000_000_000
@@ -24,7 +24,10 @@ def main() -> None:
     strategies, tickers, count = map(int, sys.argv[1:4])
     engine, traders = prepared(
         {name: rows(name, count) for name in (f"B{number}" for number in range(tickers))},
-        [{"ticker": number % tickers, **dealt(number, tickers)} for number in range(strategies)],
+        [
+            {"ticker": number % tickers, **rule_params(number, tickers)}
+            for number in range(strategies)
+        ],
         CASH,
     )
     engine.run()
@@ -34,7 +37,7 @@ def main() -> None:
 
 
 def rows(ticker: str, count: int) -> Iterator[Row]:
-    """Minutes whose close moves by about a tenth of a per cent."""
+    """Minutes whose close moves by about 0.1 %."""
     chance = random.Random(f"{ticker}.{VENUE}")  # noqa: S311
     close = 10_000
     for number in range(count):

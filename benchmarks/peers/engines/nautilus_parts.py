@@ -1,6 +1,6 @@
-"""What nautilus_trader is given, by whoever runs it: an engine, its venue, bars and strategies.
+"""The parts of a run of nautilus_trader: an engine, its venue, bars and strategies.
 
-Needs nothing but nautilus itself, so that a process that is measured from outside imports no more.
+It needs only nautilus itself, so that a measured process imports no more than its own work does.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class Trader(Strategy):
     """Follows a rule: buys on +1, sells on -1, and sends nothing at a session's last bar."""
 
     def __new__(cls, number: int, *_: Any) -> Trader:
-        """The Rust base takes its configuration when it is made."""
+        """Create the object: the Rust base takes its configuration here."""
         name = StrategyId(f"S-{number:05}")
         config = StrategyConfig(strategy_id=name, log_events=False, log_commands=False)
         trader: Trader = super().__new__(cls, config)
@@ -71,15 +71,15 @@ class Trader(Strategy):
         self.subscribe_bars(_bar_type(self.ticker))
 
     def on_bar(self, bar: Bar) -> None:
-        """At each close."""
+        """Decide at each close."""
         close = round(bar.close.as_double() * CENTS)
         self.bars += 1
-        wish = self.rule.wish(close, bar.volume.as_double())
+        signal = self.rule.signal(close, bar.volume.as_double())
         if bar.ts_event in self.shut:
             return
-        if wish > 0 and not self.held:
+        if signal > 0 and not self.held:
             self.order(OrderSide.BUY, self.cash * 100 // (101 * close))
-        elif wish < 0 and self.held:
+        elif signal < 0 and self.held:
             self.order(OrderSide.SELL, self.held)
 
     def order(self, side: OrderSide, shares: int) -> None:
@@ -88,7 +88,7 @@ class Trader(Strategy):
         self.submit_order(self.order_factory.market(self.ticker, side, quantity))
 
     def on_order_filled(self, event: OrderFilled) -> None:
-        """Book it."""
+        """Book the fill."""
         sign = 1 if event.order_side == OrderSide.BUY else -1
         shares = sign * int(event.last_qty.as_double())
         self.held += shares
@@ -108,12 +108,12 @@ def prepared(
     *,
     purge: bool = False,
 ) -> Ready:
-    """An engine with everything in it, ready to run, and its strategies.
+    """An engine with all data and strategies, ready to run, and the strategies.
 
     `tickers` have their minutes in order; a strategy names its ticker by its place among them, and
     begins with `cash` cents. No order is sent at a minute that ends at one of `shut`. With `purge`
-    the engine forgets its account's past and what is closed, which makes it faster and leaves no
-    orders, fills or positions to report on.
+    the engine forgets account events and closed orders and positions, which makes it faster and
+    leaves no orders, fills or positions to report.
     """
     engine = _engine_with(cash * len(strategies), purge=purge)
     known = [InstrumentId(Symbol(ticker), VENUE) for ticker in tickers]
@@ -148,7 +148,7 @@ def _engine_with(cash: int, *, purge: bool) -> BacktestEngine:
         AccountType.CASH,
         [Money(cash / CENTS, DOLLAR)],
         base_currency=DOLLAR,
-        fill_model=BestPriceFillModel(),  # else what a quarter of the bar's volume lacks slips
+        fill_model=BestPriceFillModel(),  # else quantities beyond a quarter of the volume slip
     )
     return engine
 
@@ -162,5 +162,5 @@ def _bars(ticker: InstrumentId, rows: Iterable[Row]) -> list[Bar]:
 
 
 def _bar_type(ticker: InstrumentId) -> BarType:
-    """A ticker's bars as they come from outside."""
+    """The type of a ticker's external minute bars."""
     return BarType.from_str(f"{ticker}-1-MINUTE-LAST-EXTERNAL")

@@ -1,6 +1,6 @@
-"""The two rules as a user writes them in Python, a bar at a time, for engines that ask bar by bar.
+"""The two rules as a user writes them in Python, for engines that call a rule bar by bar.
 
-The same code runs in ours and in theirs, so that the difference is the engines'. Prices are whole
+The same code runs in our engine and in theirs, so that only the engines differ. Prices are whole
 cents, so sums do not drift.
 """
 
@@ -18,7 +18,7 @@ class Momentum:
         self.lookback = lookback
         self.seen: deque[int] = deque(maxlen=lookback + 1)
 
-    def wish(self, close: int, _volume: float) -> int:
+    def signal(self, close: int, _volume: float) -> int:
         """+1, -1 or 0 at the newest close."""
         seen = self.seen
         seen.append(close)
@@ -40,11 +40,11 @@ class Adaptive:
         self.bars, self.first, self.seeded = 0, max(long, rsi + 1, volume), rsi + 1
         self.kept = (rsi - 1) / rsi
 
-    def wish(self, close: int, volume: float) -> int:
+    def signal(self, close: int, volume: float) -> int:
         """+1, -1 or 0 at the newest close.
 
         Wilder's averages are seeded by the mean of the first changes; here they are `rsi` times as
-        large, which their ratio does not tell.
+        large, which cancels in their ratio.
         """
         closes, volumes = self.closes, self.volumes
         self.bars = bars = self.bars + 1
@@ -73,8 +73,8 @@ class Adaptive:
         return (votes >= 2) - (votes <= -2)
 
 
-def dealt(number: int, tickers: int) -> dict[str, Any]:
-    """Kind and parameters of a strategy's rule: by turns, no two on a ticker alike."""
+def rule_params(number: int, tickers: int) -> dict[str, Any]:
+    """Kind and parameters of a strategy's rule: alternating, no two on a ticker alike."""
     place, nth = number % tickers, number // tickers
     if (place + nth) % 2:
         return {"kind": "adaptive", "short": 5 + nth, "long": 30 + nth, "rsi": 14, "volume": 20}
@@ -82,6 +82,6 @@ def dealt(number: int, tickers: int) -> dict[str, Any]:
 
 
 def rule_of(one: Mapping[str, Any]) -> Momentum | Adaptive:
-    """Of a strategy as the work tells it."""
+    """The rule of a strategy in the work."""
     params = {name: int(value) for name, value in one.items() if name not in ("kind", "ticker")}
     return Momentum(**params) if one["kind"] == "momentum" else Adaptive(**params)

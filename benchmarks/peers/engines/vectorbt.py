@@ -1,7 +1,7 @@
 """vectorbt with its Rust engine: signals of all strategies as columns, one portfolio of them.
 
 Its users switch the engine on with `vbt.settings["engine"] = "rust"`, after installing
-`vectorbt[rust]`. Its own RSI starts otherwise than Wilder's, so they take TA-Lib's from it.
+`vectorbt[rust]`. Its own RSI is seeded differently from Wilder's, so TA-Lib's is used through it.
 """
 
 from __future__ import annotations
@@ -42,15 +42,15 @@ class Prepared:
 
 
 def play(ready: Prepared) -> Any:
-    """Signals, then the portfolio; its orders as records."""
-    wish = np.zeros(ready.close.shape, np.int8)
-    wish[:, ready.momentum] = momentum(ready)
-    wish[:, ready.adaptive] = adaptive(ready)
-    wish[ready.last] = 0
+    """Compute signals, then the portfolio; return its orders as records."""
+    signal = np.zeros(ready.close.shape, np.int8)
+    signal[:, ready.momentum] = momentum(ready)
+    signal[:, ready.adaptive] = adaptive(ready)
+    signal[ready.last] = 0
     portfolio = vbt.Portfolio.from_signals(
         ready.close,
-        wish > 0,
-        wish < 0,
+        signal > 0,
+        signal < 0,
         size=1 / 1.01,
         size_type="percent",
         size_granularity=1,
@@ -61,13 +61,13 @@ def play(ready: Prepared) -> Any:
 
 
 def momentum(ready: Prepared) -> np.ndarray:
-    """Each close against the one some bars before."""
+    """The signals of momentum: each close against the one some bars before."""
     close = ready.close.to_numpy()[:, ready.momentum]
-    wish = np.zeros(close.shape, np.int8)
+    signal = np.zeros(close.shape, np.int8)
     for column, lookback in enumerate(ready.of(ready.momentum, "lookback")):
         now, past = close[lookback:, column], close[:-lookback, column]
-        wish[lookback:, column] = (now > past * 1.002).astype(np.int8) - (now < past * 0.998)
-    return wish
+        signal[lookback:, column] = (now > past * 1.002).astype(np.int8) - (now < past * 0.998)
+    return signal
 
 
 def adaptive(ready: Prepared) -> np.ndarray:
@@ -84,12 +84,12 @@ def adaptive(ready: Prepared) -> np.ndarray:
     zone = (rsi < 30).astype(np.int8) - (rsi > 70)
     votes = np.sign(short - long) + (zone + loud)[:, tickers]
     votes[np.isnan(long) | np.isnan(rsi + usual)[:, tickers]] = 0
-    wish: np.ndarray = (votes >= 2).astype(np.int8) - (votes <= -2)
-    return wish
+    signal: np.ndarray = (votes >= 2).astype(np.int8) - (votes <= -2)
+    return signal
 
 
-def told(_work: Work, orders: np.ndarray) -> Report:
-    """The fills, of the records."""
+def fills_of(_work: Work, orders: np.ndarray) -> Report:
+    """The fills from the records."""
     for order in orders:
         sign = 1 if order["side"] == 0 else -1
         yield order["col"], order["idx"], sign * order["size"], order["price"]
@@ -97,4 +97,4 @@ def told(_work: Work, orders: np.ndarray) -> Report:
 
 if __name__ == "__main__":
     name = f"vectorbt {vbt.__version__}, Rust engine"
-    report(Work.read(Path(sys.argv[1])), name, Prepared, play, told, warm=play)
+    report(Work.read(Path(sys.argv[1])), name, Prepared, play, fills_of, warm=play)

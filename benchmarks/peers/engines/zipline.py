@@ -1,8 +1,8 @@
 """zipline-reloaded: one algorithm with all rules in it, on a bundle of minute bars.
 
-An algorithm has one portfolio, so each rule keeps its own cash and shares of it. What zipline
-decides at a close executes a minute later; its slippage model here gives that order the price of
-the close that it was decided at, which is what all others do.
+An algorithm has one portfolio, so each rule keeps its own count of cash and shares. zipline
+executes an order a minute after the close at which it was decided; the slippage model here gives it
+the price of that close, as all other engines do.
 """
 
 from __future__ import annotations
@@ -54,12 +54,12 @@ class Trader:
 
     def decide(self, cents: int, volume: float, is_last: bool) -> int:
         """How many shares to order at this close."""
-        wish = self.rule.wish(cents, volume)
+        signal = self.rule.signal(cents, volume)
         if is_last or self.order is not None:
             return 0
-        if wish > 0 and not self.held:
+        if signal > 0 and not self.held:
             return self.cash * 100 // (101 * cents)
-        return -self.held if wish < 0 else 0
+        return -self.held if signal < 0 else 0
 
 
 class AtDecision(slippage.EquitySlippageModel):
@@ -70,12 +70,12 @@ class AtDecision(slippage.EquitySlippageModel):
         self.decided = decided
 
     def process_order(self, _data: Any, order: Any) -> tuple[float, int]:
-        """The price and how much."""
+        """The price and quantity of the execution."""
         return self.decided[order.id] / CENTS, order.open_amount
 
 
 def prepare(work: Work) -> Callable[[], list[Trader]]:
-    """Write the bundle; what runs the algorithm on it."""
+    """Write the bundle; return a function that runs the algorithm on it."""
     sessions = pd.DatetimeIndex(work.starts).normalize().unique()
     bundles.register(
         BUNDLE,
@@ -119,7 +119,7 @@ def minutes(work: Work, at: int, ends: pd.DatetimeIndex) -> pd.DataFrame:
 
 
 def run(work: Work, first: pd.Timestamp, last: pd.Timestamp) -> list[Trader]:
-    """Run the algorithm; its traders afterwards."""
+    """Run the algorithm; return its traders."""
     decided: dict[str, int] = {}
     traders: list[Trader] = []
 
@@ -162,7 +162,7 @@ def play(ready: Callable[[], list[Trader]]) -> list[Trader]:
     return ready()
 
 
-def told(_work: Work, played: list[Trader]) -> Report:
+def fills_of(_work: Work, played: list[Trader]) -> Report:
     """The fills that the traders booked."""
     for number, trader in enumerate(played):
         for bar, shares, cents in trader.fills:
@@ -172,4 +172,4 @@ def told(_work: Work, played: list[Trader]) -> Report:
 if __name__ == "__main__":
     name = f"zipline-reloaded {zipline.__version__}"
     with FOLDER:
-        report(Work.read(Path(sys.argv[1])), name, prepare, play, told)
+        report(Work.read(Path(sys.argv[1])), name, prepare, play, fills_of)
