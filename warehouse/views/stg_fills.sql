@@ -18,7 +18,7 @@ SELECT s.account, s.mode, s.opened_at, f.*,
             THEN round((f.fee::DOUBLE / f.price::DOUBLE)::DECIMAL(38, 18), 9)::DECIMAL(38, 18)
             ELSE 0 END AS coin_fee
 FROM fills AS f JOIN sessions AS s USING (session_id)
-LEFT JOIN undone AS u -- and no ANTI JOIN, through which the planner takes no session's id
+LEFT JOIN undone AS u -- not ANTI JOIN, through which the planner pushes no session id
   ON u.session_id = f.session_id AND u.execution_id = f.execution_id
 WHERE f.qty > 0 AND u.execution_id IS NULL;
 COMMENT ON VIEW stg_fills IS 'Executions with account and mode; a busted execution and its bust are left out.';

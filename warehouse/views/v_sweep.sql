@@ -1,6 +1,6 @@
--- A variant may be new in a later session of a longer run; the newest one tells what it is.
+-- A variant may first appear in a later session of a longer run; its newest row describes it.
 CREATE OR REPLACE VIEW v_sweep AS
-WITH told AS (
+WITH newest AS (
     SELECT s.account, s.mode, v.strategy, arg_max(v.sweep_of, s.opened_at) AS sweep_of,
            arg_max(v.swept, s.opened_at) AS swept, sum(v.orders) AS orders,
            count(*) FILTER (v.details = 'kept') AS days_in_detail
@@ -12,7 +12,7 @@ SELECT p.account, row_number() OVER (PARTITION BY p.account ORDER BY p.net_pnl D
        p.total_return, p.annualised_return, p.volatility, p.sharpe, p.sortino, p.max_drawdown,
        p.max_intraday_drawdown, p.win_rate, p.profit_factor, p.turnover, p.fees, t.orders, p.fills,
        t.days_in_detail
-FROM v_performance AS p JOIN told AS t USING (account, mode, strategy);
+FROM v_performance AS p JOIN newest AS t USING (account, mode, strategy);
 COMMENT ON VIEW v_sweep IS 'How each variant of a sweep did, the best net P&L first; one row per account and variant. Other columns are v_performance''s.';
 COMMENT ON COLUMN v_sweep.place IS 'Its place by net P&L among the variants of the sweep, from 1.';
 COMMENT ON COLUMN v_sweep.sweep_of IS 'The configuration''s entry whose sweep made it; NULL for a strategy that stood beside the sweep.';
