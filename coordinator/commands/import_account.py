@@ -23,7 +23,7 @@ from coordinator.core import records as r
 from coordinator.core.adoption import (
     Market,
     Plan,
-    Taker,
+    Recipient,
     Unowned,
     adoption,
     is_done,
@@ -83,7 +83,7 @@ class Importing:
     resources: ExitStack
     books: Books = field(default_factory=Books)
     at: datetime = field(init=False)
-    takers: dict[str, Taker] = field(default_factory=dict)
+    recipients: dict[str, Recipient] = field(default_factory=dict)
     market: Market = field(init=False)
     _account: Account | None = None
     _session: str = ""
@@ -116,11 +116,11 @@ class Importing:
         openings = self._account.opened.values() if self._account else ()
         for opening in (o for opened in openings for o in opened.openings):
             if opening.strategy != UNASSIGNED:
-                self.takers[opening.strategy] = Taker(
+                self.recipients[opening.strategy] = Recipient(
                     opening.strategy, opening.tickers, opening.configured_cash
                 )
         for one in config.active if config is not None else ():
-            self.takers[one.name] = Taker(one.name, one.tickers, one.initial_cash)
+            self.recipients[one.name] = Recipient(one.name, one.tickers, one.initial_cash)
         differing = review(self.books, self._seen, CRYPTO_FEE_RATE) if self._seen else None
         self.market = Market(
             dict(self._closes()),
@@ -140,7 +140,7 @@ class Importing:
     def form(self) -> str:
         """The text of a plan that moves every position."""
         name = f"{self.at:%Y-%m-%d}-{secrets.token_hex(4)}"
-        return form(name, self.reach.account, self.unowned(), self.takers.values())
+        return form(name, self.reach.account, self.unowned(), self.recipients.values())
 
     def is_done(self, plan: Plan) -> bool:
         """Whether the plan was already carried out."""
@@ -152,7 +152,7 @@ class Importing:
         Raises:
             SafetyRefusal: it cannot; lists every reason.
         """
-        if wrong := refusals(self.books, plan, self.takers, self.market):
+        if wrong := refusals(self.books, plan, self.recipients, self.market):
             reasons = "".join(f"\n  {reason}" for reason in wrong)
             raise SafetyRefusal(
                 f"nothing was moved; plan {plan.id} cannot be carried out:{reasons}"
@@ -178,7 +178,7 @@ class Importing:
             self.check(plan)
             proved = self._proved(account.books)
             by = self.operator.by
-            return [*proved, *adoption(self.books, plan, self.takers, self.market, self.at, by)]
+            return [*proved, *adoption(self.books, plan, self.recipients, self.market, self.at, by)]
 
         account.decide(self._session, decided)
         return not done

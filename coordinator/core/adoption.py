@@ -1,9 +1,9 @@
-"""What no strategy owns, given to strategies by a human's plan: positions, and cash.
+"""A human's plan gives strategies the positions and the cash that no strategy owns.
 
-Nothing moves at the broker. UNASSIGNED's book gives and a strategy's takes, at one price, so that
-all books together stay what they were. A position changes hands at the last close that its books
-know, and counts as a transfer of that value on both sides: nobody becomes richer by it, and what
-it won or lost until then stays UNASSIGNED's.
+Nothing moves at the broker. UNASSIGNED's book gives and a strategy's book receives at one price, so
+the sum of all books does not change. A position changes hands at the last close that the books
+know, and counts as a transfer of that value on both sides: no book's P&L changes, and the profit or
+loss made until then stays in UNASSIGNED's book.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from coordinator.core.values import COIN, UNASSIGNED, ZERO, exactly
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """What one strategy gets: `qty` of `symbol`, or without a symbol `cash` dollars."""
+    """`qty` of `symbol` for one strategy or, where `symbol` is empty, `cash` dollars."""
 
     strategy: str
     symbol: str
@@ -31,20 +31,20 @@ class Move:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Moves that are made together or not at all, and only once under their `id`."""
+    """Moves that are made together or not at all, and only once under the plan's `id`."""
 
     id: str
     account: str
     moves: tuple[Move, ...]
 
     def activity_id(self, number: int) -> str:
-        """The name of the n-th move in the books, from 1."""
+        """The id of the n-th move's postings; moves are numbered from 1."""
         return f"import.{self.id}.{number}"
 
 
 @dataclass(frozen=True, slots=True)
-class Taker:
-    """A strategy that can be given something; `initial_cash` begins its book if it has none."""
+class Recipient:
+    """A strategy that can receive; `initial_cash` funds its book if it has none yet."""
 
     name: str
     tickers: tuple[str, ...]
@@ -53,10 +53,10 @@ class Taker:
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """What the broker says beside the books: its newest close of a symbol in dollars, if any.
+    """What the broker knows and the books do not: `prices` are its newest closes, in dollars.
 
-    `busy` are the symbols on which an order is open that no strategy gave; `differing` those of
-    which the broker holds something else than the books, cash under ''.
+    `busy` are the symbols with an open order that no strategy placed; `differing` are the symbols
+    whose position at the broker differs from the books', with '' for cash.
     """
 
     prices: Mapping[str, Decimal]
@@ -66,7 +66,7 @@ class Market:
 
 @dataclass(frozen=True, slots=True)
 class Unowned:
-    """A position of UNASSIGNED; no `price` is known where it is None."""
+    """A position of UNASSIGNED; `price` is None where no price is known."""
 
     symbol: str
     qty: Decimal
@@ -80,18 +80,18 @@ class Unowned:
 
     @property
     def value(self) -> Decimal | None:
-        """Dollars that it is worth at `price`."""
+        """Dollars, at `price`."""
         return None if self.price is None else self.qty * self.price
 
 
 def is_done(books: Books, plan: Plan) -> bool:
-    """Whether the plan was carried out already."""
+    """Whether the plan has been carried out already."""
     return plan.activity_id(1) in books.posted.activities
 
 
 @exactly
 def unowned(books: Books, market: Market) -> list[Unowned]:
-    """What UNASSIGNED holds, by symbol."""
+    """UNASSIGNED's positions, by symbol."""
     return [
         Unowned(held.symbol, held.qty, held.cost, price(books, market, held.symbol))
         for held in books.ledger[UNASSIGNED].holdings()
@@ -100,10 +100,10 @@ def unowned(books: Books, market: Market) -> list[Unowned]:
 
 
 def price(books: Books, market: Market, symbol: str) -> Decimal | None:
-    """Dollars per unit at which a position changes hands; None if nobody knows.
+    """Dollars per unit at which a position changes hands; None if no price is known.
 
-    The last close of a ticker that the coordinator's newest session followed, at which both books
-    value it; else the broker's newest.
+    If the coordinator's newest session followed the ticker, its last close, at which both books
+    value the position; otherwise the broker's newest close.
     """
     mark = books.ledger.marks.get(symbol) if symbol in books.last_bar else None
     found = mark if mark is not None else market.prices.get(symbol)
@@ -111,26 +111,26 @@ def price(books: Books, market: Market, symbol: str) -> Decimal | None:
 
 
 @exactly
-def refusals(books: Books, plan: Plan, takers: Mapping[str, Taker], market: Market) -> list[str]:
-    """Everything that stands against the plan, in sentences; nothing if it can be carried out."""
+def refusals(books: Books, plan: Plan, recipients: Mapping[str, Recipient], market: Market) -> list[str]:
+    """Every objection to the plan, as a sentence each; none if it can be carried out."""
     found = list[str]()
     if plan.account != books.account:
         found.append(f"it is of account {plan.account}, and the keys are {books.account}'s")
     if books.killed:
         found.append("the account is killed, which would sell what is imported: `revive` it first")
     for number, move in enumerate(plan.moves):
-        found += [f"moves[{number}]: {why}" for why in _against(books, move, takers, market)]
-    return [*found, *_too_much(books, plan, takers)]
+        found += [f"moves[{number}]: {why}" for why in _against(books, move, recipients, market)]
+    return [*found, *_too_much(books, plan, recipients)]
 
 
 def _against(
-    books: Books, move: Move, takers: Mapping[str, Taker], market: Market
+    books: Books, move: Move, recipients: Mapping[str, Recipient], market: Market
 ) -> Iterator[str]:
-    """What stands against one move, whatever the others are."""
+    """The objections to one move, regardless of the others."""
     name, symbol = move.strategy, move.symbol
-    taker = takers.get(name)
-    if taker is None:
-        known = ", ".join(sorted(takers)) or "none"
+    recipient = recipients.get(name)
+    if recipient is None:
+        known = ", ".join(sorted(recipients)) or "none"
         yield f"no strategy {name!r} in the configuration or the books (known: {known})"
         return
     if name in books.halts.flattened:
@@ -140,8 +140,8 @@ def _against(
         yield f"books and broker differ in {what}: see `multi-trader reconcile`"
     if not symbol:
         return
-    if symbol not in taker.tickers:
-        its = ", ".join(taker.tickers)
+    if symbol not in recipient.tickers:
+        its = ", ".join(recipient.tickers)
         yield f"{symbol} is none of {name}'s tickers ({its}): it would never sell it"
     if price(books, market, symbol) is None:
         yield f"no price of {symbol} is known"
@@ -158,8 +158,8 @@ def _is_ordering(books: Books, strategy: str, symbol: str) -> bool:
     return any(t == symbol and strategy_of(name) == strategy for name, t in others)
 
 
-def _too_much(books: Books, plan: Plan, takers: Mapping[str, Taker]) -> Iterator[str]:
-    """Of what the moves together want more than UNASSIGNED has."""
+def _too_much(books: Books, plan: Plan, recipients: Mapping[str, Recipient]) -> Iterator[str]:
+    """The objections to moves that together want more than UNASSIGNED has."""
     unassigned = books.ledger[UNASSIGNED]
     for symbol in dict.fromkeys(move.symbol for move in plan.moves if move.symbol):
         wanted = sum((m.qty for m in plan.moves if m.symbol == symbol), ZERO)
@@ -167,36 +167,36 @@ def _too_much(books: Books, plan: Plan, takers: Mapping[str, Taker]) -> Iterator
         if wanted > (held.qty if held else ZERO):
             has = f"{held.qty.normalize():f}" if held else "none"
             yield f"it wants {wanted.normalize():f} {symbol}, of which no strategy owns {has}"
-    begun = sum((t.initial_cash for t in _new(books, plan, takers)), ZERO)
+    funding = sum((t.initial_cash for t in _new(books, plan, recipients)), ZERO)
     given = sum((move.cash for move in plan.moves), ZERO)
-    if begun + given > max(unassigned.cash, ZERO):
-        new = f", and ${begun:,.2f} begin the books of new strategies" if begun else ""
+    if funding + given > max(unassigned.cash, ZERO):
+        new = f", and ${funding:,.2f} begin the books of new strategies" if funding else ""
         yield (
             f"it wants ${given:,.2f} of cash{new}; no strategy owns ${unassigned.cash:,.2f}."
             " Lower the moves, or initial_cash"
         )
 
 
-def _new(books: Books, plan: Plan, takers: Mapping[str, Taker]) -> list[Taker]:
-    """The strategies of a plan that have no book yet."""
+def _new(books: Books, plan: Plan, recipients: Mapping[str, Recipient]) -> list[Recipient]:
+    """The plan's strategies that have no book yet."""
     names = dict.fromkeys(move.strategy for move in plan.moves)
-    return [takers[n] for n in names if n in takers and n not in books.ledger]
+    return [recipients[n] for n in names if n in recipients and n not in books.ledger]
 
 
 @exactly
 def adoption(
-    books: Books, plan: Plan, takers: Mapping[str, Taker], market: Market, now: datetime, by: str
+    books: Books, plan: Plan, recipients: Mapping[str, Recipient], market: Market, now: datetime, by: str
 ) -> list[r.Record]:
-    """The records of a plan that nothing stands against, not yet applied."""
-    begun: list[r.Record] = [
-        r.Transferred(now, UNASSIGNED, taker.name, taker.initial_cash, FUNDING)
-        for taker in _new(books, plan, takers)
+    """The records that carry out a plan without objections; they are not applied here."""
+    records: list[r.Record] = [
+        r.Transferred(now, UNASSIGNED, recipient.name, recipient.initial_cash, FUNDING)
+        for recipient in _new(books, plan, recipients)
     ]
     for number, move in enumerate(plan.moves, 1):
         at_price = price(books, market, move.symbol) if move.symbol else ZERO
         assert at_price is not None, "refused without a price"
         for name, sign in ((UNASSIGNED, -1), (move.strategy, 1)):
-            begun.append(
+            records.append(
                 r.ActivityBooked(
                     at=now,
                     activity_id=plan.activity_id(number),
@@ -210,4 +210,4 @@ def adoption(
                     day=now.date(),
                 )
             )
-    return begun
+    return records

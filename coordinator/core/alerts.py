@@ -1,6 +1,6 @@
-"""What somebody should be told of at once: read from records and from the streams' states.
+"""Alerts: news that somebody should hear at once, read from records and from stream states.
 
-An alert is news for people and automations; nothing in trading waits for it or depends on it.
+An alert is for people and automations; nothing in trading waits for it or depends on it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from enum import Enum
 from coordinator.core import records as r
 
 LIVE, STOPPED = "live", "stopped"
-"""States of a stream that speaks, and of one that we ended ourselves."""
+"""The states of a stream that is connected, and of one that we closed ourselves."""
 
 
 class AlertKind(Enum):
@@ -28,10 +28,10 @@ class AlertKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """One piece of news, at `at` of the broker's clock.
+    """One piece of news; `at` is broker time.
 
-    `subject` is what it is about: a strategy, a symbol, a stream, or `account`. `reason` is one
-    sentence for people, without secrets.
+    `subject` is a strategy, a symbol, a stream, or `account`. `reason` is one sentence for people,
+    without secrets.
     """
 
     at: datetime
@@ -41,7 +41,7 @@ class Alert:
 
 
 def alerts_of(records: Iterable[r.Record]) -> Iterator[Alert]:
-    """The news in these records: entries stopped, a kill, a difference and what it freezes."""
+    """The alerts in these records: entries stopped, a kill, a discrepancy and what it freezes."""
     for record in records:
         match record:
             case r.EntriesStopped():
@@ -63,7 +63,7 @@ def alerts_of(records: Iterable[r.Record]) -> Iterator[Alert]:
 def stream_alerts(
     before: Mapping[str, str], now: Mapping[str, str], at: datetime
 ) -> Iterator[Alert]:
-    """The streams that were lost or came back between two looks; one never seen was well."""
+    """The streams lost or restored between two looks; one not seen `before` counts as live."""
     for name, state in now.items():
         was = before.get(name, LIVE)
         if was == LIVE and state not in (LIVE, STOPPED):
@@ -74,7 +74,7 @@ def stream_alerts(
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """An alert that is told, and how many of its kind before it were not."""
+    """An alert to send, and how many earlier ones of its kind were held back."""
 
     alert: Alert
     held_back: int = 0
@@ -82,29 +82,29 @@ class Notice:
 
 @dataclass(slots=True)
 class Ration:
-    """At most one notice of a kind in `spacing_s`: the newest alert, with a count of the others.
+    """Limits notices to one of a kind every `spacing_s`: the newest alert, and a count of the others.
 
-    Times are seconds of one clock that never goes back.
+    Times are seconds of one monotonic clock.
     """
 
     spacing_s: float
     _waiting: dict[AlertKind, Notice] = field(default_factory=dict)
-    _told_s: dict[AlertKind, float] = field(default_factory=dict)
+    _sent_s: dict[AlertKind, float] = field(default_factory=dict)
 
     def put(self, alert: Alert) -> None:
-        """Take an alert; one of its kind that still waits is only counted from now on."""
+        """Take an alert. It replaces one of its kind that still waits, which is only counted."""
         before = self._waiting.get(alert.kind)
         self._waiting[alert.kind] = Notice(alert, before.held_back + 1 if before else 0)
 
     def take(self, now_s: float) -> list[Notice]:
-        """The notices that may be told now, oldest news first; they count as told."""
+        """The notices that are due, oldest alert first; they count as sent."""
         due = [kind for kind in self._waiting if self._due_s(kind) <= now_s]
-        self._told_s.update(dict.fromkeys(due, now_s))
+        self._sent_s.update(dict.fromkeys(due, now_s))
         return sorted((self._waiting.pop(kind) for kind in due), key=lambda one: one.alert.at)
 
     def next_s(self) -> float | None:
-        """When the next may be told; None if none waits."""
+        """When the next notice is due; None if none waits."""
         return min(map(self._due_s, self._waiting), default=None)
 
     def _due_s(self, kind: AlertKind) -> float:
-        return self._told_s.get(kind, float("-inf")) + self.spacing_s
+        return self._sent_s.get(kind, float("-inf")) + self.spacing_s

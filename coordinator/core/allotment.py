@@ -1,4 +1,4 @@
-"""Sharing an amount out so that the parts sum to it exactly."""
+"""Divides an amount into shares that sum to it exactly."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from coordinator.core.values import UNASSIGNED, ZERO, exactly
 
 @exactly
 def shares(total: Decimal, weights: Mapping[str, Decimal], unit: Decimal) -> dict[str, Decimal]:
-    """`total` in proportion to `weights`, in whole units, summing to it exactly.
+    """`total` in proportion to `weights`, in whole units that sum to it exactly.
 
-    The last units go to the largest remainders, of equal ones to the first name; what is left
-    below one unit too. A weight below zero, of who owes what is shared out, has a share of the
-    other sign. Where the weights come to nothing, all of it is UNASSIGNED's.
+    Units left over by rounding down go to the largest remainders, ties to the first name, and so
+    does a rest below one unit. A negative weight, of a book that owes what is shared, gets a share
+    of the opposite sign. If the weights sum to zero or less, all of it is UNASSIGNED's.
     """
     weights = {name: weight for name, weight in sorted(weights.items()) if weight}
     whole = sum(weights.values(), ZERO)
@@ -23,9 +23,9 @@ def shares(total: Decimal, weights: Mapping[str, Decimal], unit: Decimal) -> dic
     exact = {name: total * weight / whole for name, weight in weights.items()}
     found = {name: share.quantize(unit, ROUND_DOWN) for name, share in exact.items()}
     left = total - sum(found.values(), ZERO)
-    way = Decimal(1).copy_sign(left)
-    for name in sorted(exact, key=lambda n: (found[n] - exact[n]) * way):
-        part = unit * way if abs(left) >= unit else left
+    sign = Decimal(1).copy_sign(left)
+    for name in sorted(exact, key=lambda n: (found[n] - exact[n]) * sign):
+        part = unit * sign if abs(left) >= unit else left
         found[name] += part
         left -= part
     return {name: share for name, share in found.items() if share}

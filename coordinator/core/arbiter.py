@@ -1,7 +1,7 @@
-"""Opposite orders on one ticker never stand at the broker together: it would call them a wash.
+"""Opposite orders on one ticker never stand at the broker together: it calls them a wash trade.
 
-An order whose opposite stands waits, and goes out when that one has ended; exits before entries.
-An entry that is still waiting when its ticker's next bar comes is too old to be sent.
+An order waits while an opposite one is open, and is sent once that has ended, exits before entries.
+An entry that still waits when its ticker's next bar comes is too old to be sent.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from coordinator.core.values import Side
 
 
 def may_send(side: Side, on_ticker: Iterable[Order]) -> bool:
-    """Whether an order of `side` can go out beside the open orders on its ticker."""
+    """Whether an order of `side` may be sent beside these open orders on its ticker."""
     return all(order.side is side or order.status is OrderStatus.WAITING for order in on_ticker)
 
 
 def next_waiting(on_ticker: Iterable[Order]) -> Order | None:
-    """The waiting order whose turn it is, exits first; None while an opposite one stands."""
+    """The waiting order to send next, exits first; None while an opposite one is at the broker."""
     orders = list(on_ticker)
     waiting = [order for order in orders if order.status is OrderStatus.WAITING]
     waiting.sort(key=lambda order: order.side is Side.BUY)
@@ -26,7 +26,7 @@ def next_waiting(on_ticker: Iterable[Order]) -> Order | None:
 
 
 def outdated(on_ticker: Iterable[Order]) -> list[Order]:
-    """Entries that still wait now that their ticker's next bar is here."""
+    """The entries that still wait when their ticker's next bar has come."""
     return [
         order
         for order in on_ticker

@@ -1,10 +1,10 @@
-"""Movements of the account that are no fills, and whose they are.
+"""Attributes account activities other than fills to books.
 
-A dividend belongs to those who hold the stock, a split and what its custody costs likewise, and who
-owes stock owes its part of them; a fee of the account to those who sold on its date, by what they
-sold for; deposits, withdrawals and interest to UNASSIGNED. Shares of an amount sum to it exactly:
-the last units go to the largest remainders. Crypto fees were booked with the fills they belong to;
-their posting at the end of the day only settles what was accrued.
+Dividends, splits and custody fees go to the books by their positions; a short position owes its
+share. A fee of the account goes to the strategies that sold on its date, by their proceeds;
+deposits, withdrawals and interest go to UNASSIGNED. Shares of an amount sum to it exactly
+(`core/allotment.py`). Crypto fees were booked with their fills; the broker's posting at the end of
+the day only settles what was accrued.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from coordinator.core.values import COIN, UNASSIGNED, ZERO, is_crypto
 
 CENT = Decimal("0.01")
 CUSTODY = "PTC"
-"""What a depositary charges for holding foreign shares, passed through."""
+"""A depositary's fee for the custody of foreign shares, passed through."""
 STOCK_DIVIDEND = "SDIV"
 """A dividend that is paid in shares."""
 KINDS = {
@@ -32,9 +32,10 @@ KINDS = {
     **dict.fromkeys(("SPLIT", "SSP", STOCK_DIVIDEND), ActivityKind.SPLIT),
     **dict.fromkeys(("CGD", "CIL"), ActivityKind.DIVIDEND),
 }
-"""Alpaca's words; every DIV* is a dividend, anything else a transfer to or from the account."""
+"""By Alpaca's activity type. Every DIV* is a dividend; any other type is a transfer to or from the
+account."""
 COIN_PAIR = "coin pair"
-"""In the text of a dollar fee that crypto trading caused."""
+"""Stands in the note of a dollar fee that crypto trading caused."""
 
 
 def attribute(books: Books, activity: m.Activity, now: datetime) -> list[r.ActivityBooked]:
@@ -70,29 +71,18 @@ def _was_accrued(activity: m.Activity) -> bool:
 
 
 def _settled(books: Books, activity: m.Activity, now: datetime) -> list[r.ActivityBooked]:
-    """A crypto fee's posting: what was accrued is settled, what goes beyond it is charged now.
+    """A crypto fee's posting settles what was accrued; what it has beyond that is charged now.
 
-    What goes beyond it on the day on which the account was first seen, it had paid before.
+    Fees of the day on which the account was first seen are not charged: they were paid before.
     """
     key = activity.symbol if activity.qty else ""
     posted = abs(activity.qty or activity.net_amount)
     accrued = books.posted.accrued(key)
     settled = max(min(posted, sum(accrued.values(), ZERO)), ZERO)
     parts = shares(settled, accrued, COIN) or {UNASSIGNED: ZERO}
+    activity = replace(activity, symbol=key)
     found = [
-        r.ActivityBooked(
-            at=now,
-            activity_id=activity.activity_id,
-            strategy=name,
-            kind=ActivityKind.FEE,
-            symbol=key,
-            qty=ZERO,
-            price=ZERO,
-            amount=ZERO,
-            allocated_by="accrued",
-            day=activity.day,
-            settles=part,
-        )
+        replace(_posting(activity, ActivityKind.FEE, name, ZERO, "accrued", now), settles=part)
         for name, part in parts.items()
     ]
     if settled == posted or books.posted.began_on(activity.day):
@@ -107,10 +97,10 @@ def correction(
     amount: Decimal,
     now: datetime,
 ) -> list[r.ActivityBooked]:
-    """Fees that the broker took beyond (below zero) or short of what the fills were booked with.
+    """Postings for fees that the fills were booked without (negative) or with too much (positive).
 
-    `amount` is coins of `symbol`, or dollars without one. The broker has not posted them yet: as
-    much more, or less, is accrued.
+    `amount` is coins of `symbol`, or dollars where that is empty. The broker has not posted these
+    fees yet, so what is accrued changes by the same amount.
     """
     charged = _charged(books, activity_id, symbol, amount, now)
     return [replace(c, settles=c.qty if symbol else c.amount) for c in charged]
@@ -138,11 +128,11 @@ def _charged(
 
 
 def _split(books: Books, activity: m.Activity, now: datetime) -> list[r.ActivityBooked]:
-    """Units for each holder; the mark follows, unless it is of the split's own day already.
+    """Units for each holder. The mark is adjusted, unless it is of the split's own day already.
 
-    Alpaca lists all that a split takes and all that it gives, minutes apart: what would leave
-    nothing waits, for when all is gone nobody can say whose it was. So does what takes shares that
-    are not in the books yet.
+    Alpaca lists the shares that a split takes and those that it gives separately, minutes apart. An
+    activity that would leave no position waits, because afterwards nobody could say who held it. So
+    does one that takes more shares than the books hold yet.
     """
     held = books.ledger.net_positions().get(activity.symbol, ZERO)
     after = held + activity.qty
@@ -153,24 +143,17 @@ def _split(books: Books, activity: m.Activity, now: datetime) -> list[r.Activity
     if after and (last is None or last.date() < activity.day):
         price = (price * held / after).quantize(COIN)
     return [
-        r.ActivityBooked(
-            at=now,
-            activity_id=activity.activity_id,
-            strategy=name,
-            kind=ActivityKind.SPLIT,
-            symbol=activity.symbol,
+        replace(
+            _posting(activity, ActivityKind.SPLIT, name, ZERO, "position", now),
             qty=change,
             price=price,
-            amount=ZERO,
-            allocated_by="position",
-            day=activity.day,
         )
         for name, change in shares(activity.qty, _holders(books, activity.symbol), COIN).items()
     ]
 
 
 def _holders(books: Books, symbol: str) -> dict[str, Decimal]:
-    """Who holds how much, as weights: where more is owed than held, who owes weighs above zero."""
+    """Each book's units, as weights; if they sum to a short position, shorts weigh above zero."""
     held = {
         name: account.positions[symbol].qty
         for name, account in books.ledger.accounts.items()
@@ -199,7 +182,7 @@ def _posting(
     allocated_by: str,
     now: datetime,
 ) -> r.ActivityBooked:
-    """Cash, and units that came with a transfer, at the broker's price for them."""
+    """A book's share of an activity: cash, and a transfer's units at the broker's price."""
     qty = activity.qty if kind is ActivityKind.TRANSFER and activity.symbol else ZERO
     price = (activity.price or ZERO) if qty else ZERO
     return r.ActivityBooked(

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coordinator.core import records as r
-from coordinator.core.adoption import Market, Move, Plan, Taker, adoption, is_done, price, refusals
+from coordinator.core.adoption import Market, Move, Plan, Recipient, adoption, is_done, price, refusals
 from coordinator.core.books import Books
 from coordinator.core.codec import decode, encode
 from coordinator.core.statement import statement
@@ -36,9 +36,9 @@ def bench(*, cash: str = "100000", holdings: tuple[r.Holding, ...] = ()) -> Benc
     )
 
 
-TAKERS = {
-    "Alpha": Taker("Alpha", SYMBOLS, D(10_000)),
-    "Beta": Taker("Beta", SYMBOLS, D(5_000)),
+RECIPIENTS = {
+    "Alpha": Recipient("Alpha", SYMBOLS, D(10_000)),
+    "Beta": Recipient("Beta", SYMBOLS, D(5_000)),
 }
 MARKET = Market({symbol: D(100) for symbol in SYMBOLS})
 TEN_SPY = (holding("SPY", "10", "900"),)
@@ -57,8 +57,8 @@ def dollars(strategy: str, amount: str) -> Move:
 
 
 def carry_out(made: Bench, wanted: Plan, market: Market = MARKET) -> list[r.Record]:
-    assert refusals(made.books, wanted, TAKERS, market) == []
-    records = adoption(made.books, wanted, TAKERS, market, OPEN, "me")
+    assert refusals(made.books, wanted, RECIPIENTS, market) == []
+    records = adoption(made.books, wanted, RECIPIENTS, market, OPEN, "me")
     made.books.apply_all(records)
     made.records += records
     return records
@@ -251,13 +251,13 @@ def test_a_plan_is_refused_while(name: str) -> None:
     made = bench(holdings=TEN_SPY)
     wanted = plan(shares("Alpha", "SPY", "1"), *([more] if more is not NOTHING else []))
     if more is NOTHING:
-        assert refusals(made.books, wanted, TAKERS, MARKET) == [], "until then nothing stands"
+        assert refusals(made.books, wanted, RECIPIENTS, MARKET) == [], "until then nothing stands"
     market = arrange(made)
-    found = refusals(made.books, wanted, TAKERS, market)
+    found = refusals(made.books, wanted, RECIPIENTS, market)
     assert [why for why in found if words in why], found
 
 
 def test_a_plan_of_another_account_is_refused() -> None:
     wanted = replace(plan(shares("Alpha", "SPY", "1")), account="PA9")
-    (why,) = refusals(bench(holdings=TEN_SPY).books, wanted, TAKERS, MARKET)
+    (why,) = refusals(bench(holdings=TEN_SPY).books, wanted, RECIPIENTS, MARKET)
     assert why == "it is of account PA9, and the keys are PA1's"
