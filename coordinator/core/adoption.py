@@ -111,7 +111,9 @@ def price(books: Books, market: Market, symbol: str) -> Decimal | None:
 
 
 @exactly
-def refusals(books: Books, plan: Plan, recipients: Mapping[str, Recipient], market: Market) -> list[str]:
+def refusals(
+    books: Books, plan: Plan, recipients: Mapping[str, Recipient], market: Market
+) -> list[str]:
     """Every objection to the plan, as a sentence each; none if it can be carried out."""
     found = list[str]()
     if plan.account != books.account:
@@ -185,7 +187,12 @@ def _new(books: Books, plan: Plan, recipients: Mapping[str, Recipient]) -> list[
 
 @exactly
 def adoption(
-    books: Books, plan: Plan, recipients: Mapping[str, Recipient], market: Market, now: datetime, by: str
+    books: Books,
+    plan: Plan,
+    recipients: Mapping[str, Recipient],
+    market: Market,
+    now: datetime,
+    by: str,
 ) -> list[r.Record]:
     """The records that carry out a plan without objections; they are not applied here."""
     records: list[r.Record] = [

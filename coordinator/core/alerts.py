@@ -82,7 +82,7 @@ class Notice:
 
 @dataclass(slots=True)
 class Ration:
-    """Limits notices to one of a kind every `spacing_s`: the newest alert, and a count of the others.
+    """Limits notices to one of a kind in `spacing_s`: the newest alert, with a count of the others.
 
     Times are seconds of one monotonic clock.
     """

@@ -1,8 +1,8 @@
-"""The lanes that are stepped together, as arrays: all lanes of a frame are fed in one call.
+"""Lanes that are stepped together, as arrays: one call feeds all lanes that a frame concerns.
 
-A ticker's closes and volumes are remembered once, in whole ticks of its own (`core/bank_ticks.py`).
-A value that these cannot hold ends that: the ticker's lanes are given up, and their steps go on
-from where they stood.
+Each ticker's closes and volumes are kept once, in whole ticks of its own (`core/bank_ticks.py`).
+When a value does not fit there, the ticker's lanes are given up: each goes on alone from where it
+stood.
 """
 
 from __future__ import annotations
@@ -23,57 +23,57 @@ from coordinator.core.lane_form import KEPT, LaneForm, Past
 from coordinator.core.values import Bar, newest, symbol_of
 from coordinator.core.wants import Wants
 
-_KNOWN = 8
+_FRAMES_KEPT = 8
 
 
-class Seated(Protocol):
-    """What the bank must know of a lane."""
+class BankedLane(Protocol):
+    """What the bank needs to know of a lane."""
 
     @property
     def history_bars(self) -> int:
-        """Bars of history that it takes."""
+        """Bars from before the session that the lane is fed."""
 
 
 class Bank:
-    """`lanes` have a ticker and a form each; they stand in the order that `in_order` gives."""
+    """Steps `lanes`: (lane, ticker, form), sorted by `in_order`; a lane's number is its place."""
 
-    def __init__(self, lanes: Sequence[tuple[Seated, str, LaneForm]]) -> None:
+    def __init__(self, lanes: Sequence[tuple[BankedLane, str, LaneForm]]) -> None:
         self._lanes = [lane for lane, _, _ in lanes]
         self._forms = [form for _, _, form in lanes]
         self.tickers = list(dict.fromkeys(ticker for _, ticker, _ in lanes))
         self._row = {ticker: row for row, ticker in enumerate(self.tickers)}
         rows = [self._row[ticker] for _, ticker, _ in lanes]
         self._steps = Steps(self._forms, rows, self._settle)
-        self._on: list[list[int]] = [[] for _ in self.tickers]
+        self._lanes_on: list[list[int]] = [[] for _ in self.tickers]
         for lane, row in enumerate(rows):
-            self._on[row].append(lane)
+            self._lanes_on[row].append(lane)
         self._given_up: set[int] = set()
         self._pending: dict[int, Ints] = {}
         self._frames: dict[tuple[str, ...], Frame] = {}
-        forms = [[self._forms[lane] for lane in own] for own in self._on]
+        forms = [[self._forms[lane] for lane in own] for own in self._lanes_on]
         self._ticks = Ticks(self._steps, forms, self._frames.clear)
-        self._log = Log([self._kept(own) for own in self._on])
+        self._log = Log([self._closes_to_log(own) for own in self._lanes_on])
         self._turns = Turns(self._steps, self._log)
         self.reseat([0] * len(rows), Wants(()))
-        self._said = self._steps.signals.data
+        self._signals = self._steps.signals.data  # one element is read faster than of the array
 
-    def _kept(self, lanes: Sequence[int]) -> int:
-        """Closes of a ticker that an RSI of these lanes may have to be told from exactly."""
-        kept = [
+    def _closes_to_log(self, lanes: Sequence[int]) -> int:
+        """How many of a ticker's closes the RSIs of these lanes may need to be decided exactly."""
+        counts = [
             self._lanes[n].history_bars + max(KEPT, self._forms[n].period)
             for n in lanes
             if self._forms[n].period
         ]
-        return max(kept, default=0)
+        return max(counts, default=0)
 
     def signal(self, lane: int) -> int:
-        """What a lane says: +1, -1 or 0."""
+        """A lane's signal at its ticker's last bar: +1, -1 or 0."""
         if self._pending:
             self._flush()
-        return self._said[lane]
+        return self._signals[lane]
 
     def warm(self, ticker: str, history: Sequence[Bar]) -> bool:
-        """Take the bars from before the session, each lane its own length.
+        """Take the bars from before the session, of which each lane sees its own number.
 
         False: nothing was taken, and the ticker's lanes must be given up.
         """
@@ -83,7 +83,7 @@ class Bank:
         if row in self._pending or not self._ticks.is_fresh(row):
             self._flush()
         self._turns.forget()
-        lanes = self._on[row]
+        lanes = self._lanes_on[row]
         longest = max(self._lanes[lane].history_bars for lane in lanes)
         bars = newest(history, longest)
         ticks = self._ticks.exact(row, bars)
@@ -96,16 +96,13 @@ class Bank:
         return True
 
     def _flush(self) -> None:
-        """Step through what is owed, and what `warm` took.
-
-        That is all tickers at once: nobody waits for another's bars.
-        """
+        """Take the step that is owed, then the history that `warm` took, of all tickers at once."""
         self._turns.catch_up()
         if not self._pending:
             return
         waiting = sorted(self._pending.items(), key=lambda one: -one[1].shape[1])
         self._pending = {}
-        self._steps.wait()
+        self._steps.find_ripe()
         rows = np.array([row for row, _ in waiting])
         ends = [ticks.shape[1] for _, ticks in waiting]
         frame = self._frame_of(rows)
@@ -118,7 +115,7 @@ class Bank:
             self._turns.step(frame, bars[:, 0], bars[:, 1])
 
     def feed(self, bars: Sequence[Bar]) -> set[str]:
-        """Feed bars, a ticker's at most one; returns the tickers whose lanes must be given up."""
+        """Feed at most one bar of each ticker; returns tickers whose lanes must be given up."""
         self._flush()
         frame = self._frame(map(symbol_of, bars))
         if not len(frame.pick.rows):
@@ -137,13 +134,13 @@ class Bank:
         ]
         rows = np.array([row for row, _ in found], np.int64)
         if found:
-            self._steps.wait()
+            self._steps.find_ripe()
             pairs = np.array([pair for _, pair in found])
             self._turns.step(self._frame_of(rows), pairs[:, 0], pairs[:, 1])
         return {self.tickers[row] for row in set(frame.pick.rows.tolist()) - set(rows.tolist())}
 
     def _frame(self, symbols: Iterable[str]) -> Frame:
-        """What is known of frames of these tickers."""
+        """The Frame of bars of these tickers; those that are not in the bank do not count."""
         key = tuple(symbols)
         found = self._frames.get(key)
         if found is None:
@@ -151,7 +148,7 @@ class Bank:
             known = [one for one in known if one[1] not in self._given_up]
             chosen = None if len(known) == len(key) else [at for at, _ in known]
             found = self._frame_of(np.array([row for _, row in known], np.int64), chosen)
-            if len(self._frames) >= _KNOWN:
+            if len(self._frames) >= _FRAMES_KEPT:
                 self._frames.clear()
             self._frames[key] = found
         return found
@@ -162,24 +159,24 @@ class Bank:
         )
 
     def rest(self) -> None:
-        """Nobody waits: take the steps that are owed, and find what the lanes will say next."""
+        """While no bars wait: take the steps that are owed, and find what the lanes say next."""
         self._flush()
         self._turns.look_ahead(*self._ticks.closes_between())
 
     def on(self, ticker: str) -> Sequence[int]:
         """The lanes on a ticker."""
-        return self._on[self._row[ticker]]
+        return self._lanes_on[self._row[ticker]]
 
     def give_up(self, ticker: str) -> None:
-        """Feed this ticker's lanes no more."""
+        """Do not feed this ticker's lanes any more."""
         row = self._row[ticker]
         self._given_up.add(row)
         self._turns.forget()
         self._frames.clear()
-        self._steps.signals[self._on[row]] = 0
+        self._steps.signals[self._lanes_on[row]] = 0
 
     def past(self, lane: int) -> Past:
-        """Where a lane stands."""
+        """A lane's state, from which a step of its rule can go on."""
         self._flush()
         row, form = int(self._steps.layout.row[lane]), self._forms[lane]
         seen = self._seen(lane)
@@ -196,11 +193,11 @@ class Bank:
         )
 
     def reseat(self, served: Sequence[int], wants: Wants) -> None:
-        """How many strategies each lane serves; their places are the first of `wants`."""
+        """Set how many strategies each lane serves; their places are the first of `wants`."""
         self._seats = Seats(self._steps.layout.row.tolist(), served, wants)
 
     def wishing(self, symbols: Iterable[str]) -> list[int]:
-        """Whom a wish of the lanes on these tickers may move, by rank."""
+        """The strategies, by rank, that may act on the signals of the lanes on these tickers."""
         if self._pending:
             self._flush()
         pick = self._frame(symbols).pick
@@ -208,12 +205,12 @@ class Bank:
         return self._seats.wishing(self._steps.signals, on)
 
     def _seen(self, lane: int) -> int:
-        """Bars that a lane has taken."""
+        """How many bars a lane has taken."""
         head = int(self._steps.head[self._steps.layout.row[lane]])
         return max(0, head - int(self._steps.began[lane]))
 
     def _changes(self, row: int, lane: int) -> list[int]:
-        """The changes of a ticker's close since a lane began, as far as they are kept."""
+        """The changes of a ticker's close since the lane's first bar, as far as they are kept."""
         period, began = self._forms[lane].period, int(self._steps.began[lane])
         if not period:
             return []
@@ -221,19 +218,19 @@ class Bank:
         return self._log.changes(row, began, began + count)
 
     def _settle(self, lane: int) -> int:
-        """Decide exactly where the float of an RSI cannot, as a step does."""
+        """The zone of a lane's RSI, decided exactly where a float cannot, as a step does."""
         row, form = int(self._steps.layout.row[lane]), self._forms[lane]
         low, high = form.bounds
         if self._seen(lane) - 1 > max(KEPT, form.period):
             gain, loss = self._steps.wilder_of(lane)[0]
             rsi = 100.0 * (gain / (gain + loss))
             return (rsi < low) - (rsi > high)
-        assert form.side is not None, "a form with bounds can tell their sides"
+        assert form.side is not None, "a form with bounds can tell on which side an RSI lies"
         changes = self._changes(row, lane)
         below, above = (form.side(changes, form.period, Fraction(one)) for one in form.bounds)
         return (below < 0) - (above > 0)
 
 
 def in_order(lanes: Iterable[tuple[Any, str, LaneForm]]) -> list[tuple[Any, str, LaneForm]]:
-    """Lanes as a Bank has them."""
+    """Lanes sorted by kind, as a Bank holds them."""
     return sorted(lanes, key=lambda one: ORDER.index(one[2].kind))

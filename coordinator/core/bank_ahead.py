@@ -1,10 +1,10 @@
-"""What a bank's lanes will say of the next bar, found while nobody waits for it.
+"""Finds what a bank's lanes will say of the next bar, while no bars wait.
 
-What a lane says turns with the close: from one sign to 0 to the other, at two closes that are known
-beforehand (an RSI's zones and the signs of averages, deviations and momenta are all monotone in
-it). So when a bar comes a comparison decides, and the steps are taken later. Each of the closes is
-proved with the step's own numbers; where that fails, or a float must not be trusted, nothing is
-said, and the steps decide.
+A lane's signal turns with the next close from one sign to 0 to the other, at two closes that can be
+found beforehand: an RSI's zones and the signs of averages, deviations and momenta are all monotone
+in the close. So when a bar comes a comparison decides, and the steps are taken later. Each of the
+closes is verified with the step's own arithmetic; where that fails, or a float is not to be
+trusted, nothing is said and the steps decide.
 """
 
 from __future__ import annotations
@@ -17,19 +17,20 @@ from numpy.typing import NDArray
 
 from coordinator.core import bank_layout as b
 from coordinator.core.bank_layout import Floats, Ints, Pick, Signs
-from coordinator.core.bank_steps import Steps, leaves, less, reverts
+from coordinator.core.bank_steps import Steps, band_signals, less, reversion_signals
 
 Flags = NDArray[np.bool_]
 Holds = Callable[[Ints], Flags]
-"""Whether something holds at closes of lanes, whatever comes before in the shape."""
+"""Tells whether a condition holds at closes; lanes are the last axis."""
 _NEVER = 1 << 62
 _NEAR: Ints = np.arange(-2, 3)[:, None]
 
 
 class Ahead:
-    """Of `steps` as they stand. Closes count from the ticker's first one, here as there.
+    """What the lanes of `steps`, as they stand, say at the next close.
 
-    `floor` and `ceiling` say for each row of tickers between which closes the steps can be asked.
+    Closes are relative to the ticker's first one, as in `Steps`. `floor` and `ceiling` bound, for
+    each ticker's row, the closes that the steps can take.
     """
 
     def __init__(self, steps: Steps, floor: Ints, ceiling: Ints) -> None:
@@ -37,11 +38,11 @@ class Ahead:
         self._floor, self._ceiling = floor[row], ceiling[row]
         lanes = len(row)
         self._below, self._above = np.full(lanes, -_NEVER), np.full(lanes, -_NEVER)
-        """A lane says `-turn` below the first, and `turn` above the second."""
+        """A lane says `-_turn` below the first, `_turn` above the second, and 0 between them."""
         self._turn: Signs = np.ones(lanes, np.int8)
         self._unsure: Flags = np.zeros(lanes, np.bool_)
         self._look_back()
-        with np.errstate(all="ignore"):  # what comes of it is not proved then
+        with np.errstate(all="ignore"):  # its result fails the verification
             self._momenta()
             self._averages()
             self._deviations()
@@ -51,7 +52,7 @@ class Ahead:
         self._usable[row[self._unsure]] = False
 
     def say(self, pick: Pick, closes: Ints, volumes: Ints) -> Signs | None:
-        """What the lanes of `pick` say of these bars; None if the steps must be asked."""
+        """The signals of the lanes of `pick` at these bars; None if the steps must be taken."""
         if not self._usable[pick.rows].all():
             return None
         lanes, close = pick.lanes, closes.take(pick.places)
@@ -68,7 +69,7 @@ class Ahead:
         return cast(Signs, said)
 
     def _look_back(self) -> None:
-        """What leaves the windows with the next bar, and the sums without that."""
+        """Find what leaves each window with the next bar, and each sum without it."""
         steps, tickers = self._steps, len(self._steps.head)
         edge = steps.head % steps.room * (2 * tickers) + np.arange(tickers)
         rows = [steps.layout.row[steps.layout.span(kinds)] for kinds, _ in b.TAPS]
@@ -100,7 +101,7 @@ class Ahead:
         self._above[span] = equal // (long - short)
 
     def _deviations(self) -> None:
-        """Where a distance squared is so many variances: the roots of a square."""
+        """Find where a squared distance is so many variances: the roots of a quadratic."""
         steps, span = self._steps, self._steps.layout.span(b.DEVIATIONS)
         tap = self._tap(b.DEVIATION_TAP)
         numbers, total, old = steps.numbers[b.DEVIATIONS], self._rest[tap], self._old[tap]
@@ -114,15 +115,15 @@ class Ahead:
             moved = total + close
             distance = window * close - moved
             variance = window * (squares + close * close) - moved * moved
-            told = [
-                reverts(
+            signals = [
+                reversion_signals(
                     distance[..., :reverting], variance[..., :reverting], numbers[:, :reverting]
                 ),
-                leaves(
+                band_signals(
                     distance[..., reverting:], variance[..., reverting:], numbers[:, reverting:]
                 ),
             ]
-            return np.concatenate(told, axis=-1)
+            return np.concatenate(signals, axis=-1)
 
         upper, of_upper = leave.copy(), of_leave.copy()
         upper[reverting:], of_upper[reverting:] = enter[reverting:], of_enter[reverting:]
@@ -130,11 +131,11 @@ class Ahead:
         long = middle - _away(spread, enter, of_enter * others - enter)
         flat = middle + side * _away(spread, upper, of_upper * others - upper)
         self._turn[span] = -1
-        self._below[span] = self._proved(span, long, lambda close: says(close) < 1)
-        self._above[span] = self._proved(span, flat, lambda close: says(close) < 0) - 1
+        self._below[span] = self._verified(span, long, lambda close: says(close) < 1)
+        self._above[span] = self._verified(span, flat, lambda close: says(close) < 0) - 1
 
     def _wilders(self) -> None:
-        """Where an RSI passes each of the four bounds between which it is not trusted."""
+        """Find at which closes an RSI passes each of its four bounds (`Steps.bounds`)."""
         steps, span = self._steps, self._steps.layout.span(b.WILDERS)
         row = steps.layout.row[span]
         last, nano, rest = self._last[row], steps.nano[row], steps.period - 1
@@ -154,7 +155,7 @@ class Ahead:
             fall = gain * (100.0 - bound) / bound - loss
             moves = np.where(rise >= 0, rise, -fall)
             moves = np.where(bound >= 100.0, np.inf, np.where(bound <= 0.0, -np.inf, moves))
-            cuts.append(self._proved(span, last + moves / nano, passes))
+            cuts.append(self._verified(span, last + moves / nano, passes))
         self._cuts: Ints = np.array(cuts)
         self._doubtful = bool((self._cuts[::2] < self._cuts[1::2]).any())
         rsis = steps.layout.span(b.RSIS)
@@ -180,14 +181,17 @@ class Ahead:
         return votes
 
     def _is_doubtful(self, close: Ints, own: b.Index) -> bool:
-        """Whether an RSI would be where its float is not trusted."""
+        """Whether the close brings an RSI to where its float is not trusted."""
         if not self._doubtful:
             return False
         passed = (close >= self._cuts[:, own]).sum(axis=0)
         return bool((passed & 1).any())
 
-    def _proved(self, span: slice, root: Floats, holds: Holds) -> Ints:
-        """The first whole close from which on something holds, near a root that floats found."""
+    def _verified(self, span: slice, root: Floats, holds: Holds) -> Ints:
+        """The first whole close from which on a condition holds, near a root found with floats.
+
+        Lanes for which there is no such close near the root become unsure.
+        """
         least, most = self._floor[span] + 2, self._ceiling[span] - 2
         guess = np.clip(np.nan_to_num(np.floor(root) + 1), least, most).astype(np.int64)
         held = holds(guess + _NEAR)
@@ -198,6 +202,6 @@ class Ahead:
 
 
 def _away(spread: Floats, square: Ints, other: Ints) -> Floats:
-    """A spread times the root of a ratio; infinitely far where that can never be reached."""
+    """`spread` times the root of `square / other`; infinite where that can never be reached."""
     root = np.sqrt(square / np.maximum(other, 1))
     return np.where(other > 0, spread * root, np.inf)

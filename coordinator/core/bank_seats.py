@@ -1,4 +1,4 @@
-"""Which strategies the lanes of a bank serve, and whom a wish of theirs may move."""
+"""Which strategies a bank's lanes serve, and which of them the lanes' signals may move."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ from coordinator.core.wants import Wants
 
 
 class Seats:
-    """A seat is a strategy's place at a lane; `rows` are the lanes' tickers, `served` says how many
-    strategies each lane serves. The seats are the first places of `wants`, in the lanes' order."""
+    """A seat is one strategy that is served by one lane.
+
+    `rows` are the lanes' tickers, `served` is how many strategies each lane serves. The seats are
+    the first places of `wants`, in the lanes' order.
+    """
 
     def __init__(self, rows: Sequence[int], served: Sequence[int], wants: Wants) -> None:
         seats = sum(served)
@@ -26,9 +29,9 @@ class Seats:
         )
 
     def wishing(self, signals: Signs, on: NDArray[np.bool_] | None) -> list[int]:
-        """Whom these signals may move, by rank: on the rows of tickers that are `on`, or on all.
+        """The ranks of the strategies that these signals may move, once for each of their tickers.
 
-        A rank stands in it once for each of its tickers.
+        Only rows of tickers that are `on` count; None means all.
         """
         wish = signals.take(self._lane)
         moved = self._sells & (wish < 0)

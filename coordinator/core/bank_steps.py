@@ -1,9 +1,9 @@
 """The steps of all lanes of a bank at once: a frame of bars in a few dozen calls over arrays.
 
 What a step of `coordinator/strategies` does with one bar is done here for all lanes of a kind, with
-whole ticks in 64 bits: the same operations in the same order, so that signals are the same to the
-bit. Whoever calls holds the numbers within bounds (`core/bank.py`). Closes count from the ticker's
-first one: neither which average is higher nor a deviation depends on that.
+whole ticks in 64 bits: the same operations in the same order, so signals are the same to the bit.
+The caller keeps numbers within bounds (`core/bank_ticks.py`). Closes are relative to the ticker's
+first one (`anchor`); comparisons of averages and deviations do not depend on the origin.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ from coordinator.core.lane_form import EXACT_FLOATS, MOST, NEAR, WIDTH, Kind, La
 
 
 class Steps:
-    """The state of lanes of these forms, in ORDER, each on its ticker's row.
+    """The state of lanes of these forms, sorted by ORDER; `rows` are their tickers' rows.
 
-    `settle` decides exactly the zone of a lane's RSI, where the float is too near a bound.
+    `settle(lane)` decides exactly the zone of an RSI whose float is too near a bound.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Steps:
         self.reach = layout.lag * self.ring.shape[1]
         self.sums: Ints = np.zeros(len(layout.lag), np.int64)
         self._set_rules(forms)
-        self.wait()
+        self.find_ripe()
 
     def _set_rules(self, forms: Sequence[LaneForm]) -> None:
         span, whole = self.layout.span, np.zeros((WIDTH, len(forms)), np.int64)
@@ -53,23 +53,23 @@ class Steps:
         self.zone: Signs = np.zeros(len(own), np.int8)
         self.squares: Ints = np.zeros(len(forms[span(b.DEVIATIONS)]), np.int64)
         self._need: Ints = np.array([_need(form) for form in forms], np.int64)
-        later = [max(form.window, form.period + 1) for form in forms]
-        self._later: Ints = np.maximum(self._need, later)
+        full = [max(form.window, form.period + 1) for form in forms]
+        self._bars_to_ripen: Ints = np.maximum(self._need, full)
 
-    def wait(self) -> None:
-        """After `began` has changed: when all lanes of a ticker are past their first bars."""
+    def find_ripe(self) -> None:
+        """Find after how many bars all of a ticker's lanes are full; call when `began` changed."""
         self.ripe: Ints = np.zeros(self._tickers, np.int64)
-        np.maximum.at(self.ripe, self.layout.row, self.began + self._later)
+        np.maximum.at(self.ripe, self.layout.row, self.began + self._bars_to_ripen)
 
     def newest(self, row: int, count: int) -> tuple[list[int], list[int]]:
-        """The newest closes and volumes of a ticker, oldest first; no more than a window's."""
+        """A ticker's newest closes and volumes, oldest first; `count` is at most its window."""
         head, first = int(self.head[row]), int(self.anchor[row])
         places = [at % self.room for at in range(head - count, head)]
         closes, volumes = (self.ring[places, at].tolist() for at in (row, row + self._tickers))
         return [close + first for close in closes], volumes
 
     def wilder_of(self, lane: int) -> tuple[tuple[float, float], int]:
-        """Wilder's averages of a lane with an RSI, and where that stands; zeros for another."""
+        """Wilder's averages of a lane's RSI, and its zone; zeros for a lane without an RSI."""
         own = self.layout.span(b.WILDERS)
         if not own.start <= lane < own.stop:
             return (0.0, 0.0), 0
@@ -78,15 +78,15 @@ class Steps:
         return (gain, loss), int(self.zone[lane - first])
 
     def largest(self, row: int) -> tuple[int, int, int]:
-        """Of what is remembered of a ticker: a close, its distance from the first, a volume."""
+        """A ticker's largest remembered close, distance from its first close, and volume."""
         closes, volumes = self.ring[:, row], self.ring[:, row + self._tickers]
         highest = int(closes.max()) + int(self.anchor[row])
         return highest, int(np.abs(closes).max()), int(volumes.max())
 
     def rescale(self, row: int, factor: int, lots: int) -> bool:
-        """Multiply what is remembered of a ticker's closes and of its volumes.
+        """Multiply a ticker's remembered closes by `factor` and its volumes by `lots`.
 
-        False: nothing was multiplied, something would have become too large.
+        False: nothing was multiplied, because something would have become too large.
         """
         highest, _, loudest = self.largest(row)
         taps, squares = self._summed(row)
@@ -106,13 +106,13 @@ class Steps:
         return True
 
     def _summed(self, row: int) -> tuple[Ints, Ints]:
-        """The taps of a ticker's closes that need their sums, and the lanes with a deviation."""
+        """A ticker's taps of closes whose sums are used, and its places among `squares`."""
         groups = [self.layout.row[self.layout.span(kinds)] for kinds, _ in b.TAPS[1:-1]]
         taps = np.flatnonzero(np.concatenate(groups) == row) + self.layout.tap_ends[b.SHORT_TAP]
         return taps, np.flatnonzero(groups[-1] == row)
 
     def step(self, pick: Pick, closes: Ints, volumes: Ints) -> None:
-        """Let the lanes take a bar of each ticker: closes from the ticker's first one, volumes."""
+        """Let the lanes take one bar of each ticker; closes are relative to the ticker's first."""
         rows, taps = pick.rows, pick.taps
         now = self.head[rows]
         self.head[rows] = now + 1
@@ -130,7 +130,7 @@ class Steps:
             age = seen[taps.lanes]
             new, old = new * (age >= 0), old * (age >= self.layout.lag[taps.own])
         sums = _added(self.sums, taps.own, new - old)
-        signals = np.ones(len(pick.places), np.int8)  # as they stay of who only holds
+        signals = np.ones(len(pick.places), np.int8)  # HOLD's signal; the others follow
         self._momenta(pick, new, old, signals)
         self._averages(pick, sums, signals)
         self._deviations(pick, new, old, sums, signals)
@@ -169,12 +169,12 @@ class Steps:
         distance = numbers[0] * close - total
         variance = numbers[0] * squares - total * total
         end, said = len(pick.of(b.REVERSIONS).places), signals[part.mine]
-        said[:end] = reverts(distance[:end], variance[:end], numbers[:, :end])
+        said[:end] = reversion_signals(distance[:end], variance[:end], numbers[:, :end])
         if end < len(said):
-            said[end:] = leaves(distance[end:], variance[end:], numbers[:, end:])
+            said[end:] = band_signals(distance[end:], variance[end:], numbers[:, end:])
 
     def _wilders(self, pick: Pick, change: Ints, seen: Ints | None) -> Signs:
-        """The zones of their RSIs. Before the seed, Wilder's averages are sums."""
+        """Update the RSIs; returns their zones. Before the seed, Wilder's averages are sums."""
         part = pick.of(b.WILDERS)
         if not len(part.places):
             return self.zone[:0]
@@ -208,7 +208,7 @@ class Steps:
         return moves.take(pick.of(b.WILDERS).places, axis=1)
 
     def _zones(self, part: Stretch, rsi: Floats, moved: NDArray[np.bool_]) -> Signs:
-        """Where each RSI stands now. Of one that has not moved the float may have, by a little."""
+        """Each RSI's zone now. One that has not moved keeps its zone: its float may still drift."""
         passed = np.add.reduce(rsi > self.bounds[:, part.own], axis=0, dtype=np.int8)
         zone = self.zone[part.own]
         np.copyto(zone, 1 - (passed >> 1), where=moved)
@@ -237,7 +237,7 @@ class Steps:
 
 
 def _added(values: Ints, own: Index, more: Ints) -> Ints:
-    """Add to these places of `values`; returns what they are then."""
+    """Add to these places of `values`; returns the sums."""
     found = values[own]
     found += more
     if own is not ALL:
@@ -250,8 +250,8 @@ def less(one: Ints | Signs | int, other: Ints | Signs | int) -> Signs:
     return cast(Signs, np.less(one, other).view(np.int8))
 
 
-def reverts(distance: Ints, variance: Ints, numbers: Ints) -> Signs:
-    """What a mean reversion says of a distance from the average, and of a variance."""
+def reversion_signals(distance: Ints, variance: Ints, numbers: Ints) -> Signs:
+    """Mean reversion's signals for distances from the average and variances."""
     _, enter, of_enter, leave, of_leave = numbers
     square, below = distance * distance, distance < 0
     long = below & (square * of_enter > enter * variance)
@@ -261,15 +261,15 @@ def reverts(distance: Ints, variance: Ints, numbers: Ints) -> Signs:
     return said
 
 
-def leaves(distance: Ints, variance: Ints, numbers: Ints) -> Signs:
-    """What Bollinger bands say of the same."""
+def band_signals(distance: Ints, variance: Ints, numbers: Ints) -> Signs:
+    """The signals of Bollinger bands for the same."""
     beyond = distance * distance * numbers[2] > numbers[1] * variance
     said: Signs = (less(distance, 0) - less(0, distance)) * beyond
     return said
 
 
 def _need(form: LaneForm) -> int:
-    """Bars that a lane must have seen before it says anything but 0."""
+    """Bars that a lane must have seen before its signal can be other than 0."""
     match form.kind:
         case Kind.MOMENTUM:
             return form.whole[0] + 1
@@ -288,7 +288,7 @@ def _need(form: LaneForm) -> int:
 
 
 def _bounds(form: LaneForm) -> tuple[float, float, float, float]:
-    """Between the first two and between the last two a float RSI is not trusted."""
+    """Four bounds: between the first two, and between the last two, a float RSI is not trusted."""
     first, last = form.real_bounds
     after, before = first + NEAR, last - NEAR
     if after > before:

@@ -1,7 +1,7 @@
-"""In what ticks a bank's closes and volumes stand, whole numbers of a size that each ticker has.
+"""The ticks in which a bank keeps each ticker's closes and volumes as whole numbers.
 
-A value that is finer makes the ticks finer. One that is beyond what 64 bits hold, once the lanes
-have multiplied it as they do, has none.
+A finer value makes its ticker's ticks finer. A value cannot be kept if 64 bits do not hold what the
+lanes multiply it to.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from coordinator.core.lane_form import (
 from coordinator.core.values import Bar, numbers_of
 
 WRITTEN = 10**15
-"""A float below it, in ticks, is the one that its decimal is written as."""
+"""Below so many ticks, a float stands for exactly the decimal that it is written as."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
     """The ticks of certain tickers' closes and volumes, as floats.
 
-    There are `scale` ticks in one; a float below `most` is trusted. Closes count from `first`, and
-    may be `spread` away from it.
+    `scale` is ticks per unit; a float below `most` ticks is trusted. Closes are relative to
+    `first`, and may be at most `spread` away from it.
     """
 
     scale: Floats
@@ -42,9 +42,9 @@ class Scale:
 
 
 class Ticks:
-    """Of the tickers of `steps`, by row; `forms` are those of the lanes on each.
+    """The ticks of each ticker of `steps`, by row; `forms` are those of the lanes on each.
 
-    `on_change` is called when the Scale of a ticker is not any more what it was.
+    `on_change` is called when a ticker's Scale has changed.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Ticks:
         self._places = np.full((2, tickers), LEAST_PLACES)
         self._limits, self._scale = np.zeros((3, tickers), np.int64), np.zeros((2, tickers))
         for row in range(tickers):
-            self._limit(row)
+            self._set_limits(row)
 
     def is_fresh(self, row: int) -> bool:
         """Whether a ticker has had no bar yet."""
@@ -74,19 +74,19 @@ class Ticks:
         )
 
     def closes_between(self) -> tuple[Ints, Ints]:
-        """From which close until which one the steps can be asked, of each ticker."""
+        """For each ticker, the lowest and the highest close that the steps can take."""
         most, spread, _ = self._limits
         first = self._steps.anchor
         ceiling = np.minimum(np.minimum(most, WRITTEN) - first, spread)
         return np.maximum(-first, -spread), ceiling
 
     def lots(self, row: int) -> int:
-        """Of how many of the finest ticks one of a ticker's volume is."""
+        """How many of the finest ticks, 1e-9, one tick of a ticker's volume is."""
         places: int = self._places[1, row].item()
         return int(10 ** (PLACES - places))
 
     def trusted(self, known: Scale, bars: Sequence[Bar]) -> Ints | None:
-        """A bar of each ticker, closes and volumes, if floats and the usual bounds tell them."""
+        """The closes and volumes of one bar of each ticker, in ticks; None if `exact` must tell."""
         try:
             found = [*map(numbers_of, bars)]
         except AttributeError:  # some are decimals
@@ -101,9 +101,9 @@ class Ticks:
         return ticks.astype(np.int64)
 
     def exact(self, row: int, bars: Sequence[Bar]) -> Ints | None:
-        """The same of one ticker's bars from decimals, with finer ticks where they are needed.
+        """The same for bars of one ticker, from decimals, with finer ticks where they are needed.
 
-        None if they cannot be held: its lanes must be given up.
+        None if they cannot be kept: the ticker's lanes must be given up.
         """
         columns = [bar.close for bar in bars], [bar.volume for bar in bars]
         finest = [max(map(places_of, column)) for column in columns]
@@ -129,14 +129,14 @@ class Ticks:
             self._on_change()
         return ticks
 
-    def _limit(self, row: int) -> None:
-        """How large a close, its distance from the first one, and a volume may be, in ticks."""
+    def _set_limits(self, row: int) -> None:
+        """Set how large a close, its distance from the first, and a volume may be, in ticks."""
         nano = 10 ** (PLACES - int(self._places[0, row]))
         self._limits[:, row] = np.min([form.limits(nano) for form in self._forms[row]], axis=0)
         self._steps.nano[row], self._scale[:, row] = nano, 10.0 ** self._places[:, row]
 
     def _refine(self, row: int, finest: Sequence[int]) -> bool:
-        """Make a ticker's ticks as fine as that; whether they can be."""
+        """Make a ticker's ticks at least this fine; returns whether they can be."""
         finer = [max(0, finest[n] - int(self._places[n, row])) for n in range(2)]
         if not any(finer):
             return True
@@ -144,6 +144,6 @@ class Ticks:
         can = self._steps.rescale(row, 10 ** finer[0], 10 ** finer[1])
         if can:
             self._places[:, row] += finer
-            self._limit(row)
+            self._set_limits(row)
         largest = np.array(self._steps.largest(row))
         return can and bool((largest <= self._limits[:, row]).all())

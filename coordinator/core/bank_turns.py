@@ -1,4 +1,4 @@
-"""A bank's bars in turn: what the lanes say of them at once, the steps when there is time."""
+"""Takes a bank's bars: the lanes answer at once, and are stepped when there is time."""
 
 from __future__ import annotations
 
@@ -14,8 +14,11 @@ from coordinator.core.bank_ticks import Scale
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What is known of the frames of certain tickers: which of their bars count, whom they concern,
-    in what ticks they stand, and which of them the log keeps."""
+    """What frames of the same tickers have in common.
+
+    `chosen` are the places of the bars that count (None: all), `pick` the lanes they concern,
+    `scale` their ticks; `logged` are the places of those that the log keeps, in its `columns`.
+    """
 
     chosen: Sequence[int] | None
     pick: Pick
@@ -25,7 +28,10 @@ class Frame:
 
 
 class Turns:
-    """Has `steps` taken, and the closes kept that `log` wants."""
+    """Takes the steps of `steps`, and notes in `log` the closes that it keeps.
+
+    At most one step is owed: its signals are set, its state is not.
+    """
 
     def __init__(self, steps: Steps, log: Log) -> None:
         self._steps, self._log = steps, log
@@ -33,7 +39,7 @@ class Turns:
         self._owed: tuple[Frame, Ints, Ints] | None = None
 
     def step(self, frame: Frame, closes: Ints, volumes: Ints) -> None:
-        """Let the lanes take a bar of each ticker. Nothing may be owed."""
+        """Step the lanes with one bar of each ticker. No other step may be owed."""
         self._ahead = None
         rows = frame.pick.rows
         if len(frame.logged):
@@ -42,7 +48,7 @@ class Turns:
         self._steps.step(frame.pick, closes, volumes)
 
     def take(self, frame: Frame, closes: Ints, volumes: Ints) -> None:
-        """Let the lanes say what they do of these bars; the step may be taken later."""
+        """Set the lanes' signals at these bars; the step itself may be owed."""
         ahead, self._ahead = self._ahead, None
         said = None if ahead is None else ahead.say(frame.pick, closes, volumes)
         if said is None:
@@ -52,7 +58,7 @@ class Turns:
             self._owed = frame, closes, volumes
 
     def forget(self) -> None:
-        """What was seen ahead is not true any more."""
+        """Drop what was found ahead, which is not true any more."""
         self._ahead = None
 
     def catch_up(self) -> None:
@@ -62,7 +68,7 @@ class Turns:
             self.step(*owed)
 
     def look_ahead(self, floor: Ints, ceiling: Ints) -> None:
-        """Find what the lanes will say next, between such closes of each ticker."""
+        """Find what the lanes say next, between these closes of each ticker."""
         if self._ahead is None:
             self.catch_up()
             self._ahead = Ahead(self._steps, floor, ceiling)

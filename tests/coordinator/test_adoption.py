@@ -13,7 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from coordinator.core import records as r
-from coordinator.core.adoption import Market, Move, Plan, Recipient, adoption, is_done, price, refusals
+from coordinator.core.adoption import (
+    Market,
+    Move,
+    Plan,
+    Recipient,
+    adoption,
+    is_done,
+    price,
+    refusals,
+)
 from coordinator.core.books import Books
 from coordinator.core.codec import decode, encode
 from coordinator.core.statement import statement
