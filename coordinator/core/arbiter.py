@@ -1,6 +1,6 @@
 """Opposite orders on one ticker never stand at the broker together: it calls them a wash trade.
 
-An order waits while an opposite one is open, and is sent once that has ended, exits before entries.
+An order waits while an opposite one stands, and is sent once that has ended, exits before entries.
 An entry that still waits when its ticker's next bar comes is too old to be sent.
 """
 

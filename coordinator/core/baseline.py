@@ -1,7 +1,7 @@
 """What a session finds when it begins: each book's baseline, its marks and its open orders.
 
-A baseline is taken before the session's own transfers, so that a day's P&L starts from what the
-day before left.
+A baseline is taken before the session's own transfers, so that a day's P&L starts from the equity
+that the day before left.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Baseline:
 
     @classmethod
     def of(cls, books: Books, spec: StrategySpec) -> Baseline:
-        """That of a strategy, which may have no book yet."""
+        """The baseline of a strategy, which may have no book yet."""
         is_known = spec.name in books.ledger
         return cls(
             strategy=spec.name,
@@ -45,7 +45,7 @@ class Baseline:
 
     @classmethod
     def dormant(cls, books: Books, name: str, before: r.Opening | None) -> Baseline:
-        """That of a strategy that is not run, as the session `before` described it."""
+        """The baseline of a strategy that is not run, as the session `before` described it."""
         return cls(
             strategy=name,
             strategy_type=before.strategy_type if before else "dormant",
@@ -58,7 +58,7 @@ class Baseline:
 
     @classmethod
     def unassigned(cls, books: Books, fill_model: str) -> Baseline:
-        """That of what no strategy owns."""
+        """The baseline of UNASSIGNED, what no strategy owns."""
         return cls(
             strategy=UNASSIGNED,
             strategy_type="unassigned",
@@ -69,7 +69,7 @@ class Baseline:
         )
 
     def opening(self, books: Books) -> r.Opening:
-        """The book as the session opens it, its transfers made."""
+        """The book as the session opens it, after its transfers."""
         account = books.ledger[self.strategy]
         return r.Opening(
             strategy=self.strategy,
@@ -88,8 +88,7 @@ class Baseline:
 
 
 def dormant_names(books: Books, specs: Sequence[StrategySpec]) -> list[str]:
-    """Strategies that left the configuration and hold something, or have orders of which more may
-    still be told."""
+    """Strategies that left the configuration and have a position, or an order still remembered."""
     active = {spec.name for spec in specs} | {UNASSIGNED}
     ordered = {order.strategy for order in books.orders}
     return [
@@ -100,8 +99,7 @@ def dormant_names(books: Books, specs: Sequence[StrategySpec]) -> list[str]:
 
 
 def held_marks(books: Books) -> dict[str, Decimal]:
-    """The last price, dollars, of each symbol that a book holds, or may come to hold by what is
-    told of an order, by symbol."""
+    """The last price, in dollars, of each symbol that a book holds or has a remembered order on."""
     held = {symbol for account in books.ledger.accounts.values() for symbol in account.positions}
     held |= {order.symbol for order in books.orders}
     return {symbol: mark for symbol, mark in sorted(books.ledger.marks.items()) if symbol in held}
@@ -113,7 +111,7 @@ def open_orders(books: Books) -> tuple[r.OpenOrder, ...]:
 
 
 def open_order(order: Order) -> r.OpenOrder:
-    """An order as the next session finds it."""
+    """An order as the next session finds it in the journal."""
     return r.OpenOrder(
         client_order_id=order.client_order_id,
         strategy=order.strategy,

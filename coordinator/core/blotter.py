@@ -1,5 +1,5 @@
-"""What one message leads to: records, which change the books at once, and commands, which may be
-carried out when the records are durable.
+"""What one message leads to: records, which change the books at once, and commands, which are
+carried out once the records are durable.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from coordinator.core.books import Books
 
 
 class Blotter:
-    """Collects it while it is decided. Call inside the EXACT decimal context."""
+    """Collects the outcome of one message. Call inside the EXACT decimal context."""
 
     def __init__(self, books: Books) -> None:
         self.books = books
         self.out = m.Outcome()
 
     def begin(self) -> None:
-        """Start with nothing, for the next message."""
+        """Start an empty outcome, for the next message."""
         self.out = m.Outcome()
 
     def record(self, record: r.Record) -> None:
@@ -26,5 +26,5 @@ class Blotter:
         self.out.records.append(record)
 
     def command(self, command: m.Command) -> None:
-        """Keep a command, to be carried out later."""
+        """Keep a command, to be carried out once the records are durable."""
         self.out.commands.append(command)

@@ -1,6 +1,6 @@
-"""The rows of a session that its books say when it is over: who it was, what is held, what it won.
+"""The warehouse's rows that are read from a session's books: session, strategies, positions, P&L.
 
-Column names and meanings are the warehouse's tables'.
+Column names and meanings are those of the warehouse's tables.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from coordinator.core.values import ATTO, ZERO
 
 
 def session_row(opened: r.SessionOpened, ended: r.SessionEnded | None) -> Row:
-    """The session itself; open while nothing has ended it."""
+    """The session itself; its status is `open` while no record has ended it."""
     return {
         "session_id": opened.session_id,
         "coordinator": opened.coordinator,
@@ -39,7 +39,7 @@ def _word(status: r.SessionEnd) -> str:
 
 
 def strategy_row(opened: r.SessionOpened, opening: r.Opening) -> Row:
-    """What a book's strategy is."""
+    """The strategy of a book, as configured."""
     return {
         "session_id": opened.session_id,
         "strategy": opening.strategy,
@@ -51,7 +51,7 @@ def strategy_row(opened: r.SessionOpened, opening: r.Opening) -> Row:
 
 
 def transfer_rows(record: r.Transferred, number: int, *, begins: bool) -> list[Row]:
-    """Both sides of a transfer; of one that `begins` a book only the giver's."""
+    """Both sides of a transfer; only the giver's if it `begins` the receiver's book."""
     sides = [(record.source, -record.amount), (record.target, record.amount)]
     return [
         {
@@ -68,7 +68,7 @@ def transfer_rows(record: r.Transferred, number: int, *, begins: bool) -> list[R
 
 
 def position_rows(opened: r.SessionOpened, books: Books, name: str) -> list[Row]:
-    """What a book holds, at the last marks; what has none, at its cost."""
+    """A book's positions at the last marks; one without a mark at its cost."""
     rows: list[Row] = []
     for symbol, position in sorted(books.ledger[name].positions.items()):
         mark = books.ledger.marks.get(symbol, position.avg_price).quantize(ATTO)
@@ -96,7 +96,7 @@ def pnl_row(
     fills: int,
     max_drawdown: float,
 ) -> Row:
-    """What a book's day came to; `start_unrealized` is what its positions had won before it."""
+    """A book's P&L of the day; `start_unrealized` is that of its positions before it, dollars."""
     name = opening.strategy
     account = books.ledger[name]
     end = books.ledger.equity(name)
@@ -121,7 +121,7 @@ def pnl_row(
 
 
 def fault_rows(opened: r.SessionOpened, stops: Mapping[str, str]) -> list[Row]:
-    """The strategies that failed, and how they did; `stops` is why each opened nothing more."""
+    """The strategies that failed, and how; `stops` is why each strategy opened nothing more."""
     found: list[Row] = []
     for opening in opened.openings:
         name, stop = opening.strategy, stops.get(opening.strategy, "")
@@ -132,7 +132,7 @@ def fault_rows(opened: r.SessionOpened, stops: Mapping[str, str]) -> list[Row]:
 
 
 def unrealized(books: Books, name: str) -> Decimal:
-    """What a book's positions have won at the last marks, dollars."""
+    """The unrealised P&L of a book's positions at the last marks, dollars."""
     account = books.ledger[name]
     cost = sum((p.cost for p in account.positions.values()), ZERO)
     return account.market_value(books.ledger.marks) - cost

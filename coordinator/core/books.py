@@ -1,7 +1,7 @@
 """The state that records build: ledger, orders and each strategy's day.
 
-`Books.apply` is the only thing that changes any of it, and it decides nothing: live, it is given
-the records the engine just made; at a start, those that the journal kept. Both give the same.
+Only `Books.apply` changes that state, and it decides nothing. Live it is given the records that the
+engine just made, at a start those that the journal kept, and both lead to the same state.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ FUNDING = "funding"
 NEW_INITIAL_CASH = "initial_cash"
 """The transfer that follows an edited `initial_cash`."""
 LATE_FILLS = timedelta(days=5)
-"""So long an ended order of an earlier session is remembered, for the sake of a late fill or a
-correction: on the Tuesday after a holiday the last session was four days ago."""
+"""How long an ended order of an earlier session is remembered, for a late fill or a correction: on
+the Tuesday after a holiday the last session was four days ago."""
 
 
 def _unwatched(_record: r.Record) -> None:
-    """Nobody wants to know."""
+    """The default of `before_apply`: nobody watches."""
 
 
 @dataclass(slots=True)
 class Books:
-    """Everything that is known about one account's sub-accounts, from its records alone."""
+    """Everything known about one account's sub-accounts, from its records alone."""
 
     ledger: Ledger = field(default_factory=Ledger)
     orders: Orders = field(default_factory=Orders)
@@ -45,26 +45,26 @@ class Books:
     sequences: dict[str, int] = field(default_factory=dict)
     """Last sequence number used, by '<strategy>.<session date>'."""
     last_bar: dict[str, datetime] = field(default_factory=dict)
-    """Start of the newest bar each ticker was decided on."""
+    """The start of each ticker's newest bar."""
     split: set[str] = field(default_factory=set)
-    """Tickers of which a split was booked since their newest bar."""
+    """Tickers with a split that was booked since their newest bar."""
     denied: dict[tuple[str, str], str] = field(default_factory=dict)
-    """The last denial of each (strategy, ticker), so that one wish is denied once."""
+    """The last denial of each (strategy, ticker), so that a repeated wish is denied once."""
     neighbours: Neighbours = field(default_factory=Neighbours)
     """The account's other coordinators."""
     frozen: dict[str, r.DiscrepancyFound] = field(default_factory=dict)
-    """Discrepancies that nothing has explained yet, by id."""
+    """Unexplained discrepancies, by id; each freezes entries."""
     killed: bool = False
     halts: Halts = field(default_factory=Halts)
     given_up: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    """Tickers that a strategy shall sell and does not trade any more, by its name."""
+    """By strategy, the tickers that it no longer trades and is to sell."""
     last_at: datetime | None = None
     """When the newest record was made."""
     account: str = ""
     session: r.SessionOpened | None = None
     ended: r.SessionEnded | None = None
-    before: Callable[[r.Record], None] = field(default=_unwatched, compare=False, repr=False)
-    """Hears of each record before anything changes by it, whoever wrote it."""
+    before_apply: Callable[[r.Record], None] = field(default=_unwatched, compare=False, repr=False)
+    """Called with each record, whoever wrote it, before the record changes anything."""
 
     @exactly
     def apply_all(self, records: Iterable[r.Record]) -> None:
@@ -74,7 +74,7 @@ class Books:
 
     def apply(self, record: r.Record) -> None:
         """Apply one record. Call inside the EXACT decimal context."""
-        self.before(record)
+        self.before_apply(record)
         self.last_at = record.at
         match record:
             case r.BarsSeen() | r.HistorySeen():
@@ -128,10 +128,10 @@ class Books:
 
     @exactly
     def apply_foreign(self, record: r.Record) -> None:
-        """Apply what another coordinator of the account wrote.
+        """Apply a record of another coordinator of the account.
 
-        That is whose money moved, what concerns the account as a whole, ids, and which of its
-        orders are open.
+        Only movements of money and positions, what concerns the whole account, used ids and the
+        other's open orders are taken from it.
         """
         self.neighbours.apply(record)
         match record:
@@ -163,16 +163,16 @@ class Books:
                 pass
 
     def strategies(self) -> list[str]:
-        """Whose books this coordinator keeps: those that it runs, and what they left behind."""
+        """The strategies whose books this coordinator keeps, dormant ones included."""
         return [name for name in self.days if name != UNASSIGNED]
 
     def halted(self, strategy: str) -> Denial | None:
-        """Why an operator lets a strategy open nothing; None if it may."""
+        """Why an operator keeps a strategy from opening positions; None if it may."""
         paused = Denial.PAUSED if strategy in self.halts.paused else None
         return Denial.KILLED if self.killed else paused
 
     def order(self, client_order_id: str) -> Order:
-        """The order with this id, which the journal must know."""
+        """The order with this id, which must have been recorded."""
         order = self.orders.get(client_order_id)
         assert order is not None, f"no intent was recorded for {client_order_id}"
         return order
@@ -192,10 +192,10 @@ class Books:
             self.ledger[record.target].configured_cash += record.amount
 
     def _open(self, record: r.SessionOpened) -> None:
-        """Begin a session, or go on with the same one and more strategies.
+        """Begin a session, or add strategies to the one that runs.
 
-        Read alone, the record holds all that came before it. After the account's earlier records
-        the books know better: another coordinator may have written while this one started.
+        If no earlier record was applied, the record itself restores all books and open orders.
+        Otherwise the books are newer than it: another coordinator may have written meanwhile.
         """
         alone = not self.account
         same = self.session is not None and self.session.session_id == record.session_id
@@ -204,7 +204,7 @@ class Books:
         if not same:
             self.denied.clear()
             self._forget_leaps()
-            self.ledger.marks.clear()  # the record has those of all that is held
+            self.ledger.marks.clear()  # the record has the marks of all positions
         self.ledger.marks.update(record.marks)
         for opening in record.openings:
             if alone or opening.strategy not in self.ledger:
@@ -218,7 +218,7 @@ class Books:
             self._forget_old_orders(record.at)
 
     def _forget_leaps(self) -> None:
-        """A new session fetches adjusted history, so that no price has leapt in it."""
+        """Unfreeze price leaps: a new session fetches adjusted history, which has none."""
         leaps = [name for name, f in self.frozen.items() if f.is_of(DiscrepancyKind.PRICE)]
         for name in leaps:
             del self.frozen[name]
@@ -234,7 +234,7 @@ class Books:
         self.ledger.restore(account, opening.holdings)
 
     def _begin_day(self, opening: r.Opening) -> None:
-        """A new baseline; what the limits have used up stays until the day rolls."""
+        """Set a new baseline; what daily limits have used up stays until the day rolls."""
         account = self.ledger[opening.strategy]
         account.realized = account.fees = ZERO
         day = Day(opening.start_equity, opening.baseline_transferred)
@@ -244,7 +244,7 @@ class Books:
         self.days[opening.strategy] = day
 
     def _forget_old_orders(self, now: datetime) -> None:
-        """Keep what is open, and what was ordered or executed so lately that more may be told."""
+        """Keep open orders, and those decided or executed at most LATE_FILLS ago."""
         known, self.orders = list(self.orders), Orders()
         for order in known:
             executed = (posting.at for posting in order.executions.postings)
@@ -269,7 +269,7 @@ class Books:
                 self.ledger.follow_split(record, self.last_bar.get(record.symbol))
 
     def _end(self, record: r.SessionEnded) -> None:
-        """End a session. If its cash agreed with the broker's, less than a cent was left to see."""
+        """End a session. If cash agreed, what its executions left unsettled is less than a cent."""
         self.ended = record
         if record.broker_cash is not None and agrees(self.ledger.net_cash(), record.broker_cash):
             self.posted.unsettled = min(self.posted.unsettled, 1)
@@ -298,7 +298,7 @@ class Books:
     def _change(self, record: r.OrderReleased | r.OrderMoved | r.CancelRequested) -> None:
         order = self.orders.get(record.client_order_id)
         if order is None:
-            return  # of an earlier session, where only this one's records are read
+            return  # an order of an earlier session, while only this session's records are read
         was_entry = order.is_entry
         match record:
             case r.OrderReleased():
@@ -316,7 +316,7 @@ class Books:
     def _book(self, record: r.FillBooked) -> None:
         order = self.orders.of(record.strategy, record.client_order_id, record.reverses)
         if self.posted.has(record, order):
-            return  # another coordinator of the account saw the same fill of nobody's order
+            return  # another coordinator also booked this fill of an order that nobody owns
         posting = self.posted.add_fill(record, order)
         self.ledger.book(record)
         if order is not None:
@@ -325,10 +325,10 @@ class Books:
             self._count_entry(order, was_entry)
 
     def _adopt(self, record: r.OrderAdopted) -> None:
-        """A new order of the same strategy, in the place of one that was replaced by hand.
+        """Give a strategy the order that a human put in the place of one of its own.
 
-        It counts as an entry of its own. What was booked of it while it was nobody's stays where
-        it is, and is known.
+        It counts as an entry of its own. Executions booked before it had an owner stay in the book
+        they are in, and are not booked again.
         """
         old = self.order(record.replaces)
         was_entry = old.is_entry
@@ -340,7 +340,7 @@ class Books:
         self._count_entry(new, was_entry=False)
 
     def _count_entry(self, order: Order, was_entry: bool) -> None:
-        """An entry that ended without a fill is given back to its day; a late fill takes it."""
+        """Return an entry that ended unfilled to its day's limit; a late fill uses it again."""
         day = self.days.get(order.strategy)
         if day is not None and day.date == order.entry_day:
             day.entries += order.is_entry - was_entry

@@ -23,13 +23,13 @@ class Holding:
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """One book as a session finds it.
+    """One book as a session finds it; amounts are dollars.
 
     `initial_cash` is what the book began with, `transferred` what came later, of which
-    `baseline_transferred` before this session's own adjustments; `configured_cash` is what the
-    configuration says now. `start_equity` is the day's baseline in dollars: the previous
-    session's end equity, or the initial cash of a new book. `code` is the digest of the text that
-    a user's own strategy comes from.
+    `baseline_transferred` came before this session's own transfers; `configured_cash` is the
+    `initial_cash` that the configuration has now. `start_equity` is the day's baseline: the
+    previous session's end equity, or the initial cash of a new book. `code` is the digest of a
+    user's own strategy file.
     """
 
     strategy: str
@@ -48,10 +48,10 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class OpenOrder:
-    """An order of an earlier session that a fill can still reach, as this one finds it.
+    """An order of an earlier session that can still be filled, as this session finds it.
 
-    `booked_until` holds the order's cumulative quantity after each execution that was booked; of a
-    `corrected` order it says nothing, because the broker counted anew.
+    `booked_until` is the order's cumulative quantity after each booked execution. It is empty for a
+    `corrected` order, whose quantity the broker has counted anew since.
     """
 
     client_order_id: str
@@ -72,7 +72,7 @@ class OpenOrder:
     successor: str = ""
 
     def revived(self) -> Order:
-        """The order again, as far as it was carried over."""
+        """The order, as far as it was carried over."""
         return Order(
             client_order_id=self.client_order_id,
             strategy=self.strategy,

@@ -1,10 +1,9 @@
 """Records as JSON text and back, exactly: decimals as strings, times in ISO 8601 with their zone.
 
-The types of the record classes are the schema; a field that is missing from old text takes its
-default. A bar is a plain list, because there are many. The numbers of one that kept the wire's
-stand in it as numbers, and are read as they stand: what a float is written as gives it back.
-Records that follow one another and are of one of the kinds that a minute has many of may share a
-text: a list of theirs.
+The types of the record classes are the schema; a field that old text lacks takes its default. A bar
+is a plain list, because there are many. A bar that kept the wire's numbers is written and read with
+JSON numbers: a float's text gives back the same float. Successive records of a kind that is
+frequent within a minute (SHARING) may share one text, a list of their texts.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ from coordinator.core.values import Bar, Numbers, WireBar, numbers_of, start_of,
 Decoder = Callable[[Any], Any]
 Encoder = Callable[[Any], Any]
 SHARING = {r.DayRolled, r.OrderIntended, r.OrderReleased, r.EntryDenied, r.CancelRequested}
-"""Kinds of which one minute may have many. What books money has a text, a row, of its own."""
+"""Kinds of which one minute may have many. A record that books money has a text of its own."""
 _text = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
 
 
@@ -40,7 +39,7 @@ def encode(record: r.Record) -> tuple[str, str]:
 
 
 def encode_all(records: Iterable[r.Record]) -> Iterator[tuple[str, str, r.Record]]:
-    """(kind, JSON text, first record) of each record, or of several that share a text, in order."""
+    """(kind, JSON text, first record) of each text, in order; a text has one record or several."""
     for cls, group in groupby(records, type):
         kind, members = cls.__name__, list(group)
         texts = _texts(cls, members)
@@ -57,24 +56,24 @@ def _texts(cls: type, records: Sequence[r.Record]) -> list[str]:
     write, walk = WRITERS.get(cls), _encoder_of(cls)
     if write is None:
         return [_text(walk(record)) for record in records]
-    found, at, told = list[str](), object(), ""
+    found, at, at_text = list[str](), object(), ""
     for record in records:
         try:
             if record.at is not at:
-                at, told = record.at, record.at.isoformat()
-            found.append(write(record, told))
-        except (AttributeError, KeyError, TypeError):  # not of the types that it should be
+                at, at_text = record.at, record.at.isoformat()
+            found.append(write(record, at_text))
+        except (AttributeError, KeyError, TypeError):  # a field is not of its declared type
             found.append(_text(walk(record)))
     return found
 
 
 def _bars_seen(record: r.BarsSeen) -> str:
-    """As any other record's text, but a hundredth of the time: there is one for each frame."""
+    """The text that walking the fields gives, at 1 % of the cost: there is one for each frame."""
     bars = record.bars
-    told = {start: start.isoformat() for start in set(map(start_of, bars))}
+    texts = {start: start.isoformat() for start in set(map(start_of, bars))}
     try:
         each = zip(bars, map(numbers_of, bars), strict=True)
-        rows: list[Any] = [(bar.symbol, told[bar.start], *numbers) for bar, numbers in each]
+        rows: list[Any] = [(bar.symbol, texts[bar.start], *numbers) for bar, numbers in each]
     except AttributeError:  # some are decimals
         rows = [_row(bar) for bar in bars]
     try:
@@ -103,7 +102,7 @@ def decode(kind: str, body: str) -> r.Record:
 
 
 def decode_all(kind: str, body: str) -> list[r.Record]:
-    """The records of this kind that share the text, in order; most often it is one.
+    """The records of this kind in a text, in order; mostly there is one.
 
     Raises:
         KeyError: the kind is not one of ours.
@@ -136,7 +135,7 @@ def _plain(value: Any) -> Any:
 
 
 def _encoder(hint: Any) -> Encoder:
-    """What makes plain JSON of a field: quick for what is of its type, careful for the rest."""
+    """The encoder of a field of this type; a value of another type falls back on `_plain`."""
     return _decimal if hint is Decimal else _word if hint is str else _plain
 
 
@@ -228,7 +227,7 @@ _KINDS: Mapping[str, type] = {cls.__name__: cls for cls in get_args(r.Record)}
 
 @cache
 def _encoder_of(cls: type) -> Encoder:
-    """Made at the first record of its kind: a session sees few of the kinds."""
+    """Made for the first record of its kind, since a session meets few of the kinds."""
     return _record_encoder(cls)
 
 

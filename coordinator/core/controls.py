@@ -1,7 +1,7 @@
-"""Pre-trade controls of the whole account: what no entry may do, whatever its strategy wants.
+"""Pre-trade controls of the whole account: limits that no strategy's entry may exceed.
 
-They are of the kind that 17 CFR 240.15c3-5 asks of a broker: price, size, value, position, rate,
-duplicate, session, buying power. An exit is never held back by any of them.
+They are the kinds of control that 17 CFR 240.15c3-5 requires of a broker: price, size, value,
+position, rate, duplicate, session, buying power. None of them ever holds back an exit.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from coordinator.core.session import SessionPlan
 from coordinator.core.values import MINUTE, ZERO, Bar, Denial, Side
 
 LEAPS_WITHIN = timedelta(days=7)
-"""Longer than any break of a market: a price that moves by half in more time need not have leapt.
-Live the close before is yesterday's; recorded bars may lack months."""
+"""Longer than any market closes: over a longer gap a price may move by half without a leap. Live,
+the close before is yesterday's; recorded bars may lack months."""
 LEAST_RATE = 60
-"""Orders a minute that every strategy may place, however few its tickers."""
+"""Orders a minute that every strategy may place, however few tickers it has."""
 
 
 @dataclass(frozen=True, slots=True)
 class Controls:
     """Limits on entries over all strategies; None means no limit.
 
-    `price_collar` is the fraction by which a close may leap from the one before; dollars and units
-    otherwise. `max_orders_per_minute` is each strategy's.
+    `price_collar` is the fraction by which a close may differ from the one before; notionals are
+    dollars, `max_order_qty` units. `max_orders_per_minute` applies to each strategy.
     """
 
     price_collar: Decimal | None = Decimal("0.5")
@@ -40,15 +40,15 @@ class Controls:
         return self.price_collar is not None and abs(close - before) > self.price_collar * before
 
     def rate(self, tickers: int) -> int:
-        """Orders a minute of a strategy on so many tickers."""
+        """Orders a minute that a strategy on so many tickers may place."""
         return self.max_orders_per_minute or max(LEAST_RATE, 2 * tickers)
 
 
 @dataclass(slots=True)
 class Gate:
-    """Judges entries one after another, against what the account has open already.
+    """Judges entries one after another, given what the account holds and has on order already.
 
-    Of strategies `apart` each has an account of its own.
+    With `apart`, each strategy is judged as if it had an account of its own.
     """
 
     books: Books
@@ -81,11 +81,11 @@ class Gate:
         return None
 
     def spend(self, cost: Decimal) -> None:
-        """Note an entry that goes out in this minute, of so many dollars."""
+        """Note that an entry of so many dollars is sent in this minute."""
         self._spendable -= cost
 
     def floods(self, strategy: str, tickers: int, now: datetime) -> bool:
-        """Whether a strategy has placed its minute's orders already; counts this one if not."""
+        """Whether a strategy has used up its orders of the minute; if not, count one more."""
         sent = [at for at in self._sent.get(strategy, ()) if now - at < MINUTE]
         if len(sent) >= self.controls.rate(tickers):
             return True
@@ -93,7 +93,7 @@ class Gate:
         return False
 
     def _exposure(self, strategy: str, bar: Bar) -> Decimal:
-        """Dollars that the account has in a ticker, and may still get of it."""
+        """Dollars of a ticker, at the bar's close, that the account holds or is buying."""
         if self.apart:
             own = self.books.ledger[strategy].positions.get(bar.symbol)
             held = own.qty if own else ZERO
@@ -106,7 +106,7 @@ class Gate:
         return (held + coming) * bar.close
 
     def _free(self, minute: datetime) -> Decimal:
-        """The account's cash beyond what open buys hold; counted once a minute."""
+        """The account's cash less what open buys hold; summed once a minute, then less `spend`."""
         if minute != self._minute:
             self._minute = minute
             held = sum((order.hold for order in self.books.orders.open()), ZERO)

@@ -1,7 +1,7 @@
-"""Opposite wishes of one minute, netted inside: what one strategy sells, another one gets.
+"""Nets opposite wishes of one minute internally: what one strategy sells, another one buys.
 
-What is netted changes hands between two books at the last price and never reaches the broker; one
-order for the rest does. Wishes are served in the order in which they were decided.
+A netted quantity changes hands between two books at the last price and never reaches the broker;
+only an order for the rest does. Wishes are served in the order in which they were decided.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Cross:
 
 
 def net(wishes: Sequence[Wish]) -> tuple[list[Cross], list[Wish]]:
-    """What is netted, and what is left to order; wishes without a counterpart stay as they are."""
+    """The crosses, and the wishes left to order; those without a counterpart are unchanged."""
     crosses: list[Cross] = []
     left = list(wishes)
     for index, sale in enumerate(left):
@@ -52,7 +52,7 @@ def net(wishes: Sequence[Wish]) -> tuple[list[Cross], list[Wish]]:
 
 
 def _buys(wishes: Iterable[Wish], sale: Wish) -> list[int]:
-    """Where the purchases stand that could take a sale; nobody trades with himself."""
+    """The places of the buys that can be netted with a sale; no strategy trades with itself."""
     return [
         place
         for place, wish in enumerate(wishes)

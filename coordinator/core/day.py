@@ -1,4 +1,4 @@
-"""One strategy's day: where it began, and what its daily limits have used up."""
+"""One strategy's day: its baseline, and how much of its daily limits is used up."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from decimal import Decimal
 
 @dataclass(slots=True)
 class Day:
-    """One strategy's day: its baseline and what its daily limits have used up."""
+    """A day's baseline in dollars, and its entries; `stopped` is why there are no more, if any."""
 
     start_equity: Decimal
     transferred_before: Decimal
@@ -18,8 +18,7 @@ class Day:
     stopped: str = ""
     entered_at: datetime | None = None
     entered: set[str] = field(default_factory=set)
-    """Tickers of the entries of the last minute with one: what a cross leaves to order is the same
-    entry."""
+    """Tickers entered at `entered_at`: a cross and the order for its rest are one entry."""
 
     def enters(self, at: datetime, symbol: str) -> bool:
         """Count an entry; False if it was counted already."""

@@ -1,8 +1,8 @@
-"""From signals to wishes: what each strategy does at the close of its bars, within its limits.
+"""Turns signals into entries and exits, at the close of each strategy's bars.
 
-All decisions of one minute see the cash and the positions from before it
-(`core/minute_views.py`). An exit is wished for whatever any limit says; an entry passes the
-strategy's own limits, what an operator or a discrepancy holds back, and the account's gate.
+All decisions of one minute see the cash and the positions from before it (`core/minute_views.py`).
+No limit holds back an exit. An entry must pass the strategy's own limits, whatever an operator or a
+discrepancy holds back, and the account's controls.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from coordinator.core.router import Router
 from coordinator.core.values import Bar, Denial, Reason
 
 LATE = timedelta(seconds=90)
-"""A bar that arrives longer than this after its end opens nothing."""
+"""A bar that arrives later than this after its end opens no position."""
 
 
 class Decider:
     """Asks the strategies that a minute's bars may move. Call inside the EXACT decimal context.
 
-    `sees_orders` says whether order states are known, `blind` names the tickers without bars.
+    `sees_orders` says whether order states are known; `blind` are the tickers that get no bars.
     """
 
     def __init__(self, router: Router, lanes: Lanes, desk: OrderDesk, gate: Gate) -> None:
@@ -42,31 +42,31 @@ class Decider:
         self._router = router
 
     def decide_all(self, bars: Sequence[Bar], now: datetime) -> None:
-        """Decide on the bars of one minute, a ticker's at most one, at broker time `now`."""
+        """Decide on the bars of one minute, at most one a ticker, at broker time `now`."""
         if bars:
             minute, symbols = bars[0].start, [bar.symbol for bar in bars]
             stocks, crypto = self._plan.deciding(minute)
             to_decide = {b.symbol: b for b in bars if (crypto if "/" in b.symbol else stocks)}
-            for one in self._router.to_ask(symbols, to_decide, minute):
-                self._look_at(one, to_decide, minute, now)
+            for participant in self._router.to_ask(symbols, to_decide, minute):
+                self._ask(participant, to_decide, minute, now)
         self._desk.intents.end_minute(now)
 
-    def _look_at(
-        self, one: Participant, to_decide: Mapping[str, Bar], minute: datetime, now: datetime
+    def _ask(
+        self, asked: Participant, to_decide: Mapping[str, Bar], minute: datetime, now: datetime
     ) -> None:
-        spec, view = one.spec, self._router.view(one, minute)
+        spec, view = asked.spec, self._router.view(asked, minute)
         if spec.limits.max_daily_loss is not None:
             self._check_loss(spec, view, now)
         self._check_fault(spec, now)
         satisfied = []
-        if self.sees_orders:  # else what is open nobody knows: to buy or to sell is not safe
-            for ticker, lane in one.among(to_decide):
+        if self.sees_orders:  # trading is not safe while it is not known which orders are open
+            for ticker, lane in asked.among(to_decide):
                 signal = lane.signal
                 if not (signal or ticker in view.positions):
                     continue
                 if self._decide(spec, signal, to_decide[ticker], view, now) and signal > 0:
                     satisfied.append(ticker)
-        self._router.note_asked(one, view, satisfied)
+        self._router.note_asked(asked, view, satisfied)
 
     def _check_loss(self, spec: StrategySpec, view: MinuteView, now: datetime) -> None:
         day = self._books.days[spec.name]
@@ -85,7 +85,7 @@ class Decider:
     def _decide(
         self, spec: StrategySpec, signal: int, bar: Bar, view: MinuteView, now: datetime
     ) -> bool:
-        """Whether the View has something on the ticker that could be sold."""
+        """Decide on one bar; returns whether the View holds a position that can be sold."""
         symbol = bar.symbol
         if self._lanes.bars(symbol) < spec.min_warmup_bars:
             signal = 0
@@ -124,7 +124,7 @@ class Decider:
         self._desk.buy(spec.name, bar.symbol, qty, close, now)
 
     def denials(self, spec: StrategySpec, symbol: str, *, late: bool) -> Iterator[str]:
-        """What keeps a strategy from opening a position, the gravest first: Denials, or a fault."""
+        """Why a strategy may open no position on a ticker, the gravest first: Denials, or a fault."""
         day = self._books.days[spec.name]
         most = spec.limits.max_daily_trades
         if halted := self._books.halted(spec.name):

@@ -1,6 +1,6 @@
-"""The order desk: who wants in or out gets an intent, and every order is followed until its end.
+"""The order desk: turns entries and exits into intents, and follows every order until its end.
 
-Every change is a record first. An order goes out only if no opposite one stands on its ticker.
+Every change is a record first. An order waits while an opposite one on its ticker is at the broker.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from coordinator.core.values import Denial, Reason, Side
 class OrderDesk:
     """Makes and follows the orders of one session. Call inside the EXACT decimal context.
 
-    `own` are the strategies that are this coordinator's; `crossing` and `apart` are of the Intents.
+    `own` are this coordinator's strategies. `crossing` and `apart` are as in `Intents`.
     """
 
     def __init__(
@@ -47,11 +47,11 @@ class OrderDesk:
 
     @classmethod
     def at_rest(cls, books: Books, assets: Mapping[str, Asset]) -> OrderDesk:
-        """The desk between two sessions: of whatever the books know, and with nothing to intend."""
+        """The desk between two sessions: it follows the orders in the books, and intends none."""
         return cls(Blotter(books), assets, date.min, frozenset(books.strategies()))
 
     def follow(self, specs: Iterable[StrategySpec], *, crossing: bool) -> None:
-        """These strategies are this coordinator's from now on; orders of others go on."""
+        """From now on, these are this coordinator's strategies; orders of others go on."""
         self.own = frozenset(spec.name for spec in specs)
         self.intents.crossing = crossing
 
@@ -62,7 +62,7 @@ class OrderDesk:
     def deny_entry(
         self, strategy: str, symbol: str, qty: Decimal, close: Decimal, reason: str, now: datetime
     ) -> None:
-        """Record that a limit refused an entry; the same refusal again says nothing new."""
+        """Record that a limit refused an entry, unless the last refusal had the same reason."""
         if self.books.denied.get((strategy, symbol)) != reason:
             order_id = self.intents.next_id(strategy)
             self.blotter.record(r.EntryDenied(now, order_id, strategy, symbol, qty, close, reason))
@@ -70,9 +70,9 @@ class OrderDesk:
     def exit(
         self, strategy: str, symbol: str, close: Decimal, reason: Reason, now: datetime
     ) -> None:
-        """Sell the whole position; first end the strategy's own open buy, if there is one."""
+        """Sell the whole position. An open buy of the strategy is ended first (see `settle`)."""
         own = [o for o in self.books.orders.open_of(strategy) if o.symbol == symbol]
-        if own and not self._is_withdrawn(own, reason, now):
+        if own and not self._end_buys(own, reason, now):
             return
         if symbol not in self.assets:
             return
@@ -81,8 +81,8 @@ class OrderDesk:
         if qty:
             self.intents.wish(Wish(strategy, symbol, Side.SELL, qty, close, reason), now)
 
-    def _is_withdrawn(self, own: Sequence[Order], reason: Reason, now: datetime) -> bool:
-        """End a strategy's open buys on a ticker, so that it can sell; whether they have ended."""
+    def _end_buys(self, own: Sequence[Order], reason: Reason, now: datetime) -> bool:
+        """End a strategy's open buys on a ticker; returns whether it can sell there now."""
         if any(order.side is Side.SELL for order in own):
             return False
         for order in own:
@@ -90,17 +90,17 @@ class OrderDesk:
         return not any(order.is_open for order in own)
 
     def withdraw(self, order: Order, reason: Reason, now: datetime) -> None:
-        """End an open order; what it has filled is sold, unless its strategy was `removed`."""
+        """End an open order. What it filled is then sold, unless `reason` is REMOVED."""
         if order.status is OrderStatus.WAITING:
             self._deny(order, now, Denial.WITHDRAWN)
             return
         if order.cancel_reason is None:
             self.blotter.record(r.CancelRequested(now, order.client_order_id, reason))
-        if order.phase is not Phase.DONE:  # asked again on each bar, for a request can be lost
+        if order.phase is not Phase.DONE:  # repeated on each bar, since a request can be lost
             self.blotter.command(m.CancelOrder(order.client_order_id, order.broker_order_id))
 
     def cancel(self, strategy: str, now: datetime) -> None:
-        """End a strategy's open buys and sell what they filled."""
+        """End a strategy's open buys, and sell what they filled."""
         for order in list(self.books.orders.open_of(strategy)):
             if order.side is Side.BUY:
                 self.withdraw(order, Reason.FLATTEN, now)
@@ -113,22 +113,22 @@ class OrderDesk:
                 self._deny(order, now, Denial.STALE)
 
     def drop_waiting(self, now: datetime, *, older_than: timedelta = timedelta(0)) -> None:
-        """Drop what still waits for its turn and is older than that, or cannot be sent any more."""
+        """Drop waiting orders that are older than that, or cannot be sent any more."""
         for order in self.books.orders.open():
             too_old = now - order.decided_at >= older_than or order.symbol not in self.assets
             if order.status is OrderStatus.WAITING and too_old:
                 self._deny(order, now, Denial.SESSION_OVER)
 
     def drop_barred(self, now: datetime) -> None:
-        """Drop the entries that wait for their turn, and that an operator has halted since."""
+        """Drop waiting entries of strategies that an operator has halted since."""
         for order in self.books.orders.open():
             if order.status is OrderStatus.WAITING and (barred := self._barred(order)):
                 self._deny(order, now, barred)
 
     def resume(self, unsent: Iterable[str], now: datetime) -> None:
-        """Send again, under the same ids, what a restart found never sent; then those in line.
+        """Send again, under the same ids, what a restart found `unsent`; then what may be released.
 
-        After a kill or a pause no buy is: whether it stands at the broker after all, a look tells.
+        Buys are not sent again after a kill or a pause. A look-up tells if they are at the broker.
         """
         for order_id in unsent:
             order = self.books.orders.get(order_id)
@@ -140,20 +140,20 @@ class OrderDesk:
             self._release_next(symbol, now)
 
     def give_up(self, order_id: str, now: datetime) -> None:
-        """An order never reached the broker."""
+        """Deny an order that never reached the broker."""
         order = self.books.orders.get(order_id)
         if order is not None and order.status in (OrderStatus.SUBMITTED, OrderStatus.UNKNOWN):
             self._deny(order, now, Denial.NEVER_REACHED_BROKER)
 
     def move(self, order_id: str, status: OrderStatus, reason: str, now: datetime) -> None:
-        """Move an order on our own account, if its state allows that."""
+        """Move an order by our own decision, if its state allows that."""
         order = self.books.order(order_id)
         if may_move(order.status, status):
             self.blotter.record(r.OrderMoved(now, order_id, status, reason=reason))
             self.settle(order, now)
 
     def settle(self, order: Order, now: datetime) -> None:
-        """Once an order has ended: who wants out sells what filled, and the next one goes."""
+        """Once an order has ended: sell what it filled if it was withdrawn; release the next."""
         if order.is_open:
             return
         if order.cancel_reason not in (None, Reason.REMOVED):
@@ -164,9 +164,9 @@ class OrderDesk:
             self._release_next(order.symbol, now)
 
     def _available(self, symbol: str) -> Decimal:
-        """What the account holds of a symbol beyond the sells that are open or wished for.
+        """Units that the account holds of a symbol, less the sells that are open or wished for.
 
-        Of strategies apart it is no less than what any one of them holds beyond its own.
+        Of strategies `apart` it is no less than what any of them holds beyond its own sells.
         """
         left = in_the_account(self.books, symbol)
         for order in self.books.orders.open_on(symbol):
@@ -178,7 +178,7 @@ class OrderDesk:
         self.move(order.client_order_id, OrderStatus.DENIED, reason, now)
 
     def _barred(self, order: Order) -> Denial | None:
-        """Why an entry may not go any more, since an operator halted it."""
+        """Why an entry may not be sent any more, because an operator halted it; else None."""
         return self.books.halted(order.strategy) if order.side is Side.BUY else None
 
     def _release_next(self, symbol: str, now: datetime) -> None:

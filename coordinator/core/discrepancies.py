@@ -1,7 +1,7 @@
 """Differences between the broker's account and the books, as the journal keeps them.
 
-Each is known by its id, under which `reconcile --accept` takes it: its kind, and its symbol if it
-has one.
+A difference's id, by which `reconcile --accept` names it, is its kind and its symbol, if it has
+one.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ class DiscrepancyKind(Enum):
     POSITION = "position"
     CASH = "cash"
     PRICE = "price"
-    """A close leapt outside the collar: perhaps a split that nobody told of."""
+    """A close leapt outside the collar: perhaps an unannounced split."""
     ACCOUNT = "account"
     """The keys belong to another account than the books."""
 
@@ -49,7 +49,7 @@ class DiscrepancyFound:
         return self.brokers - self.ours
 
     def is_of(self, *kinds: DiscrepancyKind) -> bool:
-        """Whether one of these is what differs."""
+        """Whether it is of one of these kinds."""
         return self.kind in [kind.value for kind in kinds]
 
 
@@ -63,7 +63,7 @@ class DiscrepancyResolved:
 
 
 def discrepancy_id(kind: DiscrepancyKind, symbol: str = "") -> str:
-    """The id of a difference of this kind, of a symbol if it is of one: 'position.SPY', 'cash'."""
+    """The id of a difference of this kind, on a symbol if it has one: 'position.SPY', 'cash'."""
     return f"{kind.value}.{symbol}" if symbol else kind.value
 
 

@@ -1,9 +1,8 @@
 """The engine: a message in, records and commands out. It does no input or output of its own.
 
-All decisions of one minute see the cash and the positions from before it
-(`core/minute_views.py`), and fills count from the next minute on. The books change only through the
-records made here, and those of the account's other coordinators, in the order in which they are
-made.
+All decisions of one minute see the cash and the positions from before it (`core/minute_views.py`);
+fills count from the next minute on. The books change only by the records made here and those of the
+account's other coordinators, in the order in which they are made.
 """
 
 from __future__ import annotations
@@ -42,11 +41,11 @@ from coordinator.errors import SafetyRefusal
 
 
 class Engine:
-    """Has each message answered by the part of the house that it concerns.
+    """Passes each message to the part that it concerns, and collects what follows from it.
 
-    `hours` are the exchange's sessions around the plan's, for what is held and not traded in it.
-    Strategies `apart` share bars and nothing else: each trades as if it were alone. Where there
-    are so many lanes they stand in a bank (None: never), and decide the same.
+    `hours` are the exchange's sessions around the plan's, for positions that it does not trade.
+    Strategies `apart` share bars and nothing else: each trades as if it were alone. From
+    `banked_from` lanes on (None: never) they are stepped in a bank, which changes no decision.
     """
 
     def __init__(
@@ -70,7 +69,7 @@ class Engine:
         self._assets = dict(assets)
         own = frozenset(spec.name for spec in specs)
         self._router = Router(books, self.specs, self.lanes, self._assets)
-        books.before = self._router.before
+        books.before_apply = self._router.before
         self._blotter = Blotter(books)
         self._record = self._blotter.record
         self._desk = OrderDesk(
@@ -88,7 +87,7 @@ class Engine:
 
     @exactly
     def handle(self, message: m.Message) -> m.Outcome:
-        """What follows from a message. The books have changed already when this returns."""
+        """What follows from a message; the records are already applied to the books."""
         self._blotter.begin()
         match message:
             case m.BarsArrived():
@@ -143,7 +142,7 @@ class Engine:
         """Why a strategy did what it did on its last bars, of one ticker or all. Changes nothing.
 
         Raises:
-            KeyError: it has no such strategy, or that one no such ticker.
+            KeyError: there is no such strategy, or it does not trade the ticker.
         """
         spec = {spec.name: spec for spec in self.specs}[name]
         if ticker and ticker not in spec.tickers:
@@ -187,16 +186,16 @@ class Engine:
                 self._decider.decide_all(own, message.now)
 
     def _keep_corrections(self, message: m.BarsArrived) -> None:
-        """A late correction of a bar that was decided on is kept, and decides nothing again."""
+        """Record late corrections of bars that were decided on; they decide nothing again."""
         last = self.books.last_bar
         late = tuple(b for b in message.bars if self.plan.counts(b) and not is_unseen(b, last))
         if late:
             self._record(r.BarsSeen(message.now, message.origin, late))
 
     def _freeze_leaps(self, bars: Sequence[Bar], now: datetime) -> None:
-        """A price that leaps outside the collar may be a split: nothing is bought until it is.
+        """Freeze tickers whose price leaps outside the collar, which may be an unannounced split.
 
-        After a split that is booked a leap needs no other explanation; nor does it after a gap.
+        A leap needs no explanation after a split that is booked, or after a gap in the bars.
         """
         controls, marks = self._gate.controls, self.books.ledger.marks
         if controls.price_collar is None:
@@ -206,7 +205,7 @@ class Engine:
             if not controls.leaps(before, bar.close) or bar.symbol in self.books.split:
                 continue
             if bar.symbol not in self._assets:
-                continue  # a shadow's ticker: nobody here could buy it
+                continue  # a ticker of shadows, which nobody here trades
             last = self.books.last_bar.get(bar.symbol)
             if last is not None and bar.start - last > LEAPS_WITHIN:
                 continue
@@ -222,7 +221,7 @@ class Engine:
         self._blotter.out.answer = answer
 
     def _reload(self, asked: m.Reload) -> m.Answer:
-        """Go on with another configuration; who is not touched by it notices nothing."""
+        """Go on with another configuration; strategies that it does not change notice nothing."""
         difference = Difference(self.specs, asked.setup.specs)
         try:
             change_session(self.books, difference, asked, self._record)
@@ -237,17 +236,17 @@ class Engine:
         return m.Answer(True, "The session goes on with this configuration.")
 
     def _follow(self, setup: Setup) -> None:
-        """Have every part serve these strategies by these limits; the lanes do so already."""
+        """Have every part serve this setup's strategies and limits; the lanes do so already."""
         self.specs = setup.specs
         self._rollover.follow(setup.specs)
         self._router = self._router.changed(setup.specs)
-        self.books.before = self._router.before
+        self.books.before_apply = self._router.before
         self._decider.follow(self._router)
         self._desk.follow(setup.specs, crossing=setup.crossing)
         self._liquidation = replace(self._liquidation, traded=traded(setup.specs))
         self._gate.controls = setup.controls
 
     def _heed_halts(self, now: datetime) -> None:
-        """End and sell what an operator has halted since, here or in another process."""
+        """Carry out an operator's halts, made here or by another process: end orders, sell."""
         self._desk.drop_barred(now)
         self._liquidation.go(now)

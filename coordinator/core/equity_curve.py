@@ -1,6 +1,6 @@
-"""One book's equity over a session: the first, the last, and each minute that changed it.
+"""One book's equity over a session: its first point, its last, and one for each change.
 
-Points are in order of time, each at a time of its own.
+Points are in order of time, no two at the same time.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from decimal import Decimal
 from coordinator.core.values import ZERO
 
 _ROUGHLY = 1e-9
-"""By less than this a float is wrong about a fall; only what may be the deepest is divided out."""
+"""A fall computed in floats is off by less; only one that may be the deepest is divided exactly."""
 
 
 @dataclass(slots=True)
@@ -22,10 +22,10 @@ class EquityCurve:
     points: list[tuple[datetime, Decimal, Decimal]] = field(default_factory=list)
 
     def add(self, at: datetime, cash: Decimal, value: Decimal, *, last: bool = False) -> None:
-        """Note the book at a time. What changes nothing leaves no point, but for the `last`.
+        """Note the book at a time. No change leaves no point, unless it is the `last`.
 
-        A time that has a point already, or has passed (of bars that came late), restates the
-        newest point; only the last note restates the first point, which is the opening.
+        A time that is not after the newest point's (as of late bars) restates that point, but not
+        the first, which is the opening: only the `last` may restate it.
         """
         if not self.points:
             self.points.append((at, cash, value))
@@ -39,7 +39,7 @@ class EquityCurve:
             self.points[-1] = (newest, cash, value)
 
     def max_drawdown(self) -> float:
-        """The deepest fall below the highest equity so far, as a fraction of that; at least 0."""
+        """The deepest fall below an earlier peak of equity, as a fraction of it; at least 0."""
         peak, worst = ZERO, 0.0
         for _, cash, value in self.points:
             equity = cash + value

@@ -1,8 +1,8 @@
-"""Why a strategy did or did not trade on its last bar, read from what the engine decided with.
+"""Explains why a strategy did or did not trade on its last bar, from what the engine decided with.
 
-An explanation is made when somebody asks, and changes nothing. The order of the questions is the
-engine's own: is the bar one to decide on, is the strategy warm, what does it hold, what does its
-signal want, has it the cash, does anything deny the entry.
+An explanation is made on request and changes nothing. It asks in the engine's own order: is the bar
+one to decide on, is the strategy warm, what does it hold, what does its signal want, has it the
+cash, does anything deny the entry.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from coordinator.core.values import MINUTE, ZERO, Denial, Side
 
 _SHOWN = Context(prec=12)
 UNKNOWN = "too few bars"
-"""In place of a value that its indicator cannot have yet."""
+"""Shown in place of a value that an indicator does not have yet."""
 
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One strategy on one ticker at its last bar; every number is a text, none is rounded money.
+    """One strategy on one ticker at its last bar; numbers are texts as people read them.
 
-    `did` is one word for what the bar came to, `because` a sentence. `held_back` says what would
-    deny an entry now, whether or not one is wished for.
+    `did` is one word for the outcome of the bar, `because` a sentence. `held_back` are reasons that
+    would deny an entry now, whether or not the signal asks for one.
     """
 
     strategy: str
@@ -54,7 +54,7 @@ class Explanation:
 
 
 def unheard(explained: Sequence[Explanation]) -> list[str]:
-    """Which strategies' own words are missing, on which tickers together, and why."""
+    """A sentence for each reason why `explain()` gave no values, with the tickers it concerns."""
     silent: dict[str, list[str]] = {}
     for one in explained:
         if SAYS_NOTHING in one.values:
@@ -64,7 +64,7 @@ def unheard(explained: Sequence[Explanation]) -> list[str]:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """What lies before the engine of one strategy and ticker, when it is asked why."""
+    """What an explanation of one strategy on one ticker is made from."""
 
     spec: StrategySpec
     ticker: str
@@ -75,12 +75,12 @@ class Case:
     lane: Lane
     bars: int
     seen: MinuteView | None
-    """None where nothing was decided at the ticker's last bar."""
+    """The View at the ticker's last bar; None if nothing was decided at it."""
     sees_orders: bool
     denials: Sequence[str]
 
     def explanation(self) -> Explanation:
-        """The answer. Call inside the EXACT decimal context."""
+        """Make the explanation. Call inside the EXACT decimal context."""
         spec, did = self.spec, self._did()
         start = self.books.last_bar.get(self.ticker)
         close = self.books.ledger.marks.get(self.ticker)
@@ -104,7 +104,7 @@ class Case:
         )
 
     def _did(self) -> tuple[str, str]:
-        """A word and a sentence for what the last bar came to."""
+        """A word and a sentence for the outcome of the last bar."""
         if self.lane.fault:
             fault = f"The strategy failed and is not asked again: {self.lane.fault}."
             return "fault", f"{fault} Repair its file, then `multi-trader reload`."
@@ -126,7 +126,7 @@ class Case:
         return self._why_it_did_not_buy()
 
     def _why_it_holds(self) -> str:
-        """What its stop, target and signal say of what it holds; the bar sold nothing."""
+        """Where stop, target and signal stand of a position that the bar did not sell."""
         if self._busy():
             return "An order of its own is open on it."
         limits, cost = self.spec.limits, self._position().avg_price
@@ -139,7 +139,7 @@ class Case:
         return f"{', '.join(parts)}."
 
     def _why_it_did_not_buy(self) -> tuple[str, str]:
-        """The signal is +1, it is flat, and no order came of it."""
+        """A word and a sentence, where the signal is +1, nothing is held and no order was made."""
         if self._busy():
             return "order_open", "The signal is +1, and an order of its own is open already."
         close = self.books.ledger.marks[self.ticker]
@@ -167,7 +167,7 @@ class Case:
         return max(mine, key=lambda order: order.decided_at, default=None)
 
     def _counts(self) -> bool:
-        """Whether its last bar is one of this session."""
+        """Whether the ticker's last bar is one of this session."""
         start = self.books.last_bar.get(self.ticker)
         first = self.plan.first_bar(self.ticker)
         return start is not None and first is not None and start >= first
@@ -188,7 +188,7 @@ class Case:
         return any(o.symbol == self.ticker for o in self.books.orders.open_of(self.spec.name))
 
     def _spendable(self) -> tuple[Decimal, Decimal]:
-        """Dollars that it could spend in the minute, and its equity then."""
+        """Dollars that the strategy could spend in the minute, and its equity then."""
         ledger, name = self.books.ledger, self.spec.name
         if self.seen is not None:
             return self.seen.available, self.seen.equity(ledger.marks)
@@ -219,7 +219,7 @@ class Case:
                 yield word, f"{shown(share * 100)} % from the average price"
 
     def _held_back(self) -> Iterator[str]:
-        """What would deny an entry now."""
+        """The reasons that would deny an entry now."""
         if not self.plan.is_open(self.ticker, self.now):
             yield self._in_words(Denial.SESSION)
         if self._is_cold():
@@ -227,7 +227,7 @@ class Case:
         yield from (self._in_words(denial) for denial in self.denials)
 
     def _in_words(self, denial: str) -> str:
-        """A denial's reason, and what to do about it where something can be done."""
+        """A denial's reason, with a sentence of what it means or how to end it, if there is one."""
         say = _SENTENCES.get(denial)
         return f"{denial}: {say(self)}" if say else f"{denial}."
 
