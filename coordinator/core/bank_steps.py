@@ -23,6 +23,12 @@ class Steps:
     """The state of lanes of these forms, sorted by ORDER; `rows` are their tickers' rows.
 
     `settle(lane)` decides exactly the zone of an RSI whose float is too near a bound.
+
+    By row: `head` counts the bars taken, `anchor` is the first close in ticks, `nano` the units of
+    1e-9 in a tick, `ring` has the closes, then the volumes, of the last `room` bars. By lane:
+    `began` is the number of its first bar. `sums` are by tap, `squares` by lane with a deviation,
+    `wilder` (average gains and losses) and `zone` (+1 below, -1 above, 0 between its bounds) by
+    lane with an RSI.
     """
 
     def __init__(
@@ -57,7 +63,7 @@ class Steps:
         self._bars_to_ripen: Ints = np.maximum(self._need, full)
 
     def find_ripe(self) -> None:
-        """Find after how many bars all of a ticker's lanes are full; call when `began` changed."""
+        """Find after how many bars every window on a ticker is full; call when `began` changed."""
         self.ripe: Ints = np.zeros(self._tickers, np.int64)
         np.maximum.at(self.ripe, self.layout.row, self.began + self._bars_to_ripen)
 
