@@ -9,10 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from coordinator.core.books import Books
 from coordinator.core.session import SessionPlan
 from coordinator.core.values import MINUTE, ZERO, Bar, Denial, Side
+
+if TYPE_CHECKING:
+    from coordinator.core.intents import Intents  # whose messages carry Controls
 
 LEAPS_WITHIN = timedelta(days=7)
 """Longer than any market closes: over a longer gap a price may move by half without a leap. Live,
@@ -52,6 +56,7 @@ class Gate:
     """
 
     books: Books
+    intents: Intents
     plan: SessionPlan
     controls: Controls
     apart: bool = False
@@ -103,7 +108,8 @@ class Gate:
             held = self.books.ledger.held(bar.symbol)
             on_ticker = list(self.books.orders.open_on(bar.symbol))
         coming = sum((o.open_qty for o in on_ticker if o.side is Side.BUY), ZERO)
-        return (held + coming) * bar.close
+        wished = self.intents.wished(bar.symbol, Side.BUY)
+        return (held + coming + wished) * bar.close
 
     def _free(self, minute: datetime) -> Decimal:
         """The account's cash less what open buys hold; summed once a minute, then less `spend`."""

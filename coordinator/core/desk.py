@@ -172,7 +172,7 @@ class OrderDesk:
         for order in self.books.orders.open_on(symbol):
             if order.side is Side.SELL:
                 left -= order.open_qty
-        return left - self.intents.sale_wished(symbol)
+        return left - self.intents.wished(symbol, Side.SELL)
 
     def _deny(self, order: Order, now: datetime, reason: Denial) -> None:
         self.move(order.client_order_id, OrderStatus.DENIED, reason, now)

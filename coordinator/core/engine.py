@@ -80,7 +80,7 @@ class Engine:
         )
         self._reports = Reports(self._desk, crypto_fee_rate)
         self.reconciler = Reconciler(books, self._record, self._reports.on_update)
-        self._gate = Gate(books, plan, controls, apart)
+        self._gate = Gate(books, self._desk.intents, plan, controls, apart)
         self._decider = Decider(self._router, self.lanes, self._desk, self._gate)
         self._closed = False
         self._rollover = Rollover(books, plan, self._record, self.specs)

@@ -54,10 +54,9 @@ class Intents:
         """How many entries of a strategy wait for the minute's end."""
         return sum(w.strategy == strategy and w.side is Side.BUY for w in self._wishes)
 
-    def sale_wished(self, symbol: str) -> Decimal:
-        """The quantity of a symbol in the sales that wait for the minute's end."""
-        sales = (w.qty for w in self._wishes if w.symbol == symbol and w.side is Side.SELL)
-        return sum(sales, ZERO)
+    def wished(self, symbol: str, side: Side) -> Decimal:
+        """Units of a symbol to buy, or to sell, that wait for the minute's end."""
+        return sum((w.qty for w in self._wishes if (w.symbol, w.side) == (symbol, side)), ZERO)
 
     def end_minute(self, now: datetime) -> None:
         """Net the wishes of a minute that is complete, and order the rest."""

@@ -98,6 +98,17 @@ def test_a_tickers_limit_counts_what_all_hold_and_have_ordered(
     assert denied(bench) == ([reason] if reason else [])
 
 
+@pytest.mark.parametrize("crossing", [False, True], ids=["ordered at once", "netted first"])
+@pytest.mark.parametrize(("qty", "reason"), [("20", ""), ("20.0001", "max_symbol_notional")])
+def test_a_tickers_limit_counts_what_others_want_to_buy_in_the_same_minute(
+    crossing: bool, qty: str, reason: str
+) -> None:
+    limit = Controls(max_symbol_notional=D(5000))
+    bench = Bench(wants("30", name="A", at=1), wants(qty), controls=limit, crossing=crossing)
+    bench.minute(1, {"SPY": "100"})
+    assert denied(bench) == ([reason] if reason else [])
+
+
 def test_what_nobody_owns_counts_towards_a_tickers_limit() -> None:
     held = [r.Holding("SPY", D(40), D(4000))]
     for qty, reasons in (("10", []), ("10.0001", ["max_symbol_notional"])):
