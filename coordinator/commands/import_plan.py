@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from coordinator.config_text import ROOT, path_to, read_document, shown, unknown
-from coordinator.core.adoption import Move, Plan, Taker, Unowned
+from coordinator.core.adoption import Move, Plan, Recipient, Unowned
 from coordinator.core.values import COIN, NAME_PATTERN, SYMBOL_PATTERN, ZERO, exactly
 from coordinator.errors import ConfigError, Problem
 
@@ -21,10 +21,10 @@ _MOVE = ("strategy", "symbol", "qty", "cash")
 CENT = Decimal("0.01")
 
 
-def form(name: str, account: str, held: Iterable[Unowned], takers: Iterable[Taker]) -> str:
+def form(name: str, account: str, held: Iterable[Unowned], recipients: Iterable[Recipient]) -> str:
     """The text of a plan that moves every position; a strategy is filled in where only one trades
     the ticker."""
-    known = list(takers)
+    known = list(recipients)
     moves = [
         {"strategy": _only(known, one.symbol), "symbol": one.symbol, "qty": _text(one.qty)}
         for one in held
@@ -34,8 +34,8 @@ def form(name: str, account: str, held: Iterable[Unowned], takers: Iterable[Take
     return json.dumps(document, indent=2) + "\n"
 
 
-def _only(takers: Sequence[Taker], symbol: str) -> str:
-    names = [taker.name for taker in takers if symbol in taker.tickers]
+def _only(recipients: Sequence[Recipient], symbol: str) -> str:
+    names = [recipient.name for recipient in recipients if symbol in recipient.tickers]
     return names[0] if len(names) == 1 else ""
 
 

@@ -124,7 +124,7 @@ class Decider:
         self._desk.buy(spec.name, bar.symbol, qty, close, now)
 
     def denials(self, spec: StrategySpec, symbol: str, *, late: bool) -> Iterator[str]:
-        """Why a strategy may open no position on a ticker, the gravest first: Denials, or a fault."""
+        """Why a strategy may not buy a ticker, the gravest reason first: Denials, or a fault."""
         day = self._books.days[spec.name]
         most = spec.limits.max_daily_trades
         if halted := self._books.halted(spec.name):
