@@ -97,7 +97,7 @@ class Alerts:
         yield
 
     def differs(self, discrepancies: int) -> None:
-        """Alert if the last look at the account found any differences."""
+        """Alert of this many differences that the last look at the account found, if any."""
         if discrepancies:
             reason = f"{discrepancies} differences at the end: see the day's report."
             self.put(Alert(self._now(), AlertKind.DISCREPANCY, "account", reason))

@@ -1,4 +1,4 @@
-"""The processes in which users' strategies run: the nursery, which forks, and a worker for each.
+"""The processes in which users' strategies run: a nursery that forks, and a worker per strategy.
 
 The nursery is itself forked before anything else of a session exists, and only reads lines and
 forks or ends workers; so a worker never inherits a lock, a thread or a key of the coordinator's. A
