@@ -118,6 +118,9 @@ class Nursery:
         kind, answer = json.loads(text or b'["failed", "the one that forks has ended"]')
         if kind != "forked":
             raise StrategyDied(f"no process for it: {answer}")
+        if not received:  # the system gives none where no descriptor is free
+            self.end(answer)
+            raise StrategyDied("no process for it: too many open files")
         channel = socket.socket(fileno=received[0])
         channel.set_inheritable(False)
         return StrategyProcess(self, answer, channel, restless=restless)

@@ -24,6 +24,7 @@ from coordinator.shell import strategy_process
 from coordinator.shell.cell import Budget
 from coordinator.strategies.registry import BUILT_IN
 from tests.coordinator.isolating import Does, Turns, answers, bars, isolated, named, on_a_loop
+from tests.coordinator.test_control_socket import no_file_can_be_opened
 
 ROOT = Path(__file__).parents[2]
 SECRETS = {
@@ -169,6 +170,15 @@ def test_one_that_was_never_begun_is_faulted_when_nobody_is_left_to_fork() -> No
         lanes.feed_all([bars()[0]])
         assert "StrategyDied" in lanes.fault(one)
         assert "no process for it" in lanes.fault(one)
+
+
+def test_one_for_which_no_more_files_can_be_opened_is_faulted_and_its_process_ends() -> None:
+    with isolated([named("A", Turns())], BUILT_IN) as (one,):
+        with no_file_can_be_opened():
+            lanes = Lanes([one])
+        lanes.feed_all([bars()[0]])
+        assert lanes.fault(one).endswith("no process for it: too many open files")
+        assert len(descendants(os.getpid())) == 1
 
 
 def test_a_process_that_is_forked_too_late_decides_for_no_other_strategy(
