@@ -51,7 +51,9 @@ End = Annotated[
 WarehouseFile = Annotated[
     Path | None,
     typer.Option(
-        "--warehouse", metavar="FILE", help="DuckDB file; the one that `multi-trader sql` asks."
+        "--warehouse",
+        metavar="FILE",
+        help="DuckDB file; by default the one that `multi-trader sql` reads.",
     ),
 ]
 
@@ -61,8 +63,8 @@ Keep = Annotated[
         "--keep",
         parser=a_number(0, 20_000),
         metavar="N",
-        help="Of a sweep: how many of the best variants are kept with all their orders, fills,"
-        " positions and equity.  [default: 10]",
+        help="Of a sweep: how many of the best variants keep their orders, fills, positions and"
+        " equity.  [default: 10]",
         show_default=False,
     ),
 ]
@@ -72,7 +74,7 @@ By = Annotated[
         "--by",
         parser=a_measure,
         metavar="MEASURE",
-        help="Of a sweep: what the best are best in: net-pnl, return, sharpe, sortino or drawdown"
+        help="Of a sweep: the measure of the best: net-pnl, return, sharpe, sortino or drawdown"
         " (the smallest).  [default: net-pnl]",
         show_default=False,
     ),
@@ -96,14 +98,13 @@ def backtest(
 ) -> None:
     """Test strategies on recorded bars with the live engine.
 
-    Every session between --start and --end is played in order, on books that live on, and goes
-    into the warehouse with mode `backtest` when it is over. Ctrl-C keeps the sessions that are.
-    The same backtest again replaces its own rows; another one stands beside it, under an account
-    of its own (BT-...). Exit 1 if a strategy failed.
+    Plays every session between --start and --end in order, with books that go on from session to
+    session, and loads each into the warehouse with mode `backtest` when it is over. Ctrl-C keeps
+    the finished sessions. Repeating a backtest replaces its own rows; each other backtest has an
+    account of its own (BT-...). Exit 1 if a strategy failed.
 
-    Of a configuration with a sweep each variant is tested as if alone. All have their days and
-    sums in the warehouse (v_sweep); orders, fills, positions and equity only the best --keep, by
-    net P&L or as --by says.
+    Of a sweep, each variant is tested as if alone. The warehouse keeps the days and sums of all
+    (v_sweep), and orders, fills, positions and equity of the best --keep, by net P&L or --by.
 
     \b
     Example:

@@ -23,7 +23,7 @@ Name = Annotated[
     str,
     typer.Argument(
         metavar="NAME[@MODE]",
-        help="A strategy; @shadow, @backtest or @ACCOUNT says which of its histories.",
+        help="A strategy; @shadow, @backtest or @ACCOUNT chooses one of its histories.",
         autocompletion=strategy_names,
     ),
 ]
@@ -45,8 +45,8 @@ def compare(
 ) -> None:
     """Compare two strategies over the days that both have.
 
-    A live one against a shadow, before it is promoted; or any two that are in the warehouse. Where
-    a name has several histories, the two with the newest day in common are meant.
+    Compare a live strategy with a shadow before you promote it, or any two in the warehouse. If a
+    name has several histories, the two with the newest day in common are compared.
 
     \b
     Example:

@@ -19,10 +19,10 @@ Name = Annotated[
     typer.Argument(metavar="NAME", help="The strategy's name.", autocompletion=strategy_names),
 ]
 AccountNumber = Annotated[
-    str | None, typer.Option("--account", metavar="NUMBER", help="Of this account.")
+    str | None, typer.Option("--account", metavar="NUMBER", help="The account's number.")
 ]
 CoordinatorName = Annotated[
-    str | None, typer.Option("--coordinator", metavar="NAME", help="Of this coordinator.")
+    str | None, typer.Option("--coordinator", metavar="NAME", help="The coordinator's name.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a sentence.")]
 
@@ -37,8 +37,8 @@ def pause(
 ) -> None:
     """Let a strategy open nothing until `resume`.
 
-    Its exits, stops and targets go on, and its indicators stay warm. It stays paused over restarts
-    and days. With no coordinator running it holds from the next start.
+    Its exits, stops and targets go on, and its indicators stay warm. It stays paused across
+    restarts and days. If no coordinator runs, it takes effect at the next start.
 
     \b
     Example:
@@ -75,9 +75,9 @@ def flatten(
 ) -> None:
     """Sell what a strategy holds, cancel its buys, and pause it.
 
-    It buys nothing until `resume`. Where its market is closed it sells at the next open. With no
-    coordinator running the command sells by itself. Exit 1 if something is left that could have
-    been sold.
+    It buys nothing until `resume`. If its market is closed, it sells at the next open. If no
+    coordinator runs, the command itself sells. Exit 1 if something is left that could have been
+    sold.
 
     \b
     Example:

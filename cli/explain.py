@@ -34,8 +34,8 @@ def explain(
 ) -> None:
     """Say why a strategy did or did not trade on its last bar.
 
-    The coordinator that runs it is asked: what its indicators were, what it wanted, what it holds,
-    what its limits leave, and what holds it back. Exit 1 if none runs.
+    Asks the running coordinator for the strategy's indicators, signal, position and remaining
+    limits, and for what holds it back. Exit 1 if no coordinator runs.
 
     \b
     Example:

@@ -13,7 +13,9 @@ from cli.tables import print_json
 
 Target = Annotated[
     Path | None,
-    typer.Option("--to", metavar="FOLDER", help="Where: `export` in the state folder."),
+    typer.Option(
+        "--to", metavar="FOLDER", help="Target folder; by default `export` in the state folder."
+    ),
 ]
 
 

@@ -23,10 +23,14 @@ if TYPE_CHECKING:
 
 Config = Annotated[
     Path | None,
-    typer.Option("--config", metavar="FILE", help="Whose strategies may be given something."),
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="Configuration with the strategies that may receive something.",
+    ),
 ]
 PlanFile = Annotated[
-    Path | None, typer.Option("--plan", metavar="FILE", help="Move what this plan says.")
+    Path | None, typer.Option("--plan", metavar="FILE", help="Carry out this plan.")
 ]
 FormFile = Annotated[
     Path | None,
@@ -50,11 +54,11 @@ def import_account(
 
     Without a plan it shows the positions and the cash that no strategy owns, and changes nothing.
     With one it shows what would move, asks, and moves it in the books; at the broker nothing
-    happens. A plan is carried out whole or not at all, and once. A coordinator may run meanwhile.
-    Exit 1 if you say no, 3 if something stands against the plan.
+    happens. A plan is carried out completely or not at all, and only once. A coordinator may run
+    meanwhile. Exit 1 if you say no, 3 if the plan cannot be carried out.
 
-    The account is the one that the keys belong to. A simulated session can be looked at while it
-    runs, by --account SIM0001 or without keys.
+    The account is the one that the keys belong to; that of a running simulated session is used
+    with --account SIM0001, or without keys.
 
     \b
     Example:

@@ -23,8 +23,8 @@ def kill(
 ) -> None:
     """Cancel and sell everything; buy nothing until `revive`.
 
-    Works on every account under MULTI_TRADER_HOME, whether a coordinator runs or not. What is not
-    a strategy's stays. Where a market is closed, orders are cancelled now and the next coordinator
+    Works on every account under MULTI_TRADER_HOME, whether a coordinator runs or not. What no
+    strategy owns stays. If a market is closed, orders are cancelled now and the next coordinator
     sells at the open. Exit 1 if something is left that could have been sold.
 
     \b

@@ -58,10 +58,10 @@ def _show_version(wanted: bool) -> None:
 def multi_trader(
     version: Annotated[
         bool,
-        typer.Option("--version", callback=_show_version, is_eager=True, help="Say which this is."),
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version."),
     ] = False,
 ) -> None:
-    """Many trading strategies on one Alpaca account: one connection, a true book for each.
+    """Many trading strategies on one Alpaca account: one connection, and a book for each.
 
     Exit codes: 0 done; 2 wrong configuration, arguments or credentials, before any
     network call; 3 refused for safety; 1 anything else.

@@ -19,11 +19,11 @@ def new_strategy(
         Path, typer.Option("--dir", metavar="DIR", help="Folder of your strategies.")
     ] = Path("strategies"),
     together: Annotated[
-        bool, typer.Option("--together", help="One that looks at several tickers at once.")
+        bool, typer.Option("--together", help="A strategy that reads several tickers together.")
     ] = False,
     json: AsJson = False,
 ) -> None:
-    """Write a strategy of your own to begin with, and its test.
+    """Write a first strategy of your own, and its test.
 
     Both work as they are. Nothing is ever overwritten.
 

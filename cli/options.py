@@ -103,7 +103,7 @@ BarsFile = Annotated[
 SourceName = Annotated[
     str | None,
     typer.Option(
-        "--source", metavar="NAME", help="Which set of the bars file, where it holds several."
+        "--source", metavar="NAME", help="The data source to use, if the bars file holds several."
     ),
 ]
 SessionDate = Annotated[
@@ -138,7 +138,7 @@ BrokerSpeed = Annotated[
         "--clock-speed",
         parser=a_speed,
         metavar="N",
-        help="The broker's clock, a simulator's, runs up to N times as fast as ours: 1.",
+        help="A simulator's clock runs up to N times as fast as the local one.",
     ),
 ]
 LogLevel = Annotated[

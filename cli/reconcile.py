@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Accept = Annotated[
     str | None,
-    typer.Option("--accept", metavar="ID", help="Take the difference of this name as it is."),
+    typer.Option("--accept", metavar="ID", help="Accept the difference with this id."),
 ]
 
 
@@ -33,12 +33,12 @@ def reconcile(
 ) -> None:
     """Compare the books with the broker's account.
 
-    Exit 0 if they agree, 1 on a discrepancy. Looking changes nothing, and a coordinator may run
-    meanwhile. --accept takes a difference as it is shown: it goes to or from UNASSIGNED, entries
-    on its ticker are free again, and the journal keeps who said so.
+    Exit 0 if they agree, 1 on a discrepancy. Comparing changes nothing, and a coordinator may run
+    meanwhile. --accept books a difference to or from UNASSIGNED, as it is shown: entries on its
+    ticker are allowed again, and the journal records who accepted it.
 
-    The account is the one that the keys belong to. A simulated session is compared while it runs,
-    by --account SIM0001; without keys that is not needed.
+    The account is the one that the keys belong to; that of a running simulated session is compared
+    with --account SIM0001, or without keys.
 
     \b
     Example:

@@ -28,10 +28,12 @@ class Remove(Enum):
 def reload(
     config: Annotated[
         Path | None,
-        typer.Option("--config", metavar="FILE", help="This file, not the one it started with."),
+        typer.Option(
+            "--config", metavar="FILE", help="This file instead of the one it started with."
+        ),
     ] = None,
     remove: Annotated[
-        Remove, typer.Option("--remove", help="What removed strategies hold: sold, or kept.")
+        Remove, typer.Option("--remove", help="Sell or keep the positions of removed strategies.")
     ] = Remove.DORMANT,
     yes: Annotated[bool, typer.Option("--yes", help="Apply it without a question.")] = False,
     account: AccountNumber = None,
@@ -41,11 +43,11 @@ def reload(
     ] = False,
     log_level: LogLevel = "WARNING",
 ) -> None:
-    """Let a running session go on with its edited configuration.
+    """Apply an edited configuration to a running session.
 
-    Files of your own strategies are read anew with it. Shows what changes and asks. Connections
-    stand; new strategies and new code are warmed up, removed ones end their orders. Exit 1 if
-    you say no, or if something is wrong; all of that is named, code by file and line.
+    Also reads the files of your own strategies again. Shows what changes and asks. Connections
+    stay up; new strategies and new code are warmed up, removed strategies end their orders. Exit 1
+    if you say no, or if something is wrong: all problems are listed, code with file and line.
 
     \b
     Example:

@@ -25,11 +25,13 @@ SPAN = """
 
 Day = Annotated[
     datetime.date | None,
-    typer.Option(parser=a_date, metavar="YYYY-MM-DD", help="Of a range of dates, included."),
+    typer.Option(
+        parser=a_date, metavar="YYYY-MM-DD", help="A bound of a range of dates, included."
+    ),
 ]
 Account = Annotated[
     str | None,
-    typer.Option("--account", metavar="NUMBER", help="Of one account; a backtest's is BT-..."),
+    typer.Option("--account", metavar="NUMBER", help="Only this account; a backtest's is BT-..."),
 ]
 
 
@@ -43,9 +45,8 @@ def report(
 ) -> None:
     """Write the report of a session or a range; print its path.
 
-    Without options: of the latest session in the warehouse. With --start or --end: of all its
-    sessions from the one date to the other. With --account: of those of one account, such as a
-    backtest's.
+    Without options: the latest session in the warehouse. With --start or --end: all sessions from
+    the one date to the other. With --account: the sessions of one account, such as a backtest's.
 
     \b
     Example:

@@ -39,7 +39,7 @@ Seed = Annotated[
         "--seed",
         parser=a_number(0, 2**63 - 1),
         metavar="N",
-        help="Seed of the bars that are made up.",
+        help="Seed of the generated bars.",
     ),
 ]
 Port = Annotated[
@@ -81,10 +81,10 @@ def simulator(
 ) -> None:
     """Serve Alpaca's protocol on this machine, until Ctrl-C.
 
-    Bars are made up from the seed, or replayed from a file.
+    Bars are generated from the seed, or replayed from a file.
 
     Prints the variables that point a coordinator, or any other Alpaca client, at it.
-    Any key and secret are accepted. The clock stands until somebody subscribes to bars.
+    Any key and secret are accepted. The clock stands still until a client subscribes to bars.
 
     \b
     Example:

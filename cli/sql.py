@@ -33,7 +33,7 @@ def sql(
         float, typer.Option("--wait", min=0, help="Seconds to wait while a load holds the file.")
     ] = 60.0,
 ) -> None:
-    """Ask the warehouse a question in SQL; read-only.
+    """Run a read-only SQL query on the warehouse.
 
     Tables and views are described in docs/sql.md, with queries to start from.
 

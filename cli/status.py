@@ -24,10 +24,10 @@ def status(
 ) -> None:
     """Show the sessions: cash, positions, open orders, P&L.
 
-    Entries are those of the day, Orders the open ones. A coordinator that runs is asked, and tells
-    its streams as well. What none runs is as the journals under MULTI_TRADER_HOME have it; of
-    simulated sessions that are over only a coordinator's newest. Exit 1 if a journal cannot be
-    read; all others are shown.
+    Entries are those of the day, Orders the open ones. Running coordinators are asked, and also
+    report their streams. Other sessions are read from the journals under MULTI_TRADER_HOME; of a
+    coordinator's simulated sessions only the newest is shown. Exit 1 if a journal cannot be read;
+    all others are shown.
 
     \b
     Example:

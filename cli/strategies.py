@@ -30,17 +30,15 @@ def _names(incomplete: str) -> list[str]:
 def strategies(
     name: Annotated[
         str | None,
-        typer.Argument(
-            metavar="[NAME]", help="One strategy type, told whole.", autocompletion=_names
-        ),
+        typer.Argument(metavar="[NAME]", help="One strategy type, in full.", autocompletion=_names),
     ] = None,
     folder: StrategiesDir = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON: a list of types.")] = False,
 ) -> None:
     """List the strategy types, their parameters and defaults.
 
-    Those of installed packages too, and of the files in --strategies. Exit 2 if one of these
-    cannot be used: the reason names file and line.
+    Including those of installed packages and of the files in --strategies. Exit 2 if one of these
+    cannot be used; the reason names file and line.
 
     \b
     Example:

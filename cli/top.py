@@ -27,7 +27,9 @@ REFRESH_S, DRAW_S = 1.0, 0.5
 GONE = "No coordinator answers any more: this is the last that was heard."
 
 Once = Annotated[bool, typer.Option("--once", help="Print one frame and end.")]
-Json = Annotated[bool, typer.Option("--json", help="Print one look as JSON: a list of sessions.")]
+Json = Annotated[
+    bool, typer.Option("--json", help="Print one snapshot as JSON: a list of sessions.")
+]
 
 
 @plainly
@@ -37,10 +39,10 @@ def top(
     once: Once = False,
     json: Json = False,
 ) -> None:
-    """Watch the sessions that run, live in the terminal.
+    """Watch the running sessions, live in the terminal.
 
-    It asks each second and changes nothing. Keys: q quits; n e d p o t sort by name, equity,
-    day P&L, positions, open orders, entries; r turns the order round; arrows and page keys
+    It asks every second and changes nothing. Keys: q quits; n e d p o t sort by name, equity,
+    day P&L, positions, open orders, entries; r reverses the order; arrows and page keys
     scroll. Without a terminal it prints one frame. Exit 1 if no coordinator runs.
 
     \b

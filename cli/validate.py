@@ -20,11 +20,13 @@ if TYPE_CHECKING:
 def validate(
     config: Annotated[Path, typer.Option("--config", metavar="FILE", help="Configuration, JSON.")],
     strategies: StrategiesDir = None,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON, its problems too.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print JSON, including the problems.")
+    ] = False,
 ) -> None:
-    """Check a configuration and name every error in it.
+    """Check a configuration and list every error in it.
 
-    Each comes with its place in the file; exit 2 if there is any.
+    Each has its place in the file. Exit 2 if there is any.
 
     \b
     Example:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,8 +29,9 @@ from coordinator.config_models import (
 )
 from coordinator.config_problems import (
     STRATEGIES_DIR,
-    Judge,
+    RuleMaker,
     conflicts,
+    entries_of,
     nulls,
     problems_of,
     rule_for,
@@ -88,11 +90,11 @@ def read_config(
     path: str | Path,
     strategies: Path | None = None,
     grid: Mapping[str, object] | None = None,
-    judge: Judge | None = None,
+    maker: RuleMaker | None = None,
 ) -> tuple[CoordinatorConfig, str]:
     """Like `load_config`; also returns the SHA-256, in hex, of the file's bytes.
 
-    A `judge` makes every strategy in place of this process, so that no user code runs here.
+    With a `maker`, only it makes the strategies, and no user code runs in this process.
 
     Raises:
         ConfigError: as `load_config`.
@@ -106,13 +108,13 @@ def read_config(
         raise ConfigError(str(path), [problem]) from None
     document = read_document(text, str(path))
     types, problems = _offered(document, strategies, file.parent)
-    if judge is not None:
+    if maker is not None:
         types.load_nothing()
     if grid:
         document, unknown_names = with_grid(document, grid)
         problems += unknown_names
-    judge = judge or rule_for
-    config = _assemble(document, _stem(file), str(path), types, problems=problems, judge=judge)
+    maker = maker or rule_for
+    config = _assemble(document, _stem(file), str(path), types, problems=problems, maker=maker)
     return config, hashlib.sha256(text).hexdigest()
 
 
@@ -197,7 +199,7 @@ def _offered(
     source = STRATEGIES_DIR if folder is None else "--strategies"
     named = document.get(STRATEGIES_DIR) if isinstance(document, Mapping) else None
     if folder is None and isinstance(named, str) and named and "\0" not in named:
-        folder = config_folder / Path(named).expanduser()
+        folder = config_folder / os.path.expanduser(named)
     try:
         return registered_types(folder), []
     except OperatorError as error:
@@ -211,17 +213,18 @@ def _assemble(
     types: StrategyTypes,
     given: Mapping[int, Strategy | None] | None = None,
     problems: Iterable[Problem] = (),
-    judge: Judge = rule_for,
+    maker: RuleMaker = rule_for,
 ) -> CoordinatorConfig:
+    """Validate a document; `given` are ready strategies by entry, `problems` those found before."""
     if not isinstance(document, Mapping):
         raise ConfigError(source, [Problem(ROOT, 'should be an object: {"strategies": [...]}')])
     found = list(problems)
     rules: dict[int, Strategy | None] = dict(given or {})
-    entries = _entries(document)
+    entries = entries_of(document)
     sweeps = sweeps_of(entries, rules, types)
     for index, entry in entries:
         if index not in rules and index not in sweeps:
-            rules[index], wrong = judge(index, entry, types)
+            rules[index], wrong = maker(index, entry, types)
             found += wrong
     found += [problem for index in rules for problem in window_problem(index, rules[index])]
     for index, entry in entries:
@@ -241,12 +244,6 @@ def _assemble(
     if parsed is None or found:
         raise ConfigError(source, in_order(found))
     return _configured(parsed, name, rules, sweeps)
-
-
-def _entries(document: Mapping[str, Any]) -> list[tuple[int, Mapping[str, Any]]]:
-    entries = document.get("strategies")
-    listed = entries if isinstance(entries, list | tuple) else ()
-    return [(index, entry) for index, entry in enumerate(listed) if isinstance(entry, Mapping)]
 
 
 def _with_tickers(document: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,14 +20,16 @@ from coordinator.core.values import SYMBOL_PATTERN, UNASSIGNED
 from coordinator.errors import OperatorError, Problem
 from coordinator.strategies.base import LARGEST_HISTORY, LARGEST_WINDOW, Strategy
 from coordinator.strategies.folder import place_of
-from coordinator.strategies.out_of_sight import out_of_sight
+from coordinator.strategies.hidden_keys import hidden_keys
 from coordinator.strategies.registry import BUILT_IN, StrategyTypes
 
 Place = tuple[str | int, ...]
 Known = Mapping[str, Collection[str]]
 """The allowed keys by part of the document: "" is the root, "strategies" an entry, and so on."""
 
-Judge = Callable[[int, Mapping[str, Any], StrategyTypes], tuple["Strategy | None", list[Problem]]]
+RuleMaker = Callable[
+    [int, Mapping[str, Any], StrategyTypes], tuple["Strategy | None", list[Problem]]
+]
 """Makes the strategy object that an entry names, or finds its problems, as `rule_for` does."""
 
 _KNOWN: Known = {
@@ -162,7 +164,7 @@ def validated(
     """The strategy of a type with these parameters, or None with all their problems."""
     known = {"": tuple(kind.model_fields)}
     try:
-        with nullcontext() if kind in BUILT_IN else out_of_sight():
+        with nullcontext() if kind in BUILT_IN else hidden_keys():
             return kind.model_validate(params), []
     except ValidationError as error:
         found = problems_of(error, known, place)
@@ -225,7 +227,7 @@ def conflicts(document: Mapping[str, Any]) -> list[Problem]:
     """Strategy names and tickers given twice, and the reserved name UNASSIGNED."""
     found: list[Problem] = []
     names: dict[str, int] = {}
-    for index, entry in _entries(document):
+    for index, entry in entries_of(document):
         name, tickers = entry.get("name"), entry.get("tickers")
         place: Place = ("strategies", index)
         if name == UNASSIGNED:
@@ -257,7 +259,7 @@ def nulls(document: Mapping[str, Any]) -> list[Problem]:
             for key in ControlsConfig.model_fields
             if key != MAY_BE_NULL and key in controls and controls[key] is None
         ]
-    for index, entry in _entries(document):
+    for index, entry in entries_of(document):
         if entry.get("sweep", "") is None:
             found.append(Problem(path_to(("strategies", index, "sweep")), message))
         risk = entry.get("risk_config")
@@ -270,7 +272,8 @@ def nulls(document: Mapping[str, Any]) -> list[Problem]:
     return found
 
 
-def _entries(document: Mapping[str, Any]) -> list[tuple[int, Mapping[str, Any]]]:
+def entries_of(document: Mapping[str, Any]) -> list[tuple[int, Mapping[str, Any]]]:
+    """The entries of `strategies` that are objects, with their indices."""
     entries = document.get("strategies")
     if not isinstance(entries, list | tuple):
         return []

@@ -19,7 +19,7 @@ from coordinator.errors import OperatorError
 from coordinator.shell.isolation import Joining, Walls
 from coordinator.shell.lease import Leases
 from coordinator.shell.reload_request import Proposal
-from coordinator.strategy_loader import StandIn, judge
+from coordinator.strategy_loader import StandIn, rule_by_scout
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ class ReloadSource:
     def _read(self, file: Path) -> tuple[CoordinatorConfig, str]:
         scout = self.walls.scout()
         try:
-            return read_config(file, self.strategies, judge=partial(judge, scout))
+            return read_config(file, self.strategies, maker=partial(rule_by_scout, scout))
         finally:
             scout.end()
 

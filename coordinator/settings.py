@@ -15,7 +15,7 @@ from typing import NoReturn
 from urllib.parse import urlsplit
 
 from coordinator.errors import CredentialsError, OperatorError, SafetyRefusal
-from coordinator.strategies.out_of_sight import IN_SIGHT
+from coordinator.strategies.hidden_keys import KEYS_LOCK
 
 PAPER_TRADING = "https://paper-api.alpaca.markets"
 LIVE_TRADING = "https://api.alpaca.markets"
@@ -134,7 +134,7 @@ def webhook_url(environment: Mapping[str, str]) -> str:
     Raises:
         OperatorError: it is neither https nor on this machine.
     """
-    with IN_SIGHT:
+    with KEYS_LOCK:
         url = environment.get("MULTI_TRADER_WEBHOOK_URL", "").strip()
     if not url:
         return ""
@@ -162,7 +162,7 @@ def read_settings(
         OperatorError: a URL that is neither Alpaca's nor on this machine.
         SafetyRefusal: the live host, in a run that is not live.
     """
-    with IN_SIGHT:
+    with KEYS_LOCK:
         given = {name: value for name, value in environment.items() if value.strip()}
     known = {**_dotenv((folder or Path()) / ".env", given), **given}
     missing = [name for name in KEYS if not known.get(name, "").strip()]

@@ -85,7 +85,7 @@ def load(request: str) -> tuple[Strategy | None, dict[str, Any]]:
     }
 
 
-def judge(
+def rule_by_scout(
     scout: Scout, index: int, entry: Mapping[str, Any], types: StrategyTypes
 ) -> tuple[Strategy | None, list[Problem]]:
     """Like `rule_for`, but strategies that are not built in are loaded in the scout's process.

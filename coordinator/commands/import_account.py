@@ -17,7 +17,7 @@ from pathlib import Path
 
 from coordinator.commands.accounts import Account, Operator, Reach
 from coordinator.commands.import_plan import form
-from coordinator.commands.reconcile import look_at
+from coordinator.commands.reconcile import compare
 from coordinator.config import CoordinatorConfig
 from coordinator.core import records as r
 from coordinator.core.adoption import (
@@ -103,7 +103,7 @@ class Importing:
             account.journal.close()
             account = self._opened(coordinator)
         self._account = account
-        self._seen, _ = look_at(account, self.reach)
+        self._seen, _ = compare(account, self.reach)
         self.books = self._proved_books()
 
     def see_first(self, record: r.AccountAdopted) -> None:

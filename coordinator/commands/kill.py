@@ -19,7 +19,7 @@ from coordinator.commands.liquidation import (
     Remainder,
     find_reach,
     liquidate,
-    look,
+    remainder_of,
     what_became_of,
     what_is_left,
 )
@@ -181,14 +181,14 @@ def broker_time(operator: Operator, path: Path) -> datetime:
 def _revive(operator: Operator, path: Path) -> Remainder:
     """Revive an account if it is flat; returns what is left in it."""
     with Account.open(path) as account:
-        left = look(account, None, "")
+        left = remainder_of(account, None, "")
         reach, problem = find_reach(operator, path) if left.held else (None, "")
-        left = look(account, reach, problem)  # asks the broker for assets before the lock is taken
+        left = remainder_of(account, reach, problem)  # fetches the assets before taking the lock
         at = broker_time(operator, path)
 
         def decided() -> list[r.Record]:
             nonlocal left
-            left = look(account, reach, problem)
+            left = remainder_of(account, reach, problem)
             return [r.Revived(at, operator.by)] if left.is_flat else []
 
         account.decide("", decided)

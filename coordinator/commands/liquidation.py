@@ -63,7 +63,7 @@ def liquidate(
     with Account.open(path) as account:
         while True:
             account.catch_up()
-            left = look(account, reach, problem, only)
+            left = remainder_of(account, reach, problem, only)
             alone = reach is None and not is_running(account.number, operator.leases_folder)
             if left.is_flat or alone or time.monotonic() >= until_s:
                 return left
@@ -74,7 +74,7 @@ def liquidate(
                 again_s = time.monotonic() + AGAIN_S
                 problem = _act(operator, account, reach, left, until_s)
                 account.catch_up()
-                left = look(account, reach, problem, only)
+                left = remainder_of(account, reach, problem, only)
                 if not left.orders and _is_closed(reach, left):
                     return replace(left, closed=True)
             time.sleep(POLL_S)
@@ -95,7 +95,7 @@ def find_reach(operator: Operator, path: Path) -> tuple[Reach | None, str]:
 
 
 @exactly
-def look(
+def remainder_of(
     account: Account, reach: Reach | None, problem: str, only: Collection[str] | None = None
 ) -> Remainder:
     """What the books hold; with `reach`, only what the broker would take an order for."""

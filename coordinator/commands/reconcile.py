@@ -86,17 +86,17 @@ def reconcile(
     path = operator.home / reach.account / JOURNAL
     newest = read_newest(path, r.SessionOpened)
     with Account.open(path, seen_by=newest.coordinator if newest else "") as books:
-        seen, judged = look_at(books, reach)
-        shown = _shown(books, judged)
+        seen, compared = compare(books, reach)
+        shown = _shown(books, compared)
         if accepted is None:
-            return _result(reach, seen, shown, judged)
+            return _result(reach, seen, shown, compared)
         difference = _named(accepted, shown)
         _accept(operator, books, seen, difference, newest.session_id if newest else "")
         left = tuple(d for d in shown if d.id != accepted)
-        return _result(reach, seen, left, judged, difference)
+        return _result(reach, seen, left, compared, difference)
 
 
-def look_at(account: Account, reach: Reach) -> tuple[AccountSeen, Review]:
+def compare(account: Account, reach: Reach) -> tuple[AccountSeen, Review]:
     """Compare, TRIES times at most, until the books agree apart from known differences."""
     since = account.books.last_at or reach.broker.clock()
     for attempt in range(TRIES):
@@ -106,10 +106,10 @@ def look_at(account: Account, reach: Reach) -> tuple[AccountSeen, Review]:
         looks = Looks(reach.broker, account.books, since)
         seen = looks.take(account.books.posted.version, Depth.ACTIVITIES)
         account.catch_up()
-        judged = review(account.books, seen, CRYPTO_FEE_RATE)
-        if all(_is_known(account, found) for found in judged.differences):
+        compared = review(account.books, seen, CRYPTO_FEE_RATE)
+        if all(_is_known(account, found) for found in compared.differences):
             break
-    return seen, judged
+    return seen, compared
 
 
 def _is_known(account: Account, found: r.DiscrepancyFound) -> bool:
@@ -117,10 +117,10 @@ def _is_known(account: Account, found: r.DiscrepancyFound) -> bool:
     return known is not None and known.off == found.off
 
 
-def _shown(account: Account, judged: Review) -> tuple[Difference, ...]:
+def _shown(account: Account, compared: Review) -> tuple[Difference, ...]:
     """The differences found now, and those frozen in the journal."""
     frozen = account.books.frozen
-    now = {f.discrepancy_id: f for f in judged.differences}
+    now = {f.discrepancy_id: f for f in compared.differences}
     return tuple(
         Difference(
             id=name,
@@ -130,7 +130,7 @@ def _shown(account: Account, judged: Review) -> tuple[Difference, ...]:
             brokers=found.brokers,
             note=found.note,
             frozen_at=frozen[name].at if name in frozen else None,
-            in_flight=name in judged.excused,
+            in_flight=name in compared.excused,
         )
         for name, found in sorted(({**frozen, **now}).items())
     )
@@ -140,11 +140,11 @@ def _result(
     reach: Reach,
     seen: AccountSeen,
     shown: tuple[Difference, ...],
-    judged: Review,
+    compared: Review,
     accepted: Difference | None = None,
 ) -> Reconciliation:
     assert seen.cash is not None, "the account was asked for"
-    explained = tuple(map(_explained, judged.bookings))
+    explained = tuple(map(_explained, compared.bookings))
     return Reconciliation(reach.account, seen.now, seen.cash, shown, explained, accepted)
 
 
@@ -176,8 +176,8 @@ def _accept(
     @exactly
     def decided() -> list[r.Record]:
         nonlocal changed
-        judged = review(account.books, seen, CRYPTO_FEE_RATE)
-        found, frozen = judged.find(shown.id), account.books.frozen.get(shown.id)
+        compared = review(account.books, seen, CRYPTO_FEE_RATE)
+        found, frozen = compared.find(shown.id), account.books.frozen.get(shown.id)
         moved = account.books.posted.moved_since(seen.version, shown.symbol)
         if shown.kind == DiscrepancyKind.PRICE.value and frozen is not None:
             return accept(account.books, frozen, seen.now, operator.by)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 from coordinator.errors import OperatorError
 from coordinator.strategies.base import Strategy
 from coordinator.strategies.built_in import BUILT_IN as BUILT_IN
-from coordinator.strategies.out_of_sight import out_of_sight
+from coordinator.strategies.hidden_keys import hidden_keys
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -138,7 +138,7 @@ class StrategyTypes(Mapping[str, type[Strategy]]):
                 f"{first.where}: strategy type {name!r} is offered by {taken[0]} as well; "
                 "give one of them another strategy_type"
             )
-        with out_of_sight():
+        with hidden_keys():
             return self._folder.load(first)
 
 
@@ -211,7 +211,7 @@ def _load(name: str, entries: list[EntryPoint]) -> type[Strategy]:
         offers = ", ".join(sorted(entry.value for entry in entries))
         raise OperatorError(f"strategy type {name!r} is offered twice ({offers}); uninstall one")
     try:
-        with out_of_sight():
+        with hidden_keys():
             loaded = entries[0].load()
     except Exception as error:  # a user's package may raise anything
         raise OperatorError(

@@ -321,9 +321,10 @@ SCHEMA_CANNOT_KNOW = {
     "a number in an unknown type's parameters",
     "a name with a line's end",
     "a name too long for a file's, in bytes",
+    "a folder of nobody's",
     "a ticker with a line's end",
 }
-"""Uniqueness, order, spelling of numbers, what is registered; and `$` before a line's end."""
+"""Uniqueness, order, spelling of numbers, what exists; and `$` before a line's end."""
 
 
 def test_the_schema_refuses_whatever_a_schema_can_refuse() -> None:

@@ -18,7 +18,7 @@ from coordinator.errors import ConfigError, OperatorError
 from coordinator.settings import read_settings
 from coordinator.shell.strategy_process import StrategyRaised
 from coordinator.strategies.folder import StrategyFolder
-from coordinator.strategies.out_of_sight import out_of_sight
+from coordinator.strategies.hidden_keys import hidden_keys
 from coordinator.strategies.registry import BUILT_IN, registered_types
 from tests.coordinator.isolating import bars, isolated, named
 from tests.coordinator.own_strategies import CROSSING, PANDAS, document, write_folder
@@ -432,7 +432,7 @@ def test_keys_that_are_read_while_a_file_is_loaded_on_another_thread_are_found(
     reading = threading.Thread(
         target=lambda: found.append(read_settings(os.environ, live=False, folder=tmp_path).key_id)
     )
-    with out_of_sight():
+    with hidden_keys():
         reading.start()
         reading.join(0.05)
         assert found == []

@@ -14,14 +14,14 @@ from threading import RLock
 
 _SECRET = ("APCA_", "MULTI_TRADER_WEBHOOK_URL", "PREFECT_API_AUTH_STRING", "PREFECT_API_KEY")
 """Prefixes of the variables that hold secrets of the coordinator."""
-IN_SIGHT = RLock()
+KEYS_LOCK = RLock()
 """Held while user code is loaded, and by other threads while they read the keys."""
 
 
 @contextmanager
-def out_of_sight() -> Iterator[None]:
+def hidden_keys() -> Iterator[None]:
     """Remove the secrets from the environment within the context."""
-    with IN_SIGHT:
+    with KEYS_LOCK:
         kept = {name: os.environ.pop(name) for name in [*os.environ] if name.startswith(_SECRET)}
         try:
             yield
