@@ -73,7 +73,7 @@ class Bank:
         return self._signals[lane]
 
     def warm(self, ticker: str, history: Sequence[Bar]) -> bool:
-        """Take the bars from before the session, of which each lane sees its own number.
+        """Take the bars from before the session; each lane sees its own `history_bars` of them.
 
         False: nothing was taken, and the ticker's lanes must be given up.
         """

@@ -62,9 +62,9 @@ class Executions:
         """Whether an execution made `at` a time, which brought the order to `cum_qty`, is known.
 
         A new execution reaches a known quantity only if another was busted in between, and starts
-        from what stood then. A correction may be listed at another time and place than it was first
-        reported with: at most at the quantity that stands, or where an execution stood that it
-        corrects.
+        from what was booked and not busted then. A correction may be listed at another time and
+        quantity than it was first reported with: at most all that is booked, or the quantity of an
+        execution that it corrects.
         """
         standing = self.standing() if any(p.reverses for p in self.postings) else []
         known = self.until.get(cum_qty)

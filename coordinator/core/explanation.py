@@ -29,7 +29,7 @@ UNKNOWN = "too few bars"
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """One strategy on one ticker at its last bar; numbers are texts as people read them.
+    """One strategy on one ticker at its last bar; numbers are texts for people, not for sums.
 
     `did` is one word for the outcome of the bar, `because` a sentence. `held_back` are reasons that
     would deny an entry now, whether or not the signal asks for one.
@@ -81,7 +81,7 @@ class Case:
 
     def explanation(self) -> Explanation:
         """Make the explanation. Call inside the EXACT decimal context."""
-        spec, did = self.spec, self._did()
+        spec, (did, because) = self.spec, self._outcome()
         start = self.books.last_bar.get(self.ticker)
         close = self.books.ledger.marks.get(self.ticker)
         return Explanation(
@@ -89,8 +89,8 @@ class Case:
             strategy_type=spec.strategy_type,
             ticker=self.ticker,
             at=self.now,
-            did=did[0],
-            because=did[1],
+            did=did,
+            because=because,
             signal=self.lane.signal,
             bars_seen=self.bars,
             bars_needed=spec.min_warmup_bars,
@@ -103,7 +103,7 @@ class Case:
             held_back=tuple(self._held_back()),
         )
 
-    def _did(self) -> tuple[str, str]:
+    def _outcome(self) -> tuple[str, str]:
         """A word and a sentence for the outcome of the last bar."""
         if self.lane.fault:
             fault = f"The strategy failed and is not asked again: {self.lane.fault}."
@@ -116,7 +116,7 @@ class Case:
             return "last_bar", "Nothing is decided on the bar that ends at the session's close."
         if not self.sees_orders:
             return "orders_unseen", "The states of the orders are not known: nothing is decided."
-        if self._position().qty and self.asset.floor(self._position().qty):
+        if self.asset.can_order(self._position().qty):
             return "holds", self._why_it_holds()
         if self._is_cold():
             return "warming_up", f"{self.bars} of {self.spec.min_warmup_bars} bars have been seen."
