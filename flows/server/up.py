@@ -50,7 +50,8 @@ def _start(places: Places, environment: Mapping[str, str], *, simulate: bool) ->
         try:
             _wait_until_ready(places)
         except StartFailed:
-            if process.wait(_STOP_S) != PORT_TAKEN or not tries_left:
+            still_starting = holder(places.lock) is not None
+            if still_starting or process.wait(_STOP_S) != PORT_TAKEN or not tries_left:
                 raise
             *_, reason = places.log("supervisor").read_text(errors="replace").splitlines()
             print(f"{reason} Another port is tried.")

@@ -20,6 +20,7 @@ from uuid import uuid4
 import pytest
 from cryptography.fernet import Fernet
 
+import flows.server.up as starting
 from flows.server.children import Child, StartFailed, run_to_end
 from flows.server.demo import market_of
 from flows.server.deploying import flow_of
@@ -195,6 +196,20 @@ def test_a_port_that_is_taken_while_the_server_starts_costs_a_second_try_and_no_
     assert [line for line in up.stdout.splitlines() if line in steps][-2:] == steps
     assert int(told.read_text()) != port
     assert down.stdout.endswith("Stopped.\n")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_a_server_that_takes_too_long_to_start_is_shown_with_its_log_and_can_be_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shell = Shell(tmp_path)
+    with monkeypatch.context() as hasty:
+        hasty.setattr(starting, "_READY_S", 0.0)
+        hasty.setattr(starting, "_STOP_S", 1.0)
+        with pytest.raises(StartFailed, match="did not get ready"):
+            starting.up(shell.state, shell.environment)
+    assert shell.server("down").stdout.endswith("Stopped.\n")
 
 
 def test_a_lock_names_its_holder_and_goes_with_it(tmp_path: Path) -> None:
