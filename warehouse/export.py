@@ -1,8 +1,8 @@
 """The warehouse as Parquet, for programs that read no DuckDB: a folder for each table.
 
 Tables are partitioned by account, mode and date (Hive names: `account=.../session_date=...`), so
-that a reader loads only the days it asks for. An export is written under another name and renamed
-when complete; it replaces an earlier export and nothing else.
+that a reader loads only the days it asks for. An export is written to a folder of its own beside
+its place and moved there when complete; it replaces an earlier export and nothing else.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
 
@@ -40,20 +41,21 @@ def export(
     Store.open_read_only raises.
     """
     _refuse_foreign(folder)
-    partial = folder.with_name(folder.name + ".partial")
-    shutil.rmtree(partial, ignore_errors=True)
     with (
         private_files(),
         Store.open_read_only(
             location, deadline_s=deadline_s, on_wait=on_wait, may_write_files=True
         ) as store,
     ):
-        partial.mkdir(parents=True)
-        counts = {name: _write(store.connection, name, partial) for name in [*TABLES, "quarantine"]}
-        (partial / MANIFEST).write_text(json.dumps({"rows": counts}, indent=2) + "\n")
-    if folder.exists():
-        shutil.rmtree(folder)
-    partial.rename(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=folder.parent, prefix=f"{folder.name}.") as beside:
+            new = Path(beside) / "export"
+            new.mkdir()
+            counts = {name: _write(store.connection, name, new) for name in [*TABLES, "quarantine"]}
+            (new / MANIFEST).write_text(json.dumps({"rows": counts}, indent=2) + "\n")
+            if folder.exists():
+                shutil.rmtree(folder)
+            new.rename(folder)
     return counts
 
 

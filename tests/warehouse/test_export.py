@@ -71,7 +71,15 @@ def test_an_export_replaces_an_earlier_one_and_nothing_else(filled: Path, tmp_pa
     with pytest.raises(ExportRefused, match="was left alone"):
         export(filled, mine)
     assert [path.name for path in mine.iterdir()] == ["letter.txt"]
-    assert not (tmp_path / "mine.partial").exists()
+    assert not [*tmp_path.glob("books.*"), *tmp_path.glob("mine.*")]
+
+
+def test_an_export_leaves_a_neighbouring_folder_alone(filled: Path, tmp_path: Path) -> None:
+    neighbour = tmp_path / "books.partial"
+    neighbour.mkdir()
+    (neighbour / "letter.txt").write_text("dear")
+    export(filled, tmp_path / "books")
+    assert [path.name for path in neighbour.iterdir()] == ["letter.txt"]
 
 
 def test_a_warehouse_that_is_not_there_leaves_no_export(tmp_path: Path) -> None:
