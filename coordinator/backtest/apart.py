@@ -48,14 +48,14 @@ class ExchangesApart:
         for exchange in self._of.values():
             exchange.begin()
 
-    def meet(self, bars: Sequence[Bar], boundary: datetime) -> list[m.OrderUpdate]:
+    def fill_resting(self, bars: Sequence[Bar], boundary: datetime) -> list[m.OrderUpdate]:
         """Fill resting orders against the bars that end at `boundary`, before publishing them."""
-        return self._each(lambda exchange: exchange.meet(bars, boundary))
+        return self._each(lambda exchange: exchange.fill_resting(bars, boundary))
 
-    def turn(self, bars: Sequence[Bar], boundary: datetime) -> list[m.OrderUpdate]:
+    def publish(self, bars: Sequence[Bar], boundary: datetime) -> list[m.OrderUpdate]:
         """Publish the bars that end at `boundary`; open or close the exchanges if it is time."""
         self._last.update((bar.symbol, bar) for bar in bars)
-        return self._each(lambda exchange: exchange.turn((), boundary))
+        return self._each(lambda exchange: exchange.publish((), boundary))
 
     def carry_out(self, command: m.Command, now: datetime) -> list[m.Message]:
         """The answer of the strategy's broker to a command, and the updates that follow from it."""

@@ -302,8 +302,8 @@ class Backtest:
         updates: list[m.OrderUpdate] = []
         for start, pairs in sorted(minutes.items()):
             bars = [bar for bar, _ in pairs]
-            updates += self._exchange.meet(bars, start + MINUTE)
-            updates += self._exchange.turn(bars, start + MINUTE)
+            updates += self._exchange.fill_resting(bars, start + MINUTE)
+            updates += self._exchange.publish(bars, start + MINUTE)
         return updates
 
     def _account(self, config: CoordinatorConfig, options: BacktestOptions) -> str:

@@ -95,17 +95,17 @@ class Exchange:
         return {order.symbol for order in self.venue.orders.open()}
 
     def begin(self) -> None:
-        """Begin a session: a ticker's last bar is read from the feed once, then set by `turn`."""
+        """Begin a session: last bars are read from the feed once, and then set by `publish`."""
         self._last.clear()
 
-    def meet(self, bars: Sequence[Bar], boundary: datetime) -> list[m.OrderUpdate]:
+    def fill_resting(self, bars: Sequence[Bar], boundary: datetime) -> list[m.OrderUpdate]:
         """Fill resting orders against the bars that end at `boundary`, before publishing them."""
         if not bars or not self.venue.orders.open():
             return []
         self.venue.on_bars(bars, self._market(boundary - MINUTE, boundary - MINUTE))
         return self._updates()
 
-    def turn(self, bars: Sequence[Bar], boundary: datetime) -> list[m.OrderUpdate]:
+    def publish(self, bars: Sequence[Bar], boundary: datetime) -> list[m.OrderUpdate]:
         """Publish the bars that end at `boundary`; open or close the exchange if it is time."""
         for bar in bars:
             self._last[bar.symbol] = bar

@@ -68,9 +68,9 @@ class Session:
         boundary = self.now.replace(second=0, microsecond=0) + MINUTE
         pairs = self._minutes.pop(boundary - MINUTE, [])
         bars = [bar for bar, _ in pairs]
-        self.handle(self.exchange.meet(bars, boundary))
+        self.handle(self.exchange.fill_resting(bars, boundary))
         self.now = boundary
-        self.handle(self.exchange.turn(bars, boundary))
+        self.handle(self.exchange.publish(bars, boundary))
         if pairs:
             ours = tuple(bar for _, bar in pairs)
             self._take(self.engine.handle(m.BarsArrived(boundary, ours)))

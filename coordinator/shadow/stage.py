@@ -90,8 +90,8 @@ class Stage:
             minutes.setdefault(bar.start, []).append(_taped(bar))
         for start in sorted(minutes):
             boundary = start + MINUTE
-            self._report(self._exchange.meet(minutes[start], boundary), message.now)
-            self._report(self._exchange.turn(minutes[start], boundary), message.now)
+            self._report(self._exchange.fill_resting(minutes[start], boundary), message.now)
+            self._report(self._exchange.publish(minutes[start], boundary), message.now)
         if bars:
             news = replace(message, bars=tuple(bars))
             self._take(self.engine.handle(news), message.now)

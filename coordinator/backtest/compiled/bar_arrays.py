@@ -132,7 +132,7 @@ class BarArrays:
         assert first is not None, "the market has a session"
         assert end is not None, "the market has a session"
         edges = np.array([micros(first - FURTHEST), micros(first), micros(end)])
-        found, volatile = spans.look(
+        found, volatile = spans.session_spans(
             self._starts, self.bars.close, self.of, edges, needs, marks, seen
         )
         old, fresh, begin, until, last, before, top, newest, newest_at = found

@@ -12,7 +12,7 @@ _MINUTE = 60_000_000
 
 
 @compiled
-def look(
+def session_spans(
     starts: Whole,
     close: Whole,
     of: Whole,
