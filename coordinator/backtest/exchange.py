@@ -46,8 +46,7 @@ class Ids:
 
 @dataclass(slots=True)
 class Purse:
-    """A copy of an account's cash in dollars and ids, for orders that fill without being sent to
-    it.
+    """A copy of an account's cash (dollars) and ids, for orders that fill without being sent.
 
     `promised` are the dollars of this minute's entries.
     """

@@ -64,7 +64,7 @@ class Instant:
         check_setup(setup, model)
         first = opened.plan.first_bar(setup.tickers[0])
         if first is None or first < opened.start:
-            raise Unfit("the session began before anybody came")
+            raise Unfit("the session's first bars are missed")
         check_account(books, exchange)
         self._exchange, self._books, self.opened = exchange, books, opened
         self._last, self._apart = dict(books.last_bar), setup.apart

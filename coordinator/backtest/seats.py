@@ -192,7 +192,7 @@ def in_turn(intents: list[Intent]) -> list[Intent]:
         else:
             waiting.setdefault(symbol, []).append(intent)
     if waiting:
-        for intent in line:  # it grows
+        for intent in line:  # grows meanwhile
             symbol = intent.seat.symbol
             left[symbol] -= 1
             if not left[symbol]:

@@ -155,7 +155,7 @@ class Player:
     def _begin(self, start: datetime, plan: SessionPlan) -> tuple[Standing, bool]:
         opens = plan.first_bar(self._strategies.tickers[0])
         if opens is None or opens < start:
-            raise Unfit("the session began before anybody came")
+            raise Unfit("the session's first bars are missed")
         if self._standing is not None:
             return self._standing, False
         books, exchange, strategies = self._books, self._exchange, self._strategies
