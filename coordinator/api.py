@@ -78,7 +78,9 @@ class MultiTraderCoordinator:
         )
         arguments = {KEYS[0]: api_key, KEYS[1]: api_secret}
         passed = {key: value for key, value in arguments.items() if value is not None}
-        self._environment = ChainMap(passed, os.environ)  # strategy processes would inherit a copy
+        self._environment = ChainMap(
+            passed, os.environ
+        )  # no copy that strategies' processes inherit
         self._stop: asyncio.Event | None = None
 
     async def run(self) -> SessionOutcome:

@@ -7,7 +7,7 @@ cannot see: names and tickers given twice, unknown strategy types, bad parameter
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from pydantic import ValidationError
@@ -162,10 +162,21 @@ def validated(
     kind: type[Strategy], params: dict[str, Any], place: Place
 ) -> tuple[Strategy | None, list[Problem]]:
     """The strategy of a type with these parameters, or None with all their problems."""
+    with _without_keys(kind):
+        return _validated(kind, params, place)
+
+
+def _without_keys(kind: type[Strategy]) -> AbstractContextManager[None]:
+    """A context in which a user's class finds no keys in the environment."""
+    return nullcontext() if kind in BUILT_IN else hidden_keys()
+
+
+def _validated(
+    kind: type[Strategy], params: dict[str, Any], place: Place
+) -> tuple[Strategy | None, list[Problem]]:
     known = {"": tuple(kind.model_fields)}
     try:
-        with nullcontext() if kind in BUILT_IN else hidden_keys():
-            return kind.model_validate(params), []
+        return kind.model_validate(params), []
     except ValidationError as error:
         found = problems_of(error, known, place)
         bad = {str(detail["loc"][0]) for detail in error.errors() if detail["loc"]}
@@ -180,6 +191,8 @@ def validated(
             pair = {detail.get("ctx", {}).get("low"), detail.get("ctx", {}).get("high")}
             if detail["type"] == "not_ascending" and not pair & bad:
                 found.append(Problem(path_to((*place, *detail["loc"])), detail["msg"]))
+    except Exception:  # the defaults in place of the invalid parameters may be the reason
+        return None, found
     return None, found
 
 
@@ -195,10 +208,11 @@ def window_problem(index: int, rule: Strategy | None) -> list[Problem]:
         return []
     kind = rule.strategy_type
     try:
-        wrong = _no_count(f"longest_window of {kind}", rule.longest_window, 1, LARGEST_WINDOW)
-        if not wrong:
-            least, most = rule.longest_window, LARGEST_HISTORY
-            wrong = _no_count(f"history_bars of {kind}", rule.history_bars, least, most)
+        with _without_keys(type(rule)):
+            wrong = _no_count(f"longest_window of {kind}", rule.longest_window, 1, LARGEST_WINDOW)
+            if not wrong:
+                least, most = rule.longest_window, LARGEST_HISTORY
+                wrong = _no_count(f"history_bars of {kind}", rule.history_bars, least, most)
     except Exception as error:  # a user's property may raise anything
         wrong = f"{kind} {_raised(error)}"
     return [Problem(path_to(("strategies", index, "strategy_type")), wrong)] if wrong else []

@@ -28,6 +28,7 @@ from coordinator.config_text import path_to, unknown
 from coordinator.core.values import NAME_PATTERN
 from coordinator.errors import Problem
 from coordinator.strategies.base import Strategy, plain_value
+from coordinator.strategies.hidden_keys import hidden_keys
 from coordinator.strategies.registry import StrategyTypes
 
 MOST_VARIANTS = 20_000
@@ -233,7 +234,8 @@ def _complaints(
     elif part == "risk_config":
         model, given = RiskConfig, {name: value}
     try:
-        model.model_validate(given)
+        with hidden_keys():
+            model.model_validate(given)
     except ValidationError as error:
         return [
             sentence({**detail, "loc": ("strategies", *detail["loc"])})

@@ -79,7 +79,7 @@ def _completed(
 def _ended_order(
     journal: Path, terms: Iterable[Term], own: Term, name: str, intended_in: str
 ) -> list[r.OpenOrder]:
-    """An order as the last earlier session that gave or carried it left it."""
+    """An order as it was at the end of the last earlier session that placed or carried it."""
     with_it = [
         term.session_id
         for term in terms

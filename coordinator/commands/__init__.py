@@ -1,1 +1,1 @@
-"""What an operator's commands do, for the terminal and for Prefect alike; one of them a file."""
+"""The operator's commands, one in each file, for the command line and for Prefect."""

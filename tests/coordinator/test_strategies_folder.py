@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from coordinator.config import config_hash, load_config
-from coordinator.config_problems import rule_for
+from coordinator.config_problems import rule_for, window_problem
+from coordinator.config_sweeps import sweeps_of
 from coordinator.core.lanes import Lanes
 from coordinator.errors import ConfigError, OperatorError
 from coordinator.settings import read_settings
@@ -276,6 +277,14 @@ def test_wrong_parameters_are_named_with_their_places(tmp_path: Path) -> None:
     ]
 
 
+def test_a_validator_that_fails_without_a_wrong_parameter_leaves_that_one_to_be_named(
+    tmp_path: Path,
+) -> None:
+    write_folder(tmp_path / "own", looks=LOOKS.replace("return self", "return 1 / 0"))
+    found = problems(tmp_path, "looks", window="x")
+    assert found == [("strategies[0].strategy_params.window", "should be an integer, got 'x'")]
+
+
 _DID_YOU_MEAN = "unknown key 'leest'; did you mean 'least'? (known: lookback, least)"
 
 
@@ -385,6 +394,7 @@ from pydantic import Field, model_validator
 from coordinator import Strategy, Window
 
 AT_IMPORT = {*os.environ} & {"APCA_API_KEY_ID", "MULTI_TRADER_WEBHOOK_URL", "MY_KEY"}
+SEEN = set()
 
 class Looks(Strategy):
     strategy_type = "looks"
@@ -392,8 +402,13 @@ class Looks(Strategy):
 
     @model_validator(mode="after")
     def look(self):
-        self.__class__.when_made = {*os.environ} & {"APCA_API_KEY_ID", "APCA_API_SECRET_KEY"}
+        SEEN.update({*os.environ} & {"APCA_API_KEY_ID", "APCA_API_SECRET_KEY"})
         return self
+
+    @property
+    def longest_window(self):
+        self.look()
+        return self.window
 
     def signal(self, bars):
         return 0
@@ -415,9 +430,14 @@ def test_a_file_finds_no_keys_in_the_environment_and_whoever_needs_them_does(
     entry = {"name": "A", "strategy_type": "looks", "strategy_params": {"window": 2}}
     rule, problems = rule_for(0, entry, types)
     assert problems == []
-    kind: Any = type(rule)
-    assert {"MY_KEY"} == sys.modules[kind.__module__].AT_IMPORT
-    assert kind.when_made == set()
+    assert window_problem(0, rule) == []
+    wrong = entry | {"strategy_params": {"window": "x"}}
+    assert rule_for(0, wrong, types)[0] is None
+    swept = {"name": "A", "strategy_type": "looks", "sweep": {"window": [2, 3]}}
+    assert sweeps_of([(0, swept)], {}, types)[0].problems == []
+    module = sys.modules[type(rule).__module__]
+    assert {"MY_KEY"} == module.AT_IMPORT
+    assert set() == module.SEEN
     assert dict(os.environ) == before
     settings = read_settings(os.environ, live=False, folder=tmp_path)
     assert (settings.key_id, settings.secret) == ("PK1", "S1")
