@@ -280,7 +280,7 @@ def test_wrong_parameters_are_named_with_their_places(tmp_path: Path) -> None:
 def test_a_validator_that_fails_without_a_wrong_parameter_leaves_that_one_to_be_named(
     tmp_path: Path,
 ) -> None:
-    write_folder(tmp_path / "own", looks=LOOKS.replace("return self", "return 1 / 0"))
+    write_folder(tmp_path / "own", looks=LOOKS.replace("return self\n", "return 1 / 0\n"))
     found = problems(tmp_path, "looks", window="x")
     assert found == [("strategies[0].strategy_params.window", "should be an integer, got 'x'")]
 
