@@ -89,7 +89,8 @@ def forgotten(newest_first: Iterable[FlowRun], now: datetime) -> list[FlowRun]:
     """The last run of each session, if it crashed and its recovery is due."""
     last: dict[tuple[str, ...], FlowRun] = {}
     for run in newest_first:
-        if run.state_name not in NOTHING_TRADED and not run.auto_scheduled:
+        is_to_come = run.auto_scheduled and run.state_name == "Scheduled"
+        if run.state_name not in NOTHING_TRADED and not is_to_come:
             session = run.parameters.get("config"), run.parameters.get("session_date")
             last.setdefault((str(run.deployment_id), *map(str, session)), run)
     return [run for run in last.values() if _is_due(run, now)]

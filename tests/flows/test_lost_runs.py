@@ -73,6 +73,9 @@ def test_a_run_without_a_process_is_lost_unless_it_is_being_prepared(
         ([run("Running"), run("Crashed")], False),
         ([run("Late", kind=StateType.SCHEDULED), run("Crashed")], False),  # waits for a worker
         ([run("Scheduled", auto=True), run("Crashed")], True),  # tomorrow's
+        ([run("Crashed", auto=True)], True),  # today's, which the schedule began
+        ([run("Completed", auto=True), run("Crashed", auto=True)], False),
+        ([run("Late", kind=StateType.SCHEDULED, auto=True), run("Crashed", auto=True)], False),
         ([run("Completed"), run("Crashed")], False),
         ([run("Cancelled"), run("Crashed")], False),
         ([run("AlreadyRunning", kind=StateType.COMPLETED), run("Crashed")], True),
