@@ -32,6 +32,10 @@ ROW_NO = "row_no"
 """The column of a frame that numbers the source's rows, from 1."""
 
 
+_UNFIT = (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, UnicodeEncodeError)
+"""Arrow's errors for a value that a column cannot hold."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rejection:
     """A row that is refused: `row_no` counts the source's rows of the table from 1."""
@@ -218,7 +222,7 @@ def _exact_array(kind: Kind, values: list[Any]) -> pa.Array | None:
         return None
     try:
         return pa.array(values, kind.value)
-    except (pa.ArrowInvalid, OverflowError):
+    except _UNFIT:
         return None
 
 
@@ -279,7 +283,7 @@ def _complaint(kind: Kind, value: object) -> str | None:
         return f"{shown} is not a finite number"
     try:
         pa.array([value], kind.value)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError) as error:
+    except _UNFIT as error:
         return f"{shown} does not fit {_WANTED[kind]}: {error}"
     return None
 

@@ -10,7 +10,8 @@ from datetime import date, datetime
 
 def row_as_json(row: object) -> str:
     """A refused row as JSON; values of types that JSON lacks are written as text."""
-    return json.dumps(_plain(row), ensure_ascii=False)
+    text = json.dumps(_plain(row), ensure_ascii=False)
+    return text.encode(errors="backslashreplace").decode()  # a lone surrogate as \ud800
 
 
 def _plain(value: object) -> object:
