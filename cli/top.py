@@ -53,7 +53,7 @@ def top(
     from coordinator.settings import home_folder
 
     which, by = RunningCoordinators(home_folder(), account, coordinator), user()
-    answers = which.look_at_some(by)
+    answers = which.some_statuses(by)
     if json:
         print_json(_plain(answers))
     elif once or not (sys.stdin.isatty() and sys.stdout.isatty()):
@@ -94,7 +94,7 @@ class _Poller:
 
     def _ask(self) -> None:
         while not self._over.wait(REFRESH_S):
-            found = self._which.look(self._by)
+            found = self._which.statuses(self._by)
             self.answers, self.note = (found, "") if found else (self.answers, GONE)
 
 

@@ -55,12 +55,12 @@ class RunningCoordinators:
         """The answers of those that run, by account and name."""
         return list(self._answers(request))
 
-    def look(self, by: str) -> list[Answered]:
+    def statuses(self, by: str) -> list[Answered]:
         """The current status of each that runs."""
         return self.ask(Request(do="status", by=by))
 
-    def look_at_some(self, by: str) -> list[Answered]:
-        """Like `look`, but at least one must answer.
+    def some_statuses(self, by: str) -> list[Answered]:
+        """Like `statuses`, but at least one must answer.
 
         Raises:
             NobodyRuns: none answers.

@@ -39,7 +39,7 @@ def as_strategy(kind: type, where: str) -> type[Strategy]:
     `where` is the class's `file:line`, for error messages.
 
     Raises:
-        OperatorError: the class cannot read bars, or takes *args or **kwargs.
+        OperatorError: the class cannot read bars, or a parameter cannot be given by name.
     """
     if len(readers_of(kind)) != 1:
         raise OperatorError(f"{where}: class {kind.__name__} {what_it_should_have(kind)}")
