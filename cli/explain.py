@@ -42,7 +42,7 @@ def explain(
       multi-trader explain momentum_spy SPY
     """
     from coordinator.commands import running
-    from coordinator.core.explanation import unheard
+    from coordinator.core.explanation import without_values
     from coordinator.settings import home_folder
 
     which = running.RunningCoordinators(home_folder(), account, coordinator)
@@ -52,7 +52,7 @@ def explain(
         return
     for one in found:
         show(table_of(one))
-    for silent in unheard(found):
+    for silent in without_values(found):
         complain(f"Warning: {name} did not say what it saw {silent}.")
 
 

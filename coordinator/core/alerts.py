@@ -13,7 +13,7 @@ from enum import Enum
 from coordinator.core import records as r
 
 LIVE, STOPPED = "live", "stopped"
-"""The states of a stream that is connected, and of one that we closed ourselves."""
+"""The states of a stream that is connected and speaks, and of one that we closed ourselves."""
 
 
 class AlertKind(Enum):

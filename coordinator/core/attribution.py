@@ -97,10 +97,10 @@ def correction(
     amount: Decimal,
     now: datetime,
 ) -> list[r.ActivityBooked]:
-    """Postings for fees that the fills were booked without (negative) or with too much (positive).
+    """Postings for fees in which the fills' bookings differ from what the broker took.
 
-    `amount` is coins of `symbol`, or dollars where that is empty. The broker has not posted these
-    fees yet, so what is accrued changes by the same amount.
+    `amount` is coins of `symbol`, or dollars where that is empty: negative if the broker took more.
+    It has not posted these fees yet, so what is accrued changes by the same amount.
     """
     charged = _charged(books, activity_id, symbol, amount, now)
     return [replace(c, settles=c.qty if symbol else c.amount) for c in charged]

@@ -55,7 +55,7 @@ class Bank:
         self._log = Log([self._closes_to_log(own) for own in self._lanes_on])
         self._turns = Turns(self._steps, self._log)
         self.reseat([0] * len(rows), Wants(()))
-        self._signals = self._steps.signals.data  # one element is read faster than of the array
+        self._signals = self._steps.signals.data  # whose elements are read faster
 
     def _closes_to_log(self, lanes: Sequence[int]) -> int:
         """How many of a ticker's closes the RSIs of these lanes may need to be decided exactly."""
@@ -196,13 +196,13 @@ class Bank:
         """Set how many strategies each lane serves; their places are the first of `wants`."""
         self._seats = Seats(self._steps.layout.row.tolist(), served, wants)
 
-    def wishing(self, symbols: Iterable[str]) -> list[int]:
+    def may_act(self, symbols: Iterable[str]) -> list[int]:
         """The strategies, by rank, that may act on the signals of the lanes on these tickers."""
         if self._pending:
             self._flush()
         pick = self._frame(symbols).pick
         on = pick.rows_on(len(self.tickers))
-        return self._seats.wishing(self._steps.signals, on)
+        return self._seats.may_act(self._steps.signals, on)
 
     def _seen(self, lane: int) -> int:
         """How many bars a lane has taken."""

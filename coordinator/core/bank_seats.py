@@ -1,4 +1,4 @@
-"""Which strategies a bank's lanes serve, and which of them the lanes' signals may move."""
+"""Which strategies a bank's lanes serve, and which of them may act on the lanes' signals."""
 
 from __future__ import annotations
 
@@ -25,17 +25,17 @@ class Seats:
         self._row: Ints = np.array(rows, np.int64)[self._lane]
         self._rank: Ints = np.array(wants.rank[:seats], np.int64)
         self._buys, self._sells = (
-            np.frombuffer(moved, np.int8, seats) for moved in (wants.buys, wants.sells)
+            np.frombuffer(matters, np.int8, seats) for matters in (wants.buys, wants.sells)
         )
 
-    def wishing(self, signals: Signs, on: NDArray[np.bool_] | None) -> list[int]:
-        """The ranks of the strategies that these signals may move, once for each of their tickers.
+    def may_act(self, signals: Signs, on: NDArray[np.bool_] | None) -> list[int]:
+        """The ranks of the strategies that may act on these signals, once for each ticker.
 
         Only rows of tickers that are `on` count; None means all.
         """
-        wish = signals.take(self._lane)
-        moved = self._sells & (wish < 0)
-        moved |= self._buys & (wish > 0)
+        signal = signals.take(self._lane)
+        matters = self._sells & (signal < 0)
+        matters |= self._buys & (signal > 0)
         if on is not None:
-            moved &= on.take(self._row)
-        return cast(list[int], self._rank[np.flatnonzero(moved)].tolist())
+            matters &= on.take(self._row)
+        return cast(list[int], self._rank[np.flatnonzero(matters)].tolist())

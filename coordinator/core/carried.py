@@ -48,7 +48,7 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class OpenOrder:
-    """An order of an earlier session that can still be filled, as this session finds it.
+    """An order of an earlier session that a fill can still reach, as this session finds it.
 
     `booked_until` is the order's cumulative quantity after each booked execution. It is empty for a
     `corrected` order, whose quantity the broker has counted anew since.

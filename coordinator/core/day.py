@@ -9,7 +9,7 @@ from decimal import Decimal
 
 @dataclass(slots=True)
 class Day:
-    """A day's baseline in dollars, and its entries; `stopped` is why there are no more, if any."""
+    """A day's baseline in dollars, and its entries; `stopped` is why it opens no more, if so."""
 
     start_equity: Decimal
     transferred_before: Decimal

@@ -113,7 +113,7 @@ class OrderDesk:
                 self._deny(order, now, Denial.STALE)
 
     def drop_waiting(self, now: datetime, *, older_than: timedelta = timedelta(0)) -> None:
-        """Drop waiting orders that are older than that, or cannot be sent any more."""
+        """Drop orders that have waited for `older_than`, or cannot be sent any more."""
         for order in self.books.orders.open():
             too_old = now - order.decided_at >= older_than or order.symbol not in self.assets
             if order.status is OrderStatus.WAITING and too_old:

@@ -33,7 +33,7 @@ class Posting:
     at: datetime
     reverses: str = ""
     strategy: str = ""
-    """Whose book it is in; not the order's strategy's if it was booked before that adopted it."""
+    """Whose book it is in: UNASSIGNED if it was booked before a strategy adopted the order."""
 
 
 @dataclass(slots=True)
@@ -44,8 +44,8 @@ class Executions:
     until: dict[Decimal, datetime] = field(default_factory=dict)
     """By cumulative quantity, the time of the newest execution that brought the order there."""
     _restated: list[datetime] = field(default_factory=list)
-    """Times of busted executions that no correction replaced: from then on the broker's cumulative
-    quantity counts anew."""
+    """Times of busts without a correction of the same quantity: from each on, the broker's count
+    of the order begins anew."""
 
     def add(self, posting: Posting) -> None:
         """Note an execution, or the bust of one."""
@@ -61,10 +61,10 @@ class Executions:
     def has(self, cum_qty: Decimal, at: datetime, qty: Decimal, price: Decimal) -> bool:
         """Whether an execution made `at` a time, which brought the order to `cum_qty`, is known.
 
-        A new execution reaches a known quantity only if another was busted in between, and starts
-        from what was booked and not busted then. A correction may be listed at another time and
-        quantity than it was first reported with: at most all that is booked, or the quantity of an
-        execution that it corrects.
+        One that reaches a known quantity is new only if another was busted in between, and if it
+        begins where the order stood then. A correction may be listed at another time and quantity
+        than it was first reported with: at most all that is booked, or the quantity of an execution
+        that it corrects.
         """
         standing = self.standing() if any(p.reverses for p in self.postings) else []
         known = self.until.get(cum_qty)

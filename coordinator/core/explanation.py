@@ -53,7 +53,7 @@ class Explanation:
     held_back: tuple[str, ...] = ()
 
 
-def unheard(explained: Sequence[Explanation]) -> list[str]:
+def without_values(explained: Sequence[Explanation]) -> list[str]:
     """A sentence for each reason why `explain()` gave no values, with the tickers it concerns."""
     silent: dict[str, list[str]] = {}
     for one in explained:

@@ -114,7 +114,7 @@ class Lanes:
 
     def may_act(self, tickers: Collection[str]) -> set[int]:
         """The ranks of the strategies that may act on the signals on these tickers."""
-        ranks = set[int]() if self._bank is None else set(self._bank.wishing(tickers))
+        ranks = set[int]() if self._bank is None else set(self._bank.may_act(tickers))
         for lane in self._signalling(tickers):
             matters = self.wants.by(lane.signal)
             ranks.update(rank for rank, place in lane.places.items() if matters[place])

@@ -32,7 +32,7 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class Bust:
-    """The broker takes an execution back, `previous_id` if it names one."""
+    """The broker takes an execution back: `previous_id`, empty if it does not say which."""
 
     execution_id: str
     previous_id: str

@@ -111,7 +111,7 @@ class MinuteViews:
         return self._at_least(one, minute)
 
     def make_due(self, one: Participant) -> None:
-        """Make a strategy's View if one is due; before its turn in a minute, that one is not."""
+        """Make the View that a strategy is due; that of a new minute is not due before its turn."""
         if self._newest is None or (one.view is not None and one.view.minute >= self._newest):
             return
         if self._untrue and one.name in self._untrue:

@@ -141,7 +141,7 @@ class OrderRows:
 
 
 def _unowned_row(session_id: str, fills: Sequence[r.FillBooked]) -> Row:
-    """The row of an order that no strategy gave; unknown if all its executions were taken back."""
+    """The row of an order that no strategy gave: UNKNOWN if all its executions were taken back."""
     filled = sum((fill.qty for fill in fills), ZERO)
     paid = sum((fill.qty * fill.price for fill in fills), ZERO)
     status = OrderStatus.FILLED if filled else OrderStatus.UNKNOWN

@@ -128,7 +128,7 @@ class Order:
     filled_avg_price: Decimal | None = None
     """The broker's average over what it reported filled."""
     cancel_reason: Reason | None = None
-    """Why the order is to be cancelled, once it is."""
+    """Why the order is to be cancelled; None if it is not."""
     entry_day: date | None = None
     """The strategy's day on which it counts as an entry."""
     corrected: bool = False

@@ -41,7 +41,7 @@ class Postings:
     _accrued: dict[str, dict[str, Decimal]] = field(default_factory=dict)
     """Fees that the broker has not posted yet, by ticker (coins) or '' (dollars) and strategy."""
     _unproved: dict[str, Decimal] = field(default_factory=dict)
-    """The fees booked with fills that nothing posted or corrected has settled, by the same keys."""
+    """The fees booked with fills that nothing posted or corrected has settled, by ticker or ''."""
     _moved: dict[str, int] = field(default_factory=dict)
     """The version at which each ticker last moved; cash under ''."""
 

@@ -212,8 +212,9 @@ class EntryDenied:
 class OrderMoved:
     """An order's state changed, by the broker's report or by our own refusal.
 
-    `reason` is the broker's own words, or a Denial. `replaced_by` is the broker's id of the order
-    that a human put in its place, while that one is not ours yet.
+    `reason` is the broker's own words, a Denial, `crossed`, or why it is not known if the order
+    arrived. `replaced_by` is the broker's id of the order that a human put in its place, while that
+    one is not ours yet.
     """
 
     at: datetime

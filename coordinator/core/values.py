@@ -244,9 +244,9 @@ class Reason(Enum):
 
 
 class Denial(StrEnum):
-    """Why an entry is refused, or an order is never sent.
+    """Why an entry is refused, or an order ends without having reached the broker.
 
-    It is a text because a fault's or the broker's own words stand in the same fields.
+    Members are texts, because the same fields also hold the texts of faults and of the broker.
     """
 
     KILLED = "killed"

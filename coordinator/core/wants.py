@@ -1,4 +1,4 @@
-"""Which signals a strategy may act on: a byte at the place of each strategy on each of its tickers.
+"""Which signals each strategy may act on, on each of its tickers: each such pair is a place.
 
 The places that a bank's lanes serve come first, in the bank's order, so that it reads them as one
 array.

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
-from coordinator.core.explanation import unheard
+from coordinator.core.explanation import without_values
 from coordinator.core.messages import Act
 from coordinator.core.reload import Removal
 from coordinator.settings import Settings
@@ -247,7 +247,7 @@ async def _explain(clerk: Clerk, request: Request) -> Reply:
     if not explained:
         said = f"{request.strategy} cannot be explained now: see the session's log."
         return Reply(done=False, said=said)
-    silent = unheard(explained)
+    silent = without_values(explained)
     more = f" It did not say what it saw: {'; '.join(silent)}." if silent else ""
     said = f"{request.strategy} as it stands.{more}"
     return Reply(done=True, said=said, explained=explained)
