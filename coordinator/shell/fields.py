@@ -14,7 +14,7 @@ from typing import Any
 
 import msgpack
 
-from coordinator.core.values import ZERO, Side
+from coordinator.core.values import ZERO, Side, exactly
 from coordinator.errors import BrokerError
 from coordinator.shell.garbage import shown
 
@@ -26,6 +26,8 @@ LONGEST_NAME, LONGEST_NOTE = 256, 500
 LEAST, MOST = 1e-29, 1e18
 """A number between these is surely within the bounds of `parse_number`."""
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_OPTION = re.compile(r"[A-Z]{1,6}[0-9]{6}[CP][0-9]{8}")
+_SHARES_OF_AN_OPTION = 100
 MOST_DIGITS, LARGEST_EXPONENT = 60, 30
 """A number beyond these is no price or quantity, and would cost exactness or time."""
 
@@ -149,6 +151,12 @@ def amount(raw: Raw, key: str, what: str) -> Decimal:
     if number < 0:
         raise Malformed(f"{what} is negative: {number}")
     return number
+
+
+@exactly
+def of_one(price: Decimal, symbol: str) -> Decimal:
+    """What one unit of `symbol` costs at a price: an option's price is that of a single share."""
+    return price * _SHARES_OF_AN_OPTION if _OPTION.fullmatch(symbol) else price
 
 
 def as_configured(symbol: str, asset_class: str) -> str:

@@ -36,6 +36,7 @@ from coordinator.shell.fields import (
     as_configured,
     fields,
     name_of,
+    of_one,
     parse_number,
     parse_time,
     side_of,
@@ -161,23 +162,24 @@ def parse_bars(raws: Sequence[Raw], refuse: Callable[[Malformed], None]) -> list
     return found
 
 
-def parse_order(raw: Raw, execution: Execution | None = None, at: Any = None) -> OrderUpdate:
+def parse_order(raw: Raw, at: Any = None) -> OrderUpdate:
     """An order as the broker has it now."""
-    fields(raw, "an order")
+    symbol = symbol_of(fields(raw, "an order"), "an order")
     average, submitted = raw.get("filled_avg_price"), raw.get("submitted_at")
+    if average is not None:
+        average = of_one(parse_number(average, "average price"), symbol)
     status, note = _status(raw.get("status"))
     return OrderUpdate(
         client_order_id=name_of(raw, "client_order_id", "an order"),
         broker_order_id=name_of(raw, "id", "an order"),
-        symbol=symbol_of(raw, "an order"),
+        symbol=symbol,
         side=side_of(raw, "an order"),
         status=status,
         qty=amount(raw, "qty", "order's qty"),
         filled_qty=amount(raw, "filled_qty", "order's filled_qty"),
-        filled_avg_price=None if average is None else parse_number(average, "average price"),
+        filled_avg_price=average,
         at=parse_time(at or raw.get("updated_at") or raw.get("created_at")),
         submitted_at=None if submitted is None else parse_time(submitted),
-        execution=execution,
         reason=note,
         replaces=words(raw.get("replaces")),
         replaced_by=words(raw.get("replaced_by")),
@@ -188,13 +190,12 @@ def parse_trade_update(envelope: Raw) -> OrderUpdate:
     """One message of the `trade_updates` stream, with the execution that it reports, if any."""
     data = fields(fields(envelope, "a trade update").get("data"), "a trade update's data")
     order, event = fields(data.get("order"), "a trade update's order"), data.get("event")
-    execution = bust = None
+    told = parse_order(order, data.get("timestamp"))
     if event in EXECUTIONS:
-        name = data.get("execution_id") or data.get("event_id")
-        execution = _execution(data, name, order.get("id"), order.get("filled_qty"), "timestamp")
-    if event in REVERSALS:
-        bust = _bust(data)
-    return replace(parse_order(order, execution, data.get("timestamp")), bust=bust)
+        name, cum_qty = data.get("execution_id") or data.get("event_id"), order.get("filled_qty")
+        one = _execution(data, told.symbol, name, told.broker_order_id, cum_qty, "timestamp")
+        told = replace(told, execution=one)
+    return replace(told, bust=_bust(data, told.symbol)) if event in REVERSALS else told
 
 
 def may_hide_a_fill(envelope: Raw) -> bool:
@@ -236,12 +237,12 @@ def parse_activity(raw: Raw) -> Activity:
 
 def parse_fill_activity(raw: Raw) -> Fill:
     """One execution from the FILL activities; its id differs from the stream's."""
-    fields(raw, "a fill")
+    symbol = symbol_of(fields(raw, "a fill"), "a fill")
     order_id = name_of(raw, "order_id", "a fill")
     return Fill(
-        _execution(raw, raw.get("id"), order_id, raw.get("cum_qty"), "transaction_time"),
+        _execution(raw, symbol, raw.get("id"), order_id, raw.get("cum_qty"), "transaction_time"),
         order_id,
-        symbol_of(raw, "a fill"),
+        symbol,
         side_of(raw, "a fill"),
         _status(raw.get("order_status"))[0],
     )
@@ -256,7 +257,8 @@ def parse_position(raw: Raw) -> Holding:
     average = parse_number(raw.get("avg_entry_price"), "position's avg_entry_price")
     if average < 0:
         raise Malformed(f"a position at a negative price: {shown(raw)}")
-    return Holding(symbol_of(raw, "a position"), qty, (qty * average).quantize(ATTO))
+    symbol = symbol_of(raw, "a position")
+    return Holding(symbol, qty, (qty * of_one(average, symbol)).quantize(ATTO))
 
 
 def parse_session(raw: Raw) -> Hours:
@@ -293,7 +295,9 @@ def parse_asset(raw: Raw, symbol: str) -> Asset:
     return asset if tradable else Asset(symbol, asset.increment, asset.min_qty, ZERO, False)
 
 
-def _execution(raw: Raw, name: Any, order_id: Any, cum_qty: Any, time_key: str) -> Execution:
+def _execution(
+    raw: Raw, symbol: str, name: Any, order_id: Any, cum_qty: Any, time_key: str
+) -> Execution:
     """An execution; without an id it gets one from its order and the cumulative quantity.
 
     Raises:
@@ -306,13 +310,13 @@ def _execution(raw: Raw, name: Any, order_id: Any, cum_qty: Any, time_key: str) 
     return Execution(
         execution_id=_id_of(name) or f"{order_id}.{total.normalize():f}",
         qty=qty,
-        price=price,
+        price=of_one(price, symbol),
         cum_qty=total,
         at=parse_time(raw.get(time_key)),
     )
 
 
-def _bust(raw: Raw) -> Bust:
+def _bust(raw: Raw, symbol: str) -> Bust:
     """The execution that the broker takes back; of a correction, the one that was wrong."""
     name = _id_of(raw.get("execution_id")) or _id_of(raw.get("event_id"))
     previous = _id_of(raw.get("previous_execution_id")) or _id_of(raw.get("previous_id"))
@@ -324,7 +328,7 @@ def _bust(raw: Raw) -> Bust:
         f"bust.{name or previous}",
         previous,
         amount(was, "qty", "busted qty"),
-        amount(was, "price", "busted price"),
+        of_one(amount(was, "price", "busted price"), symbol),
         parse_time(raw.get("timestamp")),
     )
 

@@ -8,7 +8,9 @@ from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.statement import statement
 from coordinator.core.values import UNASSIGNED, Side
+from coordinator.shell import wire
 from tests.coordinator.bench import Bench, D, spec, stranger
+from tests.coordinator.messages import ACTIVITY, ORDER, fill
 from tests.coordinator.test_statement import Source, ended
 from warehouse import LoadStatus, Store, load_session
 
@@ -63,3 +65,36 @@ def test_an_order_of_which_only_what_an_earlier_session_booked_is_taken_back_is_
     rows = statement(later)
     assert "order of x4" in [row["client_order_id"] for row in rows["fills"]]
     assert "order of x4" not in [row["client_order_id"] for row in rows["orders"]]
+
+
+OPTION = "SPY260320C00400000"
+BY_HAND = ORDER | {
+    "client_order_id": "by-hand",
+    "symbol": OPTION,
+    "asset_class": "us_option",
+    "status": "filled",
+    "filled_qty": "2",
+    "filled_avg_price": "2.50",
+}
+
+
+def test_an_option_traded_by_hand_costs_a_hundred_times_its_price_and_freezes_nothing() -> None:
+    bench = Bench(spec("A", {("SPY", 0): 1}))
+    bench.handle(wire.parse_trade_update(fill(event="fill", price="2.50", qty="2", order=BY_HAND)))
+    for _ in range(4):
+        bench.look(cash="99500", positions={OPTION: "2"})
+    assert bench.books.ledger[UNASSIGNED].cash == D(89_500)
+    assert not bench.books.frozen
+    told = fill(event="trade_bust", price="2.50", qty="2", order=BY_HAND | {"filled_qty": "0"})
+    told["data"] |= {"execution_id": "b1", "previous_execution_id": "2f63ea93"}
+    bench.handle(wire.parse_trade_update(told))
+    assert bench.books.ledger[UNASSIGNED].cash == D(90_000)
+
+
+def test_an_option_is_worth_the_same_wherever_the_broker_tells_of_it() -> None:
+    listed = wire.parse_fill_activity(ACTIVITY | {"symbol": OPTION, "price": "2.50"})
+    held = wire.parse_position(
+        {"symbol": OPTION, "asset_class": "us_option", "qty": "2", "avg_entry_price": "2.50"}
+    )
+    assert listed.execution.price == wire.parse_order(BY_HAND).filled_avg_price == D(250)
+    assert held.cost == D(500)
