@@ -188,7 +188,7 @@ class Books:
             self.ledger.fund(record.source, record.target, record.amount)
             return
         self.ledger.transfer(record.source, record.target, record.amount)
-        if record.kind == NEW_INITIAL_CASH:
+        if record.kind == NEW_INITIAL_CASH and record.target in self.ledger:
             self.ledger[record.target].configured_cash += record.amount
 
     def _open(self, record: r.SessionOpened) -> None:

@@ -142,11 +142,14 @@ class Ledger:
         self.put(SubAccount(target, initial_cash=amount, configured_cash=amount, cash=amount))
 
     def transfer(self, source: str, target: str, amount: Decimal) -> None:
-        """Move cash between two sub-accounts; a negative amount moves it back."""
+        """Move cash between two sub-accounts; a negative amount moves it back.
+
+        A book that its session opens only after that has the transfer in its opening.
+        """
         for name, moved in ((source, -amount), (target, amount)):
-            account = self.accounts[name]
-            account.cash += moved
-            account.transferred += moved
+            if (account := self.accounts.get(name)) is not None:
+                account.cash += moved
+                account.transferred += moved
 
     def book(self, fill: FillBooked) -> None:
         """Post one execution, or the reversal of one, to the sub-account that owns it."""

@@ -239,3 +239,17 @@ def test_an_order_left_open_is_carried_and_others_are_forgotten_after_two_days()
     name = SessionName("far", "bench", "PA1", "simulated", "iex", "hash")
     open_session(later.books, [one], far, name, OPEN + 9 * DAYS)
     assert [order.client_order_id for order in later.books.orders] == ["A.2026-03-17.1"]
+
+
+def test_a_book_that_joins_a_session_with_another_initial_cash_is_loaded_with_that_transfer() -> (
+    None
+):
+    both = spec("A", SAYS), spec("B", SAYS, cash="5000")
+    first = Bench(*both)
+    alone = Bench(both[0], plan=TOMORROW, books=first.books)
+    richer = spec("B", SAYS, cash="6000")
+    back = Bench(both[0], richer, plan=TOMORROW, books=alone.books, config_hash="edited")
+    days = {day["strategy"]: day for day in statement(alone.records + back.records)["pnl_daily"]}
+    told = [(days[name]["transfers"], days[name]["net_pnl"]) for name in ("B", UNASSIGNED)]
+    assert told == [(1000, 0), (-1000, 0)]
+    assert days["B"]["end_equity"] == back.books.ledger.equity("B") == 6000
