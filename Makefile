@@ -25,10 +25,10 @@ MUTATIONS ?= 1000000
 BUGS ?= 1000
 ROUNDS ?= 3
 
-.PHONY: help install demo test test-all prove bench bench-peers lint up down
+.PHONY: help install demo test test-thorough test-all prove bench bench-peers lint up down
 
 help:  ## list these targets
-	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 18
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 23
 
 install: $(INSTALLED)  ## make .venv from requirements.lock
 
@@ -36,10 +36,13 @@ demo: $(INSTALLED)  ## a whole session through Prefect on the simulator (BARS= S
 	@$(ALONE) $(PY) -m flows.server demo $(if $(CONFIG),--config '$(CONFIG)') \
 	  $(if $(BARS),--bars '$(BARS)') $(if $(SOURCE),--source '$(SOURCE)') $(if $(DATE),--date '$(DATE)')
 
-test: $(INSTALLED)  ## the test suite, offline, without keys
-	@$(PYTEST) -m "not slow"
+test: $(INSTALLED)  ## the fast tests, offline, without keys: under three minutes
+	@$(PYTEST) -m "not slow and not thorough"
 
-test-all: $(INSTALLED)  ## the test suite and the long proofs
+test-thorough: $(INSTALLED)  ## the tests of a second or more each; CI runs both
+	@$(PYTEST) -m "thorough and not slow"
+
+test-all: $(INSTALLED)  ## both, and the long proofs
 	@$(PYTEST)
 
 prove: $(INSTALLED)  ## prove the books true under every fault (SEEDS= KILLS= RUNS= FILLS= MUTATIONS= BUGS= EVERY=)

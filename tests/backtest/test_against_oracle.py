@@ -35,6 +35,7 @@ MARKED = [
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.recorded
 @pytest.mark.parametrize("case", MARKED)
 def test_every_fill_of_every_day_is_the_oracles(bars_file: Path, tmp_path: Path, case: str) -> None:

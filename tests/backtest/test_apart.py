@@ -68,6 +68,7 @@ def rows_of(sessions: list[PlayedSession], name: str) -> list[tuple[date, str, R
     ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", ["Three", "Five", "Eight", "Against", "Guarded"])
 def test_a_strategy_does_among_others_what_it_does_alone(
     tmp_path: Path, bars: Path, together: list[PlayedSession], name: str
@@ -84,6 +85,7 @@ def test_a_strategy_does_among_others_what_it_does_alone(
     assert sum(len(s.rows()["fills"]) for s in alone) > 5
 
 
+@pytest.mark.thorough
 def test_on_one_account_they_would_have_waited_for_each_other(
     options: BacktestOptions, together: list[PlayedSession]
 ) -> None:
@@ -109,6 +111,7 @@ def test_however_they_are_split_each_has_the_same_rows(
         assert [s.session_id for s in played] == [s.session_id for s in together]
 
 
+@pytest.mark.thorough
 def test_each_has_an_account_of_its_own_and_the_books_hold_all_of_them(
     together: list[PlayedSession],
 ) -> None:

@@ -27,6 +27,7 @@ __all__ = ["moody_is_known"]
 MODELS = st.sampled_from(["close", "spread", "slippage:20", "spread:0.3333"])
 
 
+@pytest.mark.thorough
 @FEW
 @given(st.data(), tapes(), MODELS)
 def test_machine_code_says_what_is_said_at_once(
@@ -66,6 +67,7 @@ def same_rows(data: st.DataObject, tape: Tape, model: str, other: Means) -> None
         assert {one.means for one in compiled} == {Means.COMPILED}
 
 
+@pytest.mark.thorough
 def test_a_session_that_is_not_for_machine_code_is_played_slower_and_the_next_is_not(
     tmp_path: Path,
 ) -> None:
@@ -89,6 +91,7 @@ def test_a_session_that_is_not_for_machine_code_is_played_slower_and_the_next_is
     assert all(one.rows()["fills"] for one in compiled)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("means", Means)
 def test_a_price_that_doubled_in_months_without_bars_keeps_nobody_from_trading_behind_them(
     means: Means, tmp_path: Path

@@ -43,6 +43,7 @@ PRICES = st.integers(1, 10**10)
 FRACTIONS = st.decimals("0.0001", "0.9999", places=4)
 
 
+@pytest.mark.thorough
 @MANY
 @given(st.integers(1, 10**6), AMOUNTS, st.integers(1, 10**6), st.integers(1, 10**12))
 def test_a_quotient_of_products_is_exact_where_the_products_are_too_large(
@@ -53,6 +54,7 @@ def test_a_quotient_of_products_is_exact_where_the_products_are_too_large(
         assert found == divmod(factor * amount, divisor * price)
 
 
+@pytest.mark.thorough
 @MANY
 @given(AMOUNTS, AMOUNTS, AMOUNTS, st.integers(-3, 3))
 def test_products_are_compared_in_128_bits(a: int, b: int, c: int, off: int) -> None:
@@ -200,6 +202,7 @@ def judged(rule: Any, bars: Histories, history: int) -> list[int] | None:
     return None if refused[0] else found.tolist()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", RULES, ids=lambda kind: kind.strategy_type)
 @settings(deadline=None, max_examples=80)
 @given(st.data())

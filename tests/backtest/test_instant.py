@@ -159,6 +159,7 @@ FEW = settings(
 MODELS = st.sampled_from(["close", "spread", "slippage:20"])
 
 
+@pytest.mark.thorough
 @FEW
 @given(st.data(), tapes(), MODELS)
 def test_at_once_and_by_message_are_the_same_rows(

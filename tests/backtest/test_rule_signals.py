@@ -47,6 +47,7 @@ def noting_is_known(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 
 # Who raises is not for machine code, and would be asked again.
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("means", "raising"),
     [

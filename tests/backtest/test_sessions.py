@@ -78,6 +78,7 @@ def test_the_books_sum_to_the_exchanges_account_after_every_session(
     assert (partial > 10) is (model == SMALL)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("model", MODELS)
 def test_days_in_one_run_are_the_same_days_run_one_after_another(
     tmp_path: Path, bars: Path, model: str

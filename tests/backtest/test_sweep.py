@@ -44,6 +44,7 @@ def whole(options: BacktestOptions) -> list[PlayedSession]:
     return list(Sweep(options).play())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("parts", [1, 2, 3, 7])
 def test_any_split_gives_the_same_rows(
     options: BacktestOptions, whole: list[PlayedSession], parts: int

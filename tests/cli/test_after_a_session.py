@@ -96,6 +96,7 @@ def test_a_reader_that_has_gone_keeps_no_session_out_of_the_warehouse(shell: She
     assert "1 row" in shell.run("sql", "SELECT session_id FROM sessions").stdout
 
 
+@pytest.mark.thorough
 def test_state_can_be_read_by_its_user_alone(traded: Traded) -> None:
     kept = [path for path in traded.shell.home.rglob("*") if path.is_file()]
     assert any(path.name == "journal.db" for path in kept)

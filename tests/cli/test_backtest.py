@@ -90,6 +90,7 @@ def test_the_result_as_json_is_what_the_warehouse_holds(
     assert not (tmp_path / "state").exists()
 
 
+@pytest.mark.thorough
 def test_the_same_backtest_gives_the_same_rows_byte_for_byte_and_replaces_its_own(
     command: Command, tmp_path: Path, config: Path, bars: Path
 ) -> None:
@@ -101,6 +102,7 @@ def test_the_same_backtest_gives_the_same_rows_byte_for_byte_and_replaces_its_ow
         assert rows(one, table) == rows(two, table), table
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "other", [["--fill-model", "close"], ["--start", "2026-03-17"], ["--config", "other.json"]]
 )

@@ -58,6 +58,7 @@ def test_each_strategy_trades_and_depends_on_its_bars_alone(tmp_path: Path, kind
     assert_deterministic(strategy, walk(100))
 
 
+@pytest.mark.thorough
 def test_the_pair_trades_both_ways_and_depends_on_its_bars_alone(tmp_path: Path) -> None:
     write_files(tmp_path)
     pair = registered_types(tmp_path / "strategies")["pair"]()

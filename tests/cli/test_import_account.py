@@ -62,6 +62,7 @@ def loaded(folder: Path, running: Simulator) -> tuple[list[dict[str, Any]], int]
     return [dict(zip(answer.columns, row, strict=True)) for row in answer.rows], refused + found
 
 
+@pytest.mark.thorough
 def test_positions_of_before_are_adopted_and_sold_on_the_strategys_own_signal(
     at: Callable[..., Said], tmp_path: Path
 ) -> None:

@@ -25,6 +25,7 @@ def write_config(place: Path, kind: str, **more: Any) -> str:
     return str(place)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("options", [[], ["--together"]])
 def test_what_it_writes_works_as_it_is(shell: Shell, options: list[str]) -> None:
     made = shell.run("new-strategy", "my_edge", *options)

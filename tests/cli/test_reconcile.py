@@ -70,6 +70,7 @@ def test_books_that_agree_end_in_0_and_so_do_those_that_a_hands_trade_explains(
     assert len(machine["explained"]) == 1
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("drift", "name", "off"),
     [
@@ -108,6 +109,7 @@ def test_a_difference_is_shown_accepted_by_name_and_then_forgotten(
     assert [row["allocated_by"] for row in rows["activities"]][-1] == resolved.how
 
 
+@pytest.mark.thorough
 def test_what_changed_since_it_was_looked_at_is_not_accepted(
     at: Callable[..., Said], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -46,6 +46,7 @@ def test_a_report_of_one_account_is_of_all_its_days_and_of_no_other_account(
     assert "Account PA1" not in words
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("_two_days")
 @pytest.mark.parametrize(
     ("options", "words"),

@@ -60,6 +60,7 @@ def test_a_bad_configuration_is_told_whole_before_any_call(
     assert not (tmp_path / "state").exists()
 
 
+@pytest.mark.thorough
 def test_without_keys_one_sentence_says_what_to_set(shell: Shell) -> None:
     done = shell.run("run", "--config", _config(shell.folder, GOOD))
     assert (done.returncode, done.stdout) == (2, "")
@@ -119,6 +120,7 @@ def test_a_simulation_that_cannot_be_played_is_exit_2(
     assert "Traceback" not in said.err
 
 
+@pytest.mark.thorough
 def test_a_sunday_has_no_stock_session_and_that_is_no_error(shell: Shell) -> None:
     done = shell.run("run", "--date", "2026-03-15", "--config", _config(shell.folder, GOOD))
     assert done.returncode == 0
@@ -127,6 +129,7 @@ def test_a_sunday_has_no_stock_session_and_that_is_no_error(shell: Shell) -> Non
     assert list(shell.home.iterdir()) == [], "no account was played on, and none is left"
 
 
+@pytest.mark.thorough
 def test_a_live_configuration_is_simulated_without_being_armed(shell: Shell) -> None:
     live = _config(shell.folder, {**GOOD, "mode": "live"})
     done = shell.run("run", "--date", "2026-03-15", "--config", live)
@@ -149,6 +152,7 @@ def test_the_configuration_that_is_not_there_is_named(command: Command) -> None:
     assert "none.json" in said.err
 
 
+@pytest.mark.thorough
 def test_the_guide_s_launcher_is_the_same_command(shell: Shell) -> None:
     launcher = ROOT / "scripts" / "traders" / "run_multi_trader.py"
     asked = ("--date", "2026-03-15", "--config", _config(shell.folder, GOOD))

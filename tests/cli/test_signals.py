@@ -95,6 +95,7 @@ def test_under_nohup_a_terminal_that_is_closed_ends_nothing(shell: Shell) -> Non
         assert process.wait(20) == 0
 
 
+@pytest.mark.thorough
 def test_a_session_whose_terminal_is_closed_ends_in_order_and_is_loaded(shell: Shell) -> None:
     config = str(ROOT / "configs" / "multi_trader_simple.json")
     command = [sys.executable, "-m", "cli", "run", "--date", "2026-03-17", "--config", config]

@@ -40,6 +40,7 @@ def serving(shell: Shell, *args: str) -> Iterator[tuple[subprocess.Popen[str], d
             process.kill()
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_client_reaches_it_by_the_variables_and_a_signal_ends_it(
     shell: Shell, number: signal.Signals
@@ -62,6 +63,7 @@ def test_a_client_reaches_it_by_the_variables_and_a_signal_ends_it(
     assert "Traceback" not in err
 
 
+@pytest.mark.thorough
 def test_the_port_can_be_chosen(shell: Shell) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -70,6 +72,7 @@ def test_the_port_can_be_chosen(shell: Shell) -> None:
         assert variables["APCA_API_DATA_URL"] == f"http://127.0.0.1:{port}"
 
 
+@pytest.mark.thorough
 def test_a_port_that_is_taken_is_one_clear_sentence(shell: Shell) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

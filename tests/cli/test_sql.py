@@ -163,6 +163,7 @@ def test_the_warehouse_may_lie_elsewhere(
     assert command(["sql", "--csv", "SELECT count(*) AS n FROM fills"]).out == "n\n3\n"
 
 
+@pytest.mark.thorough
 def test_a_writer_is_waited_for(shell: Shell, warehouse: Path) -> None:
     holder = (
         "import sys\nfrom warehouse import Store\n"

@@ -48,6 +48,7 @@ def rows(warehouse: Path, sql: str) -> list[tuple[Any, ...]]:
         return books.execute(sql).fetchall()
 
 
+@pytest.mark.thorough
 def test_all_variants_are_ranked_and_the_best_are_kept_in_detail(
     command: Command, tmp_path: Path, asked: list[str]
 ) -> None:
@@ -65,6 +66,7 @@ def test_all_variants_are_ranked_and_the_best_are_kept_in_detail(
     assert rows(warehouse, "SELECT * FROM quarantine") == []
 
 
+@pytest.mark.thorough
 def test_as_json_every_variant_is_told_with_its_values_by_the_measure_that_was_asked_for(
     command: Command, asked: list[str]
 ) -> None:
@@ -77,6 +79,7 @@ def test_as_json_every_variant_is_told_with_its_values_by_the_measure_that_was_a
     assert {v["days_in_detail"] for v in told["variants"]} == {0}
 
 
+@pytest.mark.thorough
 def test_the_same_sweep_again_replaces_its_rows_by_the_same(
     command: Command, tmp_path: Path, asked: list[str]
 ) -> None:
@@ -89,6 +92,7 @@ def test_the_same_sweep_again_replaces_its_rows_by_the_same(
     assert held[0] == held[1]
 
 
+@pytest.mark.thorough
 def test_a_shorter_sweep_is_ranked_by_its_own_days_and_not_by_a_longer_ones(
     command: Command, tmp_path: Path, asked: list[str]
 ) -> None:
@@ -104,6 +108,7 @@ def test_a_shorter_sweep_is_ranked_by_its_own_days_and_not_by_a_longer_ones(
     assert {days for account, days in held if account != after["account"]} == {2}
 
 
+@pytest.mark.thorough
 def test_what_the_page_on_sweeps_shows_is_what_happens(
     command: Command, tmp_path: Path, bars: Path
 ) -> None:
@@ -155,6 +160,7 @@ class Fragile:
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("as_json", [False, True])
 def test_variants_that_fail_are_counted_and_the_first_is_told_with_file_and_line(
     command: Command, tmp_path: Path, bars: Path, as_json: bool
@@ -183,6 +189,7 @@ def test_variants_that_fail_are_counted_and_the_first_is_told_with_file_and_line
         }
 
 
+@pytest.mark.thorough
 def test_comparing_one_that_failed_warns_that_it_did_and_says_what_to_do(
     command: Command, tmp_path: Path, bars: Path
 ) -> None:

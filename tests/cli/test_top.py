@@ -190,6 +190,7 @@ def test_a_key_sorts_and_r_turns_the_order_round(key: str, first: str, turned: s
     assert round_.after("r", 10) == look
 
 
+@pytest.mark.thorough
 @settings(deadline=None)  # drawing a frame takes its time on a busy machine
 @given(st.lists(st.sampled_from([*SORTS, "r", "up", "down", "page up", "page down", "end", "x"])))
 def test_whatever_keys_are_pressed_a_full_page_is_seen(keys: list[str]) -> None:

@@ -102,6 +102,7 @@ def profits(books: Books) -> dict[str, Decimal]:
     return {name: books.ledger.pnl(name) for name in books.ledger.accounts}
 
 
+@pytest.mark.thorough
 @settings(max_examples=200, deadline=None)
 @given(stories())
 def test_any_plan_keeps_every_sum_and_every_profit_and_replays_to_the_same_books(

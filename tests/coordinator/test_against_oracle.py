@@ -57,6 +57,7 @@ def bars_file(recorded_data: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 KINDS = ("stocks", "crypto")
 
 
+@pytest.mark.thorough
 @pytest.mark.recorded
 @pytest.mark.parametrize(("case", "config", "sources", "day", "model"), MARKED)
 def test_every_fill_and_the_pnl_are_those_that_the_oracle_predicts(
@@ -85,6 +86,7 @@ def test_one_strategy_alone_agrees_with_the_oracle_on_every_fill(
     assert expected.fills
 
 
+@pytest.mark.thorough
 @pytest.mark.recorded
 @pytest.mark.parametrize(
     "model",

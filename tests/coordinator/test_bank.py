@@ -49,6 +49,7 @@ def said(lanes: Lanes, specs: Sequence[StrategySpec]) -> list[tuple[int, object]
     return [(lane.signal, lane.explain()) for lane in every]
 
 
+@pytest.mark.thorough
 @given(walks=walks, lots=lots, history=st.integers(0, 60), wire=st.booleans())
 @settings(max_examples=60, deadline=None)
 def test_walks_in_cents_with_all_their_ties(
@@ -105,6 +106,7 @@ def test_numbers_that_are_too_fine_or_too_large_are_left_to_the_steps(
     play(Lanes(specs), Lanes(specs, banked_from=1), specs, {"T": own}, history)
 
 
+@pytest.mark.thorough
 @given(data=st.data())
 @settings(max_examples=60, deadline=None)
 def test_prices_that_become_finer_by_and_by(data: st.DataObject) -> None:

@@ -116,6 +116,7 @@ def play(
     assert said(stepping, specs) == said(banked, specs)
 
 
+@pytest.mark.thorough
 @given(walks=st.tuples(cents, cents, cents), lots=lots, coming=comings)
 @settings(max_examples=60, deadline=None)
 def test_walks_in_cents_with_all_their_ties(
@@ -127,6 +128,7 @@ def test_walks_in_cents_with_all_their_ties(
     play(known, coming)
 
 
+@pytest.mark.thorough
 @given(
     moved=st.tuples(moves, moves, moves),
     first=st.tuples(*[st.sampled_from([1, 300, 25_000, 4_000_000, 10**11])] * 3),

@@ -63,6 +63,7 @@ def whole(kind: type) -> st.SearchStrategy[Any]:
     return st.builds(kind, **{f.name: values(hints[f.name]) for f in fields(kind)})
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 @settings(deadline=None, max_examples=50)
 @given(st.data())
@@ -76,6 +77,7 @@ def test_every_kind_of_record_comes_back_equal_and_as_the_same_text(
     assert encode(back) == (name, text)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", WRITERS, ids=lambda kind: kind.__name__)
 @settings(deadline=None, max_examples=200)
 @given(st.data())
@@ -86,6 +88,7 @@ def test_a_text_that_is_written_out_is_the_one_of_the_walk_over_all_fields(
     assert encode(record) == (kind.__name__, codec._text(codec._plain(record)))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", WRITERS, ids=lambda kind: kind.__name__)
 @given(st.data(), st.one_of(plain, st.none(), st.lists(texts, max_size=2)))
 @settings(deadline=None, max_examples=100)

@@ -50,6 +50,7 @@ def others(session: InMemorySession, strategy: str) -> list[tuple[object, ...]]:
 BUSY = "mean_reversion_18"
 
 
+@pytest.mark.thorough
 def test_between_a_pause_and_its_resume_it_opens_nothing_and_the_others_do_not_notice() -> None:
     calm, session = played(), played((20, Act.PAUSE, BUSY), (45, Act.RESUME, BUSY))
     begun = session.plan.first_bar("SPY")
@@ -76,6 +77,7 @@ def test_a_flatten_in_the_midst_sells_at_once_and_the_books_still_agree() -> Non
     assert [e for e in entries(session, BUSY) if e.at > asked] == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("act", [Act.PAUSE, Act.FLATTEN])
 def test_the_same_wishes_at_the_same_minutes_give_the_same_session(act: Act) -> None:
     wishes = [(15, act, BUSY), (50, Act.RESUME, BUSY)]

@@ -133,6 +133,7 @@ def healthy() -> InMemorySession:
     return play(Patient())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "way",
     ["raises", "raises what no journal can hold", "loops", "sleeps", "exits", "grows", "says buy"],

@@ -67,6 +67,7 @@ def test_every_way_to_go_wrong_has_its_words() -> None:
     assert list(TOLD) == list(WAYS)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("way", WAYS)
 def test_one_that_goes_wrong_is_faulted_and_the_others_answer_on(way: str) -> None:
     bad, good = named("Bad", Turns(way)), named("Good", Turns())
@@ -99,6 +100,7 @@ def test_what_it_loads_to_get_ready_is_no_leak() -> None:
         assert answers(Lanes([model]), model, bars(minutes=[0, 1])) == [1, 1]
 
 
+@pytest.mark.thorough
 def test_many_tickers_together_have_a_budget_for_each_minute() -> None:
     def nap(bar: Bar) -> int:
         time.sleep(0.2)
@@ -240,6 +242,7 @@ prices = st.decimals("0.0001", "99999", places=4)
 walks = st.lists(st.tuples(prices, prices), min_size=1, max_size=30)
 
 
+@pytest.mark.thorough
 @settings(deadline=None, max_examples=25)
 @given(walks=st.lists(walks, min_size=1, max_size=3), seed=st.integers(0, 9))
 @pytest.mark.parametrize("kind", [Averages, Thirds])
@@ -277,6 +280,7 @@ def test_a_bar_crosses_to_the_other_process_exactly(
     assert json.dumps(bar_values(bar_of(json.loads(text)))) == text
 
 
+@pytest.mark.thorough
 def test_twenty_sessions_leave_no_process_and_no_file() -> None:
     def left() -> tuple[list[str], str]:
         children = Path(f"/proc/self/task/{os.getpid()}/children").read_text()

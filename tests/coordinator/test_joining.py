@@ -434,6 +434,7 @@ HANGS = {
 }
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("how", HANGS)
 def test_a_file_that_hangs_while_it_is_loaded_is_refused_within_a_deadline(
     tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch

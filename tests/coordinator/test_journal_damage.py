@@ -150,6 +150,7 @@ def test_a_file_that_was_cut_anywhere_is_refused_or_nothing_of_it_is_missing(
     assert found["JournalDamaged"] > found[WHOLE]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("step", STEPS)
 def test_a_log_that_is_torn_anywhere_ends_at_a_whole_commit(
     step: int, open_still: Left, tmp_path: Path

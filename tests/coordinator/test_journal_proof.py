@@ -58,6 +58,7 @@ def index_pages(path: Path) -> list[int]:
     return [(root - 1) * PAGE_BYTES for (root,) in roots]
 
 
+@pytest.mark.thorough
 def test_a_bit_that_flips_in_an_index_hides_no_row_from_a_load(journal: Path) -> None:
     home, whole = journal.parents[1], journal.read_bytes()
     truth = loaded(home)

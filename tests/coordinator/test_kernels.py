@@ -92,6 +92,7 @@ def at_once(strategy: Strategy, series: Series) -> list[int] | None:
     return None if found is None else [int(signal) for signal in found]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("strategy", SHORT, ids=repr)
 @given(
     closes=cents,

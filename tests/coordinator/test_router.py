@@ -132,6 +132,7 @@ def _another_coordinator_books(bench: Bench, number: int, which: int, dollars: i
         bench.books.apply_foreign(record)
 
 
+@pytest.mark.thorough
 @settings(max_examples=300, deadline=None)
 @given(strategies, moves, st.booleans())
 def test_whom_nothing_moves_need_not_be_asked(

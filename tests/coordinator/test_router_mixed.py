@@ -11,6 +11,7 @@ from dataclasses import replace
 from random import Random
 from unittest.mock import patch
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -237,6 +238,7 @@ class Mixed:
         return self.chance.choice(edits)()
 
 
+@pytest.mark.thorough
 @settings(max_examples=400, deadline=None)
 @given(st.integers(0, 2**32), st.booleans())
 def test_whom_nothing_moves_need_not_be_asked_whatever_happens(seed: int, crossing: bool) -> None:

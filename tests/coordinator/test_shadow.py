@@ -136,6 +136,7 @@ def compared(rows: Rows) -> dict[str, list[tuple[object, ...]]]:
     return {table: told(rows, table, names) for table, names in COMPARED.items()}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("lost", [0, 1, 3], ids=["nothing", "a minute", "three minutes"])
 def test_a_process_that_dies_loses_no_decision_and_no_fill_of_a_shadow(
     tmp_path: Path, bars: Path, lost: int
@@ -161,6 +162,7 @@ def test_a_process_that_dies_loses_no_decision_and_no_fill_of_a_shadow(
     assert compared(broken.rows()) == compared(whole.rows())
 
 
+@pytest.mark.thorough
 def test_a_shadows_book_lives_on_into_the_next_session(tmp_path: Path, bars: Path) -> None:
     for day in (MONDAY, TUESDAY):
         session = Day(tmp_path, bars, day)
@@ -285,6 +287,7 @@ def test_a_shadow_joins_a_session_that_trades_with_a_book_of_its_own(
     assert set(before["fills"]) <= set(told(rows, "fills", COMPARED["fills"]))
 
 
+@pytest.mark.thorough
 def test_a_rich_shadow_that_joins_can_buy_as_one_that_was_there_from_the_start(
     tmp_path: Path, bars: Path
 ) -> None:
@@ -346,6 +349,7 @@ def test_a_shadow_is_shown_beside_the_account_and_in_no_sum_of_it(
     assert [view.name for view in status.shadows] == ["Twin"]
 
 
+@pytest.mark.thorough
 def test_no_question_about_the_account_is_answered_otherwise_because_of_a_shadow(
     tmp_path: Path, bars: Path
 ) -> None:
@@ -471,6 +475,7 @@ def test_a_minute_of_which_shadows_alone_want_more_bars_is_played_whole(
     ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("dies", [False, True], ids=["lives on", "dies between"])
 def test_bars_that_came_late_for_its_shadows_alone_change_no_fill_of_theirs(
     tmp_path: Path, bars: Path, dies: bool

@@ -232,6 +232,7 @@ def test_one_that_gets_no_processor_is_not_taken_for_one_that_hangs() -> None:
         assert on_a_loop(lambda: answers(lanes, one, bars(minutes=[0]))) == [1], lanes.fault(one)
 
 
+@pytest.mark.thorough
 def test_threads_that_log_while_it_is_forked_lock_nobody_out() -> None:
     logger = logging.Logger("busy")
     logger.addHandler(logging.FileHandler(os.devnull))

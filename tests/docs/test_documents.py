@@ -138,6 +138,7 @@ def folder(tmp_path: Path) -> Path:
 STORIES = sorted({line.document for line in OURS if line.words[1] in OFFLINE} - TOLD_ELSEWHERE)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("document", STORIES)
 def test_what_needs_no_broker_is_carried_out_as_it_stands_one_after_another(
     document: str, command: Command, folder: Path

@@ -66,6 +66,7 @@ def played(
     return Played(outcome, records, session_rows(folder), account)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "silent",
     [

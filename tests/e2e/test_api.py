@@ -70,6 +70,7 @@ def test_the_guides_script_trades_and_shows_its_log_and_summary(tmp_path: Path) 
     assert {fill["strategy"] for fill in session_rows(tmp_path)["fills"]} >= {"Own"}
 
 
+@pytest.mark.thorough
 def test_a_script_that_is_told_how_fast_a_simulator_runs_misses_no_bar(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

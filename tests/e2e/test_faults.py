@@ -38,6 +38,7 @@ SHORT = {"fills that the stream never tells of", "an order accepted behind a 504
 CASES = [pytest.param(name, marks=() if name in SHORT else pytest.mark.slow) for name in SCRIPTS]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("fault", CASES)
 def test_the_books_sum_to_the_account_after(fault: str, tmp_path: Path) -> None:
     script = tmp_path / "faults.json"

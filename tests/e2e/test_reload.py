@@ -21,6 +21,8 @@ from tests.e2e.running import run_here, session_rows, simulator_options, wait_un
 from tests.e2e.test_control import ACCOUNT, OPEN, timedelta
 from tests.oracle import configs
 
+pytestmark = pytest.mark.thorough
+
 FIRST = configs.single("momentum")
 
 

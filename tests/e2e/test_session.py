@@ -47,6 +47,7 @@ def fills_of(rows: dict[str, list[dict[str, Any]]], before: datetime) -> list[tu
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("config", "minutes"), [(configs.twenty_six, 90), (configs.mixed, 75)], ids=["26", "mixed"]
 )
@@ -80,6 +81,7 @@ def last_equity(rows: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
     return list(last.values())
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("config", "tickers"), [(configs.hundred, 30), (configs.mixed, None)], ids=["100", "mixed"]
 )
@@ -106,6 +108,7 @@ def test_a_second_coordinator_is_refused_before_any_network_call(tmp_path: Path)
         assert venue.snapshot().requests == {}
 
 
+@pytest.mark.thorough
 def test_a_killed_session_resumes_with_the_same_books_and_the_same_later_decisions(
     tmp_path: Path,
 ) -> None:
@@ -136,6 +139,7 @@ def test_a_killed_session_resumes_with_the_same_books_and_the_same_later_decisio
     assert sum((row["cash"] for row in last_equity(rows)), Decimal(0)) == account.cash
 
 
+@pytest.mark.thorough
 def test_books_that_do_not_sum_to_the_account_are_refused(tmp_path: Path) -> None:
     config = configs.single("rsi")
     with simulator() as venue:
@@ -161,6 +165,7 @@ def test_capital_that_does_not_fit_is_refused_with_every_figure(tmp_path: Path) 
         assert figure in str(refusal.value)
 
 
+@pytest.mark.thorough
 def test_more_symbols_than_the_plan_has_are_refused_with_who_fits(tmp_path: Path) -> None:
     names = [f"{a}{b}" for a in "ABCDE" for b in "QRSTUVW"]
     first, second, third = names[:25], names[25:34], ["SPY", *names[:4]]

@@ -58,6 +58,7 @@ def test_a_shadow_over_sockets_is_its_own_backtest_and_changes_nothing_of_the_li
     assert compared(live)["fills"] == compared(alone)["fills"]
 
 
+@pytest.mark.thorough
 def test_a_shadow_on_a_ticker_that_nobody_trades_is_brought_its_bars(tmp_path: Path) -> None:
     with Simulator(simulator_options()) as venue:
         outcome = run_here(

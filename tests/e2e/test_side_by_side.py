@@ -19,6 +19,8 @@ from tests.e2e.running import environment, run_command, simulator_options, wait_
 from tests.oracle import configs
 from warehouse import Store, load_session, load_sessions, reconcile
 
+pytestmark = pytest.mark.thorough
+
 OPEN = datetime(2026, 3, 17, 13, 30, tzinfo=UTC)
 UNTIL = OPEN + timedelta(minutes=30)
 QUIET = ("--log-level", "ERROR")

@@ -113,6 +113,7 @@ def run(
     return asyncio.run(flow())
 
 
+@pytest.mark.thorough
 def test_a_finished_backtest_is_completed_and_its_page_shows_the_pnl_by_strategy(
     tmp_path: Path, options: BacktestOptions
 ) -> None:
@@ -145,6 +146,7 @@ def test_a_stopped_backtest_says_so_and_what_it_kept(
     assert str(ended.message).startswith("0 of 2 sessions")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("parts", [1, 2, 9])
 def test_a_sweep_from_the_form_is_split_ranked_and_the_best_kept_in_detail(
     tmp_path: Path, options: BacktestOptions, parts: int
@@ -180,6 +182,7 @@ def stored(place: Path) -> list[list[tuple[Any, ...]]]:
         return [books.execute(f"SELECT * FROM {t} ORDER BY ALL").fetchall() for t in TABLES]
 
 
+@pytest.mark.thorough
 def test_a_sweep_that_is_cancelled_keeps_what_all_parts_have_played(
     tmp_path: Path, options: BacktestOptions
 ) -> None:
@@ -212,6 +215,7 @@ def test_prefect_away_disturbs_no_backtest(tmp_path: Path, options: BacktestOpti
     assert (state.type, state.name) == (StateType.COMPLETED, "Completed")
 
 
+@pytest.mark.thorough
 def test_a_strategy_of_ones_own_is_found_beside_its_configuration(
     tmp_path: Path, bars: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -235,6 +235,7 @@ def test_a_session_that_still_trades_is_left_for_the_load_after_its_end(
     assert loadable() == ({}, 1)
 
 
+@pytest.mark.thorough
 def test_an_account_whose_journal_is_damaged_makes_the_end_of_day_red_after_all_others_loaded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

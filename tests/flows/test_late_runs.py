@@ -55,6 +55,7 @@ async def _nothing(outcome: SessionOutcome) -> None:
     pass
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("utc", "names", "sessions"),
     [

@@ -294,6 +294,7 @@ def test_prefect_that_takes_no_event_is_no_fault_of_the_sessions() -> None:
     refused_start("stocks_only", "no keys", send)
 
 
+@pytest.mark.thorough
 def test_a_real_session_is_shown_while_it_trades_and_once_more_when_it_is_stopped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

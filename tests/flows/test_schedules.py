@@ -199,6 +199,7 @@ def test_several_starts_that_were_missed_are_all_for_the_one_session_of_now() ->
     assert plan.end == datetime(2026, 11, 27, 18, tzinfo=UTC)
 
 
+@pytest.mark.thorough
 def test_without_the_brokers_calendar_the_librarys_stands_in_and_says_so(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -161,6 +161,7 @@ def test_where_the_system_does_not_tell_who_holds_a_port_it_is_taken_for_our_ser
         assert listener(port, but_for=os.getpid()) is None
 
 
+@pytest.mark.thorough
 def test_a_server_whose_port_was_taken_meanwhile_says_by_whom(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -212,6 +213,7 @@ def test_a_server_that_takes_too_long_to_start_is_shown_with_its_log_and_can_be_
     assert shell.server("down").stdout.endswith("Stopped.\n")
 
 
+@pytest.mark.thorough
 def test_a_lock_names_its_holder_and_goes_with_it(tmp_path: Path) -> None:
     lock = tmp_path / "lock"
     assert holder(lock) is None
@@ -285,6 +287,7 @@ def test_a_child_is_found_again_by_the_next_supervisor_and_can_be_ended_by_it(
     assert not (tmp_path / "server.pid").exists()
 
 
+@pytest.mark.thorough
 def test_a_prefect_command_that_fails_says_so_in_prefects_own_words() -> None:
     with pytest.raises(StartFailed, match=r"(?s)Trying failed \(exit \d+\).*no-such-command"):
         run_to_end("Trying", ["no-such-command"], dict(os.environ))

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 import talib
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -164,6 +165,7 @@ def test_a_price_in_another_unit_gives_the_same_signals(
     )
 
 
+@pytest.mark.thorough
 @EXAMPLES
 @given(day=days(), cut=st.integers(0, 60))
 def test_nothing_is_decided_on_what_comes_later(
@@ -177,6 +179,7 @@ def test_nothing_is_decided_on_what_comes_later(
     assert part.signals == tuple(s for s in whole.signals if s.minute < until)
 
 
+@pytest.mark.thorough
 @EXAMPLES
 @given(day=days())
 def test_no_strategy_changes_another(day: tuple[dict[str, Any], pd.DataFrame]) -> None:
@@ -189,6 +192,7 @@ def test_no_strategy_changes_another(day: tuple[dict[str, Any], pd.DataFrame]) -
         assert alone.equity[name] == together.equity[name]
 
 
+@pytest.mark.thorough
 @EXAMPLES
 @given(day=days())
 def test_the_books_add_up_exactly(day: tuple[dict[str, Any], pd.DataFrame]) -> None:

@@ -28,6 +28,7 @@ CRYPTO_DAY = dt.date(2026, 3, 18)
 STOCKS, PAIRS = "yahoo_2026_03", "tiingo_crypto_2026_03"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("make", "sources", "day", "fills"),
     [
@@ -85,6 +86,7 @@ def _recorded_series() -> list[Series]:
     ]
 
 
+@pytest.mark.thorough
 def test_rsi_of_every_recorded_bar_is_ta_libs_to_a_billionth() -> None:
     compared = 0
     for bars in _recorded_series():
@@ -100,6 +102,7 @@ def test_rsi_of_every_recorded_bar_is_ta_libs_to_a_billionth() -> None:
     assert compared > 50_000
 
 
+@pytest.mark.thorough
 def test_signals_of_every_recorded_bar_are_ta_libs_wherever_floats_can_tell() -> None:
     compared = 0
     for bars in _recorded_series():

@@ -23,6 +23,7 @@ def test_there_are_enough_bugs_to_mean_something() -> None:
     assert len({bug.name[:2] for bug in bugs()}) == len(bugs()), "each has a number of its own"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", QUICK)
 def test_a_bug_that_doubles_or_loses_is_caught_within_a_few_seeds(name: str) -> None:
     (bug,) = bugs(name)

@@ -12,6 +12,7 @@ def test_there_are_twenty_scenarios_some_of_them_killed_in_recovery() -> None:
     assert sum(crash.in_recovery for crash in SCENARIOS) >= 3
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("crash", SCENARIOS, ids=lambda crash: crash.name)
 def test_a_scenario_trades_and_survives_a_kill(crash: Crash) -> None:
     outcome = play(crash, (150,))
@@ -20,6 +21,7 @@ def test_a_scenario_trades_and_survives_a_kill(crash: Crash) -> None:
     assert outcome.orders >= 3
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kills", [(120, 121), (200, 230), (300, 340)])
 def test_a_kill_in_recovery_is_survived(kills: tuple[int, ...]) -> None:
     outcome = play(SCENARIOS[1], kills)

@@ -14,6 +14,7 @@ from tests.proof.million import Million
 FILLS = int(os.environ.get("FILLS", "20000"))
 
 
+@pytest.mark.thorough
 def test_doubled_reordered_and_split_fills_end_in_exactly_the_books_of_a_straight_sum() -> None:
     million = Million(1, replays=True)
     million.run(FILLS)
@@ -21,6 +22,7 @@ def test_doubled_reordered_and_split_fills_end_in_exactly_the_books_of_a_straigh
     assert million.messages > 3 * million.sum.executions, "each is told more than three times"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", [2, 3])
 def test_another_seed_is_another_story_with_the_same_end(seed: int) -> None:
     million, first = Million(seed), Million(1)

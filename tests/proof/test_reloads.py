@@ -11,6 +11,8 @@ from coordinator.core.lanes import Lanes
 from coordinator.core.values import Bar
 from tests.proof.reloads import among_faults, in_peace
 
+pytestmark = pytest.mark.thorough
+
 
 @pytest.mark.parametrize("seed", [2, 8], ids=["each ticker alone", "several together"])
 def test_who_is_not_touched_by_edits_does_the_same_and_who_joins_says_what_it_should(

@@ -15,6 +15,8 @@ from tests.proof.simulate import run_all, run_seed
 from tests.proof.virtual import VirtualLoop
 from tests.proof.world import World
 
+pytestmark = pytest.mark.thorough
+
 FEW = (*range(1, 11), 655, 1_000_639)
 """In 655 REST hides an order that another coordinator has booked, on a frozen ticker; in the last a
 human would spend what a second coordinator has yet to begin with."""

@@ -45,6 +45,7 @@ def test_the_simulator_listens_on_loopback(before: set[tuple[str, int]]) -> None
         assert addresses_of([os.getpid()]) - before == {("127.0.0.1", port)}
 
 
+@pytest.mark.thorough
 def test_the_simulators_command_listens_on_loopback(shell: Shell) -> None:
     with shell.start("simulator", "--date", "2026-03-17") as process:
         try:

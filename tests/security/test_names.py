@@ -128,6 +128,7 @@ def _schemas(home: Path) -> tuple[list[Any], list[Any], list[Any]]:
     return tables, count, rows
 
 
+@pytest.mark.thorough
 def test_a_session_asked_for_by_an_evil_name_is_not_found_and_no_schema_changes(
     command: Command, keep_session: Keep, tmp_path: Path
 ) -> None:
@@ -163,6 +164,7 @@ class Renamed:
         }
 
 
+@pytest.mark.thorough
 def test_a_session_whose_name_is_sql_is_kept_and_told_under_it_and_nothing_else_happens(
     command: Command, keep_session: Keep, tmp_path: Path
 ) -> None:

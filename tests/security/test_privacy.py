@@ -43,6 +43,7 @@ def open_to_others(folder: Path) -> dict[str, str]:
     return {path.name: f"{mode:o}" for path, mode in modes.items() if mode & 0o077}
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("_usual_umask")
 def test_a_session_its_warehouse_and_its_report_are_private_under_the_usual_umask(
     tmp_path: Path,

@@ -60,6 +60,7 @@ def buy(symbol: str = "SPY", qty: float = 2, **more: Any) -> MarketOrderRequest:
     return MarketOrderRequest(symbol=symbol, qty=qty, side=OrderSide.BUY, time_in_force=tif, **more)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("path", ["/v2/iex", "/v2/sip"])
 @pytest.mark.parametrize("raw", [True, False])
 def test_the_stock_stream_delivers_every_minutes_bars_in_order(
@@ -92,6 +93,7 @@ def test_the_stock_stream_delivers_every_minutes_bars_in_order(
             assert (bar.open, bar.vwap) == (float(made.open), float(made.vwap or 0))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("raw", [True, False])
 def test_the_crypto_stream_delivers_pairs_also_on_a_saturday(simulate: Start, raw: bool) -> None:
     simulator = simulate(**{**FAST, "start": datetime(2026, 3, 14, 3, 0, tzinfo=UTC)})
@@ -252,6 +254,7 @@ def test_bars_by_rest_are_those_of_the_stream_and_none_is_shown_early(simulate: 
     assert raw_latest["BTC/USD"]["t"] == "2026-03-17T15:59:00Z"
 
 
+@pytest.mark.thorough
 def test_history_is_fetched_over_as_many_pages_as_it_takes(simulate: Start) -> None:
     simulator = simulate(**FAST)
     request = StockBarsRequest(
@@ -344,6 +347,7 @@ def test_who_does_not_authenticate_in_time_is_told_and_cut_off(simulate: Start) 
     ]
 
 
+@pytest.mark.thorough
 def test_a_client_for_whom_too_many_frames_wait_is_told_slow_client_and_cut_off(
     simulate: Start,
 ) -> None:

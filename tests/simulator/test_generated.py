@@ -34,6 +34,7 @@ def feed(seed: int = 7) -> GeneratedFeed:
     return GeneratedFeed(seed, calendar())
 
 
+@pytest.mark.thorough
 def test_the_same_seed_gives_the_same_bytes_in_any_process() -> None:
     elsewhere = subprocess.run(
         [sys.executable, "-c", FINGERPRINT],

@@ -177,6 +177,7 @@ def test_a_correction_never_fills_more_than_was_ordered() -> None:
 amounts = st.integers(1, 40_000_000_000).map(lambda nano: Decimal(nano).scaleb(-9))
 
 
+@pytest.mark.thorough
 @settings(max_examples=100, deadline=None)
 @given(
     st.lists(st.tuples(st.sampled_from(["SPY", "BTC/USD"]), st.sampled_from(Side), amounts)),

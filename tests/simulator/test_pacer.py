@@ -74,6 +74,7 @@ async def trade(
     return sorted(story)
 
 
+@pytest.mark.thorough
 def test_a_slow_and_a_fast_clock_give_the_same_decisions_fills_and_cash(simulate: Start) -> None:
     outcomes = []
     for speed, habits in (
@@ -114,6 +115,7 @@ def test_the_clock_stands_until_somebody_wants_bars(simulate: Start) -> None:
     asyncio.run(session())
 
 
+@pytest.mark.thorough
 def test_the_clock_waits_for_a_client_that_is_still_asking(simulate: Start) -> None:
     simulator = simulate(**options())
     client = trading(simulator, raw=True)
@@ -139,6 +141,7 @@ def test_the_clock_waits_for_a_client_that_is_still_asking(simulate: Start) -> N
     asyncio.run(session())
 
 
+@pytest.mark.thorough
 def test_polling_the_clock_does_not_hold_it_up(simulate: Start) -> None:
     simulator = simulate(**options())
     client = trading(simulator)
@@ -160,6 +163,7 @@ def test_polling_the_clock_does_not_hold_it_up(simulate: Start) -> None:
     asyncio.run(asyncio.wait_for(session(), 30))
 
 
+@pytest.mark.thorough
 def test_once_the_clock_says_a_minute_has_passed_its_bars_have_been_sent(simulate: Start) -> None:
     simulator = simulate(**options(settle_s=0.01))
     client = trading(simulator)
@@ -190,6 +194,7 @@ def test_once_the_clock_says_a_minute_has_passed_its_bars_have_been_sent(simulat
     assert got == [TEN + timedelta(minutes=n) for n in range(len(got))]
 
 
+@pytest.mark.thorough
 def test_a_resting_order_fills_before_the_bar_that_fills_it_is_sent(simulate: Start) -> None:
     simulator = simulate(**options())
     client = trading(simulator, raw=True)
@@ -226,6 +231,7 @@ def test_a_resting_order_fills_before_the_bar_that_fills_it_is_sent(simulate: St
     assert f"bar {minute}" not in story[:at]
 
 
+@pytest.mark.thorough
 def test_time_goes_on_through_the_close_the_night_and_the_next_open(simulate: Start) -> None:
     late = datetime(2026, 3, 17, 19, 58, tzinfo=UTC)
     simulator = simulate(**options(start=late, settle_s=0.01))

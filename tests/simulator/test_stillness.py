@@ -180,6 +180,7 @@ def test_one_that_never_seems_idle_and_looks_at_its_orders_again_and_again_stops
     assert (stillness.looks < 2 * IN_VAIN) is only_looks
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("only_looks", [True, False])
 def test_a_client_that_comes_and_looks_more_often_than_it_is_given_time_is_there_at_last(
     only_looks: bool,

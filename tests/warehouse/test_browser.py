@@ -21,6 +21,8 @@ from warehouse.page import page, table
 from warehouse.queries import QueryResult
 from warehouse.report import render_range, render_report
 
+pytestmark = pytest.mark.thorough
+
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 CHROMIUM = next(filter(None, map(shutil.which, NAMES)), "")
 QUIET = (

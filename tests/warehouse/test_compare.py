@@ -14,6 +14,8 @@ from warehouse import Store, load_session
 from warehouse.compare import Comparison, compare
 from warehouse.errors import NothingToCompare
 
+pytestmark = pytest.mark.thorough
+
 Trade = tuple[str, str]
 """A price paid and a price received, ten shares of SPY."""
 

@@ -68,6 +68,7 @@ def test_there_are_fifteen_questions_numbered_in_order() -> None:
     assert all(question.endswith("?") for _, question, _ in QUESTIONS)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("number", "question", "sql"), QUESTIONS, ids=[q[1] for q in QUESTIONS])
 def test_every_question_is_answered(told: Store, number: str, question: str, sql: str) -> None:
     answer = ask(told, sql)

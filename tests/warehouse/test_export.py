@@ -32,6 +32,7 @@ def filled(location: Path) -> Path:
     return location
 
 
+@pytest.mark.thorough
 def test_every_row_of_every_table_comes_back_exactly(filled: Path, tmp_path: Path) -> None:
     counts = export(filled, tmp_path / "books")
     assert (counts["fills"], counts["quarantine"], counts["discrepancies"]) == (6, 1, 0)
@@ -47,6 +48,7 @@ def test_every_row_of_every_table_comes_back_exactly(filled: Path, tmp_path: Pat
             assert sorted(map(repr, back.fetchall())) == sorted(map(repr, told.fetchall())), name
 
 
+@pytest.mark.thorough
 def test_the_folders_say_account_mode_and_date(filled: Path, tmp_path: Path) -> None:
     export(filled, tmp_path / "books")
     days = sorted(
@@ -59,6 +61,7 @@ def test_the_folders_say_account_mode_and_date(filled: Path, tmp_path: Path) -> 
     assert all(path.stat().st_mode & 0o077 == 0 for path in (tmp_path / "books").rglob("*"))
 
 
+@pytest.mark.thorough
 def test_an_export_replaces_an_earlier_one_and_nothing_else(filled: Path, tmp_path: Path) -> None:
     export(filled, tmp_path / "books")
     old = tmp_path / "books" / "fills" / "old.parquet"

@@ -94,6 +94,7 @@ SAMPLE = (3, 16, 31, 103, 256)
 """A late fill, two reports that were lost, a quiet day, a split whose holders had just sold."""
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", SAMPLE)
 def test_any_journal_loads_and_its_profit_is_the_books_to_the_last_digit(
     seed: int, store: Store

@@ -71,6 +71,7 @@ class Counting:
         return self.connection.execute(sql, *parameters)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "deaths", [FEW, pytest.param(ALL, marks=[pytest.mark.slow, pytest.mark.timeout(900)])]
 )

@@ -229,6 +229,7 @@ def test_a_load_that_fails_leaves_the_old_state(day: Day, load: Load, store: Sto
     assert content(store) == before
 
 
+@pytest.mark.thorough
 def test_a_load_that_stored_too_little_is_undone_and_reported(
     day: Day, load: Load, store: Store
 ) -> None:

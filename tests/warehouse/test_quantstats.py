@@ -77,6 +77,7 @@ def play(day: Day, load: Load, returns: list[float], transfers: dict[int, str]) 
         day = day.next_day(f"s{number + 2}")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("month", "ticker", "days_a_year"), [m[1:] for m in MONTHS], ids=[m[0] for m in MONTHS]
 )

@@ -152,6 +152,7 @@ def broken(day: Day, corrupt: Callable[[Tables], None]) -> Source:
     return Source("s1", "broken", tables)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("corrupt", "reason"), ROWS, ids=[reason for _, reason in ROWS])
 def test_a_corrupted_row_is_quarantined_with_its_reason_and_nothing_is_dropped(
     day: Day, store: Store, corrupt: Callable[[Tables], None], reason: str
@@ -167,6 +168,7 @@ def test_a_corrupted_row_is_quarantined_with_its_reason_and_nothing_is_dropped(
         assert accepted | refused == set(range(1, len(source.tables[name]) + 1))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "corrupt",
     [ROWS[0][0], ROWS[-1][0], put("sessions", 1, mode="real"), repeat("fills", 1),
@@ -255,6 +257,7 @@ def test_what_a_human_filled_under_the_id_of_an_order_that_was_refused_is_whole(
     assert rows("SELECT strategy, symbol FROM v_slippage") == [("Alpha", "SPY")]
 
 
+@pytest.mark.thorough
 def test_an_order_that_stood_at_the_broker_is_still_held_against_its_fills(
     load: Load, rows: Rows
 ) -> None:
@@ -305,6 +308,7 @@ DAY_AFTER = [
 ]  # fmt: skip
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("corrupt", "reason"), DAY_AFTER, ids=[said for _, said in DAY_AFTER])
 def test_a_day_begins_with_what_the_day_before_left(
     store: Store, corrupt: Callable[[Tables], None], reason: str
@@ -318,6 +322,7 @@ def test_a_day_begins_with_what_the_day_before_left(
     assert [words for words in said if reason in words], said
 
 
+@pytest.mark.thorough
 def test_a_split_and_shares_that_were_given_are_no_gap_between_two_days(load: Load) -> None:
     first, second = two_days()
     load(first)
@@ -338,6 +343,7 @@ class Follows(Source):
     follows: tuple[str, str] | None = None
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("follows", "status"),
     [
@@ -363,6 +369,7 @@ def test_a_day_is_held_against_the_one_before_only_where_that_is_as_the_journal_
     assert load(source).status == status
 
 
+@pytest.mark.thorough
 def test_a_strategy_that_another_coordinator_ran_meanwhile_is_not_held_against_its_older_day(
     load: Load,
 ) -> None:
@@ -375,6 +382,7 @@ def test_a_strategy_that_another_coordinator_ran_meanwhile_is_not_held_against_i
     assert load(back.source()).status == "loaded"
 
 
+@pytest.mark.thorough
 def test_a_symbol_with_a_discrepancy_may_differ_from_its_fills(load: Load) -> None:
     day = Day()
     day.buy("Alpha", "SPY", "5", "450")
@@ -422,6 +430,7 @@ EMPTY = {"discrepancies", "variants", "faults"}
 CELLS = [(t.name, c.name) for t in TABLES.values() if t.name not in EMPTY for c in t.columns]
 
 
+@pytest.mark.thorough
 @settings(
     max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

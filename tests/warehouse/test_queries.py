@@ -70,6 +70,7 @@ def warehouse(location: Path, day: Day) -> Path:
     return location
 
 
+@pytest.mark.thorough
 def test_anything_but_one_query_is_refused_and_changes_nothing(
     warehouse: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -84,6 +85,7 @@ def test_anything_but_one_query_is_refused_and_changes_nothing(
     assert [path.name for path in warehouse.parent.iterdir()] == ["warehouse.duckdb"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "sql",
     [
@@ -111,11 +113,13 @@ def test_every_kind_of_query_is_answered(warehouse: Path, sql: str) -> None:
     assert query(warehouse, sql).rows
 
 
+@pytest.mark.thorough
 def test_a_pivot_has_a_column_for_each_value(warehouse: Path) -> None:
     answer = query(warehouse, "PIVOT fills ON strategy USING count(*) GROUP BY session_date")
     assert answer == QueryResult(("session_date", "Alpha", "Beta"), ((date(2026, 3, 17), 4, 2),))
 
 
+@pytest.mark.thorough
 def test_a_file_beside_it_or_a_variable_of_the_program_is_no_table(
     warehouse: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -127,11 +131,13 @@ def test_a_file_beside_it_or_a_variable_of_the_program_is_no_table(
             query(warehouse, sql)
 
 
+@pytest.mark.thorough
 def test_a_wrong_query_is_answered_with_what_is_wrong(warehouse: Path) -> None:
     with pytest.raises(QueryFailed, match="net_profit"):
         query(warehouse, "SELECT net_profit FROM pnl_daily")
 
 
+@pytest.mark.thorough
 def test_values_are_handed_over_apart_from_the_text(warehouse: Path) -> None:
     sql = "SELECT count(*) FROM fills WHERE strategy = ?"
     assert query(warehouse, sql, parameters=["Alpha' OR 1 = 1 --"]).rows == ((0,),)
@@ -170,6 +176,7 @@ def test_a_table_is_aligned_plain_and_shows_null() -> None:
     ]
 
 
+@pytest.mark.thorough
 def test_a_column_that_was_rounded_shows_the_places_it_was_rounded_to(warehouse: Path) -> None:
     sql = """
         SELECT a::DECIMAL(18, 2) AS a, round(a, 1) AS b, a AS c, a::DECIMAL(9, 0) AS d
@@ -219,6 +226,7 @@ def test_csv_is_read_back_and_null_differs_from_a_text_that_reads_so() -> None:
     assert text.splitlines()[4].startswith('"NULL",12345678901234567890.000000000000000001,NULL')
 
 
+@pytest.mark.thorough
 def test_no_rows_are_said_to_be_none(warehouse: Path) -> None:
     answer = query(warehouse, "SELECT strategy FROM fills WHERE false")
     assert render_table(answer) == "strategy\n--------\n(0 rows)"

@@ -50,6 +50,7 @@ class Outline(HTMLParser):
             self.headings.append(data)
 
 
+@pytest.mark.thorough
 def test_the_report_is_one_private_file_without_any_address(location: Path, day: Day) -> None:
     with Store.open(location) as store:
         load_session(store, day.source())
@@ -108,6 +109,7 @@ def test_the_report_tells_each_strategys_day(store: Store, day: Day) -> None:
     ]
 
 
+@pytest.mark.thorough
 def test_a_range_has_a_part_for_each_account_and_never_sums_them(store: Store) -> None:
     day = Day(mode="paper")
     day.buy("Alpha", "SPY", "10", "450")
@@ -135,6 +137,7 @@ def test_a_range_has_a_part_for_each_account_and_never_sums_them(store: Store) -
         render_range(store, date(2026, 4, 1), date(2026, 4, 2))
 
 
+@pytest.mark.thorough
 def test_the_drawdown_of_a_range_is_no_smaller_than_what_was_lost_over_its_days(
     store: Store,
 ) -> None:
@@ -161,6 +164,7 @@ def test_the_calendar_shades_gains_and_losses_by_their_size() -> None:
     assert "<td><b>17</b></td>" in shown  # no session
 
 
+@pytest.mark.thorough
 def test_what_is_wrong_comes_first(store: Store, day: Day) -> None:
     day.rows["discrepancies"].append(
         {
@@ -184,6 +188,7 @@ def test_what_is_wrong_comes_first(store: Store, day: Day) -> None:
     assert "sold by &lt;hand&gt;" in page
 
 
+@pytest.mark.thorough
 def test_the_latest_session_is_reported_unless_another_is_named(store: Store) -> None:
     day = Day()
     load_session(store, day.source())
@@ -254,6 +259,7 @@ def test_no_two_times_on_an_axis_overlap(days: float, hour: int) -> None:
     assert edges[-1] < 725
 
 
+@pytest.mark.thorough
 def test_a_page_tells_times_to_the_second_and_prices_to_the_cent(store: Store, day: Day) -> None:
     load_session(store, day.source())
     page = render_report(store, "s1")
@@ -322,6 +328,7 @@ def test_the_sum_of_all_strategies_is_drawn_from_what_each_has_last(store: Store
     }
 
 
+@pytest.mark.thorough
 def test_risk_events_are_denials_forced_sales_discrepancies_and_broken_sessions(
     store: Store,
 ) -> None:
@@ -344,6 +351,7 @@ def test_without_points_there_is_a_sentence() -> None:
     assert "Nothing to draw yet" in line_chart([Line("a", [])], "dollars")
 
 
+@pytest.mark.thorough
 def test_the_picture_of_a_session_stands_alone_and_names_its_lines(
     location: Path, day: Day
 ) -> None:

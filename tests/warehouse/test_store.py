@@ -59,6 +59,7 @@ def mode(path: Path) -> str:
     return oct(path.stat().st_mode & 0o777)
 
 
+@pytest.mark.thorough
 def test_a_new_warehouse_is_private_with_its_folder_and_its_log(location: Path, day: Day) -> None:
     before = os.umask(0o022)
     try:
@@ -78,6 +79,7 @@ def test_a_folder_that_was_there_keeps_its_mode(tmp_path: Path) -> None:
     assert mode(tmp_path) == "0o755"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("holds", "opens"),
     [("write", Store.open), ("read", Store.open), ("write", Store.open_read_only)],
@@ -100,6 +102,7 @@ def test_who_finds_it_in_use_says_so_waits_and_gets_it(
     assert "waiting for up to 30 s" in said[0]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("holds", "opens", "words"),
     [
@@ -120,6 +123,7 @@ def test_who_waits_in_vain_is_told_that_nothing_is_lost(
     holder.let_go()
 
 
+@pytest.mark.thorough
 def test_two_readers_do_not_wait_for_each_other(location: Path) -> None:
     Store.open(location).close()
     holder = Holder(location, "read")
@@ -160,6 +164,7 @@ def test_an_empty_file_is_no_warehouse_yet(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["warehouse.duckdb"]
 
 
+@pytest.mark.thorough
 def test_two_that_make_it_at_once_make_one_and_neither_loses_what_the_other_loaded(
     tmp_path: Path, day: Day
 ) -> None:
@@ -178,6 +183,7 @@ def test_two_that_make_it_at_once_make_one_and_neither_loses_what_the_other_load
     assert query(file, "SELECT count(*) FROM sessions").rows == ((1,),)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("part", [0.05, 0.3, 0.5, 0.9])
 @pytest.mark.parametrize("damage", ["cut", "overwritten"])
 def test_a_damaged_warehouse_is_refused_with_a_sentence_and_never_half_read(
@@ -218,6 +224,7 @@ def test_a_newer_schema_is_refused_and_left_alone(
     assert location.read_bytes() == before
 
 
+@pytest.mark.thorough
 def test_an_older_schema_is_migrated_after_a_copy_is_put_beside_it(
     location: Path, day: Day
 ) -> None:
@@ -272,6 +279,7 @@ def test_reading_an_older_schema_says_what_migrates_it_and_changes_nothing(
     assert [path.name for path in location.parent.iterdir()] == [location.name]
 
 
+@pytest.mark.thorough
 def test_what_is_no_copy_of_it_is_neither_taken_for_one_nor_written_over(location: Path) -> None:
     of_an_older_program(location)
     first, second = (location.with_name(f"{location.name}.schema1{end}") for end in ("", ".2"))
@@ -289,6 +297,7 @@ def test_what_is_no_copy_of_it_is_neither_taken_for_one_nor_written_over(locatio
     assert not list(location.parent.glob("*.partial"))
 
 
+@pytest.mark.thorough
 def test_a_migration_that_is_tried_again_does_not_fill_the_disk_with_copies(
     location: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -335,6 +344,7 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was(
         assert ("t",) not in store.connection.execute("SHOW TABLES").fetchall()
 
 
+@pytest.mark.thorough
 def test_views_are_renewed_when_the_program_changed_them(
     location: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

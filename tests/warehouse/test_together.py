@@ -101,6 +101,7 @@ def check(answer: dict[str, Any]) -> None:
     assert len(answer["fills_of_each"] or ()) == answer["sessions"]
 
 
+@pytest.mark.thorough
 def test_who_reads_all_the_while_sees_whole_sessions_or_is_told_to_ask_again(
     location: Path, tmp_path: Path
 ) -> None:

@@ -62,6 +62,7 @@ def test_a_day_without_details_is_loaded_and_its_neighbours_are_checked(store: S
     assert load_session(store, source).status is LoadStatus.INCOMPLETE
 
 
+@pytest.mark.thorough
 def test_without_the_mark_missing_details_are_an_error_in_a_backtest_too(store: Store) -> None:
     source = a_sweep()
     del source.tables["variants"]
@@ -70,12 +71,14 @@ def test_without_the_mark_missing_details_are_an_error_in_a_backtest_too(store: 
     assert "is not the last equity row's, which is missing" in told
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("mode", ["simulated", "paper", "live"])
 def test_only_a_backtest_may_leave_details_out(store: Store, mode: str) -> None:
     told = refused(store, a_sweep(mode))
     assert any(f"'none' in a session of mode {mode}" in one for one in told)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("table", ["orders", "fills", "positions", "equity"])
 def test_a_variant_without_details_has_no_row_of_them(store: Store, table: str) -> None:
     source = a_sweep()
@@ -84,6 +87,7 @@ def test_a_variant_without_details_has_no_row_of_them(store: Store, table: str) 
     assert any("Alpha is a variant without details" in one for one in refused(store, source))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -101,6 +105,7 @@ def test_what_a_variant_says_of_itself_is_judged(
     assert any(words in one for one in refused(store, a_sweep(**changes)))
 
 
+@pytest.mark.thorough
 def test_details_that_are_added_restate_nothing(store: Store) -> None:
     source, whole = a_sweep(), in_full().tables
     source.tables["variants"][1]["details"] = "none"
@@ -116,6 +121,7 @@ def test_details_that_are_added_restate_nothing(store: Store) -> None:
     assert kept == (("Alpha", "kept"), ("Beta", "none"))
 
 
+@pytest.mark.thorough
 def test_details_that_are_added_one_after_another_all_stay(store: Store) -> None:
     source, whole = a_sweep(), in_full().tables
     source.tables["variants"][1]["details"] = "none"
@@ -131,6 +137,7 @@ def test_details_that_are_added_one_after_another_all_stay(store: Store) -> None
     assert ask(store, "SELECT DISTINCT details FROM variants").rows == (("kept",),)
 
 
+@pytest.mark.thorough
 def test_a_comparison_says_that_details_were_not_kept_and_not_that_nothing_was_traded(
     location: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -132,6 +132,7 @@ def play(day: Day, moves: list[str], strategy: str = "Alpha", symbol: str = "SPY
 OVERNIGHT = ["exits overlap entries", "a part stays open", "only the part that was bought"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("case", "overnight"), [(case, False) for case in FIFO] + [(case, True) for case in OVERNIGHT]
 )
@@ -282,6 +283,7 @@ share = st.integers(min_value=1, max_value=10)
 step = st.tuples(st.sampled_from(["Alpha", "Beta"]), st.booleans(), share, price, st.integers(0, 4))
 
 
+@pytest.mark.thorough
 @settings(
     max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
