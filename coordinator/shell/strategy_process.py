@@ -74,7 +74,7 @@ class Nursery:
     def __init__(self, rules: Sequence[Rule], load: Load = load_nothing) -> None:
         self._rules, self._load = rules, load
         self._lock = threading.Lock()
-        self._is_out_of_step = False
+        self._is_late = False
 
     def __enter__(self) -> Nursery:
         self._control, theirs = socket.socketpair()
@@ -98,7 +98,9 @@ class Nursery:
         has_ended = False
         with self._control, suppress(OSError):
             self._control.shutdown(socket.SHUT_WR)
-            has_ended = not self._control.recv(LINE_BYTES)
+            while self._control.recv(LINE_BYTES):
+                pass  # an answer that came too late for its request
+            has_ended = True
         if not has_ended:
             os.kill(self._pid, signal.SIGKILL)
         with suppress(ChildProcessError):
@@ -112,7 +114,7 @@ class Nursery:
             StrategyDied: it cannot be started.
         """
         try:
-            text, received = self._ask(["fork", number])
+            text, received = self._ask("fork", number)
         except OSError as error:
             raise StrategyDied(f"no process for it: {error}") from None
         kind, answer = json.loads(text or b'["failed", "the one that forks has ended"]')
@@ -128,24 +130,25 @@ class Nursery:
     def end(self, pid: int) -> int | None:
         """Kill a worker if it has not ended; its exit status, minus a signal, None if unknown."""
         with suppress(OSError, ValueError):
-            _, status = json.loads(self._ask(["end", pid])[0])
+            _, status = json.loads(self._ask("end", pid)[0])
             return int(status)
         return None
 
-    def _ask(self, request: Sequence[object]) -> tuple[bytes, list[int]]:
+    def _ask(self, action: str, number: int | None) -> tuple[bytes, list[int]]:
         """The answer, and the file that came with it, if one did.
 
         Raises:
-            OSError: no answer in time. Nothing is asked after that: the next answer might be this
-                one, late, and give a strategy the process of another.
+            OSError: no answer in time. From then on workers are ended, but none is forked, and no
+                answer is read: it might be this one, late, and give a strategy another's process.
         """
         with self._lock:
-            if self._is_out_of_step:
+            was_late, self._is_late = self._is_late, True
+            if action == "end" or not was_late:
+                self._control.sendall(line([action, number]))
+            if was_late:
                 raise TimeoutError("the one that forks did not answer before")
-            self._is_out_of_step = True
-            self._control.sendall(line(request))
             text, received, _, _ = socket.recv_fds(self._control, LINE_BYTES, 1)
-            self._is_out_of_step = False
+            self._is_late = False
             return text, received
 
 

@@ -23,7 +23,16 @@ from coordinator.core.values import Bar
 from coordinator.shell import strategy_process
 from coordinator.shell.cell import Budget
 from coordinator.strategies.registry import BUILT_IN
-from tests.coordinator.isolating import Does, Turns, answers, bars, isolated, named, on_a_loop
+from tests.coordinator.isolating import (
+    Does,
+    Turns,
+    answers,
+    bars,
+    isolated,
+    loop,
+    named,
+    on_a_loop,
+)
 from tests.coordinator.test_control_socket import no_file_can_be_opened
 
 ROOT = Path(__file__).parents[2]
@@ -156,7 +165,7 @@ def test_when_the_process_that_forks_ends_so_do_the_strategies_and_they_are_faul
         lanes, late = Lanes([one]), Lanes([one])
         forks, worker = descendants(os.getpid())
         os.kill(forks, signal.SIGKILL)
-        assert ended([worker])
+        assert ended([worker], within_s=5)
         for each in (lanes, late):
             each.feed_all([bars()[0]])
             assert each.fault(one).endswith("its process has ended")
@@ -181,6 +190,16 @@ def test_one_for_which_no_more_files_can_be_opened_is_faulted_and_its_process_en
         assert len(descendants(os.getpid())) == 1
 
 
+@contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """This process does nothing meanwhile, and catches up afterwards."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
 def test_a_process_that_is_forked_too_late_decides_for_no_other_strategy(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -188,13 +207,45 @@ def test_a_process_that_is_forked_too_late_decides_for_no_other_strategy(
     rules = {"A": Does(lambda bar: 1), "B": Does(lambda bar: -1, longest_window=2)}
     with isolated([named(*each) for each in rules.items()], BUILT_IN) as (one, other):
         (forks,) = descendants(os.getpid())
-        os.kill(forks, signal.SIGSTOP)
-        first = Lanes([one])
-        os.kill(forks, signal.SIGCONT)
+        with stopped(forks):
+            first = Lanes([one])
         second = Lanes([other])
         for lanes, strategy in ((first, one), (second, other)):
             lanes.feed_all([bars()[0]])
             assert "no process for it" in lanes.fault(strategy)
+
+
+def test_one_that_hangs_is_ended_although_another_was_forked_too_late(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(strategy_process, "REPLY_S", 0.3)
+    specs = [named("A", Does(lambda bar: loop())), named("B", Turns())]
+    with isolated(specs, BUILT_IN, budget=Budget(start_s=1)) as (one, other):
+        lanes = Lanes([one])
+        forks, worker = descendants(os.getpid())
+        with stopped(forks):
+            Lanes([other])
+        lanes.feed_all([bars()[0]])
+        assert "StrategyHung" in lanes.fault(one)
+        assert ended([worker], within_s=5)
+
+
+def test_what_a_strategy_has_started_ends_although_another_was_forked_too_late(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(strategy_process, "REPLY_S", 0.3)
+    told = tmp_path / "pid"
+
+    def start_another() -> None:
+        told.write_text(str(subprocess.Popen(["sleep", "3600"]).pid))
+
+    specs = [named("A", Does(lambda bar: 1, at_start=start_another)), named("B", Turns())]
+    with isolated(specs, BUILT_IN) as (one, other):
+        Lanes([one])
+        forks, *_ = descendants(os.getpid())
+        with stopped(forks):
+            Lanes([other])
+    assert ended([int(told.read_text())], within_s=5)
 
 
 def test_what_a_strategy_has_started_ends_with_it(tmp_path: Path) -> None:
@@ -209,7 +260,7 @@ def test_what_a_strategy_has_started_ends_with_it(tmp_path: Path) -> None:
         lanes = Lanes([one])
         lanes.feed_all([bars()[0]])
         assert "StrategyHung" in lanes.fault(one)
-        assert ended([int(told.read_text())])
+        assert ended([int(told.read_text())], within_s=5)
 
 
 def test_one_that_gets_no_processor_is_not_taken_for_one_that_hangs() -> None:
