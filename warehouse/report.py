@@ -34,8 +34,11 @@ _SESSION = """
 """
 _RANGE = """
     SELECT account, mode, list(session_id ORDER BY opened_at, session_id) AS sessions,
-           min(session_date) AS first, max(session_date) AS last
-    FROM sessions WHERE session_date BETWEEN $1 AND $2 AND account = coalesce($3, account)
+           min(session_date) AS first, max(session_date) AS last,
+           string_agg(DISTINCT params->>'fill_model', ', ') AS fill_models
+    FROM sessions
+    LEFT JOIN (FROM strategies WHERE strategy = 'UNASSIGNED') USING (session_id)
+    WHERE session_date BETWEEN $1 AND $2 AND account = coalesce($3, account)
     GROUP BY ALL ORDER BY max(opened_at) DESC
 """
 _RISK = """
@@ -167,9 +170,10 @@ def render_range(store: Store, start: date, end: date, account: str | None = Non
         raise _missing(store, f"any session{whose} from {start} to {end}")
     parts = []
     rows: Sequence[tuple[Any, ...]] = found
-    for number, mode, sessions, first, last in rows:
+    for number, mode, sessions, first, last, models in rows:
         several = "s" * (len(sessions) > 1)
-        facts = f"{len(sessions)} session{several} from {first} to {last}, {mode}. Times are UTC."
+        played = f"{mode}{_fills(models)}"
+        facts = f"{len(sessions)} session{several} from {first} to {last}, {played}. Times are UTC."
         parts.append(heading(f"Account {number}, {first} to {last}", facts))
         shown = _parts(store, sessions, "range")
         shown.insert(-1, calendar_sections(store, number, mode, start, end))
@@ -225,15 +229,18 @@ def _missing(store: Store, wanted: str) -> WarehouseMissing:
     )
 
 
+def _fills(model: str | None) -> str:
+    """Which model made the fills; of a broker's own (None) there is nothing to say."""
+    return f" (fill model: {model})" if model else ""
+
+
 def _head(session: dict[str, Any]) -> str:
-    model = session["fill_model"]
-    fills = f" (fill model: {model})" if model else ""
     times = session["restatements"]
     restated = f" Restated {times} time{'s' * (times > 1)} since." if times else ""
     closed = session["closed_at"]
     ended = f"closed {moment(closed)}" if closed else "not closed"
     facts = (
-        f"Account {session['account']}, {session['mode']}{fills}. "
+        f"Account {session['account']}, {session['mode']}{_fills(session['fill_model'])}. "
         f"Opened {moment(session['opened_at'])}, {ended}. "
         f"Status: {session['status']}.{restated} Session {session['session_id']}. Times are UTC."
     )

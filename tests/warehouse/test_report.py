@@ -122,7 +122,9 @@ def test_a_range_has_a_part_for_each_account_and_never_sums_them(store: Store) -
     source.tables["orders"].append({**source.tables["orders"][0], **denied, **unfilled})
     load_session(store, source)
     other = Day("o1", account="SIM1")
-    load_session(store, other.source())
+    simulated = other.source()
+    simulated.tables["strategies"][-1]["params"] = {"fill_model": "close"}
+    load_session(store, simulated)
     page = render_range(store, date(2026, 3, 1), date(2026, 3, 31))
     outline = Outline(page)
     assert [head for head in outline.headings if head.startswith("Account")] == [
@@ -130,7 +132,8 @@ def test_a_range_has_a_part_for_each_account_and_never_sums_them(store: Store) -
         "Account SIM1, 2026-03-17 to 2026-03-17",
     ]
     words = " ".join(outline.text)
-    assert "2 sessions from 2026-03-17 to 2026-03-18, paper" in words
+    assert "2 sessions from 2026-03-17 to 2026-03-18, paper. Times" in words
+    assert "1 session from 2026-03-17 to 2026-03-17, simulated (fill model: close)." in words
     assert "+50.00" in words
     assert "max_daily_trades" in words
     with pytest.raises(WarehouseMissing, match="any session from 2026-04-01 to 2026-04-02"):
