@@ -86,7 +86,8 @@ class Books:
             case r.FillBooked():
                 self._book(record)
             case r.OrderAdopted():
-                self._adopt(record)
+                if self.orders.get(record.client_order_id) is None:  # two coordinators may adopt it
+                    self._adopt(record)
             case r.ActivityBooked():
                 self._move(record)
             case r.EntryDenied():
@@ -330,11 +331,10 @@ class Books:
         It counts as an entry of its own. Executions booked before it had an owner stay in the book
         they are in, and are not booked again.
         """
-        old = self.order(record.replaces)
+        old, known = self.order(record.replaces), self.posted.unowned(record.client_order_id)
         was_entry = old.is_entry
         self.orders.forget_successor(old)
         self._count_entry(old, was_entry)
-        known = self.posted.unowned(record.client_order_id)
         new = old.replacement(record.client_order_id, record.broker_order_id, record.qty, known)
         self.orders.add(new)
         self._count_entry(new, was_entry=False)

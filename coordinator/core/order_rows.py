@@ -52,7 +52,9 @@ class OrderRows:
                 row |= {"status": OrderStatus.DENIED.value}
 
     def adopt(self, record: r.OrderAdopted, order: Order) -> None:
-        """Add the row of an order that a human put in the place of one of ours."""
+        """Add the row of an order that a human put in the place of one of ours, if it has none."""
+        if self._row(record.client_order_id) is not None:
+            return
         row = self._add(order, record.at)
         row |= {
             "side": order.side.value,

@@ -21,6 +21,7 @@ from coordinator.core.records import (
     BarsSeen,
     FillBooked,
     HistorySeen,
+    OrderAdopted,
     OrderMoved,
     Record,
     SessionOpened,
@@ -63,6 +64,8 @@ class Journal:
         self._data_version = 0
         self._session_of: dict[str, str] = {}
         """The last session in which each strategy was opened."""
+        self._adopted_for: dict[str, str] = {}
+        """The strategy of each adopted order, whose client order id does not name it."""
         self._newest_session = ""
         try:
             self._check_info(account)
@@ -208,17 +211,23 @@ class Journal:
             case ActivityBooked() | FillBooked():
                 return self._session_of.get(record.strategy, session_id)
             case OrderMoved():
-                return self._session_of.get(strategy_of(record.client_order_id), session_id)
+                return self._session_of.get(self._owner(record.client_order_id), session_id)
             case _:
                 return session_id
 
     def _note(self, record: Record) -> None:
-        """Remember which session each strategy was opened in last, and which is the newest."""
-        if isinstance(record, SessionOpened):
-            self._newest_session = record.session_id
-            for opening in record.openings:
-                if opening.strategy != UNASSIGNED:
-                    self._session_of[opening.strategy] = record.session_id
+        """Remember the newest session, each strategy's last one, and whose an adopted order is."""
+        match record:
+            case SessionOpened():
+                self._newest_session = record.session_id
+                for opening in record.openings:
+                    if opening.strategy != UNASSIGNED:
+                        self._session_of[opening.strategy] = record.session_id
+            case OrderAdopted():
+                self._adopted_for[record.client_order_id] = self._owner(record.replaces)
+
+    def _owner(self, client_order_id: str) -> str:
+        return self._adopted_for.get(client_order_id) or strategy_of(client_order_id)
 
     def _row(self, session_id: str, kind: str, body: str, first: Record) -> Row:
         """Make the next row, which becomes the end; a SessionOpened never shares one."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -52,10 +53,30 @@ class Account:
         self._seats.append(seat)
         return seat
 
+    def replace(self, *, heard: bool) -> None:
+        """A human puts another order in the place of A's; X may hear of it before it dies."""
+        old, self.now = self.ticket, self.now + timedelta(seconds=5)
+        self.ticket = self.truth.replace(old, 150 * NANO, self.now)
+        if heard:
+            dead = self.start("X", "A", {})
+            for ticket in (old, self.ticket):
+                dead.take(told(ticket, self.now))
+            dead.stop()
+
     def execute(self) -> Deal:
         """The broker fills all of A's order."""
         self.now += timedelta(seconds=10)
         return self.truth.execute(self.ticket, self.ticket.left, 100 * NANO, self.now)
+
+    def holds_once(self, qty: Decimal, folder: Path) -> None:
+        """A's book alone has so much, for whoever reads it, and every session can be loaded."""
+        for books in (self.start("Y", "A", {}).books, self.start("X", "B", {}).books):
+            assert books.ledger["A"].positions[COIN].qty == qty
+            assert not books.ledger[UNASSIGNED].positions
+            assert not books.orders.open()
+        with Store.open(":memory:") as store:
+            loaded = [load_session(store, source) for source in session_sources(folder)]
+        assert [result.message for result in loaded if result.status != "loaded"] == []
 
     def stop(self) -> None:
         """Nobody runs any more."""
@@ -90,21 +111,27 @@ def found_by_a_look(account: Account) -> Seat:
     return seat
 
 
-@pytest.mark.parametrize("how", [filled_before_it_starts, told_by_the_stream, found_by_a_look])
+each_way = pytest.mark.parametrize(
+    "how", [filled_before_it_starts, told_by_the_stream, found_by_a_look]
+)
+
+
+@each_way
 def test_the_fill_of_an_order_under_way_reaches_the_strategy_and_not_nobody(
-    account: Account, tmp_path: Path, how: object
+    account: Account, tmp_path: Path, how: Callable[[Account], Seat]
 ) -> None:
-    seat = how(account)  # type: ignore[operator]
-    seat.stop()
-    again = account.start("Y", "A", {})
-    before = account.start("X", "B", {})
-    for books in (again.books, before.books):
-        assert books.ledger["A"].positions[COIN].qty == BOUGHT
-        assert not books.ledger[UNASSIGNED].positions
-        assert not books.orders.open()
-    with Store.open(":memory:") as store:
-        loaded = [load_session(store, source) for source in session_sources(tmp_path)]
-    assert [result.message for result in loaded if result.status != "loaded"] == []
+    how(account).stop()
+    account.holds_once(BOUGHT, tmp_path)
+
+
+@each_way
+@pytest.mark.parametrize("heard", [True, False])
+def test_an_order_that_a_human_replaced_goes_along_though_both_coordinators_adopt_it(
+    account: Account, tmp_path: Path, how: Callable[[Account], Seat], heard: bool
+) -> None:
+    account.replace(heard=heard)
+    how(account).stop()
+    account.holds_once(D("149.625"), tmp_path)
 
 
 def test_a_difference_is_not_laid_to_an_order_that_is_ours_now_and_has_ended(
