@@ -38,7 +38,7 @@ class OrderRows:
     def open(self, record: r.SessionOpened) -> None:
         """Begin a session, with the orders that it found open."""
         self._session_id = record.session_id
-        self._carried |= {order.client_order_id: order for order in record.orders}
+        self._carried = {order.client_order_id: order for order in record.orders} | self._carried
 
     def intend(self, record: r.OrderIntended | r.EntryDenied) -> None:
         """Add the row of a new order, or of an entry that was denied at once."""
@@ -92,10 +92,14 @@ class OrderRows:
         row["filled_qty"] = order.reported_qty
         row["filled_avg_price"] = row["filled_avg_price"] or fill.price
         booked = order.executions.postings
-        whole = sum((posting.qty for posting in booked), ZERO) == order.booked_qty
+        before = order.booked_qty - sum((posting.qty for posting in booked), ZERO)
+        carried = self._carried.get(fill.client_order_id)
+        known = carried.filled_avg_price if carried is not None else None
         uncounted = order.booked_qty > self._averaged.get(fill.client_order_id, ZERO)
-        if order.corrected or (uncounted and whole):
-            paid = sum((posting.qty * posting.price for posting in booked), ZERO)
+        if (order.corrected or uncounted) and (not before or known is not None):
+            paid = sum(
+                (posting.qty * posting.price for posting in booked), before * (known or ZERO)
+            )
             row["filled_avg_price"] = (
                 (paid / order.booked_qty).quantize(ATTO) if order.booked_qty else None
             )

@@ -281,3 +281,27 @@ def test_the_book_of_a_strategy_that_left_with_nothing_has_what_is_told_of_its_o
     with Store.open(":memory:") as store:
         results = [load_session(store, source) for source in session_sources(tmp_path)]
         assert [result.message for result in results if result.status != "loaded"] == []
+
+
+@pytest.mark.parametrize(("instead", "average"), [(None, "80000"), ("80900", "80675")])
+def test_the_average_of_an_order_counts_what_filled_the_day_before_when_the_rest_is_taken_back(
+    tmp_path: Path, instead: str | None, average: str
+) -> None:
+    bench = Bench(spec("A", {("BTC/USD", 0): 1}, tickers=["BTC/USD"], max_position_size="0.8"))
+    bench.minute(0, {"BTC/USD": "80000"})
+    order = bench.order("A")
+    bench.fill(order, "80000", order.qty / 4)
+    house = House(bench, [])
+    house.next_day(TOMORROW)
+    order = house.bench.books.order(order_id("A"))
+    rest = m.Execution("x2", order.qty * 3 / 4, D(80400), order.qty, house.bench.now)
+    paid = (order.qty / 4 * 80000 + rest.qty * 80400) / order.qty
+    house.tell(report(order, OrderStatus.FILLED, order.qty, house.bench.now, str(paid), rest))
+    right = replace(rest, execution_id="x3", price=D(instead)) if instead else None
+    house.tell(bust(order, rest, house.bench.now, instead=right))
+    _, second = house.keep(tmp_path)
+    (row,) = second["orders"]
+    assert (row["filled_qty"], row["filled_avg_price"]) == (order.booked_qty, D(average))
+    with Store.open(":memory:") as store:
+        results = [load_session(store, source) for source in session_sources(tmp_path)]
+        assert [result.message for result in results if result.status != "loaded"] == []
