@@ -146,7 +146,7 @@ def agree_at_the_end(
 
 
 def _attempts(settling: Settling, since: datetime) -> Iterator[tuple[Looks, Depth]]:
-    """How to look at the account in each comparison, after its wait; the first asks for all."""
+    """The looks and depth of each comparison, after its wait; the first reads activities too."""
     books = settling.books
     looks = Looks(settling.broker, books, since)
     yield looks, Depth.ACTIVITIES

@@ -49,7 +49,7 @@ RELOAD_S = 100.0
 MOST_AT_ONCE, MOST_PER_S, MOST_IN_LINE = 8, 100.0, 64
 """Concurrent requests, new ones a second, and connections that wait in the kernel."""
 RETRY_S = 1.0
-"""Local seconds after which a client is accepted again when none could be."""
+"""Local seconds until the next try when no client could be accepted."""
 
 
 def controlled(

@@ -62,7 +62,7 @@ class ErrandQueue:
         self._waiting: dict[Urgency, deque[Errand]] = {urgency: deque() for urgency in Urgency}
         self._admitted_s = dict.fromkeys(Urgency, -math.inf)
         self._soonest_s = math.inf
-        """No queued errand's deadline is earlier; that of one that has left may be."""
+        """A lower bound of the queued deadlines: the errand that had it may have left."""
         self._under_way: Errand | None = None
         self._stopped = False
 

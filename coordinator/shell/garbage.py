@@ -31,7 +31,7 @@ def shown(value: object) -> str:
 
 
 class Garbage:
-    """Counts dropped messages and logs them: the first at once, then one every TELL_EVERY_S."""
+    """Counts dropped messages; logs the first at once, then at most one every TELL_EVERY_S."""
 
     def __init__(self, monotonic: Callable[[], float]) -> None:
         self.count = 0

@@ -201,8 +201,8 @@ class Journal:
         return found
 
     def _session_for(self, record: Record, session_id: str) -> str:
-        """The session that a record is filed under: of a posting that of the book it moves, of
-        what became of an order its strategy's.
+        """The session to file a record under: of a posting or an order's new state, the last one
+        that opened the strategy's book; of any other, `session_id`.
 
         What a coordinator finds before its first session is filed under the account's newest.
         """

@@ -59,7 +59,7 @@ def read_sessions(path: Path) -> list[tuple[str, str]]:
 
 
 def read_newest(path: Path, *kinds: type[r.Record]) -> Entry | None:
-    """The newest entry of these kinds of record, of any kind if none is named; None without one."""
+    """The newest entry of these kinds of record (none named: of any); None if there is none."""
     asked = (_NEWEST_OF, _named(kinds)) if kinds else (_NEWEST, ())
     with Reader(path) as connection:
         row = connection.execute(*asked).fetchone()
@@ -74,9 +74,9 @@ def read_kinds(path: Path, *kinds: type[r.Record]) -> list[Entry]:
 
 
 def bars_seen(path: Path, session_id: str, *, after: int) -> tuple[int, list[Bar]]:
-    """The bars that a session decided on after record number `after`, in order.
+    """The last record's number, and the bars that a session decided on after record `after`.
 
-    Before them, the number of the last record read. Late corrections are left out.
+    They are in the order of the records, without late corrections.
 
     Raises:
         StorageError: the journal cannot be read.

@@ -146,7 +146,7 @@ class _Files:
         return handler
 
     def _complain(self, path: str) -> None:
-        """Warn once that files fail: the warning is written to them as well."""
+        """Warn that files fail, once, because the warning itself is a line for them."""
         if not self._has_failed:
             self._has_failed = True
             text = "log files cannot be written (%s): what is said is on the terminal alone"

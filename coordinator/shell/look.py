@@ -153,7 +153,7 @@ class Looks:
             return ()
 
     def _seen_until(self, now: datetime) -> datetime:
-        """When all that was posted by then had surely been seen; it may be weeks ago."""
+        """The time up to which all postings have surely been seen; it may be weeks ago."""
         books = self._books
         seen = books.session.at if books.session is not None else books.last_at
         return min(seen or now, now)

@@ -112,7 +112,7 @@ class Questions:
         await self._worker.stop()
 
     def _find(self, order: Order) -> list[m.Message]:
-        """The order as the broker has it: an update for each execution, and its successor's."""
+        """The order as the broker has it: an update for each execution, and one for a successor."""
         order_id = order.client_order_id
         found = self._broker.order(order_id)
         if found is None:

@@ -2,8 +2,8 @@
 
 When the loop feeds its lanes the same bars, they replay their recorded answers without asking the
 strategy's process; from the first newer bar on they ask the process, which has seen those bars.
-For all newer bars at once the loop has TAKE_UP_S. A lane that is fed other bars fails: history is
-never computed anew on the loop.
+All joining lanes together have TAKE_UP_S for the newer bars. A lane that is fed other bars fails:
+history is never computed anew on the loop.
 """
 
 from __future__ import annotations

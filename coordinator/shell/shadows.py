@@ -30,7 +30,7 @@ IS_SHADOW = (
     " configuration, or make it live, and `multi-trader reload`."
 )
 FOLDER = "shadow"
-"""In an account's folder: has a journal for the shadows of each coordinator."""
+"""The folder, in an account's, of the journals of its coordinators' shadows."""
 
 
 def shadow_account(account: str) -> str:

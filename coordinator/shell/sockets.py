@@ -1,7 +1,7 @@
 """The options of all our websockets, whoever is at the other end.
 
 The size of a frame is bounded before it is read, the keys go to the configured address and follow
-no redirect, and no frame is logged: websockets would print them at DEBUG, even the keys' one.
+no redirect, and no frame is logged: websockets would print all at DEBUG, the keys' too.
 """
 
 from __future__ import annotations

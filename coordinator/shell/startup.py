@@ -80,7 +80,7 @@ def read_assets(broker: Broker, tickers: Sequence[str]) -> dict[str, Asset]:
 
 
 def read_held_assets(broker: Broker, books: Books, known: Mapping[str, Asset]) -> dict[str, Asset]:
-    """What may be ordered of positions that strategies left which run no more, for a kill."""
+    """The order rules a kill needs for tickers, held or on order, that no strategy trades now."""
     left = {symbol for name in books.strategies() for symbol in books.ledger[name].positions}
     left |= {order.symbol for order in books.orders.open()}
     assets = {}

@@ -138,8 +138,8 @@ class Nursery:
         """The answer, and the file that came with it, if one did.
 
         Raises:
-            OSError: no answer in time. From then on workers are ended, but none is forked, and no
-                answer is read: it might be this one, late, and give a strategy another's process.
+            OSError: no answer in time. From then on workers are ended, but none is forked and no
+                answer read: the next might be this one, and give a strategy another's process.
         """
         with self._lock:
             was_late, self._is_late = self._is_late, True

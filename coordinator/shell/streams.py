@@ -35,7 +35,7 @@ NO_SUCH_KEYS, SYMBOL_LIMIT, SLOT_TAKEN, NOT_PAID_FOR = 402, 405, 406, 409
 DECISIVE = {401, NO_SUCH_KEYS, SYMBOL_LIMIT, SLOT_TAKEN, NOT_PAID_FOR}
 """Errors that end a live stream's data; after any other, bars keep coming."""
 MOST_WORDS = 200
-"""Characters of a broker's error that are repeated whole."""
+"""A broker's error text of fewer characters is repeated whole."""
 REFUSALS = {"connection limit": SLOT_TAKEN, "insufficient subscription": NOT_PAID_FOR}
 """The code of a refused login by a part of its text, which is all that the SDK passes on."""
 AGAIN_S = 1.0
@@ -253,7 +253,7 @@ class Stream:
         self._task.add_done_callback(ended)
 
     async def _start_again(self, on_end: Callable[[str], None]) -> None:
-        """The SDK leaves its socket open when its task is cancelled; it would keep the slot."""
+        """Start anew, but close the socket first: the SDK leaves it open, and it keeps the slot."""
         await self._sdk.close()
         await asyncio.sleep(AGAIN_S)
         if not self._stopping:

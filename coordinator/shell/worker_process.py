@@ -35,7 +35,7 @@ from coordinator.shell.confinement import confine, limit_memory
 from coordinator.strategies.folder import place_of
 
 LINE_BYTES = 2**16
-"""A line longer than this is no line of ours."""
+"""A worker's longer answer counts as unreadable."""
 SHOWN_CHARACTERS = 300
 SAID_CHARACTERS = 4000
 """Characters of a strategy's own output that are kept while it works on one bar."""
@@ -118,7 +118,7 @@ def bar_of(values: Sequence[Any]) -> Bar:
 
 
 def shown(text: str) -> str:
-    """The beginning of a text, without what a log or a journal could stumble over."""
+    """The first SHOWN_CHARACTERS of a text, unprintable ones as blanks, for log and journal."""
     return "".join(c if c.isprintable() else " " for c in text[:SHOWN_CHARACTERS])
 
 
