@@ -20,7 +20,6 @@ from decimal import Decimal
 from coordinator.core import records as r
 from coordinator.core.baseline import open_order
 from coordinator.core.books import Books
-from coordinator.core.sequences import strategy_of
 from coordinator.core.statement import Rows, replayed, statement
 from coordinator.core.values import ATTO, UNASSIGNED, ZERO, exactly
 
@@ -84,7 +83,8 @@ def late_bookings(terms: Sequence[Term], bookings: Iterable[Booking]) -> list[La
     An order's moves go with its executions, if these all belong to the same earlier session.
     """
     homes: dict[tuple[str, str], str] = {}
-    found, fills = list[Late](), dict[tuple[str, str], set[str]]()
+    found = list[Late]()
+    fills: dict[tuple[str, str], dict[str, str]] = {}  # by (session, order): home and strategy
     moves: list[tuple[Booking, str]] = []
     for booking in bookings:
         if isinstance(booking.record, r.OrderMoved):
@@ -94,13 +94,14 @@ def late_bookings(terms: Sequence[Term], bookings: Iterable[Booking]) -> list[La
         if isinstance(booking.record, r.FillBooked):
             homes[booking.record.execution_id, booking.record.strategy] = home
             of_order = booking.session_id, booking.record.client_order_id
-            fills.setdefault(of_order, set()).add(home)
+            fills.setdefault(of_order, {})[home] = booking.record.strategy
         if home != booking.session_id:
             found.append(_late(terms, booking, booking.record.strategy, home))
     for move, order_id in moves:
-        where = fills.get((move.session_id, order_id), set())
+        where = fills.get((move.session_id, order_id), {})
         if len(where) == 1 and move.session_id not in where:
-            found.append(_late(terms, move, strategy_of(order_id), next(iter(where))))
+            ((home, strategy),) = where.items()
+            found.append(_late(terms, move, strategy, home))
     return sorted(found, key=lambda late: late.booking.seq)
 
 

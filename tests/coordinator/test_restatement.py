@@ -20,6 +20,7 @@ from coordinator.core.orders import OrderStatus
 from coordinator.core.values import MINUTE
 from coordinator.readers import read_status, session_sources
 from tests.coordinator.bench import DAY, OPEN, Bench, D, bust, order_id, report, spec
+from tests.coordinator.test_busts import replaced
 from tests.coordinator.test_readers import keep
 from tests.coordinator.test_statement import DAYS, TOMORROW, check_identities, ended
 from warehouse import Store, load_session
@@ -75,9 +76,9 @@ def a_house(*more: StrategySpec, first_fill: str = "50") -> House:
     return House(bench, [])
 
 
-def late_fill(house: House, number: int, qty: str, price: str, at_minute: int = 1) -> None:
+def late_fill(house: House, name: str, qty: str, price: str, at_minute: int = 1) -> None:
     """The broker tells of an execution of the first day's order that was thought dead."""
-    order = house.bench.books.order(order_id("A", number))
+    order = house.bench.books.order(name)
     at = OPEN + at_minute * MINUTE
     total = order.booked_qty + D(qty)
     one = m.Execution("late", D(qty), D(price), total, at)
@@ -87,13 +88,21 @@ def late_fill(house: House, number: int, qty: str, price: str, at_minute: int = 
 
 def a_late_buy_before_the_next_open(house: House) -> None:
     house.next_day(TOMORROW)
-    late_fill(house, 1, "50", "101")
+    late_fill(house, order_id("A", 1), "50", "101")
+    house.bench.minute(1440, {"SPY": "112"})
+
+
+def a_late_buy_of_the_order_that_a_human_put_in_its_place(house: House) -> None:
+    new = replaced(house.bench, house.bench.books.order(order_id("A", 1)), "50", "by-hand")
+    house.bench.update(new, OrderStatus.CANCELED, "0")
+    house.next_day(TOMORROW)
+    late_fill(house, "by-hand", "50", "101", at_minute=3)
     house.bench.minute(1440, {"SPY": "112"})
 
 
 def a_late_rest_of_a_buy(house: House) -> None:
     house.next_day(TOMORROW)
-    late_fill(house, 1, "30", "101")
+    late_fill(house, order_id("A", 1), "30", "101")
     house.bench.minute(1440, {"SPY": "112"})
 
 
@@ -102,7 +111,7 @@ def a_late_sale_at_noon_of_the_next_day(house: House) -> None:
     house.bench.update(house.bench.order("A", 2), OrderStatus.CANCELED, "0")
     house.next_day(TOMORROW)
     house.bench.minute(1440, {"SPY": "112"})
-    late_fill(house, 2, "20", "109", at_minute=6)
+    late_fill(house, order_id("A", 2), "20", "109", at_minute=6)
     house.bench.minute(1441, {"SPY": "113"})
 
 
@@ -135,6 +144,11 @@ def a_fee_that_is_listed_on_the_next_day(house: House) -> None:
 STORIES: list[tuple[Callable[[House], None], str, dict[str, str]]] = [
     # what was told late; how much was filled in time; what the first day then says
     (a_late_buy_before_the_next_open, "0", {"end": "10450", "realized": "0", "fills": "1"}),
+    (
+        a_late_buy_of_the_order_that_a_human_put_in_its_place,
+        "0",
+        {"end": "10450", "realized": "0", "fills": "1"},
+    ),
     (a_late_rest_of_a_buy, "20", {"end": "10470", "realized": "0", "fills": "2"}),
     (a_late_sale_at_noon_of_the_next_day, "50", {"end": "10450", "realized": "180", "fills": "2"}),
     (a_bust_on_the_next_day, "50", {"end": "10000", "realized": "0", "fills": "2"}),
