@@ -17,7 +17,7 @@ import pandas as pd
 
 from benchmarks import backtest
 from benchmarks.peers.engines import rules
-from benchmarks.peers.engines.common import Report, Work, report
+from benchmarks.peers.engines.common import Fills, Work, report
 from coordinator.backtest import Backtest, BacktestOptions, Means, PlayedSession
 from coordinator.core.values import MINUTE, Bar
 from coordinator.strategies import Strategy, register
@@ -124,7 +124,7 @@ def _play_compiled(test: Backtest) -> list[PlayedSession]:
     return _play(test, Means.COMPILED)
 
 
-def _fills(work: Work, sessions: list[PlayedSession]) -> Report:
+def _fills(work: Work, sessions: list[PlayedSession]) -> Fills:
     places = {start: at for at, start in enumerate(pd.to_datetime(work.starts, utc=True))}
     for session in sessions:
         row: Any

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import talib
 
-from benchmarks.peers.engines.common import Report, Work, report
+from benchmarks.peers.engines.common import Fills, Work, report
 
 SHARE = 1 / 1.01
 Run = Callable[[], Any]
@@ -115,7 +115,7 @@ def play(ready: list[Run]) -> list[Any]:
     return [run() for run in ready]
 
 
-def fills_of(_work: Work, played: list[Any]) -> Report:
+def fills_of(_work: Work, played: list[Any]) -> Fills:
     """The fills of closed and open trades."""
     for number, result in enumerate(played):
         strategy = result["_strategy"]

@@ -9,7 +9,7 @@ from typing import Any
 import backtrader as bt
 import pandas as pd
 
-from benchmarks.peers.engines.common import Report, Work, report
+from benchmarks.peers.engines.common import Fills, Work, report
 
 
 class Rule(bt.Strategy):
@@ -116,7 +116,7 @@ def play(ready: list[bt.Cerebro]) -> list[Rule]:
     return [cerebro.run()[0] for cerebro in ready]
 
 
-def fills_of(_work: Work, played: list[Rule]) -> Report:
+def fills_of(_work: Work, played: list[Rule]) -> Fills:
     """The fills that the strategies noted."""
     for number, rule in enumerate(played):
         for bar, size, price in rule.fills:

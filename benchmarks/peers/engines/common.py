@@ -19,7 +19,7 @@ from benchmarks.peers.engines.process import peak_mib, say
 
 Ready = TypeVar("Ready")
 Played = TypeVar("Played")
-Report: TypeAlias = Iterable[tuple[int, int, float, float]]
+Fills: TypeAlias = Iterable[tuple[int, int, float, float]]
 """Fills: strategy number, bar index, lots bought (negative if sold), and the price in cents."""
 CENTS = 100
 
@@ -79,7 +79,7 @@ def report(
     engine: str,
     prepare: Callable[[Work], Ready],
     play: Callable[[Ready], Played],
-    fills: Callable[[Work, Played], Report],
+    fills: Callable[[Work, Played], Fills],
     *,
     warm: Callable[[Ready], Played] | None = None,
     lots: int = 1,
@@ -113,7 +113,7 @@ def report(
     say(result)
 
 
-def merged(fills: Report) -> list[list[int]]:
+def merged(fills: Fills) -> list[list[int]]:
     """Strategy, bar, lots and lots x cents, in order; an order's partial fills are one."""
     sums: dict[tuple[int, int], list[float]] = {}
     for number, bar, lots, cents in fills:

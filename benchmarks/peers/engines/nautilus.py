@@ -12,7 +12,7 @@ from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
-from benchmarks.peers.engines.common import Report, Work, report
+from benchmarks.peers.engines.common import Fills, Work, report
 from benchmarks.peers.engines.nautilus_parts import MINUTE_NS, Ready, Row, Trader, prepared
 
 
@@ -37,7 +37,7 @@ def play(ready: Ready) -> list[Trader]:
     return traders
 
 
-def fills_of(_work: Work, played: list[Trader]) -> Report:
+def fills_of(_work: Work, played: list[Trader]) -> Fills:
     """The fills that the strategies received."""
     for number, trader in enumerate(played):
         for bar, shares, cents in trader.fills:

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 import vectorbt as vbt
 
-from benchmarks.peers.engines.common import Report, Work, report
+from benchmarks.peers.engines.common import Fills, Work, report
 
 vbt.settings["engine"] = "rust"
 RSI = vbt.IndicatorFactory.from_talib("RSI")
@@ -88,7 +88,7 @@ def adaptive(ready: Prepared) -> np.ndarray:
     return signal
 
 
-def fills_of(_work: Work, orders: np.ndarray) -> Report:
+def fills_of(_work: Work, orders: np.ndarray) -> Fills:
     """The fills from the records."""
     for order in orders:
         sign = 1 if order["side"] == 0 else -1

@@ -17,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 
-from benchmarks.peers.engines.common import CENTS, Report, Work, report
+from benchmarks.peers.engines.common import CENTS, Fills, Work, report
 from benchmarks.peers.engines.rules import rule_of
 
 FOLDER = tempfile.TemporaryDirectory()
@@ -162,7 +162,7 @@ def play(ready: Callable[[], list[Trader]]) -> list[Trader]:
     return ready()
 
 
-def fills_of(_work: Work, played: list[Trader]) -> Report:
+def fills_of(_work: Work, played: list[Trader]) -> Fills:
     """The fills that the traders booked."""
     for number, trader in enumerate(played):
         for bar, shares, cents in trader.fills:
