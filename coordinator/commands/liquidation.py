@@ -16,7 +16,6 @@ from coordinator.commands.accounts import Account, Operator, Reach, mode_of
 from coordinator.core import records as r
 from coordinator.core.flat import Held, sellable
 from coordinator.core.operator import in_words
-from coordinator.core.sequences import strategy_of
 from coordinator.core.setup import Setup
 from coordinator.core.values import exactly
 from coordinator.errors import BrokerError, OperatorError, SafetyRefusal
@@ -106,7 +105,8 @@ def remainder_of(
         except BrokerError as error:
             problem = str(error)
     books = account.books
-    orders = tuple(o for o in books.neighbours.orders if only is None or strategy_of(o) in only)
+    others = books.neighbours
+    orders = tuple(o for o in others.orders if only is None or others.owner_of(o) in only)
     frozen = tuple(sorted(books.frozen))
     return Remainder(account.number, tuple(found), orders, frozen=frozen, problem=problem)
 
@@ -126,7 +126,8 @@ def _act(
     Returns what prevented it, or ''.
     """
     problem = ""
-    strategies = {h.strategy for h in left.held} | {strategy_of(o) for o in left.orders}
+    strategies = {h.strategy for h in left.held}
+    strategies |= {account.books.neighbours.owner_of(o) for o in left.orders}
     owners = {account.owners[name] for name in strategies if name in account.owners}
     for coordinator in sorted(owners):
         own = [name for name, owner in account.owners.items() if owner == coordinator]

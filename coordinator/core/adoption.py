@@ -15,7 +15,6 @@ from decimal import Decimal
 
 from coordinator.core import records as r
 from coordinator.core.books import FUNDING, Books
-from coordinator.core.sequences import strategy_of
 from coordinator.core.values import COIN, UNASSIGNED, ZERO, exactly
 
 
@@ -156,8 +155,8 @@ def _against(
 def _is_ordering(books: Books, strategy: str, symbol: str) -> bool:
     if any(order.symbol == symbol for order in books.orders.open_of(strategy)):
         return True
-    others = books.neighbours.orders.items()
-    return any(t == symbol and strategy_of(name) == strategy for name, t in others)
+    others = books.neighbours
+    return any(t == symbol and others.owner_of(o) == strategy for o, t in others.orders.items())
 
 
 def _too_much(books: Books, plan: Plan, recipients: Mapping[str, Recipient]) -> Iterator[str]:

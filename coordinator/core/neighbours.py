@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from coordinator.core import records as r
 from coordinator.core.orders import PHASE, Phase
+from coordinator.core.sequences import strategy_of
 from coordinator.core.values import UNASSIGNED
 
 
@@ -20,8 +21,8 @@ class Neighbours:
     open until the order in its place is theirs."""
     _at_broker: set[str] = field(default_factory=set)
     """The broker's ids of their orders."""
-    _adopted: set[str] = field(default_factory=set)
-    """Client order ids of the orders that replaced theirs; these may have any form."""
+    _adopted: dict[str, str] = field(default_factory=dict)
+    """The strategies of the orders that replaced theirs, by client order id, of any form."""
 
     def may_move(self, symbol: str) -> bool:
         """Whether an open order of theirs can change the position in a ticker, or cash for ''."""
@@ -35,6 +36,10 @@ class Neighbours:
         """Whether an order replaced one of theirs, known to the broker as `replaces`."""
         return client_order_id in self._adopted or replaces in self._at_broker
 
+    def owner_of(self, client_order_id: str) -> str:
+        """The strategy of one of their orders."""
+        return self._adopted.get(client_order_id) or strategy_of(client_order_id)
+
     def apply(self, record: r.Record) -> None:
         """Take in a record that one of them wrote."""
         match record:
@@ -46,7 +51,7 @@ class Neighbours:
             case r.OrderMoved():
                 self._move(record)
             case r.OrderAdopted():
-                self._adopted.add(record.client_order_id)
+                self._adopted[record.client_order_id] = self.owner_of(record.replaces)
                 self._at_broker.add(record.broker_order_id)
                 if ticker := self.orders.pop(record.replaces, ""):
                     self.orders[record.client_order_id] = ticker

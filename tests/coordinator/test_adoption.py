@@ -26,7 +26,7 @@ from coordinator.core.adoption import (
 from coordinator.core.books import Books
 from coordinator.core.codec import decode, encode
 from coordinator.core.statement import statement
-from coordinator.core.values import UNASSIGNED
+from coordinator.core.values import UNASSIGNED, Reason, Side
 from tests.coordinator.bench import OPEN, Bench, bar, spec
 
 D = Decimal
@@ -225,6 +225,14 @@ def ordering_elsewhere(made: Bench) -> Market:
     return MARKET
 
 
+def ordering_elsewhere_by_hand(made: Bench) -> Market:
+    order = "Alpha.2026-03-17.1"
+    buy = r.OrderIntended(OPEN, order, "Alpha", "SPY", Side.BUY, D(1), D(100), Reason.SIGNAL, True)
+    for record in (buy, r.OrderAdopted(OPEN, "by-hand", order, "broker-by-hand", D(2))):
+        made.books.apply_foreign(record)
+    return MARKET
+
+
 AGAINST: Mapping[str, tuple[Any, Move, str]] = {
     "the account is killed": (killed, NOTHING, "the account is killed"),
     "the strategy is being sold": (leaving, NOTHING, "moves[0]: Alpha is flattened"),
@@ -236,6 +244,11 @@ AGAINST: Mapping[str, tuple[Any, Move, str]] = {
     ),
     "the strategy has an open order": (ordering, NOTHING, "Alpha has an open order on SPY"),
     "its coordinator has": (ordering_elsewhere, NOTHING, "Alpha has an open order on SPY"),
+    "a human replaced its order": (
+        ordering_elsewhere_by_hand,
+        NOTHING,
+        "Alpha has an open order on SPY",
+    ),
     "a human has an open order": (
         lambda _: replace(MARKET, busy={"SPY"}),
         NOTHING,
