@@ -13,9 +13,10 @@ from pathlib import Path
 
 from coordinator.core import records as r
 from coordinator.core.books import Books
+from coordinator.core.neighbours import joining
 from coordinator.core.risk import Asset
 from coordinator.core.session import Hours
-from coordinator.core.values import UNASSIGNED, exactly, is_crypto
+from coordinator.core.values import exactly, is_crypto
 from coordinator.errors import (
     BrokerError,
     BrokerRejected,
@@ -171,9 +172,8 @@ class Account:
             record = entry.record
             self.newest_at = record.at
             if isinstance(record, r.SessionOpened):
-                self.opened.pop(entry.coordinator, None)
+                names = joining(record, self.opened.pop(entry.coordinator, None))
                 self.opened[entry.coordinator] = record
-                names = (o.strategy for o in record.openings if o.strategy != UNASSIGNED)
                 self.owners.update(dict.fromkeys(names, entry.coordinator))
             if entry.coordinator == self.seen_by:
                 self.books.apply(record)

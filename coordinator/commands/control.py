@@ -18,6 +18,7 @@ from coordinator.config_text import unknown
 from coordinator.core import operator as requests
 from coordinator.core import records as r
 from coordinator.core.messages import Act, Answer, OperatorAsked
+from coordinator.core.neighbours import joining
 from coordinator.core.values import UNASSIGNED
 from coordinator.errors import JournalDamaged, MultiTraderError, OperatorError, StorageError
 from coordinator.shell.control_client import ask
@@ -153,10 +154,11 @@ def _within(account: str | None, coordinator: str | None) -> str:
 
 def _books(path: Path) -> Sequence[Book]:
     """The books of an account's strategies, each with the coordinator that opened it last."""
-    owners: dict[str, str] = {}
+    owners, opened = dict[str, str](), dict[str, r.SessionOpened]()
     for entry in read_kinds(path, r.SessionOpened):
         if isinstance(entry.record, r.SessionOpened):
-            names = (o.strategy for o in entry.record.openings if o.strategy != UNASSIGNED)
+            names = joining(entry.record, opened.get(entry.coordinator))
+            opened[entry.coordinator] = entry.record
             owners.update(dict.fromkeys(names, entry.coordinator))
     return [Book(path, coordinator, name) for name, coordinator in owners.items()]
 

@@ -157,9 +157,8 @@ class Books:
             case r.OrderIntended() | r.EntryDenied():
                 self._use_id(record.client_order_id)
             case r.SessionOpened():
-                for opening in record.openings:
-                    if opening.strategy != UNASSIGNED:
-                        self.days.pop(opening.strategy, None)  # it is run there now
+                for name in self.neighbours.open(record):
+                    self.days.pop(name, None)  # it is run there now
             case _:
                 pass
 
@@ -196,7 +195,7 @@ class Books:
         """Begin a session, or add strategies to the one that runs.
 
         If no earlier record was applied, the record itself restores all books and open orders.
-        Otherwise the books are newer than it: another coordinator may have written meanwhile.
+        Otherwise the books are newer, but orders that another coordinator sent are ours from here.
         """
         alone = not self.account
         same = self.session is not None and self.session.session_id == record.session_id
@@ -212,11 +211,12 @@ class Books:
                 self._restore(opening)
             if opening.strategy not in begun:
                 self._begin_day(opening)
-        if alone:
-            for order in record.orders:
-                self.orders.add(order.revived())
-        elif not same:
+        if not same:
             self._forget_old_orders(record.at)
+        for order in record.orders:
+            if order.client_order_id not in self.orders:
+                self.orders.add(order.revived())
+                self.neighbours.orders.pop(order.client_order_id, None)
 
     def _forget_leaps(self) -> None:
         """Unfreeze price leaps: a new session fetches adjusted history, which has none."""

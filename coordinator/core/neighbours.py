@@ -10,6 +10,17 @@ from coordinator.core.sequences import strategy_of
 from coordinator.core.values import UNASSIGNED
 
 
+def joining(opened: r.SessionOpened, before: r.SessionOpened | None) -> set[str]:
+    """The strategies that join with an opening; `before` is the same coordinator's last one.
+
+    A session that is opened again names all that it has run, and some may be run elsewhere by now.
+    """
+    names = {opening.strategy for opening in opened.openings}
+    if before is not None and before.session_id == opened.session_id:
+        names -= {opening.strategy for opening in before.openings}
+    return names - {UNASSIGNED}
+
+
 @dataclass(slots=True)
 class Neighbours:
     """The other coordinators' strategies and open orders."""
@@ -23,6 +34,8 @@ class Neighbours:
     """The broker's ids of their orders."""
     _adopted: dict[str, str] = field(default_factory=dict)
     """The strategies of the orders that replaced theirs, by client order id, of any form."""
+    _opened: dict[str, r.SessionOpened] = field(default_factory=dict)
+    """The last opening of each of them, by its name."""
 
     def may_move(self, symbol: str) -> bool:
         """Whether an open order of theirs can change the position in a ticker, or cash for ''."""
@@ -55,11 +68,15 @@ class Neighbours:
                 self._at_broker.add(record.broker_order_id)
                 if ticker := self.orders.pop(record.replaces, ""):
                     self.orders[record.client_order_id] = ticker
-            case r.SessionOpened():
-                self.strategies.update(o.strategy for o in record.openings)
-                self.strategies.discard(UNASSIGNED)
             case _:
                 pass
+
+    def open(self, opened: r.SessionOpened) -> set[str]:
+        """Take in that one of them opens a session; returns the strategies that it runs now."""
+        names = joining(opened, self._opened.get(opened.coordinator))
+        self._opened[opened.coordinator] = opened
+        self.strategies |= names
+        return names
 
     def _move(self, record: r.OrderMoved) -> None:
         if PHASE[record.status] is Phase.DONE and not record.replaced_by:

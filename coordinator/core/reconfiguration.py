@@ -6,7 +6,7 @@ that is gone keeps its book, and what is to be sold of it is remembered until it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -18,6 +18,7 @@ from coordinator.core.lane import StrategySpec
 from coordinator.core.mending import mended
 from coordinator.core.reload import Difference, Reload, Removal, traded
 from coordinator.core.values import exactly, is_unseen
+from coordinator.errors import SafetyRefusal
 
 RESTART = "restart"
 """The author of a change that was made while no process ran."""
@@ -43,10 +44,14 @@ class Continuation:
         """The continuation with these strategies; call it before transfers are applied.
 
         Without `edited`, the openings describe the strategies as before.
+
+        Raises:
+            SafetyRefusal: a strategy cannot join this session.
         """
         named = {spec.name: spec for spec in specs if edited}
         kept = tuple(_described(one, named.get(one.strategy)) for one in session.openings)
         known = {one.strategy for one in kept}
+        _check_joining(books, known, specs)
         joining = tuple(Baseline.of(books, spec) for spec in specs if spec.name not in known)
         return cls(session, kept, joining)
 
@@ -60,6 +65,23 @@ class Continuation:
             marks=held_marks(books),
             orders=open_orders(books),
         )
+
+
+def _check_joining(books: Books, known: Collection[str], specs: Sequence[StrategySpec]) -> None:
+    """Check what another coordinator has run; `known` are the session's strategies so far."""
+    sent = {books.neighbours.owner_of(order): order for order in books.neighbours.orders}
+    for name in (spec.name for spec in specs):
+        if name in known and name not in books.days:
+            raise SafetyRefusal(
+                f"{name} has been run by another coordinator since this session opened, and a"
+                " session has a strategy's day once. Run it there, in the next session, or in a"
+                " configuration of another name."
+            )
+        if name in sent:
+            raise SafetyRefusal(
+                f"{name} may have an order open that another coordinator sent ({sent[name]}): stop"
+                " this session and start it again, which settles that."
+            )
 
 
 def found_at_restart(
@@ -90,7 +112,8 @@ def change_session(
     """Make a session that trades go on as it is asked to; `keep` applies and keeps a record.
 
     Raises:
-        SafetyRefusal: UNASSIGNED does not hold the cash that is asked for; nothing has changed.
+        SafetyRefusal: UNASSIGNED does not hold the cash that is asked for, or a strategy cannot
+            join this session; nothing has changed.
     """
     session, specs = books.session, difference.new
     assert session is not None, "a session that trades was opened"

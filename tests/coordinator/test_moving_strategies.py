@@ -1,0 +1,324 @@
+"""A strategy moves from one coordinator to another, perhaps on, while an order of it is open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from coordinator.commands.accounts import Account as OperatorsAccount
+from coordinator.commands.accounts import Operator
+from coordinator.commands.control import find
+from coordinator.core import messages as m
+from coordinator.core import records as r
+from coordinator.core.reload import Reload, Removal
+from coordinator.core.session import SessionPlan
+from coordinator.core.setup import Setup
+from coordinator.core.values import UNASSIGNED
+from coordinator.errors import SafetyRefusal
+from coordinator.readers import session_sources
+from coordinator.shell.agreement import Settling, differences
+from coordinator.shell.journal import Journal
+from coordinator.shell.startup import replay
+from coordinator.shell.watchdog import Depth
+from tests.coordinator.bench import DAY, MIDNIGHT, OPEN, PLAN, D, asset
+from tests.proof.seat import ACCOUNT, Board, Rest, Seat, minute_bars, spec
+from tests.proof.truth import NANO, Ticket, Truth, told
+from warehouse import Store, load_session
+
+ONE_DAY = timedelta(days=1)
+TODAY = SessionPlan(DAY, None, PLAN.crypto_day, MIDNIGHT)
+TOMORROW = SessionPlan(DAY + ONE_DAY, None, MIDNIGHT, MIDNIGHT + ONE_DAY)
+COIN = "BTC/USD"
+
+
+class Account:
+    """Coordinator X runs A and B; a part of A's order is executed and booked, the rest is open."""
+
+    def __init__(self, folder: Path) -> None:
+        self.now = OPEN
+        self._folder = folder
+        self._truth = Truth(100_000 * NANO * NANO)
+        self._rest = Rest(self._truth, lambda: self.now, cents=False)
+        self.path = folder / ACCOUNT / "journal.db"
+        self.path.parent.mkdir()
+        self._seats: list[Seat] = []
+        self.x = self.start("X", "AB", {("A", COIN): 1})
+        self.now += timedelta(seconds=61)
+        self.x.take(minute_bars(OPEN, {COIN: 100 * NANO}, [COIN]))
+        (order,) = (c for c in self.x.wire if isinstance(c, m.SubmitOrder))
+        self.id = order.client_order_id
+        self._ticket: Ticket = self._truth.accept(self.id, "A", COIN, 1, 180 * NANO, self.now)
+        self.execute(50 * NANO)
+        self.stream(self.x)
+
+    def start(
+        self,
+        coordinator: str,
+        strategies: str,
+        board: Board | None = None,
+        *,
+        tomorrow: bool = False,
+    ) -> Seat:
+        """A coordinator of these strategies, a letter each."""
+        specs = [spec(name, (COIN,), board or {}, "20000") for name in strategies]
+        plan = TOMORROW if tomorrow else TODAY
+        seat = Seat(coordinator, specs, self.path, self._rest, plan, crossing=False)
+        self._seats.append(seat)
+        assert seat.start(self.now, lambda _: None), seat.refused
+        return seat
+
+    def end(self, seat: Seat) -> None:
+        """A coordinator ends in order, whatever is open."""
+        assert seat._journal is not None
+        settling = Settling(seat.books, seat._journal, self._rest, lambda _: None)  # type: ignore[arg-type]
+        settling.end_unfinished(self.now)
+        seat.stop()
+        self.now += timedelta(minutes=3)
+
+    def reload(self, seat: Seat, strategies: str) -> m.Answer:
+        """A coordinator is to go on with these strategies."""
+        specs = tuple(spec(name, (COIN,), {}, "20000") for name in strategies)
+        setup = Setup(seat.name, "paper", "iex", "another", specs=specs)
+        reload = Reload(self.now, "me", setup, Removal.DORMANT, {COIN: asset(COIN)})
+        assert seat.engine is not None
+        outcome = seat.engine.handle(reload)
+        seat._commit(outcome)
+        assert outcome.answer is not None
+        return outcome.answer
+
+    def execute(self, qty: int = 0) -> None:
+        """The broker fills what is left of A's order, or a part of it."""
+        self.now += timedelta(seconds=10)
+        self._truth.execute(self._ticket, qty or self._ticket.left, 100 * NANO, self.now)
+
+    def stream(self, seat: Seat) -> None:
+        """The stream tells of the newest execution."""
+        execution = self._truth.deals[-1].told("stream")
+        seat.take(told(self._ticket, self.now, execution))
+
+    def look(self, seat: Seat) -> None:
+        """A look at the account finds the newest execution."""
+        seat.look(Depth.ACCOUNT)
+        seat.take(seat.answers.pop())
+
+    def ask(self, seat: Seat) -> None:
+        """The open order is looked up."""
+        for update in self._rest.evidence(self._ticket):
+            seat.take(update)
+
+    def check(self, *seats: Seat) -> None:
+        """What was executed is in A's book once, and nothing is open."""
+        bought = Decimal(sum(deal.units for deal in self._truth.deals)).scaleb(-9)
+        held = {one.symbol: one.qty for one in self._rest.positions()}
+        seen = m.AccountSeen(self.now, 0, self._rest.account().cash, held, (), ())
+        for seat in seats:
+            seat.poll(self.now)
+            assert seat.books.ledger["A"].positions[COIN].qty == bought
+            assert not seat.books.ledger[UNASSIGNED].positions
+            assert not differences(seat.books, seen)
+            assert not seat.books.orders.open()
+            assert not seat.books.neighbours.orders
+
+    def check_sessions(self) -> None:
+        """The warehouse takes every session."""
+        for seat in self._seats:
+            seat.stop()
+        with Store.open(":memory:") as store:
+            loaded = [load_session(store, source) for source in session_sources(self._folder)]
+        assert [result.message for result in loaded if result.status != "loaded"] == []
+
+    def stop(self) -> None:
+        """Nobody runs any more."""
+        for seat in self._seats:
+            seat.stop()
+
+
+@pytest.fixture
+def account(tmp_path: Path) -> Iterator[Account]:
+    made = Account(tmp_path)
+    yield made
+    made.stop()
+
+
+def crashes(account: Account) -> Sequence[Seat]:
+    account.x.stop()
+    account.now += timedelta(minutes=3)
+    return ()
+
+
+def ends(account: Account) -> Sequence[Seat]:
+    account.end(account.x)
+    return ()
+
+
+def runs_on_without_it(account: Account) -> Sequence[Seat]:
+    account.end(account.x)
+    return [account.start("X", "B")]
+
+
+def filled_before(account: Account, others: Sequence[Seat]) -> Seat:
+    account.execute()
+    return account.start("Y", "AC")
+
+
+def told_by_the_stream(account: Account, others: Sequence[Seat]) -> Seat:
+    seat = account.start("Y", "AC")
+    account.execute()
+    for one in (*others, seat):
+        account.stream(one)
+    return seat
+
+
+def found_by_a_look(account: Account, others: Sequence[Seat]) -> Seat:
+    seat = account.start("Y", "AC")
+    account.execute()
+    for one in (seat, *others):
+        account.look(one)
+    return seat
+
+
+def found_in_the_next_session(account: Account, others: Sequence[Seat]) -> Seat:
+    seat = account.start("Y", "AC")
+    for one in (seat, *others):
+        account.end(one)
+    account.now += ONE_DAY
+    account.execute()
+    return account.start("Y", "AC", tomorrow=True)
+
+
+@pytest.mark.parametrize("fate", [crashes, ends, runs_on_without_it])
+@pytest.mark.parametrize(
+    "how", [filled_before, told_by_the_stream, found_by_a_look, found_in_the_next_session]
+)
+def test_the_fill_of_an_order_under_way_reaches_the_strategy_once_whoever_hears_of_it(
+    account: Account,
+    fate: Callable[[Account], Sequence[Seat]],
+    how: Callable[[Account, Sequence[Seat]], Seat],
+) -> None:
+    others = fate(account)
+    seat = how(account, others)
+    for one in others:
+        if one.alive:
+            account.ask(one)
+    account.check(seat, *(one for one in others if one.alive))
+    is_next = how is found_in_the_next_session
+    for one in (seat, *others):
+        one.stop()
+    account.check(*(account.start(n, s, tomorrow=is_next) for n, s in (("Y", "AC"), ("X", "B"))))
+    account.check_sessions()
+
+
+@pytest.mark.parametrize("halt", [r.Killed, r.FlattenRequested])
+def test_an_order_under_way_is_cancelled_by_a_halt_and_what_it_fills_first_is_the_strategys(
+    account: Account, halt: type[r.Record]
+) -> None:
+    assert account.x._journal is not None
+    strategy = ["A"] if halt is r.FlattenRequested else []
+    account.x._journal.append(account.x.session, [halt(account.now, *strategy, "me")])  # type: ignore[call-arg]
+    account.end(account.x)
+    seat = account.start("Y", "AC")
+    assert [c.client_order_id for c in seat.wire if isinstance(c, m.CancelOrder)] == [account.id]
+    account.execute()
+    account.stream(seat)
+    (sale,) = seat.books.orders.open()
+    assert (sale.strategy, sale.qty) == ("A", D("179.55"))
+    assert not seat.books.ledger[UNASSIGNED].positions
+
+
+@pytest.mark.parametrize("tell", [Account.stream, Account.look, Account.ask, None])
+def test_a_strategy_that_the_second_one_gave_up_as_well_still_gets_its_fill(
+    account: Account, tell: Callable[[Account, Seat], None] | None
+) -> None:
+    account.end(account.x)
+    account.end(account.start("Y", "AC"))
+    account.now += ONE_DAY
+    if tell is None:
+        account.execute()
+    seat = account.start("Y", "C", tomorrow=True)
+    if tell is not None:
+        account.execute()
+        tell(account, seat)
+    account.check(seat)
+    account.check(account.start("Z", "D", tomorrow=True))
+    account.check_sessions()
+
+
+def test_a_kill_that_acts_for_the_second_one_finds_the_order_that_the_first_one_sent(
+    account: Account,
+) -> None:
+    account.end(account.x)
+    account.end(account.start("Y", "AC"))
+    journal = Journal(account.path, ACCOUNT, "Y")
+    books, _ = replay(journal, "Y")
+    journal.close()
+    assert [order.client_order_id for order in books.orders.open()] == [account.id]
+    assert not books.neighbours.may_move("")
+
+
+def test_a_strategy_with_an_order_under_way_joins_by_a_start_and_not_by_a_reload(
+    account: Account,
+) -> None:
+    seat = account.start("Y", "C")
+    account.end(account.x)
+    seat.poll(account.now)
+    refused = account.reload(seat, "AC")
+    assert not refused.done
+    assert f"A may have an order open that another coordinator sent ({account.id})" in refused.said
+    account.execute()
+    account.stream(seat)
+    account.end(seat)
+    account.check(account.start("Y", "AC"))
+    account.check_sessions()
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_strategy_that_joins_the_first_one_does_not_take_the_moved_one_from_the_second(
+    account: Account, restarts: bool, tmp_path: Path
+) -> None:
+    account.end(account.x)
+    first = account.start("X", "B")
+    seat = account.start("Y", "AC")
+    first.poll(account.now)
+    if restarts:
+        first.stop()
+        first = account.start("X", "BD")
+    else:
+        assert account.reload(first, "BD").done
+    seat.poll(account.now)
+    account.execute()
+    account.stream(seat)
+    seat.take(minute_bars(account.now, {COIN: 100 * NANO}, [COIN]))
+    account.ask(first)
+    account.check(seat, first)
+    seat.stop()
+    account.check(account.start("Y", "AC"))
+    with OperatorsAccount.open(account.path) as seen:
+        assert seen.owners == {"A": "Y", "B": "X", "C": "Y", "D": "X"}
+    operator = Operator(tmp_path, {}, "me", print)
+    assert find(operator, "A").coordinator == "Y"
+    account.check_sessions()
+
+
+def test_a_strategy_comes_back_in_the_next_session_and_not_in_the_one_that_it_left(
+    account: Account,
+) -> None:
+    account.end(account.x)
+    first = account.start("X", "B")
+    account.end(account.start("Y", "AC"))
+    first.poll(account.now)
+    refused = account.reload(first, "AB")
+    assert not refused.done
+    assert "A has been run by another coordinator since this session opened" in refused.said
+    account.end(first)
+    with pytest.raises(SafetyRefusal, match="A has been run by another coordinator"):
+        account.start("X", "AB")
+    account.now += ONE_DAY
+    account.execute()
+    back = account.start("X", "AB", tomorrow=True)
+    back.take(minute_bars(account.now, {COIN: 100 * NANO}, [COIN]))
+    account.check(back)
+    account.check_sessions()
