@@ -15,7 +15,7 @@ from typing import assert_never
 
 from coordinator.core.marks import Marks
 from coordinator.core.records import ActivityBooked, ActivityKind, FillBooked, Holding
-from coordinator.core.values import ATTO, UNASSIGNED, ZERO
+from coordinator.core.values import ATTO, UNASSIGNED, ZERO, is_crypto, storable
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +49,15 @@ class SubAccount:
     fees: Decimal = ZERO
 
     def market_value(self, marks: Mapping[str, Decimal]) -> Decimal:
-        """Positions at `marks`; one without a mark counts at cost."""
+        """Positions at `marks`; one without a mark counts at cost.
+
+        Each is rounded as it is stored: a pair's close may have more than nine decimals.
+        """
         total = ZERO
         for symbol, position in self.positions.items():
             mark = marks.get(symbol)
-            total += position.cost if mark is None else position.qty * mark
+            value = position.cost if mark is None else position.qty * mark
+            total += storable(value) if is_crypto(symbol) else value
         return total
 
     def book(

@@ -47,6 +47,7 @@ COIN = Decimal("1e-9")
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Amount = TypeVar("Amount", Decimal, Decimal | None)
 
 
 def exactly(function: Callable[P, R]) -> Callable[P, R]:
@@ -66,7 +67,7 @@ def exactly(function: Callable[P, R]) -> Callable[P, R]:
     return inside
 
 
-def storable(value: Decimal | None) -> Decimal | None:
+def storable(value: Amount) -> Amount:
     """The value rounded half-even to ATTO, where it is written with more places than that.
 
     A volume or a vwap that a feed computed in floats may be: 0.0064248423304057445.

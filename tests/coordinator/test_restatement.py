@@ -319,3 +319,20 @@ def test_the_average_of_an_order_counts_what_filled_the_day_before_when_the_rest
     with Store.open(":memory:") as store:
         results = [load_session(store, source) for source in session_sources(tmp_path)]
         assert [result.message for result in results if result.status != "loaded"] == []
+
+
+def test_a_coin_whose_close_has_more_than_nine_decimals_is_loaded(tmp_path: Path) -> None:
+    coin = "SHIB/USD"
+    bench = Bench(spec("A", {(coin, 0): 1}, tickers=[coin], max_position_size="0.5"))
+    bench.minute(0, {coin: "0.0000123465"})
+    bench.fill(bench.order("A"), "0.000012347")
+    bench.minute(1, {coin: "0.0000123455"})
+    house = House(bench, [])
+    house.next_day(TOMORROW)
+    house.bench.minute(1440, {coin: "0.0000123475"})
+    house.keep(tmp_path)
+    with Store.open(":memory:") as store:
+        results = [load_session(store, source) for source in session_sources(tmp_path)]
+        assert [result.message for result in results if result.status != "loaded"] == []
+        summed = ask(store, "SELECT sum(net_pnl) FROM pnl_daily WHERE strategy = 'A'").rows
+        assert summed == ((house.bench.books.ledger.pnl("A"),),)
