@@ -100,6 +100,7 @@ def test_each_offers_json(command: Command, name: str) -> None:
     assert re.search(r"--json +Print .*JSON", command([name, "--help"]).out)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", DATA)
 def test_each_that_prints_data_prints_it_as_json_too(
     command: Command, tmp_path: Path, name: str
@@ -154,6 +155,7 @@ def completions(shell: Shell, line: str) -> list[str]:
     return done.stdout.split()
 
 
+@pytest.mark.thorough
 @pytest.mark.skipif(shutil.which("bash") is None, reason="bash is not installed")
 def test_bash_completes_commands_options_and_strategy_types(shell: Shell) -> None:
     assert completions(shell, "multi-trader va") == ["validate"]

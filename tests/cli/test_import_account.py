@@ -109,6 +109,7 @@ def test_positions_of_before_are_adopted_and_sold_on_the_strategys_own_signal(
     assert day["net_pnl"] == day["realized_pnl"] + day["unrealized_change"] - day["fees"]
 
 
+@pytest.mark.thorough
 def test_what_was_bought_by_hand_between_two_sessions_is_adopted_into_a_book_that_exists(
     at: Callable[..., Said], tmp_path: Path
 ) -> None:
@@ -156,6 +157,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.thorough
 def test_a_plan_that_cannot_be_carried_out_moves_nothing_and_says_all_that_stands_against_it(
     at: Callable[..., Said], tmp_path: Path
 ) -> None:

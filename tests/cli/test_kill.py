@@ -75,6 +75,7 @@ def kinds(folder: Path, *wanted: type[r.Record]) -> list[str]:
     return [type(e.record).__name__ for e in read_kinds(folder / ACCOUNT / JOURNAL, *wanted)]
 
 
+@pytest.mark.thorough
 def test_where_nobody_runs_the_command_itself_sells_what_strategies_hold_and_nothing_else(
     at: Callable[..., Said], tmp_path: Path
 ) -> None:
@@ -98,6 +99,7 @@ def test_where_nobody_runs_the_command_itself_sells_what_strategies_hold_and_not
 FLAT = "No strategy holds what could be sold, and nothing is open."
 
 
+@pytest.mark.thorough
 def test_a_coordinator_that_is_called_operator_is_got_out_like_any_other(
     at: Callable[..., Said], tmp_path: Path
 ) -> None:
@@ -109,6 +111,7 @@ def test_a_coordinator_that_is_called_operator_is_got_out_like_any_other(
         assert (killed.code, running.snapshot().positions) == (0, {}), killed
 
 
+@pytest.mark.thorough
 def test_the_command_sells_under_the_configuration_that_the_session_had_last(
     at: Callable[..., Said], tmp_path: Path
 ) -> None:
@@ -145,6 +148,7 @@ def test_what_the_command_sold_is_in_the_books_and_the_next_session_goes_on_from
     assert "killed" in reasons
 
 
+@pytest.mark.thorough
 def test_after_the_close_the_kill_stands_and_revive_is_refused_until_all_is_sold(
     at: Callable[..., Said], tmp_path: Path
 ) -> None:
@@ -163,6 +167,7 @@ def test_after_the_close_the_kill_stands_and_revive_is_refused_until_all_is_sold
     assert kinds(tmp_path, r.Killed, r.Revived) == ["Killed"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("keys", [True, False], ids=["broker gone", "no keys"])
 def test_the_kill_is_in_the_journal_even_if_the_broker_cannot_be_asked(
     keys: bool, at: Callable[..., Said], tmp_path: Path
@@ -180,6 +185,7 @@ def test_the_kill_is_in_the_journal_even_if_the_broker_cannot_be_asked(
     assert words in refused.err
 
 
+@pytest.mark.thorough
 def test_a_live_account_is_traded_by_the_command_itself_only_if_it_is_armed(
     at: Callable[..., Said], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

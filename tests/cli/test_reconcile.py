@@ -53,6 +53,7 @@ def by_hand(running: Simulator, symbol: str, qty: int) -> None:
     broker.submit(SubmitOrder(f"by-hand-{symbol}", symbol, Side.BUY, Decimal(qty), "day"))
 
 
+@pytest.mark.thorough
 def test_books_that_agree_end_in_0_and_so_do_those_that_a_hands_trade_explains(
     at: Callable[..., Said], tmp_path: Path
 ) -> None:
@@ -134,6 +135,7 @@ def test_what_changed_since_it_was_looked_at_is_not_accepted(
     assert read_kinds(journal_of(tmp_path), r.DiscrepancyResolved, r.ActivityBooked) == []
 
 
+@pytest.mark.thorough
 def test_a_leap_of_a_price_is_a_discrepancy_until_it_is_accepted(
     at: Callable[..., Said], tmp_path: Path
 ) -> None:

@@ -102,6 +102,7 @@ def test_no_row_is_an_answer_too(command: Command) -> None:
     assert command(["sql", "--csv", nothing]).out.count("\n") == 1
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "statement",
     [

@@ -73,6 +73,7 @@ def test_every_fill_and_the_pnl_are_those_that_the_oracle_predicts(
             assert row["net_pnl"] == expected.pnl[str(row["strategy"])], row["strategy"]
 
 
+@pytest.mark.thorough
 @pytest.mark.recorded
 @pytest.mark.parametrize("kind", ["momentum", "rsi", "mean_reversion", "adaptive"])
 def test_one_strategy_alone_agrees_with_the_oracle_on_every_fill(

@@ -80,6 +80,7 @@ def test_a_cancellation_finds_the_order_by_our_id_and_a_no_changes_nothing() -> 
     run(story)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("hangs", ["GET", "POST"])
 def test_a_request_that_hangs_holds_up_neither_the_loop_nor_the_other_worker(
     hangs: str, tmp_path: Path

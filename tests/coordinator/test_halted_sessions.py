@@ -63,6 +63,7 @@ def test_between_a_pause_and_its_resume_it_opens_nothing_and_the_others_do_not_n
     assert others(session, BUSY) == others(calm, BUSY)
 
 
+@pytest.mark.thorough
 def test_a_flatten_in_the_midst_sells_at_once_and_the_books_still_agree() -> None:
     session = played((43, Act.FLATTEN, BUSY))
     sold = [

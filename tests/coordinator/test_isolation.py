@@ -320,6 +320,7 @@ class Explaining:
         return {"close": self.close, "average": 1 / 3, "more": self.what()}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("what", "more"),
     [

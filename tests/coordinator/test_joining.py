@@ -658,6 +658,7 @@ def test_a_ticker_more_for_one_that_runs_has_a_process_of_its_own_as_long_as_it_
         assert lives(qqq)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("joins", [[WIDER], [MINE, OTHER]], ids=["a ticker", "another strategy"])
 @pytest.mark.parametrize("fails", ["os._exit(3)", "1 / 0", "time.sleep(3600)"])
 def test_a_reload_that_is_refused_costs_nothing_that_runs_on_the_same_code(

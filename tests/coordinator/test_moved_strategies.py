@@ -124,6 +124,7 @@ def test_the_fill_of_an_order_under_way_reaches_the_strategy_and_not_nobody(
     account.holds_once(BOUGHT, tmp_path)
 
 
+@pytest.mark.thorough
 @each_way
 @pytest.mark.parametrize("heard", [True, False])
 def test_an_order_that_a_human_replaced_goes_along_though_both_coordinators_adopt_it(

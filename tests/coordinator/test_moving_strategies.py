@@ -190,6 +190,7 @@ def found_in_the_next_session(account: Account, others: Sequence[Seat]) -> Seat:
     return account.start("Y", "AC", tomorrow=True)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("fate", [crashes, ends, runs_on_without_it])
 @pytest.mark.parametrize(
     "how", [filled_before, told_by_the_stream, found_by_a_look, found_in_the_next_session]
@@ -229,6 +230,7 @@ def test_an_order_under_way_is_cancelled_by_a_halt_and_what_it_fills_first_is_th
     assert not seat.books.ledger[UNASSIGNED].positions
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("tell", [Account.stream, Account.look, Account.ask, None])
 def test_a_strategy_that_the_second_one_gave_up_as_well_still_gets_its_fill(
     account: Account, tell: Callable[[Account, Seat], None] | None

@@ -198,6 +198,7 @@ def test_what_is_told_late_restates_its_own_day_and_only_that(
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("story", "filled", "_first"), STORIES, ids=NAMES)
 def test_a_restated_day_is_loaded_again_says_so_and_nothing_is_refused(
     tmp_path: Path, story: Callable[[House], None], filled: str, _first: dict[str, str]

@@ -239,6 +239,7 @@ def store() -> Iterator[Store]:
         yield opened
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("story", STORIES, ids=lambda story: story.__name__)
 def test_the_warehouse_takes_every_row(store: Store, story: Any) -> None:
     records = story()

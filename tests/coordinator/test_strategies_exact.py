@@ -115,6 +115,7 @@ def test_averages_that_tie_give_no_vote_where_float_sums_drift_apart() -> None:
     assert [found[t] for t in ties] == [0] * len(ties)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("period", [2, 5, 14])
 def test_rsi_agrees_with_talib_over_a_year_of_minutes(period: int) -> None:
     closes, _ = walk(period, 98_000, largest_cents=9)
@@ -233,6 +234,7 @@ def test_a_restart_with_the_same_history_changes_no_signal(
     assert replayed == whole
 
 
+@pytest.mark.thorough
 @pytest.mark.recorded
 @pytest.mark.parametrize(
     ("file", "source", "symbol", "places"),

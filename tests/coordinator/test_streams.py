@@ -145,6 +145,7 @@ def test_a_feed_that_is_not_paid_for_ends_the_stream_and_says_so(
     assert "the broker refused" in caplog.text
 
 
+@pytest.mark.thorough
 def test_a_slot_that_is_taken_is_waited_for_and_had_once_it_is_free() -> None:
     async def story(known: Settings, _: Simulator) -> None:
         first, second = bars(known), bars(known)

@@ -215,6 +215,7 @@ def test_a_process_that_is_forked_too_late_decides_for_no_other_strategy(
             assert "no process for it" in lanes.fault(strategy)
 
 
+@pytest.mark.thorough
 def test_one_that_hangs_is_ended_although_another_was_forked_too_late(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -206,6 +206,7 @@ def test_a_receiver_that_hangs_holds_up_nobody_and_is_told_of_once(
     alerts._thread.join(20)  # so that it says nothing in another test
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("status", "said"), [(302, "HTTP 302"), (404, "HTTP 404"), (500, "HTTP 500")]
 )

@@ -92,6 +92,7 @@ def test_a_strategy_is_flattened_and_buys_nothing_until_it_is_resumed(
     assert "paused" in {o["reason"] for o in orders}
 
 
+@pytest.mark.thorough
 def test_a_session_that_runs_tells_how_it_stands_and_a_pause_is_durable_when_it_is_answered(
     play: Play,
 ) -> None:

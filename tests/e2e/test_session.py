@@ -148,6 +148,7 @@ def test_books_that_do_not_sum_to_the_account_are_refused(tmp_path: Path) -> Non
         run_here(other, config, tmp_path)
 
 
+@pytest.mark.thorough
 def test_controls_of_the_configuration_hold_for_every_strategy(tmp_path: Path) -> None:
     config = configs.one_of_each() | {"controls": {"max_order_notional": 5}}
     with simulator() as venue:

@@ -73,6 +73,7 @@ def _opposite_orders(result: OracleResult) -> int:
     return sum(len(found) == 2 for found in sides.values())
 
 
+@pytest.mark.thorough
 def test_what_was_recorded_later_changes_nothing() -> None:
     document, frame = configs.twenty_six(), recorded_bars(STOCKS)
     until = frame[frame["timestamp"].dt.date <= STOCK_DAY]

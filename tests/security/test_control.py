@@ -170,6 +170,7 @@ while time.monotonic() < until:
 """
 
 
+@pytest.mark.thorough
 def test_of_a_flood_only_so_much_is_heard_in_a_second_and_the_user_is_answered_amid_it(
     short_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

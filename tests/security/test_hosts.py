@@ -181,6 +181,7 @@ def test_a_rest_answer_that_leads_elsewhere_is_no_answer_and_is_not_followed() -
         assert elsewhere.came == []
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("kind", ["bars", "orders"])
 def test_a_stream_that_leads_elsewhere_is_not_followed(kind: str) -> None:
     def make(known: Settings) -> Stream:

@@ -145,6 +145,7 @@ def test_garbage_reaches_the_order_stream(scripted: Start) -> None:
     assert asyncio.run(session()) == "{"
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("keep", [None, 0, 1, 2, 3, 40])
 def test_a_data_connection_ends_inside_a_frame(scripted: Start, keep: int | None) -> None:
     cut = {"at": "10:02", "kind": "cut_frame", "path": "/v2/iex"}

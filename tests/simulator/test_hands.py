@@ -77,6 +77,7 @@ def test_a_human_replaces_a_resting_order(scripted: Start) -> None:
     assert len(new["client_order_id"]) == 36
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     "act",
     [

@@ -94,6 +94,7 @@ def test_a_slow_and_a_fast_clock_give_the_same_decisions_fills_and_cash(simulate
     assert outcomes[3] == outcomes[0]
 
 
+@pytest.mark.thorough
 def test_the_clock_stands_until_somebody_wants_bars(simulate: Start) -> None:
     simulator = simulate(**options())
     client = trading(simulator)

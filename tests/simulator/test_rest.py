@@ -59,6 +59,7 @@ def idle() -> Iterator[Caller]:
 LIMIT = {"type": "limit", "limit_price": "10"}
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("query", "found"),
     [

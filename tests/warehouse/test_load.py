@@ -133,6 +133,7 @@ BARS = [
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("first", "second", "close"), BARS)
 @pytest.mark.parametrize("loads", [1, 2])
 def test_a_corrected_bar_beats_a_live_one_beats_a_backfilled_one(

@@ -205,6 +205,7 @@ NEIGHBOURS = [
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("corrupt", "refused"), NEIGHBOURS)
 def test_one_bad_row_does_not_drag_its_neighbours_along(
     day: Day,
