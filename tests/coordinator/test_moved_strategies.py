@@ -25,6 +25,13 @@ BOUGHT = D("179.55")
 """What A's order comes to, its fee taken off."""
 
 
+def every_session_loads(folder: Path) -> None:
+    """A new warehouse takes every session in the journals of a home."""
+    with Store.open(":memory:") as store:
+        loaded = [load_session(store, source) for source in session_sources(folder)]
+    assert [result.message for result in loaded if result.status != "loaded"] == []
+
+
 class Account:
     """Coordinator X has run A, and died before it heard what became of A's order."""
 
@@ -74,9 +81,7 @@ class Account:
             assert books.ledger["A"].positions[COIN].qty == qty
             assert not books.ledger[UNASSIGNED].positions
             assert not books.orders.open()
-        with Store.open(":memory:") as store:
-            loaded = [load_session(store, source) for source in session_sources(folder)]
-        assert [result.message for result in loaded if result.status != "loaded"] == []
+        every_session_loads(folder)
 
     def stop(self) -> None:
         """Nobody runs any more."""

@@ -19,15 +19,14 @@ from coordinator.core.session import SessionPlan
 from coordinator.core.setup import Setup
 from coordinator.core.values import UNASSIGNED
 from coordinator.errors import SafetyRefusal
-from coordinator.readers import session_sources
 from coordinator.shell.agreement import Settling, differences
 from coordinator.shell.journal import Journal
 from coordinator.shell.startup import replay
 from coordinator.shell.watchdog import Depth
 from tests.coordinator.bench import DAY, MIDNIGHT, OPEN, PLAN, D, asset
+from tests.coordinator.test_moved_strategies import every_session_loads
 from tests.proof.seat import ACCOUNT, Board, Rest, Seat, minute_bars, spec
 from tests.proof.truth import NANO, Ticket, Truth, told
-from warehouse import Store, load_session
 
 ONE_DAY = timedelta(days=1)
 TODAY = SessionPlan(DAY, None, PLAN.crypto_day, MIDNIGHT)
@@ -125,11 +124,8 @@ class Account:
 
     def check_sessions(self) -> None:
         """The warehouse takes every session."""
-        for seat in self._seats:
-            seat.stop()
-        with Store.open(":memory:") as store:
-            loaded = [load_session(store, source) for source in session_sources(self._folder)]
-        assert [result.message for result in loaded if result.status != "loaded"] == []
+        self.stop()
+        every_session_loads(self._folder)
 
     def stop(self) -> None:
         """Nobody runs any more."""
