@@ -12,9 +12,6 @@ from cli.faults import plainly
 from cli.options import AsJson, SessionId, a_date
 from cli.tables import print_json
 
-LATEST = """
-    SELECT session_id FROM sessions ORDER BY mode = 'shadow', opened_at DESC, session_id LIMIT 1
-"""
 NAMED = "SELECT session_id FROM sessions WHERE session_id = ?"
 EMPTY = "The warehouse holds no session yet: run one, or `multi-trader end-of-day`."
 UNKNOWN = "The warehouse holds no account '{account}'. To list them: {command}"
@@ -112,6 +109,7 @@ def _found(warehouse: Path | str, session: str | None) -> str:
     """The session's id, or the latest's; raises OperatorError if the warehouse has none."""
     from coordinator.errors import OperatorError
     from warehouse.queries import query
+    from warehouse.report import LATEST
 
     if session is None:
         rows = query(warehouse, LATEST).rows

@@ -23,14 +23,18 @@ from warehouse.store import Store, private_files
 _FILLS_MAX = 500
 _CALENDAR_DAYS = 90
 """How many earlier days a session's calendar shows."""
+LATEST = """
+    SELECT session_id FROM sessions LEFT JOIN loads USING (session_id)
+    ORDER BY mode = 'shadow', opened_at DESC, loaded_at DESC, session_id DESC LIMIT 1
+"""
+"""The latest session in the warehouse. Simulated ones may have opened at the same time."""
 _SESSION = """
     SELECT session_id, coordinator, account, mode, session_date, opened_at, closed_at,
            sessions.status,
            (SELECT params->>'fill_model' FROM strategies AS s
             WHERE s.session_id = sessions.session_id AND s.strategy = 'UNASSIGNED') AS fill_model,
            coalesce(restatements, 0) AS restatements
-    FROM sessions LEFT JOIN loads USING (session_id) WHERE $1::TEXT IS NULL OR session_id = $1
-    ORDER BY mode = 'shadow', opened_at DESC, session_id DESC LIMIT 1
+    FROM sessions LEFT JOIN loads USING (session_id) WHERE session_id = $1
 """
 _RANGE = """
     SELECT account, mode, list(session_id ORDER BY opened_at, session_id) AS sessions,
@@ -145,13 +149,13 @@ def write_range(
 
 def render_report(store: Store, session_id: str | None) -> str:
     """The report of a session as HTML; see write_report."""
-    found = ask(store, _SESSION, [session_id])
+    scope = [session_id or next((str(name) for (name,) in ask(store, LATEST).rows), "")]
+    found = ask(store, _SESSION, scope)
     if not found.rows:
         wanted = f"session {session_id!r}" if session_id else "any session"
         raise _missing(store, wanted)
     session: dict[str, Any] = dict(zip(found.columns, found.rows[0], strict=True))
     day = session["session_date"]
-    scope = [str(session["session_id"])]
     parts = [_head(session), *_parts(store, scope, "session")]
     parts.insert(
         -1,

@@ -46,6 +46,17 @@ def test_a_report_of_one_account_is_of_all_its_days_and_of_no_other_account(
     assert "Account PA1" not in words
 
 
+@pytest.mark.parametrize("last", ["a_config", "z_config"])
+def test_of_simulated_sessions_that_opened_at_one_moment_the_last_one_loaded_is_reported(
+    last: str, command: Command, tmp_path: Path
+) -> None:
+    with Store.open(tmp_path / "state" / "warehouse.duckdb") as store:
+        for name in ("m_config", last):
+            load_session(store, Day(name, account=f"SIM-{name}", mode="simulated").source())
+    told = command(["report"])
+    assert (told.code, Path(told.out.strip()).stem) == (0, last), told.err
+
+
 @pytest.mark.thorough
 @pytest.mark.usefixtures("_two_days")
 @pytest.mark.parametrize(
