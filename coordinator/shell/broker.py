@@ -146,21 +146,24 @@ class Broker:
 
     def orders_after(self, start: datetime) -> Iterator[OrderUpdate]:
         """Every order submitted after `start`, whatever became of it, oldest first."""
-        query = {"status": "all", "limit": PAGE_ORDERS, "direction": "asc", "after": _stamp(start)}
-        pages = _Pages("orders", _stamp(start))
+        return self._order_list("orders", {"status": "all", "after": _stamp(start)})
+
+    def open_orders(self) -> list[OrderUpdate]:
+        """Every order of the account that may still fill, oldest first."""
+        return list(self._order_list("open orders", {"status": "open"}))
+
+    def _order_list(self, what: str, query: Mapping[str, Any]) -> Iterator[OrderUpdate]:
+        """The account's orders that a query finds, from all pages."""
+        asked = {"limit": PAGE_ORDERS, "direction": "asc", **query}
+        pages = _Pages(what, asked.get("after", ""))
         while True:
-            page = _rows(self._get("/orders", query), "orders")
-            updates = self._readable(page, wire.parse_order, "orders")
+            page = _rows(self._get("/orders", asked), what)
+            updates = self._readable(page, wire.parse_order, what)
             yield from updates
             if len(page) < PAGE_ORDERS:
                 return
-            last = max((u.submitted_at or u.at for u in updates), default=start)
-            query["after"] = pages.turn(_stamp(last))
-
-    def open_orders(self) -> list[OrderUpdate]:
-        """Every order of the account that may still fill."""
-        page = self._get("/orders", {"status": "open", "limit": PAGE_ORDERS, "direction": "asc"})
-        return self._readable(_rows(page, "orders"), wire.parse_order, "open orders")
+            last = max((u.submitted_at for u in updates if u.submitted_at), default=None)
+            asked["after"] = pages.turn(_stamp(last) if last else asked.get("after"))
 
     def order_at(self, broker_order_id: str) -> OrderUpdate | None:
         """The order with the broker's own id, or None if there is none."""

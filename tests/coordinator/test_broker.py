@@ -40,13 +40,14 @@ def broker(
     *,
     timeout_s: float = 5.0,
     secret: str = SECRET,
+    start: datetime = NOW,
 ) -> Iterator[tuple[Broker, Simulator]]:
-    """A broker's REST in the middle of a session, its clock standing at NOW."""
+    """A broker's REST, its clock standing at a time in the middle of a session."""
     script = None
     if faults is not None and folder is not None:
         script = folder / "faults.json"
         script.write_text(json.dumps(faults))
-    options = SimulatorOptions(date=DAY, start=NOW, credentials=("PK1", SECRET), faults=script)
+    options = SimulatorOptions(date=DAY, start=start, credentials=("PK1", SECRET), faults=script)
     with Simulator(options) as simulator:
         settings = Settings(
             "PK1", secret, simulator.url, simulator.url, simulator.stream_url, Path("x"), ""
@@ -116,6 +117,15 @@ def test_all_orders_since_a_moment_are_listed_page_by_page(
         ids = [update.client_order_id for update in asked.orders_after(NOW - timedelta(days=2))]
         assert ids == [f"A.2026-03-17.{number}" for number in range(8)]
         assert list(asked.orders_after(NOW + timedelta(days=1))) == []
+
+
+@pytest.mark.thorough
+def test_all_open_orders_are_listed_though_a_page_has_500_of_them() -> None:
+    with broker(start=OPEN - timedelta(hours=1)) as (asked, simulator):
+        ids = [asked.submit(order(number, qty="0.1")).client_order_id for number in range(502)]
+        asked.cancel(asked.open_orders()[0].broker_order_id)
+        assert [update.client_order_id for update in asked.open_orders()] == ids[1:]
+        assert simulator.snapshot().requests["GET /v2/orders"] == 4
 
 
 def test_a_cancelled_order_that_is_filled_is_refused_and_an_open_one_ends() -> None:

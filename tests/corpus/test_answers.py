@@ -270,14 +270,15 @@ def test_bars_whose_token_comes_again_end(token: str, both: tuple[Broker, Answer
     assert len(answers.queries) == 2
 
 
+@pytest.mark.parametrize("what", ["orders", "open orders"])
 @pytest.mark.parametrize("row", [ORDER, ORDER | {"side": None}, None], ids=["whole", "odd", "none"])
 def test_orders_of_one_moment_that_fill_every_page_end(
-    row: Any, both: tuple[Broker, Answers]
+    what: str, row: Any, both: tuple[Broker, Answers]
 ) -> None:
     broker, answers = both
     answers.always([row] * 500)
     with pytest.raises(Malformed, match="pages do not end"):
-        list(broker.orders_after(START))
+        LISTS[what][0](broker)
     assert len(answers.queries) <= 2
 
 
