@@ -33,8 +33,9 @@ def reconcile(
 ) -> None:
     """Compare the books with the broker's account.
 
-    Exit 0 if they agree, 1 on a discrepancy. Comparing changes nothing, and a coordinator may run
-    meanwhile. --accept books a difference to or from UNASSIGNED, as it is shown: entries on its
+    Exit 0 if they agree, or will once a coordinator has booked what the broker's lists explain,
+    such as a trade by hand; 1 on a discrepancy. Comparing changes nothing, and a coordinator may
+    run meanwhile. --accept books a difference to or from UNASSIGNED, as it is shown: entries on its
     ticker are allowed again, and the journal records who accepted it.
 
     The account is the one that the keys belong to; that of a running simulated session is compared
@@ -63,7 +64,9 @@ def _show(found: Reconciliation) -> None:
     for line in found.explained:
         typer.echo(f"{found.account}: explained, and booked by a coordinator's next look: {line}")
     if not found.differences:
-        typer.echo(f"{found.account}: books and broker agree, at {found.at:%Y-%m-%d %H:%M:%S} UTC.")
+        agree = "will agree once that is booked" if found.explained else "agree"
+        at = f"{found.at:%Y-%m-%d %H:%M:%S} UTC"
+        typer.echo(f"{found.account}: books and broker {agree}, at {at}.")
         return
     headings = ("Id", "Ours", "Broker's", "Difference", "State")
     rows = [

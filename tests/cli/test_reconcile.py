@@ -54,7 +54,7 @@ def by_hand(running: Simulator, symbol: str, qty: int) -> None:
 
 
 @pytest.mark.thorough
-def test_books_that_agree_end_in_0_and_so_do_those_that_a_hands_trade_explains(
+def test_books_that_agree_end_in_0_and_so_do_those_that_will_once_a_hands_trade_is_booked(
     at: Callable[..., Said], tmp_path: Path
 ) -> None:
     with venue(tmp_path) as running:
@@ -67,6 +67,8 @@ def test_books_that_agree_end_in_0_and_so_do_those_that_a_hands_trade_explains(
     assert agreed.out == f"{ACCOUNT}: books and broker agree, at 2026-03-17 13:35:00 UTC.\n"
     assert "a trade by hand: buy 3 QQQ @ " in explained.out
     assert f", for {UNASSIGNED}\n" in explained.out
+    assert "books and broker agree" not in explained.out
+    assert f"{ACCOUNT}: books and broker will agree once that is booked, at " in explained.out
     assert (machine["account"], machine["differences"]) == (ACCOUNT, [])
     assert len(machine["explained"]) == 1
 
