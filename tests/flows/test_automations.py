@@ -6,7 +6,6 @@ The server's own code renders the template and checks the parameters; no server 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -142,7 +141,7 @@ class Server:
 
 
 @pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+def server(monkeypatch: pytest.MonkeyPatch) -> Server:
     kept = Server()
     monkeypatch.setattr(automations, "get_client", lambda **_: kept)
     return kept

@@ -68,7 +68,11 @@ def test_a_glance_tells_the_money_the_orders_and_the_streams() -> None:
 
 def test_what_is_wrong_stands_first() -> None:
     wrong = replace(
-        VIEW, strategies=(A, B), killed=True, frozen={"d1": "SPY: 1 against 2"}, blind={"QQQ"}
+        VIEW,
+        strategies=(A, B),
+        killed=True,
+        frozen={"d1": "SPY: 1 against 2"},
+        blind=frozenset({"QQQ"}),
     )
     assert troubles(wrong) == [
         "**⚠ KILLED: nothing is bought.**",

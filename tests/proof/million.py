@@ -22,6 +22,7 @@ from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.books import Books
 from coordinator.core.codec import decode, encode
+from coordinator.core.ledger import SubAccount
 from coordinator.core.orders import OrderStatus
 from coordinator.core.values import Reason, Side, is_crypto
 from tests.coordinator.bench import Bench, spec
@@ -144,8 +145,8 @@ class Million:
         for name in STRATEGIES:
             yield f"{name}'s profit beyond its parts", gains[name], Decimal(0)
 
-    def _accounts(self) -> list[tuple[str, r.Opening]]:
-        return list(self.bench.books.ledger.accounts.items())  # type: ignore[arg-type]
+    def _accounts(self) -> list[tuple[str, SubAccount]]:
+        return list(self.bench.books.ledger.accounts.items())
 
     def _replay(self, records: Sequence[r.Record]) -> None:
         self.records += len(records)

@@ -45,7 +45,7 @@ class Caller:
 
 
 @pytest.fixture
-def call(simulate: Callable[..., Simulator]) -> Iterator[Caller]:
+def call(simulate: Callable[..., Simulator]) -> Caller:
     return Caller(simulate(**OPTIONS))
 
 

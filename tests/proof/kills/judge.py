@@ -269,8 +269,9 @@ def judge_warehouse(file: Path, books: PlainBooks, account: Account, findings: F
     with duckdb.connect(str(file), read_only=True) as warehouse:
         rows = warehouse.execute("SELECT execution_id, strategy, qty, price FROM fills").fetchall()
         said = Counter((f.execution_id, f.strategy, f.qty, f.price) for f in books.fills)
-        if Counter(rows) != said:
-            findings.blame(f"the warehouse's fills differ: {Counter(rows) ^ said}")
+        loaded = Counter(rows)
+        if loaded != said:
+            findings.blame(f"the warehouse's fills differ: {(loaded - said) | (said - loaded)}")
         if warehouse.execute("SELECT count(*) FROM quarantine").fetchall() != [(0,)]:
             findings.blame("the warehouse has rows in quarantine")
         held = warehouse.execute(
