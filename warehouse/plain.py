@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from datetime import date, datetime
 
 
 def row_as_json(row: object) -> str:
-    """A refused row as JSON; values of types that JSON lacks are written as text."""
+    r"""A refused row as JSON; values that JSON lacks are written as text, a surrogate as \ud800."""
     text = json.dumps(_plain(row), ensure_ascii=False)
-    return text.encode(errors="backslashreplace").decode()  # a lone surrogate as \ud800
+    return re.sub("[\ud800-\udfff]", lambda one: rf"\\u{ord(one[0]):x}", text)
 
 
 def _plain(value: object) -> object:
@@ -38,9 +39,9 @@ def json_text(value: object) -> object:
 
 
 def is_json(text: str) -> bool:
-    """Whether the text is JSON."""
+    """Whether the text is JSON that DuckDB takes, which knows no lone surrogates."""
     try:
-        json.loads(text)
-    except ValueError:
+        json.dumps(json.loads(text), ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
         return False
     return True

@@ -81,7 +81,9 @@ ROWS = [
     (put("sessions", 1, status="ok"), "sessions.status row 1: ok is none of open, closed"),
     (put("strategies", 1, params="{broken"), "strategies.params row 1: '{broken' is not JSON"),
     (put("orders", 1, reason="\ud800"), "orders.reason row 1: '\\ud800' does not fit a text: 'utf"),
-    (put("strategies", 1, params='"\ud800"'), "strategies.params row 1: '\"\\ud800\"' does not"),
+    (put("strategies", 1, params='"\ud800"'), "strategies.params row 1: '\"\\ud800\"' is not JSON"),
+    (put("strategies", 1, params='"\\ud800"'), "strategies.params row 1: '\"\\\\ud800\"' is not J"),
+    (put("strategies", 1, params="[" * 10**5), "strategies.params row 1: '[[[[[[[[[[[[[[[[[[[[[["),
     (put("strategies", 1, tickers=[1]), "strategies.tickers row 1: [1] does not fit a list of te"),
     (put("strategies", 1, tickers="SPY"), "strategies.tickers row 1: 'SPY' is a str, not a list"),
     (put("strategies", 1, initial_cash=d("-1")), "strategies.initial_cash row 1: -1.000000000"),
@@ -412,7 +414,7 @@ GARBAGE: list[Any] = [
     d("-3"), d("1e14"), d("9e29"), d("1e-30"), d("NaN"), b"x", [], ["SPY"], [None], {}, {"a": 1},
     date(2026, 3, 17), date(1, 1, 1),
     datetime(2026, 3, 17, tzinfo=UTC).replace(tzinfo=None), datetime(9999, 1, 1, tzinfo=UTC),
-    "DROP TABLE fills", "s1", "Alpha", object(),
+    "DROP TABLE fills", "s1", "Alpha", object(), "\ud800", '"\\ud800"',
 ]  # fmt: skip
 
 
@@ -424,6 +426,16 @@ def test_a_journal_cannot_say_what_only_the_end_of_day_finds(load: Load, rows: R
     assert load(day.source()).quarantined == 1
     assert rows("SELECT reason FROM quarantine") == [
         ("discrepancies.kind row 1: 'fill' is what only the end of day finds",)
+    ]
+
+
+@pytest.mark.parametrize("reason", ["of \ud800", "\\ud800 \udfff"])
+def test_a_text_that_no_file_can_hold_is_refused_and_readable_in_quarantine(
+    day: Day, load: Load, rows: Rows, reason: str
+) -> None:
+    assert load(broken(day, put("orders", 1, reason=reason))).quarantined > 0
+    assert rows("SELECT row->>'reason' FROM quarantine WHERE table_name = 'orders'") == [
+        (reason.encode(errors="backslashreplace").decode(),)
     ]
 
 
