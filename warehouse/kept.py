@@ -10,7 +10,7 @@ import duckdb
 
 from warehouse.curve import Curves
 
-_KEEP = (
+_CURVES = (
     """INSERT INTO equity_curve BY NAME
     SELECT session_id, strategy, ts, cash, market_value, equity, peak,
            CASE WHEN peak <= 0 THEN NULL WHEN peak = equity THEN 0
@@ -24,7 +24,9 @@ _KEEP = (
                       ELSE market_value::DOUBLE / nullif(equity, 0)::DOUBLE END AS part
           FROM new_equity)
     GROUP BY session_id, strategy""",
-    """INSERT INTO slippages BY NAME
+)
+_SLIPPAGES = """
+    INSERT INTO slippages BY NAME
     SELECT * EXCLUDE (worse),
            CASE WHEN worse = 0 THEN 0
                 ELSE worse::DOUBLE / decision_price::DOUBLE * 10000 END AS slippage_bps,
@@ -34,18 +36,19 @@ _KEEP = (
                f.execution_id, f.qty, o.decision_price, f.price, o.decided_at, f.filled_at,
                CASE f.side WHEN 'buy' THEN f.price - o.decision_price
                            ELSE o.decision_price - f.price END AS worse
-        FROM new_fills AS f JOIN new_orders AS o USING (client_order_id, strategy)
-        WHERE o.decision_price IS NOT NULL
-    )""",
-)
+        FROM stg_fills AS f JOIN new_orders AS o USING (client_order_id, strategy)
+        WHERE f.session_id = $1 AND o.decision_price IS NOT NULL
+    )
+"""
 
 
-def keep(connection: duckdb.DuckDBPyConnection, curves: Curves) -> None:
-    """Computes and stores the results of a session after `forget`.
+def keep(connection: duckdb.DuckDBPyConnection, session_id: str, curves: Curves) -> None:
+    """Computes and stores the results of a session after its fills are written.
 
     Its accepted frames must be registered as `new_<table>`, and `curves` are of its accepted
     equity; the caller holds the transaction.
     """
     connection.register("new_curves", curves.rows)
-    for statement in _KEEP:
+    for statement in _CURVES:
         connection.execute(statement)
+    connection.execute(_SLIPPAGES, [session_id])

@@ -128,7 +128,7 @@ def load_session(
         forget(connection, source.session_id)
         counts = _write(connection, source.session_id, judged, rows)
         match_round_trips(connection, source.session_id)
-        keep(connection, judged.curves)
+        keep(connection, source.session_id, judged.curves)
         refused = [(r, _row(rows[r.table], r.row_no)) for r in judged.rejections]
         write_quarantine(connection, source.session_id, refused, now())
         status = LoadStatus.INCOMPLETE if refused else LoadStatus.LOADED

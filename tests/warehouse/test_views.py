@@ -252,6 +252,16 @@ def test_slippage_is_positive_where_it_costs(
     assert found_cost == d(cost)
 
 
+def test_a_busted_execution_slipped_from_nothing(load: Load, rows: Rows) -> None:
+    day = Day()
+    day.bust(day.buy("Alpha", "SPY", "10", "101", decision_price=d("100")))
+    day.buy("Alpha", "SPY", "10", "100.05", decision_price=d("100"))
+    load(day.source())
+    assert rows(
+        "SELECT count(*), round(avg(slippage_bps), 6), sum(slippage_cost) FROM v_slippage"
+    ) == [(1, 5.0, d("0.5"))]
+
+
 def test_equity_falls_from_its_peak(load: Load, rows: Rows) -> None:
     day = Day()
     for amount in ("100", "-505", "5"):
