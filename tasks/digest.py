@@ -89,7 +89,7 @@ def _table(
 
 
 def _dollars(value: Decimal) -> str:
-    return f"{value:,.2f}"
+    return f"{value:z,.2f}"
 
 
 def _exact(value: Decimal) -> str:

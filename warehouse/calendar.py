@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from datetime import date, timedelta
@@ -15,17 +16,17 @@ Gains = Mapping[date, float]
 
 
 def calendar(gains: Gains) -> str:
-    """A row for each week from the first day to the last, newest first; dollars in each cell."""
+    """A row for each week that has a session, by year, newest first; dollars in each cell."""
     if not gains:
         return '<p class="quiet">No day is over yet.</p>'
     most = max(map(abs, gains.values()))
-    monday = max(gains) - timedelta(days=max(gains).weekday())
-    first = min(gains) - timedelta(days=min(gains).weekday())
+    mondays = sorted({day - timedelta(days=day.weekday()) for day in gains}, reverse=True)
     rows = []
-    while monday >= first:
-        days = [monday + timedelta(days=i) for i in range(7)]
-        rows.append("<tr>" + "".join(_day(day, gains, most) for day in days) + "</tr>")
-        monday -= timedelta(days=7)
+    for year, weeks in itertools.groupby(mondays, lambda monday: monday.year):
+        rows.append(f'<tr><th colspan="7">{year}</th></tr>')
+        for monday in weeks:
+            days = [monday + timedelta(days=i) for i in range(7)]
+            rows.append("<tr>" + "".join(_day(day, gains, most) for day in days) + "</tr>")
     head = "".join(f"<th>{name}</th>" for name in WEEKDAYS)
     return f'<table class="days"><tr>{head}</tr>{"".join(rows)}</table>'
 
@@ -47,9 +48,8 @@ def strategy_grid(gains: Mapping[str, Gains], names: Sequence[str]) -> str:
 
 
 def _day(day: date, gains: Gains, most: float) -> str:
-    number = (
-        f"<b>{day:%b} {day.day}</b>" if day.day == 1 or day == min(gains) else f"<b>{day.day}</b>"
-    )
+    has_month = day.weekday() == 0 or day.day == 1
+    number = f"<b>{day:%b} {day.day}</b>" if has_month else f"<b>{day.day}</b>"
     if day not in gains:
         return f"<td>{number}</td>"
     return f"<td{_shade(gains[day], most)}>{number}{_short(gains[day])}</td>"

@@ -15,7 +15,7 @@ from datetime import UTC, datetime, timedelta
 from html import escape
 
 WIDTH, HEIGHT = 720, 300
-_LEFT, _RIGHT, _TOP, _BOTTOM = 72, 12, 12, 28
+_LEFT, _RIGHT, _TOP, _BOTTOM = 84, 12, 12, 28
 _POINTS_MAX, _GREY_POINTS_MAX = 400, 120
 _COLOURS = 8
 _INTERVALS_MAX, _VALUES_MAX = 60, 12
@@ -74,7 +74,8 @@ def line_chart(
     values = [value for line in every for _, value in line.points] + [m.value for m in marks]
     start, end = min(times), max(times)
     ticks = nice_ticks(min(values), max(values))
-    scale = _Scale(start, max(end - start, timedelta(seconds=1)), ticks[0], ticks[-1])
+    length, digits = max(end - start, timedelta(seconds=1)), _digits(ticks[1] - ticks[0])
+    scale = _Scale(start, length, ticks[0], ticks[-1], digits)
     drawn = [
         _line(line, colour_class(number), scale) for number, line in enumerate(lines) if line.points
     ]
@@ -110,6 +111,11 @@ def nice_ticks(low: float, high: float) -> list[float]:
     return [step * i for i in range(first, last + 1)]
 
 
+def _digits(step: float) -> int:
+    """The decimals that tell grid lines apart."""
+    return next((n for n in range(12) if abs(round(step, n) - step) < step * _DUST), 12)
+
+
 def time_ticks(start: datetime, end: datetime) -> list[datetime]:
     """About five round times from `start` to `end`: whole minutes, hours, days or weeks of UTC.
 
@@ -129,6 +135,8 @@ class _Scale:
     length: timedelta
     low: float
     high: float
+    digits: int
+    """The decimals of the grid lines' values."""
 
     def x(self, at: datetime) -> float:
         return _LEFT + (at - self.start) / self.length * (WIDTH - _LEFT - _RIGHT)
@@ -187,7 +195,8 @@ def _intervals(lines: Sequence[Line], scale: _Scale, unit: str) -> Iterator[str]
         for line, its_times in zip(lines, times, strict=False):
             place = bisect_right(its_times, stop) - 1
             if place >= 0:
-                texts.append(f"{line.name}: {line.points[place][1]:,.6g}")
+                value = line.points[place][1]
+                texts.append(f"{line.name}: {value:z,.{scale.digits + 2}f}")
         right, title = scale.x(end), "&#10;".join(map(escape, texts))
         yield (
             f'<rect class="at" x="{left:.1f}" y="{_TOP}" width="{max(right - left, 0):.1f}" '
@@ -210,7 +219,7 @@ def _value_tick(value: float, scale: _Scale) -> str:
     y = scale.y(value)
     return (
         f'<line class="grid" x1="{_LEFT}" x2="{WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
-        f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{value:,.6g}</text>'
+        f'<text x="{_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{value:z,.{scale.digits}f}</text>'
     )
 
 

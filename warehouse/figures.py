@@ -13,8 +13,9 @@ from typing import Any, TypeAlias
 
 from warehouse.calendar import Gains, calendar, strategy_grid
 from warehouse.chart import TOGETHER, Line, Mark, line_chart
-from warehouse.page import legend
+from warehouse.page import cents, legend
 from warehouse.queries import ask
+from warehouse.render import plain
 from warehouse.store import Store
 
 Point: TypeAlias = "tuple[datetime, float]"
@@ -70,17 +71,17 @@ _CLOSES = """
         SELECT min(opened_at) AS begins, any_value(account) AS account,
                max(coalesce(closed_at, opened_at + INTERVAL 1 DAY)) AS ends
         FROM sessions WHERE list_contains($1, session_id)
+    ), closes AS (
+        SELECT ts, close, date_diff('second', min(ts) OVER (), max(ts) OVER ()) AS length
+        FROM bars AS b JOIN span AS s ON b.account = s.account AND b.ts BETWEEN begins AND ends
+        WHERE symbol = $2
     )
     SELECT DISTINCT unnest([arg_min(ts, close), arg_max(ts, close), max(ts)]) + INTERVAL 1 MINUTE,
            unnest([min(close), max(close), arg_max(close, ts)])::DOUBLE
-    FROM bars AS b JOIN span AS s ON b.account = s.account AND b.ts BETWEEN begins AND ends
-    WHERE symbol = $2
-    GROUP BY time_bucket(
-        to_seconds(greatest(60, date_diff('second', begins, ends) // 400)), ts)
-    ORDER BY 1
+    FROM closes GROUP BY time_bucket(to_seconds(greatest(60, length // 400)), ts) ORDER BY 1
 """
 _MARKS = """
-    SELECT filled_at, price::DOUBLE, side, strategy, qty FROM fills
+    SELECT filled_at, price, side, strategy, qty FROM fills
     WHERE list_contains($1, session_id) AND symbol = $2 AND qty > 0
     ORDER BY filled_at LIMIT 1000
 """
@@ -112,7 +113,7 @@ def read_curves(store: Store, sessions: Sequence[str]) -> Curves:
         for points, value in zip(drawn[strategy], (equity, gain, fall, share), strict=True):
             if value is not None:
                 points.append((at, value))
-        total.take(at, strategy, gain, held or 0.0, equity)
+        total.take(at, strategy, gain, (0.0, 0.0) if held is None else (held, equity))
     lines = [[Line(name, drawn[name][i]) for name in names] for i in range(4)]
     gain, exposure = (Line(TOGETHER, points) for points in total.points())
     return Curves(lines[0], lines[1], lines[2], lines[3], gain, exposure)
@@ -127,10 +128,10 @@ class _Total:
         self._gains: dict[datetime, float] = {}
         self._shares: dict[datetime, float] = {}
 
-    def take(self, at: datetime, strategy: str, gain: float, held: float, equity: float) -> None:
-        """Take a strategy's values from `at` on."""
+    def take(self, at: datetime, strategy: str, gain: float, held: tuple[float, float]) -> None:
+        """Take a strategy's values from `at` on; `held` are positions and equity, 0 if unknown."""
         before = self._now.get(strategy, (0.0, 0.0, 0.0))
-        self._now[strategy] = gain, held, equity
+        self._now[strategy] = gain, *held
         for place, (old, new) in enumerate(zip(before, self._now[strategy], strict=True)):
             self._sums[place] += new - old
         self._gains[at] = self._sums[0]
@@ -192,7 +193,7 @@ def _price_chart(store: Store, sessions: list[str], symbol: str) -> str:
     closes: Sequence[tuple[Any, ...]] = ask(store, _CLOSES, [sessions, symbol]).rows
     fills: Sequence[tuple[Any, ...]] = ask(store, _MARKS, [sessions, symbol]).rows
     marks = [
-        Mark(at, price, side, f"{strategy}: {side} {qty.normalize():f} at {price:g}")
+        Mark(at, float(price), side, f"{strategy}: {side} {plain(qty)} at {cents(plain(price))}")
         for at, price, side, strategy, qty in fills
     ]
     line = Line(symbol, [(at, close) for at, close in closes])

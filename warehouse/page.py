@@ -29,11 +29,11 @@ _PRICES = frozenset({"price", "mark_price"})
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c2330; --quiet: #5b6575; --paper: #fff; --rule: #d9dee6;
   --good: #17703c; --bad: #b3261e; --warn: #fff1d6; --c0: #2563eb; --c1: #c2410c; --c2: #15803d;
-  --c3: #9333ea; --c4: #b45309; --c5: #0e7490; --c6: #be185d; --c7: #4d7c0f; --other: #a3abb8;
+  --c3: #9333ea; --c4: #a88600; --c5: #0e7490; --c6: #be185d; --c7: #4d7c0f; --other: #a3abb8;
   --gain: 23, 140, 70; --loss: 200, 40, 30; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6e9ef; --quiet: #9aa4b5; --paper: #12161d;
   --rule: #2c3340; --good: #63d391; --bad: #ff8a80; --warn: #4a3510; --c0: #7aa7ff; --c1: #ff9a62;
-  --c2: #6ddc8f; --c3: #cf9bff; --c4: #f2b84b; --c5: #5fd0e6; --c6: #ff8ac0; --c7: #b5d95c;
+  --c2: #6ddc8f; --c3: #cf9bff; --c4: #f4e04d; --c5: #5fd0e6; --c6: #ff8ac0; --c7: #b5d95c;
   --other: #566074; --gain: 70, 200, 120; --loss: 255, 100, 90; } }
 body { font: 16px/1.45 system-ui, sans-serif; color: var(--ink); background: var(--paper);
   margin: 0 auto; max-width: 70rem; padding: 1rem; }
@@ -47,13 +47,13 @@ h3 { font-size: .95rem; margin: 1rem 0 .2rem; }
   linear-gradient(to left, var(--rule), transparent) right / .8rem 100% no-repeat scroll; }
 table { border-collapse: collapse; font-size: .85rem; width: 100%; }
 th, td { padding: .3rem .4rem; border-bottom: 1px solid var(--rule); text-align: left;
-  white-space: nowrap; } td.wide { white-space: normal; }
+  white-space: nowrap; } td.wide { white-space: normal; min-width: 16rem; }
 summary { cursor: pointer; color: var(--quiet); }
 .number { text-align: right; font-variant-numeric: tabular-nums; }
 .good { color: var(--good); } .bad { color: var(--bad); }
 svg { width: 100%; height: auto; display: block; overflow: visible; }
 svg text { font-size: 11px; fill: var(--quiet); }
-@media (max-width: 500px) { svg text { font-size: 20px; } svg text.half { display: none; } }
+@media (max-width: 500px) { svg text { font-size: 19px; } svg text.half { display: none; } }
 .at { fill: transparent; } .at:hover { fill: var(--rule); fill-opacity: .5; }
 .line.all { stroke: var(--ink); stroke-width: 2.5; } .key.all { background: var(--ink); }
 .grid { stroke: var(--rule); } .line { fill: none; stroke-width: 2; stroke: var(--other); }

@@ -13,7 +13,7 @@ from warehouse.report import gain_lines
 from warehouse.store import Store
 
 _COLUMNS, _ROW, _MOST = 4, 20, 12
-_INKS = ("2563eb", "c2410c", "15803d", "9333ea", "b45309", "0e7490", "be185d", "4d7c0f")
+_INKS = ("2563eb", "c2410c", "15803d", "9333ea", "a88600", "0e7490", "be185d", "4d7c0f")
 _STYLE = (
     "text { font: 11px sans-serif; fill: #5b6575; } .grid { stroke: #d9dee6; } .at { fill: none; }"
     " .line { fill: none; stroke-width: 2; } .other { stroke: #a3abb8; fill: #a3abb8; }"

@@ -101,11 +101,15 @@ _SHADOWS = """
              AND d.coordinator = s.coordinator AND d.session_date = s.session_date)
     GROUP BY strategy ORDER BY strategy
 """
+# Each strategy's last session: coordinators that share an account have sessions of their own.
 _HELD = """
+    WITH ends AS (
+        FROM v_exposure JOIN sessions USING (session_id) WHERE list_contains($1, session_id)
+        QUALIFY opened_at = max(opened_at) OVER (PARTITION BY strategy)
+    )
     SELECT strategy, symbol, qty, round(mark_price, 4) AS mark_price,
            round(market_value, 2) AS market_value, exposure
-    FROM v_exposure WHERE session_id = list_last($1) AND symbol IS NOT NULL
-    ORDER BY strategy, symbol
+    FROM ends WHERE symbol IS NOT NULL ORDER BY strategy, symbol
 """
 _SLIPPAGE = """
     SELECT strategy, count(*) AS executions,
@@ -120,7 +124,7 @@ _TRIPS = """
     FROM v_round_trips WHERE list_contains($1, session_id) GROUP BY strategy ORDER BY net_pnl DESC
 """
 _FILLS = """
-    SELECT filled_at, strategy, symbol, side, qty, price, fee FROM fills
+    SELECT filled_at, strategy, symbol, side, qty, price, round(fee, 4) AS fee FROM fills
     WHERE list_contains($1, session_id)
     ORDER BY filled_at DESC, execution_id LIMIT 500
 """

@@ -98,13 +98,13 @@ def test_the_report_tells_each_strategys_day(store: Store, day: Day) -> None:
     marks = [[mark.findtext("title") for mark in svg.iter("path")] for svg in charts[4:]]
     assert marks == [
         [
-            "Beta: buy 0.1 at 80000.5",
-            "Beta: sell 0.05 at 81000.1",
+            "Beta: buy 0.1 at 80000.50",
+            "Beta: sell 0.05 at 81000.123456789",
         ],
         [
             "Alpha: buy 10 at 450.25",
             "Alpha: sell 4 at 451.75",
-            "Alpha: buy 3 at 452",
+            "Alpha: buy 3 at 452.00",
         ],
     ]
 
@@ -160,11 +160,18 @@ def test_the_drawdown_of_a_range_is_no_smaller_than_what_was_lost_over_its_days(
 def test_the_calendar_shades_gains_and_losses_by_their_size() -> None:
     monday = date(2026, 3, 16)
     shown = calendar({monday: 100.0, date(2026, 3, 18): -25.0, date(2026, 3, 24): 0.0})
-    assert shown.count("<tr>") == 3  # the weekdays, and two weeks
+    assert shown.count("<tr>") == 4  # the weekdays, the year, and two weeks
     assert shown.index("<b>24</b>0<") < shown.index("Mar 16")  # the newest first
     assert 'rgba(var(--gain), 0.70)"><b>Mar 16</b>+100' in shown
     assert 'rgba(var(--loss), 0.39)"><b>18</b>-25.00' in shown
     assert "<td><b>17</b></td>" in shown  # no session
+
+
+def test_a_long_calendar_leaves_out_the_weeks_without_a_session_and_names_its_years() -> None:
+    shown = calendar({date(2016, 10, 7): -20.0, date(2026, 3, 18): 100.0})
+    assert shown.count("<tr>") == 5  # the weekdays, two years, two weeks
+    years = [shown.index(word) for word in (">2026<", "<b>Mar 16</b>", ">2016<", "<b>Oct 3</b>")]
+    assert years == sorted(years)
 
 
 @pytest.mark.thorough
@@ -205,6 +212,60 @@ def test_a_session_that_is_not_there_is_said_to_be_missing(store: Store) -> None
         render_report(store, "s9")
     with pytest.raises(WarehouseMissing, match="does not hold any session"):
         render_report(store, None)
+
+
+@pytest.mark.thorough
+def test_a_range_shows_what_each_coordinator_of_an_account_holds_at_its_end(store: Store) -> None:
+    stocks, crypto = Day("s1", tickers={"Alpha": ["SPY"]}), Day("s2", tickers={"Beta": ["BTC/USD"]})
+    stocks.buy("Alpha", "SPY", "10", "450")
+    crypto.buy("Beta", "BTC/USD", "0.1", "80000")
+    crypto.opened_at += timedelta(minutes=1)
+    for day in (stocks, crypto):
+        load_session(store, day.source())
+    page = render_range(store, date(2026, 3, 17), date(2026, 3, 17))
+    held = page.partition("Positions at the end")[2].partition("<h2>")[0]
+    assert re.findall(r"<td[^>]*>(?:SPY|BTC/USD)</td>", held) == [
+        '<td class="">SPY</td>',
+        '<td class="">BTC/USD</td>',
+    ]
+
+
+@pytest.mark.thorough
+def test_a_price_is_drawn_minute_by_minute_where_it_has_bars_however_long_the_range(
+    store: Store,
+) -> None:
+    first = Day()
+    load_session(store, first.source())
+    last = first.next_day("s2", days=900)
+    for minute in range(1, 30):
+        last.bar("SPY", str(450 + minute % 7), minute=minute)
+    last.buy("Alpha", "SPY", "1", "451")
+    last.at += timedelta(minutes=30)
+    load_session(store, last.source())
+    page = render_range(store, first.day, last.day)
+    line = re.search(r'points="([^"]*)"><title>SPY<', page)
+    assert line is not None
+    assert len({point.split(",")[0] for point in line[1].split()}) == 29
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "labels"),
+    [
+        (999_990, 1_000_002.5, ["999,990.0", "999,992.5", "999,995.0"]),
+        (100_000.1, 100_000.9, ["100,000.0", "100,000.2", "100,000.4"]),
+        (-50, 12_000_000, ["-2,500,000", "0", "2,500,000"]),
+        (0.00001, 0.00004, ["0.00001", "0.00002", "0.00003"]),
+    ],
+)
+def test_each_line_of_an_axis_has_its_own_label_in_plain_digits(
+    low: float, high: float, labels: list[str]
+) -> None:
+    start = datetime(2026, 3, 17, tzinfo=UTC)
+    drawn = line_chart([Line("a", [(start, low), (start + timedelta(hours=1), high)])], "dollars")
+    svg = ElementTree.fromstring(drawn)  # noqa: S314
+    values = [text.text for text in svg.iter("text") if text.get("x") == "78"]
+    assert values[: len(labels)] == labels
+    assert len(set(values)) == len(values)
 
 
 @pytest.mark.parametrize(
@@ -300,12 +361,12 @@ def test_each_stretch_of_time_tells_the_values_that_hold_in_it() -> None:
         line_chart(lines, "dollars", together=Line("all", [(at[0], 1.0)]))
     )
     assert [stretch.findtext("title") for stretch in svg.iter("rect")] == [
-        "2026-03-17 14:30, dollars\nall: 1\nAlpha: 0",
-        "2026-03-17 14:31, dollars\nall: 1\nAlpha: 0\n<Beta>: -12,345.5",
-        "2026-03-17 14:32, dollars\nall: 1\nAlpha: 7.5\n<Beta>: -12,345.5",
+        "2026-03-17 14:30, dollars\nall: 1.00\nAlpha: 0.00",
+        "2026-03-17 14:31, dollars\nall: 1.00\nAlpha: 0.00\n<Beta>: -12,345.50",
+        "2026-03-17 14:32, dollars\nall: 1.00\nAlpha: 7.50\n<Beta>: -12,345.50",
     ]
     widths = [float(stretch.get("width", "")) for stretch in svg.iter("rect")]
-    assert sum(widths) == pytest.approx(720 - 72 - 12, abs=0.2)
+    assert sum(widths) == pytest.approx(720 - 84 - 12, abs=0.2)
     long = [Line(str(i), [(start + timedelta(minutes=m), 0.0) for m in range(999)]) for i in "abc"]
     assert line_chart(long * 9, "dollars").count("<rect") == 60
 
@@ -324,6 +385,7 @@ def test_the_sum_of_all_strategies_is_drawn_from_what_each_has_last(store: Store
     assert within.exposure.points[-1][1] == pytest.approx(4980 / 20060)
     over = read_curves(store, ["s1", "s2"])
     assert [value for _, value in over.gain.points] == [0, 60, 75]
+    assert len(over.exposure.points) == 2, "what was held as the range began is not known"
     assert over.exposure.points[-1][1] == pytest.approx(4980 / 20075)
     assert {line.name: [v for _, v in line.points] for line in over.equities} == {
         "Alpha": [10000, 10100, 10100],
