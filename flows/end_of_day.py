@@ -51,9 +51,10 @@ def end_of_day(
 ) -> State[Any]:
     """Loads what the journals hold into DuckDB, writes the pages, and shows the day.
 
-    A session that is still traded is left for the load after its end. Ends as Completed, or as
-    Incomplete where rows were put into quarantine, or the journal of an account cannot be read;
-    it keeps no other account's sessions out.
+    A session that is still traded is left for the load after its end. A repeat that loads nothing
+    shows nothing: the day stays the newest artifact. Ends as Completed, or as Incomplete where rows
+    were put into quarantine, or the journal of an account cannot be read; it keeps no other
+    account's sessions out.
     """
     run_id = run_id_of(coordinator_run_id)
     home = home_folder()
@@ -65,7 +66,7 @@ def end_of_day(
         results = load_warehouse(found.sources)
         news = newest_first(result for result in results if is_news(result))
         pages = [write_page(result.session_id) for result in news]
-        if news or run_id or found.kept_out:
+        if news or found.kept_out:
             cause = cause_of(run_id, coordinator_state, running, found.kept_out)
             publish_day(news, pages, cause)
     return loaded_state(results, running, found.kept_out)

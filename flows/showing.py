@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from decimal import Decimal
 
 from coordinator.core.live_view import LiveView, StrategyView
@@ -47,9 +48,14 @@ def troubles(view: LiveView) -> list[str]:
 def stream_sentence(view: LiveView) -> str:
     """The time of the view, each stream's state, and the tickers without bars."""
     streams = ", ".join(f"{name} {state}" for name, state in view.streams.items())
-    bar = f"last bar {view.last_bar:%H:%M}" if view.last_bar else "no bar yet"
+    bar = f"last bar {_clock(view.last_bar, view.at)}" if view.last_bar else "no bar yet"
     blind = f" No bars of {', '.join(sorted(view.blind))}." if view.blind else ""
     return f"At {view.at:%H:%M} UTC, {bar}; streams: {streams or 'none'}.{blind}"
+
+
+def _clock(time: datetime, now: datetime) -> str:
+    """A time of today as 14:05, one of another day with its date."""
+    return f"{time:%H:%M}" if time.date() == now.date() else f"{time:%Y-%m-%d %H:%M}"
 
 
 def strategy_rows(view: LiveView) -> list[dict[str, str]]:

@@ -8,23 +8,27 @@ import threading
 from collections.abc import AsyncIterator
 from datetime import date
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 from prefect import State
+from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import StateType
 from prefect.logging import disable_run_logger
 from prefect.states import Completed, Failed
+from prefect.testing.utilities import prefect_test_harness
 
 from coordinator.bootstrap import RunOptions, run_configured
 from coordinator.config import parse_config
 from coordinator.errors import BrokerRejected, BrokerUnavailable, OperatorError
 from coordinator.readers import running_sessions
-from flows.end_of_day import cause_of, is_news, loaded_state, newest_first
+from flows.end_of_day import cause_of, end_of_day, is_news, loaded_state, newest_first
 from flows.settled import alone, run_id_of, wait_for_end
 from tasks.digest import read_day
 from tasks.repeats import may_pass
+from tasks.report import DAY_KEY
 from tasks.session import journaled_sessions
 from tests.coordinator.test_readers import keep
 from tests.coordinator.test_statement import a_day
@@ -254,3 +258,22 @@ def test_an_account_whose_journal_is_damaged_makes_the_end_of_day_red_after_all_
     assert said.startswith(f"Not loaded: {damaged} cannot be used as a journal")
     assert said.endswith("1 loaded (2026-03-17.bench.PA1), 0 unchanged.")
     assert f"**Not loaded:** {damaged}" in cause_of(None, None, (), found.kept_out)
+
+
+@pytest.mark.slow
+def test_a_repeat_that_loads_nothing_leaves_the_day_to_be_seen(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MULTI_TRADER_HOME", str(tmp_path))
+    keep(tmp_path, a_day(), "PA1")
+    again = partial(end_of_day, coordinator_run_id=str(UUID(int=1)), return_state=True)
+    with (
+        prefect_test_harness(server_startup_timeout=120),
+        get_client(sync_client=True) as client,
+    ):
+        assert [again().message, again().message] == [
+            "1 loaded (2026-03-17.bench.PA1), 0 unchanged.",
+            "0 loaded, 1 unchanged.",
+        ]
+        days = [str(one.description) for one in client.read_artifacts() if one.key == DAY_KEY]
+    assert [day.partition(":")[0] for day in days] == ["2026-03-17.bench.PA1"]

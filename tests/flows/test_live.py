@@ -66,6 +66,11 @@ def test_a_glance_tells_the_money_the_orders_and_the_streams() -> None:
     )
 
 
+def test_a_bar_of_another_day_is_shown_with_its_date() -> None:
+    before_the_open = replace(VIEW, last_bar=CLOSE - timedelta(days=4))
+    assert "last bar 2026-03-13 20:00;" in state_sentence(before_the_open)
+
+
 def test_what_is_wrong_stands_first() -> None:
     wrong = replace(
         VIEW,
