@@ -221,6 +221,6 @@ class Importing:
         """The symbols of open orders that no strategy placed."""
         for order in self.reach.broker.open_orders():
             name = order.client_order_id
-            ours = self.books.orders.get(name) is not None or name in self.books.neighbours.orders
+            ours = name in self.books.orders or name in self.books.neighbours.orders
             if not ours and PHASE[order.status] is not Phase.DONE:
                 yield order.symbol

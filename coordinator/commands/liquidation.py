@@ -105,10 +105,10 @@ def remainder_of(
         except BrokerError as error:
             problem = str(error)
     books = account.books
-    others = books.neighbours
-    orders = tuple(o for o in others.orders if only is None or others.owner_of(o) in only)
+    orders = books.neighbours.orders.open()
+    ids = tuple(o.client_order_id for o in orders if only is None or o.strategy in only)
     frozen = tuple(sorted(books.frozen))
-    return Remainder(account.number, tuple(found), orders, frozen=frozen, problem=problem)
+    return Remainder(account.number, tuple(found), ids, frozen=frozen, problem=problem)
 
 
 def _is_closed(reach: Reach, left: Remainder) -> bool:
@@ -127,7 +127,8 @@ def _act(
     """
     problem = ""
     strategies = {h.strategy for h in left.held}
-    strategies |= {account.books.neighbours.owner_of(o) for o in left.orders}
+    orders = account.books.neighbours.orders
+    strategies |= {order.strategy for name in left.orders if (order := orders.get(name))}
     owners = {account.owners[name] for name in strategies if name in account.owners}
     for coordinator in sorted(owners):
         own = [name for name, owner in account.owners.items() if owner == coordinator]

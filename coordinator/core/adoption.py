@@ -153,10 +153,8 @@ def _against(
 
 
 def _is_ordering(books: Books, strategy: str, symbol: str) -> bool:
-    if any(order.symbol == symbol for order in books.orders.open_of(strategy)):
-        return True
-    others = books.neighbours
-    return any(t == symbol and others.owner_of(o) == strategy for o, t in others.orders.items())
+    everyones = books.orders, books.neighbours.orders
+    return any(o.symbol == symbol for orders in everyones for o in orders.open_of(strategy))
 
 
 def _too_much(books: Books, plan: Plan, recipients: Mapping[str, Recipient]) -> Iterator[str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
 from coordinator.core import records as r
@@ -17,7 +17,8 @@ from coordinator.core.discrepancies import DiscrepancyKind
 from coordinator.core.halts import Halts
 from coordinator.core.ledger import Ledger, SubAccount, agrees
 from coordinator.core.neighbours import Neighbours
-from coordinator.core.orders import Order, Orders, OrderStatus
+from coordinator.core.order_records import adopt, change, intend, remembered
+from coordinator.core.orders import Order, Orders
 from coordinator.core.postings import Postings
 from coordinator.core.values import UNASSIGNED, ZERO, Bar, Denial, Side, exactly
 
@@ -25,9 +26,6 @@ FUNDING = "funding"
 """The transfer that begins a book."""
 NEW_INITIAL_CASH = "initial_cash"
 """The transfer that follows an edited `initial_cash`."""
-LATE_FILLS = timedelta(days=5)
-"""How long an ended order of an earlier session is remembered, for a late fill or a correction: on
-the Tuesday after a holiday the last session was four days ago."""
 
 
 def _unwatched(_record: r.Record) -> None:
@@ -134,7 +132,7 @@ class Books:
         Only movements of money and positions, what concerns the whole account, used ids and the
         other's open orders are taken from it.
         """
-        self.neighbours.apply(record)
+        self.neighbours.apply(record, self.posted.unowned)
         match record:
             case r.AccountAdopted() if self.account:
                 return
@@ -195,7 +193,8 @@ class Books:
         """Begin a session, or add strategies to the one that runs.
 
         If no earlier record was applied, the record itself restores all books and open orders.
-        Otherwise the books are newer, but orders that another coordinator sent are ours from here.
+        Otherwise the books are newer, but orders that another coordinator sent are ours from here,
+        ended ones too: a fill may be late.
         """
         alone = not self.account
         same = self.session is not None and self.session.session_id == record.session_id
@@ -212,11 +211,12 @@ class Books:
             if opening.strategy not in begun:
                 self._begin_day(opening)
         if not same:
-            self._forget_old_orders(record.at)
-        for order in record.orders:
+            self.orders = remembered(self.orders, record.at)
+        joined = {opening.strategy for opening in record.openings} - begun
+        carried = {order.client_order_id: order.revived() for order in record.orders}
+        for order in (*carried.values(), *self.neighbours.give(joined, carried)):
             if order.client_order_id not in self.orders:
-                self.orders.add(order.revived())
-                self.neighbours.orders.pop(order.client_order_id, None)
+                self.orders.add(order)
 
     def _forget_leaps(self) -> None:
         """Unfreeze price leaps: a new session fetches adjusted history, which has none."""
@@ -243,14 +243,6 @@ class Books:
         if before is not None:
             day.date, day.entries, day.stopped = before.date, before.entries, before.stopped
         self.days[opening.strategy] = day
-
-    def _forget_old_orders(self, now: datetime) -> None:
-        """Keep open orders, and those decided or executed at most LATE_FILLS ago."""
-        known, self.orders = list(self.orders), Orders()
-        for order in known:
-            executed = (posting.at for posting in order.executions.postings)
-            if order.is_open or now - max((order.decided_at, *executed)) <= LATE_FILLS:
-                self.orders.add(order)
 
     def _see(self, bars: Iterable[Bar]) -> None:
         starts, newest = self.last_bar, dict[str, Bar]()
@@ -279,18 +271,7 @@ class Books:
         self._use_id(record.client_order_id)
         if self.denied:
             self.denied.pop((record.strategy, record.symbol), None)
-        order = Order(
-            record.client_order_id,
-            record.strategy,
-            record.symbol,
-            record.side,
-            record.qty,
-            record.decision_price,
-            record.reason,
-            record.at,
-            OrderStatus.SUBMITTED if record.released else OrderStatus.WAITING,
-        )
-        self.orders.add(order)
+        order = intend(self.orders, record)
         if record.side is Side.BUY:
             day = self.days.get(record.strategy)  # none where another coordinator ran it then
             if day is not None and day.enters(record.at, record.symbol):
@@ -301,28 +282,21 @@ class Books:
         if order is None:
             return  # an order of an earlier session, while only this session's records are read
         was_entry = order.is_entry
-        match record:
-            case r.OrderReleased():
-                self.orders.move(order, OrderStatus.SUBMITTED)
-            case r.CancelRequested():
-                order.cancel_reason = record.reason
-            case r.OrderMoved():
-                if record.broker_order_id:
-                    self.orders.note_broker_id(order, record.broker_order_id)
-                order.filled_avg_price = record.filled_avg_price or order.filled_avg_price
-                self.orders.report(order, record.filled_qty)
-                self.orders.move(order, record.status, record.replaced_by)
+        change(self.orders, order, record)
         self._count_entry(order, was_entry)
 
     def _book(self, record: r.FillBooked) -> None:
-        order = self.orders.of(record.strategy, record.client_order_id, record.reverses)
+        for orders in (self.orders, self.neighbours.orders):
+            order = orders.of(record.strategy, record.client_order_id, record.reverses)
+            if order is not None:
+                break
         if self.posted.has(record, order):
             return  # another coordinator also booked this fill of an order that nobody owns
         posting = self.posted.add_fill(record, order)
         self.ledger.book(record)
         if order is not None:
             was_entry = order.is_entry
-            self.orders.fill(order, posting)
+            orders.fill(order, posting)
             self._count_entry(order, was_entry)
 
     def _adopt(self, record: r.OrderAdopted) -> None:
@@ -333,10 +307,8 @@ class Books:
         """
         old, known = self.order(record.replaces), self.posted.unowned(record.client_order_id)
         was_entry = old.is_entry
-        self.orders.forget_successor(old)
+        new = adopt(self.orders, old, record, known)
         self._count_entry(old, was_entry)
-        new = old.replacement(record.client_order_id, record.broker_order_id, record.qty, known)
-        self.orders.add(new)
         self._count_entry(new, was_entry=False)
 
     def _count_entry(self, order: Order, was_entry: bool) -> None:

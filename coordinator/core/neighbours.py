@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
 from coordinator.core import records as r
-from coordinator.core.orders import PHASE, Phase
-from coordinator.core.sequences import strategy_of
+from coordinator.core.executions import Executions
+from coordinator.core.order_records import adopt, change, intend, remembered
+from coordinator.core.orders import Order, Orders
 from coordinator.core.values import UNASSIGNED
 
 
@@ -23,63 +25,63 @@ def joining(opened: r.SessionOpened, before: r.SessionOpened | None) -> set[str]
 
 @dataclass(slots=True)
 class Neighbours:
-    """The other coordinators' strategies and open orders."""
+    """The other coordinators' strategies and orders."""
 
     strategies: set[str] = field(default_factory=set)
     """The strategies that they have run, by name."""
-    orders: dict[str, str] = field(default_factory=dict)
-    """The tickers of their open orders, by client order id. One that was replaced by hand counts as
-    open until the order in its place is theirs."""
-    _at_broker: set[str] = field(default_factory=set)
-    """The broker's ids of their orders."""
-    _adopted: dict[str, str] = field(default_factory=dict)
-    """The strategies of the orders that replaced theirs, by client order id, of any form."""
+    orders: Orders = field(default_factory=Orders)
+    """Their orders, as their records have them. One whose coordinator died may be open for long."""
     _opened: dict[str, r.SessionOpened] = field(default_factory=dict)
     """The last opening of each of them, by its name."""
 
     def may_move(self, symbol: str) -> bool:
-        """Whether an open order of theirs can change the position in a ticker, or cash for ''."""
-        return symbol in self.orders.values() if symbol else bool(self.orders)
+        """Whether an open order of theirs can change the position in a ticker."""
+        return bool(self.orders.open_on(symbol))
 
     def may_own(self, broker_order_id: str, symbol: str) -> bool:
         """Whether the broker's order of this id, on this ticker, may be theirs."""
-        return broker_order_id in self._at_broker or self.may_move(symbol)
+        return self.orders.at_broker(broker_order_id) is not None or self.may_move(symbol)
 
     def took_over(self, client_order_id: str, replaces: str) -> bool:
         """Whether an order replaced one of theirs, known to the broker as `replaces`."""
-        return client_order_id in self._adopted or replaces in self._at_broker
+        return client_order_id in self.orders or self.orders.at_broker(replaces) is not None
 
-    def owner_of(self, client_order_id: str) -> str:
-        """The strategy of one of their orders."""
-        return self._adopted.get(client_order_id) or strategy_of(client_order_id)
-
-    def apply(self, record: r.Record) -> None:
-        """Take in a record that one of them wrote."""
+    def apply(self, record: r.Record, known: Callable[[str], Executions]) -> None:
+        """Take in a record that one of them wrote; `known` is what was booked of an order before
+        anybody owned it, by client order id."""
         match record:
             case r.OrderIntended():
                 self.strategies.add(record.strategy)
-                self.orders[record.client_order_id] = record.symbol
+                intend(self.orders, record)
             case r.EntryDenied():
                 self.strategies.add(record.strategy)
-            case r.OrderMoved():
-                self._move(record)
+            case r.OrderReleased() | r.OrderMoved() | r.CancelRequested():
+                if order := self.orders.get(record.client_order_id):
+                    change(self.orders, order, record)
             case r.OrderAdopted():
-                self._adopted[record.client_order_id] = self.owner_of(record.replaces)
-                self._at_broker.add(record.broker_order_id)
-                if ticker := self.orders.pop(record.replaces, ""):
-                    self.orders[record.client_order_id] = ticker
+                old = self.orders.get(record.replaces)
+                if old is not None and record.client_order_id not in self.orders:
+                    adopt(self.orders, old, record, known(record.client_order_id))
             case _:
                 pass
 
     def open(self, opened: r.SessionOpened) -> set[str]:
         """Take in that one of them opens a session; returns the strategies that it runs now."""
-        names = joining(opened, self._opened.get(opened.coordinator))
+        before = self._opened.get(opened.coordinator)
+        names = joining(opened, before)
+        if before is None or before.session_id != opened.session_id:
+            self.orders = remembered(self.orders, opened.at)
         self._opened[opened.coordinator] = opened
         self.strategies |= names
         return names
 
-    def _move(self, record: r.OrderMoved) -> None:
-        if PHASE[record.status] is Phase.DONE and not record.replaced_by:
-            self.orders.pop(record.client_order_id, None)
-        if record.broker_order_id:
-            self._at_broker.add(record.broker_order_id)
+    def give(self, strategies: Collection[str], ids: Collection[str]) -> list[Order]:
+        """Give the orders of these strategies, or of these ids, to the coordinator of the books."""
+
+        def is_given(order: Order) -> bool:
+            return order.strategy in strategies or order.client_order_id in ids
+
+        given = list(filter(is_given, self.orders))
+        if given:
+            self.orders = self.orders.only(lambda order: not is_given(order))
+        return given

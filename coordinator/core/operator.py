@@ -90,8 +90,8 @@ def _revive(books: Books, assets: Mapping[str, Asset], asked: OperatorAsked) -> 
     if not books.killed:
         return [], Answer(True, "The account is not killed.")
     left = [f"{h.strategy} holds {in_words(h)}" for h in sellable(books, assets)]
-    left += [f"order {o.client_order_id} is open" for o in books.orders.open()]
-    left += [f"order {name} is open" for name in books.neighbours.orders]
+    orders = [*books.orders.open(), *books.neighbours.orders.open()]
+    left += [f"order {order.client_order_id} is open" for order in orders]
     if left:
         return [], Answer(False, f"The account is not revived: {', '.join(left)}.")
     said = "The account is revived: strategies may buy again."

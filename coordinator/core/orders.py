@@ -10,7 +10,7 @@ broker turns out to be open there, or to have ended there.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
@@ -298,6 +298,13 @@ class Orders:
     def open(self) -> list[Order]:
         """All open orders."""
         return [order for orders in self._open_of.values() for order in orders.values()]
+
+    def only(self, which: Callable[[Order], bool]) -> Orders:
+        """The orders of one kind, by themselves."""
+        kept = Orders()
+        for order in filter(which, self):
+            kept.add(order)
+        return kept
 
     def _index(self, order: Order) -> None:
         is_open = order.is_open

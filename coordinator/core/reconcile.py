@@ -8,7 +8,7 @@ ever invented to make the books match.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 
@@ -163,40 +163,41 @@ class Reconciler:
         if seen.cash is None:
             return
         found = compare(self._books.ledger, seen.cash, seen.positions, seen.now)
-        differing = {f.discrepancy_id for f in found}
+        differing, excused = {f.discrepancy_id for f in found}, self.excused(found, seen.version)
         for difference in found:
-            excused = self.is_excused(difference.symbol, difference.off, seen.version)
-            if not excused or self._is_rounding(difference, seen.version):
+            if difference.discrepancy_id not in excused:
                 self._suspect(difference)
         for name in [n for n in self._suspects if n not in differing]:
             del self._suspects[name]
-        self._resolve(differing, seen)
+        self._resolve(differing | excused, seen)
 
-    def is_excused(self, symbol: str, off: Decimal, version: int) -> bool:
+    def excused(self, found: Iterable[DiscrepancyFound], version: int) -> set[str]:
+        """The ids of the differences that orders in flight since the books' `version` can cause.
+
+        Cash moves together with a position only, so its id is among them while one of these does.
+        """
+        ids = {
+            one.discrepancy_id
+            for one in found
+            if one.symbol and self._may_move(one.symbol, one.off, version)
+        }
+        if ids or self._books.posted.moved_since(version, ""):
+            ids.add(discrepancy_id(DiscrepancyKind.CASH))
+        return ids
+
+    def _may_move(self, symbol: str, off: Decimal, version: int) -> bool:
         """Whether an order in flight since the account was asked for can be why a ticker is `off`.
 
-        An `off` of zero is excused too, for such an order can hide a difference. Cash is ''.
+        An `off` of zero may be due to it too, for such an order can hide a difference.
         """
         books = self._books
         if books.posted.moved_since(version, symbol) or books.neighbours.may_move(symbol):
             return True
-        orders = books.orders.open_on(symbol) if symbol else books.orders.open()
+        orders = books.orders.open_on(symbol)
         in_flight = [order for order in orders if order.status is not OrderStatus.WAITING]
-        if not symbol:
-            return bool(in_flight)
         most = sum((o.open_qty for o in in_flight if o.side is Side.BUY), ZERO)
         least = -sum((o.open_qty for o in in_flight if o.side is Side.SELL), ZERO)
         return bool(in_flight) and least <= off <= most
-
-    def _is_rounding(self, found: DiscrepancyFound, version: int) -> bool:
-        """Whether cash is off by rounding, although an open order may excuse it for days.
-
-        An execution of that order would be listed by the time that the rounding is booked.
-        """
-        books = self._books
-        moving = books.posted.moved_since(version, "") or books.neighbours.may_move("")
-        is_cash = found.is_of(DiscrepancyKind.CASH)
-        return is_cash and not moving and _rounding(books, found) is not None
 
     def _record_reset(self, seen: m.AccountSeen) -> None:
         """Record, once, that the books are of another account."""
@@ -230,12 +231,12 @@ class Reconciler:
             return ROUNDING_LOOKS
         return ROUNDING_LOOKS_AT_REST if found.is_of(DiscrepancyKind.CASH) else LOOKS
 
-    def _resolve(self, differing: Iterable[str], seen: m.AccountSeen) -> None:
+    def _resolve(self, unclear: Container[str], seen: m.AccountSeen) -> None:
         """Resolve the discrepancies that have gone: something has explained them."""
         for name, found in list(self._books.frozen.items()):
             compared = found.is_of(DiscrepancyKind.POSITION, DiscrepancyKind.CASH)
-            gone = compared and name not in differing
-            if gone and not self.is_excused(found.symbol, ZERO, seen.version):
+            hidden = found.symbol and self._may_move(found.symbol, ZERO, seen.version)
+            if compared and name not in unclear and not hidden:
                 self._record(r.DiscrepancyResolved(seen.now, name, "explained"))
 
     def _split_explains(self, posting: r.ActivityBooked) -> None:

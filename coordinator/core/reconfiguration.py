@@ -69,7 +69,7 @@ class Continuation:
 
 def _check_joining(books: Books, known: Collection[str], specs: Sequence[StrategySpec]) -> None:
     """Check what another coordinator has run; `known` are the session's strategies so far."""
-    sent = {books.neighbours.owner_of(order): order for order in books.neighbours.orders}
+    sent = {order.strategy: order.client_order_id for order in books.neighbours.orders.open()}
     for name in (spec.name for spec in specs):
         if name in known and name not in books.days:
             raise SafetyRefusal(

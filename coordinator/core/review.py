@@ -44,17 +44,19 @@ def review(books: Books, seen: m.AccountSeen, crypto_fee_rate: Decimal) -> Revie
     reports = Reports(desk, crypto_fee_rate)
     reconciler = Reconciler(copy, desk.blotter.record, reports.on_update, at_rest=True)
     reconciler.take(seen)
-    left, excused = [], set()
+    left = []
     for found in compare(copy.ledger, seen.cash, seen.positions, seen.now):
         explanation = explain(copy, found, seen.now)
         for posting in explanation:
             desk.blotter.record(posting)
-        if explanation:
-            continue
-        left.append(found)
-        moved = books.posted.moved_since(seen.version, found.symbol)
-        if moved or reconciler.is_excused(found.symbol, found.off, copy.posted.version):
-            excused.add(found.discrepancy_id)
+        if not explanation:
+            left.append(found)
+    in_flight = reconciler.excused(left, copy.posted.version)
+    excused = {
+        found.discrepancy_id
+        for found in left
+        if found.discrepancy_id in in_flight or books.posted.moved_since(seen.version, found.symbol)
+    }
     booked = [x for x in desk.blotter.out.records if isinstance(x, r.FillBooked | r.ActivityBooked)]
     return Review(tuple(left), frozenset(excused), tuple(booked))
 

@@ -114,7 +114,8 @@ def agree(settling: Settling, assets: Mapping[str, Asset], now: datetime) -> lis
         if all(_same(f, frozen.get(f.discrepancy_id)) for f in found):
             break
     else:
-        ours = [f for f in found if not books.neighbours.may_move(f.symbol)]
+        theirs = {f.symbol for f in found if books.neighbours.may_move(f.symbol)}
+        ours = [f for f in found if f.symbol not in theirs and (f.symbol or not theirs)]
         if not books.killed:
             refuse_differences(ours)
         new = [f for f in ours if not _same(f, books.frozen.get(f.discrepancy_id))]

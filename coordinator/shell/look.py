@@ -90,6 +90,8 @@ class Looks:
         key = execution.cum_qty, execution.at, execution.qty, execution.price
         order = books.orders.at_broker(fill.order_id)
         if order is None:
+            if books.neighbours.orders.at_broker(fill.order_id) is not None:
+                return None  # another coordinator books it
             known = self._owner(fill, now)
             if known is None or books.posted.unowned(known.client_order_id).has(*key):
                 return None

@@ -221,15 +221,16 @@ def ordering(made: Bench) -> Market:
 
 
 def ordering_elsewhere(made: Bench) -> Market:
-    made.books.neighbours.orders["Alpha.2026-03-17.1"] = "SPY"
+    order = "Alpha.2026-03-17.1"
+    buy = r.OrderIntended(OPEN, order, "Alpha", "SPY", Side.BUY, D(1), D(100), Reason.SIGNAL, True)
+    made.books.apply_foreign(buy)
     return MARKET
 
 
 def ordering_elsewhere_by_hand(made: Bench) -> Market:
-    order = "Alpha.2026-03-17.1"
-    buy = r.OrderIntended(OPEN, order, "Alpha", "SPY", Side.BUY, D(1), D(100), Reason.SIGNAL, True)
-    for record in (buy, r.OrderAdopted(OPEN, "by-hand", order, "broker-by-hand", D(2))):
-        made.books.apply_foreign(record)
+    ordering_elsewhere(made)
+    adopted = r.OrderAdopted(OPEN, "by-hand", "Alpha.2026-03-17.1", "broker-by-hand", D(2))
+    made.books.apply_foreign(adopted)
     return MARKET
 
 

@@ -144,4 +144,4 @@ def test_a_difference_is_not_laid_to_an_order_that_is_ours_now_and_has_ended(
     account: Account,
 ) -> None:
     seat = filled_before_it_starts(account)
-    assert not seat.books.neighbours.may_move("")
+    assert not seat.books.neighbours.may_move(COIN)

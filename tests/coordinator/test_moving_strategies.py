@@ -14,6 +14,7 @@ from coordinator.commands.accounts import Operator
 from coordinator.commands.control import find
 from coordinator.core import messages as m
 from coordinator.core import records as r
+from coordinator.core.orders import OrderStatus
 from coordinator.core.reload import Reload, Removal
 from coordinator.core.session import SessionPlan
 from coordinator.core.setup import Setup
@@ -94,6 +95,11 @@ class Account:
         self.now += timedelta(seconds=10)
         self._truth.execute(self._ticket, qty or self._ticket.left, 100 * NANO, self.now)
 
+    def cancel(self, seat: Seat) -> None:
+        """What is left of A's order is cancelled, and the stream says so."""
+        self._ticket.status = OrderStatus.CANCELED
+        seat.take(told(self._ticket, self.now))
+
     def stream(self, seat: Seat) -> None:
         """The stream tells of the newest execution."""
         execution = self._truth.deals[-1].told("stream")
@@ -120,7 +126,7 @@ class Account:
             assert not seat.books.ledger[UNASSIGNED].positions
             assert not differences(seat.books, seen)
             assert not seat.books.orders.open()
-            assert not seat.books.neighbours.orders
+            assert not seat.books.neighbours.orders.open()
 
     def check_sessions(self) -> None:
         """The warehouse takes every session."""
@@ -254,7 +260,7 @@ def test_a_kill_that_acts_for_the_second_one_finds_the_order_that_the_first_one_
     books, _ = replay(journal, "Y")
     journal.close()
     assert [order.client_order_id for order in books.orders.open()] == [account.id]
-    assert not books.neighbours.may_move("")
+    assert not books.neighbours.may_move(COIN)
 
 
 def test_a_strategy_with_an_order_under_way_joins_by_a_start_and_not_by_a_reload(
@@ -269,6 +275,27 @@ def test_a_strategy_with_an_order_under_way_joins_by_a_start_and_not_by_a_reload
     account.execute()
     account.stream(seat)
     account.end(seat)
+    account.check(account.start("Y", "AC"))
+    account.check_sessions()
+
+
+@pytest.mark.parametrize("restarts", [False, True])
+def test_a_late_fill_of_an_order_that_ended_elsewhere_reaches_the_strategy_that_joined_by_a_reload(
+    account: Account, restarts: bool
+) -> None:
+    seat = account.start("Y", "C")
+    account.cancel(account.x)
+    assert account.reload(account.x, "B").done
+    account.end(account.x)
+    seat.poll(account.now)
+    assert account.reload(seat, "AC").done
+    if restarts:
+        seat.stop()
+        seat = account.start("Y", "AC")
+    account.execute(NANO)
+    account.stream(seat)
+    account.check(seat, account.start("X", "B"))
+    seat.stop()
     account.check(account.start("Y", "AC"))
     account.check_sessions()
 

@@ -306,10 +306,12 @@ def test_a_revival_is_refused_before_flat_and_says_what_is_left() -> None:
 
 
 def test_a_revival_waits_for_the_orders_of_the_accounts_other_coordinators() -> None:
-    bench = eager("A")
+    theirs, bench = eager("B"), eager("A")
+    theirs.minute(1, {"SPY": "100"})
+    for record in theirs.records:
+        bench.books.apply_foreign(record)
     ask(bench, Act.KILL)
-    bench.books.neighbours.orders["X.2026-03-17.1"] = "SPY"
-    assert "X.2026-03-17.1" in ask(bench, Act.REVIVE).said
+    assert order_id("B") in ask(bench, Act.REVIVE).said
     assert bench.books.killed
 
 

@@ -15,7 +15,7 @@ import pytest
 from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.books import Books
-from coordinator.core.orders import OrderStatus
+from coordinator.core.orders import OrderStatus, Phase
 from coordinator.core.reconcile import compare
 from coordinator.core.values import MINUTE, UNASSIGNED, Side
 from coordinator.errors import BrokerUnavailable, OperatorError, SafetyRefusal
@@ -180,14 +180,22 @@ def test_books_that_do_not_sum_are_refused_with_both_figures() -> None:
     agreement.refuse_differences([])
 
 
-def test_a_fill_of_a_coordinator_that_died_is_left_for_its_own_next_start(tmp_path: Path) -> None:
+@pytest.mark.parametrize("heard", ["nothing of it", "of its end alone"])
+def test_a_fill_of_a_coordinator_that_died_is_left_for_its_own_next_start(
+    heard: str, tmp_path: Path
+) -> None:
     path = tmp_path / "PA1" / "journal.db"
     with venue(account="PA1") as broker:
         bench = crashed(broker)
+        broker.submit(sent(bench))
+        if heard == "of its end alone":
+            update = broker.order(sent(bench).client_order_id)
+            assert update is not None
+            bench.handle(update)
+            assert bench.order("A").phase is Phase.DONE
         dead = Journal(path, "PA1", "bench")
         dead.append(bench.name.session_id, bench.records)
         dead.close()
-        broker.submit(sent(bench))
 
         journal = Journal(path, "PA1", "another")
         books, _ = startup.replay(journal, "another")

@@ -605,7 +605,7 @@ def _memory(books: Books) -> Parts:
             order.client_order_id: (dict(order.executions.until), order.corrected)
             for order in books.orders
         },
-        "elsewhere": dict(books.neighbours.orders),
+        "elsewhere": sorted(order.client_order_id for order in books.neighbours.orders.open()),
     }
 
 
