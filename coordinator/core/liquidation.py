@@ -77,11 +77,12 @@ class Liquidation:
             self.desk.exit(strategy, symbol, mark, Reason.FLATTEN, now)
 
     def is_flat(self, now: datetime) -> bool:
-        """Whether the strategies to be flat have no open order, and nothing to sell now."""
+        """Whether the strategies to be flat have no open order, and nothing to sell now.
+
+        An order that went to another coordinator with its strategy is for that one to end.
+        """
         to_flatten = self._to_flatten()
-        has_orders = any(
-            self.books.killed or order.strategy in to_flatten for order in self.books.orders.open()
-        )
+        has_orders = any(self.books.orders.open_of(strategy) for strategy in to_flatten)
         left = sellable(self.books, self.assets, to_flatten)
         return not has_orders and not any(self.can_trade(h.symbol, now) for h in left)
 

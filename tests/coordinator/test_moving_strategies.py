@@ -300,6 +300,23 @@ def test_a_late_fill_of_an_order_that_ended_elsewhere_reaches_the_strategy_that_
     account.check_sessions()
 
 
+def test_a_killed_coordinator_does_not_wait_for_an_order_that_went_to_another(
+    account: Account,
+) -> None:
+    account.end(account.x)
+    seat = account.start("Y", "AC")
+    journal = Journal(account.path, ACCOUNT, "me")
+    journal.append("", [r.Killed(account.now, "me")])
+    journal.close()
+    first = account.start("X", "B")
+    assert [order.client_order_id for order in first.books.orders.open()] == [account.id]
+    seat.poll(account.now)
+    assert first.engine is not None
+    assert seat.engine is not None
+    assert first.engine.is_flat(account.now)
+    assert not seat.engine.is_flat(account.now)
+
+
 @pytest.mark.parametrize("restarts", [False, True])
 def test_a_strategy_that_joins_the_first_one_does_not_take_the_moved_one_from_the_second(
     account: Account, restarts: bool, tmp_path: Path
