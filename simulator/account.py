@@ -9,8 +9,15 @@ from simulator.ledger import Funds, Ledger, funds, held_qty
 from simulator.market import Market
 from simulator.money import CRYPTO_PRICE_STEP, ZERO, exact, half_even
 from simulator.order_table import OrderTable
-from simulator.rules import check_available, check_cost, check_funds, check_short, check_wash
-from simulator.values import Bar, Side, Ticket
+from simulator.rules import (
+    check_available,
+    check_cost,
+    check_funds,
+    check_intent,
+    check_short,
+    check_wash,
+)
+from simulator.values import Bar, Position, Side, Ticket
 
 _SHORT_COLLAR = Decimal("1.03")
 
@@ -27,14 +34,14 @@ class Account:
         return funds(self._ledger, held, self.marks(market))
 
     def marks(self, market: Market) -> dict[str, Decimal]:
-        """Last close of every symbol held (its average cost when no bar is within reach)."""
-        found = {}
-        for symbol, position in self._ledger.positions.items():
-            bar = market.last(symbol)
-            found[symbol] = (
-                bar.close if bar else half_even(position.cost / position.qty, CRYPTO_PRICE_STEP)
-            )
-        return found
+        """The mark of every symbol held."""
+        held = self._ledger.positions
+        return {symbol: self.mark(position, market) for symbol, position in held.items()}
+
+    def mark(self, position: Position, market: Market) -> Decimal:
+        """The last close (the position's average cost when no bar is within reach)."""
+        bar = market.last(position.symbol)
+        return bar.close if bar else half_even(position.cost / position.qty, CRYPTO_PRICE_STEP)
 
     def available(self, symbol: str) -> Decimal:
         """Quantity of a position (absolute) that no open order has reserved."""
@@ -58,6 +65,7 @@ class Account:
         opens = held * ticket.side.sign >= 0 and not (
             held == 0 and ticket.side is Side.SELL and ticket.is_crypto
         )
+        check_intent(ticket, opens)
         if not opens:
             check_available(ticket, price, held, resting)
             return opens, price

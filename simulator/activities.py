@@ -88,22 +88,27 @@ def select_activities(
     category = choice(query, "category", _CATEGORIES, "") if query.get("category") else None
     if category and kinds:
         raise malformed("only one of category or activity_types may be given")
-    found = [(fill.at, "FILL", fill.order_id, activity_json(fill)) for fill in executions]
-    found += [(each.at, each.type, "", nta_json(each)) for each in others]
-    found.sort(key=lambda entry: entry[0])
+    found: list[Execution | Activity] = sorted([*executions, *others], key=lambda each: each.at)
     after, until = moment(query, "after"), moment(query, "until")
     day, order_id = moment(query, "date"), query.get("order_id")
     chosen = [
-        shape
-        for at, kind, of_order, shape in found
-        if (not kinds or any(_is_of(kind, wanted) for wanted in kinds))
-        and (category is None or (kind == "FILL") == (category == _CATEGORIES[0]))
-        and (after is None or at > after)
-        and (until is None or at < until)
-        and (day is None or at.date() == day.date())
-        and (order_id is None or of_order == order_id)
+        each
+        for each in found
+        if (not kinds or any(_is_of(_kind(each), wanted) for wanted in kinds))
+        and (category is None or isinstance(each, Execution) == (category == _CATEGORIES[0]))
+        and (after is None or each.at > after)
+        and (until is None or each.at < until)
+        and (day is None or each.at.date() == day.date())
+        and (order_id is None or (isinstance(each, Execution) and each.order_id == order_id))
     ]
-    return _page(directed(chosen, query), query)
+    return [
+        activity_json(each) if isinstance(each, Execution) else nta_json(each)
+        for each in _page(directed(chosen, query), query)
+    ]
+
+
+def _kind(each: Execution | Activity) -> str:
+    return "FILL" if isinstance(each, Execution) else each.type
 
 
 def _is_of(kind: str, wanted: str) -> bool:
@@ -115,14 +120,14 @@ def _is_of(kind: str, wanted: str) -> bool:
     return kind == wanted
 
 
-def _page(shapes: Sequence[dict[str, Any]], query: Query) -> list[dict[str, Any]]:
+def _page(chosen: Sequence[Execution | Activity], query: Query) -> Sequence[Execution | Activity]:
     token, first = query.get("page_token"), 0
     if token:
-        ids = [shape["id"] for shape in shapes]
+        ids = [each.activity_id if isinstance(each, Execution) else each.id for each in chosen]
         if token not in ids:
             raise malformed(f"page_token {token!r} is not the id of a listed activity")
         first = ids.index(token) + 1
-    return list(shapes[first : first + whole(query, "page_size", ACTIVITIES_MOST, ACTIVITIES_MOST)])
+    return chosen[first : first + whole(query, "page_size", ACTIVITIES_MOST, ACTIVITIES_MOST)]
 
 
 @exact

@@ -12,6 +12,7 @@ from simulator.money import QTY_STEP
 from simulator.values import AssetClass
 
 SYMBOL = re.compile(r"[A-Z][A-Z0-9.]{0,9}(/[A-Z0-9]{2,10})?")
+_OLD_PAIR = re.compile(r"([A-Z][A-Z0-9]{2,})(USD[CT]?)")  # no stock's symbol is so long
 _NAMESPACE = uuid.UUID("5f1b7a52-7d3e-5c0a-9d44-3d0a35f6b7aa")
 
 # (min_order_size in coin, price_increment in dollars); about one dollar's worth each
@@ -98,6 +99,12 @@ def find_asset(symbol: str) -> Asset | None:
         min_trade_increment=QTY_STEP,
         price_increment=Decimal("0.01"),
     )
+
+
+def order_symbol(symbol: str) -> str:
+    """How orders spell a symbol: pairs with their slash, though a client may leave it out."""
+    pair = _OLD_PAIR.fullmatch(symbol)
+    return f"{pair[1]}/{pair[2]}" if pair else symbol
 
 
 def position_symbol(symbol: str) -> str:

@@ -5,7 +5,7 @@ Rule: equity is what was true then; a bucket shows its last value, and nothing i
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -16,8 +16,9 @@ from simulator.money import exact
 from simulator.wire import number
 
 _FRAMES = {"1Min": 60, "5Min": 300, "15Min": 900, "1H": 3600, "1D": 86400}
+_EARLIEST = datetime.min.replace(tzinfo=UTC)
 _UNITS = {"D": 1, "W": 7, "M": 30, "A": 365}
-_PERIOD = re.compile(r"(\d+)([DWMA])")
+_PERIOD = re.compile(r"(\d{1,3})([DWMA])")
 
 
 @exact
@@ -36,7 +37,7 @@ def portfolio_history(
     if frame not in _FRAMES:
         raise malformed(f"invalid timeframe {frame!r}; use one of {', '.join(_FRAMES)}")
     end = moment(query, "end") or now
-    start = moment(query, "start") or end - timedelta(days=days)
+    start = moment(query, "start") or end - min(timedelta(days=days), end - _EARLIEST)
     buckets: dict[int, Decimal] = {}
     for at, equity in series:
         if start <= at <= end:

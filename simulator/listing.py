@@ -61,7 +61,7 @@ def whole(query: Query, name: str, default: int, most: int) -> int:
     text = query.get(name)
     if not text:
         return default
-    if not text.isdecimal() or not 1 <= int(text) <= most:
+    if not text.isdecimal() or len(text) > len(str(most)) or not 1 <= int(text) <= most:
         raise malformed(f"{name} must be a whole number from 1 to {most}, not {text!r}")
     return int(text)
 

@@ -22,7 +22,7 @@ from simulator.exchange import Exchange
 from simulator.listing import select_orders
 from simulator.money import QTY_STEP, decimals_of, exact, floor_to
 from simulator.rest_trading import exchange_of, held_position
-from simulator.rules import check_ticket, read_number, read_ticket
+from simulator.rules import check_ticket, not_served, read_number, read_ticket, read_word
 from simulator.shapes import closing_side, order_json
 from simulator.values import Order, OrderType, Position, Ticket, TimeInForce
 
@@ -149,17 +149,13 @@ def _changed(old: Order, body: Mapping[str, object]) -> Ticket:
     if qty is not None and decimals_of(qty) > 0 and not old.ticket.is_crypto:
         raise invalid("qty must be a whole number to replace an order")
     if body.get("trail") is not None:
-        raise invalid("trailing orders are not served by this simulator")
-    tif = body.get("time_in_force")
-    try:
-        time_in_force = TimeInForce(str(tif)) if tif else old.ticket.time_in_force
-    except ValueError:
-        raise invalid(f"invalid time_in_force {tif!r}") from None
+        raise not_served("trail", "replace with qty, limit_price or stop_price")
+    tif = body.get("time_in_force") or old.ticket.time_in_force.value
     limit, stop = read_number(body, "limit_price"), read_number(body, "stop_price")
     ticket = replace(
         old.ticket,
         qty=old.ticket.qty if qty is None else qty,
-        time_in_force=time_in_force,
+        time_in_force=read_word(TimeInForce, tif, "time_in_force"),
         limit_price=old.ticket.limit_price if limit is None else limit,
         stop_price=old.ticket.stop_price if stop is None else stop,
         client_order_id=str(body.get("client_order_id") or uuid.uuid4()),

@@ -149,7 +149,7 @@ def held_position(exchange: Exchange, name: str) -> Position:
 
 def position_shape(exchange: Exchange, market: Market, position: Position) -> dict[str, Any]:
     """A position's JSON, marked with the last close and that of the day before."""
-    mark = exchange.venue.account.marks(market)[position.symbol]
+    mark = exchange.venue.account.mark(position, market)
     bar = last_bar(exchange.feed, position.symbol, midnight(market.now.date()))
     before: Decimal = mark if bar is None else bar.close
     return position_json(position, exchange.venue.account.available(position.symbol), mark, before)

@@ -4,16 +4,17 @@ Rule: functions here look and refuse (`Rejection`); they change nothing. `read_t
 request by itself; the others judge it against the account.
 """
 
+import re
 from collections.abc import Iterable, Mapping
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import Enum
 from typing import TypeVar
 
-from simulator.assets import Asset, find_asset
-from simulator.errors import forbidden, invalid, malformed
+from simulator.assets import Asset, find_asset, order_symbol
+from simulator.errors import Rejection, forbidden, invalid, malformed
 from simulator.ledger import Funds, held_qty
 from simulator.money import decimals_of, exact, plain
-from simulator.values import AssetClass, Order, OrderType, Side, Ticket, TimeInForce
+from simulator.values import AssetClass, Order, OrderType, Side, Ticket, TimeInForce, intent
 
 STOCK_MINIMUM = Decimal(1)
 CRYPTO_MINIMUM = Decimal(10)
@@ -22,6 +23,9 @@ QTY_DECIMALS = 9
 NOTIONAL_DECIMALS = 2
 CLIENT_ID_LENGTH = 128
 _DOLLAR = Decimal(1)
+_NUMBER = re.compile(r"[+-]?([0-9]{1,30}(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,2})?")
+_NOT_SERVED = ("legs", "take_profit", "stop_loss", "trail_price", "trail_percent")
+_WORDS_NOT_SERVED = ("trailing_stop", "opg", "cls", "fok")
 
 E = TypeVar("E", bound=Enum)
 
@@ -31,35 +35,37 @@ def read_ticket(body: Mapping[str, object], fresh_client_id: str) -> Ticket:
 
     fresh_client_id: used when the client gave none.
     """
-    symbol = str(body.get("symbol") or "")
+    symbol = order_symbol(str(body.get("symbol") or ""))
     if not symbol:
         raise malformed("symbol is required")
     asset = find_asset(symbol)
     if asset is None:
         raise invalid(f'asset "{symbol}" not found')
-    kind = _word(OrderType, body.get("type"), "type")
+    kind = read_word(OrderType, body.get("type"), "type")
     qty, notional = read_number(body, "qty"), read_number(body, "notional")
     if (qty is None) == (notional is None):
         raise malformed("exactly one of qty or notional is required")
     order_class = str(body.get("order_class") or "simple")
-    if order_class != "simple" or body.get("legs") or body.get("take_profit"):
-        raise invalid(
-            f"order_class {order_class} is not served by this simulator; use simple orders"
-        )
+    if order_class != "simple":
+        raise not_served(f"order_class {order_class}", "use simple orders")
+    for name in _NOT_SERVED:
+        if body.get(name):
+            raise not_served(name, "use simple orders")
     client_id = str(body.get("client_order_id") or fresh_client_id)
     if len(client_id) > CLIENT_ID_LENGTH:
         raise malformed(f"client_order_id must be no more than {CLIENT_ID_LENGTH} characters")
     ticket = Ticket(
         symbol=symbol,
-        side=_word(Side, body.get("side"), "side"),
+        side=read_word(Side, body.get("side"), "side"),
         type=kind,
-        time_in_force=_word(TimeInForce, body.get("time_in_force"), "time_in_force"),
+        time_in_force=read_word(TimeInForce, body.get("time_in_force"), "time_in_force"),
         qty=qty,
         notional=notional,
         limit_price=read_number(body, "limit_price"),
         stop_price=read_number(body, "stop_price"),
         client_order_id=client_id,
         extended_hours=bool(body.get("extended_hours")),
+        position_intent=str(body.get("position_intent") or "") or None,
     )
     check_ticket(ticket, asset)
     return ticket
@@ -209,6 +215,13 @@ def check_funds(ticket: Ticket, hold_price: Decimal, money: Funds) -> None:
         )
 
 
+def check_intent(ticket: Ticket, opens: bool) -> None:
+    """Refuse an order that would do something else to the position than its client said."""
+    inferred, specified = intent(ticket.side, opens=opens), ticket.position_intent
+    if specified not in (None, inferred):
+        raise invalid(f"position intent mismatch, inferred: {inferred}, specified: {specified}")
+
+
 def check_short(ticket: Ticket, money: Funds) -> None:
     """Refuse opening a short position with a fraction of a share, or with too little equity."""
     if ticket.qty is None or decimals_of(ticket.qty) > 0:
@@ -217,9 +230,17 @@ def check_short(ticket: Ticket, money: Funds) -> None:
         raise forbidden("account is not allowed to short")
 
 
-def _word(kind: type[E], value: object, name: str) -> E:
+def not_served(what: str, instead: str) -> Rejection:
+    """422: Alpaca knows it, this simulator does not."""
+    return invalid(f"{what} is not served by this simulator; {instead}")
+
+
+def read_word(kind: type[E], value: object, name: str) -> E:
+    """A word of a request. 422 Rejection when it is none of the kind's."""
     if value is None or value == "":
         raise malformed(f"{name} is required")
+    if value in _WORDS_NOT_SERVED:
+        raise not_served(f"{name} {value}", f"use {', '.join(word.value for word in kind)}")
     try:
         return kind(str(value))
     except ValueError:
@@ -231,10 +252,6 @@ def read_number(body: Mapping[str, object], name: str) -> Decimal | None:
     value = body.get(name)
     if value is None or value == "":
         return None
-    try:
-        number = Decimal(str(value))
-    except InvalidOperation:
-        raise malformed(f"{name} {value!r} is not a number") from None
-    if isinstance(value, bool) or not number.is_finite():
+    if _NUMBER.fullmatch(str(value)) is None:
         raise malformed(f"{name} {value!r} is not a number")
-    return number
+    return Decimal(str(value))

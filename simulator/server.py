@@ -20,7 +20,7 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
 from simulator import rest_data, rest_orders, rest_trading
-from simulator.errors import Rejection
+from simulator.errors import Rejection, not_found
 from simulator.exchange import Exchange, VenueSnapshot
 from simulator.gate import Gate
 from simulator.opening import open_feed, today_in_new_york
@@ -229,4 +229,6 @@ async def _refusal(request: Request, error: Exception) -> Response:
 
 
 async def _nothing_here(request: Request, error: Exception) -> Response:
-    return JSONResponse({"code": 40410000, "message": "endpoint not found"}, 404)
+    wanted = f"{request.method} {request.url.path}"
+    refusal = not_found(f"endpoint not found: {wanted} is not served by this simulator")
+    return JSONResponse(refusal.body(), refusal.status)

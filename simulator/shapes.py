@@ -15,7 +15,16 @@ from simulator.assets import Asset, asset_id, find_asset, is_crypto, position_sy
 from simulator.calendar import NEW_YORK, Session
 from simulator.ledger import Funds
 from simulator.money import ZERO, exact, half_even, plain
-from simulator.values import AssetClass, Execution, Order, OrderStatus, Position, Side, Update
+from simulator.values import (
+    AssetClass,
+    Execution,
+    Order,
+    OrderStatus,
+    Position,
+    Side,
+    Update,
+    intent,
+)
 from simulator.wire import rfc3339
 
 _AVERAGE_STEP = Decimal("0.000000001")
@@ -39,7 +48,6 @@ def order_json(order: Order) -> Json:
     """An order as REST and `trade_updates` show it; filled_avg_price to 9 decimals."""
     ticket = order.ticket
     average = order.filled_cost / order.filled_qty if order.filled_qty else None
-    opening = "open" if order.opens else "close"
     return {
         "id": order.id,
         "client_order_id": ticket.client_order_id,
@@ -65,7 +73,7 @@ def order_json(order: Order) -> Json:
         "order_type": ticket.type.value,
         "type": ticket.type.value,
         "side": ticket.side.value,
-        "position_intent": f"{ticket.side.value}_to_{opening}",
+        "position_intent": intent(ticket.side, opens=order.opens),
         "time_in_force": ticket.time_in_force.value,
         "limit_price": _text(ticket.limit_price),
         "stop_price": _text(ticket.stop_price),
@@ -273,7 +281,12 @@ def parse_time(text: str) -> datetime:
     if "T" in mended:  # a '+' that nobody escaped reads as a space
         mended = _LOST_PLUS.sub(r"+\1", mended)
     moment = datetime.fromisoformat(mended)
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(str(error)) from None
 
 
 def headers_of(limit: int, remaining: int, reset_s: int) -> Mapping[str, str]:

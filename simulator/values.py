@@ -65,6 +65,11 @@ class OrderStatus(enum.Enum):
         return self in _OPEN
 
 
+def intent(side: Side, *, opens: bool) -> str:
+    """Alpaca's word for what an order does to the position."""
+    return f"{side.value}_to_{'open' if opens else 'close'}"
+
+
 _OPEN = frozenset(
     {
         OrderStatus.PENDING_NEW,
@@ -109,6 +114,7 @@ class Ticket:
     stop_price: Decimal | None
     client_order_id: str
     extended_hours: bool = False
+    position_intent: str | None = None
 
     @property
     def is_crypto(self) -> bool:

@@ -29,17 +29,18 @@ def bench() -> Bench:
         ({"symbol": "NODATA", "qty": 1}, 422, 42210000, "no market data is known"),
         ({"qty": 1, "side": None}, 422, 40010001, "side is required"),
         ({"qty": 1, "side": "hold"}, 422, 42210000, "invalid side"),
-        ({"qty": 1, "type": "trailing_stop"}, 422, 42210000, "invalid type"),
-        ({"qty": 1, "time_in_force": "opg"}, 422, 42210000, "invalid time_in_force"),
+        ({"qty": 1, "type": "magic"}, 422, 42210000, "invalid type"),
+        ({"qty": 1, "time_in_force": "soon"}, 422, 42210000, "invalid time_in_force"),
         ({}, 422, 40010001, "exactly one of qty or notional"),
         ({"qty": 1, "notional": 5}, 422, 40010001, "exactly one of qty or notional"),
         ({"qty": 0}, 422, 40010001, "qty must be > 0"),
         ({"qty": "-1"}, 422, 40010001, "qty must be > 0"),
         ({"qty": "NaN"}, 422, 40010001, "is not a number"),
+        ({"qty": "1_0"}, 422, 40010001, "is not a number"),
+        ({"qty": Decimal("1e999999")}, 422, 40010001, "is not a number"),
         ({"qty": "1.0000000001"}, 422, 42210000, "limited to 9 decimal places"),
         ({"notional": "10.001"}, 422, 42210000, "limited to 2 decimal places"),
         ({"qty": 1, "client_order_id": "x" * 129}, 422, 40010001, "no more than 128"),
-        ({"qty": 1, "order_class": "bracket"}, 422, 42210000, "order_class bracket"),
         # C9: fractions and amounts of stocks
         ({"qty": "0.5", "time_in_force": "gtc"}, 422, 42210000, "fractional orders must be DAY"),
         ({"notional": 50, "time_in_force": "ioc"}, 422, 42210000, "fractional orders must be DAY"),
@@ -113,6 +114,42 @@ def test_an_order_that_breaks_a_rule_is_refused_as_alpaca_refuses_it(
 )
 def test_an_order_on_the_right_side_of_each_rule_fills(bench: Bench, order: dict[str, Any]) -> None:
     assert bench.order(**order).status.value == "filled"
+
+
+@pytest.mark.parametrize(
+    ("order", "what"),
+    [
+        ({"order_class": "bracket", "take_profit": {"limit_price": 120}}, "order_class bracket"),
+        ({"order_class": "mleg", "legs": [{"symbol": "SPY"}]}, "order_class mleg"),
+        ({"take_profit": {"limit_price": 120}}, "take_profit"),
+        ({"stop_loss": {"stop_price": 90}}, "stop_loss"),
+        ({"trail_percent": 1}, "trail_percent"),
+        ({"type": "trailing_stop", "trail_price": 1}, "type trailing_stop"),
+        *(({"time_in_force": word}, f"time_in_force {word}") for word in ("opg", "cls", "fok")),
+    ],
+)
+def test_an_order_of_a_kind_that_is_not_served_is_refused_and_told_so(
+    bench: Bench, order: dict[str, Any], what: str
+) -> None:
+    with pytest.raises(Rejection, match=f"^422 42210000: {what} is not served by this simulator"):
+        bench.order(qty=1, **order)
+    assert len(bench.venue.orders) == 0
+
+
+def test_an_order_does_to_the_position_what_its_client_says_or_is_refused(bench: Bench) -> None:
+    with pytest.raises(Rejection, match="inferred: sell_to_open, specified: sell_to_close"):
+        bench.order(qty=3, side="sell", position_intent="sell_to_close")
+    assert bench.order(qty=3, position_intent="buy_to_open").status.value == "filled"
+    with pytest.raises(Rejection, match="inferred: sell_to_close, specified: sell_to_open"):
+        bench.order(qty=3, side="sell", position_intent="sell_to_open")
+    bench.order(qty=3, side="sell", position_intent="sell_to_close")
+    assert bench.venue.ledger.positions == {}
+
+
+@pytest.mark.parametrize(("old", "pair"), [("BTCUSD", "BTC/USD"), ("USDTUSD", "USDT/USD")])
+def test_a_pair_may_be_written_without_its_slash(bench: Bench, old: str, pair: str) -> None:
+    bench.price(pair, "70000")
+    assert bench.order(symbol=old, qty=1, time_in_force="gtc").symbol == pair
 
 
 def test_a_client_order_id_is_unique_for_ever_even_after_a_cancel(bench: Bench) -> None:
