@@ -21,7 +21,7 @@ from simulator.faults import AccountFault
 from simulator.faults.account import ResetAccount
 from simulator.faults.script import read_faults
 from simulator.faults.wire import Halt, OddUpdate
-from simulator.feed import bar_at, last_bar
+from simulator.feed import bar_at, bars_between, last_bar
 from simulator.fills import fill_model
 from simulator.halts import Halts
 from simulator.latecomers import Latecomers
@@ -33,6 +33,7 @@ from simulator.protocols import MARKET_ENDPOINTS, ORDER_PATH, Access, Slots
 from simulator.shapes import update_json
 from simulator.sockets import MarketHub, OrderHub
 from simulator.stillness import Stillness
+from simulator.timeframes import DAILY
 from simulator.values import MINUTE, Bar, Execution, Order, Ticket, Update
 from simulator.venue import Venue
 from simulator.wire import Message
@@ -174,8 +175,7 @@ class Exchange:
         self.clock.stand(boundary)
         disturbed = self.mischief.turn(boundary)
         self.publish()
-        wanted = self.markets.bar_symbols(self.universe)
-        sent = self.markets.stream(self._bars(wanted, boundary - MINUTE), self.universe)
+        sent = self._stream(boundary - MINUTE)
         self._turn_session(boundary)
         updates = self.publish()
         if sent or updates or disturbed:
@@ -225,6 +225,18 @@ class Exchange:
             message = update_json(Update(fault.event, newest, now), next(self._numbers))
             message["data"]["order"] |= {"status": fault.status, "orbit": {"apsides": [1, None]}}
             self._send(message | {"shard": 7}, now)
+
+    def _stream(self, start: datetime) -> int:
+        """Send the bars of a minute, and the days' so far; returns how many went out."""
+        wanted = self.markets.bar_symbols("bars", self.universe)
+        sent = self.markets.stream(self._bars(wanted, start), self.universe)
+        wanted = self.markets.bar_symbols("dailyBars", self.universe)
+        days = {name: self._day_so_far(bar) for name, bar in self._bars(wanted, start).items()}
+        return sent + self.markets.stream(days, self.universe, "dailyBars")
+
+    def _day_so_far(self, bar: Bar) -> Bar:
+        (day,) = DAILY.gather(bars_between(self.feed, bar.symbol, DAILY.start(bar), bar.end))
+        return day
 
     def _bars(self, symbols: set[str], start: datetime) -> dict[str, Bar]:
         found = ((symbol, bar_at(self.feed, symbol, start)) for symbol in sorted(symbols))

@@ -6,40 +6,41 @@ Rule: nobody looks ahead. A bar is shown once its minute has ended on the broker
 
 import base64
 import binascii
-import re
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from itertools import groupby
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from simulator.assets import is_crypto
-from simulator.calendar import NEW_YORK
+from simulator.assets import is_crypto, is_symbol
 from simulator.errors import Rejection, SimulatorError
 from simulator.exchange import Exchange
 from simulator.feed import bars_between, last_bar, midnight
 from simulator.listing import choice, moment, whole, words
-from simulator.money import CRYPTO_PRICE_STEP, exact, half_even
 from simulator.rest_trading import exchange_of
+from simulator.shapes import parse_time
+from simulator.timeframes import MINUTELY, Timeframe
 from simulator.values import MINUTE, Bar
 from simulator.wire import bar_row, rfc3339
 
 _DEFAULT_LIMIT, _MOST = 1000, 10_000
 _FEEDS = ("iex", "sip", "delayed_sip", "boats", "overnight", "otc")
 _ADJUSTMENTS = ("raw", "split", "dividend", "spin-off", "all")
-_TIMEFRAME = re.compile(r"(\d{1,2})(Min|T|Hour|H|Day|D)")
 _STEP = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
 class Page:
-    """What a listing of bars asks for; start and end included, times aware UTC."""
+    """What a listing of bars asks for: those that begin from start to end, both included.
+
+    Times are aware UTC. resume: the symbol and start of the bar that the page before ended with.
+    """
 
     symbols: Sequence[str]
-    timeframe: str
+    timeframe: Timeframe
     start: datetime
     end: datetime
     limit: int
@@ -85,9 +86,10 @@ async def get_latest(request: Request) -> Response:
 def _page(request: Request, exchange: Exchange) -> Page:
     query, now = request.query_params, exchange.now()
     single = request.path_params.get("symbol")
-    timeframe = query.get("timeframe") or "1Min"
-    if _TIMEFRAME.fullmatch(timeframe) is None:
-        raise _bad(f"invalid timeframe: {timeframe}")
+    try:
+        timeframe = Timeframe.of(query.get("timeframe") or "1Min")
+    except ValueError as error:
+        raise _bad(str(error)) from None
     with _as_bad_request():
         limit = whole(query, "limit", _DEFAULT_LIMIT, _MOST)
         newest_first = choice(query, "sort", ("asc", "desc"), "asc") == "desc"
@@ -131,66 +133,33 @@ def _take(exchange: Exchange, page: Page) -> tuple[list[Bar], str | None]:
 
 
 def _matching(exchange: Exchange, page: Page) -> Iterator[Bar]:
-    known = exchange.now() - MINUTE + _STEP
+    """What is left of the listing; a longer bar is whole, as far as its minutes are known."""
+    known = exchange.now() - MINUTE
     for symbol in page.symbols:
-        if page.resume is not None and symbol < page.resume[0]:
-            continue
-        bars: Iterable[Bar] = bars_between(
-            exchange.feed,
-            symbol,
-            page.start,
-            min(page.end + _STEP, known),
-            newest_first=page.newest_first and page.timeframe == "1Min",
-        )
-        if page.timeframe != "1Min":
-            bars = aggregate(bars, page.timeframe)
-            bars = reversed(list(bars)) if page.newest_first else bars
-        for bar in bars:
-            if page.resume is not None and symbol == page.resume[0]:
+        first, last, seen = page.start, min(page.end, known), None
+        if page.resume is not None:
+            if symbol < page.resume[0]:
+                continue
+            if symbol == page.resume[0]:
                 seen = page.resume[1]
-                if bar.start >= seen if page.newest_first else bar.start <= seen:
-                    continue
-            yield bar
+                first, last = (first, min(last, seen)) if page.newest_first else (seen, last)
+        for bar in _gathered(exchange, page, symbol, first, last):
+            if page.start <= bar.start <= last and bar.start != seen:
+                yield bar
 
 
-@exact
-def aggregate(bars: Iterable[Bar], timeframe: str) -> list[Bar]:
-    """Minute bars gathered into a longer timeframe ('5Min', '1Hour', '1Day'); days by New York
-    for stocks and by UTC for crypto."""
-    match = _TIMEFRAME.fullmatch(timeframe)
-    if match is None:
-        raise AssertionError("timeframes are checked when the request is read")
-    size, unit = int(match[1]), match[2][0]
-    gathered = []
-    for start, group in groupby(bars, key=lambda bar: _bucket(bar, size, unit)):
-        part = list(group)
-        volume = sum((bar.volume for bar in part), part[0].volume * 0)
-        counts = [bar.trade_count for bar in part if bar.trade_count is not None]
-        valued = [bar for bar in part if bar.vwap is not None and bar.volume]
-        weight = sum((bar.volume for bar in valued), volume * 0)
-        cost = sum((bar.volume * bar.vwap for bar in valued if bar.vwap), volume * 0)
-        gathered.append(
-            replace(
-                part[0],
-                start=start,
-                high=max(bar.high for bar in part),
-                low=min(bar.low for bar in part),
-                close=part[-1].close,
-                volume=volume,
-                trade_count=sum(counts) if counts else None,
-                vwap=half_even(cost / weight, CRYPTO_PRICE_STEP) if weight else None,
-            )
+def _gathered(
+    exchange: Exchange, page: Page, symbol: str, first: datetime, last: datetime
+) -> Iterator[Bar]:
+    """At least the bars that begin from `first` to `last`."""
+    if page.timeframe == MINUTELY:
+        yield from bars_between(
+            exchange.feed, symbol, first, last + _STEP, newest_first=page.newest_first
         )
-    return gathered
-
-
-def _bucket(bar: Bar, size: int, unit: str) -> datetime:
-    if unit == "D":
-        zone = UTC if is_crypto(bar.symbol) else NEW_YORK
-        day = bar.start.astimezone(zone).replace(hour=0, minute=0, second=0)
-        return day.astimezone(UTC)
-    seconds = size * (3600 if unit == "H" else 60)
-    return datetime.fromtimestamp(int(bar.start.timestamp()) // seconds * seconds, UTC)
+        return
+    through = min(last + page.timeframe.longest, exchange.now() - MINUTE)
+    bars = page.timeframe.gather(bars_between(exchange.feed, symbol, first, through + _STEP))
+    yield from reversed(bars) if page.newest_first else bars
 
 
 def _symbols(request: Request) -> list[str]:
@@ -198,7 +167,7 @@ def _symbols(request: Request) -> list[str]:
     symbols = sorted(set(words(request.query_params, "symbols")))
     if not symbols:
         raise _bad("symbols is required")
-    wrong = [symbol for symbol in symbols if is_crypto(symbol) != crypto]
+    wrong = [name for name in symbols if not is_symbol(name) or is_crypto(name) != crypto]
     if wrong:
         raise _bad(f"invalid symbol: {wrong[0]}")
     return symbols
@@ -218,7 +187,7 @@ def _check_feed(request: Request, exchange: Exchange) -> None:
 def _resume(token: str) -> tuple[str, datetime]:
     try:
         symbol, _, start = base64.urlsafe_b64decode(token).decode().partition("|")
-        return symbol, datetime.fromisoformat(start)
+        return symbol, parse_time(start)
     except (ValueError, binascii.Error):
         raise _bad(f"invalid page_token: {token}") from None
 

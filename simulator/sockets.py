@@ -59,14 +59,17 @@ class MarketHub:
         return self._connections
 
     def has_listeners(self) -> bool:
-        """Whether any connection is subscribed to bars."""
-        return any(talk.subscribed.get("bars") for talk in self._connections)
+        """Whether any connection is subscribed to bars, of minutes or days."""
+        return any(
+            talk.subscribed.get("bars") or talk.subscribed.get("dailyBars")
+            for talk in self._connections
+        )
 
-    def bar_symbols(self, universe: Sequence[str]) -> set[str]:
-        """Every symbol whose bars somebody wants; '*' stands for the universe."""
+    def bar_symbols(self, channel: str, universe: Sequence[str]) -> set[str]:
+        """Every symbol that somebody wants on the channel; '*' stands for the universe."""
         wanted: set[str] = set()
         for talk in self._connections:
-            wanted |= talk.wants("bars", universe)
+            wanted |= talk.wants(channel, universe)
         return wanted
 
     def stream(
