@@ -23,7 +23,7 @@ from coordinator.shell.control_client import NoAnswer, ask
 from coordinator.shell.control_protocol import Request, addresses
 from coordinator.shell.folders import JOURNAL
 from coordinator.shell.journal_proof import prove
-from coordinator.shell.journal_reading import read_kinds, read_session, read_sessions
+from coordinator.shell.journal_reading import read_kinds, read_session, read_sessions, taken_over
 from coordinator.shell.journal_rows import Entry
 from coordinator.shell.lease import runs_as
 from coordinator.shell.shadows import shadow_journal, shadow_journals, shadowed
@@ -41,7 +41,8 @@ class JournalSource:
 
     `late` holds the late bookings that concern it: those of later sessions for it, and its own for
     earlier ones. `all_late` holds those of every session, read once for all of them. `follows` is
-    the coordinator's previous session and that one's mark.
+    the coordinator's previous session and that one's mark; None if there is none, or if another
+    coordinator has run one of the strategies meanwhile.
     """
 
     journal: Path
@@ -155,13 +156,13 @@ def _sources(journals: Sequence[Path], session_id: str | None = None) -> list[Jo
     for journal in journals:
         late = read_late(journal)
         concerning = by_session(late)
-        newest: dict[str, tuple[str, str]] = {}
+        newest, moved = dict[str, tuple[str, str]](), taken_over(journal)
         for found, mark in read_sessions(journal):
             mine = tuple(concerning.get(found, ()))
             full_mark = f"{mark}+{mine[-1].booking.seq}" if mine else mark
             _, _, coordinator = found.partition(".")  # <date>.<coordinator>.<account>
             if session_id in (None, found, shadowed(found)):
-                before = newest.get(coordinator)
+                before = None if found in moved else newest.get(coordinator)
                 sources.append(JournalSource(journal, found, full_mark, mine, late, before))
             newest[coordinator] = found, full_mark
     return sources

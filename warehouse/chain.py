@@ -1,8 +1,8 @@
 """The day before a session: the equity and positions with which the session must begin.
 
-It is the last session of the same coordinator. A strategy is left out if another coordinator has
-run it meanwhile, and all are if the warehouse's rows may differ from the journal by now. UNASSIGNED
-belongs to all coordinators of an account at once, so its days have no order.
+It is the last session of the same coordinator. Nothing is known of it if another coordinator has
+run one of the strategies meanwhile, or if the warehouse's rows may differ from the journal by now.
+UNASSIGNED belongs to all coordinators of an account at once, so its days have no order.
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ class Following(Protocol):
 
     @property
     def follows(self) -> tuple[str, str] | None:
-        """(session id, mark) of the session before; None for a first one."""
+        """(session id, mark) of the session before.
+
+        None for a first one, or if another coordinator has run one of the strategies meanwhile.
+        """
 
 
 _LAST = """
@@ -31,19 +34,9 @@ _LAST = """
 """
 _DAY_BEFORE = """
     CREATE OR REPLACE TEMP TABLE day_before AS
-    WITH last AS (
-        SELECT * FROM sessions WHERE session_id = $1
-    ), elsewhere AS (
-        SELECT o.strategy
-        FROM last JOIN new_sessions AS mine ON true JOIN sessions AS s
-          ON s.account = mine.account AND s.mode = mine.mode AND s.coordinator <> mine.coordinator
-         AND s.opened_at < mine.opened_at AND coalesce(s.closed_at >= last.opened_at, true)
-        JOIN strategies AS o ON o.session_id = s.session_id
-    )
     SELECT session_id, p.strategy, p.end_equity, coalesce(v.details = 'none', false) AS is_bare
-    FROM last JOIN pnl_daily AS p USING (session_id)
-    LEFT JOIN variants AS v USING (session_id, strategy)
-    WHERE p.strategy <> 'UNASSIGNED' AND p.strategy NOT IN (FROM elsewhere)
+    FROM pnl_daily AS p LEFT JOIN variants AS v USING (session_id, strategy)
+    WHERE session_id = $1 AND p.strategy <> 'UNASSIGNED'
 """
 
 

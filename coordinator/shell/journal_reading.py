@@ -8,7 +8,7 @@ from pathlib import Path
 
 from coordinator.core import records as r
 from coordinator.core.codec import decode
-from coordinator.core.values import Bar
+from coordinator.core.values import UNASSIGNED, Bar
 from coordinator.errors import JournalDamaged, StorageError
 from coordinator.shell.journal_file import Reader
 from coordinator.shell.journal_rows import GENESIS, End, Entry, entries_of
@@ -31,6 +31,15 @@ _BARS_OF = (
     "SELECT seq, kind, body FROM records WHERE session_id = ? AND seq > ?"
     " AND kind IN ('BarsSeen', 'HistorySeen') ORDER BY seq"
 )
+_TAKEN_OVER = """
+    WITH runs AS (
+        SELECT r.session_id, r.coordinator, lag(r.coordinator) OVER (
+            PARTITION BY o.value ->> '$.strategy' ORDER BY r.seq) AS before
+        FROM records AS r, json_each(r.body, '$.openings') AS o
+        WHERE r.kind = 'SessionOpened' AND o.value ->> '$.strategy' <> ?
+    )
+    SELECT DISTINCT session_id FROM runs WHERE before <> coordinator
+"""
 
 
 def read_session(path: Path, session_id: str) -> list[Entry]:
@@ -56,6 +65,12 @@ def read_sessions(path: Path) -> list[tuple[str, str]]:
             " ORDER BY l.seq DESC LIMIT 1) FROM records o"
             " WHERE o.kind = 'SessionOpened' GROUP BY o.session_id ORDER BY min(o.seq)"
         ).fetchall()
+
+
+def taken_over(path: Path) -> set[str]:
+    """The sessions that have a strategy which another coordinator ran last before."""
+    with Reader(path) as connection:
+        return {session for (session,) in connection.execute(_TAKEN_OVER, (UNASSIGNED,))}
 
 
 def read_newest(path: Path, *kinds: type[r.Record]) -> Entry | None:

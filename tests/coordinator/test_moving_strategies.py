@@ -20,6 +20,7 @@ from coordinator.core.session import SessionPlan
 from coordinator.core.setup import Setup
 from coordinator.core.values import UNASSIGNED
 from coordinator.errors import SafetyRefusal
+from coordinator.readers import session_sources
 from coordinator.shell.agreement import Settling, differences
 from coordinator.shell.journal import Journal
 from coordinator.shell.startup import replay
@@ -28,6 +29,7 @@ from tests.coordinator.bench import DAY, MIDNIGHT, OPEN, PLAN, D, asset
 from tests.coordinator.test_moved_strategies import every_session_loads
 from tests.proof.seat import ACCOUNT, Board, Rest, Seat, minute_bars, spec
 from tests.proof.truth import NANO, Ticket, Truth, told
+from warehouse import Store, load_session
 
 ONE_DAY = timedelta(days=1)
 TODAY = SessionPlan(DAY, None, PLAN.crypto_day, MIDNIGHT)
@@ -363,4 +365,22 @@ def test_a_strategy_comes_back_in_the_next_session_and_not_in_the_one_that_it_le
     back = account.start("X", "AB", tomorrow=True)
     back.take(minute_bars(account.now, {COIN: 100 * NANO}, [COIN]))
     account.check(back)
+    account.check_sessions()
+
+
+def test_a_session_loads_whole_though_the_one_that_ran_its_strategy_meanwhile_is_not_loaded(
+    account: Account, tmp_path: Path
+) -> None:
+    account.end(account.x)
+    meanwhile = account.start("Y", "AC")
+    account.execute(20 * NANO)
+    account.stream(meanwhile)
+    account.end(meanwhile)
+    account.now += ONE_DAY
+    account.execute()
+    account.start("X", "AB", tomorrow=True)
+    account.stop()
+    with Store.open(":memory:") as store:
+        ours = [one for one in session_sources(tmp_path) if ".X." in one.session_id]
+        assert [load_session(store, one).status for one in ours] == ["loaded", "loaded"]
     account.check_sessions()

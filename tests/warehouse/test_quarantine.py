@@ -373,19 +373,6 @@ def test_a_day_is_held_against_the_one_before_only_where_that_is_as_the_journal_
 
 
 @pytest.mark.thorough
-def test_a_strategy_that_another_coordinator_ran_meanwhile_is_not_held_against_its_older_day(
-    load: Load,
-) -> None:
-    first, there = two_days()
-    load(first)
-    elsewhere = there.source()
-    elsewhere.tables["sessions"][0]["coordinator"] = "another"
-    assert load(elsewhere).status == "loaded"
-    back = there.next_day("s3")
-    assert load(back.source()).status == "loaded"
-
-
-@pytest.mark.thorough
 def test_a_symbol_with_a_discrepancy_may_differ_from_its_fills(load: Load) -> None:
     day = Day()
     day.buy("Alpha", "SPY", "5", "450")
