@@ -37,7 +37,7 @@ def strategy_grid(gains: Mapping[str, Gains], names: Sequence[str]) -> str:
     if not days:
         return ""
     most = max(abs(gains[n][day]) for n in names for day in days if day in gains.get(n, {}))
-    head = "".join(f"<th>{day:%m-%d}</th>" for day in days)
+    head = "".join(f'<th class="number">{day:%m-%d}</th>' for day in days)
     rows = "".join(
         f"<tr><td>{escape(name)}</td>"
         + "".join(_cell(gains.get(name, {}).get(day), most, f"{name}, {day}") for day in days)
