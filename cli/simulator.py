@@ -85,6 +85,7 @@ def simulator(
 
     Prints the variables that point a coordinator, or any other Alpaca client, at it.
     Any key and secret are accepted. The clock stands still until a client subscribes to bars.
+    There are bars only: trades, quotes and order books can be subscribed to, but stay silent.
 
     \b
     Example:

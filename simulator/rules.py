@@ -13,7 +13,7 @@ from typing import TypeVar
 from simulator.assets import Asset, find_asset, order_symbol
 from simulator.errors import Rejection, forbidden, invalid, malformed
 from simulator.ledger import Funds, held_qty
-from simulator.money import decimals_of, exact, plain
+from simulator.money import CENT, decimals_of, exact, plain
 from simulator.values import AssetClass, Order, OrderType, Side, Ticket, TimeInForce, intent
 
 STOCK_MINIMUM = Decimal(1)
@@ -190,6 +190,8 @@ def check_available(ticket: Ticket, price: Decimal, held: Decimal, resting: list
     ]
     reserved = sum((held_qty(order) for order in related), Decimal(0))
     available = abs(held) - reserved
+    if qty > available and ticket.is_crypto:
+        raise _short_of(ticket, ticket.symbol.partition("/")[0], qty, available, abs(held))
     if qty > available:
         raise forbidden(
             f"insufficient qty available for order "
@@ -207,12 +209,25 @@ def check_funds(ticket: Ticket, hold_price: Decimal, money: Funds) -> None:
     """Refuse (403) opening more than buying power allows; crypto needs non-marginable dollars."""
     cost = ticket.notional if ticket.qty is None else ticket.qty * hold_price
     power = money.non_marginable if ticket.is_crypto else money.buying_power
-    if cost is not None and cost > power:
-        raise forbidden(
-            "insufficient buying power",
-            buying_power=plain(power.quantize(Decimal("0.01"))),
-            cost_basis=plain(cost),
-        )
+    if cost is None or cost <= power:
+        return
+    left = power.quantize(CENT)
+    if ticket.is_crypto:
+        raise _short_of(ticket, ticket.symbol.partition("/")[2], cost, left, left)
+    raise forbidden("insufficient buying power", buying_power=plain(left), cost_basis=plain(cost))
+
+
+def _short_of(
+    ticket: Ticket, what: str, requested: Decimal, available: Decimal, balance: Decimal
+) -> Rejection:
+    """403 as Alpaca words it for pairs. what: the coin or currency that is short."""
+    return forbidden(
+        f"insufficient balance for {what} "
+        f"(requested: {plain(requested)}, available: {plain(available)})",
+        available=plain(available),
+        balance=plain(balance),
+        symbol=ticket.symbol.partition("/")[2],
+    )
 
 
 def check_intent(ticket: Ticket, opens: bool) -> None:

@@ -74,7 +74,7 @@ def bench() -> Bench:
             40310000,
             "cost basis must be >= minimal amount of order 10",
         ),
-        ({"symbol": "BTC/USD", "qty": 1, "side": "sell"}, 403, 40310000, "insufficient qty"),
+        ({"symbol": "BTC/USD", "qty": 1, "side": "sell"}, 403, 40310000, "insufficient balance"),
         (
             {"symbol": "BTC/USD", "qty": 1, "type": "limit", "limit_price": "1.001"},
             422,
@@ -83,7 +83,7 @@ def bench() -> Bench:
         ),
         # C7: buying power, twice the equity for stocks, the dollars themselves for crypto
         ({"qty": 2001}, 403, 40310000, "insufficient buying power"),
-        ({"symbol": "BTC/USD", "qty": "1.43"}, 403, 40310000, "insufficient buying power"),
+        ({"symbol": "BTC/USD", "qty": "1.43"}, 403, 40310000, "insufficient balance"),
     ],
 )
 def test_an_order_that_breaks_a_rule_is_refused_as_alpaca_refuses_it(
@@ -265,9 +265,33 @@ def test_crypto_is_paid_from_dollars_and_never_from_margin(bench: Bench) -> None
     bench.order(qty=500)
     money = bench.venue.account.funds(bench.market())
     assert (money.buying_power, money.non_marginable) == (Decimal(150000), Decimal(50000))
-    with pytest.raises(Rejection, match="insufficient buying power"):
+    with pytest.raises(Rejection) as refusal:
         bench.order(symbol="BTC/USD", qty="0.72")
+    assert refusal.value.body() == {
+        "code": 40310000,
+        "message": "insufficient balance for USD (requested: 50400, available: 50000)",
+        "available": "50000",
+        "balance": "50000",
+        "symbol": "USD",
+    }
     assert bench.order(symbol="BTC/USD", qty="0.71").status.value == "filled"
+
+
+def test_a_sale_of_more_coin_than_is_left_is_refused_with_the_balance(bench: Bench) -> None:
+    bench.order(symbol="BTC/USD", qty=1)
+    bench.order(symbol="BTC/USD", qty="0.5", side="sell", type="limit", limit_price="80000")
+    with pytest.raises(Rejection) as refusal:
+        bench.order(symbol="BTC/USD", qty="0.5", side="sell")
+    assert (refusal.value.status, refusal.value.body()) == (
+        403,
+        {
+            "code": 40310000,
+            "message": "insufficient balance for BTC (requested: 0.5, available: 0.4975)",
+            "available": "0.4975",
+            "balance": "0.9975",
+            "symbol": "USD",
+        },
+    )
 
 
 def test_a_whole_share_short_needs_room_and_closes_only_as_far_as_it_goes(bench: Bench) -> None:
