@@ -10,8 +10,8 @@ def strategy_names(incomplete: str) -> list[str]:
     """
     from coordinator.config import default_config
     from coordinator.errors import MultiTraderError
-    from coordinator.readers import read_status
     from coordinator.settings import home_folder
+    from coordinator.status import read_status
 
     try:
         views = read_status(home_folder())

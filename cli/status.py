@@ -34,8 +34,8 @@ def status(
       multi-trader status
     """
     from coordinator.errors import MultiTraderError
-    from coordinator.readers import read_status
     from coordinator.settings import home_folder
+    from coordinator.status import read_status
 
     home = home_folder()
     unreadable: list[MultiTraderError] = []

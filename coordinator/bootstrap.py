@@ -31,9 +31,7 @@ from coordinator.errors import OperatorError
 from coordinator.readers import (
     JournalSource,
     Loadable,
-    StatusView,
     loadable,
-    read_status,
     session_sources,
     sources_beside,
 )
@@ -50,6 +48,7 @@ from coordinator.shell.run import Observer, Run, RunResult
 from coordinator.shell.session import trade_session
 from coordinator.shell.shadows import Beginning, Shadows
 from coordinator.shell.webhook import Alerts, alerting
+from coordinator.status import StatusView, read_status
 from coordinator.strategies.registry import BUILT_IN
 from coordinator.strategy_loader import load
 from coordinator.warmup import WarmUp, WarmupOutcome

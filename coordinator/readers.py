@@ -1,38 +1,29 @@
-"""Reads journals for the warehouse and for `status`, also while a coordinator writes to them."""
+"""Finds sessions in journals for the warehouse, also while a coordinator writes to them."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from datetime import date, datetime, timedelta
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
 from pathlib import Path
 
 from coordinator.core import records as r
-from coordinator.core.books import Books
-from coordinator.core.discrepancies import DiscrepancyKind
-from coordinator.core.halts import Halts
-from coordinator.core.live_view import LiveView, StrategyView, strategy_views
 from coordinator.core.order_rows import Row
 from coordinator.core.statement import Rows
-from coordinator.core.values import SHADOW_MARK, UNASSIGNED, exactly
+from coordinator.core.values import SHADOW_MARK, UNASSIGNED
 from coordinator.errors import JournalDamaged, MultiTraderError, StorageError
 from coordinator.restating import Late, by_session, read_late, restated_rows
-from coordinator.shell.control_client import NoAnswer, ask
-from coordinator.shell.control_protocol import Request, addresses
 from coordinator.shell.folders import JOURNAL
 from coordinator.shell.journal_proof import prove
-from coordinator.shell.journal_reading import read_kinds, read_session, read_sessions, taken_over
+from coordinator.shell.journal_reading import read_kinds, read_sessions, taken_over
 from coordinator.shell.journal_rows import Entry
 from coordinator.shell.lease import runs_as
-from coordinator.shell.shadows import shadow_journal, shadow_journals, shadowed
+from coordinator.shell.shadows import shadow_journals, shadowed
 
 log = logging.getLogger("coordinator")
 
 A_WEEK = timedelta(days=7)
-PATIENCE_S = 3.0
-"""Local seconds to wait for a running coordinator's answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,39 +69,6 @@ def _as_shadow(row: Row) -> Row:
     if row.get("strategy") in (None, UNASSIGNED):
         return row
     return {**row, "strategy": f"{row['strategy']}{SHADOW_MARK}"}
-
-
-@dataclass(frozen=True, slots=True)
-class StatusView:
-    """The latest session of one coordinator on one account.
-
-    `state` is how it ended; before that `running`, or `not running` if its process is gone.
-    `last_at` is the time of its last record, `live` the answer of a running coordinator. `killed`
-    and `frozen` (the open discrepancies) are those of the whole account.
-    """
-
-    account: str
-    session_id: str
-    coordinator: str
-    mode: str
-    state: str
-    strategies: Sequence[StrategyView] = ()
-    killed: bool = False
-    frozen: Mapping[str, str] = field(default_factory=dict)
-    """Notes on the discrepancies, by the id that `reconcile --accept` takes."""
-    last_at: datetime | None = None
-    live: LiveView | None = None
-    shadows: Sequence[StrategyView] = ()
-    """Shadow strategies: simulated books, in none of the account's sums."""
-
-
-@dataclass(slots=True)
-class _Standing:
-    """What is in force on an account, whichever session wrote it."""
-
-    killed: bool = False
-    frozen: dict[str, str] = field(default_factory=dict)
-    halts: Halts = field(default_factory=Halts)
 
 
 def loadable(home: Path, session_id: str | None = None) -> Loadable:
@@ -230,119 +188,3 @@ def _account_of(session_id: str) -> str:
 def _account_folder(journal: Path) -> Path:
     """The state folder of the account of a journal, the account's own or its shadows'."""
     return journal.parent if journal.name == JOURNAL else journal.parent.parent
-
-
-def read_status(
-    home: Path,
-    leases_folder: Path | None = None,
-    *,
-    unreadable: Callable[[MultiTraderError], object] | None = None,
-) -> list[StatusView]:
-    """The latest session of every coordinator on every account under `home`.
-
-    A running coordinator is asked; otherwise the view is the journal's. `unreadable` is called with
-    the error of each account whose journal cannot be read; without it the error is raised.
-
-    Raises:
-        JournalDamaged: an account's journal is damaged.
-        StorageError: an account's journal cannot be read just now.
-    """
-    views = []
-    for path in sorted(home.glob(f"*/{JOURNAL}")):
-        try:
-            views += _latest(path, leases_folder)
-        except (JournalDamaged, StorageError) as error:
-            if unreadable is None:
-                raise
-            unreadable(error)
-    return views
-
-
-def _latest(path: Path, leases_folder: Path | None) -> list[StatusView]:
-    """The latest session of every coordinator on one account."""
-    openings = read_kinds(path, r.SessionOpened)
-    newest = {entry.coordinator: entry.session_id for entry in openings}
-    standing = _standing(path, newest.values())
-    return [
-        _now(path, _view(read_session(path, session), standing), leases_folder)
-        for session in newest.values()
-    ]
-
-
-def _now(path: Path, view: StatusView, leases_folder: Path | None) -> StatusView:
-    """The view with the answer of its coordinator, if that runs."""
-    live = _ask(path.parent, view.coordinator)
-    if live is not None and live.session_id == view.session_id:
-        return replace(
-            view,
-            state="running",
-            strategies=live.strategies,
-            killed=live.killed,
-            frozen=live.frozen,
-            live=live,
-            shadows=live.shadows,
-        )
-    view = replace(view, shadows=_shadows(path.parent, view))
-    if view.state == "running" and not runs_as(view.account, view.coordinator, leases_folder):
-        return replace(view, state="not running")
-    return view
-
-
-def _shadows(account: Path, view: StatusView) -> Sequence[StrategyView]:
-    """The shadows beside a session, from their journal."""
-    path = shadow_journal(account, view.coordinator)
-    if not path.exists():
-        return ()
-    beside = [name for name, _ in read_sessions(path) if shadowed(name) == view.session_id]
-    return _view(read_session(path, beside[-1]), _Standing()).strategies if beside else ()
-
-
-def _ask(account: Path, coordinator: str) -> LiveView | None:
-    for address in addresses(account):
-        if address.coordinator == coordinator:
-            with suppress(NoAnswer):
-                reply = ask(address, Request(do="status", by="status"), patience_s=PATIENCE_S)
-                return reply.status if reply is not None else None
-    return None
-
-
-def _standing(path: Path, current: Collection[str]) -> _Standing:
-    """What is in force on an account; a price collar's freeze ends with its session."""
-    found = _Standing()
-    kinds = r.Killed, r.Revived, r.DiscrepancyFound, r.DiscrepancyResolved
-    for entry in read_kinds(path, *kinds, r.Paused, r.FlattenRequested, r.Resumed):
-        match entry.record:
-            case r.Killed():
-                found.killed = True
-            case r.Revived():
-                found.killed = False
-            case r.DiscrepancyFound(discrepancy_id=name) as differs if name:
-                if not differs.is_of(DiscrepancyKind.PRICE) or entry.session_id in current:
-                    found.frozen[name] = differs.note
-            case r.DiscrepancyResolved():
-                found.frozen.pop(entry.record.discrepancy_id, None)
-            case r.Paused() | r.FlattenRequested() | r.Resumed():
-                found.halts.apply(entry.record)
-    return found
-
-
-@exactly
-def _view(entries: list[Entry], standing: _Standing) -> StatusView:
-    books = Books()
-    for entry in entries:
-        if books.session is not None or type(entry.record).__name__ == "SessionOpened":
-            books.apply(entry.record)
-    books.halts = standing.halts
-    opened = books.session
-    assert opened is not None, "the journal has the opening of every session"
-    return StatusView(
-        account=opened.account,
-        session_id=opened.session_id,
-        coordinator=opened.coordinator,
-        mode=opened.mode,
-        state=books.ended.status if books.ended else "running",
-        strategies=strategy_views(books),
-        killed=standing.killed,
-        frozen=standing.frozen,
-        last_at=books.last_at,
-    )

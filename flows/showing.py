@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from coordinator.core.live_view import LiveView, StrategyView
 from coordinator.core.risk import Limits
-from coordinator.readers import StatusView
+from coordinator.status import StatusView
 
 _NO_LIMITS = Limits()
 _UNLIMITED = "any"

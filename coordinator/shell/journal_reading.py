@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from coordinator.core import records as r
@@ -19,6 +19,10 @@ _OF_SESSION = (
     " WHERE session_id = ? ORDER BY seq"
 )
 _NEWEST = "SELECT seq, coordinator, session_id, kind, body FROM records ORDER BY seq DESC LIMIT 1"
+_LAST_OF = (
+    "SELECT seq, coordinator, session_id, kind, body FROM records"
+    " WHERE session_id = ? ORDER BY seq DESC LIMIT 1"
+)
 _NEWEST_OF = (
     "SELECT seq, coordinator, session_id, kind, body FROM records"
     " WHERE kind IN (SELECT value FROM json_each(?)) ORDER BY seq DESC LIMIT 1"
@@ -48,13 +52,19 @@ def read_session(path: Path, session_id: str) -> list[Entry]:
     Raises:
         JournalDamaged: an entry is not the one that was written.
     """
+    return list(session_entries(path, session_id))
+
+
+def session_entries(path: Path, session_id: str) -> Iterator[Entry]:
+    """The same, one by one, for who keeps none of them.
+
+    Raises:
+        JournalDamaged: an entry is not the one that was written.
+    """
     with Reader(path) as connection:
-        rows = connection.execute(_OF_SESSION, (session_id,)).fetchall()
-        found: list[Entry] = []
-        for *row, before in rows:
+        for *row, before in connection.execute(_OF_SESSION, (session_id,)):
             End(row[0] - 1, before or GENESIS).then(tuple(row), path)
-            found += entries_of(*row[:-1])
-    return found
+            yield from entries_of(*row[:-1])
 
 
 def read_sessions(path: Path) -> list[tuple[str, str]]:
@@ -71,6 +81,13 @@ def taken_over(path: Path) -> set[str]:
     """The sessions that have a strategy which another coordinator ran last before."""
     with Reader(path) as connection:
         return {session for (session,) in connection.execute(_TAKEN_OVER, (UNASSIGNED,))}
+
+
+def read_last(path: Path, session_id: str) -> Entry | None:
+    """The last entry of one session; None if it has none."""
+    with Reader(path) as connection:
+        row = connection.execute(_LAST_OF, (session_id,)).fetchone()
+        return None if row is None else entries_of(*row)[-1]
 
 
 def read_newest(path: Path, *kinds: type[r.Record]) -> Entry | None:

@@ -30,6 +30,23 @@ def test_no_number_loses_a_digit_on_a_terminal(width: int, monkeypatch: pytest.M
     assert "…" not in said.getvalue()
 
 
+@pytest.mark.parametrize("is_terminal", [True, False])
+@pytest.mark.parametrize("cell", ["", "10 SPY, 2 MSFT", "two  words", "déjà", "日本", "two\nlines"])
+def test_a_table_looks_as_rich_draws_it_also_where_that_is_left_out_to_be_fast(
+    cell: str, is_terminal: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def drawn() -> str:
+        said = io.StringIO()
+        console = Console(file=said, width=100, highlight=False, force_terminal=is_terminal)
+        monkeypatch.setattr(tables, "stdout", lambda: console)
+        tables.print_table(HEADINGS, [ROW, (*ROW[:-1], cell)], right=range(1, 7), title="[PA1]")
+        return said.getvalue()
+
+    fast = drawn()
+    monkeypatch.setattr(tables, "_are_plain", lambda _: False)
+    assert fast == drawn()
+
+
 def test_where_output_has_no_room_the_disk_is_named_and_not_the_program(shell: Shell) -> None:
     with Path("/dev/full").open("w") as full:
         said = subprocess.run(

@@ -17,13 +17,14 @@ import pytest
 
 from coordinator.core import records as r
 from coordinator.errors import JournalDamaged, SafetyRefusal, StorageError
-from coordinator.readers import read_status, running_sessions, session_sources
+from coordinator.readers import running_sessions, session_sources
 from coordinator.shell import journal_file
 from coordinator.shell.journal import Journal
 from coordinator.shell.journal_file import SCHEMA
 from coordinator.shell.journal_proof import prove
 from coordinator.shell.journal_reading import read_session, read_sessions
 from coordinator.shell.journal_rows import Entry
+from coordinator.status import read_status
 from tests.coordinator.test_journal import ACCOUNT, moved, opened, seen
 
 COMMITS: list[tuple[str, list[r.Record]]] = [

@@ -10,11 +10,12 @@ import pytest
 
 from coordinator.core import records as r
 from coordinator.core.values import MINUTE, UNASSIGNED
-from coordinator.readers import read_status, running_sessions, session_sources
+from coordinator.readers import running_sessions, session_sources
 from coordinator.shell import late
 from coordinator.shell.journal import Journal
 from coordinator.shell.journal_file import Reader
 from coordinator.shell.lease import Leases
+from coordinator.status import read_status
 from tests.coordinator.bench import STOCKS, Bench, D, spec
 from tests.coordinator.test_statement import (
     a_day,

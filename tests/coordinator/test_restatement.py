@@ -18,7 +18,8 @@ from coordinator.core import records as r
 from coordinator.core.lane import StrategySpec
 from coordinator.core.orders import OrderStatus
 from coordinator.core.values import MINUTE
-from coordinator.readers import read_status, session_sources
+from coordinator.readers import session_sources
+from coordinator.status import read_status
 from tests.coordinator.bench import DAY, OPEN, Bench, D, bust, order_id, report, spec
 from tests.coordinator.test_busts import replaced
 from tests.coordinator.test_readers import keep

@@ -28,13 +28,14 @@ from coordinator.core.statement import Rows, statement
 from coordinator.core.values import SHADOW_ACCOUNT, SHADOW_MARK
 from coordinator.engine_setup import setup_of
 from coordinator.errors import OperatorError
-from coordinator.readers import as_shadows, read_status, session_sources
+from coordinator.readers import as_shadows, session_sources
 from coordinator.settings import Settings
 from coordinator.shadow import Shadow
 from coordinator.shell.journal import Journal
 from coordinator.shell.run import Run
 from coordinator.shell.shadows import Beginning, Following, shadow_journal
 from coordinator.shell.startup import warm_up_needs
+from coordinator.status import read_status
 from tests.backtest.recording import MONDAY, TUESDAY, backtest, strategy, write_recording
 from tests.backtest.test_over_sockets import COMPARED, told
 from tests.docs.reading import blocks
