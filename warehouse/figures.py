@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 
 from warehouse.calendar import Gains, calendar, strategy_grid
 from warehouse.chart import TOGETHER, Line, Mark, line_chart
-from warehouse.page import cents, legend
+from warehouse.page import cents, folded, legend
 from warehouse.queries import ask
 from warehouse.render import plain
 from warehouse.store import Store
@@ -50,7 +50,7 @@ _DAYS = """
     )
     SELECT strategy, began AS ts, equity::DOUBLE, 0::DOUBLE, 0::DOUBLE, NULL FROM starts
     UNION ALL
-    SELECT strategy, coalesce(closed_at, began), end_equity::DOUBLE, gain::DOUBLE,
+    SELECT strategy, coalesce(closed_at, began + INTERVAL 1 DAY), end_equity::DOUBLE, gain::DOUBLE,
            1 - growth / greatest(1, max(growth) OVER (
                PARTITION BY strategy ORDER BY began ROWS UNBOUNDED PRECEDING)),
            h.held
@@ -185,7 +185,7 @@ def calendar_sections(store: Store, account: str, mode: str, start: date, end: d
         "<h2>Net P&amp;L by day, all strategies, dollars</h2>"
         + calendar(_days(total))
         + "<h2>Net P&amp;L by strategy and day, dollars</h2>"
-        + strategy_grid(gains, names)
+        + folded(strategy_grid(gains, names), len(names))
     )
 
 

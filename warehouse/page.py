@@ -102,9 +102,14 @@ def cents(amount: str) -> str:
 def section(title: str, result: QueryResult, empty: str) -> str:
     """A table under its heading, or a sentence if it is empty."""
     body = table(result) if result.rows else f'<p class="quiet">{escape(empty)}</p>'
-    if len(result.rows) > _OPEN_MAX:
-        body = f"<details><summary>Show {len(result.rows)} rows</summary>{body}</details>"
-    return f"<h2>{escape(title)}</h2>{body}"
+    return f"<h2>{escape(title)}</h2>{folded(body, len(result.rows))}"
+
+
+def folded(body: str, rows: int) -> str:
+    """A table of so many rows; to be opened first if they are many."""
+    if rows <= _OPEN_MAX:
+        return body
+    return f"<details><summary>Show {rows} rows</summary>{body}</details>"
 
 
 def legend(lines: Sequence[Line], together: Line | None = None) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 from warehouse.chart import Line
 from warehouse.errors import WarehouseMissing
 from warehouse.figures import calendar_sections, curve_sections, price_sections, read_curves
-from warehouse.page import heading, moment, page, section, table
+from warehouse.page import folded, heading, moment, page, section, table
 from warehouse.queries import QueryResult, ask
 from warehouse.shadows import ACCOUNT
 from warehouse.store import Store, private_files
@@ -65,6 +65,10 @@ _RISK = """
 _QUARANTINE = (
     "SELECT reason FROM quarantine WHERE list_contains($1, session_id) ORDER BY reason LIMIT 50"
 )
+_VARIANTS = """
+    SELECT count(DISTINCT strategy), count(DISTINCT strategy) FILTER (details = 'kept')
+    FROM variants WHERE list_contains($1, session_id)
+"""
 _DISCREPANCIES = """
     SELECT found_at, kind, symbol, strategy, ours, brokers, note FROM discrepancies
     WHERE list_contains($1, session_id) ORDER BY found_at
@@ -107,7 +111,7 @@ _HELD = """
         FROM v_exposure JOIN sessions USING (session_id) WHERE list_contains($1, session_id)
         QUALIFY opened_at = max(opened_at) OVER (PARTITION BY strategy)
     )
-    SELECT strategy, symbol, qty, round(mark_price, 4) AS mark_price,
+    SELECT strategy, symbol, qty, round(mark_price, 9) AS mark_price,
            round(market_value, 2) AS market_value, exposure
     FROM ends WHERE symbol IS NOT NULL ORDER BY strategy, symbol
 """
@@ -199,10 +203,11 @@ def _parts(store: Store, sessions: Sequence[str], span: str) -> list[str]:
     scope = [list(sessions)]
     curves = read_curves(store, sessions)
     names = [line.name for line in curves.gains]
-    fills = ask(store, _FILLS, scope)
+    fills, pnl = ask(store, _FILLS, scope), ask(store, _PNL, scope)
     return [
         _warnings(ask(store, _QUARANTINE, scope).rows, ask(store, _DISCREPANCIES, scope)),
-        "<h2>Profit and loss</h2>" + table(ask(store, _PNL, scope), names),
+        "<h2>Profit and loss</h2>" + folded(table(pnl, names), len(pnl.rows)),
+        _kept(ask(store, _VARIANTS, scope)),
         _shadows(ask(store, _SHADOWS, [*scope, ACCOUNT])),
         curve_sections(curves, span),
         price_sections(store, sessions),
@@ -219,6 +224,17 @@ def _shadows(beside: QueryResult) -> str:
     if not beside.rows:
         return ""
     return "<h2>Shadow strategies: simulated fills, in no sum above</h2>" + table(beside)
+
+
+def _kept(variants: QueryResult) -> str:
+    """Of a sweep: what the rest of the page leaves out."""
+    ((count, kept),) = variants.rows
+    if count == kept:
+        return ""
+    return (
+        f'<p class="quiet">Of {count} variants, fills, positions, round trips and slippage are'
+        f" those of the {kept} whose details are kept. v_sweep has the results of all.</p>"
+    )
 
 
 def _write(text: str, target: Path) -> Path:

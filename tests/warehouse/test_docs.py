@@ -105,22 +105,24 @@ def test_the_answers_are_the_book_keepers(told: Store) -> None:
     ]
 
 
-def test_what_is_held_is_told_of_each_accounts_own_latest_session(told: Store) -> None:
+def test_what_is_held_is_told_of_each_strategys_own_latest_session(told: Store) -> None:
     older = Day("o1", DAY - timedelta(days=9), account="PA9", tickers={"Old": ["IWM"]})
     older.buy("Old", "IWM", "3", "200")
     older.bar("IWM", "200")
     other = Day("o2", DAY - timedelta(days=1), account="PA8")
-    for day in (older, other):
+    beside = Day("o3", DAY - timedelta(days=9), account="PA9", tickers={"Coin": ["BTC/USD"]})
+    beside.buy("Coin", "BTC/USD", "0.1", "6000")
+    for day in (older, other, beside):
         load_session(told, day.source())
     try:
         answer = ask(told, QUESTIONS[10][2])
         told_of = {(row[0], row[2]): row[5] for row in answer.rows}
-        assert told_of["PA9", "IWM"] == 0.03
+        assert told_of["PA9", "IWM"] == told_of["PA9", "BTC/USD"] == 0.02  # of 30,000
         assert {account for account, _ in told_of} == {"PA1", "PA9"}
     finally:
         for name in TABLES:
             if "session_id" in TABLES[name].names:
-                told.connection.execute(f"DELETE FROM {name} WHERE session_id IN ('o1', 'o2')")
+                told.connection.execute(f"DELETE FROM {name} WHERE session_id LIKE 'o%'")
 
 
 def test_a_product_that_overflows_is_told_with_the_way_out(told: Store) -> None:

@@ -248,6 +248,17 @@ def test_a_price_is_drawn_minute_by_minute_where_it_has_bars_however_long_the_ra
     assert len({point.split(",")[0] for point in line[1].split()}) == 29
 
 
+@pytest.mark.thorough
+def test_a_page_of_many_strategies_is_folded_and_shows_the_smallest_prices(store: Store) -> None:
+    day = Day(tickers={f"S{number:02}": ["SHIB/USD"] for number in range(70)})
+    day.buy("S01", "SHIB/USD", "1000000", "0.000012345")
+    load_session(store, day.source())
+    page = render_report(store, "s1")
+    assert "<summary>Show 71 rows</summary>" in page  # of profit and loss
+    assert "<summary>Show 70 rows</summary>" in page  # of gains by day
+    assert page.count(">0.000012345</td>") == 2  # of the fill, and what the rest is marked with
+
+
 @pytest.mark.parametrize(
     ("low", "high", "labels"),
     [

@@ -13,6 +13,7 @@ from tests.warehouse.conftest import lively_day
 from warehouse import LoadStatus, Store, add_details, load_session
 from warehouse.compare import compare
 from warehouse.queries import ask
+from warehouse.report import render_report
 
 DETAILS = ("orders", "fills", "positions", "equity", "activities")
 
@@ -151,6 +152,17 @@ def test_a_comparison_says_that_details_were_not_kept_and_not_that_nothing_was_t
     assert "no details kept (--keep)" in told
     assert "Decisions: no details kept of Alpha (backtest, PA1); sweep with a larger" in told
     assert "no ticker in common" not in told
+
+
+def test_a_report_says_of_how_many_variants_it_has_the_fills(store: Store) -> None:
+    load_session(store, a_sweep())
+    assert "Of 2 variants, fills, positions, round trips and slippage are those of the 1 whose" in (
+        render_report(store, "s1")
+    )
+    whole = in_full()
+    whole.mark = "again"
+    load_session(store, whole)
+    assert " variants, " not in render_report(store, "s1")
 
 
 def test_no_view_says_that_it_held_or_traded_nothing(store: Store) -> None:
