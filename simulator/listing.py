@@ -27,6 +27,7 @@ def select_orders(orders: Iterable[Order], query: Query) -> list[Order]:
     names = {position_symbol(name) for name in words(query, "symbols")}
     kept = list(orders)
     places = {order.id: order.sequence for order in kept}
+    classes = words(query, "asset_class")
     low = _place(query, "after_order_id", places)
     high = _place(query, "before_order_id", places)
     chosen = [
@@ -39,6 +40,7 @@ def select_orders(orders: Iterable[Order], query: Query) -> list[Order]:
         and (high is None or order.sequence < high)
         and (not names or position_symbol(order.symbol) in names)
         and (not side or order.side.value == side)
+        and (not classes or order.ticket.asset_class.value in classes)
     ]
     return directed(chosen, query)[:limit]
 

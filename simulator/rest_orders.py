@@ -26,7 +26,7 @@ from simulator.rules import check_ticket, not_served, read_number, read_ticket, 
 from simulator.shapes import closing_side, order_json
 from simulator.values import Order, OrderType, Position, Ticket, TimeInForce
 
-_HUNDRED = Decimal(100)
+_HUNDRED, _ONE_SHARE = Decimal(100), Decimal(1)
 
 
 async def post_order(request: Request) -> Response:
@@ -119,15 +119,15 @@ def _cancel_all(exchange: Exchange) -> list[dict[str, Any]]:
 
 @exact
 def _closing(position: Position, query: Mapping[str, str]) -> Ticket:
-    held = abs(position.qty)
+    held, crypto = abs(position.qty), is_crypto(position.symbol)
     qty, percentage = read_number(query, "qty"), read_number(query, "percentage")
     if qty is not None and percentage is not None:
         raise malformed("only one of qty or percentage may be given")
     if percentage is not None:
         if not 0 < percentage <= _HUNDRED:
             raise malformed("percentage must be in (0, 100]")
-        qty = floor_to(held * percentage / _HUNDRED, QTY_STEP)
-    crypto = is_crypto(position.symbol)
+        whole = not crypto and not decimals_of(held)
+        qty = floor_to(held * percentage / _HUNDRED, _ONE_SHARE if whole else QTY_STEP)
     ticket = Ticket(
         symbol=position.symbol,
         side=closing_side(position.qty),

@@ -64,7 +64,7 @@ def order_json(order: Order) -> Json:
         "replaces": order.replaces,
         "asset_id": asset_id(ticket.symbol),
         "symbol": ticket.symbol,
-        "asset_class": (AssetClass.CRYPTO if ticket.is_crypto else AssetClass.STOCK).value,
+        "asset_class": ticket.asset_class.value,
         "notional": _text(ticket.notional),
         "qty": _text(ticket.qty),
         "filled_qty": plain(order.filled_qty),

@@ -121,6 +121,11 @@ class Ticket:
         """Whether the symbol names a pair."""
         return "/" in self.symbol
 
+    @property
+    def asset_class(self) -> AssetClass:
+        """That of the symbol."""
+        return AssetClass.CRYPTO if self.is_crypto else AssetClass.STOCK
+
 
 @dataclass(frozen=True, slots=True)
 class Order:

@@ -74,6 +74,8 @@ LIMIT = {"type": "limit", "limit_price": "10"}
         ({"status": "all", "symbols": "QQQ"}, "e"),
         ({"status": "all", "symbols": "QQQ,BTC/USD"}, "e d"),
         ({"status": "all", "symbols": "BTCUSD"}, "d"),
+        ({"status": "all", "asset_class": "crypto"}, "d"),
+        ({"status": "all", "asset_class": "us_equity,us_option"}, "e c b a"),
         ({"status": "all", "nested": "true"}, "e d c b a"),
         ({"status": "all", "after": "c"}, "e d"),
         ({"status": "all", "until": "c"}, "b a"),
@@ -307,6 +309,12 @@ def test_a_position_closes_by_quantity_and_percentage(call: Caller) -> None:
     assert call("DELETE", "/v2/positions/SPY", qty="1", percentage="1")[0] == 422
     status, body = call("DELETE", "/v2/positions/SPY", qty="9")
     assert (status, body["available"]) == (403, "3")
+
+
+@pytest.mark.parametrize(("held", "sold"), [("10", "3"), ("10.5", "3.465")])
+def test_a_percentage_of_whole_shares_is_whole_shares(call: Caller, held: str, sold: str) -> None:
+    call.order(qty=held)
+    assert call("DELETE", "/v2/positions/SPY", percentage="33")[1]["qty"] == sold
 
 
 def test_a_position_tells_its_cost_and_gain(call: Caller) -> None:
