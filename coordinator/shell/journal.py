@@ -268,6 +268,6 @@ def _prepare(connection: sqlite3.Connection, account: str) -> None:
         [("schema", str(SCHEMA_VERSION)), ("account", account)],
     )
     connection.execute(
-        "UPDATE info SET value = ?1 WHERE key = 'schema' AND CAST(value AS INTEGER) < ?1",
-        (SCHEMA_VERSION,),
+        "UPDATE info SET value = :ours WHERE key = 'schema' AND CAST(value AS INTEGER) < :ours",
+        {"ours": SCHEMA_VERSION},
     )
