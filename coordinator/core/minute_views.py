@@ -130,12 +130,9 @@ class MinuteViews:
         """Whether a bust made a strategy's View untrue, and it has not been asked since."""
         return name in self._untrue
 
-    def note_asked(self, name: str) -> bool:
-        """Note that a strategy was asked on a true View; returns whether the one before was not."""
-        if not self._untrue or name not in self._untrue:
-            return False
+    def note_asked(self, name: str) -> None:
+        """Note that a strategy was asked, on a View that is true."""
         self._untrue.discard(name)
-        return True
 
     def take_over(self, before: MinuteViews) -> None:
         """After a reload, keep in mind which strategies' Views were untrue `before` it."""

@@ -116,14 +116,19 @@ class Router:
         A guarded one without a position or an open order need not be asked again until its book
         changes.
         """
-        account, name, rank = one.account, one.name, one.rank
-        if self._views.note_asked(name) and not one.guarded:
-            self._ask_always.discard(rank)
+        self._views.note_asked(one.name)
         self._stale += [(one, ticker) for ticker in satisfied]
-        if one.guarded and not (account.positions or view.positions):
-            open_orders = self._books.orders.open_of(name)
-            if not open_orders and account.cash is view.cash:
-                self._ask_always.discard(rank)
+        if not one.guarded or self._rests(one, view):
+            self._ask_always.discard(one.rank)
+
+    def _rests(self, one: Participant, view: MinuteView) -> bool:
+        """Whether a strategy has no position and no order, and its View shows that."""
+        account = one.account
+        return (
+            not (account.positions or view.positions)
+            and account.cash is view.cash
+            and not self._books.orders.open_of(one.name)
+        )
 
     def before(self, record: r.Record) -> None:
         """Prepare for the change that this record is about to make to the books."""

@@ -281,6 +281,17 @@ def test_a_plan_is_refused_while(name: str) -> None:
     assert [why for why in found if words in why], found
 
 
+def test_what_other_orders_another_coordinator_has_open_is_no_objection() -> None:
+    made = bench(holdings=TEN_SPY)
+    for name, symbol in (("Alpha", "QQQ"), ("Beta", "SPY")):
+        intended = r.OrderIntended(
+            OPEN, f"{name}.2026-03-17.1", name, symbol, Side.BUY, D(1), D(100), Reason.SIGNAL, True
+        )
+        made.books.apply_foreign(intended)
+    wanted = plan(shares("Alpha", "SPY", "1"))
+    assert refusals(made.books, wanted, RECIPIENTS, MARKET) == []
+
+
 def test_a_plan_of_another_account_is_refused() -> None:
     wanted = replace(plan(shares("Alpha", "SPY", "1")), account="PA9")
     (why,) = refusals(bench(holdings=TEN_SPY).books, wanted, RECIPIENTS, MARKET)

@@ -189,6 +189,25 @@ def test_a_split_that_the_broker_tells_of_ends_the_freeze_of_a_leap() -> None:
     assert denied(bench) == []
 
 
+def test_only_a_split_explains_a_leap() -> None:
+    bench = Bench(spec("A", {("SPY", 0): 1}), wants("50", at=3))
+    bench.minute(0, {"SPY": "100"})
+    bench.fill(bench.order("A"))
+    bench.minute(1, {"SPY": "400"})
+    dividend = m.Activity("d1", "DIV", DAY, "SPY", D(0), None, D(10), "")
+    bench.look(bench.books.ledger.net_cash() + 10, activities=(dividend,))
+    assert len(bench.of(r.ActivityBooked)) == 1
+    assert set(bench.books.frozen) == {"price.SPY"}
+
+
+def test_a_split_where_no_price_has_leapt_resolves_nothing() -> None:
+    bench = Bench(spec("A", {("SPY", 0): 1}), wants("50", at=3))
+    bench.minute(0, {"SPY": "100"})
+    bench.fill(bench.order("A"))
+    split(bench, DAY)
+    assert bench.of(r.DiscrepancyResolved) == []
+
+
 @pytest.mark.parametrize(
     ("day", "mark"), [(DAY, "100"), (DAY + timedelta(days=1), "25")], ids=["today", "tomorrow"]
 )

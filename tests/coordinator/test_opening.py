@@ -225,7 +225,7 @@ def test_what_another_coordinator_did_while_this_one_started_is_not_overwritten(
     assert again.ledger.net_cash() == D(50_000)
 
 
-def test_an_order_left_open_is_carried_and_others_are_forgotten_after_two_days() -> None:
+def test_an_order_left_open_is_carried_and_others_are_forgotten_after_days() -> None:
     one = spec("A", {("BTC/USD", 0): 1, ("ETH/USD", 0): 1}, max_position_size="0.4")
     bench = Bench(one)
     bench.minute(0, {"BTC/USD": "50000", "ETH/USD": "2000"})

@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from coordinator.core import messages as m
 from coordinator.core import records as r
-from coordinator.core.orders import OrderStatus, Phase
-from coordinator.core.values import Side
-from tests.coordinator.bench import Bench, D, order_id, report, spec
+from coordinator.core.arbiter import next_waiting
+from coordinator.core.orders import Order, OrderStatus, Phase
+from coordinator.core.values import Reason, Side
+from tests.coordinator.bench import OPEN, Bench, D, order_id, report, spec
 
 HALF = "0.5"
 
@@ -96,6 +97,15 @@ def test_an_exit_waits_for_the_order_that_a_human_put_in_place_of_the_one_in_its
     assert bench.order("A", 2).status is OrderStatus.WAITING
     bench.update(bench.books.order("by-hand"), OrderStatus.CANCELED)
     assert bench.sent()[2:] == [("A", "SPY", Side.SELL, D(50))]
+
+
+def test_of_orders_that_all_wait_an_exit_is_the_next() -> None:
+    entry, exit_ = (
+        Order(name, name, "SPY", side, D(1), D(100), Reason.SIGNAL, OPEN, OrderStatus.WAITING)
+        for name, side in (("B", Side.BUY), ("A", Side.SELL))
+    )
+    assert next_waiting([entry, exit_]) is exit_
+    assert next_waiting([entry]) is entry
 
 
 def test_exits_go_before_entries_once_the_way_is_free() -> None:

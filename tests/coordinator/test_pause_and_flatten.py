@@ -34,11 +34,12 @@ def elsewhere(bench: Bench, record: r.Record) -> None:
     bench.handle(m.ClockRead(bench.now))
 
 
-def holding(*names: str, **limits: str) -> Bench:
+def holding(*names: str, crossing: bool = False, **limits: str) -> Bench:
     """Strategies that bought 50 SPY each at 100; they want more at minute 3 and out at minute 9."""
     bench = Bench(
         *(spec(n, {("SPY", 0): 1, ("SPY", 3): 1, ("SPY", 9): -1}, **HALF, **limits) for n in names),
         holdings=[r.Holding("SPY", D(7), D(700))],
+        crossing=crossing,
     )
     bench.minute(0, {"SPY": "100"})
     for name in names:
@@ -201,6 +202,12 @@ def test_a_flattened_strategy_sells_what_it_holds_and_nobody_elses() -> None:
     assert bench.sent()[2:] == [("A", "SPY", SELL, D(50))]
     bench.fill(bench.order("A", 2), "99")
     assert [bench.position(name, "SPY") for name in ("A", "B", UNASSIGNED)] == [0, 50, 7]
+
+
+def test_with_crossing_a_flattened_strategy_sells_without_waiting_for_a_bar() -> None:
+    bench = holding("A", crossing=True)
+    ask(bench, Act.FLATTEN, "A")
+    assert bench.sent()[1:] == [("A", "SPY", SELL, D(50))]
 
 
 def test_it_does_not_buy_again_until_it_is_resumed() -> None:
