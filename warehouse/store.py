@@ -79,6 +79,8 @@ class Store:
                 _make_file(Path(name))
             connection = _connect(name, read_only=False, deadline_s=deadline_s, on_wait=on_wait)
             try:
+                if is_file(name):
+                    _refuse_data(connection)
                 refuse_newer(version_of(connection), name)
                 migrate(connection, before_change=lambda old: _copy(connection, name, old))
             except duckdb.Error as error:
@@ -249,6 +251,13 @@ def _try(location: str, read_only: bool) -> tuple[duckdb.DuckDBPyConnection | No
             raise _unreadable(location, error) from error
         return None, holder
     return connection, ""
+
+
+def _refuse_data(connection: duckdb.DuckDBPyConnection) -> None:
+    """Refuses a file of JSON or Parquet: DuckDB opens it as a view in memory, and keeps nothing."""
+    current = "SELECT path FROM duckdb_databases() WHERE database_name = current_database()"
+    if connection.execute(current).fetchone() == (None,):
+        raise duckdb.IOException("it is a file of data, and no DuckDB database")
 
 
 def _holder(error: duckdb.Error) -> str | None:

@@ -142,16 +142,25 @@ def test_no_warehouse_yet_is_said_plainly(location: Path) -> None:
     assert not location.parent.exists()
 
 
-@pytest.mark.parametrize("content", [b"x", b"no database at all" * 1000])
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("warehouse.duckdb", b"x"),
+        ("warehouse.duckdb", b"no database at all" * 1000),
+        ("config.json", b'{"strategies": []}'),
+    ],
+)
 @pytest.mark.parametrize("opens", [Store.open, Store.open_read_only])
 def test_a_file_that_is_no_warehouse_is_refused_and_left_alone(
-    tmp_path: Path, content: bytes, opens: Callable[..., Store]
+    tmp_path: Path, name: str, content: bytes, opens: Callable[..., Store]
 ) -> None:
-    file = tmp_path / "warehouse.duckdb"
+    file = tmp_path / name
     file.write_bytes(content)
+    file.chmod(0o644)
     with pytest.raises(WarehouseUnreadable, match=r"move it aside\. .* `multi-trader end-of-day`"):
         opens(file)
     assert file.read_bytes() == content
+    assert file.stat().st_mode & 0o777 == 0o644
 
 
 def test_an_empty_file_is_no_warehouse_yet(tmp_path: Path) -> None:
