@@ -51,6 +51,8 @@ def complain(text: str) -> None:
 
 def exit_code(error: Exception) -> int:
     """The exit code for an error."""
+    if isinstance(error, OSError) and error.errno == errno.ENAMETOOLONG:
+        return OPERATORS_FAULT
     match _our_package(error):
         case "coordinator":
             from coordinator.errors import MultiTraderError

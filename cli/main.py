@@ -14,6 +14,7 @@ from cli.control import flatten, pause, resume
 from cli.end_of_day import end_of_day
 from cli.explain import explain
 from cli.export import export
+from cli.faults import ANYTHING_ELSE, complain, sentence
 from cli.import_account import import_account
 from cli.kill import kill, revive
 from cli.new_strategy import new_strategy
@@ -81,7 +82,11 @@ def main() -> None:
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="replace")  # an unknown character must not lose the line
-    app(prog_name="multi-trader")
+    try:
+        app(prog_name="multi-trader")
+    except OSError as error:  # help and version are printed outside of every command
+        complain(sentence(error))
+        sys.exit(ANYTHING_ELSE)
 
 
 if __name__ == "__main__":

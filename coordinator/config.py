@@ -17,6 +17,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from coordinator.config_models import (
+    LONGEST_NAME,
     AccountSettings,
     ConfigDocument,
     ControlsConfig,
@@ -45,6 +46,7 @@ from coordinator.config_text import (
     not_finite,
     path_to,
     read_document,
+    read_file,
     repeated_keys,
 )
 from coordinator.errors import ConfigError, OperatorError, Problem
@@ -101,7 +103,7 @@ def read_config(
     """
     file = Path(path)
     try:
-        text = file.read_bytes()
+        text = read_file(file)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
         problem = Problem(ROOT, f"cannot be read: {reason}; give the path of a JSON file")
@@ -297,8 +299,9 @@ def _configured(
 
 
 def _stem(file: Path) -> str:
-    """The file's stem, with unprintable characters replaced by underscores."""
-    return "".join(char if char.isprintable() else "_" for char in file.stem)
+    """The file's stem as a name: underscores for unprintable characters, and not too long."""
+    printable = "".join(char if char.isprintable() else "_" for char in file.stem)
+    return printable.encode()[:LONGEST_NAME].decode(errors="ignore")
 
 
 _BUILT_IN: dict[str, Any] = {

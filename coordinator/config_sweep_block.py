@@ -108,8 +108,9 @@ def _is_whole(number: Decimal) -> bool:
 
 
 def _key(value: object) -> object:
-    if isinstance(value, int | float | Decimal) and not isinstance(value, bool):
-        return Decimal(str(value))
+    is_number = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
+    if is_number and (number := Decimal(str(value))).is_finite():
+        return number
     return json.dumps(value, default=str)
 
 

@@ -7,20 +7,37 @@ overwritten.
 from __future__ import annotations
 
 import difflib
+import errno
 import json
-import math
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 from coordinator.errors import ConfigError, Problem
 
 ROOT = "$"
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+LARGEST_FILE = 1 << 26
+"""Bytes of a document, which may also be a pipe or a device without an end."""
 _LONGEST_SHOWN = 60
 _ALIKE = 0.6
 """Least similarity of two words: 2 x the letters in common / the letters of both."""
+
+
+def read_file(path: Path) -> bytes:
+    """The bytes of a document's file.
+
+    Raises:
+        OSError: it cannot be read, or has more than LARGEST_FILE bytes.
+    """
+    with path.open("rb") as file:
+        text = file.read(LARGEST_FILE + 1)
+    if len(text) > LARGEST_FILE:
+        raise OSError(errno.EFBIG, os.strerror(errno.EFBIG))
+    return text
 
 
 class Repeating(dict[str, Any]):
@@ -114,7 +131,7 @@ def not_finite(document: object) -> list[Problem]:
     return [
         Problem(path_to(place), f"should be a finite number, got {shown(value)}")
         for place, value in _everything(document)
-        if isinstance(value, float | Decimal) and not math.isfinite(value)
+        if isinstance(value, float | Decimal) and not Decimal(value).is_finite()
     ]
 
 

@@ -11,7 +11,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-from coordinator.config_text import ROOT, path_to, read_document, shown, unknown
+from coordinator.config_text import ROOT, path_to, read_document, read_file, shown, unknown
 from coordinator.core.adoption import Move, Plan, Recipient, Unowned
 from coordinator.core.values import COIN, NAME_PATTERN, SYMBOL_PATTERN, ZERO, exactly
 from coordinator.errors import ConfigError, Problem
@@ -51,7 +51,7 @@ def read_plan(path: Path) -> Plan:
     """
     source = str(path)
     try:
-        text = path.read_bytes()
+        text = read_file(path)
     except OSError as error:
         problem = Problem(ROOT, f"cannot be read: {error.strerror}; see --write-plan")
         raise ConfigError(source, [problem]) from None
@@ -99,7 +99,7 @@ def _move(index: int, entry: object, problems: list[Problem]) -> Move | None:
     if missing or ("cash" in entry and wanted_keys != ("cash",)):
         rule = 'should have either "symbol" and "qty", or "cash"'
         found.append(Problem(path_to(place), rule))
-    if symbol and not (isinstance(symbol, str) and SYMBOL_PATTERN.fullmatch(symbol)):
+    if "symbol" in entry and not (isinstance(symbol, str) and SYMBOL_PATTERN.fullmatch(symbol)):
         rule = 'should be a ticker such as "SPY" or "BTC/USD"'
         found.append(Problem(path_to((*place, "symbol")), f"{rule}, got {shown(symbol)}"))
     qty = _amount(entry, "qty", COIN, place, found)

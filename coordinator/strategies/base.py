@@ -48,7 +48,7 @@ def exact_number(value: object) -> Decimal:
     """
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise PydanticCustomError("exact_number", "should be a number")
-    if not isinstance(value, int) and not math.isfinite(value):
+    if not Decimal(value).is_finite():
         raise PydanticCustomError("exact_number", "should be a finite number")
     number = value if isinstance(value, Decimal) else Decimal(str(value))
     if abs(number) >= LARGEST_NUMBER:

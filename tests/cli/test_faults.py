@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 from decimal import Decimal
 
@@ -49,6 +50,7 @@ CODES = [
     (WarehouseUnreadable("no DuckDB file"), 1),
     (Rejection(403, 40310000, "no"), 1),
     (PermissionError(13, "Permission denied", "/state"), 1),
+    (OSError(errno.ENAMETOOLONG, "File name too long", "dir" * 100), 2),
     (ZeroDivisionError("division by zero"), 1),
     (KeyError("SPY"), 1),
 ]

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pytest
 
@@ -107,6 +108,16 @@ def test_the_version_is_told(command: Command) -> None:
     said = command(["--version"])
     assert said.code == 0
     assert said.out.startswith("multi-trader ")
+
+
+@pytest.mark.parametrize("asked", ["--help", "--version"])
+def test_help_that_cannot_be_written_is_one_sentence(shell: Shell, asked: str) -> None:
+    with Path("/dev/full").open("w") as full:
+        args = [sys.executable, "-m", "cli", asked]
+        said = subprocess.run(args, env=shell.environment, stdout=full, stderr=subprocess.PIPE)
+    assert said.returncode == 1
+    assert said.stderr.startswith(b"Error: No space left on device")
+    assert said.stderr.count(b"\n") == 1
 
 
 def test_every_option_of_the_contract_is_there(command: Command) -> None:

@@ -183,7 +183,8 @@ def test_a_file_that_is_no_plan_is_refused_with_every_problem_before_the_broker_
     path = tmp_path / "p.json"
     path.write_text(
         '{"plan": "a b", "acount": "X", "moves": [{"strategy": "A", "symbol": "spy", "qty": 0},'
-        ' {"strategy": "A", "cash": "1e400"}, {"strategy": "A"}, 3]}'
+        ' {"strategy": "A", "cash": "1e400"}, {"strategy": "A"}, 3,'
+        ' {"strategy": "A", "symbol": "", "qty": 1}, {"strategy": "A", "symbol": null, "qty": 1}]}'
     )
     said = at(None, "import-account", "--plan", str(path))
     assert said.code == 2
@@ -196,6 +197,8 @@ def test_a_file_that_is_no_plan_is_refused_with_every_problem_before_the_broker_
         "moves[1].cash: should be a number above 0 of at most 2 decimals",
         'moves[2]: should have either "symbol" and "qty", or "cash"',
         "moves[3]: should be an object, got 3",
+        "moves[4].symbol: should be a ticker",
+        "moves[5].symbol: should be a ticker",
     ):
         assert words in said.err
 

@@ -172,6 +172,12 @@ def test_a_file_without_a_name_is_called_after_its_stem(tmp_path: Path) -> None:
     assert load_config(str(file)).name == "Desk 4"
 
 
+def test_a_name_after_a_long_stem_is_cut_to_what_a_name_may_have(tmp_path: Path) -> None:
+    file = tmp_path / f"a{'€' * 80}.json"
+    file.write_text(one(), encoding="utf-8")
+    assert load_config(file).name == f"a{'€' * 66}"
+
+
 def test_a_strategy_switched_off_is_known_but_not_run() -> None:
     document = several(entry(), entry(name="B", tickers=["QQQ"], enabled=False))
     config = parse_config(document, "two")

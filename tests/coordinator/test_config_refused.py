@@ -32,6 +32,28 @@ def test_a_bad_configuration_yields_all_its_errors_with_their_paths(
 
 
 @pytest.mark.parametrize(
+    ("changes", "path"),
+    [
+        ({"initial_cash": Decimal("sNaN")}, f"{S0}.initial_cash"),
+        ({"strategy_params": {"momentum_threshold": Decimal("sNaN")}}, f"{S0}.strategy_params"),
+        ({"sweep": {"initial_cash": [1, Decimal("sNaN")]}}, f"{S0}.sweep.initial_cash[1]"),
+    ],
+)
+def test_a_signalling_nan_of_a_python_program_is_no_number_either(
+    changes: dict[str, Any], path: str
+) -> None:
+    with pytest.raises(ConfigError, match="should be a finite number, got sNaN") as refused:
+        configure([entry(**changes)])
+    [problem] = refused.value.problems
+    assert problem.path.startswith(path)
+
+
+def test_a_device_without_an_end_is_no_configuration() -> None:
+    with pytest.raises(ConfigError, match="cannot be read: File too large"):
+        load_config("/dev/zero")
+
+
+@pytest.mark.parametrize(
     ("document", "words"),
     [
         (one(tikers=["SPY"]), "unknown key 'tikers'; did you mean 'tickers'?"),
