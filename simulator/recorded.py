@@ -36,6 +36,7 @@ from simulator.values import Bar
 
 _PRICES = ("open", "high", "low", "close")
 _REQUIRED = ("symbol", "timestamp", *_PRICES, "volume")
+_KNOWN = (*_REQUIRED, "trade_count", "vwap", "source")
 _MINUTE_US = 60_000_000
 _DAY_US = 86_400_000_000
 _ENOUGH = 20
@@ -153,32 +154,29 @@ class RecordedFeed:
 
 
 def _read(path: Path) -> Any:
-    """The file as an Arrow table with the required columns in it."""
+    """The file as an Arrow table of the columns that we know, with all required ones in it."""
     if not path.is_file():
         wrong = "is not a file" if path.exists() else "there is no such file"
         raise FeedError(f"{path}: {wrong}; give --bars a Parquet or CSV file of bars")
+    kind = "CSV" if path.suffix.lower() == ".csv" else "Parquet"
+    reader = pyarrow.csv.read_csv if kind == "CSV" else pyarrow.parquet.read_table
     try:
-        if path.suffix.lower() == ".csv":
-            table = pyarrow.csv.read_csv(path)
-        else:
-            table = pyarrow.parquet.read_table(path)
-    except (pa.ArrowException, OSError) as error:
-        kind = "CSV" if path.suffix.lower() == ".csv" else "Parquet"
+        table = reader(path)
+        names = table.column_names
+    except (pa.ArrowException, OSError, UnicodeError) as error:
+        sentence = str(error).splitlines()[0].partition(". ")[0].rstrip(".")
         raise FeedError(
-            f"{path}: cannot be read as {kind}: {_first_sentence(error)}. Give --bars a Parquet"
+            f"{path}: cannot be read as {kind}: {sentence}. Give --bars a Parquet"
             " file, or a CSV file whose name ends in .csv"
         ) from error
-    missing = [name for name in _REQUIRED if name not in table.column_names]
-    if missing:
-        raise FeedError(
-            f"{path}: column {missing[0]!r} is missing (needed: {', '.join(_REQUIRED)}; "
-            f"found: {', '.join(table.column_names)})"
-        )
-    return table
-
-
-def _first_sentence(error: Exception) -> str:
-    return str(error).splitlines()[0].partition(". ")[0].rstrip(".")
+    for name in _KNOWN:
+        if names.count(name) > 1 or (name in _REQUIRED and name not in names):
+            wrong = "there twice" if name in names else "missing"
+            raise FeedError(
+                f"{path}: column {name!r} is {wrong} (needed: {', '.join(_REQUIRED)}; "
+                f"found: {', '.join(names)})"
+            )
+    return table.select([name for name in _KNOWN if name in names])
 
 
 def _of_source(table: Any, source: str | None, path: Path) -> Any:
@@ -190,10 +188,11 @@ def _of_source(table: Any, source: str | None, path: Path) -> Any:
         return table.append_column("source", pa.array([""] * table.num_rows, pa.string()))
     if source is None:
         return table
-    known = sorted(str(name) for name in pc.unique(table["source"]).to_pylist())
+    sources = _cast(table, "source", pa.string(), path)
+    known = sorted(str(name) for name in pc.unique(sources).to_pylist())
     if source not in known:
         raise FeedError(f"{path}: has no source {source!r}; it holds: {', '.join(known)}")
-    return table.filter(pc.equal(table["source"], source))
+    return table.filter(pc.equal(sources, source))
 
 
 def _checked(table: Any, path: Path, source: str | None) -> dict[str, Any]:
@@ -220,23 +219,27 @@ def _checked(table: Any, path: Path, source: str | None) -> dict[str, Any]:
     return columns
 
 
+def _cast(table: Any, name: str, kind: Any, path: Path) -> Any:
+    try:
+        return pc.cast(table[name], kind)
+    except (pa.ArrowException, ValueError) as error:
+        what = f"something else than {'text' if kind == pa.string() else 'numbers'}"
+        raise FeedError(f"{path}: column {name!r} holds {what}: {error}") from None
+
+
 def _text(table: Any, name: str, path: Path) -> Any:
-    column = table[name]
-    if column.null_count:
-        row = int(table["row"].to_numpy()[np.argmax(column.is_null().to_numpy())])
-        raise FeedError(f"{path}: row {row}: column {name!r} is empty")
-    if pa.types.is_dictionary(column.type):
-        column = pc.cast(column, pa.string())
-    return np.asarray(column.to_pylist(), dtype=object).astype(str)
+    _refuse_empty(table, name, path)
+    return np.asarray(_cast(table, name, pa.string(), path).to_pylist(), object).astype(str)
 
 
 def _numbers(table: Any, name: str, path: Path) -> Any:
-    try:
-        return pc.cast(table[name], pa.float64()).to_numpy(zero_copy_only=False).astype(float)
-    except (pa.ArrowException, ValueError) as error:
-        raise FeedError(
-            f"{path}: column {name!r} holds something else than numbers: {error}"
-        ) from None
+    return _cast(table, name, pa.float64(), path).to_numpy(zero_copy_only=False).astype(float)
+
+
+def _refuse_empty(table: Any, name: str, path: Path) -> None:
+    if table[name].null_count:
+        row = int(table["row"].to_numpy()[np.argmax(table[name].is_null().to_numpy())])
+        raise FeedError(f"{path}: row {row}: column {name!r} is empty")
 
 
 def _timestamps(table: Any, path: Path) -> Any:
@@ -248,9 +251,7 @@ def _timestamps(table: Any, path: Path) -> Any:
             f"{path}: column 'timestamp' is {kind}, not a time with a zone; "
             "write UTC times such as 2026-03-17 13:30:00+00:00"
         )
-    if column.null_count:
-        row = int(table["row"].to_numpy()[np.argmax(column.is_null().to_numpy())])
-        raise FeedError(f"{path}: row {row}: column 'timestamp' is empty")
+    _refuse_empty(table, "timestamp", path)
     return pc.cast(pc.cast(column, pa.timestamp("us", "UTC"), safe=False), pa.int64()).to_numpy()
 
 
@@ -280,6 +281,7 @@ def _check_values(columns: dict[str, Any], path: Path) -> None:
     refuse(~np.isfinite(volume) | (volume < 0), "volume", "a volume must be finite and >= 0")
     refuse(columns["high"] < columns["low"], "high", "below the row's low")
     refuse(np.isinf(columns["vwap"]), "vwap", "not a finite price")
+    refuse(np.abs(columns["trade_count"]) >= 2.0**63, "trade_count", "too large a number")
 
 
 def _rounded_away(columns: dict[str, Any], name: str) -> Any:

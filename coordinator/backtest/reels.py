@@ -143,6 +143,7 @@ class Reels:
             volume = bars.volume
             volumes = whole_steps(volume, _NANO_PLACES)
             fine = (volumes / 10.0**_NANO_PLACES == volume) & (volume < _SURE)
+            whole_steps(np.nan_to_num(bars.vwap), bars.decimals)  # refuses those that do not fit
             exact = bool(np.all(fine | (volume == np.rint(volume))))
             self._strips[symbol] = Strip(bars, volumes if exact else None)
             self._objects[symbol] = BarObjects(bars)

@@ -309,11 +309,12 @@ def test_bars_outside_of_the_exchanges_hours_make_no_session(
     assert "no bars of SPY in a session of the exchange: those from 2026-03-18" in said.err
 
 
+@pytest.mark.parametrize("wrong", [{"close": 60.0}, {"vwap": 1e30}])
 def test_what_is_wrong_with_a_bar_is_corrected_in_the_file_of_bars(
-    command: Command, tmp_path: Path
+    command: Command, tmp_path: Path, wrong: dict[str, float]
 ) -> None:
     config = written(tmp_path / "mine.json", {"strategies": [strategy("Fast", "SPY")]})
-    bars = quiet_minutes(tmp_path / "bars.parquet", ("2026-03-17 14:00", 3), close=60.0)
+    bars = quiet_minutes(tmp_path / "bars.parquet", ("2026-03-17 14:00", 3), **wrong)
     said = command(f"backtest --config {config} --bars {bars}".split())
     assert (said.code, said.err.count("3 rows were refused")) == (0, 1)
     assert "correct the file of bars, and repeat the backtest." in said.err

@@ -66,6 +66,8 @@ BAD = [
     ({"volume": [1.0, -5.0, 1.0]}, "column 'volume' is -5.0"),
     ({"volume": [1.0, None, 1.0]}, "column 'volume' is nan"),
     ({"open": ["100", "x", "100"]}, "column 'open' holds something else than numbers"),
+    ({"symbol": [b"SPY", b"SP\xdf", b"SPY"]}, "column 'symbol' holds something else than text"),
+    ({"trade_count": [5, 1e30, 5]}, "row 2 (SPY 2026-03-17T13:31:00.000000Z): column 'trade_count'"),
     ({"timestamp": pd.date_range("2026-03-17 13:30", periods=3, freq="min")}, "not a time with a"),
     ({"timestamp": ["2026-03-17", "b", "c"]}, "column 'timestamp' is"),
     (
@@ -105,6 +107,12 @@ def test_files_that_cannot_be_read_say_so(tmp_path: Path) -> None:
     (tmp_path / "bars.csv").write_text('a,b\n1,"2\n3')
     with pytest.raises(FeedError, match=r"bars\.csv"):
         RecordedFeed(tmp_path / "bars.csv")
+    (tmp_path / "bars.csv").write_bytes(b"symbol,gr\xf6\xdfe\nSPY,1\n")
+    with pytest.raises(FeedError, match="cannot be read as CSV: 'utf-8' codec"):
+        RecordedFeed(tmp_path / "bars.csv")
+    (tmp_path / "bars.csv").write_text(frame().to_csv(index=False).replace("vwap", "close", 1))
+    with pytest.raises(FeedError, match="column 'close' is there twice"):
+        RecordedFeed(tmp_path / "bars.csv")
     with pytest.raises(FeedError, match="holds no rows"):
         RecordedFeed(written(tmp_path, frame(0)))
 
@@ -129,6 +137,16 @@ def test_a_few_bars_far_apart_and_many_with_gaps_are_one_minute_bars(tmp_path: P
     gaps = [NINE_THIRTY + pd.Timedelta(minutes=m) for m in (*range(0, 300, 10), 301, 302)]
     thin = frame(len(gaps), timestamp=gaps)
     assert RecordedFeed(written(tmp_path, thin)).symbols() == ["SPY"]
+
+
+def test_columns_that_bars_do_not_have_are_ignored(tmp_path: Path) -> None:
+    path = written(tmp_path, frame(row=[7, 8, 9], note=["a", "b", "c"]), "csv")
+    assert len(RecordedFeed(path).day("SPY", date(2026, 3, 17)).bars) == 3
+
+
+def test_a_source_may_be_a_number(tmp_path: Path) -> None:
+    path = written(tmp_path, frame(4, source=[1, 2, 1, 2]), "csv")
+    assert len(RecordedFeed(path, "1").day("SPY", date(2026, 3, 17)).bars) == 2
 
 
 def test_a_source_selects_its_rows_and_an_unknown_one_lists_those_there_are(
