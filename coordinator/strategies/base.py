@@ -7,7 +7,6 @@ the same ticker share one computation. Its state lives in the step alone.
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Annotated, Any, ClassVar, Self, get_origin

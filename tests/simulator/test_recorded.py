@@ -67,7 +67,10 @@ BAD = [
     ({"volume": [1.0, None, 1.0]}, "column 'volume' is nan"),
     ({"open": ["100", "x", "100"]}, "column 'open' holds something else than numbers"),
     ({"symbol": [b"SPY", b"SP\xdf", b"SPY"]}, "column 'symbol' holds something else than text"),
-    ({"trade_count": [5, 1e30, 5]}, "row 2 (SPY 2026-03-17T13:31:00.000000Z): column 'trade_count'"),
+    (
+        {"trade_count": [5, 1e30, 5]},
+        "row 2 (SPY 2026-03-17T13:31:00.000000Z): column 'trade_count'",
+    ),
     ({"timestamp": pd.date_range("2026-03-17 13:30", periods=3, freq="min")}, "not a time with a"),
     ({"timestamp": ["2026-03-17", "b", "c"]}, "column 'timestamp' is"),
     (
