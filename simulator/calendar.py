@@ -57,6 +57,11 @@ class Calendar:
         """All sessions, oldest first."""
         return self._sessions
 
+    @property
+    def end(self) -> datetime:
+        """The moment before which every question has an answer."""
+        return self._opens[-1]
+
     def on(self, day: date) -> Session | None:
         """The session of that exchange date, None on weekends and holidays."""
         index = bisect_left(self._dates, day)

@@ -7,11 +7,14 @@ speed, on any machine, a client sees the same state at each of its decisions.
 """
 
 import asyncio
+import logging
 import time
 from datetime import datetime, timedelta
 
 from simulator.exchange import Exchange
 from simulator.values import MINUTE
+
+log = logging.getLogger("simulator")
 
 _BEFORE = timedelta(milliseconds=1)  # how far short of a minute's end the clock waits
 _LOOK_S = 0.05  # how often it is checked in a long minute that a client is still there
@@ -27,12 +30,11 @@ class Pacer:
         self._real_s = time.monotonic()  # when the broker's last minute began
 
     async def run(self) -> None:
-        """One minute after another; returns only when cancelled."""
+        """One minute after another to the calendar's end; returns only when cancelled."""
         await self._await_client()
-        while True:
+        while (boundary := _next_minute(self._exchange.now())) < self._exchange.calendar.end:
             if not self._exchange.has_clients():
                 await self._await_client()
-            boundary = _next_minute(self._exchange.now())
             await self._pace(boundary)
             self._exchange.clock.stand(boundary - _BEFORE)
             self._exchange.admit_late()
@@ -43,6 +45,8 @@ class Pacer:
             self._real_s = time.monotonic()
             if self._exchange.turn(boundary):
                 await self._settle()
+        log.warning("the calendar ends after %s: the clock stands still", self._exchange.now())
+        await asyncio.Event().wait()
 
     async def _await_client(self) -> None:
         """Stand until somebody wants bars, and give it time to bring up its other sockets."""

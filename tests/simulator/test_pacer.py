@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -260,6 +261,29 @@ def test_time_goes_on_through_the_close_the_night_and_the_next_open(simulate: St
     assert order.status.value == "expired"
     assert order.expired_at is not None
     assert order.expired_at >= datetime(2026, 3, 17, 20, 0, tzinfo=UTC)
+
+
+def test_the_clock_stands_where_the_calendar_ends_and_the_simulator_goes_on(
+    simulate: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("simulator.calendar._MARGIN", timedelta(days=2))
+    path = tmp_path / "bars.csv"
+    path.write_text(
+        "symbol,timestamp,open,high,low,close,volume\nSPY,2026-03-17 14:00:00+00:00,9,9,9,9,100\n"
+    )
+    simulator = simulate(**options(bars=path, clock_speed=100_000_000))
+    last = datetime(2026, 3, 19, 13, 29, tzinfo=UTC)
+
+    async def leave_it_running() -> None:
+        async with connect(simulator.stream_url + "/v2/iex", additional_headers=HEADERS) as peer:
+            await peer.send(json.dumps({"action": "subscribe", "bars": ["SPY"]}))
+            await until(lambda: simulator.exchange.now() >= last)
+            for _ in range(3):
+                clock = await asyncio.to_thread(trading(simulator).get_clock)
+                assert clock.timestamp == last
+            await asyncio.wait_for(await peer.ping(), 5)
+
+    asyncio.run(leave_it_running())
 
 
 def test_a_free_running_clock_waits_for_nobody(simulate: Start) -> None:
