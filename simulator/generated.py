@@ -39,7 +39,7 @@ _PRICES = {
     "AVAX/USD": 10, "BTC/USDT": 73000, "ETH/USDT": 2250,
 }  # fmt: skip
 _CHEAP_PAIRS = {"DOGE/USD": 98_000_000, "XRP/USD": 1_480_000_000, "ADA/USD": 280_000_000}
-_DAYS_KEPT = 1500  # a bound on memory; a dropped day is made again when asked again
+_BARS_KEPT = 600_000  # a bound on memory (400 MB); a dropped day is made again when asked again
 _THIN = frozenset({"DBB", "FXY"})
 
 
@@ -77,7 +77,8 @@ class GeneratedFeed:
         self._quiet = quiet
         self._first = calendar.sessions[0].date + ONE_DAY
         self._last = calendar.sessions[-1].date
-        self._days: dict[tuple[str, date], DayBars] = {}
+        self._days: dict[tuple[str, date], DayBars] = {}  # oldest first
+        self._kept = 0  # bars in them
         self._levels = lru_cache(maxsize=512)(self._year_levels)
         self._shared = lru_cache(maxsize=16)(self._market_steps)
 
@@ -98,10 +99,10 @@ class GeneratedFeed:
         """The bars of that UTC date, made on first demand."""
         held = self._days.get((symbol, day))
         if held is None:
-            held = self._make(symbol, day)
-            if len(self._days) >= _DAYS_KEPT:
-                del self._days[next(iter(self._days))]
-            self._days[symbol, day] = held
+            held = self._days[symbol, day] = self._make(symbol, day)
+            self._kept += len(held.bars)
+            while self._kept > _BARS_KEPT:
+                self._kept -= len(self._days.pop(next(iter(self._days))).bars)
         return held
 
     def is_quiet(self, symbol: str) -> bool:

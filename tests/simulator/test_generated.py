@@ -150,3 +150,16 @@ def test_a_pinned_day_never_changes() -> None:
         hashlib.sha256(text.encode()).hexdigest()
         == "cbc2adbdf0e46ccd02a88bddd1c5008e07434c4ddea6dbb7e258a3c6b8175980"
     )
+
+
+def test_a_day_that_was_dropped_to_save_memory_is_made_again_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("simulator.generated._BARS_KEPT", 3000)
+    held = feed()
+    days = [date(2026, 3, n) for n in range(1, 6)]
+    made = [held.day("BTC/USD", day) for day in days]
+    again = [held.day("BTC/USD", day) for day in days]
+    assert again == made
+    assert [new is old for new, old in zip(again, made, strict=True)] == [False] * 5
+    assert held.day("BTC/USD", days[-1]) is again[-1]
