@@ -12,7 +12,8 @@ from warehouse.chart import HEIGHT, WIDTH, colour_class, line_chart
 from warehouse.report import gain_lines
 from warehouse.store import Store
 
-_COLUMNS, _ROW, _MOST = 4, 20, 12
+_ROW, _NAME = 20, 24
+"""Pixels from a name of the legend to the next below, and the letters that fit a quarter of it."""
 _INKS = ("2563eb", "c2410c", "15803d", "9333ea", "a88600", "0e7490", "be185d", "4d7c0f")
 _STYLE = (
     "text { font: 11px sans-serif; fill: #5b6575; } .grid { stroke: #d9dee6; } .at { fill: none; }"
@@ -30,8 +31,9 @@ def session_picture(store: Store, session_id: str) -> str:
     if not lines:
         return ""
     drawn = line_chart(lines, "dollars").partition(">")[2].removesuffix("</svg>")
-    legend = _legend([line.name for line in lines[:_MOST]])
-    height = HEIGHT + _ROW * ((min(len(lines), _MOST) + _COLUMNS - 1) // _COLUMNS)
+    names, more = [line.name for line in lines[: len(_INKS)]], len(lines) - len(_INKS)
+    legend, rows = _legend([*names, f"{more} more"] if more > 0 else names)
+    height = HEIGHT + _ROW * rows
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDTH}" height="{height}"'
         f' viewBox="0 0 {WIDTH} {height}"><style>{_STYLE}</style>'
@@ -39,13 +41,14 @@ def session_picture(store: Store, session_id: str) -> str:
     )
 
 
-def _legend(names: Sequence[str]) -> str:
-    width = WIDTH // _COLUMNS
-    marks = []
+def _legend(names: Sequence[str]) -> tuple[str, int]:
+    """The names with their colours, and the number of rows that they take."""
+    columns = 4 if max(map(len, names)) <= _NAME else 2
+    width, marks = WIDTH // columns, []
     for number, name in enumerate(names):
-        x, y = 12 + width * (number % _COLUMNS), HEIGHT + _ROW * (number // _COLUMNS)
+        x, y = 12 + width * (number % columns), HEIGHT + _ROW * (number // columns)
         marks.append(
             f'<rect class="key {colour_class(number)}" x="{x}" y="{y}" width="10" height="10"/>'
-            f'<text x="{x + 15}" y="{y + 9}">{escape(name[:24])}</text>'
+            f'<text x="{x + 15}" y="{y + 9}">{escape(name)}</text>'
         )
-    return "".join(marks)
+    return "".join(marks), -(-len(names) // columns)

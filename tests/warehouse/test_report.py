@@ -443,3 +443,16 @@ def test_the_picture_of_a_session_stands_alone_and_names_its_lines(
     assert list(drawn.iter("{http://www.w3.org/2000/svg}polyline"))
     assert "var(" not in svg
     assert nothing == ""
+
+
+@pytest.mark.thorough
+def test_the_picture_names_each_coloured_line_in_full_and_counts_the_others(store: Store) -> None:
+    names = [f"A_strategy_with_quite_a_long_name_{number:02}" for number in range(11)]
+    day = Day(tickers={name: ["SPY"] for name in names})
+    for name in names:
+        day.activity(name, "dividend", "1")
+    load_session(store, day.source())
+    drawn = ElementTree.fromstring(session_picture(store, "s1"))  # noqa: S314
+    words = [str(text.text) for text in drawn.iter("{http://www.w3.org/2000/svg}text")]
+    assert [word for word in words if word[0] == "A"] == names[:8]
+    assert words[-1] == "3 more"
