@@ -25,6 +25,7 @@ _CHAIN = """
     WHERE s.session_id = ? ORDER BY later.opened_at, later.session_id
 """
 # Lots that were open before, in units after this session's splits, and then the session's fills.
+# What a split adds is shared to the last digit: no dust remains once all is sold.
 # Lots of a variant without details here are dropped: their fate is unknown.
 _MOVES = """
     CREATE OR REPLACE TEMP TABLE moves AS
@@ -38,17 +39,18 @@ _MOVES = """
     ), added AS (
         SELECT strategy, symbol, sum(qty) AS qty FROM activities
         WHERE session_id = $1 AND kind = 'split' AND qty IS NOT NULL GROUP BY strategy, symbol
-    ), ratios AS (
-        SELECT strategy, symbol, any_value(a.qty)::DOUBLE / sum(b.qty)::DOUBLE + 1 AS ratio
-        FROM before AS b JOIN added AS a USING (strategy, symbol) GROUP BY strategy, symbol
+    ), carried AS (
+        SELECT b.*, b.qty + coalesce(fee_share(a.qty, sum(b.qty) OVER lots,
+                   sum(b.qty) OVER so_far - b.qty, sum(b.qty) OVER so_far), 0) AS units
+        FROM before AS b LEFT JOIN added AS a USING (strategy, symbol)
+        WINDOW lots AS (PARTITION BY strategy, symbol),
+               so_far AS (PARTITION BY strategy, symbol ORDER BY place ROWS UNBOUNDED PRECEDING)
     )
     SELECT place, strategy, symbol, 'buy' AS side, execution_id, filled_at,
-           CASE WHEN ratio IS NULL THEN b.price
-                ELSE (b.price::DOUBLE / ratio)::DECIMAL(38, 18) END AS price,
-           CASE WHEN ratio IS NULL THEN b.qty
-                ELSE (b.qty::DOUBLE * ratio)::DECIMAL(38, 18) END AS qty, fee
-    FROM before AS b LEFT JOIN ratios USING (strategy, symbol)
-    WHERE strategy NOT IN (
+           CASE WHEN units = qty OR units <= 0 THEN price
+                ELSE (price::DOUBLE * (qty::DOUBLE / units::DOUBLE))::DECIMAL(38, 18) END AS price,
+           units AS qty, fee
+    FROM carried WHERE strategy NOT IN (
         SELECT strategy FROM variants WHERE session_id = $1 AND details = 'none')
     UNION ALL
     SELECT NULL, strategy, symbol, side, execution_id, filled_at, price, qty - coin_fee, fee

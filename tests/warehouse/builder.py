@@ -147,7 +147,7 @@ class Day:
         self.at += timedelta(minutes=1)
         self._mark_equity()
 
-    def split(self, strategy: str, symbol: str, ratio: int) -> None:
+    def split(self, strategy: str, symbol: str, ratio: Decimal | int) -> None:
         """A position becomes `ratio` times as many."""
         held = self.books[strategy].held[symbol]
         added = held[0] * (ratio - 1)

@@ -179,6 +179,43 @@ def test_a_split_overnight_costs_nothing(load: Load, rows: Rows) -> None:
     assert rows(TRIPS) == [(30, 25, 26, 30, 0), (10, 25, 27, 20, 0)]
 
 
+def test_a_reverse_split_leaves_no_dust_behind(load: Load, rows: Rows) -> None:
+    day = Day()
+    play(day, ["buy 3.7 30", "buy 1.1 30", "buy 7.3 30"])
+    load(day.source())
+    day = day.next_day("s2")
+    day.split("Alpha", "SPY", d("0.3"))
+    play(day, ["sell 3.63 100", "buy 1 110", "sell 1 120"])
+    assert load(day.source()).status == "loaded"
+    trips = "SELECT round(qty, 12), round(entry_price, 12), exit_price FROM v_round_trips"
+    assert rows(f"{trips} ORDER BY 3, 1") == [
+        (d("0.33"), 100, 100),
+        (d("1.11"), 100, 100),
+        (d("2.19"), 100, 100),
+        (1, 110, 120),
+    ]
+    assert rows("SELECT sum(qty) FROM v_round_trips") == [(d("4.63"),)]
+    assert rows("SELECT count(*) FROM open_lots WHERE session_id = 's2'") == [(0,)]
+
+
+def test_a_split_that_takes_as_many_shares_as_were_bought_and_not_given_is_loaded(
+    load: Load, rows: Rows
+) -> None:
+    day = Day(tickers={"Alpha": ["SPY"], "Beta": ["SPY"]})
+    play(day, ["buy 5 100"])
+    load(day.source())
+    day = day.next_day("s2")
+    held = day.books["Alpha"].held["SPY"]
+    held[0], held[1] = held[0] + 5, held[1] + 500
+    day.activity("Alpha", "transfer", "500", "SPY")
+    day.rows["activities"][-1] |= {"qty": d("5")}
+    day.books["Alpha"].cash -= 500
+    load(unchecked(day.source()))
+    day = day.next_day("s3")
+    day.split("Alpha", "SPY", d("0.5"))
+    assert load(unchecked(day.source())).rows["activities"] == 1
+
+
 def test_a_crypto_fee_taken_in_coin_is_never_sold(load: Load, rows: Rows) -> None:
     day = Day()
     day.buy("Beta", "BTC/USD", "0.4", "50000", fee="50")  # 0.001 BTC kept back
