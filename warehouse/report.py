@@ -63,7 +63,8 @@ _RISK = """
     ) ORDER BY first, strategy, symbol, event
 """
 _QUARANTINE = (
-    "SELECT reason FROM quarantine WHERE list_contains($1, session_id) ORDER BY reason LIMIT 50"
+    "SELECT reason, count(*) OVER () FROM quarantine WHERE list_contains($1, session_id)"
+    " ORDER BY reason LIMIT 50"
 )
 _VARIANTS = """
     SELECT count(DISTINCT strategy), count(DISTINCT strategy) FILTER (details = 'kept')
@@ -274,10 +275,10 @@ def _head(session: dict[str, Any]) -> str:
 def _warnings(refused: Sequence[tuple[object, ...]], discrepancies: QueryResult) -> str:
     parts = []
     if refused:
-        reasons = "".join(f"<li>{escape(str(reason))}</li>" for (reason,) in refused)
+        reasons = "".join(f"<li>{escape(str(reason))}</li>" for reason, _ in refused)
         parts.append(
-            '<div class="warn">Incomplete: rows were refused and are missing below.'
-            f"<ul>{reasons}</ul></div>"
+            '<div class="warn">Incomplete: rows were refused and are missing below; quarantine'
+            f" holds {refused[0][1]}.<ul>{reasons}</ul></div>"
         )
     if discrepancies.rows:
         parts.append('<h2 class="bad">Discrepancies</h2>' + table(discrepancies))

@@ -196,6 +196,13 @@ def test_what_is_wrong_comes_first(store: Store, day: Day) -> None:
     assert outline.headings[1] == "Discrepancies"
     assert page.index("fills.side row 1: hold is none of") < page.index("Discrepancies")
     assert "sold by &lt;hand&gt;" in page
+    store.connection.execute(
+        "INSERT INTO quarantine SELECT session_id, table_name, reason, row, quarantined_at "
+        "FROM quarantine, range(99) WHERE table_name = 'fills'"
+    )
+    ((count,),) = store.connection.execute("SELECT count(*) FROM quarantine").fetchall()
+    assert count > 50
+    assert f"quarantine holds {count}." in render_report(store, None)
 
 
 @pytest.mark.thorough
