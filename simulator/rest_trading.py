@@ -17,6 +17,7 @@ from starlette.routing import Route
 
 from simulator.activities import select_activities
 from simulator.assets import Asset, asset_id, find_asset, position_symbol
+from simulator.calendar import Calendar
 from simulator.errors import malformed, not_found
 from simulator.exchange import Exchange
 from simulator.feed import last_bar, midnight
@@ -33,6 +34,7 @@ from simulator.values import Position
 
 _ACCOUNTS = uuid.UUID("d3c5a0f2-6a1b-5f6e-9b0a-3c8f0d9b7a11")
 _FLUSH_TRIES = 200
+_FIRST_DAY, _LAST_DAY = date(1970, 1, 1), date(2029, 12, 31)
 
 
 def exchange_of(request: Request) -> Exchange:
@@ -88,13 +90,14 @@ async def get_clock(request: Request) -> Response:
 
 
 async def get_calendar(request: Request) -> Response:
-    """GET /v2/calendar?start&end, both included; within the years the simulator knows."""
+    """GET /v2/calendar?start&end, both included, within the years that Alpaca's has."""
+    first, last = _date(request, "start", _FIRST_DAY), _date(request, "end", _LAST_DAY)
     calendar = exchange_of(request).calendar
-    known = calendar.sessions
-    first = _date(request, "start", known[0].date)
-    last = _date(request, "end", known[-2].date)
-    shown = calendar.between(first, min(last, known[-2].date))
-    settle = {day.date: after.date for day, after in pairwise(known)}
+    if not calendar.sessions[0].date <= first <= last < calendar.sessions[-1].date:
+        first, last = max(first, _FIRST_DAY), min(last, _LAST_DAY)
+        calendar = Calendar(first, max(first, last))
+    settle = {day.date: after.date for day, after in pairwise(calendar.sessions)}
+    shown = calendar.between(first, last)
     return JSONResponse([session_json(session, settle[session.date]) for session in shown])
 
 

@@ -184,6 +184,31 @@ def test_a_body_that_is_no_order_is_refused(idle: Caller, body: bytes) -> None:
     assert answer.json()["code"] == 40010001
 
 
+@pytest.mark.parametrize(
+    ("span", "first", "last", "count"),
+    [
+        ({"start": "2026-03-16", "end": "2026-03-18"}, "2026-03-16", "2026-03-18", 3),
+        ({"start": "2001-09-10", "end": "2001-09-18"}, "2001-09-10", "2001-09-18", 3),
+        ({"end": "1970-01-05"}, "1970-01-02", "1970-01-05", 2),
+        ({"start": "2029-12-27"}, "2029-12-27", "2029-12-31", 3),
+        ({"start": "2024-01-01", "end": "2026-03-17"}, "2024-01-02", "2026-03-17", 553),
+    ],
+)
+def test_the_calendar_goes_as_far_as_alpacas(
+    idle: Caller, span: dict[str, str], first: str, last: str, count: int
+) -> None:
+    days = idle.get("/v2/calendar", **span)
+    assert (days[0]["date"], days[-1]["date"], len(days)) == (first, last, count)
+
+
+@pytest.mark.parametrize(
+    ("start", "end"),
+    [("2026-03-20", "2026-03-10"), ("2100-01-01", "2100-02-01"), ("0001-01-01", "1800-01-01")],
+)
+def test_a_span_without_sessions_is_an_empty_calendar(idle: Caller, start: str, end: str) -> None:
+    assert idle.get("/v2/calendar", start=start, end=end) == []
+
+
 def test_keys_are_needed_and_checked(simulate: Callable[..., Simulator]) -> None:
     simulator = simulate(**OPTIONS, credentials=("right", "pair"))
     for headers in (
