@@ -16,6 +16,7 @@ import stat
 import sys
 import traceback
 from collections.abc import Sequence
+from contextlib import chdir
 from dataclasses import dataclass
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
@@ -232,7 +233,8 @@ def _imported(file: Path, beside: dict[str, Path]) -> ModuleType:
     sys.modules[name] = module
     assert spec.loader is not None, "a spec made here has its loader"
     try:
-        spec.loader.exec_module(module)
+        with chdir("."):  # a file may go to its own folder; ours is where the state is
+            spec.loader.exec_module(module)
     except BaseException as error:
         del sys.modules[name]
         if isinstance(error, KeyboardInterrupt):

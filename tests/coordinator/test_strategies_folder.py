@@ -64,6 +64,16 @@ def test_the_folder_is_seen_from_the_configurations_own_folder(
     assert load(tmp_path, "crossing").strategy_type == "crossing"
 
 
+def test_a_file_that_changes_the_current_folder_moves_neither_itself_nor_the_state(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_folder(tmp_path / "own", away=f"import os\nos.chdir('/')\n{CROSSING}")
+    monkeypatch.chdir(tmp_path)
+    (offer,) = StrategyFolder(Path("own")).offers
+    assert StrategyFolder(Path("own")).load(offer).strategy_type == "crossing"
+    assert Path.cwd() == tmp_path
+
+
 def test_a_folder_that_is_named_beside_it_takes_its_place(tmp_path: Path) -> None:
     other = write_folder(tmp_path / "other", crossing=CROSSING)
     file = tmp_path / "my.json"
