@@ -104,8 +104,8 @@ def _call(call: Callable[[], T]) -> T:
         raise _refusal(error) from None
     except requests.RequestException as error:
         raise BrokerUnavailable(
-            f"no answer from the broker{_place(error)} ({type(error).__name__}); it may have done"
-            " what was asked. If it stays so, look at the network and at Alpaca's status page"
+            f"no answer from the broker{_place(error)} ({type(error).__name__}){_doubt(error)}."
+            " If it stays so, look at the network and at Alpaca's status page"
         ) from None
     except (ValueError, RecursionError):  # the latter from JSON nested without end
         raise BrokerUnavailable("the broker's answer was not JSON") from None
@@ -115,6 +115,12 @@ def _place(error: requests.RequestException) -> str:
     """The host that was asked, if the error names it; never the query, which may hold anything."""
     host = urlsplit(error.request.url or "").hostname if error.request is not None else None
     return f" at {host}" if host else ""
+
+
+def _doubt(error: requests.RequestException) -> str:
+    """What is uncertain after a request that was to change something; nothing after a question."""
+    is_question = error.request is not None and error.request.method == "GET"
+    return "" if is_question else "; it may have done what was asked"
 
 
 def _not_empty(answer: T | None) -> T:
