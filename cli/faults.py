@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import functools
 import logging
+import os
 import traceback
 from collections.abc import Callable
 from typing import ParamSpec
@@ -74,8 +75,9 @@ def sentence(error: Exception) -> str:
     """What to tell the user: the error's own message if this program raised it on purpose."""
     if isinstance(error, OSError) and error.filename is not None:
         return f"Error: {error.filename}: {error.strerror}."
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return f"Error: {error.strerror}: make room where the output goes, and where state lies."
+    for full in map(os.strerror, (errno.ENOSPC, errno.EDQUOT)):
+        if _our_package(error) is None and full in str(error):  # DuckDB's errors have no number
+            return f"Error: {full}: make room where the output goes, and where state lies."
     if _our_package(error) is None or type(error).__name__ == "InvariantError":
         return _unforeseen(error)
     return f"Error: {error}"

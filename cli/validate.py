@@ -47,10 +47,11 @@ def validate(
         _warn_of_refusals_by_run(checked)
         return
     cash = sum(strategy.initial_cash for strategy in checked.active)
+    tickers = "1 ticker" if len(checked.tickers) == 1 else f"{len(checked.tickers)} tickers"
     beside = f" ({len(checked.shadows)} as shadows)" if checked.shadows else ""
     typer.echo(
         f"{config}: valid: {len(checked.enabled)} of {len(checked.strategies)} strategies "
-        f"enabled{beside}, {len(checked.tickers)} tickers, ${cash:,.2f} of initial cash, "
+        f"enabled{beside}, {tickers}, ${cash:,.2f} of initial cash, "
         f"mode {checked.mode.value}."
     )
     _warn_of_refusals_by_run(checked)

@@ -30,8 +30,9 @@ _PASSING = {
     sqlite3.SQLITE_LOCKED,
     sqlite3.SQLITE_CANTOPEN,
     sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_FULL,
 }
-"""SQLite's errors for a file that is locked or cannot be reached."""
+"""SQLite's errors for a file that is locked or cannot be reached, and for a full disk."""
 MADE_FIRST = "info"
 """The table that a new journal gets before the records' one."""
 HOLDS_NOTHING = (
@@ -61,7 +62,7 @@ class Reader:
 
     Raises:
         JournalDamaged: the file is not what was written.
-        StorageError: it cannot be read just now, which says nothing about its content.
+        StorageError: it cannot be opened just now, which says nothing about its content.
     """
 
     def __init__(self, path: Path) -> None:
@@ -134,8 +135,8 @@ def as_ours(path: Path, error: BaseException) -> MultiTraderError | None:
     match error:
         case sqlite3.OperationalError() if passing:
             return StorageError(
-                f"{path} cannot be read just now ({error}). Try again; if that does not help, look"
-                " at who may read it, and at the disk."
+                f"{path} cannot be opened just now ({error}). Try again; if that does not help,"
+                " look at who may read it, and whether the disk is full."
             )
         case sqlite3.DatabaseError() | ValueError():
             return unusable(path, error)

@@ -6,6 +6,7 @@ import errno
 import logging
 from decimal import Decimal
 
+import duckdb
 import pytest
 import typer
 
@@ -86,6 +87,12 @@ def test_errors_raised_on_purpose_are_shown_in_their_own_words() -> None:
 def test_a_file_that_may_not_be_read_is_named() -> None:
     denied = PermissionError(13, "Permission denied", "/state")
     assert sentence(denied) == "Error: /state: Permission denied."
+
+
+def test_where_duckdb_finds_no_room_the_disk_is_named_and_not_the_program() -> None:
+    with pytest.raises(duckdb.IOException) as full:
+        duckdb.sql("COPY (SELECT 1) TO '/dev/full' (FORMAT csv)")
+    assert sentence(full.value).startswith("Error: No space left on device: make room")
 
 
 def test_a_bug_of_ours_says_so_and_where() -> None:

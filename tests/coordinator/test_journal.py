@@ -447,6 +447,6 @@ def test_reading_what_is_not_there_makes_no_file(
     path: Path, read: Callable[[Path], object]
 ) -> None:
     path.parent.mkdir(parents=True)
-    with pytest.raises(StorageError, match=r"journal\.db cannot be read just now"):
+    with pytest.raises(StorageError, match=r"journal\.db cannot be opened just now"):
         read(path)
     assert not path.exists()

@@ -284,7 +284,7 @@ def test_a_journal_that_another_process_is_making_is_busy_and_not_damaged(
     path.touch(mode=0o600)
     maker = sqlite3.connect(path, isolation_level=None)
     maker.execute("BEGIN EXCLUSIVE")
-    with pytest.raises(StorageError, match=r"journal\.db cannot be read just now"):
+    with pytest.raises(StorageError, match=r"journal\.db cannot be opened just now"):
         Journal(path, ACCOUNT, "c")
     maker.close()
     Journal(path, ACCOUNT, "c").close()

@@ -13,6 +13,7 @@ from coordinator.core import records as r
 from coordinator.errors import JournalDamaged, StorageError
 from coordinator.readers import session_sources
 from coordinator.shell.journal import Journal
+from coordinator.shell.journal_file import as_ours
 from coordinator.shell.journal_proof import prove
 from coordinator.shell.journal_reading import read_session
 from coordinator.shell.journal_rows import Entry
@@ -135,5 +136,15 @@ def test_to_load_a_named_session_no_other_accounts_journal_is_proven(journal: Pa
 
 
 def test_a_journal_that_cannot_be_reached_is_not_called_damaged(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="cannot be read just now"):
+    with pytest.raises(StorageError, match="cannot be opened just now"):
         prove(tmp_path / "gone" / "journal.db")
+
+
+def test_where_the_disk_has_no_room_no_journal_is_called_damaged(tmp_path: Path) -> None:
+    with closing(sqlite3.connect(":memory:")) as full:
+        full.execute("PRAGMA max_page_count = 1")
+        with pytest.raises(sqlite3.Error) as refused:
+            full.execute("CREATE TABLE info (key TEXT)")
+    said = as_ours(tmp_path / "journal.db", refused.value)
+    assert isinstance(said, StorageError)
+    assert "(database or disk is full). Try again" in str(said)
