@@ -1,19 +1,29 @@
-"""The progress bar of a backtest."""
+"""The progress bar of a backtest, and where its strategies' own output goes."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, redirect_stdout
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from coordinator.backtest import Advance
 
 
+def apart_from_output() -> AbstractContextManager[object]:
+    """Within it, what strategies print goes to standard error: --json has its output to itself."""
+    return redirect_stdout(sys.stderr)
+
+
 @contextmanager
 def progress(minutes: int) -> Iterator[Advance]:
     """A bar with the rate and the time left on a terminal; nothing elsewhere."""
+    with apart_from_output():
+        yield from _shown(minutes)
+
+
+def _shown(minutes: int) -> Iterator[Advance]:
     if not sys.stderr.isatty():
         yield lambda minutes: None
         return

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from cli.faults import ANYTHING_ELSE, complain
-from cli.progress import progress
+from cli.progress import apart_from_output, progress
 from cli.signals import StopSignals
 
 if TYPE_CHECKING:
@@ -67,12 +67,13 @@ def _detail(
 
     was_stopped = stop.requested
     detailed = 0
-    for session in test.in_detail(best, sessions, lambda: stop.requested and not was_stopped):
-        with Store.open(place, deadline_s=LOCK_DEADLINE_S, on_wait=complain) as store:
-            result = add_details(store, session.session_id, best, session.rows())
-        if result.status is LoadStatus.INCOMPLETE:
-            complain(f"Warning: {result.message}")
-        detailed += 1
+    with apart_from_output():
+        for session in test.in_detail(best, sessions, lambda: stop.requested and not was_stopped):
+            with Store.open(place, deadline_s=LOCK_DEADLINE_S, on_wait=complain) as store:
+                result = add_details(store, session.session_id, best, session.rows())
+            if result.status is LoadStatus.INCOMPLETE:
+                complain(f"Warning: {result.message}")
+            detailed += 1
     return detailed
 
 

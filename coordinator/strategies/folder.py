@@ -16,7 +16,7 @@ import stat
 import sys
 import traceback
 from collections.abc import Sequence
-from contextlib import chdir
+from contextlib import chdir, redirect_stdout
 from dataclasses import dataclass
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
@@ -233,7 +233,8 @@ def _imported(file: Path, beside: dict[str, Path]) -> ModuleType:
     sys.modules[name] = module
     assert spec.loader is not None, "a spec made here has its loader"
     try:
-        with chdir("."):  # a file may go to its own folder; ours is where the state is
+        # It may go to its own folder, but ours has the state; and print, but not into --json.
+        with chdir("."), redirect_stdout(sys.stderr):
             spec.loader.exec_module(module)
     except BaseException as error:
         del sys.modules[name]

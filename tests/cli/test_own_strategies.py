@@ -19,6 +19,22 @@ from tests.cli.conftest import Said, Shell
 Command = Callable[[Sequence[str]], Said]
 
 
+TALKING = """
+from coordinator import Strategy, Window
+
+print("imported")
+
+
+class Talking(Strategy):
+    strategy_type = "talking"
+    lookback: Window = 2
+
+    def signal(self, bars):
+        print("stepped")
+        return 0
+"""
+
+
 def write_config(place: Path, kind: str, **more: Any) -> str:
     one = {"name": "Mine", "strategy_type": kind, "tickers": ["SPY"], "min_warmup_bars": 5}
     place.write_text(json.dumps({"strategies": [one], **more}))
@@ -237,6 +253,22 @@ def test_a_backtest_and_a_session_run_it_and_tell_where_it_fails(
     second = command([*ask, "--strategies", "strategies"])
     assert json.loads(second.out)["strategies"][0]["fills"] == 0
     assert json.loads(second.out)["account"] != json.loads(first.out)["account"]
+
+
+@pytest.mark.parametrize("sweep", [{}, {"sweep": {"lookback": [2, 3]}}])
+def test_what_a_strategy_prints_is_not_mixed_into_the_json_of_a_backtest(
+    shell: Shell, sweep: dict[str, Any]
+) -> None:
+    folder = shell.folder / "own"
+    folder.mkdir(mode=0o755)
+    (folder / "talking.py").write_text(TALKING)
+    one = {"name": "Mine", "strategy_type": "talking", "tickers": ["SPY"], **sweep}
+    config = shell.folder / "my.json"
+    config.write_text(json.dumps({"strategies_dir": "own", "strategies": [one]}))
+    write_recording(shell.folder / "bars.parquet", ["SPY"], MONDAY, MONDAY)
+    done = shell.run("backtest", "--config", "my.json", "--bars", "bars.parquet", "--json")
+    assert json.loads(done.stdout)["mode"] == "backtest"
+    assert {"imported", "stepped"} <= set(done.stderr.split())
 
 
 @pytest.mark.slow
