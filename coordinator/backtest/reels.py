@@ -29,6 +29,7 @@ MICRO = timedelta(microseconds=1)
 _NANO_PLACES = 9
 _SURE = 1e6
 """Floats below this are exact to a billionth."""
+_MOST_STEPS = 2.0**62
 Places = NDArray[np.int64]
 
 
@@ -143,7 +144,8 @@ class Reels:
             volume = bars.volume
             volumes = whole_steps(volume, _NANO_PLACES)
             fine = (volumes / 10.0**_NANO_PLACES == volume) & (volume < _SURE)
-            whole_steps(np.nan_to_num(bars.vwap), bars.decimals)  # refuses those that do not fit
+            if np.any(np.abs(bars.vwap) * 10.0**bars.decimals > _MOST_STEPS):
+                raise OverflowError("a vwap does not fit 64 bits")
             exact = bool(np.all(fine | (volume == np.rint(volume))))
             self._strips[symbol] = Strip(bars, volumes if exact else None)
             self._objects[symbol] = BarObjects(bars)
