@@ -80,6 +80,9 @@ class BrokerUnavailable(BrokerError):
     """No usable answer (time-out, lost connection, 429, 5xx): the request may have taken effect."""
 
 
+_LOOK_AT_KEYS = "; look at the keys: a paper account's are not those of a live account"
+
+
 class BrokerRejected(BrokerError):
     """Alpaca refused: the request had no effect, and repeating it would be refused again.
 
@@ -102,7 +105,13 @@ class BrokerRejected(BrokerError):
 
     def __str__(self) -> str:
         number = "" if self.code is None else f", code {self.code}"
-        return f"Alpaca refused: {self.message} (HTTP {self.status}{number})"
+        said = f"Alpaca refused: {self.message} (HTTP {self.status}{number})"
+        return f"{said}{_LOOK_AT_KEYS}" if self._is_of_keys else said
+
+    @property
+    def _is_of_keys(self) -> bool:
+        """Whether it is the answer to wrong keys; a plain 403 may also refuse an order or data."""
+        return self.status == 401 or (self.status == 403 and self.message.startswith("forbidden"))
 
 
 class InvariantError(MultiTraderError):

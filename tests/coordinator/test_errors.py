@@ -73,3 +73,13 @@ def test_a_refusal_of_the_broker_says_its_words_and_keeps_its_facts() -> None:
     assert str(refused) == "Alpaca refused: insufficient qty (HTTP 403, code 40310000)"
     assert str(BrokerRejected(404, None, "gone")) == "Alpaca refused: gone (HTTP 404)"
     assert (refused.status, refused.code, refused.body) == (403, 40310000, {"available": "0"})
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "said"),
+    [(401, 40110000, "request is not authorized"), (403, None, "forbidden.")],
+)
+def test_wrong_keys_are_told_as_wrong_keys(status: int, code: int | None, said: str) -> None:
+    assert str(BrokerRejected(status, code, said)).endswith(
+        "; look at the keys: a paper account's are not those of a live account"
+    )
