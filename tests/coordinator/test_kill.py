@@ -161,6 +161,7 @@ def test_what_is_missing_from_the_account_is_not_sold(missing: int, sold: list[s
     clock(bench)
     assert [s[3] for s in bench.sent()[2:]] == [D(qty) for qty in sold]
     assert sellable(bench.books, BOTH) == [], "it is flat: of what is left nothing can be sold"
+    assert sellable(bench.books, {}) == [], "nor could it, whatever the smallest quantity were"
 
 
 def test_dust_that_cannot_be_ordered_stays() -> None:

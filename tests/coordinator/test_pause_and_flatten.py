@@ -83,6 +83,18 @@ def test_a_paused_strategys_exits_stops_and_targets_go_on(
     assert bench.order("A", 2).reason.value == why
 
 
+def test_an_entry_refused_after_another_one_went_out_is_told_again() -> None:
+    said = {("SPY", 1): 1, ("SPY", 2): 1, ("SPY", 3): 1, ("SPY", 4): -1, ("SPY", 5): 1}
+    bench = Bench(spec("A", said, **HALF))
+    for minute, act in ((1, Act.PAUSE), (2, Act.PAUSE), (3, Act.RESUME), (4, None), (5, Act.PAUSE)):
+        if act is not None:
+            ask(bench, act, "A")
+        bench.minute(minute, {"SPY": "100"})
+        for order in bench.books.orders.open():
+            bench.fill(order)
+    assert bench.denials() == [("A", "paused"), ("A", "paused")], "of minutes 1 and 5"
+
+
 def test_its_indicators_stay_warm_so_that_it_trades_again_at_once_when_it_is_resumed() -> None:
     bench = Bench(spec("A", {("SPY", 4): 1}, warmup=5, **HALF))
     ask(bench, Act.PAUSE, "A")

@@ -56,11 +56,11 @@ COMMENT ON COLUMN slippages.symbol IS 'As configured.';
 COMMENT ON COLUMN slippages.side IS 'buy or sell.';
 COMMENT ON COLUMN slippages.client_order_id IS 'The order.';
 COMMENT ON COLUMN slippages.execution_id IS 'The execution.';
-COMMENT ON COLUMN slippages.qty IS 'Quantity.';
+COMMENT ON COLUMN slippages.qty IS 'Quantity; negative for a bust.';
 COMMENT ON COLUMN slippages.decision_price IS 'Close of the bar that decided it, dollars.';
 COMMENT ON COLUMN slippages.price IS 'Price of the execution, dollars.';
 COMMENT ON COLUMN slippages.slippage_bps IS 'Basis points of decision_price, signed: positive costs (bought dearer, sold cheaper).';
-COMMENT ON COLUMN slippages.slippage_cost IS 'The same in dollars.';
+COMMENT ON COLUMN slippages.slippage_cost IS 'The same in dollars; a bust has the opposite sign, so that sums are right.';
 COMMENT ON COLUMN slippages.decided_at IS 'Time of the decision.';
 COMMENT ON COLUMN slippages.filled_at IS 'Time of the execution.';
 
