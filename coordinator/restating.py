@@ -79,14 +79,14 @@ def _completed(
 def _ended_order(
     journal: Path, terms: Iterable[Term], own: Term, name: str, intended_in: str
 ) -> list[r.OpenOrder]:
-    """An order as it was at the end of the last earlier session that placed or carried it."""
+    """An order as it was at the end of the last session before its own that carried it, or of the
+    one that placed it, which may go on beside its own.
+    """
     with_it = [
         term.session_id
         for term in terms
-        if term.seq < own.seq and (name in term.carried or term.session_id == intended_in)
+        if (name in term.carried and term.seq < own.seq) or term.session_id == intended_in
     ]
-    if not with_it:
-        return []
     order = replayed(_records(journal, with_it[-1])).books.orders.get(name)
     return [open_order(order)] if order is not None else []
 

@@ -15,18 +15,20 @@ PREPARATION = (
           AND client_order_id NOT IN (
               SELECT client_order_id FROM new_fills
               WHERE strategy <> 'UNASSIGNED' AND client_order_id IS NOT NULL)""",
-    # Orders whose executions are all in this session (those of older orders need not be), with the
-    # sums of their executions.
+    # Orders whose executions are all in this session, with the sums of their executions. Those of
+    # orders from before their strategy came into it need not be: its equity begins then.
     """CREATE OR REPLACE TEMP TABLE own_orders AS
         SELECT o.row_no, o.strategy, o.client_order_id, o.filled_qty, o.filled_avg_price,
                coalesce(f.qty, 0) AS qty, f.lowest, f.highest
-        FROM new_orders AS o JOIN new_sessions AS s
-          ON coalesce(o.decided_at, o.submitted_at, s.opened_at) >= s.opened_at
+        FROM new_orders AS o CROSS JOIN new_sessions AS s
+        LEFT JOIN (SELECT strategy, min(ts) AS at FROM new_equity GROUP BY strategy) AS came
+          USING (strategy)
         LEFT JOIN (
             SELECT client_order_id, sum(qty) AS qty, min(price) AS lowest, max(price) AS highest
             FROM new_fills WHERE client_order_id IS NOT NULL GROUP BY client_order_id
         ) AS f USING (client_order_id)
-        WHERE client_order_id NOT IN (FROM usurped)""",
+        WHERE coalesce(o.decided_at, o.submitted_at, s.opened_at) >= coalesce(came.at, s.opened_at)
+          AND client_order_id NOT IN (FROM usurped)""",
     # Executions that differ from their order, or have none.
     """CREATE OR REPLACE TEMP TABLE unlike AS
         SELECT f.row_no, f.client_order_id, f.strategy, f.symbol, f.side,

@@ -84,8 +84,7 @@ class Books:
             case r.FillBooked():
                 self._book(record)
             case r.OrderAdopted():
-                if self.orders.get(record.client_order_id) is None:  # two coordinators may adopt it
-                    self._adopt(record)
+                self._adopt(record)
             case r.ActivityBooked():
                 self._move(record)
             case r.EntryDenied():
@@ -277,13 +276,22 @@ class Books:
             if day is not None and day.enters(record.at, record.symbol):
                 order.entry_day = day.date
 
+    def _with(self, client_order_id: str) -> tuple[Orders, Order] | None:
+        """An order, and the orders that it is among: ours, or the other coordinators'.
+
+        None for one of an earlier session, while only this session's records are read.
+        """
+        for orders in (self.orders, self.neighbours.orders):
+            if order := orders.get(client_order_id):
+                return orders, order
+        return None
+
     def _change(self, record: r.OrderReleased | r.OrderMoved | r.CancelRequested) -> None:
-        order = self.orders.get(record.client_order_id)
-        if order is None:
-            return  # an order of an earlier session, while only this session's records are read
-        was_entry = order.is_entry
-        change(self.orders, order, record)
-        self._count_entry(order, was_entry)
+        if found := self._with(record.client_order_id):
+            orders, order = found
+            was_entry = order.is_entry
+            change(orders, order, record)
+            self._count_entry(order, was_entry)
 
     def _book(self, record: r.FillBooked) -> None:
         for orders in (self.orders, self.neighbours.orders):
@@ -305,11 +313,15 @@ class Books:
         It counts as an entry of its own. Executions booked before it had an owner stay in the book
         they are in, and are not booked again.
         """
-        old, known = self.order(record.replaces), self.posted.unowned(record.client_order_id)
+        found = self._with(record.replaces)
+        if found is None:
+            return
+        orders, old = found
         was_entry = old.is_entry
-        new = adopt(self.orders, old, record, known)
+        new = adopt(orders, old, record, self.posted.unowned(record.client_order_id))
         self._count_entry(old, was_entry)
-        self._count_entry(new, was_entry=False)
+        if new is not None:
+            self._count_entry(new, was_entry=False)
 
     def _count_entry(self, order: Order, was_entry: bool) -> None:
         """Return an entry that ended unfilled to its day's limit; a late fill uses it again."""

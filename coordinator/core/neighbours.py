@@ -59,8 +59,7 @@ class Neighbours:
                 if order := self.orders.get(record.client_order_id):
                     change(self.orders, order, record)
             case r.OrderAdopted():
-                old = self.orders.get(record.replaces)
-                if old is not None and record.client_order_id not in self.orders:
+                if old := self.orders.get(record.replaces):
                     adopt(self.orders, old, record, known(record.client_order_id))
             case _:
                 pass

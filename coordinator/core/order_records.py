@@ -47,9 +47,14 @@ def change(
             orders.move(order, record.status, record.replaced_by)
 
 
-def adopt(orders: Orders, old: Order, record: r.OrderAdopted, known: Executions) -> Order:
-    """Take in the order by which a human replaced an `old` one; `known` of it is booked already."""
+def adopt(orders: Orders, old: Order, record: r.OrderAdopted, known: Executions) -> Order | None:
+    """Take in the order by which a human replaced an `old` one; `known` of it is booked already.
+
+    None if it was taken in before: two coordinators may adopt it.
+    """
     orders.forget_successor(old)
+    if record.client_order_id in orders:
+        return None
     new = old.replacement(record.client_order_id, record.broker_order_id, record.qty, known)
     orders.add(new)
     return new

@@ -216,7 +216,8 @@ def _reopened(opened: r.SessionOpened, change: Change) -> r.SessionOpened:
     books.apply(opened)
     found = {o.strategy: books.ledger.equity(o.strategy) for o in opened.openings}
     for record in change.before:
-        books.apply(record)
+        if isinstance(record, r.OrderMoved) or record.strategy in books.ledger:  # else it joins yet
+            books.apply(record)
     openings = [
         replace(
             o,

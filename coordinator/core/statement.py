@@ -102,8 +102,8 @@ class Replay:
                 self._orders.move(record, order)
             case r.FillBooked():
                 self._note_fill(record)
-            case r.OrderAdopted():
-                self._orders.adopt(record, self.books.order(record.client_order_id))
+            case r.OrderAdopted() if order := self.books.orders.get(record.client_order_id):
+                self._orders.adopt(record, order)
             case r.ActivityBooked():
                 self._note_activity(record)
             case r.DiscrepancyFound():

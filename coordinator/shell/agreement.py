@@ -241,7 +241,7 @@ def settle_orders(
     """
     desk = OrderDesk.at_rest(books, assets)
     reports = Reports(desk, crypto_fee_rate)
-    for order in books.orders.open():
+    for order in books.orders:
         order.cancel_reason = None
     desk.drop_waiting(now, older_than=MINUTE)
     sent = _sent(books)

@@ -110,16 +110,19 @@ def read_intents(path: Path, ids: Iterable[str]) -> dict[str, str]:
 
 
 def unknown_orders(records: Iterable[r.Record], late: Iterable[r.Record]) -> set[str]:
-    """Strategies' orders that have executions here, and neither an intent nor an opening."""
-    executed, known = set[str](), set[str]()
+    """Strategies' orders that were executed or replaced here, without an intent or an opening."""
+    met, known = set[str](), set[str]()
     for record in (*records, *late):
         match record:
             case r.FillBooked() if record.strategy != UNASSIGNED:
-                executed.add(record.client_order_id)
-            case r.OrderIntended() | r.OrderAdopted():
+                met.add(record.client_order_id)
+            case r.OrderAdopted():
+                met.add(record.replaces)
+                known.add(record.client_order_id)
+            case r.OrderIntended():
                 known.add(record.client_order_id)
             case r.SessionOpened():
                 known.update(order.client_order_id for order in record.orders)
             case _:
                 pass
-    return executed - known
+    return met - known

@@ -12,8 +12,9 @@ import pytest
 
 from coordinator.core import messages as m
 from coordinator.core.opening import session_id
+from coordinator.core.orders import OrderStatus
 from coordinator.core.session import Hours, SessionPlan
-from coordinator.core.values import UNASSIGNED, Side
+from coordinator.core.values import MINUTE, UNASSIGNED, Side
 from coordinator.errors import BrokerError, BrokerRejected
 from coordinator.shell.agreement import Settling, agree_at_the_end
 from coordinator.shell.broker import AccountView
@@ -399,6 +400,27 @@ def test_what_is_filled_anew_after_a_correction_took_some_away_is_booked(play: P
     play.executed(ticket, 40)  # which comes to ninety again
     play.look(3)
     assert play.held() == {"A": D(90), UNASSIGNED: D(10)}
+
+
+def test_a_start_that_finds_a_late_fill_of_a_withdrawn_purchase_leaves_its_sale_to_the_next_bar(
+    play: Play,
+) -> None:
+    play.start(play.x)
+    ticket = play.ordered()
+    play.x.take(told(ticket, play.now))
+    play.board["A", "SPY"] = -1
+    play.x.take(minute_bars(OPEN + MINUTE, {"SPY": PRICE}, ["SPY"]))
+    assert isinstance(play.x.wire[-1], m.CancelOrder)
+    ticket.status = OrderStatus.CANCELED
+    play.x.take(told(ticket, play.later(1)))
+    play.x.stop()
+    play.executed(ticket, 5)
+    play.start(play.x)
+    assert play.held() == {"A": D(5), UNASSIGNED: D(10)}
+    assert not play.x.books.orders.open()
+    play.x.take(minute_bars(OPEN + 2 * MINUTE, {"SPY": PRICE}, ["SPY"]))
+    (sale,) = play.x.books.orders.open()
+    assert (sale.client_order_id, sale.qty) == ("A.2026-03-17.2", D(5))
 
 
 @pytest.mark.parametrize("days", [1, 3, 4], ids=["overnight", "weekend", "weekend and holiday"])

@@ -48,12 +48,10 @@ class Account:
         self.path = folder / ACCOUNT / "journal.db"
         self.path.parent.mkdir()
         self._seats: list[Seat] = []
-        self.x = self.start("X", "AB", {("A", COIN): 1})
-        self.now += timedelta(seconds=61)
-        self.x.take(minute_bars(OPEN, {COIN: 100 * NANO}, [COIN]))
-        (order,) = (c for c in self.x.wire if isinstance(c, m.SubmitOrder))
-        self.id = order.client_order_id
-        self._ticket: Ticket = self._truth.accept(self.id, "A", COIN, 1, 180 * NANO, self.now)
+        self.board: Board = {}
+        self.x = self.start("X", "AB", self.board)
+        self.ticket = self.order("A", self.x)
+        self.id = self.ticket.client_id
         self.execute(50 * NANO)
         self.stream(self.x)
 
@@ -66,12 +64,28 @@ class Account:
         tomorrow: bool = False,
     ) -> Seat:
         """A coordinator of these strategies, a letter each."""
-        specs = [spec(name, (COIN,), board or {}, "20000") for name in strategies]
+        board = {} if board is None else board
+        specs = [spec(name, (COIN,), board, "20000") for name in strategies]
         plan = TOMORROW if tomorrow else TODAY
         seat = Seat(coordinator, specs, self.path, self._rest, plan, crossing=False)
         self._seats.append(seat)
         assert seat.start(self.now, lambda _: None), seat.refused
         return seat
+
+    def order(self, strategy: str, seat: Seat) -> Ticket:
+        """The next minute's bar makes a coordinator's strategy buy; the broker takes its order."""
+        minute = self.now.replace(second=0)
+        self.now = minute + timedelta(seconds=61)
+        self.board[strategy, COIN] = 1
+        seat.take(minute_bars(minute, {COIN: 100 * NANO}, [COIN]))
+        order = seat.wire.pop()
+        assert isinstance(order, m.SubmitOrder)
+        qty = int(order.qty * NANO)
+        return self._truth.accept(order.client_order_id, strategy, COIN, 1, qty, self.now)
+
+    def replace(self) -> None:
+        """A human puts another order in the place of A's."""
+        self.ticket = self._truth.replace(self.ticket, 100 * NANO, self.now)
 
     def end(self, seat: Seat) -> None:
         """A coordinator ends in order, whatever is open."""
@@ -95,17 +109,17 @@ class Account:
     def execute(self, qty: int = 0) -> None:
         """The broker fills what is left of A's order, or a part of it."""
         self.now += timedelta(seconds=10)
-        self._truth.execute(self._ticket, qty or self._ticket.left, 100 * NANO, self.now)
+        self._truth.execute(self.ticket, qty or self.ticket.left, 100 * NANO, self.now)
 
     def cancel(self, seat: Seat) -> None:
         """What is left of A's order is cancelled, and the stream says so."""
-        self._ticket.status = OrderStatus.CANCELED
-        seat.take(told(self._ticket, self.now))
+        self.ticket.status = OrderStatus.CANCELED
+        seat.take(told(self.ticket, self.now))
 
     def stream(self, seat: Seat) -> None:
         """The stream tells of the newest execution."""
         execution = self._truth.deals[-1].told("stream")
-        seat.take(told(self._ticket, self.now, execution))
+        seat.take(told(self.ticket, self.now, execution))
 
     def look(self, seat: Seat) -> None:
         """A look at the account finds the newest execution."""
@@ -114,7 +128,7 @@ class Account:
 
     def ask(self, seat: Seat) -> None:
         """The open order is looked up."""
-        for update in self._rest.evidence(self._ticket):
+        for update in self._rest.evidence(self.ticket):
             seat.take(update)
 
     def check(self, *seats: Seat) -> None:
@@ -299,6 +313,69 @@ def test_a_late_fill_of_an_order_that_ended_elsewhere_reaches_the_strategy_that_
     account.check(seat, account.start("X", "B"))
     seat.stop()
     account.check(account.start("Y", "AC"))
+    account.check_sessions()
+
+
+def test_a_late_fill_of_an_order_from_before_its_strategy_joined_is_loaded(
+    account: Account,
+) -> None:
+    seat = account.start("Y", "CD", account.board)
+    account.ticket = account.order("C", seat)
+    account.execute(50 * NANO)
+    account.stream(seat)
+    account.cancel(seat)
+    assert account.reload(seat, "D").done
+    account.end(seat)
+    account.x.poll(account.now)
+    assert account.reload(account.x, "ABC").done
+    account.execute(NANO)
+    account.stream(account.x)
+    assert account.x.books.ledger["C"].positions[COIN].qty == D("50.8725")
+    account.check_sessions()
+
+
+def test_a_fill_from_before_a_session_that_its_strategy_joined_by_a_reload_is_loaded(
+    account: Account,
+) -> None:
+    account.ticket = account.order("B", account.x)
+    account.cancel(account.x)
+    account.execute(NANO)
+    account.now += timedelta(seconds=1)
+    seat = account.start("Y", "C")
+    assert account.reload(account.x, "A").done
+    seat.poll(account.now)
+    assert account.reload(seat, "BC").done
+    seat.stop()
+    seat = account.start("Y", "BC")
+    assert seat.books.ledger["B"].positions[COIN].qty == D("0.9975")
+    account.check_sessions()
+
+
+def test_an_order_that_a_human_replaced_before_its_strategy_was_started_elsewhere_is_its_own(
+    account: Account,
+) -> None:
+    seat = account.start("Y", "C")
+    account.end(account.x)
+    account.replace()
+    seat.stop()
+    seat = account.start("Y", "AC")
+    account.execute()
+    account.stream(seat)
+    account.check(seat)
+    account.end(seat)
+    account.check(account.start("Y", "C", tomorrow=True))
+    account.check_sessions()
+
+
+def test_an_adopted_order_goes_on_in_a_session_without_its_strategy(account: Account) -> None:
+    account.end(account.x)
+    account.replace()
+    account.end(account.start("Y", "AC"))
+    account.now += ONE_DAY
+    seat = account.start("Y", "C", tomorrow=True)
+    account.execute()
+    account.stream(seat)
+    account.check(seat, account.start("X", "B", tomorrow=True))
     account.check_sessions()
 
 
