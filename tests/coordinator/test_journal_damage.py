@@ -126,7 +126,7 @@ def fresh(folder: Path, path: Path) -> Path:
     return Path(shutil.copy(path, folder / "journal.db"))
 
 
-STEPS = [61, pytest.param(1, marks=[pytest.mark.slow, pytest.mark.timeout(600)])]
+STEPS = [61, pytest.param(1, marks=pytest.mark.slow)]
 
 
 @pytest.mark.parametrize("step", STEPS)

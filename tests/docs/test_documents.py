@@ -175,7 +175,6 @@ SIMULATED = sorted(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("line", SIMULATED, ids=str)
 def test_a_simulated_session_runs_as_it_stands(line: Line, folder: Path) -> None:
     save_files(line.document, folder)

@@ -17,7 +17,7 @@ from tests.e2e.running import run_here, session_rows, simulator_options
 from tests.e2e.test_account_moves import OPEN, played
 from tests.oracle import configs
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.slow
 FIRST_MINUTE, EVERY = 4, 3
 A_BAR = 125
 """Bytes of a frame with one bar, and more."""

@@ -61,7 +61,6 @@ class Neighbour:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_orders_go_out_beside_a_hungry_neighbour_and_nobody_is_told_too_many_requests(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

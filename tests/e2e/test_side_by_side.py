@@ -50,7 +50,6 @@ def test_a_stock_and_a_crypto_coordinator_share_one_account_and_its_books_sum(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_the_end_of_day_of_one_leaves_what_the_other_still_does_to_that_ones_own(
     tmp_path: Path,
 ) -> None:

@@ -15,7 +15,7 @@ from coordinator.core import records as r
 from coordinator.shell.journal_reading import read_kinds
 from tests.flows.shells import ROOT, Shell, wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("prefect")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("prefect")]
 
 
 @pytest.fixture

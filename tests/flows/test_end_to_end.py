@@ -19,7 +19,7 @@ import pytest
 from flows.server.automations import RECOVERY, read_automations
 from tests.flows.shells import Shell, wait_until
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("prefect")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("prefect")]
 
 
 @pytest.fixture

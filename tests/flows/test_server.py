@@ -173,7 +173,6 @@ def test_a_server_whose_port_was_taken_meanwhile_says_by_whom(tmp_path: Path) ->
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_a_port_that_is_taken_while_the_server_starts_costs_a_second_try_and_no_more(
     tmp_path: Path,
 ) -> None:
@@ -200,7 +199,6 @@ def test_a_port_that_is_taken_while_the_server_starts_costs_a_second_try_and_no_
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_a_server_that_takes_too_long_to_start_is_shown_with_its_log_and_can_be_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -9,7 +9,6 @@ import pytest
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_processes_that_are_killed_at_any_moment_lose_nothing_and_double_nothing() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "tests.proof.kills", "--kills", "3"],

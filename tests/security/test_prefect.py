@@ -29,7 +29,7 @@ from tests.security.canary import KEY_ID, PAIR, SECRET, is_told, tellers, told_i
 from tests.security.listening import addresses_of
 from tests.security.test_privacy import open_to_others
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600), pytest.mark.xdist_group("prefect")]
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("prefect")]
 
 MARK = "a-users-own-secret-block-4711"
 SAVE_A_BLOCK = f"from prefect.blocks.system import Secret; Secret(value={MARK!r}).save('mark')"
