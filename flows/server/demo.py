@@ -34,10 +34,14 @@ _INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _PNL = """SELECT strategy, fills, realized_pnl::DECIMAL(18, 2) AS realized_pnl,
   unrealized_change::DECIMAL(18, 2) AS unrealized_change, fees::DECIMAL(18, 2) AS fees,
   net_pnl::DECIMAL(18, 2) AS net_pnl
-FROM pnl_daily WHERE session_id = '{session}'
+FROM pnl_daily WHERE session_id = (
+  SELECT max_by(session_id, loaded_at) FROM loads JOIN sessions USING (session_id)
+  WHERE mode <> 'shadow')
 ORDER BY strategy = 'UNASSIGNED', strategy"""
 _FILLS = """SELECT filled_at, strategy, side, qty, symbol, price
-FROM fills WHERE session_id = '{session}'
+FROM fills WHERE session_id = (
+  SELECT max_by(session_id, loaded_at) FROM loads JOIN sessions USING (session_id)
+  WHERE mode <> 'shadow')
 ORDER BY filled_at DESC LIMIT 5"""
 
 
@@ -153,7 +157,7 @@ def _run(deployment: str, parameters: Mapping[str, Any]) -> UUID:
 def _show(home: Path, session: str) -> None:
     print("\nRead back from DuckDB:")
     for sql in (_FILLS, _PNL):
-        _query(sql.format(session=session))
+        _query(sql)
     report = home / "reports" / f"{session}.html"
     if not report.exists():
         raise DemoFailed(f"The end of day left no report at {report}.")

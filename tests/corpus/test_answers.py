@@ -319,5 +319,5 @@ def test_a_refusal_is_told_shortly_whatever_its_body_is(
     proves = status < 500 and status != 429
     assert isinstance(caught.value, BrokerRejected if proves else BrokerUnavailable)
     told = str(caught.value)
-    assert len(told) < 600
+    assert len(told) < 700
     assert told.isprintable()

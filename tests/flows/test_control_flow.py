@@ -72,7 +72,8 @@ def test_a_coordinator_that_runs_is_asked_and_its_sentence_is_the_runs_state(
     short_path: Path,
 ) -> None:
     async def story(door: Door) -> None:
-        door.desk.live._journal.append("s1", list(paper(door.desk.bench.records)))
+        bench = door.desk.bench
+        door.desk.live._journal.append(bench.name.session_id, list(paper(bench.records)))
         operator = Operator(short_path, {}, RUN, lambda _: None)
         page = Page()
         paused = await controlled_state(operator, "pause", "A", publish=page.show)
