@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
+    from rich.table import Table
 
 _LEAST_TEXT = 6  # columns of a terminal that a text column keeps at least
 NOT_A_TERMINAL_COLUMNS = 160  # a file or pipe has no width: lines are not wrapped there
@@ -26,9 +27,7 @@ def print_table(
     A narrow terminal wraps texts and drops the space between columns; if even the numbers do not
     fit, lines are broken. No number loses a digit.
     """
-    from rich import box
     from rich.measure import Measurement
-    from rich.table import Table
     from rich.text import Text
 
     console = stdout()
@@ -36,20 +35,9 @@ def print_table(
     widest = [max(map(len, cells)) for cells in zip(headings, *lines, strict=True)]
     if title:
         console.print(title, markup=False)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for index, heading in enumerate(headings):
-        if index in right:
-            table.add_column(heading, justify="right", no_wrap=True)
-        else:
-            table.add_column(heading, overflow="fold")
+    table = _without_rows(headings, right)
     if sum(widest) + 3 * len(widest) - 1 <= console.width and _are_plain([headings, *lines]):
-        for column, wide in zip(table.columns, widest, strict=True):
-            column.min_width = wide
-        with console.capture() as drawn:
-            console.print(table)
-        *head, foot = drawn.get().splitlines()
-        body = (_line(row, widest, right) for row in lines)
-        console.file.write("\n".join([*head, *body, foot, ""]))
+        _print_fitting(console, table, lines, widest, right)
         return
     for row in lines:
         table.add_row(*(Text(cell) for cell in row))
@@ -58,6 +46,37 @@ def print_table(
         table.padding = (0, 0)
     console.width = max(console.width, _least(widest, right))
     console.print(table)
+
+
+def _without_rows(headings: Sequence[str], right: Collection[int]) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for index, heading in enumerate(headings):
+        if index in right:
+            table.add_column(heading, justify="right", no_wrap=True)
+        else:
+            table.add_column(heading, overflow="fold")
+    return table
+
+
+def _print_fitting(
+    console: Console,
+    table: Table,
+    rows: Iterable[Sequence[str]],
+    widths: Sequence[int],
+    right: Collection[int],
+) -> None:
+    """Print a table that needs no wrapping; `rich` draws all of it but the rows, of which there may
+    be thousands."""
+    for column, wide in zip(table.columns, widths, strict=True):
+        column.min_width = wide
+    with console.capture() as drawn:
+        console.print(table)
+    *head, foot = drawn.get().splitlines()
+    body = (_line(row, widths, right) for row in rows)
+    console.file.write("\n".join([*head, *body, foot, ""]))
 
 
 def _are_plain(rows: Iterable[Sequence[str]]) -> bool:
