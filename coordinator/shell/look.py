@@ -124,9 +124,8 @@ class Looks:
             except (BrokerRejected, Malformed) as error:
                 log.error("the order of an execution of %s cannot be had: %s", fill.symbol, error)
                 return None
-            missed = discrepancy_id(DiscrepancyKind.POSITION, fill.symbol) in self._books.frozen
             young = now - fill.execution.at < SHOWN
-            if found is None and (young or not missed or self._may_be_ours(fill)):
+            if found is None and (young or not self._is_missed(fill) or self._may_be_ours(fill)):
                 return None
             self._owners[fill.order_id] = found or m.OrderUpdate(
                 client_order_id=fill.order_id,
@@ -140,6 +139,12 @@ class Looks:
                 at=fill.execution.at,
             )
         return self._owners[fill.order_id]
+
+    def _is_missed(self, fill: Fill) -> bool:
+        """Whether the books' position is known to differ in the direction of this execution."""
+        name = discrepancy_id(DiscrepancyKind.POSITION, fill.symbol)
+        found = self._books.frozen.get(name)
+        return found is not None and found.off * fill.side.sign > 0
 
     def _may_be_ours(self, fill: Fill) -> bool:
         """Whether a coordinator can have sent the order of this execution."""

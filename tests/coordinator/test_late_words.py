@@ -273,6 +273,27 @@ def test_an_execution_whose_order_cannot_be_had_freezes_its_ticker_and_hides_no_
     assert play.x.books.ledger[UNASSIGNED].positions["SPY"].qty == D(14)
 
 
+def test_a_sale_that_the_stream_reported_is_not_booked_again_where_the_books_miss_a_purchase(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play.start(play.x)
+    play.by_hand(3)
+    odd = next(iter(play.truth.tickets.values()))
+
+    def asked(broker_order_id: str) -> m.OrderUpdate | None:
+        if broker_order_id == odd.broker_id:
+            raise Malformed("an order without its side")
+        return None
+
+    monkeypatch.setattr(play.rest, "order_at", asked)
+    play.look(4)
+    assert play.x.books.frozen["position.SPY"].off == D(3)
+    sale = play.truth.accept("app-sale", UNASSIGNED, "SPY", -1, 4 * NANO, play.now)
+    play.executed(sale, 4, play.x)
+    play.look(6)
+    assert play.x.books.ledger[UNASSIGNED].positions["SPY"].qty == D(6)
+
+
 def test_an_execution_whose_order_the_broker_never_shows_is_unassigned(play: Play) -> None:
     play.start(play.x)
     play.rest.hides_orders = True
