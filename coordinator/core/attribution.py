@@ -132,7 +132,8 @@ def _split(books: Books, activity: m.Activity, now: datetime) -> list[r.Activity
 
     Alpaca lists the shares that a split takes and those that it gives separately, minutes apart. An
     activity that would leave no position waits, because afterwards nobody could say who held it. So
-    does one that takes more shares than the books hold yet.
+    does one that takes more shares than the books hold yet. One that gives more than they are short
+    is of shares that they do not know: UNASSIGNED's.
     """
     held = books.ledger.net_positions().get(activity.symbol, ZERO)
     after = held + activity.qty
@@ -140,15 +141,17 @@ def _split(books: Books, activity: m.Activity, now: datetime) -> list[r.Activity
         return []
     price = books.ledger.marks.get(activity.symbol, ZERO)
     last = books.last_bar.get(activity.symbol)
-    if after and (last is None or last.date() < activity.day):
+    is_ours = held * after > 0
+    if is_ours and (last is None or last.date() < activity.day):
         price = (price * held / after).quantize(COIN)
+    holders = _holders(books, activity.symbol) if is_ours else {}
     return [
         replace(
             _posting(activity, ActivityKind.SPLIT, name, ZERO, "position", now),
             qty=change,
             price=price,
         )
-        for name, change in shares(activity.qty, _holders(books, activity.symbol), COIN).items()
+        for name, change in shares(activity.qty, holders, COIN).items()
     ]
 
 

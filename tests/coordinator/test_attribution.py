@@ -509,10 +509,13 @@ def test_what_a_split_takes_of_shares_that_are_not_in_the_books_yet_waits_for_th
     assert {n: p["SPY"].qty for n, p in positions(books)} == {"A": D(100)}
 
 
-def test_what_a_split_gives_is_booked_where_more_was_sold_than_the_books_had() -> None:
-    books = books_of({"A": "5", UNASSIGNED: "-25"})
+def test_what_a_split_gives_is_nobodys_where_more_was_sold_than_the_books_had() -> None:
+    books = books_of({"A": "5", "B": "-25"})
     look(books, activity("SPLIT", symbol="SPY", qty="30", day=NEXT))
-    assert books.ledger.net_positions() == {"SPY": D(10)}
+    assert {n: p["SPY"].qty for n, p in positions(books)} == {
+        "A": D(5), "B": D(-25), UNASSIGNED: D(30)
+    }  # fmt: skip
+    assert books.ledger.marks["SPY"] == D(100)
 
 
 def test_a_dividend_in_shares_changes_quantities_as_a_split_does() -> None:
