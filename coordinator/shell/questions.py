@@ -100,8 +100,8 @@ class Questions:
         """Take a look at the account, unless one is under way."""
         if not self._looking:
             self._looking, version = True, self._books.posted.version
-            work = partial(self._look, version, depth)
-            self._worker.submit(work, self._deliver, self._not_looked)
+            take = partial(self._looks.take, version, depth)
+            self._worker.submit(take, self._looked, self._not_looked)
 
     def read_clock(self) -> None:
         """Ask for the broker's time."""
@@ -129,13 +129,12 @@ class Questions:
         updates = [replace(found, execution=execution) for execution in executions] or [found]
         return [*updates, *instead]
 
-    def _look(self, version: int, depth: Depth) -> list[m.Message]:
-        try:
-            return [self._looks.take(version, depth)]
-        finally:
-            self._looking = False
+    def _looked(self, seen: m.AccountSeen) -> None:
+        self._looking = False
+        self._deliver([seen])
 
     def _not_looked(self, error: BaseException) -> None:
+        self._looking = False
         _not_asked(error)
         if isinstance(error, BrokerRejected) and error.status in KEYS_REFUSED:
             self._keys_refused()

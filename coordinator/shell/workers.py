@@ -19,9 +19,9 @@ class Worker(Protocol):
         deliver: Callable[[T], None],
         failed: Callable[[BaseException], None],
     ) -> None:
-        """Do `work` later; `deliver` is called on the loop with its result.
+        """Do `work` later; `deliver` is called with its result, or `failed` with what it raised.
 
-        If it raises, `failed` is called with the error, on any thread.
+        Both are called on the loop.
         """
 
     async def stop(self) -> None:
@@ -69,7 +69,7 @@ class _Thread:
             if error is None:
                 loop.call_soon_threadsafe(deliver, future.result())
             else:
-                failed(error)
+                loop.call_soon_threadsafe(failed, error)
 
         self._executor.submit(work).add_done_callback(finished)
 
