@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from coordinator.core import messages as m
+from coordinator.errors import BrokerError
 from coordinator.shell.budget import Urgency
 from coordinator.shell.pace import NotYet
 from coordinator.shell.workers import Worker
@@ -182,7 +183,9 @@ def _attempt(errand: Errand) -> list[m.Message] | NotYet:
     except NotYet as wait:
         return wait
     except Exception as error:
-        log.warning("the broker could not be asked about %s: %s", errand.order_id, error)
+        bug = None if isinstance(error, BrokerError) else error
+        text = "the broker could not be asked about %s: %s"
+        log.warning(text, errand.order_id, error, exc_info=bug)
         return []
 
 

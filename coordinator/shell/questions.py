@@ -15,7 +15,7 @@ from functools import partial
 from coordinator.core import messages as m
 from coordinator.core.books import Books
 from coordinator.core.orders import Order
-from coordinator.errors import BrokerRejected
+from coordinator.errors import BrokerError, BrokerRejected
 from coordinator.shell.broker import Broker
 from coordinator.shell.clock import BrokerClock
 from coordinator.shell.errand_queue import Deliver, Work
@@ -144,4 +144,5 @@ class Questions:
 
 
 def _not_asked(error: BaseException) -> None:
-    log.warning("the broker could not be asked: %s", error)
+    bug = None if isinstance(error, BrokerError) else error
+    log.warning("the broker could not be asked: %s", error, exc_info=bug)

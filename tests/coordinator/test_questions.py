@@ -158,3 +158,16 @@ def test_a_question_that_fails_is_told_and_hurts_nobody(
 
     run(story, tmp_path, {"kind": "http_error", "path": "/v2/clock", "times": 1})
     assert "the broker could not be asked" in caplog.text
+    assert "Traceback" not in caplog.text, "it is the broker's fault, and has no place here"
+
+
+def test_a_bug_of_ours_in_a_question_is_logged_with_its_place(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def story(desk: Desk) -> None:
+        desk.questions.fetch_bars({"SPY": None})  # type: ignore[dict-item]
+        desk.questions.read_clock()
+        assert await desk.answer() == m.ClockRead(NOW)
+
+    run(story)
+    assert "Traceback" in caplog.text
