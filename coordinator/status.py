@@ -15,8 +15,8 @@ from coordinator.core.halts import Halts
 from coordinator.core.live_view import LiveView, StrategyView, strategy_views
 from coordinator.core.values import exactly
 from coordinator.errors import JournalDamaged, MultiTraderError, StorageError
-from coordinator.shell.control_client import NoAnswer, ask
-from coordinator.shell.control_protocol import Request, addresses
+from coordinator.shell.control_client import NoAnswer, ask_coordinator
+from coordinator.shell.control_protocol import Request
 from coordinator.shell.folders import JOURNAL
 from coordinator.shell.journal_reading import (
     read_kinds,
@@ -142,12 +142,10 @@ def _shadows(account: Path, view: StatusView) -> Sequence[StrategyView]:
 
 
 def _ask(account: Path, coordinator: str) -> LiveView | None:
-    for address in addresses(account):
-        if address.coordinator == coordinator:
-            with suppress(NoAnswer):
-                reply = ask(address, Request(do="status", by="status"), patience_s=PATIENCE_S)
-                return reply.status if reply is not None else None
-    return None
+    request, reply = Request(do="status", by="status"), None
+    with suppress(NoAnswer):
+        reply = ask_coordinator(account, coordinator, request, patience_s=PATIENCE_S)
+    return reply.status if reply is not None else None
 
 
 def _standing(path: Path, current: Collection[str]) -> _Standing:
@@ -174,7 +172,7 @@ def _standing(path: Path, current: Collection[str]) -> _Standing:
 def _view(entries: Iterable[Entry], standing: _Standing) -> StatusView:
     books = Books()
     for entry in entries:
-        if books.session is not None or type(entry.record).__name__ == "SessionOpened":
+        if books.session is not None or isinstance(entry.record, r.SessionOpened):
             books.apply(entry.record)
     books.halts = standing.halts
     opened = books.session

@@ -14,6 +14,7 @@ from pathlib import Path
 from coordinator.commands.accounts import Account, Operator
 from coordinator.commands.kill import WAIT_S, broker_time
 from coordinator.commands.liquidation import Remainder, liquidate, what_became_of
+from coordinator.commands.running import within
 from coordinator.config_text import unknown
 from coordinator.core import operator as requests
 from coordinator.core import records as r
@@ -21,8 +22,8 @@ from coordinator.core.messages import Act, Answer, OperatorAsked
 from coordinator.core.neighbours import joining
 from coordinator.core.values import UNASSIGNED
 from coordinator.errors import JournalDamaged, MultiTraderError, OperatorError, StorageError
-from coordinator.shell.control_client import ask
-from coordinator.shell.control_protocol import Reply, Request, addresses
+from coordinator.shell.control_client import ask_coordinator
+from coordinator.shell.control_protocol import Reply, Request
 from coordinator.shell.journal_reading import read_kinds, read_newest
 from coordinator.shell.shadows import IS_SHADOW, shadow_journals
 
@@ -129,7 +130,7 @@ def find(
     if not found:
         raise OperatorError(
             f"No strategy has a book under {operator.home}"
-            f"{_within(account, coordinator)}; a simulated one counts while it runs. Does"
+            f"{within(account, coordinator)}; a simulated one counts while it runs. Does"
             " MULTI_TRADER_HOME name the folder of the coordinator?"
         )
     if any(strategy in names for names in _shadow_names(operator.home)):
@@ -144,12 +145,6 @@ def _shadow_names(home: Path) -> Iterator[frozenset[str]]:
         if newest is not None and isinstance(newest.record, r.SessionOpened):
             names = {opening.strategy for opening in newest.record.openings}
             yield frozenset(names - {UNASSIGNED})
-
-
-def _within(account: str | None, coordinator: str | None) -> str:
-    parts = [f"account {account}"] if account else []
-    parts += [f"coordinator {coordinator}"] if coordinator else []
-    return f" for {' and '.join(parts)}" if parts else ""
 
 
 def _books(path: Path) -> Sequence[Book]:
@@ -168,10 +163,7 @@ def _ask(operator: Operator, book: Book, act: Act) -> Reply | None:
     request = Request.model_validate(
         {"do": act.value, "by": operator.by, "strategy": book.strategy}
     )
-    for address in addresses(book.journal.parent):
-        if address.coordinator == book.coordinator:
-            return ask(address, request)
-    return None
+    return ask_coordinator(book.journal.parent, book.coordinator, request)
 
 
 def _write(operator: Operator, book: Book, act: Act) -> Answer:

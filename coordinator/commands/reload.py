@@ -13,8 +13,8 @@ from pydantic import ValidationError
 
 from coordinator.commands.running import NobodyRuns, RunningCoordinators
 from coordinator.errors import OperatorError
-from coordinator.shell.control_client import ask
-from coordinator.shell.control_protocol import Request, addresses, complaint
+from coordinator.shell.control_client import ask_coordinator
+from coordinator.shell.control_protocol import Request, complaint
 
 PATIENCE_S = 110.0
 """Local seconds to wait: longer than a session waits for history before it gives up."""
@@ -74,15 +74,12 @@ class ReloadClient:
     def _ask(self, token: str) -> Reloaded:
         request = self._request(token)
         account, name = self._running()
-        for address in addresses(self.which.home / account):
-            if address.coordinator == name:
-                reply = ask(address, request, patience_s=PATIENCE_S)
-                if reply is not None:
-                    said = reply.done, reply.said, reply.changes, reply.token
-                    return Reloaded(account, name, *said)
-        raise NobodyRuns(
-            f"{name} on account {account} has just ended; its next start reads the file."
-        )
+        reply = ask_coordinator(self.which.home / account, name, request, patience_s=PATIENCE_S)
+        if reply is None:
+            raise NobodyRuns(
+                f"{name} on account {account} has just ended; its next start reads the file."
+            )
+        return Reloaded(account, name, reply.done, reply.said, reply.changes, reply.token)
 
     def _request(self, token: str) -> Request:
         config = str(self.config.absolute()) if self.config is not None else ""

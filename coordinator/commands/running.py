@@ -76,9 +76,7 @@ class RunningCoordinators:
         found = self.ask(request)
         if found:
             return found
-        meant = [f"account {self.account}"] if self.account else []
-        meant += [f"coordinator {self.coordinator}"] if self.coordinator else []
-        of = f" for {' and '.join(meant)}" if meant else ""
+        of = within(self.account, self.coordinator)
         raise NobodyRuns(
             f"No coordinator that runs answers under {self.home}{of}. Start one with `multi-trader"
             " run`, or set MULTI_TRADER_HOME to the state folder of the one that runs;"
@@ -100,6 +98,13 @@ class RunningCoordinators:
 
     def _means(self, account: str, coordinator: str) -> bool:
         return self.account in (None, account) and self.coordinator in (None, coordinator)
+
+
+def within(account: str | None, coordinator: str | None) -> str:
+    """The account and the coordinator that were asked for, in words after a place; '' if none."""
+    parts = [f"account {account}"] if account else []
+    parts += [f"coordinator {coordinator}"] if coordinator else []
+    return f" for {' and '.join(parts)}" if parts else ""
 
 
 def explain(

@@ -5,11 +5,19 @@ from __future__ import annotations
 import socket
 import struct
 import time
+from pathlib import Path
 
 from pydantic import ValidationError
 
 from coordinator.errors import MultiTraderError
-from coordinator.shell.control_protocol import MOST_REPLY_BYTES, Address, Reply, Request, line
+from coordinator.shell.control_protocol import (
+    MOST_REPLY_BYTES,
+    Address,
+    Reply,
+    Request,
+    addresses,
+    line,
+)
 
 PATIENCE_S = 15.0
 """Local seconds; longer than a busy session takes to say so."""
@@ -38,6 +46,22 @@ def ask(address: Address, request: Request, *, patience_s: float = PATIENCE_S) -
                 f"{address.coordinator} was asked to {request.do}, but gave no answer"
                 f" ({type(error).__name__}). Look at `multi-trader status` before you ask again."
             ) from error
+
+
+def ask_coordinator(
+    account: Path, coordinator: str, request: Request, *, patience_s: float = PATIENCE_S
+) -> Reply | None:
+    """The answer of the coordinator of this name; None if it does not trade this account now.
+
+    `account` is the account's state folder.
+
+    Raises:
+        NoAnswer: as `ask` does.
+    """
+    for address in addresses(account):
+        if address.coordinator == coordinator:
+            return ask(address, request, patience_s=patience_s)
+    return None
 
 
 def _connect(connection: socket.socket, address: Address, patience_s: float) -> None:
