@@ -14,13 +14,12 @@ from coordinator.core.opening import open_session
 from coordinator.core.records import SessionEnd
 from coordinator.core.session import SessionPlan
 from coordinator.shell import startup
-from coordinator.shell.agreement import Settling, agree
+from coordinator.shell.agreement import agree
 from coordinator.shell.coordinator import LiveSession
-from coordinator.shell.folders import JOURNAL
 from coordinator.shell.narrator import Narrator
 from coordinator.shell.ports import Ports
 from coordinator.shell.run import Run, Started
-from coordinator.shell.session import end_session, live_session, read_clock
+from coordinator.shell.session import end_session, live_session, open_books, read_clock
 from coordinator.shell.streams import StreamWatch, quiet_sdk
 
 CLOSED = timedelta(hours=1)
@@ -54,9 +53,9 @@ async def _run_until_flat(
     live.watchdog.watch_orders(watch)
     stream = ports.order_stream(run.settings, live.handlers.on_order_update, watch)
     stream.start(live.on_stream_end)
-    live.resume(started.unsent)
     engine, clock, until_s = live.engine, live.watchdog.clock, ports.monotonic() + deadline_s
     try:
+        live.resume(started.unsent)
         return await live.run(lambda: engine.is_flat(clock.now()) or ports.monotonic() >= until_s)
     finally:
         await stream.stop()
@@ -65,18 +64,14 @@ async def _run_until_flat(
 def _start(run: Run, ports: Ports, resources: ExitStack) -> Started | None:
     """Everything before the first order; None if there is nothing to do now. Blocking."""
     broker = run.broker(ports)
-    account = broker.account()
-    run.check_account(account.number)
+    account = broker.account().number
+    run.check_account(account)
     clock, now = read_clock(run, ports, broker)
     sessions = startup.read_sessions(broker, now)
-    path = run.settings.home / account.number / JOURNAL
-    journal = ports.open_journal(path, account.number, run.setup.coordinator)
-    resources.callback(journal.close)
-    books, _ = startup.replay(journal, run.setup.coordinator)
-    earlier = books.session
+    settling, _ = open_books(run, ports, broker, account, resources)
+    books, earlier = settling.books, settling.books.session
     if earlier is None:
         return None
-    settling = Settling(books, journal, broker, ports.sleep, run.setup.crypto_fee_rate)
     unsent = agree(settling, startup.read_held_assets(broker, books, {}), now)
     assets = startup.read_held_assets(broker, books, {})
     today = startup.plan(now, sessions, sorted(assets))
@@ -84,17 +79,17 @@ def _start(run: Run, ports: Ports, resources: ExitStack) -> Started | None:
     engine = run.engine(books, assets, plan, sessions)
     if engine.is_flat(now):
         return None
-    name = replace(run.session_name(account.number, plan), config_hash=earlier.config_hash)
+    name = replace(run.session_name(account, plan), config_hash=earlier.config_hash)
     if name.session_id != earlier.session_id:
         settling.end_unfinished(now)
     startup.advance_sequences(books, broker, plan.date)
     settling.decide(name.session_id, lambda: open_session(books, (), plan, name, now))
     return Started(
-        account=account.number,
+        account=account,
         session_id=name.session_id,
         plan=plan,
         engine=engine,
-        journal=journal,
+        journal=settling.journal,
         now=now,
         clock=clock,
         unsent=unsent,

@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from contextlib import AsyncExitStack, ExitStack
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
 
 from coordinator.core import records as r
 from coordinator.core.lane import tickers_of
 from coordinator.core.live_view import strategy_views
 from coordinator.core.opening import SessionName, open_session
 from coordinator.core.session import SessionPlan
-from coordinator.core.values import of_market
+from coordinator.core.values import Bar, of_market
 from coordinator.errors import BrokerError, SafetyRefusal
 from coordinator.shell import startup
 from coordinator.shell.agreement import Settling, agree, agree_at_the_end
@@ -167,17 +166,14 @@ def _start(run: Run, ports: Ports, resources: ExitStack) -> Started | None:
     tickers = run.setup.tickers
     sessions = startup.read_sessions(broker, now)
     plan = startup.plan(now, sessions, tickers)
-    path = run.settings.home / account / JOURNAL
     if plan is None:
-        _close_unfinished(run, ports, broker, path, now)
+        _close_unfinished(run, ports, broker, account, now)
         return None
     known = startup.read_assets(broker, tickers)
     assets = {ticker: known[ticker] for ticker in tickers_of(run.setup.specs)}
-    journal = ports.open_journal(path, account, run.setup.coordinator)
-    resources.callback(journal.close)
     names = [spec.name for spec in run.setup.specs]
-    books, seen = startup.replay(journal, run.setup.coordinator, names)
-    settling = Settling(books, journal, broker, ports.sleep, run.setup.crypto_fee_rate)
+    settling, seen = open_books(run, ports, broker, account, resources, names)
+    books, journal = settling.books, settling.journal
     unsent = agree(settling, assets, now)
     name = run.session_name(account, plan)
     is_new = _open(settling, run, plan, name, now)
@@ -205,7 +201,7 @@ def _start(run: Run, ports: Ports, resources: ExitStack) -> Started | None:
             session_id=name.session_id,
             plan=plan,
             hours=sessions,
-            journal=path,
+            journal=journal.path,
             history=history,
             so_far=so_far,
             now=now,
@@ -213,6 +209,25 @@ def _start(run: Run, ports: Ports, resources: ExitStack) -> Started | None:
         started.shadows = run.shadowing(run, beginning)
         resources.callback(started.shadows.close)
     return started
+
+
+def open_books(
+    run: Run,
+    ports: Ports,
+    broker: Broker,
+    account: str,
+    resources: ExitStack,
+    strategies: Collection[str] = (),
+) -> tuple[Settling, list[Bar]]:
+    """An account's books as its journal has them, and the bars as `startup.replay` returns them.
+
+    The journal stays open as long as `resources`.
+    """
+    path = run.settings.home / account / JOURNAL
+    journal = ports.open_journal(path, account, run.setup.coordinator)
+    resources.callback(journal.close)
+    books, seen = startup.replay(journal, run.setup.coordinator, strategies)
+    return Settling(books, journal, broker, ports.sleep, run.setup.crypto_fee_rate), seen
 
 
 def _open(
@@ -231,19 +246,15 @@ def _open(
     return is_new
 
 
-def _close_unfinished(run: Run, ports: Ports, broker: Broker, path: Path, now: datetime) -> None:
+def _close_unfinished(run: Run, ports: Ports, broker: Broker, account: str, now: datetime) -> None:
     """End a session that died after its last minute, once its books agree with the broker."""
-    if not path.exists():
+    if not (run.settings.home / account / JOURNAL).exists():
         return
     with ExitStack() as resources:
-        journal = ports.open_journal(path, path.parent.name, run.setup.coordinator)
-        resources.callback(journal.close)
-        books, _ = startup.replay(journal, run.setup.coordinator)
-        if books.session is None or books.ended is not None:
-            return
-        settling = Settling(books, journal, broker, ports.sleep, run.setup.crypto_fee_rate)
-        agree(settling, {}, now)
-        settling.end_unfinished(now)
+        settling, _ = open_books(run, ports, broker, account, resources)
+        if settling.books.session is not None and settling.books.ended is None:
+            agree(settling, {}, now)
+            settling.end_unfinished(now)
 
 
 def end_session(
