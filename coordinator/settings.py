@@ -192,6 +192,17 @@ def read_settings(
     )
 
 
+def has_keys(environment: Mapping[str, str], folder: Path | None = None) -> bool:
+    """Whether the environment or the `.env` in `folder` holds keys, even unusable ones."""
+    try:
+        read_settings(environment, live=False, folder=folder)
+    except KeysMissing:
+        return False
+    except OperatorError:
+        return True
+    return True
+
+
 def _refuse_unarmed(trading_url: str, *, live: bool) -> None:
     """Refuse hosts other than the paper host and this machine to a run that is not live."""
     host = urlsplit(trading_url).hostname

@@ -25,7 +25,7 @@ from coordinator.errors import (
     SafetyRefusal,
     StorageError,
 )
-from coordinator.settings import SIMULATED, KeysMissing, Settings, read_settings, simulator_settings
+from coordinator.settings import SIMULATED, Settings, has_keys, read_settings, simulator_settings
 from coordinator.shell import startup
 from coordinator.shell.broker import Broker
 from coordinator.shell.control_protocol import Address, addresses
@@ -69,16 +69,6 @@ class Operator:
             OperatorError: there are no keys, or they may not be used at that broker.
         """
         return read_settings(self.environment, live=mode == "live")
-
-    def has_keys(self) -> bool:
-        """Whether the environment or a `.env` file holds keys, even unusable ones."""
-        try:
-            self.settings("paper")
-        except KeysMissing:
-            return False
-        except OperatorError:
-            return True
-        return True
 
     def simulators(self) -> dict[str, Address]:
         """The control addresses of running sessions with an embedded simulator, by account."""
@@ -261,7 +251,7 @@ class Reach:
             BrokerError: the simulator does not answer any more.
         """
         running = operator.simulators()
-        if account is None and not operator.has_keys():
+        if account is None and not has_keys(operator.environment):
             account = next(iter(running)) if len(running) == 1 else None
             if len(running) > 1:
                 raise OperatorError(

@@ -15,9 +15,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from coordinator.errors import OperatorError
-from coordinator.settings import KeysMissing, read_settings
-
 HOST = "127.0.0.1"
 PORT = 4200
 PORT_TAKEN = 75
@@ -112,17 +109,6 @@ def free_port(wanted: int | None = None) -> int:
 def without(environment: Mapping[str, str], *prefixes: str) -> dict[str, str]:
     """The environment without variables that begin with one of `prefixes`."""
     return {key: value for key, value in environment.items() if not key.startswith(prefixes)}
-
-
-def has_keys(environment: Mapping[str, str], folder: Path = ROOT) -> bool:
-    """Whether the environment or `.env` has broker's keys, wrong ones included."""
-    try:
-        read_settings(environment, live=False, folder=folder)
-    except KeysMissing:
-        return False
-    except OperatorError:
-        return True
-    return True
 
 
 def client_environment(places: Places, port: int, environment: Mapping[str, str]) -> dict[str, str]:

@@ -10,8 +10,9 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+from coordinator.settings import has_keys
 from flows.server.children import Child, StartFailed, command_of
-from flows.server.places import PORT, PORT_TAKEN, ROOT, Places, free_port, has_keys
+from flows.server.places import PORT, PORT_TAKEN, ROOT, Places, free_port
 from flows.server.ports import listener
 from flows.server.profile import overriding, select_profile
 from flows.server.supervisor import holder
@@ -31,7 +32,7 @@ def up(home: Path, environment: Mapping[str, str]) -> int:
     """
     places = Places.under(home)
     if holder(places.lock) is None:
-        simulate = not has_keys(environment)
+        simulate = not has_keys(environment, ROOT)
         _start(places, environment, simulate=simulate)
     else:
         simulate = False

@@ -21,6 +21,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 import flows.server.up as starting
+from coordinator.settings import has_keys
 from flows.server.children import Child, StartFailed, run_to_end
 from flows.server.demo import market_of
 from flows.server.deploying import flow_of
@@ -29,7 +30,6 @@ from flows.server.places import (
     Places,
     client_environment,
     free_port,
-    has_keys,
     server_environment,
     without,
 )
