@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from prefect import State, flow
-from prefect.client.schemas.objects import StateType
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 from prefect.task_runners import ProcessPoolTaskRunner
@@ -22,7 +21,7 @@ from coordinator.private import leave_no_core
 from flows.board import Board, PrefectBoard
 from flows.parameters import Configuration, FillModel, Source, described, run_name
 from flows.playing import Playing, watch
-from flows.stopping import ReadState, Stop, last_state, read_own_state, stop_signal
+from flows.stopping import ReadState, Stop, read_own_state, stop_signal, was_cancelled
 from flows.sweeping import Split, SweepPlaying
 from tasks.backtest import play_part_of_sweep, play_sessions
 
@@ -72,7 +71,6 @@ Processes = Annotated[
     ),
 ]
 Play = Callable[[Callable[[], None]], Awaitable[None]]
-_CANCELLED = {StateType.CANCELLING, StateType.CANCELLED}
 
 
 def _name() -> str:
@@ -136,8 +134,7 @@ async def played_state(
     played = play(playing.play) if isinstance(playing, Playing) else asyncio.to_thread(playing.play)
     await watch(playing, shown, asyncio.ensure_future(played))
     text = playing.sentence()
-    # Once a run is being cancelled, Prefect's server accepts no other final state.
-    if await last_state(read_state) in _CANCELLED:
+    if await was_cancelled(read_state):
         return Cancelled(message=text)
     if playing.incomplete:
         return Failed(name="Incomplete", message=" ".join(playing.incomplete))

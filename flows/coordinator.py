@@ -13,18 +13,17 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from prefect import State, flow
-from prefect.client.schemas.objects import StateType
 from prefect.runtime import flow_run
 from prefect.states import Cancelled, Completed, Failed
 
-from coordinator.bootstrap import RunOptions, SessionOutcome, run_session
+from coordinator.bootstrap import RunOptions, SessionOutcome, run_session, utc_now
 from coordinator.config import default_config, load_config
 from coordinator.core.records import SessionEnd
 from coordinator.errors import OperatorError
 from coordinator.private import leave_no_core
 from coordinator.shell.lease import LeaseHeld
 from flows.board import emit
-from flows.handover import Now, patience_until, pause, utc_now
+from flows.handover import Now, patience_until, pause
 from flows.live import Emit, differs_at_the_end, refused_start, shown_at_prefect
 from flows.parameters import (
     BarsFile,
@@ -41,12 +40,18 @@ from flows.parameters import (
     run_options,
 )
 from flows.recovering import ended_since_crash
-from flows.stopping import PREFECT_AWAY, ReadState, Stop, last_state, read_own_state, stop_signal
+from flows.stopping import (
+    PREFECT_AWAY,
+    ReadState,
+    Stop,
+    read_own_state,
+    stop_signal,
+    was_cancelled,
+)
 from tasks.report import SUMMARY_LOG, publish_summary
 
 RunSession = Callable[..., Awaitable[SessionOutcome]]
 _log = logging.getLogger("coordinator.flow")
-_CANCELLED = {StateType.CANCELLING, StateType.CANCELLED}
 
 
 def _name() -> str:
@@ -127,8 +132,7 @@ async def session_state(
     if outcome.summary:
         logging.getLogger(SUMMARY_LOG).info("\n%s", outcome.summary)
         await publish(outcome)
-    # Once a run is being cancelled, Prefect's server accepts no other final state.
-    if await last_state(read_state) in _CANCELLED:
+    if await was_cancelled(read_state):
         return Cancelled(message=outcome.message)
     return named_state(outcome)
 

@@ -21,11 +21,6 @@ POLL_S = 2.0
 Now = Callable[[], datetime]
 
 
-def utc_now() -> datetime:
-    """The local wall clock."""
-    return datetime.now(UTC)
-
-
 def patience_until(options: RunOptions, now: datetime) -> datetime | None:
     """The time until which to wait for a held lease: soon after a near midnight UTC, else None.
 

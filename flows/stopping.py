@@ -98,6 +98,11 @@ async def last_state(read_state: ReadState, poll_s: float = POLL_S) -> StateType
     return None
 
 
+async def was_cancelled(read_state: ReadState) -> bool:
+    """Whether the run is being cancelled: Prefect's server accepts no other final state then."""
+    return await last_state(read_state) in (StateType.CANCELLING, StateType.CANCELLED)
+
+
 @contextlib.asynccontextmanager
 async def stop_signal(
     read_state: ReadState = read_own_state, poll_s: float = POLL_S, alive: SayAlive = say_alive

@@ -18,8 +18,6 @@ from prefect.client.schemas.filters import (
     FlowFilter,
     FlowFilterName,
     FlowRunFilter,
-    FlowRunFilterState,
-    FlowRunFilterStateType,
     WorkPoolFilter,
     WorkPoolFilterName,
 )
@@ -30,7 +28,7 @@ from prefect.states import Cancelled, Crashed
 from flows.parameters import MOST_RECOVERIES
 from flows.processes import runs_with_a_process
 from flows.server.places import POOL
-from flows.server.runs import LIVE, NOTHING_TRADED
+from flows.server.runs import LIVE, NOTHING_TRADED, in_states
 
 STARTING = timedelta(minutes=2)
 """How long a run may be without a process while its worker prepares it."""
@@ -124,7 +122,7 @@ def recover(crashed: FlowRun) -> FlowRun:
 def _live_of_pool() -> list[FlowRun]:
     with get_client(sync_client=True) as client:
         return client.read_flow_runs(
-            flow_run_filter=_in_states(LIVE),
+            flow_run_filter=FlowRunFilter(state=in_states(LIVE)),
             work_pool_filter=WorkPoolFilter(name=WorkPoolFilterName(any_=[POOL])),
         )
 
@@ -136,7 +134,3 @@ def _newest_coordinators() -> list[FlowRun]:
             sort=FlowRunSort.START_TIME_DESC,
             limit=100,
         )
-
-
-def _in_states(states: list[StateType]) -> FlowRunFilter:
-    return FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=states)))

@@ -63,7 +63,7 @@ def wait_until(holds: Callable[[], bool], deadline_s: float, poll_s: float = _PO
 def live_runs() -> list[FlowRun]:
     """Runs that have a process, or will have one soon."""
     with get_client(sync_client=True) as client:
-        return client.read_flow_runs(flow_run_filter=FlowRunFilter(state=_in_states(LIVE)))
+        return client.read_flow_runs(flow_run_filter=FlowRunFilter(state=in_states(LIVE)))
 
 
 def cancel(runs: Iterable[FlowRun]) -> None:
@@ -78,7 +78,7 @@ def drop_recoveries() -> None:
     with get_client(sync_client=True) as client:
         due = client.read_flow_runs(
             flow_filter=FlowFilter(name=FlowFilterName(any_=["coordinator"])),
-            flow_run_filter=FlowRunFilter(state=_in_states([StateType.SCHEDULED])),
+            flow_run_filter=FlowRunFilter(state=in_states([StateType.SCHEDULED])),
         )
         for run in due:
             if run.parameters.get("recovery"):
@@ -110,14 +110,15 @@ def _latest(flow: str, states: list[StateType], sort: FlowRunSort) -> FlowRun | 
     with get_client(sync_client=True) as client:
         found = client.read_flow_runs(
             flow_filter=FlowFilter(name=FlowFilterName(any_=[flow])),
-            flow_run_filter=FlowRunFilter(state=_in_states(states)),
+            flow_run_filter=FlowRunFilter(state=in_states(states)),
             sort=sort,
             limit=20,
         )
     return next((run for run in found if run.state_name not in NOTHING_TRADED), None)
 
 
-def _in_states(states: list[StateType]) -> FlowRunFilterState:
+def in_states(states: list[StateType]) -> FlowRunFilterState:
+    """A filter of the runs in one of these states."""
     return FlowRunFilterState(type=FlowRunFilterStateType(any_=states))
 
 
