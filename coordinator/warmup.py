@@ -15,11 +15,11 @@ from coordinator.core.session import Hours
 from coordinator.core.values import Bar
 from coordinator.settings import Settings
 from coordinator.shell import startup
-from coordinator.shell.broker import Broker, persistent
+from coordinator.shell.broker import Broker
 from coordinator.shell.history import Need, write_bars
-from coordinator.shell.pace import Budgets, patient
+from coordinator.shell.pace import Budgets
 from coordinator.shell.ports import Ports
-from coordinator.shell.run import PATIENCE_S
+from coordinator.shell.run import patient_broker
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +58,7 @@ class WarmUp:
             BrokerError: the broker cannot be reached, or refuses the keys.
         """
         budgets = Budgets(settings, speed=speed)
-        ports = Ports.real(budgets)
-        pace = patient(ports.turn, ports.sleep, patience_s=PATIENCE_S)
-        broker = Broker(ports.rest(settings), feed=feed, pace=pace, retry=persistent(ports.sleep))
+        broker = patient_broker(Ports.real(budgets), settings, feed)
         account = broker.account().number
         budgets.on_account(account, host=settings.account_host)
         now = broker.clock()

@@ -33,6 +33,15 @@ Observer = Callable[[Clerk], AbstractAsyncContextManager[object]]
 """A context around a session's trading; it reads from the session's clerk, or hands it requests."""
 
 
+def patient_broker(ports: Ports, settings: Settings, feed: str) -> Broker:
+    """A broker that waits for its turns, and repeats requests that were not answered.
+
+    Before a session's first decision and after its last, nothing else would repeat them.
+    """
+    pace = patient(ports.turn, ports.sleep, patience_s=PATIENCE_S)
+    return Broker(ports.rest(settings), feed=feed, pace=pace, retry=persistent(ports.sleep))
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """What to run. `check_account` gets the account's number, and may raise to refuse it.
@@ -65,16 +74,10 @@ class Run:
         )
 
     def broker(self, ports: Ports, pace: Pace | None = None) -> Broker:
-        """The broker, over a REST session of its own.
-
-        Without a pace it waits for its turns, and repeats requests that were not answered: before
-        the first decision and after the last nothing else would repeat them.
-        """
-        rest = ports.rest(self.settings)
-        if pace is not None:
-            return Broker(rest, feed=self.setup.feed, pace=pace)
-        waiting = patient(ports.turn, ports.sleep, patience_s=PATIENCE_S)
-        return Broker(rest, feed=self.setup.feed, pace=waiting, retry=persistent(ports.sleep))
+        """The broker, over a REST session of its own; a patient one without a pace."""
+        if pace is None:
+            return patient_broker(ports, self.settings, self.setup.feed)
+        return Broker(ports.rest(self.settings), feed=self.setup.feed, pace=pace)
 
     def engine(
         self,
