@@ -12,11 +12,6 @@ from coordinator.core.setup import Setup
 from coordinator.settings import SIMULATED
 
 
-def strategy_specs(config: CoordinatorConfig, min_warmup_bars: int | None) -> list[StrategySpec]:
-    """The engine's specs of the enabled strategies that trade on the account."""
-    return specs_of(config.active, min_warmup_bars)
-
-
 def specs_of(
     strategies: Iterable[StrategyConfig], min_warmup_bars: int | None
 ) -> list[StrategySpec]:
@@ -55,7 +50,7 @@ def setup_of(config: CoordinatorConfig, min_warmup_bars: int | None, *, simulate
         mode=SIMULATED if simulated else config.mode.value,
         feed=config.feed.value,
         config_hash=config_hash(config),
-        specs=tuple(strategy_specs(config, min_warmup_bars)),
+        specs=tuple(specs_of(config.active, min_warmup_bars)),
         controls=config.controls.as_controls(),
         crossing=config.crossing,
         crypto_fee_rate=config.crypto_fee_rate,

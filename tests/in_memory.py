@@ -27,7 +27,7 @@ from coordinator.core.reconcile import compare
 from coordinator.core.session import Hours, SessionPlan
 from coordinator.core.statement import Rows, statement
 from coordinator.core.values import Bar, is_crypto
-from coordinator.engine_setup import strategy_specs
+from coordinator.engine_setup import specs_of
 from coordinator.shell import startup, wire
 from simulator.assets import find_asset
 from simulator.feed import bar_at, bars_between, last_bar
@@ -66,7 +66,7 @@ class InMemorySession:
         self._event_numbers = itertools.count(1)
         self.now = opening.start
         parsed = parse_config(self.config, "memory")
-        self.specs = self.prepare(strategy_specs(parsed, None))
+        self.specs = self.prepare(specs_of(parsed.active, None))
         tickers = tickers_of(self.specs)
         plan = startup.plan(self.now, self._hours(), tickers)
         assert plan is not None, "the session's date has nothing to trade"

@@ -19,6 +19,7 @@ from coordinator.core.operator import in_words
 from coordinator.core.setup import Setup
 from coordinator.core.values import exactly
 from coordinator.errors import BrokerError, OperatorError, SafetyRefusal
+from coordinator.settings import SIMULATED
 from coordinator.shell.flatten import flatten
 from coordinator.shell.lease import Leases, is_running
 from coordinator.shell.run import Run
@@ -82,7 +83,7 @@ def liquidate(
 def find_reach(operator: Operator, path: Path) -> tuple[Reach | None, str]:
     """The account's broker, or why it cannot be reached from here."""
     mode = mode_of(path)
-    if mode == "simulated":
+    if mode == SIMULATED:
         return None, "its simulator is embedded in the coordinator that runs"
     try:
         reach = Reach.of(operator, path.parent.name, mode)

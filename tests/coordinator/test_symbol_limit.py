@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from coordinator.config import parse_config
 from coordinator.core.lane import StrategySpec, tickers_of
 from coordinator.core.values import is_crypto
-from coordinator.engine_setup import strategy_specs
+from coordinator.engine_setup import specs_of
 from coordinator.shell.symbol_limit import allot, explain_refusal
 
 NAMES = [f"{a}{b}" for a in "ABCDEF" for b in "GHIJKLMNOP"]
@@ -22,7 +22,7 @@ def specs(**tickers: list[str]) -> list[StrategySpec]:
         {"name": name, "strategy_type": "rsi", "tickers": wanted}
         for name, wanted in tickers.items()
     ]
-    return strategy_specs(parse_config({"strategies": strategies}, "test"), None)
+    return specs_of(parse_config({"strategies": strategies}, "test").active, None)
 
 
 def stocks(of: list[StrategySpec]) -> list[str]:
