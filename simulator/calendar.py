@@ -15,6 +15,8 @@ import exchange_calendars
 
 NEW_YORK = ZoneInfo("America/New_York")
 _MARGIN = timedelta(days=400)
+_SMALLEST = timedelta(microseconds=1)
+_BEFORE, _AFTER = timedelta(hours=5, minutes=30), timedelta(hours=4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,10 @@ class Session:
     date: date
     open: datetime
     close: datetime
+
+    def hours(self, *, extended: bool) -> tuple[datetime, datetime]:
+        """When it begins and ends; extended: with the trading around it, 04:00 to 20:00."""
+        return (self.open - _BEFORE, self.close + _AFTER) if extended else (self.open, self.close)
 
 
 @lru_cache(maxsize=8)
@@ -69,23 +75,30 @@ class Calendar:
             return self._sessions[index]
         return None
 
-    def at(self, moment: datetime) -> Session | None:
-        """The session that is open at that moment, if one is."""
-        index = bisect_right(self._opens, moment) - 1
-        if index >= 0 and moment < self._sessions[index].close:
+    def at(self, moment: datetime, *, extended: bool = False) -> Session | None:
+        """The session that is open at that moment, if one is; extended: before or after it, too."""
+        index = bisect_right(self._opens, moment + _BEFORE if extended else moment) - 1
+        if index >= 0 and moment < self._sessions[index].hours(extended=extended)[1]:
             return self._sessions[index]
         return None
+
+    def turns(self, moment: datetime) -> bool:
+        """Whether trading begins or ends at that moment, in a session or around it."""
+        around = self.at(moment, extended=True) or self.at(moment - _SMALLEST, extended=True)
+        return around is not None and any(
+            moment in around.hours(extended=extended) for extended in (False, True)
+        )
 
     def next_open(self, moment: datetime) -> datetime:
         """The first open after the moment."""
         return self._sessions[bisect_right(self._opens, moment)].open
 
-    def next_close(self, moment: datetime) -> datetime:
-        """The first close after the moment."""
+    def next_close(self, moment: datetime, *, extended: bool = False) -> datetime:
+        """The first close after the moment; extended: the first end of trading after a close."""
         index = max(0, bisect_right(self._opens, moment) - 1)
-        while self._sessions[index].close <= moment:
+        while (end := self._sessions[index].hours(extended=extended)[1]) <= moment:
             index += 1
-        return self._sessions[index].close
+        return end
 
     def latest(self, moment: datetime) -> Session | None:
         """The session that opened last, open still or not."""

@@ -113,8 +113,7 @@ class Exchange:
         now = self.now()
         return Market(
             now=self.clock.stamp(time.monotonic()) if acting else now,
-            session=self.calendar.at(now),
-            next_close=self.calendar.next_close(now),
+            calendar=self.calendar,
             last=lambda symbol: last_bar(self.feed, symbol, now),
             halted_until=lambda symbol: self.halts.last_until(symbol, now),
         )
@@ -160,11 +159,7 @@ class Exchange:
         symbols = {order.symbol for order in self.venue.orders.open()}
         bars = self._bars(symbols, start)
         if bars:
-            session = self.calendar.at(start)
-            now = self.clock.stamp(time.monotonic())
-            close = self.calendar.next_close(start)
-            last = self.market().last
-            self.venue.on_bars(list(bars.values()), Market(now, session, close, last))
+            self.venue.on_bars(list(bars.values()), self.market(acting=True))
         return bool(self.publish())
 
     def turn(self, boundary: datetime) -> bool:
@@ -243,13 +238,11 @@ class Exchange:
         return {symbol: bar for symbol, bar in found if bar is not None}
 
     def _turn_session(self, boundary: datetime) -> None:
-        session = self.calendar.at(boundary)
-        if session is not None and session.open == boundary:
-            self.venue.open_session(self.clock.stamp(time.monotonic()))
-        ended = self.calendar.at(boundary - MINUTE)
-        if ended is not None and ended.close <= boundary:
+        before, after = self.calendar.at(boundary - MINUTE), self.calendar.at(boundary)
+        if before is not None and after is None:
             self.last_equity = self.venue.account.funds(self.market()).equity
-            self.venue.close_session(self.clock.stamp(time.monotonic()))
+        if self.calendar.turns(boundary):
+            self.venue.turn(self.market(acting=True))
 
     def _waiting_frames(self) -> int:
         if self.options.free_running:

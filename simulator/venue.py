@@ -8,7 +8,8 @@ collected as `Update`s, in order, until `take_updates`.
 
 An order's life: `submit` checks and stores it (pending_new, or accepted while the exchange is
 closed); `work` makes it live and matches it against the last close; `on_bars` matches what rests
-against each new bar; `open_session` and `close_session` turn the stock orders over.
+against each new bar; `turn` makes stock orders live or expire as trading begins and ends. Overnight
+(20:00 to 04:00 in New York) nothing trades here: an order for extended hours waits for 04:00.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +19,6 @@ from decimal import Decimal
 from typing import Any
 
 from simulator.account import Account
-from simulator.assets import is_crypto
 from simulator.errors import invalid, malformed
 from simulator.executor import Executor
 from simulator.fills import FillModel
@@ -79,7 +79,7 @@ class Venue:
                 continue
             arrived = replace(order, status=OrderStatus.PENDING_NEW)
             self._updates.append(Update("pending_new", arrived, market.now))
-            if market.is_open(order.symbol) or order.ticket.extended_hours:
+            if market.may_trade(order.ticket):
                 self._enliven(order, market)
             elif order.ticket.time_in_force is TimeInForce.IOC:
                 self._finish(order, OrderStatus.CANCELED, market.now)
@@ -87,34 +87,25 @@ class Venue:
                 self._change(order, "accepted", market.now, status=OrderStatus.ACCEPTED)
 
     def on_bars(self, bars: Sequence[Bar], market: Market) -> None:
-        """Match resting orders against bars that are about to become known.
-
-        market.session is the one in which the bars were made.
-        """
+        """Match resting orders against bars that are about to become known."""
         by_symbol = {bar.symbol: bar for bar in bars}
         for order in self.orders.open():
             bar = by_symbol.get(order.symbol)
             if bar is None or order.status is OrderStatus.PENDING_NEW:
                 continue
-            session = market.session
-            inside = is_crypto(order.symbol) or (
-                session is not None and session.open <= bar.start < session.close
-            )
-            if inside or order.ticket.extended_hours:
+            if market.may_trade(order.ticket, bar.start):
                 self._meet(order, match_bar(order, bar, self.model), bar, market.now)
 
-    def open_session(self, now: datetime) -> None:
-        """The exchange opens: stock orders that waited become `new`."""
-        for order in self.orders.open():
-            if order.status is OrderStatus.ACCEPTED and order.id not in self._arrivals:
-                self._change(order, "new", now, status=OrderStatus.NEW)
-
-    def close_session(self, now: datetime) -> None:
-        """The exchange has closed: stock orders good for the day expire."""
+    def turn(self, market: Market) -> None:
+        """Trading begins or ends: orders that waited for it become `new`, a day's orders expire."""
         for order in self.orders.open():
             is_day = order.ticket.time_in_force is TimeInForce.DAY
-            if is_day and order.expires_at is not None and order.expires_at <= now:
-                self._finish(order, OrderStatus.EXPIRED, now)
+            if is_day and order.expires_at is not None and order.expires_at <= market.now:
+                self._finish(order, OrderStatus.EXPIRED, market.now)
+                continue
+            waits = order.status is OrderStatus.ACCEPTED and order.id not in self._arrivals
+            if waits and market.may_trade(order.ticket):
+                self._change(order, "new", market.now, status=OrderStatus.NEW)
 
     def cancel(self, order_id: str, now: datetime) -> Order:
         """Cancel an open order; 404 if there is none, 422 if it has ended."""
@@ -159,7 +150,7 @@ class Venue:
             raise invalid(f'no market data is known for asset "{ticket.symbol}"')
         price = ticket.limit_price or ticket.stop_price or self.model.price(ticket.side, bar.close)
         opens, hold_price = self.account.admit(ticket, price, bar, market, ignoring)
-        live = market.is_open(ticket.symbol)
+        live = market.may_trade(ticket)
         return Order(
             id=self.ids(),
             sequence=len(self.orders) + 1,
@@ -169,12 +160,12 @@ class Venue:
             updated_at=market.now,
             opens=opens,
             hold_price=hold_price,
-            expires_at=market.expiry(ticket.time_in_force),
+            expires_at=market.expiry(ticket),
         )
 
     def _enliven(self, order: Order, market: Market) -> None:
         order = self._change(order, "new", market.now, status=OrderStatus.NEW)
-        bar = market.quote(order.symbol)
+        bar = market.quote(order.ticket)
         if bar is not None:
             order = self._meet(order, match_quote(order, bar.close, self.model), bar, market.now)
         if order.ticket.time_in_force is TimeInForce.IOC and order.status.is_open:

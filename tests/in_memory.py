@@ -118,7 +118,7 @@ class InMemorySession:
             for ticker in tickers_of(self.specs)
             if (bar := bar_at(self.feed, ticker, start)) is not None
         ]
-        self.venue.on_bars(bars, self._market(start))
+        self.venue.on_bars(bars, self._market())
         self._tell_updates()
         self.now = boundary
         self._turn_session(boundary)
@@ -150,7 +150,7 @@ class InMemorySession:
                 commands += answer.commands
 
     def _act(self, command: m.Command) -> list[m.Message]:
-        market = self._market(self.now)
+        market = self._market()
         match command:
             case m.SubmitOrder():
                 body = {
@@ -189,22 +189,13 @@ class InMemorySession:
         books.apply_all(records)
         self.records += records
 
-    def _market(self, moment: datetime) -> Market:
+    def _market(self) -> Market:
         now = self.now
-        return Market(
-            now,
-            self.calendar.at(moment),
-            self.calendar.next_close(moment),
-            lambda symbol: last_bar(self.feed, symbol, now),
-        )
+        return Market(now, self.calendar, lambda symbol: last_bar(self.feed, symbol, now))
 
     def _turn_session(self, boundary: datetime) -> None:
-        session = self.calendar.at(boundary)
-        if session is not None and session.open == boundary:
-            self.venue.open_session(boundary)
-        ended = self.calendar.at(boundary - MINUTE)
-        if ended is not None and ended.close <= boundary:
-            self.venue.close_session(boundary)
+        if self.calendar.turns(boundary):
+            self.venue.turn(self._market())
         self._tell_updates()
 
     def _hours(self) -> list[Hours]:

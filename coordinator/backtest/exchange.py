@@ -101,19 +101,15 @@ class Exchange:
         """Fill resting orders against the bars that end at `boundary`, before publishing them."""
         if not bars or not self.venue.orders.open():
             return []
-        self.venue.on_bars(bars, self._market(boundary - MINUTE, boundary - MINUTE))
+        self.venue.on_bars(bars, self._market(boundary - MINUTE))
         return self._updates()
 
     def publish(self, bars: Sequence[Bar], boundary: datetime) -> list[m.OrderUpdate]:
         """Publish the bars that end at `boundary`; open or close the exchange if it is time."""
         for bar in bars:
             self._last[bar.symbol] = bar
-        session = self._calendar.at(boundary)
-        if session is not None and session.open == boundary:
-            self.venue.open_session(boundary)
-        ended = self._calendar.at(boundary - MINUTE)
-        if ended is not None and ended.close <= boundary:
-            self.venue.close_session(boundary)
+        if self._calendar.at(boundary) is not self._calendar.at(boundary - MINUTE):
+            self.venue.turn(self._market(boundary))
         return self._updates()
 
     def carry_out(self, command: m.Command, now: datetime) -> list[m.Message]:
@@ -148,7 +144,7 @@ class Exchange:
         return {symbol: position.qty for symbol, position in held if position.qty}
 
     def _submit(self, command: m.SubmitOrder, now: datetime) -> list[m.Message]:
-        market = self._market(now, now)
+        market = self._market(now)
         ticket = Ticket(
             symbol=command.symbol,
             side=_SIDES[command.side],
@@ -175,13 +171,8 @@ class Exchange:
             return [_update(self.venue.orders.find_client(command.client_order_id))]
         return list(self._updates())
 
-    def _market(self, moment: datetime, now: datetime) -> Market:
-        return Market(
-            now,
-            self._calendar.at(moment),
-            self._calendar.next_close(moment),
-            lambda symbol: self._newest(symbol, now),
-        )
+    def _market(self, now: datetime) -> Market:
+        return Market(now, self._calendar, lambda symbol: self._newest(symbol, now))
 
     def _newest(self, symbol: str, now: datetime) -> Bar | None:
         if symbol not in self._last:

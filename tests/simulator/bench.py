@@ -43,9 +43,7 @@ class Bench:
 
     def market(self) -> Market:
         """What the venue may know at this time."""
-        return Market(
-            self.now, calendar().at(self.now), calendar().next_close(self.now), self._last
-        )
+        return Market(self.now, calendar(), self._last)
 
     def _last(self, symbol: str) -> Bar | None:
         ended = [held for held in self._tape.get(symbol, []) if held.end <= self.now]
@@ -62,10 +60,7 @@ class Bench:
 
     def minute_of(self, *made: Bar) -> list[Update]:
         """One minute passes with exactly these bars."""
-        inside = Market(
-            self.now, calendar().at(self.now), calendar().next_close(self.now), self._last
-        )
-        self.venue.on_bars(made, inside)
+        self.venue.on_bars(made, self.market())
         for each in made:
             self._tape.setdefault(each.symbol, []).append(each)
         self.now += MINUTE

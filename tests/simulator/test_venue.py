@@ -136,7 +136,7 @@ def test_a_day_order_on_a_closed_market_waits_for_the_next_sessions_first_bar() 
     bench.minute(SPY="98")  # a pre-market bar is none of the session
     assert bench.venue.orders.find(order.id).status.value == "accepted"
     bench.now = OPEN
-    bench.venue.open_session(bench.now)
+    bench.venue.turn(bench.market())
     assert bench.events() == ["new"]
     updates = bench.minute(SPY="101 102 100 101.5")
     assert [update.event for update in updates] == ["fill"]
@@ -161,7 +161,7 @@ def test_day_orders_expire_at_the_close_and_the_others_stay() -> None:
     coin = bench.order(symbol="BTC/USD", qty="0.1", type="limit", limit_price="60000")
     bench.now = CLOSE
     late = bench.order(qty=1, type="limit", limit_price="92")  # good for tomorrow
-    bench.venue.close_session(bench.now)
+    bench.venue.turn(bench.market())
     states = [bench.venue.orders.find(order.id).status.value for order in (day, gtc, coin, late)]
     assert states == ["expired", "new", "new", "accepted"]
 
