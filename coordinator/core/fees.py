@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import ROUND_HALF_UP, Decimal
 
-from coordinator.core.values import COIN, ZERO, Side, is_crypto
+from coordinator.core.values import COIN, ZERO, Side, is_crypto, storable
 
 CRYPTO_FEE_RATE = Decimal("0.0025")
 """The taker's fee on Alpaca's lowest tier, as a fraction of the execution."""
@@ -22,5 +22,5 @@ def fees(
         return ZERO, ZERO
     if side is Side.BUY:
         coins = (qty * rate).quantize(COIN, ROUND_HALF_UP)
-        return coins * price, coins
+        return storable(coins * price), coins
     return (qty * price * rate).quantize(COIN, ROUND_HALF_UP), ZERO

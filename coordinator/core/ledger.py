@@ -65,30 +65,31 @@ class SubAccount:
     ) -> tuple[Decimal, Decimal]:
         """Post an execution of `moved` units, negative if sold; (dollars paid, units received).
 
-        Cash pays for the gross quantity; the units received are net of a fee taken in coins.
+        Cash pays for the gross quantity; the units received are net of a fee taken in coins. A
+        coin's price may have more than nine decimals: what it makes is rounded as it is stored.
         """
-        arrived = moved - fee_qty
-        paid = moved * price + (ZERO if fee_qty else fee)
+        arrived, worth = moved - fee_qty, storable(moved * price)
+        paid = worth + (ZERO if fee_qty else fee)
         self.cash -= paid
         self.fees += fee
-        self.move(symbol, arrived, price)
+        self.move(symbol, arrived, worth - storable(fee_qty * price) if fee_qty else worth)
         return paid, arrived
 
-    def move(self, symbol: str, change: Decimal, price: Decimal) -> None:
-        """Change a position by `change` units at `price` dollars.
+    def move(self, symbol: str, change: Decimal, worth: Decimal) -> None:
+        """Change a position by `change` units that are worth `worth` dollars, of the same sign.
 
         A reduction relieves cost in proportion and realises the gain; what goes beyond flat opens a
         position on the other side.
         """
         held = self.positions.get(symbol, Position())
         if held.qty * change >= 0:
-            self._keep(symbol, Position(held.qty + change, held.cost + change * price))
+            self._keep(symbol, Position(held.qty + change, held.cost + worth))
             return
         closing = min(abs(change), abs(held.qty)).copy_sign(change)
-        rest = change - closing
+        closed = worth if closing == change else (worth * closing / change).quantize(ATTO)
         relieved = (held.cost * -closing / held.qty).quantize(ATTO)
-        self.realized += -closing * price - relieved
-        self._keep(symbol, Position(held.qty + change, held.cost - relieved + rest * price))
+        self.realized -= closed + relieved
+        self._keep(symbol, Position(held.qty + change, held.cost - relieved + worth - closed))
 
     def split(self, symbol: str, change: Decimal) -> None:
         """Change a position's quantity by `change` units for the same total cost.
@@ -172,7 +173,8 @@ class Ledger:
         account.cash += activity.amount
         self._cash += activity.amount
         self._hold(activity.symbol, activity.qty)
-        worth = activity.amount + activity.qty * activity.price
+        of_units = storable(activity.qty * activity.price)
+        worth = activity.amount + of_units
         match activity.kind:
             case ActivityKind.SPLIT:
                 account.split(activity.symbol, activity.qty)
@@ -188,7 +190,7 @@ class Ledger:
             case _:
                 assert_never(activity.kind)
         if activity.qty:
-            account.move(activity.symbol, activity.qty, activity.price)
+            account.move(activity.symbol, activity.qty, of_units)
 
     def follow_split(self, posted: ActivityBooked, last_bar: datetime | None) -> None:
         """Adjust a mark from before a split's day, if the split was booked without a price.

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgpack
 
-from coordinator.core.values import ZERO, Side, exactly
+from coordinator.core.values import ZERO, Side, exactly, storable
 from coordinator.errors import BrokerError
 from coordinator.shell.garbage import shown
 
@@ -155,8 +155,11 @@ def amount(raw: Raw, key: str, what: str) -> Decimal:
 
 @exactly
 def of_one(price: Decimal, symbol: str) -> Decimal:
-    """What one unit of `symbol` costs at a price: an option's price is that of a single share."""
-    return price * _SHARES_OF_AN_OPTION if _OPTION.fullmatch(symbol) else price
+    """What one unit of `symbol` costs at a price, to the last digit that is stored.
+
+    An option's price is that of a single share.
+    """
+    return storable(price * _SHARES_OF_AN_OPTION if _OPTION.fullmatch(symbol) else price)
 
 
 def as_configured(symbol: str, asset_class: str) -> str:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from coordinator.core.ledger import Ledger, Position, SubAccount
 from coordinator.core.records import FillBooked, Holding
-from coordinator.core.values import UNASSIGNED, ZERO, Side, exactly
+from coordinator.core.values import UNASSIGNED, ZERO, Side, exactly, storable
 
 D = Decimal
 AT = datetime(2026, 3, 17, 14, tzinfo=UTC)
@@ -173,7 +173,7 @@ def test_a_restored_book_drops_empty_holdings_and_lists_the_rest_by_symbol() -> 
 
 NAMES, SYMBOLS = ["Alpha", "Beta", UNASSIGNED], ["SPY", "BTC/USD"]
 amounts = st.decimals("0.000000001", "100000", places=9)
-prices = st.decimals("0.0001", "100000", places=4)
+prices = st.decimals("0.0001", "100000", places=4) | st.decimals("1e-7", "1e-3", places=14)
 fills = st.tuples(
     st.sampled_from(NAMES),
     st.sampled_from(list(Side)),
@@ -206,9 +206,10 @@ def test_whatever_is_booked_every_dollar_is_accounted_for(
             ):
                 rate = (qty * D("0.0025")).quantize(D("1e-9"))
                 fee_qty = rate if fee == "coin" and side is Side.BUY else ZERO
-                dollars = fee_qty * price if fee_qty else (D("0.01") if fee != "none" else ZERO)
+                dollars = D("0.01") if fee != "none" else ZERO
+                dollars = storable(fee_qty * price) if fee_qty else dollars
                 ledger.book(fill(name, side, symbol, qty, price, dollars, fee_qty))
-                cash -= side.sign * qty * price + (ZERO if fee_qty else dollars)
+                cash -= storable(side.sign * qty * price) + (ZERO if fee_qty else dollars)
                 coins[symbol] += side.sign * qty - fee_qty
             case (str(name), Decimal() as amount):
                 ledger.transfer(UNASSIGNED, name, amount)
@@ -217,6 +218,8 @@ def test_whatever_is_booked_every_dollar_is_accounted_for(
         account = ledger[name]
         cost = sum((p.cost for p in account.positions.values()), ZERO)
         put_in = account.initial_cash + account.transferred
+        kept = (account.cash, cost, account.realized, account.fees)
+        assert kept == tuple(map(storable, kept))
         assert account.cash + cost == put_in + account.realized - account.fees
         unrealized = account.market_value(ledger.marks) - cost
         assert ledger.equity(name) == put_in + account.realized + unrealized - account.fees

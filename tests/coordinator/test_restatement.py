@@ -323,12 +323,18 @@ def test_the_average_of_an_order_counts_what_filled_the_day_before_when_the_rest
         assert [result.message for result in results if result.status != "loaded"] == []
 
 
-def test_a_coin_whose_close_has_more_than_nine_decimals_is_loaded(tmp_path: Path) -> None:
+def test_a_coin_whose_closes_and_executions_have_more_than_nine_decimals_is_loaded(
+    tmp_path: Path,
+) -> None:
     coin = "SHIB/USD"
-    bench = Bench(spec("A", {(coin, 0): 1}, tickers=[coin], max_position_size="0.5"))
+    said = {(coin, 0): 1, (coin, 5): -1, (coin, 1440): 1}
+    bench = Bench(spec("A", said, tickers=[coin], max_position_size="0.5"))
     bench.minute(0, {coin: "0.0000123465"})
-    bench.fill(bench.order("A"), "0.000012347")
-    bench.minute(1, {coin: "0.0000123455"})
+    bench.fill(bench.order("A"), "0.000012347333333333", "3000000.123456789")
+    bench.fill(bench.order("A"), "0.000012348333333333")
+    bench.minute(5, {coin: "0.0000123455"})
+    bench.fill(bench.order("A", 2), "0.000012345677777777", "1000000.987654321")
+    bench.minute(6, {coin: "0.0000123455"})
     house = House(bench, [])
     house.next_day(TOMORROW)
     house.bench.minute(1440, {coin: "0.0000123475"})

@@ -137,3 +137,10 @@ def test_a_fill_activity_is_an_execution() -> None:
 def test_a_broken_fill_activity_is_refused(name: str) -> None:
     with pytest.raises(Malformed):
         wire.parse_fill_activity(ACTIVITY | {name: None})
+
+
+def test_a_small_coins_price_is_read_to_the_last_digit_that_is_stored() -> None:
+    price = 0.000012347333333333334  # 21 decimals
+    assert wire.parse_fill_activity(ACTIVITY | {"price": price}).execution.price == D(
+        "0.000012347333333333"
+    )
