@@ -24,37 +24,56 @@ _CHAIN = """
      AND (later.opened_at, later.session_id) >= (s.opened_at, s.session_id)
     WHERE s.session_id = ? ORDER BY later.opened_at, later.session_id
 """
-# Lots that were open before, in units after this session's splits, and then the session's fills.
-# What a split adds is shared to the last digit: no dust remains once all is sold.
+# Lots that were open before, and then the session's fills.
 # Lots of a variant without details here are dropped: their fate is unknown.
 _MOVES = """
     CREATE OR REPLACE TEMP TABLE moves AS
-    WITH before AS (
-        SELECT l.* FROM open_lots AS l WHERE l.session_id = (
-            SELECT earlier.session_id FROM sessions AS s JOIN sessions AS earlier
-              ON earlier.account = s.account AND earlier.mode = s.mode
-             AND (earlier.opened_at, earlier.session_id) < (s.opened_at, s.session_id)
-            WHERE s.session_id = $1
-            ORDER BY earlier.opened_at DESC, earlier.session_id DESC LIMIT 1)
-    ), added AS (
-        SELECT strategy, symbol, sum(qty) AS qty FROM activities
-        WHERE session_id = $1 AND kind = 'split' AND qty IS NOT NULL GROUP BY strategy, symbol
-    ), carried AS (
-        SELECT b.*, b.qty + coalesce(fee_share(a.qty, sum(b.qty) OVER lots,
-                   sum(b.qty) OVER so_far - b.qty, sum(b.qty) OVER so_far), 0) AS units
-        FROM before AS b LEFT JOIN added AS a USING (strategy, symbol)
-        WINDOW lots AS (PARTITION BY strategy, symbol),
-               so_far AS (PARTITION BY strategy, symbol ORDER BY place ROWS UNBOUNDED PRECEDING)
-    )
-    SELECT place, strategy, symbol, 'buy' AS side, execution_id, filled_at,
-           CASE WHEN units = qty OR units <= 0 THEN price
-                ELSE (price::DOUBLE * (qty::DOUBLE / units::DOUBLE))::DECIMAL(38, 18) END AS price,
-           units AS qty, fee
-    FROM carried WHERE strategy NOT IN (
+    SELECT place, strategy, symbol, 'buy' AS side, execution_id, filled_at, price, qty, fee
+    FROM open_lots WHERE session_id = (
+        SELECT earlier.session_id FROM sessions AS s JOIN sessions AS earlier
+          ON earlier.account = s.account AND earlier.mode = s.mode
+         AND (earlier.opened_at, earlier.session_id) < (s.opened_at, s.session_id)
+        WHERE s.session_id = $1
+        ORDER BY earlier.opened_at DESC, earlier.session_id DESC LIMIT 1)
+      AND strategy NOT IN (
         SELECT strategy FROM variants WHERE session_id = $1 AND details = 'none')
     UNION ALL
     SELECT NULL, strategy, symbol, side, execution_id, filled_at, price, qty - coin_fee, fee
     FROM stg_fills WHERE session_id = $1
+"""
+_IS_SPLIT = """
+    SELECT count(*) FROM activities WHERE session_id = ? AND kind = 'split' AND qty IS NOT NULL
+"""
+# A split comes before the session's fills, and its units go to all that was held, bought here or
+# not, which is what is left without what the session brought. They are shared to the last digit: no
+# dust remains once all is sold.
+_SPLIT = """
+    WITH added AS (
+        SELECT strategy, symbol, sum(qty) AS qty FROM activities
+        WHERE session_id = $1 AND kind = 'split' AND qty IS NOT NULL GROUP BY strategy, symbol
+    ), held AS (
+        SELECT strategy, symbol, sum(qty) AS qty FROM (
+            SELECT strategy, symbol, qty FROM positions WHERE session_id = $1
+            UNION ALL
+            SELECT strategy, symbol, -qty FROM activities WHERE session_id = $1 AND qty IS NOT NULL
+            UNION ALL
+            SELECT strategy, symbol, CASE side WHEN 'buy' THEN -qty ELSE qty END
+            FROM moves WHERE place IS NULL)
+        GROUP BY strategy, symbol
+    ), carried AS (
+        SELECT strategy, symbol, place,
+               m.qty + fee_share(a.qty, greatest(sum(m.qty) OVER lots, h.qty),
+                   sum(m.qty) OVER so_far - m.qty, sum(m.qty) OVER so_far) AS units
+        FROM (FROM moves WHERE place IS NOT NULL) AS m JOIN added AS a USING (strategy, symbol)
+        JOIN held AS h USING (strategy, symbol)
+        WINDOW lots AS (PARTITION BY strategy, symbol),
+               so_far AS (PARTITION BY strategy, symbol ORDER BY place ROWS UNBOUNDED PRECEDING)
+    )
+    UPDATE moves SET qty = c.units, price =
+           CASE WHEN c.units = moves.qty OR c.units <= 0 THEN price
+                ELSE (price::DOUBLE * (moves.qty::DOUBLE / c.units::DOUBLE))::DECIMAL(38, 18) END
+    FROM carried AS c WHERE (moves.strategy, moves.symbol, moves.place)
+                          = (c.strategy, c.symbol, c.place)
 """
 _IN_ORDER = [(name, "ascending") for name in ("place", "filled_at", "side", "execution_id")]
 """Lots carried over have a place, and come first."""
@@ -113,6 +132,8 @@ def match_round_trips(connection: duckdb.DuckDBPyConnection, session_id: str) ->
 
 def _match_one(connection: duckdb.DuckDBPyConnection, session_id: str) -> None:
     connection.execute(_MOVES, [session_id])
+    if connection.execute(_IS_SPLIT, [session_id]).fetchall() != [(0,)]:
+        connection.execute(_SPLIT, [session_id])
     moves = connection.table("moves").to_arrow_table().sort_by(_IN_ORDER)
     matched, lots = _first_in_first_out(moves)
     for name, rows, sql in (

@@ -198,6 +198,21 @@ def test_a_reverse_split_leaves_no_dust_behind(load: Load, rows: Rows) -> None:
     assert rows("SELECT count(*) FROM open_lots WHERE session_id = 's2'") == [(0,)]
 
 
+def test_a_split_of_more_than_was_bought_here_leaves_the_purchase_its_part(
+    load: Load, rows: Rows
+) -> None:
+    books = {name: Book(d("10000")) for name in ("Alpha", "UNASSIGNED")}
+    books["UNASSIGNED"].held["SPY"] = [d(90), d(9000)]  # the account had them already
+    day = Day(books=books, tickers={"Alpha": ["SPY"]}, marks={"SPY": d(100)})
+    play(day, ["buy 10 100"], "UNASSIGNED")
+    load(day.source())
+    day = day.next_day("s2")
+    day.split("UNASSIGNED", "SPY", 2)
+    play(day, ["buy 5 50", "sell 205 51"], "UNASSIGNED")
+    load(unchecked(day.source()))
+    assert rows(TRIPS) == [(20, 50, 51, 20, 0), (5, 50, 51, 5, 0)]
+
+
 def test_a_split_that_takes_as_many_shares_as_were_bought_and_not_given_is_loaded(
     load: Load, rows: Rows
 ) -> None:
