@@ -7,15 +7,18 @@ noticed only when something else wakes it.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 import socket
 import threading
 from contextlib import suppress
 from types import FrameType, TracebackType
+from typing import TYPE_CHECKING
 
 from cli.faults import INTERRUPTED
+
+if TYPE_CHECKING:
+    import asyncio
 
 LEFT = "Left at once. The journal keeps everything; the next start resumes from it."
 
@@ -79,6 +82,8 @@ class StopSignals:
 
     def watch(self) -> asyncio.Event:
         """An event of the running loop that is set once a stop is requested."""
+        import asyncio
+
         self._event = asyncio.Event()
         asyncio.get_running_loop().add_reader(self._woken, self._wake)
         self._wake_if_requested()

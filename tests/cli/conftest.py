@@ -89,7 +89,7 @@ def command(
     """Runs the command inside this process: quicker, for everything that ends before trading."""
     from typer.testing import CliRunner
 
-    from cli.main import app
+    from cli.app import app
 
     for name in [name for name in os.environ if name.startswith(FOREIGN)]:
         monkeypatch.delenv(name)

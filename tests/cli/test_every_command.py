@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from cli.main import app
+from cli.app import app
 from coordinator.config import default_config
 from tests.cli.conftest import ROOT, Said, Shell
 from tests.cli.test_sql import fill_warehouse
@@ -191,7 +191,7 @@ def test_looking_at_a_session_imports_nothing_that_reaches_a_broker(
     shell: Shell, command: str
 ) -> None:
     heavy = "{'alpaca', 'pandas', 'pyarrow', 'requests'} & set(sys.modules)"
-    script = f"import sys; from cli.main import app\ntry: app()\nfinally: print('heavy:', {heavy})"
+    script = f"import sys; from cli.app import app\ntry: app()\nfinally: print('heavy:', {heavy})"
     name = ["A"] if command == "explain" else []
     done = subprocess.run(
         [sys.executable, "-c", script, command, *name],

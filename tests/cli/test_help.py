@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from cli.main import app
+from cli.app import app
 from tests.cli.conftest import ROOT, Said, Shell
 
 COMMANDS = (
@@ -42,7 +42,7 @@ def _loaded_by(shell: Shell, *args: str) -> set[str]:
     """The top-level packages that a command has imported when it ends."""
     script = (
         "import json, sys\n"
-        "from cli.main import app\n"
+        "from cli.app import app\n"
         "try: app(sys.argv[1:], prog_name='multi-trader')\n"
         "except SystemExit: pass\n"
         "print(json.dumps(sorted({name.partition('.')[0] for name in sys.modules})))\n"

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from typer.testing import CliRunner
 
-from cli.main import app
+from cli.app import app
 from coordinator.commands.import_plan import parse_plan
 from coordinator.config import load_config
 from coordinator.core.values import Denial
