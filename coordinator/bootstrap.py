@@ -155,7 +155,11 @@ class _Launch:
             ours = [controlled(settings, self.environment, options.speed), alerts.observe]
             run = self._run_of(walled, claims, check_account, [*ours, *observers])
             ports = Ports.real(claims.budgets)
-            return _outcome(await trade_session(run, stop, ports), options)
+            result = await trade_session(run, stop, ports)
+            if result is None and stop.is_set():
+                said = "It was stopped before a session was opened."
+                return SessionOutcome(SessionEnd.STOPPED_EARLY, said)
+            return _outcome(result, options)
 
     def _claims(self, settings: Settings, leases: Leases, specs: Sequence[StrategySpec]) -> Claims:
         markets = {"crypto" if is_crypto(ticker) else "stocks" for ticker in tickers_of(specs)}

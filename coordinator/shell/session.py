@@ -43,13 +43,15 @@ STREAM_DEADLINE_S = 90.0
 async def trade_session(run: Run, stop: asyncio.Event, ports: Ports) -> RunResult | None:
     """Run a session; None when no market of the strategies opens any more today.
 
+    A stop before the journal is opened leaves all as it was, and returns None too.
+
     Raises:
         OperatorError: refused for safety, or the broker rejects something in the configuration.
         BrokerError: the broker could not be reached, or a stream was lost.
     """
     with ExitStack() as resources:
         resources.enter_context(quiet_sdk())
-        started = await ports.workers.run(lambda: _start(run, ports, resources))
+        started = await ports.workers.run(lambda: _start(run, ports, resources, stop))
         if started is None:
             return None
         narrator = Narrator(started.engine.books, run.setup.specs)
@@ -157,7 +159,7 @@ def read_clock(run: Run, ports: Ports, broker: Broker) -> tuple[BrokerClock, dat
     return clock, now
 
 
-def _start(run: Run, ports: Ports, resources: ExitStack) -> Started | None:
+def _start(run: Run, ports: Ports, resources: ExitStack, stop: asyncio.Event) -> Started | None:
     """Everything before the first stream; blocking."""
     broker = run.broker(ports)
     account = broker.account().number
@@ -171,6 +173,8 @@ def _start(run: Run, ports: Ports, resources: ExitStack) -> Started | None:
         return None
     known = startup.read_assets(broker, tickers)
     assets = {ticker: known[ticker] for ticker in tickers_of(run.setup.specs)}
+    if stop.is_set():
+        return None
     names = [spec.name for spec in run.setup.specs]
     settling, seen = open_books(run, ports, broker, account, resources, names)
     books, journal = settling.books, settling.journal

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import stat
 import threading
 from dataclasses import replace
@@ -11,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from coordinator.bootstrap import RunOptions, SessionOutcome, run_configured
+from coordinator.config import parse_config
 from coordinator.embedded import Simulation, claim_account, embedded_simulator
 from coordinator.errors import OperatorError
 from coordinator.shell.alpaca_rest import AlpacaRest
@@ -134,3 +137,20 @@ def test_a_run_leaves_no_lease_and_no_count_of_requests(
         Budgets(settings, speed=600.0).on_account("SIM0001", host=settings.account_host)
         assert len(list(leases.iterdir())) == 3
     assert list(leases.iterdir()) == []
+
+
+def test_a_run_that_is_stopped_while_it_starts_opens_no_session(tmp_path: Path) -> None:
+    one = {"name": "A", "strategy_type": "momentum", "tickers": ["SPY"]}
+    config = parse_config({"strategies": [one]}, "one")
+    options = RunOptions(simulate=True, date=DAY, home=tmp_path)
+
+    async def stopped() -> SessionOutcome:
+        stop = asyncio.Event()
+        stop.set()
+        leases = tmp_path / "leases"
+        return await run_configured(config, options, {}, stop=stop, leases_folder=leases)
+
+    outcome = asyncio.run(stopped())
+    assert (outcome.status, outcome.session_id) == ("StoppedEarly", None)
+    assert outcome.message == "It was stopped before a session was opened."
+    assert not list(tmp_path.rglob("journal.db"))

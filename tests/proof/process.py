@@ -92,6 +92,8 @@ class Process:
     journal: WireJournal | None = None
     clerk: Clerk | None = None
     """The session's, while it trades."""
+    stops: bool = False
+    """Whether it is stopped as soon as it trades."""
     up_since: datetime | None = None
     """Since when its stream of order updates has spoken."""
 
@@ -179,6 +181,8 @@ class Process:
     @asynccontextmanager
     async def _seen(self, clerk: Clerk) -> AsyncIterator[None]:
         self.clerk = clerk
+        if self.stops:
+            self.stop.set()
         try:
             yield
         finally:

@@ -67,9 +67,7 @@ class Trader:
         """One process, from its start to its end."""
         world = self._world
         self.starts += 1
-        self.process = Process(world, self.config)
-        if stops:
-            self.process.stop.set()
+        self.process = Process(world, self.config, stops=stops)
         world.note(f"STARTS {self.config.name}", self.starts)
         end = await self.process.live()
         world.note(f"ENDS {self.config.name}", end)

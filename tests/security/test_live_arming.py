@@ -8,7 +8,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ def broker() -> Iterator[Simulator]:
 def run(
     broker: Simulator, folder: Path, *, live_config: bool, live_word: bool, allowed: str | None
 ) -> SessionOutcome:
-    """A run that is asked to stop before it has begun: it arms itself, opens and closes."""
+    """A run that is asked to stop as soon as it trades: it arms itself, opens and closes."""
     config = folder / "mine.json"
     config.write_text(
         json.dumps({"strategies": [STRATEGY]} | ({"mode": "live"} if live_config else {}))
@@ -57,9 +58,14 @@ def run(
 
     async def story() -> SessionOutcome:
         stop = asyncio.Event()
-        stop.set()
+
+        @asynccontextmanager
+        async def stops(_: object) -> AsyncIterator[None]:
+            stop.set()
+            yield
+
         options = RunOptions(config=config, live=live_word, clock_speed=1000)
-        return await run_session(options, stop=stop, environment=known)
+        return await run_session(options, stop=stop, environment=known, observers=[stops])
 
     return asyncio.run(story())
 
