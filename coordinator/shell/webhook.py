@@ -11,6 +11,7 @@ import http.client
 import json
 import logging
 import queue
+import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -26,10 +27,11 @@ from coordinator.shell.lease import LeaseHeld
 
 log = logging.getLogger("coordinator")
 TIMEOUT_S = 3.0
-"""Local seconds for each step of a POST, and for the queue when the session ends."""
+"""Local seconds for a POST, and for the queue when the session ends."""
 SPACING_S = 10.0
 """Local seconds between two notices of a kind."""
 MOST_WAITING = 100
+_STATUS_BYTES = len("HTTP/1.1 200")
 
 
 class Watched(Protocol):
@@ -169,18 +171,37 @@ class Alerts:
 def post(url: str, body: dict[str, object], *, timeout_s: float = TIMEOUT_S) -> int:
     """POST this JSON, following no redirect; returns the HTTP status.
 
+    `timeout_s` are the local seconds in which it must be connected and answered.
+
     Raises:
         OSError, http.client.HTTPException: it was not answered.
     """
+    until_s = time.monotonic() + timeout_s
     parts = urlsplit(url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
     connection = kind(parts.hostname or "", parts.port, timeout=timeout_s)
     try:
         path = f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
         connection.request("POST", path, json.dumps(body), {"Content-Type": "application/json"})
-        return connection.getresponse().status
+        return _status(connection.sock, until_s)
     finally:
         connection.close()
+
+
+def _status(answer: socket.socket, until_s: float) -> int:
+    """The HTTP status of an answer, of which no more is read."""
+    line = b""
+    while len(line) < _STATUS_BYTES:
+        # a socket's own time-out begins anew with each byte
+        answer.settimeout(max(until_s - time.monotonic(), 0.001))
+        part = answer.recv(_STATUS_BYTES - len(line))
+        if not part:
+            raise http.client.RemoteDisconnected("it closed without a status")
+        line += part
+    try:
+        return int(line[-3:])
+    except ValueError:
+        raise http.client.BadStatusLine(repr(line)) from None
 
 
 @contextmanager

@@ -9,8 +9,9 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
+from http.client import BadStatusLine, RemoteDisconnected
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
@@ -204,6 +205,35 @@ def test_a_receiver_that_hangs_holds_up_nobody_and_is_told_of_once(
         assert "SECRET" not in caplog.text
     assert alerts._thread is not None
     alerts._thread.join(20)  # so that it says nothing in another test
+
+
+@pytest.mark.parametrize(
+    ("answer", "pause_s", "said"),
+    [
+        (b"H" * 100, 0.4, TimeoutError),
+        (b"HTTP", 0.0, RemoteDisconnected),
+        (b"SSH-2.0-Open", 0.0, BadStatusLine),
+    ],
+    ids=["dribbles for minutes", "breaks off", "is not HTTP"],
+)
+def test_a_receiver_that_answers_byte_by_byte_has_no_more_time_than_another(
+    answer: bytes, pause_s: float, said: type[Exception]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def dribble() -> None:
+            connection, _ = server.accept()
+            with connection, suppress(OSError):
+                connection.recv(1 << 16)
+                for byte in answer:
+                    connection.sendall(bytes([byte]))
+                    time.sleep(pause_s)
+
+        threading.Thread(target=dribble, daemon=True).start()
+        begun_s = time.monotonic()
+        with pytest.raises(said):
+            post(f"http://127.0.0.1:{server.getsockname()[1]}/", {}, timeout_s=1.0)
+        assert time.monotonic() - begun_s < 20
 
 
 @pytest.mark.thorough
