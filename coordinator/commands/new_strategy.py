@@ -158,7 +158,7 @@ def new_strategy(name: str, folder: Path, *, together: bool = False) -> list[Pat
     `together` makes a strategy that reads several tickers at once.
 
     Raises:
-        OperatorError: the name cannot be used, or a file exists; nothing is written then.
+        OperatorError: the name or the folder cannot be used, or a file exists.
     """
     _refuse(name)
     words = {
@@ -170,14 +170,20 @@ def new_strategy(name: str, folder: Path, *, together: bool = False) -> list[Pat
         folder / f"{name}.py": (_TOGETHER if together else _STRATEGY).substitute(words),
         folder / f"test_{name}.py": (_TEST_TOGETHER if together else _TEST).substitute(words),
     }
-    for file in texts:
-        if file.exists():
-            raise OperatorError(f"{file}: exists, and is left as it is; choose another name")
-    folder.mkdir(parents=True, exist_ok=True)
-    for file, text in texts.items():
-        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-        with open(descriptor, "w", encoding="utf-8") as opened:
-            opened.write(text)
+    try:
+        for file in texts:
+            if file.exists():
+                raise OperatorError(f"{file}: exists, and is left as it is; choose another name.")
+        folder.mkdir(parents=True, exist_ok=True)
+        for file, text in texts.items():
+            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
+            with open(descriptor, "w", encoding="utf-8") as opened:
+                opened.write(text)
+    except OSError as error:
+        raise OperatorError(
+            f"{folder}: no strategy can be written there ({error.strerror}): name another folder by"
+            " --dir."
+        ) from None
     return list(texts)
 
 

@@ -98,9 +98,20 @@ def test_a_file_that_exists_is_left_as_it_is(
     said = command(["new-strategy", "my_edge"])
     assert said.code == 2
     assert said.err == (
-        f"Error: strategies/{existing}: exists, and is left as it is; choose another name\n"
+        f"Error: strategies/{existing}: exists, and is left as it is; choose another name.\n"
     )
     assert [file.read_text() for file in (tmp_path / "strategies").iterdir()] == ["mine"]
+
+
+@pytest.mark.parametrize("folder", ["notes.txt", "notes.txt/mine"])
+def test_a_folder_that_cannot_be_written_to_is_refused_with_what_to_do(
+    command: Command, tmp_path: Path, folder: str
+) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    said = command(["new-strategy", "my_edge", "--dir", folder])
+    assert (said.code, said.out) == (2, "")
+    assert said.err.startswith(f"Error: {folder}: no strategy can be written there (")
+    assert said.err.endswith("): name another folder by --dir.\n")
 
 
 @pytest.mark.parametrize(
@@ -130,13 +141,6 @@ def test_a_name_that_will_not_do_is_refused_with_a_better_one(
     assert said.err.count("\n") == 1
     assert said.err.endswith(f"such as {better}.\n")
     assert not (tmp_path / "strategies").exists()
-
-
-def test_a_folder_that_cannot_be_made_is_told(command: Command, tmp_path: Path) -> None:
-    (tmp_path / "taken").write_text("a file")
-    said = command(["new-strategy", "my_edge", "--dir", "taken/strategies"])
-    assert said.code == 1
-    assert said.err == "Error: taken/strategies: Not a directory.\n"
 
 
 def test_every_type_is_listed_with_its_parameters_defaults_ranges_and_a_sentence(
