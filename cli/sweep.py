@@ -116,6 +116,8 @@ def _print(
     )
     if len(variants) > SHOWN:
         typer.echo(f"{len(variants) - SHOWN:,} more in v_sweep; --json prints them all.")
+    if variants and (caution := test.caution(sessions)):
+        typer.echo(caution)
     if test.left_out:
         typer.echo(f"{test.left_out:,} combinations are no valid strategy and were left out.")
     typer.echo(f"Account {test.test.account} in the warehouse {place}")

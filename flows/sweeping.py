@@ -97,6 +97,7 @@ class SweepPlaying:
         best = ""
         if self._ranked:
             best = f" Best by {self._split.by}: **{self._ranked[0]['strategy']}**."
+            best += f" {caution}" if (caution := self.sweep.caution(self.sessions)) else ""
         left = self.sweep.left_out
         return (
             f"{self.sessions} of {self.sweep.test.sessions} sessions of {len(self.sweep.names):,}"

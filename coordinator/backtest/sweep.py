@@ -23,6 +23,9 @@ from coordinator.backtest.result import Failing, failing_of_many, note_faults
 from coordinator.config import CoordinatorConfig
 from coordinator.core.values import UNASSIGNED
 
+ENOUGH_SESSIONS = 20
+"""A month of trading: over less, chance decides which of many variants is best."""
+
 
 class Sweep:
     """The variants of a configuration, or part number `part` (from 0) of `parts`.
@@ -71,6 +74,16 @@ class Sweep:
     def warning(self) -> str:
         """How many variants failed, the first failure, and what to do; '' while none has failed."""
         return failing_of_many(self.failing, len(self.names))
+
+    @staticmethod
+    def caution(sessions: int) -> str:
+        """What to think of a ranking by so many sessions; '' if they are enough."""
+        if sessions >= ENOUGH_SESSIONS:
+            return ""
+        return (
+            f"Of fewer than {ENOUGH_SESSIONS} sessions the best is mostly luck: sweep more days"
+            " before you choose."
+        )
 
     def in_detail(
         self, names: Collection[str], sessions: int, stopped: Callable[[], bool] = unstopped

@@ -115,3 +115,10 @@ def test_a_plain_backtest_of_a_sweep_has_the_same_days(
     in_full = list(Backtest(options).play())
     for full, thin in zip(in_full, whole, strict=True):
         assert full.rows()["pnl_daily"] == thin.rows()["pnl_daily"]
+
+
+@pytest.mark.parametrize(("sessions", "is_said"), [(1, True), (19, True), (20, False)])
+def test_that_few_sessions_rank_luck_is_said_of_less_than_a_month(
+    sessions: int, is_said: bool
+) -> None:
+    assert bool(Sweep.caution(sessions)) is is_said

@@ -58,6 +58,7 @@ def test_all_variants_are_ranked_and_the_best_are_kept_in_detail(
     assert said.err == ""
     assert "31 variants, 2 of 2 sessions, by net-pnl; fills: spread." in said.out
     assert "11 more in v_sweep" in said.out
+    assert "Of fewer than 20 sessions the best is mostly luck: sweep more days" in said.out
     places = rows(warehouse, "SELECT strategy, days_in_detail FROM v_sweep ORDER BY place")
     assert [days for _, days in places] == [2] * 3 + [0] * 28
     ordered = rows(warehouse, "SELECT DISTINCT strategy FROM orders")

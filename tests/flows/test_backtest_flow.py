@@ -157,6 +157,7 @@ def test_a_sweep_from_the_form_is_split_ranked_and_the_best_kept_in_detail(
 
     assert (state.type, state.name) == (StateType.COMPLETED, "Completed"), state.message
     assert page.text.startswith("2 of 2 sessions of 4 variants. Best by net-pnl: **")
+    assert "Of fewer than 20 sessions the best is mostly luck: sweep more days" in page.text
     assert page.percents[-1] == 100.0
     assert [row["Details"] for row in page.table] == ["kept", "kept", "", ""]
     assert {row["Variant"] for row in page.table} == {
