@@ -5,7 +5,7 @@ from them, from open orders and from marks. Amounts are dollars, exact. A positi
 its moves, so that taking one back leaves the position as it would be without it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
@@ -123,6 +123,17 @@ def moved(held: Position, change: Decimal, price: Decimal) -> Position:
     if qty * held.qty > 0:
         return Position(held.symbol, qty, held.cost + held.cost * change / held.qty)
     return Position(held.symbol, qty, qty * price)
+
+
+@exact
+def since(held: Position, fills: Sequence[Execution], price: Decimal) -> Position:
+    """The position as its day sees it: what it was before `fills` cost `price` a unit."""
+    moves = [_move(fill) for fill in fills]
+    before = held.qty - sum((move.change for move in moves), ZERO)
+    today = Position(held.symbol, before, before * price)
+    for move in moves:
+        today = _after(today, move)
+    return today
 
 
 @dataclass(frozen=True, slots=True)

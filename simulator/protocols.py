@@ -4,6 +4,7 @@ Rule: a frame in, messages out. `MarketProtocol` is one connection of a market-d
 `OrderProtocol` one of `trade_updates`; connection limits are asked of a `Slots` they share.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,9 @@ from simulator.wire import (
     success,
 )
 
+log = logging.getLogger("simulator")
+
+_NEVER_SENT = ("trades", "quotes", "orderbooks", "lulds")
 _NOT_ASKED_FOR = ("corrections", "cancelErrors")  # they come with trades
 _OLD_FORM = (
     "this authentication format is being deprecated. Please use the format: "
@@ -179,6 +183,9 @@ class MarketProtocol:
         if adding and self._exceeds(after):
             return Reply([error(405)])
         self.subscribed = after
+        silent = [name for name in _NEVER_SENT if adding and asked.get(name)]
+        if silent:
+            log.warning("a client subscribed to %s: nothing is ever sent there", ", ".join(silent))
         return Reply([subscription(after, self.endpoint.channels)])
 
     def _is_symbol_list(self, value: Any) -> bool:

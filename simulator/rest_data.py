@@ -27,7 +27,7 @@ from simulator.values import MINUTE, Bar
 from simulator.wire import bar_row, rfc3339
 
 _DEFAULT_LIMIT, _MOST = 1000, 10_000
-_FEEDS = ("iex", "sip", "delayed_sip", "boats", "overnight", "otc")
+_FEEDS, _FEEDS_NOT_SERVED = ("iex", "sip"), ("delayed_sip", "boats", "overnight", "otc")
 _ADJUSTMENTS = ("raw", "split", "dividend", "spin-off", "all")
 _STEP = timedelta(microseconds=1)
 
@@ -177,9 +177,14 @@ def _check_feed(request: Request, exchange: Exchange) -> None:
     if "/crypto/" in request.url.path:
         return
     with _as_bad_request():
-        feed = choice(request.query_params, "feed", _FEEDS, "sip")
+        feed = choice(request.query_params, "feed", (*_FEEDS, *_FEEDS_NOT_SERVED), "sip")
         for word in words(request.query_params, "adjustment"):
             choice({"adjustment": word}, "adjustment", _ADJUSTMENTS, "raw")
+    if feed in _FEEDS_NOT_SERVED:
+        raise _bad(f"feed {feed} is not served by this simulator; use {' or '.join(_FEEDS)}")
+    currency = request.query_params.get("currency") or "USD"
+    if currency.upper() != "USD":
+        raise _bad(f"currency {currency} is not served by this simulator; its prices are in USD")
     if f"/v2/{feed}" in exchange.options.refused:
         raise Rejection(403, 40310000, "subscription does not permit querying recent SIP data")
 

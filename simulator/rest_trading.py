@@ -8,7 +8,7 @@ import asyncio
 import uuid
 from datetime import date
 from decimal import Decimal
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from typing import Any
 
 from starlette.requests import Request
@@ -22,6 +22,7 @@ from simulator.errors import malformed, not_found
 from simulator.exchange import Exchange
 from simulator.feed import last_bar, midnight
 from simulator.history import portfolio_history
+from simulator.ledger import since
 from simulator.market import Market
 from simulator.shapes import (
     account_json,
@@ -152,10 +153,14 @@ def held_position(exchange: Exchange, name: str) -> Position:
 
 def position_shape(exchange: Exchange, market: Market, position: Position) -> dict[str, Any]:
     """A position's JSON, marked with the last close and that of the day before."""
-    mark = exchange.venue.account.mark(position, market)
-    bar = last_bar(exchange.feed, position.symbol, midnight(market.now.date()))
+    venue, dawn = exchange.venue, midnight(market.now.date())
+    mark = venue.account.mark(position, market)
+    bar = last_bar(exchange.feed, position.symbol, dawn)
     before: Decimal = mark if bar is None else bar.close
-    return position_json(position, exchange.venue.account.available(position.symbol), mark, before)
+    newest = takewhile(lambda fill: fill.at >= dawn, reversed(venue.executions))
+    fills = [fill for fill in newest if fill.symbol == position.symbol][::-1]
+    today = since(position, fills, before)
+    return position_json(position, today, venue.account.available(position.symbol), mark, before)
 
 
 async def get_activities(request: Request) -> Response:

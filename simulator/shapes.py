@@ -150,11 +150,15 @@ def activity_json(fill: Execution) -> Json:
 
 
 @exact
-def position_json(position: Position, available: Decimal, mark: Decimal, before: Decimal) -> Json:
-    """A position. mark: the last close. before: the close of the day before."""
+def position_json(
+    position: Position, today: Position, available: Decimal, mark: Decimal, before: Decimal
+) -> Json:
+    """A position. mark: the last close. before: the close of the day before.
+
+    today: the position with the cost that today's gain is counted from.
+    """
     value = position.qty * mark
-    gain = value - position.cost
-    today = position.qty * (mark - before)
+    gain, gain_today = value - position.cost, value - today.cost
     crypto = is_crypto(position.symbol)
     asset = find_asset(position.symbol)
     cost = abs(position.cost)
@@ -172,8 +176,8 @@ def position_json(position: Position, available: Decimal, mark: Decimal, before:
         "cost_basis": plain(half_even(position.cost, Decimal("1e-18"))),
         "unrealized_pl": plain(half_even(gain, Decimal("1e-18"))),
         "unrealized_plpc": _fraction(gain, cost),
-        "unrealized_intraday_pl": plain(today),
-        "unrealized_intraday_plpc": _fraction(today, abs(position.qty * before)),
+        "unrealized_intraday_pl": plain(half_even(gain_today, Decimal("1e-18"))),
+        "unrealized_intraday_plpc": _fraction(gain_today, abs(today.cost)),
         "current_price": plain(mark),
         "lastday_price": plain(before),
         "change_today": _fraction(mark - before, before),

@@ -10,7 +10,9 @@ from typing import Any
 
 import msgpack
 import pytest
+from alpaca.common.enums import SupportedCurrencies
 from alpaca.common.exceptions import APIError
+from alpaca.data.enums import DataFeed
 from alpaca.data.models import Bar
 from alpaca.data.requests import (
     CryptoBarsRequest,
@@ -208,6 +210,63 @@ def test_the_trading_client_places_lists_cancels_and_closes(simulate: Start) -> 
     assert simulator.snapshot().positions == {}
     history = client.get_portfolio_history(GetPortfolioHistoryRequest(period="1D"))
     assert history.equity[0] == 100000
+
+
+def test_a_positions_gain_of_today_counts_from_what_it_cost_today_or_from_yesterdays_close(
+    simulate: Start,
+) -> None:
+    simulator = simulate(**FAST, fill_model="close")
+    client, clock = trading(simulator), simulator.exchange.clock
+    client.submit_order(buy("SPY", 2))
+    client.submit_order(buy("BTC/USD", 0.1))
+
+    def gains(moment: datetime, symbol: str) -> list[Decimal]:
+        """Mark, today's gain and what today's percentage is of."""
+        clock.stand(moment)
+        held = client.get_open_position(symbol)
+        marks = held.current_price, held.unrealized_intraday_pl, held.unrealized_intraday_plpc
+        mark, gain, part = (Decimal(str(each)) for each in marks)
+        return [mark, gain, gain / part]
+
+    first = Decimal(client.get_open_position("SPY").avg_entry_price)
+    mark, gain, base = gains(NOON + timedelta(minutes=30), "SPY")
+    assert gain == 2 * (mark - first) != 0
+    assert round(base) == round(2 * first)
+    held = client.get_open_position("BTCUSD")
+    assert held.unrealized_intraday_pl == held.unrealized_pl
+
+    client.submit_order(buy("SPY", 1))  # two cost the first price, one this
+    _, gain, _ = gains(NOON + timedelta(minutes=60), "SPY")
+    assert gain == Decimal(str(client.get_open_position("SPY").unrealized_pl))
+
+    overnight, gain, _ = gains(NOON + timedelta(days=1), "SPY")
+    before = Decimal(str(client.get_open_position("SPY").lastday_price))
+    assert gain == 3 * (overnight - before)
+    client.submit_order(buy("SPY", 1))
+    mark, gain, base = gains(NOON + timedelta(days=1, minutes=30), "SPY")
+    assert gain == 3 * (mark - before) + (mark - overnight)
+    assert round(base) == round(3 * before + overnight)
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"currency": SupportedCurrencies.EUR}, "currency EUR is not served by this simulator"),
+        ({"feed": DataFeed.OTC}, "feed otc is not served by this simulator; use iex or sip"),
+    ],
+)
+def test_prices_of_another_currency_or_feed_are_refused_and_not_made_up(
+    simulate: Start, more: dict[str, Any], message: str
+) -> None:
+    client = stock_history(simulate(**FAST))
+    minutes = {"symbol_or_symbols": "SPY", "timeframe": TimeFrame.Minute, "start": NOON}
+    with pytest.raises(APIError, match=message):
+        client.get_stock_bars(StockBarsRequest(**minutes, **more))
+    with pytest.raises(APIError, match=message):
+        client.get_stock_latest_bar(StockLatestBarRequest(symbol_or_symbols="SPY", **more))
+    usd = {"currency": SupportedCurrencies.USD, "feed": DataFeed.IEX}
+    latest = StockLatestBarRequest(symbol_or_symbols="SPY", **usd)
+    assert client.get_stock_latest_bar(latest)["SPY"].close
 
 
 def test_cash_is_exact_to_the_last_digit_on_the_wire(simulate: Start) -> None:

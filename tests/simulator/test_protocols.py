@@ -157,6 +157,27 @@ def test_acknowledgements_list_the_full_set() -> None:
     assert (answer[0]["bars"], answer[0]["corrections"]) == (["QQQ"], [])
 
 
+@pytest.mark.parametrize(
+    ("endpoint", "asked", "silent"),
+    [
+        (IEX, {"trades": ["SPY"], "bars": ["SPY"], "quotes": ["*"]}, "trades, quotes"),
+        (CRYPTO, {"orderbooks": ["BTC/USD"]}, "orderbooks"),
+        (IEX, {"bars": ["SPY"], "updatedBars": ["SPY"], "statuses": ["*"], "quotes": []}, None),
+    ],
+)
+def test_channels_on_which_nothing_is_ever_sent_are_named_in_the_log(
+    caplog: pytest.LogCaptureFixture, endpoint: Any, asked: dict[str, Any], silent: str | None
+) -> None:
+    connection = talk(endpoint)
+    say(connection, AUTH)
+    say(connection, {"action": "subscribe", **asked})
+    say(connection, {"action": "unsubscribe", **asked})
+    told = (
+        [] if silent is None else [f"a client subscribed to {silent}: nothing is ever sent there"]
+    )
+    assert [record.getMessage() for record in caplog.records] == told
+
+
 def test_a_star_means_the_feeds_symbols_of_that_class() -> None:
     connection = talk(CRYPTO)
     say(connection, AUTH)
