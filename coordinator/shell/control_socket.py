@@ -20,6 +20,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from coordinator.core.explanation import without_values
+from coordinator.core.lane import StrategySpec
 from coordinator.core.messages import Act
 from coordinator.core.reload import Removal
 from coordinator.settings import Settings
@@ -228,6 +229,27 @@ class _Server:
 
 
 async def _explain(clerk: Clerk, request: Request) -> Reply:
+    found = _asked_for(clerk, request)
+    if isinstance(found, Reply):
+        return found
+    explained = clerk.explain(request.strategy, request.ticker)
+    if isinstance(found.rule, IsolatedRule):
+        await found.rule.wait_for_explanations()
+        found = _asked_for(clerk, request)  # a reload may have taken it out meanwhile
+        if isinstance(found, Reply):
+            return found
+        explained = clerk.explain(request.strategy, request.ticker)
+    if not explained:
+        said = f"{request.strategy} cannot be explained now: see the session's log."
+        return Reply(done=False, said=said)
+    silent = without_values(explained)
+    more = f" It did not say what it saw: {'; '.join(silent)}." if silent else ""
+    said = f"{request.strategy} as it stands.{more}"
+    return Reply(done=True, said=said, explained=explained)
+
+
+def _asked_for(clerk: Clerk, request: Request) -> StrategySpec | Reply:
+    """The strategy to be explained, or the answer that it, or its ticker, is not traded here."""
     found = {spec.name: spec for spec in clerk.specs}
     if request.strategy not in found:
         known = ", ".join(sorted(found))
@@ -238,19 +260,7 @@ async def _explain(clerk: Clerk, request: Request) -> Reply:
         theirs = ", ".join(spec.tickers)
         said = f"{request.strategy} does not trade {request.ticker}; it trades {theirs}."
         return Reply(done=False, said=said)
-    explained = clerk.explain(request.strategy, request.ticker)
-    if isinstance(spec.rule, IsolatedRule):
-        await spec.rule.wait_for_explanations()
-        if request.strategy not in {spec.name for spec in clerk.specs}:
-            return Reply(done=False, said=f"{request.strategy} does not trade here any more.")
-        explained = clerk.explain(request.strategy, request.ticker)
-    if not explained:
-        said = f"{request.strategy} cannot be explained now: see the session's log."
-        return Reply(done=False, said=said)
-    silent = without_values(explained)
-    more = f" It did not say what it saw: {'; '.join(silent)}." if silent else ""
-    said = f"{request.strategy} as it stands.{more}"
-    return Reply(done=True, said=said, explained=explained)
+    return spec
 
 
 def _is_this_user(client: socket.socket) -> bool:

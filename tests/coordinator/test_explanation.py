@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -22,6 +23,7 @@ from coordinator.core.messages import Act, OperatorAsked
 from coordinator.core.values import MINUTE, Denial
 from coordinator.shell.control_client import ask
 from coordinator.shell.control_protocol import Reply, Request
+from coordinator.shell.isolated_rule import IsolatedRule
 from coordinator.strategies import (
     AdaptiveStrategy,
     BollingerStrategy,
@@ -375,6 +377,36 @@ def test_what_is_not_traded_is_not_explained_and_what_is_is_named(
 ) -> None:
     async def story(door: Door) -> None:
         request = Request(do="explain", by=BY, strategy=strategy, ticker=ticker)
+        reply = await asyncio.to_thread(ask, door.address, request)
+        assert reply == Reply(done=False, said=said)
+
+    at_the_door(short_path, story)
+
+
+@pytest.mark.parametrize(
+    ("left", "said"),
+    [
+        (("SPY",), "A does not trade QQQ; it trades SPY."),
+        ((), "no strategy 'A' trades here; there are: ."),
+    ],
+)
+def test_what_a_reload_takes_out_while_it_explains_itself_is_not_explained(
+    short_path: Path, left: tuple[str, ...], said: str
+) -> None:
+    class Slow(IsolatedRule):
+        """A user's rule that is still at its answer when a reload takes its ticker, or itself."""
+
+        def __init__(self, door: Door) -> None:
+            self._engine = door.desk.live.engine
+
+        async def wait_for_explanations(self) -> None:
+            [spec] = self._engine.specs
+            self._engine.specs = (replace(spec, tickers=left),) if left else ()
+
+    async def story(door: Door) -> None:
+        engine = door.desk.live.engine
+        engine.specs = tuple(replace(spec, rule=Slow(door)) for spec in engine.specs)
+        request = Request(do="explain", by=BY, strategy="A", ticker="QQQ")
         reply = await asyncio.to_thread(ask, door.address, request)
         assert reply == Reply(done=False, said=said)
 
