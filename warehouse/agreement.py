@@ -147,7 +147,7 @@ def ask_beforehand(
 
 def _newest(store: Store, names: Iterable[str]) -> list[list[Row]]:
     """The sessions to judge, by account, oldest first."""
-    sessions = _rows(store, _SESSIONS, [list(names)])
+    sessions = store.rows(_SESSIONS, [list(names)])
     found = []
     for account, mode in dict.fromkeys((s["account"], s["mode"]) for s in sessions):
         mine = [s for s in sessions if (s["account"], s["mode"]) == (account, mode)]
@@ -190,9 +190,7 @@ def _against_journal(store: Store, source: SessionSource) -> list[_Difference]:
     rows = source.rows()
     found = []
     for table, (key, column, sql) in _STORED.items():
-        stored = {
-            (r[key], r["strategy"]): r[column] for r in _rows(store, sql, [source.session_id])
-        }
+        stored = {(r[key], r["strategy"]): r[column] for r in store.rows(sql, [source.session_id])}
         journal = {(r[key], r["strategy"]): r for r in plain(rows[table])}
         for name in dict.fromkeys([*journal, *stored]):
             ours = journal[name][column] if name in journal else None
@@ -222,17 +220,17 @@ def _against_broker(
     sessions: Sequence[str],
     elsewhere: Elsewhere,
 ) -> list[_Difference]:
-    orders = {row["id"]: row for row in _rows(store, _ORDERS, key)}
+    orders = {row["id"]: row for row in store.rows(_ORDERS, key)}
     here = {name: order for name, order in orders.items() if not elsewhere.may_move(order)}
     found = _differing_orders(here, side["fills"])
     if ended:  # else an unknown order may be of a session that was not loaded completely
-        known = {row["id"] for row in _rows(store, _KNOWN, key)} | elsewhere.orders
-        booked = {row["execution_id"]: row for row in _rows(store, _UNOWNED, key)}
+        known = {row["id"] for row in store.rows(_KNOWN, key)} | elsewhere.orders
+        booked = {row["execution_id"]: row for row in store.rows(_UNOWNED, key)}
         booked |= elsewhere.unowned_since(key[2])
         listed = [fill for fill in side["fills"] if fill["order_id"] not in known]
         ours, theirs = (_sums(filter(elsewhere.is_outside, f)) for f in (booked.values(), listed))
         found += _differing_unowned(theirs, ours, sessions[-1])
-    fees = {row["id"]: row for row in _rows(store, _FEES, key)}
+    fees = {row["id"]: row for row in store.rows(_FEES, key)}
     judged = [fee for fee in side["fees"] if not elsewhere.may_book(fee, fees)]
     return found + _differing_fees(fees, judged, sessions[-1])
 
@@ -337,12 +335,6 @@ def _write(
             seen = first.get((d.session_id, d.kind, d.note), at)
             values = [d.session_id, seen, d.kind, d.symbol, d.strategy, d.ours, d.brokers, d.note]
             connection.execute("INSERT INTO discrepancies VALUES (?, ?, ?, ?, ?, ?, ?, ?)", values)
-
-
-def _rows(store: Store, sql: str, parameters: Sequence[object]) -> list[Row]:
-    cursor = store.connection.execute(sql, list(parameters))
-    names = [column[0] for column in cursor.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def _count(number: int) -> str:

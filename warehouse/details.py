@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Mapping
-from typing import Any
 
 from warehouse.frames import Rows
 from warehouse.load import LoadResult, SessionRows, load_session
@@ -56,18 +55,16 @@ class _InDetail:
 
     def rows(self) -> SessionRows:
         """The stored rows and the details together."""
-        stored = {name: self._stored(sql) for name, sql in _STORED.items()}
+        read, mine = self._store.rows, [self.session_id]
+        stored = {name: read(sql, mine) for name, sql in _STORED.items()}
         names = sorted(self._names)
-        stored |= {name: self._stored(sql, names) for name, sql in _OF_OTHERS.items()}
-        for row in stored["variants"]:
-            row["details"] = "kept" if row["strategy"] in self._names else row["details"]
+        stored |= {name: read(sql, [*mine, names]) for name, sql in _OF_OTHERS.items()}
+        stored["variants"] = [
+            {**row, "details": "kept"} if row["strategy"] in self._names else row
+            for row in stored["variants"]
+        ]
         added = {name: [*stored.get(name, []), *rows] for name, rows in self._details.items()}
         return {**stored, **added}
-
-    def _stored(self, sql: str, *more: object) -> list[dict[str, Any]]:
-        cursor = self._store.connection.execute(sql, [self.session_id, *more])
-        names = [column[0] for column in cursor.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def add_details(

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from html import escape
 from typing import Any, TypeAlias
 
-from warehouse.calendar import Gains, calendar, strategy_grid
+from warehouse.calendar import calendar, strategy_grid
 from warehouse.chart import TOGETHER, Line, Mark, line_chart
 from warehouse.page import cents, folded, legend
 from warehouse.queries import ask
@@ -183,7 +183,7 @@ def calendar_sections(store: Store, account: str, mode: str, start: date, end: d
     names = sorted(gains, key=lambda name: -abs(sum(gains[name].values())))
     return (
         "<h2>Net P&amp;L by day, all strategies, dollars</h2>"
-        + calendar(_days(total))
+        + calendar(total)
         + "<h2>Net P&amp;L by strategy and day, dollars</h2>"
         + folded(strategy_grid(gains, names), len(names))
     )
@@ -202,7 +202,3 @@ def _price_chart(store: Store, sessions: list[str], symbol: str) -> str:
 
 def _percent(lines: Sequence[Line]) -> list[Line]:
     return [Line(line.name, [(at, 100 * value) for at, value in line.points]) for line in lines]
-
-
-def _days(total: dict[date, float]) -> Gains:
-    return dict(sorted(total.items()))

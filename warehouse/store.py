@@ -13,11 +13,11 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import duckdb
 
@@ -128,6 +128,12 @@ class Store:
             connection.close()
             raise
         return cls(connection, name)
+
+    def rows(self, sql: str, parameters: Sequence[object]) -> list[Mapping[str, Any]]:
+        """The answer to one of our own queries, a mapping for each row."""
+        cursor = self.connection.execute(sql, list(parameters))
+        names = [column[0] for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     def close(self) -> None:
         """Closes the file, so that other processes can open it."""

@@ -123,8 +123,7 @@ def agree(settling: Settling, assets: Mapping[str, Asset], now: datetime) -> lis
         settling.keep(earlier, new)
         for finding in found:
             log.error("⚠ %s (%s)", finding.note, finding.discrepancy_id)
-    in_line = (c.client_order_id for c in desk.blotter.out.commands if isinstance(c, m.SubmitOrder))
-    return list(dict.fromkeys([*unsent, *in_line]))
+    return list(dict.fromkeys([*unsent, *_released(desk)]))
 
 
 def agree_at_the_end(
@@ -216,12 +215,21 @@ def ask_about_orders(
 ) -> Evidence:
     """The broker's reports on each order that an earlier process left open, by client order id."""
     sent = _sent(books)
-    old = {o.client_order_id for o in sent if now - o.decided_at >= MINUTE}
-    return gather(sent, broker, sleep, patient=old)
+    return gather(sent, broker, sleep, patient=_old(sent, now))
 
 
 def _sent(books: Books) -> list[Order]:
     return [o for o in books.orders.open() if o.status is not OrderStatus.WAITING]
+
+
+def _old(orders: Iterable[Order], now: datetime) -> set[str]:
+    """The ids of those that were decided too long ago to be sent again."""
+    return {o.client_order_id for o in orders if now - o.decided_at >= MINUTE}
+
+
+def _released(desk: OrderDesk) -> list[str]:
+    """The ids of the orders whose turn has come."""
+    return [c.client_order_id for c in desk.blotter.out.commands if isinstance(c, m.SubmitOrder)]
 
 
 @exactly
@@ -245,7 +253,7 @@ def settle_orders(
         order.cancel_reason = None
     desk.drop_waiting(now, older_than=MINUTE)
     sent = _sent(books)
-    old = {o.client_order_id for o in sent if now - o.decided_at >= MINUTE}
+    old = _old(sent, now)
     for order in sent:
         for update in known.get(order.client_order_id, ()):
             reports.on_update(update)
@@ -254,8 +262,7 @@ def settle_orders(
         if order_id in old:
             desk.give_up(order_id, now)
     unsent = [order_id for order_id in unknown if order_id not in old]
-    in_line = [c.client_order_id for c in desk.blotter.out.commands if isinstance(c, m.SubmitOrder)]
-    return desk.blotter.out.records, list(dict.fromkeys([*unsent, *in_line]))
+    return desk.blotter.out.records, list(dict.fromkeys([*unsent, *_released(desk)]))
 
 
 def refuse_differences(found: Iterable[r.DiscrepancyFound]) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
-import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -242,10 +241,11 @@ class Reloading:
         Raises:
             OperatorError: one fails at a bar, or bars come faster than it answers.
         """
-        began_s = time.monotonic()
+        began_s = self._ports.monotonic()
         for rehearsal in range(MOST_REHEARSALS):
             await self._rehearse(proposal, ready)
-            took_s, began_s = time.monotonic() - began_s, time.monotonic()
+            now_s = self._ports.monotonic()
+            took_s, began_s = now_s - began_s, now_s
             path, session_id = self._started.journal.path, self._started.session_id
             newer = partial(bars_seen, path, session_id, after=ready.until)
             until, bars = await self._ports.workers.run(newer)
