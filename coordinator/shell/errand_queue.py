@@ -112,7 +112,7 @@ class ErrandQueue:
         idle = self._under_way is None
         if idle and first is not None and self._admitted_s[first.urgency] <= now_s:
             self._under_way = self._waiting[first.urgency].popleft()
-            self._worker.submit(lambda: _attempt(first), self._ended, _lost)
+            self._worker.submit(first.work, self._done, self._failed)
 
     def _drop_late(self, now_s: float) -> None:
         late = [errand for errand in self._queued() if errand.deadline_s <= now_s]
@@ -153,14 +153,28 @@ class ErrandQueue:
     def _cancellations(self, order_id: str) -> list[Errand]:
         return [e for e in self._queued() if e.cancels and e.order_id == order_id]
 
-    def _ended(self, result: list[m.Message] | NotYet) -> None:
-        errand, self._under_way = self._under_way, None
-        assert errand is not None, "only what is under way can end"
-        if isinstance(result, NotYet):
-            self._admitted_s[errand.urgency] = self._monotonic() + result.wait_s
+    def _done(self, messages: Iterable[m.Message]) -> None:
+        self._ended().deliver(messages)
+        self._begin_next()
+
+    def _failed(self, error: BaseException) -> None:
+        errand = self._ended()
+        if isinstance(error, NotYet):
+            self._admitted_s[errand.urgency] = self._monotonic() + error.wait_s
             self._put_back(errand)
         else:
-            errand.deliver(result)
+            bug = None if isinstance(error, BrokerError) else error
+            text = "the broker could not be asked about %s: %s"
+            log.warning(text, errand.order_id, error, exc_info=bug)
+            errand.deliver(())
+        self._begin_next()
+
+    def _ended(self) -> Errand:
+        errand, self._under_way = self._under_way, None
+        assert errand is not None, "only what is under way can end"
+        return errand
+
+    def _begin_next(self) -> None:
         self.go_on()
         if self.due_s is not None:
             self._wake()
@@ -175,19 +189,3 @@ class ErrandQueue:
         for cancel in cancels:
             self._waiting[cancel.urgency].remove(cancel)
         errand.deliver(errand.unsent())
-
-
-def _attempt(errand: Errand) -> list[m.Message] | NotYet:
-    try:
-        return errand.work()
-    except NotYet as wait:
-        return wait
-    except Exception as error:
-        bug = None if isinstance(error, BrokerError) else error
-        text = "the broker could not be asked about %s: %s"
-        log.warning(text, errand.order_id, error, exc_info=bug)
-        return []
-
-
-def _lost(error: BaseException) -> None:
-    log.error("a worker ended: %s", error)

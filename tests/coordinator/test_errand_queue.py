@@ -29,7 +29,7 @@ class ByHand:
 
     def __init__(self) -> None:
         self.stopped = False
-        self._piece: tuple[Work, Callable[[Any], None]] | None = None
+        self._piece: tuple[Work, Callable[[Any], None], Callable[[Any], None]] | None = None
 
     def submit(
         self,
@@ -40,7 +40,7 @@ class ByHand:
         """Keep the piece; the line must not hand in another meanwhile."""
         assert self._piece is None
         assert not self.stopped
-        self._piece = work, deliver
+        self._piece = work, deliver, failed
 
     async def stop(self) -> None:
         """Do what is under way."""
@@ -51,8 +51,13 @@ class ByHand:
         """Do the piece that was handed in, if there is one."""
         if self._piece is None:
             return False
-        (work, deliver), self._piece = self._piece, None
-        deliver(work())
+        (work, deliver, failed), self._piece = self._piece, None
+        try:
+            result = work()
+        except Exception as error:
+            failed(error)
+        else:
+            deliver(result)
         return True
 
 
