@@ -41,13 +41,13 @@ def end_of_day(
         for error in found.kept_out:
             raise error
         raise OperatorError(f"No journal under {home} holds a session '{session}'." + _known(home))
-    incomplete, place, deadline_s = 0, warehouse_path(), LOCK_DEADLINE_S
+    incomplete, place = 0, warehouse_path()
     if sources or Path(place).exists():  # opening an older warehouse migrates it
-        incomplete = load_all(place, sources, deadline_s=deadline_s)
+        incomplete = load_all(place, sources, deadline_s=LOCK_DEADLINE_S)
     if json:
         print_json(
             {
-                "warehouse": str(warehouse_path()),
+                "warehouse": str(place),
                 "sessions": [source.session_id for source in sources],
                 "incomplete": incomplete,
                 "still_traded": sorted(running),
@@ -55,7 +55,7 @@ def end_of_day(
             }
         )
     else:
-        _print(home, len(sources), running, all_readable=not found.kept_out)
+        _print(home, place, len(sources), running, all_readable=not found.kept_out)
     for error in found.kept_out:
         complain(f"Not loaded: {error}")
     if incomplete:
@@ -64,13 +64,13 @@ def end_of_day(
         raise typer.Exit(ANYTHING_ELSE)
 
 
-def _print(home: Path, count: int, running: Collection[str], *, all_readable: bool) -> None:
-    from coordinator.bootstrap import warehouse_path
-
+def _print(
+    home: Path, place: Path | str, count: int, running: Collection[str], *, all_readable: bool
+) -> None:
     if running:
         typer.echo(f"Still traded, and loaded after its end: {', '.join(sorted(running))}.")
     if count:
-        typer.echo(f"{_sessions(count)} of the journal in {warehouse_path()}.")
+        typer.echo(f"{_sessions(count)} of the journal in {place}.")
     elif all_readable:
         ended = " that has ended" if running else ""
         typer.echo(f"Nothing to load: no journal under {home} holds a session{ended}.")

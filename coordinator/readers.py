@@ -10,14 +10,16 @@ from pathlib import Path
 
 from coordinator.core import records as r
 from coordinator.core.order_rows import Row
+from coordinator.core.restatement import Late
 from coordinator.core.statement import Rows
 from coordinator.core.values import SHADOW_MARK, UNASSIGNED
 from coordinator.errors import JournalDamaged, MultiTraderError, StorageError
-from coordinator.restating import Late, by_session, read_late, restated_rows
+from coordinator.restating import by_session, restated_rows
 from coordinator.shell.folders import JOURNAL
 from coordinator.shell.journal_proof import prove
 from coordinator.shell.journal_reading import read_kinds, read_sessions, taken_over
 from coordinator.shell.journal_rows import Entry
+from coordinator.shell.late import read_late
 from coordinator.shell.lease import runs_as
 from coordinator.shell.shadows import shadow_journals, shadowed
 

@@ -12,9 +12,7 @@ from coordinator.core.restatement import Change, Late, Term, realized_by, restat
 from coordinator.core.statement import Rows, replayed
 from coordinator.core.values import ZERO
 from coordinator.shell.journal_reading import read_session
-from coordinator.shell.late import read_intents, read_late, read_terms, unknown_orders
-
-__all__ = ["Late", "by_session", "read_late", "restated_rows"]
+from coordinator.shell.late import read_intents, read_terms, unknown_orders
 
 
 def by_session(late: Iterable[Late]) -> dict[str, list[Late]]:

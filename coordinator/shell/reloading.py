@@ -155,7 +155,10 @@ class Reloading:
 
     async def _end(self, proposal: Proposal, claim: Claim | None, *, kept: bool) -> str:
         """Keep what joined, or give it back; says so if a stream could not be changed, else ''."""
-        self._settle(claim, kept=kept)
+        if claim is not None:
+            (claim.keep if kept else claim.give_back)()
+        if not kept:
+            self._live.intake.join(())
         joining = proposal.joining
         settle = partial(joining.keep, self.setup.all_specs) if kept else joining.give_back
         await self._ports.workers.run(settle)
@@ -172,12 +175,6 @@ class Reloading:
             return None
         claim = partial(self._source.claim, self._started.account, names)
         return await self._ports.workers.run(claim)
-
-    def _settle(self, claim: Claim | None, *, kept: bool) -> None:
-        if claim is not None:
-            claim.keep() if kept else claim.give_back()
-        if not kept:
-            self._live.intake.join(())
 
     async def _subscribe(self, tickers: Collection[str], setup: Setup) -> None:
         """Have the streams bring these tickers.

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from datetime import datetime
 from decimal import Decimal
@@ -16,7 +16,7 @@ from coordinator.core import records as r
 from coordinator.core.lane import tickers_of
 from coordinator.core.live_view import strategy_views
 from coordinator.core.opening import SessionName, open_session
-from coordinator.core.session import SessionPlan
+from coordinator.core.session import Hours, SessionPlan
 from coordinator.core.values import Bar, of_market
 from coordinator.errors import BrokerError, SafetyRefusal
 from coordinator.shell import startup
@@ -30,7 +30,7 @@ from coordinator.shell.narrator import Narrator, tell_reconfigured
 from coordinator.shell.ports import Ports, Stream
 from coordinator.shell.reloading import Reloading
 from coordinator.shell.run import Run, RunResult, Started
-from coordinator.shell.shadows import Beginning
+from coordinator.shell.shadows import NO_SHADOWS, Beginning, Shadows
 from coordinator.shell.streams import StreamWatch, quiet_sdk
 from coordinator.shell.symbol_limit import explain_refusal
 from coordinator.shell.watchdog import Watchdog
@@ -177,7 +177,7 @@ def _start(run: Run, ports: Ports, resources: ExitStack, stop: asyncio.Event) ->
         return None
     names = [spec.name for spec in run.setup.specs]
     settling, seen = open_books(run, ports, broker, account, resources, names)
-    books, journal = settling.books, settling.journal
+    books = settling.books
     unsent = agree(settling, assets, now)
     name = run.session_name(account, plan)
     is_new = _open(settling, run, plan, name, now)
@@ -194,25 +194,37 @@ def _start(run: Run, ports: Ports, resources: ExitStack, stop: asyncio.Event) ->
         session_id=name.session_id,
         plan=plan,
         engine=engine,
-        journal=journal,
+        journal=settling.journal,
         now=now,
         clock=clock,
         unsent=unsent,
     )
-    if run.shadowing is not None:
-        beginning = Beginning(
-            account=account,
-            session_id=name.session_id,
-            plan=plan,
-            hours=sessions,
-            journal=journal.path,
-            history=history,
-            so_far=so_far,
-            now=now,
-        )
-        started.shadows = run.shadowing(run, beginning)
-        resources.callback(started.shadows.close)
+    started.shadows = _shadows(run, started, sessions, history, so_far)
+    resources.callback(started.shadows.close)
     return started
+
+
+def _shadows(
+    run: Run,
+    started: Started,
+    hours: Sequence[Hours],
+    history: Mapping[str, Sequence[Bar]],
+    so_far: Sequence[Bar],
+) -> Shadows:
+    """The shadow strategies beside a session that has started."""
+    if run.shadowing is None:
+        return NO_SHADOWS
+    beginning = Beginning(
+        account=started.account,
+        session_id=started.session_id,
+        plan=started.plan,
+        hours=hours,
+        journal=started.journal.path,
+        history=history,
+        so_far=so_far,
+        now=started.now,
+    )
+    return run.shadowing(run, beginning)
 
 
 def open_books(
