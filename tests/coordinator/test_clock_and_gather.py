@@ -98,6 +98,14 @@ def test_a_bar_of_the_next_minute_completes_the_one_before() -> None:
     assert names(gather.add([bar("QQQ", 1, "1")], 70)) == [["SPY", "QQQ"]]
 
 
+def test_a_frame_with_bars_of_two_minutes_completes_the_first_and_begins_the_second() -> None:
+    gather = gatherer("SPY", "QQQ")
+    frame = [bar("SPY", 0, "1"), bar("QQQ", 0, "1"), bar("QQQ", 1, "2"), bar("QQQ", 1, "3")]
+    assert names(gather.add(frame, 70)) == [["SPY", "QQQ"]]
+    (one,) = gather.flush()
+    assert (one.symbol, one.close) == ("QQQ", 3)
+
+
 def test_with_one_ticker_each_bar_is_a_minute_of_its_own() -> None:
     gather = gatherer("SPY")
     found = [names(gather.add([bar("SPY", minute, "1")], minute)) for minute in range(3)]
