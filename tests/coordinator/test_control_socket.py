@@ -146,6 +146,24 @@ def test_whoever_waits_when_the_session_ends_is_told(short_path: Path) -> None:
         assert "has ended" in Reply.model_validate_json(waiting.recv(4096)).said
 
 
+def test_a_session_that_does_not_get_to_a_request_says_so_and_may_still_do_it(
+    short_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(control_socket, "ANSWER_S", 0.1)
+
+    async def story(door: Door) -> None:
+        inbox = door.desk.live._inbox
+        with monkeypatch.context() as busy:
+            busy.setattr(inbox, "wake", lambda: None)  # the loop sleeps over what is put in
+            reply = await door.ask("pause", "A")
+            assert not reply.done
+            assert reply.said.startswith("Not answered within")
+        inbox.wake()
+        await until(lambda: any(isinstance(one, r.Paused) for one in kept(door.account)))
+
+    at_the_door(short_path, story)
+
+
 def test_the_socket_of_a_process_that_died_is_replaced(short_path: Path) -> None:
     file = address_file(short_path / "PA1", "bench")
     file.parent.mkdir(parents=True, mode=0o700)
