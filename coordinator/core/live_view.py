@@ -15,7 +15,7 @@ from coordinator.core.books import Books
 from coordinator.core.lane import StrategySpec
 from coordinator.core.risk import Limits
 from coordinator.core.session import SessionPlan
-from coordinator.core.values import MINUTE, UNASSIGNED, exactly
+from coordinator.core.values import MINUTE, exactly
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +106,11 @@ def live_view(
 
 @exactly
 def strategy_views(books: Books) -> list[StrategyView]:
-    """The strategies of the books' session, in its order."""
+    """The strategies of the books' session, in its order; one that is run elsewhere by now is not
+    among them."""
     assert books.session is not None, "a session is open"
-    openings = books.session.openings
-    return [_strategy(books, o.strategy) for o in openings if o.strategy != UNASSIGNED]
+    kept = set(books.strategies())
+    return [_strategy(books, o.strategy) for o in books.session.openings if o.strategy in kept]
 
 
 def _strategy(books: Books, name: str) -> StrategyView:

@@ -14,6 +14,7 @@ from coordinator.commands.accounts import Operator
 from coordinator.commands.control import find
 from coordinator.core import messages as m
 from coordinator.core import records as r
+from coordinator.core.live_view import strategy_views
 from coordinator.core.orders import OrderStatus
 from coordinator.core.reload import Reload, Removal
 from coordinator.core.session import SessionPlan
@@ -422,6 +423,17 @@ def test_a_strategy_that_joins_the_first_one_does_not_take_the_moved_one_from_th
     operator = Operator(tmp_path, {}, "me", print)
     assert find(operator, "A").coordinator == "Y"
     account.check_sessions()
+
+
+def test_a_session_shows_its_strategies_without_the_one_that_another_runs_by_now(
+    account: Account,
+) -> None:
+    assert [view.name for view in strategy_views(account.x.books)] == ["A", "B"]
+    account.end(account.x)
+    first = account.start("X", "B")
+    account.start("Y", "AC")
+    first.poll(account.now)
+    assert [view.name for view in strategy_views(first.books)] == ["B"]
 
 
 def test_a_strategy_comes_back_in_the_next_session_and_not_in_the_one_that_it_left(
