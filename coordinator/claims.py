@@ -2,7 +2,8 @@
 
 The API key's leases are taken before any request to the broker; those of the account, the
 coordinator and its strategies once the broker has answered which account the key belongs to. Live
-trading also requires that the operator has given this account's number.
+trading also requires that the operator has given this account's number; without any, nothing is
+asked of the broker.
 """
 
 from __future__ import annotations
@@ -34,8 +35,14 @@ class Claims:
         """Take the leases of the API key at its host, one for each market.
 
         Raises:
+            SafetyRefusal: it would trade real money, and no account is allowed to.
             LeaseHeld: another process trades one of the markets with this key.
         """
+        if self.mode is Mode.LIVE and not self.settings.allow_live:
+            raise SafetyRefusal(
+                "live trading is not armed: MULTI_TRADER_ALLOW_LIVE is not set to the account's"
+                " number."
+            )
         host = urlsplit(self.settings.trading_url).netloc
         self.leases.take_for_key(host, self.settings.key_id, self.markets)
 
@@ -48,7 +55,7 @@ class Claims:
         if self.mode is Mode.LIVE and self.settings.allow_live != account:
             raise SafetyRefusal(
                 "live trading is not armed: MULTI_TRADER_ALLOW_LIVE must equal the account's"
-                f" number {account}, and is {self.settings.allow_live or 'not set'}."
+                f" number {account}, and is {self.settings.allow_live}."
             )
         host = self.settings.account_host
         self.budgets.on_account(account, host=host)

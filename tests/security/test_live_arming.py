@@ -25,7 +25,6 @@ from tests.e2e.running import KEYS, environment, simulator_options
 ACCOUNT = "3PA9LIVE0001"
 MATRIX = list(itertools.product((False, True), repeat=3))
 OTHER_WORDS = [
-    "",
     "1",
     "true",
     "yes",
@@ -91,10 +90,7 @@ def test_only_three_agreeing_words_arm_a_run_for_real_money(
         with pytest.raises(SafetyRefusal, match="MULTI_TRADER_ALLOW_LIVE") as refusal:
             run(broker, tmp_path, **words)
         assert refusal.value.exit_code == 3
-        grown = {path: n - before.get(path, 0) for path, n in asked(broker).items()}
-        told = [path for path, n in grown.items() if n]
-        assert len(told) == (1 if live_config and live_word else 0), told
-        assert all("account" in path for path in told)
+        assert asked(broker) == before, "a run that is not armed asks the broker for nothing"
         assert not list(tmp_path.rglob("journal.db"))
         return
     outcome = run(broker, tmp_path, **words)
