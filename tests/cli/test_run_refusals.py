@@ -6,6 +6,7 @@ import json
 import socket
 import subprocess
 import sys
+import sysconfig
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
@@ -152,18 +153,32 @@ def test_the_configuration_that_is_not_there_is_named(command: Command) -> None:
     assert "none.json" in said.err
 
 
-@pytest.mark.thorough
-def test_the_guide_s_launcher_is_the_same_command(shell: Shell) -> None:
+def _launched(shell: Shell, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """The guide's launcher, run where nothing is installed but what the variables name."""
     launcher = ROOT / "scripts" / "traders" / "run_multi_trader.py"
-    asked = ("--date", "2026-03-15", "--config", _config(shell.folder, GOOD))
-    launched = subprocess.run(
-        [sys.executable, str(launcher), *asked],
+    return subprocess.run(
+        [sys.executable, "-S", str(launcher), *arguments],
         cwd=shell.folder,
-        env=shell.environment,
+        env={**shell.environment, "PYTHONPATH": "", **variables},
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+@pytest.mark.thorough
+def test_the_guide_s_launcher_is_the_same_command_with_nothing_but_the_lock_installed(
+    shell: Shell,
+) -> None:
+    asked = ("--date", "2026-03-15", "--config", _config(shell.folder, GOOD))
+    launched = _launched(shell, *asked, PYTHONPATH=sysconfig.get_path("purelib"))
     own = shell.run("run", *asked)
     assert (launched.returncode, launched.stdout) == (own.returncode, own.stdout)
     assert launched.stdout.startswith("MarketClosed: ")
+
+
+def test_the_guide_s_launcher_says_how_to_install_what_it_misses(shell: Shell) -> None:
+    launched = _launched(shell)
+    assert (launched.returncode, launched.stdout) == (1, "")
+    assert "make install" in launched.stderr
+    assert "Traceback" not in launched.stderr
