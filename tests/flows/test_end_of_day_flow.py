@@ -129,6 +129,19 @@ def test_discrepancies_stand_before_the_profit(tmp_path: Path) -> None:
     assert text.index("discrepancies") < text.index("### P&L")
 
 
+def test_a_day_of_which_no_row_was_accepted_has_its_table_of_profit_all_the_same(
+    tmp_path: Path,
+) -> None:
+    Store.open(tmp_path / "books.duckdb").close()
+    told = read_day(tmp_path / "books.duckdb", [result(LoadStatus.INCOMPLETE)], [])
+    assert told.headline == "s1: 0.00 dollars."
+    assert told.text == (
+        "## s1\n\ns1: incomplete.\n\n### P&L\n\n"
+        "| Strategy | Start equity | End equity | Net P&L | Fees | Fills |\n"
+        "| --- | --- | --- | --- | --- | --- |"
+    )
+
+
 def test_a_day_without_sessions_says_so(tmp_path: Path) -> None:
     assert read_day(tmp_path / "none.duckdb", [], []).text == "The journals hold nothing new."
 

@@ -309,3 +309,19 @@ def test_a_poor_account_may_not_sell_short() -> None:
     bench.price("SPY", "100")
     with pytest.raises(Rejection, match="not allowed to short"):
         bench.order(qty=1, side="sell")
+
+
+def test_a_short_positions_loss_counts_against_the_account(bench: Bench) -> None:
+    bench.order(qty=10, side="sell")
+    bench.price("SPY", "110")
+    money = bench.venue.account.funds(bench.market())
+    assert (money.short_value, money.long_value, money.equity) == (-1100, 0, 99_900)
+    assert (money.initial_margin, money.buying_power) == (550, 2 * (99_900 - 550))
+
+
+def test_the_smallest_order_of_a_pair_is_taken_and_nothing_below_it(bench: Bench) -> None:
+    bench.order(symbol="BTC/USD", qty=1)
+    sale = bench.order(symbol="BTC/USD", qty="0.000016", side="sell")
+    assert sale.status.value == "filled"
+    with pytest.raises(Rejection, match="qty must be >= min_order_size"):
+        bench.order(symbol="BTC/USD", qty="0.000015999", side="sell")

@@ -265,3 +265,21 @@ def test_a_quiet_symbols_order_fills_at_its_own_last_close_of_the_session() -> N
     bench.price("DBB", "20")
     bench.now += 50 * MINUTE
     assert bench.order(symbol="DBB", qty=1).filled_cost == Decimal(20)
+
+
+def test_a_resting_order_is_left_alone_in_a_minute_without_a_bar_of_its_symbol() -> None:
+    bench = Bench()
+    bench.price("BTC/USD", "70000")
+    bench.price("SPY", "100")
+    order = bench.order(symbol="BTC/USD", qty="0.1", type="limit", limit_price="60000")
+    bench.venue.take_updates()
+    assert bench.minute(SPY="90") == []
+    assert bench.venue.orders.find(order.id) == order
+
+
+def test_an_order_that_has_only_just_been_answered_meets_no_bar() -> None:
+    bench = Bench()
+    bench.price("SPY", "100")
+    order = bench.submit(qty=1, type="limit", limit_price="99")
+    assert bench.minute(SPY="90") == []
+    assert bench.venue.orders.find(order.id).status.value == "pending_new"

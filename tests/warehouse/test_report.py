@@ -15,7 +15,9 @@ from warehouse import Store, WarehouseMissing, load_session
 from warehouse.calendar import calendar
 from warehouse.chart import Line, line_chart, nice_ticks, time_ticks
 from warehouse.figures import read_curves
+from warehouse.page import table
 from warehouse.picture import session_picture
+from warehouse.queries import QueryResult
 from warehouse.report import render_range, render_report, write_report
 
 VOID = {"meta", "link"}
@@ -463,3 +465,9 @@ def test_the_picture_names_each_coloured_line_in_full_and_counts_the_others(stor
     words = [str(text.text) for text in drawn.iter("{http://www.w3.org/2000/svg}text")]
     assert [word for word in words if word[0] == "A"] == names[:8]
     assert words[-1] == "3 more"
+
+
+def test_the_note_of_a_discrepancy_may_be_broken_into_lines_and_nothing_else_may() -> None:
+    row = ("cash", d("-1.5"), "a sentence or two")
+    cells = table(QueryResult(["kind", "net_pnl", "note"], [row])).partition("</th></tr>")[2]
+    assert re.findall(r'class="(.*?)"', cells) == ["", "number bad", "wide"]

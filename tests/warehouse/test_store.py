@@ -261,6 +261,19 @@ def test_an_older_schema_is_migrated_after_a_copy_is_put_beside_it(
     ]
 
 
+@pytest.mark.thorough
+def test_the_copy_of_an_older_schema_holds_what_a_crash_left_in_the_log(location: Path) -> None:
+    location.parent.mkdir()
+    with duckdb.connect(str(location)) as old:
+        old.execute("PRAGMA disable_checkpoint_on_shutdown")
+        migrate(old, upto=1)
+        old.execute("INSERT INTO loads VALUES ('s0', 'm', 'loaded', 'h', '{}', 0, now())")
+    assert location.with_name("warehouse.duckdb.wal").exists()
+    Store.open(location).close()
+    with duckdb.connect(str(location.with_name("warehouse.duckdb.schema1"))) as copy:
+        assert [row[0] for row in copy.table("loads").fetchall()] == ["s0"]
+
+
 def of_an_older_program(location: Path) -> None:
     location.parent.mkdir(exist_ok=True)
     with duckdb.connect(str(location)) as old:
