@@ -40,6 +40,7 @@ def test_it_says_what_the_strategy_saw_and_did(command: Command, home: Path) -> 
     for words in (
         "Last bar           ended 2026-03-17 13:31:00 UTC, close 100",
         "Bars               1 seen, 0 needed",
+        "Position           none",
         "Decision           entry: Order A.2026-03-17.1 (signal): buy 99.0099",
     ):
         assert words in answer.out

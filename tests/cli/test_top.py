@@ -255,6 +255,11 @@ def test_a_million_is_shown_without_cents() -> None:
     assert "1,234,568" in next(line for line in lines if line.startswith("strategy"))
 
 
+def test_a_day_without_a_gain_has_no_sign() -> None:
+    idle = replace(strategy(1), day_pnl=D(0))
+    assert "+" not in "".join(drawn([answered(view(1, strategies=(idle,)))]))
+
+
 @pytest.mark.parametrize(
     ("pressed", "keys"),
     [

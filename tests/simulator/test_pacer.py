@@ -16,7 +16,8 @@ from alpaca.trading.requests import LimitOrderRequest, MarketOrderRequest
 from websockets.asyncio.client import connect
 
 from simulator.clock import BrokerClock
-from simulator.server import Simulator
+from simulator.rules import read_ticket
+from simulator.server import Simulator, SimulatorOptions
 from tests.simulator.clients import order_stream, running, stock_stream, trading, until
 
 Start = Callable[..., Simulator]
@@ -73,6 +74,30 @@ async def trade(
     async with running(stream, orders):
         await asyncio.wait_for(done.wait(), 60)
     return sorted(story)
+
+
+def test_the_exchange_works_what_waited_at_its_open_and_settles_the_day_at_its_close() -> None:
+    opens, closes = datetime(2026, 3, 17, 13, 30, tzinfo=UTC), datetime(2026, 3, 17, 20, tzinfo=UTC)
+    before = opens - timedelta(minutes=1)
+    exchange = Simulator(SimulatorOptions(**options(start=before, fill_model="close"))).exchange
+    wish = {"symbol": "SPY", "qty": "1", "side": "buy", "time_in_force": "day"}
+    order = exchange.submit(read_ticket({**wish, "type": "market"}, "a"))
+    resting = exchange.submit(read_ticket({**wish, "type": "limit", "limit_price": "1"}, "b"))
+
+    def states() -> list[str]:
+        return [exchange.venue.orders.find(each.id).status.value for each in (order, resting)]
+
+    exchange.work()
+    assert states() == ["accepted", "accepted"]
+    exchange.turn(opens)
+    assert states() == ["new", "new"]
+    exchange.clock.stand(opens)
+    exchange.match(opens + timedelta(minutes=1))
+    assert states() == ["filled", "new"]
+    exchange.turn(closes)
+    assert states() == ["filled", "expired"]
+    gain = exchange.venue.account.funds(exchange.market()).equity
+    assert exchange.last_equity == gain != exchange.options.cash
 
 
 @pytest.mark.thorough

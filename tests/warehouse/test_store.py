@@ -29,6 +29,7 @@ from warehouse import (
 from warehouse.export import export
 from warehouse.migrate import all_migrations, all_views, migrate, version_of
 from warehouse.queries import query
+from warehouse.turns import Turn
 
 HOLD = """
 import sys, duckdb
@@ -134,6 +135,18 @@ def test_two_readers_do_not_wait_for_each_other(location: Path) -> None:
 def test_reading_while_the_same_process_writes_is_waited_for_too(location: Path) -> None:
     with Store.open(location), pytest.raises(WarehouseLocked, match="this process itself"):
         query(location, "SELECT 1", deadline_s=0.1, on_wait=lambda _: None)
+
+
+def test_who_waits_to_read_does_not_keep_a_loader_from_its_turn(location: Path) -> None:
+    turns = []
+
+    def on_wait(_: str) -> None:
+        with Turn(location.parent, to_write=True) as loader:
+            turns.append(loader.came())
+
+    with Store.open(location), pytest.raises(WarehouseLocked):
+        Store.open_read_only(location, deadline_s=0.1, on_wait=on_wait)
+    assert turns == [True]
 
 
 def test_no_warehouse_yet_is_said_plainly(location: Path) -> None:
