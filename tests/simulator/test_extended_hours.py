@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from alpaca.trading.requests import LimitOrderRequest
 
-from simulator.server import Simulator
+from simulator.rules import read_ticket
+from simulator.server import Simulator, SimulatorOptions
 from tests.simulator.bench import CLOSE, OPEN, Bench
 from tests.simulator.clients import order_stream, running, stock_stream, trading, until
 
@@ -85,6 +86,18 @@ def test_after_an_early_close_extended_hours_end_at_five() -> None:
     bench.price("SPY", "100")
     order = bench.order(**EXTENDED, limit_price="99")
     assert order.expires_at == datetime(2026, 11, 27, 22, 0, tzinfo=UTC)
+
+
+def test_the_exchange_turns_them_over_at_four_in_the_morning_and_at_eight_in_the_evening() -> None:
+    options = SimulatorOptions(date=EARLY.date(), start=EARLY - timedelta(minutes=1))
+    exchange = Simulator(options).exchange
+    wish = {"symbol": "SPY", "side": "buy", "time_in_force": "day", **EXTENDED, "limit_price": "1"}
+    order, states = exchange.submit(read_ticket(wish, "a")), []
+    exchange.work()
+    for moment in (EARLY - timedelta(minutes=1), EARLY, OPEN, CLOSE, LATE):
+        exchange.turn(moment)
+        states.append(exchange.venue.orders.find(order.id).status.value)
+    assert states == ["accepted", "new", "new", "new", "expired"]
 
 
 @pytest.mark.thorough
