@@ -20,6 +20,7 @@ from coordinator.core.neighbours import Neighbours
 from coordinator.core.order_records import adopt, change, intend, remembered
 from coordinator.core.orders import Order, Orders
 from coordinator.core.postings import Postings
+from coordinator.core.sequences import pass_over
 from coordinator.core.values import UNASSIGNED, ZERO, Bar, Denial, Side, exactly
 
 FUNDING = "funding"
@@ -88,7 +89,7 @@ class Books:
             case r.ActivityBooked():
                 self._move(record)
             case r.EntryDenied():
-                self._use_id(record.client_order_id)
+                pass_over(self.sequences, record.client_order_id)
                 self.denied[record.strategy, record.symbol] = record.reason
             case r.EntriesStopped():
                 self.days[record.strategy].stopped = record.reason
@@ -152,7 +153,7 @@ class Books:
                 self.apply(record)
                 self.last_at = before
             case r.OrderIntended() | r.EntryDenied():
-                self._use_id(record.client_order_id)
+                pass_over(self.sequences, record.client_order_id)
             case r.SessionOpened():
                 for name in self.neighbours.open(record):
                     self.days.pop(name, None)  # it is run there now
@@ -267,7 +268,7 @@ class Books:
             self.posted.unsettled = min(self.posted.unsettled, 1)
 
     def _intend(self, record: r.OrderIntended) -> None:
-        self._use_id(record.client_order_id)
+        pass_over(self.sequences, record.client_order_id)
         if self.denied:
             self.denied.pop((record.strategy, record.symbol), None)
         order = intend(self.orders, record)
@@ -328,7 +329,3 @@ class Books:
         day = self.days.get(order.strategy)
         if day is not None and day.date == order.entry_day:
             day.entries += order.is_entry - was_entry
-
-    def _use_id(self, client_order_id: str) -> None:
-        key, _, sequence = client_order_id.rpartition(".")
-        self.sequences[key] = max(self.sequences.get(key, 0), int(sequence))
