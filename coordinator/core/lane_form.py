@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum
 from fractions import Fraction
-from typing import Protocol, cast
+from typing import Any, Protocol
 
 MOST = 1 << 62
 """Every product of whole numbers stays below this."""
@@ -121,11 +121,20 @@ def form_of(rule: object) -> LaneForm | None:
 
 
 def any_form_of(rule: object) -> LaneForm | None:
-    """The lane form of a rule; None if it has none, or a subclass that changes only its `start`."""
+    """The lane form of a rule; None if it has none."""
+    lane_form: Callable[[], LaneForm] | None = beside_start(rule, "lane_form")
+    form = None if lane_form is None else lane_form()
+    return form if form is not None and form.fits else None
+
+
+def beside_start(rule: object, name: str) -> Any:
+    """A rule's method `name`, which tells what the steps of its `start` do; None if it has none.
+
+    A subclass that changes only its `start` has none: what it inherits tells of another's steps.
+    """
     for cls in type(rule).__mro__:
-        if "lane_form" in cls.__dict__:
-            form = cast(LaneForm, rule.lane_form())  # type: ignore[attr-defined]
-            return form if form.fits else None
+        if name in cls.__dict__:
+            return getattr(rule, name)
         if "start" in cls.__dict__:
             return None
     return None

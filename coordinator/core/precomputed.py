@@ -7,24 +7,21 @@ as its step would give it, or None where it cannot find it exactly.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from coordinator.core.lane_form import beside_start
 from coordinator.core.series import Series
 
 Over = Callable[[Series], NDArray[np.int8] | None]
 
 
 def over_of(rule: object) -> Over | None:
-    """The `over` of a rule; None if it has none, or a subclass that changes only its `start`."""
-    for cls in type(rule).__mro__:
-        if "over" in cls.__dict__:
-            return cast(Over, getattr(rule, "over"))  # noqa: B009
-        if "start" in cls.__dict__:
-            return None
-    return None
+    """The `over` of a rule; None if it has none."""
+    found: Over | None = beside_start(rule, "over")
+    return found
 
 
 def precomputed_row(signals: NDArray[np.int8], to_come: int) -> NDArray[np.int8]:
