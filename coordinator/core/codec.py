@@ -23,10 +23,9 @@ import orjson
 
 from coordinator.core import records as r
 from coordinator.core.texts import WRITERS
-from coordinator.core.values import Bar, Numbers, WireBar, numbers_of, start_of, wire_bar
+from coordinator.core.values import Bar, WireBar, numbers_of, start_of, wire_bar
 
 Decoder = Callable[[Any], Any]
-Encoder = Callable[[Any], Any]
 SHARING = {r.DayRolled, r.OrderIntended, r.OrderReleased, r.EntryDenied, r.CancelRequested}
 """Kinds of which one minute may have many. A record that books money has a text of its own."""
 _text = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode
@@ -53,9 +52,9 @@ def _texts(cls: type, records: Sequence[r.Record]) -> list[str]:
     """The texts of records of one kind."""
     if cls is r.BarsSeen:
         return [_bars_seen(cast(r.BarsSeen, record)) for record in records]
-    write, walk = WRITERS.get(cls), _encoder_of(cls)
+    write = WRITERS.get(cls)
     if write is None:
-        return [_text(walk(record)) for record in records]
+        return [_text(_plain(record)) for record in records]
     found, at, at_text = list[str](), object(), ""
     for record in records:
         try:
@@ -63,7 +62,7 @@ def _texts(cls: type, records: Sequence[r.Record]) -> list[str]:
                 at, at_text = record.at, record.at.isoformat()
             found.append(write(record, at_text))
         except (AttributeError, KeyError, TypeError):  # a field is not of its declared type
-            found.append(_text(walk(record)))
+            found.append(_text(_plain(record)))
     return found
 
 
@@ -114,9 +113,7 @@ def decode_all(kind: str, body: str) -> list[r.Record]:
 
 def _plain(value: Any) -> Any:
     match value:
-        case Bar():
-            return [_plain(getattr(value, f.name)) for f in fields(value)]
-        case None | str() | bool() | int() | float():
+        case None | str() | int() | float():
             return value
         case Decimal():
             return str(value)
@@ -126,35 +123,14 @@ def _plain(value: Any) -> Any:
             return value.isoformat()
         case tuple() | list():
             return [_plain(item) for item in value]
+        case Bar():
+            return [_plain(getattr(value, name)) for name in value.__dataclass_fields__]
+        case _ if is_dataclass(value):
+            return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
         case Mapping():
             return {str(key): _plain(item) for key, item in value.items()}
-        case _ if is_dataclass(value):
-            return {f.name: _plain(getattr(value, f.name)) for f in fields(value)}
         case _:
             raise TypeError(f"a record cannot hold {type(value).__name__}")
-
-
-def _encoder(hint: Any) -> Encoder:
-    """The encoder of a field of this type; a value of another type falls back on `_plain`."""
-    return _decimal if hint is Decimal else _word if hint is str else _plain
-
-
-def _decimal(value: Any) -> Any:
-    return str(value) if type(value) is Decimal else _plain(value)
-
-
-def _word(value: Any) -> Any:
-    return value if type(value) is str else _plain(value)
-
-
-def _record_encoder(cls: type) -> Encoder:
-    hints = get_type_hints(cls)
-    encoders = [(f.name, _encoder(hints[f.name])) for f in fields(cls)]
-
-    def encode_fields(record: Any) -> dict[str, Any]:
-        return {name: encoder(getattr(record, name)) for name, encoder in encoders}
-
-    return encode_fields
 
 
 def _decoder(hint: Any) -> Decoder:
@@ -204,33 +180,17 @@ def _bar_decoder() -> Decoder:
     def decode_bar(value: Sequence[Any]) -> Bar:
         if isinstance(value[2], str):
             return Bar(*(d(part) for d, part in zip(decoders, value, strict=True)))
-        symbol, start, *numbers = value
-        return wire_bar(symbol, datetime.fromisoformat(start), _numbers(*numbers))
+        symbol, start, opened, high, low, close, volume, trade_count, vwap = value
+        numbers = opened, high, low, close, volume, trade_count, vwap
+        return wire_bar(symbol, datetime.fromisoformat(start), numbers)
 
     return decode_bar
-
-
-def _numbers(
-    opened: float,
-    high: float,
-    low: float,
-    close: float,
-    volume: float,
-    trade_count: int | None,
-    vwap: float | None,
-) -> Numbers:
-    return opened, high, low, close, volume, trade_count, vwap
 
 
 _KINDS: Mapping[str, type] = {cls.__name__: cls for cls in get_args(r.Record)}
 
 
 @cache
-def _encoder_of(cls: type) -> Encoder:
-    """Made for the first record of its kind, since a session meets few of the kinds."""
-    return _record_encoder(cls)
-
-
-@cache
 def _decoder_of(kind: str) -> Decoder:
+    """Made for the first record of its kind, since a session meets few of the kinds."""
     return _record_decoder(_KINDS[kind])
