@@ -158,13 +158,6 @@ class Lanes:
             for bar in newest(history, lane.history_bars):
                 self._feed(lane, bar)
 
-    def _feed_steps(self, bar: Bar) -> None:
-        self._bars[bar.symbol] = self.bars(bar.symbol) + 1
-        if bar.symbol in self._precomputed:
-            self._precomputed[bar.symbol][0].step(bar.start)
-        for lane in self._alone.get(bar.symbol, ()):
-            self._feed(lane, bar)
-
     def feed_all(self, bars: Sequence[Bar]) -> None:
         """Feed the session's bars of one minute, at most one a ticker, and step the Tables."""
         self._feed_together(bars)
@@ -182,24 +175,16 @@ class Lanes:
         self.step_tables()
 
     def _feed_together(self, bars: Sequence[Bar]) -> None:
+        self._bars.update(map(symbol_of, bars))
         if self._bank is not None:
             for ticker in self._bank.feed(bars):
                 self._give_up(ticker)
-        if self._precomputed:
-            for bar in bars:
-                self._feed_steps(bar)
-        else:
-            self._step_all(bars)
-
-    def _step_all(self, bars: Sequence[Bar]) -> None:
-        """`_feed_steps` for each bar, where nothing is precomputed."""
-        self._bars.update(map(symbol_of, bars))
-        if self._alone:
-            for bar in bars:
-                for lane in self._alone.get(bar.symbol, ()):
-                    lane.feed(bar)
-                    if lane.fault:
-                        self.roster.note_fault(lane)
+        for bar in bars if self._precomputed else ():
+            if bar.symbol in self._precomputed:
+                self._precomputed[bar.symbol][0].step(bar.start)
+        for bar in bars if self._alone else ():
+            for lane in self._alone.get(bar.symbol, ()):
+                self._feed(lane, bar)
 
     def rest(self) -> None:
         """Do ahead what the next bars would wait for; call it when there is nothing else to do."""
