@@ -177,9 +177,8 @@ class Books:
 
     def day_pnl(self, strategy: str) -> Decimal:
         """Dollars won since the day's baseline, transfers apart."""
-        day = self.days[strategy]
-        moved = self.ledger[strategy].transferred - day.transferred_before
-        return self.ledger.equity(strategy) - day.start_equity - moved
+        transferred = self.ledger[strategy].transferred
+        return self.days[strategy].pnl(self.ledger.equity(strategy), transferred)
 
     def _transfer(self, record: r.Transferred) -> None:
         if record.kind == FUNDING:

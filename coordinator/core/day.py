@@ -20,6 +20,10 @@ class Day:
     entered: set[str] = field(default_factory=set)
     """Tickers entered at `entered_at`: a cross and the order for its rest are one entry."""
 
+    def pnl(self, equity: Decimal, transferred: Decimal) -> Decimal:
+        """Dollars won since the baseline by a book worth `equity`, after `transferred` in all."""
+        return equity - self.start_equity - (transferred - self.transferred_before)
+
     def enters(self, at: datetime, symbol: str) -> bool:
         """Count an entry; False if it was counted already."""
         if at != self.entered_at:
