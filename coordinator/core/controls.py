@@ -39,10 +39,6 @@ class Controls:
     max_symbol_notional: Decimal | None = None
     max_orders_per_minute: int | None = None
 
-    def leaps(self, before: Decimal, close: Decimal) -> bool:
-        """Whether a close lies outside the collar around the one before it."""
-        return self.price_collar is not None and abs(close - before) > self.price_collar * before
-
     def rate(self, tickers: int) -> int:
         """Orders a minute that a strategy on so many tickers may place."""
         return self.max_orders_per_minute or max(LEAST_RATE, 2 * tickers)

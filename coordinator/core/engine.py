@@ -197,20 +197,19 @@ class Engine:
 
         A leap needs no explanation after a split that is booked, or after a gap in the bars.
         """
-        controls, marks = self._gate.controls, self.books.ledger.marks
-        if controls.price_collar is None:
+        collar, marks = self._gate.controls.price_collar, self.books.ledger.marks
+        if collar is None:
             return
-        for bar in marks.moved(bars, controls.price_collar):
+        for bar in marks.moved(bars, collar):
             before = marks[bar.symbol]
-            if not controls.leaps(before, bar.close) or bar.symbol in self.books.split:
+            if abs(bar.close - before) <= collar * before or bar.symbol in self.books.split:
                 continue
             if bar.symbol not in self._assets:
                 continue  # a ticker of shadows, which nobody here trades
             last = self.books.last_bar.get(bar.symbol)
-            if last is not None and bar.start - last > LEAPS_WITHIN:
-                continue
-            found = finding(now, DiscrepancyKind.PRICE, bar.symbol, before, bar.close)
-            self._record(found)
+            if last is None or bar.start - last <= LEAPS_WITHIN:
+                kind = DiscrepancyKind.PRICE
+                self._record(finding(now, kind, bar.symbol, before, bar.close))
 
     def _obey(self, asked: m.OperatorAsked) -> None:
         is_open = partial(self._liquidation.can_trade, now=asked.now)
