@@ -36,8 +36,8 @@ class Liquidation:
     desk: OrderDesk
     assets: Mapping[str, Asset]
     plan: SessionPlan
-    hours: Sequence[Hours] = ()
-    traded: frozenset[tuple[str, str]] = frozenset()
+    hours: Sequence[Hours]
+    traded: frozenset[tuple[str, str]]
 
     def go(self, now: datetime) -> None:
         """End the buys of the strategies to be flat, and sell what they hold that trades now."""

@@ -100,8 +100,7 @@ def _revive(books: Books, assets: Mapping[str, Asset], asked: OperatorAsked) -> 
 
 def in_words(position: Held) -> str:
     """'12.5 SPY'."""
-    text = f"{position.qty:f}"
-    return f"{text.rstrip('0').rstrip('.') if '.' in text else text} {position.symbol}"
+    return f"{position.qty.normalize():f} {position.symbol}"
 
 
 def _until(name: str) -> str:

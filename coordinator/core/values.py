@@ -162,9 +162,7 @@ class WireBar(Bar):
     @property
     def floats(self) -> Floats:
         """The wire's numbers as floats."""
-        if not self.is_raw:
-            return Floats(*map(float, (self.open, self.high, self.low, self.close, self.volume)))
-        return Floats(*map(float, self.numbers[:5]))
+        return Floats(*map(float, self.numbers[:5])) if self.is_raw else super().floats
 
     def __reduce__(self) -> tuple[Any, ...]:
         if self.is_raw:
