@@ -42,9 +42,7 @@ class Reports:
         was_open, reported, booked = order.is_open, order.reported_qty, order.booked_qty
         was_replaced = order.successor
         self._book_missing(update, order)
-        busted = self._take_back(update, order.client_order_id, order.executions)
-        if update.execution is not None:
-            self._book(update, update.execution, order.strategy, order, busted)
+        self._post(update, order, order.executions)
         if _is_news(order, reported, update):
             self._desk.blotter.record(
                 r.OrderMoved(
@@ -112,10 +110,7 @@ class Reports:
             return
         if self._books.posted.unowned(update.broker_order_id).postings:  # the only id known then
             update = replace(update, client_order_id=update.broker_order_id)
-        known = self._books.posted.unowned(update.client_order_id)
-        busted = self._take_back(update, update.client_order_id, known)
-        if update.execution is not None:
-            self._book(update, update.execution, UNASSIGNED, None, busted)
+        self._post(update, None, self._books.posted.unowned(update.client_order_id))
 
     def _book_missing(self, update: m.OrderUpdate, order: Order) -> None:
         """Book the execution that a bust takes back, if it is missing and will not be reported.
@@ -130,30 +125,24 @@ class Reports:
             name = bust.previous_id or f"of.{bust.execution_id}"
             cum_qty = update.filled_qty + bust.qty
             missing = m.Execution(name, bust.qty, bust.price, cum_qty, bust.at)
-            self._desk.blotter.record(self._fill(update, missing, order.strategy, order, ""))
+            self._desk.blotter.record(self._fill(update, missing, order.strategy, ""))
 
-    def _book(
-        self,
-        update: m.OrderUpdate,
-        execution: m.Execution,
-        owner: str,
-        order: Order | None,
-        busted: Posting | None,
-    ) -> None:
-        if update.bust is not None and busted is None:
-            return  # a correction of what is not in the books
+    def _post(self, update: m.OrderUpdate, order: Order | None, known: Executions) -> None:
+        """Reverse the execution that a report busts, and book the one that it brings.
+
+        `known` are the booked executions of its order, which is None if no strategy owns it.
+        """
+        busted = self._take_back(update, known)
+        if update.execution is None or (update.bust is not None and busted is None):
+            return  # nothing new, or a correction of what is not in the books
+        owner = order.strategy if order else UNASSIGNED
         strategy, instead_of = (busted.strategy, busted.execution_id) if busted else (owner, "")
-        fill = self._fill(update, execution, strategy, order, instead_of)
+        fill = self._fill(update, update.execution, strategy, instead_of)
         if not self._books.posted.has(fill, order):
             self._desk.blotter.record(fill)
 
     def _fill(
-        self,
-        update: m.OrderUpdate,
-        execution: m.Execution,
-        owner: str,
-        order: Order | None,
-        instead_of: str,
+        self, update: m.OrderUpdate, execution: m.Execution, strategy: str, instead_of: str
     ) -> r.FillBooked:
         fee, fee_qty = fees(
             update.symbol, update.side, execution.qty, execution.price, self._fee_rate
@@ -161,8 +150,8 @@ class Reports:
         return r.FillBooked(
             at=execution.at,
             execution_id=execution.execution_id,
-            client_order_id=order.client_order_id if order else update.client_order_id,
-            strategy=owner,
+            client_order_id=update.client_order_id,
+            strategy=strategy,
             symbol=update.symbol,
             side=update.side,
             qty=execution.qty,
@@ -173,7 +162,7 @@ class Reports:
             reverses=instead_of,
         )
 
-    def _take_back(self, update: m.OrderUpdate, order_id: str, known: Executions) -> Posting | None:
+    def _take_back(self, update: m.OrderUpdate, known: Executions) -> Posting | None:
         """Reverse a busted execution in the book that has it; one that is in none is left alone."""
         bust = update.bust
         busted = _busted(bust, known, update.execution) if bust is not None else None
@@ -182,7 +171,7 @@ class Reports:
         reversal = r.FillBooked(
             at=bust.at,
             execution_id=bust.execution_id,
-            client_order_id=order_id,
+            client_order_id=update.client_order_id,
             strategy=busted.strategy,
             symbol=update.symbol,
             side=update.side,
@@ -193,7 +182,7 @@ class Reports:
             cum_qty=update.filled_qty,
             reverses=busted.execution_id,
         )
-        order = self._books.orders.of(busted.strategy, order_id, busted.execution_id)
+        order = self._books.orders.of(busted.strategy, reversal.client_order_id, reversal.reverses)
         if not self._books.posted.has(reversal, order):
             self._desk.blotter.record(reversal)
         return busted
