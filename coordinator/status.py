@@ -60,7 +60,6 @@ class StatusView:
 class _Standing:
     """What is in force on an account, whichever session wrote it."""
 
-    killed: bool = False
     frozen: dict[str, str] = field(default_factory=dict)
     halts: Halts = field(default_factory=Halts)
 
@@ -151,19 +150,15 @@ def _ask(account: Path, coordinator: str) -> LiveView | None:
 def _standing(path: Path, current: Collection[str]) -> _Standing:
     """What is in force on an account; a price collar's freeze ends with its session."""
     found = _Standing()
-    kinds = r.Killed, r.Revived, r.DiscrepancyFound, r.DiscrepancyResolved
-    for entry in read_kinds(path, *kinds, r.Paused, r.FlattenRequested, r.Resumed):
+    halts = r.Killed, r.Revived, r.Paused, r.FlattenRequested, r.Resumed
+    for entry in read_kinds(path, r.DiscrepancyFound, r.DiscrepancyResolved, *halts):
         match entry.record:
-            case r.Killed():
-                found.killed = True
-            case r.Revived():
-                found.killed = False
             case r.DiscrepancyFound(discrepancy_id=name) as differs if name:
                 if not differs.is_of(DiscrepancyKind.PRICE) or entry.session_id in current:
                     found.frozen[name] = differs.note
             case r.DiscrepancyResolved():
                 found.frozen.pop(entry.record.discrepancy_id, None)
-            case r.Paused() | r.FlattenRequested() | r.Resumed():
+            case r.Killed() | r.Revived() | r.Paused() | r.FlattenRequested() | r.Resumed():
                 found.halts.apply(entry.record)
     return found
 
@@ -184,7 +179,7 @@ def _view(entries: Iterable[Entry], standing: _Standing) -> StatusView:
         mode=opened.mode,
         state=books.ended.status if books.ended else "running",
         strategies=strategy_views(books),
-        killed=standing.killed,
+        killed=standing.halts.killed,
         frozen=standing.frozen,
         last_at=books.last_at,
     )

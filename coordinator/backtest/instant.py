@@ -331,7 +331,7 @@ def check_setup(setup: BacktestSetup, model: FillModel) -> None:
 
 def check_account(books: Books, exchange: Exchange | ExchangesApart) -> None:
     """Refuse an account with open orders, freezes, a kill or unassigned positions."""
-    if books.orders.open() or exchange.resting or books.frozen or books.killed:
+    if books.orders.open() or exchange.resting or books.frozen or books.halts.killed:
         raise Unfit("something is open or halted already")
     if books.ledger[UNASSIGNED].positions:
         raise Unfit("the account is not the strategies' alone")

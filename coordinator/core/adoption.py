@@ -117,7 +117,7 @@ def refusals(
     found = list[str]()
     if plan.account != books.account:
         found.append(f"it is of account {plan.account}, and the keys are {books.account}'s")
-    if books.killed:
+    if books.halts.killed:
         found.append("the account is killed, which would sell what is imported: `revive` it first")
     for number, move in enumerate(plan.moves):
         found += [f"moves[{number}]: {why}" for why in _against(books, move, recipients, market)]

@@ -21,7 +21,7 @@ from coordinator.core.order_records import adopt, change, intend, remembered
 from coordinator.core.orders import Order, Orders
 from coordinator.core.postings import Postings
 from coordinator.core.sequences import pass_over
-from coordinator.core.values import UNASSIGNED, ZERO, Bar, Denial, Side, exactly
+from coordinator.core.values import UNASSIGNED, ZERO, Bar, Side, exactly
 
 FUNDING = "funding"
 """The transfer that begins a book."""
@@ -53,7 +53,6 @@ class Books:
     """The account's other coordinators."""
     frozen: dict[str, r.DiscrepancyFound] = field(default_factory=dict)
     """Unexplained discrepancies, by id; each freezes entries."""
-    killed: bool = False
     halts: Halts = field(default_factory=Halts)
     given_up: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """By strategy, the tickers that it no longer trades and is to sell."""
@@ -120,9 +119,7 @@ class Books:
                     self.frozen[record.discrepancy_id] = record
             case r.DiscrepancyResolved():
                 self.frozen.pop(record.discrepancy_id, None)
-            case r.Killed() | r.Revived():
-                self.killed = isinstance(record, r.Killed)
-            case r.Paused() | r.FlattenRequested() | r.Resumed():
+            case r.Killed() | r.Revived() | r.Paused() | r.FlattenRequested() | r.Resumed():
                 self.halts.apply(record)
 
     @exactly
@@ -163,11 +160,6 @@ class Books:
     def strategies(self) -> list[str]:
         """The strategies whose books this coordinator keeps, dormant ones included."""
         return [name for name in self.days if name != UNASSIGNED]
-
-    def halted(self, strategy: str) -> Denial | None:
-        """Why an operator keeps a strategy from opening positions; None if it may."""
-        paused = Denial.PAUSED if strategy in self.halts.paused else None
-        return Denial.KILLED if self.killed else paused
 
     def order(self, client_order_id: str) -> Order:
         """The order with this id, which must have been recorded."""

@@ -127,7 +127,7 @@ class Decider:
         """Why a strategy may not buy a ticker, the gravest reason first: Denials, or a fault."""
         day = self._books.days[spec.name]
         most = spec.limits.max_daily_trades
-        if halted := self._books.halted(spec.name):
+        if halted := self._books.halts.denial(spec.name):
             yield halted
         if day.stopped:
             yield day.stopped

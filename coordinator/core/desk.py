@@ -179,7 +179,7 @@ class OrderDesk:
 
     def _barred(self, order: Order) -> Denial | None:
         """Why an entry may not be sent any more, because an operator halted it; else None."""
-        return self.books.halted(order.strategy) if order.side is Side.BUY else None
+        return self.books.halts.denial(order.strategy) if order.side is Side.BUY else None
 
     def _release_next(self, symbol: str, now: datetime) -> None:
         while waiting := next_waiting(self.books.orders.open_on(symbol)):

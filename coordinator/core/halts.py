@@ -1,12 +1,15 @@
-"""The records of an operator's commands, and the strategies that they have halted.
+"""The records of an operator's commands, and what they have halted.
 
-A halt belongs to a strategy, not to a session: it outlasts restarts and sessions until a Resumed.
+A halt belongs to a strategy or to the account, not to a session: it outlasts restarts and sessions
+until a Resumed or a Revived.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+
+from coordinator.core.values import Denial
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,14 +60,20 @@ class Resumed:
 
 @dataclass(slots=True)
 class Halts:
-    """Strategies by name: those `paused` open nothing; those `flattened` are sold as well."""
+    """Strategies by name: those `paused` open nothing; those `flattened` are sold as well.
 
+    Of a `killed` account all are both.
+    """
+
+    killed: bool = False
     paused: set[str] = field(default_factory=set)
     flattened: set[str] = field(default_factory=set)
 
-    def apply(self, record: Paused | FlattenRequested | Resumed) -> None:
+    def apply(self, record: Killed | Revived | Paused | FlattenRequested | Resumed) -> None:
         """Apply one record."""
         match record:
+            case Killed() | Revived():
+                self.killed = isinstance(record, Killed)
             case Paused():
                 self.paused.add(record.strategy)
             case FlattenRequested():
@@ -73,3 +82,12 @@ class Halts:
             case Resumed():
                 self.paused.discard(record.strategy)
                 self.flattened.discard(record.strategy)
+
+    def denial(self, strategy: str) -> Denial | None:
+        """Why a strategy may not open positions; None if it may."""
+        paused = Denial.PAUSED if strategy in self.paused else None
+        return Denial.KILLED if self.killed else paused
+
+    def sells(self, strategy: str) -> bool:
+        """Whether a strategy's positions are to be sold."""
+        return self.killed or strategy in self.flattened

@@ -92,8 +92,7 @@ class Liquidation:
         return symbol in self.assets and (is_crypto(symbol) or open_now)
 
     def _to_flatten(self) -> list[str]:
-        names = self.books.strategies()
-        return [s for s in names if self.books.killed or s in self.books.halts.flattened]
+        return list(filter(self.books.halts.sells, self.books.strategies()))
 
     def _can_sell(self, strategy: str, symbol: str, now: datetime) -> bool:
         """Whether a position may be sold now: not if the broker has just refused to."""

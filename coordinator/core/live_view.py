@@ -97,7 +97,7 @@ def live_view(
         strategies=tuple(strategy_views(books)),
         streams=streams,
         blind=blind,
-        killed=books.killed,
+        killed=books.halts.killed,
         frozen={name: found.note for name, found in books.frozen.items()},
         limits={spec.name: spec.limits for spec in specs},
         last_bar=max((start + MINUTE for start in books.last_bar.values()), default=None),

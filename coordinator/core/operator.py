@@ -51,7 +51,7 @@ def _resume(books: Books, asked: OperatorAsked) -> Decision:
     if name not in books.halts.paused:
         return [], Answer(True, f"{name} is not paused.")
     killed = " But the account is killed: nothing is bought until `multi-trader revive`."
-    said = f"{name} is resumed: it may open positions again.{killed if books.killed else ''}"
+    said = f"{name} is resumed: it may open positions again.{killed if books.halts.killed else ''}"
     return [r.Resumed(asked.now, name, asked.by)], Answer(True, said)
 
 
@@ -79,7 +79,7 @@ def _steps(books: Books, left: list[Held], is_open: Callable[[str], bool], name:
 
 def _kill(books: Books, asked: OperatorAsked) -> Decision:
     until = "Nothing is bought until `multi-trader revive`."
-    if books.killed:
+    if books.halts.killed:
         return [], Answer(True, f"The account is killed already. {until}")
     said = f"The account is killed: everything is cancelled and sold. {until}"
     return [r.Killed(asked.now, asked.by)], Answer(True, said)
@@ -87,7 +87,7 @@ def _kill(books: Books, asked: OperatorAsked) -> Decision:
 
 def _revive(books: Books, assets: Mapping[str, Asset], asked: OperatorAsked) -> Decision:
     """Refused while any coordinator of the account holds something or has an open order."""
-    if not books.killed:
+    if not books.halts.killed:
         return [], Answer(True, "The account is not killed.")
     left = [f"{h.strategy} holds {in_words(h)}" for h in sellable(books, assets)]
     orders = [*books.orders.open(), *books.neighbours.orders.open()]

@@ -116,7 +116,7 @@ def agree(settling: Settling, assets: Mapping[str, Asset], now: datetime) -> lis
     else:
         theirs = {f.symbol for f in found if books.neighbours.may_move(f.symbol)}
         ours = [f for f in found if f.symbol not in theirs and (f.symbol or not theirs)]
-        if not books.killed:
+        if not books.halts.killed:
             refuse_differences(ours)
         new = [f for f in ours if not _same(f, books.frozen.get(f.discrepancy_id))]
         books.apply_all(new)

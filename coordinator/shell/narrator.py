@@ -50,7 +50,7 @@ class Narrator:
 
     def carried_over(self) -> None:
         """Log what a start finds: books that go on, and a kill or pause that still holds."""
-        if self._books.killed:
+        if self._books.halts.killed:
             log.warning("KILLED: nothing is bought until `multi-trader revive`")
         for view in strategy_views(self._books):
             if view.positions or view.cash != view.initial_cash:

@@ -74,7 +74,7 @@ def test_the_command_kill_reaches_a_session_before_it_looks_at_its_journal_again
         operator = Operator(short_path, {}, BY, lambda _: None, leases_folder=short_path / "l")
         [left] = await asyncio.to_thread(kill, operator, wait_s=0.0)
         assert left.orders == (order_id("A"),)
-        assert door.desk.bench.books.killed
+        assert door.desk.bench.books.halts.killed
         asked = [type(x) for x in kept(door.account)]
         assert asked.count(r.Killed) == 1, "the journal is the truth, the socket only quicker"
         assert r.CancelRequested in asked

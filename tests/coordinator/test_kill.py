@@ -270,7 +270,7 @@ def test_after_the_close_coins_are_sold_and_stocks_are_kept_for_the_open(at: dat
     bench.now = at
     kill(bench, 0)
     assert [s[:3] for s in bench.sent()[2:]] == [("A", "BTC/USD", SELL)]
-    assert bench.books.killed
+    assert bench.books.halts.killed
 
 
 def test_the_next_session_sells_at_the_open_what_a_kill_after_the_close_could_not() -> None:

@@ -321,7 +321,7 @@ def test_a_revival_is_refused_before_flat_and_says_what_is_left() -> None:
     assert order_id("A", 2) in answer.said
     bench.fill(bench.order("A", 2), "100")
     assert ask(bench, Act.REVIVE).done
-    assert not bench.books.killed
+    assert not bench.books.halts.killed
 
 
 def test_a_revival_waits_for_the_orders_of_the_accounts_other_coordinators() -> None:
@@ -331,7 +331,7 @@ def test_a_revival_waits_for_the_orders_of_the_accounts_other_coordinators() -> 
         bench.books.apply_foreign(record)
     ask(bench, Act.KILL)
     assert order_id("B") in ask(bench, Act.REVIVE).said
-    assert bench.books.killed
+    assert bench.books.halts.killed
 
 
 @pytest.mark.parametrize("first", ["the old order", "the new order"])

@@ -464,7 +464,7 @@ class Machine(RuleBasedStateMachine):
 
     def _decide(self, seat: Seat, message: m.BarsArrived) -> None:
         """Bars are decided on; what a coordinator knew to be barred must not be bought."""
-        barred, killed = dict(seat.books.frozen), seat.books.killed
+        barred, killed = dict(seat.books.frozen), seat.books.halts.killed
         paused = set(seat.books.halts.paused)
         seat.take(message)
         for coordinator, record in self.witness.read():

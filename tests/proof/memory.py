@@ -52,7 +52,7 @@ def dump(books: Books) -> Parts:
         },
         "frozen": dict(books.frozen),
         "halts": {
-            "killed": books.killed,
+            "killed": books.halts.killed,
             "paused": set(books.halts.paused),
             "flattened": set(books.halts.flattened),
         },

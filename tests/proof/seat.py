@@ -229,7 +229,7 @@ class Seat:
 
     def _halted(self) -> tuple[bool, set[str], set[str]]:
         halts = self.books.halts
-        return self.books.killed, set(halts.paused), set(halts.flattened)
+        return self.books.halts.killed, set(halts.paused), set(halts.flattened)
 
     def holds(self, client_order_id: str) -> bool:
         """Whether an order still stands in line, and the broker cannot know of it."""

@@ -100,7 +100,7 @@ def test_another_user_who_reaches_the_socket_is_not_heard(
 
     async def story(door: Door) -> None:
         assert await door.say(b'{"do":"kill","by":"mallory"}\n') == b""
-        assert not door.desk.bench.books.killed
+        assert not door.desk.bench.books.halts.killed
 
     (short_path / "PA1" / "control").mkdir(parents=True)
     at_the_door(short_path, story)
