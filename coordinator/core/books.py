@@ -265,7 +265,7 @@ class Books:
         order = intend(self.orders, record)
         if record.side is Side.BUY:
             day = self.days.get(record.strategy)  # none where another coordinator ran it then
-            if day is not None and day.enters(record.at, record.symbol):
+            if day is not None and day.count_entry(record.at, record.symbol):
                 order.entry_day = day.date
 
     def _with(self, client_order_id: str) -> tuple[Orders, Order] | None:

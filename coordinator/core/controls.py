@@ -85,13 +85,13 @@ class Gate:
         """Note that an entry of so many dollars is sent in this minute."""
         self._spendable -= cost
 
-    def floods(self, strategy: str, tickers: int, now: datetime) -> bool:
-        """Whether a strategy has used up its orders of the minute; if not, count one more."""
+    def count_order(self, strategy: str, tickers: int, now: datetime) -> bool:
+        """Count an order of a strategy; False if it has used up its orders of the minute."""
         sent = [at for at in self._sent.get(strategy, ()) if now - at < MINUTE]
         if len(sent) >= self.controls.rate(tickers):
-            return True
+            return False
         self._sent[strategy] = [*sent, now]
-        return False
+        return True
 
     def _exposure(self, strategy: str, bar: Bar) -> Decimal:
         """Dollars of a ticker, at the bar's close, that the account holds or is buying."""

@@ -24,7 +24,7 @@ class Day:
         """Dollars won since the baseline by a book worth `equity`, after `transferred` in all."""
         return equity - self.start_equity - (transferred - self.transferred_before)
 
-    def enters(self, at: datetime, symbol: str) -> bool:
+    def count_entry(self, at: datetime, symbol: str) -> bool:
         """Count an entry; False if it was counted already."""
         if at != self.entered_at:
             self.entered_at, self.entered = at, set()

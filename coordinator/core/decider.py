@@ -112,7 +112,7 @@ class Decider:
         late = now - bar.end > LATE
         denial = next(self.denials(spec, bar.symbol, late=late), None)
         denial = denial or self._gate.refuses(spec.name, qty, cost, bar, now)
-        if not denial and self._gate.floods(spec.name, len(spec.tickers), now):
+        if not denial and not self._gate.count_order(spec.name, len(spec.tickers), now):
             denial = Denial.MAX_ORDERS_PER_MINUTE
             self._record(r.EntriesStopped(now, spec.name, denial))
         if denial:
