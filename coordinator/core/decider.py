@@ -87,7 +87,7 @@ class Decider:
     ) -> bool:
         """Decide on one bar; returns whether the View holds a position that can be sold."""
         symbol = bar.symbol
-        if self._lanes.bars(symbol) < spec.min_warmup_bars:
+        if self._lanes.bars_seen(symbol) < spec.min_warmup_bars:
             signal = 0
         position = view.positions.get(symbol)
         if position is not None and self._assets[symbol].can_order(position.qty):

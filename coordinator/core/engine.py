@@ -157,7 +157,7 @@ class Engine:
                 plan=self.plan,
                 asset=self._assets[one],
                 lane=self.lanes.lane(spec, one),
-                bars=self.lanes.bars(one),
+                bars=self.lanes.bars_seen(one),
                 seen=view if view and view.minute == self.books.last_bar.get(one) else None,
                 sees_orders=self._decider.sees_orders,
                 denials=tuple(self._decider.denials(spec, one, late=False)),

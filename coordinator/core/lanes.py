@@ -35,7 +35,7 @@ class Lanes:
         self.roster = Roster(specs)
         self._alone: dict[str, list[Lane]] = {}
         """The lanes that are stepped one by one."""
-        self._bars = Counter[str]()
+        self._seen = Counter[str]()
         self._precomputed: dict[str, tuple[Precomputed, list[Lane]]] = {}
         self._bank: Bank | None = None
         self._banked: list[Lane] = []
@@ -145,13 +145,13 @@ class Lanes:
                 lane.read_from(precomputed, row)
             self._alone[ticker] = stepping
 
-    def bars(self, ticker: str) -> int:
-        """Bars of a ticker seen so far, backfilled ones counted."""
-        return self._bars[ticker]
+    def bars_seen(self, ticker: str) -> int:
+        """How many bars of a ticker were seen so far, backfilled ones counted."""
+        return self._seen[ticker]
 
     def warm(self, ticker: str, history: Sequence[Bar]) -> None:
         """Feed the bars from before the session, oldest first; each lane takes what it needs."""
-        self._bars[ticker] = self.bars(ticker) + len(history)
+        self._seen[ticker] += len(history)
         if self._bank is not None and not self._bank.warm(ticker, history):
             self._give_up(ticker)
         for lane in self._alone.get(ticker, ()):
@@ -175,7 +175,7 @@ class Lanes:
         self.step_tables()
 
     def _feed_together(self, bars: Sequence[Bar]) -> None:
-        self._bars.update(map(symbol_of, bars))
+        self._seen.update(map(symbol_of, bars))
         if self._bank is not None:
             for ticker in self._bank.feed(bars):
                 self._give_up(ticker)
@@ -213,7 +213,7 @@ class Lanes:
         self._collect_alone()
         self._assign_places()
         for ticker, bars in history.items():
-            self._bars[ticker] = max(self.bars(ticker), len(bars) + len(so_far.get(ticker, ())))
+            self._seen[ticker] = max(self._seen[ticker], len(bars) + len(so_far.get(ticker, ())))
         for (shared, ticker), lane in self.roster.lanes.items():
             if (shared, ticker) in before.lanes:
                 self.roster.note_fault(lane)

@@ -78,7 +78,7 @@ class Narrator:
         for spec in self._specs if self._warming else ():
             if spec.name not in self._warming or lanes.fault(spec):
                 continue
-            waiting = [t for t in spec.tickers if lanes.bars(t) < spec.min_warmup_bars]
+            waiting = [t for t in spec.tickers if lanes.bars_seen(t) < spec.min_warmup_bars]
             if not waiting:
                 self._warming.discard(spec.name)
                 log.info("[%s] ✓ Warmup complete - TRADING ACTIVE", spec.name)

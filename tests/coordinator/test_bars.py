@@ -60,7 +60,7 @@ def test_a_bar_that_comes_twice_or_behind_a_newer_one_changes_nothing() -> None:
     assert bench.minute(1, {"SPY": "200"}).records == []
     assert bench.minute(0, {"SPY": "300"}).records == []
     assert bench.books.ledger.marks["SPY"] == D(100)
-    assert bench.engine.lanes.bars("SPY") == 1
+    assert bench.engine.lanes.bars_seen("SPY") == 1
 
 
 batches = st.lists(
@@ -90,7 +90,7 @@ def test_however_bars_come_each_is_seen_once_in_order_and_acted_on_at_most_once(
     for ticker in ("SPY", "QQQ"):
         starts = [b.start for b in seen if b.symbol == ticker]
         assert starts == sorted(set(starts))
-        assert bench.engine.lanes.bars(ticker) == len(starts)
+        assert bench.engine.lanes.bars_seen(ticker) == len(starts)
         assert len([x for x in decided if x.symbol == ticker]) <= len(starts)
 
 
@@ -105,7 +105,7 @@ def test_a_bar_that_is_corrected_later_is_kept_and_decides_nothing_again() -> No
     assert (kept.origin, kept.bars[0].close) == (Origin.CORRECTED, D(50))
     assert corrected.commands == []
     assert bench.books.ledger.marks["SPY"] == D(100)
-    assert bench.engine.lanes.bars("SPY") == 1
+    assert bench.engine.lanes.bars_seen("SPY") == 1
     bench.minute(1, {"SPY": "100"})
     assert bench.order("A", 2).reason.value == "signal"
 
@@ -199,7 +199,7 @@ def test_each_lane_takes_its_own_length_of_history_whoever_else_trades_the_ticke
         object.__setattr__(lanes.lane(one, "SPY"), "_step", count(one.name))
     lanes.warm("SPY", [bar("SPY", n - 50, "100") for n in range(50)])
     assert counts == {"B": 20, "C": 3}
-    assert lanes.bars("SPY") == 50
+    assert lanes.bars_seen("SPY") == 50
 
 
 def test_a_strategy_that_raises_stops_alone() -> None:

@@ -201,7 +201,7 @@ def test_lanes_that_are_foretold_say_what_lanes_say_that_step(
 def opinions(lanes: Lanes, specs: Sequence[StrategySpec]) -> tuple[object, ...]:
     said = {n: signal for n, s in enumerate(specs) if (signal := lanes.lane(s, "SPY").signal)}
     assert lanes.may_act(["SPY"]) == said.keys()
-    return said, lanes.bars("SPY")
+    return said, lanes.bars_seen("SPY")
 
 
 @pytest.mark.slow

@@ -158,7 +158,7 @@ def test_a_new_ticker_begins_with_its_history_and_the_session_so_far_and_they_ar
     bench.minute(4, {"SPY": "100"})
     history, so_far = bars_of("QQQ", range(-20, 0)), bars_of("QQQ", range(4))
     assert reload(bench, A, replace(C, min_warmup_bars=24), history=history, so_far=so_far).done
-    assert bench.engine.lanes.bars("QQQ") == 24
+    assert bench.engine.lanes.bars_seen("QQQ") == 24
     seen = [x for x in bench.records if isinstance(x, r.HistorySeen)]
     assert [len(x.bars) for x in seen] == [24]
     bench.minute(5, {"SPY": "100", "QQQ": "50"})

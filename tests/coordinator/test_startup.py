@@ -284,7 +284,7 @@ def test_the_sessions_bars_so_far_are_fed_after_the_history() -> None:
     so_far = [bar("SPY", -1, "9"), bar("SPY", 0, "3")]  # the first is before the open
     records = startup.warm_up(bench.engine, history, so_far, NOW)
     assert records == [r.HistorySeen(NOW, (*history["SPY"], so_far[1]))]
-    assert bench.engine.lanes.bars("SPY") == 3
+    assert bench.engine.lanes.bars_seen("SPY") == 3
     assert bench.books.ledger.marks["SPY"] == Decimal(3)
     assert startup.warm_up(bench.engine, history, [], NOW) == []
 
