@@ -83,6 +83,3 @@ class Marks(MutableMapping[str, Decimal]):
 
     def __contains__(self, symbol: object) -> bool:
         return symbol in self._last
-
-    def __repr__(self) -> str:
-        return f"Marks({dict(self)})"
