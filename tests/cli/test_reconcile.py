@@ -14,6 +14,7 @@ import pytest
 
 from coordinator.commands.accounts import Account
 from coordinator.core import records as r
+from coordinator.core.discrepancies import DiscrepancyKind, finding
 from coordinator.core.messages import SubmitOrder
 from coordinator.core.values import UNASSIGNED, Side
 from coordinator.settings import Settings
@@ -42,6 +43,15 @@ def trade(running: Simulator, folder: Path, until_minute: int = 5) -> Any:
 
 def journal_of(folder: Path) -> Path:
     return folder / ACCOUNT / JOURNAL
+
+
+def found_in_its_session(folder: Path, found: r.DiscrepancyFound) -> None:
+    """A discrepancy that the session's coordinator has recorded."""
+    session = next(e.session_id for e in read_kinds(journal_of(folder), r.SessionOpened))
+    journal = Journal(journal_of(folder), ACCOUNT, "single")
+    journal.skip_to_end()
+    journal.append(session, [found])
+    journal.close()
 
 
 def by_hand(running: Simulator, symbol: str, qty: int) -> None:
@@ -143,14 +153,10 @@ def test_a_leap_of_a_price_is_a_discrepancy_until_it_is_accepted(
 ) -> None:
     with venue(tmp_path) as running:
         trade(running, tmp_path)
-        session = next(e.session_id for e in read_kinds(journal_of(tmp_path), r.SessionOpened))
-        journal = Journal(journal_of(tmp_path), ACCOUNT, "single")
-        journal.skip_to_end()
         leap = r.DiscrepancyFound(
             OPEN, "price", "SPY", UNASSIGNED, Decimal(500), Decimal(50), "SPY leapt", "price.SPY"
         )
-        journal.append(session, [leap])
-        journal.close()
+        found_in_its_session(tmp_path, leap)
         shown, status = at(running, "reconcile"), at(None, "status")
         accepted, again = (
             at(running, "reconcile", "--accept", "price.SPY"),
@@ -160,6 +166,20 @@ def test_a_leap_of_a_price_is_a_discrepancy_until_it_is_accepted(
     assert (shown.code, accepted.code, again.code) == (1, 0, 0)
     assert "price.SPY: SPY leapt. Nothing is bought of it" in status.out
     assert "price.SPY" not in calm.out
+
+
+def test_the_reset_of_an_account_is_shown_and_never_accepted(
+    at: Callable[..., Said], tmp_path: Path
+) -> None:
+    with venue(tmp_path) as running:
+        trade(running, tmp_path, 1)
+        found_in_its_session(
+            tmp_path, finding(OPEN, DiscrepancyKind.ACCOUNT, "", Decimal(1), Decimal(2))
+        )
+        shown, refused = at(running, "reconcile"), at(running, "reconcile", "--accept", "account")
+    assert (shown.code, refused.code) == (1, 2)
+    assert "account cannot be accepted: the account was reset" in refused.err
+    assert read_kinds(journal_of(tmp_path), r.DiscrepancyResolved) == []
 
 
 def test_without_keys_without_books_and_without_an_answer_it_says_what_is_missing(
