@@ -7,7 +7,6 @@ are its commands carried out. Nothing here waits for the broker.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
@@ -42,7 +41,8 @@ CLOSE_GRACE_S = 10.0
 """Broker seconds after the session's end in which the last bars may still come."""
 DRAIN_S = 60.0
 """Broker seconds in which open orders may still end."""
-CLOCK_POLL_S = 15.0
+CLOCK_POLL_S, LEAST_POLL_S = 15.0, 0.05
+"""Broker seconds between two questions for its time, and at least so many local seconds."""
 SKEW_S = 2.0
 """Seconds by which the broker's clock may differ from the expected time before it is logged."""
 _HALTS = r.Killed | r.Paused | r.FlattenRequested
@@ -83,6 +83,8 @@ class LiveSession:
         lost_bar, lost_fill = self.gap_repair.after_a_lost_bar, self.gap_repair.after_a_lost_fill
         self.handlers = StreamHandlers(self._inbox.put, clock, ports.monotonic, lost_bar, lost_fill)
         self._ticks = Ticks(ports.tick_s, ports.monotonic)
+        self._clock_due_s = ports.monotonic()
+        """Local time at which the broker's clock is to be read next."""
         self._sight = True, frozenset[str]()
         """What the engine was told last: whether orders are seen, and tickers without a stream."""
         self.clerk = Clerk(engine, shadows, clock, self.watchdog, self._ticks, self._inbox)
@@ -112,7 +114,6 @@ class LiveSession:
             BrokerUnavailable: a stream ended for good.
             StorageError: the journal cannot be written; nothing was sent after that.
         """
-        poll = asyncio.create_task(self._poll_clock())
         try:
             await self._pump(lambda: self._over or self._stop is not None or done())
             self._take_bars(self.intake.flush())
@@ -125,8 +126,6 @@ class LiveSession:
             self._queue.close()
             await self._pump(lambda: not self._inbox)
         finally:
-            poll.cancel()
-            await asyncio.gather(poll, return_exceptions=True)
             await self._queue.stop()
             await self._questions.stop()
             self._following.catch_up()
@@ -161,6 +160,7 @@ class LiveSession:
             self._queue.due_s,
             self._questions.due_s,
             self._ticks.due_s,
+            self._clock_due_s,
         )
         due_s = min((timer for timer in timers if timer is not None), default=None)
         timeout_s = None if due_s is None else max(due_s - self._monotonic(), 0.0)
@@ -250,9 +250,13 @@ class LiveSession:
             self._inbox.put(m.ClockRead(self._clock.now()))
 
     def _do_what_is_due(self) -> None:
-        """Send and look up the orders that are due, and look around."""
+        """Send and look up the orders that are due, ask for the time, and look around."""
         self._queue.go_on()
         self._questions.look_up_due()
+        if self._monotonic() >= self._clock_due_s:
+            wait_s = self._clock.local_s(CLOCK_POLL_S, least_s=LEAST_POLL_S)
+            self._clock_due_s = self._monotonic() + wait_s
+            self._questions.read_clock()
         self._look_around()
 
     def _look_around(self) -> None:
@@ -295,8 +299,3 @@ class LiveSession:
     def _deliver(self, messages: Iterable[m.Message]) -> None:
         for message in messages:
             self._inbox.put(message)
-
-    async def _poll_clock(self) -> None:
-        while True:
-            self._questions.read_clock()
-            await asyncio.sleep(self._clock.local_s(CLOCK_POLL_S, least_s=0.05))
