@@ -11,6 +11,7 @@ from coordinator.core.orders import OrderStatus
 from coordinator.core.records import Origin
 from coordinator.core.values import MINUTE, Side
 from coordinator.shell.clock import BrokerClock
+from coordinator.shell.missed_bars import GAP_TRIES
 from coordinator.shell.questions import Questions
 from coordinator.shell.watchdog import Depth
 from tests.coordinator.at_the_broker import ID, NOW, Desk, run
@@ -113,6 +114,20 @@ def test_a_gap_is_fetched_for_both_markets_up_to_the_last_whole_minute() -> None
         assert all(start <= b.start and b.end <= NOW for b in bars.bars)
 
     run(story)
+
+
+@pytest.mark.parametrize(("refusals", "found"), [(GAP_TRIES - 1, True), (GAP_TRIES, False)])
+def test_a_gap_is_given_up_only_after_several_tries_and_then_ends_without_bars(
+    refusals: int, found: bool, tmp_path: Path
+) -> None:
+    async def story(desk: Desk) -> None:
+        desk.questions.fetch_bars({"SPY": NOW - 5 * MINUTE})
+        bars = await desk.answer()
+        assert isinstance(bars, m.BarsArrived)
+        assert (bars.origin, bool(bars.bars)) == (Origin.BACKFILL, found)
+
+    fault = {"kind": "http_error", "path": "/v2/clock", "status": 500, "times": refusals}
+    run(story, tmp_path, fault)
 
 
 def test_what_was_executed_while_a_start_took_minutes_is_in_its_first_look() -> None:
