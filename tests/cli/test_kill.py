@@ -17,11 +17,13 @@ import pytest
 
 from coordinator.commands.accounts import Operator
 from coordinator.commands.kill import kill, revive
+from coordinator.commands.liquidation import what_became_of
 from coordinator.core import records as r
 from coordinator.errors import JournalDamaged, SafetyRefusal
 from coordinator.shell.folders import JOURNAL
 from coordinator.shell.journal import Journal
 from coordinator.shell.journal_reading import read_kinds
+from coordinator.shell.lease import Leases
 from simulator.server import Simulator
 from tests.cli.conftest import Said, Shell
 from tests.e2e.running import (
@@ -97,6 +99,25 @@ def test_where_nobody_runs_the_command_itself_sells_what_strategies_hold_and_not
 
 
 FLAT = "No strategy holds what could be sold, and nothing is open."
+
+
+@pytest.mark.thorough
+def test_what_a_coordinator_holds_that_runs_and_does_not_sell_is_left_to_it_and_told(
+    tmp_path: Path,
+) -> None:
+    told: list[str] = []
+    with venue(tmp_path) as running, Leases() as leases:
+        hold(running, tmp_path)
+        held = running.snapshot().positions
+        operator = Operator(tmp_path, environment(running, tmp_path), "me", told.append, SPEED)
+        host = operator.settings("paper").account_host
+        leases.take_for_coordinator(ACCOUNT, "single", host=host)
+        [left] = kill(operator, wait_s=2.0)
+        assert running.snapshot().positions == held
+    assert not left.is_flat
+    assert left.problem == "the coordinator single runs, and has to get out by itself"
+    assert left.problem in what_became_of(left)
+    assert kinds(tmp_path, r.Killed) == ["Killed"]
 
 
 @pytest.mark.thorough
