@@ -7,7 +7,7 @@ and a command decides under the journal's lock, with the records of all other wr
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
@@ -48,7 +48,7 @@ class Operator:
     """The person behind a command (`by`), the state folder and the environment with the keys.
 
     `say` takes a line of progress. `speed` is how many times as fast as the local clock the
-    broker's clock may run.
+    broker's clock may run, if no running session's address file says more.
     """
 
     home: Path
@@ -210,7 +210,9 @@ class Reach:
         pace = patient(ports.turn, ports.sleep, patience_s=PATIENCE_S)
         broker = Broker(ports.rest(settings), feed="iex", pace=pace)
         number = broker.account().number
-        budgets.on_account(number, host=settings.account_host)
+        running = [one for one in addresses(operator.home / number) if one.simulator]
+        speed = max([operator.speed, *(one.clock_speed for one in running)])
+        budgets.on_account(number, host=settings.account_host, speed=speed)
         return cls(number, settings, broker, ports)
 
     @classmethod
@@ -259,9 +261,8 @@ class Reach:
                     f" {', '.join(running)}."
                 )
         if account in running:
-            address = running[account]
-            settings = simulator_settings(address.simulator, operator.home)
-            return cls.by_keys(replace(operator, speed=address.clock_speed), settings)
+            settings = simulator_settings(running[account].simulator, operator.home)
+            return cls.by_keys(operator, settings)
         journal = operator.home / (account or "") / JOURNAL
         if journal.exists() and is_simulated(journal):
             raise OperatorError(

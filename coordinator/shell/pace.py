@@ -108,8 +108,13 @@ class Budgets:
         """Learn from the headers of the broker's answer to a request."""
         self._budget(api).on_answer(status, headers)
 
-    def on_account(self, account: str, *, host: str = "") -> None:
-        """The account is known now; the request that told it counts as its first one."""
+    def on_account(self, account: str, *, host: str = "", speed: float | None = None) -> None:
+        """The account is known now, and perhaps the `speed` of its broker's clock.
+
+        The request that told it counts as its first one.
+        """
+        if speed is not None:
+            self._open = partial(RequestBudget, speed=speed)
         self._trading = self._open(self._folder / f"{name_of_account(account, host)}.requests")
         self._trading.wait_s(Urgency.EXIT)
 

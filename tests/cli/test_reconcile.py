@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from coordinator.commands.accounts import Account
+from coordinator.commands.accounts import Account, Operator, Reach
 from coordinator.core import records as r
 from coordinator.core.discrepancies import DiscrepancyKind, finding
 from coordinator.core.messages import SubmitOrder
@@ -20,9 +20,13 @@ from coordinator.core.values import UNASSIGNED, Side
 from coordinator.settings import Settings
 from coordinator.shell.alpaca_rest import AlpacaRest
 from coordinator.shell.broker import Broker
+from coordinator.shell.budget import Urgency
+from coordinator.shell.control_protocol import Address, address_file, line
 from coordinator.shell.folders import JOURNAL
 from coordinator.shell.journal import Journal
 from coordinator.shell.journal_reading import read_kinds
+from coordinator.shell.pace import Budgets
+from coordinator.shell.rest import Api
 from simulator.server import Simulator
 from tests.cli.conftest import Said, Shell
 from tests.cli.test_kill import ACCOUNT, FAST, OPEN, at, venue, wait_for_position, written
@@ -197,6 +201,29 @@ def test_without_keys_without_books_and_without_an_answer_it_says_what_is_missin
     assert "no answer from the broker" in unanswered.err
 
 
+def test_beside_a_session_on_a_fast_simulator_the_commands_know_how_fast_it_is(
+    tmp_path: Path,
+) -> None:
+    leases = tmp_path / "leases"
+    with venue(tmp_path) as running:
+        keys = environment(running, tmp_path)
+        operator = Operator(tmp_path, keys, "daniel", print, leases_folder=leases)
+        settings = operator.settings("paper")
+        session = Budgets(settings, speed=1.0, folder=leases)
+        session.on_account(ACCOUNT, host=settings.account_host)
+        while session.turn(Api.TRADING, Urgency.EXIT) == 0.0:
+            pass  # as many in a second as a fast session sends
+        waits_s = Reach.by_keys(operator, settings).ports.turn(Api.TRADING, Urgency.EXIT)
+        address = Address(
+            coordinator="c", socket=tmp_path, simulator=running.url, clock_speed=100_000.0
+        )
+        file = address_file(tmp_path / ACCOUNT, "c")
+        file.parent.mkdir(parents=True)
+        file.write_bytes(line(address))
+        known_s = Reach.by_keys(operator, settings).ports.turn(Api.TRADING, Urgency.EXIT)
+    assert (waits_s > 10, known_s) == (True, 0.0)
+
+
 @pytest.mark.slow
 def test_a_running_coordinator_hears_what_was_accepted_and_buys_again(tmp_path: Path) -> None:
     config = configs.single("momentum")
@@ -210,9 +237,9 @@ def test_a_running_coordinator_hears_what_was_accepted_and_buys_again(tmp_path: 
             OPEN + timedelta(hours=3),
             lambda: bool(read_kinds(path, r.DiscrepancyFound)) or process.poll() is not None,
         )
-        shown = shell.run("reconcile", *FAST)
+        shown = shell.run("reconcile")
         status = shell.run("status")
-        accepted = shell.run("reconcile", "--accept", "position.SPY", *FAST)
+        accepted = shell.run("reconcile", "--accept", "position.SPY")
         later = running.snapshot().at + timedelta(minutes=30)
         wait_until(running, later, lambda: process.poll() is not None)
         process.send_signal(signal.SIGTERM)
