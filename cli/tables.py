@@ -24,8 +24,8 @@ def print_table(
 ) -> None:
     """Print a table on stdout under its title; the columns `right` (of numbers) are right-aligned.
 
-    A narrow terminal wraps texts and drops the space between columns; if even the numbers do not
-    fit, lines are broken. No number loses a digit.
+    A narrow terminal wraps texts, that of the first column last, and drops the space between
+    columns; if even the numbers do not fit, each cell has a line. No number loses a digit.
     """
     from rich.measure import Measurement
     from rich.text import Text
@@ -39,12 +39,19 @@ def print_table(
     if sum(widest) + 3 * len(widest) - 1 <= console.width and _are_plain([headings, *lines]):
         _print_fitting(console, table, lines, widest, right)
         return
+    room = console.width - _least(widest, right)
+    if room < 0:
+        _print_cells(console, headings, lines)
+        return
     for row in lines:
         table.add_row(*(Text(cell) for cell in row))
     unbounded = console.options.update(max_width=NOT_A_TERMINAL_COLUMNS)
     if Measurement.get(console, unbounded, table).maximum > console.width:
         table.padding = (0, 0)
-    console.width = max(console.width, _least(widest, right))
+        names = next(at for at in range(len(headings)) if at not in right)
+        longest = max((len(word) for row in lines for word in row[names].split()), default=0)
+        if longest - _LEAST_TEXT <= room:
+            table.columns[names].width = max(longest, len(headings[names]))
     console.print(table)
 
 
@@ -77,6 +84,15 @@ def _print_fitting(
     *head, foot = drawn.get().splitlines()
     body = (_line(row, widths, right) for row in rows)
     console.file.write("\n".join([*head, *body, foot, ""]))
+
+
+def _print_cells(console: Console, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print each cell on a line of its own, behind its heading."""
+    wide = max(map(len, headings))
+    for row in rows:
+        for heading, cell in zip(headings, row, strict=True):
+            console.print(f"{heading:<{wide}}  {cell}", markup=False)
+        console.print()
 
 
 def _are_plain(rows: Iterable[Sequence[str]]) -> bool:
