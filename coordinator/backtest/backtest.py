@@ -133,6 +133,17 @@ class Backtest:
         return len(self._starts)
 
     @cached_property
+    def gaps(self) -> str:
+        """What the bars lack between the sessions, as a sentence; '' if it is nothing."""
+        missing = self._recording.missing(self._starts)
+        return (
+            f"trading days without bars between these sessions: {missing:,}. What was held stayed"
+            " held over them."
+            if missing
+            else ""
+        )
+
+    @cached_property
     def minutes(self) -> int:
         """Minutes of market time in all sessions together."""
         return sum((self._plan(start).end - start) // MINUTE for start in self._starts)

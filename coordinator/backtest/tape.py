@@ -152,6 +152,13 @@ class Recording:
             " these."
         )
 
+    def missing(self, starts: Sequence[datetime]) -> int:
+        """How many days from the first of these sessions to the last were traded without bars."""
+        first, last = starts[0].date(), starts[-1].date()
+        if any(map(is_crypto, self.tickers)):
+            return (last - first).days + 1 - len(starts)
+        return sum(first <= one.date <= last for one in self.tape.calendar.sessions) - len(starts)
+
     def forget_before(self, moment: datetime) -> None:
         """Free the bars of days that no coming session reads."""
         self.feed.forget_before(moment.date() - KEPT_DAYS)

@@ -70,6 +70,28 @@ def test_sessions_go_into_the_warehouse_and_the_summary_and_pnl_are_told(
     assert rows(warehouse, "quarantine") == []
 
 
+@pytest.mark.parametrize(
+    ("days", "missing"),
+    [((13, 16), 0), ((13, 17), 1), ((12, 17, 19), 3)],
+    ids=["a weekend alone", "a Monday", "more"],
+)
+def test_days_that_the_bars_lack_are_counted_without_weekends(
+    command: Command, tmp_path: Path, days: Sequence[int], missing: int
+) -> None:
+    every = write_recording(
+        tmp_path / "b.parquet", ["SPY", "QQQ"], date(2026, 3, 12), date(2026, 3, 19)
+    )
+    bars = pd.read_parquet(every)
+    bars[bars["timestamp"].dt.day.isin(days)].to_parquet(every)
+    config = written(tmp_path / "mine.json", CONFIG)
+    said = command(["backtest", "--config", str(config), "--bars", str(every), "--json"])
+    warning = (
+        f"Warning: trading days without bars between these sessions: {missing}. What was held"
+        " stayed held over them.\n"
+    )
+    assert (said.code, said.err) == (0, warning if missing else "")
+
+
 def test_the_result_as_json_is_what_the_warehouse_holds(
     command: Command, tmp_path: Path, config: Path, bars: Path
 ) -> None:
