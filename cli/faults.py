@@ -64,10 +64,10 @@ def exit_code(error: Exception) -> int:
 
             return OPERATORS_FAULT if isinstance(error, FeedError | OptionsError) else ANYTHING_ELSE
         case "warehouse":
-            from warehouse.errors import NothingToCompare, QueryFailed, QueryRefused
+            from warehouse.errors import ExportRefused, NothingToCompare, QueryFailed, QueryRefused
 
-            wrong = isinstance(error, QueryFailed | QueryRefused | NothingToCompare)
-            return OPERATORS_FAULT if wrong else ANYTHING_ELSE
+            wrong = QueryFailed | QueryRefused | NothingToCompare | ExportRefused
+            return OPERATORS_FAULT if isinstance(error, wrong) else ANYTHING_ELSE
     return ANYTHING_ELSE
 
 

@@ -24,6 +24,7 @@ from coordinator.errors import (
 )
 from simulator.errors import FeedError, OptionsError, Rejection
 from warehouse.errors import (
+    ExportRefused,
     QueryFailed,
     QueryRefused,
     WarehouseLocked,
@@ -40,6 +41,7 @@ CODES = [
     (OptionsError("no fill model 'magic'"), 2),
     (QueryRefused("read-only"), 2),
     (QueryFailed("no column net"), 2),
+    (ExportRefused("x holds something that is no export"), 2),
     (SafetyRefusal("Another coordinator holds the lease."), 3),
     (BrokerUnavailable("Alpaca did not answer within 10 s."), 1),
     (BrokerRejected(403, 40310000, "insufficient buying power"), 1),
