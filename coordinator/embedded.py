@@ -93,9 +93,9 @@ def embedded_simulator(simulation: Simulation, account: str) -> Iterator[Setting
     forget_killed_runs()
     try:
         simulator = Simulator(options)
-        _warn_of_missing_bars(simulation, simulator.exchange.universe)
+        _tell_of_missing_bars(simulation, simulator.exchange.universe)
         simulator.start()
-    except SimulatorError as error:
+    except (SimulatorError, OperatorError) as error:
         _unclaim(simulation.home / account)
         raise OperatorError(str(error)) from None
     settings = simulator_settings(simulator.url, simulation.home)
@@ -109,11 +109,15 @@ def embedded_simulator(simulation: Simulation, account: str) -> Iterator[Setting
             _unclaim(folder)
 
 
-def _warn_of_missing_bars(simulation: Simulation, available: Collection[str]) -> None:
+def _tell_of_missing_bars(simulation: Simulation, available: Collection[str]) -> None:
+    """Warn of tickers without bars in the file; raises OperatorError if no ticker has any."""
     missing = [ticker for ticker in simulation.tickers if ticker not in available]
     if missing and simulation.bars is not None:
-        text = "%s has no bars of %s, so nothing is decided on them; it has %s"
-        log.warning(text, simulation.bars, ", ".join(missing), ", ".join(available))
+        lacks = f"{simulation.bars}: has no bars of {', '.join(missing)}"
+        has = f"it holds {', '.join(available)}"
+        if len(missing) == len(simulation.tickers):
+            raise OperatorError(f"{lacks}; {has}")
+        log.warning("%s, so nothing is decided on them; %s", lacks, has)
 
 
 def claim_account(simulation: Simulation, *, for_warm_up: bool = False) -> str:

@@ -77,7 +77,19 @@ def test_tickers_that_a_bars_file_lacks_are_named_before_it_plays(
     bars = write_recording(tmp_path / "bars.parquet", ["SPY"], DAY, DAY)
     played = replace(simulation(tmp_path, "1", "SPY", "SPX", "QQQ"), bars=bars)
     with embedded_simulator(played, "SIM0001"):
-        assert "has no bars of SPX, QQQ, so nothing is decided on them; it has SPY" in caplog.text
+        assert "has no bars of SPX, QQQ, so nothing is decided on them; it holds SPY" in caplog.text
+
+
+def test_a_bars_file_without_any_of_the_tickers_is_refused(tmp_path: Path) -> None:
+    bars = write_recording(tmp_path / "bars.parquet", ["SPY"], DAY, DAY)
+    played = replace(simulation(tmp_path, "1", "SPX", "QQQ"), bars=bars)
+    account = claim_account(played)
+    with (
+        pytest.raises(OperatorError, match="has no bars of SPX, QQQ; it holds SPY"),
+        embedded_simulator(played, account),
+    ):
+        pass
+    assert not (tmp_path / account).exists()
 
 
 def test_each_run_has_an_account_of_its_own(tmp_path: Path) -> None:
