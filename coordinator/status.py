@@ -19,6 +19,7 @@ from coordinator.shell.control_client import NoAnswer, ask_coordinator
 from coordinator.shell.control_protocol import Request
 from coordinator.shell.folders import JOURNAL
 from coordinator.shell.journal_reading import (
+    newest_sessions,
     read_kinds,
     read_last,
     read_sessions,
@@ -92,8 +93,7 @@ def read_status(
 
 def _latest(path: Path, leases_folder: Path | None) -> list[StatusView]:
     """The latest session of every coordinator on one account."""
-    openings = read_kinds(path, r.SessionOpened)
-    newest = {entry.coordinator: entry.session_id for entry in openings}
+    newest = newest_sessions(path)
     standing = _standing(path, newest.values())
     return [
         _running(path, name, session) or _kept(path, session, standing, leases_folder)

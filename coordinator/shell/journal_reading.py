@@ -18,6 +18,7 @@ _OF_SESSION = (
     " (SELECT hash FROM records p WHERE p.seq = r.seq - 1) FROM records r"
     " WHERE session_id = ? ORDER BY seq"
 )
+_OPENED = "SELECT coordinator, session_id FROM records WHERE kind = 'SessionOpened' ORDER BY seq"
 _NEWEST = "SELECT seq, coordinator, session_id, kind, body FROM records ORDER BY seq DESC LIMIT 1"
 _LAST_OF = (
     "SELECT seq, coordinator, session_id, kind, body FROM records"
@@ -75,6 +76,15 @@ def read_sessions(path: Path) -> list[tuple[str, str]]:
             " ORDER BY l.seq DESC LIMIT 1) FROM records o"
             " WHERE o.kind = 'SessionOpened' GROUP BY o.session_id ORDER BY min(o.seq)"
         ).fetchall()
+
+
+def newest_sessions(path: Path) -> dict[str, str]:
+    """The id of the session that each coordinator opened last, by the coordinator's name.
+
+    No opening is decoded: each has all strategies of its day.
+    """
+    with Reader(path) as connection:
+        return dict(connection.execute(_OPENED))
 
 
 def taken_over(path: Path) -> set[str]:

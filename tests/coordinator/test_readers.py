@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -74,6 +75,18 @@ def test_status_tells_each_strategys_book_of_a_session_that_never_ended(tmp_path
     assert (one.cash, one.equity, one.pnl, one.day_pnl) == (D(5000), D(10_500), D(500), D(500))
     assert (dict(one.positions), one.daily_trades, one.open_orders) == ({"SPY": D(50)}, 1, 0)
     assert (two.equity, two.daily_trades, two.open_orders) == (D(10_000), 1, 1)
+
+
+def test_status_reads_no_strategy_of_the_sessions_before_however_many_they_are(
+    tmp_path: Path,
+) -> None:
+    opened = next(record for record in holding().records if isinstance(record, r.SessionOpened))
+    keep(tmp_path, [replace(opened, session_id="yesterday")])
+    with sqlite3.connect(tmp_path / "PA1" / "journal.db") as journal:
+        journal.execute("UPDATE records SET body = '{}'")  # reading it would be refused
+    keep(tmp_path, holding().records)
+    (view,) = read_status(tmp_path)
+    assert (view.session_id, len(view.strategies)) == (opened.session_id, 2)
 
 
 @pytest.mark.parametrize("story", [the_next_day, the_next_day_without_the_strategy_that_holds])
