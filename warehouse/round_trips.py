@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from dataclasses import dataclass, field
+from string import Template
 
 import duckdb
 import numpy as np
@@ -28,7 +29,8 @@ _CHAIN = """
 # Lots of a variant without details here are dropped: their fate is unknown.
 _MOVES = """
     CREATE OR REPLACE TEMP TABLE moves AS
-    SELECT place, strategy, symbol, 'buy' AS side, execution_id, filled_at, price, qty, fee
+    SELECT $1 AS session_id, place, strategy, symbol, 'buy' AS side, execution_id, filled_at, price,
+           qty, fee
     FROM open_lots WHERE session_id = (
         SELECT earlier.session_id FROM sessions AS s JOIN sessions AS earlier
           ON earlier.account = s.account AND earlier.mode = s.mode
@@ -38,43 +40,50 @@ _MOVES = """
       AND strategy NOT IN (
         SELECT strategy FROM variants WHERE session_id = $1 AND details = 'none')
     UNION ALL
-    SELECT NULL, strategy, symbol, side, execution_id, filled_at, price, qty - coin_fee, fee
+    SELECT session_id, NULL, strategy, symbol, side, execution_id, filled_at, price, qty - coin_fee,
+           fee
     FROM stg_fills WHERE session_id = $1
 """
-_IS_SPLIT = """
-    SELECT count(*) FROM activities WHERE session_id = ? AND kind = 'split' AND qty IS NOT NULL
+_SPLITS = """
+    SELECT DISTINCT a.session_date > s.session_date
+    FROM activities AS a JOIN sessions AS s USING (session_id)
+    WHERE session_id = $1 AND a.kind = 'split' AND a.qty IS NOT NULL
 """
-# A split comes before the session's fills, and its units go to all that was held, bought here or
-# not, which is what is left without what the session brought. They are shared to the last digit: no
-# dust remains once all is sold.
-_SPLIT = """
-    WITH added AS (
-        SELECT strategy, symbol, sum(qty) AS qty FROM activities
-        WHERE session_id = $1 AND kind = 'split' AND qty IS NOT NULL GROUP BY strategy, symbol
+# A split comes before the session's fills or, $2, after them. Its units go to all that was held,
+# bought here or not: to what was left at the end without what has come since. They are shared to
+# the last digit: no dust remains once all is sold.
+_SPLIT = Template("""
+    WITH given AS (
+        SELECT a.strategy, a.symbol, a.qty, a.kind = 'split' AS is_split,
+               a.kind = 'split' AND a.session_date > s.session_date AS is_late
+        FROM activities AS a JOIN sessions AS s USING (session_id)
+        WHERE session_id = $$1 AND a.qty IS NOT NULL
+    ), added AS (
+        SELECT strategy, symbol, sum(qty) AS qty FROM given WHERE is_split AND is_late = $$2
+        GROUP BY strategy, symbol
     ), held AS (
         SELECT strategy, symbol, sum(qty) AS qty FROM (
-            SELECT strategy, symbol, qty FROM positions WHERE session_id = $1
+            SELECT strategy, symbol, qty FROM positions WHERE session_id = $$1
+            UNION ALL SELECT strategy, symbol, -qty FROM given WHERE is_late OR NOT $$2
             UNION ALL
-            SELECT strategy, symbol, -qty FROM activities WHERE session_id = $1 AND qty IS NOT NULL
-            UNION ALL
-            SELECT strategy, symbol, CASE side WHEN 'buy' THEN -qty ELSE qty END
-            FROM moves WHERE place IS NULL)
+            SELECT strategy, symbol, CASE side WHEN 'buy' THEN coin_fee - qty ELSE qty END
+            FROM stg_fills WHERE session_id = $$1 AND NOT $$2)
         GROUP BY strategy, symbol
-    ), carried AS (
+    ), grown AS (
         SELECT strategy, symbol, place,
-               m.qty + fee_share(a.qty, greatest(sum(m.qty) OVER lots, h.qty),
-                   sum(m.qty) OVER so_far - m.qty, sum(m.qty) OVER so_far) AS units
-        FROM (FROM moves WHERE place IS NOT NULL) AS m JOIN added AS a USING (strategy, symbol)
-        JOIN held AS h USING (strategy, symbol)
+               l.qty + fee_share(a.qty, greatest(sum(l.qty) OVER lots, h.qty),
+                   sum(l.qty) OVER so_far - l.qty, sum(l.qty) OVER so_far) AS units
+        FROM (FROM $lots WHERE session_id = $$1 AND place IS NOT NULL) AS l
+        JOIN added AS a USING (strategy, symbol) JOIN held AS h USING (strategy, symbol)
         WINDOW lots AS (PARTITION BY strategy, symbol),
                so_far AS (PARTITION BY strategy, symbol ORDER BY place ROWS UNBOUNDED PRECEDING)
     )
-    UPDATE moves SET qty = c.units, price =
-           CASE WHEN c.units = moves.qty OR c.units <= 0 THEN price
-                ELSE (price::DOUBLE * (moves.qty::DOUBLE / c.units::DOUBLE))::DECIMAL(38, 18) END
-    FROM carried AS c WHERE (moves.strategy, moves.symbol, moves.place)
-                          = (c.strategy, c.symbol, c.place)
-"""
+    UPDATE $lots SET qty = g.units, price =
+           CASE WHEN g.units = $lots.qty OR g.units <= 0 THEN price
+                ELSE (price::DOUBLE * ($lots.qty::DOUBLE / g.units::DOUBLE))::DECIMAL(38, 18) END
+    FROM grown AS g WHERE ($lots.session_id, $lots.strategy, $lots.symbol, $lots.place)
+                        = ($$1, g.strategy, g.symbol, g.place)
+""")
 _IN_ORDER = [(name, "ascending") for name in ("place", "filled_at", "side", "execution_id")]
 """Lots carried over have a place, and come first."""
 _ROUND_TRIPS = """
@@ -132,8 +141,9 @@ def match_round_trips(connection: duckdb.DuckDBPyConnection, session_id: str) ->
 
 def _match_one(connection: duckdb.DuckDBPyConnection, session_id: str) -> None:
     connection.execute(_MOVES, [session_id])
-    if connection.execute(_IS_SPLIT, [session_id]).fetchall() != [(0,)]:
-        connection.execute(_SPLIT, [session_id])
+    splits = {is_late for (is_late,) in connection.execute(_SPLITS, [session_id]).fetchall()}
+    if False in splits:
+        connection.execute(_SPLIT.substitute(lots="moves"), [session_id, False])
     moves = connection.table("moves").to_arrow_table().sort_by(_IN_ORDER)
     matched, lots = _first_in_first_out(moves)
     for name, rows, sql in (
@@ -143,6 +153,8 @@ def _match_one(connection: duckdb.DuckDBPyConnection, session_id: str) -> None:
         if rows.num_rows:
             connection.register(name, rows)
             connection.execute(sql, [session_id])
+    if True in splits:
+        connection.execute(_SPLIT.substitute(lots="open_lots"), [session_id, True])
 
 
 def _first_in_first_out(moves: pa.Table) -> tuple[_Matched, list[_Lot]]:

@@ -121,7 +121,7 @@ class Replay:
         names = [opening.strategy for opening in opened.openings]
         for row in self._tables["activities"]:
             row["session_id"] = opened.session_id
-            row["session_date"] = opened.session_date
+            row.setdefault("session_date", opened.session_date)
         return {
             "sessions": [session_row(opened, books.ended)],
             "strategies": [strategy_row(opened, opening) for opening in opened.openings],
@@ -230,13 +230,20 @@ class Replay:
         return pnl_row(opened, self.books, opening, start, self._fills[name], drawdown)
 
     def _note_activity(self, record: r.ActivityBooked) -> None:
-        """Add an activity's row; its amount includes the value of its units, but for a split."""
-        worth = record.amount
-        if record.kind is not r.ActivityKind.SPLIT:
+        """Add an activity's row; its amount includes the value of its units, but for a split.
+
+        A split that came after the session has its own date, before which its shares were bought.
+        """
+        assert self.opened is not None
+        worth, day = record.amount, self.opened.session_date
+        if record.kind is r.ActivityKind.SPLIT:
+            day = max(day, record.day)
+        else:
             worth += record.qty * record.price
         self._tables["activities"].append(
             {
                 "activity_id": record.activity_id,
+                "session_date": day,
                 "strategy": record.strategy,
                 "kind": record.kind.value,
                 "symbol": record.symbol or None,

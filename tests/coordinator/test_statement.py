@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -308,6 +308,10 @@ def test_what_moved_stands_under_the_date_of_the_session_that_counts_it() -> Non
     assert [row["amount"] for row in rows["activities"]][-1] == D("-0.004")
     assert {row["session_date"] for row in rows["activities"]} == {DAY}
     assert [row["session_date"] for row in rows["sessions"]] == [DAY]
+    split = {"kind": r.ActivityKind.SPLIT, "symbol": "SPY", "amount": ZERO, "qty": D(1)}
+    for days, counts in [(-7, DAY), (1, DAY + timedelta(days=1))]:
+        booked = replace(after_midnight, **split, day=DAY + timedelta(days=days))
+        assert statement([*day, booked, end])["activities"][-1]["session_date"] == counts
 
 
 def test_transfers_have_both_sides_and_a_funding_the_givers() -> None:

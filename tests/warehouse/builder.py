@@ -147,14 +147,15 @@ class Day:
         self.at += timedelta(minutes=1)
         self._mark_equity()
 
-    def split(self, strategy: str, symbol: str, ratio: Decimal | int) -> None:
-        """A position becomes `ratio` times as many."""
+    def split(self, strategy: str, symbol: str, ratio: Decimal | int, days: int = 0) -> None:
+        """A position becomes `ratio` times as many; with `days`, so long after the session."""
         held = self.books[strategy].held[symbol]
         added = held[0] * (ratio - 1)
         held[0] += added
         self.marks[symbol] = self.marks[symbol] / ratio
         self.activity(strategy, "split", "0", symbol)
         self.rows["activities"][-1] |= {"qty": added, "amount": None}
+        self.rows["activities"][-1]["session_date"] += timedelta(days=days)
 
     def bar(self, symbol: str, close: str, origin: str = "live", minute: int = 0) -> None:
         """A one-minute bar."""

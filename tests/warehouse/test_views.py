@@ -213,6 +213,28 @@ def test_a_split_of_more_than_was_bought_here_leaves_the_purchase_its_part(
     assert rows(TRIPS) == [(20, 50, 51, 20, 0), (5, 50, 51, 5, 0)]
 
 
+def test_a_split_that_is_booked_in_the_night_changes_the_shares_bought_before_it(
+    load: Load, rows: Rows
+) -> None:
+    day = Day()
+    play(day, ["buy 10 100"])
+    load(day.source())
+    day = day.next_day("s2")
+    day.split("Alpha", "SPY", 2)  # in the morning, and in the night another
+    play(day, ["buy 10 51", "sell 25 52"])
+    day.split("Alpha", "SPY", 4, days=1)
+    load(day.source())
+    day = day.next_day("s3")
+    play(day, ["sell 20 13"])
+    assert load(day.source()).quarantined == 0
+    assert rows(TRIPS) == [
+        (20, 50, 52, 40, 0),
+        (5, 51, 52, 5, 0),
+        (20, d("12.75"), 13, 5, 0),
+    ]
+    assert rows("SELECT sum(realized_pnl) FROM v_pnl_history WHERE strategy = 'Alpha'") == [(50,)]
+
+
 def test_a_split_that_takes_as_many_shares_as_were_bought_and_not_given_is_loaded(
     load: Load, rows: Rows
 ) -> None:

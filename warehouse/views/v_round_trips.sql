@@ -4,7 +4,7 @@ SELECT s.account, s.mode, s.session_date, session_id, r.strategy, r.symbol, r.qt
        (r.gross_pnl - r.fees)::DOUBLE / (r.qty::DOUBLE * r.entry_price::DOUBLE) AS return_pct,
        r.entry_execution_id, r.exit_execution_id
 FROM round_trips AS r JOIN sessions AS s USING (session_id);
-COMMENT ON VIEW v_round_trips IS 'Every quantity bought and sold again, first in first out, a row per pair of executions. Once flat, gross_pnl sums to the realised P&L at average cost, except of shares that were adopted and not bought, or that a split changed in the session of their purchase: activities have no time of day.';
+COMMENT ON VIEW v_round_trips IS 'Every quantity bought and sold again, first in first out, a row per pair of executions. Once flat, gross_pnl sums to the realised P&L at average cost, except of shares that were adopted and not bought. A split counts from before the first execution of its date.';
 COMMENT ON COLUMN v_round_trips.session_id IS 'Session of the exit.';
 COMMENT ON COLUMN v_round_trips.qty IS 'Quantity, in units of the exit (splits in between are taken into account).';
 COMMENT ON COLUMN v_round_trips.entry_price IS 'Price paid, in units of the exit, dollars.';
