@@ -128,6 +128,8 @@ def moved(held: Position, change: Decimal, price: Decimal) -> Position:
 @exact
 def since(held: Position, fills: Sequence[Execution], price: Decimal) -> Position:
     """The position as its day sees it: what it was before `fills` cost `price` a unit."""
+    if fills and fills[0].position_qty == _move(fills[0]).change:
+        return held  # it was nothing before
     moves = [_move(fill) for fill in fills]
     before = held.qty - sum((move.change for move in moves), ZERO)
     today = Position(held.symbol, before, before * price)

@@ -6,6 +6,8 @@ made elsewhere. Orders are in `rest_orders`.
 
 import asyncio
 import uuid
+from collections import defaultdict
+from collections.abc import Iterable
 from datetime import date
 from decimal import Decimal
 from itertools import pairwise, takewhile
@@ -23,7 +25,6 @@ from simulator.exchange import Exchange
 from simulator.feed import last_bar, midnight
 from simulator.history import portfolio_history
 from simulator.ledger import since
-from simulator.market import Market
 from simulator.shapes import (
     account_json,
     asset_json,
@@ -131,16 +132,14 @@ async def get_asset(request: Request) -> Response:
 async def get_positions(request: Request) -> Response:
     """GET /v2/positions."""
     exchange = exchange_of(request)
-    market = exchange.market()
-    held = exchange.venue.ledger.positions.values()
-    return JSONResponse([position_shape(exchange, market, position) for position in held])
+    return JSONResponse(_position_shapes(exchange, exchange.venue.ledger.positions.values()))
 
 
 async def get_position(request: Request) -> Response:
     """GET /v2/positions/{symbol or id}; pairs without their slash."""
     exchange = exchange_of(request)
     position = held_position(exchange, request.path_params["symbol"])
-    return JSONResponse(position_shape(exchange, exchange.market(), position))
+    return JSONResponse(_position_shapes(exchange, [position])[0])
 
 
 def held_position(exchange: Exchange, name: str) -> Position:
@@ -151,16 +150,23 @@ def held_position(exchange: Exchange, name: str) -> Position:
     raise not_found("position does not exist")
 
 
-def position_shape(exchange: Exchange, market: Market, position: Position) -> dict[str, Any]:
-    """A position's JSON, marked with the last close and that of the day before."""
-    venue, dawn = exchange.venue, midnight(market.now.date())
-    mark = venue.account.mark(position, market)
-    bar = last_bar(exchange.feed, position.symbol, dawn)
-    before: Decimal = mark if bar is None else bar.close
-    newest = takewhile(lambda fill: fill.at >= dawn, reversed(venue.executions))
-    fills = [fill for fill in newest if fill.symbol == position.symbol][::-1]
-    today = since(position, fills, before)
-    return position_json(position, today, venue.account.available(position.symbol), mark, before)
+def _position_shapes(exchange: Exchange, positions: Iterable[Position]) -> list[dict[str, Any]]:
+    """Positions as JSON, marked with the last close and that of the day before."""
+    market, account = exchange.market(), exchange.venue.account
+    dawn = midnight(market.now.date())
+    newest = takewhile(lambda fill: fill.at >= dawn, reversed(exchange.venue.executions))
+    fills = defaultdict(list)
+    for fill in reversed([*newest]):
+        fills[fill.symbol].append(fill)
+    shapes = []
+    for position in positions:
+        mark = account.mark(position, market)
+        bar = last_bar(exchange.feed, position.symbol, dawn)
+        before: Decimal = mark if bar is None else bar.close
+        today = since(position, fills[position.symbol], before)
+        available = account.available(position.symbol)
+        shapes.append(position_json(position, today, available, mark, before))
+    return shapes
 
 
 async def get_activities(request: Request) -> Response:
