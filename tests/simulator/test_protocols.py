@@ -214,3 +214,15 @@ def test_the_order_stream_refuses_strangers_and_second_connections() -> None:
     assert second.messages[0]["data"]["status"] == "unauthorized"
     assert say(first, listen) == [{"stream": "listening", "data": {"streams": ["trade_updates"]}}]
     assert first.is_listening
+
+
+def test_an_order_connection_that_ends_makes_room_for_one_other() -> None:
+    slots = Slots()
+    first, stranger = orders(slots=slots), orders(slots=slots)
+    say(first, AUTH)
+    stranger.leave()
+    assert say(orders(slots=slots), AUTH)[0]["data"]["status"] == "unauthorized"
+    first.leave()
+    first.leave()
+    answers = [say(orders(slots=slots), AUTH)[0]["data"]["status"] for _ in range(2)]
+    assert answers == ["authorized", "unauthorized"]

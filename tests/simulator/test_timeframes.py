@@ -3,13 +3,18 @@
 import asyncio
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from websockets.asyncio.client import connect
 
 from simulator.server import Simulator, SimulatorOptions
+from simulator.timeframes import Timeframe
+from simulator.values import MINUTE, Bar
+from tests.simulator.bench import OPEN, bar
 from tests.simulator.plays import KEYS, TEN
 from tests.simulator.test_rest import OPTIONS, Caller
 
@@ -109,3 +114,16 @@ def test_a_pairs_day_is_of_utc(idle: Caller) -> None:
     query = {"symbols": "BTC/USD", "timeframe": "1Day", "start": "2026-03-16"}
     days = idle.get("/v1beta3/crypto/us/bars", **query)["bars"]["BTC/USD"]
     assert starts(days) == ["2026-03-16T00:00:00Z", "2026-03-17T00:00:00Z"]
+
+
+def test_a_longer_bars_average_price_is_weighted_by_what_traded_and_has_one() -> None:
+    def minute(n: int, volume: str, vwap: str | None, count: int | None) -> Bar:
+        made = bar("SPY", OPEN + n * MINUTE, "100", volume)
+        return replace(made, vwap=None if vwap is None else Decimal(vwap), trade_count=count)
+
+    known = [minute(0, "100", "10", 3), minute(1, "300", "20", 4)]
+    unknown = [minute(2, "50", None, None), minute(3, "0", "99", 0)]
+    (five,) = Timeframe.of("5Min").gather([*known, *unknown])
+    assert (five.vwap, five.volume, five.trade_count) == (Decimal("17.5"), 450, 7)
+    (bare,) = Timeframe.of("5Min").gather(unknown[:1])
+    assert (bare.vwap, bare.trade_count) == (None, None)
