@@ -56,7 +56,7 @@ class Stillness:
     def is_still(self) -> bool:
         """Whether no client worked or waited for the processor since the last look."""
         before = self._last
-        if before is None or not self._is_watching():
+        if before is None:
             return True
         now = self._last = self._look()
         spent = sum(

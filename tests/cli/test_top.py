@@ -255,6 +255,15 @@ def test_a_million_is_shown_without_cents() -> None:
     assert "1,234,568" in next(line for line in lines if line.startswith("strategy"))
 
 
+def test_what_a_strategy_holds_stands_in_its_line_and_a_dash_where_it_holds_nothing() -> None:
+    one = strategy(1)
+    held, flat = ({"SPY": D("3"), "QQQ": D("0")}, {"SPY": D("0")})
+    lines = drawn([answered(view(1, strategies=(replace(one, positions=held),)))], width=120)
+    assert " 3 SPY " in next(line for line in lines if line.startswith("strategy_"))
+    lines = drawn([answered(view(1, strategies=(replace(one, positions=flat),)))], width=120)
+    assert " - " in next(line for line in lines if line.startswith("strategy_"))
+
+
 def test_a_day_without_a_gain_has_no_sign() -> None:
     idle = replace(strategy(1), day_pnl=D(0))
     assert "+" not in "".join(drawn([answered(view(1, strategies=(idle,)))]))

@@ -242,6 +242,8 @@ def test_a_positions_gain_of_today_counts_from_what_it_cost_today_or_from_yester
     overnight, gain, _ = gains(NOON + timedelta(days=1), "SPY")
     before = Decimal(str(client.get_open_position("SPY").lastday_price))
     assert gain == 3 * (overnight - before)
+    told = client.get_open_position("SPY").change_today
+    assert Decimal(str(told)) == round((overnight - before) / before, 6) != 0
     client.submit_order(buy("SPY", 1))
     mark, gain, base = gains(NOON + timedelta(days=1, minutes=30), "SPY")
     assert gain == 3 * (mark - before) + (mark - overnight)

@@ -187,6 +187,14 @@ def test_participation_fills_a_part_of_each_bar_and_the_rest_later() -> None:
     assert cumulative == [(True, 4, 4, 6), (True, 6, 10, 0), (False, 1, 1, 2), (False, 2, 3, 0)]
 
 
+def test_participation_fills_whole_shares_of_a_whole_order_and_fractions_of_another() -> None:
+    bench = Bench(model="participation:0.1")
+    bench.price("SPY", "100", volume="45")
+    assert bench.order(qty=10).filled_qty == 4
+    bench.price("QQQ", "100", volume="45")
+    assert bench.order(symbol="QQQ", qty="10.5").filled_qty == Decimal("4.5")
+
+
 def test_a_crypto_buy_pays_its_fee_in_coin_and_a_sell_in_dollars() -> None:
     bench = Bench()
     bench.price("BTC/USD", "70000.123456789")
