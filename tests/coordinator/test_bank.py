@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from coordinator.core.codec import encode
 from coordinator.core.lane import StrategySpec
+from coordinator.core.lane_form import KEPT
 from coordinator.core.lanes import Lanes
 from coordinator.core.orders import OrderStatus
 from coordinator.core.risk import Limits
@@ -135,6 +136,25 @@ def test_a_bound_that_is_met_exactly_is_decided_in_whole_numbers() -> None:
     for bar in bars(closes)[2:]:
         lanes.feed_all([bar])
         assert [lanes.lane(spec, "SPY").signal for spec in specs] == [0, 1, 0, -1]
+
+
+@pytest.mark.thorough
+def test_an_rsi_that_has_forgotten_its_first_changes_is_decided_as_its_step_decides() -> None:
+    """Up and down in turn, the RSI comes to 66.666..., nearer to its bound than floats are trusted.
+
+    By then it has seen twice as many changes as are kept to decide a bound exactly.
+    """
+    bound = Decimal("66.66666666")
+    rule = RsiStrategy(rsi_period=2, rsi_oversold=Decimal(20), rsi_overbought=bound)
+    specs = specs_of(["T"], [rule])
+    stepping, banked = Lanes(specs), Lanes(specs, banked_from=1)
+    before = [Decimal(100 + n * 7 % 11) for n in range(2 * KEPT)]
+    walk = [*before, *(Decimal(100 + n % 2) for n in range(100))]
+    for number, bar in enumerate(bars(walk)):
+        for lanes in (stepping, banked):
+            lanes.feed_all([raw(bar, "T")])
+        assert signals_of(stepping, specs) == signals_of(banked, specs), number
+    assert signals_of(banked, specs) == [-1]
 
 
 def orders_of(closes: Sequence[Sequence[Decimal]], *, banked: bool, stop: bool) -> Bench:
