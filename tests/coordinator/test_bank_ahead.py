@@ -197,3 +197,21 @@ def test_an_rsi_that_stands_at_its_bound_is_not_told_by_its_float(
         lanes.rest()
         lanes.feed_all([bar])
         assert signals_of(lanes, specs) == [told]
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "told"),
+    [("50.00000001", "90", 1), ("50", "90", 0), ("10", "50", 0), ("10", "49.99999999", -1)],
+)
+def test_a_close_that_brings_an_rsi_close_to_its_bound_is_left_to_the_step(
+    low: str, high: str, told: int
+) -> None:
+    """RSI is 100 x 2 / (2 + 3) at the seed; half a dollar more makes gains equal to losses."""
+    rule = RsiStrategy(rsi_period=2, rsi_oversold=Decimal(low), rsi_overbought=Decimal(high))
+    specs: list[StrategySpec] = specs_of(["T0"], [rule])
+    own = wired("T0", [Decimal(price) for price in ("10", "12", "9", "9.5")], [100] * 4)
+    lanes = Lanes(specs, banked_from=1)
+    lanes.warm("T0", own[:3])
+    lanes.rest()
+    lanes.feed_all(own[3:])
+    assert signals_of(lanes, specs) == [told]
