@@ -73,25 +73,23 @@ class Bank:
         return self._signals[lane]
 
     def warm(self, ticker: str, history: Sequence[Bar]) -> bool:
-        """Take the bars from before the session; each lane sees its own `history_bars` of them.
+        """Take a ticker's bars from before the session, once and before any others.
 
-        False: nothing was taken, and the ticker's lanes must be given up.
+        Each lane sees its own `history_bars` of them. False: nothing was taken, and the ticker's
+        lanes must be given up.
         """
-        row = self._row.get(ticker, -1)
-        if row < 0 or row in self._given_up or not history:
+        row = self._row.get(ticker)
+        if row is None or not history:
             return True
-        if row in self._pending or not self._ticks.is_fresh(row):
-            self._flush()
-        self._turns.forget()
+        assert self._ticks.is_fresh(row), f"{ticker} has had bars already"
         lanes = self._lanes_on[row]
         longest = max(self._lanes[lane].history_bars for lane in lanes)
         bars = newest(history, longest)
         ticks = self._ticks.exact(row, bars)
         if ticks is None:
             return False
-        if not self._steps.head[row]:
-            for lane in lanes:
-                self._steps.began[lane] = max(0, len(bars) - self._lanes[lane].history_bars)
+        for lane in lanes:
+            self._steps.began[lane] = max(0, len(bars) - self._lanes[lane].history_bars)
         self._pending[row] = ticks
         return True
 

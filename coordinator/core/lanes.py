@@ -150,7 +150,10 @@ class Lanes:
         return self._seen[ticker]
 
     def warm(self, ticker: str, history: Sequence[Bar]) -> None:
-        """Feed the bars from before the session, oldest first; each lane takes what it needs."""
+        """Feed a ticker's bars from before the session, oldest first, once and before any others.
+
+        Each lane takes as many as it needs.
+        """
         self._seen[ticker] += len(history)
         if self._bank is not None and not self._bank.warm(ticker, history):
             self._give_up(ticker)
