@@ -20,7 +20,7 @@ from coordinator.core.orders import OrderStatus
 from coordinator.core.reload import Reload, Removal, refusals, sentences
 from coordinator.core.setup import Setup
 from coordinator.core.statement import statement
-from coordinator.core.values import Bar, Side
+from coordinator.core.values import Bar, Denial, Side
 from tests.coordinator.bench import OPEN, Bench, D, asset, bar, spec
 
 BUY, SELL = Side.BUY, Side.SELL
@@ -200,6 +200,20 @@ def test_what_a_removed_strategys_cancelled_order_has_filled_is_kept_or_sold_as_
     bench.handle(m.ClockRead(bench.now + timedelta(seconds=15)))
     sold = [s for s in bench.sent() if s[2] is SELL]
     assert sold == ([("A", "SPY", SELL, D(20))] if removal is SELL_IT else [])
+
+
+def test_what_waits_of_a_removed_strategy_is_never_sent() -> None:
+    bench = holding()
+    reload(bench, A, spec("D", {("SPY", 9): 1}, **HALF))
+    bench.minute(9, {"SPY": "100"})
+    assert bench.order("D").status is OrderStatus.WAITING, "for A's sale to end"
+    reload(bench, A)
+    bench.fill(bench.order("A", 2), "100")
+    moves = [x for x in bench.records if isinstance(x, r.OrderMoved) and x.reason]
+    assert [(x.client_order_id, x.status, x.reason) for x in moves] == [
+        (bench.order("D").client_order_id, OrderStatus.DENIED, Denial.WITHDRAWN)
+    ]
+    assert [s for s in bench.sent() if s[0] == "D"] == []
 
 
 def test_a_strategy_that_comes_back_trades_and_is_not_sold_any_more() -> None:
