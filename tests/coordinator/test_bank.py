@@ -123,6 +123,19 @@ def test_prices_that_become_finer_by_and_by(data: st.DataObject) -> None:
         play(Lanes(specs), Lanes(specs, banked_from=1), specs, {"T": each}, 3)
 
 
+@pytest.mark.parametrize("odd", ["1000.000000001", "200000"], ids=["too fine", "too far"])
+def test_a_ticker_that_outgrows_its_ticks_is_left_to_the_steps(odd: str) -> None:
+    closes = [Decimal(1000 + n * 7 % 11) for n in range(30)]
+    closes[20] = Decimal(odd)
+    own = [raw(bar, "T") for bar in bars(closes)]
+    specs = specs_of(["T"])
+    stepping, banked = Lanes(specs), Lanes(specs, banked_from=1)
+    play(stepping, banked, specs, {"T": own[:20]}, 10)
+    assert banked.lane(specs[0], "T").banked
+    play(stepping, banked, specs, {"T": own[20:]}, 0)
+    assert not banked.lane(specs[0], "T").banked
+
+
 def test_a_bound_that_is_met_exactly_is_decided_in_whole_numbers() -> None:
     """RSI is 100 x 2 / (2 + 3) = 40 at the seed, and stays there while nothing moves."""
     closes = [Decimal(price) for price in (10, 12, 9, 9, 9)]
