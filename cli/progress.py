@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from coordinator.backtest import Advance
 
+ROOMY = 70
+"""Columns of a terminal from which on numbers stand beside the bar."""
+
 
 def apart_from_output() -> AbstractContextManager[object]:
     """Within it, what strategies print goes to standard error: --json has its output to itself."""
@@ -36,15 +39,19 @@ def _shown(minutes: int) -> Iterator[Advance]:
         TimeRemainingColumn,
     )
 
+    console = Console(stderr=True)
+    numbers = (
+        TextColumn("{task.completed:,.0f} of {task.total:,.0f} minutes"),
+        TextColumn("{task.fields[rate]}"),
+    )
     columns = (
         SpinnerColumn(),  # a sweep compiles and plays its first session before it reports a minute
         TextColumn("{task.percentage:>3.0f}%"),
         BarColumn(),
-        TextColumn("{task.completed:,.0f} of {task.total:,.0f} minutes"),
-        TextColumn("{task.fields[rate]}"),
+        *(numbers if console.width >= ROOMY else ()),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
+    with Progress(*columns, console=console, transient=True) as shown:
         task = shown.add_task("", total=minutes, rate="")
 
         def advance(played: int) -> None:

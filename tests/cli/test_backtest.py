@@ -254,14 +254,15 @@ def has_a_session(warehouse: Path) -> bool:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("columns", [80, 40])
 def test_a_terminal_shows_how_far_it_is(
-    shell: Shell, tmp_path: Path, config: Path, bars: Path
+    shell: Shell, tmp_path: Path, config: Path, bars: Path, columns: int
 ) -> None:
     ours, theirs = pty.openpty()
     with subprocess.Popen(
         [sys.executable, "-m", "cli", "backtest", "--config", str(config), "--bars", str(bars)],
         cwd=tmp_path,
-        env={**shell.environment, "TERM": "xterm"},
+        env={**shell.environment, "TERM": "xterm", "COLUMNS": str(columns)},
         stdout=subprocess.DEVNULL,
         stderr=theirs,
     ) as process:
@@ -277,8 +278,9 @@ def test_a_terminal_shows_how_far_it_is(
             shown += piece
     os.close(ours)
     assert process.returncode == 0
-    assert b"of 800 minutes" in shown
-    assert b"a second" in shown
+    assert b"100%" in shown
+    assert "…".encode() not in shown
+    assert (b"of 800 minutes" in shown, b"a second" in shown) == (columns == 80,) * 2
 
 
 @pytest.mark.parametrize("means", ["close", "participation"])
