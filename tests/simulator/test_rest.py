@@ -320,6 +320,14 @@ def test_a_replaced_order_lives_on_under_a_new_id(call: Caller) -> None:
         assert (status, body["code"]) == (422, 42210000)
 
 
+def test_a_stop_is_replaced_by_one_at_another_price_and_else_as_it_was(call: Caller) -> None:
+    old = call.order(qty=1, type="stop_limit", stop_price="900", limit_price="910")
+    status, new = call("PATCH", f"/v2/orders/{old['id']}", json={"stop_price": "905"})
+    assert (status, new["stop_price"], new["limit_price"]) == (200, "905", "910")
+    status, new = call("PATCH", f"/v2/orders/{new['id']}", json={"limit_price": "911", "qty": 2})
+    assert (status, new["stop_price"], new["limit_price"], new["qty"]) == (200, "905", "911", "2")
+
+
 def test_cancelling_everything_answers_each_order(call: Caller) -> None:
     ids = [call.order(qty=1, **LIMIT)["id"] for _ in range(3)]
     status, body = call("DELETE", "/v2/orders")

@@ -309,6 +309,9 @@ def test_a_poor_account_may_not_sell_short() -> None:
     bench.price("SPY", "100")
     with pytest.raises(Rejection, match="not allowed to short"):
         bench.order(qty=1, side="sell")
+    richer = Bench(cash="2000")
+    richer.price("SPY", "100")
+    assert richer.order(qty=1, side="sell").status.value == "filled"
 
 
 def test_a_short_positions_loss_counts_against_the_account(bench: Bench) -> None:

@@ -12,10 +12,10 @@ import pytest
 
 from tests.warehouse.builder import Day, d
 from warehouse import Store, WarehouseMissing, load_session
-from warehouse.calendar import calendar
+from warehouse.calendar import calendar, strategy_grid
 from warehouse.chart import Line, line_chart, nice_ticks, time_ticks
 from warehouse.figures import read_curves
-from warehouse.page import table
+from warehouse.page import legend, table
 from warehouse.picture import session_picture
 from warehouse.queries import QueryResult
 from warehouse.report import render_range, render_report, write_report
@@ -471,3 +471,24 @@ def test_the_note_of_a_discrepancy_may_be_broken_into_lines_and_nothing_else_may
     row = ("cash", d("-1.5"), "a sentence or two")
     cells = table(QueryResult(["kind", "net_pnl", "note"], [row])).partition("</th></tr>")[2]
     assert re.findall(r'class="(.*?)"', cells) == ["", "number bad", "wide"]
+
+
+def test_the_days_of_strategies_are_a_grid_with_a_hole_where_one_had_no_session() -> None:
+    monday, tuesday = date(2026, 3, 16), date(2026, 3, 17)
+    shown = strategy_grid({"A": {monday: 2.0, tuesday: -1.0}, "B": {tuesday: 4.0}}, ["A", "B"])
+    assert re.findall(r"<th[^>]*>(.*?)</th>", shown) == ["strategy", "03-16", "03-17"]
+    assert len(re.findall("<tr>", shown)) == 3
+    assert all(words in shown for words in ("A, 2026-03-16", "A, 2026-03-17", "B, 2026-03-17"))
+    assert "B, 2026-03-16" not in shown
+    assert strategy_grid({}, ["A"]) == ""
+
+
+def test_the_legend_names_each_coloured_line_and_counts_the_others() -> None:
+    lines = [Line(f"strategy {n}", []) for n in range(40)]
+    shown = legend(lines, Line("all together", []))
+    named = re.findall(r"strategy \d+", shown)
+    assert named == [line.name for line in lines[: len(named)]]
+    assert 1 < len(named) < 40
+    assert "all together" in shown
+    assert f"{40 - len(named)} more" in shown
+    assert "more" not in legend(lines[:2])
