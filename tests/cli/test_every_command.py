@@ -112,6 +112,15 @@ def test_each_that_prints_data_prints_it_as_json_too(
     json.loads(said.out)
 
 
+@pytest.mark.thorough
+def test_an_export_says_how_much_it_wrote_and_where(command: Command, tmp_path: Path) -> None:
+    fill_warehouse(tmp_path / "state" / "warehouse.duckdb")
+    rows = sum(json.loads(command(["export", "--json"]).out)["rows"].values())
+    said = command(["export", "--to", str(tmp_path / "books")])
+    tables = [each for each in (tmp_path / "books").iterdir() if each.is_dir()]
+    assert said.out == f"{rows:,} rows of {len(tables)} tables in {tmp_path / 'books'}\n"
+
+
 @pytest.mark.parametrize(("words", "code", "told"), FAILURES, ids=lambda value: str(value)[:40])
 def test_each_failure_ends_with_its_code_and_says_what_to_do(
     command: Command, words: list[str], code: int, told: str

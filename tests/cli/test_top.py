@@ -264,6 +264,15 @@ def test_what_a_strategy_holds_stands_in_its_line_and_a_dash_where_it_holds_noth
     assert " - " in next(line for line in lines if line.startswith("strategy_"))
 
 
+def test_the_last_events_stand_under_their_heading() -> None:
+    lines = [line.rstrip() for line in drawn([answered(view(3))])]
+    assert [line[-6:] for line in lines[lines.index("Last events") + 1 :][:3]] == [
+        "line 0",
+        "line 1",
+        "line 2",
+    ]
+
+
 def test_a_day_without_a_gain_has_no_sign() -> None:
     idle = replace(strategy(1), day_pnl=D(0))
     assert "+" not in "".join(drawn([answered(view(1, strategies=(idle,)))]))
