@@ -40,5 +40,5 @@ def test_an_order_that_the_budget_held_back_leaves_when_its_turn_comes_and_not_a
     with answering() as (broker, answers):
         answers.always({"timestamp": NOW.isoformat(), "bars": {}})
         asyncio.run(play(broker))
-        assert answers.paths[0] == "/v2/orders"
+        assert "/v2/orders" in answers.paths
     assert not waits_s
