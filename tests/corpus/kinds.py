@@ -16,7 +16,7 @@ from coordinator.core.orders import OrderStatus
 from coordinator.core.records import Holding
 from coordinator.core.risk import Asset
 from coordinator.core.session import Hours
-from coordinator.core.values import Bar, Side
+from coordinator.core.values import Bar, Side, storable
 from coordinator.shell import wire
 from coordinator.shell.wire import Fill
 from tests.coordinator.messages import ACTIVITY, BAR, FILL, ORDER
@@ -197,6 +197,11 @@ def put_in(raw: Raw, key: str) -> Put:
 
 def as_is(attribute: str) -> Change:
     return lambda number: {attribute: number}
+
+
+def as_stored(key: str, number: Decimal) -> dict[str, Decimal]:
+    """Of what an execution says, only its price is rounded to the last digit that is stored."""
+    return {key: storable(number) if key == "price" else number}
 
 
 def up_to(most: Decimal | None) -> Allowed:

@@ -9,7 +9,7 @@ from typing import Any
 
 from coordinator.core.messages import Bust
 from coordinator.core.orders import OrderStatus
-from coordinator.core.values import Side
+from coordinator.core.values import Side, storable
 from coordinator.shell import wire
 from tests.coordinator.messages import FILL, ORDER, without
 from tests.corpus.kinds import (
@@ -21,6 +21,7 @@ from tests.corpus.kinds import (
     Raw,
     anything,
     as_is,
+    as_stored,
     execution,
     names,
     not_negative,
@@ -44,7 +45,8 @@ def order_cases() -> Iterator[Case]:
         {"filled_qty": D(0)},
     )
     put = put_in(ORDER, "filled_avg_price")
-    yield from numbers(ORDERS, "average", put, as_is("filled_avg_price"), anything, None)
+    average = lambda number: {"filled_avg_price": storable(number)}  # noqa: E731
+    yield from numbers(ORDERS, "average", put, average, anything, None)
     yield ORDERS.same("average is nothing", ORDER | {"filled_avg_price": None})
     yield from names(ORDERS, "client_order_id", put_in(ORDER, "client_order_id"), "client_order_id")
     yield from names(ORDERS, "id", put_in(ORDER, "id"), "broker_order_id")
@@ -162,7 +164,7 @@ EVENTS_WITHOUT: list[Any] = [
 
 
 def _executed(key: str) -> Change:
-    return lambda number: {"execution": execution(**{key: number})}
+    return lambda number: {"execution": execution(**as_stored(key, number))}
 
 
 def _come_to(number: Decimal) -> dict[str, Any]:

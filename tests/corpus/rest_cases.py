@@ -19,6 +19,7 @@ from tests.corpus.kinds import (
     D,
     anything,
     as_is,
+    as_stored,
     names,
     numbers,
     positive,
@@ -32,7 +33,7 @@ from tests.corpus.values import NUMBERS, TIMES, at
 def rest_cases() -> Iterator[Case]:
     fill = FILLS.value.execution
     for key, allowed in (("price", positive), ("qty", up_to(D(2)))):
-        change = lambda number, key=key: {"execution": replace(fill, **{key: number})}  # noqa: E731
+        change = lambda number, key=key: {"execution": replace(fill, **as_stored(key, number))}  # noqa: E731
         yield from numbers(FILLS, key, put_in(ACTIVITY, key), change, allowed)
     total = lambda number: {"execution": replace(fill, cum_qty=number)}  # noqa: E731
     yield from numbers(FILLS, "cum_qty", put_in(ACTIVITY, "cum_qty"), total, lambda n: n >= 2)
