@@ -57,6 +57,7 @@ class Phase(Enum):
 
 
 _LOCAL = {OrderStatus.WAITING, OrderStatus.SUBMITTED, OrderStatus.UNKNOWN}
+_UNSEEN = {OrderStatus.SUBMITTED, OrderStatus.UNKNOWN}
 _DONE = {
     OrderStatus.DENIED,
     OrderStatus.FILLED,
@@ -290,6 +291,10 @@ class Orders:
         """Open orders on one ticker, oldest first."""
         found = self._open_on.get(symbol)
         return found.values() if found else ()
+
+    def may_be_unseen(self, symbol: str) -> bool:
+        """Whether the broker may have an order on a ticker under an id that we do not know yet."""
+        return any(order.status in _UNSEEN for order in list(self.open_on(symbol)))
 
     def open_among(self, symbols: Iterable[str]) -> list[str]:
         """Those of the tickers that have open orders."""

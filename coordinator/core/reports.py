@@ -110,7 +110,16 @@ class Reports:
             return
         if self._books.posted.unowned(update.broker_order_id).postings:  # the only id known then
             update = replace(update, client_order_id=update.broker_order_id)
-        self._post(update, None, self._books.posted.unowned(update.client_order_id))
+        known = self._books.posted.unowned(update.client_order_id)
+        if update.replaces and not known.postings and self._may_replace_unseen(update.symbol):
+            return  # it may be ours: the unseen order's look-up tells, or a later look
+        self._post(update, None, known)
+
+    def _may_replace_unseen(self, symbol: str) -> bool:
+        """Whether an order on a ticker can have taken the place of one whose broker's id no
+        coordinator knows yet."""
+        every = self._books.orders, self._books.neighbours.orders
+        return any(orders.may_be_unseen(symbol) for orders in every)
 
     def _book_missing(self, update: m.OrderUpdate, order: Order) -> None:
         """Book the execution that a bust takes back, if it is missing and will not be reported.

@@ -536,11 +536,28 @@ def test_a_strategy_that_wants_out_cancels_the_order_that_took_its_orders_place(
     assert bench.sent()[1:] == [("A", "SPY", Side.SELL, D(5))]
 
 
+def test_fills_of_an_order_that_may_have_replaced_one_whose_answer_is_out_wait_for_that() -> None:
+    bench, other = bought(), Bench(spec("B", {}))
+    for record in bench.records:
+        other.books.apply_foreign(record)
+    order = bench.order("A")
+    by_hand = stranger("5cb1-by-hand", "SPY", Side.BUY, "50", "100", bench.now, "stream-1")
+    told = replace(by_hand, replaces=f"broker-{order_id('A')}")
+    for one in (bench, other):
+        one.handle(told)
+        assert one.position(UNASSIGNED, "SPY") == D(0)
+    bench.update(order, S.REPLACED)
+    bench.handle(told, told)
+    assert (bench.position(UNASSIGNED, "SPY"), bench.position("A", "SPY")) == (D(0), D(50))
+    assert bench.books.orders.open() == []
+
+
 def test_fills_seen_before_it_was_known_whose_the_replacing_order_is_are_not_booked_twice() -> None:
     bench = bought()
     order = bench.order("A")
+    bench.handle(m.OrderAbsent(order.client_order_id, bench.now))  # so nobody waits for its answer
     by_hand = stranger("5cb1-by-hand", "SPY", Side.BUY, "50", "100", bench.now, "stream-1")
-    bench.handle(replace(by_hand, replaces=f"broker-{order_id('A')}"))  # its own ack is missing
+    bench.handle(replace(by_hand, replaces=f"broker-{order_id('A')}"))
     assert bench.position(UNASSIGNED, "SPY") == D(50)
     bench.update(order, S.REPLACED)
     assert by_hand.execution is not None
@@ -554,9 +571,10 @@ def test_fills_seen_before_it_was_known_whose_the_replacing_order_is_are_not_boo
 def test_an_order_whose_fill_was_busted_before_it_was_known_whose_it_is_ends() -> None:
     bench = bought()
     order = bench.order("A")
+    bench.handle(m.OrderAbsent(order.client_order_id, bench.now))
     by_hand = stranger("5cb1-by-hand", "SPY", Side.BUY, "50", "100", bench.now, "stream-1")
     told = replace(by_hand, replaces=f"broker-{order_id('A')}")
-    bench.handle(told)  # whose it is, the missing ack would have said
+    bench.handle(told)
     gone = m.Bust("b1", "stream-1", D(50), D(100), bench.now + A_SECOND)
     bench.handle(replace(told, execution=None, filled_qty=D(0), bust=gone))
     assert bench.position(UNASSIGNED, "SPY") == D(0)
