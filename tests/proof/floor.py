@@ -81,6 +81,14 @@ class Floor:
         except Refused as no:
             world.note("hand order refused", no)
 
+    def replace_by_hand(self, order: TrueOrder, qty: Decimal) -> None:
+        """A human gives an open order another quantity."""
+        world = self._world
+        new = world.brokerage.replace(order, world.new_id(), qty, world.now())
+        self._tell(order, "replaced")
+        self._tell(new, "new")
+        self._plan_fills(new, at_once=False, slowly=False)
+
     def amended(self, fill: TrueExecution, event: str) -> None:
         """The broker has taken an execution back, or corrected it, and says so."""
         self._tell(fill.order, event, fill)

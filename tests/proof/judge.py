@@ -10,7 +10,7 @@ import hashlib
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
 from pathlib import Path
@@ -82,6 +82,9 @@ class Judge:
         """When the session found that a ticker, or cash under '', is not explained."""
         self._brokerage = brokerage
         self._known: set[str] = set()
+        self._named: set[str] = set()
+        """The broker's ids of orders that the journal knows."""
+        self._whose: dict[TrueExecution, str] = {}
         self._booked: Counter[TrueExecution] = Counter()
         self._postings: dict[tuple[str, str], r.ActivityBooked] = {}
         self._frozen: dict[str, tuple[str, datetime]] = {}
@@ -146,6 +149,8 @@ class Judge:
                 self.intents[record.client_order_id].released = True
                 if self._is_halted(self.intents[record.client_order_id].record, record.at):
                     self.blame(f"invariant 14: {record} while its strategy is halted")
+            case r.OrderAdopted():
+                self._adopt_order(record)
             case r.OrderMoved():
                 self._move(record)
             case r.FillBooked() if _crosses(record):
@@ -214,12 +219,24 @@ class Judge:
             self.blame(f"invariant 14: {name} was intended after {[h for h in halts if h]}")
         self.intents[name] = Intent(record, record.released)
 
+    def _adopt_order(self, record: r.OrderAdopted) -> None:
+        """A human's order in the place of one of ours is that one's strategy's."""
+        self._named.add(record.broker_order_id)
+        new, old = self._brokerage.by_client_id[record.client_order_id], record.replaces
+        if new.replaces is None or new.replaces.client_order_id != old:
+            self.blame(f"{record} took the place of no such order")
+        wanted = replace(
+            self.intents[old].record, client_order_id=new.client_order_id, qty=record.qty
+        )
+        self.intents[new.client_order_id] = Intent(wanted, released=True)
+
     def _is_halted(self, wanted: r.OrderIntended, at: datetime) -> bool:
         """Whether an operator has halted a buy's strategy by then."""
         since = self.halted.get(wanted.strategy)
         return wanted.side.value == "buy" and since is not None and at > since
 
     def _move(self, record: r.OrderMoved) -> None:
+        self._named.add(record.broker_order_id)
         intent = self.intents[record.client_order_id]
         before, after = intent.status, record.status.value
         revived = before == "denied" and intent.released
@@ -238,8 +255,9 @@ class Judge:
         if self._booked[fill] not in (0, 1) or (back and fill.stands):
             self.blame(f"invariant 5: booked {self._booked[fill]} times: {record}")
             return
-        intent = self.intents.get(record.client_order_id)
-        owner = intent.record.strategy if intent else LEFT_OVER
+        before = fill if back else fill.instead_of
+        owner = self._whose.get(before) if before else None
+        owner = self._whose[fill] = owner or self._owner(fill.order)
         sign = -1 if back else 1
         facts = (owner, fill.order.symbol, fill.order.side, sign * fill.qty, fill.price)
         said = (record.strategy, record.symbol, record.side.value, record.qty, record.price)
@@ -253,6 +271,14 @@ class Judge:
         if self._up_since is not None and not back:
             lag = now - max(fill.at, self._up_since)
             self.longest_lag_s = max(self.longest_lag_s, lag.total_seconds())
+
+    def _owner(self, order: TrueOrder) -> str:
+        """Whose an order is: that of whoever wanted the one that it took the place of, if the
+        journal knows by then which one the broker means."""
+        intent, old = self.intents.get(order.client_order_id), order.replaces
+        if intent is None and old is not None and old.order_id in self._named:
+            return self._owner(old)
+        return intent.record.strategy if intent else LEFT_OVER
 
     def _true_fill(self, name: str) -> TrueExecution | None:
         """The execution of this id, the stream's or the activities'."""
@@ -285,10 +311,11 @@ class Judge:
         book = self.books[record.strategy]
         book.cash += record.amount
         if record.symbol:
-            held = any(one.shares[record.symbol] for one in self.books.values())
+            all_shares = [one.shares[record.symbol] for one in self.books.values()]
+            unknown = record.strategy == LEFT_OVER and sum(all_shares) < 0  # nobody bought them
             before = book.shares[record.symbol]
             book.shares[record.symbol] += record.qty
-            splits = held and record.kind is r.ActivityKind.SPLIT
+            splits = any(all_shares) and record.kind is r.ActivityKind.SPLIT and not unknown
             if splits and before * book.shares[record.symbol] <= 0:
                 self.blame(f"a split is of those who hold, and leaves them some: {record}")
 

@@ -46,6 +46,8 @@ class TrueOrder:
     status: str = "pending_new"
     updated_at: datetime | None = None
     executions: list[TrueExecution] = field(default_factory=list)
+    replaces: TrueOrder | None = field(default=None, repr=False)
+    replaced_by: str = ""
 
     @property
     def symbol(self) -> str:
@@ -211,6 +213,20 @@ class Brokerage:
         )
         self.orders[order.order_id] = self.by_client_id[client_order_id] = order
         return order
+
+    def replace(
+        self, order: TrueOrder, client_order_id: str, qty: Decimal, now: datetime
+    ) -> TrueOrder:
+        """A human puts another order in the place of one: of no more than that has left."""
+        assert 0 < qty <= order.left, (qty, order)
+        self.move(order, "replaced", now)
+        new = TrueOrder(
+            self._new_id(), client_order_id, order.listing, order.side, qty, order.time_in_force,
+            now, by_hand=True, replaces=order,
+        )  # fmt: skip
+        order.replaced_by = new.order_id
+        self.orders[new.order_id] = self.by_client_id[client_order_id] = new
+        return new
 
     def move(self, order: TrueOrder, status: str, now: datetime) -> None:
         """Let an order come into another state; what has ended stays ended."""

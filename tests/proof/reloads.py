@@ -3,8 +3,9 @@
 Each seed is played in two ways. In peace it is played three times: with edits, without any, and
 with what the edits add from the start. Whoever no edit touches must do the same to the last byte,
 and what joined must say from then on what it says that was there all the time. Under the faults of
-the simulation, edits come by chance, and its judge finds nothing wrong; after a crash the session
-starts with the file before the edit or with the one after it.
+the simulation, edits come by chance, move tickers and capital among strategies, and humans replace
+open orders; the judge finds nothing wrong and the warehouse takes every session. After a crash the
+session starts with the file before the edit or with the one after it.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from typing import Any
 from coordinator.core import records as r
 from coordinator.core.reload import Removal
 from coordinator.core.values import is_crypto
+from coordinator.readers import session_sources
 from coordinator.shell.journal_reading import read_kinds
 from coordinator.shell.reload_request import ReloadRequest
 from tests.proof.process import Process, read_config
@@ -33,6 +35,7 @@ from tests.proof.simulate import IN_MEMORY
 from tests.proof.trader import Trader
 from tests.proof.virtual import Endless, Stuck, VirtualLoop
 from tests.proof.world import World
+from warehouse import LoadStatus, Store, load_sessions
 
 OPERATOR = "operator"
 OWN = (r.OrderIntended, r.OrderMoved, r.FillBooked, r.EntryDenied, r.EntriesStopped, r.DayRolled)
@@ -112,6 +115,36 @@ class EditedWorld(World):
         self.edits += 1
         if stays:  # else the next start has the file from before
             trader.config = process.desk.config
+
+
+class WildWorld(EditedWorld):
+    """Humans replace orders that were just sent; at the end the warehouse takes every session."""
+
+    def _minute(self, ends: datetime) -> None:
+        super()._minute(ends)
+        if not self.faults.over and self.adopted.is_set():
+            for _ in range(4):
+                self.loop.call_later(self.dice.uniform(0.3, 5.0), self._replace)
+
+    def _replace(self) -> None:
+        """A human gives an open order of a strategy's another quantity."""
+        least = {listing.symbol: listing.least for listing in self.play.listings}
+        orders = [
+            order
+            for order in self.brokerage.open_orders()
+            if order.client_order_id in self.judge.intents and order.left >= 2 * least[order.symbol]
+        ]
+        if orders:
+            order = self.dice.choice(orders)
+            qty = order.left * self.dice.randrange(50, 101) / 100
+            self.broker.replace_by_hand(order, round(qty, order.listing.places))
+
+    def _judge_all(self) -> None:
+        super()._judge_all()
+        with Store.open(":memory:") as store:
+            for loaded in load_sessions(store, session_sources(self.home)):
+                if loaded.status is not LoadStatus.LOADED:
+                    self.judge.blame(loaded.message)
 
 
 class PeacefulWorld(EditedWorld):
@@ -246,16 +279,30 @@ def _wild_edit(world: EditedWorld, document: Document) -> Document | None:
     if world.dice.random() < 0.7:
         return None
     pool = _pool(_document(world, document["name"]))
-    chosen = [one for one in pool if world.dice.random() < 0.6]
+    now = {one["name"]: one for one in document["strategies"]}
+    every = sorted({ticker for one in pool for ticker in one["tickers"]})
+    chosen = [
+        _moved(world, now.get(one["name"], one), every) for one in pool if world.dice.random() < 0.6
+    ]
     markets = {is_crypto(t) for one in document["strategies"] for t in one["tickers"]}
     if {is_crypto(t) for one in chosen for t in one["tickers"]} != markets:
         return None
     return {**document, "strategies": chosen}
 
 
+def _moved(world: EditedWorld, strategy: Document, every: Sequence[str]) -> Document:
+    """A strategy as it is, or with other tickers, or with some capital more or less."""
+    dice, moved = world.dice, dict(strategy)
+    if dice.random() < 0.3:
+        moved["tickers"] = dice.sample(every, dice.randrange(1, len(every) + 1))
+    if strategy["name"] in world.judge.books and dice.random() < 0.3:
+        moved["initial_cash"] = max(moved["initial_cash"] + dice.choice((-50.0, 20.0)), 20.0)
+    return moved
+
+
 def among_faults(seed: int) -> tuple[list[str], int]:
     """What the judge finds where edits come among the simulation's faults, and how many came."""
-    played = _play(EditedWorld, seed, _wild_edit, peaceful=False)
+    played = _play(WildWorld, seed, _wild_edit, peaceful=False)
     return played.violations, played.edits
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -96,6 +96,10 @@ class Rules:
                 self._blame(f"{record.strategy} failed: {record.reason}")
             case r.OrderIntended():
                 self._intend(record)
+            case r.OrderAdopted():
+                old = self._orders[record.replaces].intent
+                intent = replace(old, client_order_id=record.client_order_id, qty=record.qty)
+                self._orders[record.client_order_id] = Wanted(intent)
             case r.OrderMoved():
                 order = self._orders[record.client_order_id]
                 order.over = record.status.value in OVER

@@ -8,6 +8,7 @@ import pytest
 
 from coordinator.core.lane import StrategySpec
 from coordinator.core.lanes import Lanes
+from coordinator.core.reports import Reports
 from coordinator.core.values import Bar
 from tests.proof.reloads import among_faults, in_peace
 
@@ -27,6 +28,14 @@ def test_edits_among_faults_and_crashes_violate_nothing() -> None:
     wrong, edits = among_faults(7)
     assert wrong == []
     assert edits > 5
+
+
+def test_that_a_humans_order_in_the_place_of_ours_counts_as_nobodys_is_noticed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(Reports, "_adopted", lambda *_: None)
+    wrong, _ = among_faults(7)
+    assert any("invariant 5" in line for line in wrong)
 
 
 def test_a_strategy_that_joins_without_its_history_is_noticed(
