@@ -129,7 +129,7 @@ class Books:
         Only movements of money and positions, what concerns the whole account, used ids and the
         other's open orders are taken from it.
         """
-        self.neighbours.apply(record, self.posted.unowned)
+        self.neighbours.apply(record)
         match record:
             case r.AccountAdopted() if self.account:
                 return
@@ -149,10 +149,13 @@ class Books:
                 before = self.last_at
                 self.apply(record)
                 self.last_at = before
+            case r.OrderAdopted():
+                self._adopt(record)
             case r.OrderIntended() | r.EntryDenied():
                 pass_over(self.sequences, record.client_order_id)
             case r.SessionOpened():
-                for name in self.neighbours.open(record):
+                looked_at = self.session.at if self.session else record.at
+                for name in self.neighbours.open(record, looked_at):
                     self.days.pop(name, None)  # it is run there now
             case _:
                 pass

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from coordinator.core import records as r
-from coordinator.core.executions import Executions
-from coordinator.core.order_records import adopt, change, intend, remembered
+from coordinator.core.order_records import change, intend, remembered
 from coordinator.core.orders import Order, Orders
 from coordinator.core.values import UNASSIGNED
 
@@ -46,9 +46,8 @@ class Neighbours:
         """Whether an order replaced one of theirs, known to the broker as `replaces`."""
         return client_order_id in self.orders or self.orders.at_broker(replaces) is not None
 
-    def apply(self, record: r.Record, known: Callable[[str], Executions]) -> None:
-        """Take in a record that one of them wrote; `known` is what was booked of an order before
-        anybody owned it, by client order id."""
+    def apply(self, record: r.Record) -> None:
+        """Take in a record that one of them wrote."""
         match record:
             case r.OrderIntended():
                 self.strategies.add(record.strategy)
@@ -58,18 +57,18 @@ class Neighbours:
             case r.OrderReleased() | r.OrderMoved() | r.CancelRequested():
                 if order := self.orders.get(record.client_order_id):
                     change(self.orders, order, record)
-            case r.OrderAdopted():
-                if old := self.orders.get(record.replaces):
-                    adopt(self.orders, old, record, known(record.client_order_id))
             case _:
                 pass
 
-    def open(self, opened: r.SessionOpened) -> set[str]:
-        """Take in that one of them opens a session; returns the strategies that it runs now."""
+    def open(self, opened: r.SessionOpened, looked_at: datetime) -> set[str]:
+        """Take in that one of them opens a session; returns the strategies that it runs now.
+
+        We have `looked_at` the account at our last session's opening; the next look begins there.
+        """
         before = self._opened.get(opened.coordinator)
         names = joining(opened, before)
         if before is None or before.session_id != opened.session_id:
-            self.orders = remembered(self.orders, opened.at)
+            self.orders = remembered(self.orders, min(opened.at, looked_at))
         self._opened[opened.coordinator] = opened
         self.strategies |= names
         return names

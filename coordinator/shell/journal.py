@@ -201,8 +201,8 @@ class Journal:
         return found
 
     def _session_for(self, record: Record, session_id: str) -> str:
-        """The session to file a record under: of a posting or an order's new state, the last one
-        that opened the strategy's book; of any other, `session_id`.
+        """The session to file a record under: of a posting, an order's new state or an order that
+        replaced one, the last one that opened the strategy's book; of any other, `session_id`.
 
         What a coordinator finds before its first session is filed under the account's newest.
         """
@@ -212,6 +212,8 @@ class Journal:
                 return self._session_of.get(record.strategy, session_id)
             case OrderMoved():
                 return self._session_of.get(self._owner(record.client_order_id), session_id)
+            case OrderAdopted():
+                return self._session_of.get(self._owner(record.replaces), session_id)
             case _:
                 return session_id
 

@@ -368,6 +368,34 @@ def test_an_order_that_a_human_replaced_before_its_strategy_was_started_elsewher
     account.check_sessions()
 
 
+def test_an_order_that_a_human_replaced_is_adopted_in_the_session_that_its_strategy_was_in_last(
+    account: Account,
+) -> None:
+    account.end(account.start("Y", "C"))
+    account.end(account.x)
+    account.replace()
+    account.execute()
+    account.now += ONE_DAY
+    account.check(account.start("Y", "AC", tomorrow=True))
+    account.check_sessions()
+
+
+def test_an_absent_coordinator_remembers_what_another_adopted_since_its_own_last_session(
+    account: Account,
+) -> None:
+    account.end(account.start("Y", "C"))
+    old = account.ticket
+    account.replace()
+    for ticket in (old, account.ticket):
+        account.x.take(told(ticket, account.now))
+    account.execute()
+    account.stream(account.x)
+    account.end(account.x)
+    account.now += 6 * ONE_DAY
+    others = account.start("X", "AB", tomorrow=True)
+    account.check(account.start("Y", "C", tomorrow=True), others)
+
+
 def test_an_adopted_order_goes_on_in_a_session_without_its_strategy(account: Account) -> None:
     account.end(account.x)
     account.replace()
