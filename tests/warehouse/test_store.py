@@ -364,6 +364,19 @@ def test_an_older_schema_gets_what_is_kept_of_the_sessions_that_it_holds(
     assert content(store) == loaded
 
 
+def test_an_older_schema_has_its_sessions_with_splits_loaded_again_and_no_others(
+    store: Store, day: Day
+) -> None:
+    plain, split = day.source(), day.next_day("s2")
+    split.split("Alpha", "SPY", 2)
+    sources = [plain, split.source()]
+    for source in sources:
+        assert load_session(store, source).status == "loaded"
+    (again,) = (m for m in all_migrations() if m.name == "0008_splits_after_a_session.sql")
+    store.connection.execute(again.sql)
+    assert [load_session(store, s).status for s in sources] == ["unchanged", "loaded"]
+
+
 def test_a_migration_that_fails_leaves_the_file_as_it_was(
     location: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
