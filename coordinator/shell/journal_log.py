@@ -20,7 +20,7 @@ MOST_BYTES = LOG_BYTES + 4 * ROOM_BYTES
 """A log of this size is not extended: it is overwritten from its start once it has been moved."""
 BUSY_S = 30.0
 """Local seconds for which a commit waits for another process's."""
-_PATIENT = f"PRAGMA busy_timeout = {1000 * BUSY_S:.0f}"
+_PATIENT = "PRAGMA busy_timeout = 30000"  # as many milliseconds
 COMMIT_BYTES, ROW_BYTES = 5 * 4096, 300
 """About what a commit, and each of its rows, adds to the log besides the row's text."""
 
