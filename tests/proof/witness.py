@@ -55,6 +55,8 @@ class Intent:
     busted: bool = False
     replaced_by: str = ""
     """The order at the broker that a human put in its place, until a book has that one too."""
+    revived: bool = False
+    """Whether it arrived after it was given up, and may meet what was sent meanwhile."""
 
     @property
     def over(self) -> bool:
@@ -151,7 +153,8 @@ class Witness:
         for ticket in self._truth.open():
             other = self.intents.get(ticket.client_id)
             ours = other is not None and not other.over and other.record.side is not order.side
-            if ticket.symbol == order.symbol and ours and "wash" in why:
+            known = other is not None and not other.revived
+            if ticket.symbol == order.symbol and ours and known and "wash" in why:
                 self.blame(f"opposite orders together: {order} while {ticket.client_id} stood")
 
     def _shadow(self, coordinator: str, record: r.Record) -> None:
@@ -237,6 +240,7 @@ class Witness:
         if before in OVER and after not in ("filled", before) and before != "denied":
             self.blame(f"invariant 10: {record.client_order_id} went from {before} to {after}")
         held_back = record.status is OrderStatus.DENIED
+        intent.revived |= before == "denied" and not held_back
         if not (before in OVER and held_back):
             intent.status, intent.replaced_by = after, record.replaced_by
         intent.reported = max(intent.reported, units_of(record.filled_qty))
