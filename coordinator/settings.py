@@ -102,15 +102,23 @@ def home_folder(environment: Mapping[str, str] | None = None) -> Path:
     """The state folder: MULTI_TRADER_HOME, or ./state. It need not exist yet.
 
     Raises:
-        OperatorError: the path, or a part of it, is a file.
+        OperatorError: the path, or a part of it, is a file, or is not this user's to read.
     """
     known = os.environ if environment is None else environment
     named = known.get("MULTI_TRADER_HOME", "").strip()
     home = Path(os.path.expanduser(named or "state"))
+    source = "MULTI_TRADER_HOME names" if named else "the state folder is"
     for place in (home, *home.parents):
         if os.path.exists(place) and not os.path.isdir(place):
-            source = "MULTI_TRADER_HOME names" if named else "the state folder is"
             raise OperatorError(f"{source} {home}, but {place} is a file: name a folder.")
+    try:
+        os.scandir(home).close()  # a search below it would only find nothing
+    except FileNotFoundError:
+        return home
+    except PermissionError:
+        raise OperatorError(
+            f"{source} {home}, which this user may not read: use it as its owner, or name another."
+        ) from None
     return home
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,6 +19,7 @@ from coordinator.settings import (
 )
 
 KEYS = {"APCA_API_KEY_ID": "PKTESTKEY", "APCA_API_SECRET_KEY": "not-a-secret"}
+NOBODY = 65534
 NAMES = ("APCA_API_BASE_URL", "APCA_API_DATA_URL", "APCA_API_STREAM_URL")
 
 
@@ -256,6 +260,29 @@ def test_state_cannot_lie_in_a_file(tmp_path: Path, below: str) -> None:
     home = tmp_path / "file" / below
     with pytest.raises(OperatorError, match=f"MULTI_TRADER_HOME names {home}, but .*/file is a"):
         home_folder({"MULTI_TRADER_HOME": str(home)})
+
+
+@contextmanager
+def somebody_else() -> Iterator[None]:
+    """Without root's right to read everything, if this is root."""
+    was_root = os.geteuid() == 0
+    if was_root:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        if was_root:
+            os.seteuid(0)
+
+
+@pytest.mark.parametrize("below", ["", "state"])
+def test_state_that_this_user_may_not_read_is_not_taken_for_no_state(
+    tmp_path: Path, below: str
+) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0)
+    with somebody_else(), pytest.raises(OperatorError, match="which this user may not read"):
+        home_folder({"MULTI_TRADER_HOME": str(closed / below)})
 
 
 def test_state_lives_where_the_environment_says() -> None:
