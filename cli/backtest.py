@@ -178,8 +178,8 @@ def _print(test: Backtest, tally: Tally, place: Path | str) -> None:
                 one.strategy,
                 f"{one.start_equity:,.2f}",
                 f"{one.end_equity:,.2f}",
-                f"{one.net_pnl:,.2f}",
-                f"{one.return_pct:+.2%}",
+                f"{one.net_pnl:z,.2f}",
+                f"{one.return_pct:+z.2%}",
                 f"{one.fees:,.2f}",
                 f"{one.fills:,}",
             )

@@ -105,15 +105,15 @@ def _rows(a: Figures, b: Figures) -> Iterator[tuple[str, str, str]]:
 
 
 def _dollars(value: Decimal | None) -> str:
-    return "-" if value is None else f"{value:,.2f}"
+    return "-" if value is None else f"{value:z,.2f}"
 
 
 def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{100 * value:.2f}%"
+    return "-" if value is None else f"{100 * value:z.2f}%"
 
 
 def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.2f}"
+    return "-" if value is None else f"{value:z.2f}"
 
 
 def _kept(value: int | None) -> str:

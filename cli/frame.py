@@ -293,7 +293,7 @@ def _signed(amount: Decimal) -> Cell:
 
 def _dollars(amount: Decimal) -> str:
     """Dollars with cents, or without them from a million on."""
-    return f"{amount:,.2f}" if abs(amount) < 1_000_000 else f"{amount:,.0f}"
+    return f"{amount:z,.2f}" if abs(amount) < 1_000_000 else f"{amount:,.0f}"
 
 
 def _short(qty: Decimal) -> str:

@@ -124,7 +124,7 @@ def _row(one: StrategyView, *more: str) -> tuple[str, ...]:
     notes = [*more, one.halted] if one.halted else [*more]
     notes += [f"stopped: {one.stopped}"] if one.stopped else []
     name = f"{one.name} ({', '.join(notes)})" if notes else one.name
-    amounts = (f"{amount:,.2f}" for amount in (one.cash, one.equity, one.pnl, one.day_pnl))
+    amounts = (f"{amount:z,.2f}" for amount in (one.cash, one.equity, one.pnl, one.day_pnl))
     return (name, *amounts, str(one.daily_trades), str(one.open_orders), _positions(one))
 
 

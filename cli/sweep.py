@@ -102,9 +102,9 @@ def _print(
             (
                 str(number),
                 str(one["strategy"]),
-                f"{one['net_pnl']:,.2f}",
-                f"{one['total_return']:+.2%}",
-                "" if one["sharpe"] is None else f"{one['sharpe']:.2f}",
+                f"{one['net_pnl']:z,.2f}",
+                f"{one['total_return']:+z.2%}",
+                "" if one["sharpe"] is None else f"{one['sharpe']:z.2f}",
                 f"{one['max_drawdown']:.2%}",
                 f"{one['fees']:,.2f}",
                 f"{one['fills']:,}",

@@ -151,13 +151,13 @@ def _cell(column: str, value: object, keyed: Sequence[str]) -> str:
         if column in ("net_pnl", "return"):
             style += " good" if value > 0 else " bad" if value < 0 else ""
     if isinstance(value, Decimal) and column in _DOLLARS:
-        text = f"{value:,.2f}"
+        text = f"{value:z,.2f}"
     if isinstance(value, Decimal) and column in _PRICES:
         text = cents(text)
     if isinstance(value, datetime):
         text = moment(value)
     if isinstance(value, float):
-        text = f"{value:.2%}" if column in ("return", "max_drawdown", "exposure") else f"{value:g}"
+        text = f"{value:z.2%}" if column in ("return", "max_drawdown", "exposure") else f"{value:g}"
     if column == "note":
         style = "wide"
     key = ""

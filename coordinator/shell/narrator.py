@@ -188,7 +188,7 @@ def lines_of(books: Books, name: str, title: str) -> list[str]:
         f"  Initial Cash: {dollars(account.initial_cash)}",
         f"  Available Cash: {dollars(account.cash - held)}",
         f"  Total Value: {dollars(ledger.equity(name))}",
-        f"  PnL: {dollars(pnl)} ({share:+.2f}%)",
+        f"  PnL: {dollars(pnl)} ({share:+z.2f}%)",
         f"  Day PnL: {dollars(books.day_pnl(name))}",
         f"  Daily Trades: {books.days[name].entries}",
         f"  Active Positions: {len(account.positions)}",

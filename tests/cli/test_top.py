@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
@@ -273,9 +274,12 @@ def test_the_last_events_stand_under_their_heading() -> None:
     ]
 
 
-def test_a_day_without_a_gain_has_no_sign() -> None:
-    idle = replace(strategy(1), day_pnl=D(0))
-    assert "+" not in "".join(drawn([answered(view(1, strategies=(idle,)))]))
+@pytest.mark.parametrize("day_pnl", ["0", "-0.004"])
+def test_a_day_without_a_gain_has_no_sign(day_pnl: str) -> None:
+    idle = replace(strategy(1), day_pnl=D(day_pnl))
+    drawing = "".join(drawn([answered(view(1, strategies=(idle,)))]))
+    assert "0.00" in drawing
+    assert not re.search(r"[+-]0\.00", drawing)
 
 
 @pytest.mark.parametrize(
