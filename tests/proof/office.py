@@ -90,6 +90,11 @@ class Office:
         world.note("the operator accepts", records)
         world.judge.committed(records, now)
 
+    def pay_in(self) -> None:
+        """The operator adds cash to the account, more than any drift or edit has taken."""
+        now = self._world.now()
+        self._world.brokerage.post("CSD", "", Decimal(100_000), NOUGHT, now, now)
+
     def _post_something(self) -> None:
         world, chance = self._world, self._world.chance
         kind = chance.choice(("INT", "CSD", "CSW", "FEE", "DIV", "SPLIT"))

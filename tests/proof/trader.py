@@ -1,7 +1,8 @@
 """One coordinator over a day: started, and started again, until its session is over.
 
 Whoever starts it also reads what it says: a refusal that names a difference which nothing explains
-is answered as an operator would, by taking the difference as it is.
+is answered as an operator would, by taking the difference as it is, and one for want of cash by
+paying some in.
 """
 
 from __future__ import annotations
@@ -71,7 +72,9 @@ class Trader:
         world.note(f"STARTS {self.config.name}", self.starts)
         end = await self.process.live()
         world.note(f"ENDS {self.config.name}", end)
-        if end.how == "refused" and world.brokerage.drifts:
+        if end.how == "refused" and end.what.startswith("capital does not fit"):
+            world.office.pay_in()
+        elif end.how == "refused" and world.brokerage.drifts:
             world.office.accept()
         return end
 
