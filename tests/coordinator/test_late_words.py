@@ -529,6 +529,7 @@ def test_an_order_that_a_human_replaced_is_its_strategys_whoever_hears_of_it_fir
 def test_what_was_nobodys_before_its_order_was_known_is_taken_back_from_nobody(play: Play) -> None:
     play.start(play.x)
     ticket = play.ordered()
+    play.x.take(m.OrderAbsent(ticket.client_id, play.now))
     changed = play.truth.replace(ticket, 60 * NANO, play.later(1))
     wrong = play.executed(changed, 20, play.x)
     assert play.held() == {UNASSIGNED: D(30)}
