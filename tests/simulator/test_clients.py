@@ -217,8 +217,11 @@ def test_a_positions_gain_of_today_counts_from_what_it_cost_today_or_from_yester
 ) -> None:
     simulator = simulate(**FAST, fill_model="close")
     client, clock = trading(simulator), simulator.exchange.clock
-    client.submit_order(buy("SPY", 2))
-    client.submit_order(buy("BTC/USD", 0.1))
+
+    def bought(symbol: str, qty: float) -> None:
+        order = client.submit_order(buy(symbol, qty))
+        while client.get_order_by_id(order.id).status is not OrderStatus.FILLED:
+            continue  # it fills at this moment's price, just after the answer
 
     def gains(moment: datetime, symbol: str) -> list[Decimal]:
         """Mark, today's gain and what today's percentage is of."""
@@ -228,6 +231,8 @@ def test_a_positions_gain_of_today_counts_from_what_it_cost_today_or_from_yester
         mark, gain, part = (Decimal(str(each)) for each in marks)
         return [mark, gain, gain / part]
 
+    bought("SPY", 2)
+    bought("BTC/USD", 0.1)
     first = Decimal(client.get_open_position("SPY").avg_entry_price)
     mark, gain, base = gains(NOON + timedelta(minutes=30), "SPY")
     assert gain == 2 * (mark - first) != 0
@@ -235,7 +240,7 @@ def test_a_positions_gain_of_today_counts_from_what_it_cost_today_or_from_yester
     held = client.get_open_position("BTCUSD")
     assert held.unrealized_intraday_pl == held.unrealized_pl
 
-    client.submit_order(buy("SPY", 1))  # two cost the first price, one this
+    bought("SPY", 1)  # two cost the first price, one this
     _, gain, _ = gains(NOON + timedelta(minutes=60), "SPY")
     assert gain == Decimal(str(client.get_open_position("SPY").unrealized_pl))
 
@@ -244,7 +249,7 @@ def test_a_positions_gain_of_today_counts_from_what_it_cost_today_or_from_yester
     assert gain == 3 * (overnight - before)
     told = client.get_open_position("SPY").change_today
     assert Decimal(str(told)) == round((overnight - before) / before, 6) != 0
-    client.submit_order(buy("SPY", 1))
+    bought("SPY", 1)
     mark, gain, base = gains(NOON + timedelta(days=1, minutes=30), "SPY")
     assert gain == 3 * (mark - before) + (mark - overnight)
     assert round(base) == round(3 * before + overnight)
