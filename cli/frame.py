@@ -286,6 +286,7 @@ def _line(*parts: Cell) -> Text:
 
 
 def _signed(amount: Decimal) -> Cell:
+    amount = round(amount, 2)
     style = "green" if amount > 0 else "red" if amount < 0 else ""
     text = _dollars(amount)
     return (f"+{text}" if amount > 0 else text), style

@@ -49,9 +49,10 @@ def print_table(
     if Measurement.get(console, unbounded, table).maximum > console.width:
         table.padding = (0, 0)
         names = next(at for at in range(len(headings)) if at not in right)
-        longest = max((len(word) for row in lines for word in row[names].split()), default=0)
+        texts = [headings[names], *(row[names] for row in lines)]
+        longest = max(len(word) for text in texts for word in text.split())
         if longest - _LEAST_TEXT <= room:
-            table.columns[names].width = max(longest, len(headings[names]))
+            table.columns[names].width = longest
     console.print(table)
 
 

@@ -32,6 +32,21 @@ def test_no_number_loses_a_digit_on_a_terminal(width: int, monkeypatch: pytest.M
     assert ROW[0] in words, "a name is whole, too"
 
 
+@pytest.mark.parametrize("name", ["A", "SPY", "ABCDE FGHIJ", "BigTech_Momentum"])
+def test_no_width_cuts_a_number_however_short_the_names_are(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    headings = ("Strategy", "Start equity", "End equity", "Net P&L", "Return", "Fees", "Fills")
+    numbers = ("10,000.00", "10,123.45", "123.45", "+1.23%", "0.00", "12")
+    for width in range(20, 100):
+        said = io.StringIO()
+        console = Console(file=said, width=width, highlight=False)
+        monkeypatch.setattr(tables, "stdout", lambda console=console: console)
+        tables.print_table(headings, [(name, *numbers)], right=range(1, 7))
+        assert "…" not in said.getvalue(), width
+        assert set(numbers) <= set(said.getvalue().split()), width
+
+
 @pytest.mark.parametrize("is_terminal", [True, False])
 @pytest.mark.parametrize("cell", ["", "10 SPY, 2 MSFT", "two  words", "déjà", "日本", "two\nlines"])
 def test_a_table_looks_as_rich_draws_it_also_where_that_is_left_out_to_be_fast(

@@ -274,7 +274,7 @@ def test_the_last_events_stand_under_their_heading() -> None:
     ]
 
 
-@pytest.mark.parametrize("day_pnl", ["0", "-0.004"])
+@pytest.mark.parametrize("day_pnl", ["0", "-0.004", "0.004"])
 def test_a_day_without_a_gain_has_no_sign(day_pnl: str) -> None:
     idle = replace(strategy(1), day_pnl=D(day_pnl))
     drawing = "".join(drawn([answered(view(1, strategies=(idle,)))]))
