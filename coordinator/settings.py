@@ -102,7 +102,7 @@ def home_folder(environment: Mapping[str, str] | None = None) -> Path:
     """The state folder: MULTI_TRADER_HOME, or ./state. It need not exist yet.
 
     Raises:
-        OperatorError: the path, or a part of it, is a file, or is not this user's to read.
+        OperatorError: the path, or a part of it, is a file, or cannot be read.
     """
     known = os.environ if environment is None else environment
     named = known.get("MULTI_TRADER_HOME", "").strip()
@@ -115,9 +115,10 @@ def home_folder(environment: Mapping[str, str] | None = None) -> Path:
         os.scandir(home).close()  # a search below it would only find nothing
     except FileNotFoundError:
         return home
-    except PermissionError:
+    except OSError as error:
         raise OperatorError(
-            f"{source} {home}, which this user may not read: use it as its owner, or name another."
+            f"{source} {home}, which cannot be read ({error.strerror}): use it as its owner, or name"
+            " another."
         ) from None
     return home
 

@@ -138,6 +138,7 @@ class Books:
                 | r.Transferred()
                 | r.FillBooked()
                 | r.ActivityBooked()
+                | r.OrderAdopted()
                 | r.DiscrepancyFound()
                 | r.DiscrepancyResolved()
                 | r.Killed()
@@ -149,8 +150,6 @@ class Books:
                 before = self.last_at
                 self.apply(record)
                 self.last_at = before
-            case r.OrderAdopted():
-                self._adopt(record)
             case r.OrderIntended() | r.EntryDenied():
                 pass_over(self.sequences, record.client_order_id)
             case r.SessionOpened():

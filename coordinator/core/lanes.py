@@ -182,12 +182,14 @@ class Lanes:
         if self._bank is not None:
             for ticker in self._bank.feed(bars):
                 self._give_up(ticker)
-        for bar in bars if self._precomputed else ():
-            if bar.symbol in self._precomputed:
-                self._precomputed[bar.symbol][0].step(bar.start)
-        for bar in bars if self._alone else ():
-            for lane in self._alone.get(bar.symbol, ()):
-                self._feed(lane, bar)
+        if self._precomputed:
+            for bar in bars:
+                if bar.symbol in self._precomputed:
+                    self._precomputed[bar.symbol][0].step(bar.start)
+        if self._alone:
+            for bar in bars:
+                for lane in self._alone.get(bar.symbol, ()):
+                    self._feed(lane, bar)
 
     def rest(self) -> None:
         """Do ahead what the next bars would wait for; call it when there is nothing else to do."""

@@ -293,8 +293,10 @@ class Orders:
         return found.values() if found else ()
 
     def may_be_unseen(self, symbol: str) -> bool:
-        """Whether the broker may have an order on a ticker under an id that we do not know yet."""
-        return any(order.status in _UNSEEN for order in list(self.open_on(symbol)))
+        """Whether the broker may have an order of ours on a ticker under an id not known yet, also
+        one in the place of another. Looks ask from their thread, hence the copy."""
+        orders = list(self.open_on(symbol))
+        return any(order.status in _UNSEEN or order.successor for order in orders)
 
     def open_among(self, symbols: Iterable[str]) -> list[str]:
         """Those of the tickers that have open orders."""

@@ -112,7 +112,7 @@ class Reports:
             update = replace(update, client_order_id=update.broker_order_id)
         known = self._books.posted.unowned(update.client_order_id)
         if update.replaces and not known.postings and self._may_replace_unseen(update.symbol):
-            return  # it may be ours: the unseen order's look-up tells, or a later look
+            return  # it may be ours: a look-up of the unseen order tells, or a look at this one
         self._post(update, None, known)
 
     def _may_replace_unseen(self, symbol: str) -> bool:

@@ -40,6 +40,8 @@ class Looks:
         self._books = books
         self._since = since
         self._owners: dict[str, m.OrderUpdate] = {}
+        self._replaced: list[m.OrderUpdate] = []
+        """Orders that the next answer reports because a human replaced them."""
 
     def take(self, version: int, depth: Depth) -> m.AccountSeen:
         """The account as it is now; `version` is that of the books when the look was asked for.
@@ -58,7 +60,8 @@ class Looks:
         fills = [u for fill in self._broker.fills(since) if (u := self._unbooked(fill, now))]
         activities = self._activities(now) if depth is Depth.ACTIVITIES else ()
         self._since = now
-        updates = (*open_orders, *fills)
+        updates = (*open_orders, *self._replaced, *fills)
+        self._replaced = []
         return m.AccountSeen(
             now=now,
             version=version,
@@ -118,6 +121,8 @@ class Looks:
         if fill.order_id not in self._owners:
             try:
                 found = self._broker.order_at(fill.order_id)
+                if found is not None and found.replaces:
+                    return self._traced(found)
             except (BrokerRejected, Malformed) as error:
                 log.error("the order of an execution of %s cannot be had: %s", fill.symbol, error)
                 return None
@@ -136,6 +141,35 @@ class Looks:
                 at=fill.execution.at,
             )
         return self._owners[fill.order_id]
+
+    def _traced(self, order: m.OrderUpdate) -> m.OrderUpdate | None:
+        """An order that replaced another, as nobody's if no coordinator sent the first of its line.
+
+        If one did, those that the books do not know are reported before it. None while one is not
+        shown.
+        """
+        line = [order]
+        while line[0].replaces and not self._knows(line[0].replaces):
+            before = self._broker.order_at(line[0].replaces)
+            if before is None:
+                return None
+            line.insert(0, before)
+            if self._sent(before.client_order_id):
+                break
+        if not (line[0].replaces or self._sent(line[0].client_order_id)):
+            return self._owners.setdefault(order.broker_order_id, replace(order, replaces=""))
+        self._replaced += line[:-1]
+        return order
+
+    def _knows(self, broker_order_id: str) -> bool:
+        every = self._books.orders, self._books.neighbours.orders
+        return any(orders.at_broker(broker_order_id) is not None for orders in every)
+
+    def _sent(self, client_order_id: str) -> bool:
+        """Whether a coordinator sent the order of this id."""
+        return client_order_id in self._books.orders or (
+            client_order_id in self._books.neighbours.orders
+        )
 
     def _is_missed(self, fill: Fill) -> bool:
         """Whether the books' position is known to differ in the direction of this execution."""

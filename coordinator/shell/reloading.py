@@ -156,7 +156,10 @@ class Reloading:
     async def _end(self, proposal: Proposal, claim: Claim | None, *, kept: bool) -> str:
         """Keep what joined, or give it back; says so if a stream could not be changed, else ''."""
         if claim is not None:
-            (claim.keep if kept else claim.give_back)()
+            if kept:
+                claim.keep()
+            else:
+                claim.give_back()
         if not kept:
             self._live.intake.join(())
         joining = proposal.joining

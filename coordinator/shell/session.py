@@ -43,7 +43,7 @@ STREAM_DEADLINE_S = 90.0
 async def trade_session(run: Run, stop: asyncio.Event, ports: Ports) -> RunResult | None:
     """Run a session; None when no market of the strategies opens any more today.
 
-    A stop before the journal is opened leaves all as it was, and returns None too.
+    None, too, if it is to stop before it has opened the journal of a session.
 
     Raises:
         OperatorError: refused for safety, or the broker rejects something in the configuration.

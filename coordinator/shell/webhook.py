@@ -171,7 +171,8 @@ class Alerts:
 def post(url: str, body: dict[str, object], *, timeout_s: float = TIMEOUT_S) -> int:
     """POST this JSON, following no redirect; returns the HTTP status.
 
-    `timeout_s` are the local seconds in which it must be connected and answered.
+    `timeout_s` are the local seconds in which it must be answered; to connect, each address of the
+    host has as many.
 
     Raises:
         OSError, http.client.HTTPException: it was not answered.

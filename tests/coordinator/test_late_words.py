@@ -526,6 +526,71 @@ def test_an_order_that_a_human_replaced_is_its_strategys_whoever_hears_of_it_fir
     assert play.y.books.ledger["A"].positions["SPY"].qty == D(50)
 
 
+def a_humans_replaced(play: Play, sign: int) -> Ticket:
+    """A human's order for 3 SPY that a human's other has replaced."""
+    first = play.truth.accept("app-1", UNASSIGNED, "SPY", sign, 3 * NANO, play.later(1))
+    return play.truth.replace(first, 3 * NANO, play.later(1))
+
+
+def test_a_replacement_of_a_humans_own_order_is_nobodys_though_an_order_of_ours_never_left(
+    play: Play,
+) -> None:
+    play.start(play.x)
+    never_came = play.ordered()
+    del play.truth.tickets[never_came.client_id]
+    play.x.stop()
+    play.executed(a_humans_replaced(play, 1), 3)
+    play.later(5)
+    play.start(play.x)
+    assert play.held() == {UNASSIGNED: D(13)}
+
+
+def test_a_replacement_of_a_humans_own_order_is_nobodys_while_an_order_of_ours_is_unanswered(
+    play: Play,
+) -> None:
+    play.start(play.x)
+    never_came = play.ordered()
+    del play.truth.tickets[never_came.client_id]
+    play.x.take(m.SubmitUnclear(never_came.client_id, play.now, "no answer"))
+    play.executed(a_humans_replaced(play, -1), 3, play.x)
+    play.look()
+    assert play.held() == {UNASSIGNED: D(7)}
+
+
+def test_a_replacement_of_a_humans_own_order_is_nobodys_though_a_neighbour_died_over_its_order(
+    play: Play,
+) -> None:
+    play.start(play.x)
+    play.start(play.y)
+    never_came = play.ordered()
+    del play.truth.tickets[never_came.client_id]
+    play.x.stop()
+    play.y.poll(play.now)
+    play.executed(a_humans_replaced(play, 1), 3, play.y)
+    play.later(5)
+    play.y.look(Depth.ACTIVITIES)
+    while play.y.answers:
+        play.y.take(play.y.answers.pop(0))
+    assert play.y.books.ledger.held("SPY") == D(13)
+
+
+@pytest.mark.parametrize("acknowledged", [True, False])
+def test_an_order_replaced_twice_before_we_hear_of_it_is_its_strategys(
+    play: Play, *, acknowledged: bool
+) -> None:
+    play.start(play.x)
+    ticket = play.ordered()
+    if acknowledged:
+        play.x.take(told(ticket, play.now))
+    second = play.truth.replace(ticket, 60 * NANO, play.later(1))
+    third = play.truth.replace(second, 50 * NANO, play.later(1))
+    if acknowledged:
+        play.x.take(told(ticket, play.now))
+    play.executed(third, 20, play.x)
+    play.look(2)
+    assert play.held() == {"A": D(20), UNASSIGNED: D(10)}
+
+
 def test_what_was_nobodys_before_its_order_was_known_is_taken_back_from_nobody(play: Play) -> None:
     play.start(play.x)
     ticket = play.ordered()

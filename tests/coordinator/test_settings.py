@@ -281,7 +281,10 @@ def test_state_that_this_user_may_not_read_is_not_taken_for_no_state(
 ) -> None:
     closed = tmp_path / "closed"
     closed.mkdir(mode=0)
-    with somebody_else(), pytest.raises(OperatorError, match="which this user may not read"):
+    with (
+        somebody_else(),
+        pytest.raises(OperatorError, match=r"which cannot be read \(Permission denied\)"),
+    ):
         home_folder({"MULTI_TRADER_HOME": str(closed / below)})
 
 

@@ -225,6 +225,8 @@ class Judge:
         new, old = self._brokerage.by_client_id[record.client_order_id], record.replaces
         if new.replaces is None or new.replaces.client_order_id != old:
             self.blame(f"{record} took the place of no such order")
+        if record.client_order_id in self.intents:
+            self.blame(f"{record} is of an order that had a strategy already")
         wanted = replace(
             self.intents[old].record, client_order_id=new.client_order_id, qty=record.qty
         )

@@ -127,12 +127,10 @@ class WildWorld(EditedWorld):
                 self.loop.call_later(self.dice.uniform(0.3, 5.0), self._replace)
 
     def _replace(self) -> None:
-        """A human gives an open order of a strategy's another quantity."""
+        """A human gives an open order, a strategy's or his own, another quantity."""
         least = {listing.symbol: listing.least for listing in self.play.listings}
         orders = [
-            order
-            for order in self.brokerage.open_orders()
-            if order.client_order_id in self.judge.intents and order.left >= 2 * least[order.symbol]
+            order for order in self.brokerage.open_orders() if order.left >= 2 * least[order.symbol]
         ]
         if orders:
             order = self.dice.choice(orders)
