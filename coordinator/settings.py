@@ -117,8 +117,8 @@ def home_folder(environment: Mapping[str, str] | None = None) -> Path:
         return home
     except OSError as error:
         raise OperatorError(
-            f"{source} {home}, which cannot be read ({error.strerror}): use it as its owner, or name"
-            " another."
+            f"{source} {home}, which cannot be read ({error.strerror}):"
+            " use it as its owner, or name another."
         ) from None
     return home
 

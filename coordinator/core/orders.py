@@ -57,7 +57,6 @@ class Phase(Enum):
 
 
 _LOCAL = {OrderStatus.WAITING, OrderStatus.SUBMITTED, OrderStatus.UNKNOWN}
-_UNSEEN = {OrderStatus.SUBMITTED, OrderStatus.UNKNOWN}
 _DONE = {
     OrderStatus.DENIED,
     OrderStatus.FILLED,
@@ -291,12 +290,6 @@ class Orders:
         """Open orders on one ticker, oldest first."""
         found = self._open_on.get(symbol)
         return found.values() if found else ()
-
-    def may_be_unseen(self, symbol: str) -> bool:
-        """Whether the broker may have an order of ours on a ticker under an id not known yet, also
-        one in the place of another. Looks ask from their thread, hence the copy."""
-        orders = list(self.open_on(symbol))
-        return any(order.status in _UNSEEN or order.successor for order in orders)
 
     def open_among(self, symbols: Iterable[str]) -> list[str]:
         """Those of the tickers that have open orders."""

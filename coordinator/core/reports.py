@@ -111,15 +111,16 @@ class Reports:
         if self._books.posted.unowned(update.broker_order_id).postings:  # the only id known then
             update = replace(update, client_order_id=update.broker_order_id)
         known = self._books.posted.unowned(update.client_order_id)
-        if update.replaces and not known.postings and self._may_replace_unseen(update.symbol):
-            return  # it may be ours: a look-up of the unseen order tells, or a look at this one
+        if update.replaces and not known.postings and self._may_be_ours(update):
+            return  # a look will tell: it asks the broker what was replaced
         self._post(update, None, known)
 
-    def _may_replace_unseen(self, symbol: str) -> bool:
-        """Whether an order on a ticker can have taken the place of one whose broker's id no
-        coordinator knows yet."""
+    def _may_be_ours(self, update: m.OrderUpdate) -> bool:
+        """Whether an order that replaced one unknown may have its place in a line that began with a
+        coordinator's order: that one is open while reports of its line are missing."""
         every = self._books.orders, self._books.neighbours.orders
-        return any(orders.may_be_unseen(symbol) for orders in every)
+        on_ticker = (order for orders in every for order in orders.open_on(update.symbol))
+        return any(order.side is update.side for order in on_ticker)
 
     def _book_missing(self, update: m.OrderUpdate, order: Order) -> None:
         """Book the execution that a bust takes back, if it is missing and will not be reported.

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from coordinator.core import messages as m
 from coordinator.core.books import Books
 from coordinator.core.discrepancies import DiscrepancyKind, discrepancy_id
+from coordinator.core.orders import OrderStatus
 from coordinator.core.values import ZERO
 from coordinator.errors import BrokerRejected
 from coordinator.shell.broker import Broker
@@ -28,6 +29,8 @@ FEE_DAYS = timedelta(days=6)
 session's opening, which had seen all that was posted by then."""
 SHOWN = timedelta(seconds=8)
 """REST may list an execution so long before it shows the order; later, it may have no order."""
+UNSEEN = (OrderStatus.SUBMITTED, OrderStatus.UNKNOWN)
+"""States of an order that the broker may have under an id that we do not know yet."""
 SUMS = DiscrepancyKind.POSITION, DiscrepancyKind.CASH
 """Kinds of discrepancies that an execution listed late can explain."""
 
@@ -180,7 +183,8 @@ class Looks:
     def _may_be_ours(self, fill: Fill) -> bool:
         """Whether a coordinator can have sent the order of this execution."""
         books = self._books
-        sent = books.orders.may_be_unseen(fill.symbol)
+        open_now = list(books.orders.open_on(fill.symbol))  # at once, as above
+        sent = any(order.status in UNSEEN or order.successor for order in open_now)
         return sent or books.neighbours.may_own(fill.order_id, fill.symbol)
 
     def _activities(self, now: datetime) -> tuple[m.Activity, ...]:
