@@ -170,9 +170,8 @@ class Looks:
 
     def _sent(self, client_order_id: str) -> bool:
         """Whether a coordinator sent the order of this id."""
-        return client_order_id in self._books.orders or (
-            client_order_id in self._books.neighbours.orders
-        )
+        books = self._books
+        return client_order_id in books.orders or client_order_id in books.neighbours.orders
 
     def _is_missed(self, fill: Fill) -> bool:
         """Whether the books' position is known to differ in the direction of this execution."""

@@ -114,6 +114,10 @@ class Play:
         assert (order.side, order.qty) == (Side.BUY, D(180))
         return self.truth.accept(order.client_order_id, "A", "SPY", 1, 180 * NANO, self.now)
 
+    def lost(self) -> Ticket:
+        """A's purchase of 180 SPY, which never reaches the broker."""
+        return self.truth.tickets.pop(self.ordered().client_id)
+
     def executed(self, ticket: Ticket, qty: int, *seats: Seat) -> Deal:
         """So many are executed, and the stream says so to these."""
         deal = self.truth.execute(ticket, qty * NANO, PRICE, self.later(0.01))
@@ -126,13 +130,14 @@ class Play:
         name = f"app-{len(self.truth.tickets)}"
         self.executed(self.truth.accept(name, UNASSIGNED, "SPY", 1, qty * NANO, self.now), qty)
 
-    def look(self, times: int = 1, every_s: float = 5.0) -> None:
-        """X looks at the account, so many times."""
+    def look(self, times: int = 1, every_s: float = 5.0, seat: Seat | None = None) -> None:
+        """X, or another, looks at the account, so many times."""
+        one = seat or self.x
         for _ in range(times):
             self.later(every_s)
-            self.x.look(Depth.ACTIVITIES)
-            while self.x.answers:
-                self.x.take(self.x.answers.pop(0))
+            one.look(Depth.ACTIVITIES)
+            while one.answers:
+                one.take(one.answers.pop(0))
 
     def held(self) -> dict[str, Decimal]:
         """Who holds how much SPY by X's books, which must be the account."""
@@ -239,8 +244,7 @@ def test_an_execution_of_a_human_waits_no_longer_than_our_order_that_is_not_show
     play: Play,
 ) -> None:
     play.start(play.x)
-    never_came = play.ordered()
-    del play.truth.tickets[never_came.client_id]
+    never_came = play.lost()
     play.x.take(m.SubmitUnclear(never_came.client_id, play.now, "no answer"))
     play.rest.hides_orders = True
     play.by_hand(3)
@@ -536,8 +540,7 @@ def test_a_replacement_of_a_humans_own_order_is_nobodys_though_an_order_of_ours_
     play: Play,
 ) -> None:
     play.start(play.x)
-    never_came = play.ordered()
-    del play.truth.tickets[never_came.client_id]
+    play.lost()
     play.x.stop()
     play.executed(a_humans_replaced(play, 1), 3)
     play.later(5)
@@ -549,8 +552,7 @@ def test_a_replacement_of_a_humans_own_order_is_nobodys_while_an_order_of_ours_i
     play: Play,
 ) -> None:
     play.start(play.x)
-    never_came = play.ordered()
-    del play.truth.tickets[never_came.client_id]
+    never_came = play.lost()
     play.x.take(m.SubmitUnclear(never_came.client_id, play.now, "no answer"))
     play.executed(a_humans_replaced(play, -1), 3, play.x)
     play.look()
@@ -562,15 +564,11 @@ def test_a_replacement_of_a_humans_own_order_is_nobodys_though_a_neighbour_died_
 ) -> None:
     play.start(play.x)
     play.start(play.y)
-    never_came = play.ordered()
-    del play.truth.tickets[never_came.client_id]
+    play.lost()
     play.x.stop()
     play.y.poll(play.now)
     play.executed(a_humans_replaced(play, 1), 3, play.y)
-    play.later(5)
-    play.y.look(Depth.ACTIVITIES)
-    while play.y.answers:
-        play.y.take(play.y.answers.pop(0))
+    play.look(seat=play.y)
     assert play.y.books.ledger.held("SPY") == D(13)
 
 
