@@ -133,7 +133,8 @@ def _split(books: Books, activity: m.Activity, now: datetime) -> list[r.Activity
     Alpaca lists the shares that a split takes and those that it gives separately, minutes apart. An
     activity that would leave no position waits, because afterwards nobody could say who held it. So
     does one that takes more shares than the books hold yet. One that gives more than they are short
-    is of shares that they do not know: UNASSIGNED's.
+    is of shares that they do not know: UNASSIGNED's. If the books sum to zero, a human sold as many
+    since the split as they hold, and it is of those that hold some.
     """
     held = books.ledger.net_positions().get(activity.symbol, ZERO)
     after = held + activity.qty
@@ -144,7 +145,9 @@ def _split(books: Books, activity: m.Activity, now: datetime) -> list[r.Activity
     is_ours = held * after > 0
     if is_ours and (last is None or last.date() < activity.day):
         price = (price * held / after).quantize(COIN)
-    holders = _holders(books, activity.symbol) if is_ours else {}
+    holders = _holders(books, activity.symbol)
+    if not is_ours:
+        holders = {} if held else {name: qty for name, qty in holders.items() if qty > 0}
     return [
         replace(
             _posting(activity, ActivityKind.SPLIT, name, ZERO, "position", now),
