@@ -21,14 +21,7 @@ _MODULES = {
     "Strategy": "coordinator.strategies.base",
     "Window": "coordinator.strategies.base",
 }
-__all__ = [
-    "Bar",
-    "MultiTickerStrategy",
-    "MultiTraderCoordinator",
-    "RiskConfig",
-    "Strategy",
-    "Window",
-]
+__all__ = list(_MODULES)
 
 
 def __getattr__(name: str) -> Any:

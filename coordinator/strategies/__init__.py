@@ -49,27 +49,7 @@ _MODULES = {
     "register": "coordinator.strategies.registry",
     "registered_types": "coordinator.strategies.registry",
 }
-__all__ = [
-    "AdaptiveStrategy",
-    "BollingerStrategy",
-    "BuyAndHoldStrategy",
-    "DonchianStrategy",
-    "Exact",
-    "FrameStrategy",
-    "MacdStrategy",
-    "MeanReversionStrategy",
-    "MomentumStrategy",
-    "MovingAverageCrossoverStrategy",
-    "MultiTickerStrategy",
-    "RsiStrategy",
-    "Step",
-    "Strategy",
-    "VwapReversionStrategy",
-    "Window",
-    "adapt",
-    "register",
-    "registered_types",
-]
+__all__ = list(_MODULES)
 
 
 def __getattr__(name: str) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, Inexact
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
@@ -39,11 +39,6 @@ class AdaptiveStrategy(Strategy):
     rsi_overbought: Overbought = Decimal(70)
     rsi_oversold: Oversold = Decimal(30)
     volume_window: Annotated[Window, Field(description="bars of the volume's average")] = 20
-
-    @property
-    def longest_window(self) -> int:
-        """The longest of its four windows, in bars."""
-        return max(self.short_window, self.long_window, self.rsi_period, self.volume_window)
 
     def start(self) -> Step:
         """A fresh step for the bars of one ticker."""
@@ -98,14 +93,8 @@ class _AdaptiveStep:
         self._volumes = Ticks(self._volume)
 
     def step(self, bar: Bar) -> int:
-        try:
-            close = self._prices.count(bar.close)
-        except Inexact:
-            close = self._prices.refine(bar.close)
-        try:
-            volume = self._volumes.count(bar.volume)
-        except Inexact:
-            volume = self._volumes.refine(bar.volume)
+        close = self._prices.count(bar.close)
+        volume = self._volumes.count(bar.volume)
         trend = self._crossing.push(close)
         zone = self._rsi.push(close)
         total = self._volume.push(volume)

@@ -6,7 +6,7 @@ number of population standard deviations around it.
 
 from __future__ import annotations
 
-from decimal import Decimal, Inexact
+from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
@@ -35,11 +35,6 @@ class BollingerStrategy(Strategy):
     band_width: Annotated[
         Exact, Field(ge=0, description="deviations from the average to each band")
     ] = Decimal("2.0")
-
-    @property
-    def longest_window(self) -> int:
-        """The look-back, in bars."""
-        return self.lookback_period
 
     def start(self) -> Step:
         """A fresh step for the bars of one ticker."""
@@ -76,11 +71,7 @@ class _BollingerStep:
         self._ticks = Ticks(self._deviation)
 
     def step(self, bar: Bar) -> int:
-        try:
-            close = self._ticks.count(bar.close)
-        except Inexact:
-            close = self._ticks.refine(bar.close)
-        pushed = self._deviation.push(close)
+        pushed = self._deviation.push(self._ticks.count(bar.close))
         if pushed is None:
             return 0
         distance, variance = pushed

@@ -14,17 +14,16 @@ from coordinator.strategies.base import Strategy
 class BuiltIn(Collection[type[Strategy]]):
     """The built-in classes, in the order in which users see them; iterating imports all of them.
 
-    `places` maps a strategy type to its module and class.
+    `classes` maps a strategy type, which is also the name of its module here, to its class's name.
     """
 
-    def __init__(self, places: Mapping[str, tuple[str, str]]) -> None:
-        self._places = places
-        self._loaded: dict[str, type[Strategy]] = {}
+    def __init__(self, classes: Mapping[str, str]) -> None:
+        self._classes = classes
 
     @property
     def names(self) -> Collection[str]:
         """The strategy types by which a configuration names them."""
-        return self._places.keys()
+        return self._classes.keys()
 
     def named(self, name: str) -> type[Strategy]:
         """The class of this name.
@@ -32,34 +31,32 @@ class BuiltIn(Collection[type[Strategy]]):
         Raises:
             KeyError: no built-in strategy has this name.
         """
-        if name not in self._loaded:
-            module, kind = self._places[name]
-            self._loaded[name] = getattr(import_module(module), kind)
-        return self._loaded[name]
+        class_name = self._classes[name]
+        kind: type[Strategy] = getattr(import_module(f"coordinator.strategies.{name}"), class_name)
+        return kind
 
     def __contains__(self, kind: object) -> bool:
         name = getattr(kind, "strategy_type", None)
-        return isinstance(name, str) and name in self._places and self.named(name) is kind
+        return isinstance(name, str) and name in self._classes and self.named(name) is kind
 
     def __iter__(self) -> Iterator[type[Strategy]]:
-        return map(self.named, self._places)
+        return map(self.named, self._classes)
 
     def __len__(self) -> int:
-        return len(self._places)
+        return len(self._classes)
 
 
-_HERE = "coordinator.strategies"
 BUILT_IN = BuiltIn(
     {
-        "adaptive": (f"{_HERE}.adaptive", "AdaptiveStrategy"),
-        "momentum": (f"{_HERE}.momentum", "MomentumStrategy"),
-        "mean_reversion": (f"{_HERE}.mean_reversion", "MeanReversionStrategy"),
-        "rsi": (f"{_HERE}.rsi", "RsiStrategy"),
-        "ma_crossover": (f"{_HERE}.ma_crossover", "MovingAverageCrossoverStrategy"),
-        "bollinger": (f"{_HERE}.bollinger", "BollingerStrategy"),
-        "macd": (f"{_HERE}.macd", "MacdStrategy"),
-        "donchian": (f"{_HERE}.donchian", "DonchianStrategy"),
-        "vwap_reversion": (f"{_HERE}.vwap_reversion", "VwapReversionStrategy"),
-        "buy_and_hold": (f"{_HERE}.buy_and_hold", "BuyAndHoldStrategy"),
+        "adaptive": "AdaptiveStrategy",
+        "momentum": "MomentumStrategy",
+        "mean_reversion": "MeanReversionStrategy",
+        "rsi": "RsiStrategy",
+        "ma_crossover": "MovingAverageCrossoverStrategy",
+        "bollinger": "BollingerStrategy",
+        "macd": "MacdStrategy",
+        "donchian": "DonchianStrategy",
+        "vwap_reversion": "VwapReversionStrategy",
+        "buy_and_hold": "BuyAndHoldStrategy",
     }
 )

@@ -30,11 +30,6 @@ class DonchianStrategy(Strategy):
     entry_window: Annotated[Window, Field(description="bars of the highest high")] = 20
     exit_window: Annotated[Window, Field(description="bars of the lowest low")] = 10
 
-    @property
-    def longest_window(self) -> int:
-        """The longer channel, in bars."""
-        return max(self.entry_window, self.exit_window)
-
     def start(self) -> Step:
         """A fresh step for the bars of one ticker."""
         return _DonchianStep(self).step

@@ -106,14 +106,13 @@ def rsi(closes: Ticks, period: int, oversold: Decimal, overbought: Decimal) -> S
     gains, losses = wilder(np.maximum(changes, 0), period), wilder(np.maximum(-changes, 0), period)
     total = gains + losses
     value = 100.0 * np.divide(gains, total, out=np.full(len(total), 0.5), where=total > 0)
-    zones = np.zeros(len(value), np.int8)
-    for bound, inside, outside in ((oversold, oversold > 0, 1), (overbought, overbought < 100, -1)):
-        if inside:
-            zones[outside * (float(bound) - value) > Rsi.NEAR] = outside
-    near = [b for b, inside in ((oversold, oversold > 0), (overbought, overbought < 100)) if inside]
-    doubt = np.zeros(len(value), bool)
-    for bound in near:
-        doubt |= np.abs(value - float(bound)) <= 2 * Rsi.NEAR
+    zones, doubt = np.zeros(len(value), np.int8), np.zeros(len(value), bool)
+    bounds = (1, oversold, oversold > 0), (-1, overbought, overbought < 100)
+    for zone, bound, is_reachable in bounds:
+        if is_reachable:
+            beyond_it = zone * (float(bound) - value)
+            zones[beyond_it > Rsi.NEAR] = zone
+            doubt |= np.abs(beyond_it) <= 2 * Rsi.NEAR
     for place in np.flatnonzero(doubt & (total > 0)).tolist():
         seen = changes[: period + place].tolist()
         low, high = (rsi_side(seen, period, Fraction(b)) for b in (oversold, overbought))

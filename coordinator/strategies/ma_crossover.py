@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from decimal import Inexact
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
@@ -27,11 +26,6 @@ class MovingAverageCrossoverStrategy(Strategy):
 
     short_window: Annotated[Window, Field(description="bars of the short average")] = 10
     long_window: Annotated[Window, Field(description="bars of the long average")] = 30
-
-    @property
-    def longest_window(self) -> int:
-        """The long average, in bars."""
-        return self.long_window
 
     def start(self) -> Step:
         """A fresh step for the bars of one ticker."""
@@ -58,11 +52,7 @@ class _CrossoverStep:
         self._ticks = Ticks(self._crossing)
 
     def step(self, bar: Bar) -> int:
-        try:
-            close = self._ticks.count(bar.close)
-        except Inexact:
-            close = self._ticks.refine(bar.close)
-        return self._crossing.push(close) or 0
+        return self._crossing.push(self._ticks.count(bar.close)) or 0
 
     def resume(self, past: Past) -> None:
         for close in past.closes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, Inexact
+from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
@@ -37,11 +37,6 @@ class MeanReversionStrategy(Strategy):
     exit_threshold: Annotated[
         Exact, Field(ge=0, description="deviations below the average above which to be flat")
     ] = Decimal("0.5")
-
-    @property
-    def longest_window(self) -> int:
-        """The look-back, in bars."""
-        return self.lookback_period
 
     def start(self) -> Step:
         """A fresh step for the bars of one ticker."""
@@ -89,11 +84,7 @@ class _MeanReversionStep:
         self._ticks = Ticks(self._deviation)
 
     def step(self, bar: Bar) -> int:
-        try:
-            close = self._ticks.count(bar.close)
-        except Inexact:
-            close = self._ticks.refine(bar.close)
-        pushed = self._deviation.push(close)
+        pushed = self._deviation.push(self._ticks.count(bar.close))
         if pushed is None:
             return 0
         distance, variance = pushed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, Inexact
+from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
@@ -28,11 +28,6 @@ class MomentumStrategy(Strategy):
     momentum_threshold: Annotated[
         Exact, Field(ge=0, description="change over n bars, as a fraction: 0.02 is 2 %")
     ] = Decimal("0.02")
-
-    @property
-    def longest_window(self) -> int:
-        """The look-back, in bars."""
-        return self.lookback_period
 
     def start(self) -> Step:
         """A fresh step for the bars of one ticker."""
@@ -65,10 +60,7 @@ class _MomentumStep:
         self._name = f"close {strategy.lookback_period} bars before"
 
     def step(self, bar: Bar) -> int:
-        try:
-            close = self._ticks.count(bar.close)
-        except Inexact:
-            close = self._ticks.refine(bar.close)
+        close = self._ticks.count(bar.close)
         past = self._lag.push(close)
         if past is None:
             return 0

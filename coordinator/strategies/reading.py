@@ -12,6 +12,7 @@ from datetime import UTC
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
+from coordinator.core.lane import HISTORY_WINDOWS
 from coordinator.core.values import Bar
 from coordinator.errors import OperatorError
 
@@ -22,8 +23,6 @@ READERS = ("step", "signal", "generate_signal")
 BY_TICKER = ("signals", "generate_signals")
 """Methods that only strategies on several tickers together have."""
 COLUMNS = ("open", "high", "low", "close", "volume")
-KEPT_WINDOWS = 10
-"""A strategy gets at most this many times its longest window of bars."""
 
 Step = Callable[[Bar], int]
 """Takes the next bar of one ticker, oldest first; returns +1, -1 or 0 at its close.
@@ -51,9 +50,9 @@ def step_of(source: object, window: int) -> Step:
         case ["step"]:
             return _EachBar(source).step
         case ["signal"]:
-            return _LatestBars(source, window).step
+            return _OfLatest(source, "signal", LatestBars(window), window).step
         case ["generate_signal"]:
-            return _LatestFrame(source, window).step
+            return _OfLatest(source, "generate_signal", LatestFrame(window), window).step
     raise OperatorError(f"{class_name(source)} {what_it_should_have(source)}")
 
 
@@ -109,37 +108,41 @@ class _EachBar(_Reader):
         return one_signal(method_name(self._source, "step"), self._source.step(bar))
 
 
-class _LatestBars(_Reader):
-    __slots__ = ("_bars", "_window")
+class _OfLatest(_Reader):
+    __slots__ = ("_latest", "_method", "_window")
 
-    def __init__(self, source: Any, window: int) -> None:
+    def __init__(
+        self, source: Any, method: str, latest: LatestBars | LatestFrame, window: int
+    ) -> None:
         super().__init__(source)
-        self._window = window
-        self._bars: deque[Bar] = deque(maxlen=KEPT_WINDOWS * window)
-
-    def step(self, bar: Bar) -> int:
-        self._bars.append(bar)
-        if len(self._bars) < self._window:
-            return 0
-        return one_signal(
-            method_name(self._source, "signal"), self._source.signal(tuple(self._bars))
-        )
-
-
-class _LatestFrame(_Reader):
-    __slots__ = ("_latest", "_window")
-
-    def __init__(self, source: Any, window: int) -> None:
-        super().__init__(source)
-        self._window = window
-        self._latest = LatestFrame(window)
+        self._method, self._latest, self._window = method, latest, window
 
     def step(self, bar: Bar) -> int:
         self._latest.add(bar)
         if len(self._latest) < self._window:
             return 0
-        answer = self._source.generate_signal(self._latest.frame())
-        return one_signal(method_name(self._source, "generate_signal"), answer)
+        answer = getattr(self._source, self._method)(self._latest.read())
+        return one_signal(method_name(self._source, self._method), answer)
+
+
+class LatestBars:
+    """The latest 10 x `window` bars of a ticker, as tuples."""
+
+    __slots__ = ("_bars",)
+
+    def __init__(self, window: int) -> None:
+        self._bars: deque[Bar] = deque(maxlen=HISTORY_WINDOWS * window)
+
+    def __len__(self) -> int:
+        return len(self._bars)
+
+    def add(self, bar: Bar) -> None:
+        """Add the next bar."""
+        self._bars.append(bar)
+
+    def read(self) -> tuple[Bar, ...]:
+        """The bars, oldest first."""
+        return tuple(self._bars)
 
 
 class LatestFrame:
@@ -154,7 +157,7 @@ class LatestFrame:
         # Importing numpy and pandas takes half a second, and few strategies need them.
         import numpy as np
 
-        self._kept = KEPT_WINDOWS * window
+        self._kept = HISTORY_WINDOWS * window
         self._values = np.empty((2 * self._kept, len(COLUMNS)), dtype=np.float64)
         self._starts = np.empty(2 * self._kept, dtype="datetime64[us]")
         self._end = 0
@@ -172,7 +175,7 @@ class LatestFrame:
         self._starts[self._end] = bar.start.astimezone(UTC).replace(tzinfo=None)
         self._end += 1
 
-    def frame(self) -> pd.DataFrame:
+    def read(self) -> pd.DataFrame:
         """A new frame of copies, oldest bar first."""
         import pandas as pd
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import Decimal, Inexact
+from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
@@ -34,11 +34,6 @@ class RsiStrategy(Strategy):
     rsi_overbought: Overbought = Decimal(70)
     rsi_oversold: Oversold = Decimal(30)
 
-    @property
-    def longest_window(self) -> int:
-        """The RSI's period, in bars."""
-        return self.rsi_period
-
     def start(self) -> Step:
         """A fresh step for the bars of one ticker."""
         return _RsiStep(self).step
@@ -65,11 +60,7 @@ class _RsiStep:
         self._name = f"RSI({strategy.rsi_period})"
 
     def step(self, bar: Bar) -> int:
-        try:
-            close = self._ticks.count(bar.close)
-        except Inexact:
-            close = self._ticks.refine(bar.close)
-        return self._rsi.push(close) or 0
+        return self._rsi.push(self._ticks.count(bar.close)) or 0
 
     def resume(self, past: Past) -> None:
         self._rsi.resume(past)

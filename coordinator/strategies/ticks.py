@@ -34,30 +34,35 @@ def _nano_ticks(value: Decimal) -> int:
 class Ticks:
     """Converts the decimals of one series to ticks of 1e-9, or finer once a value needs it.
 
-    `count` returns a value in ticks. If the value has more decimal places it raises Inexact; then
-    `refine` returns the value: it makes ticks finer for good and rescales the indicators that
-    remember the series. No value is ever rounded.
+    No value is ever rounded: one with more decimal places makes ticks finer for good, and the
+    indicators that remember the series are rescaled.
     """
 
-    __slots__ = ("_indicators", "_places", "count")
+    __slots__ = ("_convert", "_indicators", "_places")
 
     def __init__(self, *indicators: Indicator) -> None:
         self._indicators = indicators
         self._places = 9
-        self.count: Callable[[Decimal], int] = _nano_ticks
-        """Decimal to ticks; raises ArithmeticError, ValueError or TypeError if not finite."""
+        self._convert: Callable[[Decimal], int] = _nano_ticks
+
+    def count(self, value: Decimal) -> int:
+        """The value in ticks; raises ArithmeticError, ValueError or TypeError if not finite."""
+        try:
+            return self._convert(value)
+        except Inexact:
+            return self._refine(value)
 
     def exact(self, ticks: int | Fraction) -> Decimal:
         """A number of ticks as a decimal for people, rounded to 28 digits."""
         whole = Fraction(ticks) / 10**self._places
         return Decimal(whole.numerator) / Decimal(whole.denominator)
 
-    def refine(self, value: Decimal) -> int:
+    def _refine(self, value: Decimal) -> int:
         """Make ticks fine enough for the value, and return it in ticks."""
         places = -int(value.as_tuple().exponent)
         for indicator in self._indicators:
             indicator.rescale(10 ** (places - self._places))
         unit = Decimal(10) ** places
         self._places = places
-        self.count = lambda value: _whole_ticks(value, unit)
-        return self.count(value)
+        self._convert = lambda value: _whole_ticks(value, unit)
+        return self._convert(value)

@@ -6,7 +6,6 @@ Such a strategy has one of the methods `signals(bars)`, `generate_signals(frames
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
@@ -16,7 +15,7 @@ from coordinator.errors import OperatorError
 from coordinator.strategies.base import Strategy
 from coordinator.strategies.reading import (
     BY_TICKER,
-    KEPT_WINDOWS,
+    LatestBars,
     LatestFrame,
     Step,
     class_name,
@@ -95,13 +94,16 @@ def joint_step_of(source: Any, window: int, tickers: Sequence[str], *, wait: boo
     Raises:
         OperatorError: the object has none of the methods, or several.
     """
+    least = len(tickers) if wait else 1
     match readers_of(source, JOINT_READERS):
         case ["step"]:
             return _EachMinute(source, tickers).step
         case ["signals"]:
-            return _LatestOfAll(source, tickers, window, wait=wait).step
+            latest = {ticker: LatestBars(window) for ticker in tickers}
+            return _OfLatest(source, "signals", latest, window, least).step
         case ["generate_signals"]:
-            return _LatestFrames(source, tickers, window, wait=wait).step
+            frames = {ticker: LatestFrame(window) for ticker in tickers}
+            return _OfLatest(source, "generate_signals", frames, window, least).step
     raise OperatorError(f"{class_name(source)} {what_a_joint_one_should_have(source)}")
 
 
@@ -151,28 +153,19 @@ class _EachMinute(_JointReader):
         return self._answered("step", self._source.step(dict(bars)))
 
 
-class _LatestOfAll(_JointReader):
-    def __init__(self, source: Any, tickers: Sequence[str], window: int, *, wait: bool) -> None:
-        super().__init__(source, tickers)
-        self._window, self._least = window, len(tickers) if wait else 1
-        self._bars: dict[str, deque[Bar]] = {
-            ticker: deque(maxlen=KEPT_WINDOWS * window) for ticker in tickers
-        }
+class _OfLatest(_JointReader):
+    """Reads the latest bars or frames of each ticker, once `least` tickers have `window` bars."""
 
-    def step(self, bars: Mapping[str, Bar]) -> Mapping[str, int]:
-        for ticker, bar in bars.items():
-            self._bars[ticker].append(bar)
-        ready = {t: tuple(kept) for t, kept in self._bars.items() if len(kept) >= self._window}
-        if len(ready) < self._least:
-            return {}
-        return self._answered("signals", self._source.signals(ready))
-
-
-class _LatestFrames(_JointReader):
-    def __init__(self, source: Any, tickers: Sequence[str], window: int, *, wait: bool) -> None:
-        super().__init__(source, tickers)
-        self._window, self._least = window, len(tickers) if wait else 1
-        self._latest = {ticker: LatestFrame(window) for ticker in tickers}
+    def __init__(
+        self,
+        source: Any,
+        method: str,
+        latest: Mapping[str, LatestBars | LatestFrame],
+        window: int,
+        least: int,
+    ) -> None:
+        super().__init__(source, tuple(latest))
+        self._method, self._latest, self._window, self._least = method, latest, window, least
 
     def step(self, bars: Mapping[str, Bar]) -> Mapping[str, int]:
         for ticker, bar in bars.items():
@@ -180,5 +173,5 @@ class _LatestFrames(_JointReader):
         ready = {t: kept for t, kept in self._latest.items() if len(kept) >= self._window}
         if len(ready) < self._least:
             return {}
-        frames = {ticker: latest.frame() for ticker, latest in ready.items()}
-        return self._answered("generate_signals", self._source.generate_signals(frames))
+        read = {ticker: latest.read() for ticker, latest in ready.items()}
+        return self._answered(self._method, getattr(self._source, self._method)(read))

@@ -6,7 +6,7 @@ window there is no such price, and no signal.
 
 from __future__ import annotations
 
-from decimal import Decimal, Inexact
+from decimal import Decimal
 from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
@@ -38,11 +38,6 @@ class VwapReversionStrategy(Strategy):
     exit_threshold: Annotated[
         Exact, Field(ge=0, le=1, description="fraction below VWAP above which to be flat")
     ] = Decimal(0)
-
-    @property
-    def longest_window(self) -> int:
-        """The look-back, in bars."""
-        return self.lookback_period
 
     def start(self) -> Step:
         """A fresh step for the bars of one ticker."""
@@ -89,13 +84,11 @@ class _VwapStep:
     def step(self, bar: Bar) -> int:
         # The price with most decimals first: ticks that become finer later would spoil the others.
         finest = min(bar.high, bar.low, bar.close, key=lambda price: price.as_tuple().exponent)
-        self._price(finest)
-        close = self._price(bar.close)
-        typical = self._price(bar.high) + self._price(bar.low) + close
-        try:
-            volume = self._volumes.count(bar.volume)
-        except Inexact:
-            volume = self._volumes.refine(bar.volume)
+        count = self._prices.count
+        count(finest)
+        close = count(bar.close)
+        typical = count(bar.high) + count(bar.low) + close
+        volume = self._volumes.count(bar.volume)
         total, weighted = self._volume.push(volume), self._weighted.push(typical * volume)
         if not total or weighted is None:
             return 0
@@ -116,9 +109,3 @@ class _VwapStep:
             "long below": self._prices.exact(vwap * Fraction(*self._entry)),
             "flat above": self._prices.exact(vwap * Fraction(*self._exit)),
         }
-
-    def _price(self, price: Decimal) -> int:
-        try:
-            return self._prices.count(price)
-        except Inexact:
-            return self._prices.refine(price)
