@@ -65,8 +65,9 @@ class Change:
 
     `late` are bookings of later sessions that belong to it. Its own records at the indexes `away`
     belong to earlier sessions, and `given` is their realised P&L by strategy. `before` are bookings
-    that should have been in the books that it found, `marks` the closes of what only they hold.
-    `orders` are the ended orders of earlier sessions that late bookings are of.
+    that should have been in the books that it found, `marks` the closes at which the session before
+    valued what they moved. `orders` are the ended orders of earlier sessions that late bookings are
+    of.
     """
 
     late: tuple[Bookable, ...] = ()
@@ -207,13 +208,17 @@ def _as_described(opening: r.Opening, earlier: Mapping[str, r.Opening]) -> r.Ope
 
 
 def _reopened(opened: r.SessionOpened, change: Change) -> r.SessionOpened:
-    """The opening with what should have been in its books."""
+    """The opening with what should have been in its books.
+
+    Its equity starts from the closes of the session before. Its marks remain its own: the session
+    after it knows no others.
+    """
     orders = {o.client_order_id: o for o in (*change.orders, *opened.orders)}
-    opened = replace(opened, marks={**change.marks, **opened.marks}, orders=tuple(orders.values()))
+    opened = replace(opened, orders=tuple(orders.values()))
     if not change.before:
         return opened
     books = Books()
-    books.apply(opened)
+    books.apply(replace(opened, marks={**opened.marks, **change.marks}))
     found = {o.strategy: books.ledger.equity(o.strategy) for o in opened.openings}
     for record in change.before:
         if isinstance(record, r.OrderMoved) or record.strategy in books.ledger:  # else it joins yet

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from decimal import Decimal
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from tests.proof.truth import NANO, Deal, Ticket, Truth, told
 from warehouse import Store, load_session
 
 CRYPTO = SessionPlan(DAY, None, PLAN.crypto_day, MIDNIGHT)
+ONE_DAY = timedelta(days=1)
 COIN = "BTC/USD"
 BOUGHT = D("179.55")
 """What A's order comes to, its fee taken off."""
@@ -52,10 +54,18 @@ class Account:
         dead.stop()
         self.now += timedelta(minutes=3)
 
-    def start(self, coordinator: str, strategy: str, board: Board) -> Seat:
+    def start(
+        self,
+        coordinator: str,
+        strategy: str,
+        board: Board,
+        *,
+        ticker: str = COIN,
+        plan: SessionPlan = CRYPTO,
+    ) -> Seat:
         """A coordinator of one strategy."""
-        specs = [spec(strategy, (COIN,), board, "20000")]
-        seat = Seat(coordinator, specs, self._path, self._rest, CRYPTO, crossing=False)
+        specs = [spec(strategy, (ticker,), board, "20000")]
+        seat = Seat(coordinator, specs, self._path, self._rest, plan, crossing=False)
         assert seat.start(self.now, lambda _: None), seat.refused
         self._seats.append(seat)
         return seat
@@ -145,3 +155,23 @@ def test_a_difference_is_not_laid_to_an_order_that_is_ours_now_and_has_ended(
 ) -> None:
     seat = filled_before_it_starts(account)
     assert not seat.books.neighbours.may_move(COIN)
+
+
+def test_days_begin_with_what_the_last_one_left_though_a_late_fills_ticker_is_traded_no_more(
+    account: Account, tmp_path: Path
+) -> None:
+    yesterday, ticket = account.now, account.ticket
+    for days in (1, 2):
+        account.now, midnight = OPEN + days * ONE_DAY, MIDNIGHT + days * ONE_DAY
+        plan = SessionPlan(DAY + days * ONE_DAY, None, midnight - ONE_DAY, midnight)
+        seat = account.start("Y", "A", {}, ticker="ETH/USD", plan=plan)
+        if days == 1:
+            late = account.truth.execute(ticket, ticket.left, 110 * NANO, yesterday)
+            seat.take(told(ticket, account.now, late.told("stream")))
+        seat.stop()
+    every_session_loads(tmp_path)
+    tables = [source.rows()["pnl_daily"] for source in session_sources(tmp_path)]
+    days_of_a = [row for rows in tables for row in rows if row["strategy"] == "A"]
+    assert len(days_of_a) == 3
+    for before, after in pairwise(days_of_a):
+        assert after["start_equity"] == before["end_equity"]
