@@ -6,7 +6,7 @@ a time, but only a fill's tells more than the day.
 """
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -14,7 +14,7 @@ from typing import Any
 
 from simulator.assets import position_symbol
 from simulator.errors import malformed
-from simulator.listing import choice, directed, moment, whole, words
+from simulator.listing import Query, choice, directed, moment, whole, words
 from simulator.money import CRYPTO_PRICE_STEP, ZERO, exact, half_even, plain
 from simulator.shapes import activity_json
 from simulator.values import Execution, Side
@@ -24,8 +24,6 @@ ACTIVITIES_MOST = 100
 _FEES = uuid.UUID("0a1c2f5e-53a0-5d0e-8a26-5a2b9a4c8e11")
 _TRANSFERS = frozenset({"CSD", "CSW"})
 _CATEGORIES = ("trade_activity", "non_trade_activity")
-
-Query = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)

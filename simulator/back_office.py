@@ -1,14 +1,19 @@
 """What happens to the account without the client: activities, busts and a human's orders.
 
 Rule: each act is done at once, and the exchange publishes what follows from it. What cannot be done
-(nothing to bust, a human's order refused) is logged and changes nothing.
+(nothing to bust, a human's order refused) is logged and changes nothing. The venue's rules hold for
+a human as for any client; his client order ids are random, as the dashboard's are.
 """
 
 import logging
+import uuid
+from dataclasses import replace
+from decimal import Decimal
 from typing import assert_never
 
 from simulator.activities import Activity
 from simulator.amends import bust, correct
+from simulator.assets import is_crypto
 from simulator.errors import Rejection
 from simulator.faults import OfficeFault
 from simulator.faults.account import (
@@ -21,11 +26,12 @@ from simulator.faults.account import (
     PositionDrift,
     PostActivity,
 )
-from simulator.hands import cancel_all, place, replace_one
 from simulator.ledger import Move
 from simulator.market import Market
 from simulator.money import ZERO
 from simulator.postings import post
+from simulator.rules import read_ticket
+from simulator.values import Order, Side
 from simulator.venue import Venue
 
 log = logging.getLogger("simulator")
@@ -60,14 +66,14 @@ class BackOffice:
                 self.posted += posted
                 return bool(posted)
             case HandOrder():
-                order = place(venue, market, fault.symbol, fault.side, fault.qty)
+                order = _place(venue, market, fault.symbol, fault.side, fault.qty)
                 if fault.silent:
                     self.silent.add(order.id)
                 return True
             case HandCancel():
-                return cancel_all(venue, market, fault.symbol)
+                return _cancel_all(venue, market, fault.symbol)
             case HandReplace():
-                return replace_one(venue, market, fault.symbol, fault.qty)
+                return _replace_one(venue, market, fault.symbol, fault.qty)
             case Bust():
                 return bust(venue, fault.symbol, market.now)
             case Correct():
@@ -81,6 +87,43 @@ class BackOffice:
                 return True
             case _:
                 assert_never(fault)
+
+
+def _place(venue: Venue, market: Market, symbol: str, side: Side, qty: Decimal) -> Order:
+    """A human's market order, worked at once. Raises Rejection."""
+    body = {
+        "symbol": symbol,
+        "side": side.value,
+        "type": "market",
+        "qty": qty,
+        "time_in_force": "gtc" if is_crypto(symbol) else "day",
+    }
+    order = venue.submit(read_ticket(body, str(uuid.uuid4())), market)
+    venue.work(market)
+    return order
+
+
+def _cancel_all(venue: Venue, market: Market, symbol: str) -> bool:
+    """Cancel every open order on the symbol; returns whether there was one."""
+    found = [order for order in venue.orders.open() if order.symbol == symbol]
+    for order in found:
+        venue.cancel(order.id, market.now)
+    return bool(found)
+
+
+def _replace_one(venue: Venue, market: Market, symbol: str | None, qty: Decimal) -> bool:
+    """Give the newest order that may be replaced another quantity.
+
+    Returns whether there was one. Raises Rejection.
+    """
+    for old in reversed(venue.orders.open()):
+        fits = symbol in (None, old.symbol) and old.ticket.qty is not None
+        if fits and old.status.is_replaceable:
+            ticket = replace(old.ticket, qty=qty, client_order_id=str(uuid.uuid4()))
+            venue.replace(old.id, ticket, market)
+            venue.work(market)
+            return True
+    return False
 
 
 def next_number(account_number: str) -> str:

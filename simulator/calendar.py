@@ -100,11 +100,6 @@ class Calendar:
             index += 1
         return end
 
-    def latest(self, moment: datetime) -> Session | None:
-        """The session that opened last, open still or not."""
-        index = bisect_right(self._opens, moment) - 1
-        return self._sessions[index] if index >= 0 else None
-
     def between(self, first: date, last: date) -> Sequence[Session]:
         """Sessions of the dates first..last, both included."""
         return self._sessions[bisect_left(self._dates, first) : bisect_right(self._dates, last)]
@@ -119,6 +114,6 @@ def new_york_date(moment: datetime) -> date:
     return moment.astimezone(NEW_YORK).date()
 
 
-def new_york_time(day: date, hour: int, minute: int) -> datetime:
-    """That wall clock time in New York, as UTC."""
-    return datetime.combine(day, time(hour, minute), NEW_YORK).astimezone(UTC)
+def before_the_open(day: date) -> datetime:
+    """09:20 in New York on that date, as UTC: ten minutes before the open."""
+    return datetime.combine(day, time(9, 20), NEW_YORK).astimezone(UTC)

@@ -9,7 +9,6 @@ import logging
 import time
 import uuid
 from collections import Counter
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
@@ -21,47 +20,24 @@ from simulator.faults import AccountFault
 from simulator.faults.account import ResetAccount
 from simulator.faults.script import read_faults
 from simulator.faults.wire import Halt, OddUpdate
-from simulator.feed import bar_at, bars_between, last_bar
+from simulator.feed import Feed, bars_at, bars_between, last_bar
 from simulator.fills import fill_model
 from simulator.halts import Halts
-from simulator.latecomers import Latecomers
 from simulator.market import Market
 from simulator.mischief import Mischief
 from simulator.opening import Opening
 from simulator.options import SimulatorOptions
-from simulator.protocols import MARKET_ENDPOINTS, ORDER_PATH, Access, Slots
+from simulator.protocols import Access, Slots
 from simulator.shapes import update_json
 from simulator.sockets import MarketHub, OrderHub
 from simulator.stillness import Stillness
 from simulator.timeframes import DAILY
-from simulator.values import MINUTE, Bar, Execution, Order, Ticket, Update
+from simulator.values import MINUTE, Bar, Order, Ticket, Update
 from simulator.venue import Venue
 from simulator.wire import Message
 from simulator.wires import Wires
 
 log = logging.getLogger("simulator")
-
-
-@dataclass(frozen=True)
-class VenueSnapshot:
-    """The venue at one moment, exact; what tests compare books with.
-
-    account_number: changes when the account is reset. positions: symbol -> net quantity.
-    executions: those that stand, busted ones not. activities: all but fills; coin fees are listed
-    once their day has ended. connections: path -> authenticated now. most_connections: the most
-    there ever were at once. requests: 'METHOD /route' -> how many.
-    """
-
-    at: datetime
-    account_number: str
-    cash: Decimal
-    positions: dict[str, Decimal]
-    orders: tuple[Order, ...]
-    executions: tuple[Execution, ...]
-    activities: tuple[Activity, ...]
-    connections: dict[str, int]
-    most_connections: dict[str, int]
-    requests: dict[str, int]
 
 
 class Exchange:
@@ -78,7 +54,8 @@ class Exchange:
         self.access = Access(options.credentials, options.symbol_limit, options.refused)
         self.slots = Slots()
         self.wires = Wires()
-        self.markets = MarketHub(options, self.access, self.slots, self.wires)
+        self.universe = tuple(opening.feed.symbols())
+        self.markets = MarketHub(options, self.access, self.slots, self.wires, self.universe)
         self.order_streams = OrderHub(options, self.access, self.slots, self.wires)
         self.quiet = Quiet(self._waiting_frames, Stillness())
         self.mischief = Mischief(
@@ -90,7 +67,6 @@ class Exchange:
             self._act,
         )
         self.requests: Counter[str] = Counter()
-        self.universe = tuple(opening.feed.symbols())
         self._numbers = itertools.count(1)
 
     def _open_account(self, number: str) -> None:
@@ -100,7 +76,8 @@ class Exchange:
         self.account_number = number
         self.venue = Venue(options.cash, model, lambda: str(uuid.uuid4()), options.cash_decimals)
         self.office = BackOffice(self.venue)
-        self.late = Latecomers()
+        self.late: list[tuple[datetime, Ticket]] = []
+        """Orders whose POST was answered before they were taken, and when each arrives."""
         self.equity: list[tuple[datetime, Decimal]] = [(self.now(), options.cash)]
         self.last_equity = options.cash
 
@@ -129,7 +106,10 @@ class Exchange:
 
     def admit_late(self) -> None:
         """Take the orders whose POST was answered before, if their time has come."""
-        for ticket in self.late.due(self.now()):
+        now = self.now()
+        due = [ticket for at, ticket in self.late if at <= now]
+        self.late = [(at, ticket) for at, ticket in self.late if at > now]
+        for ticket in due:
             try:
                 self.submit(ticket)
             except Rejection as refusal:
@@ -157,7 +137,7 @@ class Exchange:
         """
         start = boundary - MINUTE
         symbols = {order.symbol for order in self.venue.orders.open()}
-        bars = self._bars(symbols, start)
+        bars = bars_at(self.feed, symbols, start)
         if bars:
             self.venue.on_bars(list(bars.values()), self.market(acting=True))
         return bool(self.publish())
@@ -181,23 +161,6 @@ class Exchange:
     def activities(self) -> list[Activity]:
         """Everything posted on the account but fills, coin fees last."""
         return [*self.office.posted, *coin_fees(self.venue.executions, self.now())]
-
-    def snapshot(self) -> VenueSnapshot:
-        """The venue now; call it on the loop's thread."""
-        ledger = self.venue.ledger
-        paths = [*(endpoint.path for endpoint in MARKET_ENDPOINTS), ORDER_PATH]
-        return VenueSnapshot(
-            at=self.now(),
-            account_number=self.account_number,
-            cash=ledger.cash,
-            positions={name: held.qty for name, held in ledger.positions.items()},
-            orders=tuple(self.venue.orders),
-            executions=tuple(self.venue.executions),
-            activities=tuple(self.activities()),
-            connections={path: self.slots.now(path) for path in paths},
-            most_connections={path: self.slots.most[path] for path in paths},
-            requests=dict(self.requests),
-        )
 
     def _act(self, fault: AccountFault) -> None:
         match fault:
@@ -223,19 +186,12 @@ class Exchange:
 
     def _stream(self, start: datetime) -> int:
         """Send the bars of a minute, and the days' so far; returns how many went out."""
-        wanted = self.markets.bar_symbols("bars", self.universe)
-        sent = self.markets.stream(self._bars(wanted, start), self.universe)
-        wanted = self.markets.bar_symbols("dailyBars", self.universe)
-        days = {name: self._day_so_far(bar) for name, bar in self._bars(wanted, start).items()}
-        return sent + self.markets.stream(days, self.universe, "dailyBars")
-
-    def _day_so_far(self, bar: Bar) -> Bar:
-        (day,) = DAILY.gather(bars_between(self.feed, bar.symbol, DAILY.start(bar), bar.end))
-        return day
-
-    def _bars(self, symbols: set[str], start: datetime) -> dict[str, Bar]:
-        found = ((symbol, bar_at(self.feed, symbol, start)) for symbol in sorted(symbols))
-        return {symbol: bar for symbol, bar in found if bar is not None}
+        bars, days = (
+            bars_at(self.feed, self.markets.bar_symbols(channel), start)
+            for channel in ("bars", "dailyBars")
+        )
+        so_far = {symbol: _day_so_far(self.feed, bar) for symbol, bar in days.items()}
+        return self.markets.stream(bars) + self.markets.stream(so_far, "dailyBars")
 
     def _turn_session(self, boundary: datetime) -> None:
         before, after = self.calendar.at(boundary - MINUTE), self.calendar.at(boundary)
@@ -248,3 +204,9 @@ class Exchange:
         if self.options.free_running:
             return 0
         return self.markets.waiting + self.order_streams.waiting
+
+
+def _day_so_far(feed: Feed, newest: Bar) -> Bar:
+    """The day up to its newest minute bar, as one bar."""
+    (day,) = DAILY.gather(bars_between(feed, newest.symbol, DAILY.start(newest), newest.end))
+    return day

@@ -48,9 +48,7 @@ class Executor:
             return order, None
         wanted = order.remaining()
         if wanted is None:
-            wanted = floor_to(
-                ((order.ticket.notional or ZERO) - order.filled_cost) / match.price, QTY_STEP
-            )
+            wanted = floor_to(order.unspent() / match.price, QTY_STEP)
         qty = min(wanted, self._capacity(order, bar, wanted))
         if qty <= 0:
             return order, None

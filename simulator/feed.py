@@ -13,6 +13,7 @@ from typing import Protocol
 from simulator.values import MINUTE, Bar
 
 ONE_DAY = timedelta(days=1)
+_REACH = timedelta(days=14)
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,12 @@ def bar_at(feed: Feed, symbol: str, start: datetime) -> Bar | None:
     return feed.day(symbol, start.date()).by_start.get(start)
 
 
+def bars_at(feed: Feed, symbols: Iterable[str], start: datetime) -> dict[str, Bar]:
+    """The bars of these symbols that start at that minute, by symbol in order."""
+    found = ((symbol, bar_at(feed, symbol, start)) for symbol in sorted(symbols))
+    return {symbol: bar for symbol, bar in found if bar is not None}
+
+
 def bars_between(
     feed: Feed, symbol: str, start: datetime, end: datetime, *, newest_first: bool = False
 ) -> Iterator[Bar]:
@@ -65,10 +72,10 @@ def bars_between(
         yield from reversed(chosen) if newest_first else chosen
 
 
-def last_bar(feed: Feed, symbol: str, now: datetime, *, reach_days: int = 14) -> Bar | None:
-    """The newest bar that has ended at `now`, looking back at most `reach_days`."""
+def last_bar(feed: Feed, symbol: str, now: datetime) -> Bar | None:
+    """The newest bar that has ended at `now`, of the last two weeks."""
     before = now - MINUTE
-    days = feed.days(symbol, before.date() - timedelta(days=reach_days), before.date())
+    days = feed.days(symbol, before.date() - _REACH, before.date())
     for day in reversed(days):
         held = feed.day(symbol, day)
         index = bisect_left(held.starts, before + timedelta(microseconds=1))

@@ -4,12 +4,13 @@ Rule: only `GET /v2/clock` does not stir the quiet, so that clients may poll it 
 """
 
 import asyncio
-import json
 import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from simulator.errors import Rejection
@@ -22,8 +23,8 @@ from simulator.faults.wire import (
     LateAccept,
     LoseAnswer,
 )
+from simulator.protocols import KEY_HEADER, SECRET_HEADER
 from simulator.rest_orders import read_order
-from simulator.shapes import headers_of
 
 _DEFAULT_LIMIT = 200
 _VARIABLE = (
@@ -55,7 +56,7 @@ class RateLimit:
         allowed = self._limit is None or self._count < limit
         self._count += allowed
         left = max(0, limit - self._count) if self._limit is not None else limit - 1
-        return allowed, dict(headers_of(limit, left, (minute + 1) * 60))
+        return allowed, _rate_headers(limit, left, (minute + 1) * 60)
 
 
 class Gate:
@@ -98,11 +99,12 @@ class Gate:
 
         self._exchange.requests[f"{scope['method']} {_route(scope['path'])}"] += 1
         headers = Headers(scope=scope)
-        key, secret = headers.get("apca-api-key-id"), headers.get("apca-api-secret-key")
+        key, secret = headers.get(KEY_HEADER), headers.get(SECRET_HEADER)
         if not self._exchange.access.admits(key, secret):
-            await _refuse(send_with_rate, Rejection(401, 40110000, "request is not authorized"))
+            refusal = _refusal(Rejection(401, 40110000, "request is not authorized"))
+            await refusal(scope, receive, send_with_rate)
         elif not allowed:
-            await _refuse(send_with_rate, _TOO_MANY)
+            await _refusal(_TOO_MANY)(scope, receive, send_with_rate)
         else:
             await self._disturbed(scope, receive, send_with_rate)
 
@@ -112,14 +114,15 @@ class Gate:
         strikes, now = self._exchange.mischief.script.strikes, self._exchange.now()
         where = {"method": scope["method"], "path": scope["path"]}
         if throttled := strikes(Http429, now, **where):
-            await _refuse(send, _TOO_MANY, _throttled(throttled.retry_after_s))
+            await _throttled(throttled.retry_after_s)(scope, receive, send)
         elif refused := strikes(HttpError, now, **where):
-            await _refuse(send, _scripted(refused.status, "scripted fault"))
+            await _scripted(refused.status, "scripted fault")(scope, receive, send)
         elif where == _NEW_ORDER and (late := strikes(LateAccept, now, **where)):
-            await self._take_late(late, now, receive, send)
+            answer = await self._take_late(late, now, Request(scope, receive))
+            await answer(scope, receive, send)
         elif where == _NEW_ORDER and (hidden := strikes(Http500AfterAccept, now, **where)):
             await self._app(scope, receive, _nowhere)
-            await _refuse(send, _scripted(hidden.status, "internal server error"))
+            await _scripted(hidden.status, "internal server error")(scope, receive, send)
         elif strikes(LoseAnswer, now, **where):
             await self._app(scope, receive, _nowhere)
             await self._hang_up(scope, receive)
@@ -127,17 +130,14 @@ class Gate:
             delayed = strikes(DelayResponse, now, **where)
             await self._app(scope, receive, _late(send, delayed.delay_s) if delayed else send)
 
-    async def _take_late(
-        self, late: LateAccept, now: datetime, receive: Receive, send: Send
-    ) -> None:
+    async def _take_late(self, late: LateAccept, now: datetime, request: Request) -> JSONResponse:
         """Answer an order with an error, and let it arrive afterwards."""
         try:
-            ticket = read_order(await _body(receive))
+            ticket = read_order(await request.body())
         except Rejection as refusal:
-            await _refuse(send, refusal)
-            return
-        self._exchange.late.expect(now + timedelta(seconds=late.delay_s), ticket)
-        await _refuse(send, _scripted(late.status, "gateway timed out"))
+            return _refusal(refusal)
+        self._exchange.late.append((now + timedelta(seconds=late.delay_s), ticket))
+        return _scripted(late.status, "gateway timed out")
 
     async def _hang_up(self, scope: Scope, receive: Receive) -> None:
         """End the connection of a request, and wait until it has ended."""
@@ -148,24 +148,28 @@ class Gate:
                 continue
 
 
-async def _body(receive: Receive) -> bytes:
-    """The whole body of a request."""
-    parts = []
-    while True:
-        event = await receive()
-        parts.append(event.get("body", b""))
-        if not event.get("more_body", False):
-            return b"".join(parts)
+def _refusal(rejection: Rejection, headers: Mapping[str, str] | None = None) -> JSONResponse:
+    return JSONResponse(rejection.body(), rejection.status, headers)
 
 
-def _throttled(retry_after_s: int) -> dict[str, str]:
-    """Headers of a 429 that say when to try again, in real time."""
+def _throttled(retry_after_s: int) -> JSONResponse:
+    """A 429 that says when to try again, in real time."""
     reset_s = int(time.time()) + retry_after_s
-    return {"Retry-After": str(retry_after_s), **headers_of(_DEFAULT_LIMIT, 0, reset_s)}
+    headers = {"Retry-After": str(retry_after_s), **_rate_headers(_DEFAULT_LIMIT, 0, reset_s)}
+    return _refusal(_TOO_MANY, headers)
 
 
-def _scripted(status: int, message: str) -> Rejection:
-    return Rejection(status, status * 100_000, message)
+def _rate_headers(limit: int, remaining: int, reset_s: int) -> dict[str, str]:
+    """reset_s: epoch seconds."""
+    return {
+        "X-RateLimit-Limit": str(limit),
+        "X-RateLimit-Remaining": str(remaining),
+        "X-RateLimit-Reset": str(reset_s),
+    }
+
+
+def _scripted(status: int, message: str) -> JSONResponse:
+    return _refusal(Rejection(status, status * 100_000, message))
 
 
 def _late(send: Send, delay_s: float) -> Send:
@@ -187,18 +191,3 @@ def _route(path: str) -> str:
         if path.startswith(prefix) and len(path) > len(prefix):
             return prefix + name
     return path
-
-
-async def _refuse(
-    send: Send, rejection: Rejection, headers: Mapping[str, str] | None = None
-) -> None:
-    body = json.dumps(rejection.body()).encode()
-    sent = {"content-type": "application/json", "content-length": str(len(body)), **(headers or {})}
-    await send(
-        {
-            "type": "http.response.start",
-            "status": rejection.status,
-            "headers": [(name.lower().encode(), value.encode()) for name, value in sent.items()],
-        }
-    )
-    await send({"type": "http.response.body", "body": body})

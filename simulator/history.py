@@ -4,14 +4,14 @@ Rule: equity is what was true then; a bucket shows its last value, and nothing i
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from simulator.calendar import NEW_YORK
 from simulator.errors import malformed
-from simulator.listing import moment
+from simulator.listing import Query, moment
 from simulator.money import exact
 from simulator.wire import number
 
@@ -26,7 +26,7 @@ def portfolio_history(
     series: Sequence[tuple[datetime, Decimal]],
     now: datetime,
     base: Decimal,
-    query: Mapping[str, str],
+    query: Query,
 ) -> dict[str, Any]:
     """The arrays of GET /v2/account/portfolio/history; timestamps in epoch seconds.
 

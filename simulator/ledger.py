@@ -39,8 +39,8 @@ class Ledger:
     """
 
     cash: Decimal
-    positions: dict[str, Position]
     cash_decimals: int | None = None
+    positions: dict[str, Position] = field(default_factory=dict)
     _moves: dict[str, list[Move]] = field(default_factory=dict, repr=False, compare=False)
 
     def qty(self, symbol: str) -> Decimal:
@@ -157,7 +157,7 @@ def held_dollars(order: Order) -> Decimal:
         return ZERO
     remaining = order.remaining()
     if remaining is None:
-        return max(ZERO, (order.ticket.notional or ZERO) - order.filled_cost)
+        return max(ZERO, order.unspent())
     return remaining * order.hold_price
 
 
@@ -170,7 +170,7 @@ def held_qty(order: Order) -> Decimal:
         return remaining
     if order.hold_price == 0:
         return ZERO
-    return ((order.ticket.notional or ZERO) - order.filled_cost) / order.hold_price
+    return order.unspent() / order.hold_price
 
 
 @exact

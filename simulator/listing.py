@@ -3,16 +3,18 @@
 Rule: `after` and `until` are exclusive, newest first unless asked otherwise, pages bounded.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TypeVar
 
 from simulator.assets import position_symbol
 from simulator.errors import malformed
-from simulator.shapes import parse_time
 from simulator.values import Order
 
 ORDERS_DEFAULT, ORDERS_MOST = 50, 500
+
+_LOST_PLUS = re.compile(r"(?<=\d) (\d\d:\d\d)$")
 
 T = TypeVar("T")
 Query = Mapping[str, str]
@@ -77,6 +79,20 @@ def moment(query: Query, name: str) -> datetime | None:
         return parse_time(text)
     except ValueError:
         raise malformed(f"{name} {text!r} is not an RFC 3339 time") from None
+
+
+def parse_time(text: str) -> datetime:
+    """An aware UTC time from RFC 3339 text or a date (its midnight UTC). Raises ValueError."""
+    mended = text.strip()
+    if "T" in mended:  # a '+' that nobody escaped reads as a space
+        mended = _LOST_PLUS.sub(r"+\1", mended)
+    moment = datetime.fromisoformat(mended)
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(str(error)) from None
 
 
 def _place(query: Query, name: str, places: Mapping[str, int]) -> int | None:

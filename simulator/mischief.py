@@ -68,20 +68,22 @@ class Mischief:
     def _carry_out(self, fault: WireFault, *, begins: bool, boundary: datetime) -> None:
         match fault:
             case DropData():
-                for outbox, _ in self._markets.on(fault.path):
+                for _, outbox in self._markets.on(fault.path):
                     outbox.abandon(None)
             case DropOrders():
                 for outbox in self._outboxes(ORDER_PATH):
                     outbox.abandon(None)
             case MuteData():
-                self._markets.mute(fault.path, muted=begins)
+                for _, outbox in self._markets.on(fault.path):
+                    outbox.is_muted = begins
             case MuteOrders():
-                self._orders.mute(muted=begins)
+                for outbox in self._outboxes(ORDER_PATH):
+                    outbox.is_muted = begins
             case Refuse406():
                 self._access.full = fault.path or "/" if begins else None
             case StreamError():
-                for outbox, codec in self._markets.on(fault.path):
-                    outbox.put(codec.encode([error(fault.code)]))
+                for talk, outbox in self._markets.on(fault.path):
+                    outbox.put(talk.encode(error(fault.code)))
             case UpdatedBar():
                 self._correct(fault, boundary)
             case GarbageFrame():
@@ -102,7 +104,7 @@ class Mischief:
         """Outboxes of the order connections, or of the market-data ones of a path (None: all)."""
         if path == ORDER_PATH:
             return list(self._orders.connections.values())
-        return [outbox for outbox, _ in self._markets.on(path)]
+        return [outbox for _, outbox in self._markets.on(path)]
 
     def _correct(self, fault: UpdatedBar, boundary: datetime) -> None:
         bar = bar_at(self._feed, fault.symbol, boundary - 2 * MINUTE)
@@ -110,4 +112,4 @@ class Mischief:
             return
         high, low = max(bar.high, fault.close), min(bar.low, fault.close)
         corrected = replace(bar, close=fault.close, high=high, low=low)
-        self._markets.stream({bar.symbol: corrected}, self._feed.symbols(), "updatedBars")
+        self._markets.stream({bar.symbol: corrected}, "updatedBars")

@@ -6,8 +6,9 @@ opened, and says what there is to choose from.
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
-from simulator.calendar import NEW_YORK, Calendar, new_york_time
+from simulator.calendar import Calendar, before_the_open
 from simulator.errors import FeedError, OptionsError
 from simulator.feed import Feed, midnight
 from simulator.generated import GeneratedFeed
@@ -34,7 +35,7 @@ def open_feed(options: SimulatorOptions, today: date) -> Opening:
     if options.start is not None and options.start.tzinfo is None:
         raise OptionsError(f"start {options.start} has no zone; give an aware time")
     if options.bars is not None:
-        return _recorded(options)
+        return _recorded(options.bars, options)
     return _generated(options, today)
 
 
@@ -48,24 +49,20 @@ def _generated(options: SimulatorOptions, today: date) -> Opening:
     return Opening(feed, calendar, options.start or _first_moment(wanted, has_stocks))
 
 
-def _recorded(options: SimulatorOptions) -> Opening:
-    if options.bars is None:
-        raise AssertionError("called for a file of bars only")
-    feed = RecordedFeed(options.bars, options.source)
+def _recorded(bars: Path, options: SimulatorOptions) -> Opening:
+    feed = RecordedFeed(bars, options.source)
     stocks = feed.trading_dates(stocks=True)
     everything = sorted({*stocks, *feed.trading_dates(stocks=False)})
     wanted = options.date or (stocks or everything)[-1]
     if wanted not in everything:
-        raise FeedError(
-            f"{options.bars}: has no bars on {wanted}; it has bars on {_ranges(everything)}"
-        )
+        raise FeedError(f"{bars}: has no bars on {wanted}; it has bars on {_ranges(everything)}")
     calendar = Calendar(everything[0], everything[-1])
     has_stocks = wanted in stocks and calendar.on(wanted) is not None
     return Opening(feed, calendar, options.start or _first_moment(wanted, has_stocks))
 
 
 def _first_moment(day: date, has_stocks: bool) -> datetime:
-    return new_york_time(day, 9, 20) if has_stocks else midnight(day)
+    return before_the_open(day) if has_stocks else midnight(day)
 
 
 def _ranges(days: list[date]) -> str:
@@ -77,8 +74,3 @@ def _ranges(days: list[date]) -> str:
         else:
             runs.append([day])
     return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]}..{run[-1]}" for run in runs)
-
-
-def today_in_new_york() -> date:
-    """The exchange's date by this machine's clock."""
-    return datetime.now(NEW_YORK).date()

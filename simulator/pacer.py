@@ -62,18 +62,19 @@ class Pacer:
 
     async def _pace(self, boundary: datetime) -> None:
         """Let the clock run to just before `boundary`, at no more than its speed."""
-        clock = self._exchange.clock
-        left = boundary - self._exchange.now()
-        due_s = self._real_s + left.total_seconds() / clock.speed
-        clock.run(self._real_s, boundary - _BEFORE)
+        due_s = self._run_clock(boundary)
         await asyncio.sleep(0)
         while (left_s := due_s - time.monotonic()) > 0.0005:
             await asyncio.sleep(min(left_s, _LOOK_S))
             if not self._exchange.has_clients():
                 await self._await_client()
-                left = boundary - self._exchange.now()
-                due_s = self._real_s + left.total_seconds() / clock.speed
-                clock.run(self._real_s, boundary - _BEFORE)
+                due_s = self._run_clock(boundary)
+
+    def _run_clock(self, boundary: datetime) -> float:
+        """Let the clock run; returns the real second at which it reaches `boundary`."""
+        clock, left = self._exchange.clock, boundary - self._exchange.now()
+        clock.run(self._real_s, boundary - _BEFORE)
+        return self._real_s + left.total_seconds() / clock.speed
 
     def _has_stirred(self) -> bool:
         quiet = self._exchange.quiet

@@ -6,7 +6,7 @@ Rule: a frame in, messages out. `MarketProtocol` is one connection of a market-d
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,12 +14,14 @@ from simulator.assets import is_crypto, is_symbol
 from simulator.wire import (
     CRYPTO_CHANNELS,
     STOCK_CHANNELS,
+    Codec,
     FrameError,
     Message,
     authorization,
     decode,
     error,
     listening,
+    order_frame,
     subscription,
     success,
 )
@@ -53,6 +55,7 @@ MARKET_ENDPOINTS = (
     Endpoint("/v1beta3/crypto/us", is_crypto=True),
 )
 ORDER_PATH = "/stream"
+KEY_HEADER, SECRET_HEADER = "apca-api-key-id", "apca-api-secret-key"
 
 
 @dataclass
@@ -109,17 +112,31 @@ class Reply:
 
 
 class MarketProtocol:
-    """One market-data connection from `connected` on.
+    """One market-data connection. subscribed: channel -> symbols ('*' for all)."""
 
-    subscribed: channel -> symbols ('*' for all).
-    """
-
-    def __init__(self, endpoint: Endpoint, access: Access, slots: Slots) -> None:
+    def __init__(self, endpoint: Endpoint, access: Access, slots: Slots, codec: Codec) -> None:
         self.endpoint = endpoint
+        self.codec = codec
         self.key: str | None = None
         self.subscribed: dict[str, set[str]] = {}
         self._access = access
         self._slots = slots
+
+    def encode(self, message: Message) -> bytes | str:
+        """The frame of one message."""
+        return self.codec.encode([message])
+
+    def greet(self, headers: Mapping[str, str]) -> Reply:
+        """What a new connection is told; it may have brought credentials in its request."""
+        reply, key = Reply([success("connected")]), headers.get(KEY_HEADER)
+        if key is not None:
+            answer = self._authenticate(key, headers.get(SECRET_HEADER))
+            reply = Reply([*reply.messages, *answer.messages], answer.close)
+        return reply
+
+    def time_out(self) -> Reply:
+        """What a client is told that has not authenticated in time."""
+        return Reply([error(404)], close=True)
 
     def receive(self, frame: bytes | str) -> Reply:
         """Answer one frame of the client."""
@@ -129,28 +146,12 @@ class MarketProtocol:
             return Reply([error(400)])
         action = message["action"]
         if action == "auth":
-            return self.authenticate(message.get("key"), message.get("secret"))
+            return self._authenticate(message.get("key"), message.get("secret"))
         if self.key is None:
             return Reply([error(401)])
         if action in ("subscribe", "unsubscribe"):
             return self._change(message, adding=action == "subscribe")
         return Reply([error(400)])
-
-    def authenticate(self, key: object, secret: object) -> Reply:
-        """Answer credentials that came in a message or in the request's headers."""
-        if self.key is not None:
-            return Reply([error(403)])
-        if not self._access.admits(key, secret):
-            return Reply([error(402)], close=True)
-        if self.endpoint.path in self._access.refused:
-            return Reply([error(409)], close=True)
-        full = self._access.full
-        if full is not None and self.endpoint.path.startswith(full):
-            return Reply([error(406)], close=True)
-        if not self._slots.take(self.endpoint.path, str(key), limit=1):
-            return Reply([error(406)], close=True)
-        self.key = str(key)
-        return Reply([success("authenticated")])
 
     def leave(self) -> None:
         """The connection ended."""
@@ -167,6 +168,21 @@ class MarketProtocol:
         return {name for name in symbols if is_crypto(name) == self.endpoint.is_crypto} | (
             held - {"*"}
         )
+
+    def _authenticate(self, key: object, secret: object) -> Reply:
+        if self.key is not None:
+            return Reply([error(403)])
+        if not self._access.admits(key, secret):
+            return Reply([error(402)], close=True)
+        if self.endpoint.path in self._access.refused:
+            return Reply([error(409)], close=True)
+        full = self._access.full
+        if full is not None and self.endpoint.path.startswith(full):
+            return Reply([error(406)], close=True)
+        if not self._slots.take(self.endpoint.path, str(key), limit=1):
+            return Reply([error(406)], close=True)
+        self.key = str(key)
+        return Reply([success("authenticated")])
 
     def _change(self, message: Message, *, adding: bool) -> Reply:
         asked = {name: value for name, value in message.items() if name != "action"}
@@ -215,6 +231,18 @@ class OrderProtocol:
         self._access = access
         self._slots = slots
         self._limit = limit
+
+    def encode(self, message: Message) -> bytes | str:
+        """The frame of one message."""
+        return order_frame(message)
+
+    def greet(self, headers: Mapping[str, str]) -> Reply:
+        """What a new connection is told: nothing."""
+        return Reply()
+
+    def time_out(self) -> Reply:
+        """What a client is told that has not authenticated in time: nothing more."""
+        return Reply(close=True)
 
     def receive(self, frame: bytes | str) -> Reply:
         """Answer one frame of the client."""

@@ -7,6 +7,7 @@ Rule: nobody looks ahead. A bar is shown once its minute has ended on the broker
 import base64
 import binascii
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -16,12 +17,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from simulator.assets import is_crypto, is_symbol
-from simulator.errors import Rejection, SimulatorError
+from simulator.errors import Rejection
 from simulator.exchange import Exchange
 from simulator.feed import bars_between, last_bar, midnight
-from simulator.listing import choice, moment, whole, words
+from simulator.listing import choice, moment, parse_time, whole, words
 from simulator.rest_trading import exchange_of
-from simulator.shapes import parse_time
 from simulator.timeframes import MINUTELY, Timeframe
 from simulator.values import MINUTE, Bar
 from simulator.wire import bar_row, rfc3339
@@ -109,15 +109,13 @@ def _page(request: Request, exchange: Exchange) -> Page:
     )
 
 
-class _as_bad_request:
+@contextmanager
+def _as_bad_request() -> Iterator[None]:
     """The data API answers 400 where the trading API answers 422."""
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, Rejection):
-            raise _bad(error.message) from None
+    try:
+        yield
+    except Rejection as refusal:
+        raise _bad(refusal.message) from None
 
 
 def _take(exchange: Exchange, page: Page) -> tuple[list[Bar], str | None]:
@@ -197,7 +195,7 @@ def _resume(token: str) -> tuple[str, datetime]:
         raise _bad(f"invalid page_token: {token}") from None
 
 
-def _bad(message: str) -> SimulatorError:
+def _bad(message: str) -> Rejection:
     return Rejection(400, 40010000, message)
 
 

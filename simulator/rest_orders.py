@@ -23,8 +23,8 @@ from simulator.listing import select_orders
 from simulator.money import QTY_STEP, decimals_of, exact, floor_to
 from simulator.rest_trading import exchange_of, held_position
 from simulator.rules import check_ticket, not_served, read_number, read_ticket, read_word
-from simulator.shapes import closing_side, order_json
-from simulator.values import Order, OrderType, Position, Ticket, TimeInForce
+from simulator.shapes import order_json
+from simulator.values import Order, OrderType, Position, Side, Ticket, TimeInForce
 
 _HUNDRED, _ONE_SHARE = Decimal(100), Decimal(1)
 
@@ -130,7 +130,7 @@ def _closing(position: Position, query: Mapping[str, str]) -> Ticket:
         qty = floor_to(held * percentage / _HUNDRED, _ONE_SHARE if whole else QTY_STEP)
     ticket = Ticket(
         symbol=position.symbol,
-        side=closing_side(position.qty),
+        side=Side.SELL if position.qty > 0 else Side.BUY,
         type=OrderType.MARKET,
         time_in_force=TimeInForce.GTC if crypto else TimeInForce.DAY,
         qty=held if qty is None else qty,

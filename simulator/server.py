@@ -7,10 +7,10 @@ over the wire; only `snapshot` reads its state directly.
 import asyncio
 import socket
 import threading
-from collections.abc import Coroutine
 from contextlib import suppress
+from datetime import UTC, datetime
 from types import TracebackType
-from typing import Any, TypeVar
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -20,20 +20,20 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket
 
 from simulator import rest_data, rest_orders, rest_trading
+from simulator.calendar import new_york_date
 from simulator.errors import Rejection, not_found
-from simulator.exchange import Exchange, VenueSnapshot
+from simulator.exchange import Exchange
 from simulator.gate import Gate
-from simulator.opening import open_feed, today_in_new_york
+from simulator.opening import open_feed
 from simulator.options import SimulatorOptions
 from simulator.pacer import Pacer
 from simulator.protocols import MARKET_ENDPOINTS, ORDER_PATH, Endpoint
+from simulator.snapshot import VenueSnapshot
 
 _HOST = "127.0.0.1"
 _START_S, _STOP_S = 20.0, 10.0
 _KEEP_ALIVE_S = 3600  # a client may rest for minutes of real time between two requests
 _TICK_S = 0.1  # what uvicorn counts its date header and its limits by
-
-T = TypeVar("T")
 
 __all__ = ["Simulator", "SimulatorOptions", "VenueSnapshot", "build_app"]
 
@@ -47,7 +47,8 @@ class Simulator:
 
     def __init__(self, options: SimulatorOptions | None = None) -> None:
         self.options = options or SimulatorOptions()
-        self.exchange = Exchange(self.options, open_feed(self.options, today_in_new_york()))
+        today = new_york_date(datetime.now(UTC))
+        self.exchange = Exchange(self.options, open_feed(self.options, today))
         self._loop = asyncio.new_event_loop()
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
@@ -96,19 +97,12 @@ class Simulator:
 
     def snapshot(self) -> VenueSnapshot:
         """The venue's exact state, from any thread."""
-        return self._on_loop(self._snapshot())
+        if self._thread is None or not self._thread.is_alive():
+            return VenueSnapshot.of(self.exchange)
+        return asyncio.run_coroutine_threadsafe(self._snapshot(), self._loop).result(_STOP_S)
 
     async def _snapshot(self) -> VenueSnapshot:
-        return self.exchange.snapshot()
-
-    def _on_loop(self, call: Coroutine[Any, Any, T]) -> T:
-        if self._thread is not None and self._thread.is_alive():
-            return asyncio.run_coroutine_threadsafe(call, self._loop).result(_STOP_S)
-        loop = asyncio.new_event_loop()
-        try:
-            return loop.run_until_complete(call)
-        finally:
-            loop.close()
+        return VenueSnapshot.of(self.exchange)
 
     def _run(self, listener: socket.socket) -> None:
         asyncio.set_event_loop(self._loop)

@@ -4,24 +4,21 @@ Rule: pure functions of values; amounts become exact plain strings, times RFC 33
 knows of a simulation.
 """
 
-import re
 import uuid
-from collections.abc import Mapping
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from simulator.assets import Asset, asset_id, find_asset, is_crypto, position_symbol
 from simulator.calendar import NEW_YORK, Session
 from simulator.ledger import Funds
-from simulator.money import ZERO, exact, half_even, plain
+from simulator.money import exact, half_even, plain
 from simulator.values import (
     AssetClass,
     Execution,
     Order,
     OrderStatus,
     Position,
-    Side,
     Update,
     intent,
 )
@@ -29,7 +26,6 @@ from simulator.wire import rfc3339
 
 _AVERAGE_STEP = Decimal("0.000000001")
 _FRACTION_STEP = Decimal("0.000001")
-_LOST_PLUS = re.compile(r"(?<=\d) (\d\d:\d\d)$")
 _ULID = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 Json = dict[str, Any]
@@ -271,32 +267,4 @@ def session_json(session: Session, settles: date) -> Json:
         "session_open": "0400",
         "session_close": "2000" if closed.hour >= 16 else "1700",
         "settlement_date": settles.isoformat(),
-    }
-
-
-def closing_side(qty: Decimal) -> Side:
-    """The side that closes a position of that quantity."""
-    return Side.SELL if qty > ZERO else Side.BUY
-
-
-def parse_time(text: str) -> datetime:
-    """An aware UTC time from RFC 3339 text or a date (its midnight UTC). Raises ValueError."""
-    mended = text.strip()
-    if "T" in mended:  # a '+' that nobody escaped reads as a space
-        mended = _LOST_PLUS.sub(r"+\1", mended)
-    moment = datetime.fromisoformat(mended)
-    if moment.tzinfo is None:
-        return moment.replace(tzinfo=UTC)
-    try:
-        return moment.astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError(str(error)) from None
-
-
-def headers_of(limit: int, remaining: int, reset_s: int) -> Mapping[str, str]:
-    """Rate headers; reset in epoch seconds."""
-    return {
-        "X-RateLimit-Limit": str(limit),
-        "X-RateLimit-Remaining": str(remaining),
-        "X-RateLimit-Reset": str(reset_s),
     }

@@ -64,6 +64,11 @@ class OrderStatus(enum.Enum):
         """Whether the order may still fill."""
         return self in _OPEN
 
+    @property
+    def is_replaceable(self) -> bool:
+        """Whether another order may take its place: it is open, and live at the exchange."""
+        return self in (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED)
+
 
 def intent(side: Side, *, opens: bool) -> str:
     """Alpaca's word for what an order does to the position."""
@@ -168,6 +173,10 @@ class Order:
     def remaining(self) -> Decimal | None:
         """Quantity still to fill; None for a notional order whose price is not known yet."""
         return None if self.ticket.qty is None else self.ticket.qty - self.filled_qty
+
+    def unspent(self) -> Decimal:
+        """Dollars of a notional order still to spend."""
+        return (self.ticket.notional or Decimal(0)) - self.filled_cost
 
 
 @dataclass(frozen=True, slots=True)

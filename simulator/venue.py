@@ -53,7 +53,7 @@ class Venue:
         cash_decimals: int | None = None,
         fee_rate: Decimal = CRYPTO_FEE_RATE,
     ) -> None:
-        self.ledger = Ledger(cash, {}, cash_decimals)
+        self.ledger = Ledger(cash, cash_decimals)
         self.orders = OrderTable()
         self.account = Account(self.ledger, self.orders)
         self.executions: list[Execution] = []
@@ -117,7 +117,7 @@ class Venue:
     def replace(self, order_id: str, ticket: Ticket, market: Market) -> Order:
         """Put `ticket` in the place of an open order, under a new id. Raises Rejection."""
         old = self.orders.find(order_id)
-        if old.status not in (OrderStatus.NEW, OrderStatus.PARTIALLY_FILLED):
+        if not old.status.is_replaceable:
             raise invalid(f"cannot replace order in {old.status.value} status")
         if old.ticket.notional is not None:
             raise invalid("notional orders cannot be replaced")

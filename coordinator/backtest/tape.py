@@ -16,7 +16,7 @@ from coordinator.core.session import Hours, SessionPlan
 from coordinator.core.values import Bar, is_crypto
 from coordinator.errors import OperatorError
 from coordinator.shell.history import FURTHEST, Need
-from simulator.calendar import Calendar, new_york_time
+from simulator.calendar import Calendar, before_the_open
 from simulator.errors import SimulatorError
 from simulator.feed import Feed, midnight
 from simulator.recorded import RecordedFeed
@@ -174,7 +174,7 @@ class Recording:
             if session is None or is_crypto(ticker):
                 continue
             if self.feed.has_bars(ticker, session.open, session.close):
-                return new_york_time(day, 9, 20)
+                return before_the_open(day)
         coins = any(is_crypto(t) and self.feed.days(t, day, day) for t in self.tickers)
         return midnight(day) if coins else None
 

@@ -19,8 +19,8 @@ from coordinator.bootstrap import SessionOutcome, session_sources
 from coordinator.core import records as r
 from coordinator.core.values import UNASSIGNED
 from coordinator.shell.journal_reading import read_session
-from simulator.exchange import VenueSnapshot
 from simulator.server import Simulator
+from simulator.snapshot import VenueSnapshot
 from tests.e2e.running import run_here, session_rows, simulator_options
 from tests.e2e.test_faults import held
 from tests.oracle import configs

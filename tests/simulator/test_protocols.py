@@ -13,14 +13,15 @@ from simulator.protocols import (
     OrderProtocol,
     Slots,
 )
-from simulator.wire import ERRORS
+from simulator.wire import ERRORS, Codec
 
 IEX, SIP, CRYPTO = MARKET_ENDPOINTS
 AUTH = {"action": "auth", "key": "K", "secret": "S"}
 
 
 def talk(endpoint: Any = IEX, access: Access | None = None, slots: Slots | None = None) -> Any:
-    return MarketProtocol(endpoint, access or Access(), slots or Slots())
+    codec = Codec(is_msgpack=False)
+    return MarketProtocol(endpoint, access or Access(), slots or Slots(), codec)
 
 
 def say(connection: Any, message: Any) -> list[dict[str, Any]]:

@@ -9,7 +9,8 @@ from typing import Any
 import msgpack
 import pytest
 
-from simulator.shapes import clock_json, order_json, parse_time, ulid, update_json
+from simulator.listing import parse_time
+from simulator.shapes import clock_json, order_json, ulid, update_json
 from simulator.values import Bar
 from simulator.wire import ERRORS, Codec, bar_message, bar_row, decode, error, rfc3339, subscription
 from tests.simulator.bench import Bench
