@@ -54,8 +54,9 @@ def import_account(
 
     Without a plan it shows the positions and the cash that no strategy owns, and changes nothing.
     With one it shows what would move, asks, and moves it in the books; at the broker nothing
-    happens. A plan is carried out completely or not at all, and only once. A coordinator may run
-    meanwhile. Exit 1 if you say no, 3 if the plan cannot be carried out.
+    happens. A negative quantity takes from a strategy's book what you sold of it by hand. A plan
+    is carried out completely or not at all, and only once. A coordinator may run meanwhile.
+    Exit 1 if you say no, 3 if the plan cannot be carried out.
 
     The account is the one that the keys belong to; that of a running simulated session is used
     with --account SIM0001, or without keys.
@@ -133,6 +134,10 @@ def _show(account: Importing, *, as_json: bool) -> None:
         print_table(headings, rows, right=range(1, 5), title=f"{number}: owned by no strategy")
     else:
         typer.echo(f"{number}: every position is some strategy's.")
+    for one in held:
+        if one.held_by:
+            theirs = ", ".join(f"{name} {quantity(qty)}" for name, qty in one.held_by.items())
+            typer.echo(f"{one.symbol} left the account without an order of its holders: {theirs}")
     typer.echo(f"Cash that no strategy owns: {_dollars(account.cash)}")
 
 
@@ -144,6 +149,7 @@ def _entries(held: Iterable[Unowned]) -> Iterable[dict[str, object]]:
             "avg_price": one.avg_price,
             "price": one.price,
             "market_value": one.value,
+            "held_by": one.held_by,
         }
 
 

@@ -84,6 +84,24 @@ _SPLIT = Template("""
     FROM grown AS g WHERE ($lots.session_id, $lots.strategy, $lots.symbol, $lots.place)
                         = ($$1, g.strategy, g.symbol, g.place)
 """)
+# Shares that left a book by a transfer are no entry of a later sale: of its lots, the oldest beyond
+# what is held at the end are dropped.
+_GONE = """
+    WITH beyond AS (
+        SELECT strategy, symbol, place, least(l.qty, greatest(0,
+                   sum(l.qty) OVER so_far - greatest(coalesce(p.qty, 0), 0))) AS cut
+        FROM (FROM open_lots WHERE session_id = $1) AS l
+        SEMI JOIN (FROM activities WHERE session_id = $1 AND kind = 'transfer' AND qty < 0)
+            USING (strategy, symbol)
+        LEFT JOIN (FROM positions WHERE session_id = $1) AS p USING (strategy, symbol)
+        WINDOW so_far AS (
+            PARTITION BY strategy, symbol ORDER BY place DESC ROWS UNBOUNDED PRECEDING)
+    )
+    UPDATE open_lots SET fee = fee_share(fee, open_lots.qty, b.cut, open_lots.qty),
+           qty = open_lots.qty - b.cut
+    FROM beyond AS b WHERE b.cut > 0 AND (open_lots.session_id, open_lots.strategy,
+        open_lots.symbol, open_lots.place) = ($1, b.strategy, b.symbol, b.place)
+"""
 _IN_ORDER = [(name, "ascending") for name in ("place", "filled_at", "side", "execution_id")]
 """Lots carried over have a place, and come first."""
 _ROUND_TRIPS = """
@@ -155,6 +173,8 @@ def _match_one(connection: duckdb.DuckDBPyConnection, session_id: str) -> None:
             connection.execute(sql, [session_id])
     if True in splits:
         connection.execute(_SPLIT.substitute(lots="open_lots"), [session_id, True])
+    connection.execute(_GONE, [session_id])
+    connection.execute("DELETE FROM open_lots WHERE session_id = ? AND qty <= 0", [session_id])
 
 
 def _first_in_first_out(moves: pa.Table) -> tuple[_Matched, list[_Lot]]:

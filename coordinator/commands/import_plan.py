@@ -22,21 +22,25 @@ CENT = Decimal("0.01")
 
 
 def form(name: str, account: str, held: Iterable[Unowned], recipients: Iterable[Recipient]) -> str:
-    """The text of a plan that moves every position; a strategy is filled in where only one trades
-    the ticker."""
+    """The text of a plan that moves every position, and takes from strategies what UNASSIGNED is
+    short of; a strategy is filled in where it can be no other."""
     known = list(recipients)
     moves = [
-        {"strategy": _only(known, one.symbol), "symbol": one.symbol, "qty": _text(one.qty)}
+        {"strategy": strategy, "symbol": one.symbol, "qty": _text(qty)}
         for one in held
-        if one.qty > 0
+        for strategy, qty in _parts(one, known)
     ]
     document = {"plan": name, "account": account, "moves": moves}
     return json.dumps(document, indent=2) + "\n"
 
 
-def _only(recipients: Sequence[Recipient], symbol: str) -> str:
-    names = [recipient.name for recipient in recipients if symbol in recipient.tickers]
-    return names[0] if len(names) == 1 else ""
+def _parts(one: Unowned, recipients: Sequence[Recipient]) -> list[tuple[str, Decimal]]:
+    """Strategies, or '' where it could be another, and the units that each would get."""
+    if one.qty < 0 and sum(one.held_by.values(), ZERO) <= -one.qty:
+        return [(name, -qty) for name, qty in one.held_by.items()]
+    trading = (recipient.name for recipient in recipients if one.symbol in recipient.tickers)
+    names = list(one.held_by if one.qty < 0 else trading)
+    return [(names[0] if len(names) == 1 else "", one.qty)]
 
 
 def _text(amount: Decimal) -> str:
@@ -112,17 +116,19 @@ def _move(index: int, entry: object, problems: list[Problem]) -> Move | None:
 def _amount(
     entry: Mapping[str, Any], key: str, step: Decimal, place: tuple[Any, ...], found: list[Problem]
 ) -> Decimal:
-    """A positive multiple of `step`; 0 if there is none, or with a problem added to `found`."""
+    """A multiple of `step`, above 0 if dollars; 0 if absent, or with a problem added to `found`."""
     if key not in entry:
         return ZERO
     try:
         given = entry[key]
         amount = Decimal(given) if isinstance(given, str | int | Decimal) else Decimal("nan")
-        fits = amount.is_finite() and 0 < amount < Decimal("1e18") and amount % step == 0
+        size = abs(amount) if key == "qty" else amount
+        fits = amount.is_finite() and 0 < size < Decimal("1e18") and amount % step == 0
     except InvalidOperation:
         fits = False
     if isinstance(entry[key], bool) or not fits:
-        rule = f"should be a number above 0 of at most {-int(step.adjusted())} decimals"
+        which = "other than 0" if key == "qty" else "above 0"
+        rule = f"should be a number {which} of at most {-int(step.adjusted())} decimals"
         found.append(Problem(path_to((*place, key)), f"{rule}, got {shown(entry[key])}"))
         return ZERO
     return amount

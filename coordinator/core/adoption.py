@@ -1,5 +1,8 @@
 """A human's plan gives strategies the positions and the cash that no strategy owns.
 
+If a human has sold a strategy's shares by hand, or they were renamed, UNASSIGNED is short of them;
+a move of a negative quantity takes them from the strategy's book.
+
 Nothing moves at the broker. UNASSIGNED's book gives and a strategy's book receives at one price, so
 the sum of all books does not change. A position changes hands at the last close that the books
 know, and counts as a transfer of that value on both sides: no book's P&L changes, and the profit or
@@ -15,12 +18,13 @@ from decimal import Decimal
 
 from coordinator.core import records as r
 from coordinator.core.books import FUNDING, Books
+from coordinator.core.ledger import Position
 from coordinator.core.values import COIN, UNASSIGNED, ZERO, exactly
 
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """`qty` of `symbol` for one strategy or, where `symbol` is empty, `cash` dollars."""
+    """`qty` of `symbol` for one strategy, or from it if negative; else `cash` dollars for it."""
 
     strategy: str
     symbol: str
@@ -65,12 +69,16 @@ class Market:
 
 @dataclass(frozen=True, slots=True)
 class Unowned:
-    """A position of UNASSIGNED; `price` is None where no price is known."""
+    """A position of UNASSIGNED; `price` is None where no price is known.
+
+    If it is short, `held_by` has the units of each strategy that holds the symbol.
+    """
 
     symbol: str
     qty: Decimal
     cost: Decimal
     price: Decimal | None
+    held_by: Mapping[str, Decimal]
 
     @property
     def avg_price(self) -> Decimal:
@@ -92,20 +100,32 @@ def is_done(books: Books, plan: Plan) -> bool:
 def unowned(books: Books, market: Market) -> list[Unowned]:
     """UNASSIGNED's positions, by symbol."""
     return [
-        Unowned(held.symbol, held.qty, held.cost, price(books, market, held.symbol))
+        Unowned(
+            held.symbol,
+            held.qty,
+            held.cost,
+            price(books, market, held.symbol),
+            _holders(books, held.symbol) if held.qty < 0 else {},
+        )
         for held in books.ledger[UNASSIGNED].holdings()
         if held.qty
     ]
+
+
+def _holders(books: Books, symbol: str) -> dict[str, Decimal]:
+    """The units of each book that holds a symbol."""
+    units = {name: _held(books, name, symbol) for name in sorted(books.ledger.accounts)}
+    return {name: qty for name, qty in units.items() if qty > 0}
 
 
 def price(books: Books, market: Market, symbol: str) -> Decimal | None:
     """Dollars per unit at which a position changes hands; None if no price is known.
 
     If the coordinator's newest session followed the ticker, its last close, at which both books
-    value the position; otherwise the broker's newest close.
+    value the position; otherwise the broker's newest close or, if it has none, the last mark.
     """
-    mark = books.ledger.marks.get(symbol) if symbol in books.last_bar else None
-    found = mark if mark is not None else market.prices.get(symbol)
+    mark = books.ledger.marks.get(symbol)
+    found = mark if symbol in books.last_bar else market.prices.get(symbol, mark)
     return None if found is None or found <= 0 else found.quantize(COIN)
 
 
@@ -117,11 +137,11 @@ def refusals(
     found = list[str]()
     if plan.account != books.account:
         found.append(f"it is of account {plan.account}, and the keys are {books.account}'s")
-    if books.halts.killed:
+    if books.halts.killed and any(move.qty >= 0 for move in plan.moves):
         found.append("the account is killed, which would sell what is imported: `revive` it first")
     for number, move in enumerate(plan.moves):
         found += [f"moves[{number}]: {why}" for why in _against(books, move, recipients, market)]
-    return [*found, *_too_much(books, plan, recipients)]
+    return [*found, *_too_many(books, plan), *_too_much(books, plan, recipients)]
 
 
 def _against(
@@ -134,14 +154,15 @@ def _against(
         known = ", ".join(sorted(recipients)) or "none"
         yield f"no strategy {name!r} in the configuration or the books (known: {known})"
         return
-    if name in books.halts.flattened:
+    is_given = move.qty >= 0
+    if is_given and name in books.halts.flattened:
         yield f"{name} is flattened and would sell it: `multi-trader resume {name}` first"
     if symbol in (*(found.symbol for found in books.frozen.values()), *market.differing):
         what = symbol or "cash"
         yield f"books and broker differ in {what}: see `multi-trader reconcile`"
     if not symbol:
         return
-    if symbol not in recipient.tickers:
+    if is_given and symbol not in recipient.tickers:
         its = ", ".join(recipient.tickers)
         yield f"{symbol} is none of {name}'s tickers ({its}): it would never sell it"
     if price(books, market, symbol) is None:
@@ -157,23 +178,54 @@ def _is_ordering(books: Books, strategy: str, symbol: str) -> bool:
     return any(o.symbol == symbol for orders in everyones for o in orders.open_of(strategy))
 
 
+def _too_many(books: Books, plan: Plan) -> Iterator[str]:
+    """The objections to moves that together give or take more units than there are."""
+    for (name, symbol), change in _changes(plan).items():
+        held = _held(books, name, symbol)
+        left = held + change
+        if name != UNASSIGNED and change < 0 and left < 0:
+            yield f"it takes {_plain(-change)} {symbol} from {name}, which holds {_plain(held)}"
+        if name == UNASSIGNED and left < min(held, ZERO):
+            has = _plain(held) if held > 0 else "none"
+            yield f"it wants {_plain(-change)} {symbol}, of which no strategy owns {has}"
+        if name == UNASSIGNED and left > max(held, ZERO):
+            gone = _plain(-held) if held < 0 else "none"
+            taken = f"it takes {_plain(change)} {symbol} from strategies"
+            yield f"{taken}, of which {gone} left the account without an order of theirs"
+
+
 def _too_much(books: Books, plan: Plan, recipients: Mapping[str, Recipient]) -> Iterator[str]:
-    """The objections to moves that together want more than UNASSIGNED has."""
-    unassigned = books.ledger[UNASSIGNED]
-    for symbol in dict.fromkeys(move.symbol for move in plan.moves if move.symbol):
-        wanted = sum((m.qty for m in plan.moves if m.symbol == symbol), ZERO)
-        held = unassigned.positions.get(symbol)
-        if wanted > (held.qty if held else ZERO):
-            has = f"{held.qty.normalize():f}" if held else "none"
-            yield f"it wants {wanted.normalize():f} {symbol}, of which no strategy owns {has}"
+    """The objection to moves that together want more cash than UNASSIGNED has."""
+    cash = books.ledger[UNASSIGNED].cash
     funding = sum((t.initial_cash for t in _new(books, plan, recipients)), ZERO)
     given = sum((move.cash for move in plan.moves), ZERO)
-    if funding + given > max(unassigned.cash, ZERO):
+    if funding + given > max(cash, ZERO):
         new = f", and ${funding:,.2f} begin the books of new strategies" if funding else ""
         yield (
-            f"it wants ${given:,.2f} of cash{new}; no strategy owns ${unassigned.cash:,.2f}."
+            f"it wants ${given:,.2f} of cash{new}; no strategy owns ${cash:,.2f}."
             " Lower the moves, or initial_cash"
         )
+
+
+def _changes(plan: Plan) -> dict[tuple[str, str], Decimal]:
+    """By how many units of each symbol the plan changes each book."""
+    found: dict[tuple[str, str], Decimal] = {}
+    for move in plan.moves:
+        if move.symbol:
+            for name, qty in ((UNASSIGNED, -move.qty), (move.strategy, move.qty)):
+                found[name, move.symbol] = found.get((name, move.symbol), ZERO) + qty
+    return found
+
+
+def _held(books: Books, name: str, symbol: str) -> Decimal:
+    """Units in a book; none where there is no book yet."""
+    if name not in books.ledger:
+        return ZERO
+    return books.ledger[name].positions.get(symbol, Position()).qty
+
+
+def _plain(qty: Decimal) -> str:
+    return f"{qty.normalize():f}"
 
 
 def _new(books: Books, plan: Plan, recipients: Mapping[str, Recipient]) -> list[Recipient]:

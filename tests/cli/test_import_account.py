@@ -14,7 +14,7 @@ import pytest
 
 from coordinator.bootstrap import ask_broker, session_sources
 from coordinator.core import records as r
-from coordinator.core.values import UNASSIGNED
+from coordinator.core.values import UNASSIGNED, Side
 from coordinator.shell.journal_reading import read_kinds
 from simulator.server import Simulator
 from tests.cli.conftest import Said, Shell
@@ -143,6 +143,36 @@ def test_what_was_bought_by_hand_between_two_sessions_is_adopted_into_a_book_tha
     assert all(d["net_pnl"] == d["end_equity"] - d["start_equity"] - d["transfers"] for d in days)
 
 
+@pytest.mark.thorough
+def test_what_a_human_sold_of_a_strategy_is_taken_from_its_book_and_it_buys_again(
+    at: Callable[..., Said], tmp_path: Path
+) -> None:
+    form = tmp_path / "form.json"
+    with venue(tmp_path) as running:
+        trade(running, tmp_path, 3)
+        held = running.snapshot().positions["SPY"]
+        by_hand(running, "SPY", held, Side.SELL)
+        shown = at(running, "import-account", "--write-plan", str(form))
+        moves = json.loads(form.read_text())["moves"]
+        moved = at(running, "import-account", "--plan", str(form), "--yes")
+        flat = json.loads(at(running, "import-account", "--json").out)
+        outcome = trade(running, tmp_path, 60)
+        agreed = at(running, "reconcile")
+        account = running.snapshot()
+        days, wrong = loaded(tmp_path, running)
+    theirs = f"{STRATEGY} {held.normalize():f}"
+    assert f"SPY left the account without an order of its holders: {theirs}\n" in shown.out
+    assert moves == [{"strategy": STRATEGY, "symbol": "SPY", "qty": f"-{held.normalize():f}"}]
+    assert moved.code == 0, moved.err
+    assert flat["positions"] == []
+    fills = [f for f in session_rows(tmp_path)["fills"] if f["strategy"] == STRATEGY]
+    assert [f["side"] for f in fills].count("buy") > 1, "it bought again"
+    left = {(p["strategy"], p["symbol"]): p["qty"] for p in session_rows(tmp_path)["positions"]}
+    assert sum(left.values(), D(0)) == account.positions.get("SPY", D(0))
+    assert (outcome.discrepancies, agreed.code, wrong) == (0, 0, 0)
+    assert all(d["net_pnl"] == d["end_equity"] - d["start_equity"] - d["transfers"] for d in days)
+
+
 REFUSED = {
     "more than no strategy owns": ([spy("8")], "it wants 8 SPY, of which no strategy owns 7"),
     "an unknown strategy": ([spy("1", "Nobody")], "no strategy 'Nobody'"),
@@ -193,7 +223,7 @@ def test_a_file_that_is_no_plan_is_refused_with_every_problem_before_the_broker_
         "acount: unknown key 'acount'",
         "account: should be the account's number",
         "moves[0].symbol: should be a ticker",
-        "moves[0].qty: should be a number above 0 of at most 9 decimals, got 0",
+        "moves[0].qty: should be a number other than 0 of at most 9 decimals, got 0",
         "moves[1].cash: should be a number above 0 of at most 2 decimals",
         'moves[2]: should have either "symbol" and "qty", or "cash"',
         "moves[3]: should be an object, got 3",

@@ -58,13 +58,13 @@ def found_in_its_session(folder: Path, found: r.DiscrepancyFound) -> None:
     journal.close()
 
 
-def by_hand(running: Simulator, symbol: str, qty: int) -> None:
+def by_hand(running: Simulator, symbol: str, qty: Decimal | int, side: Side = Side.BUY) -> None:
     """A human's order on the same account."""
     url = running.url
     broker = Broker(
         AlpacaRest(Settings("k", "s", url, url, running.stream_url, Path("x"), "")), feed="iex"
     )
-    broker.submit(SubmitOrder(f"by-hand-{symbol}", symbol, Side.BUY, Decimal(qty), "day"))
+    broker.submit(SubmitOrder(f"by-hand-{symbol}", symbol, side, Decimal(qty), "day"))
 
 
 @pytest.mark.thorough

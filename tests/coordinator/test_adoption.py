@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import replace
 from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import pytest
@@ -26,7 +27,7 @@ from coordinator.core.adoption import (
 from coordinator.core.books import Books
 from coordinator.core.codec import decode, encode
 from coordinator.core.statement import statement
-from coordinator.core.values import UNASSIGNED, Reason, Side
+from coordinator.core.values import COIN, UNASSIGNED, Reason, Side
 from tests.coordinator.bench import OPEN, Bench, bar, spec
 
 D = Decimal
@@ -41,7 +42,10 @@ def holding(symbol: str, qty: str, cost: str) -> r.Holding:
 def bench(*, cash: str = "100000", holdings: tuple[r.Holding, ...] = ()) -> Bench:
     """Alpha trades all three tickers; the account holds what nobody owns."""
     return Bench(
-        spec("Alpha", {("SPY", 1): 1}, tickers=SYMBOLS), cash=cash, holdings=holdings, books=None
+        spec("Alpha", {("SPY", 1): 1, ("SPY", 2): 1}, tickers=SYMBOLS),
+        cash=cash,
+        holdings=holdings,
+        books=None,
     )
 
 
@@ -196,6 +200,114 @@ def test_another_coordinator_of_the_account_books_an_import_that_it_hears_of() -
     for record in carry_out(made, plan(shares("Alpha", "SPY", "4"))):
         other.apply_foreign(record)
     assert other.ledger.accounts == made.books.ledger.accounts
+
+
+def sold_by_hand(*, alpha: str = "10", beta: str = "0", sold: str = "10") -> Bench:
+    """Alpha and Beta held SPY for 90 dollars each; a human sold some of it for 110."""
+    whole = D(alpha) + D(beta)
+    made = bench(holdings=(holding("SPY", f"{whole}", f"{90 * whole}"),))
+    moves = [shares(n, "SPY", qty) for n, qty in (("Alpha", alpha), ("Beta", beta)) if D(qty)]
+    carry_out(made, plan(*moves))
+    by_hand, price, nought = "by-hand", D(110), D(0)
+    sale = (OPEN, "x1", by_hand, UNASSIGNED, "SPY", Side.SELL, D(sold), price, nought, nought)
+    made.books.apply_all([r.FillBooked(*sale, cum_qty=D(sold))])
+    return made
+
+
+def held_of(made: Bench) -> dict[str, Decimal]:
+    books = made.books.ledger.accounts
+    return {n: a.positions["SPY"].qty for n, a in books.items() if "SPY" in a.positions}
+
+
+def test_what_a_human_sold_of_a_strategy_is_taken_from_its_book_and_makes_nobody_richer() -> None:
+    made = sold_by_hand()
+    made.minute(0, {"SPY": "100"})
+    assert held_of(made) == {UNASSIGNED: D(-10), "Alpha": D(10)}
+    was = profits(made.books)
+    carry_out(made, plan(shares("Alpha", "SPY", "-10"), name="p2"))
+    assert held_of(made) == {}
+    assert profits(made.books) == was
+    assert made.books.ledger["Alpha"].transferred == 0, "it had come as a transfer, too"
+
+
+@settings(max_examples=100, deadline=None)
+@given(held=st.tuples(amounts, amounts), parts=st.tuples(*[st.fractions(0, 1)] * 3))
+def test_what_plans_take_stays_within_what_was_sold_by_hand_and_what_each_strategy_holds(
+    held: tuple[Decimal, Decimal], parts: tuple[Fraction, Fraction, Fraction]
+) -> None:
+    def part(whole: Decimal, of: Fraction) -> Decimal:
+        return D(int(whole.scaleb(9) * of.numerator // of.denominator)).scaleb(-9)
+
+    alpha, beta = held
+    sold = part(alpha + beta, parts[0])
+    made = sold_by_hand(alpha=f"{alpha}", beta=f"{beta}", sold=f"{sold or COIN}")
+    made.minute(0, {"SPY": "100"})
+    before, was = deepcopy(made.books.ledger), profits(made.books)
+    taken = {"Alpha": part(alpha, parts[1]), "Beta": part(beta, parts[2])}
+    moves = [shares(name, "SPY", f"{-qty}") for name, qty in taken.items() if qty]
+    if not moves or refusals(made.books, plan(*moves, name="p2"), RECIPIENTS, MARKET):
+        assert sum(taken.values()) > (sold or COIN) or not moves
+        return
+    carry_out(made, plan(*moves, name="p2"))
+    ledger = made.books.ledger
+    assert ledger.net_positions() == before.net_positions()
+    assert ledger.net_cash() == before.net_cash()
+    assert profits(made.books) == was
+    assert all(qty >= 0 for name, qty in held_of(made).items() if name != UNASSIGNED)
+    assert held_of(made).get(UNASSIGNED, D(0)) <= 0
+
+
+def test_a_strategy_whose_shares_were_taken_buys_again_on_its_next_signal() -> None:
+    made = sold_by_hand()
+    made.minute(1, {"SPY": "100"})
+    assert not made.sent(), "it is long, as far as it knows"
+    carry_out(made, plan(shares("Alpha", "SPY", "-10"), name="p2"))
+    made.minute(2, {"SPY": "100"})
+    assert [(name, side) for name, _, side, _ in made.sent()] == [("Alpha", Side.BUY)]
+
+
+def test_one_strategys_shares_may_become_anothers() -> None:
+    made = sold_by_hand(alpha="10", sold="0.5")
+    carry_out(made, plan(shares("Alpha", "SPY", "-4"), shares("Beta", "SPY", "4"), name="p2"))
+    assert held_of(made) == {UNASSIGNED: D("-0.5"), "Alpha": D(6), "Beta": D(4)}
+
+
+# who holds what, what was sold by hand, the moves, what is said against them
+TAKEN: list[tuple[str, str, str, list[Move], list[str]]] = [
+    ("10", "5", "12", [shares("Alpha", "SPY", "-8"), shares("Beta", "SPY", "-4")], []),
+    ("10", "5", "12", [shares("Alpha", "QQQ", "-1")], [
+        "it takes 1 QQQ from strategies, of which none left the account without an order of theirs",
+        "it takes 1 QQQ from Alpha, which holds 0",
+    ]),
+    ("10", "5", "12", [shares("Alpha", "SPY", "-10"), shares("Beta", "SPY", "-3")], [
+        "it takes 13 SPY from strategies, of which 12 left the account without an order of theirs",
+    ]),
+    ("10", "5", "12", [shares("Beta", "SPY", "-3"), shares("Beta", "SPY", "-3")], [
+        "it takes 6 SPY from Beta, which holds 5",
+    ]),
+    ("10", "5", "12", [shares("Beta", "SPY", "1")], [
+        "it wants 1 SPY, of which no strategy owns none",
+    ]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("alpha", "beta", "sold", "moves", "against"), TAKEN)
+def test_a_plan_takes_no_more_than_was_sold_by_hand_and_each_strategy_holds(
+    alpha: str, beta: str, sold: str, moves: list[Move], against: list[str]
+) -> None:
+    made = sold_by_hand(alpha=alpha, beta=beta, sold=sold)
+    assert refusals(made.books, plan(*moves, name="p2"), RECIPIENTS, MARKET) == against
+
+
+def test_shares_of_a_ticker_that_is_not_traded_any_more_are_taken_at_the_last_price_known() -> None:
+    made = sold_by_hand()
+    made.minute(0, {"SPY": "95"})
+    made.books.last_bar.clear()
+    renamed = {"Alpha": replace(RECIPIENTS["Alpha"], tickers=("QQQ",))}
+    taken = plan(shares("Alpha", "SPY", "-10"), name="p2")
+    assert refusals(made.books, taken, renamed, Market({})) == []
+    records = adoption(made.books, taken, renamed, Market({}), OPEN, "me")
+    assert {x.price for x in records if isinstance(x, r.ActivityBooked)} == {D(95)}
 
 
 def killed(made: Bench) -> Market:

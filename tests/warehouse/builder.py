@@ -147,6 +147,17 @@ class Day:
         self.at += timedelta(minutes=1)
         self._mark_equity()
 
+    def transfer(self, strategy: str, symbol: str, qty: str) -> None:
+        """Shares that came, or left if negative, at the mark and without an order."""
+        book, units = self.books[strategy], d(qty)
+        held, worth = book.held[symbol], units * self.marks[symbol]
+        relieved = held[1] * units / held[0] if units < 0 else worth
+        held[0], held[1] = held[0] + units, held[1] + relieved
+        book.realized += relieved - worth
+        book.cash -= worth
+        self.activity(strategy, "transfer", f"{worth}", symbol)
+        self.rows["activities"][-1] |= {"qty": units}
+
     def split(self, strategy: str, symbol: str, ratio: Decimal | int, days: int = 0) -> None:
         """A position becomes `ratio` times as many; with `days`, so long after the session."""
         held = self.books[strategy].held[symbol]

@@ -242,15 +242,37 @@ def test_a_split_that_takes_as_many_shares_as_were_bought_and_not_given_is_loade
     play(day, ["buy 5 100"])
     load(day.source())
     day = day.next_day("s2")
-    held = day.books["Alpha"].held["SPY"]
-    held[0], held[1] = held[0] + 5, held[1] + 500
-    day.activity("Alpha", "transfer", "500", "SPY")
-    day.rows["activities"][-1] |= {"qty": d("5")}
-    day.books["Alpha"].cash -= 500
+    day.transfer("Alpha", "SPY", "5")
     load(unchecked(day.source()))
     day = day.next_day("s3")
     day.split("Alpha", "SPY", d("0.5"))
     assert load(unchecked(day.source())).rows["activities"] == 1
+
+
+def test_shares_that_a_human_sold_and_took_from_the_book_are_no_entry_of_later_sales(
+    load: Load, rows: Rows
+) -> None:
+    day = Day()
+    play(day, ["buy 10 100 1", "buy 5 101 1"])
+    day.transfer("Alpha", "SPY", "-12")
+    assert load(day.source()).quarantined == 0
+    assert rows("SELECT qty, price, fee FROM open_lots") == [(3, 101, d("0.6"))]
+    day = day.next_day("s2")
+    play(day, ["buy 5 90", "sell 8 95"])
+    load(day.source())
+    assert rows(TRIPS) == [(3, 101, 95, -18, d("0.6")), (5, 90, 95, 25, 0)]
+
+
+def test_shares_that_came_and_went_by_hand_leave_the_purchases_alone(
+    load: Load, rows: Rows
+) -> None:
+    day = Day(marks={"SPY": d(100)})
+    day.transfer("Alpha", "SPY", "10")
+    play(day, ["buy 5 100"])
+    day.transfer("Alpha", "SPY", "-10")
+    play(day, ["sell 5 101"])
+    load(day.source())
+    assert rows(TRIPS) == [(5, 100, 101, 5, 0)]
 
 
 def test_a_crypto_fee_taken_in_coin_is_never_sold(load: Load, rows: Rows) -> None:
