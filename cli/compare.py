@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator
+from dataclasses import asdict
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
 
@@ -58,7 +59,7 @@ def compare(
 
     found = side_by_side(warehouse_path(), a, b, start=start, end=end)
     if json:
-        print_json(found.as_document())
+        print_json(asdict(found))
     else:
         show(found)
     for one in found.failed:

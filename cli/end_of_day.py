@@ -28,7 +28,7 @@ def end_of_day(
       multi-trader end-of-day
     """
     configure_logging(log_level)
-    from cli.loading import LOCK_DEADLINE_S, load_all
+    from cli.loading import load_all
     from coordinator.bootstrap import home_folder, warehouse_path
     from coordinator.errors import OperatorError
     from coordinator.readers import loadable, running_sessions
@@ -43,7 +43,7 @@ def end_of_day(
         raise OperatorError(f"No journal under {home} holds a session '{session}'." + _known(home))
     incomplete, place = 0, warehouse_path()
     if sources or Path(place).exists():  # opening an older warehouse migrates it
-        incomplete = load_all(place, sources, deadline_s=LOCK_DEADLINE_S)
+        incomplete = load_all(place, sources)
     if json:
         print_json(
             {

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from cli.faults import complain, plainly
+from cli.faults import plainly
 from cli.options import AsJson
 from cli.tables import print_json
 
@@ -34,7 +34,7 @@ def export(to: Target = None, json: AsJson = False) -> None:
     from warehouse.export import export as write
 
     folder = to or home_folder() / "export"
-    counts = write(warehouse_path(), folder, on_wait=complain)
+    counts = write(warehouse_path(), folder)
     if json:
         print_json({"folder": str(folder), "rows": counts})
         return

@@ -30,7 +30,6 @@ from warehouse import (
 if TYPE_CHECKING:
     from coordinator.backtest import PlayedSession
 
-LOCK_DEADLINE_S = 60.0
 AFTER_SESSION_DEADLINE_S = 30.0  # shorter, because a user waits for the prompt
 
 log = logging.getLogger("cli.loading")
@@ -40,7 +39,7 @@ def load_all(
     warehouse: Path | str,
     sources: Sequence[SessionSource],
     *,
-    deadline_s: float,
+    deadline_s: float = 60.0,
     speed: float = 1.0,
 ) -> int:
     """Load new and changed sessions, and compare the newest with the broker.
@@ -51,7 +50,7 @@ def load_all(
     before the failing one stay loaded.
     """
     incomplete = 0
-    with Store.open(warehouse, deadline_s=deadline_s, on_wait=complain) as store:
+    with Store.open(warehouse, deadline_s=deadline_s) as store:
         for source in sources:
             result = load_session(store, source)
             if result.status is LoadStatus.INCOMPLETE:
@@ -63,7 +62,7 @@ def load_all(
     answers = asked(ask_broker(speed=speed))
     others = sources_beside(home_folder(), [source.session_id for source in sources])
     try:
-        with Store.open(warehouse, deadline_s=deadline_s, on_wait=complain) as store:
+        with Store.open(warehouse, deadline_s=deadline_s) as store:
             for agreement in reconcile(store, sources, answers, others=others):
                 if agreement.found:
                     complain(f"Warning: {agreement.message} The table `discrepancies` names them.")
@@ -91,7 +90,7 @@ def load_played(session: PlayedSession, place: Path | str) -> None:
 
     Raises WarehouseError.
     """
-    with Store.open(place, deadline_s=LOCK_DEADLINE_S, on_wait=complain) as store:
+    with Store.open(place) as store:
         result = load_session(store, session)
     if result.status is LoadStatus.INCOMPLETE:
         complain(f"Warning: {result.message}")

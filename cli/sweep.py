@@ -64,14 +64,13 @@ def _detail(
 
     A stop that already ended the sweep does not end this; a later one does.
     """
-    from cli.loading import LOCK_DEADLINE_S
     from warehouse import LoadStatus, Store, add_details
 
     was_stopped = stop.requested
     detailed = 0
     with apart_from_output():
         for session in test.in_detail(best, sessions, lambda: stop.requested and not was_stopped):
-            with Store.open(place, deadline_s=LOCK_DEADLINE_S, on_wait=complain) as store:
+            with Store.open(place) as store:
                 result = add_details(store, session.session_id, best, session.rows())
             if result.status is LoadStatus.INCOMPLETE:
                 complain(f"Warning: {result.message}")
@@ -80,12 +79,10 @@ def _detail(
 
 
 def _ranked(test: Sweep, place: Path | str, by: str) -> list[dict[str, Any]]:
-    from cli.loading import LOCK_DEADLINE_S
     from warehouse import Store, ranked
 
-    with Store.open_read_only(place, deadline_s=LOCK_DEADLINE_S, on_wait=complain) as store:
-        found: list[dict[str, Any]] = ranked(store, test.test.account, by)
-        return found
+    with Store.open_read_only(place) as store:
+        return ranked(store, test.test.account, by)
 
 
 def _print(

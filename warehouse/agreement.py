@@ -15,12 +15,12 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from warehouse.elsewhere import Elsewhere, plain, underway
+from warehouse.elsewhere import Elsewhere, underway
+from warehouse.frames import Row, as_mappings
 from warehouse.load import SessionSource, utc_now
 from warehouse.store import Store
 from warehouse.write import read_record
 
-Row = Mapping[str, Any]
 BrokerSide = Mapping[str, Sequence[Row]]
 """The broker's lists since a time: `fills` of (order_id, symbol, side, qty, price, filled_at) and
 `fees` of (activity_id, day, amount); ids are the broker's, amounts Decimal dollars, signed."""
@@ -191,7 +191,7 @@ def _against_journal(store: Store, source: SessionSource) -> list[_Difference]:
     found = []
     for table, (key, column, sql) in _STORED.items():
         stored = {(r[key], r["strategy"]): r[column] for r in store.rows(sql, [source.session_id])}
-        journal = {(r[key], r["strategy"]): r for r in plain(rows[table])}
+        journal = {(r[key], r["strategy"]): r for r in as_mappings(rows[table])}
         for name in dict.fromkeys([*journal, *stored]):
             ours = journal[name][column] if name in journal else None
             theirs = stored.get(name)

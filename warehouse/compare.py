@@ -9,15 +9,14 @@ from __future__ import annotations
 import difflib
 import statistics
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
 
 from warehouse.errors import NothingToCompare
 from warehouse.queries import ask
-from warehouse.shadows import ACCOUNT, MARK
+from warehouse.schemas import SHADOW_ACCOUNT, SHADOW_MARK, UNASSIGNED
 from warehouse.store import Store
 
 _HISTORIES = """
@@ -105,7 +104,7 @@ class History:
     @property
     def title(self) -> str:
         """The strategy's name, with mode and account."""
-        return f"{self.strategy.removesuffix(MARK)} ({self.mode}, {self.account})"
+        return f"{self.strategy.removesuffix(SHADOW_MARK)} ({self.mode}, {self.account})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,10 +164,6 @@ class Comparison:
     agreed: int
     differing: tuple[Difference, ...]
     failed: tuple[Failed, ...] = ()
-
-    def as_document(self) -> dict[str, Any]:
-        """The comparison as plain values."""
-        return asdict(self)
 
 
 def compare(
@@ -232,16 +227,17 @@ def _pair(
 
 def _account(history: History) -> str:
     """The account that a history belongs to, or whose shadow it is."""
-    return history.account.removeprefix(ACCOUNT)
+    return history.account.removeprefix(SHADOW_ACCOUNT)
 
 
 def _histories(store: Store, name: str, start: date | None, end: date | None) -> list[_Found]:
     plain, _, where = name.partition("@")
-    plain = plain.removesuffix(MARK)
+    plain = plain.removesuffix(SHADOW_MARK)
+    rows = ask(store, _HISTORIES, [plain, start, end, SHADOW_MARK]).rows
     found = [
-        (History(*row[:3]), frozenset(row[3]))  # type: ignore[arg-type, call-overload]
-        for row in ask(store, _HISTORIES, [plain, start, end, MARK]).rows
-        if where in ("", row[0], row[1])
+        (History(account, mode, strategy), frozenset(days))
+        for account, mode, strategy, days in rows
+        if where in ("", account, mode)
     ]
     if found:
         return found
@@ -261,8 +257,8 @@ def _histories(store: Store, name: str, start: date | None, end: date | None) ->
 
 def _names(store: Store) -> Iterator[str]:
     for (name,) in ask(store, "SELECT DISTINCT strategy FROM pnl_daily").rows:
-        if name != "UNASSIGNED":
-            yield str(name).removesuffix(MARK)
+        if name != UNASSIGNED:
+            yield str(name).removesuffix(SHADOW_MARK)
 
 
 def _spans(found: Sequence[_Found]) -> str:
@@ -274,17 +270,16 @@ def _scope(history: History, days: Sequence[date]) -> list[object]:
 
 
 def _daily(store: Store, history: History, days: Sequence[date]) -> list[float]:
-    rows: Sequence[tuple[Any, ...]] = ask(store, _DAYS, _scope(history, days)).rows
-    return [float(net) for _, net in rows]
+    return [float(net) for _, net in ask(store, _DAYS, _scope(history, days)).rows]
 
 
 def _figures(store: Store, history: History, days: Sequence[date]) -> Figures:
     (row,) = ask(store, _FIGURES, _scope(history, days)).rows
-    return Figures(*row)  # type: ignore[arg-type]
+    return Figures(*row)
 
 
 def _failed(store: Store, history: History, days: Sequence[date]) -> Iterator[Failed]:
-    rows: Sequence[tuple[Any, ...]] = ask(store, _FAULTS, _scope(history, days)).rows
+    rows = ask(store, _FAULTS, _scope(history, days)).rows
     if rows:
         yield Failed(history, tuple(day for day, _ in rows), str(rows[0][1]))
 
@@ -293,7 +288,7 @@ def _decisions(
     store: Store, history: History, days: Sequence[date]
 ) -> dict[tuple[datetime, str], str]:
     """The decision of each minute on each ticker; a minute's last one counts."""
-    rows: Sequence[tuple[Any, ...]] = ask(store, _DECISIONS, _scope(history, days)).rows
+    rows = ask(store, _DECISIONS, _scope(history, days)).rows
     return {(minute, symbol): did for minute, symbol, did in rows}
 
 

@@ -12,26 +12,18 @@ from collections.abc import Collection, Mapping
 from warehouse.frames import Rows
 from warehouse.load import LoadResult, SessionRows, load_session
 from warehouse.store import Store
-from warehouse.write import read_record
+from warehouse.write import for_each_table, read_record
 
-_STORED = {
-    "sessions": "SELECT * FROM sessions WHERE session_id = ?",
-    "strategies": "SELECT * FROM strategies WHERE session_id = ?",
-    "pnl_daily": "SELECT * FROM pnl_daily WHERE session_id = ?",
-    "discrepancies": """SELECT * FROM discrepancies
-        WHERE session_id = ? AND kind NOT IN ('journal', 'fill', 'fee')""",
-    "variants": "SELECT * FROM variants WHERE session_id = ?",
-    "faults": "SELECT * FROM faults WHERE session_id = ?",
-}
+_STORED = for_each_table(
+    "SELECT * FROM $table WHERE session_id = ?",
+    ("sessions", "strategies", "pnl_daily", "discrepancies", "variants", "faults"),
+)
+_STORED["discrepancies"] += " AND kind NOT IN ('journal', 'fill', 'fee')"
 # The rows of UNASSIGNED, and details of other variants from an earlier call.
-_OF_OTHERS = {
-    "orders": "SELECT * FROM orders WHERE session_id = ? AND NOT list_contains(?, strategy)",
-    "fills": "SELECT * FROM fills WHERE session_id = ? AND NOT list_contains(?, strategy)",
-    "activities": """SELECT * FROM activities
-        WHERE session_id = ? AND NOT list_contains(?, strategy)""",
-    "positions": "SELECT * FROM positions WHERE session_id = ? AND NOT list_contains(?, strategy)",
-    "equity": "SELECT * FROM equity WHERE session_id = ? AND NOT list_contains(?, strategy)",
-}
+_OF_OTHERS = for_each_table(
+    "SELECT * FROM $table WHERE session_id = ? AND NOT list_contains(?, strategy)",
+    ("orders", "fills", "activities", "positions", "equity"),
+)
 
 
 class _InDetail:

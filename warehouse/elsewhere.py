@@ -7,15 +7,13 @@ has booked so far. Whatever it booked, or may have done while it ran, is left to
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
+from warehouse.frames import Row, as_mappings
 from warehouse.load import SessionSource
 from warehouse.schemas import UNASSIGNED
-
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +78,7 @@ class Elsewhere:
 
 def underway(source: SessionSource) -> Underway:
     """A session's bookings so far, from its journal."""
-    rows = {name: plain(table) for name, table in source.rows().items()}
+    rows = {name: as_mappings(table) for name, table in source.rows().items()}
     (session,) = rows["sessions"]
     own = {row["client_order_id"] for row in rows["orders"] if row["broker_order_id"]}
     return Underway(
@@ -100,8 +98,3 @@ def underway(source: SessionSource) -> Underway:
             if row["strategy"] == UNASSIGNED and row["client_order_id"] not in own
         },
     )
-
-
-def plain(rows: Any) -> Sequence[Row]:
-    """Rows as mappings, also those of an Arrow table."""
-    return rows.to_pylist() if hasattr(rows, "to_pylist") else rows  # type: ignore[no-any-return]

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,36 +16,25 @@ import duckdb
 
 from warehouse.errors import ExportRefused
 from warehouse.schemas import TABLES
-from warehouse.store import Store, private_files, tell
+from warehouse.store import Store, private_files
 
 MANIFEST = "export.json"
 """The file of an export with the rows of each table; a folder without it is not an export."""
 
 _OWNERS = "SELECT session_id, account, mode FROM sessions"
 _OWNERS_AND_DATES = "SELECT session_id, account, mode, session_date FROM sessions"
-_DAYS = "account, mode, session_date"
+_DAYS = ["account", "mode", "session_date"]
 _BARS = 'SELECT *, "ts"::DATE AS "date" FROM bars'
 
 
-def export(
-    location: str | Path,
-    folder: Path,
-    *,
-    deadline_s: float = 60.0,
-    on_wait: Callable[[str], None] = tell,
-) -> dict[str, int]:
+def export(location: str | Path, folder: Path) -> dict[str, int]:
     """Writes every table to `folder` as Parquet; returns the number of rows by table.
 
     Raises ExportRefused if the folder holds something other than an export, and what
     Store.open_read_only raises.
     """
     _refuse_foreign(folder)
-    with (
-        private_files(),
-        Store.open_read_only(
-            location, deadline_s=deadline_s, on_wait=on_wait, may_write_files=True
-        ) as store,
-    ):
+    with private_files(), Store.open_read_only(location, may_write_files=True) as store:
         folder.parent.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=folder.parent, prefix=f"{folder.name}.") as beside:
             new = Path(beside) / "export"
@@ -88,7 +76,7 @@ def _source(
         return connection.sql(_BARS), ["account", "feed", "date"]
     rows = connection.table(table)
     if table == "sessions":
-        return rows, _DAYS.split(", ")
+        return rows, _DAYS
     own = "session_date" in rows.columns
     days = connection.sql(_OWNERS if own else _OWNERS_AND_DATES)
-    return rows.join(days, "session_id", how="left"), _DAYS.split(", ")
+    return rows.join(days, "session_id", how="left"), _DAYS

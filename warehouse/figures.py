@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from html import escape
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from warehouse.calendar import calendar, strategy_grid
 from warehouse.chart import TOGETHER, Line, Mark, line_chart
@@ -88,7 +88,7 @@ _MARKS = """
 
 
 @dataclass(frozen=True, slots=True)
-class Curves:
+class ChartLines:
     """Lines for four charts of the same strategies in the same order; for two also the sums."""
 
     equities: list[Line]
@@ -99,14 +99,13 @@ class Curves:
     exposure: Line
 
 
-def read_curves(store: Store, sessions: Sequence[str]) -> Curves:
+def read_lines(store: Store, sessions: Sequence[str]) -> ChartLines:
     """Equity and gain in dollars; drawdown and exposure as fractions of the equity."""
-    names = [str(name) for (name,) in ask(store, _ORDER, [list(sessions)]).rows]
+    names = [name for (name,) in ask(store, _ORDER, [list(sessions)]).rows]
     sql = _MINUTES if len(sessions) == 1 else _DAYS
     drawn: dict[str, list[list[Point]]] = {name: [[], [], [], []] for name in names}
     total = _Total()
-    rows: Sequence[tuple[Any, ...]] = ask(store, sql, [list(sessions)]).rows
-    for strategy, at, equity, gain, fall, held in rows:
+    for strategy, at, equity, gain, fall, held in ask(store, sql, [list(sessions)]).rows:
         if strategy not in drawn:
             continue
         share = held / equity if held is not None and equity else None
@@ -114,9 +113,11 @@ def read_curves(store: Store, sessions: Sequence[str]) -> Curves:
             if value is not None:
                 points.append((at, value))
         total.take(at, strategy, gain, (0.0, 0.0) if held is None else (held, equity))
-    lines = [[Line(name, drawn[name][i]) for name in names] for i in range(4)]
+    equities, gains, drawdowns, exposures = (
+        [Line(name, drawn[name][chart]) for name in names] for chart in range(4)
+    )
     gain, exposure = (Line(TOGETHER, points) for points in total.points())
-    return Curves(lines[0], lines[1], lines[2], lines[3], gain, exposure)
+    return ChartLines(equities, gains, drawdowns, exposures, gain, exposure)
 
 
 class _Total:
@@ -143,10 +144,10 @@ class _Total:
         return list(self._gains.items()), list(self._shares.items())
 
 
-def curve_sections(curves: Curves, span: str) -> str:
+def curve_sections(curves: ChartLines, span: str) -> str:
     """The four charts with their headings and legends."""
     percent = _percent([curves.exposure])[0]
-    charts: Sequence[tuple[str, list[Line], str, Line | None]] = (
+    charts = (
         ("Equity, dollars", curves.equities, "dollars", None),
         (f"Gain within the {span}, dollars", curves.gains, "dollars", curves.gain),
         ("Drawdown from the peak, %", _percent(curves.drawdowns), "percent", None),
@@ -160,7 +161,7 @@ def curve_sections(curves: Curves, span: str) -> str:
 
 def price_sections(store: Store, sessions: Sequence[str]) -> str:
     """The price charts of the traded tickers, with their executions."""
-    traded = [str(symbol) for (symbol,) in ask(store, _TRADED, [list(sessions)]).rows]
+    traded = [symbol for (symbol,) in ask(store, _TRADED, [list(sessions)]).rows]
     if not traded:
         return '<h2>Fills on the price</h2><p class="quiet">Nothing was filled.</p>'
     shown = traded[:PRICES_MAX]
@@ -176,8 +177,7 @@ def calendar_sections(store: Store, account: str, mode: str, start: date, end: d
     """Net P&L by day, of all strategies together and of each."""
     gains: dict[str, dict[date, float]] = {}
     total: dict[date, float] = {}
-    rows: Sequence[tuple[Any, ...]] = ask(store, _GAINS, [account, mode, start, end]).rows
-    for strategy, day, gain in rows:
+    for strategy, day, gain in ask(store, _GAINS, [account, mode, start, end]).rows:
         gains.setdefault(strategy, {})[day] = gain
         total[day] = total.get(day, 0.0) + gain
     names = sorted(gains, key=lambda name: -abs(sum(gains[name].values())))
@@ -190,13 +190,11 @@ def calendar_sections(store: Store, account: str, mode: str, start: date, end: d
 
 
 def _price_chart(store: Store, sessions: list[str], symbol: str) -> str:
-    closes: Sequence[tuple[Any, ...]] = ask(store, _CLOSES, [sessions, symbol]).rows
-    fills: Sequence[tuple[Any, ...]] = ask(store, _MARKS, [sessions, symbol]).rows
     marks = [
         Mark(at, float(price), side, f"{strategy}: {side} {plain(qty)} at {cents(plain(price))}")
-        for at, price, side, strategy, qty in fills
+        for at, price, side, strategy, qty in ask(store, _MARKS, [sessions, symbol]).rows
     ]
-    line = Line(symbol, [(at, close) for at, close in closes])
+    line = Line(symbol, ask(store, _CLOSES, [sessions, symbol]).rows)
     return f"<h3>{escape(symbol)}</h3>{line_chart([line], 'dollars', marks)}"
 
 

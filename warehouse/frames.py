@@ -24,14 +24,12 @@ from warehouse.plain import is_json, json_text
 from warehouse.proof import is_clean
 from warehouse.schemas import LIMIT, model
 
-Row = Mapping[str, object]
+Row = Mapping[str, Any]
 Rows: TypeAlias = "Sequence[Row] | pa.Table"
 """The rows of one table: mappings, or an Arrow table of exactly the table's columns."""
 
 ROW_NO = "row_no"
 """The column of a frame that numbers the source's rows, from 1."""
-
-
 _UNFIT = (pa.ArrowInvalid, pa.ArrowTypeError, OverflowError, UnicodeEncodeError)
 """Arrow's errors for a value that a column cannot hold."""
 
@@ -53,23 +51,29 @@ class Rejection:
 
 @dataclass(frozen=True)
 class Frame:
-    """The accepted rows of one table, with `row_no`, beside the source that they came from."""
+    """The accepted rows of one table, with `row_no`, of the `given` rows of its source."""
 
     table: Table
-    source: Rows
+    given: int
     arrow: pa.Table
 
     @property
     def is_whole(self) -> bool:
         """Whether every row of the source is still accepted."""
-        return bool(self.arrow.num_rows == len(self.source))
+        return bool(self.arrow.num_rows == self.given)
 
     def without(self, row_nos: set[int]) -> Frame:
         """The frame without those rows."""
         if not row_nos:
             return self
         keep = pa.array([no not in row_nos for no in self.arrow[ROW_NO].to_pylist()], pa.bool_())
-        return Frame(self.table, self.source, self.arrow.filter(keep))
+        return Frame(self.table, self.given, self.arrow.filter(keep))
+
+
+def as_mappings(rows: Rows) -> Sequence[Row]:
+    """The rows as mappings, also those of an Arrow table."""
+    mappings: Sequence[Row] = rows.to_pylist() if isinstance(rows, pa.Table) else rows
+    return mappings
 
 
 def read_frame(table: Table, rows: Rows) -> tuple[Frame, list[Rejection]]:
@@ -90,9 +94,9 @@ def _shape(table: Table, rows: Rows) -> tuple[Frame, list[Rejection]]:
             return shaped, []
         if not len(rows):
             raise _not_the_columns(table, rows.schema)
-        return _shape_rows(table, rows, rows.to_pylist())
+        return _shape_rows(table, as_mappings(rows))
     frame = _shape_at_once(table, rows)
-    return (frame, []) if frame is not None else _shape_rows(table, rows, rows)
+    return (frame, []) if frame is not None else _shape_rows(table, rows)
 
 
 def _from_arrow(table: Table, rows: pa.Table) -> Frame | None:
@@ -106,7 +110,7 @@ def _from_arrow(table: Table, rows: pa.Table) -> Frame | None:
         cast = rows.cast(table.arrow_schema)
     except pa.ArrowInvalid:
         return None
-    return Frame(table, rows, _numbered(cast, range(1, len(rows) + 1)))
+    return Frame(table, len(rows), _numbered(cast, range(1, len(rows) + 1)))
 
 
 def _fits(given: pa.DataType, kind: Kind) -> bool:
@@ -147,12 +151,13 @@ def _shape_at_once(table: Table, rows: Sequence[Row]) -> Frame | None:
             return None
         arrays.append(array)
     arrow = pa.table(arrays, schema=table.arrow_schema)
-    return Frame(table, rows, _numbered(arrow, range(1, len(rows) + 1)))
+    return Frame(table, len(rows), _numbered(arrow, range(1, len(rows) + 1)))
 
 
-def _shape_rows(table: Table, source: Rows, rows: Sequence[Row]) -> tuple[Frame, list[Rejection]]:
+def _shape_rows(table: Table, rows: Sequence[Row]) -> tuple[Frame, list[Rejection]]:
     rejections = _wrong_keys(table, rows)
-    numbers = _remaining(range(1, len(rows) + 1), rejections)
+    refused = {r.row_no for r in rejections}
+    numbers = [no for no in range(1, len(rows) + 1) if no not in refused]
     columns: dict[str, pa.Array] = {}
     for column in table.columns:
         array, found = _array(table, column, [rows[no - 1][column.name] for no in numbers], numbers)
@@ -164,18 +169,11 @@ def _shape_rows(table: Table, source: Rows, rows: Sequence[Row]) -> tuple[Frame,
             numbers = [no for no in numbers if no not in refused]
         columns[column.name] = array
     arrow = pa.table(columns, schema=table.arrow_schema)
-    return Frame(table, source, _numbered(arrow, numbers)), rejections
+    return Frame(table, len(rows), _numbered(arrow, numbers)), rejections
 
 
 def _numbered(arrow: pa.Table, numbers: Sequence[int]) -> pa.Table:
     return arrow.append_column(ROW_NO, pa.array(numbers, pa.int64()))
-
-
-def _remaining(numbers: Sequence[int], rejections: list[Rejection]) -> Sequence[int]:
-    if not rejections:
-        return numbers
-    refused = {r.row_no for r in rejections}
-    return [no for no in numbers if no not in refused]
 
 
 def _wrong_keys(table: Table, rows: Sequence[Row]) -> list[Rejection]:

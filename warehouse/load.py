@@ -7,7 +7,7 @@ loading the repaired journal again empties the quarantine.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -23,7 +23,7 @@ from warehouse.checks import ELSEWHERE, SUMS, Check, contradictions, prepare
 from warehouse.curve import Curves, draw
 from warehouse.day_checks import DAYS
 from warehouse.errors import LoadFault, SourceRefused
-from warehouse.frames import Frame, Rejection, Rows, read_frame
+from warehouse.frames import Frame, Rejection, Rows, as_mappings, read_frame
 from warehouse.kept import keep
 from warehouse.round_trips import match_round_trips
 from warehouse.schemas import MAY_BE_LEFT_OUT, TABLES
@@ -101,13 +101,7 @@ def load_sessions(store: Store, sources: Iterable[SessionSource]) -> list[LoadRe
     return [load_session(store, source) for source in sources]
 
 
-def load_session(
-    store: Store,
-    source: SessionSource,
-    *,
-    now: Callable[[], datetime] = utc_now,
-    restates: bool = True,
-) -> LoadResult:
+def load_session(store: Store, source: SessionSource, *, restates: bool = True) -> LoadResult:
     """Loads one session in one transaction; does nothing if its mark is already loaded.
 
     Other content than an earlier load's counts as a restatement, unless `restates` is false. Raises
@@ -130,16 +124,16 @@ def load_session(
         match_round_trips(connection, source.session_id)
         keep(connection, source.session_id, judged.curves)
         refused = [(r, _row(rows[r.table], r.row_no)) for r in judged.rejections]
-        write_quarantine(connection, source.session_id, refused, now())
+        write_quarantine(connection, source.session_id, refused, utc_now())
         status = LoadStatus.INCOMPLETE if refused else LoadStatus.LOADED
         content = content_hash(connection, judged.frames)
         restated = restates and before is not None and before.content_hash != content
         record = LoadRecord(source.session_id, mark, status.value, content, counts)
-        write_record(connection, record, restated, now())
+        write_record(connection, record, restated, utc_now())
     message = _message(record, judged.rejections, before if restated else None)
     if refused:
-        tested = any(row["mode"] == "backtest" for row in rows["sessions"])
-        message += f" Nothing is lost: {_FROM_BARS if tested else _FROM_A_JOURNAL}"
+        from_bars = _value(_row(rows["sessions"], 1), "mode") == "backtest"
+        message += f" Nothing is lost: {_FROM_BARS if from_bars else _FROM_A_JOURNAL}"
     return LoadResult(source.session_id, status, counts, len(refused), restated, message)
 
 
@@ -226,17 +220,13 @@ def _first_per_row(rejections: list[Rejection]) -> list[Rejection]:
 
 def _touched(rejections: list[Rejection], rows: SessionRows) -> dict[str, set[str | None]]:
     """By table, the strategies whose rows were refused; None stands for an unreadable one."""
-    names = {_value(row, "strategy") for row in _plain_rows(rows["strategies"])}
+    names = {_value(row, "strategy") for row in as_mappings(rows["strategies"])}
     touched: dict[str, set[str | None]] = {}
     for r in rejections:
         strategy = _value(_row(rows[r.table], r.row_no), "strategy")
         known = isinstance(strategy, str) and strategy in names
         touched.setdefault(r.table, set()).add(str(strategy) if known else None)
     return touched
-
-
-def _plain_rows(rows: Rows) -> Sequence[object]:
-    return list(rows.to_pylist()) if isinstance(rows, pa.Table) else rows
 
 
 def _row(rows: Rows, row_no: int) -> object:

@@ -7,7 +7,8 @@ whenever their text in the program differs from the text that the file was made 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -27,6 +28,7 @@ _RECORD = """
     COMMENT ON COLUMN schema_versions.applied_at IS 'When it was applied to this file.';
     COMMENT ON COLUMN view_versions.fingerprint IS 'SHA-256 of the definitions.';
 """
+_APPLIED = "INSERT INTO schema_versions VALUES (?, ?, now())"
 # A view's column without a comment takes that of the tables' column of the same name.
 _UNCOMMENTED = """
     SELECT 'COMMENT ON COLUMN "' || v.table_name || '"."' || v.column_name || '" IS ' || chr(39)
@@ -120,25 +122,19 @@ def migrate(
     if pending and version and before_change is not None:
         before_change(version)
     for migration in pending:
-        _in_transaction(connection, lambda step=migration: _apply(connection, step))  # type: ignore[misc]
+        with _transaction(connection):
+            connection.execute(_RECORD)
+            connection.execute(migration.sql)
+            connection.execute(_APPLIED, [migration.version, migration.name])
     if upto is None:
         _renew_views(connection)
-
-
-def _apply(connection: duckdb.DuckDBPyConnection, migration: Migration) -> None:
-    connection.execute(_RECORD)
-    connection.execute(migration.sql)
-    connection.execute(
-        "INSERT INTO schema_versions VALUES (?, ?, now())", [migration.version, migration.name]
-    )
 
 
 def _renew_views(connection: duckdb.DuckDBPyConnection) -> None:
     wanted = hashlib.sha256("\0".join([*all_views(), _UNCOMMENTED]).encode()).hexdigest()
     if connection.execute("SELECT fingerprint FROM view_versions").fetchall() == [(wanted,)]:
         return
-
-    def renew() -> None:
+    with _transaction(connection):
         for view in all_views():
             connection.execute(view)
         for (statement,) in connection.execute(_UNCOMMENTED).fetchall():
@@ -146,13 +142,12 @@ def _renew_views(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute("DELETE FROM view_versions")
         connection.execute("INSERT INTO view_versions VALUES (?)", [wanted])
 
-    _in_transaction(connection, renew)
 
-
-def _in_transaction(connection: duckdb.DuckDBPyConnection, work: Callable[[], None]) -> None:
+@contextmanager
+def _transaction(connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
     connection.execute("BEGIN")
     try:
-        work()
+        yield
     except BaseException:
         connection.execute("ROLLBACK")
         raise

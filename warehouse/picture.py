@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from html import escape
 
 from warehouse.chart import HEIGHT, WIDTH, colour_class, line_chart
-from warehouse.report import gain_lines
+from warehouse.figures import read_lines
 from warehouse.store import Store
 
 _ROW, _NAME = 20, 24
@@ -27,7 +27,7 @@ _STYLE = (
 
 def session_picture(store: Store, session_id: str) -> str:
     """Each strategy's gain within a session over time, as SVG; '' if there is nothing to draw."""
-    lines = [line for line in gain_lines(store, session_id) if line.points]
+    lines = [line for line in read_lines(store, [session_id]).gains if line.points]
     if not lines:
         return ""
     drawn = line_chart(lines, "dollars").partition(">")[2].removesuffix("</svg>")

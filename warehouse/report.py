@@ -12,12 +12,11 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from warehouse.chart import Line
 from warehouse.errors import WarehouseMissing
-from warehouse.figures import calendar_sections, curve_sections, price_sections, read_curves
+from warehouse.figures import calendar_sections, curve_sections, price_sections, read_lines
 from warehouse.page import folded, heading, moment, page, section, table
 from warehouse.queries import QueryResult, ask
-from warehouse.shadows import ACCOUNT
+from warehouse.schemas import SHADOW_ACCOUNT
 from warehouse.store import Store, private_files
 
 _FILLS_MAX = 500
@@ -118,8 +117,9 @@ _HELD = """
 """
 _SLIPPAGE = """
     SELECT strategy, count(*) AS executions,
-           round(sum(slippage_bps * abs(qty * 1.0::DOUBLE) * price) / sum(abs(qty * 1.0::DOUBLE)
-               * price), 2) AS mean_bps, round(sum(slippage_cost), 2) AS cost
+           round(sum(slippage_bps * abs(qty::DOUBLE) * price::DOUBLE)
+                 / sum(abs(qty::DOUBLE) * price::DOUBLE), 2) AS mean_bps,
+           round(sum(slippage_cost), 2) AS cost
     FROM v_slippage WHERE list_contains($1, session_id) GROUP BY strategy ORDER BY cost DESC
 """
 _TRIPS = """
@@ -158,20 +158,16 @@ def write_range(
 
 def render_report(store: Store, session_id: str | None) -> str:
     """The report of a session as HTML; see write_report."""
-    scope = [session_id or next((str(name) for (name,) in ask(store, LATEST).rows), "")]
+    scope = [session_id or next((name for (name,) in ask(store, LATEST).rows), "")]
     found = ask(store, _SESSION, scope)
     if not found.rows:
         wanted = f"session {session_id!r}" if session_id else "any session"
         raise _missing(store, wanted)
     session: dict[str, Any] = dict(zip(found.columns, found.rows[0], strict=True))
     day = session["session_date"]
-    parts = [_head(session), *_parts(store, scope, "session")]
-    parts.insert(
-        -1,
-        calendar_sections(
-            store, session["account"], session["mode"], day - timedelta(days=_CALENDAR_DAYS), day
-        ),
-    )
+    account, mode, first = session["account"], session["mode"], day - timedelta(_CALENDAR_DAYS)
+    calendar = calendar_sections(store, account, mode, first, day)
+    parts = [_head(session), *_parts(store, scope, "session", calendar)]
     return page(f"{session['coordinator']} {day}", parts)
 
 
@@ -182,40 +178,34 @@ def render_range(store: Store, start: date, end: date, account: str | None = Non
         whose = f" of account {account}" if account else ""
         raise _missing(store, f"any session{whose} from {start} to {end}")
     parts = []
-    rows: Sequence[tuple[Any, ...]] = found
-    for number, mode, sessions, first, last, models in rows:
+    for number, mode, sessions, first, last, models in found:
         several = "s" * (len(sessions) > 1)
         played = f"{mode}{_fills(models)}"
         facts = f"{len(sessions)} session{several} from {first} to {last}, {played}. Times are UTC."
         parts.append(heading(f"Account {number}, {first} to {last}", facts))
-        shown = _parts(store, sessions, "range")
-        shown.insert(-1, calendar_sections(store, number, mode, start, end))
-        parts += shown
+        calendar = calendar_sections(store, number, mode, start, end)
+        parts += _parts(store, sessions, "range", calendar)
     return page(f"{start} to {end}", parts)
 
 
-def gain_lines(store: Store, session_id: str) -> list[Line]:
-    """A line per strategy, dollars gained within the session; the largest moves first."""
-    return read_curves(store, [session_id]).gains
-
-
-def _parts(store: Store, sessions: Sequence[str], span: str) -> list[str]:
+def _parts(store: Store, sessions: Sequence[str], span: str, calendar: str) -> list[str]:
     """The parts of a page about these sessions, which are of one account and mode."""
     scope = [list(sessions)]
-    curves = read_curves(store, sessions)
+    curves = read_lines(store, sessions)
     names = [line.name for line in curves.gains]
     fills, pnl = ask(store, _FILLS, scope), ask(store, _PNL, scope)
     return [
         _warnings(ask(store, _QUARANTINE, scope).rows, ask(store, _DISCREPANCIES, scope)),
         "<h2>Profit and loss</h2>" + folded(table(pnl, names), len(pnl.rows)),
         _kept(ask(store, _VARIANTS, scope)),
-        _shadows(ask(store, _SHADOWS, [*scope, ACCOUNT])),
+        _shadows(ask(store, _SHADOWS, [*scope, SHADOW_ACCOUNT])),
         curve_sections(curves, span),
         price_sections(store, sessions),
         section("Risk events", ask(store, _RISK, scope), "Nothing was denied, forced or found."),
         section("Positions at the end", ask(store, _HELD, scope), "No position was held."),
         section("Round trips", ask(store, _TRIPS, scope), "Nothing was bought and sold again."),
         section("Slippage against the decision", ask(store, _SLIPPAGE, scope), "No executions."),
+        calendar,
         section(f"Fills, the last {_FILLS_MAX}", fills, "Nothing was filled."),
     ]
 
@@ -272,10 +262,10 @@ def _head(session: dict[str, Any]) -> str:
     return heading(f"{session['coordinator']}, {session['session_date']}", facts)
 
 
-def _warnings(refused: Sequence[tuple[object, ...]], discrepancies: QueryResult) -> str:
+def _warnings(refused: Sequence[tuple[str, int]], discrepancies: QueryResult) -> str:
     parts = []
     if refused:
-        reasons = "".join(f"<li>{escape(str(reason))}</li>" for reason, _ in refused)
+        reasons = "".join(f"<li>{escape(reason)}</li>" for reason, _ in refused)
         parts.append(
             '<div class="warn">Incomplete: rows were refused and are missing below; quarantine'
             f" holds {refused[0][1]}.<ul>{reasons}</ul></div>"

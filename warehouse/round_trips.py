@@ -213,12 +213,17 @@ def _trips(moves: pa.Table, matched: _Matched) -> pa.Table:
     entries, exits = (moves.take(pa.array(m, pa.int64())) for m in (matched.entries, matched.exits))
     return pa.table(
         {
-            **{name: exits[name] for name in ("strategy", "symbol")},
+            "strategy": exits["strategy"],
+            "symbol": exits["symbol"],
             "qty": from_attos(matched.taken),
-            **{"entry_price": entries["price"], "exit_price": exits["price"]},
-            **{"entered_at": entries["filled_at"], "exited_at": exits["filled_at"]},
-            **{"entry_fee": entries["fee"], "exit_fee": exits["fee"]},
-            **{"entry_qty": entries["qty"], "exit_qty": exits["qty"]},
+            "entry_price": entries["price"],
+            "exit_price": exits["price"],
+            "entered_at": entries["filled_at"],
+            "exited_at": exits["filled_at"],
+            "entry_fee": entries["fee"],
+            "exit_fee": exits["fee"],
+            "entry_qty": entries["qty"],
+            "exit_qty": exits["qty"],
             "entry_from": from_attos(matched.entries_from),
             "exit_from": from_attos(matched.exits_from),
             "entry_execution_id": entries["execution_id"],

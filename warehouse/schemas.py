@@ -18,6 +18,10 @@ from warehouse.kinds import Column, Kind, Table
 
 UNASSIGNED = "UNASSIGNED"
 """The book for everything that no strategy owns."""
+SHADOW_MARK = " (shadow)"
+"""The suffix of a strategy's name if its fills were simulated beside a session."""
+SHADOW_ACCOUNT = "SH-"
+"""The prefix of the account number beside which they are simulated."""
 
 MODES = ("paper", "live", "simulated", "backtest", "shadow")
 SESSION_STATUSES = ("open", "closed", "stopped_early", "cancelled", "crashed", "incomplete")

@@ -22,16 +22,16 @@ from warehouse.schemas import MAY_BE_LEFT_OUT, TABLES
 _KEPT = ("quarantine", "equity_curve", "exposures", "slippages")
 
 
-def _each(statement: str, names: Iterable[str]) -> dict[str, str]:
-    """The statement for each table, with its name for $table."""
+def for_each_table(statement: str, names: Iterable[str]) -> dict[str, str]:
+    """The statement for each of these tables, whose name replaces $table."""
     return {name: Template(statement).substitute(table=name) for name in names}
 
 
 _OF_SESSIONS = [name for name in TABLES if name != "bars"]
 # Differences with the broker stay until it is queried again: no journal holds them.
-_FORGET = _each("DELETE FROM $table WHERE session_id = $$1", [*_OF_SESSIONS, *_KEPT])
+_FORGET = for_each_table("DELETE FROM $table WHERE session_id = $$1", [*_OF_SESSIONS, *_KEPT])
 _FORGET["discrepancies"] += " AND kind NOT IN ('fill', 'fee')"
-_INSERT = _each(
+_INSERT = for_each_table(
     "INSERT INTO $table BY NAME SELECT * EXCLUDE (row_no) FROM new_$table", _OF_SESSIONS
 )
 # Bars belong to the account: corrected beats live beats backfill; between equals the later load.
@@ -59,7 +59,7 @@ _COUNT_BARS = """
           IS NOT DISTINCT FROM
           (n.origin, n.open, n.high, n.low, n.close, n.volume, n.trade_count, n.vwap)
 """
-_SUMS = _each(
+_SUMS = for_each_table(
     "SELECT '$table', count(*), sum(hash(h))::TEXT "
     "FROM (SELECT * EXCLUDE (row_no) FROM new_$table) AS h",
     TABLES,
@@ -146,14 +146,10 @@ def write_quarantine(
     )
 
 
-def _together(statements: Mapping[str, str]) -> str:
-    return "\nUNION ALL ".join(statements.values())
-
-
 def content_hash(connection: duckdb.DuckDBPyConnection, frames: Mapping[str, Frame]) -> str:
     """A fingerprint of the frames' rows, independent of their order; they must be registered."""
-    filled = {name: _SUMS[name] for name, frame in frames.items() if frame.arrow.num_rows}
-    found = connection.execute(_together(filled)).fetchall()
+    filled = [_SUMS[name] for name, frame in frames.items() if frame.arrow.num_rows]
+    found = connection.execute("\nUNION ALL ".join(filled)).fetchall() if filled else []
     sums: dict[str, list[tuple[int, str | None]]] = {
         name: [(0, None)]
         for name in TABLES

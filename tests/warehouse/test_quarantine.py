@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -221,6 +222,25 @@ def test_one_bad_row_does_not_drag_its_neighbours_along(
     load(source)
     kept = rows("SELECT table_name, regexp_extract(reason, 'row (\\d+)', 1)::INT FROM quarantine")
     assert set(kept) == refused
+
+
+def test_a_session_of_which_every_row_is_refused_is_incomplete_and_not_an_error(
+    load: Load, rows: Rows
+) -> None:
+    source = Day().source()
+    source.tables = {name: [] for name in TABLES} | {"sessions": source.tables["sessions"]}
+    source.tables["sessions"][0]["mode"] = "real"
+    assert load(source).status == "incomplete"
+    assert rows("SELECT table_name FROM quarantine") == [("sessions",)]
+
+
+@pytest.mark.parametrize("rows_of", [list, pa.Table.from_pylist])
+def test_a_session_whose_own_row_lacks_its_mode_is_incomplete_and_not_an_error(
+    day: Day, load: Load, rows_of: Callable[[list[Row]], Any]
+) -> None:
+    source = broken(day, drop("sessions", 1, "mode"))
+    source.tables["sessions"] = rows_of(source.tables["sessions"])
+    assert "sessions.mode row 1: has no column mode" in load(source).message
 
 
 def test_one_execution_in_two_strategies_or_two_sessions_is_refused(load: Load, rows: Rows) -> None:

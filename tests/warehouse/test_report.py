@@ -14,7 +14,7 @@ from tests.warehouse.builder import Day, d
 from warehouse import Store, WarehouseMissing, load_session
 from warehouse.calendar import calendar, strategy_grid
 from warehouse.chart import Line, line_chart, nice_ticks, time_ticks
-from warehouse.figures import read_curves
+from warehouse.figures import read_lines
 from warehouse.page import legend, table
 from warehouse.picture import session_picture
 from warehouse.queries import QueryResult
@@ -400,10 +400,10 @@ def test_the_sum_of_all_strategies_is_drawn_from_what_each_has_last(store: Store
     after = day.next_day("s2")
     after.activity("Beta", "dividend", "15")
     load_session(store, after.source())
-    within = read_curves(store, ["s1"])
+    within = read_lines(store, ["s1"])
     assert [value for _, value in within.gain.points] == [0, 100, 60, 60]
     assert within.exposure.points[-1][1] == pytest.approx(4980 / 20060)
-    over = read_curves(store, ["s1", "s2"])
+    over = read_lines(store, ["s1", "s2"])
     assert [value for _, value in over.gain.points] == [0, 60, 75]
     assert len(over.exposure.points) == 2, "what was held as the range began is not known"
     assert over.exposure.points[-1][1] == pytest.approx(4980 / 20075)
