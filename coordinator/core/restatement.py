@@ -241,7 +241,7 @@ def _in_time(records: list[r.Record], late: Iterable[Bookable]) -> list[r.Record
     """The late bookings where their times put them: after their order, before the last record."""
     found = list(records)
     for record in late:
-        first = max((n for n, own in enumerate(found) if _comes_first(own, record)), default=0)
+        first = max(n for n, own in enumerate(found) if _comes_first(own, record))
         last = max(first + 1, len(found) - 1)
         later = (n for n in range(first + 1, last) if found[n].at > record.at)
         found.insert(next(later, last), record)

@@ -16,7 +16,10 @@ import pytest
 
 from coordinator.commands.accounts import Operator
 from coordinator.commands.kill import kill
+from coordinator.commands.reload import ReloadClient
+from coordinator.commands.running import RunningCoordinators
 from coordinator.core import records as r
+from coordinator.errors import OperatorError
 from coordinator.shell import control_socket
 from coordinator.shell.control_client import NoAnswer, ask
 from coordinator.shell.control_protocol import (
@@ -245,6 +248,20 @@ def test_the_users_runtime_folder_is_taken_where_there_is_one(short_path: Path) 
 def test_two_coordinators_of_an_account_have_a_socket_each(short_path: Path) -> None:
     files = {address_file(short_path, name) for name in ("stocks", "crypto", "Stocks")}
     assert len({socket_path(file, {}) for file in files}) == 3
+
+
+def test_a_reload_that_two_coordinators_could_be_meant_by_is_refused_and_both_are_named(
+    short_path: Path,
+) -> None:
+    async def story(door: Door) -> None:
+        other = Address(coordinator="crypto", socket=door.address.socket)
+        address_file(door.account, "crypto").write_bytes(line(other))
+        client = ReloadClient(RunningCoordinators(short_path), BY)
+        both = r"--account PA1 --coordinator bench; --account PA1 --coordinator crypto"
+        with pytest.raises(OperatorError, match=both):
+            await asyncio.to_thread(client.show)
+
+    at_the_door(short_path, story)
 
 
 @pytest.mark.parametrize("text", [b"", b"not json\n", b'{"done": 1}\n', b'{"done": true}'])

@@ -17,10 +17,10 @@ from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.lane import StrategySpec
 from coordinator.core.orders import OrderStatus
-from coordinator.core.values import MINUTE
+from coordinator.core.values import MINUTE, UNASSIGNED, Side
 from coordinator.readers import session_sources
 from coordinator.status import read_status
-from tests.coordinator.bench import DAY, OPEN, Bench, D, bust, order_id, report, spec
+from tests.coordinator.bench import DAY, OPEN, Bench, D, bust, order_id, report, spec, stranger
 from tests.coordinator.test_busts import replaced
 from tests.coordinator.test_readers import keep
 from tests.coordinator.test_statement import DAYS, TOMORROW, check_identities, ended
@@ -83,7 +83,7 @@ def late_fill(house: House, name: str, qty: str, price: str, at_minute: int = 1)
     at = OPEN + at_minute * MINUTE
     total = order.booked_qty + D(qty)
     one = m.Execution("late", D(qty), D(price), total, at)
-    average = (D(100) * order.booked_qty + D(price) * D(qty)) / total
+    average = ((order.filled_avg_price or D(0)) * order.booked_qty + D(price) * D(qty)) / total
     house.tell(report(order, OrderStatus.FILLED, total, at, str(average), one))
 
 
@@ -114,6 +114,15 @@ def a_late_sale_at_noon_of_the_next_day(house: House) -> None:
     house.bench.minute(1440, {"SPY": "112"})
     late_fill(house, order_id("A", 2), "20", "109", at_minute=6)
     house.bench.minute(1441, {"SPY": "113"})
+
+
+def a_late_rest_of_a_sale(house: House) -> None:
+    house.bench.minute(5, {"SPY": "109"})
+    house.bench.fill(house.bench.order("A", 2), "109", "20", execution_id="x2")
+    house.bench.update(house.bench.order("A", 2), OrderStatus.CANCELED, "20", price="109")
+    house.next_day(TOMORROW)
+    house.bench.minute(1440, {"SPY": "112"})
+    late_fill(house, order_id("A", 2), "30", "109", at_minute=6)
 
 
 def a_bust_on_the_next_day(house: House) -> None:
@@ -152,6 +161,7 @@ STORIES: list[tuple[Callable[[House], None], str, dict[str, str]]] = [
     ),
     (a_late_rest_of_a_buy, "20", {"end": "10470", "realized": "0", "fills": "2"}),
     (a_late_sale_at_noon_of_the_next_day, "50", {"end": "10450", "realized": "180", "fills": "2"}),
+    (a_late_rest_of_a_sale, "50", {"end": "10450", "realized": "450", "fills": "3"}),
     (a_bust_on_the_next_day, "50", {"end": "10000", "realized": "0", "fills": "2"}),
     (a_correction_on_the_next_day, "50", {"end": "10380", "realized": "0", "fills": "3"}),
     (
@@ -194,6 +204,7 @@ def test_what_is_told_late_restates_its_own_day_and_only_that(
     books = house.bench.books
     assert days[-1]["end_equity"] == books.ledger.equity("A")
     assert sum((d["net_pnl"] for d in days), Decimal(0)) == books.ledger.pnl("A")
+    assert not any(day["realized_pnl"] for day in days[1:])
     assert not any(
         fill["execution_id"] == "late" for rows in sessions[1:] for fill in rows["fills"]
     )
@@ -297,6 +308,21 @@ def test_the_book_of_a_strategy_that_left_with_nothing_has_what_is_told_of_its_o
     with Store.open(":memory:") as store:
         results = [load_session(store, source) for source in session_sources(tmp_path)]
         assert [result.message for result in results if result.status != "loaded"] == []
+
+
+def test_what_a_human_bought_and_is_listed_on_the_next_day_is_valued_at_the_close_between(
+    tmp_path: Path,
+) -> None:
+    house = a_house()
+    house.next_day(TOMORROW)
+    house.tell(stranger("by-hand", "QQQ", Side.BUY, "10", "390", OPEN + MINUTE, "x9"))
+    house.bench.minute(1440, {"SPY": "112", "QQQ": "401"})
+    days = [
+        next(day for day in rows["pnl_daily"] if day["strategy"] == UNASSIGNED)
+        for rows in house.keep(tmp_path)
+    ]
+    assert [day["net_pnl"] for day in days] == [D(10) * (400 - 390), D(10) * (401 - 400)]
+    assert days[1]["start_equity"] == days[0]["end_equity"]
 
 
 @pytest.mark.parametrize(("instead", "average"), [(None, "80000"), ("80900", "80675")])

@@ -184,6 +184,14 @@ BAD = {
         "class Bad:\n    strategy_type = str(1)\n    def generate_signal(self, bars): ...\n",
         r"own/bad\.py:1: class Bad has no name",
     ),
+    "a name that is a number": (
+        "class Bad:\n    strategy_type = 1\n    def generate_signal(self, bars): ...\n",
+        r"own/bad\.py:1: class Bad has no name",
+    ),
+    "an empty name": (
+        "class Bad:\n    strategy_type = ''\n    def generate_signal(self, bars): ...\n",
+        r"own/bad\.py:1: class Bad has no name",
+    ),
     "an exception": (
         "def f():\n    return 1 / 0\nf()\nclass Bad:\n    strategy_type = 'bad'\n",
         r"own/bad\.py:2: ZeroDivisionError when it was imported: division by zero",

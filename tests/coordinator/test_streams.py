@@ -17,6 +17,7 @@ from coordinator.settings import Settings
 from coordinator.shell import wire
 from coordinator.shell.plain import PlainBars
 from coordinator.shell.streams import (
+    LEAST_PAIRS,
     Stream,
     StreamState,
     StreamWatch,
@@ -224,6 +225,23 @@ def test_a_connection_that_is_made_anew_on_purpose_is_heard_again() -> None:
         await stream.stop()
 
     run(story)
+
+
+def test_a_ticker_more_than_fits_beside_the_corrections_takes_the_place_of_these() -> None:
+    async def story(known: Settings, _: Simulator) -> None:
+        got: asyncio.Queue[wire.Raw] = asyncio.Queue()
+        symbols = [f"S{chr(ord('A') + n)}" for n in range(LEAST_PAIRS // 2)]
+        stream = bars(known, *symbols, on_bar=got.put_nowait)
+        stream.start(ignore)
+        await stream.watch.until_live(PATIENCE_S)
+        await stream.subscribe([*symbols, "SPY"])
+        with patience() as deadline:
+            while (await asyncio.wait_for(got.get(), PATIENCE_S))["S"] != "SPY":
+                deadline()
+        assert stream.watch.granted == {*symbols, "SPY"}
+        await stream.stop()
+
+    run(story, symbol_limit=LEAST_PAIRS)
 
 
 def test_keys_that_are_refused_again_and_again_are_told_once(

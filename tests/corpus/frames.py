@@ -94,6 +94,32 @@ TOLERATED_RECORDS: dict[str, bytes] = {
 }
 """Nothing of ours, and no reason to count anything."""
 
+KINDS: dict[str, bytes] = {
+    "nothing": b"\xc0",
+    "true": b"\xc3",
+    "bytes": b"\xc4\x02ab",
+    "many bytes": b"\xc5\x00\x02ab",
+    "very many bytes": b"\xc6\x00\x00\x00\x02ab",
+    "an extension": b"\xc7\x03\x05abc",
+    "a large extension": b"\xc8\x00\x03\x05abc",
+    "a very large extension": b"\xc9\x00\x00\x00\x03\x05abc",
+    "a text": b"\xd9\x02ab",
+    "a long text": b"\xda\x00\x02ab",
+    "a very long text": b"\xdb\x00\x00\x00\x02ab",
+    "a list": b"\xdc\x00\x02\x01\x02",
+    "a long list": b"\xdd\x00\x00\x00\x02\x01\x02",
+    "an object": b"\xde\x00\x01\xa1k\x01",
+    "a large object": b"\xdf\x00\x00\x00\x01\xa1k\x01",
+    **{
+        f"{size} bytes after {code:#x}": bytes([code]) + b"\x01" * size
+        for sizes in ({0xCA: 4, 0xCB: 8}, {0xCC: 1, 0xCD: 2, 0xCE: 4, 0xCF: 8},
+                      {0xD0: 1, 0xD1: 2, 0xD2: 4, 0xD3: 8},
+                      {0xD4: 2, 0xD5: 3, 0xD6: 5, 0xD7: 9, 0xD8: 17})
+        for code, size in sizes.items()
+    },
+}  # fmt: skip
+"""A value of each kind that msgpack has."""
+
 BROKEN_FRAMES: dict[str, Frame] = {
     "nothing at all": b"",
     "text": "garbage",

@@ -14,11 +14,13 @@ from tests.corpus.frames import (
     BROKEN_FRAMES,
     BROKEN_RECORDS,
     BROKEN_UPDATES,
+    KINDS,
     TICKERS,
     TOLERATED_RECORDS,
     Frame,
     bar,
     frame_of,
+    in_place_of,
     packed,
 )
 
@@ -52,6 +54,13 @@ def test_all_broken_records_in_one_frame_are_each_dropped_once() -> None:
     frame = b"\xdc" + len(pairs).to_bytes(2) + b"".join(pairs)
     good, dropped = heard(read_msgpack(frame))
     assert (len(good), dropped) == (len(BROKEN_RECORDS), len(BROKEN_RECORDS))
+
+
+@pytest.mark.parametrize("what", KINDS)
+def test_the_neighbours_of_a_broken_record_are_heard_whatever_is_in_them(what: str) -> None:
+    broken = BROKEN_RECORDS["a key that is a list"]
+    good, dropped = heard(read_msgpack(frame_of(broken, in_place_of("c", KINDS[what]), GOOD[0])))
+    assert ([record["T"] for record in good], dropped) == (["b", "b"], 1)
 
 
 @pytest.mark.parametrize("what", TOLERATED_RECORDS)
