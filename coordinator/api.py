@@ -78,9 +78,8 @@ class MultiTraderCoordinator:
         )
         arguments = {KEYS[0]: api_key, KEYS[1]: api_secret}
         passed = {key: value for key, value in arguments.items() if value is not None}
-        self._environment = ChainMap(
-            passed, os.environ
-        )  # no copy that strategies' processes inherit
+        # No copy, which the strategies' processes would inherit.
+        self._environment = ChainMap(passed, os.environ)
         self._stop: asyncio.Event | None = None
 
     async def run(self) -> SessionOutcome:

@@ -83,7 +83,7 @@ async def run_session(
     options: RunOptions,
     *,
     stop: asyncio.Event | None = None,
-    environment: Mapping[str, str] | None = None,
+    environment: Mapping[str, str] = os.environ,
     observers: Sequence[Observer] = (),
 ) -> SessionOutcome:
     """Run one session to its end, or until `stop` is set. Installs no signal handlers.
@@ -95,9 +95,8 @@ async def run_session(
         LeaseHeld: another coordinator trades the same market with these credentials.
         BrokerError: the broker could not be reached, or a stream was lost for good.
     """
-    known = os.environ if environment is None else environment
     config = _configuration(options)
-    return await run_configured(config, options, known, stop=stop, observers=observers)
+    return await run_configured(config, options, environment, stop=stop, observers=observers)
 
 
 async def run_configured(
@@ -218,19 +217,18 @@ def _shadowing(run: Run, beginning: Beginning) -> Shadows:
 
 @asynccontextmanager
 async def warming(
-    options: RunOptions, *, environment: Mapping[str, str] | None = None
+    options: RunOptions, *, environment: Mapping[str, str] = os.environ
 ) -> AsyncIterator[WarmUp]:
     """A warm-up of the next session; its bars are fetched within the context.
 
     Raises:
         OperatorError, BrokerError: as `run_session` does.
     """
-    known = os.environ if environment is None else environment
     config = _configuration(options)
     refuse_untradable(config, simulated=options.simulated)
     refuse_half_armed(config, live=options.live, simulated=options.simulated)
     specs = specs_of(config.enabled, options.min_warmup_bars)
-    with _settings(config, options, known, for_warm_up=True) as settings:
+    with _settings(config, options, environment, for_warm_up=True) as settings:
         feed = config.feed.value
         yield await asyncio.to_thread(WarmUp.begin, specs, feed, settings, options.speed)
 

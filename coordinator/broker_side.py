@@ -25,13 +25,12 @@ Rows = Mapping[str, list[dict[str, Any]]]
 log = logging.getLogger("coordinator")
 
 
-def ask_broker(environment: Mapping[str, str] | None = None, *, speed: float = 1.0) -> AskBroker:
+def ask_broker(environment: Mapping[str, str] = os.environ, *, speed: float = 1.0) -> AskBroker:
     """A function (account, mode, since) -> `broker_side`, with the environment's credentials.
 
     `speed` is how many times as fast as the local clock the broker's clock may run.
     """
-    known = os.environ if environment is None else environment
-    operator = Operator(home_folder(known), known, "end of day", log.info, speed)
+    operator = Operator(home_folder(environment), environment, "end of day", log.info, speed)
     return lambda account, mode, since: broker_side(operator, account, mode, since)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from coordinator.config_models import ConfigDocument, ControlsConfig, RiskConfig, StrategyDocument
@@ -266,22 +266,20 @@ def nulls(document: Mapping[str, Any]) -> list[Problem]:
     found = [
         Problem(key, message) for key in ("name", STRATEGIES_DIR) if document.get(key, "") is None
     ]
-    controls = document.get("controls")
-    if isinstance(controls, Mapping):
-        found += [
-            Problem(path_to(("controls", key)), message)
-            for key in ControlsConfig.model_fields
-            if key != MAY_BE_NULL and key in controls and controls[key] is None
-        ]
+    parts: list[tuple[Place, object, type[BaseModel]]]
+    parts = [(("controls",), document.get("controls"), ControlsConfig)]
     for index, entry in entries_of(document):
         if entry.get("sweep", "") is None:
             found.append(Problem(path_to(("strategies", index, "sweep")), message))
-        risk = entry.get("risk_config")
-        if isinstance(risk, Mapping):
+        risk: Place = ("strategies", index, "risk_config")
+        parts.append((risk, entry.get("risk_config"), RiskConfig))
+    for place, part, model in parts:
+        if isinstance(part, Mapping):
+            optional = [key for key in model.model_fields if key != MAY_BE_NULL]
             found += [
-                Problem(path_to(("strategies", index, "risk_config", key)), message)
-                for key in RiskConfig.model_fields
-                if key in risk and risk[key] is None
+                Problem(path_to((*place, key)), message)
+                for key in optional
+                if part.get(key, "") is None
             ]
     return found
 

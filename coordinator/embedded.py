@@ -78,12 +78,11 @@ def embedded_simulator(simulation: Simulation, account: str) -> Iterator[Setting
     from simulator.server import Simulator, SimulatorOptions
 
     day = simulation.known_date()
-    utc_day = day is not None and simulation.crypto_only
     options = SimulatorOptions(
         bars=simulation.bars,
         source=simulation.source,
         date=day,
-        start=datetime.combine(day, time(0), UTC) if day and utc_day else None,
+        start=datetime.combine(day, time(0), UTC) if day and simulation.crypto_only else None,
         seed=simulation.seed,
         clock_speed=simulation.clock_speed,
         fill_model=simulation.fill_model or FILL_MODEL,

@@ -98,14 +98,13 @@ def simulator_settings(url: str, home: Path) -> Settings:
     )
 
 
-def home_folder(environment: Mapping[str, str] | None = None) -> Path:
+def home_folder(environment: Mapping[str, str] = os.environ) -> Path:
     """The state folder: MULTI_TRADER_HOME, or ./state. It need not exist yet.
 
     Raises:
         OperatorError: the path, or a part of it, is a file, or cannot be read.
     """
-    known = os.environ if environment is None else environment
-    named = known.get("MULTI_TRADER_HOME", "").strip()
+    named = environment.get("MULTI_TRADER_HOME", "").strip()
     home = Path(os.path.expanduser(named or "state"))
     source = "MULTI_TRADER_HOME names" if named else "the state folder is"
     for place in (home, *home.parents):
@@ -123,16 +122,17 @@ def home_folder(environment: Mapping[str, str] | None = None) -> Path:
     return home
 
 
-def warehouse_path(environment: Mapping[str, str] | None = None) -> Path | str:
+def warehouse_path(environment: Mapping[str, str] = os.environ) -> Path | str:
     """The warehouse: MULTI_TRADER_WAREHOUSE, or warehouse.duckdb in the state folder.
 
     A file's path, or the text of a DuckDB connection string such as `md:books`.
     """
-    known = os.environ if environment is None else environment
-    named = known.get("MULTI_TRADER_WAREHOUSE", "").strip()
+    named = environment.get("MULTI_TRADER_WAREHOUSE", "").strip()
     if _CONNECTION.match(named):
         return named
-    return Path(os.path.expanduser(named) if named else home_folder(known) / "warehouse.duckdb")
+    if named:
+        return Path(os.path.expanduser(named))
+    return home_folder(environment) / "warehouse.duckdb"
 
 
 def webhook_url(environment: Mapping[str, str]) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -141,10 +140,12 @@ def _shadows(account: Path, view: StatusView) -> Sequence[StrategyView]:
 
 
 def _ask(account: Path, coordinator: str) -> LiveView | None:
-    request, reply = Request(do="status", by="status"), None
-    with suppress(NoAnswer):
+    request = Request(do="status", by="status")
+    try:
         reply = ask_coordinator(account, coordinator, request, patience_s=PATIENCE_S)
-    return reply.status if reply is not None else None
+    except NoAnswer:
+        return None
+    return None if reply is None else reply.status
 
 
 def _standing(path: Path, current: Collection[str]) -> _Standing:

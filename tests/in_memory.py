@@ -7,7 +7,6 @@ its answers and trade updates through the coordinator's own parsers.
 from __future__ import annotations
 
 import itertools
-from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -15,6 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+from coordinator.backtest.exchange import followed
 from coordinator.backtest.tape import as_ours
 from coordinator.config import config_hash, parse_config
 from coordinator.core import messages as m
@@ -35,7 +35,7 @@ from simulator.fills import fill_model
 from simulator.market import Market
 from simulator.opening import open_feed
 from simulator.options import SimulatorOptions
-from simulator.rules import check_ticket, read_ticket
+from simulator.rules import read_ticket
 from simulator.shapes import asset_json, order_json, update_json
 from simulator.values import MINUTE
 from simulator.values import Bar as TapeBar
@@ -141,13 +141,7 @@ class InMemorySession:
 
     def _take(self, outcome: m.Outcome) -> None:
         """Carry out commands until nobody wants anything more in this minute."""
-        commands = deque(outcome.commands)
-        self.records += outcome.records
-        while commands:
-            for message in self._act(commands.popleft()):
-                answer = self.engine.handle(message)
-                self.records += answer.records
-                commands += answer.commands
+        self.records += followed(self.engine, outcome, self._act)
 
     def _act(self, command: m.Command) -> list[m.Message]:
         market = self._market()
@@ -161,11 +155,8 @@ class InMemorySession:
                     "time_in_force": command.time_in_force,
                     "client_order_id": command.client_order_id,
                 }
-                ticket = read_ticket(body, "unused")
-                asset = find_asset(command.symbol)
-                assert asset is not None
-                check_ticket(ticket, asset)
-                answer = wire.parse_order(order_json(self.venue.submit(ticket, market)))
+                order = self.venue.submit(read_ticket(body, "unused"), market)
+                answer = wire.parse_order(order_json(order))
                 self.venue.work(market)
                 return [answer, *self._updates()]
             case m.CancelOrder():

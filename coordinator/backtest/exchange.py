@@ -6,13 +6,16 @@ left out. Nothing here reads a clock: the caller says which minute ends.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from functools import cache
 
 from coordinator.core import messages as m
+from coordinator.core import records as r
+from coordinator.core.engine import Engine
 from coordinator.core.ledger import SubAccount
 from coordinator.core.orders import OrderStatus
 from coordinator.core.risk import Asset
@@ -57,6 +60,19 @@ class Purse:
 
 
 ARRIVING = ("pending_new", "accepted", "new")
+
+
+def followed(
+    engine: Engine, outcome: m.Outcome, carry_out: Callable[[m.Command], Iterable[m.Message]]
+) -> list[r.Record]:
+    """The records of an outcome, and of all that follows once its commands are carried out."""
+    records, commands = list(outcome.records), deque(outcome.commands)
+    while commands:
+        for message in carry_out(commands.popleft()):
+            answer = engine.handle(message)
+            records += answer.records
+            commands += answer.commands
+    return records
 
 
 class Exchange:

@@ -7,12 +7,12 @@ minute.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 from coordinator.backtest.apart import ExchangesApart
-from coordinator.backtest.exchange import Exchange
+from coordinator.backtest.exchange import Exchange, followed
 from coordinator.backtest.setup import BacktestSetup, Opened
 from coordinator.backtest.tape import Tape
 from coordinator.core import messages as m
@@ -101,13 +101,8 @@ class Session:
 
     def _take(self, outcome: m.Outcome) -> None:
         """Keep the records and carry out the commands, until the answers cause no further ones."""
-        commands = deque(outcome.commands)
-        self.records += outcome.records
-        while commands:
-            for message in self.exchange.carry_out(commands.popleft(), self.now):
-                answer = self.engine.handle(message)
-                self.records += answer.records
-                commands += answer.commands
+        carry_out = partial(self.exchange.carry_out, now=self.now)
+        self.records += followed(self.engine, outcome, carry_out)
 
     def _keep(self, books: Books, record: r.Record) -> None:
         books.apply_all([record])

@@ -7,12 +7,12 @@ records of a minute durable at once, so that a crash leaves no half of one.
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date, datetime
+from functools import partial
 
-from coordinator.backtest.exchange import Exchange, asset_of
+from coordinator.backtest.exchange import Exchange, asset_of, followed
 from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.books import Books
@@ -67,11 +67,10 @@ class Stage:
             self._keep(r.AccountAdopted(now, name.account, ZERO, ()))
         self._deposit(self._specs, now)
         self.records += open_session(books, self._specs, plan, name, now)
-        held = {symbol for one in books.strategies() for symbol in books.ledger[one].positions}
         self.engine = Engine(
             books,
             self._specs,
-            {ticker: asset_of(ticker) for ticker in {*tickers_of(self._specs), *held}},
+            {ticker: asset_of(ticker) for ticker in self._tickers(self._specs)},
             plan,
             crypto_fee_rate=run.setup.crypto_fee_rate,
             controls=run.setup.controls,
@@ -83,7 +82,7 @@ class Stage:
 
     def play(self, message: m.BarsArrived) -> None:
         """Decide on bars that the session has seen, but for old ones and those of other tickers."""
-        last, mine = self.books.last_bar, self._tickers()
+        last, mine = self.books.last_bar, self._tickers(self.engine.specs)
         bars = [bar for bar in message.bars if bar.symbol in mine and is_unseen(bar, last)]
         minutes: dict[datetime, list[TapeBar]] = {}
         for bar in bars:
@@ -110,11 +109,11 @@ class Stage:
         self._take(self.engine.close(now), now)
         self._keep(r.SessionEnded(now, opened.session_id, status, None, {}))
 
-    def _tickers(self) -> set[str]:
+    def _tickers(self, specs: Sequence[StrategySpec]) -> set[str]:
         """The tickers that are traded, or still held by strategies that trade no more."""
         books = self.books
         held = {symbol for name in books.strategies() for symbol in books.ledger[name].positions}
-        return {*tickers_of(self.engine.specs), *held}
+        return {*tickers_of(specs), *held}
 
     def _report(self, updates: Iterable[m.OrderUpdate], now: datetime) -> None:
         for update in updates:
@@ -122,13 +121,8 @@ class Stage:
 
     def _take(self, outcome: m.Outcome, now: datetime) -> None:
         """Keep the records and carry out the commands, and those that follow from these."""
-        commands = deque(outcome.commands)
-        self.records += outcome.records
-        while commands:
-            for message in self._exchange.carry_out(commands.popleft(), now):
-                answer = self.engine.handle(message)
-                self.records += answer.records
-                commands += answer.commands
+        carry_out = partial(self._exchange.carry_out, now=now)
+        self.records += followed(self.engine, outcome, carry_out)
 
     @exactly
     def _deposit(self, specs: Sequence[StrategySpec], now: datetime) -> None:

@@ -299,10 +299,8 @@ class Rsi:
         low, high = self._bounds
         if self._bars > self._kept:
             return (rsi < low) - (rsi > high)
-        return (self._side(low) < 0) - (self._side(high) > 0)
-
-    def _side(self, bound: Fraction) -> int:
-        return rsi_side(self._changes, self._period, bound)
+        below = rsi_side(self._changes, self._period, low) < 0
+        return below - (rsi_side(self._changes, self._period, high) > 0)
 
 
 def rsi_side(changes: Sequence[int], period: int, bound: Fraction) -> int:

@@ -75,7 +75,7 @@ def deviation(closes: Ticks, window: int, judge: Judge) -> Signs | None:
     D and V do not depend on the origin of prices, so closes are taken relative to the first one.
     """
     if not len(closes):
-        return padded(np.zeros(0, np.int8), 0)
+        return np.zeros(0, np.int8)
     moved = closes - closes[0]
     spread = _largest(moved)
     if spread * spread * 4 * window * max(window, len(closes)) >= _MOST:
@@ -102,7 +102,7 @@ def rsi(closes: Ticks, period: int, oversold: Decimal, overbought: Decimal) -> S
     if len(changes) > Rsi.KEPT or _largest(closes) >= 1 << 52:
         return None
     if len(changes) < period:
-        return padded(np.zeros(0, np.int8), len(closes))
+        return np.zeros(len(closes), np.int8)
     gains, losses = wilder(np.maximum(changes, 0), period), wilder(np.maximum(-changes, 0), period)
     total = gains + losses
     value = 100.0 * np.divide(gains, total, out=np.full(len(total), 0.5), where=total > 0)
@@ -140,7 +140,7 @@ def breakout(prices: Prices, entry: int, leave: int) -> Signs:
     closes, highs, lows = prices
     longest = max(entry, leave)
     if len(closes) <= longest:
-        return padded(np.zeros(0, np.int8), len(closes))
+        return np.zeros(len(closes), np.int8)
     now = closes[longest:]
     top = extremes(highs[:-1], entry, np.maximum)[longest - entry :]
     bottom = extremes(lows[:-1], leave, np.minimum)[longest - leave :]
@@ -195,7 +195,7 @@ def convergence(closes: Floats, fast: int, slow: int, signal: int) -> Signs:
     """
     values = closes.tolist()
     if len(values) < slow + signal - 1:
-        return padded(np.zeros(0, np.int8), len(values))
+        return np.zeros(len(values), np.int8)
     pairs = zip(exponential(values[slow - fast :], fast), exponential(values, slow), strict=True)
     macd = [one - other for one, other in pairs]
     line, now = np.array(exponential(macd, signal)), np.array(macd[signal - 1 :])

@@ -30,7 +30,7 @@ class _PlainStrategy(Strategy):
         return step_of(self._made(), self.longest_window)
 
     def _made(self) -> Any:
-        return self.made_of(**{name: getattr(self, name) for name in type(self).model_fields})
+        return self.made_of(**self._values())
 
 
 def as_strategy(kind: type, where: str) -> type[Strategy]:
