@@ -37,9 +37,10 @@ import pandas as pd
 
 from benchmarks.billion import billion
 from benchmarks.committed import Committed
+from benchmarks.session import BUILT_IN
 from coordinator.backtest import Backtest, BacktestOptions, Means, PlayedSession
 from coordinator.core.values import Bar
-from coordinator.strategies import Strategy, register
+from coordinator.strategies import Strategy, Window, register
 from simulator.assets import DEFAULT_STOCKS
 from simulator.calendar import Calendar, Session
 from simulator.feed import bars_between
@@ -55,12 +56,6 @@ CASES = (
 COLUMNS = ("strategies", "orders", "fills", "activities", "positions", "pnl_daily")
 LOADED = 10
 """The sessions of a case that are loaded."""
-BUILT_IN: Sequence[tuple[str, Callable[[int], dict[str, object]]]] = (
-    ("momentum", lambda n: {"lookback_period": 10 + n, "momentum_threshold": 0.002}),
-    ("adaptive", lambda n: {"short_window": 5 + n, "long_window": 30 + n}),
-    ("rsi", lambda n: {"rsi_period": 7 + n}),
-    ("mean_reversion", lambda n: {"lookback_period": 10 + n}),
-)
 OWN: Sequence[tuple[str, Callable[[int], dict[str, object]]]] = (
     ("bench_own", lambda n: {"bars": 10 + n}),
 )
@@ -71,12 +66,7 @@ class OwnStrategy(Strategy):
 
     strategy_type: ClassVar[str] = "bench_own"
 
-    bars: int = 20
-
-    @property
-    def longest_window(self) -> int:
-        """The lookback, in bars."""
-        return self.bars
+    bars: Window = 20
 
     def start(self) -> Callable[[Bar], int]:
         """A fresh step, for the bars of one ticker."""

@@ -20,7 +20,7 @@ from benchmarks.peers.engines import rules
 from benchmarks.peers.engines.common import Fills, Work, report
 from coordinator.backtest import Backtest, BacktestOptions, Means, PlayedSession
 from coordinator.core.values import MINUTE, Bar
-from coordinator.strategies import Strategy, register
+from coordinator.strategies import Strategy, Window, register
 
 LOTS = 10_000
 """A stock trades in 0.0001 shares."""
@@ -41,16 +41,11 @@ class OwnMomentum(Strategy):
 
     strategy_type: ClassVar[str] = "peers_momentum"
 
-    lookback: int = 10
-
-    @property
-    def longest_window(self) -> int:
-        """The lookback, in bars."""
-        return self.lookback
+    lookback: Window = 10
 
     @property
     def history_bars(self) -> int:
-        """The lookback too: the rule remembers nothing else."""
+        """The lookback: the rule remembers nothing else."""
         return self.lookback
 
     def start(self) -> Callable[[Bar], int]:
@@ -64,15 +59,10 @@ class OwnAdaptive(Strategy):
 
     strategy_type: ClassVar[str] = "peers_adaptive"
 
-    short: int = 5
-    long: int = 30
-    rsi: int = 14
-    volume: int = 20
-
-    @property
-    def longest_window(self) -> int:
-        """The longest of its windows, in bars."""
-        return max(self.long, self.rsi, self.volume)
+    short: Window = 5
+    long: Window = 30
+    rsi: Window = 14
+    volume: Window = 20
 
     @property
     def history_bars(self) -> int:

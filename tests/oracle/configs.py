@@ -91,9 +91,9 @@ def single(strategy_type: str, ticker: str = "SPY") -> Config:
     return _config("single", [_strategy(0, strategy_type, [ticker], {"max_position_size": 0.95})])
 
 
-def one_of_each(ticker: str = "SPY") -> Config:
-    """The four types side by side on one ticker."""
-    blocks = [_strategy(i, kind, [ticker], {}) for i, kind in enumerate(OFTEN)]
+def one_of_each() -> Config:
+    """The four types side by side on SPY."""
+    blocks = [_strategy(i, kind, ["SPY"], {}) for i, kind in enumerate(OFTEN)]
     return _config("one-of-each", blocks)
 
 

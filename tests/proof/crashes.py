@@ -9,17 +9,13 @@ of the recovery, with a second kill.
 from __future__ import annotations
 
 import argparse
-import logging
 import sys
-import tempfile
 import time
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 
-from tests.proof.simulate import IN_MEMORY
-from tests.proof.virtual import Endless, Stuck, VirtualLoop
+from tests.proof.simulate import fresh_home, play_world
 from tests.proof.world import World
 
 MINUTES = 5
@@ -86,20 +82,10 @@ class Outcome:
 
 def play(crash: Crash, kills: Sequence[int], *, talks: bool = False) -> Outcome:
     """A scenario, killed at these boundaries."""
-    log, loop = logging.getLogger("coordinator"), VirtualLoop()
-    log.disabled = not talks
-    folder = IN_MEMORY if IN_MEMORY.is_dir() else None
-    try:
-        with tempfile.TemporaryDirectory(prefix="crash-", dir=folder) as home:
-            world = World(crash.seed, Path(home), loop, kills=kills, talks=talks, minutes=MINUTES)
-            world.faults.rates = dict(crash.rates)
-            try:
-                loop.run_until_complete(world.run())
-            except (Stuck, Endless) as error:
-                world.judge.blame(f"{type(error).__name__}: {error}")
-    finally:
-        loop.close()
-        log.disabled = False
+    with fresh_home(talks=talks) as (home, loop):
+        world = World(crash.seed, home, loop, kills=kills, talks=talks, minutes=MINUTES)
+        world.faults.rates = dict(crash.rates)
+        play_world(world)
     passed = world.faults.struck["killed"] < len(kills)
     violations = tuple(world.judge.violations)
     return Outcome(crash, tuple(kills), passed, world.broker.orders, violations)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from tests.proof.world import World
 
 OPERATOR = "operator"
-RECORDS: dict[Act, type[r.Paused | r.FlattenRequested | r.Resumed]] = {
+HALTS: dict[Act, type[r.Paused | r.FlattenRequested | r.Resumed]] = {
     Act.PAUSE: r.Paused,
     Act.FLATTEN: r.FlattenRequested,
     Act.RESUME: r.Resumed,
@@ -46,7 +46,7 @@ class Hand:
         asks = dice.random() < 0.7
         world.faults.struck[f"hand: {act.value}"] += 1
         if not (asks and self._ask(trader, act, strategy)):
-            world.office.append([RECORDS[act](world.now(), strategy, OPERATOR)])
+            world.office.append([HALTS[act](world.now(), strategy, OPERATOR)])
 
     def _ask(self, trader: Trader, act: Act, strategy: str) -> bool:
         """Ask the session, if one trades; whether it heard."""

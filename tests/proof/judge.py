@@ -10,6 +10,7 @@ import hashlib
 import sqlite3
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal, localcontext
@@ -19,13 +20,12 @@ from typing import Any
 from coordinator.core import records as r
 from coordinator.core.books import Books
 from tests.proof.memory import differences, dump
-from tests.proof.model import ENDED, NOUGHT, WIDE, Brokerage, TrueExecution, TrueOrder
+from tests.proof.model import ENDED, NOUGHT, OVER, WIDE, Brokerage, TrueExecution, TrueOrder
 from tests.proof.rules import Rules
 
 HEARD_WITHIN = timedelta(seconds=6)
 """The session looks at its journal that often, and hears of what others have written."""
 LEFT_OVER = "UNASSIGNED"
-OWN_ENDS = frozenset({"denied", "filled", "canceled", "expired", "rejected", "replaced"})
 
 
 @dataclass
@@ -41,7 +41,7 @@ class Intent:
     @property
     def over(self) -> bool:
         """Whether the journal says that it has ended."""
-        return self.status in OWN_ENDS
+        return self.status in OVER
 
 
 @dataclass
@@ -242,7 +242,7 @@ class Judge:
         intent = self.intents[record.client_order_id]
         before, after = intent.status, record.status.value
         revived = before == "denied" and intent.released
-        if before in OWN_ENDS and after not in ("filled", before) and not revived:
+        if before in OVER and after not in ("filled", before) and not revived:
             self.blame(f"invariant 10: {record.client_order_id} went from {before} to {after}")
         intent.status = after
 
@@ -507,10 +507,7 @@ def journal_hash(path: Path) -> str:
 
 
 def _rows(path: Path, order: str = "ORDER BY seq") -> list[tuple[Any, ...]]:
-    connection = sqlite3.connect(path)
-    try:
+    with closing(sqlite3.connect(path)) as connection:
         return connection.execute(
             f"SELECT seq, coordinator, session_id, kind, body, hash FROM records {order}"
         ).fetchall()
-    finally:
-        connection.close()

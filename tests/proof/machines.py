@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import argparse
 import logging
-import os
 import shutil
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -44,16 +44,16 @@ from coordinator.core.values import MINUTE, Side
 from coordinator.shell.journal import Journal
 from coordinator.shell.watchdog import Depth
 from tests.coordinator.bench import DAY, MIDNIGHT, OPEN, PLAN, STOCKS
+from tests.proof.hand import HALTS
 from tests.proof.memory import Parts, differences, dump
 from tests.proof.seat import ACCOUNT, Board, Rest, Seat, minute_bars, spec
+from tests.proof.simulate import IN_MEMORY
 from tests.proof.truth import BY_HAND, NANO, Deal, Refused, Ticket, Truth, told, told_bust
 from tests.proof.witness import Witness, account_sums, holds, sums, units_of
 
-IN_MEMORY = Path("/dev/shm")  # noqa: S108
 CRYPTO = SessionPlan(DAY, None, PLAN.crypto_day, MIDNIGHT)
 TICKERS = ("SPY", "QQQ", "BTC/USD")
 STRATEGIES = {"X": {"A": ("SPY", "QQQ"), "B": ("SPY", "QQQ")}, "Y": {"C": ("BTC/USD",)}}
-RUNS = 15
 STEPS = 50
 many = st.integers(0, 10**6)
 parts = st.sampled_from([1, 2, 3, 10])
@@ -66,7 +66,6 @@ signals = st.dictionaries(
 )
 
 
-HALTS = {Act.PAUSE: r.Paused, Act.FLATTEN: r.FlattenRequested, Act.RESUME: r.Resumed}
 PLAYED: Counter[str] = Counter()
 """What the runs of this process have come to."""
 
@@ -76,8 +75,7 @@ class Machine(RuleBasedStateMachine):
 
     @initialize(crossing=st.booleans(), cents=st.booleans())
     def open_the_account(self, crossing: bool, cents: bool) -> None:
-        folder = IN_MEMORY if os.access(IN_MEMORY, os.W_OK) else None
-        self.home = Path(tempfile.mkdtemp(prefix="machine-", dir=folder))
+        self.home = Path(tempfile.mkdtemp(prefix="machine-", dir=IN_MEMORY))
         self.now = OPEN + timedelta(seconds=1)
         self.minute_at = OPEN
         self.truth = Truth(100_000 * NANO * NANO)
@@ -158,9 +156,7 @@ class Machine(RuleBasedStateMachine):
     @rule()
     def all_requests_are_answered(self) -> None:
         for seat in self.alive():
-            for command in seat.wire[:]:
-                seat.wire.remove(command)
-                self._carry_out(seat, command, "ack")
+            self._carry_all_out(seat)
 
     @precondition(lambda self: self.late)
     @rule(which=many)
@@ -378,9 +374,7 @@ class Machine(RuleBasedStateMachine):
         for order in seat.books.orders.open():  # as the shell does when nothing is heard of one
             if order.status is not OrderStatus.WAITING:
                 seat.wire.append(m.LookUpOrder(order.client_order_id))
-        for command in seat.wire[:]:
-            seat.wire.remove(command)
-            self._carry_out(seat, command, "ack")
+        self._carry_all_out(seat)
         return busy or bool(seat.answers)
 
     def _at_rest(self, seat: Seat) -> list[str]:
@@ -475,6 +469,11 @@ class Machine(RuleBasedStateMachine):
             frozen = any(x.symbol in ("", record.symbol) for x in barred.values())
             if killed or frozen or record.strategy in paused:
                 self.witness.blame(f"invariant 14: {record} while halted: {barred}, {paused}")
+
+    def _carry_all_out(self, seat: Seat) -> None:
+        for command in seat.wire[:]:
+            seat.wire.remove(command)
+            self._carry_out(seat, command, "ack")
 
     def _carry_out(self, seat: Seat, command: m.Command, how: str) -> None:
         match command:
@@ -585,9 +584,8 @@ class Machine(RuleBasedStateMachine):
 
     def _write(self, records: Sequence[r.Record]) -> None:
         """Another process, such as the command line, writes to the journal."""
-        journal = Journal(self.home / "journal.db", ACCOUNT, "command line")
-        journal.append("", records)
-        journal.close()
+        with closing(Journal(self.home / "journal.db", ACCOUNT, "command line")) as journal:
+            journal.append("", records)
 
     def _tick(self) -> datetime:
         self.now += timedelta(milliseconds=7)

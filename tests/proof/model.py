@@ -20,6 +20,8 @@ NOUGHT = Decimal(0)
 COIN_PLACES = Decimal("1e-9")
 CRYPTO_RATE = Decimal("0.0025")
 ENDED = frozenset({"filled", "canceled", "expired", "rejected", "replaced"})
+OVER = ENDED | {"denied"}
+"""How an order ends in the journal: the broker does not know one that was denied."""
 
 
 class Refused(Exception):

@@ -6,6 +6,7 @@ hand, and pull the kill switch: whatever happens to an account beside the sessio
 
 from __future__ import annotations
 
+from contextlib import closing
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -78,15 +79,12 @@ class Office:
         world, now = self._world, self._world.now()
         if world.journal_path is None:
             return
-        journal = Journal(world.journal_path, world.brokerage.number, OPERATOR)
-        try:
+        with closing(Journal(world.journal_path, world.brokerage.number, OPERATOR)) as journal:
             books, _ = startup.replay(journal, OPERATOR)
             held = {symbol: p.qty for symbol, p in world.brokerage.positions.items()}
             found = compare(books.ledger, world.face.cash(), held, now)
             records = [x for f in found for x in exactly(accept)(books, f, now, OPERATOR)]
             journal.append(world.last_session, records)
-        finally:
-            journal.close()
         world.note("the operator accepts", records)
         world.judge.committed(records, now)
 
@@ -187,10 +185,7 @@ class Office:
         world = self._world
         if world.journal_path is None:
             return
-        journal = Journal(world.journal_path, world.brokerage.number, OPERATOR)
-        try:
+        with closing(Journal(world.journal_path, world.brokerage.number, OPERATOR)) as journal:
             journal.append(world.last_session, records)
-        finally:
-            journal.close()
         world.note("the operator", records)
         world.judge.committed(records, world.now())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -234,12 +234,9 @@ class _UpTo(Journal):
 
 def replayed(path: Path, coordinator: str, last: int | None = None) -> Books:
     """A coordinator's books as the journal gives them, as far as its record number `last`."""
-    journal = _UpTo(path, path.parent.name, coordinator)
-    journal.last = last
-    try:
+    with closing(_UpTo(path, path.parent.name, coordinator)) as journal:
+        journal.last = last
         books, _ = startup.replay(journal, coordinator)
-    finally:
-        journal.close()
     return books
 
 

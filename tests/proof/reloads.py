@@ -12,16 +12,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import logging
 import random
-import shutil
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from coordinator.core import records as r
@@ -31,9 +27,8 @@ from coordinator.readers import session_sources
 from coordinator.shell.journal_reading import read_kinds
 from coordinator.shell.reload_request import ReloadRequest
 from tests.proof.process import Process, read_config
-from tests.proof.simulate import IN_MEMORY
+from tests.proof.simulate import fresh_home, play_world
 from tests.proof.trader import Trader
-from tests.proof.virtual import Endless, Stuck, VirtualLoop
 from tests.proof.world import World
 from warehouse import LoadStatus, Store, load_sessions
 
@@ -176,10 +171,7 @@ def _play(
     *,
     peaceful: bool,
 ) -> Outcome:
-    folder = IN_MEMORY if IN_MEMORY.is_dir() else None
-    home = Path(tempfile.mkdtemp(prefix="reloads-", dir=folder))
-    loop = VirtualLoop()
-    try:
+    with fresh_home() as (home, loop):
         world = world_type(seed, home, loop, kills=() if peaceful else None)
         world.begin_editing(edit)
         if peaceful:
@@ -189,14 +181,8 @@ def _play(
             trader.config = read_config(more(_document(world, trader.config.name)))
         known = [one for config in world.play.configs for one in _pool(config)]
         world.judge.know([*known, *(_mute(one, f"{one['name']}-mute") for one in known)])
-        try:
-            loop.run_until_complete(world.run())
-        except (Stuck, Endless) as error:
-            world.judge.blame(f"{type(error).__name__}: {error}")
+        play_world(world)
         return _outcome(world)
-    finally:
-        loop.close()
-        shutil.rmtree(home, ignore_errors=True)
 
 
 def _document(world: World, name: str) -> Document:
@@ -306,7 +292,6 @@ def among_faults(seed: int) -> tuple[list[str], int]:
 
 def main(arguments: Sequence[str]) -> int:
     """The command; 1 if anything was violated."""
-    logging.getLogger("coordinator").disabled = True
     parser = argparse.ArgumentParser(prog="python -m tests.proof.reloads", description=__doc__)
     parser.add_argument("--seeds", default="1..40", help="play seeds A..B")
     first, _, last = parser.parse_args(arguments).seeds.partition("..")

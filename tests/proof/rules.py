@@ -15,13 +15,12 @@ from decimal import Decimal
 from typing import Any
 
 from coordinator.core import records as r
+from tests.proof.model import NOUGHT, OVER
 
-NOUGHT = Decimal(0)
 STALE = timedelta(seconds=75)
 """After its decision a buy is not sent any more: its ticker's next bar has come."""
 SLACK = Decimal("1.1")
 """A fill may cost so much more than was held for it."""
-OVER = frozenset({"denied", "filled", "canceled", "expired", "rejected", "replaced"})
 
 
 @dataclass

@@ -5,13 +5,13 @@ from __future__ import annotations
 import argparse
 import logging
 import os
-import shutil
 import sys
 import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,7 +19,8 @@ from tests.proof.judge import journal_hash
 from tests.proof.virtual import Endless, Stuck, VirtualLoop
 from tests.proof.world import World
 
-IN_MEMORY = Path("/dev/shm")  # noqa: S108
+IN_MEMORY = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None  # noqa: S108
+"""A folder that no disk is behind, where there is one."""
 CHUNK = 25
 
 
@@ -40,29 +41,33 @@ class Verdict:
         return "\n".join(lines)
 
 
-def run_seed(seed: int, *, kills: Sequence[int] | None = None, talks: bool = False) -> Verdict:
-    """Play one seed. The same seed gives the same journal, to the last hash."""
-    log = logging.getLogger("coordinator")
-    level, log.disabled = log.level, not talks
-    folder = IN_MEMORY if IN_MEMORY.is_dir() and os.access(IN_MEMORY, os.W_OK) else None
-    home = Path(tempfile.mkdtemp(prefix="proof-", dir=folder))
-    loop = VirtualLoop()
+@contextmanager
+def fresh_home(*, talks: bool = False) -> Iterator[tuple[Path, VirtualLoop]]:
+    """An empty folder and a loop for one world; the coordinator's log is silent unless it talks."""
+    log, loop = logging.getLogger("coordinator"), VirtualLoop()
+    before, log.disabled = log.disabled, not talks
     try:
-        world = World(seed, home, loop, kills=kills, talks=talks)
-        _play(world, loop)
-        return _verdict(world)
+        with tempfile.TemporaryDirectory(prefix="proof-", dir=IN_MEMORY) as home:
+            yield Path(home), loop
     finally:
         loop.close()
-        shutil.rmtree(home, ignore_errors=True)
-        log.disabled = False
-        log.setLevel(level)
+        log.disabled = before
 
 
-def _play(world: World, loop: VirtualLoop) -> None:
+def play_world(world: World) -> None:
+    """Run a world to its end; one that does not come to it violates that it must."""
     try:
-        loop.run_until_complete(world.run())
+        world.loop.run_until_complete(world.run())
     except (Stuck, Endless) as error:
         world.judge.blame(f"{type(error).__name__}: {error}")
+
+
+def run_seed(seed: int, *, talks: bool = False) -> Verdict:
+    """Play one seed. The same seed gives the same journal, to the last hash."""
+    with fresh_home(talks=talks) as (home, loop):
+        world = World(seed, home, loop, talks=talks)
+        play_world(world)
+        return _verdict(world)
 
 
 def _verdict(world: World) -> Verdict:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -22,10 +22,8 @@ from coordinator.core.ledger import Ledger
 from coordinator.core.orders import OrderStatus
 from coordinator.core.values import Side
 from coordinator.shell.journal_rows import GENESIS
+from tests.proof.model import OVER
 from tests.proof.truth import BY_HAND, Deal, Ticket, Truth
-
-OVER = frozenset({"denied", "filled", "canceled", "expired", "rejected", "replaced"})
-Blame = Callable[[str], None]
 
 
 def cash_of(dollars: Decimal) -> int:

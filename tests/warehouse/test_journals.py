@@ -5,8 +5,6 @@ The journals are those of the proof's simulation: faults, kills, late fills, bus
 
 from __future__ import annotations
 
-import logging
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal, localcontext
@@ -20,8 +18,7 @@ from coordinator.core.books import Books
 from coordinator.core.values import EXACT, UNASSIGNED
 from coordinator.readers import session_sources
 from tests.proof.process import replayed
-from tests.proof.simulate import IN_MEMORY
-from tests.proof.virtual import VirtualLoop
+from tests.proof.simulate import fresh_home
 from tests.proof.world import World
 from warehouse import LoadStatus, Store, load_session
 from warehouse.queries import ask
@@ -32,18 +29,10 @@ Days = list[dict[str, Any]]
 @contextmanager
 def journals(seed: int) -> Iterator[tuple[Path, World]]:
     """The state folder that one seed of the simulation leaves."""
-    log = logging.getLogger("coordinator")
-    before, log.disabled = log.disabled, True
-    loop = VirtualLoop()
-    where = IN_MEMORY if IN_MEMORY.is_dir() else None
-    with tempfile.TemporaryDirectory(prefix="journals-", dir=where) as folder:
-        try:
-            world = World(seed, Path(folder), loop)
-            loop.run_until_complete(world.run())
-            yield Path(folder), world
-        finally:
-            loop.close()
-            log.disabled = before
+    with fresh_home() as (home, loop):
+        world = World(seed, home, loop)
+        loop.run_until_complete(world.run())
+        yield home, world
 
 
 def loaded_days(store: Store, home: Path) -> Days:

@@ -190,10 +190,10 @@ class Stack:
             assert time.monotonic() < end_s, f"not within {deadline_s:.0f} s: {what}"
             time.sleep(0.25)
 
-    def until_it_trades(self, fills: int = 5) -> None:
-        """Waits until so many more executions are in the journal."""
-        wanted = self.fills() + fills
-        self.until(lambda: self.fills() >= wanted, f"{fills} executions more")
+    def until_it_trades(self) -> None:
+        """Waits until five more executions are in the journal."""
+        wanted = self.fills() + 5
+        self.until(lambda: self.fills() >= wanted, "five executions more")
 
     # the journal; the venue is not asked, its clock waits for each who comes
 

@@ -75,7 +75,7 @@ def check(bug: Bug, tree: Path) -> str:
         for name in filter(lambda name: (tree / name).exists(), changed):
             (Path(folder) / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(tree / name, Path(folder) / name)
-        refused = _git_apply("--quiet", bug, Path(folder))
+        refused = _git_apply(bug, Path(folder))
         return refused or _unknown_names(Path(folder))
 
 
@@ -98,7 +98,7 @@ def hunt(bug: Bug, seeds: int) -> Hunt:
         for name in COPIED:
             ignored = shutil.ignore_patterns("__pycache__", ".*")
             shutil.copytree(ROOT / name, tree / name, ignore=ignored)
-        refused = _git_apply("--quiet", bug, tree)
+        refused = _git_apply(bug, tree)
         if refused:
             return Hunt(bug, 0.0, broken=refused)
         try:
@@ -142,11 +142,11 @@ def hunt_all(chosen: Sequence[Bug], seeds: int, jobs: int) -> Iterator[Hunt]:
         yield from pool.map(lambda bug: hunt(bug, seeds), chosen)
 
 
-def _git_apply(option: str, bug: Bug, tree: Path) -> str:
+def _git_apply(bug: Bug, tree: Path) -> str:
     """What git says against applying a patch; outside of any repository it takes the path as is."""
     known = {**os.environ, "GIT_CEILING_DIRECTORIES": str(tree.parent)}
     done = subprocess.run(
-        ["git", "apply", option, LOOSE, str(bug.file)],
+        ["git", "apply", "--quiet", LOOSE, str(bug.file)],
         cwd=tree,
         env=known,
         capture_output=True,

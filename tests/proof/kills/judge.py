@@ -22,10 +22,9 @@ from coordinator.core import records as r
 from coordinator.core.books import Books
 from coordinator.core.codec import decode_all
 from tests.proof.kills.venue import Account, Raw
-from tests.proof.model import NOUGHT, WIDE
+from tests.proof.model import NOUGHT, OVER, WIDE
 
 LEFT_OVER = "UNASSIGNED"
-ENDED = {"filled", "canceled", "expired", "rejected", "replaced", "denied"}
 GENESIS = hashlib.sha256(b"multi-trader journal").hexdigest()
 
 
@@ -243,7 +242,7 @@ def _matches(order: Raw, intent: r.OrderIntended, findings: Findings) -> None:
 def _ends_alike(name: str, status: str, order: Raw | None, findings: Findings) -> None:
     there = order["status"] if order is not None else None
     never_there = {"denied", "rejected"}
-    if status not in ENDED:
+    if status not in OVER:
         findings.blame(f"{name} is {status} after the session's end, at the venue {there}")
     elif status != there and not (there is None and status in never_there):
         findings.blame(f"{name} has ended as {status}, at the venue it is {there}")
