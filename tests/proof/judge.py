@@ -371,12 +371,15 @@ class Judge:
         if any(order.by_hand for order in self._brokerage.orders.values()):
             return
         drifted = {symbol for _, symbol in self._brokerage.drifts}
-        drifted |= {f.order.symbol for f in self._brokerage.executions if not f.stands}
+        busted = [fill.order for fill in self._brokerage.executions if not fill.stands]
+        drifted |= {order.symbol for order in busted}
+        owing = any(order.side == "sell" for order in busted)  # its cash may have been spent by then
         for name, message in self._brokerage.refusals:
             intent = self.intents.get(name)
             if intent is None or {"", intent.record.symbol} & drifted:
                 continue
-            if "must be unique" not in message:
+            explained = owing and message == "insufficient buying power"
+            if not explained and "must be unique" not in message:
                 self.blame(f"opposite orders together, or too much sold: {name}: {message}")
 
     def _sums(self) -> None:
