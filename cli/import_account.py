@@ -50,13 +50,14 @@ def import_account(
     clock_speed: BrokerSpeed = 1.0,
     log_level: LogLevel = "WARNING",
 ) -> None:
-    """Give strategies what the account holds already.
+    """Give strategies what the account holds already, or take from them.
 
     Without a plan it shows the positions and the cash that no strategy owns, and changes nothing.
     With one it shows what would move, asks, and moves it in the books; at the broker nothing
-    happens. A negative quantity takes from a strategy's book what you sold of it by hand. A plan
-    is carried out completely or not at all, and only once. A coordinator may run meanwhile.
-    Exit 1 if you say no, 3 if the plan cannot be carried out.
+    happens. A negative amount takes from a strategy's book: what you sold of it by hand, or the
+    cash of one that you do not run any more. A plan is carried out completely or not at all, and
+    only once. A coordinator may run meanwhile. Exit 1 if you say no, 3 if the plan cannot be
+    carried out.
 
     The account is the one that the keys belong to; that of a running simulated session is used
     with --account SIM0001, or without keys.
@@ -97,7 +98,7 @@ def _carry_out(account: Importing, plan: Plan, *, sure: bool) -> None:
     prices = {one.symbol: one.price for one in account.unowned()}
     rows = [_row(move, prices.get(move.symbol)) for move in plan.moves]
     print_table(("Strategy", "What", "Qty", "Price", "Value"), rows, right=range(2, 5))
-    if not sure and not agreed("Move this from UNASSIGNED's book?"):
+    if not sure and not agreed("Move this in the books?"):
         complain("Nothing was moved.")
         raise typer.Exit(ANYTHING_ELSE)
     if account.carry_out(plan):
@@ -116,7 +117,12 @@ def _row(move: Move, price: Decimal | None) -> tuple[str, ...]:
 def _show(account: Importing, *, as_json: bool) -> None:
     held, number = account.unowned(), account.reach.account
     if as_json:
-        document = {"account": number, "cash": account.cash, "positions": list(_entries(held))}
+        document = {
+            "account": number,
+            "cash": account.cash,
+            "positions": list(_entries(held)),
+            "left_behind": account.left_behind,
+        }
         print_json(document)
         return
     if held:
@@ -139,6 +145,9 @@ def _show(account: Importing, *, as_json: bool) -> None:
             theirs = ", ".join(f"{name} {quantity(qty)}" for name, qty in one.held_by.items())
             typer.echo(f"{one.symbol} left the account without an order of its holders: {theirs}")
     typer.echo(f"Cash that no strategy owns: {_dollars(account.cash)}")
+    if account.left_behind:
+        theirs = ", ".join(f"{name} {_dollars(cash)}" for name, cash in account.left_behind.items())
+        typer.echo(f"Cash of strategies that the configuration does not run: {theirs}")
 
 
 def _entries(held: Iterable[Unowned]) -> Iterable[dict[str, object]]:

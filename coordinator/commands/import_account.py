@@ -32,6 +32,7 @@ from coordinator.core.adoption import (
 )
 from coordinator.core.books import Books
 from coordinator.core.fees import CRYPTO_FEE_RATE
+from coordinator.core.funding import left_behind
 from coordinator.core.messages import AccountSeen
 from coordinator.core.orders import PHASE, Phase
 from coordinator.core.review import review
@@ -85,6 +86,8 @@ class Importing:
     at: datetime = field(init=False)
     recipients: dict[str, Recipient] = field(default_factory=dict)
     market: Market = field(init=False)
+    left_behind: dict[str, Decimal] = field(default_factory=dict)
+    """The cash of strategies that the configuration does not run."""
     _account: Account | None = None
     _session: str = ""
     _seen: AccountSeen | None = None
@@ -121,6 +124,8 @@ class Importing:
                 )
         for one in config.active if config is not None else ():
             self.recipients[one.name] = Recipient(one.name, one.tickers, one.initial_cash)
+        if config is not None:
+            self.left_behind = left_behind(self.books, {one.name for one in config.active})
         differing = review(self.books, self._seen, CRYPTO_FEE_RATE) if self._seen else None
         self.market = Market(
             dict(self._closes()),

@@ -116,19 +116,17 @@ def _move(index: int, entry: object, problems: list[Problem]) -> Move | None:
 def _amount(
     entry: Mapping[str, Any], key: str, step: Decimal, place: tuple[Any, ...], found: list[Problem]
 ) -> Decimal:
-    """A multiple of `step`, above 0 if dollars; 0 if absent, or with a problem added to `found`."""
+    """A multiple of `step`; 0 if there is none, or with a problem added to `found`."""
     if key not in entry:
         return ZERO
     try:
         given = entry[key]
         amount = Decimal(given) if isinstance(given, str | int | Decimal) else Decimal("nan")
-        size = abs(amount) if key == "qty" else amount
-        fits = amount.is_finite() and 0 < size < Decimal("1e18") and amount % step == 0
+        fits = amount.is_finite() and 0 < abs(amount) < Decimal("1e18") and amount % step == 0
     except InvalidOperation:
         fits = False
     if isinstance(entry[key], bool) or not fits:
-        which = "other than 0" if key == "qty" else "above 0"
-        rule = f"should be a number {which} of at most {-int(step.adjusted())} decimals"
+        rule = f"should be a number other than 0 of at most {-int(step.adjusted())} decimals"
         found.append(Problem(path_to((*place, key)), f"{rule}, got {shown(entry[key])}"))
         return ZERO
     return amount

@@ -1,12 +1,12 @@
-"""A human's plan gives strategies the positions and the cash that no strategy owns.
+"""A human's plan gives strategies the positions and the cash that no strategy owns, or takes some.
 
-If a human has sold a strategy's shares by hand, or they were renamed, UNASSIGNED is short of them;
-a move of a negative quantity takes them from the strategy's book.
+What a human sold by hand stays in the strategy's book, and so does the cash of a strategy that is
+not configured any more, until a plan with a negative amount takes it back.
 
-Nothing moves at the broker. UNASSIGNED's book gives and a strategy's book receives at one price, so
-the sum of all books does not change. A position changes hands at the last close that the books
-know, and counts as a transfer of that value on both sides: no book's P&L changes, and the profit or
-loss made until then stays in UNASSIGNED's book.
+Nothing moves at the broker. UNASSIGNED's book gives and a strategy's book receives at one price, or
+the reverse, so the sum of all books does not change. A position changes hands at the last close
+that the books know, and counts as a transfer of that value on both sides: no book's P&L changes,
+and the profit or loss made until then stays in the book that gives.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from coordinator.core.values import COIN, UNASSIGNED, ZERO, exactly
 
 @dataclass(frozen=True, slots=True)
 class Move:
-    """`qty` of `symbol` for one strategy, or from it if negative; else `cash` dollars for it."""
+    """`qty` of `symbol` or, where `symbol` is empty, `cash` dollars for one strategy; if negative,
+    from it."""
 
     strategy: str
     symbol: str
@@ -137,7 +138,7 @@ def refusals(
     found = list[str]()
     if plan.account != books.account:
         found.append(f"it is of account {plan.account}, and the keys are {books.account}'s")
-    if books.halts.killed and any(move.qty >= 0 for move in plan.moves):
+    if books.halts.killed and any(move.qty > 0 for move in plan.moves):
         found.append("the account is killed, which would sell what is imported: `revive` it first")
     for number, move in enumerate(plan.moves):
         found += [f"moves[{number}]: {why}" for why in _against(books, move, recipients, market)]
@@ -154,15 +155,15 @@ def _against(
         known = ", ".join(sorted(recipients)) or "none"
         yield f"no strategy {name!r} in the configuration or the books (known: {known})"
         return
-    is_given = move.qty >= 0
-    if is_given and name in books.halts.flattened:
+    takes = move.qty < 0 or move.cash < 0
+    if not takes and name in books.halts.flattened:
         yield f"{name} is flattened and would sell it: `multi-trader resume {name}` first"
     if symbol in (*(found.symbol for found in books.frozen.values()), *market.differing):
         what = symbol or "cash"
         yield f"books and broker differ in {what}: see `multi-trader reconcile`"
     if not symbol:
         return
-    if is_given and symbol not in recipient.tickers:
+    if not takes and symbol not in recipient.tickers:
         its = ", ".join(recipient.tickers)
         yield f"{symbol} is none of {name}'s tickers ({its}): it would never sell it"
     if price(books, market, symbol) is None:
@@ -182,20 +183,15 @@ def _too_many(books: Books, plan: Plan) -> Iterator[str]:
     """The objections to moves that together give or take more units than there are."""
     for (name, symbol), change in _changes(plan).items():
         held = _held(books, name, symbol)
-        left = held + change
-        if name != UNASSIGNED and change < 0 and left < 0:
-            yield f"it takes {_plain(-change)} {symbol} from {name}, which holds {_plain(held)}"
-        if name == UNASSIGNED and left < min(held, ZERO):
+        if name == UNASSIGNED and held + change < min(held, ZERO):
             has = _plain(held) if held > 0 else "none"
             yield f"it wants {_plain(-change)} {symbol}, of which no strategy owns {has}"
-        if name == UNASSIGNED and left > max(held, ZERO):
-            gone = _plain(-held) if held < 0 else "none"
-            taken = f"it takes {_plain(change)} {symbol} from strategies"
-            yield f"{taken}, of which {gone} left the account without an order of theirs"
+        if name != UNASSIGNED and held + change < min(held, ZERO):
+            yield f"it takes {_plain(-change)} {symbol} from {name}, which holds {_plain(held)}"
 
 
 def _too_much(books: Books, plan: Plan, recipients: Mapping[str, Recipient]) -> Iterator[str]:
-    """The objection to moves that together want more cash than UNASSIGNED has."""
+    """The objections to moves that together give or take more cash than there is."""
     cash = books.ledger[UNASSIGNED].cash
     funding = sum((t.initial_cash for t in _new(books, plan, recipients)), ZERO)
     given = sum((move.cash for move in plan.moves), ZERO)
@@ -205,6 +201,11 @@ def _too_much(books: Books, plan: Plan, recipients: Mapping[str, Recipient]) -> 
             f"it wants ${given:,.2f} of cash{new}; no strategy owns ${cash:,.2f}."
             " Lower the moves, or initial_cash"
         )
+    for name in dict.fromkeys(move.strategy for move in plan.moves if move.cash < 0):
+        taken = -sum((move.cash for move in plan.moves if move.strategy == name), ZERO)
+        free = _free(books, name)
+        if taken > max(free, ZERO):
+            yield f"it takes ${taken:,.2f} of cash from {name}, which can give ${free:,.2f}"
 
 
 def _changes(plan: Plan) -> dict[tuple[str, str], Decimal]:
@@ -215,6 +216,16 @@ def _changes(plan: Plan) -> dict[tuple[str, str], Decimal]:
             for name, qty in ((UNASSIGNED, -move.qty), (move.strategy, move.qty)):
                 found[name, move.symbol] = found.get((name, move.symbol), ZERO) + qty
     return found
+
+
+def _free(books: Books, name: str) -> Decimal:
+    """Dollars of a book that no open order holds."""
+    if name not in books.ledger:
+        return ZERO
+    everyones = books.orders, books.neighbours.orders
+    return books.ledger[name].cash - sum(
+        (order.hold for orders in everyones for order in orders.open_of(name)), ZERO
+    )
 
 
 def _held(books: Books, name: str, symbol: str) -> Decimal:

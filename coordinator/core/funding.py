@@ -6,7 +6,7 @@ edited, the difference is a transfer.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 
@@ -33,6 +33,12 @@ def transfers(books: Books, specs: Sequence[StrategySpec], now: datetime) -> lis
     return moves
 
 
+def left_behind(books: Books, running: Collection[str]) -> dict[str, Decimal]:
+    """Dollars in the books of strategies that ran once and are not among those `running`."""
+    cash = {name: books.ledger[name].cash for name in sorted(books.strategies())}
+    return {name: left for name, left in cash.items() if name not in running and left > 0}
+
+
 def _check_capital(
     books: Books, specs: Sequence[StrategySpec], moves: Sequence[r.Transferred]
 ) -> None:
@@ -46,7 +52,14 @@ def _check_capital(
         f"capital does not fit: the strategies need {_dollars(needed)} ({each}; initial_cash sums"
         f" to {_dollars(total)}), but the account has {_dollars(free)} of cash that no strategy"
         " owns. Lower initial_cash, remove strategies, or add cash to the account."
+        f"{_from_whom(left_behind(books, {spec.name for spec in specs}))}"
     )
+
+
+def _from_whom(left: Mapping[str, Decimal]) -> str:
+    each = ", ".join(f"{name} {_dollars(cash)}" for name, cash in left.items())
+    how = " Or take it with `multi-trader import-account` from those that do not run any more: "
+    return f"{how}{each}." if each else ""
 
 
 def _dollars(amount: Decimal) -> str:

@@ -15,6 +15,7 @@ import pytest
 from coordinator.bootstrap import ask_broker, session_sources
 from coordinator.core import records as r
 from coordinator.core.values import UNASSIGNED, Side
+from coordinator.errors import SafetyRefusal
 from coordinator.shell.journal_reading import read_kinds
 from simulator.server import Simulator
 from tests.cli.conftest import Said, Shell
@@ -29,7 +30,7 @@ from tests.cli.test_kill import (
     written,
 )
 from tests.cli.test_reconcile import by_hand, journal_of, trade
-from tests.e2e.running import environment, run_command, session_rows, wait_until
+from tests.e2e.running import environment, run_command, run_here, session_rows, wait_until
 from tests.oracle import configs
 from warehouse import Store, load_session, reconcile
 from warehouse.queries import ask
@@ -173,6 +174,34 @@ def test_what_a_human_sold_of_a_strategy_is_taken_from_its_book_and_it_buys_agai
     assert all(d["net_pnl"] == d["end_equity"] - d["start_equity"] - d["transfers"] for d in days)
 
 
+@pytest.mark.thorough
+def test_the_cash_of_a_strategy_that_runs_no_more_begins_the_book_of_another(
+    at: Callable[..., Said], tmp_path: Path
+) -> None:
+    old, new = configs.single("momentum"), configs.single("rsi")
+    new["strategies"][0] |= {"name": "Newcomer", "initial_cash": 99_900}
+    with venue(tmp_path) as running:
+        run_here(running, old, tmp_path, until=OPEN + timedelta(minutes=3))
+        by_hand(running, "SPY", running.snapshot().positions["SPY"], Side.SELL)
+        with pytest.raises(SafetyRefusal, match=f"any more: {STRATEGY} \\$"):
+            run_here(running, new, tmp_path, until=OPEN + timedelta(minutes=5))
+        config = str(written(tmp_path, new))
+        shown = json.loads(at(running, "import-account", "--config", config, "--json").out)
+        said = at(running, "import-account", "--config", config)
+        cash, qty = shown["left_behind"][STRATEGY], shown["positions"][0]["qty"]
+        plan = plan_of(tmp_path, spy(qty), {"strategy": STRATEGY, "cash": f"-{cash}"})
+        moved = at(running, "import-account", "--plan", plan, "--yes")
+        outcome = run_here(running, new, tmp_path, until=OPEN + timedelta(minutes=30))
+        agreed = at(running, "reconcile")
+        days, wrong = loaded(tmp_path, running)
+    assert f"does not run: {STRATEGY} ${D(cash):,.2f}" in said.out
+    assert moved.code == 0, moved.err
+    assert (outcome.discrepancies, agreed.code, wrong) == (0, 0, 0)
+    last = {day["strategy"]: day for day in days}
+    assert last[STRATEGY]["end_equity"] == 0
+    assert last["Newcomer"]["start_equity"] == 99_900
+
+
 REFUSED = {
     "more than no strategy owns": ([spy("8")], "it wants 8 SPY, of which no strategy owns 7"),
     "an unknown strategy": ([spy("1", "Nobody")], "no strategy 'Nobody'"),
@@ -224,7 +253,7 @@ def test_a_file_that_is_no_plan_is_refused_with_every_problem_before_the_broker_
         "account: should be the account's number",
         "moves[0].symbol: should be a ticker",
         "moves[0].qty: should be a number other than 0 of at most 9 decimals, got 0",
-        "moves[1].cash: should be a number above 0 of at most 2 decimals",
+        "moves[1].cash: should be a number other than 0 of at most 2 decimals",
         'moves[2]: should have either "symbol" and "qty", or "cash"',
         "moves[3]: should be an object, got 3",
         "moves[4].symbol: should be a ticker",

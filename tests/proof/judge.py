@@ -373,7 +373,9 @@ class Judge:
         drifted = {symbol for _, symbol in self._brokerage.drifts}
         busted = [fill.order for fill in self._brokerage.executions if not fill.stands]
         drifted |= {order.symbol for order in busted}
-        owing = any(order.side == "sell" for order in busted)  # its cash may have been spent by then
+        owing = any(
+            order.side == "sell" for order in busted
+        )  # its cash may have been spent by then
         for name, message in self._brokerage.refusals:
             intent = self.intents.get(name)
             if intent is None or {"", intent.record.symbol} & drifted:
