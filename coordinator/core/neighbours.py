@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from coordinator.core import records as r
+from coordinator.core.marks import Marks
 from coordinator.core.order_records import change, intend, remembered
 from coordinator.core.orders import Order, Orders
 from coordinator.core.values import UNASSIGNED
@@ -31,6 +32,8 @@ class Neighbours:
     """The strategies that they have run, by name."""
     orders: Orders = field(default_factory=Orders)
     """Their orders, as their records have them. One whose coordinator died may be open for long."""
+    marks: Marks = field(default_factory=Marks)
+    """The last prices that they have seen."""
     _opened: dict[str, r.SessionOpened] = field(default_factory=dict)
     """The last opening of each of them, by its name."""
 
@@ -54,6 +57,10 @@ class Neighbours:
                 intend(self.orders, record)
             case r.EntryDenied():
                 self.strategies.add(record.strategy)
+            case r.BarsSeen(origin=r.Origin.CORRECTED):
+                pass  # the bar as it first came stays the mark
+            case r.BarsSeen() | r.HistorySeen():
+                self.marks.see_all({bar.symbol: bar for bar in record.bars})
             case r.OrderReleased() | r.OrderMoved() | r.CancelRequested():
                 if order := self.orders.get(record.client_order_id):
                     change(self.orders, order, record)
@@ -69,6 +76,7 @@ class Neighbours:
         names = joining(opened, before)
         if before is None or before.session_id != opened.session_id:
             self.orders = remembered(self.orders, min(opened.at, looked_at))
+            self.marks.update(opened.marks)
         self._opened[opened.coordinator] = opened
         self.strategies |= names
         return names

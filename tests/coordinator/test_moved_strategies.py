@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -11,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from coordinator.core import messages as m
+from coordinator.core import records as r
+from coordinator.core.books import Books
 from coordinator.core.session import SessionPlan
 from coordinator.core.values import UNASSIGNED
 from coordinator.readers import session_sources
@@ -22,9 +25,16 @@ from warehouse import Store, load_session
 
 CRYPTO = SessionPlan(DAY, None, PLAN.crypto_day, MIDNIGHT)
 ONE_DAY = timedelta(days=1)
+ONE_HOUR = timedelta(hours=1)
 COIN = "BTC/USD"
 BOUGHT = D("179.55")
 """What A's order comes to, its fee taken off."""
+
+
+def a_day_later(days: int) -> SessionPlan:
+    """The session of coins so many days after the first."""
+    begins = MIDNIGHT + (days - 1) * ONE_DAY
+    return SessionPlan(DAY + days * ONE_DAY, None, begins, begins + ONE_DAY)
 
 
 def every_session_loads(folder: Path) -> None:
@@ -157,14 +167,86 @@ def test_a_difference_is_not_laid_to_an_order_that_is_ours_now_and_has_ended(
     assert not seat.books.neighbours.may_move(COIN)
 
 
+def bought_and_risen(account: Account) -> Decimal:
+    """X runs on, books what A bought, sees a higher close and ends; A's equity then, dollars."""
+    account.execute()
+    seat = account.start("X", "A", {})
+    seat.take(minute_bars(account.now, {COIN: 110 * NANO}, [COIN]))
+    correction = minute_bars(account.now, {COIN: 90 * NANO}, [COIN])
+    seat.take(replace(correction, origin=r.Origin.CORRECTED))
+    equity = seat.books.ledger.equity("A")
+    seat.stop()
+    account.now += ONE_HOUR
+    return equity
+
+
+def taken_over(account: Account) -> Books:
+    """The books of Y, which runs A from the next day on."""
+    account.now = OPEN + ONE_DAY
+    return account.start("Y", "A", {}, plan=a_day_later(1)).books
+
+
+def x_has_ended(account: Account) -> None:
+    pass
+
+
+def x_runs_on(account: Account) -> None:
+    account.now = OPEN + ONE_DAY
+    account.start("X", "B", {}, ticker="ETH/USD", plan=a_day_later(1)).stop()
+
+
+def y_saw_another_price(account: Account) -> None:
+    seat = account.start("Y", "B", {})
+    seat.take(minute_bars(account.now, {COIN: 120 * NANO}, [COIN]))
+    seat.stop()
+
+
+@pytest.mark.parametrize("meanwhile", [x_has_ended, x_runs_on, y_saw_another_price])
+def test_a_strategy_that_another_coordinator_takes_over_begins_with_the_equity_that_it_had(
+    account: Account, meanwhile: Callable[[Account], None]
+) -> None:
+    left = bought_and_risen(account)
+    meanwhile(account)
+    books = taken_over(account)
+    assert books.days["A"].start_equity == books.ledger.equity("A") == left
+
+
+def test_a_coordinator_that_takes_over_what_it_holds_already_begins_with_the_equity_that_it_had(
+    account: Account, tmp_path: Path
+) -> None:
+    bought_and_risen(account)
+    seat = account.start("Y", "B", {("B", COIN): 1})
+    seat.take(minute_bars(account.now, {COIN: 120 * NANO}, [COIN]))
+    (order,) = (c for c in seat.wire if isinstance(c, m.SubmitOrder))
+    id_, qty = order.client_order_id, int(order.qty * NANO)
+    ticket = account.truth.accept(id_, "B", COIN, 1, qty, account.now)
+    deal = account.truth.execute(ticket, ticket.left, 120 * NANO, account.now)
+    seat.take(told(ticket, account.now, deal.told("stream")))
+    left = seat.books.ledger.equity("B")
+    seat.stop()
+    books = taken_over(account)
+    assert books.days["B"].start_equity == left
+    every_session_loads(tmp_path)
+
+
+def test_what_was_split_before_another_coordinator_takes_it_over_is_not_valued_at_the_old_price(
+    account: Account,
+) -> None:
+    bought_and_risen(account)
+    account.truth.post("SPLIT", DAY + ONE_DAY, COIN, units=account.truth.held[COIN])
+    books = taken_over(account)
+    position = books.ledger["A"].positions[COIN]
+    assert position.qty == 2 * BOUGHT
+    assert books.ledger.equity("A") == books.ledger["A"].cash + position.cost
+
+
 def test_days_begin_with_what_the_last_one_left_though_a_late_fills_ticker_is_traded_no_more(
     account: Account, tmp_path: Path
 ) -> None:
     yesterday, ticket = account.now, account.ticket
     for days in (1, 2):
-        account.now, midnight = OPEN + days * ONE_DAY, MIDNIGHT + days * ONE_DAY
-        plan = SessionPlan(DAY + days * ONE_DAY, None, midnight - ONE_DAY, midnight)
-        seat = account.start("Y", "A", {}, ticker="ETH/USD", plan=plan)
+        account.now = OPEN + days * ONE_DAY
+        seat = account.start("Y", "A", {}, ticker="ETH/USD", plan=a_day_later(days))
         if days == 1:
             late = account.truth.execute(ticket, ticket.left, 110 * NANO, yesterday)
             seat.take(told(ticket, account.now, late.told("stream")))
