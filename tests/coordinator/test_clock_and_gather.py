@@ -6,10 +6,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from coordinator.core.values import Bar
+from coordinator.core.values import MINUTE, Bar
 from coordinator.shell.clock import BrokerClock
 from coordinator.shell.gather import Gatherer
-from tests.coordinator.bench import bar
+from coordinator.shell.intake import BarIntake
+from tests.coordinator.bench import OPEN, STOCKS, bar, spec
 
 NOON = datetime(2026, 3, 17, 16, tzinfo=UTC)
 
@@ -182,6 +183,43 @@ def test_a_bar_of_an_older_minute_is_kept_apart_and_ends_no_minute() -> None:
     assert gather.due_s == 10.5
     assert gather.add([bar("QQQ", 1, "1")], 12) == []
     assert names(gather.add([bar("TLT", 1, "1")], 12)) == [["SPY", "QQQ", "TLT"]]
+
+
+@pytest.fixture
+def intake() -> BarIntake:
+    """A session's, ten minutes after its open: SPY was decided on until 13:34, QQQ never."""
+    local = Ticking()
+    clock = BrokerClock(1, local)
+    clock.advance(OPEN + 10 * MINUTE)
+    of_two = spec("A", {}, tickers=["SPY", "QQQ"])
+    return BarIntake([of_two], STOCKS, {"SPY": OPEN + 4 * MINUTE}, clock, local)
+
+
+def test_after_a_gap_each_ticker_is_fetched_from_the_first_bar_that_no_decision_has_seen(
+    intake: BarIntake,
+) -> None:
+    assert intake.open_gap() == {"SPY": OPEN + 5 * MINUTE, "QQQ": OPEN}
+
+
+def test_while_the_bars_of_one_ticker_are_fetched_the_others_minutes_are_complete_without_it(
+    intake: BarIntake,
+) -> None:
+    intake.open_gap(["QQQ"], alone=True)
+    spy, qqq = bar("SPY", 9, "1"), bar("QQQ", 9, "1")
+    assert intake.take([qqq, spy]) == [(spy,)]
+    intake.close_gap()
+    assert intake.flush() == (qqq,)
+
+
+def test_no_bar_of_a_ticker_is_decided_on_before_it_has_joined(intake: BarIntake) -> None:
+    more = [spec("A", {}, tickers=["SPY", "QQQ", "TLT"])]
+    intake.join(["TLT"])
+    early = [bar(ticker, 9, "1") for ticker in ("TLT", "SPY", "QQQ")]
+    assert names(intake.take(early)) == [["SPY", "QQQ"]]
+    intake.follow(more)
+    assert names(intake.take([bar(ticker, 10, "1") for ticker in ("SPY", "QQQ", "TLT")])) == [
+        ["SPY", "QQQ", "TLT"]
+    ]
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,7 @@ def test_a_device_without_an_end_is_no_configuration() -> None:
         ),
         (one(strategy_type="momentun"), "did you mean 'momentum'?"),
         (one(strategy_type="??"), "(known: adaptive, momentum, mean_reversion, rsi"),
+        (one(tickers="SPY"), "strategies[0].tickers: should be a list, got 'SPY'"),
         (one(tickers=["spy"]), "did you mean 'SPY'?"),
         (several(entry(), mode="Live"), "'paper' or 'live', got 'Live'"),
         (risk(max_position_size=1.5), "less than or equal to 1, got 1.5"),

@@ -24,6 +24,7 @@ from coordinator.core.values import MINUTE, Denial
 from coordinator.shell.control_client import ask
 from coordinator.shell.control_protocol import Reply, Request
 from coordinator.shell.isolated_rule import IsolatedRule
+from coordinator.shell.streams import StreamWatch
 from coordinator.strategies import (
     AdaptiveStrategy,
     BollingerStrategy,
@@ -41,6 +42,7 @@ from coordinator.strategies.base import Values
 from tests.coordinator.at_the_door import BY, Door, at_the_door
 from tests.coordinator.bench import CLOSE, OPEN, STOCKS, Bench, D, bar, order_id, spec
 from tests.coordinator.test_strategies_library import candles
+from tests.simulator.clients import until
 
 BARS = candles(3, 300)
 HIGHS, LOWS, CLOSES, VOLUMES = (
@@ -361,6 +363,18 @@ def test_a_session_that_runs_explains_each_ticker_of_a_strategy(short_path: Path
         assert (spy.ticker, qqq.ticker) == ("SPY", "QQQ")
         assert (spy.did, qqq.did) == ("entry", "no_signal")
         assert (spy, qqq) == door.desk.live.clerk.explain("A")
+
+    at_the_door(short_path, story)
+
+
+def test_a_session_whose_order_stream_and_rest_say_nothing_decides_nothing_and_explains_so(
+    short_path: Path,
+) -> None:
+    async def story(door: Door) -> None:
+        live = door.desk.live
+        assert live.clerk.explain("A", "QQQ")[0].did == "no_signal"
+        live.watchdog.watch_orders(StreamWatch("orders", lambda: None))  # it never comes up
+        await until(lambda: live.clerk.explain("A", "QQQ")[0].did == "orders_unseen")
 
     at_the_door(short_path, story)
 

@@ -26,6 +26,7 @@ from coordinator.shell.workers import Threads
 from tests.coordinator.bench import OPEN, Bench, spec
 from tests.coordinator.messages import BAR, FILL, fill, without
 from tests.corpus.answers import Answers, answering
+from tests.simulator.clients import until
 
 NOW = OPEN + 10 * MINUTE
 UPDATE = fill(order=FILL["data"]["order"] | {"client_order_id": "A.2026-03-17.1", "symbol": "SPY"})
@@ -160,6 +161,24 @@ def test_what_may_have_been_a_fill_is_looked_for_at_rest(what: str, tmp_path: Pa
         assert desk.is_look_due()
 
     rest_is_asked(tmp_path, story, LOOK_UP)
+
+
+def test_an_open_order_of_which_nothing_is_heard_is_asked_for_again_and_again(
+    tmp_path: Path,
+) -> None:
+    async def play(broker: Broker, answers: Answers) -> None:
+        desk = Desk(tmp_path, broker)
+        desk.live.resume(())
+        trading = asyncio.create_task(desk.live.run())
+        for count in range(1, 4):
+            await until(lambda: answers.paths.count(LOOK_UP) >= count)  # noqa: B023
+            desk.local_s += 61
+        trading.cancel()
+        await asyncio.gather(trading, return_exceptions=True)
+
+    with answering() as (broker, answers):
+        answers.always({"timestamp": NOW.isoformat(), "bars": {}})
+        asyncio.run(play(broker, answers))
 
 
 @pytest.mark.parametrize("event", ["new", "accepted", "canceled", "restated", "fill"])
