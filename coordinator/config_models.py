@@ -233,6 +233,10 @@ class ConfigDocument(AccountSettings):
             description="folder of your own strategies' files, relative to this file's folder",
         ),
     ] = None
+    schema_of_editor: Annotated[
+        str | None,
+        Field(alias="$schema", description="place of the JSON Schema, for an editor; not read"),
+    ] = None
     strategies: Annotated[tuple[StrategyDocument, ...], Field(strict=False, min_length=1)]
 
 

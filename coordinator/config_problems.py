@@ -33,7 +33,7 @@ RuleMaker = Callable[
 """Makes the strategy object that an entry names, or finds its problems, as `rule_for` does."""
 
 _KNOWN: Known = {
-    "": tuple(ConfigDocument.model_fields),
+    "": tuple(one.alias or name for name, one in ConfigDocument.model_fields.items()),
     "strategies": tuple(StrategyDocument.model_fields),
     "risk_config": tuple(RiskConfig.model_fields),
     "controls": tuple(ControlsConfig.model_fields),

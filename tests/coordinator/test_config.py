@@ -305,6 +305,13 @@ def test_the_schema_accepts_every_file_in_configs_and_the_guides_example() -> No
     judge.validate(json.loads(controls(price_collar=None)))
 
 
+def test_a_file_may_name_the_schema_for_its_editor_and_means_the_same() -> None:
+    document = {"$schema": "multi_trader.schema.json"} | json.loads(GUIDE)
+    Draft202012Validator(schema()).validate(document)
+    named = parse_config(json.dumps(document), "x")
+    assert config_hash(named) == config_hash(parse_config(GUIDE, "x"))
+
+
 SCHEMA_CANNOT_KNOW = {
     "the reserved name",
     "a name given to two strategies",

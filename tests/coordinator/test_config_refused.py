@@ -66,7 +66,7 @@ def test_a_device_without_an_end_is_no_configuration() -> None:
         (
             several(entry(), zzzz=1),
             "(known: mode, feed, crossing, crypto_fee_rate, controls, name, strategies_dir, "
-            "strategies)",
+            "$schema, strategies)",
         ),
         (one(strategy_type="momentun"), "did you mean 'momentum'?"),
         (one(strategy_type="??"), "(known: adaptive, momentum, mean_reversion, rsi"),
