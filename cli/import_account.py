@@ -50,7 +50,7 @@ def import_account(
     clock_speed: BrokerSpeed = 1.0,
     log_level: LogLevel = "WARNING",
 ) -> None:
-    """Give strategies what the account holds already, or take from them.
+    """Give strategies what the account holds, or take it back.
 
     Without a plan it shows the positions and the cash that no strategy owns, and changes nothing.
     With one it shows what would move, asks, and moves it in the books; at the broker nothing

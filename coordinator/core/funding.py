@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 
 from coordinator.core import records as r
 from coordinator.core.books import FUNDING, NEW_INITIAL_CASH, Books
 from coordinator.core.lane import StrategySpec
 from coordinator.core.values import UNASSIGNED, ZERO
 from coordinator.errors import SafetyRefusal
+
+CENT = Decimal("0.01")
 
 
 def transfers(books: Books, specs: Sequence[StrategySpec], now: datetime) -> list[r.Transferred]:
@@ -34,9 +36,10 @@ def transfers(books: Books, specs: Sequence[StrategySpec], now: datetime) -> lis
 
 
 def left_behind(books: Books, running: Collection[str]) -> dict[str, Decimal]:
-    """Dollars in the books of strategies that ran once and are not among those `running`."""
-    cash = {name: books.ledger[name].cash for name in sorted(books.strategies())}
-    return {name: left for name, left in cash.items() if name not in running and left > 0}
+    """Whole cents, in dollars, in the books of strategies that ran and are none of the `running`."""
+    gone = [name for name in sorted(books.strategies()) if name not in running]
+    cash = {name: books.ledger[name].cash.quantize(CENT, ROUND_DOWN) for name in gone}
+    return {name: left for name, left in cash.items() if left > 0}
 
 
 def _check_capital(

@@ -179,11 +179,11 @@ def test_the_cash_of_a_strategy_that_runs_no_more_begins_the_book_of_another(
     at: Callable[..., Said], tmp_path: Path
 ) -> None:
     old, new = configs.single("momentum"), configs.single("rsi")
-    new["strategies"][0] |= {"name": "Newcomer", "initial_cash": 99_900}
+    new["strategies"][0] |= {"name": "Newcomer", "initial_cash": 999_900}
     with venue(tmp_path) as running:
         run_here(running, old, tmp_path, until=OPEN + timedelta(minutes=3))
         by_hand(running, "SPY", running.snapshot().positions["SPY"], Side.SELL)
-        with pytest.raises(SafetyRefusal, match=f"any more: {STRATEGY} \\$"):
+        with pytest.raises(SafetyRefusal, match=f"any more: {STRATEGY}"):
             run_here(running, new, tmp_path, until=OPEN + timedelta(minutes=5))
         config = str(written(tmp_path, new))
         shown = json.loads(at(running, "import-account", "--config", config, "--json").out)
@@ -191,15 +191,15 @@ def test_the_cash_of_a_strategy_that_runs_no_more_begins_the_book_of_another(
         cash, qty = shown["left_behind"][STRATEGY], shown["positions"][0]["qty"]
         plan = plan_of(tmp_path, spy(qty), {"strategy": STRATEGY, "cash": f"-{cash}"})
         moved = at(running, "import-account", "--plan", plan, "--yes")
+        assert moved.code == 0, moved.err
         outcome = run_here(running, new, tmp_path, until=OPEN + timedelta(minutes=30))
         agreed = at(running, "reconcile")
         days, wrong = loaded(tmp_path, running)
     assert f"does not run: {STRATEGY} ${D(cash):,.2f}" in said.out
-    assert moved.code == 0, moved.err
     assert (outcome.discrepancies, agreed.code, wrong) == (0, 0, 0)
     last = {day["strategy"]: day for day in days}
-    assert last[STRATEGY]["end_equity"] == 0
-    assert last["Newcomer"]["start_equity"] == 99_900
+    assert 0 <= last[STRATEGY]["end_equity"] < D("0.01")
+    assert last["Newcomer"]["start_equity"] == 999_900
 
 
 REFUSED = {
