@@ -20,7 +20,7 @@ from coordinator.core.minute_views import MinuteView
 from coordinator.core.orders import Order
 from coordinator.core.risk import Asset
 from coordinator.core.session import SessionPlan
-from coordinator.core.values import MINUTE, ZERO, Denial, Side
+from coordinator.core.values import MINUTE, UNASSIGNED, ZERO, Denial, Side
 
 _SHOWN = Context(prec=12)
 UNKNOWN = "too few bars"
@@ -136,7 +136,15 @@ class Case:
             parts.append(f"the stop is at {shown(cost * (1 - limits.stop_loss_pct))}")
         if limits.take_profit_pct is not None:
             parts.append(f"the target is at {shown(cost * (1 + limits.take_profit_pct))}")
-        return f"{', '.join(parts)}."
+        return f"{', '.join(parts)}.{self._missing()}"
+
+    def _missing(self) -> str:
+        """What to do about units that left the account without an order of a strategy's."""
+        unowned = self.books.ledger[UNASSIGNED].positions.get(self.ticker, Position()).qty
+        if unowned >= 0:
+            return ""
+        left = f"{shown(-unowned)} {self.ticker} left the account without an order"
+        return f" But {left}, and cannot be sold: see `multi-trader import-account`."
 
     def _why_it_did_not_buy(self) -> tuple[str, str]:
         """A word and a sentence, where the signal is +1, nothing is held and no order was made."""

@@ -36,7 +36,7 @@ def transfers(books: Books, specs: Sequence[StrategySpec], now: datetime) -> lis
 
 
 def left_behind(books: Books, running: Collection[str]) -> dict[str, Decimal]:
-    """Whole cents, in dollars, in the books of strategies that ran and are none of the `running`."""
+    """Dollars, in whole cents, in the books of strategies that are none of the `running` ones."""
     gone = [name for name in sorted(books.strategies()) if name not in running]
     cash = {name: books.ledger[name].cash.quantize(CENT, ROUND_DOWN) for name in gone}
     return {name: left for name, left in cash.items() if left > 0}

@@ -15,6 +15,9 @@ from coordinator.core.executions import Executions, Posting
 from coordinator.core.orders import Order
 from coordinator.core.values import ZERO, Side
 
+TAKEN_BACK = "rounding taken back"
+"""How rounding that proved wrong was allocated when it was taken back."""
+
 
 @dataclass(slots=True)
 class Postings:
@@ -29,9 +32,10 @@ class Postings:
     unsettled: int = 0
     """The executions that may have rounded the broker's cash since a rounding was booked; those of
     earlier sessions count as one at most, for together they left less than a cent."""
-    rounded: Decimal = ZERO
-    """Dollars booked as rounding, in sum. They are a guess: a fee of cents that the broker lists
-    later proves them wrong, so that they may be taken back."""
+    rounded_up: Decimal = ZERO
+    rounded_down: Decimal = ZERO
+    """Dollars booked as rounding, above and below zero. They are a guess: a fee of cents that the
+    broker lists later proves one wrong, so that it may be taken back."""
     _shares: set[tuple[str, str]] = field(default_factory=set)
     """(activity id, strategy) of each share of an activity."""
     _unowned: dict[str, Executions] = field(default_factory=dict)
@@ -44,6 +48,11 @@ class Postings:
     """The fees booked with fills that nothing posted or corrected has settled, by ticker or ''."""
     _moved: dict[str, int] = field(default_factory=dict)
     """The version at which each ticker last moved; cash under ''."""
+
+    @property
+    def rounded(self) -> Decimal:
+        """Dollars booked as rounding, in sum."""
+        return self.rounded_up + self.rounded_down
 
     def adopt(self, adopted: r.AccountAdopted) -> None:
         """Note when the account was first seen, and its activities until then."""
@@ -104,9 +113,7 @@ class Postings:
             return False
         self._shares.add(share)
         if activity.kind is r.ActivityKind.ROUNDING:
-            self.rounded += activity.amount
-            if self.rounded:  # rounding that is only taken back settles nothing
-                self.unsettled = 0
+            self._add_rounding(activity.amount, taken_back=activity.allocated_by == TAKEN_BACK)
         if activity.settles:
             self._accrue(activity.symbol, activity.strategy, -activity.settles)
             left = self.unproved(activity.symbol) - abs(activity.settles)
@@ -126,6 +133,15 @@ class Postings:
             if symbol in ("", ticker):
                 found[strategy] = found.get(strategy, ZERO) + dollars
         return found
+
+    def _add_rounding(self, amount: Decimal, *, taken_back: bool) -> None:
+        """Note an amount booked as rounding; what is only taken back settles nothing."""
+        if (amount > 0) is taken_back:
+            self.rounded_down += amount
+        else:
+            self.rounded_up += amount
+        if not taken_back:
+            self.unsettled = 0
 
     def _accrue(self, symbol: str, strategy: str, fee: Decimal) -> None:
         """Add to a fee that is booked and that the broker will post later."""

@@ -24,6 +24,7 @@ from coordinator.core.discrepancies import (
 )
 from coordinator.core.ledger import Ledger, agrees, precision
 from coordinator.core.orders import OrderStatus
+from coordinator.core.postings import TAKEN_BACK, Postings
 from coordinator.core.values import UNASSIGNED, ZERO, Side, exactly, is_crypto
 
 LOOKS = 3
@@ -64,22 +65,21 @@ def explain(books: Books, found: DiscrepancyFound, now: datetime) -> list[r.Acti
     """
     name = f"{found.discrepancy_id}.{now.isoformat()}"
     if found.is_of(DiscrepancyKind.CASH):
-        dollars = _rounding(books, found)
-        if dollars is None:
-            return []
-        rounding = r.ActivityBooked(
-            at=now,
-            activity_id=name,
-            strategy=UNASSIGNED,
-            kind=r.ActivityKind.ROUNDING,
-            symbol="",
-            qty=ZERO,
-            price=ZERO,
-            amount=dollars,
-            allocated_by="rounding",
-            day=now.date(),
-        )
-        return [rounding]
+        return [
+            r.ActivityBooked(
+                at=now,
+                activity_id=name,
+                strategy=UNASSIGNED,
+                kind=r.ActivityKind.ROUNDING,
+                symbol="",
+                qty=ZERO,
+                price=ZERO,
+                amount=dollars,
+                allocated_by=allocated_by,
+                day=now.date(),
+            )
+            for dollars, allocated_by in _rounding(books.posted, found)
+        ]
     if not found.is_of(DiscrepancyKind.POSITION) or not is_crypto(found.symbol):
         return []
     if abs(found.off) > books.posted.unproved(found.symbol):
@@ -87,14 +87,16 @@ def explain(books: Books, found: DiscrepancyFound, now: datetime) -> list[r.Acti
     return correction(books, name, found.symbol, found.off, now)
 
 
-def _rounding(books: Books, found: DiscrepancyFound) -> Decimal | None:
-    """The dollars to book as rounding, or to take back of it, for a difference in cash; or None."""
-    off, rounded = found.off, books.posted.rounded
+def _rounding(posted: Postings, found: DiscrepancyFound) -> list[tuple[Decimal, str]]:
+    """The dollars to book as rounding, or to take back of it, for a difference in cash, if any."""
+    off, rounded = found.off, posted.rounded
     if rounded and abs(off + rounded) < precision(found.brokers):
-        return -rounded
-    if abs(off) <= precision(found.brokers.normalize()) * books.posted.unsettled:
-        return off
-    return off if min(ZERO, -rounded) <= off <= max(ZERO, -rounded) else None
+        return [(-rounded, TAKEN_BACK)]
+    if abs(off) <= precision(found.brokers.normalize()) * posted.unsettled:
+        return [(off, "rounding")]
+    if -posted.rounded_up <= off <= -posted.rounded_down:
+        return [(off, TAKEN_BACK)]
+    return []
 
 
 def accept(books: Books, found: DiscrepancyFound, now: datetime, by: str) -> list[r.Record]:

@@ -20,7 +20,7 @@ from coordinator.core import records as r
 from coordinator.core.explanation import UNKNOWN, Explanation, shown
 from coordinator.core.lane import Lane, StrategySpec
 from coordinator.core.messages import Act, OperatorAsked
-from coordinator.core.values import MINUTE, Denial
+from coordinator.core.values import MINUTE, UNASSIGNED, Denial, Side
 from coordinator.shell.control_client import ask
 from coordinator.shell.control_protocol import Reply, Request
 from coordinator.shell.isolated_rule import IsolatedRule
@@ -256,6 +256,19 @@ def test_a_position_is_explained_by_its_stop_its_target_and_the_signal() -> None
     bench.minute(2, {"SPY": "101"})
     assert told(bench).did == "exit"
     assert told(bench).because.startswith(f"Order {order_id('A', 2)} (signal): sell 99.0099")
+
+
+def test_a_position_that_a_human_sold_is_explained_with_what_to_do() -> None:
+    bench = Bench(spec("A", {("SPY", 0): 1}))
+    bench.minute(0, {"SPY": "100"})
+    bench.fill(bench.order("A"), "100")
+    by_hand = (bench.now, "x1", "by-hand", UNASSIGNED, "SPY", Side.SELL, D("99.0099"), D(100))
+    bench.books.apply_all([r.FillBooked(*by_hand, D(0), D(0), cum_qty=D("99.0099"))])
+    bench.minute(1, {"SPY": "101"})
+    assert told(bench).because == (
+        "It holds, and the signal is 0. But 99.0099 SPY left the account without an order, and"
+        " cannot be sold: see `multi-trader import-account`."
+    )
 
 
 def test_a_repeated_signal_waits_for_its_own_open_order() -> None:

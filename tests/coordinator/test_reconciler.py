@@ -278,6 +278,24 @@ def test_a_fee_of_cents_listed_after_it_was_booked_as_rounding_takes_the_roundin
     assert found(bench) == ["cash"], "there is no rounding left to be taken back"
 
 
+def test_a_fee_is_taken_back_of_what_was_rounded_down_whatever_was_rounded_up_before() -> None:
+    bench = long_a()
+    cash = bench.books.ledger.net_cash()
+    looks(bench, ROUNDING_LOOKS, str(cash + D("0.01")))
+    for name in ("h1", "h2", "h3", "h4"):
+        bench.handle(stranger(name, "SPY", Side.BUY, "1", "100", bench.now, name))
+    cash -= 400
+    looks(bench, ROUNDING_LOOKS, str(cash - D("0.03")))
+    fee = m.Activity("f1", "FEE", DAY, "", D(0), None, D("-0.04"), "")
+    bench.look(str(cash - D("0.03")), activities=(fee,))
+    looks(bench, ROUNDING_LOOKS, str(cash - D("0.03")))
+    assert found(bench) == []
+    rounding = [x for x in bench.of(r.ActivityBooked) if x.kind is r.ActivityKind.ROUNDING]  # type: ignore[union-attr]
+    assert [x.amount for x in rounding] == [D("0.01"), D("-0.04"), D("0.04")]  # type: ignore[union-attr]
+    looks(bench, ROUNDING_LOOKS, str(cash - D("0.01")))
+    assert found(bench) == ["cash"], "of what was rounded down, nothing is left"
+
+
 def test_what_a_session_left_below_a_cent_is_rounding_in_the_next_one() -> None:
     bench = long_a()
     for n in range(2):  # each leaves the broker's cents 0.004 behind ours
