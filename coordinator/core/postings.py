@@ -11,7 +11,7 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from coordinator.core import records as r
-from coordinator.core.executions import Executions, Posting
+from coordinator.core.executions import ABOUT_THEN, Executions, Posting
 from coordinator.core.orders import Order
 from coordinator.core.values import ZERO, Side
 
@@ -77,6 +77,17 @@ class Postings:
     def unowned(self, client_order_id: str) -> Executions:
         """The booked executions of an order that no strategy of ours owns."""
         return self._unowned.get(client_order_id, Executions())
+
+    def has_alike(self, at: datetime, qty: Decimal, price: Decimal) -> bool:
+        """Whether an execution of this time, quantity and price is booked of any order that no
+        strategy of ours owns: the stream names an order otherwise than REST, which may not show it.
+        """
+        everyones = list(self._unowned.values())  # at once: the loop may add to them meanwhile
+        return any(
+            (posting.qty, posting.price) == (qty, price) and abs(posting.at - at) < ABOUT_THEN
+            for known in everyones
+            for posting in known.standing()
+        )
 
     def add_fill(self, fill: r.FillBooked, order: Order | None) -> Posting:
         """Note that an execution was posted; `Orders.fill` adds the posting to an order of ours."""

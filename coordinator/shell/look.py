@@ -174,10 +174,12 @@ class Looks:
         return client_order_id in books.orders or client_order_id in books.neighbours.orders
 
     def _is_missed(self, fill: Fill) -> bool:
-        """Whether the books' position is known to differ in the direction of this execution."""
-        name = discrepancy_id(DiscrepancyKind.POSITION, fill.symbol)
+        """Whether the books' position is known to differ in the direction of this execution, and
+        none like it was booked, as the stream may have reported it."""
+        name, one = discrepancy_id(DiscrepancyKind.POSITION, fill.symbol), fill.execution
         found = self._books.frozen.get(name)
-        return found is not None and found.off * fill.side.sign > 0
+        differs = found is not None and found.off * fill.side.sign > 0
+        return differs and not self._books.posted.has_alike(one.at, one.qty, one.price)
 
     def _may_be_ours(self, fill: Fill) -> bool:
         """Whether a coordinator can have sent the order of this execution."""

@@ -126,9 +126,10 @@ class Play:
         return deal
 
     def by_hand(self, qty: int) -> None:
-        """A human buys, and no stream tells."""
-        name = f"app-{len(self.truth.tickets)}"
-        self.executed(self.truth.accept(name, UNASSIGNED, "SPY", 1, qty * NANO, self.now), qty)
+        """A human buys, or sells if negative, and no stream tells."""
+        name, side, units = f"app-{len(self.truth.tickets)}", 1 if qty > 0 else -1, abs(qty)
+        ticket = self.truth.accept(name, UNASSIGNED, "SPY", side, units * NANO, self.now)
+        self.executed(ticket, units)
 
     def look(self, times: int = 1, every_s: float = 5.0, seat: Seat | None = None) -> None:
         """X, or another, looks at the account, so many times."""
@@ -277,11 +278,12 @@ def test_an_execution_whose_order_cannot_be_had_freezes_its_ticker_and_hides_no_
     assert play.x.books.ledger[UNASSIGNED].positions["SPY"].qty == D(14)
 
 
-def test_a_sale_that_the_stream_reported_is_not_booked_again_where_the_books_miss_a_purchase(
-    play: Play, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("missed", [3, -3], ids=["a purchase", "another sale"])
+def test_a_sale_that_the_stream_reported_is_not_booked_again_where_the_books_miss(
+    play: Play, monkeypatch: pytest.MonkeyPatch, missed: int
 ) -> None:
     play.start(play.x)
-    play.by_hand(3)
+    play.by_hand(missed)
     odd = next(iter(play.truth.tickets.values()))
 
     def asked(broker_order_id: str) -> m.OrderUpdate | None:
@@ -291,7 +293,7 @@ def test_a_sale_that_the_stream_reported_is_not_booked_again_where_the_books_mis
 
     monkeypatch.setattr(play.rest, "order_at", asked)
     play.look(4)
-    assert play.x.books.frozen["position.SPY"].off == D(3)
+    assert play.x.books.frozen["position.SPY"].off == D(missed)
     sale = play.truth.accept("app-sale", UNASSIGNED, "SPY", -1, 4 * NANO, play.now)
     play.executed(sale, 4, play.x)
     play.look(6)
