@@ -269,6 +269,18 @@ def test_one_strategys_shares_may_become_anothers() -> None:
     assert held_of(made) == {UNASSIGNED: D("-0.5"), "Alpha": D(6), "Beta": D(4)}
 
 
+def test_one_plan_moves_all_that_a_renamed_strategy_has_to_the_book_of_its_new_name() -> None:
+    made = bench(cash="10000", holdings=TEN_SPY)
+    carry_out(made, plan(shares("Alpha", "SPY", "10")))
+    made.minute(0, {"SPY": "100"})
+    assert made.books.ledger[UNASSIGNED].cash == 0
+    new = (dollars("Alpha", "-10000"), shares("Alpha", "SPY", "-10"), shares("Beta", "SPY", "10"))
+    carry_out(made, plan(*new, name="p2"))
+    assert held_of(made) == {"Beta": D(10)}
+    cash = {name: account.cash for name, account in made.books.ledger.accounts.items()}
+    assert cash == {UNASSIGNED: D(5_000), "Alpha": D(0), "Beta": D(5_000)}
+
+
 # who holds what, what was sold by hand, the moves, what is said against them
 TAKEN: list[tuple[str, str, str, list[Move], list[str]]] = [
     ("10", "5", "12", [shares("Alpha", "SPY", "-8"), shares("Beta", "SPY", "-4")], []),
