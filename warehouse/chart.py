@@ -31,12 +31,8 @@ _STEPS_MAX = 8
 """The most steps of time across a drawing."""
 _EDGE = 20
 """Within this distance of the right edge a time's text is right-aligned, not to be cut off."""
-_FORMS = (
-    (timedelta(days=2), "%H:%M"),
-    (timedelta(days=330), "%m-%d"),
-    (timedelta.max, "%Y-%m"),
-)
-"""The format of times in a drawing of at most that length: short, so that none overlap."""
+_LONG = timedelta(days=330)
+"""Beyond this length days are named by their month: short, so that no texts overlap."""
 TOGETHER = "all together"
 """The name of the line that sums the others."""
 
@@ -227,5 +223,6 @@ def _time_tick(at: datetime, scale: _Scale, number: int) -> str:
     x = scale.x(at)
     anchor = "end" if x > WIDTH - _RIGHT - _EDGE else "middle"
     half = ' class="half"' if number % 2 else ""  # a narrow page hides every second one
-    text = at.strftime(next(form for length, form in _FORMS if scale.length <= length))
+    day = "%m-%d" if scale.length <= _LONG else "%Y-%m"
+    text = at.strftime("%H:%M" if at.hour or at.minute else day)
     return f'<text{half} x="{x:.1f}" y="{HEIGHT - 8}" text-anchor="{anchor}">{text}</text>'

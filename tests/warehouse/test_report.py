@@ -343,6 +343,25 @@ def test_no_two_times_on_an_axis_overlap(days: float, hour: int) -> None:
     assert edges[-1] < 725
 
 
+@pytest.mark.parametrize(
+    ("hours", "texts"),
+    [
+        (44, ["03-17", "06:00", "12:00", "18:00", "03-18", "06:00", "12:00", "18:00"]),
+        (72, ["03-17", "12:00", "03-18", "12:00", "03-19", "12:00", "03-20"]),
+        (97, ["03-17", "03-18", "03-19", "03-20", "03-21"]),
+    ],
+)
+def test_an_axis_names_each_day_once_and_says_the_time_within_it(
+    hours: int, texts: list[str]
+) -> None:
+    start = datetime(2026, 3, 17, tzinfo=UTC)
+    drawn = line_chart(
+        [Line("a", [(start, 1.0), (start + timedelta(hours=hours), 2.0)])], "dollars"
+    )
+    svg = ElementTree.fromstring(drawn)  # noqa: S314
+    assert [text.text for text in svg.iter("text") if text.get("y") == "292"] == texts
+
+
 @pytest.mark.thorough
 def test_a_page_tells_times_to_the_second_and_prices_to_the_cent(store: Store, day: Day) -> None:
     load_session(store, day.source())
