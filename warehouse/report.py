@@ -94,6 +94,10 @@ _PNL = """
     FROM falls GROUP BY strategy
     ORDER BY strategy = 'UNASSIGNED', abs(sum(net_pnl)) DESC, strategy
 """
+_TOTAL = """
+    SELECT coalesce(sum(net_pnl), 0), coalesce(sum(fees), 0), coalesce(sum(fills), 0)::BIGINT
+    FROM stg_days WHERE list_contains($1, session_id)
+"""
 _SHADOWS = """
     SELECT strategy, round(sum(net_pnl), 2) AS net_pnl,
            product(1 + coalesce(return_pct, 0)) - 1 AS "return",
@@ -196,7 +200,7 @@ def _parts(store: Store, sessions: Sequence[str], span: str, calendar: str) -> l
     fills, pnl = ask(store, _FILLS, scope), ask(store, _PNL, scope)
     return [
         _warnings(ask(store, _QUARANTINE, scope).rows, ask(store, _DISCREPANCIES, scope)),
-        "<h2>Profit and loss</h2>" + folded(table(pnl, names), len(pnl.rows)),
+        _total(ask(store, _TOTAL, scope)) + folded(table(pnl, names), len(pnl.rows)),
         _kept(ask(store, _VARIANTS, scope)),
         _shadows(ask(store, _SHADOWS, [*scope, SHADOW_ACCOUNT])),
         curve_sections(curves, span),
@@ -208,6 +212,13 @@ def _parts(store: Store, sessions: Sequence[str], span: str, calendar: str) -> l
         calendar,
         section(f"Fills, the last {_FILLS_MAX}", fills, "Nothing was filled."),
     ]
+
+
+def _total(sums: QueryResult) -> str:
+    """The heading of the table of P&L, and what all of its rows come to."""
+    ((net, fees, fills),) = sums.rows
+    together = f"All together: net P&L {net:z,.2f}, fees {fees:z,.2f}, {fills} fills."
+    return f"<h2>Profit and loss</h2><p>{escape(together)}</p>"
 
 
 def _shadows(beside: QueryResult) -> str:

@@ -92,6 +92,9 @@ def test_the_report_tells_each_strategys_day(store: Store, day: Day) -> None:
     words = " ".join(outline.text)
     for word in ("Alpha", "Beta", "UNASSIGNED", "BTC/USD", "451.75", "0.1", "Times are UTC"):
         assert word in words, word
+    days = day.source().tables["pnl_daily"]
+    net, fees, fills = (sum(row[of] for row in days) for of in ("net_pnl", "fees", "fills"))
+    assert f"All together: net P&L {net:.2f}, fees {fees:.2f}, {fills} fills." in words
     charts = [ElementTree.fromstring(svg) for svg in re.findall(r"<svg.*?</svg>", page)]  # noqa: S314
     names = [[line.findtext("title") for line in svg.iter("polyline")] for svg in charts]
     alone, summed = ["Alpha", "Beta"], ["Alpha", "Beta", "all together"]
