@@ -21,7 +21,7 @@ from coordinator.core.order_records import adopt, change, intend, remembered
 from coordinator.core.orders import Order, Orders
 from coordinator.core.postings import Postings
 from coordinator.core.sequences import pass_over
-from coordinator.core.values import UNASSIGNED, ZERO, Bar, Side, exactly, is_unseen
+from coordinator.core.values import UNASSIGNED, ZERO, Bar, Side, exactly
 
 FUNDING = "funding"
 """The transfer that begins a book."""
@@ -126,8 +126,8 @@ class Books:
     def apply_foreign(self, record: r.Record) -> None:
         """Apply a record of another coordinator of the account.
 
-        Only movements of money and positions, what concerns the whole account, used ids, the
-        other's open orders and prices that are not known here are taken from it.
+        Only movements of money and positions, what concerns the whole account, used ids and the
+        other's open orders are taken from it.
         """
         self.neighbours.apply(record)
         match record:
@@ -152,10 +152,6 @@ class Books:
                 self.last_at = before
             case r.OrderIntended() | r.EntryDenied():
                 pass_over(self.sequences, record.client_order_id)
-            case r.BarsSeen(origin=r.Origin.CORRECTED):
-                pass  # of an older minute than the newest
-            case r.BarsSeen() | r.HistorySeen():
-                self._mark(record.bars)
             case r.SessionOpened():
                 looked_at = self.session.at if self.session else record.at
                 for name in self.neighbours.open(record, looked_at):
@@ -250,15 +246,6 @@ class Books:
         self.ledger.marks.see_all(newest)
         if self.split:
             self.split -= newest.keys()
-
-    def _mark(self, theirs: Iterable[Bar]) -> None:
-        """Know the prices of what may join from another coordinator: its day begins at them.
-
-        While a session runs, only its own bars price the tickers that it has bars of.
-        """
-        last, idle = self.last_bar, self.ended is not None
-        unknown = (b for b in theirs if (idle or b.symbol not in last) and is_unseen(b, last))
-        self.ledger.marks.see_all({bar.symbol: bar for bar in unknown})
 
     def _move(self, record: r.ActivityBooked) -> None:
         if self.posted.add_activity(record):

@@ -5,12 +5,18 @@ There is one session for each coordinator, account and date.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from coordinator.core import records as r
-from coordinator.core.baseline import Baseline, dormant_names, held_marks, open_orders
+from coordinator.core.baseline import (
+    Baseline,
+    dormant_names,
+    held_marks,
+    open_orders,
+    take_over_marks,
+)
 from coordinator.core.books import Books
 from coordinator.core.funding import transfers
 from coordinator.core.lane import StrategySpec
@@ -58,7 +64,7 @@ def open_session(
     session = books.session
     if session is not None and session.session_id == name.session_id:
         return _resume(books, session, specs, name, moves, now)
-    _take_over_marks(books, specs)
+    take_over_marks(books, specs)
     listed = {o.strategy: o for o in session.openings} if session else {}
     baselines = [Baseline.of(books, spec) for spec in specs]
     baselines += [Baseline.dormant(books, n, listed.get(n)) for n in dormant_names(books, specs)]
@@ -79,21 +85,6 @@ def open_session(
     )
     books.apply_all([opened])
     return [*moves, opened]
-
-
-def _take_over_marks(books: Books, specs: Sequence[StrategySpec]) -> None:
-    """Value what strategies bring from another coordinator at the last prices that it saw.
-
-    What strategies of this one hold as well keeps its mark: their day begins as the last one ended.
-    """
-    known = {spec.name for spec in specs} & books.ledger.accounts.keys()
-    brought = _held(books, known) - _held(books, books.strategies()) - books.split
-    theirs = books.neighbours.marks
-    books.ledger.marks.update({symbol: theirs[symbol] for symbol in brought & theirs.keys()})
-
-
-def _held(books: Books, names: Iterable[str]) -> set[str]:
-    return {symbol for name in names for symbol in books.ledger[name].positions}
 
 
 def _resume(

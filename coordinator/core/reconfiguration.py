@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from coordinator.core import records as r
-from coordinator.core.baseline import Baseline, held_marks, open_orders
+from coordinator.core.baseline import Baseline, held_marks, open_orders, take_over_marks
 from coordinator.core.books import Books
 from coordinator.core.funding import transfers
 from coordinator.core.lane import StrategySpec
@@ -52,6 +52,7 @@ class Continuation:
         kept = tuple(_described(one, named.get(one.strategy)) for one in session.openings)
         known = {one.strategy for one in kept}
         _check_joining(books, known, specs)
+        take_over_marks(books, specs)
         joining = tuple(Baseline.of(books, spec) for spec in specs if spec.name not in known)
         return cls(session, kept, joining)
 

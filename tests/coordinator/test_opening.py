@@ -17,7 +17,7 @@ from coordinator.core.session import Hours, SessionPlan
 from coordinator.core.statement import statement
 from coordinator.core.values import UNASSIGNED, Side
 from coordinator.errors import SafetyRefusal
-from tests.coordinator.bench import CLOSE, DAY, MIDNIGHT, OPEN, PLAN, Bench, D, bar, spec, stranger
+from tests.coordinator.bench import CLOSE, DAY, MIDNIGHT, OPEN, PLAN, Bench, D, spec, stranger
 
 SAYS = {("SPY", 0): 1}
 DAYS = timedelta(days=1)
@@ -223,33 +223,6 @@ def test_what_another_coordinator_did_while_this_one_started_is_not_overwritten(
     again.apply_all(records)
     assert again.ledger[UNASSIGNED].cash == D(36_000)
     assert again.ledger.net_cash() == D(50_000)
-
-
-def test_the_day_of_a_strategy_that_moves_here_begins_at_the_close_that_its_last_session_saw() -> (
-    None
-):
-    one, ours = spec("A", SAYS, max_position_size="0.5"), Books()
-    theirs = Bench(one)
-    theirs.minute(0, {"SPY": "100"})
-    theirs.fill(theirs.order("A"))
-    theirs.minute(1, {"SPY": "90"})
-    for record in theirs.records:
-        ours.apply_foreign(record)
-    here = Bench(one, plan=TOMORROW, books=ours)
-    assert openings(here)["A"].start_equity == theirs.books.ledger.equity("A") == 9500
-    assert here.books.day_pnl("A") == 0
-
-
-def test_a_session_prices_its_tickers_by_its_own_bars_and_after_it_by_newer_ones() -> None:
-    bench = Bench(spec("A", SAYS))
-    theirs = r.BarsSeen(OPEN, r.Origin.LIVE, (bar("SPY", 1, "90"),))
-    bench.minute(0, {"SPY": "100"})
-    bench.books.apply_foreign(theirs)
-    assert bench.books.ledger.marks["SPY"] == 100
-    ended = r.SessionEnded(MIDNIGHT, bench.name.session_id, r.SessionEnd.COMPLETED, None, {})
-    bench.books.apply_all([ended])
-    bench.books.apply_foreign(theirs)
-    assert bench.books.ledger.marks["SPY"] == 90
 
 
 def test_an_order_left_open_is_carried_and_others_are_forgotten_after_days() -> None:

@@ -137,6 +137,21 @@ def test_an_edited_initial_cash_is_a_transfer_and_no_profit() -> None:
     assert bench.gains()["A"] == 0
 
 
+def test_a_strategy_that_moves_here_begins_its_day_at_the_last_price_that_the_other_one_saw() -> (
+    None
+):
+    theirs, bench = Bench(A), Bench(C)
+    theirs.minute(0, {"SPY": "100"})
+    theirs.fill(theirs.order("A"))
+    theirs.minute(1, {"SPY": "90"})
+    for record in theirs.records:
+        bench.books.apply_foreign(record)
+    assert reload(bench, A, C).done
+    assert bench.books.day_pnl("A") == 0
+    days = {day["strategy"]: day for day in statement(bench.records)["pnl_daily"]}
+    assert days["A"]["start_equity"] == days["A"]["end_equity"] == 9500
+
+
 def test_more_capital_than_nobody_owns_is_refused_and_nothing_has_changed() -> None:
     bench = holding()
     before, count = figures(bench.books), len(bench.records)
