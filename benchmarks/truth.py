@@ -25,7 +25,7 @@ from coordinator.core import records as r
 from coordinator.core.orders import OrderStatus
 from coordinator.core.risk import Asset
 from coordinator.core.values import MINUTE, ZERO, Bar, Reason, Side
-from coordinator.settings import Settings
+from coordinator.settings import simulator_settings
 from coordinator.shell import startup
 from coordinator.shell.agreement import Settling, agree
 from coordinator.shell.alpaca_rest import AlpacaRest
@@ -122,8 +122,7 @@ def _recovery() -> float:
 @contextmanager
 def _venue() -> Iterator[Broker]:
     with Simulator(SimulatorOptions(date=date(2026, 3, 17), start=NOW)) as simulator:
-        url = simulator.url
-        settings = Settings("k", "s", url, url, simulator.stream_url, Path("x"), "")
+        settings = simulator_settings(simulator.url, Path("x"))
         yield Broker(AlpacaRest(settings), feed="iex")
 
 

@@ -87,14 +87,14 @@ def schema_text() -> str:
     return json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
 
 
-def write_schema(path: Path = SCHEMA_PATH) -> Path:
-    """Write the schema to its file; returns the path.
+def write_schema() -> Path:
+    """Write the schema to its file, SCHEMA_PATH, and return that.
 
     Raises:
         OSError: if the file cannot be written.
     """
-    path.write_text(schema_text(), encoding="utf-8")
-    return path
+    SCHEMA_PATH.write_text(schema_text(), encoding="utf-8")
+    return SCHEMA_PATH
 
 
 def _polish(value: Any) -> None:

@@ -75,10 +75,13 @@ def asset_id(symbol: str) -> str:
     return str(uuid.uuid5(_NAMESPACE, symbol))
 
 
-def find_asset(symbol: str) -> Asset | None:
+def find_asset(text: str) -> Asset | None:
     """The asset of that name, or None when the text is no symbol."""
-    if not is_symbol(symbol):
-        return None
+    return asset_of(text) if is_symbol(text) else None
+
+
+def asset_of(symbol: str) -> Asset:
+    """The asset of a symbol."""
     if is_crypto(symbol):
         size, increment = _PAIRS.get(symbol, ("0.001", "0.000000001"))
         return Asset(

@@ -16,7 +16,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from simulator.assets import find_asset, is_crypto, position_symbol
+from simulator.assets import asset_of, is_crypto, position_symbol
 from simulator.errors import Rejection, invalid, malformed
 from simulator.exchange import Exchange
 from simulator.listing import select_orders
@@ -139,7 +139,7 @@ def _closing(position: Position, query: Mapping[str, str]) -> Ticket:
         stop_price=None,
         client_order_id=str(uuid.uuid4()),
     )
-    _check(ticket)
+    check_ticket(ticket, asset_of(ticket.symbol))
     return ticket
 
 
@@ -160,15 +160,8 @@ def _changed(old: Order, body: Mapping[str, object]) -> Ticket:
         stop_price=old.ticket.stop_price if stop is None else stop,
         client_order_id=str(body.get("client_order_id") or uuid.uuid4()),
     )
-    _check(ticket)
+    check_ticket(ticket, asset_of(ticket.symbol))
     return ticket
-
-
-def _check(ticket: Ticket) -> None:
-    asset = find_asset(ticket.symbol)
-    if asset is None:
-        raise AssertionError(f"{ticket.symbol} was traded before, so it is an asset")
-    check_ticket(ticket, asset)
 
 
 def _read(body: bytes) -> dict[str, object]:

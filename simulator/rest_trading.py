@@ -7,7 +7,7 @@ made elsewhere. Orders are in `rest_orders`.
 import asyncio
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import date
 from decimal import Decimal
 from itertools import pairwise, takewhile
@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from simulator.activities import select_activities
-from simulator.assets import Asset, asset_id, find_asset, position_symbol
+from simulator.assets import Asset, asset_id, asset_of, find_asset, position_symbol
 from simulator.calendar import Calendar
 from simulator.errors import malformed, not_found
 from simulator.exchange import Exchange
@@ -108,14 +108,12 @@ async def get_assets(request: Request) -> Response:
     exchange = exchange_of(request)
     if (request.query_params.get("status") or "active").lower() not in ("active", "all"):
         return JSONResponse([])
-    kind = request.query_params.get("asset_class")
-    venue_name = request.query_params.get("exchange")
+    kind = request.query_params.get("asset_class", "")
+    venue_name = request.query_params.get("exchange", "")
     shown = []
     for symbol in sorted({*exchange.universe, *exchange.venue.ledger.positions}):
-        asset = find_asset(symbol)
-        if asset is None or (kind and asset.asset_class.value != kind):
-            continue
-        if not venue_name or asset.exchange == venue_name:
+        asset = asset_of(symbol)
+        if kind in ("", asset.asset_class.value) and venue_name in ("", asset.exchange):
             shown.append(asset_json(asset))
     return JSONResponse(shown)
 
@@ -123,7 +121,7 @@ async def get_assets(request: Request) -> Response:
 async def get_asset(request: Request) -> Response:
     """GET /v2/assets/{symbol or id}; 'BTC/USD' unescaped, or 'BTCUSD' where the feed has it."""
     name = request.path_params["symbol"]
-    asset = _asset(name, [*exchange_of(request).universe])
+    asset = _asset(name, exchange_of(request).universe)
     if asset is None:
         raise not_found(f"asset not found for {name}")
     return JSONResponse(asset_json(asset))
@@ -192,10 +190,10 @@ async def get_history(request: Request) -> Response:
     )
 
 
-def _asset(name: str, universe: list[str]) -> Asset | None:
+def _asset(name: str, universe: Sequence[str]) -> Asset | None:
     for symbol in universe:
         if name in (asset_id(symbol), position_symbol(symbol)):
-            return find_asset(symbol)
+            return asset_of(symbol)
     return find_asset(name)
 
 

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from simulator.assets import Asset, asset_id, find_asset, is_crypto, position_symbol
+from simulator.assets import Asset, asset_id, asset_of, is_crypto, position_symbol
 from simulator.calendar import NEW_YORK, Session
 from simulator.ledger import Funds
 from simulator.money import exact, half_even, plain
@@ -155,15 +155,14 @@ def position_json(
     """
     value = position.qty * mark
     gain, gain_today = value - position.cost, value - today.cost
-    crypto = is_crypto(position.symbol)
-    asset = find_asset(position.symbol)
+    asset = asset_of(position.symbol)
     cost = abs(position.cost)
     return {
-        "asset_id": asset_id(position.symbol),
-        "symbol": position_symbol(position.symbol),
-        "exchange": asset.exchange if asset else "",
-        "asset_class": (AssetClass.CRYPTO if crypto else AssetClass.STOCK).value,
-        "asset_marginable": not crypto,
+        "asset_id": asset.id,
+        "symbol": position_symbol(asset.symbol),
+        "exchange": asset.exchange,
+        "asset_class": asset.asset_class.value,
+        "asset_marginable": asset.asset_class is AssetClass.STOCK,
         "qty": plain(position.qty),
         "qty_available": plain(available),
         "avg_entry_price": plain(half_even(position.cost / position.qty, _AVERAGE_STEP)),

@@ -29,7 +29,7 @@ from coordinator.core.statement import Rows, statement
 from coordinator.core.values import Bar, is_crypto
 from coordinator.engine_setup import specs_of
 from coordinator.shell import startup, wire
-from simulator.assets import find_asset
+from simulator.assets import asset_of
 from simulator.feed import bar_at, bars_between, last_bar
 from simulator.fills import fill_model
 from simulator.market import Market
@@ -71,7 +71,7 @@ class InMemorySession:
         plan = startup.plan(self.now, self._hours(), tickers)
         assert plan is not None, "the session's date has nothing to trade"
         self.plan: SessionPlan = plan
-        assets = {t: wire.parse_asset(asset_json(find_asset(t)), t) for t in tickers}
+        assets = {t: wire.parse_asset(asset_json(asset_of(t)), t) for t in tickers}
         books = Books()
         self._keep([r.AccountAdopted(self.now, ACCOUNT, self.options.cash, ())], books)
         name = SessionName(

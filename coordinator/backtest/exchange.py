@@ -20,8 +20,7 @@ from coordinator.core.ledger import SubAccount
 from coordinator.core.orders import OrderStatus
 from coordinator.core.risk import Asset
 from coordinator.core.values import COIN, MINUTE, ZERO, Side, is_crypto
-from simulator.assets import Asset as VenueAsset
-from simulator.assets import find_asset
+from simulator import assets
 from simulator.calendar import Calendar
 from simulator.errors import Rejection
 from simulator.feed import Feed, last_bar
@@ -32,6 +31,8 @@ from simulator.rules import check_ticket
 from simulator.values import Bar, Execution, Order, OrderType, Position, Ticket, TimeInForce
 from simulator.values import Side as TicketSide
 from simulator.venue import Venue
+
+_venue_asset = cache(assets.asset_of)
 
 
 @dataclass(slots=True)
@@ -173,7 +174,7 @@ class Exchange:
             client_order_id=command.client_order_id,
         )
         try:
-            check_ticket(ticket, _asset(command.symbol))
+            check_ticket(ticket, _venue_asset(command.symbol))
             answer = _update(self.venue.submit(ticket, market))
         except Rejection as refusal:
             return [m.SubmitRefused(command.client_order_id, now, refusal.message)]
@@ -208,18 +209,11 @@ class Exchange:
 
 def asset_of(symbol: str) -> Asset:
     """A ticker's order increment and minimum at the venue."""
-    asset = _asset(symbol)
+    asset = _venue_asset(symbol)
     if not is_crypto(symbol):
         return Asset.stock(symbol, fractionable=True)
     step = asset.min_trade_increment
     return Asset.crypto(symbol, increment=step, min_qty=max(step, asset.min_order_size))
-
-
-@cache
-def _asset(symbol: str) -> VenueAsset:
-    asset = find_asset(symbol)
-    assert asset is not None, f"{symbol} is no symbol"
-    return asset
 
 
 @exact

@@ -60,7 +60,8 @@ class ShadowSession:
         self.specs = specs
         self._beginning = beginning
         account, plan = shadow_account(beginning.account), beginning.plan
-        self._id = run.session_name(account, plan).session_id
+        name = run.session_name(account, plan)
+        self._id = name.session_id
         path = shadow_journal(beginning.journal.parent, run.setup.coordinator)
         self._journal = Journal(path, account, run.setup.coordinator)
         try:
@@ -72,7 +73,6 @@ class ShadowSession:
             newest = read_newest(path)
             prefix = f"sh{newest.seq if newest else 0}"
             self.stage = Stage(run, books, specs, plan, beginning.hours, prefix)
-            name = run.session_name(account, plan)
             name = replace(name, mode=MODE, fill_model=self.stage.fill_model)
             known = {bar.symbol for bar in seen}
             mine = {ticker for spec in specs for ticker in spec.tickers}

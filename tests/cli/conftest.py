@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 
 from cli.logs import NEVER_BELOW_INFO, OURS
+from tests.environment import FOREIGN, bare_environment
 
 ROOT = Path(__file__).parents[2]
-FOREIGN = ("APCA_", "MULTI_TRADER_", "PREFECT_")
 
 
 @dataclass(frozen=True)
@@ -33,9 +33,8 @@ class Shell:
     @property
     def environment(self) -> dict[str, str]:
         """What a command sees."""
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(FOREIGN)}
-        own = {"HOME": str(self.folder), "MULTI_TRADER_HOME": str(self.home)}
-        return {**kept, **own, "PYTHONPATH": str(ROOT), "COLUMNS": "80", **self.variables}
+        own = {"MULTI_TRADER_HOME": str(self.home), "PYTHONPATH": str(ROOT), "COLUMNS": "80"}
+        return bare_environment(self.folder) | own | self.variables
 
     def start(self, *args: str) -> subprocess.Popen[str]:
         """Starts the command and does not wait for it."""

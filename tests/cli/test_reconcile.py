@@ -17,7 +17,7 @@ from coordinator.core import records as r
 from coordinator.core.discrepancies import DiscrepancyKind, finding
 from coordinator.core.messages import SubmitOrder
 from coordinator.core.values import UNASSIGNED, Side
-from coordinator.settings import Settings
+from coordinator.settings import simulator_settings
 from coordinator.shell.alpaca_rest import AlpacaRest
 from coordinator.shell.broker import Broker
 from coordinator.shell.budget import Urgency
@@ -60,10 +60,7 @@ def found_in_its_session(folder: Path, found: r.DiscrepancyFound) -> None:
 
 def by_hand(running: Simulator, symbol: str, qty: Decimal | int, side: Side = Side.BUY) -> None:
     """A human's order on the same account."""
-    url = running.url
-    broker = Broker(
-        AlpacaRest(Settings("k", "s", url, url, running.stream_url, Path("x"), "")), feed="iex"
-    )
+    broker = Broker(AlpacaRest(simulator_settings(running.url, Path("x"))), feed="iex")
     broker.submit(SubmitOrder(f"by-hand-{symbol}", symbol, side, Decimal(qty), "day"))
 
 

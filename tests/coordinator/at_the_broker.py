@@ -13,7 +13,7 @@ from coordinator.core import messages as m
 from coordinator.core.books import Books
 from coordinator.core.orders import Order, OrderStatus
 from coordinator.core.values import Reason, Side
-from coordinator.settings import Settings
+from coordinator.settings import simulator_settings
 from coordinator.shell.alpaca_rest import AlpacaRest
 from coordinator.shell.broker import Broker
 from coordinator.shell.budget import Urgency
@@ -47,8 +47,7 @@ class Desk:
     """Errands and questions with a real broker, the orders they are about, and what came back."""
 
     def __init__(self, simulator: Simulator) -> None:
-        url = simulator.url
-        settings = Settings("k", "s", url, url, simulator.stream_url, Path("x"), "")
+        settings = simulator_settings(simulator.url, Path("x"))
         self.broker = Broker(AlpacaRest(settings), feed="iex")
         self.local_s = LocalTime()
         self.clock = BrokerClock(600, self.local_s)

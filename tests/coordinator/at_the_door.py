@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
 from coordinator.core import records as r
-from coordinator.settings import Settings
+from coordinator.settings import simulator_settings
 from coordinator.shell.broker import Broker
 from coordinator.shell.control_client import ask
 from coordinator.shell.control_protocol import Address, Reply, Request, addresses
@@ -18,7 +18,6 @@ from tests.corpus.answers import answering
 from tests.corpus.test_session import NOW, Desk
 
 BY = "daniel"
-SIMULATOR = "http://127.0.0.1:1"
 
 
 class Door:
@@ -64,7 +63,7 @@ def at_the_door(
     async def play(broker: Broker) -> None:
         account = home / "PA1"
         desk, over = Desk(account, broker), asyncio.Event()
-        settings = Settings("k", "s", SIMULATOR, SIMULATOR, SIMULATOR, home, "")
+        settings = simulator_settings("http://127.0.0.1:1", home)
         async with controlled(settings, environment, 60.0)(desk.live.clerk):
             running = asyncio.create_task(desk.live.run(over.is_set))
             try:

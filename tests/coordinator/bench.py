@@ -250,12 +250,11 @@ def bust(
     *,
     name: str = "b1",
     instead: m.Execution | None = None,
-    status: OrderStatus | None = None,
 ) -> m.OrderUpdate:
     """The broker takes an execution back, or tells of another one `instead` of it."""
     left = order.booked_qty - fill.qty + (instead.qty if instead else 0)
     told = m.Bust(f"bust.{name}", fill.execution_id, fill.qty, fill.price, at)
-    update = report(order, status or order.status, left, at, str(fill.price), instead)
+    update = report(order, order.status, left, at, str(fill.price), instead)
     return replace(update, bust=told)
 
 

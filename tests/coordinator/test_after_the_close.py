@@ -12,7 +12,7 @@ import pytest
 from coordinator.core import records as r
 from coordinator.core.setup import Setup
 from coordinator.errors import SafetyRefusal
-from coordinator.settings import Settings
+from coordinator.settings import simulator_settings
 from coordinator.shell.journal import Journal
 from coordinator.shell.pace import Budgets
 from coordinator.shell.ports import Ports
@@ -37,8 +37,7 @@ def starts_in_the_evening(home: Path) -> RunResult | None:
     """A start against a broker whose account has $100,000, half an hour after the close."""
     options = SimulatorOptions(date=date(2026, 3, 17), start=EVENING, account_number=ACCOUNT)
     with Simulator(options) as simulator:
-        url = simulator.url
-        settings = Settings("k", "s", url, url, simulator.stream_url, home, "")
+        settings = simulator_settings(simulator.url, home)
         setup = Setup("bench", "paper", "iex", "hash", (STRATEGY,))
         ports = Ports.real(Budgets(settings, speed=600, folder=home / "leases"))
         run = Run(setup=setup, settings=settings, speed=600, check_account=lambda _: None)

@@ -14,7 +14,7 @@ import pytest
 
 from coordinator.core.session import Hours
 from coordinator.core.values import MINUTE, Bar
-from coordinator.settings import Settings
+from coordinator.settings import simulator_settings
 from coordinator.shell.alpaca_rest import AlpacaRest
 from coordinator.shell.broker import Broker
 from coordinator.shell.history import History, Need, read_bars, write_bars
@@ -43,9 +43,7 @@ def simulated() -> Iterator[Counted]:
         date=date(2026, 3, 17), start=OPEN - 10 * MINUTE, quiet=frozenset({QUIET})
     )
     with Simulator(options) as simulator:
-        settings = Settings(
-            "k", "s", simulator.url, simulator.url, simulator.stream_url, Path("x"), ""
-        )
+        settings = simulator_settings(simulator.url, Path("x"))
         yield Counted(AlpacaRest(settings), feed="iex")
 
 

@@ -29,7 +29,7 @@ from coordinator.core.values import SHADOW_ACCOUNT, SHADOW_MARK
 from coordinator.engine_setup import setup_of
 from coordinator.errors import OperatorError
 from coordinator.readers import as_shadows, session_sources
-from coordinator.settings import Settings
+from coordinator.settings import simulator_settings
 from coordinator.shadow import Shadow
 from coordinator.shell.journal import Journal
 from coordinator.shell.run import Run
@@ -39,7 +39,7 @@ from coordinator.status import read_status
 from tests.backtest.recording import MONDAY, TUESDAY, backtest, strategy, write_recording
 from tests.backtest.test_over_sockets import COMPARED, told
 from tests.docs.reading import blocks
-from warehouse import LoadStatus, Store, load_session, shadows
+from warehouse import LoadStatus, Store, load_session, schemas
 from warehouse.queries import ask
 from warehouse.report import render_report
 
@@ -102,7 +102,7 @@ class Day:
             [],
             self.session.now,
         )
-        settings = Settings("key", "secret", "http://127.0.0.1", "", "", self.folder, "")
+        settings = simulator_settings("http://127.0.0.1", self.folder)
         return Shadow(Run(setup, settings, 1.0, lambda _: None), beginning)
 
     def minutes(self, count: int = 10_000) -> Iterable[list[r.Record]]:
@@ -531,4 +531,4 @@ def test_what_cannot_be_read_of_the_shadows_is_told_once_and_stops_nothing_else(
 
 
 def test_shadows_are_told_from_true_books_by_the_same_words_in_the_warehouse() -> None:
-    assert (shadows.MARK, shadows.ACCOUNT) == (SHADOW_MARK, SHADOW_ACCOUNT)
+    assert (schemas.SHADOW_MARK, schemas.SHADOW_ACCOUNT) == (SHADOW_MARK, SHADOW_ACCOUNT)

@@ -19,7 +19,7 @@ from coordinator.core.orders import OrderStatus, Phase
 from coordinator.core.reconcile import compare
 from coordinator.core.values import MINUTE, UNASSIGNED, Side
 from coordinator.errors import BrokerUnavailable, OperatorError, SafetyRefusal
-from coordinator.settings import Settings
+from coordinator.settings import simulator_settings
 from coordinator.shell import agreement, startup
 from coordinator.shell.alpaca_rest import AlpacaRest
 from coordinator.shell.broker import Broker, persistent
@@ -45,8 +45,7 @@ def venue(
         date=date(2026, 3, 17), start=NOW, faults=script, account_number=account
     )
     with Simulator(options) as simulator:
-        url = simulator.url
-        settings = Settings("k", "s", url, url, simulator.stream_url, Path("x"), "")
+        settings = simulator_settings(simulator.url, Path("x"))
         yield Broker(AlpacaRest(settings), feed="iex", retry=persistent(WAITED_S.append))
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from coordinator.settings import Settings
+from coordinator.settings import simulator_settings
 from coordinator.shell.alpaca_rest import AlpacaRest
 from coordinator.shell.broker import Broker
 
@@ -78,7 +78,7 @@ def answering() -> Iterator[tuple[Broker, Answers]]:
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     url = f"http://127.0.0.1:{server.server_port}"
-    settings = Settings("key", "secret", url, url, "ws://127.0.0.1:9", Path("x"), "")
+    settings = simulator_settings(url, Path("x"))
     try:
         yield Broker(AlpacaRest(settings, timeout_s=10.0), feed="iex"), answers
     finally:

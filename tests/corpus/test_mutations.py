@@ -20,7 +20,7 @@ import pytest
 
 from coordinator.core.values import Bar
 from coordinator.errors import BrokerError
-from coordinator.settings import Settings
+from coordinator.settings import simulator_settings
 from coordinator.shell import wire
 from coordinator.shell.broker import Broker
 from coordinator.shell.fields import Malformed
@@ -41,7 +41,7 @@ MARK = "mark"
 FIRST_COUNT = 10**9
 """By their counts from this one on good bars are known again that have plain keys only."""
 START = datetime(2021, 2, 22, 19, 0, tzinfo=UTC)
-SETTINGS = Settings("k", "s", "http://x", "http://x", "ws://x", Path(), "")
+SETTINGS = simulator_settings("http://x", Path())
 ALL_JUNK = [*JUNK, *PACKED_ONLY]
 
 

@@ -12,7 +12,7 @@ import msgpack
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
-from coordinator.settings import Settings
+from coordinator.settings import Settings, simulator_settings
 from tests.corpus.frames import TICKERS, Frame
 
 ORDERS = "/stream"
@@ -33,8 +33,7 @@ class Venue:
     @property
     def settings(self) -> Settings:
         """What leads a coordinator here."""
-        http, ws = f"http://127.0.0.1:{self.port}", f"ws://127.0.0.1:{self.port}"
-        return Settings("key", "secret", http, http, ws, Path(), "")
+        return simulator_settings(f"http://127.0.0.1:{self.port}", Path())
 
     async def meet(self, socket: ServerConnection) -> None:
         """One client, from its first message to its last."""
@@ -43,13 +42,11 @@ class Venue:
         number = len(self.connections)
         self.connections.append(path)
         with suppress(ConnectionClosed):
-            if path != ORDERS:
-                await socket.send(msgpack.packb([{"T": "success", "msg": "connected"}]))
-            await socket.recv()
+            await greet(socket, path)
             if number < len(self.logins):
                 await socket.send(self.logins[number])
             else:
-                await (_welcome_to_orders if path == ORDERS else _welcome)(socket)
+                await welcome(socket, path)
                 for frame in self.frames:
                     await socket.send(frame)
             await socket.wait_closed()
@@ -64,14 +61,21 @@ async def venue(frames: Sequence[Frame], logins: Sequence[Frame] = ()) -> AsyncI
         yield it
 
 
-async def _welcome(socket: ServerConnection) -> None:
-    await socket.send(msgpack.packb([{"T": "success", "msg": "authenticated"}]))
+async def greet(socket: ServerConnection, path: str) -> None:
+    """The conversation up to the client's login."""
+    if path != ORDERS:
+        await socket.send(msgpack.packb([{"T": "success", "msg": "connected"}]))
     await socket.recv()
-    await socket.send(msgpack.packb([{"T": "subscription", "bars": list(TICKERS)}]))
 
 
-async def _welcome_to_orders(socket: ServerConnection) -> None:
-    answer = {"stream": "authorization", "data": {"status": "authorized", "action": "auth"}}
-    await socket.send(json.dumps(answer).encode())
-    await socket.recv()
-    await socket.send(b'{"stream":"listening","data":{"streams":["trade_updates"]}}')
+async def welcome(socket: ServerConnection, path: str, bars: Sequence[str] = TICKERS) -> None:
+    """The login is accepted, and the subscription confirmed."""
+    if path == ORDERS:
+        answer = {"stream": "authorization", "data": {"status": "authorized", "action": "auth"}}
+        await socket.send(json.dumps(answer).encode())
+        await socket.recv()
+        await socket.send(b'{"stream":"listening","data":{"streams":["trade_updates"]}}')
+    else:
+        await socket.send(msgpack.packb([{"T": "success", "msg": "authenticated"}]))
+        await socket.recv()
+        await socket.send(msgpack.packb([{"T": "subscription", "bars": list(bars)}]))

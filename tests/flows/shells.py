@@ -11,6 +11,8 @@ from pathlib import Path
 
 import duckdb
 
+from tests.environment import bare_environment
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -20,9 +22,7 @@ class Shell:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.state = folder / "state"
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "APCA_"))}
-        self.environment = {**clean, "HOME": str(folder)}
-        self.environment.pop("MULTI_TRADER_HOME", None)
+        self.environment = bare_environment(folder)
 
     def server(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """`make up`, `make down` or `make demo`, in this shell."""

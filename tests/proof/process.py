@@ -16,7 +16,7 @@ from coordinator.core.books import Books
 from coordinator.core.engine import Engine
 from coordinator.engine_setup import setup_of
 from coordinator.errors import BrokerError, SafetyRefusal, StorageError
-from coordinator.settings import Settings
+from coordinator.settings import simulator_settings
 from coordinator.shell import startup
 from coordinator.shell.clerk import Clerk
 from coordinator.shell.journal import Journal
@@ -169,7 +169,7 @@ class Process:
         config = self.config
         run = _WatchedRun(
             setup=setup_of(config, None, simulated=False),
-            settings=Settings("K", "S", "http://x", "http://x", "ws://x", self.world.home, ""),
+            settings=simulator_settings("http://x", self.world.home),
             speed=1.0,
             check_account=lambda _: None,
             observers=[self._seen],

@@ -22,12 +22,13 @@ from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 from websockets.frames import CloseCode
 
-from coordinator.settings import Settings
+from coordinator.settings import simulator_settings
 from coordinator.shell.streams import Stream, StreamWatch, market_stream, order_stream, quiet_sdk
+from tests.corpus.venue import ORDERS, greet, welcome
 
 MIB = 2**20
 DEPTH = 100_000
-ORDERS, BARS = "/stream", "/v2/iex"
+BARS = "/v2/iex"
 PATIENCE_S = 30.0
 BAR = {"T": "b", "S": "SPY", "o": 1, "h": 1, "l": 1, "c": 1, "v": 1, "n": 1, "vw": 1}
 GOOD_BAR = msgpack.packb([{**BAR, "t": msgpack.Timestamp(1_773_754_200)}])
@@ -100,7 +101,8 @@ class Hostile:
             assert socket.request is not None
             path = socket.request.path
             with suppress(ConnectionClosed):
-                await _welcome(socket, path)
+                await greet(socket, path)
+                await welcome(socket, path, ["SPY"])
                 if path not in attacked:
                     attacked.add(path)
                     await ATTACKS[attack](socket)
@@ -110,23 +112,6 @@ class Hostile:
                 self.given_up.setdefault(attack, set()).add(path)
 
         return meet
-
-
-async def _welcome(socket: ServerConnection, path: str) -> None:
-    """The conversation up to the confirmed subscription."""
-    if path == ORDERS:
-        await socket.recv()
-        answer = {"stream": "authorization", "data": {"status": "authorized", "action": "auth"}}
-        await socket.send(json.dumps(answer).encode())
-        await socket.recv()
-        listening = {"stream": "listening", "data": {"streams": ["trade_updates"]}}
-        await socket.send(json.dumps(listening).encode())
-        return
-    await socket.send(msgpack.packb([{"T": "success", "msg": "connected"}]))
-    await socket.recv()
-    await socket.send(msgpack.packb([{"T": "success", "msg": "authenticated"}]))
-    await socket.recv()
-    await socket.send(msgpack.packb([{"T": "subscription", "bars": ["SPY"]}]))
 
 
 @contextmanager
@@ -175,8 +160,7 @@ def meet_all(ports: dict[str, int]) -> dict[str, float]:
 
 async def _hear_good(port: int) -> None:
     """Both streams, until each has heard its good message."""
-    http, ws = f"http://127.0.0.1:{port}", f"ws://127.0.0.1:{port}"
-    known = Settings("key", "secret", http, http, ws, Path(), "")
+    known = simulator_settings(f"http://127.0.0.1:{port}", Path())
     heard: list[asyncio.Future[Any]] = [asyncio.get_running_loop().create_future() for _ in "ab"]
 
     def hear(number: int) -> Callable[[Any], None]:

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from coordinator.shell.sockets import FRAME_BYTES_PER_TICKER, socket_options
-from tests.security.hostile import ATTACKS, BARS, ENDED, ORDERS, hostile_servers
+from tests.corpus.venue import ORDERS
+from tests.security.hostile import ATTACKS, BARS, ENDED, hostile_servers
 
 ROOT = Path(__file__).parents[2]
 GROWTH_MB = 50.0

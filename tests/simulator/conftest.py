@@ -10,17 +10,14 @@ from typing import Any
 import pytest
 
 from simulator.server import Simulator, SimulatorOptions
+from tests.oracle.recorded import require_recorded_data
 from tests.simulator.plays import TEN
-
-DATA = Path(__file__).parents[2] / "../shared/data"
 
 
 @pytest.fixture
 def recorded() -> Path:
     """The folder of recorded data; the test is skipped, aloud, where there is none."""
-    if not DATA.is_dir():
-        pytest.skip("recorded data (../shared/data) is not here")
-    return DATA
+    return require_recorded_data()
 
 
 @pytest.fixture

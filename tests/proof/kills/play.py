@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import TextIO
 
 from coordinator.core import records as r
+from tests.environment import bare_environment
 from tests.proof.kills.judge import Findings, Witness, judge, judge_warehouse
 from tests.proof.kills.script import CASH, SPEED, Script, write
-from tests.proof.kills.venue import Venue, bare_environment
+from tests.proof.kills.venue import Venue
 
 ACCOUNT = "PA3SIM000001"
 TICK_S = 0.001

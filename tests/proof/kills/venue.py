@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import subprocess
 import sys
@@ -16,6 +15,8 @@ from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+
+from tests.environment import bare_environment
 
 Raw = dict[str, Any]
 ORDERS_PAGE, FILLS_PAGE = 500, 100
@@ -110,10 +111,3 @@ class Venue:
                     raise
                 time.sleep(0.05)
         raise AssertionError
-
-
-def bare_environment(home: Path) -> dict[str, str]:
-    """The caller's environment without keys, and with a home of its own: leases live there."""
-    ours = ("APCA_", "PREFECT_", "MULTI_TRADER_")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    return kept | {"HOME": str(home)}
