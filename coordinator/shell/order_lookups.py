@@ -84,11 +84,6 @@ class OrderLookups:
                 orders.append(order)
         return orders
 
-    def found(self, client_order_id: str) -> None:
-        """The broker knows the order."""
-        if (lookup := self._lookups.get(client_order_id)) is not None:
-            lookup.not_found = 0
-
     def missed(self, client_order_id: str, now: datetime) -> bool:
         """The broker does not know the order; returns whether it counts as never arrived."""
         lookup = self._lookups.get(client_order_id)

@@ -118,7 +118,6 @@ class Questions:
         if found is None:
             now = self._clock.now()
             return [m.OrderAbsent(order_id, now)] if self._lookups.missed(order_id, now) else []
-        self._lookups.found(order_id)
         if (order.symbol, order.side, order.qty) != (found.symbol, found.side, found.qty):
             return [m.SubmitRefused(order_id, found.at, "another order stands under this id")]
         instead = successor(found, self._broker)
