@@ -378,6 +378,11 @@ AGAINST: Mapping[str, tuple[Any, Move, str]] = {
         "an order that no strategy gave is open on SPY",
     ),
     "nobody knows a price": (lambda _: Market({}), NOTHING, "no price of SPY is known"),
+    "the price known is zero": (
+        lambda _: Market({"SPY": D(0)}),
+        NOTHING,
+        "no price of SPY is known",
+    ),
     "it is more than there is": (
         lambda _: MARKET,
         shares("Beta", "SPY", "9.000000001"),

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,7 @@ from coordinator.settings import simulator_settings
 from coordinator.shell.journal import Journal
 from coordinator.shell.pace import Budgets
 from coordinator.shell.ports import Ports
-from coordinator.shell.run import Run, RunResult
+from coordinator.shell.run import Observer, Run, RunResult
 from coordinator.shell.session import trade_session
 from simulator.server import Simulator, SimulatorOptions
 from tests.coordinator.bench import STOCKS, Bench, spec
@@ -35,14 +37,33 @@ def dies_in_its_session(home: Path, cash: str = "100000") -> None:
 
 def starts_in_the_evening(home: Path) -> RunResult | None:
     """A start against a broker whose account has $100,000, half an hour after the close."""
-    options = SimulatorOptions(date=date(2026, 3, 17), start=EVENING, account_number=ACCOUNT)
+    return starts(home, EVENING, asyncio.Event())
+
+
+def starts(
+    home: Path, now: datetime, stop: asyncio.Event, *observers: Observer
+) -> RunResult | None:
+    """A start at this time of the broker's clock."""
+    options = SimulatorOptions(date=now.date(), start=now, account_number=ACCOUNT)
     with Simulator(options) as simulator:
         settings = simulator_settings(simulator.url, home)
         setup = Setup("bench", "paper", "iex", "hash", (STRATEGY,))
         ports = Ports.real(Budgets(settings, speed=600, folder=home / "leases"))
-        run = Run(setup=setup, settings=settings, speed=600, check_account=lambda _: None)
+        run = Run(setup, settings, 600, lambda _: None, observers=observers)
         ports = replace(ports, sleep=lambda _: None)
-        return asyncio.run(trade_session(run, asyncio.Event(), ports))
+        return asyncio.run(trade_session(run, stop, ports))
+
+
+def trades_the_next_day(home: Path) -> RunResult | None:
+    """A session of the next day that is stopped as soon as it trades."""
+    stop = asyncio.Event()
+
+    @asynccontextmanager
+    async def stops(_: object) -> AsyncIterator[None]:
+        stop.set()
+        yield
+
+    return starts(home, datetime(2026, 3, 18, 15, tzinfo=UTC), stop, stops)
 
 
 def ends(home: Path) -> list[r.SessionEnd]:
@@ -58,6 +79,12 @@ def test_a_session_that_died_is_ended_once(tmp_path: Path) -> None:
     for _ in range(2):
         assert starts_in_the_evening(tmp_path) is None
         assert ends(tmp_path) == [r.SessionEnd.STOPPED_EARLY]
+
+
+def test_a_session_that_died_is_ended_by_the_next_days(tmp_path: Path) -> None:
+    dies_in_its_session(tmp_path)
+    assert trades_the_next_day(tmp_path) is not None
+    assert ends(tmp_path) == [r.SessionEnd.STOPPED_EARLY] * 2
 
 
 def test_a_session_whose_books_differ_from_the_account_is_not_ended(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from coordinator.commands.kill import kill
 from coordinator.commands.reload import ReloadClient
 from coordinator.commands.running import RunningCoordinators
 from coordinator.core import records as r
+from coordinator.core.messages import Reload
 from coordinator.errors import OperatorError
 from coordinator.shell import control_socket
 from coordinator.shell.control_client import NoAnswer, ask
@@ -81,6 +83,21 @@ def test_the_command_kill_reaches_a_session_before_it_looks_at_its_journal_again
         asked = [type(x) for x in kept(door.account)]
         assert asked.count(r.Killed) == 1, "the journal is the truth, the socket only quicker"
         assert r.CancelRequested in asked
+
+    at_the_door(short_path, story)
+
+
+def test_a_reload_after_the_session_was_told_to_stop_changes_nothing_and_says_so(
+    short_path: Path,
+) -> None:
+    def complete(_: datetime) -> Reload:
+        raise AssertionError("nothing is to be reloaded")
+
+    async def story(door: Door) -> None:
+        door.desk.live.request_stop()
+        answer = await door.desk.live.clerk.reload(complete)
+        assert (answer.done, answer.said) == (False, "Nothing was changed: the session ends.")
+        door.desk.local_s += 100  # for which open orders are waited for
 
     at_the_door(short_path, story)
 

@@ -11,7 +11,8 @@ from coordinator.core import messages as m
 from coordinator.core.orders import OrderStatus
 from coordinator.core.values import MINUTE, Side
 from coordinator.shell.budget import Urgency
-from coordinator.shell.errands import STANDSTILL_S
+from coordinator.shell.clock import BrokerClock
+from coordinator.shell.errands import STANDSTILL_S, Errands
 from tests.coordinator.at_the_broker import ID, NOW, SALE, Desk, run
 from tests.coordinator.bench import D
 
@@ -131,6 +132,24 @@ def test_an_entry_still_in_line_at_its_next_bar_is_absent_and_never_sent() -> No
         await desk.answer()
         assert Urgency.ENTRY not in desk.turns
         assert desk.broker.order(ID) is None
+
+    run(story)
+
+
+def test_at_real_speed_an_entry_waits_until_its_next_bar_is_due_and_no_second_longer() -> None:
+    async def story(desk: Desk) -> None:
+        ports, make_broker, _, books, deliver = desk.to_ask
+        clock = BrokerClock(1, desk.local_s)
+        clock.advance(NOW)
+        errands = Errands(ports, make_broker, clock, books, deliver, desk.line, desk.questions)
+        desk.waits_s[Urgency.ENTRY] = 5.0
+        errands.carry_out([desk.order()])
+        desk.local_s.now_s += 59.9
+        desk.go_on()
+        assert desk.answers.empty()
+        desk.local_s.now_s += 0.1
+        desk.go_on()
+        assert await desk.answer() == m.OrderAbsent(ID, NOW + MINUTE)
 
     run(story)
 

@@ -211,6 +211,15 @@ def test_what_is_executed_after_days_and_just_before_a_new_session_counts_once(p
     assert play.held() == {"A": D(180), UNASSIGNED: D(10)}
 
 
+def test_a_fee_that_is_posted_days_after_its_date_is_booked_on_its_date(play: Play) -> None:
+    play.start(play.x)
+    was = play.now.date() - timedelta(days=4)
+    play.truth.post("FEE", was, cash=-12 * NANO * NANO // 100)
+    play.look(3)
+    assert play.held() == {UNASSIGNED: D(10)}
+    assert play.x.books.ledger[UNASSIGNED].fees == D("0.12")
+
+
 def test_shares_of_another_name_are_nobodys_and_those_of_the_old_one_are_not_sold(
     play: Play,
 ) -> None:
@@ -298,6 +307,39 @@ def test_a_sale_that_the_stream_reported_is_not_booked_again_where_the_books_mis
     play.executed(sale, 4, play.x)
     play.look(6)
     assert play.x.books.ledger[UNASSIGNED].positions["SPY"].qty == D(6)
+
+
+def test_our_sale_that_is_not_shown_is_nobody_elses_where_the_books_miss_a_sale_already(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    play.start(play.x)
+    play.executed(play.ordered(), 180, play.x)
+    odd = play.truth.accept("app-sale", UNASSIGNED, "SPY", -1, 4 * NANO, play.now)
+    play.executed(odd, 4)
+    ask = play.rest.order_at
+
+    def asked(broker_order_id: str) -> m.OrderUpdate | None:
+        if broker_order_id == odd.broker_id:
+            raise Malformed("an order without its side")
+        return None
+
+    with monkeypatch.context() as patched:
+        patched.setattr(play.rest, "order_at", asked)
+        play.look(6)
+        assert play.x.books.frozen["position.SPY"].off == D(-4)
+        play.x.wire.clear()
+        play.board["A", "SPY"] = -1
+        play.x.take(minute_bars(OPEN + MINUTE, {"SPY": PRICE}, ["SPY"]))
+        (sale,) = (c for c in play.x.wire if isinstance(c, m.SubmitOrder))
+        play.x.take(m.SubmitUnclear(sale.client_order_id, play.now, "no answer"))
+        ticket = play.truth.accept(sale.client_order_id, "A", "SPY", -1, 180 * NANO, play.now)
+        play.executed(ticket, 180)
+        play.look(6)
+    assert play.rest.order_at == ask
+    for word in play.rest.evidence(ticket):
+        play.x.take(word)
+    play.look(6)
+    assert play.held() == {UNASSIGNED: D(6)}
 
 
 def test_an_execution_whose_order_the_broker_never_shows_is_unassigned(play: Play) -> None:

@@ -7,14 +7,16 @@ from pathlib import Path
 import pytest
 
 from coordinator.core import messages as m
-from coordinator.core.orders import OrderStatus
+from coordinator.core.books import Books
+from coordinator.core.orders import Order, OrderStatus
 from coordinator.core.records import Origin
-from coordinator.core.values import MINUTE, Side
+from coordinator.core.values import MINUTE, Reason, Side
 from coordinator.shell.clock import BrokerClock
 from coordinator.shell.missed_bars import GAP_TRIES
+from coordinator.shell.order_lookups import OrderLookups
 from coordinator.shell.questions import Questions
 from coordinator.shell.watchdog import Depth
-from tests.coordinator.at_the_broker import ID, NOW, Desk, run
+from tests.coordinator.at_the_broker import ID, NOW, Desk, LocalTime, run
 from tests.coordinator.bench import D
 
 
@@ -61,6 +63,22 @@ def test_an_order_that_has_ended_is_pursued_no_more() -> None:
         assert desk.questions.due_s is None
 
     run(story)
+
+
+def test_an_order_that_stays_open_is_asked_for_ever_more_rarely_but_each_minute() -> None:
+    local = LocalTime()
+    clock = BrokerClock(1, local)
+    clock.advance(NOW)
+    books = Books()
+    side, status = Side.BUY, OrderStatus.NEW
+    order = Order(ID, "A", "SPY", side, D(2), D(1), Reason.SIGNAL, NOW, status)
+    books.orders.add(order)
+    lookups, asked = OrderLookups(books, clock, local), list[int]()
+    lookups.hasten(order)
+    for second in range(200):
+        local.now_s = second
+        asked += [second for _ in lookups.due()]
+    assert asked == [0, 1, 3, 7, 15, 31, 63, 123, 183]
 
 
 def test_an_order_is_pursued_for_days_without_a_number_too_large(

@@ -179,6 +179,37 @@ def test_books_that_do_not_sum_are_refused_with_both_figures() -> None:
     agreement.refuse_differences([])
 
 
+@pytest.mark.parametrize(
+    ("last", "refused"), [("died", False), ("ended", True), ("ended, and was killed", False)]
+)
+def test_what_differs_refuses_a_start_but_not_one_after_a_death_with_it_nor_one_that_only_sells(
+    last: str, refused: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "PA1" / "journal.db"
+    with venue(account="PA1") as broker:
+        bench = Bench(spec("A", {}), plan=STOCKS, cash="100500")
+        session, records = bench.name.session_id, [*bench.records]
+        records += differing(bench.books, broker)
+        if last != "died":
+            records.append(r.SessionEnded(NOW, session, r.SessionEnd.STOPPED_EARLY, None, {}))
+        if "killed" in last:
+            records.append(r.Killed(NOW, "daniel"))
+        journal = Journal(path, "PA1", "bench")
+        journal.append(session, records)
+        journal.close()
+
+        again = Journal(path, "PA1", "bench")
+        books, _ = startup.replay(again, "bench")
+        settling = agreement.Settling(books, again, broker, lambda _: None)
+        if refused:
+            with pytest.raises(SafetyRefusal, match="cash is 100500"):
+                agreement.agree(settling, {}, NOW)
+        else:
+            agreement.agree(settling, {}, NOW)
+            assert set(books.frozen) == {"cash"}
+        again.close()
+
+
 @pytest.mark.parametrize("heard", ["nothing of it", "of its end alone"])
 def test_a_fill_of_a_coordinator_that_died_is_left_for_its_own_next_start(
     heard: str, tmp_path: Path

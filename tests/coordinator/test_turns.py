@@ -1,4 +1,4 @@
-"""An order leaves as soon as the shared budget of requests allows, whatever else sleeps."""
+"""An order leaves as soon as the shared budget of requests allows, and a bar counts at the end."""
 
 from __future__ import annotations
 
@@ -8,15 +8,31 @@ from dataclasses import replace
 from pathlib import Path
 
 from coordinator.core import messages as m
-from coordinator.core.values import Side
+from coordinator.core import records as r
+from coordinator.core.values import MINUTE, Side
 from coordinator.shell.broker import Broker
 from coordinator.shell.budget import Urgency
+from coordinator.shell.folders import JOURNAL
+from coordinator.shell.journal_reading import read_kinds
 from coordinator.shell.rest import Api
+from tests.coordinator.at_the_door import Door, at_the_door
 from tests.corpus.answers import answering
-from tests.corpus.test_session import NOW, Desk
+from tests.corpus.test_session import NOW, Desk, raw_bar
 
 PATIENCE_S = 20.0
 A_DAY_S = 86_400.0
+
+
+def test_a_bar_whose_minute_is_not_complete_when_the_session_ends_is_in_its_journal(
+    short_path: Path,
+) -> None:
+    async def story(door: Door) -> None:
+        door.desk.live.handlers.on_bars([raw_bar(NOW - MINUTE)])
+        await door.ask("pause", "A")  # whose turn comes after the bar's
+
+    at_the_door(short_path, story)
+    [seen] = read_kinds(short_path / "PA1" / JOURNAL, r.BarsSeen)
+    assert [bar.start for bar in seen.record.bars] == [NOW - MINUTE]  # type: ignore[union-attr]
 
 
 def test_an_order_that_the_budget_held_back_leaves_when_its_turn_comes_and_not_at_a_tick(
