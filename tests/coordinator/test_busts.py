@@ -552,6 +552,13 @@ def test_fills_of_an_order_that_may_have_replaced_one_whose_answer_is_out_wait_f
     assert bench.books.orders.open() == []
 
 
+def test_fills_of_an_order_on_the_other_side_of_ours_are_nobodys_at_once() -> None:
+    bench = bought()
+    by_hand = stranger("5cb1-by-hand", "SPY", Side.SELL, "4", "100", bench.now, "stream-1")
+    bench.handle(replace(by_hand, replaces="an order of the app's"))
+    assert bench.position(UNASSIGNED, "SPY") == D(-4)
+
+
 def test_fills_seen_before_it_was_known_whose_the_replacing_order_is_are_not_booked_twice() -> None:
     bench = bought()
     order = bench.order("A")

@@ -380,7 +380,7 @@ def test_a_session_that_runs_explains_each_ticker_of_a_strategy(short_path: Path
     at_the_door(short_path, story)
 
 
-def test_a_session_whose_order_stream_and_rest_say_nothing_decides_nothing_and_explains_so(
+def test_a_session_without_its_order_stream_decides_nothing_until_rest_tells_of_the_orders(
     short_path: Path,
 ) -> None:
     async def story(door: Door) -> None:
@@ -388,6 +388,8 @@ def test_a_session_whose_order_stream_and_rest_say_nothing_decides_nothing_and_e
         assert live.clerk.explain("A", "QQQ")[0].did == "no_signal"
         live.watchdog.watch_orders(StreamWatch("orders", lambda: None))  # it never comes up
         await until(lambda: live.clerk.explain("A", "QQQ")[0].did == "orders_unseen")
+        live._inbox.put(m.AccountSeen(door.desk.bench.now, 0, None, {}))
+        await until(lambda: live.clerk.explain("A", "QQQ")[0].did == "no_signal")
 
     at_the_door(short_path, story)
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from dataclasses import replace
 from pathlib import Path
 
 from coordinator.core import messages as m
 from coordinator.core import records as r
+from coordinator.core.orders import OrderStatus
 from coordinator.core.values import MINUTE, Side
 from coordinator.shell.broker import Broker
 from coordinator.shell.budget import Urgency
@@ -33,6 +35,23 @@ def test_a_bar_whose_minute_is_not_complete_when_the_session_ends_is_in_its_jour
     at_the_door(short_path, story)
     [seen] = read_kinds(short_path / "PA1" / JOURNAL, r.BarsSeen)
     assert [bar.start for bar in seen.record.bars] == [NOW - MINUTE]  # type: ignore[union-attr]
+
+
+def test_an_order_that_never_had_its_turn_is_known_not_to_be_sent_when_the_session_ends(
+    tmp_path: Path,
+) -> None:
+    async def play(broker: Broker) -> None:
+        desk = Desk(tmp_path, broker, turn=lambda *_: A_DAY_S, monotonic=itertools.count().__next__)
+        [bought] = (c for c in desk.bench.commands if isinstance(c, m.SubmitOrder))
+        desk.live._errands.carry_out([replace(bought, side=Side.SELL)])
+        desk.live.request_stop()
+        await desk.live.run()
+        assert desk.bench.order("A").status is OrderStatus.DENIED
+
+    with answering() as (broker, answers):
+        answers.always({"timestamp": NOW.isoformat(), "bars": {}})
+        asyncio.run(play(broker))
+        assert "/v2/orders" not in answers.paths
 
 
 def test_an_order_that_the_budget_held_back_leaves_when_its_turn_comes_and_not_at_a_tick(
