@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.completing import strategy_names
 from cli.faults import complain, plainly
-from cli.options import AsJson, a_date
+from cli.options import AsJson, a_date, strategy_names
 from cli.tables import print_json, print_table
 
 if TYPE_CHECKING:

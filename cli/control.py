@@ -3,36 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Annotated
 
 import typer
 
-from cli.completing import strategy_names
 from cli.faults import ANYTHING_ELSE, plainly
-from cli.kill import operator
 from cli.logs import configure_logging
-from cli.options import BrokerSpeed, LogLevel
+from cli.operator import operator
+from cli.options import (
+    AccountNumber,
+    AsJson,
+    BrokerSpeed,
+    CoordinatorName,
+    LogLevel,
+    StrategyName,
+)
 from cli.tables import print_json
-
-Name = Annotated[
-    str,
-    typer.Argument(metavar="NAME", help="The strategy's name.", autocompletion=strategy_names),
-]
-AccountNumber = Annotated[
-    str | None, typer.Option("--account", metavar="NUMBER", help="The account's number.")
-]
-CoordinatorName = Annotated[
-    str | None, typer.Option("--coordinator", metavar="NAME", help="The coordinator's name.")
-]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a sentence.")]
 
 
 @plainly
 def pause(
-    name: Name,
+    name: StrategyName,
     account: AccountNumber = None,
     coordinator: CoordinatorName = None,
-    json: Json = False,
+    json: AsJson = False,
     log_level: LogLevel = "WARNING",
 ) -> None:
     """Let a strategy open nothing until `resume`.
@@ -49,10 +42,10 @@ def pause(
 
 @plainly
 def resume(
-    name: Name,
+    name: StrategyName,
     account: AccountNumber = None,
     coordinator: CoordinatorName = None,
-    json: Json = False,
+    json: AsJson = False,
     log_level: LogLevel = "WARNING",
 ) -> None:
     """Let a paused or flattened strategy open positions again.
@@ -66,10 +59,10 @@ def resume(
 
 @plainly
 def flatten(
-    name: Name,
+    name: StrategyName,
     account: AccountNumber = None,
     coordinator: CoordinatorName = None,
-    json: Json = False,
+    json: AsJson = False,
     clock_speed: BrokerSpeed = 1.0,
     log_level: LogLevel = "WARNING",
 ) -> None:

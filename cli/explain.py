@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.control import AccountNumber, CoordinatorName, Name
 from cli.faults import complain, plainly
-from cli.kill import user
+from cli.operator import user
+from cli.options import AccountNumber, CoordinatorName, StrategyName
 from cli.tables import print_json, show, utc_time
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON: a list, one for 
 
 @plainly
 def explain(
-    name: Name,
+    name: StrategyName,
     ticker: Ticker = "",
     account: AccountNumber = None,
     coordinator: CoordinatorName = None,

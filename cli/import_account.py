@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.asking import agreed
-from cli.control import AccountNumber
 from cli.faults import ANYTHING_ELSE, complain, plainly
-from cli.kill import operator
 from cli.logs import configure_logging
-from cli.options import BrokerSpeed, LogLevel, StrategiesDir
+from cli.operator import agreed, operator
+from cli.options import AccountNumber, BrokerSpeed, LogLevel, StrategiesDir
 from cli.tables import print_json, print_table, quantity
 
 if TYPE_CHECKING:

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import getpass
-import os
-from typing import TYPE_CHECKING
-
 import typer
 
-from cli.faults import ANYTHING_ELSE, complain, plainly
+from cli.faults import ANYTHING_ELSE, plainly
 from cli.logs import configure_logging
+from cli.operator import operator
 from cli.options import AsJson, BrokerSpeed, LogLevel
 from cli.tables import print_json
-
-if TYPE_CHECKING:
-    from coordinator.commands.accounts import Operator
 
 
 @plainly
@@ -73,19 +67,3 @@ def revive(
         typer.echo(f"{one.account}: {was}.")
     if not revivals:
         typer.echo("No account is killed.")
-
-
-def operator(clock_speed: float) -> Operator:
-    """The user who runs the command, with the environment's keys and state folder."""
-    from coordinator.commands.accounts import Operator
-    from coordinator.settings import home_folder
-
-    return Operator(home_folder(), os.environ, user(), complain, clock_speed)
-
-
-def user() -> str:
-    """The name of the user who runs the command, as the journal records it."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"user {os.getuid()}"  # a container may have no user names

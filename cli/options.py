@@ -94,6 +94,37 @@ def levels(incomplete: str) -> list[str]:
     return [one for one in LEVELS if one.startswith(incomplete.upper())]
 
 
+def strategy_names(incomplete: str) -> list[str]:
+    """Names that begin with `incomplete`, for shell completion; an error completes nothing.
+
+    They are the strategies of the sessions under MULTI_TRADER_HOME, or without any session those
+    that run without a configuration.
+    """
+    from coordinator.config import default_config
+    from coordinator.errors import MultiTraderError
+    from coordinator.settings import home_folder
+    from coordinator.status import read_status
+
+    try:
+        views = read_status(home_folder())
+    except (MultiTraderError, OSError):
+        return []
+    names = {one.name for view in views for one in (*view.strategies, *view.shadows)}
+    if not views:
+        names = {one.name for one in default_config().strategies}
+    return sorted(name for name in names if name.startswith(incomplete) and name != "UNASSIGNED")
+
+
+StrategyName = Annotated[
+    str,
+    typer.Argument(metavar="NAME", help="The strategy's name.", autocompletion=strategy_names),
+]
+AccountNumber = Annotated[
+    str | None, typer.Option("--account", metavar="NUMBER", help="The account's number.")
+]
+CoordinatorName = Annotated[
+    str | None, typer.Option("--coordinator", metavar="NAME", help="The coordinator's name.")
+]
 BarsFile = Annotated[
     Path | None,
     typer.Option(

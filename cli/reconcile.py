@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cli.control import AccountNumber
 from cli.faults import ANYTHING_ELSE, complain, plainly
-from cli.kill import operator
 from cli.logs import configure_logging
-from cli.options import BrokerSpeed, LogLevel
+from cli.operator import operator
+from cli.options import AccountNumber, BrokerSpeed, LogLevel
 from cli.tables import print_json, print_table, quantity
 
 if TYPE_CHECKING:

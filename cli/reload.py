@@ -9,11 +9,10 @@ from typing import Annotated
 
 import typer
 
-from cli.asking import agreed
-from cli.control import AccountNumber, CoordinatorName
 from cli.faults import ANYTHING_ELSE, complain, plainly
 from cli.logs import configure_logging
-from cli.options import LogLevel
+from cli.operator import agreed, user
+from cli.options import AccountNumber, CoordinatorName, LogLevel
 from cli.tables import print_json
 
 
@@ -54,7 +53,6 @@ def reload(
       multi-trader reload --remove flatten
     """
     configure_logging(log_level)
-    from cli.kill import user
     from coordinator.commands.reload import ReloadClient
     from coordinator.commands.running import RunningCoordinators
     from coordinator.settings import home_folder

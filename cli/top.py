@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from cli.control import AccountNumber, CoordinatorName
 from cli.faults import plainly
-from cli.kill import user
+from cli.operator import user
+from cli.options import AccountNumber, CoordinatorName
 from cli.signals import interrupt_on_sigterm
 from cli.tables import print_json, stdout
 

@@ -72,7 +72,7 @@ def _when_busy(which: RunningCoordinators) -> Sequence[Answered]:
     """What the session answers once there is something to see."""
 
     def busy() -> Sequence[Answered] | None:
-        answers = which.look("docs")
+        answers = which.statuses("docs")
         held = sum(
             len(s.positions) for a in answers if a.reply.status for s in a.reply.status.strategies
         )

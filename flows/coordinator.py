@@ -23,7 +23,7 @@ from coordinator.errors import OperatorError
 from coordinator.private import leave_no_core
 from coordinator.shell.lease import LeaseHeld
 from flows.board import emit
-from flows.handover import Now, patience_until, pause
+from flows.handover import Now, RunSession, run_when_free
 from flows.live import Emit, differs_at_the_end, refused_start, shown_at_prefect
 from flows.parameters import (
     BarsFile,
@@ -50,7 +50,6 @@ from flows.stopping import (
 )
 from tasks.report import SUMMARY_LOG, publish_summary
 
-RunSession = Callable[..., Awaitable[SessionOutcome]]
 _log = logging.getLogger("coordinator.flow")
 
 
@@ -135,26 +134,6 @@ async def session_state(
     if await was_cancelled(read_state):
         return Cancelled(message=outcome.message)
     return named_state(outcome)
-
-
-async def run_when_free(
-    options: RunOptions, stop: Stop, run: RunSession, now: Now
-) -> SessionOutcome:
-    """Runs the session; at crypto's handover it first waits for the lease of the one that ends.
-
-    Raises LeaseHeld if another coordinator keeps it.
-    """
-    until, waits = patience_until(options, now()), False
-    while True:
-        try:
-            return await run(options, stop=stop.event)
-        except LeaseHeld:
-            if until is None or now() >= until or stop.event.is_set():
-                raise
-        if not waits:
-            _log.info("Waiting for the session that ends at 00:00 UTC")
-        waits = True
-        await pause(stop.event)
 
 
 def name_of(options: RunOptions) -> str:

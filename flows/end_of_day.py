@@ -61,8 +61,7 @@ def end_of_day(
     with alone(home / "end-of-day.lock"):
         waits_for = coordinator_of(run_id) if run_id else None
         running = wait_for_end(waits_for, lambda: running_sessions(home))
-        beside = list(running)
-        found = journaled_sessions(session, running=beside)
+        found = journaled_sessions(session, running=list(running))
         results = load_warehouse(found.sources)
         news = newest_first(result for result in results if is_news(result))
         pages = [write_page(result.session_id) for result in news]

@@ -5,20 +5,43 @@ Local time decides only how long to wait; the broker's clock decides which date 
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-from collections.abc import Callable
+import logging
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
-from coordinator.bootstrap import RunOptions
+from coordinator.bootstrap import RunOptions, SessionOutcome
 from coordinator.config import load_config
 from coordinator.core.values import is_crypto
+from coordinator.shell.lease import LeaseHeld
+from flows.stopping import Stop
 
 LEAD = timedelta(minutes=15)
 GRACE = timedelta(minutes=5)
 """How long the ending session may wait for its last orders to end."""
 POLL_S = 2.0
 Now = Callable[[], datetime]
+RunSession = Callable[..., Awaitable[SessionOutcome]]
+_log = logging.getLogger("coordinator.flow")
+
+
+async def run_when_free(
+    options: RunOptions, stop: Stop, run: RunSession, now: Now
+) -> SessionOutcome:
+    """Runs the session; at crypto's handover it first waits for the lease of the one that ends.
+
+    Raises LeaseHeld if another coordinator keeps it.
+    """
+    until, waits = patience_until(options, now()), False
+    while True:
+        try:
+            return await run(options, stop=stop.event)
+        except LeaseHeld:
+            if until is None or now() >= until or stop.event.is_set():
+                raise
+        if not waits:
+            _log.info("Waiting for the session that ends at 00:00 UTC")
+        waits = True
+        await stop.wait(POLL_S)
 
 
 def patience_until(options: RunOptions, now: datetime) -> datetime | None:
@@ -31,9 +54,3 @@ def patience_until(options: RunOptions, now: datetime) -> datetime | None:
         return None
     tickers = [t for strategy in load_config(options.config).strategies for t in strategy.tickers]
     return midnight + GRACE if any(is_crypto(ticker) for ticker in tickers) else None
-
-
-async def pause(stop: asyncio.Event) -> None:
-    """Waits a moment, or until `stop`."""
-    with contextlib.suppress(asyncio.TimeoutError):
-        await asyncio.wait_for(stop.wait(), POLL_S)

@@ -228,13 +228,13 @@ def tell(alert: Alert, send: Emit, account: str, coordinator: str, session_id: s
         _log.warning("Prefect was not told of %s (%s)", alert.kind.value, _named(error))
 
 
-def refused_start(coordinator: str, reason: str, send: Emit = emit) -> None:
+def refused_start(coordinator: str, reason: str, send: Emit) -> None:
     """Sends that a session's start was refused, and why; its account may not be known."""
     alert = Alert(datetime.now(UTC), AlertKind.REFUSED_START, coordinator, reason)
     tell(alert, send, "unknown", coordinator)
 
 
-def differs_at_the_end(outcome: SessionOutcome, coordinator: str, send: Emit = emit) -> None:
+def differs_at_the_end(outcome: SessionOutcome, coordinator: str, send: Emit) -> None:
     """Sends a discrepancy if the session's last check of the account found differences."""
     if outcome.discrepancies:
         reason = f"{outcome.discrepancies} differences at the end: see the day's report."

@@ -13,6 +13,7 @@ from coordinator.status import StatusView
 _NO_LIMITS = Limits()
 _UNLIMITED = "any"
 _TRADING = "trading"
+_MOST_LETTERS = 300
 
 
 def percent_gone(view: LiveView) -> float:
@@ -114,10 +115,10 @@ def dollars(amount: Decimal, *, signed: bool = False) -> str:
     return f"{minus or ('+' if signed and cents else '')}${cents:,}"
 
 
-def one_line(text: str, most: int = 300) -> str:
-    """A foreign text on one line, cut to `most` letters."""
+def one_line(text: str) -> str:
+    """A foreign text on one line, cut to 300 letters."""
     words = " ".join(text.split())
-    return words if len(words) <= most else f"{words[:most]}..."
+    return words if len(words) <= _MOST_LETTERS else f"{words[:_MOST_LETTERS]}..."
 
 
 def plain(text: str) -> str:

@@ -53,6 +53,11 @@ class Stop:
             _log.info("Asked to stop (%s): ending the session", reason)
         self.event.set()
 
+    async def wait(self, seconds: float) -> None:
+        """Waits until it is asked for, at most so many seconds."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.event.wait(), seconds)
+
 
 async def read_own_state() -> StateType | None:
     """The state of the run that executes this code; None outside of a run."""
@@ -134,5 +139,4 @@ async def _watch(stop: Stop, read_state: ReadState, poll_s: float, alive: SayAli
                 await alive()
         elif state not in (None, StateType.RUNNING):
             stop.fire(state.value)
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(stop.event.wait(), poll_s)
+        await stop.wait(poll_s)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from warehouse import LoadResult, Store
 from warehouse.picture import session_picture
+from warehouse.render import plain
 
 _PNL = """
 SELECT strategy, start_equity, end_equity, net_pnl, fees, fills
@@ -64,7 +65,7 @@ def _session(store: Store, result: LoadResult) -> str:
     discrepancies = store.connection.execute(_DISCREPANCIES, name).fetchall()
     if discrepancies:
         head = ["Kind", "Symbol", "Strategy", "Ours", "Broker's", "Note"]
-        parts += [f"### {len(discrepancies)} discrepancies", _table(head, discrepancies, _exact)]
+        parts += [f"### {len(discrepancies)} discrepancies", _table(head, discrepancies, plain)]
     pnl = store.connection.execute(_PNL, name).fetchall()
     head = ["Strategy", "Start equity", "End equity", "Net P&L", "Fees", "Fills"]
     parts += ["### P&L", _table(head, pnl, _dollars)]
@@ -90,10 +91,6 @@ def _table(
 
 def _dollars(value: Decimal) -> str:
     return f"{value:z,.2f}"
-
-
-def _exact(value: Decimal) -> str:
-    return f"{value:f}".rstrip("0").rstrip(".") if "." in f"{value:f}" else f"{value:f}"
 
 
 def _text(value: object) -> str:

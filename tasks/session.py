@@ -11,7 +11,7 @@ from coordinator.bootstrap import Loadable, home_folder, loadable
 
 
 @task(name="read journals", cache_policy=NO_CACHE, persist_result=False)
-def journaled_sessions(session_id: str | None, *, running: Collection[str] = ()) -> Loadable:
+def journaled_sessions(session_id: str | None, *, running: Collection[str]) -> Loadable:
     """Every journaled session under the home folder, or the one named, except `running` ones."""
     found = loadable(home_folder(), session_id)
     for error in found.kept_out:

@@ -149,7 +149,8 @@ def write_quarantine(
 def content_hash(connection: duckdb.DuckDBPyConnection, frames: Mapping[str, Frame]) -> str:
     """A fingerprint of the frames' rows, independent of their order; they must be registered."""
     filled = [_SUMS[name] for name, frame in frames.items() if frame.arrow.num_rows]
-    found = connection.execute("\nUNION ALL ".join(filled)).fetchall() if filled else []
+    sql = "\nUNION ALL ".join(filled)
+    found = connection.execute(sql).fetchall() if filled else []
     sums: dict[str, list[tuple[int, str | None]]] = {
         name: [(0, None)]
         for name in TABLES

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import keyword
-import os
 import re
 import sys
 from importlib.machinery import PathFinder
@@ -176,8 +175,7 @@ def new_strategy(name: str, folder: Path, *, together: bool = False) -> list[Pat
                 raise OperatorError(f"{file}: exists, and is left as it is; choose another name.")
         folder.mkdir(parents=True, exist_ok=True)
         for file, text in texts.items():
-            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
-            with open(descriptor, "w", encoding="utf-8") as opened:
+            with file.open("x", encoding="utf-8") as opened:
                 opened.write(text)
     except OSError as error:
         raise OperatorError(

@@ -90,7 +90,7 @@ class ReloadClient:
 
     def _running(self) -> tuple[str, str]:
         """Account and name of the one running coordinator."""
-        running = self.which.ask_some(Request(do="status", by=self.by))
+        running = self.which.some_statuses(self.by)
         if len(running) > 1:
             places = "; ".join(
                 f"--account {a.account} --coordinator {a.coordinator}" for a in running

@@ -6,7 +6,6 @@ Sessions that do not run are read from their journals (`coordinator/readers.py`)
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +52,19 @@ class RunningCoordinators:
 
     def ask(self, request: Request) -> list[Answered]:
         """The answers of those that run, by account and name."""
-        return list(self._answers(request))
+        answers = []
+        for folder in sorted(self.home.glob(f"*/{FOLDER}")):
+            account = folder.parent
+            for address in addresses(account):
+                if not self._means(account.name, address.coordinator):
+                    continue
+                began_s = time.monotonic()
+                with suppress(NoAnswer):
+                    reply = ask(address, request, patience_s=PATIENCE_S)
+                    if reply is not None:
+                        took_s = time.monotonic() - began_s
+                        answers.append(Answered(account.name, address.coordinator, reply, took_s))
+        return answers
 
     def statuses(self, by: str) -> list[Answered]:
         """The current status of each that runs."""
@@ -82,19 +93,6 @@ class RunningCoordinators:
             " run`, or set MULTI_TRADER_HOME to the state folder of the one that runs;"
             " `multi-trader status` shows what the journals have."
         )
-
-    def _answers(self, request: Request) -> Iterator[Answered]:
-        for folder in sorted(self.home.glob(f"*/{FOLDER}")):
-            account = folder.parent
-            for address in addresses(account):
-                if not self._means(account.name, address.coordinator):
-                    continue
-                began_s = time.monotonic()
-                with suppress(NoAnswer):
-                    reply = ask(address, request, patience_s=PATIENCE_S)
-                    if reply is not None:
-                        took_s = time.monotonic() - began_s
-                        yield Answered(account.name, address.coordinator, reply, took_s)
 
     def _means(self, account: str, coordinator: str) -> bool:
         return self.account in (None, account) and self.coordinator in (None, coordinator)

@@ -8,7 +8,6 @@ the user once it is made, and is never overwritten.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -23,9 +22,9 @@ RECOVERY = "multi-trader: a crash is recovered"
 """The automation that runs a crashed coordinator again; if it is disabled, none is recovered."""
 
 
-def read_automations(file: Path = ROOT / "automations.yaml") -> list[AutomationCore]:
-    """The automations in the file; raises pydantic's ValidationError for an invalid one."""
-    written: Mapping[str, Any] = yaml.safe_load(file.read_text())
+def read_automations() -> list[AutomationCore]:
+    """The automations in automations.yaml; raises pydantic's ValidationError for an invalid one."""
+    written: Mapping[str, Any] = yaml.safe_load((ROOT / "automations.yaml").read_text())
     return [AutomationCore.model_validate(one) for one in written["automations"]]
 
 

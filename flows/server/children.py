@@ -15,10 +15,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from flows.server.places import ROOT
+from flows.server.places import ROOT, private
 
 _BACKOFF_S = (1.0, 2.0, 5.0, 10.0, 30.0)
 _STEADY_S = 60.0
+_COMMAND_S = 120.0
+_LAST_WORDS = 15
 
 
 class StartFailed(Exception):
@@ -53,7 +55,7 @@ class Child:
 
     def start(self) -> None:
         """Starts the process; its output goes to its log."""
-        with open(self.log, "ab", opener=_private) as out:
+        with open(self.log, "ab", opener=private) as out:
             self._process = subprocess.Popen(  # noqa: S603  our own interpreter, our own words
                 [sys.executable, "-m", "prefect", *self.arguments],
                 cwd=ROOT,
@@ -111,11 +113,11 @@ class Child:
             time.sleep(0.05)
         return True
 
-    def last_words(self, lines: int = 15) -> str:
+    def last_words(self) -> str:
         """The end of the log."""
         if not self.log.exists():
             return ""
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-lines:])
+        return "\n".join(self.log.read_text(errors="replace").splitlines()[-_LAST_WORDS:])
 
 
 def command_of(pid: int) -> str:
@@ -126,9 +128,7 @@ def command_of(pid: int) -> str:
         return ""
 
 
-def run_to_end(
-    name: str, arguments: Sequence[str], environment: Mapping[str, str], *, deadline_s: float = 120
-) -> None:
+def run_to_end(name: str, arguments: Sequence[str], environment: Mapping[str, str]) -> None:
     """Runs one `prefect ...` command; raises StartFailed with its output unless it succeeds."""
     try:
         done = subprocess.run(  # noqa: S603  our own interpreter, our own words
@@ -138,16 +138,12 @@ def run_to_end(
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=deadline_s,
+            timeout=_COMMAND_S,
             start_new_session=True,
             check=False,
         )
     except subprocess.TimeoutExpired as late:
-        raise StartFailed(f"{name} took more than {deadline_s:.0f} s.") from late
+        raise StartFailed(f"{name} took more than {_COMMAND_S:.0f} s.") from late
     if done.returncode:
         output = done.stdout.decode(errors="replace")
         raise StartFailed(f"{name} failed (exit {done.returncode}):\n{output}")
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

@@ -13,12 +13,15 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from prefect import State
 
+from coordinator.config import load_config
+from coordinator.core.values import is_crypto
 from flows.server import runs
 from flows.server.children import Child
 from flows.server.places import ROOT, Places
@@ -111,15 +114,12 @@ def _forget(places: Places) -> None:
 
 
 def say(line: str) -> None:
-    """Prints one line of progress."""
-    print(f"[{runs.now_text()}] {line}", flush=True)
+    """Prints one line of progress behind the time in UTC."""
+    print(f"[{datetime.now(UTC):%H:%M:%S}] {line}", flush=True)
 
 
 def market_of(config: Path) -> str:
     """The market whose deployments suit a configuration: crypto if it trades nothing else."""
-    from coordinator.config import load_config
-    from coordinator.core.values import is_crypto
-
     tickers = [ticker for one in load_config(config).strategies for ticker in one.tickers]
     return "crypto" if all(is_crypto(ticker) for ticker in tickers) else "stocks"
 
@@ -139,7 +139,7 @@ def _three_runs(ask: Ask) -> str:
 
 def _run(deployment: str, parameters: Mapping[str, Any]) -> UUID:
     run = runs.start_run(deployment, parameters)
-    log = runs.LogReader(run.id, "coordinator", but=SUMMARY_LOG)
+    log = runs.LogReader(run.id, but=SUMMARY_LOG)
 
     def on_state(state: State[Any]) -> None:
         say(f"{deployment}: {state.name}{f'. {state.message}' if state.message else ''}")

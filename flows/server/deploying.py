@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import yaml
@@ -20,9 +19,9 @@ SESSIONS = ("coordinator", "warmup")
 Document = dict[str, Any]
 
 
-def read_document(file: Path = ROOT / "prefect.yaml") -> Document:
+def read_document() -> Document:
     """prefect.yaml, anchors resolved."""
-    document: Document = yaml.safe_load(file.read_text())
+    document: Document = yaml.safe_load((ROOT / "prefect.yaml").read_text())
     return document
 
 

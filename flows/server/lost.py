@@ -1,14 +1,18 @@
 """Ends runs whose process is gone, and recovers crashes that Prefect has not recovered.
 
 Prefect's automations do both while its server stays up, but a missing heartbeat takes 90 s to
-notice, and after a restart of the server an event can come a quarter of an hour late or never.
-Server, worker and runs are on this machine, so a run's process can simply be looked up.
+notice, and after a restart of the server an event can come a quarter of an hour late or never. Its
+state of a run can be wrong both ways: a killed run may stay Running for long, and one that is
+Cancelled or Crashed may still write its journal. Server, worker and runs are on this machine, so a
+run's process can simply be looked up.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -26,7 +30,6 @@ from prefect.client.schemas.sorting import FlowRunSort
 from prefect.states import Cancelled, Crashed
 
 from flows.parameters import MOST_RECOVERIES
-from flows.processes import runs_with_a_process
 from flows.server.places import POOL
 from flows.server.runs import LIVE, NOTHING_TRADED, in_states
 
@@ -38,6 +41,20 @@ TOO_OLD = timedelta(minutes=15)
 """An older crash is left to the user: nothing is started any more."""
 STEADY = timedelta(minutes=10)
 """A run that lived this long before its crash starts the count of recoveries anew."""
+_RUN_ID = re.compile(rb"PREFECT__FLOW_RUN_ID=([0-9a-f-]{36})")
+
+
+def runs_with_a_process() -> set[UUID]:
+    """The runs that a running process of our user belongs to."""
+    found = set()
+    for file in Path("/proc").glob("[0-9]*/environ"):
+        try:
+            named = _RUN_ID.search(file.read_bytes())
+        except OSError:  # another user's, or gone meanwhile
+            continue
+        if named:
+            found.add(UUID(named[1].decode()))
+    return found
 
 
 def lost(live: Iterable[FlowRun], alive: Collection[UUID], now: datetime) -> list[FlowRun]:

@@ -88,9 +88,14 @@ class Places:
 def _kept(file: Path, make: Callable[[], str]) -> str:
     """The file's content; the file is made at the first call, with mode 600."""
     if not file.exists():
-        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as out:
+        with open(file, "x", opener=private) as out:
             out.write(make())
     return file.read_text()
+
+
+def private(path: str, flags: int) -> int:
+    """An opener for `open`, which creates a file with mode 600."""
+    return os.open(path, flags, 0o600)
 
 
 def free_port(wanted: int | None = None) -> int:

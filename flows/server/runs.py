@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -163,11 +163,11 @@ def wait_for_end(
 
 
 class LogReader:
-    """The lines that one run has logged under `logger`, except under `but`, from the server."""
+    """The coordinator's lines in the log of one run, except those of the logger `but`."""
 
-    def __init__(self, run_id: UUID, logger: str, *, but: str) -> None:
+    def __init__(self, run_id: UUID, *, but: str) -> None:
         self._filter = LogFilter(flow_run_id=LogFilterFlowRunId(any_=[run_id]))
-        self._logger, self._but = logger, but
+        self._but = but
         self._read = 0
 
     def new_lines(self) -> list[str]:
@@ -182,7 +182,7 @@ class LogReader:
                     return lines
 
     def _is_wanted(self, name: str) -> bool:
-        return name != self._but and (name == self._logger or name.startswith(f"{self._logger}."))
+        return name != self._but and name.partition(".")[0] == "coordinator"
 
 
 def artifact_of(run_id: UUID, key: str) -> tuple[str | None, str] | None:
@@ -191,8 +191,3 @@ def artifact_of(run_id: UUID, key: str) -> tuple[str | None, str] | None:
     with get_client(sync_client=True) as client:
         found = [one for one in client.read_artifacts(artifact_filter=of_run) if one.key == key]
     return (found[-1].description, str(found[-1].data)) if found else None
-
-
-def now_text() -> str:
-    """The wall clock in UTC, to the second, for progress lines."""
-    return datetime.now(UTC).strftime("%H:%M:%S")

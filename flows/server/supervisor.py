@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from flows.server.places import Places
+from flows.server.places import Places, private
 from flows.server.stack import Stack
 
 _TICK_S = 1.0
@@ -27,7 +27,7 @@ _log = logging.getLogger("multi-trader.server")
 @contextmanager
 def sole(lock: Path) -> Iterator[bool]:
     """Holds `lock` and writes our process id into it; yields False if another process holds it."""
-    with open(lock, "a+", opener=lambda path, flags: os.open(path, flags, 0o600)) as file:
+    with open(lock, "a+", opener=private) as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from coordinator.settings import has_keys
 from flows.server.children import Child, StartFailed, command_of
-from flows.server.places import PORT, PORT_TAKEN, ROOT, Places, free_port
+from flows.server.places import PORT, PORT_TAKEN, ROOT, Places, free_port, private
 from flows.server.ports import listener
 from flows.server.profile import overriding, select_profile
 from flows.server.supervisor import holder
@@ -67,7 +67,7 @@ def _supervisor(
     command = [sys.executable, "-m", "flows.server", "supervise", "--home", str(places.home)]
     command += ["--port", str(_port(places)), *(["--simulate"] if simulate else [])]
     log = places.log("supervisor")
-    with open(log, "wb", opener=lambda path, flags: os.open(path, flags, 0o600)) as out:
+    with open(log, "wb", opener=private) as out:
         process = subprocess.Popen(  # noqa: S603  our own interpreter, our own words
             command,
             cwd=ROOT,

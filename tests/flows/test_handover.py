@@ -15,7 +15,7 @@ from coordinator.bootstrap import RunOptions, SessionOutcome, session_sources
 from coordinator.core import records as r
 from coordinator.core.values import MINUTE
 from coordinator.shell.journal_reading import read_session
-from flows.coordinator import run_when_free
+from flows.handover import run_when_free
 from flows.stopping import Stop
 from simulator.server import Simulator, SimulatorOptions
 from tests.e2e.running import wait_until

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from uuid import uuid4
 
-from flows.processes import runs_with_a_process
+from flows.server.lost import runs_with_a_process
 
 
 def test_a_runs_process_is_found_while_it_lives_and_not_after() -> None:

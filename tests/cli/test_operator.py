@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from cli.asking import agreed
+from cli.operator import agreed
 
 
 @pytest.mark.parametrize(
