@@ -15,10 +15,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from warehouse.elsewhere import Elsewhere, underway
 from warehouse.frames import Row, as_mappings
 from warehouse.load import SessionSource, utc_now
 from warehouse.store import Store
+from warehouse.unloaded import UnloadedSessions, read_unloaded
 from warehouse.write import read_record
 
 BrokerSide = Mapping[str, Sequence[Row]]
@@ -120,11 +120,11 @@ def reconcile(
     """
     by_id = {source.session_id: source for source in sources}
     missing = [one for one in others if one.session_id not in by_id and not _is_loaded(store, one)]
-    unloaded = [underway(source) for source in missing]
+    sessions = [read_unloaded(source) for source in missing]
     found = []
     for mine in _newest(store, by_id):
-        elsewhere = Elsewhere.on(mine[0]["account"], mine[0]["mode"], unloaded)
-        found.append(_reconcile_account(store, mine, by_id, ask_broker, elsewhere, now()))
+        unloaded = UnloadedSessions.on(mine[0]["account"], mine[0]["mode"], sessions)
+        found.append(_reconcile_account(store, mine, by_id, ask_broker, unloaded, now()))
     return found
 
 
@@ -166,7 +166,7 @@ def _reconcile_account(
     sessions: Sequence[Row],
     sources: Mapping[str, SessionSource],
     ask_broker: AskBroker,
-    elsewhere: Elsewhere,
+    unloaded: UnloadedSessions,
     at: datetime,
 ) -> Agreement:
     account, mode, since = (sessions[0][name] for name in ("account", "mode", "opened_at"))
@@ -176,7 +176,7 @@ def _reconcile_account(
     if not isinstance(side, str):
         key = [account, mode, since]
         ended = all(s["ended"] for s in sessions)
-        found += _against_broker(store, side, key, ended, names, elsewhere)
+        found += _against_broker(store, side, key, ended, names, unloaded)
     judged = JOURNAL_ALONE if isinstance(side, str) else KINDS
     found = [difference for difference in found if difference.session_id in names]
     _write(store, names, judged, found, at)
@@ -218,20 +218,20 @@ def _against_broker(
     key: Sequence[Any],
     ended: bool,
     sessions: Sequence[str],
-    elsewhere: Elsewhere,
+    unloaded: UnloadedSessions,
 ) -> list[_Difference]:
     orders = {row["id"]: row for row in store.rows(_ORDERS, key)}
-    here = {name: order for name, order in orders.items() if not elsewhere.may_move(order)}
+    here = {name: order for name, order in orders.items() if not unloaded.may_move(order)}
     found = _differing_orders(here, side["fills"])
     if ended:  # else an unknown order may be of a session that was not loaded completely
-        known = {row["id"] for row in store.rows(_KNOWN, key)} | elsewhere.orders
+        known = {row["id"] for row in store.rows(_KNOWN, key)} | unloaded.orders
         booked = {row["execution_id"]: row for row in store.rows(_UNOWNED, key)}
-        booked |= elsewhere.unowned_since(key[2])
+        booked |= unloaded.unowned_since(key[2])
         listed = [fill for fill in side["fills"] if fill["order_id"] not in known]
-        ours, theirs = (_sums(filter(elsewhere.is_outside, f)) for f in (booked.values(), listed))
+        ours, theirs = (_sums(filter(unloaded.is_outside, f)) for f in (booked.values(), listed))
         found += _differing_unowned(theirs, ours, sessions[-1])
     fees = {row["id"]: row for row in store.rows(_FEES, key)}
-    judged = [fee for fee in side["fees"] if not elsewhere.may_book(fee, fees)]
+    judged = [fee for fee in side["fees"] if not unloaded.may_book(fee, fees)]
     return found + _differing_fees(fees, judged, sessions[-1])
 
 

@@ -19,10 +19,10 @@ import pandera.pandas as pandera
 import pyarrow as pa
 
 from warehouse.errors import SourceRefused
+from warehouse.fast_model import is_clean
+from warehouse.json_values import is_json, json_text
 from warehouse.kinds import Column, Kind, Table
-from warehouse.plain import is_json, json_text
-from warehouse.proof import is_clean
-from warehouse.schemas import LIMIT, model
+from warehouse.schemas import model
 
 Row = Mapping[str, Any]
 Rows: TypeAlias = "Sequence[Row] | pa.Table"
@@ -304,7 +304,7 @@ def _article(name: str) -> str:
 
 def _judge(frame: Frame) -> list[Rejection]:
     """The rows that the table's pandera model refuses, with the first complaint for each."""
-    if is_clean(frame.table, frame.arrow, LIMIT):
+    if is_clean(frame.table, frame.arrow):
         return []
     pandas = frame.arrow.drop_columns([ROW_NO]).to_pandas(types_mapper=pd.ArrowDtype)
     try:

@@ -16,15 +16,15 @@ from typing import Protocol
 import duckdb
 import pyarrow as pa
 
-from warehouse.accord import agree, read_before
 from warehouse.belonging import duplicates, foreign_rows
-from warehouse.chain import find_day_before
 from warehouse.checks import ELSEWHERE, SUMS, Check, contradictions, prepare
 from warehouse.curve import Curves, draw
+from warehouse.day_before import find_day_before
 from warehouse.day_checks import DAYS
+from warehouse.derived import store_derived
 from warehouse.errors import LoadFault, SourceRefused
+from warehouse.fast_checks import agree, read_before
 from warehouse.frames import Frame, Rejection, Rows, as_mappings, read_frame
-from warehouse.kept import keep
 from warehouse.round_trips import match_round_trips
 from warehouse.schemas import MAY_BE_LEFT_OUT, TABLES
 from warehouse.store import Store
@@ -122,7 +122,7 @@ def load_session(store: Store, source: SessionSource, *, restates: bool = True) 
         forget(connection, source.session_id)
         counts = _write(connection, source.session_id, judged, rows)
         match_round_trips(connection, source.session_id)
-        keep(connection, source.session_id, judged.curves)
+        store_derived(connection, source.session_id, judged.curves)
         refused = [(r, _row(rows[r.table], r.row_no)) for r in judged.rejections]
         write_quarantine(connection, source.session_id, refused, utc_now())
         status = LoadStatus.INCOMPLETE if refused else LoadStatus.LOADED

@@ -16,10 +16,10 @@ import duckdb
 import pyarrow as pa
 
 from warehouse.frames import Frame, Rejection
-from warehouse.plain import row_as_json
+from warehouse.json_values import row_as_json
 from warehouse.schemas import MAY_BE_LEFT_OUT, TABLES
 
-_KEPT = ("quarantine", "equity_curve", "exposures", "slippages")
+_DERIVED = ("equity_curve", "exposures", "slippages")
 
 
 def for_each_table(statement: str, names: Iterable[str]) -> dict[str, str]:
@@ -29,7 +29,9 @@ def for_each_table(statement: str, names: Iterable[str]) -> dict[str, str]:
 
 _OF_SESSIONS = [name for name in TABLES if name != "bars"]
 # Differences with the broker stay until it is queried again: no journal holds them.
-_FORGET = for_each_table("DELETE FROM $table WHERE session_id = $$1", [*_OF_SESSIONS, *_KEPT])
+_FORGET = for_each_table(
+    "DELETE FROM $table WHERE session_id = $$1", [*_OF_SESSIONS, *_DERIVED, "quarantine"]
+)
 _FORGET["discrepancies"] += " AND kind NOT IN ('fill', 'fee')"
 _INSERT = for_each_table(
     "INSERT INTO $table BY NAME SELECT * EXCLUDE (row_no) FROM new_$table", _OF_SESSIONS

@@ -22,7 +22,6 @@ MONEY = pa.decimal128(38, 18)
 TIME = pa.timestamp("us", tz="UTC")
 _SUMMED = pa.decimal128(37, 18)
 """The sum of two values of this type has the type MONEY."""
-_NANO_PLACES = 9
 _PRICES = ("open", "high", "low", "close")
 
 

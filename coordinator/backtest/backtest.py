@@ -120,7 +120,7 @@ class Backtest:
         setup = backtest_setup(config, self._account(config, options), self.model)
         self.setup = alone(setup, only) if apart else setup
         self._books = Books()
-        self._exchange = self._opened(self._model)
+        self._exchange = self._new_exchange()
 
     @property
     def account(self) -> str:
@@ -281,8 +281,7 @@ class Backtest:
         stopped: Callable[[], bool],
     ) -> Tables | None:
         """The session's rows from the engine, message by message; None if it was stopped."""
-        tape, start = self._recording.tape, opened.start
-        session = Session(self.setup, tape, self._exchange, self._books, start, opened)
+        session = Session(self.setup, self._recording.tape, self._exchange, self._books, opened)
         session.handle(missed)
         while session.now < session.plan.end:
             if stopped():
@@ -292,10 +291,10 @@ class Backtest:
         session.finish()
         return statement(session.records)
 
-    def _opened(self, model: FillModel) -> Exchange | ExchangesApart:
+    def _new_exchange(self) -> Exchange | ExchangesApart:
         """One account for all strategies, or one for each if they are apart."""
         feed, calendar = self._recording.feed, self._recording.tape.calendar
-        specs, fee_rate = self.setup.specs, self.setup.crypto_fee_rate
+        specs, model, fee_rate = self.setup.specs, self._model, self.setup.crypto_fee_rate
         if not self.setup.apart:
             capital = sum((spec.initial_cash for spec in specs), ZERO)
             return Exchange(feed, calendar, deposit_for(capital), model, fee_rate)

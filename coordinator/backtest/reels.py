@@ -15,7 +15,7 @@ from functools import cached_property, partial
 import numpy as np
 from numpy.typing import NDArray
 
-from coordinator.backtest.as_bars import BarObjects
+from coordinator.backtest.lazy_bars import BarObjects
 from coordinator.core.series import Prices, Series
 from coordinator.core.session import SessionPlan
 from coordinator.core.values import MINUTE, Bar, is_crypto

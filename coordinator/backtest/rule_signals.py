@@ -17,7 +17,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from coordinator.backtest.as_bars import in_order
 from coordinator.backtest.reels import Reel
 from coordinator.backtest.rules import Raising, as_lane_error, bare_step
 from coordinator.core.lane import Lane, Rule, StrategySpec, tickers_of
@@ -145,7 +144,8 @@ class _MergedBars:
 
     def __init__(self, reels: Sequence[Reel], bars: Sequence[Sequence[Bar]]) -> None:
         to_come = [each[len(reel.history) :] for reel, each in zip(reels, bars, strict=True)]
-        self._order = in_order([reel.bars for reel in reels])
+        starts = np.concatenate([reel.bars.starts for reel in reels])
+        self._order = np.argsort(starts, kind="stable")  # of equal minutes in order of the reels
         self._bars = list(map(list(chain.from_iterable(to_come)).__getitem__, self._order.tolist()))
         counts = list(map(len, to_come))
         self._begins = np.cumsum([0, *counts])

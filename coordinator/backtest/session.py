@@ -8,7 +8,6 @@ minute.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
 from functools import partial
 
 from coordinator.backtest.apart import ExchangesApart
@@ -25,10 +24,7 @@ from coordinator.shell import startup
 
 
 class Session:
-    """A session that begins at `start`, on `books` that outlive it; `records` are all it has made.
-
-    `opened` is given if the session has been opened on the books already.
-    """
+    """A session that was `opened` on books that outlive it; `records` are all it has made."""
 
     def __init__(
         self,
@@ -36,11 +32,9 @@ class Session:
         tape: Tape,
         exchange: Exchange | ExchangesApart,
         books: Books,
-        start: datetime,
-        opened: Opened | None = None,
+        opened: Opened,
     ) -> None:
-        opened = opened or Opened.on(books, setup, tape, exchange, start)
-        self.now = start
+        self.now = start = opened.start
         self.plan = plan = opened.plan
         self.exchange = exchange
         self.records: list[r.Record] = list(opened.records)
@@ -86,7 +80,8 @@ class Session:
         cash, positions = self.exchange.cash, self.exchange.positions()
         status = r.SessionEnd.COMPLETED
         ended = r.SessionEnded(self.now, self.session_id, status, cash, positions)
-        self._keep(self.engine.books, ended)
+        self.engine.books.apply_all([ended])
+        self.records.append(ended)
 
     def _precompute(self, history: Mapping[str, Sequence[Bar]], so_far: Sequence[Bar]) -> None:
         """Compute the signals of all bars at once where a rule allows it: all bars are known."""
@@ -103,7 +98,3 @@ class Session:
         """Keep the records and carry out the commands, until the answers cause no further ones."""
         carry_out = partial(self.exchange.carry_out, now=self.now)
         self.records += followed(self.engine, outcome, carry_out)
-
-    def _keep(self, books: Books, record: r.Record) -> None:
-        books.apply_all([record])
-        self.records.append(record)

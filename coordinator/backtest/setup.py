@@ -15,7 +15,6 @@ from coordinator.config import CoordinatorConfig, config_hash
 from coordinator.core import records as r
 from coordinator.core.books import Books
 from coordinator.core.controls import Controls
-from coordinator.core.fees import CRYPTO_FEE_RATE
 from coordinator.core.lane import StrategySpec, tickers_of
 from coordinator.core.opening import SessionName, open_session, session_id
 from coordinator.core.risk import Asset
@@ -40,11 +39,11 @@ class BacktestSetup:
     account: str
     feed: str
     config_hash: str
-    fill_model: str = ""
-    controls: Controls = Controls()  # noqa: RUF009
-    crossing: bool = False
-    crypto_fee_rate: Decimal = CRYPTO_FEE_RATE
-    tickers: Sequence[str] = ()
+    fill_model: str
+    controls: Controls
+    crossing: bool
+    crypto_fee_rate: Decimal
+    tickers: Sequence[str]
     apart: bool = False
 
     @property

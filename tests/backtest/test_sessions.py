@@ -12,6 +12,7 @@ import pytest
 from coordinator.backtest import PlayedSession
 from coordinator.backtest.exchange import Exchange
 from coordinator.backtest.session import Session
+from coordinator.backtest.setup import Opened
 from coordinator.backtest.tape import Recording
 from coordinator.core import records as r
 from coordinator.core.books import Books
@@ -106,7 +107,8 @@ def sessions(folder: Path, bars: Path, model: str, *, restarted: bool) -> Any:
         if restarted:
             books = Books()
             books.apply_all(records)
-        session = Session(test.setup, recording.tape, exchange, books, start)
+        opened = Opened.on(books, test.setup, recording.tape, exchange, start)
+        session = Session(test.setup, recording.tape, exchange, books, opened)
         while session.now < session.plan.end:
             session.step()
         session.finish()

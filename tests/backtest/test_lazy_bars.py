@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from coordinator.backtest.as_bars import BarObjects
+from coordinator.backtest.lazy_bars import BarObjects
 from coordinator.backtest.tape import as_ours
 from coordinator.core.values import Bar, wire_bar
 from simulator.columns import Columns

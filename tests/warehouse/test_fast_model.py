@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from warehouse.fast_model import is_clean
 from warehouse.kinds import Column, Kind, Table
-from warehouse.proof import is_clean
 from warehouse.schemas import LIMIT, TABLES, model
 
 EDGES: dict[Kind, list[Any]] = {
@@ -63,7 +63,7 @@ def test_a_value_is_vouched_for_exactly_if_the_model_admits_it(name: str) -> Non
     wrong = refused(table, frame)
     assert wrong
     for line, row in enumerate(rows):
-        assert is_clean(table, frame.slice(line, 1), LIMIT) == (line not in wrong), row
+        assert is_clean(table, frame.slice(line, 1)) == (line not in wrong), row
 
 
 @settings(max_examples=15, deadline=None)
@@ -73,7 +73,7 @@ def test_whatever_stands_among_other_values_is_seen(data: st.DataObject) -> None
     column = data.draw(st.sampled_from(table.columns))
     values = data.draw(st.lists(value_of(column), max_size=6))
     frame = frame_of(table, [(column, value) for value in values])
-    assert is_clean(table, frame, LIMIT) == (not refused(table, frame))
+    assert is_clean(table, frame) == (not refused(table, frame))
 
 
 def test_a_column_of_another_type_is_not_vouched_for() -> None:
@@ -83,4 +83,4 @@ def test_a_column_of_another_type_is_not_vouched_for() -> None:
         if column.kind is Kind.MONEY:
             place = frame.column_names.index(column.name)
             other = frame.set_column(place, column.name, pa.array([1.0]))
-            assert not is_clean(fills, other, LIMIT)
+            assert not is_clean(fills, other)

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from tests.warehouse.builder import Day, Source, d
 from warehouse import Store, load_session
-from warehouse.accord import agree, read_before
-from warehouse.chain import find_day_before
 from warehouse.checks import contradictions, prepare
 from warehouse.columns import MONEY, attos, difference, doubles, from_attos, halves, total
 from warehouse.curve import draw
+from warehouse.day_before import find_day_before
+from warehouse.fast_checks import agree, read_before
 from warehouse.frames import read_frame
 from warehouse.load import CHECKS
 from warehouse.schemas import TABLES

@@ -7,7 +7,7 @@ step. So a field is made when it is first read, for all bars of a batch at once.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import cache
@@ -194,12 +194,3 @@ class BarObjects:
     def _forget(self, low: int) -> None:
         while self._batches and self._batches[0][0] <= low:
             self._batches.popleft()[1].release()
-
-
-def in_order(tickers: Sequence[Columns]) -> Whole:
-    """The order of all bars minute by minute, within a minute in the order of `tickers`.
-
-    The result indexes the tickers' bars laid one after the other.
-    """
-    starts = np.concatenate([columns.starts for columns in tickers])
-    return np.argsort(starts, kind="stable")

@@ -42,8 +42,8 @@ _SLIPPAGES = """
 """
 
 
-def keep(connection: duckdb.DuckDBPyConnection, session_id: str, curves: Curves) -> None:
-    """Computes and stores the results of a session after its fills are written.
+def store_derived(connection: duckdb.DuckDBPyConnection, session_id: str, curves: Curves) -> None:
+    """Computes and stores a session's results after its fills are written.
 
     Its accepted frames must be registered as `new_<table>`, and `curves` are of its accepted
     equity; the caller holds the transaction.

@@ -14,18 +14,19 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from warehouse.kinds import Column, Kind, Table
+from warehouse.schemas import LIMIT
 
 
-def is_clean(table: Table, arrow: pa.Table, limit: Decimal) -> bool:
-    """Whether every value satisfies its column's declaration, with money below `limit`."""
+def is_clean(table: Table, arrow: pa.Table) -> bool:
+    """Whether every value satisfies its column's declaration."""
     return all(
         arrow.schema.field(column.name).type == column.kind.value
-        and _is_clean(column, arrow[column.name], limit)
+        and _is_clean(column, arrow[column.name])
         for column in table.columns
     )
 
 
-def _is_clean(column: Column, values: pa.ChunkedArray, limit: Decimal) -> bool:
+def _is_clean(column: Column, values: pa.ChunkedArray) -> bool:
     if values.null_count:
         if column.required:
             return False
@@ -40,15 +41,15 @@ def _is_clean(column: Column, values: pa.ChunkedArray, limit: Decimal) -> bool:
         case Kind.FRACTION if not pc.all(pc.is_finite(values)).as_py():
             return False
         case Kind.MONEY | Kind.COUNT | Kind.FRACTION:
-            return _is_within(column, values, limit)
+            return _is_within(column, values)
         case _:
             return True
 
 
-def _is_within(column: Column, values: pa.ChunkedArray, limit: Decimal) -> bool:
+def _is_within(column: Column, values: pa.ChunkedArray) -> bool:
     bounds: dict[str, Any] = pc.min_max(values).as_py()
     low, high = bounds["min"], bounds["max"]
-    if column.kind is Kind.MONEY and not -limit < low <= high < limit:
+    if column.kind is Kind.MONEY and not -LIMIT < low <= high < LIMIT:
         return False
     if column.more_than is not None and not low > column.more_than:
         return False

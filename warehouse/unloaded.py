@@ -17,7 +17,7 @@ from warehouse.schemas import UNASSIGNED
 
 
 @dataclass(frozen=True, slots=True)
-class Underway:
+class Unloaded:
     """Such a session: the broker's ids of its orders and fees, and its `unowned` executions by id.
 
     Unowned executions are of orders that no strategy sent. An open session has no `closed_at`.
@@ -37,13 +37,13 @@ class Underway:
 
 
 @dataclass(frozen=True, slots=True)
-class Elsewhere:
+class UnloadedSessions:
     """The sessions of one account that are not loaded."""
 
-    sessions: tuple[Underway, ...]
+    sessions: tuple[Unloaded, ...]
 
     @classmethod
-    def on(cls, account: str, mode: str, sessions: Iterable[Underway]) -> Elsewhere:
+    def on(cls, account: str, mode: str, sessions: Iterable[Unloaded]) -> UnloadedSessions:
         """Those of one account and mode."""
         return cls(tuple(s for s in sessions if (s.account, s.mode) == (account, mode)))
 
@@ -76,12 +76,12 @@ class Elsewhere:
         )
 
 
-def underway(source: SessionSource) -> Underway:
+def read_unloaded(source: SessionSource) -> Unloaded:
     """A session's bookings so far, from its journal."""
     rows = {name: as_mappings(table) for name, table in source.rows().items()}
     (session,) = rows["sessions"]
     own = {row["client_order_id"] for row in rows["orders"] if row["broker_order_id"]}
-    return Underway(
+    return Unloaded(
         session["account"],
         session["mode"],
         session["opened_at"],
