@@ -438,7 +438,7 @@ class Judge:
         for (name, _), posting in self._postings.items():
             sums[name][0] += posting.amount
             sums[name][1] += posting.qty
-            if name in named:
+            if name in named or name.startswith("import."):
                 continue
             rounding = posting.kind is r.ActivityKind.ROUNDING
             guessed += posting.amount if rounding else NOUGHT
@@ -448,6 +448,9 @@ class Judge:
                 self.blame(f"posted, but nothing moved: {posting}")
         if guessed and not (self._brokerage.whole_cents or self._brokerage.drifts):
             self.blame(f"rounding of {guessed} was never taken back, and nothing was rounded")
+        for name in sums:
+            if name.startswith("import.") and any(sums[name]):
+                self.blame(f"invariant 1: {name} gave {sums[name]} that it took from nobody")
         for name, activity in named.items():
             moved = [activity.cash, activity.shares] if activity.moves else [NOUGHT, NOUGHT]
             if activity.moves and not any(moved) and name not in sums:

@@ -4,8 +4,9 @@ Each seed is played in two ways. In peace it is played three times: with edits, 
 with what the edits add from the start. Whoever no edit touches must do the same to the last byte,
 and what joined must say from then on what it says that was there all the time. Under the faults of
 the simulation, edits come by chance, move tickers and capital among strategies, and humans replace
-open orders; the judge finds nothing wrong and the warehouse takes every session. After a crash the
-session starts with the file before the edit or with the one after it.
+open orders, and by plans give and take what strategies have (`plans.py`); the judge finds nothing
+wrong and the warehouse takes every session. After a crash the session starts with the file before
+the edit or with the one after it.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ from coordinator.core.values import is_crypto
 from coordinator.readers import session_sources
 from coordinator.shell.journal_reading import read_kinds
 from coordinator.shell.reload_request import ReloadRequest
+from tests.proof.plans import carried_out
 from tests.proof.process import Process, read_config
 from tests.proof.simulate import fresh_home, play_world
 from tests.proof.trader import Trader
@@ -59,6 +61,7 @@ class EditedWorld(World):
         self.edit = edit
         self.dice = random.Random(f"{self.seed} edits")
         self.edits = 0
+        self.plans = 0
         self.signals: Signals = {}
         self.asked: set[asyncio.Task[None]] = set()
 
@@ -120,6 +123,17 @@ class WildWorld(EditedWorld):
         if not self.faults.over and self.adopted.is_set():
             for _ in range(4):
                 self.loop.call_later(self.dice.uniform(0.3, 5.0), self._replace)
+            if self.dice.random() < 0.3:
+                self.loop.call_later(self.dice.uniform(10.0, 40.0), self._plan)
+
+    def _plan(self) -> None:
+        assert self.journal_path is not None
+        runs = [one for trader in self.traders for one in trader.config.active]
+        name, now = f"plan-{self.plans}", self.now()
+        records = carried_out(self.journal_path, self.last_session, name, runs, self.dice, now)
+        self.plans += bool(records)
+        self.note("a plan", records)
+        self.judge.committed(records, now)
 
     def _replace(self) -> None:
         """A human gives an open order, a strategy's or his own, another quantity."""
