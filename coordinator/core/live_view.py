@@ -7,7 +7,7 @@ changes later.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -34,7 +34,8 @@ class StrategyView:
     stopped: str = ""
     """Why it opens nothing more today."""
     halted: str = ""
-    """What an operator has halted: `paused`, or `flattened`, which is paused and sold."""
+    """What an operator has halted: `paused`, or `flattened`, which is paused and sold. Of a session
+    that trades also `dormant`: the configuration has it no more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def live_view(
     blind: frozenset[str],
 ) -> LiveView:
     """A session that trades, as it stands at `now` of the broker's clock."""
-    opened = books.session
+    opened, limits = books.session, {spec.name: spec.limits for spec in specs}
     assert opened is not None, "a session that trades was opened"
     return LiveView(
         at=now,
@@ -94,12 +95,15 @@ def live_view(
         mode=opened.mode,
         opens_at=plan.begin,
         closes_at=plan.end,
-        strategies=tuple(strategy_views(books)),
+        strategies=tuple(
+            one if one.name in limits or one.halted else replace(one, halted="dormant")
+            for one in strategy_views(books)
+        ),
         streams=streams,
         blind=blind,
         killed=books.halts.killed,
         frozen={name: found.note for name, found in books.frozen.items()},
-        limits={spec.name: spec.limits for spec in specs},
+        limits=limits,
         last_bar=max((start + MINUTE for start in books.last_bar.values()), default=None),
     )
 

@@ -15,6 +15,7 @@ from coordinator.core.codec import decode, encode
 from coordinator.core.controls import Controls
 from coordinator.core.fees import CRYPTO_FEE_RATE
 from coordinator.core.lane import StrategySpec
+from coordinator.core.live_view import live_view
 from coordinator.core.mending import mended
 from coordinator.core.orders import OrderStatus
 from coordinator.core.reload import Reload, Removal, refusals, sentences
@@ -194,6 +195,17 @@ def test_a_strategy_that_is_removed_trades_no_more_and_holds_or_sells_what_it_ha
     assert sold == ([("A", "SPY", SELL, D(50))] if removal is SELL_IT else [])
     assert figures(again(bench.records)) == figures(bench.books)
     assert "A" in {row["strategy"] for row in statement(bench.records)["pnl_daily"]}
+
+
+def test_a_strategy_that_is_removed_is_shown_as_dormant_for_as_long_as_it_is() -> None:
+    bench = holding()
+    reload(bench, A, B)
+    shown = []
+    for specs in ((A, B), (B,), (A, B)):
+        reload(bench, *specs)
+        live = live_view(bench.books, bench.engine.specs, bench.plan, bench.now, {}, frozenset())
+        shown.append({one.name: one.halted for one in live.strategies})
+    assert shown == [{"A": "", "B": ""}, {"A": "dormant", "B": ""}, {"A": "", "B": ""}]
 
 
 @pytest.mark.parametrize("removal", list(Removal))
