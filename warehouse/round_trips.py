@@ -44,10 +44,12 @@ _MOVES = """
            fee
     FROM stg_fills WHERE session_id = $1
 """
-_SPLITS = """
-    SELECT DISTINCT a.session_date > s.session_date
+# What changed lots besides fills, and whether after the session.
+_CHANGES = """
+    SELECT DISTINCT a.kind, a.session_date > s.session_date
     FROM activities AS a JOIN sessions AS s USING (session_id)
-    WHERE session_id = $1 AND a.kind = 'split' AND a.qty IS NOT NULL
+    WHERE session_id = $1 AND (a.kind = 'split' AND a.qty IS NOT NULL
+                               OR a.kind = 'transfer' AND a.qty < 0)
 """
 # A split comes before the session's fills or, $2, after them. Its units go to all that was held,
 # bought here or not: to what was left at the end without what has come since. They are shared to
@@ -159,8 +161,8 @@ def match_round_trips(connection: duckdb.DuckDBPyConnection, session_id: str) ->
 
 def _match_one(connection: duckdb.DuckDBPyConnection, session_id: str) -> None:
     connection.execute(_MOVES, [session_id])
-    splits = {is_late for (is_late,) in connection.execute(_SPLITS, [session_id]).fetchall()}
-    if False in splits:
+    changes = set(connection.execute(_CHANGES, [session_id]).fetchall())
+    if ("split", False) in changes:
         connection.execute(_SPLIT.substitute(lots="moves"), [session_id, False])
     moves = connection.table("moves").to_arrow_table().sort_by(_IN_ORDER)
     matched, lots = _first_in_first_out(moves)
@@ -171,10 +173,11 @@ def _match_one(connection: duckdb.DuckDBPyConnection, session_id: str) -> None:
         if rows.num_rows:
             connection.register(name, rows)
             connection.execute(sql, [session_id])
-    if True in splits:
+    if ("split", True) in changes:
         connection.execute(_SPLIT.substitute(lots="open_lots"), [session_id, True])
-    connection.execute(_GONE, [session_id])
-    connection.execute("DELETE FROM open_lots WHERE session_id = ? AND qty <= 0", [session_id])
+    if any(kind == "transfer" for kind, _ in changes):
+        connection.execute(_GONE, [session_id])
+        connection.execute("DELETE FROM open_lots WHERE session_id = ? AND qty <= 0", [session_id])
 
 
 def _first_in_first_out(moves: pa.Table) -> tuple[_Matched, list[_Lot]]:
