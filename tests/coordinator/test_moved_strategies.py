@@ -257,3 +257,18 @@ def test_days_begin_with_what_the_last_one_left_though_a_late_fills_ticker_is_tr
     assert len(days_of_a) == 3
     for before, after in pairwise(days_of_a):
         assert after["start_equity"] == before["end_equity"]
+
+
+def test_what_only_another_coordinator_has_bars_of_is_valued_alike_on_the_evening_and_next_morning(
+    account: Account, tmp_path: Path
+) -> None:
+    bought_and_risen(account)
+    for days in (1, 2):
+        account.now = OPEN + days * ONE_DAY
+        y = account.start("Y", "A", {}, ticker="ETH/USD", plan=a_day_later(days))
+        x = account.start("X", "B", {}, plan=a_day_later(days))
+        x.take(minute_bars(account.now, {COIN: (120 + days) * NANO}, [COIN]))
+        y.take(minute_bars(account.now, {"ETH/USD": 10 * NANO}, ["ETH/USD"]))
+        x.stop()
+        y.stop()
+    every_session_loads(tmp_path)
