@@ -102,7 +102,7 @@ def replay(
     books = Books()
     seen: list[Bar] = []
     for entry in journal.replay():
-        if entry.coordinator != coordinator and not _is_ours(entry.record, strategies):
+        if entry.coordinator != coordinator and not _is_ours(entry.record, strategies, books):
             books.apply_foreign(entry.record)
             continue
         match entry.record:
@@ -117,13 +117,18 @@ def replay(
     return books, seen
 
 
-def _is_ours(record: r.Record, strategies: Collection[str]) -> bool:
-    """Whether a record that another coordinator wrote counts as one of ours."""
+def _is_ours(record: r.Record, strategies: Collection[str], books: Books) -> bool:
+    """Whether a record that another coordinator wrote counts as one of ours.
+
+    An order that a human put in the place of one of ours has an id that names no strategy.
+    """
     match record:
         case r.AccountAdopted():
             return True
         case r.OrderIntended() | r.OrderReleased() | r.OrderMoved() | r.CancelRequested():
-            return strategy_of(record.client_order_id) in strategies
+            order = books.orders.get(record.client_order_id)
+            owner = order.strategy if order else strategy_of(record.client_order_id)
+            return owner in strategies
         case _:
             return False
 

@@ -17,6 +17,8 @@ from coordinator.core.books import Books
 from coordinator.core.session import SessionPlan
 from coordinator.core.values import UNASSIGNED
 from coordinator.readers import session_sources
+from coordinator.shell.journal import Journal
+from coordinator.shell.startup import replay
 from coordinator.shell.watchdog import Depth
 from tests.coordinator.bench import DAY, MIDNIGHT, OPEN, PLAN, D
 from tests.proof.seat import Board, Rest, Seat, minute_bars, spec
@@ -51,8 +53,8 @@ class Account:
         self.now = OPEN
         self.truth = Truth(100_000 * NANO * NANO)
         self._rest = Rest(self.truth, lambda: self.now, cents=False)
-        self._path = folder / "PA1" / "journal.db"
-        self._path.parent.mkdir()
+        self.path = folder / "PA1" / "journal.db"
+        self.path.parent.mkdir()
         self._seats: list[Seat] = []
         dead = self.start("X", "A", {("A", COIN): 1})
         self.now += timedelta(seconds=61)
@@ -75,7 +77,7 @@ class Account:
     ) -> Seat:
         """A coordinator of one strategy."""
         specs = [spec(strategy, (ticker,), board, "20000")]
-        seat = Seat(coordinator, specs, self._path, self._rest, plan, crossing=False)
+        seat = Seat(coordinator, specs, self.path, self._rest, plan, crossing=False)
         assert seat.start(self.now, lambda _: None), seat.refused
         self._seats.append(seat)
         return seat
@@ -257,6 +259,21 @@ def test_days_begin_with_what_the_last_one_left_though_a_late_fills_ticker_is_tr
     assert len(days_of_a) == 3
     for before, after in pairwise(days_of_a):
         assert after["start_equity"] == before["end_equity"]
+
+
+def test_an_order_that_a_human_replaced_and_that_ended_is_not_open_for_who_takes_over(
+    account: Account,
+) -> None:
+    account.replace(heard=True)
+    seat = account.start("X", "A", {})
+    deal = account.execute()
+    seat.take(told(account.ticket, account.now, deal.told("stream")))
+    seat.stop()
+    journal = Journal(account.path, "PA1", "Y")
+    books, _ = replay(journal, "Y", {"A"})
+    journal.close()
+    assert books.ledger["A"].positions[COIN].qty == D("149.625")
+    assert not books.orders.open()
 
 
 def test_what_only_another_coordinator_has_bars_of_is_valued_alike_on_the_evening_and_next_morning(
