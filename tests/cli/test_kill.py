@@ -19,7 +19,11 @@ from coordinator.commands.accounts import Operator
 from coordinator.commands.kill import kill, revive
 from coordinator.commands.liquidation import what_became_of
 from coordinator.core import records as r
+from coordinator.core.messages import SubmitOrder
+from coordinator.core.values import UNASSIGNED, Reason, Side
 from coordinator.errors import JournalDamaged, SafetyRefusal
+from coordinator.shell.alpaca_rest import AlpacaRest
+from coordinator.shell.broker import Broker
 from coordinator.shell.folders import JOURNAL
 from coordinator.shell.journal import Journal
 from coordinator.shell.journal_reading import read_kinds
@@ -77,6 +81,29 @@ def kinds(folder: Path, *wanted: type[r.Record]) -> list[str]:
     return [type(e.record).__name__ for e in read_kinds(folder / ACCOUNT / JOURNAL, *wanted)]
 
 
+def journal_of(folder: Path) -> Path:
+    return folder / ACCOUNT / JOURNAL
+
+
+def found_in_its_session(folder: Path, found: r.Record) -> None:
+    """A discrepancy, or an order, that the session's coordinator has recorded."""
+    session = next(e.session_id for e in read_kinds(journal_of(folder), r.SessionOpened))
+    journal = Journal(journal_of(folder), ACCOUNT, "single")
+    journal.skip_to_end()
+    journal.append(session, [found])
+    journal.close()
+
+
+def purchase(folder: Path, symbol: str) -> r.OrderIntended:
+    """An order of the session's strategy, of which nothing more is known."""
+    [opened] = (e.record for e in read_kinds(journal_of(folder), r.SessionOpened))
+    assert isinstance(opened, r.SessionOpened)
+    [name] = (one.strategy for one in opened.openings if one.strategy != UNASSIGNED)
+    order_id = f"{name}.2026-03-17.99"
+    at, qty, price = OPEN + timedelta(minutes=5), Decimal(5), Decimal(100)
+    return r.OrderIntended(at, order_id, name, symbol, Side.BUY, qty, price, Reason.SIGNAL, True)
+
+
 @pytest.mark.thorough
 def test_where_nobody_runs_the_command_itself_sells_what_strategies_hold_and_nothing_else(
     at: Callable[..., Said], tmp_path: Path
@@ -118,6 +145,24 @@ def test_what_a_coordinator_holds_that_runs_and_does_not_sell_is_left_to_it_and_
     assert left.problem == "the coordinator single runs, and has to get out by itself"
     assert left.problem in what_became_of(left)
     assert kinds(tmp_path, r.Killed) == ["Killed"]
+
+
+@pytest.mark.thorough
+def test_an_order_that_a_dead_coordinator_left_is_cancelled_though_it_holds_nothing(
+    tmp_path: Path,
+) -> None:
+    halt = {"at": "09:30", "kind": "halt", "symbol": "SPY", "for_s": 3600}
+    with venue(tmp_path, halt) as running:
+        run_here(running, configs.single("momentum"), tmp_path, until=OPEN + timedelta(minutes=3))
+        left = purchase(tmp_path, "SPY")
+        found_in_its_session(tmp_path, left)
+        operator = Operator(tmp_path, environment(running, tmp_path), "me", str, SPEED)
+        broker = Broker(AlpacaRest(operator.settings("paper")), feed="iex")
+        broker.submit(SubmitOrder(left.client_order_id, "SPY", left.side, left.qty, "day"))
+        assert len(broker.open_orders()) == 1
+        [account] = kill(operator, wait_s=20.0)
+        assert account.is_flat
+        assert broker.open_orders() == []
 
 
 @pytest.mark.thorough

@@ -22,14 +22,24 @@ from coordinator.shell.alpaca_rest import AlpacaRest
 from coordinator.shell.broker import Broker
 from coordinator.shell.budget import Urgency
 from coordinator.shell.control_protocol import Address, address_file, line
-from coordinator.shell.folders import JOURNAL
 from coordinator.shell.journal import Journal
 from coordinator.shell.journal_reading import read_kinds
 from coordinator.shell.pace import Budgets
 from coordinator.shell.rest import Api
 from simulator.server import Simulator
 from tests.cli.conftest import Said, Shell
-from tests.cli.test_kill import ACCOUNT, FAST, OPEN, at, venue, wait_for_position, written
+from tests.cli.test_kill import (
+    ACCOUNT,
+    FAST,
+    OPEN,
+    at,
+    found_in_its_session,
+    journal_of,
+    purchase,
+    venue,
+    wait_for_position,
+    written,
+)
 from tests.e2e.running import environment, run_command, run_here, session_rows, wait_until
 from tests.oracle import configs
 
@@ -43,19 +53,6 @@ def trade(running: Simulator, folder: Path, until_minute: int = 5) -> Any:
     """A session of one strategy, which is long SPY from the first minutes on."""
     until = OPEN + timedelta(minutes=until_minute)
     return run_here(running, configs.single("momentum"), folder, until=until)
-
-
-def journal_of(folder: Path) -> Path:
-    return folder / ACCOUNT / JOURNAL
-
-
-def found_in_its_session(folder: Path, found: r.DiscrepancyFound) -> None:
-    """A discrepancy that the session's coordinator has recorded."""
-    session = next(e.session_id for e in read_kinds(journal_of(folder), r.SessionOpened))
-    journal = Journal(journal_of(folder), ACCOUNT, "single")
-    journal.skip_to_end()
-    journal.append(session, [found])
-    journal.close()
 
 
 def by_hand(running: Simulator, symbol: str, qty: Decimal | int, side: Side = Side.BUY) -> None:
@@ -82,6 +79,19 @@ def test_books_that_agree_end_in_0_and_so_do_those_that_will_once_a_hands_trade_
     assert f"{ACCOUNT}: books and broker will agree once that is booked, at " in explained.out
     assert (machine["account"], machine["differences"]) == (ACCOUNT, [])
     assert len(machine["explained"]) == 1
+
+
+@pytest.mark.thorough
+def test_what_an_open_order_can_be_the_reason_of_is_not_accepted(
+    at: Callable[..., Said], tmp_path: Path
+) -> None:
+    with venue(tmp_path, DRIFT) as running:
+        assert trade(running, tmp_path).discrepancies == 1
+        found_in_its_session(tmp_path, purchase(tmp_path, "SPY"))
+        refused = at(running, "reconcile", "--accept", "position.SPY")
+    assert refused.code == 3
+    assert "position.SPY is not accepted: an order is open that can be the reason" in refused.err
+    assert read_kinds(journal_of(tmp_path), r.DiscrepancyResolved) == []
 
 
 @pytest.mark.thorough
