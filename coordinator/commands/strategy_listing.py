@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -53,16 +53,10 @@ class StrategyDescription:
     together: bool = False
 
     def as_document(self) -> dict[str, Any]:
-        """The same as JSON values."""
-        keys = ("name", "kind", "required", "default", "range", "description")
-        return {
-            "strategy_type": self.strategy_type,
-            "origin": self.origin,
-            "summary": self.summary,
-            "parameters": [{key: getattr(one, key) for key in keys} for one in self.parameters],
-            "order": list(self.order),
-            "together": self.together,
-        }
+        """The same as JSON values, without the whole docstring."""
+        document = asdict(self)
+        del document["text"]
+        return document
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,15 @@ class TooLarge(Exception):
     """A number does not fit 64 bits."""
 
 
+def whole_steps(value: Decimal, places: int) -> int:
+    """A value in steps of 1e-`places`; raises TooLarge if it is not a whole number of them."""
+    scaled = value.scaleb(places)
+    whole = int(scaled)
+    if whole != scaled or abs(whole) >= MOST:
+        raise TooLarge(str(value))
+    return whole
+
+
 @dataclass(frozen=True, slots=True)
 class Scale:
     """Closes are whole numbers of 1e-`ticks` dollars, fills' prices of 1e-`prices` dollars.
@@ -74,11 +83,7 @@ class Scale:
 
     def steps(self, dollars: Decimal) -> int:
         """Dollars in steps; raises TooLarge if they are not a whole number of them."""
-        scaled = dollars.scaleb(self.money)
-        whole = int(scaled)
-        if whole != scaled or abs(whole) >= MOST:
-            raise TooLarge(f"{dollars} dollars")
-        return whole
+        return whole_steps(dollars, self.money)
 
     def reached(self, dollars: Decimal) -> int:
         """Dollars in steps, rounded up."""

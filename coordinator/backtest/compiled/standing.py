@@ -10,7 +10,7 @@ import numpy as np
 
 from coordinator.backtest.apart import ExchangesApart
 from coordinator.backtest.compiled.layout import Held, Whole
-from coordinator.backtest.compiled.scale import QUANTITY_PLACES, Scale, TooLarge
+from coordinator.backtest.compiled.scale import QUANTITY_PLACES, Scale, whole_steps
 from coordinator.backtest.compiled.strategy_arrays import StrategyArrays
 from coordinator.backtest.exchange import Exchange
 from coordinator.backtest.reels import EPOCH, MICRO, micros
@@ -71,9 +71,9 @@ class Standing:
         ):
             position = ledger[names[strategy]].positions.get(strategies.tickers[ticker])
             if position is not None:
-                qty[seat] = _whole(position.qty, QUANTITY_PLACES)
+                qty[seat] = whole_steps(position.qty, QUANTITY_PLACES)
                 cost[seat] = scale.steps(position.cost)
-        marks = [_whole(ledger.marks.get(t, ZERO), scale.prices) for t in strategies.tickers]
+        marks = [whole_steps(ledger.marks.get(t, ZERO), scale.prices) for t in strategies.tickers]
         last = [books.last_bar.get(ticker) for ticker in strategies.tickers]
         seen = [NEVER if at is None else micros(at) for at in last]
         apart = isinstance(exchange, ExchangesApart)
@@ -154,10 +154,3 @@ class Closed:
             ticker = strategies.tickers[strategies.seat_ticker[seat]]
             found.setdefault(name, {})[ticker] = Position(qty, cost)
         return found
-
-
-def _whole(value: Decimal, places: int) -> int:
-    scaled = value.scaleb(places)
-    if scaled != int(scaled) or abs(scaled) >= 1 << 60:
-        raise TooLarge(str(value))
-    return int(scaled)
