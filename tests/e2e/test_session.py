@@ -186,3 +186,21 @@ def test_more_symbols_than_the_plan_has_are_refused_with_who_fits(tmp_path: Path
 
 def short_of_cash(name: str) -> dict[str, Any]:
     return {"name": name, "strategy_type": "rsi", "tickers": ["SPY"], "initial_cash": 5000.0}
+
+
+@pytest.mark.thorough
+def test_a_coordinator_that_lost_its_journal_gives_no_order_an_id_that_was_used_before(
+    tmp_path: Path,
+) -> None:
+    lost, fresh = tmp_path / "lost", tmp_path / "fresh"
+    config = configs.single("momentum")
+    with Simulator(simulator_options()) as venue:
+        for home, minutes in ((lost, 10), (fresh, 30)):
+            home.mkdir()
+            run_here(venue, config, home, until=OPEN + timedelta(minutes=minutes))
+    used, new = (
+        {row["client_order_id"] for row in session_rows(h)["orders"]} for h in (lost, fresh)
+    )
+    assert used
+    assert new
+    assert not used & new
