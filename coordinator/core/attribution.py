@@ -136,7 +136,11 @@ def _split(books: Books, activity: m.Activity, now: datetime) -> list[r.Activity
     is of shares that they do not know: UNASSIGNED's. If the books sum to zero, a human sold as many
     since the split as they hold, and it is of those that hold some.
     """
+    holders = _holders(books, activity.symbol)
     held = books.ledger.net_positions().get(activity.symbol, ZERO)
+    if not held:
+        holders = {name: qty for name, qty in holders.items() if qty > 0}
+        held = sum(holders.values(), ZERO)
     after = held + activity.qty
     if (held and not after) or after < 0 <= held:
         return []
@@ -145,16 +149,13 @@ def _split(books: Books, activity: m.Activity, now: datetime) -> list[r.Activity
     is_ours = held * after > 0
     if is_ours and (last is None or last.date() < activity.day):
         price = (price * held / after).quantize(COIN)
-    holders = _holders(books, activity.symbol)
-    if not is_ours:
-        holders = {} if held else {name: qty for name, qty in holders.items() if qty > 0}
     return [
         replace(
             _posting(activity, ActivityKind.SPLIT, name, ZERO, "position", now),
             qty=change,
             price=price,
         )
-        for name, change in shares(activity.qty, holders, COIN).items()
+        for name, change in shares(activity.qty, holders if is_ours else {}, COIN).items()
     ]
 
 

@@ -7,7 +7,7 @@ its order's cumulative quantity after it. A bust is known by its id alone.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 
 from coordinator.core import records as r
@@ -17,6 +17,9 @@ from coordinator.core.values import ZERO, Side
 
 TAKEN_BACK = "rounding taken back"
 """How rounding that proved wrong was allocated when it was taken back."""
+FEE_DAYS = timedelta(days=6)
+"""Fees and dividends are posted after their date: they are listed from so long before the last
+session's opening, which had seen all that was posted by then."""
 
 
 @dataclass(slots=True)
@@ -32,10 +35,9 @@ class Postings:
     unsettled: int = 0
     """The executions that may have rounded the broker's cash since a rounding was booked; those of
     earlier sessions count as one at most, for together they left less than a cent."""
-    rounded_up: Decimal = ZERO
-    rounded_down: Decimal = ZERO
-    """Dollars booked as rounding, above and below zero. They are a guess: a fee of cents that the
-    broker lists later proves one wrong, so that it may be taken back."""
+    _roundings: list[r.ActivityBooked] = field(default_factory=list)
+    """What was booked as rounding, or taken back. It is a guess: a fee of cents that the broker
+    lists later proves it wrong, so that it may be taken back."""
     _shares: set[tuple[str, str]] = field(default_factory=set)
     """(activity id, strategy) of each share of an activity."""
     _unowned: dict[str, Executions] = field(default_factory=dict)
@@ -48,11 +50,6 @@ class Postings:
     """The fees booked with fills that nothing posted or corrected has settled, by ticker or ''."""
     _moved: dict[str, int] = field(default_factory=dict)
     """The version at which each ticker last moved; cash under ''."""
-
-    @property
-    def rounded(self) -> Decimal:
-        """Dollars booked as rounding, in sum."""
-        return self.rounded_up + self.rounded_down
 
     def adopt(self, adopted: r.AccountAdopted) -> None:
         """Note when the account was first seen, and its activities until then."""
@@ -124,7 +121,9 @@ class Postings:
             return False
         self._shares.add(share)
         if activity.kind is r.ActivityKind.ROUNDING:
-            self._add_rounding(activity.amount, taken_back=activity.allocated_by == TAKEN_BACK)
+            self._roundings.append(activity)
+            if activity.allocated_by != TAKEN_BACK:
+                self.unsettled = 0
         if activity.settles:
             self._accrue(activity.symbol, activity.strategy, -activity.settles)
             left = self.unproved(activity.symbol) - abs(activity.settles)
@@ -132,6 +131,17 @@ class Postings:
         self.activities.add(activity.activity_id)
         self._touch(activity.symbol)
         return True
+
+    def rounded(self, since: date) -> tuple[Decimal, Decimal]:
+        """Dollars booked as rounding since a date, above and below zero, and not taken back."""
+        up = down = ZERO
+        for one in self._roundings:
+            if one.day >= since:
+                if (one.amount > 0) is (one.allocated_by == TAKEN_BACK):
+                    down += one.amount
+                else:
+                    up += one.amount
+        return max(up, ZERO), min(down, ZERO)
 
     def moved_since(self, version: int, symbol: str) -> bool:
         """Whether a ticker, or cash under '', moved after the books had this version."""
@@ -144,15 +154,6 @@ class Postings:
             if symbol in ("", ticker):
                 found[strategy] = found.get(strategy, ZERO) + dollars
         return found
-
-    def _add_rounding(self, amount: Decimal, *, taken_back: bool) -> None:
-        """Note an amount booked as rounding; what is only taken back settles nothing."""
-        if (amount > 0) is taken_back:
-            self.rounded_down += amount
-        else:
-            self.rounded_up += amount
-        if not taken_back:
-            self.unsettled = 0
 
     def _accrue(self, symbol: str, strategy: str, fee: Decimal) -> None:
         """Add to a fee that is booked and that the broker will post later."""

@@ -24,7 +24,7 @@ from coordinator.core.discrepancies import (
 )
 from coordinator.core.ledger import Ledger, agrees, precision
 from coordinator.core.orders import OrderStatus
-from coordinator.core.postings import TAKEN_BACK, Postings
+from coordinator.core.postings import FEE_DAYS, TAKEN_BACK, Postings
 from coordinator.core.values import UNASSIGNED, ZERO, Side, exactly, is_crypto
 
 LOOKS = 3
@@ -65,6 +65,7 @@ def explain(books: Books, found: DiscrepancyFound, now: datetime) -> list[r.Acti
     """
     name = f"{found.discrepancy_id}.{now.isoformat()}"
     if found.is_of(DiscrepancyKind.CASH):
+        since = books.session.at if books.session else now
         return [
             r.ActivityBooked(
                 at=now,
@@ -78,7 +79,7 @@ def explain(books: Books, found: DiscrepancyFound, now: datetime) -> list[r.Acti
                 allocated_by=allocated_by,
                 day=now.date(),
             )
-            for dollars, allocated_by in _rounding(books.posted, found)
+            for dollars, allocated_by in _rounding(books.posted, found, since - FEE_DAYS)
         ]
     if not found.is_of(DiscrepancyKind.POSITION) or not is_crypto(found.symbol):
         return []
@@ -87,14 +88,20 @@ def explain(books: Books, found: DiscrepancyFound, now: datetime) -> list[r.Acti
     return correction(books, name, found.symbol, found.off, now)
 
 
-def _rounding(posted: Postings, found: DiscrepancyFound) -> list[tuple[Decimal, str]]:
-    """The dollars to book as rounding, or to take back of it, for a difference in cash, if any."""
-    off, rounded = found.off, posted.rounded
+def _rounding(
+    posted: Postings, found: DiscrepancyFound, since: datetime
+) -> list[tuple[Decimal, str]]:
+    """The dollars to book as rounding, or to take back of it, for a difference in cash, if any.
+
+    What was rounded before `since` stands: a fee of then would be listed by now.
+    """
+    off, (up, down) = found.off, posted.rounded(since.date())
+    rounded = up + down
     if rounded and abs(off + rounded) < precision(found.brokers):
         return [(-rounded, TAKEN_BACK)]
     if abs(off) <= precision(found.brokers.normalize()) * posted.unsettled:
         return [(off, "rounding")]
-    if -posted.rounded_up <= off <= -posted.rounded_down:
+    if -up <= off <= -down:
         return [(off, TAKEN_BACK)]
     return []
 

@@ -21,6 +21,7 @@ from coordinator.core.desk import OrderDesk
 from coordinator.core.engine import Engine
 from coordinator.core.fees import CRYPTO_FEE_RATE
 from coordinator.core.orders import Order, OrderStatus
+from coordinator.core.postings import FEE_DAYS
 from coordinator.core.reconcile import Reconciler, compare, explain
 from coordinator.core.reports import Reports
 from coordinator.core.risk import Asset
@@ -30,7 +31,7 @@ from coordinator.shell.broker import Broker
 from coordinator.shell.evidence import Evidence, gather
 from coordinator.shell.journal import Journal
 from coordinator.shell.journal_rows import Entry
-from coordinator.shell.look import FEE_DAYS, Looks
+from coordinator.shell.look import Looks
 from coordinator.shell.watchdog import Depth
 
 log = logging.getLogger("coordinator")

@@ -14,6 +14,7 @@ from coordinator.core import messages as m
 from coordinator.core.books import Books
 from coordinator.core.discrepancies import DiscrepancyKind, discrepancy_id
 from coordinator.core.orders import OrderStatus
+from coordinator.core.postings import FEE_DAYS
 from coordinator.core.values import ZERO
 from coordinator.errors import BrokerRejected
 from coordinator.shell.broker import Broker
@@ -24,9 +25,6 @@ from coordinator.shell.wire import Fill
 log = logging.getLogger("coordinator")
 OVERLAP = timedelta(minutes=2)
 """The broker's list of executions may lag: each look begins so long before the last one."""
-FEE_DAYS = timedelta(days=6)
-"""Fees and dividends are posted after their date: they are listed from so long before the last
-session's opening, which had seen all that was posted by then."""
 SHOWN = timedelta(seconds=8)
 """REST may list an execution so long before it shows the order; later, it may have no order."""
 UNSEEN = (OrderStatus.SUBMITTED, OrderStatus.UNKNOWN)

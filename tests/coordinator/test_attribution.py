@@ -518,14 +518,18 @@ def test_what_a_split_gives_is_nobodys_where_more_was_sold_than_the_books_had() 
     assert books.ledger.marks["SPY"] == D(100)
 
 
-def test_a_split_is_of_those_who_hold_where_a_human_has_sold_as_much_since() -> None:
+@pytest.mark.parametrize("listed", [["50"], ["-50", "100"]], ids=["at once", "in halves"])
+def test_a_split_is_of_those_who_hold_where_a_human_has_sold_as_much_since(
+    listed: list[str],
+) -> None:
     books = books_of({"A": "30", "B": "20", UNASSIGNED: "-50"})
-    takes = activity("SPLIT", symbol="SPY", qty="-50", day=NEXT, name="takes")
-    look(books, takes, activity("SPLIT", symbol="SPY", qty="100", day=NEXT, name="gives"))
+    worth = {name: books.ledger.equity(name) for name in ("A", "B")}
+    look(books, *(activity("SPLIT", symbol="SPY", qty=q, day=NEXT, name=q) for q in listed))
     after = {name: book["SPY"].qty for name, book in positions(books)}
     assert sum(after.values()) == 50
     assert after["A"] > 30
     assert after["B"] > 20
+    assert all(abs(books.ledger.equity(n) - was) < D("0.00001") for n, was in worth.items())
 
 
 def test_a_dividend_in_shares_changes_quantities_as_a_split_does() -> None:

@@ -296,6 +296,21 @@ def test_a_fee_is_taken_back_of_what_was_rounded_down_whatever_was_rounded_up_be
     assert found(bench) == ["cash"], "of what was rounded down, nothing is left"
 
 
+@pytest.mark.parametrize(("days", "explained"), [(6, True), (7, False)])
+def test_cents_rounded_so_long_ago_that_their_fees_would_be_listed_explain_no_missing_cash(
+    days: int, explained: bool
+) -> None:
+    bench = long_a()
+    for n in range(100):
+        cent = r.ActivityBooked(
+            bench.now, f"r{n}", UNASSIGNED, r.ActivityKind.ROUNDING, "", D(0), D(0),
+            D("0.01") * (-1) ** n, "rounding", DAY - timedelta(days=days),
+        )  # fmt: skip
+        bench.books.apply_all([cent])
+    looks(bench, ROUNDING_LOOKS, str(bench.books.ledger.net_cash() - D("0.49")))
+    assert found(bench) == ([] if explained else ["cash"])
+
+
 def test_what_a_session_left_below_a_cent_is_rounding_in_the_next_one() -> None:
     bench = long_a()
     for n in range(2):  # each leaves the broker's cents 0.004 behind ours
