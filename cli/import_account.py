@@ -1,4 +1,4 @@
-"""`multi-trader import-account`: moves what no strategy owns to strategies, by a plan."""
+"""`multi-trader import-account`: moves what no strategy owns to strategies, or back, by a plan."""
 
 from __future__ import annotations
 
@@ -93,8 +93,7 @@ def _carry_out(account: Importing, plan: Plan, *, sure: bool) -> None:
         typer.echo(f"Plan {plan.id} was carried out before; nothing is moved again.")
         return
     account.check(plan)
-    prices = {one.symbol: one.price for one in account.unowned()}
-    rows = [_row(move, prices.get(move.symbol)) for move in plan.moves]
+    rows = [_row(move, account.price(move.symbol)) for move in plan.moves]
     print_table(("Strategy", "What", "Qty", "Price", "Value"), rows, right=range(2, 5))
     if not sure and not agreed("Move this in the books?"):
         complain("Nothing was moved.")

@@ -1,4 +1,4 @@
-"""`import-account`: shows what no strategy owns, and moves it to strategies by a plan.
+"""`import-account`: shows what no strategy owns, and moves it to strategies, or back, by a plan.
 
 Showing changes nothing. A plan is carried out in one commit of the journal, decided under its lock;
 a running coordinator reads it at its next tick.
@@ -27,6 +27,7 @@ from coordinator.core.adoption import (
     Unowned,
     adoption,
     is_done,
+    price,
     refusals,
     unowned,
 )
@@ -142,6 +143,10 @@ class Importing:
         """Dollars that no strategy owns."""
         return self.books.ledger[UNASSIGNED].cash
 
+    def price(self, symbol: str) -> Decimal | None:
+        """Dollars per unit at which a position changes hands; None if no price is known."""
+        return price(self.books, self.market, symbol)
+
     def form(self) -> str:
         """The text of a plan that moves every position."""
         name = f"{self.at:%Y-%m-%d}-{secrets.token_hex(4)}"
@@ -213,14 +218,15 @@ class Importing:
         return [b for b in found if isinstance(b, r.FillBooked) and b.strategy == UNASSIGNED]
 
     def _closes(self) -> Iterator[tuple[str, Decimal]]:
-        """The broker's newest close of each position that no strategy owns."""
-        for held in self.books.ledger[UNASSIGNED].holdings():
+        """The broker's newest close of each position whose price the books do not follow."""
+        held = {symbol for one in self.books.ledger.accounts.values() for symbol in one.positions}
+        for symbol in sorted(held - self.books.last_bar.keys()):
             try:
-                found = self.reach.broker.bars([held.symbol], self.at - RECENT, self.at, latest=1)
+                found = self.reach.broker.bars([symbol], self.at - RECENT, self.at, latest=1)
             except BrokerRejected:
                 continue  # it has no bars of this symbol
-            for bar in found[held.symbol][-1:]:
-                yield held.symbol, bar.close
+            for bar in found[symbol][-1:]:
+                yield symbol, bar.close
 
     def _busy(self) -> Iterator[str]:
         """The symbols of open orders that no strategy placed."""

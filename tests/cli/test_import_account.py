@@ -202,6 +202,36 @@ def test_the_cash_of_a_strategy_that_runs_no_more_begins_the_book_of_another(
     assert last["Newcomer"]["start_equity"] == 999_900
 
 
+@pytest.mark.thorough
+@pytest.mark.parametrize("coordinator", ["single", "other"])
+def test_shares_of_a_renamed_strategy_move_at_a_price_that_is_shown_whoever_traded_last(
+    at: Callable[..., Said], tmp_path: Path, coordinator: str
+) -> None:
+    new = {**configs.single("rsi", "QQQ"), "name": coordinator}
+    new["strategies"][0] |= {"name": "Newcomer", "initial_cash": 1000}
+    with venue(tmp_path) as running:
+        trade(running, tmp_path, 3)
+        held = f"{running.snapshot().positions['SPY'].normalize():f}"
+        run_here(running, new, tmp_path, until=OPEN + timedelta(minutes=6))
+        new["strategies"][0]["tickers"] = ["QQQ", "SPY"]
+        plan = plan_of(tmp_path, spy(f"-{held}"), spy(held, "Newcomer"))
+        config = str(written(tmp_path, new))
+        moved = at(running, "import-account", "--config", config, "--plan", plan, "--yes")
+        assert moved.code == 0, moved.err
+        outcome = run_here(running, new, tmp_path, until=OPEN + timedelta(minutes=30))
+        agreed = at(running, "reconcile")
+        days, wrong = loaded(tmp_path, running)
+    rows = [line.split() for line in moved.out.splitlines() if " SPY " in line]
+    assert [row[:3] for row in rows] == [
+        [STRATEGY, "SPY", f"-{held}"],
+        ["Newcomer", "SPY", held],
+    ]
+    price, value = (D(text.strip("$").replace(",", "")) for text in rows[1][3:])
+    assert abs(value - D(held) * price) < D("0.01") * D(held)
+    assert (outcome.discrepancies, agreed.code, wrong) == (0, 0, 0)
+    assert all(d["net_pnl"] == d["end_equity"] - d["start_equity"] - d["transfers"] for d in days)
+
+
 REFUSED = {
     "more than no strategy owns": ([spy("8")], "it wants 8 SPY, of which no strategy owns 7"),
     "an unknown strategy": ([spy("1", "Nobody")], "no strategy 'Nobody'"),
