@@ -17,7 +17,8 @@ from html import escape
 WIDTH, HEIGHT = 720, 300
 _LEFT, _RIGHT, _TOP, _BOTTOM = 84, 12, 12, 28
 _POINTS_MAX, _GREY_POINTS_MAX = 400, 120
-_COLOURS = 8
+COLOURS = ("2563eb", "c2410c", "15803d", "9333ea", "a88600", "0e7490", "be185d", "4d7c0f")
+"""Of the first lines, on white; page.py has others for the dark."""
 _INTERVALS_MAX, _VALUES_MAX = 60, 12
 """The most intervals with a tooltip of values, and the most values in each."""
 _DUST = 1e-9
@@ -92,7 +93,7 @@ def line_chart(
 
 def colour_class(number: int) -> str:
     """The CSS class of line `number`, counted from 0."""
-    return f"c{number}" if number < _COLOURS else "other"
+    return f"c{number}" if number < len(COLOURS) else "other"
 
 
 def nice_ticks(low: float, high: float) -> list[float]:

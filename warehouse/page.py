@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from html import escape
 
-from warehouse.chart import Line, colour_class
+from warehouse.chart import COLOURS, Line, colour_class
 from warehouse.queries import QueryResult
 from warehouse.render import plain
 
@@ -69,7 +69,7 @@ svg text { font-size: 11px; fill: var(--quiet); }
 .days td[style] b { color: inherit; }
 """ + "".join(
     f".line.c{i} {{ stroke: var(--c{i}); }} .key.c{i} {{ background: var(--c{i}); }}\n"
-    for i in range(8)
+    for i in range(len(COLOURS))
 )
 
 

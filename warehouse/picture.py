@@ -8,20 +8,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from warehouse.chart import HEIGHT, WIDTH, colour_class, line_chart
+from warehouse.chart import COLOURS, HEIGHT, WIDTH, colour_class, line_chart
 from warehouse.figures import read_lines
 from warehouse.store import Store
 
 _ROW, _NAME = 20, 24
 """Pixels from a name of the legend to the next below, and the letters that fit a quarter of it."""
-_INKS = ("2563eb", "c2410c", "15803d", "9333ea", "a88600", "0e7490", "be185d", "4d7c0f")
 _STYLE = (
     "text { font: 11px sans-serif; fill: #5b6575; } .grid { stroke: #d9dee6; } .at { fill: none; }"
     " .line { fill: none; stroke-width: 2; } .other { stroke: #a3abb8; fill: #a3abb8; }"
     " .line.other { fill: none; }"
 ) + "".join(
     f" .line.c{i} {{ stroke: #{ink}; }} .key.c{i} {{ fill: #{ink}; }}"
-    for i, ink in enumerate(_INKS)
+    for i, ink in enumerate(COLOURS)
 )
 
 
@@ -31,7 +30,7 @@ def session_picture(store: Store, session_id: str) -> str:
     if not lines:
         return ""
     drawn = line_chart(lines, "dollars").partition(">")[2].removesuffix("</svg>")
-    names, more = [line.name for line in lines[: len(_INKS)]], len(lines) - len(_INKS)
+    names, more = [line.name for line in lines[: len(COLOURS)]], len(lines) - len(COLOURS)
     legend, rows = _legend([*names, f"{more} more"] if more > 0 else names)
     height = HEIGHT + _ROW * rows
     return (
