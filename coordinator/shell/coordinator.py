@@ -263,8 +263,7 @@ class LiveSession:
         """Check the journal for others' records, the streams' states, and if the account is due."""
         self._ticks.tick()
         self._alarms.on_streams(self.watchdog.states(), self._clock.now())
-        if self._journal.has_news():
-            self._take_foreign(self._journal.append(self._session_id, ()))
+        self._hear_others()
         sight = self.watchdog.sees_orders(), self.watchdog.blind()
         if sight != self._sight:
             self._sight = sight
@@ -275,8 +274,13 @@ class LiveSession:
         if not self.intake.repairs:
             self.gap_repair.ask_for_bars(self.watchdog.tickers_to_ask())
 
+    def _hear_others(self) -> None:
+        if self._journal.has_news():
+            self._take_foreign(self._journal.append(self._session_id, ()))
+
     def _take_bars(self, bars: tuple[Bar, ...]) -> None:
         if bars:
+            self._hear_others()  # an operator may have taken what these would spend
             self._clock.advance(bars[0].end)
             self._take(m.BarsArrived(self._clock.now(), bars, r.Origin.LIVE))
 

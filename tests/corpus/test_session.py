@@ -7,12 +7,14 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from coordinator.core.values import MINUTE
+from coordinator.core import records as r
+from coordinator.core.values import MINUTE, UNASSIGNED
 from coordinator.shell.alpaca_rest import AlpacaRest
 from coordinator.shell.broker import Broker
 from coordinator.shell.clock import BrokerClock
@@ -23,7 +25,7 @@ from coordinator.shell.ports import Ports
 from coordinator.shell.streams import market_stream, order_stream
 from coordinator.shell.watchdog import Depth
 from coordinator.shell.workers import Threads
-from tests.coordinator.bench import OPEN, Bench, spec
+from tests.coordinator.bench import OPEN, Bench, bar, spec
 from tests.coordinator.messages import BAR, FILL, fill, without
 from tests.corpus.answers import Answers, answering
 from tests.simulator.clients import until
@@ -39,7 +41,8 @@ class Desk:
     """
 
     def __init__(self, folder: Path, broker: Broker, **ports: Any) -> None:
-        self.bench = Bench(spec("A", {("SPY", 0): 1}, tickers=("SPY", "QQQ")))
+        buys_later = spec("B", {("QQQ", 10): 1}, tickers=("QQQ",))
+        self.bench = Bench(spec("A", {("SPY", 0): 1}, tickers=("SPY", "QQQ")), buys_later)
         self.bench.minute(0, {"SPY": "100", "QQQ": "200"})
         self.local_s = 1000.0
         clock = BrokerClock(1, lambda: self.local_s)
@@ -222,3 +225,33 @@ def test_a_flood_of_garbage_floods_neither_the_log_nor_the_broker_and_hides_no_g
     told = [line for line in caplog.messages if "not understood" in line]
     assert 6 <= len(told) <= 8  # of bars and of orders, in half a minute
     assert len(answered[0].paths) <= 20
+
+
+def test_bars_are_decided_on_with_what_an_operator_has_taken_just_before(tmp_path: Path) -> None:
+    def story(desk: Desk) -> None:
+        operator = Journal(tmp_path / "journal.db", "PA1", "/operator")
+        cash = desk.bench.books.ledger["B"].cash
+        operator.append("", [taken("B", -cash), taken(UNASSIGNED, cash)])
+        operator.close()
+        desk.live._take_bars((bar("QQQ", 10, "200"),))
+        assert desk.bench.books.ledger["B"].cash == 0
+        assert not desk.bench.books.orders.open_of("B")
+
+    rest_is_asked(tmp_path, story)
+
+
+def taken(strategy: str, dollars: Decimal) -> r.ActivityBooked:
+    nought = Decimal(0)
+    kind = r.ActivityKind.TRANSFER
+    return r.ActivityBooked(
+        NOW,
+        "import.p1.1",
+        strategy,
+        kind,
+        "",
+        nought,
+        nought,
+        dollars,
+        "imported by me",
+        NOW.date(),
+    )
