@@ -194,11 +194,11 @@ def _too_much(books: Books, plan: Plan, recipients: Mapping[str, Recipient]) -> 
     """The objections to moves that together give or take more cash than there is."""
     cash = books.ledger[UNASSIGNED].cash
     funding = sum((t.initial_cash for t in _new(books, plan, recipients)), ZERO)
-    given = sum((move.cash for move in plan.moves), ZERO)
-    if funding + given > max(cash, ZERO):
-        new = f", and ${funding:,.2f} begin the books of new strategies" if funding else ""
+    wanted = funding + sum((move.cash for move in plan.moves), ZERO)
+    if wanted > max(cash, ZERO):
+        new = f", as ${funding:,.2f} begin the books of new strategies" if funding else ""
         yield (
-            f"it wants ${given:,.2f} of cash{new}; no strategy owns ${cash:,.2f}."
+            f"it wants ${wanted:,.2f} of cash{new}; no strategy owns ${cash:,.2f}."
             " Lower the moves, or initial_cash"
         )
     for name in dict.fromkeys(move.strategy for move in plan.moves if move.cash < 0):

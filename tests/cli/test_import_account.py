@@ -228,6 +228,7 @@ def test_shares_of_a_renamed_strategy_move_at_a_price_that_is_shown_whoever_trad
     ]
     price, value = (D(text.strip("$").replace(",", "")) for text in rows[1][3:])
     assert abs(value - D(held) * price) < D("0.01") * D(held)
+    assert rows[0][3:] == [f"${price:,.2f}", f"-${value:,.2f}"]
     assert (outcome.discrepancies, agreed.code, wrong) == (0, 0, 0)
     assert all(d["net_pnl"] == d["end_equity"] - d["start_equity"] - d["transfers"] for d in days)
 

@@ -356,6 +356,11 @@ def ordering_elsewhere_by_hand(made: Bench) -> Market:
     return MARKET
 
 
+def emptied(made: Bench) -> Market:
+    made.books.ledger[UNASSIGNED].cash = D(0)
+    return MARKET
+
+
 AGAINST: Mapping[str, tuple[Any, Move, str]] = {
     "the account is killed": (killed, NOTHING, "the account is killed"),
     "the strategy is being sold": (leaving, NOTHING, "moves[0]: Alpha is flattened"),
@@ -388,10 +393,15 @@ AGAINST: Mapping[str, tuple[Any, Move, str]] = {
         shares("Beta", "SPY", "9.000000001"),
         "it wants 10.000000001 SPY, of which no strategy owns 10",
     ),
+    "new books need more cash than the plan takes": (
+        emptied,
+        dollars("Beta", "-1"),
+        "it wants $4,999.00 of cash, as $5,000.00 begin the books of new strategies",
+    ),
     "new books need more cash than is left": (
         lambda _: MARKET,
         dollars("Beta", "85000.01"),
-        "it wants $85,000.01 of cash, and $5,000.00 begin the books of new strategies",
+        "it wants $90,000.01 of cash, as $5,000.00 begin the books of new strategies",
     ),
 }
 
