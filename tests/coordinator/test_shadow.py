@@ -19,6 +19,7 @@ import pytest
 
 from coordinator.arming import refuse_untradable
 from coordinator.backtest.session import Session
+from coordinator.backtest.setup import Opened
 from coordinator.commands.accounts import Operator
 from coordinator.commands.control import find
 from coordinator.config import parse_config
@@ -73,10 +74,10 @@ class Day:
         (self.folder / ACCOUNT).mkdir(exist_ok=True)
         self.test = backtest(self.folder, {"strategies": [LIVE]}, self.bars, start=self.day)
         setup = replace(self.test.setup, account=ACCOUNT)
-        start = next(iter(self.test._starts))
-        self.session = Session(
-            setup, self.test._recording.tape, self.test._exchange, self.test._books, start
-        )
+        start, tape = next(iter(self.test._starts)), self.test._recording.tape
+        exchange, books = self.test._exchange, self.test._books
+        opened = Opened.on(books, setup, tape, exchange, start)
+        self.session = Session(setup, tape, exchange, books, opened)
         self.journal = Journal(self.folder / ACCOUNT / "journal.db", ACCOUNT, "test")
         self.journal.append(self.name, self.session.records)
         self.seen = len(self.session.records)
