@@ -155,15 +155,14 @@ def _against(
         known = ", ".join(sorted(recipients)) or "none"
         yield f"no strategy {name!r} in the configuration or the books (known: {known})"
         return
-    takes = move.qty < 0 or move.cash < 0
-    if not takes and name in books.halts.flattened:
-        yield f"{name} is flattened and would sell it: `multi-trader resume {name}` first"
     if symbol in (*(found.symbol for found in books.frozen.values()), *market.differing):
         what = symbol or "cash"
         yield f"books and broker differ in {what}: see `multi-trader reconcile`"
     if not symbol:
         return
-    if not takes and symbol not in recipient.tickers:
+    if move.qty > 0 and name in books.halts.flattened:
+        yield f"{name} is flattened and would sell it: `multi-trader resume {name}` first"
+    if move.qty > 0 and symbol not in recipient.tickers:
         its = ", ".join(recipient.tickers)
         yield f"{symbol} is none of {name}'s tickers ({its}): it would never sell it"
     if price(books, market, symbol) is None:

@@ -429,6 +429,16 @@ def test_what_other_orders_another_coordinator_has_open_is_no_objection() -> Non
     assert refusals(made.books, wanted, RECIPIENTS, MARKET) == []
 
 
+def test_a_flattened_strategy_is_given_no_shares_to_sell_but_cash_and_gives_either() -> None:
+    made = bench(holdings=TEN_SPY)
+    carry_out(made, plan(shares("Alpha", "SPY", "4")))
+    leaving(made)
+    moves = dollars("Alpha", "1"), dollars("Alpha", "-2"), shares("Alpha", "SPY", "-1")
+    assert refusals(made.books, plan(*moves, name="p2"), RECIPIENTS, MARKET) == []
+    (why,) = refusals(made.books, plan(shares("Alpha", "SPY", "1")), RECIPIENTS, MARKET)
+    assert "Alpha is flattened" in why
+
+
 def test_a_plan_of_another_account_is_refused() -> None:
     wanted = replace(plan(shares("Alpha", "SPY", "1")), account="PA9")
     (why,) = refusals(bench(holdings=TEN_SPY).books, wanted, RECIPIENTS, MARKET)
