@@ -96,7 +96,7 @@ def _move(index: int, entry: object, problems: list[Problem]) -> Move | None:
     found = _unknown_keys(entry, _MOVE, place)
     strategy, symbol = entry.get("strategy"), entry.get("symbol", "")
     if not isinstance(strategy, str) or not NAME_PATTERN.fullmatch(strategy):
-        wanted = "should be the name of the strategy that gets it"
+        wanted = "should be the name of the strategy that gets or gives it"
         found.append(Problem(path_to((*place, "strategy")), f"{wanted}, got {shown(strategy)}"))
     wanted_keys = ("symbol", "qty") if "symbol" in entry or "qty" in entry else ("cash",)
     missing = [key for key in wanted_keys if key not in entry]

@@ -89,7 +89,7 @@ def test_positions_of_before_are_adopted_and_sold_on_the_strategys_own_signal(
     assert "SPY " in shown.out
     assert "QQQ " in shown.out
     assert (unfilled.code, asked.code, moved.code, again.code) == (2, 1, 0, 0)
-    assert "moves[0].strategy: should be the name of the strategy that gets it" in unfilled.err
+    assert "moves[0].strategy: should be the name of the strategy" in unfilled.err
     assert "Nothing was moved." in asked.err
     assert f"Plan {plan['plan']} is carried out: 1 moved." in moved.out
     assert "was carried out before; nothing is moved again" in again.out

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from coordinator.core import records as r
+from coordinator.core.lane import StrategySpec
 from coordinator.core.values import MINUTE, UNASSIGNED
 from coordinator.shell.alpaca_rest import AlpacaRest
 from coordinator.shell.broker import Broker
@@ -37,12 +38,11 @@ UPDATE = fill(order=FILL["data"]["order"] | {"client_order_id": "A.2026-03-17.1"
 class Desk:
     """A session in its tenth minute, with an order open, that does not run by itself.
 
-    `ports` are those that shall not be the usual ones.
+    Strategies `beside` A may trade in it; `ports` are those that shall not be the usual ones.
     """
 
-    def __init__(self, folder: Path, broker: Broker, **ports: Any) -> None:
-        buys_later = spec("B", {("QQQ", 10): 1}, tickers=("QQQ",))
-        self.bench = Bench(spec("A", {("SPY", 0): 1}, tickers=("SPY", "QQQ")), buys_later)
+    def __init__(self, folder: Path, broker: Broker, *beside: StrategySpec, **ports: Any) -> None:
+        self.bench = Bench(spec("A", {("SPY", 0): 1}, tickers=("SPY", "QQQ")), *beside)
         self.bench.minute(0, {"SPY": "100", "QQQ": "200"})
         self.local_s = 1000.0
         clock = BrokerClock(1, lambda: self.local_s)
@@ -80,11 +80,13 @@ class Desk:
         return isinstance(self.live.watchdog.next_look(suspicious=False), Depth)
 
 
-def rest_is_asked(folder: Path, story: Callable[[Desk], None], *paths: str) -> None:
+def rest_is_asked(
+    folder: Path, story: Callable[[Desk], None], *paths: str, beside: tuple[StrategySpec, ...] = ()
+) -> None:
     """In a story REST is asked for these paths, and for nothing else."""
 
     async def play(broker: Broker, answers: Answers) -> None:
-        desk = Desk(folder, broker)
+        desk = Desk(folder, broker, *beside)
         story(desk)
         await asyncio.to_thread(answers.wait_for, set(paths))
         await desk.live._queue.stop()
@@ -237,7 +239,7 @@ def test_bars_are_decided_on_with_what_an_operator_has_taken_just_before(tmp_pat
         assert desk.bench.books.ledger["B"].cash == 0
         assert not desk.bench.books.orders.open_of("B")
 
-    rest_is_asked(tmp_path, story)
+    rest_is_asked(tmp_path, story, beside=(spec("B", {("QQQ", 10): 1}, tickers=("QQQ",)),))
 
 
 def taken(strategy: str, dollars: Decimal) -> r.ActivityBooked:
