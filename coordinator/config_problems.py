@@ -264,7 +264,9 @@ def nulls(document: Mapping[str, Any]) -> list[Problem]:
     """Optional keys that are null: they must be left out instead."""
     message = "should have a value, got null; leave the key out to go without"
     found = [
-        Problem(key, message) for key in ("name", STRATEGIES_DIR) if document.get(key, "") is None
+        Problem(path_to((key,)), message)
+        for key in ("name", STRATEGIES_DIR, "$schema")
+        if document.get(key, "") is None
     ]
     parts: list[tuple[Place, object, type[BaseModel]]]
     parts = [(("controls",), document.get("controls"), ControlsConfig)]

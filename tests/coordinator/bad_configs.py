@@ -94,6 +94,7 @@ BAD: list[tuple[str, str | bytes, list[str]]] = [
     ("a key of a later version: sweep", several(entry(), sweep={}), ["sweep"]),
     ("a folder as a number", several(entry(), strategies_dir=3), ["strategies_dir"]),
     ("a folder that is null", several(entry(), strategies_dir=None), ["strategies_dir"]),
+    ("a schema that is null", several(entry(), **{"$schema": None}), ['["$schema"]']),
     ("a folder without a name", several(entry(), strategies_dir=""), ["strategies_dir"]),
     ("a folder of nobody's", several(entry(), strategies_dir="~nobody-here/x"), ["strategies_dir"]),
     ("a key with a dot and blanks", several(entry(), **{"a. b": 1}), ['["a. b"]']),

@@ -13,17 +13,23 @@ from typing import Any
 import pytest
 from prefect import State
 
-from coordinator.bootstrap import RunOptions, SessionOutcome, session_sources
+from coordinator.bootstrap import RunOptions, SessionOutcome, loadable, session_sources
 from flows.coordinator import session_state
 from flows.stopping import Stop
 from simulator.server import Simulator, SimulatorOptions
 from tests.flows.sessions import session_on
+from tests.flows.shells import wait_until
 
 SPEED = 2_000.0
 
 
-async def started_at_once(venue: Simulator, config: Path, home: Path, count: int) -> Sequence[Any]:
-    """So many runs of one configuration; the last one that has not ended is stopped."""
+async def started_at_once(
+    venue: Simulator, config: Path, home: Path, count: int, trading: int
+) -> Sequence[Any]:
+    """So many runs of one configuration; those that trade are stopped once the others have ended.
+
+    One that is stopped while it starts has opened no session, and has not seen whether it may.
+    """
 
     run = session_on(venue, home)
 
@@ -40,8 +46,9 @@ async def started_at_once(venue: Simulator, config: Path, home: Path, count: int
     stops = [Stop() for _ in range(count)]
     runs = [asyncio.create_task(state(stop)) for stop in stops]
     ended = asyncio.as_completed(runs)
-    for one in itertools.islice(ended, count - 1):
+    for one in itertools.islice(ended, count - trading):
         await one
+    await asyncio.to_thread(wait_until, lambda: len(loadable(home).sources) >= trading)
     for stop in stops:
         stop.fire("enough seen")
     return await asyncio.gather(*runs)
@@ -72,7 +79,7 @@ def test_runs_that_were_missed_and_start_at_once_do_no_harm(
     start = datetime.fromisoformat(f"2026-03-17T{utc}").replace(tzinfo=UTC)
     options = SimulatorOptions(date=date(2026, 3, 17), start=start, clock_speed=SPEED)
     with Simulator(options) as venue:
-        states = asyncio.run(started_at_once(venue, config, tmp_path, 3))
+        states = asyncio.run(started_at_once(venue, config, tmp_path, 3, sessions))
     ended = sorted(str(state.name) for state in states)
     # Those that ask while another only looks at the calendar are told of its lease.
     assert set(ended) <= {*names, "AlreadyRunning"}
