@@ -25,7 +25,7 @@ def test_who_is_not_touched_by_edits_does_the_same_and_who_joins_says_what_it_sh
 
 
 def test_edits_among_faults_and_crashes_violate_nothing() -> None:
-    wrong, edits = among_faults(7)
+    wrong, edits = among_faults(20)
     assert wrong == []
     assert edits > 5
 
