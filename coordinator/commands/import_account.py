@@ -88,7 +88,7 @@ class Importing:
     recipients: dict[str, Recipient] = field(default_factory=dict)
     market: Market = field(init=False)
     left_behind: dict[str, Decimal] = field(default_factory=dict)
-    """The cash of strategies that the configuration does not run."""
+    """The cash of strategies that the configuration has run before and does not run now."""
     _account: Account | None = None
     _session: str = ""
     _seen: AccountSeen | None = None
@@ -125,7 +125,7 @@ class Importing:
                 )
         for one in config.active if config is not None else ():
             self.recipients[one.name] = Recipient(one.name, one.tickers, one.initial_cash)
-        if config is not None:
+        if config is not None and self._account and config.name in self._account.opened:
             self.left_behind = left_behind(self.books, {one.name for one in config.active})
         differing = review(self.books, self._seen, CRYPTO_FEE_RATE) if self._seen else None
         self.market = Market(

@@ -188,6 +188,8 @@ def test_the_cash_of_a_strategy_that_runs_no_more_begins_the_book_of_another(
         config = str(written(tmp_path, new))
         shown = json.loads(at(running, "import-account", "--config", config, "--json").out)
         said = at(running, "import-account", "--config", config)
+        other = str(written(tmp_path, {**new, "name": "other"}))
+        none = json.loads(at(running, "import-account", "--config", other, "--json").out)
         cash, qty = shown["left_behind"][STRATEGY], shown["positions"][0]["qty"]
         plan = plan_of(tmp_path, spy(qty), {"strategy": STRATEGY, "cash": f"-{cash}"})
         moved = at(running, "import-account", "--plan", plan, "--yes")
@@ -196,6 +198,7 @@ def test_the_cash_of_a_strategy_that_runs_no_more_begins_the_book_of_another(
         agreed = at(running, "reconcile")
         days, wrong = loaded(tmp_path, running)
     assert f"does not run: {STRATEGY} ${D(cash):,.2f}" in said.out
+    assert none["left_behind"] == {}, "they are another coordinator's, which may run"
     assert (outcome.discrepancies, agreed.code, wrong) == (0, 0, 0)
     last = {day["strategy"]: day for day in days}
     assert 0 <= last[STRATEGY]["end_equity"] < D("0.01")
