@@ -18,7 +18,7 @@ from decimal import Decimal
 
 from coordinator.core import records as r
 from coordinator.core.books import FUNDING, Books
-from coordinator.core.ledger import Position
+from coordinator.core.orders import Order
 from coordinator.core.values import COIN, UNASSIGNED, ZERO, exactly
 
 
@@ -115,8 +115,8 @@ def unowned(books: Books, market: Market) -> list[Unowned]:
 
 def _holders(books: Books, symbol: str) -> dict[str, Decimal]:
     """The units of each book that holds a symbol."""
-    units = {name: _held(books, name, symbol) for name in sorted(books.ledger.accounts)}
-    return {name: qty for name, qty in units.items() if qty > 0}
+    units = books.ledger.units(symbol)
+    return {name: units[name] for name in sorted(units) if units[name] > 0}
 
 
 def price(books: Books, market: Market, symbol: str) -> Decimal | None:
@@ -174,14 +174,19 @@ def _against(
 
 
 def _is_ordering(books: Books, strategy: str, symbol: str) -> bool:
+    return any(order.symbol == symbol for order in _open_orders(books, strategy))
+
+
+def _open_orders(books: Books, strategy: str) -> list[Order]:
+    """A strategy's open orders, whichever coordinator sent them."""
     everyones = books.orders, books.neighbours.orders
-    return any(o.symbol == symbol for orders in everyones for o in orders.open_of(strategy))
+    return [order for orders in everyones for order in orders.open_of(strategy)]
 
 
 def _too_many(books: Books, plan: Plan) -> Iterator[str]:
     """The objections to moves that together give or take more units than there are."""
     for (name, symbol), change in _changes(plan).items():
-        held = _held(books, name, symbol)
+        held = books.ledger.units(symbol).get(name, ZERO)
         if name == UNASSIGNED and held + change < min(held, ZERO):
             has = _plain(held) if held > 0 else "none"
             yield f"it wants {_plain(-change)} {symbol}, of which no strategy owns {has}"
@@ -221,17 +226,8 @@ def _free(books: Books, name: str) -> Decimal:
     """Dollars of a book that no open order holds."""
     if name not in books.ledger:
         return ZERO
-    everyones = books.orders, books.neighbours.orders
-    return books.ledger[name].cash - sum(
-        (order.hold for orders in everyones for order in orders.open_of(name)), ZERO
-    )
-
-
-def _held(books: Books, name: str, symbol: str) -> Decimal:
-    """Units in a book; none where there is no book yet."""
-    if name not in books.ledger:
-        return ZERO
-    return books.ledger[name].positions.get(symbol, Position()).qty
+    held = sum((order.hold for order in _open_orders(books, name)), ZERO)
+    return books.ledger[name].cash - held
 
 
 def _plain(qty: Decimal) -> str:

@@ -161,11 +161,7 @@ def _split(books: Books, activity: m.Activity, now: datetime) -> list[r.Activity
 
 def _holders(books: Books, symbol: str) -> dict[str, Decimal]:
     """Each book's units, as weights; if they sum to a short position, shorts weigh above zero."""
-    held = {
-        name: account.positions[symbol].qty
-        for name, account in books.ledger.accounts.items()
-        if symbol in account.positions
-    }
+    held = books.ledger.units(symbol)
     sign = -1 if sum(held.values(), ZERO) < 0 else 1
     return {name: sign * qty for name, qty in held.items()}
 

@@ -217,6 +217,14 @@ class Ledger:
         """The same as `net_cash`, kept up to date instead of summed."""
         return self._cash
 
+    def units(self, symbol: str) -> dict[str, Decimal]:
+        """Quantity of one symbol in each book that has a position in it."""
+        return {
+            name: account.positions[symbol].qty
+            for name, account in self.accounts.items()
+            if symbol in account.positions
+        }
+
     def held(self, symbol: str) -> Decimal:
         """Quantity of one symbol over all sub-accounts."""
         return self._held.get(symbol, ZERO)
