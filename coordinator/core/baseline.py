@@ -104,7 +104,7 @@ def take_over_marks(books: Books, specs: Sequence[StrategySpec]) -> None:
     What strategies of this one hold as well keeps its mark: their day begins as the last one ended.
     """
     known = {spec.name for spec in specs} & books.ledger.accounts.keys()
-    brought = _held(books, known) - _held(books, books.strategies()) - books.split
+    brought = _held(books, known) - _held(books, books.strategies())
     theirs = books.neighbours.marks
     books.ledger.marks.update({symbol: theirs[symbol] for symbol in brought & theirs.keys()})
 

@@ -252,6 +252,7 @@ class Books:
             self.ledger.adjust(record)
             if record.kind is r.ActivityKind.SPLIT:
                 self.split.add(record.symbol)
+                self.neighbours.marks.pop(record.symbol, None)  # of before the split
                 self.ledger.follow_split(record, self.last_bar.get(record.symbol))
 
     def _end(self, record: r.SessionEnded) -> None:

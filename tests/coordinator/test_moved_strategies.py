@@ -242,6 +242,18 @@ def test_what_was_split_before_another_coordinator_takes_it_over_is_not_valued_a
     assert books.ledger.equity("A") == books.ledger["A"].cash + position.cost
 
 
+def test_what_was_split_long_before_is_valued_at_the_last_price_that_the_other_coordinator_saw(
+    account: Account,
+) -> None:
+    bought_and_risen(account)
+    account.truth.post("SPLIT", DAY, COIN, units=account.truth.held[COIN])
+    seat = account.start("X", "A", {})
+    seat.take(minute_bars(account.now, {COIN: 60 * NANO}, [COIN]))
+    left = seat.books.ledger.equity("A")
+    seat.stop()
+    assert taken_over(account).days["A"].start_equity == left
+
+
 def test_days_begin_with_what_the_last_one_left_though_a_late_fills_ticker_is_traded_no_more(
     account: Account, tmp_path: Path
 ) -> None:
