@@ -30,7 +30,14 @@ from coordinator.core.records import (
 from coordinator.core.sequences import strategy_of
 from coordinator.core.values import UNASSIGNED
 from coordinator.errors import SafetyRefusal, StorageError
-from coordinator.shell.journal_file import HOLDS_NOTHING, SCHEMA, as_ours, connect, is_unbegun
+from coordinator.shell.journal_file import (
+    HOLDS_NOTHING,
+    SCHEMA,
+    as_ours,
+    connect,
+    in_place,
+    is_unbegun,
+)
 from coordinator.shell.journal_log import Log
 from coordinator.shell.journal_rows import End, Entry, Row, entries_of, unusable
 
@@ -72,6 +79,7 @@ class Journal:
             if is_unbegun(self._connection, path) and was_there:
                 log.warning(HOLDS_NOTHING, path)
             _prepare(self._connection, account)
+            self._files = in_place(path)
         except (sqlite3.DatabaseError, ValueError) as error:
             self._connection.close()
             raise (as_ours(path, error) or error) from error
@@ -152,6 +160,7 @@ class Journal:
         before = self._end
         try:
             self._connection.execute("BEGIN IMMEDIATE")
+            self._check_place()
             records = decide(self._catch_up())
             self._connection.executemany(
                 "INSERT INTO records VALUES (?, ?, ?, ?, ?, ?)",
@@ -172,6 +181,17 @@ class Journal:
         except BaseException:
             self._undo(before)
             raise
+
+    def _check_place(self) -> None:
+        """SQLite goes on with a deleted or emptied file, but no start would find what is in it."""
+        if in_place(self.path) != self._files:
+            raise StorageError(
+                f"{self.path} or its log {self.path.name}-wal was deleted, emptied, moved or"
+                " replaced while it was in use, so nothing more was sent. Put both back, or restore"
+                " them from a backup, and start again. Without them a start begins new books from"
+                " the broker's account, and `multi-trader import-account` gives strategies what it"
+                " holds."
+            )
 
     def _read(self, query: str) -> Iterator[tuple[Any, ...]]:
         try:

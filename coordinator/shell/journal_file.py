@@ -54,6 +54,22 @@ def connect(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
 
 
+def in_place(path: Path) -> list[tuple[int, int] | None]:
+    """Which files lie where a journal and the two of SQLite beside it belong; None: none does.
+
+    An empty one counts as none, except the log's, which may be empty.
+    """
+    return [_found(f"{path}{end}", least) for end, least in (("", 1), ("-wal", 0), ("-shm", 1))]
+
+
+def _found(file: str, least_bytes: int) -> tuple[int, int] | None:
+    try:
+        found = os.stat(file)
+    except OSError:
+        return None
+    return (found.st_dev, found.st_ino) if found.st_size >= least_bytes else None
+
+
 class Reader:
     """A context with the file open to read, while a coordinator may be writing it.
 

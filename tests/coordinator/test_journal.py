@@ -308,6 +308,34 @@ def test_a_full_disk_is_an_error_and_what_was_written_before_stays(path: Path) -
     assert amounts(path) == ["1", "2"]
 
 
+def _replaced(path: Path) -> None:
+    shutil.copy(path, path.with_name("copy.db")).replace(path)
+
+
+@pytest.mark.parametrize(
+    "lose",
+    [
+        lambda path: [file.unlink() for file in path.parent.iterdir()],
+        lambda path: path.with_name("journal.db-wal").unlink(),
+        lambda path: path.parent.rename(path.parent.with_name("moved")),
+        lambda path: path.write_bytes(b""),
+        _replaced,
+    ],
+    ids=["deleted", "its log deleted", "its folder moved", "emptied", "replaced by a copy"],
+)
+def test_nothing_is_written_to_a_journal_that_no_start_would_find(
+    path: Path, lose: Callable[[Path], object]
+) -> None:
+    journal = Journal(path, ACCOUNT, "c")
+    journal.append("s", [moved("1")])
+    lose(path)
+    with pytest.raises(StorageError, match="deleted, emptied, moved or replaced"):
+        journal.append("s", [moved("2")])
+    (rows,) = journal._connection.execute("SELECT count(*) FROM records").fetchone()
+    journal.close()
+    assert rows == 1
+
+
 def test_two_coordinators_of_an_account_hear_of_each_other_at_their_next_append(
     path: Path,
 ) -> None:
