@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     from coordinator.bootstrap import RunOptions, SessionOutcome
 
 STOPPING = "Stopping: waiting for the ends of open orders. Press Ctrl-C again to leave at once."
+LEFT = "Left at once. The journal keeps everything; the next start resumes from it."
+LEFT_SIMULATED = (
+    "Left at once. The journal keeps what was done; a simulated session is not resumed, because its"
+    " broker ended with it."
+)
 
 
 ConfigFile = Annotated[
@@ -93,8 +98,8 @@ def run(
     """Run a session until its markets have closed.
 
     Ctrl-C, SIGTERM or closing the terminal ends it early; a second Ctrl-C leaves at once, and the
-    next start resumes from the journal. The summary goes to stdout, log lines to stderr, and the
-    session into the warehouse.
+    next start resumes from the journal, unless the broker was simulated. The summary goes to
+    stdout, log lines to stderr, and the session into the warehouse.
 
     Alpaca's keys come from APCA_API_KEY_ID and APCA_API_SECRET_KEY, or from a file `.env`
     of mode 600 in this folder. --bars and --date imply --simulate, which ignores all APCA_*.
@@ -107,7 +112,7 @@ def run(
     configure_logging(log_level)
     simulated = simulate or bars is not None or date is not None
     _refuse_contradictions(live, simulated, bars, source, fill_model)
-    with StopSignals(STOPPING) as stop:
+    with StopSignals(STOPPING, LEFT_SIMULATED if simulated else LEFT) as stop:
         from coordinator.bootstrap import RunOptions
 
         options = RunOptions(

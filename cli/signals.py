@@ -1,7 +1,6 @@
 """Ctrl-C, SIGTERM and a closed terminal request an orderly stop; a second Ctrl-C exits at once.
 
-Exiting at once loses nothing: decisions are in the journal, and the next start recovers. Every
-signal also wakes a socket; otherwise one that arrives just before the process sleeps would be
+Every signal also wakes a socket; otherwise one that arrives just before the process sleeps would be
 noticed only when something else wakes it.
 """
 
@@ -20,8 +19,6 @@ from cli.faults import INTERRUPTED
 if TYPE_CHECKING:
     import asyncio
 
-LEFT = "Left at once. The journal keeps everything; the next start resumes from it."
-
 
 class StopSignals:
     """Within the context, signals set `requested` and the event that `watch` returns.
@@ -30,7 +27,7 @@ class StopSignals:
     Enter it in the main thread, before anything slow, so that no signal is missed.
     """
 
-    def __init__(self, stopping: str, left: str = LEFT) -> None:
+    def __init__(self, stopping: str, left: str = "Left at once.") -> None:
         self._stopping, self._left = f"\n{stopping}\n".encode(), f"\n{left}\n".encode()
         self._requested = threading.Event()
         self._signals = 0

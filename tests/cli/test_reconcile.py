@@ -244,9 +244,9 @@ def test_a_running_coordinator_hears_what_was_accepted_and_buys_again(tmp_path: 
             OPEN + timedelta(hours=3),
             lambda: bool(read_kinds(path, r.DiscrepancyFound)) or process.poll() is not None,
         )
-        shown = shell.run("reconcile")
+        shown = shell.run("reconcile", *FAST)
         status = shell.run("status")
-        accepted = shell.run("reconcile", "--accept", "position.SPY")
+        accepted = shell.run("reconcile", "--accept", "position.SPY", *FAST)
         later = running.snapshot().at + timedelta(minutes=30)
         wait_until(running, later, lambda: process.poll() is not None)
         process.send_signal(signal.SIGTERM)

@@ -122,8 +122,25 @@ def test_a_second_ctrl_c_leaves_at_once(shell: Shell) -> None:
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=20)
     assert out == ""
-    assert "Left at once. The journal keeps everything" in err
+    assert "Left at once." in err
     assert process.returncode == 130
+
+
+@pytest.mark.thorough
+def test_a_simulated_run_that_is_left_at_once_promises_no_resumption(shell: Shell) -> None:
+    with shell.start("run", "--date", "2026-03-17", "--clock-speed", "60") as process:
+        assert process.stderr is not None
+        said = ""
+        while "TRADING ACTIVE" not in said:
+            said = process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        while "Stopping" not in said:
+            said = process.stderr.readline()
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "a simulated session is not resumed" in err
+    assert "the next start resumes" not in err
 
 
 def test_a_second_sigterm_still_waits_for_the_flush(shell: Shell) -> None:
