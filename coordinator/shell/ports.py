@@ -50,6 +50,15 @@ class Stream(Protocol):
         """End the stream and free its connection slot."""
 
 
+_THROUGH_SLEEP = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+"""Counts the time in which the machine sleeps; Linux's CLOCK_MONOTONIC does not, macOS's does."""
+
+
+def monotonic() -> float:
+    """Local seconds. Bars that were sent while the machine slept must be known to be late."""
+    return time.clock_gettime(_THROUGH_SLEEP)
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """`monotonic` is in seconds; `sleep` blocks, and is called by workers only.
@@ -75,7 +84,7 @@ class Ports:
     def real(cls, budgets: Budgets) -> Ports:
         """The real ones: local clock, threads, Alpaca through its SDK, files."""
         return cls(
-            monotonic=time.monotonic,
+            monotonic=monotonic,
             sleep=time.sleep,
             workers=Threads(),
             rest=partial(AlpacaRest, on_answer=budgets.on_answer),

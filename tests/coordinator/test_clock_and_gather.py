@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from coordinator.core.values import MINUTE, Bar
 from coordinator.shell.clock import BrokerClock
 from coordinator.shell.gather import Gatherer
 from coordinator.shell.intake import BarIntake
+from coordinator.shell.ports import monotonic
 from tests.coordinator.bench import OPEN, STOCKS, bar, spec
 
 NOON = datetime(2026, 3, 17, 16, tzinfo=UTC)
@@ -31,6 +33,17 @@ def test_at_real_speed_local_time_carries_the_brokers_forward() -> None:
     clock.advance(NOON)
     local.s += 30
     assert clock.now() == NOON + timedelta(seconds=30)
+
+
+@pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="Linux's own clock")
+def test_after_a_machines_sleep_the_bars_that_came_meanwhile_are_known_to_be_late(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    clock = BrokerClock(1, monotonic)
+    clock.advance(NOON)
+    real, slept_s = time.clock_gettime, {time.CLOCK_BOOTTIME: 180.0}
+    monkeypatch.setattr(time, "clock_gettime", lambda clock: real(clock) + slept_s.get(clock, 0.0))
+    assert clock.now() - NOON > timedelta(minutes=3)
 
 
 def test_a_faster_clock_moves_only_when_the_broker_says_so() -> None:
