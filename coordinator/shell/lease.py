@@ -11,6 +11,7 @@ import fcntl
 import hashlib
 import os
 import re
+import resource
 from collections.abc import Iterable
 from contextlib import ExitStack
 from pathlib import Path
@@ -20,6 +21,8 @@ from coordinator.errors import SafetyRefusal
 from coordinator.shell.folders import private_folder
 
 LEASES = Path(".multi-trader") / "leases"
+MOST_FILES = 10_240
+"""How many files may be open, if the system allows so many; macOS allows no more."""
 
 
 def leases_folder(folder: Path | None = None) -> Path:
@@ -90,6 +93,7 @@ class Leases:
         Raises:
             SafetyRefusal: another process runs one of them on the account.
         """
+        _allow_many_files()
         for name in names:
             try:
                 self._take(
@@ -180,6 +184,14 @@ def name_of_key(host: str, key_id: str) -> str:
 def name_of_account(account: str, host: str) -> str:
     """The prefix of file names about an account, `host` as in `take_for_account`."""
     return "account-" + re.sub(r"[^A-Za-z0-9_-]", "_", f"{host}-{account}" if host else account)
+
+
+def _allow_many_files() -> None:
+    """A lease is an open file, and a process may at first have 1024 of them, or 256 on macOS."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = MOST_FILES if hard == resource.RLIM_INFINITY else min(MOST_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def _opened(path: Path) -> IO[str]:

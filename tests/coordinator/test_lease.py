@@ -17,6 +17,14 @@ from coordinator.shell.lease import LeaseHeld, Leases, is_held, is_running
 from coordinator.shell.simulated_leases import STARTING_S, forget_killed_runs, forget_run
 
 HOST = "paper-api.alpaca.markets"
+HOLD_MANY = """
+import resource, sys
+from pathlib import Path
+from coordinator.shell.lease import Leases
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+with Leases(Path(sys.argv[1])) as leases:
+    leases.take_for_strategies("PA1", [f"S{number}" for number in range(200)])
+"""
 HOLD = """
 import sys
 from pathlib import Path
@@ -47,6 +55,19 @@ def holder(folder: Path) -> subprocess.Popen[str]:
 def end(process: subprocess.Popen[str]) -> None:
     process.kill()
     process.communicate()
+
+
+def test_more_strategies_can_run_than_a_process_may_at_first_have_open_files(
+    tmp_path: Path,
+) -> None:
+    held = subprocess.run(
+        [sys.executable, "-c", HOLD_MANY, str(tmp_path)],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (held.returncode, held.stderr) == (0, "")
 
 
 Take = Callable[[Leases], None]
