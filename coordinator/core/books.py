@@ -6,7 +6,7 @@ engine just made, at a start those that the journal kept, and both lead to the s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
@@ -57,7 +57,7 @@ class Books:
     given_up: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """By strategy, the tickers that it no longer trades and is to sell."""
     last_at: datetime | None = None
-    """When the newest record was made."""
+    """When this coordinator's newest record was made; before its first session, anybody's."""
     account: str = ""
     session: r.SessionOpened | None = None
     ended: r.SessionEnded | None = None
@@ -129,10 +129,11 @@ class Books:
         Only movements of money and positions, what concerns the whole account, used ids and the
         other's open orders are taken from it.
         """
+        last_at = record.at if self.session is None else self.last_at
         self.neighbours.apply(record)
         match record:
             case r.AccountAdopted() if self.account:
-                return
+                pass
             case (
                 r.AccountAdopted()
                 | r.Transferred()
@@ -147,9 +148,7 @@ class Books:
                 | r.FlattenRequested()
                 | r.Resumed()
             ):
-                before = self.last_at
                 self.apply(record)
-                self.last_at = before
             case r.OrderIntended() | r.EntryDenied():
                 pass_over(self.sequences, record.client_order_id)
             case r.SessionOpened():
@@ -158,6 +157,17 @@ class Books:
                     self.days.pop(name, None)  # it is run there now
             case _:
                 pass
+        self.last_at = last_at
+
+    def take_orders(self, strategies: Collection[str], carried: Sequence[Order] = ()) -> None:
+        """Take over the orders that other coordinators have of these strategies.
+
+        Orders that are `carried` over are ours as well, whoever had them.
+        """
+        ids = {order.client_order_id for order in carried}
+        for order in (*carried, *self.neighbours.give(strategies, ids)):
+            if order.client_order_id not in self.orders:
+                self.orders.add(order)
 
     def strategies(self) -> list[str]:
         """The strategies whose books this coordinator keeps, dormant ones included."""
@@ -206,10 +216,7 @@ class Books:
         if not same:
             self.orders = remembered(self.orders, record.at)
         joined = {opening.strategy for opening in record.openings} - begun
-        carried = {order.client_order_id: order.revived() for order in record.orders}
-        for order in (*carried.values(), *self.neighbours.give(joined, carried)):
-            if order.client_order_id not in self.orders:
-                self.orders.add(order)
+        self.take_orders(joined, [order.revived() for order in record.orders])
 
     def _forget_leaps(self) -> None:
         """Unfreeze price leaps: a new session fetches adjusted history, which has none."""

@@ -40,8 +40,9 @@ AGREE_TRIES = 16
 account: the list of executions can lag, and another coordinator may be filled in between."""
 AGREE_WAIT_S = 0.3
 FURTHER_BACK = 4
-"""From this comparison on executions are requested back to the session's start: one that the stream
-lost while REST was unavailable can be older than the last record."""
+"""From this comparison on executions are requested back to the session's start, or to the account's
+first sight: one that the stream lost while REST was unavailable can be older than the last
+record."""
 SIGHTS = 10
 """Reads of an account whose cash keeps moving, before the last one is taken."""
 KNOWN_FILLS = timedelta(days=1)
@@ -151,10 +152,11 @@ def _attempts(settling: Settling, since: datetime) -> Iterator[tuple[Looks, Dept
     books = settling.books
     looks = Looks(settling.broker, books, since)
     yield looks, Depth.ACTIVITIES
+    began = books.session.at if books.session else books.posted.adopted_at
     for attempt in range(1, AGREE_TRIES):
         settling.sleep(AGREE_WAIT_S)
-        if attempt == FURTHER_BACK and books.session is not None:
-            looks = Looks(settling.broker, books, books.session.at)
+        if attempt == FURTHER_BACK and began is not None:
+            looks = Looks(settling.broker, books, began)
         yield looks, Depth.ACCOUNT
 
 

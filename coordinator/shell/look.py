@@ -196,5 +196,5 @@ class Looks:
     def _seen_until(self, now: datetime) -> datetime:
         """The time up to which all postings have surely been seen; it may be weeks ago."""
         books = self._books
-        seen = books.session.at if books.session is not None else books.last_at
+        seen = books.session.at if books.session is not None else books.posted.adopted_at
         return min(seen or now, now)

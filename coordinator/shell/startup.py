@@ -16,7 +16,7 @@ from coordinator.core.books import Books
 from coordinator.core.engine import Engine
 from coordinator.core.lane import StrategySpec, tickers_of
 from coordinator.core.risk import Asset
-from coordinator.core.sequences import pass_over, strategy_of
+from coordinator.core.sequences import pass_over
 from coordinator.core.session import Hours, SessionPlan, plan_session
 from coordinator.core.values import Bar, is_crypto, is_unseen
 from coordinator.errors import BrokerError, BrokerRejected, OperatorError
@@ -102,7 +102,7 @@ def replay(
     books = Books()
     seen: list[Bar] = []
     for entry in journal.replay():
-        if entry.coordinator != coordinator and not _is_ours(entry.record, strategies, books):
+        if entry.coordinator != coordinator:
             books.apply_foreign(entry.record)
             continue
         match entry.record:
@@ -114,23 +114,8 @@ def replay(
             case r.BarsSeen() | r.HistorySeen():
                 seen += entry.record.bars
         books.apply_all([entry.record])
+    books.take_orders(strategies)
     return books, seen
-
-
-def _is_ours(record: r.Record, strategies: Collection[str], books: Books) -> bool:
-    """Whether a record that another coordinator wrote counts as one of ours.
-
-    An order that a human put in the place of one of ours has an id that names no strategy.
-    """
-    match record:
-        case r.AccountAdopted():
-            return True
-        case r.OrderIntended() | r.OrderReleased() | r.OrderMoved() | r.CancelRequested():
-            order = books.orders.get(record.client_order_id)
-            owner = order.strategy if order else strategy_of(record.client_order_id)
-            return owner in strategies
-        case _:
-            return False
 
 
 def advance_sequences(books: Books, broker: Broker, session_date: date) -> None:

@@ -22,7 +22,7 @@ from coordinator.shell.startup import replay
 from coordinator.shell.watchdog import Depth
 from tests.coordinator.bench import DAY, MIDNIGHT, OPEN, PLAN, D
 from tests.proof.seat import Board, Rest, Seat, minute_bars, spec
-from tests.proof.truth import NANO, Deal, Ticket, Truth, told
+from tests.proof.truth import BY_HAND, NANO, Deal, Ticket, Truth, told
 from warehouse import Store, load_session
 
 CRYPTO = SessionPlan(DAY, None, PLAN.crypto_day, MIDNIGHT)
@@ -52,7 +52,7 @@ class Account:
     def __init__(self, folder: Path) -> None:
         self.now = OPEN
         self.truth = Truth(100_000 * NANO * NANO)
-        self._rest = Rest(self.truth, lambda: self.now, cents=False)
+        self.rest = Rest(self.truth, lambda: self.now, cents=False)
         self.path = folder / "PA1" / "journal.db"
         self.path.parent.mkdir()
         self._seats: list[Seat] = []
@@ -77,7 +77,7 @@ class Account:
     ) -> Seat:
         """A coordinator of one strategy."""
         specs = [spec(strategy, (ticker,), board, "20000")]
-        seat = Seat(coordinator, specs, self.path, self._rest, plan, crossing=False)
+        seat = Seat(coordinator, specs, self.path, self.rest, plan, crossing=False)
         assert seat.start(self.now, lambda _: None), seat.refused
         self._seats.append(seat)
         return seat
@@ -301,3 +301,30 @@ def test_what_only_another_coordinator_has_bars_of_is_valued_alike_on_the_evenin
         x.stop()
         y.stop()
     every_session_loads(tmp_path)
+
+
+def test_a_coordinator_new_on_an_old_account_asks_for_none_of_its_old_orders(
+    account: Account, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account.execute()
+    for days in (1, 10):
+        account.now = OPEN + days * ONE_DAY
+        account.start("X", "A", {}, plan=a_day_later(days)).stop()
+    asked = list[str]()
+    monkeypatch.setattr(account.rest, "order_at", asked.append)
+    account.start("Z", "B", {}, plan=a_day_later(10))
+    assert asked == []
+
+
+def test_a_coordinator_new_on_an_account_finds_what_the_one_before_it_missed_for_long(
+    account: Account,
+) -> None:
+    account.execute()
+    seat = account.start("X", "A", {})
+    by_hand = account.truth.accept("app-1", BY_HAND, "QQQ", 1, 3 * NANO, account.now)
+    account.truth.execute(by_hand, by_hand.left, 50 * NANO, account.now)
+    account.now += ONE_HOUR
+    seat.take(minute_bars(account.now, {COIN: 100 * NANO}, [COIN]))
+    seat.stop()
+    books = account.start("Z", "B", {}).books
+    assert books.ledger[UNASSIGNED].positions["QQQ"].qty == D(3)
