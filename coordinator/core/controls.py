@@ -112,7 +112,7 @@ class Gate:
         if minute != self._minute:
             self._minute = minute
             held = sum((order.hold for order in self.books.orders.open()), ZERO)
-            self._spendable = self.books.ledger.total_cash() - held
+            self._spendable = self.books.ledger.net_cash() - held
         return self._spendable
 
 

@@ -155,6 +155,7 @@ class Ledger:
             if (account := self.accounts.get(name)) is not None:
                 account.cash += moved
                 account.transferred += moved
+                self._cash += moved
 
     def book(self, fill: FillBooked) -> None:
         """Post one execution, or the reversal of one, to the sub-account that owns it."""
@@ -213,10 +214,6 @@ class Ledger:
         account = self.accounts[strategy]
         return account.cash + account.market_value(self.marks)
 
-    def total_cash(self) -> Decimal:
-        """The same as `net_cash`, kept up to date instead of summed."""
-        return self._cash
-
     def units(self, symbol: str) -> dict[str, Decimal]:
         """Quantity of one symbol in each book that has a position in it."""
         return {
@@ -231,15 +228,11 @@ class Ledger:
 
     def net_positions(self) -> dict[str, Decimal]:
         """Quantity of each symbol over all sub-accounts: what the broker must hold."""
-        net: dict[str, Decimal] = {}
-        for account in self.accounts.values():
-            for symbol, position in account.positions.items():
-                net[symbol] = net.get(symbol, ZERO) + position.qty
-        return {symbol: qty for symbol, qty in net.items() if qty}
+        return {symbol: qty for symbol, qty in self._held.items() if qty}
 
     def net_cash(self) -> Decimal:
         """Cash over all sub-accounts: what the broker must hold."""
-        return sum((account.cash for account in self.accounts.values()), ZERO)
+        return self._cash
 
     def put(self, account: SubAccount) -> None:
         """Overwrite the sub-account of this name in place, so that references to it stay valid."""

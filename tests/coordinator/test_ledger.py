@@ -223,5 +223,5 @@ def test_whatever_is_booked_every_dollar_is_accounted_for(
         assert account.cash + cost == put_in + account.realized - account.fees
         unrealized = account.market_value(ledger.marks) - cost
         assert ledger.equity(name) == put_in + account.realized + unrealized - account.fees
-    assert ledger.net_cash() == cash
+    assert ledger.net_cash() == cash == sum(one.cash for one in ledger.accounts.values())
     assert ledger.net_positions() == {symbol: qty for symbol, qty in coins.items() if qty}

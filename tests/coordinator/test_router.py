@@ -147,9 +147,11 @@ def test_whom_nothing_moves_need_not_be_asked(
     assert play(few, played) == play(all_of_them, played)
     assert few.commands == all_of_them.commands
     ledger = few.books.ledger
-    assert ledger.total_cash() == ledger.net_cash()
-    held = {symbol: ledger.held(symbol) for symbol in TICKERS if ledger.held(symbol)}
-    assert held == ledger.net_positions()
+    accounts = ledger.accounts.values()
+    assert ledger.net_cash() == sum(account.cash for account in accounts)
+    for symbol in TICKERS:
+        held = (one.positions[symbol].qty for one in accounts if symbol in one.positions)
+        assert ledger.held(symbol) == ledger.net_positions().get(symbol, 0) == sum(held)
 
 
 def both(*specs: StrategySpec) -> tuple[Bench, Bench]:
