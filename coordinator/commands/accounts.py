@@ -216,15 +216,37 @@ class Reach:
         return cls(number, settings, broker, ports)
 
     @classmethod
-    def by_modes(
-        cls, operator: Operator, modes: Collection[str] = (), *, with_books: bool = False
+    def find(
+        cls,
+        operator: Operator,
+        account: str | None,
+        modes: Collection[str] = (),
+        *,
+        with_books: bool = False,
     ) -> Reach:
-        """The first broker that accepts the keys: in these modes, else in the accounts' modes.
+        """The broker of `account`, or if that is None of the account that the keys belong to.
+
+        It is a running session's embedded simulator if `account` is that session's, or if there are
+        no keys; else the first broker that accepts the keys, in these modes or in the accounts'.
 
         Raises:
-            OperatorError: no keys, or `with_books` and their account has none.
+            OperatorError: no keys, or those of another account; `with_books`, and it has none; or
+                a simulated session is meant that does not run, or one of several.
             BrokerError: no broker accepts the keys, or it does not answer.
         """
+        reach = cls._simulated(operator, account)
+        if reach is None:
+            reach = cls._by_modes(operator, modes, with_books=with_books)
+        if account not in (None, reach.account):
+            raise OperatorError(
+                f"the keys in the environment are those of account {reach.account}, not"
+                f" {account}'s: set those, or leave --account out"
+            )
+        return reach
+
+    @classmethod
+    def _by_modes(cls, operator: Operator, modes: Collection[str], *, with_books: bool) -> Reach:
+        """The first broker that accepts the keys: in these modes, else in the accounts' modes."""
         known = {mode_of(path) for path in operator.journals()} - {SIMULATED}
         refusal: OperatorError | BrokerError | None = None
         for mode in sorted(modes or known or {"paper"}, reverse=True):
@@ -243,14 +265,10 @@ class Reach:
         raise refusal
 
     @classmethod
-    def simulated(cls, operator: Operator, account: str | None) -> Reach | None:
+    def _simulated(cls, operator: Operator, account: str | None) -> Reach | None:
         """The embedded simulator of the running session on `account`; None for any other account.
 
         Without an `account` and without keys, it is the only simulated session that runs.
-
-        Raises:
-            OperatorError: more than one simulated session runs, or the account's has ended.
-            BrokerError: the simulator does not answer any more.
         """
         running = operator.simulators()
         if account is None and not has_keys(operator.environment):
@@ -271,18 +289,6 @@ class Reach:
                 " books, and `multi-trader run --simulate` begins another."
             )
         return None
-
-    def check(self, account: str | None) -> None:
-        """Check that the keys belong to `account`, if one is given.
-
-        Raises:
-            OperatorError: they belong to another account.
-        """
-        if account not in (None, self.account):
-            raise OperatorError(
-                f"the keys in the environment are those of account {self.account}, not {account}'s:"
-                " set those, or leave --account out"
-            )
 
     def assets(self, symbols: Sequence[str]) -> dict[str, Asset]:
         """The broker's assets by symbol, without symbols that it does not know."""

@@ -59,11 +59,8 @@ def importing(
         OperatorError: no keys, or keys of another mode than the configuration's.
         BrokerError: the broker could not be reached.
     """
-    reach = Reach.simulated(operator, number)
-    if reach is None:
-        modes = () if config is None else (config.mode.value,)
-        reach = Reach.by_modes(operator, modes)
-        reach.check(number)
+    modes = () if config is None else (config.mode.value,)
+    reach = Reach.find(operator, number, modes)
     path = operator.home / reach.account / JOURNAL
     with ExitStack() as resources:
         found = Importing(operator, reach, path, resources)

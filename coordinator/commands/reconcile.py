@@ -79,10 +79,7 @@ def reconcile(
         SafetyRefusal: an open order may explain the difference, or it has changed meanwhile.
         BrokerError: the broker could not be reached.
     """
-    reach = Reach.simulated(operator, account)
-    if reach is None:
-        reach = Reach.by_modes(operator, with_books=True)
-        reach.check(account)
+    reach = Reach.find(operator, account, with_books=True)
     path = operator.home / reach.account / JOURNAL
     newest = read_newest(path, r.SessionOpened)
     with Account.open(path, seen_by=newest.coordinator if newest else "") as books:
