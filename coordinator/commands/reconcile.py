@@ -104,14 +104,9 @@ def compare(account: Account, reach: Reach) -> tuple[AccountSeen, Review]:
         seen = looks.take(account.books.posted.version, Depth.ACTIVITIES)
         account.catch_up()
         compared = review(account.books, seen, CRYPTO_FEE_RATE)
-        if all(_is_known(account, found) for found in compared.differences):
+        if all(found.is_among(account.books.frozen) for found in compared.differences):
             break
     return seen, compared
-
-
-def _is_known(account: Account, found: r.DiscrepancyFound) -> bool:
-    known = account.books.frozen.get(found.discrepancy_id)
-    return known is not None and known.off == found.off
 
 
 def _shown(account: Account, compared: Review) -> tuple[Difference, ...]:

@@ -6,6 +6,7 @@ one.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -47,6 +48,11 @@ class DiscrepancyFound:
     def off(self) -> Decimal:
         """By how much the broker has more than the books. Read inside the EXACT decimal context."""
         return self.brokers - self.ours
+
+    def is_among(self, known: Mapping[str, DiscrepancyFound]) -> bool:
+        """Whether these, by id, have the same difference. Call inside the EXACT decimal context."""
+        same = known.get(self.discrepancy_id)
+        return same is not None and same.off == self.off
 
     def is_of(self, *kinds: DiscrepancyKind) -> bool:
         """Whether it is of one of these kinds."""

@@ -221,10 +221,7 @@ class Reconciler:
         before, looks = self._suspects.get(name, (off, 0))
         looks = looks + 1 if before == off else 1
         self._suspects[name] = off, looks
-        if looks < LOOKS:
-            return
-        known = self._books.frozen.get(name)
-        if known is not None and known.off == off:
+        if looks < LOOKS or found.is_among(self._books.frozen):
             return
         explanation = explain(self._books, found, found.at)
         if explanation and looks < self._patience(found):

@@ -113,14 +113,14 @@ def agree(settling: Settling, assets: Mapping[str, Asset], now: datetime) -> lis
         seen = looks.take(books.posted.version, depth)
         settling.decide(earlier, partial(_reconciled, reconciler, desk.blotter, seen))
         found = differences(books, seen)
-        if all(_same(f, frozen.get(f.discrepancy_id)) for f in found):
+        if all(f.is_among(frozen) for f in found):
             break
     else:
         theirs = {f.symbol for f in found if books.neighbours.may_move(f.symbol)}
         ours = [f for f in found if f.symbol not in theirs and (f.symbol or not theirs)]
         if not books.halts.killed:
             refuse_differences(ours)
-        new = [f for f in ours if not _same(f, books.frozen.get(f.discrepancy_id))]
+        new = [f for f in ours if not f.is_among(books.frozen)]
         books.apply_all(new)
         settling.keep(earlier, new)
         for finding in found:
@@ -296,7 +296,3 @@ def _unexplained(
 ) -> list[r.DiscrepancyFound]:
     """Those of the differences that the broker's rounding and late crypto fees do not explain."""
     return [difference for difference in found if not explain(books, difference, now)]
-
-
-def _same(found: r.DiscrepancyFound, known: r.DiscrepancyFound | None) -> bool:
-    return known is not None and known.off == found.off
