@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from coordinator.core import messages as m
 from coordinator.core.orders import Order
@@ -50,10 +51,23 @@ def gather(
     return _with_executions(found, broker)
 
 
-def successor(order: m.OrderUpdate, broker: Broker) -> list[m.OrderUpdate]:
-    """The order by which a human replaced this one at the broker; empty if there is none."""
-    found = broker.order_at(order.replaced_by) if order.replaced_by else None
-    return [found] if found else []
+def reports_of(
+    order: m.OrderUpdate, broker: Broker, executions: Sequence[m.Execution] | None = None
+) -> list[m.OrderUpdate]:
+    """An order's reports, one for each execution; last, the order by which a human replaced it.
+
+    `executions` are asked for unless they are given.
+    """
+    if executions is None and order.filled_qty:
+        executions = broker.executions(order.broker_order_id, _sent_by(order))
+    reports = [replace(order, execution=execution) for execution in executions or ()] or [order]
+    instead = broker.order_at(order.replaced_by) if order.replaced_by else None
+    return [*reports, instead] if instead else reports
+
+
+def _sent_by(order: m.OrderUpdate) -> datetime:
+    """A time before which an order cannot have been executed."""
+    return (order.submitted_at or order.at) - MINUTE
 
 
 def _look_up(orders: Sequence[Order], broker: Broker) -> dict[str, m.OrderUpdate]:
@@ -70,17 +84,13 @@ def _with_executions(
     found: dict[str, m.OrderUpdate], broker: Broker
 ) -> dict[str, list[m.OrderUpdate]]:
     filled = [update for update in found.values() if update.filled_qty]
-    executions: dict[str, list[m.Execution]] = {u.broker_order_id: [] for u in filled}
     if len(filled) <= FEW:
-        for update in filled:
-            since = (update.submitted_at or update.at) - MINUTE
-            executions[update.broker_order_id] = broker.executions(update.broker_order_id, since)
-    else:
-        for fill in broker.fills(min(u.submitted_at or u.at for u in filled) - MINUTE):
-            if fill.order_id in executions:
-                executions[fill.order_id].append(fill.execution)
-    evidence: dict[str, list[m.OrderUpdate]] = {}
-    for name, update in found.items():
-        fills = [replace(update, execution=e) for e in executions.get(update.broker_order_id, ())]
-        evidence[name] = [*(fills or [update]), *successor(update, broker)]
-    return evidence
+        return {name: reports_of(update, broker) for name, update in found.items()}
+    executions: dict[str, list[m.Execution]] = {u.broker_order_id: [] for u in filled}
+    for fill in broker.fills(min(map(_sent_by, filled))):
+        if fill.order_id in executions:
+            executions[fill.order_id].append(fill.execution)
+    return {
+        name: reports_of(update, broker, executions.get(update.broker_order_id, ()))
+        for name, update in found.items()
+    }

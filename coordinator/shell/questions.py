@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 from coordinator.core import messages as m
@@ -19,7 +18,7 @@ from coordinator.errors import BrokerError, BrokerRejected
 from coordinator.shell.broker import Broker
 from coordinator.shell.clock import BrokerClock
 from coordinator.shell.errand_queue import Deliver, Work
-from coordinator.shell.evidence import successor
+from coordinator.shell.evidence import reports_of
 from coordinator.shell.look import Looks
 from coordinator.shell.missed_bars import MissedBars
 from coordinator.shell.order_lookups import OrderLookups
@@ -120,13 +119,7 @@ class Questions:
             return [m.OrderAbsent(order_id, now)] if self._lookups.missed(order_id, now) else []
         if (order.symbol, order.side, order.qty) != (found.symbol, found.side, found.qty):
             return [m.SubmitRefused(order_id, found.at, "another order stands under this id")]
-        instead = successor(found, self._broker)
-        if not found.filled_qty:
-            return [found, *instead]
-        since = (found.submitted_at or found.at) - timedelta(minutes=1)
-        executions = self._broker.executions(found.broker_order_id, since)
-        updates = [replace(found, execution=execution) for execution in executions] or [found]
-        return [*updates, *instead]
+        return [*reports_of(found, self._broker)]
 
     def _looked(self, seen: m.AccountSeen) -> None:
         self._looking = False
