@@ -10,7 +10,6 @@ from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
 
-from coordinator.core.opening import open_session
 from coordinator.core.records import SessionEnd
 from coordinator.core.session import SessionPlan
 from coordinator.shell import startup
@@ -19,7 +18,13 @@ from coordinator.shell.coordinator import LiveSession
 from coordinator.shell.narrator import Narrator
 from coordinator.shell.ports import Ports
 from coordinator.shell.run import Run, Started
-from coordinator.shell.session import end_session, live_session, open_books, read_clock
+from coordinator.shell.session import (
+    end_session,
+    live_session,
+    open_books,
+    open_in_journal,
+    read_clock,
+)
 from coordinator.shell.streams import StreamWatch, quiet_sdk
 
 CLOSED = timedelta(hours=1)
@@ -80,10 +85,7 @@ def _start(run: Run, ports: Ports, resources: ExitStack) -> Started | None:
     if engine.is_flat(now):
         return None
     name = replace(run.session_name(account, plan), config_hash=earlier.config_hash)
-    if name.session_id != earlier.session_id:
-        settling.end_unfinished(now)
-    startup.advance_sequences(books, broker, plan.date)
-    settling.decide(name.session_id, lambda: open_session(books, (), plan, name, now))
+    open_in_journal(settling, run, plan, name, now)
     return Started(
         account=account,
         session_id=name.session_id,

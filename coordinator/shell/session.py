@@ -180,7 +180,7 @@ def _start(run: Run, ports: Ports, resources: ExitStack, stop: asyncio.Event) ->
     books = settling.books
     unsent = agree(settling, assets, now)
     name = run.session_name(account, plan)
-    is_new = _open(settling, run, plan, name, now)
+    is_new = open_in_journal(settling, run, plan, name, now)
     assets |= startup.read_held_assets(broker, books, assets)
     engine = run.engine(books, assets, plan, sessions)
     so_far = startup.bars_so_far(broker, tickers, plan, now) if is_new else seen
@@ -246,7 +246,7 @@ def open_books(
     return Settling(books, journal, broker, ports.sleep, run.setup.crypto_fee_rate), seen
 
 
-def _open(
+def open_in_journal(
     settling: Settling, run: Run, plan: SessionPlan, name: SessionName, now: datetime
 ) -> bool:
     """Begin the session in the journal, or go on with it; returns whether it is a new one."""
