@@ -27,6 +27,7 @@ from coordinator.core.fees import CRYPTO_FEE_RATE
 from coordinator.core.lane import StrategySpec
 from coordinator.core.lanes import Lanes
 from coordinator.core.liquidation import Liquidation
+from coordinator.core.minute_views import view_of
 from coordinator.core.reconcile import Reconciler
 from coordinator.core.reconfiguration import change_session
 from coordinator.core.reload import Difference, traded
@@ -147,7 +148,7 @@ class Engine:
         spec = {spec.name: spec for spec in self.specs}[name]
         if ticker and ticker not in spec.tickers:
             raise KeyError(ticker)
-        view = self._router.last_view(name)
+        last = self._router.last_view(name)
         return tuple(
             Case(
                 spec=spec,
@@ -158,7 +159,9 @@ class Engine:
                 asset=self._assets[one],
                 lane=self.lanes.lane(spec, one),
                 bars=self.lanes.bars_seen(one),
-                seen=view if view and view.minute == self.books.last_bar.get(one) else None,
+                view=last
+                if last is not None and last.minute == self.books.last_bar.get(one)
+                else view_of(self.books, name, now),
                 sees_orders=self._decider.sees_orders,
                 denials=tuple(self._decider.denials(spec, one, late=False)),
             ).explanation()

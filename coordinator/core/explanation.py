@@ -74,8 +74,8 @@ class Case:
     asset: Asset
     lane: Lane
     bars: int
-    seen: MinuteView | None
-    """The View at the ticker's last bar; None if nothing was decided at it."""
+    view: MinuteView
+    """The View at the ticker's last bar; of the book as it is now if nothing was decided at it."""
     sees_orders: bool
     denials: Sequence[str]
 
@@ -187,21 +187,14 @@ class Case:
         return self.bars < self.spec.min_warmup_bars
 
     def _position(self) -> Position:
-        held = self.seen.positions if self.seen else self.books.ledger[self.spec.name].positions
-        return held.get(self.ticker, Position())
+        return self.view.positions.get(self.ticker, Position())
 
     def _busy(self) -> bool:
-        if self.seen is not None:
-            return self.ticker in self.seen.busy
-        return any(o.symbol == self.ticker for o in self.books.orders.open_of(self.spec.name))
+        return self.ticker in self.view.busy
 
     def _spendable(self) -> tuple[Decimal, Decimal]:
         """Dollars that the strategy could spend in the minute, and its equity then."""
-        ledger, name = self.books.ledger, self.spec.name
-        if self.seen is not None:
-            return self.seen.available, self.seen.equity(ledger.marks)
-        held = sum((order.hold for order in self.books.orders.open_of(name)), ZERO)
-        return ledger[name].cash - held, ledger.equity(name)
+        return self.view.available, self.view.equity(self.books.ledger.marks)
 
     def _position_in_words(self) -> str:
         position = self.books.ledger[self.spec.name].positions.get(self.ticker)

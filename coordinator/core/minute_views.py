@@ -141,14 +141,15 @@ class MinuteViews:
     def _at_least(self, one: Participant, minute: datetime) -> MinuteView:
         view = one.view
         if view is None or view.minute < minute:
-            view = one.view = self._make(one, minute)
+            view = one.view = view_of(self._books, one.name, minute)
         return view
 
-    def _make(self, one: Participant, minute: datetime) -> MinuteView:
-        account = one.account
-        available, busy = account.cash, set()
-        own = self._books.orders.open_of(one.name)
-        if own:
-            available -= sum((order.hold for order in own), ZERO)
-            busy = {order.symbol for order in own}
-        return MinuteView(minute, account.cash, available, dict(account.positions), busy)
+
+def view_of(books: Books, strategy: str, minute: datetime) -> MinuteView:
+    """The View of a strategy's book as it is now, for decisions of this minute."""
+    account, own = books.ledger[strategy], books.orders.open_of(strategy)
+    available, busy = account.cash, set()
+    if own:
+        available -= sum((order.hold for order in own), ZERO)
+        busy = {order.symbol for order in own}
+    return MinuteView(minute, account.cash, available, dict(account.positions), busy)
