@@ -73,7 +73,7 @@ def table_of(one: Explanation) -> RenderableType:
 
 
 def _lines(one: Explanation) -> Iterator[tuple[str, str]]:
-    from coordinator.core.explanation import signed
+    from coordinator.core.amounts import signed
 
     bar = f"ended {utc_time(one.bar_end)}, close {one.close}" if one.bar_end else "none yet"
     yield "Last bar", bar

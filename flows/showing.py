@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 
+from coordinator.core.amounts import units
 from coordinator.core.live_view import LiveView, StrategyView
 from coordinator.core.risk import Limits
 from coordinator.status import StatusView
@@ -100,7 +101,7 @@ def _state(one: StrategyView) -> str:
 
 
 def _positions(held: Mapping[str, Decimal]) -> str:
-    return ", ".join(f"{qty.normalize():f} {symbol}" for symbol, qty in held.items()) or "none"
+    return ", ".join(f"{units(qty)} {symbol}" for symbol, qty in held.items()) or "none"
 
 
 def _loss(day_pnl: Decimal, most: Decimal | None) -> str:

@@ -13,12 +13,12 @@ from typing import Any
 
 from coordinator.config_text import ROOT, path_to, read_document, read_file, shown, unknown
 from coordinator.core.adoption import Move, Plan, Recipient, Unowned
-from coordinator.core.values import COIN, NAME_PATTERN, SYMBOL_PATTERN, ZERO, exactly
+from coordinator.core.amounts import units
+from coordinator.core.values import CENT, COIN, NAME_PATTERN, SYMBOL_PATTERN, ZERO, exactly
 from coordinator.errors import ConfigError, Problem
 
 _PLAN = ("plan", "account", "moves")
 _MOVE = ("strategy", "symbol", "qty", "cash")
-CENT = Decimal("0.01")
 
 
 def form(name: str, account: str, held: Iterable[Unowned], recipients: Iterable[Recipient]) -> str:
@@ -26,7 +26,7 @@ def form(name: str, account: str, held: Iterable[Unowned], recipients: Iterable[
     short of; a strategy is filled in where it can be no other."""
     known = list(recipients)
     moves = [
-        {"strategy": strategy, "symbol": one.symbol, "qty": _text(qty)}
+        {"strategy": strategy, "symbol": one.symbol, "qty": units(qty)}
         for one in held
         for strategy, qty in _parts(one, known)
     ]
@@ -41,10 +41,6 @@ def _parts(one: Unowned, recipients: Sequence[Recipient]) -> list[tuple[str, Dec
     trading = (recipient.name for recipient in recipients if one.symbol in recipient.tickers)
     names = list(one.held_by if one.qty < 0 else trading)
     return [(names[0] if len(names) == 1 else "", one.qty)]
-
-
-def _text(amount: Decimal) -> str:
-    return f"{amount.normalize():f}"
 
 
 def read_plan(path: Path) -> Plan:

@@ -17,6 +17,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from coordinator.core import records as r
+from coordinator.core.amounts import dollars, units
 from coordinator.core.books import FUNDING, Books
 from coordinator.core.orders import Order
 from coordinator.core.values import COIN, UNASSIGNED, ZERO, exactly
@@ -188,10 +189,10 @@ def _too_many(books: Books, plan: Plan) -> Iterator[str]:
     for (name, symbol), change in _changes(plan).items():
         held = books.ledger.units(symbol).get(name, ZERO)
         if name == UNASSIGNED and held + change < min(held, ZERO):
-            has = _plain(held) if held > 0 else "none"
-            yield f"it wants {_plain(-change)} {symbol}, of which no strategy owns {has}"
+            has = units(held) if held > 0 else "none"
+            yield f"it wants {units(-change)} {symbol}, of which no strategy owns {has}"
         if name != UNASSIGNED and held + change < min(held, ZERO):
-            yield f"it takes {_plain(-change)} {symbol} from {name}, which holds {_plain(held)}"
+            yield f"it takes {units(-change)} {symbol} from {name}, which holds {units(held)}"
 
 
 def _too_much(books: Books, plan: Plan, recipients: Mapping[str, Recipient]) -> Iterator[str]:
@@ -200,16 +201,16 @@ def _too_much(books: Books, plan: Plan, recipients: Mapping[str, Recipient]) -> 
     funding = sum((t.initial_cash for t in _new(books, plan, recipients)), ZERO)
     wanted = funding + sum((move.cash for move in plan.moves), ZERO)
     if wanted > max(cash, ZERO):
-        new = f", as ${funding:,.2f} begin the books of new strategies" if funding else ""
+        new = f", as {dollars(funding)} begin the books of new strategies" if funding else ""
         yield (
-            f"it wants ${wanted:,.2f} of cash{new}; no strategy owns ${cash:,.2f}."
+            f"it wants {dollars(wanted)} of cash{new}; no strategy owns {dollars(cash)}."
             " Lower the moves, or initial_cash"
         )
     for name in dict.fromkeys(move.strategy for move in plan.moves if move.cash < 0):
         taken = -sum((move.cash for move in plan.moves if move.strategy == name), ZERO)
         free = _free(books, name)
         if taken > max(free, ZERO):
-            yield f"it takes ${taken:,.2f} of cash from {name}, which can give ${free:,.2f}"
+            yield f"it takes {dollars(taken)} of cash from {name}, which can give {dollars(free)}"
 
 
 def _changes(plan: Plan) -> dict[tuple[str, str], Decimal]:
@@ -228,10 +229,6 @@ def _free(books: Books, name: str) -> Decimal:
         return ZERO
     held = sum((order.hold for order in _open_orders(books, name)), ZERO)
     return books.ledger[name].cash - held
-
-
-def _plain(qty: Decimal) -> str:
-    return f"{qty.normalize():f}"
 
 
 def _new(books: Books, plan: Plan, recipients: Mapping[str, Recipient]) -> list[Recipient]:

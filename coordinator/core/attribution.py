@@ -19,9 +19,8 @@ from coordinator.core import records as r
 from coordinator.core.allotment import shares
 from coordinator.core.books import Books
 from coordinator.core.records import ActivityKind
-from coordinator.core.values import COIN, UNASSIGNED, ZERO, is_crypto
+from coordinator.core.values import CENT, COIN, UNASSIGNED, ZERO, is_crypto
 
-CENT = Decimal("0.01")
 CUSTODY = "PTC"
 """A depositary's fee for the custody of foreign shares, passed through."""
 STOCK_DIVIDEND = "SDIV"

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Context, Decimal
+from decimal import Decimal
 
 from coordinator.core import risk
+from coordinator.core.amounts import dollars, shown, signed
 from coordinator.core.books import Books
 from coordinator.core.lane import SAYS_NOTHING, Lane, StrategySpec
 from coordinator.core.ledger import Position
@@ -21,10 +22,6 @@ from coordinator.core.orders import Order
 from coordinator.core.risk import Asset
 from coordinator.core.session import SessionPlan
 from coordinator.core.values import MINUTE, UNASSIGNED, ZERO, Denial, Side
-
-_SHOWN = Context(prec=12)
-UNKNOWN = "too few bars"
-"""Shown in place of a value that an indicator does not have yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +150,7 @@ class Case:
         close = self.books.ledger.marks[self.ticker]
         cash, equity = self._spendable()
         if not risk.entry_qty(self.asset, self.spec.limits, equity, cash, close):
-            enough = (
-                f"{_dollars(cash)} cannot buy the least that the broker takes at {shown(close)}"
-            )
+            enough = f"{dollars(cash)} cannot buy the least that the broker takes at {shown(close)}"
             return "no_cash", f"The signal is +1, and its {enough}."
         denial = self.books.denied.get((self.spec.name, self.ticker), "")
         if denial:
@@ -206,14 +201,14 @@ class Case:
         """Each limit with what is used of it."""
         limits, name = self.spec.limits, self.spec.name
         cash, equity = self._spendable()
-        yield "cash", f"{_dollars(cash)} of {_dollars(equity)} equity can be spent"
+        yield "cash", f"{dollars(cash)} of {dollars(equity)} equity can be spent"
         yield "max_position_size", f"{shown(limits.max_position_size * 100)} % of equity"
         if limits.max_daily_trades is not None:
             used = self.books.days[name].entries
             yield "max_daily_trades", f"{used} of {limits.max_daily_trades} used"
         if limits.max_daily_loss is not None:
             lost = max(-self.books.day_pnl(name), ZERO)
-            yield "max_daily_loss", f"{_dollars(lost)} of {_dollars(limits.max_daily_loss)} used"
+            yield "max_daily_loss", f"{dollars(lost)} of {dollars(limits.max_daily_loss)} used"
         for word in ("stop_loss_pct", "take_profit_pct"):
             share = getattr(limits, word)
             if share is not None:
@@ -266,26 +261,3 @@ def _order_in_words(order: Order) -> str:
         f"Order {order.client_order_id} ({order.reason.value}): {wish};"
         f" it is {order.status.value}{filled}."
     )
-
-
-def shown(value: object) -> str:
-    """A number for people: at most twelve digits, without trailing zeros or an exponent."""
-    match value:
-        case None:
-            return UNKNOWN
-        case Decimal():
-            text = f"{_SHOWN.plus(value):f}"
-            return text.rstrip("0").rstrip(".") if "." in text else text
-        case float():
-            return f"{value:.6g}"
-        case _:
-            return str(value)
-
-
-def signed(signal: int) -> str:
-    """'+1', '-1' or '0'."""
-    return f"{signal:+d}" if signal else "0"
-
-
-def _dollars(amount: Decimal) -> str:
-    return f"{'-' if amount < 0 else ''}${abs(amount):,.2f}"

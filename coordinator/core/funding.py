@@ -11,12 +11,11 @@ from datetime import datetime
 from decimal import ROUND_DOWN, Decimal
 
 from coordinator.core import records as r
+from coordinator.core.amounts import dollars
 from coordinator.core.books import FUNDING, NEW_INITIAL_CASH, Books
 from coordinator.core.lane import StrategySpec
-from coordinator.core.values import UNASSIGNED, ZERO
+from coordinator.core.values import CENT, UNASSIGNED, ZERO
 from coordinator.errors import SafetyRefusal
-
-CENT = Decimal("0.01")
 
 
 def transfers(books: Books, specs: Sequence[StrategySpec], now: datetime) -> list[r.Transferred]:
@@ -49,21 +48,17 @@ def _check_capital(
     free = books.ledger[UNASSIGNED].cash
     if needed <= max(free, ZERO):
         return  # a human may have overspent UNASSIGNED: that alone stops no existing book
-    each = ", ".join(f"{move.target} {_dollars(move.amount)}" for move in moves)
+    each = ", ".join(f"{move.target} {dollars(move.amount)}" for move in moves)
     total = sum((spec.initial_cash for spec in specs), ZERO)
     raise SafetyRefusal(
-        f"capital does not fit: the strategies need {_dollars(needed)} ({each}; initial_cash sums"
-        f" to {_dollars(total)}), but the account has {_dollars(free)} of cash that no strategy"
+        f"capital does not fit: the strategies need {dollars(needed)} ({each}; initial_cash sums"
+        f" to {dollars(total)}), but the account has {dollars(free)} of cash that no strategy"
         " owns. Lower initial_cash, remove strategies, or add cash to the account."
         f"{_from_whom(left_behind(books, {spec.name for spec in specs}))}"
     )
 
 
 def _from_whom(left: Mapping[str, Decimal]) -> str:
-    each = ", ".join(f"{name} {_dollars(cash)}" for name, cash in left.items())
+    each = ", ".join(f"{name} {dollars(cash)}" for name, cash in left.items())
     how = " Or take it with `multi-trader import-account` from those that do not run any more: "
     return f"{how}{each}." if each else ""
-
-
-def _dollars(amount: Decimal) -> str:
-    return f"${amount:,.2f}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from coordinator.core import records as r
+from coordinator.core.amounts import units
 from coordinator.core.books import Books
 from coordinator.core.flat import Held, sellable
 from coordinator.core.messages import Act, Answer, OperatorAsked
@@ -100,7 +101,7 @@ def _revive(books: Books, assets: Mapping[str, Asset], asked: OperatorAsked) -> 
 
 def in_words(position: Held) -> str:
     """'12.5 SPY'."""
-    return f"{position.qty.normalize():f} {position.symbol}"
+    return f"{units(position.qty)} {position.symbol}"
 
 
 def _until(name: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from enum import Enum
 
+from coordinator.core.amounts import dollars
 from coordinator.core.lane import StrategySpec
 from coordinator.core.risk import Asset
 from coordinator.core.setup import Setup
@@ -128,7 +129,7 @@ def _about_strategies(
     """`mark` follows each name; `promoted` shadows leave their simulated books behind."""
     sold = removal is Removal.FLATTEN
     for spec in difference.added:
-        cash = f"${spec.initial_cash:,.2f}, unless it has a book already"
+        cash = f"{dollars(spec.initial_cash)}, unless it has a book already"
         what = f"{spec.strategy_type} on {', '.join(spec.tickers)}"
         yield f"+ {spec.name}{mark}: {what}, begins with {cash}"
     for spec in difference.removed:
@@ -180,7 +181,7 @@ def _changes(old: StrategySpec, new: StrategySpec) -> Iterator[str]:
     if old.initial_cash != new.initial_cash:
         move = new.initial_cash - old.initial_cash
         direction = "to it" if move > 0 else "from it"
-        yield f"${abs(move):,.2f} of cash moves {direction} (initial_cash {new.initial_cash})"
+        yield f"{dollars(abs(move))} of cash moves {direction} (initial_cash {new.initial_cash})"
     if old.min_warmup_bars != new.min_warmup_bars:
         yield f"min_warmup_bars {old.min_warmup_bars} -> {new.min_warmup_bars}"
     yield from _changed_values(old.params, new.params)

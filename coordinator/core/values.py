@@ -42,6 +42,7 @@ ATTO = Decimal("1e-18")
 
 _ATTO_PLACES = -18
 
+CENT = Decimal("0.01")
 COIN = Decimal("1e-9")
 """The last decimal place of a quantity of coins or shares, and of a crypto fee."""
 

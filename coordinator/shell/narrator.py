@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from coordinator.core import records as r
+from coordinator.core.amounts import dollars, units
 from coordinator.core.books import Books
 from coordinator.core.lane import StrategySpec
 from coordinator.core.lanes import Lanes
@@ -250,15 +251,9 @@ def asset_type(spec: StrategySpec) -> str:
     return kinds.pop() if len(kinds) == 1 else "Mixed"
 
 
-def dollars(amount: Decimal) -> str:
-    """'$1,234.50', '-$0.50'."""
-    cents = abs(amount).quantize(Decimal("0.01"))
-    return f"{'-' if amount < 0 and cents else ''}${cents:,}"
-
-
 def quantity(qty: Decimal) -> str:
     """At least four decimals, more where there are more."""
-    text = f"{qty.normalize():f}"
+    text = units(qty)
     decimals = len(text.partition(".")[2])
     return text if decimals > 4 else f"{qty:.4f}"
 

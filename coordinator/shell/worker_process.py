@@ -27,7 +27,7 @@ from functools import partial
 from numbers import Real
 from typing import Any, NoReturn
 
-from coordinator.core.explanation import shown as in_digits
+from coordinator.core.amounts import shown as in_digits
 from coordinator.core.lane import SAYS_NOTHING, Rule, explain_of
 from coordinator.core.values import EXACT, Bar
 from coordinator.errors import OperatorError

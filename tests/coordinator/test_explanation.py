@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from coordinator.core import messages as m
 from coordinator.core import records as r
-from coordinator.core.explanation import UNKNOWN, Explanation, shown
+from coordinator.core.amounts import UNKNOWN, shown
+from coordinator.core.explanation import Explanation
 from coordinator.core.lane import Lane, StrategySpec
 from coordinator.core.messages import Act, OperatorAsked
 from coordinator.core.values import MINUTE, UNASSIGNED, Denial, Side

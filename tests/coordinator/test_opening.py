@@ -73,6 +73,8 @@ def test_books_that_exist_go_on_when_a_human_has_spent_their_cash() -> None:
     assert bench.books.ledger[UNASSIGNED].cash == D(-500)
     again = Bench(*bench.specs, plan=TOMORROW, books=bench.books)
     assert openings(again)["A"].cash == D(10_000)
+    with pytest.raises(SafetyRefusal, match=r"the account has -\$500\.00 of cash"):
+        Bench(spec("A", SAYS, cash="11000"), plan=TOMORROW, books=bench.books)
 
 
 def test_a_book_lives_on_and_its_baseline_is_where_it_ended() -> None:

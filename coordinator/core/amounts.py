@@ -1,0 +1,39 @@
+"""Amounts as people read them: dollars, units, a signal, and any other number."""
+
+from __future__ import annotations
+
+from decimal import Context, Decimal
+
+_SHOWN = Context(prec=12)
+UNKNOWN = "too few bars"
+"""Shown in place of a value that an indicator does not have yet."""
+
+
+def dollars(amount: Decimal) -> str:
+    """'$1,234.50', '-$0.50'."""
+    text = f"{amount:z,.2f}"
+    return f"-${text[1:]}" if text.startswith("-") else f"${text}"
+
+
+def units(qty: Decimal) -> str:
+    """All digits, without trailing zeros or an exponent."""
+    return f"{qty.normalize():f}"
+
+
+def shown(value: object) -> str:
+    """A number: at most twelve digits, without trailing zeros or an exponent."""
+    match value:
+        case None:
+            return UNKNOWN
+        case Decimal():
+            text = f"{_SHOWN.plus(value):f}"
+            return text.rstrip("0").rstrip(".") if "." in text else text
+        case float():
+            return f"{value:.6g}"
+        case _:
+            return str(value)
+
+
+def signed(signal: int) -> str:
+    """'+1', '-1' or '0'."""
+    return f"{signal:+d}" if signal else "0"
