@@ -144,10 +144,10 @@ class Looks:
         return self._owners[fill.order_id]
 
     def _traced(self, order: m.OrderUpdate) -> m.OrderUpdate | None:
-        """An order that replaced another, as nobody's if no coordinator sent the first of its line.
+        """Follow what an order replaced back to an order that the books know, or to the first one.
 
-        If one did, those that the books do not know are reported before it. None while one is not
-        shown.
+        If no coordinator sent that one, the order is nobody's. If one did, the orders in between
+        are reported before it. None while the broker does not show one of them.
         """
         line = [order]
         while line[0].replaces and not self._knows(line[0].replaces):
