@@ -31,7 +31,7 @@ from coordinator.shell.broker import Broker
 from coordinator.shell.control_protocol import Address, addresses
 from coordinator.shell.folders import JOURNAL
 from coordinator.shell.journal import Journal
-from coordinator.shell.journal_reading import read_newest
+from coordinator.shell.journal_reading import newest_opening
 from coordinator.shell.journal_rows import Entry
 from coordinator.shell.lease import is_running
 from coordinator.shell.pace import Budgets, patient
@@ -90,10 +90,10 @@ def mode_of(path: Path) -> str:
     An unreadable journal also counts as paper, so that opening it reports the error.
     """
     try:
-        newest = read_newest(path, r.SessionOpened)
+        newest = newest_opening(path)
     except (JournalDamaged, StorageError):
         return "paper"
-    return newest.record.mode if newest and isinstance(newest.record, r.SessionOpened) else "paper"
+    return newest.mode if newest else "paper"
 
 
 def is_simulated(path: Path) -> bool:

@@ -20,11 +20,10 @@ from coordinator.core import operator as requests
 from coordinator.core import records as r
 from coordinator.core.messages import Act, Answer, OperatorAsked
 from coordinator.core.neighbours import joining
-from coordinator.core.values import UNASSIGNED
 from coordinator.errors import JournalDamaged, MultiTraderError, OperatorError, StorageError
 from coordinator.shell.control_client import ask_coordinator
 from coordinator.shell.control_protocol import Reply, Request
-from coordinator.shell.journal_reading import read_kinds, read_newest
+from coordinator.shell.journal_reading import newest_opening, read_kinds
 from coordinator.shell.shadows import IS_SHADOW, shadow_journals
 
 
@@ -141,10 +140,8 @@ def find(
 def _shadow_names(home: Path) -> Iterator[frozenset[str]]:
     """The names of the shadows in each shadows' journal."""
     for path in shadow_journals(home):
-        newest = read_newest(path, r.SessionOpened)
-        if newest is not None and isinstance(newest.record, r.SessionOpened):
-            names = {opening.strategy for opening in newest.record.openings}
-            yield frozenset(names - {UNASSIGNED})
+        if newest := newest_opening(path):
+            yield frozenset(joining(newest, None))
 
 
 def _books(path: Path) -> Sequence[Book]:

@@ -41,7 +41,7 @@ from coordinator.core.values import UNASSIGNED, exactly
 from coordinator.errors import BrokerRejected, SafetyRefusal
 from coordinator.shell.agreement import first_sight
 from coordinator.shell.folders import JOURNAL
-from coordinator.shell.journal_reading import read_newest
+from coordinator.shell.journal_reading import newest_opening
 
 RECENT = timedelta(days=7)
 """The greatest age of a position's newest close: even a week with a holiday has one."""
@@ -96,7 +96,7 @@ class Importing:
 
     def open(self, coordinator: str) -> None:
         """Replay the journal, as `coordinator` if it ever ran, and read the broker's account."""
-        newest = read_newest(self.path, r.SessionOpened)
+        newest = newest_opening(self.path)
         self._session = newest.session_id if newest else ""
         seen_by = newest.coordinator if newest else ""
         account = self._opened(seen_by)

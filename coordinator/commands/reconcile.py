@@ -22,7 +22,7 @@ from coordinator.core.review import Review, review
 from coordinator.core.values import UNASSIGNED, exactly
 from coordinator.errors import OperatorError, SafetyRefusal
 from coordinator.shell.folders import JOURNAL
-from coordinator.shell.journal_reading import read_newest
+from coordinator.shell.journal_reading import newest_opening
 from coordinator.shell.look import Looks
 from coordinator.shell.watchdog import Depth
 
@@ -81,7 +81,7 @@ def reconcile(
     """
     reach = Reach.find(operator, account, with_books=True)
     path = operator.home / reach.account / JOURNAL
-    newest = read_newest(path, r.SessionOpened)
+    newest = newest_opening(path)
     with Account.open(path, seen_by=newest.coordinator if newest else "") as books:
         seen, compared = compare(books, reach)
         shown = _shown(books, compared)

@@ -108,6 +108,12 @@ def read_newest(path: Path, *kinds: type[r.Record]) -> Entry | None:
         return None if row is None else entries_of(*row)[-1]
 
 
+def newest_opening(path: Path) -> r.SessionOpened | None:
+    """The opening that was written last, of any session; None if there is none."""
+    newest = read_newest(path, r.SessionOpened)
+    return newest.record if newest and isinstance(newest.record, r.SessionOpened) else None
+
+
 def read_kinds(path: Path, *kinds: type[r.Record]) -> list[Entry]:
     """All entries of these kinds of record, oldest first, of all sessions."""
     with Reader(path) as connection:
