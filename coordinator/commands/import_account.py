@@ -41,7 +41,7 @@ from coordinator.core.values import UNASSIGNED, exactly
 from coordinator.errors import BrokerRejected, SafetyRefusal
 from coordinator.shell.agreement import first_sight
 from coordinator.shell.folders import JOURNAL
-from coordinator.shell.journal_reading import newest_opening
+from coordinator.shell.journal_reading import newest_opening, newest_sessions
 
 RECENT = timedelta(days=7)
 """The greatest age of a position's newest close: even a week with a holiday has one."""
@@ -96,15 +96,13 @@ class Importing:
 
     def open(self, coordinator: str) -> None:
         """Replay the journal, as `coordinator` if it ever ran, and read the broker's account."""
-        newest = newest_opening(self.path)
-        self._session = newest.session_id if newest else ""
-        seen_by = newest.coordinator if newest else ""
-        account = self._opened(seen_by)
-        if coordinator in account.opened and coordinator != seen_by:
-            account.journal.close()
-            account = self._opened(coordinator)
-        self._account = account
-        self._seen, _ = compare(account, self.reach)
+        seen_by = ""
+        if newest := newest_opening(self.path):
+            self._session = newest.session_id
+            ran = coordinator in newest_sessions(self.path)
+            seen_by = coordinator if ran else newest.coordinator
+        self._account = self._opened(seen_by)
+        self._seen, _ = compare(self._account, self.reach)
         self.books = self._proved_books()
 
     def see_first(self, record: r.AccountAdopted) -> None:
