@@ -6,12 +6,12 @@ A line is written once something is a fact, never in expectation of it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from coordinator.core import records as r
 from coordinator.core.amounts import dollars, units
-from coordinator.core.books import Books
+from coordinator.core.books import NEW_INITIAL_CASH, Books
 from coordinator.core.lane import StrategySpec
 from coordinator.core.lanes import Lanes
 from coordinator.core.live_view import strategy_views
@@ -50,13 +50,18 @@ class Narrator:
             log.info("    Asset Type: %s", asset_type(spec))
 
     def carried_over(self) -> None:
-        """Log what a start finds: books that go on, and a kill or pause that still holds."""
+        """Log what a start finds: books that go on, and a kill or pause that still holds.
+
+        What others hold is a warning if they have left this configuration: nothing guards it.
+        """
         if self._books.halts.killed:
             log.warning("KILLED: nothing is bought until `multi-trader revive`")
+        runs = {spec.name for spec in self._specs}
         for view in strategy_views(self._books):
+            if view.name not in runs:
+                continue
             if view.positions or view.cash != view.initial_cash:
-                held = [f"{quantity(qty)} {symbol}" for symbol, qty in view.positions.items()]
-                has = ", ".join([dollars(view.cash), *held])
+                has = ", ".join([dollars(view.cash), *_held(view.positions)])
                 text = "[%s] goes on with %s; entries today: %d"
                 log.info(text, view.name, has, view.daily_trades)
             if view.halted:
@@ -64,6 +69,12 @@ class Narrator:
                 log.warning(text, view.name, view.halted, view.name)
             if view.stopped:
                 log.warning("[%s] entries stopped: %s", view.name, view.stopped)
+        for name, account in self._books.ledger.accounts.items():
+            positions = {symbol: one.qty for symbol, one in account.positions.items()}
+            if name not in runs | {UNASSIGNED} and positions:
+                level = logging.WARNING if name in self._books.days else logging.INFO
+                text = "[%s] does not run in this session, which sells none of what it holds: %s"
+                log.log(level, text, name, ", ".join(_held(positions)))
 
     def follow(self, specs: Sequence[StrategySpec]) -> None:
         """Report on these strategies from now on."""
@@ -111,8 +122,8 @@ class Narrator:
                     log.info(text, name, record.symbol, why, extra=_about(record))
                 case r.EntriesStopped():
                     log.warning("[%s] entries stopped: %s", record.strategy, record.reason)
-                case r.Reconfigured():
-                    tell_reconfigured([record])
+                case r.Reconfigured() | r.Transferred():
+                    tell_edited([record])
                 case r.DiscrepancyFound():
                     about = About(ticker=record.symbol)
                     log.error("⚠ discrepancy: %s", record.note, extra=about)
@@ -184,16 +195,23 @@ def lines_of(books: Books, name: str, title: str) -> list[str]:
     account, pnl = ledger[name], ledger.pnl(name)
     held = sum((order.hold for order in books.orders.open_of(name)), Decimal(0))
     share = 100 * pnl / account.initial_cash
+    moved, stopped = account.transferred, books.days[name].stopped
     return [
         f"[{title}]",
         f"  Initial Cash: {dollars(account.initial_cash)}",
+        *([f"  Transfers: {dollars(moved)}"] if moved else []),
         f"  Available Cash: {dollars(account.cash - held)}",
         f"  Total Value: {dollars(ledger.equity(name))}",
         f"  PnL: {dollars(pnl)} ({share:+z.2f}%)",
         f"  Day PnL: {dollars(books.day_pnl(name))}",
         f"  Daily Trades: {books.days[name].entries}",
         f"  Active Positions: {len(account.positions)}",
+        *([f"  Entries stopped: {stopped}"] if stopped else []),
     ]
+
+
+def _held(positions: Mapping[str, Decimal]) -> list[str]:
+    return [f"{quantity(qty)} {symbol}" for symbol, qty in positions.items()]
 
 
 def _about(thing: Order | r.FillBooked | r.EntryDenied) -> About:
@@ -220,9 +238,12 @@ def _tell_activity(booked: r.ActivityBooked) -> None:
     log.log(logging.WARNING if alarm else level, text, *said, extra=about)
 
 
-def tell_reconfigured(records: Iterable[r.Record]) -> None:
-    """Log which of these changed a session's configuration, and which strategies trade again."""
+def tell_edited(records: Iterable[r.Record]) -> None:
+    """Log which of these changed a session's configuration, and what that moves and mends."""
     for record in records:
+        if isinstance(record, r.Transferred) and record.kind == NEW_INITIAL_CASH:
+            text = "[%s] transfer: %s, because its initial_cash was edited"
+            log.info(text, record.target, dollars(record.amount))
         if isinstance(record, r.Reconfigured):
             log.info("the session goes on with another configuration (%s)", record.by)
             for name in record.mended:

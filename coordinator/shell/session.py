@@ -26,7 +26,7 @@ from coordinator.shell.clock import BrokerClock
 from coordinator.shell.coordinator import LiveSession
 from coordinator.shell.folders import JOURNAL
 from coordinator.shell.gc_pauses import few_gc_pauses
-from coordinator.shell.narrator import Narrator, tell_reconfigured
+from coordinator.shell.narrator import Narrator, tell_edited
 from coordinator.shell.ports import Ports, Stream
 from coordinator.shell.reloading import Reloading
 from coordinator.shell.run import Run, RunResult, Started
@@ -258,7 +258,7 @@ def open_in_journal(
     began = settling.decide(
         name.session_id, lambda: open_session(books, run.setup.specs, plan, name, now)
     )
-    tell_reconfigured(began)
+    tell_edited(began)
     return is_new
 
 

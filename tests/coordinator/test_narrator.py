@@ -96,6 +96,23 @@ def test_a_start_tells_what_its_books_go_on_with_and_which_orders_of_an_operator
     ]
 
 
+def test_a_start_tells_what_strategies_hold_that_it_does_not_run(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    bench = Bench(spec("A", {}), spec("Left", {("SPY", 0): 1}, max_position_size="0.5"))
+    bench.minute(0, {"SPY": "100"})
+    bench.fill(bench.order("Left"))
+    narrator = Narrator(bench.books, bench.specs[:1])
+    for is_ours, level in ((True, logging.WARNING), (False, logging.INFO)):
+        if not is_ours:  # as another coordinator's strategy, whose day is none of ours
+            del bench.books.days["Left"]
+        caplog.clear()
+        with caplog.at_level(logging.INFO, "coordinator"):
+            narrator.carried_over()
+        line = "[Left] does not run in this session, which sells none of what it holds: 50.0000 SPY"
+        assert [(one.levelno, one.message) for one in caplog.records] == [(level, line)]
+
+
 def test_warmth_is_told_once_when_every_ticker_has_its_bars(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
@@ -252,6 +269,28 @@ def test_the_summary_is_the_guides_with_day_pnl_beside_pnl() -> None:
     ]
 
 
+def test_the_summary_says_what_was_transferred_and_why_a_strategy_opened_nothing_more() -> None:
+    bench = Bench(spec("A", {}))
+    bench.books.apply_all(
+        [
+            r.Transferred(bench.now, "UNASSIGNED", "A", D(-8000), "initial_cash"),
+            r.EntriesStopped(bench.now, "A", "max_daily_loss"),
+        ]
+    )
+    assert Narrator(bench.books, bench.specs).summary().splitlines()[4:14] == [
+        "[A]",
+        "  Initial Cash: $10,000.00",
+        "  Transfers: -$8,000.00",
+        "  Available Cash: $2,000.00",
+        "  Total Value: $2,000.00",
+        "  PnL: $0.00 (+0.00%)",
+        "  Day PnL: $0.00",
+        "  Daily Trades: 0",
+        "  Active Positions: 0",
+        "  Entries stopped: max_daily_loss",
+    ]
+
+
 @pytest.mark.parametrize(
     ("amount", "text"),
     [
@@ -305,6 +344,10 @@ K = r.ActivityKind
         (activity(K.FEE, "0", "-1E-9", "BTC/USD"), "[A] fee: -0.000000001 BTC/USD"),
         (activity(K.TRANSFER, "-500"), "[A] transfer: -$500.00"),
         (activity(K.TRANSFER, "0", "-7", "SPY"), "[A] ⚠ transfer: -7 SPY"),
+        (
+            r.Transferred(AT, "UNASSIGNED", "A", D(-8000), "initial_cash"),
+            "[A] transfer: -$8,000.00, because its initial_cash was edited",
+        ),
         (r.Killed(AT, "me"), "⚠ KILL by me: everything is cancelled and sold"),
         (r.Revived(AT, "me"), "Revived by me: strategies may buy again"),
         (
