@@ -22,6 +22,7 @@ from coordinator.shell.journal_reading import (
     read_kinds,
     read_last,
     read_sessions,
+    run_last,
     session_entries,
 )
 from coordinator.shell.journal_rows import Entry
@@ -91,13 +92,19 @@ def read_status(
 
 
 def _latest(path: Path, leases_folder: Path | None) -> list[StatusView]:
-    """The latest session of every coordinator on one account."""
+    """The latest session of every coordinator on one account, each strategy where it ran last.
+
+    A session that has ended, and of which another runs all strategies by now, is left out.
+    """
     newest = newest_sessions(path)
-    standing = _standing(path, newest.values())
-    return [
-        _running(path, name, session) or _kept(path, session, standing, leases_folder)
-        for name, session in newest.items()
-    ]
+    standing, runs = _standing(path, newest.values()), run_last(path, newest.values())
+    views = []
+    for name, session in newest.items():
+        view = _running(path, name, session) or _kept(path, session, standing, leases_folder)
+        kept = [one for one in view.strategies if runs.get(one.name, session) == session]
+        if kept or view.shadows or not view.strategies or view.state == "running":
+            views.append(replace(view, strategies=kept))
+    return views
 
 
 def _running(path: Path, coordinator: str, session: str) -> StatusView | None:

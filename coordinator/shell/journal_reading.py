@@ -45,6 +45,14 @@ _TAKEN_OVER = """
     )
     SELECT DISTINCT session_id FROM runs WHERE before <> coordinator
 """
+_RUN_LAST = """
+    SELECT strategy, session_id FROM (
+        SELECT o.value ->> '$.strategy' AS strategy, r.session_id, min(r.seq) AS joined
+        FROM records AS r, json_each(r.body, '$.openings') AS o
+        WHERE r.kind = 'SessionOpened' AND r.session_id IN (SELECT value FROM json_each(?))
+        GROUP BY strategy, r.session_id
+    ) ORDER BY joined
+"""
 
 
 def read_session(path: Path, session_id: str) -> list[Entry]:
@@ -91,6 +99,12 @@ def taken_over(path: Path) -> set[str]:
     """The sessions that have a strategy which another coordinator ran last before."""
     with Reader(path) as connection:
         return {session for (session,) in connection.execute(_TAKEN_OVER, (UNASSIGNED,))}
+
+
+def run_last(path: Path, sessions: Iterable[str]) -> dict[str, str]:
+    """Which of these sessions each strategy joined last, by the strategy's name."""
+    with Reader(path) as connection:
+        return dict(connection.execute(_RUN_LAST, (json.dumps(list(sessions)),)))
 
 
 def read_last(path: Path, session_id: str) -> Entry | None:

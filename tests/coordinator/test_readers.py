@@ -89,6 +89,22 @@ def test_status_reads_no_strategy_of_the_sessions_before_however_many_they_are(
     assert (view.session_id, len(view.strategies)) == (opened.session_id, 2)
 
 
+def test_status_has_a_strategy_once_where_it_ran_last_though_its_file_has_another_name(
+    tmp_path: Path,
+) -> None:
+    def day(number: int, name: str, *strategies: str) -> list[r.Record]:
+        (opened,) = (one for one in holding().records if isinstance(one, r.SessionOpened))
+        openings = tuple(o for o in opened.openings if o.strategy in {*strategies, UNASSIGNED})
+        return [replace(opened, session_id=f"{number}.{name}", coordinator=name, openings=openings)]
+
+    for number, (name, strategies) in enumerate(
+        (("first", "AB"), ("second", "AB"), ("third", "A"), ("crypto", ""))
+    ):
+        keep(tmp_path, day(number, name, *strategies), name=name)
+    shown = {v.coordinator: [s.name for s in v.strategies] for v in read_status(tmp_path)}
+    assert shown == {"second": ["B"], "third": ["A"], "crypto": []}
+
+
 @pytest.mark.parametrize("story", [the_next_day, the_next_day_without_the_strategy_that_holds])
 def test_status_and_rows_of_a_session_that_began_with_orders_of_the_one_before(
     tmp_path: Path, story: object
