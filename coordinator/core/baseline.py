@@ -98,12 +98,12 @@ def dormant_names(books: Books, specs: Sequence[StrategySpec]) -> list[str]:
     ]
 
 
-def take_over_marks(books: Books, specs: Sequence[StrategySpec]) -> None:
-    """Value what strategies bring from another coordinator at the last prices that it saw.
+def take_over_marks(books: Books, strategies: Iterable[str]) -> None:
+    """Value what `strategies` bring from another coordinator at the last prices that it saw.
 
     What strategies of this one hold as well keeps its mark: their day begins as the last one ended.
     """
-    known = {spec.name for spec in specs} & books.ledger.accounts.keys()
+    known = books.ledger.accounts.keys() & strategies
     brought = _held(books, known) - _held(books, books.strategies())
     theirs = books.neighbours.marks
     books.ledger.marks.update({symbol: theirs[symbol] for symbol in brought & theirs.keys()})

@@ -10,13 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from coordinator.core import records as r
-from coordinator.core.baseline import (
-    Baseline,
-    dormant_names,
-    held_marks,
-    open_orders,
-    take_over_marks,
-)
+from coordinator.core.baseline import Baseline, dormant_names, held_marks, open_orders
 from coordinator.core.books import Books
 from coordinator.core.funding import transfers
 from coordinator.core.lane import StrategySpec
@@ -64,7 +58,6 @@ def open_session(
     session = books.session
     if session is not None and session.session_id == name.session_id:
         return _resume(books, session, specs, name, moves, now)
-    take_over_marks(books, specs)
     listed = {o.strategy: o for o in session.openings} if session else {}
     baselines = [Baseline.of(books, spec) for spec in specs]
     baselines += [Baseline.dormant(books, n, listed.get(n)) for n in dormant_names(books, specs)]

@@ -52,7 +52,7 @@ class Continuation:
         kept = tuple(_described(one, named.get(one.strategy)) for one in session.openings)
         known = {one.strategy for one in kept}
         _check_joining(books, known, specs)
-        take_over_marks(books, specs)
+        take_over_marks(books, [spec.name for spec in specs])
         joining = tuple(Baseline.of(books, spec) for spec in specs if spec.name not in known)
         return cls(session, kept, joining)
 

@@ -12,6 +12,7 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from coordinator.core import records as r
+from coordinator.core.baseline import take_over_marks
 from coordinator.core.books import Books
 from coordinator.core.engine import Engine
 from coordinator.core.lane import StrategySpec, tickers_of
@@ -97,7 +98,8 @@ def replay(
 ) -> tuple[Books, list[Bar]]:
     """The books as the journal has them, and the bars that this coordinator's last session saw.
 
-    Orders of these `strategies` are ours, whichever coordinator ran them then.
+    Orders of these `strategies` are ours, whichever coordinator ran them then, and its last prices
+    are the marks of what they hold.
     """
     books = Books()
     seen: list[Bar] = []
@@ -115,6 +117,7 @@ def replay(
                 seen += entry.record.bars
         books.apply_all([entry.record])
     books.take_orders(strategies)
+    take_over_marks(books, strategies)  # a split that is booked next adjusts them
     return books, seen
 
 

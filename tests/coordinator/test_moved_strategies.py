@@ -231,15 +231,14 @@ def test_a_coordinator_that_takes_over_what_it_holds_already_begins_with_the_equ
     every_session_loads(tmp_path)
 
 
-def test_what_was_split_before_another_coordinator_takes_it_over_is_not_valued_at_the_old_price(
+def test_what_was_split_before_another_coordinator_takes_it_over_is_worth_as_much_as_before(
     account: Account,
 ) -> None:
-    bought_and_risen(account)
+    left = bought_and_risen(account)
     account.truth.post("SPLIT", DAY + ONE_DAY, COIN, units=account.truth.held[COIN])
     books = taken_over(account)
-    position = books.ledger["A"].positions[COIN]
-    assert position.qty == 2 * BOUGHT
-    assert books.ledger.equity("A") == books.ledger["A"].cash + position.cost
+    assert books.ledger["A"].positions[COIN].qty == 2 * BOUGHT
+    assert books.days["A"].start_equity == books.ledger.equity("A") == left
 
 
 def test_what_was_split_long_before_is_valued_at_the_last_price_that_the_other_coordinator_saw(
