@@ -65,16 +65,18 @@ _TRADED = """
     SELECT symbol FROM fills WHERE list_contains($1, session_id)
     GROUP BY symbol ORDER BY sum(abs(qty::DOUBLE) * price::DOUBLE) DESC, symbol
 """
-# At most a few hundred closes: the lowest, highest and last of each interval.
+# At most a few hundred closes: the lowest, highest and last of each interval. Where two feeds have a
+# minute, the consolidated one counts: sip comes after iex.
 _CLOSES = """
     WITH span AS (
         SELECT min(opened_at) AS begins, any_value(account) AS account,
                max(coalesce(closed_at, opened_at + INTERVAL 1 DAY)) AS ends
         FROM sessions WHERE list_contains($1, session_id)
     ), closes AS (
-        SELECT ts, close, date_diff('second', min(ts) OVER (), max(ts) OVER ()) AS length
+        SELECT ts, arg_max(close, feed) AS close,
+               date_diff('second', min(ts) OVER (), max(ts) OVER ()) AS length
         FROM bars AS b JOIN span AS s ON b.account = s.account AND b.ts BETWEEN begins AND ends
-        WHERE symbol = $2
+        WHERE symbol = $2 GROUP BY ts
     )
     SELECT DISTINCT unnest([arg_min(ts, close), arg_max(ts, close), max(ts)]) + INTERVAL 1 MINUTE,
            unnest([min(close), max(close), arg_max(close, ts)])::DOUBLE

@@ -28,8 +28,7 @@ _PRICES = frozenset({"price", "mark_price"})
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1c2330; --quiet: #5b6575; --paper: #fff; --rule: #d9dee6;
-  --good: #17703c; --bad: #b3261e; --warn: #fff1d6; --c0: #2563eb; --c1: #c2410c; --c2: #15803d;
-  --c3: #9333ea; --c4: #a88600; --c5: #0e7490; --c6: #be185d; --c7: #4d7c0f; --other: #a3abb8;
+  --good: #17703c; --bad: #b3261e; --warn: #fff1d6; --other: #a3abb8;
   --gain: 23, 140, 70; --loss: 200, 40, 30; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e6e9ef; --quiet: #9aa4b5; --paper: #12161d;
   --rule: #2c3340; --good: #63d391; --bad: #ff8a80; --warn: #4a3510; --c0: #7aa7ff; --c1: #ff9a62;
@@ -68,8 +67,8 @@ svg text { font-size: 11px; fill: var(--quiet); }
 .days b { display: block; font-weight: 400; color: var(--quiet); font-size: .65rem; }
 .days td[style] b { color: inherit; }
 """ + "".join(
-    f".line.c{i} {{ stroke: var(--c{i}); }} .key.c{i} {{ background: var(--c{i}); }}\n"
-    for i in range(len(COLOURS))
+    f".line.c{i} {{ stroke: var(--c{i}, #{ink}); }} .key.c{i} {{ background: var(--c{i}, #{ink}); }}\n"
+    for i, ink in enumerate(COLOURS)
 )
 
 

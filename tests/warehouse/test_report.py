@@ -261,6 +261,24 @@ def test_a_price_is_drawn_minute_by_minute_where_it_has_bars_however_long_the_ra
 
 
 @pytest.mark.thorough
+def test_a_price_that_two_feeds_tell_is_drawn_as_the_consolidated_one_tells_it(
+    store: Store,
+) -> None:
+    day = Day()
+    for minute in range(1, 30):
+        day.bar("SPY", "450", minute=minute)
+        day.bar("SPY", str(440 + minute), minute=minute)
+        day.rows["bars"][-1]["feed"] = "sip"
+    day.buy("Alpha", "SPY", "1", "451")
+    day.at += timedelta(minutes=30)
+    load_session(store, day.source())
+    line = re.search(r'points="([^"]*)"><title>SPY<', render_report(store, "s1"))
+    assert line is not None
+    heights = [float(point.split(",")[1]) for point in line[1].split()]
+    assert heights == sorted(heights, reverse=True)
+
+
+@pytest.mark.thorough
 def test_a_page_of_many_strategies_is_folded_and_shows_the_smallest_prices(store: Store) -> None:
     day = Day(tickers={f"S{number:02}": ["SHIB/USD"] for number in range(70)})
     day.buy("S01", "SHIB/USD", "1000000", "0.000012345")
