@@ -44,7 +44,12 @@ def from_attos(values: Sequence[int]) -> pa.Array:
     made = np.empty(len(values), _HALVES)
     made["low"] = [value & _LOW for value in values]
     made["high"] = [value >> 64 for value in values]
-    return pa.Array.from_buffers(MONEY, len(made), [None, pa.py_buffer(made.tobytes())])
+    return from_halves(made)
+
+
+def from_halves(values: Halves) -> pa.Array:
+    """The column of which these are the halves."""
+    return pa.Array.from_buffers(MONEY, len(values), [None, pa.py_buffer(values.tobytes())])
 
 
 def codes(column: pa.ChunkedArray) -> tuple[Codes, list[str]]:

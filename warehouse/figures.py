@@ -29,9 +29,17 @@ _ORDER = """
     GROUP BY strategy ORDER BY abs(sum(net_pnl)) DESC, strategy
 """
 _MINUTES = """
-    SELECT strategy, ts, e.equity::DOUBLE, (e.equity - p.start_equity - p.transfers)::DOUBLE,
+    WITH moved AS (
+        SELECT strategy, coalesce(booked_at, '-infinity') AS ts,
+               sum(amount) OVER (PARTITION BY strategy ORDER BY booked_at NULLS FIRST)
+                   AS transfers
+        FROM activities WHERE list_contains($1, session_id) AND kind = 'transfer'
+    )
+    SELECT strategy, ts, e.equity::DOUBLE,
+           (e.equity - p.start_equity - coalesce(m.transfers, 0))::DOUBLE,
            e.drawdown, e.market_value::DOUBLE
     FROM v_equity AS e JOIN pnl_daily AS p USING (session_id, strategy)
+    ASOF LEFT JOIN moved AS m USING (strategy, ts)
     WHERE list_contains($1, session_id) ORDER BY ts
 """
 _DAYS = """
@@ -65,8 +73,8 @@ _TRADED = """
     SELECT symbol FROM fills WHERE list_contains($1, session_id)
     GROUP BY symbol ORDER BY sum(abs(qty::DOUBLE) * price::DOUBLE) DESC, symbol
 """
-# At most a few hundred closes: the lowest, highest and last of each interval. Where two feeds have a
-# minute, the consolidated one counts: sip comes after iex.
+# At most a few hundred closes: the lowest, highest and last of each interval. Where two feeds have
+# a minute, the consolidated one counts: sip comes after iex.
 _CLOSES = """
     WITH span AS (
         SELECT min(opened_at) AS begins, any_value(account) AS account,

@@ -184,7 +184,7 @@ def judge(
     for name, frame in frames.items():
         connection.register(f"new_{name}", frame.arrow)
     find_day_before(connection, source)
-    curves = draw(frames["equity"].arrow)
+    curves = draw(frames["equity"].arrow, frames["activities"].arrow)
     checks: tuple[Check, ...] = ELSEWHERE
     if rejections or not _agrees(connection, frames, curves):
         checks = CHECKS
@@ -193,8 +193,8 @@ def judge(
     found = _first_per_row(contradictions(connection, checks, touched, filled))
     for name, frame in list(frames.items()):
         frames[name] = frame.without({r.row_no for r in found if r.table == name})
-    if any(r.table == "equity" for r in found):
-        curves = draw(frames["equity"].arrow)
+    if any(r.table in ("equity", "activities") for r in found):
+        curves = draw(frames["equity"].arrow, frames["activities"].arrow)
     return Judged(frames, _first_per_row(rejections + found), curves)
 
 

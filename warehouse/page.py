@@ -67,8 +67,8 @@ svg text { font-size: 11px; fill: var(--quiet); }
 .days b { display: block; font-weight: 400; color: var(--quiet); font-size: .65rem; }
 .days td[style] b { color: inherit; }
 """ + "".join(
-    f".line.c{i} {{ stroke: var(--c{i}, #{ink}); }} .key.c{i} {{ background: var(--c{i}, #{ink}); }}\n"
-    for i, ink in enumerate(COLOURS)
+    f".line.c{i} {{ stroke: {ink}; }} .key.c{i} {{ background: {ink}; }}\n"
+    for i, ink in enumerate(f"var(--c{i}, #{light})" for i, light in enumerate(COLOURS))
 )
 
 

@@ -14,7 +14,6 @@ from string import Template
 import duckdb
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from warehouse.columns import attos, codes, from_attos
 
@@ -87,22 +86,24 @@ _SPLIT = Template("""
                         = ($$1, g.strategy, g.symbol, g.place)
 """)
 # Shares that left a book by a transfer are no entry of a later sale: of its lots, the oldest beyond
-# what is held at the end are dropped.
+# what is held afterwards are dropped. `qty` is what is held.
 _GONE = """
-    WITH beyond AS (
-        SELECT strategy, symbol, place, least(l.qty, greatest(0,
-                   sum(l.qty) OVER so_far - greatest(coalesce(p.qty, 0), 0))) AS cut
-        FROM (FROM open_lots WHERE session_id = $1) AS l
-        SEMI JOIN (FROM activities WHERE session_id = $1 AND kind = 'transfer' AND qty < 0)
-            USING (strategy, symbol)
-        LEFT JOIN (FROM positions WHERE session_id = $1) AS p USING (strategy, symbol)
-        WINDOW so_far AS (
-            PARTITION BY strategy, symbol ORDER BY place DESC ROWS UNBOUNDED PRECEDING)
+    WITH moved AS (
+        SELECT strategy, symbol, filled_at AS at,
+               CASE side WHEN 'buy' THEN qty - coin_fee ELSE -qty END AS qty
+        FROM stg_fills WHERE session_id = $1
+        UNION ALL
+        SELECT strategy, symbol, booked_at, qty FROM activities WHERE session_id = $1
     )
-    UPDATE open_lots SET fee = fee_share(fee, open_lots.qty, b.cut, open_lots.qty),
-           qty = open_lots.qty - b.cut
-    FROM beyond AS b WHERE b.cut > 0 AND (open_lots.session_id, open_lots.strategy,
-        open_lots.symbol, open_lots.place) = ($1, b.strategy, b.symbol, b.place)
+    INSERT INTO moves BY NAME
+    SELECT session_id, strategy, symbol, 'gone' AS side, activity_id AS execution_id,
+           booked_at AS filled_at, 0 AS price, 0 AS fee,
+           greatest(0, coalesce(p.qty, 0) - coalesce((
+               SELECT sum(m.qty) FROM moved AS m
+               WHERE (m.strategy, m.symbol) = (a.strategy, a.symbol) AND m.at > a.booked_at
+           ), 0)) AS qty
+    FROM activities AS a LEFT JOIN positions AS p USING (session_id, strategy, symbol)
+    WHERE session_id = $1 AND kind = 'transfer' AND a.qty < 0
 """
 _IN_ORDER = [(name, "ascending") for name in ("place", "filled_at", "side", "execution_id")]
 """Lots carried over have a place, and come first."""
@@ -164,6 +165,8 @@ def _match_one(connection: duckdb.DuckDBPyConnection, session_id: str) -> None:
     changes = set(connection.execute(_CHANGES, [session_id]).fetchall())
     if ("split", False) in changes:
         connection.execute(_SPLIT.substitute(lots="moves"), [session_id, False])
+    if any(kind == "transfer" for kind, _ in changes):
+        connection.execute(_GONE, [session_id])
     moves = connection.table("moves").to_arrow_table().sort_by(_IN_ORDER)
     matched, lots = _first_in_first_out(moves)
     for name, rows, sql in (
@@ -175,22 +178,21 @@ def _match_one(connection: duckdb.DuckDBPyConnection, session_id: str) -> None:
             connection.execute(sql, [session_id])
     if ("split", True) in changes:
         connection.execute(_SPLIT.substitute(lots="open_lots"), [session_id, True])
-    if any(kind == "transfer" for kind, _ in changes):
-        connection.execute(_GONE, [session_id])
-        connection.execute("DELETE FROM open_lots WHERE session_id = ? AND qty <= 0", [session_id])
 
 
 def _first_in_first_out(moves: pa.Table) -> tuple[_Matched, list[_Lot]]:
     """The matches of purchases and sales, and the lots that remain open."""
     owners = np.stack([codes(moves[name])[0] for name in ("strategy", "symbol")])
-    bought = pc.equal(moves["side"], "buy").to_pylist()
+    sides = moves["side"].to_pylist()
     waiting = defaultdict[tuple[int, int], deque[_Lot]](deque)
     matched = _Matched()
-    for no, (owner, is_buy, qty) in enumerate(
-        zip(zip(*owners.tolist(), strict=True), bought, attos(moves["qty"]), strict=True)
+    for no, (owner, side, qty) in enumerate(
+        zip(zip(*owners.tolist(), strict=True), sides, attos(moves["qty"]), strict=True)
     ):
-        if not is_buy:
+        if side == "sell":
             _sell(waiting[owner], no, qty, matched)
+        elif side == "gone":
+            _drop(waiting[owner], sum(lot.left for lot in waiting[owner]) - qty)
         elif qty > 0:
             waiting[owner].append(_Lot(no, 0, qty))
     return matched, [lot for lots in waiting.values() for lot in lots]
@@ -208,6 +210,16 @@ def _sell(lots: deque[_Lot], no: int, qty: int, matched: _Matched) -> None:
         matched.exits_from.append(sold)
         matched.taken.append(taken)
         sold, lot.used, lot.left = sold + taken, lot.used + taken, lot.left - taken
+        if not lot.left:
+            lots.popleft()
+
+
+def _drop(lots: deque[_Lot], qty: int) -> None:
+    """Takes from the oldest lots what left without a sale."""
+    while qty > 0:
+        lot = lots[0]
+        taken = min(lot.left, qty)
+        qty, lot.used, lot.left = qty - taken, lot.used + taken, lot.left - taken
         if not lot.left:
             lots.popleft()
 

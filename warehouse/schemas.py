@@ -154,6 +154,7 @@ ACTIVITIES = Table(
         _money("qty", required=False),
         _money("amount", required=False),
         _text("allocated_by", required=False),
+        _time("booked_at", required=False),
     ),
     ("session_id", "activity_id", "strategy"),
 )

@@ -77,13 +77,16 @@ PREPARATION = (
         WHERE strategy IN (FROM traced)
           AND symbol NOT IN (SELECT symbol FROM new_discrepancies WHERE symbol IS NOT NULL)
         GROUP BY strategy, symbol""",
-    # The deepest fall of each strategy's equity below its peak.
+    # The deepest fall of each strategy's equity below its peak, which moves with transfers.
     """CREATE OR REPLACE TEMP TABLE fallen AS
         SELECT strategy, coalesce(max((peak - equity)::DOUBLE / peak::DOUBLE) FILTER (peak > 0), 0)
                AS fall
-        FROM (SELECT strategy, equity, max(equity) OVER (
+        FROM (SELECT strategy, equity, moved + max(equity - moved) OVER (
                   PARTITION BY strategy ORDER BY ts ROWS UNBOUNDED PRECEDING) AS peak
-              FROM new_equity)
+              FROM (SELECT e.strategy, ts, equity, coalesce(sum(a.amount), 0) AS moved
+                    FROM new_equity AS e LEFT JOIN new_activities AS a
+                      ON a.strategy = e.strategy AND a.kind = 'transfer' AND a.booked_at <= e.ts
+                    GROUP BY ALL))
         GROUP BY strategy""",
 )
 """Statements over the session's frames (`new_<table>`); each makes a temporary table."""

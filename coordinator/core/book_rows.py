@@ -62,6 +62,7 @@ def transfer_rows(record: r.Transferred, number: int, *, begins: bool) -> list[R
             "qty": None,
             "amount": amount,
             "allocated_by": record.kind,
+            "booked_at": record.at,
         }
         for strategy, amount in (sides[:1] if begins else sides)
     ]

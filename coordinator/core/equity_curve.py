@@ -5,11 +5,11 @@ Points are in order of time, no two at the same time.
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-
-from coordinator.core.values import ZERO
 
 _ROUGHLY = 1e-9
 """A fall computed in floats is off by less; only one that may be the deepest is divided exactly."""
@@ -38,11 +38,20 @@ class EquityCurve:
         elif changed and (last or len(self.points) > 1):
             self.points[-1] = (newest, cash, value)
 
-    def max_drawdown(self) -> float:
-        """The deepest fall below an earlier peak of equity, as a fraction of it; at least 0."""
-        peak, worst = ZERO, 0.0
-        for _, cash, value in self.points:
+    def max_drawdown(self, transfers: Iterable[tuple[datetime, Decimal]] = ()) -> float:
+        """The deepest fall below an earlier peak of equity, as a fraction of it; at least 0.
+
+        Capital that came or, negative, went at a time is no gain and no fall: it moves the peak.
+        """
+        begun, cash, value = self.points[0]
+        moves = deque(sorted(move for move in transfers if move[0] > begun))
+        peak, worst = cash + value, 0.0
+        about = float(peak)
+        for at, cash, value in self.points:
             equity = cash + value
+            while moves and moves[0][0] <= at:
+                peak += moves.popleft()[1]
+                about = float(peak)
             if equity >= peak:
                 peak, about = equity, float(equity)
             elif peak > 0 and 1 - float(equity) / about > worst - _ROUGHLY:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from typing import cast
 
 from coordinator.core import records as r
 from coordinator.core.book_rows import (
@@ -85,6 +86,8 @@ class Replay:
         match record:
             case r.SessionOpened():
                 self._open(record)
+            case r.Transferred():
+                self._note_equity(record.at)
             case r.Reconfigured():
                 assert self.opened is not None
                 self.opened = replace(self.opened, config_hash=record.config_hash)
@@ -106,6 +109,8 @@ class Replay:
                 self._orders.adopt(record, order)
             case r.ActivityBooked():
                 self._note_activity(record)
+                if record.kind is r.ActivityKind.TRANSFER:
+                    self._note_equity(record.at)
             case r.DiscrepancyFound():
                 self._note_discrepancy(record)
             case _:
@@ -226,7 +231,12 @@ class Replay:
 
     def _pnl_row(self, opened: r.SessionOpened, opening: r.Opening) -> Row:
         name = opening.strategy
-        start, drawdown = self._start_unrealized[name], self._curves[name].max_drawdown()
+        start = self._start_unrealized[name]
+        drawdown = self._curves[name].max_drawdown(
+            (cast(datetime, row["booked_at"]), cast(Decimal, row["amount"]))
+            for row in self._tables["activities"]
+            if row["kind"] == "transfer" and row["strategy"] == name
+        )
         return pnl_row(opened, self.books, opening, start, self._fills[name], drawdown)
 
     def _note_activity(self, record: r.ActivityBooked) -> None:
@@ -250,6 +260,7 @@ class Replay:
                 "qty": record.qty or None,
                 "amount": worth.quantize(ATTO),
                 "allocated_by": record.allocated_by,
+                "booked_at": record.at,
             }
         )
 

@@ -163,7 +163,32 @@ def the_next_day_without_the_strategy_that_holds() -> list[r.Record]:
     return ended(later)
 
 
+def a_day_in_which_capital_left() -> list[r.Record]:
+    bench = Bench(spec("A", {("SPY", 0): 1}, max_position_size="0.5"))
+    bench.minute(0, {"SPY": "100"})
+    bench.fill(bench.order("A"))
+    bench.minute(1, {"SPY": "120"})
+    away = r.ActivityBooked(
+        at=bench.now + MINUTE / 3,
+        activity_id="import.1",
+        strategy="A",
+        kind=r.ActivityKind.TRANSFER,
+        symbol="SPY",
+        qty=D(-25),
+        price=D(120),
+        amount=D(-1000),
+        allocated_by="imported by x",
+        day=DAY,
+    )
+    both = [away, replace(away, strategy=UNASSIGNED, qty=D(25), amount=D(1000))]
+    bench.books.apply_all(both)
+    bench.records += both
+    bench.minute(2, {"SPY": "117"})
+    return ended(bench)
+
+
 STORIES = [
+    a_day_in_which_capital_left,
     a_day,
     a_day_that_is_still_running,
     a_day_with_a_crash_between_a_fill_and_the_next_bar,
@@ -337,6 +362,12 @@ def test_the_drawdown_is_the_deepest_fall_from_a_peak() -> None:
             bench.fill(bench.order("A"))
     (day, _) = statement(ended(bench))["pnl_daily"]
     assert day["max_drawdown"] == pytest.approx(1500 / 11000)  # 11,000 at 120, 9,500 at 90
+
+
+def test_capital_that_leaves_within_a_session_is_no_fall() -> None:
+    (day, _) = statement(a_day_in_which_capital_left())["pnl_daily"]
+    assert day["transfers"] == -4000
+    assert day["max_drawdown"] == pytest.approx(75 / 7000)  # 3 dollars of each of 25 shares
 
 
 def test_records_that_open_no_session_have_no_statement() -> None:

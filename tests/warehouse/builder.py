@@ -142,6 +142,7 @@ class Day:
                 "qty": None,
                 "amount": d(amount),
                 "allocated_by": None,
+                "booked_at": self.at + timedelta(minutes=1),
             }
         )
         self.at += timedelta(minutes=1)
@@ -372,6 +373,9 @@ class Day:
         peak, worst = d(0), d(0)
         for row in self.rows["equity"]:
             if row["strategy"] == name:
+                for moved in self.rows["activities"]:
+                    of = moved["strategy"], moved["kind"], moved["booked_at"]
+                    peak += moved["amount"] if of == (name, "transfer", row["ts"]) else d(0)
                 peak = max(peak, row["equity"])
                 worst = max(worst, (peak - row["equity"]) / peak if peak else d(0))
         return float(worst)

@@ -54,7 +54,9 @@ def judged(store: Store, source: Source) -> tuple[bool, list[str]]:
         return False, refused
     find_day_before(store.connection, None)
     tables = {name: frame.arrow for name, frame in frames.items()}
-    vouched = agree(tables, draw(tables["equity"]), read_before(store.connection))
+    vouched = agree(
+        tables, draw(tables["equity"], tables["activities"]), read_before(store.connection)
+    )
     prepare(store.connection)
     filled = [name for name, rows in tables.items() if len(rows)]
     return vouched, [r.reason for r in contradictions(store.connection, CHECKS, {}, filled)]

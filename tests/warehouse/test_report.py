@@ -260,6 +260,24 @@ def test_a_price_is_drawn_minute_by_minute_where_it_has_bars_however_long_the_ra
     assert len({point.split(",")[0] for point in line[1].split()}) == 29
 
 
+def test_capital_that_comes_and_goes_within_a_session_is_drawn_as_no_gain_and_no_fall(
+    store: Store,
+) -> None:
+    day = Day()
+    play = [("dividend", "100"), ("transfer", "-6060"), ("transfer", "960"), ("dividend", "-50")]
+    for kind, amount in play:
+        day.activity("Alpha", kind, amount, "SPY")
+    load_session(store, day.source())
+    lines = read_lines(store, ["s1"])
+    (gains,), (falls,) = (
+        [one for one in of if one.name == "Alpha"] for of in (lines.gains, lines.drawdowns)
+    )
+    assert [gain for _, gain in gains.points] == [0, 100, 100, 100, 50]
+    assert [fall for _, fall in falls.points] == [0, 0, 0, 0, 0.01]
+    days = "SELECT max_drawdown FROM pnl_daily WHERE strategy = 'Alpha'"
+    assert store.rows(days, []) == [{"max_drawdown": 0.01}]
+
+
 @pytest.mark.thorough
 def test_a_price_that_two_feeds_tell_is_drawn_as_the_consolidated_one_tells_it(
     store: Store,

@@ -263,6 +263,21 @@ def test_shares_that_a_human_sold_and_took_from_the_book_are_no_entry_of_later_s
     assert rows(TRIPS) == [(3, 101, 95, -18, d("0.6")), (5, 90, 95, 25, 0)]
 
 
+def test_what_is_bought_after_shares_left_is_the_entry_of_the_sale_that_follows(
+    load: Load, rows: Rows
+) -> None:
+    day = Day()
+    play(day, ["buy 10 100"])
+    load(day.source())
+    day = day.next_day("s2")
+    day.transfer("Alpha", "SPY", "-10")
+    play(day, ["buy 10 105", "sell 6 106"])
+    day.transfer("Alpha", "SPY", "-1")
+    assert load(day.source()).quarantined == 0
+    assert rows(TRIPS) == [(6, 105, 106, 6, 0)]
+    assert rows("SELECT qty, price FROM open_lots WHERE session_id = 's2'") == [(3, 105)]
+
+
 def test_shares_that_came_and_went_by_hand_leave_the_purchases_alone(
     load: Load, rows: Rows
 ) -> None:

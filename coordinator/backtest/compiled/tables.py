@@ -124,6 +124,7 @@ class Statement:
                 "qty": pa.nulls(count, MONEY),
                 "amount": money(-self._strategies.initial, self._scale.money),
                 "allocated_by": repeated(FUNDING, count),
+                "booked_at": times(np.full(count, micros(played.start))),
             }
         )
 
