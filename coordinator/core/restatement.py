@@ -3,7 +3,9 @@
 A fill belongs to the session in which it happened, unless its order was carried on to the next; a
 reversal or a correction of an execution, to the session of that execution; a fee, to that of its
 date. Everything else stays where it was booked. Each session after the one that a booking belongs
-to, up to the one that booked it, begins with the books that it should have found.
+to, up to the one that booked it, begins with the books that it should have found. A fill of a
+strategy's order that the books had forgotten went to UNASSIGNED, as if traded by hand: that is no
+fill of the day on which the strategy has the order, and stays too.
 
 Cash, quantities and fees do not depend on the order of bookings, and are those of the restated day.
 Realised P&L does: it stays as it was booked, except that of the late bookings, which moves with
@@ -20,6 +22,7 @@ from decimal import Decimal
 from coordinator.core import records as r
 from coordinator.core.baseline import open_order
 from coordinator.core.books import Books
+from coordinator.core.sequences import strategy_of
 from coordinator.core.statement import Rows, replayed, statement
 from coordinator.core.values import ATTO, UNASSIGNED, ZERO, exactly
 
@@ -129,6 +132,10 @@ def _home(terms: Sequence[Term], booking: Booking, homes: Mapping[tuple[str, str
     if record.reverses:
         home = homes.get((record.reverses, record.strategy), own.session_id)
         return home if home in known else own.session_id
+    if record.strategy == UNASSIGNED and any(
+        strategy_of(record.client_order_id) in term.strategies for term in earlier
+    ):
+        return own.session_id
     begun = [t for t in earlier if t.opened_at <= record.at < own.opened_at]
     if not begun or _went_on(record, begun[-1], [*earlier, own]):
         return own.session_id

@@ -17,6 +17,7 @@ from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.lane import StrategySpec
 from coordinator.core.orders import OrderStatus
+from coordinator.core.session import Hours, SessionPlan
 from coordinator.core.values import MINUTE, UNASSIGNED, Side
 from coordinator.readers import session_sources
 from coordinator.status import read_status
@@ -27,18 +28,14 @@ from tests.coordinator.test_statement import DAYS, TOMORROW, check_identities, e
 from warehouse import Store, load_session
 from warehouse.queries import ask
 
-AFTER = replace(
-    TOMORROW,
-    date=DAY + 2 * DAYS,
-    stock=replace(
-        TOMORROW.stock,  # type: ignore[type-var]
-        date=DAY + 2 * DAYS,
-        open=OPEN + 2 * DAYS,
-        close=OPEN + 2 * DAYS + timedelta(hours=6.5),
-    ),
-    crypto_day=None,
-    end=OPEN + 2 * DAYS + timedelta(hours=6.5),
-)
+
+def days_later(days: int) -> SessionPlan:
+    """A stock session so many days after the first day's, of the same hours."""
+    day, opens = DAY + days * DAYS, OPEN + days * DAYS
+    closes = opens + timedelta(hours=6.5)
+    return SessionPlan(day, Hours(day, opens, closes), None, closes)
+
+
 SAID = {("SPY", 0): 1, ("SPY", 5): -1, ("SPY", 1450): 1, ("SPY", 1455): -1}
 
 
@@ -186,7 +183,7 @@ def test_what_is_told_late_restates_its_own_day_and_only_that(
     story(house)
     sessions = house.keep(tmp_path)
     if days_between:
-        house.next_day(AFTER)
+        house.next_day(days_later(2))
         house.bench.minute(2880, {"SPY": "113", "QQQ": "401"})
         sessions = house.keep(tmp_path)
     days = []
@@ -308,6 +305,26 @@ def test_the_book_of_a_strategy_that_left_with_nothing_has_what_is_told_of_its_o
     with Store.open(":memory:") as store:
         results = [load_session(store, source) for source in session_sources(tmp_path)]
         assert [result.message for result in results if result.status != "loaded"] == []
+
+
+@pytest.mark.parametrize("filled", ["0", "30"])
+def test_what_is_told_of_an_order_when_it_is_forgotten_stays_where_it_was_booked(
+    tmp_path: Path, filled: str
+) -> None:
+    house = a_house(first_fill=filled)
+    order = copy.deepcopy(house.bench.books.order(order_id("A", 1)))
+    house.next_day(days_later(7))
+    late = m.Execution("late", D(20), D("101"), D(20), OPEN + MINUTE)
+    house.tell(report(order, OrderStatus.FILLED, D(20), OPEN + MINUTE, "101", late))
+    house.bench.minute(7 * 1440, {"SPY": "112"})
+    first, second = house.keep(tmp_path)
+    assert [fill["execution_id"] for fill in first["fills"]] == ["x1"] * (filled != "0")
+    assert [(fill["execution_id"], fill["strategy"]) for fill in second["fills"]] == [
+        ("late", UNASSIGNED)
+    ]
+    with Store.open(":memory:") as store:
+        results = [load_session(store, source) for source in session_sources(tmp_path)]
+        assert [result.status for result in results] == ["loaded", "loaded"]
 
 
 def test_what_a_human_bought_and_is_listed_on_the_next_day_is_valued_at_the_close_between(
