@@ -16,15 +16,18 @@ Gains = Mapping[date, float]
 
 
 def calendar(gains: Gains) -> str:
-    """A row for each week that has a session, by year, newest first; dollars in each cell."""
+    """A row for each week that has a session, newest first; dollars in each cell.
+
+    A week of two years stands in that of its last session.
+    """
     if not gains:
         return '<p class="quiet">No day is over yet.</p>'
     most = max(map(abs, gains.values()))
-    mondays = sorted({day - timedelta(days=day.weekday()) for day in gains}, reverse=True)
+    years = {day - timedelta(days=day.weekday()): day.year for day in sorted(gains)}
     rows = []
-    for year, weeks in itertools.groupby(mondays, lambda monday: monday.year):
+    for year, mondays in itertools.groupby(sorted(years, reverse=True), years.__getitem__):
         rows.append(f'<tr><th colspan="7">{year}</th></tr>')
-        for monday in weeks:
+        for monday in mondays:
             days = [monday + timedelta(days=i) for i in range(7)]
             rows.append("<tr>" + "".join(_day(day, gains, most) for day in days) + "</tr>")
     head = "".join(f"<th>{name}</th>" for name in WEEKDAYS)

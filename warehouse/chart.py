@@ -34,8 +34,8 @@ _EDGE = 20
 """Within this distance of the right edge a time's text is right-aligned, not to be cut off."""
 _LONG = timedelta(days=330)
 """Beyond this length days are named by their month: short, so that no texts overlap."""
-TOGETHER = "all together"
-"""The name of the line that sums the others."""
+TOGETHER = "all strategies"
+"""The name of the line that sums the others, without UNASSIGNED."""
 
 
 @dataclass(frozen=True, slots=True)

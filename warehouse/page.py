@@ -156,7 +156,9 @@ def _cell(column: str, value: object, keyed: Sequence[str]) -> str:
     if isinstance(value, datetime):
         text = moment(value)
     if isinstance(value, float):
-        text = f"{value:z.2%}" if column in ("return", "max_drawdown", "exposure") else f"{value:g}"
+        text = (
+            f"{value:z.2%}" if column in ("return", "max_drawdown", "exposure") else f"{value:z.2f}"
+        )
     if column == "note":
         style = "wide"
     key = ""

@@ -152,7 +152,7 @@ class Day:
         """Shares that came, or left if negative, at the mark and without an order."""
         book, units = self.books[strategy], d(qty)
         held, worth = book.held[symbol], units * self.marks[symbol]
-        relieved = held[1] * units / held[0] if units < 0 else worth
+        relieved = (held[1] * units / held[0]).quantize(UNIT) if units < 0 else worth
         held[0], held[1] = held[0] + units, held[1] + relieved
         book.realized += relieved - worth
         book.cash -= worth

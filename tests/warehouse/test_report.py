@@ -97,7 +97,7 @@ def test_the_report_tells_each_strategys_day(store: Store, day: Day) -> None:
     assert f"All together: net P&L {net:.2f}, fees {fees:.2f}, {fills} fills." in words
     charts = [ElementTree.fromstring(svg) for svg in re.findall(r"<svg.*?</svg>", page)]  # noqa: S314
     names = [[line.findtext("title") for line in svg.iter("polyline")] for svg in charts]
-    alone, summed = ["Alpha", "Beta"], ["Alpha", "Beta", "all together"]
+    alone, summed = ["Alpha", "Beta"], ["Alpha", "Beta", "all strategies"]
     assert [sorted(map(str, each)) for each in names[:4]] == [alone, summed, alone, summed]
     assert all(len(line.get("points", "").split()) > 3 for line in charts[0].iter("polyline"))
     marks = [[mark.findtext("title") for mark in svg.iter("path")] for svg in charts[4:]]
@@ -177,6 +177,13 @@ def test_a_long_calendar_leaves_out_the_weeks_without_a_session_and_names_its_ye
     assert shown.count("<tr>") == 5  # the weekdays, two years, two weeks
     years = [shown.index(word) for word in (">2026<", "<b>Mar 16</b>", ">2016<", "<b>Oct 3</b>")]
     assert years == sorted(years)
+
+
+def test_the_first_days_of_a_year_stand_in_it_though_their_week_began_in_the_year_before() -> None:
+    shown = calendar({date(2026, 1, 2): 100.0, date(2026, 1, 5): -20.0})
+    assert ">2026<" in shown
+    assert ">2025<" not in shown
+    assert ">2025<" in calendar({date(2025, 12, 31): 100.0})
 
 
 @pytest.mark.thorough
@@ -406,6 +413,8 @@ def test_a_page_tells_times_to_the_second_and_prices_to_the_cent(store: Store, d
     load_session(store, day.source())
     page = render_report(store, "s1")
     assert "452.00</td>" in page
+    slippage = page.partition("Slippage against the decision")[2].partition("<h2>")[0]
+    assert re.findall(r">(-?\d+\.\d*)<", slippage)[::2] == ["0.79", "0.00"]
     assert not re.search(r"\d\d:\d\d:\d\d(Z|\.\d)", " ".join(Outline(page).text))
 
 
@@ -543,10 +552,10 @@ def test_the_days_of_strategies_are_a_grid_with_a_hole_where_one_had_no_session(
 
 def test_the_legend_names_each_coloured_line_and_counts_the_others() -> None:
     lines = [Line(f"strategy {n}", []) for n in range(40)]
-    shown = legend(lines, Line("all together", []))
+    shown = legend(lines, Line("all strategies", []))
     named = re.findall(r"strategy \d+", shown)
     assert named == [line.name for line in lines[: len(named)]]
     assert 1 < len(named) < 40
-    assert "all together" in shown
+    assert "all strategies" in shown
     assert f"{40 - len(named)} more" in shown
     assert "more" not in legend(lines[:2])
