@@ -377,6 +377,30 @@ def test_an_older_schema_has_its_sessions_with_splits_loaded_again_and_no_others
     assert [load_session(store, s).status for s in sources] == ["unchanged", "loaded"]
 
 
+def test_an_older_schema_has_its_sessions_that_capital_left_loaded_again_and_no_others(
+    location: Path,
+) -> None:
+    day = Day()
+    day.activity("UNASSIGNED", "transfer", "-100")
+    day.rows["activities"][-1] |= {"allocated_by": "funding"}
+    day.buy("Alpha", "SPY", "10", "100")
+    sources, day = [day.source()], day.next_day("s2")
+    day.transfer("Alpha", "SPY", "-10")
+    sources.append(day.source())
+    (again,) = (m for m in all_migrations() if m.name == "0009_when_activities_were_booked.sql")
+    with Store.open(location) as store:
+        for source in sources:
+            load_session(store, source)
+        store.connection.execute("ALTER TABLE activities DROP COLUMN booked_at")
+        store.connection.execute(  # a lot that had left and stayed
+            "INSERT INTO open_lots BY NAME FROM open_lots SELECT * REPLACE ('s2' AS session_id)"
+        )
+        store.connection.execute(again.sql)
+        found = [load_session(store, source).status for source in sources]
+        assert found == ["unchanged", "loaded"]
+        assert store.rows("SELECT session_id FROM open_lots", []) == [{"session_id": "s1"}]
+
+
 def test_a_migration_that_fails_leaves_the_file_as_it_was(
     location: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
