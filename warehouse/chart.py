@@ -26,14 +26,14 @@ _DUST = 1e-9
 _MONDAY = datetime(1970, 1, 5, tzinfo=UTC)
 _STEPS = (
     *(timedelta(minutes=m) for m in (1, 2, 5, 10, 15, 30, 60, 120, 180, 240, 360, 720)),
-    *(timedelta(days=d) for d in (1, 2, 7, 14, 28, 91, 182, 364)),
+    *(timedelta(days=d) for d in (1, 2, 7, 14, 28, 56)),
 )
 _STEPS_MAX = 8
 """The most steps of time across a drawing."""
 _EDGE = 20
 """Within this distance of the right edge a time's text is right-aligned, not to be cut off."""
 _LONG = timedelta(days=330)
-"""Beyond this length days are named by their month: short, so that no texts overlap."""
+"""Beyond this length there are only months to name: short, so that no texts overlap."""
 TOGETHER = "all strategies"
 """The name of the line that sums the others, without UNASSIGNED."""
 
@@ -114,16 +114,26 @@ def _digits(step: float) -> int:
 
 
 def time_ticks(start: datetime, end: datetime) -> list[datetime]:
-    """About five round times from `start` to `end`: whole minutes, hours, days or weeks of UTC.
+    """About five round times from `start` to `end`: of whole minutes, hours, days, weeks or months.
 
-    The start alone if none lies between them.
+    Times are of UTC. The start alone if none lies between them.
     """
-    step = next((s for s in _STEPS if s * _STEPS_MAX >= end - start), _STEPS[-1])
-    while step * _STEPS_MAX < end - start:
-        step *= 2
+    if end - start > _LONG:
+        return _months(start, end)
+    step = next(step for step in _STEPS if step * _STEPS_MAX >= end - start)
     first = -((_MONDAY - start) // step)  # rounded up
     last = (end - _MONDAY) // step
     return [_MONDAY + step * i for i in range(first, last + 1)] or [start]
+
+
+def _months(start: datetime, end: datetime) -> list[datetime]:
+    """The beginnings of every third, sixth or twelfth month, or of every so many years."""
+    before = start - timedelta(microseconds=1)  # a start may be the beginning of a month
+    first, after = (12 * at.year + at.month for at in (before, end))  # months since the year 0
+    steps = itertools.chain((3, 6), itertools.count(12, 12))
+    step = next(step for step in steps if step * _STEPS_MAX >= after - first)
+    months = range(-(-first // step) * step, after, step)
+    return [datetime(month // 12, month % 12 + 1, 1, tzinfo=UTC) for month in months]
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from decimal import Decimal
 from html import escape
 from typing import TypeAlias
 
@@ -90,10 +91,16 @@ _CLOSES = """
            unnest([min(close), max(close), arg_max(close, ts)])::DOUBLE
     FROM closes GROUP BY time_bucket(to_seconds(greatest(60, length // 400)), ts) ORDER BY 1
 """
+# Executions nearer to each other than two pixels or so are one mark.
 _MARKS = """
-    SELECT filled_at, price, side, strategy, qty FROM fills
-    WHERE list_contains($1, session_id) AND symbol = $2 AND qty > 0
-    ORDER BY filled_at LIMIT 1000
+    WITH executed AS (
+        SELECT *, date_diff('second', min(filled_at) OVER (), max(filled_at) OVER ()) AS length
+        FROM fills WHERE list_contains($1, session_id) AND symbol = $2 AND qty > 0
+    )
+    SELECT min(filled_at), avg(price::DOUBLE), side,
+           string_agg(DISTINCT strategy, ', ' ORDER BY strategy), sum(qty), min(price), max(price)
+    FROM executed GROUP BY time_bucket(to_seconds(greatest(1, length // 400)), filled_at), side
+    ORDER BY 1, side
 """
 
 
@@ -201,11 +208,15 @@ def calendar_sections(store: Store, account: str, mode: str, start: date, end: d
 
 def _price_chart(store: Store, sessions: list[str], symbol: str) -> str:
     marks = [
-        Mark(at, float(price), side, f"{strategy}: {side} {plain(qty)} at {cents(plain(price))}")
-        for at, price, side, strategy, qty in ask(store, _MARKS, [sessions, symbol]).rows
+        Mark(at, price, side, f"{who}: {side} {plain(qty)} at {_span(low, high)}")
+        for at, price, side, who, qty, low, high in ask(store, _MARKS, [sessions, symbol]).rows
     ]
     line = Line(symbol, ask(store, _CLOSES, [sessions, symbol]).rows)
     return f"<h3>{escape(symbol)}</h3>{line_chart([line], 'dollars', marks)}"
+
+
+def _span(low: Decimal, high: Decimal) -> str:
+    return " to ".join(cents(plain(price)) for price in dict.fromkeys((low, high)))
 
 
 def _percent(lines: Sequence[Line]) -> list[Line]:

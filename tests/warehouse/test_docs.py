@@ -90,6 +90,8 @@ def test_the_answers_are_the_book_keepers(told: Store) -> None:
     assert {row["symbol"]: row["round_trips"] for row in answer(7)} == {"SPY": 2, "BTC/USD": 1}
     sold = next(r for r in answer(8) if (r["symbol"], r["side"]) == ("SPY", "sell"))
     assert sold["dollars"] == Decimal("2.76")
+    falls = [(row["session_date"], row["strategy"]) for row in answer(10)]
+    assert len(falls) == len(set(falls)) == 6  # a strategy's day once
     (capital,) = ask(told, "SELECT sum(end_equity) FROM pnl_daily WHERE session_id = 's2'").rows[0]
     held = {row["symbol"]: row for row in answer(11)}
     assert held["SPY"]["market_value"] == 460

@@ -286,6 +286,21 @@ def test_capital_that_comes_and_goes_within_a_session_is_drawn_as_no_gain_and_no
 
 
 @pytest.mark.thorough
+def test_executions_too_near_to_each_other_to_be_told_apart_are_one_mark_and_none_is_left_out(
+    store: Store,
+) -> None:
+    day = Day(tickers={"Alpha": ["SPY"], "Beta": ["SPY"]})
+    for number in range(1200):
+        day.buy("Alpha" if number % 3 else "Beta", "SPY", "0.01", f"{450 + number % 2}.1")
+    load_session(store, day.source())
+    page = render_report(store, "s1")
+    told = re.findall(r'class="mark buy"[^>]*><title>([^:]*): buy ([\d.]+) at ([^<]*)<', page)
+    assert sum(float(qty) for _, qty, _ in told) == pytest.approx(12)
+    assert len(told) <= 450
+    assert ("Alpha, Beta", "0.03", "450.10 to 451.10") in told
+
+
+@pytest.mark.thorough
 def test_a_price_that_two_feeds_tell_is_drawn_as_the_consolidated_one_tells_it(
     store: Store,
 ) -> None:
@@ -366,6 +381,22 @@ def test_times_on_an_axis_are_round(start: str, minutes: int, ticks: list[str]) 
     form = "%m-%d" if minutes > 2 * 1440 else "%H:%M"
     assert [at.strftime(form) for at in found][: len(ticks)] == ticks
     assert 1 <= len(found) <= 9
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "months"),
+    [
+        ("2026-01-01", "2026-12-31", ["2026-01", "2026-04", "2026-07", "2026-10"]),
+        ("2026-01-02", "2027-01-01", ["2026-04", "2026-07", "2026-10", "2027-01"]),
+        ("2024-11-05", "2027-03-01", ["2025-01", "2025-07", "2026-01", "2026-07", "2027-01"]),
+        ("2010-05-05", "2027-03-01", ["2013-01", "2016-01", "2019-01", "2022-01", "2025-01"]),
+    ],
+)
+def test_a_year_is_divided_where_its_months_begin(start: str, end: str, months: list[str]) -> None:
+    ends = [datetime.fromisoformat(f"{text}T00:00+00:00") for text in (start, end)]
+    found = time_ticks(*ends)
+    assert {(at.day, at.hour) for at in found} == {(1, 0)}
+    assert [f"{at:%Y-%m}" for at in found] == months
 
 
 def test_ten_years_have_as_few_times_on_their_axis_as_a_day() -> None:
