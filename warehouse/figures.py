@@ -1,6 +1,7 @@
 """The charts and calendars of a report, read from the warehouse.
 
-One session is drawn minute by minute, several day by day; `sessions` are of one account and mode.
+A session is drawn minute by minute, several of one strategy day by day; `sessions` are of one
+account and mode.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ PRICES_MAX = 8
 """The most price charts on a page: those of the tickers with the largest turnover."""
 
 _ORDER = """
-    SELECT strategy FROM pnl_daily WHERE list_contains($1, session_id)
+    SELECT strategy, count(*) FROM pnl_daily WHERE list_contains($1, session_id)
       AND strategy <> 'UNASSIGNED'
     GROUP BY strategy ORDER BY abs(sum(net_pnl)) DESC, strategy
 """
@@ -118,8 +119,8 @@ class ChartLines:
 
 def read_lines(store: Store, sessions: Sequence[str]) -> ChartLines:
     """Equity and gain in dollars; drawdown and exposure as fractions of the equity."""
-    names = [name for (name,) in ask(store, _ORDER, [list(sessions)]).rows]
-    sql = _MINUTES if len(sessions) == 1 else _DAYS
+    counts = dict(ask(store, _ORDER, [list(sessions)]).rows)
+    names, sql = list(counts), _DAYS if any(days > 1 for days in counts.values()) else _MINUTES
     drawn: dict[str, list[list[Point]]] = {name: [[], [], [], []] for name in names}
     total = _Total()
     for strategy, at, equity, gain, fall, held in ask(store, sql, [list(sessions)]).rows:

@@ -285,6 +285,20 @@ def test_capital_that_comes_and_goes_within_a_session_is_drawn_as_no_gain_and_no
     assert store.rows(days, []) == [{"max_drawdown": 0.01}]
 
 
+def test_a_day_of_two_coordinators_is_drawn_minute_by_minute(store: Store) -> None:
+    stocks, crypto = Day("s1", tickers={"Alpha": ["SPY"]}), Day("s2", tickers={"Beta": ["BTC/USD"]})
+    crypto.buy("Beta", "BTC/USD", "0.1", "80000")
+    for price in ("450", "451", "449"):
+        stocks.buy("Alpha", "SPY", "1", price)
+    for day in (stocks, crypto):
+        load_session(store, day.source())
+    gains = {
+        line.name: [gain for _, gain in line.points]
+        for line in read_lines(store, ["s1", "s2"]).gains
+    }
+    assert gains == {"Alpha": [0, 0, 1, -3], "Beta": [0, 0]}
+
+
 @pytest.mark.thorough
 def test_executions_too_near_to_each_other_to_be_told_apart_are_one_mark_and_none_is_left_out(
     store: Store,
