@@ -226,7 +226,6 @@ class Importing:
     def _busy(self) -> Iterator[str]:
         """The symbols of open orders that no strategy placed."""
         for order in self.reach.broker.open_orders():
-            name = order.client_order_id
-            ours = name in self.books.orders or name in self.books.neighbours.orders
+            ours = any(order.client_order_id in orders for orders in self.books.all_orders)
             if not ours and PHASE[order.status] is not Phase.DONE:
                 yield order.symbol

@@ -170,18 +170,13 @@ def _against(
         yield f"no price of {symbol} is known"
     if symbol in market.busy:
         yield f"an order that no strategy gave is open on {symbol}: cancel it, or let it end"
-    if _is_ordering(books, name, symbol):
+    if _open_orders(books, name, symbol):
         yield f"{name} has an open order on {symbol}: repeat once it has ended"
 
 
-def _is_ordering(books: Books, strategy: str, symbol: str) -> bool:
-    return any(order.symbol == symbol for order in _open_orders(books, strategy))
-
-
-def _open_orders(books: Books, strategy: str) -> list[Order]:
-    """A strategy's open orders, whichever coordinator sent them."""
-    everyones = books.orders, books.neighbours.orders
-    return [order for orders in everyones for order in orders.open_of(strategy)]
+def _open_orders(books: Books, strategy: str, symbol: str = "") -> list[Order]:
+    """A strategy's open orders, on all tickers or on one, whichever coordinator sent them."""
+    return [order for orders in books.all_orders for order in orders.open_of(strategy, symbol)]
 
 
 def _too_many(books: Books, plan: Plan) -> Iterator[str]:

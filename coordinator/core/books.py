@@ -169,6 +169,11 @@ class Books:
             if order.client_order_id not in self.orders:
                 self.orders.add(order)
 
+    @property
+    def all_orders(self) -> tuple[Orders, Orders]:
+        """This coordinator's orders, and the others'."""
+        return self.orders, self.neighbours.orders
+
     def strategies(self) -> list[str]:
         """The strategies whose books this coordinator keeps, dormant ones included."""
         return [name for name in self.days if name != UNASSIGNED]
@@ -283,7 +288,7 @@ class Books:
 
         None for one of an earlier session, while only this session's records are read.
         """
-        for orders in (self.orders, self.neighbours.orders):
+        for orders in self.all_orders:
             if order := orders.get(client_order_id):
                 return orders, order
         return None
@@ -296,7 +301,7 @@ class Books:
             self._count_entry(order, was_entry)
 
     def _book(self, record: r.FillBooked) -> None:
-        for orders in (self.orders, self.neighbours.orders):
+        for orders in self.all_orders:
             order = orders.of(record.strategy, record.client_order_id, record.reverses)
             if order is not None:
                 break

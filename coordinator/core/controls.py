@@ -74,8 +74,7 @@ class Gate:
         most = limits.max_symbol_notional
         if most is not None and self._exposure(strategy, bar) + cost > most:
             return Denial.MAX_SYMBOL_NOTIONAL
-        own = self.books.orders.open_of(strategy)
-        if own and any(o.symbol == bar.symbol and o.side is Side.BUY for o in own):
+        if any(o.side is Side.BUY for o in self.books.orders.open_of(strategy, bar.symbol)):
             return Denial.DUPLICATE
         if not self.apart and cost > self._free(bar.start):
             return Denial.BUYING_POWER
@@ -98,11 +97,10 @@ class Gate:
         if self.apart:
             own = self.books.ledger[strategy].positions.get(bar.symbol)
             held = own.qty if own else ZERO
-            orders = self.books.orders.open_of(strategy)
-            on_ticker = [order for order in orders if order.symbol == bar.symbol]
+            on_ticker = self.books.orders.open_of(strategy, bar.symbol)
         else:
             held = self.books.ledger.held(bar.symbol)
-            on_ticker = list(self.books.orders.open_on(bar.symbol))
+            on_ticker = self.books.orders.open_on(bar.symbol)
         coming = sum((o.open_qty for o in on_ticker if o.side is Side.BUY), ZERO)
         wished = self.intents.wished(bar.symbol, Side.BUY)
         return (held + coming + wished) * bar.close

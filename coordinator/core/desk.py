@@ -5,7 +5,7 @@ Every change is a record first. An order waits while an opposite one on its tick
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
@@ -71,7 +71,7 @@ class OrderDesk:
         self, strategy: str, symbol: str, close: Decimal, reason: Reason, now: datetime
     ) -> None:
         """Sell the whole position. An open buy of the strategy is ended first (see `settle`)."""
-        own = [o for o in self.books.orders.open_of(strategy) if o.symbol == symbol]
+        own = self.books.orders.open_of(strategy, symbol)
         if own and not self._end_buys(own, reason, now):
             return
         if symbol not in self.assets:
@@ -81,7 +81,7 @@ class OrderDesk:
         if qty:
             self.intents.wish(Wish(strategy, symbol, Side.SELL, qty, close, reason), now)
 
-    def _end_buys(self, own: Sequence[Order], reason: Reason, now: datetime) -> bool:
+    def _end_buys(self, own: Collection[Order], reason: Reason, now: datetime) -> bool:
         """End a strategy's open buys on a ticker; returns whether it can sell there now."""
         if any(order.side is Side.SELL for order in own):
             return False

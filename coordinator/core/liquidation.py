@@ -54,9 +54,9 @@ class Liquidation:
 
     def end_orders(self, strategy: str, symbol: str, removal: Removal, now: datetime) -> None:
         """End a strategy's open orders on a ticker that it does not trade any more."""
-        for order in list(self.books.orders.open_of(strategy)):
+        for order in list(self.books.orders.open_of(strategy, symbol)):
             goes_on = order.side is Side.SELL and removal is Removal.FLATTEN
-            if order.symbol == symbol and order.cancel_reason is None and not goes_on:
+            if order.cancel_reason is None and not goes_on:
                 self.desk.withdraw(order, Reason.REMOVED, now)
 
     def _sell_given_up(self, now: datetime) -> None:

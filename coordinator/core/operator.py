@@ -91,8 +91,8 @@ def _revive(books: Books, assets: Mapping[str, Asset], asked: OperatorAsked) -> 
     if not books.halts.killed:
         return [], Answer(True, "The account is not killed.")
     left = [f"{h.strategy} holds {in_words(h)}" for h in sellable(books, assets)]
-    orders = [*books.orders.open(), *books.neighbours.orders.open()]
-    left += [f"order {order.client_order_id} is open" for order in orders]
+    open_now = (order for orders in books.all_orders for order in orders.open())
+    left += [f"order {order.client_order_id} is open" for order in open_now]
     if left:
         return [], Answer(False, f"The account is not revived: {', '.join(left)}.")
     said = "The account is revived: strategies may buy again."

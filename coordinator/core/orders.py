@@ -281,10 +281,13 @@ class Orders:
         """The order that the broker knows under this id, or None."""
         return self._by_broker_id.get(broker_order_id)
 
-    def open_of(self, strategy: str) -> Collection[Order]:
-        """Open orders of one strategy, oldest first."""
+    def open_of(self, strategy: str, symbol: str = "") -> Collection[Order]:
+        """Open orders of one strategy, on all tickers or on one, oldest first."""
         found = self._open_of.get(strategy)
-        return found.values() if found else ()
+        if not found:
+            return ()
+        own = found.values()
+        return [order for order in own if order.symbol == symbol] if symbol else own
 
     def open_on(self, symbol: str) -> Collection[Order]:
         """Open orders on one ticker, oldest first."""

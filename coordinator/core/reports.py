@@ -118,7 +118,7 @@ class Reports:
     def _may_be_ours(self, update: m.OrderUpdate) -> bool:
         """Whether an order that replaced an unknown one may descend from a coordinator's: that one
         stays open, with the same side, while a report on what replaced it is missing."""
-        every = self._books.orders, self._books.neighbours.orders
+        every = self._books.all_orders
         on_ticker = (order for orders in every for order in orders.open_on(update.symbol))
         return any(order.side is update.side for order in on_ticker)
 

@@ -193,7 +193,7 @@ class Router:
         View at the next bar may show neither, or if the strategy is guarded.
         """
         held = one.account.positions.get(ticker)
-        ordered = any(o.symbol == ticker for o in self._books.orders.open_of(one.name))
+        ordered = bool(self._books.orders.open_of(one.name, ticker))
         has = ordered or (held is not None and self._assets[ticker].can_order(held.qty))
         buys = one.guarded or not has or not self._will_show(one.view, ticker)
         self._lanes.wants.put(one.seats[ticker].place, buys=buys, sells=ordered or held is not None)

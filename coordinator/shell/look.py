@@ -163,13 +163,12 @@ class Looks:
         return order
 
     def _knows(self, broker_order_id: str) -> bool:
-        every = self._books.orders, self._books.neighbours.orders
+        every = self._books.all_orders
         return any(orders.at_broker(broker_order_id) is not None for orders in every)
 
     def _sent(self, client_order_id: str) -> bool:
         """Whether a coordinator sent the order of this id."""
-        books = self._books
-        return client_order_id in books.orders or client_order_id in books.neighbours.orders
+        return any(client_order_id in orders for orders in self._books.all_orders)
 
     def _is_missed(self, fill: Fill) -> bool:
         """Whether the books' position is known to differ in the direction of this execution, and
