@@ -89,7 +89,6 @@ def _start(run: Run, ports: Ports, resources: ExitStack) -> Started | None:
     return Started(
         account=account,
         session_id=name.session_id,
-        plan=plan,
         engine=engine,
         journal=settling.journal,
         now=now,

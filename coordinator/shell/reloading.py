@@ -210,7 +210,7 @@ class Reloading:
     ) -> _Ready:
         """Ask the broker and read the journal; blocking."""
         started, run = self._started, self._run
-        plan, broker = started.plan, run.broker(self._ports)
+        plan, broker = started.engine.plan, run.broker(self._ports)
         known = startup.read_assets(broker, list(dict.fromkeys((*fresh, *orderable))))
         assets = {ticker: known[ticker] for ticker in orderable}
         now = broker.clock()
@@ -271,7 +271,7 @@ class Reloading:
         self, begins: Sequence[StrategySpec], ready: _Ready, newest: Sequence[Bar]
     ) -> tuple[dict[str, tuple[Bar, ...]], dict[str, tuple[Bar, ...]]]:
         """By ticker: the bars from before the session, and the session's up to the `newest`."""
-        plan, by_start = self._started.plan, dict[str, dict[datetime, Bar]]()
+        plan, by_start = self._started.engine.plan, dict[str, dict[datetime, Bar]]()
         for bar in (*ready.missed, *ready.seen, *newest):  # the bar decided on wins
             if plan.counts(bar):
                 by_start.setdefault(bar.symbol, {})[bar.start] = bar

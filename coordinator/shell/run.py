@@ -119,7 +119,6 @@ class Started:
 
     account: str
     session_id: str
-    plan: SessionPlan
     engine: Engine
     journal: Journal
     now: datetime

@@ -192,7 +192,6 @@ def _start(run: Run, ports: Ports, resources: ExitStack, stop: asyncio.Event) ->
     started = Started(
         account=account,
         session_id=name.session_id,
-        plan=plan,
         engine=engine,
         journal=settling.journal,
         now=now,
@@ -217,7 +216,7 @@ def _shadows(
     beginning = Beginning(
         account=started.account,
         session_id=started.session_id,
-        plan=started.plan,
+        plan=started.engine.plan,
         hours=hours,
         journal=started.journal.path,
         history=history,

@@ -19,7 +19,7 @@ from coordinator.core.lane import StrategySpec, tickers_of
 from coordinator.core.risk import Asset
 from coordinator.core.sequences import pass_over
 from coordinator.core.session import Hours, SessionPlan, plan_session
-from coordinator.core.values import Bar, is_crypto, is_unseen
+from coordinator.core.values import Bar, is_crypto, is_unseen, newest
 from coordinator.errors import BrokerError, BrokerRejected, OperatorError
 from coordinator.shell.broker import Broker
 from coordinator.shell.exchange_calendar import exchange_sessions
@@ -145,7 +145,7 @@ def history_of(
 ) -> dict[str, Sequence[Bar]]:
     """The part of `history`, fetched for more strategies, that these alone would have fetched."""
     return {
-        need.symbol: history[need.symbol][-need.count :] if need.count else []
+        need.symbol: newest(history[need.symbol], need.count)
         for need in warm_up_needs(specs, session_plan)
         if need.symbol in history
     }
