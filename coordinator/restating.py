@@ -7,7 +7,6 @@ from decimal import Decimal
 from pathlib import Path
 
 from coordinator.core import records as r
-from coordinator.core.baseline import open_order
 from coordinator.core.restatement import Change, Late, Term, realized_by, restated
 from coordinator.core.statement import Rows, replayed
 from coordinator.core.values import ZERO
@@ -86,7 +85,7 @@ def _ended_order(
         if (name in term.carried and term.seq < own.seq) or term.session_id == intended_in
     ]
     order = replayed(_records(journal, with_it[-1])).books.orders.get(name)
-    return [open_order(order)] if order is not None else []
+    return [r.OpenOrder.of(order)] if order is not None else []
 
 
 def _closes(

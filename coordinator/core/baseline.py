@@ -13,7 +13,6 @@ from decimal import Decimal
 from coordinator.core import records as r
 from coordinator.core.books import Books
 from coordinator.core.lane import StrategySpec
-from coordinator.core.orders import Order
 from coordinator.core.values import UNASSIGNED, ZERO
 
 
@@ -122,26 +121,4 @@ def held_marks(books: Books) -> dict[str, Decimal]:
 
 def open_orders(books: Books) -> tuple[r.OpenOrder, ...]:
     """The orders that a fill can still reach."""
-    return tuple(map(open_order, books.orders.open()))
-
-
-def open_order(order: Order) -> r.OpenOrder:
-    """An order as the next session finds it in the journal."""
-    return r.OpenOrder(
-        client_order_id=order.client_order_id,
-        strategy=order.strategy,
-        symbol=order.symbol,
-        side=order.side,
-        qty=order.qty,
-        decision_price=order.decision_price,
-        reason=order.reason,
-        decided_at=order.decided_at,
-        status=order.status,
-        broker_order_id=order.broker_order_id,
-        reported_qty=order.reported_qty,
-        booked_qty=order.booked_qty,
-        booked_until=() if order.corrected else tuple(sorted(order.executions.until)),
-        filled_avg_price=order.filled_avg_price,
-        corrected=order.corrected,
-        successor=order.successor,
-    )
+    return tuple(map(r.OpenOrder.of, books.orders.open()))

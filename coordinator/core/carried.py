@@ -71,6 +71,28 @@ class OpenOrder:
     corrected: bool = False
     successor: str = ""
 
+    @classmethod
+    def of(cls, order: Order) -> OpenOrder:
+        """An order as the next session finds it in the journal."""
+        return cls(
+            client_order_id=order.client_order_id,
+            strategy=order.strategy,
+            symbol=order.symbol,
+            side=order.side,
+            qty=order.qty,
+            decision_price=order.decision_price,
+            reason=order.reason,
+            decided_at=order.decided_at,
+            status=order.status,
+            broker_order_id=order.broker_order_id,
+            reported_qty=order.reported_qty,
+            booked_qty=order.booked_qty,
+            booked_until=() if order.corrected else tuple(sorted(order.executions.until)),
+            filled_avg_price=order.filled_avg_price,
+            corrected=order.corrected,
+            successor=order.successor,
+        )
+
     def revived(self) -> Order:
         """The order, as far as it was carried over."""
         return Order(

@@ -20,7 +20,6 @@ from datetime import date, datetime
 from decimal import Decimal
 
 from coordinator.core import records as r
-from coordinator.core.baseline import open_order
 from coordinator.core.books import Books
 from coordinator.core.sequences import strategy_of
 from coordinator.core.statement import Rows, replayed, statement
@@ -240,7 +239,8 @@ def _reopened(opened: r.SessionOpened, change: Change) -> r.SessionOpened:
         for o in opened.openings
     ]
     ended = {order.client_order_id: order for order in change.orders}
-    carried = [open_order(order) for order in books.orders if order.client_order_id not in ended]
+    left = (order for order in books.orders if order.client_order_id not in ended)
+    carried = map(r.OpenOrder.of, left)
     return replace(opened, openings=tuple(openings), orders=(*change.orders, *carried))
 
 

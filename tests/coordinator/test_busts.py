@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from coordinator.core import messages as m
 from coordinator.core import records as r
-from coordinator.core.baseline import open_order
 from coordinator.core.books import Books
 from coordinator.core.codec import decode, encode
 from coordinator.core.orders import Order, OrderStatus
@@ -507,7 +506,7 @@ def test_an_order_replaced_by_one_not_heard_of_keeps_its_money_over_the_sessions
     told = report(order, S.REPLACED, "0", bench.now)
     bench.handle(replace(told, replaced_by="broker-unheard"))
     assert (order.is_open, order.hold, bench.books.days["A"].entries) == (True, D(5000), 1)
-    again = open_order(order).revived()
+    again = r.OpenOrder.of(order).revived()
     assert (again.is_open, again.hold) == (True, D(5000))
     new = replaced(bench, order, "35", "unheard")
     assert bench.books.orders.open() == [new]
