@@ -53,7 +53,7 @@ class OrderRows:
 
     def adopt(self, record: r.OrderAdopted, order: Order) -> None:
         """Add the row of an order that a human put in the place of one of ours, if it has none."""
-        if self._row(record.client_order_id) is not None:
+        if record.client_order_id in self._rows:
             return
         row = self._add(order, record.at)
         row |= {
@@ -66,8 +66,6 @@ class OrderRows:
     def move(self, record: r.OrderMoved, order: Order) -> None:
         """Update the row of `order`, which is as the record left it."""
         row = self._row(record.client_order_id)
-        if row is None:
-            return
         local = order.phase is Phase.LOCAL
         row["status"] = (OrderStatus.UNKNOWN if local else order.status).value
         row["broker_order_id"] = order.broker_order_id or None
@@ -87,8 +85,6 @@ class OrderRows:
     def fill(self, fill: r.FillBooked, order: Order) -> None:
         """Note an execution of `order`, whose average is computed until the broker's has it."""
         row = self._row(fill.client_order_id)
-        if row is None:
-            return
         row["filled_qty"] = order.reported_qty
         row["filled_avg_price"] = row["filled_avg_price"] or fill.price
         booked = order.executions.postings
@@ -108,7 +104,8 @@ class OrderRows:
         """Note an execution, or a reversal of one, of an order that no strategy gave."""
         self._unowned.setdefault(fill.client_order_id, []).append(fill)
 
-    def _row(self, client_order_id: str) -> Row | None:
+    def _row(self, client_order_id: str) -> Row:
+        """The row of an order that this session intended, adopted or found open."""
         carried = self._carried.get(client_order_id)
         if client_order_id not in self._rows and carried is not None:
             row = self._add(carried, carried.decided_at)
@@ -120,7 +117,7 @@ class OrderRows:
                 "filled_qty": carried.reported_qty,
                 "filled_avg_price": carried.filled_avg_price,
             }
-        return self._rows.get(client_order_id)
+        return self._rows[client_order_id]
 
     def _add(
         self, order: r.OrderIntended | r.EntryDenied | r.OpenOrder | Order, decided_at: datetime
