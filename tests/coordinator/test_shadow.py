@@ -50,6 +50,8 @@ TWIN = strategy(
     "Twin", "SPY", "QQQ", kind="rsi", mode="shadow", risk_config={"stop_loss_pct": 0.001}
 )
 OTHER = strategy("Other", "QQQ", mode="shadow")
+RICH = {"name": "Rich", "strategy_type": "buy_and_hold", "tickers": ["QQQ"], "mode": "shadow"}
+RICH |= {"initial_cash": 1_000_000.0}
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +70,7 @@ class Day:
     bars: Path
     day: date = TUESDAY
     shadows: Sequence[dict[str, Any]] = (TWIN,)
+    model: str = "spread"
     told: list[r.Record] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -104,7 +107,8 @@ class Day:
             self.session.now,
         )
         settings = simulator_settings("http://127.0.0.1", self.folder)
-        return Shadow(Run(setup, settings, 1.0, lambda _: None), beginning)
+        run = Run(setup, settings, 1.0, lambda _: None, self.model)
+        return Shadow(run, beginning)
 
     def minutes(self, count: int = 10_000) -> Iterable[list[r.Record]]:
         """Play, and yield what each minute made durable."""
@@ -130,6 +134,27 @@ def test_a_shadow_is_its_own_backtest_to_the_last_digit(tmp_path: Path, bars: Pa
     shadow.end(r.SessionEnd.COMPLETED)
     [played] = backtest(tmp_path, {"strategies": [TWIN]}, bars, start=TUESDAY).play()
     assert len(day.rows()["fills"]) > 20
+    assert compared(day.rows()) == compared(as_shadows(played.rows()))
+
+
+def test_a_shadows_order_rests_for_as_many_minutes_as_in_its_backtest(
+    tmp_path: Path, bars: Path
+) -> None:
+    """Orders for more than a bar's volume: later bars fill them. The close ends the largest, and
+    the other strategy's exit, which had to wait for that, stands for the next open."""
+    day = Day(tmp_path, bars, shadows=(TWIN, RICH), model="participation:0.0001")
+    shadow = day.begin()
+    for records in day.minutes():
+        shadow.follow(records)
+    shadow.end(r.SessionEnd.COMPLETED)
+    config = {"strategies": [TWIN, RICH]}
+    [played] = backtest(tmp_path, config, bars, start=TUESDAY, fill_model=day.model).play()
+    ours, theirs = (
+        sorted((str(o["client_order_id"]), o["status"], o["closed_at"]) for o in rows["orders"])
+        for rows in (day.rows(), played.rows())
+    )
+    assert ours == theirs
+    assert {status for _, status, _ in ours} == {"filled", "canceled", "expired", "accepted"}
     assert compared(day.rows()) == compared(as_shadows(played.rows()))
 
 
