@@ -10,16 +10,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from functools import cached_property, partial
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
 from coordinator.backtest.lazy_bars import BarObjects
-from coordinator.core.series import Prices, Series
 from coordinator.core.session import SessionPlan
 from coordinator.core.values import MINUTE, Bar, is_crypto
 from coordinator.shell.history import FURTHEST
+from coordinator.strategies.series import Prices, Series
 from simulator.calendar import Calendar
 from simulator.columns import Columns, whole_steps
 from simulator.recorded import RecordedFeed
@@ -49,29 +49,22 @@ class Reel:
         self,
         bars: Columns,
         history: Columns,
-        volumes: Places | None,
+        series: Callable[[], Series],
         objects: Callable[[], list[Bar]],
     ) -> None:
         self.symbol = bars.symbol
         self.bars = bars
         self.history = history
+        self.series = series
+        """History and bars as arrays, for rules that judge both at once."""
         self.objects = objects
         """History and bars as objects."""
         self.closes: list[int] = bars.close.tolist()
-        self._volumes = volumes
         self.minutes: list[int] = []
         self.place: list[int] = []
         self.before = 0
         self.marks: Places = np.zeros(0, np.int64)
         self.last = -1
-
-    @cached_property
-    def series(self) -> Series:
-        """History and session, for rules that judge both at once."""
-        past, now = self.history, self.bars
-        pairs = (past.close, now.close), (past.high, now.high), (past.low, now.low)
-        prices = Prices(*map(np.concatenate, pairs))
-        return Series.of_whole(prices, self._volumes, now.decimals)
 
     def close(self, place: int) -> Decimal:
         """The close at a place, dollars."""
@@ -102,12 +95,18 @@ class Reel:
         self.last = int(decided[-1]) if len(decided) else -1
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Strip:
     """A ticker's regular bars, and their volumes in billionths; None if one is finer than that."""
 
     bars: Columns
     volumes: Places | None
+
+    @cached_property
+    def series(self) -> Series:
+        """The same as a Series."""
+        bars = self.bars
+        return Series.of(Prices(bars.close, bars.high, bars.low), self.volumes, bars.decimals)
 
 
 class Reels:
@@ -131,9 +130,11 @@ class Reels:
         low, high = np.searchsorted(starts, [micros(first), micros(end)]).tolist()
         oldest = int(np.searchsorted(starts, micros(first - FURTHEST)))
         before = max(low - history, oldest)
-        volumes = None if strip.volumes is None else strip.volumes[before:high]
         past, now = strip.bars.take(slice(before, low)), strip.bars.take(slice(low, high))
-        return Reel(now, past, volumes, partial(self._objects[symbol].bars, before, high))
+        objects = self._objects[symbol]
+        return Reel(
+            now, past, lambda: strip.series.part(before, high), lambda: objects.bars(before, high)
+        )
 
     def strip(self, symbol: str) -> Strip:
         """All regular bars of a ticker."""

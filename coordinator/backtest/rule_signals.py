@@ -8,7 +8,7 @@ its own process, and since that keeps the processor's caches warm.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import chain
@@ -20,11 +20,14 @@ from numpy.typing import NDArray
 from coordinator.backtest.reels import Reel
 from coordinator.backtest.rules import Raising, as_lane_error, bare_step
 from coordinator.core.lane import Lane, Rule, StrategySpec, tickers_of
-from coordinator.core.precomputed import over_of
+from coordinator.core.lane_form import beside_start
 from coordinator.core.values import Bar, exactly, newest
+from coordinator.strategies.series import Series
 
 Key = tuple[Rule, str]
 Signs = NDArray[np.int8]
+Over = Callable[[Series], Signs | None]
+"""A rule's `over`: its step's signal at each bar; None where it cannot find that exactly."""
 
 
 @dataclass
@@ -110,12 +113,18 @@ def rule_signals(
     return found
 
 
+def over_of(rule: object) -> Over | None:
+    """The `over` of a rule; None if it has none."""
+    found: Over | None = beside_start(rule, "over")
+    return found
+
+
 def _judge_whole(spec: StrategySpec, reel: Reel, signals: RuleSignals) -> bool:
     """Judge the whole history in one call; False if the rule cannot do that exactly."""
     over, to_come = over_of(spec.rule), len(reel.bars)
     if over is None or not to_come:
         return over is not None
-    signs = over(reel.series.last(spec.history_bars + to_come))
+    signs = over(reel.series().last(spec.history_bars + to_come))
     if signs is None:
         return False
     signals.signs = signs[len(signs) - to_come :]

@@ -7,7 +7,7 @@ minute.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from functools import partial
 
 from coordinator.backtest.apart import ExchangesApart
@@ -18,8 +18,7 @@ from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.books import Books
 from coordinator.core.engine import Engine
-from coordinator.core.series import Series
-from coordinator.core.values import MINUTE, Bar
+from coordinator.core.values import MINUTE
 from coordinator.shell import startup
 
 
@@ -53,7 +52,6 @@ class Session:
         so_far = tape.so_far(setup.traded, plan, start)
         history = tape.history(needs)
         self._minutes = tape.minutes(setup.traded, start, plan.end)
-        self._precompute(history, so_far)
         self.records += startup.warm_up(self.engine, history, so_far, start)
         exchange.begin()
 
@@ -82,17 +80,6 @@ class Session:
         ended = r.SessionEnded(self.now, self.session_id, status, cash, positions)
         self.engine.books.apply_all([ended])
         self.records.append(ended)
-
-    def _precompute(self, history: Mapping[str, Sequence[Bar]], so_far: Sequence[Bar]) -> None:
-        """Compute the signals of all bars at once where a rule allows it: all bars are known."""
-        to_come: dict[str, list[Bar]] = {}
-        played = (bar for pairs in self._minutes.values() for _, bar in pairs)
-        for bar in (*so_far, *sorted(played, key=lambda bar: bar.start)):
-            if self.plan.counts(bar):
-                to_come.setdefault(bar.symbol, []).append(bar)
-        for ticker, bars in to_come.items():
-            series = Series([*history.get(ticker, ()), *bars])
-            self.engine.lanes.precompute(ticker, series, len(bars))
 
     def _take(self, outcome: m.Outcome) -> None:
         """Keep the records and carry out the commands, until the answers cause no further ones."""

@@ -16,7 +16,6 @@ from coordinator.core.values import Bar
 
 if TYPE_CHECKING:
     from coordinator.core.bank import Bank
-    from coordinator.core.precomputed import Precomputed
 
 HISTORY_WINDOWS = 10
 """An indicator's history starts this many times its longest window before the session, unless its
@@ -96,7 +95,6 @@ class Lane:
 
     __slots__ = (
         "_bank",
-        "_precomputed",
         "_row",
         "_signal",
         "_step",
@@ -112,7 +110,6 @@ class Lane:
         self._bank: Bank | None = None
         self.history_bars = spec.history_bars
         self._signal = 0
-        self._precomputed: Precomputed | None = None
         self._row = 0
         self.fault = ""
         self.places: dict[int, int] = {}
@@ -120,19 +117,12 @@ class Lane:
     @property
     def signal(self) -> int:
         """+1, -1 or 0 at the last bar's close."""
-        if self._bank is not None:
-            return self._bank.signal(self._row)
-        known = self._precomputed
-        return self._signal if known is None else known.signals[self._row][known.at]
+        return self._signal if self._bank is None else self._bank.signal(self._row)
 
     @property
     def banked(self) -> bool:
         """Whether a bank steps it."""
         return self._bank is not None
-
-    def read_from(self, precomputed: Precomputed, row: int) -> None:
-        """Take the signals from a row of precomputed ones from now on; bars are no longer fed."""
-        self._precomputed, self._row = precomputed, row
 
     def join_bank(self, bank: Bank, row: int) -> None:
         """Let a row of a bank find the signals from now on; bars are no longer fed."""

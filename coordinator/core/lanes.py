@@ -20,8 +20,6 @@ from coordinator.core.wants import Wants
 
 if TYPE_CHECKING:
     from coordinator.core.bank import Bank
-    from coordinator.core.precomputed import Precomputed
-    from coordinator.core.series import Series
 
 WORTH_A_BANK = 50
 """The number of lanes from which a bank costs less than their steps, at a microsecond or two each:
@@ -36,7 +34,6 @@ class Lanes:
         self._alone: dict[str, list[Lane]] = {}
         """The lanes that are stepped one by one."""
         self._seen = Counter[str]()
-        self._precomputed: dict[str, tuple[Precomputed, list[Lane]]] = {}
         self._bank: Bank | None = None
         self._banked: list[Lane] = []
         self._collect_alone()
@@ -107,10 +104,6 @@ class Lanes:
                 for lane in lanes:
                     if lane.signal:
                         yield lane
-        for ticker in self._precomputed.keys() & tickers if self._precomputed else ():
-            precomputed, lanes = self._precomputed[ticker]
-            for row in precomputed.signalling[precomputed.at]:
-                yield lanes[row]
 
     def may_act(self, tickers: Collection[str]) -> set[int]:
         """The ranks of the strategies that may act on the signals on these tickers."""
@@ -119,31 +112,6 @@ class Lanes:
             matters = self.wants.by(lane.signal)
             ranks.update(rank for rank, place in lane.places.items() if matters[place])
         return ranks
-
-    def precompute(self, ticker: str, bars: Series, to_come: int) -> None:
-        """Find the signals at the last `to_come` of these bars at once, for rules that allow it.
-
-        The bars before are history. Call before `warm`; then feed exactly those last bars, in
-        order.
-        """
-        from coordinator.core.precomputed import Precomputed, over_of, precomputed_row
-
-        signals, known, stepping = [], [], []
-        for lane in self._alone.get(ticker, ()):
-            over = over_of(lane.rule)
-            found = over(bars.last(lane.history_bars + to_come)) if over is not None else None
-            if found is None:
-                stepping.append(lane)
-                continue
-            known.append(lane)
-            signals.append(precomputed_row(found, to_come))
-        if known:
-            starts = [bar.start for bar in bars.bars[len(bars) - to_come :]]
-            precomputed = Precomputed(starts, signals)
-            self._precomputed[ticker] = precomputed, known
-            for row, lane in enumerate(known):
-                lane.read_from(precomputed, row)
-            self._alone[ticker] = stepping
 
     def bars_seen(self, ticker: str) -> int:
         """How many bars of a ticker were seen so far, backfilled ones counted."""
@@ -182,10 +150,6 @@ class Lanes:
         if self._bank is not None:
             for ticker in self._bank.feed(bars):
                 self._give_up(ticker)
-        if self._precomputed:
-            for bar in bars:
-                if bar.symbol in self._precomputed:
-                    self._precomputed[bar.symbol][0].step(bar.start)
         if self._alone:
             for bar in bars:
                 for lane in self._alone.get(bar.symbol, ()):

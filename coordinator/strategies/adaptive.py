@@ -16,8 +16,8 @@ from coordinator.strategies.rsi import Overbought, Oversold, RsiPeriod
 from coordinator.strategies.ticks import Ticks
 
 if TYPE_CHECKING:
-    from coordinator.core.series import Series
     from coordinator.strategies import kernels
+    from coordinator.strategies.series import Series
 
 
 class AdaptiveStrategy(Strategy):
@@ -59,7 +59,7 @@ class AdaptiveStrategy(Strategy):
         from coordinator.strategies import kernels
 
         prices, volumes = series.closes, series.volumes
-        if prices is None or volumes is None:
+        if volumes is None:
             return None
         trend = kernels.crossing(prices, self.short_window, self.long_window)
         zone = kernels.rsi(prices, self.rsi_period, self.rsi_oversold, self.rsi_overbought)

@@ -20,8 +20,8 @@ from coordinator.strategies.indicators import Deviation
 from coordinator.strategies.ticks import Ticks
 
 if TYPE_CHECKING:
-    from coordinator.core.series import Series
     from coordinator.strategies import kernels
+    from coordinator.strategies.series import Series
 
 
 class BollingerStrategy(Strategy):
@@ -48,8 +48,6 @@ class BollingerStrategy(Strategy):
         """The step's signal at each bar of a series; None if the numbers are too large."""
         from coordinator.strategies import kernels
 
-        if series.closes is None:
-            return None
         return kernels.deviation(series.closes, self.lookback_period, self._judge)
 
     def _judge(self, distance: kernels.Whole, variance: kernels.Whole) -> kernels.Signs | None:

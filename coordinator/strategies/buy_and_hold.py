@@ -9,8 +9,8 @@ from coordinator.core.values import Bar
 from coordinator.strategies.base import Step, Strategy
 
 if TYPE_CHECKING:
-    from coordinator.core.series import Series
     from coordinator.strategies import kernels
+    from coordinator.strategies.series import Series
 
 
 class BuyAndHoldStrategy(Strategy):

@@ -16,8 +16,8 @@ from coordinator.core.values import Bar
 from coordinator.strategies.base import Step, Strategy, Values, Window
 
 if TYPE_CHECKING:
-    from coordinator.core.series import Series
     from coordinator.strategies import kernels
+    from coordinator.strategies.series import Series
 
 
 class DonchianStrategy(Strategy):
@@ -42,8 +42,6 @@ class DonchianStrategy(Strategy):
         """The step's signal at each bar of a series; None if the numbers are too large."""
         from coordinator.strategies import kernels
 
-        if series.prices is None:
-            return None
         return kernels.breakout(series.prices, self.entry_window, self.exit_window)
 
 

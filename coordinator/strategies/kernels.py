@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from coordinator.core.lane_form import UNSURE
-from coordinator.core.series import Floats, Prices, Ticks
 from coordinator.strategies.indicators import Rsi, rsi_side
+from coordinator.strategies.series import Floats, Prices, Ticks
 
 Signs = NDArray[np.int8]
 Whole = NDArray[np.int64]

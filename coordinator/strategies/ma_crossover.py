@@ -14,8 +14,8 @@ from coordinator.strategies.indicators import Crossing
 from coordinator.strategies.ticks import Ticks
 
 if TYPE_CHECKING:
-    from coordinator.core.series import Series
     from coordinator.strategies import kernels
+    from coordinator.strategies.series import Series
 
 
 class MovingAverageCrossoverStrategy(Strategy):
@@ -39,8 +39,6 @@ class MovingAverageCrossoverStrategy(Strategy):
         """The step's signal at each bar of a series; None if the numbers are too large."""
         from coordinator.strategies import kernels
 
-        if series.closes is None:
-            return None
         return kernels.crossing(series.closes, self.short_window, self.long_window)
 
 

@@ -16,8 +16,8 @@ from coordinator.core.values import Bar
 from coordinator.strategies.base import Step, Strategy, Values, Window
 
 if TYPE_CHECKING:
-    from coordinator.core.series import Series
     from coordinator.strategies import kernels
+    from coordinator.strategies.series import Series
 
 
 class MacdStrategy(Strategy):

@@ -16,8 +16,8 @@ from coordinator.strategies.indicators import Deviation
 from coordinator.strategies.ticks import Ticks
 
 if TYPE_CHECKING:
-    from coordinator.core.series import Series
     from coordinator.strategies import kernels
+    from coordinator.strategies.series import Series
 
 
 class MeanReversionStrategy(Strategy):
@@ -52,8 +52,6 @@ class MeanReversionStrategy(Strategy):
         """The step's signal at each bar of a series; None if the numbers are too large."""
         from coordinator.strategies import kernels
 
-        if series.closes is None:
-            return None
         return kernels.deviation(series.closes, self.lookback_period, self._judge)
 
     def _judge(self, distance: kernels.Whole, variance: kernels.Whole) -> kernels.Signs | None:

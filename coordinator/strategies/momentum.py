@@ -15,8 +15,8 @@ from coordinator.strategies.indicators import Lag
 from coordinator.strategies.ticks import Ticks
 
 if TYPE_CHECKING:
-    from coordinator.core.series import Series
     from coordinator.strategies import kernels
+    from coordinator.strategies.series import Series
 
 
 class MomentumStrategy(Strategy):
@@ -41,8 +41,6 @@ class MomentumStrategy(Strategy):
         """The step's signal at each bar of a series; None if the numbers are too large."""
         from coordinator.strategies import kernels
 
-        if series.closes is None:
-            return None
         threshold = Fraction(self.momentum_threshold)
         return kernels.momentum(series.closes, self.lookback_period, threshold)
 

@@ -14,8 +14,8 @@ from coordinator.strategies.indicators import Rsi, rsi_side
 from coordinator.strategies.ticks import Ticks
 
 if TYPE_CHECKING:
-    from coordinator.core.series import Series
     from coordinator.strategies import kernels
+    from coordinator.strategies.series import Series
 
 RsiPeriod = Annotated[
     Window, Field(ge=2, description="bars of Wilder's average; the first RSI needs one more")
@@ -46,8 +46,6 @@ class RsiStrategy(Strategy):
         """The step's signal at each bar of a series; None if the numbers are too large."""
         from coordinator.strategies import kernels
 
-        if series.closes is None:
-            return None
         return kernels.rsi(series.closes, self.rsi_period, self.rsi_oversold, self.rsi_overbought)
 
 

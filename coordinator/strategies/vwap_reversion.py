@@ -19,8 +19,8 @@ from coordinator.strategies.indicators import RunningSum
 from coordinator.strategies.ticks import Ticks
 
 if TYPE_CHECKING:
-    from coordinator.core.series import Series
     from coordinator.strategies import kernels
+    from coordinator.strategies.series import Series
 
 
 class VwapReversionStrategy(Strategy):
@@ -51,10 +51,10 @@ class VwapReversionStrategy(Strategy):
         """The step's signal at each bar of a series; None if the numbers are too large."""
         from coordinator.strategies import kernels
 
-        prices, volumes = series.prices, series.volumes
-        if prices is None or volumes is None:
+        if series.volumes is None:
             return None
-        return kernels.vwap(prices, volumes, self.lookback_period, self._below, self._above)
+        window, volumes = self.lookback_period, series.volumes
+        return kernels.vwap(series.prices, volumes, window, self._below, self._above)
 
     @property
     def _below(self) -> Fraction:

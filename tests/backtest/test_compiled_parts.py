@@ -18,7 +18,6 @@ from coordinator.core import risk
 from coordinator.core.lane_form import WIDTH, any_form_of, form_of, in_ticks, places_of
 from coordinator.core.ledger import Position
 from coordinator.core.risk import Asset, Limits
-from coordinator.core.series import Prices, Series
 from coordinator.core.values import Reason, exactly
 from coordinator.strategies.adaptive import AdaptiveStrategy
 from coordinator.strategies.base import Step
@@ -30,6 +29,7 @@ from coordinator.strategies.macd import MacdStrategy
 from coordinator.strategies.mean_reversion import MeanReversionStrategy
 from coordinator.strategies.momentum import MomentumStrategy
 from coordinator.strategies.rsi import RsiStrategy
+from coordinator.strategies.series import Prices, Series
 from coordinator.strategies.vwap_reversion import VwapReversionStrategy
 from tests.coordinator.reading import bars
 from tests.coordinator.test_kernels import DATA, USUAL
@@ -225,7 +225,7 @@ def test_built_in_rules_say_in_machine_code_what_they_say_at_once(
         closes, prices.highs, prices.lows, volumes, *edges, np.array([True]), 100.0, FINER
     )
     found = judged(rule, known, history)
-    told = rule.over(Series.of_whole(prices, volumes, 3).last(history + session))
+    told = rule.over(Series.of(prices, volumes, 3).last(history + session))
     if found is None:
         near = RsiStrategy | AdaptiveStrategy | VwapReversionStrategy
         assert isinstance(rule, near), "only these have floats near a bound"
