@@ -110,13 +110,8 @@ class Instant:
         """Write the session's results to the books and the exchange's account."""
         for book in self.books:
             self._books.ledger.put(book.account)
-            if len(self.axis):
-                day = self._books.days[book.spec.name]
-                day.date, day.entries, day.stopped = (
-                    self.opened.plan.date,
-                    book.entries,
-                    book.stopped,
-                )
+            day = self._books.days[book.spec.name]
+            day.date, day.entries, day.stopped = self.opened.plan.date, book.entries, book.stopped
             if book.sequence:
                 self._books.sequences[book.key] = book.sequence
         for symbol, reel in self.reels.items():

@@ -8,7 +8,7 @@ a Bank (`core/bank.py`), which changes no signal.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -97,20 +97,15 @@ class Lanes:
         """Why one of a strategy's lanes has stopped, or empty."""
         return self.roster.fault(spec)
 
-    def _signalling(self, tickers: Collection[str]) -> Iterator[Lane]:
-        """The lanes outside the bank that have a signal at the last bars of these tickers."""
-        for ticker, lanes in self._alone.items():
-            if lanes and ticker in tickers:
-                for lane in lanes:
-                    if lane.signal:
-                        yield lane
-
     def may_act(self, tickers: Collection[str]) -> set[int]:
         """The ranks of the strategies that may act on the signals on these tickers."""
         ranks = set[int]() if self._bank is None else set(self._bank.may_act(tickers))
-        for lane in self._signalling(tickers):
-            matters = self.wants.by(lane.signal)
-            ranks.update(rank for rank, place in lane.places.items() if matters[place])
+        for ticker, lanes in self._alone.items():
+            if ticker in tickers:
+                for lane in lanes:
+                    if signal := lane.signal:
+                        matters = self.wants.by(signal)
+                        ranks.update(rank for rank, place in lane.places.items() if matters[place])
         return ranks
 
     def bars_seen(self, ticker: str) -> int:

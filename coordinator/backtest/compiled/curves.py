@@ -5,26 +5,31 @@ Computed apart from playing because only readers of the equity table need it.
 
 from __future__ import annotations
 
-from coordinator.backtest.compiled.layout import Held, Inputs, Table, Whole
+from coordinator.backtest.compiled.layout import (
+    BUY,
+    DENIED,
+    Held,
+    Inputs,
+    Log,
+    Notes,
+    Table,
+    Whole,
+)
 from coordinator.backtest.compiled.machine_code import bare
-
-_SEAT, _PLACE, _WHAT, _QTY, _BUY, _DENIED = 0, 1, 2, 3, 0, 2
 
 
 @bare
-def points(
-    inputs: Inputs, held: Held, log: Table, found: Table, until: Whole, notes: Table
-) -> None:
+def points(inputs: Inputs, held: Held, log: Log, found: Table, until: Whole, notes: Notes) -> None:
     """Write points to `found` as rows of times, cash and values, each strategy's up to `until`.
 
     A time is 0 at the opening, then a minute's number, and one more at the end. `held` are the
-    books at the opening, and is overwritten; `notes` has two rows, as long as the most tickers of a
-    strategy. `found` must have room for all minutes of all strategies.
+    books at the opening, and is overwritten, as are `notes`. `found` must have room for all minutes
+    of all strategies.
     """
     bars, span, seats, terms = inputs.bars, inputs.span, inputs.seats, inputs.terms
     close_of, minute_of, ticker_of, qty_of = bars.close, bars.minute, seats.ticker, held.qty
     end_of, of, last = span.end, seats.of, terms.closing
-    cursor, mark = notes
+    cursor, mark = notes.cursor, notes.mark
     count = line = 0
     for strategy in range(len(until)):
         first, behind = of[strategy], of[strategy + 1]
@@ -50,16 +55,16 @@ def points(
                 found[1, count], found[2, count] = cash, value
                 count += 1
             last_cash, last_value = cash, value
-            while line < len(log) and first <= log[line, _SEAT] < behind:
-                seat, place = log[line, _SEAT], log[line, _PLACE]
+            while line < len(log.seat) and log.seat[line] < behind:
+                seat, place = log.seat[line], log.place[line]
                 if minute_of[place] != minute:
                     break
+                what, qty = log.what[line], log.qty[line]
                 line += 1
-                what, qty = log[line - 1, _WHAT], log[line - 1, _QTY]
-                if what == _DENIED:
+                if what == DENIED:
                     continue
-                sign = 1 if what == _BUY else -1
-                price = bars.buy[place] if what == _BUY else bars.sell[place]
+                sign = 1 if what == BUY else -1
+                price = bars.buy[place] if what == BUY else bars.sell[place]
                 cash -= sign * qty * price
                 value += sign * qty * mark[seat - first]
                 qty_of[seat] += sign * qty

@@ -8,23 +8,29 @@ fit ends the play with a negative count.
 
 from __future__ import annotations
 
-from coordinator.backtest.compiled.layout import Inputs, State
+from coordinator.backtest.compiled.layout import (
+    BUY,
+    DENIED,
+    LOSS,
+    NOTHING,
+    SELL,
+    SIGNAL,
+    STOP,
+    TARGET,
+    TRADES,
+    Inputs,
+    State,
+)
 from coordinator.backtest.compiled.machine_code import bare, part
 
-BUY, SELL, DENIED, NOTHING = 0, 1, 2, 3
-SIGNAL, STOP, TARGET, LOSS, TRADES = 0, 1, 2, 3, 4
-SEAT, PLACE, WHAT, QTY, WHY = 0, 1, 2, 3, 4
-"""Columns of the log: seat, bar, side or DENIED, quantity, and reason."""
 FULL, UNFIT = -1, -2
 """Counts that say why a play ended: the log is full, or 64 bits are too few."""
 _MOST = 1 << 60
 _NEVER = 1 << 62
-_CURSOR, _MARK, _DENIED, _FLOOR, _CEILING = 0, 1, 2, 3, 4
-"""Rows of `notes` on a strategy's seats: next bar, mark, last denial, stop and target."""
 _CASH, _VALUE, _AVAILABLE, _ENTRIES, _STOPPED, _PEAK, _LOW = 0, 1, 2, 3, 4, 5, 6
 """Places in `running`, a strategy's running figures; `_AVAILABLE` is the minute's cash."""
-NOTES, RUNNING = 5, 7
-"""The number of notes on a seat, and of running figures."""
+RUNNING = 7
+"""The number of running figures."""
 
 
 @bare
@@ -54,8 +60,8 @@ def _begin(strategy: int, inputs: Inputs, state: State) -> bool:
     first, opened, value = seats.of[strategy], 0, 0
     for seat in range(first, seats.of[strategy + 1]):
         own, ticker = seat - first, seats.ticker[seat]
-        notes[_CURSOR, own], notes[_DENIED, own] = span.begin[ticker], 0
-        notes[_MARK, own] = span.before[ticker]
+        notes.cursor[own], notes.denied[own] = span.begin[ticker], 0
+        notes.mark[own] = span.before[ticker]
         qty = held.qty[seat]
         if qty:
             if not _set_exits(strategy, seat, own, inputs, state):
@@ -96,9 +102,9 @@ def _play_one_ticker(strategy: int, inputs: Inputs, state: State, count: int) ->
         if place > last:
             continue
         signal = signals[at + place - begin] if place >= warm else 0
-        if not _may_order(qty, signal, close, state.notes[_FLOOR, 0], state.notes[_CEILING, 0]):
+        if not _may_order(qty, signal, close, state.notes.floor[0], state.notes.ceiling[0]):
             continue
-        running[_AVAILABLE], state.notes[_MARK, 0], begun = running[_CASH], close, count
+        running[_AVAILABLE], state.notes.mark[0], begun = running[_CASH], close, count
         count = _order(strategy, seat, place, equity, inputs, state, count)
         if count < 0:
             return count
@@ -114,7 +120,7 @@ def _play_many(strategy: int, inputs: Inputs, state: State, count: int) -> int:
     """Play minute by minute, each in the order of the strategy's tickers."""
     bars, span, seats, signals, limits, terms = inputs
     first, behind = seats.of[strategy], seats.of[strategy + 1]
-    cursors, running, qty_of = state.notes[_CURSOR], state.running, state.held.qty
+    cursors, running, qty_of = state.notes.cursor, state.running, state.held.qty
     baseline, loss = state.day.baseline[strategy], limits.loss[strategy]
     moved = True
     for minute in range(terms.first, terms.end):
@@ -143,7 +149,7 @@ def _play_many(strategy: int, inputs: Inputs, state: State, count: int) -> int:
                 continue
             nth, close = place - span.begin[ticker], bars.close[place]
             signal = signals[seats.at[seat] + nth] if nth >= seats.warm[seat] else 0
-            floor, ceiling = state.notes[_FLOOR, own], state.notes[_CEILING, own]
+            floor, ceiling = state.notes.floor[own], state.notes.ceiling[own]
             if _may_order(qty_of[seat], signal, close, floor, ceiling):
                 count = _order(strategy, seat, place, equity, inputs, state, count)
                 if count < 0:
@@ -157,8 +163,8 @@ def _play_many(strategy: int, inputs: Inputs, state: State, count: int) -> int:
 
 @part
 def _mark(seat: int, own: int, close: int, state: State) -> None:
-    state.running[_VALUE] += state.held.qty[seat] * (close - state.notes[_MARK, own])
-    state.notes[_MARK, own] = close
+    state.running[_VALUE] += state.held.qty[seat] * (close - state.notes.mark[own])
+    state.notes.mark[own] = close
 
 
 @part
@@ -178,10 +184,10 @@ def _order(
     if what == NOTHING:
         return count
     log = state.log
-    if count == len(log):
+    if count == len(log.seat):
         return FULL
-    log[count, SEAT], log[count, PLACE], log[count, WHAT] = seat, place, what
-    log[count, QTY], log[count, WHY] = qty, why
+    log.seat[count], log.place[count], log.what[count] = seat, place, what
+    log.qty[count], log.why[count] = qty, why
     return count + 1
 
 
@@ -193,10 +199,10 @@ def _decide(
     held, notes, running, limits = state.held, state.notes, state.running, inputs.limits
     own = seat - inputs.seats.of[strategy]
     if held.qty[seat]:
-        notes[_DENIED, own] = 0
-        if close <= notes[_FLOOR, own]:
+        notes.denied[own] = 0
+        if close <= notes.floor[own]:
             return SELL, held.qty[seat], STOP
-        return SELL, held.qty[seat], TARGET if close >= notes[_CEILING, own] else SIGNAL
+        return SELL, held.qty[seat], TARGET if close >= notes.ceiling[own] else SIGNAL
     size = limits.size[strategy]
     by_size, _ = _quotient(size[0], equity, size[1], close)
     by_cash, _ = _quotient(100, running[_AVAILABLE], 101, close)
@@ -206,12 +212,12 @@ def _decide(
     most = limits.entries[strategy]
     if running[_STOPPED] or 0 <= most <= running[_ENTRIES]:
         why = LOSS if running[_STOPPED] else TRADES
-        repeated = notes[_DENIED, own] == why
-        notes[_DENIED, own] = why
+        repeated = notes.denied[own] == why
+        notes.denied[own] = why
         return (NOTHING if repeated else DENIED), qty, why
     running[_AVAILABLE] -= qty * close
     running[_ENTRIES] += 1
-    notes[_DENIED, own] = 0
+    notes.denied[own] = 0
     return BUY, qty, SIGNAL
 
 
@@ -222,18 +228,18 @@ def _fill(strategy: int, begun: int, count: int, inputs: Inputs, state: State) -
     held, day, log, notes, running = state
     first, left = seats.of[strategy], running[_CASH]
     for line in range(begun, count):
-        seat, place, qty = log[line, SEAT], log[line, PLACE], log[line, QTY]
+        seat, place, qty = log.seat[line], log.place[line], log.qty[line]
         own = seat - first
-        if log[line, WHAT] == DENIED:
+        if log.what[line] == DENIED:
             continue
         day.fills[strategy] += 1
-        if log[line, WHAT] == BUY:
+        if log.what[line] == BUY:
             if qty >= _MOST // (span.top[seats.ticker[seat]] * (seats.of[strategy + 1] - first)):
                 return False
             paid = qty * bars.buy[place]
             left -= paid
             running[_CASH] -= paid
-            running[_VALUE] += qty * notes[_MARK, own]
+            running[_VALUE] += qty * notes.mark[own]
             held.qty[seat], held.cost[seat] = qty, paid
             day.lowest[strategy] = min(day.lowest[strategy], left)
             if not _set_exits(strategy, seat, own, inputs, state):
@@ -241,7 +247,7 @@ def _fill(strategy: int, begun: int, count: int, inputs: Inputs, state: State) -
         else:
             earned = qty * bars.sell[place]
             running[_CASH] += earned
-            running[_VALUE] -= qty * notes[_MARK, own]
+            running[_VALUE] -= qty * notes.mark[own]
             day.realized[strategy] += earned - held.cost[seat]
             held.qty[seat] = held.cost[seat] = 0
     return bool(running[_CASH] < _MOST)
@@ -252,18 +258,18 @@ def _set_exits(strategy: int, seat: int, own: int, inputs: Inputs, state: State)
     """Set the closes at which a position reaches its stop or target."""
     notes, limits = state.notes, inputs.limits
     qty, cost = state.held.qty[seat], state.held.cost[seat]
-    notes[_FLOOR, own], notes[_CEILING, own] = 0, _NEVER
+    notes.floor[own], notes.ceiling[own] = 0, _NEVER
     part, whole = limits.stop[strategy]
     if whole > 0:
         if float(whole) * qty >= _MOST:
             return False
-        notes[_FLOOR, own], _ = _quotient(whole - part, cost, whole, qty)
+        notes.floor[own], _ = _quotient(whole - part, cost, whole, qty)
     part, whole = limits.target[strategy]
     if whole > 0:
         if float(whole) * qty >= _MOST:
             return False
         found, rest = _quotient(whole + part, cost, whole, qty)
-        notes[_CEILING, own] = found + (rest > 0)
+        notes.ceiling[own] = found + (rest > 0)
     return True
 
 

@@ -15,6 +15,10 @@ Whole = NDArray[np.int64]
 Table = NDArray[np.int64]
 Signs = NDArray[np.int8]
 Reals = NDArray[np.float64]
+BUY, SELL, DENIED, NOTHING = range(4)
+"""What is decided at a bar: an order's side, an entry that is denied, or nothing."""
+SIGNAL, STOP, TARGET, LOSS, TRADES = range(5)
+"""Why: the reason of an order, or of a denial."""
 
 
 class Histories(NamedTuple):
@@ -147,11 +151,45 @@ class Inputs(NamedTuple):
     terms: Terms
 
 
+class Log(NamedTuple):
+    """What was decided, strategy by strategy: seat, bar, order or denial, quantity, and reason."""
+
+    seat: Whole
+    place: Whole
+    what: Whole
+    qty: Whole
+    why: Whole
+
+    @classmethod
+    def of(cls, room: int) -> Log:
+        """A log with room for so many lines."""
+        return cls(*np.empty((len(cls._fields), room), np.int64))
+
+    def lines(self, which: Whole | slice) -> Log:
+        """Some of its lines."""
+        return Log(*(column[which] for column in self))
+
+
+class Notes(NamedTuple):
+    """By seat of the current strategy: next bar, mark, last denial's reason, stop and target."""
+
+    cursor: Whole
+    mark: Whole
+    denied: Whole
+    floor: Whole
+    ceiling: Whole
+
+    @classmethod
+    def of(cls, seats: int) -> Notes:
+        """Notes on so many seats."""
+        return cls(*np.empty((len(cls._fields), seats), np.int64))
+
+
 class State(NamedTuple):
     """The arrays that playing writes; `notes` and `running` belong to the current strategy."""
 
     held: Held
     day: Day
-    log: Table
-    notes: Table
+    log: Log
+    notes: Notes
     running: Whole

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from coordinator.backtest.compiled import kernel, turns
+from coordinator.backtest.compiled import turns
 from coordinator.backtest.compiled.columns import Known, Words, amounts, money, repeated, times
-from coordinator.backtest.compiled.layout import Whole
+from coordinator.backtest.compiled.layout import BUY, DENIED, Whole
 from coordinator.backtest.compiled.player import Played
 from coordinator.backtest.compiled.scale import QUANTITY_PLACES
 from coordinator.backtest.reels import MICRO
@@ -42,18 +42,17 @@ class LogTables:
     def orders(self) -> Any:
         """A row for each order."""
         played, lines = self._played, self._played.order
-        log = played.log[lines]
-        seats, places, what, quantity, why = log.T
-        denied = what == kernel.DENIED
+        seats, places, what, quantity, why = played.log.lines(lines)
+        denied, count = what == DENIED, len(lines)
         filled = Known(~denied)
-        number, price = np.zeros((2, len(log)), np.int64)
+        number, price = np.zeros((2, count), np.int64)
         number[played.fills] = played.given + 1
         price[played.fills] = self._prices
         strategy, at, prices = self._strategy_of[seats], self._times(places), self._scale.prices
         return pa.table(
             {
                 "client_order_id": self._ids(lines, strategy),
-                "session_id": repeated(played.name.session_id, len(log)),
+                "session_id": repeated(played.name.session_id, count),
                 "broker_order_id": self._numbered(strategy, number[lines], filled),
                 "strategy": self._strategies.names.column(strategy),
                 "symbol": self._strategies.symbols.column(self._strategies.seat_ticker[seats]),
@@ -73,21 +72,21 @@ class LogTables:
     def fills(self) -> Any:
         """A row for each execution."""
         played, lines = self._played, self._played.fills
-        log = played.log[lines]
-        seats, places, what, quantity, _ = log.T
+        seats, places, what, quantity, _ = played.log.lines(lines)
+        count = len(lines)
         strategy, day = self._strategy_of[seats], pa.scalar(played.plan.date, pa.date32())
         return pa.table(
             {
                 "execution_id": self._numbered(strategy, played.given + 2),
-                "session_id": repeated(played.name.session_id, len(log)),
+                "session_id": repeated(played.name.session_id, count),
                 "client_order_id": self._ids(lines, strategy),
-                "session_date": pa.repeat(day, len(log)),
+                "session_date": pa.repeat(day, count),
                 "strategy": self._strategies.names.column(strategy),
                 "symbol": self._strategies.symbols.column(self._strategies.seat_ticker[seats]),
                 "side": _SIDES.column(what),
                 "qty": money(quantity, QUANTITY_PLACES),
                 "price": money(self._prices, self._scale.prices),
-                "fee": amounts(ZERO, len(log)),
+                "fee": amounts(ZERO, count),
                 "filled_at": times(self._times(places)),
             }
         )
@@ -95,9 +94,8 @@ class LogTables:
     @cached_property
     def _prices(self) -> Whole:
         """The price of each fill."""
-        log, bars = self._played.log[self._played.fills], self._played.cut.bars
-        place, bought = log[:, kernel.PLACE], log[:, kernel.WHAT] == kernel.BUY
-        return np.where(bought, bars.buy[place], bars.sell[place])
+        log, bars = self._played.log.lines(self._played.fills), self._played.cut.bars
+        return np.where(log.what == BUY, bars.buy[log.place], bars.sell[log.place])
 
     def _ids(self, lines: Whole, strategy: Whole) -> Any:
         """The client ids of some of the log's lines, given their strategies."""

@@ -1,7 +1,8 @@
 """Functions over arrays as machine code by numba, for callers with enough work to repay its start.
 
 Modules that use this are imported only then. Machine code is cached beside its module, and is
-checked against that file only: so a compiled function calls none of another file.
+checked against that file only: so a compiled function calls none of another file. Numbers of other
+files are compiled in: whoever changes one of them empties `__pycache__`.
 """
 
 from __future__ import annotations

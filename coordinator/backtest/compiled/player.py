@@ -15,10 +15,11 @@ from coordinator.backtest.compiled.layout import (
     Day,
     Held,
     Inputs,
+    Log,
+    Notes,
     Seats,
     Signs,
     State,
-    Table,
     Terms,
     Whole,
 )
@@ -59,7 +60,7 @@ class Played:
     begun: Standing
     closed: Closed
     day: Day
-    log: Table
+    log: Log
     order: Whole
     fills: Whole
     given: Whole
@@ -92,7 +93,6 @@ class Player:
             self._strategies = StrategyArrays(setup.specs, self._arrays.scale)
         except (TooLarge, OverflowError) as error:
             raise Unfit(str(error)) from None
-        self._standing: Standing | None = None
         self.closed: Closed | None = None
         """The books after the last session, until they are settled."""
 
@@ -109,24 +109,12 @@ class Player:
             plan, strategies.tickers[0], strategies.needs, begun.marks, begun.seen
         )
         self._check(cut)
-        at, signals = self._signals(cut, plan)
-        warm = np.maximum(strategies.warmup - cut.history[strategies.seat_ticker] - 1, 0)
-        seats = Seats(strategies.of, strategies.seat_ticker, warm, at[strategies.seat_row])
-        end, dollar = cut.first + len(cut.axis), int(10**self._arrays.scale.money)
-        terms = Terms(cut.first, end, end - cut.restated, dollar)
-        inputs = Inputs(cut.bars, cut.span, seats, signals, strategies.limits, terms)
+        inputs = self._inputs(cut, plan)
         held, day, log = self._run(inputs, begun)
-        order, until = turns.by_minute(log, cut.bars.minute, cut.first, len(cut.axis))
-        if self._setup.apart:
-            fills = turns.filled(log, order)
-        else:
-            fills = turns.in_turn(
-                log, order, until, strategies.seat_ticker, len(strategies.tickers)
-            )
+        order, fills = self._in_time(log, cut)
         given = begun.given.copy()
         numbers = turns.numbered(log, fills, strategies.seat_strategy, given)
         ended = Standing(held, cut.marks, cut.seen, given, begun.spare)
-        self._standing = ended
         self.closed = Closed(
             strategies, self._arrays.scale, ended, plan.date, day.baseline, day.entries
         )
@@ -150,14 +138,14 @@ class Player:
         """Write the results of the sessions to books and account, which have been opened."""
         if self.closed is not None:
             self.closed.settle(self._books, self._exchange)
-        self._standing = self.closed = None
+        self.closed = None
 
     def _begin(self, start: datetime, plan: SessionPlan) -> tuple[Standing, bool]:
         opens = plan.first_bar(self._strategies.tickers[0])
         if opens is None or opens < start:
             raise Unfit("the session's first bars are missed")
-        if self._standing is not None:
-            return self._standing, False
+        if self.closed is not None:
+            return self.closed.standing, False
         books, exchange, strategies = self._books, self._exchange, self._strategies
         if books.account:
             check_account(books, exchange)
@@ -169,6 +157,24 @@ class Player:
         if begun.spare < ZERO:
             raise Unfit("the account has too little cash")
         return begun, True
+
+    def _inputs(self, cut: Cut, plan: SessionPlan) -> Inputs:
+        strategies, arrays = self._strategies, self._arrays
+        at, signals = self._signals(cut, plan)
+        warm = np.maximum(strategies.warmup - cut.history[strategies.seat_ticker] - 1, 0)
+        seats = Seats(strategies.of, strategies.seat_ticker, warm, at[strategies.seat_row])
+        end, dollar = cut.first + len(cut.axis), int(10**arrays.scale.money)
+        terms = Terms(cut.first, end, end - cut.restated, dollar)
+        return Inputs(cut.bars, cut.span, seats, signals, strategies.limits, terms)
+
+    def _in_time(self, log: Log, cut: Cut) -> tuple[Whole, Whole]:
+        """The log's lines in order of time, and those that filled in the sequence of the fills."""
+        strategies = self._strategies
+        order, until = turns.by_minute(log, cut.bars.minute, cut.first, len(cut.axis))
+        if self._setup.apart:
+            return order, turns.filled(log, order)
+        tickers = len(strategies.tickers)
+        return order, turns.in_turn(log, order, until, strategies.seat_ticker, tickers)
 
     def _check(self, cut: Cut) -> None:
         collar = self._setup.controls.price_collar
@@ -225,20 +231,20 @@ class Player:
             begin = int(at[row])
             signals[begin : begin + len(own.signs)] = own.signs
 
-    def _run(self, inputs: Inputs, begun: Standing) -> tuple[Held, Day, Table]:
+    def _run(self, inputs: Inputs, begun: Standing) -> tuple[Held, Day, Log]:
         count, room = kernel.FULL, max(_LINES, len(inputs.signals) // 8)
-        notes = np.empty((kernel.NOTES, self._strategies.widest), np.int64)
+        notes = Notes.of(self._strategies.widest)
         running = np.zeros(kernel.RUNNING, np.int64)
         while count == kernel.FULL:
             held = Held(*(part.copy() for part in begun.held))
             day = Day(*(np.zeros(len(held.cash), np.int64) for _ in Day._fields))
-            log = np.empty((room, 5), np.int64)
+            log = Log.of(room)
             count = kernel.play(inputs, State(held, day, log, notes, running))
             room *= 4
         if count < 0:
             raise Unfit("64 bits are too few")
         self._check_cash(begun, day.lowest)
-        return held, day, log[:count]
+        return held, day, log.lines(slice(count))
 
     def _check_cash(self, begun: Standing, lowest: Whole) -> None:
         """Refuse a strategy whose cash falls below zero by more than its account has to spare."""

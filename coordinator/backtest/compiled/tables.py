@@ -15,7 +15,7 @@ import pyarrow as pa
 from coordinator.backtest.arrow import MONEY, ArrowRows, LaterRows, bars_table
 from coordinator.backtest.compiled.columns import Words, amounts, money, repeated, times
 from coordinator.backtest.compiled.curves import points
-from coordinator.backtest.compiled.layout import Held, Whole
+from coordinator.backtest.compiled.layout import Held, Notes, Whole
 from coordinator.backtest.compiled.log_tables import LogTables
 from coordinator.backtest.compiled.player import Played
 from coordinator.backtest.compiled.scale import QUANTITY_PLACES
@@ -197,7 +197,7 @@ class Statement:
         count = len(self._all)
         held = Held(*(part.copy() for part in played.begun.held))
         found = np.empty((3, count * (len(cut.axis) + 2)), np.int64)
-        until, notes = np.zeros(count, np.int64), np.empty((2, self._strategies.widest), np.int64)
+        until, notes = np.zeros(count, np.int64), Notes.of(self._strategies.widest)
         points(played.inputs, held, played.log, found, until, notes)
         minute, cash, value = (row[: int(until[-1])] for row in found)
         ends = np.array([micros(played.start), micros(played.plan.end)])

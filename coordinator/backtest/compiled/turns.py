@@ -8,45 +8,43 @@ from __future__ import annotations
 
 import numpy as np
 
-from coordinator.backtest.compiled.layout import Table, Whole
+from coordinator.backtest.compiled.layout import DENIED, Log, Whole
 from coordinator.backtest.compiled.machine_code import compiled
-
-_SEAT, _PLACE, _WHAT, _BUY, _DENIED = 0, 1, 2, 0, 2
 
 
 @compiled
-def by_minute(log: Table, minute_of: Whole, begin: int, minutes: int) -> tuple[Whole, Whole]:
+def by_minute(log: Log, minute_of: Whole, begin: int, minutes: int) -> tuple[Whole, Whole]:
     """Sort the lines of a log, which goes strategy by strategy, by minute from `begin` on.
 
     Returns the sorted lines and `until`: minute m has those from `until[m]` to `until[m + 1]`.
     """
     until = np.zeros(minutes + 1, np.int64)
-    for line in range(len(log)):
-        until[minute_of[log[line, _PLACE]] - begin + 1] += 1
+    for line in range(len(log.seat)):
+        until[minute_of[log.place[line]] - begin + 1] += 1
     until = np.cumsum(until)
     following = until[:-1].copy()
-    order = np.empty(len(log), np.int64)
-    for line in range(len(log)):
-        minute = minute_of[log[line, _PLACE]] - begin
+    order = np.empty(len(log.seat), np.int64)
+    for line in range(len(log.seat)):
+        minute = minute_of[log.place[line]] - begin
         order[following[minute]] = line
         following[minute] += 1
     return order, until
 
 
 @compiled
-def filled(log: Table, order: Whole) -> Whole:
+def filled(log: Log, order: Whole) -> Whole:
     """The lines of `order` that were filled."""
     kept = np.empty(len(order), np.int64)
     count = 0
     for line in order:
-        if log[line, _WHAT] != _DENIED:
+        if log.what[line] != DENIED:
             kept[count] = line
             count += 1
     return kept[:count]
 
 
 @compiled
-def in_turn(log: Table, order: Whole, until: Whole, ticker_of: Whole, tickers: int) -> Whole:
+def in_turn(log: Log, order: Whole, until: Whole, ticker_of: Whole, tickers: int) -> Whole:
     """The filled lines in the arbiter's sequence within each minute.
 
     An order opposite to others on its ticker waits until the last of them has filled, and then
@@ -63,8 +61,8 @@ def in_turn(log: Table, order: Whole, until: Whole, ticker_of: Whole, tickers: i
         waiting[:] = 0
         begun = count
         for line in lines:
-            what, ticker = log[line, _WHAT], ticker_of[log[line, _SEAT]]
-            if what == _DENIED:
+            what, ticker = log.what[line], ticker_of[log.seat[line]]
+            if what == DENIED:
                 continue
             if leads[ticker] < 0:
                 leads[ticker] = what
@@ -76,41 +74,41 @@ def in_turn(log: Table, order: Whole, until: Whole, ticker_of: Whole, tickers: i
                 waiting[ticker] += 1
         at = begun
         while at < count:
-            ticker = ticker_of[log[turns[at], _SEAT]]
+            ticker = ticker_of[log.seat[turns[at]]]
             at += 1
             left[ticker] -= 1
             if left[ticker] or not waiting[ticker]:
                 continue
             for line in lines:
-                what = log[line, _WHAT]
-                other = what != _DENIED and what != leads[ticker]
-                if other and ticker_of[log[line, _SEAT]] == ticker:
+                what = log.what[line]
+                other = what != DENIED and what != leads[ticker]
+                if other and ticker_of[log.seat[line]] == ticker:
                     turns[count] = line
                     count += 1
     return turns[:count]
 
 
 @compiled
-def numbered(log: Table, lines: Whole, strategy_of: Whole, given: Whole) -> Whole:
+def numbered(log: Log, lines: Whole, strategy_of: Whole, given: Whole) -> Whole:
     """The number of broker ids given before each of these fills; each fill takes three.
 
     `given`, one count for all strategies or one each, is advanced.
     """
     before = np.empty(len(lines), np.int64)
     for place in range(len(lines)):
-        strategy = strategy_of[log[lines[place], _SEAT]] if len(given) > 1 else 0
+        strategy = strategy_of[log.seat[lines[place]]] if len(given) > 1 else 0
         before[place] = given[strategy]
         given[strategy] += 3
     return before
 
 
 @compiled
-def sequences(log: Table, strategy_of: Whole) -> Whole:
+def sequences(log: Log, strategy_of: Whole) -> Whole:
     """Each line's number within its strategy, from 1; the log goes strategy by strategy."""
-    found = np.empty(len(log), np.int64)
+    found = np.empty(len(log.seat), np.int64)
     last, number = -1, 0
-    for line in range(len(log)):
-        strategy = strategy_of[log[line, _SEAT]]
+    for line in range(len(log.seat)):
+        strategy = strategy_of[log.seat[line]]
         number = number + 1 if strategy == last else 1
         found[line], last = number, strategy
     return found
