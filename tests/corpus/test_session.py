@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 from collections.abc import Callable
 from dataclasses import replace
@@ -13,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.lane import StrategySpec
 from coordinator.core.values import MINUTE, UNASSIGNED
@@ -227,6 +229,31 @@ def test_a_flood_of_garbage_floods_neither_the_log_nor_the_broker_and_hides_no_g
     told = [line for line in caplog.messages if "not understood" in line]
     assert 6 <= len(told) <= 8  # of bars and of orders, in half a minute
     assert len(answered[0].paths) <= 20
+
+
+@pytest.mark.parametrize(
+    ("after_s", "status"),
+    [
+        (0.0, r.SessionEnd.STOPPED_EARLY),
+        (9.9, r.SessionEnd.STOPPED_EARLY),
+        (10.0, r.SessionEnd.COMPLETED),
+    ],
+)
+def test_a_session_is_over_ten_seconds_after_the_close_for_its_last_bars_come_after_it(
+    tmp_path: Path, after_s: float, status: r.SessionEnd
+) -> None:
+    """It is stopped just after it has read the clock: one that was over by then is complete."""
+
+    async def play(broker: Broker) -> None:
+        desk = Desk(tmp_path, broker, monotonic=itertools.count(1000, 60).__next__)
+        end = desk.bench.engine.plan.end
+        desk.live._inbox.put(m.ClockRead(end + timedelta(seconds=after_s)))
+        desk.live.request_stop()
+        assert await desk.live.run() is status
+
+    with answering() as (broker, answers):
+        answers.always({"timestamp": NOW.isoformat(), "bars": {}})
+        asyncio.run(play(broker))
 
 
 def test_bars_are_decided_on_with_what_an_operator_has_taken_just_before(tmp_path: Path) -> None:
