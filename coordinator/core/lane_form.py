@@ -114,13 +114,13 @@ class Resumable(Protocol):
         """Go on from where a lane stands."""
 
 
-def form_of(rule: object) -> LaneForm | None:
+def banked_form_of(rule: object) -> LaneForm | None:
     """The lane form of a rule that a Bank can step; None if it has none."""
-    form = any_form_of(rule)
+    form = lane_form_of(rule)
     return form if form is not None and form.kind.banked else None
 
 
-def any_form_of(rule: object) -> LaneForm | None:
+def lane_form_of(rule: object) -> LaneForm | None:
     """The lane form of a rule; None if it has none."""
     lane_form: Callable[[], LaneForm] | None = beside_start(rule, "lane_form")
     form = None if lane_form is None else lane_form()

@@ -13,7 +13,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from coordinator.core.lane import Lane, StrategySpec
-from coordinator.core.lane_form import form_of
+from coordinator.core.lane_form import banked_form_of
 from coordinator.core.roster import Roster
 from coordinator.core.values import Bar, newest, symbol_of
 from coordinator.core.wants import Wants
@@ -54,7 +54,7 @@ class Lanes:
             (lane, ticker, form)
             for ticker, lanes in self._alone.items()
             for lane in lanes
-            if (form := form_of(lane.rule)) is not None
+            if (form := banked_form_of(lane.rule)) is not None
         ]
         if not found or len(found) < least:
             return

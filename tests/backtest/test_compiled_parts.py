@@ -15,7 +15,7 @@ from coordinator.backtest.compiled import columns, judging, kernel
 from coordinator.backtest.compiled.judging import judge
 from coordinator.backtest.compiled.layout import Histories, Rows, Whole
 from coordinator.core import risk
-from coordinator.core.lane_form import WIDTH, any_form_of, form_of, in_ticks, places_of
+from coordinator.core.lane_form import WIDTH, banked_form_of, in_ticks, lane_form_of, places_of
 from coordinator.core.ledger import Position
 from coordinator.core.risk import Asset, Limits
 from coordinator.core.values import Reason, exactly
@@ -187,7 +187,7 @@ FINER = 10
 
 def judged(rule: Any, bars: Histories, history: int) -> list[int] | None:
     """What machine code says of a rule at a session's bars; None if it refuses."""
-    form = any_form_of(rule)
+    form = lane_form_of(rule)
     assert form is not None
     rows = Rows(
         np.array([form.kind.value]),
@@ -276,13 +276,13 @@ def test_a_rule_that_steps_otherwise_than_the_built_in_one_it_is_made_from_has_n
         def start(self) -> Step:
             return lambda _bar: 1
 
-    assert form_of(Mine()) is None
+    assert banked_form_of(Mine()) is None
     fine = MomentumStrategy(momentum_threshold=Decimal("1e-19"))
-    assert form_of(fine) is None, "its numbers need more than 64 bits"
-    assert form_of(MomentumStrategy(momentum_threshold=Decimal("0.0007"))) is not None
+    assert banked_form_of(fine) is None, "its numbers need more than 64 bits"
+    assert banked_form_of(MomentumStrategy(momentum_threshold=Decimal("0.0007"))) is not None
 
 
 def test_a_form_that_no_bank_steps_is_for_machine_code_alone() -> None:
     for rule in (MacdStrategy(), DonchianStrategy(), VwapReversionStrategy()):
-        assert form_of(rule) is None
-        assert any_form_of(rule) is not None
+        assert banked_form_of(rule) is None
+        assert lane_form_of(rule) is not None

@@ -13,7 +13,7 @@ from coordinator.backtest.compiled.layout import Limits as LimitArrays
 from coordinator.backtest.compiled.layout import Rows, Table, Whole
 from coordinator.backtest.compiled.scale import Scale, TooLarge
 from coordinator.core.lane import Rule, StrategySpec, tickers_of
-from coordinator.core.lane_form import HOLDING, WIDTH, Kind, any_form_of
+from coordinator.core.lane_form import HOLDING, WIDTH, Kind, lane_form_of
 from coordinator.core.risk import Limits
 from coordinator.core.values import ZERO, exactly
 from coordinator.strategies.registry import BUILT_IN
@@ -82,7 +82,7 @@ class StrategyArrays:
 def _numbers(
     rules: Sequence[Rule], history: Sequence[int], rows: Sequence[tuple[int, int]]
 ) -> tuple[Rows, Whole, list[int]]:
-    forms = [any_form_of(rule) for rule in rules]
+    forms = [lane_form_of(rule) for rule in rules]
     has_one = np.array([form is not None for form in forms])
     rule_of, ticker_of = np.array(rows).T
     known = np.flatnonzero(has_one[rule_of])
