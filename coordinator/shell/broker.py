@@ -27,7 +27,7 @@ from coordinator.core.values import Bar, Side, is_crypto
 from coordinator.errors import BrokerRejected, BrokerUnavailable
 from coordinator.shell import wire
 from coordinator.shell.budget import Urgency
-from coordinator.shell.fields import Malformed, Raw, fields, parse_number, parse_time
+from coordinator.shell.fields import Malformed, Raw, fields, parse_number, parse_time, words
 from coordinator.shell.garbage import shown
 from coordinator.shell.pace import Pace, at_once
 from coordinator.shell.rest import Api, Rest
@@ -111,9 +111,15 @@ class Broker:
         """The order rules of a ticker: whether, and in which steps, it can be traded.
 
         Raises:
-            BrokerRejected: with status 404 for a ticker that the broker does not know.
+            BrokerRejected: with status 404 for a ticker that the broker does not know, or knows as
+                crypto although it is written like a stock's.
         """
-        return wire.parse_asset(self._get(f"/assets/{symbol}"), symbol)
+        raw = self._get(f"/assets/{symbol}")
+        asset = wire.parse_asset(raw, symbol)
+        if raw.get("class") == "crypto" and not is_crypto(symbol):
+            written = words(raw.get("symbol"))
+            raise BrokerRejected(404, None, f"it is crypto, which is written {written}")
+        return asset
 
     def positions(self) -> list[Holding]:
         """Net positions of the whole account."""

@@ -272,6 +272,8 @@ def test_tickers_that_cannot_be_had_are_named_all_at_once() -> None:
         assert set(startup.read_assets(broker, ["SPY", "BTC/USD"])) == {"SPY", "BTC/USD"}
         with pytest.raises(OperatorError, match=r"no-1 .*no-2 ") as error:
             startup.read_assets(broker, ["SPY", "no-1", "no-2"])
+        with pytest.raises(OperatorError, match=r"BTCUSD \(it is crypto, .* written BTC/USD\)"):
+            startup.read_assets(broker, ["SPY", "BTCUSD"])
         assert error.value.exit_code == 2
 
 
