@@ -38,7 +38,8 @@ class Budget:
     While an event loop waits, `answer_s` is for one bar (or, for a rule that gets the bars of a
     minute together, for all of them) and `minute_s` for the bars of one minute on all tickers.
     Before the session no loop waits, and first answers load and compile a lot: there `start_s` is
-    for the start of each lane and for each answer. `growth_bytes` counts from when it was ready.
+    for the start of each lane, and for what all answers take beyond `answer_s` each. `growth_bytes`
+    counts from when it was ready.
     """
 
     answer_s: float = 1.0
@@ -69,6 +70,7 @@ class Cell:
         self._requests = itertools.count()
         self._minute: datetime | None = None
         self._left_s = 0.0
+        self._spare_s = budget.start_s
         self._explains = ExplainRequests(lambda: next(self._requests))
 
     def begin(self, tickers: Sequence[str] | None) -> int:
@@ -107,13 +109,20 @@ class Cell:
     def step(self, start: datetime, lane: int, request: Request) -> tuple[str, object]:
         """Kind and value of a lane's answer to the bars of minute `start`, within its budget."""
         if not _a_loop_waits():
-            return self._ask(lane, request, self._budget.start_s)
+            return self._ask_before_the_session(lane, request)
         self._explains.begin_bar()
         if start != self._minute:
             self._minute, self._left_s = start, self._budget.minute_s
         began_s = time.monotonic()
         answer = self._ask(lane, request, min(self._budget.answer_s, self._left_s))
         self._left_s = max(0.0, self._left_s - (time.monotonic() - began_s))
+        return answer
+
+    def _ask_before_the_session(self, lane: int, request: Request) -> tuple[str, object]:
+        began_s = time.monotonic()
+        answer = self._ask(lane, request, self._budget.answer_s + self._spare_s)
+        late_s = max(0.0, time.monotonic() - began_s - self._budget.answer_s)
+        self._spare_s = max(0.0, self._spare_s - late_s)
         return answer
 
     def _ask(
@@ -150,7 +159,12 @@ class Cell:
         match fault:
             case StrategyHung() if hung:
                 text = f"{hung} within {budget_s:g} s"
-            case StrategyHung() if budget_s not in (self._budget.answer_s, self._budget.start_s):
+            case StrategyHung() if budget_s > self._budget.answer_s:
+                text = (
+                    f"its answers before the session took {self._budget.start_s:g} s more than"
+                    f" {self._budget.answer_s:g} s each"
+                )
+            case StrategyHung() if budget_s < self._budget.answer_s:
                 text = f"it took more than {self._budget.minute_s:g} s for the bars of one minute"
             case StrategyHung():
                 text = f"no answer within {budget_s:g} s"

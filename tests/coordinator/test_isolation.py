@@ -100,6 +100,21 @@ def test_what_it_loads_to_get_ready_is_no_leak() -> None:
         assert answers(Lanes([model]), model, bars(minutes=[0, 1])) == [1, 1]
 
 
+def test_one_that_is_slow_on_its_history_delays_the_others_by_start_s_and_no_more() -> None:
+    def nap(bar: Bar) -> int:
+        time.sleep(1 if bar.start.minute == 30 else 0.3)
+        return 1
+
+    budget = Budget(answer_s=0.1, start_s=2)
+    with isolated([named("Slow", Does(nap))], BUILT_IN, budget=budget) as (slow,):
+        lanes = Lanes([slow])
+        said = answers(lanes, slow, bars(minutes=range(20)))
+        late = "its answers before the session took 2 s more than 0.1 s each"
+        assert lanes.fault(slow).endswith(late)
+    assert said[:3] == [1, 1, 1], "a first answer that is slow is no fault"
+    assert said[7:] == [0] * 13
+
+
 @pytest.mark.thorough
 def test_many_tickers_together_have_a_budget_for_each_minute() -> None:
     def nap(bar: Bar) -> int:
