@@ -40,10 +40,14 @@ TOGETHER = "all strategies"
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line: its name and its points, oldest first; the value's unit is the chart's."""
+    """One line: its name and its points, oldest first; the value's unit is the chart's.
+
+    A value `holds` until the next point, or the points are joined.
+    """
 
     name: str
     points: Sequence[tuple[datetime, float]]
+    holds: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,11 +158,10 @@ class _Scale:
 
 
 def _line(line: Line, colour: str, scale: _Scale) -> str:
+    thin = _thin(line.points, _GREY_POINTS_MAX if colour == "other" else _POINTS_MAX)
     points = " ".join(
         f"{scale.x(at):.1f},{scale.y(value):.1f}"
-        for at, value in _stepped(
-            _thin(line.points, _GREY_POINTS_MAX if colour == "other" else _POINTS_MAX)
-        )
+        for at, value in (_stepped(thin) if line.holds else thin)
     )
     return (
         f'<polyline class="line {colour}" points="{points}">'

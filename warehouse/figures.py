@@ -7,7 +7,7 @@ account and mode.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from decimal import Decimal
 from html import escape
@@ -120,7 +120,8 @@ class ChartLines:
 def read_lines(store: Store, sessions: Sequence[str]) -> ChartLines:
     """Equity and gain in dollars; drawdown and exposure as fractions of the equity."""
     counts = dict(ask(store, _ORDER, [list(sessions)]).rows)
-    names, sql = list(counts), _DAYS if any(days > 1 for days in counts.values()) else _MINUTES
+    names, by_minute = list(counts), all(days == 1 for days in counts.values())
+    sql = _MINUTES if by_minute else _DAYS
     drawn: dict[str, list[list[Point]]] = {name: [[], [], [], []] for name in names}
     total = _Total()
     for strategy, at, equity, gain, fall, held in ask(store, sql, [list(sessions)]).rows:
@@ -132,9 +133,9 @@ def read_lines(store: Store, sessions: Sequence[str]) -> ChartLines:
                 points.append((at, value))
         total.take(at, strategy, gain, (0.0, 0.0) if held is None else (held, equity))
     equities, gains, drawdowns, exposures = (
-        [Line(name, drawn[name][chart]) for name in names] for chart in range(4)
+        [Line(name, drawn[name][chart], by_minute) for name in names] for chart in range(4)
     )
-    gain, exposure = (Line(TOGETHER, points) for points in total.points())
+    gain, exposure = (Line(TOGETHER, points, by_minute) for points in total.points())
     return ChartLines(equities, gains, drawdowns, exposures, gain, exposure)
 
 
@@ -221,4 +222,6 @@ def _span(low: Decimal, high: Decimal) -> str:
 
 
 def _percent(lines: Sequence[Line]) -> list[Line]:
-    return [Line(line.name, [(at, 100 * value) for at, value in line.points]) for line in lines]
+    return [
+        replace(line, points=[(at, 100 * value) for at, value in line.points]) for line in lines
+    ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
@@ -470,6 +471,17 @@ def test_a_long_line_is_thinned_and_keeps_its_end() -> None:
     drawn = next(svg.iter("polyline")).get("points", "").split()
     assert len(drawn) <= 2 * 402, "a step has two corners"
     assert drawn[-1] == "708.0,12.0"
+
+
+def test_the_days_of_a_range_are_joined_and_a_sessions_minutes_hold(store: Store) -> None:
+    day = Day()
+    load_session(store, day.source())
+    load_session(store, day.next_day("s2").source())
+    for sessions, corners in ((["s1"], 3), (["s1", "s2"], 2)):
+        (line, *_) = read_lines(store, sessions).gains
+        rises = replace(line, points=[(day.opened_at, 0.0), (day.opened_at + timedelta(1), 1.0)])
+        svg = ElementTree.fromstring(line_chart([rises], "dollars"))  # noqa: S314
+        assert len(next(svg.iter("polyline")).get("points", "").split()) == corners
 
 
 def test_a_peak_and_a_trough_of_one_minute_are_drawn_however_long_the_line() -> None:
