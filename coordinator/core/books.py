@@ -15,13 +15,14 @@ from coordinator.core import records as r
 from coordinator.core.day import Day
 from coordinator.core.discrepancies import DiscrepancyKind
 from coordinator.core.halts import Halts
+from coordinator.core.lane import FAULT
 from coordinator.core.ledger import Ledger, SubAccount, agrees
 from coordinator.core.neighbours import Neighbours
 from coordinator.core.order_records import adopt, change, intend, remembered
 from coordinator.core.orders import Order, Orders
 from coordinator.core.postings import Postings
 from coordinator.core.sequences import pass_over
-from coordinator.core.values import UNASSIGNED, ZERO, Bar, Side, exactly
+from coordinator.core.values import UNASSIGNED, ZERO, Bar, exactly
 
 FUNDING = "funding"
 """The transfer that begins a book."""
@@ -90,11 +91,8 @@ class Books:
             case r.EntryDenied():
                 pass_over(self.sequences, record.client_order_id)
                 self.denied[record.strategy, record.symbol] = record.reason
-            case r.EntriesStopped():
-                self.days[record.strategy].stopped = record.reason
-            case r.DayRolled():
-                day = self.days[record.strategy]
-                day.date, day.entries, day.stopped = record.day, 0, ""
+            case r.EntriesStopped() | r.DayRolled():
+                self.days[record.strategy].apply(record)
             case r.Transferred():
                 self._transfer(record)
             case r.AccountAdopted():
@@ -154,7 +152,8 @@ class Books:
             case r.SessionOpened():
                 looked_at = self.session.at if self.session else record.at
                 for name in self.neighbours.open(record, looked_at):
-                    self.days.pop(name, None)  # it is run there now
+                    ours = self.days.pop(name, None)  # it is run there now
+                    self.neighbours.days.setdefault(name, ours or Day(ZERO, ZERO))
             case _:
                 pass
         self.last_at = last_at
@@ -244,9 +243,10 @@ class Books:
         account = self.ledger[opening.strategy]
         account.realized = account.fees = ZERO
         day = Day(opening.start_equity, opening.baseline_transferred)
-        before = self.days.get(opening.strategy)
-        if before is not None:
-            day.date, day.entries, day.stopped = before.date, before.entries, before.stopped
+        if before := self._day(opening.strategy):
+            day.go_on_from(before)
+        if self.neighbours.days.pop(opening.strategy, None) and day.stopped.startswith(FAULT):
+            day.stopped = ""  # who takes it over has loaded its code anew
         self.days[opening.strategy] = day
 
     def _see(self, bars: Iterable[Bar]) -> None:
@@ -278,10 +278,12 @@ class Books:
         if self.denied:
             self.denied.pop((record.strategy, record.symbol), None)
         order = intend(self.orders, record)
-        if record.side is Side.BUY:
-            day = self.days.get(record.strategy)  # none where another coordinator ran it then
-            if day is not None and day.count_entry(record.at, record.symbol):
-                order.entry_day = day.date
+        if day := self._day(record.strategy):
+            day.use(order, record.at)
+
+    def _day(self, strategy: str) -> Day | None:
+        """Its day, whoever runs it; None while only the records of one session are read."""
+        return self.days.get(strategy) or self.neighbours.days.get(strategy)
 
     def _with(self, client_order_id: str) -> tuple[Orders, Order] | None:
         """An order, and the orders that it is among: ours, or the other coordinators'.
@@ -331,7 +333,5 @@ class Books:
             self._count_entry(new, was_entry=False)
 
     def _count_entry(self, order: Order, was_entry: bool) -> None:
-        """Return an entry that ended unfilled to its day's limit; a late fill uses it again."""
-        day = self.days.get(order.strategy)
-        if day is not None and day.date == order.entry_day:
-            day.entries += order.is_entry - was_entry
+        if day := self._day(order.strategy):
+            day.recount(order, was_entry)

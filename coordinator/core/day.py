@@ -6,6 +6,10 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 
+from coordinator.core import records as r
+from coordinator.core.orders import Order
+from coordinator.core.values import Side
+
 
 @dataclass(slots=True)
 class Day:
@@ -24,12 +28,30 @@ class Day:
         """Dollars won since the baseline by a book worth `equity`, after `transferred` in all."""
         return equity - self.start_equity - (transferred - self.transferred_before)
 
-    def count_entry(self, at: datetime, symbol: str) -> bool:
-        """Count an entry; False if it was counted already."""
+    def apply(self, record: r.DayRolled | r.EntriesStopped) -> None:
+        """Begin the day anew, or open nothing more in it."""
+        match record:
+            case r.DayRolled():
+                self.date, self.entries, self.stopped = record.day, 0, ""
+            case r.EntriesStopped():
+                self.stopped = record.reason
+
+    def go_on_from(self, before: Day) -> None:
+        """What the same day has used up of its limits so far, with another baseline, stays so."""
+        self.date, self.entries, self.stopped = before.date, before.entries, before.stopped
+
+    def use(self, order: Order, at: datetime) -> None:
+        """Count an order that was intended at a time, if it is an entry and was not counted."""
+        if order.side is Side.SELL:
+            return
         if at != self.entered_at:
             self.entered_at, self.entered = at, set()
-        if symbol in self.entered:
-            return False
-        self.entered.add(symbol)
-        self.entries += 1
-        return True
+        if order.symbol not in self.entered:
+            self.entered.add(order.symbol)
+            self.entries += 1
+            order.entry_day = self.date
+
+    def recount(self, order: Order, was_entry: bool) -> None:
+        """Return an entry that ended unfilled to its limit; a late fill uses it again."""
+        if self.date == order.entry_day:
+            self.entries += order.is_entry - was_entry

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from coordinator.core import records as r
+from coordinator.core.day import Day
 from coordinator.core.marks import Marks
 from coordinator.core.order_records import change, intend, remembered
 from coordinator.core.orders import Order, Orders
@@ -34,6 +35,8 @@ class Neighbours:
     """Their orders, as their records have them. One whose coordinator died may be open for long."""
     marks: Marks = field(default_factory=Marks)
     """The last prices that they have seen."""
+    days: dict[str, Day] = field(default_factory=dict)
+    """What their strategies have used up of daily limits; these days have no baselines."""
     _opened: dict[str, r.SessionOpened] = field(default_factory=dict)
     """The last opening of each of them, by its name."""
 
@@ -54,7 +57,9 @@ class Neighbours:
         match record:
             case r.OrderIntended():
                 self.strategies.add(record.strategy)
-                intend(self.orders, record)
+                intended = intend(self.orders, record)
+                if day := self.days.get(record.strategy):
+                    day.use(intended, record.at)
             case r.EntryDenied():
                 self.strategies.add(record.strategy)
             case r.BarsSeen(origin=r.Origin.CORRECTED):
@@ -63,7 +68,13 @@ class Neighbours:
                 self.marks.see_all({bar.symbol: bar for bar in record.bars})
             case r.OrderReleased() | r.OrderMoved() | r.CancelRequested():
                 if order := self.orders.get(record.client_order_id):
+                    was_entry = order.is_entry
                     change(self.orders, order, record)
+                    if day := self.days.get(order.strategy):
+                        day.recount(order, was_entry)
+            case r.DayRolled() | r.EntriesStopped():
+                if day := self.days.get(record.strategy):
+                    day.apply(record)
             case _:
                 pass
 

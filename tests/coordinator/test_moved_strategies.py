@@ -14,6 +14,7 @@ import pytest
 from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.books import Books
+from coordinator.core.orders import OrderStatus
 from coordinator.core.session import SessionPlan
 from coordinator.core.values import UNASSIGNED
 from coordinator.readers import session_sources
@@ -211,6 +212,52 @@ def test_a_strategy_that_another_coordinator_takes_over_begins_with_the_equity_t
     meanwhile(account)
     books = taken_over(account)
     assert books.days["A"].start_equity == books.ledger.equity("A") == left
+
+
+def filled(account: Account) -> None:
+    account.execute()
+
+
+def ended_unfilled(account: Account) -> None:
+    account.now += timedelta(seconds=10)
+    account.ticket.status = OrderStatus.CANCELED
+
+
+@pytest.mark.parametrize(("ends", "used"), [(filled, 1), (ended_unfilled, 0)])
+@pytest.mark.parametrize("heard", [True, False])
+def test_entries_that_a_strategy_had_today_count_for_who_takes_it_over(
+    account: Account, ends: Callable[[Account], None], used: int, heard: bool
+) -> None:
+    ends(account)
+    if heard:
+        account.start("X", "A", {}).stop()
+    seat = account.start("Y", "A", {})
+    assert seat.books.days["A"].entries == used
+    seat.stop()
+    assert account.start("Z", "A", {}).books.days["A"].entries == used, "and for the next"
+
+
+def test_a_new_day_has_all_of_its_entries_whoever_runs_it(account: Account) -> None:
+    account.execute()
+    account.now = OPEN + ONE_DAY
+    seat = account.start("Y", "A", {}, plan=a_day_later(1))
+    seat.take(minute_bars(account.now, {COIN: 100 * NANO}, [COIN]))
+    assert seat.books.days["A"].entries == 0
+
+
+@pytest.mark.parametrize(
+    ("reason", "left"), [("max_daily_loss", "max_daily_loss"), ("fault: at bar SPY", "")]
+)
+def test_a_limit_that_stopped_a_strategy_today_stops_it_wherever_it_runs_and_a_fault_does_not(
+    account: Account, reason: str, left: str
+) -> None:
+    seat = account.start("X", "A", {})
+    seat.stop()
+    journal = Journal(account.path, "PA1", "X")
+    journal.skip_to_end()
+    journal.append(seat.session, [r.EntriesStopped(account.now, "A", reason)])
+    journal.close()
+    assert account.start("Y", "A", {}).books.days["A"].stopped == left
 
 
 def test_a_coordinator_that_takes_over_what_it_holds_already_begins_with_the_equity_that_it_had(
