@@ -104,13 +104,15 @@ def sentence(detail: ErrorDetails, known: Known = _KNOWN) -> str:
         message = _SWEPT
     if kind in _WITHOUT_VALUE:
         return message
-    return f"{message}, got {shown(detail['input'])}{_capitals(detail['input'], names)}"
+    return f"{message}, got {shown(detail['input'])}{_meant(detail['input'], names)}"
 
 
-def _capitals(value: object, names: list[str]) -> str:
+def _meant(value: object, names: list[str]) -> str:
+    """The ticker that was meant: another vendor writes spy, BRK-B and BTC-USD."""
     if names[-1:] != ["tickers"] or not isinstance(value, str):
         return ""
-    better = value.strip().upper()
+    head, dash, tail = value.strip().upper().partition("-")
+    better = head + ("." if len(tail) == 1 else "/" if dash else "") + tail
     fits = better != value and SYMBOL_PATTERN.fullmatch(better)
     return f"; did you mean {better!r}?" if fits else ""
 

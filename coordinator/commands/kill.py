@@ -200,5 +200,6 @@ def _why_not(left: Remainder) -> str:
     crumbs = f" Whether it could be ordered nobody can say: {why}." if why else ""
     return (
         f"{left.account} is not revived: {what_is_left(left)}.{crumbs} Run `multi-trader kill`"
-        " again, which gets out what is left, and then `multi-trader revive`."
+        " again while its market is open, which gets out what is left, and then `multi-trader"
+        " revive`."
     )

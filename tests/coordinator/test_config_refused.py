@@ -72,6 +72,8 @@ def test_a_device_without_an_end_is_no_configuration() -> None:
         (one(strategy_type="??"), "(known: adaptive, momentum, mean_reversion, rsi"),
         (one(tickers="SPY"), "strategies[0].tickers: should be a list, got 'SPY'"),
         (one(tickers=["spy"]), "did you mean 'SPY'?"),
+        (one(tickers=["BRK-B"]), "did you mean 'BRK.B'?"),
+        (one(tickers=["btc-usd"]), "did you mean 'BTC/USD'?"),
         (several(entry(), mode="Live"), "'paper' or 'live', got 'Live'"),
         (risk(max_position_size=1.5), "less than or equal to 1, got 1.5"),
         (one(min_warmup_bars=10.0), "should be an integer, got 10.0"),
