@@ -52,6 +52,11 @@ def parts(asked: argparse.Namespace) -> list[Part]:
             ("--seeds", f"1..{max(asked.seeds // 100, 10)}"),
         ),
         Part(
+            "days of trading with nights between",
+            "days",
+            ("--seeds", f"1..{max(asked.seeds // 200, 5)}"),
+        ),
+        Part(
             "a crash at every boundary, and in recovery"
             if asked.every == 1
             else f"a crash at each {asked.every}th boundary, and in recovery",

@@ -16,7 +16,7 @@ from coordinator.core.reconcile import accept, compare
 from coordinator.core.values import exactly
 from coordinator.shell import startup
 from coordinator.shell.journal import Journal
-from tests.proof.model import ENDED, NOUGHT, TrueExecution
+from tests.proof.model import ENDED, NOUGHT, TrueActivity, TrueExecution
 
 if TYPE_CHECKING:
     from tests.proof.world import World
@@ -36,6 +36,8 @@ class Office:
 
     def __init__(self, world: World) -> None:
         self._world = world
+        self._listed: set[TrueExecution] = set()
+        """Executions whose fees are listed."""
 
     def minute(self) -> None:
         """What happens in one minute."""
@@ -57,12 +59,13 @@ class Office:
 
     def end_of_day(self) -> None:
         """The fees that were taken with the day's crypto fills are listed; nothing moves."""
-        world = self._world
+        executions = self._world.brokerage.executions
+        new = [fill for fill in executions if fill.stands and fill.fee and fill not in self._listed]
+        self._listed.update(new)
         coins: dict[str, Decimal] = {}
-        for fill in world.brokerage.executions:
+        for fill in new:
             key = fill.order.symbol if fill.fee_qty else ""
-            if fill.stands:
-                coins[key] = coins.get(key, NOUGHT) + (fill.fee_qty or fill.fee)
+            coins[key] = coins.get(key, NOUGHT) + (fill.fee_qty or fill.fee)
         for symbol, fee in sorted(coins.items()):
             if fee and symbol:
                 self._list("CFEE", symbol, NOUGHT, -fee, "Coin Pair Transaction Fee (Non USD)")
@@ -142,10 +145,19 @@ class Office:
         world.loop.call_later(HEARD_S, self._unheard, fill)
 
     def _amendable(self, fill: TrueExecution) -> bool:
+        """Whether this execution may be taken back.
+
+        Nobody knows how Alpaca would take back the fee that it has listed, or shares that were
+        split on a later day.
+        """
         order, account = fill.order, self._world.brokerage
-        ended = order.status in ENDED and fill.stands
+        ended = order.status in ENDED and fill.stands and fill not in self._listed
         old = ended and self._world.now() - fill.at > SETTLED and self._world.judge.is_booked(fill)
-        return old and (order.side == "sell" or account.available(order.symbol) >= fill.shares)
+        return (
+            old
+            and not any(_is_split_after(fill, activity) for activity in account.activities)
+            and (order.side == "sell" or account.available(order.symbol) >= fill.shares)
+        )
 
     def _unheard(self, fill: TrueExecution) -> None:
         """Nobody heard of it: from then on nothing explains the account."""
@@ -189,3 +201,9 @@ class Office:
             journal.append(world.last_session, records)
         world.note("the operator", records)
         world.judge.committed(records, world.now())
+
+
+def _is_split_after(fill: TrueExecution, activity: TrueActivity) -> bool:
+    """Whether an activity splits what was executed on an earlier day."""
+    later = activity.at.date() > fill.at.date()
+    return later and activity.kind == "SPLIT" and activity.symbol == fill.order.symbol

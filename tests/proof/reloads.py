@@ -149,9 +149,17 @@ class WildWorld(EditedWorld):
     def _judge_all(self) -> None:
         super()._judge_all()
         with Store.open(":memory:") as store:
-            for loaded in load_sessions(store, session_sources(self.home)):
-                if loaded.status is not LoadStatus.LOADED:
-                    self.judge.blame(loaded.message)
+            self._judge_warehouse(store)
+
+    def _judge_warehouse(self, store: Store) -> None:
+        """An empty warehouse takes in all that there is."""
+        self._take_in(store)
+
+    def _take_in(self, store: Store) -> None:
+        """Load every session that there is; each can be."""
+        for loaded in load_sessions(store, session_sources(self.home)):
+            if loaded.status is LoadStatus.INCOMPLETE:
+                self.judge.blame(loaded.message)
 
 
 class PeacefulWorld(EditedWorld):
@@ -177,7 +185,7 @@ def _mute(strategy: Document, name: str) -> Document:
     }
 
 
-def _play(
+def play_edited(
     world_type: type[EditedWorld],
     seed: int,
     edit: Callable[[EditedWorld, Document], Document | None],
@@ -185,6 +193,7 @@ def _play(
     *,
     peaceful: bool,
 ) -> Outcome:
+    """Play a seed in such a world, with these edits."""
     with fresh_home() as (home, loop):
         world = world_type(seed, home, loop, kills=() if peaceful else None)
         world.begin_editing(edit)
@@ -245,9 +254,9 @@ def _with_mutes(document: Document) -> Document:
 
 def in_peace(seed: int) -> tuple[list[str], int]:
     """What is wrong with the edits of a seed in which nothing else happens, and how many were."""
-    edited = _play(PeacefulWorld, seed, _peaceful_edit, peaceful=True)
-    never = _play(PeacefulWorld, seed, lambda *_: None, peaceful=True)
-    always = _play(PeacefulWorld, seed, lambda *_: None, _with_mutes, peaceful=True)
+    edited = play_edited(PeacefulWorld, seed, _peaceful_edit, peaceful=True)
+    never = play_edited(PeacefulWorld, seed, lambda *_: None, peaceful=True)
+    always = play_edited(PeacefulWorld, seed, lambda *_: None, _with_mutes, peaceful=True)
     wrong = [*edited.violations, *never.violations, *always.violations]
     for name, records in never.own.items():
         if edited.own.get(name) != records:
@@ -273,7 +282,8 @@ def _pool(config: Document) -> list[Document]:
     return [*config["strategies"], *again]
 
 
-def _wild_edit(world: EditedWorld, document: Document) -> Document | None:
+def wild_edit(world: EditedWorld, document: Document) -> Document | None:
+    """Now and then another configuration, of the strategies of a pool and moved ones."""
     if world.dice.random() < 0.7:
         return None
     pool = _pool(_document(world, document["name"]))
@@ -300,7 +310,7 @@ def _moved(world: EditedWorld, strategy: Document, every: Sequence[str]) -> Docu
 
 def among_faults(seed: int) -> tuple[list[str], int]:
     """What the judge finds where edits come among the simulation's faults, and how many came."""
-    played = _play(WildWorld, seed, _wild_edit, peaceful=False)
+    played = play_edited(WildWorld, seed, wild_edit, peaceful=False)
     return played.violations, played.edits
 
 

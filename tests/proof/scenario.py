@@ -40,6 +40,8 @@ class Scenario:
     """When the next session's coordinator is started, to see what is left of this one."""
     is_away: bool
     """Whether nobody trades for weeks before that."""
+    further: tuple[tuple[datetime, datetime], ...]
+    """When each further day of trading begins and ends."""
     configs: tuple[dict[str, Any], ...]
     """One for each coordinator; two trade stocks and crypto side by side on the account."""
     cash: Decimal
@@ -51,9 +53,13 @@ class Scenario:
 
 
 def scenario(
-    rng: random.Random, kills: Sequence[int] | None = None, minutes: int | None = None
+    rng: random.Random,
+    kills: Sequence[int] | None = None,
+    minutes: int | None = None,
+    days: int = 1,
 ) -> Scenario:
-    """A play by chance. `kills` says when the process dies, `minutes` how long the session is."""
+    """A play by chance of so many days. `kills` says when the process dies on the first one,
+    `minutes` how long a session is."""
     market = rng.choice(("stocks", "stocks", "crypto", "both"))
     listings = _listings(rng, market)
     day, usual = rng.choice(DAYS), rng.randrange(21, 45)
@@ -63,7 +69,12 @@ def scenario(
     begins += timedelta(seconds=rng.uniform(-200, 300) * minutes / usual)
     hours = _calendar(day, opens, closes)
     later = [h for h in hours if h.opens > ends or h.day > day]
-    spans = {one: _spans(one, hours, begins, opens, closes, ends) for one in listings}
+    more, later = later[: days - 1], later[days - 1 :]
+    further = [(h.opens, h.closes if market == "stocks" else _midnight(h.day)) for h in more]
+    spans = {
+        one: [*_spans(one, hours, begins, opens, closes, ends), *_further_spans(one, more)]
+        for one in listings
+    }
     if kills is None:
         count = rng.choice((0, 0, 1, 1, 2, 4))
         kills = sorted(rng.randrange(1, rng.choice((60, 600, 2500))) for _ in range(count))
@@ -75,7 +86,8 @@ def scenario(
     cents_only, has_budget = whole_cents or rng.random() < 0.5, rng.random() < 0.2
     is_away = rng.random() < 0.2
     following = later[rng.randrange(8, 20) if is_away else 0]
-    settles = following.opens if is_away or market != "crypto" else ends
+    last_end = further[-1][1] if further else ends
+    settles = following.opens if is_away or market != "crypto" else last_end
     settles += timedelta(minutes=2) if market != "stocks" else timedelta(minutes=-5)
     return Scenario(
         listings,
@@ -84,6 +96,7 @@ def scenario(
         ends,
         settles,
         is_away,
+        tuple(further),
         tuple(configs),
         capital + spare,
         tape,
@@ -104,7 +117,7 @@ def _hours(
     rng: random.Random, market: str, day: date, minutes: int
 ) -> tuple[datetime, datetime, datetime]:
     """(open, close, end of trading): crypto ends at 00:00 UTC, and stocks then not later."""
-    midnight = datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
+    midnight = _midnight(day)
     if market == "stocks":
         opens = datetime(day.year, day.month, day.day, 9, 30, tzinfo=EXCHANGE_ZONE)
         opens = opens.astimezone(UTC)
@@ -112,6 +125,11 @@ def _hours(
     opens = midnight - minutes * ONE_MINUTE
     closes = midnight - rng.choice((0, 0, 5, 10)) * ONE_MINUTE
     return opens, closes, midnight
+
+
+def _midnight(day: date) -> datetime:
+    """The 00:00 UTC at which a date ends."""
+    return datetime(day.year, day.month, day.day, tzinfo=UTC) + timedelta(days=1)
 
 
 def _calendar(day: date, opens: datetime, closes: datetime) -> list[OpenHours]:
@@ -146,6 +164,12 @@ def _spans(
     before = [h for h in hours if h.closes <= opens][-2:]
     parts = [(h.opens, (h.closes - h.opens) // ONE_MINUTE) for h in before]
     return [*parts, (opens, (closes - opens) // ONE_MINUTE)]
+
+
+def _further_spans(listing: Listing, hours: Sequence[OpenHours]) -> list[tuple[datetime, int]]:
+    """The same for each further day of trading."""
+    ends = [_midnight(h.day) if listing.crypto else h.closes for h in hours]
+    return [(h.opens, (end - h.opens) // ONE_MINUTE) for h, end in zip(hours, ends, strict=True)]
 
 
 def _configs(rng: random.Random, market: str, listings: Sequence[Listing]) -> list[dict[str, Any]]:

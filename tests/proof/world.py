@@ -45,6 +45,9 @@ A_DAY_S = 86_400.0
 class World:
     """Everything of one seed."""
 
+    days = 1
+    """On so many it is traded."""
+
     def __init__(
         self,
         seed: int,
@@ -56,7 +59,7 @@ class World:
         minutes: int | None = None,
     ) -> None:
         self.seed, self.home, self.loop = seed, home, loop
-        self.play = scenario(random.Random(f"{seed} scenario"), kills, minutes)
+        self.play = scenario(random.Random(f"{seed} scenario"), kills, minutes, self.days)
         self.chance = random.Random(f"{seed} chance")
         self.faults = Faults(random.Random(f"{seed} faults"), calm=seed % 10 == 0)
         self.tape = self.play.tape
@@ -205,8 +208,7 @@ class World:
         """The whole seed."""
         gc.collect()  # what earlier worlds left: no session of this one looks at it again
         self.loop.set_exception_handler(self._on_loop_error)
-        self._schedule()
-        await asyncio.gather(*(self._begin(trader) for trader in self.traders))
+        await self._trade()
         self.faults.over = True
         self._kills.clear()
         await asyncio.sleep(60.0)
@@ -219,6 +221,14 @@ class World:
         for trader in self.traders:
             await trader.settle()
         self._judge_all()
+
+    async def _trade(self) -> None:
+        """What is traded, from the first start to the last end."""
+        self._schedule(self.play.begins)
+        for hours in self.play.hours:
+            if self.play.begins < hours.closes < self.play.settles + timedelta(days=1):
+                self._at(hours.closes, self.broker.close)
+        await asyncio.gather(*(self._begin(trader) for trader in self.traders))
 
     async def _begin(self, trader: Trader) -> None:
         """The first coordinator adopts the account before another one comes."""
@@ -244,16 +254,13 @@ class World:
             for wrong in net_pnl(rows):
                 self.judge.blame(f"{session_id}: {wrong}")
 
-    def _schedule(self) -> None:
-        """Every minute's bars, the exchange's close, and the last word at the end."""
-        begins, ends = self.play.begins, self.play.ends
+    def _schedule(self, begins: datetime) -> None:
+        """A day's minutes with their bars, and the last word at its end."""
+        ends = self.play.ends
         minute = begins.replace(second=0, microsecond=0) + ONE_MINUTE
         while minute <= ends + 2 * ONE_MINUTE:
             self._at(minute, self._minute, minute)
             minute += ONE_MINUTE
-        for hours in self.play.hours:
-            if begins < hours.closes < self.play.settles + timedelta(days=1):
-                self._at(hours.closes, self.broker.close)
         self._at(ends + 5 * ONE_MINUTE, self._stop)
 
     def _at(self, moment: datetime, act: Any, *args: Any) -> None:
