@@ -4,6 +4,8 @@
 
 ALTER TABLE activities ADD COLUMN booked_at TIMESTAMPTZ;
 COMMENT ON COLUMN activities.booked_at IS 'When it was booked; NULL in a session that was loaded before this was kept.';
+COMMENT ON TABLE equity IS 'Equity of each strategy, a row per minute in which cash or a held mark changed, one at each transfer, and the first and last.';
+COMMENT ON COLUMN equity.ts IS 'End of the minute, or time of the transfer.';
 COMMENT ON COLUMN pnl_daily.max_drawdown IS 'Largest fall of equity from its peak within the session, as a fraction >= 0. The peak moves with transfers.';
 COMMENT ON COLUMN equity_curve.peak IS 'Highest equity of the session so far, moved with the transfers since, dollars.';
 
