@@ -84,9 +84,6 @@ class LaterRows(Sequence[Row]):
     def __iter__(self) -> Iterator[Row]:
         return iter(self._rows)
 
-    def __repr__(self) -> str:
-        return repr(self._rows)
-
 
 def money(steps: NDArray[Any], places: int, kind: Any = MONEY, mask: Any = None) -> Any:
     """Whole steps of 1e-`places` as decimals; null where the mask is true."""

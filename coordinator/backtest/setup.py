@@ -93,6 +93,7 @@ class Opened:
         if not books.account:
             records.append(r.AccountAdopted(start, setup.account, exchange.cash, ()))
             books.apply_all(records)
+        books.orders = books.orders.only(lambda order: order.is_open)  # no more is told of others
         name = setup.name(plan)
         records += open_session(books, setup.specs, plan, name, start)
         return cls(start, plan, name, tuple(records))

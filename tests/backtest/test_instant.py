@@ -223,3 +223,23 @@ def both(
 def said(session: PlayedSession) -> tuple[object, ...]:
     rows = {table: list(rows) for table, rows in session.rows().items()}
     return session.session_id, session.session_date, session.summary, rows
+
+
+def test_a_price_that_leapt_overnight_is_judged_alike_however_the_day_before_was_played(
+    tmp_path: Path,
+) -> None:
+    """Its strategy has sold all on the day before, so that only orders that ended tell of it."""
+    tape = Tape(
+        "stocks", {("SPY", DAYS[0]): [10_000, 10_100, 9_900], ("SPY", DAYS[1]): [4_000, 4_100]}
+    )
+    rising = {"lookback_period": 1, "momentum_threshold": 0}
+    one = {"name": "A", "strategy_type": "momentum", "strategy_params": rising, "tickers": ["SPY"]}
+    config = tmp_path / "test.json"
+    config.write_text(json.dumps({"strategies": [one | {"min_warmup_bars": 0}]}))
+    options = BacktestOptions(config, tape.write(tmp_path / "bars.parquet"))
+    told = [
+        [(list(day.rows()["fills"]), list(day.rows()["discrepancies"])) for day in test]
+        for test in (Backtest(options).play(means=means) for means in Means)
+    ]
+    assert told[0] == told[1] == told[2]
+    assert [row["side"] for row in told[0][0][0]] == ["buy", "sell"]
