@@ -31,6 +31,8 @@ OnAnswer = Callable[[Api, int, Mapping[str, str]], None]
 
 PROVE_NOTHING = {0, requests.codes.request_timeout, requests.codes.too_many_requests}
 """Statuses below 500 that do not prove that the request was refused."""
+OF_THE_DOOR = {requests.codes.unauthorized, requests.codes.forbidden}
+"""What Alpaca's own gateway refuses with a page instead of JSON."""
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 TIMEOUT_S = 10.0
 
@@ -137,12 +139,14 @@ def _refusal(error: APIError) -> Exception:
     try:
         body = json.loads(text)
     except (ValueError, RecursionError):
-        body = {}
+        body = None
+    is_alpacas = isinstance(body, dict) or status in OF_THE_DOOR  # else of something on the way
     if not isinstance(body, dict):
         body = {}
     said = body.get("message")
     message = words(said if isinstance(said, str) and said else text) or "no reason given"
-    if status in PROVE_NOTHING or status >= requests.codes.server_error:
+    unproved = status in PROVE_NOTHING or status >= requests.codes.server_error
+    if unproved or not is_alpacas:
         return BrokerUnavailable(f"the broker answered HTTP {status}: {message}")
     code = body.get("code")
     return BrokerRejected(status, code if isinstance(code, int) else None, message, body)

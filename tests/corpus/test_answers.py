@@ -117,6 +117,18 @@ def test_what_is_not_json_proves_nothing(what: str, both: tuple[Broker, Answers]
             raise AssertionError(f"{name} was read as {ask(broker)!r}")
 
 
+@pytest.mark.parametrize("status", [400, 404, 405, 407, 410, 422])
+@pytest.mark.parametrize("what", ASKS)
+def test_a_page_of_something_on_the_way_to_the_broker_refuses_nothing(
+    what: str, status: int, both: tuple[Broker, Answers]
+) -> None:
+    broker, answers = both
+    ask, _ = ASKS[what]
+    answers.always(b"default backend - 404", status)
+    with pytest.raises(BrokerUnavailable, match=f"HTTP {status}"):
+        raise AssertionError(f"it was taken for the broker's: {ask(broker)!r}")
+
+
 @pytest.mark.parametrize("what", ASKS)
 def test_an_answer_of_the_wrong_shape_is_refused(what: str, both: tuple[Broker, Answers]) -> None:
     broker, answers = both
@@ -316,7 +328,8 @@ def test_a_refusal_is_told_shortly_whatever_its_body_is(
     answers.always(body, status)
     with pytest.raises(BrokerError) as caught:
         broker.account()
-    proves = status < 500 and status != 429
+    is_the_brokers = status in (401, 403) or body.startswith(b'{"')
+    proves = is_the_brokers and status < 500 and status != 429
     assert isinstance(caught.value, BrokerRejected if proves else BrokerUnavailable)
     told = str(caught.value)
     assert len(told) < 700
