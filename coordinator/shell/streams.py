@@ -28,7 +28,7 @@ from coordinator.shell.sockets import socket_options
 from coordinator.shell.subscription import Subscription, handler
 
 log = logging.getLogger("coordinator")
-SDK_LOGGERS = ("alpaca.data.live.websocket", "alpaca.trading.stream")
+SDK_LOGGERS = ("alpaca.data.live.websocket", "alpaca.trading.stream", "urllib3")
 LIMITED_FEED, LEAST_PAIRS = "iex", 30
 """The free feed, and how many pairs of channel and symbol it grants at least: bars come first."""
 NO_SUCH_KEYS, SYMBOL_LIMIT, SLOT_TAKEN, NOT_PAID_FOR = 402, 405, 406, 409
@@ -332,7 +332,7 @@ def order_stream(
 
 @contextmanager
 def quiet_sdk() -> Iterator[None]:
-    """Silence the SDK's own log lines: it prints a traceback for each retry, we log it once."""
+    """Silence the log lines of the SDK and its HTTP: they print tracebacks of what we log once."""
     loggers = [logging.getLogger(name) for name in SDK_LOGGERS]
     levels = [logger.level for logger in loggers]
     for logger in loggers:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import logging
 import pickle
+import socket
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
@@ -24,6 +26,7 @@ from coordinator.shell.broker import Broker
 from coordinator.shell.budget import Urgency
 from coordinator.shell.pace import NotYet, impatient
 from coordinator.shell.rest import Api
+from coordinator.shell.streams import quiet_sdk
 from simulator.server import Simulator, SimulatorOptions
 
 D = Decimal
@@ -281,6 +284,24 @@ def test_a_broker_that_is_not_there_is_unavailable() -> None:
         pass
     with pytest.raises(BrokerUnavailable, match="ConnectionError"):
         asked.account()
+
+
+def test_an_answer_that_breaks_off_in_its_head_is_told_in_a_sentence_and_no_traceback(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def answer_half(listener: socket.socket) -> None:
+        client, _ = listener.accept()
+        with client:
+            client.recv(65_536)
+            client.sendall(b"HTTP/1.1 200 OK\r\ncontent-type")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener, quiet_sdk():
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        threading.Thread(target=answer_half, args=(listener,)).start()
+        known = Settings("PK1", SECRET, url, url, url, Path("x"), "")
+        with pytest.raises(BrokerUnavailable):
+            Broker(AlpacaRest(known), feed="iex").account()
+    assert [one.getMessage() for one in caplog.records if one.exc_info] == []
 
 
 def test_wrong_keys_are_refused_and_the_secret_is_in_no_trace_of_it(
