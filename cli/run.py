@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cli.faults import complain, plainly
-from cli.logs import configure_logging
+from cli.logs import configure_logging, written_beside
 from cli.options import (
     AsJson,
     BarsFile,
@@ -158,7 +160,14 @@ def _refuse_contradictions(
 async def _session(options: RunOptions, stop: StopSignals) -> SessionOutcome:
     from coordinator.bootstrap import run_session
 
-    return await run_session(options, stop=stop.watch())
+    return await run_session(options, stop=stop.watch(), observers=[_lines_beside])
+
+
+@asynccontextmanager
+async def _lines_beside(_: object) -> AsyncIterator[None]:
+    """An observer: no decision waits for the terminal. Its thread begins after the last fork."""
+    with written_beside():
+        yield
 
 
 def _print(outcome: SessionOutcome) -> None:

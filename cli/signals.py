@@ -7,6 +7,7 @@ noticed only when something else wakes it.
 from __future__ import annotations
 
 import os
+import select
 import signal
 import socket
 import threading
@@ -107,9 +108,10 @@ class StopSignals:
 
 
 def _write(text: bytes) -> None:
-    """Write to stderr, if that is open; `print` is not safe inside a signal handler."""
-    with suppress(OSError):
-        os.write(2, text)
+    """Write to stderr, if that takes it now; `print` is not safe inside a signal handler."""
+    with suppress(OSError, ValueError):
+        if select.select([], [2], [], 0)[1]:
+            os.write(2, text)
 
 
 def interrupt_on_sigterm() -> None:

@@ -8,12 +8,14 @@ import pty
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
 from tests.cli.conftest import ROOT, Shell
+from tests.oracle import configs
 
 SESSION = """
 import asyncio
@@ -112,6 +114,33 @@ def test_a_session_whose_terminal_is_closed_ends_in_order_and_is_loaded(shell: S
     assert session["state"] == "StoppedEarly"
     loaded = shell.run("sql", "--csv", "SELECT session_id FROM loads").stdout.split()
     assert loaded == ["session_id", session["session_id"]]
+
+
+@pytest.mark.thorough
+def test_a_session_trades_on_while_its_terminal_takes_no_line(shell: Shell) -> None:
+    config = shell.folder / "config.json"
+    many = configs.twenty_six()
+    config.write_text(json.dumps(many | {"strategies": many["strategies"][:12]}))
+    words = ["run", "--date", "2026-11-27", "--config", str(config), "--clock-speed", "5000"]
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(shell.folder)
+        command = [sys.executable, "-m", "cli", *words]
+        os.execve(sys.executable, command, shell.environment)  # noqa: S606
+    said = b""
+    while b"TRADING ACTIVE" not in said:
+        said += os.read(terminal, 4096)
+    until_s, state = time.monotonic() + 80, ""
+    while state != "Completed" and time.monotonic() < until_s:  # as after Ctrl-S
+        [session] = json.loads(shell.run("status", "--json").stdout)
+        state = session["state"]
+    with suppress(OSError):  # the terminal's other end is closed
+        while more := os.read(terminal, 65_536):
+            said += more
+    _, code = os.waitpid(child, 0)
+    assert (state, code) == ("Completed", 0)
+    assert said.count(b"(Order ID: ") > 250
+    assert b"TOTAL PnL" in said
 
 
 def test_a_second_ctrl_c_leaves_at_once(shell: Shell) -> None:
