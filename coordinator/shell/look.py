@@ -15,6 +15,7 @@ from coordinator.core.books import Books
 from coordinator.core.discrepancies import DiscrepancyKind, discrepancy_id
 from coordinator.core.orders import OrderStatus
 from coordinator.core.postings import FEE_DAYS
+from coordinator.core.sequences import strategy_of
 from coordinator.core.values import ZERO
 from coordinator.errors import BrokerRejected
 from coordinator.shell.broker import Broker
@@ -167,8 +168,10 @@ class Looks:
         return any(orders.at_broker(broker_order_id) is not None for orders in every)
 
     def _sent(self, client_order_id: str) -> bool:
-        """Whether a coordinator sent the order of this id."""
-        return any(client_order_id in orders for orders in self._books.all_orders)
+        """Whether a coordinator sent the order of this id, maybe since these books were read."""
+        books = self._books
+        named = strategy_of(client_order_id) in books.ledger
+        return named or any(client_order_id in orders for orders in books.all_orders)
 
     def _is_missed(self, fill: Fill) -> bool:
         """Whether the books' position is known to differ in the direction of this execution, and

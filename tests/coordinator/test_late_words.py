@@ -574,6 +574,19 @@ def test_an_order_that_a_human_replaced_is_its_strategys_whoever_hears_of_it_fir
     assert play.y.books.ledger["A"].positions["SPY"].qty == D(50)
 
 
+def test_an_order_that_a_human_replaced_at_once_is_its_strategys_though_a_neighbour_sees_it_first(
+    play: Play,
+) -> None:
+    play.start(play.x)
+    play.start(play.y)
+    ticket = play.ordered()
+    play.x.take(told(ticket, play.now))
+    play.executed(play.truth.replace(ticket, 60 * NANO, play.later(1)), 20)
+    play.look(seat=play.y)
+    play.look(2)
+    assert play.held() == {"A": D(20), UNASSIGNED: D(10)}
+
+
 def a_humans_replaced(play: Play, sign: int) -> Ticket:
     """A human's order for 3 SPY that a human's other has replaced."""
     first = play.truth.accept("app-1", UNASSIGNED, "SPY", sign, 3 * NANO, play.later(1))
