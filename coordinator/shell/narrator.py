@@ -52,13 +52,14 @@ class Narrator:
     def carried_over(self) -> None:
         """Log what a start finds: books that go on, and a kill or pause that still holds.
 
-        What others hold is a warning if they have left this configuration: nothing guards it.
+        A position whose strategy or ticker has left this configuration is a warning: no stop guards
+        it any more. Those of another coordinator's strategies are guarded there.
         """
         if self._books.halts.killed:
             log.warning("KILLED: nothing is bought until `multi-trader revive`")
-        runs = {spec.name for spec in self._specs}
+        traded = {spec.name: spec.tickers for spec in self._specs}
         for view in strategy_views(self._books):
-            if view.name not in runs:
+            if view.name not in traded:
                 continue
             if view.positions or view.cash != view.initial_cash:
                 has = ", ".join([dollars(view.cash), *_held(view.positions)])
@@ -70,11 +71,12 @@ class Narrator:
             if view.stopped:
                 log.warning("[%s] entries stopped: %s", view.name, view.stopped)
         for name, account in self._books.ledger.accounts.items():
-            positions = {symbol: one.qty for symbol, one in account.positions.items()}
-            if name not in runs | {UNASSIGNED} and positions:
+            tickers, held = traded.get(name, ()), account.positions
+            left = {symbol: held[symbol].qty for symbol in held if symbol not in tickers}
+            if left and name != UNASSIGNED:
                 level = logging.WARNING if name in self._books.days else logging.INFO
-                text = "[%s] does not run in this session, which sells none of what it holds: %s"
-                log.log(level, text, name, ", ".join(_held(positions)))
+                text = "[%s] holds what this session does not trade, and will not sell: %s"
+                log.log(level, text, name, ", ".join(_held(left)))
 
     def follow(self, specs: Sequence[StrategySpec]) -> None:
         """Report on these strategies from now on."""

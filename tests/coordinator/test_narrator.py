@@ -9,6 +9,7 @@ import pytest
 
 from coordinator.core import messages as m
 from coordinator.core import records as r
+from coordinator.core.lane import StrategySpec
 from coordinator.core.orders import OrderStatus
 from coordinator.core.values import Side
 from coordinator.shell.narrator import Narrator, dollars, price_of, quantity
@@ -96,21 +97,26 @@ def test_a_start_tells_what_its_books_go_on_with_and_which_orders_of_an_operator
     ]
 
 
-def test_a_start_tells_what_strategies_hold_that_it_does_not_run(
+def test_a_start_tells_what_strategies_hold_that_it_does_not_trade(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     bench = Bench(spec("A", {}), spec("Left", {("SPY", 0): 1}, max_position_size="0.5"))
     bench.minute(0, {"SPY": "100"})
     bench.fill(bench.order("Left"))
-    narrator = Narrator(bench.books, bench.specs[:1])
-    for is_ours, level in ((True, logging.WARNING), (False, logging.INFO)):
-        if not is_ours:  # as another coordinator's strategy, whose day is none of ours
-            del bench.books.days["Left"]
+    line = "[Left] holds what this session does not trade, and will not sell: 50.0000 SPY"
+
+    def told_of_left(*specs: StrategySpec) -> list[int]:
         caplog.clear()
         with caplog.at_level(logging.INFO, "coordinator"):
-            narrator.carried_over()
-        line = "[Left] does not run in this session, which sells none of what it holds: 50.0000 SPY"
-        assert [(one.levelno, one.message) for one in caplog.records] == [(level, line)]
+            Narrator(bench.books, specs).carried_over()
+        return [one.levelno for one in caplog.records if one.message == line]
+
+    runs, left = bench.specs
+    assert told_of_left(runs, left) == []
+    assert told_of_left(runs) == [logging.WARNING]
+    assert told_of_left(runs, replace(left, tickers=("QQQ",))) == [logging.WARNING]
+    del bench.books.days["Left"]  # as another coordinator's strategy, whose day is none of ours
+    assert told_of_left(runs) == [logging.INFO]
 
 
 def test_warmth_is_told_once_when_every_ticker_has_its_bars(
