@@ -206,6 +206,40 @@ def test_a_shadows_book_lives_on_into_the_next_session(tmp_path: Path, bars: Pat
         assert compared(source.rows()) == compared(as_shadows(memory.rows()))
 
 
+def test_a_session_of_shadows_whose_process_died_is_ended_by_the_next_days(
+    tmp_path: Path, bars: Path
+) -> None:
+    monday = Day(tmp_path, bars, MONDAY)
+    shadow = monday.begin()
+    for records in monday.minutes(10):
+        shadow.follow(records)
+    shadow.close()
+    (tmp_path / ACCOUNT / "journal.db").unlink()
+    Day(tmp_path, bars).begin().close()
+    told = [row for source in session_sources(tmp_path) for row in source.rows()["sessions"]]
+    status = [row["status"] for row in told if row["mode"] == "shadow"]
+    assert status == ["stopped_early", "open"]
+
+
+def test_a_bar_that_is_corrected_changes_no_decision_of_a_shadow(
+    tmp_path: Path, bars: Path
+) -> None:
+    """The correction reaches the shadows together with the next minute's bars."""
+    fills = []
+    for corrects in (False, True):
+        folder = tmp_path / str(corrects)
+        folder.mkdir()
+        day = Day(folder, bars)
+        shadow, late = day.begin(), list[r.BarsSeen]()
+        for records in day.minutes(60):
+            shadow.follow([*records, *late])
+            seen = [one for one in records if isinstance(one, r.BarsSeen)]
+            late = [replace(one, origin=r.Origin.CORRECTED) for one in seen if corrects]
+        fills.append(compared(day.rows())["fills"])
+    assert len(fills[0]) > 5
+    assert fills[0] == fills[1]
+
+
 def test_what_fails_in_a_shadow_is_told_and_reaches_nobody_else(
     tmp_path: Path, bars: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
