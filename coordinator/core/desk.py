@@ -18,7 +18,6 @@ from coordinator.core.books import Books
 from coordinator.core.crossing import Wish
 from coordinator.core.flat import in_the_account
 from coordinator.core.intents import Intents
-from coordinator.core.lane import StrategySpec
 from coordinator.core.orders import Order, OrderStatus, Phase, may_move
 from coordinator.core.risk import Asset
 from coordinator.core.values import Denial, Reason, Side
@@ -27,7 +26,7 @@ from coordinator.core.values import Denial, Reason, Side
 class OrderDesk:
     """Makes and follows the orders of one session. Call inside the EXACT decimal context.
 
-    `own` are this coordinator's strategies. `crossing` and `apart` are as in `Intents`.
+    `crossing` and `apart` are as in `Intents`.
     """
 
     def __init__(
@@ -35,25 +34,18 @@ class OrderDesk:
         blotter: Blotter,
         assets: Mapping[str, Asset],
         session_date: date,
-        own_strategies: frozenset[str],
         *,
         crossing: bool = False,
         apart: bool = False,
     ) -> None:
         self.blotter, self.books, self.assets = blotter, blotter.books, assets
-        self.own = own_strategies
         self._apart = apart
         self.intents = Intents(blotter, assets, session_date, crossing=crossing, apart=apart)
 
     @classmethod
     def at_rest(cls, books: Books, assets: Mapping[str, Asset]) -> OrderDesk:
         """The desk between two sessions: it follows the orders in the books, and intends none."""
-        return cls(Blotter(books), assets, date.min, frozenset(books.strategies()))
-
-    def follow(self, specs: Iterable[StrategySpec], *, crossing: bool) -> None:
-        """From now on, these are this coordinator's strategies; orders of others go on."""
-        self.own = frozenset(spec.name for spec in specs)
-        self.intents.crossing = crossing
+        return cls(Blotter(books), assets, date.min)
 
     def buy(self, strategy: str, symbol: str, qty: Decimal, close: Decimal, now: datetime) -> None:
         """Intend an entry decided at `close`."""

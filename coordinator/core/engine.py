@@ -68,13 +68,12 @@ class Engine:
         self.plan = plan
         self.lanes = Lanes(specs, banked_from)
         self._assets = dict(assets)
-        own = frozenset(spec.name for spec in specs)
         self._router = Router(books, self.specs, self.lanes, self._assets)
         books.before_apply = self._router.before
         self._blotter = Blotter(books)
         self._record = self._blotter.record
         self._desk = OrderDesk(
-            self._blotter, self._assets, plan.date, own, crossing=crossing, apart=apart
+            self._blotter, self._assets, plan.date, crossing=crossing, apart=apart
         )
         self._liquidation = Liquidation(
             books, self._desk, self._assets, plan, tuple(hours), traded(self.specs)
@@ -244,7 +243,7 @@ class Engine:
         self._router = self._router.changed(setup.specs)
         self.books.before_apply = self._router.before
         self._decider.follow(self._router)
-        self._desk.follow(setup.specs, crossing=setup.crossing)
+        self._desk.intents.crossing = setup.crossing
         self._liquidation = replace(self._liquidation, traded=traded(setup.specs))
         self._gate.controls = setup.controls
 

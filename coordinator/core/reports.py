@@ -103,10 +103,11 @@ class Reports:
         A human may have chosen an id that would be ours next.
         """
         owner = strategy_of(update.client_order_id)
-        if owner in self._desk.own:
+        if owner in self._books.days:
             pass_over(self._books.sequences, update.client_order_id)
-        others = owner in self._books.neighbours.strategies and owner not in self._desk.own
-        if others or self._books.neighbours.took_over(update.client_order_id, update.replaces):
+        elif owner in self._books.neighbours.strategies:
+            return
+        if self._books.neighbours.took_over(update.client_order_id, update.replaces):
             return
         if self._books.posted.unowned(update.broker_order_id).postings:  # the only id known then
             update = replace(update, client_order_id=update.broker_order_id)

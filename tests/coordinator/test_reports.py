@@ -253,6 +253,16 @@ def test_another_coordinators_fill_is_left_to_it() -> None:
     assert bench.books.ledger.net_cash() == D(99_500)
 
 
+def test_an_unknown_order_of_a_strategy_that_rests_here_is_not_left_to_others() -> None:
+    before = Bench(spec("A", {("SPY", 0): 1}))
+    bench = Bench(spec("B", {("QQQ", 0): 1}), books=before.books, config_hash="edited")
+    bench.books.apply_foreign(
+        r.EntryDenied(bench.now, order_id("A", 7), "A", "SPY", D(1), D(1), "stale")
+    )
+    bench.handle(stranger(order_id("A", 8), "SPY", Side.BUY, "4", "100", bench.now))
+    assert bench.position(UNASSIGNED, "SPY") == D(4)
+
+
 def test_a_trade_by_hand_that_two_coordinators_saw_is_booked_once() -> None:
     bench = Bench(spec("A", {("SPY", 0): 1}))
     bench.handle(stranger("by-hand", "SPY", Side.BUY, "4", "100", bench.now))
