@@ -75,7 +75,7 @@ class Narrator:
             left = {symbol: held[symbol].qty for symbol in held if symbol not in tickers}
             if left and name != UNASSIGNED:
                 level = logging.WARNING if name in self._books.days else logging.INFO
-                text = "[%s] holds what this session does not trade, and will not sell: %s"
+                text = "[%s] holds what this session neither trades nor guards: %s"
                 log.log(level, text, name, ", ".join(_held(left)))
 
     def follow(self, specs: Sequence[StrategySpec]) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
 from coordinator.core.values import MINUTE, Bar
+from coordinator.settings import simulator_settings
 from coordinator.shell.clock import BrokerClock
 from coordinator.shell.gather import Gatherer
 from coordinator.shell.intake import BarIntake
-from coordinator.shell.ports import monotonic
+from coordinator.shell.pace import Budgets
+from coordinator.shell.ports import Ports
 from tests.coordinator.bench import OPEN, STOCKS, bar, spec
 
 NOON = datetime(2026, 3, 17, 16, tzinfo=UTC)
@@ -37,9 +40,10 @@ def test_at_real_speed_local_time_carries_the_brokers_forward() -> None:
 
 @pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="Linux's own clock")
 def test_after_a_machines_sleep_the_bars_that_came_meanwhile_are_known_to_be_late(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    clock = BrokerClock(1, monotonic)
+    budgets = Budgets(simulator_settings("http://nowhere", tmp_path), speed=1, folder=tmp_path)
+    clock = BrokerClock(1, Ports.real(budgets).monotonic)
     clock.advance(NOON)
     real, slept_s = time.clock_gettime, {time.CLOCK_BOOTTIME: 180.0}
     monkeypatch.setattr(time, "clock_gettime", lambda clock: real(clock) + slept_s.get(clock, 0.0))

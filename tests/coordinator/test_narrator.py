@@ -103,7 +103,7 @@ def test_a_start_tells_what_strategies_hold_that_it_does_not_trade(
     bench = Bench(spec("A", {}), spec("Left", {("SPY", 0): 1}, max_position_size="0.5"))
     bench.minute(0, {"SPY": "100"})
     bench.fill(bench.order("Left"))
-    line = "[Left] holds what this session does not trade, and will not sell: 50.0000 SPY"
+    line = "[Left] holds what this session neither trades nor guards: 50.0000 SPY"
 
     def told_of_left(*specs: StrategySpec) -> list[int]:
         caplog.clear()
