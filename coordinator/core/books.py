@@ -161,10 +161,11 @@ class Books:
     def take_orders(self, strategies: Collection[str], carried: Sequence[Order] = ()) -> None:
         """Take over the orders that other coordinators have of these strategies.
 
-        Orders that are `carried` over are ours as well, whoever had them.
+        Orders that are `carried` over are ours as well, whoever had them. Of one that is known here
+        more is known than was carried: its executions, and the day whose limit it uses.
         """
         ids = {order.client_order_id for order in carried}
-        for order in (*carried, *self.neighbours.give(strategies, ids)):
+        for order in (*self.neighbours.give(strategies, ids), *carried):
             if order.client_order_id not in self.orders:
                 self.orders.add(order)
 

@@ -23,7 +23,7 @@ from coordinator.shell.startup import replay
 from coordinator.shell.watchdog import Depth
 from tests.coordinator.bench import DAY, MIDNIGHT, OPEN, PLAN, D
 from tests.proof.seat import Board, Rest, Seat, minute_bars, spec
-from tests.proof.truth import BY_HAND, NANO, Deal, Ticket, Truth, told
+from tests.proof.truth import BY_HAND, NANO, Deal, Ticket, Truth, told, told_bust
 from warehouse import Store, load_session
 
 CRYPTO = SessionPlan(DAY, None, PLAN.crypto_day, MIDNIGHT)
@@ -235,6 +235,34 @@ def test_entries_that_a_strategy_had_today_count_for_who_takes_it_over(
     assert seat.books.days["A"].entries == used
     seat.stop()
     assert account.start("Z", "A", {}).books.days["A"].entries == used, "and for the next"
+
+
+def taken_over_and_started_again(account: Account) -> Seat:
+    """Y takes A's order over while it is open, and dies before it ends."""
+    account.start("Y", "A", {}).stop()
+    return account.start("Y", "A", {})
+
+
+def test_an_entry_that_ends_unfilled_is_given_back_though_who_took_it_over_started_again(
+    account: Account,
+) -> None:
+    seat = taken_over_and_started_again(account)
+    assert seat.books.days["A"].entries == 1
+    ended_unfilled(account)
+    seat.take(told(account.ticket, account.now))
+    assert seat.books.days["A"].entries == 0
+
+
+def test_what_was_executed_before_a_takeover_is_taken_back_though_who_took_it_over_started_again(
+    account: Account,
+) -> None:
+    deal = account.truth.execute(account.ticket, 80 * NANO, 100 * NANO, account.now)
+    account.start("X", "A", {}).stop()
+    seat = taken_over_and_started_again(account)
+    assert COIN in seat.books.ledger["A"].positions
+    account.truth.bust(deal)
+    seat.take(told_bust(deal, 1, account.now))
+    assert COIN not in seat.books.ledger["A"].positions
 
 
 def test_a_new_day_has_all_of_its_entries_whoever_runs_it(account: Account) -> None:
