@@ -79,6 +79,7 @@ def test_a_simulated_session_is_compared_and_looked_at_while_it_runs_and_leaves_
     assert json.loads(looked_at.stdout) == {
         "account": "SIM0001",
         "cash": json.loads(looked_at.stdout)["cash"],
+        "left_behind": {},
         "positions": [],
     }
     assert (named.returncode, json.loads(named.stdout)["account"]) == (0, "SIM0001")
