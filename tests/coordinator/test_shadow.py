@@ -26,7 +26,7 @@ from coordinator.config import parse_config
 from coordinator.core import records as r
 from coordinator.core.reload import Reload, Removal
 from coordinator.core.statement import Rows, statement
-from coordinator.core.values import SHADOW_ACCOUNT, SHADOW_MARK
+from coordinator.core.values import SHADOW_ACCOUNT, SHADOW_MARK, Bar
 from coordinator.engine_setup import setup_of
 from coordinator.errors import OperatorError
 from coordinator.readers import as_shadows, session_sources
@@ -90,6 +90,12 @@ class Day:
         """The session's id on its account."""
         return f"{self.day}.test.{ACCOUNT}"
 
+    @property
+    def bars_so_far(self) -> list[Bar]:
+        """The bars that the session has seen since it began."""
+        seen = [one.bars for one in self.session.records if isinstance(one, r.BarsSeen)]
+        return [bar for bars in seen for bar in bars]
+
     def begin(self, *shadows: dict[str, Any]) -> Shadow:
         """A process that starts, with these shadows."""
         document = {"name": "test", "strategies": [LIVE, *(shadows or self.shadows)]}
@@ -103,7 +109,7 @@ class Day:
             tape.hours,
             self.folder / ACCOUNT / "journal.db",
             tape.history(needs),
-            [],
+            self.bars_so_far,
             self.session.now,
         )
         settings = simulator_settings("http://127.0.0.1", self.folder)
@@ -324,8 +330,7 @@ def reload(
     setup = setup_of(parse_config(document, "test"), None, simulated=False)
     needs = warm_up_needs(setup.all_specs, day.session.plan)
     history = {t: tuple(b) for t, b in day.test._recording.tape.history(needs).items()}
-    seen = [bar for one in day.session.records if isinstance(one, r.BarsSeen) for bar in one.bars]
-    so_far = {t: tuple(bar for bar in seen if bar.symbol == t) for t in history}
+    so_far = {t: tuple(bar for bar in day.bars_so_far if bar.symbol == t) for t in history}
     theirs = replace(setup, specs=setup.shadows, shadows=())
     shadow.take_up(Reload(day.session.now, "test", theirs, removal, history=history, so_far=so_far))
 
