@@ -380,12 +380,17 @@ def test_an_older_schema_has_its_sessions_with_splits_loaded_again_and_no_others
 def test_an_older_schema_has_its_sessions_that_capital_left_loaded_again_and_no_others(
     location: Path,
 ) -> None:
+    def fund(day: Day) -> None:
+        day.activity("UNASSIGNED", "transfer", "-100")
+        day.rows["activities"][-1] |= {"allocated_by": "funding"}
+
     day = Day()
-    day.activity("UNASSIGNED", "transfer", "-100")
-    day.rows["activities"][-1] |= {"allocated_by": "funding"}
+    fund(day)
     day.buy("Alpha", "SPY", "10", "100")
     sources, day = [day.source()], day.next_day("s2")
     day.transfer("Alpha", "SPY", "-10")
+    sources, day = [*sources, day.source()], day.next_day("s3")
+    fund(day)
     sources.append(day.source())
     (again,) = (m for m in all_migrations() if m.name == "0009_when_activities_were_booked.sql")
     with Store.open(location) as store:
@@ -395,9 +400,13 @@ def test_an_older_schema_has_its_sessions_that_capital_left_loaded_again_and_no_
         store.connection.execute(  # a lot that had left and stayed
             "INSERT INTO open_lots BY NAME FROM open_lots SELECT * REPLACE ('s2' AS session_id)"
         )
+        store.connection.execute(  # a strategy that had joined within the session
+            "UPDATE pnl_daily SET max_drawdown = 0.01"
+            " WHERE (session_id, strategy) = ('s3', 'UNASSIGNED')"
+        )
         store.connection.execute(again.sql)
         found = [load_session(store, source).status for source in sources]
-        assert found == ["unchanged", "loaded"]
+        assert found == ["unchanged", "loaded", "loaded"]
         assert store.rows("SELECT session_id FROM open_lots", []) == [{"session_id": "s1"}]
 
 

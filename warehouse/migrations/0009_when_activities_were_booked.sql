@@ -10,5 +10,6 @@ COMMENT ON COLUMN pnl_daily.max_drawdown IS 'Largest fall of equity from its pea
 COMMENT ON COLUMN equity_curve.peak IS 'Highest equity of the session so far, moved with the transfers since, dollars.';
 
 UPDATE loads SET mark = '' WHERE session_id IN (
-    SELECT session_id FROM activities WHERE kind = 'transfer' AND allocated_by IS DISTINCT FROM 'funding'
+    SELECT session_id FROM activities JOIN pnl_daily USING (session_id, strategy)
+    WHERE kind = 'transfer' AND (allocated_by IS DISTINCT FROM 'funding' OR max_drawdown > 0)
 );
