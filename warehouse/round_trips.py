@@ -86,24 +86,28 @@ _SPLIT = Template("""
                         = ($$1, g.strategy, g.symbol, g.place)
 """)
 # Shares that left a book by a transfer are no entry of a later sale: of its lots, the oldest beyond
-# what is held afterwards are dropped. `qty` is what is held.
+# what is held afterwards are dropped. `qty` is what is held, without splits that come yet. At the
+# end they are dropped once more: an execution that was corrected has come anew since.
 _GONE = """
     WITH moved AS (
         SELECT strategy, symbol, filled_at AS at,
                CASE side WHEN 'buy' THEN qty - coin_fee ELSE -qty END AS qty
         FROM stg_fills WHERE session_id = $1
         UNION ALL
-        SELECT strategy, symbol, booked_at, qty FROM activities WHERE session_id = $1
+        SELECT strategy, symbol, if(kind = 'split', 'infinity', booked_at), a.qty
+        FROM activities AS a JOIN sessions AS s USING (session_id)
+        WHERE session_id = $1 AND (kind <> 'split' OR a.session_date > s.session_date)
     )
     INSERT INTO moves BY NAME
     SELECT session_id, strategy, symbol, 'gone' AS side, activity_id AS execution_id,
-           booked_at AS filled_at, 0 AS price, 0 AS fee,
+           a.at AS filled_at, 0 AS price, 0 AS fee,
            greatest(0, coalesce(p.qty, 0) - coalesce((
                SELECT sum(m.qty) FROM moved AS m
-               WHERE (m.strategy, m.symbol) = (a.strategy, a.symbol) AND m.at > a.booked_at
+               WHERE (m.strategy, m.symbol) = (a.strategy, a.symbol) AND m.at > a.at
            ), 0)) AS qty
-    FROM activities AS a LEFT JOIN positions AS p USING (session_id, strategy, symbol)
-    WHERE session_id = $1 AND kind = 'transfer' AND a.qty < 0
+    FROM (SELECT *, unnest([booked_at, '9999-12-31']) AS at FROM activities
+          WHERE session_id = $1 AND kind = 'transfer' AND qty < 0) AS a
+    LEFT JOIN positions AS p USING (session_id, strategy, symbol)
 """
 _IN_ORDER = [(name, "ascending") for name in ("place", "filled_at", "side", "execution_id")]
 """Lots carried over have a place, and come first."""

@@ -278,6 +278,32 @@ def test_what_is_bought_after_shares_left_is_the_entry_of_the_sale_that_follows(
     assert rows("SELECT qty, price FROM open_lots WHERE session_id = 's2'") == [(3, 105)]
 
 
+def test_of_what_is_corrected_after_shares_left_no_more_is_an_entry_than_is_held(
+    load: Load, rows: Rows
+) -> None:
+    day = Day()
+    bought = day.buy("Alpha", "SPY", "10", "100")
+    day.transfer("Alpha", "SPY", "-4")
+    day.bust(bought)
+    play(day, ["buy 10 99"])
+    assert load(day.source()).quarantined == 0
+    assert rows("SELECT qty, price FROM open_lots") == [(6, 99)]
+
+
+def test_a_split_that_is_booked_after_shares_left_leaves_lots_of_all_that_is_held(
+    load: Load, rows: Rows
+) -> None:
+    day = Day()
+    play(day, ["buy 10 100"])
+    load(day.source())
+    day = day.next_day("s2")
+    day.transfer("Alpha", "SPY", "-4")
+    day.split("Alpha", "SPY", 2)
+    assert load(day.source()).quarantined == 0
+    held = rows("SELECT qty FROM positions WHERE session_id = 's2'")
+    assert rows("SELECT sum(qty) FROM open_lots WHERE session_id = 's2'") == held == [(12,)]
+
+
 def test_shares_that_came_and_went_by_hand_leave_the_purchases_alone(
     load: Load, rows: Rows
 ) -> None:
