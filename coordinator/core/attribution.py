@@ -76,9 +76,8 @@ def _settled(books: Books, activity: m.Activity, now: datetime) -> list[r.Activi
     """
     key = activity.symbol if activity.qty else ""
     posted = abs(activity.qty or activity.net_amount)
-    accrued = books.posted.accrued(key)
-    settled = max(min(posted, sum(accrued.values(), ZERO)), ZERO)
-    parts = shares(settled, accrued, COIN) or {UNASSIGNED: ZERO}
+    settled = max(min(posted, books.posted.due(key, activity.day)), ZERO)
+    parts = shares(settled, books.posted.accrued(key), COIN) or {UNASSIGNED: ZERO}
     activity = replace(activity, symbol=key)
     found = [
         replace(_posting(activity, ActivityKind.FEE, name, ZERO, "accrued", now), settles=part)

@@ -46,6 +46,8 @@ class Postings:
     """Dollars that each (strategy, ticker) sold at the broker on a UTC date."""
     _accrued: dict[str, dict[str, Decimal]] = field(default_factory=dict)
     """Fees that the broker has not posted yet, by ticker (coins) or '' (dollars) and strategy."""
+    _first: dict[str, Decimal] = field(default_factory=dict)
+    """Those of the day on which the account was first seen, by ticker or ''."""
     _unproved: dict[str, Decimal] = field(default_factory=dict)
     """The fees booked with fills that nothing posted or corrected has settled, by ticker or ''."""
     _moved: dict[str, int] = field(default_factory=dict)
@@ -97,11 +99,12 @@ class Postings:
         self.executions.add(fill.execution_id)
         if not fill.is_cross:
             self.unsettled += 1
+        day = _day(fill, known)
         if fill.side is Side.SELL and not fill.is_cross:
-            self._add_sale(fill, known)
+            self._add_sale(fill, day)
         if fill.fee:
             symbol, fee = (fill.symbol, fill.fee_qty) if fill.fee_qty else ("", fill.fee)
-            self._accrue(symbol, fill.strategy, fee)
+            self._accrue(symbol, fill.strategy, fee, day)
             self._unproved[symbol] = self.unproved(symbol) + fee
         self._touch(fill.symbol)
         return posting
@@ -109,6 +112,16 @@ class Postings:
     def accrued(self, symbol: str) -> dict[str, Decimal]:
         """Fees booked with fills and not posted yet, by strategy: coins, or dollars for ''."""
         return {name: fee for name, fee in self._accrued.get(symbol, {}).items() if fee}
+
+    def due(self, symbol: str, day: date) -> Decimal:
+        """How much of these a posting of this day is of, at most.
+
+        One of the day on which the account was first seen is also of what was paid before, which
+        nobody accrued: fees of a later day are not among it.
+        """
+        if self.began_on(day):
+            return self._first.get(symbol, ZERO)
+        return sum(self.accrued(symbol).values(), ZERO)
 
     def unproved(self, symbol: str) -> Decimal:
         """By how much the fees booked with fills may be wrong: coins, or dollars for ''."""
@@ -125,7 +138,7 @@ class Postings:
             if activity.allocated_by != TAKEN_BACK:
                 self.unsettled = 0
         if activity.settles:
-            self._accrue(activity.symbol, activity.strategy, -activity.settles)
+            self._accrue(activity.symbol, activity.strategy, -activity.settles, activity.day)
             left = self.unproved(activity.symbol) - abs(activity.settles)
             self._unproved[activity.symbol] = max(left, ZERO)
         self.activities.add(activity.activity_id)
@@ -155,21 +168,30 @@ class Postings:
                 found[strategy] = found.get(strategy, ZERO) + dollars
         return found
 
-    def _accrue(self, symbol: str, strategy: str, fee: Decimal) -> None:
-        """Add to a fee that is booked and that the broker will post later."""
+    def _accrue(self, symbol: str, strategy: str, fee: Decimal, day: date) -> None:
+        """Add to a fee of a day that is booked and that the broker will post later."""
         by = self._accrued.setdefault(symbol, {})
         by[strategy] = by.get(strategy, ZERO) + fee
+        if self.began_on(day):
+            self._first[symbol] = self._first.get(symbol, ZERO) + fee
 
-    def _add_sale(self, fill: r.FillBooked, known: Executions) -> None:
-        """Count a sale on its date; a reversal counts on the date of what it reverses."""
-        reversed_at = [p.at for p in known.postings if p.execution_id == fill.reverses]
-        day = self._sold.setdefault(max(reversed_at, default=fill.at).date(), {})
+    def _add_sale(self, fill: r.FillBooked, day: date) -> None:
+        """Count a sale on its date."""
+        sold = self._sold.setdefault(day, {})
         key = fill.strategy, fill.symbol
-        day[key] = day.get(key, ZERO) + fill.qty * fill.price
+        sold[key] = sold.get(key, ZERO) + fill.qty * fill.price
 
     def _touch(self, symbol: str) -> None:
         self.version += 1
         self._moved[symbol] = self._moved[""] = self.version
+
+
+def _day(fill: r.FillBooked, known: Executions) -> date:
+    """The UTC date of an execution; a reversal counts on the date of what it reverses."""
+    if not fill.reverses:
+        return fill.at.date()
+    reversed_at = (p.at for p in known.postings if p.execution_id == fill.reverses)
+    return max(reversed_at, default=fill.at).date()
 
 
 def _posting(fill: r.FillBooked) -> Posting:

@@ -259,6 +259,18 @@ def test_what_an_account_traded_on_the_day_on_which_it_was_first_seen_it_had_pai
         assert sum(one.qty for one in posted) == D("-0.0015") * beyond
 
 
+def test_what_was_paid_before_an_account_was_first_seen_settles_no_fee_of_the_next_day() -> None:
+    books = books_of({}, "BTC/USD", begun_at=AT)
+    trade(books, "A", Side.SELL, "BTC/USD", "0.1", "100", fee="0.03")
+    trade(books, "B", Side.SELL, "BTC/USD", "0.1", "100", fee="0.02", at=LATER)
+    cash = books.ledger.net_cash()
+    note = "Coin Pair Transaction Fee (USD)"
+    post(books, activity("FEE", "-0.07", note=note, name="f1"), at=LATER)
+    assert sum(books.posted.accrued("").values()) == D("0.02")
+    post(books, activity("FEE", "-0.02", note=note, name="f2", day=NEXT), at=LATER)
+    assert (books.posted.accrued(""), books.ledger.net_cash()) == ({}, cash)
+
+
 def test_a_coin_fee_of_a_purchase_that_was_busted_is_nobodys() -> None:
     books = with_coin_fees(A="0.002")
     post(books, activity("CFEE", symbol="BTC/USD", qty="-0.002", name="f1"))
