@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from coordinator import MultiTickerStrategy
 from coordinator.commands.new_strategy import new_strategy
@@ -100,6 +101,9 @@ def test_each_message_that_it_explains_is_one_that_is_said() -> None:
     files = (file for place in ("coordinator", "cli") for file in (ROOT / place).rglob("*.py"))
     said = "".join(file.read_text() for file in files)
     said = re.sub(r'"\n\s*f?"', "", said)
+    with pytest.raises(ValidationError) as of_pydantic:
+        registered_types()["momentum"]().lookback = 3
+    said += str(of_pydantic.value)
     words = [
         part for row in rows for span in SPAN.findall(row) for part in re.split(r"\.\.\.|: ", span)
     ]
