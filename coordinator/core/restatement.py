@@ -245,11 +245,15 @@ def _reopened(opened: r.SessionOpened, change: Change) -> r.SessionOpened:
 
 
 def _in_time(records: list[r.Record], late: Iterable[Bookable]) -> list[r.Record]:
-    """The late bookings where their times put them: after their order, before the last record."""
+    """The late bookings where their times put them: after their order, before the session's end.
+
+    After that end too, where another coordinator has booked something there: a split's mark is of
+    the shares that were held.
+    """
     found = list(records)
     for record in late:
         first = max(n for n, own in enumerate(found) if _comes_first(own, record))
-        last = max(first + 1, len(found) - 1)
+        last = max(first + 1, len(found) - isinstance(found[-1], r.SessionEnded))
         later = (n for n in range(first + 1, last) if found[n].at > record.at)
         found.insert(next(later, last), record)
     return found

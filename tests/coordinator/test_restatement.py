@@ -49,8 +49,11 @@ class House:
     def tell(self, message: m.Message) -> None:
         self.bench.handle(message)
 
-    def next_day(self, plan: Any) -> None:
-        self.records += ended(self.bench)
+    def next_day(self, plan: Any, *by_others: r.Record) -> None:
+        """The next day; in the night other coordinators of the account booked something."""
+        self.records += [*ended(self.bench), *by_others]
+        for record in by_others:
+            self.bench.books.apply_foreign(record)
         self.bench = Bench(*self.bench.specs, plan=plan, books=self.bench.books)
         self.bench.now = plan.stock.open
 
@@ -131,6 +134,22 @@ def a_bust_on_the_next_day(house: House) -> None:
     house.bench.minute(1441, {"SPY": "113"})
 
 
+def a_busted_sale_of_shares_that_were_split_since(house: House) -> None:
+    """Who booked the split trades another market and knew no mark."""
+    house.bench.minute(5, {"SPY": "109"})
+    sale = house.bench.order("A", 2)
+    house.bench.fill(sale, "109", "20", execution_id="x2")
+    house.bench.update(sale, OrderStatus.CANCELED, "20", price="109")
+    split = r.ActivityBooked(
+        OPEN + DAYS / 2, "split-1", "A", r.ActivityKind.SPLIT, "SPY", D(30), D(0),
+        D(0), "position", DAY + DAYS,
+    )  # fmt: skip
+    house.next_day(TOMORROW, split)
+    wrong = m.Execution("x2", D(20), D(109), D(20), OPEN + 6 * MINUTE)
+    house.tell(bust(house.bench.books.order(sale.client_order_id), wrong, house.bench.now))
+    house.bench.minute(1441, {"SPY": "56"})
+
+
 def a_correction_on_the_next_day(house: House) -> None:
     house.next_day(TOMORROW)
     order = house.bench.books.order(order_id("A"))
@@ -157,6 +176,11 @@ STORIES: list[tuple[Callable[[House], None], str, dict[str, str]]] = [
         {"end": "10450", "realized": "0", "fills": "1"},
     ),
     (a_late_rest_of_a_buy, "20", {"end": "10470", "realized": "0", "fills": "2"}),
+    (
+        a_busted_sale_of_shares_that_were_split_since,
+        "50",
+        {"end": "9360", "realized": "180", "fills": "3"},
+    ),
     (a_late_sale_at_noon_of_the_next_day, "50", {"end": "10450", "realized": "180", "fills": "2"}),
     (a_late_rest_of_a_sale, "50", {"end": "10450", "realized": "450", "fills": "3"}),
     (a_bust_on_the_next_day, "50", {"end": "10000", "realized": "0", "fills": "2"}),
