@@ -64,12 +64,14 @@ def _completed(
         return change
     terms = read_terms(journal)
     (own,) = [term for term in terms if term.session_id == session_id]
-    orders, marks = list[r.OpenOrder](), dict[str, Decimal]()
+    orders, marks = list[r.OpenOrder](), dict[str, dict[str, Decimal]]()
     for name, session in read_intents(journal, unknown).items():
         orders += _ended_order(journal, terms, own, name, session)
     for record in change.before:
-        if isinstance(record, r.FillBooked) and record.symbol not in marks:
-            marks |= _closes(journal, terms, own, record)
+        if isinstance(record, r.FillBooked):
+            closes = marks.setdefault(record.strategy, {})
+            if record.symbol not in closes:
+                closes |= _closes(journal, terms, own, record)
     return Change(change.late, change.away, change.before, marks, change.given, tuple(orders))
 
 

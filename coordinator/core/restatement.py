@@ -67,15 +67,15 @@ class Change:
 
     `late` are bookings of later sessions that belong to it. Its own records at the indexes `away`
     belong to earlier sessions, and `given` is their realised P&L by strategy. `before` are bookings
-    that should have been in the books that it found, `marks` the closes at which the session before
-    valued what they moved. `orders` are the ended orders of earlier sessions that late bookings are
-    of.
+    that should have been in the books that it found, `marks` the closes at which each strategy's
+    session before valued what they moved. `orders` are the ended orders of earlier sessions that
+    late bookings are of.
     """
 
     late: tuple[Bookable, ...] = ()
     away: frozenset[int] = frozenset()
     before: tuple[Bookable, ...] = ()
-    marks: Mapping[str, Decimal] = field(default_factory=dict)
+    marks: Mapping[str, Mapping[str, Decimal]] = field(default_factory=dict)
     given: Mapping[str, Decimal] = field(default_factory=dict)
     orders: tuple[r.OpenOrder, ...] = ()
 
@@ -224,8 +224,8 @@ def _reopened(opened: r.SessionOpened, change: Change) -> r.SessionOpened:
     if not change.before:
         return opened
     books = Books()
-    books.apply(replace(opened, marks={**opened.marks, **change.marks}))
-    found = {o.strategy: books.ledger.equity(o.strategy) for o in opened.openings}
+    books.apply(opened)
+    found = {o.strategy: _equity(books, o.strategy, change) for o in opened.openings}
     for record in change.before:
         if isinstance(record, r.OrderMoved) or record.strategy in books.ledger:  # else it joins yet
             books.apply(record)
@@ -234,7 +234,7 @@ def _reopened(opened: r.SessionOpened, change: Change) -> r.SessionOpened:
             o,
             cash=books.ledger[o.strategy].cash,
             holdings=books.ledger[o.strategy].holdings(),
-            start_equity=o.start_equity + books.ledger.equity(o.strategy) - found[o.strategy],
+            start_equity=o.start_equity + _equity(books, o.strategy, change) - found[o.strategy],
         )
         for o in opened.openings
     ]
@@ -242,6 +242,11 @@ def _reopened(opened: r.SessionOpened, change: Change) -> r.SessionOpened:
     left = (order for order in books.orders if order.client_order_id not in ended)
     carried = map(r.OpenOrder.of, left)
     return replace(opened, openings=tuple(openings), orders=(*change.orders, *carried))
+
+
+def _equity(books: Books, name: str, change: Change) -> Decimal:
+    account = books.ledger[name]
+    return account.cash + account.market_value({**books.ledger.marks, **change.marks.get(name, {})})
 
 
 def _in_time(records: list[r.Record], late: Iterable[Bookable]) -> list[r.Record]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
@@ -364,6 +364,42 @@ def test_what_a_human_bought_and_is_listed_on_the_next_day_is_valued_at_the_clos
     ]
     assert [day["net_pnl"] for day in days] == [D(10) * (400 - 390), D(10) * (401 - 400)]
     assert days[1]["start_equity"] == days[0]["end_equity"]
+
+
+def without_b(records: list[r.Record]) -> Iterator[r.Record]:
+    """As a coordinator has them that does not know strategy B."""
+    for record in records:
+        if isinstance(record, r.SessionOpened):
+            left = tuple(opening for opening in record.openings if opening.strategy != "B")
+            yield replace(record, openings=left)
+        elif getattr(record, "strategy", "") != "B":
+            yield record
+
+
+def test_a_day_begins_with_the_close_that_each_strategys_own_session_before_it_saw(
+    tmp_path: Path,
+) -> None:
+    house = a_house(spec("B", {("SPY", 1): 1, ("SPY", 5): -1}, max_position_size="0.5"))
+    house.bench.fill(house.bench.order("B"), "110")
+    house.bench.minute(5, {"SPY": "109"})
+    sales = {name: house.bench.order(name, 2) for name in "BA"}
+    for name, sale in sales.items():
+        house.bench.fill(sale, "109", execution_id=f"of {name}")
+    house.next_day(TOMORROW)
+    house.bench.minute(1440, {"SPY": "112"})
+    house.bench.records = list(without_b(house.bench.records))
+    house.next_day(days_later(2))
+    for name, sale in sales.items():
+        wrong = m.Execution(f"of {name}", sale.qty, D(109), sale.qty, OPEN + 6 * MINUTE)
+        house.tell(
+            bust(house.bench.books.order(sale.client_order_id), wrong, house.bench.now, name=name)
+        )
+    sessions = house.keep(tmp_path)
+    assert "B" not in {day["strategy"] for day in sessions[1]["pnl_daily"]}
+    for name in sales:
+        days = [day for rows in sessions for day in rows["pnl_daily"] if day["strategy"] == name]
+        for one, two in pairwise(days):
+            assert two["start_equity"] == one["end_equity"]
 
 
 @pytest.mark.parametrize(("instead", "average"), [(None, "80000"), ("80900", "80675")])
