@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from coordinator.core.codec import encode_all
+from coordinator.core.neighbours import joining
 from coordinator.core.records import (
     ActivityBooked,
     BarsSeen,
@@ -28,7 +29,6 @@ from coordinator.core.records import (
     SessionResumed,
 )
 from coordinator.core.sequences import strategy_of
-from coordinator.core.values import UNASSIGNED
 from coordinator.errors import SafetyRefusal, StorageError
 from coordinator.shell.journal_file import (
     HOLDS_NOTHING,
@@ -70,7 +70,9 @@ class Journal:
         self._end = End()
         self._data_version = 0
         self._session_of: dict[str, str] = {}
-        """The last session in which each strategy was opened."""
+        """The last session that each strategy joined."""
+        self._opened: dict[str, SessionOpened] = {}
+        """The last opening of each coordinator."""
         self._adopted_for: dict[str, str] = {}
         """The strategy of each adopted order, whose client order id does not name it."""
         self._newest_session = ""
@@ -222,7 +224,7 @@ class Journal:
 
     def _session_for(self, record: Record, session_id: str) -> str:
         """The session to file a record under: of a posting, an order's new state or an order that
-        replaced one, the last one that opened the strategy's book; of any other, `session_id`.
+        replaced one, the last one that the strategy joined; of any other, `session_id`.
 
         What a coordinator finds before its first session is filed under the account's newest.
         """
@@ -242,9 +244,9 @@ class Journal:
         match record:
             case SessionOpened():
                 self._newest_session = record.session_id
-                for opening in record.openings:
-                    if opening.strategy != UNASSIGNED:
-                        self._session_of[opening.strategy] = record.session_id
+                joined = joining(record, self._opened.get(record.coordinator))
+                self._session_of.update(dict.fromkeys(joined, record.session_id))
+                self._opened[record.coordinator] = record
             case OrderAdopted():
                 self._adopted_for[record.client_order_id] = self._owner(record.replaces)
 

@@ -15,6 +15,7 @@ from coordinator.commands.control import find
 from coordinator.core import messages as m
 from coordinator.core import records as r
 from coordinator.core.live_view import strategy_views
+from coordinator.core.opening import session_id
 from coordinator.core.orders import OrderStatus
 from coordinator.core.reload import Reload, Removal
 from coordinator.core.session import SessionPlan
@@ -451,6 +452,8 @@ def test_a_strategy_that_joins_the_first_one_does_not_take_the_moved_one_from_th
     operator = Operator(tmp_path, {}, "me", print)
     assert find(operator, "A").coordinator == "Y"
     account.check_sessions()
+    fills = {source.session_id: len(source.rows()["fills"]) for source in session_sources(tmp_path)}
+    assert fills == {session_id(name, ACCOUNT, TODAY): 1 for name in "XY"}
 
 
 def test_a_session_shows_its_strategies_without_the_one_that_another_runs_by_now(
