@@ -48,7 +48,8 @@ def play(inputs: Inputs, state: State) -> int:
         if count < 0:
             return count
         _track(strategy, running[_CASH] + running[_VALUE], state)
-        held.cash[strategy], day.entries[strategy] = running[_CASH], running[_ENTRIES]
+        held.cash[strategy] = running[_CASH]
+        day.entries[strategy], day.stopped[strategy] = running[_ENTRIES], running[_STOPPED]
     return count
 
 

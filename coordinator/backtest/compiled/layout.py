@@ -116,12 +116,14 @@ class Held(NamedTuple):
 class Day(NamedTuple):
     """The results of a day by strategy: `lowest` is the lowest cash, or 0 if it stayed positive.
 
-    The deepest fall of equity was from `peak` to `trough`.
+    `stopped` is 1 once the day's loss limit was reached. The deepest fall of equity was from `peak`
+    to `trough`.
     """
 
     baseline: Whole
     realized: Whole
     entries: Whole
+    stopped: Whole
     fills: Whole
     lowest: Whole
     peak: Whole

@@ -115,9 +115,7 @@ class Player:
         given = begun.given.copy()
         numbers = turns.numbered(log, fills, strategies.seat_strategy, given)
         ended = Standing(held, cut.marks, cut.seen, given, begun.spare)
-        self.closed = Closed(
-            strategies, self._arrays.scale, ended, plan.date, day.baseline, day.entries
-        )
+        self.closed = Closed(strategies, self._arrays.scale, ended, plan.date, day)
         return Played(
             start=start,
             plan=plan,

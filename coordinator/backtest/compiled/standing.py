@@ -9,6 +9,7 @@ from decimal import Decimal
 import numpy as np
 
 from coordinator.backtest.apart import ExchangesApart
+from coordinator.backtest.compiled.layout import Day as DayFigures
 from coordinator.backtest.compiled.layout import Held, Whole
 from coordinator.backtest.compiled.scale import QUANTITY_PLACES, Scale, whole_steps
 from coordinator.backtest.compiled.strategy_arrays import StrategyArrays
@@ -17,7 +18,7 @@ from coordinator.backtest.reels import EPOCH, MICRO, micros
 from coordinator.core.books import Books
 from coordinator.core.day import Day
 from coordinator.core.ledger import Position, SubAccount
-from coordinator.core.values import UNASSIGNED, ZERO
+from coordinator.core.values import UNASSIGNED, ZERO, Denial
 
 NEVER = -1
 """Stands for the last bar of a ticker that has had none."""
@@ -90,8 +91,7 @@ class Closed:
     scale: Scale
     standing: Standing
     date: date
-    baseline: Whole
-    entries: Whole
+    day: DayFigures
 
     def books(self) -> Books:
         """The same as Books of the strategies alone, for reading."""
@@ -109,15 +109,17 @@ class Closed:
         figures = zip(
             self.strategies.specs,
             self.standing.held.cash.tolist(),
-            self.baseline.tolist(),
-            self.entries.tolist(),
+            self.day.baseline.tolist(),
+            self.day.entries.tolist(),
+            self.day.stopped.tolist(),
             strict=True,
         )
-        for spec, cash, baseline, entries in figures:
+        for spec, cash, baseline, entries, stopped in figures:
             account = ledger[spec.name]
             held = positions.get(spec.name, {})
             ledger.put(replace(account, cash=scale.dollars(cash), positions=held))
             day = Day(scale.dollars(baseline), account.transferred, self.date, entries)
+            day.stopped = Denial.MAX_DAILY_LOSS if stopped else ""
             books.days[spec.name] = day
         marks, seen = self.standing.marks.tolist(), self.standing.seen.tolist()
         for ticker, mark, last in zip(self.strategies.tickers, marks, seen, strict=True):
