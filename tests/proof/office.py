@@ -16,7 +16,7 @@ from coordinator.core.reconcile import accept, compare
 from coordinator.core.values import exactly
 from coordinator.shell import startup
 from coordinator.shell.journal import Journal
-from tests.proof.model import ENDED, NOUGHT, TrueActivity, TrueExecution
+from tests.proof.model import ENDED, NOUGHT, TrueExecution
 
 if TYPE_CHECKING:
     from tests.proof.world import World
@@ -147,17 +147,12 @@ class Office:
     def _amendable(self, fill: TrueExecution) -> bool:
         """Whether this execution may be taken back.
 
-        Nobody knows how Alpaca would take back the fee that it has listed, or shares that were
-        split on a later day.
+        Nobody knows how Alpaca would take back the fee that it has listed.
         """
         order, account = fill.order, self._world.brokerage
         ended = order.status in ENDED and fill.stands and fill not in self._listed
         old = ended and self._world.now() - fill.at > SETTLED and self._world.judge.is_booked(fill)
-        return (
-            old
-            and not any(_is_split_after(fill, activity) for activity in account.activities)
-            and (order.side == "sell" or account.available(order.symbol) >= fill.shares)
-        )
+        return old and (order.side == "sell" or account.available(order.symbol) >= fill.shares)
 
     def _unheard(self, fill: TrueExecution) -> None:
         """Nobody heard of it: from then on nothing explains the account."""
@@ -201,9 +196,3 @@ class Office:
             journal.append(world.last_session, records)
         world.note("the operator", records)
         world.judge.committed(records, world.now())
-
-
-def _is_split_after(fill: TrueExecution, activity: TrueActivity) -> bool:
-    """Whether an activity splits what was executed on an earlier day."""
-    later = activity.at.date() > fill.at.date()
-    return later and activity.kind == "SPLIT" and activity.symbol == fill.order.symbol
