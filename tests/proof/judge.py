@@ -25,6 +25,8 @@ from tests.proof.rules import Rules
 
 HEARD_WITHIN = timedelta(seconds=6)
 """The session looks at its journal that often, and hears of what others have written."""
+LONG_AGO = timedelta(days=8)
+"""What was listed longer ago nobody lists again, once the account is adopted with it."""
 LEFT_OVER = "UNASSIGNED"
 
 
@@ -193,6 +195,11 @@ class Judge:
         self._known.update(record.known)  # what moved before: the adopted sums have it
         self._known.update(
             fill.activity_id for fill in self._brokerage.executions if fill.at < record.at
+        )
+        self._known.update(
+            one.activity_id
+            for one in self._brokerage.activities
+            if one.visible_at < record.at - LONG_AGO
         )
 
     def _intend(self, record: r.OrderIntended) -> None:
