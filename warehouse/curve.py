@@ -50,7 +50,7 @@ def draw(equity: pa.Table, activities: pa.Table) -> Curves:
         equity, owners, times = equity.take(pa.array(order)), owners[order], times[order]
     begins = np.searchsorted(owners, np.arange(len(strategies) + 1))
     moved = np.zeros_like(halves(equity["equity"]))
-    for strategy, at, amount in _transfers(activities, times.min(initial=_NEVER)):
+    for strategy, at, amount in _transfers(activities, int(times.min(initial=_NEVER))):
         if strategy in strategies:
             place = strategies.index(strategy)
             first, end = begins[place : place + 2]
