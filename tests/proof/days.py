@@ -16,7 +16,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from tests.proof.process import read_config
-from tests.proof.reloads import WildWorld, play_edited, wild_edit
+from tests.proof.reloads import WildWorld, among_faults
 from warehouse import Store
 
 DAYS = 3
@@ -95,8 +95,7 @@ def _rows(store: Store) -> dict[str, list[str]]:
 
 def over_days(seed: int) -> tuple[list[str], int]:
     """What the judge finds in the days of a seed, and how many edits came by day."""
-    played = play_edited(LongWorld, seed, wild_edit, peaceful=False)
-    return played.violations, played.edits
+    return among_faults(seed, LongWorld)
 
 
 def main(arguments: Sequence[str]) -> int:

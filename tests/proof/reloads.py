@@ -282,7 +282,7 @@ def _pool(config: Document) -> list[Document]:
     return [*config["strategies"], *again]
 
 
-def wild_edit(world: EditedWorld, document: Document) -> Document | None:
+def _wild_edit(world: EditedWorld, document: Document) -> Document | None:
     """Now and then another configuration, of the strategies of a pool and moved ones."""
     if world.dice.random() < 0.7:
         return None
@@ -308,9 +308,9 @@ def _moved(world: EditedWorld, strategy: Document, every: Sequence[str]) -> Docu
     return moved
 
 
-def among_faults(seed: int) -> tuple[list[str], int]:
+def among_faults(seed: int, world: type[WildWorld] = WildWorld) -> tuple[list[str], int]:
     """What the judge finds where edits come among the simulation's faults, and how many came."""
-    played = play_edited(WildWorld, seed, wild_edit, peaceful=False)
+    played = play_edited(world, seed, _wild_edit, peaceful=False)
     return played.violations, played.edits
 
 
