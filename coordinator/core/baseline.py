@@ -6,7 +6,7 @@ that the day before left.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -95,21 +95,6 @@ def dormant_names(books: Books, specs: Sequence[StrategySpec]) -> list[str]:
         for name in books.days
         if name not in active and (books.ledger[name].positions or name in ordered)
     ]
-
-
-def take_over_marks(books: Books, strategies: Iterable[str]) -> None:
-    """Value what `strategies` bring from another coordinator at the last prices that it saw.
-
-    What strategies of this one hold as well keeps its mark: their day begins as the last one ended.
-    """
-    known = books.ledger.accounts.keys() & strategies
-    brought = _held(books, known) - _held(books, books.strategies())
-    theirs = books.neighbours.marks
-    books.ledger.marks.update({symbol: theirs[symbol] for symbol in brought & theirs.keys()})
-
-
-def _held(books: Books, names: Iterable[str]) -> set[str]:
-    return {symbol for name in names for symbol in books.ledger[name].positions}
 
 
 def held_marks(books: Books) -> dict[str, Decimal]:

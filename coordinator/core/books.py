@@ -6,23 +6,23 @@ engine just made, at a start those that the journal kept, and both lead to the s
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 
 from coordinator.core import records as r
 from coordinator.core.day import Day
-from coordinator.core.discrepancies import DiscrepancyKind
 from coordinator.core.halts import Halts
-from coordinator.core.lane import FAULT
 from coordinator.core.ledger import Ledger, SubAccount, agrees
 from coordinator.core.neighbours import Neighbours
-from coordinator.core.order_records import adopt, change, intend, remembered
+from coordinator.core.order_records import adopt, change, intend
 from coordinator.core.orders import Order, Orders
 from coordinator.core.postings import Postings
+from coordinator.core.restoring import begin_session
 from coordinator.core.sequences import pass_over
-from coordinator.core.values import UNASSIGNED, ZERO, Bar, exactly
+from coordinator.core.takeover import hand_over
+from coordinator.core.values import UNASSIGNED, Bar, exactly
 
 FUNDING = "funding"
 """The transfer that begins a book."""
@@ -107,7 +107,7 @@ class Books:
                 for name in record.mended:
                     self.days[name].stopped = ""
             case r.SessionOpened():
-                self._open(record)
+                begin_session(self, record)
             case r.SessionResumed():
                 self.ended = None
             case r.SessionEnded():
@@ -150,24 +150,10 @@ class Books:
             case r.OrderIntended() | r.EntryDenied():
                 pass_over(self.sequences, record.client_order_id)
             case r.SessionOpened():
-                looked_at = self.session.at if self.session else record.at
-                for name in self.neighbours.open(record, looked_at):
-                    ours = self.days.pop(name, None)  # it is run there now
-                    self.neighbours.days.setdefault(name, ours or Day(ZERO, ZERO))
+                hand_over(self, record)
             case _:
                 pass
         self.last_at = last_at
-
-    def take_orders(self, strategies: Collection[str], carried: Sequence[Order] = ()) -> None:
-        """Take over the orders that other coordinators have of these strategies.
-
-        Orders that are `carried` over are ours as well, whoever had them. Of one that is known here
-        more is known than was carried: its executions, and the day whose limit it uses.
-        """
-        ids = {order.client_order_id for order in carried}
-        for order in (*self.neighbours.give(strategies, ids), *carried):
-            if order.client_order_id not in self.orders:
-                self.orders.add(order)
 
     @property
     def all_orders(self) -> tuple[Orders, Orders]:
@@ -184,6 +170,10 @@ class Books:
         assert order is not None, f"no intent was recorded for {client_order_id}"
         return order
 
+    def day_of(self, strategy: str) -> Day | None:
+        """Its day, whoever runs it; None while only the records of one session are read."""
+        return self.days.get(strategy) or self.neighbours.days.get(strategy)
+
     def day_pnl(self, strategy: str) -> Decimal:
         """Dollars won since the day's baseline, transfers apart."""
         transferred = self.ledger[strategy].transferred
@@ -196,59 +186,6 @@ class Books:
         self.ledger.transfer(record.source, record.target, record.amount)
         if record.kind == NEW_INITIAL_CASH and record.target in self.ledger:
             self.ledger[record.target].configured_cash += record.amount
-
-    def _open(self, record: r.SessionOpened) -> None:
-        """Begin a session, or add strategies to the one that runs.
-
-        If no earlier record was applied, the record itself restores all books and open orders.
-        Otherwise the books are newer, but orders that another coordinator sent are ours from here,
-        ended ones too: a fill may be late.
-        """
-        alone = not self.account
-        same = self.session is not None and self.session.session_id == record.session_id
-        begun = {o.strategy for o in self.session.openings} if self.session and same else set()
-        self.account, self.session, self.ended = record.account, record, None
-        if not same:
-            self.denied.clear()
-            self._forget_leaps()
-            self.ledger.marks.clear()  # the record has the marks of all positions
-        self.ledger.marks.update(record.marks)
-        for opening in record.openings:
-            if alone or opening.strategy not in self.ledger:
-                self._restore(opening)
-            if opening.strategy not in begun:
-                self._begin_day(opening)
-        if not same:
-            self.orders = remembered(self.orders, record.at)
-        joined = {opening.strategy for opening in record.openings} - begun
-        self.take_orders(joined, [order.revived() for order in record.orders])
-
-    def _forget_leaps(self) -> None:
-        """Unfreeze price leaps: a new session fetches adjusted history, which has none."""
-        leaps = [name for name, f in self.frozen.items() if f.is_of(DiscrepancyKind.PRICE)]
-        for name in leaps:
-            del self.frozen[name]
-
-    def _restore(self, opening: r.Opening) -> None:
-        account = SubAccount(
-            opening.strategy,
-            initial_cash=opening.initial_cash,
-            configured_cash=opening.configured_cash,
-            transferred=opening.transferred,
-            cash=opening.cash,
-        )
-        self.ledger.restore(account, opening.holdings)
-
-    def _begin_day(self, opening: r.Opening) -> None:
-        """Set a new baseline; what daily limits have used up stays until the day rolls."""
-        account = self.ledger[opening.strategy]
-        account.realized = account.fees = ZERO
-        day = Day(opening.start_equity, opening.baseline_transferred)
-        if before := self._day(opening.strategy):
-            day.go_on_from(before)
-        if self.neighbours.days.pop(opening.strategy, None) and day.stopped.startswith(FAULT):
-            day.stopped = ""  # who takes it over has loaded its code anew
-        self.days[opening.strategy] = day
 
     def _see(self, bars: Iterable[Bar]) -> None:
         starts, newest = self.last_bar, dict[str, Bar]()
@@ -279,12 +216,8 @@ class Books:
         if self.denied:
             self.denied.pop((record.strategy, record.symbol), None)
         order = intend(self.orders, record)
-        if day := self._day(record.strategy):
+        if day := self.day_of(record.strategy):
             day.use(order, record.at)
-
-    def _day(self, strategy: str) -> Day | None:
-        """Its day, whoever runs it; None while only the records of one session are read."""
-        return self.days.get(strategy) or self.neighbours.days.get(strategy)
 
     def _with(self, client_order_id: str) -> tuple[Orders, Order] | None:
         """An order, and the orders that it is among: ours, or the other coordinators'.
@@ -334,5 +267,5 @@ class Books:
             self._count_entry(new, was_entry=False)
 
     def _count_entry(self, order: Order, was_entry: bool) -> None:
-        if day := self._day(order.strategy):
+        if day := self.day_of(order.strategy):
             day.recount(order, was_entry)

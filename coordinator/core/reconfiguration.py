@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from coordinator.core import records as r
-from coordinator.core.baseline import Baseline, held_marks, open_orders, take_over_marks
+from coordinator.core.baseline import Baseline, held_marks, open_orders
 from coordinator.core.books import Books
 from coordinator.core.funding import transfers
 from coordinator.core.lane import StrategySpec
 from coordinator.core.mending import mended
 from coordinator.core.reload import Difference, Reload, Removal, traded
+from coordinator.core.takeover import take_over_marks
 from coordinator.core.values import exactly, is_unseen
 from coordinator.errors import SafetyRefusal
 

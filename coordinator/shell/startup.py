@@ -12,13 +12,13 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from coordinator.core import records as r
-from coordinator.core.baseline import take_over_marks
 from coordinator.core.books import Books
 from coordinator.core.engine import Engine
 from coordinator.core.lane import StrategySpec, tickers_of
 from coordinator.core.risk import Asset
 from coordinator.core.sequences import pass_over
 from coordinator.core.session import Hours, SessionPlan, plan_session
+from coordinator.core.takeover import take_over_marks, take_over_orders
 from coordinator.core.values import Bar, is_crypto, is_unseen, newest
 from coordinator.errors import BrokerError, BrokerRejected, OperatorError
 from coordinator.shell.broker import Broker
@@ -116,7 +116,7 @@ def replay(
             case r.BarsSeen() | r.HistorySeen():
                 seen += entry.record.bars
         books.apply_all([entry.record])
-    books.take_orders(strategies)
+    take_over_orders(books, strategies)
     take_over_marks(books, strategies)  # a split that is booked next adjusts them
     return books, seen
 

@@ -1,0 +1,52 @@
+"""What follows a strategy from one of an account's coordinators to another: its orders, what it has
+used up of its daily limits, and the prices of what it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from coordinator.core import records as r
+from coordinator.core.day import Day
+from coordinator.core.orders import Order
+from coordinator.core.values import ZERO
+
+if TYPE_CHECKING:
+    from coordinator.core.books import Books
+
+
+def take_over_orders(
+    books: Books, strategies: Collection[str], carried: Sequence[Order] = ()
+) -> None:
+    """Take over the orders that other coordinators have of these strategies.
+
+    Orders that are `carried` over are ours as well, whoever had them. Of one that is known here
+    more is known than was carried: its executions, and the day whose limit it uses.
+    """
+    ids = {order.client_order_id for order in carried}
+    for order in (*books.neighbours.give(strategies, ids), *carried):
+        if order.client_order_id not in books.orders:
+            books.orders.add(order)
+
+
+def take_over_marks(books: Books, strategies: Iterable[str]) -> None:
+    """Value what `strategies` bring from another coordinator at the last prices that it saw.
+
+    What strategies of this one hold as well keeps its mark: their day begins as the last one ended.
+    """
+    known = books.ledger.accounts.keys() & strategies
+    brought = _held(books, known) - _held(books, books.strategies())
+    theirs = books.neighbours.marks
+    books.ledger.marks.update({symbol: theirs[symbol] for symbol in brought & theirs.keys()})
+
+
+def hand_over(books: Books, opened: r.SessionOpened) -> None:
+    """Leave to another coordinator the strategies that it runs from this opening on."""
+    looked_at = books.session.at if books.session else opened.at
+    for name in books.neighbours.open(opened, looked_at):
+        ours = books.days.pop(name, None)
+        books.neighbours.days.setdefault(name, ours or Day(ZERO, ZERO))
+
+
+def _held(books: Books, names: Iterable[str]) -> set[str]:
+    return {symbol for name in names for symbol in books.ledger[name].positions}
