@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 from flows.server.up import down
 
                 return down(home)
-            case "supervise":
+            case "supervise" | "finish":
                 return _supervise(home, options)
             case _:
                 return _demo(home, options)
@@ -56,8 +56,10 @@ def _supervise(home: Path, options: argparse.Namespace) -> int:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     places, environment = Places.under(home), dict(os.environ)
     os.environ.update(_adopted(places, options.port))
-    from flows.server.supervisor import supervise
+    from flows.server.supervisor import finish, supervise
 
+    if options.command == "finish":
+        return finish(places, options.port, environment)
     return supervise(places, options.port, environment, simulate=options.simulate)
 
 
@@ -87,7 +89,7 @@ def _adopted(places: Places, port: int) -> dict[str, str]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="flows.server", description=__doc__)
-    parser.add_argument("command", choices=["up", "down", "demo", "supervise"])
+    parser.add_argument("command", choices=["up", "down", "demo", "supervise", "finish"])
     parser.add_argument("--home", help="state folder; default MULTI_TRADER_HOME or ./state")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--simulate", action="store_true")

@@ -80,7 +80,12 @@ class Child:
         """Whether the process runs."""
         if self._process is not None:
             return self._process.poll() is None
-        return self.pid is not None and "prefect" in command_of(self.pid)
+        return self.pid is not None and self._is_ours(self.pid)
+
+    def _is_ours(self, pid: int) -> bool:
+        """Whether `pid` is this child of this folder: after a restart it may be another process."""
+        home = f"PREFECT_HOME={self.folder}"
+        return f"-m prefect {self.name} " in command_of(pid) and home in environment_of(pid)
 
     def revive(self) -> bool:
         """Starts a dead process again once its pause is over; True if it did."""
@@ -126,6 +131,14 @@ def command_of(pid: int) -> str:
         return Path(f"/proc/{pid}/cmdline").read_text(errors="replace").replace("\0", " ")
     except OSError:
         return ""
+
+
+def environment_of(pid: int) -> list[str]:
+    """The variables that a process of our user was started with; empty for any other."""
+    try:
+        return Path(f"/proc/{pid}/environ").read_text(errors="replace").split("\0")
+    except OSError:
+        return []
 
 
 def run_to_end(name: str, arguments: Sequence[str], environment: Mapping[str, str]) -> None:

@@ -108,6 +108,13 @@ class Stack:
             self._worker.stop()
             self._server.stop()
 
+    def stop_left_over(self) -> None:
+        """As `stop`, of a server and a worker that a killed supervisor left running."""
+        self._unattended = True
+        for child in (self._server, self._worker):
+            child.adopt()
+        self.stop()
+
     def catch_up(self) -> None:
         """Does what Prefect has missed: ends lost runs, recovers crashes, runs the end of day.
 

@@ -77,3 +77,13 @@ def supervise(places: Places, port: int, environment: Mapping[str, str], *, simu
             stack.stop()
     _log.info("Stopped")
     return 0
+
+
+def finish(places: Places, port: int, environment: Mapping[str, str]) -> int:
+    """Ends the server and the worker that a killed supervisor left; returns the exit code."""
+    with sole(places.lock) as alone:
+        if not alone:
+            _log.error("Another server holds %s", places.lock)
+            return 1
+        Stack(places, port, environment).stop_left_over()
+    return 0

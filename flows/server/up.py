@@ -12,15 +12,21 @@ from pathlib import Path
 
 from coordinator.settings import has_keys
 from flows.server.children import Child, StartFailed, command_of
-from flows.server.places import PORT, PORT_TAKEN, ROOT, Places, free_port, private
+from flows.server.deploying import is_simulated
+from flows.server.places import HOST, PORT, PORT_TAKEN, ROOT, Places, free_port, private
 from flows.server.ports import listener
-from flows.server.profile import overriding, select_profile
+from flows.server.profile import overriding, restore_profile, select_profile
 from flows.server.supervisor import holder
 
 _READY_S = 300.0
 _TRIES = 3
 """How many ports are tried if other processes take them before our server does."""
 _STOP_S = 240.0
+_NO_KEYS = "No keys (APCA_API_KEY_ID, APCA_API_SECRET_KEY): every session is simulated."
+_KEYS_CAME_LATER = (
+    "It was started without keys: every session is simulated. `make down` and `make up` let it"
+    " trade with those that are set now."
+)
 STEP = " [INFO] "
 """Precedes each step's text in the supervisor's log."""
 
@@ -31,16 +37,15 @@ def up(home: Path, environment: Mapping[str, str]) -> int:
     Returns the exit code; raises StartFailed with the end of the supervisor's log.
     """
     places = Places.under(home)
+    keys = has_keys(environment, ROOT)
     if holder(places.lock) is None:
-        simulate = not has_keys(environment, ROOT)
-        _start(places, environment, simulate=simulate)
+        _start(places, environment, simulate=not keys)
     else:
-        simulate = False
         print("Already running.")
         _wait_until_ready(places)
     url = places.ready.read_text()
     profile = select_profile(url, places.password())
-    _tell(places, url, profile, simulate=simulate, environment=environment)
+    _tell(places, url, profile, keys=keys, environment=environment)
     return 0
 
 
@@ -98,12 +103,13 @@ def _port(places: Places) -> int:
 def _wait_until_ready(places: Places) -> None:
     """Waits, and prints the supervisor's steps meanwhile."""
     end_s, log = time.monotonic() + _READY_S, places.log("supervisor")
-    printed = 0
-    while not places.ready.exists():
-        if holder(places.lock) is None or time.monotonic() > end_s:
-            text = log.read_text(errors="replace")
+    printed, ready = 0, False
+    while not ready:
+        ready = places.ready.exists()
+        text = log.read_text(errors="replace")
+        if not ready and (holder(places.lock) is None or time.monotonic() > end_s):
             raise StartFailed(f"The server did not get ready:\n{text}")
-        for line in log.read_text(errors="replace").splitlines()[printed:]:
+        for line in text.splitlines()[printed:]:
             printed += 1
             if STEP in line:
                 print(line.partition(STEP)[2], flush=True)
@@ -111,11 +117,11 @@ def _wait_until_ready(places: Places) -> None:
 
 
 def _tell(
-    places: Places, url: str, profile: Path, *, simulate: bool, environment: Mapping[str, str]
+    places: Places, url: str, profile: Path, *, keys: bool, environment: Mapping[str, str]
 ) -> None:
     print(f"Prefect runs at {url}  (its log-in is the line in {places.folder / 'auth'})")
-    if simulate:
-        print("No keys (APCA_API_KEY_ID, APCA_API_SECRET_KEY): every session is simulated.")
+    if is_simulated(places):
+        print(_KEYS_CAME_LATER if keys else _NO_KEYS)
     for name in overriding(environment):
         print(f"Note: {name} of this shell wins over the profile; unset it to reach this server.")
     print(f"Profile 'multi-trader' is selected in {profile}. Try:")
@@ -127,16 +133,48 @@ def down(home: Path) -> int:
     """Ends what `up` started and waits for it: sessions flush first. Returns the exit code."""
     places = Places.under(home)
     process = holder(places.lock)
-    if process is None:
+    if process is not None:
+        ended = _end_supervisor(places, process)
+    elif _left_over(places):
+        ended = _end_left_over(places)
+    else:
+        ended = True
         print("Nothing runs.")
-        return 0
+    if ended and (selected := restore_profile(_url_of_last(places))):
+        print(f"Profile {selected!r} is selected again.")
+    return 0 if ended else 1
+
+
+def _end_supervisor(places: Places, process: int) -> bool:
     print("Ending the live sessions, then the worker and the server")
     os.kill(process, signal.SIGTERM)
     end_s = time.monotonic() + _STOP_S
     while holder(places.lock) is not None or "flows.server" in command_of(process):
         if time.monotonic() > end_s:
             print(f"Still ending after {_STOP_S:.0f} s; see {places.log('supervisor')}")
-            return 1
+            return False
         time.sleep(0.2)
     print("Stopped.")
-    return 0
+    return True
+
+
+def _left_over(places: Places) -> list[str]:
+    """The processes that a killed supervisor left running."""
+    names = ("server", "worker")
+    return [name for name in names if Child(name, [], {}, places.folder).adopt()]
+
+
+def _end_left_over(places: Places) -> bool:
+    """Ends them under the server's settings, which are another process's, not the user's."""
+    print("Its supervisor was killed: ending the live sessions, then the worker and the server")
+    command = [sys.executable, "-m", "flows.server", "finish", "--home", str(places.home)]
+    command += ["--port", places.port.read_text()]
+    done = subprocess.run(command, cwd=ROOT, check=False)  # noqa: S603  our own words
+    if not done.returncode:
+        print("Stopped.")
+    return not done.returncode
+
+
+def _url_of_last(places: Places) -> str | None:
+    """The URL of the server that was started last."""
+    return f"http://{HOST}:{places.port.read_text()}" if places.port.exists() else None

@@ -17,6 +17,8 @@ from pathlib import Path
 import pytest
 
 from flows.server.automations import RECOVERY, read_automations
+from flows.server.places import Places
+from flows.server.supervisor import holder
 from tests.flows.shells import Shell, wait_until
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("prefect")]
@@ -73,7 +75,10 @@ def test_what_make_up_leaves_running_trades_loads_and_is_ended_without_a_lost_ro
     assert "every session is simulated" in up.stdout
     profile = shell.folder / ".prefect" / "profiles.toml"
     assert stat.S_IMODE(profile.stat().st_mode) == 0o600
-    assert "Already running" in shell.server("up").stdout
+    shell.environment |= {"APCA_API_KEY_ID": "late", "APCA_API_SECRET_KEY": "late"}
+    again = shell.server("up").stdout
+    assert "Already running" in again
+    assert "It was started without keys: every session is simulated." in again
 
     run = ["-m", "prefect", "deployment", "run", "coordinator/stocks", "-p"]
     first = shell.python(*run, "session_date=2026-03-17", "-p", "clock_speed=2400")
@@ -96,7 +101,26 @@ def test_what_make_up_leaves_running_trades_loads_and_is_ended_without_a_lost_ro
     assert ("coordinator stocks_only 2026-03-17", "Completed") in states
     assert ("coordinator stocks_only 2026-03-18", "Cancelled") in states
     assert {state for _, state in states} <= {"Completed", "Cancelled"}
+    assert "Profile 'ephemeral' is selected again." in down.stdout
     assert "Nothing runs" in shell.server("down").stdout
+
+
+def test_what_a_killed_supervisor_left_running_is_ended_too_and_its_session_in_order(
+    shell: Shell,
+) -> None:
+    assert shell.server("up").returncode == 0
+    run = ["deployment", "run", "coordinator/stocks", "-p", "session_date=2026-03-17"]
+    started = shell.python("-m", "prefect", *run, "-p", "clock_speed=60")
+    assert started.returncode == 0, started.stdout + started.stderr
+    wait_until(lambda: list(shell.state.glob("SIM0001/journal.db")))
+    supervisor = holder(Places.under(shell.state).lock)
+    assert supervisor is not None
+    os.kill(supervisor, signal.SIGKILL)
+    down = shell.server("down")
+    assert down.returncode == 0, down.stdout + down.stderr
+    assert down.stdout.startswith("Its supervisor was killed")
+    assert shell.processes() == []
+    assert shell.rows("SELECT status FROM sessions") == [("stopped_early",)]
 
 
 def automations_in(shell: Shell) -> dict[str, bool]:

@@ -18,13 +18,14 @@ from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
+import yaml
 from cryptography.fernet import Fernet
 
 import flows.server.up as starting
 from coordinator.settings import has_keys
 from flows.server.children import Child, StartFailed, run_to_end
 from flows.server.demo import market_of
-from flows.server.deploying import flow_of
+from flows.server.deploying import adapted, flow_of, is_simulated, read_document
 from flows.server.places import (
     PORT_TAKEN,
     Places,
@@ -285,6 +286,27 @@ def test_a_child_is_found_again_by_the_next_supervisor_and_can_be_ended_by_it(
     assert not (tmp_path / "server.pid").exists()
 
 
+def test_after_the_machines_restart_another_process_with_a_childs_number_is_not_taken_for_it(
+    tmp_path: Path,
+) -> None:
+    ours, others = tmp_path / "ours", tmp_path / "others"
+    server = ["server", "start", "--port", str(free_port()), "--no-ui"]
+    for folder in (ours, others):
+        folder.mkdir()
+    running = Child("server", server, {**os.environ, "PREFECT_HOME": str(others)}, others)
+    running.start()
+    try:
+        wait_until(Child("server", [], {}, others).adopt)
+        for name, folder in (("worker", others), ("server", ours)):
+            (folder / f"{name}.pid").write_text(str(running.pid))
+            stranger = Child(name, [], {}, folder)
+            assert not stranger.adopt()
+            stranger.stop()
+        assert running.is_alive()
+    finally:
+        running.stop()
+
+
 @pytest.mark.thorough
 def test_a_prefect_command_that_fails_says_so_in_prefects_own_words() -> None:
     with pytest.raises(StartFailed, match=r"(?s)Trying failed \(exit \d+\).*no-such-command"):
@@ -343,6 +365,16 @@ def test_a_configuration_belongs_to_crypto_only_if_it_trades_nothing_else(
     config: str, market: str
 ) -> None:
     assert market_of(ROOT / f"configs/{config}.json") == market
+
+
+@pytest.mark.parametrize(("simulate", "simulated"), [(True, True), (False, False)])
+def test_whether_sessions_are_simulated_is_told_by_what_was_deployed(
+    simulate: bool, simulated: bool, tmp_path: Path
+) -> None:
+    places = Places.under(tmp_path)
+    document = adapted(read_document(), simulate=simulate, unattended=True)
+    places.deployed.write_text(yaml.safe_dump(document))
+    assert is_simulated(places) is simulated
 
 
 def test_a_flows_name_is_told_by_its_entrypoint() -> None:
