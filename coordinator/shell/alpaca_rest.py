@@ -7,7 +7,11 @@ Call each instance from one thread only: HTTP sessions are not shared.
 
 from __future__ import annotations
 
+import http.client
+import io
 import json
+import socket
+import time
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any, TypeVar
@@ -35,6 +39,8 @@ OF_THE_DOOR = {requests.codes.unauthorized, requests.codes.forbidden}
 """What Alpaca's own gateway refuses with a page instead of JSON."""
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 TIMEOUT_S = 10.0
+PAGES_S = 60.0
+"""Of market data one page is a megabyte, and a slow line takes its time."""
 
 
 def _ignore(_api: Api, _status: int, _headers: Mapping[str, str]) -> None:
@@ -42,7 +48,11 @@ def _ignore(_api: Api, _status: int, _headers: Mapping[str, str]) -> None:
 
 
 class AlpacaRest:
-    """Alpaca's trading and data REST, over HTTP."""
+    """Alpaca's trading and data REST, over HTTP.
+
+    `timeout_s` are the local seconds to connect, those of silence, and all those in which an answer
+    of the trading API must be complete; for one of the data APIs these are PAGES_S.
+    """
 
     def __init__(
         self, settings: Settings, *, timeout_s: float = TIMEOUT_S, on_answer: OnAnswer = _ignore
@@ -56,7 +66,8 @@ class AlpacaRest:
         }
         for api, client in self._clients.items():
             host = urlsplit(trading if api is Api.TRADING else data).hostname
-            _harden(client, timeout_s, loopback=host in LOOPBACK)
+            answer_s = timeout_s if api is Api.TRADING else max(timeout_s, PAGES_S)
+            _harden(client, _TimedAdapter(timeout_s, answer_s), loopback=host in LOOPBACK)
             _listen(client, partial(on_answer, api))
 
     def get(self, api: Api, path: str, query: Mapping[str, Any]) -> Any:
@@ -73,8 +84,9 @@ class AlpacaRest:
 
 
 class _TimedAdapter(HTTPAdapter):
-    def __init__(self, timeout_s: float) -> None:
+    def __init__(self, timeout_s: float, answer_s: float) -> None:
         self._timeout_s = timeout_s
+        self._answer_s = answer_s
         super().__init__()
 
     def send(self, request: Any, **options: Any) -> Any:  # type: ignore[override]
@@ -82,13 +94,57 @@ class _TimedAdapter(HTTPAdapter):
             options["timeout"] = self._timeout_s
         return super().send(request, **options)
 
+    def get_connection_with_tls_context(self, *args: Any, **options: Any) -> Any:
+        pool: Any = super().get_connection_with_tls_context(*args, **options)
+        pool.ConnectionCls = partial(_opened, type(pool).ConnectionCls, self._answer_s)
+        return pool
 
-def _harden(client: RESTClient, timeout_s: float, *, loopback: bool) -> None:
+
+def _opened(kind: Callable[..., Any], answer_s: float, **options: Any) -> Any:
+    """A connection whose answers must each be complete in `answer_s`."""
+    connection = kind(**options)
+    connection.response_class = partial(_Answer, answer_s)
+    return connection
+
+
+class _Answer(http.client.HTTPResponse):
+    """An answer that is given up `answer_s` after it was first waited for, however much came."""
+
+    def __init__(self, answer_s: float, sock: socket.socket, *args: Any, **options: Any) -> None:
+        super().__init__(sock, *args, **options)
+        self.fp = io.BufferedReader(_Until(sock, self.fp.detach(), answer_s))
+
+
+class _Until(io.RawIOBase):
+    """What a socket sends until its time is over: its own time-out begins anew with each byte."""
+
+    def __init__(self, sock: socket.socket, sent: io.RawIOBase, total_s: float) -> None:
+        self._socket = sock
+        self._sent = sent
+        self._silence_s = sock.gettimeout() or total_s
+        self._until_s = time.monotonic() + total_s
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int | None:
+        left_s = self._until_s - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError("the answer was not complete in time")
+        self._socket.settimeout(min(left_s, self._silence_s))
+        return self._sent.readinto(buffer)
+
+    def close(self) -> None:
+        self._sent.close()
+        super().close()
+
+
+def _harden(client: RESTClient, adapter: HTTPAdapter, *, loopback: bool) -> None:
     """Time-outs on, retries off; a proxy of the environment would swallow loopback calls."""
     client._retry = 0
     client._session.trust_env = not loopback
     for scheme in ("http://", "https://"):
-        client._session.mount(scheme, _TimedAdapter(timeout_s))
+        client._session.mount(scheme, adapter)
 
 
 def _listen(client: RESTClient, on_answer: Callable[[int, Mapping[str, str]], None]) -> None:

@@ -7,8 +7,9 @@ import logging
 import pickle
 import socket
 import threading
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -302,6 +303,34 @@ def test_an_answer_that_breaks_off_in_its_head_is_told_in_a_sentence_and_no_trac
         with pytest.raises(BrokerUnavailable):
             Broker(AlpacaRest(known), feed="iex").account()
     assert [one.getMessage() for one in caplog.records if one.exc_info] == []
+
+
+@pytest.mark.parametrize("at_once", [b"", b"HTTP/1.1 200 OK\r\ncontent-length: 999\r\n\r\n"])
+def test_an_answer_that_drips_is_given_up_as_one_that_never_comes_is(at_once: bytes) -> None:
+    dripping = threading.Event()
+
+    def drip(listener: socket.socket) -> None:
+        client, _ = listener.accept()
+        with client, suppress(OSError):
+            client.recv(65_536)
+            client.sendall(at_once)
+            for byte in b"HTTP/1.1 200 OK\r\nx-" + b"y" * 900:
+                client.sendall(bytes([byte]))
+                if dripping.wait(0.05):
+                    return
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        server = threading.Thread(target=drip, args=(listener,))
+        server.start()
+        known = Settings("PK1", SECRET, url, url, url, Path("x"), "")
+        begun_s = time.monotonic()
+        with pytest.raises(BrokerUnavailable, match="it may have done what was asked"):
+            Broker(AlpacaRest(known, timeout_s=0.4), feed="iex").submit(order(1))
+        took_s = time.monotonic() - begun_s
+        dripping.set()
+        server.join()
+    assert took_s < 20, "its bytes would have taken 45 s"
 
 
 def test_wrong_keys_are_refused_and_the_secret_is_in_no_trace_of_it(
