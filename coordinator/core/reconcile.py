@@ -25,7 +25,7 @@ from coordinator.core.discrepancies import (
 from coordinator.core.ledger import Ledger, agrees, precision
 from coordinator.core.orders import OrderStatus
 from coordinator.core.postings import FEE_DAYS, TAKEN_BACK, Postings
-from coordinator.core.values import UNASSIGNED, ZERO, Side, exactly, is_crypto
+from coordinator.core.values import CENT, UNASSIGNED, ZERO, Side, exactly, is_crypto
 
 LOOKS = 3
 """Looks in a row that must show the same difference."""
@@ -99,11 +99,21 @@ def _rounding(
     rounded = up + down
     if rounded and abs(off + rounded) < precision(found.brokers):
         return [(-rounded, TAKEN_BACK)]
-    if abs(off) <= precision(found.brokers.normalize()) * posted.unsettled:
+    if abs(off) <= _hidden(posted, found.brokers):
         return [(off, "rounding")]
     if -up <= off <= -down:
         return [(off, TAKEN_BACK)]
     return []
+
+
+def _hidden(posted: Postings, reported: Decimal) -> Decimal:
+    """The most that rounding may hide in cash since it was last booked.
+
+    A coin sale's fee is an estimate, which the broker may round to cents while it reports cash in
+    more decimals than that.
+    """
+    amounts = precision(reported.normalize()) * posted.unsettled
+    return max(amounts, min(CENT * posted.unsettled, posted.unproved("")))
 
 
 def accept(books: Books, found: DiscrepancyFound, now: datetime, by: str) -> list[r.Record]:

@@ -360,6 +360,29 @@ def test_a_broker_that_reports_more_than_cents_rounds_nothing_to_cents() -> None
     assert found(bench) == ["cash"]
 
 
+# how far cash is off after a sale of coins, the third execution -> what is found of it
+@pytest.mark.parametrize(
+    ("off", "differs"),
+    [("0.000000000499", []), ("-0.004999999", []), ("0.03", []), ("0.030000001", ["cash"])],
+)
+def test_a_coin_sales_fee_may_be_rounded_otherwise_by_a_broker_whose_cash_is_exact(
+    off: str, differs: list[str]
+) -> None:
+    bench = coins()
+    sale = r.FillBooked(
+        bench.now, "sold", "xs", "A", "BTC/USD", Side.SELL, D("0.5"), D(160_000),
+        D(200), D(0), D("0.5"),
+    )  # fmt: skip
+    bench.books.apply_all([sale])
+    books = bench.books.ledger["A"].cash
+    reported = f"{bench.books.ledger.net_cash() + D(off):.18f}"
+    looks(bench, ROUNDING_LOOKS, reported, **{"BTC/USD": "1.495"})
+    assert found(bench) == differs
+    assert bench.books.ledger["A"].cash == books
+    if not differs:
+        assert bench.books.ledger.net_cash() == D(reported)
+
+
 def test_rounding_is_not_booked_while_a_deposit_of_some_cents_may_still_be_listed() -> None:
     bench = long_a()
     looks(bench, ROUNDING_LOOKS - 1, str(bench.books.ledger.net_cash() + D("0.01")))
