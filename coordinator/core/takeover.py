@@ -3,6 +3,7 @@ used up of its daily limits, and the prices of what it holds."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -32,12 +33,15 @@ def take_over_orders(
 def take_over_marks(books: Books, strategies: Iterable[str]) -> None:
     """Value what `strategies` bring from another coordinator at the last prices that it saw.
 
-    What strategies of this one hold as well keeps its mark: their day begins as the last one ended.
+    They bring what they hold, and what an order of theirs may yet buy. What strategies of this one
+    hold as well keeps its mark: their day begins as the last one ended.
     """
-    known = books.ledger.accounts.keys() & strategies
-    brought = _held(books, known) - _held(books, books.strategies())
+    own = books.strategies()
+    joining = set(strategies).difference(own)
+    brought = _held(books, joining & books.ledger.accounts.keys()) | _ordered(books, joining)
     theirs = books.neighbours.marks
-    books.ledger.marks.update({symbol: theirs[symbol] for symbol in brought & theirs.keys()})
+    taken = (brought - _held(books, own)) & theirs.keys()
+    books.ledger.marks.update({symbol: theirs[symbol] for symbol in taken})
 
 
 def hand_over(books: Books, opened: r.SessionOpened) -> None:
@@ -50,3 +54,8 @@ def hand_over(books: Books, opened: r.SessionOpened) -> None:
 
 def _held(books: Books, names: Iterable[str]) -> set[str]:
     return {symbol for name in names for symbol in books.ledger[name].positions}
+
+
+def _ordered(books: Books, names: Collection[str]) -> set[str]:
+    orders = itertools.chain(*books.all_orders)
+    return {order.symbol for order in orders if order.strategy in names}

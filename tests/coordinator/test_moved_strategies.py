@@ -347,6 +347,35 @@ def test_days_begin_with_what_the_last_one_left_though_a_late_fills_ticker_is_tr
         assert after["start_equity"] == before["end_equity"]
 
 
+@pytest.mark.parametrize("price", [None, 103], ids=["a bust", "a correction"])
+def test_days_follow_one_another_though_what_was_bought_before_its_first_bar_is_taken_back(
+    account: Account, tmp_path: Path, price: int | None
+) -> None:
+    ticket, deals = account.ticket, list[Deal]()
+    for days in (1, 2, 3):
+        account.now = OPEN + days * ONE_DAY
+        seat = account.start("Y", "A", {}, ticker="ETH/USD", plan=a_day_later(days))
+        if days < 3:
+            deals.append(account.truth.execute(ticket, 40 * NANO, 110 * days * NANO, account.now))
+            seat.take(told(ticket, account.now, deals[-1].told("stream")))
+        if days == 2:
+            taken_back(account, seat, deals[0], price)
+        assert seat.books.ledger.marks.get(COIN) == D(100), "the last close that X saw"
+        seat.stop()
+    every_session_loads(tmp_path)
+
+
+def taken_back(account: Account, seat: Seat, deal: Deal, price: int | None) -> None:
+    """The broker takes an execution back, or says that it was at another price."""
+    account.now += timedelta(seconds=10)
+    if price is None:
+        account.truth.bust(deal)
+        seat.take(told_bust(deal, 1, account.now))
+    else:
+        instead = account.truth.correct(deal, price * NANO, account.now)
+        seat.take(told_bust(deal, 1, account.now, instead))
+
+
 def test_an_order_that_a_human_replaced_and_that_ended_is_not_open_for_who_takes_over(
     account: Account,
 ) -> None:
