@@ -36,9 +36,20 @@ class Day:
             case r.EntriesStopped():
                 self.stopped = record.reason
 
-    def go_on_from(self, before: Day) -> None:
-        """What the same day has used up of its limits so far, with another baseline, stays so."""
-        self.date, self.entries, self.stopped = before.date, before.entries, before.stopped
+    @classmethod
+    def begun(cls, opened: r.SessionOpened, opening: r.Opening, before: Day | None) -> Day:
+        """The day with which a session opens a book; `before` is the one that the book had.
+
+        What daily limits have used up stays until the day rolls. A day of this date, which began in
+        another coordinator's session, goes on from its own baseline.
+        """
+        day = cls(opening.start_equity, opening.baseline_transferred)
+        if before is None:
+            return day
+        if before.date == opened.session_date:
+            day = cls(before.start_equity, before.transferred_before)
+        day.date, day.entries, day.stopped = before.date, before.entries, before.stopped
+        return day
 
     def use(self, order: Order, at: datetime) -> None:
         """Count an order that was intended at a time, if it is an entry and was not counted."""

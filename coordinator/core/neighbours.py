@@ -36,7 +36,7 @@ class Neighbours:
     marks: Marks = field(default_factory=Marks)
     """The last prices that they have seen."""
     days: dict[str, Day] = field(default_factory=dict)
-    """What their strategies have used up of daily limits; these days have no baselines."""
+    """Their strategies' days: the baselines, and what is used up of daily limits."""
     _opened: dict[str, r.SessionOpened] = field(default_factory=dict)
     """The last opening of each of them, by its name."""
 

@@ -37,7 +37,7 @@ def begin_session(books: Books, opened: r.SessionOpened) -> None:
         if alone or opening.strategy not in books.ledger:
             _restore(books, opening)
         if opening.strategy not in begun:
-            _begin_day(books, opening)
+            _begin_day(books, opened, opening)
     if not same:
         books.orders = remembered(books.orders, opened.at)
     joined = {opening.strategy for opening in opened.openings} - begun
@@ -62,13 +62,10 @@ def _restore(books: Books, opening: r.Opening) -> None:
     books.ledger.restore(account, opening.holdings)
 
 
-def _begin_day(books: Books, opening: r.Opening) -> None:
-    """Set a new baseline; what daily limits have used up stays until the day rolls."""
+def _begin_day(books: Books, opened: r.SessionOpened, opening: r.Opening) -> None:
     account = books.ledger[opening.strategy]
     account.realized = account.fees = ZERO
-    day = Day(opening.start_equity, opening.baseline_transferred)
-    if before := books.day_of(opening.strategy):
-        day.go_on_from(before)
+    day = Day.begun(opened, opening, books.day_of(opening.strategy))
     if books.neighbours.days.pop(opening.strategy, None) and day.stopped.startswith(FAULT):
         day.stopped = ""  # who takes it over has loaded its code anew
     books.days[opening.strategy] = day

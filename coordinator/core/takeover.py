@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from coordinator.core import records as r
 from coordinator.core.day import Day
 from coordinator.core.orders import Order
-from coordinator.core.values import ZERO
 
 if TYPE_CHECKING:
     from coordinator.core.books import Books
@@ -47,9 +46,12 @@ def take_over_marks(books: Books, strategies: Iterable[str]) -> None:
 def hand_over(books: Books, opened: r.SessionOpened) -> None:
     """Leave to another coordinator the strategies that it runs from this opening on."""
     looked_at = books.session.at if books.session else opened.at
-    for name in books.neighbours.open(opened, looked_at):
-        ours = books.days.pop(name, None)
-        books.neighbours.days.setdefault(name, ours or Day(ZERO, ZERO))
+    names = books.neighbours.open(opened, looked_at)
+    for opening in opened.openings:
+        if (name := opening.strategy) in names:
+            day = Day.begun(opened, opening, books.day_of(name))
+            books.days.pop(name, None)
+            books.neighbours.days[name] = day
 
 
 def _held(books: Books, names: Iterable[str]) -> set[str]:

@@ -75,9 +75,11 @@ class Account:
         *,
         ticker: str = COIN,
         plan: SessionPlan = CRYPTO,
+        max_daily_loss: Decimal | None = None,
     ) -> Seat:
         """A coordinator of one strategy."""
-        specs = [spec(strategy, (ticker,), board, "20000")]
+        one = spec(strategy, (ticker,), board, "20000")
+        specs = [replace(one, limits=replace(one.limits, max_daily_loss=max_daily_loss))]
         seat = Seat(coordinator, specs, self.path, self.rest, plan, crossing=False)
         assert seat.start(self.now, lambda _: None), seat.refused
         self._seats.append(seat)
@@ -286,6 +288,42 @@ def test_a_limit_that_stopped_a_strategy_today_stops_it_wherever_it_runs_and_a_f
     journal.append(seat.session, [r.EntriesStopped(account.now, "A", reason)])
     journal.close()
     assert account.start("Y", "A", {}).books.days["A"].stopped == left
+
+
+def by_y(account: Account) -> None:
+    pass
+
+
+def by_y_after_a_restart(account: Account) -> None:
+    account.start("Y", "A", {}).stop()
+
+
+def by_y_after_z(account: Account) -> None:
+    account.start("Z", "A", {}).stop()
+
+
+@pytest.mark.parametrize("taken_over", [by_y, by_y_after_a_restart, by_y_after_z])
+def test_what_a_strategy_lost_today_counts_towards_its_limit_wherever_it_runs(
+    account: Account, taken_over: Callable[[Account], None]
+) -> None:
+    account.execute()
+    x = account.start("X", "A", {})
+    x.take(minute_bars(account.now, {COIN: 95 * NANO}, [COIN]))
+    lost = x.books.day_pnl("A")
+    x.stop()
+    account.now += timedelta(minutes=1)
+    taken_over(account)
+    y = account.start("Y", "A", {}, max_daily_loss=D(1500))
+    assert y.books.day_pnl("A") == lost
+    for price, stopped in ((93, ""), (91, "max_daily_loss")):
+        account.now += timedelta(minutes=1)
+        y.take(minute_bars(account.now, {COIN: price * NANO}, [COIN]))
+        assert y.books.days["A"].stopped == stopped
+
+
+def test_a_new_day_has_all_of_its_loss_whoever_runs_it(account: Account) -> None:
+    bought_and_risen(account)
+    assert taken_over(account).day_pnl("A") == 0
 
 
 def test_a_coordinator_that_takes_over_what_it_holds_already_begins_with_the_equity_that_it_had(

@@ -138,7 +138,7 @@ def test_an_edited_initial_cash_is_a_transfer_and_no_profit() -> None:
     assert bench.gains()["A"] == 0
 
 
-def test_a_strategy_that_moves_here_begins_its_day_at_the_last_price_that_the_other_one_saw() -> (
+def test_a_strategy_that_moves_here_today_begins_at_the_last_price_seen_and_its_day_goes_on() -> (
     None
 ):
     theirs, bench = Bench(A), Bench(C)
@@ -148,7 +148,7 @@ def test_a_strategy_that_moves_here_begins_its_day_at_the_last_price_that_the_ot
     for record in theirs.records:
         bench.books.apply_foreign(record)
     assert reload(bench, A, C).done
-    assert bench.books.day_pnl("A") == 0
+    assert bench.books.day_pnl("A") == theirs.books.day_pnl("A") == -500
     days = {day["strategy"]: day for day in statement(bench.records)["pnl_daily"]}
     assert days["A"]["start_equity"] == days["A"]["end_equity"] == 9500
 
