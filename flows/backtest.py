@@ -19,7 +19,7 @@ from coordinator.bootstrap import warehouse_path
 from coordinator.errors import OperatorError
 from coordinator.private import leave_no_core
 from flows.board import Board, PrefectBoard
-from flows.parameters import Configuration, FillModel, Source, described, run_name
+from flows.parameters import A_DATE, Configuration, FillModel, Source, described, run_name
 from flows.playing import Playing, watch
 from flows.stopping import ReadState, Stop, read_own_state, stop_signal, was_cancelled
 from flows.sweeping import Split, SweepPlaying
@@ -34,10 +34,12 @@ RecordedBars = Annotated[
     ),
 ]
 FirstSession = Annotated[
-    date | None, described("First session", "Date to begin with. Empty: the file's first.")
+    date | None,
+    described("First session", "Date to begin with. Empty: the file's first.", looks=A_DATE),
 ]
 LastSession = Annotated[
-    date | None, described("Last session", "Date to end with. Empty: the file's last.")
+    date | None,
+    described("Last session", "Date to end with. Empty: the file's last.", looks=A_DATE),
 ]
 Grid = Annotated[
     dict[str, dict[str, Any]] | None,

@@ -59,7 +59,11 @@ Action = Annotated[
 Strategy = Annotated[
     str | None,
     AfterValidator(_a_name),
-    described("Strategy", "Name of the strategy to pause, resume or flatten; else empty."),
+    described(
+        "Strategy",
+        "Name of the strategy to pause, resume or flatten; else empty.",
+        looks=f"^({NAME_PATTERN.pattern})?$",
+    ),
 ]
 ConfigFile = Annotated[
     str | None,

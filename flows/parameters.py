@@ -17,11 +17,19 @@ from pydantic import AfterValidator, Field
 from coordinator.bootstrap import RunOptions
 
 _FILL_MODEL = r"^[a-z]+(:[0-9]+(\.[0-9]+)?)?$"
+_FEED = "^(iex|sip)$"
+A_DATE = r"^\d{4}-\d{2}-\d{2}"
 
 
-def described(title: str, description: str, **limits: Any) -> Any:
-    """A field of Prefect's form; its own schema would show the bare name as the title."""
+def described(title: str, description: str, *, looks: str | None = None, **limits: Any) -> Any:
+    """A field of Prefect's form; its own schema would show the bare name as the title.
+
+    Prefect refuses a text that does not match `looks` as soon as it is asked for the run; what only
+    the flow refuses would be a failed run whose log says nothing.
+    """
     shown: dict[str, Any] = {"title": title, "description": description}
+    if looks:
+        shown["pattern"] = looks
     return Field(**limits, json_schema_extra=shown)
 
 
@@ -37,6 +45,7 @@ Configuration = Annotated[
     described(
         "Configuration",
         "Path of the JSON file with the strategies, seen from the project's folder.",
+        looks=r"\.json$",
         min_length=6,
     ),
 ]
@@ -57,7 +66,11 @@ Source = Annotated[
 ]
 SessionDate = Annotated[
     date | None,
-    described("Session date", "Date to simulate; implies Simulate. Empty: today's, or the next."),
+    described(
+        "Session date",
+        "Date to simulate; implies Simulate. Empty: today's, or the next.",
+        looks=A_DATE,
+    ),
 ]
 ClockSpeed = Annotated[
     float | None,
@@ -73,12 +86,18 @@ FillModel = Annotated[
     described(
         "Fill model",
         "How the simulator fills market orders: spread, close, slippage:2, participation:0.1.",
+        looks=_FILL_MODEL,
         pattern=_FILL_MODEL,
     ),
 ]
 Feed = Annotated[
     str | None,
-    described("Feed", "iex or sip, in place of the configuration's.", pattern="^(iex|sip)$"),
+    described(
+        "Feed",
+        "iex or sip, in place of the configuration's.",
+        looks=_FEED,
+        pattern=_FEED,
+    ),
 ]
 
 MOST_RECOVERIES = 5

@@ -14,6 +14,7 @@ from prefect.events import DeploymentTriggerTypes
 from prefect.exceptions import ParameterTypeError, SignatureMismatchError
 from prefect.flows import load_flow_from_entrypoint
 from prefect.server.schemas.schedules import CronSchedule as ServersSchedule
+from prefect.utilities.schema_tools.validation import ValidationError, validate
 from pydantic import TypeAdapter
 
 from flows.server.deploying import adapted, flow_of, read_document
@@ -161,6 +162,44 @@ def test_a_wrong_parameter_is_refused_before_the_run_does_anything(
 ) -> None:
     with pytest.raises((ParameterTypeError, SignatureMismatchError)):
         flow_at(DEPLOYMENTS[name]).validate_parameters(wrong)
+
+
+@pytest.mark.parametrize(
+    ("name", "wrong"),
+    [
+        ("coordinator/stocks", {"config": "configs/stocks_only.yaml"}),
+        ("coordinator/stocks", {"session_date": "yesterday"}),
+        ("warmup/crypto", {"feed": "otc"}),
+        ("warmup/crypto", {"fill_model": "close; drop"}),
+        ("backtest/adhoc", {"start": "yesterday"}),
+        ("backtest/adhoc", {"end": "17.3.2026"}),
+        ("control/adhoc", {"action": "pause", "strategy": "Index Adaptive"}),
+    ],
+)
+def test_prefect_itself_refuses_a_wrong_parameter_and_says_what_is_expected(
+    name: str, wrong: dict[str, Any]
+) -> None:
+    schema = flow_at(DEPLOYMENTS[name]).parameters.model_dump()
+    with pytest.raises(ValidationError, match="does not match '") as refused:
+        validate(wrong, schema, raise_on_error=True, ignore_required=True)
+    assert str(list(wrong.values())[-1]) in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "right"),
+    [
+        ("coordinator/stocks", {"session_date": "2026-03-17", "feed": None, "fill_model": None}),
+        ("coordinator/stocks", {"session_date": None, "fill_model": "slippage:2", "feed": "sip"}),
+        ("backtest/adhoc", {"bars": "bars.parquet", "start": "2026-03-17", "end": None}),
+        ("control/adhoc", {"action": "pause", "strategy": "Index_Adaptive"}),
+        ("control/adhoc", {"action": "kill", "strategy": ""}),
+    ],
+)
+def test_prefect_accepts_what_is_right_and_what_is_left_empty(
+    name: str, right: dict[str, Any]
+) -> None:
+    parameters = flow_at(DEPLOYMENTS[name]).parameters
+    validate(right, parameters.model_dump(), raise_on_error=True)
 
 
 def test_without_keys_every_session_simulates_and_nothing_else_changes() -> None:
