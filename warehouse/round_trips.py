@@ -2,20 +2,22 @@
 
 Each session starts from the lots that the one before left open, so a load's cost depends on its own
 session only. Loading an older session again matches the later ones anew until their lots no longer
-change. Long only: a sale without a loaded purchase makes no round trip.
+change. A correction stands where the execution stood that it corrects. What is sold beyond all that
+is held, by a human or because a purchase was taken back after its sale, is a short lot, which the
+next purchases buy back. A sale of what was held without a loaded purchase makes no round trip.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
-from dataclasses import dataclass, field
-from string import Template
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 
 import duckdb
-import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from warehouse.columns import attos, codes, from_attos
+from warehouse.columns import MONEY, attos, codes, from_attos
+from warehouse.lots import ATTO, Book, Change, Kind, Lot, Match, splits_first
 
 # The session's chain: itself and the later sessions of the account, in order.
 _CHAIN = """
@@ -24,12 +26,11 @@ _CHAIN = """
      AND (later.opened_at, later.session_id) >= (s.opened_at, s.session_id)
     WHERE s.session_id = ? ORDER BY later.opened_at, later.session_id
 """
-# Lots that were open before, and then the session's fills.
+# Lots that were open before, the session's fills, and what else changed positions.
 # Lots of a variant without details here are dropped: their fate is unknown.
 _MOVES = """
-    CREATE OR REPLACE TEMP TABLE moves AS
-    SELECT $1 AS session_id, place, strategy, symbol, 'buy' AS side, execution_id, filled_at, price,
-           qty, fee
+    SELECT place, strategy, symbol, if(qty > 0, 'buy', 'sell') AS kind, execution_id, filled_at,
+           price, abs(qty) AS qty, 0 AS coin_fee, coalesce(abs(cost), 0) AS worth, fee
     FROM open_lots WHERE session_id = (
         SELECT earlier.session_id FROM sessions AS s JOIN sessions AS earlier
           ON earlier.account = s.account AND earlier.mode = s.mode
@@ -39,121 +40,43 @@ _MOVES = """
       AND strategy NOT IN (
         SELECT strategy FROM variants WHERE session_id = $1 AND details = 'none')
     UNION ALL
-    SELECT session_id, NULL, strategy, symbol, side, execution_id, filled_at, price, qty - coin_fee,
-           fee
+    SELECT NULL, strategy, symbol, side, execution_id, made_at, price, qty, coin_fee, 0, fee
     FROM stg_fills WHERE session_id = $1
-"""
-# What changed lots besides fills, and whether after the session.
-_CHANGES = """
-    SELECT DISTINCT a.kind, a.session_date > s.session_date
+    UNION ALL
+    SELECT NULL, strategy, symbol,
+           CASE WHEN kind <> 'split' THEN 'move' WHEN a.session_date > s.session_date
+                THEN 'late split' ELSE 'split' END,
+           activity_id, if(kind = 'split' AND a.session_date > s.session_date, '9999-12-31',
+                           coalesce(booked_at, '9999-12-31')),
+           0, qty, 0, 0, 0
     FROM activities AS a JOIN sessions AS s USING (session_id)
-    WHERE session_id = $1 AND (a.kind = 'split' AND a.qty IS NOT NULL
-                               OR a.kind = 'transfer' AND a.qty < 0)
+    WHERE session_id = $1 AND a.symbol IS NOT NULL AND a.qty IS NOT NULL
 """
-# A split comes before the session's fills or, $2, after them. Its units go to all that was held,
-# bought here or not: to what was left at the end without what has come since. They are shared to
-# the last digit: no dust remains once all is sold.
-_SPLIT = Template("""
-    WITH given AS (
-        SELECT a.strategy, a.symbol, a.qty, a.kind = 'split' AS is_split,
-               a.kind = 'split' AND a.session_date > s.session_date AS is_late
-        FROM activities AS a JOIN sessions AS s USING (session_id)
-        WHERE session_id = $$1 AND a.qty IS NOT NULL
-    ), added AS (
-        SELECT strategy, symbol, sum(qty) AS qty FROM given WHERE is_split AND is_late = $$2
-        GROUP BY strategy, symbol
-    ), held AS (
-        SELECT strategy, symbol, sum(qty) AS qty FROM (
-            SELECT strategy, symbol, qty FROM positions WHERE session_id = $$1
-            UNION ALL SELECT strategy, symbol, -qty FROM given WHERE is_late OR NOT $$2
-            UNION ALL
-            SELECT strategy, symbol, CASE side WHEN 'buy' THEN coin_fee - qty ELSE qty END
-            FROM stg_fills WHERE session_id = $$1 AND NOT $$2)
-        GROUP BY strategy, symbol
-    ), grown AS (
-        SELECT strategy, symbol, place,
-               l.qty + fee_share(a.qty, greatest(sum(l.qty) OVER lots, h.qty),
-                   sum(l.qty) OVER so_far - l.qty, sum(l.qty) OVER so_far) AS units
-        FROM (FROM $lots WHERE session_id = $$1 AND place IS NOT NULL) AS l
-        JOIN added AS a USING (strategy, symbol) JOIN held AS h USING (strategy, symbol)
-        WINDOW lots AS (PARTITION BY strategy, symbol),
-               so_far AS (PARTITION BY strategy, symbol ORDER BY place ROWS UNBOUNDED PRECEDING)
-    )
-    UPDATE $lots SET qty = g.units, price =
-           CASE WHEN g.units = $lots.qty OR g.units <= 0 THEN price
-                ELSE (price::DOUBLE * ($lots.qty::DOUBLE / g.units::DOUBLE))::DECIMAL(38, 18) END
-    FROM grown AS g WHERE ($lots.session_id, $lots.strategy, $lots.symbol, $lots.place)
-                        = ($$1, g.strategy, g.symbol, g.place)
-""")
-# Shares that left a book by a transfer are no entry of a later sale: of its lots, the oldest beyond
-# what is held afterwards are dropped. `qty` is what is held, without splits that come yet. At the
-# end they are dropped once more: an execution that was corrected has come anew since.
-_GONE = """
-    WITH moved AS (
-        SELECT strategy, symbol, filled_at AS at,
-               CASE side WHEN 'buy' THEN qty - coin_fee ELSE -qty END AS qty
-        FROM stg_fills WHERE session_id = $1
-        UNION ALL
-        SELECT strategy, symbol, if(kind = 'split', 'infinity', booked_at), a.qty
-        FROM activities AS a JOIN sessions AS s USING (session_id)
-        WHERE session_id = $1 AND (kind <> 'split' OR a.session_date > s.session_date)
-    )
-    INSERT INTO moves BY NAME
-    SELECT session_id, strategy, symbol, 'gone' AS side, activity_id AS execution_id,
-           a.at AS filled_at, 0 AS price, 0 AS fee,
-           greatest(0, coalesce(p.qty, 0) - coalesce((
-               SELECT sum(m.qty) FROM moved AS m
-               WHERE (m.strategy, m.symbol) = (a.strategy, a.symbol) AND m.at > a.at
-           ), 0)) AS qty
-    FROM (SELECT *, unnest([booked_at, '9999-12-31']) AS at FROM activities
-          WHERE session_id = $1 AND kind = 'transfer' AND qty < 0) AS a
-    LEFT JOIN positions AS p USING (session_id, strategy, symbol)
-"""
-_IN_ORDER = [(name, "ascending") for name in ("place", "filled_at", "side", "execution_id")]
+_KINDS = {
+    "buy": (Kind.EXECUTION, 1),
+    "sell": (Kind.EXECUTION, -1),
+    **{kind.value: (kind, 1) for kind in (Kind.MOVE, Kind.SPLIT, Kind.LATE_SPLIT)},
+}
+"""By the word in _MOVES: what it is, and the sign of its quantity."""
+_IN_ORDER = [(name, "ascending") for name in ("place", "filled_at", "kind", "execution_id")]
 """Lots carried over have a place, and come first."""
-_ROUND_TRIPS = """
-    INSERT INTO round_trips BY NAME
-    SELECT $1 AS session_id, strategy, symbol, qty, entry_price, exit_price, entered_at, exited_at,
-           money_product(qty, exit_price - entry_price) AS gross_pnl,
-           fee_share(entry_fee, entry_qty, entry_from, entry_from + qty)
-           + fee_share(exit_fee, exit_qty, exit_from, exit_from + qty) AS fees,
-           entry_execution_id, exit_execution_id
-    FROM new_round_trips
-"""
+_HELD = "SELECT strategy, symbol, qty FROM positions WHERE session_id = ?"
+_ROUND_TRIPS = "INSERT INTO round_trips BY NAME SELECT $1 AS session_id, * FROM new_round_trips"
 _OPEN_LOTS = """
     INSERT INTO open_lots BY NAME
-    SELECT $1 AS session_id, strategy, symbol, qty - used AS qty, price,
-           fee_share(fee, qty, used, qty) AS fee, filled_at, execution_id,
+    SELECT $1 AS session_id, * EXCLUDE (no),
            row_number() OVER (PARTITION BY strategy, symbol ORDER BY no) AS place
     FROM new_open_lots
 """
 _FINGERPRINT = "SELECT count(*), sum(hash(l))::TEXT FROM open_lots AS l WHERE session_id = ?"
-
-
-@dataclass(slots=True)
-class _Lot:
-    """The rest of the purchase in row `no` of the moves; quantities in units of 1e-18."""
-
-    no: int
-    used: int
-    left: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Matched:
-    """For each match: the rows of purchase and sale, the quantity, and its start in each."""
-
-    entries: list[int] = field(default_factory=list)
-    exits: list[int] = field(default_factory=list)
-    entries_from: list[int] = field(default_factory=list)
-    exits_from: list[int] = field(default_factory=list)
-    taken: list[int] = field(default_factory=list)
+_MOST = 10**38
+"""The first amount, in units of 1e-18, that the warehouse's decimals cannot hold."""
 
 
 def match_round_trips(connection: duckdb.DuckDBPyConnection, session_id: str) -> None:
     """Matches the session anew, and later ones until its open lots no longer matter to them.
 
-    The session's fills must be stored; the caller holds the transaction.
+    The session's rows must be stored; the caller holds the transaction.
     """
     for (later,) in connection.execute(_CHAIN, [session_id]).fetchall():
         before = connection.execute(_FINGERPRINT, [later]).fetchall()
@@ -165,93 +88,124 @@ def match_round_trips(connection: duckdb.DuckDBPyConnection, session_id: str) ->
 
 
 def _match_one(connection: duckdb.DuckDBPyConnection, session_id: str) -> None:
-    connection.execute(_MOVES, [session_id])
-    changes = set(connection.execute(_CHANGES, [session_id]).fetchall())
-    if ("split", False) in changes:
-        connection.execute(_SPLIT.substitute(lots="moves"), [session_id, False])
-    if any(kind == "transfer" for kind, _ in changes):
-        connection.execute(_GONE, [session_id])
-    moves = connection.table("moves").to_arrow_table().sort_by(_IN_ORDER)
-    matched, lots = _first_in_first_out(moves)
+    moves = connection.sql(_MOVES, params=[session_id]).to_arrow_table().sort_by(_IN_ORDER)
+    if not moves.num_rows:
+        return
+    held = connection.sql(_HELD, params=[session_id]).to_arrow_table()
+    owners = zip(held["strategy"].to_pylist(), held["symbol"].to_pylist(), strict=True)
+    matches, lots = _first_in_first_out(moves, dict(zip(owners, attos(held["qty"]), strict=True)))
     for name, rows, sql in (
-        ("new_round_trips", _trips(moves, matched), _ROUND_TRIPS),
+        ("new_round_trips", _trips(moves, matches), _ROUND_TRIPS),
         ("new_open_lots", _left_over(moves, lots), _OPEN_LOTS),
     ):
         if rows.num_rows:
             connection.register(name, rows)
             connection.execute(sql, [session_id])
-    if ("split", True) in changes:
-        connection.execute(_SPLIT.substitute(lots="open_lots"), [session_id, True])
 
 
-def _first_in_first_out(moves: pa.Table) -> tuple[_Matched, list[_Lot]]:
-    """The matches of purchases and sales, and the lots that remain open."""
-    owners = np.stack([codes(moves[name])[0] for name in ("strategy", "symbol")])
-    sides = moves["side"].to_pylist()
-    waiting = defaultdict[tuple[int, int], deque[_Lot]](deque)
-    matched = _Matched()
-    for no, (owner, side, qty) in enumerate(
-        zip(zip(*owners.tolist(), strict=True), sides, attos(moves["qty"]), strict=True)
-    ):
-        if side == "sell":
-            _sell(waiting[owner], no, qty, matched)
-        elif side == "gone":
-            _drop(waiting[owner], sum(lot.left for lot in waiting[owner]) - qty)
-        elif qty > 0:
-            waiting[owner].append(_Lot(no, 0, qty))
-    return matched, [lot for lots in waiting.values() for lot in lots]
+def _first_in_first_out(
+    moves: pa.Table, held: dict[tuple[str, str], int]
+) -> tuple[list[Match], list[tuple[int, Lot]]]:
+    """The matches of purchases and sales, and the lots that remain open, with their signs.
+
+    `held` are the positions at the session's end.
+    """
+    deals, places = _deals(moves), moves["place"].is_valid().to_pylist()
+    changes = [
+        Change(kind, no, sign * deal.size)
+        for no, ((kind, sign), deal) in enumerate(
+            zip(map(_KINDS.__getitem__, moves["kind"].to_pylist()), deals, strict=True)
+        )
+    ]
+    (strategies, names), (symbols, tickers) = (codes(moves[n]) for n in ("strategy", "symbol"))
+    rows = defaultdict[tuple[int, int], list[int]](list)
+    for no, owner in enumerate(zip(strategies.tolist(), symbols.tolist(), strict=True)):
+        rows[owner].append(no)
+    matches: list[Match] = []
+    lots: list[tuple[int, Lot]] = []
+    for (strategy, symbol), own in rows.items():
+        found = [changes[no] for no in own if places[no]]
+        news = [changes[no] for no in own[len(found) :]]
+        at_end = held.get((names[strategy], tickers[symbol]), 0)
+        book = Book(at_end - sum(change.qty for change in news), matches)
+        for lot in found:
+            book.lots[1 if lot.qty > 0 else -1].append(deals[lot.no])
+        if any(change.kind is Kind.SPLIT for change in news):
+            news = splits_first(news, book.held)
+        _play(book, news, deals)
+        lots += ((sign, lot.rest()) for sign in book.lots for lot in book.lots[sign])
+    return matches, lots
 
 
-def _sell(lots: deque[_Lot], no: int, qty: int, matched: _Matched) -> None:
-    """Takes from the oldest lots; a quantity beyond them makes no round trip."""
-    sold = 0
-    while lots and sold < qty:
-        lot = lots[0]
-        taken = min(lot.left, qty - sold)
-        matched.entries.append(lot.no)
-        matched.exits.append(no)
-        matched.entries_from.append(lot.used)
-        matched.exits_from.append(sold)
-        matched.taken.append(taken)
-        sold, lot.used, lot.left = sold + taken, lot.used + taken, lot.left - taken
-        if not lot.left:
-            lots.popleft()
+def _play(book: Book, changes: Iterable[Change], deals: Sequence[Lot]) -> None:
+    for kind, no, qty in changes:
+        match kind:
+            case Kind.EXECUTION:
+                book.execute(deals[no], buys=qty > 0)
+            case Kind.MOVE:
+                book.move(qty)
+            case Kind.SPLIT | Kind.LATE_SPLIT:
+                book.split(qty)
 
 
-def _drop(lots: deque[_Lot], qty: int) -> None:
-    """Takes from the oldest lots what left without a sale."""
-    while qty > 0:
-        lot = lots[0]
-        taken = min(lot.left, qty)
-        qty, lot.used, lot.left = qty - taken, lot.used + taken, lot.left - taken
-        if not lot.left:
-            lots.popleft()
+def _deals(moves: pa.Table) -> list[Lot]:
+    """The rows as lots: a purchase's units are net of the fee in coin, and so is its worth."""
+    columns = (attos(moves[name]) for name in ("qty", "coin_fee", "price", "worth", "fee"))
+    found: list[Lot] = []
+    for no, (qty, coins, price, worth, fee) in enumerate(zip(*columns, strict=True)):
+        cost = worth or _product(qty, price) - (_product(coins, price) if coins else 0)
+        found.append(Lot(no, qty - coins, cost, price, fee))
+    return found
 
 
-def _trips(moves: pa.Table, matched: _Matched) -> pa.Table:
-    entries, exits = (moves.take(pa.array(m, pa.int64())) for m in (matched.entries, matched.exits))
+def _product(qty: int, price: int) -> int:
+    """Dollars, rounded half-even as the books round them."""
+    whole, rest = divmod(qty * price, ATTO)
+    return whole + (2 * rest + (whole & 1) > ATTO)
+
+
+def _trips(moves: pa.Table, matches: Sequence[Match]) -> pa.Table:
+    entries, exits, qty, entry_price, exit_price, gross, fees = (
+        zip(*matches, strict=True) if matches else [()] * len(Match._fields)
+    )
+    bought, sold = (moves.take(pa.array(rows, pa.int64())) for rows in (entries, exits))
     return pa.table(
         {
-            "strategy": exits["strategy"],
-            "symbol": exits["symbol"],
-            "qty": from_attos(matched.taken),
-            "entry_price": entries["price"],
-            "exit_price": exits["price"],
-            "entered_at": entries["filled_at"],
-            "exited_at": exits["filled_at"],
-            "entry_fee": entries["fee"],
-            "exit_fee": exits["fee"],
-            "entry_qty": entries["qty"],
-            "exit_qty": exits["qty"],
-            "entry_from": from_attos(matched.entries_from),
-            "exit_from": from_attos(matched.exits_from),
-            "entry_execution_id": entries["execution_id"],
-            "exit_execution_id": exits["execution_id"],
+            "strategy": sold["strategy"],
+            "symbol": sold["symbol"],
+            "qty": from_attos(qty),
+            "entry_price": from_attos(entry_price),
+            "exit_price": from_attos(exit_price),
+            "entered_at": bought["filled_at"],
+            "exited_at": sold["filled_at"],
+            "gross_pnl": _amounts(gross),
+            "fees": from_attos(fees),
+            "entry_execution_id": bought["execution_id"],
+            "exit_execution_id": sold["execution_id"],
         }
     )
 
 
-def _left_over(moves: pa.Table, lots: list[_Lot]) -> pa.Table:
-    numbers = pa.array([lot.no for lot in lots], pa.int64())
-    left = moves.take(numbers).append_column("no", numbers)
-    return left.append_column("used", from_attos([lot.used for lot in lots]))
+def _left_over(moves: pa.Table, lots: Sequence[tuple[int, Lot]]) -> pa.Table:
+    numbers = pa.array([lot.no for _, lot in lots], pa.int64())
+    kept = ["strategy", "symbol", "filled_at", "execution_id"]
+    columns = {
+        "qty": from_attos([sign * lot.size for sign, lot in lots]),
+        "price": from_attos([lot.price for _, lot in lots]),
+        "cost": _amounts([sign * lot.worth for sign, lot in lots]),
+        "fee": from_attos([lot.fee for _, lot in lots]),
+        "no": numbers,
+    }
+    left = moves.take(numbers).select(kept)
+    for name, column in columns.items():
+        left = left.append_column(name, column)
+    return left
+
+
+def _amounts(values: Sequence[int]) -> pa.Array:
+    """A column of amounts; NULL where one is larger than any amount that the warehouse holds."""
+    fits = [-_MOST < value < _MOST for value in values]
+    if all(fits):
+        return from_attos(values)
+    held = [value if small else 0 for value, small in zip(values, fits, strict=True)]
+    return pc.if_else(pa.array(fits), from_attos(held), pa.scalar(None, MONEY))

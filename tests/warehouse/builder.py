@@ -98,6 +98,10 @@ class Day:
 
     def bust(self, execution_id: str) -> None:
         """Takes an execution back: a second row of the opposite sign."""
+        self._take_back(execution_id)
+        self._mark_equity()
+
+    def _take_back(self, execution_id: str) -> None:
         row = next(r for r in self.rows["fills"] if r["execution_id"] == execution_id)
         order = next(
             o for o in self.rows["orders"] if o["client_order_id"] == row["client_order_id"]
@@ -118,7 +122,27 @@ class Day:
         self._book(
             row["strategy"], row["symbol"], row["side"], -row["qty"], row["price"], -row["fee"]
         )
+
+    def correct(self, execution_id: str, qty: str, price: str) -> str:
+        """Takes an execution back and books another of its order, both now."""
+        self._take_back(execution_id)
+        was = next(r for r in self.rows["fills"] if r["execution_id"] == execution_id)
+        order = next(
+            o for o in self.rows["orders"] if o["client_order_id"] == was["client_order_id"]
+        )
+        other = {
+            **was,
+            "execution_id": f"{execution_id}-right",
+            "qty": d(qty),
+            "price": d(price),
+            "filled_at": self.at,
+        }
+        filled = order["filled_qty"] + other["qty"]
+        order |= {"qty": filled, "filled_qty": filled, "filled_avg_price": d(price)}
+        self.rows["fills"].append(other)
+        self._book(was["strategy"], was["symbol"], was["side"], d(qty), d(price), was["fee"])
         self._mark_equity()
+        return str(other["execution_id"])
 
     def activity(self, strategy: str, kind: str, amount: str, symbol: str | None = None) -> None:
         """Dollars that came or went without a fill."""
@@ -158,6 +182,17 @@ class Day:
         book.cash -= worth
         self.activity(strategy, "transfer", f"{worth}", symbol)
         self.rows["activities"][-1] |= {"qty": units}
+
+    def fee_in_coin(self, strategy: str, symbol: str, qty: str) -> None:
+        """Coins that the broker took beyond the fees of the fills, at the mark."""
+        book, coins, worth = self.books[strategy], d(qty), d(qty) * self.marks[symbol]
+        held = book.held[symbol]
+        relief = (held[1] * coins / held[0]).quantize(UNIT)
+        held[0], held[1] = held[0] - coins, held[1] - relief
+        book.realized += worth - relief
+        book.cash += worth
+        self.activity(strategy, "fee", f"{-worth}", symbol)
+        self.rows["activities"][-1] |= {"qty": -coins}
 
     def split(self, strategy: str, symbol: str, ratio: Decimal | int, days: int = 0) -> None:
         """A position becomes `ratio` times as many; with `days`, so long after the session."""
@@ -276,18 +311,17 @@ class Day:
         held = book.held[symbol]
         book.fees += fee
         in_coin = fee / price if "/" in symbol and side == "buy" else d(0)
-        if side == "buy":
-            held[0] += qty - in_coin
-            held[1] += exact(qty - in_coin, price)
-            book.cash -= exact(qty, price) + (d(0) if in_coin else fee)
-            return
+        sign = 1 if side == "buy" else -1
+        book.cash -= sign * exact(qty, price) + (d(0) if in_coin else fee)
+        change, worth = sign * (qty - in_coin), sign * exact(qty - in_coin, price)
         with localcontext() as context:
             context.prec = 60
-            relief = (held[1] * qty / held[0]).quantize(UNIT) if held[0] else -exact(qty, price)
-        book.realized += exact(qty, price) - relief
-        book.cash += exact(qty, price) - fee
-        held[0] -= qty
-        held[1] -= relief
+            part = min(abs(held[0] / change), d(1)) if held[0] * change < 0 else d(0)
+            closed = (worth * part).quantize(UNIT)
+            relief = (held[1] * -part * change / held[0]).quantize(UNIT) if part else d(0)
+        book.realized -= closed + relief
+        held[0] += change
+        held[1] += worth - closed - relief
 
     def _value(self, book: Book) -> Decimal:
         return sum(

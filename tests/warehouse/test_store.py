@@ -410,6 +410,24 @@ def test_an_older_schema_has_its_sessions_that_capital_left_loaded_again_and_no_
         assert store.rows("SELECT session_id FROM open_lots", []) == [{"session_id": "s1"}]
 
 
+def test_an_older_schema_has_its_sessions_loaded_again_whose_lots_were_wrong_and_no_others(
+    store: Store, day: Day
+) -> None:
+    sources, day = [day.source()], day.next_day("s2")  # with a bust
+    day.buy("Alpha", "SPY", "3", "451.25")
+    sources, day = [*sources, day.source()], day.next_day("s3")
+    day.transfer("Alpha", "SPY", "-1")
+    sources.append(day.source())
+    for source in sources:
+        load_session(store, source)
+    lots = store.rows("FROM open_lots ORDER BY ALL", [])
+    (again,) = (m for m in all_migrations() if m.name == "0010_cost_of_lots.sql")
+    store.connection.execute("ALTER TABLE open_lots DROP COLUMN cost")
+    store.connection.execute(again.sql)
+    assert store.rows("FROM open_lots ORDER BY ALL", []) == lots
+    assert [load_session(store, s).status for s in sources] == ["loaded", "unchanged", "loaded"]
+
+
 def test_a_migration_that_fails_leaves_the_file_as_it_was(
     location: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
