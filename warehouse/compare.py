@@ -215,14 +215,32 @@ def _pair(
         if one != other and (days := mine & theirs)
     ]
     if not pairs:
-        raise NothingToCompare(
-            f"{a} and {b} have no day in common: {a} has {_spans(first)}, {b} {_spans(second)}."
-            " Run both in one session, one of them as a shadow, or backtest both on the same bars."
-        )
+        raise NothingToCompare(_nothing(a, b, first, second))
     days, one, other = max(
         pairs, key=lambda pair: (max(pair[0]), _account(pair[1]) == _account(pair[2]), len(pair[0]))
     )
     return (one, other), sorted(days)
+
+
+def _nothing(a: str, b: str, first: Sequence[_Found], second: Sequence[_Found]) -> str:
+    """Why two names cannot be compared, and what to do."""
+    if first != second:
+        return (
+            f"{a} and {b} have no day in common: {a} has {_spans(first)}, {b} {_spans(second)}."
+            " Run both in one session, one of them as a shadow, or backtest both on the same bars."
+        )
+    if len(first) > 1:
+        return (
+            f"The histories of {a} have no day in common: {_spans(first)}."
+            " Backtest it on the bars of a day on which it ran."
+        )
+    ((one, _),) = first
+    same = a if a == b else f"{a} and {b}"
+    return (
+        f"{same} {'is' if a == b else 'are'} one history, {one.title}, with {_spans(first)}:"
+        " nothing would differ. Compare it with another strategy, or run it a second time, as a"
+        " shadow or in a backtest on the same bars."
+    )
 
 
 def _account(history: History) -> str:

@@ -6,6 +6,9 @@ account and mode.
 
 from __future__ import annotations
 
+import itertools
+import math
+import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
@@ -22,6 +25,8 @@ from warehouse.store import Store
 
 Point: TypeAlias = "tuple[datetime, float]"
 
+_DAYS_MAX = 60
+"""The most days, or weeks, whose exposures can be told apart."""
 PRICES_MAX = 8
 """The most price charts on a page: those of the tickers with the largest turnover."""
 
@@ -91,6 +96,32 @@ _CLOSES = """
     SELECT DISTINCT unnest([arg_min(ts, close), arg_max(ts, close), max(ts)]) + INTERVAL 1 MINUTE,
            unnest([min(close), max(close), arg_max(close, ts)])::DOUBLE
     FROM closes GROUP BY time_bucket(to_seconds(greatest(60, length // 400)), ts) ORDER BY 1
+"""
+# By day, how many units a split made of one: what all strategies held after it against before. It
+# comes before the executions of its day; one that was booked after its session, after them.
+_SPLITS = """
+    WITH added AS (
+        SELECT session_id, a.session_date AS day, a.session_date > s.session_date AS is_late,
+               sum(a.qty) AS qty
+        FROM activities AS a JOIN sessions AS s USING (session_id)
+        WHERE list_contains($1, session_id) AND a.symbol = $2 AND kind = 'split'
+        GROUP BY ALL
+    ), held AS (
+        SELECT session_id, sum(qty) AS qty FROM positions WHERE symbol = $2 GROUP BY ALL
+    ), traded AS (
+        SELECT session_id, sum(CASE side WHEN 'buy' THEN qty ELSE -qty END) AS qty
+        FROM fills WHERE symbol = $2 GROUP BY ALL
+    ), splits AS (
+        SELECT a.day, a.qty, coalesce(h.qty, 0) - CASE
+                   WHEN a.is_late THEN 0 ELSE coalesce(t.qty, 0) + coalesce(l.qty, 0) END AS after
+        FROM added AS a LEFT JOIN held AS h USING (session_id)
+        LEFT JOIN traded AS t USING (session_id)
+        LEFT JOIN added AS l ON l.session_id = a.session_id AND l.is_late AND NOT a.is_late
+    )
+    SELECT day, product(after::DOUBLE / (after - qty)::DOUBLE) FROM splits
+    WHERE after > 0 AND after > qty AND qty <> 0
+      AND day <= (SELECT max(session_date) FROM sessions WHERE list_contains($1, session_id))
+    GROUP BY day ORDER BY day
 """
 # Executions nearer to each other than two pixels or so are one mark.
 _MARKS = """
@@ -165,12 +196,12 @@ class _Total:
 
 def curve_sections(curves: ChartLines, span: str) -> str:
     """The four charts with their headings and legends."""
-    percent = _percent([curves.exposure])[0]
+    (*held, all_held), means = _means(_percent([*curves.exposures, curves.exposure]))
     charts = (
         ("Equity, dollars", curves.equities, "dollars", None),
         (f"Gain within the {span}, dollars", curves.gains, "dollars", curves.gain),
         ("Drawdown from the peak, %", _percent(curves.drawdowns), "percent", None),
-        ("Exposure, % of equity held", _percent(curves.exposures), "percent", percent),
+        (f"Exposure, % of equity held{means}", held, "percent", all_held),
     )
     return "".join(
         f"<h2>{escape(title)}</h2>{line_chart(lines, unit, together=sums)}{legend(lines, sums)}"
@@ -213,12 +244,49 @@ def _price_chart(store: Store, sessions: list[str], symbol: str) -> str:
         Mark(at, price, side, f"{who}: {side} {plain(qty)} at {_span(low, high)}")
         for at, price, side, who, qty, low, high in ask(store, _MARKS, [sessions, symbol]).rows
     ]
-    line = Line(symbol, ask(store, _CLOSES, [sessions, symbol]).rows)
-    return f"<h3>{escape(symbol)}</h3>{line_chart([line], 'dollars', marks)}"
+    closes = ask(store, _CLOSES, [sessions, symbol]).rows
+    splits = ask(store, _SPLITS, [sessions, symbol]).rows
+    line = Line(symbol, [(at, _in_new_units(at, close, splits)) for at, close in closes])
+    marks = [replace(mark, value=_in_new_units(mark.at, mark.value, splits)) for mark in marks]
+    note = _of_splits([day for day, _ in splits])
+    return f"<h3>{escape(symbol)}</h3>{note}{line_chart([line], 'dollars', marks)}"
+
+
+def _of_splits(days: Sequence[date]) -> str:
+    if not days:
+        return ""
+    of = f"the split{'s' * (len(days) > 1)} of {', '.join(map(str, days))}"
+    return f'<p class="quiet">Prices are of the shares after {of}.</p>'
+
+
+def _in_new_units(at: datetime, price: float, splits: Sequence[tuple[date, float]]) -> float:
+    """A price as it would be after the splits that came later."""
+    return price / math.prod(units for day, units in splits if at.date() < day)
 
 
 def _span(low: Decimal, high: Decimal) -> str:
     return " to ".join(cents(plain(price)) for price in dict.fromkeys((low, high)))
+
+
+def _means(lines: Sequence[Line]) -> tuple[list[Line], str]:
+    """The lines, and what their points are: of many days, means of weeks.
+
+    Positions open and close from day to day: a line for each strategy would be a hatching.
+    """
+    days = [[at.date().toordinal() for at, _ in line.points] for line in lines if not line.holds]
+    length = max((max(ordinals) - min(ordinals) for ordinals in days if ordinals), default=0)
+    if length <= _DAYS_MAX:
+        return list(lines), ""
+    weeks = next(weeks for weeks in itertools.count(1) if length <= 7 * weeks * _DAYS_MAX)
+    found = []
+    for line in lines:
+        parts = itertools.groupby(
+            line.points, key=lambda point: (point[0].date().toordinal() - 1) // (7 * weeks)
+        )
+        groups = [list(points) for _, points in parts]
+        means = [(points[-1][0], statistics.fmean(v for _, v in points)) for points in groups]
+        found.append(replace(line, points=means))
+    return found, ", mean of each week" if weeks == 1 else f", mean of every {weeks} weeks"
 
 
 def _percent(lines: Sequence[Line]) -> list[Line]:

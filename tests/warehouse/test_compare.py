@@ -141,7 +141,12 @@ def turned(found: Comparison) -> list[tuple[object, str, str]]:
         ("Nobody", "Alpha", "known: Alpha, Beta"),
         ("UNASSIGNED_", "Alpha", "multi-trader end-of-day"),
         ("Alpha@live", "Beta", "has no history 'Alpha@live'"),
-        ("Beta", "Beta", "no day in common"),
+        (
+            "Beta",
+            "Beta",
+            r"Beta is one history, Beta \(shadow, SH-PA1\), with 2026",
+        ),
+        ("Alpha@paper", "Alpha@PA1", "Alpha@paper and Alpha@PA1 are one history, Alpha "),
         ("Alpha@backtest", "Beta@paper", "has no history 'Beta@paper'"),
     ],
 )
@@ -158,6 +163,15 @@ def test_two_without_a_common_day_are_told_theirs(tmp_path: Path) -> None:
         compare(place, "Alpha", "Late")
     with pytest.raises(NothingToCompare, match="between these dates"):
         compare(place, "Alpha", "Late", start=date(2026, 5, 1))
+
+
+def test_of_one_name_the_histories_without_a_common_day_are_told_once(tmp_path: Path) -> None:
+    old = Day(
+        "b", day=date(2025, 4, 1), account="BT-1", mode="backtest", tickers={"Alpha": ["SPY"]}
+    )
+    place = load(tmp_path, *days("Alpha", LIVE), old.source())
+    with pytest.raises(NothingToCompare, match=r"^The histories of Alpha have no day in common: "):
+        compare(place, "Alpha", "Alpha")
 
 
 def test_one_that_failed_on_some_of_the_days_is_told_with_the_first_of_them(tmp_path: Path) -> None:

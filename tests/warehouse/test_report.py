@@ -15,7 +15,7 @@ from tests.warehouse.builder import Day, d
 from warehouse import Store, WarehouseMissing, load_session
 from warehouse.calendar import calendar, strategy_grid
 from warehouse.chart import Line, line_chart, nice_ticks, time_ticks
-from warehouse.figures import read_lines
+from warehouse.figures import ChartLines, curve_sections, read_lines
 from warehouse.page import legend, table
 from warehouse.picture import session_picture
 from warehouse.queries import QueryResult
@@ -266,6 +266,48 @@ def test_a_price_is_drawn_minute_by_minute_where_it_has_bars_however_long_the_ra
     line = re.search(r'points="([^"]*)"><title>SPY<', page)
     assert line is not None
     assert len({point.split(",")[0] for point in line[1].split()}) == 29
+
+
+def test_prices_from_before_a_split_are_drawn_in_the_shares_after_it(store: Store) -> None:
+    first = Day()
+    first.bar("SPY", "100")
+    first.buy("Alpha", "SPY", "4", "100")
+    first.split("Alpha", "SPY", 2, days=1)  # booked in the night
+    load_session(store, first.source())
+    second = first.next_day("s2")
+    second.bar("SPY", "50")
+    second.buy("Alpha", "SPY", "1", "50")
+    load_session(store, second.source())
+    third = second.next_day("s3")
+    third.split("Alpha", "SPY", 4)
+    third.sell("Alpha", "SPY", "6", "12.5")
+    third.bar("SPY", "12.5")
+    load_session(store, third.source())
+    page = render_range(store, first.day, third.day)
+    line = re.search(r'points="([^"]*)"><title>SPY<', page)
+    assert line is not None
+    assert len({point.split(",")[1] for point in line[1].split()}) == 1
+    assert len(set(re.findall(r'class="mark buy" d="M[\d.]+ ([\d.]+)', page))) == 1
+    assert "Alpha: buy 4 at 100.00" in page
+    assert "Prices are of the shares after the splits of 2026-03-18, 2026-03-19." in page
+    assert "Prices are of" not in render_report(store, "s1"), "its own shares were the old ones"
+
+
+def test_the_exposures_of_many_days_are_means_of_weeks(store: Store) -> None:
+    start = datetime(2026, 3, 16, 20, tzinfo=UTC)  # a Monday
+
+    def drawn(days: int) -> tuple[str, list[int]]:
+        points = [(start + timedelta(days=i), float(i % 7 < 2)) for i in range(days)]
+        line = Line("Alpha", points, holds=False)
+        page = curve_sections(ChartLines([line], [line], [line], [line], line, line), "range")
+        title = re.findall("<h2>(Exposure[^<]*)</h2>", page)
+        shapes = re.findall('polyline class="line c0" points="([^"]*)"', page)
+        return title[0], [len(shape.split()) for shape in shapes]
+
+    assert drawn(61) == ("Exposure, % of equity held", [61, 61, 61, 61])
+    assert drawn(77) == ("Exposure, % of equity held, mean of each week", [77, 77, 77, 11])
+    title, (*_, weeks) = drawn(700)
+    assert (title, weeks) == ("Exposure, % of equity held, mean of every 2 weeks", 50)
 
 
 def test_capital_that_comes_and_goes_within_a_session_is_drawn_as_no_gain_and_no_fall(
