@@ -4,19 +4,22 @@ Rule: a price is a whole number of steps of the last decimal that the reader kee
 cannot hold raises OverflowError, and the caller goes on with bars.
 """
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, fields
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from simulator.money import half_even
+from simulator.money import EXACT, half_even
 
 Whole = NDArray[np.int64]
 Floats = NDArray[np.float64]
 _SURE = 1e15
 """Below this a whole number of steps has so few digits that its float has one shortest text."""
+_REMEMBERED = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +62,38 @@ def whole_steps(values: Floats, decimals: int) -> Whole:
     near = np.rint(values * scale)
     sure = (np.abs(near) < _SURE) & (near / scale == values)
     steps = np.where(sure, near, 0).astype(np.int64)
-    unit = Decimal(1).scaleb(-decimals)
     for n in np.flatnonzero(~sure).tolist():
-        written = Decimal(repr(float(values[n])))
-        steps[n] = int(half_even(written, unit).scaleb(decimals))
+        steps[n] = int(rounded(float(values[n]), decimals).scaleb(decimals))
     return steps
+
+
+def rounded(value: float, decimals: int) -> Decimal:
+    """A value as written, rounded half-even to so many decimals."""
+    return half_even(Decimal(repr(value)), Decimal(1).scaleb(-decimals))
+
+
+def prices(values: Floats, decimals: int) -> Iterable[Decimal]:
+    """The same of many values at once."""
+    try:
+        return map(price_of(decimals), whole_steps(values, decimals).tolist())
+    except OverflowError:
+        return [rounded(value, decimals) for value in values.tolist()]
+
+
+class _Prices(dict[int, Decimal]):
+    """Steps of 1e-`decimals` as dollars, remembered: most recur from the minute before."""
+
+    def __init__(self, decimals: int) -> None:
+        self._unit = Decimal(1).scaleb(-decimals)
+
+    def __missing__(self, steps: int) -> Decimal:
+        if len(self) > _REMEMBERED:
+            self.clear()
+        self[steps] = price = EXACT.multiply(steps, self._unit)
+        return price
+
+
+@cache
+def price_of(decimals: int) -> Callable[[int], Decimal]:
+    """What makes dollars of steps of 1e-`decimals`, with that many decimals."""
+    return _Prices(decimals).__getitem__

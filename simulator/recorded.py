@@ -10,7 +10,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
-from itertools import pairwise
+from itertools import pairwise, repeat
 from pathlib import Path
 from typing import Any
 
@@ -22,16 +22,10 @@ import pyarrow.parquet
 
 from simulator.assets import is_crypto, is_symbol
 from simulator.calendar import new_york_date
-from simulator.columns import Columns, whole_steps
+from simulator.columns import Columns, prices, rounded, whole_steps
 from simulator.errors import FeedError
 from simulator.feed import EMPTY_DAY, DayBars
-from simulator.money import (
-    CRYPTO_PRICE_STEP,
-    STOCK_PRICE_STEP,
-    decimals_of,
-    half_even,
-    price_step,
-)
+from simulator.money import CRYPTO_PRICE_STEP, STOCK_PRICE_STEP, decimals_of, price_step
 from simulator.values import Bar
 
 _PRICES = ("open", "high", "low", "close")
@@ -133,24 +127,17 @@ class RecordedFeed:
         return _EPOCH_START + timedelta(microseconds=int(self._columns["timestamp"][row]))
 
     def _rows(self, symbol: str, first: int, last: int) -> Iterable[Bar]:
-        columns, step = self._columns, price_step(symbol)
-        taken = {name: column[first:last].tolist() for name, column in columns.items()}
-        for n in range(last - first):
-            opened, high, low, close = (
-                half_even(Decimal(repr(taken[name][n])), step) for name in _PRICES
-            )
-            count, vwap = taken["trade_count"][n], taken["vwap"][n]
-            yield Bar(
-                symbol=symbol,
-                start=_EPOCH_START + timedelta(microseconds=taken["timestamp"][n]),
-                open=opened,
-                high=high,
-                low=low,
-                close=close,
-                volume=Decimal(repr(taken["volume"][n])),
-                trade_count=int(count) if count == count else None,
-                vwap=half_even(Decimal(repr(vwap)), step) if vwap == vwap else None,
-            )
+        held = {name: column[first:last] for name, column in self._columns.items()}
+        decimals = decimals_of(price_step(symbol))
+        return map(
+            Bar,
+            repeat(symbol),
+            [_EPOCH_START + timedelta(microseconds=at) for at in held["timestamp"].tolist()],
+            *(prices(held[name], decimals) for name in _PRICES),
+            [Decimal(repr(volume)) for volume in held["volume"].tolist()],
+            [int(n) if n == n else None for n in held["trade_count"].tolist()],
+            [rounded(vwap, decimals) if vwap == vwap else None for vwap in held["vwap"].tolist()],
+        )
 
 
 def _read(path: Path) -> Any:

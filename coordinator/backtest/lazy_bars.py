@@ -10,14 +10,13 @@ from collections import deque
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from functools import cache
 from itertools import repeat
 from typing import Any
 
 import numpy as np
 
-from coordinator.core.values import EXACT, Bar, Floats
-from simulator.columns import Columns, Whole, whole_steps
+from coordinator.core.values import Bar, Floats
+from simulator.columns import Columns, Whole, price_of, whole_steps
 
 _EPOCH, _MICRO = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 _REMEMBERED = 1 << 16
@@ -70,14 +69,6 @@ class _LazyBar(Bar):
             _SLOTS[name].__set__(self, next(iter(make(alone))))
         return _SLOTS[name].__get__(self)
 
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Bar):
-            return NotImplemented
-        return _values_of(self) == _values_of(other)
-
-    def __hash__(self) -> int:
-        return hash(_values_of(self))
-
     def __reduce__(self) -> tuple[object, ...]:
         return Bar, _values_of(self)
 
@@ -92,19 +83,6 @@ def _values_of(bar: Bar) -> tuple[object, ...]:
     return tuple(getattr(bar, name) for name in Bar.__slots__)
 
 
-class _Decimals(dict[int, Decimal]):
-    """Steps of 1e-`decimals` as decimals, cached: most recur from the minute before."""
-
-    def __init__(self, decimals: int) -> None:
-        self._unit = Decimal(1).scaleb(-decimals)
-
-    def __missing__(self, steps: int) -> Decimal:
-        if len(self) > _REMEMBERED:
-            self.clear()
-        self[steps] = value = EXACT.multiply(steps, self._unit)
-        return value
-
-
 class _Times(dict[int, datetime]):
     """Microseconds since 1970 UTC as times, cached: tickers share their minutes."""
 
@@ -115,17 +93,12 @@ class _Times(dict[int, datetime]):
         return value
 
 
-@cache
-def _price_of(decimals: int) -> Callable[[int], Decimal]:
-    return _Decimals(decimals).__getitem__
-
-
 _TIMES = _Times()
 
 
 def _prices(name: str) -> Callable[[Columns], Iterable[Decimal]]:
     def prices(columns: Columns) -> Iterable[Decimal]:
-        return map(_price_of(columns.decimals), getattr(columns, name).tolist())
+        return map(price_of(columns.decimals), getattr(columns, name).tolist())
 
     return prices
 
@@ -137,7 +110,7 @@ def _trade_counts(columns: Columns) -> Iterable[int | None]:
 def _vwaps(columns: Columns) -> Iterable[Decimal | None]:
     known = ~np.isnan(columns.vwap)
     steps = iter(whole_steps(columns.vwap[known], columns.decimals).tolist())
-    price = _price_of(columns.decimals)
+    price = price_of(columns.decimals)
     return [price(next(steps)) if is_known else None for is_known in known.tolist()]
 
 
@@ -152,7 +125,7 @@ def _near(steps: Whole, decimals: int) -> list[float]:
     if np.all(np.abs(steps) < _EXACT_FLOATS):
         near: list[float] = (steps / 10.0**decimals).tolist()
         return near
-    return list(map(float, map(_price_of(decimals), steps.tolist())))
+    return list(map(float, map(price_of(decimals), steps.tolist())))
 
 
 _MAKERS: dict[str, Callable[[Columns], Iterable[object]]] = {

@@ -1,13 +1,17 @@
 """Recorded bars: wrong files are named by column and row, dirty ones are played."""
 
 from datetime import UTC, date, datetime
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Decimal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from simulator.columns import prices
 from simulator.errors import FeedError, OptionsError
 from simulator.feed import bars_between
 from simulator.opening import open_feed
@@ -185,6 +189,20 @@ def test_prices_are_rounded_half_even_four_decimals_for_stocks_nine_for_crypto(
     stock, coin = feed.day("SPY", day).bars[0], feed.day("BTC/USD", day).bars[0]
     assert (stock.open, stock.close) == (Decimal("100.0002"), Decimal("100.1234"))
     assert coin.close == Decimal("0.123456788")
+
+
+def test_a_price_of_more_digits_than_64_bits_hold_is_played(tmp_path: Path) -> None:
+    table = frame(1, symbol=["BTC/USD"], high=[1e11 + 0.125])
+    bar = RecordedFeed(written(tmp_path, table)).day("BTC/USD", date(2026, 3, 17)).bars[0]
+    assert (bar.high, bar.open) == (Decimal("100000000000.125"), Decimal(100))
+
+
+@given(st.floats(0, 1e9), st.integers(0, 12), st.sampled_from([4, 9]))
+def test_any_price_is_rounded_as_it_is_written(price: float, written: int, decimals: int) -> None:
+    price = round(price, written)
+    exact = Decimal(repr(price)).quantize(Decimal(1).scaleb(-decimals), ROUND_HALF_EVEN)
+    [read] = prices(np.array([price]), decimals)
+    assert str(read) == str(exact)
 
 
 def test_a_close_that_adjusting_moved_past_its_high_by_a_floats_last_digit_is_played(
