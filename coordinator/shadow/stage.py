@@ -52,7 +52,7 @@ class Stage:
         self.records: list[r.Record] = []
         self.fill_model = run.fill_model or FILL_MODEL
         self._run, self._specs, self._hours = run, tuple(specs), tuple(hours)
-        self._exchange = _exchange(run, books, specs, plan, prefix)
+        self._exchange = self._new_exchange(prefix)
 
     def open(
         self,
@@ -180,23 +180,24 @@ class Stage:
         self.books.apply(record)
         self.records.append(record)
 
-
-def _exchange(
-    run: Run, books: Books, specs: Sequence[StrategySpec], plan: SessionPlan, prefix: str
-) -> Exchange:
-    """An exchange whose account holds the books' positions, and cash to spare."""
-    cash = max(LEAST_CASH, sum((spec.initial_cash for spec in specs), ZERO) * ROOM)
-    for name in books.strategies():
-        cash += max(ZERO, books.ledger[name].cash)
-    model = fill_model(run.fill_model or FILL_MODEL)
-    calendar = Calendar(plan.date, plan.date)
-    exchange = Exchange(
-        _NoTape(), calendar, cash, model, run.setup.crypto_fee_rate, prefix=f"{prefix}-"
-    )
-    for name in books.strategies():
-        for symbol, position in books.ledger[name].positions.items():
-            exchange.venue.ledger.move(symbol, Move(position.qty, position.avg_price))
-    return exchange
+    def _new_exchange(self, prefix: str) -> Exchange:
+        """An exchange whose account holds the books' positions, and cash to spare."""
+        books, date = self.books, self.plan.date
+        cash = max(LEAST_CASH, sum((spec.initial_cash for spec in self._specs), ZERO) * ROOM)
+        for name in books.strategies():
+            cash += max(ZERO, books.ledger[name].cash)
+        exchange = Exchange(
+            _NoTape(),
+            Calendar(date, date),
+            cash,
+            fill_model(self.fill_model),
+            self._run.setup.crypto_fee_rate,
+            prefix=f"{prefix}-",
+        )
+        for name in books.strategies():
+            for symbol, position in books.ledger[name].positions.items():
+                exchange.venue.ledger.move(symbol, Move(position.qty, position.avg_price))
+        return exchange
 
 
 class _NoTape:

@@ -164,6 +164,25 @@ def test_a_shadows_order_rests_for_as_many_minutes_as_in_its_backtest(
     assert compared(day.rows()) == compared(as_shadows(played.rows()))
 
 
+@pytest.mark.parametrize(
+    ("model", "told"), [("", "spread"), ("close", "close"), ("participation:1", "participation:1")]
+)
+def test_a_shadows_rows_say_which_model_filled_it_and_beside_alpaca_that_is_a_backtests(
+    tmp_path: Path, bars: Path, model: str, told: str
+) -> None:
+    day = Day(tmp_path, bars, model=model)
+    shadow = day.begin()
+    for records in day.minutes(30):
+        shadow.follow(records)
+    shadow.end(r.SessionEnd.COMPLETED)
+    config = {"strategies": [TWIN]}
+    [played] = backtest(tmp_path, config, bars, start=TUESDAY, fill_model=told).play()
+    ours, theirs = day.rows(), played.rows()
+    assert ours["strategies"][-1]["params"] == theirs["strategies"][-1]["params"]
+    assert ours["strategies"][-1]["params"] == {"fill_model": told}
+    assert ours["fills"][0]["price"] == theirs["fills"][0]["price"]
+
+
 def compared(rows: Rows) -> dict[str, list[tuple[object, ...]]]:
     """What is told of a day's shadows."""
     return {table: told(rows, table, names) for table, names in COMPARED.items()}
