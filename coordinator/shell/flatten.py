@@ -23,7 +23,7 @@ from coordinator.shell.session import (
     live_session,
     open_books,
     open_in_journal,
-    read_clock,
+    reach,
 )
 from coordinator.shell.streams import StreamWatch, quiet_sdk
 
@@ -68,11 +68,7 @@ async def _run_until_flat(
 
 def _start(run: Run, ports: Ports, resources: ExitStack) -> Started | None:
     """Everything before the first order; None if there is nothing to do now. Blocking."""
-    broker = run.broker(ports)
-    account = broker.account().number
-    run.check_account(account)
-    clock, now = read_clock(run, ports, broker)
-    sessions = startup.read_sessions(broker, now)
+    broker, account, clock, now, sessions = reach(run, ports)
     settling, _ = open_books(run, ports, broker, account, resources)
     books, earlier = settling.books, settling.books.session
     if earlier is None:

@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, ExitStack
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from coordinator.core import records as r
 from coordinator.core.lane import tickers_of
@@ -151,22 +152,36 @@ def _streams(run: Run, ports: Ports, live: LiveSession) -> Iterable[Stream]:
             yield stream
 
 
-def read_clock(run: Run, ports: Ports, broker: Broker) -> tuple[BrokerClock, datetime]:
-    """A clock set to the broker's time, and that time."""
+class Reached(NamedTuple):
+    """A broker that answers: its account's number, a clock set to its time `now`, its sessions."""
+
+    broker: Broker
+    account: str
+    clock: BrokerClock
+    now: datetime
+    sessions: list[Hours]
+
+
+def reach(run: Run, ports: Ports) -> Reached:
+    """Ask the broker who and when it is; blocking.
+
+    Raises:
+        SafetyRefusal: its account is not one that this run may use.
+        BrokerError: it does not answer.
+    """
+    broker = run.broker(ports)
+    account = broker.account().number
+    run.check_account(account)
     clock = BrokerClock(run.speed, ports.monotonic)
     now = broker.clock()
     clock.advance(now)
-    return clock, now
+    return Reached(broker, account, clock, now, startup.read_sessions(broker, now))
 
 
 def _start(run: Run, ports: Ports, resources: ExitStack, stop: asyncio.Event) -> Started | None:
     """Everything before the first stream; blocking."""
-    broker = run.broker(ports)
-    account = broker.account().number
-    run.check_account(account)
-    clock, now = read_clock(run, ports, broker)
+    broker, account, clock, now, sessions = reach(run, ports)
     tickers = run.setup.tickers
-    sessions = startup.read_sessions(broker, now)
     plan = startup.plan(now, sessions, tickers)
     if plan is None:
         _close_unfinished(run, ports, broker, account, now)
