@@ -115,7 +115,9 @@ def _tell_of_missing_bars(simulation: Simulation, available: Collection[str]) ->
         lacks = f"{simulation.bars}: has no bars of {', '.join(missing)}"
         has = f"it holds {', '.join(available)}"
         if len(missing) == len(simulation.tickers):
-            raise OperatorError(f"{lacks}; {has}")
+            raise OperatorError(
+                f"{lacks}; {has}. Correct the configuration's tickers, or give another file."
+            )
         log.warning("%s, so nothing is decided on them; %s", lacks, has)
 
 

@@ -194,7 +194,8 @@ class Reach:
         reach = cls.by_keys(operator, settings)
         if reach.account != account:
             raise SafetyRefusal(
-                f"the keys in the environment are those of account {reach.account}, not {account}'s"
+                f"the keys in the environment are those of account {reach.account}, not"
+                f" {account}'s: set those"
             )
         return reach
 

@@ -154,7 +154,10 @@ def _act(
 def _run(operator: Operator, reach: Reach, opened: r.SessionOpened) -> Run:
     def check(account: str) -> None:
         if account != reach.account:
-            raise SafetyRefusal(f"the keys are those of account {account} all at once")
+            raise SafetyRefusal(
+                f"nothing was sold: the keys, {reach.account}'s until now, are those of account"
+                f" {account}. Perhaps the account was reset: look at Alpaca's dashboard."
+            )
 
     return Run(
         setup=Setup(opened.coordinator, opened.mode, opened.feed, opened.config_hash, specs=()),

@@ -37,6 +37,11 @@ PROVE_NOTHING = {0, requests.codes.request_timeout, requests.codes.too_many_requ
 """Statuses below 500 that do not prove that the request was refused."""
 OF_THE_DOOR = {requests.codes.unauthorized, requests.codes.forbidden}
 """What Alpaca's own gateway refuses with a page instead of JSON."""
+NOT_ALPACAS = (
+    "perhaps a proxy, or another server, answers instead of Alpaca: look at the network, and at"
+    " APCA_API_BASE_URL and APCA_API_DATA_URL"
+)
+"""What to do about an answer that is none of Alpaca's."""
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 TIMEOUT_S = 10.0
 PAGES_S = 60.0
@@ -166,7 +171,7 @@ def _call(call: Callable[[], T]) -> T:
             " If it stays so, look at the network and at Alpaca's status page"
         ) from None
     except (ValueError, RecursionError):  # the latter from JSON nested without end
-        raise BrokerUnavailable("the broker's answer was not JSON") from None
+        raise BrokerUnavailable(f"the broker's answer was not JSON; {NOT_ALPACAS}") from None
 
 
 def _place(error: requests.RequestException) -> str:
@@ -184,7 +189,7 @@ def _doubt(error: requests.RequestException) -> str:
 def _not_empty(answer: T | None) -> T:
     """The answer; there is none to a redirect, which is never followed."""
     if answer is None:
-        raise BrokerUnavailable("the broker's answer was empty")
+        raise BrokerUnavailable(f"the broker's answer was empty; {NOT_ALPACAS}")
     return answer
 
 

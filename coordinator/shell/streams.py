@@ -155,7 +155,8 @@ class StreamWatch:
                     " stop the other program and start again"
                 ) from None
             raise BrokerUnavailable(
-                f"the {self.name} stream did not come up within {deadline_s:.0f} s"
+                f"the {self.name} stream did not come up within {deadline_s:.0f} s: look at the"
+                " network and at Alpaca's status page, and start again"
             ) from None
         if self.error is not None:
             raise self.error
@@ -196,8 +197,7 @@ class _Observed(Consumer):
             self.watch.granted = frozenset(map(str, bars if isinstance(bars, list) else ()))
             missing = self.wanted - self.watch.granted
             if missing:
-                names = ", ".join(sorted(missing))
-                self.watch.refused(SYMBOL_LIMIT, f"not subscribed: {names}")
+                self.watch.refused(SYMBOL_LIMIT, f"not subscribed: {', '.join(sorted(missing))}")
             else:
                 self.watch.live()
         elif kind == "listening":

@@ -69,7 +69,8 @@ class Subscription:
                 await self._unsubscribe(channel, fresh, expect)
             if isinstance(error, TimeoutError):
                 raise BrokerUnavailable(
-                    f"the broker did not confirm {', '.join(fresh)} within {ANSWER_S:.0f} s"
+                    f"the broker did not confirm {', '.join(fresh)} within {ANSWER_S:.0f} s;"
+                    " ask again"
                 ) from None
             raise
 

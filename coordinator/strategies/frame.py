@@ -87,7 +87,9 @@ def window_of(candidate: object) -> int:
         if window is None:
             continue
         if isinstance(window, bool) or not isinstance(window, int):
-            raise OperatorError(f"{class_name(candidate)}.{name} must be an integer of bars")
+            raise OperatorError(
+                f"{class_name(candidate)}.{name} is {window!r}; give an integer of bars"
+            )
         if not 1 <= window <= LARGEST_WINDOW:
             raise OperatorError(
                 f"{class_name(candidate)}.{name} is {window}; use 1 to {LARGEST_WINDOW} bars"

@@ -386,5 +386,5 @@ def test_a_page_that_is_no_json_is_no_answer(
 
     with broker() as (asked, _):
         monkeypatch.setattr(TradingClient, "get", garbled)
-        with pytest.raises(BrokerUnavailable, match="not JSON"):
+        with pytest.raises(BrokerUnavailable, match=r"not JSON.*APCA_API_BASE_URL"):
             asked.account()

@@ -85,7 +85,7 @@ def test_a_bars_file_without_any_of_the_tickers_is_refused(tmp_path: Path) -> No
     played = replace(simulation(tmp_path, "1", "SPX", "QQQ"), bars=bars)
     account = claim_account(played)
     with (
-        pytest.raises(OperatorError, match="has no bars of SPX, QQQ; it holds SPY"),
+        pytest.raises(OperatorError, match=r"of SPX, QQQ; it holds SPY\. Correct"),
         embedded_simulator(played, account),
     ):
         pass
