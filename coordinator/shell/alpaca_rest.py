@@ -77,7 +77,7 @@ class AlpacaRest:
 
     def get(self, api: Api, path: str, query: Mapping[str, Any]) -> Any:
         """The parsed answer to a GET."""
-        return _not_empty(_call(lambda: self._clients[api].get(path, dict(query))))
+        return _not_empty(_call(lambda: self._clients[api].get(path, dict(query)), doubt=""))
 
     def post(self, api: Api, path: str, body: Mapping[str, Any]) -> Any:
         """The parsed answer to a POST, which is sent once."""
@@ -159,31 +159,34 @@ def _listen(client: RESTClient, on_answer: Callable[[int, Mapping[str, str]], No
     client._session.hooks["response"].append(on_response)
 
 
-def _call(call: Callable[[], T]) -> T:
-    """The call's result, with the SDK's errors turned into ours."""
+def _call(call: Callable[[], T], *, doubt: str = "; it may have done what was asked") -> T:
+    """The call's result, with the SDK's errors turned into ours.
+
+    `doubt` says what is uncertain if nothing readable comes; nothing is after a question.
+    """
     try:
         return call()
     except APIError as error:
         raise _refusal(error) from None
+    except requests.JSONDecodeError:
+        raise _not_json(doubt) from None
     except requests.RequestException as error:
         raise BrokerUnavailable(
-            f"no answer from the broker{_place(error)} ({type(error).__name__}){_doubt(error)}."
+            f"no answer from the broker{_place(error)} ({type(error).__name__}){doubt}."
             " If it stays so, look at the network and at Alpaca's status page"
         ) from None
     except (ValueError, RecursionError):  # the latter from JSON nested without end
-        raise BrokerUnavailable(f"the broker's answer was not JSON; {NOT_ALPACAS}") from None
+        raise _not_json(doubt) from None
+
+
+def _not_json(doubt: str) -> BrokerUnavailable:
+    return BrokerUnavailable(f"the broker's answer was not JSON{doubt}; {NOT_ALPACAS}")
 
 
 def _place(error: requests.RequestException) -> str:
     """The host that was asked, if the error names it; never the query, which may hold anything."""
     host = urlsplit(error.request.url or "").hostname if error.request is not None else None
     return f" at {host}" if host else ""
-
-
-def _doubt(error: requests.RequestException) -> str:
-    """What is uncertain after a request that was to change something; nothing after a question."""
-    is_question = error.request is not None and error.request.method == "GET"
-    return "" if is_question else "; it may have done what was asked"
 
 
 def _not_empty(answer: T | None) -> T:

@@ -333,6 +333,39 @@ def test_an_answer_that_drips_is_given_up_as_one_that_never_comes_is(at_once: by
     assert took_s < 20, "its bytes would have taken 45 s"
 
 
+@contextmanager
+def answering(text: str) -> Iterator[Broker]:
+    """A broker that gives this answer to every request."""
+
+    def answer(listener: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = listener.accept()
+                with client:
+                    client.recv(65_536)
+                    head = f"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {len(text)}"
+                    client.sendall(f"{head}\r\n\r\n{text}".encode())
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        threading.Thread(target=answer, args=(listener,), daemon=True).start()
+        known = Settings("PK1", SECRET, url, url, url, Path("x"), "")
+        try:
+            yield Broker(AlpacaRest(known), feed="iex")
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+
+
+def test_an_answer_that_is_not_json_is_told_as_such_and_leaves_only_an_order_in_doubt() -> None:
+    with answering('{"id":') as asked:
+        with pytest.raises(BrokerUnavailable, match="the broker's answer was not JSON; perhaps"):
+            asked.account()
+        with pytest.raises(
+            BrokerUnavailable, match="JSON; it may have done what was asked; perhaps"
+        ):
+            asked.submit(order(1))
+
+
 def test_wrong_keys_are_refused_and_the_secret_is_in_no_trace_of_it(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
