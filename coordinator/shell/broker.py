@@ -27,7 +27,7 @@ from coordinator.core.values import Bar, Side, is_crypto
 from coordinator.errors import BrokerRejected, BrokerUnavailable
 from coordinator.shell import wire
 from coordinator.shell.budget import Urgency
-from coordinator.shell.fields import Malformed, Raw, fields, parse_number, parse_time, words
+from coordinator.shell.fields import Malformed, Raw, fields, parse_dollars, parse_time, words
 from coordinator.shell.garbage import shown
 from coordinator.shell.pace import Pace, at_once
 from coordinator.shell.rest import Api, Rest
@@ -96,7 +96,7 @@ class Broker:
         number = raw.get("account_number")
         if not isinstance(number, str) or not ACCOUNT_NUMBER.fullmatch(number):
             raise Malformed(f"an account without a usable number: {shown(number)}")
-        return AccountView(number, parse_number(raw.get("cash"), "cash"))
+        return AccountView(number, parse_dollars(raw.get("cash"), "cash"))
 
     def clock(self) -> datetime:
         """The broker's time, aware UTC."""

@@ -7,18 +7,20 @@ No value that passes here can harm a sum, a log or a table later.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 import msgpack
 
-from coordinator.core.values import ZERO, Side, exactly, storable
+from coordinator.core.values import COIN, EXACT, ZERO, Side, exactly, storable
 from coordinator.errors import BrokerError
 from coordinator.shell.garbage import shown
 
 Raw = Mapping[str, Any]
+Parse = Callable[[Any, str], Decimal]
+_COIN_PLACES = -9
 _QUOTE_CURRENCIES = ("USDT", "USDC", "USD", "BTC")
 EARLIEST, LATEST = datetime(1990, 1, 1, tzinfo=UTC), datetime(2200, 1, 1, tzinfo=UTC)
 """A time outside of these is nonsense, and arithmetic with it would leave the calendar."""
@@ -131,23 +133,44 @@ def side_of(raw: Raw, what: str) -> Side:
         raise Malformed(f"{what} without a side: {shown(raw)}") from None
 
 
-def signed(raw: Raw, key: str, what: str) -> Decimal:
-    """A number, zero if it is missing.
+def parse_dollars(value: Any, what: str) -> Decimal:
+    """An amount of money, to the last digit that is stored.
+
+    Raises:
+        Malformed: it is no number.
+    """
+    return storable(parse_number(value, what))
+
+
+def parse_qty(value: Any, what: str) -> Decimal:
+    """A quantity, to the nine decimals that Alpaca's have at most.
+
+    Further ones are a float's noise, and would be a difference between the account and the books.
+
+    Raises:
+        Malformed: it is no number.
+    """
+    qty = parse_number(value, what)
+    return qty if qty.as_tuple().exponent >= _COIN_PLACES else qty.quantize(COIN, context=EXACT)  # type: ignore[operator]
+
+
+def signed(raw: Raw, key: str, what: str, parse: Parse = parse_qty) -> Decimal:
+    """A number, zero if it is missing; `parse` reads it.
 
     Raises:
         Malformed: it is no number.
     """
     value = raw.get(key)
-    return ZERO if value is None or value == "" else parse_number(value, what)
+    return ZERO if value is None or value == "" else parse(value, what)
 
 
-def amount(raw: Raw, key: str, what: str) -> Decimal:
+def amount(raw: Raw, key: str, what: str, parse: Parse = parse_qty) -> Decimal:
     """A number that is never negative, zero if it is missing.
 
     Raises:
         Malformed: it is no number, or negative.
     """
-    number = signed(raw, key, what)
+    number = signed(raw, key, what, parse)
     if number < 0:
         raise Malformed(f"{what} is negative: {number}")
     return number

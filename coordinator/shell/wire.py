@@ -37,7 +37,9 @@ from coordinator.shell.fields import (
     fields,
     name_of,
     of_one,
+    parse_dollars,
     parse_number,
+    parse_qty,
     parse_time,
     side_of,
     signed,
@@ -69,12 +71,8 @@ _PLAIN = {
 _numbers_of = itemgetter(*"ohlc", "v", "n", "vw")
 LEAST_COIN = "1e-9"
 """The increment and least quantity of a pair for which the broker names none."""
-OUR_OWN_STATES = {
-    OrderStatus.WAITING,
-    OrderStatus.SUBMITTED,
-    OrderStatus.UNKNOWN,
-    OrderStatus.DENIED,
-}
+OUR_OWN_STATES = {OrderStatus.WAITING, OrderStatus.SUBMITTED,
+                  OrderStatus.UNKNOWN, OrderStatus.DENIED}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,8 +227,8 @@ def parse_activity(raw: Raw) -> Activity:
         day=day,
         symbol=as_configured(symbol, "crypto" if kind == "CFEE" else words(raw.get("asset_class"))),
         qty=signed(raw, "qty", "activity's qty"),
-        price=None if price is None else parse_number(price, "activity's price"),
-        net_amount=signed(raw, "net_amount", "activity's net_amount"),
+        price=None if price is None else parse_dollars(price, "activity's price"),
+        net_amount=signed(raw, "net_amount", "activity's net_amount", parse_dollars),
         note=words(raw.get("description")),
     )
 
@@ -251,7 +249,7 @@ def parse_fill_activity(raw: Raw) -> Fill:
 @exactly
 def parse_position(raw: Raw) -> Holding:
     """A net position of the account; its cost is quantity times average entry price."""
-    qty = parse_number(fields(raw, "a position").get("qty"), "position's qty")
+    qty = parse_qty(fields(raw, "a position").get("qty"), "position's qty")
     if raw.get("side") == "short" and qty > 0:
         qty = -qty
     average = parse_number(raw.get("avg_entry_price"), "position's avg_entry_price")
@@ -303,8 +301,8 @@ def _execution(
     Raises:
         Malformed: nothing was filled, or more than the cumulative quantity.
     """
-    qty, price = parse_number(raw.get("qty"), "fill's qty"), parse_number(raw.get("price"), "price")
-    total = parse_number(cum_qty, "fill's cumulative quantity")
+    qty, price = parse_qty(raw.get("qty"), "fill's qty"), parse_number(raw.get("price"), "price")
+    total = parse_qty(cum_qty, "fill's cumulative quantity")
     if min(qty, price) <= 0 or total < qty:
         raise Malformed(f"a fill with a quantity or price out of range: {shown(raw)}")
     return Execution(
@@ -328,7 +326,7 @@ def _bust(raw: Raw, symbol: str) -> Bust:
         f"bust.{name or previous}",
         previous,
         amount(was, "qty", "busted qty"),
-        of_one(amount(was, "price", "busted price"), symbol),
+        of_one(amount(was, "price", "busted price", parse_number), symbol),
         parse_time(raw.get("timestamp")),
     )
 

@@ -366,6 +366,12 @@ def test_an_answer_that_is_not_json_is_told_as_such_and_leaves_only_an_order_in_
             asked.submit(order(1))
 
 
+def test_cash_is_read_to_the_last_digit_that_is_stored() -> None:
+    exact = '{"account_number": "PA1", "cash": "59999.9999999982352164750875"}'
+    with answering(exact) as asked:
+        assert asked.account().cash == D("59999.999999998235216475")
+
+
 def test_wrong_keys_are_refused_and_the_secret_is_in_no_trace_of_it(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -15,6 +15,7 @@ from coordinator.shell.fields import Malformed
 from tests.coordinator.messages import ACTIVITY, FILL, ORDER, fill, without
 
 D = Decimal
+AT_10 = {"avg_entry_price": "10"}
 
 
 def test_an_order_is_read_with_all_that_counts() -> None:
@@ -144,3 +145,26 @@ def test_a_small_coins_price_is_read_to_the_last_digit_that_is_stored() -> None:
     assert wire.parse_fill_activity(ACTIVITY | {"price": price}).execution.price == D(
         "0.000012347333333333"
     )
+
+
+def test_the_noise_of_a_brokers_floats_in_a_quantity_is_no_difference() -> None:
+    noisy = {"qty": 0.1 + 0.2, "filled_qty": "0.30000000000000004"}
+    update = wire.parse_trade_update(fill(qty="0.1", order=FILL["data"]["order"] | noisy))
+    assert (update.qty, update.filled_qty) == (D("0.3"), D("0.3"))
+    assert update.execution is not None
+    assert update.execution.cum_qty == D("0.3")
+    listed = wire.parse_fill_activity(ACTIVITY | {"qty": 0.1 * 3, "cum_qty": 0.1 * 3}).execution
+    assert (listed.qty, listed.cum_qty) == (D("0.3"), D("0.3"))
+    held = wire.parse_position({"symbol": "AAPL", "qty": "0.30000000000000004"} | AT_10)
+    assert (held.qty, held.cost) == (D("0.3"), D(3))
+
+
+def test_an_activitys_amounts_are_read_to_the_last_digit_that_is_stored() -> None:
+    fee = {"id": "f", "activity_type": "FEE", "date": "2026-03-17", "symbol": "BTCUSD"}
+    told = wire.parse_activity(
+        fee
+        | {"qty": "-0.00010000000000000002", "price": "1.2345678901234567890123"}
+        | {"net_amount": "-18.2726542038625170399025"}
+    )
+    assert (told.qty, told.price) == (D("-0.0001"), D("1.234567890123456789"))
+    assert told.net_amount == D("-18.272654203862517040")
