@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -14,10 +14,10 @@ from coordinator.core.restatement import Late
 from coordinator.core.statement import Rows
 from coordinator.core.values import SHADOW_MARK, UNASSIGNED
 from coordinator.errors import JournalDamaged, MultiTraderError, StorageError
-from coordinator.restating import by_session, restated_rows
+from coordinator.restating import Known, by_session, restated_rows
 from coordinator.shell.folders import JOURNAL
 from coordinator.shell.journal_proof import prove
-from coordinator.shell.journal_reading import read_kinds, read_sessions, taken_over
+from coordinator.shell.journal_reading import departures, read_kinds, read_sessions, taken_over
 from coordinator.shell.journal_rows import Entry
 from coordinator.shell.late import read_late
 from coordinator.shell.lease import runs_as
@@ -33,8 +33,8 @@ class JournalSource:
     """One session of one account's journal; `mark` changes whenever its records do.
 
     `late` holds the late bookings that concern it: those of later sessions for it, and its own for
-    earlier ones. `all_late` holds those of every session, read once for all of them. `follows` is
-    the coordinator's previous session and that one's mark; None if there is none, or if another
+    earlier ones. `known` is of every session, read once for all of them. `follows` is the
+    coordinator's previous session and that one's mark; None if there is none, or if another
     coordinator has run one of the strategies meanwhile.
     """
 
@@ -42,12 +42,12 @@ class JournalSource:
     session_id: str
     mark: str
     late: tuple[Late, ...] = ()
-    all_late: Sequence[Late] = ()
+    known: Known = field(default_factory=Known)
     follows: tuple[str, str] | None = None
 
     def rows(self) -> Rows:
         """The session as the warehouse's rows, by table, with late bookings where they belong."""
-        rows = restated_rows(self.journal, self.session_id, self.late, self.all_late)
+        rows = restated_rows(self.journal, self.session_id, self.late, self.known)
         return as_shadows(rows) if self.journal.name != JOURNAL else rows
 
 
@@ -117,13 +117,14 @@ def _sources(journals: Sequence[Path], session_id: str | None = None) -> list[Jo
         late = read_late(journal)
         concerning = by_session(late)
         newest, moved = dict[str, tuple[str, str]](), taken_over(journal)
+        known = Known(late, departures(journal))
         for found, mark in read_sessions(journal):
             mine = tuple(concerning.get(found, ()))
             full_mark = f"{mark}+{mine[-1].booking.seq}" if mine else mark
             _, _, coordinator = found.partition(".")  # <date>.<coordinator>.<account>
             if session_id in (None, found, shadowed(found)):
                 before = None if found in moved else newest.get(coordinator)
-                sources.append(JournalSource(journal, found, full_mark, mine, late, before))
+                sources.append(JournalSource(journal, found, full_mark, mine, known, before))
             newest[coordinator] = found, full_mark
     return sources
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 
 from coordinator.core import records as r
 from coordinator.core.restatement import Change, Late, Term, realized_by, restated
-from coordinator.core.statement import Rows, replayed
+from coordinator.core.statement import Rows, Told, replayed
 from coordinator.core.values import ZERO
-from coordinator.shell.journal_reading import read_session
+from coordinator.shell.journal_reading import Departure, read_session, session_entries
 from coordinator.shell.late import read_intents, read_terms, unknown_orders
 
 
@@ -23,22 +25,38 @@ def by_session(late: Iterable[Late]) -> dict[str, list[Late]]:
     return found
 
 
-def restated_rows(
-    journal: Path, session_id: str, late: Sequence[Late], all_late: Sequence[Late]
-) -> Rows:
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a journal has of all its sessions: late bookings, and who left one that went on."""
+
+    late: Sequence[Late] = ()
+    departures: Mapping[str, Sequence[Departure]] = field(default_factory=dict)
+
+
+def restated_rows(journal: Path, session_id: str, late: Sequence[Late], known: Known) -> Rows:
     """The session as the warehouse's rows, by table; `late` are the bookings that change it."""
-    entries = read_session(journal, session_id)
-    records = [entry.record for entry in entries]
+    told, places = _told(journal, session_id, known)
     mine = [one for one in late if one.belongs_to == session_id]
     away = [one for one in late if one.booking.session_id == session_id]
-    places = {entry.seq: index for index, entry in enumerate(entries)}
     change = Change(
         late=tuple(one.booking.record for one in mine),
         away=frozenset(places[one.booking.seq] for one in away),
         before=tuple(one.booking.record for one in late if session_id in one.between),
-        given=_given(journal, away, all_late),
+        given=_given(journal, away, known.late),
     )
-    return restated(records, _completed(journal, session_id, records, change))
+    return restated(told, _completed(journal, session_id, told, change, known))
+
+
+def _told(journal: Path, session_id: str, known: Known) -> tuple[list[Told], dict[int, int]]:
+    """What a session is replayed from, and where in it the last record of each row stands."""
+    told, places = list[Told](), dict[int, int]()
+    left = deque(known.departures.get(session_id, ()))
+    for entry in session_entries(journal, session_id):
+        while left and left[0].seq < entry.seq:
+            told.append(left.popleft().taken)
+        places[entry.seq] = len(told)
+        told.append(entry.record)
+    return told, places
 
 
 def _given(journal: Path, away: Sequence[Late], all_late: Sequence[Late]) -> dict[str, Decimal]:
@@ -56,10 +74,10 @@ def _given(journal: Path, away: Sequence[Late], all_late: Sequence[Late]) -> dic
 
 
 def _completed(
-    journal: Path, session_id: str, records: Sequence[r.Record], change: Change
+    journal: Path, session_id: str, told: Sequence[Told], change: Change, known: Known
 ) -> Change:
     """The change with the ended orders and closes that only earlier sessions' records have."""
-    unknown = unknown_orders(records, change.late)
+    unknown = unknown_orders([*told, *change.late])
     if not unknown and not change.before:
         return change
     terms = read_terms(journal)
@@ -71,7 +89,7 @@ def _completed(
         if isinstance(record, r.FillBooked):
             closes = marks.setdefault(record.strategy, {})
             if record.symbol not in closes:
-                closes |= _closes(journal, terms, own, record)
+                closes |= _closes(journal, terms, own, record, known)
     return Change(change.late, change.away, change.before, marks, change.given, tuple(orders))
 
 
@@ -91,13 +109,14 @@ def _ended_order(
 
 
 def _closes(
-    journal: Path, terms: Iterable[Term], own: Term, record: r.FillBooked
+    journal: Path, terms: Iterable[Term], own: Term, record: r.FillBooked, known: Known
 ) -> dict[str, Decimal]:
     """The last close of a fill's ticker before the session, if the session before it has one."""
     earlier = [t for t in terms if t.seq < own.seq and record.strategy in t.strategies]
     if not earlier:
         return {}
-    marks = replayed(_records(journal, earlier[-1].session_id)).books.ledger.marks
+    told, _ = _told(journal, earlier[-1].session_id, known)
+    marks = replayed(told).marks(record.strategy)
     return {record.symbol: marks[record.symbol]} if record.symbol in marks else {}
 
 

@@ -39,7 +39,7 @@ class Readout:
         self._opened = session.opened.record
         names = [opening.strategy for opening in self._opened.openings]
         ledger, self._names = books.ledger, names
-        self._unrealized = {name: unrealized(books, name) for name in names}
+        self._unrealized = {name: unrealized(ledger[name], ledger.marks) for name in names}
         self._begun = {
             name: (ledger[name].cash, ledger[name].market_value(ledger.marks)) for name in names
         }
@@ -48,6 +48,7 @@ class Readout:
     def rows(self, ended: r.SessionEnded) -> dict[str, Sequence[Row]]:
         """The session's rows by table."""
         opened, books = self._opened, self._books
+        marks = books.ledger.marks
         curves = self._curves(ended)
         fills = {book.spec.name: book.fills for book in self._session.books}
         return {
@@ -59,13 +60,14 @@ class Readout:
             "activities": self._activities(),
             "discrepancies": [],
             "positions": [
-                row for name in self._names for row in position_rows(opened, books, name)
+                row for name in self._names for row in position_rows(opened, books, name, marks)
             ],
             "pnl_daily": [
                 pnl_row(
                     opened,
                     books,
                     opening,
+                    marks,
                     self._unrealized[opening.strategy],
                     fills.get(opening.strategy, 0),
                     curves[opening.strategy].max_drawdown(),

@@ -11,6 +11,7 @@ from decimal import Decimal
 from coordinator.core import records as r
 from coordinator.core.books import Books
 from coordinator.core.lane import FAULT
+from coordinator.core.ledger import SubAccount
 from coordinator.core.order_rows import Row
 from coordinator.core.values import ATTO, ZERO
 
@@ -68,11 +69,13 @@ def transfer_rows(record: r.Transferred, number: int, *, begins: bool) -> list[R
     ]
 
 
-def position_rows(opened: r.SessionOpened, books: Books, name: str) -> list[Row]:
-    """A book's positions at the last marks; one without a mark at its cost."""
+def position_rows(
+    opened: r.SessionOpened, books: Books, name: str, marks: Mapping[str, Decimal]
+) -> list[Row]:
+    """A book's positions at `marks`; one without a mark at its cost."""
     rows: list[Row] = []
     for symbol, position in sorted(books.ledger[name].positions.items()):
-        mark = books.ledger.marks.get(symbol, position.avg_price).quantize(ATTO)
+        mark = marks.get(symbol, position.avg_price).quantize(ATTO)
         value = (position.qty * mark).quantize(ATTO)
         rows.append(
             {
@@ -93,26 +96,29 @@ def pnl_row(
     opened: r.SessionOpened,
     books: Books,
     opening: r.Opening,
+    marks: Mapping[str, Decimal],
     start_unrealized: Decimal,
     fills: int,
     max_drawdown: float,
 ) -> Row:
-    """A book's P&L of the day; `start_unrealized` is that of its positions before it, dollars."""
-    name = opening.strategy
-    account = books.ledger[name]
-    end = books.ledger.equity(name)
+    """A book's P&L of the day, which ended at `marks`.
+
+    `start_unrealized` is the P&L of its positions before it, dollars.
+    """
+    account = books.ledger[opening.strategy]
+    end = account.cash + account.market_value(marks)
     transfers = account.transferred - opening.baseline_transferred
     net = end - opening.start_equity - transfers
     invested = opening.start_equity + transfers
     return {
         "session_date": opened.session_date,
         "session_id": opened.session_id,
-        "strategy": name,
+        "strategy": opening.strategy,
         "start_equity": opening.start_equity,
         "end_equity": end,
         "transfers": transfers,
         "realized_pnl": account.realized,
-        "unrealized_change": unrealized(books, name) - start_unrealized,
+        "unrealized_change": unrealized(account, marks) - start_unrealized,
         "fees": account.fees,
         "net_pnl": net,
         "return_pct": float(net / invested) if invested else 0.0,
@@ -132,8 +138,7 @@ def fault_rows(opened: r.SessionOpened, stops: Mapping[str, str]) -> list[Row]:
     return found
 
 
-def unrealized(books: Books, name: str) -> Decimal:
-    """The unrealised P&L of a book's positions at the last marks, dollars."""
-    account = books.ledger[name]
+def unrealized(account: SubAccount, marks: Mapping[str, Decimal]) -> Decimal:
+    """The unrealised P&L of a book's positions at `marks`, dollars."""
     cost = sum((p.cost for p in account.positions.values()), ZERO)
-    return account.market_value(books.ledger.marks) - cost
+    return account.market_value(marks) - cost

@@ -22,7 +22,7 @@ from decimal import Decimal
 from coordinator.core import records as r
 from coordinator.core.books import Books
 from coordinator.core.sequences import strategy_of
-from coordinator.core.statement import Rows, replayed, statement
+from coordinator.core.statement import Rows, Told, replayed, statement
 from coordinator.core.values import ATTO, UNASSIGNED, ZERO, exactly
 
 Bookable = r.FillBooked | r.ActivityBooked | r.OrderMoved
@@ -150,7 +150,7 @@ def _went_on(fill: r.FillBooked, term: Term, chain: Sequence[Term]) -> bool:
 
 
 @exactly
-def restated(records: Sequence[r.Record], change: Change) -> Rows:
+def restated(records: Sequence[Told], change: Change) -> Rows:
     """The rows of one session with what belongs to it, and without what does not.
 
     Raises:
@@ -189,9 +189,9 @@ def realized_by(records: Sequence[r.Record], late: Sequence[Bookable]) -> list[D
     return found
 
 
-def _own(records: Sequence[r.Record], change: Change) -> list[r.Record]:
+def _own(records: Sequence[Told], change: Change) -> list[Told]:
     """The session's own records, from the opening that it should have had."""
-    own: list[r.Record] = []
+    own: list[Told] = []
     openings: dict[str, r.Opening] = {}
     for index, record in enumerate(records):
         if index in change.away:
@@ -249,7 +249,7 @@ def _equity(books: Books, name: str, change: Change) -> Decimal:
     return account.cash + account.market_value({**books.ledger.marks, **change.marks.get(name, {})})
 
 
-def _in_time(records: list[r.Record], late: Iterable[Bookable]) -> list[r.Record]:
+def _in_time(records: list[Told], late: Iterable[Bookable]) -> list[Told]:
     """The late bookings where their times put them: after their order, before the session's end.
 
     After that end too, where another coordinator has booked something there: a split's mark is of
@@ -264,7 +264,7 @@ def _in_time(records: list[r.Record], late: Iterable[Bookable]) -> list[r.Record
     return found
 
 
-def _comes_first(own: r.Record, late: Bookable) -> bool:
+def _comes_first(own: Told, late: Bookable) -> bool:
     if isinstance(own, r.SessionOpened):
         return True
     if isinstance(late, r.ActivityBooked):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import cast
@@ -34,8 +34,24 @@ Rows = dict[str, list[Row]]
 CRYPTO_FEED = "us"
 
 
+@dataclass(frozen=True, slots=True)
+class TakenOver:
+    """Stands among a session's records where another coordinator took these strategies over.
+
+    It valued what they held at `marks`, dollars by ticker.
+    """
+
+    at: datetime
+    strategies: frozenset[str]
+    marks: Mapping[str, Decimal]
+
+
+Told = r.Record | TakenOver
+"""What a session is replayed from."""
+
+
 @exactly
-def statement(records: Sequence[r.Record]) -> Rows:
+def statement(records: Sequence[Told]) -> Rows:
     """The rows of one session, by table.
 
     Raises:
@@ -45,7 +61,7 @@ def statement(records: Sequence[r.Record]) -> Rows:
 
 
 @exactly
-def replayed(records: Iterable[r.Record]) -> Replay:
+def replayed(records: Iterable[Told]) -> Replay:
     """The books and rows of one session, built from its records."""
     replay = Replay()
     for record in records:
@@ -72,9 +88,14 @@ class Replay:
         """How each strategy that failed did, even if it trades again by now."""
         self._holders: dict[str, set[str]] = {}
         """The strategies that hold a symbol, or held it at its last bar."""
+        self._left: dict[str, Mapping[str, Decimal]] = {}
+        """The marks at which each strategy left that another coordinator runs by now."""
 
-    def take(self, record: r.Record) -> None:
+    def take(self, record: Told) -> None:
         """Apply the session's next record."""
+        if isinstance(record, TakenOver):
+            self._leave(record)
+            return
         if isinstance(record, r.Transferred):
             rows, begins = self._tables["activities"], record.kind == FUNDING
             rows += transfer_rows(record, len(rows), begins=begins)
@@ -120,9 +141,9 @@ class Replay:
         """The session's rows; ValueError if none was opened."""
         if self.opened is None or self._last_at is None:
             raise ValueError("these records open no session")
-        self._moved.update(self._curves)
+        self._moved |= self._curves.keys() - self._left.keys()
         self._note_equity(self._last_at, last=True)
-        opened, books = self.opened, self.books
+        opened, books, marks = self.opened, self.books, self.marks
         names = [opening.strategy for opening in opened.openings]
         for row in self._tables["activities"]:
             row["session_id"] = opened.session_id
@@ -133,11 +154,33 @@ class Replay:
             "bars": list(self._bars.values()),
             "orders": list(self._orders),
             **self._tables,
-            "positions": [row for name in names for row in position_rows(opened, books, name)],
+            "positions": [
+                row for name in names for row in position_rows(opened, books, name, marks(name))
+            ],
             "pnl_daily": [self._pnl_row(opened, opening) for opening in opened.openings],
             "equity": [row for name in names for row in self._equity_rows(name)],
             "faults": fault_rows(opened, self._stops),
         }
+
+    def marks(self, strategy: str) -> Mapping[str, Decimal]:
+        """What a strategy's positions are valued at, dollars by ticker."""
+        return self._left.get(strategy, self.books.ledger.marks)
+
+    def _leave(self, taken: TakenOver) -> None:
+        """End the strategies' days: what comes after is of the days that they have elsewhere.
+
+        One that had ended already keeps the closes that it ended with.
+        """
+        leaving, ended = (
+            taken.strategies & self._curves.keys() - self._left.keys(),
+            self.books.ended,
+        )
+        marks = {**self.books.ledger.marks, **({} if ended else taken.marks)}
+        self._left |= dict.fromkeys(leaving, marks)
+        self._moved -= leaving
+        at = ended.at if ended else taken.at
+        for name in leaving:
+            self._curves[name].add(at, self._account(name).cash, self._value(name), last=True)
 
     def _open(self, record: r.SessionOpened) -> None:
         self.opened = replace(record, at=self.opened.at) if self.opened else record
@@ -145,7 +188,9 @@ class Replay:
         for opening in record.openings:
             if opening.strategy not in self._curves:  # a reload opens it again
                 self._curves[opening.strategy] = EquityCurve()
-                self._start_unrealized[opening.strategy] = unrealized(self.books, opening.strategy)
+                account = self._account(opening.strategy)
+                found = unrealized(account, self.books.ledger.marks)
+                self._start_unrealized[opening.strategy] = found
         self._moved.update(self._curves)
         self._note_equity(record.at)
 
@@ -153,7 +198,7 @@ class Replay:
         return self.books.ledger[name]
 
     def _value(self, name: str) -> Decimal:
-        return self._account(name).market_value(self.books.ledger.marks)
+        return self._account(name).market_value(self.marks(name))
 
     def _note_equity(self, at: datetime, *, last: bool = False) -> None:
         for name in self._moved & self._curves.keys():
@@ -237,7 +282,8 @@ class Replay:
             for row in self._tables["activities"]
             if row["kind"] == "transfer" and row["strategy"] == name
         )
-        return pnl_row(opened, self.books, opening, start, self._fills[name], drawdown)
+        fills = self._fills[name]
+        return pnl_row(opened, self.books, opening, self.marks(name), start, fills, drawdown)
 
     def _note_activity(self, record: r.ActivityBooked) -> None:
         """Add an activity's row; its amount includes the value of its units, but for a split.

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from coordinator.core import records as r
 from coordinator.core.codec import decode
+from coordinator.core.statement import TakenOver
 from coordinator.core.values import UNASSIGNED, Bar
 from coordinator.errors import JournalDamaged, StorageError
 from coordinator.shell.journal_file import Reader
@@ -44,6 +46,24 @@ _TAKEN_OVER = """
         WHERE r.kind = 'SessionOpened' AND o.value ->> '$.strategy' <> ?
     )
     SELECT DISTINCT session_id FROM runs WHERE before <> coordinator
+"""
+# Sessions that have records from after another coordinator took some of their strategies over.
+_DEPARTURES = """
+    WITH joined AS (
+        SELECT o.value ->> '$.strategy' AS strategy, r.session_id, r.coordinator, min(r.seq) AS seq
+        FROM records AS r, json_each(r.body, '$.openings') AS o
+        WHERE r.kind = 'SessionOpened' AND o.value ->> '$.strategy' <> ?
+        GROUP BY strategy, r.session_id
+    ), runs AS (
+        SELECT strategy, session_id, coordinator, lead(coordinator) OVER later AS by,
+               lead(seq) OVER later AS taken
+        FROM joined WINDOW later AS (PARTITION BY strategy ORDER BY seq)
+    )
+    SELECT runs.session_id, taken, json_group_array(strategy), o.kind, o.body
+    FROM runs JOIN records AS o ON o.seq = taken
+    WHERE by <> runs.coordinator AND EXISTS (
+        SELECT 1 FROM records AS l WHERE l.session_id = runs.session_id AND l.seq > taken)
+    GROUP BY runs.session_id, taken ORDER BY taken
 """
 _RUN_LAST = """
     SELECT strategy, session_id FROM (
@@ -99,6 +119,26 @@ def taken_over(path: Path) -> set[str]:
     """The sessions that have a strategy which another coordinator ran last before."""
     with Reader(path) as connection:
         return {session for (session,) in connection.execute(_TAKEN_OVER, (UNASSIGNED,))}
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """Some of a session's strategies run elsewhere from the journal's row `seq` on."""
+
+    seq: int
+    taken: TakenOver
+
+
+def departures(path: Path) -> dict[str, list[Departure]]:
+    """Who left each session that went on, or had further records, without them; by session id."""
+    found: dict[str, list[Departure]] = {}
+    with Reader(path) as connection:
+        for session_id, seq, names, kind, body in connection.execute(_DEPARTURES, (UNASSIGNED,)):
+            opened = decode(kind, body)
+            assert isinstance(opened, r.SessionOpened)
+            taken = TakenOver(opened.at, frozenset(json.loads(names)), opened.marks)
+            found.setdefault(session_id, []).append(Departure(seq, taken))
+    return found
 
 
 def run_last(path: Path, sessions: Iterable[str]) -> dict[str, str]:

@@ -109,10 +109,10 @@ def read_intents(path: Path, ids: Iterable[str]) -> dict[str, str]:
         return dict(connection.execute(_INTENTS, (json.dumps(list(ids)),)).fetchall())
 
 
-def unknown_orders(records: Iterable[r.Record], late: Iterable[r.Record]) -> set[str]:
+def unknown_orders(records: Iterable[object]) -> set[str]:
     """Strategies' orders that were executed or replaced here, without an intent or an opening."""
     met, known = set[str](), set[str]()
-    for record in (*records, *late):
+    for record in records:
         match record:
             case r.FillBooked() if record.strategy != UNASSIGNED:
                 met.add(record.client_order_id)

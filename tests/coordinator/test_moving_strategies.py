@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -112,6 +113,10 @@ class Account:
         """The broker fills what is left of A's order, or a part of it."""
         self.now += timedelta(seconds=10)
         self._truth.execute(self.ticket, qty or self.ticket.left, 100 * NANO, self.now)
+
+    def split(self) -> None:
+        """The broker lists a split of today, two for one."""
+        self._truth.post("SPLIT", self.now.date(), COIN, units=self._truth.held[COIN])
 
     def cancel(self, seat: Seat) -> None:
         """What is left of A's order is cancelled, and the stream says so."""
@@ -454,6 +459,59 @@ def test_a_strategy_that_joins_the_first_one_does_not_take_the_moved_one_from_th
     account.check_sessions()
     fills = {source.session_id: len(source.rows()["fills"]) for source in session_sources(tmp_path)}
     assert fills == {session_id(name, ACCOUNT, TODAY): 1 for name in "XY"}
+
+
+def days_of(strategy: str, folder: Path) -> dict[str, dict[str, Any]]:
+    """Its rows of pnl_daily, by coordinator."""
+    return {
+        source.session_id.split(".")[1]: row
+        for source in session_sources(folder)
+        for row in source.rows()["pnl_daily"]
+        if row["strategy"] == strategy
+    }
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["", "and a fill from before is late"])
+def test_what_a_strategy_gains_after_it_moved_counts_in_the_session_that_it_moved_to_alone(
+    account: Account, tmp_path: Path, late: bool
+) -> None:
+    account.cancel(account.x)
+    assert account.reload(account.x, "B").done
+    account.execute(NANO)
+    y = account.start("Y", "AC")
+    for seat, price in ((account.x, 120), (y, 120)):
+        account.now += timedelta(minutes=1)
+        seat.take(minute_bars(account.now, {COIN: price * NANO}, [COIN]))
+    if late:
+        account.stream(y)
+    gained = y.books.ledger.pnl("A")
+    account.end(account.x)
+    account.end(y)
+    days = days_of("A", tmp_path)
+    assert days["X"]["end_equity"] == days["Y"]["start_equity"]
+    assert sum(day["net_pnl"] for day in days.values()) == gained
+    account.check_sessions()
+
+
+def test_a_split_that_is_listed_after_a_day_for_who_stayed_does_not_revalue_who_moved(
+    account: Account, tmp_path: Path
+) -> None:
+    account.cancel(account.x)
+    account.ticket = account.order("B", account.x)
+    account.execute()
+    account.stream(account.x)
+    account.end(account.x)
+    ended = {name: days_of(name, tmp_path)["X"] for name in "AB"}
+    account.now += ONE_DAY
+    y = account.start("Y", "AC", tomorrow=True)
+    account.split()
+    y.look(Depth.ACTIVITIES)
+    y.take(y.answers.pop())
+    account.end(y)
+    for name, day in ended.items():
+        assert days_of(name, tmp_path)["X"] == day
+    assert days_of("A", tmp_path)["Y"]["net_pnl"] == 0
+    account.check_sessions()
 
 
 def test_a_session_shows_its_strategies_without_the_one_that_another_runs_by_now(
