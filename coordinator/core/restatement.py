@@ -22,7 +22,7 @@ from decimal import Decimal
 from coordinator.core import records as r
 from coordinator.core.books import Books
 from coordinator.core.sequences import strategy_of
-from coordinator.core.statement import Rows, Told, replayed, statement
+from coordinator.core.statement import Replay, Rows, Told, replayed, statement
 from coordinator.core.values import ATTO, UNASSIGNED, ZERO, exactly
 
 Bookable = r.FillBooked | r.ActivityBooked | r.OrderMoved
@@ -158,8 +158,13 @@ def restated(records: Sequence[Told], change: Change) -> Rows:
     """
     if change == Change():
         return statement(records)
-    as_booked = replayed([*records, *change.late])
-    in_time = replayed(_in_time(_own(records, change), change.late))
+    as_booked, marked = Replay(), list[Told]()
+    for record in records:
+        as_booked.take(record)
+        marked.append(_marked(record, as_booked.books.ledger.marks))
+    for late in change.late:
+        as_booked.take(late)
+    in_time = replayed(_in_time(_own(marked, change), change.late))
     rows = in_time.rows()
     for row in rows["pnl_daily"]:
         name = str(row["strategy"])
@@ -187,6 +192,17 @@ def realized_by(records: Sequence[r.Record], late: Sequence[Bookable]) -> list[D
         books.apply(record)
         found.append(books.ledger[record.strategy].realized - before)
     return found
+
+
+def _marked(record: Told, marks: Mapping[str, Decimal]) -> Told:
+    """A split without a price with the mark that it made: that is of the shares held then."""
+    if (
+        isinstance(record, r.ActivityBooked)
+        and record.kind is r.ActivityKind.SPLIT
+        and not record.price
+    ):
+        return replace(record, price=marks.get(record.symbol, ZERO))
+    return record
 
 
 def _own(records: Sequence[Told], change: Change) -> list[Told]:

@@ -135,19 +135,36 @@ def a_bust_on_the_next_day(house: House) -> None:
 
 
 def a_busted_sale_of_shares_that_were_split_since(house: House) -> None:
-    """Who booked the split trades another market and knew no mark."""
     house.bench.minute(5, {"SPY": "109"})
     sale = house.bench.order("A", 2)
     house.bench.fill(sale, "109", "20", execution_id="x2")
     house.bench.update(sale, OrderStatus.CANCELED, "20", price="109")
-    split = r.ActivityBooked(
-        OPEN + DAYS / 2, "split-1", "A", r.ActivityKind.SPLIT, "SPY", D(30), D(0),
-        D(0), "position", DAY + DAYS,
-    )  # fmt: skip
-    house.next_day(TOMORROW, split)
+    house.next_day(TOMORROW, split_at_night())
     wrong = m.Execution("x2", D(20), D(109), D(20), OPEN + 6 * MINUTE)
     house.tell(bust(house.bench.books.order(sale.client_order_id), wrong, house.bench.now))
     house.bench.minute(1441, {"SPY": "56"})
+
+
+def a_late_buy_of_shares_that_were_split_since(house: House) -> None:
+    house.next_day(TOMORROW, split_at_night())
+    late_fill(house, order_id("A", 1), "20", "101")
+    house.bench.minute(1441, {"SPY": "56"})
+
+
+def a_late_buy_from_a_day_before_shares_were_split(house: House) -> None:
+    house.next_day(TOMORROW)
+    house.bench.minute(1441, {"SPY": "112"})
+    house.next_day(days_later(2), split_at_night(2))
+    late_fill(house, order_id("A", 1), "20", "101")
+    house.bench.minute(2881, {"SPY": "56"})
+
+
+def split_at_night(night: int = 1) -> r.ActivityBooked:
+    """Two for one of 30 shares, booked without a price by a coordinator that knew none."""
+    return r.ActivityBooked(
+        OPEN + (night - 0.5) * DAYS, "split-1", "A", r.ActivityKind.SPLIT, "SPY", D(30), D(0),
+        D(0), "position", DAY + night * DAYS,
+    )  # fmt: skip
 
 
 def a_correction_on_the_next_day(house: House) -> None:
@@ -180,6 +197,16 @@ STORIES: list[tuple[Callable[[House], None], str, dict[str, str]]] = [
         a_busted_sale_of_shares_that_were_split_since,
         "50",
         {"end": "9360", "realized": "180", "fills": "3"},
+    ),
+    (
+        a_late_buy_of_shares_that_were_split_since,
+        "30",
+        {"end": "9380", "realized": "0", "fills": "2"},
+    ),
+    (
+        a_late_buy_from_a_day_before_shares_were_split,
+        "30",
+        {"end": "10480", "realized": "0", "fills": "2"},
     ),
     (a_late_sale_at_noon_of_the_next_day, "50", {"end": "10450", "realized": "180", "fills": "2"}),
     (a_late_rest_of_a_sale, "50", {"end": "10450", "realized": "450", "fills": "3"}),
