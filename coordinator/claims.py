@@ -10,11 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from coordinator.config import Mode
 from coordinator.errors import SafetyRefusal
-from coordinator.settings import Settings
+from coordinator.settings import Settings, one_host
 from coordinator.shell.lease import Leases
 from coordinator.shell.pace import Budgets
 
@@ -43,7 +42,7 @@ class Claims:
                 "live trading is not armed: MULTI_TRADER_ALLOW_LIVE is not set to the account's"
                 " number."
             )
-        host = urlsplit(self.settings.trading_url).netloc
+        host = one_host(self.settings.trading_url)
         self.leases.take_for_key(host, self.settings.key_id, self.markets)
 
     def take_account(self, account: str) -> None:

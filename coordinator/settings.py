@@ -28,6 +28,7 @@ _NO_SPACE = re.compile(r"[!-~]+")
 _CONNECTION = re.compile(r"[A-Za-z_][A-Za-z0-9_]+:")
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 _SCHEMES = {"https": "http", "wss": "ws"}
+_PORTS = {"https": 443, "http": 80}
 _PLACES = ("MULTI_TRADER_HOME", "MULTI_TRADER_WAREHOUSE")
 _VALUE = re.compile(r"""(?:"([^"]*)"|'([^']*)')(?:\s+#.*)?|(.*?)(?:\s+#.*)?""")
 """The value in a line of `.env`: with or without quotes, perhaps followed by a comment."""
@@ -67,8 +68,8 @@ class Settings:
     @property
     def account_host(self) -> str:
         """The scope in which account numbers are unique: '' for Alpaca, else a simulator's host."""
-        host = urlsplit(self.trading_url).netloc
-        return "" if host.endswith(ALPACA) else host
+        at_alpaca = (urlsplit(self.trading_url).hostname or "").endswith(ALPACA)
+        return "" if at_alpaca else one_host(self.trading_url)
 
     def stock_stream_url(self, feed: str) -> str:
         """The stream of stock bars of `feed`, iex or sip."""
@@ -78,6 +79,18 @@ class Settings:
     def crypto_stream_url(self) -> str:
         """The stream of crypto bars."""
         return f"{self.stream_url}/v1beta3/crypto/us"
+
+
+def one_host(url: str) -> str:
+    """The host and port of an accepted URL, by one name however they are written.
+
+    Leases and request budgets are files named by it: 'localhost' and '127.0.0.1' are one broker,
+    and so are a host with and without the port that its scheme implies.
+    """
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    host = "127.0.0.1" if host in _LOOPBACK else host
+    return host if parts.port in (None, _PORTS.get(parts.scheme)) else f"{host}:{parts.port}"
 
 
 class KeysMissing(CredentialsError):

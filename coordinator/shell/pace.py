@@ -9,10 +9,9 @@ import logging
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from coordinator.errors import BrokerUnavailable
-from coordinator.settings import Settings
+from coordinator.settings import Settings, one_host
 from coordinator.shell.budget import RequestBudget, Urgency
 from coordinator.shell.lease import leases_folder, name_of_account, name_of_key
 from coordinator.shell.rest import Api
@@ -92,11 +91,9 @@ class Budgets:
         self._folder = leases_folder(folder)
         self._open = partial(RequestBudget, speed=speed)
         key, trading, data = settings.key_id, settings.trading_url, settings.data_url
-        self._trading = self._open(
-            self._folder / f"{name_of_key(urlsplit(trading).netloc, key)}.requests"
-        )
+        self._trading = self._open(self._folder / f"{name_of_key(one_host(trading), key)}.requests")
         self._data = self._open(
-            self._folder / f"{name_of_key(urlsplit(data).netloc, key)}.data-requests",
+            self._folder / f"{name_of_key(one_host(data), key)}.data-requests",
             most=MOST_DATA,
         )
 

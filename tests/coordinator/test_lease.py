@@ -12,8 +12,12 @@ from pathlib import Path
 
 import pytest
 
+from coordinator.claims import Claims
+from coordinator.config import Mode
 from coordinator.errors import SafetyRefusal
+from coordinator.settings import read_settings, simulator_settings
 from coordinator.shell.lease import LeaseHeld, Leases, is_held, is_running
+from coordinator.shell.pace import Budgets
 from coordinator.shell.simulated_leases import STARTING_S, forget_killed_runs, forget_run
 
 HOST = "paper-api.alpaca.markets"
@@ -132,6 +136,40 @@ def test_a_strategy_runs_in_one_coordinator_at_a_time_whatever_its_market(tmp_pa
             second.take_for_strategies("PA1", ["Other", "Momo"])
         assert not isinstance(refusal.value, LeaseHeld), "waiting for it would not help"
         assert refusal.value.exit_code == 3
+
+
+ONE_BROKER = [
+    (f"https://{HOST}", f"https://{HOST}:443"),
+    (f"https://{HOST}", "https://PAPER-API.Alpaca.Markets"),
+    ("http://127.0.0.1:8900", "http://localhost:8900"),
+    ("http://127.0.0.1:8900", "http://[::1]:8900/v2"),
+]
+
+
+@pytest.mark.parametrize(("url", "other"), ONE_BROKER)
+def test_a_broker_written_in_another_way_is_no_other_broker(
+    tmp_path: Path, url: str, other: str
+) -> None:
+    def claims(trading_url: str, key: str, leases: Leases) -> Claims:
+        keys = {"APCA_API_KEY_ID": key, "APCA_API_SECRET_KEY": "s"}
+        settings = read_settings(keys | {"APCA_API_BASE_URL": trading_url}, live=False)
+        budgets = Budgets(settings, speed=1.0, folder=tmp_path)
+        return Claims(key, Mode.PAPER, ["stocks"], [key], settings, leases, budgets)
+
+    with Leases(tmp_path) as held, Leases(tmp_path) as wanted:
+        first = claims(url, "PK1", held)
+        first.take_key()
+        first.take_account("PA1")
+        with pytest.raises(LeaseHeld, match="these keys"):
+            claims(other, "PK1", wanted).take_key()
+        with pytest.raises(LeaseHeld, match="account PA1"):
+            claims(other, "PK2", wanted).take_account("PA1")
+
+
+def test_two_simulators_on_this_machine_are_two_brokers(tmp_path: Path) -> None:
+    ports = [simulator_settings(f"http://127.0.0.1:{port}", tmp_path) for port in (8900, 8901)]
+
+    assert len({settings.account_host for settings in ports}) == 2
 
 
 def test_a_coordinators_name_is_one_process_at_a_time_on_an_account(tmp_path: Path) -> None:
