@@ -143,9 +143,6 @@ def bars_table(
     def column(name: str) -> Any:
         return np.concatenate([getattr(part, name) for part in parts])[order]
 
-    vwap, deals = column("vwap"), column("trade_count")
-    known, counted = ~np.isnan(vwap), ~np.isnan(deals)
-    steps = whole_steps(np.where(known, vwap, 0.0), places)
     origins = [Origin.BACKFILL.value] * len(history) + [Origin.LIVE.value] * len(session)
     return pa.table(
         {
@@ -154,20 +151,28 @@ def bars_table(
             "symbol": texts([part.symbol for part in parts]),
             "ts": pa.array(starts[order]).cast(TIME),
             **{name: money(column(name), places) for name in _PRICES},
-            "volume": _volume(column("volume")),
-            "trade_count": pa.array(
-                np.where(counted, deals, 0).astype(np.int64), pa.int64(), mask=~counted
-            ),
-            "vwap": money(steps, places, mask=~known),
+            "volume": _volumes(column("volume")),
+            "trade_count": _counts(column("trade_count")),
+            "vwap": _vwaps(column("vwap"), places),
             "origin": texts(origins),
         }
     )
 
 
-def _volume(volume: Floats) -> Any:
-    if np.all((volume == np.rint(volume)) & (volume < 1e15)):
-        return money(volume.astype(np.int64), 0)
-    return pa.array([storable(Decimal(repr(one))) for one in volume.tolist()], MONEY)
+def _volumes(volumes: Floats) -> Any:
+    if np.all((volumes == np.rint(volumes)) & (volumes < 1e15)):
+        return money(volumes.astype(np.int64), 0)
+    return pa.array([storable(Decimal(repr(one))) for one in volumes.tolist()], MONEY)
+
+
+def _counts(counts: Floats) -> Any:
+    unknown = np.isnan(counts)
+    return pa.array(np.where(unknown, 0, counts).astype(np.int64), pa.int64(), mask=unknown)
+
+
+def _vwaps(vwaps: Floats, places: int) -> Any:
+    unknown = np.isnan(vwaps)
+    return money(whole_steps(np.where(unknown, 0.0, vwaps), places), places, mask=unknown)
 
 
 def as_bytes(rows: Sequence[Row]) -> bytes:
