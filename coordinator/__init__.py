@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from coordinator.api import MultiTraderCoordinator as MultiTraderCoordinator
-    from coordinator.config_models import RiskConfig as RiskConfig
+    from coordinator.config.models import RiskConfig as RiskConfig
     from coordinator.core.values import Bar as Bar
     from coordinator.strategies.base import Strategy as Strategy
     from coordinator.strategies.base import Window as Window
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _MODULES = {
     "MultiTraderCoordinator": "coordinator.api",
-    "RiskConfig": "coordinator.config_models",
+    "RiskConfig": "coordinator.config.models",
     "Bar": "coordinator.core.values",
     "MultiTickerStrategy": "coordinator.strategies.together",
     "Strategy": "coordinator.strategies.base",

@@ -12,8 +12,8 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, ClassVar
 
-from coordinator.config_problems import rule_for, window_problem
-from coordinator.config_text import path_to, read_document
+from coordinator.config.problems import rule_for, window_problem
+from coordinator.config.text import path_to, read_document
 from coordinator.core.together import starts_together
 from coordinator.errors import OperatorError, Problem
 from coordinator.shell.isolation import Scout

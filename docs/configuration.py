@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from coordinator.config_schema import schema
+from coordinator.config.schema import schema
 from coordinator.strategies.registry import BUILT_IN
 
 PAGE = Path(__file__).with_name("configuration.md")
@@ -20,7 +20,7 @@ Schema = Mapping[str, Any]
 _HEAD = """\
 # The configuration
 
-<!-- Made by `python -m docs.configuration` from coordinator/config_models.py. Edit it there. -->
+<!-- Made by `python -m docs.configuration` from coordinator/config/models.py. Edit it there. -->
 
 One JSON file names the strategies, their capital and their limits. Nothing else is needed:
 

@@ -15,7 +15,7 @@ from coordinator.commands.accounts import Account, Operator
 from coordinator.commands.kill import WAIT_S, broker_time
 from coordinator.commands.liquidation import Remainder, liquidate, what_became_of
 from coordinator.commands.running import within
-from coordinator.config_text import unknown
+from coordinator.config.text import unknown
 from coordinator.core import operator as requests
 from coordinator.core import records as r
 from coordinator.core.messages import Act, Answer, OperatorAsked

@@ -11,7 +11,7 @@ from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
 
-from coordinator.config_text import ROOT, path_to, read_document, read_file, shown, unknown
+from coordinator.config.text import ROOT, path_to, read_document, read_file, shown, unknown
 from coordinator.core.adoption import Move, Plan, Recipient, Unowned
 from coordinator.core.amounts import units
 from coordinator.core.values import CENT, COIN, NAME_PATTERN, SYMBOL_PATTERN, ZERO, exactly

@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from coordinator.commands.accounts import Account, Operator, Reach
-from coordinator.config_text import unknown
+from coordinator.config.text import unknown
 from coordinator.core import records as r
 from coordinator.core.discrepancies import DiscrepancyKind
 from coordinator.core.fees import CRYPTO_FEE_RATE

@@ -13,8 +13,8 @@ from typing import Any
 
 from pydantic.errors import PydanticInvalidForJsonSchema, PydanticUserError
 
-from coordinator.config_schema import parameters_schema
-from coordinator.config_text import unknown
+from coordinator.config.schema import parameters_schema
+from coordinator.config.text import unknown
 from coordinator.core.together import starts_together
 from coordinator.errors import OperatorError
 from coordinator.strategies.base import Strategy, plain_value

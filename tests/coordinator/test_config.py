@@ -21,7 +21,7 @@ from coordinator.config import (
     load_config,
     parse_config,
 )
-from coordinator.config_schema import SCHEMA_PATH, schema, schema_text
+from coordinator.config.schema import SCHEMA_PATH, schema, schema_text
 from coordinator.core.controls import Controls
 from coordinator.errors import ConfigError
 from coordinator.strategies import AdaptiveStrategy, MomentumStrategy

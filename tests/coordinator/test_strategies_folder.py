@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from coordinator.config import config_hash, load_config
-from coordinator.config_problems import rule_for, window_problem
-from coordinator.config_sweeps import sweeps_of
+from coordinator.config.problems import rule_for, window_problem
+from coordinator.config.sweeps import sweeps_of
 from coordinator.core.lanes import Lanes
 from coordinator.errors import ConfigError, OperatorError
 from coordinator.settings import read_settings

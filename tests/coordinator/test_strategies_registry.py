@@ -134,7 +134,7 @@ def test_a_broken_entry_point_is_an_error_that_names_it(
     types = StrategyTypes((), entries)
     with pytest.raises(OperatorError, match=reason):
         types["x"]
-    monkeypatch.setattr("coordinator.config.registered_types", lambda folder=None: types)
+    monkeypatch.setattr("coordinator.config.reading.registered_types", lambda folder=None: types)
     with pytest.raises(ConfigError) as refused:
         parse_config(one(strategy_type="x"), "own")
     assert [problem.path for problem in refused.value.problems] == ["strategies[0].strategy_type"]

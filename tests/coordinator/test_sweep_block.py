@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from coordinator.arming import refuse_sweep
 from coordinator.config import CoordinatorConfig, config_hash, parse_config
-from coordinator.config_sweep_block import SweepRange, variant_names
+from coordinator.config.sweep_block import SweepRange, variant_names
 from coordinator.core.values import NAME_PATTERN
 from coordinator.errors import ConfigError, OperatorError
 

@@ -9,7 +9,7 @@ from decimal import ROUND_DOWN, Decimal
 from pathlib import Path
 
 from coordinator.commands.accounts import OPERATOR, Account
-from coordinator.config_models import StrategyConfig
+from coordinator.config.models import StrategyConfig
 from coordinator.core import records as r
 from coordinator.core.adoption import Market, Move, Plan, Recipient, adoption, refusals
 from coordinator.core.books import Books

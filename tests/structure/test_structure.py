@@ -29,6 +29,7 @@ ARROWS: dict[str, tuple[str, ...]] = {
     "coordinator.errors": (),
     "coordinator.core": ("coordinator.errors",),
     "coordinator.strategies": ("coordinator.core", "coordinator.errors"),
+    "coordinator.config": ("coordinator.core", "coordinator.errors", "coordinator.strategies"),
     "coordinator": (),
     "coordinator.bootstrap": ("coordinator", "simulator"),
     "coordinator.embedded": ("coordinator", "simulator"),

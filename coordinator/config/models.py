@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, InstanceOf
 
-from coordinator.config_sweep_block import Sweep
+from coordinator.config.sweep_block import Sweep
 from coordinator.core.controls import Controls
 from coordinator.core.fees import CRYPTO_FEE_RATE
 from coordinator.core.values import NAME_PATTERN, SYMBOL_PATTERN, is_crypto

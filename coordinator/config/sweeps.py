@@ -14,8 +14,8 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from coordinator.config_models import RiskConfig, SharedSettings
-from coordinator.config_problems import (
+from coordinator.config.models import RiskConfig, SharedSettings
+from coordinator.config.problems import (
     Place,
     kind_for,
     sentence,
@@ -23,8 +23,8 @@ from coordinator.config_problems import (
     window_problem,
     wrong_ticker_count,
 )
-from coordinator.config_sweep_block import Sweep, count_of, repeated, values_of, variant_names
-from coordinator.config_text import path_to, unknown
+from coordinator.config.sweep_block import Sweep, count_of, repeated, values_of, variant_names
+from coordinator.config.text import path_to, unknown
 from coordinator.core.values import NAME_PATTERN
 from coordinator.errors import Problem
 from coordinator.strategies.base import Strategy, plain_value

@@ -1,9 +1,4 @@
-"""The configuration: frozen, complete, and validated as a whole before it is used.
-
-One ConfigError reports all problems of a document, each with its path. A configuration names
-strategy types, which are looked up among those offered; it cannot name a module to import. Run as a
-module, this file writes the JSON Schema of the format.
-"""
+"""Reads a configuration from a file, a document or a Python program, and validates it whole."""
 
 from __future__ import annotations
 
@@ -16,19 +11,17 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from coordinator.config_models import (
+from coordinator.config.models import (
     LONGEST_NAME,
     AccountSettings,
     ConfigDocument,
-    ControlsConfig,
     CoordinatorConfig,
     Feed,
     Mode,
-    RiskConfig,
     SharedSettings,
     StrategyConfig,
 )
-from coordinator.config_problems import (
+from coordinator.config.problems import (
     STRATEGIES_DIR,
     RuleMaker,
     conflicts,
@@ -39,8 +32,8 @@ from coordinator.config_problems import (
     window_problem,
     wrong_ticker_count,
 )
-from coordinator.config_sweeps import Expanded, sweeps_of, with_grid, wrong_sweeps
-from coordinator.config_text import (
+from coordinator.config.sweeps import Expanded, sweeps_of, with_grid, wrong_sweeps
+from coordinator.config.text import (
     ROOT,
     in_order,
     not_finite,
@@ -53,21 +46,6 @@ from coordinator.errors import ConfigError, OperatorError, Problem
 from coordinator.strategies.base import Strategy
 from coordinator.strategies.frame import adapt
 from coordinator.strategies.registry import StrategyTypes, registered_types
-
-__all__ = [
-    "ControlsConfig",
-    "CoordinatorConfig",
-    "Feed",
-    "Mode",
-    "RiskConfig",
-    "StrategyConfig",
-    "config_hash",
-    "configure",
-    "default_config",
-    "load_config",
-    "parse_config",
-    "read_config",
-]
 
 DEFAULT_NAME = "multi-trader"
 
@@ -342,9 +320,3 @@ _BUILT_IN: dict[str, Any] = {
     ]
 }
 """What `run` trades without a configuration; its thresholds suit one-minute bars."""
-
-
-if __name__ == "__main__":
-    from coordinator.config_schema import write_schema
-
-    print(write_schema())

@@ -13,9 +13,9 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from coordinator.config_models import ConfigDocument, ControlsConfig, RiskConfig, StrategyDocument
-from coordinator.config_sweep_block import FORMS, SweepRange
-from coordinator.config_text import path_to, shown, unknown
+from coordinator.config.models import ConfigDocument, ControlsConfig, RiskConfig, StrategyDocument
+from coordinator.config.sweep_block import FORMS, SweepRange
+from coordinator.config.text import path_to, shown, unknown
 from coordinator.core.values import SYMBOL_PATTERN, UNASSIGNED
 from coordinator.errors import OperatorError, Problem
 from coordinator.strategies.base import LARGEST_HISTORY, LARGEST_WINDOW, Strategy

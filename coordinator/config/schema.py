@@ -14,11 +14,11 @@ from typing import Any
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
-from coordinator.config_models import ConfigDocument
+from coordinator.config.models import ConfigDocument
 from coordinator.strategies.base import Strategy, plain_value
 from coordinator.strategies.registry import BUILT_IN
 
-SCHEMA_PATH = Path(__file__).parents[1] / "configs" / "multi_trader.schema.json"
+SCHEMA_PATH = Path(__file__).parents[2] / "configs" / "multi_trader.schema.json"
 
 _BOUNDS = {"ge": "minimum", "gt": "exclusiveMinimum", "le": "maximum", "lt": "exclusiveMaximum"}
 
