@@ -30,8 +30,7 @@ def end_of_day(
     configure_logging(log_level)
     from cli.loading import load_all
     from coordinator.bootstrap import home_folder, warehouse_path
-    from coordinator.errors import OperatorError
-    from coordinator.readers import loadable, running_sessions
+    from coordinator.readers import loadable, running_sessions, unknown_session
 
     home = home_folder()
     running = running_sessions(home) if session is None else {}
@@ -40,7 +39,7 @@ def end_of_day(
     if session is not None and not sources:
         for error in found.kept_out:
             raise error
-        raise OperatorError(f"No journal under {home} holds a session '{session}'." + _known(home))
+        raise unknown_session(home, session)
     incomplete, place = 0, warehouse_path()
     if sources or Path(place).exists():  # opening an older warehouse migrates it
         incomplete = load_all(place, sources)
@@ -74,13 +73,6 @@ def _print(
     elif all_readable:
         ended = " that has ended" if running else ""
         typer.echo(f"Nothing to load: no journal under {home} holds a session{ended}.")
-
-
-def _known(home: Path) -> str:
-    from coordinator.readers import loadable
-
-    known = [source.session_id for source in loadable(home).sources]
-    return f" Those there are: {', '.join(known)}." if known else " There is none at all."
 
 
 def _sessions(count: int) -> str:

@@ -13,7 +13,7 @@ from coordinator.core.order_rows import Row
 from coordinator.core.restatement import Late
 from coordinator.core.statement import Rows
 from coordinator.core.values import SHADOW_MARK, UNASSIGNED
-from coordinator.errors import JournalDamaged, MultiTraderError, StorageError
+from coordinator.errors import JournalDamaged, MultiTraderError, OperatorError, StorageError
 from coordinator.restating import Known, by_session, restated_rows
 from coordinator.shell.folders import JOURNAL
 from coordinator.shell.journal_proof import prove
@@ -96,6 +96,13 @@ def loadable(home: Path, session_id: str | None = None) -> Loadable:
         else:
             proved.append(journal)
     return Loadable(_sources(proved, session_id), tuple(kept_out))
+
+
+def unknown_session(home: Path, session_id: str) -> OperatorError:
+    """The error of who asks for a session that no journal under `home` has; names those it has."""
+    known = ", ".join(source.session_id for source in loadable(home).sources)
+    there = f"Those there are: {known}." if known else "There is none at all."
+    return OperatorError(f"No journal under {home} holds a session '{session_id}'. {there}")
 
 
 def session_sources(home: Path, session_id: str | None = None) -> list[JournalSource]:

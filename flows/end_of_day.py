@@ -7,6 +7,7 @@ schedule, because that event can be late or lost when the server restarts. Loads
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -14,8 +15,8 @@ from prefect import State, flow
 from prefect.runtime import flow_run
 from prefect.states import Completed, Failed
 
-from coordinator.bootstrap import home_folder
-from coordinator.readers import running_sessions
+from coordinator.bootstrap import Loadable, home_folder
+from coordinator.readers import running_sessions, unknown_session
 from flows.parameters import described
 from flows.settled import alone, coordinator_of, run_id_of, wait_for_end
 from tasks.report import publish_day, write_page
@@ -54,7 +55,7 @@ def end_of_day(
     A session that is still traded is left for the load after its end. A repeat that loads nothing
     shows nothing: the day stays the newest artifact. Ends as Completed, or as Incomplete where rows
     were put into quarantine, or the journal of an account cannot be read; it keeps no other
-    account's sessions out.
+    account's sessions out. Failed if no journal has the session that is named.
     """
     run_id = run_id_of(coordinator_run_id)
     home = home_folder()
@@ -62,6 +63,8 @@ def end_of_day(
         waits_for = coordinator_of(run_id) if run_id else None
         running = wait_for_end(waits_for, lambda: running_sessions(home))
         found = journaled_sessions(session, running=list(running))
+        if missing := missing_state(home, session, running, found):
+            return missing
         results = load_warehouse(found.sources)
         news = newest_first(result for result in results if is_news(result))
         pages = [write_page(result.session_id) for result in news]
@@ -86,6 +89,15 @@ def cause_of(
         sentences.append(f"Still traded, and loaded later: {', '.join(sorted(running))}.")
     sentences += [f"**Not loaded:** {error}" for error in kept_out]
     return " ".join(sentences)
+
+
+def missing_state(
+    home: Path, session: str | None, running: Collection[str], found: Loadable
+) -> State[Any] | None:
+    """Failed if a session is named that no journal has; else None."""
+    if not session or session in running or found.sources or found.kept_out:
+        return None
+    return Failed(message=str(unknown_session(home, session)))
 
 
 def newest_first(results: Iterable[LoadResult]) -> list[LoadResult]:

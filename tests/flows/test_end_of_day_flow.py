@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from datetime import date
 from decimal import Decimal
 from functools import partial
@@ -24,7 +24,14 @@ from coordinator.bootstrap import RunOptions, run_configured
 from coordinator.config import parse_config
 from coordinator.errors import BrokerRejected, BrokerUnavailable, OperatorError
 from coordinator.readers import running_sessions
-from flows.end_of_day import cause_of, end_of_day, is_news, loaded_state, newest_first
+from flows.end_of_day import (
+    cause_of,
+    end_of_day,
+    is_news,
+    loaded_state,
+    missing_state,
+    newest_first,
+)
 from flows.settled import alone, run_id_of, wait_for_end
 from tasks.digest import read_day
 from tasks.repeats import may_pass
@@ -271,6 +278,36 @@ def test_an_account_whose_journal_is_damaged_makes_the_end_of_day_red_after_all_
     assert said.startswith(f"Not loaded: {damaged} cannot be used as a journal")
     assert said.endswith("1 loaded (2026-03-17.bench.PA1), 0 unchanged.")
     assert f"**Not loaded:** {damaged}" in cause_of(None, None, (), found.kept_out)
+
+
+@pytest.mark.parametrize(
+    ("session", "running", "message"),
+    [
+        (None, (), None),
+        ("2026-03-17.bench.PA1", (), None),
+        ("2026-03-18.bench.PA1", {"2026-03-18.bench.PA1"}, None),  # left for the load after its end
+        (
+            "2026-03-18.bench.PA1",
+            (),
+            "No journal under {} holds a session '2026-03-18.bench.PA1'."
+            " Those there are: 2026-03-17.bench.PA1.",
+        ),
+    ],
+)
+def test_the_end_of_a_day_that_nobody_traded_is_red_and_says_which_there_are(
+    session: str | None,
+    running: Collection[str],
+    message: str | None,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("MULTI_TRADER_HOME", str(tmp_path))
+    keep(tmp_path, a_day(), "PA1")
+    with disable_run_logger():
+        found = journaled_sessions.fn(session, running=running)
+    state = missing_state(tmp_path, session, running, found)
+    said = (state.type, state.message) if state else None
+    assert said == (message and (StateType.FAILED, message.format(tmp_path)))
 
 
 @pytest.mark.slow
