@@ -37,13 +37,6 @@ def adapted(document: Document, *, simulate: bool, unattended: bool) -> Document
     return document
 
 
-def is_simulated(places: Places) -> bool:
-    """Whether all sessions were deployed as simulated ones."""
-    document: Document = yaml.safe_load(places.deployed.read_text())
-    sessions = [one for one in document["deployments"] if flow_of(one) in SESSIONS]
-    return all(one.get("parameters", {}).get("simulate") for one in sessions)
-
-
 def flow_of(deployment: Mapping[str, Any]) -> str:
     """The name of a deployment's flow, from its entrypoint: `flows.end_of_day.end_of_day`."""
     return str(deployment["entrypoint"]).rpartition(".")[2].replace("_", "-")

@@ -12,8 +12,17 @@ from pathlib import Path
 
 from coordinator.settings import has_keys
 from flows.server.children import Child, StartFailed, command_of
-from flows.server.deploying import is_simulated
-from flows.server.places import HOST, PORT, PORT_TAKEN, ROOT, Places, free_port, private
+from flows.server.deploying import deploy
+from flows.server.places import (
+    HOST,
+    PORT,
+    PORT_TAKEN,
+    ROOT,
+    Places,
+    client_environment,
+    free_port,
+    private,
+)
 from flows.server.ports import listener
 from flows.server.profile import overriding, restore_profile, select_profile
 from flows.server.supervisor import holder
@@ -37,16 +46,29 @@ def up(home: Path, environment: Mapping[str, str]) -> int:
     Returns the exit code; raises StartFailed with the end of the supervisor's log.
     """
     places = Places.under(home)
-    keys = has_keys(environment, ROOT)
-    if holder(places.lock) is None:
-        _start(places, environment, simulate=not keys)
+    keys, running = has_keys(environment, ROOT), holder(places.lock)
+    if running is None:
+        simulate = not keys
+        _start(places, environment, simulate=simulate)
     else:
-        print("Already running.")
-        _wait_until_ready(places)
+        simulate = "--simulate" in command_of(running).split()
+        print("Already running.", flush=True)
+        if not places.ready.exists():
+            _wait_until_ready(places)
+        _deploy_again(places, environment, simulate=simulate)
     url = places.ready.read_text()
     profile = select_profile(url, places.password())
-    _tell(places, url, profile, keys=keys, environment=environment)
+    if simulate:
+        print(_KEYS_CAME_LATER if keys else _NO_KEYS)
+    _tell(places, url, profile, environment=environment)
     return 0
+
+
+def _deploy_again(places: Places, environment: Mapping[str, str], *, simulate: bool) -> None:
+    """Takes over what has changed in prefect.yaml, in the way in which the server was started."""
+    print("Deploying prefect.yaml", flush=True)
+    client = client_environment(places, int(places.port.read_text()), environment)
+    deploy(places, client, simulate=simulate, unattended=True)
 
 
 def _start(places: Places, environment: Mapping[str, str], *, simulate: bool) -> None:
@@ -116,12 +138,8 @@ def _wait_until_ready(places: Places) -> None:
         time.sleep(0.3)
 
 
-def _tell(
-    places: Places, url: str, profile: Path, *, keys: bool, environment: Mapping[str, str]
-) -> None:
+def _tell(places: Places, url: str, profile: Path, *, environment: Mapping[str, str]) -> None:
     print(f"Prefect runs at {url}  (its log-in is the line in {places.folder / 'auth'})")
-    if is_simulated(places):
-        print(_KEYS_CAME_LATER if keys else _NO_KEYS)
     for name in overriding(environment):
         print(f"Note: {name} of this shell wins over the profile; unset it to reach this server.")
     print(f"Profile 'multi-trader' is selected in {profile}. Try:")

@@ -76,8 +76,11 @@ def test_what_make_up_leaves_running_trades_loads_and_is_ended_without_a_lost_ro
     profile = shell.folder / ".prefect" / "profiles.toml"
     assert stat.S_IMODE(profile.stat().st_mode) == 0o600
     shell.environment |= {"APCA_API_KEY_ID": "late", "APCA_API_SECRET_KEY": "late"}
+    deployed = Places.under(shell.state).deployed
+    deployed.unlink()
     again = shell.server("up").stdout
-    assert "Already running" in again
+    assert "Already running.\nDeploying prefect.yaml\n" in again
+    assert "simulate: false" not in deployed.read_text()
     assert "It was started without keys: every session is simulated." in again
 
     run = ["-m", "prefect", "deployment", "run", "coordinator/stocks", "-p"]

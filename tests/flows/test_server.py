@@ -18,14 +18,13 @@ from types import SimpleNamespace
 from uuid import uuid4
 
 import pytest
-import yaml
 from cryptography.fernet import Fernet
 
 import flows.server.up as starting
 from coordinator.settings import has_keys
 from flows.server.children import Child, StartFailed, run_to_end
 from flows.server.demo import market_of
-from flows.server.deploying import adapted, flow_of, is_simulated, read_document
+from flows.server.deploying import flow_of
 from flows.server.places import (
     PORT_TAKEN,
     Places,
@@ -365,16 +364,6 @@ def test_a_configuration_belongs_to_crypto_only_if_it_trades_nothing_else(
     config: str, market: str
 ) -> None:
     assert market_of(ROOT / f"configs/{config}.json") == market
-
-
-@pytest.mark.parametrize(("simulate", "simulated"), [(True, True), (False, False)])
-def test_whether_sessions_are_simulated_is_told_by_what_was_deployed(
-    simulate: bool, simulated: bool, tmp_path: Path
-) -> None:
-    places = Places.under(tmp_path)
-    document = adapted(read_document(), simulate=simulate, unattended=True)
-    places.deployed.write_text(yaml.safe_dump(document))
-    assert is_simulated(places) is simulated
 
 
 def test_a_flows_name_is_told_by_its_entrypoint() -> None:
