@@ -23,6 +23,8 @@ READY_S = 150.0
 FLUSH_S = 60.0
 END_OF_DAY_S = 60.0
 END_OF_DAY = "end-of-day/stocks"
+_UNREADABLE = ("DatabaseError", "Can't locate revision")
+"""What Prefect's log ends with if its database is damaged, or a newer release's."""
 _log = logging.getLogger("multi-trader.server")
 
 
@@ -77,9 +79,20 @@ class Stack:
         if other := self._other_listener():
             raise PortTaken(f"Port {self._port} is held by {other}: the server cannot start.")
         if not self._server.is_alive():
-            raise StartFailed(f"The server ended at once:\n{self._server.last_words()}")
+            raise StartFailed(f"The server ended at once:\n{self._last_words()}")
         listens = free_port(self._port) != self._port
         return listens and not self._other_listener() and runs.is_healthy()
+
+    def _last_words(self) -> str:
+        """The end of the server's log, and what to do if its database is what stops it."""
+        words = self._server.last_words()
+        if not any(mark in words for mark in _UNREADABLE):
+            return words
+        database = self.places.folder / "prefect.db"
+        return (
+            f"{words}\nPrefect cannot use its database {database}. Move it away and start again:"
+            " a new one is made. It has the runs' history and your switches, and no books."
+        )
 
     def _other_listener(self) -> str | None:
         """The process that has our server's port instead, and must not get the password."""

@@ -6,6 +6,7 @@ import itertools
 import os
 import signal
 import socket
+import sqlite3
 import stat
 import subprocess
 import sys
@@ -170,6 +171,26 @@ def test_a_server_whose_port_was_taken_meanwhile_says_by_whom(tmp_path: Path) ->
     said = ended.stderr.splitlines()[-1]
     assert said.startswith(f"Port {port} is held by process {os.getpid()} (")
     assert said.endswith("): the server cannot start.")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("damage", ["no database", "a newer release's"])
+def test_a_server_that_cannot_use_its_database_says_what_to_do_with_it(
+    damage: str, tmp_path: Path
+) -> None:
+    shell = Shell(tmp_path)
+    database = Places.under(shell.state).folder / "prefect.db"
+    if damage == "no database":
+        database.write_bytes(b"something else" * 1_000)
+    else:
+        with sqlite3.connect(database) as newer:
+            newer.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
+            newer.execute("INSERT INTO alembic_version VALUES ('ffffffffffff')")
+    ended = shell.server("supervise", "--port", str(free_port()), "--simulate")
+    assert ended.returncode == 1
+    said = ended.stderr.splitlines()[-1]
+    assert said.startswith(f"Prefect cannot use its database {database}. Move it away")
+    assert said.endswith("and no books.")
 
 
 @pytest.mark.slow
