@@ -209,6 +209,8 @@ def _refusal(error: APIError) -> Exception:
         body = {}
     said = body.get("message")
     message = words(said if isinstance(said, str) and said else text) or "no reason given"
+    if in_the_way := words(body.get("existing_order_id")):
+        message += f" (order {in_the_way} stands in the way)"
     unproved = status in PROVE_NOTHING or status >= requests.codes.server_error
     if unproved or not is_alpacas:
         return BrokerUnavailable(f"the broker answered HTTP {status}: {message}")

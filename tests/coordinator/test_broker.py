@@ -15,6 +15,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+import requests
 from alpaca.trading.client import TradingClient
 
 from coordinator.core.messages import SubmitOrder
@@ -232,6 +233,17 @@ def refusing() -> Iterator[tuple[Broker, Simulator]]:
     with broker() as (asked, simulator):
         asked.submit(order(0))
         yield asked, simulator
+
+
+def test_a_refusal_names_the_order_that_stands_in_the_way() -> None:
+    by_hand = {"symbol": "SPY", "qty": "1", "side": "buy", "type": "limit", "limit_price": "1"}
+    with broker() as (asked, simulator):
+        keys = {"APCA-API-KEY-ID": "PK1", "APCA-API-SECRET-KEY": SECRET}
+        asked_for = by_hand | {"time_in_force": "day"}
+        url = f"{simulator.url}/v2/orders"
+        stands = requests.post(url, json=asked_for, headers=keys, timeout=10).json()["id"]
+        with pytest.raises(BrokerRejected, match=rf"wash trade .*{stands} stands in the way"):
+            asked.submit(order(1, Side.SELL, qty="1"))
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
