@@ -25,7 +25,7 @@ from coordinator.core.discrepancies import (
 from coordinator.core.ledger import Ledger, agrees, precision
 from coordinator.core.orders import OrderStatus
 from coordinator.core.postings import FEE_DAYS, TAKEN_BACK, Postings
-from coordinator.core.values import CENT, UNASSIGNED, ZERO, Side, exactly, is_crypto
+from coordinator.core.values import CENT, COIN, UNASSIGNED, ZERO, Side, exactly, is_crypto
 
 LOOKS = 3
 """Looks in a row that must show the same difference."""
@@ -109,10 +109,10 @@ def _rounding(
 def _hidden(posted: Postings, reported: Decimal) -> Decimal:
     """The most that rounding may hide in cash since it was last booked.
 
-    A coin sale's fee is an estimate, which the broker may round to cents while it reports cash in
-    more decimals than that.
+    However many decimals are reported: sums of floats, and a coin sale's fee as we book it, are
+    good to a billionth. That fee is an estimate, which the broker may round to cents.
     """
-    amounts = precision(reported.normalize()) * posted.unsettled
+    amounts = max(precision(reported.normalize()), COIN) * posted.unsettled
     return max(amounts, min(CENT * posted.unsettled, posted.unproved("")))
 
 

@@ -360,6 +360,20 @@ def test_a_broker_that_reports_more_than_cents_rounds_nothing_to_cents() -> None
     assert found(bench) == ["cash"]
 
 
+# how far the cash of a broker that sums floats is off after an execution -> what is found of it
+@pytest.mark.parametrize(
+    ("off", "differs"), [("0.00000000074506", []), ("-0.00000000100001", ["cash"])]
+)
+def test_a_billionth_an_execution_is_rounding_though_more_decimals_are_reported(
+    off: str, differs: list[str]
+) -> None:
+    bench = long_a()
+    reported = str(bench.books.ledger.net_cash() + D(off))
+    looks(bench, ROUNDING_LOOKS, reported)
+    assert found(bench) == differs
+    assert (bench.books.ledger.net_cash() == D(reported)) is (not differs)
+
+
 # how far cash is off after a sale of coins, the third execution -> what is found of it
 @pytest.mark.parametrize(
     ("off", "differs"),
