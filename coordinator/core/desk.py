@@ -20,32 +20,34 @@ from coordinator.core.flat import in_the_account
 from coordinator.core.intents import Intents
 from coordinator.core.orders import Order, OrderStatus, Phase, may_move
 from coordinator.core.risk import Asset
+from coordinator.core.session import SessionPlan
 from coordinator.core.values import Denial, Reason, Side
 
 
 class OrderDesk:
     """Makes and follows the orders of one session. Call inside the EXACT decimal context.
 
-    `crossing` and `apart` are as in `Intents`.
+    `plan` is None between two sessions. `crossing` and `apart` are as in `Intents`.
     """
 
     def __init__(
         self,
         blotter: Blotter,
         assets: Mapping[str, Asset],
-        session_date: date,
+        plan: SessionPlan | None,
         *,
         crossing: bool = False,
         apart: bool = False,
     ) -> None:
         self.blotter, self.books, self.assets = blotter, blotter.books, assets
-        self._apart = apart
+        self._plan, self._apart = plan, apart
+        session_date = plan.date if plan else date.min
         self.intents = Intents(blotter, assets, session_date, crossing=crossing, apart=apart)
 
     @classmethod
     def at_rest(cls, books: Books, assets: Mapping[str, Asset]) -> OrderDesk:
         """The desk between two sessions: it follows the orders in the books, and intends none."""
-        return cls(Blotter(books), assets, date.min)
+        return cls(Blotter(books), assets, None)
 
     def buy(self, strategy: str, symbol: str, qty: Decimal, close: Decimal, now: datetime) -> None:
         """Intend an entry decided at `close`."""
@@ -112,21 +114,22 @@ class OrderDesk:
                 self._deny(order, now, Denial.SESSION_OVER)
 
     def drop_barred(self, now: datetime) -> None:
-        """Drop waiting entries of strategies that an operator has halted since."""
+        """Drop waiting entries that an operator's halt, or the market's close, has overtaken."""
         for order in self.books.orders.open():
-            if order.status is OrderStatus.WAITING and (barred := self._barred(order)):
+            if order.status is OrderStatus.WAITING and (barred := self._barred(order, now)):
                 self._deny(order, now, barred)
 
     def resume(self, unsent: Iterable[str], now: datetime) -> None:
         """Send again, under the same ids, what a restart found `unsent`; then what may be released.
 
-        Buys are not sent again after a kill or a pause. A look-up tells if they are at the broker.
+        Buys are not sent again after a kill, a pause or the close. A look-up tells if they are at the
+        broker.
         """
         for order_id in unsent:
             order = self.books.orders.get(order_id)
             if order is None or order.symbol not in self.assets:
                 self.give_up(order_id, now)
-            elif order.status is OrderStatus.SUBMITTED and not self._barred(order):
+            elif order.status is OrderStatus.SUBMITTED and not self._barred(order, now):
                 self.intents.submit(order_id, order.symbol, order.side, order.qty)
         for symbol in dict.fromkeys(order.symbol for order in self.books.orders.open()):
             self._release_next(symbol, now)
@@ -169,13 +172,21 @@ class OrderDesk:
     def _deny(self, order: Order, now: datetime, reason: Denial) -> None:
         self.move(order.client_order_id, OrderStatus.DENIED, reason, now)
 
-    def _barred(self, order: Order) -> Denial | None:
-        """Why an entry may not be sent any more, because an operator halted it; else None."""
-        return self.books.halts.denial(order.strategy) if order.side is Side.BUY else None
+    def _barred(self, order: Order, now: datetime) -> Denial | None:
+        """Why an entry may not be sent any more: a halt, or its market has closed; else None.
+
+        The broker would keep a buy that comes after the close, and fill it at the next open.
+        """
+        if order.side is Side.SELL:
+            return None
+        if halted := self.books.halts.denial(order.strategy):
+            return halted
+        last_end = self._plan.last_end(order.symbol) if self._plan else None
+        return Denial.STALE if last_end is not None and now >= last_end else None
 
     def _release_next(self, symbol: str, now: datetime) -> None:
         while waiting := next_waiting(self.books.orders.open_on(symbol)):
-            if barred := self._barred(waiting):
+            if barred := self._barred(waiting, now):
                 self._deny(waiting, now, barred)
                 continue
             self.blotter.record(r.OrderReleased(now, waiting.client_order_id))

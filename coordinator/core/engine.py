@@ -72,9 +72,7 @@ class Engine:
         books.before_apply = self._router.before
         self._blotter = Blotter(books)
         self._record = self._blotter.record
-        self._desk = OrderDesk(
-            self._blotter, self._assets, plan.date, crossing=crossing, apart=apart
-        )
+        self._desk = OrderDesk(self._blotter, self._assets, plan, crossing=crossing, apart=apart)
         self._liquidation = Liquidation(
             books, self._desk, self._assets, plan, tuple(hours), traded(self.specs)
         )

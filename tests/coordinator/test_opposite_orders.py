@@ -12,7 +12,7 @@ from coordinator.core import records as r
 from coordinator.core.arbiter import next_waiting
 from coordinator.core.orders import Order, OrderStatus, Phase
 from coordinator.core.values import Reason, Side
-from tests.coordinator.bench import OPEN, Bench, D, order_id, report, spec
+from tests.coordinator.bench import CLOSE, OPEN, Bench, D, order_id, report, spec
 
 HALF = "0.5"
 
@@ -48,6 +48,39 @@ def test_an_entry_that_still_waits_at_its_tickers_next_bar_is_dropped_as_stale()
     bench.fill(bench.order("A", 2))
     assert [s[0] for s in bench.sent()] == ["A", "A"]
     assert bench.books.days["B"].entries == 0
+
+
+def test_an_entry_that_still_waits_at_the_close_is_never_sent() -> None:
+    bench = Bench(
+        spec("A", {("SPY", 387): 1, ("SPY", 388): -1}, max_position_size=HALF),
+        spec("B", {("SPY", 388): 1}, max_position_size=HALF),
+    )
+    bench.minute(387, {"SPY": "100"})
+    bench.fill(bench.order("A"))
+    bench.minute(388, {"SPY": "100"})  # the last bar on which decisions are made
+    assert bench.order("B").status is OrderStatus.WAITING
+    bench.now = CLOSE  # the broker ends the day's orders before the last bar comes
+    outcome = bench.update(bench.order("A", 2), OrderStatus.EXPIRED)
+    assert outcome.commands == []
+    moved = [x for x in outcome.records if isinstance(x, r.OrderMoved)][-1]
+    assert (moved.client_order_id, moved.status) == (order_id("B"), OrderStatus.DENIED)
+    assert moved.reason == "stale"
+    assert bench.books.days["B"].entries == 0
+
+
+def test_an_exit_that_waits_at_the_close_is_sent_all_the_same() -> None:
+    bench = Bench(
+        spec("A", {("SPY", 0): 1, ("SPY", 388): -1}, max_position_size=HALF),
+        spec("B", {("SPY", 387): 1}, max_position_size=HALF),
+    )
+    bench.minute(0, {"SPY": "100"})
+    bench.fill(bench.order("A"))
+    bench.minute(387, {"SPY": "100"})
+    bench.minute(388, {"SPY": "100"})
+    assert bench.order("A", 2).status is OrderStatus.WAITING
+    bench.now = CLOSE
+    outcome = bench.update(bench.order("B"), OrderStatus.EXPIRED)
+    assert [c.client_order_id for c in outcome.commands] == [order_id("A", 2)]
 
 
 def test_a_bar_of_another_ticker_drops_nothing() -> None:
