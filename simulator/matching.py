@@ -23,19 +23,19 @@ class Match:
 
 
 def match_quote(order: Order, reference: Decimal, model: FillModel) -> Match:
-    """An order against the last close, between two bars."""
+    """An order that arrives, against the last close."""
     ticket = order.ticket
     touch = model.price(ticket.side, reference)
     match ticket.type:
         case OrderType.MARKET:
-            return Match(touch, order.triggered)
+            return Match(touch, triggered=False)
         case OrderType.LIMIT:
-            return Match(touch if _within(ticket, touch) else None, order.triggered)
+            return Match(touch if _within(ticket, touch) else None, triggered=False)
         case OrderType.STOP:
-            triggered = order.triggered or _reaches(ticket, reference)
+            triggered = _reaches(ticket, reference)
             return Match(touch if triggered else None, triggered)
         case OrderType.STOP_LIMIT:
-            triggered = order.triggered or _reaches(ticket, reference)
+            triggered = _reaches(ticket, reference)
             return Match(touch if triggered and _within(ticket, touch) else None, triggered)
         case _:
             assert_never(ticket.type)

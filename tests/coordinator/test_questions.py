@@ -51,11 +51,22 @@ def test_an_order_that_is_not_there_is_absent_after_several_looks_and_a_quiet_mi
     run(story)
 
 
+def test_an_order_that_the_books_have_no_more_is_not_asked_for() -> None:
+    async def story(desk: Desk) -> None:
+        desk.errands.carry_out([m.LookUpOrder(ID)])
+        assert desk.questions.due_s is None
+        desk.questions.read_clock()
+        assert isinstance(await desk.answer(), m.ClockRead)
+
+    run(story)
+
+
 def test_an_order_that_has_ended_is_pursued_no_more() -> None:
     async def story(desk: Desk) -> None:
         desk.local_s.step_s = 100
         desk.errands.carry_out([desk.order()])
         await desk.answer()
+        assert desk.questions.due_s is not None, "it is open, and will be asked for"
         order = desk.orders.get(ID)
         assert order is not None
         desk.orders.move(order, OrderStatus.CANCELED)

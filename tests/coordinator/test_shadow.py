@@ -214,6 +214,34 @@ def test_a_process_that_dies_loses_no_decision_and_no_fill_of_a_shadow(
     assert compared(broken.rows()) == compared(whole.rows())
 
 
+def test_a_shadows_order_that_rested_when_its_process_died_is_canceled_by_the_next_start(
+    tmp_path: Path, bars: Path
+) -> None:
+    day = Day(tmp_path, bars, shadows=(RICH,), model="participation:0.0001")
+    shadow = day.begin()
+    for records in day.minutes(15):
+        shadow.follow(records)
+    shadow.close()
+    assert [row["status"] for row in day.rows()["orders"]] == ["partially_filled"]
+    day.begin().close()
+    [order] = day.rows()["orders"]
+    assert (order["status"], order["filled_qty"] > 0) == ("canceled", True)
+    assert order["filled_qty"] == sum(fill["qty"] for fill in day.rows()["fills"])
+
+
+def test_what_a_shadow_gave_back_is_there_for_it_at_a_later_start_and_only_the_rest_is_paid_in(
+    tmp_path: Path, bars: Path
+) -> None:
+    """The first 900,000 dollars are there before the session begins."""
+    day, paid = Day(tmp_path, bars), []
+    for cash in (900_000.0, 500_000.0, 900_000.0, 1_000_000.0):
+        list(day.minutes(1))
+        day.begin({**RICH, "initial_cash": cash}).close()
+        deposits = (r for r in day.rows()["activities"] if r["allocated_by"] == "shadow")
+        paid.append(sum(row["amount"] for row in deposits))
+    assert paid == [0, 0, 0, 100_000]
+
+
 @pytest.mark.thorough
 def test_a_shadows_book_lives_on_into_the_next_session(tmp_path: Path, bars: Path) -> None:
     for day in (MONDAY, TUESDAY):

@@ -112,6 +112,44 @@ def test_a_stop_limit_that_triggers_waits_for_the_next_bar() -> None:
     assert (after.status.value, after.filled_cost) == ("filled", Decimal(103))
 
 
+PASSED = [
+    # the stop order that arrives with the last close at 100, the next bar, what it fills at
+    ({"type": "stop", "stop_price": "100"}, None, "100.01"),
+    ({"side": "sell", "type": "stop", "stop_price": "100"}, None, "99.99"),
+    ({"type": "stop_limit", "stop_price": "99", "limit_price": "101"}, None, "100.01"),
+    ({"type": "stop_limit", "stop_price": "99", "limit_price": "99"}, "98 98.5 98 98", "99"),
+]
+
+
+@pytest.mark.parametrize(("order", "then", "price"), PASSED)
+def test_a_stop_that_the_price_has_passed_when_it_arrives_is_triggered_at_once(
+    order: dict[str, Any], then: str | None, price: str
+) -> None:
+    bench = Bench(model="spread")
+    bench.price("SPY", "100")
+    if order.get("side") == "sell":
+        bench.order(qty=1)
+    placed = bench.order(qty=1, **order)
+    if then is not None:
+        assert placed.status.value == "new", "its limit is not reached"
+        bench.minute(SPY=then)
+        placed = bench.venue.orders.find(placed.id)
+    assert (placed.status.value, placed.filled_cost) == ("filled", Decimal(price))
+
+
+def test_a_stop_that_no_bar_touched_never_fills_and_a_touched_one_fills_bar_by_bar() -> None:
+    bench = Bench(model="participation:0.001")  # one share of a bar's thousand
+    bench.price("SPY", "100")
+    placed = bench.order(qty=3, type="stop", stop_price="102")
+    filled = []
+    for high in ("101.99", "101", "102", "101", "101"):
+        bench.minute(SPY=f"100 {high} 99 100")
+        filled.append(bench.venue.orders.find(placed.id).filled_qty)
+    assert filled == [0, 0, 1, 2, 3]
+    cost = bench.venue.orders.find(placed.id).filled_cost
+    assert cost == Decimal("102.0102") + 2 * Decimal("100.01")
+
+
 def test_a_marketable_limit_takes_the_quote_at_once() -> None:
     bench = Bench(model="spread")
     bench.price("SPY", "100")
