@@ -31,7 +31,7 @@ from coordinator.shell.watchdog import Depth
 from tests.coordinator.bench import DAY, MIDNIGHT, OPEN, PLAN, D, asset
 from tests.coordinator.test_moved_strategies import every_session_loads
 from tests.proof.seat import ACCOUNT, Board, Rest, Seat, minute_bars, spec
-from tests.proof.truth import NANO, Ticket, Truth, told
+from tests.proof.truth import NANO, Deal, Ticket, Truth, told
 from warehouse import Store, load_session
 
 ONE_DAY = timedelta(days=1)
@@ -113,6 +113,16 @@ class Account:
         """The broker fills what is left of A's order, or a part of it."""
         self.now += timedelta(seconds=10)
         self._truth.execute(self.ticket, qty or self.ticket.left, 100 * NANO, self.now)
+
+    @property
+    def newest_deal(self) -> Deal:
+        """What the broker executed last."""
+        return self._truth.deals[-1]
+
+    def bust(self, deal: Deal) -> None:
+        """An execution never was."""
+        self.now += timedelta(seconds=10)
+        self._truth.bust(deal)
 
     def split(self) -> None:
         """The broker lists a split of today, two for one."""
