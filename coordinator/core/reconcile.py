@@ -9,6 +9,7 @@ ever invented to make the books match.
 from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -114,6 +115,13 @@ def _hidden(posted: Postings, reported: Decimal) -> Decimal:
     """
     amounts = max(precision(reported.normalize()), COIN) * posted.unsettled
     return max(amounts, min(CENT * posted.unsettled, posted.unproved("")))
+
+
+def _hint(posted: Postings, found: DiscrepancyFound) -> str:
+    """What else may cause a difference that nothing explains; '' if nothing comes to mind."""
+    if found.is_of(DiscrepancyKind.CASH) and ZERO < found.off <= posted.unproved(""):
+        return "; no more than the fees of coin sales: is crypto_fee_rate the broker's?"
+    return ""
 
 
 def accept(books: Books, found: DiscrepancyFound, now: datetime, by: str) -> list[r.Record]:
@@ -239,7 +247,7 @@ class Reconciler:
         for posting in explanation:
             self._record(posting)
         if not explanation:
-            self._record(found)
+            self._record(replace(found, note=found.note + _hint(self._books.posted, found)))
 
     def _patience(self, found: DiscrepancyFound) -> int:
         """How many looks must show a difference before it is explained without proof."""

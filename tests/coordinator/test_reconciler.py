@@ -374,7 +374,18 @@ def test_a_billionth_an_execution_is_rounding_though_more_decimals_are_reported(
     assert (bench.books.ledger.net_cash() == D(reported)) is (not differs)
 
 
-# how far cash is off after a sale of coins, the third execution -> what is found of it
+def coins_sold() -> Bench:
+    """A has sold half a coin besides, for a fee of $200: the third execution."""
+    bench = coins()
+    sale = r.FillBooked(
+        bench.now, "sold", "xs", "A", "BTC/USD", Side.SELL, D("0.5"), D(160_000),
+        D(200), D(0), D("0.5"),
+    )  # fmt: skip
+    bench.books.apply_all([sale])
+    return bench
+
+
+# how far cash is off after a sale of coins -> what is found of it
 @pytest.mark.parametrize(
     ("off", "differs"),
     [("0.000000000499", []), ("-0.004999999", []), ("0.03", []), ("0.030000001", ["cash"])],
@@ -382,12 +393,7 @@ def test_a_billionth_an_execution_is_rounding_though_more_decimals_are_reported(
 def test_a_coin_sales_fee_may_be_rounded_otherwise_by_a_broker_whose_cash_is_exact(
     off: str, differs: list[str]
 ) -> None:
-    bench = coins()
-    sale = r.FillBooked(
-        bench.now, "sold", "xs", "A", "BTC/USD", Side.SELL, D("0.5"), D(160_000),
-        D(200), D(0), D("0.5"),
-    )  # fmt: skip
-    bench.books.apply_all([sale])
+    bench = coins_sold()
     books = bench.books.ledger["A"].cash
     reported = f"{bench.books.ledger.net_cash() + D(off):.18f}"
     looks(bench, ROUNDING_LOOKS, reported, **{"BTC/USD": "1.495"})
@@ -395,6 +401,18 @@ def test_a_coin_sales_fee_may_be_rounded_otherwise_by_a_broker_whose_cash_is_exa
     assert bench.books.ledger["A"].cash == books
     if not differs:
         assert bench.books.ledger.net_cash() == D(reported)
+
+
+@pytest.mark.parametrize(("off", "asks"), [("200", True), ("200.01", False), ("-200", False)])
+def test_cash_that_a_lower_fee_would_explain_is_found_with_the_question_whether_it_is_lower(
+    off: str, asks: bool
+) -> None:
+    bench = coins_sold()
+    reported = str(bench.books.ledger.net_cash() + D(off))
+    looks(bench, LOOKS, reported, **{"BTC/USD": "1.495"})
+    (difference,) = bench.of(r.DiscrepancyFound)
+    assert isinstance(difference, r.DiscrepancyFound)
+    assert ("crypto_fee_rate" in difference.note) is asks
 
 
 def test_rounding_is_not_booked_while_a_deposit_of_some_cents_may_still_be_listed() -> None:
