@@ -119,7 +119,8 @@ def _hidden(posted: Postings, reported: Decimal) -> Decimal:
 
 def _hint(posted: Postings, found: DiscrepancyFound) -> str:
     """What else may cause a difference that nothing explains; '' if nothing comes to mind."""
-    if found.is_of(DiscrepancyKind.CASH) and ZERO < found.off <= posted.unproved(""):
+    fees = posted.unproved("")
+    if found.is_of(DiscrepancyKind.CASH) and ZERO < found.off < fees + precision(found.brokers):
         return "; no more than the fees of coin sales: is crypto_fee_rate the broker's?"
     return ""
 

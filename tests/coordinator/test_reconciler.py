@@ -403,12 +403,15 @@ def test_a_coin_sales_fee_may_be_rounded_otherwise_by_a_broker_whose_cash_is_exa
         assert bench.books.ledger.net_cash() == D(reported)
 
 
-@pytest.mark.parametrize(("off", "asks"), [("200", True), ("200.01", False), ("-200", False)])
+@pytest.mark.parametrize(
+    ("off", "asks"), [("200.00", True), ("200.0040", True), ("200.01", False), ("-200", False)]
+)
 def test_cash_that_a_lower_fee_would_explain_is_found_with_the_question_whether_it_is_lower(
     off: str, asks: bool
 ) -> None:
     bench = coins_sold()
-    reported = str(bench.books.ledger.net_cash() + D(off))
+    bench.handle(stranger("by-hand", "SPY", Side.BUY, "1", "100.0040", bench.now))
+    reported = f"{bench.books.ledger.net_cash() + D(off):.2f}"
     looks(bench, LOOKS, reported, **{"BTC/USD": "1.495"})
     (difference,) = bench.of(r.DiscrepancyFound)
     assert isinstance(difference, r.DiscrepancyFound)
