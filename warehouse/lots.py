@@ -166,8 +166,9 @@ def splits_first(changes: Iterable[Change], held: int) -> list[Change]:
             found[first:] = _in_new_units(change, found[first:], before)
             first += 1
             continue
-        if change.kind is Kind.EXECUTION:
-            first = len(found) if first is None else first
+        if change.kind is Kind.EXECUTION and first is None:
+            first = len(found)
+        if first is not None and change.kind is not Kind.MOVE:
             traded += change.qty
         found.append(change)
     return found

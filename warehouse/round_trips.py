@@ -26,7 +26,8 @@ _CHAIN = """
      AND (later.opened_at, later.session_id) >= (s.opened_at, s.session_id)
     WHERE s.session_id = ? ORDER BY later.opened_at, later.session_id
 """
-# Lots that were open before, the session's fills, and what else changed positions.
+# Lots that were open before, the session's fills, and what else changed positions: what a split
+# takes and what it gives are booked one by one at one time.
 # Lots of a variant without details here are dropped: their fate is unknown.
 _MOVES = """
     SELECT place, strategy, symbol, if(qty > 0, 'buy', 'sell') AS kind, execution_id, filled_at,
@@ -43,14 +44,15 @@ _MOVES = """
     SELECT NULL, strategy, symbol, side, execution_id, made_at, price, qty, coin_fee, 0, fee
     FROM stg_fills WHERE session_id = $1
     UNION ALL
-    SELECT NULL, strategy, symbol,
-           CASE WHEN kind <> 'split' THEN 'move' WHEN a.session_date > s.session_date
-                THEN 'late split' ELSE 'split' END,
-           activity_id, if(kind = 'split' AND a.session_date > s.session_date, '9999-12-31',
-                           coalesce(booked_at, '9999-12-31')),
-           0, qty, 0, 0, 0
-    FROM activities AS a JOIN sessions AS s USING (session_id)
-    WHERE session_id = $1 AND a.symbol IS NOT NULL AND a.qty IS NOT NULL
+    SELECT NULL, strategy, symbol, what, min(activity_id),
+           if(what = 'late split', '9999-12-31', coalesce(booked_at, '9999-12-31')),
+           0, sum(qty), 0, 0, 0
+    FROM (SELECT a.*, CASE WHEN kind <> 'split' THEN 'move'
+                           WHEN a.session_date > s.session_date THEN 'late split'
+                           ELSE 'split' END AS what
+          FROM activities AS a JOIN sessions AS s USING (session_id)
+          WHERE session_id = $1 AND a.symbol IS NOT NULL AND a.qty IS NOT NULL)
+    GROUP BY strategy, symbol, what, booked_at
 """
 _KINDS = {
     "buy": (Kind.EXECUTION, 1),

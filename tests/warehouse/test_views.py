@@ -239,6 +239,36 @@ def test_a_split_that_follows_a_plan_on_the_same_day_keeps_the_price_of_each_lot
     assert rows(LOTS, "s2") == [(12, 50, 600), (20, 50, 1000)]
 
 
+def test_a_split_of_what_was_bought_on_its_own_day_is_of_all_that_was_bought_before_it(
+    load: Load, rows: Rows
+) -> None:
+    day = Day()
+    play(day, ["buy 3 12"])
+    day.split("Alpha", "SPY", 3)  # what it gives
+    day.split("Alpha", "SPY", d(2) / 3)  # what it takes
+    day.marks["SPY"] = d(6)
+    play(day, ["sell 4 7", "buy 1 8"])
+    assert load(day.source()).quarantined == 0
+    assert rows(TRIPS) == [(4, 6, 7, 4, 0)]
+    assert rows(LOTS, "s1") == [(2, 6, 12), (1, 8, 8)]
+
+
+def test_what_a_split_takes_may_stand_before_what_it_gives_at_the_same_time(
+    load: Load, rows: Rows
+) -> None:
+    day = Day()
+    play(day, ["buy 3 12"])
+    day.split("Alpha", "SPY", 3)
+    day.split("Alpha", "SPY", d("0.5"))
+    gives, takes = day.rows["activities"]
+    gives["activity_id"], takes["activity_id"] = "2", "1"
+    gives["booked_at"] = takes["booked_at"]
+    takes["qty"], gives["qty"] = d("-4.5"), d(6)
+    play(day, ["sell 4.5 9"])
+    assert load(day.source()).quarantined == 0
+    assert rows(TRIPS) == [(d("4.5"), 8, 9, d("4.5"), 0)]
+
+
 def test_a_plan_between_the_days_first_purchase_and_its_split_is_of_the_old_shares(
     load: Load, rows: Rows
 ) -> None:
@@ -555,7 +585,8 @@ def test_round_trips_and_open_lots_come_to_what_the_books_realised_and_hold(
             else:
                 standing.append(day.correct(taken, str(d(one + 1) / 8), price))
         elif kind == "split" and held[0]:
-            day.split("Alpha", "SPY", d(one))
+            for ratio in ("5", "0.8") if one == "4" else (one,):  # what it gives, what it takes
+                day.split("Alpha", "SPY", d(ratio))
             standing = []
         elif kind == "night":
             if held[0] and one != "1":
