@@ -283,7 +283,8 @@ def _locked(location: str, holder: str, deadline_s: float, read_only: bool) -> W
     if read_only:
         return WarehouseLocked(
             f"The warehouse {location} was in use by {holder} for {deadline_s:g} s. A load holds "
-            "it until its last session is in, and everything in it stays whole: ask again then."
+            "it until its last session is in, any other program until it is closed, and everything "
+            "in it stays whole: ask again then."
         )
     return WarehouseLocked(
         f"The warehouse {location} was in use by {holder} for {deadline_s:g} s. Nothing was "
@@ -302,9 +303,9 @@ def _unreadable(location: str, error: duckdb.Error) -> WarehouseError:
 
 def _unwritable(location: str, error: duckdb.Error) -> WarehouseError:
     return WarehouseUnreadable(
-        f"The warehouse {location} cannot be written: {error}. The load was undone and the journal "
-        "keeps every session. See whether the disk is full; if the file is damaged, move it aside. "
-        "Then repeat `multi-trader end-of-day`."
+        f"The warehouse {location} cannot be written: {error}. The load was undone; the journal "
+        "keeps every session but a backtest's. See whether the disk is full; if the file is "
+        "damaged, move it aside. Then repeat `multi-trader end-of-day`, or the backtest."
     )
 
 
