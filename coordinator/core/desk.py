@@ -122,8 +122,8 @@ class OrderDesk:
     def resume(self, unsent: Iterable[str], now: datetime) -> None:
         """Send again, under the same ids, what a restart found `unsent`; then what may be released.
 
-        Buys are not sent again after a kill, a pause or the close. A look-up tells if they are at the
-        broker.
+        Buys are not sent again after a kill, a pause or the close. A look-up tells if the broker
+        has them.
         """
         for order_id in unsent:
             order = self.books.orders.get(order_id)
