@@ -109,7 +109,7 @@ def test_who_finds_it_in_use_says_so_waits_and_gets_it(
     [
         ("write", Store.open, r"journal keeps every session.*end-of-day"),
         ("read", Store.open, r"journal keeps every session.*end-of-day"),
-        ("write", Store.open_read_only, r"until it is closed, and everything in it stays whole: ask again"),
+        ("write", Store.open_read_only, r"closed, and everything in it stays whole: ask again"),
     ],
 )
 def test_who_waits_in_vain_is_told_that_nothing_is_lost(
