@@ -17,7 +17,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO
 
-from coordinator.errors import SafetyRefusal
+from coordinator.errors import OperatorError, SafetyRefusal
 from coordinator.shell.folders import private_folder
 
 LEASES = Path(".multi-trader") / "leases"
@@ -52,6 +52,7 @@ class Leases:
 
         Raises:
             LeaseHeld: another process has one of them.
+            OperatorError: the folder of the leases cannot be made.
         """
         name = name_of_key(host, key_id)
         for market in markets:
@@ -126,8 +127,18 @@ class Leases:
         """Give all of them back."""
         self._held.close()
 
+    def _make_folder(self) -> None:
+        try:
+            private_folder(self._folder)
+        except OSError as error:
+            raise OperatorError(
+                f"the folder of the leases, {self._folder}, cannot be made ({error.strerror}):"
+                " without it two coordinators could trade one account. Let HOME name a folder that"
+                " you may write to."
+            ) from None
+
     def _take(self, name: str, action: str) -> None:
-        private_folder(self._folder)
+        self._make_folder()
         path = self._folder / f"{name}.lock"
         handle = self._held.enter_context(_opened(path))
         try:

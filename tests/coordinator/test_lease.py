@@ -14,7 +14,7 @@ import pytest
 
 from coordinator.claims import Claims
 from coordinator.config import Mode
-from coordinator.errors import SafetyRefusal
+from coordinator.errors import OperatorError, SafetyRefusal
 from coordinator.settings import read_settings, simulator_settings
 from coordinator.shell.lease import LeaseHeld, Leases, is_held, is_running
 from coordinator.shell.pace import Budgets
@@ -32,7 +32,7 @@ with Leases(Path(sys.argv[1])) as leases:
 HOLD = """
 import sys
 from pathlib import Path
-from coordinator.errors import SafetyRefusal
+from coordinator.errors import OperatorError, SafetyRefusal
 from coordinator.shell.lease import Leases
 with Leases(Path(sys.argv[1])) as leases:
     leases.take_for_key(sys.argv[2], "PK1", ["stocks"])
@@ -107,6 +107,17 @@ def test_a_second_process_is_refused_by_name_until_the_first_is_killed(tmp_path:
     with Leases(tmp_path) as third:
         for take in REFUSED[1:]:
             take(third)
+
+
+def test_a_home_in_which_no_lease_can_lie_is_named_with_what_to_do(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.write_text("a file")
+
+    with Leases(home / ".multi-trader" / "leases") as leases, pytest.raises(OperatorError) as told:
+        leases.take_for_key(HOST, "PK1", ["stocks"])
+
+    assert str(home) in str(told.value)
+    assert "Let HOME name a folder" in str(told.value)
 
 
 def test_a_lease_is_given_back_at_the_end_of_a_run(tmp_path: Path) -> None:
