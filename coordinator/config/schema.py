@@ -15,6 +15,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core import core_schema
 
 from coordinator.config.models import ConfigDocument
+from coordinator.core.values import UNASSIGNED
 from coordinator.strategies.base import Strategy, plain_value
 from coordinator.strategies.registry import BUILT_IN
 
@@ -46,6 +47,7 @@ def schema() -> dict[str, Any]:
     """The JSON Schema (2020-12) of a configuration file, with each built-in type's parameters."""
     made = ConfigDocument.model_json_schema(schema_generator=_Schema)
     entry = made["$defs"]["StrategyDocument"]
+    entry["properties"]["name"]["not"] = {"const": UNASSIGNED}
     entry["required"].remove("tickers")
     entry["anyOf"] = [
         {"required": ["tickers"]},

@@ -313,7 +313,6 @@ def test_a_file_may_name_the_schema_for_its_editor_and_means_the_same() -> None:
 
 
 SCHEMA_CANNOT_KNOW = {
-    "the reserved name",
     "a name given to two strategies",
     "a key given twice",
     "warm-up as a decimal",
