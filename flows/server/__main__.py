@@ -66,6 +66,7 @@ def _supervise(home: Path, options: argparse.Namespace) -> int:
 def _demo(home: Path, options: argparse.Namespace) -> int:
     port, environment = free_port(), without(os.environ, "APCA_", "PREFECT_")
     os.environ.update(_adopted(Places.under(home, "prefect-demo"), port))
+    from coordinator.errors import ConfigError
     from flows.server.demo import DATE, Ask, DemoFailed, demo
 
     config = Path(options.config or "configs/stocks_only.json")
@@ -73,6 +74,9 @@ def _demo(home: Path, options: argparse.Namespace) -> int:
     ask = Ask(config, bars, options.source, options.date or DATE)
     try:
         return demo(home, ask, environment, port)
+    except ConfigError as wrong:
+        print(wrong, file=sys.stderr)
+        return 2
     except DemoFailed as failed:
         print(f"The demonstration failed: {failed}", file=sys.stderr)
         return 1

@@ -77,7 +77,13 @@ GO_ON = "source .venv/bin/activate, then multi-trader status; or docs/quick-star
 
 
 def demo(home: Path, ask: Ask, environment: Mapping[str, str], port: int) -> int:
-    """Runs the three deployments of the configuration's market; returns the exit code."""
+    """Runs the three deployments of the configuration's market; returns the exit code.
+
+    Raises:
+        ConfigError: the configuration is wrong; nothing was started.
+        DemoFailed: a step failed.
+    """
+    market = market_of(ask.config)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     for number in _INTERRUPTS:
         signal.signal(number, signal.default_int_handler)
@@ -90,7 +96,7 @@ def demo(home: Path, ask: Ask, environment: Mapping[str, str], port: int) -> int
         stack = Stack(places, port, environment)
         try:
             stack.start(simulate=True, unattended=False, say=say)
-            session = _three_runs(ask)
+            session = _three_runs(ask, market)
         finally:
             for number in _INTERRUPTS:  # a second Ctrl-C would leave processes behind
                 signal.signal(number, signal.SIG_IGN)
@@ -124,8 +130,7 @@ def market_of(config: Path) -> str:
     return "crypto" if all(is_crypto(ticker) for ticker in tickers) else "stocks"
 
 
-def _three_runs(ask: Ask) -> str:
-    market = market_of(ask.config)
+def _three_runs(ask: Ask, market: str) -> str:
     _run(f"warmup/{market}", ask.parameters(market))
     run_id = _run(f"coordinator/{market}", ask.parameters(market))
     summary = runs.artifact_of(run_id, SUMMARY_KEY)

@@ -233,6 +233,28 @@ def test_a_server_that_takes_too_long_to_start_is_shown_with_its_log_and_can_be_
 
 
 @pytest.mark.thorough
+def test_a_demonstration_of_a_wrong_configuration_says_so_before_anything_starts(
+    tmp_path: Path,
+) -> None:
+    config = tmp_path / "mine.json"
+    config.write_text('{"strategies": []}')
+    command = [sys.executable, "-m", "flows.server", "demo", "--config", str(config)]
+
+    ended = subprocess.run(
+        [*command, "--home", str(tmp_path / "state")],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=120,
+    )
+
+    assert ended.returncode == 2
+    assert "Traceback" not in ended.stderr
+    assert f"{config}: 1 problem" in ended.stderr
+    assert "strategies: should hold at least one" in ended.stderr
+    assert "Starting" not in ended.stdout
+
+
 def test_a_lock_names_its_holder_and_goes_with_it(tmp_path: Path) -> None:
     lock = tmp_path / "lock"
     assert holder(lock) is None
