@@ -49,7 +49,8 @@ def connect(path: Path) -> sqlite3.Connection:
     """
     private_folder(path.parent)
     refuse_cut_off(path)
-    os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
+    if not path.exists():  # closing a file gives up this process's locks on it, SQLite's as well
+        os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     # A session opens it on a worker thread and then uses it on its loop: one thread at a time.
     return sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
 

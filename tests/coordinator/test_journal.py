@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import stat
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -53,6 +55,14 @@ def seen(minute: int) -> r.BarsSeen:
     return r.BarsSeen(AT, r.Origin.LIVE, (Bar("SPY", start, one, one, one, one, one),))
 
 
+_COMES_AND_LEAVES = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1])
+connection.execute("SELECT count(*) FROM records").fetchone()
+connection.close()
+"""
+
+
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "home" / ACCOUNT / "journal.db"
@@ -70,6 +80,18 @@ def amounts(path: Path) -> list[str]:
     found = [str(e.record.amount) for e in journal.replay() if isinstance(e.record, r.Transferred)]
     journal.close()
     return found
+
+
+def test_a_journal_opened_twice_in_one_process_keeps_its_log_when_another_process_leaves(
+    path: Path,
+) -> None:
+    first = Journal(path, ACCOUNT, "c")
+    first.append("s", [moved("1")])
+    Journal(path, ACCOUNT, "d").close()  # as `kill` does while it flattens a stopped coordinator
+    subprocess.run([sys.executable, "-c", _COMES_AND_LEAVES, str(path)], check=True)
+    first.append("s", [moved("2")])
+    first.close()
+    assert amounts(path) == ["1", "2"]
 
 
 def test_what_was_appended_is_there_in_order_after_a_restart(path: Path) -> None:
