@@ -19,11 +19,11 @@ from prefect.states import Cancelled, Completed, Failed
 from coordinator.bootstrap import RunOptions, SessionOutcome, run_session, utc_now
 from coordinator.config import default_config, load_config
 from coordinator.core.records import SessionEnd
-from coordinator.errors import OperatorError
+from coordinator.errors import BrokerUnavailable, OperatorError
 from coordinator.private import leave_no_core
 from coordinator.shell.lease import LeaseHeld
 from flows.board import emit
-from flows.handover import Now, RunSession, run_when_free
+from flows.handover import Now, RunSession
 from flows.live import Emit, differs_at_the_end, refused_start, shown_at_prefect
 from flows.parameters import (
     BarsFile,
@@ -48,6 +48,7 @@ from flows.stopping import (
     stop_signal,
     was_cancelled,
 )
+from flows.unanswered import run_when_answered
 from tasks.report import SUMMARY_LOG, publish_summary
 
 _log = logging.getLogger("coordinator.flow")
@@ -121,12 +122,16 @@ async def session_state(
     Everything after `options` and `stop` is there for tests to replace.
     """
     try:
-        outcome = await run_when_free(options, stop, run, now)
+        outcome = await run_when_answered(options, stop, run, now)
     except LeaseHeld as held:
         return Completed(name="AlreadyRunning", message=str(held))
     except OperatorError as refused:
         refused_start(name_of(options), str(refused), send)
         return Failed(message=str(refused))
+    except BrokerUnavailable as silent:
+        refused_start(name_of(options), str(silent), send)
+        is_cancelled = await was_cancelled(read_state)
+        return Cancelled(message=str(silent)) if is_cancelled else Failed(message=str(silent))
     differs_at_the_end(outcome, name_of(options), send)
     if outcome.summary:
         logging.getLogger(SUMMARY_LOG).info("\n%s", outcome.summary)

@@ -17,7 +17,7 @@ from prefect.client.schemas.objects import StateType
 from coordinator.bootstrap import RunOptions, SessionOutcome, WarmupOutcome
 from coordinator.core.alerts import Alert, AlertKind
 from coordinator.core.records import SessionEnd
-from coordinator.errors import CredentialsError, SafetyRefusal
+from coordinator.errors import BrokerUnavailable, CredentialsError, SafetyRefusal
 from coordinator.shell.lease import LeaseHeld
 from flows.coordinator import session_state
 from flows.handover import patience_until
@@ -150,6 +150,60 @@ def test_a_refused_start_and_a_difference_at_the_end_are_told_to_automations(
     assert [news.kind for news in told] == kinds
 
 
+SILENT = BrokerUnavailable("no answer from the broker")
+MINUTES = [NOON + timedelta(minutes=one) for one in range(300)]
+
+
+@pytest.mark.parametrize(
+    ("options", "answers", "clock", "name", "starts"),
+    [
+        (STOCKS, [SILENT, SILENT, outcome(COMPLETED)], MINUTES, "Completed", 3),
+        (STOCKS, [SILENT, outcome("MarketClosed")], MINUTES, "MarketClosed", 2),
+        (STOCKS, [SILENT, LeaseHeld("held")], MINUTES, "AlreadyRunning", 2),
+        (STOCKS, [SILENT], MINUTES, "Failed", 21),  # a start takes three minutes by this clock
+        (replace(STOCKS, simulate=True), [SILENT], [NOON], "Failed", 1),
+    ],
+)
+def test_a_broker_that_does_not_answer_is_asked_again_for_an_hour_and_a_simulated_one_is_not(
+    options: RunOptions,
+    answers: list[SessionOutcome | Exception],
+    clock: list[datetime],
+    name: str,
+    starts: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("flows.unanswered.POLL_S", 0.0)
+    session, told = FakeSession(*answers), list[Alert]()
+    state = end_of(session, options=options, clock=clock, told=told)
+    assert (state.name, session.starts) == (name, starts)
+    if name == "Failed":
+        assert state.message == str(SILENT)
+        assert [news.kind for news in told] == [AlertKind.REFUSED_START]
+
+
+def test_a_connection_that_ends_late_in_the_day_has_an_hour_of_its_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("flows.unanswered.POLL_S", 0.0)
+    day = [NOON + timedelta(minutes=one) for one in (0, 0, 0, 1, 1, 181, 182, 182, 183)]
+    session = FakeSession(SILENT, SILENT, SILENT, outcome(COMPLETED))
+    state = end_of(session, clock=day)
+    assert (state.name, session.starts) == ("Completed", 4)
+
+
+def test_who_waits_for_a_silent_broker_can_be_cancelled() -> None:
+    async def main() -> State[Any]:
+        stop, session = Stop(), FakeSession(SILENT)
+        asyncio.get_running_loop().call_later(0.05, stop.fire, "CANCELLING")
+
+        async def cancelling() -> StateType:
+            return StateType.CANCELLING
+
+        return await session_state(STOCKS, stop, run=session, read_state=cancelling)
+
+    assert asyncio.run(main()).name == "Cancelled"
+
+
 def test_a_second_start_at_noon_does_not_wait_for_the_lease() -> None:
     session = FakeSession(LeaseHeld("held"))
     assert end_of(session, options=CRYPTO).name == "AlreadyRunning"
@@ -168,7 +222,7 @@ def test_the_next_crypto_session_waits_for_the_one_that_ends_at_midnight(
 def test_it_does_not_wait_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("flows.handover.POLL_S", 0.0)
     session = FakeSession(LeaseHeld("held"))
-    clock = [LATE, LATE, LATE + timedelta(minutes=20)]
+    clock = [LATE, LATE, LATE, LATE + timedelta(minutes=20)]
     assert end_of(session, options=CRYPTO, clock=clock).name == "AlreadyRunning"
     assert session.starts == 2
 
