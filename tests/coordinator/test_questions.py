@@ -176,6 +176,18 @@ def test_what_was_executed_while_a_start_took_minutes_is_in_its_first_look() -> 
     run(story)
 
 
+def test_while_the_account_is_looked_at_no_second_look_is_begun_and_after_it_one_may() -> None:
+    async def story(desk: Desk) -> None:
+        for _ in range(2):
+            desk.questions.look(Depth.ACCOUNT)
+            desk.questions.look(Depth.ACCOUNT)
+            desk.questions.read_clock()
+            assert isinstance(await desk.answer(), m.AccountSeen)
+            assert isinstance(await desk.answer(), m.ClockRead)
+
+    run(story)
+
+
 @pytest.mark.parametrize("status", [401, 403, 503])
 def test_a_look_whose_keys_are_refused_says_so_and_the_next_one_may_succeed(
     status: int, tmp_path: Path

@@ -229,6 +229,16 @@ def test_a_shadows_order_that_rested_when_its_process_died_is_canceled_by_the_ne
     assert order["filled_qty"] == sum(fill["qty"] for fill in day.rows()["fills"])
 
 
+def test_shadows_keep_the_bars_of_their_own_tickers_alone(tmp_path: Path, bars: Path) -> None:
+    day = Day(tmp_path, bars, shadows=(OTHER,))
+    shadow = day.begin()
+    for records in day.minutes(15):
+        shadow.follow(records)
+    shadow.close()
+    assert {bar.symbol for bar in day.bars_so_far} == {"SPY", "QQQ"}
+    assert {row["symbol"] for row in day.rows()["bars"]} == {"QQQ"}
+
+
 def test_what_a_shadow_gave_back_is_there_for_it_at_a_later_start_and_only_the_rest_is_paid_in(
     tmp_path: Path, bars: Path
 ) -> None:
