@@ -150,6 +150,24 @@ def test_a_stop_that_no_bar_touched_never_fills_and_a_touched_one_fills_bar_by_b
     assert cost == Decimal("102.0102") + 2 * Decimal("100.01")
 
 
+def test_the_orders_of_a_bar_execute_no_more_of_it_together_than_its_share() -> None:
+    bench = Bench(model="participation:0.003")  # three shares of a bar's thousand
+    bench.price("SPY", "100")
+    placed = [bench.order(qty=1) for _ in range(5)]
+    assert [order.status.value for order in placed] == ["filled"] * 3 + ["new"] * 2
+    bench.minute(SPY="100")
+    after = [bench.venue.orders.find(order.id).status.value for order in placed]
+    assert after == ["filled"] * 5
+
+
+def test_of_a_whole_number_of_coins_a_fraction_executes_and_of_shares_none() -> None:
+    bench = Bench(model="participation:0.01")
+    bench.price("BTC/USD", "100", volume="50")
+    bench.price("SPY", "100", volume="50")
+    coins, shares = bench.order(symbol="BTC/USD", qty=1), bench.order(qty=1)
+    assert (coins.filled_qty, shares.filled_qty) == (Decimal("0.5"), 0)
+
+
 def test_a_marketable_limit_takes_the_quote_at_once() -> None:
     bench = Bench(model="spread")
     bench.price("SPY", "100")
