@@ -75,8 +75,8 @@ def position_rows(
     """A book's positions at `marks`; one without a mark at its cost."""
     rows: list[Row] = []
     for symbol, position in sorted(books.ledger[name].positions.items()):
-        mark = marks.get(symbol, position.avg_price).quantize(ATTO)
-        value = (position.qty * mark).quantize(ATTO)
+        mark = marks.get(symbol)
+        value = position.cost if mark is None else (position.qty * mark).quantize(ATTO)
         rows.append(
             {
                 "session_id": opened.session_id,
@@ -84,7 +84,7 @@ def position_rows(
                 "symbol": symbol,
                 "qty": position.qty,
                 "avg_price": position.avg_price.quantize(ATTO),
-                "mark_price": mark,
+                "mark_price": (position.avg_price if mark is None else mark).quantize(ATTO),
                 "market_value": value,
                 "unrealized_pnl": value - position.cost,
             }

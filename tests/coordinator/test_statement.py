@@ -339,6 +339,15 @@ def test_what_moved_stands_under_the_date_of_the_session_that_counts_it() -> Non
         assert statement([*day, booked, end])["activities"][-1]["session_date"] == counts
 
 
+def test_a_position_without_a_price_is_worth_what_it_cost_to_the_last_digit() -> None:
+    bench = Bench(spec("A", {}), holdings=[Holding("QQQ", D(7), D("901.23"))])
+    rows = statement(ended(bench))
+    (position,) = rows["positions"]
+    assert (position["market_value"], position["unrealized_pnl"]) == (D("901.23"), ZERO)
+    assert position["mark_price"] == position["avg_price"] == D("128.747142857142857143")
+    assert rows["equity"][-1]["market_value"] == position["market_value"]
+
+
 def test_transfers_have_both_sides_and_a_funding_the_givers() -> None:
     rows = statement(the_next_day_with_edited_capital())["activities"]
     found = [(row["strategy"], row["amount"], row["allocated_by"]) for row in rows]
