@@ -16,6 +16,7 @@ from coordinator.bootstrap import (
     warehouse_path,
 )
 from coordinator.errors import JournalDamaged, StorageError
+from coordinator.readers import running_sessions
 from warehouse import (
     LoadStatus,
     SessionSource,
@@ -76,13 +77,21 @@ def load_all(
 def load_after(
     session_id: str, *, deadline_s: float = AFTER_SESSION_DEADLINE_S, speed: float = 1.0
 ) -> None:
-    """Load a session that has just ended; errors are printed, not raised."""
+    """Load a session that has just ended, and those that died before it; errors are printed."""
     try:
-        sources = session_sources(home_folder(), session_id)
-        load_all(warehouse_path(), sources, deadline_s=deadline_s, speed=speed)
+        load_all(warehouse_path(), _due(session_id), deadline_s=deadline_s, speed=speed)
     except (WarehouseError, JournalDamaged, StorageError, OSError) as error:
         complain(f"Warning: the session is not in the warehouse. {error}")
         complain(f"Repeat with: multi-trader end-of-day --session {session_id}")
+
+
+def _due(ended: str) -> list[SessionSource]:
+    """The session that has ended, after the account's others of a week that nobody trades now."""
+    home = home_folder()
+    own = session_sources(home, ended)
+    beside = sources_beside(home, [source.session_id for source in own])
+    running = running_sessions(home)
+    return [*(one for one in beside if one.session_id not in running), *own]
 
 
 def load_played(session: PlayedSession, place: Path | str) -> None:

@@ -101,7 +101,8 @@ def run(
 
     Ctrl-C, SIGTERM or closing the terminal ends it early; a second Ctrl-C leaves at once, and the
     next start resumes from the journal, unless the broker was simulated. The summary goes to
-    stdout, log lines to stderr, and the session into the warehouse.
+    stdout, log lines to stderr, and the session into the warehouse, with what the account's
+    sessions of the last week left out of it.
 
     Alpaca's keys come from APCA_API_KEY_ID and APCA_API_SECRET_KEY, or from a file `.env`
     of mode 600 in this folder. --bars and --date imply --simulate, which ignores all APCA_*.

@@ -16,9 +16,10 @@ from pathlib import Path
 import pytest
 
 from coordinator.core import records as r
+from coordinator.shell.lease import Leases
 from tests.cli.conftest import ROOT, Said, Shell
 from tests.coordinator.test_readers import keep, paper
-from tests.coordinator.test_statement import a_day
+from tests.coordinator.test_statement import a_day, a_day_that_is_still_running, the_next_day
 from warehouse import Store
 
 Command = Callable[[Sequence[str]], Said]
@@ -243,6 +244,34 @@ def test_a_damaged_journal_is_told_after_its_session_and_fails_nothing(
     told = capfd.readouterr().err
     assert f"the session is not in the warehouse. {journal} cannot be used as a journal" in told
     assert "Repeat with: multi-trader end-of-day --session 2026-03-17.c.PA1" in told
+
+
+def test_after_a_session_what_one_that_died_left_is_loaded_too_and_none_that_is_still_traded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from cli.loading import load_after
+
+    died, ended = a_day_that_is_still_running(), the_next_day()
+    keep(tmp_path, died)
+    keep(tmp_path, [replace(opening_of(died), session_id=RUNS, coordinator="other")], name="other")
+    keep(tmp_path, ended)
+    monkeypatch.setenv("MULTI_TRADER_HOME", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with Leases() as leases:
+        leases.take_for_coordinator("PA1", "other")
+        load_after(opening_of(ended).session_id)
+    with Store.open_read_only(tmp_path / "warehouse.duckdb") as store:
+        loaded = store.connection.execute("SELECT session_id FROM loads ORDER BY ALL").fetchall()
+    assert loaded == [(opening_of(records).session_id,) for records in (died, ended)]
+
+
+RUNS = "2026-03-17.other.PA1"
+
+
+def opening_of(records: Sequence[r.Record]) -> r.SessionOpened:
+    """The record that opens the session."""
+    (opened,) = (one for one in records if isinstance(one, r.SessionOpened))
+    return opened
 
 
 NO_JOURNAL = b"something else" * 100
