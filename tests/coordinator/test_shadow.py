@@ -229,6 +229,17 @@ def test_a_shadows_order_that_rested_when_its_process_died_is_canceled_by_the_ne
     assert order["filled_qty"] == sum(fill["qty"] for fill in day.rows()["fills"])
 
 
+def test_a_session_of_shadows_ends_as_the_accounts_does(tmp_path: Path, bars: Path) -> None:
+    day = Day(tmp_path, bars)
+    shadow = day.begin()
+    for records in day.minutes(5):
+        shadow.follow(records)
+    [before] = day.rows()["sessions"]
+    shadow.end(r.SessionEnd.STOPPED_EARLY)
+    [after] = day.rows()["sessions"]
+    assert (before["closed_at"], after["status"]) == (None, "stopped_early")
+
+
 def test_shadows_keep_the_bars_of_their_own_tickers_alone(tmp_path: Path, bars: Path) -> None:
     day = Day(tmp_path, bars, shadows=(OTHER,))
     shadow = day.begin()
