@@ -62,7 +62,18 @@ _KINDS = {
 """By the word in _MOVES: what it is, and the sign of its quantity."""
 _IN_ORDER = [(name, "ascending") for name in ("place", "filled_at", "kind", "execution_id")]
 """Lots carried over have a place, and come first."""
-_HELD = "SELECT strategy, symbol, qty FROM positions WHERE session_id = ?"
+# A refused position is held all the same: its lots are the next session's. Without a quantity that
+# can be read it is NULL.
+_HELD = """
+    SELECT strategy, symbol, qty FROM positions WHERE session_id = $1
+    UNION ALL
+    SELECT row->>'strategy', row->>'symbol', max(TRY_CAST((row->>'qty') AS DECIMAL(38, 18)))
+    FROM quarantine AS q
+    WHERE session_id = $1 AND table_name = 'positions' AND NOT EXISTS (
+        FROM positions AS p WHERE p.session_id = $1 AND p.strategy = (q.row->>'strategy')
+                              AND p.symbol = (q.row->>'symbol'))
+    GROUP BY ALL
+"""
 _ROUND_TRIPS = "INSERT INTO round_trips BY NAME SELECT $1 AS session_id, * FROM new_round_trips"
 _OPEN_LOTS = """
     INSERT INTO open_lots BY NAME
@@ -95,7 +106,9 @@ def _match_one(connection: duckdb.DuckDBPyConnection, session_id: str) -> None:
         return
     held = connection.sql(_HELD, params=[session_id]).to_arrow_table()
     owners = zip(held["strategy"].to_pylist(), held["symbol"].to_pylist(), strict=True)
-    matches, lots = _first_in_first_out(moves, dict(zip(owners, attos(held["qty"]), strict=True)))
+    known, qty = held["qty"].is_valid().to_pylist(), attos(held["qty"].fill_null(0))
+    held_qty = {o: n if k else None for o, n, k in zip(owners, qty, known, strict=True)}
+    matches, lots = _first_in_first_out(moves, held_qty)
     for name, rows, sql in (
         ("new_round_trips", _trips(moves, matches), _ROUND_TRIPS),
         ("new_open_lots", _left_over(moves, lots), _OPEN_LOTS),
@@ -106,11 +119,12 @@ def _match_one(connection: duckdb.DuckDBPyConnection, session_id: str) -> None:
 
 
 def _first_in_first_out(
-    moves: pa.Table, held: dict[tuple[str, str], int]
+    moves: pa.Table, held: dict[tuple[str, str], int | None]
 ) -> tuple[list[Match], list[tuple[int, Lot]]]:
     """The matches of purchases and sales, and the lots that remain open, with their signs.
 
-    `held` are the positions at the session's end.
+    `held` are the positions at the session's end; None is one that nobody knows, and then the lots
+    are all that was held.
     """
     deals, places = _deals(moves), moves["place"].is_valid().to_pylist()
     changes = [
@@ -129,6 +143,8 @@ def _first_in_first_out(
         found = [changes[no] for no in own if places[no]]
         news = [changes[no] for no in own[len(found) :]]
         at_end = held.get((names[strategy], tickers[symbol]), 0)
+        if at_end is None:
+            at_end = sum(change.qty for change in [*found, *news])
         book = Book(at_end - sum(change.qty for change in news), matches)
         for lot in found:
             book.lots[1 if lot.qty > 0 else -1].append(deals[lot.no])

@@ -428,6 +428,24 @@ def test_an_older_schema_has_its_sessions_loaded_again_whose_lots_were_wrong_and
     assert [load_session(store, s).status for s in sources] == ["loaded", "unchanged", "loaded"]
 
 
+def test_an_older_schema_has_its_sessions_loaded_again_in_which_a_human_sold_and_no_others(
+    store: Store,
+) -> None:
+    day = Day()
+    day.sell("UNASSIGNED", "SPY", "4", "100")
+    day.buy("UNASSIGNED", "SPY", "4", "90")
+    sources, day = [day.source()], day.next_day("s2")
+    day.buy("UNASSIGNED", "SPY", "2", "90")
+    day.buy("Alpha", "SPY", "2", "90")
+    day.sell("Alpha", "SPY", "2", "91")
+    sources.append(day.source())
+    for source in sources:
+        load_session(store, source)
+    (again,) = (m for m in all_migrations() if m.name == "0011_short_within_a_session.sql")
+    store.connection.execute(again.sql)
+    assert [load_session(store, source).status for source in sources] == ["loaded", "unchanged"]
+
+
 def test_a_migration_that_fails_leaves_the_file_as_it_was(
     location: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -490,6 +490,27 @@ def test_sessions_loaded_in_any_order_give_the_same_round_trips(load: Load, rows
     assert rows(TRIPS) == [(4, 100, 101, 4, 0), (6, 100, 103, 18, 0), (2, 99, 103, 8, 0)]
 
 
+@pytest.mark.parametrize(
+    "refused", [{"market_value": d(1)}, {"qty": "many"}], ids=["other value", "no quantity"]
+)
+def test_lots_of_a_position_whose_row_was_refused_are_the_entries_of_later_sales(
+    load: Load, rows: Rows, refused: dict[str, Any]
+) -> None:
+    day = Day()
+    play(day, ["buy 10 100"])
+    load(day.source())
+    day = day.next_day("s2")
+    play(day, ["buy 5 105", "sell 3 104"])
+    source = day.source()
+    source.tables["positions"][0] |= refused
+    assert load(source).quarantined > 0
+    assert rows(LOTS, "s2") == [(7, 100, 700), (5, 105, 525)]
+    day = day.next_day("s3")
+    play(day, ["sell 12 110"])
+    load(day.source())
+    assert rows(TRIPS) == [(3, 100, 104, 12, 0), (7, 100, 110, 70, 0), (5, 105, 110, 25, 0)]
+
+
 SLIPPAGE = [
     # side, decided at, filled at, signed bps (positive costs), dollars for 10
     ("buy", "100", "100.05", 5.0, "0.5"),
