@@ -10,6 +10,7 @@ import logging
 from datetime import datetime, timedelta
 
 from coordinator.bootstrap import RunOptions, SessionOutcome
+from coordinator.core.records import SessionEnd
 from coordinator.errors import BrokerUnavailable
 from flows.handover import Now, RunSession, run_when_free
 from flows.stopping import Stop
@@ -27,8 +28,9 @@ async def run_when_answered(
 ) -> SessionOutcome:
     """Runs the session, and while the broker does not answer starts it again every half minute.
 
-    Raises BrokerUnavailable if it is silent for an hour or the session is asked to stop, and at
-    once if the simulator is the broker; LeaseHeld as `run_when_free`.
+    Stopped while it waits, it ends as StoppedEarly: it has no session to end then.
+    Raises BrokerUnavailable if it is silent for an hour, and at once if the simulator is the broker
+    or a session was being stopped; LeaseHeld as `run_when_free`.
     """
     silent_since: datetime | None = None
     while True:
@@ -45,4 +47,5 @@ async def run_when_answered(
             _log.warning("%s. Trying again until %s UTC", error, f"{until:%H:%M}")
             await stop.wait(POLL_S)
             if stop.event.is_set():
-                raise
+                said = f"It was stopped while it waited for the broker: {error}"
+                return SessionOutcome(SessionEnd.STOPPED_EARLY, said)

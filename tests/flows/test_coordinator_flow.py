@@ -191,17 +191,31 @@ def test_a_connection_that_ends_late_in_the_day_has_an_hour_of_its_own(
     assert (state.name, session.starts) == ("Completed", 4)
 
 
-def test_who_waits_for_a_silent_broker_can_be_cancelled() -> None:
+@pytest.mark.parametrize(
+    ("at_prefect", "name"),
+    [(StateType.CANCELLING, "Cancelled"), (StateType.RUNNING, "StoppedEarly")],
+)
+def test_who_waits_for_a_silent_broker_can_be_stopped_and_no_automation_hears_of_a_refusal(
+    at_prefect: StateType, name: str
+) -> None:
+    told = list[Alert]()
+
     async def main() -> State[Any]:
         stop, session = Stop(), FakeSession(SILENT)
-        asyncio.get_running_loop().call_later(0.05, stop.fire, "CANCELLING")
+        asyncio.get_running_loop().call_later(0.05, stop.fire, "SIGTERM")
 
-        async def cancelling() -> StateType:
-            return StateType.CANCELLING
+        async def read_state() -> StateType:
+            return at_prefect
 
-        return await session_state(STOCKS, stop, run=session, read_state=cancelling)
+        return await session_state(
+            STOCKS,
+            stop,
+            run=session,
+            read_state=read_state,
+            send=lambda news, *_: told.append(news),
+        )
 
-    assert asyncio.run(main()).name == "Cancelled"
+    assert (asyncio.run(main()).name, told) == (name, [])
 
 
 def test_a_second_start_at_noon_does_not_wait_for_the_lease() -> None:
