@@ -220,6 +220,9 @@ def _text(table: Any, name: str, path: Path) -> Any:
 
 
 def _numbers(table: Any, name: str, path: Path) -> Any:
+    if pa.types.is_decimal(table[name].type):  # which Arrow itself makes floats of a digit beside
+        column = table.schema.get_field_index(name)
+        table = table.set_column(column, name, _cast(table, name, pa.string(), path))
     return _cast(table, name, pa.float64(), path).to_numpy(zero_copy_only=False).astype(float)
 
 

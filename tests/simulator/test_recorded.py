@@ -197,6 +197,13 @@ def test_a_price_of_more_digits_than_64_bits_hold_is_played(tmp_path: Path) -> N
     assert (bar.high, bar.open) == (Decimal("100000000000.125"), Decimal(100))
 
 
+def test_decimals_of_a_file_are_read_as_they_are_written(tmp_path: Path) -> None:
+    amounts = {"high": Decimal("9267.56585"), "volume": Decimal("911.30616")}
+    table = frame(1, **{name: [amount] for name, amount in amounts.items()})
+    bar = RecordedFeed(written(tmp_path, table)).day("SPY", date(2026, 3, 17)).bars[0]
+    assert (bar.high, bar.volume) == (Decimal("9267.5658"), amounts["volume"])
+
+
 @given(st.floats(0, 1e9), st.integers(0, 12), st.sampled_from([4, 9]))
 def test_any_price_is_rounded_as_it_is_written(price: float, written: int, decimals: int) -> None:
     price = round(price, written)
