@@ -99,6 +99,7 @@ _CLOSES = """
 """
 # By day, how many units a split made of one: what all strategies held after it against before. It
 # comes before the executions of its day; one that was booked after its session, after them.
+# Coordinators that share the account tell each of their own part of it: the largest says it best.
 _SPLITS = """
     WITH added AS (
         SELECT session_id, a.session_date AS day, a.session_date > s.session_date AS is_late,
@@ -118,7 +119,7 @@ _SPLITS = """
         LEFT JOIN traded AS t USING (session_id)
         LEFT JOIN added AS l ON l.session_id = a.session_id AND l.is_late AND NOT a.is_late
     )
-    SELECT day, product(after::DOUBLE / (after - qty)::DOUBLE) FROM splits
+    SELECT day, arg_max(after::DOUBLE / (after - qty)::DOUBLE, after) FROM splits
     WHERE after > 0 AND after > qty AND qty <> 0
       AND day <= (SELECT max(session_date) FROM sessions WHERE list_contains($1, session_id))
     GROUP BY day ORDER BY day

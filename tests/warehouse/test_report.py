@@ -293,6 +293,23 @@ def test_prices_from_before_a_split_are_drawn_in_the_shares_after_it(store: Stor
     assert "Prices are of" not in render_report(store, "s1"), "its own shares were the old ones"
 
 
+def test_a_split_that_two_coordinators_of_an_account_book_is_one(store: Store) -> None:
+    for name in ("Alpha", "Gamma"):
+        first = Day(f"{name}1", tickers={name: ["SPY"]})
+        first.bar("SPY", "100")
+        first.buy(name, "SPY", "4", "100")
+        load_session(store, first.source())
+        second = first.next_day(f"{name}2")
+        second.split(name, "SPY", 2)
+        second.bar("SPY", "50")
+        second.sell(name, "SPY", "3", "50")
+        load_session(store, second.source())
+    page = render_range(store, first.day, second.day)
+    line = re.search(r'points="([^"]*)"><title>SPY<', page)
+    assert line is not None
+    assert len({point.split(",")[1] for point in line[1].split()}) == 1
+
+
 def test_the_exposures_of_many_days_are_means_of_weeks(store: Store) -> None:
     start = datetime(2026, 3, 16, 20, tzinfo=UTC)  # a Monday
 
