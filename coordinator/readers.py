@@ -6,6 +6,7 @@ import logging
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from itertools import chain
 from pathlib import Path
 
 from coordinator.core import records as r
@@ -17,7 +18,7 @@ from coordinator.errors import JournalDamaged, MultiTraderError, OperatorError, 
 from coordinator.restating import Known, by_session, restated_rows
 from coordinator.shell.folders import JOURNAL
 from coordinator.shell.journal_proof import prove
-from coordinator.shell.journal_reading import departures, read_kinds, read_sessions, taken_over
+from coordinator.shell.journal_reading import arrivals, departures, read_kinds, read_sessions
 from coordinator.shell.journal_rows import Entry
 from coordinator.shell.late import read_late
 from coordinator.shell.lease import runs_as
@@ -123,14 +124,16 @@ def _sources(journals: Sequence[Path], session_id: str | None = None) -> list[Jo
     for journal in journals:
         late = read_late(journal)
         concerning = by_session(late)
-        newest, moved = dict[str, tuple[str, str]](), taken_over(journal)
-        known = Known(late, departures(journal))
+        newest = dict[str, tuple[str, str]]()
+        came = arrivals(journal)
+        known = Known(late, departures(journal, chain.from_iterable(came.values())), came)
         for found, mark in read_sessions(journal):
             mine = tuple(concerning.get(found, ()))
             full_mark = f"{mark}+{mine[-1].booking.seq}" if mine else mark
+            full_mark += "".join(f"&{one.seq}" for one in came.get(found, ()) if one.went_on)
             _, _, coordinator = found.partition(".")  # <date>.<coordinator>.<account>
             if session_id in (None, found, shadowed(found)):
-                before = None if found in moved else newest.get(coordinator)
+                before = None if found in came else newest.get(coordinator)
                 sources.append(JournalSource(journal, found, full_mark, mine, known, before))
             newest[coordinator] = found, full_mark
     return sources

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 
 from coordinator.core import records as r
 from coordinator.core.restatement import Change, Late, Term, realized_by, restated
 from coordinator.core.statement import Rows, Told, replayed
-from coordinator.core.values import ZERO
-from coordinator.shell.journal_reading import Departure, read_session, session_entries
+from coordinator.core.values import ZERO, exactly
+from coordinator.shell.journal_reading import Arrival, Departure, read_session, session_entries
 from coordinator.shell.late import read_intents, read_terms, unknown_orders
 
 
@@ -27,10 +27,12 @@ def by_session(late: Iterable[Late]) -> dict[str, list[Late]]:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What a journal has of all its sessions: late bookings, and who left one that went on."""
+    """What a journal has of all its sessions: late bookings, who left one that went on, and who
+    came to one from another coordinator's."""
 
     late: Sequence[Late] = ()
     departures: Mapping[str, Sequence[Departure]] = field(default_factory=dict)
+    arrivals: Mapping[str, Sequence[Arrival]] = field(default_factory=dict)
 
 
 def restated_rows(journal: Path, session_id: str, late: Sequence[Late], known: Known) -> Rows:
@@ -44,7 +46,67 @@ def restated_rows(journal: Path, session_id: str, late: Sequence[Late], known: K
         before=tuple(one.booking.record for one in late if session_id in one.between),
         given=_given(journal, away, known.late),
     )
-    return restated(told, _completed(journal, session_id, told, change, known))
+    rows = restated(told, _completed(journal, session_id, told, change, known))
+    _begin_where_left(rows, _revalued(journal, session_id, told, known))
+    return rows
+
+
+@exactly
+def _begin_where_left(rows: Rows, revalued: Mapping[str, Decimal]) -> None:
+    """Begin the day of each strategy that was taken over with the equity of the day before."""
+    for row in rows["pnl_daily"]:
+        if not (gained := revalued.get(str(row["strategy"]), ZERO)):
+            continue
+        start, net = row["start_equity"] - gained, row["net_pnl"] + gained  # type: ignore[operator]
+        invested = start + row["transfers"]  # type: ignore[operator]
+        row |= {
+            "start_equity": start,
+            "net_pnl": net,
+            "unrealized_change": row["unrealized_change"] + gained,  # type: ignore[operator]
+            "return_pct": float(net / invested) if invested else 0.0,
+        }
+
+
+@exactly
+def _revalued(
+    journal: Path, session_id: str, told: Iterable[Told], known: Known
+) -> dict[str, Decimal]:
+    """By how many dollars a session valued what strategies brought above where they came from.
+
+    The one that they left may have ended long before, and a ticker has one price in a session, so
+    that one which is held there already keeps its own.
+    """
+    gained = dict[str, Decimal]()
+    for arrival in known.arrivals.get(session_id, ()):
+        name = arrival.strategy
+        opened, opening = _first_opening(told, name)
+        before = replayed(_left(journal, arrival, known))
+        account, marks = before.books.ledger[name], before.marks(name)
+        held = {one.symbol: one.qty for one in opening.holdings}
+        kept = {s: p for s, p in account.positions.items() if p.qty == held.get(s)}
+        same = replace(account, positions=kept)
+        gained[name] = same.market_value(opened.marks) - same.market_value(marks)
+    return gained
+
+
+def _first_opening(told: Iterable[Told], strategy: str) -> tuple[r.SessionOpened, r.Opening]:
+    return next(
+        (record, opening)
+        for record in told
+        if isinstance(record, r.SessionOpened)
+        for opening in record.openings
+        if opening.strategy == strategy
+    )
+
+
+def _left(journal: Path, arrival: Arrival, known: Known) -> Iterator[Told]:
+    """What the session that a strategy left had recorded by then."""
+    for entry in session_entries(journal, arrival.origin):
+        if entry.seq < arrival.seq:
+            yield entry.record
+    for departure in known.departures.get(arrival.origin, ()):
+        if departure.seq == arrival.seq:
+            yield departure.taken
 
 
 def _told(journal: Path, session_id: str, known: Known) -> tuple[list[Told], dict[int, int]]:

@@ -38,33 +38,22 @@ _BARS_OF = (
     "SELECT seq, kind, body FROM records WHERE session_id = ? AND seq > ?"
     " AND kind IN ('BarsSeen', 'HistorySeen') ORDER BY seq"
 )
-_TAKEN_OVER = """
-    WITH runs AS (
-        SELECT r.session_id, r.coordinator, lag(r.coordinator) OVER (
-            PARTITION BY o.value ->> '$.strategy' ORDER BY r.seq) AS before
-        FROM records AS r, json_each(r.body, '$.openings') AS o
-        WHERE r.kind = 'SessionOpened' AND o.value ->> '$.strategy' <> ?
-    )
-    SELECT DISTINCT session_id FROM runs WHERE before <> coordinator
-"""
-# Sessions that have records from after another coordinator took some of their strategies over.
-_DEPARTURES = """
+# Who joined a session from another coordinator's, and whether that one had records afterwards.
+_ARRIVALS = """
     WITH joined AS (
         SELECT o.value ->> '$.strategy' AS strategy, r.session_id, r.coordinator, min(r.seq) AS seq
         FROM records AS r, json_each(r.body, '$.openings') AS o
         WHERE r.kind = 'SessionOpened' AND o.value ->> '$.strategy' <> ?
         GROUP BY strategy, r.session_id
     ), runs AS (
-        SELECT strategy, session_id, coordinator, lead(coordinator) OVER later AS by,
-               lead(seq) OVER later AS taken
-        FROM joined WINDOW later AS (PARTITION BY strategy ORDER BY seq)
+        SELECT *, lag(coordinator) OVER earlier AS by, lag(session_id) OVER earlier AS origin
+        FROM joined WINDOW earlier AS (PARTITION BY strategy ORDER BY seq)
     )
-    SELECT runs.session_id, taken, json_group_array(strategy), o.kind, o.body
-    FROM runs JOIN records AS o ON o.seq = taken
-    WHERE by <> runs.coordinator AND EXISTS (
-        SELECT 1 FROM records AS l WHERE l.session_id = runs.session_id AND l.seq > taken)
-    GROUP BY runs.session_id, taken ORDER BY taken
+    SELECT session_id, strategy, origin, seq, EXISTS (
+        SELECT 1 FROM records AS l WHERE l.session_id = origin AND l.seq > runs.seq)
+    FROM runs WHERE by <> coordinator ORDER BY seq, strategy
 """
+_AT = "SELECT kind, body FROM records WHERE seq = ?"
 _RUN_LAST = """
     SELECT strategy, session_id FROM (
         SELECT o.value ->> '$.strategy' AS strategy, r.session_id, min(r.seq) AS joined
@@ -115,10 +104,17 @@ def newest_sessions(path: Path) -> dict[str, str]:
         return dict(connection.execute(_OPENED))
 
 
-def taken_over(path: Path) -> set[str]:
-    """The sessions that have a strategy which another coordinator ran last before."""
-    with Reader(path) as connection:
-        return {session for (session,) in connection.execute(_TAKEN_OVER, (UNASSIGNED,))}
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A strategy joined a session with the journal's row `seq`.
+
+    Another coordinator had run it last, in the session `origin`, which `went_on` after that row.
+    """
+
+    strategy: str
+    origin: str
+    seq: int
+    went_on: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,14 +125,27 @@ class Departure:
     taken: TakenOver
 
 
-def departures(path: Path) -> dict[str, list[Departure]]:
+def arrivals(path: Path) -> dict[str, list[Arrival]]:
+    """The strategies that each session took over from another coordinator; by session id."""
+    found: dict[str, list[Arrival]] = {}
+    with Reader(path) as connection:
+        for session_id, name, origin, seq, on in connection.execute(_ARRIVALS, (UNASSIGNED,)):
+            found.setdefault(session_id, []).append(Arrival(name, origin, seq, bool(on)))
+    return found
+
+
+def departures(path: Path, arrived: Iterable[Arrival]) -> dict[str, list[Departure]]:
     """Who left each session that went on, or had further records, without them; by session id."""
+    names: dict[tuple[str, int], set[str]] = {}
+    for one in arrived:
+        if one.went_on:
+            names.setdefault((one.origin, one.seq), set()).add(one.strategy)
     found: dict[str, list[Departure]] = {}
     with Reader(path) as connection:
-        for session_id, seq, names, kind, body in connection.execute(_DEPARTURES, (UNASSIGNED,)):
-            opened = decode(kind, body)
+        for (session_id, seq), left in sorted(names.items(), key=lambda item: item[0][1]):
+            opened = decode(*connection.execute(_AT, (seq,)).fetchone())
             assert isinstance(opened, r.SessionOpened)
-            taken = TakenOver(opened.at, frozenset(json.loads(names)), opened.marks)
+            taken = TakenOver(opened.at, frozenset(left), opened.marks)
             found.setdefault(session_id, []).append(Departure(seq, taken))
     return found
 

@@ -524,6 +524,72 @@ def test_a_split_that_is_listed_after_a_day_for_who_stayed_does_not_revalue_who_
     account.check_sessions()
 
 
+def by_a_reload(account: Account, y: Seat) -> Seat:
+    assert account.reload(y, "AC").done
+    return y
+
+
+def by_a_restart(account: Account, y: Seat) -> Seat:
+    y.stop()
+    return account.start("Y", "AC")
+
+
+def by_a_third_one(account: Account, y: Seat) -> Seat:
+    return account.start("Z", "AD")
+
+
+def on_the_next_day(account: Account, y: Seat) -> Seat:
+    account.end(y)
+    account.now += ONE_DAY
+    return account.start("Y", "AC", tomorrow=True)
+
+
+@pytest.mark.parametrize("left", [Account.end, lambda _, x: x.stop()], ids=["ended", "died"])
+@pytest.mark.parametrize("taken", [by_a_reload, by_a_restart, by_a_third_one, on_the_next_day])
+def test_what_a_strategy_gains_while_nobody_runs_it_counts_in_the_session_that_takes_it_over(
+    account: Account,
+    tmp_path: Path,
+    left: Callable[[Account, Seat], None],
+    taken: Callable[[Account, Seat], Seat],
+) -> None:
+    account.cancel(account.x)
+    y = account.start("Y", "C", account.board)
+    account.ticket = account.order("C", y)
+    account.execute()
+    account.stream(y)
+    account.board.clear()
+    left(account, account.x)
+    for price in (110, 120, 140):  # the coin that A has as well; of A's session 100 is the last
+        account.now += timedelta(minutes=1)
+        y.take(minute_bars(account.now, {COIN: price * NANO}, [COIN]))
+    seat = taken(account, y)
+    account.now += timedelta(minutes=1)
+    seat.take(minute_bars(account.now, {COIN: 130 * NANO}, [COIN]))
+    gained = seat.books.ledger.pnl("A")
+    account.end(seat)
+    (first, second) = days_of("A", tmp_path).values()
+    assert second["start_equity"] == first["end_equity"]
+    assert second["return_pct"] == float(second["net_pnl"] / second["start_equity"])
+    assert first["net_pnl"] + second["net_pnl"] == gained
+    account.check_sessions()
+
+
+def test_a_day_of_a_strategy_is_loaded_again_if_the_session_that_it_left_goes_on_after_all(
+    account: Account, tmp_path: Path
+) -> None:
+    account.cancel(account.x)
+    account.x.stop()
+    y = account.start("Y", "AC")
+    account.end(y)
+
+    def mark() -> str:
+        return next(s.mark for s in session_sources(tmp_path) if ".Y." in s.session_id)
+
+    before = mark()
+    account.start("X", "B")
+    assert mark() != before
+
+
 def test_a_session_shows_its_strategies_without_the_one_that_another_runs_by_now(
     account: Account,
 ) -> None:
