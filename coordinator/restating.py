@@ -10,7 +10,7 @@ from pathlib import Path
 
 from coordinator.core import records as r
 from coordinator.core.restatement import Change, Late, Term, realized_by, restated
-from coordinator.core.statement import Rows, Told, replayed
+from coordinator.core.statement import Replay, Rows, Told, replayed
 from coordinator.core.values import ZERO, exactly
 from coordinator.shell.journal_reading import Arrival, Departure, read_session, session_entries
 from coordinator.shell.late import read_intents, read_terms, unknown_orders
@@ -76,11 +76,13 @@ def _revalued(
     The one that they left may have ended long before, and a ticker has one price in a session, so
     that one which is held there already keeps its own.
     """
-    gained = dict[str, Decimal]()
+    gained, left = dict[str, Decimal](), dict[tuple[str, int], Replay]()
     for arrival in known.arrivals.get(session_id, ()):
-        name = arrival.strategy
+        name, origin = arrival.strategy, (arrival.origin, arrival.seq)
         opened, opening = _first_opening(told, name)
-        before = replayed(_left(journal, arrival, known))
+        if origin not in left:  # strategies that move together are told of by one replay
+            left[origin] = replayed(_left(journal, arrival, known))
+        before = left[origin]
         account, marks = before.books.ledger[name], before.marks(name)
         held = {one.symbol: one.qty for one in opening.holdings}
         kept = {s: p for s, p in account.positions.items() if p.qty == held.get(s)}
