@@ -28,9 +28,8 @@ async def run_when_answered(
 ) -> SessionOutcome:
     """Runs the session, and while the broker does not answer starts it again every half minute.
 
-    Stopped while it waits, it ends as StoppedEarly: it has no session to end then.
-    Raises BrokerUnavailable if it is silent for an hour, and at once if the simulator is the broker
-    or a session was being stopped; LeaseHeld as `run_when_free`.
+    Stopped meanwhile, it ends as StoppedEarly. Raises BrokerUnavailable if it is silent for an
+    hour, and at once if the simulator is the broker; LeaseHeld as `run_when_free`.
     """
     silent_since: datetime | None = None
     while True:
@@ -42,10 +41,11 @@ async def run_when_answered(
             if silent_since is None or failed - started >= STEADY:
                 silent_since = failed
             until = silent_since + PATIENCE
-            if options.simulated or stop.event.is_set() or failed >= until:
-                raise
-            _log.warning("%s. Trying again until %s UTC", error, f"{until:%H:%M}")
-            await stop.wait(POLL_S)
+            if not stop.event.is_set():
+                if options.simulated or failed >= until:
+                    raise
+                _log.warning("%s. Trying again until %s UTC", error, f"{until:%H:%M}")
+                await stop.wait(POLL_S)
             if stop.event.is_set():
-                said = f"It was stopped while it waited for the broker: {error}"
+                said = f"It was stopped while the broker did not answer: {error}"
                 return SessionOutcome(SessionEnd.STOPPED_EARLY, said)

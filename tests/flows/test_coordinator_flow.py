@@ -191,28 +191,31 @@ def test_a_connection_that_ends_late_in_the_day_has_an_hour_of_its_own(
     assert (state.name, session.starts) == ("Completed", 4)
 
 
+@pytest.mark.parametrize("is_asked_meanwhile", [True, False])
 @pytest.mark.parametrize(
     ("at_prefect", "name"),
     [(StateType.CANCELLING, "Cancelled"), (StateType.RUNNING, "StoppedEarly")],
 )
-def test_who_waits_for_a_silent_broker_can_be_stopped_and_no_automation_hears_of_a_refusal(
-    at_prefect: StateType, name: str
+def test_who_asks_a_silent_broker_or_waits_can_be_stopped_and_no_automation_hears_of_a_refusal(
+    at_prefect: StateType, name: str, is_asked_meanwhile: bool
 ) -> None:
     told = list[Alert]()
 
     async def main() -> State[Any]:
-        stop, session = Stop(), FakeSession(SILENT)
-        asyncio.get_running_loop().call_later(0.05, stop.fire, "SIGTERM")
+        stop = Stop()
+
+        async def silent(_options: RunOptions, **_: object) -> SessionOutcome:
+            if is_asked_meanwhile:
+                stop.fire("SIGTERM")
+            else:
+                asyncio.get_running_loop().call_soon(stop.fire, "SIGTERM")
+            raise SILENT
 
         async def read_state() -> StateType:
             return at_prefect
 
         return await session_state(
-            STOCKS,
-            stop,
-            run=session,
-            read_state=read_state,
-            send=lambda news, *_: told.append(news),
+            STOCKS, stop, run=silent, read_state=read_state, send=lambda news, *_: told.append(news)
         )
 
     assert (asyncio.run(main()).name, told) == (name, [])
